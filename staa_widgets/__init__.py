@@ -1,0 +1,46 @@
+"""See where and when a video transformer looked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from staa_widgets import cache as cache
+    from staa_widgets.actions import ActionClip as ActionClip
+    from staa_widgets.actions import action_clip as action_clip
+    from staa_widgets.clip import Clip as Clip
+    from staa_widgets.clip import open_clip as open_clip
+    from staa_widgets.engine import explain as explain
+    from staa_widgets.explanation import Explanation as Explanation
+    from staa_widgets.methods import METHODS as METHODS
+    from staa_widgets.models import VideoModel as VideoModel
+    from staa_widgets.models import load_model as load_model
+
+_HOMES = {
+    "ActionClip": "actions",
+    "Clip": "clip",
+    "Explanation": "explanation",
+    "METHODS": "methods",
+    "VideoModel": "models",
+    "action_clip": "actions",
+    "explain": "engine",
+    "load_model": "models",
+    "open_clip": "clip",
+}
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "cache", *sorted(_HOMES)]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+
+    if name in _HOMES:
+        return getattr(import_module(f"staa_widgets.{_HOMES[name]}"), name)
+    if name == "cache":
+        return import_module("staa_widgets.cache")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""Truth, controls and the figures that compare explanations."""

@@ -1,0 +1,138 @@
+"""`Record`: what one forward pass leaves behind, and `Needs`: what a method wants to find in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How a model lays a clip out in tokens; the only place that knows token order.
+
+    Parameters
+    ----------
+    frames
+        ``T``, sampled frames the model takes.
+    tubelet
+        ``k``, frames a token spans.
+    height, width
+        ``h w``, the token grid.
+    order
+        ``"patch_major"`` (time fastest), ``"time_major"`` or ``"per_frame"`` (each frame is a sequence of its own).
+    prefix
+        Tokens before the patches, such as CLS.
+    input_size
+        ``(height, width)`` in pixels of the model's input.
+    input_name
+        Keyword of the model's forward.
+    """
+
+    frames: int
+    tubelet: int
+    height: int
+    width: int
+    order: Literal["patch_major", "time_major", "per_frame"]
+    prefix: int
+    input_size: tuple[int, int]
+    input_name: str = "pixel_values"
+
+    @property
+    def slices(self) -> int:
+        """``S``, units of time in which the model has one map."""
+        return self.frames // self.tubelet
+
+    def fold(self, row: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Bring values of patch tokens (prefix removed), ``(…, S·h·w)`` in token order, to ``(…, S, h, w)``."""
+        lead = row.shape[:-1]
+        if self.order == "patch_major":
+            cube = row.reshape(*lead, self.height, self.width, self.slices)
+            return np.moveaxis(cube, -1, -3)
+        return row.reshape(*lead, self.slices, self.height, self.width)
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a method reads from a `Record`; the engine joins the needs of all methods asked for.
+
+    Parameters
+    ----------
+    rows
+        The readout's attention row of each layer and head.
+    temporal
+        Temporal attention of divided models.
+    spatial
+        Whole head-mean attention within frames, for rollout.
+    values
+        Attention weighted by the norm of what it moves.
+    contributions
+        What each token adds to the target's logit.
+    gradients
+        Attention times its gradient; costs one backward pass.
+    """
+
+    rows: bool = False
+    temporal: bool = False
+    spatial: bool = False
+    values: bool = False
+    contributions: bool = False
+    gradients: bool = False
+
+    def __or__(self, other: Needs) -> Needs:
+        return Needs(**{f.name: getattr(self, f.name) or getattr(other, f.name) for f in fields(self)})
+
+    @property
+    def target(self) -> bool:
+        """Whether the record depends on the class asked for."""
+        return self.contributions or self.gradients
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one forward pass of one window leaves behind.
+
+    Arrays that were not needed are ``None``. ``P = h·w`` patches of a slice, row by row.
+
+    Parameters
+    ----------
+    geometry
+        Layout of the tokens.
+    attention_type
+        ``"divided"``, ``"joint"`` or ``"space_only"``.
+    logits
+        float32 ``(K,)``.
+    target
+        Class that `contributions` and gradients speak of.
+    cls
+        float32 ``(L, H, S)``, attention that the readout keeps on itself (for joint attention divided evenly over the
+        slices).
+    rows
+        float32 ``(L, H, S, P)``, attention from the readout to each patch; `cls` is the rest of the row.
+    temporal
+        float32 ``(L, P, T, T)``, head-mean temporal attention ``[layer, patch, from, to]``.
+    spatial
+        float16 ``(L, T, 1 + P, 1 + P)``, head-mean attention within each frame.
+    value_rows, value_temporal
+        float32, shaped as head-mean `rows` ``(L, S, P)`` and `temporal`, weighted by the norm of the moved value.
+    contributions
+        float32 ``(L, H, S, P)``, what each patch adds to the target's logit.
+    gradient_rows, gradient_temporal
+        float32, head means of ``relu(a · dy/da)``, shaped ``(L, S, P)`` and as `temporal`.
+    """
+
+    geometry: Geometry
+    attention_type: Literal["divided", "joint", "space_only"]
+    logits: NDArray[np.float32]
+    target: int = -1
+    cls: NDArray[np.float32] | None = None
+    rows: NDArray[np.float32] | None = None
+    temporal: NDArray[np.float32] | None = None
+    spatial: NDArray[np.float16] | None = None
+    value_rows: NDArray[np.float32] | None = None
+    value_temporal: NDArray[np.float32] | None = None
+    contributions: NDArray[np.float32] | None = None
+    gradient_rows: NDArray[np.float32] | None = None
+    gradient_temporal: NDArray[np.float32] | None = None
