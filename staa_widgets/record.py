@@ -65,7 +65,7 @@ class Needs:
     temporal
         Temporal attention of divided models.
     spatial
-        Whole head-mean attention within frames, for rollout.
+        Whole head-mean attention within frames, for rollout; for joint attention the rollout itself.
     values
         Attention weighted by the norm of what it moves.
     contributions
@@ -121,6 +121,9 @@ class Record:
         float32 ``(L, H, S, P)``, what each patch adds to the target's logit.
     gradient_rows, gradient_temporal
         float32, head means of ``relu(a · dy/da)``, shaped ``(L, S, P)`` and as `temporal`.
+    rollout, contribution_rollout
+        float32 ``(S, P)``, for joint attention, whose whole matrices are too large to keep: the readout, and the
+        positive `contributions`, carried back through all layers.
     """
 
     geometry: Geometry
@@ -136,3 +139,5 @@ class Record:
     contributions: NDArray[np.float32] | None = None
     gradient_rows: NDArray[np.float32] | None = None
     gradient_temporal: NDArray[np.float32] | None = None
+    rollout: NDArray[np.float32] | None = None
+    contribution_rollout: NDArray[np.float32] | None = None

@@ -1,0 +1,256 @@
+"""STAA: attention read out, routed through time, in one forward pass.
+
+After "STAA: Spatio-Temporal Attention Attribution", arXiv 2411.00630 (IEEE Access 13:101647, 2025), whose definitions
+are completed here where they leave time out: in divided attention the readout averages its copies over frames, so that
+only temporal attention can rank frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from staa_widgets import refine
+from staa_widgets.errors import ParameterError, UnsupportedQuestionError
+from staa_widgets.methods.base import method
+from staa_widgets.record import Needs, Record
+
+BROWSING = Needs(rows=True, temporal=True)
+"""What `attention_maps` reads."""
+
+_WEIGHTINGS = {
+    "none": Needs(rows=True, temporal=True),
+    "value": Needs(values=True),
+    "gradient": Needs(gradients=True),
+    "logit": Needs(contributions=True, temporal=True),
+}
+
+
+def _needs(layers: str | Sequence[int], weighting: str, contrast: bool, time: bool = True) -> Needs:  # noqa: FBT001, FBT002
+    if weighting not in _WEIGHTINGS:
+        raise ParameterError(f"There is no weighting {weighting!r}.", f"Choose from {', '.join(_WEIGHTINGS)}.")
+    for name, value in (("contrast", contrast), ("time", time)):
+        if not isinstance(value, bool):
+            raise ParameterError(f"{name} is {value!r}.", "Give True or False.")
+    known = ("last", "mean", "rollout")
+    if not (layers in known if isinstance(layers, str) else _is_indices(layers)):
+        raise ParameterError(f"layers is {layers!r}.", f"Choose from {', '.join(known)}, or give a list of layers.")
+    needs = _WEIGHTINGS[weighting]
+    return needs | Needs(spatial=True, temporal=True) if layers == "rollout" else needs
+
+
+def _is_indices(layers: Any) -> bool:
+    return (
+        isinstance(layers, Sequence)
+        and len(layers) > 0
+        and all(isinstance(layer, int | np.integer) and not isinstance(layer, bool) for layer in layers)
+    )
+
+
+@method("staa", needs=_needs, class_specific=False)
+def staa(
+    record: Record,
+    *,
+    layers: str | Sequence[int] = "rollout",
+    weighting: str = "none",
+    contrast: bool = True,
+    time: bool = True,
+) -> NDArray[np.float32]:
+    """Attention from the readout to every patch of every slice, routed through time.
+
+    Divided attention: ``M(t', p) = 1/T Σ_t S[t, CLS, p] · U[p, t, t']``; joint attention: the row itself.
+
+    Parameters
+    ----------
+    record
+        What the forward pass left.
+    layers
+        ``"last"``, ``"mean"``, a list of layers (their mean; negative ones count from the end) or ``"rollout"``: one row
+        vector carried from the readout to the input through ``((I + S) / 2)((I + U) / 2)`` of each layer.
+    weighting
+        ``"none"``; ``"value"``: attention times the norm of what it moves; ``"gradient"``: the positive part of attention
+        times its gradient; ``"logit"``: the positive part of what each patch adds to the target's logit. The last two
+        are class-specific. With rollout, what each layer reads in this way is carried back by its plain attention.
+    contrast
+        Take away what is there in at least half of the slices, see `staa_widgets.refine.contrast`.
+    time
+        ``False`` asks only where: temporal attention is left out and every slice gets the same mass.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        ``(S, h, w)``, non-negative, sum 1, or all zero where nothing is left. Not scaled by slice.
+
+    Raises
+    ------
+    UnsupportedQuestionError
+        If the model cannot answer: time from space-only attention, space alone from joint attention.
+    ParameterError
+        If a layer does not exist.
+    """
+    if time and record.attention_type == "space_only":
+        raise UnsupportedQuestionError(
+            "This model attends within frames only, so that its attention cannot say when.",
+            "Pass time=False for where alone, or use method='staa_logit'.",
+        )
+    if not time and record.attention_type == "joint":
+        raise UnsupportedQuestionError(
+            "Joint attention has no part that is about space alone.", "Leave time=True, or normalise each slice."
+        )
+    maps = _joint_maps(record, layers, weighting, time=time)
+    if contrast:
+        maps = refine.contrast(maps)
+    return _finish(maps if time else _even(maps))
+
+
+@method("staa_logit", needs=lambda **params: _needs(weighting="logit", **params), class_specific=True)
+def staa_logit(
+    record: Record, *, layers: str | Sequence[int] = "rollout", contrast: bool = True
+) -> NDArray[np.float32]:
+    """What every patch of every slice adds to the target's logit through attention, routed through time.
+
+    In layer l patch p of frame t adds ``1/T Σ_h a_h[t, CLS, p] · W_o^h v_h[t, p]`` to the readout; its positive part
+    along the direction of the target is carried back to the input. One forward pass, no backward pass. Space-only
+    models answer too, because each frame makes logits of its own.
+
+    Parameters
+    ----------
+    record
+        What the forward pass left, for the target.
+    layers, contrast
+        As for `staa`.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        ``(S, h, w)``, as for `staa`.
+    """
+    maps = _joint_maps(record, layers, "logit", time=record.attention_type != "space_only")
+    return _finish(refine.contrast(maps) if contrast else maps)
+
+
+def attention_maps(record: Record) -> NDArray[np.float16]:
+    """Attention of each layer and head, for browsing: float16 ``(L, H, S, h, w)``.
+
+    Divided attention: the spatial head times head-mean temporal attention, because the heads of the two modules do not
+    correspond.
+    """
+    rows = _held(record.rows)
+    if record.attention_type == "divided":
+        rows = np.einsum("lhtp,lptu->lhup", rows, _held(record.temporal)) / rows.shape[-2]
+    elif record.attention_type == "space_only":
+        rows = rows / rows.shape[-2]
+    return _grid(record, rows).astype(np.float16)
+
+
+def _joint_maps(record: Record, layers: str | Sequence[int], weighting: str, *, time: bool) -> NDArray[np.floating]:
+    if layers == "rollout":
+        return _grid(record, _roll_out(record, weighting, time=time))
+    rows = _rows(record, weighting)
+    chosen = _chosen(layers, len(rows))
+    if record.attention_type == "divided" and time:
+        temporal = {"value": record.value_temporal, "gradient": record.gradient_temporal}.get(weighting, record.temporal)
+        return _grid(record, np.einsum("ltp,lptu->up", rows[chosen], _held(temporal)[chosen]) / len(chosen))
+    return _grid(record, rows[chosen].mean(0))
+
+
+def _rows(record: Record, weighting: str) -> NDArray[np.floating]:
+    """What each layer's readout reads: ``(L, S, P)``."""
+    if weighting == "none":
+        return _held(record.rows).mean(1)
+    if weighting == "logit":
+        return np.maximum(_held(record.contributions).sum(1), 0)
+    return _held(record.value_rows if weighting == "value" else record.gradient_rows)
+
+
+def _roll_out(record: Record, weighting: str, *, time: bool) -> NDArray[np.floating]:
+    """Carry the readout's row from the last layer to the input: ``(S, P)``."""
+    if record.attention_type == "joint":
+        rolled = {"none": record.rollout, "logit": record.contribution_rollout}
+        if weighting not in rolled:
+            raise UnsupportedQuestionError(
+                f"Rollout of joint attention is not made with weighting={weighting!r}.",
+                "Use weighting 'none' or 'logit', or layers='mean'.",
+            )
+        return _held(rolled[weighting])
+    spatial = _held(record.spatial).astype(np.float32)
+    temporal = _held(record.temporal) if time and record.attention_type == "divided" else None
+    if weighting == "none":
+        return _roll_attention(spatial, temporal, one_readout=record.attention_type == "divided")
+    return _roll_rows(_rows(record, weighting), spatial, temporal)
+
+
+def _roll_attention(
+    spatial: NDArray[np.floating], temporal: NDArray[np.floating] | None, *, one_readout: bool
+) -> NDArray[np.floating]:
+    """Carry the readout's whole row; where frames share one CLS, what flows to its copies is shared evenly."""
+    frames, tokens = spatial.shape[1:3]
+    flow = np.zeros((frames, tokens), np.float32)
+    flow[:, 0] = 1 / frames
+    for depth in reversed(range(len(spatial))):
+        flow = (flow + _through_space(flow, spatial[depth])) / 2
+        if one_readout:
+            flow[:, 0] = flow[:, 0].mean()
+        if temporal is not None:
+            flow[:, 1:] = (flow[:, 1:] + _through_time(flow[:, 1:], temporal[depth])) / 2
+    return flow[:, 1:]
+
+
+def _roll_rows(
+    rows: NDArray[np.floating], spatial: NDArray[np.floating], temporal: NDArray[np.floating] | None
+) -> NDArray[np.floating]:
+    flow = np.zeros(rows.shape[1:], np.float32)
+    for depth in reversed(range(len(rows))):
+        flow = flow + rows[depth]
+        if temporal is not None:
+            flow = (flow + _through_time(flow, temporal[depth])) / 2
+        if depth:
+            flow = (flow + _through_space(flow, spatial[depth - 1, :, 1:, 1:])) / 2
+    return flow
+
+
+def _through_space(flow: NDArray[np.floating], attention: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Carry ``(T, n)`` through attention within frames, ``(T, n, n)``."""
+    return np.einsum("tq,tqk->tk", flow, attention)
+
+
+def _through_time(flow: NDArray[np.floating], attention: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Carry ``(T, P)`` through attention over time, ``(P, T, T)``."""
+    return np.einsum("tp,ptu->up", flow, attention)
+
+
+def _chosen(layers: str | Sequence[int], count: int) -> list[int]:
+    if layers == "last":
+        return [count - 1]
+    if layers == "mean":
+        return list(range(count))
+    chosen = [int(layer) for layer in layers]
+    if not all(-count <= layer < count for layer in chosen):
+        raise ParameterError(f"layers is {layers!r}.", f"The model has layers 0 to {count - 1}.")
+    return chosen
+
+
+def _held(array: NDArray[Any] | None) -> NDArray[Any]:
+    if array is None:
+        raise ParameterError(
+            "The record does not hold what these parameters need.", "Record it anew with the method's needs(params)."
+        )
+    return array
+
+
+def _grid(record: Record, values: NDArray[Any]) -> NDArray[Any]:
+    return values.reshape(*values.shape[:-1], record.geometry.height, record.geometry.width)
+
+
+def _even(maps: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Give every slice the same mass; one that holds nothing becomes uniform."""
+    mass = maps.sum((1, 2), keepdims=True)
+    return np.where(mass > 0, maps / np.where(mass > 0, mass, 1), 1 / maps[0].size)
+
+
+def _finish(maps: NDArray[np.floating]) -> NDArray[np.float32]:
+    total = maps.sum()
+    return np.asarray(maps / total if total > 0 else maps, np.float32)

@@ -1,0 +1,10 @@
+"""Video transformers: loading them, and how each family is read."""
+
+from __future__ import annotations
+
+from staa_widgets.models.base import Family, VideoModel
+from staa_widgets.models.loading import load_model, weights_digest
+from staa_widgets.models.families import FAMILIES
+from staa_widgets.models.transform import Transform
+
+__all__ = ["FAMILIES", "Family", "Transform", "VideoModel", "load_model", "weights_digest"]

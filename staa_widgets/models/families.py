@@ -1,0 +1,8 @@
+"""The families that can be read, by name; a new family is one file and one line here."""
+
+from __future__ import annotations
+
+from staa_widgets.models.base import Family
+from staa_widgets.models.timesformer import TIMESFORMER
+
+FAMILIES: dict[str, Family] = {family.name: family for family in (TIMESFORMER,)}

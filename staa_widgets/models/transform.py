@@ -1,0 +1,153 @@
+"""From frames to a model's input as its processor's JSON says, and back to source pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from staa_widgets.errors import ModelLoadError
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Transform:
+    """Resize, crop at the centre, scale and normalise: what Hugging Face's PIL image processors do, without torchvision.
+
+    Parameters
+    ----------
+    shortest_edge
+        Resize so that the shorter edge has this many pixels. Exclusive with `size`.
+    size
+        Resize to ``(height, width)``, whatever the shape of the frame.
+    crop
+        ``(height, width)`` cut out of the centre; where the frame is smaller it is padded with black.
+    resample
+        Pillow's number of the filter.
+    scale
+        Factor on the pixel values, 0 to 255.
+    offset
+        Added after `scale`.
+    mean, std
+        Of each channel, after `scale` and `offset`.
+    """
+
+    shortest_edge: int | None = None
+    size: tuple[int, int] | None = None
+    crop: tuple[int, int] | None = None
+    resample: int = int(Image.Resampling.BILINEAR)
+    scale: float = 1 / 255
+    offset: float = 0.0
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+    @classmethod
+    def from_json(cls, processor: Mapping[str, Any]) -> Transform:
+        """Read the contents of ``preprocessor_config.json`` or ``video_preprocessor_config.json``.
+
+        Raises
+        ------
+        ModelLoadError
+            If it asks for something that this transform does not do.
+        """
+        shortest_edge, size = None, None
+        if processor.get("do_resize", True):
+            wanted = processor.get("size", {"shortest_edge": 224})
+            if isinstance(wanted, int):
+                shortest_edge = wanted
+            elif "shortest_edge" in wanted and not wanted.get("longest_edge"):
+                shortest_edge = int(wanted["shortest_edge"])
+            elif "height" in wanted and "width" in wanted:
+                size = (int(wanted["height"]), int(wanted["width"]))
+            else:
+                raise ModelLoadError(
+                    f"The processor resizes by {dict(wanted)}, which is not supported.",
+                    "Give processor=Transform(…) to load_model.",
+                )
+        crop = None
+        if processor.get("do_center_crop", True):
+            wanted = processor.get("crop_size", {"height": 224, "width": 224})
+            crop = (wanted, wanted) if isinstance(wanted, int) else (int(wanted["height"]), int(wanted["width"]))
+        rescale = processor.get("do_rescale", True)
+        normalise = processor.get("do_normalize", True)
+        return cls(
+            shortest_edge=shortest_edge,
+            size=size,
+            crop=crop,
+            resample=int(processor.get("resample", Image.Resampling.BILINEAR)),
+            scale=float(processor.get("rescale_factor", 1 / 255)) if rescale else 1.0,
+            offset=-1.0 if rescale and processor.get("offset", False) else 0.0,
+            mean=_three(processor.get("image_mean", IMAGENET_MEAN)) if normalise else (0.0, 0.0, 0.0),
+            std=_three(processor.get("image_std", IMAGENET_STD)) if normalise else (1.0, 1.0, 1.0),
+        )
+
+    def __call__(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Turn frames, uint8 ``(T, H, W, 3)`` RGB, into float32 ``(T, 3, H', W')``."""
+        small = np.stack([self._cut(self._resize(frame)) for frame in frames])
+        values = (small.astype(np.float64) * self.scale + self.offset).astype(np.float32)
+        values = (values - np.float32(self.mean)) / np.float32(self.std)
+        return np.ascontiguousarray(values.transpose(0, 3, 1, 2))
+
+    def resized(self, width: int, height: int) -> tuple[int, int]:
+        """``(width, height)`` of a frame after the resize, before the crop."""
+        if self.size is not None:
+            return self.size[1], self.size[0]
+        if self.shortest_edge is None:
+            return width, height
+        short, long = sorted((width, height))
+        new_long = int(self.shortest_edge * long / short)
+        return (self.shortest_edge, new_long) if width <= height else (new_long, self.shortest_edge)
+
+    def output_size(self, width: int, height: int) -> tuple[int, int]:
+        """``(height, width)`` of the model's input made from a frame of this size."""
+        new_width, new_height = self.resized(width, height)
+        return self.crop or (new_height, new_width)
+
+    def box(self, width: int, height: int) -> tuple[float, float, float, float]:
+        """``(x0, y0, x1, y1)``: the part of a source frame, in its pixels, that fills the model's input.
+
+        It reaches beyond the frame where the crop is larger than the resized frame, which is then padded.
+        """
+        new_width, new_height = self.resized(width, height)
+        crop_height, crop_width = self.crop or (new_height, new_width)
+        left, top = _start(new_width, crop_width), _start(new_height, crop_height)
+        across, down = width / new_width, height / new_height
+        return left * across, top * down, (left + crop_width) * across, (top + crop_height) * down
+
+    def describe(self) -> dict[str, Any]:
+        """Say everything as JSON values, for cache keys and provenance."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    def _resize(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        size = self.resized(frame.shape[1], frame.shape[0])
+        if size == (frame.shape[1], frame.shape[0]):
+            return frame
+        return np.asarray(Image.fromarray(frame).resize(size, Image.Resampling(self.resample)))
+
+    def _cut(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if self.crop is None:
+            return frame
+        height, width = self.crop
+        top, left = _start(frame.shape[0], height), _start(frame.shape[1], width)
+        inside = frame[max(top, 0) : top + height, max(left, 0) : left + width]
+        if inside.shape[:2] == self.crop:
+            return inside
+        padded = np.zeros((height, width, 3), np.uint8)
+        padded[max(-top, 0) :, max(-left, 0) :][: inside.shape[0], : inside.shape[1]] = inside
+        return padded
+
+
+def _start(have: int, want: int) -> int:
+    """First row or column of a centred cut, rounded as the processors do; negative where padding comes first."""
+    return (have - want) // 2
+
+
+def _three(value: float | list[float]) -> tuple[float, float, float]:
+    one, two, three = [float(value)] * 3 if isinstance(value, int | float) else map(float, value)
+    return one, two, three

@@ -1,0 +1,139 @@
+"""Take attention out of a running model without changing it.
+
+Everything done to the model is done inside a context and undone when it closes, on exceptions too. Attention weights are
+recomputed from queries and keys, and only those asked for; the model itself runs through sdpa.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from staa_widgets.errors import ParameterError, WrongInputError
+from staa_widgets.models import FAMILIES
+from staa_widgets.models.base import VideoModel
+from staa_widgets.record import Needs, Record
+
+_LOCKS: dict[int, threading.RLock] = {}
+_LOCKS_GUARD = threading.Lock()
+
+
+def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[int | None]) -> list[Record]:
+    """Run clips through the model once and keep what was asked for.
+
+    Parameters
+    ----------
+    model
+        Left exactly as found: forwards, hooks, mode, gradients.
+    pixels
+        ``(B, T, 3, H, W)``, the model's input.
+    needs
+        What to keep. Gradients cost one backward pass.
+    targets
+        Class to speak of for each clip, ``None`` for the predicted one.
+
+    Returns
+    -------
+    list[Record]
+        One for each clip, the same whether clips come together or one by one.
+
+    Raises
+    ------
+    WrongInputError
+        If the pixels do not fit. TimeSformer would run with another number of frames and mix frames with patches.
+    ParameterError
+        If the targets do not fit.
+    """
+    _check(model, pixels, targets)
+    family = FAMILIES[model.family]
+    with _lock(model.module), torch.inference_mode(mode=False), torch.set_grad_enabled(needs.gradients):
+        reading = family.read(model.module, model.geometry, needs)
+        inputs = pixels.detach().to(model.device, model.dtype, copy=True).requires_grad_(needs.gradients)
+        with _evaluating(model.module), _swapped(reading.forwards), _watched(reading.norm, reading.take_readout):
+            output = model.module(
+                **{model.geometry.input_name: inputs},
+                output_attentions=False,
+                output_hidden_states=False,
+                return_dict=True,
+            )
+        return reading.records(output.logits, targets)
+
+
+def _check(model: VideoModel, pixels: Tensor, targets: Sequence[int | None]) -> None:
+    geometry = model.geometry
+    height, width = geometry.input_size
+    if pixels.ndim != 5 or pixels.shape[2] != 3:
+        raise WrongInputError(
+            f"The pixels have shape {tuple(pixels.shape)}.", "Give them as (clips, frames, 3, height, width)."
+        )
+    if pixels.shape[1] != geometry.frames:
+        raise WrongInputError(
+            f"The model takes {geometry.frames} frames and was given {pixels.shape[1]}.",
+            f"Sample {geometry.frames} frames from the clip.",
+        )
+    if pixels.shape[3:] != (height, width):
+        raise WrongInputError(
+            f"The model takes frames of {width}x{height} and was given {pixels.shape[4]}x{pixels.shape[3]}.",
+            "Use VideoModel.pixels, or give load_model a processor that makes this size.",
+        )
+    if len(targets) != len(pixels):
+        raise ParameterError(f"{len(pixels)} clips came with {len(targets)} targets.", "Give one target for each clip.")
+    for target in targets:
+        if target is not None and not 0 <= target < len(model.labels):
+            raise ParameterError(
+                f"There is no class {target}.", f"The model has classes 0 to {len(model.labels) - 1}."
+            )
+
+
+@contextmanager
+def _evaluating(module: nn.Module) -> Iterator[None]:
+    """Run in evaluation mode and put every submodule's own mode back."""
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
+
+
+@contextmanager
+def _swapped(forwards: Mapping[nn.Module, Callable[..., Any]]) -> Iterator[None]:
+    """Put other forwards in place of the modules' own."""
+    before = {module: vars(module).get("forward") for module in forwards}
+    try:
+        for module, forward in forwards.items():
+            module.forward = forward
+        yield
+    finally:
+        for module, forward in before.items():
+            if forward is not None:
+                module.forward = forward
+            else:
+                vars(module).pop("forward", None)
+
+
+@contextmanager
+def _watched(module: nn.Module, take: Callable[[Tensor], None]) -> Iterator[None]:
+    """Show a module's input to `take`."""
+    handle = module.register_forward_pre_hook(lambda _, inputs: take(inputs[0]))
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _lock(module: nn.Module) -> threading.RLock:
+    """Give the lock shared by all models made from one configuration object."""
+    owner = getattr(module, "config", module)
+    with _LOCKS_GUARD:
+        if id(owner) not in _LOCKS:
+            _LOCKS[id(owner)] = threading.RLock()
+            weakref.finalize(owner, _LOCKS.pop, id(owner), None)
+        return _LOCKS[id(owner)]
