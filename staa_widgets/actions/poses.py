@@ -1,0 +1,100 @@
+"""The ten actions as a table of poses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Directions of the body's segments in degrees: 0 hangs down, 90 points right, 180 up, -90 left."""
+
+    lean: float = 180
+    upper_arm_left: float = -14
+    forearm_left: float = -8
+    upper_arm_right: float = 14
+    forearm_right: float = 8
+    thigh_left: float = -8
+    shin_left: float = -5
+    thigh_right: float = 8
+    shin_right: float = 5
+    rise: float = 0
+    """Height of the hips over their rest, in body heights."""
+
+
+REST = Pose()
+_UP = replace(REST, upper_arm_right=165, forearm_right=176)
+_ARM = frozenset({"upper_arm_right", "forearm_right"})
+_ARMS = _ARM | {"upper_arm_left", "forearm_left"}
+_LEG = frozenset({"thigh_right", "shin_right"})
+_LEGS = _LEG | {"thigh_left", "shin_left"}
+_BODY = _ARMS | _LEGS | {"torso", "head"}
+
+
+class Action(NamedTuple):
+    """An action swings between two poses, or goes ``once`` from the first to the second; `limbs` are what moves."""
+
+    a: Pose
+    b: Pose
+    limbs: frozenset[str]
+    once: bool = False
+
+
+ACTIONS: dict[str, Action] = {
+    "wave": Action(
+        replace(REST, upper_arm_right=125, forearm_right=135),
+        replace(REST, upper_arm_right=135, forearm_right=225),
+        _ARM,
+    ),
+    "clap": Action(
+        replace(REST, upper_arm_left=-80, forearm_left=-100, upper_arm_right=80, forearm_right=100),
+        replace(REST, upper_arm_left=-30, forearm_left=98, upper_arm_right=30, forearm_right=-98),
+        _ARMS,
+    ),
+    "jump": Action(
+        replace(REST, thigh_left=-42, shin_left=30, thigh_right=42, shin_right=-30, rise=-0.09),
+        replace(REST, upper_arm_left=-30, upper_arm_right=30, thigh_left=-4, thigh_right=4, rise=0.2),
+        _BODY,
+    ),
+    "kick": Action(
+        replace(REST, thigh_right=-12, shin_right=-25),
+        replace(REST, thigh_right=86, shin_right=90),
+        _LEG,
+    ),
+    "squat": Action(
+        REST,
+        replace(
+            REST, upper_arm_left=-84, forearm_left=-88, upper_arm_right=84, forearm_right=88,
+            thigh_left=-72, shin_left=8, thigh_right=72, shin_right=-8, rise=-0.17,
+        ),
+        _BODY,
+    ),
+    "bow": Action(
+        REST,
+        replace(REST, lean=92, upper_arm_left=6, forearm_left=4, upper_arm_right=18, forearm_right=14),
+        _ARMS | {"torso", "head"},
+    ),
+    "punch": Action(
+        replace(REST, upper_arm_right=20, forearm_right=150),
+        replace(REST, upper_arm_right=92, forearm_right=90),
+        _ARM,
+    ),
+    "jumping_jack": Action(
+        REST,
+        replace(
+            REST, upper_arm_left=-155, forearm_left=-172, upper_arm_right=155, forearm_right=172,
+            thigh_left=-34, shin_left=-30, thigh_right=34, shin_right=30, rise=0.02,
+        ),
+        _ARMS | _LEGS,
+    ),
+    "raise_arm": Action(REST, _UP, _ARM, once=True),
+    "lower_arm": Action(_UP, REST, _ARM, once=True),
+}  # fmt: skip
+"""The ten actions; ``lower_arm`` is ``raise_arm`` backwards, so that order matters."""
+
+MARCH = (
+    replace(REST, thigh_left=-48, shin_left=12, upper_arm_right=40, forearm_right=60, upper_arm_left=6),
+    replace(REST, thigh_right=48, shin_right=-12, upper_arm_left=-40, forearm_left=-60, upper_arm_right=-6),
+)
+"""The two poses of marching on the spot."""
