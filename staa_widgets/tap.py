@@ -1,7 +1,7 @@
 """Take attention out of a running model without changing it.
 
-Everything done to the model is done inside a context and undone when it closes, on exceptions too. Attention weights are
-recomputed from queries and keys, and only those asked for; the model itself runs through sdpa.
+Everything done to the model is done inside a context and undone when it closes, on exceptions too. Attention weights
+are recomputed from queries and keys, and only those asked for; the model itself runs through sdpa.
 """
 
 from __future__ import annotations
@@ -86,9 +86,7 @@ def _check(model: VideoModel, pixels: Tensor, targets: Sequence[int | None]) -> 
         raise ParameterError(f"{len(pixels)} clips came with {len(targets)} targets.", "Give one target for each clip.")
     for target in targets:
         if target is not None and not 0 <= target < len(model.labels):
-            raise ParameterError(
-                f"There is no class {target}.", f"The model has classes 0 to {len(model.labels) - 1}."
-            )
+            raise ParameterError(f"There is no class {target}.", f"The model has classes 0 to {len(model.labels) - 1}.")
 
 
 @contextmanager

@@ -83,14 +83,16 @@ class Method:
 def method(
     name: str, *, needs: Needs | Callable[..., Needs], class_specific: bool, signed: bool = False, version: int = 1
 ) -> Callable[[Callable[..., NDArray[np.float32]]], Method]:
-    """Register a function ``(record, *, …) -> (S, h, w)`` as a method; its keywords with defaults are the parameters."""
+    """Register a function ``(record, *, …) -> (S, h, w)``; its keywords with their defaults are the parameters."""
+
+    find_needs: Callable[..., Needs] = (lambda **_: needs) if isinstance(needs, Needs) else needs
 
     def register(run: Callable[..., NDArray[np.float32]]) -> Method:
         parameters = list(inspect.signature(run).parameters.values())[1:]
         METHODS[name] = Method(
             name=name,
             run=run,
-            find_needs=needs if callable(needs) else lambda **_: needs,
+            find_needs=find_needs,
             class_specific=class_specific,
             signed=signed,
             version=version,

@@ -18,6 +18,8 @@ from staa_widgets.errors import ParameterError, UnsupportedQuestionError
 from staa_widgets.methods.base import method
 from staa_widgets.record import Needs, Record
 
+Layers = str | Sequence[int]
+
 BROWSING = Needs(rows=True, temporal=True)
 """What `attention_maps` reads."""
 
@@ -29,7 +31,7 @@ _WEIGHTINGS = {
 }
 
 
-def _needs(layers: str | Sequence[int], weighting: str, contrast: bool, time: bool = True) -> Needs:  # noqa: FBT001, FBT002
+def _needs(layers: Layers, weighting: str, contrast: bool, time: bool = True) -> Needs:
     if weighting not in _WEIGHTINGS:
         raise ParameterError(f"There is no weighting {weighting!r}.", f"Choose from {', '.join(_WEIGHTINGS)}.")
     for name, value in (("contrast", contrast), ("time", time)):
@@ -54,12 +56,12 @@ def _is_indices(layers: Any) -> bool:
 def staa(
     record: Record,
     *,
-    layers: str | Sequence[int] = "rollout",
+    layers: Layers = "rollout",
     weighting: str = "none",
     contrast: bool = True,
     time: bool = True,
 ) -> NDArray[np.float32]:
-    """Attention from the readout to every patch of every slice, routed through time.
+    """Read attention from the readout to every patch of every slice, routed through time.
 
     Divided attention: ``M(t', p) = 1/T Σ_t S[t, CLS, p] · U[p, t, t']``; joint attention: the row itself.
 
@@ -68,12 +70,12 @@ def staa(
     record
         What the forward pass left.
     layers
-        ``"last"``, ``"mean"``, a list of layers (their mean; negative ones count from the end) or ``"rollout"``: one row
-        vector carried from the readout to the input through ``((I + S) / 2)((I + U) / 2)`` of each layer.
+        ``"last"``, ``"mean"``, a list of layers (their mean; negative ones count from the end) or ``"rollout"``: one
+        row vector carried from the readout to the input through ``((I + S) / 2)((I + U) / 2)`` of each layer.
     weighting
-        ``"none"``; ``"value"``: attention times the norm of what it moves; ``"gradient"``: the positive part of attention
-        times its gradient; ``"logit"``: the positive part of what each patch adds to the target's logit. The last two
-        are class-specific. With rollout, what each layer reads in this way is carried back by its plain attention.
+        ``"none"``; ``"value"``: attention times the norm of what it moves; ``"gradient"``: the positive part of
+        attention times its gradient; ``"logit"``: the positive part of what each patch adds to the target's logit. The
+        last two are class-specific. With rollout, what each layer reads in this way is carried back by plain attention.
     contrast
         Take away what is there in at least half of the slices, see `staa_widgets.refine.contrast`.
     time
@@ -107,10 +109,8 @@ def staa(
 
 
 @method("staa_logit", needs=lambda **params: _needs(weighting="logit", **params), class_specific=True)
-def staa_logit(
-    record: Record, *, layers: str | Sequence[int] = "rollout", contrast: bool = True
-) -> NDArray[np.float32]:
-    """What every patch of every slice adds to the target's logit through attention, routed through time.
+def staa_logit(record: Record, *, layers: Layers = "rollout", contrast: bool = True) -> NDArray[np.float32]:
+    """Attribute the target's logit to what every patch of every slice adds through attention, routed through time.
 
     In layer l patch p of frame t adds ``1/T Σ_h a_h[t, CLS, p] · W_o^h v_h[t, p]`` to the readout; its positive part
     along the direction of the target is carried back to the input. One forward pass, no backward pass. Space-only
@@ -146,19 +146,21 @@ def attention_maps(record: Record) -> NDArray[np.float16]:
     return _grid(record, rows).astype(np.float16)
 
 
-def _joint_maps(record: Record, layers: str | Sequence[int], weighting: str, *, time: bool) -> NDArray[np.floating]:
+def _joint_maps(record: Record, layers: Layers, weighting: str, *, time: bool) -> NDArray[np.floating]:
     if layers == "rollout":
         return _grid(record, _roll_out(record, weighting, time=time))
     rows = _rows(record, weighting)
     chosen = _chosen(layers, len(rows))
     if record.attention_type == "divided" and time:
-        temporal = {"value": record.value_temporal, "gradient": record.gradient_temporal}.get(weighting, record.temporal)
+        temporal = {"value": record.value_temporal, "gradient": record.gradient_temporal}.get(
+            weighting, record.temporal
+        )
         return _grid(record, np.einsum("ltp,lptu->up", rows[chosen], _held(temporal)[chosen]) / len(chosen))
     return _grid(record, rows[chosen].mean(0))
 
 
 def _rows(record: Record, weighting: str) -> NDArray[np.floating]:
-    """What each layer's readout reads: ``(L, S, P)``."""
+    """Give what the readout reads in each layer: ``(L, S, P)``."""
     if weighting == "none":
         return _held(record.rows).mean(1)
     if weighting == "logit":
@@ -222,7 +224,7 @@ def _through_time(flow: NDArray[np.floating], attention: NDArray[np.floating]) -
     return np.einsum("tp,ptu->up", flow, attention)
 
 
-def _chosen(layers: str | Sequence[int], count: int) -> list[int]:
+def _chosen(layers: Layers, count: int) -> list[int]:
     if layers == "last":
         return [count - 1]
     if layers == "mean":

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from staa_widgets.models.transform import Transform
 from staa_widgets.record import Geometry, Needs, Record
@@ -54,11 +55,15 @@ class VideoModel:
 class Reading(Protocol):
     """One forward pass being read: `staa_widgets.tap` installs it, runs the model and asks for the records."""
 
-    forwards: Mapping[nn.Module, Callable[..., Any]]
-    """What to put in place of the forward of each attention module."""
+    @property
+    def forwards(self) -> Mapping[nn.Module, Callable[..., Any]]:
+        """What to put in place of the forward of each attention module."""
+        ...
 
-    norm: nn.Module
-    """The last norm before the classifier; `take_readout` gets its input."""
+    @property
+    def norm(self) -> nn.Module:
+        """The last norm before the classifier; `take_readout` gets its input."""
+        ...
 
     def take_readout(self, hidden: Tensor) -> None:
         """Keep what the classifier reads, before its last norm."""
@@ -83,9 +88,13 @@ class Family:
         From configuration to `Geometry`.
     read
         Called with module, geometry and needs before each pass.
+    mean, std
+        Of the channels as its published checkpoints were trained, for models that come without a processor.
     """
 
     name: str
-    architecture: type[nn.Module]
+    architecture: type[PreTrainedModel]
     geometry: Callable[[Any], Geometry]
-    read: Callable[[nn.Module, Geometry, Needs], Reading]
+    read: Callable[[Any, Geometry, Needs], Reading]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]

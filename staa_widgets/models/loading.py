@@ -1,28 +1,252 @@
-"""Loading a classifier from the hub, a folder or memory."""
+"""Loading a classifier from the hub, a folder or memory. Weights are read from safetensors only; no code is fetched."""
 
 from __future__ import annotations
 
-from pathlib import Path
 import json
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
 import torch
+from huggingface_hub import hf_hub_download
+from huggingface_hub.errors import EntryNotFoundError
+from safetensors import SafetensorError
 from torch import nn
-from staa_widgets.models.base import VideoModel
+from transformers import PreTrainedConfig
+from transformers.utils import logging
+
+from staa_widgets.errors import ModelLoadError, ParameterError, UnsupportedModelError
+from staa_widgets.models.base import Family, VideoModel
 from staa_widgets.models.families import FAMILIES
 from staa_widgets.models.transform import Transform
 
+BUNDLED = Path(__file__).parent / "bundled"
+_PROCESSORS = ("preprocessor_config.json", "video_preprocessor_config.json")
 
-def load_model(model=None, *, device="auto", dtype="auto", processor=None, id=None) -> VideoModel:
-    family = FAMILIES["timesformer"]
+
+def load_model(
+    model: str | Path | nn.Module | None = None,
+    *,
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "auto",
+    processor: Transform | Mapping[str, Any] | Any | None = None,
+    id: str | None = None,  # noqa: A002
+) -> VideoModel:
+    """Load a video classifier.
+
+    Parameters
+    ----------
+    model
+        Hub id, folder with ``config.json`` and safetensors weights, or a module in memory, which is left where and as
+        it is. ``None``: the bundled model.
+    device
+        ``"auto"`` takes cuda, mps or cpu, in this order; a module in memory stays where it is.
+    dtype
+        ``"auto"`` is float32 on a CPU and otherwise what the weights are stored in.
+    processor
+        A `Transform`, the contents of a processor's JSON, or a Hugging Face image processor. Default: the processor
+        beside the weights; where there is none, one made from the configuration, with a warning.
+    id
+        Name to show; default: the hub id or the folder's name.
+
+    Returns
+    -------
+    VideoModel
+        Ready to be explained.
+
+    Raises
+    ------
+    ModelLoadError
+        If files are missing, damaged or incomplete, or the hub cannot be reached.
+    UnsupportedModelError
+        If the architecture is not in `FAMILIES`.
+    ParameterError
+        If device or dtype make no sense.
+    """
     if isinstance(model, nn.Module):
-        module = model
-        transform = processor or Transform(size=(module.config.image_size,) * 2)
+        family = _family_of(model)
+        module = _in_place(model, device, dtype)
+        name, found = id or type(model).__name__, None
     else:
-        folder = Path(model) if model else Path(__file__).parent / "bundled"
-        module = family.architecture.from_pretrained(folder, use_safetensors=True).eval()
-        transform = processor or Transform.from_json(json.loads((folder / "preprocessor_config.json").read_text()))
-    labels = tuple(module.config.id2label[i] for i in range(module.config.num_labels))
-    return VideoModel(module, family.geometry(module.config), transform, family.name, labels, id or str(model or "bundled"), torch.device("cpu"), torch.float32)
+        source, name = _source(model)
+        family, module = _read(source, name, _device(device), dtype)
+        name, found = id or name, _find_processor(source) if processor is None else None
+    geometry = family.geometry(module.config)
+    transform = _transform(processor if processor is not None else found, family, geometry.input_size, name)
+    parameter = next(module.parameters())
+    return VideoModel(
+        module=module,
+        geometry=geometry,
+        transform=transform,
+        family=family.name,
+        labels=tuple(str(module.config.id2label[k]) for k in range(module.config.num_labels)),
+        id=name,
+        device=parameter.device,
+        dtype=parameter.dtype,
+    )
 
 
-def weights_digest(model):
-    raise NotImplementedError
+def _source(model: str | Path | None) -> tuple[str, str]:
+    """Where to load from, and a name for it that tells nothing of the machine."""
+    if model is None:
+        return str(BUNDLED), "staa_widgets/bundled"
+    path = Path(model).expanduser()
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise ModelLoadError(
+                f"The folder {str(model)!r} has no config.json.", "Give a folder written by save_pretrained."
+            )
+        return str(path), path.resolve().name
+    if path.is_file():
+        raise ModelLoadError(f"{str(model)!r} is a file.", "Give the folder that holds it and its config.json.")
+    if isinstance(model, Path) or not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", model):
+        raise ModelLoadError(
+            f"There is no folder {str(model)!r}.", "Give an existing folder, or a hub id such as 'owner/name'."
+        )
+    return model, model
+
+
+def _read(source: str, name: str, device: torch.device, dtype: str | torch.dtype) -> tuple[Family, Any]:
+    with _quiet():
+        try:
+            settings, _ = PreTrainedConfig.get_config_dict(source)
+        except (OSError, ValueError) as error:
+            raise _unreadable(source, name, error) from error
+        family = FAMILIES.get(settings.get("model_type", ""))
+        if family is None:
+            raise _unsupported(f"{name!r} is of type {settings.get('model_type')!r}")
+        try:
+            architecture: Any = family.architecture
+            module, info = architecture.from_pretrained(
+                source,
+                config=architecture.config_class.from_dict(settings),
+                dtype=_dtype(dtype, device),
+                use_safetensors=True,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,
+            )
+        except UnsupportedModelError:
+            raise
+        except (
+            Exception
+        ) as error:  # whatever the library meets in foreign files: OSError, SafetensorError, TypeError, …
+            raise _unreadable(source, name, error) from error
+    lost = sorted({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])})
+    if lost:
+        more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""
+        raise ModelLoadError(
+            f"The weights of {name!r} do not fit: {', '.join(lost[:3])}{more} are missing or of another size.",
+            "Give a checkpoint trained for video classification whose config.json fits its weights.",
+        )
+    return family, module.eval().to(device)
+
+
+def _unreadable(source: str, name: str, error: Exception) -> ModelLoadError:
+    reason = str(error).strip().split("\n")[0] or type(error).__name__
+    if not Path(source).is_dir():
+        return ModelLoadError(
+            f"{name!r} is no folder here and could not be loaded from the hub: {reason}",
+            "Check the spelling and the network, or download it once and give its folder.",
+        )
+    hint = "Write the folder anew with save_pretrained."
+    if isinstance(error, SafetensorError):
+        hint = "The weights are damaged: copy or download them again."
+    return ModelLoadError(f"The model {name!r} cannot be loaded: {reason}", hint)
+
+
+def _unsupported(what: str) -> UnsupportedModelError:
+    known = ", ".join(f"{family.name} ({family.architecture.__name__})" for family in FAMILIES.values())
+    return UnsupportedModelError(f"{what}, which is not supported.", f"Supported: {known}.")
+
+
+def _family_of(module: nn.Module) -> Family:
+    for family in FAMILIES.values():
+        if isinstance(module, family.architecture):
+            return family
+    raise _unsupported(f"The module is a {type(module).__name__}")
+
+
+def _in_place(module: nn.Module, device: str | torch.device, dtype: str | torch.dtype) -> Any:
+    """Give a user's module back as it is; moving it would change it under its owner's hands."""
+    own = next(module.parameters())
+    wanted = own.device if device == "auto" else _device(device)
+    if wanted != own.device:
+        raise ParameterError(f"The module is on {own.device}, not {wanted}.", "Move it with .to() first.")
+    if dtype != "auto" and _dtype(dtype, own.device) != own.dtype:
+        raise ParameterError(f"The module computes in {own.dtype}, not {dtype}.", "Convert it with .to() first.")
+    return module
+
+
+def _device(device: str | torch.device) -> torch.device:
+    if device == "auto":
+        cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+        return torch.device("cuda" if cuda else "mps" if mps else "cpu")
+    try:
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError) as error:
+        raise ParameterError(
+            f"The device {str(device)!r} cannot be used: {str(error).splitlines()[0]}", "Leave device='auto'."
+        ) from error
+
+
+def _dtype(dtype: str | torch.dtype, device: torch.device) -> str | torch.dtype:
+    if dtype == "auto":
+        return torch.float32 if device.type == "cpu" else "auto"
+    known = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+    found = known.get(str(dtype).removeprefix("torch."))
+    if found is None:
+        raise ParameterError(f"The dtype {str(dtype)!r} is not supported.", f"Choose from auto, {', '.join(known)}.")
+    return found
+
+
+def _find_processor(source: str) -> dict[str, Any] | None:
+    for name in _PROCESSORS:
+        try:
+            path = Path(source, name) if Path(source).is_dir() else Path(hf_hub_download(source, name))
+            return json.loads(path.read_text("utf-8"))
+        except (FileNotFoundError, EntryNotFoundError):
+            continue
+        except ValueError as error:
+            raise ModelLoadError(f"{name} is no JSON: {error}", "Mend it, or give processor=Transform(…).") from error
+    return None
+
+
+def _transform(processor: Any, family: Family, size: tuple[int, int], name: str) -> Transform:
+    if processor is None:
+        transform = Transform(shortest_edge=min(size), crop=size, mean=family.mean, std=family.std)
+        warnings.warn(
+            f"{name!r} comes without a processor: frames are resized to a shortest edge of {min(size)}, cropped at the "
+            f"centre and normalised by mean {family.mean[0]} and std {family.std[0]}. If it was trained otherwise, "
+            "give load_model a processor.",
+            stacklevel=3,
+        )
+        return transform
+    if isinstance(processor, Transform):
+        transform = processor
+    else:
+        transform = Transform.from_json(processor if isinstance(processor, Mapping) else processor.to_dict())
+    made = transform.crop or transform.size
+    if made != size:
+        raise ModelLoadError(
+            f"The processor makes frames of {f'{made[1]}x{made[0]}' if made else 'any size'}, the model takes "
+            f"{size[1]}x{size[0]}.",
+            "Give load_model a processor that makes this size.",
+        )
+    return transform
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers' log and progress bars away while loading."""
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()

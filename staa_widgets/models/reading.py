@@ -27,13 +27,13 @@ def moved_norms(value: Tensor, weight: Tensor) -> Tensor:
     return ((value @ gram) * value).sum(-1).clamp_min(0).sqrt()
 
 
-def class_direction(norm: nn.LayerNorm, classifier: nn.Linear, readout: Tensor, targets: Tensor) -> Tensor:
+def class_direction(norm: nn.LayerNorm, classifier: nn.Module, readout: Tensor, targets: Tensor) -> Tensor:
     """Direction in which a readout ``(n, D)`` raises its target's logit over the mean logit: float32 ``(n, D)``.
 
     The last LayerNorm is linear once its scale is held: ``d = γ (w_c - mean_k w_k) / std``, less its mean over
     channels, because the norm takes the mean of its input away.
     """
-    weight = classifier.weight.float()
+    weight = classifier.get_parameter("weight").float()
     std = (readout.float().var(-1, correction=0, keepdim=True) + norm.eps).sqrt()
     direction = norm.weight.float() * (weight[targets] - weight.mean(0)) / std
     return direction - direction.mean(-1, keepdim=True)

@@ -5,9 +5,9 @@ Bertasius et al., "Is Space-Time Attention All You Need for Video Understanding?
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -21,7 +21,11 @@ from staa_widgets.models.base import Family
 from staa_widgets.models.reading import carried, class_direction, moved_norms, probabilities, pulled_back
 from staa_widgets.record import Geometry, Needs, Record
 
-_TYPES = {"divided_space_time": "divided", "joint_space_time": "joint", "space_only": "space_only"}
+_TYPES: dict[str, Literal["divided", "joint", "space_only"]] = {
+    "divided_space_time": "divided",
+    "joint_space_time": "joint",
+    "space_only": "space_only",
+}
 
 
 def geometry(config: TimesformerConfig) -> Geometry:
@@ -46,12 +50,12 @@ def geometry(config: TimesformerConfig) -> Geometry:
 class TimesformerReading:
     """One pass of a TimeSformer being read, see `staa_widgets.models.base.Reading`."""
 
-    def __init__(self, module: nn.Module, geometry: Geometry, needs: Needs) -> None:
+    def __init__(self, module: TimesformerForVideoClassification, geometry: Geometry, needs: Needs) -> None:
         self.geometry, self.needs = geometry, needs
-        self.norm: nn.LayerNorm = module.timesformer.layernorm
-        self.classifier: nn.Linear = module.classifier
-        self.attention_type = _TYPES[module.config.attention_type]
-        self.forwards = {}
+        self.norm = module.timesformer.layernorm
+        self.classifier = module.classifier
+        self.attention_type: Literal["divided", "joint", "space_only"] = _TYPES[module.config.attention_type]
+        self.forwards: dict[nn.Module, Callable[..., Any]] = {}
         self.layers: list[dict[str, Any]] = []
         for layer in (m for m in module.modules() if isinstance(m, TimesformerLayer)):
             taken: dict[str, Any] = {}
@@ -76,7 +80,7 @@ class TimesformerReading:
         return [
             Record(
                 geometry=self.geometry,
-                attention_type=self.attention_type,  # pyright: ignore[reportArgumentType]
+                attention_type=self.attention_type,
                 logits=logits[i].detach().float().cpu().numpy(),
                 target=wanted[i] if self.needs.target else -1,
                 **{name: array[i] for name, array in arrays.items()},
@@ -218,14 +222,21 @@ class TimesformerReading:
         return found
 
 
-def _attend(attention: TimesformerSelfAttention, take: Any, hidden_states: Tensor, output_attentions: bool = False) -> Any:  # noqa: ARG001, FBT001, FBT002, E501
+def _attend(attention: TimesformerSelfAttention, take: Callable[..., None], hidden: Tensor, *_: Any, **__: Any) -> Any:
     """Compute what `TimesformerSelfAttention.forward` does, through sdpa, and hand over what passes."""
     heads = attention.num_heads
-    query, key, value = attention.qkv(hidden_states).unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4)
+    query, key, value = attention.qkv(hidden).unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4)
     out = scaled_dot_product_attention(query, key, value, scale=attention.scale)
     with torch.no_grad():
         take(query, key, value, out, attention.scale)
     return (out.transpose(1, 2).flatten(2),)
 
 
-TIMESFORMER = Family("timesformer", TimesformerForVideoClassification, geometry, TimesformerReading)
+TIMESFORMER = Family(
+    name="timesformer",
+    architecture=TimesformerForVideoClassification,
+    geometry=geometry,
+    read=TimesformerReading,
+    mean=(0.45, 0.45, 0.45),
+    std=(0.225, 0.225, 0.225),
+)

@@ -12,13 +12,22 @@ from PIL import Image
 
 from staa_widgets.errors import ModelLoadError
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
+# What the classes assume where the JSON is silent; old files say little.
+_DEFAULTS: dict[str, Any] = {
+    "size": {"shortest_edge": 224},
+    "crop_size": {"height": 224, "width": 224},
+    "resample": int(Image.Resampling.BILINEAR),
+    "rescale_factor": 1 / 255,
+    "image_mean": 0.5,
+    "image_std": 0.5,
+}
+_VIVIT: dict[str, Any] = {"size": {"shortest_edge": 256}, "rescale_factor": 1 / 127.5, "offset": True}
+_TYPES = ("image_processor_type", "video_processor_type", "feature_extractor_type")
 
 
 @dataclass(frozen=True)
 class Transform:
-    """Resize, crop at the centre, scale and normalise: what Hugging Face's PIL image processors do, without torchvision.
+    """Resize, crop at the centre, scale and normalise, as Hugging Face's PIL image processors do, without torchvision.
 
     Parameters
     ----------
@@ -56,9 +65,12 @@ class Transform:
         ModelLoadError
             If it asks for something that this transform does not do.
         """
+        names = "".join(str(processor.get(key, "")) for key in _TYPES)
+        assumed = {**_DEFAULTS, **_VIVIT} if names.startswith("Vivit") else _DEFAULTS
+        processor = {**assumed, **{key: value for key, value in processor.items() if value is not None}}
         shortest_edge, size = None, None
         if processor.get("do_resize", True):
-            wanted = processor.get("size", {"shortest_edge": 224})
+            wanted = processor["size"]
             if isinstance(wanted, int):
                 shortest_edge = wanted
             elif "shortest_edge" in wanted and not wanted.get("longest_edge"):
@@ -72,7 +84,7 @@ class Transform:
                 )
         crop = None
         if processor.get("do_center_crop", True):
-            wanted = processor.get("crop_size", {"height": 224, "width": 224})
+            wanted = processor["crop_size"]
             crop = (wanted, wanted) if isinstance(wanted, int) else (int(wanted["height"]), int(wanted["width"]))
         rescale = processor.get("do_rescale", True)
         normalise = processor.get("do_normalize", True)
@@ -80,18 +92,18 @@ class Transform:
             shortest_edge=shortest_edge,
             size=size,
             crop=crop,
-            resample=int(processor.get("resample", Image.Resampling.BILINEAR)),
-            scale=float(processor.get("rescale_factor", 1 / 255)) if rescale else 1.0,
+            resample=int(processor["resample"]),
+            scale=float(processor["rescale_factor"]) if rescale else 1.0,
             offset=-1.0 if rescale and processor.get("offset", False) else 0.0,
-            mean=_three(processor.get("image_mean", IMAGENET_MEAN)) if normalise else (0.0, 0.0, 0.0),
-            std=_three(processor.get("image_std", IMAGENET_STD)) if normalise else (1.0, 1.0, 1.0),
+            mean=_three(processor["image_mean"]) if normalise else (0.0, 0.0, 0.0),
+            std=_three(processor["image_std"]) if normalise else (1.0, 1.0, 1.0),
         )
 
     def __call__(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Turn frames, uint8 ``(T, H, W, 3)`` RGB, into float32 ``(T, 3, H', W')``."""
         small = np.stack([self._cut(self._resize(frame)) for frame in frames])
         values = (small.astype(np.float64) * self.scale + self.offset).astype(np.float32)
-        values = (values - np.float32(self.mean)) / np.float32(self.std)
+        values = (values - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
         return np.ascontiguousarray(values.transpose(0, 3, 1, 2))
 
     def resized(self, width: int, height: int) -> tuple[int, int]:
@@ -103,11 +115,6 @@ class Transform:
         short, long = sorted((width, height))
         new_long = int(self.shortest_edge * long / short)
         return (self.shortest_edge, new_long) if width <= height else (new_long, self.shortest_edge)
-
-    def output_size(self, width: int, height: int) -> tuple[int, int]:
-        """``(height, width)`` of the model's input made from a frame of this size."""
-        new_width, new_height = self.resized(width, height)
-        return self.crop or (new_height, new_width)
 
     def box(self, width: int, height: int) -> tuple[float, float, float, float]:
         """``(x0, y0, x1, y1)``: the part of a source frame, in its pixels, that fills the model's input.
