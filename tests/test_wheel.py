@@ -26,7 +26,7 @@ CARRIED = {
 USE = """
 import sys, staa_widgets as staa
 clip = staa.action_clip(3, fps=4)
-found = staa.explain(clip.frames, times=clip.times)
+found = staa.explain(clip)
 page = found.to_html(sys.argv[1])
 print(staa.__file__, found.labels[found.target], clip.label, sep="\\n")
 """
