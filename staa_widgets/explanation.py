@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+import os
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from staa_widgets.errors import FormatError, ParameterError
+from staa_widgets.files import pack, plain, unpack, write
 
-@dataclass(frozen=True)
+FORMAT = 1
+
+
+class Peak(NamedTuple):
+    """The strongest place of the strongest slice.
+
+    Parameters
+    ----------
+    slice
+        Index of the slice with the largest share of attribution.
+    start, end
+        Seconds that this slice stands for, half-open.
+    x, y
+        Centre of its strongest patch in pixels of the displayed source frame.
+    """
+
+    slice: int
+    start: float
+    end: float
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, eq=False)
 class Preview:
     """Frames of the clip as packed JPEG, so that an explanation can show itself.
 
@@ -26,6 +56,11 @@ class Preview:
         uint8 ``(bytes,)``, the JPEG files one after the other.
     width, height
         Size of the pictures in pixels.
+
+    Raises
+    ------
+    ParameterError
+        If the arrays do not fit each other.
     """
 
     indices: NDArray[np.int64]
@@ -35,10 +70,33 @@ class Preview:
     width: int
     height: int
 
+    def __post_init__(self) -> None:
+        _freeze(self, "indices", np.int64, (None,))
+        count = len(self.indices)
+        _freeze(self, "times", np.float64, (count,))
+        _freeze(self, "offsets", np.int64, (count + 1,))
+        _freeze(self, "data", np.uint8, (None,))
+        _require(count > 0 and bool((np.diff(self.indices) > 0).all()), "Preview.indices do not rise.")
+        edges = self.offsets
+        _require(
+            edges[0] == 0 and edges[-1] == self.data.size and bool((np.diff(edges) > 0).all()),
+            "Preview.offsets do not divide its data.",
+        )
+        _require(self.width > 0 and self.height > 0, "Preview has no size.")
 
-@dataclass(frozen=True)
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def jpeg(self, position: int) -> bytes:
+        """Return the JPEG file at a position ``0 … P - 1``."""
+        return self.data[self.offsets[position] : self.offsets[position + 1]].tobytes()
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Explanation:
     """Where and when a video classifier looked.
+
+    Arrays are copied and made read-only; to change a part, use `dataclasses.replace`.
 
     Parameters
     ----------
@@ -81,6 +139,11 @@ class Explanation:
         float32 ``(W, K)``.
     preview
         Packed JPEG frames.
+
+    Raises
+    ------
+    ParameterError
+        If a part has the wrong shape or does not fit the others; the message names it.
     """
 
     maps: NDArray[np.float32]
@@ -103,3 +166,210 @@ class Explanation:
     attention: NDArray[np.float16] | None = None
     window_logits: NDArray[np.float32] | None = None
     preview: Preview | None = None
+
+    def __post_init__(self) -> None:
+        _freeze(self, "maps", np.float32, (None, None, None))
+        slices = len(self.maps)
+        _freeze(self, "spans", np.float64, (slices, 2))
+        _freeze(self, "sampled", np.int64, (slices, None))
+        _freeze(self, "times", np.float64, (None,))
+        _freeze(self, "logits", np.float32, (None,))
+        classes = len(self.logits)
+        if self.window_logits is not None:
+            _freeze(self, "window_logits", np.float32, (None, classes))
+        if self.attention is not None:
+            _freeze(self, "attention", np.float16, (None, None, *self.maps.shape))
+        for name, convert in _SCALARS.items():
+            object.__setattr__(self, name, convert(getattr(self, name)))
+        for name in ("params", "provenance"):
+            object.__setattr__(self, name, MappingProxyType(plain(getattr(self, name))))
+        self._validate(classes)
+
+    def _validate(self, classes: int) -> None:
+        _require(self.maps.size > 0, "Explanation.maps is empty.")
+        _require(len(self.times) > 0 and bool((np.diff(self.times) >= 0).all()), "Explanation.times do not rise.")
+        starts, ends = self.spans.T
+        _require(bool((starts <= ends).all()), "Explanation.spans has an interval that ends before it starts.")
+        _require(np.array_equal(starts[1:], ends[:-1]), "Explanation.spans leave a gap or overlap.")
+        inside = (self.sampled >= self.first_frame) & (self.sampled < self.first_frame + len(self.times))
+        _require(bool(inside.all()), "Explanation.sampled names a frame outside the clip.")
+        _require(len(self.labels) == classes, f"Explanation.labels has {len(self.labels)} names for {classes} logits.")
+        _require(0 <= self.target < classes, f"Explanation.target {self.target} is not below {classes}.")
+        (x0, y0, x1, y1), (width, height) = self.box, self.frame_size
+        # A crop wider than the frame pads it, so the box may reach beyond; it must still see some of the frame.
+        seen = max(x0, 0) < min(x1, width) and max(y0, 0) < min(y1, height)
+        _require(seen, f"Explanation.box {self.box} sees nothing of a frame of {width} × {height}.")
+
+    @cached_property
+    def temporal(self) -> NDArray[np.float64]:
+        """float64 ``(S,)``, the share of ``|maps|`` in each slice; sums to 1.
+
+        Maps that are zero everywhere give equal shares and a warning.
+        """
+        mass = np.abs(self.maps, dtype=np.float64).sum(axis=(1, 2))
+        if not mass.any():
+            warnings.warn("The maps are zero everywhere: no time stands out.", RuntimeWarning, stacklevel=3)
+            mass = np.ones_like(mass)
+        return _read_only(mass / mass.sum())
+
+    @cached_property
+    def temporal_signed(self) -> NDArray[np.float64] | None:
+        """float64 ``(S,)``, the sum of maps in each slice over the whole mass; ``None`` where no value is negative."""
+        if self.maps.min() >= 0:
+            return None
+        mass = self.maps.sum(axis=(1, 2), dtype=np.float64)
+        return _read_only(mass / np.abs(self.maps, dtype=np.float64).sum())
+
+    @cached_property
+    def spatial(self) -> NDArray[np.float32]:
+        """float32 ``(S, h, w)``, maps over the clip's maximum of ``|maps|``, thus within -1 … 1."""
+        top = np.abs(self.maps).max()
+        return _read_only(self.maps / top if top else self.maps.copy())
+
+    @cached_property
+    def probabilities(self) -> NDArray[np.float64]:
+        """float64 ``(K,)``, softmax of the logits."""
+        return _read_only(softmax(self.logits))
+
+    @cached_property
+    def slice_of_frame(self) -> NDArray[np.int64]:
+        """int64 ``(F,)``, the slice that stands for each frame of the clip."""
+        found = np.searchsorted(self.spans[:, 0], self.times, side="right") - 1
+        return _read_only(np.clip(found, 0, len(self.spans) - 1))
+
+    @cached_property
+    def peak(self) -> Peak:
+        """The strongest place of the strongest slice, in seconds and pixels of the displayed frame."""
+        when = int(self.temporal.argmax())
+        _, h, w = self.maps.shape
+        row, column = divmod(int(np.abs(self.maps[when]).argmax()), w)
+        x0, y0, x1, y1 = self.box
+        start, end = self.spans[when].tolist()
+        return Peak(when, start, end, x0 + (column + 0.5) / w * (x1 - x0), y0 + (row + 0.5) / h * (y1 - y0))
+
+    def predictions(self, n: int = 5) -> list[tuple[str, float]]:
+        """Return the `n` likeliest classes, best first, as ``(label, probability)``."""
+        best = np.argsort(-self.probabilities, kind="stable")[:n]
+        return [(self.labels[k], float(self.probabilities[k])) for k in best]
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write to one safetensors file, in one step, and return its path; `load` reads it back.
+
+        Raises
+        ------
+        OSError
+            If the folder is missing or not writable.
+        """
+        return write(path, self.to_bytes())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Explanation:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        FormatError
+            If the file is no explanation, or cut short, altered, or of a newer format.
+        OSError
+            If it cannot be read.
+        """
+        try:
+            return cls.from_bytes(Path(path).read_bytes())
+        except FormatError as error:
+            raise FormatError(f"{Path(path).name}: {error.message}", error.hint) from error
+
+    def to_bytes(self) -> bytes:
+        """Return the content of the file that `save` writes."""
+        values: dict[str, Any] = {"format": FORMAT}
+        arrays: dict[str, NDArray[Any]] = {}
+        parts = [("", self)] if self.preview is None else [("", self), ("preview.", self.preview)]
+        for prefix, part in parts:
+            for f in fields(part):
+                value = getattr(part, f.name)
+                if isinstance(value, np.ndarray):
+                    arrays[prefix + f.name] = value
+                elif not isinstance(value, Preview):
+                    values[prefix + f.name] = value
+        return pack("explanation", values, arrays)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Explanation:
+        """Read the content of a file that `save` wrote; raises `FormatError` as `load` does."""
+        values, arrays = unpack("explanation", data)
+        if (found := values.pop("format", None)) != FORMAT:
+            raise FormatError(
+                f"This explanation has format {found}; this version reads {FORMAT}.", "Update staa_widgets."
+            )
+        parts: dict[str, Any] = {**values, **arrays}
+        preview = {
+            name.removeprefix("preview."): parts.pop(name) for name in list(parts) if name.startswith("preview.")
+        }
+        try:
+            return cls(**{**parts, "preview": Preview(**preview) if preview else None})
+        except (TypeError, ValueError) as error:
+            raise FormatError(f"This explanation does not hold together: {error}", "Make it again.") from error
+
+    def to_html(self, path: str | os.PathLike[str]) -> Path:
+        """Write a page that plays the clip under its heat map, offline; see `staa_widgets.export.to_html`."""
+        from staa_widgets.export import to_html
+
+        return to_html(self, path)
+
+    def __reduce__(self) -> tuple[Callable[[bytes], Explanation], tuple[bytes]]:
+        return Explanation.from_bytes, (self.to_bytes(),)
+
+    def __repr__(self) -> str:
+        label, probability = self.predictions(1)[0]
+        about = "" if label == self.labels[self.target] else f", about {self.labels[self.target]!r}"
+        return (
+            f"<Explanation of {self.clip_name or 'a clip'!r} by {self.method}{about}: {label!r} {probability:.0%}, "
+            f"mostly at {self.peak.start:.2f}–{self.peak.end:.2f} s, {place(self)}>"
+        )
+
+
+def place(explanation: Explanation) -> str:
+    """Say in words where in the frame the peak lies, such as ``"upper left"``."""
+    (width, height), peak = explanation.frame_size, explanation.peak
+    row = ("upper", "", "lower")[min(int(3 * peak.y / height), 2)]
+    column = ("left", "", "right")[min(int(3 * peak.x / width), 2)]
+    return " ".join(word for word in (row, column) if word) or "centre"
+
+
+def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the probabilities, float64 ``(…, K)``, of logits ``(…, K)``."""
+    powers = np.exp(logits - np.max(logits, axis=-1, keepdims=True), dtype=np.float64)
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+_SCALARS: dict[str, Callable[[Any], Any]] = {
+    "box": lambda box: tuple(float(edge) for edge in box),
+    "frame_size": lambda size: tuple(int(side) for side in size),
+    "labels": lambda labels: tuple(str(label) for label in labels),
+    "first_frame": int,
+    "duration": float,
+    "target": int,
+}
+
+
+def _freeze(owner: object, name: str, dtype: type[np.generic], shape: tuple[int | None, ...]) -> None:
+    """Replace an array field by its own read-only copy, or raise where its shape or values are wrong."""
+    where = f"{type(owner).__name__}.{name}"
+    try:
+        array = np.array(getattr(owner, name), dtype)
+    except (TypeError, ValueError) as error:
+        raise ParameterError(f"{where} is no array of {dtype.__name__}.") from error
+    fits = array.ndim == len(shape) and all(want in (None, have) for want, have in zip(shape, array.shape, strict=True))
+    wanted = "(" + ", ".join("any" if side is None else str(side) for side in shape) + ")"
+    _require(fits, f"{where} has shape {array.shape}, not {wanted}.")
+    _require(array.dtype.kind != "f" or bool(np.isfinite(array).all()), f"{where} holds NaN or infinite values.")
+    object.__setattr__(owner, name, _read_only(array))
+
+
+def _read_only(array: NDArray[Any]) -> NDArray[Any]:
+    array.setflags(write=False)
+    return array
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ParameterError(message)

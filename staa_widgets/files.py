@@ -1,0 +1,124 @@
+"""Files that are whole or absent: safetensors with a JSON header and a checksum, replaced in one step."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from staa_widgets.errors import FormatError, ParameterError
+
+
+def plain(value: Any) -> Any:
+    """Bring a value to what JSON can say, numpy's numbers and arrays included.
+
+    Raises
+    ------
+    ParameterError
+        For anything JSON has no word for, NaN and infinities included.
+    """
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if value is None or isinstance(value, str | bool | int) or (isinstance(value, float) and np.isfinite(value)):
+        return value
+    raise ParameterError(
+        f"{value!r} of type {type(value).__name__} cannot be kept with an explanation.",
+        "Give finite numbers, strings, lists or mappings of them.",
+    )
+
+
+def canonical(value: Any) -> str:
+    """Write a value as JSON in the one form that equal values share."""
+    return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def pack(kind: str, values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Write values and arrays as one safetensors file.
+
+    Parameters
+    ----------
+    kind
+        What the file is, such as ``"explanation"``; `unpack` asks for it again.
+    values
+        JSON values.
+    arrays
+        Arrays by name.
+    """
+    from safetensors.numpy import save
+
+    text = canonical(values)
+    # safetensors writes an array's memory as it lies: a transposed view would come back scrambled.
+    whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    return save(whole, {"staa_widgets": kind, "values": text, "sha256": _checksum(text, whole)})
+
+
+def unpack(kind: str, data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Read what `pack` wrote.
+
+    Returns
+    -------
+    values, arrays
+        As they were given to `pack`.
+
+    Raises
+    ------
+    FormatError
+        If the bytes are no such file, of another kind, cut short or altered.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        size = int.from_bytes(data[:8], "little")
+        header = json.loads(data[8 : 8 + size])["__metadata__"]
+        found, text, checksum = header["staa_widgets"], header["values"], header["sha256"]
+        arrays = load(data)
+    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise FormatError(
+            f"These bytes are no {kind} written by staa_widgets.", "The file may be cut short or of another program."
+        ) from error
+    if found != kind:
+        raise FormatError(f"This file holds a {found}, not a {kind}.", "Open it with what wrote it.")
+    if checksum != _checksum(text, arrays):
+        raise FormatError(f"This {kind} was altered after it was written.", "Make it again from the video.")
+    return json.loads(text), arrays
+
+
+def write(path: str | os.PathLike[str], data: bytes) -> Path:
+    """Write a file in one step: readers see the old content or the new, never a part.
+
+    Raises
+    ------
+    OSError
+        If the folder is missing, not writable or full; nothing is left behind.
+    """
+    target = Path(path)
+    # Beside the target, because replacing is one step only within a file system.
+    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        part.write_bytes(data)
+        part.replace(target)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    return target
+
+
+def _checksum(text: str, arrays: Mapping[str, NDArray[Any]]) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        digest.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.data if array.size else b"")
+    return digest.hexdigest()
