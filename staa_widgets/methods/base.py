@@ -84,7 +84,6 @@ def method(
     name: str, *, needs: Needs | Callable[..., Needs], class_specific: bool, signed: bool = False, version: int = 1
 ) -> Callable[[Callable[..., NDArray[np.float32]]], Method]:
     """Register a function ``(record, *, …) -> (S, h, w)``; its keywords with their defaults are the parameters."""
-
     find_needs: Callable[..., Needs] = (lambda **_: needs) if isinstance(needs, Needs) else needs
 
     def register(run: Callable[..., NDArray[np.float32]]) -> Method:
