@@ -163,6 +163,7 @@ def put(kind: str, name: str, data: bytes) -> None:
     if len(data) > allowed:
         return
     try:
+        folder().mkdir(parents=True, exist_ok=True)
         write(_path(kind, name), data)
         prune(allowed)
     except OSError as error:
