@@ -75,7 +75,7 @@ def test_the_same_clip_gives_the_same_record() -> None:
 def test_the_model_is_left_exactly_as_found(attention_type: str) -> None:
     module = tiny_module(attention_type).train()
     module.timesformer.encoder.layer[1].eval()
-    module.classifier.weight.requires_grad_(False)
+    module.classifier.weight.requires_grad_(requires_grad=False)
     module.classifier.bias.grad = torch.ones(5)
     before, config = state_of(module), module.config.to_dict()
     record(load_model(module, processor=tiny_model().transform), clips(1), ALL, [None])
@@ -115,12 +115,13 @@ def test_a_model_in_training_mode_is_run_without_dropout() -> None:
 
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, torch.enable_grad])
 def test_gradients_are_found_in_any_mode_and_for_frozen_weights(mode: Any) -> None:
-    module = tiny_module().requires_grad_(False)
+    module = tiny_module().requires_grad_(requires_grad=False)
     (expected,) = record(tiny_model(), clips(1), ALL, [2])
     with mode():
         pixels = clips(1)
         (found,) = record(load_model(module, processor=tiny_model().transform), pixels, ALL, [2])
     assert found.gradient_rows is not None
+    assert expected.gradient_rows is not None
     assert found.gradient_rows.max() > 0
     np.testing.assert_allclose(found.gradient_rows, expected.gradient_rows, atol=1e-7)
     assert all(parameter.grad is None for parameter in module.parameters())

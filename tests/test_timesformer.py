@@ -252,7 +252,7 @@ def test_half_precision_ranks_cells_as_float32(method: str, dtype: torch.dtype, 
         run = get_method(method)
         maps.append(run(one(model, run.needs()), contrast=False).ravel())
     ranks = [np.argsort(np.argsort(m)) for m in maps]
-    assert np.corrcoef(*ranks)[0, 1] >= least
+    assert np.corrcoef(np.stack(ranks))[0, 1] >= least
 
 
 def test_oblong_input_is_refused() -> None:

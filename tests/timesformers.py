@@ -14,7 +14,7 @@ from staa_widgets.record import Needs
 
 TYPES = ("divided_space_time", "joint_space_time", "space_only")
 ALL = Needs(rows=True, temporal=True, spatial=True, values=True, contributions=True, gradients=True)
-PROCESSOR = Transform(shortest_edge=24, crop=(24, 24), mean=(0.45,) * 3, std=(0.225,) * 3)
+PROCESSOR = Transform(shortest_edge=24, crop=(24, 24), mean=(0.45, 0.45, 0.45), std=(0.225, 0.225, 0.225))
 
 
 def tiny_module(attention_type: str = TYPES[0], *, seed: int = 0, std: float = 0.2, **settings: Any) -> Any:

@@ -71,8 +71,9 @@ def load_model(
         module = _in_place(model, device, dtype)
         name, found = id or type(model).__name__, None
     else:
+        place = _device(device)
         source, name = _source(model)
-        family, module = _read(source, name, _device(device), dtype)
+        family, module = _read(source, name, place, _dtype(dtype, place))
         name, found = id or name, _find_processor(source) if processor is None else None
     geometry = family.geometry(module.config)
     transform = _transform(processor if processor is not None else found, family, geometry.input_size, name)
@@ -91,18 +92,16 @@ def load_model(
 
 def _source(model: str | Path | None) -> tuple[str, str]:
     """Where to load from, and a name for it that tells nothing of the machine."""
-    if model is None:
-        return str(BUNDLED), "staa_widgets/bundled"
-    path = Path(model).expanduser()
+    path = BUNDLED if model is None else Path(model).expanduser()
     if path.is_dir():
         if not (path / "config.json").is_file():
             raise ModelLoadError(
-                f"The folder {str(model)!r} has no config.json.", "Give a folder written by save_pretrained."
+                f"The folder {path.name!r} has no config.json.", "Give a folder written by save_pretrained."
             )
         return str(path), path.resolve().name
     if path.is_file():
         raise ModelLoadError(f"{str(model)!r} is a file.", "Give the folder that holds it and its config.json.")
-    if isinstance(model, Path) or not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", model):
+    if not isinstance(model, str) or not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", model):
         raise ModelLoadError(
             f"There is no folder {str(model)!r}.", "Give an existing folder, or a hub id such as 'owner/name'."
         )
@@ -123,16 +122,13 @@ def _read(source: str, name: str, device: torch.device, dtype: str | torch.dtype
             module, info = architecture.from_pretrained(
                 source,
                 config=architecture.config_class.from_dict(settings),
-                dtype=_dtype(dtype, device),
+                dtype=dtype,
                 use_safetensors=True,
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,
             )
-        except UnsupportedModelError:
-            raise
-        except (
-            Exception
-        ) as error:  # whatever the library meets in foreign files: OSError, SafetensorError, TypeError, …
+        # Foreign files fail in many ways: OSError, SafetensorError, TypeError, a validation error of the hub's own.
+        except Exception as error:
             raise _unreadable(source, name, error) from error
     lost = sorted({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])})
     if lost:
