@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import av
 import numpy as np
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from av.video.stream import VideoStream
     from numpy.typing import NDArray
 
 BITS = 9
@@ -71,7 +72,9 @@ def write_video(
     seconds = np.arange(count) / fps if times is None else np.asarray(times, np.float64)
     stored = options or {}
     with av.open(str(path), "w", **container) as out:
-        stream = out.add_stream(codec, rate=fps, options={"g": str(gop), "bf": str(bframes), **stored})
+        stream = cast(
+            "VideoStream", out.add_stream(codec, rate=fps, options={"g": str(gop), "bf": str(bframes), **stored})
+        )
         stream.width, stream.height = size
         stream.pix_fmt = pix_fmt
         if codec == "mjpeg":

@@ -1,0 +1,284 @@
+"""`Clip`: a video whose frames are drawn on demand. The ways to sample frames from one come from `sampling`."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import stat
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from staa_widgets.errors import (
+    FrameArrayError,
+    ParameterError,
+    TooFewFramesError,
+    UnreadableVideoError,
+    VideoNotFoundError,
+)
+from staa_widgets.sampling import Sample, centre, dense, spans, uniform, windows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Clip", "Sample", "centre", "dense", "open_clip", "spans", "uniform", "windows"]
+
+ARRAY_FPS = 25.0
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """A video, or a range of one.
+
+    Parameters
+    ----------
+    name
+        File name or other short name.
+    width, height
+        Displayed size in pixels, after rotation.
+    times
+        float64 ``(F,)``, seconds of each frame on the clock of the whole video, whose first frame is at 0.
+    first_frame
+        Index in the whole video of the clip's first frame.
+    duration
+        Second at which the clip ends: where its last frame does, or the range if that is earlier.
+    sha256
+        Digest of the whole video's content, in hexadecimal: a file's bytes, an array's numbers and times. Neither name
+        nor range has a part in it.
+    """
+
+    name: str
+    width: int
+    height: int
+    times: NDArray[np.float64]
+    first_frame: int
+    duration: float
+    sha256: str
+    _draw: Callable[[NDArray[np.int64]], NDArray[np.uint8]] = field(repr=False)
+
+    def __len__(self) -> int:
+        """Return ``F``, the number of frames."""
+        return len(self.times)
+
+    def frames(self, indices: ArrayLike) -> NDArray[np.uint8]:
+        """Decode frames, and no others than lie on the way to them.
+
+        Parameters
+        ----------
+        indices
+            ``(n,)`` integers from 0 to ``F - 1``, counted within the clip, in any order and with any repeats.
+
+        Returns
+        -------
+        NDArray
+            RGB uint8 ``(n, height, width, 3)``, one for each index.
+
+        Raises
+        ------
+        ParameterError
+            If an index is no integer or lies outside the clip.
+        UnreadableVideoError, VideoNotFoundError
+            If a frame cannot be decoded, or the file has been changed or removed.
+        """
+        asked = np.asarray(indices)
+        if asked.ndim != 1 or (asked.size and asked.dtype.kind not in "iu"):
+            raise ParameterError("Frames are asked for by a row of integers.", "Give a list such as [0, 5, 10].")
+        if asked.size == 0:
+            return np.empty((0, self.height, self.width, 3), np.uint8)
+        if asked.min() < 0 or asked.max() >= len(self):
+            wrong = asked.min() if asked.min() < 0 else asked.max()
+            raise ParameterError(
+                f"There is no frame {wrong} in a clip of {len(self)}.", f"Ask for 0 to {len(self) - 1}."
+            )
+        unique, places = np.unique(asked.astype(np.int64), return_inverse=True)
+        drawn = self._draw(unique + self.first_frame)
+        return drawn if len(unique) == len(asked) and np.all(np.diff(places) > 0) else drawn[places]
+
+
+def open_clip(
+    src: Any,
+    start: float | None = None,
+    end: float | None = None,
+    *,
+    fps: float | None = None,
+    times: ArrayLike | None = None,
+) -> Clip:
+    """Open a video.
+
+    Parameters
+    ----------
+    src
+        Path of a file, a file's bytes, uint8 frames ``(F, H, W, 3)`` as an array or tensor, anything with ``frames``
+        and ``times``, or a `Clip`.
+    start, end
+        Seconds: only frames whose time lies in ``[start, end)`` belong to the clip.
+    fps, times
+        For frames: how many a second, or ``(F,)`` rising seconds. Without either 25 a second are assumed. Files carry
+        their own times.
+
+    Returns
+    -------
+    Clip
+
+    Raises
+    ------
+    VideoNotFoundError
+        If the path names no file.
+    UnreadableVideoError
+        If the file holds no video that can be read.
+    FrameArrayError
+        If frames or times have the wrong shape or type.
+    TooFewFramesError
+        If no frame lies in the range.
+    ParameterError
+        If the range, `fps` or `times` make no sense.
+    """
+    if isinstance(src, Clip | str | os.PathLike | bytes | bytearray | memoryview) and not (
+        fps is None and times is None
+    ):
+        raise ParameterError("Only frames take fps= and times=.", "A file has times of its own: leave them out.")
+    if isinstance(src, Clip):
+        clip = src
+    elif isinstance(src, str | os.PathLike):
+        clip = _from_path(src)
+    elif isinstance(src, bytes | bytearray | memoryview):
+        data = bytes(src)
+        clip = _from_file(data, "video", hashlib.sha256(data).hexdigest())
+    elif hasattr(src, "frames") and hasattr(src, "times"):
+        own = src.times if fps is None and times is None else times
+        clip = _from_frames(src.frames, fps, own, str(getattr(src, "label", "frames")))
+    else:
+        clip = _from_frames(src, fps, times, "frames")
+    return clip if start is None and end is None else _cut(clip, start, end)
+
+
+def _from_path(src: str | os.PathLike[str]) -> Clip:
+    path = Path(src).expanduser()
+    try:
+        mode = path.stat().st_mode
+    except PermissionError as error:
+        raise UnreadableVideoError(f"{path.name!r} may not be read.", "Change its permissions.") from error
+    except (OSError, ValueError) as error:
+        hint = "Download it first." if "://" in str(src) else "Check the path; it is looked up from the working folder."
+        raise VideoNotFoundError(f"There is no file {str(src)!r}.", hint) from error
+    if not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "no ordinary file"
+        raise VideoNotFoundError(f"{str(src)!r} is {what}.", "Give the path of one video file.")
+    path = path.resolve()
+    try:
+        digest = _digest(path, path.stat().st_size, path.stat().st_mtime_ns)
+    except OSError as error:
+        raise UnreadableVideoError(f"{path.name!r} may not be read.", "Check its permissions and its disk.") from error
+    return _from_file(path, path.name, digest)
+
+
+def _from_file(source: Path | bytes, name: str, digest: str) -> Clip:
+    from staa_widgets.demux import probe
+    from staa_widgets.readers import read
+
+    video = probe(source, name)
+    return Clip(name, video.width, video.height, _fixed(video.times), 0, video.end, digest, partial(read, video))
+
+
+@lru_cache(maxsize=256)
+def _digest(path: Path, size: int, changed: int) -> str:  # noqa: ARG001  (size and time are there to be remembered by)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _from_frames(src: Any, fps: float | None, times: ArrayLike | None, name: str) -> Clip:
+    frames = _array(src)
+    if not isinstance(frames, np.ndarray):
+        raise FrameArrayError(
+            f"A {type(src).__name__} is no video.", "Give a path, bytes, or uint8 frames (F, H, W, 3) in one array."
+        )
+    if frames.dtype != np.uint8:
+        hint = "Give RGB from 0 to 255 as uint8."
+        if frames.dtype.kind == "f":
+            hint = "Give uint8, such as (frames * 255).round().astype('uint8') for values from 0 to 1 without NaN."
+        raise FrameArrayError(f"Frames have the type {frames.dtype}, not uint8.", hint)
+    if frames.ndim != 4 or frames.shape[3] != 3:
+        hint = "Frames are (F, H, W, 3): frame, row, column, RGB."
+        if frames.ndim == 4 and frames.shape[1] == 3:
+            hint = "Channels come last: frames.transpose(0, 2, 3, 1), or permute for a tensor."
+        raise FrameArrayError(f"Frames have the shape {frames.shape}.", hint)
+    if frames.size == 0:
+        raise FrameArrayError(f"Frames of the shape {frames.shape} hold no picture.", "Give at least one frame.")
+    seconds, end = _seconds(len(frames), fps, times)
+    digest = hashlib.sha256(f"uint8 {frames.shape}".encode())
+    for frame in frames:
+        digest.update(np.ascontiguousarray(frame).data)
+    digest.update(seconds.data)
+    height, width = frames.shape[1:3]
+    return Clip(name, width, height, seconds, 0, end, digest.hexdigest(), frames.__getitem__)
+
+
+def _array(src: Any) -> Any:
+    """Bring a tensor to numpy without knowing whose it is."""
+    if hasattr(src, "detach"):
+        try:
+            return src.detach().cpu().numpy()
+        except TypeError as error:
+            raise FrameArrayError(f"Frames have the type {src.dtype}, not uint8.", "Give uint8 frames.") from error
+    return src
+
+
+def _seconds(count: int, fps: float | None, times: ArrayLike | None) -> tuple[NDArray[np.float64], float]:
+    """Give the times of frames in an array, from 0, and where the last one ends."""
+    if fps is not None and times is not None:
+        raise ParameterError("Both fps= and times= are given.", "Give one of them.")
+    if times is None:
+        rate = ARRAY_FPS if fps is None else fps
+        if not 0 < rate < math.inf:
+            raise ParameterError(f"fps={rate} is no rate.", "Give frames a second, such as fps=25.")
+        return _fixed(np.arange(count) / rate), count / rate
+    try:
+        seconds = np.array(_array(times), np.float64)
+    except (TypeError, ValueError) as error:
+        raise FrameArrayError("times= are no numbers.", "Give one second for each frame.") from error
+    if seconds.shape != (count,):
+        raise FrameArrayError(f"times= has the shape {seconds.shape} for {count} frames.", "Give one for each frame.")
+    if not np.all(np.isfinite(seconds)) or np.any(np.diff(seconds) <= 0):
+        raise FrameArrayError("times= do not rise from frame to frame.", "Give seconds in the order of the frames.")
+    seconds -= seconds[0]
+    return _fixed(seconds), float(seconds[-1]) + _gap(seconds)
+
+
+def _gap(times: NDArray[np.float64]) -> float:
+    return float(np.median(np.diff(times))) if len(times) > 1 else 1 / ARRAY_FPS
+
+
+def _fixed(array: NDArray[Any]) -> NDArray[Any]:
+    array.flags.writeable = False
+    return array
+
+
+def _cut(clip: Clip, start: float | None, end: float | None) -> Clip:
+    try:
+        begin, stop = float(0.0 if start is None else start), float(clip.duration if end is None else end)
+    except (TypeError, ValueError) as error:
+        raise ParameterError("start= and end= are no numbers.", "Give them in seconds.") from error
+    if not (math.isfinite(begin) and 0 <= begin < stop):
+        raise ParameterError(
+            f"From {begin} to {stop} s is no range.",
+            f"Give seconds with 0 <= start < end; the clip ends at {clip.duration:.2f} s.",
+        )
+    first, last = np.searchsorted(clip.times, [begin, stop])
+    if first == last:
+        raise TooFewFramesError(
+            f"No frame of {clip.name!r} lies from {begin:.3f} to {stop:.3f} s.",
+            f"Widen the range; the clip ends at {clip.duration:.2f} s.",
+        )
+    following = clip.times[last] if last < len(clip) else clip.duration
+    return replace(
+        clip,
+        times=clip.times[first:last],
+        first_frame=clip.first_frame + int(first),
+        duration=float(min(stop, following)),
+    )

@@ -1,0 +1,316 @@
+"""What a video file says of its frames: how many, when, how large, which way up; asked of PyAV's demuxer.
+
+Time is never ``index / fps``, and the container's count is never believed. The packets are listed, and only where they
+say beyond doubt which frames there are is the list taken as it stands; everything else is decoded once to be counted.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import av
+import numpy as np
+from av.error import FFmpegError
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from staa_widgets.errors import UnreadableVideoError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
+    from numpy.typing import NDArray
+
+# A playlist is a text that names other files and addresses: only containers that hold their pictures are opened.
+CONTAINERS = "mov,matroska,avi,mpegts,mpeg,flv,ogg,asf,gif,ivf,nut,mxf,yuv4mpegpipe"
+OPEN_TIMEOUT = 60.0
+THREADS = min(4, os.cpu_count() or 1)
+
+DECORD_CONTAINERS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi"})
+DECORD_CODECS = frozenset({"h264", "hevc", "vp8", "vp9", "mjpeg"})
+DECORD_PIXELS = frozenset({"yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p"})
+
+
+@dataclass(frozen=True, eq=False)
+class VideoFile:
+    """What is known of a video file before its pixels are asked for.
+
+    Parameters
+    ----------
+    source
+        Path of the file, or its bytes.
+    name
+        Short name for messages.
+    codec, pix_fmt
+        As FFmpeg names them.
+    width, height
+        Displayed size in pixels, after rotation; pixels count as square.
+    turns, mirrored
+        Quarter turns counter-clockwise, then whether left and right change places, that bring a stored frame upright.
+    times
+        float64 ``(F,)``, seconds, rising from 0.
+    end
+        Seconds at which the last frame ends.
+    pts
+        int64 ``(F,)``, time stamps by which frames are recognised; ``None`` where those of the file are not to be
+        relied on, and frames are counted from the beginning.
+    keys, seeks
+        int64, frames at which decoding can start and the time stamps that lead there; the first is the beginning.
+    safe
+        Whether decord reads this file rightly.
+    stamp
+        Size and time of change of the file when it was read.
+    """
+
+    source: Path | bytes
+    name: str
+    codec: str
+    pix_fmt: str
+    width: int
+    height: int
+    turns: int
+    mirrored: bool
+    times: NDArray[np.float64]
+    end: float
+    pts: NDArray[np.int64] | None
+    keys: NDArray[np.int64]
+    seeks: NDArray[np.int64]
+    safe: bool
+    stamp: tuple[int, int]
+
+
+def stamp(path: Path) -> tuple[int, int]:
+    """Size in bytes and time of change in nanoseconds, by which a file is taken to be the same."""
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def probe(source: Path | bytes, name: str) -> VideoFile:
+    """Read what a file says of its frames.
+
+    One frame is decoded for its pixel format and rotation. All are decoded, without being kept, where the packets do
+    not settle which frames there are: time stamps missing, as in AVI with B-frames; interlaced pictures; a file that
+    breaks off, of which a warning tells. Damage inside a packet shows only when its frame is asked for.
+
+    Parameters
+    ----------
+    source
+        Path of a regular file, or a file's bytes.
+    name
+        Short name for messages.
+
+    Raises
+    ------
+    UnreadableVideoError
+        If no frame can be read.
+    """
+    mark = stamp(source) if isinstance(source, Path) else (len(source), 0)
+    with opened(source, name) as (container, stream):
+        packets = list(_packets(container, stream))
+        tick = float(stream.time_base or 0)
+        promised = _promised(container, stream)
+        family, listed, rate = container.format.name, stream.frames, stream.average_rate
+        codec, alone = stream.codec_context.name, len(container.streams.video) == 1
+    with opened(source, name) as (container, stream):
+        first = next(decoded(container, stream), None)
+    if first is None:
+        raise UnreadableVideoError(f"No frame of {name!r} can be decoded.", "Convert it to H.264 in an mp4 file.")
+
+    shown = [p for p in packets if p.shown]
+    stamps = np.unique([p.pts for p in shown if p.pts is not None]).astype(np.int64)
+    # AVI keeps no time of display: where frames change places on their way to the screen, FFmpeg makes one up.
+    exact = len(stamps) == len(shown) and (family != "avi" or all(p.key for p in packets))
+    reached = max((p.pts + p.duration for p in shown if p.pts is not None), default=0) * tick
+    held = max(reached, reached - stamps[0] * tick) if len(stamps) else 0.0
+    whole = promised - held < max(1.0, 0.01 * promised) and not any(p.broken for p in packets)
+    settled = exact and whole and first.pts == stamps[0] and not first.interlaced_frame
+
+    if settled:
+        pts = ticks = stamps
+    else:
+        with opened(source, name, threads="SLICE") as (container, stream):
+            found = [frame.pts for frame in decoded(container, stream)]
+        pts, ticks = _counted(found, packets, exact, name)
+    times = (ticks - ticks[0]) * tick
+    gap = float(np.median(np.diff(times))) if len(times) > 1 else float(1 / rate) if rate else 0.0
+    end = float(times[-1]) + (next((p.duration * tick for p in shown if p.pts == ticks[-1]), 0.0) or gap)
+    if not whole:
+        warnings.warn(
+            f"{name!r} is damaged or breaks off: {len(times)} frames can be read, {end:.2f} seconds.", stacklevel=3
+        )
+
+    keys, seeks = _keys(packets, pts)
+    turns, mirrored = _orientation(first)
+    width, height = (first.width, first.height) if turns % 2 == 0 else (first.height, first.width)
+    safe = (
+        settled
+        and alone
+        and not mirrored
+        and isinstance(source, Path)
+        and family in DECORD_CONTAINERS
+        and codec in DECORD_CODECS
+        and first.format.name in DECORD_PIXELS
+        and not (
+            first.height % 2 and "420" in first.format.name
+        )  # the two interpolate the last rows' colour differently
+        and len(packets) == len(shown)
+        and listed in (0, len(packets))
+        and _closed(packets)
+    )
+    return VideoFile(
+        source, name, codec, first.format.name, width, height, turns, mirrored, times, end, pts, keys, seeks, safe, mark
+    )
+
+
+@contextmanager
+def opened(source: Path | bytes, name: str, threads: str = "AUTO") -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Open a file and choose its picture track. ``threads`` of FFmpeg's kind AUTO are fast, SLICE lose nothing."""
+    if not (source.stat().st_size if isinstance(source, Path) else source):
+        raise UnreadableVideoError(f"{name!r} is empty.", "Copy or download it again.")
+    file = str(source.absolute()) if isinstance(source, Path) else io.BytesIO(source)
+    try:
+        options = {"format_whitelist": CONTAINERS}
+        container = av.open(file, "r", options=options, metadata_errors="ignore", timeout=OPEN_TIMEOUT)
+    except PermissionError as error:
+        raise UnreadableVideoError(f"{name!r} may not be read.", "Change its permissions.") from error
+    except FFmpegError as error:
+        raise UnreadableVideoError(
+            f"{name!r} is no video file, or its beginning or its index is missing.",
+            "Copy or download it again, or convert it to H.264 in an mp4 file.",
+        ) from error
+    with container:
+        tracks = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+        if not tracks:
+            raise UnreadableVideoError(f"{name!r} holds no moving picture.", "Give a file with a video track.")
+        best = container.streams.best("video")
+        stream = best if isinstance(best, VideoStream) and best in tracks else tracks[0]
+        if stream.codec_context is None:
+            raise UnreadableVideoError(
+                f"There is no decoder for the pictures of {name!r}.", "Convert it to H.264 in an mp4 file."
+            )
+        stream.thread_type = threads
+        stream.codec_context.thread_count = THREADS
+        yield container, stream
+
+
+def decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    """Frames in order of display from where the container stands, passing over what cannot be decoded."""
+    packets = container.demux(stream)
+    ended = False
+    while not ended:
+        try:
+            packet = next(packets, None)
+        except FFmpegError:
+            packet = None
+        ended = packet is None
+        try:
+            frames = stream.decode(packet)  # None asks for the frames still held back
+        except FFmpegError:
+            continue
+        yield from frames
+
+
+class _Packet(NamedTuple):
+    pts: int | None
+    dts: int | None
+    duration: int
+    key: bool
+    shown: bool
+    clean: bool
+    broken: bool
+
+
+def _packets(container: InputContainer, stream: VideoStream) -> Iterator[_Packet]:
+    codec = stream.codec_context.name
+    header = stream.codec_context.extradata or b""
+    try:
+        for packet in container.demux(stream):
+            if packet.size:
+                data = memoryview(packet)
+                key = packet.is_keyframe
+                shown = not packet.is_discard and (codec != "vp8" or bool(data[0] & 0x10))
+                clean = key and _stands_alone(codec, header, data)
+                yield _Packet(packet.pts, packet.dts, packet.duration or 0, key, shown, clean, packet.is_corrupt)
+    except FFmpegError:
+        yield _Packet(None, None, 0, key=False, shown=False, clean=False, broken=True)
+
+
+def _stands_alone(codec: str, header: bytes, data: memoryview) -> bool:
+    """Whether a key packet holds an IDR picture, on whose past nothing leans; decord takes that for granted."""
+    if codec not in ("h264", "hevc"):
+        return True
+    place, kinds = (4, {5}) if codec == "h264" else (21, {19, 20})
+    if len(header) <= place or header[0] != 1:  # units without lengths, as in a broadcast stream
+        return False
+    size = 1 + (header[place] & 3)
+    at = 0
+    while at + size < len(data):
+        unit = data[at + size]
+        if (unit & 31 if codec == "h264" else unit >> 1 & 63) in kinds:
+            return True
+        at += size + int.from_bytes(data[at : at + size], "big")
+    return False
+
+
+def _closed(packets: Sequence[_Packet]) -> bool:
+    """Whether every key packet stands alone and nothing that follows it is shown before it."""
+    stamps = np.array([p.pts for p in packets])
+    earliest = np.minimum.accumulate(stamps[::-1])[::-1]
+    keys = np.array([p.key for p in packets])
+    return all(p.clean for p in packets if p.key) and bool(np.all(earliest[keys] == stamps[keys]))
+
+
+def _counted(
+    found: Sequence[int | None], packets: Sequence[_Packet], exact: bool, name: str
+) -> tuple[NDArray[np.int64] | None, NDArray[np.int64]]:
+    """Stamps to recognise frames by, where there are any, and stamps for their times."""
+    shown = np.array([p for p in found if p is not None], np.int64)
+    # Decoding order rises steadily; where a container keeps no time of display it is the next best.
+    order = np.sort(np.array([p.dts for p in packets if p.dts is not None], np.int64))[: len(found)]
+    for ticks, recognised in ((shown, True), (order, False), (np.sort(shown), False)):
+        if len(ticks) == len(found) and np.all(np.diff(ticks) > 0) and exact >= recognised:
+            return (ticks if recognised else None), ticks
+    raise UnreadableVideoError(
+        f"The frames of {name!r} carry no usable times.",
+        "Convert it to H.264 in an mp4 file, or give frames and times.",
+    )
+
+
+def _keys(packets: Sequence[_Packet], pts: NDArray[np.int64] | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    keys = {0: 0}
+    for p in packets:
+        if pts is not None and p.key and p.pts is not None and (index := int(np.searchsorted(pts, p.pts))):
+            keys[index] = p.pts
+    order = sorted(keys)
+    return np.array(order, np.int64), np.array([keys[k] for k in order], np.int64)
+
+
+def _promised(container: InputContainer, stream: VideoStream) -> float:
+    """Seconds the container says it holds; 0 where it does not say."""
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    try:
+        hours, minutes, seconds = stream.metadata["DURATION"].split(":")
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    except (KeyError, ValueError):
+        return (container.duration or 0) / av.time_base
+
+
+def _orientation(frame: VideoFrame) -> tuple[int, bool]:
+    """Quarter turns counter-clockwise and a mirroring after them, from the frame's display matrix."""
+    side = frame.side_data.get("DISPLAYMATRIX")
+    if side is None:
+        return 0, False
+    matrix = np.frombuffer(bytes(side), np.int32)
+    a, b, c, d = (float(matrix[i]) for i in (0, 1, 3, 4))
+    mirrored = a * d - b * c < 0
+    turned = np.arctan2(-b, -a if mirrored else a)
+    return round(turned / (np.pi / 2)) % 4, mirrored
