@@ -46,7 +46,8 @@ def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[in
     Raises
     ------
     WrongInputError
-        If the pixels do not fit. TimeSformer would run with another number of frames and mix frames with patches.
+        If the pixels do not fit, or make logits that are not finite. TimeSformer would run with another number of
+        frames and mix frames with patches.
     ParameterError
         If the targets do not fit.
     """
@@ -61,6 +62,10 @@ def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[in
                 output_attentions=False,
                 output_hidden_states=False,
                 return_dict=True,
+            )
+        if not output.logits.isfinite().all():
+            raise WrongInputError(
+                "The model's logits are not finite.", "Check the pixels and the weights, or use dtype='float32'."
             )
         return reading.records(output.logits, targets)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from functools import cache
 from typing import Any
 
@@ -261,6 +263,11 @@ def test_an_unknown_method_names_the_nearest(name: str, hint: str) -> None:
 def test_a_wrong_parameter_is_refused_before_the_model_runs(params: dict[str, Any], says: str) -> None:
     with pytest.raises(ParameterError, match=says):
         get_method("staa").needs(params)
+
+
+def test_methods_need_no_torch() -> None:
+    code = "import sys, staa_widgets.methods; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_a_layer_that_does_not_exist_is_refused() -> None:

@@ -176,6 +176,7 @@ def test_what_is_not_supported_is_told_what_is(folder: Path) -> None:
         (image, "ViTForImageClassification"),
         (tiny_module().timesformer, "TimesformerModel"),
         (torch.nn.Linear(1, 1), "Linear"),
+        (tiny_module(num_labels=0), "has no classes"),
     ):
         with pytest.raises(UnsupportedModelError, match=rf"{says}.*Supported: timesformer \(Timesformer"):
             load_model(source)

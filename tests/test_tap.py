@@ -48,6 +48,14 @@ def test_logits_are_those_of_the_untapped_model(attention_type: str) -> None:
     assert [one.target for one in found] == [plain[0].argmax(), 3]
 
 
+@pytest.mark.parametrize("attention_type", TYPES)
+def test_arrays_are_ready_to_be_stored(attention_type: str) -> None:
+    for found in record(tiny_model(attention_type), clips(2), ALL, [None, None]):
+        for name, array in arrays(found).items():
+            assert array.flags.c_contiguous, name
+            assert array.dtype == (np.float16 if name == "spatial" else np.float32), name
+
+
 def test_only_what_was_asked_for_is_kept() -> None:
     (found,) = record(tiny_model(), clips(1), Needs(rows=True), [2])
     assert set(arrays(found)) == {"logits", "rows", "cls"}
@@ -66,7 +74,8 @@ def test_a_batch_gives_what_its_clips_give_one_by_one(attention_type: str) -> No
 
 
 def test_the_same_clip_gives_the_same_record() -> None:
-    one, two = (record(tiny_model(seed=3), clips(1, seed=5), ALL, [None])[0] for _ in range(2))
+    models = [load_model(tiny_module(seed=3), processor=tiny_model().transform) for _ in range(2)]
+    one, two = (record(model, clips(1, seed=5), ALL, [None])[0] for model in models)
     for name, array in arrays(one).items():
         np.testing.assert_array_equal(array, arrays(two)[name], err_msg=name)
 
@@ -181,6 +190,11 @@ def test_models_that_share_a_configuration_take_turns() -> None:
 def test_input_that_does_not_fit_is_refused(shape: tuple[int, ...], says: str) -> None:
     with pytest.raises(WrongInputError, match=says):
         record(tiny_model(), torch.zeros(shape), Needs(rows=True), [None])
+
+
+def test_pixels_that_are_no_numbers_are_refused() -> None:
+    with pytest.raises(WrongInputError, match="not finite"):
+        record(tiny_model(), clips(1) * float("nan"), Needs(rows=True), [None])
 
 
 @pytest.mark.parametrize("targets", [[5], [-1], [0, 1]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -41,7 +42,9 @@ def tiny_module(attention_type: str = TYPES[0], *, seed: int = 0, std: float = 0
     return module
 
 
+@cache
 def tiny_model(attention_type: str = TYPES[0], **settings: Any) -> VideoModel:
+    """Make one ready to be explained; it is shared, so leave it as it is."""
     return load_model(tiny_module(attention_type, **settings), processor=PROCESSOR, id="tiny")
 
 

@@ -55,8 +55,8 @@ def _settings(module: nn.Module) -> str:
 
 @torch.no_grad()
 def _probe(state: dict[str, Tensor]) -> bytes:
-    spread = [t.reshape(-1)[:: max(1, t.numel() // _PROBES)].float() for t in state.values()]
-    return torch.cat(spread).cpu().numpy().tobytes() if spread else b""
+    spread = [t.reshape(-1)[:: max(1, t.numel() // _PROBES)].float().cpu() for t in state.values()]
+    return torch.cat(spread).numpy().tobytes()
 
 
 def _digest(settings: str, state: dict[str, Tensor]) -> str:

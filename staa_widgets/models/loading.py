@@ -75,6 +75,8 @@ def load_model(
         source, name = _source(model)
         family, module = _read(source, name, place, _dtype(dtype, place))
         name, found = id or name, _find_processor(source) if processor is None else None
+    if not module.config.num_labels:
+        raise _unsupported(f"{name!r} has no classes")
     geometry = family.geometry(module.config)
     transform = _transform(processor if processor is not None else found, family, geometry.input_size, name)
     parameter = next(module.parameters())

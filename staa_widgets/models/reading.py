@@ -31,11 +31,12 @@ def class_direction(norm: nn.LayerNorm, classifier: nn.Module, readout: Tensor, 
     """Direction in which a readout ``(n, D)`` raises its target's logit over the mean logit: float32 ``(n, D)``.
 
     The last LayerNorm is linear once its scale is held: ``d = γ (w_c - mean_k w_k) / std``, less its mean over
-    channels, because the norm takes the mean of its input away.
+    channels, because the norm takes the mean of its input away. A lone logit is taken as it is.
     """
     weight = classifier.get_parameter("weight").float()
     std = (readout.float().var(-1, correction=0, keepdim=True) + norm.eps).sqrt()
-    direction = norm.weight.float() * (weight[targets] - weight.mean(0)) / std
+    common = weight.mean(0) if len(weight) > 1 else 0
+    direction = norm.weight.float() * (weight[targets] - common) / std
     return direction - direction.mean(-1, keepdim=True)
 
 

@@ -157,7 +157,7 @@ class TimesformerReading:
             found |= self._rollouts(clips, found.get("contributions"))
         elif needs.spatial:
             found["spatial"] = torch.stack([layer["spatial"].unflatten(0, (clips, -1)) for layer in taken], 1)
-        return {name: tensor.detach().cpu().numpy() for name, tensor in found.items()}
+        return {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in found.items()}
 
     def _slices(self, values: Tensor, clips: int) -> Tensor:
         """Bring values of patches, ``(n, …, patches)`` a sequence, to ``(B, …, S, P)``."""
