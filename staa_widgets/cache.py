@@ -15,7 +15,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,7 +23,8 @@ from filelock import FileLock, Timeout
 from platformdirs import user_cache_dir
 
 from staa_widgets.errors import FormatError, ParameterError
-from staa_widgets.files import canonical, write
+from staa_widgets.files import canonical, pack, parts, unpack, write
+from staa_widgets.record import Geometry, Needs, Record
 
 T = TypeVar("T")
 
@@ -168,6 +169,30 @@ def put(kind: str, name: str, data: bytes) -> None:
         prune(allowed)
     except OSError as error:
         _report(error)
+
+
+def record_to_bytes(record: Record, needs: Needs) -> bytes:
+    """Write a record as a file that also tells what it holds."""
+    values, arrays = parts(record)
+    return pack("record", {**values, "geometry": asdict(record.geometry), "needs": asdict(needs)}, arrays)
+
+
+def record_from_bytes(data: bytes) -> tuple[Record, Needs]:
+    """Read what `record_to_bytes` wrote.
+
+    Raises
+    ------
+    FormatError
+        If it is something else, cut short, altered or of another version.
+    """
+    values, arrays = unpack("record", data)
+    try:
+        needs, geometry = Needs(**values.pop("needs")), values.pop("geometry")
+        geometry["input_size"] = tuple(geometry["input_size"])
+        held: dict[str, Any] = {**values, **arrays, "geometry": Geometry(**geometry)}
+        return Record(**held), needs
+    except (KeyError, TypeError) as error:
+        raise FormatError("This record is of another version.", "Compute it again.") from error
 
 
 @contextmanager

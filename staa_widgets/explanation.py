@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staa_widgets.errors import FormatError, ParameterError
-from staa_widgets.files import pack, plain, unpack, write
+from staa_widgets.files import pack, parts, plain, unpack, write
 
 FORMAT = 1
 
@@ -90,6 +90,16 @@ class Preview:
     def jpeg(self, position: int) -> bytes:
         """Return the JPEG file at a position ``0 … P - 1``."""
         return self.data[self.offsets[position] : self.offsets[position + 1]].tobytes()
+
+    def to_bytes(self) -> bytes:
+        """Return the pictures as one file, which `from_bytes` reads back."""
+        return pack("preview", *parts(self))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Preview:
+        """Read what `to_bytes` gave; raises `FormatError` if it is something else, cut short or altered."""
+        values, arrays = unpack("preview", data)
+        return cls(**values, **arrays)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -280,17 +290,11 @@ class Explanation:
 
     def to_bytes(self) -> bytes:
         """Return the content of the file that `save` writes."""
-        values: dict[str, Any] = {"format": FORMAT}
-        arrays: dict[str, NDArray[Any]] = {}
-        parts = [("", self)] if self.preview is None else [("", self), ("preview.", self.preview)]
-        for prefix, part in parts:
-            for f in fields(part):
-                value = getattr(part, f.name)
-                if isinstance(value, np.ndarray):
-                    arrays[prefix + f.name] = value
-                elif not isinstance(value, Preview):
-                    values[prefix + f.name] = value
-        return pack("explanation", values, arrays)
+        values, arrays = parts(self)
+        if self.preview is not None:
+            values["preview"], pictures = parts(self.preview)
+            arrays |= {f"preview.{name}": array for name, array in pictures.items()}
+        return pack("explanation", {**values, "format": FORMAT}, arrays)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Explanation:
@@ -300,13 +304,12 @@ class Explanation:
             raise FormatError(
                 f"This explanation has format {found}; this version reads {FORMAT}.", "Update staa_widgets."
             )
-        parts: dict[str, Any] = {**values, **arrays}
-        preview = {
-            name.removeprefix("preview."): parts.pop(name) for name in list(parts) if name.startswith("preview.")
-        }
+        pictures = {name.removeprefix("preview."): arrays.pop(name) for name in [*arrays] if "." in name}
         try:
-            return cls(**{**parts, "preview": Preview(**preview) if preview else None})
-        except (TypeError, ValueError) as error:
+            if values["preview"] is not None:
+                values["preview"] = Preview(**values["preview"], **pictures)
+            return cls(**values, **arrays)
+        except (KeyError, TypeError, ValueError) as error:
             raise FormatError(f"This explanation does not hold together: {error}", "Make it again.") from error
 
     def to_html(self, path: str | os.PathLike[str]) -> Path:

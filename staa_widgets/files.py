@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,13 @@ def plain(value: Any) -> Any:
 def canonical(value: Any) -> str:
     """Write a value as JSON in the one form that equal values share."""
     return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def parts(value: Any) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Divide the fields of a dataclass into values and arrays, as `pack` wants them."""
+    held = {f.name: getattr(value, f.name) for f in fields(value)}
+    arrays = {name: item for name, item in held.items() if isinstance(item, np.ndarray)}
+    return {name: item for name, item in held.items() if name not in arrays}, arrays
 
 
 def pack(kind: str, values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:

@@ -1,0 +1,273 @@
+"""`explain`: the only place that knows the order of the steps from a video to an `Explanation`."""
+
+from __future__ import annotations
+
+import functools
+import platform
+import re
+import warnings
+from contextlib import suppress
+from dataclasses import replace
+from difflib import get_close_matches
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from staa_widgets import __version__
+from staa_widgets import cache as store
+from staa_widgets.clip import open_clip
+from staa_widgets.errors import ModelError, ParameterError
+from staa_widgets.explanation import Explanation, Preview, softmax
+from staa_widgets.preview import BUDGET, LIMIT, LONGEST, make_preview
+from staa_widgets.progress import Progress, reporting
+from staa_widgets.record import Needs
+from staa_widgets.sampling import spans
+from staa_widgets.windows import choose, merge
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import nn
+
+    from staa_widgets.job import Job
+    from staa_widgets.models import VideoModel
+
+ATTENTION_LIMIT = 32_000_000
+"""Bytes of attention by layer and head beyond which it is left out: long clips of large models."""
+
+_PACKAGES = ("numpy", "torch", "transformers", "pillow", "av", "decord", "decord2")
+
+
+def explain(
+    video: Any,
+    model: VideoModel | nn.Module | str | Path | None = None,
+    method: str = "staa",
+    *,
+    target: int | str | None = None,
+    start: float | None = None,
+    end: float | None = None,
+    window: float | None = None,
+    cache: bool = True,
+    batch_size: int = 4,
+    preview: bool = True,
+    attention: bool = True,
+    progress: Progress | bool | None = None,
+    **params: Any,
+) -> Explanation:
+    """Find where and when a video classifier looked.
+
+    Parameters
+    ----------
+    video
+        Anything `open_clip` takes: path, bytes, frames ``(F, H, W, 3)``, an `ActionClip`, a `Clip`.
+    model
+        A `VideoModel`, or anything `load_model` takes; ``None`` for the bundled model.
+    method
+        Name in `METHODS`.
+    target
+        Class to explain, by index or label; default: the predicted one. Methods that do not depend on the class
+        always speak of the predicted one.
+    start, end
+        Seconds; only frames whose time lies in ``[start, end)`` are explained.
+    window
+        Seconds that one window of the model spans. By default a clip of up to 12 s is one window; longer ones are
+        divided into windows of 4 s, each weighted by the target's probability in it.
+    cache
+        Whether to look the answer up, and keep it, by content. ``False`` leaves no trace on disk.
+    batch_size
+        Windows that the model is given at once.
+    preview
+        Whether to pack pictures of the clip, which the player shows.
+    attention
+        Whether to keep attention by layer and head, for browsing.
+    progress
+        ``progress(step, done, total)`` is called between steps and may raise `CancelledError` to stop; windows finished
+        by then are kept in the cache. ``True`` for a bar, ``False`` for silence, ``None`` for a bar on a terminal.
+    **params
+        Parameters of the method.
+
+    Returns
+    -------
+    Explanation
+        Plain numpy, with everything that was run in its `provenance`.
+
+    Raises
+    ------
+    VideoError
+        If the video cannot be read or is too short for the model.
+    ModelError
+        If the model cannot be loaded.
+    MethodError
+        If the method is unknown or cannot answer for this model.
+    ParameterError
+        If a parameter is unknown or out of range.
+    """
+    from staa_widgets.job import Job
+    from staa_widgets.methods import BROWSING, get_method
+    from staa_widgets.models import VideoModel, load_model
+
+    if batch_size < 1:
+        raise ParameterError(f"batch_size is {batch_size}.", "Give at least 1.")
+    asked = get_method(method)
+    whole = asked.complete(params)
+    clip = open_clip(video, start, end)
+    loaded = model if isinstance(model, VideoModel) else load_model(model)
+    needs = asked.needs(params)
+    wanted = target_index(target, loaded.labels)
+    with reporting(progress) as report:
+        job = Job(
+            clip=clip,
+            model=loaded,
+            method=asked,
+            params=whole,
+            needs=needs | BROWSING if attention else needs,
+            target=wanted if needs.target else None,
+            samples=choose(clip, loaded.geometry, window),
+            attention=attention,
+            cache=cache,
+            batch_size=batch_size,
+            report=report,
+        )
+        key = job.key() if cache else ""
+        found, hit = job.kept("explanation", key, Explanation.from_bytes, Explanation.to_bytes, lambda: _compute(job))
+        pictures = _preview(job) if preview else None
+    if wanted not in (None, found.target):
+        warnings.warn(
+            f"{method!r} does not depend on the class: this explains {found.labels[found.target]!r}, which was "
+            f"predicted, not {found.labels[wanted]!r}. Class-specific methods, such as 'staa_logit', can.",
+            stacklevel=2,
+        )
+    # Names are those of this call: the same content may have been explained under others.
+    return replace(
+        found,
+        clip_name=clip.name,
+        model_id=loaded.id,
+        labels=loaded.labels,
+        preview=pictures,
+        provenance={
+            **found.provenance,
+            "cache": ("hit" if hit else "miss") if cache else "off",
+            "seconds": {**found.provenance["seconds"], **({} if hit else job.seconds)},
+        },
+    )
+
+
+def target_index(target: int | str | None, labels: tuple[str, ...]) -> int | None:
+    """Find a class by index or by label; case, spaces, ``_`` and ``-`` make no difference in labels.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such class; it names the nearest.
+    """
+    if target is None:
+        return None
+    if isinstance(target, str):
+        folded = [_folded(label) for label in labels]
+        if _folded(target) in folded:
+            return folded.index(_folded(target))
+        close = get_close_matches(_folded(target), folded, 1, cutoff=0.5)
+        few = ", ".join(labels[:10]) + (", …" if len(labels) > 10 else "")
+        hint = f"Did you mean {labels[folded.index(close[0])]!r}?" if close else f"The model knows {few}."
+        raise ParameterError(f"The model has no class {target!r}.", hint)
+    if isinstance(target, bool) or not isinstance(target, int | np.integer) or not 0 <= target < len(labels):
+        raise ParameterError(f"The model has no class {target!r}.", f"Give a label, or 0 to {len(labels) - 1}.")
+    return int(target)
+
+
+def _compute(job: Job) -> Explanation:
+    from staa_widgets.methods import attention_maps
+
+    clip, model, several = job.clip, job.model, len(job.samples) > 1
+    target = job.target
+    if job.needs.target and target is None and several:
+        # Every window must speak of one class, and which one is predicted only all of them can tell.
+        target = int(np.mean([record.logits for record in job.records(Needs(), None)], axis=0).argmax())
+    size = 2 * len(job.samples) * model.geometry.slices * model.geometry.height * model.geometry.width
+    maps, browsed, logits = [], [], []
+    for record in job.records(job.needs, target):
+        with job.clock("method"):
+            found = job.method(record, **job.params)
+            mass = float(np.abs(found).sum())
+            # A window's share of the clip is for its weight to say, not for the scale of its maps.
+            maps.append(found / mass if several and mass else found)
+            if job.attention and record.rows is not None and size * record.rows[..., 0, 0].size <= ATTENTION_LIMIT:
+                browsed.append(np.moveaxis(attention_maps(record), 2, 0))
+        logits.append(record.logits)
+    window_logits = np.stack(logits)
+    if not np.isfinite(window_logits).all():
+        raise ModelError("The model's logits are not finite.", "Load it with dtype='float32'.")
+    mean = window_logits.mean(0)
+    if target is None:
+        target = int(mean.argmax())
+    weights = softmax(window_logits)[:, target].tolist() if several else [1.0]
+    seen = np.array(job.frames)
+    seen = seen.reshape(len(seen), model.geometry.slices, model.geometry.tubelet)
+    merged, sampled = merge(maps, seen, weights)
+    moments = clip.times[(sampled - clip.first_frame).ravel()]
+    attention = np.moveaxis(merge(browsed, seen, weights)[0], 0, 2).astype(np.float16) if browsed else None
+    return Explanation(
+        maps=merged,
+        spans=spans(moments, float(clip.times[0]), clip.duration, sampled.shape[1]),
+        sampled=sampled,
+        box=model.transform.box(clip.width, clip.height),
+        frame_size=(clip.width, clip.height),
+        times=clip.times,
+        first_frame=clip.first_frame,
+        duration=clip.duration,
+        logits=mean,
+        labels=model.labels,
+        target=target,
+        method=job.method.name,
+        params=job.params,
+        model_id=model.id,
+        clip_sha256=clip.sha256,
+        attention=attention,
+        window_logits=window_logits,
+        provenance=_provenance(job, weights),
+    )
+
+
+def _preview(job: Job) -> Preview:
+    # Apart from the explanation: it is the largest part, and every method, model and class of a clip shares it.
+    clip = job.clip
+    key = store.key(
+        kind="preview", clip=clip.sha256, extent=(clip.first_frame, len(clip)), limits=(LIMIT, LONGEST, BUDGET)
+    )
+
+    def make() -> Preview:
+        with job.clock("preview"):
+            return make_preview(clip, progress=lambda done, total: job.report("pictures", done, total))
+
+    return job.kept("preview", key, Preview.from_bytes, Preview.to_bytes, make)[0]
+
+
+def _provenance(job: Job, weights: list[float]) -> dict[str, Any]:
+    return {
+        "versions": _versions(),
+        "model": {"family": job.model.family, "weights": job.weights, "transform": job.model.transform.describe()},
+        "device": str(job.model.device),
+        "dtype": str(job.model.dtype).removeprefix("torch."),
+        "method": {"name": job.method.name, "version": job.method.version, "params": job.params},
+        "sampling": {
+            "frames": job.frames,
+            "times": [sample.times for sample in job.samples],
+            "window_weights": weights,
+        },
+        "box": job.model.transform.box(job.clip.width, job.clip.height),
+        "seconds": dict(job.seconds),
+    }
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version(), "staa_widgets": __version__}
+    for package in _PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
+def _folded(label: str) -> str:
+    return re.sub(r"[\s_-]+", " ", label).strip().casefold()

@@ -1,0 +1,102 @@
+"""The clip's pictures as packed JPEG, within a budget of bytes and without holding them all in memory."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from itertools import accumulate
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from staa_widgets.clip import Clip
+from staa_widgets.explanation import Preview
+
+# (JPEG quality, share of the size), from the best down: sharpness goes first, size last.
+LADDER = ((88, 1.0), (80, 1.0), (70, 1.0), (58, 1.0), (45, 1.0), (40, 0.75), (40, 0.5), (35, 0.35), (30, 0.25))
+LIMIT, LONGEST, BUDGET = 300, 640, 6_000_000
+# Decoded frames held at once.
+CHUNK_BYTES = 96_000_000
+PROBES = 8
+
+
+def chosen(count: int, limit: int) -> NDArray[np.int64]:
+    """Return which of `count` frames a preview shows, int64 ``(min(count, limit),)``: all, or evenly spread ones."""
+    return np.linspace(0, count - 1, min(count, limit)).round().astype(np.int64)
+
+
+def make_preview(
+    clip: Clip,
+    *,
+    limit: int = LIMIT,
+    longest: int = LONGEST,
+    budget: int = BUDGET,
+    progress: Callable[[int, int], object] = lambda *_: None,
+) -> Preview:
+    """Pack the frames of a clip as JPEG.
+
+    Parameters
+    ----------
+    clip
+        The clip, ``F`` frames.
+    limit
+        Most frames to pack; a longer clip is thinned evenly, first and last frame kept.
+    longest
+        Most pixels of the longer side; frames are never enlarged.
+    budget
+        Most bytes of all pictures. The best quality that keeps it is taken, in the end at smaller size; only where even
+        the smallest pictures exceed it, they are kept as they are.
+    progress
+        Called as ``progress(done, total)`` between chunks; what it raises ends the work.
+
+    Returns
+    -------
+    Preview
+        ``P = min(F, limit)`` pictures.
+    """
+    indices = chosen(len(clip), limit)
+    scale = min(1.0, longest / max(clip.width, clip.height))
+    share = budget * min(PROBES, len(indices)) / len(indices)
+    probe = clip.frames(indices[chosen(len(indices), PROBES)])
+    steps = [(quality, _size(clip, scale * factor)) for quality, factor in LADDER]
+    fitting = (i for i, step in enumerate(steps) if sum(len(_jpeg(frame, *step)) for frame in probe) <= share)
+    level = next(fitting, len(steps) - 1)
+    pictures = _packed(clip, indices, *steps[level], progress)
+    # The probes may have been easier than the rest.
+    while sum(map(len, pictures)) > budget and level + 1 < len(steps):
+        level += 1
+        pictures = _packed(clip, indices, *steps[level], progress)
+    width, height = steps[level][1]
+    return Preview(
+        indices=clip.first_frame + indices,
+        times=clip.times[indices],
+        offsets=np.array([*accumulate(map(len, pictures), initial=0)], np.int64),
+        data=np.frombuffer(b"".join(pictures), np.uint8),
+        width=width,
+        height=height,
+    )
+
+
+def _packed(
+    clip: Clip, indices: NDArray[np.int64], quality: int, size: tuple[int, int], progress: Callable[[int, int], object]
+) -> list[bytes]:
+    chunk = max(1, CHUNK_BYTES // (3 * clip.width * clip.height))
+    pictures: list[bytes] = []
+    for start in range(0, len(indices), chunk):
+        pictures += (_jpeg(frame, quality, size) for frame in clip.frames(indices[start : start + chunk]))
+        progress(len(pictures), len(indices))
+    return pictures
+
+
+def _size(clip: Clip, scale: float) -> tuple[int, int]:
+    return max(1, round(clip.width * scale)), max(1, round(clip.height * scale))
+
+
+def _jpeg(frame: NDArray[np.uint8], quality: int, size: tuple[int, int]) -> bytes:
+    picture = Image.fromarray(frame)
+    if picture.size != size:
+        picture = picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG", quality=quality)
+    return stream.getvalue()
