@@ -1,0 +1,24 @@
+import { LocalModel } from "../model.js";
+import { mount } from "../ui/player.js";
+
+/** Shows the payload that export.py wrote into this page. */
+function open(): void {
+  const values: Record<string, unknown> = {};
+  for (const element of document.querySelectorAll<HTMLScriptElement>("script[data-staa]")) {
+    const text = element.textContent ?? "";
+    values[`_${element.dataset.staa}`] = element.type === "application/json" ? JSON.parse(text) : fromBase64(text);
+    // The text is a third larger than the bytes, which are all that is needed from here on.
+    element.remove();
+  }
+  const root = mount(new LocalModel(values), document.body, new AbortController().signal);
+  if (window.top === window) root.focus({ preventScroll: true });
+}
+
+function fromBase64(text: string): Uint8Array {
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}
+
+open();

@@ -1,0 +1,19 @@
+import type { Model } from "./model.js";
+import { mount } from "./ui/player.js";
+
+interface View {
+  model: Model;
+  el: HTMLElement;
+  /** Older anywidgets give none and call what `render` returns. */
+  signal?: AbortSignal;
+}
+
+/** The module that anywidget loads. */
+export default {
+  render({ model, el, signal }: View): () => void {
+    const ended = new AbortController();
+    signal?.addEventListener("abort", () => ended.abort());
+    mount(model, el, ended.signal);
+    return () => ended.abort();
+  },
+};

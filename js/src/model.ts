@@ -1,0 +1,42 @@
+/**
+ * What the player asks of its host. anywidget's model has this shape, and `LocalModel` gives it to a page without a
+ * kernel; nothing in the player knows which of the two it talks to.
+ */
+export interface Model {
+  get(name: string): unknown;
+  set(name: string, value: unknown): void;
+  save_changes(): void;
+  on(event: string, callback: () => void): void;
+  off(event: string, callback: () => void): void;
+}
+
+/** Traits kept in the page itself. */
+export class LocalModel implements Model {
+  readonly #values: Map<string, unknown>;
+  readonly #listeners = new Map<string, Set<() => void>>();
+
+  constructor(values: Record<string, unknown>) {
+    this.#values = new Map(Object.entries(values));
+  }
+
+  get(name: string): unknown {
+    return this.#values.get(name);
+  }
+
+  set(name: string, value: unknown): void {
+    if (Object.is(this.#values.get(name), value)) return;
+    this.#values.set(name, value);
+    for (const callback of this.#listeners.get(`change:${name}`) ?? []) callback();
+  }
+
+  save_changes(): void {}
+
+  on(event: string, callback: () => void): void {
+    if (!this.#listeners.has(event)) this.#listeners.set(event, new Set());
+    this.#listeners.get(event)!.add(callback);
+  }
+
+  off(event: string, callback: () => void): void {
+    this.#listeners.get(event)?.delete(callback);
+  }
+}

@@ -1,0 +1,28 @@
+import { composite, type Overlay } from "./composite.js";
+
+/** Ground to draw on where an explanation carries no pictures. */
+const GROUND = "#22252b";
+
+/** Draws a picture under a map. */
+export interface Compositor {
+  draw(picture: CanvasImageSource | null, overlay: Overlay | null): void;
+}
+
+export function canvas2d(canvas: HTMLCanvasElement): Compositor {
+  // Every frame is read back to be blended: pixels kept by the GPU would have to travel twice.
+  const context = canvas.getContext("2d", { willReadFrequently: true, alpha: false })!;
+  return {
+    draw(picture, overlay) {
+      const { width, height } = canvas;
+      if (picture) context.drawImage(picture, 0, 0, width, height);
+      else {
+        context.fillStyle = GROUND;
+        context.fillRect(0, 0, width, height);
+      }
+      if (!overlay) return;
+      const image = context.getImageData(0, 0, width, height);
+      composite(image.data, width, height, overlay);
+      context.putImageData(image, 0, 0);
+    },
+  };
+}

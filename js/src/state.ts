@@ -1,0 +1,105 @@
+import { effect, type Signal, signal, untracked } from "@preact/signals-core";
+import type { Model } from "./model.js";
+
+/** Everything about the view that a host can read and set. */
+export interface Traits {
+  /** Source frame on show; the one index that all others follow. `null`: the moment of the greatest attribution. */
+  frame: number | null;
+  playing: boolean;
+  /** Times real speed. */
+  rate: number;
+  loop: boolean;
+  /** Layer whose attention is shown, or -1 for the joint maps. */
+  layer: number;
+  /** Head of that layer, or -1 for their mean. */
+  head: number;
+  colormap: string;
+  opacity: number;
+  /** Share of the clip's cells that are hidden, the weakest first. */
+  threshold: number;
+  gamma: number;
+  normalize: "clip" | "frame";
+  interpolation: "nearest" | "linear";
+  between: "held" | "blended";
+  view: "overlay" | "side";
+  /** Whether to darken what the model did not see. */
+  dim: boolean;
+  /** Seconds from and to. */
+  selection: readonly [number, number] | null;
+  theme: "auto" | "light" | "dark";
+  /** Greatest height of the picture in CSS pixels, or 0 to fit the window. */
+  height: number;
+}
+
+export const DEFAULTS: Traits = {
+  frame: null,
+  playing: false,
+  rate: 1,
+  loop: true,
+  layer: -1,
+  head: -1,
+  colormap: "inferno",
+  opacity: 0.75,
+  threshold: 0,
+  gamma: 1,
+  normalize: "clip",
+  interpolation: "linear",
+  between: "held",
+  view: "overlay",
+  dim: false,
+  selection: null,
+  theme: "auto",
+  height: 0,
+};
+
+export type State = { readonly [K in keyof Traits]: Signal<Traits[K]> };
+
+/** Milliseconds between two reports of `frame` to the host: a kernel has better things to do than to follow playback. */
+const FRAME_INTERVAL = 100;
+
+/** Mirror the host's traits as signals, both ways, until `until` is aborted. */
+export function createState(model: Model, until: AbortSignal): State {
+  const state: Record<string, Signal<unknown>> = {};
+  for (const [name, fallback] of Object.entries(DEFAULTS)) {
+    const mirror = signal<unknown>(model.get(name) ?? fallback);
+    const receive = () => {
+      mirror.value = model.get(name) ?? fallback;
+    };
+    const send = () => {
+      if (model.get(name) === mirror.peek()) return;
+      model.set(name, mirror.peek());
+      model.save_changes();
+    };
+    const report = name === "frame" ? throttled(send, FRAME_INTERVAL, until) : send;
+    watch(until, () => {
+      mirror.value;
+      untracked(report);
+    });
+    model.on(`change:${name}`, receive);
+    until.addEventListener("abort", () => model.off(`change:${name}`, receive));
+    state[name] = mirror;
+  }
+  return state as unknown as State;
+}
+
+/** Run `run` now and whenever a signal it read changes. */
+export function watch(until: AbortSignal, run: () => void): void {
+  until.addEventListener("abort", effect(run));
+}
+
+function throttled(call: () => void, interval: number, until: AbortSignal): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let last = Number.NEGATIVE_INFINITY;
+  until.addEventListener("abort", () => clearTimeout(timer));
+  const run = () => {
+    timer = undefined;
+    last = performance.now();
+    call();
+  };
+  return () => {
+    const wait = last + interval - performance.now();
+    if (timer !== undefined) return;
+    if (wait <= 0) run();
+    else timer = setTimeout(run, wait);
+  };
+}

@@ -1,0 +1,49 @@
+import type { Json } from "../protocol.js";
+import type { Session } from "../session.js";
+import { h, seconds } from "./dom.js";
+
+/** What was run: enough to run it again. */
+export function details({ payload: { meta }, clock }: Session): HTMLElement {
+  const [slices, rows, columns] = meta.grid;
+  const [width, height] = meta.clip.size;
+  const facts: [string, Json][] = [
+    ["method", meta.method],
+    ["parameters", meta.params],
+    ["model", meta.model],
+    ["explained class", meta.labels[meta.target]],
+    ["clip", meta.clip.name],
+    ["clip’s sha256", meta.clip.sha256],
+    ["frame size", `${width} × ${height}`],
+    ["time", `${seconds(clock.start)} – ${seconds(clock.end)}, ${meta.frames.total} frames`],
+    ["pictures", pictures(clock.count, meta.frames.total, meta.pictures?.size)],
+    ["map", `${slices} slices of ${rows} × ${columns} patches`],
+    ["box seen (x0, y0, x1, y1)", meta.box.map((edge) => edge.toFixed(1)).join(", ")],
+    ["frames given to the model", meta.sampled.map((seen) => seen.join("+")).join(", ")],
+    ...Object.entries(meta.provenance),
+  ];
+  return h("details", { class: "staa-details" }, h("summary", { class: "staa-title" }, "What was run"), list(facts));
+}
+
+function pictures(count: number, total: number, size: [number, number] | undefined): string {
+  if (!size) return "none kept";
+  const every = count === total ? "every frame" : `${count} of ${total} frames`;
+  return `${every}, ${size[0]} × ${size[1]}`;
+}
+
+function list(facts: [string, Json][]): HTMLElement {
+  const element = h("dl", { class: "staa-facts" });
+  for (const [name, value] of facts) {
+    if (value === "" || value === null || (typeof value === "object" && !Object.keys(value).length)) continue;
+    const nested = typeof value === "object" && !Array.isArray(value);
+    element.append(
+      h("dt", {}, name.replaceAll("_", " ")),
+      h("dd", {}, nested ? list(Object.entries(value)) : flat(value)),
+    );
+  }
+  return element;
+}
+
+function flat(value: Json): string {
+  if (Array.isArray(value)) return value.map(flat).join(", ");
+  return typeof value === "number" && !Number.isInteger(value) ? String(Number(value.toPrecision(5))) : String(value);
+}

@@ -1,0 +1,78 @@
+type Child = Node | string | null | false;
+type Attributes = Record<string, string | number | boolean | ((event: never) => void)>;
+
+/** Make an element. Strings become text nodes, functions listeners; `true` sets an empty attribute, `false` none. */
+export function h<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  attributes: Attributes = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[K] {
+  return fill(document.createElement(tag), attributes, children);
+}
+
+export function svg<K extends keyof SVGElementTagNameMap>(
+  tag: K,
+  attributes: Attributes = {},
+  ...children: Child[]
+): SVGElementTagNameMap[K] {
+  return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+}
+
+function fill<E extends Element>(element: E, attributes: Attributes, children: Child[]): E {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") element.addEventListener(name, value as EventListener);
+    else if (value !== false) element.setAttribute(name, value === true ? "" : String(value));
+  }
+  for (const child of children) if (child) element.append(child);
+  return element;
+}
+
+/** Where a pointer is across an element, 0 … 1, while it is pressed there and dragged anywhere. */
+export function onDrag(element: Element, move: (share: number, begin: boolean) => void, end?: () => void): void {
+  const report = (event: PointerEvent, begin: boolean) => {
+    const { left, width } = element.getBoundingClientRect();
+    if (width > 0) move(Math.min(Math.max((event.clientX - left) / width, 0), 1), begin);
+  };
+  const listen = (type: string, handler: (event: PointerEvent) => void) =>
+    element.addEventListener(type, handler as EventListener);
+  let pressed = false;
+  listen("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    pressed = true;
+    element.setPointerCapture(event.pointerId);
+    report(event, true);
+  });
+  listen("pointermove", (event) => pressed && report(event, false));
+  const release = () => {
+    if (pressed) end?.();
+    pressed = false;
+  };
+  listen("pointerup", release);
+  listen("pointercancel", release);
+}
+
+const ICONS = {
+  play: "M8 5v14l11-7z",
+  pause: "M7 5h4v14H7zM13 5h4v14h-4z",
+  back: "M6 5h2.5v14H6zM19 5v14l-9-7z",
+  forward: "M15.5 5H18v14h-2.5zM5 5v14l9-7z",
+  loop: "M7 7h10v3l4-4-4-4v3H5v6h2zm10 10H7v-3l-4 4 4 4v-3h12v-6h-2z",
+  camera: "M9.5 4 8 6H4v14h16V6h-4l-1.5-2zM12 9a4 4 0 1 1 0 8 4 4 0 0 1 0-8zm0 2a2 2 0 1 0 0 4 2 2 0 0 0 0-4z",
+  expand: "M4 4h6v2H6v4H4zM14 4h6v6h-2V6h-4zM4 14h2v4h4v2H4zM18 14h2v6h-6v-2h4z",
+  help: "M11 17h2v2.2h-2zM12 4a5 5 0 0 0-5 5h2.2a2.8 2.8 0 1 1 4.3 2.4C12 12.5 11 13.300 11 15.5h2c0-1.5.7-2 1.900-2.900A5 5 0 0 0 12 4z",
+};
+
+export function icon(name: keyof typeof ICONS): SVGSVGElement {
+  return svg(
+    "svg",
+    { viewBox: "0 0 24 24", "aria-hidden": "true", class: "staa-icon" },
+    svg("path", { d: ICONS[name] }),
+  );
+}
+
+export const seconds = (value: number, digits = 2): string => `${value.toFixed(digits)} s`;
+
+export const percent = (share: number): string => {
+  const value = 100 * share;
+  return `${value > 0 && value < 9.95 ? value.toFixed(1) : value.toFixed(0)} %`;
+};

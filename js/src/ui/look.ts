@@ -1,0 +1,147 @@
+import type { Signal } from "@preact/signals-core";
+import type { Session } from "../session.js";
+import { watch } from "../state.js";
+import { colourbar } from "./colourbar.js";
+import { h, percent } from "./dom.js";
+
+/** How the heat is drawn. */
+export function look(session: Session): HTMLElement {
+  const { state, until } = session;
+  const colours = select(
+    session,
+    "Colours",
+    session.tables.map((name) => [name, name]),
+    state.colormap,
+  );
+  const auto = h(
+    "button",
+    {
+      class: "staa-button staa-small",
+      type: "button",
+      title: "Cut as the dynamic threshold does: the more concentrated the map, the less is kept",
+      click: () => {
+        state.threshold.value = session.autoThreshold;
+      },
+    },
+    "auto",
+  );
+  watch(until, () => {
+    colours.querySelector("select")!.disabled = session.heat.value.signed;
+  });
+  return h(
+    "section",
+    { class: "staa-look" },
+    h("h3", { class: "staa-title" }, "Heat"),
+    colourbar(session),
+    source(session),
+    slider(session, "Opacity", "opacity", 0, 1, percent),
+    slider(session, "Hide weakest", "threshold", 0, 0.99, percent, auto),
+    slider(session, "Sharpen", "gamma", 0.25, 4, (value) => value.toFixed(2)),
+    colours,
+    choice(session, "Scale", state.normalize, { clip: "per clip", frame: "per frame" }),
+    choice(session, "Patches", state.interpolation, { linear: "smooth", nearest: "blocks" }),
+    choice(session, "Between slices", state.between, { held: "held", blended: "blended" }),
+    choice(session, "View", state.view, { overlay: "overlay", side: "side by side" }),
+    session.cropped && toggle(session, "Darken what the model did not see", state.dim),
+  );
+}
+
+/** Joint maps, or one layer and head; nothing where the explanation carries no attention. */
+function source(session: Session): HTMLElement | null {
+  const { attention, method } = session.payload.meta;
+  if (!attention) return null;
+  const [layers, heads] = attention;
+  const { layer, head } = session.state;
+  const number = (name: string, count: number): [number, string][] =>
+    Array.from({ length: count }, (_, i) => [i, `${name} ${i + 1}`]);
+  const layerRow = select(session, "Map", [[-1, `joint (${method})`], ...number("layer", layers)], layer);
+  const headRow = select(session, "Head", [[-1, "mean of heads"], ...number("head", heads)], head);
+  watch(session.until, () => {
+    headRow.hidden = layer.value < 0;
+  });
+  return h("div", { class: "staa-source" }, layerRow, headRow);
+}
+
+function row(label: string, ...controls: (HTMLElement | null)[]): HTMLElement {
+  return h("div", { class: "staa-row" }, h("span", { class: "staa-name", "aria-hidden": "true" }, label), ...controls);
+}
+
+function slider(
+  { state, until }: Session,
+  label: string,
+  trait: "opacity" | "threshold" | "gamma",
+  min: number,
+  max: number,
+  format: (value: number) => string,
+  extra: HTMLElement | null = null,
+): HTMLElement {
+  const value = h("output", { class: "staa-number" });
+  const input = h("input", {
+    type: "range",
+    min,
+    max,
+    step: 0.01,
+    "aria-label": label,
+    input: () => {
+      state[trait].value = Number(input.value);
+    },
+  });
+  watch(until, () => {
+    input.value = String(state[trait].value);
+    value.textContent = format(state[trait].value);
+    input.setAttribute("aria-valuetext", value.textContent);
+    input.style.setProperty("--staa-filled", `${(100 * (state[trait].value - min)) / (max - min)}%`);
+  });
+  return row(label, input, extra, value);
+}
+
+function select<T extends string | number>(
+  { until }: Session,
+  label: string,
+  options: [T, string][],
+  value: Signal<T>,
+): HTMLElement {
+  const element = h("select", {
+    class: "staa-select",
+    "aria-label": label,
+    change: () => {
+      value.value = options[element.selectedIndex][0];
+    },
+  });
+  for (const [option, text] of options) element.append(h("option", { value: option }, text));
+  watch(until, () => {
+    element.value = String(value.value);
+  });
+  return row(label, element);
+}
+
+function choice<T extends string>(
+  { until }: Session,
+  label: string,
+  value: Signal<T>,
+  options: Record<T, string>,
+): HTMLElement {
+  const group = h("div", { class: "staa-choice", role: "group", "aria-label": label });
+  for (const [option, text] of Object.entries(options) as [T, string][]) {
+    const set = () => {
+      value.value = option;
+    };
+    const button = h("button", { type: "button", class: "staa-option", click: set }, text);
+    watch(until, () => button.setAttribute("aria-pressed", String(value.value === option)));
+    group.append(button);
+  }
+  return row(label, group);
+}
+
+function toggle({ until }: Session, label: string, value: Signal<boolean>): HTMLElement {
+  const box = h("input", {
+    type: "checkbox",
+    change: () => {
+      value.value = box.checked;
+    },
+  });
+  watch(until, () => {
+    box.checked = value.value;
+  });
+  return h("label", { class: "staa-toggle" }, box, label);
+}

@@ -1,0 +1,111 @@
+"""An explanation as one HTML file that plays anywhere, without a network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import os
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from staa_widgets.errors import ExportError
+from staa_widgets.files import write
+from staa_widgets.widget.payload import pack
+
+if TYPE_CHECKING:
+    from staa_widgets.explanation import Explanation
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="generator" content="staa_widgets">
+<title>{title}</title>
+<link rel="icon" href="data:,">
+<style>{style}</style>
+</head>
+<body class="staa-page">
+<noscript>This page draws a video with its heat map and needs JavaScript.</noscript>
+{payload}
+<script>{script}</script>
+</body>
+</html>
+"""
+
+
+def to_html(explanation: Explanation, path: str | os.PathLike[str]) -> Path:
+    """Write a page that plays the clip under its heat map.
+
+    The page is one file. It opens from disk and inside ``<iframe sandbox="allow-scripts" srcdoc="…">``, asks no network
+    for anything, and forbids itself to.
+
+    Parameters
+    ----------
+    explanation
+        What to show; without a preview the heat is drawn on a plain ground.
+    path
+        Where to write. An existing file is replaced in one step.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    ExportError
+        If the file cannot be written, or the player was not built.
+    """
+    target = Path(path)
+    page = to_page(explanation)
+    try:
+        return write(target, page.encode())
+    except OSError as error:
+        raise ExportError(
+            f"The page cannot be written to {target}: {error.strerror or error}.",
+            "Give a file in a folder that exists and is writable.",
+        ) from error
+
+
+def to_page(explanation: Explanation) -> str:
+    """Return the text of the page that `to_html` writes.
+
+    Raises
+    ------
+    ExportError
+        If the player was not built.
+    """
+    meta, buffers = pack(explanation)
+    script, style = _static("page.js"), _static("widget.css")
+    # In a script element only "</script" and "<!--" mean anything, so no "<" may stand in what users name.
+    facts = json.dumps(meta, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+    payload = [f'<script type="application/json" data-staa="meta">{facts}</script>']
+    for name, data in buffers.items():
+        text = base64.b64encode(data).decode()
+        payload.append(f'<script type="text/plain" data-staa="{name}">{text}</script>')
+    label = explanation.labels[explanation.target]
+    return _PAGE.format(
+        policy=f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data:",
+        title=html.escape(f"{explanation.clip_name or 'Clip'} · {label} · {explanation.method}"),
+        style=style,
+        payload="\n".join(payload),
+        script=script,
+    )
+
+
+def _static(name: str) -> str:
+    try:
+        return resources.files("staa_widgets.widget").joinpath("static", name).read_text("utf-8")
+    except FileNotFoundError as error:
+        raise ExportError(
+            f"The player is missing: {name} was not built.", "Run `npm install && npm run build` in js/, or reinstall."
+        ) from error
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
