@@ -56,7 +56,7 @@ class Clip:
     name: str
     width: int
     height: int
-    times: NDArray[np.float64]
+    times: NDArray[np.float64] = field(repr=False)
     first_frame: int
     duration: float
     sha256: str

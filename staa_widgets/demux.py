@@ -11,6 +11,7 @@ import os
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -115,7 +116,7 @@ def probe(source: Path | bytes, name: str) -> VideoFile:
     mark = stamp(source) if isinstance(source, Path) else (len(source), 0)
     with opened(source, name) as (container, stream):
         packets = list(_packets(container, stream))
-        tick = float(stream.time_base or 0)
+        base = stream.time_base or Fraction(1)
         promised = _promised(container, stream)
         family, listed, rate = container.format.name, stream.frames, stream.average_rate
         codec, alone = stream.codec_context.name, len(container.streams.video) == 1
@@ -128,6 +129,7 @@ def probe(source: Path | bytes, name: str) -> VideoFile:
     stamps = np.unique([p.pts for p in shown if p.pts is not None]).astype(np.int64)
     # AVI keeps no time of display: where frames change places on their way to the screen, FFmpeg makes one up.
     exact = len(stamps) == len(shown) and (family != "avi" or all(p.key for p in packets))
+    tick = float(base)
     reached = max((p.pts + p.duration for p in shown if p.pts is not None), default=0) * tick
     held = max(reached, reached - stamps[0] * tick) if len(stamps) else 0.0
     whole = promised - held < max(1.0, 0.01 * promised) and not any(p.broken for p in packets)
@@ -139,7 +141,7 @@ def probe(source: Path | bytes, name: str) -> VideoFile:
         with opened(source, name, threads="SLICE") as (container, stream):
             found = [frame.pts for frame in decoded(container, stream)]
         pts, ticks = _counted(found, packets, exact, name)
-    times = (ticks - ticks[0]) * tick
+    times = (ticks - ticks[0]) * base.numerator / base.denominator  # exact where a time is exact, such as 2.0
     gap = float(np.median(np.diff(times))) if len(times) > 1 else float(1 / rate) if rate else 0.0
     end = float(times[-1]) + (next((p.duration * tick for p in shown if p.pts == ticks[-1]), 0.0) or gap)
     if not whole:

@@ -9,7 +9,7 @@ import av
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from av.video.stream import VideoStream
@@ -48,6 +48,7 @@ def write_video(
     start: float = 0.0,
     times: Sequence[float] | None = None,
     rotation: int = 0,
+    mirrored: bool = False,
     pix_fmt: str = "yuv420p",
     gop: int = 250,
     bframes: int = 0,
@@ -68,6 +69,8 @@ def write_video(
         Seconds at which the stream begins.
     rotation
         Degrees counter-clockwise by which a player turns the stored frames: 0, 90, 180 or 270.
+    mirrored
+        Whether a player then swaps left and right.
     """
     seconds = np.arange(count) / fps if times is None else np.asarray(times, np.float64)
     stored = options or {}
@@ -81,17 +84,39 @@ def write_video(
             stream.codec_context.color_range = 2
         # AVI has no time stamps: a frame's time is its number times the time base.
         stream.codec_context.time_base = Fraction(1, fps) if str(path).endswith(".avi") else TIME_BASE
-        if rotation:
-            stream.set_display_rotation(rotation)
+        if rotation or mirrored:
+            stream.set_display_rotation(rotation, hflip=mirrored)
         upright = size if rotation % 180 == 0 else size[::-1]
         for index, second in enumerate(seconds + start):
-            picture = np.rot90(barcode_frame(index, *upright), -rotation // 90)
+            picture = barcode_frame(index, *upright)
+            picture = np.rot90(picture[:, ::-1] if mirrored else picture, -rotation // 90)
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
             frame.time_base = stream.codec_context.time_base
             frame.pts = round(second / frame.time_base)
             out.mux(stream.encode(frame))
         out.mux(stream.encode())
     return seconds - seconds[0]
+
+
+def remux(
+    source: Path | str,
+    path: Path | str,
+    edit: Callable[[int, bytes], bytes] = lambda _, data: data,
+    *,
+    shift: float = 0.0,
+    options: Mapping[str, str] | None = None,
+) -> None:
+    """Copy the packets of a video, edited by number, earlier by `shift` seconds; options go to the muxer."""
+    with av.open(str(source)) as given, av.open(str(path), "w", options=dict(options or {})) as out:
+        stream = given.streams.video[0]
+        copy = out.add_stream_from_template(stream)
+        for number, packet in enumerate(p for p in given.demux(stream) if p.size):
+            edited = av.Packet(edit(number, bytes(packet)))
+            edited.stream, edited.time_base, edited.is_keyframe = copy, packet.time_base, packet.is_keyframe
+            ticks = round(shift / packet.time_base)
+            edited.pts, edited.dts = cast("int", packet.pts) - ticks, cast("int", packet.dts) - ticks
+            edited.duration = packet.duration
+            out.mux(edited)
 
 
 def write_audio(path: Path | str, seconds: float = 1.0, rate: int = 8000) -> None:
