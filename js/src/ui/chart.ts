@@ -52,7 +52,10 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
     plot.append(...bars);
     if (!signed) {
       const even = y(1 / spans.length);
-      plot.append(svg("line", { class: "staa-even", x1: 0, x2: "100%", y1: even, y2: even }));
+      plot.append(
+        svg("line", { class: "staa-even", x1: 0, x2: "100%", y1: even, y2: even }),
+        svg("text", { class: "staa-label", x: "100%", y: even - 4, "text-anchor": "end" }, "even"),
+      );
     }
     picture.setAttribute("aria-label", summary(session));
     table.replaceChildren(...rows(session));

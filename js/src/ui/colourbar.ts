@@ -30,8 +30,8 @@ export function colourbar(session: Session): HTMLElement {
     );
     words.textContent =
       state.normalize.value === "clip"
-        ? `of the clip’s maximum, ${scale.toPrecision(2)} · per clip`
-        : "of each frame’s own maximum · per frame: not to be compared over time";
+        ? `per clip: 1 is the clip’s maximum, ${scale.toPrecision(2)}`
+        : "per frame: 1 is each frame’s own maximum; do not compare over time";
   });
   return h("div", { class: "staa-colourbar" }, bar, ticks, words);
 }

@@ -1,0 +1,71 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { asFloat32, halfToFloat32 } from "../src/bytes.js";
+import { heatOf, mapAt } from "../src/heat/maps.js";
+import { LocalModel } from "../src/model.js";
+import { readPayload } from "../src/protocol.js";
+
+// test_export.py holds this file against what Python writes.
+const fixture = JSON.parse(readFileSync(new URL("../../tests/protocol/payload.json", import.meta.url), "utf-8"));
+
+/** The payload with every buffer in the middle of a larger one, at an odd place, as a kernel's messages deliver them. */
+function model(): LocalModel {
+  const values: Record<string, unknown> = { _meta: fixture._meta };
+  for (const [name, text] of Object.entries(fixture)) {
+    if (name === "_meta") continue;
+    const bytes = Buffer.from(text as string, "base64");
+    const message = new Uint8Array(bytes.length + 12).fill(255);
+    message.set(bytes, 7);
+    values[name] = new DataView(message.buffer, 7, bytes.length);
+  }
+  return new LocalModel(values);
+}
+
+describe("the payload", () => {
+  const payload = readPayload(model());
+
+  it("holds the maps over their greatest magnitude, with its factor", () => {
+    expect([...payload.maps]).toEqual([0, 0.25, -0.5, 0.125, 1, 0, 0.0625, -0.25]);
+    expect(payload.meta.scale).toBe(4);
+    expect(payload.meta.grid).toEqual([2, 2, 2]);
+  });
+  it("holds mass and signed mass of each slice", () => {
+    expect([...payload.temporal]).toEqual([3.5 / 8.75, 5.25 / 8.75].map(Math.fround));
+    expect([...payload.temporalSigned]).toEqual([-0.5 / 8.75, 3.25 / 8.75].map(Math.fround));
+    expect(payload.meta.signed).toBe(true);
+  });
+  it("holds a colour table by each name", () => {
+    expect([...payload.colours.keys()]).toEqual(["cividis", "viridis", "magma", "inferno", "diverging"]);
+    expect([...payload.colours.get("inferno")!.subarray(0, 3)]).toEqual([0, 0, 4]);
+    expect([...payload.colours.get("inferno")!.subarray(765)]).toEqual([252, 255, 164]);
+  });
+  it("refuses another layout", () => {
+    const other = new LocalModel({ _meta: { ...fixture._meta, schema: 99 } });
+    expect(() => readPayload(other)).toThrow("layout 99");
+    expect(() => readPayload(new LocalModel({}))).toThrow("layout undefined");
+  });
+
+  it("shows a layer over the clip's maximum, its time as shares", () => {
+    const heat = heatOf(payload, 1, -1);
+    expect([...heat.values]).toEqual([8, 9, 10, 11, 12, 13, 14, 15].map((value) => Math.fround(value / 15)));
+    expect(heat.temporal[0]).toBeCloseTo(38 / 92);
+    expect(heat.signed).toBe(false);
+  });
+  it("blends the maps of two slices", () => {
+    const heat = heatOf(payload, -1, -1);
+    expect([...mapAt(heat, { from: 0, to: 1, mix: 0.5 })]).toEqual([0.5, 0.125, -0.21875, -0.0625]);
+  });
+});
+
+describe("bytes", () => {
+  it("widens float16 exactly: zeros, subnormals, largest, infinities", () => {
+    const bits = Uint16Array.from([0x0000, 0x8000, 0x0001, 0x03ff, 0x0400, 0x3c00, 0xbc01, 0x7bff, 0x7c00, 0xfc00]);
+    const wanted = [0, -0, 2 ** -24, 1023 * 2 ** -24, 2 ** -14, 1, -(1 + 1 / 1024), 65504, Infinity, -Infinity];
+    expect([...halfToFloat32(bits)]).toEqual(wanted);
+    expect(halfToFloat32(Uint16Array.from([0x7e00]))[0]).toBeNaN();
+  });
+  it("takes nothing for no bytes", () => {
+    expect(asFloat32(null)).toHaveLength(0);
+    expect(halfToFloat32(undefined)).toHaveLength(0);
+  });
+});

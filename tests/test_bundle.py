@@ -1,0 +1,23 @@
+"""The built player keeps its budget."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import staa_widgets
+
+STATIC = Path(staa_widgets.__file__).parent / "widget" / "static"
+
+
+@pytest.mark.parametrize(("name", "kilobytes"), [("widget.js", 60), ("page.js", 60), ("widget.css", 10)])
+def test_bundle_is_small_enough_to_travel_in_every_notebook(name: str, kilobytes: int) -> None:
+    assert 0 < (STATIC / name).stat().st_size <= kilobytes * 1024
+
+
+def test_widget_is_one_module_that_imports_nothing() -> None:
+    module = (STATIC / "widget.js").read_text("utf-8")
+    assert "export{" in module
+    assert "import(" not in module
+    assert not module.startswith("import")
