@@ -116,7 +116,7 @@ def reference(
     strength = np.abs(value) ** gamma
     colour = np.floor((127.5 + 127.5 * np.sign(value) * strength if signed else 255 * strength) + 0.5).astype(int)
     floor = (cut / top) ** gamma
-    cover = np.clip((strength - floor) / (0.35 * (1 - floor)), 0, 1) if floor < 1 else np.zeros_like(strength)
+    cover = np.clip((strength - floor) / (0.45 * (1 - floor)), 0, 1) if floor < 1 else np.zeros_like(strength)
     alpha = np.floor(255 * opacity * cover + 0.5).astype(int)[..., None] * inside[..., None]
     below = picture.astype(int)
     if dim:

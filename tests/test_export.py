@@ -73,7 +73,9 @@ def test_a_path_that_cannot_be_written_is_said(bars: Explanation, tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_player_that_was_not_built_is_said(bars: Explanation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_player_that_was_not_built_is_said(
+    bars: Explanation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(export.resources, "files", lambda _: tmp_path)
     with pytest.raises(ExportError, match=r"page\.js was not built"):
         to_page(bars)

@@ -77,8 +77,8 @@ describe("composite", () => {
   });
   it("interpolates the map before it colours it", () => {
     const [, , left, right] = run({ linear: true });
-    // 1/4 of the way: grey 64 under a cover of 0.25 / 0.35; 3/4: grey 191, whole.
-    expect(left).toBe(Math.floor((100 * (255 - 182) + 64 * 182 + 127) / 255));
+    // 1/4 of the way: grey 64 under a cover of 0.25 / 0.45; 3/4: grey 191, whole.
+    expect(left).toBe(Math.floor((100 * (255 - 142) + 64 * 142 + 127) / 255));
     expect(right).toBe(191);
   });
   it("scales to the top it is given", () => {

@@ -2,7 +2,7 @@
 export const LEVELS = 1024;
 
 /** Share of the range above the cut over which heat fades in: a hard edge would look like a boundary in the video. */
-const SOFT = 0.35;
+const SOFT = 0.45;
 
 export interface Look {
   /** RGB `(256, 3)`. */

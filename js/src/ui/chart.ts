@@ -26,7 +26,7 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
     const { temporal, temporalSigned, signed } = heat.value;
     const up = Array.from(temporal, (mass, s) => (signed ? (mass + temporalSigned[s]) / 2 : mass));
     const down = Array.from(temporal, (mass, s) => (signed ? (mass - temporalSigned[s]) / 2 : 0));
-    const step = niceStep(Math.max(...up, ...down), signed ? 2 : 3);
+    const step = niceStep(Math.max(...up) + Math.max(...down), 3);
     const top = Math.ceil(Math.max(...up) / step - 1e-9) * step || step;
     const bottom = Math.ceil(Math.max(...down) / step - 1e-9) * step;
     const y = (share: number) => 6 + ((HEIGHT - 6) * (top - share)) / (top + bottom);
@@ -47,7 +47,12 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
           y: y(from),
           height: Math.max(y(to) - y(from), from > to ? 1 : 0),
         });
-      return svg("g", { class: "staa-slice" }, bar("staa-bar", up[s], 0), bar("staa-bar staa-minus", 0, -down[s]));
+      return svg(
+        "g",
+        { class: "staa-slice" },
+        bar(signed ? "staa-bar staa-warm" : "staa-bar", up[s], 0),
+        bar("staa-bar", 0, -down[s]),
+      );
     });
     plot.append(...bars);
     if (!signed) {

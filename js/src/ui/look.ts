@@ -6,13 +6,8 @@ import { h, percent } from "./dom.js";
 
 /** How the heat is drawn. */
 export function look(session: Session): HTMLElement {
-  const { state, until } = session;
-  const colours = select(
-    session,
-    "Colours",
-    session.tables.map((name) => [name, name]),
-    state.colormap,
-  );
+  const { state } = session;
+  const colours = tables(session);
   const auto = h(
     "button",
     {
@@ -25,9 +20,6 @@ export function look(session: Session): HTMLElement {
     },
     "auto",
   );
-  watch(until, () => {
-    colours.querySelector("select")!.disabled = session.heat.value.signed;
-  });
   return h(
     "section",
     { class: "staa-look" },
@@ -40,7 +32,7 @@ export function look(session: Session): HTMLElement {
     colours,
     choice(session, "Scale", state.normalize, { clip: "per clip", frame: "per frame" }),
     choice(session, "Patches", state.interpolation, { linear: "smooth", nearest: "blocks" }),
-    choice(session, "Between slices", state.between, { held: "held", blended: "blended" }),
+    choice(session, "Over time", state.between, { held: "held", blended: "blended" }),
     choice(session, "View", state.view, { overlay: "overlay", side: "side by side" }),
     session.cropped && toggle(session, "Darken what the model did not see", state.dim),
   );
@@ -60,6 +52,24 @@ function source(session: Session): HTMLElement | null {
     headRow.hidden = layer.value < 0;
   });
   return h("div", { class: "staa-source" }, layerRow, headRow);
+}
+
+/** The colour tables; signed maps have one of their own. */
+function tables(session: Session): HTMLElement {
+  const element = h("select", {
+    class: "staa-select",
+    "aria-label": "Colours",
+    change: () => {
+      session.state.colormap.value = element.value;
+    },
+  });
+  watch(session.until, () => {
+    const { signed } = session.heat.value;
+    element.replaceChildren(...(signed ? ["diverging"] : session.tables).map((name) => h("option", {}, name)));
+    element.value = session.colours.value;
+    element.disabled = signed;
+  });
+  return row("Colours", element);
 }
 
 function row(label: string, ...controls: (HTMLElement | null)[]): HTMLElement {

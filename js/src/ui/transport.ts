@@ -26,8 +26,8 @@ export function transport(session: Session): HTMLElement {
     },
   });
   for (const value of RATES) rate.append(h("option", { value }, `${value} ×`));
-  const now = h("span", { class: "staa-time" });
-  const which = h("span", { class: "staa-quiet" });
+  const now = h("div", { class: "staa-time" });
+  const which = h("div", { class: "staa-quiet" });
   watch(until, () => {
     const playing = state.playing.value;
     play.replaceChildren(icon(playing ? "pause" : "play"));
@@ -44,8 +44,9 @@ export function transport(session: Session): HTMLElement {
     rate.value = String(state.rate.value);
   });
   watch(until, () => {
-    now.textContent = `${seconds(time.value)} / ${seconds(clock.end)}`;
-    which.textContent = describe(session);
+    now.textContent = `${time.value.toFixed(2)} / ${seconds(clock.end)}`;
+    const given = clock.sampled.includes(session.position.value);
+    which.textContent = given ? `${describe(session)}, sampled` : describe(session);
   });
   const jump = (name: "back" | "forward", by: 1 | -1, label: string) =>
     h(
@@ -59,9 +60,7 @@ export function transport(session: Session): HTMLElement {
     jump("back", -1, "Previous frame (←)"),
     play,
     jump("forward", 1, "Next frame (→)"),
-    now,
-    which,
-    h("span", { class: "staa-space" }),
+    h("div", { class: "staa-now" }, now, which),
     rate,
     loop,
   );
