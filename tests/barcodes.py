@@ -13,6 +13,7 @@ from staa_widgets.colour import COLOUR_TABLES
 from staa_widgets.explanation import Explanation, Preview
 
 BITS = 8
+FIRST, LAST = 100, 147
 LABELS = ("wave", "clap", "jump", "kick")
 
 
@@ -46,7 +47,7 @@ def preview(indices: NDArray[np.int64], times: NDArray[np.float64], width: int, 
 
 def explanation(*, portrait: bool = False, signed: bool = False, **changes: Any) -> Explanation:
     """48 frames from source frame 100 on at changing intervals, 6 slices of 2 sampled frames on a 5 × 7 grid."""
-    slices, rows, columns, first = 6, 5, 7, 100
+    slices, rows, columns, first = 6, 5, 7, FIRST
     width, height = (180, 320) if portrait else (320, 180)
     box = (0.0, 70.3, 180.0, 310.1) if portrait else (70.3, 0.0, 310.1, 180.0)
     times = 2 + np.concatenate([[0], np.cumsum(np.tile([0.02, 0.06], 24)[:47])])
@@ -77,7 +78,7 @@ def explanation(*, portrait: bool = False, signed: bool = False, **changes: Any)
         "clip_name": "bars.mp4",
         "provenance": {"seconds": {"model": 0.125}},
         "attention": random.random((3, 2, slices, rows, columns)).astype(np.float16),
-        "preview": preview(first + np.arange(48), times, width, height),
+        "preview": preview(np.arange(FIRST, LAST + 1), times, width, height),
     }
     return Explanation(**{**parts, **changes})
 

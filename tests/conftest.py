@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from typing import Any
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import ConsoleMessage, Page
+
+    from staa_widgets.explanation import Explanation
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -22,3 +29,32 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     if found is None:
         pytest.fail(f"none of {', '.join(BROWSERS)} is installed; leave browser tests out with -m 'not browser'")
     return {**browser_type_launch_args, "executable_path": found, "args": ["--no-sandbox"]}
+
+
+@pytest.fixture
+def open_page(page: Page, tmp_path: Path) -> Iterator[Callable[[Explanation], Page]]:
+    """Open an explanation's page from disk; at the end, nothing else was asked for and nothing complained."""
+    from chromium import PATIENCE
+
+    from staa_widgets.export import to_html
+
+    asked: list[str] = []
+    complaints: list[str] = []
+
+    def complain(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            complaints.append(message.text)
+
+    page.set_default_timeout(PATIENCE)
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", complain)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+
+    def opened(e: Explanation) -> Page:
+        page.goto(to_html(e, tmp_path / "page.html").as_uri())
+        page.wait_for_selector("canvas[data-frame]")
+        return page
+
+    yield opened
+    assert asked == [(tmp_path / "page.html").as_uri()]
+    assert complaints == []

@@ -6,9 +6,11 @@ import { h, seconds } from "./dom.js";
 export function details({ payload: { meta }, clock }: Session): HTMLElement {
   const [slices, rows, columns] = meta.grid;
   const [width, height] = meta.clip.size;
+  // The engine notes box and parameters too; they stand above already.
+  const noted = flatten(meta.provenance).filter(([name]) => name !== "box" && !name.startsWith("method · params"));
   const facts: [string, Json][] = [
     ["method", meta.method],
-    ["parameters", meta.params],
+    ...flatten(meta.params, ["parameter"]),
     ["model", meta.model],
     ["explained class", meta.labels[meta.target]],
     ["clip", meta.clip.name],
@@ -19,7 +21,7 @@ export function details({ payload: { meta }, clock }: Session): HTMLElement {
     ["map", `${slices} slices of ${rows} × ${columns} patches`],
     ["box seen (x0, y0, x1, y1)", meta.box.map((edge) => edge.toFixed(1)).join(", ")],
     ["frames given to the model", meta.sampled.map((seen) => seen.join("+")).join(", ")],
-    ...Object.entries(meta.provenance),
+    ...noted,
   ];
   return h("details", { class: "staa-details" }, h("summary", { class: "staa-title" }, "What was run"), list(facts));
 }
@@ -30,20 +32,26 @@ function pictures(count: number, total: number, size: [number, number] | undefin
   return `${every}, ${size[0]} × ${size[1]}`;
 }
 
+/** Facts inside of facts, each by the names on the way to it. */
+function flatten(values: { [key: string]: Json }, path: string[] = []): [string, Json][] {
+  return Object.entries(values).flatMap(([name, value]): [string, Json][] => {
+    const here = [...path, name];
+    const nested = typeof value === "object" && value !== null && !Array.isArray(value);
+    return nested ? flatten(value, here) : [[here.join(" · "), value]];
+  });
+}
+
 function list(facts: [string, Json][]): HTMLElement {
   const element = h("dl", { class: "staa-facts" });
   for (const [name, value] of facts) {
-    if (value === "" || value === null || (typeof value === "object" && !Object.keys(value).length)) continue;
-    const nested = typeof value === "object" && !Array.isArray(value);
-    element.append(
-      h("dt", {}, name.replaceAll("_", " ")),
-      h("dd", {}, nested ? list(Object.entries(value)) : flat(value)),
-    );
+    const text = flat(value);
+    if (text) element.append(h("dt", {}, name), h("dd", {}, text));
   }
   return element;
 }
 
 function flat(value: Json): string {
+  if (value === null) return "";
   if (Array.isArray(value)) return value.map(flat).join(", ");
   return typeof value === "number" && !Number.isInteger(value) ? String(Number(value.toPrecision(5))) : String(value);
 }
