@@ -128,7 +128,7 @@ def probe(source: Path | bytes, name: str) -> VideoFile:
     shown = [p for p in packets if p.shown]
     stamps = np.unique([p.pts for p in shown if p.pts is not None]).astype(np.int64)
     # AVI keeps no time of display: where frames change places on their way to the screen, FFmpeg makes one up.
-    exact = len(stamps) == len(shown) and (family != "avi" or all(p.key for p in packets))
+    exact = 0 < len(stamps) == len(shown) and (family != "avi" or all(p.key for p in packets))
     tick = float(base)
     reached = max((p.pts + p.duration for p in shown if p.pts is not None), default=0) * tick
     held = max(reached, reached - stamps[0] * tick) if len(stamps) else 0.0

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from staa_widgets.demux import VideoFile, probe
 from staa_widgets.errors import UnreadableVideoError, VideoNotFoundError
 from staa_widgets.readers import READERS, read, reader_of
 
+Film = Callable[[str], Path]
 COUNT = 60
 UNEVEN = np.cumsum([0.0] + [0.02 + 0.03 * (i % 4) for i in range(COUNT - 1)]).round(3)
 VP9 = {"codec": "libvpx-vp9", "options": {"cpu-used": "8", "deadline": "realtime"}}
@@ -55,28 +57,29 @@ SAFE = [name for name, (reader, _) in FORMATS.items() if reader == "decord"]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Holds every format, written on first use by `described`."""
-    return tmp_path_factory.mktemp("videos")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Gives the path of a format's file, written when first asked for."""
+    folder = tmp_path_factory.mktemp("films")
+
+    def made(name: str) -> Path:
+        if not (folder / name).exists():
+            write_video(folder / name, COUNT, **FORMATS[name][1])
+        return folder / name
+
+    return made
 
 
 @pytest.fixture
-def described(folder: Path, request: pytest.FixtureRequest) -> tuple[VideoFile, np.ndarray, dict[str, Any]]:
-    name: str = request.param
-    options = FORMATS[name][1]
-    path = folder / name
-    if not path.exists():
-        write_video(path, COUNT, **options)
+def described(film: Film, request: pytest.FixtureRequest) -> tuple[VideoFile, np.ndarray, dict[str, Any]]:
+    options = FORMATS[request.param][1]
     times = options.get("times", np.arange(COUNT) / options.get("fps", 25))
-    return probe(path, name), times, options
+    return probe(film(request.param), request.param), times, options
 
 
 @pytest.fixture
-def long(folder: Path) -> Path:
-    path = folder / "long.mp4"
-    if not path.exists():
-        write_video(path, COUNT, bframes=2, gop=10)
-    return path
+def grouped(film: Film) -> Path:
+    """Has a key frame every ten frames."""
+    return film("short_groups.mp4")
 
 
 @pytest.mark.parametrize("described", FORMATS, indirect=True)
@@ -131,8 +134,8 @@ def test_both_readers_agree_on_a_real_film():
     assert np.array_equal(READERS["decord"](video, wanted), READERS["pyav"](video, wanted))
 
 
-def test_without_decord_pyav_draws_the_same(long, monkeypatch):
-    video, wanted = probe(long, "long.mp4"), np.array([2, 31, 58])
+def test_without_decord_pyav_draws_the_same(grouped, monkeypatch):
+    video, wanted = probe(grouped, "grouped.mp4"), np.array([2, 31, 58])
     before = read(video, wanted)
     monkeypatch.setitem(sys.modules, "decord", None)
     readers._decord.cache_clear()
@@ -143,8 +146,8 @@ def test_without_decord_pyav_draws_the_same(long, monkeypatch):
         readers._decord.cache_clear()
 
 
-def test_only_what_is_asked_is_decoded(long, monkeypatch):
-    video = probe(long, "long.mp4")
+def test_only_what_is_asked_is_decoded(grouped, monkeypatch):
+    video = probe(grouped, "grouped.mp4")
     seen: list[int | None] = []
     plain = demux.decoded
     monkeypatch.setattr(readers, "decoded", lambda *args: (seen.append(f.pts) or f for f in plain(*args)))
@@ -152,19 +155,18 @@ def test_only_what_is_asked_is_decoded(long, monkeypatch):
     assert len(seen) == 6 + 4 + 3
 
 
-def test_frames_cut_off_by_an_edit_list_are_not_counted(long, tmp_path):
-    remux(long, tmp_path / "cut.mp4", shift=13 / 25, options={"avoid_negative_ts": "disabled"})
+def test_frames_cut_off_by_an_edit_list_are_not_counted(grouped, tmp_path):
+    remux(grouped, tmp_path / "cut.mp4", shift=13 / 25, options={"avoid_negative_ts": "disabled"})
     video = probe(tmp_path / "cut.mp4", "cut.mp4")
     assert len(video.times) == 47
     assert [read_barcode(f) for f in read(video, np.array([0, 20, 46]))] == [13, 33, 59]
     assert reader_of(video) == "pyav"
 
 
-def test_frames_that_are_never_shown_are_not_counted(folder, tmp_path):
-    write_video(tmp_path / "plain.webm", COUNT, **FORMATS["vp8.webm"][1])
+def test_frames_that_are_never_shown_are_not_counted(film, tmp_path):
     hidden = (11, 25)
     remux(
-        tmp_path / "plain.webm",
+        film("vp8.webm"),
         tmp_path / "hidden.webm",
         lambda k, data: bytes([data[0] & ~0x10]) + data[1:] if k in hidden else data,
     )
@@ -176,9 +178,8 @@ def test_frames_that_are_never_shown_are_not_counted(folder, tmp_path):
 
 @pytest.mark.parametrize("name", ["b_frames.mkv", "vp9.webm", "mjpeg.avi", "b_frames.avi"])
 @pytest.mark.parametrize("share", [0.35, 0.6])
-def test_a_film_that_breaks_off_holds_the_frames_it_holds_and_warns(folder, tmp_path, name, share):
-    write_video(tmp_path / name, COUNT, **FORMATS[name][1])
-    data = (tmp_path / name).read_bytes()
+def test_a_film_that_breaks_off_holds_the_frames_it_holds_and_warns(film, tmp_path, name, share):
+    data = film(name).read_bytes()
     short = tmp_path / f"short_{name}"
     short.write_bytes(data[: int(len(data) * share)])
     with pytest.warns(UserWarning, match="breaks off"):
@@ -190,8 +191,8 @@ def test_a_film_that_breaks_off_holds_the_frames_it_holds_and_warns(folder, tmp_
     assert video.end == pytest.approx(len(drawn) / 25, abs=0.002)
 
 
-def test_an_mp4_that_breaks_off_after_its_index_warns(long, tmp_path):
-    remux(long, tmp_path / "fast.mp4", options={"movflags": "faststart"})
+def test_an_mp4_that_breaks_off_after_its_index_warns(grouped, tmp_path):
+    remux(grouped, tmp_path / "fast.mp4", options={"movflags": "faststart"})
     data = (tmp_path / "fast.mp4").read_bytes()
     (tmp_path / "short.mp4").write_bytes(data[: len(data) * 6 // 10])
     with pytest.warns(UserWarning, match="breaks off"):
@@ -201,8 +202,8 @@ def test_an_mp4_that_breaks_off_after_its_index_warns(long, tmp_path):
     assert reader_of(video) == "pyav"
 
 
-def test_a_damaged_frame_is_named_and_those_apart_from_it_are_read(long, tmp_path):
-    remux(long, tmp_path / "hurt.mp4", lambda k, data: data[:4] + bytes(len(data) - 4) if k == 20 else data)
+def test_a_damaged_frame_is_named_and_those_apart_from_it_are_read(grouped, tmp_path):
+    remux(grouped, tmp_path / "hurt.mp4", lambda k, data: data[:4] + bytes(len(data) - 4) if k == 20 else data)
     video = probe(tmp_path / "hurt.mp4", "hurt.mp4")
     with pytest.raises(UnreadableVideoError, match=r"Frame 20 of 'hurt.mp4', at 0\.80 s"):
         read(video, np.array([4, 20]))
@@ -227,23 +228,22 @@ for path in sys.argv[1:]:
 """
 
 
-def test_damage_neither_hangs_nor_speaks_nor_writes(tmp_path):
+def test_damage_neither_hangs_nor_speaks_nor_writes(film, tmp_path):
     hurt = []
     for name in ("short_groups.mp4", "b_frames.mkv", "hevc.mp4", "vp8.webm", "vp9.webm", "mjpeg.avi", "broadcast.ts"):
-        write_video(tmp_path / name, COUNT, **FORMATS[name][1])
-        whole = (tmp_path / name).read_bytes()
-        for seed in range(4):
+        whole = film(name).read_bytes()
+        for seed in range(3):
             rng = np.random.default_rng(seed)
             data = bytearray(whole)
-            for place in rng.integers(len(data) // 10, len(data), 4**seed):
+            for place in rng.integers(len(data) // 10, len(data), 6**seed):
                 data[place] ^= 1 << int(rng.integers(8))
-            if seed == 3:
+            if seed == 2:
                 del data[len(data) // 3 : len(data) // 2]
             hurt.append(tmp_path / f"{seed}_{name}")
             hurt[-1].write_bytes(data)
     before = sorted(tmp_path.iterdir())
     ran = subprocess.run(
-        [sys.executable, "-c", HURT, *map(str, hurt)], capture_output=True, text=True, timeout=100, check=False
+        [sys.executable, "-c", HURT, *map(str, hurt)], capture_output=True, text=True, timeout=300, check=False
     )
     assert ran.returncode == 0
     assert ran.stderr == ""
@@ -251,18 +251,18 @@ def test_damage_neither_hangs_nor_speaks_nor_writes(tmp_path):
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_a_playlist_opens_no_other_file(long, tmp_path):
+def test_a_playlist_opens_no_other_file(grouped, tmp_path):
     path = tmp_path / "list.mp4"
-    path.write_text(f"ffconcat version 1.0\nfile '{long}'\n")
+    path.write_text(f"ffconcat version 1.0\nfile '{grouped}'\n")
     with pytest.raises(UnreadableVideoError):
         probe(path, "list.mp4")
 
 
-def test_a_file_that_changes_or_goes_is_noticed(long, tmp_path):
+def test_a_file_that_changes_or_goes_is_noticed(grouped, tmp_path):
     path = tmp_path / "film.mp4"
-    path.write_bytes(long.read_bytes())
+    path.write_bytes(grouped.read_bytes())
     video = probe(path, "film.mp4")
-    path.write_bytes(long.read_bytes() + b"more")
+    path.write_bytes(grouped.read_bytes() + b"more")
     with pytest.raises(UnreadableVideoError, match="changed"):
         read(video, np.array([0]))
     path.unlink()
