@@ -331,9 +331,9 @@ class Explanation:
 
 
 def place(explanation: Explanation) -> str:
-    """Say in words where in the frame the peak lies, such as ``"upper left"``."""
+    """Say in words where in the frame the peak lies, such as ``"top left"``."""
     (width, height), peak = explanation.frame_size, explanation.peak
-    row = ("upper", "", "lower")[min(int(3 * peak.y / height), 2)]
+    row = ("top", "", "bottom")[min(int(3 * peak.y / height), 2)]
     column = ("left", "", "right")[min(int(3 * peak.x / width), 2)]
     return " ".join(word for word in (row, column) if word) or "centre"
 

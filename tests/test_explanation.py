@@ -114,8 +114,8 @@ def test_the_peak_is_told_in_seconds_and_pixels_of_the_source_frame():
     peak = made().peak
     assert (peak.slice, peak.start, peak.end) == (1, 1.5, 2.0)
     assert (peak.x, peak.y) == pytest.approx((15 + 30 * 5 / 6, 30))
-    assert place(made()) == "lower right"
-    assert repr(made()) == "<Explanation of 'clip.mp4' by staa: 'wave' 75%, mostly at 1.50–2.00 s, lower right>"
+    assert place(made()) == "bottom right"
+    assert repr(made()) == "<Explanation of 'clip.mp4' by staa: 'wave' 75%, mostly at 1.50–2.00 s, bottom right>"
     assert "about 'clap': 'wave' 75%" in repr(made(target=0))
 
 

@@ -1,0 +1,9 @@
+"""``python -m staa_widgets`` is ``staa``."""
+
+from __future__ import annotations
+
+import sys
+
+from staa_widgets.cli import main
+
+sys.exit(main())
