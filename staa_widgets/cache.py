@@ -189,8 +189,7 @@ def record_from_bytes(data: bytes) -> tuple[Record, Needs]:
     try:
         needs, geometry = Needs(**values.pop("needs")), values.pop("geometry")
         geometry["input_size"] = tuple(geometry["input_size"])
-        held: dict[str, Any] = {**values, **arrays, "geometry": Geometry(**geometry)}
-        return Record(**held), needs
+        return Record(geometry=Geometry(**geometry), **values, **arrays), needs
     except (KeyError, TypeError) as error:
         raise FormatError("This record is of another version.", "Compute it again.") from error
 

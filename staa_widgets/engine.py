@@ -18,8 +18,8 @@ from staa_widgets import __version__
 from staa_widgets import cache as store
 from staa_widgets.clip import open_clip
 from staa_widgets.errors import ModelError, ParameterError
-from staa_widgets.explanation import Explanation, Preview, softmax
-from staa_widgets.preview import BUDGET, LIMIT, LONGEST, make_preview
+from staa_widgets.explanation import Explanation, softmax
+from staa_widgets.preview import BUDGET, LIMIT, LONGEST, Preview, make_preview
 from staa_widgets.progress import Progress, reporting
 from staa_widgets.record import Needs
 from staa_widgets.sampling import spans

@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from staa_widgets.errors import FormatError, ParameterError
+from staa_widgets.errors import FormatError
 from staa_widgets.files import pack, parts, plain, unpack, write
+from staa_widgets.frozen import freeze, read_only, require
+from staa_widgets.preview import Preview
 
 FORMAT = 1
 
@@ -38,68 +40,6 @@ class Peak(NamedTuple):
     end: float
     x: float
     y: float
-
-
-@dataclass(frozen=True, eq=False)
-class Preview:
-    """Frames of the clip as packed JPEG, so that an explanation can show itself.
-
-    Parameters
-    ----------
-    indices
-        int64 ``(P,)``, the source frame that each picture shows, rising.
-    times
-        float64 ``(P,)``, seconds.
-    offsets
-        int64 ``(P + 1,)``, where each picture starts in `data`.
-    data
-        uint8 ``(bytes,)``, the JPEG files one after the other.
-    width, height
-        Size of the pictures in pixels.
-
-    Raises
-    ------
-    ParameterError
-        If the arrays do not fit each other.
-    """
-
-    indices: NDArray[np.int64]
-    times: NDArray[np.float64]
-    offsets: NDArray[np.int64]
-    data: NDArray[np.uint8]
-    width: int
-    height: int
-
-    def __post_init__(self) -> None:
-        _freeze(self, "indices", np.int64, (None,))
-        count = len(self.indices)
-        _freeze(self, "times", np.float64, (count,))
-        _freeze(self, "offsets", np.int64, (count + 1,))
-        _freeze(self, "data", np.uint8, (None,))
-        _require(count > 0 and bool((np.diff(self.indices) > 0).all()), "Preview.indices do not rise.")
-        edges = self.offsets
-        _require(
-            edges[0] == 0 and edges[-1] == self.data.size and bool((np.diff(edges) > 0).all()),
-            "Preview.offsets do not divide its data.",
-        )
-        _require(self.width > 0 and self.height > 0, "Preview has no size.")
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def jpeg(self, position: int) -> bytes:
-        """Return the JPEG file at a position ``0 … P - 1``."""
-        return self.data[self.offsets[position] : self.offsets[position + 1]].tobytes()
-
-    def to_bytes(self) -> bytes:
-        """Return the pictures as one file, which `from_bytes` reads back."""
-        return pack("preview", *parts(self))
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Preview:
-        """Read what `to_bytes` gave; raises `FormatError` if it is something else, cut short or altered."""
-        values, arrays = unpack("preview", data)
-        return cls(**values, **arrays)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -178,17 +118,17 @@ class Explanation:
     preview: Preview | None = None
 
     def __post_init__(self) -> None:
-        _freeze(self, "maps", np.float32, (None, None, None))
+        freeze(self, "maps", np.float32, (None, None, None))
         slices = len(self.maps)
-        _freeze(self, "spans", np.float64, (slices, 2))
-        _freeze(self, "sampled", np.int64, (slices, None))
-        _freeze(self, "times", np.float64, (None,))
-        _freeze(self, "logits", np.float32, (None,))
+        freeze(self, "spans", np.float64, (slices, 2))
+        freeze(self, "sampled", np.int64, (slices, None))
+        freeze(self, "times", np.float64, (None,))
+        freeze(self, "logits", np.float32, (None,))
         classes = len(self.logits)
         if self.window_logits is not None:
-            _freeze(self, "window_logits", np.float32, (None, classes))
+            freeze(self, "window_logits", np.float32, (None, classes))
         if self.attention is not None:
-            _freeze(self, "attention", np.float16, (None, None, *self.maps.shape))
+            freeze(self, "attention", np.float16, (None, None, *self.maps.shape))
         for name, convert in _SCALARS.items():
             object.__setattr__(self, name, convert(getattr(self, name)))
         for name in ("params", "provenance"):
@@ -196,19 +136,19 @@ class Explanation:
         self._validate(classes)
 
     def _validate(self, classes: int) -> None:
-        _require(self.maps.size > 0, "Explanation.maps is empty.")
-        _require(len(self.times) > 0 and bool((np.diff(self.times) >= 0).all()), "Explanation.times do not rise.")
+        require(self.maps.size > 0, "Explanation.maps is empty.")
+        require(len(self.times) > 0 and bool((np.diff(self.times) >= 0).all()), "Explanation.times do not rise.")
         starts, ends = self.spans.T
-        _require(bool((starts <= ends).all()), "Explanation.spans has an interval that ends before it starts.")
-        _require(np.array_equal(starts[1:], ends[:-1]), "Explanation.spans leave a gap or overlap.")
+        require(bool((starts <= ends).all()), "Explanation.spans has an interval that ends before it starts.")
+        require(np.array_equal(starts[1:], ends[:-1]), "Explanation.spans leave a gap or overlap.")
         inside = (self.sampled >= self.first_frame) & (self.sampled < self.first_frame + len(self.times))
-        _require(bool(inside.all()), "Explanation.sampled names a frame outside the clip.")
-        _require(len(self.labels) == classes, f"Explanation.labels has {len(self.labels)} names for {classes} logits.")
-        _require(0 <= self.target < classes, f"Explanation.target {self.target} is not below {classes}.")
+        require(bool(inside.all()), "Explanation.sampled names a frame outside the clip.")
+        require(len(self.labels) == classes, f"Explanation.labels has {len(self.labels)} names for {classes} logits.")
+        require(0 <= self.target < classes, f"Explanation.target {self.target} is not below {classes}.")
         (x0, y0, x1, y1), (width, height) = self.box, self.frame_size
         # A crop wider than the frame pads it, so the box may reach beyond; it must still see some of the frame.
         seen = max(x0, 0) < min(x1, width) and max(y0, 0) < min(y1, height)
-        _require(seen, f"Explanation.box {self.box} sees nothing of a frame of {width} × {height}.")
+        require(seen, f"Explanation.box {self.box} sees nothing of a frame of {width} × {height}.")
 
     @cached_property
     def temporal(self) -> NDArray[np.float64]:
@@ -220,7 +160,7 @@ class Explanation:
         if not mass.any():
             warnings.warn("The maps are zero everywhere: no time stands out.", RuntimeWarning, stacklevel=3)
             mass = np.ones_like(mass)
-        return _read_only(mass / mass.sum())
+        return read_only(mass / mass.sum())
 
     @cached_property
     def temporal_signed(self) -> NDArray[np.float64] | None:
@@ -228,24 +168,24 @@ class Explanation:
         if self.maps.min() >= 0:
             return None
         mass = self.maps.sum(axis=(1, 2), dtype=np.float64)
-        return _read_only(mass / np.abs(self.maps, dtype=np.float64).sum())
+        return read_only(mass / np.abs(self.maps, dtype=np.float64).sum())
 
     @cached_property
     def spatial(self) -> NDArray[np.float32]:
         """float32 ``(S, h, w)``, maps over the clip's maximum of ``|maps|``, thus within -1 … 1."""
         top = np.abs(self.maps).max()
-        return _read_only(self.maps / top if top else self.maps.copy())
+        return read_only(self.maps / top if top else self.maps.copy())
 
     @cached_property
     def probabilities(self) -> NDArray[np.float64]:
         """float64 ``(K,)``, softmax of the logits."""
-        return _read_only(softmax(self.logits))
+        return read_only(softmax(self.logits))
 
     @cached_property
     def slice_of_frame(self) -> NDArray[np.int64]:
         """int64 ``(F,)``, the slice that stands for each frame of the clip."""
         found = np.searchsorted(self.spans[:, 0], self.times, side="right") - 1
-        return _read_only(np.clip(found, 0, len(self.spans) - 1))
+        return read_only(np.clip(found, 0, len(self.spans) - 1))
 
     @cached_property
     def peak(self) -> Peak:
@@ -352,27 +292,3 @@ _SCALARS: dict[str, Callable[[Any], Any]] = {
     "duration": float,
     "target": int,
 }
-
-
-def _freeze(owner: object, name: str, dtype: type[np.generic], shape: tuple[int | None, ...]) -> None:
-    """Replace an array field by its own read-only copy, or raise where its shape or values are wrong."""
-    where = f"{type(owner).__name__}.{name}"
-    try:
-        array = np.array(getattr(owner, name), dtype)
-    except (TypeError, ValueError) as error:
-        raise ParameterError(f"{where} is no array of {dtype.__name__}.") from error
-    fits = array.ndim == len(shape) and all(want in (None, have) for want, have in zip(shape, array.shape, strict=True))
-    wanted = "(" + ", ".join("any" if side is None else str(side) for side in shape) + ")"
-    _require(fits, f"{where} has shape {array.shape}, not {wanted}.")
-    _require(array.dtype.kind != "f" or bool(np.isfinite(array).all()), f"{where} holds NaN or infinite values.")
-    object.__setattr__(owner, name, _read_only(array))
-
-
-def _read_only(array: NDArray[Any]) -> NDArray[Any]:
-    array.setflags(write=False)
-    return array
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise ParameterError(message)

@@ -71,7 +71,7 @@ def pack(kind: str, values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]
     return save(whole, {"staa_widgets": kind, "values": text, "sha256": _checksum(text, whole)})
 
 
-def unpack(kind: str, data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+def unpack(kind: str, data: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     """Read what `pack` wrote.
 
     Returns

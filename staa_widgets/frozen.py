@@ -1,0 +1,49 @@
+"""Arrays of frozen values: own copies of the right shape that nobody can change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from staa_widgets.errors import ParameterError
+
+
+def freeze(owner: object, name: str, dtype: type[np.generic], shape: tuple[int | None, ...]) -> None:
+    """Replace an array field of a frozen dataclass by its own read-only copy.
+
+    Parameters
+    ----------
+    owner, name
+        The value and its field.
+    dtype, shape
+        What the array must be; ``None`` stands for any length.
+
+    Raises
+    ------
+    ParameterError
+        If it is no such array, or holds NaN or infinite values.
+    """
+    where = f"{type(owner).__name__}.{name}"
+    try:
+        array = np.array(getattr(owner, name), dtype)
+    except (TypeError, ValueError) as error:
+        raise ParameterError(f"{where} is no array of {dtype.__name__}.") from error
+    fits = array.ndim == len(shape) and all(want in (None, have) for want, have in zip(shape, array.shape, strict=True))
+    wanted = "(" + ", ".join("any" if side is None else str(side) for side in shape) + ")"
+    require(fits, f"{where} has shape {array.shape}, not {wanted}.")
+    require(array.dtype.kind != "f" or bool(np.isfinite(array).all()), f"{where} holds NaN or infinite values.")
+    object.__setattr__(owner, name, read_only(array))
+
+
+def read_only(array: NDArray[Any]) -> NDArray[Any]:
+    """Forbid changes to an array, in place, and return it."""
+    array.setflags(write=False)
+    return array
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise `ParameterError` with a message unless a condition holds."""
+    if not condition:
+        raise ParameterError(message)
