@@ -58,7 +58,8 @@ def main() -> None:
             def explain(model=model, method=method, pixels=pixels) -> None:
                 method(record(model, pixels, method.needs(), [None])[0])
 
-            stock(), explain()
+            stock()
+            explain()
             taken = np.array([(seconds(stock), seconds(explain)) for _ in tqdm(range(options.pairs), desc=title)])
             ratio = median_ratio(taken)
             rows.append({"model": title, "method": name, "stock": float(np.median(taken[:, 0])), "ratio": ratio})

@@ -17,6 +17,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 CARRIED = {
     "staa_widgets/py.typed",
+    "staa_widgets/widget/static/page.js",
     "staa_widgets/widget/static/widget.js",
     "staa_widgets/widget/static/widget.css",
     "staa_widgets/models/bundled/config.json",
