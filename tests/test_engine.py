@@ -229,6 +229,18 @@ def test_a_window_weighs_as_much_as_its_probability(model: VideoModel):
     assert found.provenance["sampling"]["window_weights"] == pytest.approx(chances.tolist())
 
 
+@pytest.mark.parametrize("seed", [0, 2, 8])
+def test_over_a_long_video_the_curve_peaks_in_the_window_of_the_action(seed: int):
+    """Ten windows of four seconds; in all but one of them the figure stands still."""
+    clip = action_clip(seed, size=64, fps=8)
+    still = np.repeat(clip.frames[~clip.when][:1], 32, axis=0)
+    long = Frames(40)
+    long.frames = np.concatenate([clip.frames if window == 6 else still for window in range(10)])
+    found = explain(long, None, "staa_logit", target=clip.label, cache=False, preview=False)
+    assert found.temporal.reshape(10, -1).sum(1).argmax() == 6
+    assert 24 <= found.peak.start < 28
+
+
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_windows_together_or_one_by_one_give_the_same(batch_size: int, model: VideoModel, forwards: list[int]):
     long = Frames(15)
