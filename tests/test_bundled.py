@@ -1,0 +1,43 @@
+"""The bundled model, met as a user meets it: drawn clips it never saw, as mp4 files, through `explain`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from staa_widgets import action_clip, explain, load_model
+from staa_widgets.actions import ActionClip
+from staa_widgets.models import VideoModel
+
+UNSEEN = 3_500_000
+
+
+@pytest.fixture(scope="module")
+def model() -> VideoModel:
+    return load_model()
+
+
+def predicted(clip: ActionClip, model: VideoModel, folder) -> str:
+    path = clip.write_mp4(folder / "clip.mp4")
+    found = explain(path, model, cache=False, preview=False, attention=False, progress=False)
+    return found.labels[int(np.argmax(found.logits))]
+
+
+def test_it_names_the_action_of_unseen_clips(model, tmp_path):
+    clips = [action_clip(seed, fps=4) for seed in range(UNSEEN, UNSEEN + 200)]
+    found = [predicted(clip, model, tmp_path) == clip.label for clip in clips]
+    assert np.mean(found) >= 0.97
+
+
+def test_a_raised_arm_played_backwards_is_lowered(model, tmp_path):
+    found = []
+    for seed in range(UNSEEN, UNSEEN + 40):
+        clip = action_clip(seed, "raise_arm", fps=4)
+        found.append(predicted(replace(clip, frames=clip.frames[::-1]), model, tmp_path))
+    assert np.mean([name == "lower_arm" for name in found]) >= 0.9
+
+
+def test_it_is_small_enough_to_carry(model):
+    assert sum(parameter.numel() for parameter in model.module.parameters()) * 4 <= 4_000_000
