@@ -233,7 +233,7 @@ def test_contrast_is_the_refinement() -> None:
 
 def test_methods_say_what_they_are() -> None:
     staa = get_method("staa")
-    assert dict(staa.defaults) == {"layers": "rollout", "weighting": "none", "contrast": True, "time": True}
+    assert dict(staa.defaults) == {"layers": "last", "weighting": "none", "contrast": True, "time": True}
     assert staa.summary.endswith("routed through time.")
     assert staa.version == 1
     assert not staa.signed
