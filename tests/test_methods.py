@@ -237,9 +237,10 @@ def test_methods_say_what_they_are() -> None:
     assert staa.summary.endswith("routed through time.")
     assert staa.version == 1
     assert not staa.signed
-    assert staa.needs({"layers": "last"}) == Needs(rows=True, temporal=True)
-    assert staa.needs() == Needs(rows=True, temporal=True, spatial=True)
-    assert get_method("staa_logit").needs() == Needs(temporal=True, spatial=True, contributions=True)
+    assert staa.needs() == Needs(rows=True, temporal=True)
+    assert staa.needs({"layers": "rollout"}) == Needs(rows=True, temporal=True, spatial=True)
+    logit = get_method("staa_logit")
+    assert logit.needs({"layers": "rollout"}) == Needs(temporal=True, spatial=True, contributions=True)
 
 
 @pytest.mark.parametrize(("name", "hint"), [("sta", "Did you mean 'staa'"), ("xyz", "There are .*staa, staa_logit")])
