@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from staa_widgets.methods import METHODS as METHODS
     from staa_widgets.models import VideoModel as VideoModel
     from staa_widgets.models import load_model as load_model
+    from staa_widgets.widget.player import Player as Player
 
 _HOMES = {
     "ActionClip": "actions",
     "Clip": "clip",
     "Explanation": "explanation",
     "METHODS": "methods",
+    "Player": "widget.player",
     "VideoModel": "models",
     "action_clip": "actions",
     "explain": "engine",

@@ -81,7 +81,7 @@ def to_page(explanation: Explanation) -> str:
         If the player was not built.
     """
     meta, buffers = pack(explanation)
-    script, style = _static("page.js"), _static("widget.css")
+    script, style = built("page.js"), built("widget.css")
     # In a script element only "</script" and "<!--" mean anything, so no "<" may stand in what users name.
     facts = json.dumps(meta, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
     payload = [f'<script type="application/json" data-staa="meta">{facts}</script>']
@@ -98,7 +98,8 @@ def to_page(explanation: Explanation) -> str:
     )
 
 
-def _static(name: str) -> str:
+def built(name: str) -> str:
+    """Return a file of the built player; raises `ExportError` if there is none."""
     try:
         return resources.files("staa_widgets.widget").joinpath("static", name).read_text("utf-8")
     except FileNotFoundError as error:

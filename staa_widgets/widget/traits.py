@@ -1,0 +1,169 @@
+"""The player's settings: what each may be, and what to say of anything else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from difflib import get_close_matches
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
+
+from traitlets import HasTraits, TraitError, TraitType, Unicode
+
+from staa_widgets.colour import COLOUR_TABLES, DIVERGING
+from staa_widgets.errors import ParameterError
+
+if TYPE_CHECKING:
+    from staa_widgets.widget.player import Player
+
+Read = Callable[["Player", Any], Any]
+"""From a player and what somebody gave to the value kept; raises `SettingError`."""
+
+
+class SettingError(ParameterError, TraitError):
+    """A setting of the player cannot have this value."""
+
+
+class Setting(TraitType[Any, Any]):
+    """A trait that travels to the browser and back, read by a function.
+
+    Parameters
+    ----------
+    default
+        Value at first.
+    read
+        Makes the value kept of what was given.
+    echo
+        Whether other views of the player in other pages are told of what one view sets.
+    """
+
+    def __init__(self, default: Any, read: Read, *, echo: bool = True) -> None:
+        super().__init__(default, allow_none=False)
+        self.read = read
+        self.tag(sync=True, echo_update=echo)
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        """Return the value to keep."""
+        try:
+            return self.read(obj, value)
+        except SettingError as error:
+            raise SettingError(f"{self.name} is {value!r}.", error.message) from None
+
+
+def whole(value: Any) -> int:
+    """Read a whole number; ``True`` is none."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise SettingError("Give a whole number.")
+    return int(value)
+
+
+def real(value: Any) -> float:
+    """Read a finite number; ``True`` is none."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+        raise SettingError("Give a number.")
+    return float(value)
+
+
+def flag() -> Read:
+    """Accept ``True`` and ``False``."""
+
+    def read(_: Player, value: Any) -> bool:
+        if value not in (True, False):
+            raise SettingError("Give True or False.")
+        return bool(value)
+
+    return read
+
+
+def within(low: float, high: float) -> Read:
+    """Accept numbers from `low` to `high`."""
+
+    def read(_: Player, value: Any) -> float:
+        if not low <= real(value) <= high:
+            raise SettingError(f"Give a number from {low:g} to {high:g}.")
+        return float(value)
+
+    return read
+
+
+def one_of(*names: str) -> Read:
+    """Accept some names."""
+
+    def read(_: Player, value: Any) -> str:
+        if value not in names:
+            close = get_close_matches(str(value), names, 1)
+            raise SettingError(f"Did you mean {close[0]!r}?" if close else f"Choose from {', '.join(names)}.")
+        return str(value)
+
+    return read
+
+
+def _frame(player: Player, value: Any) -> int:
+    first, count = player.explanation.first_frame, len(player.explanation.times)
+    if not first <= whole(value) < first + count:
+        raise SettingError(f"The clip has frames {first} to {first + count - 1}.")
+    return int(value)
+
+
+def _layer(player: Player, value: Any) -> int:
+    return _index(player, value, 0, "layers")
+
+
+def _head(player: Player, value: Any) -> int:
+    return _index(player, value, 1, "heads")
+
+
+def _index(player: Player, value: Any, axis: int, what: str) -> int:
+    attention = player.explanation.attention
+    count = 0 if attention is None else attention.shape[axis]
+    if not -1 <= whole(value) < count:
+        offer = f"0 to {count - 1} of its {what}, or -1" if count else f"-1: this explanation keeps no {what}"
+        raise SettingError(f"Give {offer}.")
+    return int(value)
+
+
+def _selection(player: Player, value: Any) -> tuple[float, float] | None:
+    if value is None:
+        return None
+    start, end = float(player.explanation.spans[0, 0]), float(player.explanation.spans[-1, 1])
+    if isinstance(value, str) or not hasattr(value, "__len__") or len(value) != 2:
+        raise SettingError("Give two seconds, (start, end), or None.")
+    low, high = (min(max(real(second), start), end) for second in value)
+    if not low < high:
+        raise SettingError(f"Give a start before an end; the clip runs from {start:.2f} to {end:.2f} s.")
+    return low, high
+
+
+def _height(_: Player, value: Any) -> int:
+    if whole(value) < 0:
+        raise SettingError("Give pixels, or 0 to fit the window.")
+    return int(value)
+
+
+class Settings(HasTraits):
+    """What a user sets by hand or in Python; `DEFAULTS` of state.ts is its twin."""
+
+    frame = Setting(0, _frame, echo=False)
+    playing = Setting(False, flag())  # noqa: FBT003
+    rate = Setting(1.0, within(0.05, 16))
+    loop = Setting(True, flag())  # noqa: FBT003
+    layer = Setting(-1, _layer)
+    head = Setting(-1, _head)
+    colormap = Setting("inferno", one_of(*(name for name in COLOUR_TABLES if name != DIVERGING)))
+    opacity = Setting(0.75, within(0, 1), echo=False)
+    threshold = Setting(0.0, within(0, 1), echo=False)
+    gamma = Setting(1.0, within(0.05, 20))
+    normalize = Setting("clip", one_of("clip", "frame"))
+    interpolation = Setting("linear", one_of("nearest", "linear"))
+    between = Setting("held", one_of("held", "blended"))
+    view = Setting("overlay", one_of("overlay", "side"))
+    dim = Setting(False, flag())  # noqa: FBT003
+    selection = Setting(None, _selection, echo=False)
+    theme = Setting("auto", one_of("auto", "light", "dark"))
+    height = Setting(0, _height)
+    method = Unicode().tag(sync=True)
+    target = Setting(0, lambda _, value: whole(value))
+
+
+SETTINGS = tuple(name for name in Settings.class_traits() if name not in ("method", "target"))
+"""Names that `Player` takes as keywords."""
