@@ -83,5 +83,13 @@ class ExportError(StaaError, RuntimeError):
     """An explanation cannot be written as asked."""
 
 
+class PlayerError(StaaError, RuntimeError):
+    """A player lacks what it would need to do this."""
+
+
+class ProtocolError(StaaError, ValueError):
+    """A message to a player is not one that it understands."""
+
+
 class CancelledError(StaaError):
     """The work was cancelled; what was finished is kept."""

@@ -2,7 +2,7 @@ import { asFloat32, asUint8, type Bytes, halfToFloat32 } from "./bytes.js";
 import type { Model } from "./model.js";
 
 /** Layout of the payload that this player reads; `SCHEMA` in payload.py is its twin. */
-export const SCHEMA = 1;
+export const SCHEMA = 2;
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from staa_widgets.colour import COLOUR_TABLES
+from staa_widgets.errors import MethodError, ParameterError
 from staa_widgets.files import plain
+from staa_widgets.methods import METHODS, get_method
 
 if TYPE_CHECKING:
     from staa_widgets.explanation import Explanation
 
-SCHEMA = 1
+SCHEMA = 2
 """Number of this layout; the player refuses any other."""
 
 
@@ -31,7 +33,8 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
     -------
     meta
         JSON values; times in seconds, frames as source indices, `box` in pixels of the displayed source frame,
-        `scale` the factor from the ``maps`` buffer to the explanation's maps.
+        `scale` the factor from the ``maps`` buffer to the explanation's maps, `class_specific` whether these maps
+        depend on the class, `methods` what else can be asked.
     buffers
         ``frames`` (JPEG files one after the other, cut at ``meta["pictures"]["offsets"]``), ``maps`` (float16
         ``(S, h, w)`` over their greatest magnitude), ``temporal`` (float32 ``(2, S)``: mass and signed mass),
@@ -72,6 +75,11 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
             "target": e.target,
             "method": e.method,
             "params": e.params,
+            "class_specific": class_specific(e),
+            "methods": [
+                {"name": method.name, "summary": method.summary, "class_specific": method.class_specific}
+                for method in METHODS.values()
+            ],
             "model": e.model_id,
             "provenance": e.provenance,
             "colours": list(COLOUR_TABLES),
@@ -85,3 +93,12 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
         "colours": np.stack(list(COLOUR_TABLES.values())).tobytes(),
     }
     return meta, buffers
+
+
+def class_specific(explanation: Explanation) -> bool:
+    """Tell whether an explanation's maps depend on the class they are about."""
+    try:
+        return get_method(explanation.method).needs(explanation.params).target
+    except (MethodError, ParameterError):
+        # Made by a method that is not registered here: all that is left to go by is what it is about.
+        return explanation.target != int(explanation.logits.argmax())

@@ -1,0 +1,109 @@
+"""Messages between the player and the kernel, as values: what may be asked, and how it is answered. Pure.
+
+Both sides are held to `tests/protocol/messages.json`.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from staa_widgets.errors import ProtocolError, StaaError
+
+VERSION = 1
+
+ARGUMENTS: Mapping[str, Mapping[str, type]] = {
+    "hello": {},
+    "compute": {"method": str, "params": dict, "target": int},
+}
+"""What each op takes; all of it may be left out."""
+
+_NAMES = {str: "a string", dict: "an object", int: "a whole number"}
+_OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError")
+
+
+@dataclass(frozen=True)
+class Request:
+    """Something asked of the kernel.
+
+    Parameters
+    ----------
+    id
+        What its answers are known by.
+    op
+        One of `ARGUMENTS`.
+    args
+        Its arguments.
+    """
+
+    id: str
+    op: str
+    args: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """Word that nobody waits for a request any more."""
+
+    id: str
+
+
+def read(content: Mapping[str, Any]) -> Request | Cancel:
+    """Read a message from the player.
+
+    Raises
+    ------
+    ProtocolError
+        If it is not one of those that this version knows.
+    """
+    if not isinstance(content.get("id"), str):
+        raise ProtocolError(f"The id {content.get('id')!r} is no string.", "Reload the page.")
+    if content.get("v") != VERSION:
+        raise ProtocolError(
+            f"The page speaks version {content.get('v')!r} of the player's messages, the kernel version {VERSION}.",
+            "Restart the kernel, reload the page and run the cell again.",
+        )
+    op, args = content.get("op"), content.get("args", {})
+    if op == "cancel":
+        return Cancel(content["id"])
+    if op not in ARGUMENTS:
+        raise ProtocolError(f"The kernel has no op {op!r}.", f"It has {', '.join(ARGUMENTS)} and cancel.")
+    if not isinstance(args, Mapping):
+        raise ProtocolError(f"The args of {op} are {args!r}.", "Give an object.")
+    takes = ARGUMENTS[op]
+    for name, value in args.items():
+        if name not in takes:
+            raise ProtocolError(f"{op} takes no {name!r}.", f"It takes {', '.join(takes) or 'nothing'}.")
+        if not isinstance(value, takes[name]) or isinstance(value, bool):
+            raise ProtocolError(f"The {name} of {op} is {value!r}.", f"Give {_NAMES[takes[name]]}.")
+    return Request(content["id"], op, args)
+
+
+def answered(id: str, result: Mapping[str, Any]) -> dict[str, Any]:  # noqa: A002
+    """Say that a request was done."""
+    return {"v": VERSION, "id": id, "ok": True, "result": dict(result)}
+
+
+def failed(id: Any, error: BaseException) -> dict[str, Any]:  # noqa: A002
+    """Say that a request was not done, and why; the traceback goes with errors that nobody foresaw."""
+    name = type(error).__name__
+    if isinstance(error, StaaError):
+        told = {"type": name, "message": error.message, "hint": error.hint, "traceback": ""}
+    else:
+        lines = str(error).strip().splitlines()
+        told = {
+            "type": name,
+            "message": f"{name}: {lines[0]}" if lines else f"{name} was raised.",
+            "hint": "Use a smaller model, a shorter clip or batch_size=1."
+            if name in _OUT_OF_MEMORY
+            else "This was not foreseen; the traceback says where it happened.",
+            "traceback": "".join(traceback.format_exception(error)),
+        }
+    return {"v": VERSION, "id": id, "ok": False, "error": told}
+
+
+def progressed(id: str, step: str, done: int, total: int) -> dict[str, Any]:  # noqa: A002
+    """Say how far a request has come."""
+    return {"v": VERSION, "id": id, "progress": {"done": done, "total": total, "label": step}}
