@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +20,7 @@ if TYPE_CHECKING:
 
     from staa_widgets.explanation import Explanation
 
+ROOT = Path(__file__).parent.parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -58,3 +65,42 @@ def open_page(page: Page, tmp_path: Path) -> Iterator[Callable[[Explanation], Pa
     yield opened
     assert asked == [(tmp_path / "page.html").as_uri()]
     assert complaints == []
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Source distribution and wheel of the working tree, built where no Node is to be found."""
+    source, tools, out = (tmp_path_factory.mktemp(name) for name in ("source", "tools", "out"))
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    ).stdout.decode()
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, source / name)
+    for tool in ("sh", "env", "uname"):
+        (tools / tool).symlink_to(str(shutil.which(tool)))
+    assert shutil.which("node", path=str(tools)) is None
+    built = subprocess.run(
+        [sys.executable, "-m", "build", "--outdir", str(out), str(source)],
+        env={**os.environ, "PATH": str(tools)},
+        capture_output=True,
+        text=True,
+    )
+    assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
+    return next(out.glob("*.tar.gz")), next(out.glob("*.whl"))
+
+
+@pytest.fixture(scope="session")
+def clean(built: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with the wheel in it; only what the package depends on is shared with that of the tests."""
+    place = tmp_path_factory.mktemp("clean")
+    venv.create(place, with_pip=False)
+    site = Path(sysconfig.get_path("purelib", vars={"base": str(place)}))
+    with zipfile.ZipFile(built[1]) as wheel:
+        wheel.extractall(site)
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return place
