@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from staa_widgets.errors import FormatError
 from staa_widgets.files import pack, parts, plain, unpack, write
 from staa_widgets.frozen import freeze, read_only, require
 from staa_widgets.preview import Preview
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 FORMAT = 1
 
@@ -257,6 +260,12 @@ class Explanation:
         from staa_widgets.export import to_html
 
         return to_html(self, path)
+
+    def to_plotly(self) -> go.Figure:
+        """Draw the bars of time; see `staa_widgets.figures.temporal_bars`."""
+        from staa_widgets.figures import temporal_bars
+
+        return temporal_bars(self)
 
     def __reduce__(self) -> tuple[Callable[[bytes], Explanation], tuple[bytes]]:
         return Explanation.from_bytes, (self.to_bytes(),)
