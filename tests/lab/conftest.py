@@ -1,0 +1,54 @@
+"""JupyterLab with the installed wheel, one for all tests; a notebook and a kernel for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from laboratory import PATIENCE, Lab, Notebook, laboratory
+
+if TYPE_CHECKING:
+    from playwright.sync_api import ConsoleMessage, Page
+
+# Lab asks for what this server does not run.
+ITS_OWN = ("/lsp/status",)
+
+
+@pytest.fixture(scope="session")
+def lab(clean: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A server whose kernels have the wheel and not the working tree."""
+    with laboratory(clean / "bin" / "python", tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
+
+
+@pytest.fixture
+def notebook(lab: Lab, page: Page, request: pytest.FixtureRequest) -> Iterator[Callable[..., Notebook]]:
+    """Write cells into a notebook and open it; at the end nothing went out and nothing complained."""
+    from playwright.sync_api import expect
+
+    asked: list[str] = []
+    complaints: list[str] = []
+
+    def complain(message: ConsoleMessage) -> None:
+        if message.type == "error" and not any(part in message.location["url"] for part in ITS_OWN):
+            complaints.append(message.text)
+
+    page.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
+    page.set_viewport_size({"width": 1280, "height": 1000})
+    page.on("request", lambda found: asked.append(found.url))
+    page.on("console", complain)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+
+    def opened(*cells: str) -> Notebook:
+        name = f"{request.node.name}.ipynb"
+        lab.write(name, cells)
+        return Notebook(page, lab, name)
+
+    yield opened
+    page.goto("about:blank")
+    lab.end_kernels()
+    assert [url for url in asked if not url.startswith((lab.url, "data:", "blob:", "about:"))] == []
+    assert complaints == []

@@ -1,0 +1,196 @@
+"""A JupyterLab of its own, and a notebook in it as somebody at the screen sees it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sysconfig
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from playwright.sync_api import Locator, Page, expect
+
+TOKEN = "a-token-of-the-tests"
+PATIENCE = 60_000
+SETTINGS = {
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+    # Light or dark as the page is asked to be.
+    "@jupyterlab/apputils-extension:themes": {"adaptive-theme": True},
+}
+OPTIONS = (
+    "--no-browser",
+    "--allow-root",
+    "--ip=127.0.0.1",
+    "--port=0",
+    "--ServerApp.port_retries=0",
+    "--LabApp.extension_manager=readonly",
+    "--LabApp.news_url=None",
+    f"--IdentityProvider.token={TOKEN}",
+)
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A running server.
+
+    Parameters
+    ----------
+    url
+        Where it answers, with a slash at the end.
+    books
+        Folder of its notebooks, which its kernels start in.
+    """
+
+    url: str
+    books: Path
+
+    def write(self, name: str, cells: Sequence[str]) -> None:
+        """Put a notebook there, never run."""
+        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        book = nbformat.v4.new_notebook(metadata={"kernelspec": kernel})
+        book.cells = [nbformat.v4.new_code_cell(cell) for cell in cells]
+        nbformat.write(book, self.books / name)
+
+    def read(self, name: str) -> Any:
+        """Return what is saved of a notebook."""
+        return json.loads((self.books / name).read_text("utf-8"))
+
+    def end_kernels(self) -> None:
+        """Shut every kernel down."""
+        for session in json.load(self._ask("api/sessions")):
+            self._ask(f"api/sessions/{session['id']}", "DELETE").close()
+
+    def _ask(self, path: str, method: str = "GET") -> Any:
+        headers = {"Authorization": f"token {TOKEN}"}
+        return urllib.request.urlopen(urllib.request.Request(self.url + path, headers=headers, method=method), timeout=30)
+
+
+@contextmanager
+def laboratory(python: Path, home: Path) -> Iterator[Lab]:
+    """Run JupyterLab with its kernels in the environment of `python`, everything it writes under `home`.
+
+    Parameters
+    ----------
+    python
+        Interpreter whose environment holds what is tested. It finds JupyterLab among its modules; Lab's own files are
+        taken from the running environment where its prefix lacks them.
+    home
+        Empty folder.
+    """
+    share = python.parent.parent / "share" / "jupyter"
+    share.mkdir(parents=True, exist_ok=True)
+    for name in ("lab", "labextensions"):
+        if not (share / name).exists():
+            (share / name).symlink_to(Path(sysconfig.get_path("data")) / "share" / "jupyter" / name)
+    books, overrides = home / "books", home / "config" / "labconfig"
+    for folder in (books, overrides):
+        folder.mkdir(parents=True)
+    (overrides / "default_setting_overrides.json").write_text(json.dumps(SETTINGS))
+    places = {"CONFIG": "config", "DATA": "data", "RUNTIME": "runtime"}
+    lab_places = {"SETTINGS": "settings", "WORKSPACES": "workspaces"}
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "IPYTHON", "PYTHON"))}
+    env |= {f"JUPYTER_{name}_DIR": str(home / folder) for name, folder in places.items()}
+    env |= {f"JUPYTERLAB_{name}_DIR": str(home / folder) for name, folder in lab_places.items()}
+    env |= {"HOME": str(home), "IPYTHONDIR": str(home / "ipython"), "STAA_CACHE": str(home / "cache")}
+    with (home / "server.log").open("w") as log:
+        command = [python, "-m", "jupyterlab", *OPTIONS, f"--ServerApp.root_dir={books}"]
+        server = subprocess.Popen(command, env=env, cwd=home, stdout=log, stderr=subprocess.STDOUT)
+        lab = None
+        try:
+            lab = Lab(_url(server, home), books)
+            yield lab
+        finally:
+            if lab:
+                lab.end_kernels()
+            server.send_signal(signal.SIGTERM)
+            server.wait(30)
+
+
+def _url(server: subprocess.Popen[bytes], home: Path) -> str:
+    told = home / "runtime" / f"jpserver-{server.pid}.json"
+    until = time.monotonic() + 60
+    while time.monotonic() < until and server.poll() is None:
+        if told.exists() and (text := told.read_text("utf-8")):
+            return json.loads(text)["url"]
+        time.sleep(0.05)
+    raise RuntimeError(f"JupyterLab did not start:\n{(home / 'server.log').read_text()[-3000:]}")
+
+
+class Notebook:
+    """A notebook open in a browser.
+
+    Parameters
+    ----------
+    page, lab, name
+        Where, of which server, and the file's name.
+    """
+
+    def __init__(self, page: Page, lab: Lab, name: str) -> None:
+        self.page = page
+        self.lab = lab
+        self.name = name
+        self.cells = page.locator(".jp-Notebook .jp-CodeCell")
+        self.open()
+
+    def open(self) -> None:
+        """Open the notebook afresh, as one comes back to it, and wait for its kernel."""
+        self.page.goto(f"{self.lab.url}lab/tree/{self.name}?token={TOKEN}&reset")
+        self.idle()
+
+    def idle(self) -> None:
+        """Wait until the kernel has nothing to do."""
+        self.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
+
+    def start(self, cell: int) -> Locator:
+        """Run a cell by its keys; returns its output without waiting for it to end."""
+        prompt = self.cells.nth(cell).locator(".jp-InputPrompt")
+        before = prompt.inner_text()
+        self.cells.nth(cell).locator(".cm-content").click()
+        self.page.keyboard.press("Control+Enter")
+        expect(prompt).not_to_have_text(before)
+        return self.cells.nth(cell).locator(".jp-OutputArea").first
+
+    def run(self, cell: int) -> Locator:
+        """Run a cell to its end."""
+        output = self.start(cell)
+        self.ended(cell)
+        return output
+
+    def ended(self, cell: int) -> None:
+        """Wait for the end of a cell."""
+        expect(self.cells.nth(cell).locator(".jp-InputPrompt")).to_have_text(re.compile(r"\[\d+\]:"))
+
+    def says(self, cell: int) -> Any:
+        """Run a cell that prints JSON, and read it."""
+        return json.loads(self.run(cell).inner_text())
+
+    def player(self, cell: int) -> Locator:
+        """Run a cell to its end and return the player that it shows, drawn."""
+        root = self.run(cell).locator(".staa-root").last
+        root.locator("canvas[data-frame]").wait_for()
+        return root
+
+    def kernel(self, item: str) -> None:
+        """Choose from the menu of the kernel, and agree."""
+        self.page.get_by_role("menuitem", name="Kernel", exact=True).click()
+        self.page.locator(".lm-Menu-itemLabel", has_text=re.compile(f"^{re.escape(item)}")).click()
+        self.page.locator(".jp-Dialog .jp-mod-accept").click()
+
+    def save(self) -> None:
+        """Save to disk."""
+        path = self.lab.books / self.name
+        before = path.stat().st_mtime_ns
+        self.page.keyboard.press("Control+s")
+        until = time.monotonic() + PATIENCE / 1000
+        while path.stat().st_mtime_ns == before:
+            assert time.monotonic() < until, "not saved"
+            self.page.wait_for_timeout(50)
