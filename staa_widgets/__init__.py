@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from staa_widgets.methods import METHODS as METHODS
     from staa_widgets.models import VideoModel as VideoModel
     from staa_widgets.models import load_model as load_model
+    from staa_widgets.widget.link import link as link
     from staa_widgets.widget.player import Player as Player
 
 _HOMES = {
@@ -26,6 +27,7 @@ _HOMES = {
     "VideoModel": "models",
     "action_clip": "actions",
     "explain": "engine",
+    "link": "widget.link",
     "load_model": "models",
     "open_clip": "clip",
 }

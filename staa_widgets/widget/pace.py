@@ -1,0 +1,51 @@
+"""Do something as often as asked, but no more than so many times a second."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+
+class Pace:
+    """Runs a function when called: at once, or after the interval with what is true by then.
+
+    Waiting needs a running event loop, as every kernel has; without one each call runs at once.
+
+    Parameters
+    ----------
+    run
+        What to do; it reads what it needs when it runs, since calls in between are left out.
+    interval
+        Least seconds between two runs.
+    """
+
+    def __init__(self, run: Callable[[], None], interval: float) -> None:
+        self._run = run
+        self._interval = interval
+        self._last = -interval
+        self._waiting: asyncio.TimerHandle | None = None
+
+    def __call__(self) -> None:
+        """Run now, or soon."""
+        wait = self._last + self._interval - time.monotonic()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            loop = None
+        if loop is None or wait <= 0:
+            # Also when a run is waiting: a cell that keeps the loop busy would put it off until it ends.
+            self._now()
+        elif self._waiting is None:
+            self._waiting = loop.call_later(wait, self._now)
+
+    def cancel(self) -> None:
+        """Leave out what is waiting to run."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+
+    def _now(self) -> None:
+        self.cancel()
+        self._last = time.monotonic()
+        self._run()

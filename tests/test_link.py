@@ -1,0 +1,253 @@
+"""A player and a figure that follow each other, told what a browser would tell them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+from barcodes import FIRST, LAST, explanation
+
+import staa_widgets as staa
+from staa_widgets.errors import ParameterError
+from staa_widgets.explanation import Explanation
+from staa_widgets.widget.pace import Pace
+
+E = explanation()
+
+
+def pair(e: Explanation = E) -> tuple[staa.Player, Any]:
+    return staa.Player(e), go.FigureWidget(e.to_plotly())
+
+
+def point(figure: Any, index: int, event: str = "plotly_hover", trace: int = 0) -> None:
+    """Report a pointer over one point, as the figure's own JavaScript does."""
+    x, y = figure.data[trace].x[index], figure.data[trace].y[index]
+    points = {"xs": [x], "ys": [y], "point_indexes": [index], "trace_indexes": [trace]}
+    figure._js2py_pointsCallback = {"event_type": event, "points": points}
+
+
+def playheads(figure: Any) -> list[float]:
+    found = [shape for shape in figure.layout.shapes if (shape.name or "").startswith("staa")]
+    assert all(shape.x0 == shape.x1 for shape in found)
+    return [shape.x0 for shape in found]
+
+
+def content(figure: Any) -> dict[str, Any]:
+    """All of a figure; no shapes are no shapes, however they are written."""
+    whole = figure.to_dict()
+    return {**whole, "layout": {**whole["layout"], "shapes": whole["layout"].get("shapes") or []}}
+
+
+@pytest.mark.parametrize("event", ["plotly_hover", "plotly_click"])
+def test_pointing_at_a_bar_shows_the_frame_the_model_saw_of_it(event: str):
+    player, figure = pair()
+    staa.link(player, figure)
+    for s, seen in enumerate(E.sampled.tolist()):
+        point(figure, s, event)
+        assert player.frame == seen[1]
+        assert player.slice == s
+
+
+def test_the_players_frame_moves_the_playhead_and_marks_its_bar():
+    player, figure = pair()
+    staa.link(player, figure)
+    assert playheads(figure) == [player.time]
+    for frame in range(FIRST, LAST + 1):
+        player.frame = frame
+        assert playheads(figure) == [E.times[frame - FIRST]]
+        assert figure.data[0].selectedpoints == (E.slice_of_frame[frame - FIRST],)
+
+
+def test_a_frame_on_the_very_edge_belongs_to_the_later_bar():
+    times = np.arange(48) / 10
+    spans = np.stack([np.arange(6) * 0.8, np.arange(1, 7) * 0.8], axis=1)
+    spans[:, 1] = [*spans[1:, 0], times[-1] + 0.1]
+    e = explanation(times=times, spans=spans, duration=4.8, preview=None)
+    player, figure = pair(e)
+    staa.link(player, figure)
+    for frame in range(FIRST, LAST + 1):
+        player.frame = frame
+        assert figure.data[0].selectedpoints == (player.slice,)
+
+
+def test_one_move_is_one_move():
+    """Neither side answers the other's answer."""
+    player, figure = pair()
+    staa.link(player, figure)
+    frames: list[int] = []
+    player.observe(lambda change: frames.append(change["new"]), "frame")
+    point(figure, 4)
+    point(figure, 4)
+    assert frames == [E.sampled[4, 1]]
+    player.frame = 100
+    assert frames == [E.sampled[4, 1], 100]
+
+
+def test_while_playing_hovering_leaves_the_player_alone_and_a_click_does_not():
+    player, figure = pair()
+    staa.link(player, figure)
+    before, player.playing = player.frame, True
+    point(figure, 5)
+    assert player.frame == before
+    point(figure, 5, "plotly_click")
+    assert player.frame == E.sampled[5, 1]
+
+
+def test_unlink_leaves_both_as_found():
+    player, figure = pair()
+    heard: list[Any] = []
+    figure.data[0].on_hover(lambda *_: heard.append("hover"))
+    figure.data[0].on_click(lambda *_: heard.append("click"))
+    figure.update_traces(selectedpoints=[0, 5])
+    figure.add_vline(x=3, name="mine")
+    before, frame = content(figure), player.frame
+    link = staa.link(player, figure)
+    assert player.frame == frame
+    player.frame = 101
+    assert content(figure) != before
+    link.unlink()
+    link.unlink()
+    assert content(figure) == before
+    point(figure, 1)
+    point(figure, 1, "plotly_click")
+    player.frame = 102
+    assert (heard, player.frame, content(figure)) == (["hover", "click"], 102, before)
+    assert not player._trait_notifiers.get("time", {}).get("change")
+
+
+def test_what_a_user_drew_meanwhile_stays():
+    player, figure = pair()
+    link = staa.link(player, figure)
+    figure.add_vline(x=3, name="mine")
+    player.frame = 101
+    link.unlink()
+    assert [shape.name for shape in figure.layout.shapes] == [None, "mine"]
+
+
+def test_two_players_share_a_figure():
+    player, figure = pair()
+    other = staa.Player(E, frame=140)
+    one, two = staa.link(player, figure), staa.link(other, figure)
+    assert playheads(figure) == [player.time, other.time]
+    one.unlink()
+    other.frame = 141
+    assert playheads(figure) == [other.time]
+    two.unlink()
+    assert playheads(figure) == []
+
+
+def test_a_curve_over_seconds_follows_frame_by_frame():
+    player = staa.Player(E)
+    figure: Any = go.FigureWidget(go.Scatter(x=E.times, y=np.arange(48)))
+    staa.link(player, figure)
+    for index in (0, 7, 46, 47):
+        point(figure, index)
+        assert player.frame == FIRST + index
+        assert playheads(figure) == [E.times[index]]
+    assert figure.data[0].selectedpoints is None
+
+
+def test_times_beyond_the_clip_show_its_first_and_last_frame():
+    player = staa.Player(E)
+    figure = go.FigureWidget(go.Scatter(x=[-5.0, 99.0], y=[0, 0]))
+    staa.link(player, figure)
+    point(figure, 1)
+    assert player.frame == LAST
+    point(figure, 0)
+    assert player.frame == FIRST
+
+
+def test_each_plot_of_several_has_its_playhead():
+    from plotly.subplots import make_subplots
+
+    figure: Any = go.FigureWidget(make_subplots(rows=2, cols=1))
+    for row in (1, 2):
+        figure.add_trace(E.to_plotly().data[0], row=row, col=1)
+    player = staa.Player(E)
+    staa.link(player, figure)
+    player.frame = FIRST
+    assert {(shape.xref, shape.yref) for shape in figure.layout.shapes} == {("x", "y domain"), ("x2", "y2 domain")}
+    assert playheads(figure) == [2.0, 2.0]
+
+
+def test_another_explanation_on_show_is_followed():
+    player, figure = pair()
+    staa.link(player, figure)
+    later = explanation(times=E.times + 1, spans=E.spans + 1, duration=E.duration + 1, preview=None)
+    player.show(later)
+    assert playheads(figure) == [player.time] == [later.times[player.frame - FIRST]]
+
+
+@pytest.mark.parametrize(
+    ("figure", "hint"),
+    [
+        (go.Figure(E.to_plotly()), "go.FigureWidget(figure)"),
+        ({"data": []}, "to_plotly"),
+        (go.FigureWidget(), "to_plotly"),
+        (go.FigureWidget(go.Bar(x=["a", "b"], y=[1, 2])), "to_plotly"),
+        (go.FigureWidget(go.Pie(values=[1, 2])), "to_plotly"),
+    ],
+    ids=["no widget", "no figure", "empty", "categories", "no axis"],
+)
+def test_what_cannot_be_linked_is_said(figure: Any, hint: str):
+    before = figure.to_dict() if isinstance(figure, go.Figure) else None
+    with pytest.raises(ParameterError) as caught:
+        staa.link(staa.Player(E), figure)
+    assert hint in caught.value.hint
+    assert before is None or figure.to_dict() == before
+
+
+def test_an_explanation_is_no_player():
+    with pytest.raises(ParameterError, match="not Explanation") as caught:
+        staa.link(E, go.FigureWidget(E.to_plotly()))  # pyright: ignore[reportArgumentType]
+    assert "staa.Player" in caught.value.hint
+
+
+def test_in_a_kernel_many_moves_are_few_redraws_and_the_last_one_counts():
+    player, figure = pair()
+    staa.link(player, figure)
+    drawn: list[float] = []
+    figure.layout.on_change(lambda *_: drawn.append(playheads(figure)[0]), "shapes")
+
+    async def moves() -> None:
+        for frame in range(FIRST, LAST + 1):
+            player.frame = frame
+        await asyncio.sleep(0.5)
+
+    asyncio.run(moves())
+    assert len(drawn) <= 2
+    assert playheads(figure) == [player.time]
+
+
+def test_a_cell_that_keeps_the_loop_busy_is_followed_all_the_same():
+    """What waits for the loop would wait for the cell's end."""
+    drawn: list[int] = []
+    pace = Pace(lambda: drawn.append(now), 10)
+
+    async def cell() -> None:
+        pace()
+        pace()
+
+    now = 0
+    asyncio.run(cell())
+    now, pace._last = 1, pace._last - 20
+    asyncio.run(cell())
+    assert drawn == [0, 1]
+
+
+def test_unlinking_leaves_out_what_waits():
+    player, figure = pair()
+
+    async def moves() -> None:
+        link = staa.link(player, figure)
+        player.frame = 100
+        player.frame = 101
+        link.unlink()
+        before = content(figure)
+        await asyncio.sleep(0.3)
+        assert content(figure) == before
+
+    asyncio.run(moves())
