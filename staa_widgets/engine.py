@@ -21,8 +21,10 @@ from staa_widgets.errors import ModelError, ParameterError
 from staa_widgets.explanation import Explanation, softmax
 from staa_widgets.preview import BUDGET, LIMIT, LONGEST, Preview, make_preview
 from staa_widgets.progress import Progress, reporting
+from staa_widgets.question import Question, remember
 from staa_widgets.record import Needs
 from staa_widgets.sampling import spans
+from staa_widgets.turn import turn
 from staa_widgets.windows import choose, merge
 
 if TYPE_CHECKING:
@@ -83,7 +85,8 @@ def explain(
         Whether to keep attention by layer and head, for browsing.
     progress
         ``progress(step, done, total)`` is called between steps and may raise `CancelledError` to stop; windows finished
-        by then are kept in the cache. ``True`` for a bar, ``False`` for silence, ``None`` for a bar on a terminal.
+        by then are kept in the cache. ``True`` for a bar, ``False`` for silence, ``None`` for a bar in a notebook or on
+        a terminal if it takes long. Computations of one process wait for each other, and say so.
     **params
         Parameters of the method.
 
@@ -115,7 +118,7 @@ def explain(
     loaded = model if isinstance(model, VideoModel) else load_model(model)
     needs = asked.needs(params)
     wanted = target_index(target, loaded.labels)
-    with reporting(progress) as report:
+    with reporting(progress) as report, turn(report):
         job = Job(
             clip=clip,
             model=loaded,
@@ -139,7 +142,7 @@ def explain(
             stacklevel=2,
         )
     # Names are those of this call: the same content may have been explained under others.
-    return replace(
+    explanation = replace(
         found,
         clip_name=clip.name,
         model_id=loaded.id,
@@ -151,6 +154,19 @@ def explain(
             "seconds": {**found.provenance["seconds"], **({} if hit else job.seconds)},
         },
     )
+    question = Question(
+        clip=clip,
+        model=loaded,
+        method=asked.name,
+        params=whole,
+        target=wanted,
+        window=window,
+        cache=cache,
+        batch_size=batch_size,
+        preview=preview,
+        attention=attention,
+    )
+    return remember(explanation, question)
 
 
 def target_index(target: int | str | None, labels: tuple[str, ...]) -> int | None:

@@ -116,6 +116,8 @@ class Job:
                 union = needs
                 for i in missing:
                     union = union | held[i][1]
+                if missing and first == 0:
+                    self.report("model", 0, len(self.samples))
                 made = dict(zip(missing, self._run(missing, union, target), strict=True)) if missing else {}
                 for i, record in made.items():
                     if self.cache:

@@ -1,12 +1,21 @@
-"""How far a computation has come: told to a function of the caller's, or shown as a bar on a terminal."""
+"""How far a computation has come: told to a function of the caller's, or shown as a bar."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
+from threading import Lock, Timer
+from typing import Any
+
+from staa_widgets.host import in_kernel
 
 Progress = Callable[[str, int, int], object]
 """Called as ``progress(step, done, total)``. To cancel, raise `staa_widgets.errors.CancelledError` from it."""
+
+DELAY = 0.5
+"""Seconds within which work is done before anybody wants a bar."""
 
 
 @contextmanager
@@ -16,21 +25,71 @@ def reporting(progress: Progress | bool | None) -> Iterator[Progress]:
     Parameters
     ----------
     progress
-        A function of the caller's; ``True`` for a bar on standard error, ``False`` for silence, ``None`` for a bar
-        where standard error is a terminal.
+        A function of the caller's; ``True`` for a bar, ``False`` for silence, ``None`` for a bar in a notebook or on a
+        terminal once the work has taken half a second.
     """
     if callable(progress):
         yield progress
-    elif progress is False:
+    elif progress is False or (progress is None and not (in_kernel() or _on_terminal())):
         yield lambda *_: None
     else:
-        from tqdm import tqdm
+        bar = _Bar(0 if progress else DELAY)
+        try:
+            yield bar.show
+        finally:
+            bar.close()
 
-        with tqdm(leave=False, disable=False if progress else None) as bar:
 
-            def show(step: str, done: int, total: int) -> None:
-                bar.set_description_str(step, refresh=False)
-                bar.total, bar.n = total, done
-                bar.refresh()
+def _on_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()
 
-            yield show
+
+class _Bar:
+    """A bar that comes late, because a step may last, and leaves nothing behind."""
+
+    def __init__(self, delay: float) -> None:
+        self._lock = Lock()
+        self._state = ("", 0, 1)
+        self._bar: Any = None
+        self._closed = False
+        # In a notebook the context tells which cell the bar belongs to.
+        self._timer = Timer(delay, copy_context().run, [self._open]) if delay else None
+        if self._timer is None:
+            self._open()
+        else:
+            self._timer.daemon = True
+            self._timer.start()
+
+    def show(self, step: str, done: int, total: int) -> None:
+        with self._lock:
+            self._state = (step, done, total)
+            self._draw()
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        with self._lock:
+            self._closed = True
+            if self._bar is not None:
+                self._bar.n = self._bar.total  # A bar that is not full stays in the notebook, in red.
+                self._bar.close()
+
+    def _open(self) -> None:
+        if in_kernel():
+            from tqdm.notebook import tqdm
+        else:
+            from tqdm import tqdm
+        with self._lock:
+            if self._closed:
+                return
+            self._bar = tqdm(total=self._state[2], leave=False)
+            self._draw()
+
+    def _draw(self) -> None:
+        if self._bar is not None:
+            step, done, total = self._state
+            if total != self._bar.total:
+                self._bar.reset(total)
+            self._bar.n = done
+            self._bar.set_description_str(step, refresh=False)
+            self._bar.refresh()

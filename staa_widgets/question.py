@@ -1,0 +1,129 @@
+"""`Question`: what was asked to get an explanation, kept so that it can be asked again in other words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from staa_widgets.errors import UnsupportedQuestionError
+
+if TYPE_CHECKING:
+    from staa_widgets.clip import Clip
+    from staa_widgets.explanation import Explanation
+    from staa_widgets.models import VideoModel
+    from staa_widgets.progress import Progress
+
+_remembered: WeakKeyDictionary[Explanation, Question] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """The arguments of a call of `staa_widgets.explain`, with what it opened and loaded.
+
+    Parameters
+    ----------
+    clip
+        The video, or the range of it.
+    model
+        Who is asked.
+    method
+        Name in `METHODS`.
+    params
+        Parameters of the method.
+    target
+        Index of the class asked for, ``None`` for the predicted one. Methods that do not depend on the class leave it
+        aside; it is kept for those that do.
+    window, cache, batch_size, preview, attention
+        As for `explain`.
+    """
+
+    clip: Clip
+    model: VideoModel
+    method: str = "staa"
+    params: Mapping[str, Any] = field(default_factory=dict)
+    target: int | None = None
+    window: float | None = None
+    cache: bool = True
+    batch_size: int = 4
+    preview: bool = True
+    attention: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "params", MappingProxyType(dict(self.params)))
+
+    @property
+    def class_specific(self) -> bool:
+        """Whether the answer depends on the class."""
+        from staa_widgets.methods import get_method
+
+        return get_method(self.method).needs(self.params).target
+
+    def about(
+        self, method: str | None = None, target: int | str | None = None, params: Mapping[str, Any] | None = None
+    ) -> Question:
+        """Ask about the same clip and model in another way.
+
+        Parameters
+        ----------
+        method
+            Name in `METHODS`; default: the same.
+        target
+            Class, by index or label; default: the same.
+        params
+            Parameters to change. Those of another method are not carried over.
+
+        Raises
+        ------
+        UnknownMethodError
+            If there is no such method.
+        ParameterError
+            If a parameter or class is unknown.
+        UnsupportedQuestionError
+            If a class is asked for and the method does not depend on it.
+        """
+        from staa_widgets.engine import target_index
+        from staa_widgets.methods import METHODS, get_method
+
+        asked = get_method(self.method if method is None else method)
+        kept = self.params if asked.name == self.method else {}
+        wanted = self.target if target is None else target_index(target, self.model.labels)
+        question = replace(self, method=asked.name, params=asked.complete({**kept, **(params or {})}), target=wanted)
+        if target is not None and not question.class_specific:
+            others = " or ".join(repr(other.name) for other in METHODS.values() if other.class_specific)
+            raise UnsupportedQuestionError(
+                f"{asked.name!r} does not depend on the class: its maps are those of the predicted one.",
+                f"Choose a class-specific method, such as {others}." if others else "",
+            )
+        return question
+
+    def ask(self, progress: Progress | bool | None = None) -> Explanation:
+        """Answer, through the cache as `explain` does."""
+        from staa_widgets.engine import explain
+
+        return explain(
+            self.clip,
+            self.model,
+            self.method,
+            target=self.target if self.class_specific else None,
+            window=self.window,
+            cache=self.cache,
+            batch_size=self.batch_size,
+            preview=self.preview,
+            attention=self.attention,
+            progress=progress,
+            **self.params,
+        )
+
+
+def remember(explanation: Explanation, question: Question) -> Explanation:
+    """Keep the question that led to an explanation for as long as that lives; return the explanation."""
+    _remembered[explanation] = question
+    return explanation
+
+
+def question_of(explanation: Explanation) -> Question | None:
+    """Return the question that led to an explanation; ``None`` if it was not made here, as one loaded from a file."""
+    return _remembered.get(explanation)
