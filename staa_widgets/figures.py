@@ -93,9 +93,11 @@ def _bars(e: Explanation, heights: np.ndarray, colour: str, name: str | None = N
 def _layout(e: Explanation) -> dict[str, Any]:
     about = f"When: {plain_text(e.method)}, class {plain_text(e.labels[e.target])}"
     source = " · ".join(plain_text(name) for name in (e.clip_name, e.model_id) if name)
+    # Not Plotly's own subtitle: in a notebook it lands above the title.
+    title = f"{about}<br><span style='font-size:13px;color:{QUIET}'>{source}</span>"
     return {
         "template": template(),
-        "title": {"text": about, "subtitle": {"text": source}},
+        "title": {"text": title},
         "xaxis": {"title": {"text": "seconds"}, "range": [float(e.spans[0, 0]), float(e.spans[-1, 1])]},
         "yaxis": {"title": {"text": "share of the attribution"}, "tickformat": "~%"},
         "height": 340,
@@ -119,18 +121,13 @@ def template() -> go.layout.Template:
     return go.layout.Template(
         layout={
             "font": {"family": "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif", "size": 14, "color": INK},
-            "title": {
-                "x": 0,
-                "xref": "container",
-                "pad": {"l": 16},
-                "font": {"size": 18},
-                "subtitle": {"font": {"size": 13, "color": QUIET}},
-            },
+            "title": {"x": 0, "xref": "container", "pad": {"l": 16}, "font": {"size": 18}},
             "paper_bgcolor": "white",
             "plot_bgcolor": "white",
             "xaxis": {**axis, "showgrid": False, "showline": True},
             "yaxis": {**axis, "nticks": 5},
-            "margin": {"l": 16, "r": 20, "t": 76, "b": 16},
+            # Room at the right: a notebook's scroll bar covers what was measured before it came.
+            "margin": {"l": 16, "r": 36, "t": 76, "b": 16},
             "bargap": 0,
             "hoverlabel": {"font": {"size": 14, "color": INK}, "bgcolor": "white", "bordercolor": QUIET},
             "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"},

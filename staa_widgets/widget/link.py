@@ -69,7 +69,7 @@ class Link:
             track.trace._click_callbacks.remove(self._clicked)
 
     def _hovered(self, trace: Any, points: Any, state: object) -> None:
-        # While the player plays, each redraw would hover the same bar anew and pull the player back to it.
+        # A pointer on its way across the figure should not pull a playing video about.
         if not self._player.playing:
             self._clicked(trace, points, state)
 
