@@ -1,3 +1,5 @@
+export type Listener = (content?: unknown) => void;
+
 /**
  * What the player asks of its host. anywidget's model has this shape, and `LocalModel` gives it to a page without a
  * kernel; nothing in the player knows which of the two it talks to.
@@ -6,14 +8,18 @@ export interface Model {
   get(name: string): unknown;
   set(name: string, value: unknown): void;
   save_changes(): void;
-  on(event: string, callback: () => void): void;
-  off(event: string, callback: () => void): void;
+  on(event: string, callback: Listener): void;
+  off(event: string, callback: Listener): void;
+  /** Send a message to the kernel; where this is missing there is none. Answers come as the event `msg:custom`. */
+  send?(content: unknown): void;
+  /** JupyterLab's, with the connection to the kernel. */
+  widget_manager?: unknown;
 }
 
 /** Traits kept in the page itself. */
 export class LocalModel implements Model {
   readonly #values: Map<string, unknown>;
-  readonly #listeners = new Map<string, Set<() => void>>();
+  readonly #listeners = new Map<string, Set<Listener>>();
 
   constructor(values: Record<string, unknown>) {
     this.#values = new Map(Object.entries(values));
@@ -31,12 +37,12 @@ export class LocalModel implements Model {
 
   save_changes(): void {}
 
-  on(event: string, callback: () => void): void {
+  on(event: string, callback: Listener): void {
     if (!this.#listeners.has(event)) this.#listeners.set(event, new Set());
     this.#listeners.get(event)!.add(callback);
   }
 
-  off(event: string, callback: () => void): void {
+  off(event: string, callback: Listener): void {
     this.#listeners.get(event)?.delete(callback);
   }
 }

@@ -6,6 +6,14 @@ export const SCHEMA = 2;
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
+/** A method that a kernel can be asked for. */
+export interface Method {
+  name: string;
+  summary: string;
+  /** Whether its map is of one class; else it is the same for all. */
+  class_specific: boolean;
+}
+
 /** The trait `_meta`. Seconds, source frame indices, and pixels of the displayed source frame. */
 export interface Meta {
   schema: number;
@@ -26,9 +34,22 @@ export interface Meta {
   target: number;
   method: string;
   params: { [key: string]: Json };
+  /** Whether the map on show depends on the class. */
+  class_specific: boolean;
+  methods: Method[];
   model: string;
   provenance: { [key: string]: Json };
   colours: string[];
+}
+
+const FILM = ["clip", "frames", "pictures", "grid", "box", "spans", "sampled", "sampled_times"] as const;
+
+/** The part of an explanation that the frames, the axis of time and the grid are laid out by. */
+export type Film = Pick<Meta, (typeof FILM)[number]>;
+
+/** Whether one explanation can take the place of another with everything else staying where it is. */
+export function sameFilm(one: Film, other: Film): boolean {
+  return FILM.every((name) => JSON.stringify(one[name]) === JSON.stringify(other[name]));
 }
 
 export interface Payload {
@@ -64,4 +85,43 @@ export function readPayload(model: Model): Payload {
     attention: halfToFloat32(bytes("attention")),
     colours: new Map(meta.colours.map((name, i) => [name, colours.subarray(768 * i, 768 * (i + 1))])),
   };
+}
+
+/** Number of the messages below; `VERSION` in messages.py is its twin. */
+export const VERSION = 1;
+
+export interface Progress {
+  done: number;
+  total: number;
+  label: string;
+}
+
+/** Why a request was not done, in words for the user. */
+export interface Failure {
+  /** Name of the error's class. */
+  type: string;
+  message: string;
+  hint: string;
+  /** Empty where the error was foreseen. */
+  traceback: string;
+}
+
+export interface Request {
+  v: number;
+  id: string;
+  op: string;
+  args: { [key: string]: Json };
+}
+
+export type Answer = { v: number; id: string } & (
+  | { ok: true; result: { [key: string]: Json } }
+  | { ok: false; error: Failure }
+  | { progress: Progress }
+);
+
+/** Read a message from the kernel; `null` where it is none of ours. */
+export function readAnswer(content: unknown): Answer | null {
+  const { v, id, ok, progress } = (content ?? {}) as Record<string, unknown>;
+  const known = v === VERSION && typeof id === "string" && (typeof ok === "boolean" || typeof progress === "object");
+  return known ? (content as Answer) : null;
 }

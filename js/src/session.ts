@@ -1,9 +1,10 @@
-import { computed, type ReadonlySignal, signal } from "@preact/signals-core";
+import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals-core";
 import { Clock } from "./clock.js";
 import { type Heat, heatOf, mapAt } from "./heat/maps.js";
 import { palette } from "./heat/palette.js";
 import { dynamicThreshold, quantile } from "./heat/refine.js";
-import type { Payload } from "./protocol.js";
+import type { Host } from "./host.js";
+import type { Film, Meta, Payload } from "./protocol.js";
 import type { Overlay } from "./render/composite.js";
 import type { State } from "./state.js";
 
@@ -11,7 +12,12 @@ export const RATES = [0.1, 0.25, 0.5, 1, 2, 4];
 
 /** What every part of the player shares: the state, all that follows from it, and the moves one can make. */
 export class Session {
-  readonly payload: Payload;
+  /** The explanation on show; another one of the same film may take its place. */
+  readonly payload: Signal<Payload>;
+  readonly meta: ReadonlySignal<Meta>;
+  /** What stays while explanations change. */
+  readonly film: Film;
+  readonly host: Host;
   readonly state: State;
   readonly until: AbortSignal;
   readonly clock: Clock;
@@ -33,12 +39,13 @@ export class Session {
   readonly size: readonly [number, number];
   /** What the model saw, in pixels of the pictures. */
   readonly box: readonly [number, number, number, number];
-  /** What was last said to the user; an object, so that the same words twice are two notices. */
-  readonly notice = signal({ text: "" });
 
-  constructor(payload: Payload, state: State, until: AbortSignal) {
+  constructor(payload: Payload, state: State, host: Host, until: AbortSignal) {
     const { meta } = payload;
-    this.payload = payload;
+    this.payload = signal(payload);
+    this.meta = computed(() => this.payload.value.meta);
+    this.film = meta;
+    this.host = host;
     this.state = state;
     this.until = until;
     this.clock = new Clock(meta.frames.indices, meta.frames.times, meta.spans, meta.sampled, meta.sampled_times);
@@ -49,7 +56,7 @@ export class Session {
     this.position = computed(() => this.clock.of(state.frame.value ?? 0));
     this.time = computed(() => this.clock.times[this.position.value]);
     this.slice = computed(() => this.clock.slices[this.position.value]);
-    this.heat = computed(() => heatOf(payload, state.layer.value, state.head.value));
+    this.heat = computed(() => heatOf(this.payload.value, state.layer.value, state.head.value));
     this.map = computed(() => {
       const position = this.position.value;
       const blended = state.between.value === "blended";
@@ -61,7 +68,7 @@ export class Session {
     this.colours = computed(() => {
       if (this.heat.value.signed) return "diverging";
       const chosen = state.colormap.value;
-      return chosen !== "diverging" && payload.colours.has(chosen) ? chosen : "inferno";
+      return chosen !== "diverging" && this.payload.value.colours.has(chosen) ? chosen : "inferno";
     });
     this.overlay = computed(() => this.#overlay());
   }
@@ -74,7 +81,7 @@ export class Session {
 
   /** Names of the colour tables to choose from. */
   get tables(): string[] {
-    return this.payload.meta.colours.filter((name) => name !== "diverging");
+    return this.meta.value.colours.filter((name) => name !== "diverging");
   }
 
   /** Share of cells that the dynamic threshold of refine.py drops here. */
@@ -84,7 +91,29 @@ export class Session {
 
   /** Tell the user in passing. */
   say(text: string): void {
-    this.notice.value = { text };
+    this.host.notice.value = { text };
+  }
+
+  /** Put another explanation of the same film on show. */
+  show(payload: Payload): void {
+    const { method, target } = this.meta.peek();
+    this.payload.value = payload;
+    const { meta } = payload;
+    if (meta.method !== method || meta.target !== target) this.say(`${meta.method}: ${meta.labels[meta.target]}`);
+  }
+
+  /** The next method in the registry's order, counted from the one that was asked for last. */
+  nextMethod(): void {
+    const { kernel, work } = this.host;
+    const { methods, method, target } = this.meta.value;
+    const at = methods.findIndex(({ name }) => name === (work.running.value?.wish.method ?? method));
+    const next = methods[(at + 1) % methods.length]?.name ?? method;
+    if (!kernel.computes.value) this.say(kernel.why.value || "Another method needs a notebook");
+    else if (next === method) work.cancel();
+    else {
+      work.ask({ method: next, target });
+      this.say(`Computing ${next}`);
+    }
   }
 
   /** Show the frame without heat, or with it again. */
@@ -139,26 +168,26 @@ export class Session {
 
   /** Share of the attribution that lies between two seconds, slices counted in part where they are cut. */
   shareBetween(start: number, end: number): number {
-    return this.payload.meta.spans.reduce((sum, [from, to], s) => {
+    return this.film.spans.reduce((sum, [from, to], s) => {
       const inside = Math.max(0, Math.min(end, to) - Math.max(start, from));
       return sum + (to > from ? (this.heat.value.temporal[s] * inside) / (to - from) : 0);
     }, 0);
   }
 
   #peakFrame(): number {
-    const { temporal, meta } = this.payload;
+    const { temporal } = this.payload.peek();
     const slice = temporal.indexOf(Math.max(...temporal));
-    const seen = meta.sampled[slice];
+    const seen = this.film.sampled[slice];
     return this.clock.frames[this.clock.of(seen[seen.length >> 1])];
   }
 
   #overlay(): Overlay {
-    const { state, payload } = this;
+    const { state } = this;
     const heat = this.heat.value;
     const map = this.map.value;
     const perFrame = state.normalize.value === "frame";
     const top = perFrame ? map.reduce((most, value) => Math.max(most, Math.abs(value)), 0) || 1 : 1;
-    const table = payload.colours.get(this.colours.value)!;
+    const table = this.payload.value.colours.get(this.colours.value)!;
     const { value: opacity } = state.opacity;
     return {
       map,

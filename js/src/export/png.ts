@@ -2,7 +2,7 @@ import type { Session } from "../session.js";
 
 /** Hand the picture on show to the user as a PNG file named after clip, frame and method. */
 export function savePicture(session: Session, canvas: HTMLCanvasElement): void {
-  const { meta } = session.payload;
+  const meta = session.meta.peek();
   const stem = meta.clip.name.replace(/\.[^.]*$/, "").replace(/[^\p{L}\p{N}_-]+/gu, "_") || "clip";
   const name = `${stem}_frame${canvas.dataset.frame}_${meta.method}.png`;
   canvas.toBlob((picture) => {

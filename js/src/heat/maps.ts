@@ -20,7 +20,8 @@ export interface Heat {
 /** The joint maps for layer -1; else the attention of a layer, of one head or, for head -1, their mean. */
 export function heatOf(payload: Payload, layer: number, head: number): Heat {
   const [slices, rows, columns] = payload.meta.grid;
-  if (layer < 0 || payload.meta.attention === null) {
+  const [layers, heads] = payload.meta.attention ?? [0, 0];
+  if (layer < 0 || layer >= layers) {
     return {
       values: payload.maps,
       scale: payload.meta.scale,
@@ -32,10 +33,9 @@ export function heatOf(payload: Payload, layer: number, head: number): Heat {
       temporalSigned: payload.temporalSigned,
     };
   }
-  const [, heads] = payload.meta.attention;
   const size = slices * rows * columns;
   const values = new Float32Array(size);
-  const chosen = head < 0 ? Array.from({ length: heads }, (_, h) => h) : [head];
+  const chosen = head < 0 || head >= heads ? Array.from({ length: heads }, (_, h) => h) : [head];
   for (const h of chosen) {
     const offset = (layer * heads + h) * size;
     for (let i = 0; i < size; i++) values[i] += payload.attention[offset + i] / chosen.length;

@@ -7,8 +7,8 @@ const AXIS = 22;
 
 /** Bars of time: how much of the attribution fell into each slice. Click or drag to seek, drag on the axis to select. */
 export function chart(session: Session): { header: HTMLElement; element: HTMLElement } {
-  const { clock, heat, payload, slice, state, until } = session;
-  const { spans } = payload.meta;
+  const { clock, heat, slice, state, until } = session;
+  const { spans } = session.film;
   const at = (share: number) => clock.start + share * (clock.end - clock.start);
   const x = (time: number) => `${(100 * clock.share(time)).toFixed(4)}%`;
 
@@ -142,17 +142,17 @@ export function niceStep(range: number, count: number): number {
   return factor * power;
 }
 
-function summary({ heat, payload }: Session): string {
+function summary({ heat, film }: Session): string {
   const { temporal } = heat.value;
   const peak = temporal.indexOf(Math.max(...temporal));
-  const [start, end] = payload.meta.spans[peak];
+  const [start, end] = film.spans[peak];
   const most = `most, ${percent(temporal[peak])}, from ${seconds(start)} to ${seconds(end)}`;
   return `Share of the attribution in each of ${temporal.length} slices of time; ${most}.`;
 }
 
-function rows({ heat, payload }: Session): HTMLElement[] {
+function rows({ heat, film }: Session): HTMLElement[] {
   const head = h("tr", {}, ...["Slice", "From", "To", "Share"].map((name) => h("th", { scope: "col" }, name)));
-  const body = payload.meta.spans.map(([start, end], s) => {
+  const body = film.spans.map(([start, end], s) => {
     const cells = [String(s + 1), seconds(start), seconds(end), percent(heat.value.temporal[s])];
     return h("tr", {}, ...cells.map((text) => h("td", {}, text)));
   });

@@ -11,7 +11,7 @@ export function colourbar(session: Session): HTMLElement {
   const ticks = h("div", { class: "staa-ticks" });
   const words = h("div", { class: "staa-quiet" });
   watch(until, () => {
-    const table = payload.colours.get(colours.value)!;
+    const table = payload.value.colours.get(colours.value)!;
     const { signed, scale } = heat.value;
     const colour = (share: number) => {
       const value = signed ? 2 * share - 1 : share;

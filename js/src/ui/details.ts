@@ -1,14 +1,23 @@
 import type { Json } from "../protocol.js";
 import type { Session } from "../session.js";
+import { watch } from "../state.js";
 import { h, seconds } from "./dom.js";
 
 /** What was run: enough to run it again. */
-export function details({ payload: { meta }, clock }: Session): HTMLElement {
+export function details(session: Session): HTMLElement {
+  const list = h("dl", { class: "staa-facts" });
+  watch(session.until, () => {
+    list.replaceChildren(...facts(session).flatMap(([name, value]) => entry(name, value)));
+  });
+  return h("details", { class: "staa-details" }, h("summary", { class: "staa-title" }, "What was run"), list);
+}
+
+function facts({ meta: { value: meta }, clock }: Session): [string, Json][] {
   const [slices, rows, columns] = meta.grid;
   const [width, height] = meta.clip.size;
   // The engine notes box and parameters too; they stand above already.
   const noted = flatten(meta.provenance).filter(([name]) => name !== "box" && !name.startsWith("method · params"));
-  const facts: [string, Json][] = [
+  return [
     ["method", meta.method],
     ...flatten(meta.params, ["parameter"]),
     ["model", meta.model],
@@ -23,7 +32,6 @@ export function details({ payload: { meta }, clock }: Session): HTMLElement {
     ["frames given to the model", meta.sampled.map((seen) => seen.join("+")).join(", ")],
     ...noted,
   ];
-  return h("details", { class: "staa-details" }, h("summary", { class: "staa-title" }, "What was run"), list(facts));
 }
 
 function pictures(count: number, total: number, size: [number, number] | undefined): string {
@@ -41,13 +49,9 @@ function flatten(values: { [key: string]: Json }, path: string[] = []): [string,
   });
 }
 
-function list(facts: [string, Json][]): HTMLElement {
-  const element = h("dl", { class: "staa-facts" });
-  for (const [name, value] of facts) {
-    const text = flat(value);
-    if (text) element.append(h("dt", {}, name), h("dd", {}, text));
-  }
-  return element;
+function entry(name: string, value: Json): HTMLElement[] {
+  const text = flat(value);
+  return text ? [h("dt", {}, name), h("dd", {}, text)] : [];
 }
 
 function flat(value: Json): string {

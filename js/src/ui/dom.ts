@@ -27,6 +27,20 @@ function fill<E extends Element>(element: E, attributes: Attributes, children: C
   return element;
 }
 
+/** Give a select these options, unless it has them: an open list would close. */
+export function fillOptions(element: HTMLSelectElement, options: (readonly [value: string, text: string])[]): void {
+  const same = (option: HTMLOptionElement, i: number) =>
+    option.value === options[i][0] && option.textContent === options[i][1];
+  if (element.options.length === options.length && [...element.options].every(same)) return;
+  element.replaceChildren(...options.map(([value, text]) => h("option", { value }, text)));
+}
+
+/** The element inside of `parent` that has the focus; a host may keep the player in a shadow tree. */
+export function focused(parent: HTMLElement): HTMLElement | null {
+  const { activeElement } = parent.getRootNode() as Document | ShadowRoot;
+  return parent.contains(activeElement) ? (activeElement as HTMLElement) : null;
+}
+
 /** Where a pointer is across an element, 0 … 1, while it is pressed there and dragged anywhere. */
 export function onDrag(element: Element, move: (share: number, begin: boolean) => void, end?: () => void): void {
   const report = (event: PointerEvent, begin: boolean) => {

@@ -14,6 +14,8 @@ interface Binding {
   does: string;
   /** Values of `KeyboardEvent.key`, letters in lower case, `shift+` before arrows where it is held. */
   on: string[];
+  /** Whether it needs a kernel. */
+  kernel?: true;
   /** Returns `false` where there was nothing to do, so that the key goes on to the page. */
   run(session: Session, acts: Acts, key: string): unknown;
 }
@@ -101,7 +103,7 @@ export const KEYS: readonly Binding[] = [
     does: "layer up or down; below the first is the joint map",
     on: ["arrowup", "arrowdown"],
     run: (s, _, key) => {
-      const { attention } = s.payload.meta;
+      const { attention } = s.meta.value;
       if (!attention) return s.say("This explanation carries no layers");
       const { layer } = s.state;
       layer.value = clamp(layer.value + (key === "arrowup" ? 1 : -1), -1, attention[0] - 1);
@@ -113,13 +115,14 @@ export const KEYS: readonly Binding[] = [
     does: "next head of the layer; mean of its heads",
     on: ["h", "a"],
     run: (s, _, key) => {
-      const { attention } = s.payload.meta;
+      const { attention } = s.meta.value;
       if (!attention || s.state.layer.value < 0) return s.say("Choose a layer first (↑)");
       const { head } = s.state;
       head.value = key === "a" ? -1 : (head.value + 1) % attention[1];
       return s.say(head.value < 0 ? "Mean of heads" : `Head ${head.value + 1}`);
     },
   },
+  { keys: ["M"], does: "next method", on: ["m"], kernel: true, run: (s) => s.nextMethod() },
   { keys: ["F"], does: "full screen", on: ["f"], run: (_, acts) => acts.fullScreen() },
   { keys: ["S"], does: "save this picture", on: ["s"], run: (_, acts) => acts.savePicture() },
   { keys: ["?"], does: "this list", on: ["?"], run: (_, acts) => acts.help() },
@@ -130,6 +133,7 @@ const BY_KEY = new Map(KEYS.flatMap((binding) => binding.on.map((key) => [key, b
 /** Keys that a control under the focus uses itself. */
 function ownKeys(target: EventTarget | null): RegExp | null {
   if (target instanceof HTMLSelectElement) return /./;
+  if (target instanceof HTMLInputElement && target.type === "search") return /./;
   if (target instanceof HTMLInputElement && target.type === "range") return /^(shift\+)?(arrow|home|end|page)/;
   if (target instanceof HTMLElement && target.matches("button, input, summary, a")) return /^( |enter)$/;
   return null;

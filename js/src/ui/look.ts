@@ -2,7 +2,7 @@ import type { Signal } from "@preact/signals-core";
 import type { Session } from "../session.js";
 import { watch } from "../state.js";
 import { colourbar } from "./colourbar.js";
-import { h, percent } from "./dom.js";
+import { fillOptions, h, percent } from "./dom.js";
 
 /** How the heat is drawn. */
 export function look(session: Session): HTMLElement {
@@ -39,19 +39,24 @@ export function look(session: Session): HTMLElement {
 }
 
 /** Joint maps, or one layer and head; nothing where the explanation carries no attention. */
-function source(session: Session): HTMLElement | null {
-  const { attention, method } = session.payload.meta;
-  if (!attention) return null;
-  const [layers, heads] = attention;
+function source(session: Session): HTMLElement {
+  const { meta, until } = session;
   const { layer, head } = session.state;
-  const number = (name: string, count: number): [number, string][] =>
+  const number = (name: string, count = 0): [number, string][] =>
     Array.from({ length: count }, (_, i) => [i, `${name} ${i + 1}`]);
-  const layerRow = select(session, "Map", [[-1, `joint (${method})`], ...number("layer", layers)], layer);
-  const headRow = select(session, "Head", [[-1, "mean of heads"], ...number("head", heads)], head);
-  watch(session.until, () => {
+  const layers = () => number("layer", meta.value.attention?.[0]);
+  const heads = () => number("head", meta.value.attention?.[1]);
+  const layerRow = select(session, "Map", () => [[-1, `joint (${meta.value.method})`], ...layers()], layer);
+  const headRow = select(session, "Head", () => [[-1, "mean of heads"], ...heads()], head);
+  const element = h("div", { class: "staa-source" });
+  watch(until, () => {
+    if (meta.value.attention) element.append(layerRow, headRow);
+    else element.replaceChildren();
+  });
+  watch(until, () => {
     headRow.hidden = layer.value < 0;
   });
-  return h("div", { class: "staa-source" }, layerRow, headRow);
+  return element;
 }
 
 /** The colour tables; signed maps have one of their own. */
@@ -65,7 +70,10 @@ function tables(session: Session): HTMLElement {
   });
   watch(session.until, () => {
     const { signed } = session.heat.value;
-    element.replaceChildren(...(signed ? ["diverging"] : session.tables).map((name) => h("option", {}, name)));
+    fillOptions(
+      element,
+      (signed ? ["diverging"] : session.tables).map((name) => [name, name]),
+    );
     element.value = session.colours.value;
     element.disabled = signed;
   });
@@ -100,26 +108,28 @@ function slider(
     input.value = String(state[trait].value);
     value.textContent = format(state[trait].value);
     input.setAttribute("aria-valuetext", value.textContent);
-    input.style.setProperty("--staa-filled", `${(100 * (state[trait].value - min)) / (max - min)}%`);
   });
   return row(label, input, extra, value);
 }
 
-function select<T extends string | number>(
+function select(
   { until }: Session,
   label: string,
-  options: [T, string][],
-  value: Signal<T>,
+  options: () => [number, string][],
+  value: Signal<number>,
 ): HTMLElement {
   const element = h("select", {
     class: "staa-select",
     "aria-label": label,
     change: () => {
-      value.value = options[element.selectedIndex][0];
+      value.value = Number(element.value);
     },
   });
-  for (const [option, text] of options) element.append(h("option", { value: option }, text));
   watch(until, () => {
+    fillOptions(
+      element,
+      options().map(([option, text]) => [String(option), text]),
+    );
     element.value = String(value.value);
   });
   return row(label, element);

@@ -1,27 +1,91 @@
 import { savePicture } from "../export/png.js";
+import { connect, type Host } from "../host.js";
 import type { Model } from "../model.js";
 import { playback } from "../playback.js";
-import { readPayload } from "../protocol.js";
+import { type Payload, readPayload, sameFilm } from "../protocol.js";
 import { Session } from "../session.js";
-import { createState, watch } from "../state.js";
+import { createState, type State, watch } from "../state.js";
 import { details } from "./details.js";
-import { h, icon } from "./dom.js";
+import { focused, h } from "./dom.js";
+import { head } from "./head.js";
 import { help } from "./help.js";
 import { type Acts, listenForKeys } from "./keys.js";
 import { look } from "./look.js";
+import { method } from "./method.js";
 import { predictions } from "./predictions.js";
 import { stage } from "./stage.js";
 import { timeline } from "./timeline.js";
 import { transport } from "./transport.js";
 
+/** The traits that hold an explanation; a host sets them together and tells of each. */
+const BULK = ["_meta", "_frames", "_maps", "_temporal", "_attention", "_colours"];
+
+/** What JupyterLab marks a view with whose kernel is gone. */
+const DISCONNECTED = ".jupyter-widgets-disconnected";
+
 /** Build the player for a model inside `parent`; aborting `until` takes it down. */
 export function mount(model: Model, parent: HTMLElement, until: AbortSignal): HTMLElement {
-  const session = new Session(readPayload(model), createState(model, until), until);
-  const { state } = session;
-  const { element: picture, canvas } = stage(session);
-  const keys = help();
+  const state = createState(model, until);
+  const host = connect(model, () => parent.closest(DISCONNECTED) !== null, until);
+  let shown = build(attempt(model), state, host);
+  parent.append(shown.root);
+  let due = false;
+  const refresh = () => {
+    due = false;
+    if (until.aborted) return;
+    const payload = attempt(model);
+    if (shown.session && !(payload instanceof Error) && sameFilm(shown.session.film, payload.meta)) {
+      shown.session.show(payload);
+      return;
+    }
+    const before = shown;
+    const inside = focused(before.root) !== null;
+    before.end.abort();
+    shown = build(payload, state, host);
+    before.root.replaceWith(shown.root);
+    if (inside) shown.root.focus({ preventScroll: true });
+  };
+  const changed = () => {
+    if (!due) queueMicrotask(refresh);
+    due = true;
+  };
+  for (const name of BULK) model.on(`change:${name}`, changed);
+  until.addEventListener("abort", () => {
+    for (const name of BULK) model.off(`change:${name}`, changed);
+    shown.end.abort();
+    shown.root.remove();
+  });
+  return shown.root;
+}
+
+interface Shown {
+  root: HTMLElement;
+  session: Session | null;
+  end: AbortController;
+}
+
+function attempt(model: Model): Payload | Error {
+  try {
+    return readPayload(model);
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+function build(payload: Payload | Error, state: State, host: Host): Shown {
+  const end = new AbortController();
   const root = h("div", { class: "staa-root", tabindex: 0, role: "group", "data-lm-suppress-shortcuts": "true" });
-  root.setAttribute("aria-label", `Player of ${session.payload.meta.clip.name || "a clip"}; press ? for keys`);
+  watch(end.signal, () => {
+    root.dataset.theme = state.theme.value;
+  });
+  if (payload instanceof Error) {
+    root.append(h("p", { role: "alert" }, payload.message));
+    return { root, session: null, end };
+  }
+  const session = new Session(payload, state, host, end.signal);
+  const { element: picture, canvas } = stage(session);
+  const keys = help(session);
+  root.setAttribute("aria-label", `Player of ${payload.meta.clip.name || "a clip"}; press ? for keys`);
   const acts: Acts = {
     savePicture: () => savePicture(session, canvas),
     fullScreen: () => fullScreen(root, session),
@@ -33,37 +97,19 @@ export function mount(model: Model, parent: HTMLElement, until: AbortSignal): HT
       "div",
       { class: "staa-body" },
       h("div", { class: "staa-film" }, picture, transport(session), timeline(session)),
-      h("div", { class: "staa-panel" }, predictions(session), look(session), details(session)),
+      h(
+        "div",
+        { class: "staa-panel" },
+        h("div", { class: "staa-what" }, method(session), predictions(session)),
+        look(session),
+        details(session),
+      ),
     ),
     keys,
   );
-  watch(until, () => {
-    root.dataset.theme = state.theme.value;
-  });
   playback(session);
   listenForKeys(root, session, acts);
-  parent.append(root);
-  until.addEventListener("abort", () => root.remove());
-  return root;
-}
-
-function head({ payload: { meta } }: Session, acts: Acts): HTMLElement {
-  const about = `${meta.method} · ${meta.model} · `;
-  const act = (name: "help" | "camera" | "expand", label: string, click: () => void) =>
-    h("button", { class: "staa-button", type: "button", title: label, "aria-label": label, click }, icon(name));
-  return h(
-    "header",
-    { class: "staa-head" },
-    h(
-      "div",
-      { class: "staa-names" },
-      h("h2", { class: "staa-name-of-clip" }, meta.clip.name || "Clip"),
-      h("p", { class: "staa-quiet" }, about, h("b", {}, meta.labels[meta.target])),
-    ),
-    act("camera", "Save this picture (S)", acts.savePicture),
-    act("expand", "Full screen (F)", acts.fullScreen),
-    act("help", "Keys (?)", acts.help),
-  );
+  return { root, session, end };
 }
 
 function fullScreen(root: HTMLElement, session: Session): void {

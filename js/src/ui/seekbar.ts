@@ -38,7 +38,7 @@ export function seekbar(session: Session): HTMLElement {
 }
 
 /** Which frame is on show, in words. */
-export function describe({ position, clock, payload }: Session): string {
-  const { total, first } = payload.meta.frames;
+export function describe({ position, clock, film }: Session): string {
+  const { total, first } = film.frames;
   return `frame ${clock.frames[position.value]} of ${first > 0 ? `${first}–${first + total - 1}` : total}`;
 }

@@ -25,8 +25,8 @@ export function stage(session: Session): { element: HTMLElement; canvas: HTMLCan
   const element = h("div", { class: "staa-stage" }, alone, picture, toast);
   element.style.setProperty("--staa-aspect", String(size[0] / size[1]));
 
-  const { pictures } = session.payload.meta;
-  const store = pictures && new FrameStore(session.payload.jpegs, pictures.offsets, pictures.size);
+  const { pictures } = session.film;
+  const store = pictures && new FrameStore(session.payload.peek().jpegs, pictures.offsets, pictures.size);
   if (store) until.addEventListener("abort", () => store.close());
 
   const paint = (at: number) => {
@@ -61,7 +61,7 @@ export function stage(session: Session): { element: HTMLElement; canvas: HTMLCan
 
   let quiet: ReturnType<typeof setTimeout> | undefined;
   watch(until, () => {
-    toast.textContent = session.notice.value.text;
+    toast.textContent = session.host.notice.value.text;
     clearTimeout(quiet);
     quiet = setTimeout(() => toast.replaceChildren(), 2500);
   });

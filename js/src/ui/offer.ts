@@ -1,0 +1,40 @@
+import type { Signal } from "@preact/signals-core";
+import type { Session } from "../session.js";
+import { watch } from "../state.js";
+import { fillOptions, h } from "./dom.js";
+
+/** Where a class was chosen but the method on show knows no classes: the methods that do. */
+export function offer({ meta, host, until }: Session, asked: Signal<number | null>): HTMLElement {
+  const words = h("p", {});
+  const select = h("select", { class: "staa-select", "aria-label": "Method for one class" });
+  const act = (text: string, click: () => void) =>
+    h("button", { class: "staa-button staa-small", type: "button", click }, text);
+  const explain = act("Explain", () => {
+    const target = asked.peek();
+    asked.value = null;
+    if (target !== null) host.work.ask({ method: select.value, target });
+  });
+  const controls = h("div", { class: "staa-row" }, select, explain);
+  const close = act("Not now", () => {
+    asked.value = null;
+  });
+  const element = h("div", { class: "staa-card", role: "group", "aria-live": "polite" }, words, controls);
+  watch(until, () => {
+    const { methods, method, labels, class_specific } = meta.value;
+    const target = class_specific ? null : asked.value;
+    element.hidden = target === null;
+    if (target === null) return;
+    const able = methods.filter((one) => one.class_specific).map(({ name }) => name);
+    fillOptions(
+      select,
+      able.map((name) => [name, name]),
+    );
+    // The sibling of the method on show answers the same question.
+    select.value = able.find((name) => name.startsWith(method)) ?? able[0] ?? "";
+    const how = able.length > 0 ? `Explain “${labels[target]}” by` : "No method here is of one class.";
+    words.replaceChildren("The map of ", h("b", {}, method), ` is the same for every class. ${how}`);
+    controls.replaceChildren(...(able.length > 0 ? [select, explain, close] : [close]));
+    explain.disabled = !host.kernel.computes.value;
+  });
+  return element;
+}
