@@ -267,6 +267,15 @@ class Explanation:
 
         return temporal_bars(self)
 
+    def _ipython_display_(self) -> None:
+        from staa_widgets.host import in_kernel
+
+        if not in_kernel():
+            raise NotImplementedError  # IPython then shows the plain representation.
+        from staa_widgets.widget.player import Player
+
+        Player(self)._ipython_display_()
+
     def __reduce__(self) -> tuple[Callable[[bytes], Explanation], tuple[bytes]]:
         return Explanation.from_bytes, (self.to_bytes(),)
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from staa_widgets.errors import UnsupportedQuestionError
+from staa_widgets.errors import ParameterError, UnsupportedQuestionError
 
 if TYPE_CHECKING:
     from staa_widgets.clip import Clip
@@ -127,3 +127,45 @@ def remember(explanation: Explanation, question: Question) -> Explanation:
 def question_of(explanation: Explanation) -> Question | None:
     """Return the question that led to an explanation; ``None`` if it was not made here, as one loaded from a file."""
     return _remembered.get(explanation)
+
+
+def question_about(explanation: Explanation, video: Any, model: Any = None) -> Question:
+    """Say what would lead to an explanation, given its video and model as `staa_widgets.explain` takes them.
+
+    Raises
+    ------
+    ParameterError
+        If they are others than the explanation's.
+    """
+    from staa_widgets.clip import open_clip
+    from staa_widgets.models import VideoModel, load_model
+
+    e = explanation
+    clip = open_clip(video)
+    if (clip.first_frame, len(clip)) != (e.first_frame, len(e.times)):
+        clip = open_clip(video, float(e.times[0]), e.duration)
+    loaded = model if isinstance(model, VideoModel) else load_model(model)
+    question = Question(clip, loaded, preview=e.preview is not None, attention=e.attention is not None)
+    if not _fits(question, e):
+        what = "video" if clip.sha256 != e.clip_sha256 else "model"
+        raise ParameterError(
+            f"This is another {what} than the explanation's.", f"It is of {e.clip_name!r} by {e.model_id!r}."
+        )
+    return _retold(question, e)
+
+
+def restated(question: Question | None, explanation: Explanation) -> Question | None:
+    """Ask a question about another explanation of its clip and model; ``None`` if it is of others."""
+    return _retold(question, explanation) if question is not None and _fits(question, explanation) else None
+
+
+def _fits(question: Question, e: Explanation) -> bool:
+    clip = question.clip
+    same_clip = (clip.sha256, clip.first_frame, len(clip)) == (e.clip_sha256, e.first_frame, len(e.times))
+    return same_clip and question.model.labels == e.labels
+
+
+def _retold(question: Question, e: Explanation) -> Question:
+    # A class that was not the predicted one must have been asked for.
+    target = e.target if e.target != int(e.logits.argmax()) else question.target
+    return replace(question, method=e.method, params=e.params, target=target)

@@ -68,7 +68,7 @@ def read(content: Mapping[str, Any]) -> Request | Cancel:
     op, args = content.get("op"), content.get("args", {})
     if op == "cancel":
         return Cancel(content["id"])
-    if op not in ARGUMENTS:
+    if not isinstance(op, str) or op not in ARGUMENTS:
         raise ProtocolError(f"The kernel has no op {op!r}.", f"It has {', '.join(ARGUMENTS)} and cancel.")
     if not isinstance(args, Mapping):
         raise ProtocolError(f"The args of {op} are {args!r}.", "Give an object.")

@@ -102,3 +102,20 @@ def class_specific(explanation: Explanation) -> bool:
     except (MethodError, ParameterError):
         # Made by a method that is not registered here: all that is left to go by is what it is about.
         return explanation.target != int(explanation.logits.argmax())
+
+
+def peak_frame(explanation: Explanation) -> int:
+    """Source frame that the player shows first: of what the strongest slice saw, the one in the middle."""
+    e = explanation
+    frames = e.first_frame + np.arange(len(e.times)) if e.preview is None else e.preview.indices
+    seen = e.sampled[e.temporal.astype(np.float32).argmax()]
+    return int(frames[np.abs(frames - seen[len(seen) // 2]).argmin()])
+
+
+def same_clip(one: Explanation, other: Explanation) -> bool:
+    """Tell whether two explanations are of the same frames of the same video."""
+    return (one.clip_sha256, one.first_frame, len(one.times)) == (
+        other.clip_sha256,
+        other.first_frame,
+        len(other.times),
+    )

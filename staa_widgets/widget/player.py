@@ -2,21 +2,84 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
 
 import anywidget
-import numpy as np
+from ipywidgets import CallbackDispatcher
 from traitlets import Bytes, Dict, Float, Int, Unicode, default, observe
 
+from staa_widgets.engine import target_index
+from staa_widgets.errors import PlayerError, StaaError
 from staa_widgets.explanation import Explanation
 from staa_widgets.export import built
-from staa_widgets.widget.payload import pack
-from staa_widgets.widget.traits import SETTINGS, Settings
+from staa_widgets.progress import Progress
+from staa_widgets.question import Question, question_about, question_of, restated
+from staa_widgets.widget.display import display_player
+from staa_widgets.widget.payload import pack, peak_frame, same_clip
+from staa_widgets.widget.selection import Selection, select
+from staa_widgets.widget.service import Service
+from staa_widgets.widget.traits import SETTINGS, SettingError, Settings
+
+_COMPUTED = ("method", "target")
+_OF_WIDGETS = ("layout", "tabbable", "tooltip")
+_state = threading.RLock()
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Change traits alone: cells, requests in a kernel's other threads and the worker all do, and traitlets may not.
+
+    One lock for all players, and not for long, because observers run within and may wait for anything.
+    """
+    held = _state.acquire(timeout=2)
+    try:
+        yield
+    finally:
+        if held:
+            _state.release()
 
 
 class Player(anywidget.AnyWidget, Settings):
-    """A video under its heat map, with its curve of time, in a notebook."""
+    """A video under its heat map with its curve of time, in a notebook.
+
+    All of `Settings` can be read, set, observed and linked, and follows what is done in the browser.
+
+    Parameters
+    ----------
+    explanation
+        What to show.
+    question
+        What led to it, so that other methods and classes can be computed; known for explanations made by
+        `staa_widgets.explain` in this process.
+    video, model
+        As for `staa_widgets.explain`, in place of `question`: for explanations loaded from a file.
+    **settings
+        Traits at first, such as ``opacity=0.5``.
+
+    Attributes
+    ----------
+    frame
+        Source frame on show.
+    slice, time
+        Slice and second of that frame; read-only.
+    method, target
+        What is on show. Setting one computes; if that fails, all stays as it was.
+    selection
+        ``(start, end)`` in seconds, or ``None``.
+
+    Raises
+    ------
+    ParameterError
+        If the video or the model is another than the explanation's.
+    SettingError
+        If a setting cannot have its value.
+    TypeError
+        If there is no such setting.
+    """
 
     _esm = Unicode().tag(sync=True)
     _css = Unicode().tag(sync=True)
@@ -29,14 +92,28 @@ class Player(anywidget.AnyWidget, Settings):
     slice = Int(read_only=True)
     time = Float(read_only=True)
 
-    def __init__(self, explanation: Explanation, **settings: Any) -> None:
+    def __init__(
+        self,
+        explanation: Explanation,
+        *,
+        question: Question | None = None,
+        video: Any = None,
+        model: Any = None,
+        **settings: Any,
+    ) -> None:
         for name in settings:
-            if name not in SETTINGS:
+            if name not in (*SETTINGS, *_OF_WIDGETS):
                 close = get_close_matches(name, SETTINGS, 1)
                 told = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(SETTINGS)}"
                 raise TypeError(f"Player has no setting {name!r}; {told}")
+        if question is None:
+            question = question_of(explanation) if video is None else question_about(explanation, video, model)
         self._explanation = explanation
-        super().__init__(**_bulk(explanation), **settings)
+        self._question = question
+        self._selecting = CallbackDispatcher()
+        self._service = Service(self)
+        super().__init__(**_traits_of(explanation), **settings)
+        self.on_msg(lambda _, content, __: self._service.receive(content))
 
     @property
     def explanation(self) -> Explanation:
@@ -44,16 +121,147 @@ class Player(anywidget.AnyWidget, Settings):
         return self._explanation
 
     def show(self, explanation: Explanation) -> None:
-        """Put another explanation on show; where the clip is the same, frame and looks stay."""
-        before, self._explanation = self._explanation, explanation
+        """Put another explanation on show; where the clip is the same, frame, selection and looks stay."""
+        self._service.stop("Something else was put on show.")
+        self._show(explanation, question_of(explanation) or restated(self._question, explanation))
+
+    def compute(
+        self,
+        method: str | None = None,
+        target: int | str | None = None,
+        progress: Progress | bool | None = None,
+        **params: Any,
+    ) -> Explanation:
+        """Compute with another method or about another class, through the cache, and show it.
+
+        Parameters
+        ----------
+        method
+            Name in `METHODS`; default: the same.
+        target
+            Class, by index or label; default: the same.
+        progress
+            As for `staa_widgets.explain`.
+        **params
+            Parameters of the method to change. Those of another method are not carried over.
+
+        Returns
+        -------
+        Explanation
+            What is on show now.
+
+        Raises
+        ------
+        PlayerError
+            If video and model are not at hand.
+        MethodError, ParameterError, VideoError, ModelError
+            As `staa_widgets.explain`; the player stays as it was.
+        """
+        question = self.ask_about(method, target, params)
+        self._service.stop("Something newer was asked for.")
+        found = question.ask(progress)
+        self._show(found, question)
+        return found
+
+    def on_select(self, fn: Callable[[Selection | None], object], remove: bool = False) -> None:
+        """Call a function with the `Selection` whenever a range is selected, with ``None`` when it is cleared."""
+        self._selecting.register_callback(fn, remove=remove)
+
+    def close(self) -> None:
+        """Take the player out of every page and stop what it computes."""
+        if "_service" in vars(self):
+            self._service.stop("The player was closed.")
+        super().close()
+
+    def __repr__(self) -> str:
+        return f"<Player of {self._explanation!r}>"
+
+    def _ipython_display_(self) -> None:
+        display_player(self)
+
+    # What the service asks of its host.
+
+    def hello(self) -> dict[str, Any]:
+        """Say what the kernel can do for this player."""
+        why = "" if self._question else str(_no_question())
+        return {"kernel": True, "computes": not why, "why": why}
+
+    def ask_about(self, method: str | None, target: int | str | None, params: Mapping[str, Any]) -> Question:
+        """Put a question about the clip on show into words; raises as `compute`."""
+        question = self._question
+        if question is None:
+            raise _no_question()
+        same = method in (None, question.method) and not params
+        if same and target_index(target, question.model.labels) == self.target:
+            target = None
+        return question.about(method, target, params)
+
+    def settle(self, explanation: Explanation, question: Question) -> None:
+        """Show the answer to a question."""
+        self._show(explanation, question)
+
+    # Traits.
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _COMPUTED:
+            if value is None:
+                raise SettingError(f"{name} is None.", "Give a name or an index.")
+            if value != getattr(self, name):
+                self.compute(**{name: value})
+            return
+        if not name.startswith("_") and not hasattr(type(self), name):
+            close = get_close_matches(name, SETTINGS, 1)
+            raise AttributeError(f"Player has no {name!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
+        with _alone():
+            super().__setattr__(name, value)
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Take over what a page has set; what cannot be is put right there."""
+        asked = {name: sync_data[name] for name in _COMPUTED if name in sync_data}
+        wrong = [name for name in sync_data if name in SETTINGS and not self._accepts(name, sync_data[name])]
+        with _alone():
+            super().set_state({name: sync_data[name] for name in sync_data if name not in (*asked, *wrong)})
+            if asked or wrong:
+                self.send_state([*asked, *wrong])
+        if any(value != getattr(self, name) for name, value in asked.items()):
+            try:
+                self._service.compute(None, self.ask_about(asked.get("method"), asked.get("target"), {}))
+            except StaaError as error:
+                self.log.warning("The player stays as it was: %s", error)
+
+    @contextmanager
+    def hold_sync(self) -> Iterator[None]:
+        """Send what is set within in one message."""
+        with _alone(), super().hold_sync():
+            yield
+
+    @contextmanager
+    def hold_trait_notifications(self) -> Iterator[None]:
+        """Tell observers of what is set within at the end."""
+        with _alone(), super().hold_trait_notifications():
+            yield
+
+    def _accepts(self, name: str, value: Any) -> bool:
+        try:
+            SETTINGS[name].validate(self, value)
+        except SettingError:
+            return False
+        return True
+
+    def _show(self, explanation: Explanation, question: Question | None) -> None:
+        bulk, first = _traits_of(explanation), peak_frame(explanation)
         with self.hold_sync(), self.hold_trait_notifications():
-            for name, value in _bulk(explanation).items():
+            before, self._explanation, self._question = self._explanation, explanation, question
+            for name, value in bulk.items():
                 self.set_trait(name, value)
             self.set_trait("method", explanation.method)
             self.set_trait("target", explanation.target)
-            if not _same_clip(before, explanation):
+            if not same_clip(before, explanation):
                 self.set_trait("selection", None)
-                self.set_trait("frame", peak_frame(explanation))
+                self.set_trait("frame", first)
+            for name in ("layer", "head"):
+                if not self._accepts(name, getattr(self, name)):
+                    self.set_trait(name, -1)
             self._follow()
 
     @default("_esm")
@@ -77,31 +285,30 @@ class Player(anywidget.AnyWidget, Settings):
         return peak_frame(self._explanation)
 
     @default("slice")
-    def _first_slice(self) -> int:
+    def _slice(self) -> int:
         return int(self._explanation.slice_of_frame[self.frame - self._explanation.first_frame])
 
     @default("time")
-    def _first_time(self) -> float:
+    def _time(self) -> float:
         return float(self._explanation.times[self.frame - self._explanation.first_frame])
 
     @observe("frame")
     def _follow(self, _: object = None) -> None:
-        self.set_trait("slice", self._first_slice())
-        self.set_trait("time", self._first_time())
+        self.set_trait("slice", self._slice())
+        self.set_trait("time", self._time())
+
+    @observe("selection")
+    def _tell_selection(self, change: Any) -> None:
+        self._selecting(None if change["new"] is None else select(self._explanation, *change["new"]))
 
 
-def peak_frame(explanation: Explanation) -> int:
-    """Source frame that the player shows first: the one nearest to what the strongest slice saw."""
-    e = explanation
-    frames = e.first_frame + np.arange(len(e.times)) if e.preview is None else e.preview.indices
-    seen = e.sampled[e.temporal.astype(np.float32).argmax()]
-    return int(frames[np.abs(frames - seen[len(seen) // 2]).argmin()])
-
-
-def _bulk(explanation: Explanation) -> dict[str, Any]:
+def _traits_of(explanation: Explanation) -> dict[str, Any]:
     meta, buffers = pack(explanation)
     return {"_meta": meta, **{f"_{name}": data for name, data in buffers.items()}}
 
 
-def _same_clip(one: Explanation, other: Explanation) -> bool:
-    return one.clip_sha256 == other.clip_sha256 and np.array_equal(one.times, other.times)
+def _no_question() -> PlayerError:
+    return PlayerError(
+        "The kernel does not have the video and the model of this explanation.",
+        "Run `staa.explain` on the video again, or show it with `staa.Player(explanation, video=…, model=…)`.",
+    )

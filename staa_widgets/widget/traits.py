@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
-from traitlets import HasTraits, TraitError, TraitType, Unicode
+from traitlets import HasTraits, Int, TraitError, TraitType, Unicode
 
 from staa_widgets.colour import COLOUR_TABLES, DIVERGING
 from staa_widgets.errors import ParameterError
@@ -162,8 +162,8 @@ class Settings(HasTraits):
     theme = Setting("auto", one_of("auto", "light", "dark"))
     height = Setting(0, _height)
     method = Unicode().tag(sync=True)
-    target = Setting(0, lambda _, value: whole(value))
+    target = Int().tag(sync=True)
 
 
-SETTINGS = tuple(name for name in Settings.class_traits() if name not in ("method", "target"))
-"""Names that `Player` takes as keywords."""
+SETTINGS = {name: trait for name, trait in Settings.class_traits().items() if isinstance(trait, Setting)}
+"""What `Player` takes as keywords, by name."""
