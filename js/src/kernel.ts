@@ -20,7 +20,7 @@ const PATIENCE = 500;
 /** Milliseconds between two questions where the host does not tell how its kernel is. */
 const INTERVAL = 5000;
 
-const BUSY = "The kernel is running a cell. The player goes on; a new method or class may have to wait for it.";
+const BUSY = "The kernel is running a cell. The player goes on working; a new method or class may have to wait for it.";
 const GONE =
   "The kernel that made this player is gone. All that is on show still works; to choose a method or a class, run the cell again.";
 
@@ -106,7 +106,7 @@ export function watchKernel(model: Model, rpc: Rpc, disconnected: () => boolean,
       if (!alive.value) return GONE;
       if (reply.value?.computes === false) return reply.value.why;
       if (running.value) return BUSY;
-      return silent.value ? "The kernel does not answer: it is busy, or gone. The player goes on." : "";
+      return silent.value ? "The kernel does not answer: it is busy, or gone. The player goes on working." : "";
     }),
   };
 }

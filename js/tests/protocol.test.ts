@@ -1,28 +1,15 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { asFloat32, halfToFloat32 } from "../src/bytes.js";
 import { heatOf, mapAt } from "../src/heat/maps.js";
 import { LocalModel } from "../src/model.js";
-import { readPayload } from "../src/protocol.js";
+import { type Meta, readPayload, sameFilm } from "../src/protocol.js";
+import { fixture, payloadTraits } from "./fake.js";
 
 // test_export.py holds this file against what Python writes.
-const fixture = JSON.parse(readFileSync(new URL("../../tests/protocol/payload.json", import.meta.url), "utf-8"));
-
-/** The payload with every buffer in the middle of a larger one, at an odd place, as a kernel's messages deliver them. */
-function model(): LocalModel {
-  const values: Record<string, unknown> = { _meta: fixture._meta };
-  for (const [name, text] of Object.entries(fixture)) {
-    if (name === "_meta") continue;
-    const bytes = Buffer.from(text as string, "base64");
-    const message = new Uint8Array(bytes.length + 12).fill(255);
-    message.set(bytes, 7);
-    values[name] = new DataView(message.buffer, 7, bytes.length);
-  }
-  return new LocalModel(values);
-}
+const { _meta: meta } = fixture("payload");
 
 describe("the payload", () => {
-  const payload = readPayload(model());
+  const payload = readPayload(new LocalModel(payloadTraits()));
 
   it("holds the maps over their greatest magnitude, with its factor", () => {
     expect([...payload.maps]).toEqual([0, 0.25, -0.5, 0.125, 1, 0, 0.0625, -0.25]);
@@ -40,9 +27,27 @@ describe("the payload", () => {
     expect([...payload.colours.get("inferno")!.subarray(765)]).toEqual([252, 255, 164]);
   });
   it("refuses another layout", () => {
-    const other = new LocalModel({ _meta: { ...fixture._meta, schema: 99 } });
+    const other = new LocalModel({ _meta: { ...meta, schema: 99 } });
     expect(() => readPayload(other)).toThrow("layout 99");
     expect(() => readPayload(new LocalModel({}))).toThrow("layout undefined");
+  });
+  it("tells what can be asked for, and what depends on the class", () => {
+    const { methods, class_specific } = payload.meta;
+    expect(methods.map((method) => [method.name, method.class_specific])).toEqual([
+      ["staa", false],
+      ["staa_logit", true],
+    ]);
+    expect(class_specific).toBe(false);
+  });
+  it("is of the same film whatever explains it, until clip, frames, grid, spans or box are others", () => {
+    const { spans, clip, frames } = payload.meta;
+    const same = (changes: Partial<Meta>) => sameFilm(payload.meta, structuredClone({ ...payload.meta, ...changes }));
+    expect(same({ method: "other", target: 0, scale: 7, signed: false, attention: null, labels: [] })).toBe(true);
+    expect(same({ grid: [2, 2, 3] })).toBe(false);
+    expect(same({ spans: [spans[1], spans[0]] })).toBe(false);
+    expect(same({ box: [0, 0, 1, 1] })).toBe(false);
+    expect(same({ clip: { ...clip, sha256: "cd" } })).toBe(false);
+    expect(same({ frames: { ...frames, total: 5 } })).toBe(false);
   });
 
   it("shows a layer over the clip's maximum, its time as shares", () => {

@@ -7,7 +7,7 @@ import type { Acts } from "./keys.js";
 /** The clip, what is shown of it, and how the kernel is. */
 export function head(session: Session, acts: Acts): HTMLElement {
   const { meta, film, until } = session;
-  const about = h("p", { class: "staa-quiet" });
+  const about = h("p", { class: "staa-quiet staa-trim" });
   watch(until, () => {
     const { labels, target, method, model } = meta.value;
     about.replaceChildren(h("b", {}, labels[target]), ` · ${method} · ${model}`);

@@ -48,14 +48,14 @@ export function method(session: Session): HTMLElement {
 /** How far a computation has come; takes the place of `about` so that nothing moves. */
 function computing({ meta, host, until }: Session, about: HTMLElement, next: HTMLElement): HTMLElement {
   const { kernel, work } = host;
-  const title = h("p", {});
+  const title = h("p", { class: "staa-trim" });
   const bar = h("span", { class: "staa-probability" });
   const meter = h("span", { class: "staa-meter", role: "progressbar", "aria-label": "Computing" }, bar);
   const step = h("p", { class: "staa-quiet" });
   const cancel = h(
     "button",
     {
-      class: "staa-button staa-small",
+      class: "staa-button staa-small staa-end",
       type: "button",
       click: () => {
         next.focus();
@@ -77,8 +77,7 @@ function computing({ meta, host, until }: Session, about: HTMLElement, next: HTM
     const share = total > 0 ? Math.round((100 * done) / total) : 0;
     bar.style.width = `${share}%`;
     meter.setAttribute("aria-valuenow", String(share));
-    const waiting =
-      kernel.state.value === "busy" ? "waiting for the kernel, which is running a cell" : "asked the kernel";
+    const waiting = kernel.state.value === "busy" ? "waiting: the kernel is running a cell" : "waiting for the kernel";
     step.textContent = now.progress ? `${label} · ${done} of ${total}` : waiting;
   });
   return element;

@@ -3,21 +3,25 @@ import type { Session } from "../session.js";
 import { watch } from "../state.js";
 import { fillOptions, h } from "./dom.js";
 
-/** Where a class was chosen but the method on show knows no classes: the methods that do. */
-export function offer({ meta, host, until }: Session, asked: Signal<number | null>): HTMLElement {
+/**
+ * Where a class was chosen but the method on show knows no classes: the methods that do. When it goes, the focus goes
+ * back to the list.
+ */
+export function offer({ meta, host, until }: Session, asked: Signal<number | null>, list: HTMLElement): HTMLElement {
   const words = h("p", {});
   const select = h("select", { class: "staa-select", "aria-label": "Method for one class" });
-  const act = (text: string, click: () => void) =>
-    h("button", { class: "staa-button staa-small", type: "button", click }, text);
-  const explain = act("Explain", () => {
-    const target = asked.peek();
-    asked.value = null;
-    if (target !== null) host.work.ask({ method: select.value, target });
-  });
+  const act = (text: string, run: (target: number) => void) => {
+    const click = () => {
+      const target = asked.peek()!;
+      list.querySelector<HTMLElement>("[tabindex='0']")?.focus();
+      asked.value = null;
+      run(target);
+    };
+    return h("button", { class: "staa-button staa-small", type: "button", click }, text);
+  };
+  const explain = act("Explain", (target) => host.work.ask({ method: select.value, target }));
   const controls = h("div", { class: "staa-row" }, select, explain);
-  const close = act("Not now", () => {
-    asked.value = null;
-  });
+  const close = act("Not now", () => undefined);
   const element = h("div", { class: "staa-card", role: "group", "aria-live": "polite" }, words, controls);
   watch(until, () => {
     const { methods, method, labels, class_specific } = meta.value;

@@ -76,7 +76,9 @@ export function predictions(session: Session): HTMLElement {
     search.placeholder = `Find among ${count} classes`;
     list.classList.toggle("staa-long", open.value);
     // A page's rows take no focus, and a list that scrolls must.
-    if (!choosable) list.tabIndex = open.value ? 0 : -1;
+    if (choosable) return;
+    if (open.value) list.tabIndex = 0;
+    else list.removeAttribute("tabindex");
   });
   return h(
     "section",
@@ -84,7 +86,7 @@ export function predictions(session: Session): HTMLElement {
     h("div", { class: "staa-row" }, h("h3", { class: "staa-title" }, "What the model says"), toggle),
     search,
     list,
-    offer(session, asked),
+    offer(session, asked, list),
   );
 }
 
@@ -94,7 +96,7 @@ interface Row {
 }
 
 function row(k: number, choosable: boolean, choose: () => void): Row {
-  const name = h("span", { class: "staa-class" });
+  const name = h("span", { class: "staa-trim" });
   const tag = h("span", { class: "staa-tag" });
   const number = h("span", { class: "staa-number" });
   const bar = h("span", { class: "staa-probability" });

@@ -26,8 +26,8 @@ export function transport(session: Session): HTMLElement {
     },
   });
   for (const value of RATES) rate.append(h("option", { value }, `${value} ×`));
-  const now = h("div", { class: "staa-time" });
-  const which = h("div", { class: "staa-quiet" });
+  const now = h("div", { class: "staa-time staa-trim" });
+  const which = h("div", { class: "staa-quiet staa-trim" });
   watch(until, () => {
     const playing = state.playing.value;
     play.replaceChildren(icon(playing ? "pause" : "play"));

@@ -1,0 +1,101 @@
+import { setMaxListeners } from "node:events";
+import { readFileSync } from "node:fs";
+import type { Listener, Model } from "../src/model.js";
+import type { Request } from "../src/protocol.js";
+
+/** A file that pytest reads too. */
+export function fixture(name: string) {
+  return JSON.parse(readFileSync(new URL(`../../tests/protocol/${name}.json`, import.meta.url), "utf-8"));
+}
+
+/** The traits of `payload.json`, each buffer in the middle of a larger one, at an odd place, as a kernel delivers them. */
+export function payloadTraits(): Record<string, unknown> {
+  const { _meta, ...buffers } = fixture("payload");
+  const values: Record<string, unknown> = { _meta };
+  for (const [name, text] of Object.entries(buffers)) {
+    const bytes = Buffer.from(text as string, "base64");
+    const message = new Uint8Array(bytes.length + 12).fill(255);
+    message.set(bytes, 7);
+    values[name] = new DataView(message.buffer, 7, bytes.length);
+  }
+  return values;
+}
+
+/** Node warns of more than ten listeners; a browser knows no such limit. */
+export function controller(): AbortController {
+  const made = new AbortController();
+  setMaxListeners(0, made.signal);
+  return made;
+}
+
+/** A model as anywidget gives one in a notebook: it tells several listeners, sends, and knows its manager. */
+export class FakeModel implements Model {
+  readonly sent: Request[] = [];
+  readonly listeners = new Map<string, Set<Listener>>();
+  readonly widget_manager: unknown;
+  readonly values: Record<string, unknown>;
+
+  constructor(values: Record<string, unknown> = {}, kernel: unknown = null) {
+    this.values = values;
+    this.widget_manager = { kernel };
+  }
+
+  get(name: string): unknown {
+    return this.values[name];
+  }
+
+  set(name: string, value: unknown): void {
+    this.values[name] = value;
+    this.emit(`change:${name}`);
+  }
+
+  save_changes(): void {}
+
+  on(event: string, callback: Listener): void {
+    if (!this.listeners.has(event)) this.listeners.set(event, new Set());
+    this.listeners.get(event)!.add(callback);
+  }
+
+  off(event: string, callback: Listener): void {
+    this.listeners.get(event)?.delete(callback);
+  }
+
+  send(content: unknown): void {
+    this.sent.push(content as Request);
+  }
+
+  emit(event: string, content?: unknown): void {
+    for (const callback of [...(this.listeners.get(event) ?? [])]) callback(content);
+  }
+
+  /** Answer the last request of an op. */
+  answer(op: string, rest: Record<string, unknown>): void {
+    const { id } = this.asked(op).at(-1)!;
+    this.emit("msg:custom", { v: 1, id, ...rest });
+  }
+
+  asked(op: string): Request[] {
+    return this.sent.filter((message) => message.op === op);
+  }
+
+  get listening(): number {
+    return [...this.listeners.values()].reduce((sum, callbacks) => sum + callbacks.size, 0);
+  }
+}
+
+/** A signal as JupyterLab's: slots are called with the sender and a value. */
+export class FakeSignal<T> {
+  readonly slots = new Set<(sender: unknown, value: T) => void>();
+
+  connect(slot: (sender: unknown, value: T) => void): void {
+    this.slots.add(slot);
+  }
+
+  disconnect(slot: (sender: unknown, value: T) => void): void {
+    this.slots.delete(slot);
+  }
+
+  emit(value: T): void {
+    for (const slot of [...this.slots]) slot(this, value);
+  }
+}

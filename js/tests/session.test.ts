@@ -1,0 +1,92 @@
+import { expect, it } from "vitest";
+import { connect } from "../src/host.js";
+import { type Payload, readPayload } from "../src/protocol.js";
+import { Session } from "../src/session.js";
+import { createState, watch } from "../src/state.js";
+import { controller, FakeModel, FakeSignal, payloadTraits } from "./fake.js";
+
+const turn = () => new Promise<void>((done) => setTimeout(done));
+
+async function open() {
+  const model = new FakeModel(payloadTraits(), { status: "idle", statusChanged: new FakeSignal() });
+  const until = controller().signal;
+  const host = connect(model, () => false, until);
+  const session = new Session(readPayload(model), createState(model, until), host, until);
+  model.answer("hello", { ok: true, result: { kernel: true, computes: true, why: "" } });
+  await turn();
+  return { model, session, until };
+}
+
+/** The same film with its maps the other way round. */
+function other(payload: Payload): Payload {
+  const meta = {
+    ...payload.meta,
+    method: "staa_logit",
+    class_specific: true,
+    target: 0,
+    signed: false,
+    attention: null,
+  };
+  return { ...payload, meta, maps: payload.maps.slice().reverse(), temporal: payload.temporal.slice().reverse() };
+}
+
+it("starts at the moment of the greatest attribution", async () => {
+  const { session } = await open();
+  expect(session.state.frame.value).toBe(103);
+});
+
+it("shows another explanation of the film without moving frame or looks", async () => {
+  const { session, until } = await open();
+  session.state.frame.value = 101;
+  session.state.threshold.value = 0.5;
+  session.state.layer.value = 1;
+  const shares: number[] = [];
+  let moves = 0;
+  watch(until, () => {
+    session.position.value;
+    moves++;
+  });
+  watch(until, () => void shares.push(session.heat.value.temporal[0]));
+  const before = session.payload.value;
+  session.state.layer.value = -1;
+  session.show(other(before));
+  expect(session.state.frame.value).toBe(101);
+  expect(session.state.threshold.value).toBe(0.5);
+  expect(moves).toBe(1);
+  expect(shares.at(-1)).toBe(before.temporal[1]);
+  expect([...session.map.value]).toEqual([...before.maps].reverse().slice(0, 4));
+  expect(session.colours.value).toBe("inferno");
+  expect(session.host.notice.value.text).toBe("staa_logit: wave");
+});
+
+it("falls back to the joint map where an explanation carries no layers", async () => {
+  const { session } = await open();
+  session.state.layer.value = 1;
+  expect(session.heat.value.signed).toBe(false);
+  session.show({ ...session.payload.value, meta: { ...session.payload.value.meta, attention: null } });
+  expect(session.heat.value.values).toBe(session.payload.value.maps);
+});
+
+it("goes through the methods, from the one that was asked for last", async () => {
+  const { model, session } = await open();
+  const { methods } = session.payload.value.meta;
+  const three = [...methods, { name: "rollout", summary: "", class_specific: false }];
+  session.show({ ...session.payload.value, meta: { ...session.payload.value.meta, methods: three } });
+  session.nextMethod();
+  session.nextMethod();
+  expect(model.asked("compute").map(({ args }) => args)).toEqual([
+    { method: "staa_logit", target: 2 },
+    { method: "rollout", target: 2 },
+  ]);
+  // Once around is where it started: nothing is left to compute.
+  session.nextMethod();
+  expect(session.host.work.running.value).toBeNull();
+});
+
+it("asks for nothing while there is nobody to ask, and says why", async () => {
+  const { model, session } = await open();
+  model.emit("destroy");
+  session.nextMethod();
+  expect(model.asked("compute")).toEqual([]);
+  expect(session.host.notice.value.text).toContain("run the cell again");
+});
