@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from staa_widgets.models import load_model as load_model
     from staa_widgets.widget.link import link as link
     from staa_widgets.widget.player import Player as Player
+    from staa_widgets.widget.selection import Selection as Selection
 
 _HOMES = {
     "ActionClip": "actions",
@@ -24,6 +25,7 @@ _HOMES = {
     "Explanation": "explanation",
     "METHODS": "methods",
     "Player": "widget.player",
+    "Selection": "widget.selection",
     "VideoModel": "models",
     "action_clip": "actions",
     "explain": "engine",

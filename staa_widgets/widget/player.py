@@ -113,6 +113,7 @@ class Player(anywidget.AnyWidget, Settings):
         self._selecting = CallbackDispatcher()
         self._service = Service(self)
         super().__init__(**_traits_of(explanation), **settings)
+        self._follow()
         self.on_msg(lambda _, content, __: self._service.receive(content))
 
     @property
@@ -284,18 +285,11 @@ class Player(anywidget.AnyWidget, Settings):
     def _first_frame(self) -> int:
         return peak_frame(self._explanation)
 
-    @default("slice")
-    def _slice(self) -> int:
-        return int(self._explanation.slice_of_frame[self.frame - self._explanation.first_frame])
-
-    @default("time")
-    def _time(self) -> float:
-        return float(self._explanation.times[self.frame - self._explanation.first_frame])
-
     @observe("frame")
     def _follow(self, _: object = None) -> None:
-        self.set_trait("slice", self._slice())
-        self.set_trait("time", self._time())
+        e = self._explanation
+        self.set_trait("slice", int(e.slice_of_frame[self.frame - e.first_frame]))
+        self.set_trait("time", float(e.times[self.frame - e.first_frame]))
 
     @observe("selection")
     def _tell_selection(self, change: Any) -> None:

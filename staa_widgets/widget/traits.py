@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from traitlets import HasTraits, Int, TraitError, TraitType, Unicode
 
 from staa_widgets.colour import COLOUR_TABLES, DIVERGING
@@ -50,25 +51,21 @@ class Setting(TraitType[Any, Any]):
             raise SettingError(f"{self.name} is {value!r}.", error.message) from None
 
 
-def whole(value: Any) -> int:
-    """Read a whole number; ``True`` is none."""
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise SettingError("Give a whole number.")
-    return int(value)
+def whole(value: Any) -> bool:
+    """Tell whether a value is a whole number; ``True`` is none."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def real(value: Any) -> float:
-    """Read a finite number; ``True`` is none."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
-        raise SettingError("Give a number.")
-    return float(value)
+def real(value: Any) -> bool:
+    """Tell whether a value is a finite number; ``True`` is none."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def flag() -> Read:
     """Accept ``True`` and ``False``."""
 
     def read(_: Player, value: Any) -> bool:
-        if value not in (True, False):
+        if not isinstance(value, bool | np.bool_):
             raise SettingError("Give True or False.")
         return bool(value)
 
@@ -79,7 +76,7 @@ def within(low: float, high: float) -> Read:
     """Accept numbers from `low` to `high`."""
 
     def read(_: Player, value: Any) -> float:
-        if not low <= real(value) <= high:
+        if not (real(value) and low <= value <= high):
             raise SettingError(f"Give a number from {low:g} to {high:g}.")
         return float(value)
 
@@ -100,7 +97,7 @@ def one_of(*names: str) -> Read:
 
 def _frame(player: Player, value: Any) -> int:
     first, count = player.explanation.first_frame, len(player.explanation.times)
-    if not first <= whole(value) < first + count:
+    if not (whole(value) and first <= value < first + count):
         raise SettingError(f"The clip has frames {first} to {first + count - 1}.")
     return int(value)
 
@@ -116,7 +113,7 @@ def _head(player: Player, value: Any) -> int:
 def _index(player: Player, value: Any, axis: int, what: str) -> int:
     attention = player.explanation.attention
     count = 0 if attention is None else attention.shape[axis]
-    if not -1 <= whole(value) < count:
+    if not (whole(value) and -1 <= value < count):
         offer = f"0 to {count - 1} of its {what}, or -1" if count else f"-1: this explanation keeps no {what}"
         raise SettingError(f"Give {offer}.")
     return int(value)
@@ -126,16 +123,16 @@ def _selection(player: Player, value: Any) -> tuple[float, float] | None:
     if value is None:
         return None
     start, end = float(player.explanation.spans[0, 0]), float(player.explanation.spans[-1, 1])
-    if isinstance(value, str) or not hasattr(value, "__len__") or len(value) != 2:
+    if isinstance(value, str) or not hasattr(value, "__len__") or len(value) != 2 or not all(map(real, value)):
         raise SettingError("Give two seconds, (start, end), or None.")
-    low, high = (min(max(real(second), start), end) for second in value)
+    low, high = (float(min(max(second, start), end)) for second in value)
     if not low < high:
         raise SettingError(f"Give a start before an end; the clip runs from {start:.2f} to {end:.2f} s.")
     return low, high
 
 
 def _height(_: Player, value: Any) -> int:
-    if whole(value) < 0:
+    if not (whole(value) and value >= 0):
         raise SettingError("Give pixels, or 0 to fit the window.")
     return int(value)
 
