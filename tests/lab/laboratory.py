@@ -71,7 +71,9 @@ class Lab:
 
     def _ask(self, path: str, method: str = "GET") -> Any:
         headers = {"Authorization": f"token {TOKEN}"}
-        return urllib.request.urlopen(urllib.request.Request(self.url + path, headers=headers, method=method), timeout=30)
+        return urllib.request.urlopen(
+            urllib.request.Request(self.url + path, headers=headers, method=method), timeout=30
+        )
 
 
 @contextmanager
@@ -132,12 +134,18 @@ class Notebook:
     ----------
     page, lab, name
         Where, of which server, and the file's name.
+
+    Attributes
+    ----------
+    forgiven
+        Parts of what the browser's console may complain of.
     """
 
     def __init__(self, page: Page, lab: Lab, name: str) -> None:
         self.page = page
         self.lab = lab
         self.name = name
+        self.forgiven: list[str] = []
         self.cells = page.locator(".jp-Notebook .jp-CodeCell")
         self.open()
 
@@ -148,7 +156,7 @@ class Notebook:
 
     def idle(self) -> None:
         """Wait until the kernel has nothing to do."""
-        self.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
+        self.page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
 
     def start(self, cell: int) -> Locator:
         """Run a cell by its keys; returns its output without waiting for it to end."""
@@ -179,11 +187,21 @@ class Notebook:
         root.locator("canvas[data-frame]").wait_for()
         return root
 
-    def kernel(self, item: str) -> None:
-        """Choose from the menu of the kernel, and agree."""
-        self.page.get_by_role("menuitem", name="Kernel", exact=True).click()
-        self.page.locator(".lm-Menu-itemLabel", has_text=re.compile(f"^{re.escape(item)}")).click()
+    def sources(self) -> list[str]:
+        """Return what stands in the cells."""
+        return self.page.locator(".jp-Notebook .jp-CodeCell .cm-content").all_inner_texts()
+
+    def choose(self, menu: str, item: str) -> None:
+        """Choose from a menu of JupyterLab."""
+        self.page.get_by_role("menuitem", name=menu, exact=True).click()
+        self.page.locator(".lm-Menu-itemLabel", has_text=re.compile(f"^{re.escape(item)}$")).click()
+
+    def restart(self) -> None:
+        """Restart the kernel and wait until it is there again."""
+        self.choose("Kernel", "Restart Kernel…")
         self.page.locator(".jp-Dialog .jp-mod-accept").click()
+        expect(self.page.locator(".jp-Dialog")).to_have_count(0)
+        self.idle()
 
     def save(self) -> None:
         """Save to disk."""
