@@ -4,6 +4,9 @@ PYTHON ?= python3
 # What pip is told about torch. A CPU build from PyTorch's own index, for example:
 #   make demo TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
 TORCH ?= $(shell grep '^torch==' constraints.txt)
+# What JupyterLab is told besides. On a machine without a screen, for example:
+#   make lab LAB="--no-browser --ServerApp.port=8888"
+LAB ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,11 +17,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONPATH
 
-.PHONY: demo test lint format bench train docs clean help
+.PHONY: demo lab test lint format bench train docs clean help
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    explain a drawn clip with the bundled model and write an interactive page"
+	@echo "make lab     open the quickstart notebook in JupyterLab"
 	@echo "make test    run every test (needs Chromium, or STAA_SKIP_BROWSER=1)"
 	@echo "make lint    ruff, pyright, biome, tsc"
 	@echo "make bench   measure overhead and truth on this machine"
@@ -27,6 +31,9 @@ help:
 
 demo: $(VENV)/.installed $(BUNDLE)
 	@$(BIN)/staa demo --out out/demo
+
+lab: $(VENV)/.lab $(BUNDLE)
+	@$(BIN)/jupyter lab $(LAB) notebooks/01_quickstart.ipynb
 
 test: chromium $(VENV)/.developing $(BUNDLE)
 	@echo "== front end: vitest"
@@ -71,6 +78,11 @@ $(VENV)/.torch: constraints.txt
 $(VENV)/.installed: $(VENV)/.torch pyproject.toml
 	@echo "== installing staa_widgets and building the player"
 	@$(BIN)/python -m pip install -q -c $(VENV)/constraints.txt -e .
+	@touch $@
+
+$(VENV)/.lab: $(VENV)/.installed
+	@echo "== installing JupyterLab"
+	@$(BIN)/python -m pip install -q -c $(VENV)/constraints.txt -e '.[lab]'
 	@touch $@
 
 $(VENV)/.developing: $(VENV)/.installed

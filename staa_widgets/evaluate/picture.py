@@ -70,9 +70,9 @@ def beside_truth(explanation: Explanation, clip: ActionClip) -> go.Figure:
             font={"size": 13, "color": "#00704a"},
         )
     for group in np.array_split(np.arange(len(e.sampled)), min(len(e.sampled), MOST)):
-        s = group[len(group) // 2]
+        s = int(group[len(group) // 2])
         start, end = e.spans[group[0], 0], e.spans[group[-1], 1]
-        seen = e.sampled[s, e.sampled.shape[1] // 2]
+        seen = int(e.sampled[s, e.sampled.shape[1] // 2])
         for row, picture in (("y3", _true(clip, seen)), ("y2", _heated(e, s, clip.frames[seen]))):
             figure.add_layout_image(
                 source=_uri(picture),
