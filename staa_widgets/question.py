@@ -82,7 +82,7 @@ class Question:
         ParameterError
             If a parameter or class is unknown.
         UnsupportedQuestionError
-            If a class is asked for and the method does not depend on it.
+            If no more than another class is asked for and the method does not depend on it.
         """
         from staa_widgets.engine import target_index
         from staa_widgets.methods import METHODS, get_method
@@ -91,7 +91,7 @@ class Question:
         kept = self.params if asked.name == self.method else {}
         wanted = self.target if target is None else target_index(target, self.model.labels)
         question = replace(self, method=asked.name, params=asked.complete({**kept, **(params or {})}), target=wanted)
-        if target is not None and not question.class_specific:
+        if target is not None and asked.name == self.method and not question.class_specific:
             others = " or ".join(repr(other.name) for other in METHODS.values() if other.class_specific)
             raise UnsupportedQuestionError(
                 f"{asked.name!r} does not depend on the class: its maps are those of the predicted one.",
@@ -129,18 +129,35 @@ def question_of(explanation: Explanation) -> Question | None:
     return _remembered.get(explanation)
 
 
-def question_about(explanation: Explanation, video: Any, model: Any = None) -> Question:
-    """Say what would lead to an explanation, given its video and model as `staa_widgets.explain` takes them.
+def find_question(explanation: Explanation, question: Question | None, video: Any, model: Any) -> Question | None:
+    """Say what led, or would lead, to an explanation.
+
+    Parameters
+    ----------
+    explanation
+        The answer.
+    question
+        If it is known.
+    video, model
+        Otherwise, as `staa_widgets.explain` takes them. Without any of these it is what `question_of` says.
 
     Raises
     ------
     ParameterError
         If they are others than the explanation's.
     """
+    e = explanation
+    if question is not None:
+        if not _fits(question, e):
+            raise ParameterError("The question is about another clip or model than the explanation.")
+        return question
+    if video is None:
+        if model is not None:
+            raise ParameterError("The model is given without its video.", "Give both.")
+        return question_of(e)
     from staa_widgets.clip import open_clip
     from staa_widgets.models import VideoModel, load_model
 
-    e = explanation
     clip = open_clip(video)
     if (clip.first_frame, len(clip)) != (e.first_frame, len(e.times)):
         clip = open_clip(video, float(e.times[0]), e.duration)

@@ -23,6 +23,7 @@ from staa_widgets.colour import COLOUR_TABLES
 from staa_widgets.errors import ExportError, ParameterError, PlayerError, UnknownMethodError, UnsupportedQuestionError
 from staa_widgets.explanation import Explanation
 from staa_widgets.models import VideoModel
+from staa_widgets.question import question_of
 from staa_widgets.widget.payload import class_specific, pack
 from staa_widgets.widget.selection import Selection, select
 from staa_widgets.widget.traits import SETTINGS
@@ -400,6 +401,16 @@ def test_a_loaded_explanation_can_be_given_its_video_and_model_again(video: Path
     assert player.compute("staa").first_frame == 8
 
 
+def test_a_question_or_video_and_model_are_given_whole(video: Path, model: VideoModel, bars: Explanation):
+    made = staa.explain(video, model)
+    player = staa.Player(without_memory(made), question=question_of(made))
+    assert player.compute("staa_logit").method == "staa_logit"
+    with pytest.raises(ParameterError, match="another clip or model"):
+        staa.Player(bars, question=question_of(made))
+    with pytest.raises(ParameterError, match="without its video"):
+        staa.Player(without_memory(made), model=model)
+
+
 def test_another_video_or_model_is_refused(video: Path, model: VideoModel, tmp_path: Path):
     loaded = without_memory(staa.explain(video, model))
     other = staa.action_clip(4, size=48, fps=8).write_mp4(tmp_path / "other.mp4")
@@ -430,13 +441,15 @@ def test_outside_a_kernel_an_explanation_stays_words(bars: Explanation, capsys: 
     assert capsys.readouterr().out == ""
 
 
-def test_plain_use_loads_no_widgets():
+def test_plain_use_loads_no_widgets(tmp_path: Path):
     code = (
         "import sys, staa_widgets as staa\n"
-        "e = staa.explain(staa.action_clip(0), cache=False, progress=False); repr(e); e.save('e'); e.load('e')\n"
+        "e = staa.explain(staa.action_clip(0), cache=False, progress=False); repr(e)\n"
+        "e.load(e.save(sys.argv[1])); e.to_bytes()\n"
         "print([name for name in ('anywidget', 'ipywidgets', 'IPython', 'traitlets') if name in sys.modules])"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.cwd())
+    told = [sys.executable, "-c", code, str(tmp_path / "e.safetensors")]
+    run = subprocess.run(told, capture_output=True, text=True, check=True)
     assert run.stdout == "[]\n"
 
 

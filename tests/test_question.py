@@ -90,7 +90,7 @@ def test_other_words_keep_what_still_applies(video: Path, model: VideoModel):
 
 def test_the_class_asked_for_survives_a_method_without_one(video: Path, model: VideoModel, recwarn: Any):
     about_four = asked(video, model, "staa_logit", target=4)
-    between = about_four.about("staa")
+    between = about_four.about("staa", target=4)
     found = between.ask()
     assert found.target == int(found.logits.argmax()) != 4
     assert between.about("staa_logit").ask().target == 4

@@ -17,7 +17,7 @@ from staa_widgets.errors import PlayerError, StaaError
 from staa_widgets.explanation import Explanation
 from staa_widgets.export import built
 from staa_widgets.progress import Progress
-from staa_widgets.question import Question, question_about, question_of, restated
+from staa_widgets.question import Question, find_question, question_of, restated
 from staa_widgets.widget.display import display_player
 from staa_widgets.widget.payload import pack, peak_frame, same_clip
 from staa_widgets.widget.selection import Selection, select
@@ -106,10 +106,8 @@ class Player(anywidget.AnyWidget, Settings):
                 close = get_close_matches(name, SETTINGS, 1)
                 told = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(SETTINGS)}"
                 raise TypeError(f"Player has no setting {name!r}; {told}")
-        if question is None:
-            question = question_of(explanation) if video is None else question_about(explanation, video, model)
         self._explanation = explanation
-        self._question = question
+        self._question = find_question(explanation, question, video, model)
         self._selecting = CallbackDispatcher()
         self._service = Service(self)
         super().__init__(**_traits_of(explanation), **settings)
@@ -140,7 +138,7 @@ class Player(anywidget.AnyWidget, Settings):
         method
             Name in `METHODS`; default: the same.
         target
-            Class, by index or label; default: the same.
+            Class, by index or label; default: the same. A method that does not depend on it leaves it for the next.
         progress
             As for `staa_widgets.explain`.
         **params
