@@ -1,9 +1,11 @@
-"""What a test sees of a page in Chromium."""
+"""The machine's own Chromium, and what a test sees of a page in it."""
 
 from __future__ import annotations
 
 import base64
 import io
+import shutil
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,13 @@ from playwright.sync_api import Locator, Page
 
 # Pictures are composed in software; a loaded machine needs its time.
 PATIENCE = 60_000
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+def launch_args() -> dict[str, Any] | None:
+    """Tell Playwright where Chromium is; without its sandbox, because containers run tests as root."""
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    return {"executable_path": found, "args": ["--no-sandbox"]} if found else None
 
 
 def drawn(page: Page, frame: int) -> None:

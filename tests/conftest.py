@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from staa_widgets.explanation import Explanation
 
 ROOT = Path(__file__).parent.parent
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -31,11 +30,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    """Drive the machine's own Chromium; without its sandbox, because containers run tests as root."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    """Drive the machine's own Chromium."""
+    from chromium import launch_args
+
+    found = launch_args()
     if found is None:
-        pytest.fail(f"none of {', '.join(BROWSERS)} is installed; leave browser tests out with -m 'not browser'")
-    return {**browser_type_launch_args, "executable_path": found, "args": ["--no-sandbox"]}
+        pytest.fail("no Chromium is installed; leave browser tests out with -m 'not browser'")
+    return {**browser_type_launch_args, **found}
 
 
 @pytest.fixture

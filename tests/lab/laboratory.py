@@ -164,7 +164,7 @@ class Notebook:
         before = prompt.inner_text()
         self.cells.nth(cell).locator(".cm-content").click()
         self.page.keyboard.press("Control+Enter")
-        expect(prompt).not_to_have_text(before)
+        expect(prompt).not_to_have_text(before, timeout=PATIENCE)
         return self.cells.nth(cell).locator(".jp-OutputArea").first
 
     def run(self, cell: int) -> Locator:
@@ -175,7 +175,7 @@ class Notebook:
 
     def ended(self, cell: int) -> None:
         """Wait for the end of a cell."""
-        expect(self.cells.nth(cell).locator(".jp-InputPrompt")).to_have_text(re.compile(r"\[\d+\]:"))
+        expect(self.cells.nth(cell).locator(".jp-InputPrompt")).to_have_text(re.compile(r"\[\d+\]:"), timeout=PATIENCE)
 
     def says(self, cell: int) -> Any:
         """Run a cell that prints JSON, and read it."""
