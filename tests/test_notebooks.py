@@ -102,9 +102,10 @@ def test_it_fits_into_two_gigabytes(ran: dict[str, Any]):
 
 
 def test_players_and_figures_are_shown(ran: dict[str, Any]):
-    outputs = [(name, output) for name, cell in ran["cells"].items() for output in cell.get("outputs", [])]
-    shown = [name for name, output in outputs if VIEW in output.get("data", {})]
-    assert list(dict.fromkeys(shown)) == ["explain", "beside", "link", "own-player"]
+    data = [(name, output.get("data", {})) for name, cell in ran["cells"].items() for output in cell.get("outputs", [])]
+    # Where the machine is slow, a bar of progress is a widget too.
+    assert {name for name, held in data if VIEW in held} >= {"explain", "beside", "link", "own-player"}
+    assert [name for name, held in data if "staa-fallback" in held.get("text/html", "")] == ["explain", "own-player"]
 
 
 def test_nothing_complains(ran: dict[str, Any]):
@@ -116,7 +117,7 @@ def test_the_verdict_is_that_of_the_scores(ran: dict[str, Any]):
     """Whatever the bundled model has become, the words follow the numbers beside them."""
     told = printed(ran, "table")
     (header, *rows), verdicts = (part.splitlines() for part in told.split("\n\n"))
-    means = {row[:18].strip(): [float(n) for n in re.findall(r"([\d.]+) \[", row)] for row in rows}
+    means = {row[:16].strip(): [float(n) for n in re.findall(r"([\d.]+) \[", row)] for row in rows}
     assert set(means) == {"explanation", "motion", "centre", "noise"}
     assert all(len(values) == 3 for values in means.values()), header
     for column, words in enumerate(verdicts[1:]):

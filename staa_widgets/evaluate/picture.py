@@ -51,7 +51,7 @@ def beside_truth(explanation: Explanation, clip: ActionClip) -> go.Figure:
     figure = temporal_bars(e)
     figure.update_layout(
         title={"text": f"Truth and explanation: {plain_text(clip.label)}, by {plain_text(e.method)}"},
-        height=560,
+        height=520,
         margin={"t": 60},
         yaxis={"domain": [0, 0.36]},
         yaxis2=_pictures_axis([0.42, 0.68], "explanation"),
