@@ -51,6 +51,7 @@ class _Bar:
         self._lock = Lock()
         self._state = ("", 0, 1)
         self._bar: Any = None
+        self._output: Any = None
         self._closed = False
         # In a notebook the context tells which cell the bar belongs to.
         self._timer = Timer(delay, copy_context().run, [self._open]) if delay else None
@@ -73,17 +74,29 @@ class _Bar:
             if self._bar is not None:
                 self._bar.n = self._bar.total  # A bar that is not full stays in the notebook, in red.
                 self._bar.close()
+            if self._output is not None:
+                # A saved notebook would keep the view of a bar that is no more.
+                self._output.update({"text/html": "", "text/plain": ""}, raw=True)
 
     def _open(self) -> None:
-        if in_kernel():
-            from tqdm.notebook import tqdm
-        else:
-            from tqdm import tqdm
         with self._lock:
             if self._closed:
                 return
-            self._bar = tqdm(total=self._state[2], leave=False)
+            self._bar = self._in_notebook() if in_kernel() else self._on_terminal()
             self._draw()
+
+    def _on_terminal(self) -> Any:
+        from tqdm import tqdm
+
+        return tqdm(total=self._state[2], leave=False)
+
+    def _in_notebook(self) -> Any:
+        from IPython.display import display
+        from tqdm.notebook import tqdm
+
+        bar = tqdm(total=self._state[2], leave=False, display=False)
+        self._output = display(bar.container, display_id=True)
+        return bar
 
     def _draw(self) -> None:
         if self._bar is not None:

@@ -31,7 +31,7 @@ def held(*asked):
         time.sleep(0.01)
     return original(*asked)
 def ask(**more):
-    return staa.explain(video, model, **more)
+    return staa.explain(video, model, **{"progress": False, **more})
 """
 
 
@@ -138,7 +138,7 @@ def test_a_cell_and_the_page_compute_one_after_the_other(kernel: Kernel, folder:
     subshell = kernel.subshell()
     kernel.send(comm, request("d-0", "hello"), subshell)
     kernel.answer("d-0")
-    cell = kernel.start("staa_widgets.tap.record = held; found = ask(method='staa_logit', target=2, progress=False)")
+    cell = kernel.start("staa_widgets.tap.record = held; found = ask(method='staa_logit', target=2)")
     appears(folder / "began")
     kernel.send(comm, request("d-1", "compute", method="staa_logit", target=1), subshell)
     kernel.progress("d-1", WAITING)
@@ -195,7 +195,7 @@ def test_cancelling_answers_at_once_and_leaves_the_kernel_clean(kernel: Kernel, 
     assert kernel.answer("e-2")["ok"]
     answers = [data for data in map(said, kernel.heard) if data.get("id") == "e-1" and "ok" in data]
     assert len(answers) == 1
-    kernel.run("assert ask(progress=False).method == 'staa'")
+    kernel.run("assert ask().method == 'staa'")
     assert {path.suffix for path in (folder / "cache").iterdir()} <= {".safetensors", ".lock"}
 
 
@@ -206,7 +206,7 @@ def said(message: Any) -> dict[str, Any]:
 
 def test_an_interrupted_cell_leaves_the_kernel_clean(kernel: Kernel, folder: Path):
     comm = player(kernel)
-    cell = kernel.start("staa_widgets.tap.record = held; ask(method='staa_logit')")
+    cell = kernel.start("staa_widgets.tap.record = held; ask(method='staa_logit', progress=None)")
     appears(folder / "began")
     kernel.manager.interrupt_kernel()
     errors = [message["content"]["ename"] for message in kernel.finish(cell) if message["msg_type"] == "error"]
@@ -218,7 +218,7 @@ def test_an_interrupted_cell_leaves_the_kernel_clean(kernel: Kernel, folder: Pat
 
 
 def test_long_work_shows_a_bar_in_the_notebook_which_goes_away(kernel: Kernel, folder: Path):
-    cell = kernel.start("staa_widgets.tap.record = held; found = ask()")
+    cell = kernel.start("staa_widgets.tap.record = held; found = ask(progress=None)")
     bar = kernel.hear(lambda message: message["msg_type"] == "display_data")
     assert bar["parent_header"]["msg_id"] == cell
     view = bar["content"]["data"][VIEW]["model_id"]
@@ -226,3 +226,6 @@ def test_long_work_shows_a_bar_in_the_notebook_which_goes_away(kernel: Kernel, f
     outputs = kernel.finish(cell)
     assert [m for m in outputs if m["msg_type"] in ("stream", "error")] == []
     assert any(m["msg_type"] == "comm_close" and m["content"]["comm_id"] == view for m in outputs)
+    (last,) = [m["content"] for m in outputs if m["msg_type"] == "update_display_data"]
+    assert last["transient"] == bar["content"]["transient"]
+    assert not any(last["data"].values()), "a saved notebook keeps no view of a bar that is no more"
