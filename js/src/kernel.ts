@@ -1,6 +1,6 @@
 import { computed, type ReadonlySignal, signal } from "@preact/signals-core";
 import type { Listener, Model } from "./model.js";
-import { CANCELLED, type Refusal, type Rpc } from "./rpc.js";
+import { CANCELLED, type Refusal, type Rpc, UNREACHABLE } from "./rpc.js";
 import { watch } from "./state.js";
 
 /** `none`: a page without one; `busy`: it runs something else and answers late; `gone`: what made this player is over. */
@@ -54,6 +54,9 @@ export function watchKernel(model: Model, rpc: Rpc, disconnected: () => boolean,
     (): KernelState => (alive.value ? (running.value || silent.value ? "busy" : "ready") : "gone"),
   );
 
+  const lost = () => {
+    alive.value = false;
+  };
   const late = timer(until);
   let asked = false;
   const answered = () => {
@@ -74,23 +77,24 @@ export function watchKernel(model: Model, rpc: Rpc, disconnected: () => boolean,
       },
       ({ failure }: Refusal) => {
         answered();
-        if (failure.type !== CANCELLED) reply.value = { computes: false, why: `${failure.message} ${failure.hint}` };
+        if (failure.type === UNREACHABLE) lost();
+        else if (failure.type !== CANCELLED)
+          reply.value = { computes: false, why: `${failure.message} ${failure.hint}` };
       },
     );
   };
 
   const connection = connectionOf(model);
-  const lost = () => {
-    alive.value = false;
-  };
   if (connection) follow(connection, running, lost, until);
   else {
     const interval = setInterval(() => document.hidden || hello(), INTERVAL);
     until.addEventListener("abort", () => clearInterval(interval));
   }
-  // JupyterLab marks the view first and then, after a restart or a closed connection, says so.
-  const look = () => {
-    alive.value = !disconnected();
+  // After a restart. The host's view marks itself when it is made; later only its model knows, and anywidget calls
+  // listeners on the view.
+  const look: Listener = function (this: unknown) {
+    const live = (this as { model?: { comm_live?: boolean } } | undefined)?.model?.comm_live;
+    alive.value = live ?? !disconnected();
   };
   listen(model, "comm_live_update", look, until);
   listen(model, "destroy", lost, until);

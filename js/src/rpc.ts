@@ -14,6 +14,9 @@ export class Refusal extends Error {
 /** The name under which the kernel, too, says that nobody waits for an answer any more. */
 export const CANCELLED = "CancelledError";
 
+/** The connection to the kernel is closed. */
+export const UNREACHABLE = "ConnectionError";
+
 export interface Call {
   readonly id: string;
   /** Rejects with a `Refusal` and nothing else. */
@@ -78,7 +81,7 @@ export class Rpc {
       this.#model.send?.(message);
     } catch (error) {
       // A connection that was closed says so by throwing.
-      this.#refuse(message.id, `The kernel cannot be reached: ${error}`, "Run the cell again.", "ConnectionError");
+      this.#refuse(message.id, `The kernel cannot be reached (${error}).`, "Run the cell again.", UNREACHABLE);
     }
   }
 

@@ -102,16 +102,22 @@ export class Session {
     if (meta.method !== method || meta.target !== target) this.say(`${meta.method}: ${meta.labels[meta.target]}`);
   }
 
+  /** Ask for another method; one that knows no classes is not told of any. */
+  explain(method: string, target = this.meta.peek().target): void {
+    const specific = this.meta.peek().methods.find(({ name }) => name === method)?.class_specific;
+    this.host.work.ask(specific ? { method, target } : { method });
+  }
+
   /** The next method in the registry's order, counted from the one that was asked for last. */
   nextMethod(): void {
     const { kernel, work } = this.host;
-    const { methods, method, target } = this.meta.value;
+    const { methods, method } = this.meta.value;
     const at = methods.findIndex(({ name }) => name === (work.running.value?.wish.method ?? method));
     const next = methods[(at + 1) % methods.length]?.name ?? method;
     if (!kernel.computes.value) this.say(kernel.why.value || "Another method needs a notebook");
     else if (next === method) work.cancel();
     else {
-      work.ask({ method: next, target });
+      this.explain(next);
       this.say(`Computing ${next}`);
     }
   }

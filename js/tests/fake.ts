@@ -34,6 +34,8 @@ export class FakeModel implements Model {
   readonly listeners = new Map<string, Set<Listener>>();
   readonly widget_manager: unknown;
   readonly values: Record<string, unknown>;
+  /** What anywidget calls listeners on. */
+  readonly view: { model: { comm_live?: boolean } } = { model: {} };
 
   constructor(values: Record<string, unknown> = {}, kernel: unknown = null) {
     this.values = values;
@@ -65,7 +67,7 @@ export class FakeModel implements Model {
   }
 
   emit(event: string, content?: unknown): void {
-    for (const callback of [...(this.listeners.get(event) ?? [])]) callback(content);
+    for (const callback of [...(this.listeners.get(event) ?? [])]) callback.call(this.view, content);
   }
 
   /** Answer the last request of an op. */

@@ -158,19 +158,32 @@ describe("in JupyterLab", () => {
     expect(kernel.state.value).toBe("gone");
     expect(model.sent).toEqual([]);
   });
-  it("goes with its comm and comes back with it", async () => {
+  it.each(["the model", "the view"])("goes with its comm and comes back with it, as %s says", async (who) => {
     const { kernel, model, view } = open(new FakeKernel());
+    const live = (is: boolean) => {
+      if (who === "the model") model.view.model.comm_live = is;
+      else view.disconnected = !is;
+    };
     model.answer("hello", READY);
-    view.disconnected = true;
+    live(false);
     model.emit("comm_live_update");
     await turn();
     expect(kernel.state.value).toBe("gone");
-    view.disconnected = false;
+    live(true);
     model.emit("comm_live_update");
     expect(model.asked("hello")).toHaveLength(2);
     model.answer("hello", READY);
     await turn();
     expect([kernel.state.value, kernel.computes.value]).toEqual(["ready", true]);
+  });
+  it("is gone when nothing can be sent to it", async () => {
+    const model = new FakeModel({}, new FakeKernel());
+    model.send = () => {
+      throw new Error("Cannot send");
+    };
+    const { kernel } = connect(model, () => false, controller().signal);
+    await turn();
+    expect(kernel.state.value).toBe("gone");
   });
   it("leaves no slot, listener or timer behind", async () => {
     const lab = new FakeKernel();

@@ -76,7 +76,7 @@ it("goes through the methods, from the one that was asked for last", async () =>
   session.nextMethod();
   expect(model.asked("compute").map(({ args }) => args)).toEqual([
     { method: "staa_logit", target: 2 },
-    { method: "rollout", target: 2 },
+    { method: "rollout" },
   ]);
   // Once around is where it started: nothing is left to compute.
   session.nextMethod();

@@ -12,7 +12,7 @@ export function method(session: Session): HTMLElement {
     class: "staa-select",
     "aria-label": "Method",
     title: "Method (M)",
-    change: () => work.ask({ method: select.value, target: meta.peek().target }),
+    change: () => session.explain(select.value),
   });
   watch(until, () => {
     const names = meta.value.methods.map((one) => one.name);
@@ -71,8 +71,8 @@ function computing({ meta, host, until }: Session, about: HTMLElement, next: HTM
     element.classList.toggle("staa-away", now === null);
     if (!now) return;
     const { method, target } = now.wish;
-    const { labels, target: explained, method: own } = meta.value;
-    title.replaceChildren("Computing ", h("b", {}, method ?? own), ` for ${labels[target ?? explained]}`);
+    const what = target === undefined ? "" : ` for ${meta.value.labels[target]}`;
+    title.replaceChildren("Computing ", h("b", {}, method ?? meta.value.method), what);
     const { done, total, label } = now.progress ?? { done: 0, total: 0, label: "" };
     const share = total > 0 ? Math.round((100 * done) / total) : 0;
     bar.style.width = `${share}%`;

@@ -7,7 +7,8 @@ import { fillOptions, h } from "./dom.js";
  * Where a class was chosen but the method on show knows no classes: the methods that do. When it goes, the focus goes
  * back to the list.
  */
-export function offer({ meta, host, until }: Session, asked: Signal<number | null>, list: HTMLElement): HTMLElement {
+export function offer(session: Session, asked: Signal<number | null>, list: HTMLElement): HTMLElement {
+  const { meta, host, until } = session;
   const words = h("p", {});
   const select = h("select", { class: "staa-select", "aria-label": "Method for one class" });
   const act = (text: string, run: (target: number) => void) => {
@@ -19,7 +20,7 @@ export function offer({ meta, host, until }: Session, asked: Signal<number | nul
     };
     return h("button", { class: "staa-button staa-small", type: "button", click }, text);
   };
-  const explain = act("Explain", (target) => host.work.ask({ method: select.value, target }));
+  const explain = act("Explain", (target) => session.explain(select.value, target));
   const controls = h("div", { class: "staa-row" }, select, explain);
   const close = act("Not now", () => undefined);
   const element = h("div", { class: "staa-card", role: "group", "aria-live": "polite" }, words, controls);
