@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-import anywidget
 from ipywidgets import CallbackDispatcher
 from traitlets import Bytes, Dict, Float, Int, Unicode, default, observe
 
@@ -19,6 +16,7 @@ from staa_widgets.export import built
 from staa_widgets.progress import Progress
 from staa_widgets.question import Question, find_question, question_of, restated
 from staa_widgets.widget.display import display_player
+from staa_widgets.widget.guard import GuardedWidget
 from staa_widgets.widget.payload import pack, peak_frame, same_clip
 from staa_widgets.widget.selection import Selection, select
 from staa_widgets.widget.service import Service
@@ -26,24 +24,9 @@ from staa_widgets.widget.traits import SETTINGS, SettingError, Settings
 
 _COMPUTED = ("method", "target")
 _OF_WIDGETS = ("layout", "tabbable", "tooltip")
-_state = threading.RLock()
 
 
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Change traits alone: cells, requests in a kernel's other threads and the worker all do, and traitlets may not.
-
-    One lock for all players, and not for long, because observers run within and may wait for anything.
-    """
-    held = _state.acquire(timeout=2)
-    try:
-        yield
-    finally:
-        if held:
-            _state.release()
-
-
-class Player(anywidget.AnyWidget, Settings):
+class Player(GuardedWidget, Settings):
     """A video under its heat map with its curve of time, in a notebook.
 
     All of `Settings` can be read, set, observed and linked, and follows what is done in the browser.
@@ -211,34 +194,20 @@ class Player(anywidget.AnyWidget, Settings):
         if not name.startswith("_") and not hasattr(type(self), name):
             close = get_close_matches(name, SETTINGS, 1)
             raise AttributeError(f"Player has no {name!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
-        with _alone():
-            super().__setattr__(name, value)
+        super().__setattr__(name, value)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take over what a page has set; what cannot be is put right there."""
         asked = {name: sync_data[name] for name in _COMPUTED if name in sync_data}
         wrong = [name for name in sync_data if name in SETTINGS and not self._accepts(name, sync_data[name])]
-        with _alone():
-            super().set_state({name: sync_data[name] for name in sync_data if name not in (*asked, *wrong)})
-            if asked or wrong:
-                self.send_state([*asked, *wrong])
+        super().set_state({name: sync_data[name] for name in sync_data if name not in (*asked, *wrong)})
+        if asked or wrong:
+            self.send_state([*asked, *wrong])
         if any(value != getattr(self, name) for name, value in asked.items()):
             try:
                 self._service.compute(None, self.ask_about(asked.get("method"), asked.get("target"), {}))
             except StaaError as error:
                 self.log.warning("The player stays as it was: %s", error)
-
-    @contextmanager
-    def hold_sync(self) -> Iterator[None]:
-        """Send what is set within in one message."""
-        with _alone(), super().hold_sync():
-            yield
-
-    @contextmanager
-    def hold_trait_notifications(self) -> Iterator[None]:
-        """Tell observers of what is set within at the end."""
-        with _alone(), super().hold_trait_notifications():
-            yield
 
     def _accepts(self, name: str, value: Any) -> bool:
         try:
