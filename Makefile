@@ -33,7 +33,7 @@ demo: $(VENV)/.installed $(BUNDLE)
 	@$(BIN)/staa demo --out out/demo
 
 lab: $(VENV)/.lab $(BUNDLE)
-	@$(BIN)/jupyter lab $(LAB) notebooks/01_quickstart.ipynb
+	@$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/01_quickstart.ipynb $(LAB)
 
 test: chromium $(VENV)/.developing $(BUNDLE)
 	@echo "== front end: vitest"
