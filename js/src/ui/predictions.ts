@@ -54,7 +54,7 @@ export function predictions(session: Session): HTMLElement {
       list,
       facts.map(({ element }) => element),
     );
-    list.setAttribute("aria-disabled", String(!host.kernel.computes.value));
+    if (choosable) list.setAttribute("aria-disabled", String(!host.kernel.computes.value));
     list.classList.toggle("staa-choosable", host.kernel.computes.value);
   });
 
