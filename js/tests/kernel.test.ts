@@ -115,13 +115,12 @@ describe("in JupyterLab", () => {
     const lab = new FakeKernel();
     lab.status = "busy";
     const { kernel, model } = open(lab);
+    model.answer("hello", READY);
     await vi.advanceTimersByTimeAsync(600);
     expect(kernel.state.value).toBe("busy");
     lab.be("idle", "comm_msg", "m1", "sub-1");
     expect(kernel.state.value).toBe("busy");
     lab.be("idle", "execute_request", "c0");
-    model.answer("hello", READY);
-    await turn();
     expect(kernel.state.value).toBe("ready");
   });
   it("follows the status alone where messages cannot be seen", async () => {

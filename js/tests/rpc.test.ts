@@ -157,6 +157,13 @@ describe("Work", () => {
     expect(work.failed.value).toBeNull();
     expect(model.sent.map(({ op }) => op)).toEqual(["compute", "cancel"]);
   });
+  it("makes no error of it when the kernel cancels, as for another view's newer request", async () => {
+    const { model, work } = start();
+    work.ask({ target: 1 });
+    model.answer("compute", { ok: false, error: { type: "CancelledError", message: "", hint: "", traceback: "" } });
+    await turn();
+    expect([work.running.value, work.failed.value]).toEqual([null, null]);
+  });
   it("does not let an outpaced request end or fail a newer one", async () => {
     const { model, work } = start();
     work.ask({ target: 1 });
