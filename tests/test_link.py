@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -13,9 +15,28 @@ from barcodes import FIRST, LAST, explanation
 import staa_widgets as staa
 from staa_widgets.errors import ParameterError
 from staa_widgets.explanation import Explanation
+from staa_widgets.widget.link import INTERVAL
 from staa_widgets.widget.pace import Pace
 
 E = explanation()
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch):
+    """Follow without waiting: Playwright, after a browser test, leaves a loop running that nobody turns."""
+    monkeypatch.setattr("staa_widgets.widget.link.INTERVAL", 0)
+
+
+@pytest.fixture
+def at_leisure(monkeypatch: pytest.MonkeyPatch):
+    """Follow at the pace of a kernel."""
+    monkeypatch.setattr("staa_widgets.widget.link.INTERVAL", INTERVAL)
+
+
+def in_a_loop(run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run in an event loop of its own, as a kernel does."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: asyncio.run(run())).result()
 
 
 def pair(e: Explanation = E) -> tuple[staa.Player, Any]:
@@ -206,7 +227,7 @@ def test_an_explanation_is_no_player():
     assert "staa.Player" in caught.value.hint
 
 
-def test_in_a_kernel_many_moves_are_few_redraws_and_the_last_one_counts():
+def test_in_a_kernel_many_moves_are_few_redraws_and_the_last_one_counts(at_leisure):
     player, figure = pair()
     staa.link(player, figure)
     drawn: list[float] = []
@@ -217,7 +238,7 @@ def test_in_a_kernel_many_moves_are_few_redraws_and_the_last_one_counts():
             player.frame = frame
         await asyncio.sleep(0.5)
 
-    asyncio.run(moves())
+    in_a_loop(moves)
     assert len(drawn) <= 2
     assert playheads(figure) == [player.time]
 
@@ -232,22 +253,23 @@ def test_a_cell_that_keeps_the_loop_busy_is_followed_all_the_same():
         pace()
 
     now = 0
-    asyncio.run(cell())
+    in_a_loop(cell)
     now, pace._last = 1, pace._last - 20
-    asyncio.run(cell())
+    in_a_loop(cell)
     assert drawn == [0, 1]
 
 
-def test_unlinking_leaves_out_what_waits():
+def test_unlinking_leaves_out_what_waits(at_leisure):
     player, figure = pair()
 
     async def moves() -> None:
         link = staa.link(player, figure)
         player.frame = 100
         player.frame = 101
+        assert playheads(figure) != [player.time]
         link.unlink()
         before = content(figure)
         await asyncio.sleep(0.3)
         assert content(figure) == before
 
-    asyncio.run(moves())
+    in_a_loop(moves)
