@@ -13,6 +13,7 @@ export default {
   render({ model, el, signal }: View): () => void {
     const ended = new AbortController();
     signal?.addEventListener("abort", () => ended.abort());
+    el.classList.add("staa-host");
     mount(model, el, ended.signal);
     return () => ended.abort();
   },

@@ -52,6 +52,7 @@ def notebook(lab: Lab, page: Page, request: pytest.FixtureRequest) -> Iterator[C
     yield opened
     page.goto("about:blank")
     lab.end_kernels()
+    lab.forget_settings()
     assert [url for url in asked if not url.startswith((lab.url, "data:", "blob:", "about:"))] == []
     forgiven = [part for book in books for part in book.forgiven]
     assert [text for text in complaints if not any(part in text for part in forgiven)] == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sysconfig
@@ -68,6 +69,10 @@ class Lab:
         """Shut every kernel down."""
         for session in json.load(self._ask("api/sessions")):
             self._ask(f"api/sessions/{session['id']}", "DELETE").close()
+
+    def forget_settings(self) -> None:
+        """Let JupyterLab be as it is installed for the next page."""
+        shutil.rmtree(self.books.parent / "settings", ignore_errors=True)
 
     def _ask(self, path: str, method: str = "GET") -> Any:
         headers = {"Authorization": f"token {TOKEN}"}

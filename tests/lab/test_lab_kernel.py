@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 import pytest
@@ -21,6 +20,7 @@ def wait_for(name):
     while not pathlib.Path(name).exists():
         time.sleep(0.02)
 """
+TELL_FRAME = "print(json.dumps(p.frame))"
 SHOW = 'p = staa.Player(staa.Explanation.load("bars.safetensors"))\np'
 
 
@@ -185,9 +185,19 @@ def test_restarted_kernel_is_told_and_the_player_goes_on(notebook: Callable[...,
 
 
 def test_reopened_notebook_says_what_to_do(notebook: Callable[..., Notebook], lab: Lab) -> None:
-    book = notebook(LOAD, SHOW)
+    book = notebook(LOAD, SHOW, TELL_FRAME)
     book.run(0)
-    book.player(1)
+    book.player(1).press("Home")
+    assert book.says(2) == FIRST
+    book.save()
+    # While its kernel lives, the player is there again and alive.
+    book.open()
+    root = book.cells.nth(1).locator(".staa-root")
+    drawn(root, FIRST)
+    expect(chip(root)).to_have_text("")
+    root.press("End")
+    drawn(root, LAST)
+    assert book.says(2) == LAST
     book.save()
     lab.end_kernels()
     # What ipywidgets itself says to a view whose model is nowhere.
@@ -208,7 +218,7 @@ def test_reopened_notebook_with_its_widgets_plays_without_a_kernel(notebook: Cal
     book.choose("Settings", "Save Widget State Automatically")
     book.player(1)
     book.save()
-    assert json.dumps(lab.read(book.name)["metadata"]["widgets"])
+    assert lab.read(book.name)["metadata"]["widgets"]
     lab.end_kernels()
     book.open()
     root = book.cells.nth(1).locator(".staa-root")
@@ -217,4 +227,3 @@ def test_reopened_notebook_with_its_widgets_plays_without_a_kernel(notebook: Cal
     root.press("End")
     drawn(root, LAST)
     expect(book.cells.nth(1).locator(".staa-fallback")).to_be_hidden()
-    book.choose("Settings", "Save Widget State Automatically")

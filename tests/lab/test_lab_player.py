@@ -138,7 +138,7 @@ def test_slider_of_ipywidgets_is_linked_beside_the_player(notebook: Callable[...
         f"slider = ipywidgets.IntSlider({FIRST}, {FIRST}, {LAST}, orientation='vertical')\n"
         "link = ipywidgets.jslink((p, 'frame'), (slider, 'value'))\nipywidgets.HBox([p, slider])"
     )
-    book = notebook(LOAD, box, "print(json.dumps([p.frame, slider.value]))")
+    book = notebook(LOAD, box, "print(json.dumps([p.frame, slider.value]))", "p")
     book.run(0)
     root = book.player(1)
     drawn(root, int(root.locator("canvas[data-frame]").get_attribute("data-frame") or 0))
@@ -151,6 +151,12 @@ def test_slider_of_ipywidgets_is_linked_beside_the_player(notebook: Callable[...
     drawn(root, FIRST)
     expect(readout).to_have_text(str(FIRST))
     assert book.says(2) == [FIRST, FIRST]
+    # A second view of the same player follows, and is followed.
+    second = book.player(3)
+    drawn(second, FIRST)
+    second.press("End")
+    drawn(root, LAST)
+    expect(readout).to_have_text(str(LAST))
 
 
 def test_bars_of_a_figure_move_the_player_and_back(notebook: Callable[..., Notebook]) -> None:

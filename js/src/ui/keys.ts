@@ -151,7 +151,11 @@ export function listenForKeys(root: HTMLElement, session: Session, acts: Acts): 
     event.preventDefault();
     event.stopPropagation();
   };
+  // JupyterLab looks at the element that has the focus first, and hears keys before it: being told so on `root` is not
+  // enough for the controls inside.
+  const claim = ({ target }: Event) => (target as HTMLElement).setAttribute("data-lm-suppress-shortcuts", "true");
   const lower = () => session.lift(false);
+  root.addEventListener("focusin", claim, options);
   root.addEventListener("keydown", handle, options);
   root.addEventListener("keyup", (event) => event.key.toLowerCase() === "o" && lower(), options);
   root.addEventListener("focusout", lower, options);
