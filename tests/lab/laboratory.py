@@ -166,10 +166,11 @@ class Notebook:
     def start(self, cell: int) -> Locator:
         """Run a cell by its keys; returns its output without waiting for it to end."""
         prompt = self.cells.nth(cell).locator(".jp-InputPrompt")
-        before = prompt.inner_text()
+        # Emptied, because a new kernel may count to the number that stands there.
+        prompt.evaluate("prompt => { prompt.textContent = '' }")
         self.cells.nth(cell).locator(".cm-content").click()
         self.page.keyboard.press("Control+Enter")
-        expect(prompt).not_to_have_text(before, timeout=PATIENCE)
+        expect(prompt).not_to_be_empty(timeout=PATIENCE)
         return self.cells.nth(cell).locator(".jp-OutputArea").first
 
     def run(self, cell: int) -> Locator:
