@@ -70,6 +70,12 @@ class Lab:
         for session in json.load(self._ask("api/sessions")):
             self._ask(f"api/sessions/{session['id']}", "DELETE").close()
 
+    def prefer(self, package: str, plugin: str, **values: Any) -> None:
+        """Set what a user may set, for pages opened from now on."""
+        path = self.books.parent / "settings" / package / f"{plugin}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values))
+
     def forget_settings(self) -> None:
         """Let JupyterLab be as it is installed for the next page."""
         shutil.rmtree(self.books.parent / "settings", ignore_errors=True)

@@ -213,9 +213,9 @@ def test_reopened_notebook_says_what_to_do(notebook: Callable[..., Notebook], la
 
 
 def test_reopened_notebook_with_its_widgets_plays_without_a_kernel(notebook: Callable[..., Notebook], lab: Lab) -> None:
+    lab.prefer("@jupyter-widgets/jupyterlab-manager", "plugin", saveState=True)
     book = notebook(LOAD, SHOW)
     book.run(0)
-    book.choose("Settings", "Save Widget State Automatically")
     book.player(1)
     book.save()
     assert lab.read(book.name)["metadata"]["widgets"]
