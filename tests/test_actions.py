@@ -65,9 +65,9 @@ def test_where_covers_what_changes_when_only_the_action_changes():
 
 def test_raise_backwards_is_lower():
     raised, lowered = draw_scene(5, "raise_arm").actor, draw_scene(5, "lower_arm").actor
-    middle = (raised.start + raised.stop) / 2
+    middles = [(actor.start + actor.stop) / 2 for actor in (raised, lowered)]
     for away in np.linspace(-2.2, 2.2, 9):
-        up, down = pose_at(raised, middle + away), pose_at(lowered, middle - away)
+        up, down = pose_at(raised, middles[0] + away), pose_at(lowered, middles[1] - away)
         assert up.upper_arm_right == pytest.approx(down.upper_arm_right)
 
 

@@ -233,14 +233,14 @@ def test_contrast_is_the_refinement() -> None:
 
 def test_methods_say_what_they_are() -> None:
     staa = get_method("staa")
-    assert dict(staa.defaults) == {"layers": "last", "weighting": "none", "contrast": True, "time": True}
+    assert dict(staa.defaults) == {"layers": "rollout", "weighting": "none", "contrast": True, "time": True}
     assert staa.summary.endswith("routed through time.")
     assert staa.version == 1
     assert not staa.signed
-    assert staa.needs() == Needs(rows=True, temporal=True)
-    assert staa.needs({"layers": "rollout"}) == Needs(rows=True, temporal=True, spatial=True)
+    assert staa.needs() == Needs(rows=True, temporal=True, spatial=True)
+    assert staa.needs({"layers": "last"}) == Needs(rows=True, temporal=True)
     logit = get_method("staa_logit")
-    assert logit.needs({"layers": "rollout"}) == Needs(temporal=True, spatial=True, contributions=True)
+    assert logit.needs() == Needs(temporal=True, spatial=True, contributions=True)
 
 
 @pytest.mark.parametrize(("name", "hint"), [("sta", "Did you mean 'staa'"), ("xyz", "There are .*staa, staa_logit")])

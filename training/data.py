@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,34 +15,60 @@ from PIL import Image
 from tqdm import tqdm
 
 from staa_widgets.actions import ACTIONS, STEPS, draw_scene, encode_h264, render
+from staa_widgets.actions.scene import Figure
 
 NAMES = list(ACTIONS)
 TRAIN_SEEDS = 1_000_000
 VALIDATION_SEEDS = 2_000_000
 CARD_SEEDS = 3_000_000
+IDLE_SEEDS = 9_000_000
+NONE = -1
+"""Class of a clip in which nobody acts: none of the actions, each as likely as the next."""
+TRIMMED = 0.8
+"""Share of the clips of which only a part around the action is seen."""
 
 
-def training_clip(seed: int, size: int, through_video: float) -> tuple[np.ndarray, int]:
-    """Eight sampled frames uint8 ``(8, size, size, 3)`` and the class of one scene."""
+def training_clip(seed: int, size: int, through_video: float, idle: bool) -> tuple[np.ndarray, int]:
+    """Eight sampled frames uint8 ``(8, size, size, 3)`` of one scene and its class; `NONE` where nobody acts."""
     rng = np.random.default_rng([seed, 64])
     scene = draw_scene(seed)
-    steps = np.arange(STEPS) + rng.uniform(0.3, 0.7)
+    label = NONE if idle else NAMES.index(scene.label)
+    if idle:
+        scene = replace(scene, actor=replace(scene.actor, does="idle"))
+    steps = _moments(rng, scene.actor)
     if rng.random() < through_video:
         frames = render(scene, steps, 320)[0]
         with av.open(io.BytesIO(encode_h264(frames, 2)), "r") as container:
             pictures = [frame.to_image() for frame in container.decode(video=0)]
         resized = [np.asarray(p.resize((size, size), Image.Resampling.BILINEAR)) for p in pictures]
-        return np.stack(resized), NAMES.index(scene.label)
-    return render(scene, steps, size)[0], NAMES.index(scene.label)
+        return np.stack(resized), label
+    return render(scene, steps, size)[0], label
+
+
+def _moments(rng: np.random.Generator, actor: Figure) -> np.ndarray:
+    """Draw eight times in steps: of the whole clip, or mostly of a part that holds most of the action.
+
+    A model that always finds the first and the last frame idle learns to hold them against all others: its temporal
+    attention then points at idleness, whatever the action.
+    """
+    steps = np.arange(STEPS) + rng.uniform(0.3, 0.7)
+    if rng.random() >= TRIMMED:
+        return steps
+    margin = 0.2 * (actor.stop - actor.start)
+    first = (actor.start + margin) * rng.random()
+    last = STEPS - (STEPS - actor.stop + margin) * rng.random()
+    return first + (last - first) * (np.arange(STEPS) + rng.uniform(0.3, 0.7)) / STEPS
 
 
 def training_clips(
-    first_seed: int, count: int, size: int, through_video: float, store: Path
+    first_seed: int, count: int, size: int, through_video: float, store: Path, idle: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw `count` clips on all cores, or read them from `store` if the same were drawn before."""
-    path = store / f"clips-{first_seed}-{count}-{size}-{through_video:g}.npz"
+    # Drawn otherwise they are other clips: one of them tells.
+    drawn_so = hashlib.sha256(training_clip(first_seed, size, 0, idle)[0].tobytes()).hexdigest()[:8]
+    path = store / f"clips-{first_seed}-{count}-{size}-{through_video:g}-{drawn_so}.npz"
     if not path.exists():
-        draw = partial(training_clip, size=size, through_video=through_video)
+        draw = partial(training_clip, size=size, through_video=through_video, idle=idle)
         seeds = range(first_seed, first_seed + count)
         with ProcessPoolExecutor() as pool:
             drawn = list(tqdm(pool.map(draw, seeds, chunksize=64), total=count, desc="drawing clips", mininterval=2))

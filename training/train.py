@@ -16,7 +16,7 @@ import torch
 from tqdm import tqdm
 from transformers import TimesformerConfig, TimesformerForVideoClassification
 
-from training.data import NAMES, TRAIN_SEEDS, VALIDATION_SEEDS, training_clips
+from training.data import IDLE_SEEDS, NAMES, NONE, TRAIN_SEEDS, VALIDATION_SEEDS, training_clips
 
 BUNDLED = Path(__file__).parent.parent / "staa_widgets" / "models" / "bundled"
 PREPROCESSOR = {
@@ -76,6 +76,17 @@ def pixels(clips: np.ndarray, rng: np.random.Generator | None = None) -> torch.T
     return (values - 0.25) / 0.25
 
 
+def targets(labels: np.ndarray) -> torch.Tensor:
+    """Probabilities ``(B, K)``: one class, or all alike where nobody acts.
+
+    Without the latter a class may be learnt as what is left when no other is seen, with nothing to point at.
+    """
+    known = torch.from_numpy(np.where(labels == NONE, 0, labels))
+    found = torch.nn.functional.one_hot(known, len(NAMES)).float()
+    found[torch.from_numpy(labels == NONE)] = 1 / len(NAMES)
+    return found
+
+
 @torch.no_grad()
 def accuracy(model: torch.nn.Module, clips: np.ndarray, labels: np.ndarray) -> float:
     """Share of clips whose class is found."""
@@ -90,10 +101,14 @@ def train(options: argparse.Namespace) -> None:
     rng = np.random.default_rng(options.seed)
     clips, labels = training_clips(TRAIN_SEEDS, options.clips, 64, 0.25, options.store)
     held, held_labels = training_clips(VALIDATION_SEEDS, 400, 64, 1, options.store)
+    idle, none = training_clips(IDLE_SEEDS, options.clips // 8, 64, 0.25, options.store, idle=True)
+    clips, labels = np.concatenate([clips, idle]), np.concatenate([labels, none])
     model = new_model(options.width, options.layers, options.heads)
+    if options.start is not None:
+        model = TimesformerForVideoClassification.from_pretrained(options.start)
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {len(clips)} clips", flush=True)
     steps = options.epochs * (len(clips) // 32)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=0.05)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=options.rate, betas=(0.9, 0.98), weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda s: min(1, (s + 1) / 100) * 0.5 * (1 + np.cos(np.pi * min(1, s / steps)))
     )
@@ -106,7 +121,7 @@ def train(options: argparse.Namespace) -> None:
         for batch in tqdm(order, desc=f"epoch {epoch + 1}/{options.epochs}", leave=False, mininterval=5):
             with torch.autocast("cpu", torch.bfloat16):
                 logits = model(pixel_values=pixels(clips[batch], rng)).logits
-            loss = loss_of(logits.float(), torch.from_numpy(labels[batch]))
+            loss = loss_of(logits.float(), targets(labels[batch]))
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -129,7 +144,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--clips", type=int, default=12_800)
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=7)
+    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--start", type=Path, help="folder of weights to go on from; default: from nothing")
     parser.add_argument("--width", type=int, default=96)
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--heads", type=int, default=4)

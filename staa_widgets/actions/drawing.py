@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from staa_widgets.actions.scene import Ball, Figure, Patch, Scene
 
 _LENGTHS = {"torso": 0.3, "upper_arm": 0.16, "forearm": 0.16, "thigh": 0.22, "shin": 0.22}
-_THICKNESS = {"torso": 0.045, "upper_arm": 0.026, "forearm": 0.023, "thigh": 0.032, "shin": 0.027}
+_THICKNESS = {"torso": 0.047, "upper_arm": 0.03, "forearm": 0.027, "thigh": 0.035, "shin": 0.031}
 _HEAD_RADIUS = 0.075
 _HIP_HEIGHT = 0.44
 

@@ -15,10 +15,10 @@ class Pose:
     forearm_left: float = -8
     upper_arm_right: float = 14
     forearm_right: float = 8
-    thigh_left: float = -8
-    shin_left: float = -5
-    thigh_right: float = 8
-    shin_right: float = 5
+    thigh_left: float = -5
+    shin_left: float = -2
+    thigh_right: float = 5
+    shin_right: float = 2
     rise: float = 0
     """Height of the hips over their rest, in body heights."""
 
@@ -58,8 +58,8 @@ ACTIONS: dict[str, Action] = {
         _BODY,
     ),
     "kick": Action(
-        replace(REST, thigh_right=-12, shin_right=-25),
-        replace(REST, thigh_right=86, shin_right=90),
+        replace(REST, thigh_right=-6, shin_right=-18),
+        replace(REST, thigh_right=80, shin_right=84),
         _LEG,
     ),
     "squat": Action(
@@ -72,7 +72,7 @@ ACTIONS: dict[str, Action] = {
     ),
     "bow": Action(
         REST,
-        replace(REST, lean=92, upper_arm_left=6, forearm_left=4, upper_arm_right=18, forearm_right=14),
+        replace(REST, lean=118, upper_arm_left=6, forearm_left=4, upper_arm_right=18, forearm_right=14),
         _ARMS | {"torso", "head"},
     ),
     "punch": Action(

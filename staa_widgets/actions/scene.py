@@ -91,13 +91,12 @@ def draw_scene(seed: int, name: str | None = None) -> Scene:
     rng = np.random.default_rng([seed, 2411])
     label = str(rng.choice(list(ACTIONS)))
     label = label if name is None else name
-    length = rng.uniform(3, 5)
-    start = rng.uniform(0.4, STEPS - 0.4 - length)
-    actor = _figure(rng, label, x=rng.uniform(0.26, 0.74), start=start, stop=start + length)
-    bystander = _bystander(rng, actor) if rng.random() < 0.92 else None
-    patch = _patch(rng, actor) if rng.random() < 0.85 else None
+    length, start = _when(rng, label)
+    actor = _figure(rng, label, x=rng.uniform(0.28, 0.72), start=start, stop=start + length)
+    bystander = _bystander(rng, actor) if rng.random() < 0.95 else None
+    patch = _patch(rng, actor) if rng.random() < 0.92 else None
     lonely = patch is None or bystander is None or bystander.does == "idle"
-    ball = _ball(rng, actor) if rng.random() < 0.8 or lonely else None
+    ball = _ball(rng, actor) if rng.random() < 0.9 or lonely else None
     return Scene(
         seed=seed,
         label=label,
@@ -113,11 +112,20 @@ def draw_scene(seed: int, name: str | None = None) -> Scene:
     )
 
 
+def _when(rng: np.random.Generator, label: str) -> tuple[float, float]:
+    """Draw how long the action takes and when it starts; an arm is held up for a short while only."""
+    if not ACTIONS[label].once:
+        length = rng.uniform(3, 5)
+        return length, rng.uniform(0.4, STEPS - 0.4 - length)
+    length, held = rng.uniform(4, 5), rng.uniform(0.4, 1.8)
+    return length, held if label == "lower_arm" else STEPS - length - held
+
+
 def _figure(rng: np.random.Generator, does: str, *, x: float, start: float, stop: float) -> Figure:
-    height = rng.uniform(0.52, 0.66)
+    height = rng.uniform(0.7, 0.83)
     return Figure(
         x=x,
-        feet=rng.uniform(0.8, 0.92),
+        feet=rng.uniform(0.88, 0.96),
         height=height,
         colour=_bright(rng),
         mirrored=bool(rng.random() < 0.5),
@@ -131,8 +139,8 @@ def _figure(rng: np.random.Generator, does: str, *, x: float, start: float, stop
 
 def _bystander(rng: np.random.Generator, actor: Figure) -> Figure:
     x = actor.x + rng.uniform(0.36, 0.46) * (1 if actor.x < 0.5 else -1)
-    start, stop = _interval(rng, actor, 2.5, 6)
-    does = str(rng.choice(["idle", "march", "drift"], p=[0.15, 0.6, 0.25]))
+    start, stop = _interval(rng, actor, 3, 6.5)
+    does = str(rng.choice(["idle", "march", "drift"], p=[0.05, 0.8, 0.15]))
     figure = _figure(rng, does, x=x, start=start, stop=stop)
     return replace(figure, drift=rng.uniform(0.08, 0.16) * rng.choice([-1, 1])) if does == "drift" else figure
 
@@ -141,24 +149,24 @@ def _ball(rng: np.random.Generator, actor: Figure) -> Ball:
     start, stop = _interval(rng, actor, 2, 4)
     left, right = (-0.05, rng.uniform(0.1, 0.9)), (1.05, rng.uniform(0.1, 0.9))
     ends = (left, right) if rng.random() < 0.5 else (right, left)
-    return Ball(_bright(rng), rng.uniform(0.065, 0.095), start, stop, *ends, arc=rng.uniform(-0.25, 0.25))
+    return Ball(_bright(rng), rng.uniform(0.06, 0.088), start, stop, *ends, arc=rng.uniform(-0.25, 0.25))
 
 
 def _patch(rng: np.random.Generator, actor: Figure) -> Patch:
     start, stop = _interval(rng, actor, 2, 5)
     return Patch(
         centre=tuple(rng.uniform(0.08, 0.92, 2)),
-        half_size=tuple(rng.uniform(0.065, 0.13, 2)),
+        half_size=tuple(rng.uniform(0.068, 0.134, 2)),
         start=start,
         stop=stop,
-        levels=tuple(rng.uniform(0.1, 0.8, 32) * rng.choice([0.1, 1], 32)),
+        levels=tuple(rng.uniform(0.1, 0.75, 32) * rng.choice([0.1, 1], 32)),
         rate=rng.uniform(1.5, 4),
     )
 
 
 def _interval(rng: np.random.Generator, actor: Figure, shortest: float, longest: float) -> tuple[float, float]:
     """Draw when a distractor moves: of several times the one that overlaps the action least, lest motion tell when."""
-    lengths = rng.uniform(shortest, longest, 4)
+    lengths = rng.uniform(shortest, longest, 3)
     starts = rng.uniform(0, STEPS - lengths)
     stops = starts + lengths
     overlap = np.minimum(stops, actor.stop) - np.maximum(starts, actor.start)

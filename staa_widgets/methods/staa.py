@@ -56,7 +56,7 @@ def _is_indices(layers: Any) -> bool:
 def staa(
     record: Record,
     *,
-    layers: Layers = "last",
+    layers: Layers = "rollout",
     weighting: str = "none",
     contrast: bool = True,
     time: bool = True,
@@ -109,7 +109,7 @@ def staa(
 
 
 @method("staa_logit", needs=lambda **params: _needs(weighting="logit", **params), class_specific=True)
-def staa_logit(record: Record, *, layers: Layers = "last", contrast: bool = True) -> NDArray[np.float32]:
+def staa_logit(record: Record, *, layers: Layers = "rollout", contrast: bool = True) -> NDArray[np.float32]:
     """Attribute the target's logit to what every patch of every slice adds through attention, routed through time.
 
     In layer l patch p of frame t adds ``1/T Σ_h a_h[t, CLS, p] · W_o^h v_h[t, p]`` to the readout; its positive part
