@@ -22,6 +22,7 @@ import staa_widgets as staa
 from staa_widgets.colour import COLOUR_TABLES
 from staa_widgets.errors import ExportError, ParameterError, PlayerError, UnknownMethodError, UnsupportedQuestionError
 from staa_widgets.explanation import Explanation
+from staa_widgets.methods import METHODS
 from staa_widgets.models import VideoModel
 from staa_widgets.question import question_of
 from staa_widgets.widget.payload import class_specific, pack
@@ -343,7 +344,7 @@ def test_compute_returns_and_keeps_parameters_of_the_same_method(video: Path, mo
     assert player.explanation is found
     assert found.params["layers"] == "mean"
     assert player.compute(contrast=False).params["layers"] == "mean"
-    assert player.compute("staa_logit").params["layers"] == "last"
+    assert player.compute("staa_logit").params["layers"] == METHODS["staa_logit"].defaults["layers"]
     assert player.compute().method == "staa_logit"
     assert told
     assert staa.Player(found).hello()["computes"]

@@ -19,6 +19,7 @@ from timesformers import tiny_model
 import staa_widgets.tap
 from staa_widgets import action_clip, explain
 from staa_widgets.errors import CancelledError, ParameterError, UnknownMethodError, UnsupportedQuestionError
+from staa_widgets.methods import METHODS
 from staa_widgets.models import VideoModel
 from staa_widgets.progress import reporting
 from staa_widgets.question import Question, question_of
@@ -83,7 +84,7 @@ def test_other_words_keep_what_still_applies(video: Path, model: VideoModel):
         "time": True,
     }
     other = first.about("staa_logit", target="LABEL_4")
-    assert dict(other.params) == {"layers": "last", "contrast": True}
+    assert dict(other.params) == dict(METHODS["staa_logit"].defaults)
     assert (other.target, other.clip, other.model) == (4, first.clip, first.model)
     assert other.ask().target == 4
 
