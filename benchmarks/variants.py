@@ -175,7 +175,8 @@ bundled TimeSformer, the predicted class as target. A cell is true when the acti
 {choosing}
 The default of a method is its variant with the largest mean of pointing, average precision and temporal AUC here, among
 those with contrast and without weighting, as the methods are defined: `staa` is "{staa}", `staa_logit` is
-"{staa_logit}". The rule was set down before this model was trained.
+"{staa_logit}". The rule was set down before this model was trained. How clips are drawn and how the model is
+trained was settled by looking at this set; the next one was scored once.
 
 ## Clips that chose nothing (seeds from {fresh_first})
 
