@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class StaaError(Exception):
     """Base of every error this package raises on purpose.
@@ -93,3 +96,9 @@ class ProtocolError(StaaError, ValueError):
 
 class CancelledError(StaaError):
     """The work was cancelled; what was finished is kept."""
+
+
+def nearest(name: str, known: Iterable[str], otherwise: str) -> str:
+    """Hint at the known name nearest to an unknown one, or say `otherwise`."""
+    close = get_close_matches(name, list(known), 1)
+    return f"Did you mean {close[0]!r}?" if close else otherwise

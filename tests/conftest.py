@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import ConsoleMessage, Page
 
     from staa_widgets.explanation import Explanation
+    from staa_widgets.models import VideoModel
 
 ROOT = Path(__file__).parent.parent
 
@@ -26,6 +27,22 @@ ROOT = Path(__file__).parent.parent
 def pytest_configure(config: pytest.Config) -> None:
     """Let pass what pytest-base-url, which pytest-playwright needs, is warned of by pytest 9."""
     config.addinivalue_line("filterwarnings", "ignore:Session-scoped fixtures defined as instance methods")
+
+
+@pytest.fixture(scope="module")
+def model() -> VideoModel:
+    """Model with five classes and random weights."""
+    from timesformers import tiny_model
+
+    return tiny_model()
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Drawn clip of four seconds as an mp4 file."""
+    from staa_widgets import action_clip
+
+    return action_clip(3, size=48, fps=8).write_mp4(tmp_path_factory.mktemp("videos") / "clip.mp4")
 
 
 @pytest.fixture(scope="session")

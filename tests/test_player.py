@@ -15,7 +15,7 @@ import pytest
 from barcodes import FIRST, LAST, explanation
 from comms import PATIENCE, Pages, listen
 from IPython.core.formatters import IPythonDisplayFormatter, PlainTextFormatter
-from timesformers import tiny_model, tiny_module
+from timesformers import tiny_module
 from traitlets import TraitError, link
 
 import staa_widgets as staa
@@ -42,16 +42,6 @@ def pages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Pages:
 @pytest.fixture(scope="module")
 def bars() -> Explanation:
     return explanation()
-
-
-@pytest.fixture(scope="module")
-def model() -> VideoModel:
-    return tiny_model()
-
-
-@pytest.fixture(scope="module")
-def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return staa.action_clip(3, size=48, fps=8).write_mp4(tmp_path_factory.mktemp("videos") / "clip.mp4")
 
 
 def state_of(player: staa.Player) -> dict[str, Any]:

@@ -14,10 +14,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from timesformers import tiny_model
 
 import staa_widgets.tap
-from staa_widgets import action_clip, explain
+from staa_widgets import explain
 from staa_widgets.errors import CancelledError, ParameterError, UnknownMethodError, UnsupportedQuestionError
 from staa_widgets.methods import METHODS
 from staa_widgets.models import VideoModel
@@ -31,16 +30,6 @@ PATIENCE = 60
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STAA_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.fixture(scope="module")
-def model() -> VideoModel:
-    return tiny_model()
-
-
-@pytest.fixture(scope="module")
-def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return action_clip(3, size=48, fps=8).write_mp4(tmp_path_factory.mktemp("videos") / "clip.mp4")
 
 
 def asked(video: Path, model: VideoModel, *rest: Any, **params: Any) -> Question:

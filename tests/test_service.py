@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from comms import PATIENCE, Page, Pages, listen
-from timesformers import tiny_model
 
 import staa_widgets as staa
 import staa_widgets.tap
@@ -39,16 +38,6 @@ def rest() -> None:
     while service.WORKER._left:
         assert time.monotonic() < deadline
         time.sleep(0.001)
-
-
-@pytest.fixture(scope="module")
-def model() -> VideoModel:
-    return tiny_model()
-
-
-@pytest.fixture(scope="module")
-def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return staa.action_clip(3, size=48, fps=8).write_mp4(tmp_path_factory.mktemp("videos") / "clip.mp4")
 
 
 @pytest.fixture

@@ -5,14 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from staa_widgets.errors import ParameterError, UnknownMethodError
+from staa_widgets.errors import ParameterError, UnknownMethodError, nearest
 from staa_widgets.record import Needs, Record
 
 METHODS: dict[str, Method] = {}
@@ -62,10 +61,9 @@ class Method:
         """
         for name in params:
             if name not in self.defaults:
-                close = get_close_matches(name, self.defaults, 1)
                 raise ParameterError(
                     f"The method {self.name!r} has no parameter {name!r}.",
-                    f"Did you mean {close[0]!r}?" if close else f"It has {', '.join(self.defaults) or 'none'}.",
+                    nearest(name, self.defaults, f"It has {', '.join(self.defaults) or 'none'}."),
                 )
         whole = {**self.defaults, **params}
         self.find_needs(**whole)
@@ -112,9 +110,7 @@ def get_method(name: str) -> Method:
         If there is none; it names the nearest.
     """
     if name not in METHODS:
-        close = get_close_matches(name, METHODS, 1)
         raise UnknownMethodError(
-            f"There is no method {name!r}.",
-            f"Did you mean {close[0]!r}?" if close else f"There are {', '.join(sorted(METHODS))}.",
+            f"There is no method {name!r}.", nearest(name, METHODS, f"There are {', '.join(sorted(METHODS))}.")
         )
     return METHODS[name]

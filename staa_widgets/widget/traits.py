@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ import numpy as np
 from traitlets import HasTraits, Int, TraitError, TraitType, Unicode
 
 from staa_widgets.colour import COLOUR_TABLES, DIVERGING
-from staa_widgets.errors import ParameterError
+from staa_widgets.errors import ParameterError, nearest
 
 if TYPE_CHECKING:
     from staa_widgets.widget.player import Player
@@ -88,8 +87,7 @@ def one_of(*names: str) -> Read:
 
     def read(_: Player, value: Any) -> str:
         if value not in names:
-            close = get_close_matches(str(value), names, 1)
-            raise SettingError(f"Did you mean {close[0]!r}?" if close else f"Choose from {', '.join(names)}.")
+            raise SettingError(nearest(str(value), names, f"Choose from {', '.join(names)}."))
         return str(value)
 
     return read
