@@ -71,7 +71,7 @@ def test_a_video_processor_is_read_where_there_is_no_image_processor(folder: Pat
 
 def test_the_bundled_model_needs_no_network() -> None:
     model = load_model()
-    assert model.id == "bundled"
+    assert model.id == "bundled (drawn actions only)"
     assert len(model.labels) == 10
     assert model.geometry.input_size == (64, 64)
     assert model.geometry.slices == 8

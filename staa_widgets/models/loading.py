@@ -94,7 +94,10 @@ def load_model(
 
 def _source(model: str | Path | None) -> tuple[str, str]:
     """Where to load from, and a name for it that tells nothing of the machine."""
-    path = BUNDLED if model is None else Path(model).expanduser()
+    if model is None:
+        # Its answers on films look as sure as on drawings: wherever it is named, say what it knows.
+        return str(BUNDLED), "bundled (drawn actions only)"
+    path = Path(model).expanduser()
     if path.is_dir():
         if not (path / "config.json").is_file():
             raise ModelLoadError(
