@@ -70,6 +70,24 @@ def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[in
         return reading.records(output.logits, targets)
 
 
+@contextmanager
+def classifying(model: VideoModel) -> Iterator[Callable[[Tensor], Tensor]]:
+    """Open a model for questions: pixels ``(n, T, 3, H, W)`` in, float32 logits ``(n, K)`` out.
+
+    Gradients flow to the pixels where they are enabled, never into the model's own. The model is locked and in
+    evaluation mode until the context closes, and then as it was.
+    """
+
+    def classify(pixels: Tensor) -> Tensor:
+        _check(model, pixels, [None] * len(pixels))
+        inputs = pixels.to(model.device, model.dtype)
+        logits = model.module(**{model.geometry.input_name: inputs}, return_dict=True).logits
+        return logits.float().reshape(len(pixels), -1, logits.shape[-1]).mean(1)
+
+    with _lock(model.module), _evaluating(model.module), torch.inference_mode(mode=False):
+        yield classify
+
+
 def _check(model: VideoModel, pixels: Tensor, targets: Sequence[int | None]) -> None:
     geometry = model.geometry
     height, width = geometry.input_size
