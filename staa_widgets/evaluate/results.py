@@ -1,0 +1,346 @@
+"""`Results`: what an evaluation found, as a frozen value of plain numbers and words."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from staa_widgets.errors import FormatError, ParameterError, nearest
+from staa_widgets.evaluate.rows import (
+    TABLES,
+    Comparison,
+    Curve,
+    Failure,
+    Row,
+    Spent,
+    Summary,
+    by_clip,
+    by_name,
+    from_plain,
+    interval_of,
+    mean,
+    median,
+    to_plain,
+)
+from staa_widgets.files import plain, write
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Results:
+    """What an evaluation found.
+
+    Parameters
+    ----------
+    rows
+        One `Row` a model, clip, method and metric.
+    costs
+        One `Spent` a model, clip and method.
+    curves
+        One `Curve` a model, clip, method and causal metric, for figures.
+    failures
+        What could not be answered, and why.
+    settings
+        What was compared, as JSON values: by name, the ``"models"``, ``"clips"``, ``"methods"`` and ``"metrics"``.
+
+    Raises
+    ------
+    ParameterError
+        If the settings hold what JSON cannot say.
+    """
+
+    rows: tuple[Row, ...]
+    costs: tuple[Spent, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, kind in TABLES.items():
+            object.__setattr__(self, name, tuple(kind(*row) for row in getattr(self, name)))
+        object.__setattr__(self, "settings", MappingProxyType(plain(self.settings)))
+
+    @cached_property
+    def models(self) -> tuple[str, ...]:
+        """Names of the models, in the order in which they were given."""
+        return self._names("models", "model")
+
+    @cached_property
+    def clips(self) -> tuple[str, ...]:
+        """Names of the clips."""
+        return self._names("clips", "clip")
+
+    @cached_property
+    def methods(self) -> tuple[str, ...]:
+        """Labels of the methods."""
+        return self._names("methods", "method")
+
+    @cached_property
+    def metrics(self) -> tuple[str, ...]:
+        """Labels of the metrics."""
+        return self._names("metrics", "metric")
+
+    def about(self, metric: str) -> Mapping[str, Any]:
+        """Facts of a metric: category, direction, range, chance, summary.
+
+        Raises
+        ------
+        ParameterError
+            If it was not asked for.
+        """
+        self._check("metric", metric)
+        return self.settings.get("metrics", {}).get(metric, {})
+
+    def values(self, method: str, metric: str, model: str | None = None) -> dict[str, float]:
+        """Finite values of one method and metric by clip.
+
+        Parameters
+        ----------
+        method, metric
+            Labels.
+        model
+            Name; by default each clip gets its mean over the models that have a value.
+        """
+        self._check("method", method)
+        self._check("metric", metric)
+        return by_clip(self._held(method, metric, model))
+
+    def summary(self, *, pooled: bool = False) -> tuple[Summary, ...]:
+        """Means with 95 % bootstrap intervals over clips, of what has any value.
+
+        Parameters
+        ----------
+        pooled
+            Whether models are put together: a clip then counts once, with its mean over them, and `Summary.model` is
+            ``""``.
+        """
+        return self._pooled if pooled else self._summaries
+
+    def compare(self, one: str, other: str, metric: str, model: str | None = None) -> Comparison:
+        """Compare two methods on the clips that both have.
+
+        Parameters
+        ----------
+        one, other
+            Labels of methods.
+        metric
+            Label of the metric.
+        model
+            Name of a model; by default all: differences are taken within a model, and a clip counts once.
+
+        Raises
+        ------
+        ParameterError
+            If one of them was not asked for.
+        """
+        self._check("metric", metric)
+        for method in (one, other):
+            self._check("method", method)
+        return self._compared(one, other, metric, model)
+
+    def cost(self, method: str, model: str | None = None) -> tuple[float, float, float]:
+        """Mean forwards and backwards of a method's maps, and their median seconds; NaN where unknown."""
+        self._check("method", method)
+        held = [row for row in self.costs if row.method == method and model in (None, row.model)]
+        seconds = median(row.seconds for row in held)
+        return mean([row.forwards for row in held]), mean([row.backwards for row in held]), seconds
+
+    def only(
+        self,
+        *,
+        model: str | Iterable[str] | None = None,
+        method: str | Iterable[str] | None = None,
+        metric: str | Iterable[str] | None = None,
+    ) -> Results:
+        """Keep some models, methods or metrics: a name each, or several.
+
+        Raises
+        ------
+        ParameterError
+            If a name was not asked for.
+        """
+        kept: dict[str, set[str]] = {}
+        for kind, names in (("model", model), ("method", method), ("metric", metric)):
+            if names is not None:
+                kept[kind] = {names} if isinstance(names, str) else set(names)
+                for name in kept[kind]:
+                    self._check(kind, name)
+
+        def stays(row: Any) -> bool:
+            return all(getattr(row, kind, "") in {*names, ""} for kind, names in kept.items())
+
+        facts = {
+            f"{kind}s": {name: fact for name, fact in self.settings.get(f"{kind}s", {}).items() if name in names}
+            for kind, names in kept.items()
+        }
+        tables = {name: tuple(filter(stays, getattr(self, name))) for name in TABLES}
+        return replace(self, **tables, settings={**self.settings, **facts})
+
+    def __or__(self, other: Results) -> Results:
+        """Join two evaluations, such as of cheap methods on many clips and of dear ones on few.
+
+        Where both answer the same, the second counts. A name must mean the same in both.
+
+        Raises
+        ------
+        ParameterError
+            If a name does not.
+        """
+        settings = {**self.settings, **other.settings}
+        for kind in ("models", "clips", "methods", "metrics"):
+            ours, theirs = (held.settings.get(kind, {}) for held in (self, other))
+            for name in ours.keys() & theirs.keys():
+                if ours[name] != theirs[name]:
+                    raise ParameterError(
+                        f"{name!r} among the {kind} is not the same in both results.", "Give one of them another name."
+                    )
+            settings[kind] = {**ours, **theirs}
+        tables = {
+            name: tuple({**by_name(getattr(self, name)), **by_name(getattr(other, name))}.values()) for name in TABLES
+        }
+        return Results(**tables, settings=settings)
+
+    def to_pandas(self) -> Any:
+        """Return `rows` as a pandas data frame with the columns model, clip, method, metric, value.
+
+        Raises
+        ------
+        ParameterError
+            If pandas is not installed.
+        """
+        try:
+            pandas: Any = import_module("pandas")
+        except ImportError as error:
+            raise ParameterError("pandas is not installed.", "pip install pandas, or use Results.rows.") from error
+        return pandas.DataFrame(list(self.rows), columns=list(Row._fields))
+
+    def to_json(self, path: str | os.PathLike[str]) -> Path:
+        """Write everything to one JSON file, in one step, and return its path; `from_json` reads it back.
+
+        Raises
+        ------
+        OSError
+            If the folder is missing or not writable.
+        """
+        held = {name: [to_plain(row) for row in getattr(self, name)] for name in TABLES}
+        text = json.dumps(
+            {"staa_widgets": "results", "format": FORMAT, "settings": dict(self.settings), **held},
+            ensure_ascii=False,
+            allow_nan=False,
+            separators=(",", ":"),
+        )
+        return write(path, text.encode())
+
+    @classmethod
+    def from_json(cls, path: str | os.PathLike[str]) -> Results:
+        """Read what `to_json` wrote.
+
+        Raises
+        ------
+        FormatError
+            If the file holds no results, is cut short or of another format.
+        OSError
+            If it cannot be read.
+        """
+        name = Path(path).name
+        try:
+            held = json.loads(Path(path).read_bytes())
+            if held["staa_widgets"] != "results":
+                raise ValueError(held["staa_widgets"])
+            found = held["format"]
+            tables = {key: tuple(from_plain(kind, row) for row in held[key]) for key, kind in TABLES.items()}
+            results = cls(**tables, settings=held["settings"])
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise FormatError(f"{name} holds no results of an evaluation.", "Write them with to_json.") from error
+        if found != FORMAT:
+            raise FormatError(f"{name} has format {found}; this version reads {FORMAT}.", "Evaluate again.")
+        return results
+
+    def to_html(self, path: str | os.PathLike[str], title: str = "") -> Path:
+        """Write a report that stands alone; see `staa_widgets.evaluate.report.to_html`."""
+        from staa_widgets.evaluate.report import to_html
+
+        return to_html(self, path, title)
+
+    def __repr__(self) -> str:
+        counts = [
+            f"{len(names)} {word if len(names) != 1 else word[:-1]}"
+            for word, names in (
+                ("clips", self.clips),
+                ("models", self.models),
+                ("methods", self.methods),
+                ("metrics", self.metrics),
+                ("failures", self.failures),
+            )
+        ]
+        return f"<Results: {', '.join(counts)}>"
+
+    @cached_property
+    def _index(self) -> dict[tuple[str, str], dict[tuple[str, str], float]]:
+        """Finite values by method and metric, then by model and clip."""
+        index: dict[tuple[str, str], dict[tuple[str, str], float]] = {}
+        for row in self.rows:
+            if math.isfinite(row.value):
+                index.setdefault((row.method, row.metric), {})[row.model, row.clip] = row.value
+        return index
+
+    @cached_property
+    def _summaries(self) -> tuple[Summary, ...]:
+        return tuple(found for model in self.models for found in self._summarised(model))
+
+    @cached_property
+    def _pooled(self) -> tuple[Summary, ...]:
+        return self._summarised(None)
+
+    @cached_property
+    def _comparisons(self) -> dict[tuple[str, str, str, str | None], Comparison]:
+        return {}
+
+    def _summarised(self, model: str | None) -> tuple[Summary, ...]:
+        held = {
+            (method, metric): list(by_clip(self._held(method, metric, model)).values())
+            for method in self.methods
+            for metric in self.metrics
+        }
+        return tuple(Summary(model or "", *of, *interval_of(found), len(found)) for of, found in held.items() if found)
+
+    def _compared(self, one: str, other: str, metric: str, model: str | None) -> Comparison:
+        asked = (one, other, metric, model)
+        if asked not in self._comparisons:
+            ours, theirs = self._held(one, metric, model), self._held(other, metric, model)
+            differences = by_clip({key: ours[key] - theirs[key] for key in ours if key in theirs})
+            found = interval_of(list(differences.values()))
+            direction = self.about(metric).get("higher_is_better")
+            better = None
+            if direction is not None and (found.low > 0 or found.high < 0):
+                better = one if (found.low > 0) == direction else other
+            self._comparisons[asked] = Comparison(one, other, metric, *found, len(differences), better)
+        return self._comparisons[asked]
+
+    def _held(self, method: str, metric: str, model: str | None) -> dict[tuple[str, str], float]:
+        if model is not None:
+            self._check("model", model)
+        held = self._index.get((method, metric), {})
+        return held if model is None else {key: value for key, value in held.items() if key[0] == model}
+
+    def _names(self, kind: str, part: str) -> tuple[str, ...]:
+        held = (*self.rows, *self.costs, *self.failures)
+        seen = (getattr(row, part) for row in held if hasattr(row, part))
+        return tuple(name for name in dict.fromkeys((*self.settings.get(kind, {}), *seen)) if name)
+
+    def _check(self, kind: str, name: str) -> None:
+        known = getattr(self, f"{kind}s")
+        if name not in known:
+            raise ParameterError(
+                f"There is no {kind} {name!r} in these results.",
+                nearest(name, known, f"There are {', '.join(known) or 'none'}."),
+            )
