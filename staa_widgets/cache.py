@@ -49,7 +49,7 @@ class CacheInfo:
     path
         Its folder, which need not exist yet.
     entries
-        Number of entries by kind: ``"explanation"``, ``"record"``, ``"preview"``.
+        Number of entries by kind: ``"explanation"``, ``"record"``, ``"maps"``, ``"preview"``.
     size, limit
         Bytes it takes and may take.
     """

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 ATTENTION_LIMIT = 32_000_000
 """Bytes of attention by layer and head beyond which it is left out: long clips of large models."""
 
-_PACKAGES = ("numpy", "torch", "transformers", "pillow", "av", "decord", "decord2")
+_PACKAGES = ("numpy", "torch", "transformers", "captum", "pillow", "av", "decord", "decord2")
 
 
 def explain(
@@ -84,9 +84,10 @@ def explain(
     attention
         Whether to keep attention by layer and head, for browsing.
     progress
-        ``progress(step, done, total)`` is called between steps and may raise `CancelledError` to stop; windows finished
-        by then are kept in the cache. ``True`` for a bar, ``False`` for silence, ``None`` for a bar in a notebook or on
-        a terminal if it takes long. Computations of one process wait for each other, and say so.
+        ``progress(step, done, total)`` is called between steps, and between the passes of methods that take many; it
+        may raise `CancelledError` to stop. Windows finished by then are kept in the cache. ``True`` for a bar,
+        ``False`` for silence, ``None`` for a bar in a notebook or on a terminal if it takes long. Computations of one
+        process wait for each other, and say so.
     **params
         Parameters of the method.
 
@@ -125,7 +126,7 @@ def explain(
             method=asked,
             params=whole,
             needs=needs | BROWSING if attention else needs,
-            target=wanted if needs.target else None,
+            target=wanted if asked.depends_on_class(params) else None,
             samples=choose(clip, loaded.geometry, window),
             attention=attention,
             cache=cache,
@@ -197,17 +198,19 @@ def _compute(job: Job) -> Explanation:
 
     clip, model, several = job.clip, job.model, len(job.samples) > 1
     target = job.target
-    if job.needs.target and target is None and several:
+    if job.method.depends_on_class(job.params) and target is None and several:
         # Every window must speak of one class, and which one is predicted only all of them can tell.
         target = int(np.mean([record.logits for record in job.records(Needs(), None)], axis=0).argmax())
     size = 2 * len(job.samples) * model.geometry.slices * model.geometry.height * model.geometry.width
     maps, browsed, logits = [], [], []
-    for record in job.records(job.needs, target):
+    records = job.records(job.needs, target)
+    # Methods that ask the model again may take minutes, in which other processes shall not wait for the records.
+    for window, record in enumerate(list(records) if job.method.asks else records):
+        found = job.maps(window, record, target)
+        mass = float(np.abs(found).sum())
+        # A window's share of the clip is for its weight to say, not for the scale of its maps.
+        maps.append(found / mass if several and mass else found)
         with job.clock("method"):
-            found = job.method(record, **job.params)
-            mass = float(np.abs(found).sum())
-            # A window's share of the clip is for its weight to say, not for the scale of its maps.
-            maps.append(found / mass if several and mass else found)
             if job.attention and record.rows is not None and size * record.rows[..., 0, 0].size <= ATTENTION_LIMIT:
                 browsed.append(np.moveaxis(attention_maps(record), 2, 0))
         logits.append(record.logits)
@@ -260,6 +263,7 @@ def _preview(job: Job) -> Preview:
 
 
 def _provenance(job: Job, weights: list[float]) -> dict[str, Any]:
+    cost = job.method.cost(job.model.geometry, job.params)
     return {
         "versions": _versions(),
         "model": {"family": job.model.family, "weights": job.weights, "transform": job.model.transform.describe()},
@@ -272,6 +276,7 @@ def _provenance(job: Job, weights: list[float]) -> dict[str, Any]:
             "window_weights": weights,
         },
         "box": job.model.transform.box(job.clip.width, job.clip.height),
+        "cost": {name: len(job.samples) * passes for name, passes in cost._asdict().items()},
         "seconds": dict(job.seconds),
     }
 

@@ -78,6 +78,10 @@ class ParameterError(StaaError, ValueError):
     """A parameter has an unknown name or a value out of range."""
 
 
+class MissingPackageError(StaaError, ImportError):
+    """A package is not installed that only some of what this package does asks for."""
+
+
 class FormatError(StaaError, ValueError):
     """A file is no explanation that this version can read."""
 

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from staa_widgets import cache as store
+from staa_widgets.answer import answer, open_query, passes_at_once
 from staa_widgets.clip import Clip
+from staa_widgets.errors import FormatError
+from staa_widgets.files import pack, unpack
 from staa_widgets.methods import Method
 from staa_widgets.models import VideoModel, weights_digest
 from staa_widgets.progress import Progress
 from staa_widgets.record import Needs, Record
 from staa_widgets.sampling import Sample
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 T = TypeVar("T")
 
@@ -125,6 +133,31 @@ class Job:
                 self.report("model", batch.stop, len(self.samples))
                 yield from (held[i][0] or made[i] for i in batch)
 
+    def maps(self, window: int, record: Record, target: int | None) -> NDArray[np.float32]:
+        """Give the maps of one window, ``(S, h, w)``; those that take more than the recorded pass are kept.
+
+        Parameters
+        ----------
+        window
+            Which of the samples.
+        record
+            Of this window.
+        target
+            Class to speak of, ``None`` for the predicted one.
+        """
+        if not self.method.asks:
+            with self.clock("method"):
+                return self.method(record, **self.params)
+        about = int(record.logits.argmax()) if target is None else target
+        key = self._key(
+            kind="maps",
+            frames=self.frames[window],
+            method=(self.method.name, self.method.version),
+            params=self.params,
+            target=about if self.method.depends_on_class(self.params) else None,
+        )
+        return self.kept("maps", key, _read_maps, _write_maps, lambda: self._ask(window, record, about))[0]
+
     def kept(
         self, kind: str, key: str, read: Callable[[bytes], T], write: Callable[[T], bytes], make: Callable[[], T]
     ) -> tuple[T, bool]:
@@ -165,12 +198,38 @@ class Job:
 
         from staa_widgets.tap import record
 
+        pixels = torch.stack(self._pixels(windows))
+        with self.clock("forward"):
+            return record(self.model, pixels, needs, [target if needs.target else None] * len(windows))
+
+    def _ask(self, window: int, record: Record, target: int) -> NDArray[np.float32]:
+        (pixels,) = self._pixels([window])
+        backwards = self.method.cost(self.model.geometry, self.params).backwards > 0
+        step = f"window {window + 1} of {len(self.samples)}, passes" if len(self.samples) > 1 else "passes"
+        with (
+            self.clock("method"),
+            open_query(
+                self.model,
+                pixels,
+                target=target,
+                seed=self._seed(window),
+                batch_size=passes_at_once(self.model, backwards=backwards),
+                report=lambda done, total: self.report(step, done, total),
+                record=record,
+            ) as query,
+        ):
+            return answer(self.method, self.params, query)
+
+    def _pixels(self, windows: list[int]) -> list[Tensor]:
         with self.clock("decode"):
             frames = self.clip.frames(np.concatenate([self.samples[i].indices for i in windows]))
         with self.clock("transform"):
-            pixels = torch.stack([self.model.pixels(part) for part in np.split(frames, len(windows))])
-        with self.clock("forward"):
-            return record(self.model, pixels, needs, [target if needs.target else None] * len(windows))
+            return [self.model.pixels(part) for part in np.split(frames, len(windows))]
+
+    def _seed(self, window: int) -> int:
+        """Make a seed of what the window shows, so that the same content is answered alike everywhere."""
+        shown = f"{self.clip.sha256} {self.frames[window]}"
+        return int(hashlib.sha256(shown.encode()).hexdigest()[:8], 16)
 
     def _record_key(self, window: int, needs: Needs, target: int | None) -> str:
         about = ("predicted" if target is None else target) if needs.target else None
@@ -185,3 +244,14 @@ class Job:
             geometry=asdict(self.model.geometry),
             dtype=str(self.model.dtype),
         )
+
+
+def _read_maps(data: bytes) -> NDArray[np.float32]:
+    _, arrays = unpack("maps", data)
+    if "maps" not in arrays:
+        raise FormatError("These maps are of another version.", "Compute them again.")
+    return arrays["maps"]
+
+
+def _write_maps(maps: NDArray[np.float32]) -> bytes:
+    return pack("maps", {}, {"maps": maps})

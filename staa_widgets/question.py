@@ -59,7 +59,7 @@ class Question:
         """Whether the answer depends on the class."""
         from staa_widgets.methods import get_method
 
-        return get_method(self.method).needs(self.params).target
+        return get_method(self.method).depends_on_class(self.params)
 
     def about(
         self, method: str | None = None, target: int | str | None = None, params: Mapping[str, Any] | None = None
