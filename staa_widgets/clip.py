@@ -21,6 +21,7 @@ from staa_widgets.errors import (
     VideoNotFoundError,
 )
 from staa_widgets.sampling import Sample, centre, dense, spans, uniform, windows
+from staa_widgets.truth import ClipTruth
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +62,7 @@ class Clip:
     duration: float
     sha256: str
     _draw: Callable[[NDArray[np.int64]], NDArray[np.uint8]] = field(repr=False)
+    truth: ClipTruth | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         """Return ``F``, the number of frames."""
@@ -115,7 +117,7 @@ def open_clip(
     ----------
     src
         Path of a file, a file's bytes, uint8 frames ``(F, H, W, 3)`` as an array or tensor, anything with ``frames``
-        and ``times``, or a `Clip`.
+        and ``times``, or a `Clip`. What has ``where`` and ``when`` besides, as an `ActionClip`, brings its truth.
     start, end
         Seconds: only frames whose time lies in ``[start, end)`` belong to the clip.
     fps, times
@@ -153,6 +155,8 @@ def open_clip(
     elif hasattr(src, "frames") and hasattr(src, "times"):
         own = src.times if fps is None and times is None else times
         clip = _from_frames(src.frames, fps, own, str(getattr(src, "label", "frames")))
+        if hasattr(src, "where") and hasattr(src, "when"):
+            clip = replace(clip, truth=ClipTruth.of(src))
     else:
         clip = _from_frames(src, fps, times, "frames")
     return clip if start is None and end is None else _cut(clip, start, end)
@@ -281,4 +285,5 @@ def _cut(clip: Clip, start: float | None, end: float | None) -> Clip:
         times=clip.times[first:last],
         first_frame=clip.first_frame + int(first),
         duration=float(min(stop, following)),
+        truth=clip.truth and clip.truth.cut(int(first), int(last)),
     )

@@ -18,11 +18,14 @@ from staa_widgets.errors import FormatError
 from staa_widgets.files import pack, parts, plain, unpack, write
 from staa_widgets.frozen import freeze, read_only, require
 from staa_widgets.preview import Preview
+from staa_widgets.truth import ClipTruth
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-FORMAT = 1
+FORMAT = 2
+_READ = (1, FORMAT)
+"""Format 1 held no truth."""
 
 
 class Peak(NamedTuple):
@@ -92,6 +95,8 @@ class Explanation:
         float32 ``(W, K)``.
     preview
         Packed JPEG frames.
+    truth
+        Where and when the action happens, of clips of which that is known.
 
     Raises
     ------
@@ -119,6 +124,7 @@ class Explanation:
     attention: NDArray[np.float16] | None = None
     window_logits: NDArray[np.float32] | None = None
     preview: Preview | None = None
+    truth: ClipTruth | None = None
 
     def __post_init__(self) -> None:
         freeze(self, "maps", np.float32, (None, None, None))
@@ -152,6 +158,9 @@ class Explanation:
         # A crop wider than the frame pads it, so the box may reach beyond; it must still see some of the frame.
         seen = max(x0, 0) < min(x1, width) and max(y0, 0) < min(y1, height)
         require(seen, f"Explanation.box {self.box} sees nothing of a frame of {width} × {height}.")
+        if self.truth is not None:
+            fits = (len(self.truth.when), self.truth.size) == (len(self.times), self.frame_size)
+            require(fits, f"Explanation.truth is not of {len(self.times)} frames of {width} × {height}.")
 
     @cached_property
     def temporal(self) -> NDArray[np.float64]:
@@ -234,23 +243,26 @@ class Explanation:
     def to_bytes(self) -> bytes:
         """Return the content of the file that `save` writes."""
         values, arrays = parts(self)
-        if self.preview is not None:
-            values["preview"], pictures = parts(self.preview)
-            arrays |= {f"preview.{name}": array for name, array in pictures.items()}
+        for name in _NESTED:
+            if values[name] is not None:
+                values[name], inner = parts(values[name])
+                arrays |= {f"{name}.{key}": array for key, array in inner.items()}
         return pack("explanation", {**values, "format": FORMAT}, arrays)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Explanation:
         """Read the content of a file that `save` wrote; raises `FormatError` as `load` does."""
         values, arrays = unpack("explanation", data)
-        if (found := values.pop("format", None)) != FORMAT:
+        if (found := values.pop("format", None)) not in _READ:
             raise FormatError(
                 f"This explanation has format {found}; this version reads {FORMAT}.", "Update staa_widgets."
             )
-        pictures = {name.removeprefix("preview."): arrays.pop(name) for name in [*arrays] if "." in name}
+        inner = {name: arrays.pop(name) for name in [*arrays] if "." in name}
         try:
-            if values["preview"] is not None:
-                values["preview"] = Preview(**values["preview"], **pictures)
+            for name, kind in _NESTED.items():
+                if values.get(name) is not None:
+                    own = {key.removeprefix(f"{name}."): inner[key] for key in inner if key.startswith(f"{name}.")}
+                    values[name] = kind(**values[name], **own)
             return cls(**values, **arrays)
         except (KeyError, TypeError, ValueError) as error:
             raise FormatError(f"This explanation does not hold together: {error}", "Make it again.") from error
@@ -310,3 +322,5 @@ _SCALARS: dict[str, Callable[[Any], Any]] = {
     "duration": float,
     "target": int,
 }
+
+_NESTED: dict[str, Callable[..., Any]] = {"preview": Preview, "truth": ClipTruth}
