@@ -17,9 +17,9 @@ from tqdm import tqdm
 
 from staa_widgets import METHODS, action_clip, load_model, open_clip, refine
 from staa_widgets.clip import uniform
-from staa_widgets.evaluate import controls
 from staa_widgets.evaluate.bootstrap import difference, interval
-from staa_widgets.evaluate.truth import SCORES, score, truth_on_grid
+from staa_widgets.evaluate.truth import TRUTH_METRICS, score, truth_on_grid
+from staa_widgets.methods import controls
 from staa_widgets.methods.base import get_method
 from staa_widgets.record import Needs
 from staa_widgets.tap import record
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 CHOOSING_SEEDS = 4_000_000
 FRESH_SEEDS = 5_500_000
-RANKING = ("pointing", "average precision", "temporal AUC")
+RANKING = ("pointing", "average_precision", "temporal_auc")
 CONTROLS = ("motion energy", "centre", "random", "random, smooth")
 VARIANTS: dict[str, tuple[str, dict[str, object]]] = {
     f"{name}: {', '.join(str(v) for v in settings.values())}{', contrast' if contrast else ''}": (
@@ -91,13 +91,13 @@ def measure(first_seed: int, count: int, model: VideoModel) -> dict[str, dict[st
     with tempfile.TemporaryDirectory() as folder:
         seeds = tqdm(range(first_seed, first_seed + count), desc="clips")
         found = [score_clip(seed, model, Path(folder)) for seed in seeds]
-    return {name: {s: [clip[name][s] for clip in found] for s in SCORES} for name in found[0]}
+    return {name: {s: [clip[name][s] for clip in found] for s in TRUTH_METRICS} for name in found[0]}
 
 
 def table(found: dict[str, dict[str, list[float]]]) -> str:
     """Markdown table of means with 95 % intervals."""
-    head = f"| method | {' | '.join(SCORES)} |\n|---|{'---|' * len(SCORES)}\n"
-    rows = [f"| {name} | {' | '.join(str(interval(by[s])) for s in SCORES)} |" for name, by in found.items()]
+    head = f"| method | {' | '.join(TRUTH_METRICS)} |\n|---|{'---|' * len(TRUTH_METRICS)}\n"
+    rows = [f"| {name} | {' | '.join(str(interval(by[s])) for s in TRUTH_METRICS)} |" for name, by in found.items()]
     return head + "\n".join(rows) + "\n"
 
 

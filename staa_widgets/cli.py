@@ -209,17 +209,18 @@ def _report(found: Explanation, page: Path) -> None:
 
 
 def _compare(found: Explanation, clip: ActionClip) -> str:
-    from staa_widgets.evaluate.truth import mass, pointing, truth_on_grid
+    from staa_widgets.evaluate.truth import score, truth_on_grid
 
     _, h, w = found.maps.shape
     truth = truth_on_grid(clip, found.sampled, found.box, (h, w))
     moving = clip.times[clip.when]
     named = found.labels[int(found.logits.argmax())] == clip.label
-    hit = pointing(found.maps, truth.where) == 1
+    scores = score(found.maps, truth)
+    hit = scores["pointing"] == 1
     return (
         f"{clip.label!r}, which the model {'found' if named else 'missed'}; its limbs move from {moving[0]:.2f} to "
         f"{moving[-1]:.2f} s; the strongest point {'lies' if hit else 'does not lie'} on them, with "
-        f"{mass(found.maps, truth.where):.0%} of the attribution (chance: {truth.where.mean():.0%})"
+        f"{scores['mass']:.0%} of the attribution (chance: {truth.where.mean():.0%})"
     )
 
 

@@ -11,8 +11,8 @@ import pytest
 from staa_widgets.actions import ACTIONS, STEPS, action_clip, draw_scene
 from staa_widgets.actions.drawing import pose_at
 from staa_widgets.errors import ParameterError
-from staa_widgets.evaluate import controls
 from staa_widgets.evaluate.truth import score, truth_on_grid
+from staa_widgets.methods import controls
 
 
 def test_shapes_types_and_times():
@@ -94,7 +94,7 @@ def test_motion_energy_alone_does_not_find_the_action():
         truth = truth_on_grid(clip, sampled, (0, 0, 64, 64), (8, 8))
         found.append(score(controls.motion_energy(clip.frames[sampled[:, 0]], (8, 8, 8)), truth))
     assert np.mean([f["pointing"] for f in found]) <= 0.30
-    assert np.mean([f["average precision"] for f in found]) <= 0.25
+    assert np.mean([f["average_precision"] for f in found]) <= 0.25
 
 
 def test_write_mp4_keeps_frames_and_times(tmp_path):

@@ -1,21 +1,24 @@
-"""Scores of a map against a truth that is known.
+"""Scores of maps against a truth that is known.
 
-Every score takes ``maps`` float ``(S, h, w)`` and ``truth`` bool ``(S, h, w)`` or ``when`` bool ``(S,)`` and is better
-the higher it is. Ties are handled: a constant map scores what chance scores.
+The functions on tensors take values ``(B, …)`` and a truth that is bool ``(…)`` or ``(B, …)``, and give float64
+``(B,)``, better the higher it is. Ties are handled: a constant map scores what chance scores. Where the truth has no
+inside or no outside, so that no score means anything, they give NaN.
+
+torch is loaded by the first score that is computed, not by importing this module.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from staa_widgets.errors import ParameterError
+from staa_widgets.evaluate.metric import METRICS, Case, metric
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from staa_widgets.actions import ActionClip
 
@@ -55,60 +58,123 @@ def truth_on_grid(
     return Truth(cover.mean(axis=1) >= COVER, np.any(clip.when[sampled], axis=1))
 
 
-def pointing(maps: NDArray[np.floating], truth: NDArray[np.bool_]) -> float:
+def pointing(values: Tensor, truth: Tensor) -> Tensor:
     """Whether the largest value lies in the truth; where several are largest, the share of them that does."""
-    return float(truth[maps == maps.max()].mean())
+    values, truth = _rows(values, truth)
+    largest = values == values.amax(1, keepdim=True)
+    return _where_it_means_something(truth, (largest & truth).sum(1) / largest.sum(1).double())
 
 
-def mass(maps: NDArray[np.floating], truth: NDArray[np.bool_]) -> float:
+def mass(values: Tensor, truth: Tensor) -> Tensor:
     """Share of the positive mass that lies in the truth; of a map without any, the truth's share of the cells."""
-    positive = np.clip(maps, 0, None).astype(np.float64)
-    total = positive.sum()
-    return float(positive[truth].sum() / total) if total > 0 else float(truth.mean())
+    values, truth = _rows(values, truth)
+    positive = values.double().clamp_min(0)
+    share = (positive * truth).sum(1) / positive.sum(1)
+    return _where_it_means_something(truth, share.where(positive.sum(1) > 0, truth.double().mean(1)))
 
 
-def average_precision(maps: NDArray[np.floating], truth: NDArray[np.bool_]) -> float:
+def average_precision(values: Tensor, truth: Tensor) -> Tensor:
     """Area under precision over recall, cells ranked by value, equal values taken together."""
-    values, hits = maps.ravel(), truth.ravel()
-    order = np.argsort(-values, kind="stable")
-    last_of_tie = np.append(np.flatnonzero(np.diff(values[order])), len(values) - 1)
-    true_positives = np.cumsum(hits[order])[last_of_tie]
-    precision = true_positives / (last_of_tie + 1)
-    recall = true_positives / hits.sum()
-    return float(np.sum(np.diff(recall, prepend=0) * precision))
+    import torch
+
+    values, truth = _rows(values, truth)
+    values, order = values.sort(dim=1, descending=True)
+    hits = truth.gather(1, order).double()
+    count = values.shape[1]
+    places = torch.arange(count, device=values.device).expand_as(order)
+    ends_tie = torch.ones_like(truth)
+    ends_tie[:, :-1] = values[:, :-1] != values[:, 1:]
+    end = places.where(ends_tie, torch.tensor(count, device=values.device)).flip(1).cummin(1).values.flip(1)
+    precision = hits.cumsum(1).gather(1, end) / (end + 1)
+    return _where_it_means_something(truth, (hits * precision).sum(1) / hits.sum(1))
 
 
-def auc(values: NDArray[np.floating], truth: NDArray[np.bool_]) -> float:
-    """Chance that a true entry has a larger value than a false one, ties counting half."""
-    inside, outside = values[truth][:, None], values[~truth][None, :]
-    return float((inside > outside).mean() + 0.5 * (inside == outside).mean())
+def auc(values: Tensor, truth: Tensor) -> Tensor:
+    """Chance that a true entry has a larger value than a false one, ties counting half.
+
+    Compares all pairs: meant for curves, not for whole maps.
+    """
+    values, truth = _rows(values, truth)
+    pairs = truth[:, :, None] & ~truth[:, None, :]
+    won = (values[:, :, None] > values[:, None, :]).double() + 0.5 * (values[:, :, None] == values[:, None, :])
+    return _where_it_means_something(truth, (won * pairs).sum((1, 2)) / pairs.sum((1, 2)))
 
 
-def temporal_curve(maps: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Mass of ``|maps|`` in each slice, ``(S,)``."""
-    return np.abs(maps).sum(axis=(1, 2), dtype=np.float64)
+def temporal_curve(maps: Tensor) -> Tensor:
+    """Mass of ``|maps|`` in each slice: ``(B, S, h, w)`` to float64 ``(B, S)``."""
+    return maps.double().abs().sum((-2, -1))
 
 
-SCORES: Mapping[str, Callable[[NDArray[np.floating], Truth], float]] = {
-    "pointing": lambda maps, truth: pointing(maps, truth.where),
-    "mass": lambda maps, truth: mass(maps, truth.where),
-    "average precision": lambda maps, truth: average_precision(maps, truth.where),
-    "temporal AUC": lambda maps, truth: auc(temporal_curve(maps), truth.when),
-    "temporal pointing": lambda maps, truth: pointing(temporal_curve(maps), truth.when),
-}
-"""Scores by name."""
+def _rows(values: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+    return values.flatten(1), truth.expand(values.shape).flatten(1)
+
+
+def _where_it_means_something(truth: Tensor, scores: Tensor) -> Tensor:
+    return scores.where(truth.any(1) & ~truth.all(1), float("nan"))
+
+
+def _tensors(case: Case) -> tuple[Tensor, Tensor, Tensor]:
+    """Give maps ``(1, S, h, w)``, where ``(S, h, w)`` and when ``(S,)``."""
+    import torch
+
+    assert case.truth is not None
+    if case.maps.shape != case.truth.where.shape:
+        raise ParameterError(
+            f"The map is {case.maps.shape}, the truth {case.truth.where.shape}.", "Bring both to one grid."
+        )
+    where, when = (torch.from_numpy(np.array(part, bool)) for part in case.truth)
+    return torch.from_numpy(np.array(case.maps))[None], where, when
+
+
+_TRUTH: dict[str, Any] = {"category": "truth", "higher_is_better": True, "range": (0.0, 1.0), "needs": "truth"}
+
+
+@metric("pointing", **_TRUTH, chance="share of true cells")
+def _pointing(case: Case) -> float:
+    """Whether the strongest cell of the clip lies on what acts."""
+    maps, where, _ = _tensors(case)
+    return float(pointing(maps, where))
+
+
+@metric("mass", **_TRUTH, chance="share of true cells")
+def _mass(case: Case) -> float:
+    """Share of the positive attribution that lies on what acts."""
+    maps, where, _ = _tensors(case)
+    return float(mass(maps, where))
+
+
+@metric("average_precision", **_TRUTH, chance="share of true cells")
+def _average_precision(case: Case) -> float:
+    """How far cells on what acts come before all others, cells ranked by attribution."""
+    maps, where, _ = _tensors(case)
+    return float(average_precision(maps, where))
+
+
+@metric("temporal_auc", **_TRUTH, chance="one half", chance_level=0.5)
+def _temporal_auc(case: Case) -> float:
+    """Chance that a slice of the action gets more attribution than one without it."""
+    maps, _, when = _tensors(case)
+    return float(auc(temporal_curve(maps), when))
+
+
+@metric("temporal_pointing", **_TRUTH, chance="share of true slices")
+def _temporal_pointing(case: Case) -> float:
+    """Whether the slice with most attribution lies in the action."""
+    maps, _, when = _tensors(case)
+    return float(pointing(temporal_curve(maps), when))
+
+
+TRUTH_METRICS = ("pointing", "mass", "average_precision", "temporal_auc", "temporal_pointing")
+"""Names of the metrics that compare with the truth."""
 
 
 def score(maps: NDArray[np.floating], truth: Truth) -> dict[str, float]:
-    """All of `SCORES` for one map.
+    """All of `TRUTH_METRICS` for one map ``(S, h, w)``; NaN where the truth has no inside or no outside.
 
     Raises
     ------
     ParameterError
-        If map and truth differ in shape or the truth is empty or everything, so that no score means anything.
+        If map and truth differ in shape.
     """
-    if maps.shape != truth.where.shape:
-        raise ParameterError(f"The map is {maps.shape}, the truth {truth.where.shape}.", "Bring both to one grid.")
-    if not truth.where.any() or truth.when.all() or not truth.when.any():
-        raise ParameterError("The truth has no inside or no outside.", "Leave this clip out.")
-    return {name: of(maps, truth) for name, of in SCORES.items()}
+    case = Case(np.asarray(maps, np.float32), truth)
+    return {name: METRICS[name](case) for name in TRUTH_METRICS}
