@@ -1,0 +1,130 @@
+"""What stands in for a part of a clip that is taken away.
+
+A filler makes a clip out of a clip, ``(T, 3, H, W)`` of the model's input, and never a constant that stands out of it:
+a grey patch on a dark ground is a new thing to see, not the absence of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from staa_widgets.errors import ParameterError, nearest
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from staa_widgets.record import Geometry
+
+BLUR = 1 / 8
+"""Standard deviation of `blur` as a share of the frame's shorter side."""
+
+
+def blur(pixels: Tensor) -> Tensor:
+    """Blur every frame so far that limbs are lost and the ground's colours are not."""
+    import torch
+    from torch.nn.functional import conv2d, pad
+
+    sigma = BLUR * min(pixels.shape[-2:])
+    reach = round(3 * sigma)
+    places = torch.arange(-reach, reach + 1, device=pixels.device)
+    kernel = (-0.5 * (places / sigma) ** 2).exp()
+    kernel = (kernel / kernel.sum()).to(pixels.dtype)
+    planes = pad(pixels.flatten(0, 1)[:, None], (reach,) * 4, mode="replicate")
+    planes = conv2d(conv2d(planes, kernel[None, None, :, None]), kernel[None, None, None, :])
+    return planes.reshape(pixels.shape)
+
+
+def median(pixels: Tensor) -> Tensor:
+    """Show in every place the median of its values over time: what is there most of the time."""
+    return pixels.median(0, keepdim=True).values.expand_as(pixels).clone()
+
+
+def darkest(pixels: Tensor) -> Tensor:
+    """Show in every place the darkest of its colours over time."""
+    frame = pixels.mean(1, keepdim=True).argmin(0, keepdim=True)
+    return pixels.gather(0, frame.expand(1, *pixels.shape[1:])).expand_as(pixels).clone()
+
+
+def freeze(pixels: Tensor) -> Tensor:
+    """Show the frame before; in the first frame, the one after. `fill` looks further where that one is gone too."""
+    return pixels[[1, *range(len(pixels) - 1)]] if len(pixels) > 1 else pixels.clone()
+
+
+def fade(pixels: Tensor) -> Tensor:
+    """Show the clip's mean colour everywhere."""
+    return pixels.mean((0, 2, 3), keepdim=True).expand_as(pixels).clone()
+
+
+FILLERS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "blur": blur,
+    "median": median,
+    "darkest": darkest,
+    "freeze": freeze,
+    "fade": fade,
+}
+"""Fillers by name: pixels ``(T, 3, H, W)`` to what stands in for them, of the same shape."""
+
+
+def get_filler(name: str) -> Callable[[Tensor], Tensor]:
+    """Look a filler up by name.
+
+    Raises
+    ------
+    ParameterError
+        If there is none; it names the nearest.
+    """
+    if name not in FILLERS:
+        raise ParameterError(
+            f"There is no filler {name!r}.", nearest(name, FILLERS, f"There are {', '.join(FILLERS)}.")
+        )
+    return FILLERS[name]
+
+
+def cell_mask(geometry: Geometry, cells: Tensor) -> Tensor:
+    """Spread cells of the token grid, bool ``(n, S, h, w)``, over the pixels they cover: ``(n, T, H, W)``."""
+    import torch
+
+    height, width = geometry.input_size
+    rows = torch.arange(height) * geometry.height // height
+    columns = torch.arange(width) * geometry.width // width
+    frames = torch.arange(geometry.frames) // geometry.tubelet
+    return cells[:, frames[:, None, None], rows[:, None], columns]
+
+
+def fill(pixels: Tensor, removed: Tensor, filler: str) -> Tensor:
+    """Replace parts of a clip.
+
+    Parameters
+    ----------
+    pixels
+        ``(T, 3, H, W)``.
+    removed
+        bool ``(n, T, H, W)``, what to take away in each of n copies.
+    filler
+        Name in `FILLERS`. ``"freeze"`` never shows what was removed as long as anything else was in that place: it
+        holds the last frame before that is still there, else the first after, and only where a place is removed from
+        beginning to end the clip's middle frame.
+
+    Returns
+    -------
+    Tensor
+        ``(n, T, 3, H, W)``.
+    """
+    stand_in = get_filler(filler)
+    if filler == "freeze":
+        return _held(pixels, removed)
+    return stand_in(pixels).where(removed[:, :, None], pixels)
+
+
+def _held(pixels: Tensor, removed: Tensor) -> Tensor:
+    import torch
+
+    count = removed.shape[1]
+    times = torch.arange(count, device=removed.device)[None, :, None, None].expand_as(removed)
+    before = times.where(~removed, -1).cummax(1).values
+    after = times.where(~removed, count).flip(1).cummin(1).values.flip(1)
+    held = before.where(before >= 0, after.where(after < count, count // 2))
+    return pixels.expand(len(removed), *pixels.shape).gather(
+        1, held[:, :, None].expand(-1, -1, pixels.shape[1], -1, -1)
+    )
