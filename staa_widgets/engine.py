@@ -149,6 +149,7 @@ def explain(
         model_id=loaded.id,
         labels=loaded.labels,
         preview=pictures,
+        truth=clip.truth,
         provenance={
             **found.provenance,
             "cache": ("hit" if hit else "miss") if cache else "off",

@@ -11,10 +11,12 @@ import pytest
 from numpy.typing import NDArray
 from test_explanation import made
 
+import staa_widgets as staa
 from staa_widgets import Explanation, action_clip
 from staa_widgets.clip import open_clip
 from staa_widgets.errors import ParameterError
 from staa_widgets.files import pack, unpack
+from staa_widgets.models import VideoModel
 from staa_widgets.truth import ClipTruth
 
 WHERE = np.array(
@@ -125,3 +127,19 @@ def test_truth_of_other_frames_is_refused():
         sized(frame_size=(60, 40))
     with pytest.raises(ParameterError, match="truth is not of 4 frames"):
         sized(truth=ClipTruth.of(KNOWN).cut(0, 3))
+
+
+def test_an_explanation_of_a_drawn_clip_knows_its_truth_from_the_cache_too(
+    model: VideoModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("STAA_CACHE", str(tmp_path))
+    drawn = action_clip(3, size=48, fps=8)
+    first, again = (staa.explain(drawn, model, progress=False) for _ in range(2))
+    assert again.provenance["cache"] == "hit"
+    for e in (first, again):
+        assert e.truth
+        np.testing.assert_array_equal(e.truth.masks(range(len(e.times))), drawn.where)
+    part = staa.explain(drawn, model, start=1.0, end=3.0, progress=False)
+    assert part.truth
+    np.testing.assert_array_equal(part.truth.when, drawn.when[8:24])
+    assert staa.explain(drawn.frames, model, progress=False).truth is None
