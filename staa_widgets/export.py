@@ -90,7 +90,7 @@ def to_page(explanation: Explanation) -> str:
         payload.append(f'<script type="text/plain" data-staa="{name}">{text}</script>')
     label = explanation.labels[explanation.target]
     return _PAGE.format(
-        policy=f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data:",
+        policy=f"default-src 'none'; script-src {source_hash(script)}; style-src {source_hash(style)}; img-src data:",
         title=html.escape(f"{explanation.clip_name or 'Clip'} · {label} · {explanation.method}"),
         style=style,
         payload="\n".join(payload),
@@ -108,5 +108,6 @@ def built(name: str) -> str:
         ) from error
 
 
-def _hash(text: str) -> str:
+def source_hash(text: str) -> str:
+    """Return the word by which a Content-Security-Policy allows a script or style of this text."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
