@@ -28,7 +28,7 @@ from staa_widgets.record import Geometry, Needs, Record
 
 T = TypeVar("T")
 
-FORMAT = 1
+FORMAT = 2
 """Part of every key: raised when what an entry means changes."""
 
 DEFAULT_LIMIT = 2_000_000_000

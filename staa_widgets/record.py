@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+AttentionType = Literal["divided", "joint", "space_only"]
+
 
 @dataclass(frozen=True)
 class Geometry:
@@ -72,6 +74,8 @@ class Needs:
         What each token adds to the target's logit.
     gradients
         Attention times its gradient; costs one backward pass.
+    relevance
+        The readout carried back through attention times its gradient; costs one backward pass.
     """
 
     rows: bool = False
@@ -80,6 +84,7 @@ class Needs:
     values: bool = False
     contributions: bool = False
     gradients: bool = False
+    relevance: bool = False
 
     def __or__(self, other: Needs) -> Needs:
         return Needs(**{f.name: getattr(self, f.name) or getattr(other, f.name) for f in fields(self)})
@@ -87,7 +92,12 @@ class Needs:
     @property
     def target(self) -> bool:
         """Whether the record depends on the class asked for."""
-        return self.contributions or self.gradients
+        return self.contributions or self.backward
+
+    @property
+    def backward(self) -> bool:
+        """Whether the record takes a backward pass."""
+        return self.gradients or self.relevance
 
 
 @dataclass(frozen=True)
@@ -108,9 +118,10 @@ class Record:
         Class that `contributions` and gradients speak of.
     cls
         float32 ``(L, H, S)``, attention that the readout keeps on itself (for joint attention divided evenly over the
-        slices).
+        slices; zero where there is no CLS).
     rows
-        float32 ``(L, H, S, P)``, attention from the readout to each patch; `cls` is the rest of the row.
+        float32 ``(L, H, S, P)``, attention from the readout to each patch; `cls` is the rest of the row. Where the
+        readout is the mean of all tokens, the mean of their rows.
     temporal
         float32 ``(L, P, T, T)``, head-mean temporal attention ``[layer, patch, from, to]``.
     spatial
@@ -121,13 +132,15 @@ class Record:
         float32 ``(L, H, S, P)``, what each patch adds to the target's logit.
     gradient_rows, gradient_temporal
         float32, head means of ``relu(a · dy/da)``, shaped ``(L, S, P)`` and as `temporal`.
-    rollout, contribution_rollout
-        float32 ``(S, P)``, for joint attention, whose whole matrices are too large to keep: the readout, and the
-        positive `contributions`, carried back through all layers.
+    relevance
+        float32 ``(S, P)``: the readout carried back through ``I + mean_h relu(a · dy/da)`` of all layers.
+    rollout, value_rollout, gradient_rollout, contribution_rollout
+        float32 ``(S, P)``, for joint attention, whose whole matrices are too large to keep: the readout, `value_rows`,
+        `gradient_rows` and the positive `contributions`, carried back through plain attention of all layers.
     """
 
     geometry: Geometry
-    attention_type: Literal["divided", "joint", "space_only"]
+    attention_type: AttentionType
     logits: NDArray[np.float32]
     target: int = -1
     cls: NDArray[np.float32] | None = None
@@ -139,5 +152,8 @@ class Record:
     contributions: NDArray[np.float32] | None = None
     gradient_rows: NDArray[np.float32] | None = None
     gradient_temporal: NDArray[np.float32] | None = None
+    relevance: NDArray[np.float32] | None = None
     rollout: NDArray[np.float32] | None = None
+    value_rollout: NDArray[np.float32] | None = None
+    gradient_rollout: NDArray[np.float32] | None = None
     contribution_rollout: NDArray[np.float32] | None = None

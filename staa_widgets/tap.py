@@ -1,27 +1,33 @@
 """Take attention out of a running model without changing it.
 
 Everything done to the model is done inside a context and undone when it closes, on exceptions too. Attention weights
-are recomputed from queries and keys, and only those asked for; the model itself runs through sdpa.
+are recomputed from queries and keys, and only those asked for; the model computes as it was set to, and TimeSformer,
+which knows eager attention only, through sdpa.
 """
 
 from __future__ import annotations
 
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers import AttentionInterface
 
 from staa_widgets.errors import ParameterError, WrongInputError
 from staa_widgets.models import FAMILIES
-from staa_widgets.models.base import VideoModel
+from staa_widgets.models.base import Family, Take, VideoModel
 from staa_widgets.record import Needs, Record
 
 _LOCKS: dict[int, threading.RLock] = {}
 _LOCKS_GUARD = threading.Lock()
+_TAKES: dict[tuple[int, nn.Module], Take] = {}
+"""What listens to an attention module, in which thread; a pass that another thread makes meanwhile is not heard."""
 
 
 def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[int | None]) -> list[Record]:
@@ -53,10 +59,10 @@ def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[in
     """
     _check(model, pixels, targets)
     family = FAMILIES[model.family]
-    with _lock(model.module), torch.inference_mode(mode=False), torch.set_grad_enabled(needs.gradients):
+    with _lock(model.module), torch.inference_mode(mode=False), torch.set_grad_enabled(needs.backward):
         reading = family.read(model.module, model.geometry, needs)
-        inputs = pixels.detach().to(model.device, model.dtype, copy=True).requires_grad_(needs.gradients)
-        with _evaluating(model.module), _swapped(reading.forwards), _watched(reading.norm, reading.take_readout):
+        inputs = pixels.detach().to(model.device, model.dtype, copy=True).requires_grad_(needs.backward)
+        with _evaluating(model.module), _heard(family, reading.takes), _watched(reading.norm, reading.take_readout):
             output = model.module(
                 **{model.geometry.input_name: inputs},
                 output_attentions=False,
@@ -124,13 +130,59 @@ def _evaluating(module: nn.Module) -> Iterator[None]:
             part.training = training
 
 
+def _heard(family: Family, takes: Mapping[nn.Module, Take]) -> AbstractContextManager[None]:
+    """Hand what passes through attention modules to `takes`."""
+    if family.forward is None:
+        return _listening(takes)
+    return _swapped({module: partial(family.forward, module, take) for module, take in takes.items()})
+
+
+@contextmanager
+def _listening(takes: Mapping[nn.Module, Take]) -> Iterator[None]:
+    """Listen through transformers' `AttentionInterface`; the implementation found goes on computing."""
+    heard = {(threading.get_ident(), module): take for module, take in takes.items()}
+    configs: list[Any] = list({id(module.config): module.config for module in takes}.values())
+    before = [config._attn_implementation for config in configs]
+    _TAKES.update(heard)
+    try:
+        for config, found in zip(configs, before, strict=True):
+            name = f"staa_widgets over {found}"
+            AttentionInterface.register(name, partial(_attend, found))
+            config._attn_implementation = name
+        yield
+    finally:
+        for config, found in zip(configs, before, strict=True):
+            config._attn_implementation = found
+        for place in heard:
+            _TAKES.pop(place, None)
+
+
+def _attend(
+    found: str, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, **settings: Any
+) -> Any:
+    """Compute attention as the implementation of that name does, and hand over what passes to who listens."""
+    eager = sys.modules[type(module).__module__].eager_attention_forward
+    compute = AttentionInterface().get_interface(found, eager)
+    output = compute(module, query, key, value, mask, **settings)
+    take = _TAKES.get((threading.get_ident(), module))
+    if take is not None:
+        with torch.no_grad():
+            take(query, key, value, output[0], settings["scaling"])
+    return output
+
+
 @contextmanager
 def _swapped(forwards: Mapping[nn.Module, Callable[..., Any]]) -> Iterator[None]:
-    """Put other forwards in place of the modules' own."""
+    """Put other forwards in place of the modules' own, for this thread."""
     before = {module: vars(module).get("forward") for module in forwards}
+    here = threading.get_ident()
+
+    def choose(ours: Callable[..., Any], own: Callable[..., Any], *inputs: Any, **settings: Any) -> Any:
+        return (ours if threading.get_ident() == here else own)(*inputs, **settings)
+
     try:
         for module, forward in forwards.items():
-            module.forward = forward
+            module.forward = partial(choose, forward, module.forward)
         yield
     finally:
         for module, forward in before.items():

@@ -250,5 +250,7 @@ def test_the_digest_is_remembered_until_a_weight_changes(monkeypatch: pytest.Mon
 
 def test_families_are_listed_by_name() -> None:
     assert {name: family.architecture.__name__ for name, family in FAMILIES.items()} == {
-        "timesformer": "TimesformerForVideoClassification"
+        "timesformer": "TimesformerForVideoClassification",
+        "vivit": "VivitForVideoClassification",
+        "videomae": "VideoMAEForVideoClassification",
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -14,6 +14,8 @@ from transformers import PreTrainedModel
 
 from staa_widgets.models.transform import Transform
 from staa_widgets.record import Geometry, Needs, Record
+
+Part = TypeVar("Part", bound=nn.Module)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,12 +54,16 @@ class VideoModel:
         return torch.from_numpy(self.transform(frames))
 
 
+Take = Callable[[Tensor, Tensor, Tensor, Tensor, float], None]
+"""Called with queries, keys and values ``(n, H, N, d)``, the output ``(n, N, H, d)`` and the scale of the scores."""
+
+
 class Reading(Protocol):
     """One forward pass being read: `staa_widgets.tap` installs it, runs the model and asks for the records."""
 
     @property
-    def forwards(self) -> Mapping[nn.Module, Callable[..., Any]]:
-        """What to put in place of the forward of each attention module."""
+    def takes(self) -> Mapping[nn.Module, Take]:
+        """What to hand that which passes through each attention module."""
         ...
 
     @property
@@ -88,13 +94,25 @@ class Family:
         From configuration to `Geometry`.
     read
         Called with module, geometry and needs before each pass.
+    layers
+        From a classifier to its transformer blocks, first to last.
     mean, std
         Of the channels as its published checkpoints were trained, for models that come without a processor.
+    forward
+        ``(attention module, take, hidden, …)``: stands in for the forward of attention modules that do not go through
+        transformers' `AttentionInterface`.
     """
 
     name: str
     architecture: type[PreTrainedModel]
     geometry: Callable[[Any], Geometry]
     read: Callable[[Any, Geometry, Needs], Reading]
+    layers: Callable[[nn.Module], tuple[nn.Module, ...]]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    forward: Callable[..., Any] | None = None
+
+
+def parts_of(module: nn.Module, kind: type[Part]) -> tuple[Part, ...]:
+    """Give all parts of a class, in the order in which they were made."""
+    return tuple(part for part in module.modules() if isinstance(part, kind))

@@ -4,5 +4,7 @@ from __future__ import annotations
 
 from staa_widgets.models.base import Family
 from staa_widgets.models.timesformer import TIMESFORMER
+from staa_widgets.models.videomae import VIDEOMAE
+from staa_widgets.models.vivit import VIVIT
 
-FAMILIES: dict[str, Family] = {family.name: family for family in (TIMESFORMER,)}
+FAMILIES: dict[str, Family] = {family.name: family for family in (TIMESFORMER, VIVIT, VIDEOMAE)}

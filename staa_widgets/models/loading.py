@@ -18,12 +18,21 @@ from torch import nn
 from transformers import PreTrainedConfig
 from transformers.utils import logging
 
-from staa_widgets.errors import ModelLoadError, ParameterError, UnsupportedModelError
+from staa_widgets.errors import ModelLoadError, ParameterError, UnsupportedModelError, nearest
 from staa_widgets.models.base import Family, VideoModel
 from staa_widgets.models.families import FAMILIES
 from staa_widgets.models.transform import Transform
 
 BUNDLED = Path(__file__).parent / "bundled"
+BUNDLED_MODELS: dict[str, Path] = {
+    f"bundled/{name}": folder
+    for name, folder in {
+        "timesformer": BUNDLED,
+        **{name: BUNDLED / name for name in ("timesformer-1", "vivit", "vivit-1", "videomae", "videomae-1")},
+    }.items()
+    if (folder / "config.json").is_file()
+}
+"""Models that come with the package, by the name that `load_model` takes: families, and a second training of each."""
 _PROCESSORS = ("preprocessor_config.json", "video_preprocessor_config.json")
 
 
@@ -41,7 +50,7 @@ def load_model(
     ----------
     model
         Hub id, folder with ``config.json`` and safetensors weights, or a module in memory, which is left where and as
-        it is. ``None``: the bundled model.
+        it is; or a name in `BUNDLED_MODELS`. ``None``: the bundled model.
     device
         ``"auto"`` takes cuda, mps or cpu, in this order; a module in memory stays where it is.
     dtype
@@ -94,9 +103,16 @@ def load_model(
 
 def _source(model: str | Path | None) -> tuple[str, str]:
     """Where to load from, and a name for it that tells nothing of the machine."""
+    # Their answers on films look as sure as on drawings: wherever they are named, say what they know.
     if model is None:
-        # Its answers on films look as sure as on drawings: wherever it is named, say what it knows.
         return str(BUNDLED), "bundled (drawn actions only)"
+    if isinstance(model, str) and model.startswith("bundled/"):
+        if model not in BUNDLED_MODELS:
+            raise ModelLoadError(
+                f"No model {model!r} comes with the package.",
+                nearest(model, BUNDLED_MODELS, f"There are {', '.join(BUNDLED_MODELS)}."),
+            )
+        return str(BUNDLED_MODELS[model]), f"{model} (drawn actions only)"
     path = Path(model).expanduser()
     if path.is_dir():
         if not (path / "config.json").is_file():

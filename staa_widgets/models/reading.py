@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
 import torch
 from torch import Tensor, nn
+
+from staa_widgets.record import AttentionType, Geometry, Needs, Record
+
+_CHUNK = 256
+"""Queries whose attention is held at once, where that of all would be too large."""
 
 
 def probabilities(query: Tensor, key: Tensor, scale: float) -> Tensor:
@@ -49,11 +56,67 @@ def pulled_back(direction: Tensor, value: Tensor, weight: Tensor) -> Tensor:
     return torch.einsum("nhd,nhkd->nhk", onto, value.float())
 
 
-def carried(row: Tensor, query: Tensor, key: Tensor, scale: float, chunk: int = 256) -> Tensor:
-    """Carry a row vector ``(n, N)`` through head-mean attention, ``row @ mean_h A_h``, without keeping ``N × N``."""
-    out = torch.zeros_like(row)
-    for start in range(0, row.shape[-1], chunk):
-        part = slice(start, start + chunk)
-        attention = probabilities(query[:, :, part], key, scale).mean(1)
-        out += (row[:, None, part] @ attention)[:, 0]
+def mean_row(query: Tensor, key: Tensor, scale: float) -> Tensor:
+    """Mean over the queries of their attention to keys: float32 ``(n, H, k)``, without keeping ``q × k``."""
+    total = sum(probabilities(query[:, :, part], key, scale).sum(2) for part in _chunks(query.shape[2]))
+    return torch.as_tensor(total) / query.shape[2]
+
+
+def carried(rows: Tensor, query: Tensor, key: Tensor, scale: float) -> Tensor:
+    """Carry row vectors ``(n, r, N)`` through head-mean attention, ``rows @ mean_h A_h``, without keeping ``N × N``."""
+    out = torch.zeros_like(rows)
+    for part in _chunks(rows.shape[-1]):
+        out += rows[..., part] @ probabilities(query[:, :, part], key, scale).mean(1)
     return out
+
+
+def relevant(query: Tensor, key: Tensor, value: Tensor, slope: Tensor, scale: float) -> Tensor:
+    """Attention times its gradient, the positive part, head mean: float32 ``(n, q, k)``.
+
+    ``dy/da[q, k] = <dy/dout[q], v_k>``, so that attention itself need not be part of the graph. `slope` is ``dy/dout``,
+    ``(n, H, q, d)``.
+    """
+    change = slope.float() @ value.float().transpose(-1, -2)
+    return (probabilities(query, key, scale) * change).relu().mean(1)
+
+
+def carried_relevance(row: Tensor, query: Tensor, key: Tensor, value: Tensor, slope: Tensor, scale: float) -> Tensor:
+    """Carry a row vector ``(n, q)`` through `relevant`: ``(n, k)``, without keeping ``q × k``."""
+    out = torch.zeros(len(row), key.shape[2], device=row.device)
+    for part in _chunks(row.shape[-1]):
+        out += (row[:, None, part] @ relevant(query[:, :, part], key, value, slope[:, :, part], scale))[:, 0]
+    return out
+
+
+def make_records(
+    geometry: Geometry,
+    attention_type: AttentionType,
+    needs: Needs,
+    logits: Tensor,
+    targets: Sequence[int | None],
+    arrays: Callable[[Tensor, Tensor], Mapping[str, Tensor]],
+) -> list[Record]:
+    """Make one record a clip.
+
+    `logits` as the model gave them, ``(B, K)``, or ``(B·T, K)`` where each frame is a sequence; `arrays` is called with
+    the logits of the clips and their targets and gives arrays of a record with the clips in front.
+    """
+    logits = logits.reshape(len(targets), -1, logits.shape[-1]).mean(1)
+    guess = logits.argmax(-1).tolist()
+    wanted = [guess[i] if target is None else target for i, target in enumerate(targets)]
+    found = arrays(logits, torch.tensor(wanted, device=logits.device))
+    held = {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in found.items()}
+    return [
+        Record(
+            geometry=geometry,
+            attention_type=attention_type,
+            logits=logits[i].detach().float().cpu().numpy(),
+            target=wanted[i] if needs.target else -1,
+            **{name: array[i] for name, array in held.items()},
+        )
+        for i in range(len(targets))
+    ]
+
+
+def _chunks(count: int) -> Iterator[slice]:
+    return (slice(start, start + _CHUNK) for start in range(0, count, _CHUNK))

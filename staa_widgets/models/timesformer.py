@@ -5,11 +5,10 @@ Bertasius et al., "Is Space-Time Attention All You Need for Video Understanding?
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
@@ -17,11 +16,19 @@ from transformers import TimesformerConfig, TimesformerForVideoClassification
 from transformers.models.timesformer.modeling_timesformer import TimesformerLayer, TimesformerSelfAttention
 
 from staa_widgets.errors import UnsupportedModelError
-from staa_widgets.models.base import Family
-from staa_widgets.models.reading import carried, class_direction, moved_norms, probabilities, pulled_back
-from staa_widgets.record import Geometry, Needs, Record
+from staa_widgets.models.base import Family, Take, parts_of
+from staa_widgets.models.joint import JointReading
+from staa_widgets.models.reading import (
+    class_direction,
+    make_records,
+    moved_norms,
+    probabilities,
+    pulled_back,
+    relevant,
+)
+from staa_widgets.record import AttentionType, Geometry, Needs, Record
 
-_TYPES: dict[str, Literal["divided", "joint", "space_only"]] = {
+_TYPES: dict[str, AttentionType] = {
     "divided_space_time": "divided",
     "joint_space_time": "joint",
     "space_only": "space_only",
@@ -47,24 +54,43 @@ def geometry(config: TimesformerConfig) -> Geometry:
     )
 
 
+def read(
+    module: TimesformerForVideoClassification, geometry: Geometry, needs: Needs
+) -> TimesformerReading | JointReading:
+    """Read a pass."""
+    if _TYPES[module.config.attention_type] != "joint":
+        return TimesformerReading(module, geometry, needs)
+    layers = parts_of(module, TimesformerLayer)
+    return JointReading(
+        geometry,
+        needs,
+        norm=module.timesformer.layernorm,
+        classifier=module.classifier,
+        attentions={layer.attention.attention: layer.attention.output.dense.weight for layer in layers},
+    )
+
+
 class TimesformerReading:
-    """One pass of a TimeSformer being read, see `staa_widgets.models.base.Reading`."""
+    """One pass of a TimeSformer with attention within frames, and over time where it is divided, being read.
+
+    See `staa_widgets.models.base.Reading`.
+    """
 
     def __init__(self, module: TimesformerForVideoClassification, geometry: Geometry, needs: Needs) -> None:
         self.geometry, self.needs = geometry, needs
         self.norm = module.timesformer.layernorm
         self.classifier = module.classifier
-        self.attention_type: Literal["divided", "joint", "space_only"] = _TYPES[module.config.attention_type]
-        self.forwards: dict[nn.Module, Callable[..., Any]] = {}
+        self.divided = module.config.attention_type == "divided_space_time"
+        self.takes: dict[nn.Module, Take] = {}
         self.layers: list[dict[str, Any]] = []
-        for layer in (m for m in module.modules() if isinstance(m, TimesformerLayer)):
+        for layer in parts_of(module, TimesformerLayer):
             taken: dict[str, Any] = {}
             self.layers.append(taken)
             after = layer.attention.output.dense.weight
-            self._watch(layer.attention.attention, partial(self._take_space, taken, after))
-            if self.attention_type == "divided":
+            self.takes[layer.attention.attention] = partial(self._take_space, taken, after)
+            if self.divided:
                 after = layer.temporal_dense.weight, layer.temporal_attention.output.dense.weight
-                self._watch(layer.temporal_attention.attention, partial(self._take_time, taken, after))
+                self.takes[layer.temporal_attention.attention] = partial(self._take_time, taken, after)
 
     def take_readout(self, hidden: Tensor) -> None:
         """Keep CLS before the last norm, ``(B, D)``, or ``(B·T, D)`` where each frame is a sequence."""
@@ -72,32 +98,15 @@ class TimesformerReading:
 
     def records(self, logits: Tensor, targets: Sequence[int | None]) -> list[Record]:
         """Make one record a clip."""
-        clips = len(targets)
-        logits = logits.reshape(clips, -1, logits.shape[-1]).mean(1)
-        guess = logits.argmax(-1).tolist()
-        wanted = [guess[i] if target is None else target for i, target in enumerate(targets)]
-        arrays = self._arrays(clips, logits, torch.tensor(wanted, device=logits.device))
-        return [
-            Record(
-                geometry=self.geometry,
-                attention_type=self.attention_type,
-                logits=logits[i].detach().float().cpu().numpy(),
-                target=wanted[i] if self.needs.target else -1,
-                **{name: array[i] for name, array in arrays.items()},
-            )
-            for i in range(clips)
-        ]
-
-    def _watch(self, attention: TimesformerSelfAttention, take: Any) -> None:
-        self.forwards[attention] = partial(_attend, attention, take)
+        kind: AttentionType = "divided" if self.divided else "space_only"
+        return make_records(self.geometry, kind, self.needs, logits, targets, self._arrays)
 
     def _take_space(
         self, taken: dict[str, Any], after: Tensor, query: Tensor, key: Tensor, value: Tensor, out: Tensor, scale: float
     ) -> None:
-        """Take what attention over patches says, whether of one frame or of all."""
+        """Take what attention over the patches of a frame says."""
         needs = self.needs
-        whole = needs.spatial and self.attention_type != "joint"
-        if whole:
+        if needs.spatial:
             attention = probabilities(query, key, scale)
             row = attention[:, :, 0]
             taken["spatial"] = attention.mean(1).half()
@@ -108,10 +117,8 @@ class TimesformerReading:
             taken["value_row"] = (row * moved_norms(value, after))[..., 1:].mean(1)
         if needs.contributions:
             taken["value"], taken["after"] = value, after
-        if needs.gradients:
-            taken["space_out"], taken["space_value"] = out, value
-        if needs.spatial and self.attention_type == "joint":
-            taken["query"], taken["key"], taken["scale"] = query, key, scale
+        if needs.backward:
+            taken["space"], taken["space_out"] = (query, key, value, scale), out
 
     def _take_time(
         self,
@@ -125,118 +132,113 @@ class TimesformerReading:
     ) -> None:
         """Take what attention over time says; every patch is a sequence of ``T`` frames."""
         needs = self.needs
-        if not (needs.temporal or needs.values or needs.gradients):
-            return
-        attention = probabilities(query, key, scale)
-        taken["temporal"] = attention.mean(1)
-        if needs.values:
-            weighted = (attention * moved_norms(value, after[0].float() @ after[1].float())[:, :, None]).mean(1)
-            taken["value_temporal"] = weighted / weighted.sum(-1, keepdim=True).clamp_min(1e-30)
-        if needs.gradients:
-            taken["time_out"], taken["time_value"], taken["time_attention"] = out, value, attention
+        if needs.temporal or needs.values:
+            attention = probabilities(query, key, scale)
+            taken["temporal"] = attention.mean(1)
+            if needs.values:
+                weighted = (attention * moved_norms(value, after[0].float() @ after[1].float())[:, :, None]).mean(1)
+                taken["value_temporal"] = weighted / weighted.sum(-1, keepdim=True).clamp_min(1e-30)
+        if needs.backward:
+            taken["time"], taken["time_out"] = (query, key, value, scale), out
 
-    def _arrays(self, clips: int, logits: Tensor, targets: Tensor) -> dict[str, np.ndarray]:
+    def _arrays(self, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """Bring what was taken to the shapes of a `Record`, with the clips in front."""
-        needs, taken = self.needs, self.layers
+        needs, clips = self.needs, len(targets)
         found: dict[str, Tensor] = {}
-        rows = torch.stack([self._slices(layer["row"][..., 1:], clips) for layer in taken], 1)
+        rows = self._stacked("row", clips).movedim(2, -2)
         if needs.rows:
-            cls = torch.stack([self._own(layer["row"][..., 0], clips) for layer in taken], 1)
-            found |= {"rows": rows, "cls": cls}
+            found |= {"rows": rows[..., 1:], "cls": rows[..., 0]}
         if needs.values:
-            found["value_rows"] = torch.stack([self._slices(layer["value_row"], clips) for layer in taken], 1)
+            found["value_rows"] = self._stacked("value_row", clips)
         if needs.contributions:
-            found["contributions"] = self._contributions(clips, rows, targets)
+            found["contributions"] = rows[..., 1:] * self._moved(clips, targets)
+        if needs.backward:
+            self._find_gradients(logits, targets)
         if needs.gradients:
-            found |= self._gradients(clips, rows, logits, targets)
-        if self.attention_type == "divided":
-            for name, wanted in (("temporal", needs.temporal), ("value_temporal", needs.values)):
+            # Relevance of patches to CLS: its row, without CLS itself.
+            found["gradient_rows"] = self._stacked("gradient_spatial", clips)[:, :, :, 0, 1:]
+        if needs.relevance:
+            found["relevance"] = self._relevance(clips)
+        if needs.spatial:
+            found["spatial"] = self._stacked("spatial", clips)
+        if self.divided:
+            for name, wanted in (
+                ("temporal", needs.temporal),
+                ("value_temporal", needs.values),
+                ("gradient_temporal", needs.gradients),
+            ):
                 if wanted:
-                    found[name] = torch.stack([layer[name].unflatten(0, (clips, -1)) for layer in taken], 1)
-        if needs.spatial and self.attention_type == "joint":
-            found |= self._rollouts(clips, found.get("contributions"))
-        elif needs.spatial:
-            found["spatial"] = torch.stack([layer["spatial"].unflatten(0, (clips, -1)) for layer in taken], 1)
-        return {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in found.items()}
-
-    def _slices(self, values: Tensor, clips: int) -> Tensor:
-        """Bring values of patches, ``(n, …, patches)`` a sequence, to ``(B, …, S, P)``."""
-        if self.attention_type == "joint":
-            return values.unflatten(-1, (-1, self.geometry.frames)).transpose(-1, -2)
-        return values.unflatten(0, (clips, -1)).movedim(1, -2)
-
-    def _own(self, values: Tensor, clips: int) -> Tensor:
-        """Bring values of CLS, ``(n, H)``, to ``(B, H, S)``."""
-        if self.attention_type == "joint":
-            frames = self.geometry.frames
-            return (values / frames)[..., None].expand(*values.shape, frames)
-        return values.unflatten(0, (clips, -1)).movedim(1, -1)
-
-    def _contributions(self, clips: int, rows: Tensor, targets: Tensor) -> Tensor:
-        if self.attention_type == "space_only":
-            targets = targets.repeat_interleave(self.geometry.frames)
-        direction = class_direction(self.norm, self.classifier, self.readout, targets)
-        share = 1.0 if self.attention_type == "joint" else 1 / self.geometry.frames
-        if self.attention_type == "divided":
-            direction = direction.repeat_interleave(self.geometry.frames, 0)
-        moved = [pulled_back(direction, layer["value"], layer["after"])[..., 1:] for layer in self.layers]
-        return share * rows * torch.stack([self._slices(one, clips) for one in moved], 1)
-
-    def _gradients(self, clips: int, rows: Tensor, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        divided = self.attention_type == "divided"
-        outs = [layer["space_out"] for layer in self.layers]
-        outs += [layer["time_out"] for layer in self.layers] if divided else []
-        slopes = torch.autograd.grad(logits.gather(1, targets[:, None]).sum(), outs)
-        count = len(self.layers)
-        found = []
-        for layer, slope in zip(self.layers, slopes[:count], strict=True):
-            change = (slope[:, :, :1].float() @ layer["space_value"].float().transpose(-1, -2))[:, :, 0, 1:]
-            found.append(self._slices(change, clips))
-        result = {"gradient_rows": (rows * torch.stack(found, 1)).relu().mean(2)}
-        if divided:
-            found = []
-            for layer, slope in zip(self.layers, slopes[count:], strict=True):
-                change = slope.float() @ layer["time_value"].float().transpose(-1, -2)
-                found.append((layer["time_attention"] * change).relu().mean(1).unflatten(0, (clips, -1)))
-            result["gradient_temporal"] = torch.stack(found, 1)
-        return result
-
-    def _rollouts(self, clips: int, contributions: Tensor | None) -> dict[str, Tensor]:
-        """Roll joint attention out while queries and keys are here: its matrices are too large to keep."""
-        first = self.layers[0]["query"]
-        flow = torch.zeros(clips, first.shape[2], device=first.device)
-        flow[:, 0] = 1
-        pushed = torch.zeros_like(flow)
-        for depth in reversed(range(len(self.layers))):
-            layer = self.layers[depth]
-            if contributions is not None:
-                pushed[:, 1:] += contributions[:, depth].sum(1).relu().transpose(-1, -2).flatten(1)
-            flow = (flow + carried(flow, layer["query"], layer["key"], layer["scale"])) / 2
-            if contributions is not None and depth:
-                below = self.layers[depth - 1]
-                pushed = (pushed + carried(pushed, below["query"], below["key"], below["scale"])) / 2
-                pushed[:, 0] = 0
-        found = {"rollout": self._slices(flow[:, 1:], clips)}
-        if contributions is not None:
-            found["contribution_rollout"] = self._slices(pushed[:, 1:], clips)
+                    found[name] = self._stacked(name, clips)
         return found
 
+    def _stacked(self, name: str, clips: int) -> Tensor:
+        """Stack layers of ``(B·T or B·P, …)``: ``(B, L, T or P, …)``."""
+        return torch.stack([layer[name].unflatten(0, (clips, -1)) for layer in self.layers], 1)
 
-def _attend(attention: TimesformerSelfAttention, take: Callable[..., None], hidden: Tensor, *_: Any, **__: Any) -> Any:
+    def _moved(self, clips: int, targets: Tensor) -> Tensor:
+        """How far each patch's projected value goes along the target's direction: ``(B, L, H, T, P)``."""
+        frames = self.geometry.frames
+        if self.divided:
+            direction = class_direction(self.norm, self.classifier, self.readout, targets)
+            direction = direction.repeat_interleave(frames, 0)
+        else:
+            direction = class_direction(self.norm, self.classifier, self.readout, targets.repeat_interleave(frames))
+        for layer in self.layers:
+            layer["moved"] = pulled_back(direction, layer["value"], layer["after"])[..., 1:] / frames
+        return self._stacked("moved", clips).movedim(2, -2)
+
+    def _find_gradients(self, logits: Tensor, targets: Tensor) -> None:
+        kinds = (
+            {"gradient_spatial": "space", "gradient_temporal": "time"}
+            if self.divided
+            else {"gradient_spatial": "space"}
+        )
+        places = [(layer, name, kind) for layer in self.layers for name, kind in kinds.items()]
+        outs = [layer[f"{kind}_out"] for layer, _, kind in places]
+        slopes = torch.autograd.grad(logits.gather(1, targets[:, None]).sum(), outs)
+        for (layer, name, kind), slope in zip(places, slopes, strict=True):
+            query, key, value, scale = layer[kind]
+            asking = slice(None) if kind == "time" or self.needs.relevance else slice(1)
+            layer[name] = relevant(query[:, :, asking], key, value, slope[:, asking].transpose(1, 2), scale)
+
+    def _relevance(self, clips: int) -> Tensor:
+        """Carry the readout back through ``I + mean_h relu(A · dy/dA)`` of space and time: ``(B, T, P)``.
+
+        Where frames share one CLS, each copy stands for all of it: attention times its gradient already counts a copy
+        as the ``1/T`` that it is. What flows to the copies is shared by all.
+        """
+        flow = torch.zeros(clips, *self.layers[0]["gradient_spatial"].unflatten(0, (clips, -1)).shape[1:3])
+        flow = flow.to(self.readout.device)
+        flow[..., 0] = 1
+        for layer in reversed(self.layers):
+            step = torch.einsum("btq,btqk->btk", flow, layer["gradient_spatial"].unflatten(0, (clips, -1)))
+            if self.divided:
+                step[..., 0] = step[..., 0].sum(1, keepdim=True)
+            flow = flow + step
+            if self.divided:
+                time = layer["gradient_temporal"].unflatten(0, (clips, -1))
+                patches = flow[..., 1:]
+                flow[..., 1:] = patches + torch.einsum("btp,bptu->bup", patches, time)
+        return flow[..., 1:]
+
+
+def attend(attention: TimesformerSelfAttention, take: Take, hidden: Tensor, *_: Any, **__: Any) -> tuple[Tensor]:
     """Compute what `TimesformerSelfAttention.forward` does, through sdpa, and hand over what passes."""
     heads = attention.num_heads
     query, key, value = attention.qkv(hidden).unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4)
-    out = scaled_dot_product_attention(query, key, value, scale=attention.scale)
+    out = scaled_dot_product_attention(query, key, value, scale=attention.scale).transpose(1, 2)
     with torch.no_grad():
         take(query, key, value, out, attention.scale)
-    return (out.transpose(1, 2).flatten(2),)
+    return (out.flatten(2),)
 
 
 TIMESFORMER = Family(
     name="timesformer",
     architecture=TimesformerForVideoClassification,
     geometry=geometry,
-    read=TimesformerReading,
+    read=read,
+    layers=lambda module: parts_of(module, TimesformerLayer),
     mean=(0.45, 0.45, 0.45),
     std=(0.225, 0.225, 0.225),
+    forward=attend,
 )

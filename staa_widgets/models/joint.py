@@ -1,0 +1,170 @@
+"""Joint attention over space and time, whatever the family: every token attends to every token of the clip."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from staa_widgets.models.base import Take
+from staa_widgets.models.reading import (
+    carried,
+    carried_relevance,
+    class_direction,
+    make_records,
+    mean_row,
+    moved_norms,
+    pulled_back,
+)
+from staa_widgets.record import Geometry, Needs, Record
+
+
+class JointReading:
+    """One pass of a model with joint attention being read, see `staa_widgets.models.base.Reading`.
+
+    Whole matrices of tokens by tokens are never kept: what must go through them is carried in chunks of queries.
+
+    Parameters
+    ----------
+    geometry, needs
+        Layout of the tokens, and what to keep.
+    norm, classifier
+        Last norm and linear layer; the norm's input is what the classifier reads.
+    attentions
+        Attention modules, first to last, and the weight ``(D, H·d)`` of the projection after each.
+    pooled
+        Whether the classifier reads the mean of all tokens instead of the first one.
+    """
+
+    def __init__(
+        self,
+        geometry: Geometry,
+        needs: Needs,
+        *,
+        norm: nn.LayerNorm,
+        classifier: nn.Module,
+        attentions: Mapping[nn.Module, Tensor],
+        pooled: bool = False,
+    ) -> None:
+        self.geometry, self.needs = geometry, needs
+        self.norm, self.classifier = norm, classifier
+        self.readers = slice(None) if pooled else slice(1)
+        self.layers: list[dict[str, Any]] = [{"after": after} for after in attentions.values()]
+        self.takes: dict[nn.Module, Take] = {
+            attention: partial(self._take, taken) for attention, taken in zip(attentions, self.layers, strict=True)
+        }
+
+    def take_readout(self, hidden: Tensor) -> None:
+        """Keep what the classifier reads, ``(B, D)``; the norm may have been given all tokens."""
+        self.readout = (hidden if hidden.ndim == 2 else hidden[:, 0]).detach()
+
+    def records(self, logits: Tensor, targets: Sequence[int | None]) -> list[Record]:
+        """Make one record a clip."""
+        return make_records(self.geometry, "joint", self.needs, logits, targets, self._arrays)
+
+    def _take(
+        self, taken: dict[str, Any], query: Tensor, key: Tensor, value: Tensor, out: Tensor, scale: float
+    ) -> None:
+        needs = self.needs
+        if needs.rows or needs.values or needs.contributions:
+            row = taken["row"] = mean_row(query[:, :, self.readers], key, scale)
+            if needs.values:
+                taken["value_row"] = (row * moved_norms(value, taken["after"])).mean(1)
+        if needs.spatial or needs.backward:
+            taken |= {"query": query, "key": key, "scale": scale}
+        if needs.contributions or needs.backward:
+            taken["value"] = value
+        if needs.backward:
+            taken["out"] = out
+
+    def _arrays(self, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """Bring what was taken to the shapes of a `Record`, with the clips in front."""
+        needs, prefix, found = self.needs, self.geometry.prefix, {}
+        # By name of a rollout: what each layer reads of each token, (B, L, N).
+        read: dict[str, Tensor] = {}
+        if needs.rows:
+            rows = self._stacked("row")
+            own = rows[..., :prefix].sum(-1, keepdim=True) / self.geometry.slices
+            found |= {"rows": self._grid(rows), "cls": own.expand(*own.shape[:-1], self.geometry.slices)}
+        if needs.values:
+            read["value_rollout"] = self._stacked("value_row")
+            found["value_rows"] = self._grid(read["value_rollout"])
+        if needs.contributions:
+            contributions = self._contributions(targets)
+            read["contribution_rollout"] = contributions.sum(2).relu()
+            found["contributions"] = self._grid(contributions)
+        if needs.backward:
+            self._find_slopes(logits, targets)
+        if needs.gradients:
+            read["gradient_rollout"] = self._gradients()
+            found["gradient_rows"] = self._grid(read["gradient_rollout"])
+        if needs.spatial:
+            found |= self._rollouts(read)
+        if needs.relevance:
+            found["relevance"] = self._relevance()
+        return found
+
+    def _stacked(self, name: str) -> Tensor:
+        return torch.stack([taken[name] for taken in self.layers], 1)
+
+    def _grid(self, values: Tensor) -> Tensor:
+        """Bring values of tokens ``(…, N)`` to ``(…, S, P)``."""
+        values, slices = values[..., self.geometry.prefix :], self.geometry.slices
+        if self.geometry.order == "patch_major":
+            return values.unflatten(-1, (-1, slices)).transpose(-1, -2)
+        return values.unflatten(-1, (slices, -1))
+
+    def _readout(self) -> Tensor:
+        """Weight of each token in what the classifier reads, ``(B, N)``."""
+        key = self.layers[0]["key"]
+        weights = torch.zeros(len(key), key.shape[2], device=key.device)
+        weights[:, self.readers] = 1
+        return weights / weights[:1].sum()
+
+    def _contributions(self, targets: Tensor) -> Tensor:
+        """Find what each token adds to the target's logit in each layer and head: ``(B, L, H, N)``."""
+        direction = class_direction(self.norm, self.classifier, self.readout, targets)
+        return torch.stack(
+            [taken["row"] * pulled_back(direction, taken["value"], taken["after"]) for taken in self.layers], 1
+        )
+
+    def _find_slopes(self, logits: Tensor, targets: Tensor) -> None:
+        outs = [taken["out"] for taken in self.layers]
+        slopes = torch.autograd.grad(logits.gather(1, targets[:, None]).sum(), outs)
+        for taken, slope in zip(self.layers, slopes, strict=True):
+            taken["slope"] = slope.transpose(1, 2)
+
+    def _gradients(self) -> Tensor:
+        """Attention of the readout times its gradient, ``(B, L, N)``; where all tokens are read, the sum over them."""
+        readers, rows = self.readers, []
+        for taken in self.layers:
+            query, slope = taken["query"][:, :, readers], taken["slope"][:, :, readers]
+            ones = torch.ones(len(query), query.shape[2], device=query.device)
+            rows.append(carried_relevance(ones, query, taken["key"], taken["value"], slope, taken["scale"]))
+        return torch.stack(rows, 1)
+
+    def _rollouts(self, read: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Carry the readout, and what each layer reads, back to the input."""
+        names, prefix = ("rollout", *read), self.geometry.prefix
+        readout = self._readout()
+        flow = torch.stack([readout, *(torch.zeros_like(readout) for _ in read)], 1)
+        for depth, taken in reversed(list(enumerate(self.layers))):
+            flow = (flow + carried(flow, taken["query"], taken["key"], taken["scale"])) / 2
+            for at, name in enumerate(names[1:], 1):
+                flow[:, at] += read[name][:, depth]
+                # What a layer reads of CLS itself says nothing of the video.
+                flow[:, at, :prefix] = 0
+        return {name: self._grid(flow[:, at]) for at, name in enumerate(names)}
+
+    def _relevance(self) -> Tensor:
+        """Carry the readout back through ``I + mean_h relu(A · dy/dA)``, less itself: ``(B, S, P)``."""
+        readout = self._readout()
+        flow = readout
+        for taken in reversed(self.layers):
+            flow = flow + carried_relevance(
+                flow, taken["query"], taken["key"], taken["value"], taken["slope"], taken["scale"]
+            )
+        return self._grid(flow - readout)
