@@ -6,6 +6,7 @@ Every clip is drawn at 320 pixels, written as mp4 and explained from the file; n
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -54,30 +55,45 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=BUNDLED, help="folder of the model; its README.md is written")
     options = parser.parse_args()
     by_class, overall, turned = measure(options.model, options.clips)
-    size = (options.model / "model.safetensors").stat().st_size / 1e6
-    rows = "\n".join(f"| {name} | {share:.1%} |" for name, share in by_class.items())
-    text = CARD.format(clips=options.clips, first=CARD_SEEDS, rows=rows, overall=overall, turned=turned, size=size)
+    family = json.loads((options.model / "config.json").read_text())["model_type"]
+    text = CARD.format(
+        kind=KINDS[family],
+        clips=options.clips,
+        first=CARD_SEEDS,
+        rows="\n".join(f"| {name} | {share:.1%} |" for name, share in by_class.items()),
+        overall=overall,
+        turned=turned,
+        size=(options.model / "model.safetensors").stat().st_size / 1e6,
+        origin=TWO_RUNS if options.model == BUNDLED else ONE_RUN,
+    )
     print(text)
     (options.model / "README.md").write_text(text)
 
 
+KINDS = {
+    "timesformer": "TimeSformer (divided space-time attention, 8 frames of 64 x 64 pixels, patches of 8",
+    "vivit": "ViViT (joint attention read by CLS, 8 frames of 64 x 64 pixels, tubelets of 2 x 8 x 8",
+    "videomae": "VideoMAE (joint attention, mean pooling, 8 frames of 64 x 64 pixels, tubelets of 2 x 8 x 8",
+}
+ONE_RUN = "`make train` trains it anew; on another machine its weights will differ a little."
+TWO_RUNS = """The weights at hand come from two runs of
+that script: four of seven epochs without idle clips (`--epochs 7`, stopped), then, from these, four epochs of another
+seed at a rate of 6e-4 with a warm-up of 50 steps and 1600 idle clips. `make train` does it in one run from nothing:
+its weights will differ."""
 CARD = """---
 license: apache-2.0
 pipeline_tag: video-classification
 ---
 
-# The bundled model
+# A bundled model
 
-A small TimeSformer (divided space-time attention, 8 frames of 64 x 64 pixels, patches of 8, {size:.1f} MB) that
+A small {kind}, {size:.1f} MB) that
 recognises ten actions of drawn stick figures (`staa_widgets.action_clip`). It is there so that everything runs offline
 in seconds and because the where and when of its videos are known, so that an explanation can be checked. It has seen
 nothing but such drawings: on a film of the real world its answer means nothing, and its maps show what a model does
 outside what it knows.
 
-Trained by `training/train.py`; this card is written by `training/card.py`. The weights at hand come from two runs of
-that script: four of seven epochs without idle clips (`--epochs 7`, stopped), then, from these, `--start … --seed 1
---epochs 4 --rate 6e-4` with a warm-up of 50 steps and 1600 idle clips. `make train` does it in one run from nothing:
-its weights will differ.
+Trained by `training/train.py`; this card is written by `training/card.py`. {origin}
 
 ## Accuracy
 
@@ -89,7 +105,7 @@ its weights will differ.
 {rows}
 | **all** | **{overall:.1%}** |
 
-"raise_arm" played backwards is taken for "lower_arm" in {turned:.0%} of 100 clips: the model reads order.
+"raise_arm" played backwards is taken for "lower_arm" in {turned:.0%} of 100 clips: does the model read order?
 """
 
 if __name__ == "__main__":

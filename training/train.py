@@ -1,7 +1,7 @@
-"""Train the bundled model on drawn actions: `make train`.
+"""Train a bundled model on drawn actions: `make train`.
 
-Draws the clips, trains a small TimeSformer from nothing, saves it where the package loads it from and says how well it
-does on clips it has not seen. `training/card.py` then measures it the way a user meets it and writes the model card.
+Draws the clips, trains a small model from nothing, saves it where the package loads it from and says how well it does
+on clips it has not seen. `training/card.py` then measures it the way a user meets it and writes the model card.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ import argparse
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from tqdm import tqdm
-from transformers import TimesformerConfig, TimesformerForVideoClassification
+from transformers import PreTrainedModel
 
 from training.data import IDLE_SEEDS, NAMES, NONE, TRAIN_SEEDS, VALIDATION_SEEDS, training_clips
+from training.nets import NETS
 
 BUNDLED = Path(__file__).parent.parent / "staa_widgets" / "models" / "bundled"
 PREPROCESSOR = {
@@ -32,35 +34,6 @@ PREPROCESSOR = {
     "image_mean": [0.25, 0.25, 0.25],
     "image_std": [0.25, 0.25, 0.25],
 }
-
-
-def sinusoids(count: int, width: int) -> torch.Tensor:
-    """Sine and cosine positions ``(count, width)``."""
-    rate = 1 / 10000 ** (torch.arange(width // 2) * 2 / width)
-    angle = torch.arange(count)[:, None] * rate[None, :]
-    return torch.cat([angle.sin(), angle.cos()], dim=1)
-
-
-def new_model(width: int, layers: int, heads: int) -> TimesformerForVideoClassification:
-    """Build an untrained model with a start from which time can be learnt; HF's own starts time at zero and stalls."""
-    config = TimesformerConfig(
-        image_size=64, patch_size=8, num_frames=8, hidden_size=width, num_hidden_layers=layers,
-        num_attention_heads=heads, intermediate_size=4 * width, attention_type="divided_space_time", drop_path_rate=0,
-        id2label=dict(enumerate(NAMES)), label2id={name: i for i, name in enumerate(NAMES)},
-    )  # fmt: skip
-    model = TimesformerForVideoClassification(config)
-    for module in model.modules():
-        if isinstance(module, torch.nn.Linear):
-            torch.nn.init.xavier_uniform_(module.weight)
-            if module.bias is not None:
-                torch.nn.init.zeros_(module.bias)
-    embeddings = model.timesformer.embeddings
-    rows, columns = sinusoids(8, width // 2), sinusoids(8, width // 2)
-    grid = torch.cat([rows[:, None].expand(8, 8, -1), columns[None].expand(8, 8, -1)], dim=-1).reshape(64, width)
-    with torch.no_grad():
-        embeddings.position_embeddings[0, 1:] = 0.5 * grid
-        embeddings.time_embeddings[0] = 0.5 * sinusoids(8, width)
-    return model
 
 
 def pixels(clips: np.ndarray, rng: np.random.Generator | None = None) -> torch.Tensor:
@@ -103,9 +76,7 @@ def train(options: argparse.Namespace) -> None:
     held, held_labels = training_clips(VALIDATION_SEEDS, 400, 64, 1, options.store)
     idle, none = training_clips(IDLE_SEEDS, options.clips // 8, 64, 0.25, options.store, idle=True)
     clips, labels = np.concatenate([clips, idle]), np.concatenate([labels, none])
-    model = new_model(options.width, options.layers, options.heads)
-    if options.start is not None:
-        model = TimesformerForVideoClassification.from_pretrained(options.start)
+    model: Any = NETS[options.family]()
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {len(clips)} clips", flush=True)
     steps = options.epochs * (len(clips) // 32)
     optimizer = torch.optim.AdamW(model.parameters(), lr=options.rate, betas=(0.9, 0.98), weight_decay=0.05)
@@ -131,25 +102,30 @@ def train(options: argparse.Namespace) -> None:
         share = accuracy(model, held, held_labels)
         minutes = (time.perf_counter() - began) / 60
         print(f"epoch {epoch + 1}: loss {np.mean(losses):.3f}, held-out {share:.3f}, {minutes:.1f} min", flush=True)
-        save(model, options.out)
+        save(model, options.out or home(options.family, options.seed))
 
 
-def save(model: TimesformerForVideoClassification, out: Path) -> None:
-    """Write weights, configuration and transform as `from_pretrained` reads them."""
-    model.save_pretrained(out)
+def home(family: str, seed: int) -> Path:
+    """Folder in the package that `staa_widgets.load_model` finds a bundled model in."""
+    if family == "timesformer" and seed == 0:
+        return BUNDLED
+    return BUNDLED / (f"{family}-{seed}" if seed else family)
+
+
+def save(model: PreTrainedModel, out: Path) -> None:
+    """Write weights, configuration and transform as `from_pretrained` reads them; in half precision, for their size."""
+    weights = {name: tensor.half() for name, tensor in model.state_dict().items()}
+    model.save_pretrained(out, state_dict=weights)
     (out / "preprocessor_config.json").write_text(json.dumps(PREPROCESSOR, indent=2) + "\n")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--family", choices=NETS, default="timesformer")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--clips", type=int, default=12_800)
     parser.add_argument("--epochs", type=int, default=7)
     parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--start", type=Path, help="folder of weights to go on from; default: from nothing")
-    parser.add_argument("--width", type=int, default=96)
-    parser.add_argument("--layers", type=int, default=4)
-    parser.add_argument("--heads", type=int, default=4)
     parser.add_argument("--store", type=Path, default=Path("out/training"), help="where drawn clips are kept")
-    parser.add_argument("--out", type=Path, default=BUNDLED)
+    parser.add_argument("--out", type=Path, help="default: where the package finds it")
     train(parser.parse_args())

@@ -1,0 +1,92 @@
+"""Untrained small models, one of each family, that learn drawn actions on two cores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import (
+    TimesformerConfig,
+    TimesformerForVideoClassification,
+    VideoMAEConfig,
+    VideoMAEForVideoClassification,
+    VivitConfig,
+    VivitForVideoClassification,
+)
+
+from training.data import NAMES
+
+SIZE, PATCH, FRAMES, TUBELET = 64, 8, 8, 2
+_SHARED: dict[str, Any] = {
+    "image_size": SIZE,
+    "num_frames": FRAMES,
+    "hidden_size": 96,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+    "intermediate_size": 384,
+    "id2label": dict(enumerate(NAMES)),
+    "label2id": {name: i for i, name in enumerate(NAMES)},
+}
+
+
+def sinusoids(count: int, width: int) -> Tensor:
+    """Sine and cosine positions ``(count, width)``."""
+    rate = 1 / 10000 ** (torch.arange(width // 2) * 2 / width)
+    angle = torch.arange(count)[:, None] * rate[None, :]
+    return torch.cat([angle.sin(), angle.cos()], dim=1)
+
+
+def timesformer() -> TimesformerForVideoClassification:
+    """Divided attention, 8 slices; HF's own start has time at zero and stalls."""
+    config = TimesformerConfig(**_SHARED, patch_size=PATCH, attention_type="divided_space_time", drop_path_rate=0)
+    model = _xavier(TimesformerForVideoClassification(config))
+    embeddings = model.timesformer.embeddings
+    with torch.no_grad():
+        embeddings.position_embeddings[0, 1:] = 0.5 * _grid(config.hidden_size)
+        embeddings.time_embeddings[0] = 0.5 * sinusoids(FRAMES, config.hidden_size)
+    return model
+
+
+def vivit() -> VivitForVideoClassification:
+    """Joint attention read by CLS, 4 slices of two frames."""
+    config = VivitConfig(**_SHARED, tubelet_size=[TUBELET, PATCH, PATCH], hidden_act="gelu")
+    model = _xavier(VivitForVideoClassification(config))
+    with torch.no_grad():
+        model.vivit.embeddings.position_embeddings[0, 1:] = _space_and_time(config.hidden_size)
+    return model
+
+
+def videomae() -> VideoMAEForVideoClassification:
+    """Joint attention read by the mean of all tokens, 4 slices of two frames."""
+    config = VideoMAEConfig(**_SHARED, patch_size=PATCH, tubelet_size=TUBELET, use_mean_pooling=True)
+    model = _xavier(VideoMAEForVideoClassification(config))
+    with torch.no_grad():
+        model.videomae.embeddings.position_embeddings[0] = _space_and_time(config.hidden_size)
+    return model
+
+
+NETS: dict[str, Callable[[], nn.Module]] = {"timesformer": timesformer, "vivit": vivit, "videomae": videomae}
+"""Makers of untrained models by family."""
+
+
+def _grid(width: int) -> Tensor:
+    side = SIZE // PATCH
+    rows = sinusoids(side, width // 2)
+    grid = torch.cat([rows[:, None].expand(side, side, -1), rows[None].expand(side, side, -1)], dim=-1)
+    return grid.reshape(side * side, width)
+
+
+def _space_and_time(width: int) -> Tensor:
+    slices = sinusoids(FRAMES // TUBELET, width)
+    return 0.5 * (_grid(width)[None] + slices[:, None]).flatten(0, 1)
+
+
+def _xavier(model: Any) -> Any:
+    for module in model.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    return model
