@@ -1,0 +1,38 @@
+"""HTML whose text stays text: every string that is put into an element is escaped, unless an element made it."""
+
+from __future__ import annotations
+
+import html
+
+EMPTY = ("meta", "link", "br")
+
+
+class Markup(str):
+    """HTML made here, which is not escaped again."""
+
+    __slots__ = ()
+
+
+def element(tag: str, *children: str | None, **attributes: str | None) -> Markup:
+    """Write an element.
+
+    Parameters
+    ----------
+    tag
+        Its name.
+    *children
+        `Markup` as it is, other strings as text; ``None`` is left out.
+    **attributes
+        ``class_`` for ``class``, ``data_x`` for ``data-x``; ``None`` is left out.
+    """
+    said = "".join(
+        f' {name.rstrip("_").replace("_", "-")}="{html.escape(value)}"'
+        for name, value in attributes.items()
+        if value is not None
+    )
+    return Markup(f"<{tag}{said}>" if tag in EMPTY else f"<{tag}{said}>{joined(*children)}</{tag}>")
+
+
+def joined(*children: str | None) -> Markup:
+    """Write children one after another."""
+    return Markup("".join(c if isinstance(c, Markup) else html.escape(c, quote=False) for c in children if c))

@@ -1,0 +1,176 @@
+"""`Results` as one HTML report that stands alone, and the figures in it."""
+
+from __future__ import annotations
+
+import json
+import os
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from staa_widgets.errors import ExportError
+from staa_widgets.evaluate import tables
+from staa_widgets.evaluate.charts import cost_against_quality, curves, heat_table
+from staa_widgets.evaluate.markup import Markup, element, joined
+from staa_widgets.export import source_hash
+from staa_widgets.files import write
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+    from staa_widgets.evaluate.results import Results
+
+__all__ = ["cost_against_quality", "curves", "heat_table", "to_html", "to_page"]
+
+_DRAW = """
+for (const held of document.querySelectorAll("script[data-figure]")) {
+  const { data, layout } = JSON.parse(held.textContent);
+  Plotly.newPlot(held.previousElementSibling, data, layout, {
+    responsive: true,
+    displaylogo: false,
+    modeBarButtons: [["toImage"]],
+    toImageButtonOptions: { format: "svg", filename: held.dataset.figure },
+  });
+}
+"""
+
+
+def to_html(results: Results, path: str | os.PathLike[str], title: str = "") -> Path:
+    """Write a report: what was compared, summary with intervals, figures, and how to read them.
+
+    The report is one file that asks no network for anything, and forbids itself to.
+
+    Parameters
+    ----------
+    results
+        What to report.
+    path
+        Where to write. An existing file is replaced in one step.
+    title
+        Heading; by default it says how many methods were compared.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    ExportError
+        If the file cannot be written.
+    """
+    target = Path(path)
+    page = to_page(results, title)
+    try:
+        return write(target, page.encode())
+    except OSError as error:
+        raise ExportError(
+            f"The report cannot be written to {target}: {error.strerror or error}.",
+            "Give a file in a folder that exists and is writable.",
+        ) from error
+
+
+def to_page(results: Results, title: str = "") -> str:
+    """Return the text of the report that `to_html` writes."""
+    from plotly.offline import get_plotlyjs
+
+    heading = title or f"{tables.counted(len(results.methods), 'method')} compared"
+    style = resources.files("staa_widgets.evaluate").joinpath("report.css").read_text("utf-8")
+    library, content = get_plotlyjs(), _content(results, heading)
+    # Plotly writes style elements of its own, so styles cannot be held to those known here; scripts are.
+    policy = (
+        f"default-src 'none'; script-src {source_hash(library)} {source_hash(_DRAW)}; style-src 'unsafe-inline'; "
+        "img-src data: blob:"
+    )
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=policy),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="generator", content="staa_widgets"),
+        element("title", heading),
+        element("link", rel="icon", href="data:,"),
+        element("style", Markup(style)),
+    )
+    scripts = [element("script", Markup(text)) for text in (library, _DRAW)]
+    return f"<!doctype html>\n{element('html', head, element('body', content, *scripts), lang='en')}\n"
+
+
+def _content(results: Results, heading: str) -> Markup:
+    several = len(results.models) > 1
+    return element(
+        "main",
+        element("h1", heading),
+        tables.facts(results),
+        _section(
+            "In short",
+            tables.findings(results),
+        ),
+        _section(
+            "Scores",
+            element("p", tables.READING),
+            tables.scores(results, None if several else next(iter(results.models), None)),
+            tables.footnote(results),
+            *(
+                element("details", element("summary", f"By {name} alone"), tables.scores(results, name))
+                for name in (results.models if several else ())
+            ),
+        ),
+        tables.against_controls(results) and _section("Against the controls", tables.against_controls(results)),
+        _section(
+            "Where each stands",
+            element(
+                "p",
+                "A darker cell stands nearer to the best of its column, a white one is its worst. Columns of metrics "
+                "without a direction have no colour.",
+            ),
+            _figure(heat_table(results), "heat-table", 150 + 78 * len(results.metrics)),
+        ),
+        _courses(results),
+        _costs(results),
+        _section("How to read it", tables.metrics(results), element("h3", "Methods"), tables.methods(results)),
+        tables.failures(results) and _section("What could not be answered", tables.failures(results)),
+        element("details", element("summary", "All settings"), element("pre", _pretty(results)), class_="settings"),
+    )
+
+
+def _courses(results: Results) -> Markup | None:
+    names = [metric for metric in results.metrics if any(row.metric == metric for row in results.curves)]
+    if not names:
+        return None
+    figures = [
+        joined(
+            element("h3", name), element("p", results.about(name).get("summary", "")), _figure(curves(results, name))
+        )
+        for name in names
+    ]
+    return _section("Curves", *figures)
+
+
+def _costs(results: Results) -> Markup | None:
+    directed = [metric for metric in results.metrics if results.about(metric).get("higher_is_better") is not None]
+    if not results.costs or not directed:
+        return None
+    shown = directed[: tables.MOST_COSTS]
+    figures = [joined(element("h3", name), _figure(cost_against_quality(results, name))) for name in shown]
+    return _section("Cost against quality", element("p", tables.COST), *figures)
+
+
+def _section(heading: str, *content: str | None) -> Markup:
+    return element("section", element("h2", heading), *content)
+
+
+def _figure(figure: go.Figure, name: str = "figure", width: int = 520) -> Markup:
+    height = figure.to_plotly_json()["layout"].get("height", 450)
+    # In a script element only "</script" and "<!--" mean anything, so no "<" may stand in what users name.
+    data = Markup((figure.to_json() or "").replace("<", "\\u003c"))
+    return element(
+        "div",
+        element("div", class_="plot", style=f"height:{height}px;min-width:{width}px"),
+        element("script", data, type="application/json", data_figure=name),
+        class_="figure",
+    )
+
+
+def _pretty(results: Results) -> str:
+    return json.dumps(dict(results.settings), indent=1, ensure_ascii=False)
