@@ -84,7 +84,8 @@ def open_query(
         yield Query(
             record=record,
             target=int(record.logits.argmax()) if target is None else target,
-            pixels=pixels.detach().float().cpu(),
+            # A copy made here can be differentiated even if the caller is in inference mode.
+            pixels=pixels.detach().float().cpu().clone(),
             classify=classify,
             layers=tuple(layers(model.module)) if layers else (),
             seed=seed,

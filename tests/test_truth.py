@@ -104,31 +104,6 @@ def test_truth_on_grid_counts_cells_from_ten_percent_inside_the_box():
     np.testing.assert_array_equal(found.when, [True, False])
 
 
-def test_controls_are_maps_and_the_drawn_ones_differ_by_seed():
-    shape = (4, 8, 6)
-    for control in (controls.random, controls.random_smooth):
-        assert control(shape, 0).shape == shape
-        np.testing.assert_array_equal(control(shape, 0), control(shape, 0))
-        assert not np.array_equal(control(shape, 0), control(shape, 1))
-    assert np.unravel_index(controls.centre((1, 9, 9)).argmax(), (9, 9)) == (4, 4)
-
-
-def test_smooth_noise_is_smoother_than_noise():
-    def roughness(maps: np.ndarray) -> float:
-        return float(np.abs(np.diff(maps, axis=1)).mean() / maps.std())
-
-    assert roughness(controls.random_smooth((8, 8, 8), 0)) < 0.6 * roughness(controls.random((8, 8, 8), 0))
-
-
-def test_motion_energy_by_hand():
-    frames = np.zeros((3, 4, 4, 3), np.uint8)
-    frames[1, :2, :2] = 100
-    maps = controls.motion_energy(frames, (3, 2, 2))
-    assert maps[1, 0, 0] == 100
-    assert maps[0, 0, 0] == maps[2, 0, 0] == 100
-    assert maps[:, 1].max() == maps[:, 0, 1].max() == 0
-
-
 def test_truth_of_a_drawn_clip_lies_where_it_is_drawn():
     clip = action_clip(0, size=128, fps=2)
     found = truth.truth_on_grid(clip, np.arange(8)[:, None], (0, 0, 128, 128), (8, 8))

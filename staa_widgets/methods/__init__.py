@@ -1,8 +1,25 @@
-"""Attribution methods: functions from a `Record` to maps, registered with what they need."""
+"""Attribution methods: functions from a `Record` or a `Query` to maps, registered with what they need."""
 
 from __future__ import annotations
 
-from staa_widgets.methods.base import METHODS, Method, get_method, method
+from staa_widgets.methods import attention, controls, gradient, occlusion
+from staa_widgets.methods.base import METHODS, Cost, Method, get_method, method
+from staa_widgets.methods.query import Query
 from staa_widgets.methods.staa import BROWSING, attention_maps, staa, staa_logit
 
-__all__ = ["BROWSING", "METHODS", "Method", "attention_maps", "get_method", "method", "staa", "staa_logit"]
+__all__ = [
+    "BROWSING",
+    "METHODS",
+    "Cost",
+    "Method",
+    "Query",
+    "attention",
+    "attention_maps",
+    "controls",
+    "get_method",
+    "gradient",
+    "method",
+    "occlusion",
+    "staa",
+    "staa_logit",
+]

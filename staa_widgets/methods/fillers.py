@@ -74,22 +74,33 @@ def get_filler(name: str) -> Callable[[Tensor], Tensor]:
     ParameterError
         If there is none; it names the nearest.
     """
-    if name not in FILLERS:
+    if not isinstance(name, str) or name not in FILLERS:
         raise ParameterError(
-            f"There is no filler {name!r}.", nearest(name, FILLERS, f"There are {', '.join(FILLERS)}.")
+            f"There is no filler {name!r}.", nearest(str(name), FILLERS, f"There are {', '.join(FILLERS)}.")
         )
     return FILLERS[name]
 
 
 def cell_mask(geometry: Geometry, cells: Tensor) -> Tensor:
-    """Spread cells of the token grid, bool ``(n, S, h, w)``, over the pixels they cover: ``(n, T, H, W)``."""
+    """Spread cells of the token grid, bool ``(n, S, h, w)``, over the pixels they cover: ``(n, T, H, W)``.
+
+    Where the frame is no multiple of the patch, what models leave unseen at its edges goes with the last cells.
+    """
     import torch
 
-    height, width = geometry.input_size
-    rows = torch.arange(height) * geometry.height // height
-    columns = torch.arange(width) * geometry.width // width
+    (height, width), (patch_height, patch_width) = geometry.input_size, _patch(geometry)
+    rows = (torch.arange(height) // patch_height).clamp(max=geometry.height - 1)
+    columns = (torch.arange(width) // patch_width).clamp(max=geometry.width - 1)
     frames = torch.arange(geometry.frames) // geometry.tubelet
     return cells[:, frames[:, None, None], rows[:, None], columns]
+
+
+def cell_sums(geometry: Geometry, values: Tensor) -> Tensor:
+    """Sum values of pixels, ``(T, 3, H, W)``, over the channels, frames and pixels of each cell: ``(S, h, w)``."""
+    rows, columns = _patch(geometry)
+    seen = values.sum(1)[:, : rows * geometry.height, : columns * geometry.width]
+    parts = seen.reshape(geometry.slices, geometry.tubelet, geometry.height, rows, geometry.width, columns)
+    return parts.sum((1, 3, 5))
 
 
 def fill(pixels: Tensor, removed: Tensor, filler: str) -> Tensor:
@@ -115,6 +126,10 @@ def fill(pixels: Tensor, removed: Tensor, filler: str) -> Tensor:
     if filler == "freeze":
         return _held(pixels, removed)
     return stand_in(pixels).where(removed[:, :, None], pixels)
+
+
+def _patch(geometry: Geometry) -> tuple[int, int]:
+    return geometry.input_size[0] // geometry.height, geometry.input_size[1] // geometry.width
 
 
 def _held(pixels: Tensor, removed: Tensor) -> Tensor:

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from staa_widgets import refine
 from staa_widgets.errors import ParameterError, UnsupportedQuestionError
-from staa_widgets.methods.base import method
-from staa_widgets.record import Needs, Record
+from staa_widgets.methods.base import Cost, method
+from staa_widgets.methods.maps import even, held, on_grid, shares
+from staa_widgets.record import Geometry, Needs, Record
 
 Layers = str | Sequence[int]
 
@@ -52,7 +53,11 @@ def _is_indices(layers: Any) -> bool:
     )
 
 
-@method("staa", needs=_needs, class_specific=False)
+def _cost(geometry: Geometry, *, weighting: str, **_: Any) -> Cost:
+    return Cost(1, int(_WEIGHTINGS[weighting].backward))
+
+
+@method("staa", needs=_needs, cost=_cost, class_specific=False)
 def staa(
     record: Record,
     *,
@@ -105,7 +110,7 @@ def staa(
     maps = _joint_maps(record, layers, weighting, time=time)
     if contrast:
         maps = refine.contrast(maps)
-    return _finish(maps if time else _even(maps))
+    return shares(maps if time else even(maps))
 
 
 @method("staa_logit", needs=lambda **params: _needs(weighting="logit", **params), class_specific=True)
@@ -129,7 +134,7 @@ def staa_logit(record: Record, *, layers: Layers = "rollout", contrast: bool = T
         ``(S, h, w)``, as for `staa`.
     """
     maps = _joint_maps(record, layers, "logit", time=record.attention_type != "space_only")
-    return _finish(refine.contrast(maps) if contrast else maps)
+    return shares(refine.contrast(maps) if contrast else maps)
 
 
 def attention_maps(record: Record) -> NDArray[np.float16]:
@@ -138,48 +143,48 @@ def attention_maps(record: Record) -> NDArray[np.float16]:
     Divided attention: the spatial head times head-mean temporal attention, because the heads of the two modules do not
     correspond.
     """
-    rows = _held(record.rows)
+    rows = held(record.rows)
     if record.attention_type == "divided":
-        rows = np.einsum("lhtp,lptu->lhup", rows, _held(record.temporal)) / rows.shape[-2]
+        rows = np.einsum("lhtp,lptu->lhup", rows, held(record.temporal)) / rows.shape[-2]
     elif record.attention_type == "space_only":
         rows = rows / rows.shape[-2]
-    return _grid(record, rows).astype(np.float16)
+    return on_grid(record.geometry, rows).astype(np.float16)
 
 
 def _joint_maps(record: Record, layers: Layers, weighting: str, *, time: bool) -> NDArray[np.floating]:
     if layers == "rollout":
-        return _grid(record, _roll_out(record, weighting, time=time))
+        return on_grid(record.geometry, _roll_out(record, weighting, time=time))
     rows = _rows(record, weighting)
     chosen = _chosen(layers, len(rows))
     if record.attention_type == "divided" and time:
         temporal = {"value": record.value_temporal, "gradient": record.gradient_temporal}.get(
             weighting, record.temporal
         )
-        return _grid(record, np.einsum("ltp,lptu->up", rows[chosen], _held(temporal)[chosen]) / len(chosen))
-    return _grid(record, rows[chosen].mean(0))
+        return on_grid(record.geometry, np.einsum("ltp,lptu->up", rows[chosen], held(temporal)[chosen]) / len(chosen))
+    return on_grid(record.geometry, rows[chosen].mean(0))
 
 
 def _rows(record: Record, weighting: str) -> NDArray[np.floating]:
     """Give what the readout reads in each layer: ``(L, S, P)``."""
     if weighting == "none":
-        return _held(record.rows).mean(1)
+        return held(record.rows).mean(1)
     if weighting == "logit":
-        return np.maximum(_held(record.contributions).sum(1), 0)
-    return _held(record.value_rows if weighting == "value" else record.gradient_rows)
+        return np.maximum(held(record.contributions).sum(1), 0)
+    return held(record.value_rows if weighting == "value" else record.gradient_rows)
 
 
 def _roll_out(record: Record, weighting: str, *, time: bool) -> NDArray[np.floating]:
     """Carry the readout's row from the last layer to the input: ``(S, P)``."""
     if record.attention_type == "joint":
-        rolled = {"none": record.rollout, "logit": record.contribution_rollout}
-        if weighting not in rolled:
-            raise UnsupportedQuestionError(
-                f"Rollout of joint attention is not made with weighting={weighting!r}.",
-                "Use weighting 'none' or 'logit', or layers='mean'.",
-            )
-        return _held(rolled[weighting])
-    spatial = _held(record.spatial).astype(np.float32)
-    temporal = _held(record.temporal) if time and record.attention_type == "divided" else None
+        rolled = {
+            "none": record.rollout,
+            "value": record.value_rollout,
+            "gradient": record.gradient_rollout,
+            "logit": record.contribution_rollout,
+        }
+        return held(rolled[weighting])
+    spatial = held(record.spatial).astype(np.float32)
+    temporal = held(record.temporal) if time and record.attention_type == "divided" else None
     if weighting == "none":
         return _roll_attention(spatial, temporal, one_readout=record.attention_type == "divided")
     return _roll_rows(_rows(record, weighting), spatial, temporal)
@@ -233,26 +238,3 @@ def _chosen(layers: Layers, count: int) -> list[int]:
     if not all(-count <= layer < count for layer in chosen):
         raise ParameterError(f"layers is {layers!r}.", f"The model has layers 0 to {count - 1}.")
     return chosen
-
-
-def _held(array: NDArray[Any] | None) -> NDArray[Any]:
-    if array is None:
-        raise ParameterError(
-            "The record does not hold what these parameters need.", "Record it anew with the method's needs(params)."
-        )
-    return array
-
-
-def _grid(record: Record, values: NDArray[Any]) -> NDArray[Any]:
-    return values.reshape(*values.shape[:-1], record.geometry.height, record.geometry.width)
-
-
-def _even(maps: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Give every slice the same mass; one that holds nothing becomes uniform."""
-    mass = maps.sum((1, 2), keepdims=True)
-    return np.where(mass > 0, maps / np.where(mass > 0, mass, 1), 1 / maps[0].size)
-
-
-def _finish(maps: NDArray[np.floating]) -> NDArray[np.float32]:
-    total = maps.sum()
-    return np.asarray(maps / total if total > 0 else maps, np.float32)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from staa_widgets.methods.base import method
+from staa_widgets.methods.query import Query
 
 
 def uniform(shape: tuple[int, int, int]) -> NDArray[np.float32]:
@@ -39,13 +38,14 @@ def centre(shape: tuple[int, int, int]) -> NDArray[np.float32]:
     return np.broadcast_to(prior, shape).astype(np.float32)
 
 
-def motion_energy(frames: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[np.float32]:
+def motion_energy(frames: NDArray[np.generic], shape: tuple[int, int, int]) -> NDArray[np.float32]:
     """Mean absolute difference to the sampled frames before and after.
 
     Parameters
     ----------
     frames
-        uint8 ``(T, H, W, 3)``, the sampled frames as the model sees them, cropped; `H` and `W` multiples of the grid.
+        ``(T, H, W, 3)``, the sampled frames as the model sees them, cropped. What `H` and `W` exceed a multiple of the
+        grid by belongs to no cell.
     shape
         ``(S, h, w)``.
     """
@@ -53,7 +53,38 @@ def motion_energy(frames: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDA
     step = np.abs(np.diff(grey, axis=0))
     before, after = np.concatenate([step[:1], step]), np.concatenate([step, step[-1:]])
     slices, height, width = shape
-    cells = ((before + after) / 2).reshape(
-        slices, len(grey) // slices, height, grey.shape[1] // height, width, grey.shape[2] // width
+    rows, columns = grey.shape[1] // height, grey.shape[2] // width
+    cells = ((before + after) / 2)[:, : height * rows, : width * columns].reshape(
+        slices, len(grey) // slices, height, rows, width, columns
     )
     return cells.mean(axis=(1, 3, 5))
+
+
+@method("uniform", group="control", class_specific=False, asks=True)
+def _uniform(query: Query) -> NDArray[np.float32]:
+    """Control: give every cell the same value."""
+    return uniform(query.shape)
+
+
+@method("random", group="control", class_specific=False, asks=True)
+def _random(query: Query) -> NDArray[np.float32]:
+    """Control: draw every cell at random."""
+    return random(query.shape, query.seed)
+
+
+@method("random_smooth", group="control", class_specific=False, asks=True)
+def _random_smooth(query: Query) -> NDArray[np.float32]:
+    """Control: draw soft blobs at random."""
+    return random_smooth(query.shape, query.seed)
+
+
+@method("centre", group="control", class_specific=False, asks=True)
+def _centre(query: Query) -> NDArray[np.float32]:
+    """Control: point at the middle of the frame, always."""
+    return centre(query.shape)
+
+
+@method("motion_energy", group="control", class_specific=False, asks=True)
+def _motion_energy(query: Query) -> NDArray[np.float32]:
+    """Control: point at whatever moves, without asking the model."""
+    return motion_energy(query.pixels.permute(0, 2, 3, 1).numpy(), query.shape)

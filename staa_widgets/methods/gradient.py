@@ -1,0 +1,210 @@
+"""Methods by gradients of the target's logit with respect to the pixels, through captum.
+
+Values of pixels are summed over the cells of the token grid: channels, the pixels of a patch and the frames of a slice.
+captum draws its noise from the generators of the whole process, and all samples at once; the two methods that need
+noise draw it here, from one of their own, and have captum differentiate batch by batch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from staa_widgets.errors import MissingPackageError, ParameterError
+from staa_widgets.methods.base import Cost, method
+from staa_widgets.methods.fillers import cell_sums, get_filler
+from staa_widgets.methods.query import Query
+from staa_widgets.record import Geometry, Needs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from torch import Tensor
+
+_ONE = Cost(2, 1)
+
+
+def _needs(*, baseline: str = "blur", steps: int = 1, samples: int = 1, noise: float = 0.0) -> Needs:
+    get_filler(baseline)
+    for name, count in (("steps", steps), ("samples", samples)):
+        if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
+            raise ParameterError(f"{name} is {count!r}.", "Give a whole number, at least 1.")
+    if isinstance(noise, bool) or not isinstance(noise, int | float) or not 0 <= noise < np.inf:
+        raise ParameterError(f"noise is {noise!r}.", "Give a share of the range of the pixels, such as 0.15.")
+    return Needs()
+
+
+def _cost(_: Geometry, *, steps: int = 1, samples: int = 1, **__: Any) -> Cost:
+    return Cost(1 + steps * samples, steps * samples)
+
+
+@method("saliency", group="gradient", asks=True, class_specific=True, cost=_ONE)
+def saliency(query: Query) -> NDArray[np.float32]:
+    """Sum the magnitude of the gradient over each cell (Simonyan, Vedaldi & Zisserman 2013, arXiv 1312.6034).
+
+    Returns
+    -------
+    NDArray[np.float32]
+        ``(S, h, w)``, non-negative.
+    """
+    return _cells(query, _slope(query).abs())
+
+
+@method("input_x_gradient", group="gradient", asks=True, class_specific=True, signed=True, cost=_ONE)
+def input_x_gradient(query: Query) -> NDArray[np.float32]:
+    """Sum each pixel times its gradient over each cell (Shrikumar, Greenside & Kundaje 2017, arXiv 1704.02685).
+
+    Pixels are those that the model is given, normalised: zero is the mean colour of what it was trained on.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        ``(S, h, w)``, signed.
+    """
+    pixels = _leaf(query.pixels[None])
+    found = _captum().InputXGradient(_logits(query, 1)).attribute(pixels, target=query.target)
+    return _cells(query, found[0])
+
+
+@method("integrated_gradients", group="gradient", asks=True, class_specific=True, signed=True, needs=_needs, cost=_cost)
+def integrated_gradients(query: Query, *, steps: int = 20, baseline: str = "blur") -> NDArray[np.float32]:
+    """Sum gradients along the way from a baseline to the clip (Sundararajan, Taly & Yan 2017, arXiv 1703.01365).
+
+    Parameters
+    ----------
+    query
+        The window and its model.
+    steps
+        Points of the way, by Gauss and Legendre.
+    baseline
+        Name in `FILLERS`, made of the clip.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        ``(S, h, w)``, signed. With enough steps the sum over cells is the clip's logit less the baseline's.
+    """
+    found = (
+        _captum()
+        .IntegratedGradients(_logits(query, steps))
+        .attribute(
+            _leaf(query.pixels[None]),
+            get_filler(baseline)(query.pixels)[None],
+            target=query.target,
+            n_steps=steps,
+            internal_batch_size=query.batch_size,
+        )
+    )
+    return _cells(query, found[0])
+
+
+@method("smooth_grad", group="gradient", asks=True, class_specific=True, needs=_needs, cost=_cost)
+def smooth_grad(query: Query, *, samples: int = 16, noise: float = 0.15) -> NDArray[np.float32]:
+    """Average gradients over noisy copies of the clip (Smilkov and others 2017, arXiv 1706.03825).
+
+    Parameters
+    ----------
+    query
+        The window and its model.
+    samples
+        Noisy copies.
+    noise
+        Standard deviation of the noise, as a share of the range of the clip's pixels.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        ``(S, h, w)``, the magnitude of the average, summed over each cell; non-negative.
+    """
+    import torch
+
+    total = torch.zeros_like(query.pixels)
+    for _, gradients in _noisy(query, samples, noise):
+        total += gradients.sum(0)
+    return _cells(query, (total / samples).abs())
+
+
+@method("gradient_shap", group="gradient", asks=True, class_specific=True, signed=True, needs=_needs, cost=_cost)
+def gradient_shap(
+    query: Query, *, samples: int = 16, noise: float = 0.05, baseline: str = "blur"
+) -> NDArray[np.float32]:
+    """Average gradients at random points between a baseline and noisy copies (Lundberg & Lee 2017, arXiv 1705.07874).
+
+    Parameters
+    ----------
+    query
+        The window and its model.
+    samples
+        Points.
+    noise
+        Standard deviation of the noise, as a share of the range of the clip's pixels.
+    baseline
+        Name in `FILLERS`, made of the clip.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        ``(S, h, w)``, signed. On average over points the sum over cells is the clip's logit less the baseline's.
+    """
+    start = get_filler(baseline)(query.pixels)
+    total = 0 * start
+    for copies, gradients in _noisy(query, samples, noise, start):
+        total += (gradients * (copies - start)).sum(0)
+    return _cells(query, total / samples)
+
+
+def _noisy(query: Query, samples: int, noise: float, start: Tensor | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+    """Give batches of noisy copies with the gradients there, or at a random point between each and a start."""
+    import torch
+
+    generator = torch.Generator().manual_seed(query.seed)
+    scale = noise * float(query.pixels.max() - query.pixels.min())
+    saliency = _captum().Saliency(_logits(query, samples))
+    for first in range(0, samples, query.batch_size):
+        copies, points = [], []
+        for _ in range(min(query.batch_size, samples - first)):
+            copy = query.pixels + scale * torch.randn(query.pixels.shape, generator=generator)
+            copies.append(copy)
+            points.append(copy if start is None else start + torch.rand((), generator=generator) * (copy - start))
+        yield torch.stack(copies), saliency.attribute(_leaf(torch.stack(points)), target=query.target, abs=False)
+
+
+def _slope(query: Query) -> Tensor:
+    """Gradient of the target's logit at the clip, ``(T, 3, H, W)``."""
+    pixels = _leaf(query.pixels[None])
+    return _captum().Saliency(_logits(query, 1)).attribute(pixels, target=query.target, abs=False)[0]
+
+
+def _logits(query: Query, total: int) -> Callable[[Tensor], Tensor]:
+    """Give captum the model as a function that reports after each pass, which is also when it can be cancelled."""
+    done = 0
+    query.report(0, total)
+
+    def logits(pixels: Tensor) -> Tensor:
+        nonlocal done
+        found = query.classify(pixels)
+        done += len(pixels)
+        query.report(done, total)
+        return found
+
+    return logits
+
+
+def _leaf(pixels: Tensor) -> Tensor:
+    return pixels.detach().clone().requires_grad_()
+
+
+def _cells(query: Query, values: Tensor) -> NDArray[np.float32]:
+    return cell_sums(query.geometry, values.detach()).float().numpy()
+
+
+def _captum() -> Any:
+    try:
+        from captum import attr
+    except ImportError as error:
+        raise MissingPackageError(
+            f"This method needs captum, which cannot be imported ({error}).", "pip install 'staa-widgets[baselines]'"
+        ) from error
+    return attr
