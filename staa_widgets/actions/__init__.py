@@ -15,7 +15,7 @@ import numpy as np
 
 from staa_widgets.actions.drawing import encode_h264, render
 from staa_widgets.actions.poses import ACTIONS
-from staa_widgets.actions.scene import STEPS, draw_scene
+from staa_widgets.actions.scene import STEPS, VARIANTS, draw_scene
 from staa_widgets.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["ACTIONS", "STEPS", "ActionClip", "action_clip", "draw_scene", "encode_h264", "render"]
+__all__ = ["ACTIONS", "STEPS", "VARIANTS", "ActionClip", "action_clip", "draw_scene", "encode_h264", "render"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ class ActionClip:
         bool ``(F,)``, frames in which the action happens.
     seed
         What the clip was drawn from.
+    variant
+        The one of `VARIANTS` that it was drawn by.
     """
 
     frames: NDArray[np.uint8]
@@ -52,6 +54,7 @@ class ActionClip:
     where: NDArray[np.bool_]
     when: NDArray[np.bool_]
     seed: int
+    variant: str = "standard"
 
     def write_mp4(self, path: str | os.PathLike[str]) -> Path:
         """Write the frames as H.264 and return the path.
@@ -68,7 +71,13 @@ class ActionClip:
 
 
 def action_clip(
-    seed: int, name: str | None = None, *, size: int = 320, fps: float = 16, seconds: float = 4
+    seed: int,
+    name: str | None = None,
+    *,
+    size: int = 320,
+    fps: float = 16,
+    seconds: float = 4,
+    variant: str = "standard",
 ) -> ActionClip:
     """Draw an action with known truth.
 
@@ -84,19 +93,22 @@ def action_clip(
         Frames a second; at least 8 frames are needed in all.
     seconds
         Length of the clip.
+    variant
+        One of `VARIANTS`: ``"second"`` draws the same actions otherwise, to check that what was found on the standard
+        clips holds beyond them.
 
     Raises
     ------
     ParameterError
-        If the action is unknown or a number is out of range.
+        If action or variant is unknown or a number is out of range.
     """
     if size < 16 or size % 2:
         raise ParameterError(f"size is {size}.", "Give an even number of pixels from 16 up, such as 320.")
     count = round(fps * seconds) if fps > 0 and seconds > 0 else 0
     if count < STEPS:
         raise ParameterError(f"fps={fps} and seconds={seconds} make {count} frames.", f"Make at least {STEPS}.")
-    scene = draw_scene(seed, name)
+    scene = draw_scene(seed, name, variant)
     steps = np.arange(count) * (STEPS / count)
     frames, where = render(scene, steps, size)
     when = (steps >= scene.actor.start) & (steps < scene.actor.stop)
-    return ActionClip(frames, np.arange(count) / fps, scene.label, where, when, seed)
+    return ActionClip(frames, np.arange(count) / fps, scene.label, where, when, seed, variant)

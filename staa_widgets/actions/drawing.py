@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from staa_widgets.actions.poses import ACTIONS, MARCH, REST, Pose
+from staa_widgets.actions.poses import ACTIONS, MOVES, REST, Pose
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,8 +45,8 @@ def pose_at(figure: Figure, step: float) -> Pose:
     active = figure.start <= step < figure.stop
     if action is not None and action.once:
         pose = _between(action.a, action.b, _smooth((step - figure.start) / (figure.stop - figure.start)))
-    elif active and (action is not None or figure.does == "march"):
-        a, b = (action.a, action.b) if action is not None else MARCH
+    elif active and (action is not None or figure.does in MOVES):
+        a, b = (action.a, action.b) if action is not None else MOVES[figure.does]
         swing = (1 - np.cos(2 * np.pi * (step - figure.start) / figure.period + figure.phase)) / 2
         edge = min(step - figure.start, figure.stop - step) / 0.4
         pose = _between(REST, _between(a, b, float(swing)), _smooth(edge))

@@ -93,8 +93,13 @@ ACTIONS: dict[str, Action] = {
 }  # fmt: skip
 """The ten actions; ``lower_arm`` is ``raise_arm`` backwards, so that order matters."""
 
-MARCH = (
+_STRIDE = (
     replace(REST, thigh_left=-48, shin_left=12, upper_arm_right=40, forearm_right=60, upper_arm_left=6),
     replace(REST, thigh_right=48, shin_right=-12, upper_arm_left=-40, forearm_left=-60, upper_arm_right=-6),
 )
-"""The two poses of marching on the spot."""
+_SWAY = (
+    replace(REST, lean=190, thigh_left=-24, shin_left=-18, upper_arm_left=-22, upper_arm_right=-4),
+    replace(REST, lean=170, thigh_right=24, shin_right=18, upper_arm_left=4, upper_arm_right=22),
+)
+MOVES: dict[str, tuple[Pose, Pose]] = {"march": _STRIDE, "sway": _SWAY}
+"""Movements of no class, between two poses: marching on the spot and swaying from foot to foot."""
