@@ -142,10 +142,6 @@ def test_layers_are_chosen_by_number(weighting: str) -> None:
 @pytest.mark.parametrize("layers", ["last", "mean", "rollout", (0, 2)])
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
 def test_maps_are_a_distribution_over_space_and_time(attention_type: str, layers: Any, weighting: str) -> None:
-    if attention_type == TYPES[1] and layers == "rollout" and weighting in ("value", "gradient"):
-        with pytest.raises(UnsupportedQuestionError):
-            METHODS["staa"](tiny_record(attention_type), layers=layers, weighting=weighting)
-        return
     params = {"layers": layers, "weighting": weighting, "time": attention_type != TYPES[2]}
     (found,) = record(tiny_model(attention_type), clips(1), METHODS["staa"].needs(params), [2])
     maps = METHODS["staa"](found, **params)
@@ -158,7 +154,11 @@ def test_joint_attention_is_the_row_itself() -> None:
     found = tiny_record(TYPES[1])
     maps = METHODS["staa"](found, layers="last", contrast=False)
     np.testing.assert_allclose(maps, scaled(found.rows[-1].mean(0)).reshape(4, 3, 3), atol=1e-6)
-    for weighting, rolled in (("none", found.rollout), ("logit", found.contribution_rollout)):
+    for weighting, rolled in zip(
+        WEIGHTINGS,
+        (found.rollout, found.value_rollout, found.gradient_rollout, found.contribution_rollout),
+        strict=True,
+    ):
         maps = METHODS["staa"](found, layers="rollout", weighting=weighting, contrast=False)
         np.testing.assert_allclose(maps, scaled(rolled).reshape(4, 3, 3), atol=1e-6)
 

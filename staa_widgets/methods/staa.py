@@ -53,7 +53,7 @@ def _is_indices(layers: Any) -> bool:
     )
 
 
-def _cost(geometry: Geometry, *, weighting: str, **_: Any) -> Cost:
+def _cost(_: Geometry, *, weighting: str, **__: Any) -> Cost:
     return Cost(1, int(_WEIGHTINGS[weighting].backward))
 
 

@@ -34,7 +34,7 @@ class JointReading:
     norm, classifier
         Last norm and linear layer; the norm's input is what the classifier reads.
     attentions
-        Attention modules, first to last, and the weight ``(D, H·d)`` of the projection after each.
+        Attention modules, first to last, each with the weight ``(D, H·d)`` of the projection after it.
     pooled
         Whether the classifier reads the mean of all tokens instead of the first one.
     """
@@ -46,15 +46,15 @@ class JointReading:
         *,
         norm: nn.LayerNorm,
         classifier: nn.Module,
-        attentions: Mapping[nn.Module, Tensor],
+        attentions: Sequence[tuple[nn.Module, Tensor]],
         pooled: bool = False,
     ) -> None:
         self.geometry, self.needs = geometry, needs
         self.norm, self.classifier = norm, classifier
         self.readers = slice(None) if pooled else slice(1)
-        self.layers: list[dict[str, Any]] = [{"after": after} for after in attentions.values()]
+        self.layers: list[dict[str, Any]] = [{"after": after} for _, after in attentions]
         self.takes: dict[nn.Module, Take] = {
-            attention: partial(self._take, taken) for attention, taken in zip(attentions, self.layers, strict=True)
+            attention: partial(self._take, taken) for (attention, _), taken in zip(attentions, self.layers, strict=True)
         }
 
     def take_readout(self, hidden: Tensor) -> None:

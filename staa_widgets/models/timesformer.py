@@ -66,7 +66,7 @@ def read(
         needs,
         norm=module.timesformer.layernorm,
         classifier=module.classifier,
-        attentions={layer.attention.attention: layer.attention.output.dense.weight for layer in layers},
+        attentions=[(layer.attention.attention, layer.attention.output.dense.weight) for layer in layers],
     )
 
 

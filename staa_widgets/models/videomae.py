@@ -6,7 +6,6 @@ Tong et al., "VideoMAE: Masked Autoencoders are Data-Efficient Learners for Self
 
 from __future__ import annotations
 
-from torch import nn
 from transformers import VideoMAEConfig, VideoMAEForVideoClassification
 from transformers.models.videomae.modeling_videomae import VideoMAEAttention, VideoMAELayer
 
@@ -33,12 +32,15 @@ def geometry(config: VideoMAEConfig) -> Geometry:
 
 def read(module: VideoMAEForVideoClassification, geometry: Geometry, needs: Needs) -> JointReading:
     """Read a pass; without mean pooling the classifier reads the first token, which is a tubelet like the others."""
-    attentions: dict[nn.Module, nn.Parameter] = {
-        part.attention: part.output.dense.weight for part in parts_of(module, VideoMAEAttention)
-    }
-    pooled = module.fc_norm is not None
-    norm = module.fc_norm if pooled else module.videomae.layernorm
-    return JointReading(geometry, needs, norm=norm, classifier=module.classifier, attentions=attentions, pooled=pooled)
+    norm = next(part for part in (module.fc_norm, module.videomae.layernorm) if part is not None)
+    return JointReading(
+        geometry,
+        needs,
+        norm=norm,
+        classifier=module.classifier,
+        attentions=[(part.attention, part.output.dense.weight) for part in parts_of(module, VideoMAEAttention)],
+        pooled=norm is module.fc_norm,
+    )
 
 
 VIDEOMAE = Family(

@@ -5,7 +5,6 @@ Arnab et al., "ViViT: A Video Vision Transformer", arXiv 2103.15691.
 
 from __future__ import annotations
 
-from torch import nn
 from transformers import VivitConfig, VivitForVideoClassification
 from transformers.models.vivit.modeling_vivit import VivitAttention, VivitLayer
 
@@ -32,7 +31,7 @@ def geometry(config: VivitConfig) -> Geometry:
 
 def read(module: VivitForVideoClassification, geometry: Geometry, needs: Needs) -> JointReading:
     """Read a pass."""
-    attentions: dict[nn.Module, nn.Parameter] = {part: part.o_proj.weight for part in parts_of(module, VivitAttention)}
+    attentions = [(part, part.o_proj.weight) for part in parts_of(module, VivitAttention)]
     return JointReading(
         geometry, needs, norm=module.vivit.layernorm, classifier=module.classifier, attentions=attentions
     )
