@@ -28,12 +28,14 @@ from staa_widgets.turn import turn
 from staa_widgets.windows import choose, merge
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from torch import nn
 
     from staa_widgets.job import Job
     from staa_widgets.models import VideoModel
+    from staa_widgets.record import Record
 
 ATTENTION_LIMIT = 32_000_000
 """Bytes of attention by layer and head beyond which it is left out: long clips of large models."""
@@ -106,6 +108,8 @@ def explain(
         If the method is unknown or cannot answer for this model.
     ParameterError
         If a parameter is unknown or out of range.
+    MissingPackageError
+        If the method needs a package that is not installed.
     """
     from staa_widgets.job import Job
     from staa_widgets.methods import BROWSING, get_method
@@ -198,15 +202,10 @@ def _compute(job: Job) -> Explanation:
     from staa_widgets.methods import attention_maps
 
     clip, model, several = job.clip, job.model, len(job.samples) > 1
-    target = job.target
-    if job.method.depends_on_class(job.params) and target is None and several:
-        # Every window must speak of one class, and which one is predicted only all of them can tell.
-        target = int(np.mean([record.logits for record in job.records(Needs(), None)], axis=0).argmax())
+    records, target = _records(job)
     size = 2 * len(job.samples) * model.geometry.slices * model.geometry.height * model.geometry.width
     maps, browsed, logits = [], [], []
-    records = job.records(job.needs, target)
-    # Methods that ask the model again may take minutes, in which other processes shall not wait for the records.
-    for window, record in enumerate(list(records) if job.method.asks else records):
+    for window, record in enumerate(records):
         found = job.maps(window, record, target)
         mass = float(np.abs(found).sum())
         # A window's share of the clip is for its weight to say, not for the scale of its maps.
@@ -247,6 +246,21 @@ def _compute(job: Job) -> Explanation:
         window_logits=window_logits,
         provenance=_provenance(job, weights),
     )
+
+
+def _records(job: Job) -> tuple[Iterable[Record], int | None]:
+    """Give what the windows are answered from, and the class that all of them speak of."""
+    target = job.target
+    if job.method.depends_on_class(job.params) and target is None and len(job.samples) > 1:
+        # Which class is predicted only all windows can tell.
+        needs = Needs() if job.needs.target else job.needs
+        records = list(job.records(needs, None))
+        target = int(np.mean([record.logits for record in records], axis=0).argmax())
+        if needs == job.needs:
+            return records, target
+    records = job.records(job.needs, target)
+    # Methods that ask the model again may take minutes, in which other processes shall not wait for the records.
+    return list(records) if job.method.asks else records, target
 
 
 def _preview(job: Job) -> Preview:

@@ -24,8 +24,9 @@ def loaded_after(code: str) -> set[str]:
         "import staa_widgets as staa; staa.Explanation, staa.cache.info, staa.__version__, dir(staa)",
         "import staa_widgets.cli\ntry: staa_widgets.cli.main(['--help'])\nexcept SystemExit: pass",
         "import staa_widgets.cli; staa_widgets.cli.main(['cache', 'info'])",
+        "import staa_widgets as staa; [(method.needs(), method.defaults) for method in staa.METHODS.values()]",
     ],
-    ids=["the package", "values and cache", "help", "cache info"],
+    ids=["the package", "values and cache", "help", "cache info", "methods"],
 )
 def test_light_things_load_nothing_heavy(code: str):
     assert loaded_after(code) == set()
