@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+# At once, because the package of that name would otherwise take its place as soon as anything in it is imported.
+from staa_widgets.evaluate.run import evaluate as evaluate
+
 if TYPE_CHECKING:
     from staa_widgets import cache as cache
     from staa_widgets.actions import ActionClip as ActionClip
@@ -11,6 +14,7 @@ if TYPE_CHECKING:
     from staa_widgets.clip import Clip as Clip
     from staa_widgets.clip import open_clip as open_clip
     from staa_widgets.engine import explain as explain
+    from staa_widgets.evaluate.results import Results as Results
     from staa_widgets.explanation import Explanation as Explanation
     from staa_widgets.methods import METHODS as METHODS
     from staa_widgets.models import VideoModel as VideoModel
@@ -25,6 +29,7 @@ _HOMES = {
     "Explanation": "explanation",
     "METHODS": "methods",
     "Player": "widget.player",
+    "Results": "evaluate.results",
     "Selection": "widget.selection",
     "VideoModel": "models",
     "action_clip": "actions",
@@ -35,7 +40,7 @@ _HOMES = {
 }
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "cache", *sorted(_HOMES)]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = ["__version__", "cache", "evaluate", *sorted(_HOMES)]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> object:

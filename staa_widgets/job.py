@@ -227,9 +227,7 @@ class Job:
             return [self.model.pixels(part) for part in np.split(frames, len(windows))]
 
     def _seed(self, window: int) -> int:
-        """Make a seed of what the window shows, so that the same content is answered alike everywhere."""
-        shown = f"{self.clip.sha256} {self.frames[window]}"
-        return int(hashlib.sha256(shown.encode()).hexdigest()[:8], 16)
+        return seed_of(self.clip.sha256, self.frames[window])
 
     def _record_key(self, window: int, needs: Needs, target: int | None) -> str:
         about = ("predicted" if target is None else target) if needs.target else None
@@ -244,6 +242,11 @@ class Job:
             geometry=asdict(self.model.geometry),
             dtype=str(self.model.dtype),
         )
+
+
+def seed_of(sha256: str, frames: list[int]) -> int:
+    """Make a seed of what a window shows, its clip's digest and its frames: the same is answered alike anywhere."""
+    return int(hashlib.sha256(f"{sha256} {frames}".encode()).hexdigest()[:8], 16)
 
 
 def _read_maps(data: bytes) -> NDArray[np.float32]:

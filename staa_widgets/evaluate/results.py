@@ -11,7 +11,7 @@ from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from staa_widgets.errors import FormatError, ParameterError, nearest
 from staa_widgets.evaluate.rows import (
@@ -19,6 +19,7 @@ from staa_widgets.evaluate.rows import (
     Comparison,
     Curve,
     Failure,
+    Reference,
     Row,
     Spent,
     Summary,
@@ -31,6 +32,9 @@ from staa_widgets.evaluate.rows import (
     to_plain,
 )
 from staa_widgets.files import plain, write
+
+if TYPE_CHECKING:
+    from staa_widgets.evaluate.causal import Normalised
 
 FORMAT = 1
 
@@ -47,6 +51,8 @@ class Results:
         One `Spent` a model, clip and method.
     curves
         One `Curve` a model, clip, method and causal metric, for figures.
+    references
+        One `Reference` a model, clip, causal metric and order, which `normalised` measures by.
     failures
         What could not be answered, and why.
     settings
@@ -61,6 +67,7 @@ class Results:
     rows: tuple[Row, ...]
     costs: tuple[Spent, ...] = ()
     curves: tuple[Curve, ...] = ()
+    references: tuple[Reference, ...] = ()
     failures: tuple[Failure, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
 
@@ -146,6 +153,36 @@ class Results:
         for method in (one, other):
             self._check("method", method)
         return self._compared(one, other, metric, model)
+
+    def normalised(self, method: str, metric: str, model: str | None = None) -> Normalised:
+        """Say how far a causal metric of a method comes from random orders (0) to the oracle (1).
+
+        A ratio of means over clips; see `staa_widgets.evaluate.causal.normalised`.
+
+        Parameters
+        ----------
+        method, metric
+            Labels.
+        model
+            Name of a model; by default each clip has its mean over those that have all three values.
+
+        Returns
+        -------
+        Normalised
+            NaN with a reason where there is no oracle, or it is too near to random to measure by.
+        """
+        from staa_widgets.evaluate.causal import normalised
+
+        self._check("method", method)
+        self._check("metric", metric)
+        ours = self._held(method, metric, model)
+        random, oracle = (
+            {(row.model, row.clip): row.value for row in self.references if (row.order, row.metric) == (order, metric)}
+            for order in ("random", "oracle")
+        )
+        shared = [key for key in ours if math.isfinite(random.get(key, math.nan) + oracle.get(key, math.nan))]
+        parts = [by_clip({key: held[key] for key in shared}) for held in (ours, random, oracle)]
+        return normalised(*(list(part.values()) for part in parts))
 
     def cost(self, method: str, model: str | None = None) -> tuple[float, float, float]:
         """Mean forwards and backwards of a method's maps, and their median seconds; NaN where unknown."""
@@ -333,9 +370,8 @@ class Results:
         return held if model is None else {key: value for key, value in held.items() if key[0] == model}
 
     def _names(self, kind: str, part: str) -> tuple[str, ...]:
-        held = (*self.rows, *self.costs, *self.failures)
-        seen = (getattr(row, part) for row in held if hasattr(row, part))
-        return tuple(name for name in dict.fromkeys((*self.settings.get(kind, {}), *seen)) if name)
+        seen = (getattr(row, part) for row in (*self.rows, *self.costs) if hasattr(row, part))
+        return tuple(dict.fromkeys((*self.settings.get(kind, {}), *seen)))
 
     def _check(self, kind: str, name: str) -> None:
         known = getattr(self, f"{kind}s")

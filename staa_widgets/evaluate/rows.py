@@ -43,6 +43,16 @@ class Curve(NamedTuple):
     values: tuple[float, ...]
 
 
+class Reference(NamedTuple):
+    """What a causal metric says of orders that no method made: "random", "random_smooth" (means) or "oracle"."""
+
+    model: str
+    clip: str
+    order: str
+    metric: str
+    value: float
+
+
 class Failure(NamedTuple):
     """What could not be answered; `method` and `metric` are empty where it concerns all of them."""
 
@@ -82,7 +92,13 @@ class Comparison(NamedTuple):
     better: str | None
 
 
-TABLES: Mapping[str, Any] = {"rows": Row, "costs": Spent, "curves": Curve, "failures": Failure}
+TABLES: Mapping[str, Any] = {
+    "rows": Row,
+    "costs": Spent,
+    "curves": Curve,
+    "references": Reference,
+    "failures": Failure,
+}
 """Kind of row by the field of `Results` that holds it."""
 
 
