@@ -78,8 +78,8 @@ def permutation_p(one: Tensor, other: Tensor, *, draws: int = DRAWS, seed: int =
     orders = torch.rand(draws, count, generator=generator).argsort(1)
     null = torch.stack([pearson(a[orders], b.expand(draws, -1)) for a, b in zip(first, second, strict=True)])
     # Sums in another order differ in their last digits, and a tie with what was found counts against it.
-    reached = (null >= found[:, None] - 1e-9).sum(1)
-    return ((reached + 1) / (draws + 1)).double().where(found.isfinite(), float("nan"))
+    reached = (null >= found[:, None] - 1e-9).double().sum(1)
+    return ((reached + 1) / (draws + 1)).where(found.isfinite(), float("nan"))
 
 
 def _pairs(case: Case, units: Units, filler: str, of: Of) -> tuple[Tensor, Tensor]:

@@ -56,7 +56,7 @@ class Case:
     attribute: Callable[..., NDArray[np.float32]] | None = None
     model: VideoModel | None = None
     class_specific: bool = True
-    memo: dict[Any, Any] = field(default_factory=dict)
+    memo: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def has(self, needed: Needed) -> bool:
         """Say whether what a metric needs is here."""

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import ceil
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from staa_widgets.errors import ParameterError
-from staa_widgets.methods import fillers
+from staa_widgets.methods.fillers import cell_mask, fill
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from torch import Tensor
 
     from staa_widgets.evaluate.metric import Case
     from staa_widgets.methods.query import Query
@@ -84,7 +83,7 @@ def scores_without(
     removed
         bool ``(m, n)``, which of the n units to take away in each of m questions.
     filler
-        What stands in their place, see `filled`.
+        Name in `staa_widgets.methods.fillers.FILLERS`, of what stands in their place.
     of
         ``"probability"`` of the target, or its ``"logit"``, which does not saturate.
 
@@ -118,50 +117,12 @@ def drops(case: Case, units: NDArray[np.int64], *, filler: str, of: Of) -> NDArr
     return whole - np.array(parts)
 
 
-def filled(pixels: Tensor, removed: Tensor, filler: str) -> Tensor:
-    """Put a filler in place of what is removed.
-
-    `staa_widgets.methods.fillers.freeze` shows the frame before, which may itself be among what is removed: here the
-    last frame before that is still there is held, else the first one after, and the clip's middle frame in places that
-    are removed from beginning to end, so that nothing that was taken away is seen again.
-
-    Parameters
-    ----------
-    pixels
-        ``(T, 3, H, W)``.
-    removed
-        bool ``(n, T, H, W)``.
-    filler
-        Name in `staa_widgets.methods.fillers.FILLERS`.
-
-    Returns
-    -------
-    Tensor
-        ``(n, T, 3, H, W)``.
-    """
-    make: Callable[[Tensor], Tensor] = fillers.get_filler(filler)
-    return _held(pixels, removed) if filler == "freeze" else fillers.fill(pixels, make(pixels), removed)
-
-
-def _held(pixels: Tensor, removed: Tensor) -> Tensor:
-    import torch
-
-    count = removed.shape[1]
-    times = torch.arange(count)[None, :, None, None].expand_as(removed)
-    before = times.where(~removed, -1).cummax(1).values
-    after = times.where(~removed, count).flip(1).cummin(1).values.flip(1)
-    held = before.where(before >= 0, after.where(after < count, count // 2))
-    return pixels.expand(len(removed), *pixels.shape).gather(
-        1, held[:, :, None].expand(-1, -1, pixels.shape[1], -1, -1)
-    )
-
-
 def _ask(query: Query, cells: NDArray[np.bool_], filler: str) -> NDArray[np.float64]:
     import torch
 
-    mask = fillers.cell_mask(query.geometry, torch.from_numpy(cells))
+    mask = cell_mask(query.geometry, torch.from_numpy(cells))
     with torch.no_grad():
-        return query.classify(filled(query.pixels, mask, filler)).double().cpu().numpy()
+        return query.classify(fill(query.pixels, mask, filler)).double().cpu().numpy()
 
 
 def _probability(logits: NDArray[np.float64], target: int) -> NDArray[np.float64]:
