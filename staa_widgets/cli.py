@@ -1,4 +1,4 @@
-"""The command line: ``staa explain``, ``staa demo``, ``staa doctor``, ``staa cache``."""
+"""The command line: ``staa explain``, ``staa demo``, ``staa benchmark``, ``staa doctor``, ``staa cache``."""
 
 from __future__ import annotations
 
@@ -94,6 +94,22 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--open", action="store_true", help="open the page in a browser")
     demo.set_defaults(run=_demo)
 
+    benchmark = commands.add_parser(
+        "benchmark",
+        parents=[common],
+        help="score methods on drawn clips whose truth is known, beside controls",
+        allow_abbrev=False,
+    )
+    benchmark.add_argument("--full", action="store_true", help="500 clips and every metric: takes many hours")
+    benchmark.add_argument("--clips", type=int, metavar="N", help="measure on N clips")
+    benchmark.add_argument("--models", nargs="+", metavar="MODEL", help="default: all that are bundled")
+    benchmark.add_argument("--methods", nargs="+", metavar="METHOD", help="default: all; controls are always there")
+    benchmark.add_argument(
+        "--out", type=Path, default=Path("staa-benchmark"), help="folder to write to (default: %(default)s)"
+    )
+    benchmark.add_argument("--no-cache", dest="cache", action="store_false", help="neither read nor write the cache")
+    benchmark.set_defaults(run=_benchmark)
+
     doctor = commands.add_parser("doctor", parents=[common], help="check this installation", allow_abbrev=False)
     doctor.set_defaults(run=_doctor)
 
@@ -152,6 +168,24 @@ def _demo(options: argparse.Namespace) -> int:
     print(f"  truth: {_compare(found, clip)}")
     if options.open:
         _open(page)
+    return DONE
+
+
+def _benchmark(options: argparse.Namespace) -> int:
+    from staa_widgets.evaluate.benchmark import DEFAULT, FULL, benchmark
+    from staa_widgets.evaluate.verdict import verdict
+
+    plan = FULL if options.full else DEFAULT
+    if options.clips is not None:
+        plan = plan.only(options.clips)
+    found = benchmark(plan, options.models, methods=options.methods, cache=options.cache)
+    folder = found.save(options.out)
+    for line in verdict(found):
+        print(_printable(f"{line.answer:<4} {line.model or 'all models'}: {line.question}: {line.said}"))
+    failures = len(found.first.failures) + len(found.second.failures) + len(found.shuffled.failures)
+    if failures:
+        print(f"{failures} questions could not be answered: the report says which and why")
+    print(_printable(f"report: {folder / 'second.html'}, beside it the values as JSON"), flush=True)
     return DONE
 
 

@@ -35,7 +35,7 @@ for (const held of document.querySelectorAll("script[data-figure]")) {
 """
 
 
-def to_html(results: Results, path: str | os.PathLike[str], title: str = "") -> Path:
+def to_html(results: Results, path: str | os.PathLike[str], title: str = "", *, opening: Markup | None = None) -> Path:
     """Write a report: what was compared, summary with intervals, figures, and how to read them.
 
     The report is one file that asks no network for anything, and forbids itself to.
@@ -48,6 +48,8 @@ def to_html(results: Results, path: str | os.PathLike[str], title: str = "") -> 
         Where to write. An existing file is replaced in one step.
     title
         Heading; by default it says how many methods were compared.
+    opening
+        What is said before all else.
 
     Returns
     -------
@@ -60,7 +62,7 @@ def to_html(results: Results, path: str | os.PathLike[str], title: str = "") -> 
         If the file cannot be written.
     """
     target = Path(path)
-    page = to_page(results, title)
+    page = to_page(results, title, opening=opening)
     try:
         return write(target, page.encode())
     except OSError as error:
@@ -70,13 +72,13 @@ def to_html(results: Results, path: str | os.PathLike[str], title: str = "") -> 
         ) from error
 
 
-def to_page(results: Results, title: str = "") -> str:
+def to_page(results: Results, title: str = "", *, opening: Markup | None = None) -> str:
     """Return the text of the report that `to_html` writes."""
     from plotly.offline import get_plotlyjs
 
     heading = title or f"{tables.counted(len(results.methods), 'method')} compared"
     style = resources.files("staa_widgets.evaluate").joinpath("report.css").read_text("utf-8")
-    library, content = get_plotlyjs(), _content(results, heading)
+    library, content = get_plotlyjs(), _content(results, heading, opening)
     # Plotly writes style elements of its own, so styles cannot be held to those known here; scripts are.
     policy = (
         f"default-src 'none'; script-src {source_hash(library)} {source_hash(_DRAW)}; style-src 'unsafe-inline'; "
@@ -96,16 +98,14 @@ def to_page(results: Results, title: str = "") -> str:
     return f"<!doctype html>\n{element('html', head, element('body', content, *scripts), lang='en')}\n"
 
 
-def _content(results: Results, heading: str) -> Markup:
+def _content(results: Results, heading: str, opening: Markup | None) -> Markup:
     several = len(results.models) > 1
     return element(
         "main",
         element("h1", heading),
         tables.facts(results),
-        _section(
-            "In short",
-            tables.findings(results),
-        ),
+        opening,
+        _section("In short", tables.findings(results)),
         _section(
             "Scores",
             element("p", tables.READING),
@@ -116,7 +116,7 @@ def _content(results: Results, heading: str) -> Markup:
                 for name in (results.models if several else ())
             ),
         ),
-        tables.against_controls(results) and _section("Against the controls", tables.against_controls(results)),
+        _optional("Against the controls", tables.against_controls(results)),
         _section(
             "Where each stands",
             element(
@@ -129,7 +129,7 @@ def _content(results: Results, heading: str) -> Markup:
         _courses(results),
         _costs(results),
         _section("How to read it", tables.metrics(results), element("h3", "Methods"), tables.methods(results)),
-        tables.failures(results) and _section("What could not be answered", tables.failures(results)),
+        _optional("What could not be answered", tables.failures(results)),
         element("details", element("summary", "All settings"), element("pre", _pretty(results)), class_="settings"),
     )
 
@@ -140,11 +140,14 @@ def _courses(results: Results) -> Markup | None:
         return None
     figures = [
         joined(
-            element("h3", name), element("p", results.about(name).get("summary", "")), _figure(curves(results, name))
+            element("h3", name),
+            element("p", results.about(name).get("summary", "")),
+            _figure(curves(results, name), "curves", 360),
         )
         for name in names
     ]
-    return _section("Curves", *figures)
+    beside = tables.normalised(results)
+    return _section("Curves", *figures, beside and element("h3", "Between random and the oracle"), beside)
 
 
 def _costs(results: Results) -> Markup | None:
@@ -152,7 +155,7 @@ def _costs(results: Results) -> Markup | None:
     if not results.costs or not directed:
         return None
     shown = directed[: tables.MOST_COSTS]
-    figures = [joined(element("h3", name), _figure(cost_against_quality(results, name))) for name in shown]
+    figures = [joined(element("h3", name), _figure(cost_against_quality(results, name), "cost", 640)) for name in shown]
     return _section("Cost against quality", element("p", tables.COST), *figures)
 
 
@@ -160,7 +163,11 @@ def _section(heading: str, *content: str | None) -> Markup:
     return element("section", element("h2", heading), *content)
 
 
-def _figure(figure: go.Figure, name: str = "figure", width: int = 520) -> Markup:
+def _optional(heading: str, content: Markup | None) -> Markup | None:
+    return None if content is None else _section(heading, content)
+
+
+def _figure(figure: go.Figure, name: str, width: int) -> Markup:
     height = figure.to_plotly_json()["layout"].get("height", 450)
     # In a script element only "</script" and "<!--" mean anything, so no "<" may stand in what users name.
     data = Markup((figure.to_json() or "").replace("<", "\\u003c"))

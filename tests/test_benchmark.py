@@ -1,0 +1,215 @@
+"""The benchmark on few clips: what it asks, that it goes on where it stopped, and that its verdict can say no."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from staa_widgets import METHODS
+from staa_widgets.actions import action_clip
+from staa_widgets.cli import main
+from staa_widgets.errors import CancelledError, ParameterError
+from staa_widgets.evaluate.benchmark import FULL, TRUTH, Benchmark, Drawn, Plan, benchmark
+from staa_widgets.evaluate.results import Results
+from staa_widgets.evaluate.rows import Row, Spent
+from staa_widgets.evaluate.verdict import ALL, QUESTIONS, verdict, with_mean
+
+FEW = ("staa", "staa_logit", "attention_last", "grad_cam", "smooth_grad")
+SMALL = Plan(clips=3, dear_clips=2, first_clips=2, shuffled_clips=2)
+CONTROLS = [name for name, method in METHODS.items() if method.group == "control"]
+BEATS, BEST, LEVEL, LOGIT, DEARER, FALLS = QUESTIONS
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STAA_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def found(store) -> Benchmark:
+    return benchmark(SMALL, ["bundled/timesformer"], methods=FEW, progress=False)
+
+
+def test_it_asks_cheap_methods_about_all_clips_and_dear_ones_about_few(found):
+    assert found.second.failures == found.first.failures == ()
+    assert found.second.models == ("timesformer",)
+    assert {*found.second.methods} == {*FEW, *CONTROLS}
+    for name in found.second.methods:
+        clips = 2 if name == "smooth_grad" else 3
+        assert {len(found.second.values(name, metric)) for metric in TRUTH} == {clips}, name
+        assert len(found.second.values(name, "insertion")) == 2
+    assert set(found.first.methods) == set(found.second.methods) - {"smooth_grad"}
+    assert len(found.first.values("staa", "mass")) == 2
+    assert {row.order for row in found.second.references} >= {"random", "oracle"}
+
+
+def test_the_sets_are_drawn_from_their_own_seeds_and_variants(found):
+    assert [clip["seed"] for clip in found.second.settings["clips"].values()] == [6_000_000, 6_000_001, 6_000_002]
+    assert {clip["variant"] for clip in found.second.settings["clips"].values()} == {"second"}
+    assert [clip["seed"] for clip in found.first.settings["clips"].values()] == [4_000_000, 4_000_001]
+    drawn = next(iter(Drawn("second", 1)))
+    np.testing.assert_array_equal(drawn.frames, action_clip(6_000_000, fps=8, variant="second").frames)
+
+
+def test_it_keeps_what_each_model_predicted(found):
+    predicted = found.second.settings["benchmark"]["predicted"]["timesformer"]
+    assert set(predicted) == set(found.second.clips)
+
+
+def test_shuffled_weights_are_those_of_another_model(found):
+    held = [part.settings["models"]["timesformer"]["weights"] for part in (found.second, found.shuffled)]
+    assert held[0] != held[1]
+    assert found.shuffled.values("staa", "mass") != found.second.values("staa", "mass")
+    # What knows nothing of the model scores the same on any.
+    for clip, value in found.shuffled.values("motion_energy", "mass").items():
+        assert value == found.second.values("motion_energy", "mass")[clip]
+
+
+def test_it_is_saved_and_read_with_every_value(found, tmp_path):
+    folder = found.save(tmp_path / "made" / "here")
+    again = Benchmark.load(folder)
+    assert [row for row in again.second.rows if math.isfinite(row.value)] == [
+        row for row in found.second.rows if math.isfinite(row.value)
+    ]
+    assert verdict(again) == verdict(found)
+    page = (folder / "second.html").read_text()
+    for line in verdict(found):
+        assert line.question in page
+
+
+def test_broken_off_it_goes_on_where_it_stopped(found, monkeypatch, tmp_path):
+    """Interrupted in the middle of the second part, then run again: nothing finished is computed twice."""
+    monkeypatch.setenv("STAA_CACHE", str(tmp_path / "cache"))
+    asked: list[object] = []
+    once = METHODS["smooth_grad"]
+
+    def counted(query, **params):
+        asked.append(query.seed)
+        return once.run(query, **params)
+
+    monkeypatch.setitem(METHODS, "smooth_grad", replace(once, run=counted))
+
+    def stop(step: str, done: int, total: int) -> None:
+        if len(asked) == 2:
+            raise CancelledError("enough")
+
+    with pytest.raises(CancelledError):
+        benchmark(SMALL, ["bundled/timesformer"], methods=FEW, progress=stop)
+    first = asked[0]
+    again = benchmark(SMALL, ["bundled/timesformer"], methods=FEW, progress=False)
+    assert asked.count(first) == 1
+    rows = [row for row in again.second.rows if math.isfinite(row.value)]
+    assert rows == [row for row in found.second.rows if math.isfinite(row.value)]
+
+
+def made(scores: dict[str, float], *, clips: int = 20, spread: float = 0.02, cost: dict | None = None) -> Results:
+    """Results in which each method scores around a number on every truth metric."""
+    rng = np.random.default_rng(0)
+    rows = [
+        Row("m", f"c{n}", name, metric, score + spread * rng.standard_normal())
+        for name, score in scores.items()
+        for metric in TRUTH
+        for n in range(clips)
+    ]
+    passes = {"grad_cam": (2, 1), "occlusion": (513, 0), **(cost or {})}
+    costs = [Spent("m", "c0", name, *passes.get(name, (1, 0)), 0.1) for name in scores]
+    about = {name: {"group": METHODS[name].group, "class_specific": METHODS[name].class_specific} for name in scores}
+    metrics = {metric: {"category": "truth", "higher_is_better": True} for metric in TRUTH}
+    return Results(tuple(rows), tuple(costs), settings={"methods": about, "metrics": metrics})
+
+
+GOOD = {
+    "staa": 0.7,
+    "staa_logit": 0.8,
+    "rollout": 0.5,
+    "grad_cam": 0.6,
+    "occlusion": 0.65,
+    "random": 0.1,
+    "centre": 0.3,
+}
+FALLEN = made({"staa": 0.2, "random": 0.1, "centre": 0.3})
+
+
+def answers(scores: dict[str, float], shuffled: Results = FALLEN, **settings) -> dict[str, bool | None]:
+    second = made(scores, **settings)
+    return {line.question: line.holds for line in verdict(Benchmark(second, second, shuffled))}
+
+
+def test_a_verdict_says_yes_where_all_is_well():
+    assert answers(GOOD) == {BEATS: True, BEST: True, LEVEL: True, LOGIT: True, DEARER: None, FALLS: True}
+
+
+@pytest.mark.parametrize(
+    ("question", "changed"),
+    [
+        (BEATS, {"centre": 0.7}),
+        (BEATS, {"random": 0.9}),
+        (BEST, {"rollout": 0.7}),
+        (BEST, {"rollout": 0.8}),
+        (LEVEL, {"grad_cam": 0.8}),
+        (LOGIT, {"staa_logit": 0.7}),
+        (LOGIT, {"staa_logit": 0.6}),
+    ],
+)
+def test_a_verdict_says_no_to_the_one_that_fails(question, changed):
+    found = answers({**GOOD, **changed})
+    assert [name for name, holds in found.items() if holds is False] == [question]
+
+
+@pytest.mark.parametrize("kept", [0.5, 0.7])
+def test_shuffled_weights_that_change_too_little_are_told(kept):
+    assert answers(GOOD, made({"staa": kept, "random": 0.1, "centre": 0.3}))[FALLS] is False
+
+
+def test_a_class_specific_method_is_no_rival_of_class_agnostic_ones():
+    assert answers({**GOOD, "staa_logit": 0.9})[BEST] is True
+
+
+def test_where_dearer_methods_win_is_said_with_cost():
+    second = made({**GOOD, "occlusion": 0.9})
+    said = {line.question: line.said for line in verdict(Benchmark(second, second, FALLEN))}[DEARER]
+    assert "occlusion (513 forwards, 0.1 s; 20 clips) on all truth (+0.20" in said
+    assert "grad_cam" not in said
+
+
+def test_too_few_clips_give_no_answer():
+    assert set(answers(GOOD, clips=1).values()) == {None}
+
+
+def test_the_mean_of_truth_is_of_clips_that_have_every_metric():
+    results = made({"staa": 0.5, "random": 0.1}, clips=2, spread=0)
+    short = replace(results, rows=results.rows[1:])
+    assert with_mean(short).values("staa", ALL) == pytest.approx({"c1": 0.5})
+
+
+def test_full_is_everything_on_five_hundred_clips():
+    assert FULL.clips == FULL.dear_clips == 500
+    assert FULL.everything
+    assert Plan().only(3) == Plan(3, 3, 3, 3)
+    assert Plan().only(200) == Plan(200, 5, 20, 20)
+    with pytest.raises(ParameterError):
+        Plan().only(1)
+
+
+def test_the_command_writes_json_and_pages_and_says_the_verdict(store, tmp_path, capsys):
+    arguments = ["--clips", "2", "--models", "timesformer", "--methods", "staa", "staa_logit"]
+    assert main(["benchmark", "--out", str(tmp_path / "b"), *arguments]) == 0
+    said = capsys.readouterr().out
+    assert all(question in said for question in QUESTIONS)
+    assert str(tmp_path / "b") in said
+    held = json.loads((tmp_path / "b" / "second.json").read_text())
+    assert len(held["settings"]["clips"]) == 2
+    assert (tmp_path / "b" / "second.html").exists()
+
+
+@pytest.mark.parametrize("arguments", [["--clips", "1"], ["--models", "nothing-of-the-kind"], ["--methods", "stab"]])
+def test_the_command_says_what_is_wrong_before_it_begins(arguments, tmp_path, capsys):
+    assert main(["benchmark", "--out", str(tmp_path / "b"), *arguments]) != 0
+    assert "staa: " in capsys.readouterr().err
+    assert not (tmp_path / "b").exists()
