@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from operator import length_hint
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from staa_widgets.errors import CancelledError, ParameterError
@@ -235,7 +236,7 @@ class _Run:
         except CancelledError:
             raise
         except Exception as error:
-            text = " ".join(str(error).split())
+            text = shorten(str(error), 400, placeholder=" …")
             self.found["failures"].append(Failure(model, clip, method, metric, type(error).__name__, text))
 
     def results(self) -> Results:

@@ -100,27 +100,52 @@ def scores(results: Results, model: str | None) -> Markup:
 
 
 def against_controls(results: Results) -> Markup | None:
-    """Compare every method with the strongest control, metric by metric; ``None`` where there are no controls."""
+    """Compare every method with the strongest control of each metric; ``None`` where there are no controls."""
     controls = [method for method in results.methods if group(results, method) == "control"]
     methods = [method for method in results.methods if method not in controls]
     metrics = [metric for metric in results.metrics if results.about(metric).get("higher_is_better") is not None]
     if not (controls and methods and metrics):
         return None
-    held = _pooled(results)
+    held = {key: found for key, found in _pooled(results).items() if key[0] in controls}
+    strongest = {metric: _best(results, metric, held, None) for metric in metrics}
     rows = [
         element(
             "tr",
             element("th", element("span", method), scope="row"),
-            *(_beside_controls(results, method, metric, controls, held) for metric in metrics),
+            *(_beside_controls(results, method, metric, strongest[metric], controls) for metric in metrics),
         )
         for method in methods
     ]
-    top = element("tr", element("th", "method", scope="col"), *(_head(results, metric) for metric in metrics))
+    beside = [_head(results, metric, f"− {strongest[metric] or 'no control'}") for metric in metrics]
+    top = element("tr", element("th", "method", scope="col"), *beside)
     note = (
         "Maps that know nothing of the model score this by luck, by the middle of the frame or by what moves. "
         "The paired difference to the strongest control of each metric; ✓ where every control is beaten (paired, 95 %)."
     )
     return joined(element("p", note), _table(top, rows, "scores"))
+
+
+def normalised(results: Results) -> Markup | None:
+    """Say how far causal metrics come from random orders to the oracle; ``None`` where neither was asked for."""
+    metrics = list(dict.fromkeys(row.metric for row in results.references))
+    if not metrics:
+        return None
+    rows, reasons = [], {}
+    for method in results.methods:
+        cells = []
+        for metric in metrics:
+            found = results.normalised(method, metric)
+            between = f"[{number(found.low)}, {number(found.high)}]" if math.isfinite(found.low) else ""
+            cells.append(element("td", number(found.value), element("small", between)))
+            if found.reason:
+                reasons.setdefault(f"{metric}: {found.reason}", method)
+        rows.append(element("tr", element("th", element("span", method), scope="row"), *cells))
+    top = element("tr", element("th", "method", scope="col"), *(_head(results, metric) for metric in metrics))
+    missing = element("p", f"– {'; '.join(reasons)}.", class_="quiet") if reasons else None
+    note = (
+        "0 is the mean of random orders of the same clip, 1 the order by what each part alone costs: ratios of means."
+    )
+    return joined(element("p", note), _table(top, rows, "scores"), missing)
 
 
 def metrics(results: Results) -> Markup:
@@ -133,9 +158,10 @@ def metrics(results: Results) -> Markup:
         ends = " … ".join("∞" if end is None else f"{end:g}" for end in (low, high)) if about.get("range") else "–"
         chance = about.get("chance") or "–"
         name = joined(metric, _changed(metric, about))
-        cells = (about.get("category", ""), about.get("summary", ""), better, ends, chance)
-        rows.append(element("tr", element("th", name, scope="row"), *(element("td", cell) for cell in cells)))
-    return _table(_heads("metric", "asks about", "what it says", "better", "range", "chance"), rows)
+        cells = [element("td", cell) for cell in (better, ends, about.get("category", ""))]
+        words = [element("td", cell, class_="words") for cell in (about.get("summary", ""), chance)]
+        rows.append(element("tr", element("th", name, scope="row"), *words, *cells))
+    return _table(_heads("metric", "what it says", "chance", "better", "range", "asks about"), rows)
 
 
 def methods(results: Results) -> Markup:
@@ -143,10 +169,11 @@ def methods(results: Results) -> Markup:
     rows = []
     for method, about in _listed(results, "methods"):
         specific = {True: "of the class", False: "of no class", None: "–"}[about.get("class_specific")]
-        cells = (group(results, method), specific, passes_in_words(results, method), about.get("summary", ""))
+        cells = [element("td", cell) for cell in (group(results, method), specific, passes_in_words(results, method))]
+        what = element("td", about.get("summary", ""), class_="words")
         name = joined(method, _changed(method, about))
-        rows.append(element("tr", element("th", name, scope="row"), *(element("td", cell) for cell in cells)))
-    return _table(_heads("method", "works with", "speaks", "cost", "what it is"), rows)
+        rows.append(element("tr", element("th", name, scope="row"), what, *cells))
+    return _table(_heads("method", "what it is", "works with", "speaks", "cost"), rows)
 
 
 def failures(results: Results) -> Markup | None:
@@ -161,9 +188,10 @@ def failures(results: Results) -> Markup | None:
     for (model, method, metric, error, message), of in groupby(sorted(results.failures, key=reason), reason):
         clips = [failure.clip for failure in of]
         named = ", ".join(clips[:3]) + (f" and {len(clips) - 3} more" if len(clips) > 3 else "")
-        cells = (model or "all", method or "all", metric or "all", f"{message} ({error})")
-        rows.append(element("tr", element("td", named), *(element("td", cell) for cell in cells)))
-    return _table(_heads("clips", "model", "method", "metric", "why"), rows)
+        cells = [element("td", cell or "all") for cell in (model, method, metric)]
+        why = element("td", f"{message} ({error})", class_="words")
+        rows.append(element("tr", element("td", named, class_="words"), why, *cells))
+    return _table(_heads("clips", "why", "model", "method", "metric"), rows)
 
 
 def footnote(results: Results) -> Markup | None:
@@ -195,22 +223,15 @@ def _score(found: Summary | None, best: bool, most: int) -> Markup:
 
 
 def _beside_controls(
-    results: Results,
-    method: str,
-    metric: str,
-    controls: Sequence[str],
-    held: dict[tuple[str, str], Summary],
+    results: Results, method: str, metric: str, strongest: str | None, controls: Sequence[str]
 ) -> Markup:
-    scored = [control for control in controls if (control, metric) in held]
-    strongest = _best(results, metric, {key: held[key] for key in held if key[0] in scored}, None)
-    if strongest is None or (method, metric) not in held:
+    found = results.compare(method, strongest, metric) if strongest else None
+    if found is None or not found.clips:
         return element("td", "–", class_="quiet")
-    found = results.compare(method, strongest, metric)
-    if not found.clips:
-        return element("td", "–", class_="quiet")
-    beaten = all(results.compare(method, control, metric).better == method for control in scored)
+    against = [results.compare(method, control, metric) for control in controls]
+    beaten = all(one.better == method for one in against if one.clips)
     difference = f"{'+' if found.mean > 0 else ''}{number(found.mean)}{' ✓' if beaten else ''}"
-    between = f"[{number(found.low)}, {number(found.high)}] {strongest}"
+    between = f"[{number(found.low)}, {number(found.high)}]" if math.isfinite(found.low) else ""
     return element("td", element("span", difference, class_="best" if beaten else None), element("small", between))
 
 
@@ -281,9 +302,9 @@ def _changed(label: str, about: Mapping[str, Any]) -> Markup | None:
     return element("small", f"{name}({', '.join(f'{key}={value!r}' for key, value in params.items())})")
 
 
-def _head(results: Results, metric: str) -> Markup:
-    category = results.about(metric).get("category", "")
-    return element("th", f"{metric}{arrow(results, metric)}", element("small", category), scope="col")
+def _head(results: Results, metric: str, below: str | None = None) -> Markup:
+    small = results.about(metric).get("category", "") if below is None else below
+    return element("th", f"{metric}{arrow(results, metric)}", element("small", small), scope="col")
 
 
 def _heads(*names: str) -> Markup:
