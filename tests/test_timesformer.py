@@ -145,6 +145,41 @@ def test_gradients_equal_those_through_eager_attention(attention_type: str) -> N
             np.testing.assert_allclose(found.gradient_temporal[layer], product, rtol=1e-3, atol=1e-7)
 
 
+def relevance_by_whole_matrices(truth: dict[str, Any]) -> np.ndarray:
+    """``R ← R + mean_h relu(A · dy/dA) R`` over one CLS and all patches, time before space: what CLS finds in R."""
+    one = np.eye(1 + T * P)
+    relevance = one
+    for layer in range(3):
+        space, time = np.zeros((2, 1 + T * P, 1 + T * P))
+        within = (truth["space"][layer] * truth["space_slopes"][layer]).relu().mean(1).numpy()
+        over = (truth["time"][layer] * truth["time_slopes"][layer]).relu().mean(1).numpy()
+        for t in range(T):
+            at = slice(1 + t * P, 1 + (t + 1) * P)
+            space[0, 0] += within[t, 0, 0]
+            space[0, at], space[at, 0], space[at, at] = within[t, 0, 1:], within[t, 1:, 0], within[t, 1:, 1:]
+            for p in range(P):
+                time[1 + t * P + p, 1 + p :: P] = over[p, t]
+        relevance = (one + space) @ (one + time) @ relevance
+    return relevance[0, 1:].reshape(T, P)
+
+
+def test_relevance_of_divided_attention_is_the_product_of_whole_matrices() -> None:
+    model = tiny_model()
+    found, truth = one(model, Needs(relevance=True)), eager(model.module, clips(1)[0], target=2)
+    np.testing.assert_allclose(found.relevance, relevance_by_whole_matrices(truth), rtol=1e-3, atol=1e-7)
+    assert found.relevance.max() > 0
+
+
+def test_relevance_within_frames_is_the_product_of_each_frames_matrices() -> None:
+    model = tiny_model(TYPES[2])
+    found, truth = one(model, Needs(relevance=True)), eager(model.module, clips(1)[0], target=2)
+    for t in range(T):
+        relevance = np.eye(1 + P)
+        for space, slope in zip(truth["space"], truth["space_slopes"], strict=True):
+            relevance = relevance + (space[t] * slope[t]).relu().mean(0).numpy() @ relevance
+        np.testing.assert_allclose(found.relevance[t], relevance[0, 1:], rtol=1e-3, atol=1e-7)
+
+
 @pytest.mark.parametrize("attention_type", TYPES)
 def test_contributions_add_up_to_the_logit(attention_type: str) -> None:
     """In one layer without MLP the readout is CLS + attention; what patches add is what is gone when they move nothing.

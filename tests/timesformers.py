@@ -14,7 +14,7 @@ from staa_widgets.models import Transform, VideoModel, load_model
 from staa_widgets.record import Needs
 
 TYPES = ("divided_space_time", "joint_space_time", "space_only")
-ALL = Needs(rows=True, temporal=True, spatial=True, values=True, contributions=True, gradients=True)
+ALL = Needs(rows=True, temporal=True, spatial=True, values=True, contributions=True, gradients=True, relevance=True)
 PROCESSOR = Transform(shortest_edge=24, crop=(24, 24), mean=(0.45, 0.45, 0.45), std=(0.225, 0.225, 0.225))
 
 
