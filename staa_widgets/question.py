@@ -92,7 +92,7 @@ class Question:
         wanted = self.target if target is None else target_index(target, self.model.labels)
         question = replace(self, method=asked.name, params=asked.complete({**kept, **(params or {})}), target=wanted)
         if target is not None and asked.name == self.method and not question.class_specific:
-            others = " or ".join(repr(other.name) for other in METHODS.values() if other.class_specific)
+            others = " or ".join([repr(other.name) for other in METHODS.values() if other.class_specific][:3])
             raise UnsupportedQuestionError(
                 f"{asked.name!r} does not depend on the class: its maps are those of the predicted one.",
                 f"Choose a class-specific method, such as {others}." if others else "",
