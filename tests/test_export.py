@@ -8,16 +8,19 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 from barcodes import explanation
+from numpy.typing import NDArray
 
 from staa_widgets import export
 from staa_widgets.errors import ExportError, ParameterError
 from staa_widgets.explanation import Explanation
 from staa_widgets.export import to_html, to_page
+from staa_widgets.methods import METHODS
+from staa_widgets.truth import ClipTruth
 from staa_widgets.widget.payload import pack
 
 PROTOCOL = Path(__file__).parent / "protocol"
@@ -164,11 +167,30 @@ def small() -> Explanation:
         attention=np.arange(16, dtype=np.float16).reshape(2, 1, 2, 2, 2),
         preview=None,
         clip_name=HOSTILE,
+        truth=partly(),
     )
 
 
-def test_payload_is_what_the_player_expects() -> None:
+def partly() -> ClipTruth:
+    """Something in the last two of four frames; in the last one, 100 x 60 pixels of the model's first cell."""
+    where = np.zeros((4, 180, 320), bool)
+    where[2, 10:12, 5:9] = where[3, :60, 80:180] = True
+    return ClipTruth.of(Known("</script><b>jump", where, np.array([False, False, True, True])))
+
+
+class Known(NamedTuple):
+    """What somebody knows of a clip."""
+
+    label: str
+    where: NDArray[np.bool_]
+    when: NDArray[np.bool_]
+
+
+def test_payload_is_what_the_player_expects(monkeypatch: pytest.MonkeyPatch) -> None:
     """`js/tests/protocol.test.ts` reads the same file."""
+    # Other methods come and go.
+    few = {name: METHODS[name] for name in ("staa", "staa_logit", "saliency")}
+    monkeypatch.setattr("staa_widgets.widget.payload.METHODS", few)
     wanted = json.loads((PROTOCOL / "payload.json").read_text("utf-8"))
     assert written(small()) == wanted
 

@@ -30,7 +30,7 @@ from staa_widgets.widget.selection import Selection, select
 from staa_widgets.widget.traits import SETTINGS
 
 ROOT = Path(__file__).parents[1]
-BULK = ("_frames", "_maps", "_temporal", "_attention", "_colours")
+BULK = ("_frames", "_maps", "_temporal", "_attention", "_truth", "_colours")
 
 
 @pytest.fixture(autouse=True)
@@ -103,11 +103,17 @@ def test_the_settings_are_those_of_the_front_end(bars: Explanation):
 
 def test_the_payload_lists_the_methods_and_says_whether_the_class_matters(bars: Explanation):
     meta, _ = pack(bars)
-    assert [(entry["name"], entry["class_specific"]) for entry in meta["methods"]] == [
-        ("staa", False),
-        ("staa_logit", True),
-    ]
-    assert all(entry["summary"] for entry in meta["methods"])
+    told = {entry["name"]: entry for entry in meta["methods"]}
+    assert told.keys() == METHODS.keys()
+    for name, entry in told.items():
+        method = METHODS[name]
+        assert (entry["class_specific"], entry["group"]) == (method.class_specific, method.group)
+        assert entry["summary"]
+        assert entry["cost"]
+    assert [told[name]["class_specific"] for name in ("staa", "staa_logit")] == [False, True]
+    groups = [entry["group"] for entry in meta["methods"]]
+    assert [*dict.fromkeys(groups)] == ["attention", "gradient", "perturbation", "control"]
+    assert groups == sorted(groups, key=[*dict.fromkeys(groups)].index), "those of one group stand together"
     assert meta["class_specific"] is False
     assert class_specific(explanation(method="staa_logit", params={"layers": "mean"}))
     assert class_specific(explanation(params={"weighting": "gradient"}))

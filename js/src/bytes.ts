@@ -12,6 +12,10 @@ export function asFloat32(bytes: Bytes): Float32Array<ArrayBuffer> {
   return new Float32Array(asUint8(bytes).slice().buffer);
 }
 
+export function asInt32(bytes: Bytes): Int32Array<ArrayBuffer> {
+  return new Int32Array(asUint8(bytes).slice().buffer);
+}
+
 /** Widen little-endian float16 to float32, exactly. */
 export function halfToFloat32(bytes: Bytes): Float32Array<ArrayBuffer> {
   const view = asUint8(bytes);

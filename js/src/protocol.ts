@@ -1,8 +1,8 @@
-import { asFloat32, asUint8, type Bytes, halfToFloat32 } from "./bytes.js";
+import { asFloat32, asInt32, asUint8, type Bytes, halfToFloat32 } from "./bytes.js";
 import type { Model } from "./model.js";
 
 /** Layout of the payload that this player reads; `SCHEMA` in payload.py is its twin. */
-export const SCHEMA = 2;
+export const SCHEMA = 3;
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
@@ -12,6 +12,36 @@ export interface Method {
   summary: string;
   /** Whether its map is of one class; else it is the same for all. */
   class_specific: boolean;
+  /** What it works with, such as `attention`. */
+  group: string;
+  /** Passes through the model for this clip, in words. */
+  cost: string;
+}
+
+/** What is known of the clip's action. */
+export interface Truth {
+  label: string;
+  /** Seconds in which it happens. */
+  spans: [start: number, end: number][];
+  /** Width and height of its masks, which cover the whole frame. */
+  size: [number, number];
+  /** Where the runs of each of `frames.indices` start in the buffer. */
+  offsets: number[];
+}
+
+/** How an explanation stands up to the truth. */
+export interface Card {
+  /** Equal for equal questions. */
+  key: string;
+  method: string;
+  /** The class it is of, and parameters that are not the usual ones. */
+  about: string;
+  model: string;
+  cost: string;
+  /** `null` where the pass through the model was taken from the cache. */
+  seconds: number | null;
+  /** `chance` is what a map without any preference scores; `null` where the truth leaves no score. */
+  scores: { name: string; value: number | null; chance: number | null }[];
 }
 
 /** The trait `_meta`. Seconds, source frame indices, and pixels of the displayed source frame. */
@@ -37,6 +67,11 @@ export interface Meta {
   /** Whether the map on show depends on the class. */
   class_specific: boolean;
   methods: Method[];
+  truth: Truth | null;
+  /** Of all that was shown of this clip. */
+  cards: Card[];
+  /** `key` of the card of what is on show; `null` where there is none. */
+  card: string | null;
   model: string;
   provenance: { [key: string]: Json };
   colours: string[];
@@ -63,6 +98,8 @@ export interface Payload {
   temporalSigned: Float32Array;
   /** `(L, H, S, h, w)`, empty where there is none. */
   attention: Float32Array;
+  /** `(R, 2)`, half-open runs of pixels that act, counted through their mask row by row. */
+  truth: Int32Array;
   /** RGB `(256, 3)` by name. */
   colours: Map<string, Uint8Array>;
 }
@@ -83,6 +120,7 @@ export function readPayload(model: Model): Payload {
     temporal: temporal.subarray(0, meta.grid[0]),
     temporalSigned: temporal.subarray(meta.grid[0]),
     attention: halfToFloat32(bytes("attention")),
+    truth: asInt32(bytes("truth")),
     colours: new Map(meta.colours.map((name, i) => [name, colours.subarray(768 * i, 768 * (i + 1))])),
   };
 }

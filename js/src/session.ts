@@ -3,6 +3,7 @@ import { Clock } from "./clock.js";
 import { type Heat, heatOf, mapAt } from "./heat/maps.js";
 import { palette } from "./heat/palette.js";
 import { dynamicThreshold, quantile } from "./heat/refine.js";
+import { outline } from "./heat/truth.js";
 import type { Host } from "./host.js";
 import type { Film, Meta, Payload } from "./protocol.js";
 import type { Overlay } from "./render/composite.js";
@@ -33,6 +34,8 @@ export class Session {
   /** Name of the colour table in use: signed maps have 0 in the middle whatever is chosen. */
   readonly colours: ReadonlySignal<string>;
   readonly overlay: ReadonlySignal<Overlay>;
+  /** What acts in the frame on show, as a path in pixels of the truth's masks; empty where nothing does. */
+  readonly outline: ReadonlySignal<string>;
   /** Whether the heat is lifted for a moment. */
   readonly raw = signal(false);
   /** Size of the pictures in pixels. */
@@ -71,6 +74,12 @@ export class Session {
       return chosen !== "diverging" && this.payload.value.colours.has(chosen) ? chosen : "inferno";
     });
     this.overlay = computed(() => this.#overlay());
+    this.outline = computed(() => {
+      const { truth } = this.meta.value;
+      if (!truth || !state.show_truth.value || this.raw.value) return "";
+      const [from, to] = truth.offsets.slice(this.position.value);
+      return outline(this.payload.value.truth.subarray(2 * from, 2 * to), truth.size);
+    });
   }
 
   /** Whether the model saw less than the whole frame. */
@@ -120,6 +129,14 @@ export class Session {
       this.explain(next);
       this.say(`Computing ${next}`);
     }
+  }
+
+  toggleTruth(): void {
+    const { show_truth } = this.state;
+    const { truth } = this.meta.value;
+    if (truth) show_truth.value = !show_truth.value;
+    if (!truth) this.say("What acts in this clip is not known");
+    else this.say(show_truth.value ? `Truth: ${truth.label}` : "Truth hidden");
   }
 
   /** Show the frame without heat, or with it again. */

@@ -24,6 +24,8 @@ export interface Traits {
   view: "overlay" | "side";
   /** Whether to darken what the model did not see. */
   dim: boolean;
+  /** Whether to outline what acts and mark when, where that is known. */
+  show_truth: boolean;
   /** Seconds from and to. */
   selection: readonly [number, number] | null;
   theme: "auto" | "light" | "dark";
@@ -47,6 +49,7 @@ export const DEFAULTS: Traits = {
   between: "held",
   view: "overlay",
   dim: false,
+  show_truth: true,
   selection: null,
   theme: "auto",
   height: 0,

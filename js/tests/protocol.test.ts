@@ -33,16 +33,35 @@ describe("the payload", () => {
   });
   it("tells what can be asked for, and what depends on the class", () => {
     const { methods, class_specific } = payload.meta;
-    expect(methods.map((method) => [method.name, method.class_specific])).toEqual([
-      ["staa", false],
-      ["staa_logit", true],
+    expect(methods.map((method) => [method.name, method.class_specific, method.group, method.cost])).toEqual([
+      ["staa", false, "attention", "1 forward"],
+      ["staa_logit", true, "attention", "1 forward"],
+      ["saliency", true, "gradient", "2 forwards + 1 backward"],
     ]);
     expect(class_specific).toBe(false);
+  });
+  it("holds what acts, where and when, and how the map stands up to it", () => {
+    const { truth, cards, card } = payload.meta;
+    expect(truth?.spans).toEqual([[3, 4]]);
+    const [width] = truth!.size;
+    // Two rows of four pixels in the third frame, sixty rows of a hundred in the fourth.
+    expect(truth?.offsets).toEqual([0, 0, 0, 2, 62]);
+    expect([...payload.truth.subarray(0, 4)]).toEqual([10 * width + 5, 10 * width + 9, 11 * width + 5, 11 * width + 9]);
+    expect([...payload.truth.subarray(4, 6)]).toEqual([80, 180]);
+    expect(payload.truth).toHaveLength(2 * 62);
+    expect(cards.map(({ key }) => key)).toEqual([card]);
+    expect(cards[0].scores).toEqual([
+      { name: "pointing", value: 1, chance: 0.125 },
+      { name: "mass", value: 0.6957, chance: 0.125 },
+      { name: "average precision", value: 1, chance: 0.125 },
+      { name: "temporal AUC", value: 1, chance: 0.5 },
+    ]);
   });
   it("is of the same film whatever explains it, until clip, frames, grid, spans or box are others", () => {
     const { spans, clip, frames } = payload.meta;
     const same = (changes: Partial<Meta>) => sameFilm(payload.meta, structuredClone({ ...payload.meta, ...changes }));
     expect(same({ method: "other", target: 0, scale: 7, signed: false, attention: null, labels: [] })).toBe(true);
+    expect(same({ truth: null, cards: [], card: null })).toBe(true);
     expect(same({ grid: [2, 2, 3] })).toBe(false);
     expect(same({ spans: [spans[1], spans[0]] })).toBe(false);
     expect(same({ box: [0, 0, 1, 1] })).toBe(false);

@@ -69,8 +69,8 @@ it("falls back to the joint map where an explanation carries no layers", async (
 
 it("goes through the methods, from the one that was asked for last", async () => {
   const { model, session } = await open();
-  const { methods } = session.payload.value.meta;
-  const three = [...methods, { name: "rollout", summary: "", class_specific: false }];
+  const methods = session.payload.value.meta.methods.slice(0, 2);
+  const three = [...methods, { ...methods[0], name: "rollout" }];
   session.show({ ...session.payload.value, meta: { ...session.payload.value.meta, methods: three } });
   session.nextMethod();
   session.nextMethod();
@@ -89,4 +89,28 @@ it("asks for nothing while there is nobody to ask, and says why", async () => {
   session.nextMethod();
   expect(model.asked("compute")).toEqual([]);
   expect(session.host.notice.value.text).toContain("run the cell again");
+});
+
+it("outlines what acts in the frame on show, until it is told not to or the frame is shown alone", async () => {
+  const { session } = await open();
+  const { state, outline } = session;
+  // The last frame: 100 × 60 pixels from the upper edge on.
+  expect(outline.value).toMatch(/^M[\d .L]+Z$/);
+  state.frame.value = 101;
+  expect(outline.value).toBe("");
+  state.frame.value = 102;
+  expect(outline.value).not.toBe("");
+  session.lift(true);
+  expect(outline.value).toBe("");
+  session.lift(false);
+  session.toggleTruth();
+  expect([state.show_truth.value, outline.value]).toEqual([false, ""]);
+  expect(session.host.notice.value.text).toBe("Truth hidden");
+  session.toggleTruth();
+  expect(outline.value).not.toBe("");
+  session.show({ ...session.payload.value, meta: { ...session.payload.value.meta, truth: null } });
+  expect(outline.value).toBe("");
+  session.toggleTruth();
+  expect(state.show_truth.value).toBe(true);
+  expect(session.host.notice.value.text).toContain("not known");
 });

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
 from staa_widgets.colour import COLOUR_TABLES
-from staa_widgets.errors import MethodError, ParameterError
 from staa_widgets.files import plain
-from staa_widgets.methods import METHODS, get_method
+from staa_widgets.methods import METHODS
+from staa_widgets.methods.base import Group
+from staa_widgets.widget.card import card, class_specific, cost, cost_words
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from staa_widgets.explanation import Explanation
 
-SCHEMA = 2
+SCHEMA = 3
 """Number of this layout; the player refuses any other."""
+
+_GROUPS = get_args(Group)
 
 
 def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
@@ -34,11 +39,15 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
     meta
         JSON values; times in seconds, frames as source indices, `box` in pixels of the displayed source frame,
         `scale` the factor from the ``maps`` buffer to the explanation's maps, `class_specific` whether these maps
-        depend on the class, `methods` what else can be asked.
+        depend on the class, `methods` what else can be asked, with its `group` and its `cost` in words, `truth` the
+        action's name, its ``spans`` of seconds, ``(width, height)`` of its masks and where the runs of each frame start
+        in the ``truth`` buffer, `cards` the score cards (`staa_widgets.widget.card`) of what was shown, `card` the key
+        of the one on show.
     buffers
         ``frames`` (JPEG files one after the other, cut at ``meta["pictures"]["offsets"]``), ``maps`` (float16
         ``(S, h, w)`` over their greatest magnitude), ``temporal`` (float32 ``(2, S)``: mass and signed mass),
-        ``attention`` (float16 ``(L, H, S, h, w)``, empty where there is none), ``colours`` (uint8 ``(C, 256, 3)``).
+        ``attention`` (float16 ``(L, H, S, h, w)``, empty where there is none), ``truth`` (int32 ``(R, 2)``, runs of
+        pixels as in `ClipTruth`, of the frames in ``meta["frames"]``), ``colours`` (uint8 ``(C, 256, 3)``).
 
     Raises
     ------
@@ -49,6 +58,7 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
     scale = float(np.abs(e.maps).max(initial=0.0)) or 1.0
     preview, attention, signed = e.preview, e.attention, e.temporal_signed
     frames = e.first_frame + np.arange(len(e.times)) if preview is None else preview.indices
+    truth, (runs, edges), scored = e.truth, _outlines(e, frames), card(e)
     meta = plain(
         {
             "schema": SCHEMA,
@@ -77,9 +87,25 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
             "params": e.params,
             "class_specific": class_specific(e),
             "methods": [
-                {"name": method.name, "summary": method.summary, "class_specific": method.class_specific}
-                for method in METHODS.values()
+                {
+                    "name": method.name,
+                    "summary": method.summary,
+                    "class_specific": method.class_specific,
+                    "group": method.group,
+                    "cost": cost_words(cost(e, method.name)),
+                }
+                for method in sorted(METHODS.values(), key=lambda method: _GROUPS.index(method.group))
             ],
+            "truth": None
+            if truth is None
+            else {
+                "label": truth.label,
+                "spans": truth.spans(e.times, e.duration),
+                "size": truth.size,
+                "offsets": edges,
+            },
+            "cards": [scored] if scored else [],
+            "card": scored and scored["key"],
             "model": e.model_id,
             "provenance": e.provenance,
             "colours": list(COLOUR_TABLES),
@@ -90,18 +116,20 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
         "maps": (e.maps / scale).astype("<f2").tobytes(),
         "temporal": np.stack([e.temporal, e.temporal if signed is None else signed]).astype("<f4").tobytes(),
         "attention": b"" if attention is None else attention.astype("<f2").tobytes(),
+        "truth": runs.astype("<i4").tobytes(),
         "colours": np.stack(list(COLOUR_TABLES.values())).tobytes(),
     }
     return meta, buffers
 
 
-def class_specific(explanation: Explanation) -> bool:
-    """Tell whether an explanation's maps depend on the class they are about."""
-    try:
-        return get_method(explanation.method).needs(explanation.params).target
-    except (MethodError, ParameterError):
-        # Made by a method that is not registered here: all that is left to go by is what it is about.
-        return explanation.target != int(explanation.logits.argmax())
+def _outlines(e: Explanation, frames: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return the runs of the truth in these frames, and where those of each frame start."""
+    if e.truth is None:
+        return np.empty((0, 2), np.int32), np.zeros(1, np.int64)
+    starts, ends = e.truth.offsets[:-1], e.truth.offsets[1:]
+    shown = frames - e.first_frame
+    runs = [e.truth.runs[starts[i] : ends[i]] for i in shown]
+    return np.concatenate(runs), np.concatenate([[0], np.cumsum((ends - starts)[shown])])
 
 
 def peak_frame(explanation: Explanation) -> int:

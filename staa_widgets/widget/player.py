@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -14,7 +15,8 @@ from staa_widgets.errors import PlayerError, StaaError
 from staa_widgets.explanation import Explanation
 from staa_widgets.export import built
 from staa_widgets.progress import Progress
-from staa_widgets.question import Question, find_question, question_of, restated
+from staa_widgets.question import Question, find_question, question_of, remember, restated
+from staa_widgets.truth import ClipTruth, Known
 from staa_widgets.widget.display import display_player
 from staa_widgets.widget.guard import GuardedWidget
 from staa_widgets.widget.payload import pack, peak_frame, same_clip
@@ -40,6 +42,9 @@ class Player(GuardedWidget, Settings):
         `staa_widgets.explain` in this process.
     video, model
         As for `staa_widgets.explain`, in place of `question`: for explanations loaded from a file.
+    truth
+        An `ActionClip`, or anything else with ``label``, ``where`` and ``when``, of the explanation's video: where it
+        is known what acts, the player outlines it and scores what is shown. Explanations of an `ActionClip` know it.
     **settings
         Traits at first, such as ``opacity=0.5``.
 
@@ -57,7 +62,7 @@ class Player(GuardedWidget, Settings):
     Raises
     ------
     ParameterError
-        If the video or the model is another than the explanation's.
+        If the video, the model or the truth is another than the explanation's.
     SettingError
         If a setting cannot have its value.
     TypeError
@@ -71,6 +76,7 @@ class Player(GuardedWidget, Settings):
     _maps = Bytes().tag(sync=True)
     _temporal = Bytes().tag(sync=True)
     _attention = Bytes().tag(sync=True)
+    _truth = Bytes().tag(sync=True)
     _colours = Bytes().tag(sync=True)
     slice = Int(read_only=True)
     time = Float(read_only=True)
@@ -82,6 +88,7 @@ class Player(GuardedWidget, Settings):
         question: Question | None = None,
         video: Any = None,
         model: Any = None,
+        truth: Known | ClipTruth | None = None,
         **settings: Any,
     ) -> None:
         for name in settings:
@@ -89,11 +96,15 @@ class Player(GuardedWidget, Settings):
                 close = get_close_matches(name, SETTINGS, 1)
                 told = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(SETTINGS)}"
                 raise TypeError(f"Player has no setting {name!r}; {told}")
-        self._explanation = explanation
         self._question = find_question(explanation, question, video, model)
+        if truth is None and explanation.truth is None and self._question is not None:
+            truth = self._question.clip.truth
+        self._given = _given(explanation, truth)
+        self._explanation = self._knowing(explanation)
+        self._cards: dict[str, Any] = {}
         self._selecting = CallbackDispatcher()
         self._service = Service(self)
-        super().__init__(**_traits_of(explanation), **settings)
+        super().__init__(**self._laid_out(self._explanation), **settings)
         self._follow()
         self.on_msg(lambda _, content, __: self._service.receive(content))
 
@@ -141,9 +152,8 @@ class Player(GuardedWidget, Settings):
         """
         question = self.ask_about(method, target, params)
         self._service.stop("Something newer was asked for.")
-        found = question.ask(progress)
-        self._show(found, question)
-        return found
+        self._show(question.ask(progress), question)
+        return self._explanation
 
     def on_select(self, fn: Callable[[Selection | None], object], remove: bool = False) -> None:
         """Call a function with the `Selection` whenever a range is selected, with ``None`` when it is cleared."""
@@ -217,9 +227,12 @@ class Player(GuardedWidget, Settings):
         return True
 
     def _show(self, explanation: Explanation, question: Question | None) -> None:
-        bulk, first = _traits_of(explanation), peak_frame(explanation)
+        before, explanation = self._explanation, self._knowing(explanation)
+        if not same_clip(before, explanation):
+            self._cards = {}
+        bulk, first = self._laid_out(explanation), peak_frame(explanation)
         with self.hold_sync(), self.hold_trait_notifications():
-            before, self._explanation, self._question = self._explanation, explanation, question
+            self._explanation, self._question = explanation, question
             for name, value in bulk.items():
                 self.set_trait(name, value)
             self.set_trait("method", explanation.method)
@@ -231,6 +244,21 @@ class Player(GuardedWidget, Settings):
                 if not self._accepts(name, getattr(self, name)):
                     self.set_trait(name, -1)
             self._follow()
+
+    def _knowing(self, explanation: Explanation) -> Explanation:
+        """Give an explanation the truth that this player was given."""
+        known = self._given
+        if known is None or not same_clip(known, explanation):
+            return explanation
+        knowing, question = replace(explanation, truth=known.truth), question_of(explanation)
+        return remember(knowing, question) if question else knowing
+
+    def _laid_out(self, explanation: Explanation) -> dict[str, Any]:
+        meta, buffers = pack(explanation)
+        # What was shown before stays beside it; what is shown again keeps its place.
+        self._cards |= {card["key"]: card for card in meta["cards"]}
+        meta["cards"] = [*self._cards.values()]
+        return {"_meta": meta, **{f"_{name}": data for name, data in buffers.items()}}
 
     @default("_esm")
     def _read_esm(self) -> str:
@@ -263,9 +291,15 @@ class Player(GuardedWidget, Settings):
         self._selecting(None if change["new"] is None else select(self._explanation, *change["new"]))
 
 
-def _traits_of(explanation: Explanation) -> dict[str, Any]:
-    meta, buffers = pack(explanation)
-    return {"_meta": meta, **{f"_{name}": data for name, data in buffers.items()}}
+def _given(explanation: Explanation, truth: Known | ClipTruth | None) -> Explanation | None:
+    """Give an explanation the truth of its whole video, or of the range of it that it is about."""
+    if truth is None:
+        return None
+    known = truth if isinstance(truth, ClipTruth) else ClipTruth.of(truth)
+    first, count = explanation.first_frame, len(explanation.times)
+    if len(known.when) > count and len(known.when) >= first + count:
+        known = known.cut(first, first + count)
+    return replace(explanation, truth=known)
 
 
 def _no_question() -> PlayerError:

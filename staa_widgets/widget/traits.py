@@ -153,6 +153,7 @@ class Settings(HasTraits):
     between = Setting("held", one_of("held", "blended"))
     view = Setting("overlay", one_of("overlay", "side"))
     dim = Setting(False, flag())  # noqa: FBT003
+    show_truth = Setting(True, flag())  # noqa: FBT003
     selection = Setting(None, _selection, echo=False)
     theme = Setting("auto", one_of("auto", "light", "dark"))
     height = Setting(0, _height)

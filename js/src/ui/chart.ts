@@ -7,15 +7,18 @@ const AXIS = 22;
 
 /** Bars of time: how much of the attribution fell into each slice. Click or drag to seek, drag on the axis to select. */
 export function chart(session: Session): { header: HTMLElement; element: HTMLElement } {
-  const { clock, heat, slice, state, until } = session;
+  const { clock, heat, meta, slice, state, until } = session;
   const { spans } = session.film;
   const at = (share: number) => clock.start + share * (clock.end - clock.start);
   const x = (time: number) => `${(100 * clock.share(time)).toFixed(4)}%`;
 
   const readout = h("span", { class: "staa-value" });
   const plot = svg("g");
-  const band = svg("rect", { class: "staa-band", y: 0, height: HEIGHT });
-  const picture = svg("svg", { class: "staa-chart", height: HEIGHT + AXIS, role: "img" }, band, plot, axis(session, x));
+  const tint = { "fill-opacity": 0.14, "stroke-opacity": 0.5 };
+  const band = svg("rect", { class: "staa-band", y: 0, height: HEIGHT, ...tint });
+  const known = svg("g");
+  const axes = axis(session, x);
+  const picture = svg("svg", { class: "staa-chart", height: HEIGHT + AXIS, role: "img" }, known, band, plot, axes);
   const surface = h("div", { class: "staa-bars-area" });
   const brush = h("div", { class: "staa-axis-area", title: "Drag to select a range of time" });
   const table = h("table", { class: "staa-hidden" });
@@ -34,7 +37,7 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
     for (let tick = -bottom; tick <= top + step / 2; tick += step) {
       plot.append(
         svg("line", { class: "staa-grid", x1: 0, x2: "100%", y1: y(tick), y2: y(tick) }),
-        svg("text", { class: "staa-label", x: -8, y: y(tick) + 4, "text-anchor": "end" }, percent(Math.abs(tick))),
+        label(-8, y(tick) + 4, "end", percent(Math.abs(tick))),
       );
     }
     bars = spans.map(([start, end], s) => {
@@ -46,6 +49,7 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
           width,
           y: y(from),
           height: Math.max(y(to) - y(from), from > to ? 1 : 0),
+          "stroke-width": 1.5,
         });
       return svg(
         "g",
@@ -58,12 +62,30 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
     if (!signed) {
       const even = y(1 / spans.length);
       plot.append(
-        svg("line", { class: "staa-even", x1: 0, x2: "100%", y1: even, y2: even }),
-        svg("text", { class: "staa-label", x: "100%", y: even - 4, "text-anchor": "end" }, "even"),
+        svg("line", { class: "staa-even", x1: 0, x2: "100%", y1: even, y2: even, "stroke-dasharray": "3 4" }),
+        label("100%", even - 4, "end", "even"),
       );
     }
     picture.setAttribute("aria-label", summary(session));
     table.replaceChildren(...rows(session));
+  });
+
+  watch(until, () => {
+    const { truth } = meta.value;
+    const spans = (state.show_truth.value && truth?.spans) || [];
+    known.replaceChildren(
+      ...spans.flatMap(([start, end]) =>
+        [HEIGHT, 4].map((height) =>
+          svg("rect", {
+            class: "staa-during",
+            x: x(start),
+            width: `${(100 * (clock.share(end) - clock.share(start))).toFixed(4)}%`,
+            height,
+            "fill-opacity": height === HEIGHT ? 0.16 : 1,
+          }),
+        ),
+      ),
+    );
   });
 
   let hovered: number | null = null;
@@ -108,10 +130,35 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
     { class: "staa-chart-head" },
     h("span", { class: "staa-title" }, "When"),
     h("span", { class: "staa-quiet" }, "share of the attribution"),
+    legend(session),
     readout,
   );
   return { header, element };
 }
+
+/** Names what is outlined and marked, and turns both on and off. */
+function legend(session: Session): HTMLElement {
+  const { meta, state, until } = session;
+  const name = h("span", { class: "staa-known" });
+  const click = () => session.toggleTruth();
+  const button = h(
+    "button",
+    { class: "staa-button", type: "button", title: "Outline and band of the truth (G)", click },
+    name,
+  );
+  watch(until, () => {
+    const { truth } = meta.value;
+    button.hidden = !truth;
+    const when = truth?.spans.map((span) => span.map((time) => time.toFixed(2)).join("–")).join(", ");
+    name.textContent = `truth: ${truth?.label}, ${when ? `${when} s` : "at no time"}`;
+    button.setAttribute("aria-pressed", String(state.show_truth.value));
+  });
+  return button;
+}
+
+/** Words in the chart, readable over its lines. */
+const label = (x: string | number, y: number, anchor: string, text: string): SVGTextElement =>
+  svg("text", { class: "staa-label", x, y, "text-anchor": anchor, "stroke-width": 3, "paint-order": "stroke" }, text);
 
 function axis({ clock }: Session, x: (time: number) => string): SVGGElement {
   const group = svg("g", {});
@@ -123,11 +170,7 @@ function axis({ clock }: Session, x: (time: number) => string): SVGGElement {
     const anchor = share < 0.02 ? "start" : share > 0.97 ? "end" : "middle";
     group.append(
       svg("line", { class: "staa-axis", x1: x(i * step), x2: x(i * step), y1: HEIGHT, y2: HEIGHT + 4 }),
-      svg(
-        "text",
-        { class: "staa-label", x: x(i * step), y: HEIGHT + 17, "text-anchor": anchor },
-        seconds(i * step, digits),
-      ),
+      label(x(i * step), HEIGHT + 17, anchor, seconds(i * step, digits)),
     );
   }
   return group;

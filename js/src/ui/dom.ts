@@ -27,12 +27,25 @@ function fill<E extends Element>(element: E, attributes: Attributes, children: C
   return element;
 }
 
-/** Give a select these options, unless it has them: an open list would close. */
-export function fillOptions(element: HTMLSelectElement, options: (readonly [value: string, text: string])[]): void {
+/** Give a select these options, unless it has them: an open list would close. Those of one group come together. */
+export function fillOptions(
+  element: HTMLSelectElement,
+  options: (readonly [value: string, text: string, group?: string])[],
+): void {
   const same = (option: HTMLOptionElement, i: number) =>
     option.value === options[i][0] && option.textContent === options[i][1];
   if (element.options.length === options.length && [...element.options].every(same)) return;
-  element.replaceChildren(...options.map(([value, text]) => h("option", { value }, text)));
+  element.replaceChildren();
+  const groups = new Map<string, HTMLElement>();
+  for (const [value, text, group] of options) {
+    let parent: HTMLElement = element;
+    if (group) {
+      parent = groups.get(group) ?? h("optgroup", { label: group });
+      groups.set(group, parent);
+      element.append(parent);
+    }
+    parent.append(h("option", { value }, text));
+  }
 }
 
 /** The element inside of `parent` that has the focus; a host may keep the player in a shadow tree. */
@@ -79,7 +92,7 @@ const ICONS = {
 export function icon(name: keyof typeof ICONS): SVGSVGElement {
   return svg(
     "svg",
-    { viewBox: "0 0 24 24", "aria-hidden": "true", class: "staa-icon" },
+    { viewBox: "0 0 24 24", "aria-hidden": "true", width: 20, height: 20, fill: "currentColor" },
     svg("path", { d: ICONS[name] }),
   );
 }

@@ -66,6 +66,7 @@ export const KEYS: readonly Binding[] = [
     on: ["escape"],
     run: (s) => (s.state.selection.value ? s.select(null) : false),
   },
+  { keys: ["G"], does: "truth on or off, where it is known", on: ["g"], run: (s) => s.toggleTruth() },
   { keys: ["O"], does: "hold to see the frame without heat", on: ["o"], run: (s) => s.lift(true) },
   {
     keys: ["+", "−"],

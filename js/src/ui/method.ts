@@ -1,3 +1,4 @@
+import type { Method } from "../protocol.js";
 import type { Session } from "../session.js";
 import { watch } from "../state.js";
 import { fillOptions, h } from "./dom.js";
@@ -15,15 +16,12 @@ export function method(session: Session): HTMLElement {
     change: () => session.explain(select.value),
   });
   watch(until, () => {
-    const names = meta.value.methods.map((one) => one.name);
-    if (!names.includes(meta.value.method)) names.unshift(meta.value.method);
-    fillOptions(
-      select,
-      names.map((one) => [one, one]),
-    );
-    select.value = work.running.value?.wish.method ?? meta.value.method;
+    const { method: own, methods } = meta.value;
+    const stranger = methods.some((one) => one.name === own) ? [] : [[own, own] as const];
+    fillOptions(select, [...stranger, ...options(methods)]);
+    select.value = work.running.value?.wish.method ?? own;
     select.disabled = !kernel.computes.value;
-    name.textContent = meta.value.method;
+    name.textContent = own;
   });
   const scope = h("p", {});
   const words = h("p", { class: "staa-quiet" });
@@ -33,7 +31,8 @@ export function method(session: Session): HTMLElement {
     scope.replaceChildren(
       ...(class_specific ? ["A map of the class ", h("b", {}, labels[target])] : ["The same map for every class"]),
     );
-    words.textContent = kernel.why.value || (methods.find((one) => one.name === own)?.summary ?? "");
+    const one = methods.find(({ name }) => name === own);
+    words.textContent = kernel.why.value || (one ? `${one.summary} ${one.cost && `Cost: ${one.cost}.`}` : "");
   });
   return h(
     "section",
@@ -45,11 +44,15 @@ export function method(session: Session): HTMLElement {
   );
 }
 
+/** Methods as options, those of a group together, each with its price. */
+export const options = (methods: Method[]) =>
+  methods.map(({ name, group, cost }) => [name, cost ? `${name} · ${cost}` : name, group] as const);
+
 /** How far a computation has come; takes the place of `about` so that nothing moves. */
 function computing({ meta, host, until }: Session, about: HTMLElement, next: HTMLElement): HTMLElement {
   const { kernel, work } = host;
   const title = h("p", { class: "staa-trim" });
-  const bar = h("span", { class: "staa-probability" });
+  const bar = h("span", { class: "staa-fill" });
   const meter = h("span", { class: "staa-meter", role: "progressbar", "aria-label": "Computing" }, bar);
   const step = h("p", { class: "staa-quiet" });
   const cancel = h(

@@ -2,6 +2,7 @@ import type { Signal } from "@preact/signals-core";
 import type { Session } from "../session.js";
 import { watch } from "../state.js";
 import { fillOptions, h } from "./dom.js";
+import { options } from "./method.js";
 
 /**
  * Where a class was chosen but the method on show knows no classes: the methods that do. When it goes, the focus goes
@@ -29,11 +30,9 @@ export function offer(session: Session, asked: Signal<number | null>, list: HTML
     const target = class_specific ? null : asked.value;
     element.hidden = target === null;
     if (target === null) return;
-    const able = methods.filter((one) => one.class_specific).map(({ name }) => name);
-    fillOptions(
-      select,
-      able.map((name) => [name, name]),
-    );
+    const specific = methods.filter((one) => one.class_specific);
+    const able = specific.map(({ name }) => name);
+    fillOptions(select, options(specific));
     // The sibling of the method on show answers the same question.
     select.value = able.find((name) => name.startsWith(method)) ?? able[0] ?? "";
     const how = able.length > 0 ? `Explain “${labels[target]}” by` : "No method here is of one class.";

@@ -5,6 +5,7 @@ import { playback } from "../playback.js";
 import { type Payload, readPayload, sameFilm } from "../protocol.js";
 import { Session } from "../session.js";
 import { createState, type State, watch } from "../state.js";
+import { cards } from "./cards.js";
 import { details } from "./details.js";
 import { focused, h } from "./dom.js";
 import { head } from "./head.js";
@@ -18,7 +19,7 @@ import { timeline } from "./timeline.js";
 import { transport } from "./transport.js";
 
 /** The traits that hold an explanation; a host sets them together and tells of each. */
-const BULK = ["_meta", "_frames", "_maps", "_temporal", "_attention", "_colours"];
+const BULK = ["_meta", "_frames", "_maps", "_temporal", "_attention", "_truth", "_colours"];
 
 /** What JupyterLab marks a view with whose kernel is gone. */
 const DISCONNECTED = ".jupyter-widgets-disconnected";
@@ -76,7 +77,9 @@ function build(payload: Payload | Error, state: State, host: Host): Shown {
   const end = new AbortController();
   const root = h("div", { class: "staa-root", tabindex: 0, role: "group", "data-lm-suppress-shortcuts": "true" });
   watch(end.signal, () => {
-    root.dataset.theme = state.theme.value;
+    const own = state.theme.value === "auto" ? "" : state.theme.value;
+    root.style.colorScheme = own;
+    root.toggleAttribute("data-theme", own !== "");
   });
   if (payload instanceof Error) {
     root.append(h("p", { role: "alert" }, payload.message));
@@ -96,7 +99,7 @@ function build(payload: Payload | Error, state: State, host: Host): Shown {
     h(
       "div",
       { class: "staa-body" },
-      h("div", { class: "staa-film" }, picture, transport(session), timeline(session)),
+      h("div", { class: "staa-film" }, picture, transport(session), timeline(session), cards(session)),
       h(
         "div",
         { class: "staa-panel" },

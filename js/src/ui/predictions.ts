@@ -99,7 +99,7 @@ function row(k: number, choosable: boolean, choose: () => void): Row {
   const name = h("span", { class: "staa-trim" });
   const tag = h("span", { class: "staa-tag" });
   const number = h("span", { class: "staa-number" });
-  const bar = h("span", { class: "staa-probability" });
+  const bar = h("span", { class: "staa-fill" });
   const meter = h("span", { class: "staa-meter", "aria-hidden": "true" }, bar);
   const element = h("li", {}, name, tag, number, meter);
   if (choosable) {

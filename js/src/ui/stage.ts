@@ -3,7 +3,7 @@ import { rank } from "../heat/refine.js";
 import { canvas2d } from "../render/canvas2d.js";
 import type { Session } from "../session.js";
 import { watch } from "../state.js";
-import { h, percent } from "./dom.js";
+import { h, percent, svg } from "./dom.js";
 
 /** Pictures to decode ahead of the one on show. */
 const AHEAD = 6;
@@ -19,7 +19,7 @@ export function stage(session: Session): { element: HTMLElement; canvas: HTMLCan
   const readout = h("div", { class: "staa-readout", hidden: true });
   const seen = h("div", { class: "staa-seen", hidden: !session.cropped });
   place(seen, session, session.box);
-  const picture = h("div", { class: "staa-picture" }, canvas, seen, cell, readout);
+  const picture = h("div", { class: "staa-picture" }, canvas, seen, truth(session), cell, readout);
   const alone = h("div", { class: "staa-picture" }, plain);
   const toast = h("div", { class: "staa-toast", role: "status", "aria-live": "polite" });
   const element = h("div", { class: "staa-stage" }, alone, picture, toast);
@@ -71,6 +71,24 @@ export function stage(session: Session): { element: HTMLElement; canvas: HTMLCan
   return { element, canvas };
 }
 
+/** The outline of what acts; drawn as a line of its own, so that it is sharp at any size. */
+function truth({ meta, outline, until }: Session): SVGSVGElement {
+  const line = (stroke: string, width: number) =>
+    svg("path", { stroke, "stroke-width": width, "vector-effect": "non-scaling-stroke" });
+  // Whatever the picture is like, one of the two stands out from it.
+  const lines = [line("rgb(0 0 0 / 0.65)", 4), line("#4dffa6", 1.75)];
+  const element = svg(
+    "svg",
+    { class: "staa-truth", fill: "none", preserveAspectRatio: "none", "aria-hidden": "true" },
+    ...lines,
+  );
+  watch(until, () => {
+    element.setAttribute("viewBox", `0 0 ${(meta.value.truth?.size ?? [1, 1]).join(" ")}`);
+    for (const line of lines) line.setAttribute("d", outline.value);
+  });
+  return element;
+}
+
 function sheet([width, height]: readonly [number, number], label: string): HTMLCanvasElement {
   return h("canvas", { width, height, role: "img", "aria-label": label });
 }
@@ -99,8 +117,8 @@ function hover(session: Session, picture: HTMLElement, cell: HTMLElement, readou
     if (!pointer) return;
     readout.style.left = `${100 * pointer.x}%`;
     readout.style.top = `${100 * pointer.y}%`;
-    readout.classList.toggle("staa-flip-x", pointer.x > 0.55);
-    readout.classList.toggle("staa-flip-y", pointer.y > 0.7);
+    const [before, after] = ["calc(-100% - 14px)", "14px"];
+    readout.style.translate = `${pointer.x > 0.55 ? before : after} ${pointer.y > 0.7 ? before : after}`;
     if (outside) {
       readout.textContent = "not seen by the model";
       return;
