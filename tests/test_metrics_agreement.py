@@ -55,10 +55,10 @@ def test_the_permutation_null_comes_near_what_counting_all_permutations_gives():
 
 def test_p_is_even_under_chance():
     generator = torch.Generator().manual_seed(0)
-    one, other = (torch.rand(300, 12, generator=generator) for _ in range(2))
+    one, other = (torch.rand(1500, 12, generator=generator) for _ in range(2))
     found = permutation_p(one, other, draws=199)
-    assert found.mean().item() == pytest.approx(METRICS["monotonicity_p"].chance_level, abs=0.05)
-    assert (found <= 0.05).double().mean().item() == pytest.approx(0.05, abs=0.03)
+    assert found.mean().item() == pytest.approx(METRICS["monotonicity_p"].chance_level, abs=0.03)
+    assert (found <= 0.05).double().mean().item() == pytest.approx(0.05, abs=0.02)
 
 
 @pytest.mark.parametrize("scale", [1, 3, -1])
@@ -88,7 +88,7 @@ def test_monotonicity_asks_for_order_alone():
 @pytest.mark.parametrize("name", ["faithfulness_correlation", "monotonicity", "monotonicity_p"])
 def test_a_constant_map_agrees_with_nothing_and_a_binary_one_with_what_it_marks(name: str):
     assert math.isnan(METRICS[name](Additive(W).case(np.ones(W.shape)), **FADE))
-    binary = METRICS[name](Additive(W).case(np.median(W) < W), **FADE)
+    binary = METRICS[name](Additive(W).case((np.median(W) < W) * 1.0), **FADE)
     assert binary < 0.01 if name == "monotonicity_p" else 0.8 < binary < 1
 
 

@@ -11,7 +11,7 @@ from additive import Additive, geometry, weights
 
 from staa_widgets.errors import CancelledError, ParameterError
 from staa_widgets.evaluate import METRICS, Case
-from staa_widgets.evaluate.causal import curve, normalised, references
+from staa_widgets.evaluate.causal import Kind, Order, curve, normalised, references
 from staa_widgets.evaluate.removal import drops, units_of
 from staa_widgets.methods.fillers import FILLERS, fill
 
@@ -32,7 +32,7 @@ def area(scores: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("order", ["most", "least"])
-def test_curves_of_an_additive_model_are_its_running_sums(order: str):
+def test_curves_of_an_additive_model_are_its_running_sums(order: Order):
     case = Additive(W).case(W)
     sequence = np.sort(W.ravel())[:: -1 if order == "most" else 1]
     inserted = curve(case, kind="insertion", order=order, filler="fade", of="logit")
@@ -91,11 +91,12 @@ def test_units_divide_the_grid():
 
 def test_a_constant_map_scores_the_mean_of_the_random_orders():
     case = Additive(weights((2, 4, 4))).case(np.ones((2, 4, 4)))
-    for name, kind, order in [
+    orders: list[tuple[str, Kind, Order]] = [
         ("insertion", "insertion", "most"),
         ("deletion", "deletion", "most"),
         ("insertion_least", "insertion", "least"),
-    ]:
+    ]
+    for name, kind, order in orders:
         beside = references(case, kind=kind, order=order, filler="fade")
         assert len(beside.random) == len(beside.random_smooth) == 5
         assert beside.random.std() > 0
@@ -128,9 +129,10 @@ def test_shuffled_maps_score_as_random_orders():
 
 
 def test_the_oracle_orders_by_single_drops_which_for_an_additive_model_is_the_best_there_is():
-    case = Additive(W).case(W)
+    model = Additive(W)
+    case = model.case(W)
     np.testing.assert_allclose(
-        drops(case, units_of(case.query.geometry, "cells"), filler="fade", of="logit"), W.ravel(), atol=1e-6
+        drops(case, units_of(model.geometry, "cells"), filler="fade", of="logit"), W.ravel(), atol=1e-6
     )
     assert references(case, filler="fade").oracle == pytest.approx(METRICS["insertion"](case, filler="fade"))
     assert math.isnan(references(Additive(weights((3, 8, 8))).case(np.ones((3, 8, 8))), draws=1, steps=2).oracle)
