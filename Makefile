@@ -25,7 +25,7 @@ help:
 	@echo "make lab     open the quickstart notebook in JupyterLab"
 	@echo "make test    run every test (needs Chromium, or STAA_SKIP_BROWSER=1)"
 	@echo "make lint    ruff, pyright, biome, tsc"
-	@echo "make bench   measure overhead, truth and the player in JupyterLab on this machine"
+	@echo "make bench   score methods against the truth, measure overhead and the player, on this machine"
 	@echo "make train   draw the training clips and train the bundled model again (about half an hour)"
 	@echo "make clean   remove everything that make made"
 
@@ -58,7 +58,8 @@ format: $(VENV)/.developing
 
 bench: $(VENV)/.developing $(BUNDLE)
 	$(BIN)/python -m benchmarks.overhead
-	$(BIN)/python -m benchmarks.variants
+	$(BIN)/staa benchmark --out out/benchmark
+	$(BIN)/python -m benchmarks.results --page out/benchmark/results.md
 	$(BIN)/python -m benchmarks.player
 
 train: $(VENV)/.developing

@@ -54,6 +54,8 @@ def main() -> None:
             model.module(**inputs)
 
         for name, method in METHODS.items():
+            if method.asks:
+                continue
 
             def explain(model=model, method=method, pixels=pixels) -> None:
                 method(record(model, pixels, method.needs(), [None])[0])

@@ -1,38 +1,26 @@
-"""Which variant of STAA is right: the table that chose the default, and the default on clips that chose nothing.
-
-Every clip goes through an mp4 file, the readers, the transform and one recorded forward pass; the maps of all variants
-are then made from the record and scored against the clip's truth.
-"""
+"""The ablation that chose the defaults: every variant of STAA on the first set of drawn clips, beside the controls."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
-from staa_widgets import METHODS, action_clip, load_model, open_clip, refine
-from staa_widgets.clip import uniform
-from staa_widgets.evaluate.bootstrap import difference, interval
-from staa_widgets.evaluate.truth import TRUTH_METRICS, score, truth_on_grid
-from staa_widgets.methods import controls
-from staa_widgets.methods.base import get_method
-from staa_widgets.record import Needs
-from staa_widgets.tap import record
+from staa_widgets.evaluate.benchmark import SETS, TRUTH, Drawn
+from staa_widgets.evaluate.bootstrap import Interval
+from staa_widgets.evaluate.results import Results
+from staa_widgets.evaluate.run import evaluate
+from staa_widgets.evaluate.verdict import ALL, with_mean
+from staa_widgets.methods import METHODS
+from staa_widgets.models import BUNDLED_MODELS, load_model
 
-if TYPE_CHECKING:
-    from staa_widgets.models import VideoModel
-    from staa_widgets.record import Record
-
-CHOOSING_SEEDS = 4_000_000
-FRESH_SEEDS = 5_500_000
 RANKING = ("pointing", "average_precision", "temporal_auc")
-CONTROLS = ("motion energy", "centre", "random", "random, smooth")
-VARIANTS: dict[str, tuple[str, dict[str, object]]] = {
+"""What a default is chosen by: the mean of these."""
+
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     f"{name}: {', '.join(str(v) for v in settings.values())}{', contrast' if contrast else ''}": (
         name,
         {**settings, "contrast": contrast},
@@ -52,64 +40,7 @@ VARIANTS: dict[str, tuple[str, dict[str, object]]] = {
     ]
     for contrast in (False, True)
 }
-NEEDS = Needs(*[True] * 6)
-
-
-def row_without_time(held: Record) -> np.ndarray:
-    """Spatial attention of the last layer's CLS row: the published idea with its rows mended."""
-    assert held.rows is not None
-    rows = held.rows[-1].mean(0)
-    return rows.reshape(len(rows), held.geometry.height, held.geometry.width)
-
-
-def score_clip(seed: int, model: VideoModel, folder: Path) -> dict[str, dict[str, float]]:
-    """Score every variant and control on one drawn clip."""
-    drawn = action_clip(seed, fps=8)
-    clip = open_clip(drawn.write_mp4(folder / "clip.mp4"))
-    sample = uniform(clip.times, model.geometry.frames)
-    frames = clip.frames(sample.indices)
-    held = record(model, model.pixels(frames)[None], NEEDS, [None])[0]
-    geometry = model.geometry
-    shape = (geometry.slices, geometry.height, geometry.width)
-    x0, y0, x1, y1 = box = model.transform.box(clip.width, clip.height)
-    seen = frames[:, round(y0) : round(y1), round(x0) : round(x1)]
-    truth = truth_on_grid(drawn, sample.indices.reshape(geometry.slices, -1), box, shape[1:])
-    maps = {
-        "motion energy": controls.motion_energy(seen, shape),
-        "motion energy, contrast": refine.contrast(controls.motion_energy(seen, shape)),
-        "centre": controls.centre(shape),
-        "random": controls.random(shape, seed),
-        "random, smooth": controls.random_smooth(shape, seed),
-        "spatial CLS row, last layer": row_without_time(held),
-    }
-    maps |= {label: get_method(name)(held, **params) for label, (name, params) in VARIANTS.items()}
-    return {name: score(values, truth) for name, values in maps.items()}
-
-
-def measure(first_seed: int, count: int, model: VideoModel) -> dict[str, dict[str, list[float]]]:
-    """Scores by variant, score and clip."""
-    with tempfile.TemporaryDirectory() as folder:
-        seeds = tqdm(range(first_seed, first_seed + count), desc="clips")
-        found = [score_clip(seed, model, Path(folder)) for seed in seeds]
-    return {name: {s: [clip[name][s] for clip in found] for s in TRUTH_METRICS} for name in found[0]}
-
-
-def table(found: dict[str, dict[str, list[float]]]) -> str:
-    """Markdown table of means with 95 % intervals."""
-    head = f"| method | {' | '.join(TRUTH_METRICS)} |\n|---|{'---|' * len(TRUTH_METRICS)}\n"
-    rows = [f"| {name} | {' | '.join(str(interval(by[s])) for s in TRUTH_METRICS)} |" for name, by in found.items()]
-    return head + "\n".join(rows) + "\n"
-
-
-def comparisons(found: dict[str, dict[str, list[float]]], defaults: dict[str, str]) -> str:
-    """Markdown table of paired differences between the defaults and the controls."""
-    head = f"| default minus control | {' | '.join(RANKING)} |\n|---|{'---|' * len(RANKING)}\n"
-    rows = [
-        f"| {method} − {control} | {' | '.join(str(difference(found[label][s], found[control][s])) for s in RANKING)} |"
-        for method, label in defaults.items()
-        for control in (*CONTROLS, "motion energy, contrast")
-    ]
-    return head + "\n".join(rows) + "\n"
+COMPARED = ("attention_last", "rollout", *(name for name, method in METHODS.items() if method.group == "control"))
 
 
 def default_label(name: str) -> str:
@@ -122,66 +53,96 @@ def default_label(name: str) -> str:
     )
 
 
-def best_label(name: str, found: dict[str, dict[str, list[float]]]) -> str:
+def best_label(name: str, found: Results) -> str:
     """Find the variant that should be a method's default: by definition with contrast and, for `staa`, unweighted."""
+    means = {(s.method, s.metric): s.mean for s in found.summary(pooled=True)}
     candidates = [k for k, (of, p) in VARIANTS.items() if of == name and p["contrast"] and "weighting" not in p]
-    return max(candidates, key=lambda label: np.mean([found[label][s] for s in RANKING]))
+    return max(candidates, key=lambda label: np.mean([means[label, metric] for metric in RANKING]))
+
+
+def table(found: Results, model: str | None = None) -> str:
+    """Markdown table of means with 95 % intervals."""
+    held = {(s.method, s.metric): s for s in found.summary(pooled=model is None) if model is None or s.model == model}
+    head = f"| method | {' | '.join((ALL, *TRUTH))} |\n|---|{'---|' * (1 + len(TRUTH))}\n"
+    rows = []
+    for method in found.methods:
+        cells = [held.get((method, metric)) for metric in (ALL, *TRUTH)]
+        said = [str(Interval(cell.mean, cell.low, cell.high)) if cell else "–" for cell in cells]
+        rows.append(f"| {method} | {' | '.join(said)} |\n")
+    return head + "".join(rows)
+
+
+def comparisons(found: Results, label: str) -> str:
+    """Markdown table of paired differences between a default and its other variants, and the controls."""
+    head = f"| {label} minus | {' | '.join((ALL, *TRUTH))} |\n|---|{'---|' * (1 + len(TRUTH))}\n"
+    rows = []
+    for other in found.methods:
+        duels = [found.compare(label, other, metric) for metric in (ALL, *TRUTH)]
+        if other != label and all(duel.clips for duel in duels):
+            said = [str(Interval(duel.mean, duel.low, duel.high)) for duel in duels]
+            rows.append(f"| {other} | {' | '.join(said)} |\n")
+    return head + "".join(rows)
+
+
+def page(found: Results) -> str:
+    """Write the tables, and what they choose."""
+    found = with_mean(found)
+    defaults = {name: default_label(name) for name in ("staa", "staa_logit")}
+    best = {name: best_label(name, found) for name in defaults}
+    for name, label in defaults.items():
+        if best[name] != label:
+            print(f"The default of {name} is {label!r}: set it to the variant that won, {best[name]!r}.")
+    return PAGE.format(
+        clips=len(found.clips),
+        first=SETS["first"][1],
+        models=", ".join(found.models),
+        all=table(found),
+        by_model="\n".join(f"## {name}\n\n{table(found, name)}" for name in found.models),
+        paired="\n".join(comparisons(found, label) for label in defaults.values()),
+        **best,
+    )
 
 
 def main() -> None:
     """Measure, print, and write the JSON and the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clips", type=int, default=200)
-    parser.add_argument("--model", default=None, help="folder; default: the bundled model")
+    parser.add_argument("--models", nargs="+", help="names or folders; default: all that are bundled")
     parser.add_argument("--json", type=Path, default=Path("out/variants.json"))
     parser.add_argument("--page", type=Path, help="write the tables as Markdown, such as docs/variants.md")
     parser.add_argument("--reuse", action="store_true", help="make the tables from the JSON of an earlier run")
     options = parser.parse_args()
     if not options.reuse:
-        model = load_model(options.model)
-        sets = {"choosing": CHOOSING_SEEDS, "fresh": FRESH_SEEDS}
-        scores = {name: measure(first, options.clips, model) for name, first in sets.items()}
+        models = {str(name).removeprefix("bundled/"): load_model(name) for name in options.models or BUNDLED_MODELS}
+        asked = {**VARIANTS, **{name: (name, {}) for name in COMPARED}}
+        found = evaluate(Drawn("first", options.clips), asked, TRUTH, models, progress=True)
         options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(scores))
-    scores = json.loads(options.json.read_text())
-    choosing, fresh = scores["choosing"], scores["fresh"]
-    defaults = {name: default_label(name) for name in ("staa", "staa_logit")}
-    kept = {k: v for k, v in fresh.items() if k in (*CONTROLS, "motion energy, contrast", *defaults.values())}
-    text = PAGE.format(
-        clips=len(fresh["random"]["pointing"]),
-        choosing=table(choosing),
-        fresh=table(kept),
-        paired=comparisons(fresh, defaults),
-        first=CHOOSING_SEEDS,
-        fresh_first=FRESH_SEEDS,
-        **{name: best_label(name, choosing) for name in defaults},
-    )
+        found.to_json(options.json)
+        print(json.dumps(sorted({failure.message for failure in found.failures}), indent=2) if found.failures else "")
+    text = page(Results.from_json(options.json))
     print(text)
-    for name, label in defaults.items():
-        if best_label(name, choosing) != label:
-            print(f"The default of {name} is {label!r}: set it to the variant that won.")
     if options.page:
-        options.page.write_text(text)
+        options.page.write_text(text, encoding="utf-8")
 
 
 PAGE = """# Which variant is right
 
 Made by `python -m benchmarks.variants --page docs/variants.md`; do not edit. Drawn actions with distractors, the
-bundled TimeSformer, the predicted class as target. A cell is true when the acting limbs cover 10 % of it. Means over
-{clips} clips with 95 % bootstrap intervals over clips; higher is better.
+predicted class as target, on {models}. A cell is true when the acting limbs cover 10 % of it. Means over {clips} clips
+(seeds from {first}) with 95 % bootstrap intervals over clips; higher is better. These clips choose; what the choice is
+worth on clips that chose nothing is in `results.md`.
 
-## The set that chose the default (seeds from {first})
+The default of a method is its variant with the largest mean of pointing, average_precision and temporal_auc here, over
+all models, among those with contrast and without weighting, as the methods are defined: `staa` is "{staa}",
+`staa_logit` is "{staa_logit}".
 
-{choosing}
-The default of a method is its variant with the largest mean of pointing, average precision and temporal AUC here, among
-those with contrast and without weighting, as the methods are defined: `staa` is "{staa}", `staa_logit` is
-"{staa_logit}". The rule was set down before this model was trained. How clips are drawn and how the model is
-trained was settled by looking at this set; the next one was scored once.
+## All models together
 
-## Clips that chose nothing (seeds from {fresh_first})
+{all}
+{by_model}
+## Paired differences, all models together
 
-{fresh}
-Paired differences, 95 % bootstrap intervals; the default is better where the interval lies above zero.
+The default is better where the interval lies above zero.
 
 {paired}"""
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.results import page
 from staa_widgets import METHODS
 from staa_widgets.actions import action_clip
 from staa_widgets.cli import main
@@ -81,6 +82,19 @@ def test_it_is_saved_and_read_with_every_value(found, tmp_path):
     page = (folder / "second.html").read_text()
     for line in verdict(found):
         assert line.question in page
+
+
+def test_the_page_of_results_is_made_from_the_files_alone(found, tmp_path):
+    again = Benchmark.load(found.save(tmp_path))
+    text = page(again)
+    assert text == page(found)
+    for question in QUESTIONS:
+        assert f"| {question} | " in text
+    for name in found.second.methods:
+        assert f"| {name} | " in text
+    row = next(line for line in text.splitlines() if line.startswith("| staa | "))
+    assert f"{np.mean([*found.second.values('staa', 'mass').values()]):.2f} [" in row
+    assert "Everything was." in text
 
 
 def test_broken_off_it_goes_on_where_it_stopped(found, monkeypatch, tmp_path):

@@ -1,0 +1,227 @@
+"""Make docs/results.md from what `staa benchmark` wrote."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+from staa_widgets.evaluate.benchmark import SETS, TRUTH, Benchmark
+from staa_widgets.evaluate.bootstrap import Interval
+from staa_widgets.evaluate.results import Results
+from staa_widgets.evaluate.rows import interval_of
+from staa_widgets.evaluate.verdict import ALL, QUESTIONS, READING, verdict, with_mean
+
+ORDER = ("attention", "gradient", "perturbation", "control")
+
+
+def page(found: Benchmark) -> str:
+    """Write everything that is said of a run, as Markdown."""
+    first, second, shuffled = (with_mean(results) for results in (found.first, found.second, found.shuffled))
+    causal = [metric for metric in second.metrics if second.about(metric).get("category") == "causal"]
+    others = [metric for metric in second.metrics if metric not in (ALL, *TRUTH, *causal)]
+    return PAGE.format(
+        about=_about(found),
+        models=_models(found),
+        reading=READING,
+        verdict=_verdict(found),
+        second=_scores(second, (ALL, *TRUTH)),
+        second_by_model=_by_model(second),
+        first=_scores(first, (ALL, *TRUTH)),
+        shift=_shift(first, second),
+        causal=_causal(second, causal),
+        others="".join(_others(second, others)),
+        shuffled=_scores(shuffled, (ALL, *TRUTH)),
+        shuffled_by_model="\n".join(
+            f"### {name}\n\n{_scores(shuffled, (ALL, *TRUTH), name)}" for name in shuffled.models
+        ),
+        failures=_failures(found),
+    )
+
+
+def _about(found: Benchmark) -> str:
+    plan = found.second.settings["benchmark"]["plan"]
+    seconds = max(part.settings["benchmark"]["seconds"] for part in (found.first, found.second, found.shuffled))
+    versions = ", ".join(f"{name} {of}" for name, of in found.second.settings["versions"].items())
+    devices = {about["device"] for about in found.second.settings["models"].values()}
+    return (
+        f"Second set: {plan['clips']} clips (seeds from {SETS['second'][1]}), {plan['dear_clips']} of them for methods "
+        f"of more than 30 passes and for metrics that ask the model. First set: {plan['first_clips']} clips (from "
+        f"{SETS['first'][1]}). Shuffled weights: {plan['shuffled_clips']} clips of the second set. The run took "
+        f"{seconds / 60:.1f} minutes on {', '.join(sorted(devices))}, less what was known from before; {versions}."
+    )
+
+
+def _models(found: Benchmark) -> str:
+    rows = []
+    for name, about in found.second.settings["models"].items():
+        shares = [_accuracy(results, name) for results in (found.first, found.second)]
+        rows.append([name, about["family"], *shares, f"`{about['weights'][:12]}`"])
+    return _table(["model", "family", "right on the first set", "right on the second", "weights"], rows)
+
+
+def _accuracy(results: Results, model: str) -> str:
+    named = results.settings["benchmark"]["predicted"][model]
+    right = [clip.rsplit(" ", 1)[0] == label for clip, label in named.items()]
+    return f"{sum(right)} of {len(right)}"
+
+
+def _verdict(found: Benchmark) -> str:
+    lines = verdict(found)
+    names = list(dict.fromkeys(line.model for line in lines))
+    answers = {(line.question, line.model): line for line in lines}
+    table = _table(
+        ["question", *(name or "all" for name in names)],
+        [[question, *(answers[question, name].answer for name in names)] for question in QUESTIONS],
+    )
+    said = [
+        f"**{question}**\n\n"
+        + "\n".join(
+            f"- {name or 'all models'}: {answers[question, name].answer}; {answers[question, name].said}"
+            for name in names
+        )
+        for question in QUESTIONS
+    ]
+    return f"{table}\n" + "\n\n".join(said) + "\n"
+
+
+def _scores(results: Results, metrics: Iterable[str], model: str | None = None) -> str:
+    held = {(s.method, s.metric): s for s in results.summary(pooled=model is None) if model is None or s.model == model}
+    rows = []
+    for method in _ordered(results):
+        cells = [held.get((method, metric)) for metric in metrics]
+        if any(cells):
+            count = max(cell.clips for cell in cells if cell)
+            values = [_interval(cell.mean, cell.low, cell.high) if cell else "–" for cell in cells]
+            rows.append([method, *values, _cost(results, method, model), str(count)])
+    return _table(["method", *metrics, "forwards + backwards, seconds", "clips"], rows)
+
+
+def _by_model(results: Results) -> str:
+    return "\n".join(f"### {name}\n\n{_scores(results, (ALL, *TRUTH), name)}" for name in results.models)
+
+
+def _shift(first: Results, second: Results) -> str:
+    """Write how the mean of the truth metrics changes from set to set; the clips are others, so nothing is paired."""
+    rows = []
+    for method in _ordered(first):
+        ours, theirs = (results.values(method, ALL) for results in (first, second))
+        if ours and theirs:
+            before, after = interval_of(list(ours.values())), interval_of(list(theirs.values()))
+            rows.append([method, _interval(*before), _interval(*after), f"{after.mean - before.mean:+.2f}"])
+    return _table(["method", "first set", "second set", "change"], rows)
+
+
+def _causal(results: Results, metrics: Iterable[str]) -> str:
+    parts = []
+    for metric in metrics:
+        rows = []
+        for method in _ordered(results):
+            values = results.values(method, metric)
+            if values:
+                found = results.normalised(method, metric)
+                share = _interval(found.value, found.low, found.high) if math.isfinite(found.value) else found.reason
+                rows.append([method, _interval(*interval_of(list(values.values()))), share, str(len(values))])
+        head = ["method", metric, "from random (0) to oracle (1)", "clips"]
+        parts.append(f"### {metric}\n\n{results.about(metric)['summary']}\n\n{_table(head, rows)}")
+    return "\n".join(parts)
+
+
+def _others(results: Results, metrics: list[str]) -> Iterable[str]:
+    if metrics:
+        yield "## Other metrics, second set\n\n"
+        for category in dict.fromkeys(str(results.about(metric).get("category")) for metric in metrics):
+            of = [metric for metric in metrics if results.about(metric).get("category") == category]
+            yield f"### {category}\n\n"
+            yield "\n".join(f"- {metric}: {results.about(metric).get('summary')}" for metric in of) + "\n\n"
+            yield _scores(results, of) + "\n"
+
+
+def _failures(found: Benchmark) -> str:
+    reasons: dict[tuple[str, ...], int] = {}
+    for name, results in (("first", found.first), ("second", found.second), ("shuffled", found.shuffled)):
+        for failure in results.failures:
+            about = (name, failure.model, failure.method, failure.metric, failure.message)
+            reasons[about] = reasons.get(about, 0) + 1
+    if not reasons:
+        return "Everything was.\n"
+    rows = [[*(part or "all" for part in about[:4]), str(count), about[4]] for about, count in reasons.items()]
+    return _table(["set", "model", "method", "metric", "clips", "why"], rows)
+
+
+def _ordered(results: Results) -> list[str]:
+    """Methods by group, and within it best first."""
+    about = results.settings["methods"]
+    means = {s.method: s.mean for s in results.summary(pooled=True) if s.metric == ALL}
+    return sorted(results.methods, key=lambda name: (ORDER.index(about[name]["group"]), -means.get(name, 0)))
+
+
+def _cost(results: Results, method: str, model: str | None) -> str:
+    forwards, backwards, seconds = results.cost(method, model)
+    return f"{forwards:.0f} + {backwards:.0f}" + ("" if math.isnan(seconds) else f", {seconds:.2g} s")
+
+
+def _interval(mean: float, low: float, high: float) -> str:
+    return str(Interval(mean, low, high)) if math.isfinite(low) else f"{mean:.2f}"
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines) + "\n"
+
+
+def main() -> None:
+    """Read the JSON, write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("out/benchmark"), help="where `staa benchmark` wrote")
+    parser.add_argument("--page", type=Path, default=Path("docs/results.md"))
+    options = parser.parse_args()
+    options.page.write_text(page(Benchmark.load(options.folder)), encoding="utf-8")
+    print(options.page)
+
+
+PAGE = """# Which explanation is right
+
+Made by `python -m benchmarks.results` from what `staa benchmark` wrote; do not edit. Drawn actions with distractors
+whose *where* and *when* are known, the predicted class as target. A cell is true when the acting limbs cover 10 % of
+it. Means over clips with 95 % bootstrap intervals over clips; all models together, a clip counts once, with its mean
+over them. The first set chose the defaults; the second has other figure sizes, grounds and tempo, always two moving
+figures of whom one matters, and chose nothing.
+
+{about}
+
+{models}
+## Verdict, on the second set
+
+{reading}
+
+{verdict}
+## Truth, second set, all models together
+
+{second}
+{second_by_model}
+## Truth, first set, all models together
+
+{first}
+## From the first set to the second
+
+{shift}
+## Causal, second set
+
+Area under the target's probability; how far a method comes from random orders to the oracle is a ratio of means over
+clips, refused where the oracle is too near to random to measure by.
+
+{causal}
+{others}## Shuffled weights, second set
+
+The same models with the entries of every weight tensor permuted.
+
+{shuffled}
+{shuffled_by_model}
+## What could not be answered
+
+{failures}"""
+
+if __name__ == "__main__":
+    main()
