@@ -29,7 +29,7 @@ def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def drawn() -> staa.ActionClip:
-    return staa.action_clip(3, size=48, fps=8)
+    return staa.action_clip(4, size=48, fps=8)
 
 
 def carded(e: Explanation) -> dict[str, Any]:
