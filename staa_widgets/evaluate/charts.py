@@ -222,7 +222,8 @@ def curves(results: Results, metric: str, model: str | None = None) -> go.Figure
     """
     import plotly.graph_objects as go
 
-    results.about(metric)
+    name = str(results.about(metric).get("name", metric))
+    done = "put in" if name.startswith("insertion") else "taken out" if name.startswith("deletion") else "changed"
     courses: dict[str, dict[tuple[str, str], np.ndarray]] = {}
     for row in results.curves:
         if row.metric == metric and model in (None, row.model):
@@ -268,7 +269,7 @@ def curves(results: Results, metric: str, model: str | None = None) -> go.Figure
             )
         )
     figure.update_layout(
-        xaxis={"title": {"text": "share of the clip changed"}, "tickformat": "~%", "range": [0, 1]},
+        xaxis={"title": {"text": f"share of the clip {done}"}, "tickformat": "~%", "range": [0, 1]},
         yaxis={"title": {"text": "probability of the target class"}, "range": [0, 1.02]},
         height=460 + LABEL * (len(order) // 3),
         margin={"t": 30},
