@@ -80,6 +80,11 @@ def content(named: str = "", *models: str) -> str:
     return to_page(made(named, models or ("m",))).replace(get_plotlyjs(), "")
 
 
+def traces(figure: Any) -> Any:
+    """Give what a figure draws; Plotly's own types say nothing of it."""
+    return figure.data
+
+
 class Reader(HTMLParser):
     """Collects elements, and rows of tables as texts of their cells."""
 
@@ -147,7 +152,7 @@ def test_heading_and_facts():
 
 def test_heat_is_where_a_method_stands_in_its_column():
     results = made()
-    (heat,) = heat_table(results).data
+    (heat,) = traces(heat_table(results))
     assert isinstance(heat, go.Heatmap)
     standing = np.asarray(heat.z)
     means = {(found.method, found.metric): found.mean for found in results.summary()}
@@ -160,7 +165,7 @@ def test_heat_is_where_a_method_stands_in_its_column():
 
 def test_costs_are_passes_and_bars_are_intervals():
     results = made()
-    attention, control = cost_against_quality(results, "pointing").data
+    attention, control = traces(cost_against_quality(results, "pointing"))
     assert isinstance(attention, go.Scatter)
     assert list(attention.x or ()) == [1, 41, 1]
     assert control.name == "control"
@@ -172,7 +177,7 @@ def test_costs_are_passes_and_bars_are_intervals():
 
 def test_curves_are_means_with_bands():
     results = made()
-    lines = [trace for trace in curves(results, "deletion").data if trace.name]
+    lines = [trace for trace in traces(curves(results, "deletion")) if trace.name]
     assert [line.name for line in lines] == list(LEVELS)
     middle = np.flatnonzero(np.asarray(lines[0].x) == 0.5)[0]
     deletion = next(found for found in results.summary() if (found.method, found.metric) == ("good", "deletion"))

@@ -131,7 +131,7 @@ class Scoring:
             return {name: _plain(float(value)) for name, value in means.items()}
 
         found = self._kept(canonical([metric.name, metric.version, settings]), make, method=None)
-        return {name: _number(value) for name, value in found.items()}
+        return {order: _number(found[order]) for order in ("random", "random_smooth", "oracle")}
 
     @cached_property
     def truth(self) -> Truth | None:
