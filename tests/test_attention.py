@@ -74,6 +74,7 @@ def test_attention_gradient_by_hand() -> None:
     # dy/da = slope · value. Above, CLS: a third of (0, 6, -6), so that patch 1 gets 2. Below, patch 1: a third of
     # (0, 1, 2), so that it passes 2/3 to itself and 4/3 to patch 2.
     (found,) = reading.records((2 * upper[:, 0, 0] + lower[:, 1, 0]).reshape(1, 1), [0])
+    assert found.relevance is not None
     np.testing.assert_allclose(found.relevance, [[2 + 2 / 3, 4 / 3]], rtol=1e-6)
     np.testing.assert_allclose(METHODS["attention_gradient"](found), [[[2 / 3, 1 / 3]]], rtol=1e-6)
 

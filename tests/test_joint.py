@@ -95,7 +95,7 @@ def test_gradients_equal_those_through_eager_attention(family: str, settings: di
 def test_values_weigh_attention_by_what_it_moves(family: str) -> None:
     model = tiny_joint_model(family)
     module: Any = model.module
-    blocks = FAMILIES[family].layers(module)
+    blocks: Any = FAMILIES[family].layers(module)
     parts = [
         (b.attention.v_proj, b.attention.o_proj)
         if family == "vivit"
@@ -121,13 +121,14 @@ def test_values_weigh_attention_by_what_it_moves(family: str) -> None:
 def test_contributions_add_up_to_the_logit(family: str, settings: dict[str, Any]) -> None:
     """In one layer without MLP what tokens add is what is gone when attention moves nothing, the norm's scale held."""
     module = tiny_joint(family, num_hidden_layers=1, **settings)
+    block: Any
     (block,) = FAMILIES[family].layers(module)
     after = block.attention.o_proj if family == "vivit" else block.attention.output.dense
     last = block.mlp.fc2 if family == "vivit" else block.output.dense
     for part in (last.weight, last.bias, after.bias):
         nn.init.zeros_(part)
     model = load_model(module, processor=PROCESSOR)
-    norm = FAMILIES[family].read(module, model.geometry, Needs()).norm
+    norm: Any = FAMILIES[family].read(module, model.geometry, Needs()).norm
     found = one(model, target=3)
 
     def hidden() -> torch.Tensor:
@@ -165,19 +166,21 @@ def test_contributions_add_up_to_the_logit(family: str, settings: dict[str, Any]
     assert abs(found.contributions.sum()) > 1e-2
 
 
+@pytest.mark.parametrize("share", [0.5, 0.2])
 @pytest.mark.parametrize(("family", "settings"), [*READ_SO, ("timesformer", {})])
-def test_rollouts_are_products_of_whole_matrices(family: str, settings: dict[str, Any]) -> None:
+def test_rollouts_are_products_of_whole_matrices(family: str, settings: dict[str, Any], share: float) -> None:
     model = tiny_joint_model(family, **settings)
     found, (truth, _) = one(model), attentions(model.module, clips(1)[0], 2)
     prefix, count = model.geometry.prefix, truth[0].shape[-1]
     flow, eye = readout(model, count), torch.eye(count)
-    mixed = [(eye + whole.mean(0)) / 2 for whole in truth]
+    mixed = [(1 - share) * eye + share * whole.mean(0) for whole in truth]
     for whole in reversed(mixed):
         flow = flow @ whole
 
     def close(name: str, tokens: torch.Tensor) -> None:
         expected = model.geometry.fold(tokens[prefix:].numpy()).reshape(model.geometry.slices, 9)
-        np.testing.assert_allclose(getattr(found, name), expected, rtol=1e-3, atol=1e-5)
+        rolled = sum(share**power * term for power, term in enumerate(getattr(found, name)))
+        np.testing.assert_allclose(rolled, expected, rtol=1e-3, atol=1e-5)
 
     close("rollout", flow)
     for name, rows in {
@@ -185,7 +188,7 @@ def test_rollouts_are_products_of_whole_matrices(family: str, settings: dict[str
         "gradient_rollout": found.gradient_rows,
         "contribution_rollout": np.maximum(found.contributions.sum(1), 0),
     }.items():
-        order = [int(i) for i in model.geometry.fold(np.arange(count - prefix)).ravel()]
+        order = [int(i) for i in model.geometry.fold(np.arange(float(count - prefix))).ravel()]
         pushed = torch.zeros(count - prefix)
         for layer in (2, 1, 0):
             pushed[order] += torch.from_numpy(rows[layer].ravel())
@@ -255,7 +258,7 @@ def test_only_what_was_asked_for_is_kept() -> None:
 def test_the_model_is_left_exactly_as_found(family: str, fails: bool, implementation: str) -> None:
     module = tiny_joint(family).train()
     module.set_attn_implementation(implementation)
-    blocks = FAMILIES[family].layers(module)
+    blocks: Any = FAMILIES[family].layers(module)
     blocks[1].eval()
     if fails:
 
@@ -288,7 +291,7 @@ def test_a_pass_that_its_owner_makes_meanwhile_is_not_heard(family: str) -> None
         with torch.no_grad():
             seen.append(module(pixels[1:]).logits)
 
-    block = FAMILIES[family].layers(module)[1]
+    block: Any = FAMILIES[family].layers(module)[1]
     here = threading.get_ident()
 
     def meanwhile(*_: Any) -> None:
@@ -353,7 +356,7 @@ def test_a_saved_folder_is_read_and_explained(family: str, tmp_path: Any) -> Non
 def test_blocks_come_first_to_last(family: str) -> None:
     module = tiny_joint(family)
     seen: list[nn.Module] = []
-    blocks = FAMILIES[family].layers(module)
+    blocks: Any = FAMILIES[family].layers(module)
     for block in blocks:
         block.register_forward_pre_hook(lambda part, _: seen.append(part))
     module(clips(1))

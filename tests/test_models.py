@@ -16,7 +16,7 @@ from transformers.models.videomae.image_processing_pil_videomae import VideoMAEI
 from transformers.utils import logging
 
 from staa_widgets.errors import ModelLoadError, ParameterError, UnsupportedModelError
-from staa_widgets.models import FAMILIES, Transform, load_model, weights_digest
+from staa_widgets.models import BUNDLED_MODELS, FAMILIES, Transform, load_model, weights_digest
 from staa_widgets.record import Needs
 from staa_widgets.tap import record
 
@@ -53,6 +53,23 @@ def test_a_folder_is_loaded_with_its_processor(saved: Path) -> None:
         (found,) = record(model, clips(1), Needs(rows=True), [None])
         (same,) = record(tiny_model(), clips(1), Needs(rows=True), [None])
         np.testing.assert_allclose(found.logits, same.logits, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", BUNDLED_MODELS)
+def test_bundled_models_are_loaded_by_name(name: str) -> None:
+    model = load_model(name)
+    assert name.removeprefix("bundled/").split("-")[0] == model.family
+    assert model.id == f"{name} (drawn actions only)"
+    assert len(model.labels) == 10
+
+
+def test_the_first_bundled_model_is_the_default() -> None:
+    assert weights_digest(load_model(next(iter(BUNDLED_MODELS)))) == weights_digest(load_model())
+
+
+def test_a_bundled_model_that_is_not_there_is_no_hub_id() -> None:
+    with pytest.raises(ModelLoadError, match="Did you mean 'bundled/timesformer'"):
+        load_model("bundled/timesformr")
 
 
 def test_frames_become_the_models_input(saved: Path) -> None:
