@@ -96,6 +96,22 @@ def test_it_is_there_when_the_action_is_and_while_heat_is(open_page: Callable[[E
     expect(outline).not_to_have_attribute("d", "")
 
 
+def test_a_saved_picture_carries_the_outline(open_page: Callable[[Explanation], Page]) -> None:
+    page = open_page(known())
+    to(page, 14)
+    saved = []
+    for _ in range(2):
+        with page.expect_download() as download:
+            page.keyboard.press("s")
+        saved.append(np.asarray(Image.open(download.value.path()).convert("RGB"), np.int64))
+        page.keyboard.press("g")
+    np.testing.assert_array_equal(saved[1], pixels(page))
+    y, x = np.nonzero(np.abs(saved[0] - saved[1]).max(axis=2) > 40)
+    away = np.hypot(x + 0.5 - 162, y + 0.5 - 90)
+    assert len(away) > 500
+    assert np.minimum(np.abs(away - 30), np.abs(away - 12)).max() < 4
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_band_covers_the_seconds_of_the_action(
     open_page: Callable[[Explanation], Page], page: Page, scheme: Any

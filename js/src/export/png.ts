@@ -1,3 +1,4 @@
+import { LINES } from "../heat/truth.js";
 import type { Session } from "../session.js";
 
 /** Hand the picture on show to the user as a PNG file named after clip, frame and method. */
@@ -5,7 +6,7 @@ export function savePicture(session: Session, canvas: HTMLCanvasElement): void {
   const meta = session.meta.peek();
   const stem = meta.clip.name.replace(/\.[^.]*$/, "").replace(/[^\p{L}\p{N}_-]+/gu, "_") || "clip";
   const name = `${stem}_frame${canvas.dataset.frame}_${meta.method}.png`;
-  canvas.toBlob((picture) => {
+  marked(session, canvas).toBlob((picture) => {
     if (!picture) return session.say("The picture could not be made");
     const url = URL.createObjectURL(picture);
     const link = document.createElement("a");
@@ -15,4 +16,21 @@ export function savePicture(session: Session, canvas: HTMLCanvasElement): void {
     URL.revokeObjectURL(url);
     return session.say(`Saved ${name}`);
   }, "image/png");
+}
+
+/** The picture with the outline that lies over it on the screen. */
+function marked({ outline, meta }: Session, canvas: HTMLCanvasElement): HTMLCanvasElement {
+  const { truth } = meta.peek();
+  if (!truth || !outline.peek()) return canvas;
+  const copy = canvas.cloneNode() as HTMLCanvasElement;
+  const context = copy.getContext("2d")!;
+  context.drawImage(canvas, 0, 0);
+  context.scale(canvas.width / truth.size[0], canvas.height / truth.size[1]);
+  const line = new Path2D(outline.peek());
+  for (const [colour, width] of LINES) {
+    context.strokeStyle = colour;
+    context.lineWidth = width;
+    context.stroke(line);
+  }
+  return copy;
 }

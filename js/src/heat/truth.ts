@@ -1,6 +1,12 @@
 /** How often the outline's points are drawn towards their neighbours: enough that steps of pixels look like a line. */
 const SMOOTHING = 4;
 
+/** Colour and width of its lines, from below; whatever the picture is like, one of the two stands out from it. */
+export const LINES: readonly (readonly [colour: string, width: number])[] = [
+  ["rgb(0 0 0 / 0.65)", 4],
+  ["#4dffa6", 1.75],
+];
+
 /**
  * The outline of a mask as a path in its pixels. It runs along the edges of the pixels inside, their steps smoothed by
  * less than half a pixel.

@@ -1,5 +1,6 @@
 import { FrameStore } from "../frames/store.js";
 import { rank } from "../heat/refine.js";
+import { LINES } from "../heat/truth.js";
 import { canvas2d } from "../render/canvas2d.js";
 import type { Session } from "../session.js";
 import { watch } from "../state.js";
@@ -73,10 +74,9 @@ export function stage(session: Session): { element: HTMLElement; canvas: HTMLCan
 
 /** The outline of what acts; drawn as a line of its own, so that it is sharp at any size. */
 function truth({ meta, outline, until }: Session): SVGSVGElement {
-  const line = (stroke: string, width: number) =>
-    svg("path", { stroke, "stroke-width": width, "vector-effect": "non-scaling-stroke" });
-  // Whatever the picture is like, one of the two stands out from it.
-  const lines = [line("rgb(0 0 0 / 0.65)", 4), line("#4dffa6", 1.75)];
+  const lines = LINES.map(([stroke, width]) =>
+    svg("path", { stroke, "stroke-width": width, "vector-effect": "non-scaling-stroke" }),
+  );
   const element = svg(
     "svg",
     { class: "staa-truth", fill: "none", preserveAspectRatio: "none", "aria-hidden": "true" },
