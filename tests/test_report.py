@@ -165,7 +165,6 @@ def test_heat_is_where_a_method_stands_in_its_column():
 
 def test_costs_are_passes_and_bars_are_intervals():
     results = made()
-    attention: Any
     attention, control = traces(cost_against_quality(results, "pointing"))
     assert list(attention.x or ()) == [1, 41, 1]
     assert control.name == "control"
