@@ -37,7 +37,7 @@ SETS: dict[str, tuple[str, int]] = {"first": ("standard", 4_000_000), "second": 
 TRUTH: tuple[str, ...] = ("pointing", "mass", "average_precision", "temporal_auc", "temporal_pointing")
 """Metrics that compare a map with what is true; the verdict is made from them."""
 
-CAUSAL: dict[str, Asked] = {"insertion": ("insertion", {"units": "coarse"})}
+CAUSAL: dict[str, Asked] = {"insertion": ("insertion", {"units": "coarse", "steps": 8})}
 """The causal metric of the default run: in coarse blocks, so that there is an oracle to measure by."""
 
 CHEAP = 30
