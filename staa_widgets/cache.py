@@ -28,7 +28,7 @@ from staa_widgets.record import Geometry, Needs, Record
 
 T = TypeVar("T")
 
-FORMAT = 2
+FORMAT = 3
 """Part of every key: raised when what an entry means changes."""
 
 DEFAULT_LIMIT = 2_000_000_000

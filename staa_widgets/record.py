@@ -135,8 +135,10 @@ class Record:
     relevance
         float32 ``(S, P)``: the readout carried back through ``I + mean_h relu(a · dy/da)`` of all layers.
     rollout, value_rollout, gradient_rollout, contribution_rollout
-        float32 ``(S, P)``, for joint attention, whose whole matrices are too large to keep: the readout, `value_rows`,
-        `gradient_rows` and the positive `contributions`, carried back through plain attention of all layers.
+        float32 ``(L + 1, S, P)``, for joint attention, whose whole matrices are too large to keep: the readout,
+        `value_rows`, `gradient_rows` and the positive `contributions`, carried back through plain attention of all
+        layers. Summed over ``n`` with ``a ** n`` they are what arrives where attention has the share ``a`` and the
+        residual the rest.
     """
 
     geometry: Geometry

@@ -8,20 +8,22 @@ from numpy.typing import NDArray
 from staa_widgets.errors import ParameterError
 
 
-def contrast(maps: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Take away what is always there: ``relu(M(s, p) - median_s M(·, p))``, for sinks of attention and the ground.
+def contrast(maps: NDArray[np.floating], strength: float = 1.0) -> NDArray[np.float32]:
+    """Take away what is always there: ``relu(M(s, p) - strength · median_s M(·, p))``, sinks of attention and ground.
 
     Parameters
     ----------
     maps
         ``(S, h, w)``.
+    strength
+        From 0, nothing, to 1, which leaves in each place only what exceeds its median over time.
 
     Returns
     -------
     NDArray[np.float32]
-        ``(S, h, w)``, non-negative; all zero where there is a single slice.
+        ``(S, h, w)``, non-negative; at full strength all zero where there is a single slice.
     """
-    return np.maximum(maps - np.median(maps, axis=0), 0).astype(np.float32)
+    return np.maximum(maps - strength * np.median(maps, axis=0), 0).astype(np.float32)
 
 
 def normalise(maps: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -18,6 +18,7 @@ import staa_widgets.tap
 from staa_widgets import action_clip, cache, explain, load_model, open_clip
 from staa_widgets.errors import CancelledError, MethodError, ParameterError, TooFewFramesError
 from staa_widgets.explanation import softmax
+from staa_widgets.methods import METHODS
 from staa_widgets.models import Transform, VideoModel
 from staa_widgets.record import Geometry
 from staa_widgets.windows import choose, merge
@@ -79,8 +80,8 @@ def test_provenance_says_what_was_run(video: Path, model: VideoModel):
     assert told["sampling"]["times"] == [[0.5, 1.5, 2.5, 3.5]]
     assert told["method"] == {
         "name": "staa",
-        "version": 1,
-        "params": {"layers": "mean", "weighting": "none", "contrast": True, "time": True},
+        "version": METHODS["staa"].version,
+        "params": {**METHODS["staa"].defaults, "layers": "mean"},
     }
     assert told["seconds"].keys() == {"decode", "transform", "forward", "method", "preview"}
     assert (told["device"], told["dtype"], told["cache"]) == ("cpu", "float32", "miss")
@@ -91,7 +92,7 @@ def test_frames_and_model_are_what_the_maps_come_from(video: Path, model: VideoM
     """The engine adds nothing of its own to a clip of one window."""
     found = explain(video, model, method="staa_logit", target=2, cache=False)
     clip = open_clip(video)
-    method = staa_widgets.METHODS["staa_logit"]
+    method = METHODS["staa_logit"]
     pixels = model.pixels(clip.frames([4, 12, 20, 28]))[None]
     (record,) = staa_widgets.tap.record(model, pixels, method.needs(), [2])
     np.testing.assert_array_equal(found.maps, method(record))

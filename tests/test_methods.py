@@ -14,6 +14,7 @@ from timesformers import ALL, TYPES, clips, tiny_model
 from staa_widgets import refine
 from staa_widgets.errors import ParameterError, UnknownMethodError, UnsupportedQuestionError
 from staa_widgets.methods import METHODS, attention_maps, get_method
+from staa_widgets.methods.staa import RESIDUAL, STRENGTH
 from staa_widgets.record import Geometry, Needs, Record
 from staa_widgets.tap import record
 
@@ -57,9 +58,9 @@ def test_staa_logit_by_hand() -> None:
 
 
 def test_contrast_takes_away_what_is_always_there() -> None:
-    # Medians of two slices are their means, so half of each difference is left.
+    # Of 1.8 and 0.2, and of 0 and 1, three quarters of the median are taken; that of two slices is their mean.
     maps = METHODS["staa_logit"](small_record(), layers="last", contrast=True)
-    np.testing.assert_allclose(maps, scaled([[[0.8, 0.0]], [[0.0, 0.5]]]), rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(maps, scaled([[[1.05, 0.0]], [[0.0, 0.625]]]), rtol=1e-6, atol=1e-8)
 
 
 def test_rollout_by_hand() -> None:
@@ -67,7 +68,7 @@ def test_rollout_by_hand() -> None:
     spatial = [[[[0.5, 0.4, 0.1], [0, 1, 0], [0, 0, 1]], [[0.5, 0.3, 0.2], [0, 1, 0], [0, 0, 1]]]]
     read = np.array([[0.4, 0.1], [0.3, 0.2]]) / 4
     temporal = np.array([[0.4 * 0.9 + 0.3 * 0.5, 0.02], [0.4 * 0.1 + 0.3 * 0.5, 0.28]]) / 4
-    maps = METHODS["staa"](small_record(spatial=spatial), layers="rollout", contrast=False)
+    maps = METHODS["staa"](small_record(spatial=spatial), layers="rollout", residual=0.5, contrast=False)
     np.testing.assert_allclose(maps[:, 0], scaled(read + temporal), rtol=1e-3)
 
 
@@ -90,13 +91,14 @@ def whole_matrices(found: Any) -> list[tuple[np.ndarray, np.ndarray]]:
     return matrices
 
 
-def test_rollout_is_the_product_of_whole_matrices() -> None:
+@pytest.mark.parametrize("residual", [0, 0.5, 0.8])
+def test_rollout_is_the_product_of_whole_matrices(residual: float) -> None:
     found = tiny_record()
     one, flow = np.eye(1 + 4 * 9), np.eye(1 + 4 * 9)[0]
     for space, time in reversed(whole_matrices(found)):
         np.testing.assert_allclose(space.sum(1), 1, atol=2e-3)
-        flow = flow @ (one + space) / 2 @ (one + time) / 2
-    maps = METHODS["staa"](found, layers="rollout", contrast=False)
+        flow = flow @ (residual * one + (1 - residual) * space) @ (residual * one + (1 - residual) * time)
+    maps = METHODS["staa"](found, layers="rollout", residual=residual, contrast=False)
     np.testing.assert_allclose(maps, scaled(flow[1:]).reshape(4, 3, 3), atol=1e-5)
 
 
@@ -111,9 +113,9 @@ def test_rollout_of_a_weighting_carries_what_each_layer_reads(weighting: str) ->
     flow, matrices = np.zeros(4 * 9), whole_matrices(found)
     for layer in (2, 1, 0):
         flow = flow + rows[layer].reshape(-1)
-        flow = (flow + flow @ matrices[layer][1][1:, 1:]) / 2
+        flow = RESIDUAL * flow + (1 - RESIDUAL) * flow @ matrices[layer][1][1:, 1:]
         if layer:
-            flow = (flow + flow @ matrices[layer - 1][0][1:, 1:]) / 2
+            flow = RESIDUAL * flow + (1 - RESIDUAL) * flow @ matrices[layer - 1][0][1:, 1:]
     maps = METHODS["staa"](found, layers="rollout", weighting=weighting, contrast=False)
     np.testing.assert_allclose(maps, scaled(flow).reshape(4, 3, 3), atol=1e-5)
 
@@ -154,12 +156,13 @@ def test_joint_attention_is_the_row_itself() -> None:
     found = tiny_record(TYPES[1])
     maps = METHODS["staa"](found, layers="last", contrast=False)
     np.testing.assert_allclose(maps, scaled(found.rows[-1].mean(0)).reshape(4, 3, 3), atol=1e-6)
-    for weighting, rolled in zip(
+    for weighting, terms in zip(
         WEIGHTINGS,
         (found.rollout, found.value_rollout, found.gradient_rollout, found.contribution_rollout),
         strict=True,
     ):
-        maps = METHODS["staa"](found, layers="rollout", weighting=weighting, contrast=False)
+        maps = METHODS["staa"](found, layers="rollout", weighting=weighting, residual=0.75, contrast=False)
+        rolled = sum(0.25**power * term for power, term in enumerate(terms))
         np.testing.assert_allclose(maps, scaled(rolled).reshape(4, 3, 3), atol=1e-6)
 
 
@@ -186,9 +189,9 @@ def test_space_alone_is_the_spatial_row_of_each_frame() -> None:
 
 
 def test_a_slice_where_nothing_is_left_is_uniform_when_only_where_is_asked() -> None:
-    constant = small_record(rows=[[[[0.4, 0.1], [0.4, 0.1]]]])
-    maps = METHODS["staa"](constant, layers="last", time=False)
-    np.testing.assert_allclose(maps, 0.25)
+    nothing = small_record(rows=[[[[0.0, 0.0], [0.4, 0.1]]]])
+    maps = METHODS["staa"](nothing, layers="last", time=False)
+    np.testing.assert_allclose(maps[0], 0.25)
 
 
 def test_zero_stays_zero() -> None:
@@ -228,14 +231,20 @@ def test_attention_maps_average_to_staa(attention_type: str) -> None:
 def test_contrast_is_the_refinement() -> None:
     found = tiny_record()
     plain, sharp = (METHODS["staa"](found, contrast=flag) for flag in (False, True))
-    np.testing.assert_allclose(sharp, scaled(refine.contrast(plain)), atol=1e-5)
+    np.testing.assert_allclose(sharp, scaled(refine.contrast(plain, STRENGTH)), atol=1e-5)
 
 
 def test_methods_say_what_they_are() -> None:
     staa = get_method("staa")
-    assert dict(staa.defaults) == {"layers": "rollout", "weighting": "none", "contrast": True, "time": True}
+    assert dict(staa.defaults) == {
+        "layers": "rollout",
+        "weighting": "none",
+        "residual": RESIDUAL,
+        "contrast": True,
+        "time": True,
+    }
     assert staa.summary.endswith("routed through time.")
-    assert staa.version == 1
+    assert staa.version == 2
     assert not staa.signed
     assert staa.needs() == Needs(rows=True, temporal=True, spatial=True)
     assert staa.needs({"layers": "last"}) == Needs(rows=True, temporal=True)

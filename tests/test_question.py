@@ -44,7 +44,10 @@ def test_explain_remembers_all_that_was_asked(video: Path, model: VideoModel):
     assert question is not None
     assert question.clip.first_frame == 8
     assert question.model is model
-    assert (question.method, dict(question.params)) == ("staa_logit", {"layers": "mean", "contrast": True})
+    assert (question.method, dict(question.params)) == (
+        "staa_logit",
+        {**METHODS["staa_logit"].defaults, "layers": "mean"},
+    )
     assert (question.target, question.window, question.batch_size) == (2, 2, 3)
     assert (question.cache, question.preview, question.attention) == (True, True, True)
     again = question.ask()
@@ -67,10 +70,9 @@ def test_a_question_lives_as_long_as_its_explanation(video: Path, model: VideoMo
 def test_other_words_keep_what_still_applies(video: Path, model: VideoModel):
     first = asked(video, model, weighting="value")
     assert dict(first.about(params={"layers": "mean"}).params) == {
+        **METHODS["staa"].defaults,
         "layers": "mean",
         "weighting": "value",
-        "contrast": True,
-        "time": True,
     }
     other = first.about("staa_logit", target="LABEL_4")
     assert dict(other.params) == dict(METHODS["staa_logit"].defaults)

@@ -14,6 +14,7 @@ from comms import PATIENCE, Page, Pages, listen
 
 import staa_widgets as staa
 import staa_widgets.tap
+from staa_widgets.methods import METHODS
 from staa_widgets.models import VideoModel
 from staa_widgets.turn import WAITING
 from staa_widgets.widget import service
@@ -163,7 +164,7 @@ def test_the_page_is_shown_the_result_before_it_is_told(player: staa.Player, fro
     assert update.keys() >= {"_meta", "_maps", "_temporal", "method", "target"}
     assert not update.keys() & {"_frames", "_colours", "frame"}
     assert (result["method"], result["target"], result["cache"]) == ("staa_logit", target, "miss")
-    assert player.explanation.params == {"layers": "mean", "contrast": True}
+    assert player.explanation.params == {**METHODS["staa_logit"].defaults, "layers": "mean"}
     assert told == [(target, "staa-worker")]
     front.send(compute("2", method="staa"))
     assert front.answer("2")["result"]["cache"] == "hit"

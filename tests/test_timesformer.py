@@ -227,23 +227,6 @@ def test_a_lone_logit_has_contributions() -> None:
     assert np.abs(one(tiny_model(num_labels=1), target=0).contributions).max() > 1e-3
 
 
-def test_rollout_of_joint_attention_is_the_product_of_its_matrices() -> None:
-    model = tiny_model(TYPES[1])
-    found, truth = one(model), eager(model.module, clips(1)[0])
-    whole = np.eye(1 + P * T)
-    for space in truth["space"]:
-        whole = (np.eye(1 + P * T) + space[0].mean(0).numpy()) / 2 @ whole
-    np.testing.assert_allclose(found.rollout, found.geometry.fold(whole[0, 1:]).reshape(T, P), atol=1e-6)
-
-    pushed = np.zeros(P * T)
-    for layer in (2, 1, 0):
-        pushed += np.maximum(found.contributions[layer].sum(0).T.reshape(-1), 0)
-        if layer:
-            pushed = (pushed + pushed @ truth["space"][layer - 1][0].mean(0).numpy()[1:, 1:]) / 2
-    expected = found.geometry.fold(pushed).reshape(T, P)
-    np.testing.assert_allclose(found.contribution_rollout, expected, atol=1e-5, rtol=1e-3)
-
-
 def joint_maps(truth: dict[str, Any], side: int) -> np.ndarray:
     """``M_l(t', p)``, mean of layers, from the outputs' own spatial attentions and hooked temporal probabilities."""
     maps = [

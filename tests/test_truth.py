@@ -11,7 +11,6 @@ import torch
 from staa_widgets.actions import ActionClip, action_clip
 from staa_widgets.errors import ParameterError
 from staa_widgets.evaluate import METRICS, truth
-from staa_widgets.methods import controls
 
 HALF_TRUE = torch.tensor([True, True, False, False])
 FIRST_TRUE = torch.tensor([True, False, False, False])

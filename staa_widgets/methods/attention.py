@@ -44,8 +44,8 @@ def rollout(record: Record) -> NDArray[np.float32]:
     """Carry the readout's row through attention and residuals of all layers, through time and space.
 
     Abnar & Zuidema, "Quantifying Attention Flow in Transformers", arXiv 2005.00928. In each layer half stays, half goes
-    through ``(S + I) / 2`` and, in divided attention, ``(U + I) / 2``. It is `staa` without contrast; space-only models
-    get the same mass in every slice.
+    through ``(S + I) / 2`` and, in divided attention, ``(U + I) / 2``. Space-only models get the same mass in
+    every slice.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def rollout(record: Record) -> NDArray[np.float32]:
     NDArray[np.float32]
         ``(S, h, w)``, non-negative, sum 1.
     """
-    return staa(record, layers="rollout", contrast=False, time=record.attention_type != "space_only")
+    return staa(record, layers="rollout", residual=0.5, contrast=False, time=record.attention_type != "space_only")
 
 
 @method("attention_gradient", needs=Needs(relevance=True), class_specific=True, cost=Cost(1, 1))

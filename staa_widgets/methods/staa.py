@@ -21,6 +21,12 @@ from staa_widgets.record import Geometry, Needs, Record
 
 Layers = str | Sequence[int]
 
+STRENGTH = 0.75
+"""How much `contrast` takes of what is always there: all of it would tie half of the cells at zero, unranked."""
+
+RESIDUAL = 0.7
+"""Share of a layer's output that comes past attention, unless said otherwise."""
+
 BROWSING = Needs(rows=True, temporal=True)
 """What `attention_maps` reads."""
 
@@ -32,12 +38,14 @@ _WEIGHTINGS = {
 }
 
 
-def _needs(layers: Layers, weighting: str, contrast: bool, time: bool = True) -> Needs:
+def _needs(layers: Layers, weighting: str, contrast: bool, residual: float, time: bool = True) -> Needs:
     if weighting not in _WEIGHTINGS:
         raise ParameterError(f"There is no weighting {weighting!r}.", f"Choose from {', '.join(_WEIGHTINGS)}.")
     for name, value in (("contrast", contrast), ("time", time)):
         if not isinstance(value, bool):
             raise ParameterError(f"{name} is {value!r}.", "Give True or False.")
+    if isinstance(residual, bool) or not isinstance(residual, int | float) or not 0 <= residual <= 1:
+        raise ParameterError(f"residual is {residual!r}.", "Give a number from 0 to 1.")
     known = ("last", "mean", "rollout")
     if not (layers in known if isinstance(layers, str) else _is_indices(layers)):
         raise ParameterError(f"layers is {layers!r}.", f"Choose from {', '.join(known)}, or give a list of layers.")
@@ -57,12 +65,13 @@ def _cost(_: Geometry, *, weighting: str, **__: Any) -> Cost:
     return Cost(1, int(_WEIGHTINGS[weighting].backward))
 
 
-@method("staa", needs=_needs, cost=_cost, class_specific=False)
+@method("staa", needs=_needs, cost=_cost, class_specific=False, version=2)
 def staa(
     record: Record,
     *,
     layers: Layers = "rollout",
     weighting: str = "none",
+    residual: float = RESIDUAL,
     contrast: bool = True,
     time: bool = True,
 ) -> NDArray[np.float32]:
@@ -76,13 +85,17 @@ def staa(
         What the forward pass left.
     layers
         ``"last"``, ``"mean"``, a list of layers (their mean; negative ones count from the end) or ``"rollout"``: one
-        row vector carried from the readout to the input through ``((I + S) / 2)((I + U) / 2)`` of each layer.
+        row vector carried from the readout to the input through ``r I + (1 - r) S`` and ``r I + (1 - r) U`` of each
+        layer, `residual` being ``r``.
     weighting
         ``"none"``; ``"value"``: attention times the norm of what it moves; ``"gradient"``: the positive part of
         attention times its gradient; ``"logit"``: the positive part of what each patch adds to the target's logit. The
         last two are class-specific. With rollout, what each layer reads in this way is carried back by plain attention.
+    residual
+        Share of each layer's output that is taken to come past attention, for rollout. Abnar & Zuidema (arXiv
+        2005.00928) take one half; Kobayashi et al. (arXiv 2109.07152) measure that far more does.
     contrast
-        Take away what is there in at least half of the slices, see `staa_widgets.refine.contrast`.
+        Take most of what is there in at least half of the slices away, see `staa_widgets.refine.contrast`.
     time
         ``False`` asks only where: temporal attention is left out and every slice gets the same mass.
 
@@ -107,14 +120,16 @@ def staa(
         raise UnsupportedQuestionError(
             "Joint attention has no part that is about space alone.", "Leave time=True, or normalise each slice."
         )
-    maps = _joint_maps(record, layers, weighting, time=time)
+    maps = _joint_maps(record, layers, weighting, residual, time=time)
     if contrast:
-        maps = refine.contrast(maps)
+        maps = refine.contrast(maps, STRENGTH)
     return shares(maps if time else even(maps))
 
 
-@method("staa_logit", needs=lambda **params: _needs(weighting="logit", **params), class_specific=True)
-def staa_logit(record: Record, *, layers: Layers = "rollout", contrast: bool = True) -> NDArray[np.float32]:
+@method("staa_logit", needs=lambda **params: _needs(weighting="logit", **params), class_specific=True, version=2)
+def staa_logit(
+    record: Record, *, layers: Layers = "rollout", residual: float = RESIDUAL, contrast: bool = True
+) -> NDArray[np.float32]:
     """Attribute the target's logit to what every patch of every slice adds through attention, routed through time.
 
     In layer l patch p of frame t adds ``1/T Σ_h a_h[t, CLS, p] · W_o^h v_h[t, p]`` to the readout; its positive part
@@ -125,7 +140,7 @@ def staa_logit(record: Record, *, layers: Layers = "rollout", contrast: bool = T
     ----------
     record
         What the forward pass left, for the target.
-    layers, contrast
+    layers, residual, contrast
         As for `staa`.
 
     Returns
@@ -133,8 +148,8 @@ def staa_logit(record: Record, *, layers: Layers = "rollout", contrast: bool = T
     NDArray[np.float32]
         ``(S, h, w)``, as for `staa`.
     """
-    maps = _joint_maps(record, layers, "logit", time=record.attention_type != "space_only")
-    return shares(refine.contrast(maps) if contrast else maps)
+    maps = _joint_maps(record, layers, "logit", residual, time=record.attention_type != "space_only")
+    return shares(refine.contrast(maps, STRENGTH) if contrast else maps)
 
 
 def attention_maps(record: Record) -> NDArray[np.float16]:
@@ -151,9 +166,9 @@ def attention_maps(record: Record) -> NDArray[np.float16]:
     return on_grid(record.geometry, rows).astype(np.float16)
 
 
-def _joint_maps(record: Record, layers: Layers, weighting: str, *, time: bool) -> NDArray[np.floating]:
+def _joint_maps(record: Record, layers: Layers, weighting: str, residual: float, *, time: bool) -> NDArray[np.floating]:
     if layers == "rollout":
-        return on_grid(record.geometry, _roll_out(record, weighting, time=time))
+        return on_grid(record.geometry, _roll_out(record, weighting, 1 - residual, time=time))
     rows = _rows(record, weighting)
     chosen = _chosen(layers, len(rows))
     if record.attention_type == "divided" and time:
@@ -173,8 +188,8 @@ def _rows(record: Record, weighting: str) -> NDArray[np.floating]:
     return held(record.value_rows if weighting == "value" else record.gradient_rows)
 
 
-def _roll_out(record: Record, weighting: str, *, time: bool) -> NDArray[np.floating]:
-    """Carry the readout's row from the last layer to the input: ``(S, P)``."""
+def _roll_out(record: Record, weighting: str, share: float, *, time: bool) -> NDArray[np.floating]:
+    """Carry the readout's row from the last layer to the input, `share` of it through attention: ``(S, P)``."""
     if record.attention_type == "joint":
         rolled = {
             "none": record.rollout,
@@ -182,40 +197,41 @@ def _roll_out(record: Record, weighting: str, *, time: bool) -> NDArray[np.float
             "gradient": record.gradient_rollout,
             "logit": record.contribution_rollout,
         }
-        return held(rolled[weighting])
+        terms = held(rolled[weighting])
+        return np.tensordot(np.float32(share) ** np.arange(len(terms)), terms, 1)
     spatial = held(record.spatial).astype(np.float32)
     temporal = held(record.temporal) if time and record.attention_type == "divided" else None
     if weighting == "none":
-        return _roll_attention(spatial, temporal, one_readout=record.attention_type == "divided")
-    return _roll_rows(_rows(record, weighting), spatial, temporal)
+        return _roll_attention(spatial, temporal, share, one_readout=record.attention_type == "divided")
+    return _roll_rows(_rows(record, weighting), spatial, temporal, share)
 
 
 def _roll_attention(
-    spatial: NDArray[np.floating], temporal: NDArray[np.floating] | None, *, one_readout: bool
+    spatial: NDArray[np.floating], temporal: NDArray[np.floating] | None, share: float, *, one_readout: bool
 ) -> NDArray[np.floating]:
     """Carry the readout's whole row; where frames share one CLS, what flows to its copies is shared evenly."""
     frames, tokens = spatial.shape[1:3]
     flow = np.zeros((frames, tokens), np.float32)
     flow[:, 0] = 1 / frames
     for depth in reversed(range(len(spatial))):
-        flow = (flow + _through_space(flow, spatial[depth])) / 2
+        flow = (1 - share) * flow + share * _through_space(flow, spatial[depth])
         if one_readout:
             flow[:, 0] = flow[:, 0].mean()
         if temporal is not None:
-            flow[:, 1:] = (flow[:, 1:] + _through_time(flow[:, 1:], temporal[depth])) / 2
+            flow[:, 1:] = (1 - share) * flow[:, 1:] + share * _through_time(flow[:, 1:], temporal[depth])
     return flow[:, 1:]
 
 
 def _roll_rows(
-    rows: NDArray[np.floating], spatial: NDArray[np.floating], temporal: NDArray[np.floating] | None
+    rows: NDArray[np.floating], spatial: NDArray[np.floating], temporal: NDArray[np.floating] | None, share: float
 ) -> NDArray[np.floating]:
     flow = np.zeros(rows.shape[1:], np.float32)
     for depth in reversed(range(len(rows))):
         flow = flow + rows[depth]
         if temporal is not None:
-            flow = (flow + _through_time(flow, temporal[depth])) / 2
+            flow = (1 - share) * flow + share * _through_time(flow, temporal[depth])
         if depth:
-            flow = (flow + _through_space(flow, spatial[depth - 1, :, 1:, 1:])) / 2
+            flow = (1 - share) * flow + share * _through_space(flow, spatial[depth - 1, :, 1:, 1:])
     return flow
 
 

@@ -147,17 +147,22 @@ class JointReading:
         return torch.stack(rows, 1)
 
     def _rollouts(self, read: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Carry the readout, and what each layer reads, back to the input."""
+        """Carry the readout, and what each layer reads, back to the input, for any share of attention.
+
+        Each layer is ``I + share · (A - I)``: kept are the coefficients of the powers of `share`, ``(B, L + 1, S, P)``.
+        """
         names, prefix = ("rollout", *read), self.geometry.prefix
         readout = self._readout()
-        flow = torch.stack([readout, *(torch.zeros_like(readout) for _ in read)], 1)
+        terms = torch.zeros(len(readout), len(names), len(self.layers) + 1, readout.shape[-1], device=readout.device)
+        terms[:, 0, 0] = readout
         for depth, taken in reversed(list(enumerate(self.layers))):
-            flow = (flow + carried(flow, taken["query"], taken["key"], taken["scale"])) / 2
+            through = carried(terms.flatten(1, 2), taken["query"], taken["key"], taken["scale"]).view_as(terms)
+            terms[:, :, 1:] += through[:, :, :-1] - terms[:, :, :-1]
             for at, name in enumerate(names[1:], 1):
-                flow[:, at] += read[name][:, depth]
+                terms[:, at, 0] += read[name][:, depth]
                 # What a layer reads of CLS itself says nothing of the video.
-                flow[:, at, :prefix] = 0
-        return {name: self._grid(flow[:, at]) for at, name in enumerate(names)}
+                terms[:, at, :, :prefix] = 0
+        return {name: self._grid(terms[:, at]) for at, name in enumerate(names)}
 
     def _relevance(self) -> Tensor:
         """Carry the readout back through ``I + mean_h relu(A · dy/dA)``, less itself: ``(B, S, P)``."""
