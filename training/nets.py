@@ -61,10 +61,7 @@ def vivit() -> VivitForVideoClassification:
 def videomae() -> VideoMAEForVideoClassification:
     """Joint attention read by the mean of all tokens, 4 slices of two frames."""
     config = VideoMAEConfig(**_SHARED, patch_size=PATCH, tubelet_size=TUBELET, use_mean_pooling=True)
-    model = _xavier(VideoMAEForVideoClassification(config))
-    with torch.no_grad():
-        model.videomae.embeddings.position_embeddings[0] = _space_and_time(config.hidden_size)
-    return model
+    return _xavier(VideoMAEForVideoClassification(config))
 
 
 NETS: dict[str, Callable[[], nn.Module]] = {"timesformer": timesformer, "vivit": vivit, "videomae": videomae}

@@ -77,6 +77,8 @@ def train(options: argparse.Namespace) -> None:
     idle, none = training_clips(IDLE_SEEDS, options.clips // 8, 64, 0.25, options.store, idle=True)
     clips, labels = np.concatenate([clips, idle]), np.concatenate([labels, none])
     model: Any = NETS[options.family]()
+    if options.start is not None:
+        model = type(model).from_pretrained(options.start, dtype=torch.float32)
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {len(clips)} clips", flush=True)
     steps = options.epochs * (len(clips) // 32)
     optimizer = torch.optim.AdamW(model.parameters(), lr=options.rate, betas=(0.9, 0.98), weight_decay=0.05)
@@ -126,6 +128,7 @@ if __name__ == "__main__":
     parser.add_argument("--clips", type=int, default=12_800)
     parser.add_argument("--epochs", type=int, default=7)
     parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--start", type=Path, help="folder of weights to go on from; default: from nothing")
     parser.add_argument("--store", type=Path, default=Path("out/training"), help="where drawn clips are kept")
     parser.add_argument("--out", type=Path, help="default: where the package finds it")
     train(parser.parse_args())
