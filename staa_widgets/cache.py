@@ -38,6 +38,8 @@ _DEBRIS = re.compile(r"[a-z]+-[0-9a-f]{64}\.lock|\.[a-z]+-[0-9a-f]{64}\.safetens
 _DEBRIS_AGE = 24 * 3600
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _reported: set[Path] = set()
+# Bytes written by this process since it last pruned, by folder and limit.
+_unlooked: dict[tuple[str, int], int] = {}
 
 
 @dataclass(frozen=True)
@@ -166,9 +168,18 @@ def put(kind: str, name: str, data: bytes) -> None:
     try:
         folder().mkdir(parents=True, exist_ok=True)
         write(_path(kind, name), data)
-        prune(allowed)
+        _make_room(len(data), allowed)
     except OSError as error:
         _report(error)
+
+
+def _make_room(written: int, allowed: int) -> None:
+    """Prune once a twentieth of the limit has been written: looking the folder through at every entry is slow."""
+    place = str(folder()), allowed
+    _unlooked[place] = _unlooked.get(place, allowed) + written
+    if _unlooked[place] > allowed // 20:
+        prune(allowed)
+        _unlooked[place] = 0
 
 
 def record_to_bytes(record: Record, needs: Needs) -> bytes:

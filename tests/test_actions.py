@@ -156,6 +156,7 @@ def test_both_figures_of_the_second_set_move():
     moved = []
     for seed in range(12):
         scene = draw_scene(seed, variant="second")
+        assert scene.bystander is not None
         still = replace(scene.bystander, does="idle")
         steps = np.arange(32) / 4
         frames = [render(replace(scene, bystander=b), steps, 64)[0].astype(int) for b in (scene.bystander, still)]

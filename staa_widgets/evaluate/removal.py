@@ -66,7 +66,9 @@ def saliency(maps: NDArray[np.floating], units: NDArray[np.int64]) -> NDArray[np
     """Sum maps ``(S, h, w)`` over each unit: ``(n,)``."""
     if maps.shape != units.shape:
         raise ParameterError(f"The map is {maps.shape}, the model's grid {units.shape}.", "Give maps of this model.")
-    return np.bincount(units.ravel(), maps.ravel().astype(np.float64), minlength=int(units.max()) + 1)
+    return np.bincount(units.ravel(), maps.ravel().astype(np.float64), minlength=int(units.max()) + 1).astype(
+        np.float64
+    )
 
 
 def scores_without(
