@@ -26,7 +26,7 @@ help:
 	@echo "make test    run every test (needs Chromium, or STAA_SKIP_BROWSER=1)"
 	@echo "make lint    ruff, pyright, biome, tsc"
 	@echo "make bench   score methods against the truth, measure overhead and the player, on this machine"
-	@echo "make train   draw the training clips and train the bundled model again (about half an hour)"
+	@echo "make train   draw the training clips and train the six bundled models again (about two hours)"
 	@echo "make clean   remove everything that make made"
 
 demo: $(VENV)/.installed $(BUNDLE)
@@ -63,8 +63,12 @@ bench: $(VENV)/.developing $(BUNDLE)
 	$(BIN)/python -m benchmarks.player
 
 train: $(VENV)/.developing
-	$(BIN)/python -m training.train
-	$(BIN)/python -m training.card
+	for family in timesformer vivit videomae; do for seed in 0 1; do \
+		$(BIN)/python -m training.train --family $$family --seed $$seed || exit 1; \
+	done; done
+	for model in $$(find staa_widgets/models/bundled -name config.json); do \
+		$(BIN)/python -m training.card --model $$(dirname $$model) || exit 1; \
+	done
 
 clean:
 	rm -rf $(VENV) js/node_modules staa_widgets/widget/static out dist .pytest_cache .ruff_cache

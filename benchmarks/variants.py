@@ -15,6 +15,7 @@ from staa_widgets.evaluate.results import Results
 from staa_widgets.evaluate.run import evaluate
 from staa_widgets.evaluate.verdict import ALL, with_mean
 from staa_widgets.methods import METHODS
+from staa_widgets.methods.staa import RESIDUAL, STRENGTH
 from staa_widgets.models import BUNDLED_MODELS, load_model
 
 RANKING = ("pointing", "average_precision", "temporal_auc")
@@ -29,6 +30,9 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
         ("staa", {"layers": "last"}),
         ("staa", {"layers": "mean"}),
         ("staa", {"layers": "rollout"}),
+        ("staa", {"layers": "rollout", "residual": 0.5}),
+        ("staa", {"layers": "rollout", "residual": 0.8}),
+        ("staa", {"layers": "rollout", "residual": 0.9}),
         ("staa", {"layers": "last", "weighting": "value"}),
         ("staa", {"layers": "mean", "weighting": "value"}),
         ("staa", {"layers": "rollout", "weighting": "value"}),
@@ -37,6 +41,8 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
         ("staa_logit", {"layers": "last"}),
         ("staa_logit", {"layers": "mean"}),
         ("staa_logit", {"layers": "rollout"}),
+        ("staa_logit", {"layers": "rollout", "residual": 0.5}),
+        ("staa_logit", {"layers": "rollout", "residual": 0.8}),
     ]
     for contrast in (False, True)
 }
@@ -99,6 +105,8 @@ def page(found: Results) -> str:
         all=table(found),
         by_model="\n".join(f"## {name}\n\n{table(found, name)}" for name in found.models),
         paired="\n".join(comparisons(found, label) for label in defaults.values()),
+        residual=RESIDUAL,
+        strength=STRENGTH,
         **best,
     )
 
@@ -134,7 +142,8 @@ worth on clips that chose nothing is in `results.md`.
 
 The default of a method is its variant with the largest mean of pointing, average_precision and temporal_auc here, over
 all models, among those with contrast and without weighting, as the methods are defined: `staa` is "{staa}",
-`staa_logit` is "{staa_logit}".
+`staa_logit` is "{staa_logit}". A number is the share of each layer that comes past attention; where there is none it is
+{residual}. How much contrast takes away, {strength} of what is always there, was chosen on these clips too.
 
 ## All models together
 

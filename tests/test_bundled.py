@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
-from staa_widgets import action_clip, explain, load_model
+from staa_widgets import action_clip, explain, load_model, open_clip
 from staa_widgets.actions import ActionClip
-from staa_widgets.models import VideoModel
+from staa_widgets.models import BUNDLED_MODELS, VideoModel, weights_digest
+from staa_widgets.sampling import uniform
 
 UNSEEN = 3_500_000
 
@@ -37,6 +39,27 @@ def test_it_names_most_actions_of_clips_drawn_otherwise(model):
     found = [explain(clip, model, cache=False, preview=False, attention=False, progress=False) for clip in clips]
     right = [e.labels[int(np.argmax(e.logits))] == clip.label for e, clip in zip(found, clips, strict=True)]
     assert np.mean(right) >= 0.80
+
+
+@pytest.fixture(scope="module")
+def sixty() -> list[ActionClip]:
+    return [action_clip(seed, fps=4) for seed in range(UNSEEN, UNSEEN + 60)]
+
+
+@pytest.mark.parametrize("name", BUNDLED_MODELS)
+def test_each_bundled_model_names_most_actions(name, sixty):
+    other = load_model(name)
+    frames = [other.pixels(open_clip(clip).frames(uniform(clip.times, 8).indices)) for clip in sixty]
+    with torch.inference_mode():
+        found = other.module(pixel_values=torch.stack(frames)).logits.argmax(-1).tolist()
+    right = [other.labels[k] == clip.label for k, clip in zip(found, sixty, strict=True)]
+    assert np.mean(right) >= 0.75
+
+
+def test_two_of_each_family_come_with_the_package():
+    families = [load_model(name).family for name in BUNDLED_MODELS]
+    assert sorted(families) == ["timesformer", "timesformer", "videomae", "videomae", "vivit", "vivit"]
+    assert len({weights_digest(load_model(name)) for name in BUNDLED_MODELS}) == 6
 
 
 def test_a_raised_arm_played_backwards_is_lowered(model, tmp_path):

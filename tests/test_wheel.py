@@ -8,14 +8,17 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+MODELS = {"", "timesformer-1/", "vivit/", "vivit-1/", "videomae/", "videomae-1/"}
 CARRIED = {
     "staa_widgets/py.typed",
     "staa_widgets/widget/static/page.js",
     "staa_widgets/widget/static/widget.js",
     "staa_widgets/widget/static/widget.css",
-    "staa_widgets/models/bundled/config.json",
-    "staa_widgets/models/bundled/model.safetensors",
-    "staa_widgets/models/bundled/preprocessor_config.json",
+    *(
+        f"staa_widgets/models/bundled/{model}{name}"
+        for model in MODELS
+        for name in ("config.json", "model.safetensors", "preprocessor_config.json")
+    ),
 }
 USE = """
 import sys, staa_widgets as staa
@@ -31,7 +34,8 @@ def test_sdist_and_wheel_carry_bundle_styles_and_weights(built):
     with zipfile.ZipFile(wheel) as held:
         names = set(held.namelist())
         assert names >= CARRIED
-        assert held.getinfo("staa_widgets/models/bundled/model.safetensors").file_size <= 4_000_000
+        sizes = [held.getinfo(f"staa_widgets/models/bundled/{model}model.safetensors").file_size for model in MODELS]
+        assert max(sizes) <= 3_000_000
     assert not any("node_modules" in name or name.startswith("tests/") for name in names)
     with tarfile.open(sdist) as held:
         inside = {name.split("/", 1)[1] for name in held.getnames() if "/" in name}

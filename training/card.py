@@ -53,6 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clips", type=int, default=1000)
     parser.add_argument("--model", type=Path, default=BUNDLED, help="folder of the model; its README.md is written")
+    parser.add_argument("--origin", default=ONE_RUN, help="what is to be said of the run that trained it")
     options = parser.parse_args()
     by_class, overall, turned = measure(options.model, options.clips)
     family = json.loads((options.model / "config.json").read_text())["model_type"]
@@ -64,7 +65,7 @@ def main() -> None:
         overall=overall,
         turned=turned,
         size=(options.model / "model.safetensors").stat().st_size / 1e6,
-        origin=TWO_RUNS if options.model == BUNDLED else ONE_RUN,
+        origin=options.origin,
     )
     print(text)
     (options.model / "README.md").write_text(text)
@@ -76,10 +77,6 @@ KINDS = {
     "videomae": "VideoMAE (joint attention, mean pooling, 8 frames of 64 x 64 pixels, tubelets of 2 x 8 x 8",
 }
 ONE_RUN = "`make train` trains it anew; on another machine its weights will differ a little."
-TWO_RUNS = """The weights at hand come from two runs of
-that script: four of seven epochs without idle clips (`--epochs 7`, stopped), then, from these, four epochs of another
-seed at a rate of 6e-4 with a warm-up of 50 steps and 1600 idle clips. `make train` does it in one run from nothing:
-its weights will differ."""
 CARD = """---
 license: apache-2.0
 pipeline_tag: video-classification
@@ -93,7 +90,8 @@ in seconds and because the where and when of its videos are known, so that an ex
 nothing but such drawings: on a film of the real world its answer means nothing, and its maps show what a model does
 outside what it knows.
 
-Trained by `training/train.py`; this card is written by `training/card.py`. {origin}
+Trained by `training/train.py`; this card is written by `training/card.py`.
+{origin}
 
 ## Accuracy
 

@@ -126,7 +126,7 @@ if __name__ == "__main__":
     parser.add_argument("--family", choices=NETS, default="timesformer")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--clips", type=int, default=12_800)
-    parser.add_argument("--epochs", type=int, default=7)
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--start", type=Path, help="folder of weights to go on from; default: from nothing")
     parser.add_argument("--store", type=Path, default=Path("out/training"), help="where drawn clips are kept")

@@ -21,6 +21,9 @@ DEFAULT, CLASS_SPECIFIC = "staa", "staa_logit"
 ALL = "all truth"
 """Mean of a clip's truth metrics, each of which goes from 0 to 1: one number to compare two methods by."""
 
+FEW = 6
+"""Comparisons that an answer tells of one by one."""
+
 Found = tuple[bool | None, str]
 
 
@@ -173,10 +176,18 @@ def section(found: Benchmark) -> Markup:
     """Write the answers as a section of a report."""
     heads = element("tr", *(element("th", head, scope="col") for head in ("question", "models", "answer", "found")))
     rows = [
-        element("tr", *(element("td", cell) for cell in (line.question, line.model or "all", line.answer, line.said)))
+        element(
+            "tr",
+            element("td", line.question, class_="words"),
+            element("td", line.model or "all"),
+            element("td", line.answer),
+            element("td", line.said, class_="words"),
+        )
         for line in verdict(found)
     ]
-    table = element("div", element("table", element("thead", heads), element("tbody", *rows)), class_="scroll")
+    table = element(
+        "div", element("table", element("thead", heads), element("tbody", *rows)), class_="wide", tabindex="0"
+    )
     return element("section", element("h2", "Verdict"), element("p", READING), table)
 
 
@@ -225,7 +236,10 @@ def _turned(duel: Comparison) -> Comparison:
 
 
 def _listed(duels: list[Comparison]) -> str:
-    return "; ".join(map(_told, duels)) or "none"
+    """Tell of the clearest few."""
+    few = sorted(duels, key=lambda duel: -abs(duel.mean))[:FEW]
+    rest = [f"and {len(duels) - FEW} more"] if len(duels) > FEW else []
+    return "; ".join([*map(_told, few), *rest]) or "none"
 
 
 def _told(duel: Comparison) -> str:
