@@ -73,7 +73,7 @@ def beside_truth(explanation: Explanation, clip: ActionClip) -> go.Figure:
         s = int(group[len(group) // 2])
         start, end = e.spans[group[0], 0], e.spans[group[-1], 1]
         seen = int(e.sampled[s, e.sampled.shape[1] // 2])
-        for row, picture in (("y3", _true(clip, seen)), ("y2", _heated(e, s, clip.frames[seen]))):
+        for row, picture in (("y3", tinted(clip, seen)), ("y2", heated(e, s, clip.frames[seen]))):
             figure.add_layout_image(
                 source=_uri(picture),
                 xref="x",
@@ -111,12 +111,12 @@ def _runs(clip: ActionClip) -> list[tuple[float, float]]:
     return [(float(start), float(end)) for start, end in moments.reshape(-1, 2)]
 
 
-def _true(clip: ActionClip, frame: int) -> NDArray[np.uint8]:
+def tinted(clip: ActionClip, frame: int) -> NDArray[np.uint8]:
     pale = 255 - (255 - clip.frames[frame].astype(np.float64)) * 0.45
     return np.where(clip.where[frame][..., None], np.array(TRUE), pale).astype(np.uint8)
 
 
-def _heated(e: Explanation, s: int, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def heated(e: Explanation, s: int, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
     from PIL import Image
 
     height, width = frame.shape[:2]

@@ -1,0 +1,45 @@
+"""Draw the clips of the second set on which `staa` does worst, for docs/failures.md: `python -m benchmarks.failures`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from staa_widgets import action_clip, explain
+from staa_widgets.evaluate.benchmark import FPS, SETS, TRUTH
+from staa_widgets.evaluate.picture import heated, tinted
+from staa_widgets.evaluate.truth import score, truth_on_grid
+
+
+def main() -> None:
+    """Score, choose, draw and say which."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clips", type=int, default=50)
+    parser.add_argument("--worst", type=int, default=3)
+    parser.add_argument("--model", help="default: the bundled model")
+    parser.add_argument("--out", type=Path, default=Path("docs"))
+    options = parser.parse_args()
+    variant, first = SETS["second"]
+    found = []
+    for seed in range(first, first + options.clips):
+        clip = action_clip(seed, fps=FPS, variant=variant)
+        e = explain(clip, options.model, preview=False, progress=False)
+        truth = truth_on_grid(clip, e.sampled, e.box, (e.maps.shape[1], e.maps.shape[2]))
+        scores = score(e.maps, truth)
+        found.append((float(np.mean([scores[name] for name in TRUTH])), seed, clip, e, scores))
+    found.sort(key=lambda case: case[0])
+    for place, (mean, seed, clip, e, scores) in enumerate(found[: options.worst], 1):
+        seen = [int(frames[len(frames) // 2]) for frames in e.sampled]
+        rows = [[tinted(clip, f) for f in seen], [heated(e, s, clip.frames[f]) for s, f in enumerate(seen)]]
+        sheet = Image.fromarray(np.concatenate([np.concatenate(row, axis=1) for row in rows]))
+        sheet.thumbnail((1280, 1280))
+        sheet.save(options.out / f"failure-{place}.jpg", quality=82)
+        told = ", ".join(f"{name} {value:.2f}" for name, value in scores.items())
+        print(f"{place}: seed {seed}, {clip.label!r} taken for {e.predictions(1)[0]}, mean {mean:.2f}: {told}")
+
+
+if __name__ == "__main__":
+    main()
