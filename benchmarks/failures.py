@@ -1,4 +1,4 @@
-"""Draw the clips of the second set on which `staa` does worst, for docs/failures.md: `python -m benchmarks.failures`."""
+"""Draw the clips of the second set on which `staa` does worst, for docs/failures.md."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -157,12 +158,14 @@ def _explain(options: argparse.Namespace) -> int:
 def _demo(options: argparse.Namespace) -> int:
     from staa_widgets.actions import action_clip
     from staa_widgets.engine import explain
+    from staa_widgets.truth import ClipTruth
 
     options.out.mkdir(parents=True, exist_ok=True)
     clip = action_clip(options.seed)
     video = clip.write_mp4(options.out / "demo.mp4")
     print(f"A drawn clip of {clip.label!r}: {video}")
-    found = explain(video)
+    # A file does not know what was drawn in it.
+    found = replace(explain(video), truth=ClipTruth.of(clip))
     page = found.to_html(options.out / "demo.staa.html")
     _report(found, page)
     print(f"  truth: {_compare(found, clip)}")

@@ -112,11 +112,13 @@ def _runs(clip: ActionClip) -> list[tuple[float, float]]:
 
 
 def tinted(clip: ActionClip, frame: int) -> NDArray[np.uint8]:
+    """Draw a frame pale, uint8 ``(H, W, 3)``, with the limbs that act in green."""
     pale = 255 - (255 - clip.frames[frame].astype(np.float64)) * 0.45
     return np.where(clip.where[frame][..., None], np.array(TRUE), pale).astype(np.uint8)
 
 
 def heated(e: Explanation, s: int, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Lay the map of slice `s` over a frame, uint8 ``(H, W, 3)``."""
     from PIL import Image
 
     height, width = frame.shape[:2]
