@@ -14,11 +14,11 @@ from test_export import small
 import staa_widgets as staa
 from staa_widgets import Explanation
 from staa_widgets.errors import ParameterError
-from staa_widgets.evaluate.truth import score, truth_on_grid
+from staa_widgets.evaluate.truth import score, truth_of, truth_on_grid
 from staa_widgets.methods.base import Cost
 from staa_widgets.models import VideoModel
 from staa_widgets.truth import ClipTruth
-from staa_widgets.widget.card import card, cost, cost_words, truth_of
+from staa_widgets.widget.card import card, cost, cost_words
 from staa_widgets.widget.payload import pack
 
 
@@ -70,6 +70,7 @@ def test_scores_are_those_of_the_drawn_clip_itself(drawn: staa.ActionClip, model
     e = staa.explain(drawn, model, start=start, progress=False)
     direct = truth_on_grid(drawn, e.sampled, e.box, e.maps.shape[1:])
     found = truth_of(e)
+    assert found is not None
     np.testing.assert_array_equal(found.where, direct.where)
     np.testing.assert_array_equal(found.when, direct.when)
     assert found.where.any()
@@ -79,7 +80,9 @@ def test_scores_are_those_of_the_drawn_clip_itself(drawn: staa.ActionClip, model
 def test_nothing_is_true_beyond_the_frame():
     # Cells of 2 x 2 pixels: the middle row holds all of the frame's 4 x 2, with a column to spare on either side.
     e = sized(box=(-1, -2, 5, 4), maps=np.ones((2, 3, 3)), sampled=[[21], [22]])
-    where = truth_of(e).where
+    found = truth_of(e)
+    assert found is not None
+    where = found.where
     assert where[:, [0, 2]].sum() == 0
     assert where[:, 1].tolist() == [[False, True, False], [True, False, True]]
 

@@ -7,7 +7,6 @@ import math
 from contextlib import ExitStack
 from dataclasses import asdict
 from functools import cached_property
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from staa_widgets.answer import attribute, open_query, passes_at_once
 from staa_widgets.engine import target_index
 from staa_widgets.evaluate.causal import curve, references
 from staa_widgets.evaluate.metric import Case
-from staa_widgets.evaluate.truth import Truth, truth_on_grid
+from staa_widgets.evaluate.truth import Truth, truth_of
 from staa_widgets.files import canonical, pack, unpack
 from staa_widgets.job import seed_of
 from staa_widgets.models import weights_digest
@@ -136,13 +135,7 @@ class Scoring:
     @cached_property
     def truth(self) -> Truth | None:
         """What is true on the model's grid; ``None`` where the clip does not know."""
-        e = self._any
-        if e.truth is None:
-            return None
-        # Only the frames that the model saw are drawn.
-        frames = e.sampled.ravel() - e.first_frame
-        seen: Any = SimpleNamespace(where=e.truth.masks(frames), when=e.truth.when[frames])
-        return truth_on_grid(seen, np.arange(len(frames)).reshape(e.sampled.shape), e.box, e.maps.shape[1:])
+        return truth_of(self._any)
 
     @property
     def _any(self) -> Explanation:

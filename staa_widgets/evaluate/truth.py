@@ -9,6 +9,8 @@ torch is loaded by the first score that is computed, not by importing this modul
 
 from __future__ import annotations
 
+import math
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from staa_widgets.actions import ActionClip
+    from staa_widgets.explanation import Explanation
 
 COVER = 0.10
 """Share of a cell that the acting limbs must cover for it to count as true."""
@@ -56,6 +59,22 @@ def truth_on_grid(
     sums = np.add.reduceat(np.add.reduceat(seen, ys[:-1] - ys[0], axis=2), xs[:-1] - xs[0], axis=3)
     cover = sums / (np.diff(ys)[:, None] * np.diff(xs)[None, :])
     return Truth(cover.mean(axis=1) >= COVER, np.any(clip.when[sampled], axis=1))
+
+
+def truth_of(explanation: Explanation) -> Truth | None:
+    """Bring what an explanation knows of its clip's action to the cells of its maps; ``None`` if it knows nothing."""
+    e, known = explanation, explanation.truth
+    if known is None:
+        return None
+    seen = e.sampled - e.first_frame
+    (x0, y0, x1, y1), (width, height) = e.box, e.frame_size
+    # A box may reach beyond the frame, where nothing is true.
+    left, top = (max(0, math.ceil(-edge)) for edge in (x0, y0))
+    right, bottom = max(0, math.ceil(x1 - width)), max(0, math.ceil(y1 - height))
+    where = np.pad(known.masks(seen.ravel()), ((0, 0), (top, bottom), (left, right)))
+    drawn: Any = SimpleNamespace(where=where, when=known.when[seen.ravel()])
+    places = np.arange(seen.size).reshape(seen.shape)
+    return truth_on_grid(drawn, places, (x0 + left, y0 + top, x1 + left, y1 + top), e.maps.shape[1:])
 
 
 def pointing(values: Tensor, truth: Tensor) -> Tensor:

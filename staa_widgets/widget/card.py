@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +15,6 @@ from staa_widgets.methods.base import Cost
 from staa_widgets.record import Geometry
 
 if TYPE_CHECKING:
-    from staa_widgets.evaluate.truth import Truth
     from staa_widgets.explanation import Explanation
 
 SCORES: Mapping[str, str] = {
@@ -49,9 +47,10 @@ def card(explanation: Explanation) -> dict[str, Any] | None:
     e = explanation
     if e.truth is None:
         return None
-    from staa_widgets.evaluate.truth import score
+    from staa_widgets.evaluate.truth import score, truth_of
 
     truth = truth_of(e)
+    assert truth is not None
     scores, chance = score(e.maps, truth), score(np.ones_like(e.maps), truth)
     about = [e.labels[e.target]] if class_specific(e) else []
     return {
@@ -65,23 +64,6 @@ def card(explanation: Explanation) -> dict[str, Any] | None:
             {"name": SCORES[name], "value": _number(scores[name]), "chance": _number(chance[name])} for name in SCORES
         ],
     }
-
-
-def truth_of(explanation: Explanation) -> Truth:
-    """Bring an explanation's truth to the cells of its maps."""
-    from staa_widgets.evaluate.truth import truth_on_grid
-
-    e, known = explanation, explanation.truth
-    assert known is not None
-    seen = e.sampled - e.first_frame
-    (x0, y0, x1, y1), (width, height) = e.box, e.frame_size
-    # A box may reach beyond the frame, where nothing is true.
-    left, top = (max(0, math.ceil(-edge)) for edge in (x0, y0))
-    right, bottom = max(0, math.ceil(x1 - width)), max(0, math.ceil(y1 - height))
-    where = np.pad(known.masks(seen.ravel()), ((0, 0), (top, bottom), (left, right)))
-    drawn: Any = SimpleNamespace(where=where, when=known.when[seen.ravel()])
-    places = np.arange(seen.size).reshape(seen.shape)
-    return truth_on_grid(drawn, places, (x0 + left, y0 + top, x1 + left, y1 + top), e.maps.shape[1:])
 
 
 def class_specific(explanation: Explanation) -> bool:
