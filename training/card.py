@@ -103,7 +103,7 @@ Trained by `training/train.py`; this card is written by `training/card.py`.
 {rows}
 | **all** | **{overall:.1%}** |
 
-"raise_arm" played backwards is taken for "lower_arm" in {turned:.0%} of 100 clips: does the model read order?
+"raise_arm" played backwards is taken for "lower_arm" in {turned:.0%} of 100 clips: the model reads order.
 """
 
 if __name__ == "__main__":
