@@ -15,6 +15,7 @@ import staa_widgets as staa
 from staa_widgets import Explanation
 from staa_widgets.errors import ParameterError
 from staa_widgets.evaluate.truth import score, truth_of, truth_on_grid
+from staa_widgets.methods import METHODS
 from staa_widgets.methods.base import Cost
 from staa_widgets.models import VideoModel
 from staa_widgets.truth import ClipTruth
@@ -95,6 +96,8 @@ def test_a_card_says_what_was_asked_and_what_it_cost():
     assert [carded(e)["about"] for e in about_class] == ["clap", "jump"]
     assert len({carded(e)["key"] for e in [small(), *about_class]}) == 3
     assert carded(replace(small(), params={"layers": "mean"}))["about"] == "layers=mean"
+    usual = replace(small(), method="occlusion", params=METHODS["occlusion"].defaults)
+    assert carded(usual)["about"] == usual.labels[usual.target]
     timed = replace(small(), provenance={"seconds": {"decode": 0.5, "forward": 1.25, "preview": 9.0}})
     assert carded(timed)["seconds"] == 1.75
     # A method that asks the model again took its time, whether or not the first pass had been made before.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from staa_widgets.errors import MethodError, ParameterError
-from staa_widgets.files import canonical
+from staa_widgets.files import canonical, plain
 from staa_widgets.methods import get_method
 from staa_widgets.methods.base import Cost
 from staa_widgets.record import Geometry
@@ -110,7 +110,8 @@ def _noted(e: Explanation, name: str) -> Mapping[str, Any]:
 
 def _changed(e: Explanation) -> list[str]:
     try:
-        usual = get_method(e.method).defaults
+        # As JSON has it, where tuples are lists.
+        usual = plain(get_method(e.method).defaults)
     except MethodError:
         usual = {}
     return [f"{name}={value}" for name, value in e.params.items() if name not in usual or usual[name] != value]
