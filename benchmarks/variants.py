@@ -15,7 +15,7 @@ from staa_widgets.evaluate.results import Results
 from staa_widgets.evaluate.run import evaluate
 from staa_widgets.evaluate.verdict import ALL, with_mean
 from staa_widgets.methods import METHODS
-from staa_widgets.methods.staa import RESIDUAL, STRENGTH
+from staa_widgets.methods.staa import RESIDUAL
 from staa_widgets.models import BUNDLED_MODELS, load_model
 
 RANKING = ("pointing", "average_precision", "temporal_auc")
@@ -106,7 +106,6 @@ def page(found: Results) -> str:
         by_model="\n".join(f"## {name}\n\n{table(found, name)}" for name in found.models),
         paired="\n".join(comparisons(found, label) for label in defaults.values()),
         residual=RESIDUAL,
-        strength=STRENGTH,
         **best,
     )
 
@@ -143,7 +142,7 @@ worth on clips that chose nothing is in `results.md`.
 The default of a method is its variant with the largest mean of pointing, average_precision and temporal_auc here, over
 all models, among those with contrast and without weighting, as the methods are defined: `staa` is "{staa}",
 `staa_logit` is "{staa_logit}". A number is the share of each layer that comes past attention; where there is none it is
-{residual}. How much contrast takes away, {strength} of what is always there, was chosen on these clips too.
+{residual}. That contrast takes the minimum over time away, and not the median, was chosen on these clips too.
 
 ## All models together
 

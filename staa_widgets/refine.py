@@ -8,22 +8,22 @@ from numpy.typing import NDArray
 from staa_widgets.errors import ParameterError
 
 
-def contrast(maps: NDArray[np.floating], strength: float = 1.0) -> NDArray[np.float32]:
-    """Take away what is always there: ``relu(M(s, p) - strength · median_s M(·, p))``, sinks of attention and ground.
+def contrast(maps: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Take away what is always there: ``M(s, p) - min_s M(·, p)``, sinks of attention and ground.
+
+    The minimum and not the median, because an action may well fill half of the time.
 
     Parameters
     ----------
     maps
         ``(S, h, w)``.
-    strength
-        From 0, nothing, to 1, which leaves in each place only what exceeds its median over time.
 
     Returns
     -------
     NDArray[np.float32]
-        ``(S, h, w)``, non-negative; at full strength all zero where there is a single slice.
+        ``(S, h, w)``, non-negative; all zero where there is a single slice.
     """
-    return np.maximum(maps - strength * np.median(maps, axis=0), 0).astype(np.float32)
+    return np.asarray(maps - np.min(maps, axis=0), np.float32)
 
 
 def normalise(maps: NDArray[np.floating]) -> NDArray[np.float32]:

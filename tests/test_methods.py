@@ -14,7 +14,7 @@ from timesformers import ALL, TYPES, clips, tiny_model
 from staa_widgets import refine
 from staa_widgets.errors import ParameterError, UnknownMethodError, UnsupportedQuestionError
 from staa_widgets.methods import METHODS, attention_maps, get_method
-from staa_widgets.methods.staa import RESIDUAL, STRENGTH
+from staa_widgets.methods.staa import RESIDUAL
 from staa_widgets.record import Geometry, Needs, Record
 from staa_widgets.tap import record
 
@@ -58,9 +58,9 @@ def test_staa_logit_by_hand() -> None:
 
 
 def test_contrast_takes_away_what_is_always_there() -> None:
-    # Of 1.8 and 0.2, and of 0 and 1, three quarters of the median are taken; that of two slices is their mean.
+    # Of 1.8 and 0.2 the lesser is taken, of 0 and 1 nothing.
     maps = METHODS["staa_logit"](small_record(), layers="last", contrast=True)
-    np.testing.assert_allclose(maps, scaled([[[1.05, 0.0]], [[0.0, 0.625]]]), rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(maps, scaled([[[1.6, 0.0]], [[0.0, 1.0]]]), rtol=1e-6, atol=1e-8)
 
 
 def test_rollout_by_hand() -> None:
@@ -231,7 +231,7 @@ def test_attention_maps_average_to_staa(attention_type: str) -> None:
 def test_contrast_is_the_refinement() -> None:
     found = tiny_record()
     plain, sharp = (METHODS["staa"](found, contrast=flag) for flag in (False, True))
-    np.testing.assert_allclose(sharp, scaled(refine.contrast(plain, STRENGTH)), atol=1e-5)
+    np.testing.assert_allclose(sharp, scaled(refine.contrast(plain)), atol=1e-5)
 
 
 def test_methods_say_what_they_are() -> None:
@@ -244,7 +244,7 @@ def test_methods_say_what_they_are() -> None:
         "time": True,
     }
     assert staa.summary.endswith("routed through time.")
-    assert staa.version == 2
+    assert staa.version == 3
     assert not staa.signed
     assert staa.needs() == Needs(rows=True, temporal=True, spatial=True)
     assert staa.needs({"layers": "last"}) == Needs(rows=True, temporal=True)

@@ -21,9 +21,6 @@ from staa_widgets.record import Geometry, Needs, Record
 
 Layers = str | Sequence[int]
 
-STRENGTH = 0.75
-"""How much `contrast` takes of what is always there: all of it would tie half of the cells at zero, unranked."""
-
 RESIDUAL = 0.7
 """Share of a layer's output that comes past attention, unless said otherwise."""
 
@@ -65,7 +62,7 @@ def _cost(_: Geometry, *, weighting: str, **__: Any) -> Cost:
     return Cost(1, int(_WEIGHTINGS[weighting].backward))
 
 
-@method("staa", needs=_needs, cost=_cost, class_specific=False, version=2)
+@method("staa", needs=_needs, cost=_cost, class_specific=False, version=3)
 def staa(
     record: Record,
     *,
@@ -95,7 +92,7 @@ def staa(
         Share of each layer's output that is taken to come past attention, for rollout. Abnar & Zuidema (arXiv
         2005.00928) take one half; Kobayashi et al. (arXiv 2109.07152) measure that far more does.
     contrast
-        Take most of what is there in at least half of the slices away, see `staa_widgets.refine.contrast`.
+        Take away what is there in every slice, see `staa_widgets.refine.contrast`.
     time
         ``False`` asks only where: temporal attention is left out and every slice gets the same mass.
 
@@ -122,11 +119,11 @@ def staa(
         )
     maps = _joint_maps(record, layers, weighting, residual, time=time)
     if contrast:
-        maps = refine.contrast(maps, STRENGTH)
+        maps = refine.contrast(maps)
     return shares(maps if time else even(maps))
 
 
-@method("staa_logit", needs=lambda **params: _needs(weighting="logit", **params), class_specific=True, version=2)
+@method("staa_logit", needs=lambda **params: _needs(weighting="logit", **params), class_specific=True, version=3)
 def staa_logit(
     record: Record, *, layers: Layers = "rollout", residual: float = RESIDUAL, contrast: bool = True
 ) -> NDArray[np.float32]:
@@ -149,7 +146,7 @@ def staa_logit(
         ``(S, h, w)``, as for `staa`.
     """
     maps = _joint_maps(record, layers, "logit", residual, time=record.attention_type != "space_only")
-    return shares(refine.contrast(maps, STRENGTH) if contrast else maps)
+    return shares(refine.contrast(maps) if contrast else maps)
 
 
 def attention_maps(record: Record) -> NDArray[np.float16]:
