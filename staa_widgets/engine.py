@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import functools
-import platform
 import re
 import warnings
-from contextlib import suppress
 from dataclasses import replace
 from difflib import get_close_matches
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from staa_widgets import __version__
 from staa_widgets import cache as store
 from staa_widgets.clip import open_clip
 from staa_widgets.errors import ModelError, ParameterError
 from staa_widgets.explanation import Explanation, softmax
 from staa_widgets.preview import BUDGET, LIMIT, LONGEST, Preview, make_preview
 from staa_widgets.progress import Progress, reporting
+from staa_widgets.provenance import versions
 from staa_widgets.question import Question, remember
 from staa_widgets.record import Needs
 from staa_widgets.sampling import spans
@@ -39,8 +35,6 @@ if TYPE_CHECKING:
 
 ATTENTION_LIMIT = 32_000_000
 """Bytes of attention by layer and head beyond which it is left out: long clips of large models."""
-
-_PACKAGES = ("numpy", "torch", "transformers", "captum", "pillow", "av", "decord", "decord2")
 
 
 def explain(
@@ -280,7 +274,7 @@ def _preview(job: Job) -> Preview:
 def _provenance(job: Job, weights: list[float]) -> dict[str, Any]:
     cost = job.method.cost(job.model.geometry, job.params)
     return {
-        "versions": _versions(),
+        "versions": versions(),
         "model": {"family": job.model.family, "weights": job.weights, "transform": job.model.transform.describe()},
         "device": str(job.model.device),
         "dtype": str(job.model.dtype).removeprefix("torch."),
@@ -294,15 +288,6 @@ def _provenance(job: Job, weights: list[float]) -> dict[str, Any]:
         "cost": {name: len(job.samples) * passes for name, passes in cost._asdict().items()},
         "seconds": dict(job.seconds),
     }
-
-
-@functools.cache
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version(), "staa_widgets": __version__}
-    for package in _PACKAGES:
-        with suppress(PackageNotFoundError):
-            found[package] = version(package)
-    return found
 
 
 def _folded(label: str) -> str:
