@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-from staa_widgets.errors import ParameterError, nearest
+from staa_widgets import registry
 
 if TYPE_CHECKING:
     import numpy as np
@@ -124,13 +123,7 @@ class Metric:
         ParameterError
             If a name is unknown.
         """
-        for name in params:
-            if name not in self.defaults:
-                raise ParameterError(
-                    f"The metric {self.name!r} has no parameter {name!r}.",
-                    nearest(name, self.defaults, f"It has {', '.join(self.defaults) or 'none'}."),
-                )
-        return {**self.defaults, **params}
+        return registry.complete(f"metric {self.name!r}", self.defaults, params)
 
     def cost(self, geometry: Geometry, params: Mapping[str, Any] = MappingProxyType({})) -> int:
         """Say how many passes (runs of the method for ``needs="method"``) one case takes at most."""
@@ -158,7 +151,6 @@ def metric(
     find_cost: Callable[..., int] = (lambda _, **__: cost) if isinstance(cost, int) else cost
 
     def register(run: Callable[..., float]) -> Metric:
-        parameters = list(inspect.signature(run).parameters.values())[1:]
         METRICS[name] = Metric(
             name=name,
             run=run,
@@ -170,8 +162,8 @@ def metric(
             needs=needs,
             find_cost=find_cost,
             version=version,
-            defaults=MappingProxyType({p.name: p.default for p in parameters}),
-            summary=(run.__doc__ or "").strip().split("\n")[0],
+            defaults=registry.parameters(run),
+            summary=registry.summary(run),
         )
         return METRICS[name]
 
@@ -186,8 +178,4 @@ def get_metric(name: str) -> Metric:
     ParameterError
         If there is none; it names the nearest.
     """
-    if name not in METRICS:
-        raise ParameterError(
-            f"There is no metric {name!r}.", nearest(name, METRICS, f"There are {', '.join(sorted(METRICS))}.")
-        )
-    return METRICS[name]
+    return registry.look_up("metric", name, METRICS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -11,7 +10,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from staa_widgets.errors import ParameterError, UnknownMethodError, nearest
+from staa_widgets import registry
+from staa_widgets.errors import UnknownMethodError
 from staa_widgets.record import Geometry, Needs
 
 Group = Literal["attention", "gradient", "perturbation", "control"]
@@ -82,13 +82,7 @@ class Method:
         ParameterError
             If a name or a value is unknown.
         """
-        for name in params:
-            if name not in self.defaults:
-                raise ParameterError(
-                    f"The method {self.name!r} has no parameter {name!r}.",
-                    nearest(name, self.defaults, f"It has {', '.join(self.defaults) or 'none'}."),
-                )
-        whole = {**self.defaults, **params}
+        whole = registry.complete(f"method {self.name!r}", self.defaults, params)
         self.find_needs(**whole)
         return whole
 
@@ -125,7 +119,6 @@ def method(
     find_cost: Callable[..., Cost] = (lambda _, **__: cost) if isinstance(cost, Cost) else cost
 
     def register(run: Callable[..., NDArray[np.float32]]) -> Method:
-        parameters = list(inspect.signature(run).parameters.values())[1:]
         METHODS[name] = Method(
             name=name,
             run=run,
@@ -136,8 +129,8 @@ def method(
             class_specific=class_specific,
             signed=signed,
             version=version,
-            defaults=MappingProxyType({p.name: p.default for p in parameters}),
-            summary=(run.__doc__ or "").strip().split("\n")[0],
+            defaults=registry.parameters(run),
+            summary=registry.summary(run),
         )
         return METHODS[name]
 
@@ -152,8 +145,4 @@ def get_method(name: str) -> Method:
     UnknownMethodError
         If there is none; it names the nearest.
     """
-    if name not in METHODS:
-        raise UnknownMethodError(
-            f"There is no method {name!r}.", nearest(name, METHODS, f"There are {', '.join(sorted(METHODS))}.")
-        )
-    return METHODS[name]
+    return registry.look_up("method", name, METHODS, UnknownMethodError)

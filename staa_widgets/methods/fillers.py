@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from staa_widgets.errors import ParameterError, nearest
+from staa_widgets.registry import look_up
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -74,11 +74,7 @@ def get_filler(name: str) -> Callable[[Tensor], Tensor]:
     ParameterError
         If there is none; it names the nearest.
     """
-    if not isinstance(name, str) or name not in FILLERS:
-        raise ParameterError(
-            f"There is no filler {name!r}.", nearest(str(name), FILLERS, f"There are {', '.join(FILLERS)}.")
-        )
-    return FILLERS[name]
+    return look_up("filler", name, FILLERS)
 
 
 def cell_mask(geometry: Geometry, cells: Tensor) -> Tensor:
