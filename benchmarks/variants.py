@@ -38,6 +38,8 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
         ("staa", {"layers": "rollout", "weighting": "value"}),
         ("staa", {"layers": "mean", "weighting": "gradient"}),
         ("staa", {"layers": "rollout", "weighting": "gradient"}),
+        ("staa", {"layers": "mean", "weighting": "logit"}),
+        ("staa", {"layers": "rollout", "weighting": "logit"}),
         ("staa_logit", {"layers": "last"}),
         ("staa_logit", {"layers": "mean"}),
         ("staa_logit", {"layers": "rollout"}),

@@ -51,15 +51,15 @@ def test_staa_by_hand() -> None:
     np.testing.assert_allclose(maps, scaled([[first], [second]]), rtol=1e-6)
 
 
-def test_staa_logit_by_hand() -> None:
+def test_staa_weighted_by_the_logit_by_hand() -> None:
     # The negative contribution is dropped, the others flow through time.
-    maps = METHODS["staa_logit"](small_record(), layers="last", contrast=False)
+    maps = METHODS["staa"](small_record(), layers="last", weighting="logit", contrast=False)
     np.testing.assert_allclose(maps, scaled([[[1.8, 0.0]], [[0.2, 1.0]]]), rtol=1e-6, atol=1e-8)
 
 
 def test_contrast_takes_away_what_is_always_there() -> None:
     # Of 1.8 and 0.2 the lesser is taken, of 0 and 1 nothing.
-    maps = METHODS["staa_logit"](small_record(), layers="last", contrast=True)
+    maps = METHODS["staa"](small_record(), layers="last", weighting="logit", contrast=True)
     np.testing.assert_allclose(maps, scaled([[[1.6, 0.0]], [[0.0, 1.0]]]), rtol=1e-6, atol=1e-8)
 
 
@@ -120,11 +120,15 @@ def test_rollout_of_a_weighting_carries_what_each_layer_reads(weighting: str) ->
     np.testing.assert_allclose(maps, scaled(flow).reshape(4, 3, 3), atol=1e-5)
 
 
-def test_staa_logit_is_staa_weighted_by_the_logit() -> None:
+def test_staa_logit_is_the_geometric_mean_of_attention_and_what_speaks_for_the_class() -> None:
     found = tiny_record()
     for layers in ("last", "mean", "rollout", [0, -1]):
-        one = METHODS["staa_logit"](found, layers=layers)
-        np.testing.assert_array_equal(one, METHODS["staa"](found, layers=layers, weighting="logit"))
+        plain = {"layers": layers, "contrast": False}
+        read, spoken = (METHODS["staa"](found, weighting=weighting, **plain) for weighting in ("none", "logit"))
+        both = METHODS["staa_logit"](found, **plain)
+        np.testing.assert_allclose(both, scaled(np.sqrt(read * spoken)), atol=1e-6)
+        sharp = METHODS["staa_logit"](found, layers=layers)
+        np.testing.assert_allclose(sharp, scaled(refine.contrast(both)), atol=1e-6)
 
 
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
@@ -249,7 +253,7 @@ def test_methods_say_what_they_are() -> None:
     assert staa.needs() == Needs(rows=True, temporal=True, spatial=True)
     assert staa.needs({"layers": "last"}) == Needs(rows=True, temporal=True)
     logit = get_method("staa_logit")
-    assert logit.needs() == Needs(temporal=True, spatial=True, contributions=True)
+    assert logit.needs() == Needs(rows=True, temporal=True, spatial=True, contributions=True)
 
 
 @pytest.mark.parametrize(("name", "hint"), [("sta", "Did you mean 'staa'"), ("xyz", "There are .*staa, staa_logit")])

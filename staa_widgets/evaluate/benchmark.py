@@ -31,7 +31,7 @@ from staa_widgets.progress import Progress, reporting
 if TYPE_CHECKING:
     import os
 
-SETS: dict[str, tuple[str, int]] = {"first": ("standard", 4_000_000), "second": ("second", 7_100_000)}
+SETS: dict[str, tuple[str, int]] = {"first": ("standard", 4_000_000), "second": ("second", 7_800_000)}
 """Variant of the clips and seed of the first, by set."""
 
 TRUTH: tuple[str, ...] = ("pointing", "mass", "average_precision", "temporal_auc", "temporal_pointing")

@@ -123,15 +123,21 @@ def staa(
     return shares(maps if time else even(maps))
 
 
-@method("staa_logit", needs=lambda **params: _needs(weighting="logit", **params), class_specific=True, version=3)
+def _logit_needs(**params: Any) -> Needs:
+    return _needs(weighting="none", **params) | _needs(weighting="logit", **params)
+
+
+@method("staa_logit", needs=_logit_needs, class_specific=True, version=3)
 def staa_logit(
     record: Record, *, layers: Layers = "rollout", residual: float = RESIDUAL, contrast: bool = True
 ) -> NDArray[np.float32]:
-    """Attribute the target's logit to what every patch of every slice adds through attention, routed through time.
+    """Attribute the target's logit to what is both read and speak for it, routed through time.
 
     In layer l patch p of frame t adds ``1/T Σ_h a_h[t, CLS, p] · W_o^h v_h[t, p]`` to the readout; its positive part
-    along the direction of the target is carried back to the input. One forward pass, no backward pass. Space-only
-    models answer too, because each frame makes logits of its own.
+    along the direction of the target is carried back to the input. The map is the geometric mean of this,
+    ``staa(weighting="logit")``, and of attention itself: one knows the class, the other sees less noise, and a cell
+    needs both. One forward pass, no backward pass. Space-only models answer too, because each frame makes logits of its
+    own.
 
     Parameters
     ----------
@@ -145,7 +151,9 @@ def staa_logit(
     NDArray[np.float32]
         ``(S, h, w)``, as for `staa`.
     """
-    maps = _joint_maps(record, layers, "logit", residual, time=record.attention_type != "space_only")
+    time = record.attention_type != "space_only"
+    read, spoken = (_joint_maps(record, layers, weighting, residual, time=time) for weighting in ("none", "logit"))
+    maps = np.sqrt(read * spoken)
     return shares(refine.contrast(maps) if contrast else maps)
 
 
