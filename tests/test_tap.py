@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -71,6 +72,19 @@ def test_a_batch_gives_what_its_clips_give_one_by_one(attention_type: str) -> No
         assert alone.target == found.target
         for name, array in arrays(found).items():
             np.testing.assert_allclose(array, arrays(alone)[name], atol=1e-5, rtol=1e-3, err_msg=name)
+
+
+@pytest.mark.parametrize("attention_type", TYPES)
+def test_nothing_of_a_pass_outlives_its_record(attention_type: str) -> None:
+    def tensors() -> int:
+        gc.collect()
+        return sum(type(held) is torch.Tensor for held in gc.get_objects())
+
+    model, pixels = tiny_model(attention_type), clips(1)
+    record(model, pixels, ALL, [2])
+    before = tensors()
+    record(model, pixels, ALL, [2])
+    assert tensors() == before
 
 
 def test_the_same_clip_gives_the_same_record() -> None:

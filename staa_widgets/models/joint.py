@@ -13,6 +13,7 @@ from staa_widgets.models.base import Take
 from staa_widgets.models.reading import (
     carried,
     carried_relevance,
+    chosen,
     class_direction,
     make_records,
     mean_row,
@@ -133,7 +134,7 @@ class JointReading:
 
     def _find_slopes(self, logits: Tensor, targets: Tensor) -> None:
         outs = [taken["out"] for taken in self.layers]
-        slopes = torch.autograd.grad(logits.gather(1, targets[:, None]).sum(), outs)
+        slopes = torch.autograd.grad(logits, outs, chosen(logits, targets))
         for taken, slope in zip(self.layers, slopes, strict=True):
             taken["slope"] = slope.transpose(1, 2)
 

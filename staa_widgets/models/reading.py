@@ -88,6 +88,11 @@ def carried_relevance(row: Tensor, query: Tensor, key: Tensor, value: Tensor, sl
     return out
 
 
+def chosen(logits: Tensor, targets: Tensor) -> Tensor:
+    """One where a clip's target is, zero elsewhere: what to walk back from ``(B, K)``."""
+    return torch.zeros_like(logits).scatter(1, targets[:, None], 1)
+
+
 def make_records(
     geometry: Geometry,
     attention_type: AttentionType,
@@ -104,7 +109,9 @@ def make_records(
     logits = logits.reshape(len(targets), -1, logits.shape[-1]).mean(1)
     guess = logits.argmax(-1).tolist()
     wanted = [guess[i] if target is None else target for i, target in enumerate(targets)]
-    found = arrays(logits, torch.tensor(wanted, device=logits.device))
+    # The graph of the pass is walked, none is added to it: one through views written in place would never be freed.
+    with torch.no_grad():
+        found = arrays(logits, torch.tensor(wanted, device=logits.device))
     held = {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in found.items()}
     return [
         Record(

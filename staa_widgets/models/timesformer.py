@@ -19,6 +19,7 @@ from staa_widgets.errors import UnsupportedModelError
 from staa_widgets.models.base import Family, Take, parts_of
 from staa_widgets.models.joint import JointReading
 from staa_widgets.models.reading import (
+    chosen,
     class_direction,
     make_records,
     moved_norms,
@@ -195,7 +196,7 @@ class TimesformerReading:
         )
         places = [(layer, name, kind) for layer in self.layers for name, kind in kinds.items()]
         outs = [layer[f"{kind}_out"] for layer, _, kind in places]
-        slopes = torch.autograd.grad(logits.gather(1, targets[:, None]).sum(), outs)
+        slopes = torch.autograd.grad(logits, outs, chosen(logits, targets))
         for (layer, name, kind), slope in zip(places, slopes, strict=True):
             query, key, value, scale = layer[kind]
             asking = slice(None) if kind == "time" or self.needs.relevance else slice(1)
