@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from staa_widgets.capacity import MOST
 from staa_widgets.errors import MethodError, ParameterError
 from staa_widgets.methods.base import Method, get_method
 from staa_widgets.methods.query import Query
@@ -18,12 +19,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from staa_widgets.models import VideoModel
-
-MOST = 8
-"""Inputs a pass at most: more makes a CPU no faster."""
-
-MEMORY = 500_000_000
-"""Bytes that the activations of one pass may take, roughly."""
 
 
 def silent(done: int, total: int) -> None:
@@ -151,21 +146,3 @@ def attribute(
         model, pixels, needs=needs, target=target, seed=seed, batch_size=batch_size, report=report
     ) as query:
         return answer(asked, params, query)
-
-
-def passes_at_once(model: VideoModel, *, backwards: bool = False) -> int:
-    """Say how many inputs a pass may take for its activations to stay within `MEMORY`.
-
-    Parameters
-    ----------
-    model
-        Whose layers are counted.
-    backwards
-        Whether gradients are asked for, for which the activations of every layer are held at once.
-    """
-    grid, config = model.geometry, getattr(model.module, "config", None)
-    tokens = grid.prefix + grid.slices * grid.height * grid.width
-    width = getattr(config, "hidden_size", 768)
-    held = getattr(config, "num_hidden_layers", 12) if backwards else 1
-    # About twelve arrays as wide as the tokens live at once: queries, keys, values, what feeds forward, residuals.
-    return int(np.clip(MEMORY // (12 * 4 * tokens * width * held), 1, MOST))

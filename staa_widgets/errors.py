@@ -62,6 +62,10 @@ class WrongInputError(ModelError):
     """The input does not fit the model, which would otherwise run and mean nothing."""
 
 
+class DeviceMemoryError(ModelError):
+    """Not even one window fits the memory of the device."""
+
+
 class MethodError(StaaError, ValueError):
     """An attribution method is unknown or cannot answer what was asked."""
 

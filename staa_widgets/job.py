@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staa_widgets import cache as store
-from staa_widgets.answer import answer, open_query, passes_at_once
+from staa_widgets.answer import answer, open_query
+from staa_widgets.capacity import passes_at_once
 from staa_widgets.clip import Clip
 from staa_widgets.errors import FormatError
 from staa_widgets.files import pack, unpack

@@ -13,7 +13,8 @@ from test_engine import Frames
 from timesformers import TYPES, clips, tiny_model, tiny_module
 
 from staa_widgets import cache, explain, load_model, open_clip
-from staa_widgets.answer import attribute, open_query, passes_at_once
+from staa_widgets.answer import attribute, open_query
+from staa_widgets.capacity import passes_at_once
 from staa_widgets.errors import CancelledError, MethodError, ParameterError, WrongInputError
 from staa_widgets.methods import METHODS
 from staa_widgets.methods.base import method

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from staa_widgets import cache as store
-from staa_widgets.answer import attribute, open_query, passes_at_once
+from staa_widgets.answer import attribute, open_query
+from staa_widgets.capacity import passes_at_once
 from staa_widgets.engine import target_index
 from staa_widgets.evaluate.causal import curve, references
 from staa_widgets.evaluate.metric import Case
