@@ -10,8 +10,8 @@ from __future__ import annotations
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface
 
-from staa_widgets.errors import ParameterError, WrongInputError
+from staa_widgets.errors import ModelError, ParameterError, UnsupportedModelError, WrongInputError
 from staa_widgets.models import FAMILIES
 from staa_widgets.models.base import Family, Take, VideoModel
 from staa_widgets.record import Needs, Record
@@ -56,18 +56,30 @@ def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[in
         frames and mix frames with patches.
     ParameterError
         If the targets do not fit.
+    UnsupportedModelError
+        If attention does not come through here: compiled in place, or computed in a way that is not known.
+    UnsupportedQuestionError
+        If something is needed of a model that has no attention to read.
     """
     _check(model, pixels, targets)
     family = FAMILIES[model.family]
     with _lock(model.module), torch.inference_mode(mode=False), torch.set_grad_enabled(needs.backward):
+        _refuse_compiled(model.module)
         reading = family.read(model.module, model.geometry, needs)
         inputs = pixels.detach().to(model.device, model.dtype, copy=True).requires_grad_(needs.backward)
-        with _evaluating(model.module), _heard(family, reading.takes), _watched(reading.norm, reading.take_readout):
+        silent = set(reading.takes)
+        takes = {part: partial(_noting, silent, part, take) for part, take in reading.takes.items()}
+        with _evaluating(model.module), _heard(family, takes), _watched(reading.norm, reading.take_readout):
             output = model.module(
                 **{model.geometry.input_name: inputs},
                 output_attentions=False,
                 output_hidden_states=False,
                 return_dict=True,
+            )
+        if silent:
+            raise UnsupportedModelError(
+                f"{len(silent)} of {len(takes)} attention modules did not show their attention: {_names(silent)}.",
+                "Something runs in their place: load the model anew, as its class makes it.",
             )
         if not output.logits.isfinite().all():
             raise WrongInputError(
@@ -87,7 +99,13 @@ def classifying(model: VideoModel) -> Iterator[Callable[[Tensor], Tensor]]:
     def classify(pixels: Tensor) -> Tensor:
         _check(model, pixels, [None] * len(pixels))
         inputs = pixels.to(model.device, model.dtype)
-        logits = model.module(**{model.geometry.input_name: inputs}, return_dict=True).logits
+        try:
+            logits = model.answering(**{model.geometry.input_name: inputs}, return_dict=True).logits
+        except Exception as error:
+            if not (model.compile and type(error).__module__.startswith(("torch._dynamo", "torch._inductor"))):
+                raise
+            reason = str(error).strip().split("\n")[0]
+            raise ModelError(f"The model cannot be compiled: {reason}", "Load it with compile=False.") from error
         return logits.float().reshape(len(pixels), -1, logits.shape[-1]).mean(1)
 
     with _lock(model.module), _evaluating(model.module), torch.inference_mode(mode=False):
@@ -143,6 +161,8 @@ def _listening(takes: Mapping[nn.Module, Take]) -> Iterator[None]:
     heard = {(threading.get_ident(), module): take for module, take in takes.items()}
     configs: list[Any] = list({id(module.config): module.config for module in takes}.values())
     before = [config._attn_implementation for config in configs]
+    for found in before:
+        _implementation(found, None)
     _TAKES.update(heard)
     try:
         for config, found in zip(configs, before, strict=True):
@@ -161,14 +181,46 @@ def _attend(
     found: str, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, **settings: Any
 ) -> Any:
     """Compute attention as the implementation of that name does, and hand over what passes to who listens."""
-    eager = sys.modules[type(module).__module__].eager_attention_forward
-    compute = AttentionInterface().get_interface(found, eager)
+    compute = _implementation(found, sys.modules[type(module).__module__].eager_attention_forward)
     output = compute(module, query, key, value, mask, **settings)
     take = _TAKES.get((threading.get_ident(), module))
     if take is not None:
         with torch.no_grad():
             take(query, key, value, output[0], settings["scaling"])
     return output
+
+
+def _implementation(name: str | None, eager: Any) -> Any:
+    """Find an implementation of attention by its name in a configuration."""
+    if name in (None, "eager"):
+        return eager
+    try:
+        return AttentionInterface()[name]
+    except KeyError:
+        raise UnsupportedModelError(
+            f"transformers has no attention implementation {name!r}.",
+            "Choose one with module.set_attn_implementation('sdpa').",
+        ) from None
+
+
+def _refuse_compiled(module: nn.Module) -> None:
+    """Raise where a part was compiled in place: it runs as it was traced, whoever listens."""
+    compiled = {part for part in module.modules() if part._compiled_call_impl is not None or hasattr(part, "_orig_mod")}
+    if compiled:
+        raise UnsupportedModelError(
+            f"{_names(compiled)} was compiled in place, so that its attention cannot be read.",
+            "Load the model anew; load_model(…, compile=True) compiles what can be.",
+        )
+
+
+def _noting(silent: set[nn.Module], part: nn.Module, take: Take, *passed: Any) -> None:
+    """Note that a module was heard, and hand on what passed."""
+    silent.discard(part)
+    take(*passed)
+
+
+def _names(parts: Iterable[nn.Module]) -> str:
+    return ", ".join(sorted({type(part).__name__ for part in parts}))
 
 
 @contextmanager
@@ -192,14 +244,10 @@ def _swapped(forwards: Mapping[nn.Module, Callable[..., Any]]) -> Iterator[None]
                 vars(module).pop("forward", None)
 
 
-@contextmanager
-def _watched(module: nn.Module, take: Callable[[Tensor], None]) -> Iterator[None]:
+def _watched(module: nn.Module | None, take: Callable[[Tensor], None]) -> AbstractContextManager[object]:
     """Show a module's input to `take`."""
-    handle = module.register_forward_pre_hook(lambda _, inputs: take(inputs[0]))
-    try:
-        yield
-    finally:
-        handle.remove()
+    # The handle takes the hook away when the context closes.
+    return module.register_forward_pre_hook(lambda _, inputs: take(inputs[0])) if module else nullcontext()
 
 
 def _lock(module: nn.Module) -> threading.RLock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -38,6 +39,8 @@ class VideoModel:
         Where it came from: hub id, folder name or a name given by the user.
     device, dtype
         Where and how it computes.
+    compile
+        Whether methods that ask the model again ask a compiled one.
     """
 
     module: nn.Module
@@ -48,6 +51,12 @@ class VideoModel:
     id: str
     device: torch.device
     dtype: torch.dtype
+    compile: bool = False
+
+    @cached_property
+    def answering(self) -> Callable[..., Any]:
+        """The module for passes in which nobody listens, compiled where that was asked for."""
+        return torch.compile(self.module) if self.compile else self.module
 
     def pixels(self, frames: NDArray[np.uint8]) -> Tensor:
         """Turn frames, uint8 ``(T, H, W, 3)`` RGB, into the model's input, float32 ``(T, 3, H', W')`` on the CPU."""
@@ -67,8 +76,8 @@ class Reading(Protocol):
         ...
 
     @property
-    def norm(self) -> nn.Module:
-        """The last norm before the classifier; `take_readout` gets its input."""
+    def norm(self) -> nn.Module | None:
+        """The last norm before the classifier, whose input `take_readout` gets; ``None`` where there is none."""
         ...
 
     def take_readout(self, hidden: Tensor) -> None:
@@ -111,6 +120,16 @@ class Family:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     forward: Callable[..., Any] | None = None
+
+
+def heard_in(block: nn.Module) -> tuple[nn.Module, Tensor]:
+    """Give the part of an attention block that calls transformers' `AttentionInterface`, and the weight that follows.
+
+    Releases differ in how they divide a block, but the part that attends always holds the scale of its scores, and the
+    projection of what it gives is the block's last linear layer.
+    """
+    attending = next(part for part in block.modules() if hasattr(part, "scaling"))
+    return attending, parts_of(block, nn.Linear)[-1].weight
 
 
 def parts_of(module: nn.Module, kind: type[Part]) -> tuple[Part, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from transformers import VideoMAEConfig, VideoMAEForVideoClassification
 from transformers.models.videomae.modeling_videomae import VideoMAEAttention, VideoMAELayer
 
-from staa_widgets.models.base import Family, parts_of
+from staa_widgets.models.base import Family, heard_in, parts_of
 from staa_widgets.models.joint import JointReading
 from staa_widgets.record import Geometry, Needs
 
@@ -38,7 +38,7 @@ def read(module: VideoMAEForVideoClassification, geometry: Geometry, needs: Need
         needs,
         norm=norm,
         classifier=module.classifier,
-        attentions=[(part.attention, part.output.dense.weight) for part in parts_of(module, VideoMAEAttention)],
+        attentions=[heard_in(part) for part in parts_of(module, VideoMAEAttention)],
         pooled=norm is module.fc_norm,
     )
 

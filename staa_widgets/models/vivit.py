@@ -8,7 +8,7 @@ from __future__ import annotations
 from transformers import VivitConfig, VivitForVideoClassification
 from transformers.models.vivit.modeling_vivit import VivitAttention, VivitLayer
 
-from staa_widgets.models.base import Family, parts_of
+from staa_widgets.models.base import Family, heard_in, parts_of
 from staa_widgets.models.joint import JointReading
 from staa_widgets.record import Geometry, Needs
 
@@ -31,7 +31,7 @@ def geometry(config: VivitConfig) -> Geometry:
 
 def read(module: VivitForVideoClassification, geometry: Geometry, needs: Needs) -> JointReading:
     """Read a pass."""
-    attentions = [(part, part.o_proj.weight) for part in parts_of(module, VivitAttention)]
+    attentions = [heard_in(part) for part in parts_of(module, VivitAttention)]
     return JointReading(
         geometry, needs, norm=module.vivit.layernorm, classifier=module.classifier, attentions=attentions
     )

@@ -1,0 +1,185 @@
+"""V-JEPA 2 (Hugging Face): joint attention over tubelets, read by the learned query of an attentive pooler.
+
+Assran et al., "V-JEPA 2: Self-Supervised Video Models Enable Understanding, Prediction and Planning", arXiv 2506.09985.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import VJEPA2Config, VJEPA2ForVideoClassification
+from transformers.models.vjepa2.modeling_vjepa2 import (
+    VJEPA2Encoder,
+    VJEPA2Layer,
+    VJEPA2PoolerCrossAttention,
+    VJEPA2PoolerSelfAttention,
+    VJEPA2PoolerSelfAttentionLayer,
+    VJEPA2RopeAttention,
+)
+
+from staa_widgets.errors import UnsupportedModelError
+from staa_widgets.models.base import Family, Take, parts_of
+from staa_widgets.models.reading import (
+    carried,
+    carried_relevance,
+    chosen,
+    make_records,
+    mean_row,
+    pulled_back,
+    relevant,
+)
+from staa_widgets.record import Geometry, Needs, Record
+
+
+def geometry(config: VJEPA2Config) -> Geometry:
+    """Layout of the tokens: tubelets slice by slice, and no CLS."""
+    patch = config.patch_size
+    if not isinstance(patch, int):
+        raise UnsupportedModelError(
+            f"This V-JEPA 2 has patch size {patch}.", "transformers runs it with square patches: give one number."
+        )
+    return Geometry(
+        frames=config.frames_per_clip,
+        tubelet=config.tubelet_size,
+        height=config.crop_size // patch,
+        width=config.crop_size // patch,
+        order="time_major",
+        prefix=0,
+        input_size=(config.crop_size, config.crop_size),
+        input_name="pixel_values_videos",
+    )
+
+
+def blocks(module: nn.Module) -> tuple[nn.Module, ...]:
+    """Blocks of the encoder and of the pooler that take and give all tokens; the predictor has no part in a class."""
+    (encoder,) = parts_of(module, VJEPA2Encoder)
+    return parts_of(encoder, VJEPA2Layer) + parts_of(module, VJEPA2PoolerSelfAttentionLayer)
+
+
+class VJEPA2Reading:
+    """One pass of a V-JEPA 2 being read, see `staa_widgets.models.base.Reading`.
+
+    The one layer whose row can be read is the pooler's cross attention: its learned query asks, tokens answer. It has
+    no projection behind it, and what stays of the query beside it says nothing of the video. Rollout carries that row
+    back through the pooler's self attention and the encoder.
+
+    What a token adds to a logit is what its value, weighted by the row, adds on the direct path: the classifier reads
+    the sum of the query, this and the pooler's MLP of both. What goes through the MLP is left aside.
+    """
+
+    norm = None
+
+    def __init__(self, module: VJEPA2ForVideoClassification, geometry: Geometry, needs: Needs) -> None:
+        self.geometry, self.needs = geometry, needs
+        self.classifier = module.classifier
+        self.pooler: dict[str, Any] = {}
+        (asking,) = parts_of(module, VJEPA2PoolerCrossAttention)
+        (encoder,) = parts_of(module, VJEPA2Encoder)
+        behind = parts_of(encoder, VJEPA2RopeAttention) + parts_of(module, VJEPA2PoolerSelfAttention)
+        self.layers: list[dict[str, Any]] = [{} for _ in behind]
+        self.takes: dict[nn.Module, Take] = {asking: self._take_pooler}
+        if needs.spatial or needs.relevance:
+            pairs = zip(behind, self.layers, strict=True)
+            self.takes |= {attention: partial(self._take, taken) for attention, taken in pairs}
+
+    def take_readout(self, hidden: Tensor) -> None:
+        """Keep nothing: the classifier is linear in what it reads."""
+
+    def records(self, logits: Tensor, targets: Sequence[int | None]) -> list[Record]:
+        """Make one record a clip."""
+        return make_records(self.geometry, "joint", self.needs, logits, targets, self._arrays)
+
+    def _take_pooler(self, query: Tensor, key: Tensor, value: Tensor, out: Tensor, scale: float) -> None:
+        self._take(self.pooler, query, key, value, out, scale)
+        self.pooler["row"] = mean_row(query, key, scale)
+
+    def _take(
+        self, taken: dict[str, Any], query: Tensor, key: Tensor, value: Tensor, out: Tensor, scale: float
+    ) -> None:
+        taken |= {"query": query, "key": key, "value": value, "out": out, "scale": scale}
+
+    def _arrays(self, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """Bring what was taken to the shapes of a `Record`, with the clips in front."""
+        needs, row, found = self.needs, self.pooler["row"], {}
+        # By name of a rollout: what the pooler reads of each token, (B, N).
+        read = {"rollout": row.mean(1)}
+        if needs.rows:
+            rows = self._grid(row[:, None])
+            found |= {"rows": rows, "cls": torch.zeros_like(rows[..., 0])}
+        if needs.values:
+            read["value_rollout"] = (row * self.pooler["value"].float().norm(dim=-1)).mean(1)
+            found["value_rows"] = self._grid(read["value_rollout"][:, None])
+        if needs.contributions:
+            contributions = row * self._moved(targets)
+            read["contribution_rollout"] = contributions.sum(1).relu()
+            found["contributions"] = self._grid(contributions[:, None])
+        if needs.backward:
+            self._find_slopes(logits, targets)
+        if needs.gradients:
+            read["gradient_rollout"] = self._pooler_relevance()
+            found["gradient_rows"] = self._grid(read["gradient_rollout"][:, None])
+        if needs.spatial:
+            found |= self._rollouts(read)
+        if needs.relevance:
+            found["relevance"] = self._relevance()
+        return found
+
+    def _grid(self, values: Tensor) -> Tensor:
+        """Bring values of tokens ``(…, N)`` to ``(…, S, P)``."""
+        return values.unflatten(-1, (self.geometry.slices, -1))
+
+    def _moved(self, targets: Tensor) -> Tensor:
+        """How far each value goes along the direction that raises the target over the mean logit: ``(B, H, N)``."""
+        weight = self.classifier.weight.float()
+        direction = weight[targets] - (weight.mean(0) if len(weight) > 1 else 0)
+        return pulled_back(direction, self.pooler["value"], torch.eye(weight.shape[1], device=weight.device))
+
+    def _find_slopes(self, logits: Tensor, targets: Tensor) -> None:
+        taken = [self.pooler, *self.layers] if self.needs.relevance else [self.pooler]
+        outs = [layer["out"] for layer in taken]
+        slopes = torch.autograd.grad(logits, outs, chosen(logits, targets))
+        for layer, slope in zip(taken, slopes, strict=True):
+            layer["slope"] = slope.transpose(1, 2)
+
+    def _rollouts(self, read: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Carry what the pooler reads back to the input, for any share of attention.
+
+        Each layer behind it is ``I + share · (A - I)``: kept are the coefficients of the powers of `share`,
+        ``(B, L + 1, S, P)``.
+        """
+        terms = torch.zeros(len(self.pooler["row"]), len(read), len(self.layers) + 1, self.pooler["row"].shape[-1])
+        terms = terms.to(self.pooler["row"].device)
+        terms[:, :, 0] = torch.stack(list(read.values()), 1)
+        for taken in reversed(self.layers):
+            through = carried(terms.flatten(1, 2), taken["query"], taken["key"], taken["scale"]).view_as(terms)
+            terms[:, :, 1:] += through[:, :, :-1] - terms[:, :, :-1]
+        return {name: self._grid(terms[:, at]) for at, name in enumerate(read)}
+
+    def _pooler_relevance(self) -> Tensor:
+        """Attention of the pooler times its gradient, the positive part, head mean: ``(B, N)``."""
+        asked = self.pooler
+        return relevant(asked["query"], asked["key"], asked["value"], asked["slope"], asked["scale"])[:, 0]
+
+    def _relevance(self) -> Tensor:
+        """Carry the pooler's relevance back through ``I + mean_h relu(A · dy/dA)`` of the layers: ``(B, S, P)``."""
+        flow = self._pooler_relevance()
+        for taken in reversed(self.layers):
+            flow = flow + carried_relevance(
+                flow, taken["query"], taken["key"], taken["value"], taken["slope"], taken["scale"]
+            )
+        return self._grid(flow)
+
+
+VJEPA2 = Family(
+    name="vjepa2",
+    architecture=VJEPA2ForVideoClassification,
+    geometry=geometry,
+    read=VJEPA2Reading,
+    layers=blocks,
+    mean=(0.485, 0.456, 0.406),
+    std=(0.229, 0.224, 0.225),
+)
