@@ -29,7 +29,11 @@ SHORT: dict[str, dict[str, Any]] = {
     "smooth_grad": {"samples": 2},
     "gradient_shap": {"samples": 2},
     "occlusion": {"cells": (2, 2, 2)},
+    "lime": {"samples": 20, "segments": (2, 2, 2)},
+    "kernel_shap": {"samples": 20, "segments": (2, 2, 2)},
+    "shapley": {"segments": (3, 1, 1)},
 }
+DRAWING = ("random", "random_smooth", "smooth_grad", "gradient_shap", "lime", "kernel_shap")
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +73,7 @@ def test_every_method_that_asks_gives_an_explanation(name: str, video: Path, mod
     assert found.maps.any()
     assert (found.maps.min() >= 0) or METHODS[name].signed
     pixels = model.pixels(open_clip(video).frames([4, 12, 20, 28]))
-    if name not in ("random", "random_smooth", "smooth_grad", "gradient_shap"):
+    if name not in DRAWING:
         direct = attribute(model, pixels, name, target=found.target, **params)
         np.testing.assert_allclose(found.maps, direct, rtol=1e-3, atol=1e-5)
 
@@ -219,7 +223,7 @@ def test_a_frozen_model_answers_too(video: Path, model: VideoModel):
 
 
 @pytest.mark.parametrize("kind", TYPES)
-@pytest.mark.parametrize("name", ["saliency", "integrated_gradients", "occlusion", "random"])
+@pytest.mark.parametrize("name", ["saliency", "integrated_gradients", "occlusion", "shapley", "lime", "random"])
 def test_every_kind_of_attention_can_be_asked(kind: str, name: str):
     maps = attribute(tiny_model(kind), clips(1)[0], name, **SHORT.get(name, {}))
     assert maps.shape == (4, 3, 3)

@@ -118,10 +118,16 @@ def fill(pixels: Tensor, removed: Tensor, filler: str) -> Tensor:
     Tensor
         ``(n, T, 3, H, W)``.
     """
+    return filling(pixels, filler)(removed)
+
+
+def filling(pixels: Tensor, filler: str) -> Callable[[Tensor], Tensor]:
+    """Give `fill` of a clip as a function of what is removed, for who asks often: what stands in is made once."""
     stand_in = get_filler(filler)
     if filler == "freeze":
-        return _held(pixels, removed)
-    return stand_in(pixels).where(removed[:, :, None], pixels)
+        return lambda removed: _held(pixels, removed)
+    shown = stand_in(pixels)
+    return lambda removed: shown.where(removed[:, :, None], pixels)
 
 
 def _patch(geometry: Geometry) -> tuple[int, int]:

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from staa_widgets.errors import MissingPackageError, ParameterError
+from staa_widgets.errors import ParameterError
+from staa_widgets.methods import checks
 from staa_widgets.methods.base import Cost, method
 from staa_widgets.methods.fillers import cell_sums, get_filler
+from staa_widgets.methods.packages import captum
 from staa_widgets.methods.query import Query
 from staa_widgets.record import Geometry, Needs
 
@@ -29,8 +31,7 @@ _ONE = Cost(2, 1)
 def _needs(*, baseline: str = "blur", steps: int = 1, samples: int = 1, noise: float = 0.0) -> Needs:
     get_filler(baseline)
     for name, count in (("steps", steps), ("samples", samples)):
-        if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
-            raise ParameterError(f"{name} is {count!r}.", "Give a whole number, at least 1.")
+        checks.whole(name, count)
     if isinstance(noise, bool) or not isinstance(noise, int | float) or not 0 <= noise < np.inf:
         raise ParameterError(f"noise is {noise!r}.", "Give a share of the range of the pixels, such as 0.15.")
     return Needs()
@@ -64,7 +65,7 @@ def input_x_gradient(query: Query) -> NDArray[np.float32]:
         ``(S, h, w)``, signed.
     """
     pixels = _leaf(query.pixels[None])
-    found = _captum().InputXGradient(_logits(query, 1)).attribute(pixels, target=query.target)
+    found = captum().InputXGradient(_logits(query, 1)).attribute(pixels, target=query.target)
     return _cells(query, found[0])
 
 
@@ -87,7 +88,7 @@ def integrated_gradients(query: Query, *, steps: int = 20, baseline: str = "blur
         ``(S, h, w)``, signed. With enough steps the sum over cells is the clip's logit less the baseline's.
     """
     found = (
-        _captum()
+        captum()
         .IntegratedGradients(_logits(query, steps))
         .attribute(
             _leaf(query.pixels[None]),
@@ -161,7 +162,7 @@ def _noisy(query: Query, samples: int, noise: float, start: Tensor | None = None
 
     generator = torch.Generator().manual_seed(query.seed)
     scale = noise * float(query.pixels.max() - query.pixels.min())
-    saliency = _captum().Saliency(_logits(query, samples))
+    saliency = captum().Saliency(_logits(query, samples))
     for first in range(0, samples, query.batch_size):
         copies, points = [], []
         for _ in range(min(query.batch_size, samples - first)):
@@ -174,7 +175,7 @@ def _noisy(query: Query, samples: int, noise: float, start: Tensor | None = None
 def _slope(query: Query) -> Tensor:
     """Gradient of the target's logit at the clip, ``(T, 3, H, W)``."""
     pixels = _leaf(query.pixels[None])
-    return _captum().Saliency(_logits(query, 1)).attribute(pixels, target=query.target, abs=False)[0]
+    return captum().Saliency(_logits(query, 1)).attribute(pixels, target=query.target, abs=False)[0]
 
 
 def _logits(query: Query, total: int) -> Callable[[Tensor], Tensor]:
@@ -198,13 +199,3 @@ def _leaf(pixels: Tensor) -> Tensor:
 
 def _cells(query: Query, values: Tensor) -> NDArray[np.float32]:
     return cell_sums(query.geometry, values.detach()).float().numpy()
-
-
-def _captum() -> Any:
-    try:
-        from captum import attr
-    except ImportError as error:
-        raise MissingPackageError(
-            f"This method needs captum, which cannot be imported ({error}).", "pip install 'staa-widgets[baselines]'"
-        ) from error
-    return attr

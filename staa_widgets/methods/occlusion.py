@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
-from math import ceil
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from staa_widgets.errors import ParameterError
+from staa_widgets.methods import checks
 from staa_widgets.methods.base import Cost, method
-from staa_widgets.methods.fillers import FILLERS, cell_mask, fill, get_filler
+from staa_widgets.methods.parts import blocks, logits_without, spread
 from staa_widgets.methods.query import Query
 from staa_widgets.record import Geometry, Needs
 
 
 def _needs(filler: str, cells: Sequence[int]) -> Needs:
-    get_filler(filler)
-    if filler == "fade":
-        raise ParameterError(
-            "Occlusion by 'fade' puts a constant into the clip, which stands out of it.",
-            f"Choose from {', '.join(name for name in FILLERS if name != 'fade')}.",
-        )
-    whole = isinstance(cells, Sequence) and len(cells) == 3 and not isinstance(cells, str)
-    if not (whole and all(isinstance(n, int | np.integer) and not isinstance(n, bool) and n > 0 for n in cells)):
-        raise ParameterError(
-            f"cells is {cells!r}.", "Give how many slices, rows and columns to hide at once: (1, 1, 1)."
-        )
+    checks.hiding(filler)
+    checks.three("cells", cells, "Give how many slices, rows and columns to hide at once: (1, 1, 1).")
     return Needs()
 
 
 def _cost(geometry: Geometry, *, cells: Sequence[int], **_: Any) -> Cost:
-    return Cost(1 + len(_tiles((geometry.slices, geometry.height, geometry.width), cells)))
+    shape = (geometry.slices, geometry.height, geometry.width)
+    return Cost(1 + int(blocks(shape, cells).max()) + 1)
 
 
 @method("occlusion", group="perturbation", asks=True, class_specific=True, signed=True, needs=_needs, cost=_cost)
@@ -61,26 +51,7 @@ def occlusion(query: Query, *, filler: str = "blur", cells: Sequence[int] = (1, 
     """
     import torch
 
-    tiles = _tiles(query.shape, cells)
-    maps = np.zeros(query.shape, np.float32)
-    query.report(0, len(tiles))
-    for first in range(0, len(tiles), query.batch_size):
-        batch = tiles[first : first + query.batch_size]
-        hidden = torch.zeros(len(batch), *query.shape, dtype=torch.bool)
-        for one, tile in zip(hidden, batch, strict=True):
-            one[tile] = True
-        with torch.no_grad():
-            logits = query.classify(fill(query.pixels, cell_mask(query.geometry, hidden), filler))[:, query.target]
-        for tile, logit in zip(batch, logits.tolist(), strict=True):
-            maps[tile] = (query.record.logits[query.target] - logit) / maps[tile].size
-        query.report(first + len(batch), len(tiles))
-    return maps
-
-
-def _tiles(shape: tuple[int, int, int], cells: Sequence[int]) -> list[tuple[slice, ...]]:
-    """Divide the grid into parts; the last ones of an axis may be smaller."""
-    spans = [
-        [slice(n * size, (n + 1) * size) for n in range(ceil(length / size))]
-        for length, size in zip(shape, cells, strict=True)
-    ]
-    return list(product(*spans))
+    parts = blocks(query.shape, cells)
+    count = int(parts.max()) + 1
+    logits = logits_without(query, parts, filler, count)(torch.eye(count, dtype=torch.bool))
+    return spread(query.record.logits[query.target] - logits.numpy(), parts)

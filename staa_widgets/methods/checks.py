@@ -1,0 +1,38 @@
+"""Checks of parameters that several methods share; each raises `ParameterError`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeGuard
+
+import numpy as np
+
+from staa_widgets.errors import ParameterError
+from staa_widgets.methods.fillers import FILLERS, get_filler
+
+
+def whole(name: str, value: Any, least: int = 1) -> None:
+    """Refuse what is no whole number, or too small."""
+    if not _is_whole(value) or value < least:
+        raise ParameterError(f"{name} is {value!r}.", f"Give a whole number, at least {least}.")
+
+
+def three(name: str, values: Any, hint: str) -> None:
+    """Refuse what is not three whole numbers, each at least 1."""
+    listed = isinstance(values, Sequence) and not isinstance(values, str)
+    if not (listed and len(values) == 3 and all(_is_whole(value) and value >= 1 for value in values)):
+        raise ParameterError(f"{name} is {values!r}.", hint)
+
+
+def hiding(filler: str) -> None:
+    """Refuse fillers that there are not, and the one that hides nothing without showing something new."""
+    get_filler(filler)
+    if filler == "fade":
+        raise ParameterError(
+            "The filler 'fade' puts a constant into the clip, which stands out of it.",
+            f"Choose from {', '.join(name for name in FILLERS if name != 'fade')}.",
+        )
+
+
+def _is_whole(value: Any) -> TypeGuard[int]:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
