@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from staa_widgets.methods import METHODS as METHODS
     from staa_widgets.models import VideoModel as VideoModel
     from staa_widgets.models import load_model as load_model
+    from staa_widgets.models import wrap_model as wrap_model
     from staa_widgets.widget.link import link as link
     from staa_widgets.widget.player import Player as Player
     from staa_widgets.widget.selection import Selection as Selection
@@ -37,6 +38,7 @@ _HOMES = {
     "link": "widget.link",
     "load_model": "models",
     "open_clip": "clip",
+    "wrap_model": "models",
 }
 
 __version__ = "0.1.0"

@@ -22,6 +22,7 @@ from transformers import AttentionInterface
 from staa_widgets.errors import ModelError, ParameterError, UnsupportedModelError, WrongInputError
 from staa_widgets.models import FAMILIES
 from staa_widgets.models.base import Family, Take, VideoModel
+from staa_widgets.models.generic import Wrapped
 from staa_widgets.record import Needs, Record
 
 _LOCKS: dict[int, threading.RLock] = {}
@@ -64,8 +65,9 @@ def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[in
     _check(model, pixels, targets)
     family = FAMILIES[model.family]
     with _lock(model.module), torch.inference_mode(mode=False), torch.set_grad_enabled(needs.backward):
-        _refuse_compiled(model.module)
         reading = family.read(model.module, model.geometry, needs)
+        if reading.takes:
+            _refuse_compiled(model.module)
         inputs = pixels.detach().to(model.device, model.dtype, copy=True).requires_grad_(needs.backward)
         silent = set(reading.takes)
         takes = {part: partial(_noting, silent, part, take) for part, take in reading.takes.items()}
@@ -252,6 +254,8 @@ def _watched(module: nn.Module | None, take: Callable[[Tensor], None]) -> Abstra
 
 def _lock(module: nn.Module) -> threading.RLock:
     """Give the lock shared by all models made from one configuration object."""
+    if isinstance(module, Wrapped) and isinstance(module.inner, nn.Module):
+        module = module.inner
     owner = getattr(module, "config", module)
     with _LOCKS_GUARD:
         if id(owner) not in _LOCKS:

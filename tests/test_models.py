@@ -217,7 +217,7 @@ def test_a_hub_that_cannot_be_reached_is_an_error_that_says_so(monkeypatch: pyte
 
 
 @pytest.mark.parametrize("params", [{"device": "abacus"}, {"device": "meta9x"}, {"dtype": "int8"}, {"dtype": "half"}])
-def test_device_and_dtype_are_checked(saved: Path, params: dict[str, str]) -> None:
+def test_device_and_dtype_are_checked(saved: Path, params: dict[str, Any]) -> None:
     with pytest.raises(ParameterError):
         load_model(saved, **params)
 
@@ -270,4 +270,6 @@ def test_families_are_listed_by_name() -> None:
         "timesformer": "TimesformerForVideoClassification",
         "vivit": "VivitForVideoClassification",
         "videomae": "VideoMAEForVideoClassification",
+        "vjepa2": "VJEPA2ForVideoClassification",
+        "generic": "Wrapped",
     }

@@ -97,9 +97,19 @@ def grad_cam(query: Query) -> NDArray[np.float32]:
     -------
     NDArray[np.float32]
         ``(S, h, w)``, non-negative, sum 1, or all zero where every cell speaks against the target.
+
+    Raises
+    ------
+    UnsupportedQuestionError
+        If no blocks of the model are known, as of a wrapped one.
     """
     import torch
 
+    if not query.layers:
+        raise UnsupportedQuestionError(
+            "Grad-CAM reads a block's tokens, and no blocks are known of this model.",
+            "Use a method by gradients or perturbation, such as 'integrated_gradients' or 'occlusion'.",
+        )
     query.report(0, 1)
     # By thread: the owner of the model may run it meanwhile.
     seen: dict[int, Tensor] = {}

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from transformers import PreTrainedModel
 
 from staa_widgets.models.transform import Transform
 from staa_widgets.record import Geometry, Needs, Record
@@ -58,6 +57,13 @@ class VideoModel:
         """The module for passes in which nobody listens, compiled where that was asked for."""
         return torch.compile(self.module) if self.compile else self.module
 
+    @property
+    def attends(self) -> bool:
+        """Whether there is attention to read; otherwise methods that need it are refused."""
+        from staa_widgets.models.families import FAMILIES
+
+        return FAMILIES[self.family].attends
+
     def pixels(self, frames: NDArray[np.uint8]) -> Tensor:
         """Turn frames, uint8 ``(T, H, W, 3)`` RGB, into the model's input, float32 ``(T, 3, H', W')`` on the CPU."""
         return torch.from_numpy(self.transform(frames))
@@ -96,7 +102,7 @@ class Family:
     Parameters
     ----------
     name
-        ``model_type`` of its configuration.
+        ``model_type`` of its configuration; ``"generic"`` has none.
     architecture
         Class of the classifier.
     geometry
@@ -110,16 +116,19 @@ class Family:
     forward
         ``(attention module, take, hidden, …)``: stands in for the forward of attention modules that do not go through
         transformers' `AttentionInterface`.
+    attends
+        Whether there is attention to read; otherwise it answers methods that need nothing of a record but logits.
     """
 
     name: str
-    architecture: type[PreTrainedModel]
+    architecture: type[nn.Module]
     geometry: Callable[[Any], Geometry]
     read: Callable[[Any, Geometry, Needs], Reading]
     layers: Callable[[nn.Module], tuple[nn.Module, ...]]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     forward: Callable[..., Any] | None = None
+    attends: bool = True
 
 
 def heard_in(block: nn.Module) -> tuple[nn.Module, Tensor]:

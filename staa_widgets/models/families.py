@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from staa_widgets.models.base import Family
+from staa_widgets.models.generic import GENERIC
 from staa_widgets.models.timesformer import TIMESFORMER
 from staa_widgets.models.videomae import VIDEOMAE
 from staa_widgets.models.vivit import VIVIT
 from staa_widgets.models.vjepa2 import VJEPA2
 
-FAMILIES: dict[str, Family] = {family.name: family for family in (TIMESFORMER, VIVIT, VIDEOMAE, VJEPA2)}
+FAMILIES: dict[str, Family] = {family.name: family for family in (TIMESFORMER, VIVIT, VIDEOMAE, VJEPA2, GENERIC)}

@@ -43,6 +43,7 @@ def load_model(
     dtype: str | torch.dtype = "auto",
     processor: Transform | Mapping[str, Any] | Any | None = None,
     id: str | None = None,  # noqa: A002
+    compile: bool = False,  # noqa: A002
 ) -> VideoModel:
     """Load a video classifier.
 
@@ -60,6 +61,10 @@ def load_model(
         beside the weights; where there is none, one made from the configuration, with a warning.
     id
         Name to show; default: the hub id or the folder's name.
+    compile
+        Whether methods that ask the model again ask it through `torch.compile`. The pass that attention is read from
+        is never compiled, because a compiled model runs as it was traced, whoever listens. Compiling takes a while at
+        the first pass and whenever the number of inputs in a pass changes; logits differ by rounding.
 
     Returns
     -------
@@ -76,6 +81,8 @@ def load_model(
         If device or dtype make no sense.
     """
     if isinstance(model, nn.Module):
+        if hasattr(model, "_orig_mod"):  # What torch.compile made of it; attention is read from what it was made of.
+            model, compile = model.get_submodule("_orig_mod"), True  # noqa: A001
         family = _family_of(model)
         module = _in_place(model, device, dtype)
         name, found = id or type(model).__name__, None
@@ -98,6 +105,7 @@ def load_model(
         id=name,
         device=parameter.device,
         dtype=parameter.dtype,
+        compile=compile,
     )
 
 
@@ -136,7 +144,7 @@ def _read(source: str, name: str, device: torch.device, dtype: str | torch.dtype
         except (OSError, ValueError) as error:
             raise _unreadable(source, name, error) from error
         family = FAMILIES.get(settings.get("model_type", ""))
-        if family is None:
+        if family is None or not family.attends:
             raise _unsupported(f"{name!r} is of type {settings.get('model_type')!r}")
         try:
             architecture: Any = family.architecture
@@ -175,13 +183,16 @@ def _unreadable(source: str, name: str, error: Exception) -> ModelLoadError:
 
 
 def _unsupported(what: str) -> UnsupportedModelError:
-    known = ", ".join(f"{family.name} ({family.architecture.__name__})" for family in FAMILIES.values())
-    return UnsupportedModelError(f"{what}, which is not supported.", f"Supported: {known}.")
+    known = ", ".join(f"{f.name} ({f.architecture.__name__})" for f in FAMILIES.values() if f.attends)
+    return UnsupportedModelError(
+        f"{what}, which is not supported.",
+        f"Supported: {known}. Any other can be explained without attention: see staa_widgets.wrap_model.",
+    )
 
 
 def _family_of(module: nn.Module) -> Family:
     for family in FAMILIES.values():
-        if isinstance(module, family.architecture):
+        if family.attends and isinstance(module, family.architecture):
             return family
     raise _unsupported(f"The module is a {type(module).__name__}")
 
@@ -241,18 +252,7 @@ def _transform(processor: Any, family: Family, size: tuple[int, int], name: str)
             stacklevel=3,
         )
         return transform
-    if isinstance(processor, Transform):
-        transform = processor
-    else:
-        transform = Transform.from_json(processor if isinstance(processor, Mapping) else processor.to_dict())
-    made = transform.crop or transform.size
-    if made != size:
-        raise ModelLoadError(
-            f"The processor makes frames of {f'{made[1]}x{made[0]}' if made else 'any size'}, the model takes "
-            f"{size[1]}x{size[0]}.",
-            "Give load_model a processor that makes this size.",
-        )
-    return transform
+    return Transform.of(processor, size)
 
 
 @contextmanager

@@ -22,6 +22,11 @@ _DEFAULTS: dict[str, Any] = {
     "image_std": 0.5,
 }
 _VIVIT: dict[str, Any] = {"size": {"shortest_edge": 256}, "rescale_factor": 1 / 127.5, "offset": True}
+_VJEPA2: dict[str, Any] = {
+    "crop_size": {"height": 256, "width": 256},
+    "image_mean": [0.485, 0.456, 0.406],
+    "image_std": [0.229, 0.224, 0.225],
+}
 _TYPES = ("image_processor_type", "video_processor_type", "feature_extractor_type")
 
 
@@ -66,8 +71,13 @@ class Transform:
             If it asks for something that this transform does not do.
         """
         names = "".join(str(processor.get(key, "")) for key in _TYPES)
-        assumed = {**_DEFAULTS, **_VIVIT} if names.startswith("Vivit") else _DEFAULTS
+        assumed = {**_DEFAULTS, **(_VIVIT if names.startswith("Vivit") else _VJEPA2 if "VJEPA2" in names else {})}
         processor = {**assumed, **{key: value for key, value in processor.items() if value is not None}}
+        if "VJEPA2" in names:
+            # Its class goes by the crop, whatever the file says of the size.
+            wanted = processor["crop_size"]
+            crop = wanted if isinstance(wanted, int) else wanted["height"]
+            processor["size"] = {"shortest_edge": int(crop * 256 / 224)}
         shortest_edge, size = None, None
         if processor.get("do_resize", True):
             wanted = processor["size"]
@@ -98,6 +108,28 @@ class Transform:
             mean=_three(processor["image_mean"]) if normalise else (0.0, 0.0, 0.0),
             std=_three(processor["image_std"]) if normalise else (1.0, 1.0, 1.0),
         )
+
+    @classmethod
+    def of(cls, processor: Transform | Mapping[str, Any] | Any, size: tuple[int, int]) -> Transform:
+        """Take a processor in any form, its JSON or one of Hugging Face's, for a model of an input ``(height, width)``.
+
+        Raises
+        ------
+        ModelLoadError
+            If it makes another size, or asks for something that this transform does not do.
+        """
+        if isinstance(processor, Transform):
+            transform = processor
+        else:
+            transform = cls.from_json(processor if isinstance(processor, Mapping) else processor.to_dict())
+        made = transform.crop or transform.size
+        if made != size:
+            raise ModelLoadError(
+                f"The processor makes frames of {f'{made[1]}x{made[0]}' if made else 'any size'}, the model takes "
+                f"{size[1]}x{size[0]}.",
+                "Give a processor that makes this size.",
+            )
+        return transform
 
     def __call__(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Turn frames, uint8 ``(T, H, W, 3)`` RGB, into float32 ``(T, 3, H', W')``."""

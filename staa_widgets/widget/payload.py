@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from staa_widgets.colour import COLOUR_TABLES
 from staa_widgets.files import plain
 from staa_widgets.methods import METHODS
-from staa_widgets.methods.base import Group
+from staa_widgets.methods.base import Group, Method
 from staa_widgets.widget.card import card, class_specific, cost, cost_words
 
 if TYPE_CHECKING:
@@ -39,10 +40,10 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
     meta
         JSON values; times in seconds, frames as source indices, `box` in pixels of the displayed source frame,
         `scale` the factor from the ``maps`` buffer to the explanation's maps, `class_specific` whether these maps
-        depend on the class, `methods` what else can be asked, with its `group` and its `cost` in words, `truth` the
-        action's name, its ``spans`` of seconds, ``(width, height)`` of its masks and where the runs of each frame start
-        in the ``truth`` buffer, `cards` the score cards (`staa_widgets.widget.card`) of what was shown, `card` the key
-        of the one on show.
+        depend on the class, `methods` what else its model can be asked, with its `group` and its `cost` in words,
+        `truth` the action's name, its ``spans`` of seconds, ``(width, height)`` of its masks and where the runs of each
+        frame start in the ``truth`` buffer, `cards` the score cards (`staa_widgets.widget.card`) of what was shown,
+        `card` the key of the one on show.
     buffers
         ``frames`` (JPEG files one after the other, cut at ``meta["pictures"]["offsets"]``), ``maps`` (float16
         ``(S, h, w)`` over their greatest magnitude), ``temporal`` (float32 ``(2, S)``: mass and signed mass),
@@ -95,6 +96,7 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
                     "cost": cost_words(cost(e, method.name)),
                 }
                 for method in sorted(METHODS.values(), key=lambda method: _GROUPS.index(method.group))
+                if _answers(e, method)
             ],
             "truth": None
             if truth is None
@@ -120,6 +122,13 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
         "colours": np.stack(list(COLOUR_TABLES.values())).tobytes(),
     }
     return meta, buffers
+
+
+def _answers(e: Explanation, method: Method) -> bool:
+    """Tell whether an explanation's model can answer a method: a wrapped one has no attention to show."""
+    model = e.provenance.get("model")
+    wrapped = isinstance(model, Mapping) and model.get("family") == "generic"
+    return not wrapped or method.group != "attention"
 
 
 def _outlines(e: Explanation, frames: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
