@@ -3,51 +3,31 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from functools import cache
 from typing import Any
 
 import torch
-from timesformers import PROCESSOR, TYPES
-from timesformers import tiny_module as tiny_timesformer
-from torch import Tensor, nn
-from transformers import VideoMAEConfig, VideoMAEForVideoClassification, VivitConfig, VivitForVideoClassification
+from timesformers import TYPES
+from tiny import ready, tiny
+from torch import Tensor
 
-from staa_widgets.models import VideoModel, load_model
+from staa_widgets.models import VideoModel
 
 JOINT = ("vivit", "videomae")
 SHAPE = (2, 3, 3)
 
 
-def tiny_joint(family: str, *, seed: int = 0, std: float = 0.2, **settings: Any) -> Any:
-    """Make one with 4 frames of 24 px, tubelets of 2 x 8 x 8, 3 layers, 4 heads, 5 classes, attention not flat."""
-    if family == "timesformer":
-        return tiny_timesformer(TYPES[1], seed=seed, std=std, **settings)
-    shared = {
-        "image_size": 24,
-        "num_frames": 4,
-        "hidden_size": 32,
-        "num_hidden_layers": 3,
-        "num_attention_heads": 4,
-        "intermediate_size": 48,
-        "num_labels": 5,
-    }
-    module: Any
-    if family == "vivit":
-        module = VivitForVideoClassification(VivitConfig(**{**shared, "tubelet_size": (2, 8, 8), **settings}))
-    else:
-        config = VideoMAEConfig(**{**shared, "tubelet_size": 2, "patch_size": 8, **settings})
-        module = VideoMAEForVideoClassification(config)
-    generator = torch.Generator().manual_seed(seed)
-    for name, parameter in module.eval().named_parameters():
-        if "norm" not in name:
-            nn.init.normal_(parameter, std=std, generator=generator)
-    return module
+def tiny_joint(family: str, **settings: Any) -> Any:
+    """Make one with joint attention, see `tiny`: tubelets of 2 frames, but of 1 for TimeSformer."""
+    return tiny(family, **_joint(family), **settings)
 
 
-@cache
 def tiny_joint_model(family: str, **settings: Any) -> VideoModel:
     """Make one ready to be explained; it is shared, so leave it as it is."""
-    return load_model(tiny_joint(family, **settings), processor=PROCESSOR, id="tiny")
+    return ready(family, **_joint(family), **settings)
+
+
+def _joint(family: str) -> dict[str, str]:
+    return {"attention_type": TYPES[1]} if family == "timesformer" else {}
 
 
 def attentions(module: Any, pixels: Tensor, target: int) -> tuple[list[Tensor], list[Tensor]]:

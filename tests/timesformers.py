@@ -2,55 +2,28 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from transformers import TimesformerConfig, TimesformerForVideoClassification
+from tiny import ALL, PROCESSOR, clips, ready, tiny
+from torch import Tensor
 from transformers.models.timesformer.modeling_timesformer import TimesformerLayer
 
-from staa_widgets.models import Transform, VideoModel, load_model
-from staa_widgets.record import Needs
+from staa_widgets.models import VideoModel
+
+__all__ = ["ALL", "PROCESSOR", "TYPES", "clips", "eager", "tiny_model", "tiny_module"]
 
 TYPES = ("divided_space_time", "joint_space_time", "space_only")
-ALL = Needs(rows=True, temporal=True, spatial=True, values=True, contributions=True, gradients=True, relevance=True)
-PROCESSOR = Transform(shortest_edge=24, crop=(24, 24), mean=(0.45, 0.45, 0.45), std=(0.225, 0.225, 0.225))
 
 
-def tiny_module(attention_type: str = TYPES[0], *, seed: int = 0, std: float = 0.2, **settings: Any) -> Any:
-    """Make one with 4 frames of 24 px, patches of 8 px, 3 layers, 4 heads, 5 classes and attention that is not flat."""
-    config = TimesformerConfig(
-        **{
-            "image_size": 24,
-            "patch_size": 8,
-            "num_frames": 4,
-            "hidden_size": 32,
-            "num_hidden_layers": 3,
-            "num_attention_heads": 4,
-            "intermediate_size": 48,
-            "num_labels": 5,
-            "attention_type": attention_type,
-            **settings,
-        }
-    )
-    module = TimesformerForVideoClassification(config).eval()
-    generator = torch.Generator().manual_seed(seed)
-    for name, parameter in module.named_parameters():
-        if "norm" not in name:
-            nn.init.normal_(parameter, std=std, generator=generator)
-    return module
+def tiny_module(attention_type: str = TYPES[0], **settings: Any) -> Any:
+    """Make one, see `tiny`."""
+    return tiny("timesformer", attention_type=attention_type, **settings)
 
 
-@cache
 def tiny_model(attention_type: str = TYPES[0], **settings: Any) -> VideoModel:
     """Make one ready to be explained; it is shared, so leave it as it is."""
-    return load_model(tiny_module(attention_type, **settings), processor=PROCESSOR, id="tiny")
-
-
-def clips(count: int, *, seed: int = 1, model: VideoModel | None = None) -> Tensor:
-    frames, (height, width) = (model.geometry.frames, model.geometry.input_size) if model else (4, (24, 24))
-    return torch.randn(count, frames, 3, height, width, generator=torch.Generator().manual_seed(seed))
+    return ready("timesformer", attention_type=attention_type, **settings)
 
 
 def eager(module: Any, pixels: Tensor, target: int | None = None) -> dict[str, Any]:
