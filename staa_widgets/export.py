@@ -61,15 +61,7 @@ def to_html(explanation: Explanation, path: str | os.PathLike[str]) -> Path:
     ExportError
         If the file cannot be written, or the player was not built.
     """
-    target = Path(path)
-    page = to_page(explanation)
-    try:
-        return write(target, page.encode())
-    except OSError as error:
-        raise ExportError(
-            f"The page cannot be written to {target}: {error.strerror or error}.",
-            "Give a file in a folder that exists and is writable.",
-        ) from error
+    return write_page(path, to_page(explanation), "page")
 
 
 def to_page(explanation: Explanation) -> str:
@@ -96,6 +88,18 @@ def to_page(explanation: Explanation) -> str:
         payload="\n".join(payload),
         script=script,
     )
+
+
+def write_page(path: str | os.PathLike[str], page: str, what: str) -> Path:
+    """Write a page in one step; raises `ExportError`, which says what could not be written, if that fails."""
+    target = Path(path)
+    try:
+        return write(target, page.encode())
+    except OSError as error:
+        raise ExportError(
+            f"The {what} cannot be written to {target}: {error.strerror or error}.",
+            "Give a file in a folder that exists and is writable.",
+        ) from error
 
 
 def built(name: str) -> str:

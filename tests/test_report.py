@@ -18,9 +18,9 @@ from plotly.offline import get_plotlyjs
 
 from staa_widgets import Results
 from staa_widgets.errors import ExportError, ParameterError
-from staa_widgets.evaluate.charts import number
-from staa_widgets.evaluate.markup import Markup, element
 from staa_widgets.evaluate.report import cost_against_quality, curves, heat_table, to_page
+from staa_widgets.evaluate.report.markup import Markup, element
+from staa_widgets.evaluate.report.words import number
 from staa_widgets.evaluate.rows import Curve, Failure, Reference, Row, Spent
 
 HOSTILE = "</script><script>window.pwned=1</script><!--<script><img src=x onerror=pwned=1><b>&amp;\u2028'\""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from staa_widgets.evaluate.benchmark import TRUTH
 from staa_widgets.evaluate.bootstrap import Interval
-from staa_widgets.evaluate.markup import Markup, element
+from staa_widgets.evaluate.report.markup import Markup, element, heads, table
 from staa_widgets.evaluate.rows import Comparison, Row, interval_of, mean
 
 if TYPE_CHECKING:
@@ -174,7 +174,6 @@ _UNKNOWN = "too little was measured to say"
 
 def section(found: Benchmark) -> Markup:
     """Write the answers as a section of a report."""
-    heads = element("tr", *(element("th", head, scope="col") for head in ("question", "models", "answer", "found")))
     rows = [
         element(
             "tr",
@@ -185,10 +184,8 @@ def section(found: Benchmark) -> Markup:
         )
         for line in verdict(found)
     ]
-    table = element(
-        "div", element("table", element("thead", heads), element("tbody", *rows)), class_="wide", tabindex="0"
-    )
-    return element("section", element("h2", "Verdict"), element("p", READING), table)
+    answers = table(heads("question", "models", "answer", "found"), rows)
+    return element("section", element("h2", "Verdict"), element("p", READING), answers)
 
 
 READING = (

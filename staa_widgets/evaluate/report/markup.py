@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterable
 
 EMPTY = ("meta", "link", "br")
 
@@ -36,3 +37,20 @@ def element(tag: str, *children: str | None, **attributes: str | None) -> Markup
 def joined(*children: str | None) -> Markup:
     """Write children one after another."""
     return Markup("".join(c if isinstance(c, Markup) else html.escape(c, quote=False) for c in children if c))
+
+
+def listed(names: Iterable[str]) -> Markup:
+    """Write names with commas between them."""
+    return joined(*(part for i, name in enumerate(names) for part in (", " if i else "", name)))
+
+
+def heads(*names: str) -> Markup:
+    """Write the names of columns as a row."""
+    return element("tr", *(element("th", name, scope="col") for name in names))
+
+
+def table(top: Markup, rows: Iterable[Markup], class_: str | None = None) -> Markup:
+    """Write a table that scrolls where it is too wide."""
+    # To be scrolled by key too, what scrolls must be able to take the focus.
+    whole = element("table", element("thead", top), element("tbody", *rows), class_=class_)
+    return element("div", whole, class_="wide", tabindex="0")

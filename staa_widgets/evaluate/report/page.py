@@ -1,26 +1,34 @@
-"""`Results` as one HTML report that stands alone, and the figures in it."""
+"""The report as a page."""
 
 from __future__ import annotations
 
 import json
 import os
 from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from staa_widgets.errors import ExportError
-from staa_widgets.evaluate import tables
-from staa_widgets.evaluate.charts import cost_against_quality, curves, heat_table
-from staa_widgets.evaluate.markup import Markup, element, joined
-from staa_widgets.export import source_hash
-from staa_widgets.files import write
+from staa_widgets.evaluate.report import facts, tables
+from staa_widgets.evaluate.report.cost_figure import cost_against_quality
+from staa_widgets.evaluate.report.curve_figure import curves
+from staa_widgets.evaluate.report.heat_figure import heat_table
+from staa_widgets.evaluate.report.markup import Markup, element, joined
+from staa_widgets.evaluate.report.words import counted
+from staa_widgets.export import source_hash, write_page
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import plotly.graph_objects as go
 
     from staa_widgets.evaluate.results import Results
 
-__all__ = ["cost_against_quality", "curves", "heat_table", "to_html", "to_page"]
+COST = (
+    "Passes that one map takes, against what it scores. The bars are 95 % intervals, the dashed line is the best "
+    "control: a method that does not rise above it explains nothing."
+)
+
+MOST_COSTS = 4
+"""Metrics whose cost against quality is drawn; the others are in the tables."""
 
 _DRAW = """
 for (const held of document.querySelectorAll("script[data-figure]")) {
@@ -61,23 +69,15 @@ def to_html(results: Results, path: str | os.PathLike[str], title: str = "", *, 
     ExportError
         If the file cannot be written.
     """
-    target = Path(path)
-    page = to_page(results, title, opening=opening)
-    try:
-        return write(target, page.encode())
-    except OSError as error:
-        raise ExportError(
-            f"The report cannot be written to {target}: {error.strerror or error}.",
-            "Give a file in a folder that exists and is writable.",
-        ) from error
+    return write_page(path, to_page(results, title, opening=opening), "report")
 
 
 def to_page(results: Results, title: str = "", *, opening: Markup | None = None) -> str:
     """Return the text of the report that `to_html` writes."""
     from plotly.offline import get_plotlyjs
 
-    heading = title or f"{tables.counted(len(results.methods), 'method')} compared"
-    style = resources.files("staa_widgets.evaluate").joinpath("report.css").read_text("utf-8")
+    heading = title or f"{counted(len(results.methods), 'method')} compared"
+    style = resources.files("staa_widgets.evaluate.report").joinpath("report.css").read_text("utf-8")
     library, content = get_plotlyjs(), _content(results, heading, opening)
     # Plotly writes style elements of its own, so styles cannot be held to those known here; scripts are.
     policy = (
@@ -103,7 +103,7 @@ def _content(results: Results, heading: str, opening: Markup | None) -> Markup:
     return element(
         "main",
         element("h1", heading),
-        tables.facts(results),
+        facts.compared(results),
         opening,
         _section("In short", tables.findings(results)),
         _section(
@@ -128,8 +128,8 @@ def _content(results: Results, heading: str, opening: Markup | None) -> Markup:
         ),
         _courses(results),
         _costs(results),
-        _section("How to read it", tables.metrics(results), element("h3", "Methods"), tables.methods(results)),
-        _optional("What could not be answered", tables.failures(results)),
+        _section("How to read it", facts.metrics(results), element("h3", "Methods"), facts.methods(results)),
+        _optional("What could not be answered", facts.failures(results)),
         element("details", element("summary", "All settings"), element("pre", _pretty(results)), class_="settings"),
     )
 
@@ -154,9 +154,9 @@ def _costs(results: Results) -> Markup | None:
     directed = [metric for metric in results.metrics if results.about(metric).get("higher_is_better") is not None]
     if not results.costs or not directed:
         return None
-    shown = directed[: tables.MOST_COSTS]
+    shown = directed[:MOST_COSTS]
     figures = [joined(element("h3", name), _figure(cost_against_quality(results, name), "cost", 640)) for name in shown]
-    return _section("Cost against quality", element("p", tables.COST), *figures)
+    return _section("Cost against quality", element("p", COST), *figures)
 
 
 def _section(heading: str, *content: str | None) -> Markup:
