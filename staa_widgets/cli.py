@@ -121,7 +121,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    from staa_widgets.engine import explain, target_index
+    from staa_widgets.engine import explain
+    from staa_widgets.labels import target_index
     from staa_widgets.methods import get_method
     from staa_widgets.models import load_model
 

@@ -24,7 +24,7 @@ from staa_widgets.sampling import Sample, centre, dense, spans, uniform, windows
 from staa_widgets.truth import ClipTruth
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -62,6 +62,7 @@ class Clip:
     duration: float
     sha256: str
     _draw: Callable[[NDArray[np.int64]], NDArray[np.uint8]] = field(repr=False)
+    _walk: Callable[[NDArray[np.int64]], Iterator[NDArray[np.uint8]]] = field(repr=False)
     truth: ClipTruth | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
@@ -88,19 +89,49 @@ class Clip:
         UnreadableVideoError, VideoNotFoundError
             If a frame cannot be decoded, or the file has been changed or removed.
         """
+        asked = self._asked(indices)
+        if asked.size == 0:
+            return np.empty((0, self.height, self.width, 3), np.uint8)
+        unique, places = np.unique(asked, return_inverse=True)
+        drawn = self._draw(unique + self.first_frame)
+        return drawn if len(unique) == len(asked) and np.all(np.diff(places) > 0) else drawn[places]
+
+    def walk(self, indices: ArrayLike) -> Iterator[NDArray[np.uint8]]:
+        """Decode frames from front to back in one pass, one at a time: memory does not grow with their number.
+
+        Parameters
+        ----------
+        indices
+            ``(n,)`` integers from 0 to ``F - 1``, rising and without repeats.
+
+        Returns
+        -------
+        Iterator[NDArray]
+            RGB uint8 ``(height, width, 3)`` for each index. A file stays open until the last one or until the iterator
+            is closed.
+
+        Raises
+        ------
+        ParameterError
+            If an index is no integer or lies outside the clip, or they do not rise.
+        UnreadableVideoError, VideoNotFoundError
+            While going, as `frames` does.
+        """
+        asked = self._asked(indices)
+        if np.any(np.diff(asked) <= 0):
+            raise ParameterError("Frames in one pass do not rise.", "Sort them, or use frames().")
+        return self._walk(asked + self.first_frame)
+
+    def _asked(self, indices: ArrayLike) -> NDArray[np.int64]:
         asked = np.asarray(indices)
         if asked.ndim != 1 or (asked.size and asked.dtype.kind not in "iu"):
             raise ParameterError("Frames are asked for by a row of integers.", "Give a list such as [0, 5, 10].")
-        if asked.size == 0:
-            return np.empty((0, self.height, self.width, 3), np.uint8)
-        if asked.min() < 0 or asked.max() >= len(self):
+        if asked.size and (asked.min() < 0 or asked.max() >= len(self)):
             wrong = asked.min() if asked.min() < 0 else asked.max()
             raise ParameterError(
                 f"There is no frame {wrong} in a clip of {len(self)}.", f"Ask for 0 to {len(self) - 1}."
             )
-        unique, places = np.unique(asked.astype(np.int64), return_inverse=True)
-        drawn = self._draw(unique + self.first_frame)
-        return drawn if len(unique) == len(asked) and np.all(np.diff(places) > 0) else drawn[places]
+        return asked.astype(np.int64)
 
 
 def open_clip(
@@ -184,10 +215,11 @@ def _from_path(src: str | os.PathLike[str]) -> Clip:
 
 def _from_file(source: Path | bytes, name: str, digest: str) -> Clip:
     from staa_widgets.demux import probe
-    from staa_widgets.readers import read
+    from staa_widgets.readers import read, walk
 
     video = probe(source, name)
-    return Clip(name, video.width, video.height, _fixed(video.times), 0, video.end, digest, partial(read, video))
+    ways = partial(read, video), partial(walk, video)
+    return Clip(name, video.width, video.height, _fixed(video.times), 0, video.end, digest, *ways)
 
 
 @lru_cache(maxsize=256)
@@ -220,7 +252,8 @@ def _from_frames(src: Any, fps: float | None, times: ArrayLike | None, name: str
         digest.update(np.ascontiguousarray(frame).data)
     digest.update(seconds.data)
     height, width = frames.shape[1:3]
-    return Clip(name, width, height, seconds, 0, end, digest.hexdigest(), frames.__getitem__)
+    ways = frames.__getitem__, lambda indices: map(frames.__getitem__, indices)
+    return Clip(name, width, height, seconds, 0, end, digest.hexdigest(), *ways)
 
 
 def _array(src: Any) -> Any:

@@ -1,40 +1,30 @@
-"""`explain`: the only place that knows the order of the steps from a video to an `Explanation`."""
+"""`explain`, `stream` and `compare`: the only place that knows the order of the steps from a video to an answer."""
 
 from __future__ import annotations
 
-import re
 import warnings
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from staa_widgets import cache as store
-from staa_widgets.clip import open_clip
-from staa_widgets.errors import ModelError, ParameterError
-from staa_widgets.explanation import Explanation, softmax
+from staa_widgets.errors import ParameterError
+from staa_widgets.explanation import Explanation
 from staa_widgets.preview import BUDGET, LIMIT, LONGEST, Preview, make_preview
 from staa_widgets.progress import Progress, reporting
-from staa_widgets.provenance import versions
-from staa_widgets.question import Question, remember
+from staa_widgets.question import Question, asking, remember
 from staa_widgets.record import Needs
-from staa_widgets.sampling import spans
 from staa_widgets.turn import turn
-from staa_widgets.windows import choose, merge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from torch import nn
 
+    from staa_widgets.clip import Clip
     from staa_widgets.job import Job
     from staa_widgets.models import VideoModel
-    from staa_widgets.record import Record
-
-ATTENTION_LIMIT = 32_000_000
-"""Bytes of attention by layer and head beyond which it is left out: long clips of large models."""
 
 
 def explain(
@@ -46,8 +36,9 @@ def explain(
     start: float | None = None,
     end: float | None = None,
     window: float | None = None,
+    stride: float | None = None,
     cache: bool = True,
-    batch_size: int = 4,
+    batch_size: int | None = None,
     preview: bool = True,
     attention: bool = True,
     progress: Progress | bool | None = None,
@@ -71,10 +62,14 @@ def explain(
     window
         Seconds that one window of the model spans. By default a clip of up to 12 s is one window; longer ones are
         divided into windows of 4 s, each weighted by the target's probability in it.
+    stride
+        Seconds from the start of one window to the next, rounded to whole slices and no longer than a window; by
+        default windows lie end to end. Slices that several windows saw get their average.
     cache
         Whether to look the answer up, and keep it, by content. ``False`` leaves no trace on disk.
     batch_size
-        Windows that the model is given at once.
+        Windows that the model is given at once, at most. By default as many as the device's memory holds; in any case
+        fewer where memory runs out.
     preview
         Whether to pack pictures of the clip, which the player shows.
     attention
@@ -97,7 +92,7 @@ def explain(
     VideoError
         If the video cannot be read or is too short for the model.
     ModelError
-        If the model cannot be loaded.
+        If the model cannot be loaded, or not one window fits its device's memory.
     MethodError
         If the method is unknown or cannot answer for this model.
     ParameterError
@@ -105,161 +100,177 @@ def explain(
     MissingPackageError
         If the method needs a package that is not installed.
     """
-    from staa_widgets.job import Job
-    from staa_widgets.methods import BROWSING, get_method
-    from staa_widgets.models import VideoModel, load_model
-
-    if batch_size < 1:
-        raise ParameterError(f"batch_size is {batch_size}.", "Give at least 1.")
-    asked = get_method(method)
-    whole = asked.complete(params)
-    clip = open_clip(video, start, end)
-    loaded = model if isinstance(model, VideoModel) else load_model(model)
-    needs = asked.needs(params)
-    wanted = target_index(target, loaded.labels)
-    with reporting(progress) as report, turn(report):
-        job = Job(
-            clip=clip,
-            model=loaded,
-            method=asked,
-            params=whole,
-            needs=needs | BROWSING if attention else needs,
-            target=wanted if asked.depends_on_class(params) else None,
-            samples=choose(clip, loaded.geometry, window),
-            attention=attention,
-            cache=cache,
-            batch_size=batch_size,
-            report=report,
-        )
-        key = job.key() if cache else ""
-        found, hit = job.kept("explanation", key, Explanation.from_bytes, Explanation.to_bytes, lambda: _compute(job))
-        pictures = _preview(job) if preview else None
-    if wanted not in (None, found.target):
-        warnings.warn(
-            f"{method!r} does not depend on the class: this explains {found.labels[found.target]!r}, which was "
-            f"predicted, not {found.labels[wanted]!r}. Class-specific methods, such as 'staa_logit', can.",
-            stacklevel=2,
-        )
-    # Names are those of this call: the same content may have been explained under others.
-    explanation = replace(
-        found,
-        clip_name=clip.name,
-        model_id=loaded.id,
-        labels=loaded.labels,
-        preview=pictures,
-        truth=clip.truth,
-        provenance={
-            **found.provenance,
-            "cache": ("hit" if hit else "miss") if cache else "off",
-            "seconds": {**found.provenance["seconds"], **({} if hit else job.seconds)},
-        },
-    )
-    question = Question(
-        clip=clip,
-        model=loaded,
-        method=asked.name,
-        params=whole,
-        target=wanted,
+    about = asking(
+        model,
+        method,
+        target=target,
+        start=start,
+        end=end,
         window=window,
+        stride=stride,
         cache=cache,
         batch_size=batch_size,
         preview=preview,
         attention=attention,
+        **params,
+    )
+    question = about(video)
+    found = answered(question, progress)
+    if question.target not in (None, found.target):
+        warnings.warn(
+            f"{method!r} does not depend on the class: this explains {found.labels[found.target]!r}, which was "
+            f"predicted, not {found.labels[question.target]!r}. Class-specific methods, such as 'staa_logit', can.",
+            stacklevel=2,
+        )
+    return found
+
+
+def stream(
+    video: Any,
+    model: VideoModel | nn.Module | str | Path | None = None,
+    method: str = "staa",
+    *,
+    preview: bool = False,
+    progress: Progress | bool | None = None,
+    **options: Any,
+) -> Generator[Explanation, None, None]:
+    """Explain a video window by window, each as soon as its batch is done; memory does not grow with length.
+
+    Each window is explained by itself: its maps are not weighted by the windows beside it, and without `target` a
+    class-specific method speaks of the class predicted in that window. Its `spans` tell its seconds on the clock of the
+    whole video; windows that lie end to end have parts that tile it. `explain` merges the same windows.
+
+    Parameters
+    ----------
+    video, model, method, progress
+        As for `explain`.
+    preview
+        Whether each window brings pictures, which the player shows.
+    **options
+        Other keywords of `explain`, and parameters of the method.
+
+    Yields
+    ------
+    Explanation
+        Of one window's part of the video, in order. Closing the generator stops within one batch; windows finished by
+        then are kept in the cache.
+
+    Raises
+    ------
+    StaaError
+        As `explain`: before the first window where the question makes no sense, while going otherwise.
+    """
+    return _streamed(asking(model, method, preview=preview, **options)(video), progress)
+
+
+def compare(
+    video: Any,
+    model: VideoModel | nn.Module | str | Path | None = None,
+    methods: Sequence[str] | Mapping[str, Mapping[str, Any]] = ("staa", "staa_logit", "motion_energy"),
+    *,
+    progress: Progress | bool | None = None,
+    **options: Any,
+) -> dict[str, Explanation]:
+    """Explain a video by several methods, which share what the model is asked.
+
+    One recorded pass a window answers all methods that read records. Without cache that holds for videos of one window;
+    for longer ones every method then takes a pass of its own.
+
+    Parameters
+    ----------
+    video, model, progress
+        As for `explain`.
+    methods
+        Names in `METHODS`, or names and the parameters of each.
+    **options
+        Other keywords of `explain`.
+
+    Returns
+    -------
+    dict[str, Explanation]
+        By method, in the order asked for.
+
+    Raises
+    ------
+    StaaError
+        As `explain`; the first method that cannot answer ends all.
+    """
+    from staa_widgets.job import Job
+    from staa_widgets.methods import get_method
+
+    params = methods if isinstance(methods, Mapping) else {name: {} for name in methods}
+    if isinstance(methods, str) or not params:
+        raise ParameterError(f"methods is {methods!r}.", "Give a list of names.")
+    needs = Needs()
+    for name, own in params.items():
+        needs = needs | get_method(name).needs(own)
+    questions: list[Question] = []
+    for name, own in params.items():
+        again = (questions[0].clip, questions[0].model) if questions else (video, model)
+        questions.append(asking(again[1], name, **options, **own)(again[0]))
+    shelf: dict[Any, Any] = {}
+    with reporting(progress) as report, turn(report):
+        jobs = [Job(question, report, needs, question.target, shelf) for question in questions]
+        return {job.method.name: finished(job) for job in jobs}
+
+
+def answered(question: Question, progress: Progress | bool | None = None) -> Explanation:
+    """Answer a question, through the cache; `progress` as for `explain`."""
+    from staa_widgets.job import Job
+
+    with reporting(progress) as report:
+        return finished(Job(question, report))
+
+
+def finished(job: Job) -> Explanation:
+    """Give what a job asks for: from the cache, or by asking all its windows."""
+    from staa_widgets.assemble import whole
+
+    question = job.question
+    with turn(job.report):
+        key = job.key() if question.cache else ""
+        found, hit = job.kept("explanation", key, Explanation.from_bytes, Explanation.to_bytes, lambda: whole(job))
+        pictures = _preview(job, question.clip) if question.preview else None
+    return _signed(job, found, question, pictures, hit=hit)
+
+
+def _streamed(question: Question, progress: Progress | bool | None) -> Generator[Explanation, None, None]:
+    from staa_widgets.assemble import Layout, single
+    from staa_widgets.job import Job
+
+    with reporting(progress) as report:
+        job = Job(question, report)
+        layout = Layout(job)
+        with closing(job.parts(range(len(job.samples)), job.target)) as parts:
+            for part in parts:
+                found, clip = single(job, layout, part)
+                with turn(report):
+                    pictures = _preview(job, clip) if question.preview else None
+                again = replace(question, clip=clip, window=None, stride=None)
+                yield _signed(job, found, again, pictures, hit=part.cached)
+                job.seconds.clear()
+
+
+def _signed(job: Job, found: Explanation, question: Question, pictures: Preview | None, *, hit: bool) -> Explanation:
+    # Names are those of this call: the same content may have been explained under others.
+    explanation = replace(
+        found,
+        clip_name=question.clip.name,
+        model_id=question.model.id,
+        labels=question.model.labels,
+        preview=pictures,
+        truth=question.clip.truth,
+        provenance={
+            **found.provenance,
+            "cache": ("hit" if hit else "miss") if question.cache else "off",
+            "seconds": {**found.provenance["seconds"], **({} if hit else job.seconds)},
+        },
     )
     return remember(explanation, question)
 
 
-def target_index(target: int | str | None, labels: tuple[str, ...]) -> int | None:
-    """Find a class by index or by label; case, spaces, ``_`` and ``-`` make no difference in labels.
-
-    Raises
-    ------
-    ParameterError
-        If there is no such class; it names the nearest.
-    """
-    if target is None:
-        return None
-    if isinstance(target, str):
-        folded = [_folded(label) for label in labels]
-        if _folded(target) in folded:
-            return folded.index(_folded(target))
-        close = get_close_matches(_folded(target), folded, 1, cutoff=0.5)
-        few = ", ".join(labels[:10]) + (", …" if len(labels) > 10 else "")
-        hint = f"Did you mean {labels[folded.index(close[0])]!r}?" if close else f"The model knows {few}."
-        raise ParameterError(f"The model has no class {target!r}.", hint)
-    if isinstance(target, bool) or not isinstance(target, int | np.integer) or not 0 <= target < len(labels):
-        raise ParameterError(f"The model has no class {target!r}.", f"Give a label, or 0 to {len(labels) - 1}.")
-    return int(target)
-
-
-def _compute(job: Job) -> Explanation:
-    from staa_widgets.methods import attention_maps
-
-    clip, model, several = job.clip, job.model, len(job.samples) > 1
-    records, target = _records(job)
-    size = 2 * len(job.samples) * model.geometry.slices * model.geometry.height * model.geometry.width
-    maps, browsed, logits = [], [], []
-    for window, record in enumerate(records):
-        found = job.maps(window, record, target)
-        mass = float(np.abs(found).sum())
-        # A window's share of the clip is for its weight to say, not for the scale of its maps.
-        maps.append(found / mass if several and mass else found)
-        with job.clock("method"):
-            if job.attention and record.rows is not None and size * record.rows[..., 0, 0].size <= ATTENTION_LIMIT:
-                browsed.append(np.moveaxis(attention_maps(record), 2, 0))
-        logits.append(record.logits)
-    window_logits = np.stack(logits)
-    if not np.isfinite(window_logits).all():
-        raise ModelError("The model's logits are not finite.", "Load it with dtype='float32'.")
-    mean = window_logits.mean(0)
-    if target is None:
-        target = int(mean.argmax())
-    weights = softmax(window_logits)[:, target].tolist() if several else [1.0]
-    seen = np.array(job.frames)
-    seen = seen.reshape(len(seen), model.geometry.slices, model.geometry.tubelet)
-    merged, sampled = merge(maps, seen, weights)
-    moments = clip.times[(sampled - clip.first_frame).ravel()]
-    attention = np.moveaxis(merge(browsed, seen, weights)[0], 0, 2).astype(np.float16) if browsed else None
-    return Explanation(
-        maps=merged,
-        spans=spans(moments, float(clip.times[0]), clip.duration, sampled.shape[1]),
-        sampled=sampled,
-        box=model.transform.box(clip.width, clip.height),
-        frame_size=(clip.width, clip.height),
-        times=clip.times,
-        first_frame=clip.first_frame,
-        duration=clip.duration,
-        logits=mean,
-        labels=model.labels,
-        target=target,
-        method=job.method.name,
-        params=job.params,
-        model_id=model.id,
-        clip_sha256=clip.sha256,
-        attention=attention,
-        window_logits=window_logits,
-        provenance=_provenance(job, weights),
-    )
-
-
-def _records(job: Job) -> tuple[Iterable[Record], int | None]:
-    """Give what the windows are answered from, and the class that all of them speak of."""
-    target = job.target
-    if job.method.depends_on_class(job.params) and target is None and len(job.samples) > 1:
-        # Which class is predicted only all windows can tell.
-        needs = Needs() if job.needs.target else job.needs
-        records = list(job.records(needs, None))
-        target = int(np.mean([record.logits for record in records], axis=0).argmax())
-        if needs == job.needs:
-            return records, target
-    records = job.records(job.needs, target)
-    # Methods that ask the model again may take minutes, in which other processes shall not wait for the records.
-    return list(records) if job.method.asks else records, target
-
-
-def _preview(job: Job) -> Preview:
+def _preview(job: Job, clip: Clip) -> Preview:
     # Apart from the explanation: it is the largest part, and every method, model and class of a clip shares it.
-    clip = job.clip
     key = store.key(
         kind="preview", clip=clip.sha256, extent=(clip.first_frame, len(clip)), limits=(LIMIT, LONGEST, BUDGET)
     )
@@ -269,26 +280,3 @@ def _preview(job: Job) -> Preview:
             return make_preview(clip, progress=lambda done, total: job.report("pictures", done, total))
 
     return job.kept("preview", key, Preview.from_bytes, Preview.to_bytes, make)[0]
-
-
-def _provenance(job: Job, weights: list[float]) -> dict[str, Any]:
-    cost = job.method.cost(job.model.geometry, job.params)
-    return {
-        "versions": versions(),
-        "model": {"family": job.model.family, "weights": job.weights, "transform": job.model.transform.describe()},
-        "device": str(job.model.device),
-        "dtype": str(job.model.dtype).removeprefix("torch."),
-        "method": {"name": job.method.name, "version": job.method.version, "params": job.params},
-        "sampling": {
-            "frames": job.frames,
-            "times": [sample.times for sample in job.samples],
-            "window_weights": weights,
-        },
-        "box": job.model.transform.box(job.clip.width, job.clip.height),
-        "cost": {name: len(job.samples) * passes for name, passes in cost._asdict().items()},
-        "seconds": dict(job.seconds),
-    }
-
-
-def _folded(label: str) -> str:
-    return re.sub(r"[\s_-]+", " ", label).strip().casefold()

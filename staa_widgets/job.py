@@ -1,11 +1,11 @@
-"""One question about one clip: what it is known by in the cache, and the records that answer it."""
+"""A question being answered: what it is known by in the cache, and the answers of its windows."""
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,15 +15,18 @@ from numpy.typing import NDArray
 
 from staa_widgets import cache as store
 from staa_widgets.answer import answer, open_query
-from staa_widgets.capacity import passes_at_once
-from staa_widgets.clip import Clip
+from staa_widgets.capacity import within_memory
 from staa_widgets.errors import FormatError
 from staa_widgets.files import pack, unpack
-from staa_widgets.methods import Method
+from staa_widgets.methods import BROWSING, Method, get_method
 from staa_widgets.models import VideoModel, weights_digest
 from staa_widgets.progress import Progress
+from staa_widgets.question import Question
 from staa_widgets.record import Needs, Record
+from staa_widgets.recording import Shelf, records
 from staa_widgets.sampling import Sample
+from staa_widgets.turn import turn
+from staa_widgets.windows import choose
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,46 +34,103 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Part:
+    """The answer of one window.
+
+    Parameters
+    ----------
+    window
+        Which of the samples.
+    maps
+        float32 ``(S, h, w)``.
+    record
+        What it was read from.
+    target
+        Class that the maps speak of, or the predicted one.
+    cached
+        Whether the model was not asked for the record.
+    """
+
+    window: int
+    maps: NDArray[np.float32]
+    record: Record
+    target: int
+    cached: bool
+
+
+@dataclass(frozen=True, eq=False)
 class Job:
     """One question, ready to be answered.
 
     Parameters
     ----------
-    clip, model, method
+    question
         What is asked about, of whom, and how.
-    params
-        All parameters of the method.
-    needs
-        What its records must hold.
-    target
-        Class the method speaks of; ``None`` for the predicted one, and where it does not depend on the class.
-    samples
-        ``W`` windows of ``T`` frames.
-    attention
-        Whether attention by layer and head is wanted.
-    cache
-        Whether the disk may be read and written.
-    batch_size
-        Windows a forward pass.
     report
         Told of progress; may raise to cancel.
+    also
+        What its records shall hold beyond what the question needs.
+    about
+        Class that records are made for where the question does not depend on it; ``None`` for the predicted one.
+    shelf
+        Where records of a clip of one window are kept and looked for; shared by questions about the same frames.
     seconds
         Time by step, which grows as the steps are taken.
     """
 
-    clip: Clip
-    model: VideoModel
-    method: Method
-    params: dict[str, Any]
-    needs: Needs
-    target: int | None
-    samples: tuple[Sample, ...]
-    attention: bool
-    cache: bool
-    batch_size: int
+    question: Question
     report: Progress
+    also: Needs = Needs()  # noqa: RUF009  frozen
+    about: int | None = None
+    shelf: Shelf = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def model(self) -> VideoModel:
+        """Who is asked."""
+        return self.question.model
+
+    @cached_property
+    def method(self) -> Method:
+        """How."""
+        return get_method(self.question.method)
+
+    @cached_property
+    def params(self) -> dict[str, Any]:
+        """All parameters of the method."""
+        return dict(self.question.params)
+
+    @cached_property
+    def class_specific(self) -> bool:
+        """Whether the answer depends on the class."""
+        return self.method.depends_on_class(self.params)
+
+    @property
+    def target(self) -> int | None:
+        """Class the method speaks of; ``None`` for the predicted one, and where it does not depend on the class."""
+        return self.question.target if self.class_specific else None
+
+    @cached_property
+    def needs(self) -> Needs:
+        """What its records must hold."""
+        needs = self.method.needs(self.params) | self.also
+        return needs | BROWSING if self.question.attention and self.model.attends else needs
+
+    @cached_property
+    def samples(self) -> tuple[Sample, ...]:
+        """``W`` windows of ``T`` frames."""
+        return choose(self.question.clip, self.model.geometry, self.question.window, self.question.stride)
+
+    @cached_property
+    def frames(self) -> list[list[int]]:
+        """Source frames of each window, ``W`` lists of ``T``."""
+        return [(self.question.clip.first_frame + sample.indices).tolist() for sample in self.samples]
+
+    @cached_property
+    def weights(self) -> str:
+        """Digest of the model's weights."""
+        return weights_digest(self.model)
 
     @contextmanager
     def clock(self, step: str) -> Iterator[None]:
@@ -79,91 +139,56 @@ class Job:
         try:
             yield
         finally:
-            self.seconds[step] = round(self.seconds.get(step, 0.0) + time.perf_counter() - began, 4)
+            self.spend(step, time.perf_counter() - began)
 
-    @cached_property
-    def frames(self) -> list[list[int]]:
-        """Source frames of each window, ``W`` lists of ``T``."""
-        return [(self.clip.first_frame + sample.indices).tolist() for sample in self.samples]
-
-    @cached_property
-    def weights(self) -> str:
-        """Digest of the model's weights."""
-        return weights_digest(self.model)
+    def spend(self, step: str, seconds: float) -> None:
+        """Add time to a step."""
+        self.seconds[step] = round(self.seconds.get(step, 0.0) + seconds, 4)
 
     def key(self) -> str:
         """Key of the explanation in the cache: all that decides it, and no names."""
+        clip = self.question.clip
         return self._key(
             kind="explanation",
             frames=self.frames,
-            extent=(self.clip.first_frame, len(self.clip), self.clip.duration),
+            extent=(clip.first_frame, len(clip), clip.duration),
             method=(self.method.name, self.method.version),
             params=self.params,
             target=self.target,
-            attention=self.attention,
+            attention=self.question.attention,
         )
 
-    def records(self, needs: Needs, target: int | None) -> Iterator[Record]:
-        """Give one record a window, in order; what the cache does not hold is computed a batch at a time.
+    def records_key(self) -> str:
+        """Name of the lock under which its records are made."""
+        return self._key(kind="records", frames=self.frames)
+
+    def record_key(self, window: int, target: int | None) -> str:
+        """Key of a window's record for a class, ``None`` for the predicted one."""
+        about = "predicted" if target is None else target
+        return self._key(kind="record", frames=self.frames[window], target=about)
+
+    def parts(self, windows: Sequence[int], target: int | None) -> Generator[Part, None, None]:
+        """Answer windows one after the other; what is left when the iterator is closed is not begun.
 
         Parameters
         ----------
-        needs
-            What each record must hold.
+        windows
+            Which of the samples, rising.
         target
             Class to speak of, ``None`` for the one predicted in each window.
         """
-        with ExitStack() as stack:
-            if self.cache:
-                everything = self._key(kind="records", frames=self.frames)
-                stack.enter_context(store.lock("record", everything, self.wait))
-            for first in range(0, len(self.samples), self.batch_size):
-                batch = range(first, min(first + self.batch_size, len(self.samples)))
-                held = {i: self._look_up(i, needs, target) for i in batch}
-                missing = [i for i in batch if held[i][0] is None]
-                # What an entry holds already is recorded again beside what is new, so that it goes on answering both.
-                union = needs
-                for i in missing:
-                    union = union | held[i][1]
-                if missing and first == 0:
-                    self.report("model", 0, len(self.samples))
-                made = dict(zip(missing, self._run(missing, union, target), strict=True)) if missing else {}
-                for i, record in made.items():
-                    if self.cache:
-                        store.put("record", self._record_key(i, needs, target), store.record_to_bytes(record, union))
-                self.report("model", batch.stop, len(self.samples))
-                yield from (held[i][0] or made[i] for i in batch)
-
-    def maps(self, window: int, record: Record, target: int | None) -> NDArray[np.float32]:
-        """Give the maps of one window, ``(S, h, w)``; those that take more than the recorded pass are kept.
-
-        Parameters
-        ----------
-        window
-            Which of the samples.
-        record
-            Of this window.
-        target
-            Class to speak of, ``None`` for the predicted one.
-        """
-        if not self.method.asks:
-            with self.clock("method"):
-                return self.method(record, **self.params)
-        about = int(record.logits.argmax()) if target is None else target
-        key = self._key(
-            kind="maps",
-            frames=self.frames[window],
-            method=(self.method.name, self.method.version),
-            params=self.params,
-            target=about if self.method.depends_on_class(self.params) else None,
-        )
-        return self.kept("maps", key, _read_maps, _write_maps, lambda: self._ask(window, record, about))[0]
+        about = self.about if not self.class_specific else target
+        for window, record, pixels in records(self, windows, self.needs, about):
+            with turn(self.report):
+                maps = self._maps(window, record, pixels, target)
+            predicted = int(record.logits.argmax())
+            yield Part(window, maps, record, predicted if target is None else target, pixels is None)
 
     def kept(
         self, kind: str, key: str, read: Callable[[bytes], T], write: Callable[[T], bytes], make: Callable[[], T]
     ) -> tuple[T, bool]:
         """Look a value up, or make and keep it; also tell whether it was found."""
-        if not self.cache:
+        if not self.question.cache:
             return make(), False
         if (found := store.get(kind, key, read)) is not None:
             return found, True
@@ -178,66 +203,47 @@ class Job:
         """Tell that another process is computing the same, which is also when this one can be cancelled."""
         self.report("waiting for another process", 0, 1)
 
-    def _look_up(self, window: int, needs: Needs, target: int | None) -> tuple[Record | None, Needs]:
-        """Find a record that suffices, and what the entry to be replaced holds."""
-        held = Needs()
-        if not self.cache:
-            return None, held
-        # What was recorded for the predicted class answers for that class by name too.
-        for wanted in dict.fromkeys((target, None)):
-            found = store.get("record", self._record_key(window, needs, wanted), store.record_from_bytes)
-            if found is not None:
-                record, has = found
-                if has | needs == has and (not needs.target or target in (None, record.target)):
-                    return record, has
-                if wanted == target or not needs.target:
-                    held = has
-        return None, held
+    def _maps(self, window: int, record: Record, pixels: Tensor | None, target: int | None) -> NDArray[np.float32]:
+        if not self.method.asks:
+            with self.clock("method"):
+                return self.method(record, **self.params)
+        about = int(record.logits.argmax()) if target is None else target
+        key = self._key(
+            kind="maps",
+            frames=self.frames[window],
+            method=(self.method.name, self.method.version),
+            params=self.params,
+            target=about if self.class_specific else None,
+        )
+        # Maps that take more than the recorded pass are kept.
+        return self.kept("maps", key, _read_maps, _write_maps, lambda: self._ask(window, record, pixels, about))[0]
 
-    def _run(self, windows: list[int], needs: Needs, target: int | None) -> list[Record]:
-        import torch
-
-        from staa_widgets.tap import record
-
-        pixels = torch.stack(self._pixels(windows))
-        with self.clock("forward"):
-            return record(self.model, pixels, needs, [target if needs.target else None] * len(windows))
-
-    def _ask(self, window: int, record: Record, target: int) -> NDArray[np.float32]:
-        (pixels,) = self._pixels([window])
+    def _ask(self, window: int, record: Record, pixels: Tensor | None, target: int) -> NDArray[np.float32]:
+        if pixels is None:
+            pixels = self.model.pixels(self.question.clip.frames(self.samples[window].indices))
+        shown = pixels
         backwards = self.method.cost(self.model.geometry, self.params).backwards > 0
         step = f"window {window + 1} of {len(self.samples)}, passes" if len(self.samples) > 1 else "passes"
-        with (
-            self.clock("method"),
-            open_query(
+
+        def use(size: int) -> NDArray[np.float32]:
+            with open_query(
                 self.model,
-                pixels,
+                shown,
                 target=target,
-                seed=self._seed(window),
-                batch_size=passes_at_once(self.model, backwards=backwards),
+                seed=seed_of(self.question.clip.sha256, self.frames[window]),
+                batch_size=size,
                 report=lambda done, total: self.report(step, done, total),
                 record=record,
-            ) as query,
-        ):
-            return answer(self.method, self.params, query)
+            ) as query:
+                return answer(self.method, self.params, query)
 
-    def _pixels(self, windows: list[int]) -> list[Tensor]:
-        with self.clock("decode"):
-            frames = self.clip.frames(np.concatenate([self.samples[i].indices for i in windows]))
-        with self.clock("transform"):
-            return [self.model.pixels(part) for part in np.split(frames, len(windows))]
-
-    def _seed(self, window: int) -> int:
-        return seed_of(self.clip.sha256, self.frames[window])
-
-    def _record_key(self, window: int, needs: Needs, target: int | None) -> str:
-        about = ("predicted" if target is None else target) if needs.target else None
-        return self._key(kind="record", frames=self.frames[window], target=about)
+        with self.clock("method"):
+            return within_memory(self.model, use, backwards=backwards)
 
     def _key(self, **parts: Any) -> str:
         return store.key(
             **parts,
-            clip=self.clip.sha256,
+            clip=self.question.clip.sha256,
             transform=self.model.transform.describe(),
             weights=self.weights,
             geometry=asdict(self.model.geometry),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from staa_widgets.errors import ParameterError, UnsupportedQuestionError
+from staa_widgets.labels import target_index
 
 if TYPE_CHECKING:
     from staa_widgets.clip import Clip
@@ -36,7 +37,7 @@ class Question:
     target
         Index of the class asked for, ``None`` for the predicted one. Methods that do not depend on the class leave it
         aside; it is kept for those that do.
-    window, cache, batch_size, preview, attention
+    window, stride, cache, batch_size, preview, attention
         As for `explain`.
     """
 
@@ -46,8 +47,9 @@ class Question:
     params: Mapping[str, Any] = field(default_factory=dict)
     target: int | None = None
     window: float | None = None
+    stride: float | None = None
     cache: bool = True
-    batch_size: int = 4
+    batch_size: int | None = None
     preview: bool = True
     attention: bool = True
 
@@ -84,7 +86,6 @@ class Question:
         UnsupportedQuestionError
             If no more than another class is asked for and the method does not depend on it.
         """
-        from staa_widgets.engine import target_index
         from staa_widgets.methods import METHODS, get_method
 
         asked = get_method(self.method if method is None else method)
@@ -101,21 +102,67 @@ class Question:
 
     def ask(self, progress: Progress | bool | None = None) -> Explanation:
         """Answer, through the cache as `explain` does."""
-        from staa_widgets.engine import explain
+        from staa_widgets.engine import answered
 
-        return explain(
-            self.clip,
-            self.model,
-            self.method,
-            target=self.target if self.class_specific else None,
-            window=self.window,
-            cache=self.cache,
-            batch_size=self.batch_size,
-            preview=self.preview,
-            attention=self.attention,
-            progress=progress,
-            **self.params,
+        return answered(self, progress)
+
+
+def asking(
+    model: Any,
+    method: str,
+    *,
+    target: int | str | None = None,
+    start: float | None = None,
+    end: float | None = None,
+    window: float | None = None,
+    stride: float | None = None,
+    cache: bool = True,
+    batch_size: int | None = None,
+    preview: bool = True,
+    attention: bool = True,
+    **params: Any,
+) -> Callable[[Any], Question]:
+    """Settle everything about a question but the video; parameters as for `explain`.
+
+    Returns
+    -------
+    Callable[[Any], Question]
+        From a video to the question about it; opens the one and loads the model.
+
+    Raises
+    ------
+    StaaError
+        If the question makes no sense whatever the video.
+    """
+    from staa_widgets.clip import open_clip
+    from staa_widgets.methods import get_method
+    from staa_widgets.models import VideoModel, load_model
+    from staa_widgets.windows import check
+
+    if batch_size is not None and batch_size < 1:
+        raise ParameterError(f"batch_size is {batch_size}.", "Give at least 1, or None.")
+    asked = get_method(method)
+    whole = asked.complete(params)
+    check(window, stride)
+
+    def about(video: Any) -> Question:
+        clip = open_clip(video, start, end)
+        loaded = model if isinstance(model, VideoModel) else load_model(model)
+        return Question(
+            clip=clip,
+            model=loaded,
+            method=asked.name,
+            params=whole,
+            target=target_index(target, loaded.labels),
+            window=window,
+            stride=stride,
+            cache=cache,
+            batch_size=batch_size,
+            preview=preview,
+            attention=attention,
         )
+
+    return about
 
 
 def remember(explanation: Explanation, question: Question) -> Explanation:

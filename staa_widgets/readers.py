@@ -41,19 +41,23 @@ def read(video: VideoFile, wanted: NDArray[np.int64]) -> NDArray[np.uint8]:
     VideoNotFoundError
         If the file is gone.
     """
-    if isinstance(video.source, Path):
-        try:
-            changed = stamp(video.source) != video.stamp
-        except OSError as error:
-            raise VideoNotFoundError(f"{video.name!r} is no longer there.", "Open it where it is now.") from error
-        if changed:
-            raise UnreadableVideoError(f"{video.name!r} has changed since it was opened.", "Open it again.")
+    _check_unchanged(video)
     if video.safe and (decord := _decord()) is not None:
         try:
             return read_decord(video, wanted)
         except decord.DECORDError:  # damage: PyAV says which frame it is, or reads past it
             pass
     return read_pyav(video, wanted)
+
+
+def walk(video: VideoFile, wanted: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
+    """Decode as `read` does, in one pass from front to back and one frame at a time, ``(height, width, 3)``.
+
+    Always by PyAV, which holds a few frames however long the file is. The file is open until the last frame was given
+    or the iterator is closed; errors come when their frame is due.
+    """
+    _check_unchanged(video)
+    yield from walk_pyav(video, wanted)
 
 
 def reader_of(video: VideoFile) -> str:
@@ -77,13 +81,20 @@ def read_decord(video: VideoFile, wanted: NDArray[np.int64]) -> NDArray[np.uint8
 def read_pyav(video: VideoFile, wanted: NDArray[np.int64]) -> NDArray[np.uint8]:
     """`read` by PyAV, decoding from the key frame before each frame that is wanted."""
     out = np.empty((len(wanted), video.height, video.width, 3), np.uint8)
+    for place, frame in enumerate(walk_pyav(video, wanted)):
+        out[place] = frame
+    return out
+
+
+def walk_pyav(video: VideoFile, wanted: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
+    """`read_pyav`, one frame at a time."""
     starts = np.searchsorted(video.keys, wanted, side="right") - 1
     done, back = 0, 0
     while done < len(wanted):
         start, before = max(0, starts[done] - back), done
         for index, frame in _play(video, start, patient=back > 0):
             if index == wanted[done]:
-                out[done] = _upright(video, frame)
+                yield _upright(video, frame)
                 done += 1
             ahead = done > before and done < len(wanted) and video.keys[starts[done]] > index + 1
             if done == len(wanted) or index > wanted[done] or ahead:
@@ -97,13 +108,22 @@ def read_pyav(video: VideoFile, wanted: NDArray[np.int64]) -> NDArray[np.uint8]:
                 f"Frame {wanted[done]} of {video.name!r}, at {video.times[wanted[done]]:.2f} s, cannot be decoded.",
                 "Choose a range without it by start= and end=, or convert the file anew.",
             )
-    return out
 
 
 READERS: dict[str, Callable[[VideoFile, NDArray[np.int64]], NDArray[np.uint8]]] = {
     "decord": read_decord,
     "pyav": read_pyav,
 }
+
+
+def _check_unchanged(video: VideoFile) -> None:
+    if isinstance(video.source, Path):
+        try:
+            changed = stamp(video.source) != video.stamp
+        except OSError as error:
+            raise VideoNotFoundError(f"{video.name!r} is no longer there.", "Open it where it is now.") from error
+        if changed:
+            raise UnreadableVideoError(f"{video.name!r} has changed since it was opened.", "Open it again.")
 
 
 @cache

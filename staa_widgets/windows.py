@@ -19,11 +19,24 @@ SECONDS = 4.0
 """Seconds that a window spans in longer clips."""
 
 
-def choose(clip: Clip, geometry: Geometry, seconds: float | None = None) -> tuple[Sample, ...]:
+def check(seconds: float | None, stride: float | None) -> None:
+    """Refuse lengths that `choose` cannot use; raises `ParameterError`."""
+    if seconds is not None and not 0 < seconds < np.inf:
+        raise ParameterError(f"window is {seconds} seconds.", "Give a positive number, or None.")
+    if stride is not None and not 0 < stride <= (seconds or SECONDS):
+        raise ParameterError(
+            f"stride is {stride} seconds and a window {seconds or SECONDS:g}.",
+            "Give a positive number no longer than a window, or None.",
+        )
+
+
+def choose(
+    clip: Clip, geometry: Geometry, seconds: float | None = None, stride: float | None = None
+) -> tuple[Sample, ...]:
     """Choose the frames of each window.
 
-    All windows take theirs from one row, so that the last one, aligned to the end, shares whole slices with the one
-    before it instead of showing the same time again in other frames.
+    All windows take theirs from one row, so that windows which overlap, as the last one does where it is aligned to
+    the end, share whole slices instead of showing the same time again in other frames.
 
     Parameters
     ----------
@@ -33,6 +46,8 @@ def choose(clip: Clip, geometry: Geometry, seconds: float | None = None) -> tupl
         The model takes ``T`` frames at once, ``k`` a slice.
     seconds
         What a window spans; by default the whole clip up to `LONGEST_SINGLE`, beyond it `SECONDS`.
+    stride
+        Seconds from the start of one window to the next, rounded to whole slices; by default windows lie end to end.
 
     Returns
     -------
@@ -44,49 +59,65 @@ def choose(clip: Clip, geometry: Geometry, seconds: float | None = None) -> tupl
     TooFewFramesError
         If the clip has fewer than ``T`` frames.
     ParameterError
-        If `seconds` is not positive.
+        If `seconds` is not positive, or `stride` is not or is longer.
     """
-    if seconds is not None and not seconds > 0:
-        raise ParameterError(f"window is {seconds} seconds.", "Give a positive number, or None.")
-    count = geometry.frames
+    check(seconds, stride)
+    count, slices = geometry.frames, geometry.slices
     once = (uniform(clip.times, count),)
     if clip.duration - clip.times[0] <= (seconds or LONGEST_SINGLE):
         return once
+    span = seconds or SECONDS
     try:
-        found = windows(clip.times, count, count, count / (seconds or SECONDS))
+        found = windows(clip.times, count, count, count / span)
     except TooFewFramesError:
         return once  # Enough frames, but most of them within a few moments.
     row = np.unique(np.concatenate([window.indices for window in found]))
     row = row[: len(row) // geometry.tubelet * geometry.tubelet]
-    starts = [*range(0, len(row) - count, count), len(row) - count]
+    step = count if stride is None else geometry.tubelet * max(1, round(slices * stride / span))
+    starts = [*range(0, len(row) - count, step), len(row) - count]
     return tuple(Sample(row[s : s + count], clip.times[row[s : s + count]]) for s in starts)
 
 
+def lay_out(sampled: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Lay the slices of windows end to end.
+
+    Parameters
+    ----------
+    sampled
+        int64 ``(W, S, k)``, the frames that each slice saw, by which it is recognised.
+
+    Returns
+    -------
+    sampled
+        int64 ``(S', k)``, each slice once, in order of time.
+    place
+        int64 ``(W, S)``, which of them each slice of a window is.
+    """
+    frames, place = np.unique(sampled.reshape(-1, sampled.shape[-1]), axis=0, return_inverse=True)
+    return frames, place.reshape(sampled.shape[:2])
+
+
 def merge(
-    parts: Sequence[NDArray[np.floating]], sampled: NDArray[np.int64], weights: Sequence[float]
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    parts: Sequence[NDArray[np.floating]], place: NDArray[np.int64], weights: Sequence[float]
+) -> NDArray[np.float32]:
     """Lay windows end to end; a slice that several saw gets their average.
 
     Parameters
     ----------
     parts
         ``W`` arrays ``(S, …)``.
-    sampled
-        int64 ``(W, S, k)``, the frames that each slice saw, by which it is recognised.
+    place
+        int64 ``(W, S)``, from `lay_out`.
     weights
         Factor on each window.
 
     Returns
     -------
-    values
-        float32 ``(S', …)``, slices in order of time.
-    sampled
-        int64 ``(S', k)``.
+    NDArray[np.float32]
+        ``(S', …)``, slices in order of time.
     """
-    frames, place = np.unique(sampled.reshape(-1, sampled.shape[-1]), axis=0, return_inverse=True)
-    place = place.reshape(len(parts), -1)
-    total = np.zeros((len(frames), *parts[0].shape[1:]), np.float32)
+    total = np.zeros((int(place.max()) + 1, *parts[0].shape[1:]), np.float32)
     for values, weight, at in zip(parts, weights, place, strict=True):
         total[at] += np.float32(weight) * values
-    count = np.bincount(place.ravel()).astype(np.float32)
-    return total / count.reshape(-1, *[1] * (total.ndim - 1)), frames
+    total /= np.bincount(place.ravel()).astype(np.float32).reshape(-1, *[1] * (total.ndim - 1))
+    return total

@@ -21,7 +21,7 @@ from staa_widgets.explanation import softmax
 from staa_widgets.methods import METHODS
 from staa_widgets.models import Transform, VideoModel
 from staa_widgets.record import Geometry
-from staa_widgets.windows import choose, merge
+from staa_widgets.windows import choose, lay_out, merge
 
 GEOMETRY = Geometry(frames=4, tubelet=1, height=3, width=3, order="patch_major", prefix=1, input_size=(24, 24))
 
@@ -203,9 +203,10 @@ def test_a_clip_that_is_shown_within_moments_is_one_window():
 def test_merged_windows_keep_order_and_average_overlaps():
     parts = [np.array([[1.0], [2.0]]), np.array([[3.0], [5.0]])]
     sampled = np.array([[[0], [4]], [[4], [8]]])
-    values, kept = merge(parts, sampled, [1.0, 0.5])
+    kept, place = lay_out(sampled)
     np.testing.assert_array_equal(kept, [[0], [4], [8]])
-    np.testing.assert_array_equal(values, [[1.0], [(2.0 + 1.5) / 2], [2.5]])
+    np.testing.assert_array_equal(place, [[0, 1], [1, 2]])
+    np.testing.assert_array_equal(merge(parts, place, [1.0, 0.5]), [[1.0], [(2.0 + 1.5) / 2], [2.5]])
 
 
 def test_a_window_weighs_as_much_as_its_probability(model: VideoModel):

@@ -90,8 +90,8 @@ def evaluate(
     CancelledError
         If `progress` raised it; the cache keeps what was done.
     """
-    from staa_widgets.engine import target_index
     from staa_widgets.evaluate.metric import get_metric
+    from staa_widgets.labels import target_index
     from staa_widgets.methods import get_method
     from staa_widgets.progress import reporting
 

@@ -14,12 +14,12 @@ import numpy as np
 from staa_widgets import cache as store
 from staa_widgets.answer import attribute, open_query
 from staa_widgets.capacity import passes_at_once
-from staa_widgets.engine import target_index
 from staa_widgets.evaluate.causal import curve, references
 from staa_widgets.evaluate.metric import Case
 from staa_widgets.evaluate.truth import Truth, truth_of
 from staa_widgets.files import canonical, pack, unpack
 from staa_widgets.job import seed_of
+from staa_widgets.labels import target_index
 from staa_widgets.models import weights_digest
 from staa_widgets.turn import turn
 

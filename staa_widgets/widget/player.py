@@ -10,10 +10,10 @@ from typing import Any
 from ipywidgets import CallbackDispatcher
 from traitlets import Bytes, Dict, Float, Int, Unicode, default, observe
 
-from staa_widgets.engine import target_index
 from staa_widgets.errors import PlayerError, StaaError
 from staa_widgets.explanation import Explanation
 from staa_widgets.export import built
+from staa_widgets.labels import target_index
 from staa_widgets.progress import Progress
 from staa_widgets.question import Question, find_question, question_of, remember, restated
 from staa_widgets.truth import ClipTruth, Known

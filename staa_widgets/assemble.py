@@ -1,0 +1,194 @@
+"""From the answers of windows to explanations: of the whole clip, or of one window's part of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from staa_widgets.clip import open_clip
+from staa_widgets.explanation import Explanation, softmax
+from staa_widgets.methods import attention_maps
+from staa_widgets.provenance import versions
+from staa_widgets.recording import records
+from staa_widgets.sampling import spans
+from staa_widgets.windows import lay_out, merge
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from staa_widgets.clip import Clip
+    from staa_widgets.job import Job, Part
+
+ATTENTION_LIMIT = 32_000_000
+"""Bytes of attention by layer and head beyond which it is left out: long clips of large models."""
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Where and when the slices of a clip's windows lie.
+
+    Parameters
+    ----------
+    job
+        Whose windows.
+    """
+
+    job: Job
+
+    @cached_property
+    def _laid(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        geometry = self.job.model.geometry
+        seen = np.array(self.job.frames)
+        return lay_out(seen.reshape(len(seen), geometry.slices, geometry.tubelet))
+
+    @property
+    def sampled(self) -> NDArray[np.int64]:
+        """int64 ``(S', k)``, the source frames of each slice of the clip."""
+        return self._laid[0]
+
+    @property
+    def place(self) -> NDArray[np.int64]:
+        """int64 ``(W, S)``, which of them each slice of a window is."""
+        return self._laid[1]
+
+    @cached_property
+    def spans(self) -> NDArray[np.float64]:
+        """float64 ``(S', 2)``, half-open seconds that tile the clip."""
+        clip = self.job.question.clip
+        moments = clip.times[(self.sampled - clip.first_frame).ravel()]
+        return spans(moments, float(clip.times[0]), clip.duration, self.sampled.shape[1])
+
+
+def whole(job: Job) -> Explanation:
+    """Ask all windows and lay their answers end to end."""
+    layout, several = Layout(job), len(job.samples) > 1
+    gathered = _Gathered(job)
+    target = gathered.ask()
+    window_logits = np.stack([gathered.logits[i] for i in range(len(job.samples))])
+    weights = softmax(window_logits)[:, target].tolist() if several else [1.0]
+    maps = [gathered.maps.pop(i) for i in range(len(job.samples))]
+    if several:
+        # A window's share of the clip is for its weight to say, not for the scale of its maps.
+        maps = [found / mass if (mass := float(np.abs(found).sum())) else found for found in maps]
+    attention = None
+    if gathered.browsed:
+        browsed = [np.moveaxis(gathered.browsed.pop(i), 2, 0) for i in range(len(job.samples))]
+        attention = np.moveaxis(merge(browsed, layout.place, weights), 0, 2).astype(np.float16)
+    return Explanation(
+        maps=merge(maps, layout.place, weights),
+        spans=layout.spans,
+        sampled=layout.sampled,
+        logits=window_logits.mean(0),
+        target=target,
+        attention=attention,
+        window_logits=window_logits,
+        provenance=_provenance(job, range(len(job.samples)), weights),
+        **_facts(job, job.question.clip),
+    )
+
+
+def single(job: Job, layout: Layout, part: Part) -> tuple[Explanation, Clip]:
+    """Explain the part of the clip for which one window stands; give that part too.
+
+    Windows that lie end to end have parts that tile the clip; those of windows that overlap overlap.
+    """
+    place = layout.place[part.window]
+    times = layout.spans[place]
+    clip = open_clip(job.question.clip, float(times[0, 0]), float(times[-1, 1]))
+    logits = part.record.logits
+    browses = job.question.attention and part.record.rows is not None
+    attention = attention_maps(part.record) if browses else None
+    explanation = Explanation(
+        maps=part.maps,
+        spans=times,
+        sampled=layout.sampled[place],
+        logits=logits,
+        target=part.target,
+        attention=None if attention is None or attention.nbytes > ATTENTION_LIMIT else attention,
+        window_logits=logits[None],
+        provenance=_provenance(job, [part.window], [1.0]),
+        **_facts(job, clip),
+    )
+    return explanation, clip
+
+
+class _Gathered:
+    """What is kept of each window until all are there: the maps, the logits, and the attention if there is room."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.maps: dict[int, NDArray[np.float32]] = {}
+        self.logits: dict[int, NDArray[np.float32]] = {}
+        self.browsed: dict[int, NDArray[np.float16]] = {}
+        self._targets: dict[int, int] = {}
+
+    def ask(self) -> int:
+        """Answer all windows and return the class that they speak of."""
+        job, everything = self.job, range(len(self.job.samples))
+        if job.target is not None or not job.class_specific or len(everything) == 1:
+            self._add(everything, job.target)
+            return self._predicted() if job.target is None else job.target
+        # Which class is predicted only all windows can tell.
+        if job.method.asks:
+            for window, record, _ in records(job, everything, job.needs, None):
+                self.logits[window] = record.logits
+            target = self._predicted()
+            self._add(everything, target)
+        else:
+            self._add(everything, None)
+            target = self._predicted()
+            self._add([i for i in everything if self._targets[i] != target], target)
+        return target
+
+    def _add(self, windows: Sequence[int], target: int | None) -> None:
+        for part in self.job.parts(windows, target):
+            self.maps[part.window], self.logits[part.window] = part.maps, part.record.logits
+            self._targets[part.window] = part.target
+            if self.job.question.attention and part.record.rows is not None:
+                layers, heads, *_ = part.record.rows.shape
+                if 2 * layers * heads * len(self.job.samples) * part.maps.size <= ATTENTION_LIMIT:
+                    with self.job.clock("method"):
+                        self.browsed[part.window] = attention_maps(part.record)
+
+    def _predicted(self) -> int:
+        return int(np.mean([*self.logits.values()], axis=0).argmax())
+
+
+def _facts(job: Job, clip: Clip) -> dict[str, Any]:
+    return {
+        "box": job.model.transform.box(clip.width, clip.height),
+        "frame_size": (clip.width, clip.height),
+        "times": clip.times,
+        "first_frame": clip.first_frame,
+        "duration": clip.duration,
+        "labels": job.model.labels,
+        "method": job.method.name,
+        "params": job.params,
+        "model_id": job.model.id,
+        "clip_sha256": clip.sha256,
+    }
+
+
+def _provenance(job: Job, windows: Sequence[int], weights: list[float]) -> dict[str, Any]:
+    cost = job.method.cost(job.model.geometry, job.params)
+    clip = job.question.clip
+    return {
+        "versions": versions(),
+        "model": {"family": job.model.family, "weights": job.weights, "transform": job.model.transform.describe()},
+        "device": str(job.model.device),
+        "dtype": str(job.model.dtype).removeprefix("torch."),
+        "method": {"name": job.method.name, "version": job.method.version, "params": job.params},
+        "sampling": {
+            "frames": [job.frames[i] for i in windows],
+            "times": [job.samples[i].times for i in windows],
+            "window_weights": weights,
+        },
+        "box": job.model.transform.box(clip.width, clip.height),
+        "cost": {name: len(windows) * passes for name, passes in cost._asdict().items()},
+        "seconds": dict(job.seconds),
+    }

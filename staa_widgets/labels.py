@@ -1,0 +1,37 @@
+"""Classes by the names that people give them."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+
+import numpy as np
+
+from staa_widgets.errors import ParameterError
+
+
+def target_index(target: int | str | None, labels: tuple[str, ...]) -> int | None:
+    """Find a class by index or by label; case, spaces, ``_`` and ``-`` make no difference in labels.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such class; it names the nearest.
+    """
+    if target is None:
+        return None
+    if isinstance(target, str):
+        folded = [_folded(label) for label in labels]
+        if _folded(target) in folded:
+            return folded.index(_folded(target))
+        close = get_close_matches(_folded(target), folded, 1, cutoff=0.5)
+        few = ", ".join(labels[:10]) + (", …" if len(labels) > 10 else "")
+        hint = f"Did you mean {labels[folded.index(close[0])]!r}?" if close else f"The model knows {few}."
+        raise ParameterError(f"The model has no class {target!r}.", hint)
+    if isinstance(target, bool) or not isinstance(target, int | np.integer) or not 0 <= target < len(labels):
+        raise ParameterError(f"The model has no class {target!r}.", f"Give a label, or 0 to {len(labels) - 1}.")
+    return int(target)
+
+
+def _folded(label: str) -> str:
+    return re.sub(r"[\s_-]+", " ", label).strip().casefold()
