@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from staa_widgets.errors import FormatError, ParameterError, nearest
+from staa_widgets.errors import ParameterError, nearest
 from staa_widgets.evaluate.rows import (
     TABLES,
     Comparison,
@@ -24,19 +23,14 @@ from staa_widgets.evaluate.rows import (
     Spent,
     Summary,
     by_clip,
-    by_name,
-    from_plain,
-    interval_of,
     mean,
     median,
-    to_plain,
 )
+from staa_widgets.evaluate.scores import Scores
 from staa_widgets.files import plain, write
 
 if TYPE_CHECKING:
     from staa_widgets.evaluate.causal import Normalised
-
-FORMAT = 1
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -104,7 +98,7 @@ class Results:
         ParameterError
             If it was not asked for.
         """
-        self._check("metric", metric)
+        self._check(metric=metric)
         return self.settings.get("metrics", {}).get(metric, {})
 
     def values(self, method: str, metric: str, model: str | None = None) -> dict[str, float]:
@@ -117,9 +111,8 @@ class Results:
         model
             Name; by default each clip gets its mean over the models that have a value.
         """
-        self._check("method", method)
-        self._check("metric", metric)
-        return by_clip(self._held(method, metric, model))
+        self._check(method=method, metric=metric, model=model)
+        return by_clip(self._scores.of(method, metric, model))
 
     def summary(self, *, pooled: bool = False) -> tuple[Summary, ...]:
         """Means with 95 % bootstrap intervals over clips, of what has any value.
@@ -130,7 +123,13 @@ class Results:
             Whether models are put together: a clip then counts once, with its mean over them, and `Summary.model` is
             ``""``.
         """
-        return self._pooled if pooled else self._summaries
+        found = (
+            self._scores.mean(method, metric, model)
+            for model in ([None] if pooled else self.models)
+            for method in self.methods
+            for metric in self.metrics
+        )
+        return tuple(filter(None, found))
 
     def compare(self, one: str, other: str, metric: str, model: str | None = None) -> Comparison:
         """Compare two methods on the clips that both have.
@@ -149,10 +148,13 @@ class Results:
         ParameterError
             If one of them was not asked for.
         """
-        self._check("metric", metric)
-        for method in (one, other):
-            self._check("method", method)
-        return self._compared(one, other, metric, model)
+        self._check(method=one, metric=metric, model=model)
+        self._check(method=other)
+        found, clips = self._scores.difference(one, other, metric, model)
+        direction, better = self.about(metric).get("higher_is_better"), None
+        if direction is not None and (found.low > 0 or found.high < 0):
+            better = one if (found.low > 0) == direction else other
+        return Comparison(one, other, metric, *found, clips, better)
 
     def normalised(self, method: str, metric: str, model: str | None = None) -> Normalised:
         """Say how far a causal metric of a method comes from random orders (0) to the oracle (1).
@@ -173,9 +175,8 @@ class Results:
         """
         from staa_widgets.evaluate.causal import normalised
 
-        self._check("method", method)
-        self._check("metric", metric)
-        ours = self._held(method, metric, model)
+        self._check(method=method, metric=metric, model=model)
+        ours = self._scores.of(method, metric, model)
         random, oracle = (
             {(row.model, row.clip): row.value for row in self.references if (row.order, row.metric) == (order, metric)}
             for order in ("random", "oracle")
@@ -186,7 +187,7 @@ class Results:
 
     def cost(self, method: str, model: str | None = None) -> tuple[float, float, float]:
         """Mean forwards and backwards of a method's maps, and their median seconds; NaN where unknown."""
-        self._check("method", method)
+        self._check(method=method)
         held = [row for row in self.costs if row.method == method and model in (None, row.model)]
         seconds = median(row.seconds for row in held)
         return mean([row.forwards for row in held]), mean([row.backwards for row in held]), seconds
@@ -205,22 +206,15 @@ class Results:
         ParameterError
             If a name was not asked for.
         """
+        from staa_widgets.evaluate.parts import part
+
         kept: dict[str, set[str]] = {}
         for kind, names in (("model", model), ("method", method), ("metric", metric)):
             if names is not None:
                 kept[kind] = {names} if isinstance(names, str) else set(names)
                 for name in kept[kind]:
-                    self._check(kind, name)
-
-        def stays(row: Any) -> bool:
-            return all(getattr(row, kind, "") in {*names, ""} for kind, names in kept.items())
-
-        facts = {
-            f"{kind}s": {name: fact for name, fact in self.settings.get(f"{kind}s", {}).items() if name in names}
-            for kind, names in kept.items()
-        }
-        tables = {name: tuple(filter(stays, getattr(self, name))) for name in TABLES}
-        return replace(self, **tables, settings={**self.settings, **facts})
+                    self._check(**{kind: name})
+        return part(self, kept)
 
     def __or__(self, other: Results) -> Results:
         """Join two evaluations, such as of cheap methods on many clips and of dear ones on few.
@@ -232,19 +226,9 @@ class Results:
         ParameterError
             If a name does not.
         """
-        settings = {**self.settings, **other.settings}
-        for kind in ("models", "clips", "methods", "metrics"):
-            ours, theirs = (held.settings.get(kind, {}) for held in (self, other))
-            for name in ours.keys() & theirs.keys():
-                if ours[name] != theirs[name]:
-                    raise ParameterError(
-                        f"{name!r} among the {kind} is not the same in both results.", "Give one of them another name."
-                    )
-            settings[kind] = {**ours, **theirs}
-        tables = {
-            name: tuple({**by_name(getattr(self, name)), **by_name(getattr(other, name))}.values()) for name in TABLES
-        }
-        return Results(**tables, settings=settings)
+        from staa_widgets.evaluate.parts import joined
+
+        return joined(self, other)
 
     def to_pandas(self) -> Any:
         """Return `rows` as a pandas data frame with the columns model, clip, method, metric, value.
@@ -268,14 +252,9 @@ class Results:
         OSError
             If the folder is missing or not writable.
         """
-        held = {name: [to_plain(row) for row in getattr(self, name)] for name in TABLES}
-        text = json.dumps(
-            {"staa_widgets": "results", "format": FORMAT, "settings": dict(self.settings), **held},
-            ensure_ascii=False,
-            allow_nan=False,
-            separators=(",", ":"),
-        )
-        return write(path, text.encode())
+        from staa_widgets.evaluate.stored import to_bytes
+
+        return write(path, to_bytes(self))
 
     @classmethod
     def from_json(cls, path: str | os.PathLike[str]) -> Results:
@@ -288,19 +267,9 @@ class Results:
         OSError
             If it cannot be read.
         """
-        name = Path(path).name
-        try:
-            held = json.loads(Path(path).read_bytes())
-            if held["staa_widgets"] != "results":
-                raise ValueError(held["staa_widgets"])
-            found = held["format"]
-            tables = {key: tuple(from_plain(kind, row) for row in held[key]) for key, kind in TABLES.items()}
-            results = cls(**tables, settings=held["settings"])
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise FormatError(f"{name} holds no results of an evaluation.", "Write them with to_json.") from error
-        if found != FORMAT:
-            raise FormatError(f"{name} has format {found}; this version reads {FORMAT}.", "Evaluate again.")
-        return results
+        from staa_widgets.evaluate.stored import from_bytes
+
+        return from_bytes(Path(path).read_bytes(), Path(path).name)
 
     def to_html(self, path: str | os.PathLike[str], title: str = "") -> Path:
         """Write a report that stands alone; see `staa_widgets.evaluate.report.to_html`."""
@@ -322,61 +291,18 @@ class Results:
         return f"<Results: {', '.join(counts)}>"
 
     @cached_property
-    def _index(self) -> dict[tuple[str, str], dict[tuple[str, str], float]]:
-        """Finite values by method and metric, then by model and clip."""
-        index: dict[tuple[str, str], dict[tuple[str, str], float]] = {}
-        for row in self.rows:
-            if math.isfinite(row.value):
-                index.setdefault((row.method, row.metric), {})[row.model, row.clip] = row.value
-        return index
-
-    @cached_property
-    def _summaries(self) -> tuple[Summary, ...]:
-        return tuple(found for model in self.models for found in self._summarised(model))
-
-    @cached_property
-    def _pooled(self) -> tuple[Summary, ...]:
-        return self._summarised(None)
-
-    @cached_property
-    def _comparisons(self) -> dict[tuple[str, str, str, str | None], Comparison]:
-        return {}
-
-    def _summarised(self, model: str | None) -> tuple[Summary, ...]:
-        held = {
-            (method, metric): list(by_clip(self._held(method, metric, model)).values())
-            for method in self.methods
-            for metric in self.metrics
-        }
-        return tuple(Summary(model or "", *of, *interval_of(found), len(found)) for of, found in held.items() if found)
-
-    def _compared(self, one: str, other: str, metric: str, model: str | None) -> Comparison:
-        asked = (one, other, metric, model)
-        if asked not in self._comparisons:
-            ours, theirs = self._held(one, metric, model), self._held(other, metric, model)
-            differences = by_clip({key: ours[key] - theirs[key] for key in ours if key in theirs})
-            found = interval_of(list(differences.values()))
-            direction = self.about(metric).get("higher_is_better")
-            better = None
-            if direction is not None and (found.low > 0 or found.high < 0):
-                better = one if (found.low > 0) == direction else other
-            self._comparisons[asked] = Comparison(one, other, metric, *found, len(differences), better)
-        return self._comparisons[asked]
-
-    def _held(self, method: str, metric: str, model: str | None) -> dict[tuple[str, str], float]:
-        if model is not None:
-            self._check("model", model)
-        held = self._index.get((method, metric), {})
-        return held if model is None else {key: value for key, value in held.items() if key[0] == model}
+    def _scores(self) -> Scores:
+        return Scores(self.rows)
 
     def _names(self, kind: str, part: str) -> tuple[str, ...]:
         seen = (getattr(row, part) for row in (*self.rows, *self.costs) if hasattr(row, part))
         return tuple(dict.fromkeys((*self.settings.get(kind, {}), *seen)))
 
-    def _check(self, kind: str, name: str) -> None:
-        known = getattr(self, f"{kind}s")
-        if name not in known:
-            raise ParameterError(
-                f"There is no {kind} {name!r} in these results.",
-                nearest(name, known, f"There are {', '.join(known) or 'none'}."),
-            )
+    def _check(self, **names: str | None) -> None:
+        for kind, name in names.items():
+            known = getattr(self, f"{kind}s")
+            if name is not None and name not in known:
+                raise ParameterError(
+                    f"There is no {kind} {name!r} in these results.",
+                    nearest(name, known, f"There are {', '.join(known) or 'none'}."),
+                )

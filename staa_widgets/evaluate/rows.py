@@ -127,18 +127,3 @@ def median(values: Iterable[float]) -> float:
     """Median of the finite values; NaN if there are none."""
     held = sorted(filter(math.isfinite, values))
     return (held[len(held) // 2] + held[(len(held) - 1) // 2]) / 2 if held else NOT_A_NUMBER
-
-
-def by_name(rows: Iterable[Any]) -> dict[tuple[str, ...], Any]:
-    """Rows by the words in them, which is what they are about."""
-    return {tuple(part for part in row if isinstance(part, str)): row for row in rows}
-
-
-def to_plain(row: tuple[Any, ...]) -> list[Any]:
-    """Write NaN as null, which is what JSON has for it."""
-    return [None if isinstance(part, float) and not math.isfinite(part) else part for part in row]
-
-
-def from_plain(kind: Any, row: list[Any]) -> Any:
-    """Read what `to_plain` wrote."""
-    return kind(*(NOT_A_NUMBER if p is None else tuple(p) if isinstance(p, list) else p for p in row))
