@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
 import numpy as np
@@ -76,6 +77,8 @@ class Needs:
         Attention times its gradient; costs one backward pass.
     relevance
         The readout carried back through attention times its gradient; costs one backward pass.
+    exact
+        Every query of joint attention is read, where otherwise some would stand for all.
     """
 
     rows: bool = False
@@ -85,6 +88,7 @@ class Needs:
     contributions: bool = False
     gradients: bool = False
     relevance: bool = False
+    exact: bool = False
 
     def __or__(self, other: Needs) -> Needs:
         return Needs(**{f.name: getattr(self, f.name) or getattr(other, f.name) for f in fields(self)})
@@ -139,6 +143,9 @@ class Record:
         `value_rows`, `gradient_rows` and the positive `contributions`, carried back through plain attention of all
         layers. Summed over ``n`` with ``a ** n`` they are what arrives where attention has the share ``a`` and the
         residual the rest.
+    errors
+        By array that was estimated from sampled queries: its standard error as a share of its mass. The mean over
+        layers of `rows`, what arrives of a rollout. Nothing where every query was read.
     """
 
     geometry: Geometry
@@ -159,3 +166,4 @@ class Record:
     value_rollout: NDArray[np.float32] | None = None
     gradient_rollout: NDArray[np.float32] | None = None
     contribution_rollout: NDArray[np.float32] | None = None
+    errors: Mapping[str, float] = field(default_factory=dict)

@@ -214,7 +214,7 @@ def test_relevance_is_the_product_of_whole_matrices(family: str, settings: dict[
 @pytest.mark.parametrize("family", JOINT)
 def test_pieces_of_attention_add_up_to_the_whole(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = one(tiny_joint_model(family))
-    monkeypatch.setattr(reading, "_CHUNK", 5)
+    monkeypatch.setattr(reading, "_PIECE", 4 * 19 * 5)
     for name, array in arrays(one(tiny_joint_model(family))).items():
         np.testing.assert_allclose(array, arrays(whole)[name], rtol=1e-4, atol=1e-6, err_msg=name)
 

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from staa_widgets.models import queries
 from staa_widgets.models.base import Take
 from staa_widgets.models.reading import (
-    carried,
     carried_relevance,
     chosen,
     class_direction,
@@ -19,14 +19,19 @@ from staa_widgets.models.reading import (
     mean_row,
     moved_norms,
     pulled_back,
+    rows_and_mean,
+    sampled_row,
 )
+from staa_widgets.models.rollout import roll_out
 from staa_widgets.record import Geometry, Needs, Record
 
 
 class JointReading:
     """One pass of a model with joint attention being read, see `staa_widgets.models.base.Reading`.
 
-    Whole matrices of tokens by tokens are never kept: what must go through them is carried in chunks of queries.
+    Where there are many tokens, sampled queries stand for all, see `staa_widgets.models.queries`, unless all are asked
+    for; then what must go through whole matrices is carried in pieces. What depends on gradients is never sampled: a
+    few queries may hold most of it.
 
     Parameters
     ----------
@@ -52,8 +57,12 @@ class JointReading:
     ) -> None:
         self.geometry, self.needs = geometry, needs
         self.norm, self.classifier = norm, classifier
-        self.readers = slice(None) if pooled else slice(1)
-        self.layers: list[dict[str, Any]] = [{"after": after} for _, after in attentions]
+        self.pooled, self.readers = pooled, slice(None) if pooled else slice(1)
+        self.sampled = queries.sampled(geometry, needs)
+        self.errors: dict[str, Tensor] = {}
+        self.layers: list[dict[str, Any]] = [
+            {"after": after, "start": queries.offset(layer)} for layer, (_, after) in enumerate(attentions)
+        ]
         self.takes: dict[nn.Module, Take] = {
             attention: partial(self._take, taken) for (attention, _), taken in zip(attentions, self.layers, strict=True)
         }
@@ -64,17 +73,30 @@ class JointReading:
 
     def records(self, logits: Tensor, targets: Sequence[int | None]) -> list[Record]:
         """Make one record a clip."""
-        return make_records(self.geometry, "joint", self.needs, logits, targets, self._arrays)
+        return make_records(self.geometry, "joint", self.needs, logits, targets, self._arrays, self.errors)
 
     def _take(
         self, taken: dict[str, Any], query: Tensor, key: Tensor, value: Tensor, out: Tensor, scale: float
     ) -> None:
-        needs = self.needs
-        if needs.rows or needs.values or needs.contributions:
-            row = taken["row"] = mean_row(query[:, :, self.readers], key, scale)
+        needs, count = self.needs, query.shape[2]
+        reads = needs.rows or needs.values or needs.contributions
+        # As a matrix attention is smaller than its queries and keys, or needed for the rows anyway.
+        whole = needs.spatial and not self.sampled and (count <= queries.EXACT or (reads and self.pooled))
+        if whole:
+            mean, taken["matrix"] = rows_and_mean(query, key, scale)
+        if reads:
+            if not self.pooled:
+                taken["row"] = mean_row(query[:, :, :1], key, scale)
+            elif whole:
+                taken["row"] = mean
+            elif self.sampled:
+                asked = queries.spread(self.geometry, queries.COUNT, taken["start"]).to(query.device)
+                taken["row"], taken["row_error"] = sampled_row(query[:, :, asked], key, scale)
+            else:
+                taken["row"] = mean_row(query, key, scale)
             if needs.values:
-                taken["value_row"] = (row * moved_norms(value, taken["after"])).mean(1)
-        if needs.spatial or needs.backward:
+                taken["value_row"] = (taken["row"] * moved_norms(value, taken["after"])).mean(1)
+        if (needs.spatial and not whole) or needs.backward:
             taken |= {"query": query, "key": key, "scale": scale}
         if needs.contributions or needs.backward:
             taken["value"] = value
@@ -90,6 +112,8 @@ class JointReading:
             rows = self._stacked("row")
             own = rows[..., :prefix].sum(-1, keepdim=True) / self.geometry.slices
             found |= {"rows": self._grid(rows), "cls": own.expand(*own.shape[:-1], self.geometry.slices)}
+            if "row_error" in self.layers[0]:
+                self.errors["rows"] = self._stacked("row_error").mean(1)
         if needs.values:
             read["value_rollout"] = self._stacked("value_row")
             found["value_rows"] = self._grid(read["value_rollout"])
@@ -103,9 +127,9 @@ class JointReading:
             read["gradient_rollout"] = self._gradients()
             found["gradient_rows"] = self._grid(read["gradient_rollout"])
         if needs.spatial:
-            found |= self._rollouts(read)
+            found |= self._rollouts(read, logits)
         if needs.relevance:
-            found["relevance"] = self._relevance()
+            found["relevance"] = self._relevance(logits)
         return found
 
     def _stacked(self, name: str) -> Tensor:
@@ -118,10 +142,9 @@ class JointReading:
             return values.unflatten(-1, (-1, slices)).transpose(-1, -2)
         return values.unflatten(-1, (slices, -1))
 
-    def _readout(self) -> Tensor:
+    def _read(self, logits: Tensor) -> Tensor:
         """Weight of each token in what the classifier reads, ``(B, N)``."""
-        key = self.layers[0]["key"]
-        weights = torch.zeros(len(key), key.shape[2], device=key.device)
+        weights = torch.zeros(len(logits), queries.tokens(self.geometry), device=logits.device)
         weights[:, self.readers] = 1
         return weights / weights[:1].sum()
 
@@ -147,28 +170,30 @@ class JointReading:
             rows.append(carried_relevance(ones, query, taken["key"], taken["value"], slope, taken["scale"]))
         return torch.stack(rows, 1)
 
-    def _rollouts(self, read: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def _rollouts(self, read: Mapping[str, Tensor], logits: Tensor) -> dict[str, Tensor]:
         """Carry the readout, and what each layer reads, back to the input, for any share of attention.
 
-        Each layer is ``I + share · (A - I)``: kept are the coefficients of the powers of `share`, ``(B, L + 1, S, P)``.
+        Kept are the coefficients of the powers of the share, ``(B, L + 1, S, P)``, see `roll_out`.
         """
         names, prefix = ("rollout", *read), self.geometry.prefix
-        readout = self._readout()
-        terms = torch.zeros(len(readout), len(names), len(self.layers) + 1, readout.shape[-1], device=readout.device)
-        terms[:, 0, 0] = readout
-        for depth, taken in reversed(list(enumerate(self.layers))):
-            through = carried(terms.flatten(1, 2), taken["query"], taken["key"], taken["scale"]).view_as(terms)
-            terms[:, :, 1:] += through[:, :, :-1] - terms[:, :, :-1]
+        readout = self._read(logits)
+        starts = torch.stack([readout, *[torch.zeros_like(readout)] * len(read)], 1)
+
+        def add(depth: int, terms: Tensor) -> None:
             for at, name in enumerate(names[1:], 1):
-                terms[:, at, 0] += read[name][:, depth]
+                terms[:, at, :, 0] += read[name][:, depth, None]
                 # What a layer reads of CLS itself says nothing of the video.
-                terms[:, at, :, :prefix] = 0
+                terms[:, at, ..., :prefix] = 0
+
+        path = queries.path(self.geometry) if self.sampled else None
+        terms, errors = roll_out(starts, self.layers, add, path)
+        if self.sampled:
+            self.errors |= {name: errors[:, at] for at, name in enumerate(names)}
         return {name: self._grid(terms[:, at]) for at, name in enumerate(names)}
 
-    def _relevance(self) -> Tensor:
+    def _relevance(self, logits: Tensor) -> Tensor:
         """Carry the readout back through ``I + mean_h relu(A · dy/dA)``, less itself: ``(B, S, P)``."""
-        readout = self._readout()
-        flow = readout
+        flow = readout = self._read(logits)
         for taken in reversed(self.layers):
             flow = flow + carried_relevance(
                 flow, taken["query"], taken["key"], taken["value"], taken["slope"], taken["scale"]

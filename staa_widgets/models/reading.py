@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
 
 from staa_widgets.record import AttentionType, Geometry, Needs, Record
 
-_CHUNK = 256
-"""Queries whose attention is held at once, where that of all would be too large."""
+_PIECE = 1 << 20
+"""Probabilities held at once on a CPU: what stays near its cores."""
+
+_LARGE_PIECE = 1 << 27
+"""The same elsewhere."""
 
 
 def probabilities(query: Tensor, key: Tensor, scale: float) -> Tensor:
@@ -58,15 +62,45 @@ def pulled_back(direction: Tensor, value: Tensor, weight: Tensor) -> Tensor:
 
 def mean_row(query: Tensor, key: Tensor, scale: float) -> Tensor:
     """Mean over the queries of their attention to keys: float32 ``(n, H, k)``, without keeping ``q × k``."""
-    total = sum(probabilities(query[:, :, part], key, scale).sum(2) for part in _chunks(query.shape[2]))
-    return torch.as_tensor(total) / query.shape[2]
+    total = torch.zeros(*key.shape[:3], device=key.device)
+    for clips, _, attention in pieces(query, key, scale):
+        total[clips] += attention.sum(2)
+    return total / query.shape[2]
+
+
+def sampled_row(query: Tensor, key: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """Mean over sampled queries of their attention to keys, and its standard error as a share of the whole.
+
+    Every other query is a half sample: float32 ``(n, H, k)`` and ``(n,)``.
+    """
+    halves = [mean_row(query[:, :, half::2], key, scale) for half in range(2)]
+    error = (halves[0] - halves[1]).mean(1).abs().sum(-1) / 2
+    return (halves[0] + halves[1]) / 2, error
+
+
+def rows_and_mean(query: Tensor, key: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """Give `mean_row` and `head_mean` of all queries, in one go."""
+    total = torch.zeros(*key.shape[:3], device=key.device)
+    mean = torch.empty(len(query), query.shape[2], key.shape[2], device=key.device)
+    for clips, part, attention in pieces(query, key, scale):
+        total[clips] += attention.sum(2)
+        torch.mean(attention, 1, out=mean[clips, part])
+    return total / query.shape[2], mean
+
+
+def head_mean(query: Tensor, key: Tensor, scale: float) -> Tensor:
+    """Mean over heads of attention: float32 ``(n, q, k)``."""
+    mean = torch.empty(len(query), query.shape[2], key.shape[2], device=key.device)
+    for clips, part, attention in pieces(query, key, scale):
+        torch.mean(attention, 1, out=mean[clips, part])
+    return mean
 
 
 def carried(rows: Tensor, query: Tensor, key: Tensor, scale: float) -> Tensor:
     """Carry row vectors ``(n, r, N)`` through head-mean attention, ``rows @ mean_h A_h``, without keeping ``N × N``."""
     out = torch.zeros_like(rows)
-    for part in _chunks(rows.shape[-1]):
-        out += rows[..., part] @ probabilities(query[:, :, part], key, scale).mean(1)
+    for clips, part, attention in pieces(query, key, scale):
+        out[clips] += rows[clips, :, part] @ attention.mean(1)
     return out
 
 
@@ -83,8 +117,9 @@ def relevant(query: Tensor, key: Tensor, value: Tensor, slope: Tensor, scale: fl
 def carried_relevance(row: Tensor, query: Tensor, key: Tensor, value: Tensor, slope: Tensor, scale: float) -> Tensor:
     """Carry a row vector ``(n, q)`` through `relevant`: ``(n, k)``, without keeping ``q × k``."""
     out = torch.zeros(len(row), key.shape[2], device=row.device)
-    for part in _chunks(row.shape[-1]):
-        out += (row[:, None, part] @ relevant(query[:, :, part], key, value, slope[:, :, part], scale))[:, 0]
+    for clips, part in _parts(query, key):
+        taken = query[clips, :, part], key[clips], value[clips], slope[clips, :, part]
+        out[clips] += (row[clips, None, part] @ relevant(*taken, scale))[:, 0]
     return out
 
 
@@ -100,11 +135,13 @@ def make_records(
     logits: Tensor,
     targets: Sequence[int | None],
     arrays: Callable[[Tensor, Tensor], Mapping[str, Tensor]],
+    errors: Mapping[str, Tensor] = MappingProxyType({}),
 ) -> list[Record]:
     """Make one record a clip.
 
     `logits` as the model gave them, ``(B, K)``, or ``(B·T, K)`` where each frame is a sequence; `arrays` is called with
-    the logits of the clips and their targets and gives arrays of a record with the clips in front.
+    the logits of the clips and their targets and gives arrays of a record with the clips in front; `errors` ``(B,)``,
+    filled by then, are those of `Record`.
     """
     logits = logits.reshape(len(targets), -1, logits.shape[-1]).mean(1)
     guess = logits.argmax(-1).tolist()
@@ -119,11 +156,27 @@ def make_records(
             attention_type=attention_type,
             logits=logits[i].detach().float().cpu().numpy(),
             target=wanted[i] if needs.target else -1,
+            errors={name: float(error[i]) for name, error in errors.items()},
             **{name: array[i] for name, array in held.items()},
         )
         for i in range(len(targets))
     ]
 
 
-def _chunks(count: int) -> Iterator[slice]:
-    return (slice(start, start + _CHUNK) for start in range(0, count, _CHUNK))
+def pieces(query: Tensor, key: Tensor, scale: float) -> Iterator[tuple[slice, slice, Tensor]]:
+    """Give attention piece by piece: which clips, which queries, and float32 probabilities ``(c, H, q, k)``."""
+    key = key.float().transpose(-2, -1)
+    for clips, part in _parts(query, key.transpose(-2, -1)):
+        # Scaled before it is multiplied: there are fewer queries than scores.
+        yield clips, part, ((query[clips, :, part].float() * scale) @ key[clips]).softmax(-1)
+
+
+def _parts(query: Tensor, key: Tensor) -> Iterator[tuple[slice, slice]]:
+    """Divide clips and queries so that the attention of a part is small enough."""
+    near = query.device.type == "cpu"
+    scores = query.shape[1] * key.shape[2]
+    together = 1 if near else len(query)
+    step = max((_PIECE if near else _LARGE_PIECE) // (scores * together), 1)
+    for first in range(0, len(query), together):
+        for start in range(0, query.shape[2], step):
+            yield slice(first, first + together), slice(start, start + step)
