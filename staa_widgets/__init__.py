@@ -13,9 +13,13 @@ if TYPE_CHECKING:
     from staa_widgets.actions import action_clip as action_clip
     from staa_widgets.clip import Clip as Clip
     from staa_widgets.clip import open_clip as open_clip
+    from staa_widgets.engine import compare as compare
     from staa_widgets.engine import explain as explain
+    from staa_widgets.engine import stream as stream
     from staa_widgets.evaluate.results import Results as Results
     from staa_widgets.explanation import Explanation as Explanation
+    from staa_widgets.many import Outcome as Outcome
+    from staa_widgets.many import explain_many as explain_many
     from staa_widgets.methods import METHODS as METHODS
     from staa_widgets.models import VideoModel as VideoModel
     from staa_widgets.models import load_model as load_model
@@ -29,15 +33,19 @@ _HOMES = {
     "Clip": "clip",
     "Explanation": "explanation",
     "METHODS": "methods",
+    "Outcome": "many",
     "Player": "widget.player",
     "Results": "evaluate.results",
     "Selection": "widget.selection",
     "VideoModel": "models",
     "action_clip": "actions",
+    "compare": "engine",
     "explain": "engine",
+    "explain_many": "many",
     "link": "widget.link",
     "load_model": "models",
     "open_clip": "clip",
+    "stream": "engine",
     "wrap_model": "models",
 }
 

@@ -160,6 +160,11 @@ def get(kind: str, name: str, read: Callable[[bytes], T]) -> T | None:
     return value
 
 
+def has(kind: str, name: str) -> bool:
+    """Say whether there is an entry, sound or not, without reading it."""
+    return _path(kind, name).is_file()
+
+
 def put(kind: str, name: str, data: bytes) -> None:
     """Keep the bytes of an entry, then drop old ones beyond the limit. Failing to write is reported once."""
     allowed = limit()

@@ -121,8 +121,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    from staa_widgets.engine import explain
-    from staa_widgets.labels import target_index
+    from staa_widgets.many import explain_many, listed
     from staa_widgets.methods import get_method
     from staa_widgets.models import load_model
 
@@ -131,29 +130,28 @@ def _explain(options: argparse.Namespace) -> int:
     target = options.target
     if target is not None:
         target = int(target) if target.isdecimal() and target not in model.labels else target
-        target_index(target, model.labels)
-    pages = _pages(options.videos, options.out)
-    code = DONE
-    for video, page in zip(options.videos, pages, strict=True):
+    videos = [Path(video) for video in listed(options.videos)]
+    pages = iter(_pages(videos, options.out))
+    outcomes = explain_many(
+        videos, model, options.method, target=target, start=options.start, end=options.end, cache=options.cache
+    )
+    failed = 0
+    for outcome in outcomes:
+        page, found = next(pages), outcome.explanation
         try:
-            found = explain(
-                video,
-                model,
-                options.method,
-                target=target,
-                start=options.start,
-                end=options.end,
-                cache=options.cache,
-            )
+            if found is None:
+                raise outcome.error or RuntimeError("There is no explanation.")
             found.to_html(page)
         except Exception as error:
-            code = FAILED
-            _tell(error, options, video)
+            failed += 1
+            _tell(error, options, outcome.video)
             continue
-        _report(found, page)
+        _report(found, page, brief=len(videos) > 1)
         if options.open:
             _open(page)
-    return code
+    if len(videos) > 1:
+        print(f"{len(videos) - failed} of {len(videos)} videos explained" + (f", {failed} failed" if failed else ""))
+    return FAILED if failed else DONE
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -235,15 +233,20 @@ def _pages(videos: list[Path], out: Path | None) -> list[Path]:
     return list(pages.values())
 
 
-def _report(found: Explanation, page: Path) -> None:
+def _report(found: Explanation, page: Path, *, brief: bool = False) -> None:
+    from tqdm import tqdm
+
     from staa_widgets.explanation import place
 
     (label, probability), peak = found.predictions(1)[0], found.peak
     about = "" if label == found.labels[found.target] else f" about {found.labels[found.target]!r}"
     share = f"{found.temporal[peak.slice]:.0%} of the attribution"
-    print(_printable(f"{found.clip_name}: {label!r}, {probability:.1%}"))
-    print(_printable(f"  most{about} from {peak.start:.2f} to {peak.end:.2f} s ({share}), there at the {place(found)}"))
-    print(_printable(f"  page: {page}"), flush=True)
+    predicted = f"{found.clip_name}: {label!r}, {probability:.1%}"
+    most = f"most{about} from {peak.start:.2f} to {peak.end:.2f} s"
+    lines = [predicted, f"  {most} ({share}), there at the {place(found)}", f"  page: {page}"]
+    for line in [f"{predicted}, {most}, page: {page}"] if brief else lines:
+        tqdm.write(_printable(line), file=sys.stdout)  # A bar on the same terminal makes room for it.
+    sys.stdout.flush()
 
 
 def _compare(found: Explanation, clip: ActionClip) -> str:
@@ -275,7 +278,7 @@ def _tell(error: Exception, options: argparse.Namespace, video: Path | None = No
         text = (
             f"unexpected {type(error).__name__}: {error} (--debug shows where, 'staa doctor' checks the installation)"
         )
-    print(_printable(f"staa: {where}{' '.join(text.split())}"), file=sys.stderr, flush=True)
+    _warn(f"staa: {where}{' '.join(text.split())}")
     return USAGE if isinstance(error, ParameterError | UnknownMethodError) else FAILED
 
 
@@ -292,7 +295,7 @@ def _own_words_only(options: argparse.Namespace) -> Iterator[None]:
         line: str | None = None,  # noqa: ARG001
     ) -> None:
         if filename.startswith(_HERE) and category in (UserWarning, RuntimeWarning):
-            print(_printable(f"staa: warning: {' '.join(str(message).split())}"), file=sys.stderr, flush=True)
+            _warn(f"staa: warning: {' '.join(str(message).split())}")
 
     with warnings.catch_warnings():
         warnings.simplefilter("always")
@@ -303,6 +306,13 @@ def _own_words_only(options: argparse.Namespace) -> Iterator[None]:
             yield
         finally:
             logging.disable(before)
+
+
+def _warn(line: str) -> None:
+    from tqdm import tqdm
+
+    tqdm.write(_printable(line), file=sys.stderr)
+    sys.stderr.flush()
 
 
 def _open(page: Path) -> None:

@@ -116,12 +116,7 @@ def explain(
     )
     question = about(video)
     found = answered(question, progress)
-    if question.target not in (None, found.target):
-        warnings.warn(
-            f"{method!r} does not depend on the class: this explains {found.labels[found.target]!r}, which was "
-            f"predicted, not {found.labels[question.target]!r}. Class-specific methods, such as 'staa_logit', can.",
-            stacklevel=2,
-        )
+    warn_of_class(question, found, stacklevel=3)
     return found
 
 
@@ -232,6 +227,16 @@ def finished(job: Job) -> Explanation:
         found, hit = job.kept("explanation", key, Explanation.from_bytes, Explanation.to_bytes, lambda: whole(job))
         pictures = _preview(job, question.clip) if question.preview else None
     return _signed(job, found, question, pictures, hit=hit)
+
+
+def warn_of_class(question: Question, found: Explanation, stacklevel: int) -> None:
+    """Warn where another class was asked for than a method can speak of."""
+    if question.target not in (None, found.target):
+        warnings.warn(
+            f"{found.method!r} does not depend on the class: this explains {found.labels[found.target]!r}, which was "
+            f"predicted, not {found.labels[question.target]!r}. Class-specific methods, such as 'staa_logit', can.",
+            stacklevel=stacklevel,
+        )
 
 
 def _streamed(question: Question, progress: Progress | bool | None) -> Generator[Explanation, None, None]:

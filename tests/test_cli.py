@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from timesformers import tiny_module
 
-import staa_widgets.engine
+import staa_widgets.job
+import staa_widgets.many
 from staa_widgets import action_clip, cache, cli
 from staa_widgets.cli import main
 
@@ -60,19 +61,38 @@ def test_a_page_is_written_and_said_where(video: str, model: str, here: Path, ca
 
 def test_options_reach_the_explanation(video: str, model: str, monkeypatch: pytest.MonkeyPatch):
     asked: dict[str, Any] = {}
-    original = staa_widgets.engine.explain
+    original = staa_widgets.many.explain_many
 
     def watched(*arguments: Any, **options: Any) -> Any:
         asked.update(options, method=arguments[2])
         return original(*arguments, **options)
 
-    monkeypatch.setattr(staa_widgets.engine, "explain", watched)
+    monkeypatch.setattr(staa_widgets.many, "explain_many", watched)
     options = ["--method", "staa_logit", "--target", "label 2", "--start", "1", "--end", "3", "--no-cache"]
     assert explained(video, *options, model=model) == 0
     assert asked == {"method": "staa_logit", "target": "label 2", "start": 1, "end": 3, "cache": False}
     assert not cache.folder().exists()
     assert explained(video, "--method", "staa_logit", "--target", "2", model=model) == 0
     assert asked["target"] == 2
+
+
+def test_several_videos_get_a_line_each_and_a_last_one(
+    video: str, model: str, here: Path, capsys: pytest.CaptureFixture[str]
+):
+    """A pattern that no shell has expanded, and a folder."""
+    (here / "clips").mkdir()
+    for name in ("b.mp4", "a.mp4"):
+        (here / "clips" / name).write_bytes(Path(video).read_bytes())
+    (here / "clips" / "notes.txt").touch()
+    for several in ("clips/*.mp4", "clips"):
+        assert explained(several, model=model) == 0
+        first, second, last = capsys.readouterr().out.splitlines()
+        assert first.startswith("a.mp4: 'LABEL_")
+        assert first.endswith("page: a.staa.html")
+        assert second.endswith("page: b.staa.html")
+        assert last == "2 of 2 videos explained"
+    assert explained("clips/*.avi", model=model) == 1
+    assert capsys.readouterr().err.startswith("staa: clips/*.avi: There is no file")
 
 
 def test_pages_go_where_they_are_wanted(video: str, model: str, here: Path):
@@ -89,7 +109,9 @@ def test_a_failed_video_does_not_stop_the_others(
     (here / "text\x1b[31m.mp4").write_text("no video")
     assert explained("missing.mp4", "text\x1b[31m.mp4", video, model=model) == 1
     told = capsys.readouterr()
-    assert told.out.startswith("clip.mp4: ")
+    said, last = told.out.splitlines()
+    assert said.startswith("clip.mp4: ")
+    assert last == "1 of 3 videos explained, 2 failed"
     missing, text = told.err.splitlines()
     assert missing.startswith("staa: missing.mp4: There is no file")
     assert "text?[31m.mp4" in text
@@ -136,7 +158,7 @@ def test_unexpected_errors_are_one_line_unless_debugging(
     def broken(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError("division\nby zero")
 
-    monkeypatch.setattr(staa_widgets.engine, "explain", broken)
+    monkeypatch.setattr(staa_widgets.many, "finished", broken)
     assert explained(video, model=model) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "unexpected ZeroDivisionError: division by zero" in line
@@ -150,7 +172,7 @@ def test_ctrl_c_ends_with_130(
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(staa_widgets.engine, "explain", interrupted)
+    monkeypatch.setattr(staa_widgets.many, "finished", interrupted)
     assert explained(video, video, model=model) == 130
     assert capsys.readouterr().err == "staa: stopped\n"
 
@@ -159,13 +181,13 @@ def test_own_warnings_are_one_line_and_foreign_ones_are_silent(
     video: str, model: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     found = staa_widgets.explain(video, staa_widgets.load_model(model, device="cpu"), cache=False, preview=False)
-    original = staa_widgets.engine.choose
+    original = staa_widgets.job.choose
 
     def warning(*arguments: Any) -> Any:
         warnings.warn_explicit("old-fashioned", UserWarning, "/elsewhere/transformers.py", 1)
         return original(*arguments)
 
-    monkeypatch.setattr(staa_widgets.engine, "choose", warning)
+    monkeypatch.setattr(staa_widgets.job, "choose", warning)
     assert explained(video, "--target", str((found.target + 1) % 5), model=model) == 0
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("staa: warning: 'staa' does not depend on the class")
