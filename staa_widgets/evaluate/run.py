@@ -6,27 +6,26 @@ Nothing heavy is loaded before the first call, because the package offers `evalu
 from __future__ import annotations
 
 import os
-import platform
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
-from importlib.metadata import PackageNotFoundError, version
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from operator import length_hint
 from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from staa_widgets.errors import CancelledError, ParameterError
-from staa_widgets.evaluate.rows import Curve, Failure, Reference, Row, Spent
+from staa_widgets.evaluate.asked import Asked, methods_by_label, metrics_by_label, models_by_name, settings
+from staa_widgets.evaluate.rows import TABLES, Curve, Failure, Reference, Row, Spent
 
 if TYPE_CHECKING:
-    from staa_widgets.evaluate.metric import Metric
+    from staa_widgets.clip import Clip
+    from staa_widgets.evaluate.asked import Methods, Metrics
     from staa_widgets.evaluate.results import Results
-    from staa_widgets.methods import Method
+    from staa_widgets.evaluate.scoring import Scoring
+    from staa_widgets.explanation import Explanation
     from staa_widgets.models import VideoModel
     from staa_widgets.progress import Progress
-
-Asked = str | tuple[str, Mapping[str, Any]]
 
 METHODS = ("staa", "staa_logit", "rollout", "uniform", "random", "random_smooth", "centre", "motion_energy")
 METRICS = ("pointing", "mass", "average_precision", "temporal_auc", "temporal_pointing", "insertion")
@@ -90,24 +89,15 @@ def evaluate(
     CancelledError
         If `progress` raised it; the cache keeps what was done.
     """
-    from staa_widgets.evaluate.metric import get_metric
     from staa_widgets.labels import target_index
-    from staa_widgets.methods import get_method
     from staa_widgets.progress import reporting
 
     if isinstance(clips, str | bytes | os.PathLike) or hasattr(clips, "frames") or hasattr(clips, "shape"):
         raise ParameterError("clips is a single video.", "Give several, or one in a list: [video].")
     if batch_size is not None and batch_size < 1:
         raise ParameterError(f"batch_size is {batch_size}.", "Give at least 1.")
-    asked: dict[str, tuple[Method, dict[str, Any]]] = {
-        label: (get_method(name), get_method(name).complete(params)) for label, name, params in _named(methods)
-    }
-    scored: dict[str, tuple[Metric, dict[str, Any]]] = {
-        label: (get_metric(name), get_metric(name).complete(params)) for label, name, params in _named(metrics)
-    }
-    if not asked:
-        raise ParameterError("No method is given.", "Name some, such as methods=('staa', 'random').")
-    models = _loaded(model)
+    asked, scored = methods_by_label(methods), metrics_by_label(metrics)
+    models = models_by_name(model)
     for loaded in models.values():
         target_index(target, loaded.labels)
     with reporting(progress) as report:
@@ -146,8 +136,8 @@ class _Meter:
 class _Run:
     """An evaluation under way."""
 
-    methods: Mapping[str, tuple[Method, dict[str, Any]]]
-    metrics: Mapping[str, tuple[Metric, dict[str, Any]]]
+    methods: Methods
+    metrics: Metrics
     models: Mapping[str, VideoModel]
     target: int | str | None
     references: bool
@@ -155,10 +145,9 @@ class _Run:
     batch_size: int | None
     meter: _Meter
     clips: dict[str, dict[str, Any]] = field(default_factory=dict)
-    found: dict[str, list[Any]] = field(default_factory=dict)
+    found: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in TABLES})
 
     def __post_init__(self) -> None:
-        self.found = {name: [] for name in ("rows", "costs", "curves", "references", "failures")}
         self.meter.parts = 2 * len(self.models) * len(self.methods)
 
     def clip(self, place: int, video: Any) -> None:
@@ -182,19 +171,31 @@ class _Run:
                 name = f"{name} ({clip.sha256[:8]})"
             self.clips[name] = about
             for number, model in enumerate(self.models):
-                self._score(clip, name, model, 2 * number * len(self.methods))
+                self._ask(clip, name, model, 2 * number * len(self.methods))
 
-    def _score(self, clip: Any, name: str, model: str, part: int) -> None:
-        from staa_widgets.engine import explain
+    def _ask(self, clip: Clip, name: str, model: str, part: int) -> None:
         from staa_widgets.evaluate.scoring import Scoring
 
-        loaded, held, forward = self.models[model], {}, float("nan")
+        loaded, half = self.models[model], len(self.methods)
+        held = self._explained(clip, name, model, part)
+        with Scoring(
+            loaded, clip, held, self.target, cache=self.cache, batch_size=self.batch_size, report=self.meter
+        ) as scoring:
+            self._score(scoring, held, name, model, part + half)
+            if self.references and held:
+                self._refer(scoring, name, model, part + 2 * half - 1)
+
+    def _explained(self, clip: Clip, name: str, model: str, part: int) -> dict[str, Explanation]:
+        """Explain a clip by every method that can."""
+        from staa_widgets.engine import explain
+
+        held, forward = {}, float("nan")
         for number, (label, (method, params)) in enumerate(self.methods.items()):
             self.meter.at(f"{label} of {model}", part + number)
             with self._kept(model, name, label):
                 held[label] = e = explain(
                     clip,
-                    loaded,
+                    self.models[model],
                     method.name,
                     target=self.target if method.depends_on_class(params) else None,
                     window=clip.duration,
@@ -209,24 +210,27 @@ class _Run:
                 forward = seconds.get("forward", forward)
                 took = seconds.get("forward", forward) + seconds.get("method", float("nan"))
                 self.found["costs"].append(Spent(model, name, label, cost["forwards"], cost["backwards"], took))
-        with Scoring(
-            loaded, clip, held, self.target, cache=self.cache, batch_size=self.batch_size, report=self.meter
-        ) as scoring:
-            part += len(self.methods)
-            for number, label in enumerate(held):
-                for metric, (asked, settings) in self.metrics.items():
-                    self.meter.at(f"{metric} of {label} of {model}", part + number)
-                    with self._kept(model, name, label, metric):
-                        value, course = scoring.value(label, *self.methods[label], asked, settings)
-                        self.found["rows"].append(Row(model, name, label, metric, value))
-                        if course:
-                            self.found["curves"].append(Curve(model, name, label, metric, *course))
-            for metric, (asked, settings) in self.metrics.items():
-                if self.references and held and asked.category == "causal":
-                    self.meter.at(f"{metric} of random orders of {model}", part + len(self.methods) - 1)
-                    with self._kept(model, name, metric=metric):
-                        for of, value in scoring.references(asked, settings).items():
-                            self.found["references"].append(Reference(model, name, of, metric, value))
+        return held
+
+    def _score(self, scoring: Scoring, held: Iterable[str], name: str, model: str, part: int) -> None:
+        """Score every explanation by every metric."""
+        for number, label in enumerate(held):
+            for metric, (asked, params) in self.metrics.items():
+                self.meter.at(f"{metric} of {label} of {model}", part + number)
+                with self._kept(model, name, label, metric):
+                    value, course = scoring.value(label, *self.methods[label], asked, params)
+                    self.found["rows"].append(Row(model, name, label, metric, value))
+                    if course:
+                        self.found["curves"].append(Curve(model, name, label, metric, *course))
+
+    def _refer(self, scoring: Scoring, name: str, model: str, part: int) -> None:
+        """Score orders that no method made by every causal metric."""
+        for metric, (asked, params) in self.metrics.items():
+            if asked.category == "causal":
+                self.meter.at(f"{metric} of random orders of {model}", part)
+                with self._kept(model, name, metric=metric):
+                    for of, value in scoring.references(asked, params).items():
+                        self.found["references"].append(Reference(model, name, of, metric, value))
 
     @contextmanager
     def _kept(self, model: str, clip: str, method: str = "", metric: str = "") -> Iterator[None]:
@@ -242,87 +246,8 @@ class _Run:
     def results(self) -> Results:
         """Put together what was found and what was asked."""
         from staa_widgets.evaluate.results import Results
-        from staa_widgets.models import weights_digest
 
         return Results(
             **{name: tuple(rows) for name, rows in self.found.items()},
-            settings={
-                "target": self.target,
-                "models": {
-                    name: {
-                        "id": held.id,
-                        "family": held.family,
-                        "weights": weights_digest(held),
-                        "geometry": asdict(held.geometry),
-                        "device": str(held.device),
-                        "dtype": str(held.dtype).removeprefix("torch."),
-                    }
-                    for name, held in self.models.items()
-                },
-                "clips": self.clips,
-                "methods": {
-                    label: {
-                        **_told(method, params),
-                        "group": method.group,
-                        "class_specific": method.depends_on_class(params),
-                        "signed": method.signed,
-                    }
-                    for label, (method, params) in self.methods.items()
-                },
-                "metrics": {
-                    label: {
-                        **_told(metric, params),
-                        "category": metric.category,
-                        "higher_is_better": metric.higher_is_better,
-                        "range": [end if abs(end) < float("inf") else None for end in metric.range],
-                        "chance": metric.chance,
-                        "chance_level": metric.chance_level,
-                        "needs": metric.needs,
-                    }
-                    for label, (metric, params) in self.metrics.items()
-                },
-                "versions": _versions(),
-            },
+            settings=settings(self.models, self.clips, self.methods, self.metrics, self.target),
         )
-
-
-def _named(asked: Iterable[str] | Mapping[str, Asked]) -> list[tuple[str, str, Mapping[str, Any]]]:
-    """Bring names, or names and parameters by label, to label, name and parameters."""
-    if isinstance(asked, str):
-        asked = (asked,)
-    pairs = asked.items() if isinstance(asked, Mapping) else [(name, name) for name in asked]
-    return [(label, of, {}) if isinstance(of, str) else (label, of[0], of[1]) for label, of in pairs]
-
-
-def _loaded(model: Any) -> dict[str, VideoModel]:
-    from staa_widgets.models import VideoModel, load_model
-
-    def load(of: Any) -> VideoModel:
-        return of if isinstance(of, VideoModel) else load_model(of)
-
-    if isinstance(model, Mapping):
-        if not model:
-            raise ParameterError("No model is given.", "Leave model= out for the bundled one.")
-        return {str(name): load(of) for name, of in model.items()}
-    one = load(model)
-    return {one.id: one}
-
-
-def _told(of: Any, params: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "name": of.name,
-        "version": of.version,
-        "params": params,
-        "changed": {name: value for name, value in params.items() if value != of.defaults[name]},
-        "summary": of.summary,
-    }
-
-
-def _versions() -> dict[str, str]:
-    from staa_widgets import __version__
-
-    found = {"staa_widgets": __version__, "python": platform.python_version()}
-    for package in ("torch", "transformers", "numpy"):
-        with suppress(PackageNotFoundError):
-            found[package] = version(package)
-    return found
