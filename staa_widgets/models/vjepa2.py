@@ -22,16 +22,18 @@ from transformers.models.vjepa2.modeling_vjepa2 import (
 )
 
 from staa_widgets.errors import UnsupportedModelError
+from staa_widgets.models import queries
 from staa_widgets.models.base import Family, Take, parts_of
 from staa_widgets.models.reading import (
-    carried,
     carried_relevance,
     chosen,
+    head_mean,
     make_records,
     mean_row,
     pulled_back,
     relevant,
 )
+from staa_widgets.models.rollout import roll_out
 from staa_widgets.record import Geometry, Needs, Record
 
 
@@ -65,7 +67,8 @@ class VJEPA2Reading:
 
     The one layer whose row can be read is the pooler's cross attention: its learned query asks, tokens answer. It has
     no projection behind it, and what stays of the query beside it says nothing of the video. Rollout carries that row
-    back through the pooler's self attention and the encoder.
+    back through the pooler's self attention and the encoder; where there are many tokens, sampled queries stand for all
+    on the way (`staa_widgets.models.queries`), but the row itself is exact.
 
     What a token adds to a logit is what its value, weighted by the row, adds on the direct path: the classifier reads
     the sum of the query, this and the pooler's MLP of both. What goes through the MLP is left aside.
@@ -76,6 +79,8 @@ class VJEPA2Reading:
     def __init__(self, module: VJEPA2ForVideoClassification, geometry: Geometry, needs: Needs) -> None:
         self.geometry, self.needs = geometry, needs
         self.classifier = module.classifier
+        self.sampled = queries.sampled(geometry, needs)
+        self.errors: dict[str, Tensor] = {}
         self.pooler: dict[str, Any] = {}
         (asking,) = parts_of(module, VJEPA2PoolerCrossAttention)
         (encoder,) = parts_of(module, VJEPA2Encoder)
@@ -91,16 +96,22 @@ class VJEPA2Reading:
 
     def records(self, logits: Tensor, targets: Sequence[int | None]) -> list[Record]:
         """Make one record a clip."""
-        return make_records(self.geometry, "joint", self.needs, logits, targets, self._arrays)
+        return make_records(self.geometry, "joint", self.needs, logits, targets, self._arrays, self.errors)
 
     def _take_pooler(self, query: Tensor, key: Tensor, value: Tensor, out: Tensor, scale: float) -> None:
-        self._take(self.pooler, query, key, value, out, scale)
+        self.pooler |= {"query": query, "key": key, "value": value, "out": out, "scale": scale}
         self.pooler["row"] = mean_row(query, key, scale)
 
     def _take(
         self, taken: dict[str, Any], query: Tensor, key: Tensor, value: Tensor, out: Tensor, scale: float
     ) -> None:
-        taken |= {"query": query, "key": key, "value": value, "out": out, "scale": scale}
+        whole = self.needs.spatial and not self.sampled and query.shape[2] <= queries.EXACT
+        if whole:
+            taken["matrix"] = head_mean(query, key, scale)
+        if self.needs.relevance or not whole:
+            taken |= {"query": query, "key": key, "scale": scale}
+        if self.needs.relevance:
+            taken |= {"value": value, "out": out}
 
     def _arrays(self, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """Bring what was taken to the shapes of a `Record`, with the clips in front."""
@@ -148,15 +159,12 @@ class VJEPA2Reading:
     def _rollouts(self, read: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Carry what the pooler reads back to the input, for any share of attention.
 
-        Each layer behind it is ``I + share · (A - I)``: kept are the coefficients of the powers of `share`,
-        ``(B, L + 1, S, P)``.
+        Kept are the coefficients of the powers of the share, ``(B, L + 1, S, P)``, see `roll_out`.
         """
-        terms = torch.zeros(len(self.pooler["row"]), len(read), len(self.layers) + 1, self.pooler["row"].shape[-1])
-        terms = terms.to(self.pooler["row"].device)
-        terms[:, :, 0] = torch.stack(list(read.values()), 1)
-        for taken in reversed(self.layers):
-            through = carried(terms.flatten(1, 2), taken["query"], taken["key"], taken["scale"]).view_as(terms)
-            terms[:, :, 1:] += through[:, :, :-1] - terms[:, :, :-1]
+        path = queries.path(self.geometry) if self.sampled else None
+        terms, errors = roll_out(torch.stack(list(read.values()), 1), self.layers, path=path)
+        if self.sampled:
+            self.errors |= {name: errors[:, at] for at, name in enumerate(read)}
         return {name: self._grid(terms[:, at]) for at, name in enumerate(read)}
 
     def _pooler_relevance(self) -> Tensor:
