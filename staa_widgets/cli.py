@@ -104,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     benchmark.add_argument("--full", action="store_true", help="500 clips and every metric: takes many hours")
     benchmark.add_argument("--clips", type=int, metavar="N", help="measure on N clips")
     benchmark.add_argument("--models", nargs="+", metavar="MODEL", help="default: all that are bundled")
-    benchmark.add_argument("--methods", nargs="+", metavar="METHOD", help="default: all; controls are always there")
+    benchmark.add_argument("--methods", nargs="+", metavar="METHOD", help="default: all of up to 1000 passes")
     benchmark.add_argument(
         "--out", type=Path, default=Path("staa-benchmark"), help="folder to write to (default: %(default)s)"
     )

@@ -15,9 +15,10 @@ from staa_widgets import METHODS, load_model
 from staa_widgets.actions import action_clip
 from staa_widgets.cli import main
 from staa_widgets.errors import CancelledError, ParameterError
-from staa_widgets.evaluate.benchmark import FULL, TRUTH, Benchmark, Drawn, Plan, benchmark
+from staa_widgets.evaluate.benchmark import FULL, Benchmark, Drawn, Plan, benchmark, by_cost
 from staa_widgets.evaluate.results import Results
 from staa_widgets.evaluate.rows import Row, Spent
+from staa_widgets.evaluate.truth import TRUTH
 from staa_widgets.evaluate.verdict import ALL, QUESTIONS, verdict, with_mean
 from staa_widgets.models import VideoModel
 
@@ -57,6 +58,16 @@ def test_it_asks_cheap_methods_about_all_clips_and_dear_ones_about_few(found):
     assert set(found.first.methods) == set(found.second.methods) - {"smooth_grad"}
     assert len(found.first.values("staa", "mass")) == 2
     assert {row.order for row in found.second.references} >= {"random", "oracle"}
+
+
+def test_methods_of_a_thousand_passes_are_asked_only_by_name(models):
+    cheap, dear = by_cost(None, models.values())
+    assert {"staa", "grad_cam", *CONTROLS} <= {*cheap}
+    assert {"occlusion", "shapley"} <= {*dear}
+    assert {*METHODS} - {*cheap} - {*dear} == {"lime", "kernel_shap"}
+    cheap, dear = by_cost(["lime", "saliency"], models.values())
+    assert {*cheap} == {"staa", "saliency", *CONTROLS}
+    assert dear == ["lime"]
 
 
 def test_the_sets_are_drawn_from_their_own_seeds_and_variants(found):

@@ -43,6 +43,9 @@ CAUSAL: dict[str, Asked] = {"insertion": ("insertion", {"units": "coarse", "step
 CHEAP = 30
 """Passes through the model, there and back, up to which a method is asked about every clip."""
 
+DEAREST = 1000
+"""Passes beyond which a method is left out unless it is named: LIME and KernelSHAP would take most of the time."""
+
 RANDOMISED = ("staa", "staa_logit")
 """Methods that are also asked of models with shuffled weights."""
 
@@ -165,7 +168,7 @@ def benchmark(
     models
         Names of bundled models, such as ``"vivit"``, or models by name; default: all that are bundled.
     methods
-        Names; default: all. Controls are always among them, and so is ``"staa"``.
+        Names; default: all of up to 1000 passes. Controls are always among them, and so is ``"staa"``.
     cache
         Whether what is known is looked up and kept; a run that was broken off then goes on where it stopped.
     batch_size
@@ -202,7 +205,7 @@ def benchmark(
             ]
             return _about(reduce(or_, found), name, plan, time.perf_counter() - began)
 
-        cheap, dear = _by_cost(methods, loaded.values())
+        cheap, dear = by_cost(methods, loaded.values())
         second = run("second", _parts(plan, cheap, dear), loaded)
         first = run("first", [_Part(plan.first_clips, cheap, dict.fromkeys(TRUTH))], loaded)
         controls = [name for name in cheap if METHODS[name].group == "control" or name in RANDOMISED]
@@ -250,12 +253,14 @@ def _all_metrics() -> tuple[dict[str, Asked | None], dict[str, Asked | None]]:
     return asking, {metric.name: None for metric in others if metric.needs == "method"}
 
 
-def _by_cost(methods: Iterable[str] | None, models: Iterable[VideoModel]) -> tuple[list[str], list[str]]:
+def by_cost(methods: Iterable[str] | None, models: Iterable[VideoModel]) -> tuple[list[str], list[str]]:
+    """Name the methods that are asked, cheap ones and dear ones; ``None`` for all that are not too dear."""
     asked = set(METHODS) if methods is None else {"staa", *(get_method(name).name for name in methods)}
     names = [name for name, method in METHODS.items() if name in asked or method.group == "control"]
     grids = [model.geometry for model in models]
-    cheap = [name for name in names if max(sum(METHODS[name].cost(grid)) for grid in grids) <= CHEAP]
-    return cheap, [name for name in names if name not in cheap]
+    passes = {name: max(sum(METHODS[name].cost(grid)) for grid in grids) for name in names}
+    cheap = [name for name in names if passes[name] <= CHEAP]
+    return cheap, [name for name in names if name not in cheap and (methods is not None or passes[name] <= DEAREST)]
 
 
 def _loaded(models: Iterable[str] | Mapping[str, Any] | None) -> dict[str, VideoModel]:
