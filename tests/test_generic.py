@@ -118,7 +118,7 @@ ATTENTION = [name for name, method in METHODS.items() if method.group == "attent
 def test_methods_answer_or_say_why_not(name: str) -> None:
     settings = dict(QUIET)
     if name in ATTENTION:
-        with pytest.raises(Unsupported, match="(reads attention|no blocks).*'occlusion'"):
+        with pytest.raises(Unsupported, match=r"(reads attention|no blocks).*'occlusion'"):
             staa.explain(video(), wrap(Corner()), name, **settings)
         return
     e = staa.explain(video(), wrap(Corner()), name, **settings)
@@ -186,7 +186,7 @@ def test_a_module_is_known_by_its_weights_structure_and_code(kept: Any) -> None:
     Other.__name__, Other.__qualname__ = Corner.__name__, Corner.__qualname__
     changed = Corner()
     with torch.no_grad():
-        changed.gain += 1
+        changed.gain.add_(1)
     set_otherwise = Corner()
     set_otherwise.order = "btchw"
     others = [Other(), changed, set_otherwise, nn.Sequential(Corner())]
