@@ -215,10 +215,10 @@ def _refuse_compiled(module: nn.Module) -> None:
         )
 
 
-def _noting(silent: set[nn.Module], part: nn.Module, take: Take, *passed: Any) -> None:
+def _noting(silent: set[nn.Module], part: nn.Module, take: Take, *passed: Any) -> Tensor | None:
     """Note that a module was heard, and hand on what passed."""
     silent.discard(part)
-    take(*passed)
+    return take(*passed)
 
 
 def _names(parts: Iterable[nn.Module]) -> str:

@@ -246,6 +246,7 @@ def test_methods_say_what_they_are() -> None:
         "residual": RESIDUAL,
         "contrast": True,
         "time": True,
+        "exact": False,
     }
     assert staa.summary.endswith("routed through time.")
     assert staa.version == 3

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-@method("attention_last", needs=Needs(rows=True), class_specific=False)
-def attention_last(record: Record) -> NDArray[np.float32]:
+@method("attention_last", needs=lambda exact: Needs(rows=True, exact=exact), class_specific=False)
+def attention_last(record: Record, *, exact: bool = False) -> NDArray[np.float32]:
     """Read the readout's row of the last layer and nothing else.
 
     The usual picture of a transformer's attention. Where a model attends within frames, the row of each frame: it says
@@ -30,17 +30,19 @@ def attention_last(record: Record) -> NDArray[np.float32]:
     ----------
     record
         What the forward pass left.
+    exact
+        As for `staa`.
 
     Returns
     -------
     NDArray[np.float32]
         ``(S, h, w)``, non-negative, sum 1.
     """
-    return staa(record, layers="last", contrast=False, time=record.attention_type == "joint")
+    return staa(record, layers="last", contrast=False, time=record.attention_type == "joint", exact=exact)
 
 
-@method("rollout", needs=staa.needs({"layers": "rollout"}), class_specific=False)
-def rollout(record: Record) -> NDArray[np.float32]:
+@method("rollout", needs=lambda exact: staa.needs({"exact": exact}), class_specific=False)
+def rollout(record: Record, *, exact: bool = False) -> NDArray[np.float32]:
     """Carry the readout's row through attention and residuals of all layers, through time and space.
 
     Abnar & Zuidema, "Quantifying Attention Flow in Transformers", arXiv 2005.00928. In each layer half stays, half goes
@@ -51,13 +53,22 @@ def rollout(record: Record) -> NDArray[np.float32]:
     ----------
     record
         What the forward pass left.
+    exact
+        As for `staa`.
 
     Returns
     -------
     NDArray[np.float32]
         ``(S, h, w)``, non-negative, sum 1.
     """
-    return staa(record, layers="rollout", residual=0.5, contrast=False, time=record.attention_type != "space_only")
+    return staa(
+        record,
+        layers="rollout",
+        residual=0.5,
+        contrast=False,
+        time=record.attention_type != "space_only",
+        exact=exact,
+    )
 
 
 @method("attention_gradient", needs=Needs(relevance=True), class_specific=True, cost=Cost(1, 1))

@@ -69,8 +69,11 @@ class VideoModel:
         return torch.from_numpy(self.transform(frames))
 
 
-Take = Callable[[Tensor, Tensor, Tensor, Tensor, float], None]
-"""Called with queries, keys and values ``(n, H, N, d)``, the output ``(n, N, H, d)`` and the scale of the scores."""
+Take = Callable[[Tensor, Tensor, Tensor, Any, float], Tensor | None]
+"""Called with queries, keys and values ``(n, H, N, d)``, the output ``(n, N, H, d)`` and the scale of the scores.
+
+A family's own `forward` may call it without an output, and takes what it gives for one.
+"""
 
 
 class Reading(Protocol):

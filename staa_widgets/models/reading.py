@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from staa_widgets.record import AttentionType, Geometry, Needs, Record
 
 _PIECE = 1 << 20
-"""Probabilities held at once on a CPU: what stays near its cores."""
+"""Probabilities held at once on a CPU, few enough to stay near its cores."""
 
 _LARGE_PIECE = 1 << 27
 """The same elsewhere."""
@@ -96,6 +96,28 @@ def head_mean(query: Tensor, key: Tensor, scale: float) -> Tensor:
     return mean
 
 
+def attended(
+    query: Tensor, key: Tensor, value: Tensor, scale: float, mean_dtype: torch.dtype = torch.float32
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Compute attention once for its output, its first row and its head mean.
+
+    Returns
+    -------
+    output, row, mean
+        ``(n, q, H, d)`` of the value's dtype, float32 ``(n, H, k)``, and ``(n, q, k)``.
+    """
+    count, heads, asking, width = query.shape
+    output = value.new_empty(count, asking, heads, width)
+    row = torch.empty(*key.shape[:3], device=key.device)
+    mean = torch.empty(count, asking, key.shape[2], device=key.device, dtype=mean_dtype)
+    for clips, part, attention in pieces(query, key, scale):
+        output[clips, part] = (attention.to(value.dtype) @ value[clips]).transpose(1, 2)
+        mean[clips, part] = attention.mean(1)
+        if part.start == 0:
+            row[clips] = attention[:, :, 0]
+    return output, row, mean
+
+
 def carried(rows: Tensor, query: Tensor, key: Tensor, scale: float) -> Tensor:
     """Carry row vectors ``(n, r, N)`` through head-mean attention, ``rows @ mean_h A_h``, without keeping ``N × N``."""
     out = torch.zeros_like(rows)
@@ -173,10 +195,11 @@ def pieces(query: Tensor, key: Tensor, scale: float) -> Iterator[tuple[slice, sl
 
 def _parts(query: Tensor, key: Tensor) -> Iterator[tuple[slice, slice]]:
     """Divide clips and queries so that the attention of a part is small enough."""
-    near = query.device.type == "cpu"
-    scores = query.shape[1] * key.shape[2]
-    together = 1 if near else len(query)
-    step = max((_PIECE if near else _LARGE_PIECE) // (scores * together), 1)
+    allowed = _PIECE if query.device.type == "cpu" else _LARGE_PIECE
+    row = query.shape[1] * key.shape[2]
+    # One clip at a time, unless they are tiny: taking several together copies their queries and keys.
+    together = max(allowed // 8 // (row * query.shape[2]), 1)
+    step = max(allowed // (row * together), 1)
     for first in range(0, len(query), together):
         for start in range(0, query.shape[2], step):
             yield slice(first, first + together), slice(start, start + step)

@@ -19,6 +19,7 @@ from staa_widgets.errors import UnsupportedModelError
 from staa_widgets.models.base import Family, Take, parts_of
 from staa_widgets.models.joint import JointReading
 from staa_widgets.models.reading import (
+    attended,
     chosen,
     class_direction,
     make_records,
@@ -74,6 +75,8 @@ def read(
 class TimesformerReading:
     """One pass of a TimeSformer with attention within frames, and over time where it is divided, being read.
 
+    Where whole matrices are wanted, and no gradients, they are computed once, for the output and for the record.
+
     See `staa_widgets.models.base.Reading`.
     """
 
@@ -103,16 +106,22 @@ class TimesformerReading:
         return make_records(self.geometry, kind, self.needs, logits, targets, self._arrays)
 
     def _take_space(
-        self, taken: dict[str, Any], after: Tensor, query: Tensor, key: Tensor, value: Tensor, out: Tensor, scale: float
-    ) -> None:
+        self,
+        taken: dict[str, Any],
+        after: Tensor,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        out: Tensor | None,
+        scale: float,
+    ) -> Tensor | None:
         """Take what attention over the patches of a frame says."""
         needs = self.needs
         if needs.spatial:
-            attention = probabilities(query, key, scale)
-            row = attention[:, :, 0]
-            taken["spatial"] = attention.mean(1).half()
+            made, row, mean = attended(query, key, value, scale, mean_dtype=torch.float16)
+            taken["spatial"] = mean
         else:
-            row = probabilities(query[:, :, :1], key, scale)[:, :, 0]
+            made, row = None, probabilities(query[:, :, :1], key, scale)[:, :, 0]
         taken["row"] = row
         if needs.values:
             taken["value_row"] = (row * moved_norms(value, after))[..., 1:].mean(1)
@@ -120,6 +129,7 @@ class TimesformerReading:
             taken["value"], taken["after"] = value, after
         if needs.backward:
             taken["space"], taken["space_out"] = (query, key, value, scale), out
+        return made
 
     def _take_time(
         self,
@@ -128,19 +138,22 @@ class TimesformerReading:
         query: Tensor,
         key: Tensor,
         value: Tensor,
-        out: Tensor,
+        out: Tensor | None,
         scale: float,
-    ) -> None:
+    ) -> Tensor | None:
         """Take what attention over time says; every patch is a sequence of ``T`` frames."""
-        needs = self.needs
+        needs, made = self.needs, None
         if needs.temporal or needs.values:
-            attention = probabilities(query, key, scale)
-            taken["temporal"] = attention.mean(1)
             if needs.values:
+                attention = probabilities(query, key, scale)
+                taken["temporal"] = attention.mean(1)
                 weighted = (attention * moved_norms(value, after[0].float() @ after[1].float())[:, :, None]).mean(1)
                 taken["value_temporal"] = weighted / weighted.sum(-1, keepdim=True).clamp_min(1e-30)
+            else:
+                made, _, taken["temporal"] = attended(query, key, value, scale)
         if needs.backward:
             taken["time"], taken["time_out"] = (query, key, value, scale), out
+        return made
 
     def _arrays(self, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """Bring what was taken to the shapes of a `Record`, with the clips in front."""
@@ -224,12 +237,18 @@ class TimesformerReading:
 
 
 def attend(attention: TimesformerSelfAttention, take: Take, hidden: Tensor, *_: Any, **__: Any) -> tuple[Tensor]:
-    """Compute what `TimesformerSelfAttention.forward` does, through sdpa, and hand over what passes."""
+    """Compute what `TimesformerSelfAttention.forward` does, and hand over what passes.
+
+    Who listens may compute the output itself, where no gradients are asked for; otherwise sdpa does.
+    """
     heads = attention.num_heads
     query, key, value = attention.qkv(hidden).unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4)
-    out = scaled_dot_product_attention(query, key, value, scale=attention.scale).transpose(1, 2)
-    with torch.no_grad():
-        take(query, key, value, out, attention.scale)
+    out = None if torch.is_grad_enabled() else take(query, key, value, None, attention.scale)
+    if out is None:
+        out = scaled_dot_product_attention(query, key, value, scale=attention.scale).transpose(1, 2)
+    if torch.is_grad_enabled():
+        with torch.no_grad():
+            take(query, key, value, out, attention.scale)
     return (out.flatten(2),)
 
 
