@@ -14,6 +14,8 @@ import torch
 from askable import GRID, ask, cells, draw, linear
 from torch import Tensor
 
+from staa_widgets import wrap_model
+from staa_widgets.answer import attribute
 from staa_widgets.errors import CancelledError, MissingPackageError, ParameterError
 from staa_widgets.methods import METHODS, Query, parts
 from staa_widgets.methods.fillers import FILLERS
@@ -188,6 +190,23 @@ def test_a_seed_is_an_answer(method: Any):
     for batch_size in (1, 64):
         np.testing.assert_allclose(maps(batch_size=batch_size), found, atol=1e-5)
     assert np.abs(maps(seed=1) - found).max() > 0.01
+
+
+@pytest.mark.parametrize(("name", "params"), [("shapley", {}), ("kernel_shap", {"samples": 60}), ("lime", {})])
+def test_any_model_can_be_asked(name: str, params: dict[str, Any]):
+    """A function that sees the upper left corner of the last two frames and nothing else."""
+
+    def corner(clips: Tensor) -> Tensor:
+        seen = clips[:, :, 2:, :8, :8].square().mean((1, 2, 3, 4))
+        return torch.stack([torch.zeros_like(seen), seen], 1)
+
+    model = wrap_model(corner, frames=4, size=16, labels=2, layout="bcthw", patch=8)
+    pixels = torch.randn(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    maps = attribute(model, pixels, name, target=1, segments=EIGHT, filler="median", **params)
+    assert maps.shape == (4, 2, 2)
+    assert maps[2:, 0, 0].min() > 0.1
+    maps[2:, 0, 0] = 0
+    assert np.abs(maps).max() < 0.01
 
 
 # --- passes ---
