@@ -134,7 +134,7 @@ def _logit_needs(**params: Any) -> Needs:
     return _needs(weighting="none", **params) | _needs(weighting="logit", **params)
 
 
-@method("staa_logit", needs=_logit_needs, class_specific=True, version=3)
+@method("staa_logit", needs=_logit_needs, class_specific=True, version=4)
 def staa_logit(
     record: Record,
     *,
