@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from copy import deepcopy
 from typing import Any
 
@@ -37,3 +38,23 @@ def attentions(module: Any, pixels: Tensor, target: int) -> tuple[list[Tensor], 
     output = eager(pixels[None], output_attentions=True)
     slopes = torch.autograd.grad(output.logits[0, target], output.attentions)
     return [a[0].detach() for a in output.attentions], [s[0] for s in slopes]
+
+
+def values(module: Any, pixels: Tensor) -> list[Tensor]:
+    """Values that attention of each layer is given for one clip, ``(H, N, d)``, by the model's own eager code."""
+    eager = deepcopy(module)
+    eager.set_attn_implementation("eager")
+    modelling: Any = sys.modules[type(module).__module__]
+    attend, kept = modelling.eager_attention_forward, []
+
+    def keep(part: Any, query: Tensor, key: Tensor, value: Tensor, *args: Any, **settings: Any) -> Any:
+        kept.append(value[0])
+        return attend(part, query, key, value, *args, **settings)
+
+    modelling.eager_attention_forward = keep
+    try:
+        with torch.no_grad():
+            eager(pixels[None])
+    finally:
+        modelling.eager_attention_forward = attend
+    return kept

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from joints import JOINT, SHAPE, attentions, tiny_joint, tiny_joint_model
+from joints import JOINT, SHAPE, attentions, tiny_joint, tiny_joint_model, values
 from test_tap import arrays, state_of
 from timesformers import ALL, PROCESSOR, clips
 from torch import nn
@@ -17,6 +17,7 @@ from transformers import VideoMAEConfig, VivitConfig
 
 from staa_widgets import action_clip, explain
 from staa_widgets.models import FAMILIES, VideoModel, load_model, reading
+from staa_widgets.models.base import parts_of
 from staa_widgets.record import Needs, Record
 from staa_widgets.tap import classifying, record
 
@@ -96,22 +97,13 @@ def test_values_weigh_attention_by_what_it_moves(family: str) -> None:
     model = tiny_joint_model(family)
     module: Any = model.module
     blocks: Any = FAMILIES[family].layers(module)
-    parts = [
-        (b.attention.v_proj, b.attention.o_proj)
-        if family == "vivit"
-        else (b.attention.attention.value, b.attention.output.dense)
-        for b in blocks
-    ]
-    kept: list[torch.Tensor] = []
-    handles = [value.register_forward_hook(lambda _, __, out: kept.append(out.detach()[0])) for value, _ in parts]
-    found = one(model)
-    for handle in handles:
-        handle.remove()
+    after = [parts_of(block.attention, nn.Linear)[-1] for block in blocks]
+    kept, found = values(module, clips(1)[0]), one(model)
     truth, _ = attentions(module, clips(1)[0], 2)
     assert len(kept) == 3
     for layer, whole in enumerate(truth):
-        weight = parts[layer][1].weight.detach()
-        moved = [kept[layer][:, 8 * h : 8 * h + 8] @ weight[:, 8 * h : 8 * h + 8].T for h in range(4)]
+        weight = after[layer].weight.detach()
+        moved = [kept[layer][h] @ weight[:, 8 * h : 8 * h + 8].T for h in range(4)]
         row = torch.einsum("q,hqk->hk", readout(model, whole.shape[-1]), whole)
         expected = (row * torch.stack(moved).norm(dim=-1)).mean(0)
         np.testing.assert_allclose(found.value_rows[layer], on_grid(model, expected), rtol=1e-3, atol=1e-6)
@@ -123,8 +115,7 @@ def test_contributions_add_up_to_the_logit(family: str, settings: dict[str, Any]
     module = tiny_joint(family, num_hidden_layers=1, **settings)
     block: Any
     (block,) = FAMILIES[family].layers(module)
-    after = block.attention.o_proj if family == "vivit" else block.attention.output.dense
-    last = block.mlp.fc2 if family == "vivit" else block.output.dense
+    after, last = parts_of(block.attention, nn.Linear)[-1], parts_of(block, nn.Linear)[-1]
     for part in (last.weight, last.bias, after.bias):
         nn.init.zeros_(part)
     model = load_model(module, processor=PROCESSOR)
@@ -155,12 +146,8 @@ def test_contributions_add_up_to_the_logit(family: str, settings: dict[str, Any]
     if family == "vivit":  # CLS moves its own value too, which is no patch's.
         (layer,) = found.rows.mean(1).sum((-1, -2))
         assert 0 < layer < 1
-        value, own = block.attention.v_proj, found.cls.sum(-1)[0]
-        kept: list[torch.Tensor] = []
-        handle = value.register_forward_hook(lambda _, __, out: kept.append(out.detach()[0, 0]))
-        one(model, Needs())
-        handle.remove()
-        read = sum(own[h] * weight[:, 8 * h : 8 * h + 8] @ kept[0][8 * h : 8 * h + 8] for h in range(4))
+        own, (value,) = found.cls.sum(-1)[0], values(module, clips(1)[0])
+        read = sum(own[h] * weight[:, 8 * h : 8 * h + 8] @ value[h, 0] for h in range(4))
         total += float(margin(without + read) - margin(without))
     np.testing.assert_allclose(total, margin(whole) - margin(without), rtol=1e-3)
     assert abs(found.contributions.sum()) > 1e-2
