@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from staa_widgets.clip import open_clip
-from staa_widgets.explanation import Explanation, softmax
+from staa_widgets.explanation import Explanation, probabilities
 from staa_widgets.methods import attention_maps
 from staa_widgets.provenance import versions
 from staa_widgets.recording import records
@@ -70,7 +70,7 @@ def whole(job: Job) -> Explanation:
     gathered = _Gathered(job)
     target = gathered.ask()
     window_logits = np.stack([gathered.logits[i] for i in range(len(job.samples))])
-    weights = softmax(window_logits)[:, target].tolist() if several else [1.0]
+    weights = probabilities(window_logits)[:, target].tolist() if several else [1.0]
     maps = [gathered.maps.pop(i) for i in range(len(job.samples))]
     if several:
         # A window's share of the clip is for its weight to say, not for the scale of its maps.

@@ -190,8 +190,8 @@ class Explanation:
 
     @cached_property
     def probabilities(self) -> NDArray[np.float64]:
-        """float64 ``(K,)``, softmax of the logits."""
-        return read_only(softmax(self.logits))
+        """float64 ``(K,)``; see `probabilities`."""
+        return read_only(probabilities(self.logits))
 
     @cached_property
     def slice_of_frame(self) -> NDArray[np.int64]:
@@ -308,8 +308,10 @@ def place(explanation: Explanation) -> str:
     return " ".join(word for word in (row, column) if word) or "centre"
 
 
-def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return the probabilities, float64 ``(…, K)``, of logits ``(…, K)``."""
+def probabilities(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the probabilities, float64 ``(…, K)``, of logits ``(…, K)``: softmax, or sigmoid of a single logit."""
+    if logits.shape[-1] == 1:
+        return 1 / (1 + np.exp(-logits, dtype=np.float64))
     powers = np.exp(logits - np.max(logits, axis=-1, keepdims=True), dtype=np.float64)
     return powers / powers.sum(axis=-1, keepdims=True)
 

@@ -17,7 +17,7 @@ from timesformers import tiny_model, tiny_module
 import staa_widgets.tap
 from staa_widgets import action_clip, cache, explain, load_model, open_clip
 from staa_widgets.errors import CancelledError, MethodError, ParameterError, TooFewFramesError
-from staa_widgets.explanation import softmax
+from staa_widgets.explanation import probabilities
 from staa_widgets.methods import METHODS
 from staa_widgets.models import Transform, VideoModel
 from staa_widgets.record import Geometry
@@ -214,7 +214,7 @@ def test_a_window_weighs_as_much_as_its_probability(model: VideoModel):
     assert found.window_logits is not None
     assert found.window_logits.shape == (5, 5)
     np.testing.assert_allclose(found.logits, found.window_logits.mean(0), rtol=1e-6)
-    chances = softmax(found.window_logits)[:, 1]
+    chances = probabilities(found.window_logits)[:, 1]
     np.testing.assert_allclose(found.maps.reshape(5, -1).sum(1), chances, rtol=1e-5)
     assert found.spans.shape == (20, 2)
     assert found.slice_of_frame.tolist() == sorted(found.slice_of_frame.tolist())

@@ -13,7 +13,7 @@ import pytest
 
 from staa_widgets import Explanation
 from staa_widgets.errors import FormatError, ParameterError
-from staa_widgets.explanation import place
+from staa_widgets.explanation import place, probabilities
 from staa_widgets.files import pack, unpack
 from staa_widgets.preview import Preview
 
@@ -218,3 +218,8 @@ def test_a_file_that_is_no_sound_explanation_is_refused(tmp_path: Path):
         assert refused.value.hint
     with pytest.raises(FileNotFoundError):
         Explanation.load(tmp_path / "missing")
+
+
+def test_a_single_logit_speaks_of_yes_or_no() -> None:
+    np.testing.assert_allclose(probabilities(np.array([[0.0], [np.log(3)]])), [[0.5], [0.75]])
+    np.testing.assert_allclose(probabilities(np.array([0.0, np.log(3)])), [0.25, 0.75])

@@ -21,7 +21,7 @@ import staa_widgets.tap
 from staa_widgets import action_clip, compare, explain, open_clip, stream
 from staa_widgets.actions import ActionClip
 from staa_widgets.errors import CancelledError, MethodError, ParameterError, VideoNotFoundError
-from staa_widgets.explanation import softmax
+from staa_widgets.explanation import probabilities
 from staa_widgets.models import VideoModel
 from staa_widgets.question import question_of
 from staa_widgets.reel import Reel
@@ -103,7 +103,7 @@ def test_the_windows_merged_by_hand_are_what_explain_gives(long: Path, model: Vi
     whole = explain(long, model, "staa_logit", target=2, cache=False)
     sums: dict[int, list[NDArray[np.floating]]] = {}
     for part in parts:
-        weight = softmax(part.logits)[2] / np.abs(part.maps).sum()
+        weight = probabilities(part.logits)[2] / np.abs(part.maps).sum()
         for frame, maps in zip(part.sampled[:, 0].tolist(), part.maps, strict=True):
             sums.setdefault(frame, []).append(weight * maps)
     assert sorted(map(len, sums.values())) == [1] * 18 + [2] * 3
@@ -145,7 +145,7 @@ def test_over_a_long_file_the_curve_peaks_in_the_window_of_the_action(seed: int,
     assert found.window_logits is not None
     assert found.window_logits.shape[0] == 10
     weights = found.provenance["sampling"]["window_weights"]
-    np.testing.assert_allclose(weights, softmax(found.window_logits)[:, found.target])
+    np.testing.assert_allclose(weights, probabilities(found.window_logits)[:, found.target])
     assert int(np.argmax(weights)) == 6
     assert found.temporal.reshape(10, -1).sum(1).argmax() == 6
     assert 24 <= found.peak.start < 28

@@ -8,13 +8,11 @@ The functions on tensors take two batches ``(B, n)`` and give float64 ``(B,)``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from staa_widgets.errors import ParameterError
 from staa_widgets.evaluate.metric import Case, metric
-from staa_widgets.evaluate.removal import Of, Units, drops, saliency, units_of
+from staa_widgets.evaluate.removal import Of, Units, drops, query_of, saliency, units_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -86,8 +84,7 @@ def _pairs(case: Case, units: Units, filler: str, of: Of) -> tuple[Tensor, Tenso
     """Give saliency and drop of every unit, ``(1, n)`` each."""
     import torch
 
-    assert case.query is not None
-    parts = units_of(case.query.geometry, units)
+    parts = units_of(query_of(case).geometry, units)
     lost = drops(case, parts, filler=filler, of=of)
     return torch.from_numpy(saliency(case.maps, parts))[None], torch.from_numpy(lost)[None]
 
@@ -96,16 +93,17 @@ def _cost(geometry: Geometry, *, units: Units, **_: object) -> int:
     return int(units_of(geometry, units).max()) + 2
 
 
-@metric(
-    "faithfulness_correlation",
-    category="agreement",
-    higher_is_better=True,
-    range=(-1.0, 1.0),
-    chance="no correlation",
-    chance_level=0.0,
-    needs="model",
-    cost=_cost,
-)
+_AGREEMENT: dict[str, Any] = {"category": "agreement", "needs": "model", "cost": _cost}
+_CORRELATION: dict[str, Any] = {
+    **_AGREEMENT,
+    "higher_is_better": True,
+    "range": (-1.0, 1.0),
+    "chance": "no correlation",
+    "chance_level": 0.0,
+}
+
+
+@metric("faithfulness_correlation", **_CORRELATION)
 def faithfulness_correlation(case: Case, *, units: Units = "coarse", filler: str = "blur", of: Of = "logit") -> float:
     """Correlation of a part's attribution with what the target loses when that part alone is taken away.
 
@@ -115,16 +113,7 @@ def faithfulness_correlation(case: Case, *, units: Units = "coarse", filler: str
     return float(pearson(*_pairs(case, units, filler, of)))
 
 
-@metric(
-    "monotonicity",
-    category="agreement",
-    higher_is_better=True,
-    range=(-1.0, 1.0),
-    chance="no correlation",
-    chance_level=0.0,
-    needs="model",
-    cost=_cost,
-)
+@metric("monotonicity", **_CORRELATION)
 def monotonicity(case: Case, *, units: Units = "coarse", filler: str = "blur", of: Of = "logit") -> float:
     """Rank correlation of attribution and loss over parts that are taken away one by one.
 
@@ -136,19 +125,15 @@ def monotonicity(case: Case, *, units: Units = "coarse", filler: str = "blur", o
 
 @metric(
     "monotonicity_p",
-    category="agreement",
+    **_AGREEMENT,
     higher_is_better=False,
     range=(0.0, 1.0),
     chance="any value alike, one half in the mean",
     chance_level=0.5,
-    needs="model",
-    cost=_cost,
 )
 def monotonicity_p(
     case: Case, *, units: Units = "coarse", filler: str = "blur", of: Of = "logit", draws: int = DRAWS
 ) -> float:
     """Chance that attribution handed out to the parts at random reaches the same rank correlation."""
-    assert case.query is not None
-    return float(
-        permutation_p(*_pairs(case, units, filler, of), draws=draws, seed=int(np.abs(case.query.seed)) % 2**31)
-    )
+    seed = abs(query_of(case).seed) % 2**31
+    return float(permutation_p(*_pairs(case, units, filler, of), draws=draws, seed=seed))

@@ -35,21 +35,14 @@ def interval(values: ArrayLike, *, draws: int = 5000, seed: int = 0) -> Interval
         The same seed gives the same interval.
     """
     array = np.asarray(values, np.float64)
-    low, high = np.quantile(_times_drawn(len(array), draws, seed) @ array / len(array), [0.025, 0.975])
+    low, high = np.quantile(means(array, draws=draws, seed=seed), [0.025, 0.975])
     return Interval(float(array.mean()), float(low), float(high))
 
 
-def difference(values: ArrayLike, others: ArrayLike, *, draws: int = 5000, seed: int = 0) -> Interval:
-    """Mean of ``values - others`` over the same clips (paired).
-
-    Parameters
-    ----------
-    values, others
-        ``(n,)`` each, in the same order of clips.
-    draws, seed
-        As for `interval`.
-    """
-    return interval(np.asarray(values, np.float64) - np.asarray(others, np.float64), draws=draws, seed=seed)
+def means(values: ArrayLike, *, draws: int = 5000, seed: int = 0) -> NDArray[np.float64]:
+    """Mean of each bootstrap sample, float64 ``(draws,)``; of as many values the same seed draws the same samples."""
+    array = np.asarray(values, np.float64)
+    return _times_drawn(len(array), draws, seed) @ array / len(array)
 
 
 @lru_cache(maxsize=4)

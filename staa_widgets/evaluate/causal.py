@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from staa_widgets.errors import ParameterError
+from staa_widgets.evaluate.bootstrap import means
 from staa_widgets.evaluate.metric import Case, metric
-from staa_widgets.evaluate.removal import COARSE, Of, Units, drops, saliency, scores_without, units_of
+from staa_widgets.evaluate.removal import COARSE, Of, Units, drops, query_of, saliency, scores_without, units_of
 from staa_widgets.methods.controls import random_smooth
 
 if TYPE_CHECKING:
@@ -111,8 +112,9 @@ def curve(
     of
         ``"probability"`` or ``"logit"`` of the target.
     """
-    parts = units_of(_geometry(case), units)
-    return _curve(case, parts, saliency(case.maps, parts), kind, order, filler, steps, of, seed=_seed(case))
+    query = query_of(case)
+    parts = units_of(query.geometry, units)
+    return _curve(case, parts, saliency(case.maps, parts), kind, order, filler, steps, of, seed=abs(query.seed))
 
 
 def references(
@@ -136,8 +138,9 @@ def references(
     draws
         How many random orders.
     """
-    parts = units_of(_geometry(case), units)
-    count, seed = int(parts.max()) + 1, _seed(case)
+    query = query_of(case)
+    parts = units_of(query.geometry, units)
+    count, seed = int(parts.max()) + 1, abs(query.seed)
 
     def area(values: NDArray[np.float64], seed: int) -> float:
         return _curve(case, parts, values, kind, order, filler, steps, "probability", seed=seed).area
@@ -180,8 +183,8 @@ def normalised(
     if not abs(room.mean()) >= 3 * error or room.mean() == 0:
         reason = f"oracle and random differ by {abs(room.mean()):.3g}, less than three standard errors of {error:.2g}"
         return Normalised(np.nan, np.nan, np.nan, reason)
-    chosen = np.random.default_rng(seed).integers(0, count, (draws, count))
-    low, high = np.quantile(gain[chosen].mean(axis=1) / room[chosen].mean(axis=1), [0.025, 0.975])
+    ratios = means(gain, draws=draws, seed=seed) / means(room, draws=draws, seed=seed)
+    low, high = np.quantile(ratios, [0.025, 0.975])
     return Normalised(float(gain.mean() / room.mean()), float(low), float(high), "")
 
 
@@ -224,29 +227,20 @@ def _rank(values: NDArray[np.float64], seed: int, draw: int) -> NDArray[np.int64
     return shuffled[np.argsort(-values[shuffled], kind="stable")]
 
 
-def _geometry(case: Case) -> Geometry:
-    if case.query is None:
-        raise ParameterError("This case has no model to ask.", "Give it a query.")
-    return case.query.geometry
-
-
-def _seed(case: Case) -> int:
-    return abs(case.query.seed) if case.query is not None else 0
-
-
 def _cost(geometry: Geometry, *, units: Units, steps: int, **_: object) -> int:
     return min(steps, int(units_of(geometry, units).max()) + 1) + 1
 
 
-def _register(name: str, kind: Kind, order: Order, *, higher_is_better: bool, summary: str) -> None:
+def _register(name: str, kind: Kind, order: Order) -> None:
     def run(case: Case, *, units: Units = "cells", filler: str = "blur", steps: int = STEPS) -> float:
         return curve(case, kind=kind, order=order, units=units, filler=filler, steps=steps).area
 
-    run.__doc__ = summary
+    done = "put into a filled clip" if kind == "insertion" else "taken out of the clip"
+    run.__doc__ = f"Area under the target's probability while parts are {done}, {order} relevant first."
     metric(
         name,
         category="causal",
-        higher_is_better=higher_is_better,
+        higher_is_better=(kind == "insertion") == (order == "most"),
         range=(0.0, 1.0),
         chance="the same clip's random orders, smooth and not",
         needs="model",
@@ -254,31 +248,13 @@ def _register(name: str, kind: Kind, order: Order, *, higher_is_better: bool, su
     )(run)
 
 
-_register(
-    "insertion",
-    "insertion",
-    "most",
-    higher_is_better=True,
-    summary="Area under the target's probability while parts are put into a filled clip, most relevant first.",
-)
-_register(
-    "insertion_least",
-    "insertion",
-    "least",
-    higher_is_better=False,
-    summary="Area under the target's probability while parts are put into a filled clip, least relevant first.",
-)
-_register(
-    "deletion",
-    "deletion",
-    "most",
-    higher_is_better=False,
-    summary="Area under the target's probability while parts are taken out of the clip, most relevant first.",
-)
-_register(
-    "deletion_least",
-    "deletion",
-    "least",
-    higher_is_better=True,
-    summary="Area under the target's probability while parts are taken out of the clip, least relevant first.",
-)
+CURVES: dict[str, tuple[Kind, Order]] = {
+    "insertion": ("insertion", "most"),
+    "insertion_least": ("insertion", "least"),
+    "deletion": ("deletion", "most"),
+    "deletion_least": ("deletion", "least"),
+}
+"""What the causal metrics are the areas of, by name."""
+
+for _name, _of in CURVES.items():
+    _register(_name, *_of)

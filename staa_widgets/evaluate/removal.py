@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from staa_widgets.errors import ParameterError
+from staa_widgets.explanation import probabilities
 from staa_widgets.methods.fillers import cell_mask, fill
 
 if TYPE_CHECKING:
@@ -23,6 +24,13 @@ Of = Literal["probability", "logit"]
 
 COARSE = 128
 """Most units that are taken away one by one."""
+
+
+def query_of(case: Case) -> Query:
+    """Give a case's query; raises `ParameterError` if it has none."""
+    if case.query is None:
+        raise ParameterError("This case has no model to ask.", "Give it a query.")
+    return case.query
 
 
 def units_of(geometry: Geometry, units: Units) -> NDArray[np.int64]:
@@ -96,7 +104,7 @@ def scores_without(
     """
     if of not in ("probability", "logit"):
         raise ParameterError(f"of is {of!r}.", "Choose 'probability' or 'logit'.")
-    query = _query(case)
+    query = query_of(case)
     cells = removed[:, units]
     keys = [("logits", filler, np.packbits(one).tobytes()) for one in cells]
     missing = list({key: n for n, key in enumerate(keys) if key not in case.memo}.values())
@@ -108,7 +116,7 @@ def scores_without(
     if missing:
         query.report(len(missing), len(missing))
     logits = np.stack([case.memo[key] for key in keys])
-    return _probability(logits, query.target) if of == "probability" else logits[:, query.target]
+    return probabilities(logits)[:, query.target] if of == "probability" else logits[:, query.target]
 
 
 def drops(case: Case, units: NDArray[np.int64], *, filler: str, of: Of) -> NDArray[np.float64]:
@@ -125,16 +133,3 @@ def _ask(query: Query, cells: NDArray[np.bool_], filler: str) -> NDArray[np.floa
     mask = cell_mask(query.geometry, torch.from_numpy(cells))
     with torch.no_grad():
         return query.classify(fill(query.pixels, mask, filler)).double().cpu().numpy()
-
-
-def _probability(logits: NDArray[np.float64], target: int) -> NDArray[np.float64]:
-    if logits.shape[1] == 1:
-        return 1 / (1 + np.exp(-logits[:, 0]))
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers[:, target] / powers.sum(axis=1)
-
-
-def _query(case: Case) -> Any:
-    if case.query is None:
-        raise ParameterError("This case has no model to ask.", "Give it a query.")
-    return case.query

@@ -14,7 +14,7 @@ import numpy as np
 from staa_widgets import cache as store
 from staa_widgets.answer import attribute, open_query
 from staa_widgets.capacity import passes_at_once
-from staa_widgets.evaluate.causal import curve, references
+from staa_widgets.evaluate.causal import CURVES, curve, references
 from staa_widgets.evaluate.metric import Case
 from staa_widgets.evaluate.truth import Truth, truth_of
 from staa_widgets.files import canonical, pack, unpack
@@ -105,9 +105,10 @@ class Scoring:
         def make() -> dict[str, Any]:
             with turn(self._report):
                 case = self._case(maps, method, params)
-                if metric.category != "causal":
+                if metric.name not in CURVES:
                     return {"value": _plain(metric(case, **settings))}
-                found = curve(case, **_ordered(metric), **settings)
+                kind, order = CURVES[metric.name]
+                found = curve(case, kind=kind, order=order, **settings)
                 return {"value": _plain(found.area), "course": [found.share.tolist(), found.score.tolist()]}
 
         found = self._kept(
@@ -123,10 +124,10 @@ class Scoring:
         """Score random orders, smooth ones and the oracle: means of a causal metric, NaN where there is no oracle."""
 
         def make() -> dict[str, Any]:
+            kind, order = CURVES[metric.name]
             with turn(self._report):
-                found = references(
-                    Case(self._any.maps, query=self._query, memo=self._memo), **_ordered(metric), **settings
-                )
+                case = Case(self._any.maps, query=self._query, memo=self._memo)
+                found = references(case, kind=kind, order=order, **settings)
             means = {"random": found.random.mean(), "random_smooth": found.random_smooth.mean(), "oracle": found.oracle}
             return {name: _plain(float(value)) for name, value in means.items()}
 
@@ -219,12 +220,6 @@ class Scoring:
             "dtype": str(self._model.dtype),
             "target": self._target,
         }
-
-
-def _ordered(metric: Metric) -> dict[str, Any]:
-    """Say which curve a causal metric is the area of: "deletion_least" deletes the least relevant first."""
-    kind, _, order = metric.name.partition("_")
-    return {"kind": kind, "order": order or "most"}
 
 
 def _read(data: bytes) -> dict[str, Any]:

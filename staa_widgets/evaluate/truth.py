@@ -10,7 +10,6 @@ torch is loaded by the first score that is computed, not by importing this modul
 from __future__ import annotations
 
 import math
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -52,13 +51,7 @@ def truth_on_grid(
     grid
         ``(h, w)``, token grid.
     """
-    x0, y0, x1, y1 = box
-    ys = np.linspace(y0, y1, grid[0] + 1).round().astype(int)
-    xs = np.linspace(x0, x1, grid[1] + 1).round().astype(int)
-    seen = clip.where[sampled, ys[0] : ys[-1], xs[0] : xs[-1]].astype(np.float64)
-    sums = np.add.reduceat(np.add.reduceat(seen, ys[:-1] - ys[0], axis=2), xs[:-1] - xs[0], axis=3)
-    cover = sums / (np.diff(ys)[:, None] * np.diff(xs)[None, :])
-    return Truth(cover.mean(axis=1) >= COVER, np.any(clip.when[sampled], axis=1))
+    return _on_grid(clip.where[sampled], clip.when[sampled], box, grid)
 
 
 def truth_of(explanation: Explanation) -> Truth | None:
@@ -72,9 +65,21 @@ def truth_of(explanation: Explanation) -> Truth | None:
     left, top = (max(0, math.ceil(-edge)) for edge in (x0, y0))
     right, bottom = max(0, math.ceil(x1 - width)), max(0, math.ceil(y1 - height))
     where = np.pad(known.masks(seen.ravel()), ((0, 0), (top, bottom), (left, right)))
-    drawn: Any = SimpleNamespace(where=where, when=known.when[seen.ravel()])
-    places = np.arange(seen.size).reshape(seen.shape)
-    return truth_on_grid(drawn, places, (x0 + left, y0 + top, x1 + left, y1 + top), e.maps.shape[1:])
+    where = where.reshape(*seen.shape, *where.shape[1:])
+    return _on_grid(where, known.when[seen], (x0 + left, y0 + top, x1 + left, y1 + top), e.maps.shape[1:])
+
+
+def _on_grid(
+    where: NDArray[np.bool_], when: NDArray[np.bool_], box: tuple[float, float, float, float], grid: tuple[int, ...]
+) -> Truth:
+    """Bring masks ``(S, k, H, W)`` and moments ``(S, k)`` of the frames that slices saw to their cells."""
+    x0, y0, x1, y1 = box
+    ys = np.linspace(y0, y1, grid[0] + 1).round().astype(int)
+    xs = np.linspace(x0, x1, grid[1] + 1).round().astype(int)
+    seen = where[:, :, ys[0] : ys[-1], xs[0] : xs[-1]].astype(np.float64)
+    sums = np.add.reduceat(np.add.reduceat(seen, ys[:-1] - ys[0], axis=2), xs[:-1] - xs[0], axis=3)
+    cover = sums / (np.diff(ys)[:, None] * np.diff(xs)[None, :])
+    return Truth(cover.mean(axis=1) >= COVER, np.any(when, axis=1))
 
 
 def pointing(values: Tensor, truth: Tensor) -> Tensor:
@@ -183,12 +188,12 @@ def _temporal_pointing(case: Case) -> float:
     return float(pointing(temporal_curve(maps), when))
 
 
-TRUTH_METRICS = ("pointing", "mass", "average_precision", "temporal_auc", "temporal_pointing")
-"""Names of the metrics that compare with the truth."""
+TRUTH = ("pointing", "mass", "average_precision", "temporal_auc", "temporal_pointing")
+"""Names of the metrics that compare with the truth; a verdict is made from them."""
 
 
 def score(maps: NDArray[np.floating], truth: Truth) -> dict[str, float]:
-    """All of `TRUTH_METRICS` for one map ``(S, h, w)``; NaN where the truth has no inside or no outside.
+    """All of `TRUTH` for one map ``(S, h, w)``; NaN where the truth has no inside or no outside.
 
     Raises
     ------
@@ -196,4 +201,4 @@ def score(maps: NDArray[np.floating], truth: Truth) -> dict[str, float]:
         If map and truth differ in shape.
     """
     case = Case(np.asarray(maps, np.float32), truth)
-    return {name: METRICS[name](case) for name in TRUTH_METRICS}
+    return {name: METRICS[name](case) for name in TRUTH}
