@@ -7,11 +7,13 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
-from staa_widgets.evaluate.benchmark import SETS, TRUTH, Benchmark
+from staa_widgets.evaluate.benchmark import Benchmark
 from staa_widgets.evaluate.bootstrap import Interval
+from staa_widgets.evaluate.plan import CHEAP, SETS
 from staa_widgets.evaluate.results import Results
 from staa_widgets.evaluate.rows import interval_of
-from staa_widgets.evaluate.verdict import ALL, QUESTIONS, READING, verdict, with_mean
+from staa_widgets.evaluate.truth import TRUTH
+from staa_widgets.evaluate.verdict import ALL, QUESTIONS, READING, left_out, verdict, with_mean
 
 ORDER = ("attention", "gradient", "perturbation", "control")
 
@@ -47,9 +49,10 @@ def _about(found: Benchmark) -> str:
     devices = {about["device"] for about in found.second.settings["models"].values()}
     return (
         f"Second set: {plan['clips']} clips (seeds from {SETS['second'][1]}), {plan['dear_clips']} of them for methods "
-        f"of more than 30 passes and for metrics that ask the model. First set: {plan['first_clips']} clips (from "
-        f"{SETS['first'][1]}). Shuffled weights: {plan['shuffled_clips']} clips of the second set. The run took "
-        f"{seconds / 60:.1f} minutes on {', '.join(sorted(devices))}, less what was known from before; {versions}."
+        f"of more than {CHEAP} passes and for metrics that ask the model.{left_out(found)} First set: "
+        f"{plan['first_clips']} clips (from {SETS['first'][1]}). Shuffled weights: {plan['shuffled_clips']} clips of "
+        f"the second set. The run took {seconds / 60:.1f} minutes on {', '.join(sorted(devices))}, less what was known "
+        f"from before; {versions}."
     )
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from staa_widgets.evaluate.benchmark import SETS, TRUTH, Drawn
 from staa_widgets.evaluate.bootstrap import Interval
+from staa_widgets.evaluate.plan import SETS, Drawn
 from staa_widgets.evaluate.results import Results
 from staa_widgets.evaluate.run import evaluate
+from staa_widgets.evaluate.truth import TRUTH
 from staa_widgets.evaluate.verdict import ALL, with_mean
 from staa_widgets.methods import METHODS
 from staa_widgets.methods.staa import RESIDUAL

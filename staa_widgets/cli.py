@@ -174,7 +174,8 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _benchmark(options: argparse.Namespace) -> int:
-    from staa_widgets.evaluate.benchmark import DEFAULT, FULL, benchmark
+    from staa_widgets.evaluate.benchmark import benchmark
+    from staa_widgets.evaluate.plan import DEFAULT, FULL
     from staa_widgets.evaluate.verdict import verdict
 
     plan = FULL if options.full else DEFAULT

@@ -15,11 +15,12 @@ from staa_widgets import METHODS, load_model
 from staa_widgets.actions import action_clip
 from staa_widgets.cli import main
 from staa_widgets.errors import CancelledError, ParameterError
-from staa_widgets.evaluate.benchmark import FULL, Benchmark, Drawn, Plan, benchmark, by_cost
+from staa_widgets.evaluate.benchmark import Benchmark, benchmark
+from staa_widgets.evaluate.plan import CHEAP, FULL, MOST_PASSES, Drawn, Plan, by_cost
 from staa_widgets.evaluate.results import Results
 from staa_widgets.evaluate.rows import Row, Spent
 from staa_widgets.evaluate.truth import TRUTH
-from staa_widgets.evaluate.verdict import ALL, QUESTIONS, verdict, with_mean
+from staa_widgets.evaluate.verdict import ALL, QUESTIONS, section, verdict, with_mean
 from staa_widgets.models import VideoModel
 
 FEW = ("staa", "staa_logit", "attention_last", "grad_cam", "smooth_grad")
@@ -60,14 +61,30 @@ def test_it_asks_cheap_methods_about_all_clips_and_dear_ones_about_few(found):
     assert {row.order for row in found.second.references} >= {"random", "oracle"}
 
 
-def test_methods_of_a_thousand_passes_are_asked_only_by_name(models):
-    cheap, dear = by_cost(None, models.values())
+def test_what_costs_more_than_six_hundred_passes_is_asked_only_by_name_or_in_full(models):
+    cheap, dear, left_out = by_cost(None, models.values())
     assert {"staa", "grad_cam", *CONTROLS} <= {*cheap}
     assert {"occlusion", "shapley"} <= {*dear}
-    assert {*METHODS} - {*cheap} - {*dear} == {"lime", "kernel_shap"}
-    cheap, dear = by_cost(["lime", "saliency"], models.values())
+    assert {*METHODS} - {*cheap} - {*dear} == {*left_out} == {"lime", "kernel_shap"}
+    assert min(left_out.values()) > MOST_PASSES
+    grid = models["tiny"].geometry
+    assert all(CHEAP < sum(METHODS[name].cost(grid)) <= MOST_PASSES for name in dear)
+
+    cheap, dear, left_out = by_cost(["lime", "saliency"], models.values())
     assert {*cheap} == {"staa", "saliency", *CONTROLS}
-    assert dear == ["lime"]
+    assert (dear, left_out) == (["lime"], {})
+
+    cheap, dear, left_out = by_cost(None, models.values(), everything=True)
+    assert {*cheap, *dear} == {*METHODS}
+    assert left_out == {}
+
+
+def test_the_pages_say_what_was_left_out(found):
+    assert "full run" not in page(found) + section(found)
+    about = found.second.settings["benchmark"] | {"left_out": {"lime": 1001}}
+    short = replace(found.second, settings=found.second.settings | {"benchmark": about})
+    for said in (page(replace(found, second=short)), section(replace(found, second=short))):
+        assert "Methods of more than 600 passes a clip are asked in a full run only: lime (1001)." in said
 
 
 def test_the_sets_are_drawn_from_their_own_seeds_and_variants(found):

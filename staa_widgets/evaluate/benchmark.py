@@ -7,8 +7,8 @@ the second says is what counts.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from functools import reduce
 from operator import or_
 from pathlib import Path
@@ -16,79 +16,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from staa_widgets.actions import ActionClip, action_clip
 from staa_widgets.clip import open_clip
 from staa_widgets.engine import explain
-from staa_widgets.errors import ParameterError
-from staa_widgets.evaluate.metric import METRICS
+from staa_widgets.evaluate.asked import models_by_name
+from staa_widgets.evaluate.plan import DEFAULT, Drawn, Part, Plan, by_cost, parts
 from staa_widgets.evaluate.results import Results
-from staa_widgets.evaluate.run import Asked, evaluate
+from staa_widgets.evaluate.run import evaluate
 from staa_widgets.evaluate.sanity import randomised
-from staa_widgets.methods import METHODS, get_method
-from staa_widgets.models import BUNDLED_MODELS, VideoModel, load_model
+from staa_widgets.models import BUNDLED_MODELS, VideoModel
 from staa_widgets.progress import Progress, reporting
 
 if TYPE_CHECKING:
     import os
-
-SETS: dict[str, tuple[str, int]] = {"first": ("standard", 4_000_000), "second": ("second", 7_800_000)}
-"""Variant of the clips and seed of the first, by set."""
-
-TRUTH: tuple[str, ...] = ("pointing", "mass", "average_precision", "temporal_auc", "temporal_pointing")
-"""Metrics that compare a map with what is true; the verdict is made from them."""
-
-CAUSAL: dict[str, Asked] = {"insertion": ("insertion", {"units": "coarse", "steps": 8})}
-"""The causal metric of the default run: in coarse blocks, so that there is an oracle to measure by."""
-
-CHEAP = 30
-"""Passes through the model, there and back, up to which a method is asked about every clip."""
-
-DEAREST = 1000
-"""Passes beyond which a method is left out unless it is named: LIME and KernelSHAP would take most of the time."""
-
-RANDOMISED = ("staa", "staa_logit")
-"""Methods that are also asked of models with shuffled weights."""
-
-FPS = 8
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How much is measured.
-
-    Parameters
-    ----------
-    clips
-        Of the second set, for methods of up to 30 passes.
-    dear_clips
-        Of these, for all other methods and for metrics that ask the model.
-    first_clips
-        Of the first set.
-    shuffled_clips
-        Of the second set, for models with shuffled weights.
-    everything
-        Whether every metric is asked, rather than truth and one causal one.
-    """
-
-    clips: int = 50
-    dear_clips: int = 5
-    first_clips: int = 20
-    shuffled_clips: int = 20
-    everything: bool = False
-
-    def __post_init__(self) -> None:
-        for name in ("clips", "dear_clips", "first_clips", "shuffled_clips"):
-            if getattr(self, name) < 2:
-                raise ParameterError(f"{name} is {getattr(self, name)}.", "Two clips are the fewest to compare on.")
-
-    def only(self, clips: int) -> Plan:
-        """Measure on so many clips, and no part of it on more."""
-        rest = ("dear_clips", "first_clips", "shuffled_clips")
-        return replace(self, clips=clips, **{name: min(getattr(self, name), clips) for name in rest})
-
-
-DEFAULT = Plan()
-FULL = Plan(500, 500, 500, 500, everything=True)
 
 
 @dataclass(frozen=True)
@@ -112,8 +51,8 @@ class Benchmark:
 
         into = Path(folder)
         into.mkdir(parents=True, exist_ok=True)
-        for name in _PARTS:
-            getattr(self, name).to_json(into / f"{name}.json")
+        for part in fields(self):
+            getattr(self, part.name).to_json(into / f"{part.name}.json")
         to_html(self.second, into / "second.html", "Benchmark: clips that chose nothing", opening=section(self))
         to_html(self.first, into / "first.html", "Benchmark: clips that chose the default")
         return into
@@ -129,25 +68,7 @@ class Benchmark:
         OSError
             If a file is missing.
         """
-        return cls(**{name: Results.from_json(Path(folder) / f"{name}.json") for name in _PARTS})
-
-
-_PARTS = ("first", "second", "shuffled")
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """Clips of a set, drawn one after the other as they are asked for."""
-
-    set: str
-    count: int
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __iter__(self) -> Iterator[ActionClip]:
-        variant, first = SETS[self.set]
-        return (action_clip(first + n, fps=FPS, variant=variant) for n in range(self.count))
+        return cls(**{part.name: Results.from_json(Path(folder) / f"{part.name}.json") for part in fields(cls)})
 
 
 def benchmark(
@@ -168,7 +89,8 @@ def benchmark(
     models
         Names of bundled models, such as ``"vivit"``, or models by name; default: all that are bundled.
     methods
-        Names; default: all of up to 1000 passes. Controls are always among them, and so is ``"staa"``.
+        Names, however dear; default: all of up to `MOST_PASSES` passes, or all if the plan is everything. Controls are
+        always among them, and so is ``"staa"``.
     cache
         Whether what is known is looked up and kept; a run that was broken off then goes on where it stopped.
     batch_size
@@ -185,11 +107,11 @@ def benchmark(
     CancelledError
         If `progress` raised it.
     """
-    loaded = _loaded(models)
+    loaded = models_by_name(_named(models))
     began = time.perf_counter()
     with reporting(progress) as report:
 
-        def run(name: str, parts: list[_Part], of: Mapping[str, VideoModel]) -> Results:
+        def run(name: str, asked: list[Part], of: Mapping[str, VideoModel]) -> Results:
             found = [
                 evaluate(
                     Drawn("first" if name == "first" else "second", part.clips),
@@ -199,78 +121,31 @@ def benchmark(
                     cache=cache,
                     batch_size=batch_size,
                     references=part.references,
-                    progress=_titled(f"{name}, part {n + 1} of {len(parts)}", report),
+                    progress=_titled(f"{name}, part {n + 1} of {len(asked)}", report),
                 )
-                for n, part in enumerate(parts)
+                for n, part in enumerate(asked)
             ]
-            return _about(reduce(or_, found), name, plan, time.perf_counter() - began)
+            spent = round(time.perf_counter() - began, 1)
+            return _with(reduce(or_, found), set=name, plan=asdict(plan), seconds=spent, left_out=left_out)
 
-        cheap, dear = by_cost(methods, loaded.values())
-        second = run("second", _parts(plan, cheap, dear), loaded)
-        first = run("first", [_Part(plan.first_clips, cheap, dict.fromkeys(TRUTH))], loaded)
-        controls = [name for name in cheap if METHODS[name].group == "control" or name in RANDOMISED]
-        shuffled = run(
-            "shuffled",
-            [_Part(plan.shuffled_clips, controls, dict.fromkeys(TRUTH))],
-            {name: randomised(model) for name, model in loaded.items()},
-        )
-        named = {
-            name: _predicted(loaded, Drawn(name, count), cache)
-            for name, count in (("first", plan.first_clips), ("second", plan.clips))
+        cheap, dear, left_out = by_cost(methods, loaded.values(), everything=plan.everything)
+        shuffled = {name: randomised(model) for name, model in loaded.items()}
+        found = {
+            name: run(name, asked, shuffled if name == "shuffled" else loaded)
+            for name, asked in parts(plan, cheap, dear).items()
         }
-    return Benchmark(_with(first, predicted=named["first"]), _with(second, predicted=named["second"]), shuffled)
+        for name, count in (("first", plan.first_clips), ("second", plan.clips)):
+            found[name] = _with(found[name], predicted=_predicted(loaded, Drawn(name, count), cache))
+    return Benchmark(**found)
 
 
-class _Part:
-    """One evaluation of the benchmark: some methods by some metrics on the first clips of a set."""
-
-    def __init__(self, clips: int, methods: Iterable[str], metrics: Mapping[str, Asked | None]) -> None:
-        self.clips, self.methods = clips, list(methods)
-        self.metrics: dict[str, Asked] = {label: asked or label for label, asked in metrics.items()}
-        self.references = "insertion" in self.metrics
-
-
-def _parts(plan: Plan, cheap: list[str], dear: list[str]) -> list[_Part]:
-    truth = dict.fromkeys(TRUTH)
-    parts = [_Part(plan.clips, cheap, truth), _Part(plan.dear_clips, cheap + dear, {**truth, **CAUSAL})]
-    if plan.everything:
-        asking, running = _all_metrics()
-        parts += [_Part(plan.dear_clips, cheap + dear, asking), _Part(plan.dear_clips, cheap, running)]
-    return parts
-
-
-def _all_metrics() -> tuple[dict[str, Asked | None], dict[str, Asked | None]]:
-    """Give all further metrics: those that look at maps and model, and those that run the method again."""
-    asking: dict[str, Asked | None] = {
-        f"{metric.name}, {units}, {filler}": (metric.name, {"units": units, "filler": filler})
-        for metric in METRICS.values()
-        if metric.category == "causal"
-        for units in ("cells", "frames")
-        for filler in ("blur", "fade", "freeze")
-    }
-    others = [metric for metric in METRICS.values() if metric.category not in ("truth", "causal")]
-    asking |= {metric.name: None for metric in others if metric.needs != "method"}
-    return asking, {metric.name: None for metric in others if metric.needs == "method"}
-
-
-def by_cost(methods: Iterable[str] | None, models: Iterable[VideoModel]) -> tuple[list[str], list[str]]:
-    """Name the methods that are asked, cheap ones and dear ones; ``None`` for all that are not too dear."""
-    asked = set(METHODS) if methods is None else {"staa", *(get_method(name).name for name in methods)}
-    names = [name for name, method in METHODS.items() if name in asked or method.group == "control"]
-    grids = [model.geometry for model in models]
-    passes = {name: max(sum(METHODS[name].cost(grid)) for grid in grids) for name in names}
-    cheap = [name for name in names if passes[name] <= CHEAP]
-    return cheap, [name for name in names if name not in cheap and (methods is not None or passes[name] <= DEAREST)]
-
-
-def _loaded(models: Iterable[str] | Mapping[str, Any] | None) -> dict[str, VideoModel]:
-    if not isinstance(models, Mapping):
-        given = BUNDLED_MODELS if models is None else models
-        whole = [f"bundled/{name}" if f"bundled/{name}" in BUNDLED_MODELS else name for name in given]
-        models = {name.removeprefix("bundled/"): name for name in whole}
-    if not models:
-        raise ParameterError("No model is given.", "Leave models out for those that are bundled.")
-    return {name: of if isinstance(of, VideoModel) else load_model(of) for name, of in models.items()}
+def _named(models: Iterable[str] | Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Give models their names; those that are bundled need no "bundled/"."""
+    if isinstance(models, Mapping):
+        return models
+    given = BUNDLED_MODELS if models is None else models
+    whole = [f"bundled/{name}" if f"bundled/{name}" in BUNDLED_MODELS else name for name in given]
+    return {name.removeprefix("bundled/"): name for name in whole}
 
 
 def _titled(title: str, report: Progress) -> Callable[[str, int, int], object]:
@@ -287,10 +162,6 @@ def _predicted(models: Mapping[str, VideoModel], clips: Drawn, cache: bool) -> d
             e = explain(opened, model, "uniform", **asked)
             found[name][f"{clip.label} {clip.seed}"] = e.labels[int(np.argmax(e.logits))]
     return found
-
-
-def _about(results: Results, name: str, plan: Plan, seconds: float) -> Results:
-    return _with(results, set=name, plan=asdict(plan), seconds=round(seconds, 1))
 
 
 def _with(results: Results, **facts: Any) -> Results:

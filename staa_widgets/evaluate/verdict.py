@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from staa_widgets.evaluate.benchmark import TRUTH
 from staa_widgets.evaluate.bootstrap import Interval
+from staa_widgets.evaluate.plan import MOST_PASSES
 from staa_widgets.evaluate.report.markup import Markup, element, heads, table
 from staa_widgets.evaluate.rows import Comparison, Row, interval_of, mean
+from staa_widgets.evaluate.truth import TRUTH
 
 if TYPE_CHECKING:
     from staa_widgets.evaluate.benchmark import Benchmark
@@ -185,7 +186,14 @@ def section(found: Benchmark) -> Markup:
         for line in verdict(found)
     ]
     answers = table(heads("question", "models", "answer", "found"), rows)
-    return element("section", element("h2", "Verdict"), element("p", READING), answers)
+    return element("section", element("h2", "Verdict"), element("p", READING + left_out(found)), answers)
+
+
+def left_out(found: Benchmark) -> str:
+    """Say which methods were not asked because they are too dear; nothing where all were."""
+    names = found.second.settings.get("benchmark", {}).get("left_out", {})
+    told = ", ".join(f"{name} ({passes})" for name, passes in names.items())
+    return f" Methods of more than {MOST_PASSES} passes a clip are asked in a full run only: {told}." if told else ""
 
 
 READING = (
