@@ -237,7 +237,7 @@ def _pages(videos: list[Path], out: Path | None) -> list[Path]:
 def _report(found: Explanation, page: Path, *, brief: bool = False) -> None:
     from tqdm import tqdm
 
-    from staa_widgets.explanation import place
+    from staa_widgets.peak import place
 
     (label, probability), peak = found.predictions(1)[0], found.peak
     about = "" if label == found.labels[found.target] else f" about {found.labels[found.target]!r}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from staa_widgets.errors import FormatError
 from staa_widgets.files import pack, parts, plain, unpack, write
 from staa_widgets.frozen import freeze, read_only, require
+from staa_widgets.peak import Peak, peak, place
 from staa_widgets.preview import Preview
 from staa_widgets.truth import ClipTruth
 
@@ -26,26 +27,6 @@ if TYPE_CHECKING:
 FORMAT = 2
 _READ = (1, FORMAT)
 """Format 1 held no truth."""
-
-
-class Peak(NamedTuple):
-    """The strongest place of the strongest slice.
-
-    Parameters
-    ----------
-    slice
-        Index of the slice with the largest share of attribution.
-    start, end
-        Seconds that this slice stands for, half-open.
-    x, y
-        Centre of its strongest patch in pixels of the displayed source frame.
-    """
-
-    slice: int
-    start: float
-    end: float
-    x: float
-    y: float
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -202,12 +183,7 @@ class Explanation:
     @cached_property
     def peak(self) -> Peak:
         """The strongest place of the strongest slice, in seconds and pixels of the displayed frame."""
-        when = int(self.temporal.argmax())
-        _, h, w = self.maps.shape
-        row, column = divmod(int(np.abs(self.maps[when]).argmax()), w)
-        x0, y0, x1, y1 = self.box
-        start, end = self.spans[when].tolist()
-        return Peak(when, start, end, x0 + (column + 0.5) / w * (x1 - x0), y0 + (row + 0.5) / h * (y1 - y0))
+        return peak(self)
 
     def predictions(self, n: int = 5) -> list[tuple[str, float]]:
         """Return the `n` likeliest classes, best first, as ``(label, probability)``."""
@@ -298,14 +274,6 @@ class Explanation:
             f"<Explanation of {self.clip_name or 'a clip'!r} by {self.method}{about}: {label!r} {probability:.0%}, "
             f"mostly at {self.peak.start:.2f}–{self.peak.end:.2f} s, {place(self)}>"
         )
-
-
-def place(explanation: Explanation) -> str:
-    """Say in words where in the frame the peak lies, such as ``"top left"``."""
-    (width, height), peak = explanation.frame_size, explanation.peak
-    row = ("top", "", "bottom")[min(int(3 * peak.y / height), 2)]
-    column = ("left", "", "right")[min(int(3 * peak.x / width), 2)]
-    return " ".join(word for word in (row, column) if word) or "centre"
 
 
 def probabilities(logits: NDArray[np.floating]) -> NDArray[np.float64]:

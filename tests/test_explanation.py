@@ -13,8 +13,9 @@ import pytest
 
 from staa_widgets import Explanation
 from staa_widgets.errors import FormatError, ParameterError
-from staa_widgets.explanation import place, probabilities
+from staa_widgets.explanation import probabilities
 from staa_widgets.files import pack, unpack
+from staa_widgets.peak import place
 from staa_widgets.preview import Preview
 
 
