@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -15,9 +14,10 @@ from staa_widgets.explanation import Explanation
 from staa_widgets.export import built
 from staa_widgets.labels import target_index
 from staa_widgets.progress import Progress
-from staa_widgets.question import Question, find_question, question_of, remember, restated
+from staa_widgets.question import Question, find_question, question_of, restated
 from staa_widgets.truth import ClipTruth, Known
 from staa_widgets.widget.display import display_player
+from staa_widgets.widget.given import Given
 from staa_widgets.widget.guard import GuardedWidget
 from staa_widgets.widget.payload import pack, peak_frame, same_clip
 from staa_widgets.widget.selection import Selection, select
@@ -99,8 +99,8 @@ class Player(GuardedWidget, Settings):
         self._question = find_question(explanation, question, video, model)
         if truth is None and explanation.truth is None and self._question is not None:
             truth = self._question.clip.truth
-        self._given = _given(explanation, truth)
-        self._explanation = self._knowing(explanation)
+        self._given = Given(explanation, truth)
+        self._explanation = self._given.tell(explanation)
         self._cards: dict[str, Any] = {}
         self._selecting = CallbackDispatcher()
         self._service = Service(self)
@@ -227,7 +227,7 @@ class Player(GuardedWidget, Settings):
         return True
 
     def _show(self, explanation: Explanation, question: Question | None) -> None:
-        before, explanation = self._explanation, self._knowing(explanation)
+        before, explanation = self._explanation, self._given.tell(explanation)
         if not same_clip(before, explanation):
             self._cards = {}
         bulk, first = self._laid_out(explanation), peak_frame(explanation)
@@ -244,14 +244,6 @@ class Player(GuardedWidget, Settings):
                 if not self._accepts(name, getattr(self, name)):
                     self.set_trait(name, -1)
             self._follow()
-
-    def _knowing(self, explanation: Explanation) -> Explanation:
-        """Give an explanation the truth that this player was given."""
-        known = self._given
-        if known is None or not same_clip(known, explanation):
-            return explanation
-        knowing, question = replace(explanation, truth=known.truth), question_of(explanation)
-        return remember(knowing, question) if question else knowing
 
     def _laid_out(self, explanation: Explanation) -> dict[str, Any]:
         meta, buffers = pack(explanation)
@@ -289,17 +281,6 @@ class Player(GuardedWidget, Settings):
     @observe("selection")
     def _tell_selection(self, change: Any) -> None:
         self._selecting(None if change["new"] is None else select(self._explanation, *change["new"]))
-
-
-def _given(explanation: Explanation, truth: Known | ClipTruth | None) -> Explanation | None:
-    """Give an explanation the truth of its whole video, or of the range of it that it is about."""
-    if truth is None:
-        return None
-    known = truth if isinstance(truth, ClipTruth) else ClipTruth.of(truth)
-    first, count = explanation.first_frame, len(explanation.times)
-    if len(known.when) > count and len(known.when) >= first + count:
-        known = known.cut(first, first + count)
-    return replace(explanation, truth=known)
 
 
 def _no_question() -> PlayerError:
