@@ -122,6 +122,16 @@ def test_scores_say_mean_interval_and_what_is_best():
     assert scores["fair"][-1] == "|21 forwards + 20 backwards, 0.5 s"
 
 
+def test_one_clip_shows_nobody_to_be_behind():
+    whole = made()
+    rows = [row for row in whole.rows if row.clip == "clip 0"]
+    page = to_page(Results(tuple(rows), settings=whole.settings)).replace(get_plotlyjs(), "")
+    best, *others = sorted((row for row in rows if row.metric == "pointing"), key=lambda row: -row.value)
+    found = page.partition(f"<b>{best.method}</b> {best.value:.2f}; not shown to be behind it: ")[2].partition("<")[0]
+    assert {*found.split(", ")} == {row.method for row in others}
+    assert "every other" not in page
+
+
 def test_controls_are_what_methods_are_held_against():
     _, against, normalised, *_ = Reader(content()).tables
     held = {row[0]: row[1] for row in against}

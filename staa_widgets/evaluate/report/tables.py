@@ -30,11 +30,8 @@ def findings(results: Results) -> Markup:
         if names := level(results, metric, held):
             first, *others = names
             found = held[first, metric]
-            if len([method for method in results.methods if (method, metric) in held]) < 2:
-                rest = Markup("")
-            else:
-                rest = joined("; not told apart from it: ", listed(others)) if others else "; every other is behind it"
-            what = f" {number(found.mean)} [{number(found.low)}, {number(found.high)}]"
+            what = f" {number(found.mean)} {between(found.low, found.high)}".rstrip()
+            rest = _behind(results, metric, first, others, [method for method, of in held if of == metric])
             said.append(
                 element("li", element("b", metric), f"{arrow(results, metric)}: ", element("b", first), what, rest)
             )
@@ -126,6 +123,18 @@ def footnote(results: Results) -> Markup | None:
     if len(results.models) > 1:
         said.append("All models together; a clip counts once, with its mean over the models.")
     return element("p", " ".join(said), class_="quiet") if said else None
+
+
+def _behind(results: Results, metric: str, first: str, others: Sequence[str], scored: Sequence[str]) -> Markup:
+    """Say how the best method of a metric stands to those that were scored beside it."""
+    rivals = [method for method in scored if method not in (first, *others)]
+    # Of one clip there is no interval, and on the clips that both have another than the best may be ahead.
+    unproven = [method for method in rivals if results.compare(first, method, metric).better != first]
+    return joined(
+        joined("; not told apart from it: ", listed(others)) if others else None,
+        joined("; not shown to be behind it: ", listed(unproven)) if unproven else None,
+        "; every other is behind it" if rivals and not (others or unproven) else None,
+    )
 
 
 def _score(found: Summary | None, bold: bool, most: int) -> Markup:
