@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from processors import VideoMAEProcessor
 from timesformers import PROCESSOR, clips, tiny_model, tiny_module
 from transformers import ViTConfig, ViTForImageClassification
-from transformers.models.videomae.image_processing_pil_videomae import VideoMAEImageProcessorPil
 from transformers.utils import logging
 
 from staa_widgets.errors import ModelLoadError, ParameterError, UnsupportedModelError
@@ -26,7 +26,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "walker"
     module = tiny_module(id2label={0: "bow", 1: "clap", 2: "jump", 3: "kick", 4: "wave"})
     module.save_pretrained(folder)
-    VideoMAEImageProcessorPil(size={"shortest_edge": 30}, crop_size={"height": 24, "width": 24}).save_pretrained(folder)
+    VideoMAEProcessor(size={"shortest_edge": 30}, crop_size={"height": 24, "width": 24}).save_pretrained(folder)
     return folder
 
 
@@ -107,7 +107,7 @@ def test_a_module_in_memory_stays_as_it_is() -> None:
 
 
 def test_processors_are_taken_in_every_form() -> None:
-    theirs = VideoMAEImageProcessorPil(size={"shortest_edge": 30}, crop_size={"height": 24, "width": 24})
+    theirs = VideoMAEProcessor(size={"shortest_edge": 30}, crop_size={"height": 24, "width": 24})
     ours = Transform.from_json(theirs.to_dict())
     for processor in (theirs, theirs.to_dict(), ours):
         assert load_model(tiny_module(), processor=processor).transform == ours
@@ -161,7 +161,7 @@ def test_weights_of_another_size_are_named(folder: Path) -> None:
         ("model.safetensors", lambda _: b"", "cannot be loaded"),
         ("model.safetensors", None, "no file named model.safetensors"),
         ("config.json", lambda data: data[:20], "not a valid JSON"),
-        ("config.json", lambda data: data.replace(b'"hidden_size": 32', b'"hidden_size": "x"'), "hidden_size"),
+        ("config.json", lambda data: data.replace(b'"hidden_size": 32', b'"hidden_size": "x"'), "cannot be loaded"),
         ("config.json", None, "has no config.json"),
         ("preprocessor_config.json", lambda data: data[:20], "is no JSON"),
     ],

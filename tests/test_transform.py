@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from transformers.models.videomae.image_processing_pil_videomae import VideoMAEImageProcessorPil
+from processors import VideoMAEProcessor
 from transformers.models.vivit.image_processing_vivit import VivitImageProcessor
 
 from staa_widgets.errors import ModelLoadError
@@ -35,7 +35,7 @@ def frames(width: int, height: int, count: int = 2) -> np.ndarray:
 @pytest.mark.parametrize("settings", SETTINGS)
 @pytest.mark.parametrize("size", SIZES)
 def test_it_equals_the_pil_processor(settings: dict[str, Any], size: tuple[int, int]) -> None:
-    processor = VideoMAEImageProcessorPil(**settings)
+    processor = VideoMAEProcessor(**settings)
     video = frames(*size)
     expected = processor(list(video), return_tensors="np")["pixel_values"][0]
     found = Transform.from_json(json.loads(processor.to_json_string()))(video)
