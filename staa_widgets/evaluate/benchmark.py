@@ -89,8 +89,8 @@ def benchmark(
     models
         Names of bundled models, such as ``"vivit"``, or models by name; default: all that are bundled.
     methods
-        Names, however dear; default: all of up to `plan.MOST_PASSES` passes, or all if the plan is everything. Controls are
-        always among them, and so is ``"staa"``.
+        Names, however dear; default: all of up to `plan.MOST_PASSES` passes, or all if the plan is everything. Controls
+        are always among them, and so is ``"staa"``.
     cache
         Whether what is known is looked up and kept; a run that was broken off then goes on where it stopped.
     batch_size
