@@ -314,3 +314,10 @@ def test_half_precision_ranks_cells_as_float32_does(name: str, dtype: str, least
     settings: dict[str, Any] = {"cache": False, "preview": False, "progress": False, "contrast": False}
     whole, half = (explain(clip, load_model(name, device="cpu", dtype=d), **settings) for d in ("float32", dtype))
     assert np.corrcoef(ranks(whole.maps), ranks(half.maps))[0, 1] >= least
+
+
+def test_the_page_names_every_family_and_its_class() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "families.md").read_text("utf-8")
+    rows = [line.split("|")[1:3] for line in page.splitlines() if line.startswith("| `")]
+    told = {name.strip(" `"): kind.split("`")[1] for name, kind in rows}
+    assert told == {name: family.architecture.__name__ for name, family in FAMILIES.items()}
