@@ -1,0 +1,105 @@
+"""Where the time goes from a file to an explanation on show: by step, from the cache, and to the page's first paint.
+
+Medians with 95 % bootstrap intervals over repeats in one process, the model loaded and asked once before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from playwright.sync_api import sync_playwright
+
+import staa_widgets as staa
+from staa_widgets import cache
+from staa_widgets.evaluate.bootstrap import Interval
+from tests.chromium import launch_args
+
+STEPS = ("open", "decode", "transform", "forward", "method", "preview", "cache write and the rest", "all")
+# From the start of the load until the canvas is drawn, in milliseconds.
+FIRST_FRAME = """() => new Promise((done) => {
+  const drawn = () => document.querySelector('canvas[data-frame]');
+  const look = () => drawn() ? done(performance.now()) : requestAnimationFrame(look);
+  look();
+})"""
+
+
+def timed(run: Callable[[], Any]) -> tuple[Any, float]:
+    """Give what a call returns and the seconds it took."""
+    began = time.perf_counter()
+    found = run()
+    return found, time.perf_counter() - began
+
+
+def median(values: list[float]) -> Interval:
+    """Median with its 95 % bootstrap interval."""
+    array = np.asarray(values)
+    chosen = np.random.default_rng(0).integers(0, len(array), (5000, len(array)))
+    low, high = np.quantile(np.median(array[chosen], axis=1), [0.025, 0.975])
+    return Interval(float(np.median(array)), float(low), float(high))
+
+
+def explained(path: Path, model: Any, folder: Path, repeats: int) -> dict[str, list[float]]:
+    """Explain a file anew and from the cache, in pairs; seconds by step."""
+    taken: dict[str, list[float]] = {step: [] for step in (*STEPS, "cached call")}
+    for repeat in range(repeats):
+        os.environ["STAA_CACHE"] = str(folder / f"cache-{repeat}")
+        clip, opening = timed(lambda: staa.open_clip(path))
+        found, all_but_open = timed(lambda clip=clip: staa.explain(clip, model, progress=False))
+        _, cached = timed(lambda: staa.explain(path, model, progress=False))
+        spent = {"open": opening, **found.provenance["seconds"]}
+        spent["cache write and the rest"] = all_but_open - sum(spent[step] for step in STEPS[1:6])
+        spent["all"] = opening + all_but_open
+        for step in STEPS:
+            taken[step].append(spent[step])
+        taken["cached call"].append(cached)
+        cache.clear()
+    return taken
+
+
+def painted(page_file: Path, repeats: int) -> list[float]:
+    """Seconds from opening the exported page to its first frame."""
+    with sync_playwright() as playwright, playwright.chromium.launch(**launch_args() or {}) as browser:
+        seconds = []
+        for _ in range(repeats + 1):
+            page = browser.new_page()
+            page.goto(page_file.as_uri(), wait_until="commit")
+            seconds.append(page.evaluate(FIRST_FRAME) / 1000)
+            page.close()
+    return seconds[1:]  # the browser's own first page is not ours
+
+
+def main() -> None:
+    """Measure, print a table, write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--json", type=Path, default=Path("out/pipeline.json"))
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        path = staa.action_clip(3, size=256, fps=25).write_mp4(folder / "clip.mp4")
+        model = staa.load_model()
+        first = staa.explain(path, model, cache=False, progress=False)
+        taken = explained(path, model, folder, options.repeats)
+        page, export = timed(lambda: first.to_html(folder / "clip.html"))
+        taken["export of the page"] = [export]
+        taken["first paint of the page"] = painted(page, options.repeats)
+    rows = [{"step": step, "seconds": median(values)} for step, values in taken.items()]
+    print(f"4 s of {path.name}, {first.frame_size[0]} px, {len(first.times)} frames; {first.model_id}\n")
+    print("| step | median (ms) | 95 % interval |\n|---|---|---|")
+    for row in rows:
+        middle, low, high = (1000 * value for value in row["seconds"])
+        print(f"| {row['step']} | {middle:.1f} | {low:.1f} to {high:.1f} |")
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_text(json.dumps(rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""How explaining grows: windows a second and peak memory against length of video and size of batch.
+
+Every figure comes from a process of its own, because memory that was once taken is not given back. What the process
+holds with the model loaded and one window explained is taken off; what is left is the work's own. The allocator is told
+to give back what is free (``MALLOC_TRIM_THRESHOLD_``): glibc otherwise hoards more the more often it was asked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+
+from staa_widgets import action_clip, explain, load_model
+
+FPS, SIZE = 10, 128
+LENGTHS = {"30 s": 30, "5 min": 300, "1 h": 3600}
+BATCHES = (1, 2, 4, 8)
+
+
+def draw(path: Path, seconds: int) -> None:
+    """Write a drawn clip over and over until the file is so long."""
+    frames = action_clip(3, size=SIZE, fps=FPS).frames
+    pictures = [av.VideoFrame.from_ndarray(frame, format="rgb24").reformat(format="yuv420p") for frame in frames]
+    with av.open(str(path), "w") as out:
+        stream: Any = out.add_stream("libx264", rate=FPS, options={"preset": "ultrafast", "g": "50"})
+        stream.width = stream.height = SIZE
+        stream.pix_fmt = "yuv420p"
+        for index in range(seconds * FPS):
+            picture = pictures[index % len(pictures)]
+            picture.pts, picture.time_base = index, Fraction(1, FPS)
+            out.mux(stream.encode(picture))
+        out.mux(stream.encode())
+
+
+def measure(path: Path, batch_size: int | None) -> dict[str, float]:
+    """Explain one file in this process."""
+    model = load_model()
+    settings: dict[str, Any] = {"cache": False, "preview": False, "attention": False, "progress": False}
+    # Once before the clock runs: what is loaded and compiled with the first pass is no part of a video's cost.
+    explain(action_clip(3, size=SIZE, fps=FPS), model, **settings)
+    before, began = _peak(), time.perf_counter()
+    found = explain(path, model, batch_size=batch_size, **settings)
+    taken = time.perf_counter() - began
+    windows = 1 if found.window_logits is None else len(found.window_logits)
+    return {
+        "windows": windows,
+        "seconds": taken,
+        "loaded_mb": before,
+        "peak_mb": _peak(),
+        "answer_mb": sum(array.nbytes for array in (found.maps, found.spans, found.sampled, found.times)) / 1e6,
+    }
+
+
+def main() -> None:
+    """Measure, print tables, write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", type=Path, default=Path("out/scale.json"))
+    parser.add_argument("--lengths", nargs="+", default=list(LENGTHS), choices=list(LENGTHS))
+    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(measure(Path(options.one[0]), int(options.one[1]) or None)))
+        return
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name in options.lengths:
+            path = Path(folder) / f"{LENGTHS[name]}.mp4"
+            draw(path, LENGTHS[name])
+            rows.append({"length": name, "batch_size": None, **_alone(path, None)})
+        path = Path(folder) / f"{LENGTHS[options.lengths[min(1, len(options.lengths) - 1)]]}.mp4"
+        rows += [{"length": path.stem + " s", "batch_size": size, **_alone(path, size)} for size in BATCHES]
+    print("| video | batch | windows | windows a second | model loaded, MB | peak, MB | over the shortest |")
+    print("|---|---|---|---|---|---|---|")
+    for row in rows:
+        rate, share = row["windows"] / row["seconds"], row["peak_mb"] / rows[0]["peak_mb"]
+        print(
+            f"| {row['length']} | {row['batch_size'] or 'by memory'} | {row['windows']} | {rate:.1f} | "
+            f"{row['loaded_mb']:.0f} | {row['peak_mb']:.0f} | {share - 1:+.0%} |"
+        )
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_text(json.dumps(rows))
+
+
+def _alone(path: Path, batch_size: int | None) -> dict[str, float]:
+    command = [sys.executable, "-m", "benchmarks.scale", "--one", str(path), str(batch_size or 0)]
+    environment = {**os.environ, "MALLOC_TRIM_THRESHOLD_": "1000000"}
+    run = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+def _peak() -> float:
+    """Most memory that this process has held, in MB."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most / 1e6 if sys.platform == "darwin" else most * 1024 / 1e6
+
+
+if __name__ == "__main__":
+    main()
