@@ -67,7 +67,8 @@ class Taken:
 def main() -> None:
     """Measure, print a table, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3, help="of few passes")
+    parser.add_argument("--whole-rounds", type=int, default=2, help="of whole runs")
     parser.add_argument("--json", type=Path, default=Path("out/cost.json"))
     options = parser.parse_args()
     torch.manual_seed(0)
@@ -77,7 +78,7 @@ def main() -> None:
         processor=Transform.from_json({"size": {"shortest_edge": 224}, "crop_size": {"height": 224, "width": 224}}),
     )
     with reporting(None) as report:
-        found = measure("bundled TimeSformer, 8 x 64", small, options.rounds, report, whole=True)
+        found = measure("bundled TimeSformer, 8 x 64", small, options.whole_rounds, report, whole=True)
         found += measure("TimeSformer-B, 8 x 224", large, options.rounds, report, whole=False)
     print(table(found))
     options.json.parent.mkdir(parents=True, exist_ok=True)
