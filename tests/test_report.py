@@ -196,6 +196,15 @@ def test_curves_are_means_with_bands():
         curves(results, "pointing")
 
 
+def test_many_curves_are_told_apart_and_their_bands_do_not_cover_them():
+    assert [trace.fill for trace in traces(curves(made(), "deletion"))].count("toself") == len(LEVELS)
+    few = made()
+    courses = [row._replace(method=f"{row.method} {n}") for n in range(4) for row in few.curves]
+    many = traces(curves(Results(few.rows, curves=tuple(courses), settings=few.settings), "deletion"))
+    assert len(many) == 4 * len(LEVELS)
+    assert len({(trace.line.color, trace.line.dash) for trace in many}) == len(many)
+
+
 @pytest.mark.parametrize(
     ("value", "said"), [(0.126, "0.13"), (-0.126, "−0.13"), (-0.001, "0.00"), (12.34, "12.3"), (math.nan, "–")]
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from staa_widgets.evaluate.bootstrap import Interval
@@ -175,17 +176,13 @@ _UNKNOWN = "too little was measured to say"
 
 def section(found: Benchmark) -> Markup:
     """Write the answers as a section of a report."""
-    rows = [
-        element(
-            "tr",
-            element("td", line.question, class_="words"),
-            element("td", line.model or "all"),
-            element("td", line.answer),
-            element("td", line.said, class_="words"),
-        )
-        for line in verdict(found)
-    ]
-    answers = table(heads("question", "models", "answer", "found"), rows)
+    rows = []
+    for question, lines in groupby(verdict(found), lambda line: line.question):
+        rows.append(element("tr", element("th", question, colspan="3", scope="rowgroup"), class_="group"))
+        for line in lines:
+            cells = element("td", line.answer), element("td", line.said, class_="words")
+            rows.append(element("tr", element("th", line.model or "all models", scope="row"), *cells))
+    answers = table(heads("models", "answer", "found"), rows, "verdict")
     return element("section", element("h2", "Verdict"), element("p", READING + left_out(found)), answers)
 
 

@@ -146,7 +146,8 @@ def _name_points(figure: go.Figure, points: Sequence[_Point], pixels: float) -> 
     """
     columns: dict[int, list[_Point]] = {}
     for point in points:
-        columns.setdefault(round(math.log10(point.passes) * 4), []).append(point)
+        # Half a power of ten is about as wide as a label.
+        columns.setdefault(round(math.log10(point.passes) * 2), []).append(point)
     for column in columns.values():
         rising = sorted(column, key=lambda point: point.found.mean)
         wanted = np.array([point.found.mean * pixels for point in rising])
@@ -159,6 +160,7 @@ def _name_points(figure: go.Figure, points: Sequence[_Point], pixels: float) -> 
                 arrowhead=0,
                 arrowwidth=1,
                 arrowcolor=LINE,
+                standoff=6,
                 ax=16,
                 ay=float(shift),
                 xanchor="left",

@@ -26,6 +26,9 @@ GRID = np.linspace(0, 1, 33)
 """Shares of the clip at which curves are averaged."""
 
 DASHES = ("dot", "dash", "dashdot", "longdash")
+MOST_BANDS = 6
+"""Methods beyond which bands would cover each other; the intervals are then told on hovering only."""
+
 LEGEND = 17
 """Pixels of a line of the legend, which holds three methods or so."""
 
@@ -34,7 +37,9 @@ Courses = dict[tuple[str, str], np.ndarray]
 
 
 def curves(results: Results, metric: str, model: str | None = None) -> go.Figure:
-    """Draw how the target's probability goes as ever more of the clip is changed: means over clips, 95 % bands.
+    """Draw how the target's probability goes as ever more of the clip is changed: means over clips.
+
+    Bands are 95 % intervals; of more than six methods they are told on hovering only.
 
     Parameters
     ----------
@@ -57,11 +62,11 @@ def curves(results: Results, metric: str, model: str | None = None) -> go.Figure
     courses = _courses(results, metric, model)
     order = [method for method in dict.fromkeys((*results.methods, *courses)) if method in courses]
     figure = go.Figure(layout={"template": template()})
-    colours, dashes = cycle(COLOURS), cycle(DASHES)
+    grey = cycle({"color": OF_GROUP["control"], "dash": dash} for dash in DASHES)
+    coloured = cycle([*({"color": c} for c in COLOURS), *({"color": c, "dash": "dash"} for c in COLOURS)])
     for method in order:
-        control = group(results, method) == "control"
-        line = {"color": OF_GROUP["control"] if control else next(colours), "width": 2}
-        _draw(figure, method, _bands(courses[method]), {**line, "dash": next(dashes)} if control else line)
+        line = {**next(grey if group(results, method) == "control" else coloured), "width": 2}
+        _draw(figure, method, _bands(courses[method]), line, band=len(order) <= MOST_BANDS)
     figure.update_layout(
         xaxis={"title": {"text": f"share of the clip {done}"}, "tickformat": "~%", "range": [0, 1]},
         yaxis={"title": {"text": "probability of the target class"}, "range": [0, 1.02]},
@@ -94,14 +99,14 @@ def _bands(courses: Courses) -> list[Interval]:
     ]
 
 
-def _draw(figure: go.Figure, method: str, bands: list[Interval], line: Mapping[str, object]) -> None:
+def _draw(figure: go.Figure, method: str, bands: list[Interval], line: Mapping[str, object], *, band: bool) -> None:
     import plotly.graph_objects as go
 
-    if all(math.isfinite(band.low) for band in bands):
+    if band and all(math.isfinite(each.low) for each in bands):
         figure.add_trace(
             go.Scatter(
                 x=[*GRID, *GRID[::-1]],
-                y=[band.high for band in bands] + [band.low for band in reversed(bands)],
+                y=[each.high for each in bands] + [each.low for each in reversed(bands)],
                 fill="toself",
                 fillcolor=faint(str(line["color"])),
                 line={"width": 0},
@@ -113,12 +118,12 @@ def _draw(figure: go.Figure, method: str, bands: list[Interval], line: Mapping[s
     figure.add_trace(
         go.Scatter(
             x=GRID,
-            y=[band.mean for band in bands],
+            y=[each.mean for each in bands],
             name=label(method),
             legendgroup=method,
             mode="lines",
             line=dict(line),
-            customdata=[f"[{number(band.low)}, {number(band.high)}]" for band in bands],
+            customdata=[f"[{number(each.low)}, {number(each.high)}]" for each in bands],
             hovertemplate=f"{label(method)}: %{{y:.2f}} %{{customdata}}<extra></extra>",
         )
     )

@@ -57,7 +57,7 @@ def scores(results: Results, model: str | None) -> Markup:
         rows.append(element("tr", element("th", name, colspan=span, scope="rowgroup"), class_="group"))
         for method in methods:
             cells = [_score(held.get((method, metric)), method in bold[metric], most) for metric in results.metrics]
-            cost = element("td", element("small", passes_in_words(results, method, model)))
+            cost = element("td", element("small", passes_in_words(results, method, model)), class_="cost")
             rows.append(element("tr", element("th", element("span", method), scope="row"), *cells, cost))
     heads = [_head(results, metric) for metric in results.metrics]
     top = element("tr", element("th", "method", scope="col"), *heads, element("th", "cost", scope="col"))
@@ -140,9 +140,13 @@ def _behind(results: Results, metric: str, first: str, others: Sequence[str], sc
 def _score(found: Summary | None, bold: bool, most: int) -> Markup:
     if found is None:
         return element("td", "–", class_="quiet")
-    few = f" of {counted(found.clips, 'clip')}" if found.clips < most else ""
-    below = between(found.low, found.high) + few
-    return element("td", element("span", number(found.mean), class_="best" if bold else None), element("small", below))
+    few = element("small", f"of {counted(found.clips, 'clip')}") if found.clips < most else None
+    return element(
+        "td",
+        element("span", number(found.mean), class_="best" if bold else None),
+        element("small", between(found.low, found.high)),
+        few,
+    )
 
 
 def _beside_controls(
