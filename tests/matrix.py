@@ -17,7 +17,7 @@ TESTS = [
     f"tests/test_{name}.py"
     for name in (
         *("attention", "bundled", "families", "generic", "gradient", "joint", "methods", "models", "tap"),
-        *("timesformer", "transform", "vjepa2"),
+        *("timesformer", "transform", "videoprism", "vjepa2"),
     )
 ]
 FREE = ("transformers", "huggingface_hub", "tokenizers")

@@ -60,7 +60,11 @@ def test_the_geometry_is_that_of_the_tokens(family: str) -> None:
 
 @pytest.mark.parametrize("family", READ)
 def test_a_changed_slice_changes_only_itself_in_the_first_layer(family: str) -> None:
-    settings = {"videomae": {"use_mean_pooling": False}, "vjepa2": {"num_hidden_layers": 0, "num_pooler_layers": 0}}
+    settings = {
+        "videomae": {"use_mean_pooling": False},
+        "vjepa2": {"num_hidden_layers": 0, "num_pooler_layers": 0},
+        "videoprism_vision_model": {"num_spatial_layers": 0, "num_temporal_layers": 0},
+    }
     module = tiny(family, **settings.get(family, {}))
     if family == "timesformer":  # Time is attended before space: frames are apart where it carries nothing.
         nn.init.zeros_(module.timesformer.encoder.layer[0].temporal_dense.weight)
@@ -81,11 +85,13 @@ def test_a_changed_slice_changes_only_itself_in_the_first_layer(family: str) -> 
 @pytest.mark.parametrize("family", READ)
 def test_logits_are_those_of_the_untapped_model(family: str, implementation: str) -> None:
     module, model, pixels = tiny(family), ready(family), clips(2)
+    if implementation == "sdpa" and not module._supports_sdpa:
+        pytest.skip("transformers runs it without sdpa only")
     if family in HEARD:
         module.set_attn_implementation(implementation)
         model = load_model(module, processor=PROCESSOR)
     with torch.no_grad():
-        plain = module(**{model.geometry.input_name: pixels}).logits.numpy()
+        plain = module(**{model.geometry.input_name: pixels}).logits.reshape(2, -1).numpy()
     # What is swapped rounds otherwise; what is only listened to is the same to the last bit.
     for needs in (Needs(), ALL):
         found = record(model, pixels, needs, [None, 3])
@@ -320,4 +326,6 @@ def test_the_page_names_every_family_and_its_class() -> None:
     page = (Path(__file__).parent.parent / "docs" / "families.md").read_text("utf-8")
     rows = [line.split("|")[1:3] for line in page.splitlines() if line.startswith("| `")]
     told = {name.strip(" `"): kind.split("`")[1] for name, kind in rows}
-    assert told == {name: family.architecture.__name__ for name, family in FAMILIES.items()}
+    found = {name: family.architecture.__name__ for name, family in FAMILIES.items()}
+    # Only newer releases of transformers have it.
+    assert told == {"videoprism_vision_model": "VideoPrismForVideoClassification"} | found

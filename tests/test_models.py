@@ -266,7 +266,12 @@ def test_the_digest_is_remembered_until_a_weight_changes(monkeypatch: pytest.Mon
 
 
 def test_families_are_listed_by_name() -> None:
-    assert {name: family.architecture.__name__ for name, family in FAMILIES.items()} == {
+    found = {name: family.architecture.__name__ for name, family in FAMILIES.items()}
+    # Only newer releases of transformers have it.
+    assert (
+        found.pop("videoprism_vision_model", "VideoPrismForVideoClassification") == "VideoPrismForVideoClassification"
+    )
+    assert found == {
         "timesformer": "TimesformerForVideoClassification",
         "vivit": "VivitForVideoClassification",
         "videomae": "VideoMAEForVideoClassification",

@@ -16,6 +16,7 @@ PROCESSOR = Transform(shortest_edge=24, crop=(24, 24), mean=(0.45, 0.45, 0.45), 
 
 _WIDE = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "num_labels": 5}
 _USUAL = {**_WIDE, "image_size": 24, "num_frames": 4, "intermediate_size": 48}
+# Configuration of each family that attends, by name; a new family needs one here.
 SETTINGS: dict[str, dict[str, Any]] = {
     "timesformer": {**_USUAL, "patch_size": 8},
     "vivit": {**_USUAL, "tubelet_size": (2, 8, 8)},
@@ -35,7 +36,14 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "pred_num_mask_tokens": 1,
     },
 }
-"""Configuration of each family that attends, by name; a new family needs one here."""
+if "videoprism_vision_model" in FAMILIES:
+    SETTINGS["videoprism_vision_model"] = {
+        **{name: value for name, value in _USUAL.items() if name != "num_hidden_layers"},
+        "tubelet_size": (1, 8, 8),
+        "num_spatial_layers": 2,
+        "num_temporal_layers": 2,
+        "attn_logit_softcapping": 2.0,
+    }
 
 
 def tiny(family: str, *, seed: int = 0, std: float = 0.2, **settings: Any) -> Any:

@@ -9,4 +9,14 @@ from staa_widgets.models.videomae import VIDEOMAE
 from staa_widgets.models.vivit import VIVIT
 from staa_widgets.models.vjepa2 import VJEPA2
 
-FAMILIES: dict[str, Family] = {family.name: family for family in (TIMESFORMER, VIVIT, VIDEOMAE, VJEPA2, GENERIC)}
+_NEWER: tuple[Family, ...] = ()
+try:
+    from staa_widgets.models.videoprism import VIDEOPRISM
+
+    _NEWER = (VIDEOPRISM,)
+except ImportError:  # This release of transformers does not have it.
+    pass
+
+FAMILIES: dict[str, Family] = {
+    family.name: family for family in (TIMESFORMER, VIVIT, VIDEOMAE, VJEPA2, *_NEWER, GENERIC)
+}
