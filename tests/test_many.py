@@ -67,6 +67,7 @@ def test_each_file_gets_an_answer_or_an_error_in_order(clips: Path, model: Video
     assert [one.explanation is None for one in found] == [False, True, True, False]
     for one in (found[0], found[3]):
         alone = explain(one.video, model, cache=False)
+        assert one.explanation is not None
         np.testing.assert_allclose(one.explanation.maps, alone.maps, rtol=1e-4, atol=1e-7)
         assert one.explanation.clip_name == one.video.name
         assert one.explanation.preview is not None
@@ -219,13 +220,14 @@ def test_ctrl_c_ends_all(clips: Path, model: VideoModel, monkeypatch: pytest.Mon
 
 
 def test_questions_that_make_no_sense_are_refused_at_once(clips: Path, model: VideoModel):
-    for error, asked in (
+    wrong: list[tuple[type[Exception], dict[str, Any]]] = [
         (MethodError, {"method": "stab"}),
         (ParameterError, {"layer": "last"}),
         (ParameterError, {"target": "nothing"}),
         (ParameterError, {"batch_size": 0}),
         (ParameterError, {"window": 0}),
-    ):
+    ]
+    for error, asked in wrong:
         with pytest.raises(error):
             explain_many(clips, model, **asked)
 
