@@ -1,73 +1,251 @@
-"""What explaining costs over predicting: recorded forward over the model's own, in interleaved pairs of one run."""
+"""What explaining costs over predicting: models of base size, random weights, interleaved in one run.
+
+A pass that is recorded for a method, and the method, over the model's own stock forward; every ratio is of two passes
+made one after the other. And what a record keeps of attention over all the matrices that eager attention would give.
+"""
 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from tqdm import tqdm
-from transformers import TimesformerConfig, TimesformerForVideoClassification
+from transformers import TimesformerConfig, VideoMAEConfig, VivitConfig, VJEPA2Config
 
 from staa_widgets import METHODS, load_model
 from staa_widgets.evaluate.bootstrap import Interval
+from staa_widgets.models import FAMILIES, VideoModel, queries
 from staa_widgets.models.transform import Transform
 from staa_widgets.tap import record
 
+PROCESSOR = Transform.from_json({"size": {"shortest_edge": 224}, "crop_size": {"height": 224, "width": 224}})
+_VJEPA2: dict[str, Any] = {
+    "crop_size": 224,
+    "frames_per_clip": 16,
+    "hidden_size": 768,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "pred_num_hidden_layers": 1,
+}
+ASKED: dict[str, tuple[str, dict[str, Any]]] = {
+    "staa": ("staa", {}),
+    "staa, last": ("staa", {"layers": "last"}),
+    "staa_logit": ("staa_logit", {}),
+}
+EXACT: dict[str, tuple[str, dict[str, Any]]] = {"staa, exact": ("staa", {"exact": True})}
+EAGER = "eager, output_attentions"
 
-def seconds(run: object) -> float:
-    """Time one call."""
+
+@dataclass(frozen=True)
+class Case:
+    """A model, how many rounds are made with it, and what is timed beside stock and `ASKED`."""
+
+    title: str
+    make: Callable[[], VideoModel]
+    rounds: int
+    exact: bool = False
+    eager: bool = False
+
+
+def of_base_size(family: str, config: Any) -> VideoModel:
+    """Make a model with random weights."""
+    torch.manual_seed(0)
+    return load_model(FAMILIES[family].architecture(config).eval(), processor=PROCESSOR)
+
+
+CASES = {
+    "bundled": Case("bundled, 8 x 64", load_model, 40),
+    "timesformer": Case(
+        "TimeSformer-B, 8 x 224", lambda: of_base_size("timesformer", TimesformerConfig(num_frames=8)), 9
+    ),
+    "videomae": Case(
+        "VideoMAE-B, 16 x 224",
+        lambda: of_base_size("videomae", VideoMAEConfig(num_frames=16)),
+        7,
+        exact=True,
+        eager=True,
+    ),
+    "vjepa2": Case("V-JEPA 2, 16 x 224, ViT-B", lambda: of_base_size("vjepa2", VJEPA2Config(**_VJEPA2)), 5, exact=True),
+    "vivit": Case(
+        "ViViT-B, 32 x 224", lambda: of_base_size("vivit", VivitConfig(num_frames=32)), 4, exact=True, eager=True
+    ),
+}
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """Time one call; what it leaves is collected before, not while, the next one is timed."""
+    gc.collect()
     began = time.perf_counter()
-    run()  # type: ignore[operator]
+    run()
     return time.perf_counter() - began
 
 
-def median_ratio(taken: np.ndarray) -> Interval:
-    """Median of explain over stock, with its 95 % bootstrap interval over pairs; `taken` is ``(pairs, 2)``."""
-    ratios = taken[:, 1] / taken[:, 0]
+def median_ratio(over: np.ndarray, under: np.ndarray) -> Interval:
+    """Median of ratios of passes ``(n,)`` made together, with its 95 % bootstrap interval over rounds."""
+    ratios = over / under
     chosen = np.random.default_rng(0).integers(0, len(ratios), (5000, len(ratios)))
     low, high = np.quantile(np.median(ratios[chosen], axis=1), [0.025, 0.975])
     return Interval(float(np.median(ratios)), float(low), float(high))
 
 
+def stock(model: VideoModel, pixels: torch.Tensor, **settings: Any) -> Any:
+    """Run the model as it comes."""
+    with torch.inference_mode():
+        return model.module(**{model.geometry.input_name: pixels}, **settings)
+
+
+def explain(model: VideoModel, pixels: torch.Tensor, method: str, params: dict[str, Any]) -> Any:
+    """Record a pass and make the maps; give the record."""
+    asked = METHODS[method]
+    (found,) = record(model, pixels, asked.needs(params), [None])
+    asked(found, **params)
+    return found
+
+
+@contextmanager
+def eagerly(model: VideoModel) -> Iterator[None]:
+    """Let a model compute attention eagerly meanwhile."""
+    module: Any = model.module
+    before = module.config._attn_implementation
+    module.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        module.set_attn_implementation(before)
+
+
+def eager(model: VideoModel, pixels: torch.Tensor) -> None:
+    """Run the model with all of its attention given."""
+    with eagerly(model):
+        stock(model, pixels, output_attentions=True)
+
+
+def share_kept(model: VideoModel, found: Any) -> float:
+    """Bytes that a record keeps of a pass, over those of float32 attention of all layers and heads."""
+    kept = sum(value.nbytes for value in vars(found).values() if isinstance(value, np.ndarray))
+    layout, module = model.geometry, model.module
+    config: Any = module.config
+    patches = layout.height * layout.width
+    each = layout.slices * (1 + patches) ** 2 + patches * layout.slices**2
+    scores = each if found.attention_type == "divided" else queries.tokens(layout) ** 2
+    return kept / (4 * config.num_hidden_layers * config.num_attention_heads * scores)
+
+
+def measure(case: Case, rounds: int) -> list[dict[str, Any]]:
+    """Time everything a case asks for, all of it in each round, in turn from another start."""
+    model = case.make()
+    height, width = model.geometry.input_size
+    pixels = torch.randn(1, model.geometry.frames, 3, height, width, generator=torch.Generator().manual_seed(0))
+    asked = {**ASKED, **(EXACT if case.exact else {})}
+    runs: dict[str, Callable[[], Any]] = {"stock": lambda: stock(model, pixels)}
+    for label, (method, params) in asked.items():
+        runs[label] = lambda method=method, params=params: explain(model, pixels, method, params)
+    if case.eager:
+        runs[EAGER] = lambda: eager(model, pixels)
+    runs["stock"]()
+    kept = {label: share_kept(model, runs[label]()) for label in ASKED}
+    taken: dict[str, list[float]] = {label: [] for label in runs}
+    order = list(runs)
+    for turn in tqdm(range(rounds), desc=case.title):
+        for label in order[turn % len(order) :] + order[: turn % len(order)]:
+            taken[label].append(seconds(runs[label]))
+    times = {label: np.array(values) for label, values in taken.items()}
+    return [
+        {
+            "model": case.title,
+            "what": label,
+            "seconds": float(np.median(values)),
+            "over_stock": median_ratio(values, times["stock"]),
+            "over_eager": median_ratio(values, times[EAGER]) if case.eager else None,
+            "kept": kept.get(label),
+            "rounds": rounds,
+        }
+        for label, values in times.items()
+    ]
+
+
+def profile(case: Case) -> dict[str, float]:
+    """Tell where the time of `staa` goes beyond stock, in seconds: medians of three."""
+    model = case.make()
+    family = FAMILIES[model.family]
+    height, width = model.geometry.input_size
+    pixels = torch.randn(1, model.geometry.frames, 3, height, width)
+    clocks: dict[str, float] = {}
+    kept: list[Any] = []
+
+    def clocked(name: str, run: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*args: Any, **settings: Any) -> Any:
+            began = time.perf_counter()
+            found = run(*args, **settings)
+            clocks[name] = clocks.get(name, 0.0) + time.perf_counter() - began
+            return found
+
+        return timed
+
+    def reading(*args: Any) -> Any:
+        found: Any = family.read(*args)
+        found.takes = {module: clocked("taps", take) for module, take in found.takes.items()}
+        found.records = clocked("records", found.records)
+        return found
+
+    asked, rounds = METHODS["staa"], []
+    for _ in range(4):
+        clocks.clear()
+        clocks["stock"] = seconds(lambda: stock(model, pixels))
+        with _family(model.family, reading):
+            clocks["recorded pass"] = seconds(lambda: kept.extend(record(model, pixels, asked.needs(), [None])))
+        clocks["method"] = seconds(lambda: asked(kept.pop()))
+        rounds.append(dict(clocks))
+    return {name: float(np.median([one.get(name, 0.0) for one in rounds[1:]])) for name in rounds[0]}
+
+
+@contextmanager
+def _family(name: str, read: Any) -> Iterator[None]:
+    before = FAMILIES[name]
+    FAMILIES[name] = replace(before, read=read)
+    try:
+        yield
+    finally:
+        FAMILIES[name] = before
+
+
 def main() -> None:
     """Measure, print a table, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=15)
+    parser.add_argument("--models", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--rounds", type=int, help="of each model; by default fewer where a pass is slow")
+    parser.add_argument("--profile", action="store_true", help="tell where the time of staa goes instead")
     parser.add_argument("--json", type=Path, default=Path("out/overhead.json"))
     options = parser.parse_args()
-    torch.manual_seed(0)
-    base = TimesformerForVideoClassification(TimesformerConfig(num_frames=8)).eval()
-    processor = Transform.from_json({"size": {"shortest_edge": 224}, "crop_size": {"height": 224, "width": 224}})
-    models = {"bundled, 8 x 64": load_model(), "TimeSformer-B, 8 x 224": load_model(base, processor=processor)}
+    if options.profile:
+        print("| model | stock | recorded pass | of which taps | records | method |\n|---|---|---|---|---|---|")
+        for name in options.models:
+            said = profile(CASES[name])
+            names = ("stock", "recorded pass", "taps", "records", "method")
+            print(f"| {CASES[name].title} | {' | '.join(f'{said[column]:.3f} s' for column in names)} |")
+        return
     rows = []
-    for title, model in models.items():
-        height, width = model.geometry.input_size
-        pixels = torch.randn(1, model.geometry.frames, 3, height, width)
-        inputs = {model.geometry.input_name: pixels.to(model.device, model.dtype)}
-
-        @torch.inference_mode()
-        def stock(model=model, inputs=inputs) -> None:
-            model.module(**inputs)
-
-        for name, method in METHODS.items():
-            if method.asks:
-                continue
-
-            def explain(model=model, method=method, pixels=pixels) -> None:
-                method(record(model, pixels, method.needs(), [None])[0])
-
-            stock()
-            explain()
-            taken = np.array([(seconds(stock), seconds(explain)) for _ in tqdm(range(options.pairs), desc=title)])
-            ratio = median_ratio(taken)
-            rows.append({"model": title, "method": name, "stock": float(np.median(taken[:, 0])), "ratio": ratio})
-    print("| model | method | stock forward (s) | explain over stock |\n|---|---|---|---|")
+    for name in options.models:
+        rows += measure(CASES[name], options.rounds or CASES[name].rounds)
+        gc.collect()
+    print(
+        "| model | what | seconds | over stock | over eager with attentions | bytes kept |\n|---|---|---|---|---|---|"
+    )
     for row in rows:
-        print(f"| {row['model']} | {row['method']} | {row['stock']:.3f} | {row['ratio']} |")
+        kept = "" if row["kept"] is None else f"{100 * row['kept']:.2f} %"
+        print(
+            f"| {row['model']} | {row['what']} | {row['seconds']:.3f} | {row['over_stock']} | "
+            f"{row['over_eager'] or ''} | {kept} |"
+        )
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(rows))
 

@@ -17,7 +17,7 @@ from staa_widgets.sampling import spans
 from staa_widgets.windows import lay_out, merge
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -87,7 +87,7 @@ def whole(job: Job) -> Explanation:
         target=target,
         attention=attention,
         window_logits=window_logits,
-        provenance=_provenance(job, range(len(job.samples)), weights),
+        provenance=_provenance(job, range(len(job.samples)), weights, [*gathered.errors.values()]),
         **_facts(job, job.question.clip),
     )
 
@@ -111,7 +111,7 @@ def single(job: Job, layout: Layout, part: Part) -> tuple[Explanation, Clip]:
         target=part.target,
         attention=None if attention is None or attention.nbytes > ATTENTION_LIMIT else attention,
         window_logits=logits[None],
-        provenance=_provenance(job, [part.window], [1.0]),
+        provenance=_provenance(job, [part.window], [1.0], [part.record.errors]),
         **_facts(job, clip),
     )
     return explanation, clip
@@ -125,6 +125,7 @@ class _Gathered:
         self.maps: dict[int, NDArray[np.float32]] = {}
         self.logits: dict[int, NDArray[np.float32]] = {}
         self.browsed: dict[int, NDArray[np.float16]] = {}
+        self.errors: dict[int, Mapping[str, float]] = {}
         self._targets: dict[int, int] = {}
 
     def ask(self) -> int:
@@ -148,7 +149,7 @@ class _Gathered:
     def _add(self, windows: Sequence[int], target: int | None) -> None:
         for part in self.job.parts(windows, target):
             self.maps[part.window], self.logits[part.window] = part.maps, part.record.logits
-            self._targets[part.window] = part.target
+            self._targets[part.window], self.errors[part.window] = part.target, part.record.errors
             if self.job.question.attention and part.record.rows is not None:
                 layers, heads, *_ = part.record.rows.shape
                 if 2 * layers * heads * len(self.job.samples) * part.maps.size <= ATTENTION_LIMIT:
@@ -174,7 +175,9 @@ def _facts(job: Job, clip: Clip) -> dict[str, Any]:
     }
 
 
-def _provenance(job: Job, windows: Sequence[int], weights: list[float]) -> dict[str, Any]:
+def _provenance(
+    job: Job, windows: Sequence[int], weights: list[float], errors: Sequence[Mapping[str, float]]
+) -> dict[str, Any]:
     cost = job.method.cost(job.model.geometry, job.params)
     clip = job.question.clip
     return {
@@ -189,6 +192,8 @@ def _provenance(job: Job, windows: Sequence[int], weights: list[float]) -> dict[
             "window_weights": weights,
         },
         "box": job.model.transform.box(clip.width, clip.height),
+        # Of what was estimated from sampled queries, see `Record.errors`; the mean over windows.
+        "standard_errors": {name: float(np.mean([of[name] for of in errors if name in of])) for name in errors[0]},
         "cost": {name: len(windows) * passes for name, passes in cost._asdict().items()},
         "seconds": dict(job.seconds),
     }

@@ -83,16 +83,14 @@ class JointReading:
         # As a matrix attention is smaller than its queries and keys, or needed for the rows anyway.
         whole = needs.spatial and not self.sampled and (count <= queries.EXACT or (reads and self.pooled))
         if whole:
-            mean, taken["matrix"] = rows_and_mean(query, key, scale)
+            taken["row"], taken["matrix"] = rows_and_mean(query, key, scale)
         if reads:
             if not self.pooled:
                 taken["row"] = mean_row(query[:, :, :1], key, scale)
-            elif whole:
-                taken["row"] = mean
             elif self.sampled:
                 asked = queries.spread(self.geometry, queries.COUNT, taken["start"]).to(query.device)
                 taken["row"], taken["row_error"] = sampled_row(query[:, :, asked], key, scale)
-            else:
+            elif not whole:
                 taken["row"] = mean_row(query, key, scale)
             if needs.values:
                 taken["value_row"] = (taken["row"] * moved_norms(value, taken["after"])).mean(1)

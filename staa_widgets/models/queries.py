@@ -39,7 +39,8 @@ def path(geometry: Geometry) -> Tensor:
     """
     row, column = np.mgrid[: geometry.height, : geometry.width]
     curve = sum(((row >> b & 1) << 2 * b + 1) + ((column >> b & 1) << 2 * b) for b in range(16))
-    patches = geometry.fold(np.arange(tokens(geometry) - geometry.prefix)).reshape(geometry.slices, -1)
+    number = np.arange(tokens(geometry) - geometry.prefix, dtype=np.float64)
+    patches = geometry.fold(number).reshape(geometry.slices, -1).astype(np.int64)
     ordered = patches[:, np.argsort(np.ravel(curve))] + geometry.prefix
     return torch.from_numpy(np.concatenate([np.arange(geometry.prefix), ordered.ravel()]))
 
@@ -72,6 +73,8 @@ def spread(geometry: Geometry, count: int, start: float) -> Tensor:
     # Each slice begins elsewhere, so that no column of patches is looked at throughout.
     begin = (start + _GOLDEN * torch.arange(geometry.slices, dtype=torch.float64)[:, None]) % 1
     places = ((torch.arange(each) + begin) * size / each).long()
+    # And each half looks at other patches in every other slice, or it would see the same part of the picture always.
+    places[1::2] = places[1::2].roll(1, 1)
     return patches.gather(1, places).ravel()
 
 
