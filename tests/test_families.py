@@ -145,7 +145,7 @@ def test_threads_and_models_of_one_configuration_do_not_mix(family: str) -> None
     module, pixels, needs = tiny(family), clips(12), Needs(rows=True, temporal=True, contributions=True)
     other = type(module)(module.config).eval()
     models = [load_model(part, processor=PROCESSOR) for part in (module, other)]
-    expected = [record(models[i % 2], clip[None], needs, [1])[0] for i, clip in enumerate(pixels)]
+    expected = [record(models[i // 2 % 2], clip[None], needs, [1])[0] for i, clip in enumerate(pixels)]
     start = threading.Barrier(4)
 
     def work(offset: int) -> dict[int, Record]:
@@ -153,7 +153,6 @@ def test_threads_and_models_of_one_configuration_do_not_mix(family: str) -> None
         return {i: record(models[i // 2 % 2], pixels[i : i + 1], needs, [1])[0] for i in range(offset, 12, 4)}
 
     before = module.config._attn_implementation
-    expected = [record(models[i // 2 % 2], clip[None], needs, [1])[0] for i, clip in enumerate(pixels)]
     with ThreadPoolExecutor(4) as pool:
         found = {i: r for part in pool.map(work, range(4)) for i, r in part.items()}
     for i, r in found.items():
