@@ -166,6 +166,9 @@ def test_another_format_is_said(tmp_path: Path):
     path.write_text(path.read_text().replace('"format":1', '"format":2'))
     with pytest.raises(FormatError, match="format 2"):
         Results.from_json(path)
+    path.write_text('{"staa_widgets": "results", "format": 3, "tables": {}}')
+    with pytest.raises(FormatError, match="format 3"):
+        Results.from_json(path)
 
 
 def test_some_of_it_can_be_kept():
