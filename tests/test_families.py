@@ -273,6 +273,19 @@ def state_of_forwards(module: nn.Module) -> list[set[str]]:
 
 
 @pytest.mark.parametrize("family", READ)
+def test_gradient_checkpointing_hides_nothing(family: str) -> None:
+    module = tiny(family).train()
+    # Newer releases warn of the older name.
+    newer = getattr(module, "activation_checkpointing_enable", None)
+    (newer or module.gradient_checkpointing_enable)()
+    (found,), (same,) = (
+        record(model, clips(1), ALL, [2]) for model in (load_model(module, processor=PROCESSOR), ready(family))
+    )
+    for name, array in arrays(found).items():
+        np.testing.assert_allclose(array, arrays(same)[name], atol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("family", READ)
 def test_a_module_compiled_in_place_is_refused(family: str) -> None:
     module = tiny(family)
     model = load_model(module, processor=PROCESSOR)
