@@ -93,6 +93,7 @@ def within_memory(
         If one input is too much.
     """
     bound = most or passes_at_once(model, backwards=backwards)
+    before = _limit(model, backwards=backwards)
     while True:
         size = min(bound, count or bound, _limit(model, backwards=backwards))
         try:
@@ -101,6 +102,8 @@ def within_memory(
             if not out_of_memory(error):
                 raise
             if size == 1:
+                # Where not even one fits, others may hold the memory: that says nothing of batches.
+                _proved.setdefault(model.module, {})[backwards] = before
                 raise DeviceMemoryError(
                     f"One window of {model.id!r} does not fit the memory of {model.device}.",
                     "Free some, use a smaller model or dtype='bfloat16', or load it with device='cpu'.",

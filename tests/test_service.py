@@ -18,6 +18,7 @@ from staa_widgets.methods import METHODS
 from staa_widgets.models import VideoModel
 from staa_widgets.turn import WAITING
 from staa_widgets.widget import service
+from staa_widgets.widget.messages import failed
 
 FIXTURE = json.loads((Path(__file__).parent / "protocol" / "messages.json").read_text("utf-8"))
 
@@ -146,8 +147,9 @@ def test_running_out_of_memory_has_a_hint_of_its_own(front: Page, forward: Forwa
     forward.go.set()
     front.send(compute("1", method="staa_logit"))
     error = front.answer("1")["error"]
-    assert (error["type"], error["message"]) == ("MemoryError", "MemoryError was raised.")
-    assert "batch_size" in error["hint"]
+    assert error["type"] == "DeviceMemoryError"
+    assert "smaller model" in error["hint"]
+    assert "shorter clip" in failed("2", MemoryError())["error"]["hint"]  # while decoding, say
 
 
 # --- computing ---
