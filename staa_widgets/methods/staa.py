@@ -100,8 +100,8 @@ def staa(
         Joint attention over more than 512 tokens is read at 64 queries a layer, spread over space and time, where the
         readout is the mean of all tokens, and rolled out through 64 queries that hold most of the flow; the standard
         error is told in `Explanation.provenance`. ``True`` reads all queries; a pass of VideoMAE-B or ViViT-B then
-        takes about one and a half times as long. A single readout's own row, divided attention and smaller models are exact anyway,
-        and so is what is multiplied with gradients.
+        takes about one and a half times as long. A single readout's own row, divided attention and smaller models are
+        exact anyway, and so is what is multiplied with gradients.
 
     Returns
     -------
