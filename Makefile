@@ -17,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONPATH
 
-.PHONY: demo lab test lint format bench train docs clean help
+.PHONY: demo lab test lint format bench truth matrix train clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -25,7 +25,9 @@ help:
 	@echo "make lab     open the quickstart notebook in JupyterLab"
 	@echo "make test    run every test (needs Chromium, or STAA_SKIP_BROWSER=1)"
 	@echo "make lint    ruff, pyright, biome, tsc"
-	@echo "make bench   score methods against the truth, measure overhead and the player, on this machine"
+	@echo "make bench   measure overhead, cost, scale and the player on this machine (a quarter of an hour)"
+	@echo "make truth   score every method against what is known of drawn clips"
+	@echo "make matrix  test the lowest and the newest supported transformers, each in its own environment"
 	@echo "make train   draw the training clips and train the six bundled models again (about two hours)"
 	@echo "make clean   remove everything that make made"
 
@@ -57,10 +59,14 @@ format: $(VENV)/.developing
 	cd js && npm run --silent format
 
 bench: $(VENV)/.developing $(BUNDLE)
-	$(BIN)/python -m benchmarks.overhead
+	for part in overhead cost scale pipeline player; do $(BIN)/python -m benchmarks.$$part || exit 1; done
+
+truth: $(VENV)/.developing $(BUNDLE)
 	$(BIN)/staa benchmark --out out/benchmark
 	$(BIN)/python -m benchmarks.results --page out/benchmark/results.md
-	$(BIN)/python -m benchmarks.player
+
+matrix:
+	@OMP_NUM_THREADS=1 $(PYTHON) tests/matrix.py .venv-matrix
 
 train: $(VENV)/.developing
 	for family in timesformer vivit videomae; do for seed in 0 1; do \
@@ -71,7 +77,7 @@ train: $(VENV)/.developing
 	done
 
 clean:
-	rm -rf $(VENV) js/node_modules staa_widgets/widget/static out dist .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-matrix js/node_modules staa_widgets/widget/static out dist .pytest_cache .ruff_cache
 
 $(VENV)/.torch: constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; choose one with PYTHON=…")'
