@@ -193,3 +193,9 @@ def test_methods_say_what_they_cost_and_whether_the_class_matters() -> None:
     }
     assert METHODS["staa"].cost(layout) == Cost(1)
     assert METHODS["staa"].cost(layout, {"weighting": "gradient"}) == Cost(1, 1)
+
+
+@pytest.mark.parametrize("method", ["attention_last", "rollout"])
+def test_exact_is_yes_or_no(method: str) -> None:
+    with pytest.raises(ParameterError, match="exact"):
+        METHODS[method].needs({"exact": "no"})

@@ -272,6 +272,7 @@ def test_an_unknown_method_names_the_nearest(name: str, hint: str) -> None:
         ({"layers": [0.5]}, "layers"),
         ({"layers": None}, "layers"),
         ({"weighting": "values"}, "none, value, gradient, logit"),
+        ({"exact": "no"}, "True or False"),
         ({"contrast": 1}, "True or False"),
     ],
 )

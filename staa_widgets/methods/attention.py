@@ -19,7 +19,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-@method("attention_last", needs=lambda exact: Needs(rows=True, exact=exact), class_specific=False)
+def _last_needs(exact: bool) -> Needs:
+    staa.needs({"exact": exact})  # refuses what is no answer
+    return Needs(rows=True, exact=exact)
+
+
+@method("attention_last", needs=_last_needs, class_specific=False)
 def attention_last(record: Record, *, exact: bool = False) -> NDArray[np.float32]:
     """Read the readout's row of the last layer and nothing else.
 

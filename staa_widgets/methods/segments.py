@@ -52,7 +52,7 @@ def _exact_needs(segments: Sequence[int], filler: str) -> Needs:
     checks.three("segments", segments, _HINT)
     if prod(segments) > MOST:
         raise ParameterError(
-            f"{prod(segments)} segments have {2 ** prod(segments)} coalitions, each a pass through the model.",
+            f"{prod(segments)} segments have 2^{prod(segments)} coalitions, each a pass through the model.",
             f"Choose at most {MOST} segments for exact values, or method='kernel_shap'.",
         )
     return Needs()

@@ -95,7 +95,8 @@ def systematic(weights: Tensor, count: int, start: float) -> tuple[Tensor, Tenso
     index, factor
         int64 and float32 ``(…, m)``: what was chosen, and how many it stands for; 0 where nothing was left to choose.
     """
-    weights = weights.double()
+    # In double precision, which not every accelerator has: there are few numbers.
+    place, weights = weights.device, weights.cpu().double()
     count = min(count, weights.shape[-1])
     certain = torch.zeros_like(weights, dtype=torch.bool)
     chance = torch.zeros_like(weights)
@@ -108,9 +109,9 @@ def systematic(weights: Tensor, count: int, start: float) -> tuple[Tensor, Tenso
             break
         certain = more
     reached = chance.cumsum(-1)
-    steps = torch.arange(count, device=weights.device) + start
+    steps = torch.arange(count) + start
     index = torch.searchsorted(reached, steps.expand(*weights.shape[:-1], -1).contiguous(), right=True)
     found = index < weights.shape[-1]
     index = index.clamp_max(weights.shape[-1] - 1)
     factor = torch.where(found, 1 / chance.gather(-1, index).clamp_min(1e-300), 0)
-    return index, factor.float()
+    return index.to(place), factor.float().to(place)

@@ -24,7 +24,7 @@ def roll_out(
     """Carry row vectors back through layers ``I + share · (A - I)``, for any share of attention.
 
     What is kept are the coefficients of the powers of `share`. With a `path`, `queries.COUNT` queries stand for all in
-    each layer, chosen by what flows through them, with CLS always among them. Two half samples go all the way apart.
+    each layer, chosen by what flows through them. Two half samples go all the way apart.
     Each is right in the mean for any share: what is chosen in a layer depends on what flows into it, never on the
     attention that is read there.
 
