@@ -180,6 +180,7 @@ def _provenance(
 ) -> dict[str, Any]:
     cost = job.method.cost(job.model.geometry, job.params)
     clip = job.question.clip
+    names = dict.fromkeys(name for of in errors for name in of)
     return {
         "versions": versions(),
         "model": {"family": job.model.family, "weights": job.weights, "transform": job.model.transform.describe()},
@@ -193,7 +194,7 @@ def _provenance(
         },
         "box": job.model.transform.box(clip.width, clip.height),
         # Of what was estimated from sampled queries, see `Record.errors`; the mean over windows.
-        "standard_errors": {name: float(np.mean([of[name] for of in errors if name in of])) for name in errors[0]},
+        "standard_errors": {name: float(np.mean([of[name] for of in errors if name in of])) for name in names},
         "cost": {name: len(windows) * passes for name, passes in cost._asdict().items()},
         "seconds": dict(job.seconds),
     }

@@ -254,6 +254,7 @@ def _streamed(question: Question, progress: Progress | bool | None) -> Generator
                 again = replace(question, clip=clip, window=None, stride=None)
                 yield _signed(job, found, again, pictures, hit=part.cached)
                 job.seconds.clear()
+                job.renew()
 
 
 def _signed(job: Job, found: Explanation, question: Question, pictures: Preview | None, *, hit: bool) -> Explanation:

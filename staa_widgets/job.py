@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,7 +19,7 @@ from staa_widgets.capacity import within_memory
 from staa_widgets.errors import FormatError
 from staa_widgets.files import pack, unpack
 from staa_widgets.methods import BROWSING, Method, get_method
-from staa_widgets.models import VideoModel, weights_digest
+from staa_widgets.models import FAMILIES, VideoModel, weights_digest
 from staa_widgets.progress import Progress
 from staa_widgets.question import Question
 from staa_widgets.record import Needs, Record
@@ -114,8 +114,18 @@ class Job:
     @cached_property
     def needs(self) -> Needs:
         """What its records must hold."""
-        needs = self.method.needs(self.params) | self.also
-        return needs | BROWSING if self.question.attention and self.model.attends else needs
+        own = self.method.needs(self.params)
+        needs = own | self.also
+        if self.question.attention and self.model.attends:
+            needs = needs | BROWSING
+        # Others that share its record do not make it exact, and where nothing is sampled everything is.
+        return replace(needs, exact=own.exact and self.samples_queries)
+
+    @cached_property
+    def samples_queries(self) -> bool:
+        """Whether some queries stand for all in its records, unless `exact` ones are asked for."""
+        reading = FAMILIES[self.model.family].read(self.model.module, self.model.geometry, Needs())
+        return bool(getattr(reading, "sampled", False))
 
     @cached_property
     def samples(self) -> tuple[Sample, ...]:
@@ -129,8 +139,12 @@ class Job:
 
     @cached_property
     def weights(self) -> str:
-        """Digest of the model's weights."""
+        """Digest of the model's weights, see `renew`."""
         return weights_digest(self.model)
+
+    def renew(self) -> None:
+        """Look at the weights again: whoever was given an answer may have changed them since."""
+        vars(self).pop("weights", None)
 
     @contextmanager
     def clock(self, step: str) -> Iterator[None]:
@@ -163,9 +177,9 @@ class Job:
         return self._key(kind="records", frames=self.frames)
 
     def record_key(self, window: int, target: int | None) -> str:
-        """Key of a window's record for a class, ``None`` for the predicted one."""
+        """Key of a window's record for a class, ``None`` for the predicted one; exact and sampled ones are two."""
         about = "predicted" if target is None else target
-        return self._key(kind="record", frames=self.frames[window], target=about)
+        return self._key(kind="record", frames=self.frames[window], target=about, exact=self.needs.exact)
 
     def parts(self, windows: Sequence[int], target: int | None) -> Generator[Part, None, None]:
         """Answer windows one after the other; what is left when the iterator is closed is not begun.

@@ -174,6 +174,9 @@ def _outcomes(
                     job.shelf.clear()
                 report(_name(video), done, max(total or 0, done))
                 yield outcome
+                for waiting in opened:
+                    if not isinstance(waiting, Exception):
+                        waiting.renew()
 
 
 def _opened(

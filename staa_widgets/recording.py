@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from staa_widgets.job import Job
 
-Shelf = dict[int | None, tuple[Record, Needs]]
-"""Records of a clip's only window, by the class they were made for, in memory."""
+Shelf = dict[str, tuple[Record, Needs]]
+"""Records of a clip's only window, by their keys, in memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,10 +80,19 @@ def records(
                 pixels = {i: reel.window(i) for i in missing}
                 places = [Place(job, i, target, pixels[i]) for i in missing]
                 made = dict(zip(missing, make(places, union, most), strict=True)) if missing else {}
-            done += len(batch)
-            job.report("model", done, len(windows))
+            weights = job.weights
+            job.report("model", done + len(batch), len(windows))
             for i in batch:
+                if job.weights != weights:
+                    break
                 yield i, held.pop(i)[0] or made.pop(i), pixels.pop(i, None)
+                done += 1
+            else:
+                continue
+            break
+    # What was asked of other weights than those that answer now is asked again.
+    if done < len(windows):
+        yield from records(job, windows[done:], needs, target)
 
 
 def make(places: Sequence[Place], needs: Needs, most: int | None) -> list[Record]:
@@ -139,17 +148,20 @@ def alone(job: Job) -> AbstractContextManager[None]:
 
 
 def _found(job: Job, window: int, target: int | None) -> tuple[Record, Needs] | None:
-    if target in job.shelf:
-        return job.shelf[target]
-    if not job.question.cache:
+    if not (job.shelf or job.question.cache):
         return None
-    return store.get("record", job.record_key(window, target), store.record_from_bytes)
+    key = job.record_key(window, target)
+    if key in job.shelf:
+        return job.shelf[key]
+    return store.get("record", key, store.record_from_bytes) if job.question.cache else None
 
 
 def _keep(place: Place, record: Record, needs: Needs) -> None:
     job = place.job
+    if not (len(job.samples) == 1 or job.question.cache):
+        return
+    key = job.record_key(place.window, place.target)
     if len(job.samples) == 1:
-        job.shelf[place.target] = record, needs
+        job.shelf[key] = record, needs
     if job.question.cache:
-        key = job.record_key(place.window, place.target)
         store.put("record", key, store.record_to_bytes(record, needs))

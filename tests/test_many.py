@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 import torch
 from test_engine import Frames
+from timesformers import tiny_model, tiny_module
 
 import staa_widgets.many
 import staa_widgets.tap
-from staa_widgets import action_clip, cache, explain, explain_many, open_clip
+from staa_widgets import action_clip, cache, explain, explain_many, load_model, open_clip
 from staa_widgets.errors import (
     CancelledError,
     MethodError,
@@ -180,6 +181,21 @@ def test_a_second_run_goes_on_where_the_first_was_stopped(clips: Path, model: Vi
     found = [one.explanation for one in explain_many(videos, model, batch_size=1, preview=False)]
     assert [one.provenance["cache"] for one in found if one] == ["hit", "hit", "miss"]
     assert forwards == [1, 1, 1]
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_weights_changed_between_two_files_answer_for_the_second(cached: bool, clips: Path):
+    module = tiny_module()
+    mine = load_model(module, processor=tiny_model().transform, id="tiny")
+    running = explain_many(clips / "[ac].mp4", mine, preview=False, cache=cached)
+    first = next(running).explanation
+    with torch.no_grad():
+        module.classifier.bias[1] += 1
+    (second,) = (one.explanation for one in running)
+    assert first is not None
+    assert second is not None
+    assert first.provenance["model"]["weights"] != second.provenance["model"]["weights"]
+    np.testing.assert_allclose(second.logits, explain(clips / "c.mp4", mine, cache=False).logits, rtol=1e-5)
 
 
 def test_nothing_is_left_on_disk_without_cache(clips: Path, model: VideoModel, folder: Path):

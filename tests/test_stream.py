@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from contextlib import nullcontext
 from dataclasses import replace
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from test_engine import GEOMETRY, clip_of
+from timesformers import tiny_model, tiny_module
 from video_files import read_barcode, write_video
 
 import staa_widgets.readers
 import staa_widgets.tap
-from staa_widgets import action_clip, compare, explain, open_clip, stream
+from staa_widgets import action_clip, compare, explain, load_model, open_clip, stream
 from staa_widgets.actions import ActionClip
 from staa_widgets.errors import CancelledError, MethodError, ParameterError, VideoNotFoundError
 from staa_widgets.explanation import probabilities
@@ -267,6 +269,34 @@ def test_a_stream_refuses_at_once(long: Path, model: VideoModel):
     ):
         with pytest.raises(error):
             stream(**{"video": long, "model": model, **asked})
+
+
+@pytest.mark.parametrize("method", ["staa_logit", "occlusion"])
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_weights_changed_between_windows_are_not_answered_for_by_the_old_ones(
+    method: str, batch_size: int, long: Path, forwards: list[int]
+):
+    module = tiny_module()
+    mine = load_model(module, processor=tiny_model().transform, id="tiny")
+    parts = stream(long, mine, method, target=1, batch_size=batch_size)
+    first = next(parts)
+    before = copy.deepcopy(module.state_dict())
+    with torch.no_grad():
+        module.classifier.bias[1] += 1
+        module.classifier.weight[1] *= 2
+    second = next(parts)
+    parts.close()
+    assert first.provenance["model"]["weights"] != second.provenance["model"]["weights"]
+    fresh = list(islice(stream(long, mine, method, target=1, cache=False, batch_size=1), 2))[1]
+    module.load_state_dict(before)
+    forwards.clear()
+    old = list(islice(stream(long, mine, method, target=1, batch_size=1), 2))
+    np.testing.assert_allclose(second.logits, fresh.logits, rtol=1e-5)
+    np.testing.assert_allclose(second.maps, fresh.maps, rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(old[0].maps, first.maps)
+    expected = list(islice(stream(long, mine, method, target=1, batch_size=1, cache=False), 2))[1]
+    np.testing.assert_allclose(old[1].maps, expected.maps, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(old[1].logits, expected.logits, rtol=1e-5)
 
 
 # --- several methods ---
