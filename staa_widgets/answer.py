@@ -86,6 +86,7 @@ def open_query(
             seed=seed,
             batch_size=batch_size,
             report=report,
+            last_order=getattr(FAMILIES[model.family], "last_order", None),
         )
 
 

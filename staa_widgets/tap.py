@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AttentionInterface
+from transformers import AttentionInterface, PreTrainedConfig
 
 from staa_widgets.errors import ModelError, ParameterError, UnsupportedModelError, WrongInputError
 from staa_widgets.models import FAMILIES
@@ -256,7 +256,9 @@ def _lock(module: nn.Module) -> threading.RLock:
     """Give the lock shared by all models made from one configuration object."""
     if isinstance(module, Wrapped) and isinstance(module.inner, nn.Module):
         module = module.inner
-    owner = getattr(module, "config", module)
+    config = getattr(module, "config", None)
+    # Other modules call by that name whatever they like.
+    owner = config if isinstance(config, PreTrainedConfig) else module
     with _LOCKS_GUARD:
         if id(owner) not in _LOCKS:
             _LOCKS[id(owner)] = threading.RLock()

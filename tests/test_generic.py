@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import threading
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -225,6 +226,115 @@ def test_tensors_that_are_no_weights_count() -> None:
     assert weights_digest(wrap(one)) != weights_digest(wrap(two))
 
 
+def made(*, code: str = "clips.mean((2, 3, 4))", before: str = "", **scope: Any) -> nn.Module:
+    """Make a module as in a notebook."""
+    scope |= {"torch": torch, "nn": nn, "np": np, "__name__": "notebook"}
+    exec(f"{before}\nclass Net(nn.Module):\n    def forward(self, clips):\n        return {code}\n", scope)
+    return scope["Net"]()
+
+
+def holding(value: Any) -> nn.Module:
+    module = Corner()
+    module.held = value
+    return module
+
+
+def closing(value: Any, *, graded: bool = True) -> nn.Module:
+    class Net(nn.Module):
+        def forward(self, clips: Tensor) -> Tensor:
+            return clips.mean((2, 3, 4)) * value
+
+    if not graded:
+        Net.forward = torch.no_grad()(Net.forward)
+    return Net()
+
+
+def calling(value: float) -> nn.Module:
+    module = Corner()
+    module.forward = functools.partial(lambda clips, by: by * clips.mean((2, 3, 4)), by=value)
+    return module
+
+
+class Settings:
+    """Attributes of any object count."""
+
+    def __init__(self, gain: float) -> None:
+        self.gain = gain
+
+
+class Slotted:
+    __slots__ = ("gain",)
+
+    def __init__(self, gain: float) -> None:
+        self.gain = gain
+
+
+def wide(middle: float) -> np.ndarray:
+    """As ``repr`` shortens it, one is like the other."""
+    array = np.zeros((64, 64))
+    array[32, 32] = middle
+    return array
+
+
+MADE = {
+    "closure": closing,
+    "decorated": functools.partial(closing, graded=False),
+    "closure over a dict": lambda k: closing({"k": [k]}),
+    "array": lambda k: holding(wide(k)),
+    "arrays in containers": lambda k: holding({"a": [(wide(k),)]}),
+    "tensor in a list": lambda k: holding([torch.full((2000,), k)]),
+    "set": lambda k: holding({k, "a", "b"}),
+    "object": lambda k: holding(Settings(k)),
+    "slots": lambda k: holding([Slotted(k)]),
+    "module in a list": lambda k: holding([nn.Dropout(abs(k + 2) / 4)]),
+    "partial": calling,
+    "global dict": lambda k: made(code="table['k'] * clips.mean((2, 3, 4))", table={"k": k}),
+    "global array": lambda k: made(code="table.sum() * clips.mean((2, 3, 4))", table=wide(k)),
+    "default": lambda k: made(code="f(clips)", before=f"def f(x, k=[{k}]):\n    return k[0] * x.mean((2, 3, 4))"),
+    "lambda in a dict": lambda k: holding({"act": lambda x: x * k}),
+}
+
+
+@pytest.mark.parametrize("make", MADE.values(), ids=MADE)
+def test_what_a_module_holds_or_reaches_counts(make: Any) -> None:
+    assert weights_digest(wrap(make(1.0))) == weights_digest(wrap(make(1.0)))
+    assert weights_digest(wrap(make(1.0))) != weights_digest(wrap(make(-1.0)))
+
+
+def test_what_changes_while_it_is_wrapped_counts() -> None:
+    table = {"k": 1.0}
+    model = wrap(made(code="table['k'] * clips.mean((2, 3, 4))", table=table))
+    before = weights_digest(model)
+    assert weights_digest(model) == before
+    table["k"] = -1.0
+    assert weights_digest(model) != before
+
+
+UNTOLD = {
+    "lock": lambda: holding(threading.Lock()),
+    "own file": lambda: made(code="own.f(clips)", own=ModuleType("own")),
+    "import": lambda: made(code="f(clips)", before="def f(x):\n    import own\n    return own.f(x)"),
+    "generator": lambda: closing(i for i in range(3)),
+    "deep": lambda: holding(functools.reduce(lambda inner, _: [inner], range(5000), [])),
+}
+
+
+@pytest.mark.parametrize("make", UNTOLD.values(), ids=UNTOLD)
+def test_what_cannot_be_told_is_no_false_hit(make: Any) -> None:
+    model = wrap(make())
+    before = weights_digest(model)
+    assert weights_digest(model) == before != weights_digest(wrap(make()))
+    vars(model.module.inner)["extra"] = 1  # what can be told still counts
+    assert weights_digest(model) != before
+
+
+def test_a_class_that_was_patched_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = weights_digest(wrap(nn.Sequential(nn.Softplus())))
+    assert weights_digest(wrap(nn.Sequential(nn.Softplus()))) == before
+    monkeypatch.setattr(nn.Softplus, "forward", lambda self, x: -x)
+    assert weights_digest(wrap(nn.Sequential(nn.Softplus()))) != before
+
+
 def test_a_function_is_known_only_as_long_as_it_is_wrapped(kept: Any) -> None:
     module = Corner().eval()
 
@@ -244,7 +354,7 @@ def test_a_function_is_known_only_as_long_as_it_is_wrapped(kept: Any) -> None:
     ("changes", "says"),
     [
         ({"layout": "thwc"}, "no layout 'thwc'"),
-        ({"frames": 0}, "frames of 0"),
+        ({"frames": 0}, "frames is 0"),
         ({"frames": 5}, "frames of 5 cannot be divided into parts of 2"),
         ({"patch": 5}, "height of 16 cannot be divided into parts of 5"),
         ({"patch": (8, 3)}, "width of 16 cannot be divided into parts of 3"),
@@ -252,11 +362,36 @@ def test_a_function_is_known_only_as_long_as_it_is_wrapped(kept: Any) -> None:
         ({"size": -1}, "size is -1"),
         ({"labels": ()}, "no labels"),
         ({"mean": (0.5,)}, "mean is"),
+        ({"mean": 0.5}, "mean is 0.5"),
+        ({"std": "no"}, "std is 'no'"),
+        ({"size": 32.0}, "size is 32.0"),
+        ({"size": (16, True)}, "size is True"),
+        ({"patch": 8.0}, "patch is 8.0"),
+        ({"frames": 4.0}, "frames is 4.0"),
+        ({"tubelet": None}, "tubelet is None"),
+        ({"labels": 2.5}, "labels is 2.5"),
     ],
 )
 def test_what_makes_no_sense_is_refused(changes: dict[str, Any], says: str) -> None:
     with pytest.raises(ParameterError, match=says):
         wrap(Corner(), **changes)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    two, sixteen = np.int64(2), np.int32(16)
+    model = wrap(Corner(), frames=two, tubelet=two, size=sixteen, patch=np.array([8, 8]), labels=np.int64(3))
+    assert model.geometry == wrap(Corner(), frames=2).geometry
+    assert model.labels == ("0", "1", "2")
+    assert type(model.geometry.frames) is type(model.geometry.input_size[0]) is int
+    assert wrap(Corner(), mean=np.full(3, 0.5)).transform == wrap(Corner(), mean=(0.5, 0.5, 0.5)).transform
+
+
+@pytest.mark.parametrize("config", [{"depth": 2}, ("depth", 2), SimpleNamespace(depth=2), "depth 2"], ids=repr)
+def test_a_config_of_any_kind_is_left_alone(config: Any) -> None:
+    module = Corner()
+    module.config = config
+    e = staa.explain(video(), wrap(module), "occlusion", **QUIET)
+    np.testing.assert_array_equal(e.maps, staa.explain(video(), wrap(Corner()), "occlusion", **QUIET).maps)
 
 
 def test_what_cannot_be_called_is_refused() -> None:

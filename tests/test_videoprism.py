@@ -10,9 +10,11 @@ import pytest
 import torch
 from tiny import ALL, PROCESSOR, clips, ready, tiny
 
+from staa_widgets.answer import attribute
 from staa_widgets.errors import ParameterError, UnsupportedModelError
 from staa_widgets.methods import METHODS
 from staa_widgets.models import FAMILIES, VideoModel, load_model
+from staa_widgets.models.base import parts_of
 from staa_widgets.record import Needs
 from staa_widgets.tap import record
 
@@ -130,7 +132,7 @@ def test_values_weigh_the_row_by_what_it_moves() -> None:
 
 def test_the_pooler_is_the_only_layer() -> None:
     found = one(ready(NAME))
-    with pytest.raises(ParameterError, match="layers 0 to 0"):
+    with pytest.raises(ParameterError, match="One layer is read"):
         METHODS["staa"](found, layers=[1])
 
 
@@ -138,3 +140,18 @@ def test_tubelets_of_several_frames_are_refused() -> None:
     architecture: Any = FAMILIES[NAME].architecture
     with pytest.raises(UnsupportedModelError, match="one frame"):
         FAMILIES[NAME].geometry(architecture.config_class(tubelet_size=(2, 18, 18)))
+
+
+def test_grad_cam_is_in_its_place() -> None:
+    """Four frames differ in number from nine patches, and the last block sees a sequence a patch."""
+    model, pixels = ready(NAME), clips(1)
+    maps = attribute(model, pixels[0], "grad_cam", target=2)
+    seen: list[torch.Tensor] = []
+    module: Any = deepcopy(model.module)
+    parts_of(module, modelling.VideoPrismLayer)[-1].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    logits = module(pixel_values_videos=pixels).logits
+    (slope,) = torch.autograd.grad(logits.reshape(-1)[2], seen[0])
+    cam = (seen[0] @ slope.mean((0, 1))).relu().detach()
+    assert cam.shape == (P, T)
+    np.testing.assert_allclose(maps, (cam.T / cam.sum()).reshape(T, 3, 3), atol=1e-6)
+    assert np.ptp(maps.sum((1, 2))) > 0.01

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -145,7 +146,8 @@ def grad_cam(query: Query) -> NDArray[np.float32]:
     patches, change = (part.detach()[:, query.geometry.prefix :].flatten(0, 1).float() for part in (tokens, slope))
     cam = (patches @ change.mean(0)).relu()
     query.report(1, 1)
-    return shares(query.geometry.fold(cam.cpu().numpy()))
+    geometry = replace(query.geometry, order=query.last_order or query.geometry.order)
+    return shares(geometry.fold(cam.cpu().numpy()))
 
 
 def _published_needs(percentile: float | None) -> Needs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -35,6 +35,8 @@ class Query:
         Inputs to give `classify` at once.
     report
         ``report(done, total)``: to be called between batches; it raises `CancelledError` to stop.
+    last_order
+        As ``Geometry.order``, of the tokens that the last layer takes, where it differs.
     """
 
     record: Record
@@ -45,6 +47,7 @@ class Query:
     seed: int
     batch_size: int
     report: Callable[[int, int], object]
+    last_order: Literal["patch_major"] | None = None
 
     @property
     def geometry(self) -> Geometry:

@@ -270,5 +270,6 @@ def _chosen(layers: Layers, count: int) -> list[int]:
         return list(range(count))
     chosen = [int(layer) for layer in layers]
     if not all(-count <= layer < count for layer in chosen):
-        raise ParameterError(f"layers is {layers!r}.", f"The model has layers 0 to {count - 1}.")
+        known = "One layer is read of this model, 0." if count == 1 else f"The model has layers 0 to {count - 1}."
+        raise ParameterError(f"layers is {layers!r}.", known)
     return chosen

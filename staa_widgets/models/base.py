@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -121,6 +121,8 @@ class Family:
         transformers' `AttentionInterface`.
     attends
         Whether there is attention to read; otherwise it answers methods that need nothing of a record but logits.
+    last_order
+        As ``Geometry.order``, of the tokens that the last block takes, where it differs.
     """
 
     name: str
@@ -132,6 +134,7 @@ class Family:
     std: tuple[float, float, float]
     forward: Callable[..., Any] | None = None
     attends: bool = True
+    last_order: Literal["patch_major"] | None = None
 
 
 def heard_in(block: nn.Module) -> tuple[nn.Module, Tensor]:

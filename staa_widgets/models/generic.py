@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, Literal, get_args
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -43,8 +45,8 @@ class Wrapped(nn.Module):
         self.layout = layout
         self.geometry = geometry
         self.classes = classes
-        # What a function does cannot be seen from outside, so that each counts as a model of its own.
-        self.token = "" if isinstance(inner, nn.Module) else uuid.uuid4().hex
+        # What a function does, or something that a module holds, may not be seen from outside; this stands for it.
+        self.token = uuid.uuid4().hex
 
     def forward(self, pixel_values: Tensor, **_: Any) -> SimpleNamespace:
         """Turn clips ``(B, T, 3, H, W)`` into an object with `logits` ``(B, K)``."""
@@ -116,7 +118,10 @@ def wrap_model(
         Module or function from clips to logits ``(B, K)``: a tensor, an object or mapping with `logits`, or a tuple
         that begins with them. A module is left as it is and run in evaluation mode. What else a function uses is left
         alone, so it should be in evaluation mode; and it should not change: wrap it anew when it did, because what was
-        computed is kept. Answers of functions are found again in the same process only.
+        computed is kept. A module is known again by its weights, attributes and code, with what its functions hold in
+        globals and closures; installed packages count by their versions. Where it holds what cannot be told, such as a
+        module of Python of your own or an open file, and for functions, answers are found again only as long as this
+        wrapping lives.
     frames
         ``T``, frames that it takes.
     size
@@ -151,14 +156,18 @@ def wrap_model(
         raise ParameterError(f"The model is a {type(model).__name__}.", "Give a module or a function.")
     if layout not in get_args(Layout):
         raise ParameterError(f"There is no layout {layout!r}.", f"Choose from {', '.join(get_args(Layout))}.")
+    frames, tubelet = _count("frames", frames), _count("tubelet", tubelet)
     height, width = _pair("size", size)
     down, across = (_nearest(height), _nearest(width)) if patch is None else _pair("patch", patch)
     for name, whole, part in (("frames", frames, tubelet), ("height", height, down), ("width", width, across)):
-        if not _is_count(whole) or not _is_count(part) or whole % part:
+        if whole % part:
             raise ParameterError(
                 f"{name} of {whole} cannot be divided into parts of {part}.", "Choose others by tubelet= and patch=."
             )
-    names = tuple(map(str, range(labels) if isinstance(labels, int) else labels))
+    try:
+        names = tuple(map(str, range(operator.index(labels)) if isinstance(labels, int | np.integer) else labels))
+    except TypeError:
+        raise ParameterError(f"labels is {labels!r}.", "Name the classes, or say how many there are.") from None
     if not names:
         raise ParameterError("There are no labels.", "Name the classes, or say how many there are.")
     if processor is None:
@@ -185,21 +194,32 @@ def wrap_model(
 
 
 def _pair(name: str, size: Size) -> tuple[int, int]:
-    pair = (size, size) if isinstance(size, int) else tuple(size)
-    if len(pair) != 2 or not all(map(_is_count, pair)):
+    try:
+        pair: tuple[Any, ...] = tuple(size)  # pyright: ignore[reportArgumentType]
+    except TypeError:
+        pair = size, size
+    if len(pair) != 2:
         raise ParameterError(f"{name} is {size!r}.", "Give height and width in pixels, or one number.")
-    return pair
+    return _count(name, pair[0]), _count(name, pair[1])
 
 
 def _three(name: str, values: Sequence[float]) -> tuple[float, float, float]:
-    if len(values) != 3:
-        raise ParameterError(f"{name} is {values!r}.", "Give three numbers, one a channel.")
-    red, green, blue = map(float, values)
+    try:
+        red, green, blue = map(float, values)
+    except (TypeError, ValueError):
+        raise ParameterError(f"{name} is {values!r}.", "Give three numbers, one a channel.") from None
     return red, green, blue
 
 
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+def _count(name: str, value: Any) -> int:
+    """Give a positive whole number, of numpy too, as an `int`."""
+    try:
+        count = 0 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        count = 0
+    if count < 1:
+        raise ParameterError(f"{name} is {value!r}.", "Give whole numbers from 1.")
+    return count
 
 
 def _nearest(length: int) -> int:

@@ -174,4 +174,6 @@ VIDEOPRISM = Family(
     layers=lambda module: parts_of(module, VideoPrismLayer),
     mean=(0.0, 0.0, 0.0),
     std=(1.0, 1.0, 1.0),
+    # Blocks over time take a sequence a patch.
+    last_order="patch_major",
 )
