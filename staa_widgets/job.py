@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from staa_widgets import cache as store
 from staa_widgets.answer import answer, open_query
-from staa_widgets.capacity import within_memory
+from staa_widgets.capacity import samples_queries, within_memory
 from staa_widgets.errors import FormatError
 from staa_widgets.files import pack, unpack
 from staa_widgets.methods import BROWSING, Method, get_method
-from staa_widgets.models import FAMILIES, VideoModel, weights_digest
+from staa_widgets.models import VideoModel, weights_digest
 from staa_widgets.progress import Progress
 from staa_widgets.question import Question
 from staa_widgets.record import Needs, Record
@@ -119,13 +119,7 @@ class Job:
         if self.question.attention and self.model.attends:
             needs = needs | BROWSING
         # Others that share its record do not make it exact, and where nothing is sampled everything is.
-        return replace(needs, exact=own.exact and self.samples_queries)
-
-    @cached_property
-    def samples_queries(self) -> bool:
-        """Whether some queries stand for all in its records, unless `exact` ones are asked for."""
-        reading = FAMILIES[self.model.family].read(self.model.module, self.model.geometry, Needs())
-        return bool(getattr(reading, "sampled", False))
+        return replace(needs, exact=own.exact and samples_queries(self.model))
 
     @cached_property
     def samples(self) -> tuple[Sample, ...]:
@@ -252,7 +246,7 @@ class Job:
                 return answer(self.method, self.params, query)
 
         with self.clock("method"):
-            return within_memory(self.model, use, backwards=backwards)
+            return within_memory(self.model, use, backwards=backwards, most=self.question.batch_size)
 
     def _key(self, **parts: Any) -> str:
         return store.key(

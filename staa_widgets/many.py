@@ -174,6 +174,7 @@ def _outcomes(
                     job.shelf.clear()
                 report(_name(video), done, max(total or 0, done))
                 yield outcome
+                del outcome  # Nothing of it is kept while the next ones are made.
                 for waiting in opened:
                     if not isinstance(waiting, Exception):
                         waiting.renew()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from staa_widgets import cache as store
-from staa_widgets.capacity import passes_at_once, within_memory
+from staa_widgets.capacity import passes_at_once, trim, within_memory
 from staa_widgets.record import Needs, Record
 from staa_widgets.reel import Reel
 from staa_widgets.turn import turn
@@ -67,7 +67,7 @@ def records(
     with closing(Reel(job.question.clip, job.samples, job.model.pixels, job.clock)) as reel:
         done = 0
         while done < len(windows):
-            batch = windows[done : done + (most or passes_at_once(job.model, backwards=needs.backward))]
+            batch = windows[done : done + (most or passes_at_once(job.model, needs=needs))]
             with turn(job.report), alone(job):
                 held = {i: look_up(job, i, needs, target) for i in batch}
                 missing = [i for i in batch if held[i][0] is None]
@@ -80,6 +80,8 @@ def records(
                 pixels = {i: reel.window(i) for i in missing}
                 places = [Place(job, i, target, pixels[i]) for i in missing]
                 made = dict(zip(missing, make(places, union, most), strict=True)) if missing else {}
+            if missing and len(windows) > len(batch):
+                trim()
             weights = job.weights
             job.report("model", done + len(batch), len(windows))
             for i in batch:
@@ -120,7 +122,7 @@ def make(places: Sequence[Place], needs: Needs, most: int | None) -> list[Record
             done.extend(record(now[0].job.model, torch.stack([place.pixels for place in now]), needs, about))
 
     began = time.perf_counter()
-    within_memory(places[0].job.model, use, backwards=needs.backward, most=most, count=len(places))
+    within_memory(places[0].job.model, use, needs=needs, most=most, count=len(places))
     share = (time.perf_counter() - began) / len(places)
     for place, made in zip(places, done, strict=True):
         place.job.spend("forward", share)

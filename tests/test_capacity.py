@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from joints import tiny_joint_model
 from test_engine import Frames
 from timesformers import tiny_model, tiny_module
 
 import staa_widgets.capacity
+import staa_widgets.job
 import staa_widgets.tap
-from staa_widgets import explain, load_model
+from staa_widgets import explain, explain_many, load_model
 from staa_widgets.capacity import out_of_memory, passes_at_once, within_memory
 from staa_widgets.errors import DeviceMemoryError
-from staa_widgets.models import VideoModel
+from staa_widgets.models import VideoModel, queries
+from staa_widgets.record import Needs
 
 CPU = (
     "[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 9"
@@ -92,6 +96,23 @@ def test_a_window_that_does_not_fit_is_a_typed_error(fresh: VideoModel, monkeypa
     assert passes_at_once(fresh) == 8  # memory may be there another time
 
 
+def test_the_error_keeps_nothing_of_the_pass_that_failed(fresh: VideoModel):
+    """Who collects errors would otherwise hold the activations of each."""
+    alive = list[weakref.ref[Any]]()
+
+    def fail(size: int) -> None:
+        activations = torch.zeros(10)
+        alive.append(weakref.ref(activations))
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    with pytest.raises(DeviceMemoryError) as refused:
+        within_memory(fresh, fail, most=2)
+    assert len(alive) == 2
+    assert [made() for made in alive] == [None, None]
+    assert refused.value.__cause__ is None
+    assert refused.value.__context__ is None
+
+
 def test_other_errors_pass(fresh: VideoModel):
     def fail(size: int) -> None:
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
@@ -122,6 +143,52 @@ def test_an_accelerator_takes_what_its_memory_holds(fresh: VideoModel, monkeypat
     for free, expected in ((10**12, 64), (each * 10 / 0.4, 10), (0, 1)):
         monkeypatch.setattr(staa_widgets.capacity, "_free", lambda _, free=free: int(free) + 1)
         assert passes_at_once(fresh) == expected
+
+
+def test_rollout_through_many_tokens_takes_more_memory(monkeypatch: pytest.MonkeyPatch):
+    """Queries and keys of all three layers are held until the last one is done; of few tokens they are not."""
+    vivit, divided = tiny_joint_model("vivit"), tiny_model()
+    each = 4 * (1 + 2 * 9) * 32
+    monkeypatch.setattr(staa_widgets.capacity, "MEMORY", each * 40)
+    rollout, rows = Needs(spatial=True), Needs(rows=True)
+    assert [passes_at_once(vivit, needs=needs) for needs in (rollout, rows)] == [3, 3]
+    monkeypatch.setattr(queries, "EXACT", 0)
+    assert [passes_at_once(vivit, needs=needs) for needs in (rollout, rows, replace(rollout, exact=True))] == [2, 3, 2]
+    monkeypatch.setattr(staa_widgets.capacity, "MEMORY", 4 * (1 + 4 * 9) * 32 * 40)
+    assert passes_at_once(divided, needs=rollout) == 3
+    sizes = list[int]()
+    monkeypatch.setattr(staa_widgets.tap, "record", watched(staa_widgets.tap.record, sizes))
+    monkeypatch.setattr(staa_widgets.capacity, "MEMORY", each * 40)
+    explain(Frames(20), vivit, cache=False, preview=False)
+    assert sizes == [2, 2, 1]
+    outcomes = explain_many([Frames(2, seed) for seed in range(3)], vivit, cache=False, preview=False)
+    assert len([one.explanation for one in outcomes if one.explanation]) == 3
+    assert sizes == [2, 2, 1, 2, 1]
+
+
+def watched(original: Any, sizes: list[int]) -> Any:
+    def record(model: VideoModel, pixels: torch.Tensor, *rest: Any) -> Any:
+        sizes.append(len(pixels))
+        return original(model, pixels, *rest)
+
+    return record
+
+
+@pytest.mark.parametrize("method", ["occlusion", "integrated_gradients"])
+def test_methods_that_ask_take_no_larger_batches_than_wanted(
+    method: str, fresh: VideoModel, monkeypatch: pytest.MonkeyPatch
+):
+    sizes = list[int]()
+    original = staa_widgets.job.open_query
+
+    def opened(*asked: Any, batch_size: int, **rest: Any) -> Any:
+        sizes.append(batch_size)
+        return original(*asked, batch_size=batch_size, **rest)
+
+    monkeypatch.setattr(staa_widgets.job, "open_query", opened)
+    explain(Frames(2), fresh, method, cache=False, preview=False, batch_size=3)
+    explain(Frames(2), fresh, method, cache=False, preview=False)
+    assert sizes == [3, 8]
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -196,6 +198,21 @@ def test_weights_changed_between_two_files_answer_for_the_second(cached: bool, c
     assert second is not None
     assert first.provenance["model"]["weights"] != second.provenance["model"]["weights"]
     np.testing.assert_allclose(second.logits, explain(clips / "c.mp4", mine, cache=False).logits, rtol=1e-5)
+
+
+def test_an_answer_that_was_taken_is_let_go(clips: Path, model: VideoModel):
+    taken, alive = list[weakref.ref[Any]](), list[int]()
+
+    def tell(*_: Any) -> None:
+        gc.collect()
+        if taken:
+            alive.append(sum(outcome() is not None for outcome in taken))
+
+    for outcome in explain_many(clips / "[acd].mp4", model, batch_size=1, preview=False, progress=tell):
+        taken.append(weakref.ref(outcome))
+        del outcome
+    assert len(taken) == 3
+    assert set(alive) == {0}
 
 
 def test_nothing_is_left_on_disk_without_cache(clips: Path, model: VideoModel, folder: Path):
