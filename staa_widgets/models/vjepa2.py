@@ -5,7 +5,7 @@ Assran et al., "V-JEPA 2: Self-Supervised Video Models Enable Understanding, Pre
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -24,17 +24,10 @@ from transformers.models.vjepa2.modeling_vjepa2 import (
 from staa_widgets.errors import UnsupportedModelError
 from staa_widgets.models import queries
 from staa_widgets.models.base import Family, Take, parts_of
-from staa_widgets.models.reading import (
-    carried_relevance,
-    chosen,
-    head_mean,
-    make_records,
-    mean_row,
-    pulled_back,
-    relevant,
-)
+from staa_widgets.models.pooled import PooledReading
+from staa_widgets.models.reading import carried_relevance, head_mean, pulled_back
 from staa_widgets.models.rollout import roll_out
-from staa_widgets.record import Geometry, Needs, Record
+from staa_widgets.record import Geometry, Needs
 
 
 def geometry(config: VJEPA2Config) -> Geometry:
@@ -62,7 +55,7 @@ def blocks(module: nn.Module) -> tuple[nn.Module, ...]:
     return parts_of(encoder, VJEPA2Layer) + parts_of(module, VJEPA2PoolerSelfAttentionLayer)
 
 
-class VJEPA2Reading:
+class VJEPA2Reading(PooledReading):
     """One pass of a V-JEPA 2 being read, see `staa_widgets.models.base.Reading`.
 
     The one layer whose row can be read is the pooler's cross attention: its learned query asks, tokens answer. It has
@@ -77,15 +70,13 @@ class VJEPA2Reading:
     norm = None
 
     def __init__(self, module: VJEPA2ForVideoClassification, geometry: Geometry, needs: Needs) -> None:
-        self.geometry, self.needs = geometry, needs
+        super().__init__(geometry, needs)
         self.classifier = module.classifier
         self.sampled = queries.sampled(geometry, needs)
-        self.errors: dict[str, Tensor] = {}
-        self.pooler: dict[str, Any] = {}
         (asking,) = parts_of(module, VJEPA2PoolerCrossAttention)
         (encoder,) = parts_of(module, VJEPA2Encoder)
         behind = parts_of(encoder, VJEPA2RopeAttention) + parts_of(module, VJEPA2PoolerSelfAttention)
-        self.layers: list[dict[str, Any]] = [{} for _ in behind]
+        self.layers = [{} for _ in behind]
         self.takes: dict[nn.Module, Take] = {asking: self._take_pooler}
         if needs.spatial or needs.relevance:
             pairs = zip(behind, self.layers, strict=True)
@@ -93,14 +84,6 @@ class VJEPA2Reading:
 
     def take_readout(self, hidden: Tensor) -> None:
         """Keep nothing: the classifier is linear in what it reads."""
-
-    def records(self, logits: Tensor, targets: Sequence[int | None]) -> list[Record]:
-        """Make one record a clip."""
-        return make_records(self.geometry, "joint", self.needs, logits, targets, self._arrays, self.errors)
-
-    def _take_pooler(self, query: Tensor, key: Tensor, value: Tensor, out: Tensor, scale: float) -> None:
-        self.pooler |= {"query": query, "key": key, "value": value, "out": out, "scale": scale}
-        self.pooler["row"] = mean_row(query, key, scale)
 
     def _take(
         self, taken: dict[str, Any], query: Tensor, key: Tensor, value: Tensor, out: Tensor, scale: float
@@ -113,67 +96,22 @@ class VJEPA2Reading:
         if self.needs.relevance:
             taken |= {"value": value, "out": out}
 
-    def _arrays(self, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        """Bring what was taken to the shapes of a `Record`, with the clips in front."""
-        needs, row, found = self.needs, self.pooler["row"], {}
-        # By name of a rollout: what the pooler reads of each token, (B, N).
-        read = {"rollout": row.mean(1)}
-        if needs.rows:
-            rows = self._grid(row[:, None])
-            found |= {"rows": rows, "cls": torch.zeros_like(rows[..., 0])}
-        if needs.values:
-            read["value_rollout"] = (row * self.pooler["value"].float().norm(dim=-1)).mean(1)
-            found["value_rows"] = self._grid(read["value_rollout"][:, None])
-        if needs.contributions:
-            contributions = row * self._moved(targets)
-            read["contribution_rollout"] = contributions.sum(1).relu()
-            found["contributions"] = self._grid(contributions[:, None])
-        if needs.backward:
-            self._find_slopes(logits, targets)
-        if needs.gradients:
-            read["gradient_rollout"] = self._pooler_relevance()
-            found["gradient_rows"] = self._grid(read["gradient_rollout"][:, None])
-        if needs.spatial:
-            found |= self._rollouts(read)
-        if needs.relevance:
-            found["relevance"] = self._relevance()
-        return found
-
-    def _grid(self, values: Tensor) -> Tensor:
-        """Bring values of tokens ``(…, N)`` to ``(…, S, P)``."""
-        return values.unflatten(-1, (self.geometry.slices, -1))
+    def _lengths(self) -> Tensor:
+        return self.pooler["value"].float().norm(dim=-1)
 
     def _moved(self, targets: Tensor) -> Tensor:
-        """How far each value goes along the direction that raises the target over the mean logit: ``(B, H, N)``."""
         weight = self.classifier.weight.float()
         direction = weight[targets] - (weight.mean(0) if len(weight) > 1 else 0)
         return pulled_back(direction, self.pooler["value"], torch.eye(weight.shape[1], device=weight.device))
 
-    def _find_slopes(self, logits: Tensor, targets: Tensor) -> None:
-        taken = [self.pooler, *self.layers] if self.needs.relevance else [self.pooler]
-        outs = [layer["out"] for layer in taken]
-        slopes = torch.autograd.grad(logits, outs, chosen(logits, targets))
-        for layer, slope in zip(taken, slopes, strict=True):
-            layer["slope"] = slope.transpose(1, 2)
-
     def _rollouts(self, read: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Carry what the pooler reads back to the input, for any share of attention.
-
-        Kept are the coefficients of the powers of the share, ``(B, L + 1, S, P)``, see `roll_out`.
-        """
         path = queries.path(self.geometry) if self.sampled else None
         terms, errors = roll_out(torch.stack(list(read.values()), 1), self.layers, path=path)
         if self.sampled:
             self.errors |= {name: errors[:, at] for at, name in enumerate(read)}
         return {name: self._grid(terms[:, at]) for at, name in enumerate(read)}
 
-    def _pooler_relevance(self) -> Tensor:
-        """Attention of the pooler times its gradient, the positive part, head mean: ``(B, N)``."""
-        asked = self.pooler
-        return relevant(asked["query"], asked["key"], asked["value"], asked["slope"], asked["scale"])[:, 0]
-
     def _relevance(self) -> Tensor:
-        """Carry the pooler's relevance back through ``I + mean_h relu(A · dy/dA)`` of the layers: ``(B, S, P)``."""
         flow = self._pooler_relevance()
         for taken in reversed(self.layers):
             flow = flow + carried_relevance(
