@@ -12,7 +12,8 @@ from staa_widgets.clip import open_clip
 from staa_widgets.explanation import Explanation, probabilities
 from staa_widgets.methods import attention_maps
 from staa_widgets.provenance import versions
-from staa_widgets.recording import records
+from staa_widgets.record import Record
+from staa_widgets.recording import Recorded, records
 from staa_widgets.sampling import spans
 from staa_widgets.windows import lay_out, merge
 
@@ -69,9 +70,9 @@ def whole(job: Job) -> Explanation:
     layout, several = Layout(job), len(job.samples) > 1
     gathered = _Gathered(job)
     target = gathered.ask()
-    window_logits = np.stack([gathered.logits[i] for i in range(len(job.samples))])
+    window_logits = gathered.logits
     weights = probabilities(window_logits)[:, target].tolist() if several else [1.0]
-    maps = [gathered.maps.pop(i) for i in range(len(job.samples))]
+    maps = [*gathered.maps]
     if several:
         # A window's share of the clip is for its weight to say, not for the scale of its maps.
         maps = [found / mass if (mass := float(np.abs(found).sum())) else found for found in maps]
@@ -87,7 +88,7 @@ def whole(job: Job) -> Explanation:
         target=target,
         attention=attention,
         window_logits=window_logits,
-        provenance=_provenance(job, range(len(job.samples)), weights, [*gathered.errors.values()]),
+        provenance=_provenance(job, range(len(job.samples)), weights, [*gathered.errors.values()], job.seconds),
         **_facts(job, job.question.clip),
     )
 
@@ -111,19 +112,22 @@ def single(job: Job, layout: Layout, part: Part) -> tuple[Explanation, Clip]:
         target=part.target,
         attention=None if attention is None or attention.nbytes > ATTENTION_LIMIT else attention,
         window_logits=logits[None],
-        provenance=_provenance(job, [part.window], [1.0], [part.record.errors]),
+        provenance=_provenance(job, [part.window], [1.0], [part.record.errors], part.seconds),
         **_facts(job, clip),
     )
     return explanation, clip
 
 
 class _Gathered:
-    """What is kept of each window until all are there: the maps, the logits, and the attention if there is room."""
+    """What is kept of each window until all are there: the maps, the logits, and the attention if there is room.
+
+    Maps and logits lie in one array each: small ones, made between passes, would keep memory from being given back.
+    """
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.maps: dict[int, NDArray[np.float32]] = {}
-        self.logits: dict[int, NDArray[np.float32]] = {}
+        self.maps = np.empty((len(job.samples), *_shape(job)), np.float32)
+        self.logits = np.empty((len(job.samples), len(job.model.labels)), np.float32)
         self.browsed: dict[int, NDArray[np.float16]] = {}
         self.errors: dict[int, Mapping[str, float]] = {}
         self._targets: dict[int, int] = {}
@@ -136,28 +140,49 @@ class _Gathered:
             return self._predicted() if job.target is None else job.target
         # Which class is predicted only all windows can tell.
         if job.method.asks:
-            for window, record, _ in records(job, everything, job.needs, None):
-                self.logits[window] = record.logits
+            # These records do not depend on the class, and their methods read no more of them than logits.
+            slim = [self._slim(found) for found in records(job, everything, job.needs, None)]
             target = self._predicted()
-            self._add(everything, target)
+            for found in slim:
+                self._keep(job.part(found, target))
         else:
             self._add(everything, None)
             target = self._predicted()
-            self._add([i for i in everything if self._targets[i] != target], target)
+            others = [i for i in everything if self._targets[i] != target]
+            self._add(others, target, "model, for the class predicted over all windows")
         return target
 
-    def _add(self, windows: Sequence[int], target: int | None) -> None:
-        for part in self.job.parts(windows, target):
-            self.maps[part.window], self.logits[part.window] = part.maps, part.record.logits
-            self._targets[part.window], self.errors[part.window] = part.target, part.record.errors
-            if self.job.question.attention and part.record.rows is not None:
-                layers, heads, *_ = part.record.rows.shape
-                if 2 * layers * heads * len(self.job.samples) * part.maps.size <= ATTENTION_LIMIT:
-                    with self.job.clock("method"):
-                        self.browsed[part.window] = attention_maps(part.record)
+    def _add(self, windows: Sequence[int], target: int | None, step: str = "model") -> None:
+        for part in self.job.parts(windows, target, step):
+            self._browse(part.window, part.record)
+            self._keep(part)
+
+    def _keep(self, part: Part) -> None:
+        self.maps[part.window], self.logits[part.window] = part.maps, part.record.logits
+        self._targets[part.window], self.errors[part.window] = part.target, part.record.errors
+
+    def _slim(self, found: Recorded) -> Recorded:
+        record = found.record
+        self.logits[found.window] = record.logits
+        self._browse(found.window, record)
+        logits = self.logits[found.window]
+        kept = Record(record.geometry, record.attention_type, logits, record.target, errors=record.errors)
+        return Recorded(found.window, kept)
+
+    def _browse(self, window: int, record: Record) -> None:
+        if not self.job.question.attention or record.rows is None:
+            return
+        if 2 * record.rows.size * len(self.job.samples) <= ATTENTION_LIMIT:
+            with self.job.clock("method"):
+                self.browsed[window] = attention_maps(record)
 
     def _predicted(self) -> int:
-        return int(np.mean([*self.logits.values()], axis=0).argmax())
+        return int(self.logits.mean(0).argmax())
+
+
+def _shape(job: Job) -> tuple[int, int, int]:
+    geometry = job.model.geometry
+    return geometry.slices, geometry.height, geometry.width
 
 
 def _facts(job: Job, clip: Clip) -> dict[str, Any]:
@@ -176,7 +201,11 @@ def _facts(job: Job, clip: Clip) -> dict[str, Any]:
 
 
 def _provenance(
-    job: Job, windows: Sequence[int], weights: list[float], errors: Sequence[Mapping[str, float]]
+    job: Job,
+    windows: Sequence[int],
+    weights: list[float],
+    errors: Sequence[Mapping[str, float]],
+    seconds: Mapping[str, float],
 ) -> dict[str, Any]:
     cost = job.method.cost(job.model.geometry, job.params)
     clip = job.question.clip
@@ -196,5 +225,5 @@ def _provenance(
         # Of what was estimated from sampled queries, see `Record.errors`; the mean over windows.
         "standard_errors": {name: float(np.mean([of[name] for of in errors if name in of])) for name in names},
         "cost": {name: len(windows) * passes for name, passes in cost._asdict().items()},
-        "seconds": dict(job.seconds),
+        "seconds": dict(seconds),
     }

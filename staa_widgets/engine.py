@@ -243,17 +243,22 @@ def _streamed(question: Question, progress: Progress | bool | None) -> Generator
     from staa_widgets.assemble import Layout, single
     from staa_widgets.job import Job
 
+    warned = False
     with reporting(progress) as report:
         job = Job(question, report)
         layout = Layout(job)
         with closing(job.parts(range(len(job.samples)), job.target)) as parts:
             for part in parts:
                 found, clip = single(job, layout, part)
+                if not warned and question.target not in (None, found.target):
+                    warned = True
+                    warn_of_class(question, found, stacklevel=3)
+                job.seconds.clear()
                 with turn(report):
                     pictures = _preview(job, clip) if question.preview else None
-                again = replace(question, clip=clip, window=None, stride=None)
+                frames = tuple(frame - clip.first_frame for frame in job.frames[part.window])
+                again = replace(question, clip=clip, window=None, stride=None, frames=frames)
                 yield _signed(job, found, again, pictures, hit=part.cached)
-                job.seconds.clear()
                 job.renew()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -23,7 +23,7 @@ from staa_widgets.models import VideoModel, weights_digest
 from staa_widgets.progress import Progress
 from staa_widgets.question import Question
 from staa_widgets.record import Needs, Record
-from staa_widgets.recording import Shelf, records
+from staa_widgets.recording import Recorded, Shelf, records
 from staa_widgets.sampling import Sample
 from staa_widgets.turn import turn
 from staa_widgets.windows import choose
@@ -49,7 +49,9 @@ class Part:
     target
         Class that the maps speak of, or the predicted one.
     cached
-        Whether the model was not asked for the record.
+        Whether the model was asked for nothing.
+    seconds
+        Time by step; what was done for several windows together is divided evenly.
     """
 
     window: int
@@ -57,6 +59,7 @@ class Part:
     record: Record
     target: int
     cached: bool
+    seconds: Mapping[str, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +127,9 @@ class Job:
     @cached_property
     def samples(self) -> tuple[Sample, ...]:
         """``W`` windows of ``T`` frames."""
+        if self.question.frames is not None:
+            indices = np.array(self.question.frames, np.int64)
+            return (Sample(indices, self.question.clip.times[indices]),)
         return choose(self.question.clip, self.model.geometry, self.question.window, self.question.stride)
 
     @cached_property
@@ -153,6 +159,14 @@ class Job:
         """Add time to a step."""
         self.seconds[step] = round(self.seconds.get(step, 0.0) + seconds, 4)
 
+    def since(self, before: Mapping[str, float], parts: int = 1) -> dict[str, float]:
+        """Say what was added to `seconds` since a copy was taken, divided by a number of parts."""
+        return {
+            step: round((seconds - before.get(step, 0.0)) / parts, 4)
+            for step, seconds in self.seconds.items()
+            if seconds > before.get(step, 0.0)
+        }
+
     def key(self) -> str:
         """Key of the explanation in the cache: all that decides it, and no names."""
         clip = self.question.clip
@@ -175,7 +189,7 @@ class Job:
         about = "predicted" if target is None else target
         return self._key(kind="record", frames=self.frames[window], target=about, exact=self.needs.exact)
 
-    def parts(self, windows: Sequence[int], target: int | None) -> Generator[Part, None, None]:
+    def parts(self, windows: Sequence[int], target: int | None, step: str = "model") -> Generator[Part, None, None]:
         """Answer windows one after the other; what is left when the iterator is closed is not begun.
 
         Parameters
@@ -184,13 +198,26 @@ class Job:
             Which of the samples, rising.
         target
             Class to speak of, ``None`` for the one predicted in each window.
+        step
+            What to report the passes as.
         """
         about = self.about if not self.class_specific else target
-        for window, record, pixels in records(self, windows, self.needs, about):
-            with turn(self.report):
-                maps = self._maps(window, record, pixels, target)
-            predicted = int(record.logits.argmax())
-            yield Part(window, maps, record, predicted if target is None else target, pixels is None)
+        for found in records(self, windows, self.needs, about, step):
+            yield self.part(found, target)
+
+    def part(self, found: Recorded, target: int | None) -> Part:
+        """Answer a window from its record; `target` as for `parts`."""
+        record, before = found.record, dict(self.seconds)
+        with turn(self.report):
+            maps, hit = self._maps(found.window, record, found.pixels, target)
+        return Part(
+            found.window,
+            maps,
+            record,
+            int(record.logits.argmax()) if target is None else target,
+            cached=hit and found.cached,
+            seconds={**found.seconds, **self.since(before)},
+        )
 
     def kept(
         self, kind: str, key: str, read: Callable[[bytes], T], write: Callable[[T], bytes], make: Callable[[], T]
@@ -211,10 +238,13 @@ class Job:
         """Tell that another process is computing the same, which is also when this one can be cancelled."""
         self.report("waiting for another process", 0, 1)
 
-    def _maps(self, window: int, record: Record, pixels: Tensor | None, target: int | None) -> NDArray[np.float32]:
+    def _maps(
+        self, window: int, record: Record, pixels: Tensor | None, target: int | None
+    ) -> tuple[NDArray[np.float32], bool]:
+        """Make the maps, or find them; also tell whether the model was left alone."""
         if not self.method.asks:
             with self.clock("method"):
-                return self.method(record, **self.params)
+                return self.method(record, **self.params), True
         about = int(record.logits.argmax()) if target is None else target
         key = self._key(
             kind="maps",
@@ -224,11 +254,14 @@ class Job:
             target=about if self.class_specific else None,
         )
         # Maps that take more than the recorded pass are kept.
-        return self.kept("maps", key, _read_maps, _write_maps, lambda: self._ask(window, record, pixels, about))[0]
+        return self.kept("maps", key, _read_maps, _write_maps, lambda: self._ask(window, record, pixels, about))
 
     def _ask(self, window: int, record: Record, pixels: Tensor | None, target: int) -> NDArray[np.float32]:
         if pixels is None:
-            pixels = self.model.pixels(self.question.clip.frames(self.samples[window].indices))
+            with self.clock("decode"):
+                frames = self.question.clip.frames(self.samples[window].indices)
+            with self.clock("transform"):
+                pixels = self.model.pixels(frames)
         shown = pixels
         backwards = self.method.cost(self.model.geometry, self.params).backwards > 0
         step = f"window {window + 1} of {len(self.samples)}, passes" if len(self.samples) > 1 else "passes"

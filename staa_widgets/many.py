@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import warnings
 from collections.abc import Callable, Generator, Iterable, Sequence, Sized
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from staa_widgets import cache as store
 from staa_widgets.clip import Clip
 from staa_widgets.engine import finished, warn_of_class
-from staa_widgets.errors import CancelledError, ParameterError, VideoNotFoundError
+from staa_widgets.errors import CancelledError, ParameterError, StaaError, VideoNotFoundError
 from staa_widgets.labels import target_index
 from staa_widgets.progress import Progress, reporting
 from staa_widgets.question import Question, asking
@@ -146,7 +147,27 @@ def _expanded(video: Any) -> Sequence[Any]:
     return [video]
 
 
+class _Stopped(BaseException):
+    """An error of the caller's own `progress`: it is no file's, so that nothing on the way may take it for one."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
 def _outcomes(
+    videos: Iterable[Any],
+    model: VideoModel,
+    about: Callable[[Any], Question],
+    batch_size: int | None,
+    progress: Progress | bool | None,
+) -> Generator[Outcome, None, None]:
+    try:
+        yield from _each(videos, model, about, batch_size, progress)
+    except _Stopped as stopped:
+        raise stopped.error from None
+
+
+def _each(
     videos: Iterable[Any],
     model: VideoModel,
     about: Callable[[Any], Question],
@@ -158,11 +179,20 @@ def _outcomes(
     coming, done = iter(videos), 0
     total = len(videos) if isinstance(videos, Sized) else None
     with reporting(progress) as report:
+
+        def told(step: str, done: int, total: int) -> None:
+            try:
+                report(step, done, total)
+            except CancelledError:
+                raise
+            except Exception as error:
+                raise _Stopped(error) from None
+
         while group := list(islice(coming, batch_size or passes_at_once(model))):
 
             def tell(video: Any, step: str, part: int, parts: int) -> None:
                 where = f" {part}/{parts}" if parts > 1 else ""
-                report(f"{_name(video)}: {step}{where}", done, max(total or 0, done + 1))  # noqa: B023  as it is then
+                told(f"{_name(video)}: {step}{where}", done, max(total or 0, done + 1))  # noqa: B023  as it is then
 
             opened = [_opened(video, about, tell) for video in group]
             _share([job for job in opened if not isinstance(job, Exception)])
@@ -170,9 +200,9 @@ def _outcomes(
                 outcome = _outcome(video, job)
                 done += 1
                 if outcome.explanation is not None and not isinstance(job, Exception):
-                    warn_of_class(job.question, outcome.explanation, stacklevel=3)
+                    warn_of_class(job.question, outcome.explanation, stacklevel=4)
                     job.shelf.clear()
-                report(_name(video), done, max(total or 0, done))
+                told(_name(video), done, max(total or 0, done))
                 yield outcome
                 del outcome  # Nothing of it is kept while the next ones are made.
                 for waiting in opened:
@@ -208,7 +238,7 @@ def _outcome(video: Any, job: Job | Exception) -> Outcome:
 
 
 def _share(jobs: Sequence[Job]) -> None:
-    """Make the missing records of clips of one window together; what fails here fails again, by itself, later."""
+    """Make the missing records of clips of one window together; what fails here is asked again by itself later."""
     from staa_widgets.recording import Place, alone, look_up, make
     from staa_widgets.reel import Reel
 
@@ -240,8 +270,15 @@ def _share(jobs: Sequence[Job]) -> None:
                 make(places, needs, short[0].question.batch_size)
     except CancelledError:
         raise
-    except Exception:
-        pass
+    except StaaError:
+        pass  # Whose it is will be found out one by one.
+    except Exception as error:
+        warnings.warn(
+            f"{len(short)} videos could not be asked about together ({type(error).__name__}: {error}); each is asked about "
+            "by itself.",
+            RuntimeWarning,
+            stacklevel=4,
+        )
 
 
 def _known(job: Job) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from numbers import Integral
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -39,6 +40,9 @@ class Question:
         aside; it is kept for those that do.
     window, stride, cache, batch_size, preview, attention
         As for `explain`.
+    frames
+        ``T`` frames of the clip's only window, counted within the clip, where they were chosen before, as those of one
+        window of a stream; `window` and `stride` then say nothing.
     """
 
     clip: Clip
@@ -52,6 +56,7 @@ class Question:
     batch_size: int | None = None
     preview: bool = True
     attention: bool = True
+    frames: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "params", MappingProxyType(dict(self.params)))
@@ -139,8 +144,10 @@ def asking(
     from staa_widgets.models import VideoModel, load_model
     from staa_widgets.windows import check
 
-    if batch_size is not None and batch_size < 1:
-        raise ParameterError(f"batch_size is {batch_size}.", "Give at least 1, or None.")
+    if batch_size is not None and (
+        isinstance(batch_size, bool) or not isinstance(batch_size, Integral) or batch_size < 1
+    ):
+        raise ParameterError(f"batch_size is {batch_size!r}.", "Give a whole number of at least 1, or None.")
     asked = get_method(method)
     whole = asked.complete(params)
     check(window, stride)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from staa_widgets import cache as store
@@ -45,9 +45,32 @@ class Place:
     pixels: Tensor
 
 
+@dataclass(frozen=True, eq=False)
+class Recorded:
+    """The record of a window.
+
+    Parameters
+    ----------
+    window, record
+        Which, and what.
+    pixels
+        float32 ``(T, 3, H, W)``, where they are at hand.
+    cached
+        Whether it was there before.
+    seconds
+        Its share of the time that its batch took, by step.
+    """
+
+    window: int
+    record: Record
+    pixels: Tensor | None = None
+    cached: bool = True
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
 def records(
-    job: Job, windows: Sequence[int], needs: Needs, target: int | None
-) -> Iterator[tuple[int, Record, Tensor | None]]:
+    job: Job, windows: Sequence[int], needs: Needs, target: int | None, step: str = "model"
+) -> Iterator[Recorded]:
     """Give one record a window, with its pixels where it was made now; what is not cached is made in batches.
 
     Between batches nothing is held that another thread or process may wait for, and no more than a batch is kept.
@@ -62,6 +85,8 @@ def records(
         What each record must hold.
     target
         Class to speak of, ``None`` for the one predicted in each window.
+    step
+        What to report the passes as.
     """
     most = job.question.batch_size
     with closing(Reel(job.question.clip, job.samples, job.model.pixels, job.clock)) as reel:
@@ -76,25 +101,31 @@ def records(
                 for i in missing:
                     union = union | held[i][1]
                 if missing and not done:
-                    job.report("model", 0, len(windows))
+                    job.report(step, 0, len(windows))
+                before = dict(job.seconds)
                 pixels = {i: reel.window(i) for i in missing}
                 places = [Place(job, i, target, pixels[i]) for i in missing]
                 made = dict(zip(missing, make(places, union, most), strict=True)) if missing else {}
             if missing and len(windows) > len(batch):
                 trim()
             weights = job.weights
-            job.report("model", done + len(batch), len(windows))
+            shared = job.since(before, len(missing) or 1)
+            job.report(step, done + len(batch), len(windows))
             for i in batch:
                 if job.weights != weights:
                     break
-                yield i, held.pop(i)[0] or made.pop(i), pixels.pop(i, None)
+                found = held.pop(i)[0]
+                if found is not None:
+                    yield Recorded(i, found)
+                else:
+                    yield Recorded(i, made.pop(i), pixels.pop(i), cached=False, seconds=shared)
                 done += 1
             else:
                 continue
             break
     # What was asked of other weights than those that answer now is asked again.
     if done < len(windows):
-        yield from records(job, windows[done:], needs, target)
+        yield from records(job, windows[done:], needs, target, step)
 
 
 def make(places: Sequence[Place], needs: Needs, most: int | None) -> list[Record]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,9 @@ SECONDS = 4.0
 
 def check(seconds: float | None, stride: float | None) -> None:
     """Refuse lengths that `choose` cannot use; raises `ParameterError`."""
+    for name, value in (("window", seconds), ("stride", stride)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, Real)):
+            raise ParameterError(f"{name} is {value!r}.", "Give a number of seconds, or None.")
     if seconds is not None and not 0 < seconds < np.inf:
         raise ParameterError(f"window is {seconds} seconds.", "Give a positive number, or None.")
     if stride is not None and not 0 < stride <= (seconds or SECONDS):

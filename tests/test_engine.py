@@ -145,7 +145,12 @@ def test_wrong_questions_are_refused_before_any_work(video: Path, model: VideoMo
         (ParameterError, {"layer": "last"}),
         (ParameterError, {"layers": "first"}),
         (ParameterError, {"batch_size": 0}),
+        (ParameterError, {"batch_size": 2.5}),
+        (ParameterError, {"batch_size": "4"}),
+        (ParameterError, {"batch_size": True}),
         (ParameterError, {"window": 0}),
+        (ParameterError, {"window": "4"}),
+        (ParameterError, {"stride": "1"}),
         (TooFewFramesError, {"start": 1, "end": 1.3}),
     ]
     for error, asked in wrong:

@@ -243,6 +243,34 @@ def test_cancelling_ends_all(clips: Path, model: VideoModel):
         list(running)
 
 
+@pytest.mark.parametrize("where", ["a.mp4: opening", "a.mp4: model", "c.mp4: pictures", "c.mp4"])
+def test_an_error_of_progress_itself_ends_all(where: str, clips: Path, model: VideoModel):
+    """It is no file's, and not taken for memory that ran out either."""
+
+    def fail(step: str, done: int, total: int) -> None:
+        if step.startswith(where):
+            raise RuntimeError("out of memory, says the bar")
+
+    with pytest.raises(RuntimeError, match="says the bar"):
+        list(explain_many(clips / "[ac].mp4", model, progress=fail))
+
+
+def test_what_goes_wrong_in_a_batch_only_is_told_and_loses_no_clip(
+    clips: Path, model: VideoModel, monkeypatch: pytest.MonkeyPatch
+):
+    original = staa_widgets.tap.record
+
+    def alone(model: VideoModel, pixels: torch.Tensor, *rest: Any) -> Any:
+        if len(pixels) > 1:
+            raise ValueError("one at a time")
+        return original(model, pixels, *rest)
+
+    monkeypatch.setattr(staa_widgets.tap, "record", alone)
+    with pytest.warns(RuntimeWarning, match=r"2 videos .* \(ValueError: one at a time\)"):
+        found = list(explain_many(clips / "[ac].mp4", model, preview=False))
+    assert [one.error for one in found] == [None, None]
+
+
 def test_ctrl_c_ends_all(clips: Path, model: VideoModel, monkeypatch: pytest.MonkeyPatch):
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt

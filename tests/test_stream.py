@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from test_engine import GEOMETRY, clip_of
+from test_engine import GEOMETRY, Frames, clip_of
 from timesformers import tiny_model, tiny_module
 from video_files import read_barcode, write_video
 
@@ -134,6 +134,67 @@ def test_a_window_can_be_asked_again_in_other_words(long: Path, model: VideoMode
     assert question is not None
     other = question.about("staa_logit").ask()
     assert (other.first_frame, other.duration) == (part.first_frame, part.duration)
+
+
+@pytest.mark.parametrize("asked", [{}, {"window": 20}, {"window": 3.7}, {"stride": 3}])
+def test_a_window_asked_again_is_the_same_frames(asked: dict[str, Any], long: Path, model: VideoModel):
+    for part in stream(long, model, **asked):
+        question = question_of(part)
+        assert question is not None
+        again = question.ask()
+        np.testing.assert_array_equal(again.sampled, part.sampled)
+        np.testing.assert_allclose(again.maps, part.maps, rtol=1e-6)
+        np.testing.assert_array_equal(question.about("motion_energy").ask().sampled, part.sampled)
+
+
+def test_a_window_says_whether_the_model_was_asked(long: Path, model: VideoModel):
+    def told() -> list[str]:
+        return [part.provenance["cache"] for part in stream(long, model, "saliency", target=1)]
+
+    list(stream(long, model))
+    assert told() == ["miss"] * 6
+    assert told() == ["hit"] * 6
+
+
+def test_windows_share_the_time_of_their_batch(long: Path, model: VideoModel):
+    told = [part.provenance["seconds"] for part in stream(long, model, batch_size=3, cache=False)]
+    assert [seconds.keys() for seconds in told] == [{"decode", "transform", "forward", "method"}] * 6
+    for step in ("decode", "transform", "forward"):
+        assert len({seconds[step] for seconds in told}) <= 2
+    assert {"preview"} <= next(stream(long, model, preview=True, cache=False)).provenance["seconds"].keys()
+
+
+def test_a_stream_warns_once_of_a_class_that_its_method_leaves_aside(long: Path, model: VideoModel):
+    target = (next(stream(long, model)).target + 1) % 5
+    with pytest.warns(UserWarning, match="does not depend on the class") as warned:
+        list(stream(long, model, target=target))
+    assert len(warned) == 1
+    assert warned[0].filename == __file__
+
+
+@pytest.mark.parametrize("method", ["saliency", "occlusion"])
+def test_methods_that_ask_record_each_window_once(method: str, long: Path, model: VideoModel, forwards: list[int]):
+    told: list[tuple[str, int, int]] = []
+    found = explain(long, model, method, cache=False, preview=False, progress=lambda *step: told.append(step))
+    assert sum(forwards) == 6
+    assert [step for step in told if step[0] == "model"] == [("model", 0, 6), ("model", 6, 6)]
+    named = explain(long, model, method, target=found.target, cache=False, preview=False)
+    np.testing.assert_allclose(found.maps, named.maps, rtol=1e-4, atol=1e-7)
+    assert found.attention is not None
+    assert named.attention is not None
+    np.testing.assert_array_equal(found.attention, named.attention)
+
+
+def test_a_second_round_has_a_name_of_its_own(model: VideoModel):
+    """Two windows may predict another class than all together."""
+    told: list[tuple[str, int, int]] = []
+    clip = Frames(40, seed=2)
+    found = explain(clip, model, "staa_logit", cache=False, preview=False, progress=lambda *step: told.append(step))
+    assert found.window_logits is not None
+    others = int((found.window_logits.argmax(1) != found.target).sum())
+    assert 0 < others < 10
+    assert [step for step in told if step[0] == "model"] == [("model", n, 10) for n in (0, 8, 10)]
+    assert told[-1] == ("model, for the class predicted over all windows", others, others)
 
 
 @pytest.mark.parametrize("seed", [0, 8])
