@@ -274,8 +274,8 @@ def _share(jobs: Sequence[Job]) -> None:
         pass  # Whose it is will be found out one by one.
     except Exception as error:
         warnings.warn(
-            f"{len(short)} videos could not be asked about together ({type(error).__name__}: {error}); each is asked about "
-            "by itself.",
+            f"{len(short)} videos could not be asked about together ({type(error).__name__}: {error}); each is asked "
+            "about by itself.",
             RuntimeWarning,
             stacklevel=4,
         )
