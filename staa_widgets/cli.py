@@ -242,7 +242,7 @@ def _report(found: Explanation, page: Path, *, brief: bool = False) -> None:
     (label, probability), peak = found.predictions(1)[0], found.peak
     about = "" if label == found.labels[found.target] else f" about {found.labels[found.target]!r}"
     share = f"{found.temporal[peak.slice]:.0%} of the attribution"
-    predicted = f"{found.clip_name}: {label!r}, {probability:.1%}"
+    predicted = f"{found.clip_name}: {label!r}, {probability:.1%}, by {found.model_id}"
     most = f"most{about} from {peak.start:.2f} to {peak.end:.2f} s"
     lines = [predicted, f"  {most} ({share}), there at the {place(found)}", f"  page: {page}"]
     for line in [f"{predicted}, {most}, page: {page}"] if brief else lines:
