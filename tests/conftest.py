@@ -45,6 +45,29 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return action_clip(3, size=48, fps=8).write_mp4(tmp_path_factory.mktemp("videos") / "clip.mp4")
 
 
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Cache of the test's own."""
+    monkeypatch.setenv("STAA_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def forwards(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Number of windows of each recorded pass so far."""
+    import staa_widgets.tap
+
+    passes: list[int] = []
+    original = staa_widgets.tap.record
+
+    def counted(model: VideoModel, pixels: Any, *rest: Any) -> Any:
+        passes.append(len(pixels))
+        return original(model, pixels, *rest)
+
+    monkeypatch.setattr(staa_widgets.tap, "record", counted)
+    return passes
+
+
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
     """Drive the machine's own Chromium."""

@@ -26,24 +26,7 @@ from staa_widgets.windows import choose, lay_out, merge
 GEOMETRY = Geometry(frames=4, tubelet=1, height=3, width=3, order="patch_major", prefix=1, input_size=(24, 24))
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("STAA_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def forwards(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Number of windows of each forward pass so far."""
-    passes: list[int] = []
-    original = staa_widgets.tap.record
-
-    def counted(model: VideoModel, pixels: torch.Tensor, *rest: Any) -> Any:
-        passes.append(len(pixels))
-        return original(model, pixels, *rest)
-
-    monkeypatch.setattr(staa_widgets.tap, "record", counted)
-    return passes
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 class Frames:

@@ -19,7 +19,7 @@ from staa_widgets import action_clip, explain
 from staa_widgets.models import FAMILIES, VideoModel, load_model, reading
 from staa_widgets.models.base import parts_of
 from staa_widgets.record import Needs, Record
-from staa_widgets.tap import classifying, record
+from staa_widgets.tap import record
 
 READ_SO = [("vivit", {}), ("videomae", {}), ("videomae", {"use_mean_pooling": False})]
 
@@ -204,33 +204,6 @@ def test_pieces_of_attention_add_up_to_the_whole(family: str, monkeypatch: pytes
     monkeypatch.setattr(reading, "_PIECE", 4 * 19 * 5)
     for name, array in arrays(one(tiny_joint_model(family))).items():
         np.testing.assert_allclose(array, arrays(whole)[name], rtol=1e-4, atol=1e-6, err_msg=name)
-
-
-@pytest.mark.parametrize("implementation", ["sdpa", "eager"])
-@pytest.mark.parametrize("family", JOINT)
-def test_logits_are_bit_for_bit_those_of_the_untapped_model(family: str, implementation: str) -> None:
-    module, pixels = tiny_joint(family), clips(2)
-    module.set_attn_implementation(implementation)
-    with torch.no_grad():
-        plain = module(pixels).logits.numpy()
-    model = load_model(module, processor=PROCESSOR)
-    for needs in (Needs(), ALL):
-        found = record(model, pixels, needs, [None, 3])
-        np.testing.assert_array_equal([r.logits for r in found], plain)
-    with classifying(model) as classify, torch.no_grad():
-        np.testing.assert_array_equal(classify(pixels), plain)
-
-
-@pytest.mark.parametrize("family", JOINT)
-def test_a_batch_gives_what_its_clips_give_one_by_one(family: str) -> None:
-    model, pixels, targets = tiny_joint_model(family), clips(3), [None, 1, 4]
-    for i, found in enumerate(record(model, pixels, ALL, targets)):
-        (alone,) = record(model, pixels[i : i + 1], ALL, targets[i : i + 1])
-        assert alone.target == found.target
-        assert arrays(alone).keys() == arrays(found).keys()
-        for name, array in arrays(found).items():
-            assert array.dtype == np.float32
-            np.testing.assert_allclose(array, arrays(alone)[name], atol=1e-5, rtol=1e-3, err_msg=name)
 
 
 def test_only_what_was_asked_for_is_kept() -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from joints import tiny_joint_model
 from test_engine import Frames
 
@@ -20,23 +19,7 @@ from staa_widgets.models import VideoModel, queries
 LAYERS: tuple[Any, ...] = ("last", "mean", "rollout", [0, -1])
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STAA_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def forwards(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Number of windows of each recorded pass so far."""
-    passes: list[int] = []
-    original = staa_widgets.tap.record
-
-    def counted(model: VideoModel, pixels: torch.Tensor, *rest: Any) -> Any:
-        passes.append(len(pixels))
-        return original(model, pixels, *rest)
-
-    monkeypatch.setattr(staa_widgets.tap, "record", counted)
-    return passes
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 def test_one_pass_answers_every_reading_of_plain_attention(video: Path, model: VideoModel, forwards: list[int]):

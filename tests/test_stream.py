@@ -31,25 +31,7 @@ from staa_widgets.question import question_of
 from staa_widgets.reel import Reel
 from staa_widgets.windows import choose
 
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("STAA_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def forwards(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Number of windows of each recorded pass so far."""
-    passes: list[int] = []
-    original = staa_widgets.tap.record
-
-    def counted(model: VideoModel, pixels: torch.Tensor, *rest: Any) -> Any:
-        passes.append(len(pixels))
-        return original(model, pixels, *rest)
-
-    monkeypatch.setattr(staa_widgets.tap, "record", counted)
-    return passes
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 @pytest.fixture(scope="module")
