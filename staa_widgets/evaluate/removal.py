@@ -11,6 +11,7 @@ import numpy as np
 from staa_widgets.errors import ParameterError
 from staa_widgets.explanation import probabilities
 from staa_widgets.methods.fillers import cell_mask, fill
+from staa_widgets.methods.parts import blocks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -65,9 +66,7 @@ def units_of(geometry: Geometry, units: Units) -> NDArray[np.int64]:
         raise ParameterError(
             f"units is {units!r}.", "Choose 'cells', 'coarse' or 'frames', or give a block such as (1, 2, 2)."
         )
-    places = [np.arange(size) // step for size, step in zip(shape, block, strict=True)]
-    counts = [int(place[-1]) + 1 for place in places]
-    return (places[0][:, None, None] * counts[1] + places[1][:, None]) * counts[2] + places[2]
+    return blocks(shape, block)
 
 
 def saliency(maps: NDArray[np.floating], units: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from staa_widgets.models.reading import chosen, make_records, mean_row, relevant
 from staa_widgets.record import Geometry, Needs, Record
 
 
-class PooledReading:
+class PooledReading(ABC):
     """One pass being read, see `staa_widgets.models.base.Reading`; a family adds what is its own.
 
     The one layer whose row can be read is the pooler's. Rollout carries that row back through the layers before it.
@@ -82,21 +83,21 @@ class PooledReading:
         asked = self.pooler
         return relevant(asked["query"], asked["key"], asked["value"], asked["slope"], asked["scale"])[:, 0]
 
+    @abstractmethod
     def _lengths(self) -> Tensor:
         """How long what each value moves is: ``(B, H, N)``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _moved(self, targets: Tensor) -> Tensor:
         """How far each value goes along the direction that raises the target over the mean logit: ``(B, H, N)``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _rollouts(self, read: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Carry what the pooler reads, ``(B, N)`` by name, back to the input, for any share of attention.
 
         Kept are the coefficients of the powers of the share, ``(B, L + 1, S, P)``.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def _relevance(self) -> Tensor:
         """Carry the pooler's relevance back through ``I + mean_h relu(A · dy/dA)`` of the layers: ``(B, S, P)``."""
-        raise NotImplementedError
