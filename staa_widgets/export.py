@@ -7,13 +7,14 @@ import hashlib
 import html
 import json
 import os
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from staa_widgets.errors import ExportError
 from staa_widgets.files import write
-from staa_widgets.widget.payload import pack
+from staa_widgets.widget.panes import as_panes, pack_panes
 
 if TYPE_CHECKING:
     from staa_widgets.explanation import Explanation
@@ -38,7 +39,7 @@ _PAGE = """<!doctype html>
 """
 
 
-def to_html(explanation: Explanation, path: str | os.PathLike[str]) -> Path:
+def to_html(explanation: Explanation | Iterable[Explanation], path: str | os.PathLike[str]) -> Path:
     """Write a page that plays the clip under its heat map.
 
     The page is one file. It opens from disk and inside ``<iframe sandbox="allow-scripts" srcdoc="…">``, asks no network
@@ -47,7 +48,7 @@ def to_html(explanation: Explanation, path: str | os.PathLike[str]) -> Path:
     Parameters
     ----------
     explanation
-        What to show; without a preview the heat is drawn on a plain ground.
+        What to show, or up to four to show side by side; without a preview the heat is drawn on a plain ground.
     path
         Where to write. An existing file is replaced in one step.
 
@@ -64,7 +65,7 @@ def to_html(explanation: Explanation, path: str | os.PathLike[str]) -> Path:
     return write_page(path, to_page(explanation), "page")
 
 
-def to_page(explanation: Explanation) -> str:
+def to_page(explanation: Explanation | Iterable[Explanation]) -> str:
     """Return the text of the page that `to_html` writes.
 
     Raises
@@ -72,22 +73,26 @@ def to_page(explanation: Explanation) -> str:
     ExportError
         If the player was not built.
     """
-    meta, buffers = pack(explanation)
+    panes = as_panes(explanation)
     script, style = built("page.js"), built("widget.css")
-    # In a script element only "</script" and "<!--" mean anything, so no "<" may stand in what users name.
-    facts = json.dumps(meta, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-    payload = [f'<script type="application/json" data-staa="meta">{facts}</script>']
-    for name, data in buffers.items():
-        text = base64.b64encode(data).decode()
-        payload.append(f'<script type="text/plain" data-staa="{name}">{text}</script>')
-    label = explanation.labels[explanation.target]
+    payload = [_element(name, value) for name, value in pack_panes(panes).items()]
+    first = panes[0]
+    about = [f"{e.labels[e.target]} · {e.method}" for e in panes]
     return _PAGE.format(
         policy=f"default-src 'none'; script-src {source_hash(script)}; style-src {source_hash(style)}; img-src data:",
-        title=html.escape(f"{explanation.clip_name or 'Clip'} · {label} · {explanation.method}"),
+        title=html.escape(f"{first.clip_name or 'Clip'} · {' | '.join(about)}"),
         style=style,
         payload="\n".join(payload),
         script=script,
     )
+
+
+def _element(name: str, value: Any) -> str:
+    if isinstance(value, bytes):
+        return f'<script type="text/plain" data-staa="{name}">{base64.b64encode(value).decode()}</script>'
+    # In a script element only "</script" and "<!--" mean anything, so no "<" may stand in what users name.
+    facts = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+    return f'<script type="application/json" data-staa="{name}">{facts}</script>'
 
 
 def write_page(path: str | os.PathLike[str], page: str, what: str) -> Path:

@@ -147,7 +147,7 @@ def test_a_player_that_was_not_built_is_said(bars: Explanation, monkeypatch: pyt
         ("normalize", ["clip", "frame"], ["slice"], "clip, frame"),
         ("interpolation", ["nearest", "linear"], ["bilinear"], "linear"),
         ("between", ["held", "blended"], ["blend"], "blended"),
-        ("view", ["overlay", "side"], ["wipe"], ""),
+        ("view", ["overlay", "side", "wipe", "difference", "grid"], ["split"], ""),
         ("dim", [True], [0.5], "True or False"),
         ("selection", [None, (2.5, 3), [2, 2.1]], [(3, 2.5), (3,), 3, "23", (2.5, None), (10, 20)], ""),
         ("theme", ["auto", "light", "dark"], ["darc"], "dark"),

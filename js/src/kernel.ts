@@ -71,7 +71,7 @@ export function watchKernel(model: Model, rpc: Rpc, disconnected: () => boolean,
       silent.value = true;
     });
     rpc.request("hello").answer.then(
-      (result) => {
+      ({ result }) => {
         answered();
         reply.value = { computes: result.computes === true, why: String(result.why ?? "") };
       },

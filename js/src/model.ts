@@ -1,4 +1,6 @@
-export type Listener = (content?: unknown) => void;
+import type { Bytes } from "./bytes.js";
+
+export type Listener = (content?: unknown, buffers?: readonly Bytes[]) => void;
 
 /**
  * What the player asks of its host. anywidget's model has this shape, and `LocalModel` gives it to a page without a

@@ -2,7 +2,7 @@ import { asFloat32, asInt32, asUint8, type Bytes, halfToFloat32 } from "./bytes.
 import type { Model } from "./model.js";
 
 /** Layout of the payload that this player reads; `SCHEMA` in payload.py is its twin. */
-export const SCHEMA = 3;
+export const SCHEMA = 4;
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
@@ -82,6 +82,11 @@ const FILM = ["clip", "frames", "pictures", "grid", "box", "spans", "sampled", "
 /** The part of an explanation that the frames, the axis of time and the grid are laid out by. */
 export type Film = Pick<Meta, (typeof FILM)[number]>;
 
+/** Whether two explanations are of the same pictures at the same times. */
+export function sameClip(one: Film, other: Film): boolean {
+  return one.clip.sha256 === other.clip.sha256 && JSON.stringify(one.frames) === JSON.stringify(other.frames);
+}
+
 /** Whether one explanation can take the place of another with everything else staying where it is. */
 export function sameFilm(one: Film, other: Film): boolean {
   return FILM.every((name) => JSON.stringify(one[name]) === JSON.stringify(other[name]));
@@ -104,13 +109,35 @@ export interface Payload {
   colours: Map<string, Uint8Array>;
 }
 
-/** Read what `pack` in payload.py wrote into the traits `_meta` and `_<buffer>`. */
-export function readPayload(model: Model): Payload {
-  const meta = model.get("_meta") as Meta | null;
+/** Traits that hold the explanations; a host sets them together and tells of each. */
+export const BULK = ["_meta", "_frames", "_maps", "_temporal", "_attention", "_truth", "_colours", "_others", "_more"];
+
+/** The meta of a further pane: where its buffers lie in `_more`. What is missing is as in the first one. */
+type Further = Meta & { parts: { [buffer: string]: [from: number, to: number] } };
+
+/** Read the panes that `pack_panes` in payload.py wrote into the traits of `BULK`. */
+export function readPayloads(model: Model): Payload[] {
+  const bytes = (name: string) => model.get(`_${name}`) as Bytes;
+  const first = readPayload(model.get("_meta") as Meta | null, bytes);
+  const others = (model.get("_others") ?? []) as Further[];
+  const more = others.length ? asUint8(bytes("more")) : null;
+  return [first, ...others.map((meta) => further(meta, more!, bytes, first))];
+}
+
+function further(meta: Further, more: Uint8Array<ArrayBuffer>, bytes: (name: string) => Bytes, first: Payload) {
+  const payload = readPayload(meta, (name) => {
+    const part = meta.parts[name];
+    // The numbers are read in place, so they must start where numbers may.
+    return part ? more.slice(...part) : bytes(name);
+  });
+  // One array for the same pictures, so that they are decoded once.
+  return meta.parts.frames ? payload : { ...payload, jpegs: first.jpegs };
+}
+
+function readPayload(meta: Meta | null, bytes: (name: string) => Bytes): Payload {
   if (meta?.schema !== SCHEMA) {
     throw new Error(`This player reads explanations of layout ${SCHEMA}; this one has layout ${meta?.schema}.`);
   }
-  const bytes = (name: string) => model.get(`_${name}`) as Bytes;
   const temporal = asFloat32(bytes("temporal"));
   const colours = asUint8(bytes("colours"));
   return {

@@ -1,3 +1,4 @@
+import type { Bytes } from "./bytes.js";
 import type { Listener, Model } from "./model.js";
 import { type Answer, type Failure, type Json, type Progress, type Request, readAnswer, VERSION } from "./protocol.js";
 
@@ -17,16 +18,23 @@ export const CANCELLED = "CancelledError";
 /** The connection to the kernel is closed. */
 export const UNREACHABLE = "ConnectionError";
 
+/** What a request gave. */
+export interface Result {
+  result: { [key: string]: Json };
+  /** Bulk that came with it. */
+  buffers: readonly Bytes[];
+}
+
 export interface Call {
   readonly id: string;
   /** Rejects with a `Refusal` and nothing else. */
-  readonly answer: Promise<{ [key: string]: Json }>;
+  readonly answer: Promise<Result>;
 }
 
 interface Pending {
   op: string;
   report: ((progress: Progress) => void) | undefined;
-  resolve(result: { [key: string]: Json }): void;
+  resolve(result: Result): void;
   reject(refusal: Refusal): void;
 }
 
@@ -41,10 +49,10 @@ export class Rpc {
   /** `overhear` is given what answers the requests of other views of this model. */
   constructor(model: Model, until: AbortSignal, overhear: (answer: Answer) => void) {
     this.#model = model;
-    const receive: Listener = (content) => {
+    const receive: Listener = (content, buffers) => {
       const answer = readAnswer(content);
       if (!answer) return;
-      if (this.#pending.has(answer.id)) this.#settle(answer);
+      if (this.#pending.has(answer.id)) this.#settle(answer, buffers ?? []);
       else if (!answer.id.startsWith(`${this.#name}-`)) overhear(answer);
     };
     model.on("msg:custom", receive);
@@ -58,7 +66,7 @@ export class Rpc {
     for (const [id, other] of this.#pending) if (other.op === op) this.cancel(id);
     this.#count += 1;
     const request: Request = { v: VERSION, id: `${this.#name}-${this.#count}`, op, args };
-    const answer = new Promise<{ [key: string]: Json }>((resolve, reject) => {
+    const answer = new Promise<Result>((resolve, reject) => {
       this.#pending.set(request.id, { op, report, resolve, reject });
     });
     this.#send(request);
@@ -85,14 +93,14 @@ export class Rpc {
     }
   }
 
-  #settle(answer: Answer): void {
+  #settle(answer: Answer, buffers: readonly Bytes[]): void {
     const pending = this.#pending.get(answer.id)!;
     if ("progress" in answer) {
       pending.report?.(answer.progress);
       return;
     }
     this.#pending.delete(answer.id);
-    if (answer.ok) pending.resolve(answer.result);
+    if (answer.ok) pending.resolve({ result: answer.result, buffers });
     else pending.reject(new Refusal(answer.error));
   }
 

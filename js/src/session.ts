@@ -1,91 +1,51 @@
-import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals-core";
-import { Clock } from "./clock.js";
-import { type Heat, heatOf, mapAt } from "./heat/maps.js";
-import { palette } from "./heat/palette.js";
-import { dynamicThreshold, quantile } from "./heat/refine.js";
-import { outline } from "./heat/truth.js";
+import { computed, type ReadonlySignal, signal } from "@preact/signals-core";
+import type { Clock } from "./clock.js";
+import type { Heat } from "./heat/maps.js";
+import { dynamicThreshold } from "./heat/refine.js";
 import type { Host } from "./host.js";
+import { Pane } from "./pane.js";
 import type { Film, Meta, Payload } from "./protocol.js";
-import type { Overlay } from "./render/composite.js";
 import type { State } from "./state.js";
 
 export const RATES = [0.1, 0.25, 0.5, 1, 2, 4];
 
-/** What every part of the player shares: the state, all that follows from it, and the moves one can make. */
+/** What every part of the player shares: the state, the panes, and the moves one can make. */
 export class Session {
-  /** The explanation on show; another one of the same film may take its place. */
-  readonly payload: Signal<Payload>;
-  readonly meta: ReadonlySignal<Meta>;
-  /** What stays while explanations change. */
-  readonly film: Film;
+  readonly panes: readonly Pane[];
+  /** The pane that the chart's numbers, the classes, the methods and the colour bar speak of. */
+  readonly active: ReadonlySignal<Pane>;
   readonly host: Host;
   readonly state: State;
   readonly until: AbortSignal;
+  /** Of the first pane; all others follow. */
+  readonly film: Film;
   readonly clock: Clock;
   /** Position of the frame on show among those that can be shown. */
   readonly position: ReadonlySignal<number>;
   readonly time: ReadonlySignal<number>;
+  // Of the active pane.
+  readonly meta: ReadonlySignal<Meta>;
   readonly slice: ReadonlySignal<number>;
   readonly heat: ReadonlySignal<Heat>;
-  /** Map `(h, w)` on show. */
-  readonly map: ReadonlySignal<Float32Array>;
-  /** Value that cells must exceed to be drawn, of the clip's greatest. */
-  readonly cut: ReadonlySignal<number>;
-  /** Name of the colour table in use: signed maps have 0 in the middle whatever is chosen. */
   readonly colours: ReadonlySignal<string>;
-  readonly overlay: ReadonlySignal<Overlay>;
-  /** What acts in the frame on show, as a path in pixels of the truth's masks; empty where nothing does. */
-  readonly outline: ReadonlySignal<string>;
   /** Whether the heat is lifted for a moment. */
   readonly raw = signal(false);
-  /** Size of the pictures in pixels. */
-  readonly size: readonly [number, number];
-  /** What the model saw, in pixels of the pictures. */
-  readonly box: readonly [number, number, number, number];
 
-  constructor(payload: Payload, state: State, host: Host, until: AbortSignal) {
-    const { meta } = payload;
-    this.payload = signal(payload);
-    this.meta = computed(() => this.payload.value.meta);
-    this.film = meta;
+  constructor(payloads: readonly Payload[], state: State, host: Host, until: AbortSignal) {
+    const first = new Pane(payloads[0], state);
+    this.panes = [first, ...payloads.slice(1).map((payload) => new Pane(payload, state, first))];
     this.host = host;
     this.state = state;
     this.until = until;
-    this.clock = new Clock(meta.frames.indices, meta.frames.times, meta.spans, meta.sampled, meta.sampled_times);
-    this.size = meta.pictures?.size ?? fit(meta.clip.size, 640);
-    const [sx, sy] = [this.size[0] / meta.clip.size[0], this.size[1] / meta.clip.size[1]];
-    this.box = [meta.box[0] * sx, meta.box[1] * sy, meta.box[2] * sx, meta.box[3] * sy];
-    if (state.frame.value === null) state.frame.value = this.#peakFrame();
-    this.position = computed(() => this.clock.of(state.frame.value ?? 0));
+    this.film = first.film;
+    this.clock = first.clock;
+    this.position = first.position;
     this.time = computed(() => this.clock.times[this.position.value]);
-    this.slice = computed(() => this.clock.slices[this.position.value]);
-    this.heat = computed(() => heatOf(this.payload.value, state.layer.value, state.head.value));
-    this.map = computed(() => {
-      const position = this.position.value;
-      const blended = state.between.value === "blended";
-      return mapAt(this.heat.value, blended ? this.clock.blend(position) : this.clock.held(position));
-    });
-    this.cut = computed(() =>
-      state.threshold.value > 0 ? quantile(this.heat.value.sorted, state.threshold.value) : 0,
-    );
-    this.colours = computed(() => {
-      if (this.heat.value.signed) return "diverging";
-      const chosen = state.colormap.value;
-      return chosen !== "diverging" && this.payload.value.colours.has(chosen) ? chosen : "inferno";
-    });
-    this.overlay = computed(() => this.#overlay());
-    this.outline = computed(() => {
-      const { truth } = this.meta.value;
-      if (!truth || !state.show_truth.value || this.raw.value) return "";
-      const [from, to] = truth.offsets.slice(this.position.value);
-      return outline(this.payload.value.truth.subarray(2 * from, 2 * to), truth.size);
-    });
-  }
-
-  /** Whether the model saw less than the whole frame. */
-  get cropped(): boolean {
-    const [x0, y0, x1, y1] = this.box;
-    return x0 > 0.5 || y0 > 0.5 || x1 < this.size[0] - 0.5 || y1 < this.size[1] - 0.5;
+    this.active = computed(() => this.panes[state.pane.value] ?? first);
+    this.meta = computed(() => this.active.value.meta.value);
+    this.slice = computed(() => this.active.value.slice.value);
+    this.heat = computed(() => this.active.value.heat.value);
+    this.colours = computed(() => this.active.value.colours.value);
   }
 
   /** Names of the colour tables to choose from. */
@@ -103,12 +63,14 @@ export class Session {
     this.host.notice.value = { text };
   }
 
-  /** Put another explanation of the same film on show. */
-  show(payload: Payload): void {
-    const { method, target } = this.meta.peek();
-    this.payload.value = payload;
-    const { meta } = payload;
-    if (meta.method !== method || meta.target !== target) this.say(`${meta.method}: ${meta.labels[meta.target]}`);
+  /** Put other explanations of the same films on show. */
+  show(payloads: readonly Payload[]): void {
+    for (const [i, pane] of this.panes.entries()) {
+      const { method, target } = pane.meta.peek();
+      const { meta } = payloads[i];
+      pane.payload.value = payloads[i];
+      if (meta.method !== method || meta.target !== target) this.say(`${meta.method}: ${meta.labels[meta.target]}`);
+    }
   }
 
   /** Ask for another method; one that knows no classes is not told of any. */
@@ -191,43 +153,10 @@ export class Session {
 
   /** Share of the attribution that lies between two seconds, slices counted in part where they are cut. */
   shareBetween(start: number, end: number): number {
-    return this.film.spans.reduce((sum, [from, to], s) => {
+    const { film, heat } = this.active.value;
+    return film.spans.reduce((sum, [from, to], s) => {
       const inside = Math.max(0, Math.min(end, to) - Math.max(start, from));
-      return sum + (to > from ? (this.heat.value.temporal[s] * inside) / (to - from) : 0);
+      return sum + (to > from ? (heat.value.temporal[s] * inside) / (to - from) : 0);
     }, 0);
   }
-
-  #peakFrame(): number {
-    const { temporal } = this.payload.peek();
-    const slice = temporal.indexOf(Math.max(...temporal));
-    const seen = this.film.sampled[slice];
-    return this.clock.frames[this.clock.of(seen[seen.length >> 1])];
-  }
-
-  #overlay(): Overlay {
-    const { state } = this;
-    const heat = this.heat.value;
-    const map = this.map.value;
-    const perFrame = state.normalize.value === "frame";
-    const top = perFrame ? map.reduce((most, value) => Math.max(most, Math.abs(value)), 0) || 1 : 1;
-    const table = this.payload.value.colours.get(this.colours.value)!;
-    const { value: opacity } = state.opacity;
-    return {
-      map,
-      rows: heat.rows,
-      columns: heat.columns,
-      top,
-      signed: heat.signed,
-      // The cut stays where it is in the clip, so that scaling a frame does not bring hidden cells back.
-      palette: palette({ table, opacity, cut: this.cut.value / top, gamma: state.gamma.value, signed: heat.signed }),
-      linear: state.interpolation.value === "linear",
-      box: this.box,
-      dim: state.dim.value,
-    };
-  }
-}
-
-function fit([width, height]: readonly [number, number], longest: number): [number, number] {
-  const factor = Math.min(1, longest / Math.max(width, height));
-  return [Math.max(1, Math.round(width * factor)), Math.max(1, Math.round(height * factor))];
 }

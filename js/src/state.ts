@@ -1,6 +1,8 @@
 import { effect, type Signal, signal, untracked } from "@preact/signals-core";
 import type { Model } from "./model.js";
 
+export type View = "overlay" | "side" | "wipe" | "difference" | "grid";
+
 /** Everything about the view that a host can read and set. */
 export interface Traits {
   /** Source frame on show; the one index that all others follow. `null`: the moment of the greatest attribution. */
@@ -21,7 +23,9 @@ export interface Traits {
   normalize: "clip" | "frame";
   interpolation: "nearest" | "linear";
   between: "held" | "blended";
-  view: "overlay" | "side";
+  view: View;
+  /** Index of the active pane. */
+  pane: number;
   /** Whether to darken what the model did not see. */
   dim: boolean;
   /** Whether to outline what acts and mark when, where that is known. */
@@ -48,6 +52,7 @@ export const DEFAULTS: Traits = {
   interpolation: "linear",
   between: "held",
   view: "overlay",
+  pane: 0,
   dim: false,
   show_truth: true,
   selection: null,

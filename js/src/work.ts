@@ -1,9 +1,9 @@
 import { signal } from "@preact/signals-core";
-import type { Failure, Progress } from "./protocol.js";
+import type { Failure, Json, Progress } from "./protocol.js";
 import { CANCELLED, type Refusal, type Rpc } from "./rpc.js";
 
-/** What is asked of the kernel; what is left out stays as it is. */
-export type Wish = { method?: string; target?: number };
+/** What is asked of the kernel for a pane, the active one if none is named; what is left out stays as it is. */
+export type Wish = { method?: string; target?: number; params?: { [name: string]: Json }; pane?: number };
 
 export interface Running {
   readonly id: string;

@@ -1,5 +1,6 @@
 import { setMaxListeners } from "node:events";
 import { readFileSync } from "node:fs";
+import type { Bytes } from "../src/bytes.js";
 import type { Listener, Model } from "../src/model.js";
 import type { Request } from "../src/protocol.js";
 
@@ -66,8 +67,8 @@ export class FakeModel implements Model {
     this.sent.push(content as Request);
   }
 
-  emit(event: string, content?: unknown): void {
-    for (const callback of [...(this.listeners.get(event) ?? [])]) callback.call(this.view, content);
+  emit(event: string, content?: unknown, buffers: readonly Bytes[] = []): void {
+    for (const callback of [...(this.listeners.get(event) ?? [])]) callback.call(this.view, content, buffers);
   }
 
   /** Answer the last request of an op. */

@@ -2,14 +2,14 @@ import { describe, expect, it } from "vitest";
 import { asFloat32, halfToFloat32 } from "../src/bytes.js";
 import { heatOf, mapAt } from "../src/heat/maps.js";
 import { LocalModel } from "../src/model.js";
-import { type Meta, readPayload, sameFilm } from "../src/protocol.js";
+import { type Meta, readPayloads, sameFilm } from "../src/protocol.js";
 import { fixture, payloadTraits } from "./fake.js";
 
 // test_export.py holds this file against what Python writes.
 const { _meta: meta } = fixture("payload");
 
 describe("the payload", () => {
-  const payload = readPayload(new LocalModel(payloadTraits()));
+  const [payload] = readPayloads(new LocalModel(payloadTraits()));
 
   it("holds the maps over their greatest magnitude, with its factor", () => {
     expect([...payload.maps]).toEqual([0, 0.25, -0.5, 0.125, 1, 0, 0.0625, -0.25]);
@@ -26,10 +26,23 @@ describe("the payload", () => {
     expect([...payload.colours.get("inferno")!.subarray(0, 3)]).toEqual([0, 0, 4]);
     expect([...payload.colours.get("inferno")!.subarray(765)]).toEqual([252, 255, 164]);
   });
+  it("holds further panes, which take over what they do not bring", () => {
+    const maps = new Uint8Array(new Float32Array(4).buffer);
+    const own = { ...meta, method: "other", parts: { maps: [3, 19] } };
+    const more = new Uint8Array([9, 9, 9, ...maps, 9]);
+    const panes = readPayloads(new LocalModel({ ...payloadTraits(), _others: [own], _more: more }));
+    expect(panes.map((pane) => pane.meta.method)).toEqual([meta.method, "other"]);
+    expect([...panes[1].maps]).toEqual([0, 0, 0, 0, 0, 0, 0, 0]);
+    expect(panes[1].jpegs).toBe(panes[0].jpegs);
+    expect(panes[1].temporal).toEqual(panes[0].temporal);
+    const pictured = { ...own, parts: { ...own.parts, frames: [0, 3] } };
+    const [, other] = readPayloads(new LocalModel({ ...payloadTraits(), _others: [pictured], _more: more }));
+    expect([...other.jpegs]).toEqual([9, 9, 9]);
+  });
   it("refuses another layout", () => {
     const other = new LocalModel({ _meta: { ...meta, schema: 99 } });
-    expect(() => readPayload(other)).toThrow("layout 99");
-    expect(() => readPayload(new LocalModel({}))).toThrow("layout undefined");
+    expect(() => readPayloads(other)).toThrow("layout 99");
+    expect(() => readPayloads(new LocalModel({}))).toThrow("layout undefined");
   });
   it("tells what can be asked for, and what depends on the class", () => {
     const { methods, class_specific } = payload.meta;

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { connect } from "../src/host.js";
-import { type Payload, readPayload } from "../src/protocol.js";
+import { type Payload, readPayloads } from "../src/protocol.js";
 import { Session } from "../src/session.js";
 import { createState, watch } from "../src/state.js";
 import { controller, FakeModel, FakeSignal, payloadTraits } from "./fake.js";
@@ -11,10 +11,10 @@ async function open() {
   const model = new FakeModel(payloadTraits(), { status: "idle", statusChanged: new FakeSignal() });
   const until = controller().signal;
   const host = connect(model, () => false, until);
-  const session = new Session(readPayload(model), createState(model, until), host, until);
+  const session = new Session(readPayloads(model), createState(model, until), host, until);
   model.answer("hello", { ok: true, result: { kernel: true, computes: true, why: "" } });
   await turn();
-  return { model, session, until };
+  return { model, session, pane: session.panes[0], until };
 }
 
 /** The same film with its maps the other way round. */
@@ -36,7 +36,7 @@ it("starts at the moment of the greatest attribution", async () => {
 });
 
 it("shows another explanation of the film without moving frame or looks", async () => {
-  const { session, until } = await open();
+  const { session, pane, until } = await open();
   session.state.frame.value = 101;
   session.state.threshold.value = 0.5;
   session.state.layer.value = 1;
@@ -47,31 +47,31 @@ it("shows another explanation of the film without moving frame or looks", async 
     moves++;
   });
   watch(until, () => void shares.push(session.heat.value.temporal[0]));
-  const before = session.payload.value;
+  const before = pane.payload.value;
   session.state.layer.value = -1;
-  session.show(other(before));
+  session.show([other(before)]);
   expect(session.state.frame.value).toBe(101);
   expect(session.state.threshold.value).toBe(0.5);
   expect(moves).toBe(1);
   expect(shares.at(-1)).toBe(before.temporal[1]);
-  expect([...session.map.value]).toEqual([...before.maps].reverse().slice(0, 4));
+  expect([...pane.map.value]).toEqual([...before.maps].reverse().slice(0, 4));
   expect(session.colours.value).toBe("inferno");
   expect(session.host.notice.value.text).toBe("staa_logit: wave");
 });
 
 it("falls back to the joint map where an explanation carries no layers", async () => {
-  const { session } = await open();
+  const { session, pane } = await open();
   session.state.layer.value = 1;
   expect(session.heat.value.signed).toBe(false);
-  session.show({ ...session.payload.value, meta: { ...session.payload.value.meta, attention: null } });
-  expect(session.heat.value.values).toBe(session.payload.value.maps);
+  session.show([{ ...pane.payload.value, meta: { ...pane.payload.value.meta, attention: null } }]);
+  expect(session.heat.value.values).toBe(pane.payload.value.maps);
 });
 
 it("goes through the methods, from the one that was asked for last", async () => {
-  const { model, session } = await open();
-  const methods = session.payload.value.meta.methods.slice(0, 2);
+  const { model, session, pane } = await open();
+  const methods = pane.payload.value.meta.methods.slice(0, 2);
   const three = [...methods, { ...methods[0], name: "rollout" }];
-  session.show({ ...session.payload.value, meta: { ...session.payload.value.meta, methods: three } });
+  session.show([{ ...pane.payload.value, meta: { ...pane.payload.value.meta, methods: three } }]);
   session.nextMethod();
   session.nextMethod();
   expect(model.asked("compute").map(({ args }) => args)).toEqual([
@@ -91,24 +91,22 @@ it("asks for nothing while there is nobody to ask, and says why", async () => {
   expect(session.host.notice.value.text).toContain("run the cell again");
 });
 
-it("outlines what acts in the frame on show, until it is told not to or the frame is shown alone", async () => {
-  const { session } = await open();
-  const { state, outline } = session;
+it("outlines what acts in the frame on show, until it is told not to", async () => {
+  const { session, pane } = await open();
+  const { state } = session;
+  const { outline } = pane;
   // The last frame: 100 × 60 pixels from the upper edge on.
   expect(outline.value).toMatch(/^M[\d .L]+Z$/);
   state.frame.value = 101;
   expect(outline.value).toBe("");
   state.frame.value = 102;
   expect(outline.value).not.toBe("");
-  session.lift(true);
-  expect(outline.value).toBe("");
-  session.lift(false);
   session.toggleTruth();
   expect([state.show_truth.value, outline.value]).toEqual([false, ""]);
   expect(session.host.notice.value.text).toBe("Truth hidden");
   session.toggleTruth();
   expect(outline.value).not.toBe("");
-  session.show({ ...session.payload.value, meta: { ...session.payload.value.meta, truth: null } });
+  session.show([{ ...pane.payload.value, meta: { ...pane.payload.value.meta, truth: null } }]);
   expect(outline.value).toBe("");
   session.toggleTruth();
   expect(state.show_truth.value).toBe(true);

@@ -16,9 +16,11 @@ VERSION = 1
 
 ARGUMENTS: Mapping[str, Mapping[str, type]] = {
     "hello": {},
-    "compute": {"method": str, "params": dict, "target": int},
+    "compute": {"method": str, "params": dict, "target": int, "pane": int},
+    "frames": {"first": int, "count": int, "pane": int},
+    "export": {"kind": str, "look": dict, "pane": int},
 }
-"""What each op takes; all of it may be left out."""
+"""What each op takes; what is left out has a default."""
 
 _NAMES = {str: "a string", dict: "an object", int: "a whole number"}
 _OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from staa_widgets.explanation import Explanation
 
-SCHEMA = 3
+SCHEMA = 4
 """Number of this layout; the player refuses any other."""
 
 _GROUPS = get_args(Group)

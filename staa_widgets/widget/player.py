@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+import numpy as np
 from ipywidgets import CallbackDispatcher
-from traitlets import Bytes, Dict, Float, Int, Unicode, default, observe
+from traitlets import Bytes, Dict, Float, Int, List, Unicode, default, observe
 
 from staa_widgets.errors import PlayerError, StaaError
 from staa_widgets.explanation import Explanation
@@ -17,11 +18,13 @@ from staa_widgets.progress import Progress
 from staa_widgets.question import Question, find_question, question_of, restated
 from staa_widgets.truth import ClipTruth, Known
 from staa_widgets.widget.display import display_player
+from staa_widgets.widget.errands import ERRANDS, compute
 from staa_widgets.widget.given import Given
 from staa_widgets.widget.guard import GuardedWidget
-from staa_widgets.widget.payload import pack, peak_frame, same_clip
+from staa_widgets.widget.panes import as_panes, pack_panes
+from staa_widgets.widget.payload import peak_frame, same_clip
 from staa_widgets.widget.selection import Selection, select
-from staa_widgets.widget.service import Service
+from staa_widgets.widget.service import Errand, Service
 from staa_widgets.widget.traits import SETTINGS, SettingError, Settings
 
 _COMPUTED = ("method", "target")
@@ -29,19 +32,21 @@ _OF_WIDGETS = ("layout", "tabbable", "tooltip")
 
 
 class Player(GuardedWidget, Settings):
-    """A video under its heat map with its curve of time, in a notebook.
+    """A video under its heat map with its curve of time, in a notebook; up to four explanations side by side.
 
     All of `Settings` can be read, set, observed and linked, and follows what is done in the browser.
 
     Parameters
     ----------
     explanation
-        What to show.
+        What to show, or 1 to 4 explanations. The first one's clip is what is played; a pane of another clip follows it
+        second by second.
     question
         What led to it, so that other methods and classes can be computed; known for explanations made by
         `staa_widgets.explain` in this process.
     video, model
-        As for `staa_widgets.explain`, in place of `question`: for explanations loaded from a file.
+        As for `staa_widgets.explain`, in place of `question`: for explanations loaded from a file. Like `question`,
+        for the first pane.
     truth
         An `ActionClip`, or anything else with ``label``, ``where`` and ``when``, of the explanation's video: where it
         is known what acts, the player outlines it and scores what is shown. Explanations of an `ActionClip` know it.
@@ -54,8 +59,10 @@ class Player(GuardedWidget, Settings):
         Source frame on show.
     slice, time
         Slice and second of that frame; read-only.
+    pane
+        Index of the active pane: the one that `explanation`, `method`, `target` and `compute` are about.
     method, target
-        What is on show. Setting one computes; if that fails, all stays as it was.
+        What is on show in it. Setting one computes; if that fails, all stays as it was.
     selection
         ``(start, end)`` in seconds, or ``None``.
 
@@ -78,12 +85,14 @@ class Player(GuardedWidget, Settings):
     _attention = Bytes().tag(sync=True)
     _truth = Bytes().tag(sync=True)
     _colours = Bytes().tag(sync=True)
+    _others = List().tag(sync=True)
+    _more = Bytes().tag(sync=True)
     slice = Int(read_only=True)
     time = Float(read_only=True)
 
     def __init__(
         self,
-        explanation: Explanation,
+        explanation: Explanation | Iterable[Explanation],
         *,
         question: Question | None = None,
         video: Any = None,
@@ -96,27 +105,37 @@ class Player(GuardedWidget, Settings):
                 close = get_close_matches(name, SETTINGS, 1)
                 told = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(SETTINGS)}"
                 raise TypeError(f"Player has no setting {name!r}; {told}")
-        self._question = find_question(explanation, question, video, model)
-        if truth is None and explanation.truth is None and self._question is not None:
-            truth = self._question.clip.truth
-        self._given = Given(explanation, truth)
-        self._explanation = self._given.tell(explanation)
+        first, *rest = as_panes(explanation)
+        asked = find_question(first, question, video, model)
+        self._questions = [asked, *(find_question(one, None, None, None) for one in rest)]
+        if truth is None and first.truth is None and asked is not None:
+            truth = asked.clip.truth
+        self._given = Given(first, truth)
+        self._explanations = tuple(self._given.tell(one) for one in (first, *rest))
         self._cards: dict[str, Any] = {}
         self._selecting = CallbackDispatcher()
         self._service = Service(self)
-        super().__init__(**self._laid_out(self._explanation), **settings)
+        if rest:
+            settings = {"view": "grid", **settings}
+        super().__init__(**self._laid_out(), **settings)
         self._follow()
         self.on_msg(lambda _, content, __: self._service.receive(content))
 
     @property
     def explanation(self) -> Explanation:
-        """The explanation on show."""
-        return self._explanation
+        """The explanation on show, in the active pane where there are several."""
+        return self._explanations[self.pane]
+
+    @property
+    def explanations(self) -> tuple[Explanation, ...]:
+        """What is on show, pane by pane."""
+        return self._explanations
 
     def show(self, explanation: Explanation) -> None:
-        """Put another explanation on show; where the clip is the same, frame, selection and looks stay."""
-        self._service.stop("Something else was put on show.")
-        self._show(explanation, question_of(explanation) or restated(self._question, explanation))
+        """Put another explanation into the active pane; of the same clip, frame, selection and looks stay."""
+        self._service.stop("Something else was put on show.", "compute")
+        question = question_of(explanation) or restated(self._questions[self.pane], explanation)
+        self._show(explanation, question, self.pane)
 
     def compute(
         self,
@@ -150,10 +169,10 @@ class Player(GuardedWidget, Settings):
         MethodError, ParameterError, VideoError, ModelError
             As `staa_widgets.explain`; the player stays as it was.
         """
-        question = self.ask_about(method, target, params)
-        self._service.stop("Something newer was asked for.")
-        self._show(question.ask(progress), question)
-        return self._explanation
+        pane, question = self.pane, self.ask_about(method, target, params)
+        self._service.stop("Something newer was asked for.", "compute")
+        self._show(question.ask(progress), question, pane)
+        return self._explanations[pane]
 
     def on_select(self, fn: Callable[[Selection | None], object], remove: bool = False) -> None:
         """Call a function with the `Selection` whenever a range is selected, with ``None`` when it is cleared."""
@@ -166,7 +185,7 @@ class Player(GuardedWidget, Settings):
         super().close()
 
     def __repr__(self) -> str:
-        return f"<Player of {self._explanation!r}>"
+        return f"<Player of {', '.join(map(repr, self._explanations))}>"
 
     def _ipython_display_(self) -> None:
         display_player(self)
@@ -175,22 +194,33 @@ class Player(GuardedWidget, Settings):
 
     def hello(self) -> dict[str, Any]:
         """Say what the kernel can do for this player."""
-        why = "" if self._question else str(_no_question())
+        why = "" if any(self._questions) else str(_no_question())
         return {"kernel": True, "computes": not why, "why": why}
 
-    def ask_about(self, method: str | None, target: int | str | None, params: Mapping[str, Any]) -> Question:
-        """Put a question about the clip on show into words; raises as `compute`."""
-        question = self._question
+    def errand(self, op: str, args: Mapping[str, Any]) -> Errand:
+        """Make an errand of a request; raises typed errors."""
+        return ERRANDS[op](self, args)
+
+    def pane_of(self, args: Mapping[str, Any]) -> int:
+        """Return the pane that a request names, or the active one."""
+        return SETTINGS["pane"].validate(self, args.get("pane", self.pane))
+
+    def ask_about(
+        self, method: str | None, target: int | str | None, params: Mapping[str, Any], pane: int | None = None
+    ) -> Question:
+        """Put a question about what a pane shows, the active one by default, into words; raises as `compute`."""
+        at = self.pane if pane is None else pane
+        question = self._questions[at]
         if question is None:
             raise _no_question()
         same = method in (None, question.method) and not params
-        if same and target_index(target, question.model.labels) == self.target:
+        if same and target_index(target, question.model.labels) == self._explanations[at].target:
             target = None
         return question.about(method, target, params)
 
-    def settle(self, explanation: Explanation, question: Question) -> None:
+    def settle(self, explanation: Explanation, question: Question, pane: int) -> None:
         """Show the answer to a question."""
-        self._show(explanation, question)
+        self._show(explanation, question, pane)
 
     # Traits.
 
@@ -215,7 +245,7 @@ class Player(GuardedWidget, Settings):
             self.send_state([*asked, *wrong])
         if any(value != getattr(self, name) for name, value in asked.items()):
             try:
-                self._service.compute(None, self.ask_about(asked.get("method"), asked.get("target"), {}))
+                self._service.run("compute", None, compute(self, asked))
             except StaaError as error:
                 self.log.warning("The player stays as it was: %s", error)
 
@@ -226,18 +256,19 @@ class Player(GuardedWidget, Settings):
             return False
         return True
 
-    def _show(self, explanation: Explanation, question: Question | None) -> None:
-        before, explanation = self._explanation, self._given.tell(explanation)
+    def _show(self, explanation: Explanation, question: Question | None, pane: int) -> None:
+        before, explanation = self._explanations[pane], self._given.tell(explanation)
         if not same_clip(before, explanation):
             self._cards = {}
-        bulk, first = self._laid_out(explanation), peak_frame(explanation)
+        shown = (*self._explanations[:pane], explanation, *self._explanations[pane + 1 :])
+        bulk, first = self._laid_out(shown), peak_frame(explanation)
         with self.hold_sync(), self.hold_trait_notifications():
-            self._explanation, self._question = explanation, question
+            self._explanations = shown
+            self._questions = [*self._questions[:pane], question, *self._questions[pane + 1 :]]
             for name, value in bulk.items():
                 self.set_trait(name, value)
-            self.set_trait("method", explanation.method)
-            self.set_trait("target", explanation.target)
-            if not same_clip(before, explanation):
+            self._name_active()
+            if pane == 0 and not same_clip(before, explanation):
                 self.set_trait("selection", None)
                 self.set_trait("frame", first)
             for name in ("layer", "head"):
@@ -245,12 +276,14 @@ class Player(GuardedWidget, Settings):
                     self.set_trait(name, -1)
             self._follow()
 
-    def _laid_out(self, explanation: Explanation) -> dict[str, Any]:
-        meta, buffers = pack(explanation)
+    def _laid_out(self, shown: tuple[Explanation, ...] | None = None) -> dict[str, Any]:
+        laid = pack_panes(self._explanations if shown is None else shown)
+        metas = (laid["meta"], *laid["others"])
         # What was shown before stays beside it; what is shown again keeps its place.
-        self._cards |= {card["key"]: card for card in meta["cards"]}
-        meta["cards"] = [*self._cards.values()]
-        return {"_meta": meta, **{f"_{name}": data for name, data in buffers.items()}}
+        self._cards |= {card["key"]: card for meta in metas for card in meta["cards"]}
+        for meta in metas:
+            meta["cards"] = [*self._cards.values()]
+        return {f"_{name}": value for name, value in laid.items()}
 
     @default("_esm")
     def _read_esm(self) -> str:
@@ -262,25 +295,35 @@ class Player(GuardedWidget, Settings):
 
     @default("method")
     def _first_method(self) -> str:
-        return self._explanation.method
+        return self.explanation.method
 
     @default("target")
     def _first_target(self) -> int:
-        return self._explanation.target
+        return self.explanation.target
 
     @default("frame")
     def _first_frame(self) -> int:
-        return peak_frame(self._explanation)
+        return peak_frame(self._explanations[0])
 
-    @observe("frame")
+    @observe("frame", "pane")
     def _follow(self, _: object = None) -> None:
-        e = self._explanation
-        self.set_trait("slice", int(e.slice_of_frame[self.frame - e.first_frame]))
-        self.set_trait("time", float(e.times[self.frame - e.first_frame]))
+        first, active = self._explanations[0], self.explanation
+        time = float(first.times[self.frame - first.first_frame])
+        self.set_trait("time", time)
+        if same_clip(first, active):
+            at = self.frame - first.first_frame
+        else:
+            at = max(int(np.searchsorted(active.times, time, side="right")) - 1, 0)
+        self.set_trait("slice", int(active.slice_of_frame[at]))
+
+    @observe("pane")
+    def _name_active(self, _: object = None) -> None:
+        self.set_trait("method", self.explanation.method)
+        self.set_trait("target", self.explanation.target)
 
     @observe("selection")
     def _tell_selection(self, change: Any) -> None:
-        self._selecting(None if change["new"] is None else select(self._explanation, *change["new"]))
+        self._selecting(None if change["new"] is None else select(self.explanation, *change["new"]))
 
 
 def _no_question() -> PlayerError:

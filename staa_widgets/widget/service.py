@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import copy_context
 from queue import SimpleQueue
 from typing import Any, Protocol
 
 from staa_widgets.errors import CancelledError
-from staa_widgets.explanation import Explanation
-from staa_widgets.question import Question
+from staa_widgets.progress import Progress
 from staa_widgets.turn import WAITING
 from staa_widgets.widget.messages import Cancel, Request, answered, failed, progressed, read
 
@@ -22,10 +21,26 @@ INTERVAL = 0.1
 _log = logging.getLogger(__name__)
 
 
+Answer = tuple[Mapping[str, Any], Sequence[bytes]]
+"""JSON values, and bulk beside them."""
+
+
+class Errand(Protocol):
+    """What one request wants."""
+
+    def ask(self, report: Progress) -> Any:
+        """Do the long part; `report` raises once nobody waits."""
+        ...
+
+    def settle(self, found: Any) -> Answer:
+        """Put what was found into place, unless the request was cancelled before, and say what to answer."""
+        ...
+
+
 class Host(Protocol):
     """What the service asks of a player."""
 
-    def send(self, content: dict[str, Any]) -> None:
+    def send(self, content: dict[str, Any], buffers: list[bytes] | None = None) -> None:
         """Send a message to every page that shows the player."""
         ...
 
@@ -33,19 +48,16 @@ class Host(Protocol):
         """Say what the kernel can do for this player."""
         ...
 
-    def ask_about(self, method: str | None, target: int | None, params: Mapping[str, Any]) -> Question:
-        """Put a question about the clip on show into words; raises typed errors."""
-        ...
-
-    def settle(self, explanation: Explanation, question: Question) -> None:
-        """Show the answer."""
+    def errand(self, op: str, args: Mapping[str, Any]) -> Errand:
+        """Make an errand of a request; raises typed errors."""
         ...
 
 
 class Worker:
     """One thread that runs what it is given, in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._queue: SimpleQueue[Callable[[], object]] = SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -59,7 +71,7 @@ class Worker:
             self._left += 1
             waits = self._left > 1
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="staa-worker", daemon=True)
+                self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
                 self._thread.start()
         if waits:
             waiting()
@@ -77,11 +89,15 @@ class Worker:
                     self._left -= 1
 
 
-WORKER = Worker()
+WORKERS = {"frames": Worker("staa-frames")}
+"""Pictures do not wait for a computation."""
+
+WORKER = Worker("staa-worker")
+"""For all other ops."""
 
 
 class Task:
-    """One computation asked for from a page; it is answered once.
+    """One errand asked for from a page; it is answered once.
 
     Parameters
     ----------
@@ -89,29 +105,28 @@ class Task:
         The player.
     id
         Of the request; ``None`` where nobody waits for an answer.
-    question
-        What to compute.
+    errand
+        What to do.
     """
 
-    def __init__(self, host: Host, id: str | None, question: Question) -> None:  # noqa: A002
+    def __init__(self, host: Host, id: str | None, errand: Errand) -> None:  # noqa: A002
         self.host = host
         self.id = id
-        self.question = question
+        self.errand = errand
         self._lock = threading.Lock()
         self._over = False
         self._told = -INTERVAL
 
     def cancel(self, why: str) -> None:
-        """Answer at once that the task is cancelled; the computation stops at its next report."""
+        """Answer at once that the task is cancelled; the work stops at its next report."""
         if self._claim():
             self._answer(CancelledError(why, "What was finished is kept."))
 
     def run(self) -> None:
-        """Compute, show and answer."""
-        began = time.perf_counter()
+        """Do it and answer."""
         try:
             self._go_on()
-            found = self.question.ask(self.report)
+            found = self.errand.ask(self.report)
         except Exception as error:
             if self._claim():
                 self._answer(error)
@@ -119,18 +134,9 @@ class Task:
         if not self._claim():
             return
         try:
-            self.host.settle(found, self.question)
+            self._answer(self.errand.settle(found))
         except Exception as error:
             self._answer(error)
-            return
-        self._answer(
-            {
-                "method": found.method,
-                "target": found.target,
-                "cache": found.provenance["cache"],
-                "seconds": round(time.perf_counter() - began, 3),
-            }
-        )
 
     def report(self, step: str, done: int, total: int) -> None:
         """Tell how far it has come; raises `CancelledError` once nobody waits."""
@@ -152,14 +158,15 @@ class Task:
             mine, self._over = not self._over, True
         return mine
 
-    def _answer(self, outcome: dict[str, Any] | Exception) -> None:
+    def _answer(self, outcome: Answer | Exception) -> None:
         if self.id is None:
             if isinstance(outcome, Exception):
                 _log.warning("The player stays as it was: %s", outcome)
         elif isinstance(outcome, Exception):
             self.host.send(failed(self.id, outcome))
         else:
-            self.host.send(answered(self.id, outcome))
+            result, buffers = outcome
+            self.host.send(answered(self.id, result), list(buffers))
 
 
 class Service:
@@ -174,7 +181,7 @@ class Service:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._lock = threading.Lock()
-        self._task: Task | None = None
+        self._tasks: dict[str, Task] = {}
 
     def receive(self, content: Any) -> None:
         """Take a message from a page: answer it at once, or queue it. What asks for no answer is passed over."""
@@ -188,32 +195,28 @@ class Service:
                 case Request(op="hello"):
                     self._host.send(answered(asked.id, self._host.hello()))
                 case Request():
-                    self._compute(asked)
+                    self.run(asked.op, asked.id, self._host.errand(asked.op, asked.args))
         except Exception as error:
             self._host.send(failed(content["id"], error))
 
-    def compute(self, id: str | None, question: Question) -> None:  # noqa: A002
-        """Queue a computation in place of the one under way."""
-        task = Task(self._host, id, question)
+    def run(self, op: str, id: str | None, errand: Errand) -> None:  # noqa: A002
+        """Queue an errand in place of the one of the same op under way."""
+        task = Task(self._host, id, errand)
         with self._lock:
-            before, self._task = self._task, task
+            before, self._tasks[op] = self._tasks.get(op), task
         if before is not None:
             before.cancel("Something newer was asked for.")
-        WORKER.submit(task.run, lambda: task.tell(WAITING, 0, 1))
+        WORKERS.get(op, WORKER).submit(task.run, lambda: task.tell(WAITING, 0, 1))
 
-    def stop(self, why: str) -> None:
-        """Cancel what is under way."""
+    def stop(self, why: str, *ops: str) -> None:
+        """Cancel what is under way: of these ops, or all of it."""
         with self._lock:
-            task, self._task = self._task, None
-        if task is not None:
+            tasks = [self._tasks.pop(op) for op in ops or [*self._tasks] if op in self._tasks]
+        for task in tasks:
             task.cancel(why)
-
-    def _compute(self, asked: Request) -> None:
-        args = asked.args
-        self.compute(asked.id, self._host.ask_about(args.get("method"), args.get("target"), args.get("params", {})))
 
     def _cancel(self, id: str) -> None:  # noqa: A002
         with self._lock:
-            task = self._task if self._task is not None and self._task.id == id else None
-        if task is not None:
+            tasks = [task for task in self._tasks.values() if task.id == id]
+        for task in tasks:
             task.cancel("The computation was cancelled.")

@@ -94,7 +94,7 @@ def one_of(*names: str) -> Read:
 
 
 def _frame(player: Player, value: Any) -> int:
-    first, count = player.explanation.first_frame, len(player.explanation.times)
+    first, count = player.explanations[0].first_frame, len(player.explanations[0].times)
     if not (whole(value) and first <= value < first + count):
         raise SettingError(f"The clip has frames {first} to {first + count - 1}.")
     return int(value)
@@ -109,18 +109,25 @@ def _head(player: Player, value: Any) -> int:
 
 
 def _index(player: Player, value: Any, axis: int, what: str) -> int:
-    attention = player.explanation.attention
-    count = 0 if attention is None else attention.shape[axis]
+    count = max(0 if e.attention is None else e.attention.shape[axis] for e in player.explanations)
     if not (whole(value) and -1 <= value < count):
         offer = f"0 to {count - 1} of its {what}, or -1" if count else f"-1: this explanation keeps no {what}"
         raise SettingError(f"Give {offer}.")
     return int(value)
 
 
+def _pane(player: Player, value: Any) -> int:
+    count = len(player.explanations)
+    if not (whole(value) and 0 <= value < count):
+        raise SettingError(f"Give a pane from 0 to {count - 1}." if count > 1 else "There is one pane, 0.")
+    return int(value)
+
+
 def _selection(player: Player, value: Any) -> tuple[float, float] | None:
     if value is None:
         return None
-    start, end = float(player.explanation.spans[0, 0]), float(player.explanation.spans[-1, 1])
+    spans = player.explanations[0].spans
+    start, end = float(spans[0, 0]), float(spans[-1, 1])
     if isinstance(value, str) or not hasattr(value, "__len__") or len(value) != 2 or not all(map(real, value)):
         raise SettingError("Give two seconds, (start, end), or None.")
     low, high = (float(min(max(second, start), end)) for second in value)
@@ -151,7 +158,8 @@ class Settings(HasTraits):
     normalize = Setting("clip", one_of("clip", "frame"))
     interpolation = Setting("linear", one_of("nearest", "linear"))
     between = Setting("held", one_of("held", "blended"))
-    view = Setting("overlay", one_of("overlay", "side"))
+    view = Setting("overlay", one_of("overlay", "side", "wipe", "difference", "grid"))
+    pane = Setting(0, _pane)
     dim = Setting(False, flag())  # noqa: FBT003
     show_truth = Setting(True, flag())  # noqa: FBT003
     selection = Setting(None, _selection, echo=False)

@@ -19,9 +19,10 @@ export function savePicture(session: Session, canvas: HTMLCanvasElement): void {
 }
 
 /** The picture with the outline that lies over it on the screen. */
-function marked({ outline, meta }: Session, canvas: HTMLCanvasElement): HTMLCanvasElement {
+function marked({ active, raw }: Session, canvas: HTMLCanvasElement): HTMLCanvasElement {
+  const { outline, meta } = active.peek();
   const { truth } = meta.peek();
-  if (!truth || !outline.peek()) return canvas;
+  if (!truth || !outline.peek() || raw.peek()) return canvas;
   const copy = canvas.cloneNode() as HTMLCanvasElement;
   const context = copy.getContext("2d")!;
   context.drawImage(canvas, 0, 0);

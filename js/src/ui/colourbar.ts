@@ -6,11 +6,12 @@ const STOPS = 24;
 
 /** Which colour stands for how much, and of what. What the threshold hides is left out of the bar. */
 export function colourbar(session: Session): HTMLElement {
-  const { heat, colours, cut, payload, state, until } = session;
+  const { active, state, until } = session;
   const bar = h("div", { class: "staa-gradient" });
   const ticks = h("div", { class: "staa-ticks" });
   const words = h("div", { class: "staa-quiet" });
   watch(until, () => {
+    const { heat, colours, cut, payload } = active.value;
     const table = payload.value.colours.get(colours.value)!;
     const { signed, scale } = heat.value;
     const colour = (share: number) => {

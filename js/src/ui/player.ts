@@ -2,7 +2,7 @@ import { savePicture } from "../export/png.js";
 import { connect, type Host } from "../host.js";
 import type { Model } from "../model.js";
 import { playback } from "../playback.js";
-import { type Payload, readPayload, sameFilm } from "../protocol.js";
+import { BULK, type Payload, readPayloads, sameFilm } from "../protocol.js";
 import { Session } from "../session.js";
 import { createState, type State, watch } from "../state.js";
 import { cards } from "./cards.js";
@@ -18,9 +18,6 @@ import { stage } from "./stage.js";
 import { timeline } from "./timeline.js";
 import { transport } from "./transport.js";
 
-/** The traits that hold an explanation; a host sets them together and tells of each. */
-const BULK = ["_meta", "_frames", "_maps", "_temporal", "_attention", "_truth", "_colours"];
-
 /** What JupyterLab marks a view with whose kernel is gone. */
 const DISCONNECTED = ".jupyter-widgets-disconnected";
 
@@ -34,15 +31,15 @@ export function mount(model: Model, parent: HTMLElement, until: AbortSignal): HT
   const refresh = () => {
     due = false;
     if (until.aborted) return;
-    const payload = attempt(model);
-    if (shown.session && !(payload instanceof Error) && sameFilm(shown.session.film, payload.meta)) {
-      shown.session.show(payload);
+    const payloads = attempt(model);
+    if (shown.session && !(payloads instanceof Error) && sameFilms(shown.session, payloads)) {
+      shown.session.show(payloads);
       return;
     }
     const before = shown;
     const inside = focused(before.root) !== null;
     before.end.abort();
-    shown = build(payload, state, host);
+    shown = build(payloads, state, host);
     before.root.replaceWith(shown.root);
     if (inside) shown.root.focus({ preventScroll: true });
   };
@@ -65,15 +62,19 @@ interface Shown {
   end: AbortController;
 }
 
-function attempt(model: Model): Payload | Error {
+function sameFilms({ panes }: Session, payloads: Payload[]): boolean {
+  return panes.length === payloads.length && panes.every(({ film }, i) => sameFilm(film, payloads[i].meta));
+}
+
+function attempt(model: Model): Payload[] | Error {
   try {
-    return readPayload(model);
+    return readPayloads(model);
   } catch (error) {
     return error as Error;
   }
 }
 
-function build(payload: Payload | Error, state: State, host: Host): Shown {
+function build(payloads: Payload[] | Error, state: State, host: Host): Shown {
   const end = new AbortController();
   const root = h("div", { class: "staa-root", tabindex: 0, role: "group", "data-lm-suppress-shortcuts": "true" });
   watch(end.signal, () => {
@@ -81,16 +82,16 @@ function build(payload: Payload | Error, state: State, host: Host): Shown {
     root.style.colorScheme = own;
     root.toggleAttribute("data-theme", own !== "");
   });
-  if (payload instanceof Error) {
-    root.append(h("p", { role: "alert" }, payload.message));
+  if (payloads instanceof Error) {
+    root.append(h("p", { role: "alert" }, payloads.message));
     return { root, session: null, end };
   }
-  const session = new Session(payload, state, host, end.signal);
+  const session = new Session(payloads, state, host, end.signal);
   const { element: picture, canvas } = stage(session);
   const keys = help(session);
-  root.setAttribute("aria-label", `Player of ${payload.meta.clip.name || "a clip"}; press ? for keys`);
+  root.setAttribute("aria-label", `Player of ${session.film.clip.name || "a clip"}; press ? for keys`);
   const acts: Acts = {
-    savePicture: () => savePicture(session, canvas),
+    savePicture: () => savePicture(session, canvas()),
     fullScreen: () => fullScreen(root, session),
     help: () => keys.showModal(),
   };

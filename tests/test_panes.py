@@ -1,0 +1,88 @@
+"""Several explanations in one player: what travels, what the traits speak of, what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from barcodes import explanation
+
+import staa_widgets as staa
+from staa_widgets.errors import ParameterError
+from staa_widgets.explanation import Explanation
+from staa_widgets.widget.panes import pack_panes
+from staa_widgets.widget.traits import SettingError
+
+
+@pytest.fixture(scope="module")
+def first() -> Explanation:
+    return explanation()
+
+
+def other(first: Explanation, **changes: Any) -> Explanation:
+    return replace(first, **{"method": "other", "maps": first.maps[:, ::-1] + 1, "target": 1, **changes})
+
+
+def test_a_pane_of_the_same_clip_brings_no_pictures_again(first: Explanation):
+    second = other(first)
+    laid = pack_panes([first, second])
+    [meta] = laid["others"]
+    assert "frames" not in meta["parts"]
+    assert "colours" not in meta["parts"]
+    start, end = meta["parts"]["maps"]
+    maps = np.frombuffer(laid["more"][start:end], "<f2").reshape(second.maps.shape)
+    np.testing.assert_allclose(maps * meta["scale"], second.maps, rtol=1e-3)
+    assert len(laid["more"]) == sum(end - start for start, end in meta["parts"].values())
+
+
+def test_a_pane_of_another_clip_brings_its_own(first: Explanation):
+    laid = pack_panes([first, other(first, clip_sha256="ef" * 32)])
+    start, end = laid["others"][0]["parts"]["frames"]
+    assert laid["more"][start:end] == laid["frames"]
+
+
+def test_traits_speak_of_the_active_pane(first: Explanation):
+    second = other(first)
+    player = staa.Player([first, second])
+    assert (player.view, player.pane, player.method) == ("grid", 0, first.method)
+    player.pane = 1
+    assert (player.explanation, player.method, player.target) == (second, "other", 1)
+    third = other(first, method="third")
+    player.show(third)
+    assert player.explanations == (first, third)
+    player.pane = 0
+    assert player.explanation is first
+    assert staa.Player([first, second], view="overlay").view == "overlay"
+
+
+def test_a_pane_of_another_clip_follows_second_by_second(first: Explanation):
+    shift = float(np.ptp(first.times)) / 2
+    later = other(
+        first,
+        clip_sha256="ef" * 32,
+        times=first.times + shift,
+        spans=first.spans + shift,
+        duration=first.duration + shift,
+    )
+    player = staa.Player([first, later], pane=1)
+    player.frame = first.first_frame
+    assert player.slice == 0
+    player.frame = first.first_frame + len(first.times) - 1
+    at = int(np.searchsorted(later.times, first.times[-1], side="right")) - 1
+    assert player.slice == later.slice_of_frame[at] < later.slice_of_frame[-1]
+
+
+@pytest.mark.parametrize(("count", "what"), [(0, "not 0"), (5, "not 5")])
+def test_one_to_four_panes(first: Explanation, count: int, what: str):
+    with pytest.raises(ParameterError, match=what):
+        staa.Player([first] * count)
+
+
+def test_what_is_no_explanation_is_refused(first: Explanation):
+    with pytest.raises(ParameterError, match="not str"):
+        staa.Player([first, "clip.mp4"])  # pyright: ignore[reportArgumentType]
+    player = staa.Player(first)
+    with pytest.raises(SettingError, match="one pane"):
+        player.pane = 1
