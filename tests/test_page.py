@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from barcodes import BITS, FIRST, cells, explanation, reference
+from barcodes import BITS, FIRST, cells, explanation
 from chromium import bars, drawn, pixels, seek
-from numpy.typing import NDArray
 from playwright.sync_api import Page, expect
 
 from staa_widgets.explanation import Explanation
+from staa_widgets.look import Look
+from staa_widgets.picture import draw
 from staa_widgets.refine import dynamic_threshold
-from staa_widgets.widget.payload import pack
 
 pytestmark = pytest.mark.browser
 
@@ -123,44 +123,20 @@ def test_canvas_is_what_numpy_draws(open_page: Callable[[Explanation], Page], ki
             expect(page.get_by_role("checkbox")).to_have_count(0)
             continue
         set_look(page, {**USUAL, **look})
-        field = map_at(e, frame, blended=look.get("Over time") == "blended")
-        wanted = reference(
-            plain,
-            field,
-            e.box,
-            table="diverging" if kind == "signed" else "inferno",
+        asked = Look(
             opacity=look.get("Opacity", 0.75),
-            cut=quantile(e, look.get("Hide weakest", 0)),
+            threshold=look.get("Hide weakest", 0.0),
             gamma=look.get("Sharpen", 1.0),
-            signed=kind == "signed",
-            linear=look.get("Patches") != "blocks",
-            top=float(np.abs(field).max()) if look.get("Scale") == "per frame" else 1.0,
+            interpolation="nearest" if look.get("Patches") == "blocks" else "linear",
+            normalize="frame" if look.get("Scale") == "per frame" else "clip",
+            between=look.get("Over time", "held"),
             dim="dim" in look,
         )
         found = pixels(page)
-        off = np.abs(found.astype(int) - wanted).max()
-        assert off <= (0 if look.get("Patches") == "blocks" else 2), name
+        np.testing.assert_array_equal(found, draw(e, FIRST + frame, asked, plain), name)
         assert (found != plain).mean() > 0.02, name
         if "dim" in look:
             page.get_by_role("checkbox").uncheck()
-
-
-def packed(e: Explanation) -> NDArray[np.float32]:
-    return np.frombuffer(pack(e)[1]["maps"], "<f2").reshape(e.maps.shape).astype(np.float32)
-
-
-def quantile(e: Explanation, share: float) -> float:
-    return float(np.quantile(np.abs(packed(e)), share)) if share else 0.0
-
-
-def map_at(e: Explanation, i: int, *, blended: bool) -> NDArray[np.floating]:
-    maps = packed(e)
-    if not blended:
-        return maps[e.slice_of_frame[i]]
-    centres = e.times[e.sampled - e.first_frame].mean(axis=1)
-    at = np.interp(e.times[i], centres, np.arange(len(maps)))
-    low = min(int(at), len(maps) - 2)
-    return (maps[low] * (1 - (at - low)) + maps[low + 1] * (at - low)).astype(np.float32)
 
 
 def test_statistics_of_the_player_are_those_of_refine() -> None:
