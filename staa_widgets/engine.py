@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from staa_widgets import cache as store
-from staa_widgets.errors import ParameterError
+from staa_widgets.comparison import Comparison, Methods, named
 from staa_widgets.explanation import Explanation
 from staa_widgets.preview import BUDGET, LIMIT, LONGEST, Preview, make_preview
 from staa_widgets.progress import Progress, reporting
@@ -161,11 +161,11 @@ def stream(
 def compare(
     video: Any,
     model: VideoModel | nn.Module | str | Path | None = None,
-    methods: Sequence[str] | Mapping[str, Mapping[str, Any]] = ("staa", "staa_logit", "motion_energy"),
+    methods: Methods = ("staa", "staa_logit", "motion_energy"),
     *,
     progress: Progress | bool | None = None,
     **options: Any,
-) -> dict[str, Explanation]:
+) -> Comparison:
     """Explain a video by several methods, which share what the model is asked.
 
     One recorded pass a window answers all methods that read records. Without cache that holds for videos of one window;
@@ -176,14 +176,16 @@ def compare(
     video, model, progress
         As for `explain`.
     methods
-        Names in `METHODS`, or names and the parameters of each.
+        Names in `METHODS`, each by itself or with its parameters: ``["staa", ("staa", {"layers": "last"})]``, or a
+        mapping from names to parameters.
     **options
         Other keywords of `explain`.
 
     Returns
     -------
-    dict[str, Explanation]
-        By method, in the order asked for.
+    Comparison
+        In the order asked for, by method; where one is asked in several ways, by method and what differs, such as
+        ``"staa layers=last"``.
 
     Raises
     ------
@@ -191,22 +193,19 @@ def compare(
         As `explain`; the first method that cannot answer ends all.
     """
     from staa_widgets.job import Job
-    from staa_widgets.methods import get_method
 
-    params = methods if isinstance(methods, Mapping) else {name: {} for name in methods}
-    if isinstance(methods, str) or not params:
-        raise ParameterError(f"methods is {methods!r}.", "Give a list of names.")
+    asked = named(methods)
     needs = Needs()
-    for name, own in params.items():
-        needs = needs | get_method(name).needs(own)
+    for method, own in asked.values():
+        needs = needs | method.needs(own)
     questions: list[Question] = []
-    for name, own in params.items():
+    for method, own in asked.values():
         again = (questions[0].clip, questions[0].model) if questions else (video, model)
-        questions.append(asking(again[1], name, **options, **own)(again[0]))
+        questions.append(asking(again[1], method.name, **options, **own)(again[0]))
     shelf: dict[Any, Any] = {}
     with reporting(progress) as report, turn(report):
         jobs = [Job(question, report, needs, question.target, shelf) for question in questions]
-        return {job.method.name: finished(job) for job in jobs}
+        return Comparison({name: finished(job) for name, job in zip(asked, jobs, strict=True)})
 
 
 def answered(question: Question, progress: Progress | bool | None = None) -> Explanation:
