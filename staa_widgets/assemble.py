@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from staa_widgets.clip import open_clip
 from staa_widgets.explanation import Explanation, probabilities
 from staa_widgets.methods import attention_maps
 from staa_widgets.provenance import versions
-from staa_widgets.record import Record
+from staa_widgets.record import Needs, Record
 from staa_widgets.recording import Recorded, records
 from staa_widgets.sampling import spans
 from staa_widgets.windows import lay_out, merge
@@ -57,6 +57,24 @@ class Layout:
         """int64 ``(W, S)``, which of them each slice of a window is."""
         return self._laid[1]
 
+    def asked(self, needs: Needs) -> tuple[int | None, Needs]:
+        """Find the window that a query is asked in, and put it in words of that window; ``None`` where none is.
+
+        Of several windows that saw its slice it is the one in which that is nearest to the middle.
+
+        Raises
+        ------
+        ParameterError
+            If the clip has no such patch.
+        """
+        if not needs.query:
+            return None, needs
+        geometry = self.job.model.geometry
+        at, row, column = geometry.patch(needs.query, len(self.sampled))
+        windows, slices = np.nonzero(self.place == at)
+        best = int(np.abs(slices - (geometry.slices - 1) / 2).argmin())
+        return int(windows[best]), replace(needs, query=(int(slices[best]), row, column))
+
     @cached_property
     def spans(self) -> NDArray[np.float64]:
         """float64 ``(S', 2)``, half-open seconds that tile the clip."""
@@ -67,28 +85,33 @@ class Layout:
 
 def whole(job: Job) -> Explanation:
     """Ask all windows and lay their answers end to end."""
-    layout, several = Layout(job), len(job.samples) > 1
-    gathered = _Gathered(job)
+    layout = Layout(job)
+    gathered = _Gathered(job, layout)
     target = gathered.ask()
     window_logits = gathered.logits
-    weights = probabilities(window_logits)[:, target].tolist() if several else [1.0]
-    maps = [*gathered.maps]
-    if several:
+    shown = range(len(job.samples)) if gathered.asked is None else [gathered.asked]
+    weights = dict.fromkeys(range(len(job.samples)), 0.0) | dict.fromkeys(shown, 1.0)
+    maps = [gathered.maps[i] for i in shown]
+    if len(shown) > 1:
         # A window's share of the clip is for its weight to say, not for the scale of its maps.
         maps = [found / mass if (mass := float(np.abs(found).sum())) else found for found in maps]
+        weights = dict(enumerate(probabilities(window_logits)[:, target].tolist()))
+    where = layout.place[shown], [weights[i] for i in shown], len(layout.sampled)
     attention = None
     if gathered.browsed:
-        browsed = [np.moveaxis(gathered.browsed.pop(i), 2, 0) for i in range(len(job.samples))]
-        attention = np.moveaxis(merge(browsed, layout.place, weights), 0, 2).astype(np.float16)
+        browsed = [np.moveaxis(gathered.browsed.pop(i), 2, 0) for i in shown]
+        attention = np.moveaxis(merge(browsed, *where), 0, 2).astype(np.float16)
     return Explanation(
-        maps=merge(maps, layout.place, weights),
+        maps=merge(maps, *where),
         spans=layout.spans,
         sampled=layout.sampled,
         logits=window_logits.mean(0),
         target=target,
         attention=attention,
         window_logits=window_logits,
-        provenance=_provenance(job, range(len(job.samples)), weights, [*gathered.errors.values()], job.seconds),
+        provenance=_provenance(
+            job, range(len(job.samples)), [*weights.values()], [*gathered.errors.values()], job.seconds
+        ),
         **_facts(job, job.question.clip),
     )
 
@@ -102,7 +125,7 @@ def single(job: Job, layout: Layout, part: Part) -> tuple[Explanation, Clip]:
     times = layout.spans[place]
     clip = open_clip(job.question.clip, float(times[0, 0]), float(times[-1, 1]))
     logits = part.record.logits
-    browses = job.question.attention and part.record.rows is not None
+    browses = job.question.attention and (part.record.rows is not None or part.record.query_rows is not None)
     attention = attention_maps(part.record) if browses else None
     explanation = Explanation(
         maps=part.maps,
@@ -124,8 +147,9 @@ class _Gathered:
     Maps and logits lie in one array each: small ones, made between passes, would keep memory from being given back.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, layout: Layout) -> None:
         self.job = job
+        self.asked, self._needs = layout.asked(job.needs)
         self.maps = np.empty((len(job.samples), *_shape(job)), np.float32)
         self.logits = np.empty((len(job.samples), len(job.model.labels)), np.float32)
         self.browsed: dict[int, NDArray[np.float16]] = {}
@@ -135,6 +159,11 @@ class _Gathered:
     def ask(self) -> int:
         """Answer all windows and return the class that they speak of."""
         job, everything = self.job, range(len(self.job.samples))
+        if self.asked is not None:
+            self._add([self.asked], None, needs=self._needs)
+            for found in records(job, [i for i in everything if i != self.asked], Needs(), None):
+                self._slim(found)
+            return self._predicted()
         if job.target is not None or not job.class_specific or len(everything) == 1:
             self._add(everything, job.target)
             return self._predicted() if job.target is None else job.target
@@ -152,8 +181,8 @@ class _Gathered:
             self._add(others, target, "model, for the class predicted over all windows")
         return target
 
-    def _add(self, windows: Sequence[int], target: int | None, step: str = "model") -> None:
-        for part in self.job.parts(windows, target, step):
+    def _add(self, windows: Sequence[int], target: int | None, step: str = "model", needs: Needs | None = None) -> None:
+        for part in self.job.parts(windows, target, step, needs):
             self._browse(part.window, part.record)
             self._keep(part)
 
@@ -170,9 +199,10 @@ class _Gathered:
         return Recorded(found.window, kept)
 
     def _browse(self, window: int, record: Record) -> None:
-        if not self.job.question.attention or record.rows is None:
+        rows = record.rows if record.query_rows is None else record.query_rows
+        if not self.job.question.attention or rows is None or self.asked not in (None, window):
             return
-        if 2 * record.rows.size * len(self.job.samples) <= ATTENTION_LIMIT:
+        if 2 * rows.size * len(self.job.samples) <= ATTENTION_LIMIT:
             with self.job.clock("method"):
                 self.browsed[window] = attention_maps(record)
 

@@ -118,8 +118,9 @@ class Job:
     def needs(self) -> Needs:
         """What its records must hold."""
         own = self.method.needs(self.params)
-        needs = own | self.also
-        if self.question.attention and self.model.attends:
+        # A patch is asked apart: what others need of the same clip is cached without it.
+        needs = own if own.query else own | replace(self.also, query=None)
+        if self.question.attention and self.model.attends and not own.query:
             needs = needs | BROWSING
         # Others that share its record do not make it exact, and where nothing is sampled everything is.
         return replace(needs, exact=own.exact and samples_queries(self.model))
@@ -189,7 +190,9 @@ class Job:
         about = "predicted" if target is None else target
         return self._key(kind="record", frames=self.frames[window], target=about, exact=self.needs.exact)
 
-    def parts(self, windows: Sequence[int], target: int | None, step: str = "model") -> Generator[Part, None, None]:
+    def parts(
+        self, windows: Sequence[int], target: int | None, step: str = "model", needs: Needs | None = None
+    ) -> Generator[Part, None, None]:
         """Answer windows one after the other; what is left when the iterator is closed is not begun.
 
         Parameters
@@ -200,9 +203,11 @@ class Job:
             Class to speak of, ``None`` for the one predicted in each window.
         step
             What to report the passes as.
+        needs
+            What their records must hold; default: the question's.
         """
         about = self.about if not self.class_specific else target
-        for found in records(self, windows, self.needs, about, step):
+        for found in records(self, windows, needs or self.needs, about, step):
             yield self.part(found, target)
 
     def part(self, found: Recorded, target: int | None) -> Part:

@@ -242,7 +242,7 @@ def _share(jobs: Sequence[Job]) -> None:
     from staa_widgets.recording import Place, alone, look_up, make
     from staa_widgets.reel import Reel
 
-    short = [job for job in jobs if len(job.samples) == 1 and not _known(job)]
+    short = [job for job in jobs if len(job.samples) == 1 and not (job.needs.query or _known(job))]
     if any(job.question.cache for job in short):
         # The same content twice is recorded once; a common order keeps two processes from waiting for each other.
         short = [job for _, job in sorted({job.records_key(): job for job in reversed(short)}.items())]

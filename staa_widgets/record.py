@@ -9,7 +9,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from staa_widgets.errors import ParameterError
+
 AttentionType = Literal["divided", "joint", "space_only"]
+
+Patch = tuple[int, int, int]
+"""Slice, row and column of the token grid, each counted from 0."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,33 @@ class Geometry:
             return np.moveaxis(cube, -1, -3)
         return row.reshape(*lead, self.slices, self.height, self.width)
 
+    def patch(self, query: Patch | Literal["middle"], slices: int | None = None) -> Patch:
+        """Find a patch of a clip of so many slices, by default those of one window.
+
+        Raises
+        ------
+        ParameterError
+            If the grid has no such patch.
+        """
+        grid = self.slices if slices is None else slices, self.height, self.width
+        if query == "middle":
+            return grid[0] // 2, grid[1] // 2, grid[2] // 2
+        at, row, column = query
+        if not (at < grid[0] and row < grid[1] and column < grid[2]):
+            raise ParameterError(
+                f"The query {at, row, column} is outside the grid of {grid[0]} slices of {grid[1]}x{grid[2]} patches.",
+                f"Give a slice from 0 to {grid[0] - 1}, a row to {grid[1] - 1} and a column to {grid[2] - 1}.",
+            )
+        return at, row, column
+
+    def token(self, patch: Patch) -> int:
+        """Say which token a patch is, where all of a clip stand in one sequence behind the prefix."""
+        at, row, column = patch
+        place = row * self.width + column
+        if self.order == "patch_major":
+            return self.prefix + place * self.slices + at
+        return self.prefix + at * self.height * self.width + place
+
 
 @dataclass(frozen=True)
 class Needs:
@@ -79,6 +111,8 @@ class Needs:
         The readout carried back through attention times its gradient; costs one backward pass.
     exact
         Every query of joint attention is read, where otherwise some would stand for all.
+    query
+        The attention of this patch, in each layer and head.
     """
 
     rows: bool = False
@@ -89,6 +123,7 @@ class Needs:
     gradients: bool = False
     relevance: bool = False
     exact: bool = False
+    query: Patch | Literal["middle"] | None = None
 
     def __or__(self, other: Needs) -> Needs:
         return Needs(**{f.name: getattr(self, f.name) or getattr(other, f.name) for f in fields(self)})
@@ -143,6 +178,10 @@ class Record:
         `value_rows`, `gradient_rows` and the positive `contributions`, carried back through plain attention of all
         layers. Summed over ``n`` with ``a ** n`` they are what arrives where attention has the share ``a`` and the
         residual the rest.
+    query_rows
+        float32 ``(L, H, S, P)``, attention from the patch asked for to each patch; what CLS gets of it is left out. Of
+        all layers in which patches attend to each other, which for models with a pooler are others than those of
+        `rows`. Divided attention: its head's spatial row times head-mean temporal attention of what that attends to.
     errors
         By array that was estimated from sampled queries: its standard error as a share of its mass. The mean over
         layers of `rows`, what arrives of a rollout. Nothing where every query was read.
@@ -166,4 +205,5 @@ class Record:
     value_rollout: NDArray[np.float32] | None = None
     gradient_rollout: NDArray[np.float32] | None = None
     contribution_rollout: NDArray[np.float32] | None = None
+    query_rows: NDArray[np.float32] | None = None
     errors: Mapping[str, float] = field(default_factory=dict)

@@ -164,6 +164,8 @@ def make(places: Sequence[Place], needs: Needs, most: int | None) -> list[Record
 def look_up(job: Job, window: int, needs: Needs, target: int | None) -> tuple[Record | None, Needs]:
     """Find a record that suffices, and what the entry to be replaced holds."""
     held = Needs()
+    if needs.query:
+        return None, held
     # What was recorded for the predicted class answers for that class by name too.
     for wanted in dict.fromkeys((target, None)):
         if (found := _found(job, window, wanted)) is not None:
@@ -191,7 +193,8 @@ def _found(job: Job, window: int, target: int | None) -> tuple[Record, Needs] | 
 
 def _keep(place: Place, record: Record, needs: Needs) -> None:
     job = place.job
-    if not (len(job.samples) == 1 or job.question.cache):
+    # One of each patch would fill the cache; the explanation is kept.
+    if needs.query or not (len(job.samples) == 1 or job.question.cache):
         return
     key = job.record_key(place.window, place.target)
     if len(job.samples) == 1:

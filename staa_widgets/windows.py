@@ -102,7 +102,7 @@ def lay_out(sampled: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.i
 
 
 def merge(
-    parts: Sequence[NDArray[np.floating]], place: NDArray[np.int64], weights: Sequence[float]
+    parts: Sequence[NDArray[np.floating]], place: NDArray[np.int64], weights: Sequence[float], slices: int
 ) -> NDArray[np.float32]:
     """Lay windows end to end; a slice that several saw gets their average.
 
@@ -114,14 +114,18 @@ def merge(
         int64 ``(W, S)``, from `lay_out`.
     weights
         Factor on each window.
+    slices
+        ``S'``; those that no window saw are zero.
 
     Returns
     -------
     NDArray[np.float32]
         ``(S', …)``, slices in order of time.
     """
-    total = np.zeros((int(place.max()) + 1, *parts[0].shape[1:]), np.float32)
+    total = np.zeros((slices, *parts[0].shape[1:]), np.float32)
     for values, weight, at in zip(parts, weights, place, strict=True):
         total[at] += np.float32(weight) * values
-    total /= np.bincount(place.ravel()).astype(np.float32).reshape(-1, *[1] * (total.ndim - 1))
+    total /= (
+        np.bincount(place.ravel(), minlength=slices).clip(1).astype(np.float32).reshape(-1, *[1] * (total.ndim - 1))
+    )
     return total

@@ -65,7 +65,10 @@ def test_what_costs_more_than_six_hundred_passes_is_asked_only_by_name_or_in_ful
     cheap, dear, left_out = by_cost(None, models.values())
     assert {"staa", "grad_cam", *CONTROLS} <= {*cheap}
     assert {"occlusion", "shapley"} <= {*dear}
-    assert {*METHODS} - {*cheap} - {*dear} == {*left_out} == {"lime", "kernel_shap"}
+    browsing = {name for name, method in METHODS.items() if method.browse}
+    assert browsing == {"attention_query"}, "what explains no decision is not asked"
+    assert {*METHODS} - browsing - {*cheap} - {*dear} == {*left_out} == {"lime", "kernel_shap"}
+    assert browsing.isdisjoint({*cheap, *dear})
     assert min(left_out.values()) > MOST_PASSES
     grid = models["tiny"].geometry
     assert all(CHEAP < sum(METHODS[name].cost(grid)) <= MOST_PASSES for name in dear)
@@ -75,7 +78,10 @@ def test_what_costs_more_than_six_hundred_passes_is_asked_only_by_name_or_in_ful
     assert (dear, left_out) == (["lime"], {})
 
     cheap, dear, left_out = by_cost(None, models.values(), everything=True)
-    assert {*cheap, *dear} == {*METHODS}
+    assert {*cheap, *dear} == {*METHODS} - browsing
+
+    cheap, _, _ = by_cost(["attention_query"], models.values())
+    assert "attention_query" in cheap
     assert left_out == {}
 
 

@@ -194,7 +194,7 @@ def test_merged_windows_keep_order_and_average_overlaps():
     kept, place = lay_out(sampled)
     np.testing.assert_array_equal(kept, [[0], [4], [8]])
     np.testing.assert_array_equal(place, [[0, 1], [1, 2]])
-    np.testing.assert_array_equal(merge(parts, place, [1.0, 0.5]), [[1.0], [(2.0 + 1.5) / 2], [2.5]])
+    np.testing.assert_array_equal(merge(parts, place, [1.0, 0.5], 3), [[1.0], [(2.0 + 1.5) / 2], [2.5]])
 
 
 def test_a_window_weighs_as_much_as_its_probability(model: VideoModel):

@@ -97,7 +97,7 @@ def by_cost(
     Parameters
     ----------
     methods
-        Names, none of which is left out; ``None`` for all there are.
+        Names, none of which is left out; ``None`` for all that explain a decision.
     models
         Who is asked.
     everything
@@ -110,7 +110,8 @@ def by_cost(
     left_out
         Passes of those beyond `MOST_PASSES`, by name.
     """
-    asked = set(METHODS) if methods is None else {"staa", *(get_method(name).name for name in methods)}
+    every = {name for name, method in METHODS.items() if not method.browse}
+    asked = every if methods is None else {"staa", *(get_method(name).name for name in methods)}
     names = [name for name, method in METHODS.items() if name in asked or method.group == "control"]
     grids = [model.geometry for model in models]
     passes = {name: max(sum(METHODS[name].cost(grid)) for grid in grids) for name in names}

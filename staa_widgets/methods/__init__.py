@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from staa_widgets.methods import attention, controls, gradient, occlusion, segments
+from staa_widgets.methods import attention, controls, gradient, occlusion, patch, segments
 from staa_widgets.methods.base import METHODS, Cost, Method, get_method, method
 from staa_widgets.methods.query import Query
 from staa_widgets.methods.staa import BROWSING, attention_maps, staa, staa_logit
@@ -20,6 +20,7 @@ __all__ = [
     "gradient",
     "method",
     "occlusion",
+    "patch",
     "segments",
     "staa",
     "staa_logit",

@@ -54,6 +54,8 @@ class Method:
         Whether the maps depend on the class, with default parameters; `depends_on_class` says so for others.
     signed
         Whether the maps may be negative.
+    browse
+        Whether its maps explain no decision and are only to be looked at: no benchmark asks it unless it is named.
     version
         Raised whenever the result changes, so that cached maps are not taken for new ones.
     defaults
@@ -70,6 +72,7 @@ class Method:
     find_cost: Callable[..., Cost]
     class_specific: bool
     signed: bool
+    browse: bool
     version: int
     defaults: Mapping[str, Any]
     summary: str
@@ -112,6 +115,7 @@ def method(
     group: Group = "attention",
     asks: bool = False,
     signed: bool = False,
+    browse: bool = False,
     version: int = 1,
 ) -> Callable[[Callable[..., NDArray[np.float32]]], Method]:
     """Register a function ``(record or query, *, …) -> (S, h, w)``; its keywords and defaults are the parameters."""
@@ -128,6 +132,7 @@ def method(
             find_cost=find_cost,
             class_specific=class_specific,
             signed=signed,
+            browse=browse,
             version=version,
             defaults=registry.parameters(run),
             summary=registry.summary(run),

@@ -44,13 +44,14 @@ def _needs(layers: Layers, weighting: str, contrast: bool, residual: float, exac
     if isinstance(residual, bool) or not isinstance(residual, int | float) or not 0 <= residual <= 1:
         raise ParameterError(f"residual is {residual!r}.", "Give a number from 0 to 1.")
     known = ("last", "mean", "rollout")
-    if not (layers in known if isinstance(layers, str) else _is_indices(layers)):
+    if not (layers in known if isinstance(layers, str) else is_indices(layers)):
         raise ParameterError(f"layers is {layers!r}.", f"Choose from {', '.join(known)}, or give a list of layers.")
     needs = _WEIGHTINGS[weighting] | Needs(exact=exact)
     return needs | Needs(spatial=True, temporal=True) if layers == "rollout" else needs
 
 
-def _is_indices(layers: Any) -> bool:
+def is_indices(layers: Any) -> bool:
+    """Tell whether layers are given as a list of whole numbers."""
     return (
         isinstance(layers, Sequence)
         and len(layers) > 0
@@ -170,11 +171,13 @@ def staa_logit(
 
 
 def attention_maps(record: Record) -> NDArray[np.float16]:
-    """Attention of each layer and head, for browsing: float16 ``(L, H, S, h, w)``.
+    """Attention of each layer and head, for browsing: float16 ``(L, H, S, h, w)``; a patch's where one was asked.
 
     Divided attention: the spatial head times head-mean temporal attention, because the heads of the two modules do not
     correspond.
     """
+    if record.query_rows is not None:
+        return on_grid(record.geometry, record.query_rows).astype(np.float16)
     rows = held(record.rows)
     if record.attention_type == "divided":
         rows = np.einsum("lhtp,lptu->lhup", rows, held(record.temporal)) / rows.shape[-2]
@@ -187,7 +190,7 @@ def _joint_maps(record: Record, layers: Layers, weighting: str, residual: float,
     if layers == "rollout":
         return on_grid(record.geometry, _roll_out(record, weighting, 1 - residual, time=time))
     rows = _rows(record, weighting)
-    chosen = _chosen(layers, len(rows))
+    chosen = chosen_layers(layers, len(rows))
     if record.attention_type == "divided" and time:
         temporal = {"value": record.value_temporal, "gradient": record.gradient_temporal}.get(
             weighting, record.temporal
@@ -263,7 +266,8 @@ def _through_time(flow: NDArray[np.floating], attention: NDArray[np.floating]) -
     return np.einsum("tp,ptu->up", flow, attention)
 
 
-def _chosen(layers: Layers, count: int) -> list[int]:
+def chosen_layers(layers: Layers, count: int) -> list[int]:
+    """Turn ``"last"``, ``"mean"`` or a list into numbers of layers; raises `ParameterError` where there is none."""
     if layers == "last":
         return [count - 1]
     if layers == "mean":

@@ -60,6 +60,7 @@ class JointReading:
         self.pooled, self.readers = pooled, slice(None) if pooled else slice(1)
         self.sampled = queries.sampled(geometry, needs)
         self.errors: dict[str, Tensor] = {}
+        self.query = geometry.token(geometry.patch(needs.query)) if needs.query else None
         self.layers: list[dict[str, Any]] = [
             {"after": after, "start": queries.offset(layer)} for layer, (_, after) in enumerate(attentions)
         ]
@@ -94,6 +95,8 @@ class JointReading:
                 taken["row"] = mean_row(query, key, scale)
             if needs.values:
                 taken["value_row"] = (taken["row"] * moved_norms(value, taken["after"])).mean(1)
+        if self.query is not None:
+            taken["query_row"] = mean_row(query[:, :, self.query, None], key, scale)
         if (needs.spatial and not whole) or needs.backward:
             taken |= {"query": query, "key": key, "scale": scale}
         if needs.contributions or needs.backward:
@@ -112,6 +115,8 @@ class JointReading:
             found |= {"rows": self._grid(rows), "cls": own.expand(*own.shape[:-1], self.geometry.slices)}
             if "row_error" in self.layers[0]:
                 self.errors["rows"] = self._stacked("row_error").mean(1)
+        if self.query is not None:
+            found["query_rows"] = self._grid(self._stacked("query_row"))
         if needs.values:
             read["value_rollout"] = self._stacked("value_row")
             found["value_rows"] = self._grid(read["value_rollout"])

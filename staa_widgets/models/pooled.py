@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from staa_widgets.models.reading import chosen, make_records, mean_row, relevant
-from staa_widgets.record import Geometry, Needs, Record
+from staa_widgets.record import Geometry, Needs, Patch, Record
 
 
 class PooledReading(ABC):
     """One pass being read, see `staa_widgets.models.base.Reading`; a family adds what is its own.
 
-    The one layer whose row can be read is the pooler's. Rollout carries that row back through the layers before it.
+    The one layer whose row can be read is the pooler's. Rollout carries that row back through the layers before it. In
+    those, a patch has a row of its own.
 
     Parameters
     ----------
@@ -29,6 +30,7 @@ class PooledReading(ABC):
     def __init__(self, geometry: Geometry, needs: Needs) -> None:
         self.geometry, self.needs = geometry, needs
         self.errors: dict[str, Tensor] = {}
+        self.query = geometry.patch(needs.query) if needs.query else None
         self.pooler: dict[str, Any] = {}
         # What each layer before the pooler left, first to last.
         self.layers: list[dict[str, Any]] = []
@@ -49,6 +51,8 @@ class PooledReading(ABC):
         if needs.rows:
             rows = self._grid(row[:, None])
             found |= {"rows": rows, "cls": torch.zeros_like(rows[..., 0])}
+        if self.query is not None:
+            found["query_rows"] = torch.stack([self._query_row(layer, self.query) for layer in self.layers], 1)
         if needs.values:
             read["value_rollout"] = (row * self._lengths()).mean(1)
             found["value_rows"] = self._grid(read["value_rollout"][:, None])
@@ -82,6 +86,10 @@ class PooledReading(ABC):
         """Attention of the pooler times its gradient, the positive part, head mean: ``(B, N)``."""
         asked = self.pooler
         return relevant(asked["query"], asked["key"], asked["value"], asked["slope"], asked["scale"])[:, 0]
+
+    @abstractmethod
+    def _query_row(self, layer: dict[str, Any], query: Patch) -> Tensor:
+        """Attention of one patch in a layer before the pooler: ``(B, H, S, P)``."""
 
     @abstractmethod
     def _lengths(self) -> Tensor:

@@ -28,7 +28,7 @@ from staa_widgets.models.reading import (
     pulled_back,
     relevant,
 )
-from staa_widgets.record import AttentionType, Geometry, Needs, Record
+from staa_widgets.record import AttentionType, Geometry, Needs, Patch, Record
 
 _TYPES: dict[str, AttentionType] = {
     "divided_space_time": "divided",
@@ -85,6 +85,7 @@ class TimesformerReading:
         self.norm = module.timesformer.layernorm
         self.classifier = module.classifier
         self.divided = module.config.attention_type == "divided_space_time"
+        self.query = geometry.patch(needs.query) if needs.query else None
         self.takes: dict[nn.Module, Take] = {}
         self.layers: list[dict[str, Any]] = []
         for layer in parts_of(module, TimesformerLayer):
@@ -123,6 +124,11 @@ class TimesformerReading:
         else:
             made, row = None, probabilities(query[:, :, :1], key, scale)[:, :, 0]
         taken["row"] = row
+        if self.query is not None:
+            at, token = self.query[0], self.geometry.prefix + self._place(self.query)
+            frames = slice(at, None, self.geometry.frames)
+            asking = query[frames, :, token, None]
+            taken["query_space"] = probabilities(asking, key[frames], scale)[:, :, 0, self.geometry.prefix :]
         if needs.values:
             taken["value_row"] = (row * moved_norms(value, after))[..., 1:].mean(1)
         if needs.contributions:
@@ -151,6 +157,9 @@ class TimesformerReading:
                 taken["value_temporal"] = weighted / weighted.sum(-1, keepdim=True).clamp_min(1e-30)
             else:
                 made, _, taken["temporal"] = attended(query, key, value, scale)
+        if self.query is not None:
+            asking = query[:, :, self.query[0], None]
+            taken["query_time"] = probabilities(asking, key, scale)[:, :, 0].mean(1)
         if needs.backward:
             taken["time"], taken["time_out"] = (query, key, value, scale), out
         return made
@@ -162,6 +171,8 @@ class TimesformerReading:
         rows = self._stacked("row", clips).movedim(2, -2)
         if needs.rows:
             found |= {"rows": rows[..., 1:], "cls": rows[..., 0]}
+        if self.query is not None:
+            found["query_rows"] = self._query_rows(self.query, clips)
         if needs.values:
             found["value_rows"] = self._stacked("value_row", clips)
         if needs.contributions:
@@ -188,6 +199,18 @@ class TimesformerReading:
     def _stacked(self, name: str, clips: int) -> Tensor:
         """Stack layers of ``(B·T or B·P, …)``: ``(B, L, T or P, …)``."""
         return torch.stack([layer[name].unflatten(0, (clips, -1)) for layer in self.layers], 1)
+
+    def _query_rows(self, query: Patch, clips: int) -> Tensor:
+        """Attention of one patch, ``(B, L, H, T, P)``: to patches of its frame, and on to their other frames."""
+        space = self._stacked("query_space", clips).squeeze(2)
+        if self.divided:
+            return torch.einsum("blhp,blpu->blhup", space, self._stacked("query_time", clips))
+        rows = space.new_zeros(*space.shape[:3], self.geometry.frames, space.shape[3])
+        rows[..., query[0], :] = space
+        return rows
+
+    def _place(self, query: Patch) -> int:
+        return query[1] * self.geometry.width + query[2]
 
     def _moved(self, clips: int, targets: Tensor) -> Tensor:
         """How far each patch's projected value goes along the target's direction: ``(B, L, H, T, P)``."""

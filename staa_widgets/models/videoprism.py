@@ -23,7 +23,7 @@ from staa_widgets.errors import UnsupportedModelError
 from staa_widgets.models.base import Family, Take, parts_of
 from staa_widgets.models.pooled import PooledReading
 from staa_widgets.models.reading import class_direction, moved_norms, pulled_back
-from staa_widgets.record import Geometry, Needs
+from staa_widgets.record import Geometry, Needs, Patch
 
 
 def geometry(config: VideoPrismVisionConfig) -> Geometry:
@@ -64,7 +64,7 @@ class VideoPrismReading(PooledReading):
         for at, attention in enumerate(parts_of(module, VideoPrismAttention)):
             over = "space" if at < module.config.num_spatial_layers else "time"
             self.layers.append({"over": over, "cap": attention.attn_logit_softcapping})
-            if needs.spatial or needs.relevance:
+            if needs.spatial or needs.relevance or needs.query:
                 self.takes[attention] = partial(self._take, self.layers[-1])
 
     def take_readout(self, hidden: Tensor) -> None:
@@ -74,11 +74,28 @@ class VideoPrismReading(PooledReading):
     def _take(
         self, taken: dict[str, Any], query: Tensor, key: Tensor, value: Tensor, out: Tensor, scale: float
     ) -> None:
-        scores = query.float() @ key.float().transpose(-2, -1) * scale
-        attention = (taken["cap"] * (scores / taken["cap"]).tanh()).softmax(-1)
+        if self.query is not None:
+            at, place, layout = self.query[0], self.query[1] * self.geometry.width + self.query[2], self.geometry
+            # A sequence a frame, or one a patch.
+            of, token, count = (
+                (at, place, layout.frames) if taken["over"] == "space" else (place, at, layout.height * layout.width)
+            )
+            taken["query_row"] = _capped(query[of::count, :, token, None], key[of::count], scale, taken["cap"])[:, :, 0]
+        if not (self.needs.spatial or self.needs.relevance):
+            return
+        attention = _capped(query, key, scale, taken["cap"])
         taken["matrix"] = attention.mean(1)
         if self.needs.relevance:
             taken |= {"attention": attention, "value": value, "out": out}
+
+    def _query_row(self, layer: dict[str, Any], query: Patch) -> Tensor:
+        found, layout = layer["query_row"], self.geometry
+        rows = found.new_zeros(*found.shape[:2], layout.slices, layout.height * layout.width)
+        if layer["over"] == "space":
+            rows[:, :, query[0]] = found
+        else:
+            rows[..., query[1] * layout.width + query[2]] = found
+        return rows
 
     def _lengths(self) -> Tensor:
         return moved_norms(self.pooler["value"], self.after)
@@ -104,6 +121,12 @@ class VideoPrismReading(PooledReading):
             change = layer["slope"].float() @ layer["value"].float().transpose(-2, -1)
             flow = flow + _carried(flow, layer["over"], (layer["attention"] * change).relu().mean(1))
         return flow[:, 0, 0]
+
+
+def _capped(query: Tensor, key: Tensor, scale: float, cap: float) -> Tensor:
+    """Attention whose scores are capped: float32 ``(n, H, q, k)``."""
+    scores = query.float() @ key.float().transpose(-2, -1) * scale
+    return (cap * (scores / cap).tanh()).softmax(-1)
 
 
 def _carried(flow: Tensor, over: str, matrix: Tensor) -> Tensor:

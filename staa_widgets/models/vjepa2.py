@@ -25,9 +25,9 @@ from staa_widgets.errors import UnsupportedModelError
 from staa_widgets.models import queries
 from staa_widgets.models.base import Family, Take, parts_of
 from staa_widgets.models.pooled import PooledReading
-from staa_widgets.models.reading import carried_relevance, head_mean, pulled_back
+from staa_widgets.models.reading import carried_relevance, head_mean, mean_row, pulled_back
 from staa_widgets.models.rollout import roll_out
-from staa_widgets.record import Geometry, Needs
+from staa_widgets.record import Geometry, Needs, Patch
 
 
 def geometry(config: VJEPA2Config) -> Geometry:
@@ -78,7 +78,7 @@ class VJEPA2Reading(PooledReading):
         behind = parts_of(encoder, VJEPA2RopeAttention) + parts_of(module, VJEPA2PoolerSelfAttention)
         self.layers = [{} for _ in behind]
         self.takes: dict[nn.Module, Take] = {asking: self._take_pooler}
-        if needs.spatial or needs.relevance:
+        if needs.spatial or needs.relevance or needs.query:
             pairs = zip(behind, self.layers, strict=True)
             self.takes |= {attention: partial(self._take, taken) for attention, taken in pairs}
 
@@ -91,10 +91,15 @@ class VJEPA2Reading(PooledReading):
         whole = self.needs.spatial and not self.sampled and query.shape[2] <= queries.EXACT
         if whole:
             taken["matrix"] = head_mean(query, key, scale)
-        if self.needs.relevance or not whole:
+        if self.query is not None:
+            taken["query_row"] = mean_row(query[:, :, self.geometry.token(self.query), None], key, scale)
+        if self.needs.relevance or (self.needs.spatial and not whole):
             taken |= {"query": query, "key": key, "scale": scale}
         if self.needs.relevance:
             taken |= {"value": value, "out": out}
+
+    def _query_row(self, layer: dict[str, Any], query: Patch) -> Tensor:  # noqa: ARG002  taken on the way
+        return self._grid(layer["query_row"])
 
     def _lengths(self) -> Tensor:
         return self.pooler["value"].float().norm(dim=-1)
