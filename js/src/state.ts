@@ -15,6 +15,8 @@ export interface Traits {
   layer: number;
   /** Head of that layer, or -1 for their mean. */
   head: number;
+  /** Slice, row and column of the patch whose attention is on show; a host that is told of another computes it. */
+  query: readonly [number, number, number] | null;
   colormap: string;
   opacity: number;
   /** Share of the clip's cells that are hidden, the weakest first. */
@@ -44,6 +46,7 @@ export const DEFAULTS: Traits = {
   loop: true,
   layer: -1,
   head: -1,
+  query: null,
   colormap: "inferno",
   opacity: 0.75,
   threshold: 0,

@@ -1,5 +1,6 @@
 import type { Session } from "../session.js";
 import { percent } from "./dom.js";
+import { leaveQuery } from "./query.js";
 
 /** What keys can do beyond the session. */
 export interface Acts {
@@ -62,9 +63,9 @@ export const KEYS: readonly Binding[] = [
   },
   {
     keys: ["Esc"],
-    does: "clear the selection",
+    does: "back from a patch that was asked about; clear the selection",
     on: ["escape"],
-    run: (s) => (s.state.selection.value ? s.select(null) : false),
+    run: (s) => leaveQuery(s) !== false || (s.state.selection.value ? s.select(null) : false),
   },
   { keys: ["G"], does: "truth on or off, where it is known", on: ["g"], run: (s) => s.toggleTruth() },
   { keys: ["O"], does: "hold to see the frame without heat", on: ["o"], run: (s) => s.lift(true) },

@@ -6,6 +6,8 @@ import { canvas2d } from "../render/canvas2d.js";
 import type { Session } from "../session.js";
 import { watch } from "../state.js";
 import { h, percent, svg } from "./dom.js";
+import { patchAt, place, placePatch } from "./patch.js";
+import { query } from "./query.js";
 
 /** A pane's picture under its heat, or alone. */
 export interface Screen {
@@ -50,7 +52,7 @@ export function screen(
   if (!plain) {
     const seen = h("div", { class: "staa-seen", hidden: !pane.cropped });
     place(seen, pane, pane.box);
-    element.append(seen, truth(session, pane), ...hover(session, pane, element));
+    element.append(seen, truth(session, pane), ...hover(session, pane, element), query(session, pane, element));
   }
   return { element, canvas };
 }
@@ -72,42 +74,28 @@ function truth({ raw, until }: Session, { meta, outline }: Pane): SVGSVGElement 
   return element;
 }
 
-/** Set an element over a rectangle given in pixels of the picture. */
-function place(element: HTMLElement, { size }: Pane, [x0, y0, x1, y1]: readonly [number, number, number, number]) {
-  const [left, top] = [Math.max(x0, 0), Math.max(y0, 0)];
-  element.style.left = `${(100 * left) / size[0]}%`;
-  element.style.top = `${(100 * top) / size[1]}%`;
-  element.style.width = `${(100 * (Math.min(x1, size[0]) - left)) / size[0]}%`;
-  element.style.height = `${(100 * (Math.min(y1, size[1]) - top)) / size[1]}%`;
-}
-
 /** Name the patch under the pointer and what it was given. */
-function hover({ until }: Session, pane: Pane, picture: HTMLElement): HTMLElement[] {
-  const { size, box } = pane;
+function hover({ until, host }: Session, pane: Pane, picture: HTMLElement): HTMLElement[] {
   const cell = h("div", { class: "staa-cell", hidden: true });
   const readout = h("div", { class: "staa-readout", hidden: true });
-  let pointer: { x: number; y: number } | null = null;
+  let pointer: ReturnType<typeof patchAt> | null = null;
   const show = () => {
     const heat = pane.heat.value;
     const map = pane.map.value;
-    const column = pointer ? Math.floor(((pointer.x * size[0] - box[0]) / (box[2] - box[0])) * heat.columns) : -1;
-    const row = pointer ? Math.floor(((pointer.y * size[1] - box[1]) / (box[3] - box[1])) * heat.rows) : -1;
-    const outside = column < 0 || row < 0 || column >= heat.columns || row >= heat.rows;
+    const { patch } = pointer ?? {};
     readout.hidden = pointer === null;
-    cell.hidden = pointer === null || outside;
+    cell.hidden = !patch;
     if (!pointer) return;
     readout.style.left = `${100 * pointer.x}%`;
     readout.style.top = `${100 * pointer.y}%`;
     const [before, after] = ["calc(-100% - 14px)", "14px"];
     readout.style.translate = `${pointer.x > 0.55 ? before : after} ${pointer.y > 0.7 ? before : after}`;
-    if (outside) {
+    if (!patch) {
       readout.textContent = "not seen by the model";
       return;
     }
-    const width = (box[2] - box[0]) / heat.columns;
-    const height = (box[3] - box[1]) / heat.rows;
-    const [x, y] = [box[0] + column * width, box[1] + row * height];
-    place(cell, pane, [x, y, x + width, y + height]);
+    placePatch(cell, pane, patch);
+    const [row, column] = patch;
     const value = map[row * heat.columns + column];
     readout.replaceChildren(
       h("b", {}, value.toFixed(2)),
@@ -116,12 +104,12 @@ function hover({ until }: Session, pane: Pane, picture: HTMLElement): HTMLElemen
       `stronger than ${percent(rank(heat.sorted, Math.abs(value)))} of the clip`,
       h("br"),
       h("span", {}, `row ${row + 1}, column ${column + 1}, slice ${pane.slice.value + 1}`),
+      ...(host.kernel.computes.value ? [h("br"), "click: where its attention goes"] : []),
     );
   };
   watch(until, show);
   picture.addEventListener("pointermove", (event) => {
-    const { left, top, width, height } = picture.getBoundingClientRect();
-    pointer = { x: (event.clientX - left) / width, y: (event.clientY - top) / height };
+    pointer = patchAt(pane, picture, event);
     show();
   });
   picture.addEventListener("pointerleave", () => {
