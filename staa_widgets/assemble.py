@@ -162,7 +162,7 @@ class _Gathered:
         if self.asked is not None:
             self._add([self.asked], None, needs=self._needs)
             for found in records(job, [i for i in everything if i != self.asked], Needs(), None):
-                self._slim(found)
+                self.logits[found.window] = found.record.logits
             return self._predicted()
         if job.target is not None or not job.class_specific or len(everything) == 1:
             self._add(everything, job.target)
@@ -200,7 +200,7 @@ class _Gathered:
 
     def _browse(self, window: int, record: Record) -> None:
         rows = record.rows if record.query_rows is None else record.query_rows
-        if not self.job.question.attention or rows is None or self.asked not in (None, window):
+        if not self.job.question.attention or rows is None:
             return
         if 2 * rows.size * len(self.job.samples) <= ATTENTION_LIMIT:
             with self.job.clock("method"):

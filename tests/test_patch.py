@@ -15,7 +15,8 @@ from test_methods import scaled
 from timesformers import TYPES, clips, eager, tiny_model
 from tiny import PROCESSOR, ready, tiny
 
-from staa_widgets import METHODS, cache, compare, explain, stream
+import staa_widgets.tap
+from staa_widgets import METHODS, cache, compare, explain, explain_many, stream
 from staa_widgets.answer import attribute
 from staa_widgets.errors import ParameterError, UnsupportedQuestionError
 from staa_widgets.models import FAMILIES, VideoModel, load_model
@@ -202,6 +203,27 @@ def test_several_methods_of_one_clip_take_a_pass_and_the_query_one_more(kept: bo
     assert forwards == [1, 1]
     alone = explain(Frames(2), tiny_model(), ASK, query=(3, 0, 2), cache=False, **QUIET)
     np.testing.assert_allclose(found[ASK].maps, alone.maps, atol=1e-6)
+
+
+@pytest.mark.usefixtures("folder")
+def test_no_more_is_recorded_than_the_patch(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Needs] = []
+
+    def watched(model: VideoModel, pixels: Any, needs: Needs, *rest: Any) -> Any:
+        asked.append(needs)
+        return record(model, pixels, needs, *rest)
+
+    monkeypatch.setattr(staa_widgets.tap, "record", watched)
+    explain(Frames(2), tiny_model(), **QUIET)
+    explain(Frames(2), tiny_model(), ASK, query=(2, 1, 0), **QUIET)
+    assert asked[1:] == [Needs(query=(2, 1, 0))]
+
+
+@pytest.mark.usefixtures("folder")
+def test_each_of_many_videos_takes_one_pass(forwards: list[int]) -> None:
+    found = list(explain_many([Frames(2), Frames(2, seed=1)], tiny_model(), ASK, **QUIET))
+    assert all(outcome.explanation is not None for outcome in found)
+    assert forwards == [1, 1]
 
 
 @pytest.mark.usefixtures("folder")
