@@ -2,7 +2,14 @@
 // player as a plain script, because an exported page may be opened from file:// where modules cannot be imported.
 import { build } from "esbuild";
 
-const shared = { bundle: true, minify: true, target: "es2022", legalComments: "none", logLevel: "info" };
+const shared = {
+  bundle: true,
+  minify: true,
+  target: "es2022",
+  legalComments: "none",
+  logLevel: "info",
+  mangleProps: /[a-z]_$/,
+};
 const out = "../staa_widgets/widget/static";
 
 await build({ ...shared, entryPoints: { widget: "src/index.ts" }, format: "esm", outdir: out });

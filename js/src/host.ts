@@ -1,7 +1,7 @@
-import { type Signal, signal } from "@preact/signals-core";
 import { type Kernel, watchKernel } from "./kernel.js";
 import type { Model } from "./model.js";
 import { Rpc } from "./rpc.js";
+import { type Signal, signal } from "./signals.js";
 import { watch } from "./state.js";
 import { Work } from "./work.js";
 

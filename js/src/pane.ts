@@ -1,4 +1,3 @@
-import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals-core";
 import { Clock } from "./clock.js";
 import { type Heat, heatOf, mapAt } from "./heat/maps.js";
 import { palette } from "./heat/palette.js";
@@ -6,6 +5,7 @@ import { quantile } from "./heat/refine.js";
 import { outline } from "./heat/truth.js";
 import { type Film, type Meta, type Payload, sameClip } from "./protocol.js";
 import type { Overlay } from "./render/composite.js";
+import { computed, type ReadonlySignal, type Signal, signal } from "./signals.js";
 import type { State } from "./state.js";
 
 /** One explanation on show, and all that follows from it at the moment on show. */

@@ -1,10 +1,10 @@
-import { computed, type ReadonlySignal, signal } from "@preact/signals-core";
 import type { Clock } from "./clock.js";
 import type { Heat } from "./heat/maps.js";
 import { dynamicThreshold } from "./heat/refine.js";
 import type { Host } from "./host.js";
 import { Pane } from "./pane.js";
 import type { Film, Meta, Payload } from "./protocol.js";
+import { computed, type ReadonlySignal, signal } from "./signals.js";
 import type { State } from "./state.js";
 
 export const RATES = [0.1, 0.25, 0.5, 1, 2, 4];

@@ -1,5 +1,5 @@
-import { effect, type Signal, signal, untracked } from "@preact/signals-core";
 import type { Model } from "./model.js";
+import { effect, type Signal, signal, untracked } from "./signals.js";
 
 export type View = "overlay" | "side" | "wipe" | "difference" | "grid";
 

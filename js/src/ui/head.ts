@@ -1,5 +1,5 @@
-import { computed } from "@preact/signals-core";
 import type { Session } from "../session.js";
+import { computed } from "../signals.js";
 import { watch } from "../state.js";
 import { h, icon } from "./dom.js";
 import type { Acts } from "./keys.js";
