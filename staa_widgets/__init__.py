@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from staa_widgets.actions import action_clip as action_clip
     from staa_widgets.clip import Clip as Clip
     from staa_widgets.clip import open_clip as open_clip
+    from staa_widgets.comparison import Comparison as Comparison
     from staa_widgets.engine import compare as compare
     from staa_widgets.engine import explain as explain
     from staa_widgets.engine import stream as stream
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from staa_widgets.models import VideoModel as VideoModel
     from staa_widgets.models import load_model as load_model
     from staa_widgets.models import wrap_model as wrap_model
+    from staa_widgets.still import render_static as render_static
     from staa_widgets.widget.link import link as link
     from staa_widgets.widget.player import Player as Player
     from staa_widgets.widget.selection import Selection as Selection
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "ActionClip": "actions",
     "Clip": "clip",
+    "Comparison": "comparison",
     "Explanation": "explanation",
     "METHODS": "methods",
     "Outcome": "many",
@@ -45,6 +48,7 @@ _HOMES = {
     "link": "widget.link",
     "load_model": "models",
     "open_clip": "clip",
+    "render_static": "still",
     "stream": "engine",
     "wrap_model": "models",
 }

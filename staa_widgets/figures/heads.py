@@ -1,0 +1,165 @@
+"""Every layer and head of a model at one glance: where each looked, and when."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from staa_widgets.colour import COLOUR_TABLES
+from staa_widgets.errors import ParameterError
+from staa_widgets.figures.looks import QUIET, plain_text, template
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+    from staa_widgets.explanation import Explanation
+
+WHERE = "staa-heads"
+"""``meta`` of the trace of maps, by which `link` knows it."""
+
+
+def heads(explanation: Explanation, slice: int | None = None) -> go.Figure:  # noqa: A002
+    """Draw the attention of every layer and head: above where, one small map each, below when, one line each.
+
+    Each map and each line is drawn over its own maximum: shapes can be compared, strengths cannot; pointing at one
+    tells its own numbers.
+
+    Parameters
+    ----------
+    explanation
+        With its `attention`, float16 ``(L, H, S, h, w)``.
+    slice
+        Index of the slice whose maps are drawn; by default the mean over all of them.
+
+    Returns
+    -------
+    Figure
+        Linked to a player by `staa_widgets.link`, a click on a map shows that head in the player.
+
+    Raises
+    ------
+    ParameterError
+        If the explanation keeps no attention by layer and head, or there is no such slice.
+    """
+    from plotly.subplots import make_subplots
+
+    e = explanation
+    if e.attention is None:
+        raise ParameterError(
+            "This explanation keeps no attention by layer and head.",
+            "Explain with attention=True, by a model that has attention.",
+        )
+    layers, count, slices, h, w = e.attention.shape
+    if slice is not None and not (isinstance(slice, int | np.integer) and 0 <= slice < slices):
+        raise ParameterError(f"slice is {slice!r}.", f"Give 0 to {slices - 1}, or None for their mean.")
+    attention = e.attention.astype(np.float32)
+    x0, y0, x1, y1 = e.box
+    cell = (y1 - y0) / h / ((x1 - x0) / w)
+    tall = 880 / count * layers * h * cell / w
+    low = float(np.clip(5 * layers * count, 160, 420))
+    figure = make_subplots(2, 1, row_heights=[tall, low], vertical_spacing=90 / (tall + low))
+    figure.add_trace(_where(attention.mean(axis=2) if slice is None else attention[:, :, slice]), row=1, col=1)
+    figure.add_trace(_when(e, attention.sum(axis=(3, 4))), row=2, col=1)
+    when = "mean over time" if slice is None else f"{e.spans[slice, 0]:.2f} – {e.spans[slice, 1]:.2f} s"
+    source = " · ".join(plain_text(name) for name in (e.clip_name, e.model_id) if name)
+    small = f"font-size:13px;color:{QUIET}"
+    figure.update_layout(
+        template=template(),
+        title={"text": f"Attention by layer and head<br><span style='{small}'>{source} · {when}</span>"},
+        height=tall + low + 260,
+        coloraxis={
+            "colorscale": [[i / 15, f"rgb{tuple(colour)}"] for i, colour in enumerate(_STOPS.tolist())],
+            "cmin": 0,
+            "cmax": 1,
+            "colorbar": {
+                "title": {"text": "of each one’s own maximum", "side": "right"},
+                "tickvals": [0, 0.5, 1],
+                "thickness": 14,
+                "len": 0.4,
+                "outlinewidth": 0,
+            },
+        },
+    )
+    plain: dict[str, Any] = {"showgrid": False, "zeroline": False, "showline": False, "ticks": ""}
+    figure.update_xaxes(
+        **plain,
+        title_text="head",
+        tickvals=[i * (w + 1) + (w - 1) / 2 for i in range(count)],
+        ticktext=[str(i + 1) for i in range(count)],
+        constrain="domain",
+        row=1,
+    )
+    figure.update_yaxes(
+        **plain,
+        title_text="layer",
+        tickvals=[i * (h + 1) + (h - 1) / 2 for i in range(layers)],
+        ticktext=[str(i + 1) for i in range(layers)],
+        autorange="reversed",
+        scaleanchor="x",
+        scaleratio=cell,
+        constrain="domain",
+        row=1,
+    )
+    figure.update_xaxes(title_text="seconds", range=[float(e.spans[0, 0]), float(e.spans[-1, 1])], row=2)
+    figure.update_yaxes(
+        **plain,
+        title_text="layer, and its heads",
+        tickvals=[(i + 0.5) * count for i in range(layers)],
+        ticktext=[str(i + 1) for i in range(layers)],
+        range=[layers * count, 0],
+        row=2,
+    )
+    return figure
+
+
+_STOPS = COLOUR_TABLES["inferno"][np.linspace(0, 255, 16).round().astype(int)]
+
+
+def _where(maps: np.ndarray) -> go.Heatmap:
+    """One picture of all maps ``(L, H, h, w)``, an empty row and column between them."""
+    import plotly.graph_objects as go
+
+    layers, count, h, w = maps.shape
+    tops = maps.max(axis=(2, 3), keepdims=True)
+    shapes = np.divide(maps, tops, out=np.zeros_like(maps), where=tops > 0)
+    told = np.stack(np.broadcast_arrays(*np.ogrid[1 : layers + 1, 1 : count + 1, 1 : h + 1, 1 : w + 1], maps), axis=-1)
+    return go.Heatmap(
+        z=_mosaic(shapes),
+        customdata=_mosaic(told.astype(np.float32)),
+        coloraxis="coloraxis",
+        hoverongaps=False,
+        hovertemplate="layer %{customdata[0]}, head %{customdata[1]}<br>row %{customdata[2]}, column %{customdata[3]}"
+        "<br><b>%{customdata[4]:.3g}</b>, %{z:.0%} of its maximum<extra></extra>",
+        meta={"kind": WHERE, "grid": [h, w]},
+    )
+
+
+def _mosaic(maps: np.ndarray) -> np.ndarray:
+    layers, count, h, w = maps.shape[:4]
+    padded = np.full((layers, count, h + 1, w + 1, *maps.shape[4:]), np.nan, np.float32)
+    padded[:, :, :h, :w] = maps
+    whole = padded.swapaxes(1, 2).reshape(layers * (h + 1), count * (w + 1), *maps.shape[4:])
+    return whole[:-1, :-1]
+
+
+def _when(e: Explanation, mass: np.ndarray) -> go.Heatmap:
+    """One line for each head of each layer: its share in each slice, ``(L, H, S)``, over the greatest of the line."""
+    import plotly.graph_objects as go
+
+    layers, count, slices = mass.shape
+    lines = mass.reshape(-1, slices)
+    total, top = lines.sum(axis=1, keepdims=True), lines.max(axis=1, keepdims=True)
+    shares = np.divide(lines, total, out=np.full_like(lines, 1 / slices), where=total > 0)
+    layer, head = 1 + np.indices((layers, count)).reshape(2, -1)
+    starts, ends = e.spans.T.astype(np.float32)
+    told = np.stack(np.broadcast_arrays(layer[:, None], head[:, None], starts, ends, shares), axis=-1)
+    return go.Heatmap(
+        x=np.append(e.spans[:, 0], e.spans[-1, 1]),
+        y=np.arange(layers * count + 1),
+        z=np.divide(lines, top, out=np.zeros_like(lines), where=top > 0),
+        customdata=told.astype(np.float32),
+        coloraxis="coloraxis",
+        hovertemplate="layer %{customdata[0]}, head %{customdata[1]}<br>"
+        "%{customdata[2]:.2f} – %{customdata[3]:.2f} s: <b>%{customdata[4]:.1%}</b> of its attention<extra></extra>",
+    )

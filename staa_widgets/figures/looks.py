@@ -1,0 +1,60 @@
+"""What every figure looks like, and how words get into one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+INK, QUIET, LINE = "#1b1d21", "#5c6370", "#e4e7ec"
+BAR, MARKED, WARM = "#7ea6ea", "#1d5fd1", "#c2571a"
+
+
+def plain_text(text: str, longest: int = 60) -> str:
+    """Write a string of a user's so that Plotly shows it letter by letter.
+
+    Plotly takes ``<b>``, ``<a href=…>`` and ``&amp;`` for markup and, on pages with MathJax, ``$…$`` for a formula.
+
+    Parameters
+    ----------
+    text
+        Any string.
+    longest
+        Letters beyond which it is cut.
+    """
+    shown = " ".join(text.split())
+    shown = shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
+    for letter in "&<>$":
+        shown = shown.replace(letter, f"&#{ord(letter)};")
+    return shown
+
+
+def template() -> go.layout.Template:
+    """Return the looks of every figure here: large letters, dark on white, few lines."""
+    import plotly.graph_objects as go
+
+    axis = {
+        "gridcolor": LINE,
+        "linecolor": QUIET,
+        "zerolinecolor": QUIET,
+        "ticks": "outside",
+        "tickcolor": QUIET,
+        "title": {"font": {"size": 14}, "standoff": 10},
+        "automargin": True,
+    }
+    return go.layout.Template(
+        layout={
+            "font": {"family": "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif", "size": 14, "color": INK},
+            "title": {"x": 0, "xref": "container", "pad": {"l": 16}, "font": {"size": 18}},
+            "paper_bgcolor": "white",
+            "plot_bgcolor": "white",
+            "xaxis": {**axis, "showgrid": False, "showline": True},
+            "yaxis": {**axis, "nticks": 5},
+            # Room at the right: a notebook's scroll bar covers what was measured before it came.
+            "margin": {"l": 16, "r": 36, "t": 76, "b": 16},
+            "bargap": 0,
+            "hoverlabel": {"font": {"size": 14, "color": INK}, "bgcolor": "white", "bordercolor": QUIET},
+            "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"},
+        }
+    )
