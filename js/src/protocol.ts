@@ -73,6 +73,8 @@ export interface Meta {
   /** `key` of the card of what is on show; `null` where there is none. */
   card: string | null;
   model: string;
+  /** The Python that makes the explanation again. */
+  recipe: string;
   provenance: { [key: string]: Json };
   colours: string[];
 }

@@ -65,7 +65,7 @@ export class Rpc {
   request(op: string, args: { [key: string]: Json } = {}, report?: (progress: Progress) => void): Call {
     for (const [id, other] of this.#pending) if (other.op === op) this.cancel(id);
     this.#count += 1;
-    const request: Request = { v: VERSION, id: `${this.#name}-${this.#count}`, op, args };
+    const request: Request = { v: VERSION, id: `${this.#name}-${this.#count}-${op}`, op, args };
     const answer = new Promise<Result>((resolve, reject) => {
       this.#pending.set(request.id, { op, report, resolve, reject });
     });

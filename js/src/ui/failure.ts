@@ -1,9 +1,15 @@
 import type { Session } from "../session.js";
 import { watch } from "../state.js";
+import type { Work } from "../work.js";
 import { h } from "./dom.js";
 
 /** What went wrong and what to do; the traceback stays folded away. `next` takes the focus when this goes. */
-export function failure({ host: { work, kernel }, until }: Session, next: HTMLElement): HTMLElement {
+export function failure(
+  { host: { kernel }, until }: Session,
+  work: Work,
+  next: HTMLElement,
+  able = () => kernel.computes.value,
+): HTMLElement {
   const element = h("div", { role: "alert" });
   const act = (text: string, run: () => void) =>
     h(
@@ -37,7 +43,7 @@ export function failure({ host: { work, kernel }, until }: Session, next: HTMLEl
     );
   });
   watch(until, () => {
-    retry.disabled = !kernel.computes.value;
+    retry.disabled = !able();
   });
   return element;
 }
