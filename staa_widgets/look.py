@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from staa_widgets.colour import COLOUR_TABLES, DIVERGING
 from staa_widgets.errors import ParameterError, nearest
+from staa_widgets.refine import smooth
 
 if TYPE_CHECKING:
     from staa_widgets.explanation import Explanation
@@ -22,7 +23,7 @@ _CHOICES = {
     "interpolation": ("nearest", "linear"),
     "between": ("held", "blended"),
 }
-_RANGES = {"opacity": (0, 1), "threshold": (0, 1), "gamma": (0.05, 20)}
+_RANGES = {"opacity": (0, 1), "threshold": (0, 1), "gamma": (0.05, 20), "smooth": (0, 5)}
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class Look:
         Share of the clip's cells that are hidden, the weakest first.
     gamma
         Power that strengths are raised to.
+    smooth
+        Standard deviation, in slices and patches, of the Gaussian that the maps are blurred with before all else.
     normalize
         ``"clip"``: 1 is the clip's maximum; ``"frame"``: each frame's own.
     interpolation
@@ -63,6 +66,7 @@ class Look:
     opacity: float = 0.75
     threshold: float = 0.0
     gamma: float = 1.0
+    smooth: float = 0.0
     normalize: str = "clip"
     interpolation: str = "linear"
     between: str = "held"
@@ -130,7 +134,8 @@ def heat_of(explanation: Explanation, look: Look = USUAL) -> Heat:
         scale = float(np.abs(e.maps).max()) or 1.0
         # The player is sent half floats.
         values = (e.maps / scale).astype(np.float16).astype(np.float32)
-        return Heat(values, scale, e.temporal, e.temporal_signed)
+        heat = Heat(values, scale, e.temporal, e.temporal_signed)
+        return _measured(smooth(values, look.smooth), scale, signed=heat.signed) if look.smooth else heat
     layers, heads = (0, 0) if attention is None else attention.shape[:2]
     for name, index, count in (("layer", look.layer, layers), ("head", look.head, heads)):
         if index >= count:
@@ -141,11 +146,20 @@ def heat_of(explanation: Explanation, look: Look = USUAL) -> Heat:
     values = np.zeros(e.maps.shape, np.float32)
     for head in chosen:
         values = (values + attention[look.layer, head].astype(np.float64) / len(chosen)).astype(np.float32)
-    scale = float(max(values.max(), 0)) or 1.0
-    values = (values.astype(np.float64) / scale).astype(np.float32)
-    mass = values.sum(axis=(1, 2), dtype=np.float64)
+    return _measured(smooth(values, look.smooth), 1.0, signed=False)
+
+
+def _measured(values: NDArray[np.float32], scale: float, *, signed: bool) -> Heat:
+    """Bring maps to their greatest magnitude, and measure what falls into each slice."""
+    top = float(np.abs(values).max()) or 1.0
+    values = (values.astype(np.float64) / top).astype(np.float32)
+    mass = np.abs(values).sum(axis=(1, 2), dtype=np.float64)
     total = float(mass.sum())
-    return Heat(values, scale, mass / total if total > 0 else np.full(len(mass), 1 / len(mass)), None)
+    if total == 0:
+        return Heat(values, scale * top, np.full(len(mass), 1 / len(mass)), np.zeros(len(mass)) if signed else None)
+    return Heat(
+        values, scale * top, mass / total, values.sum(axis=(1, 2), dtype=np.float64) / total if signed else None
+    )
 
 
 def cut_of(heat: Heat, look: Look) -> float:

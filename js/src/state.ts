@@ -22,6 +22,8 @@ export interface Traits {
   /** Share of the clip's cells that are hidden, the weakest first. */
   threshold: number;
   gamma: number;
+  /** Standard deviation, in slices and patches, of the Gaussian that maps are blurred with; 0 for none. */
+  smooth: number;
   normalize: "clip" | "frame";
   interpolation: "nearest" | "linear";
   between: "held" | "blended";
@@ -51,6 +53,7 @@ export const DEFAULTS: Traits = {
   opacity: 0.75,
   threshold: 0,
   gamma: 1,
+  smooth: 0,
   normalize: "clip",
   interpolation: "linear",
   between: "held",

@@ -10,7 +10,7 @@ import numpy as np
 
 from staa_widgets.errors import MethodError, ParameterError
 from staa_widgets.files import canonical, plain
-from staa_widgets.methods import get_method
+from staa_widgets.methods import METHODS, get_method
 from staa_widgets.methods.base import Cost
 from staa_widgets.record import Geometry
 
@@ -34,7 +34,7 @@ def card(explanation: Explanation) -> dict[str, Any] | None:
     Parameters
     ----------
     explanation
-        With its truth; without one there is nothing to score.
+        With its truth; without one there is nothing to score, and a map that explains no decision is not scored.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def card(explanation: Explanation) -> dict[str, Any] | None:
         leaves none, and `chance`, what a map without any preference scores.
     """
     e = explanation
-    if e.truth is None:
+    if e.truth is None or getattr(METHODS.get(e.method), "browse", False):
         return None
     from staa_widgets.evaluate.truth import score, truth_of
 

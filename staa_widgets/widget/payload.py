@@ -96,7 +96,7 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
                     "cost": cost_words(cost(e, method.name)),
                 }
                 for method in sorted(METHODS.values(), key=lambda method: _GROUPS.index(method.group))
-                if _answers(e, method)
+                if _answers(e, method) and not method.browse
             ],
             "truth": None
             if truth is None

@@ -17,6 +17,7 @@ from staa_widgets.labels import target_index
 from staa_widgets.progress import Progress
 from staa_widgets.question import Question, find_question, question_of, restated
 from staa_widgets.truth import ClipTruth, Known
+from staa_widgets.widget.asked import Earlier, Patch, asking, kept, patch_of
 from staa_widgets.widget.display import display_player
 from staa_widgets.widget.errands import ERRANDS, compute
 from staa_widgets.widget.given import Given
@@ -27,7 +28,7 @@ from staa_widgets.widget.selection import Selection, select
 from staa_widgets.widget.service import Errand, Service
 from staa_widgets.widget.traits import SETTINGS, SettingError, Settings
 
-_COMPUTED = ("method", "target")
+_COMPUTED = ("method", "target", "query")
 _OF_WIDGETS = ("layout", "tabbable", "tooltip")
 
 
@@ -63,6 +64,9 @@ class Player(GuardedWidget, Settings):
         Index of the active pane: the one that `explanation`, `method`, `target` and `compute` are about.
     method, target
         What is on show in it. Setting one computes; if that fails, all stays as it was.
+    query
+        Patch whose attention is on show in it, ``(slice, row, column)`` counted from 0. Setting one computes it;
+        ``None`` goes back to what was shown before.
     selection
         ``(start, end)`` in seconds, or ``None``.
 
@@ -110,6 +114,7 @@ class Player(GuardedWidget, Settings):
         self._questions = [asked, *(find_question(one, None, None, None) for one in rest)]
         if truth is None and first.truth is None and asked is not None:
             truth = asked.clip.truth
+        self._earlier: list[Earlier | None] = [None] * len(self._questions)
         self._given = Given(first, truth)
         self._explanations = tuple(self._given.tell(one) for one in (first, *rest))
         self._cards: dict[str, Any] = {}
@@ -117,9 +122,12 @@ class Player(GuardedWidget, Settings):
         self._service = Service(self)
         if rest:
             settings = {"view": "grid", **settings}
+        query = settings.pop("query", None)
         super().__init__(**self._laid_out(), **settings)
         self._follow()
         self.on_msg(lambda _, content, __: self._service.receive(content))
+        if query is not None:
+            self.query = query
 
     @property
     def explanation(self) -> Explanation:
@@ -226,10 +234,7 @@ class Player(GuardedWidget, Settings):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _COMPUTED:
-            if value is None:
-                raise SettingError(f"{name} is None.", "Give a name or an index.")
-            if value != getattr(self, name):
-                self.compute(**{name: value})
+            self._ask_for(name, value)
             return
         if not name.startswith("_") and not hasattr(type(self), name):
             close = get_close_matches(name, SETTINGS, 1)
@@ -238,16 +243,41 @@ class Player(GuardedWidget, Settings):
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take over what a page has set; what cannot be is put right there."""
-        asked = {name: sync_data[name] for name in _COMPUTED if name in sync_data}
         wrong = [name for name in sync_data if name in SETTINGS and not self._accepts(name, sync_data[name])]
+        asked = {name: sync_data[name] for name in _COMPUTED if name in sync_data and name not in wrong}
         super().set_state({name: sync_data[name] for name in sync_data if name not in (*asked, *wrong)})
         if asked or wrong:
             self.send_state([*asked, *wrong])
-        if any(value != getattr(self, name) for name, value in asked.items()):
-            try:
+        try:
+            query = SETTINGS["query"].validate(self, asked.pop("query", self.query))
+            if query != self.query:
+                if not (query is None and self._go_back()):
+                    self._service.run("compute", None, compute(self, asking(query)))
+            elif any(value != getattr(self, name) for name, value in asked.items()):
                 self._service.run("compute", None, compute(self, asked))
-            except StaaError as error:
-                self.log.warning("The player stays as it was: %s", error)
+        except StaaError as error:
+            self.log.warning("The player stays as it was: %s", error)
+
+    def _ask_for(self, name: str, value: Any) -> None:
+        if name == "query":
+            value = SETTINGS[name].validate(self, value)
+        elif value is None:
+            raise SettingError(f"{name} is None.", "Give a name or an index.")
+        if value == getattr(self, name):
+            return
+        if name != "query":
+            self.compute(**{name: value})
+        elif value is not None or not self._go_back():
+            asked = asking(value)
+            self.compute(asked["method"], **asked["params"])
+
+    def _go_back(self) -> bool:
+        """Show what was shown before a patch was asked about, if that is known."""
+        earlier = self._earlier[self.pane]
+        if earlier is not None:
+            self._service.stop("Something else was put on show.", "compute")
+            self._show(earlier.explanation, earlier.question, self.pane)
+        return earlier is not None
 
     def _accepts(self, name: str, value: Any) -> bool:
         try:
@@ -262,8 +292,10 @@ class Player(GuardedWidget, Settings):
             self._cards = {}
         shown = (*self._explanations[:pane], explanation, *self._explanations[pane + 1 :])
         bulk, first = self._laid_out(shown), peak_frame(explanation)
+        back = kept(Earlier(before, self._questions[pane]), self._earlier[pane], explanation)
         with self.hold_sync(), self.hold_trait_notifications():
             self._explanations = shown
+            self._earlier[pane] = back
             self._questions = [*self._questions[:pane], question, *self._questions[pane + 1 :]]
             for name, value in bulk.items():
                 self.set_trait(name, value)
@@ -305,6 +337,10 @@ class Player(GuardedWidget, Settings):
     def _first_frame(self) -> int:
         return peak_frame(self._explanations[0])
 
+    @default("query")
+    def _first_query(self) -> Patch | None:
+        return patch_of(self.explanation)
+
     @observe("frame", "pane")
     def _follow(self, _: object = None) -> None:
         first, active = self._explanations[0], self.explanation
@@ -320,6 +356,7 @@ class Player(GuardedWidget, Settings):
     def _name_active(self, _: object = None) -> None:
         self.set_trait("method", self.explanation.method)
         self.set_trait("target", self.explanation.target)
+        self.set_trait("query", patch_of(self.explanation))
 
     @observe("selection")
     def _tell_selection(self, change: Any) -> None:

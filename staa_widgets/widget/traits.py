@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
@@ -116,6 +116,20 @@ def _index(player: Player, value: Any, axis: int, what: str) -> int:
     return int(value)
 
 
+def _query(player: Player, value: Any) -> tuple[int, int, int] | None:
+    if value is None:
+        return None
+    grid = player.explanation.maps.shape
+    given = tuple(value) if isinstance(value, Iterable) else ()
+    if len(given) != 3 or not all(whole(at) and 0 <= at < size for at, size in zip(given, grid, strict=True)):
+        slices, rows, columns = grid
+        raise SettingError(
+            f"Give (slice, row, column) of the {slices} slices of {rows} × {columns} patches, counted from 0, or None."
+        )
+    at, row, column = map(int, given)
+    return at, row, column
+
+
 def _pane(player: Player, value: Any) -> int:
     count = len(player.explanations)
     if not (whole(value) and 0 <= value < count):
@@ -151,10 +165,12 @@ class Settings(HasTraits):
     loop = Setting(True, flag())  # noqa: FBT003
     layer = Setting(-1, _layer)
     head = Setting(-1, _head)
+    query = Setting(None, _query)
     colormap = Setting("inferno", one_of(*(name for name in COLOUR_TABLES if name != DIVERGING)))
     opacity = Setting(0.75, within(0, 1), echo=False)
     threshold = Setting(0.0, within(0, 1), echo=False)
     gamma = Setting(1.0, within(0.05, 20))
+    smooth = Setting(0.0, within(0, 5))
     normalize = Setting("clip", one_of("clip", "frame"))
     interpolation = Setting("linear", one_of("nearest", "linear"))
     between = Setting("held", one_of("held", "blended"))

@@ -1,6 +1,6 @@
 import type { Blend } from "../clock.js";
-import type { Payload } from "../protocol.js";
-import { strengths } from "./refine.js";
+import type { Meta, Payload } from "../protocol.js";
+import { smooth, strengths } from "./refine.js";
 
 /** The maps on show: the joint attribution, or the attention of one layer. */
 export interface Heat {
@@ -18,38 +18,42 @@ export interface Heat {
 }
 
 /** The joint maps for layer -1; else the attention of a layer, of one head or, for head -1, their mean. */
-export function heatOf(payload: Payload, layer: number, head: number): Heat {
-  const [slices, rows, columns] = payload.meta.grid;
-  const [layers, heads] = payload.meta.attention ?? [0, 0];
+export function heatOf(payload: Payload, layer: number, head: number, sigma = 0): Heat {
+  const { maps, attention, temporal, temporalSigned } = payload;
+  const { grid, scale, signed, attention: kept } = payload.meta;
+  const [, rows, columns] = grid;
+  const [layers, heads] = kept ?? [0, 0];
   if (layer < 0 || layer >= layers) {
-    return {
-      values: payload.maps,
-      scale: payload.meta.scale,
-      sorted: strengths(payload.maps),
-      rows,
-      columns,
-      signed: payload.meta.signed,
-      temporal: payload.temporal,
-      temporalSigned: payload.temporalSigned,
-    };
+    if (sigma > 0) return measured(smooth(maps, grid, sigma), scale, grid, signed);
+    return { values: maps, scale, sorted: strengths(maps), rows, columns, signed, temporal, temporalSigned };
   }
-  const size = slices * rows * columns;
+  const size = maps.length;
   const values = new Float32Array(size);
   const chosen = head < 0 || head >= heads ? Array.from({ length: heads }, (_, h) => h) : [head];
   for (const h of chosen) {
     const offset = (layer * heads + h) * size;
-    for (let i = 0; i < size; i++) values[i] += payload.attention[offset + i] / chosen.length;
+    for (let i = 0; i < size; i++) values[i] += attention[offset + i] / chosen.length;
   }
-  const scale = values.reduce((top, value) => Math.max(top, value), 0) || 1;
+  return measured(smooth(values, grid, sigma), 1, grid, false);
+}
+
+/** Bring maps to their greatest magnitude, and measure what falls into each slice. */
+function measured(maps: Float32Array, scale: number, [slices, rows, columns]: Meta["grid"], signed: boolean): Heat {
+  const top = maps.reduce((most, value) => Math.max(most, Math.abs(value)), 0) || 1;
+  const values = maps.map((value) => value / top);
   const temporal = new Float32Array(slices);
-  let total = 0;
-  for (let i = 0; i < size; i++) {
-    values[i] /= scale;
-    temporal[Math.floor(i / (rows * columns))] += values[i];
-    total += values[i];
+  const temporalSigned = new Float32Array(slices);
+  for (let i = 0; i < values.length; i++) {
+    const s = Math.floor(i / (rows * columns));
+    temporal[s] += Math.abs(values[i]);
+    temporalSigned[s] += values[i];
   }
-  for (let s = 0; s < slices; s++) temporal[s] = total > 0 ? temporal[s] / total : 1 / slices;
-  return { values, scale, sorted: strengths(values), rows, columns, signed: false, temporal, temporalSigned: temporal };
+  const total = temporal.reduce((sum, mass) => sum + mass);
+  for (let s = 0; s < slices; s++) {
+    temporal[s] = total > 0 ? temporal[s] / total : 1 / slices;
+    temporalSigned[s] /= total || 1;
+  }
+  return { values, scale: scale * top, sorted: strengths(values), rows, columns, signed, temporal, temporalSigned };
 }
 
 /** One map `(h, w)` for a moment in time. */

@@ -37,3 +37,29 @@ export function dynamicThreshold(values: ArrayLike<number>, low = 0.7, high = 0.
   }
   return 1 - Math.min(Math.max(Math.exp(entropy) / values.length, 1 - high), 1 - low);
 }
+
+/**
+ * Maps `(S, h, w)` blurred over neighbouring slices and patches with a Gaussian, its deviation counted in them; the edge
+ * is continued. `smooth` of refine.py.
+ */
+export function smooth(maps: Float32Array, shape: readonly number[], sigma: number): Float32Array {
+  const reach = Math.ceil(3 * sigma);
+  if (!reach) return maps;
+  const kernel = Array.from({ length: 2 * reach + 1 }, (_, k) => Math.exp(-0.5 * ((k - reach) / sigma) ** 2));
+  const total = kernel.reduce((sum, weight) => sum + weight);
+  let from = Float64Array.from(maps);
+  let stride = maps.length;
+  for (const size of shape) {
+    stride /= size;
+    const to = new Float64Array(maps.length);
+    for (let i = 0; i < to.length; i++) {
+      const at = Math.floor(i / stride) % size;
+      for (let k = -reach; k <= reach; k++) {
+        const near = Math.min(Math.max(at + k, 0), size - 1);
+        to[i] += (from[i + (near - at) * stride] * kernel[k + reach]) / total;
+      }
+    }
+    from = to;
+  }
+  return Float32Array.from(from);
+}
