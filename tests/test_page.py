@@ -17,7 +17,7 @@ from playwright.sync_api import Page, expect
 from staa_widgets.explanation import Explanation
 from staa_widgets.look import Look
 from staa_widgets.picture import draw
-from staa_widgets.refine import dynamic_threshold
+from staa_widgets.refine import dynamic_threshold, normalise, smooth
 
 pytestmark = pytest.mark.browser
 
@@ -95,6 +95,7 @@ USUAL: dict[str, Any] = {
     "Opacity": 0.75,
     "Hide weakest": 0,
     "Sharpen": 1,
+    "Blur": 0,
 }
 LOOKS: dict[str, dict[str, Any]] = {
     "smooth": {},
@@ -104,6 +105,7 @@ LOOKS: dict[str, dict[str, Any]] = {
     "own scale": {"Scale": "per frame", "Hide weakest": 0.3},
     "dark outside": {"Patches": "blocks", "dim": True},
     "blended": {"Over time": "blended"},
+    "blurred": {"Blur": 0.7, "Hide weakest": 0.4},
 }
 
 
@@ -127,6 +129,7 @@ def test_canvas_is_what_numpy_draws(open_page: Callable[[Explanation], Page], ki
             opacity=look.get("Opacity", 0.75),
             threshold=look.get("Hide weakest", 0.0),
             gamma=look.get("Sharpen", 1.0),
+            smooth=look.get("Blur", 0.0),
             interpolation="nearest" if look.get("Patches") == "blocks" else "linear",
             normalize="frame" if look.get("Scale") == "per frame" else "clip",
             between=look.get("Over time", "held"),
@@ -142,7 +145,11 @@ def test_canvas_is_what_numpy_draws(open_page: Callable[[Explanation], Page], ki
 def test_statistics_of_the_player_are_those_of_refine() -> None:
     """`js/tests/heat.test.ts` holds the front end against the same file."""
     for case in json.loads((Path(__file__).parent / "protocol" / "refine.json").read_text("utf-8")):
-        maps = np.array(case["maps"]).reshape(-1, 1, 1)
+        maps = np.array(case["maps"]).reshape(case["shape"])
         assert np.flatnonzero(dynamic_threshold(maps)).tolist() == case["kept"]
         for q, value in case["quantiles"].items():
             assert np.quantile(np.abs(maps), float(q)) == pytest.approx(value, abs=1e-12)
+        for sigma, blurred in case["smooth"].items():
+            np.testing.assert_allclose(smooth(maps, float(sigma)).ravel(), blurred, atol=1e-5)
+        refined = np.abs(normalise(dynamic_threshold(normalise(smooth(maps, 0.7))))) ** 1.75
+        np.testing.assert_allclose(refined.ravel(), case["refined"], atol=1e-5)

@@ -26,9 +26,18 @@ export function look(session: Session): HTMLElement {
     h("h3", { class: "staa-title" }, "Heat"),
     colourbar(session),
     source(session),
-    slider(session, "Opacity", "opacity", 0, 1, percent),
-    slider(session, "Hide weakest", "threshold", 0, 0.99, percent, auto),
-    slider(session, "Sharpen", "gamma", 0.25, 4, (value) => value.toFixed(2)),
+    slider(session, "Opacity", "opacity", [0, 1], percent),
+    slider(
+      session,
+      "Hide weakest",
+      "threshold",
+      [0, 0.99],
+      percent,
+      "Share of the clip’s cells that are not drawn; the chart stays",
+      auto,
+    ),
+    slider(session, "Sharpen", "gamma", [0.25, 4], decimal, "Power of each strength when drawn; the chart stays"),
+    slider(session, "Blur", "smooth", [0, 3], decimal, "Gaussian over so many patches and slices; the chart follows"),
     colours,
     choice(session, "Scale", state.normalize, { clip: "per clip", frame: "per frame" }),
     choice(session, "Patches", state.interpolation, { linear: "smooth", nearest: "blocks" }),
@@ -88,13 +97,15 @@ function row(label: string, ...controls: (HTMLElement | null)[]): HTMLElement {
   return h("div", { class: "staa-row" }, h("span", { class: "staa-name", "aria-hidden": "true" }, label), ...controls);
 }
 
+const decimal = (value: number): string => value.toFixed(2);
+
 function slider(
   { state, until }: Session,
   label: string,
-  trait: "opacity" | "threshold" | "gamma",
-  min: number,
-  max: number,
+  trait: "opacity" | "threshold" | "gamma" | "smooth",
+  [min, max]: readonly [number, number],
   format: (value: number) => string,
+  title = "",
   extra: HTMLElement | null = null,
 ): HTMLElement {
   const value = h("output", { class: "staa-number" });
@@ -103,6 +114,7 @@ function slider(
     min,
     max,
     step: 0.01,
+    title,
     "aria-label": label,
     input: () => {
       state[trait].value = Number(input.value);
