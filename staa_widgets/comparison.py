@@ -93,11 +93,11 @@ class Comparison(Mapping[str, Explanation]):
             )
         return list(self._held.values())
 
-    def to_html(self, path: str | os.PathLike[str]) -> Path:
+    def to_html(self, path: str | os.PathLike[str], **settings: Any) -> Path:
         """Write a page that plays all of them on one clock, offline; see `staa_widgets.export.to_html`."""
-        from staa_widgets.export import to_page, write_page
+        from staa_widgets.export import to_html
 
-        return write_page(path, to_page(self.shown()), "page")
+        return to_html(self.shown(), path, **settings)
 
     def to_plotly(self) -> go.Figure:
         """Draw the bars of time under each other; see `staa_widgets.figures.compared_bars`."""

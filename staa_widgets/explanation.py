@@ -243,11 +243,11 @@ class Explanation:
         except (KeyError, TypeError, ValueError) as error:
             raise FormatError(f"This explanation does not hold together: {error}", "Make it again.") from error
 
-    def to_html(self, path: str | os.PathLike[str]) -> Path:
+    def to_html(self, path: str | os.PathLike[str], **settings: Any) -> Path:
         """Write a page that plays the clip under its heat map, offline; see `staa_widgets.export.to_html`."""
         from staa_widgets.export import to_html
 
-        return to_html(self, path)
+        return to_html(self, path, **settings)
 
     def to_plotly(self) -> go.Figure:
         """Draw the bars of time; see `staa_widgets.figures.temporal_bars`."""

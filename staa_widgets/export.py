@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from staa_widgets.errors import ExportError
 from staa_widgets.files import write
+from staa_widgets.widget.checked import checked
 from staa_widgets.widget.panes import as_panes, pack_panes
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ _PAGE = """<!doctype html>
 """
 
 
-def to_html(explanation: Explanation | Iterable[Explanation], path: str | os.PathLike[str]) -> Path:
+def to_html(explanation: Explanation | Iterable[Explanation], path: str | os.PathLike[str], **settings: Any) -> Path:
     """Write a page that plays the clip under its heat map.
 
     The page is one file. It opens from disk and inside ``<iframe sandbox="allow-scripts" srcdoc="…">``, asks no network
@@ -51,6 +52,8 @@ def to_html(explanation: Explanation | Iterable[Explanation], path: str | os.Pat
         What to show, or up to four to show side by side; without a preview the heat is drawn on a plain ground.
     path
         Where to write. An existing file is replaced in one step.
+    **settings
+        How the page opens: settings of `staa_widgets.Player`, such as ``layer=3, opacity=0.5``.
 
     Returns
     -------
@@ -61,21 +64,20 @@ def to_html(explanation: Explanation | Iterable[Explanation], path: str | os.Pat
     ------
     ExportError
         If the file cannot be written, or the player was not built.
+    SettingError
+        If a setting cannot have its value.
+    TypeError
+        If there is no such setting.
     """
-    return write_page(path, to_page(explanation), "page")
+    return write_page(path, to_page(explanation, **settings), "page")
 
 
-def to_page(explanation: Explanation | Iterable[Explanation]) -> str:
-    """Return the text of the page that `to_html` writes.
-
-    Raises
-    ------
-    ExportError
-        If the player was not built.
-    """
+def to_page(explanation: Explanation | Iterable[Explanation], **settings: Any) -> str:
+    """Return the text of the page that `to_html` writes; raises as it does."""
     panes = as_panes(explanation)
+    state = checked(panes, settings, "to_html")
     script, style = built("page.js"), built("widget.css")
-    payload = [_element(name, value) for name, value in pack_panes(panes).items()]
+    payload = [_element(name, value) for name, value in {**pack_panes(panes), "state": state}.items()]
     first = panes[0]
     about = [f"{e.labels[e.target]} · {e.method}" for e in panes]
     return _PAGE.format(

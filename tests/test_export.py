@@ -22,6 +22,7 @@ from staa_widgets.export import to_html, to_page
 from staa_widgets.methods import METHODS
 from staa_widgets.truth import ClipTruth
 from staa_widgets.widget.payload import pack
+from staa_widgets.widget.traits import SettingError
 
 PROTOCOL = Path(__file__).parent / "protocol"
 HOSTILE = "</script><script>window.pwned=1</script><!--<script><img src=x onerror=pwned=1>&amp;\u2028'\""
@@ -129,6 +130,30 @@ def test_same_explanation_gives_the_same_page(bars: Explanation) -> None:
     assert to_page(bars) == to_page(explanation())
 
 
+def state_of(page: str) -> Any:
+    return json.loads(Reader(page).of("script", **{"data-staa": "state"})[0])
+
+
+def test_a_page_opens_as_it_is_told_to(bars: Explanation, tmp_path: Path) -> None:
+    settings = {"layer": 1, "opacity": np.float32(0.5), "selection": [0, 2.5], "theme": "dark"}
+    state = state_of(bars.to_html(tmp_path / "page.html", **settings).read_text("utf-8"))
+    assert state == {"layer": 1, "opacity": 0.5, "selection": [2.0, 2.5], "theme": "dark"}
+    assert state_of(to_page(bars)) == {}
+    assert state_of(to_page([bars, bars], pane=1)) == {"view": "grid", "pane": 1}
+    assert state_of(to_page([bars, bars], view="side")) == {"view": "side"}
+
+
+def test_settings_of_a_page_are_checked_as_a_players_are(bars: Explanation, tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="to_html has no setting 'opacty'; did you mean 'opacity'"):
+        to_page(bars, opacty=0.5)
+    with pytest.raises(TypeError, match="'query'"):
+        to_page(bars, query=(0, 0, 0))
+    for name, value in {"layer": 3, "opacity": 2, "frame": 1, "pane": 1, "view": "split"}.items():
+        with pytest.raises(SettingError, match=f"{name} is {value!r}"):
+            bars.to_html(tmp_path / "page.html", **{name: value})
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_maps_keep_their_order_of_magnitude(bars: Explanation) -> None:
     tiny = explanation(maps=bars.maps * 1e-9)
     meta, buffers = pack(tiny)
@@ -148,8 +173,8 @@ def test_without_preview_every_frame_of_the_clip_can_be_sought(bars: Explanation
     assert meta["pictures"] is None
     assert meta["attention"] is None
     assert buffers["frames"] == buffers["attention"] == b""
-    assert meta["frames"]["indices"] == list(range(100, 148))
-    assert meta["frames"]["times"] == bars.times.tolist()
+    assert meta["frames"] == {"first": 100, "total": 48, "kept": None, "live": False}
+    assert np.frombuffer(buffers["times"], "<f8").tolist() == bars.times.tolist()
 
 
 def test_what_json_cannot_say_is_refused_when_it_is_made() -> None:

@@ -6,7 +6,10 @@ function open(): void {
   const values: Record<string, unknown> = {};
   for (const element of document.querySelectorAll<HTMLScriptElement>("script[data-staa]")) {
     const text = element.textContent ?? "";
-    values[`_${element.dataset.staa}`] = element.type === "application/json" ? JSON.parse(text) : fromBase64(text);
+    const { staa } = element.dataset;
+    // What the page opens with is told by the names of traits, all else is theirs with a line before it.
+    if (staa === "state") Object.assign(values, JSON.parse(text));
+    else values[`_${staa}`] = element.type === "application/json" ? JSON.parse(text) : fromBase64(text);
     // The text is a third larger than the bytes, which are all that is needed from here on.
     element.remove();
   }
