@@ -8,15 +8,58 @@ import type { Overlay } from "./render/composite.js";
 import { computed, type ReadonlySignal, type Signal, signal } from "./signals.js";
 import type { State } from "./state.js";
 
+/** A map over pictures, as a screen draws it. */
+export interface Shown {
+  readonly meta: ReadonlySignal<Meta>;
+  readonly clock: Clock;
+  readonly position: ReadonlySignal<number>;
+  readonly heat: ReadonlySignal<Heat>;
+  readonly map: ReadonlySignal<Float32Array>;
+  readonly cut: ReadonlySignal<number>;
+  readonly table: ReadonlySignal<Uint8Array>;
+  readonly overlay: ReadonlySignal<Overlay>;
+  readonly outline: ReadonlySignal<string>;
+  readonly size: readonly [number, number];
+  readonly box: readonly [number, number, number, number];
+  readonly cropped: boolean;
+}
+
+/** How a map is laid over a picture; `reach` is the value that takes the last level. */
+export function overlayOf({ heat, map, cut, table, box }: Shown, state: State, reach = 1): Overlay {
+  const { rows, columns, signed } = heat.value;
+  const perFrame = state.normalize.value === "frame";
+  const top = perFrame ? map.value.reduce((most, value) => Math.max(most, Math.abs(value)), 0) || reach : reach;
+  return {
+    map: map.value,
+    rows,
+    columns,
+    top,
+    signed,
+    // The cut stays where it is in the clip, so that scaling a frame does not bring hidden cells back.
+    palette: palette({
+      table: table.value,
+      opacity: state.opacity.value,
+      cut: cut.value / top,
+      gamma: state.gamma.value,
+      signed,
+    }),
+    linear: state.interpolation.value === "linear",
+    box,
+    dim: state.dim.value,
+  };
+}
+
 /** One explanation on show, and all that follows from it at the moment on show. */
-export class Pane {
+export class Pane implements Shown {
   /** Another explanation of the same film may take its place. */
   readonly payload: Signal<Payload>;
   readonly meta: ReadonlySignal<Meta>;
   /** What stays while explanations change. */
   readonly film: Film;
   readonly clock: Clock;
-  /** Position of the frame on show among those of this film. */
+  /** Whether every frame of the clip can be shown, not only those that were kept of a long one. */
+  readonly whole: boolean;
+  /** Position of the frame on show among those of this film; one signal for all panes of a clip. */
   readonly position: ReadonlySignal<number>;
   readonly slice: ReadonlySignal<number>;
   readonly heat: ReadonlySignal<Heat>;
@@ -26,6 +69,8 @@ export class Pane {
   readonly cut: ReadonlySignal<number>;
   /** Name of the colour table in use: signed maps have 0 in the middle whatever is chosen. */
   readonly colours: ReadonlySignal<string>;
+  /** That table, RGB `(256, 3)`. */
+  readonly table: ReadonlySignal<Uint8Array>;
   readonly overlay: ReadonlySignal<Overlay>;
   /** What acts in the frame on show, as a path in pixels of the truth's masks; empty where nothing does. */
   readonly outline: ReadonlySignal<string>;
@@ -36,13 +81,22 @@ export class Pane {
   /** Whether the model saw less than the whole frame. */
   readonly cropped: boolean;
 
-  /** A pane after the first shows what its own film has at the second that the first one shows. */
-  constructor(payload: Payload, state: State, first?: Pane) {
+  /**
+   * A pane after others shows what its own film has at the second that the first of them shows. `fetched` says whether
+   * frames that do not travel with the explanation can be shown.
+   */
+  constructor(payload: Payload, state: State, fetched: boolean, others: readonly Pane[] = []) {
     const { meta } = payload;
     this.payload = signal(payload);
     this.meta = computed(() => this.payload.value.meta);
     this.film = meta;
-    this.clock = new Clock(meta.frames.indices, meta.frames.times, meta.spans, meta.sampled, meta.sampled_times);
+    const { first: origin, total, kept, live } = meta.frames;
+    const first = others[0] as Pane | undefined;
+    const same = others.find(({ film }) => sameClip(film, meta));
+    this.whole = !kept || (same ? same.whole : fetched && live);
+    const frames = this.whole || !kept ? Array.from({ length: total }, (_, i) => origin + i) : kept;
+    const times = frames.map((frame) => payload.times[frame - origin]);
+    this.clock = new Clock(frames, times, meta.spans, meta.sampled, meta.sampled_times);
     this.size = meta.pictures?.size ?? fit(meta.clip.size, 640);
     const [sx, sy] = [this.size[0] / meta.clip.size[0], this.size[1] / meta.clip.size[1]];
     this.box = [meta.box[0] * sx, meta.box[1] * sy, meta.box[2] * sx, meta.box[3] * sy];
@@ -51,7 +105,7 @@ export class Pane {
     if (!first) {
       if (state.frame.value === null) state.frame.value = this.#peakFrame();
       this.position = computed(() => this.clock.of(state.frame.value ?? 0));
-    } else if (sameClip(first.film, meta)) this.position = first.position;
+    } else if (same) this.position = same.position;
     else this.position = computed(() => this.clock.at(first.clock.times[first.position.value]));
     this.slice = computed(() => this.clock.slices[this.position.value]);
     this.heat = computed(() => heatOf(this.payload.value, state.layer.value, state.head.value, state.smooth.value));
@@ -68,11 +122,12 @@ export class Pane {
       const chosen = state.colormap.value;
       return chosen !== "diverging" && this.payload.value.colours.has(chosen) ? chosen : "inferno";
     });
-    this.overlay = computed(() => this.#overlay(state));
+    this.table = computed(() => this.payload.value.colours.get(this.colours.value)!);
+    this.overlay = computed(() => overlayOf(this, state));
     this.outline = computed(() => {
       const { truth } = this.meta.value;
       if (!truth || !state.show_truth.value) return "";
-      const [from, to] = truth.offsets.slice(this.position.value);
+      const [from, to] = truth.offsets.slice(this.clock.frames[this.position.value] - origin);
       return outline(this.payload.value.truth.subarray(2 * from, 2 * to), truth.size);
     });
   }
@@ -82,27 +137,6 @@ export class Pane {
     const slice = temporal.indexOf(Math.max(...temporal));
     const seen = this.film.sampled[slice];
     return this.clock.frames[this.clock.of(seen[seen.length >> 1])];
-  }
-
-  #overlay(state: State): Overlay {
-    const heat = this.heat.value;
-    const map = this.map.value;
-    const perFrame = state.normalize.value === "frame";
-    const top = perFrame ? map.reduce((most, value) => Math.max(most, Math.abs(value)), 0) || 1 : 1;
-    const table = this.payload.value.colours.get(this.colours.value)!;
-    const { value: opacity } = state.opacity;
-    return {
-      map,
-      rows: heat.rows,
-      columns: heat.columns,
-      top,
-      signed: heat.signed,
-      // The cut stays where it is in the clip, so that scaling a frame does not bring hidden cells back.
-      palette: palette({ table, opacity, cut: this.cut.value / top, gamma: state.gamma.value, signed: heat.signed }),
-      linear: state.interpolation.value === "linear",
-      box: this.box,
-      dim: state.dim.value,
-    };
   }
 }
 

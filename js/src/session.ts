@@ -1,22 +1,46 @@
 import type { Clock } from "./clock.js";
+import { Difference } from "./difference.js";
+import { openPictures } from "./frames/long.js";
+import type { Pictures } from "./frames/store.js";
 import type { Heat } from "./heat/maps.js";
 import { dynamicThreshold } from "./heat/refine.js";
 import type { Host } from "./host.js";
+import { names } from "./names.js";
 import { Pane } from "./pane.js";
 import type { Film, Meta, Payload } from "./protocol.js";
 import { computed, type ReadonlySignal, signal } from "./signals.js";
-import type { State } from "./state.js";
+import type { State, View } from "./state.js";
+import type { Wish } from "./work.js";
 
 export const RATES = [0.1, 0.25, 0.5, 1, 2, 4];
+
+/** Whether frames that these explanations leave out can be had of the kernel now. */
+export function canFetch(payloads: readonly Payload[], { kernel }: Host): boolean {
+  return payloads.some(({ meta }) => meta.frames.live) && /ready|busy/.test(kernel.state.value);
+}
 
 /** What every part of the player shares: the state, the panes, and the moves one can make. */
 export class Session {
   readonly panes: readonly Pane[];
   /** The pane that the chart's numbers, the classes, the methods and the colour bar speak of. */
   readonly active: ReadonlySignal<Pane>;
+  /** The one that the active pane is compared with: the next, or the first after the last. */
+  readonly next: ReadonlySignal<Pane>;
+  /** Each pane less the next; `null` where that is itself or of another clip. */
+  readonly differences: readonly (Difference | null)[];
+  /** That of the active pane. */
+  readonly difference: ReadonlySignal<Difference | null>;
+  /** What is on show, of the views that these panes allow. */
+  readonly view: ReadonlySignal<View>;
+  /** Of the panes: what they differ in. */
+  readonly names: ReadonlySignal<string[]>;
   readonly host: Host;
   readonly state: State;
   readonly until: AbortSignal;
+  /** Whether frames that do not travel with the explanations come from the kernel. */
+  readonly fetches: boolean;
+  /** Of each pane; `null` where it has none. */
+  readonly pictures: readonly (Pictures | null)[];
   /** Of the first pane; all others follow. */
   readonly film: Film;
   readonly clock: Clock;
@@ -32,16 +56,29 @@ export class Session {
   readonly raw = signal(false);
 
   constructor(payloads: readonly Payload[], state: State, host: Host, until: AbortSignal) {
-    const first = new Pane(payloads[0], state);
-    this.panes = [first, ...payloads.slice(1).map((payload) => new Pane(payload, state, first))];
+    this.fetches = canFetch(payloads, host);
+    const panes: Pane[] = [];
+    for (const payload of payloads) panes.push(new Pane(payload, state, this.fetches, panes));
+    const [first] = panes;
+    this.panes = panes;
     this.host = host;
     this.state = state;
     this.until = until;
+    this.pictures = openPictures(this);
     this.film = first.film;
     this.clock = first.clock;
     this.position = first.position;
     this.time = computed(() => this.clock.times[this.position.value]);
     this.active = computed(() => this.panes[state.pane.value] ?? first);
+    const after = (pane: Pane) => this.panes[(this.panes.indexOf(pane) + 1) % this.panes.length];
+    this.next = computed(() => after(this.active.value));
+    this.differences = this.panes.map((pane) => {
+      const other = after(pane);
+      return pane !== other && pane.position === other.position ? new Difference(pane, other, state) : null;
+    });
+    this.difference = computed(() => this.differences[this.panes.indexOf(this.active.value)]);
+    this.view = computed(() => (this.views.includes(state.view.value) ? state.view.value : "overlay"));
+    this.names = computed(() => names(this.panes.map(({ meta }) => meta.value)));
     this.meta = computed(() => this.active.value.meta.value);
     this.slice = computed(() => this.active.value.slice.value);
     this.heat = computed(() => this.active.value.heat.value);
@@ -76,14 +113,47 @@ export class Session {
   /** Ask for another method; one that knows no classes is not told of any. */
   explain(method: string, target = this.meta.peek().target): void {
     const specific = this.meta.peek().methods.find(({ name }) => name === method)?.class_specific;
-    this.host.work.ask(specific ? { method, target } : { method });
+    this.ask(specific ? { method, target } : { method });
+  }
+
+  /** Ask the kernel for something about the active pane, whichever that will be when it is done. */
+  ask(wish: Wish): void {
+    const several = this.panes.length > 1;
+    this.host.work.ask(several ? { ...wish, pane: this.panes.indexOf(this.active.peek()) } : wish);
+  }
+
+  /** The wish under way, if it is about the active pane. */
+  get wish(): Wish | null {
+    const wish = this.host.work.running.value?.wish;
+    return wish && (wish.pane ?? this.panes.indexOf(this.active.value)) === this.panes.indexOf(this.active.value)
+      ? wish
+      : null;
+  }
+
+  /** Make the next pane the active one, or the one before. */
+  turn(by: 1 | -1): void {
+    const { length } = this.panes;
+    this.state.pane.value = (this.panes.indexOf(this.active.peek()) + by + length) % length;
+    this.say(this.names.peek()[this.state.pane.peek()]);
+  }
+
+  /** The views that these panes allow. */
+  get views(): View[] {
+    const views: View[] = ["overlay", "side", "wipe"];
+    if (this.panes.length > 1) views.unshift("grid");
+    return this.difference.value ? [...views, "difference"] : views;
+  }
+
+  nextView(): void {
+    const { views } = this;
+    this.state.view.value = views[(views.indexOf(this.view.peek()) + 1) % views.length];
   }
 
   /** The next method in the registry's order, counted from the one that was asked for last. */
   nextMethod(): void {
     const { kernel, work } = this.host;
     const { methods, method } = this.meta.value;
-    const at = methods.findIndex(({ name }) => name === (work.running.value?.wish.method ?? method));
+    const at = methods.findIndex(({ name }) => name === (this.wish?.method ?? method));
     const next = methods[(at + 1) % methods.length]?.name ?? method;
     if (!kernel.computes.value) this.say(kernel.why.value || "Another method needs a notebook");
     else if (next === method) work.cancel();

@@ -12,7 +12,8 @@ export function details(session: Session): HTMLElement {
   return h("details", { class: "staa-details" }, h("summary", { class: "staa-title" }, "What was run"), list);
 }
 
-function facts({ meta: { value: meta }, clock }: Session): [string, Json][] {
+function facts({ meta: { value: meta }, active }: Session): [string, Json][] {
+  const { clock } = active.value;
   const [slices, rows, columns] = meta.grid;
   const [width, height] = meta.clip.size;
   // The engine notes box and parameters too; they stand above already.

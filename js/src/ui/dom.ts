@@ -84,8 +84,9 @@ const ICONS = {
   back: "M6 5h2.5v14H6zM19 5v14l-9-7z",
   forward: "M15.5 5H18v14h-2.5zM5 5v14l9-7z",
   loop: "M7 7h10v3l4-4-4-4v3H5v6h2zm10 10H7v-3l-4 4 4 4v-3h12v-6h-2z",
-  camera: "M9.5 4 8 6H4v14h16V6h-4l-1.5-2zM12 9a4 4 0 1 1 0 8 4 4 0 0 1 0-8zm0 2a2 2 0 1 0 0 4 2 2 0 0 0 0-4z",
+  take: "M11 4h2v8l3-3 1.4 1.4L12 15.8 6.6 10.4 8 9l3 3zM5 18h14v2H5z",
   expand: "M4 4h6v2H6v4H4zM14 4h6v6h-2V6h-4zM4 14h2v4h4v2H4zM18 14h2v6h-6v-2h4z",
+  wipe: "M9 7v10l-5-5zM15 7v10l5-5z",
   help: "M11 17h2v2.2h-2zM12 4a5 5 0 0 0-5 5h2.2a2.8 2.8 0 1 1 4.3 2.4C12 12.5 11 13.300 11 15.5h2c0-1.5.7-2 1.900-2.900A5 5 0 0 0 12 4z",
 };
 

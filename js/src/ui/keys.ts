@@ -5,6 +5,7 @@ import { leaveQuery } from "./query.js";
 /** What keys can do beyond the session. */
 export interface Acts {
   savePicture(): void;
+  takeAway(): void;
   fullScreen(): void;
   help(): void;
 }
@@ -13,7 +14,7 @@ interface Binding {
   /** As the help names them. */
   keys: string[];
   does: string;
-  /** Values of `KeyboardEvent.key`, letters in lower case, `shift+` before arrows where it is held. */
+  /** Values of `KeyboardEvent.key`, letters in lower case, `shift+` before arrows and P where it is held. */
   on: string[];
   /** Whether it needs a kernel. */
   kernel?: true;
@@ -124,9 +125,17 @@ export const KEYS: readonly Binding[] = [
       return s.say(head.value < 0 ? "Mean of heads" : `Head ${head.value + 1}`);
     },
   },
+  {
+    keys: ["P", "Shift P"],
+    does: "next pane or the one before, where there are several",
+    on: ["p", "shift+p"],
+    run: (s, _, key) => s.panes.length > 1 && s.turn(key === "p" ? 1 : -1),
+  },
+  { keys: ["V"], does: "next view", on: ["v"], run: (s) => s.nextView() },
   { keys: ["M"], does: "next method", on: ["m"], kernel: true, run: (s) => s.nextMethod() },
   { keys: ["F"], does: "full screen", on: ["f"], run: (_, acts) => acts.fullScreen() },
   { keys: ["S"], does: "save this picture", on: ["s"], run: (_, acts) => acts.savePicture() },
+  { keys: ["E"], does: "take away a picture, film, page, table or code", on: ["e"], run: (_, acts) => acts.takeAway() },
   { keys: ["?"], does: "this list", on: ["?"], run: (_, acts) => acts.help() },
 ];
 
@@ -147,7 +156,7 @@ export function listenForKeys(root: HTMLElement, session: Session, acts: Acts): 
   const handle = (event: KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey || root.querySelector("dialog[open]")) return;
     const name = event.key.toLowerCase();
-    const key = event.shiftKey && name.startsWith("arrow") ? `shift+${name}` : name;
+    const key = event.shiftKey && /^(arrow|p$)/.test(name) ? `shift+${name}` : name;
     if (ownKeys(event.target)?.test(key)) return;
     if (BY_KEY.get(key)?.run(session, acts, key) === false || !BY_KEY.has(key)) return;
     event.preventDefault();

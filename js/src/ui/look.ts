@@ -1,6 +1,6 @@
 import type { Session } from "../session.js";
 import type { Signal } from "../signals.js";
-import { type View, watch } from "../state.js";
+import { watch } from "../state.js";
 import { colourbar } from "./colourbar.js";
 import { fillOptions, h, percent } from "./dom.js";
 
@@ -42,14 +42,9 @@ export function look(session: Session): HTMLElement {
     choice(session, "Scale", state.normalize, { clip: "per clip", frame: "per frame" }),
     choice(session, "Patches", state.interpolation, { linear: "smooth", nearest: "blocks" }),
     choice(session, "Over time", state.between, { held: "held", blended: "blended" }),
-    choice(session, "View", state.view, views(session)),
     session.panes.some(({ cropped }) => cropped) && toggle(session, "Darken what the model did not see", state.dim),
   );
 }
-
-/** Ways to arrange the panes, those that make sense for as many as there are. */
-const views = ({ panes }: Session): Partial<Record<View, string>> =>
-  panes.length > 1 ? { grid: "all", overlay: "one", side: "with frame" } : { overlay: "overlay", side: "side by side" };
 
 /** Joint maps, or one layer and head; nothing where the explanation carries no attention. */
 function source(session: Session): HTMLElement {

@@ -36,9 +36,11 @@ export function method(session: Session): HTMLElement {
     const one = methods.find(({ name }) => name === own);
     words.textContent = kernel.why.value || (one ? `${one.summary} ${one.cost && `Cost: ${one.cost}.`}` : "");
   });
-  const title = ({ method, target }: Wish) => {
-    const what = target === undefined ? "" : ` for ${meta.value.labels[target]}`;
-    return ["Computing ", h("b", {}, method ?? meta.value.method), what];
+  const title = ({ method, target, pane }: Wish) => {
+    const now = (session.panes[pane ?? -1] ?? session.active.value).meta.value;
+    const what = target === undefined ? "" : ` for ${now.labels[target]}`;
+    const where = pane === undefined || session.panes.length === 1 ? "" : ` in pane ${pane + 1}`;
+    return ["Computing ", h("b", {}, method ?? now.method), what, where];
   };
   return h(
     "section",

@@ -29,7 +29,7 @@ export function predictions(session: Session): HTMLElement {
     const { class_specific, target } = meta.peek();
     if (!host.kernel.computes.peek()) return;
     asked.value = class_specific ? null : k;
-    if (class_specific && k !== target) host.work.ask({ target: k });
+    if (class_specific && k !== target) session.ask({ target: k });
   };
   const rows = new Map<number, Row>();
   const rowOf = (k: number) => {
@@ -47,7 +47,7 @@ export function predictions(session: Session): HTMLElement {
     walk(list);
   }
   watch(until, () => {
-    const pending = host.work.running.value?.wish.target;
+    const pending = session.wish?.target;
     const facts = shown.value.map(rowOf);
     for (const { fill } of facts) fill(session, pending ?? meta.value.target);
     replace(

@@ -1,12 +1,14 @@
-import type { FrameStore } from "../frames/store.js";
+import { Difference } from "../difference.js";
+import type { Pictures } from "../frames/store.js";
 import { rank } from "../heat/refine.js";
 import { LINES } from "../heat/truth.js";
-import type { Pane } from "../pane.js";
+import { Pane, type Shown } from "../pane.js";
 import { canvas2d } from "../render/canvas2d.js";
 import type { Session } from "../session.js";
+import type { Signal } from "../signals.js";
 import { watch } from "../state.js";
 import { h, percent, svg } from "./dom.js";
-import { patchAt, place, placePatch } from "./patch.js";
+import { patchAt, patchOn, place, placePatch } from "./patch.js";
 import { query } from "./query.js";
 
 /** A pane's picture under its heat, or alone. */
@@ -15,34 +17,47 @@ export interface Screen {
   canvas: HTMLCanvasElement;
 }
 
-/** Draw a pane whenever it changes while `shown` (of signals) says so; `plain` leaves out the heat. */
-export function screen(
-  session: Session,
-  pane: Pane,
-  store: FrameStore | null,
-  shown: () => boolean,
-  plain = false,
-): Screen {
+/** The place under the pointer, in shares of the picture, and what is drawn there. */
+export interface Pointed {
+  on: Shown;
+  x: number;
+  y: number;
+}
+
+interface Options {
+  store: Pictures | null;
+  /** Whether to draw at all, of signals. */
+  visible: () => boolean;
+  pointed: Signal<Pointed | null>;
+  /** Whether to leave out the heat. */
+  plain?: boolean;
+}
+
+/** Draw a pane, or a difference of two, whenever it changes while it is to be seen. */
+export function screen(session: Session, pane: Shown, { store, visible, pointed, plain }: Options): Screen {
   const { until, raw } = session;
   const { position, size, clock, overlay } = pane;
   const [width, height] = size;
-  const label = plain ? "The frame alone" : "The frame under the heat map";
-  const canvas = h("canvas", { width, height, role: "img", "aria-label": label });
+  const canvas = h("canvas", { width, height, role: "img", "aria-label": "The frame alone" });
   const drawn = canvas2d(canvas);
-  const element = h("div", { class: "staa-picture" }, canvas);
+  const layer = h("div", { class: "staa-layer" }, canvas);
+  const element = h("div", { class: `staa-picture${plain ? " staa-plain" : ""}` }, layer);
   element.style.setProperty("--staa-aspect", String(width / height));
   const paint = (at: number) => {
     drawn.draw(store?.peek(at) ?? null, plain || raw.value ? null : overlay.value);
-    canvas.dataset.frame = String(clock.frames[at]);
+    canvas.dataset.frame = String(clock.frames[store?.shown(at) ?? at]);
   };
   watch(until, () => {
-    element.hidden = !shown();
-    if (element.hidden) return;
+    element.hidden = !visible();
+    if (element.hidden) {
+      delete canvas.dataset.frame;
+      return;
+    }
     const at = position.value;
     if (!store || store.peek(at)) paint(at);
     else {
       store.load(at).then(
-        () => until.aborted || position.peek() !== at || paint(at),
+        () => until.aborted || element.hidden || position.peek() !== at || paint(at),
         () => session.say(`Frame ${clock.frames[at]} cannot be decoded.`),
       );
       // What `paint` would read must be read here too, or a change before the picture comes would go unseen.
@@ -52,13 +67,26 @@ export function screen(
   if (!plain) {
     const seen = h("div", { class: "staa-seen", hidden: !pane.cropped });
     place(seen, pane, pane.box);
-    element.append(seen, truth(session, pane), ...hover(session, pane, element), query(session, pane, element));
+    layer.append(seen, truth(session, pane));
+    element.append(...hover(session, pane, element, pointed));
+    if (pane instanceof Pane) element.append(query(session, pane, element));
+    watch(until, () => canvas.setAttribute("aria-label", `The frame under the heat map${of(session, pane)}`));
   }
   return { element, canvas };
 }
 
+/** Whose heat map, where there are several. */
+function of({ panes, names }: Session, shown: Shown): string {
+  if (shown instanceof Difference) return `: ${versus(names.value, panes, shown)}`;
+  return panes.length > 1 ? ` of ${names.value[panes.indexOf(shown as Pane)]}` : "";
+}
+
+/** What is taken from what. */
+export const versus = (names: string[], panes: readonly Pane[], { one, other }: Difference): string =>
+  [one, other].map((pane) => names[panes.indexOf(pane)]).join(" − ");
+
 /** The outline of what acts; drawn as a line of its own, so that it is sharp at any size. */
-function truth({ raw, until }: Session, { meta, outline }: Pane): SVGSVGElement {
+function truth({ raw, until }: Session, { meta, outline }: Shown): SVGSVGElement {
   const lines = LINES.map(([stroke, width]) =>
     svg("path", { stroke, "stroke-width": width, "vector-effect": "non-scaling-stroke" }),
   );
@@ -74,47 +102,54 @@ function truth({ raw, until }: Session, { meta, outline }: Pane): SVGSVGElement 
   return element;
 }
 
-/** Name the patch under the pointer and what it was given. */
-function hover({ until, host }: Session, pane: Pane, picture: HTMLElement): HTMLElement[] {
+/** Name the patch under the pointer and what it was given; where the pointer is on another pane of the clip, in short. */
+function hover(session: Session, pane: Shown, picture: HTMLElement, pointed: Signal<Pointed | null>): HTMLElement[] {
   const cell = h("div", { class: "staa-cell", hidden: true });
   const readout = h("div", { class: "staa-readout", hidden: true });
-  let pointer: ReturnType<typeof patchAt> | null = null;
-  const show = () => {
-    const heat = pane.heat.value;
-    const map = pane.map.value;
-    const { patch } = pointer ?? {};
-    readout.hidden = pointer === null;
+  watch(session.until, () => {
+    const at = pointed.value;
+    const here = at?.on === pane;
+    const marked = at && !picture.hidden && (here || at.on.position === pane.position);
+    const patch = marked ? patchOn(pane, at.x, at.y) : null;
+    readout.hidden = !(here || patch);
     cell.hidden = !patch;
-    if (!pointer) return;
-    readout.style.left = `${100 * pointer.x}%`;
-    readout.style.top = `${100 * pointer.y}%`;
+    if (!marked) return;
+    readout.style.left = `${100 * at.x}%`;
+    readout.style.top = `${100 * at.y}%`;
     const [before, after] = ["calc(-100% - 14px)", "14px"];
-    readout.style.translate = `${pointer.x > 0.55 ? before : after} ${pointer.y > 0.7 ? before : after}`;
-    if (!patch) {
-      readout.textContent = "not seen by the model";
-      return;
-    }
-    placePatch(cell, pane, patch);
-    const [row, column] = patch;
-    const value = map[row * heat.columns + column];
-    readout.replaceChildren(
-      h("b", {}, value.toFixed(2)),
-      " of the clip’s maximum",
-      h("br"),
-      `stronger than ${percent(rank(heat.sorted, Math.abs(value)))} of the clip`,
-      h("br"),
-      h("span", {}, `row ${row + 1}, column ${column + 1}, slice ${pane.slice.value + 1}`),
-      ...(host.kernel.computes.value ? [h("br"), "click: where its attention goes"] : []),
-    );
+    readout.style.translate = `${at.x > 0.55 ? before : after} ${at.y > 0.7 ? before : after}`;
+    if (patch) placePatch(cell, pane, patch);
+    const words = patch ? describe(session, pane, patch) : ["not seen by the model"];
+    readout.replaceChildren(...(here ? words : words.slice(0, 1)));
+  });
+  const leave = () => {
+    if (pointed.peek()?.on === pane) pointed.value = null;
   };
-  watch(until, show);
   picture.addEventListener("pointermove", (event) => {
-    pointer = patchAt(pane, picture, event);
-    show();
+    const { x, y } = patchAt(pane, picture, event);
+    pointed.value = { on: pane, x, y };
   });
-  picture.addEventListener("pointerleave", () => {
-    pointer = null;
-    show();
-  });
+  picture.addEventListener("pointerleave", leave);
   return [cell, readout];
+}
+
+function describe(session: Session, pane: Shown, [row, column]: readonly [number, number]): (Node | string)[] {
+  const { columns, sorted } = pane.heat.value;
+  const value = pane.map.value[row * columns + column];
+  const number = h("b", {}, `${pane instanceof Difference && value > 0 ? "+" : ""}${value.toFixed(2)}`);
+  const stronger = percent(rank(sorted, Math.abs(value)));
+  const where = `row ${row + 1}, column ${column + 1}`;
+  if (!(pane instanceof Pane)) {
+    const what = ` ${versus(session.names.value, session.panes, pane as Difference)}`;
+    return [number, what, h("br"), "each of its clip’s maximum", h("br"), `larger than ${stronger} of the differences`];
+  }
+  return [
+    number,
+    " of the clip’s maximum",
+    h("br"),
+    `stronger than ${stronger} of the clip`,
+    h("br"),
+    h("span", {}, `${where}, slice ${pane.slice.value + 1}`),
+    ...(session.host.kernel.computes.value ? [h("br"), "click: where its attention goes"] : []),
+  ];
 }

@@ -2,8 +2,9 @@ import { RATES, type Session } from "../session.js";
 import { watch } from "../state.js";
 import { h, icon, seconds } from "./dom.js";
 import { describe } from "./seekbar.js";
+import { views } from "./views.js";
 
-/** Play, step, speed, and which frame is on show. */
+/** Play, step, speed, which frame is on show, and in which view. */
 export function transport(session: Session): HTMLElement {
   const { state, time, clock, until } = session;
   const play = h("button", { class: "staa-button staa-main", type: "button", click: () => session.togglePlay() });
@@ -61,6 +62,7 @@ export function transport(session: Session): HTMLElement {
     play,
     jump("forward", 1, "Next frame (→)"),
     h("div", { class: "staa-now" }, now, which),
+    views(session),
     rate,
     loop,
   );
