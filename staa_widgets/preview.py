@@ -16,6 +16,8 @@ from staa_widgets.files import pack, parts, unpack
 from staa_widgets.frozen import freeze, require
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from staa_widgets.clip import Clip
 
 # (JPEG quality, share of the size), from the best down: sharpness goes first, size last.
@@ -164,11 +166,19 @@ def _size(clip: Clip, scale: float) -> tuple[int, int]:
 
 
 def _jpeg(frame: NDArray[np.uint8], quality: int, size: tuple[int, int]) -> bytes:
+    return jpeg(shrunk(frame, size), quality)
+
+
+def shrunk(frame: NDArray[np.uint8], size: tuple[int, int]) -> Image.Image:
+    """Return a frame, uint8 ``(H, W, 3)``, at ``(width, height)`` pixels."""
     from PIL import Image
 
     picture = Image.fromarray(frame)
-    if picture.size != size:
-        picture = picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
+    return picture if picture.size == size else picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
+
+
+def jpeg(picture: Image.Image, quality: int) -> bytes:
+    """Return a picture as a JPEG file."""
     stream = io.BytesIO()
     picture.save(stream, "JPEG", quality=quality)
     return stream.getvalue()

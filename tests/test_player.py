@@ -30,7 +30,7 @@ from staa_widgets.widget.selection import Selection, select
 from staa_widgets.widget.traits import SETTINGS
 
 ROOT = Path(__file__).parents[1]
-BULK = ("_frames", "_maps", "_temporal", "_attention", "_truth", "_colours")
+BULK = ("_frames", "_maps", "_times", "_temporal", "_attention", "_truth", "_colours")
 
 
 @pytest.fixture(autouse=True)

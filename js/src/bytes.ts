@@ -12,6 +12,10 @@ export function asFloat32(bytes: Bytes): Float32Array<ArrayBuffer> {
   return new Float32Array(asUint8(bytes).slice().buffer);
 }
 
+export function asFloat64(bytes: Bytes): Float64Array<ArrayBuffer> {
+  return new Float64Array(asUint8(bytes).slice().buffer);
+}
+
 export function asInt32(bytes: Bytes): Int32Array<ArrayBuffer> {
   return new Int32Array(asUint8(bytes).slice().buffer);
 }

@@ -11,6 +11,7 @@ import { Work } from "./work.js";
 export interface Host {
   readonly kernel: Kernel;
   readonly work: Work;
+  readonly rpc: Rpc;
   /** Files that the kernel makes to be taken away. */
   readonly taking: Work;
   /** What was last said to the user; an object, so that the same words twice are two notices. */
@@ -38,5 +39,5 @@ export function connect(model: Model, disconnected: () => boolean, until: AbortS
     work.abandon();
     taking.abandon();
   });
-  return { kernel, work, taking, notice };
+  return { kernel, work, taking, rpc, notice };
 }

@@ -1,8 +1,8 @@
-import { asFloat32, asInt32, asUint8, type Bytes, halfToFloat32 } from "./bytes.js";
+import { asFloat32, asFloat64, asInt32, asUint8, type Bytes, halfToFloat32 } from "./bytes.js";
 import type { Model } from "./model.js";
 
 /** Layout of the payload that this player reads; `SCHEMA` in payload.py is its twin. */
-export const SCHEMA = 4;
+export const SCHEMA = 5;
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
@@ -25,7 +25,7 @@ export interface Truth {
   spans: [start: number, end: number][];
   /** Width and height of its masks, which cover the whole frame. */
   size: [number, number];
-  /** Where the runs of each of `frames.indices` start in the buffer. */
+  /** Where the runs of each frame of the clip start in the buffer. */
   offsets: number[];
 }
 
@@ -48,8 +48,8 @@ export interface Card {
 export interface Meta {
   schema: number;
   clip: { name: string; size: [number, number]; duration: number; sha256: string };
-  /** The frames one can scrub through: all of the clip, or those with a picture where they were thinned out. */
-  frames: { indices: number[]; times: number[]; first: number; total: number };
+  /** Those `kept` as pictures where they were thinned out, and whether the kernel has the others. */
+  frames: { first: number; total: number; kept: number[] | null; live: boolean };
   pictures: { size: [number, number]; offsets: number[] } | null;
   grid: [slices: number, rows: number, columns: number];
   box: [x0: number, y0: number, x1: number, y1: number];
@@ -86,7 +86,8 @@ export type Film = Pick<Meta, (typeof FILM)[number]>;
 
 /** Whether two explanations are of the same pictures at the same times. */
 export function sameClip(one: Film, other: Film): boolean {
-  return one.clip.sha256 === other.clip.sha256 && JSON.stringify(one.frames) === JSON.stringify(other.frames);
+  const which = ({ clip, frames }: Film) => [clip.sha256, frames.first, frames.total, frames.kept].join();
+  return which(one) === which(other);
 }
 
 /** Whether one explanation can take the place of another with everything else staying where it is. */
@@ -103,6 +104,8 @@ export interface Payload {
   temporal: Float32Array;
   /** The same with signs. */
   temporalSigned: Float32Array;
+  /** Seconds of every frame of the clip. */
+  times: Float64Array;
   /** `(L, H, S, h, w)`, empty where there is none. */
   attention: Float32Array;
   /** `(R, 2)`, half-open runs of pixels that act, counted through their mask row by row. */
@@ -112,7 +115,18 @@ export interface Payload {
 }
 
 /** Traits that hold the explanations; a host sets them together and tells of each. */
-export const BULK = ["_meta", "_frames", "_maps", "_temporal", "_attention", "_truth", "_colours", "_others", "_more"];
+export const BULK = [
+  "_meta",
+  "_frames",
+  "_maps",
+  "_times",
+  "_temporal",
+  "_attention",
+  "_truth",
+  "_colours",
+  "_others",
+  "_more",
+];
 
 /** The meta of a further pane: where its buffers lie in `_more`. What is missing is as in the first one. */
 type Further = Meta & { parts: { [buffer: string]: [from: number, to: number] } };
@@ -148,6 +162,7 @@ function readPayload(meta: Meta | null, bytes: (name: string) => Bytes): Payload
     maps: halfToFloat32(bytes("maps")),
     temporal: temporal.subarray(0, meta.grid[0]),
     temporalSigned: temporal.subarray(meta.grid[0]),
+    times: asFloat64(bytes("times")),
     attention: halfToFloat32(bytes("attention")),
     truth: asInt32(bytes("truth")),
     colours: new Map(meta.colours.map((name, i) => [name, colours.subarray(768 * i, 768 * (i + 1))])),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from staa_widgets.explanation import Explanation
 from staa_widgets.progress import Progress
 from staa_widgets.question import Question
+from staa_widgets.widget.pictures import pictures
 from staa_widgets.widget.service import Answer, Errand
 
 if TYPE_CHECKING:
@@ -44,5 +45,8 @@ def compute(player: Player, args: Mapping[str, Any]) -> Compute:
     return Compute(player, question, pane)
 
 
-ERRANDS: dict[str, Callable[[Player, Mapping[str, Any]], Errand]] = {"compute": compute}
+ERRANDS: dict[str, Callable[[Player, Mapping[str, Any]], Errand]] = {
+    "compute": compute,
+    "frames": pictures,
+}
 """By op; each takes the player and the arguments that messages.py lets through."""

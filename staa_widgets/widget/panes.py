@@ -12,7 +12,7 @@ from staa_widgets.widget.payload import pack, same_clip
 MOST = 4
 """Panes that a player shows at once."""
 
-_SHARED = ("frames", "truth")
+_SHARED = ("frames", "times", "truth")
 _ONCE = ("colours",)
 
 

@@ -11,14 +11,13 @@ from staa_widgets.colour import COLOUR_TABLES
 from staa_widgets.files import plain
 from staa_widgets.methods import METHODS
 from staa_widgets.methods.base import Group, Method
+from staa_widgets.recipe import recipe
 from staa_widgets.widget.card import card, class_specific, cost, cost_words
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from staa_widgets.explanation import Explanation
 
-SCHEMA = 4
+SCHEMA = 5
 """Number of this layout; the player refuses any other."""
 
 _GROUPS = get_args(Group)
@@ -39,16 +38,19 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
     -------
     meta
         JSON values; times in seconds, frames as source indices, `box` in pixels of the displayed source frame,
-        `scale` the factor from the ``maps`` buffer to the explanation's maps, `class_specific` whether these maps
-        depend on the class, `methods` what else its model can be asked, with its `group` and its `cost` in words,
-        `truth` the action's name, its ``spans`` of seconds, ``(width, height)`` of its masks and where the runs of each
-        frame start in the ``truth`` buffer, `cards` the score cards (`staa_widgets.widget.card`) of what was shown,
-        `card` the key of the one on show.
+        `frames` the clip's ``first`` and their ``total``, those ``kept`` as pictures where they were thinned out, and
+        whether the others can be asked for (``live``; the player knows), `scale` the factor from the ``maps`` buffer to
+        the explanation's maps, `class_specific` whether these maps depend on the class, `methods` what else its
+        decision can be asked about, with `group` and `cost` in words, `truth` the action's name, its ``spans`` of
+        seconds, ``(width, height)`` of its masks and where the runs of each frame start in the ``truth`` buffer,
+        `cards` the score cards (`staa_widgets.widget.card`) of what was shown, `card` the key of the one on show,
+        `recipe` the Python that makes the explanation again.
     buffers
         ``frames`` (JPEG files one after the other, cut at ``meta["pictures"]["offsets"]``), ``maps`` (float16
         ``(S, h, w)`` over their greatest magnitude), ``temporal`` (float32 ``(2, S)``: mass and signed mass),
         ``attention`` (float16 ``(L, H, S, h, w)``, empty where there is none), ``truth`` (int32 ``(R, 2)``, runs of
-        pixels as in `ClipTruth`, of the frames in ``meta["frames"]``), ``colours`` (uint8 ``(C, 256, 3)``).
+        pixels as in `ClipTruth`), ``times`` (float64 ``(F,)``, seconds of every frame of the clip), ``colours`` (uint8
+        ``(C, 256, 3)``).
 
     Raises
     ------
@@ -58,17 +60,17 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
     e = explanation
     scale = float(np.abs(e.maps).max(initial=0.0)) or 1.0
     preview, attention, signed = e.preview, e.attention, e.temporal_signed
-    frames = e.first_frame + np.arange(len(e.times)) if preview is None else preview.indices
-    truth, (runs, edges), scored = e.truth, _outlines(e, frames), card(e)
+    thinned = preview is not None and len(preview) < len(e.times)
+    truth, scored = e.truth, card(e)
     meta = plain(
         {
             "schema": SCHEMA,
             "clip": {"name": e.clip_name, "size": e.frame_size, "duration": e.duration, "sha256": e.clip_sha256},
             "frames": {
-                "indices": frames,
-                "times": e.times if preview is None else preview.times,
                 "first": e.first_frame,
                 "total": len(e.times),
+                "kept": preview.indices if thinned else None,
+                "live": False,
             },
             "pictures": None
             if preview is None
@@ -104,11 +106,12 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
                 "label": truth.label,
                 "spans": truth.spans(e.times, e.duration),
                 "size": truth.size,
-                "offsets": edges,
+                "offsets": truth.offsets,
             },
             "cards": [scored] if scored else [],
             "card": scored and scored["key"],
             "model": e.model_id,
+            "recipe": recipe(e),
             "provenance": e.provenance,
             "colours": list(COLOUR_TABLES),
         }
@@ -118,7 +121,8 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
         "maps": (e.maps / scale).astype("<f2").tobytes(),
         "temporal": np.stack([e.temporal, e.temporal if signed is None else signed]).astype("<f4").tobytes(),
         "attention": b"" if attention is None else attention.astype("<f2").tobytes(),
-        "truth": runs.astype("<i4").tobytes(),
+        "times": e.times.astype("<f8").tobytes(),
+        "truth": b"" if truth is None else truth.runs.astype("<i4").tobytes(),
         "colours": np.stack(list(COLOUR_TABLES.values())).tobytes(),
     }
     return meta, buffers
@@ -131,22 +135,16 @@ def _answers(e: Explanation, method: Method) -> bool:
     return not wrapped or method.group != "attention"
 
 
-def _outlines(e: Explanation, frames: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Return the runs of the truth in these frames, and where those of each frame start."""
-    if e.truth is None:
-        return np.empty((0, 2), np.int32), np.zeros(1, np.int64)
-    starts, ends = e.truth.offsets[:-1], e.truth.offsets[1:]
-    shown = frames - e.first_frame
-    runs = [e.truth.runs[starts[i] : ends[i]] for i in shown]
-    return np.concatenate(runs), np.concatenate([[0], np.cumsum((ends - starts)[shown])])
+def peak_frame(explanation: Explanation, *, live: bool) -> int:
+    """Source frame that the player shows first: of what the strongest slice saw, the one in the middle.
 
-
-def peak_frame(explanation: Explanation) -> int:
-    """Source frame that the player shows first: of what the strongest slice saw, the one in the middle."""
+    Unless all frames can be asked for (`live`) it is the nearest one of those that were kept.
+    """
     e = explanation
-    frames = e.first_frame + np.arange(len(e.times)) if e.preview is None else e.preview.indices
     seen = e.sampled[e.temporal.astype(np.float32).argmax()]
-    return int(frames[np.abs(frames - seen[len(seen) // 2]).argmin()])
+    frame = seen[len(seen) // 2]
+    frames = np.array([frame]) if e.preview is None or live else e.preview.indices
+    return int(frames[np.abs(frames - frame).argmin()])
 
 
 def same_clip(one: Explanation, other: Explanation) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from ipywidgets import CallbackDispatcher
 from traitlets import Bytes, Dict, Float, Int, List, Unicode, default, observe
 
+from staa_widgets.clip import Clip
 from staa_widgets.errors import PlayerError, StaaError
 from staa_widgets.explanation import Explanation
 from staa_widgets.export import built
@@ -85,6 +86,7 @@ class Player(GuardedWidget, Settings):
     _meta = Dict().tag(sync=True)
     _frames = Bytes().tag(sync=True)
     _maps = Bytes().tag(sync=True)
+    _times = Bytes().tag(sync=True)
     _temporal = Bytes().tag(sync=True)
     _attention = Bytes().tag(sync=True)
     _truth = Bytes().tag(sync=True)
@@ -123,7 +125,7 @@ class Player(GuardedWidget, Settings):
         if rest:
             settings = {"view": "grid", **settings}
         query = settings.pop("query", None)
-        super().__init__(**self._laid_out(), **settings)
+        super().__init__(**self._laid_out(self._explanations, self._questions), **settings)
         self._follow()
         self.on_msg(lambda _, content, __: self._service.receive(content))
         if query is not None:
@@ -213,6 +215,13 @@ class Player(GuardedWidget, Settings):
         """Return the pane that a request names, or the active one."""
         return SETTINGS["pane"].validate(self, args.get("pane", self.pane))
 
+    def clip_of(self, pane: int) -> Clip:
+        """Return the video that a pane shows; raises `PlayerError` where it is not at hand."""
+        question = self._questions[pane]
+        if question is None:
+            raise _no_question()
+        return question.clip
+
     def ask_about(
         self, method: str | None, target: int | str | None, params: Mapping[str, Any], pane: int | None = None
     ) -> Question:
@@ -291,12 +300,13 @@ class Player(GuardedWidget, Settings):
         if not same_clip(before, explanation):
             self._cards = {}
         shown = (*self._explanations[:pane], explanation, *self._explanations[pane + 1 :])
-        bulk, first = self._laid_out(shown), peak_frame(explanation)
+        questions = [*self._questions[:pane], question, *self._questions[pane + 1 :]]
+        bulk, first = self._laid_out(shown, questions), peak_frame(explanation, live=question is not None)
         back = kept(Earlier(before, self._questions[pane]), self._earlier[pane], explanation)
         with self.hold_sync(), self.hold_trait_notifications():
             self._explanations = shown
+            self._questions = questions
             self._earlier[pane] = back
-            self._questions = [*self._questions[:pane], question, *self._questions[pane + 1 :]]
             for name, value in bulk.items():
                 self.set_trait(name, value)
             self._name_active()
@@ -308,9 +318,12 @@ class Player(GuardedWidget, Settings):
                     self.set_trait(name, -1)
             self._follow()
 
-    def _laid_out(self, shown: tuple[Explanation, ...] | None = None) -> dict[str, Any]:
-        laid = pack_panes(self._explanations if shown is None else shown)
+    def _laid_out(self, shown: Sequence[Explanation], questions: Sequence[Question | None]) -> dict[str, Any]:
+        laid = pack_panes(shown)
         metas = (laid["meta"], *laid["others"])
+        for meta, question in zip(metas, questions, strict=True):
+            frames = meta["frames"]
+            meta["frames"] = {**frames, "live": question is not None and frames["kept"] is not None}
         # What was shown before stays beside it; what is shown again keeps its place.
         self._cards |= {card["key"]: card for meta in metas for card in meta["cards"]}
         for meta in metas:
@@ -335,7 +348,7 @@ class Player(GuardedWidget, Settings):
 
     @default("frame")
     def _first_frame(self) -> int:
-        return peak_frame(self._explanations[0])
+        return peak_frame(self._explanations[0], live=self._questions[0] is not None)
 
     @default("query")
     def _first_query(self) -> Patch | None:

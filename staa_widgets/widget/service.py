@@ -107,12 +107,15 @@ class Task:
         Of the request; ``None`` where nobody waits for an answer.
     errand
         What to do.
+    quiet
+        Whether to keep its progress to itself.
     """
 
-    def __init__(self, host: Host, id: str | None, errand: Errand) -> None:  # noqa: A002
+    def __init__(self, host: Host, id: str | None, errand: Errand, *, quiet: bool = False) -> None:  # noqa: A002
         self.host = host
         self.id = id
         self.errand = errand
+        self._quiet = quiet
         self._lock = threading.Lock()
         self._over = False
         self._told = -INTERVAL
@@ -145,7 +148,7 @@ class Task:
 
     def tell(self, step: str, done: int, total: int) -> None:
         """Tell how far it has come, but not too often."""
-        if self.id is not None and time.monotonic() - self._told >= INTERVAL:
+        if self.id is not None and not self._quiet and time.monotonic() - self._told >= INTERVAL:
             self._told = time.monotonic()
             self.host.send(progressed(self.id, step, done, total))
 
@@ -201,9 +204,12 @@ class Service:
 
     def run(self, op: str, id: str | None, errand: Errand) -> None:  # noqa: A002
         """Queue an errand in place of the one of the same op under way."""
-        task = Task(self._host, id, errand)
+        apart = op in WORKERS
+        task = Task(self._host, id, errand, quiet=apart)
+        # Two views of a player may look at different pictures: each has its own latest one.
+        channel = f"{op} {(id or '').partition('-')[0]}" if apart else op
         with self._lock:
-            before, self._tasks[op] = self._tasks.get(op), task
+            before, self._tasks[channel] = self._tasks.get(channel), task
         if before is not None:
             before.cancel("Something newer was asked for.")
         WORKERS.get(op, WORKER).submit(task.run, lambda: task.tell(WAITING, 0, 1))
@@ -211,7 +217,7 @@ class Service:
     def stop(self, why: str, *ops: str) -> None:
         """Cancel what is under way: of these ops, or all of it."""
         with self._lock:
-            tasks = [self._tasks.pop(op) for op in ops or [*self._tasks] if op in self._tasks]
+            tasks = [self._tasks.pop(channel) for channel in [*self._tasks] if not ops or channel.split()[0] in ops]
         for task in tasks:
             task.cancel(why)
 

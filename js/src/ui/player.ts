@@ -3,7 +3,7 @@ import { connect, type Host } from "../host.js";
 import type { Model } from "../model.js";
 import { playback } from "../playback.js";
 import { BULK, type Payload, readPayloads, sameFilm } from "../protocol.js";
-import { Session } from "../session.js";
+import { canFetch, Session } from "../session.js";
 import { createState, type State, watch } from "../state.js";
 import { cards } from "./cards.js";
 import { details } from "./details.js";
@@ -15,6 +15,7 @@ import { look } from "./look.js";
 import { method } from "./method.js";
 import { predictions } from "./predictions.js";
 import { stage } from "./stage.js";
+import { take } from "./take.js";
 import { timeline } from "./timeline.js";
 import { transport } from "./transport.js";
 
@@ -32,8 +33,9 @@ export function mount(model: Model, parent: HTMLElement, until: AbortSignal): HT
     due = false;
     if (until.aborted) return;
     const payloads = attempt(model);
-    if (shown.session && !(payloads instanceof Error) && sameFilms(shown.session, payloads)) {
-      shown.session.show(payloads);
+    const { session } = shown;
+    if (session && !(payloads instanceof Error) && sameFilms(session, payloads) && upToDate(session)) {
+      session.show(payloads);
       return;
     }
     const before = shown;
@@ -47,6 +49,16 @@ export function mount(model: Model, parent: HTMLElement, until: AbortSignal): HT
     if (!due) queueMicrotask(refresh);
     due = true;
   };
+  const upToDate = ({ panes, fetches }: Session) =>
+    fetches ===
+    canFetch(
+      panes.map(({ payload }) => payload.peek()),
+      host,
+    );
+  // With the kernel the frames go that only it has.
+  watch(until, () => {
+    if (shown.session && !upToDate(shown.session)) changed();
+  });
   for (const name of BULK) model.on(`change:${name}`, changed);
   until.addEventListener("abort", () => {
     for (const name of BULK) model.off(`change:${name}`, changed);
@@ -87,11 +99,16 @@ function build(payloads: Payload[] | Error, state: State, host: Host): Shown {
     return { root, session: null, end };
   }
   const session = new Session(payloads, state, host, end.signal);
-  const { element: picture, canvas } = stage(session);
+  const { element: picture } = stage(session);
   const keys = help(session);
   root.setAttribute("aria-label", `Player of ${session.film.clip.name || "a clip"}; press ? for keys`);
+  const taken = take(session, () => savePicture(session, root));
   const acts: Acts = {
-    savePicture: () => savePicture(session, canvas()),
+    savePicture: () => savePicture(session, root),
+    takeAway: () => {
+      session.say("");
+      taken.showModal();
+    },
     fullScreen: () => fullScreen(root, session),
     help: () => keys.showModal(),
   };
@@ -110,6 +127,7 @@ function build(payloads: Payload[] | Error, state: State, host: Host): Shown {
       ),
     ),
     keys,
+    taken,
   );
   playback(session);
   listenForKeys(root, session, acts);
