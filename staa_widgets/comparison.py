@@ -12,12 +12,12 @@ import numpy as np
 from staa_widgets.errors import FormatError, ParameterError
 from staa_widgets.explanation import Explanation
 from staa_widgets.files import canonical, pack, unpack, write
+from staa_widgets.takeaway import TakeAway
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from staa_widgets.methods.base import Method
-    from staa_widgets.still import StaticPicture
 
 Methods = Sequence[str | tuple[str, Mapping[str, Any]]] | Mapping[str, Mapping[str, Any]]
 """What `staa_widgets.compare` takes: names of methods, each by itself or with its parameters."""
@@ -28,7 +28,7 @@ PANES = 4
 _HINT = "Give explanations: Comparison.of(one, other)."
 
 
-class Comparison(Mapping[str, Explanation]):
+class Comparison(TakeAway, Mapping[str, Explanation]):
     """Explanations by name, in order. It shows itself as a player of several panes and cannot be changed.
 
     Parameters
@@ -83,7 +83,7 @@ class Comparison(Mapping[str, Explanation]):
                 raise ParameterError(f"There is no {name!r} here.", f"There are {', '.join(map(repr, self._held))}.")
         return Comparison({name: self._held[name] for name in wanted})
 
-    def shown(self) -> list[Explanation]:
+    def panes(self) -> list[Explanation]:
         """Return the explanations for a player or a page; raises `ParameterError` if those are too many."""
         if len(self) > PANES:
             some = ", ".join(repr(name) for name in list(self)[:2])
@@ -93,33 +93,11 @@ class Comparison(Mapping[str, Explanation]):
             )
         return list(self._held.values())
 
-    def to_html(self, path: str | os.PathLike[str], **settings: Any) -> Path:
-        """Write a page that plays all of them on one clock, offline; see `staa_widgets.export.to_html`."""
-        from staa_widgets.export import to_html
-
-        return to_html(self.shown(), path, **settings)
-
     def to_plotly(self) -> go.Figure:
         """Draw the bars of time under each other; see `staa_widgets.figures.compared_bars`."""
         from staa_widgets.figures import compared_bars
 
         return compared_bars(self)
-
-    def to_csv(self, path: str | os.PathLike[str]) -> Path:
-        """Write the shares of each slice as a table; see `staa_widgets.table.to_csv`."""
-        from staa_widgets.table import to_csv
-
-        return to_csv(self, path)
-
-    def to_png(self, path: str | os.PathLike[str]) -> Path:
-        """Write what `render_static` draws."""
-        return self.render_static().save(path)
-
-    def render_static(self, **options: Any) -> StaticPicture:
-        """Draw all of them as one picture; see `staa_widgets.render_static`."""
-        from staa_widgets.still import render_static
-
-        return render_static(self, **options)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write to one safetensors file, in one step, and return its path; `load` reads it back."""
@@ -150,15 +128,6 @@ class Comparison(Mapping[str, Explanation]):
             return cls(dict(zip(values["names"], found, strict=True)))
         except (KeyError, TypeError, ParameterError) as error:
             raise FormatError(f"This comparison does not hold together: {error}", "Make it again.") from error
-
-    def _ipython_display_(self) -> None:
-        from staa_widgets.host import in_kernel
-
-        if not in_kernel():
-            raise NotImplementedError  # IPython then shows the plain representation.
-        from staa_widgets.widget.player import Player
-
-        Player(self.shown())._ipython_display_()
 
     def __getitem__(self, name: str) -> Explanation:
         return self._held[name]

@@ -19,6 +19,7 @@ from staa_widgets.files import pack, parts, plain, unpack, write
 from staa_widgets.frozen import freeze, read_only, require
 from staa_widgets.peak import Peak, peak, place
 from staa_widgets.preview import Preview
+from staa_widgets.takeaway import TakeAway
 from staa_widgets.truth import ClipTruth
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _READ = (1, FORMAT)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Explanation:
+class Explanation(TakeAway):
     """Where and when a video classifier looked.
 
     Arrays are copied and made read-only; to change a part, use `dataclasses.replace`.
@@ -243,26 +244,27 @@ class Explanation:
         except (KeyError, TypeError, ValueError) as error:
             raise FormatError(f"This explanation does not hold together: {error}", "Make it again.") from error
 
-    def to_html(self, path: str | os.PathLike[str], **settings: Any) -> Path:
-        """Write a page that plays the clip under its heat map, offline; see `staa_widgets.export.to_html`."""
-        from staa_widgets.export import to_html
+    def panes(self) -> list[Explanation]:
+        """Return itself, alone."""
+        return [self]
 
-        return to_html(self, path, **settings)
+    def to_plotly(self, kind: str = "time", **options: Any) -> go.Figure:
+        """Draw ``"time"``, the bars of time, or ``"heads"``, every layer and head; see `staa_widgets.figures`."""
+        from staa_widgets.figures import drawn
 
-    def to_plotly(self) -> go.Figure:
-        """Draw the bars of time; see `staa_widgets.figures.temporal_bars`."""
-        from staa_widgets.figures import temporal_bars
+        return drawn(self, kind, **options)
 
-        return temporal_bars(self)
+    def to_video(self, path: str | os.PathLike[str], **options: Any) -> Path:
+        """Write an mp4 file of the clip under its heat map; options as for `staa_widgets.movie.to_video`."""
+        from staa_widgets.movie import to_video
 
-    def _ipython_display_(self) -> None:
-        from staa_widgets.host import in_kernel
+        return to_video(self, path, **options)
 
-        if not in_kernel():
-            raise NotImplementedError  # IPython then shows the plain representation.
-        from staa_widgets.widget.player import Player
+    def to_gif(self, path: str | os.PathLike[str], **options: Any) -> Path:
+        """Write a GIF of the clip under its heat map; options as for `staa_widgets.movie.to_gif`."""
+        from staa_widgets.movie import to_gif
 
-        Player(self)._ipython_display_()
+        return to_gif(self, path, **options)
 
     def __reduce__(self) -> tuple[Callable[[bytes], Explanation], tuple[bytes]]:
         return Explanation.from_bytes, (self.to_bytes(),)

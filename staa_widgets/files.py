@@ -6,7 +6,8 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -111,16 +112,29 @@ def write(path: str | os.PathLike[str], data: bytes) -> Path:
     OSError
         If the folder is missing, not writable or full; nothing is left behind.
     """
+    with replacing(path) as part:
+        part.write_bytes(data)
+    return Path(path)
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give the path of a file to write, which takes the place of another in one step at the end.
+
+    Raises
+    ------
+    OSError
+        As `write`. Whatever is raised within, nothing is left behind.
+    """
     target = Path(path)
     # Beside the target, because replacing is one step only within a file system.
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
-        part.write_bytes(data)
+        yield part
         part.replace(target)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    return target
 
 
 def _checksum(text: str, arrays: Mapping[str, NDArray[Any]]) -> str:

@@ -32,6 +32,15 @@ class Sheet:
         self.image = Image.new("RGB", (round(width * scale), round(height * scale)), "white")
         self._draw = ImageDraw.Draw(self.image)
 
+    def copy(self) -> Sheet:
+        """Return another sheet with the same on it."""
+        from PIL import ImageDraw
+
+        other = object.__new__(Sheet)
+        other.width, other.height, other.scale, other.image = self.width, self.height, self.scale, self.image.copy()
+        other._draw = ImageDraw.Draw(other.image)
+        return other
+
     def text(
         self, x: float, y: float, text: str, size: float = 13, colour: str = INK, anchor: str = "ls", width: float = 0
     ) -> float:

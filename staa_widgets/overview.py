@@ -24,15 +24,14 @@ MARGIN, LABELS, EVEN = 28, 44, 34
 PLAYHEAD = "#c01f2e"
 
 
-def foot(sheet: Sheet, painter: Painter, left: float, right: float, top: float, time: float, frame: int) -> None:
-    """Draw bars of time with a playhead, and the colour bar, 120 high, under a picture."""
+def foot(sheet: Sheet, painter: Painter, left: float, right: float, top: float, marked: int) -> Plot:
+    """Draw bars of time, one of them marked, and the colour bar under it, 130 high; return where the bars stand."""
     e, heat = painter.explanation, painter.heat
     plot = Plot(left + LABELS, right - EVEN, top, top + 56, float(e.spans[0, 0]), float(e.spans[-1, 1]))
-    at = int(e.slice_of_frame[frame - e.first_frame])
-    bars(sheet, plot, e, heat.temporal, heat.temporal_signed, [at])
+    bars(sheet, plot, e, heat.temporal, heat.temporal_signed, [marked])
     seconds(sheet, plot)
-    playhead(sheet, plot, time)
     colour_bar(sheet, left + LABELS, top + 86, min(240, right - left - LABELS), painter)
+    return plot
 
 
 def playhead(sheet: Sheet, plot: Plot, time: float) -> None:
@@ -61,6 +60,7 @@ def about_map(look: Look) -> str:
 
 
 def span_of(e: Explanation) -> str:
+    """Say when the strongest slice is."""
     return f"{e.peak.start:.2f}–{e.peak.end:.2f} s"
 
 
@@ -98,6 +98,7 @@ class Overview:
         }
 
     def draw(self, scale: float) -> Sheet:
+        """Draw it all, `scale` pixels for each of the page."""
         several = len(self.painters) > 1
         chart = 56 if several else 84
         row = self.tall + 40 + 30 + chart + (34 if several else 0)

@@ -18,7 +18,7 @@ from staa_widgets.figures.looks import QUIET
 from staa_widgets.files import write
 from staa_widgets.ink import Sheet
 from staa_widgets.look import USUAL, Look
-from staa_widgets.overview import MARGIN, Overview, about, alt, foot, headline
+from staa_widgets.overview import MARGIN, Overview, about, alt, foot, headline, playhead
 from staa_widgets.picture import Painter, peak_frame, plain, position_of, times_of
 
 if TYPE_CHECKING:
@@ -143,7 +143,8 @@ def snapshot(explanation: Explanation, frame: int | None = None, look: Look = US
     painter = Painter(e, look)
     found, time = (values[position] for values in times_of(e))
     painted = painter.paint(plain(e, position), float(time))
-    share = painter.heat.temporal[e.slice_of_frame[int(found) - e.first_frame]]
+    at = int(e.slice_of_frame[int(found) - e.first_frame])
+    share = painter.heat.temporal[at]
 
     def drawn(scale: float) -> Sheet:
         width = min(max(480.0, painter.size[0]), 720.0)
@@ -153,7 +154,7 @@ def snapshot(explanation: Explanation, frame: int | None = None, look: Look = US
         sheet.text(MARGIN, 40, headline(e), 20, width=width)
         sheet.text(MARGIN, 62, f"frame {found} · {time:.2f} s · {about(e, look)}", 13, QUIET, width=width)
         sheet.picture(painted, MARGIN + (width - broad) / 2, 78, broad, tall)
-        foot(sheet, painter, MARGIN, MARGIN + width, tall + 96, float(time), int(found))
+        playhead(sheet, foot(sheet, painter, MARGIN, MARGIN + width, tall + 96, at), float(time))
         return sheet
 
     told = f"Frame {found} at {time:.2f} s, {share:.0%} of the attribution in its slice. {alt({'': e})}"

@@ -64,8 +64,8 @@ def test_some_can_be_chosen_in_any_order():
 def test_more_than_four_are_kept_and_not_shown(tmp_path: Path):
     many = Comparison.of(*(explanation(target=0, model_id=str(i)) for i in range(5)))
     assert list(many) == ["0", "1", "2", "3", "4"]
-    assert len(many.only("0", "2", "3", "4").shown()) == 4
-    for refused in (many.shown, lambda: many.to_html(tmp_path / "page.html")):
+    assert len(many.only("0", "2", "3", "4").panes()) == 4
+    for refused in (many.panes, lambda: many.to_html(tmp_path / "page.html")):
         with pytest.raises(ParameterError, match="5 explanations are too many") as caught:
             refused()
         assert "only('0', '1')" in caught.value.hint

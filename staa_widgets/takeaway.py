@@ -1,0 +1,49 @@
+"""What an explanation and a comparison can be made into, alike."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from staa_widgets.explanation import Explanation
+    from staa_widgets.look import Look
+
+
+class TakeAway:
+    """Files to take away; each is written in one step, and its path returned."""
+
+    __slots__ = ()
+
+    def panes(self) -> list[Explanation]:
+        """Return what a player or a page shows side by side."""
+        raise NotImplementedError
+
+    def to_html(self, path: str | os.PathLike[str], **settings: Any) -> Path:
+        """Write a page that plays the clip under its heat map, offline; see `staa_widgets.export.to_html`."""
+        from staa_widgets.export import to_html
+
+        return to_html(self.panes(), path, **settings)
+
+    def to_png(self, path: str | os.PathLike[str], **options: Any) -> Path:
+        """Write one picture: frames under heat over the bars of time; options as for `staa_widgets.render_static`."""
+        from staa_widgets.still import render_static
+
+        return render_static(self, **options).save(path)  # pyright: ignore[reportArgumentType]
+
+    def to_csv(self, path: str | os.PathLike[str], look: Look | None = None) -> Path:
+        """Write the shares of the slices of time as a table; see `staa_widgets.table.to_csv`."""
+        from staa_widgets.look import USUAL
+        from staa_widgets.table import to_csv
+
+        return to_csv(self, path, look or USUAL)  # pyright: ignore[reportArgumentType]
+
+    def _ipython_display_(self) -> None:
+        from staa_widgets.host import in_kernel
+
+        if not in_kernel():
+            raise NotImplementedError  # IPython then shows the plain representation.
+        from staa_widgets.widget.player import Player
+
+        Player(self.panes())._ipython_display_()
