@@ -9,6 +9,7 @@ import { cards } from "./cards.js";
 import { details } from "./details.js";
 import { focused, h } from "./dom.js";
 import { head } from "./head.js";
+import { heads } from "./heads.js";
 import { help } from "./help.js";
 import { type Acts, listenForKeys } from "./keys.js";
 import { look } from "./look.js";
@@ -117,7 +118,7 @@ function build(payloads: Payload[] | Error, state: State, host: Host): Shown {
     h(
       "div",
       { class: "staa-body" },
-      h("div", { class: "staa-film" }, picture, transport(session), timeline(session), cards(session)),
+      h("div", { class: "staa-film" }, picture, transport(session), timeline(session), heads(session), cards(session)),
       h(
         "div",
         { class: "staa-panel" },
