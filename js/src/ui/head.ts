@@ -13,13 +13,13 @@ export function head(session: Session, acts: Acts): HTMLElement {
     about.replaceChildren(h("b", {}, labels[target]), ` · ${method} · ${model}`);
     about.title = about.textContent ?? "";
   });
-  const act = (name: "help" | "camera" | "expand", label: string, click: () => void) =>
+  const act = (name: "help" | "take" | "expand", label: string, click: () => void) =>
     h("button", { class: "staa-button", type: "button", title: label, "aria-label": label, click }, icon(name));
   return h(
     "header",
     { class: "staa-head" },
     h("h2", { class: "staa-clip" }, film.clip.name || "Clip"),
-    act("camera", "Save this picture (S)", acts.savePicture),
+    act("take", "Take away (E)", acts.takeAway),
     act("expand", "Full screen (F)", acts.fullScreen),
     act("help", "Keys (?)", acts.help),
     h("div", { class: "staa-line" }, about, chip(session)),

@@ -106,10 +106,7 @@ function build(payloads: Payload[] | Error, state: State, host: Host): Shown {
   const taken = take(session, () => savePicture(session, root));
   const acts: Acts = {
     savePicture: () => savePicture(session, root),
-    takeAway: () => {
-      session.say("");
-      taken.showModal();
-    },
+    takeAway: taken.open,
     fullScreen: () => fullScreen(root, session),
     help: () => keys.showModal(),
   };
@@ -128,7 +125,7 @@ function build(payloads: Payload[] | Error, state: State, host: Host): Shown {
       ),
     ),
     keys,
-    taken,
+    taken.dialog,
   );
   playback(session);
   listenForKeys(root, session, acts);
