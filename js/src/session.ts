@@ -1,3 +1,4 @@
+import { patchWords } from "./asked.js";
 import type { Clock } from "./clock.js";
 import { Difference } from "./difference.js";
 import { openPictures } from "./frames/long.js";
@@ -106,7 +107,8 @@ export class Session {
       const { method, target } = pane.meta.peek();
       const { meta } = payloads[i];
       pane.payload.value = payloads[i];
-      if (meta.method !== method || meta.target !== target) this.say(`${meta.method}: ${meta.labels[meta.target]}`);
+      if (meta.method !== method || meta.target !== target)
+        this.say(patchWords(meta) || `${meta.method}: ${meta.labels[meta.target]}`);
     }
   }
 

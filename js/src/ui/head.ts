@@ -1,3 +1,4 @@
+import { patchWords } from "../asked.js";
 import type { Session } from "../session.js";
 import { computed } from "../signals.js";
 import { watch } from "../state.js";
@@ -10,7 +11,8 @@ export function head(session: Session, acts: Acts): HTMLElement {
   const about = h("p", { class: "staa-quiet staa-trim" });
   watch(until, () => {
     const { labels, target, method, model } = meta.value;
-    about.replaceChildren(h("b", {}, labels[target]), ` · ${method} · ${model}`);
+    const words = patchWords(meta.value);
+    about.replaceChildren(h("b", {}, words || labels[target]), ` · ${words ? "" : `${method} · `}${model}`);
     about.title = about.textContent ?? "";
   });
   const act = (name: "help" | "take" | "expand", label: string, click: () => void) =>

@@ -1,6 +1,6 @@
+import { leavePatch } from "../asked.js";
 import type { Session } from "../session.js";
 import { percent } from "./dom.js";
-import { leaveQuery } from "./query.js";
 
 /** What keys can do beyond the session. */
 export interface Acts {
@@ -66,7 +66,7 @@ export const KEYS: readonly Binding[] = [
     keys: ["Esc"],
     does: "back from a patch that was asked about; clear the selection",
     on: ["escape"],
-    run: (s) => leaveQuery(s) !== false || (s.state.selection.value ? s.select(null) : false),
+    run: (s) => leavePatch(s) !== false || (s.state.selection.value ? s.select(null) : false),
   },
   { keys: ["G"], does: "truth on or off, where it is known", on: ["g"], run: (s) => s.toggleTruth() },
   { keys: ["O"], does: "hold to see the frame without heat", on: ["o"], run: (s) => s.lift(true) },

@@ -1,3 +1,4 @@
+import { leavePatch, patchWords } from "../asked.js";
 import type { Method } from "../protocol.js";
 import type { Session } from "../session.js";
 import { watch } from "../state.js";
@@ -26,21 +27,34 @@ export function method(session: Session): HTMLElement {
     name.textContent = own;
   });
   const scope = h("p", {});
+  const back = h(
+    "button",
+    {
+      class: "staa-button staa-small",
+      type: "button",
+      title: "To what was shown before (Esc)",
+      click: () => leavePatch(session),
+    },
+    "Back",
+  );
   const words = h("p", { class: "staa-quiet" });
   const about = h("div", {}, scope, words);
   watch(until, () => {
     const { class_specific, labels, target, method: own, methods } = meta.value;
-    scope.replaceChildren(
-      ...(class_specific ? ["A map of the class ", h("b", {}, labels[target])] : ["The same map for every class"]),
-    );
+    const patch = patchWords(meta.value);
+    back.hidden = kernel.state.value === "none";
+    if (patch) scope.replaceChildren(patch[0].toUpperCase() + patch.slice(1), " ", back);
+    else if (class_specific) scope.replaceChildren("A map of the class ", h("b", {}, labels[target]));
+    else scope.replaceChildren("The same map for every class");
     const one = methods.find(({ name }) => name === own);
     words.textContent = kernel.why.value || (one ? `${one.summary} ${one.cost && `Cost: ${one.cost}.`}` : "");
   });
-  const title = ({ method, target, pane }: Wish) => {
+  const title = (wish: Wish) => {
+    const { target, pane } = wish;
     const now = (session.panes[pane ?? -1] ?? session.active.value).meta.value;
     const what = target === undefined ? "" : ` for ${now.labels[target]}`;
     const where = pane === undefined || session.panes.length === 1 ? "" : ` in pane ${pane + 1}`;
-    return ["Computing ", h("b", {}, method ?? now.method), what, where];
+    return ["Computing ", h("b", {}, patchWords(wish) || (wish.method ?? now.method)), what, where];
   };
   return h(
     "section",

@@ -150,6 +150,8 @@ function describe(session: Session, pane: Shown, [row, column]: readonly [number
     `stronger than ${stronger} of the clip`,
     h("br"),
     h("span", {}, `${where}, slice ${pane.slice.value + 1}`),
-    ...(session.host.kernel.computes.value ? [h("br"), "click: where its attention goes"] : []),
+    ...(session.host.kernel.computes.value && pane === session.active.value
+      ? [h("br"), "click: where its attention goes"]
+      : []),
   ];
 }
