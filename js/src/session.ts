@@ -52,6 +52,7 @@ export class Session {
   readonly meta: ReadonlySignal<Meta>;
   readonly slice: ReadonlySignal<number>;
   readonly heat: ReadonlySignal<Heat>;
+  /** Name of the colour table of what is on show. */
   readonly colours: ReadonlySignal<string>;
   /** Whether the heat is lifted for a moment. */
   readonly raw = signal(false);
@@ -83,7 +84,7 @@ export class Session {
     this.meta = computed(() => this.active.value.meta.value);
     this.slice = computed(() => this.active.value.slice.value);
     this.heat = computed(() => this.active.value.heat.value);
-    this.colours = computed(() => this.active.value.colours.value);
+    this.colours = computed(() => (this.view.value === "difference" ? "diverging" : this.active.value.colours.value));
   }
 
   /** Names of the colour tables to choose from. */

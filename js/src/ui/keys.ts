@@ -96,7 +96,7 @@ export const KEYS: readonly Binding[] = [
     does: "next colour table",
     on: ["c"],
     run: (s) => {
-      if (s.heat.value.signed) return s.say("Signed maps keep their diverging colours");
+      if (s.colours.value === "diverging") return s.say("Signed maps keep their diverging colours");
       s.state.colormap.value = s.tables[(s.tables.indexOf(s.colours.value) + 1) % s.tables.length];
       return s.say(`Colours: ${s.state.colormap.value}`);
     },

@@ -77,7 +77,7 @@ function tables(session: Session): HTMLElement {
     },
   });
   watch(session.until, () => {
-    const { signed } = session.heat.value;
+    const signed = session.colours.value === "diverging";
     fillOptions(
       element,
       (signed ? ["diverging"] : session.tables).map((name) => [name, name]),

@@ -9,7 +9,7 @@ export function views({ panes, names, active, next, difference, view, state, unt
       ? [
           ["grid", "all", "All panes"],
           ["overlay", "one", "The active pane"],
-          ["side", "frame", "The active pane beside its frame"],
+          ["side", "side", "The active pane beside its frame"],
           ["wipe", "wipe", "The active pane and the next, with a line to drag between them"],
           ["difference", "A − B", ""],
         ]
