@@ -16,7 +16,11 @@ export function playback(session: Session): void {
     const [from, to] = session.range;
     // Somebody else moved the frame: go on from there.
     if (position.peek() !== shown) second = clock.times[position.peek()];
-    else second += passed * state.rate.peek();
+    else {
+      const next = second + passed * state.rate.peek();
+      // A frame that is not there yet is waited for.
+      if (next >= to || session.pictures[0]?.ready(clock.at(next)) !== false) second = next;
+    }
     if (second >= to || second < from) {
       if (second >= to && !state.loop.peek()) {
         state.playing.value = false;

@@ -1,136 +1,330 @@
+import { atOrBefore } from "../clock.js";
+import type { Pane } from "../pane.js";
 import type { Session } from "../session.js";
+import { signal, untracked } from "../signals.js";
 import { watch } from "../state.js";
-import { h, onDrag, percent, seconds, svg } from "./dom.js";
+import { carrier, h, onDrag, percent, seconds, svg } from "./dom.js";
 
-const HEIGHT = 92;
+/** Height of a pane's bars, by the number of panes: four leave room for what stands below. */
+const HEIGHTS = [92, 64, 50, 40];
 const AXIS = 22;
+
+/** What one bar tells of some slices. */
+export interface Bar {
+  /** Slices, half-open. */
+  from: number;
+  to: number;
+  mean: number;
+  most: number;
+}
+
+/** Bars for the slices `from` … `to`, of `per` slices each; the same slices are together wherever the range begins. */
+export function bars(values: ArrayLike<number>, from: number, to: number, per: number): Bar[] {
+  const found: Bar[] = [];
+  for (let start = from - (from % per); start < to; start += per) {
+    const end = Math.min(start + per, values.length);
+    let [sum, most] = [0, 0];
+    for (let s = start; s < end; s++) {
+      sum += values[s];
+      most = Math.max(most, values[s]);
+    }
+    found.push({ from: start, to: end, mean: sum / (end - start), most });
+  }
+  return found;
+}
+
+/** A range of `length` seconds around `from`, moved and cut so that it lies within `start` … `end`. */
+export function within(from: number, length: number, start: number, end: number): readonly [number, number] {
+  const fitting = Math.min(length, end - start);
+  const first = Math.min(Math.max(from, start), end - fitting);
+  return [first, first + fitting];
+}
+
+/** A pane's row of bars. */
+interface Row {
+  pane: Pane;
+  /** First second of each slice. */
+  starts: number[];
+  bars: Bar[];
+  elements: SVGElement[];
+}
 
 /** Bars of time: how much of the attribution fell into each slice. Click or drag to seek, drag on the axis to select. */
 export function chart(session: Session): { header: HTMLElement; element: HTMLElement } {
-  const { clock, heat, meta, slice, state, until } = session;
-  const { spans } = session.film;
-  const at = (share: number) => clock.start + share * (clock.end - clock.start);
-  const x = (time: number) => `${(100 * clock.share(time)).toFixed(4)}%`;
+  const { clock, panes, active, names, meta, state, time, until } = session;
+  const { start, end } = clock;
+  const whole = end - start;
+  const several = panes.length > 1;
+  const height = HEIGHTS[panes.length - 1];
+  const floor = height * panes.length;
+  const view = signal<readonly [number, number]>([start, end]);
+  const width = signal(640);
+  const hovered = signal<number | null>(null);
+  const share = (second: number) => (second - view.value[0]) / (view.value[1] - view.value[0]);
+  const x = (second: number) => share(second) * width.value;
+  const at = (part: number) => view.value[0] + part * (view.value[1] - view.value[0]);
+  const block = (kind: string, from: number, to: number, y: number, tall: number, more = {}) =>
+    svg("rect", { class: kind, x: x(from), width: Math.max(x(to) - x(from), 0), y, height: tall, ...more });
+  const rows = panes.map((pane): Row => ({ pane, starts: pane.film.spans.map(([s]) => s), bars: [], elements: [] }));
 
   const readout = h("span", { class: "staa-value" });
-  const plot = svg("g");
-  const tint = { "fill-opacity": 0.14, "stroke-opacity": 0.5 };
-  const band = svg("rect", { class: "staa-band", y: 0, height: HEIGHT, ...tint });
   const known = svg("g");
-  const axes = axis(session, x);
-  const picture = svg("svg", { class: "staa-chart", height: HEIGHT + AXIS, role: "img" }, known, band, plot, axes);
+  const band = svg("g");
+  const scale = svg("g");
+  const plot = svg("svg", { width: "100%", height: floor });
+  const axis = svg("g");
+  const picture = svg(
+    "svg",
+    { class: "staa-chart", height: floor + AXIS, role: "img" },
+    known,
+    band,
+    scale,
+    plot,
+    axis,
+  );
   const surface = h("div", { class: "staa-bars-area" });
   const brush = h("div", { class: "staa-axis-area", title: "Drag to select a range of time" });
-  const table = h("table", { class: "staa-hidden" });
-  const element = h("div", { class: "staa-plot" }, picture, surface, brush, table);
-
-  let bars: SVGElement[] = [];
-  watch(until, () => {
-    const { temporal, temporalSigned, signed } = heat.value;
-    const up = Array.from(temporal, (mass, s) => (signed ? (mass + temporalSigned[s]) / 2 : mass));
-    const down = Array.from(temporal, (mass, s) => (signed ? (mass - temporalSigned[s]) / 2 : 0));
-    const step = niceStep(Math.max(...up) + Math.max(...down), 3);
-    const top = Math.ceil(Math.max(...up) / step - 1e-9) * step || step;
-    const bottom = Math.ceil(Math.max(...down) / step - 1e-9) * step;
-    const y = (share: number) => 6 + ((HEIGHT - 6) * (top - share)) / (top + bottom);
-    plot.replaceChildren();
-    for (let tick = -bottom; tick <= top + step / 2; tick += step) {
-      plot.append(
-        svg("line", { class: "staa-grid", x1: 0, x2: "100%", y1: y(tick), y2: y(tick) }),
-        label(-8, y(tick) + 4, "end", percent(Math.abs(tick))),
-      );
-    }
-    bars = spans.map(([start, end], s) => {
-      const width = `${(100 * (clock.share(end) - clock.share(start))).toFixed(4)}%`;
-      const bar = (kind: string, from: number, to: number) =>
-        svg("rect", {
-          class: kind,
-          x: x(start),
-          width,
-          y: y(from),
-          height: Math.max(y(to) - y(from), from > to ? 1 : 0),
-          "stroke-width": 1.5,
-        });
-      return svg(
-        "g",
-        { class: "staa-slice" },
-        bar(signed ? "staa-bar staa-warm" : "staa-bar", up[s], 0),
-        bar("staa-bar", 0, -down[s]),
-      );
+  const table = h("table");
+  const playhead = carrier("staa-playhead");
+  const element = h(
+    "div",
+    { class: "staa-plot" },
+    picture,
+    surface,
+    brush,
+    h("div", { class: "staa-hidden" }, table),
+    playhead,
+  );
+  for (const [i] of panes.entries()) {
+    if (!several) break;
+    const choose = () => {
+      state.pane.value = i;
+    };
+    const name = h("button", { class: "staa-lane", type: "button", click: choose });
+    name.style.top = `${i * height}px`;
+    watch(until, () => {
+      name.textContent = names.value[i];
+      name.setAttribute("aria-pressed", String(active.value === panes[i]));
     });
-    plot.append(...bars);
-    if (!signed) {
-      const even = y(1 / spans.length);
-      plot.append(
-        svg("line", { class: "staa-even", x1: 0, x2: "100%", y1: even, y2: even, "stroke-dasharray": "3 4" }),
-        label("100%", even - 4, "end", "even"),
-      );
+    element.append(name);
+  }
+
+  const observer = new ResizeObserver(() => {
+    width.value = element.clientWidth || width.peek();
+  });
+  observer.observe(element);
+  until.addEventListener("abort", () => observer.disconnect());
+
+  watch(until, () => {
+    const parts = rows.map(({ pane }) => {
+      const { temporal, temporalSigned, signed } = pane.heat.value;
+      const half = (sign: number) =>
+        temporal.map((mass, s) => (signed ? (mass + sign * temporalSigned[s]) / 2 : sign > 0 ? mass : 0));
+      return { signed, up: half(1), down: half(-1), even: 1 / temporal.length };
+    });
+    const highest = (name: "up" | "down") =>
+      Math.max(...parts.map((part) => part[name].reduce((a, b) => Math.max(a, b))));
+    // One scale for all panes, so that heights can be compared; round where there is room for its steps.
+    const [high, low] = [highest("up"), highest("down")];
+    const step = several ? high || 1 : niceStep(high + low, 3);
+    const top = Math.ceil(high / step - 1e-9) * step || step;
+    const bottom = several ? low : Math.ceil(low / step - 1e-9) * step;
+    const [from, to] = view.value;
+    const above = several ? 16 : 6;
+    scale.replaceChildren();
+    plot.replaceChildren();
+    for (const [i, row] of rows.entries()) {
+      const { signed, up, down, even } = parts[i];
+      const y = (value: number) => i * height + above + ((height - above) * (top - value)) / (top + bottom);
+      const line = (kind: string, value: number, more = {}) =>
+        scale.append(svg("line", { class: kind, x1: 0, x2: "100%", y1: y(value), y2: y(value), ...more }));
+      for (let tick = several ? 0 : -bottom; tick <= top + step / 2; tick += step) {
+        line("staa-grid", tick);
+        if (!several || tick) scale.append(label(-8, y(tick) + 4, "end", percent(Math.abs(tick))));
+      }
+      if (!signed) line("staa-even", even, { "stroke-dasharray": "3 4" });
+      if (!signed && i === 0) scale.append(label("100%", y(even) - 4, "end", "even"));
+      const { spans } = row.pane.film;
+      const [first, last] = [atOrBefore(row.starts, from), atOrBefore(row.starts, to - 1e-9) + 1];
+      const per = Math.max(1, Math.ceil((2 * (last - first)) / width.value));
+      row.bars = bars(up, first, last, per);
+      const below = bars(down, first, last, per);
+      row.elements = row.bars.map(({ from, to, mean, most }, k) => {
+        const bar = (kind: string, high: number, low: number) =>
+          block(kind, spans[from][0], spans[to - 1][1], y(high), Math.max(y(low) - y(high), high > low ? 1 : 0), {
+            "stroke-width": per > 1 ? 0 : 1.5,
+          });
+        const warm = signed ? "staa-bar staa-warm" : "staa-bar";
+        return svg(
+          "g",
+          { class: "staa-slice" },
+          bar(warm, mean, 0),
+          bar("staa-bar", 0, -below[k].mean),
+          per > 1 && bar(`${warm} staa-most`, most, mean),
+          per > 1 && bar("staa-bar staa-most", -below[k].mean, -below[k].most),
+        );
+      });
+      plot.append(...row.elements);
     }
-    picture.setAttribute("aria-label", summary(session));
-    table.replaceChildren(...rows(session));
+    axis.replaceChildren(...ticks(from, to, floor, x));
   });
 
   watch(until, () => {
-    const { truth } = meta.value;
-    const spans = (state.show_truth.value && truth?.spans) || [];
+    const spans = (state.show_truth.value && meta.value.truth?.spans) || [];
     known.replaceChildren(
-      ...spans.flatMap(([start, end]) =>
-        [HEIGHT, 4].map((height) =>
-          svg("rect", {
-            class: "staa-during",
-            x: x(start),
-            width: `${(100 * (clock.share(end) - clock.share(start))).toFixed(4)}%`,
-            height,
-            "fill-opacity": height === HEIGHT ? 0.16 : 1,
-          }),
-        ),
-      ),
+      ...spans.flatMap(([from, to]) => [
+        block("staa-during", from, to, 0, floor, { "fill-opacity": 0.16 }),
+        block("staa-during", from, to, 0, 4),
+      ]),
     );
   });
 
-  let hovered: number | null = null;
-  const show = () => {
-    const chosen = state.selection.value;
-    const s = hovered ?? slice.value;
-    for (const [i, bar] of bars.entries()) {
-      bar.classList.toggle("staa-current", i === slice.value);
-      bar.classList.toggle("staa-hovered", i === hovered);
-    }
-    readout.textContent =
-      chosen && hovered === null
-        ? `${seconds(chosen[0])} – ${seconds(chosen[1])} selected · ${percent(session.shareBetween(...chosen))}`
-        : `slice ${s + 1} · ${seconds(spans[s][0])} – ${seconds(spans[s][1])} · ${percent(heat.value.temporal[s])}`;
-    band.setAttribute("visibility", chosen ? "visible" : "hidden");
-    if (!chosen) return;
-    band.setAttribute("x", x(chosen[0]));
-    band.setAttribute("width", `${100 * (clock.share(chosen[1]) - clock.share(chosen[0]))}%`);
-  };
-  watch(until, show);
+  watch(until, () => {
+    picture.setAttribute("aria-label", summary(session));
+    table.replaceChildren(...tabled(session));
+  });
 
-  onDrag(surface, (share) => session.seekTime(at(share)));
+  const marked: [Element, string][] = [];
+  watch(until, () => {
+    view.value;
+    width.value;
+    const chosen = state.selection.value;
+    const pointed = hovered.value;
+    for (const [bar, name] of marked.splice(0)) bar.classList.remove(name);
+    const told = rows.map(({ pane, starts, bars, elements }, i) => {
+      const { temporal } = pane.heat.value;
+      const mark = (s: number, name: string) => {
+        const k = bars.findIndex(({ to }) => s < to);
+        if (elements[k] && s >= bars[k].from) marked.push([elements[k], name]);
+        return bars[k];
+      };
+      const slice = pane.slice.value;
+      mark(slice, "staa-current");
+      const s = pointed === null ? slice : atOrBefore(starts, pointed);
+      const bar = pointed === null ? undefined : mark(s, "staa-hovered");
+      const some = bar && bar.to - bar.from > 1;
+      const value = some ? `mean ${percent(bar.mean)}, most ${percent(bar.most)}` : percent(temporal[s]);
+      const { spans } = pane.film;
+      const [from, to] = some ? [bar.from, bar.to] : [s, s + 1];
+      const when = `${seconds(spans[from][0])} – ${seconds(spans[to - 1][1])}`;
+      return {
+        where: `${some ? `slices ${from + 1}–${to}` : `slice ${s + 1}`} · ${when}`,
+        value: several ? `${names.value[i]} ${value}` : value,
+      };
+    });
+    for (const [bar, name] of marked) bar.classList.add(name);
+    const { where } = told[panes.indexOf(active.value)];
+    readout.textContent =
+      chosen && pointed === null
+        ? `${seconds(chosen[0])} – ${seconds(chosen[1])} selected · ${percent(session.shareBetween(...chosen))}`
+        : [where, ...told.map(({ value }) => value)].join(" · ");
+  });
+
+  watch(until, () => {
+    const chosen = state.selection.value;
+    const tint = { "fill-opacity": 0.14, "stroke-opacity": 0.5 };
+    band.replaceChildren(...(chosen ? [block("staa-band", ...chosen, 0, floor + 6, tint)] : []));
+  });
+
+  watch(until, () => {
+    const here = share(time.value);
+    playhead.hidden = here < 0 || here > 1;
+    playhead.style.transform = `translateX(${100 * here}%)`;
+  });
+
+  // What is on show of the time.
+  const go = (from: number, length = view.peek()[1] - view.peek()[0]) => {
+    view.value = within(from, length, start, end);
+  };
+  const zoom = (factor: number, about = time.peek()) => {
+    const [from, to] = view.peek();
+    const length = Math.min(Math.max((to - from) * factor, (4 * whole) / clock.count, whole / 2000), whole);
+    const part = Math.min(Math.max((about - from) / (to - from), 0), 1);
+    go(from + part * (to - from) - part * length, length);
+  };
+  watch(until, () => {
+    const now = time.value;
+    untracked(() => {
+      const [from, to] = view.peek();
+      if (now < from || now >= to) go(now - (to - from) / 10);
+    });
+  });
+  const second = ({ clientX }: MouseEvent) => {
+    const { left, width: wide } = surface.getBoundingClientRect();
+    return at(Math.min(Math.max((clientX - left) / wide, 0), 1));
+  };
+  // Alone the wheel scrolls the page.
+  const wheel = (event: WheelEvent) => {
+    const { deltaX, deltaY } = event;
+    const [from, to] = view.peek();
+    const across = Math.abs(deltaX) > Math.abs(deltaY) && to - from < whole;
+    if (event.ctrlKey || event.metaKey) zoom(2 ** (deltaY / 200), second(event));
+    else if (across) go(from + (deltaX / width.peek()) * (to - from));
+    else return;
+    event.preventDefault();
+  };
+  element.addEventListener("wheel", wheel, { passive: false });
+  element.addEventListener("dblclick", () => zoom(Infinity));
+
+  onDrag(surface, (part) => session.seekTime(at(part)));
   surface.addEventListener("pointermove", (event) => {
-    const { left, width } = surface.getBoundingClientRect();
-    const time = at(Math.min(Math.max((event.clientX - left) / width, 0), 1));
-    const found = spans.findIndex(([start, end]) => time >= start && time < end);
-    hovered = found < 0 ? spans.length - 1 : found;
-    show();
+    hovered.value = second(event);
   });
   surface.addEventListener("pointerleave", () => {
-    hovered = null;
-    show();
+    hovered.value = null;
   });
   let anchor = 0;
-  onDrag(brush, (share, begin) => {
-    if (begin) anchor = at(share);
-    session.select([Math.min(anchor, at(share)), Math.max(anchor, at(share))]);
+  onDrag(brush, (part, begin) => {
+    const here = at(part);
+    if (begin) {
+      // An edge of the selection is taken hold of, and the other one stays.
+      const chosen = state.selection.peek() ?? [];
+      const held = chosen.findIndex((edge) => Math.abs(x(edge) - x(here)) < 8);
+      anchor = held < 0 ? here : chosen[1 - held];
+    }
+    session.select([Math.min(anchor, here), Math.max(anchor, here)]);
   });
 
+  const slide = h("input", {
+    type: "range",
+    min: 0,
+    max: 1,
+    step: 0.001,
+    "aria-label": "Part of the clip in the bars",
+  });
+  slide.addEventListener("input", () => {
+    const [from, to] = view.peek();
+    go(start + slide.valueAsNumber * (whole - to + from));
+  });
+  watch(until, () => {
+    const [from, to] = view.value;
+    slide.disabled = to - from >= whole;
+    slide.valueAsNumber = slide.disabled ? 0 : (from - start) / (whole - to + from);
+    slide.setAttribute("aria-valuetext", `${seconds(from)} – ${seconds(to)}`);
+  });
+  const button = (sign: string, factor: number, does: string) => {
+    const title = `${does} (Ctrl and wheel)`;
+    const click = () => zoom(factor);
+    return h("button", { class: "staa-button staa-small", type: "button", title, "aria-label": does, click }, sign);
+  };
+  const many = rows.some(({ starts }) => starts.length > 24);
+  const about = h("span", { class: "staa-quiet" });
+  watch(until, () => {
+    view.value;
+    width.value;
+    const per = Math.max(...rows.map(({ bars: [bar] }) => (bar ? bar.to - bar.from : 1)));
+    about.textContent = `share of the attribution${several ? ", one scale" : ""}${
+      per > 1 ? ` · ${per} slices a bar: mean, paler the most` : ""
+    }`;
+  });
   const header = h(
     "div",
     { class: "staa-chart-head" },
     h("span", { class: "staa-title" }, "When"),
-    h("span", { class: "staa-quiet" }, "share of the attribution"),
+    about,
     legend(session),
+    many &&
+      h("span", { class: "staa-zoom" }, slide, button("−", 2, "Show more time"), button("+", 0.5, "Show less time")),
     readout,
   );
   return { header, element };
@@ -160,20 +354,24 @@ function legend(session: Session): HTMLElement {
 const label = (x: string | number, y: number, anchor: string, text: string): SVGTextElement =>
   svg("text", { class: "staa-label", x, y, "text-anchor": anchor, "stroke-width": 3, "paint-order": "stroke" }, text);
 
-function axis({ clock }: Session, x: (time: number) => string): SVGGElement {
-  const group = svg("g", {});
-  const step = niceStep(clock.end - clock.start, 6);
+/** Ticks of the seconds, or of the minutes where there are many. */
+function ticks(from: number, to: number, floor: number, x: (time: number) => number): SVGElement[] {
+  const unit = to - from > 180 ? 60 : 1;
+  const step = niceStep((to - from) / unit, 6) * unit;
   const digits = step < 0.1 ? 2 : step < 1 ? 1 : 0;
-  for (let i = Math.ceil(clock.start / step - 1e-9); i * step <= clock.end + step * 1e-6; i++) {
-    const share = clock.share(i * step);
+  const found: SVGElement[] = [];
+  for (let i = Math.ceil(from / step - 1e-9); i * step <= to + step * 1e-6; i++) {
+    const share = (i * step - from) / (to - from);
     // Labels at the very ends would hang over the edge.
     const anchor = share < 0.02 ? "start" : share > 0.97 ? "end" : "middle";
-    group.append(
-      svg("line", { class: "staa-axis", x1: x(i * step), x2: x(i * step), y1: HEIGHT, y2: HEIGHT + 4 }),
-      label(x(i * step), HEIGHT + 17, anchor, seconds(i * step, digits)),
+    const here = x(i * step);
+    const text = unit > 1 ? `${(i * step) / unit} min` : seconds(i * step, digits);
+    found.push(
+      svg("line", { class: "staa-axis", x1: here, x2: here, y1: floor, y2: floor + 4 }),
+      label(here, floor + 17, anchor, text),
     );
   }
-  return group;
+  return found;
 }
 
 /** The round number (1, 2 or 5 times a power of ten) that divides `range` into at most `count` steps. */
@@ -185,18 +383,21 @@ export function niceStep(range: number, count: number): number {
   return factor * power;
 }
 
-function summary({ heat, film }: Session): string {
+function summary({ heat, active }: Session): string {
   const { temporal } = heat.value;
-  const peak = temporal.indexOf(Math.max(...temporal));
-  const [start, end] = film.spans[peak];
+  const peak = temporal.indexOf(temporal.reduce((a, b) => Math.max(a, b)));
+  const [start, end] = active.value.film.spans[peak];
   const most = `most, ${percent(temporal[peak])}, from ${seconds(start)} to ${seconds(end)}`;
   return `Share of the attribution in each of ${temporal.length} slices of time; ${most}.`;
 }
 
-function rows({ heat, film }: Session): HTMLElement[] {
+function tabled({ heat, active }: Session): HTMLElement[] {
+  const { temporal } = heat.value;
+  const { spans } = active.value.film;
   const head = h("tr", {}, ...["Slice", "From", "To", "Share"].map((name) => h("th", { scope: "col" }, name)));
-  const body = film.spans.map(([start, end], s) => {
-    const cells = [String(s + 1), seconds(start), seconds(end), percent(heat.value.temporal[s])];
+  const body = bars(temporal, 0, temporal.length, Math.ceil(temporal.length / 300)).map(({ from, to, mean }) => {
+    const slices = to - from > 1 ? `${from + 1}–${to}` : String(to);
+    const cells = [slices, seconds(spans[from][0]), seconds(spans[to - 1][1]), percent(mean * (to - from))];
     return h("tr", {}, ...cells.map((text) => h("td", {}, text)));
   });
   return [h("caption", {}, "Share of the attribution by slice of time"), head, ...body];

@@ -78,6 +78,9 @@ export function onDrag(element: Element, move: (share: number, begin: boolean) =
   listen("pointercancel", release);
 }
 
+/** A mark that is moved across its parent by `translateX` in percent of the parent's width: nothing is laid out anew. */
+export const carrier = (mark: string): HTMLElement => h("div", { class: "staa-carrier" }, h("div", { class: mark }));
+
 const ICONS = {
   play: "M8 5v14l11-7z",
   pause: "M7 5h4v14H7zM13 5h4v14h-4z",
@@ -102,5 +105,6 @@ export const seconds = (value: number, digits = 2): string => `${value.toFixed(d
 
 export const percent = (share: number): string => {
   const value = 100 * share;
-  return `${value > 0 && value < 9.95 ? value.toFixed(1) : value.toFixed(0)} %`;
+  const digits = value > 0 && value < 0.095 ? 3 : value > 0 && value < 9.95 ? 1 : 0;
+  return `${value.toFixed(digits)} %`;
 };

@@ -40,12 +40,16 @@ export function screen(session: Session, pane: Shown, { store, visible, pointed,
   const [width, height] = size;
   const canvas = h("canvas", { width, height, role: "img", "aria-label": "The frame alone" });
   const drawn = canvas2d(canvas);
-  const layer = h("div", { class: "staa-layer" }, canvas);
+  const preview = h("span", { class: "staa-corner staa-preview", hidden: true });
+  const layer = h("div", { class: "staa-layer" }, canvas, preview);
   const element = h("div", { class: `staa-picture${plain ? " staa-plain" : ""}` }, layer);
   element.style.setProperty("--staa-aspect", String(width / height));
   const paint = (at: number) => {
     drawn.draw(store?.peek(at) ?? null, plain || raw.value ? null : overlay.value);
-    canvas.dataset.frame = String(clock.frames[store?.shown(at) ?? at]);
+    const frame = clock.frames[store?.shown(at) ?? at];
+    canvas.dataset.frame = String(frame);
+    preview.hidden = frame === clock.frames[at];
+    preview.textContent = `preview of frame ${frame}`;
   };
   watch(until, () => {
     element.hidden = !visible();

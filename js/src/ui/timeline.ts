@@ -1,17 +1,14 @@
 import type { Session } from "../session.js";
-import { watch } from "../state.js";
 import { chart } from "./chart.js";
 import { h } from "./dom.js";
 import { seekbar } from "./seekbar.js";
 
-/** Seek bar and bars over one axis of time, with one playhead through both. */
+/** Seek bar over the whole clip, and bars over what is on show of its time. */
 export function timeline(session: Session): HTMLElement {
-  const { clock, time, until } = session;
-  const playhead = h("div", { class: "staa-playhead" });
-  watch(until, () => {
-    playhead.style.left = `${100 * clock.share(time.value)}%`;
-  });
   const { header, element } = chart(session);
-  element.append(playhead);
-  return h("div", { class: "staa-timeline" }, seekbar(session), header, element);
+  const { clock, panes, film, host } = session;
+  const [here, all] = [clock.count, film.frames.total].map((count) => count.toLocaleString("en"));
+  const page = host.kernel.state.peek() === "none" ? "page" : "player";
+  const some = !panes[0].whole && h("p", { class: "staa-quiet" }, `${here} of ${all} frames travel with this ${page}`);
+  return h("div", { class: "staa-timeline" }, seekbar(session), some, header, element);
 }
