@@ -76,7 +76,7 @@ class Film:
             )
         self._positions = np.flatnonzero(inside)
         self.frames, self.times = frames[inside], times[inside]
-        following = np.append(times[1:], max(e.duration, times[-1] + _gap(times)))[inside][-1]
+        following = np.append(times[1:], e.duration)[inside][-1]
         self.edges = np.append(self.times, following if end is None else max(min(following, end), self.times[-1]))
         if self.edges[-1] <= self.edges[-2]:
             self.edges[-1] = self.edges[-2] + _gap(times)

@@ -18,6 +18,7 @@ from staa_widgets.files import replacing
 from staa_widgets.film import Film
 from staa_widgets.look import USUAL, Look
 from staa_widgets.progress import Progress, reporting
+from staa_widgets.sound import sound_of
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 
 TICKS = 90_000
 """Ticks of a second in mp4 files."""
-
-COPIED = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"})
-"""Sound that an mp4 file can hold as it is; any other is coded anew."""
 
 GIF_LONGEST, GIF_RATE, GIF_FRAMES, GIF_BYTES = 480, 17, 300, 10_000_000
 """Of a GIF, at most: pixels of the pictures' longer side, frames a second, frames, bytes."""
@@ -87,10 +85,17 @@ def to_video(
     VideoError
         If `video` or `audio` cannot be read.
     """
+    from av.error import FFmpegError
+
     speed = _checked(speed, audio)
     with _written(path, ".mp4") as part, reporting(progress) as report:
         film = Film(explanation, look, video=video, start=start, end=end, chart=chart)
-        _encode(film, part, None if audio is None else Path(audio), speed, report)
+        try:
+            _encode(film, part, None if audio is None else Path(audio), speed, report)
+        except FFmpegError as error:
+            raise ExportError(
+                f"The movie cannot be made: {error.strerror}.", "See that the disk is not full; leave audio= out."
+            ) from error
     return Path(path)
 
 
@@ -201,7 +206,11 @@ def _encode(film: Film, path: Path, audio: Path | None, speed: float, report: Pr
         stream.codec_context.color_primaries = 6
         stream.codec_context.color_trc = 6
         stream.codec_context.color_range = 1
-        sound = iter(()) if audio is None else stack.enter_context(_sound(out, audio, film))
+        sound = (
+            iter(())
+            if audio is None
+            else stack.enter_context(sound_of(out, audio, float(film.edges[0]), float(film.edges[-1])))
+        )
         waiting = next(sound, None)
         lasts = dict(zip(ticks[:-1].tolist(), np.diff(ticks).tolist(), strict=True))
         for i, (pixels, tick) in enumerate(zip(film, ticks[:-1].tolist(), strict=True)):
@@ -226,56 +235,6 @@ def _mux(out: OutputContainer, packets: list[Packet], lasts: dict[int, int]) -> 
         out.mux(packet)
 
 
-@contextmanager
-def _sound(out: OutputContainer, path: Path, film: Film) -> Iterator[Iterator[tuple[float, Packet]]]:
-    """Give the packets of a video's sound within the film's seconds, each with its second in the film."""
-    from staa_widgets.demux import opened
-    from staa_widgets.errors import VideoNotFoundError
-
-    if not path.is_file():
-        raise VideoNotFoundError(f"There is no file {str(path)!r}.", "Check audio=.")
-    with opened(path, path.name) as (container, picture):
-        if not container.streams.audio:
-            raise ExportError(f"{path.name!r} has no sound.", "Leave audio= out.")
-        source = container.streams.audio[0]
-        first = float((picture.start_time or 0) * (picture.time_base or 0))
-        begin, end = first + film.edges[0], first + film.edges[-1]
-        if source.codec_context.name in COPIED:
-            stream = out.add_stream_from_template(source)
-        else:
-            stream = out.add_stream("aac", rate=source.codec_context.sample_rate)
-            stream.codec_context.layout = source.codec_context.layout
-
-        def copied() -> Iterator[tuple[float, Packet]]:
-            for packet in container.demux(source):
-                if not packet.size or packet.pts is None or packet.time_base is None:
-                    continue
-                time = float(packet.pts * packet.time_base)
-                if begin <= time < end:
-                    shift = round(begin / float(packet.time_base))
-                    packet.pts -= shift
-                    packet.dts = packet.pts
-                    packet.stream = stream
-                    yield time - begin, packet
-
-        def coded() -> Iterator[tuple[float, Packet]]:
-            from av.audio.resampler import AudioResampler
-
-            fitting = AudioResampler("fltp", stream.codec_context.layout, stream.codec_context.sample_rate)
-            base = Fraction(1, stream.codec_context.sample_rate)
-            for frame in container.decode(source):
-                if frame.time is None or not begin <= frame.time < end:
-                    continue
-                for part in fitting.resample(frame):
-                    part.pts, part.time_base = round((frame.time - begin) / base), base
-                    for packet in stream.encode(part):
-                        yield frame.time - begin, packet
-            for packet in stream.encode():
-                yield film.edges[-1] - film.edges[0], packet
-
-        yield copied() if source.codec_context.name in COPIED else coded()
-
-
 def _even(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
     """Repeat the last row and column where H.264 wants one more."""
     more = ((0, height - pixels.shape[0]), (0, width - pixels.shape[1]), (0, 0))
@@ -295,35 +254,58 @@ _DOTS = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]],
 """Bayer's matrix, about 0: how much lighter a pixel is taken to be."""
 
 
+_UNSEEN = (1, 254, 3)
+"""Stands in a GIF for what stays as it was."""
+
+
 def _gif(film: Film, path: Path, speed: float, report: Progress) -> None:
     from PIL import Image
 
     edges = np.round(100 * (film.edges - film.edges[0]) / speed).astype(int)
     durations = [10 * max(int(last), 2) for last in np.diff(edges)]
-    palette, (width, height) = _palette(film), film.picture
+    colours, (width, height) = _colours(film), film.picture
+    table, same = Image.new("P", (1, 1)), len(colours)
+    table.putpalette(colours.tobytes())
+    written = [*colours.ravel().tolist(), *_UNSEEN] + [0, 0, 0] * (255 - same)
     # Dots that stay where they are: those that carry errors from pixel to pixel would flicker.
     dots = np.tile(_DOTS, (height // 4 + 1, width // 4 + 1))[:height, :width, None]
     pictures: list[Image.Image] = []
+    before = None
     for i, pixels in enumerate(film):
         report("GIF", i, len(film))
         pixels[:height] = np.clip(pixels[:height] + dots, 0, 255)
-        pictures.append(Image.fromarray(pixels).quantize(palette=palette, dither=Image.Dither.NONE))
+        found = np.asarray(Image.fromarray(pixels).quantize(palette=table, dither=Image.Dither.NONE))
+        found = np.where(found < same, found, 0).astype(np.uint8)
+        # What stays as it was is not told again.
+        told = Image.fromarray(found if before is None else np.where(found == before, np.uint8(same), found), "P")
+        told.putpalette(written)
+        pictures.append(told)
+        before = found
     with path.open("wb") as file:
         pictures[0].save(
-            file, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0, optimize=False
+            file,
+            "GIF",
+            save_all=True,
+            append_images=pictures[1:],
+            duration=durations,
+            loop=0,
+            disposal=1,
+            transparency=same,
+            palette=bytes(written),
+            optimize=False,
         )
     report("GIF", len(film), len(film))
 
 
-def _palette(film: Film) -> Any:
-    """Choose colours for all frames by looking at some; white, on which the chart stands, is one of them."""
+def _colours(film: Film) -> NDArray[np.uint8]:
+    """Choose colours for all frames by looking at some, ``(n, 3)``; white, the ground of the chart, is one of them."""
     from PIL import Image
 
     seen = np.concatenate([pixels[::2, ::2].reshape(-1, 3) for pixels in film.some(12)])
     table = np.repeat(film.painter.table, len(seen) // 4000 + 1, axis=0)
     sample = np.concatenate([seen[(seen < 250).any(axis=1)], table])
     side = math.isqrt(len(sample))
-    found = Image.fromarray(sample[-side * side :].reshape(side, side, 3)).quantize(254)
-    palette = Image.new("P", (1, 1))
-    palette.putpalette([*(found.getpalette() or [])[: 3 * 254], 255, 255, 255])
-    return palette
+    found = Image.fromarray(sample[-side * side :].reshape(side, side, 3)).quantize(254).getpalette() or []
+    every = np.array([*found[: 3 * 254], 255, 255, 255], np.uint8).reshape(-1, 3)
+    unique = np.unique(every, axis=0)
+    return unique[(unique != _UNSEEN).any(axis=1)]
