@@ -12,6 +12,7 @@ from staa_widgets.progress import Progress
 from staa_widgets.question import Question
 from staa_widgets.widget.pictures import pictures
 from staa_widgets.widget.service import Answer, Errand
+from staa_widgets.widget.taking import export
 
 if TYPE_CHECKING:
     from staa_widgets.widget.player import Player
@@ -48,5 +49,6 @@ def compute(player: Player, args: Mapping[str, Any]) -> Compute:
 ERRANDS: dict[str, Callable[[Player, Mapping[str, Any]], Errand]] = {
     "compute": compute,
     "frames": pictures,
+    "export": export,
 }
 """By op; each takes the player and the arguments that messages.py lets through."""

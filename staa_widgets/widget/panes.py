@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from staa_widgets.errors import ParameterError
 from staa_widgets.explanation import Explanation
 from staa_widgets.widget.payload import pack, same_clip
@@ -33,6 +35,14 @@ def as_panes(explanations: Explanation | Iterable[Explanation]) -> tuple[Explana
             f"A player shows 1 to {MOST} explanations side by side, not {len(found)}.", "Choose some of them."
         )
     return found
+
+
+def frame_in(explanation: Explanation, first: Explanation, frame: int) -> int:
+    """Return the source frame that a pane shows with a frame of the first one: of another clip, that of its second."""
+    if same_clip(first, explanation):
+        return frame
+    second = first.times[frame - first.first_frame]
+    return explanation.first_frame + max(int(np.searchsorted(explanation.times, second, side="right")) - 1, 0)
 
 
 def pack_panes(explanations: Sequence[Explanation]) -> dict[str, Any]:
@@ -64,3 +74,28 @@ def pack_panes(explanations: Sequence[Explanation]) -> dict[str, Any]:
                 more += content
         others.append({**own, "parts": parts})
     return {"meta": meta, **buffers, "others": others, "more": bytes(more)}
+
+
+def lay_out(explanations: Sequence[Explanation], live: Sequence[bool], cards: dict[Any, Any]) -> dict[str, Any]:
+    """Lay explanations out for a player with a kernel, by trait.
+
+    Parameters
+    ----------
+    explanations
+        As for `pack_panes`.
+    live
+        Whether the kernel has each one's video, and so the frames that its preview lacks.
+    cards
+        What was shown before, by key, which stays beside it; what is new is added, what is shown again keeps its place.
+    """
+    laid = pack_panes(explanations)
+    metas = (laid["meta"], *laid["others"])
+    for meta, there in zip(metas, live, strict=True):
+        frames = meta["frames"]
+        meta["frames"] = {**frames, "live": there and frames["kept"] is not None}
+    clips = [(e.clip_sha256, e.first_frame, len(e.times)) for e in explanations]
+    for clip, meta in zip(clips, metas, strict=True):
+        cards |= {(clip, card["key"]): card for card in meta["cards"]}
+    for clip, meta in zip(clips, metas, strict=True):
+        meta["cards"] = [card for (of, _), card in cards.items() if of == clip]
+    return {f"_{name}": value for name, value in laid.items()}

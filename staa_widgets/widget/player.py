@@ -2,38 +2,41 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from ipywidgets import CallbackDispatcher
-from traitlets import Bytes, Dict, Float, Int, List, Unicode, default, observe
+from traitlets import Float, Int, default, observe
 
-from staa_widgets.clip import Clip
-from staa_widgets.errors import PlayerError, StaaError
+from staa_widgets.errors import PlayerError
 from staa_widgets.explanation import Explanation
-from staa_widgets.export import built
 from staa_widgets.labels import target_index
 from staa_widgets.progress import Progress
 from staa_widgets.question import Question, find_question, question_of, restated
-from staa_widgets.truth import ClipTruth, Known
-from staa_widgets.widget.asked import Earlier, Patch, asking, kept, patch_of
+from staa_widgets.widget import taking
+from staa_widgets.widget.asked import Earlier, Patch, kept, patch_of
+from staa_widgets.widget.carried import Carried
+from staa_widgets.widget.checked import refuse_unknown
+from staa_widgets.widget.computing import Computing
 from staa_widgets.widget.display import display_player
-from staa_widgets.widget.errands import ERRANDS, compute
+from staa_widgets.widget.errands import ERRANDS
 from staa_widgets.widget.given import Given
-from staa_widgets.widget.guard import GuardedWidget
-from staa_widgets.widget.panes import as_panes, pack_panes
+from staa_widgets.widget.panes import as_panes, frame_in, lay_out
 from staa_widgets.widget.payload import peak_frame, same_clip
 from staa_widgets.widget.selection import Selection, select
 from staa_widgets.widget.service import Errand, Service
-from staa_widgets.widget.traits import SETTINGS, SettingError, Settings
+from staa_widgets.widget.traits import SETTINGS
 
-_COMPUTED = ("method", "target", "query")
+if TYPE_CHECKING:
+    from staa_widgets.clip import Clip
+    from staa_widgets.still import StaticPicture
+    from staa_widgets.truth import ClipTruth, Known
+
 _OF_WIDGETS = ("layout", "tabbable", "tooltip")
 
 
-class Player(GuardedWidget, Settings):
+class Player(Carried, Computing):
     """A video under its heat map with its curve of time, in a notebook; up to four explanations side by side.
 
     All of `Settings` can be read, set, observed and linked, and follows what is done in the browser.
@@ -81,18 +84,6 @@ class Player(GuardedWidget, Settings):
         If there is no such setting.
     """
 
-    _esm = Unicode().tag(sync=True)
-    _css = Unicode().tag(sync=True)
-    _meta = Dict().tag(sync=True)
-    _frames = Bytes().tag(sync=True)
-    _maps = Bytes().tag(sync=True)
-    _times = Bytes().tag(sync=True)
-    _temporal = Bytes().tag(sync=True)
-    _attention = Bytes().tag(sync=True)
-    _truth = Bytes().tag(sync=True)
-    _colours = Bytes().tag(sync=True)
-    _others = List().tag(sync=True)
-    _more = Bytes().tag(sync=True)
     slice = Int(read_only=True)
     time = Float(read_only=True)
 
@@ -106,11 +97,7 @@ class Player(GuardedWidget, Settings):
         truth: Known | ClipTruth | None = None,
         **settings: Any,
     ) -> None:
-        for name in settings:
-            if name not in (*SETTINGS, *_OF_WIDGETS):
-                close = get_close_matches(name, SETTINGS, 1)
-                told = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(SETTINGS)}"
-                raise TypeError(f"Player has no setting {name!r}; {told}")
+        refuse_unknown(settings, (*SETTINGS, *_OF_WIDGETS), "Player")
         first, *rest = as_panes(explanation)
         asked = find_question(first, question, video, model)
         self._questions = [asked, *(find_question(one, None, None, None) for one in rest)]
@@ -119,7 +106,7 @@ class Player(GuardedWidget, Settings):
         self._earlier: list[Earlier | None] = [None] * len(self._questions)
         self._given = Given(first, truth)
         self._explanations = tuple(self._given.tell(one) for one in (first, *rest))
-        self._cards: dict[str, Any] = {}
+        self._cards: dict[Any, Any] = {}
         self._selecting = CallbackDispatcher()
         self._service = Service(self)
         if rest:
@@ -188,6 +175,30 @@ class Player(GuardedWidget, Settings):
         """Call a function with the `Selection` whenever a range is selected, with ``None`` when it is cleared."""
         self._selecting.register_callback(fn, remove=remove)
 
+    def snapshot(self, path: str | os.PathLike[str] | None = None) -> StaticPicture:
+        """Draw what the active pane shows now as a picture that stays in the notebook, for viewers without widgets.
+
+        Parameters
+        ----------
+        path
+            Where to write it as a PNG file, if anywhere.
+
+        Returns
+        -------
+        StaticPicture
+            As the last value of a cell it shows itself.
+
+        Raises
+        ------
+        ExportError
+            If the file cannot be written.
+        """
+        return taking.snapshot(self, path)
+
+    def render_static(self, **options: Any) -> StaticPicture:
+        """Draw all that is on show over all the time as one picture; options as for `staa_widgets.render_static`."""
+        return taking.render_static(self, **options)
+
     def close(self) -> None:
         """Take the player out of every page and stop what it computes."""
         if "_service" in vars(self):
@@ -241,45 +252,6 @@ class Player(GuardedWidget, Settings):
 
     # Traits.
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in _COMPUTED:
-            self._ask_for(name, value)
-            return
-        if not name.startswith("_") and not hasattr(type(self), name):
-            close = get_close_matches(name, SETTINGS, 1)
-            raise AttributeError(f"Player has no {name!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
-        super().__setattr__(name, value)
-
-    def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Take over what a page has set; what cannot be is put right there."""
-        wrong = [name for name in sync_data if name in SETTINGS and not self._accepts(name, sync_data[name])]
-        asked = {name: sync_data[name] for name in _COMPUTED if name in sync_data and name not in wrong}
-        super().set_state({name: sync_data[name] for name in sync_data if name not in (*asked, *wrong)})
-        if asked or wrong:
-            self.send_state([*asked, *wrong])
-        try:
-            query = SETTINGS["query"].validate(self, asked.pop("query", self.query))
-            if query != self.query:
-                if not (query is None and self._go_back()):
-                    self._service.run("compute", None, compute(self, asking(query)))
-            elif any(value != getattr(self, name) for name, value in asked.items()):
-                self._service.run("compute", None, compute(self, asked))
-        except StaaError as error:
-            self.log.warning("The player stays as it was: %s", error)
-
-    def _ask_for(self, name: str, value: Any) -> None:
-        if name == "query":
-            value = SETTINGS[name].validate(self, value)
-        elif value is None:
-            raise SettingError(f"{name} is None.", "Give a name or an index.")
-        if value == getattr(self, name):
-            return
-        if name != "query":
-            self.compute(**{name: value})
-        elif value is not None or not self._go_back():
-            asked = asking(value)
-            self.compute(asked["method"], **asked["params"])
-
     def _go_back(self) -> bool:
         """Show what was shown before a patch was asked about, if that is known."""
         earlier = self._earlier[self.pane]
@@ -287,13 +259,6 @@ class Player(GuardedWidget, Settings):
             self._service.stop("Something else was put on show.", "compute")
             self._show(earlier.explanation, earlier.question, self.pane)
         return earlier is not None
-
-    def _accepts(self, name: str, value: Any) -> bool:
-        try:
-            SETTINGS[name].validate(self, value)
-        except SettingError:
-            return False
-        return True
 
     def _show(self, explanation: Explanation, question: Question | None, pane: int) -> None:
         before, explanation = self._explanations[pane], self._given.tell(explanation)
@@ -314,29 +279,12 @@ class Player(GuardedWidget, Settings):
                 self.set_trait("selection", None)
                 self.set_trait("frame", first)
             for name in ("layer", "head"):
-                if not self._accepts(name, getattr(self, name)):
+                if not self.accepts(name, getattr(self, name)):
                     self.set_trait(name, -1)
             self._follow()
 
     def _laid_out(self, shown: Sequence[Explanation], questions: Sequence[Question | None]) -> dict[str, Any]:
-        laid = pack_panes(shown)
-        metas = (laid["meta"], *laid["others"])
-        for meta, question in zip(metas, questions, strict=True):
-            frames = meta["frames"]
-            meta["frames"] = {**frames, "live": question is not None and frames["kept"] is not None}
-        # What was shown before stays beside it; what is shown again keeps its place.
-        self._cards |= {card["key"]: card for meta in metas for card in meta["cards"]}
-        for meta in metas:
-            meta["cards"] = [*self._cards.values()]
-        return {f"_{name}": value for name, value in laid.items()}
-
-    @default("_esm")
-    def _read_esm(self) -> str:
-        return built("widget.js")
-
-    @default("_css")
-    def _read_css(self) -> str:
-        return built("widget.css")
+        return lay_out(shown, [question is not None for question in questions], self._cards)
 
     @default("method")
     def _first_method(self) -> str:
@@ -357,13 +305,8 @@ class Player(GuardedWidget, Settings):
     @observe("frame", "pane")
     def _follow(self, _: object = None) -> None:
         first, active = self._explanations[0], self.explanation
-        time = float(first.times[self.frame - first.first_frame])
-        self.set_trait("time", time)
-        if same_clip(first, active):
-            at = self.frame - first.first_frame
-        else:
-            at = max(int(np.searchsorted(active.times, time, side="right")) - 1, 0)
-        self.set_trait("slice", int(active.slice_of_frame[at]))
+        self.set_trait("time", float(first.times[self.frame - first.first_frame]))
+        self.set_trait("slice", int(active.slice_of_frame[frame_in(active, first, self.frame) - active.first_frame]))
 
     @observe("pane")
     def _name_active(self, _: object = None) -> None:

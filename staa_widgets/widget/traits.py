@@ -184,6 +184,14 @@ class Settings(HasTraits):
     method = Unicode().tag(sync=True)
     target = Int().tag(sync=True)
 
+    def accepts(self, name: str, value: Any) -> bool:
+        """Tell whether a setting may have a value."""
+        try:
+            SETTINGS[name].validate(self, value)
+        except SettingError:
+            return False
+        return True
+
 
 SETTINGS = {name: trait for name, trait in Settings.class_traits().items() if isinstance(trait, Setting)}
 """What `Player` takes as keywords, by name."""
