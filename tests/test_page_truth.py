@@ -99,15 +99,13 @@ def test_it_is_there_when_the_action_is_and_while_heat_is(open_page: Callable[[E
 def test_a_saved_picture_carries_the_outline(open_page: Callable[[Explanation], Page]) -> None:
     page = open_page(known())
     to(page, 14)
-    saved = []
+    found = []
     for _ in range(2):
-        with page.expect_download() as download:
-            page.keyboard.press("s")
-        saved.append(np.asarray(Image.open(download.value.path()).convert("RGB"), np.int64))
+        _, image, top = saved(page, 360)
+        found.append(image[top : top + 360, 14:654].astype(np.int64))
         page.keyboard.press("g")
-    np.testing.assert_array_equal(saved[1], pixels(page))
-    y, x = np.nonzero(np.abs(saved[0] - saved[1]).max(axis=2) > 40)
-    away = np.hypot(x + 0.5 - 162, y + 0.5 - 90)
+    y, x = np.nonzero(np.abs(found[0] - found[1]).max(axis=2) > 40)
+    away = np.hypot(x / 2 + 0.25 - 162, y / 2 + 0.25 - 90)
     assert len(away) > 500
     assert np.minimum(np.abs(away - 30), np.abs(away - 12)).max() < 4
 
@@ -195,7 +193,7 @@ def test_cards_stand_side_by_side_with_chance_and_cost(
     meta, buffers = pack(e)
     # As in a notebook, where a player has shown three.
     monkeypatch.setattr(
-        "staa_widgets.export.pack", lambda _: ({**meta, "cards": json.loads(json.dumps(cards))}, buffers)
+        "staa_widgets.widget.panes.pack", lambda _: ({**meta, "cards": json.loads(json.dumps(cards))}, buffers)
     )
     page = open_page(e)
     shown = page.locator(".staa-cards > li")
@@ -227,7 +225,7 @@ def test_axe_finds_nothing_serious_and_nothing_hangs_over(
     page.set_viewport_size({"width": 360, "height": 900})
     e = known()
     cards, (meta, buffers) = several(e), pack(e)
-    monkeypatch.setattr("staa_widgets.export.pack", lambda _: ({**meta, "cards": cards}, buffers))
+    monkeypatch.setattr("staa_widgets.widget.panes.pack", lambda _: ({**meta, "cards": cards}, buffers))
     open_page(e)
     page.evaluate((ROOT / "js" / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8"))
     for _ in range(2):

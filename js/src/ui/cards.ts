@@ -4,13 +4,14 @@ import { watch } from "../state.js";
 import { h, seconds } from "./dom.js";
 
 /** How each explanation that was shown stands up to the truth, side by side; nothing where the truth is not known. */
-export function cards({ meta, panes, until }: Session): HTMLElement {
+export function cards({ meta, panes, active, until }: Session): HTMLElement {
   const list = h("ol", { class: "staa-cards" });
   const element = h("section", {}, h("h3", { class: "staa-title" }, "Against the truth"), list);
   watch(until, () => {
     const { card: shown } = meta.value;
-    // In a notebook each explanation knows of all that were shown, in a page only of itself.
-    const found = panes.flatMap((pane) => pane.meta.value.cards);
+    // In a notebook each explanation knows of all that were shown of its clip, in a page only of itself.
+    const same = panes.filter(({ position }) => position === active.value.position);
+    const found = same.flatMap((pane) => pane.meta.value.cards);
     const all = [...new Map(found.map((one) => [one.key, one])).values()];
     element.hidden = all.length === 0;
     const models = new Set(all.map(({ model }) => model)).size;

@@ -58,8 +58,7 @@ export function stage(session: Session): { element: HTMLElement; canvas: () => H
   const toast = h("div", { class: "staa-toast", role: "status", "aria-live": "polite" });
   const shots = taken.flatMap((one) => (one ? [one.element] : []));
   const share = signal(50);
-  const line = wiper(session, share);
-  const element = h("div", {}, ...cells, ...shots, line, corner, toast);
+  const element = h("div", {}, ...cells, ...shots, wiper(session, share), corner, toast);
 
   const shapes = panes.map(({ size: [width, height] }) => width / height);
   // Of the cells of a grid: between the widest and the tallest.
@@ -67,9 +66,7 @@ export function stage(session: Session): { element: HTMLElement; canvas: () => H
   const across = columns(panes.length, shape);
   const style = (name: string, value: string | number) => element.style.setProperty(`--staa-${name}`, String(value));
   watch(until, () => {
-    const wide = Math.max(...[active, next].map(({ value }) => shapes[panes.indexOf(value)]));
-    line.style.setProperty("--staa-aspect", String(wide));
-    style("wide", wide);
+    style("wide", Math.max(...[active, next].map(({ value }) => shapes[panes.indexOf(value)])));
     style("share", share.value / 100);
   });
   style("shape", shape);

@@ -29,7 +29,7 @@ export function wiper(session: Session, share: Signal<number>): HTMLElement {
     },
   });
   grip.append(icon("wipe"));
-  const element = h("div", { class: "staa-picture staa-wiper" }, before, after, grip);
+  const element = h("div", { class: "staa-wiper" }, before, after, grip);
   onDrag(element, (at) => {
     share.value = Math.round(100 * at);
   });
