@@ -51,7 +51,7 @@ def point(figure: Any, index: int, event: str = "plotly_hover", trace: int = 0) 
 
 
 def playheads(figure: Any) -> list[float]:
-    found = [shape for shape in figure.layout.shapes if (shape.name or "").startswith("staa")]
+    found = [shape for shape in figure.layout.shapes if (shape.name or "").startswith("staa-playhead")]
     assert all(shape.x0 == shape.x1 for shape in found)
     return [shape.x0 for shape in found]
 
@@ -273,3 +273,106 @@ def test_unlinking_leaves_out_what_waits(at_leisure):
         assert content(figure) == before
 
     in_a_loop(moves)
+
+
+# --- selections ---
+
+
+def drag(figure: Any, start: float, end: float, xref: str = "x") -> None:
+    """Report a range drawn across a plot, as the figure's own JavaScript does."""
+    drawn = {"type": "rect", "xref": xref, "yref": xref.replace("x", "y"), "x0": start, "x1": end, "y0": 0, "y1": 1}
+    figure._js2py_relayout = {"relayout_data": {"selections": [drawn]}, "source_view_id": "v"}
+
+
+def bands(figure: Any) -> list[tuple[str, float, float]]:
+    return [(shape.xref, shape.x0, shape.x1) for shape in figure.layout.shapes if shape.type == "rect"]
+
+
+def test_a_range_drawn_in_the_figure_is_selected_in_the_player():
+    player, figure = pair()
+    staa.link(player, figure)
+    assert (figure.layout.dragmode, figure.layout.selectdirection) == ("select", "h")
+    for start, end, wanted in ((2.5, 3.1, (2.5, 3.1)), (3.1, 2.5, (2.5, 3.1)), (0, 2.2, (2.0, 2.2))):
+        drag(figure, start, end)
+        assert player.selection == wanted
+        assert bands(figure) == [("x", *wanted)]
+        assert "selections" not in figure.layout.to_plotly_json()
+    drag(figure, 50, 60)
+    assert player.selection is None
+    assert bands(figure) == []
+
+
+def test_a_range_selected_in_the_player_is_a_band_in_the_figure():
+    player = staa.Player(E, selection=(2.1, 2.9))
+    figure: Any = go.FigureWidget(E.to_plotly())
+    staa.link(player, figure)
+    assert bands(figure) == [("x", 2.1, 2.9)]
+    player.selection = (3, 3.5)
+    assert bands(figure) == [("x", 3, 3.5)]
+    player.selection = None
+    assert bands(figure) == []
+
+
+def test_clicking_it_away_in_the_figure_clears_it():
+    player, figure = pair()
+    staa.link(player, figure)
+    player.selection = (3, 3.5)
+    points = {"xs": [], "ys": [], "point_indexes": [], "trace_indexes": []}
+    figure._js2py_pointsCallback = {"event_type": "plotly_deselect", "points": points}
+    assert player.selection is None
+
+
+def test_unlinking_leaves_no_band_and_hears_no_more():
+    player, figure = pair()
+    figure.layout.dragmode = "pan"
+    before, heard = content(figure), len(player._trait_notifiers["selection"]["change"])
+    link = staa.link(player, figure)
+    drag(figure, 2.5, 3)
+    link.unlink()
+    assert content(figure) == before
+    drag(figure, 2.1, 2.2)
+    player.selection = None
+    player.selection = (3, 3.2)
+    assert bands(figure) == []
+    assert len(player._trait_notifiers["selection"]["change"]) == heard
+
+
+def test_every_plot_of_a_comparison_selects_and_follows():
+    both = staa.Comparison.of(E, explanation(signed=True, method="saliency"))
+    player = staa.Player(E)
+    figure: Any = go.FigureWidget(both.to_plotly())
+    staa.link(player, figure)
+    point(figure, 4, trace=1)
+    assert player.frame == E.sampled[4, 1]
+    assert [trace.selectedpoints for trace in figure.data] == [(4,)] * 3
+    drag(figure, 2.5, 3, "x2")
+    assert player.selection == (2.5, 3)
+    assert bands(figure) == [("x", 2.5, 3), ("x2", 2.5, 3)]
+    assert len(playheads(figure)) == 2
+
+
+def map_point(figure: Any, row: int, column: int, trace: int) -> None:
+    points = {"xs": [0], "ys": [0], "point_indexes": [[row, column]], "trace_indexes": [trace]}
+    figure._js2py_pointsCallback = {"event_type": "plotly_click", "points": points}
+
+
+def test_a_click_on_a_map_shows_that_head_and_on_a_line_that_time():
+    player = staa.Player(E)
+    figure: Any = go.FigureWidget(E.to_plotly("heads"))
+    link = staa.link(player, figure)
+    assert playheads(figure) == [player.time]
+    map_point(figure, 2 * 6 + 3, 8 + 1, 0)
+    assert (player.layer, player.head) == (2, 1)
+    map_point(figure, 4, 5, 1)
+    assert player.slice == 5
+    # What is drawn across the maps is no range of seconds.
+    drag(figure, 2.5, 3, "x")
+    assert player.selection is None
+    drag(figure, 2.5, 3, "x2")
+    assert player.selection == (2.5, 3)
+    player.show(explanation(attention=None))
+    map_point(figure, 0, 0, 0)
+    assert player.layer == -1
+    link.unlink()
+    map_point(figure, 0, 0, 1)
+    assert player.slice != 0

@@ -1,0 +1,73 @@
+"""Tables, parsed as any program would."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from barcodes import explanation
+
+from staa_widgets import Comparison, Explanation
+from staa_widgets.errors import ExportError
+from staa_widgets.look import Look, heat_of
+from staa_widgets.table import to_csv
+
+
+def read(path: Path) -> dict[str, list[str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    return dict(zip(header, map(list, zip(*rows, strict=True)), strict=True))
+
+
+def test_a_row_a_slice(tmp_path: Path):
+    e = explanation()
+    table = read(e.to_csv(tmp_path / "e.csv"))
+    assert list(table) == ["slice", "start_s", "end_s", "share", "frames_seen"]
+    assert table["slice"] == ["1", "2", "3", "4", "5", "6"]
+    np.testing.assert_allclose(np.array([table["start_s"], table["end_s"]], float).T, e.spans, atol=1e-6)
+    np.testing.assert_allclose(np.array(table["share"], float), e.temporal, atol=1e-6)
+    assert table["frames_seen"][0] == "102 106"
+
+
+def test_signed_maps_have_a_signed_share(tmp_path: Path):
+    e = explanation(signed=True)
+    table = read(e.to_csv(tmp_path / "e.csv"))
+    assert e.temporal_signed is not None
+    np.testing.assert_allclose(np.array(table["signed_share"], float), e.temporal_signed, atol=1e-6)
+
+
+def test_a_layer_can_be_written(tmp_path: Path):
+    e, look = explanation(), Look(layer=1, head=0)
+    table = read(e.to_csv(tmp_path / "e.csv", look))
+    np.testing.assert_allclose(np.array(table["share"], float), heat_of(e, look).temporal, atol=1e-6)
+
+
+def test_methods_of_one_clip_have_a_column_each(tmp_path: Path):
+    both = Comparison({"staa": explanation(), 'odd, "name"': explanation(signed=True)})
+    table = read(both.to_csv(tmp_path / "both.csv"))
+    shares = ["share staa", 'share odd, "name"', 'signed_share odd, "name"']
+    assert list(table) == ["slice", "start_s", "end_s", *shares, "frames_seen"]
+    np.testing.assert_allclose(np.array(table["share staa"], float), both["staa"].temporal, atol=1e-6)
+
+
+def test_slices_that_do_not_agree_follow_each_other(tmp_path: Path):
+    one, other = explanation(signed=True), later(explanation())
+    table = read(to_csv({"a": one, "b": other}, tmp_path / "both.csv"))
+    assert list(table) == ["name", "slice", "start_s", "end_s", "share", "signed_share", "frames_seen"]
+    assert table["name"] == ["a"] * 6 + ["b"] * 6
+    assert table["signed_share"][6:] == [""] * 6
+    starts = np.concatenate([one.spans[:, 0], other.spans[:, 0]])
+    np.testing.assert_allclose(np.array(table["start_s"], float), starts, atol=1e-6)
+
+
+def later(e: Explanation) -> Explanation:
+    return explanation(times=e.times + 1, spans=e.spans + 1, duration=e.duration + 1, preview=None)
+
+
+def test_a_path_that_cannot_be_written_is_said(tmp_path: Path):
+    with pytest.raises(ExportError, match="cannot be written") as caught:
+        explanation().to_csv(tmp_path / "missing" / "e.csv")
+    assert caught.value.hint
+    assert list(tmp_path.iterdir()) == []
