@@ -85,7 +85,7 @@ def listen(monkeypatch: pytest.MonkeyPatch) -> Pages:
             self, msg_type: str, data: Any = None, metadata: Any = None, buffers: Any = None, **_: Any
         ) -> None:
             data = deepcopy(data)
-            if buffers:
+            if buffers and "state" in data:
                 _put_buffers(data["state"], data["buffer_paths"], [bytes(buffer) for buffer in buffers])
             if msg_type == "comm_open":
                 pages[self.comm_id] = Page(data)

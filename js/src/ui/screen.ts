@@ -45,7 +45,10 @@ export function screen(session: Session, pane: Shown, { store, visible, pointed,
   const element = h("div", { class: `staa-picture${plain ? " staa-plain" : ""}` }, layer);
   element.style.setProperty("--staa-aspect", String(width / height));
   const paint = (at: number) => {
-    drawn.draw(store?.peek(at) ?? null, plain || raw.value ? null : overlay.value);
+    const picture = store?.peek(at) ?? null;
+    // A better picture was announced and is being decoded.
+    if (store && !picture) return;
+    drawn.draw(picture, plain || raw.value ? null : overlay.value);
     const frame = clock.frames[store?.shown(at) ?? at];
     canvas.dataset.frame = String(frame);
     preview.hidden = frame === clock.frames[at];
