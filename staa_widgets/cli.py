@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from staa_widgets import __version__
 from staa_widgets.errors import ParameterError, StaaError, UnknownMethodError
+from staa_widgets.takeaway import KINDS
 
 if TYPE_CHECKING:
     from staa_widgets.actions import ActionClip
@@ -80,7 +81,9 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--start", type=float, metavar="S", help="seconds at which to begin")
     explain.add_argument("--end", type=float, metavar="S", help="seconds at which to end")
     explain.add_argument(
-        "--out", type=Path, help="folder for the pages, or the .html file for one video (default: this folder)"
+        "--out",
+        type=Path,
+        help="folder for the pages (default: this folder), or for one video a file: .html, .mp4, .gif, .png or .csv",
     )
     explain.add_argument("--open", action="store_true", help="open the pages in a browser")
     explain.add_argument("--no-cache", dest="cache", action="store_false", help="neither read nor write the cache")
@@ -124,6 +127,7 @@ def _explain(options: argparse.Namespace) -> int:
     from staa_widgets.many import explain_many, listed
     from staa_widgets.methods import get_method
     from staa_widgets.models import load_model
+    from staa_widgets.takeaway import write_as
 
     get_method(options.method)
     model = load_model(options.model, device=options.device)
@@ -141,7 +145,7 @@ def _explain(options: argparse.Namespace) -> int:
         try:
             if found is None:
                 raise outcome.error or RuntimeError("There is no explanation.")
-            found.to_html(page)
+            write_as(found, page, Path(outcome.video))
         except Exception as error:
             failed += 1
             _tell(error, options, outcome.video)
@@ -217,9 +221,9 @@ def _cache(options: argparse.Namespace) -> int:
 
 def _pages(videos: list[Path], out: Path | None) -> list[Path]:
     """Choose where the page of each video goes; two videos of one name get two pages."""
-    if out is not None and out.suffix.lower() in (".html", ".htm"):
+    if out is not None and (kind := KINDS.get(out.suffix.lower())):
         if len(videos) > 1:
-            raise ParameterError(f"{str(out)!r} is one page for {len(videos)} videos.", "Give a folder to --out.")
+            raise ParameterError(f"{str(out)!r} is one {kind} for {len(videos)} videos.", "Give a folder to --out.")
         out.parent.mkdir(parents=True, exist_ok=True)
         return [out]
     folder = out or Path()
@@ -244,8 +248,9 @@ def _report(found: Explanation, page: Path, *, brief: bool = False) -> None:
     share = f"{found.temporal[peak.slice]:.0%} of the attribution"
     predicted = f"{found.clip_name}: {label!r}, {probability:.1%}, by {found.model_id}"
     most = f"most{about} from {peak.start:.2f} to {peak.end:.2f} s"
-    lines = [predicted, f"  {most} ({share}), there at the {place(found)}", f"  page: {page}"]
-    for line in [f"{predicted}, {most}, page: {page}"] if brief else lines:
+    kind = KINDS[page.suffix.lower()]
+    lines = [predicted, f"  {most} ({share}), there at the {place(found)}", f"  {kind}: {page}"]
+    for line in [f"{predicted}, {most}, {kind}: {page}"] if brief else lines:
         tqdm.write(_printable(line), file=sys.stdout)  # A bar on the same terminal makes room for it.
     sys.stdout.flush()
 

@@ -18,6 +18,14 @@ COPIED = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"})
 """Sound that an mp4 file can hold as it is; any other is coded anew."""
 
 
+def has_sound(path: Path) -> bool:
+    """Tell whether a video has sound; raises `VideoError` if it cannot be read."""
+    from staa_widgets.demux import opened
+
+    with opened(path, path.name) as (container, _):
+        return bool(container.streams.audio)
+
+
 @contextmanager
 def sound_of(out: OutputContainer, path: Path, start: float, end: float) -> Iterator[Iterator[tuple[float, Packet]]]:
     """Give the packets of a video's sound for another file.

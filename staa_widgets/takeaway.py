@@ -11,6 +11,22 @@ if TYPE_CHECKING:
     from staa_widgets.look import Look
 
 
+KINDS = {".html": "page", ".htm": "page", ".mp4": "movie", ".gif": "movie", ".png": "picture", ".csv": "table"}
+"""What a file is, by how its name ends."""
+
+
+def write_as(explanation: Explanation, path: Path, video: Path) -> Path:
+    """Write the kind of file that a name ends with; a movie shows the video itself at full size, with its sound."""
+    suffix = path.suffix.lower()
+    if suffix == ".mp4":
+        from staa_widgets.sound import has_sound
+
+        return explanation.to_video(path, video=video, audio=video if has_sound(video) else None)
+    return {".gif": explanation.to_gif, ".png": explanation.to_png, ".csv": explanation.to_csv}.get(
+        suffix, explanation.to_html
+    )(path)
+
+
 class TakeAway:
     """Files to take away; each is written in one step, and its path returned."""
 

@@ -14,7 +14,7 @@ from timesformers import tiny_module
 
 import staa_widgets.job
 import staa_widgets.many
-from staa_widgets import action_clip, cache, cli
+from staa_widgets import action_clip, cache, cli, open_clip
 from staa_widgets.cli import main
 
 ROOT = str(Path(cli.__file__).parents[1])
@@ -101,6 +101,27 @@ def test_pages_go_where_they_are_wanted(video: str, model: str, here: Path):
     assert explained(video, video, model=model) == 0
     found = sorted(str(path.relative_to(here)) for path in here.rglob("*.html"))
     assert found == ["clip-2.staa.html", "clip.staa.html", "other/one.html", "pages/of/mine/clip.staa.html"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "begins"),
+    [
+        ("a.mp4", "movie", b"\0\0\0"),
+        ("a.gif", "movie", b"GIF89a"),
+        ("a.PNG", "picture", b"\x89PNG"),
+        ("a.csv", "table", b"slice,"),
+    ],
+)
+def test_the_name_says_what_is_written(
+    name: str, kind: str, begins: bytes, video: str, model: str, here: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert explained(video, "--out", f"made/{name}", model=model) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"  {kind}: made/{name}"
+    assert (here / "made" / name).read_bytes().startswith(begins)
+    if name == "a.mp4":
+        assert (len(open_clip(here / "made" / name)), open_clip(here / "made" / name).duration) == (32, 4)
+    assert explained(video, video, "--out", name, model=model) == 2
+    assert f"one {kind} for 2 videos" in capsys.readouterr().err
 
 
 def test_a_failed_video_does_not_stop_the_others(
