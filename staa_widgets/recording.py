@@ -106,6 +106,8 @@ def records(
                 pixels = {i: reel.window(i) for i in missing}
                 places = [Place(job, i, target, pixels[i]) for i in missing]
                 made = dict(zip(missing, make(places, union, most), strict=True)) if missing else {}
+                # Or they would keep their pixels while the next batch is made.
+                del places
             if missing and len(windows) > len(batch):
                 trim()
             weights = job.weights

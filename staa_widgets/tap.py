@@ -87,7 +87,10 @@ def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[in
             raise WrongInputError(
                 "The model's logits are not finite.", "Check the pixels and the weights, or use dtype='float32'."
             )
-        return reading.records(output.logits, targets)
+        found = reading.records(output.logits, targets)
+        # A reading and what it listens with hold each other: what was taken would stay until the collector comes.
+        vars(reading).clear()
+        return found
 
 
 @contextmanager

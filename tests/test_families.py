@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
@@ -138,6 +139,28 @@ def test_the_model_is_left_exactly_as_found(family: str, fails: bool) -> None:
         record(model, clips(1), ALL, [None])
     assert state_of(module) == before
     assert vars(module.config) == config
+
+
+@pytest.mark.parametrize("needs", [ALL, Needs(rows=True, temporal=True, spatial=True), Needs(query="middle")])
+@pytest.mark.parametrize("family", READ)
+def test_what_a_pass_took_goes_with_it(family: str, needs: Needs) -> None:
+    """Hours of video are many passes, and the collector comes when it likes."""
+
+    def tensors() -> int:
+        return sum(type(held) is torch.Tensor for held in gc.get_objects())
+
+    model, pixels = ready(family), clips(2)
+    record(model, pixels, needs, [None, 1])
+    gc.collect()
+    gc.disable()
+    try:
+        before = tensors()
+        found = record(model, pixels, needs, [None, 1])
+        assert tensors() == before
+    finally:
+        gc.enable()
+    # Nor does the record of one clip keep that of the other.
+    assert all(array.base is None for one in found for array in arrays(one).values())
 
 
 @pytest.mark.parametrize("family", READ)

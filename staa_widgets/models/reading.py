@@ -176,10 +176,10 @@ def make_records(
         Record(
             geometry=geometry,
             attention_type=attention_type,
-            logits=logits[i].detach().float().cpu().numpy(),
+            logits=logits[i].detach().float().cpu().numpy().copy(),
             target=wanted[i] if needs.target else -1,
             errors={name: float(error[i]) for name, error in errors.items()},
-            **{name: array[i] for name, array in held.items()},
+            **{name: array[i].copy() for name, array in held.items()},
         )
         for i in range(len(targets))
     ]
