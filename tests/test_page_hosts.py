@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from barcodes import LAST, explanation
+from barcodes import FIRST, LAST, explanation
 from chromium import PATIENCE, drawn
 from playwright.sync_api import Page, expect
 
@@ -71,15 +72,15 @@ def test_axe_finds_nothing_serious(open_page: Callable[[Explanation], Page], pag
     assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in serious] == []
 
 
-# A host as anywidget is one: bytes as views into a larger message, and a note of what is set and saved.
+# A host as anywidget is one: bytes as views into a larger message, and a note of what is set, saved and sent.
 HOST = """async ([code, meta, buffers, traits]) => {
-  const { default: widget } = await import('data:text/javascript;base64,' + code);
+  const { default: widget } = window.widget ?? await import('data:text/javascript;base64,' + code);
   const values = { _meta: meta, ...traits }, listeners = new Map();
   for (const [name, text] of Object.entries(buffers)) {
     const bytes = Uint8Array.from('\\0\\0\\0' + atob(text), (c) => c.charCodeAt(0));
     values['_' + name] = new DataView(bytes.buffer, 3);
   }
-  window.host = { saved: 0, values, listeners, change(name, value) {
+  window.host = { saved: 0, sent: [], values, listeners, change(name, value) {
     values[name] = value;
     for (const call of listeners.get('change:' + name) ?? []) call();
   } };
@@ -87,20 +88,25 @@ HOST = """async ([code, meta, buffers, traits]) => {
     get: (name) => values[name],
     set: (name, value) => host.change(name, value),
     save_changes: () => { host.saved++; },
+    send: (content) => { host.sent.push(content); },
     on: (event, call) => listeners.set(event, [...(listeners.get(event) ?? []), call]),
     off: (event, call) => listeners.set(event, listeners.get(event).filter((other) => other !== call)),
   };
-  host.close = await widget.render({ model, el: document.body });
+  host.close = await widget.render({ model, el: window.place ?? document.body });
 }"""
 
 
+def of_host(explanation: Explanation, **traits: Any) -> list[Any]:
+    """What `HOST` is given."""
+    meta, buffers = pack(explanation)
+    code = base64.b64encode((STATIC / "widget.js").read_bytes()).decode()
+    return [code, meta, {name: base64.b64encode(data).decode() for name, data in buffers.items()}, traits]
+
+
 def test_widget_module_shows_the_same_player_on_a_notebooks_model(page: Page) -> None:
-    meta, buffers = pack(explanation())
     page.set_default_timeout(PATIENCE)
     page.set_content(f"<style>{(STATIC / 'widget.css').read_text('utf-8')}</style>")
-    code = base64.b64encode((STATIC / "widget.js").read_bytes()).decode()
-    texts = {name: base64.b64encode(data).decode() for name, data in buffers.items()}
-    page.evaluate(HOST, [code, meta, texts, {"frame": 111, "opacity": 0.5}])
+    page.evaluate(HOST, of_host(explanation(), frame=111, opacity=0.5))
     drawn(page, 111)
     expect(page.get_by_role("slider", name="Opacity")).to_have_value("0.5")
     page.evaluate("host.change('frame', 120)")
@@ -110,3 +116,80 @@ def test_widget_module_shows_the_same_player_on_a_notebooks_model(page: Page) ->
     page.evaluate("host.close()")
     expect(page.locator(".staa-root")).to_have_count(0)
     assert page.evaluate("[...host.listeners.values()].flat().length") == 0
+
+
+# What VS Code and Colab allow a widget: an origin of its own, scripts and styles that they have let in, nothing fetched.
+POLICY = (
+    "default-src 'none'; script-src 'nonce-of-the-host'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:"
+)
+
+
+def test_widget_module_lives_in_a_sandbox_under_a_strict_policy(page: Page) -> None:
+    complaints: list[str] = []
+    page.set_default_timeout(PATIENCE)
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    exported = re.compile(r"export\s*\{\s*([\w$]+) as default\s*\};?\s*$")
+    code, changed = exported.subn(r"globalThis.widget = { default: \1 };", (STATIC / "widget.js").read_text("utf-8"))
+    assert changed == 1
+    code = code.replace("</script", r"<\/script")
+    inner = (
+        f'<!doctype html><meta charset=utf-8><meta http-equiv=Content-Security-Policy content="{POLICY}">'
+        "<script nonce=of-the-host>window.refused = [];"
+        "addEventListener('securitypolicyviolation', (e) => refused.push(e.violatedDirective + e.blockedURI))</script>"
+        f"<style>{(STATIC / 'widget.css').read_text('utf-8')}</style><body>"
+        f"<script type=module nonce=of-the-host>{code}</script>"
+    )
+    page.set_content("<iframe sandbox='allow-scripts' style='width:900px;height:900px'></iframe>")
+    page.locator("iframe").evaluate("(frame, html) => { frame.srcdoc = html }", inner)
+    handle = page.locator("iframe").element_handle()
+    assert handle
+    inside = handle.content_frame()
+    assert inside
+    inside.wait_for_function("window.widget")
+    _, *rest = of_host(explanation(), method="staa", target=0)
+    inside.evaluate(HOST, ["", *rest])
+    canvas = inside.get_by_label("The frame under the heat map")
+    inside.locator(".staa-root").press("End")
+    expect(canvas).to_have_attribute("data-frame", str(LAST))
+    # Every control once: none needs what the policy forbids, or the page around.
+    for button in inside.locator(".staa-root button:visible:enabled").all():
+        if button.is_visible() and button.is_enabled():
+            button.click(force=True)
+            inside.locator(".staa-root").press("Escape")
+    inside.locator(".staa-root").press("Home")
+    expect(canvas).to_have_attribute("data-frame", str(FIRST))
+    assert inside.evaluate("refused") == []
+    sizes = inside.evaluate("host.sent.map((content) => JSON.stringify(content).length)")
+    assert 0 < len(sizes)
+    assert max(sizes) < 1000
+    # Full screen is asked for and refused, which the player says.
+    assert [text for text in complaints if "fullscreen is not allowed" not in text] == []
+
+
+def test_widget_module_lives_in_a_shadow_tree(page: Page) -> None:
+    page.set_default_timeout(PATIENCE)
+    page.set_content("<div id=place></div>")
+    style = (STATIC / "widget.css").read_text("utf-8")
+    page.evaluate(
+        """(style) => {
+      const shadow = document.getElementById('place').attachShadow({ mode: 'open' });
+      const sheet = document.createElement('style');
+      sheet.textContent = style;
+      window.place = document.createElement('div');
+      shadow.append(sheet, place);
+    }""",
+        style,
+    )
+    page.evaluate(HOST, of_host(explanation()))
+    root = page.locator(".staa-root")
+    root.press("End")
+    drawn(page, LAST)
+    slider = page.get_by_role("slider", name="Opacity")
+    slider.focus()
+    slider.press("ArrowLeft")
+    drawn(page, LAST)
+    root.press("ArrowLeft")
+    drawn(page, LAST - 1)
+    page.evaluate("host.close()")
+    expect(root).to_have_count(0)
