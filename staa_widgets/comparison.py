@@ -185,13 +185,16 @@ def named(methods: Methods) -> dict[str, tuple[Method, Mapping[str, Any]]]:
 
 def names(explanations: Sequence[Explanation]) -> list[str]:
     """Name explanations by what differs between them: method, parameters, class, model, clip and range of it."""
+    clips = [e.clip_name or "clip" for e in explanations]
+    ranges = [f"{e.times[0]:.2f}–{e.duration:.2f} s" for e in explanations]
     aspects = [
         [e.method for e in explanations],
         _parameters(explanations),
         [e.labels[e.target] for e in explanations],
         [e.model_id for e in explanations],
-        [e.clip_name or "clip" for e in explanations],
-        [f"{e.times[0]:.2f}–{e.duration:.2f} s" for e in explanations],
+        clips,
+        # Of another clip, another range goes without saying.
+        ranges if len({*zip(clips, ranges, strict=True)}) > len({*clips}) else [],
     ]
     told = [aspect for aspect in aspects if len(set(aspect)) > 1] or aspects[:1]
     return distinct([" · ".join(filter(None, parts)) for parts in zip(*told, strict=True)])

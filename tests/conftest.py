@@ -9,7 +9,7 @@ import sys
 import sysconfig
 import venv
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,8 +80,8 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 
 
 @pytest.fixture
-def open_page(page: Page, tmp_path: Path) -> Iterator[Callable[[Explanation], Page]]:
-    """Open an explanation's page from disk; at the end, nothing else was asked for and nothing complained."""
+def open_page(page: Page, tmp_path: Path) -> Iterator[Callable[..., Page]]:
+    """Open the page of one explanation or some from disk; at the end, nothing else was asked for or complained of."""
     from chromium import PATIENCE
 
     from staa_widgets.export import to_html
@@ -98,8 +98,8 @@ def open_page(page: Page, tmp_path: Path) -> Iterator[Callable[[Explanation], Pa
     page.on("console", complain)
     page.on("pageerror", lambda error: complaints.append(str(error)))
 
-    def opened(e: Explanation) -> Page:
-        page.goto(to_html(e, tmp_path / "page.html").as_uri())
+    def opened(e: Explanation | Sequence[Explanation], **settings: Any) -> Page:
+        page.goto(to_html(e, tmp_path / "page.html", **settings).as_uri())
         page.wait_for_selector("canvas[data-frame]")
         return page
 

@@ -2,13 +2,16 @@ import type { Meta } from "./protocol.js";
 
 /** Name explanations by what they differ in, and only that; `names` of comparison.py does the same. */
 export function names(metas: readonly Meta[]): string[] {
+  const clips = metas.map(({ clip }) => clip.name || "clip");
+  const ranges = metas.map(({ spans, clip }) => `${spans[0][0].toFixed(2)}–${clip.duration.toFixed(2)} s`);
   const told = [
     metas.map(({ method }) => method),
     metas.map((meta) => parameters(meta, metas)),
     metas.map(({ labels, target }) => labels[target]),
     metas.map(({ model }) => model),
-    metas.map(({ clip }) => clip.name || "clip"),
-    metas.map(({ spans, clip }) => `${spans[0][0].toFixed(2)}–${clip.duration.toFixed(2)} s`),
+    clips,
+    // Of another clip, another range goes without saying.
+    new Set(metas.map((_, i) => clips[i] + ranges[i])).size > new Set(clips).size ? ranges : [],
   ];
   const differing = told.filter((texts) => new Set(texts).size > 1);
   const found: string[] = [];
