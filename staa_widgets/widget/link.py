@@ -122,6 +122,10 @@ class Link:
             return
         # A band takes the place of the outline, which would stay when the selection moves on.
         self._figure.plotly_relayout({"selections": None})
+        for track in self._tracks:
+            if track.marks:
+                track.trace.selectedpoints = None  # as the page has it now; the next line marks the bar on show again
+        self._follow()
         if found:
             spans = self._player.explanation.spans
             low, high = (float(np.clip(second, spans[0, 0], spans[-1, 1])) for second in found[-1])
