@@ -126,3 +126,24 @@ def test_names_of_methods_say_what_was_asked():
 def test_methods_that_make_no_sense_are_refused(wrong: Any):
     with pytest.raises((ParameterError, MethodError)):
         named(wrong)
+
+
+# --- shown ---
+
+
+def test_a_page_holds_all_panes(tmp_path: Path):
+    both = two()
+    page = both.to_html(tmp_path / "both.html").read_text("utf-8")
+    assert "<title>bars.mp4 · jump · staa | jump · motion_energy</title>" in page
+
+
+def test_in_a_kernel_it_shows_a_player_and_elsewhere_words(monkeypatch: pytest.MonkeyPatch):
+    both, shown = two(), []
+    with pytest.raises(NotImplementedError):
+        both._ipython_display_()
+    monkeypatch.setattr("staa_widgets.host.in_kernel", lambda: True)
+    monkeypatch.setattr("staa_widgets.widget.player.Player._ipython_display_", lambda player: shown.append(player))
+    both._ipython_display_()
+    assert [e.method for e in shown[0].explanations] == ["staa", "motion_energy"]
+    with pytest.raises(ParameterError, match="too many"):
+        Comparison.of(*(explanation(model_id=str(i)) for i in range(5)))._ipython_display_()
