@@ -70,6 +70,10 @@ class Lab:
         for session in json.load(self._ask("api/sessions")):
             self._ask(f"api/sessions/{session['id']}", "DELETE").close()
 
+    def kernels(self) -> list[str]:
+        """Return the state of each kernel, as the server has it."""
+        return [session["kernel"]["execution_state"] for session in json.load(self._ask("api/sessions"))]
+
     def prefer(self, package: str, plugin: str, **values: Any) -> None:
         """Set what a user may set, for pages opened from now on."""
         path = self.books.parent / "settings" / package / f"{plugin}.jupyterlab-settings"
@@ -88,7 +92,7 @@ class Lab:
 
 
 @contextmanager
-def laboratory(python: Path, home: Path) -> Iterator[Lab]:
+def laboratory(python: Path, home: Path, app: str = "jupyterlab") -> Iterator[Lab]:
     """Run JupyterLab with its kernels in the environment of `python`, everything it writes under `home`.
 
     Parameters
@@ -98,6 +102,8 @@ def laboratory(python: Path, home: Path) -> Iterator[Lab]:
         taken from the running environment where its prefix lacks them.
     home
         Empty folder.
+    app
+        Module of the server: ``jupyterlab`` or ``notebook``.
     """
     share = python.parent.parent / "share" / "jupyter"
     share.mkdir(parents=True, exist_ok=True)
@@ -115,7 +121,7 @@ def laboratory(python: Path, home: Path) -> Iterator[Lab]:
     env |= {f"JUPYTERLAB_{name}_DIR": str(home / folder) for name, folder in lab_places.items()}
     env |= {"HOME": str(home), "IPYTHONDIR": str(home / "ipython"), "STAA_CACHE": str(home / "cache")}
     with (home / "server.log").open("w") as log:
-        command = [python, "-m", "jupyterlab", *OPTIONS, f"--ServerApp.root_dir={books}"]
+        command = [python, "-m", app, *OPTIONS, f"--ServerApp.root_dir={books}"]
         server = subprocess.Popen(command, env=env, cwd=home, stdout=log, stderr=subprocess.STDOUT)
         lab = None
         try:

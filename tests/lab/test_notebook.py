@@ -1,0 +1,84 @@
+"""The player in Jupyter Notebook 7: seen, scrubbed, its keys its own, its kernel told of."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from barcodes import FIRST, LAST, explanation
+from chromium import content
+from laboratory import PATIENCE, TOKEN, Lab, Notebook, laboratory
+from playwright.sync_api import Page, expect
+from seen import canvas, drawn
+
+pytestmark = pytest.mark.browser
+pytest.importorskip("notebook")
+
+LOAD = """
+import json, pathlib, sys, time
+import staa_widgets as staa
+assert staa.__file__.startswith(sys.prefix), staa.__file__
+p = staa.Player(staa.Explanation.load("bars.safetensors"))
+p
+"""
+WAIT = "while not pathlib.Path('go').exists():\n    time.sleep(0.02)"
+
+
+class Notebook7(Notebook):
+    """A notebook open in Notebook 7, which shows one a page and no status bar."""
+
+    def open(self) -> None:
+        self.page.goto(f"{self.lab.url}notebooks/{self.name}?token={TOKEN}")
+        self.idle()
+
+    def idle(self) -> None:
+        # It may be shown as idle before there is a kernel.
+        until = time.monotonic() + PATIENCE / 1000
+        while self.lab.kernels() != ["idle"]:
+            assert time.monotonic() < until, "no kernel"
+            self.page.wait_for_timeout(50)
+        self.page.locator(".jp-Toolbar-kernelName", has_text="Python 3").wait_for()
+        self.page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for()
+
+
+@pytest.fixture
+def lab7(clean: Path, tmp_path: Path) -> Iterator[Lab]:
+    """A server of its own: JupyterLab serves no pages of Notebook 7."""
+    with laboratory(clean / "bin" / "python", tmp_path, app="notebook") as lab:
+        yield lab
+
+
+def test_player_in_notebook_7(lab7: Lab, page: Page) -> None:
+    page.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
+    page.set_viewport_size({"width": 1280, "height": 1000})
+    broken: list[str] = []
+    page.on("pageerror", lambda error: broken.append(error.stack or str(error)))
+    explanation().save(lab7.books / "bars.safetensors")
+    lab7.write("seven.ipynb", [LOAD, "print(json.dumps([p.frame, p.slice]))", WAIT])
+    book = Notebook7(page, lab7, "seven.ipynb")
+    root = book.player(0)
+    before = content(canvas(root))
+    root.press("End")
+    drawn(root, LAST)
+    assert book.says(1)[0] == LAST
+    root.press("Home")
+    drawn(root, FIRST)
+    assert (content(canvas(root)) != before).any()
+    # None of its keys reaches the notebook.
+    cells = book.cells.count()
+    for key in ("b", "a", "d", "d", "x", "Enter", "Space", "Space"):
+        page.keyboard.press(key)
+    assert book.cells.count() == cells
+    # It goes on while a cell runs, and says so.
+    chip = root.locator(".staa-chip")
+    book.start(2)
+    expect(chip).to_have_text("kernel busy")
+    root.press("End")
+    drawn(root, LAST)
+    (lab7.books / "go").touch()
+    expect(chip).to_have_text("")
+    # Notebook 7 has errors of its own.
+    assert [stack for stack in broken if f"{lab7.url}static/" not in stack] == []
