@@ -15,14 +15,15 @@ from PIL import Image
 
 import staa_widgets as staa
 from staa_widgets import Comparison, render_static
+from staa_widgets.colour import COLOUR_TABLES
 from staa_widgets.errors import ExportError, ParameterError
-from staa_widgets.ink import Plot, Sheet, _font, bars, nice_step, words
+from staa_widgets.ink import Plot, Sheet, _font, bars, colour_bar, nice_step, words
 from staa_widgets.look import Look
 from staa_widgets.overview import chosen
 from staa_widgets.picture import Painter, draw
 from staa_widgets.still import BUDGET, StaticPicture, snapshot
 
-E = explanation()
+E, SIGNED = explanation(), explanation(signed=True)
 
 
 def opened(picture: StaticPicture) -> Any:
@@ -132,6 +133,18 @@ def test_bars_are_as_high_as_their_share():
 def test_the_colour_bar_says_per_what():
     assert words(Painter(E)).startswith("per clip: 1 is the maximum, ")
     assert words(Painter(E, Look(normalize="frame"))).startswith("per frame: ")
+
+
+def test_the_colour_bar_runs_from_least_to_greatest_and_leaves_out_what_is_hidden():
+    for e, look, name in ((E, Look(colormap="viridis", threshold=0.9), "viridis"), (SIGNED, Look(), "diverging")):
+        sheet, painter = Sheet(300, 60), Painter(e, look)
+        colour_bar(sheet, 10, 5, 256, painter)
+        row, table = np.asarray(sheet.image)[10, 10:266].astype(int), COLOUR_TABLES[name].astype(int)
+        assert np.abs(row[255] - table[255]).max() <= 2
+        assert np.abs(row[200] - table[200]).max() <= 2
+        hidden = np.flatnonzero((row == 255).all(axis=1))
+        assert len(hidden) == pytest.approx(256 * painter.cut, abs=1)
+        assert np.abs(row[0] - (table[0] if name == "diverging" else 255)).max() <= 2
 
 
 def test_letters_that_no_font_has_become_others():
