@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import shutil
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,30 @@ def bars(page: Page) -> NDArray[np.uint8]:
     image = pixels(page)
     page.keyboard.up("o")
     return image
+
+
+class Saved(NamedTuple):
+    """A picture saved by its key: the file's name, its RGB, what of it was on show, and where that starts."""
+
+    name: str
+    image: NDArray[np.uint8]
+    shown: NDArray[np.uint8]
+    margin: int
+    top: int
+
+
+def saved(page: Page, width: int, height: int, spare: int = 0) -> Saved:
+    """Save the picture; what is on show takes so many pixels of it, in width some more or less."""
+    with page.expect_download() as download:
+        page.keyboard.press("s")
+    image = np.asarray(Image.open(download.value.path()).convert("RGB"))
+    margin = max(14, round(width / 46))
+    assert abs(image.shape[1] - 2 * margin - width) <= spare, image.shape
+    width = image.shape[1] - 2 * margin
+    # Below lie a margin, the bar, a row of numbers, a row of words, and a margin; a row is as high as a line of text.
+    top = len(image) - 3 * margin - 2 * round(1.45 * margin) - height
+    shown = image[top : top + height, margin : margin + width]
+    return Saved(download.value.suggested_filename, image, shown, margin, top)
 
 
 def seek(page: Page) -> Locator:

@@ -7,9 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from barcodes import FIRST, LAST, explanation
-from chromium import bars, content, drawn, left, pixels, seek
-from PIL import Image
+from barcodes import FIRST, LAST, explanation, preview
+from chromium import bars, content, drawn, left, pixels, saved, seek
 from playwright.sync_api import Page, expect
 
 from staa_widgets.explanation import Explanation
@@ -192,13 +191,14 @@ def test_hovering_the_picture_names_patch_and_value(open_page: Callable[[Explana
 
 
 def test_picture_is_saved_as_it_is_shown(open_page: Callable[[Explanation], Page]) -> None:
-    page = open_page(explanation(clip_name="../my clip.mp4"))
+    e = explanation()
+    frames = np.arange(FIRST, FIRST + len(e.times))
+    page = open_page(explanation(clip_name="../my clip.mp4", preview=preview(frames, e.times, 640, 360)))
     page.locator(".staa-root").press("Home")
     drawn(page, FIRST)
-    with page.expect_download() as download:
-        page.keyboard.press("s")
-    assert download.value.suggested_filename == "_my_clip_frame100_staa.png"
-    assert (np.asarray(Image.open(download.value.path()).convert("RGB")) == pixels(page)).all()
+    picture = saved(page, 640, 360)
+    assert picture.name == "_my_clip_frame100_staa.png"
+    np.testing.assert_array_equal(picture.shown, pixels(page))
 
 
 def test_predictions_and_what_was_run_are_told(open_page: Callable[[Explanation], Page]) -> None:

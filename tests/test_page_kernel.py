@@ -25,7 +25,7 @@ STATIC = ROOT / "staa_widgets" / "widget" / "static"
 HOST = """async ([code, traits, views]) => {
   const { default: widget } = await import('data:text/javascript;base64,' + code);
   const values = {}, listeners = new Map();
-  const emit = (event, content) => { for (const call of [...(listeners.get(event) ?? [])]) call(content); };
+  const emit = (event, ...told) => { for (const call of [...(listeners.get(event) ?? [])]) call(...told); };
   const put = (traits) => {
     for (const [name, value] of Object.entries(traits)) {
       const bytes = typeof value === 'string' && Uint8Array.from('\\0\\0\\0' + atob(value), (c) => c.charCodeAt(0));

@@ -30,7 +30,7 @@ function draw({ state, panes, active }: Session, root: HTMLElement): HTMLCanvasE
   const top = Math.min(...boxes.map((box) => box.top));
   const [right, bottom] = [Math.max(...boxes.map((box) => box.right)), Math.max(...boxes.map((box) => box.bottom))];
   // The finest picture has its own pixels, or each of them several times.
-  const fine = Math.max(...pictures.map(([element, canvas]) => canvas.width / element.offsetWidth));
+  const fine = Math.max(...pictures.map(([element, canvas]) => canvas.width / element.getBoundingClientRect().width));
   const scale = fine * Math.ceil(LEAST / (fine * (right - left)));
   const [width, height] = [Math.round(scale * (right - left)), Math.round(scale * (bottom - top))];
 
