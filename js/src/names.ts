@@ -1,6 +1,6 @@
 import type { Meta } from "./protocol.js";
 
-/** Name explanations by what they differ in, and only that; `names` of comparison.py does the same. */
+/** Name explanations by what they differ in, and only that; `names` of comparison.py does the same, at length. */
 export function names(metas: readonly Meta[]): string[] {
   const clips = metas.map(({ clip }) => clip.name || "clip");
   const ranges = metas.map(({ spans, clip }) => `${spans[0][0].toFixed(2)}–${clip.duration.toFixed(2)} s`);
@@ -8,7 +8,7 @@ export function names(metas: readonly Meta[]): string[] {
     metas.map(({ method }) => method),
     metas.map((meta) => parameters(meta, metas)),
     metas.map(({ labels, target }) => labels[target]),
-    metas.map(({ model }) => model),
+    briefly(metas.map(({ model }) => model)),
     clips,
     // Of another clip, another range goes without saying.
     new Set(metas.map((_, i) => clips[i] + ranges[i])).size > new Set(clips).size ? ranges : [],
@@ -25,6 +25,12 @@ export function names(metas: readonly Meta[]): string[] {
     found.push(free);
   }
   return found;
+}
+
+/** Models without whose they are and remarks on them, if they are told apart without. */
+function briefly(models: string[]): string[] {
+  const brief = models.map((model) => model.replace(/ \(.*\)$/, "").replace(/^.*\//, ""));
+  return new Set(brief).size < new Set(models).size ? models : brief;
 }
 
 /** The parameters that others of the same method have otherwise. */

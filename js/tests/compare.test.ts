@@ -150,6 +150,9 @@ it("names panes by what they differ in, as comparison.py does", () => {
     "staa · jump · vivit",
     "staa · wave · barcodes",
   ]);
+  const told = of({ model: "org/vivit (drawn only)" }, { model: "org/videomae" });
+  expect(told).toEqual(["vivit", "videomae"]);
+  expect(of({ model: "one/vivit" }, { model: "another/vivit" })).toEqual(["one/vivit", "another/vivit"]);
   expect(of(elsewhere, { ...elsewhere, clip: { ...elsewhere.clip, name: "" } })).toEqual(["other.mp4", "clip"]);
 });
 

@@ -7,7 +7,7 @@ const STOPS = 24;
 
 /** Which colour stands for how much, and of what. What the threshold hides is left out of the bar. */
 export function colourbar(session: Session): HTMLElement {
-  const { active, view, difference, names, panes, state, until } = session;
+  const { active, view, difference, state, until } = session;
   const bar = h("div", { class: "staa-gradient" });
   const ticks = h("div", { class: "staa-ticks" });
   const words = h("div", { class: "staa-quiet" });
@@ -32,7 +32,7 @@ export function colourbar(session: Session): HTMLElement {
       ...(signed ? [-1, -0.5, 0, 0.5, 1] : [0, 0.25, 0.5, 0.75, 1]).map((v) => h("span", {}, String(v * reach))),
     );
     const own = taken
-      ? `${versus(names.value, panes, taken)}, each of its clip’s maximum`
+      ? `${versus(taken)}, each of its clip’s maximum`
       : `per clip: 1 is the clip’s maximum, ${scale.toPrecision(2)}`;
     words.textContent =
       state.normalize.value === "clip" ? own : "per frame: 1 is each frame’s own maximum; do not compare over time";

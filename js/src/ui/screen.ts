@@ -2,6 +2,7 @@ import { Difference } from "../difference.js";
 import type { Pictures } from "../frames/store.js";
 import { rank } from "../heat/refine.js";
 import { LINES } from "../heat/truth.js";
+import { names } from "../names.js";
 import { Pane, type Shown } from "../pane.js";
 import { canvas2d } from "../render/canvas2d.js";
 import type { Session } from "../session.js";
@@ -84,13 +85,12 @@ export function screen(session: Session, pane: Shown, { store, visible, pointed,
 
 /** Whose heat map, where there are several. */
 function of({ panes, names }: Session, shown: Shown): string {
-  if (shown instanceof Difference) return `: ${versus(names.value, panes, shown)}`;
+  if (shown instanceof Difference) return `: ${versus(shown)}`;
   return panes.length > 1 ? ` of ${names.value[panes.indexOf(shown as Pane)]}` : "";
 }
 
 /** What is taken from what. */
-export const versus = (names: string[], panes: readonly Pane[], { one, other }: Difference): string =>
-  [one, other].map((pane) => names[panes.indexOf(pane)]).join(" − ");
+export const versus = ({ one, other }: Difference): string => names([one.meta.value, other.meta.value]).join(" − ");
 
 /** The outline of what acts; drawn as a line of its own, so that it is sharp at any size. */
 function truth({ raw, until }: Session, { meta, outline }: Shown): SVGSVGElement {
@@ -147,7 +147,7 @@ function describe(session: Session, pane: Shown, [row, column]: readonly [number
   const stronger = percent(rank(sorted, Math.abs(value)));
   const where = `row ${row + 1}, column ${column + 1}`;
   if (!(pane instanceof Pane)) {
-    const what = ` ${versus(session.names.value, session.panes, pane as Difference)}`;
+    const what = ` ${versus(pane as Difference)}`;
     return [number, what, h("br"), "each of its clip’s maximum", h("br"), `larger than ${stronger} of the differences`];
   }
   return [

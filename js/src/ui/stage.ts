@@ -53,7 +53,7 @@ export function stage(session: Session): { element: HTMLElement; canvas: () => H
   watch(until, () => {
     const difference = view.value === "difference" ? session.difference.value : null;
     corner.hidden = !difference;
-    corner.textContent = difference && versus(names.value, panes, difference);
+    corner.textContent = difference && versus(difference);
   });
   const toast = h("div", { class: "staa-toast", role: "status", "aria-live": "polite" });
   const shots = taken.flatMap((one) => (one ? [one.element] : []));

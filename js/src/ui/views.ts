@@ -1,9 +1,10 @@
+import { names } from "../names.js";
 import type { Session } from "../session.js";
 import { type View, watch } from "../state.js";
 import { h } from "./dom.js";
 
 /** Ways to arrange the panes; those that make sense for as many as there are. */
-export function views({ panes, names, active, next, difference, view, state, until }: Session): HTMLElement {
+export function views({ panes, active, next, difference, view, state, until }: Session): HTMLElement {
   const ways: [View, text: string, about: string][] =
     panes.length > 1
       ? [
@@ -27,7 +28,7 @@ export function views({ panes, names, active, next, difference, view, state, unt
     watch(until, () => button.setAttribute("aria-pressed", String(view.value === way)));
     if (way === "difference")
       watch(until, () => {
-        const [one, other] = [active, next].map(({ value }) => names.value[panes.indexOf(value)]);
+        const [one, other] = names([active, next].map(({ value }) => value.meta.value));
         button.disabled = !difference.value;
         button.title = difference.value
           ? `${one} − ${other}: the active pane less the next, each of its clip’s maximum (V)`

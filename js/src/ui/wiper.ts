@@ -1,3 +1,4 @@
+import { names } from "../names.js";
 import type { Session } from "../session.js";
 import type { Signal } from "../signals.js";
 import { watch } from "../state.js";
@@ -8,7 +9,7 @@ const STEP = 5;
 
 /** The line between two pictures that lie over one another, `share` hundredths from the left, and their names. */
 export function wiper(session: Session, share: Signal<number>): HTMLElement {
-  const { panes, active, next, view, names, meta, until } = session;
+  const { panes, active, next, view, until } = session;
   const label = () => h("span", { class: "staa-corner" });
   const [before, after] = [label(), label()];
   const grip = h("div", {
@@ -35,12 +36,11 @@ export function wiper(session: Session, share: Signal<number>): HTMLElement {
   });
   watch(until, () => {
     element.hidden = view.value !== "wipe";
-    const name = (pane: typeof active.value) => names.value[panes.indexOf(pane)];
-    const several = panes.length > 1;
-    before.textContent = several ? name(active.value) : "frame";
-    after.textContent = several ? name(next.value) : meta.value.method;
+    const own = active.value.meta.value;
+    const sides = panes.length > 1 ? names([own, next.value.meta.value]) : ["frame", own.method];
+    [before.textContent, after.textContent] = sides;
     grip.setAttribute("aria-valuenow", String(share.value));
-    grip.setAttribute("aria-valuetext", `${share.value} % ${before.textContent}, then ${after.textContent}`);
+    grip.setAttribute("aria-valuetext", `${share.value} % ${sides.join(", then ")}`);
   });
   return element;
 }
