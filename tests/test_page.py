@@ -27,6 +27,7 @@ WALK = """async ([cells, steps]) => {
   const root = document.querySelector('.staa-root'), canvas = root.querySelector('canvas[data-frame]');
   const press = (key) => root.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }));
   const slider = root.querySelector('[role=slider]'), seen = [];
+  const across = (mark) => parseFloat(root.querySelector(mark).parentElement.style.transform.split('(')[1]);
   press('Home');
   for (let step = 0; step < steps; step++) {
     if (step > 0) press('ArrowRight');
@@ -40,8 +41,8 @@ WALK = """async ([cells, steps]) => {
       code: bits.reduce((sum, bit, i) => sum + (bit << i), 0),
       frame: Number(canvas.dataset.frame),
       valuetext: slider.getAttribute('aria-valuetext'),
-      playhead: parseFloat(root.querySelector('.staa-playhead').style.left),
-      thumb: parseFloat(root.querySelector('.staa-thumb').style.left),
+      playhead: across('.staa-playhead'),
+      thumb: across('.staa-thumb'),
       text: root.querySelector('.staa-now').innerText,
       bar: [...root.querySelectorAll('.staa-slice')].findIndex((bar) => bar.matches('.staa-current')),
       value: root.querySelector('.staa-value').textContent,

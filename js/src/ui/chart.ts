@@ -61,10 +61,11 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
   const width = signal(640);
   const hovered = signal<number | null>(null);
   const share = (second: number) => (second - view.value[0]) / (view.value[1] - view.value[0]);
-  const x = (second: number) => share(second) * width.value;
+  const across = (part: number) => `${(100 * part).toFixed(4)}%`;
+  const x = (second: number) => across(share(second));
   const at = (part: number) => view.value[0] + part * (view.value[1] - view.value[0]);
   const block = (kind: string, from: number, to: number, y: number, tall: number, more = {}) =>
-    svg("rect", { class: kind, x: x(from), width: Math.max(x(to) - x(from), 0), y, height: tall, ...more });
+    svg("rect", { class: kind, x: x(from), width: across(share(to) - share(from)), y, height: tall, ...more });
   const rows = panes.map((pane): Row => ({ pane, starts: pane.film.spans.map(([s]) => s), bars: [], elements: [] }));
 
   const readout = h("span", { class: "staa-value" });
@@ -257,9 +258,9 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
   const wheel = (event: WheelEvent) => {
     const { deltaX, deltaY } = event;
     const [from, to] = view.peek();
-    const across = Math.abs(deltaX) > Math.abs(deltaY) && to - from < whole;
+    const sideways = Math.abs(deltaX) > Math.abs(deltaY) && to - from < whole;
     if (event.ctrlKey || event.metaKey) zoom(2 ** (deltaY / 200), second(event));
-    else if (across) go(from + (deltaX / width.peek()) * (to - from));
+    else if (sideways) go(from + (deltaX / width.peek()) * (to - from));
     else return;
     event.preventDefault();
   };
@@ -279,7 +280,7 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
     if (begin) {
       // An edge of the selection is taken hold of, and the other one stays.
       const chosen = state.selection.peek() ?? [];
-      const held = chosen.findIndex((edge) => Math.abs(x(edge) - x(here)) < 8);
+      const held = chosen.findIndex((edge) => Math.abs(share(edge) - share(here)) * width.peek() < 8);
       anchor = held < 0 ? here : chosen[1 - held];
     }
     session.select([Math.min(anchor, here), Math.max(anchor, here)]);
@@ -355,7 +356,7 @@ const label = (x: string | number, y: number, anchor: string, text: string): SVG
   svg("text", { class: "staa-label", x, y, "text-anchor": anchor, "stroke-width": 3, "paint-order": "stroke" }, text);
 
 /** Ticks of the seconds, or of the minutes where there are many. */
-function ticks(from: number, to: number, floor: number, x: (time: number) => number): SVGElement[] {
+function ticks(from: number, to: number, floor: number, x: (time: number) => string): SVGElement[] {
   const unit = to - from > 180 ? 60 : 1;
   const step = niceStep((to - from) / unit, 6) * unit;
   const digits = step < 0.1 ? 2 : step < 1 ? 1 : 0;
