@@ -187,10 +187,13 @@ def names(explanations: Sequence[Explanation]) -> list[str]:
     """Name explanations by what differs between them: method, parameters, class, model, clip and range of it."""
     clips = [e.clip_name or "clip" for e in explanations]
     ranges = [f"{e.times[0]:.2f}–{e.duration:.2f} s" for e in explanations]
+    asked = [e.target == int(e.logits.argmax()) for e in explanations]
+    one_clip = len({(e.clip_sha256, e.model_id) for e in explanations}) == 1
     aspects = [
         [e.method for e in explanations],
         _parameters(explanations),
-        [e.labels[e.target] for e in explanations],
+        # Of several clips or models the class differs by itself: what each one predicted.
+        [e.labels[e.target] for e in explanations] if one_clip or not all(asked) else [""],
         [e.model_id for e in explanations],
         clips,
         # Of another clip, another range goes without saying.
@@ -211,7 +214,8 @@ def _parameters(explanations: Sequence[Explanation]) -> list[str]:
 
 def differing(params: Mapping[str, Any], alike: Sequence[Mapping[str, Any]]) -> str:
     """Write the parameters that are not the same in all of `alike`, such as ``layers=last``."""
-    keys = [key for key in params if len({canonical(other.get(key)) for other in alike}) > 1]
+    known = [key for key in params if all(key in other for other in alike)]
+    keys = [key for key in known if len({canonical(other[key]) for other in alike}) > 1]
     return ", ".join(f"{key}={params[key]}" for key in keys)
 
 

@@ -95,12 +95,13 @@ def _face(name: str, size: float) -> Any:
 
 
 def _font(size: float, text: str) -> tuple[Any, str]:
-    """Find a font that has all letters of a text, and give the text as it can be written with it."""
+    """Find the font that has most letters of a text, Pillow's own first, and give the text as it can be written."""
     plain = text.translate(_PLAIN)
-    for name, candidate in (("", plain), *((name, text) for name in _SYSTEM)):
-        if (font := _face(name, size)) is not None and all(_has(name, letter) for letter in set(candidate)):
-            return font, candidate
-    return _face("", size), "".join(letter if _has("", letter) else "?" for letter in plain)
+    candidates = [("", plain), *((name, text) for name in _SYSTEM if _face(name, size) is not None)]
+    name, shown = max(candidates, key=lambda found: sum(_has(found[0], letter) for letter in found[1]))
+    if sum(_has("", letter) for letter in plain) == len(plain):
+        name, shown = "", plain
+    return _face(name, size), "".join(letter if _has(name, letter) else "?" for letter in shown)
 
 
 @cache

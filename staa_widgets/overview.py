@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -59,18 +60,31 @@ def about_map(look: Look) -> str:
     return f"attention of layer {look.layer + 1}, " + (f"head {look.head + 1}" if look.head >= 0 else "mean of heads")
 
 
-def span_of(e: Explanation) -> str:
-    """Say when the strongest slice is."""
-    return f"{e.peak.start:.2f}–{e.peak.end:.2f} s"
+def drawn_as(painter: Painter) -> Explanation:
+    """Return the explanation whose maps are those drawn, so that its peak is the picture's."""
+    e, look = painter.explanation, painter.look
+    if look.layer < 0 and not look.smooth:
+        return e
+    return replace(e, maps=painter.heat.values, preview=None, attention=None)
 
 
-def alt(rows: Mapping[str, Explanation]) -> str:
+def most(painter: Painter) -> str:
+    """Say when and where the greatest part is."""
+    e = drawn_as(painter)
+    return f"most at {e.peak.start:.2f}–{e.peak.end:.2f} s ({e.temporal[e.peak.slice]:.0%}), at the {place(e)}"
+
+
+def alt(painters: Mapping[str, Painter]) -> str:
     """Say in words what a picture of explanations shows."""
     told = []
-    for name, e in rows.items():
-        most = f"{e.temporal[e.peak.slice]:.0%} of the attribution from {e.peak.start:.2f} to {e.peak.end:.2f} s"
-        lead = f"{name}: " if name else ""
-        told.append(f"{lead}{headline(e)}, in {e.clip_name or 'a clip'} by {e.method}: {most}, there {place(e)}.")
+    for name, painter in painters.items():
+        e, what = drawn_as(painter), about_map(painter.look)
+        share = f"{e.temporal[e.peak.slice]:.0%} of the {what or 'attribution'}"
+        by = f"{name}: {headline(e)}" if name else headline(e)
+        told.append(
+            f"{by}, in {e.clip_name or 'a clip'} by {e.method}: {share} from {e.peak.start:.2f} to {e.peak.end:.2f} s, "
+            f"there at the {place(e)}."
+        )
     return " ".join(told)
 
 
@@ -130,8 +144,8 @@ class Overview:
         sheet.text(MARGIN, 42, title, 22, width=room)
         if len(every) == 1:
             (e,) = every
-            most = f"most at {span_of(e)} ({e.temporal[e.peak.slice]:.0%}), at the {place(e)}"
-            sheet.text(self.width - MARGIN, 66, most, 13, INK, "rs", width=room * 0.4)
+            (painter,) = self.painters.values()
+            sheet.text(self.width - MARGIN, 66, most(painter), 13, INK, "rs", width=room * 0.4)
             sheet.text(MARGIN, 66, about(e, self.look), 13, QUIET, width=room * 0.58)
         else:
             parts = zip(*((e.clip_name, e.method, e.model_id, about_map(self.look)) for e in every), strict=True)
@@ -142,8 +156,8 @@ class Overview:
         e = painter.explanation
         sheet.rectangle(MARGIN, top - 2, self.width - MARGIN, top - 1, "#e4e7ec")
         end = sheet.text(MARGIN, top + 22, name, 15, width=self.width * 0.5)
-        most = f"{headline(e)} · most at {span_of(e)}, at the {place(e)}"
-        sheet.text(end + 14, top + 22, most, 13, QUIET, width=self.width - MARGIN - end - 14)
+        told = f"{headline(e)} · {most(painter)}"
+        sheet.text(end + 14, top + 22, told, 13, QUIET, width=self.width - MARGIN - end - 14)
 
     def _row(self, sheet: Sheet, painter: Painter, shown: list[int], top: float, chart: float) -> None:
         e, heat = painter.explanation, painter.heat

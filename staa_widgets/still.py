@@ -113,7 +113,7 @@ def render_static(
     def drawn(scale: float) -> Sheet:
         return Overview(painters, width, pictures).draw(scale)
 
-    return _finished(drawn, painters, alt(rows))
+    return _finished(drawn, painters, alt(painters))
 
 
 def snapshot(explanation: Explanation, frame: int | None = None, look: Look = USUAL) -> StaticPicture:
@@ -157,7 +157,7 @@ def snapshot(explanation: Explanation, frame: int | None = None, look: Look = US
         playhead(sheet, foot(sheet, painter, MARGIN, MARGIN + width, tall + 96, at), float(time))
         return sheet
 
-    told = f"Frame {found} at {time:.2f} s, {share:.0%} of the attribution in its slice. {alt({'': e})}"
+    told = f"Frame {found} at {time:.2f} s, {share:.0%} of the attribution in its slice. {alt({'': painter})}"
     return _finished(drawn, {"": painter}, told)
 
 

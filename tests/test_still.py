@@ -84,6 +84,15 @@ def held(picture: StaticPicture, wanted: NDArray[np.uint8], width: float, x: flo
     return float(np.abs(np.asarray(part).astype(int) - wanted).mean())
 
 
+def test_of_a_head_the_words_are_about_that_head():
+    look = Look(layer=2, head=1)
+    shares = E.attention[2, 1].astype(float).sum(axis=(1, 2)) if E.attention is not None else np.empty(0)
+    s = int(shares.argmax())
+    wanted = f"{shares[s] / shares.sum():.0%} of the attention of layer 3, head 2 from {E.spans[s, 0]:.2f}"
+    assert wanted in render_static(E, look).alt
+    assert wanted in snapshot(E, 120, look).alt
+
+
 def test_a_snapshot_holds_the_frame_under_its_heat():
     for frame, look in ((FIRST + 5, Look()), (FIRST + 40, Look(gamma=0.5, colormap="viridis"))):
         picture = snapshot(E, frame, look)
@@ -150,8 +159,7 @@ def test_the_colour_bar_runs_from_least_to_greatest_and_leaves_out_what_is_hidde
 def test_letters_that_no_font_has_become_others():
     assert _font(13, "1.0–2.0 s × 3…")[1] == "1.0-2.0 s x 3..."
     assert _font(13, "plain · words")[1] == "plain · words"
-    shown = _font(13, "hop \U000f0000")[1]
-    assert shown in ("hop ?", "hop \U000f0000")
+    assert _font(13, "hop \U0010fffe")[1] == "hop ?"
     sheet = Sheet(100, 30)
     assert sheet.text(0, 20, "a very long name of a class", width=60) <= 61
 

@@ -167,6 +167,7 @@ def test_bars_of_a_figure_move_the_player_and_back(notebook: Callable[..., Noteb
         LOAD + "import plotly.graph_objects as go\nfigure = go.FigureWidget(e.to_plotly())\nl = staa.link(p, figure)",
         "ipywidgets.VBox([p, figure])",
         "print(json.dumps([p.slice, [b.selectedpoints for b in figure.data]]))",
+        "print(json.dumps(p.selection))",
     )
     book.run(0)
     root = book.player(1)
@@ -179,6 +180,24 @@ def test_bars_of_a_figure_move_the_player_and_back(notebook: Callable[..., Noteb
     x = (e.spans[last].mean() - e.spans[0, 0]) / (e.duration - e.spans[0, 0])
     book.page.mouse.click(area["x"] + x * area["width"], area["y"] + area["height"] - 3)
     expect(root.locator(".staa-slice").nth(last)).to_have_class("staa-slice staa-current")
+    book.page.mouse.move(0, 0)  # a bar that is drawn again under the pointer is hovered again
     root.press("Home")
     drawn(root, FIRST)
     assert book.says(2) == [0, [[0]]]
+    # A drag across the figure selects in the player; what is selected there is a band here, and goes with it.
+    plot.scroll_into_view_if_needed()
+    area = plot.bounding_box()
+    assert area
+    middle = area["y"] + area["height"] / 2
+    book.page.mouse.move(area["x"] + 0.25 * area["width"], middle)
+    book.page.mouse.down()
+    book.page.mouse.move(area["x"] + 0.75 * area["width"], middle, steps=5)
+    book.page.mouse.up()
+    band = book.page.locator(".js-plotly-plot .shapelayer path[style*='rgb(29, 95, 209)']")
+    expect(band).to_have_count(1)
+    expect(book.page.locator(".js-plotly-plot .selectionlayer path")).to_have_count(0)
+    start, end = book.says(3)
+    length = e.duration - e.spans[0, 0]
+    assert [start, end] == pytest.approx([e.spans[0, 0] + share * length for share in (0.25, 0.75)], abs=0.02)
+    root.press("Escape")
+    expect(band).to_have_count(0)
