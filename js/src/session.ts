@@ -1,6 +1,6 @@
 import { patchWords } from "./asked.js";
 import type { Clock } from "./clock.js";
-import { Difference } from "./difference.js";
+import { type Difference, differenceOf } from "./difference.js";
 import { openPictures } from "./frames/long.js";
 import type { Pictures } from "./frames/store.js";
 import type { Heat } from "./heat/maps.js";
@@ -76,7 +76,7 @@ export class Session {
     this.next = computed(() => after(this.active.value));
     this.differences = this.panes.map((pane) => {
       const other = after(pane);
-      return pane !== other && pane.position === other.position ? new Difference(pane, other, state) : null;
+      return pane !== other && pane.position === other.position ? differenceOf(pane, other, state) : null;
     });
     this.difference = computed(() => this.differences[this.panes.indexOf(this.active.value)]);
     this.view = computed(() => (this.views.includes(state.view.value) ? state.view.value : "overlay"));

@@ -29,7 +29,7 @@ interface Taps {
 }
 
 /** For each pixel along one side: the two cells it lies between, and how far along. */
-function taps(size: number, start: number, end: number, cells: number, linear: boolean): Taps {
+export function taps(size: number, start: number, end: number, cells: number, linear: boolean): Taps {
   const result = {
     first: new Uint16Array(size),
     second: new Uint16Array(size),

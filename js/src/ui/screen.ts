@@ -1,9 +1,9 @@
-import { Difference } from "../difference.js";
+import { type Difference, isDifference } from "../difference.js";
 import type { Pictures } from "../frames/store.js";
 import { rank } from "../heat/refine.js";
 import { LINES } from "../heat/truth.js";
 import { names } from "../names.js";
-import { Pane, type Shown } from "../pane.js";
+import type { Pane, Shown } from "../pane.js";
 import { canvas2d } from "../render/canvas2d.js";
 import type { Session } from "../session.js";
 import type { Signal } from "../signals.js";
@@ -77,7 +77,7 @@ export function screen(session: Session, pane: Shown, { store, visible, pointed,
     place(seen, pane, pane.box);
     layer.append(seen, truth(session, pane));
     element.append(...hover(session, pane, element, pointed));
-    if (pane instanceof Pane) element.append(query(session, pane, element));
+    if (!isDifference(pane)) element.append(query(session, pane as Pane, element));
     watch(until, () => canvas.setAttribute("aria-label", `The frame under the heat map${of(session, pane)}`));
   }
   return { element, canvas };
@@ -85,7 +85,7 @@ export function screen(session: Session, pane: Shown, { store, visible, pointed,
 
 /** Whose heat map, where there are several. */
 function of({ panes, names }: Session, shown: Shown): string {
-  if (shown instanceof Difference) return `: ${versus(shown)}`;
+  if (isDifference(shown)) return `: ${versus(shown)}`;
   return panes.length > 1 ? ` of ${names.value[panes.indexOf(shown as Pane)]}` : "";
 }
 
@@ -143,22 +143,15 @@ function hover(session: Session, pane: Shown, picture: HTMLElement, pointed: Sig
 function describe(session: Session, pane: Shown, [row, column]: readonly [number, number]): (Node | string)[] {
   const { columns, sorted } = pane.heat.value;
   const value = pane.map.value[row * columns + column];
-  const number = h("b", {}, `${pane instanceof Difference && value > 0 ? "+" : ""}${value.toFixed(2)}`);
   const stronger = percent(rank(sorted, Math.abs(value)));
-  const where = `row ${row + 1}, column ${column + 1}`;
-  if (!(pane instanceof Pane)) {
-    const what = ` ${versus(pane as Difference)}`;
-    return [number, what, h("br"), "each of its clip’s maximum", h("br"), `larger than ${stronger} of the differences`];
-  }
-  return [
-    number,
-    " of the clip’s maximum",
-    h("br"),
-    `stronger than ${stronger} of the clip`,
-    h("br"),
-    h("span", {}, `${where}, slice ${pane.slice.value + 1}`),
-    ...(session.host.kernel.computes.value && pane === session.active.value
-      ? [h("br"), "click: where its attention goes"]
-      : []),
-  ];
+  const told = isDifference(pane)
+    ? [versus(pane), "each of its clip’s maximum", `larger than ${stronger} of the differences`]
+    : [
+        "of the clip’s maximum",
+        `stronger than ${stronger} of the clip`,
+        `row ${row + 1}, column ${column + 1}, slice ${(pane as Pane).slice.value + 1}`,
+        ...(session.host.kernel.computes.value ? ["click: where its attention goes"] : []),
+      ];
+  const number = `${isDifference(pane) && value > 0 ? "+" : ""}${value.toFixed(2)}`;
+  return [h("b", {}, number), ...told.flatMap((words, i) => [i ? h("br") : " ", words])];
 }
