@@ -6,7 +6,7 @@ import { watch } from "../state.js";
 import { carrier, h, onDrag, percent, seconds, svg } from "./dom.js";
 
 /** Height of a pane's bars, by the number of panes: four leave room for what stands below. */
-const HEIGHTS = [92, 64, 50, 40];
+const HEIGHTS = [92, 60, 46, 36];
 const AXIS = 22;
 
 /** What one bar tells of some slices. */
