@@ -1,18 +1,21 @@
-"""Run the tests that meet transformers on the lowest and the newest supported release, each in its own environment.
+"""Run the tests that meet transformers, anywidget or marimo on releases of theirs, each in its own environment.
 
-``python tests/matrix.py [folder]``; environments stay in the folder, by default ``.venv-matrix``.
+``python tests/matrix.py [folder [name …]]``; environments stay in the folder, by default ``.venv-matrix``. The player
+must be built.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tomllib
 import venv
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-RELEASES = {"lowest": "transformers==5.0.0", "newest": "transformers<6"}
+PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "addopts=-ra")
 TESTS = [
     f"tests/test_{name}.py"
     for name in (
@@ -20,11 +23,28 @@ TESTS = [
         *("timesformer", "transform", "videoprism", "vjepa2"),
     )
 ]
-FREE = ("transformers", "huggingface_hub", "tokenizers")
-"""What constraints.txt pins and each release of transformers chooses for itself."""
 
 
-def make(place: Path, release: str) -> Path:
+@dataclass(frozen=True)
+class Case:
+    """What is installed beside the dependencies, with which extra, and what Python then runs."""
+
+    release: str
+    extra: str
+    run: tuple[str, ...]
+
+
+CASES = {
+    "lowest": Case("transformers==5.0.0", "baselines", (*PYTEST, *TESTS)),
+    "newest": Case("transformers<6", "baselines", (*PYTEST, *TESTS)),
+    "anywidget": Case("anywidget==0.9.*", "dev", (*PYTEST, "tests/test_player.py", "tests/lab")),
+    "marimo": Case("marimo", "dev", ("tests/marimo_smoke.py",)),
+}
+FREE = ("transformers", "huggingface_hub", "tokenizers", "anywidget")
+"""What constraints.txt pins and each case chooses for itself."""
+
+
+def make(place: Path, case: Case) -> Path:
     """Make an environment with what the package depends on; return its Python."""
     python = place / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     if not python.exists():
@@ -33,25 +53,28 @@ def make(place: Path, release: str) -> Path:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pinned.write_text("\n".join(line for line in lines if not line.startswith(FREE)))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["baselines"], "pytest", release]
+    wanted = [*project["dependencies"], *project["optional-dependencies"][case.extra], "pytest", case.release]
     subprocess.run([python, "-m", "pip", "install", "-q", "-U", "-c", pinned, *wanted], check=True)
     return python
 
 
-def main(folder: Path) -> int:
-    """Test each release; return how many failed."""
+def main(folder: Path, *names: str) -> int:
+    """Run each case, or those named; return how many failed."""
     outcomes = {}
-    for name, release in RELEASES.items():
-        python = make(folder / name, release)
-        told = "from importlib.metadata import version as v; print(f\"{v('transformers')}, torch {v('torch')}\")"
+    for name in names or CASES:
+        case = CASES[name]
+        python = make(folder / name, case)
+        what = case.release.partition("=")[0].partition("<")[0]
+        told = f"from importlib.metadata import version as v; print(f\"{what} {{v('{what}')}}, torch {{v('torch')}}\")"
         found = subprocess.run([python, "-c", told], check=True, capture_output=True, text=True).stdout.strip()
-        print(f"== {name}: transformers {found}", flush=True)
-        run = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "addopts=-ra", *TESTS]
-        outcomes[f"{name} ({found})"] = subprocess.run(run, cwd=ROOT).returncode
+        print(f"== {name}: {found}", flush=True)
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        outcomes[f"{name} ({found})"] = subprocess.run([python, *case.run], cwd=ROOT, env=env).returncode
     for name, code in outcomes.items():
         print(f"== {name}: {'failed' if code else 'passed'}")
     return sum(map(bool, outcomes.values()))
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / ".venv-matrix").absolute()))
+    place, *chosen = sys.argv[1:] or [str(ROOT / ".venv-matrix")]
+    sys.exit(main(Path(place).absolute(), *chosen))

@@ -118,7 +118,7 @@ def test_widget_module_shows_the_same_player_on_a_notebooks_model(page: Page) ->
     assert page.evaluate("[...host.listeners.values()].flat().length") == 0
 
 
-# What VS Code and Colab allow a widget: an origin of its own, scripts and styles that they have let in, nothing fetched.
+# What VS Code and Colab allow a widget: an origin of its own, scripts and styles they have let in, nothing fetched.
 POLICY = (
     "default-src 'none'; script-src 'nonce-of-the-host'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:"
 )
@@ -161,7 +161,7 @@ def test_widget_module_lives_in_a_sandbox_under_a_strict_policy(page: Page) -> N
     expect(canvas).to_have_attribute("data-frame", str(FIRST))
     assert inside.evaluate("refused") == []
     sizes = inside.evaluate("host.sent.map((content) => JSON.stringify(content).length)")
-    assert 0 < len(sizes)
+    assert len(sizes) > 0
     assert max(sizes) < 1000
     # Full screen is asked for and refused, which the player says.
     assert [text for text in complaints if "fullscreen is not allowed" not in text] == []
