@@ -12,7 +12,6 @@ from comms import PATIENCE
 from kernels import Kernel
 
 from staa_widgets.turn import WAITING
-from staa_widgets.widget.display import FALLBACK
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -83,13 +82,14 @@ def test_an_explanation_as_a_cells_value_is_a_player_and_words_for_without(kerne
     assert [message["msg_type"] for message in outputs] == ["display_data", "display_data"]
     view, words = (message["content"]["data"] for message in outputs)
     assert view.keys() == {VIEW, "text/plain"}
-    assert words == FALLBACK
+    assert words.keys() == {"text/html", "text/plain"}
+    assert "run this cell again" in words["text/plain"]
     opened = kernel.hear(lambda message: message["content"].get("comm_id") == view[VIEW]["model_id"])
     assert opened["msg_type"] == "comm_open"
     assert opened["content"]["data"]["state"]["_meta"]["clip"]["name"] == "clip.mp4"
     again = [message["content"]["data"] for message in kernel.run("staa.Player(ask())") if "data" in message["content"]]
     assert again[-2].keys() == {VIEW, "text/plain"}
-    assert again[-1] == FALLBACK
+    assert again[-1] == words
 
 
 def test_what_is_computed_reaches_the_page_before_the_answer(kernel: Kernel):

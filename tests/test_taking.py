@@ -24,11 +24,13 @@ from test_movie import read_code
 
 import staa_widgets as staa
 from staa_widgets.errors import ExportError, ParameterError
-from staa_widgets.explanation import Explanation
+from staa_widgets.explanation import Explanation, Preview
 from staa_widgets.look import Look
 from staa_widgets.movie import movie_bytes
+from staa_widgets.picture import draw
 from staa_widgets.still import render_static, snapshot
 from staa_widgets.widget import taking
+from staa_widgets.widget.display import fallback
 from staa_widgets.widget.traits import SettingError
 
 
@@ -196,6 +198,35 @@ def test_a_saved_notebook_holds_the_picture(tmp_path: Path):
     assert output.output_type == "execute_result"
     assert base64.b64decode(output.data["image/png"]) == snapshot(explanation(), 110).png
     assert "Frame 110" in output.data["text/plain"]
+
+
+def test_a_saved_notebook_shows_a_player_as_a_frame_and_words(bars: Explanation):
+    found = fallback(staa.Player(bars, frame=110, opacity=1.0))
+    page = Reader(found["text/html"])
+    ((_, has),) = [one for one in page.elements if one[0] == "img"]
+    picture = Image.open(io.BytesIO(base64.b64decode(str(has["src"]).removeprefix("data:image/jpeg;base64,"))))
+    wanted = draw(bars, 110, Look(opacity=1.0))
+    assert np.abs(np.asarray(picture, float) - wanted).mean() < 4
+    assert len(found["text/html"]) < 60_000
+    assert [tag for tag, _ in page.elements] == ["div", "p", "img"]
+    assert found["text/plain"] in found["text/html"]
+
+
+def test_a_picture_that_cannot_be_decoded_leaves_the_words(bars: Explanation):
+    broken = Preview(np.array([FIRST]), bars.times[:1], np.array([0, 4]), np.zeros(4, np.uint8), 320, 180)
+    found = fallback(staa.Player(replace(bars, preview=broken)))
+    assert "img" not in found["text/html"]
+    assert found["text/plain"] in found["text/html"]
+
+
+def test_a_picture_of_noise_is_kept_small(bars: Explanation):
+    noise = np.random.default_rng(0).integers(0, 255, (360, 640, 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noise).save(file, "JPEG", quality=95)
+    packed = np.frombuffer(file.getvalue(), np.uint8)
+    e = replace(bars, preview=Preview(np.array([FIRST]), bars.times[:1], np.array([0, len(packed)]), packed, 640, 360))
+    assert len(packed) > 150_000
+    assert len(fallback(staa.Player(e))["text/html"]) < 60_000
 
 
 # --- with a kernel ---

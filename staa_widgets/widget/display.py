@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING
 
 from staa_widgets.host import in_kernel
+from staa_widgets.widget.taking import poster
 
 if TYPE_CHECKING:
     from staa_widgets.widget.player import Player
 
 _TEXT = "A player of staa_widgets stands here while its kernel runs. To see it, run this cell again in Jupyter."
 
-FALLBACK = {"text/html": f'<div class="staa-fallback">{_TEXT}</div>', "text/plain": _TEXT}
-"""Kept in saved notebooks; the player's styles hide it while a player is in the same output."""
+
+def fallback(player: Player) -> dict[str, str]:
+    """Return words and a picture of what a player shows, by media type.
+
+    They are kept in saved notebooks, which sites show without running anything; the player's styles hide them while a
+    player is in the same output.
+    """
+    try:
+        frame = base64.b64encode(poster(player)).decode()
+    except OSError:  # A picture that cannot be decoded, of which the player tells.
+        return {"text/html": f'<div class="staa-fallback">{_TEXT}</div>', "text/plain": _TEXT}
+    shown = f'<p><img alt="A frame of the video under its heat map" src="data:image/jpeg;base64,{frame}"></p>'
+    return {"text/html": f'<div class="staa-fallback">{shown}{_TEXT}</div>', "text/plain": _TEXT}
 
 
 def display_player(player: Player) -> None:
@@ -30,4 +43,4 @@ def display_player(player: Player) -> None:
 
     data, metadata = bundle
     display(data, metadata=metadata, raw=True)
-    display(FALLBACK, raw=True)
+    display(fallback(player), raw=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Mapping
@@ -27,6 +28,9 @@ TYPES = {"gif": "image/gif", "mp4": "video/mp4", "html": "text/html"}
 
 LARGEST = 100_000_000
 """Bytes of a file, at most: it reaches the page in one message."""
+
+POSTER = 40_000
+"""Bytes of the picture that a saved notebook keeps of a player, at most, but for what no picture can do without."""
 
 MOST_PIXELS = 1_000_000_000
 """Pixels of source frames, all together, up to which a film shows every frame at full size."""
@@ -136,6 +140,23 @@ def snapshot(player: Player, path: str | os.PathLike[str] | None) -> StaticPictu
     if path is not None:
         picture.save(path)
     return picture
+
+
+def poster(player: Player) -> bytes:
+    """Draw the frame on show, small: a JPEG file of some 40 KB at most."""
+    from PIL import Image
+
+    from staa_widgets.picture import draw
+
+    e = player.explanation
+    picture = Image.fromarray(draw(e, frame_in(e, player.explanations[0], player.frame), _look(player, e)))
+    picture.thumbnail((480, 480))
+    for quality in (80, 60, 40, 20):
+        file = io.BytesIO()
+        picture.save(file, "JPEG", quality=quality, optimize=True)
+        if file.tell() <= POSTER:
+            break
+    return file.getvalue()
 
 
 def render_static(player: Player, **options: Any) -> StaticPicture:
