@@ -207,7 +207,12 @@ def _shows_heads(trace: Any) -> bool:
 
 def _track(trace: Any) -> _Track | None:
     x = np.asarray(trace["x"]) if "x" in trace and trace["x"] is not None else np.empty(0)
-    if x.ndim != 1 or not x.size or x.dtype.kind not in "fiu" or ("orientation" in trace and trace["orientation"] == "h"):
+    if (
+        x.ndim != 1
+        or not x.size
+        or x.dtype.kind not in "fiu"
+        or ("orientation" in trace and trace["orientation"] == "h")
+    ):
         return None
     x = x.astype(np.float64)
     if trace.type == "heatmap" and x.size == np.asarray(trace.z).shape[1] + 1:
