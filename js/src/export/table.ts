@@ -1,52 +1,38 @@
 import type { Pane } from "../pane.js";
 import type { Session } from "../session.js";
 
-const FRAMES = "frames_seen";
-
-type Table = Map<string, readonly string[]>;
+const COLUMNS = ["slice", "start_s", "end_s", "share", "signed_share", "frames_seen"];
 
 /** When the models looked, as CSV, one row a slice; `to_text` in table.py writes the same. */
 export function table({ panes, names }: Session): string {
-  const [first, ...others] = panes;
-  const alike = ({ film }: Pane) =>
-    JSON.stringify([film.spans, film.sampled]) === JSON.stringify([first.film.spans, first.film.sampled]);
-  if (others.every(alike)) {
-    const name = (i: number) => (panes.length > 1 ? ` ${names.peek()[i]}` : "");
-    return written(
-      new Map([...slices(first), ...panes.flatMap((pane, i) => [...shares(pane, name(i))]), ...seen(first)]),
-    );
-  }
-  const tables = panes.map((pane) => new Map([...slices(pane), ...shares(pane, ""), ...seen(pane)]));
-  const columns = ["slice", "start_s", "end_s", "share", "signed_share", FRAMES];
-  const whole = columns
-    .filter((column) => tables.some((one) => one.has(column)))
-    .map((column): [string, string[]] => [
-      column,
-      panes.flatMap(({ film }, i) => tables[i].get(column) ?? film.spans.map(() => "")),
-    ]);
-  return written(new Map([["name", panes.flatMap(({ film }, i) => film.spans.map(() => names.peek()[i]))], ...whole]));
-}
-
-const fixed = (values: ArrayLike<number>) => Array.from(values, (value) => value.toFixed(6));
-
-const slices = ({ film: { spans } }: Pane): Table =>
-  new Map([
-    ["slice", spans.map((_, s) => String(s + 1))],
-    ["start_s", fixed(spans.map(([start]) => start))],
-    ["end_s", fixed(spans.map(([, end]) => end))],
-  ]);
-
-function shares({ heat }: Pane, name: string): Table {
-  const { temporal, temporalSigned, signed } = heat.peek();
-  const found: Table = new Map([[`share${name}`, fixed(temporal)]]);
-  return signed ? found.set(`signed_share${name}`, fixed(temporalSigned)) : found;
-}
-
-const seen = ({ film }: Pane): Table => new Map([[FRAMES, film.sampled.map((frames) => frames.join(" "))]]);
-
-function written(columns: Table): string {
+  const all = panes.map(columns);
+  const [first] = all;
+  const alike = all.every((one) => [1, 2, 5].every((at) => String(one[at]) === String(first[at])));
+  const name = (i: number) => (alike && panes.length > 1 ? ` ${names.peek()[i]}` : "");
+  const column = (at: number) => [COLUMNS[at], first[at]] as const;
+  const shares = all.flatMap((one, i) => [3, 4].map((at) => [COLUMNS[at] + name(i), one[at]] as const));
+  const filled = (at: number) => all.flatMap((one) => one[at] ?? one[0]!.map(() => ""));
+  const whole = alike
+    ? [column(0), column(1), column(2), ...shares.filter(([, values]) => values), column(5)]
+    : [
+        ["name", all.flatMap(([slices], i) => slices!.map(() => names.peek()[i]))] as const,
+        ...COLUMNS.map((title, at) => [title, filled(at)] as const).filter((_, at) => all.some((one) => one[at])),
+      ];
   const quoted = (text: string) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-  const values = [...columns.values()];
-  const rows = [[...columns.keys()], ...values[0].map((_, i) => values.map((column) => column[i]))];
+  const rows = [whole.map(([title]) => title), ...whole[0][1]!.map((_, s) => whole.map(([, values]) => values![s]))];
   return rows.map((row) => `${row.map(quoted).join()}\r\n`).join("");
+}
+
+/** By the order of `COLUMNS`; nothing where there is nothing to tell. */
+function columns({ film: { spans, sampled }, heat }: Pane): (string[] | null)[] {
+  const { temporal, temporalSigned, signed } = heat.peek();
+  const fixed = (values: ArrayLike<number>) => Array.from(values, (value) => value.toFixed(6));
+  return [
+    spans.map((_, s) => String(s + 1)),
+    fixed(spans.map(([start]) => start)),
+    fixed(spans.map(([, end]) => end)),
+    fixed(temporal),
+    signed ? fixed(temporalSigned) : null,
+    sampled.map((frames) => frames.join(" ")),
+  ];
 }
