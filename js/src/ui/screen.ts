@@ -51,7 +51,7 @@ export function screen(session: Session, pane: Shown, { store, visible, pointed,
     if (store && !picture) return;
     drawn.draw(picture, plain || raw.value ? null : overlay.value);
     const frame = clock.frames[store?.shown(at) ?? at];
-    canvas.dataset.frame = String(frame);
+    if (!plain) canvas.dataset.frame = String(frame);
     preview.hidden = frame === clock.frames[at];
     preview.textContent = `preview of frame ${frame}`;
   };
