@@ -136,8 +136,8 @@ export function heads(session: Session): HTMLElement {
   const click = () => {
     state.layer.value = -1;
   };
-  const title = "The map of the method (↓)";
-  const joint = h("button", { class: "staa-button staa-small staa-end", type: "button", title, click }, "Joint map");
+  const title = "The joint map of all layers (↓)";
+  const joint = h("button", { class: "staa-button staa-small staa-end", type: "button", title, click }, "Joint");
   const told = computed(() => (pointed.value < 0 ? chosen.value : pointed.value));
   const shares = computed(() => {
     const [layer, head] = told.value < 0 ? [-1, -1] : split(told.value);
