@@ -77,7 +77,7 @@ def test_panes_share_an_axis_a_scale_and_a_reading(page: Page, tmp_path: Path) -
     plot.get_by_role("button", name="rollout").click()
     expect(plot.get_by_role("button", name="rollout")).to_have_attribute("aria-pressed", "true")
     most = f"{100 * panes[1].temporal.max():.0f} %"
-    expect(plot.get_by_role("img")).to_have_attribute("aria-label", re.compile(f"most, {re.escape(most)}"))
+    expect(plot.get_by_role("img").first).to_have_attribute("aria-label", re.compile(f"most, {re.escape(most)}"))
     assert plot.locator("table tr").nth(1).inner_text().endswith(f"{100 * panes[1].temporal[0]:.1f} %")
 
 

@@ -101,7 +101,8 @@ export function watch(until: AbortSignal, run: () => void): void {
   until.addEventListener("abort", effect(run));
 }
 
-function throttled(call: () => void, interval: number, until: AbortSignal): () => void {
+/** Call at once, but no more often than every `interval` milliseconds; the last call is never left out. */
+export function throttled(call: () => void, interval: number, until: AbortSignal): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let last = Number.NEGATIVE_INFINITY;
   until.addEventListener("abort", () => clearTimeout(timer));

@@ -144,7 +144,7 @@ it("asks for one run at a time, the one on show first, and cancels what was pass
   session.state.frame.value = 299;
   expect(firsts().at(-1)).toBe(292);
   session.state.frame.value = 105;
-  expect(model.sent.slice(-2).map(({ op }) => op)).toEqual(["cancel", "frames"]);
+  await vi.waitFor(() => expect(model.sent.slice(-2).map(({ op }) => op)).toEqual(["cancel", "frames"]));
   expect(firsts().at(-1)).toBe(100);
 });
 

@@ -3,13 +3,16 @@ import { nearest } from "../clock.js";
 import { CANCELLED, type Refusal } from "../rpc.js";
 import type { Session } from "../session.js";
 import { signal, untracked } from "../signals.js";
-import { watch } from "../state.js";
+import { throttled, watch } from "../state.js";
 import { FrameStore, type Pictures } from "./store.js";
 
 /** Frames that are asked for at once; `RUN` of pictures.py is its twin. */
 export const RUN = 32;
 
 const MB = 2 ** 20;
+
+/** Milliseconds between two changes of mind about what is asked for. */
+const PACE = 100;
 
 /** Runs to have, counted from the one on show in the direction of travel; the most urgent first. */
 const NEAR = [0, 1, 2, -1];
@@ -197,12 +200,14 @@ function fetchRuns(session: Session, long: Long[]): void {
       },
     );
   };
+  // A pointer on its way passes many runs a second.
+  const soon = throttled(next, PACE, until);
   until.addEventListener("abort", end);
   watch(until, () => {
     for (const { store, pane } of long) {
       store.cached.value;
       store.prepare(panes[pane].position.value);
     }
-    untracked(next);
+    untracked(under ? soon : next);
   });
 }

@@ -324,9 +324,9 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
     h("span", { class: "staa-title" }, "When"),
     about,
     legend(session),
+    readout,
     many &&
       h("span", { class: "staa-zoom" }, slide, button("−", 2, "Show more time"), button("+", 0.5, "Show less time")),
-    readout,
   );
   return { header, element };
 }

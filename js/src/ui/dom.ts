@@ -105,6 +105,6 @@ export const seconds = (value: number, digits = 2): string => `${value.toFixed(d
 
 export const percent = (share: number): string => {
   const value = 100 * share;
-  const digits = value > 0 && value < 0.095 ? 3 : value > 0 && value < 9.95 ? 1 : 0;
-  return `${value.toFixed(digits)} %`;
+  if (value > 0 && value < 0.095) return `${Number(value.toPrecision(2))} %`;
+  return `${value > 0 && value < 9.95 ? value.toFixed(1) : value.toFixed(0)} %`;
 };
