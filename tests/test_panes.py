@@ -86,3 +86,20 @@ def test_what_is_no_explanation_is_refused(first: Explanation):
     player = staa.Player(first)
     with pytest.raises(SettingError, match="one pane"):
         player.pane = 1
+
+
+def test_a_selection_is_told_of_the_active_pane(first: Explanation):
+    second = other(first, maps=first.maps[::-1])
+    player = staa.Player([first, second])
+    told: list[Any] = []
+    player.on_select(told.append)
+    start, end = map(float, first.spans[1])
+    player.selection = (start, end)
+    player.pane = 1
+    player.selection = None
+    player.selection = (start, end)
+    assert [found and found.slices for found in told] == [range(1, 2), None, range(1, 2)]
+    shares = [found.share for found in told if found]
+    assert shares == [pytest.approx(first.temporal[1]), pytest.approx(second.temporal[1])]
+    frames = first.first_frame + np.searchsorted(first.times, (start, end))
+    assert [found.frames for found in told if found] == [range(*map(int, frames))] * 2

@@ -24,7 +24,9 @@ export function asInt32(bytes: Bytes): Int32Array<ArrayBuffer> {
 export function halfToFloat32(bytes: Bytes): Float32Array<ArrayBuffer> {
   const view = asUint8(bytes);
   const data = new DataView(view.buffer, view.byteOffset, view.byteLength);
-  return Float32Array.from({ length: view.byteLength >> 1 }, (_, i) => half(data.getUint16(2 * i, true)));
+  const floats = new Float32Array(view.byteLength >> 1);
+  for (let i = 0; i < floats.length; i++) floats[i] = half(data.getUint16(2 * i, true));
+  return floats;
 }
 
 function half(bits: number): number {
