@@ -100,7 +100,7 @@ function build(payloads: Payload[] | Error, state: State, host: Host): Shown {
     return { root, session: null, end };
   }
   const session = new Session(payloads, state, host, end.signal);
-  const { element: picture } = stage(session);
+  const picture = stage(session);
   const keys = help(session);
   root.setAttribute("aria-label", `Player of ${session.film.clip.name || "a clip"}; press ? for keys`);
   const taken = take(session, () => savePicture(session, root));

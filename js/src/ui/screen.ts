@@ -12,12 +12,6 @@ import { h, percent, svg } from "./dom.js";
 import { patchAt, patchOn, place, placePatch } from "./patch.js";
 import { query } from "./query.js";
 
-/** A pane's picture under its heat, or alone. */
-export interface Screen {
-  element: HTMLElement;
-  canvas: HTMLCanvasElement;
-}
-
 /** The place under the pointer, in shares of the picture, and what is drawn there. */
 export interface Pointed {
   on: Shown;
@@ -34,8 +28,8 @@ interface Options {
   plain?: boolean;
 }
 
-/** Draw a pane, or a difference of two, whenever it changes while it is to be seen. */
-export function screen(session: Session, pane: Shown, { store, visible, pointed, plain }: Options): Screen {
+/** A picture under its heat, or alone, of a pane or a difference; drawn whenever it changes while it is to be seen. */
+export function screen(session: Session, pane: Shown, { store, visible, pointed, plain }: Options): HTMLElement {
   const { until, raw } = session;
   const { position, size, clock, overlay } = pane;
   const [width, height] = size;
@@ -80,7 +74,7 @@ export function screen(session: Session, pane: Shown, { store, visible, pointed,
     if (!isDifference(pane)) element.append(query(session, pane as Pane, element));
     watch(until, () => canvas.setAttribute("aria-label", `The frame under the heat map${of(session, pane)}`));
   }
-  return { element, canvas };
+  return element;
 }
 
 /** Whose heat map, where there are several. */
@@ -109,7 +103,7 @@ function truth({ raw, until }: Session, { meta, outline }: Shown): SVGSVGElement
   return element;
 }
 
-/** Name the patch under the pointer and what it was given; where the pointer is on another pane of the clip, in short. */
+/** Name the patch under the pointer and what it was given; in short where that is on another pane of the clip. */
 function hover(session: Session, pane: Shown, picture: HTMLElement, pointed: Signal<Pointed | null>): HTMLElement[] {
   const cell = h("div", { class: "staa-cell", hidden: true });
   const readout = h("div", { class: "staa-readout", hidden: true });

@@ -2,11 +2,11 @@ import type { Session } from "../session.js";
 import { signal } from "../signals.js";
 import { watch } from "../state.js";
 import { h } from "./dom.js";
-import { type Pointed, type Screen, screen, versus } from "./screen.js";
+import { type Pointed, screen, versus } from "./screen.js";
 import { wiper } from "./wiper.js";
 
 /** The panes as the view has them: all of them, one, one beside its frame or over another, or what is between two. */
-export function stage(session: Session): { element: HTMLElement; canvas: () => HTMLCanvasElement } {
+export function stage(session: Session): HTMLElement {
   const { panes, active, next, view, names, state, host, until } = session;
   const pointed = signal<Pointed | null>(null);
   const several = panes.length > 1;
@@ -40,13 +40,13 @@ export function stage(session: Session): { element: HTMLElement; canvas: () => H
       heading.setAttribute("aria-pressed", String(active.value === panes[i]));
       heading.toggleAttribute("data-busy", pane === i);
     });
-    drawn[i].element.addEventListener("pointerdown", () => view.peek() === "grid" && choose());
-    return h("div", { class: "staa-pane" }, heading, alone[i].element, drawn[i].element);
+    drawn[i].addEventListener("pointerdown", () => view.peek() === "grid" && choose());
+    return h("div", { class: "staa-pane" }, heading, alone[i], drawn[i]);
   });
   watch(until, () => {
     // Over which of the others a picture lies.
     const upper = view.value === "wipe" ? (several ? next.value : active.value) : null;
-    for (const [i, { element }] of drawn.entries()) element.classList.toggle("staa-upper", panes[i] === upper);
+    for (const [i, element] of drawn.entries()) element.classList.toggle("staa-upper", panes[i] === upper);
   });
 
   const corner = h("span", { class: "staa-corner" });
@@ -56,7 +56,7 @@ export function stage(session: Session): { element: HTMLElement; canvas: () => H
     corner.textContent = difference && versus(difference);
   });
   const toast = h("div", { class: "staa-toast", role: "status", "aria-live": "polite" });
-  const shots = taken.flatMap((one) => (one ? [one.element] : []));
+  const shots = taken.filter((one) => one !== null);
   const share = signal(50);
   const element = h("div", {}, ...cells, ...shots, wiper(session, share), corner, toast);
 
@@ -85,11 +85,7 @@ export function stage(session: Session): { element: HTMLElement; canvas: () => H
     quiet = setTimeout(() => toast.replaceChildren(), 2500);
   });
   until.addEventListener("abort", () => clearTimeout(quiet));
-  const shown = (): Screen => {
-    const i = panes.indexOf(active.peek());
-    return (view.peek() === "difference" && taken[i]) || drawn[i];
-  };
-  return { element, canvas: () => shown().canvas };
+  return element;
 }
 
 /** How many panes stand side by side where there is room, so that pictures of this shape come out large. */
