@@ -17,8 +17,9 @@ import numpy as np
 from playwright.sync_api import Locator, sync_playwright
 
 import staa_widgets as staa
-from staa_widgets.export import built
+from staa_widgets.export import built, to_html
 from staa_widgets.widget.payload import pack
+from tests.barcodes import explanation, preview
 from tests.chromium import launch_args
 from tests.lab.laboratory import PATIENCE, Lab, Notebook, laboratory
 
@@ -66,12 +67,13 @@ SCRUB = """async (root, seeks) => {
   bar.setPointerCapture = setCapture;
   return taken;
 }"""
-# Frames drawn, and turns of the display, in some seconds of playback at the highest speed.
+# Frames drawn, in all panes, and turns of the display, in some seconds of playback at the highest speed.
 PLAY = """async (root, seconds) => {
-  const canvas = root.querySelector('canvas[data-frame]');
   let frames = 0, turns = 0;
-  const observer = new MutationObserver(() => { frames += 1; });
-  observer.observe(canvas, { attributes: true, attributeFilter: ['data-frame'] });
+  const observer = new MutationObserver((changes) => { frames += changes.length; });
+  for (const canvas of root.querySelectorAll('canvas[data-frame]')) {
+    observer.observe(canvas, { attributes: true, attributeFilter: ['data-frame'] });
+  }
   root.querySelector('.staa-main').click();
   const began = performance.now();
   let now = began;
@@ -95,6 +97,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=Path("out/player.json"))
     options = parser.parse_args()
     rows = [*_sizes()]
+    for panes in (1, 4):
+        rows += _animation(panes, options.seconds)
     with tempfile.TemporaryDirectory() as home, laboratory(Path(sys.executable), Path(home)) as lab:
         rows += _times(lab, options.repeats, options.seeks, options.seconds)
     print("| what | value |\n|---|---|")
@@ -105,6 +109,43 @@ def main() -> None:
 
 
 Row = tuple[str, float, str]
+
+
+def _animation(panes: int, seconds: float) -> list[Row]:
+    """Play 60 frames a second, so that every turn of the display has another frame and another map."""
+    times = np.arange(240) / 60
+    pictures = preview(np.arange(240), times, 640, 360)
+    shown = []
+    for seed in range(panes):
+        maps = np.random.default_rng(seed).gamma(0.6, size=(16, 14, 14)).astype(np.float32)
+        edges = np.linspace(0, 4, 17)
+        sampled = np.arange(16)[:, None] * 15 + 7
+        shown.append(
+            explanation(
+                maps=maps,
+                spans=np.stack([edges[:-1], edges[1:]], axis=1),
+                sampled=sampled,
+                times=times,
+                first_frame=0,
+                duration=4.0,
+                box=(0.0, 0.0, 640.0, 360.0),
+                frame_size=(640, 360),
+                attention=None,
+                preview=pictures,
+            )
+        )
+    view = "grid" if panes > 1 else "overlay"
+    with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
+        path = to_html(shown, Path(home) / "page.html", between="blended", view=view)
+        with playwright.chromium.launch(**launch_args() or {}) as browser:
+            page = browser.new_page(viewport={"width": 1600, "height": 1100})
+            page.goto(path.as_uri())
+            page.wait_for_selector("canvas[data-frame]")
+            root = page.locator(".staa-root")
+            root.evaluate(PLAY, 1)
+            frames, turns = root.evaluate(PLAY, seconds)
+    what = f"{panes} pane{'s' * (panes > 1)} at 640 × 360, every frame with another map"
+    return [(f"{what}: drawn", frames / panes, "a second"), ("  most that this display shows", turns, "a second")]
 
 
 def _times(lab: Lab, repeats: int, seeks: int, seconds: float) -> list[Row]:
