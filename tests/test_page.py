@@ -151,6 +151,6 @@ def test_statistics_of_the_player_are_those_of_refine() -> None:
         for q, value in case["quantiles"].items():
             assert np.quantile(np.abs(maps), float(q)) == pytest.approx(value, abs=1e-12)
         for sigma, blurred in case["smooth"].items():
-            np.testing.assert_allclose(smooth(maps, float(sigma)).ravel(), blurred, atol=1e-5)
+            np.testing.assert_allclose(smooth(maps, float(sigma)).ravel(), blurred, rtol=1e-5, atol=1e-6)
         refined = np.abs(normalise(dynamic_threshold(normalise(smooth(maps, 0.7))))) ** 1.75
-        np.testing.assert_allclose(refined.ravel(), case["refined"], atol=1e-5)
+        np.testing.assert_allclose(refined.ravel(), case["refined"], rtol=1e-5, atol=1e-6)

@@ -11,7 +11,7 @@ from barcodes import FIRST, explanation
 from chromium import content, drawn, pixels
 from numpy.typing import NDArray
 from playwright.sync_api import Locator, Page, expect
-from test_page_kernel import Kernel, open_player
+from test_page_kernel import ROOT, Kernel, open_player
 
 from staa_widgets.colour import COLOUR_TABLES
 from staa_widgets.explanation import Explanation
@@ -114,6 +114,9 @@ def test_thumbnails_are_walked_by_keys_and_say_what_they_are(open_page: Callable
     told = f"peaks at {second:.2f} s"
     expect(page.get_by_role("gridcell", name=f"layer 3 of 3, head 2 of 2, {told}")).to_be_focused()
     expect(page.locator(".staa-heads .staa-trim")).to_have_text(f"layer 3, head 2 · {told}")
+    page.evaluate((ROOT / "js" / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8"))
+    found = page.evaluate("axe.run('.staa-heads', { resultTypes: ['violations'] })")
+    assert [violation["id"] for violation in found["violations"]] == []
     page.keyboard.press("Enter")
     expect(page.get_by_label("Head", exact=True)).to_have_value("1")
     page.keyboard.press("End")
