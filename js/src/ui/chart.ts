@@ -64,25 +64,16 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
   const across = (part: number) => `${(100 * part).toFixed(4)}%`;
   const x = (second: number) => across(share(second));
   const at = (part: number) => view.value[0] + part * (view.value[1] - view.value[0]);
-  const block = (kind: string, from: number, to: number, y: number, tall: number, more = {}) =>
+  const block = (kind: string, [from, to]: readonly [number, number], y: number, tall: number, more = {}) =>
     svg("rect", { class: kind, x: x(from), width: across(share(to) - share(from)), y, height: tall, ...more });
   const rows = panes.map((pane): Row => ({ pane, starts: pane.film.spans.map(([s]) => s), bars: [], elements: [] }));
 
   const readout = h("span", { class: "staa-value" });
-  const known = svg("g");
-  const band = svg("g");
+  const behind = svg("g");
   const scale = svg("g");
   const plot = svg("svg", { width: "100%", height: floor });
   const axis = svg("g");
-  const picture = svg(
-    "svg",
-    { class: "staa-chart", height: floor + AXIS, role: "img" },
-    known,
-    band,
-    scale,
-    plot,
-    axis,
-  );
+  const picture = svg("svg", { class: "staa-chart", height: floor + AXIS, role: "img" }, behind, scale, plot, axis);
   const surface = h("div", { class: "staa-bars-area" });
   const brush = h("div", { class: "staa-axis-area", title: "Drag to select a range of time" });
   const table = h("table");
@@ -152,7 +143,7 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
       const below = bars(down, first, last, per);
       row.elements = row.bars.map(({ from, to, mean, most }, k) => {
         const bar = (kind: string, high: number, low: number) =>
-          block(kind, spans[from][0], spans[to - 1][1], y(high), Math.max(y(low) - y(high), high > low ? 1 : 0), {
+          block(kind, [spans[from][0], spans[to - 1][1]], y(high), Math.max(y(low) - y(high), high > low ? 1 : 0), {
             "stroke-width": per > 1 ? 0 : 1.5,
           });
         const warm = signed ? "staa-bar staa-warm" : "staa-bar";
@@ -172,11 +163,14 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
 
   watch(until, () => {
     const spans = (state.show_truth.value && meta.value.truth?.spans) || [];
-    known.replaceChildren(
-      ...spans.flatMap(([from, to]) => [
-        block("staa-during", from, to, 0, floor, { "fill-opacity": 0.16 }),
-        block("staa-during", from, to, 0, 4),
+    const chosen = state.selection.value;
+    const tint = { "fill-opacity": 0.14, "stroke-opacity": 0.5 };
+    behind.replaceChildren(
+      ...spans.flatMap((span) => [
+        block("staa-during", span, 0, floor, { "fill-opacity": 0.16 }),
+        block("staa-during", span, 0, 4),
       ]),
+      ...(chosen ? [block("staa-band", chosen, 0, floor + 6, tint)] : []),
     );
   });
 
@@ -219,12 +213,6 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
       chosen && pointed === null
         ? `${seconds(chosen[0])} – ${seconds(chosen[1])} selected · ${percent(session.shareBetween(...chosen))}`
         : [where, ...told.map(({ value }) => value)].join(" · ");
-  });
-
-  watch(until, () => {
-    const chosen = state.selection.value;
-    const tint = { "fill-opacity": 0.14, "stroke-opacity": 0.5 };
-    band.replaceChildren(...(chosen ? [block("staa-band", ...chosen, 0, floor + 6, tint)] : []));
   });
 
   watch(until, () => {
@@ -309,6 +297,7 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
     return h("button", { class: "staa-button staa-small", type: "button", title, "aria-label": does, click }, sign);
   };
   const many = rows.some(({ starts }) => starts.length > 24);
+  const closer = many ? [slide, button("−", 2, "Show more time"), button("+", 0.5, "Show less time")] : [];
   const about = h("span", { class: "staa-quiet" });
   watch(until, () => {
     view.value;
@@ -324,9 +313,7 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
     h("span", { class: "staa-title" }, "When"),
     about,
     legend(session),
-    readout,
-    many &&
-      h("span", { class: "staa-zoom" }, slide, button("−", 2, "Show more time"), button("+", 0.5, "Show less time")),
+    h("span", { class: "staa-zoom" }, readout, ...closer),
   );
   return { header, element };
 }
