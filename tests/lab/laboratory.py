@@ -202,7 +202,7 @@ class Notebook:
     def player(self, cell: int) -> Locator:
         """Run a cell to its end and return the player that it shows, drawn."""
         root = self.run(cell).locator(".staa-root").last
-        root.locator("canvas[data-frame]").wait_for()
+        root.locator("canvas[data-frame]").first.wait_for()
         return root
 
     def sources(self) -> list[str]:

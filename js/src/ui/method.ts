@@ -33,7 +33,10 @@ export function method(session: Session): HTMLElement {
       class: "staa-button staa-small",
       type: "button",
       title: "To what was shown before (Esc)",
-      click: () => leavePatch(session),
+      click: () => {
+        select.focus();
+        leavePatch(session);
+      },
     },
     "Back",
   );
@@ -53,8 +56,8 @@ export function method(session: Session): HTMLElement {
     const { target, pane } = wish;
     const now = (session.panes[pane ?? -1] ?? session.active.value).meta.value;
     const what = target === undefined ? "" : ` for ${now.labels[target]}`;
-    const where = pane === undefined || session.panes.length === 1 ? "" : ` in pane ${pane + 1}`;
-    return ["Computing ", h("b", {}, patchWords(wish) || (wish.method ?? now.method)), what, where];
+    const doing = pane === undefined || session.panes.length === 1 ? "Computing " : `Pane ${pane + 1}: computing `;
+    return [doing, h("b", {}, patchWords(wish) || (wish.method ?? now.method)), what];
   };
   return h(
     "section",

@@ -31,7 +31,12 @@ export function stage(session: Session): HTMLElement {
     const choose = () => {
       state.pane.value = i;
     };
-    const heading = h("button", { class: "staa-button staa-tab", type: "button", hidden: !several, click: choose });
+    const heading = h("button", {
+      class: "staa-button staa-trim staa-tab",
+      type: "button",
+      hidden: !several,
+      click: choose,
+    });
     watch(until, () => {
       const name = names.value[i];
       const { pane } = host.work.running.value?.wish ?? {};
