@@ -61,17 +61,6 @@ def test_nothing_hangs_over_the_edge(open_page: Callable[[Explanation], Page], w
     assert picture["width"] / picture["height"] == pytest.approx(180 / 320 if portrait else 320 / 180, rel=0.02)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(open_page: Callable[[Explanation], Page], page: Page, scheme: Any) -> None:
-    page.emulate_media(color_scheme=scheme)
-    open_page(explanation())
-    page.get_by_text("What was run").click()
-    page.evaluate((ROOT / "js" / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8"))
-    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
-    serious = [v for v in found["violations"] if v["impact"] in ("serious", "critical")]
-    assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in serious] == []
-
-
 # A host as anywidget is one: bytes as views into a larger message, and a note of what is set, saved and sent.
 HOST = """async ([code, meta, buffers, traits]) => {
   const { default: widget } = window.widget ?? await import('data:text/javascript;base64,' + code);
