@@ -113,6 +113,8 @@ class Player(Carried, Computing):
             settings = {"view": "grid", **settings}
         query = settings.pop("query", None)
         super().__init__(**self._laid_out(self._explanations, self._questions), **settings)
+        # ipywidgets keeps the layout that it makes for a widget longer than the widget.
+        self._layout_made = None if "layout" in settings else self.layout
         self._follow()
         self.on_msg(lambda _, content, __: self._service.receive(content))
         if query is not None:
@@ -204,6 +206,8 @@ class Player(Carried, Computing):
         if "_service" in vars(self):
             self._service.stop("The player was closed.")
         super().close()
+        if layout := vars(self).get("_layout_made"):
+            layout.close()
 
     def __repr__(self) -> str:
         return f"<Player of {', '.join(map(repr, self._explanations))}>"
