@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { bars, niceStep, within } from "../src/ui/chart.js";
+import { bars, niceStep, within } from "../src/ui/bars.js";
 
 it("divides an axis at round numbers", () => {
   for (const [range, step] of [

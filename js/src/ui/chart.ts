@@ -3,42 +3,14 @@ import type { Pane } from "../pane.js";
 import type { Session } from "../session.js";
 import { signal, untracked } from "../signals.js";
 import { watch } from "../state.js";
+import { type Bar, bars, niceStep, within } from "./bars.js";
 import { carrier, h, onDrag, percent, seconds, svg } from "./dom.js";
+import { legend } from "./legend.js";
+import { summary, tabled } from "./reading.js";
 
 /** Height of a pane's bars, by the number of panes: four leave room for what stands below. */
 const HEIGHTS = [92, 60, 46, 36];
 const AXIS = 22;
-
-/** What one bar tells of some slices. */
-export interface Bar {
-  /** Slices, half-open. */
-  from: number;
-  to: number;
-  mean: number;
-  most: number;
-}
-
-/** Bars for the slices `from` … `to`, of `per` slices each; the same slices are together wherever the range begins. */
-export function bars(values: ArrayLike<number>, from: number, to: number, per: number): Bar[] {
-  const found: Bar[] = [];
-  for (let start = from - (from % per); start < to; start += per) {
-    const end = Math.min(start + per, values.length);
-    let [sum, most] = [0, 0];
-    for (let s = start; s < end; s++) {
-      sum += values[s];
-      most = Math.max(most, values[s]);
-    }
-    found.push({ from: start, to: end, mean: sum / (end - start), most });
-  }
-  return found;
-}
-
-/** A range of `length` seconds around `from`, moved and cut so that it lies within `start` … `end`. */
-export function within(from: number, length: number, start: number, end: number): readonly [number, number] {
-  const fitting = Math.min(length, end - start);
-  const first = Math.min(Math.max(from, start), end - fitting);
-  return [first, first + fitting];
-}
 
 /** A pane's row of bars. */
 interface Row {
@@ -60,6 +32,8 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
   const view = signal<readonly [number, number]>([start, end]);
   const width = signal(640);
   const hovered = signal<number | null>(null);
+  /** How often the bars were drawn. */
+  const drawn = signal(0);
   const share = (second: number) => (second - view.value[0]) / (view.value[1] - view.value[0]);
   const across = (part: number) => `${(100 * part).toFixed(4)}%`;
   const x = (second: number) => across(share(second));
@@ -159,6 +133,7 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
       plot.append(...row.elements);
     }
     axis.replaceChildren(...ticks(from, to, floor, x));
+    drawn.value = drawn.peek() + 1;
   });
 
   watch(until, () => {
@@ -181,8 +156,7 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
 
   const marked: [Element, string][] = [];
   watch(until, () => {
-    view.value;
-    width.value;
+    drawn.value;
     const chosen = state.selection.value;
     const pointed = hovered.value;
     for (const [bar, name] of marked.splice(0)) bar.classList.remove(name);
@@ -300,8 +274,7 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
   const closer = many ? [slide, button("−", 2, "Show more time"), button("+", 0.5, "Show less time")] : [];
   const about = h("span", { class: "staa-quiet" });
   watch(until, () => {
-    view.value;
-    width.value;
+    drawn.value;
     const per = Math.max(...rows.map(({ bars: [bar] }) => (bar ? bar.to - bar.from : 1)));
     about.textContent = `share of the attribution${several ? ", one scale" : ""}${
       per > 1 ? ` · ${per} slices a bar: mean, paler the most` : ""
@@ -316,26 +289,6 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
     h("span", { class: "staa-zoom" }, readout, ...closer),
   );
   return { header, element };
-}
-
-/** Names what is outlined and marked, and turns both on and off. */
-function legend(session: Session): HTMLElement {
-  const { meta, state, until } = session;
-  const name = h("span", { class: "staa-known" });
-  const click = () => session.toggleTruth();
-  const button = h(
-    "button",
-    { class: "staa-button", type: "button", title: "Outline and band of the truth (G)", click },
-    name,
-  );
-  watch(until, () => {
-    const { truth } = meta.value;
-    button.hidden = !truth;
-    const when = truth?.spans.map((span) => span.map((time) => time.toFixed(2)).join("–")).join(", ");
-    name.textContent = `truth: ${truth?.label}, ${when ? `${when} s` : "at no time"}`;
-    button.setAttribute("aria-pressed", String(state.show_truth.value));
-  });
-  return button;
 }
 
 /** Words in the chart, readable over its lines. */
@@ -360,33 +313,4 @@ function ticks(from: number, to: number, floor: number, x: (time: number) => str
     );
   }
   return found;
-}
-
-/** The round number (1, 2 or 5 times a power of ten) that divides `range` into at most `count` steps. */
-export function niceStep(range: number, count: number): number {
-  if (!(range > 0)) return 1;
-  const rough = range / count;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const factor = [1, 2, 5, 10].find((candidate) => candidate * power >= rough * (1 - 1e-9)) ?? 10;
-  return factor * power;
-}
-
-function summary({ heat, active }: Session): string {
-  const { temporal } = heat.value;
-  const peak = temporal.indexOf(temporal.reduce((a, b) => Math.max(a, b)));
-  const [start, end] = active.value.film.spans[peak];
-  const most = `most, ${percent(temporal[peak])}, from ${seconds(start)} to ${seconds(end)}`;
-  return `Share of the attribution in each of ${temporal.length} slices of time; ${most}.`;
-}
-
-function tabled({ heat, active }: Session): HTMLElement[] {
-  const { temporal } = heat.value;
-  const { spans } = active.value.film;
-  const head = h("tr", {}, ...["Slice", "From", "To", "Share"].map((name) => h("th", { scope: "col" }, name)));
-  const body = bars(temporal, 0, temporal.length, Math.ceil(temporal.length / 300)).map(({ from, to, mean }) => {
-    const slices = to - from > 1 ? `${from + 1}–${to}` : String(to);
-    const cells = [slices, seconds(spans[from][0]), seconds(spans[to - 1][1]), percent(mean * (to - from))];
-    return h("tr", {}, ...cells.map((text) => h("td", {}, text)));
-  });
-  return [h("caption", {}, "Share of the attribution by slice of time"), head, ...body];
 }
