@@ -26,7 +26,7 @@ pytestmark = pytest.mark.browser
 WALK = """async ([cells, steps]) => {
   const root = document.querySelector('.staa-root'), canvas = root.querySelector('canvas[data-frame]');
   const press = (key) => root.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }));
-  const slider = root.querySelector('[role=slider]'), seen = [];
+  const slider = root.querySelector('.staa-seek'), seen = [];
   const across = (mark) => parseFloat(root.querySelector(mark).parentElement.style.transform.split('(')[1]);
   press('Home');
   for (let step = 0; step < steps; step++) {
