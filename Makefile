@@ -27,7 +27,7 @@ help:
 	@echo "make lint    ruff, pyright, biome, tsc"
 	@echo "make bench   measure overhead, cost, scale and the player on this machine (a quarter of an hour)"
 	@echo "make truth   score every method against what is known of drawn clips"
-	@echo "make matrix  test the lowest and the newest supported transformers, each in its own environment"
+	@echo "make matrix  test other releases of transformers and anywidget, and marimo, each in its own environment"
 	@echo "make train   draw the training clips and train the six bundled models again (about two hours)"
 	@echo "make clean   remove everything that make made"
 
@@ -65,7 +65,7 @@ truth: $(VENV)/.developing $(BUNDLE)
 	$(BIN)/staa benchmark --out out/benchmark
 	$(BIN)/python -m benchmarks.results --page out/benchmark/results.md
 
-matrix:
+matrix: $(BUNDLE)
 	@OMP_NUM_THREADS=1 $(PYTHON) tests/matrix.py .venv-matrix
 
 train: $(VENV)/.developing
