@@ -83,8 +83,6 @@ def set_look(page: Page, look: dict[str, Any]) -> None:
     for label, value in look.items():
         if isinstance(value, str):
             page.get_by_role("button", name=value, exact=True).click()
-        elif isinstance(value, bool):
-            page.get_by_role("checkbox").set_checked(value)
         else:
             page.get_by_role("slider", name=label).fill(str(value))
 
@@ -104,7 +102,7 @@ LOOKS: dict[str, dict[str, Any]] = {
     "sharp blocks": {"Patches": "blocks", "Opacity": 0.4, "Hide weakest": 0.6},
     "sharp": {"Hide weakest": 0.8, "Sharpen": 1.75, "Opacity": 1},
     "own scale": {"Scale": "per frame", "Hide weakest": 0.3},
-    "dark outside": {"Patches": "blocks", "dim": True},
+    "dark outside": {"Patches": "blocks", "Not seen": "dimmed"},
     "blended": {"Over time": "blended"},
     "blurred": {"Blur": 0.7, "Hide weakest": 0.4},
 }
@@ -122,8 +120,8 @@ def test_canvas_is_what_numpy_draws(open_page: Callable[[Explanation], Page], ki
     drawn(page, FIRST + frame)
     plain = bars(page)
     for name, look in LOOKS.items():
-        if "dim" in look and kind == "padded":
-            expect(page.get_by_role("checkbox")).to_have_count(0)
+        if "Not seen" in look and kind == "padded":
+            expect(page.get_by_role("button", name="dimmed")).to_have_count(0)
             continue
         set_look(page, {**USUAL, **look})
         asked = Look(
@@ -134,13 +132,13 @@ def test_canvas_is_what_numpy_draws(open_page: Callable[[Explanation], Page], ki
             interpolation="nearest" if look.get("Patches") == "blocks" else "linear",
             normalize="frame" if look.get("Scale") == "per frame" else "clip",
             between=look.get("Over time", "held"),
-            dim="dim" in look,
+            dim="Not seen" in look,
         )
         found = pixels(page)
         np.testing.assert_array_equal(found, draw(e, FIRST + frame, asked, plain), name)
         assert (found != plain).mean() > 0.02, name
-        if "dim" in look:
-            page.get_by_role("checkbox").uncheck()
+        if "Not seen" in look:
+            page.get_by_role("button", name="clear", exact=True).click()
 
 
 def test_statistics_of_the_player_are_those_of_refine() -> None:

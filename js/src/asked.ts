@@ -18,20 +18,21 @@ interface Asked {
 /** Players that were told that a patch cannot be asked about. */
 const told = new WeakSet<Host>();
 
-/** What was on show in a pane before a patch was asked about. */
+/** What was last on show in a pane that was not about a patch. */
 const before = new WeakMap<Pane, Payload>();
 
 /** The patch that an explanation, or a wish, is about; `null` where it is about none. */
 export function patchOf({ method, params, grid }: Asked): Patch | null {
   if (method !== QUERY) return null;
-  const middle = grid?.map((count) => count >> 1);
-  return ((params?.query ?? middle ?? null) as Patch | null) || null;
+  return ((params?.query ?? grid?.map((count) => count >> 1)) as Patch | undefined) ?? null;
 }
 
 /** That patch in words; empty where there is none. */
 export function patchWords(asked: Asked): string {
-  const [slice, row, column] = patchOf(asked)?.map((index) => index + 1) ?? [];
-  return slice ? `attention of the patch at row ${row}, column ${column}, slice ${slice}` : "";
+  const patch = patchOf(asked);
+  if (!patch) return "";
+  const [slice, row, column] = patch.map((index) => index + 1);
+  return `attention of the patch at row ${row}, column ${column}, slice ${slice}`;
 }
 
 /** Ask where the attention of a patch goes, or say once what is missing for that. */
@@ -39,10 +40,8 @@ export function askPatch(session: Session, pane: Pane, patch: Patch): void {
   const { host, panes } = session;
   const { kernel, work } = host;
   let why = "";
-  if (!kernel.computes.peek())
-    why = kernel.why.peek() || "To see where the attention of a patch goes, open this in a notebook";
-  else if (!pane.meta.peek().methods.some(({ group }) => group === "attention"))
-    why = "This model shows no attention of its patches";
+  if (!kernel.computes.peek()) why = kernel.why.peek() || "To ask about a patch, open this in a notebook";
+  else if (!pane.meta.peek().methods.some(({ group }) => group === "attention")) why = "This model shows no attention";
   if (!why) work.ask({ method: QUERY, params: { query: [...patch] }, pane: panes.indexOf(pane) });
   else if (!told.has(host)) {
     told.add(host);
@@ -50,9 +49,9 @@ export function askPatch(session: Session, pane: Pane, patch: Patch): void {
   }
 }
 
-/** Note what a patch takes the place of. */
-export function keepBefore(pane: Pane, was: Payload, is: Payload): void {
-  if (patchOf(is.meta) && !patchOf(was.meta)) before.set(pane, was);
+/** Note what a patch may take the place of. */
+export function keepBefore(pane: Pane, payload: Payload): void {
+  if (!patchOf(payload.meta)) before.set(pane, payload);
 }
 
 /** Go back from a patch to what was shown before, or stop computing one; `false` where there is none. */

@@ -3,9 +3,9 @@ import { askPatch, keepBefore, leavePatch, patchOf, patchWords } from "../src/as
 import { connect } from "../src/host.js";
 import { LocalModel } from "../src/model.js";
 import { type Payload, readPayloads } from "../src/protocol.js";
-import { Session } from "../src/session.js";
+import { openSession, type Session } from "../src/session.js";
 import { createState } from "../src/state.js";
-import { KEYS } from "../src/ui/keys.js";
+import { type Acts, KEYS } from "../src/ui/keys.js";
 import { controller, FakeModel, FakeSignal, payloadTraits } from "./fake.js";
 
 const turn = () => new Promise<void>((done) => setTimeout(done));
@@ -14,7 +14,7 @@ async function open(result: unknown = { kernel: true, computes: true, why: "" })
   const model = new FakeModel(payloadTraits(), { status: "idle", statusChanged: new FakeSignal() });
   const until = controller().signal;
   const host = connect(model, () => false, until);
-  const session = new Session(readPayloads(model), createState(model, until), host, until);
+  const session = openSession(readPayloads(model), createState(model, until), host, until);
   model.answer("hello", { ok: true, result });
   await turn();
   return { model, session, pane: session.panes[0] };
@@ -25,8 +25,10 @@ function asked(payload: Payload, query: [number, number, number] | null): Payloa
   return { ...payload, meta: { ...payload.meta, method: "attention_query", params: { query } } };
 }
 
-const pressEscape = (session: Session) =>
-  KEYS.find(({ on }) => on.includes("escape"))!.run(session, {} as Parameters<(typeof KEYS)[0]["run"]>[1], "escape");
+const pressEscape = (session: Session) => {
+  const [, , run] = KEYS.find(([keys]) => keys === "Esc")!;
+  return run(session, -1, {} as Acts, "Escape");
+};
 
 it("knows the patch of an explanation and of a wish, by default the one in the middle", () => {
   const params = { query: [1, 2, 4] };
@@ -70,8 +72,7 @@ it("brings back itself what it has kept once the kernel is gone", async () => {
   const { model, session, pane } = await open();
   const before = pane.payload.value;
   const [one, other] = [asked(before, [0, 0, 0]), asked(before, [1, 0, 0])];
-  keepBefore(pane, before, one);
-  keepBefore(pane, one, other);
+  for (const payload of [before, one, other]) keepBefore(pane, payload);
   session.show([other]);
   model.emit("destroy");
   leavePatch(session);
@@ -103,7 +104,7 @@ it("leaves a page's explanation of a patch as it is", () => {
   const until = controller().signal;
   const payloads = readPayloads(model).map((payload) => asked(payload, null));
   const host = connect(model, () => false, until);
-  const session = new Session(payloads, createState(model, until), host, until);
+  const session = openSession(payloads, createState(model, until), host, until);
   expect(leavePatch(session)).toBe(false);
   askPatch(session, session.panes[0], [0, 0, 0]);
   expect(host.notice.value.text).toContain("open this in a notebook");

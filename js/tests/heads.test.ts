@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { drawHeads, headsOf, sizeOf } from "../src/heat/heads.js";
+import { drawThumbnails, sizeOf, thumbnails } from "../src/heat/heads.js";
 import { heatOf } from "../src/heat/maps.js";
 import type { Payload } from "../src/protocol.js";
 
@@ -19,34 +19,32 @@ function payload(): Payload {
   return { meta, attention, maps, temporal: new Float32Array(S) } as unknown as Payload;
 }
 
-it("finds of each layer and head, and of the mean, its top and its strongest slice", () => {
+it("takes of each layer its heads, and last their mean", () => {
   const one = payload();
-  const { tops, peaks, layers, heads } = headsOf(one);
-  expect([layers, heads, tops.length]).toEqual([L, H, L * (H + 1)]);
-  for (let layer = 0; layer < L; layer++) {
-    for (let head = 0; head <= H; head++) {
-      const { scale, temporal } = heatOf(one, layer, head < H ? head : -1);
-      const at = layer * (H + 1) + head;
-      if (at === 0) expect([tops[0], peaks[0]]).toEqual([0, 0]);
-      else {
-        expect(tops[at]).toBeCloseTo(scale, 6);
-        expect(peaks[at]).toBe(temporal.indexOf(Math.max(...temporal)));
-      }
-    }
-  }
+  const all = thumbnails(one);
+  expect(all.map(({ layer, head }) => [layer, head])).toEqual(
+    [0, 1, 2].flatMap((layer) => [0, 1, -1].map((head) => [layer, head])),
+  );
+  const size = S * CELLS;
+  const [third, fourth] = [2, 3].map((at) => one.attention.subarray(at * size, (at + 1) * size));
+  const mean = third.map((value, i) => (value + fourth[i]) / 2);
+  expect(all[5].heat.scale).toBeCloseTo(Math.max(...mean), 6);
+  expect(all[5].heat.values[7]).toBeCloseTo(mean[7] / Math.max(...mean), 6);
+  expect([...thumbnails({ ...one, meta: { ...one.meta, attention: null } })]).toEqual([]);
 });
 
 it("draws a pixel a cell, the first layer lowest and the means apart, each over its top of the clip", () => {
   const one = payload();
-  const [width, height] = sizeOf(one);
-  expect([width, height]).toEqual([(H + 1) * (COLUMNS + 1) + 2, L * (ROWS + 1)]);
+  const all = thumbnails(one);
+  const [width, height] = sizeOf(all);
+  expect([width, height]).toEqual([(H + 1) * (COLUMNS + 1) + 1, L * (ROWS + 1) - 1]);
   const table = Uint8Array.from({ length: 768 }, (_, i) => Math.floor(i / 3));
   for (const moment of [
     { from: 2, to: 2, mix: 0 },
     { from: 1, to: 2, mix: 0.25 },
   ]) {
     const pixels = new Uint8ClampedArray(4 * width * height);
-    drawHeads(pixels, one, headsOf(one), moment, table);
+    drawThumbnails(pixels, all, moment, table);
     const expected = new Uint8ClampedArray(pixels.length);
     for (let layer = 0; layer < L; layer++) {
       for (let head = 0; head <= H; head++) {

@@ -1,41 +1,33 @@
+import { clamp } from "../clock.js";
+
 /** Statistics of a clip's maps; the same formulas as refine.py, and a test holds them together. */
 
 /** Magnitudes, rising. */
-export function strengths(values: Float32Array): Float32Array {
-  return values.map(Math.abs).sort();
-}
+export const strengths = (values: Float32Array): Float32Array => values.map(Math.abs).sort();
 
 /** numpy's default quantile, `q` from 0 to 1. */
 export function quantile(sorted: ArrayLike<number>, q: number): number {
   const at = q * (sorted.length - 1);
   const low = Math.floor(at);
-  const high = Math.min(low + 1, sorted.length - 1);
+  const high = Math.ceil(at);
   return sorted[low] + (sorted[high] - sorted[low]) * (at - low);
 }
 
 /** Share of cells that are weaker than `value`, 0 … 1. */
-export function rank(sorted: ArrayLike<number>, value: number): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (sorted[middle] < value) low = middle + 1;
-    else high = middle;
-  }
-  return low / sorted.length;
-}
+export const rank = (sorted: Float32Array, value: number): number =>
+  sorted.filter((other) => other < value).length / sorted.length;
 
 /** Share of cells that `dynamic_threshold` in refine.py drops: fewer survive where the map is concentrated. */
-export function dynamicThreshold(values: ArrayLike<number>, low = 0.7, high = 0.9): number {
+export function dynamicThreshold(values: readonly number[] | Float32Array): number {
   let total = 0;
-  for (let i = 0; i < values.length; i++) total += Math.abs(values[i]);
-  if (total === 0) return 0;
-  let entropy = 0;
-  for (let i = 0; i < values.length; i++) {
-    const share = Math.abs(values[i]) / total;
-    if (share > 0) entropy -= share * Math.log(share);
+  let sum = 0;
+  for (const value of values) {
+    const size = Math.abs(value);
+    total += size;
+    sum += size && size * Math.log(size);
   }
-  return 1 - Math.min(Math.max(Math.exp(entropy) / values.length, 1 - high), 1 - low);
+  // The exponential of the entropy of the shares: as many cells, equally strong, would be as concentrated.
+  return total && clamp(1 - (total * Math.exp(-sum / total)) / values.length, 0.7, 0.9);
 }
 
 /**
@@ -47,19 +39,17 @@ export function smooth(maps: Float32Array, shape: readonly number[], sigma: numb
   if (!reach) return maps;
   const kernel = Array.from({ length: 2 * reach + 1 }, (_, k) => Math.exp(-0.5 * ((k - reach) / sigma) ** 2));
   const total = kernel.reduce((sum, weight) => sum + weight);
-  let from = Float64Array.from(maps);
+  let found = Float64Array.from(maps);
   let stride = maps.length;
   for (const size of shape) {
-    stride /= size;
-    const to = new Float64Array(maps.length);
-    for (let i = 0; i < to.length; i++) {
-      const at = Math.floor(i / stride) % size;
-      for (let k = -reach; k <= reach; k++) {
-        const near = Math.min(Math.max(at + k, 0), size - 1);
-        to[i] += (from[i + (near - at) * stride] * kernel[k + reach]) / total;
-      }
-    }
-    from = to;
+    const from = found;
+    const step = stride / size;
+    stride = step;
+    found = from.map((_, i) => {
+      const at = Math.floor(i / step) % size;
+      const near = (k: number) => from[i + (clamp(at + k - reach, 0, size - 1) - at) * step];
+      return kernel.reduce((sum, weight, k) => sum + near(k) * weight, 0) / total;
+    });
   }
-  return Float32Array.from(from);
+  return Float32Array.from(found);
 }

@@ -16,51 +16,39 @@ export const LINES: readonly (readonly [colour: string, width: number])[] = [
 export function outline(runs: Int32Array, [width, height]: readonly [number, number]): string {
   const columns = width + 2;
   const inside = new Uint8Array(columns * (height + 2));
-  for (let i = 0; i < runs.length; i += 2) {
-    for (let pixel = runs[i]; pixel < runs[i + 1]; pixel++) {
-      inside[(Math.floor(pixel / width) + 1) * columns + (pixel % width) + 1] = 1;
-    }
-  }
-  // The middles of the edges between inside and outside, in half pixels; around each corner of four pixels two of them
-  // are neighbours, so each has one on either side.
-  const wide = 2 * columns;
-  const neighbours = new Map<number, number[]>();
-  const from = Math.floor((runs[0] ?? 0) / width);
-  const to = runs.length ? Math.floor((runs[runs.length - 1] - 1) / width) + 1 : -1;
-  for (let y = from; y <= to; y++) {
-    for (let x = 0; x <= width; x++) {
-      const at = y * columns + x;
-      const [a, b, d, c] = [inside[at], inside[at + 1], inside[at + columns], inside[at + columns + 1]];
-      if (a === b && b === c && c === d) continue;
-      const corner = (2 * y + 1) * wide + 2 * x + 1;
-      const ends: number[] = [];
-      if (a !== b) ends.push(corner - wide);
-      if (b !== c) ends.push(corner + 1);
-      if (c !== d) ends.push(corner + wide);
-      if (d !== a) ends.push(corner - 1);
-      for (const [i, end] of ends.entries()) neighbours.set(end, [...(neighbours.get(end) ?? []), ends[i ^ 1]]);
-    }
+  const pixels: number[] = [];
+  for (let i = 0; i < runs.length; i += 2)
+    for (let pixel = runs[i]; pixel < runs[i + 1]; pixel++)
+      pixels.push((Math.floor(pixel / width) + 1) * columns + (pixel % width) + 1);
+  for (const pixel of pixels) inside[pixel] = 1;
+  // From each corner, which has the index of the pixel below it on the right, to the next along an edge between inside and
+  // outside, clockwise.
+  const next = new Map<number, number[]>();
+  const edge = (outside: number, from: number, to: number) => {
+    if (!inside[outside]) next.set(from, [...(next.get(from) ?? []), to]);
+  };
+  for (const pixel of pixels) {
+    const below = pixel + columns;
+    edge(pixel - columns, pixel, pixel + 1);
+    edge(pixel + 1, pixel + 1, below + 1);
+    edge(below, below + 1, below);
+    edge(pixel - 1, below, pixel);
   }
   let path = "";
-  while (neighbours.size > 0) {
+  for (const start of next.keys()) {
     let line: [number, number][] = [];
-    let [end] = neighbours.keys();
-    for (let next: number | undefined = end; next !== undefined; ) {
-      end = next;
-      line.push([((end % wide) - 1) / 2, (Math.floor(end / wide) - 1) / 2]);
-      const around: number[] = neighbours.get(end)!;
-      neighbours.delete(end);
-      next = around.find((other) => neighbours.has(other));
-    }
+    for (let at: number | undefined = start; at !== undefined; at = next.get(at)?.pop())
+      line.push([(at % columns) - 1, Math.floor(at / columns) - 1]);
+    // Back where it began.
+    line.pop();
     for (let i = 0; i < SMOOTHING; i++) line = smoothed(line);
-    path += `M${line.map((point) => point.map((value) => value.toFixed(2)).join(" ")).join("L")}Z`;
+    if (line.length) path += `M${line.map((point) => point.map((value) => value.toFixed(2)).join(" ")).join("L")}Z`;
   }
   return path;
 }
 
-function smoothed(line: [number, number][]): [number, number][] {
-  return line.map(([x, y], i) => {
+const smoothed = (line: [number, number][]): [number, number][] =>
+  line.map(([x, y], i) => {
     const [before, after] = [line.at(i - 1)!, line[(i + 1) % line.length]];
     return [(2 * x + before[0] + after[0]) / 4, (2 * y + before[1] + after[1]) / 4];
   });
-}

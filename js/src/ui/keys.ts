@@ -1,4 +1,5 @@
 import { leavePatch } from "../asked.js";
+import { clamp } from "../clock.js";
 import type { Session } from "../session.js";
 import { percent } from "./dom.js";
 
@@ -10,157 +11,123 @@ export interface Acts {
   help(): void;
 }
 
-interface Binding {
-  /** As the help names them. */
-  keys: string[];
-  does: string;
-  /** Values of `KeyboardEvent.key`, letters in lower case, `shift+` before arrows and P where it is held. */
-  on: string[];
-  /** Whether it needs a kernel. */
-  kernel?: true;
-  /** Returns `false` where there was nothing to do, so that the key goes on to the page. */
-  run(session: Session, acts: Acts, key: string): unknown;
-}
-
-const clamp = (value: number, low: number, high: number) => Math.min(Math.max(value, low), high);
-
-export const KEYS: readonly Binding[] = [
-  { keys: ["Space", "K"], does: "play or pause", on: [" ", "k"], run: (s) => s.togglePlay() },
-  {
-    keys: ["←", "→", ",", "."],
-    does: "one frame back or on",
-    on: ["arrowleft", "arrowright", ",", "."],
-    run: (s, _, key) => s.step(key === "arrowleft" || key === "," ? -1 : 1),
-  },
-  {
-    keys: ["Shift ←", "Shift →"],
-    does: "to the frame before or after that the model was given",
-    on: ["shift+arrowleft", "shift+arrowright"],
-    run: (s, _, key) => s.stepSampled(key === "shift+arrowleft" ? -1 : 1),
-  },
-  {
-    keys: ["Home", "End"],
-    does: "first or last frame",
-    on: ["home", "end"],
-    run: (s, _, key) => s.seek(key === "home" ? 0 : s.clock.count - 1),
-  },
-  {
-    keys: ["0", "…", "9"],
-    does: "to 0 % … 90 % of the clip",
-    on: [..."0123456789"],
-    run: (s, _, key) => s.seekTime(s.clock.start + (Number(key) / 10) * (s.clock.end - s.clock.start)),
-  },
-  {
-    keys: ["J", "L"],
-    does: "slower or faster",
-    on: ["j", "l"],
-    run: (s, _, key) => s.changeRate(key === "j" ? -1 : 1),
-  },
-  {
-    keys: ["[", "]"],
-    does: "select from or up to this frame; playback stays inside",
-    on: ["[", "]"],
-    run: (s, _, key) => s.mark(key === "[" ? 0 : 1),
-  },
-  {
-    keys: ["Esc"],
-    does: "back from a patch that was asked about; clear the selection",
-    on: ["escape"],
-    run: (s) => leavePatch(s) !== false || (s.state.selection.value ? s.select(null) : false),
-  },
-  { keys: ["G"], does: "truth on or off, where it is known", on: ["g"], run: (s) => s.toggleTruth() },
-  { keys: ["O"], does: "hold to see the frame without heat", on: ["o"], run: (s) => s.lift(true) },
-  {
-    keys: ["+", "−"],
-    does: "opacity",
-    on: ["+", "=", "-"],
-    run: (s, _, key) => {
-      const { opacity } = s.state;
-      opacity.value = clamp(Math.round(20 * opacity.value + (key === "-" ? -1 : 1)) / 20, 0, 1);
-      s.say(`Opacity ${percent(opacity.value)}`);
-    },
-  },
-  {
-    keys: ["T"],
-    does: "dynamic threshold on or off",
-    on: ["t"],
-    run: (s) => {
-      s.state.threshold.value = s.state.threshold.value > 0 ? 0 : s.autoThreshold;
-      s.say(
-        s.state.threshold.value > 0 ? `The weakest ${percent(s.state.threshold.value)} are hidden` : "No threshold",
-      );
-    },
-  },
-  {
-    keys: ["C"],
-    does: "next colour table",
-    on: ["c"],
-    run: (s) => {
-      if (s.colours.value === "diverging") return s.say("Signed maps keep their diverging colours");
-      s.state.colormap.value = s.tables[(s.tables.indexOf(s.colours.value) + 1) % s.tables.length];
-      return s.say(`Colours: ${s.state.colormap.value}`);
-    },
-  },
-  {
-    keys: ["↑", "↓"],
-    does: "layer up or down; below the first is the joint map",
-    on: ["arrowup", "arrowdown"],
-    run: (s, _, key) => {
-      const { attention } = s.meta.value;
-      if (!attention) return s.say("This explanation carries no layers");
-      const { layer } = s.state;
-      layer.value = clamp(layer.value + (key === "arrowup" ? 1 : -1), -1, attention[0] - 1);
-      return s.say(layer.value < 0 ? "Joint map" : `Layer ${layer.value + 1}`);
-    },
-  },
-  {
-    keys: ["H", "A"],
-    does: "next head of the layer; mean of its heads",
-    on: ["h", "a"],
-    run: (s, _, key) => {
-      const { attention } = s.meta.value;
-      if (!attention || s.state.layer.value < 0) return s.say("Choose a layer first (↑)");
-      const { head } = s.state;
-      head.value = key === "a" ? -1 : (head.value + 1) % attention[1];
-      return s.say(head.value < 0 ? "Mean of heads" : `Head ${head.value + 1}`);
-    },
-  },
-  {
-    keys: ["P", "Shift P"],
-    does: "next pane or the one before, where there are several",
-    on: ["p", "shift+p"],
-    run: (s, _, key) => s.panes.length > 1 && s.turn(key === "p" ? 1 : -1),
-  },
-  { keys: ["V"], does: "next view", on: ["v"], run: (s) => s.nextView() },
-  { keys: ["M"], does: "next method", on: ["m"], kernel: true, run: (s) => s.nextMethod() },
-  { keys: ["F"], does: "full screen", on: ["f"], run: (_, acts) => acts.fullScreen() },
-  { keys: ["S"], does: "save this picture", on: ["s"], run: (_, acts) => acts.savePicture() },
-  { keys: ["E"], does: "take away a picture, film, page, table or code", on: ["e"], run: (_, acts) => acts.takeAway() },
-  { keys: ["?"], does: "this list", on: ["?"], run: (_, acts) => acts.help() },
+/**
+ * Keys between bars, what they do, and how. `by` is -1 for the first key and the third, else 1. A run returns `false` where
+ * there was nothing to do, so that the key goes on to the page.
+ */
+type Binding = readonly [
+  keys: string,
+  does: string,
+  run: (session: Session, by: 1 | -1, acts: Acts, key: string) => unknown,
 ];
 
-const BY_KEY = new Map(KEYS.flatMap((binding) => binding.on.map((key) => [key, binding])));
+export const KEYS: readonly Binding[] = [
+  ["Space|K", "play or pause", (s) => s.togglePlay()],
+  ["←|→|,|.", "one frame back or on", (s, by) => s.step(by)],
+  ["Shift ←|Shift →", "one sampled frame back or on", (s, by) => s.stepSampled(by)],
+  ["Home|End", "first or last frame", (s, by) => s.seek(by * s.clock.count)],
+  [
+    "0–9",
+    "to 0 % … 90 % of the clip",
+    (s, _by, _acts, key) => s.seekTime(s.clock.start + (Number(key) / 10) * (s.clock.end - s.clock.start)),
+  ],
+  ["J|L", "slower or faster", (s, by) => s.changeRate(by)],
+  ["[|]", "select from or up to this frame", (s, by) => s.mark(by < 0 ? 0 : 1)],
+  [
+    "Esc",
+    "leave a patch; clear the selection",
+    (s) => leavePatch(s) !== false || (s.state.selection.value ? s.select(null) : false),
+  ],
+  ["G", "truth on or off", (s) => s.toggleTruth()],
+  ["O", "hold to lift the heat", (s) => s.lift(true)],
+  [
+    "−|+",
+    "opacity",
+    ({ state: { opacity }, say }, by) => {
+      opacity.value = clamp(Math.round(20 * opacity.value + by) / 20, 0, 1);
+      say(`Opacity ${percent(opacity.value)}`);
+    },
+  ],
+  [
+    "T",
+    "dynamic threshold on or off",
+    ({ state: { threshold }, autoThreshold, say }) => {
+      threshold.value = threshold.value ? 0 : autoThreshold;
+      say(threshold.value ? `The weakest ${percent(threshold.value)} are hidden` : "No threshold");
+    },
+  ],
+  [
+    "C",
+    "next colour table",
+    ({ state: { colormap }, colours, tables, say }) => {
+      const signed = colours.value === "diverging";
+      if (!signed) colormap.value = tables[(tables.indexOf(colours.value) + 1) % tables.length];
+      say(`Colours: ${colours.value}${signed ? ", as the map is signed" : ""}`);
+    },
+  ],
+  [
+    "↓|↑",
+    "layer down or up; the lowest is the joint map",
+    ({ state: { layer }, meta, say }, by) => {
+      const { attention } = meta.value;
+      if (attention) layer.value = clamp(layer.value + by, -1, attention[0] - 1);
+      say(attention ? (layer.value < 0 ? "Joint map" : `Layer ${layer.value + 1}`) : "No layers here");
+    },
+  ],
+  [
+    "H|A",
+    "next head; mean of heads",
+    ({ state: { layer, head }, meta, say }, by) => {
+      const { attention } = meta.value;
+      if (!attention || layer.value < 0) return say("Choose a layer first (↑)");
+      head.value = by < 0 ? (head.value + 1) % attention[1] : -1;
+      return say(by < 0 ? `Head ${head.value + 1}` : "Mean of heads");
+    },
+  ],
+  ["P|Shift P", "next pane or the one before", (s, by) => s.panes.length > 1 && s.turn(by < 0 ? 1 : -1)],
+  ["V", "next view", (s) => s.nextView()],
+  ["M", "next method, in a notebook", (s) => s.nextMethod()],
+  ["F", "full screen", (_s, _by, acts) => acts.fullScreen()],
+  ["S", "save this picture", (_s, _by, acts) => acts.savePicture()],
+  ["E", "take away", (_s, _by, acts) => acts.takeAway()],
+  ["?", "this list", (_s, _by, acts) => acts.help()],
+];
+
+/** Values of `KeyboardEvent.key` that are listed by another name. */
+const NAMES: { [key: string]: string } = {
+  " ": "Space",
+  ArrowLeft: "←",
+  ArrowRight: "→",
+  ArrowUp: "↑",
+  ArrowDown: "↓",
+  Escape: "Esc",
+  "-": "−",
+  "=": "+",
+};
 
 /** Keys that a control under the focus uses itself. */
-function ownKeys(target: EventTarget | null): RegExp | null {
-  if (target instanceof HTMLSelectElement) return /./;
-  if (target instanceof HTMLInputElement && target.type === "search") return /./;
-  if (target instanceof HTMLInputElement && target.type === "range") return /^(shift\+)?(arrow|home|end|page)/;
-  if (target instanceof HTMLElement && target.matches("button, input, summary, a")) return /^( |enter)$/;
-  return null;
-}
+const OWN: readonly (readonly [controls: string, keys: RegExp])[] = [
+  ["select, [type=search]", /./],
+  ["[type=range]", /[←→↑↓]|HOME|END|PAGE/],
+  ["button, summary, a", /SPACE|ENTER/],
+];
 
 /** Listen for keys anywhere inside `root`; handled ones go no further, all others do. */
 export function listenForKeys(root: HTMLElement, session: Session, acts: Acts): void {
   const options = { signal: session.until };
   const handle = (event: KeyboardEvent) => {
+    const { key, shiftKey } = event;
+    const target = event.target as Element;
     if (event.ctrlKey || event.metaKey || event.altKey || root.querySelector("dialog[open]")) return;
-    const name = event.key.toLowerCase();
-    const key = event.shiftKey && /^(arrow|p$)/.test(name) ? `shift+${name}` : name;
-    if (ownKeys(event.target)?.test(key)) return;
-    if (BY_KEY.get(key)?.run(session, acts, key) === false || !BY_KEY.has(key)) return;
-    event.preventDefault();
-    event.stopPropagation();
+    const name = (/^\d$/.test(key) ? "0–9" : (NAMES[key] ?? key)).toUpperCase();
+    if (OWN.some(([controls, keys]) => target.matches(controls) && keys.test(name))) return;
+    const full = shiftKey && /^[←→↑↓P]$/.test(name) ? `SHIFT ${name}` : name;
+    for (const [keys, , run] of KEYS) {
+      const at = keys.toUpperCase().split("|").indexOf(full);
+      if (at < 0 || run(session, at % 2 ? 1 : -1, acts, key) === false) continue;
+      event.preventDefault();
+      event.stopPropagation();
+    }
   };
   // JupyterLab looks at the element that has the focus first, and hears keys before it: being told so on `root` is not
   // enough for the controls inside.
@@ -168,6 +135,5 @@ export function listenForKeys(root: HTMLElement, session: Session, acts: Acts): 
   const lower = () => session.lift(false);
   root.addEventListener("focusin", claim, options);
   root.addEventListener("keydown", handle, options);
-  root.addEventListener("keyup", (event) => event.key.toLowerCase() === "o" && lower(), options);
-  root.addEventListener("focusout", lower, options);
+  for (const type of ["keyup", "focusout"]) root.addEventListener(type, lower, options);
 }

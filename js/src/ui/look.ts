@@ -2,177 +2,112 @@ import type { Session } from "../session.js";
 import type { Signal } from "../signals.js";
 import { watch } from "../state.js";
 import { colourbar } from "./colourbar.js";
-import { fillOptions, h, percent } from "./dom.js";
+import { button, fillOptions, h, percent } from "./dom.js";
 
 /** How the heat is drawn. */
 export function look(session: Session): HTMLElement {
-  const { state } = session;
-  const colours = tables(session);
-  const auto = h(
-    "button",
-    {
-      class: "staa-button staa-small",
-      type: "button",
-      title: "Cut as the dynamic threshold does: the more concentrated the map, the less is kept",
-      click: () => {
-        state.threshold.value = session.autoThreshold;
-      },
-    },
-    "auto",
-  );
+  const { meta, state, until } = session;
+  const { layer, head, colormap } = state;
+
+  const row = (label: string, control: HTMLElement, ...more: HTMLElement[]) => {
+    control.setAttribute("aria-label", label);
+    return h(
+      "div",
+      { class: "staa-row" },
+      h("span", { class: "staa-name", "aria-hidden": "true" }, label),
+      control,
+      ...more,
+    );
+  };
+
+  const slider = (label: string, value: Signal<number>, [min, max]: number[], title = "", ...more: HTMLElement[]) => {
+    const output = h("output", { class: "staa-number" });
+    const set = () => {
+      value.value = Number(element.value);
+    };
+    const element = h("input", { type: "range", min, max, step: 0.01, title, input: set });
+    watch(until, () => {
+      element.value = String(value.value);
+      output.textContent = max > 1 ? value.value.toFixed(2) : percent(value.value);
+      element.setAttribute("aria-valuetext", output.textContent);
+    });
+    return row(label, element, ...more, output);
+  };
+
+  const select = (
+    label: string,
+    options: () => (readonly [value: string, text: string])[],
+    shown: () => string | number,
+    set: (value: string) => void,
+  ) => {
+    const element = h("select", { class: "staa-select", change: () => set(element.value) });
+    watch(until, () => {
+      fillOptions(element, options());
+      element.value = String(shown());
+      element.disabled = element.length < 2;
+    });
+    return row(label, element);
+  };
+
+  /** Of the layers, or of the heads of one. */
+  const source = (label: string, value: Signal<number>, first: () => string, name: string, axis: 0 | 1) => {
+    const number = (i: number) => [`${i}`, `${name} ${i + 1}`] as const;
+    const options = () => [
+      ["-1", first()] as const,
+      ...[...Array(meta.value.attention?.[axis] ?? 0).keys()].map(number),
+    ];
+    const set = (chosen: string) => {
+      value.value = Number(chosen);
+    };
+    const element = select(label, options, () => value.value, set);
+    watch(until, () => {
+      element.hidden = !meta.value.attention || (axis > 0 && layer.value < 0);
+    });
+    return element;
+  };
+
+  const choice = <T>(label: string, value: Signal<T>, ...options: [value: T, text: string][]) => {
+    const buttons = options.map(([option, text]) => {
+      const click = () => {
+        value.value = option;
+      };
+      const element = h("button", { type: "button", class: "staa-option", click }, text);
+      watch(until, () => element.setAttribute("aria-pressed", String(value.value === option)));
+      return element;
+    });
+    return row(label, h("div", { class: "staa-choice", role: "group" }, ...buttons));
+  };
+
+  const auto = button("auto", () => {
+    state.threshold.value = session.autoThreshold;
+  });
+  auto.title = "Dynamic threshold: the more concentrated the map, the less is kept";
+  const colours = () => {
+    const signed = session.colours.value === "diverging";
+    return (signed ? ["diverging"] : session.tables).map((name) => [name, name] as const);
+  };
   return h(
     "section",
     { class: "staa-look" },
     h("h3", { class: "staa-title" }, "Heat"),
     colourbar(session),
-    source(session),
-    slider(session, "Opacity", "opacity", [0, 1], percent),
-    slider(
-      session,
-      "Hide weakest",
-      "threshold",
-      [0, 0.99],
-      percent,
-      "Share of the clip’s cells that are not drawn; the chart stays",
-      auto,
+    source("Map", layer, () => `joint (${meta.value.method})`, "layer", 0),
+    source("Head", head, () => "mean of heads", "head", 1),
+    slider("Opacity", state.opacity, [0, 1]),
+    slider("Hide weakest", state.threshold, [0, 0.99], "Share of the clip’s cells", auto),
+    slider("Sharpen", state.gamma, [0.25, 4], "Power of each strength"),
+    slider("Blur", state.smooth, [0, 3], "Gaussian over patches and slices; the chart follows"),
+    select(
+      "Colours",
+      colours,
+      () => session.colours.value,
+      (name) => {
+        colormap.value = name;
+      },
     ),
-    slider(session, "Sharpen", "gamma", [0.25, 4], decimal, "Power of each strength when drawn; the chart stays"),
-    slider(session, "Blur", "smooth", [0, 3], decimal, "Gaussian over so many patches and slices; the chart follows"),
-    colours,
-    choice(session, "Scale", state.normalize, { clip: "per clip", frame: "per frame" }),
-    choice(session, "Patches", state.interpolation, { linear: "smooth", nearest: "blocks" }),
-    choice(session, "Over time", state.between, { held: "held", blended: "blended" }),
-    session.panes.some(({ cropped }) => cropped) && toggle(session, "Darken what the model did not see", state.dim),
+    choice("Scale", state.normalize, ["clip", "per clip"], ["frame", "per frame"]),
+    choice("Patches", state.interpolation, ["linear", "smooth"], ["nearest", "blocks"]),
+    choice("Over time", state.between, ["held", "held"], ["blended", "blended"]),
+    session.panes.some(({ cropped }) => cropped) && choice("Not seen", state.dim, [false, "clear"], [true, "dimmed"]),
   );
-}
-
-/** Joint maps, or one layer and head; nothing where the explanation carries no attention. */
-function source(session: Session): HTMLElement {
-  const { meta, until } = session;
-  const { layer, head } = session.state;
-  const number = (name: string, count = 0): [number, string][] =>
-    Array.from({ length: count }, (_, i) => [i, `${name} ${i + 1}`]);
-  const layers = () => number("layer", meta.value.attention?.[0]);
-  const heads = () => number("head", meta.value.attention?.[1]);
-  const layerRow = select(session, "Map", () => [[-1, `joint (${meta.value.method})`], ...layers()], layer);
-  const headRow = select(session, "Head", () => [[-1, "mean of heads"], ...heads()], head);
-  const element = h("div", { class: "staa-source" });
-  watch(until, () => {
-    if (meta.value.attention) element.append(layerRow, headRow);
-    else element.replaceChildren();
-  });
-  watch(until, () => {
-    headRow.hidden = layer.value < 0;
-  });
-  return element;
-}
-
-/** The colour tables; signed maps have one of their own. */
-function tables(session: Session): HTMLElement {
-  const element = h("select", {
-    class: "staa-select",
-    "aria-label": "Colours",
-    change: () => {
-      session.state.colormap.value = element.value;
-    },
-  });
-  watch(session.until, () => {
-    const signed = session.colours.value === "diverging";
-    fillOptions(
-      element,
-      (signed ? ["diverging"] : session.tables).map((name) => [name, name]),
-    );
-    element.value = session.colours.value;
-    element.disabled = signed;
-  });
-  return row("Colours", element);
-}
-
-function row(label: string, ...controls: (HTMLElement | null)[]): HTMLElement {
-  return h("div", { class: "staa-row" }, h("span", { class: "staa-name", "aria-hidden": "true" }, label), ...controls);
-}
-
-const decimal = (value: number): string => value.toFixed(2);
-
-function slider(
-  { state, until }: Session,
-  label: string,
-  trait: "opacity" | "threshold" | "gamma" | "smooth",
-  [min, max]: readonly [number, number],
-  format: (value: number) => string,
-  title = "",
-  extra: HTMLElement | null = null,
-): HTMLElement {
-  const value = h("output", { class: "staa-number" });
-  const input = h("input", {
-    type: "range",
-    min,
-    max,
-    step: 0.01,
-    title,
-    "aria-label": label,
-    input: () => {
-      state[trait].value = Number(input.value);
-    },
-  });
-  watch(until, () => {
-    input.value = String(state[trait].value);
-    value.textContent = format(state[trait].value);
-    input.setAttribute("aria-valuetext", value.textContent);
-  });
-  return row(label, input, extra, value);
-}
-
-function select(
-  { until }: Session,
-  label: string,
-  options: () => [number, string][],
-  value: Signal<number>,
-): HTMLElement {
-  const element = h("select", {
-    class: "staa-select",
-    "aria-label": label,
-    change: () => {
-      value.value = Number(element.value);
-    },
-  });
-  watch(until, () => {
-    fillOptions(
-      element,
-      options().map(([option, text]) => [String(option), text]),
-    );
-    element.value = String(value.value);
-  });
-  return row(label, element);
-}
-
-function choice<T extends string>(
-  { until }: Session,
-  label: string,
-  value: Signal<T>,
-  options: Partial<Record<T, string>>,
-): HTMLElement {
-  const group = h("div", { class: "staa-choice", role: "group", "aria-label": label });
-  for (const [option, text] of Object.entries(options) as [T, string][]) {
-    const set = () => {
-      value.value = option;
-    };
-    const button = h("button", { type: "button", class: "staa-option", click: set }, text);
-    watch(until, () => button.setAttribute("aria-pressed", String(value.value === option)));
-    group.append(button);
-  }
-  return row(label, group);
-}
-
-function toggle({ until }: Session, label: string, value: Signal<boolean>): HTMLElement {
-  const box = h("input", {
-    type: "checkbox",
-    change: () => {
-      value.value = box.checked;
-    },
-  });
-  watch(until, () => {
-    box.checked = value.value;
-  });
-  return h("label", { class: "staa-toggle" }, box, label);
 }

@@ -17,33 +17,30 @@ export function query(session: Session, pane: Pane, picture: HTMLElement): HTMLE
   // Only a click on the active pane asks: one on another chooses that pane, and a drag is no click at all.
   let began: PointerEvent | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  until.addEventListener("abort", () => clearTimeout(timer));
-  picture.addEventListener(
-    "pointerdown",
-    (event) => {
-      began = pane === active.peek() && event.button === 0 ? event : null;
-    },
-    true,
-  );
+  const stop = () => clearTimeout(timer);
+  until.addEventListener("abort", stop);
+  const press = (event: PointerEvent) => {
+    began = pane === active.peek() && !event.button ? event : null;
+  };
+  picture.addEventListener("pointerdown", press, true);
   picture.addEventListener("click", (event) => {
-    clearTimeout(timer);
+    stop();
     const still = began && Math.hypot(event.clientX - began.clientX, event.clientY - began.clientY) <= STILL;
     const { patch } = patchAt(pane, picture, event);
     if (still && patch && event.detail === 1)
       timer = setTimeout(askPatch, DOUBLE, session, pane, [pane.slice.peek(), ...patch]);
   });
 
-  const mark = h("div", { class: "staa-cell staa-asked" }, h("span", {}, "query"));
-  let shown = pane.payload.peek();
+  const mark = h("div", { class: "staa-cell staa-asked" });
   watch(until, () => {
-    keepBefore(pane, shown, pane.payload.value);
-    shown = pane.payload.value;
-    const [slice, row, column] = patchOf(shown.meta) ?? [-1, 0, 0];
-    mark.hidden = slice < 0;
-    placePatch(mark, pane, [row, column]);
+    const payload = pane.payload.value;
+    keepBefore(pane, payload);
+    const patch = patchOf(payload.meta);
+    mark.hidden = !patch;
+    if (!patch) return;
+    const [slice, ...cell] = patch;
+    placePatch(mark, pane, cell);
     mark.toggleAttribute("data-elsewhen", slice !== pane.slice.value);
-    mark.toggleAttribute("data-below", row === 0);
-    mark.toggleAttribute("data-right", 2 * column > shown.meta.grid[2]);
   });
   return mark;
 }
