@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from staa_widgets.errors import ExportError
 from staa_widgets.files import write
 from staa_widgets.look import USUAL, Look, heat_of
@@ -18,16 +16,15 @@ from staa_widgets.look import USUAL, Look, heat_of
 if TYPE_CHECKING:
     from staa_widgets.explanation import Explanation
 
-FRAMES = "frames_seen"
+COLUMNS = ("slice", "start_s", "end_s", "share", "signed_share", "frames_seen")
 
 
 def to_csv(shown: Explanation | Mapping[str, Explanation], path: str | os.PathLike[str], look: Look = USUAL) -> Path:
     """Write when a model looked as CSV (UTF-8, a comma between values), one row a slice.
 
     Columns are ``slice`` (from 1), ``start_s`` and ``end_s`` in seconds, ``share`` of the attribution (0 … 1),
-    ``signed_share`` where maps may be negative, and ``frames_seen``, source frames with a space between them. A
-    comparison whose slices agree has a column of shares for each explanation, ``share staa`` and so on; where they do
-    not, its rows follow each other with the name in a first column.
+    ``signed_share``, empty where maps are never negative, and ``frames_seen``, source frames with a space between them.
+    The rows of a comparison follow each other, with the name of each explanation in a first column, ``name``.
 
     Parameters
     ----------
@@ -62,44 +59,15 @@ def to_csv(shown: Explanation | Mapping[str, Explanation], path: str | os.PathLi
 
 def to_text(shown: Explanation | Mapping[str, Explanation], look: Look = USUAL) -> str:
     """Return the text that `to_csv` writes."""
-    if not isinstance(shown, Mapping):
-        table = {**_slices(shown), **_shares(shown, look, ""), **_seen(shown)}
-    else:
-        (first, *others) = shown.values()
-        if all(np.array_equal(e.spans, first.spans) and np.array_equal(e.sampled, first.sampled) for e in others):
-            table = _slices(first)
-            for name, e in shown.items():
-                table |= _shares(e, look, f" {name}")
-            table |= _seen(first)
-        else:
-            tables = [{**_slices(e), **_shares(e, look, ""), **_seen(e)} for e in shown.values()]
-            columns = ["slice", "start_s", "end_s", "share", "signed_share", FRAMES]
-            columns = [column for column in columns if any(column in each for each in tables)]
-            table = {"name": [name for name, e in shown.items() for _ in e.spans]}
-            for column in columns:
-                table[column] = [v for t in tables for v in t.get(column, [""] * len(t["slice"]))]
+    several = isinstance(shown, Mapping)
     stream = io.StringIO()
     writer = csv.writer(stream)
-    writer.writerow(table)
-    writer.writerows(zip(*table.values(), strict=True))
+    writer.writerow([*["name"] * several, *COLUMNS])
+    for name, e in shown.items() if several else [("", shown)]:
+        heat = heat_of(e, look)
+        for s, (start, end) in enumerate(e.spans):
+            signed = "" if heat.temporal_signed is None else f"{heat.temporal_signed[s]:.6f}"
+            frames = " ".join(map(str, e.sampled[s]))
+            row = [s + 1, f"{start:.6f}", f"{end:.6f}", f"{heat.temporal[s]:.6f}", signed, frames]
+            writer.writerow([*[name] * several, *row])
     return stream.getvalue()
-
-
-def _slices(e: Explanation) -> dict[str, list[str]]:
-    return {
-        "slice": [str(s + 1) for s in range(len(e.spans))],
-        "start_s": [f"{start:.6f}" for start in e.spans[:, 0]],
-        "end_s": [f"{end:.6f}" for end in e.spans[:, 1]],
-    }
-
-
-def _shares(e: Explanation, look: Look, name: str) -> dict[str, list[str]]:
-    heat = heat_of(e, look)
-    found = {f"share{name}": [f"{share:.6f}" for share in heat.temporal]}
-    if heat.temporal_signed is not None:
-        found[f"signed_share{name}"] = [f"{share:.6f}" for share in heat.temporal_signed]
-    return found
-
-
-def _seen(e: Explanation) -> dict[str, list[str]]:
-    return {FRAMES: [" ".join(map(str, frames)) for frames in e.sampled.tolist()]}

@@ -427,12 +427,12 @@ def test_computing_in_the_second_pane_leaves_the_first(open_player: Callable[...
     page.get_by_label("Method", exact=True).select_option("staa_logit")
     assert kernel.asked("compute")[-1]["args"]["pane"] == 1
     kernel.say("compute", progress={"done": 1, "total": 4, "label": "forward"})
-    expect(page.locator(".staa-computing").first).to_contain_text("Pane 2: computing staa_logit for jump")
+    expect(page.locator(".staa-method")).to_contain_text("Pane 2: computing staa_logit for jump")
     expect(page.locator(".staa-tab[data-busy]")).to_have_text("rollout")
     # Another pane is looked at meanwhile.
     root.press("p")
     expect(page.get_by_label("Method", exact=True)).to_have_value("staa")
-    expect(page.locator(".staa-computing").first).to_contain_text("Pane 2: computing")
+    expect(page.locator(".staa-method")).to_contain_text("Pane 2: computing")
     found = other(e, 7, method="staa_logit")
     put(page, [e, found])
     kernel.say("compute", ok=True, result={"method": "staa_logit", "target": 2})

@@ -24,10 +24,11 @@ def read(path: Path) -> dict[str, list[str]]:
 def test_a_row_a_slice(tmp_path: Path):
     e = explanation()
     table = read(e.to_csv(tmp_path / "e.csv"))
-    assert list(table) == ["slice", "start_s", "end_s", "share", "frames_seen"]
+    assert list(table) == ["slice", "start_s", "end_s", "share", "signed_share", "frames_seen"]
     assert table["slice"] == ["1", "2", "3", "4", "5", "6"]
     np.testing.assert_allclose(np.array([table["start_s"], table["end_s"]], float).T, e.spans, atol=1e-6)
     np.testing.assert_allclose(np.array(table["share"], float), e.temporal, atol=1e-6)
+    assert table["signed_share"] == [""] * 6
     assert table["frames_seen"][0] == "102 106"
 
 
@@ -44,22 +45,23 @@ def test_a_layer_can_be_written(tmp_path: Path):
     np.testing.assert_allclose(np.array(table["share"], float), heat_of(e, look).temporal, atol=1e-6)
 
 
-def test_methods_of_one_clip_have_a_column_each(tmp_path: Path):
-    both = Comparison({"staa": explanation(), 'odd, "name"': explanation(signed=True)})
-    table = read(both.to_csv(tmp_path / "both.csv"))
-    shares = ["share staa", 'share odd, "name"', 'signed_share odd, "name"']
-    assert list(table) == ["slice", "start_s", "end_s", *shares, "frames_seen"]
-    np.testing.assert_allclose(np.array(table["share staa"], float), both["staa"].temporal, atol=1e-6)
-
-
-def test_slices_that_do_not_agree_follow_each_other(tmp_path: Path):
+def test_explanations_follow_each_other_by_name(tmp_path: Path):
     one, other = explanation(signed=True), later(explanation())
-    table = read(to_csv({"a": one, "b": other}, tmp_path / "both.csv"))
-    assert list(table) == ["name", "slice", "start_s", "end_s", "share", "signed_share", "frames_seen"]
-    assert table["name"] == ["a"] * 6 + ["b"] * 6
-    assert table["signed_share"][6:] == [""] * 6
-    starts = np.concatenate([one.spans[:, 0], other.spans[:, 0]])
-    np.testing.assert_allclose(np.array(table["start_s"], float), starts, atol=1e-6)
+    for path in (to_csv({"a": one, 'odd, "b"': other}, tmp_path / "1.csv"), two(one, other).to_csv(tmp_path / "2.csv")):
+        table = read(path)
+        assert list(table) == ["name", "slice", "start_s", "end_s", "share", "signed_share", "frames_seen"]
+        assert table["name"] == ["a"] * 6 + ['odd, "b"'] * 6
+        assert table["slice"] == [*"123456"] * 2
+        assert table["signed_share"][6:] == [""] * 6
+        for name, wanted in {
+            "start_s": [e.spans[:, 0] for e in (one, other)],
+            "share": [one.temporal, other.temporal],
+        }.items():
+            np.testing.assert_allclose(np.array(table[name], float), np.concatenate(wanted), atol=1e-6)
+
+
+def two(one: Explanation, other: Explanation) -> Comparison:
+    return Comparison({"a": one, 'odd, "b"': other})
 
 
 def later(e: Explanation) -> Explanation:

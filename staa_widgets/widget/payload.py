@@ -13,11 +13,12 @@ from staa_widgets.methods import METHODS
 from staa_widgets.methods.base import Group, Method
 from staa_widgets.recipe import recipe
 from staa_widgets.widget.card import card, class_specific, cost, cost_words
+from staa_widgets.widget.facts import facts
 
 if TYPE_CHECKING:
     from staa_widgets.explanation import Explanation
 
-SCHEMA = 5
+SCHEMA = 6
 """Number of this layout; the player refuses any other."""
 
 _GROUPS = get_args(Group)
@@ -44,7 +45,7 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
         decision can be asked about, with `group` and `cost` in words, `truth` the action's name, its ``spans`` of
         seconds, ``(width, height)`` of its masks and where the runs of each frame start in the ``truth`` buffer,
         `cards` the score cards (`staa_widgets.widget.card`) of what was shown, `card` the key of the one on show,
-        `recipe` the Python that makes the explanation again.
+        `recipe` the Python that makes the explanation again, `facts` what was run, as names and values in words.
     buffers
         ``frames`` (JPEG files one after the other, cut at ``meta["pictures"]["offsets"]``), ``maps`` (float16
         ``(S, h, w)`` over their greatest magnitude), ``temporal`` (float32 ``(2, S)``: mass and signed mass),
@@ -112,7 +113,7 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
             "card": scored and scored["key"],
             "model": e.model_id,
             "recipe": recipe(e),
-            "provenance": e.provenance,
+            "facts": facts(e),
             "colours": list(COLOUR_TABLES),
         }
     )

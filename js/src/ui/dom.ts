@@ -27,6 +27,19 @@ function fill<E extends Element>(element: E, attributes: Attributes, children: C
   return element;
 }
 
+/** A button that says what it does. */
+export const button = (text: Child, click: () => void, look = "staa-small"): HTMLButtonElement =>
+  h("button", { class: `staa-button ${look}`, type: "button", click }, text);
+
+/** What lies over everything; Escape, its button and a click beside it close it. */
+export function dialog(title: string, ...children: Child[]): HTMLDialogElement {
+  const click = ({ target }: Event) => target === element && element.close();
+  const close = button("Close", () => element.close(), "staa-small staa-end");
+  const head = h("div", { class: "staa-row" }, h("h3", { class: "staa-title" }, title), close);
+  const element = h("dialog", { class: "staa-help", "aria-label": title, click }, head, ...children);
+  return element;
+}
+
 /** Give a select these options, unless it has them: an open list would close. Those of one group come together. */
 export function fillOptions(
   element: HTMLSelectElement,
@@ -100,6 +113,10 @@ export function icon(name: keyof typeof ICONS): SVGSVGElement {
     svg("path", { d: ICONS[name] }),
   );
 }
+
+/** A button with an icon, called what it says under the pointer. */
+export const tool = (name: keyof typeof ICONS, title: string, click: () => void, look = ""): HTMLButtonElement =>
+  h("button", { class: `staa-button ${look}`, type: "button", title, click }, icon(name));
 
 export const seconds = (value: number, digits = 2): string => `${value.toFixed(digits)} s`;
 

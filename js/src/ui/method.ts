@@ -3,69 +3,57 @@ import type { Method } from "../protocol.js";
 import type { Session } from "../session.js";
 import { watch } from "../state.js";
 import type { Wish } from "../work.js";
-import { computing } from "./computing.js";
-import { fillOptions, h } from "./dom.js";
-import { failure } from "./failure.js";
+import { button, fillOptions, h } from "./dom.js";
+import { request } from "./request.js";
 
 /** How the map was made, whether it is of one class, and what the kernel has to say. */
 export function method(session: Session): HTMLElement {
   const { meta, host, until } = session;
   const { kernel, work } = host;
-  const name = h("b", {});
+  const name = h("b");
   const select = h("select", {
     class: "staa-select",
     "aria-label": "Method",
     title: "Method (M)",
     change: () => session.explain(select.value),
   });
+  const back = button("Back", () => {
+    select.focus();
+    leavePatch(session);
+  });
+  back.title = "Back (Esc)";
+  const scope = h("p");
+  const words = h("p", { class: "staa-quiet" });
   watch(until, () => {
-    const { method: own, methods } = meta.value;
-    const stranger = methods.some((one) => one.name === own) ? [] : [[own, own] as const];
-    fillOptions(select, [...stranger, ...options(methods)]);
+    const { class_specific, labels, target, method: own, methods } = meta.value;
+    const one = methods.find((method) => method.name === own);
+    fillOptions(select, [...(one ? [] : [[own, own] as const]), ...options(methods)]);
     select.value = session.wish?.method ?? own;
     select.disabled = !kernel.computes.value;
     name.textContent = own;
-  });
-  const scope = h("p", {});
-  const back = h(
-    "button",
-    {
-      class: "staa-button staa-small",
-      type: "button",
-      title: "To what was shown before (Esc)",
-      click: () => {
-        select.focus();
-        leavePatch(session);
-      },
-    },
-    "Back",
-  );
-  const words = h("p", { class: "staa-quiet" });
-  const about = h("div", {}, scope, words);
-  watch(until, () => {
-    const { class_specific, labels, target, method: own, methods } = meta.value;
     const patch = patchWords(meta.value);
     back.hidden = kernel.state.value === "none";
-    if (patch) scope.replaceChildren(patch[0].toUpperCase() + patch.slice(1), " ", back);
+    if (patch) scope.replaceChildren(`The ${patch} `, back);
     else if (class_specific) scope.replaceChildren("A map of the class ", h("b", {}, labels[target]));
-    else scope.replaceChildren("The same map for every class");
-    const one = methods.find(({ name }) => name === own);
+    else scope.textContent = "The same map for every class";
     words.textContent = kernel.why.value || (one ? `${one.summary} ${one.cost && `Cost: ${one.cost}.`}` : "");
   });
   const title = (wish: Wish) => {
-    const { target, pane } = wish;
-    const now = (session.panes[pane ?? -1] ?? session.active.value).meta.value;
-    const what = target === undefined ? "" : ` for ${now.labels[target]}`;
-    const doing = pane === undefined || session.panes.length === 1 ? "Computing " : `Pane ${pane + 1}: computing `;
-    return [doing, h("b", {}, patchWords(wish) || (wish.method ?? now.method)), what];
+    const { target, pane = -1 } = wish;
+    const { panes, active } = session;
+    const now = (panes[pane] ?? active.value).meta.value;
+    return [
+      panes[1] && pane >= 0 ? `Pane ${pane + 1}: computing ` : "Computing ",
+      h("b", {}, patchWords(wish) || (wish.method ?? now.method)),
+      target === undefined ? "" : ` for ${now.labels[target]}`,
+    ];
   };
   return h(
     "section",
     { class: "staa-method" },
     h("h3", { class: "staa-title" }, "Method"),
     kernel.state.peek() === "none" ? name : select,
-    h("div", { class: "staa-stack" }, about, computing(session, work, title, select, about)),
-    failure(session, work, select),
+    ...request(session, work, title, select, h("div", {}, scope, words)),
   );
 }
 
