@@ -2,37 +2,20 @@
 export type Bytes = ArrayBuffer | ArrayBufferView | null | undefined;
 
 export function asUint8(bytes: Bytes): Uint8Array<ArrayBuffer> {
-  if (!bytes) return new Uint8Array(0);
-  if (bytes instanceof ArrayBuffer) return new Uint8Array(bytes);
-  return new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength);
+  const { buffer, byteOffset, byteLength } = ArrayBuffer.isView(bytes) ? bytes : new Uint8Array(bytes ?? []);
+  return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
 }
 
-export function asFloat32(bytes: Bytes): Float32Array<ArrayBuffer> {
-  // A view on float32 must start at a multiple of 4, which the host does not promise: copy.
-  return new Float32Array(asUint8(bytes).slice().buffer);
-}
-
-export function asFloat64(bytes: Bytes): Float64Array<ArrayBuffer> {
-  return new Float64Array(asUint8(bytes).slice().buffer);
-}
-
-export function asInt32(bytes: Bytes): Int32Array<ArrayBuffer> {
-  return new Int32Array(asUint8(bytes).slice().buffer);
-}
+/** A copy of the bytes: a view on numbers must start at a multiple of their size, which the host does not promise. */
+export const copied = (bytes: Bytes): ArrayBuffer => asUint8(bytes).slice().buffer;
 
 /** Widen little-endian float16 to float32, exactly. */
 export function halfToFloat32(bytes: Bytes): Float32Array<ArrayBuffer> {
-  const view = asUint8(bytes);
-  const data = new DataView(view.buffer, view.byteOffset, view.byteLength);
-  const floats = new Float32Array(view.byteLength >> 1);
-  for (let i = 0; i < floats.length; i++) floats[i] = half(data.getUint16(2 * i, true));
-  return floats;
-}
-
-function half(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (exponent ? (1 + fraction / 1024) * 2 ** (exponent - 15) : fraction * 2 ** -24);
+  return new Float32Array(new Uint16Array(copied(bytes))).map((bits) => {
+    const sign = bits & 0x8000 ? -1 : 1;
+    const exponent = (bits >> 10) & 31;
+    const fraction = bits & 1023;
+    if (exponent > 30) return fraction ? NaN : sign / 0;
+    return sign * ((exponent && 1024) + fraction) * 2 ** ((exponent || 1) - 25);
+  });
 }

@@ -1,5 +1,5 @@
 import type { Listener, Model } from "./model.js";
-import { CANCELLED, type Refusal, type Rpc, UNREACHABLE } from "./rpc.js";
+import { CANCELLED, listen, type Refusal, type Rpc, UNREACHABLE } from "./rpc.js";
 import { computed, type ReadonlySignal, signal } from "./signals.js";
 import { watch } from "./state.js";
 
@@ -20,9 +20,9 @@ const PATIENCE = 500;
 /** Milliseconds between two questions where the host does not tell how its kernel is. */
 const INTERVAL = 5000;
 
-const BUSY = "The kernel is running a cell. The player goes on working; a new method or class may have to wait for it.";
-const GONE =
-  "The kernel that made this player is gone. All that is on show still works; to choose a method or a class, run the cell again.";
+const BUSY = "The kernel is running a cell: what is asked may have to wait.";
+const SILENT = "The kernel does not answer: it is busy, or gone.";
+const GONE = "The kernel is gone; all that is on show works. For another method or class, run the cell again.";
 
 /** The parts of JupyterLab's connection to a kernel that are used here. */
 interface Connection {
@@ -47,45 +47,31 @@ interface Message {
 export function watchKernel(model: Model, rpc: Rpc, disconnected: () => boolean, until: AbortSignal): Kernel {
   if (!model.send) return { state: signal("none"), computes: signal(false), why: signal("") };
   const alive = signal(!disconnected());
-  const running = signal(false);
-  const silent = signal(false);
-  const reply = signal<{ computes: boolean; why: string } | null>(null);
-  const state = computed(
-    (): KernelState => (alive.value ? (running.value || silent.value ? "busy" : "ready") : "gone"),
-  );
-
+  const running = lasting(until);
+  const silent = lasting(until);
+  /** Why nothing can be computed, once the kernel said so; empty where it can. */
+  const refused = signal<string | null>(null);
   const lost = () => {
     alive.value = false;
   };
-  const late = timer(until);
-  let asked = false;
-  const answered = () => {
-    late.stop();
-    asked = false;
-    silent.value = false;
-  };
   const hello = () => {
-    if (asked || !alive.peek()) return;
-    asked = true;
-    late.start(PATIENCE, () => {
-      silent.value = true;
-    });
+    if (silent.going() || !alive.peek()) return;
+    silent.note(true);
     rpc.request("hello").answer.then(
       ({ result }) => {
-        answered();
-        reply.value = { computes: result.computes === true, why: String(result.why ?? "") };
+        silent.note(false);
+        refused.value = result.computes ? "" : `${result.why}`;
       },
-      ({ failure }: Refusal) => {
-        answered();
-        if (failure.type === UNREACHABLE) lost();
-        else if (failure.type !== CANCELLED)
-          reply.value = { computes: false, why: `${failure.message} ${failure.hint}` };
+      ({ failure: { type, message, hint } }: Refusal) => {
+        silent.note(false);
+        if (type === UNREACHABLE) lost();
+        else if (type !== CANCELLED) refused.value = `${message} ${hint}`;
       },
     );
   };
 
-  const connection = connectionOf(model);
-  if (connection) follow(connection, running, lost, until);
+  const { kernel } = (model.widget_manager ?? {}) as { kernel?: Connection | null };
+  if (kernel?.statusChanged?.connect) follow(kernel, running.note, lost, until);
   else {
     const interval = setInterval(() => document.hidden || hello(), INTERVAL);
     until.addEventListener("abort", () => clearInterval(interval));
@@ -93,8 +79,7 @@ export function watchKernel(model: Model, rpc: Rpc, disconnected: () => boolean,
   // After a restart. The host's view marks itself when it is made; later only its model knows, and anywidget calls
   // listeners on the view.
   const look: Listener = function (this: unknown) {
-    const live = (this as { model?: { comm_live?: boolean } } | undefined)?.model?.comm_live;
-    alive.value = live ?? !disconnected();
+    alive.value = (this as { model?: { comm_live?: boolean } } | undefined)?.model?.comm_live ?? !disconnected();
   };
   listen(model, "comm_live_update", look, until);
   listen(model, "destroy", lost, until);
@@ -103,82 +88,53 @@ export function watchKernel(model: Model, rpc: Rpc, disconnected: () => boolean,
     else rpc.drop();
   });
 
+  const busy = computed(() => (running.long.value ? BUSY : silent.long.value ? SILENT : ""));
   return {
-    state,
-    computes: computed(() => alive.value && reply.value?.computes === true),
-    why: computed(() => {
-      if (!alive.value) return GONE;
-      if (reply.value?.computes === false) return reply.value.why;
-      if (running.value) return BUSY;
-      return silent.value ? "The kernel does not answer: it is busy, or gone. The player goes on working." : "";
-    }),
+    state: computed(() => (alive.value ? (busy.value ? "busy" : "ready") : "gone")),
+    computes: computed(() => alive.value && refused.value === ""),
+    why: computed(() => (alive.value ? refused.value || busy.value : GONE)),
   };
 }
 
-function connectionOf(model: Model): Connection | null {
-  const { kernel } = (model.widget_manager ?? {}) as { kernel?: Connection | null };
-  return typeof kernel?.statusChanged?.connect === "function" ? kernel : null;
-}
-
-/** Note in `running` whether a cell has been running for a while, and call `lost` when the kernel ends. */
-function follow(connection: Connection, running: { value: boolean }, lost: () => void, until: AbortSignal): void {
-  const delay = timer(until);
-  const cells = new Set<string>();
-  const note = (busy: boolean) => {
-    if (!busy) delay.stop();
-    if (!busy) running.value = false;
-    else {
-      delay.start(PATIENCE, () => {
-        running.value = true;
-      });
-    }
+/** Note whether a cell is running, and call `lost` when the kernel ends. */
+function follow(kernel: Connection, note: (busy: boolean) => void, lost: () => void, until: AbortSignal): void {
+  const cells = new Set<string | undefined>();
+  const plug = <T>(source: Source<T> | undefined, slot: (sender: unknown, value: T) => void) => {
+    source?.connect(slot);
+    until.addEventListener("abort", () => source?.disconnect(slot));
   };
+  note(kernel.status === "busy");
+  plug(kernel.statusChanged, (_, status) => {
+    if (/dead|terminating|restarting/.test(status)) lost();
+    else if (!kernel.iopubMessage) note(status === "busy");
+  });
   // Each message of a player makes the kernel busy and idle again, in a shell of its own even while a cell runs: where
   // the messages behind a status can be seen, only cells count.
-  const heard = (_: unknown, { header, parent_header: parent, content }: Message) => {
-    if (header.msg_type !== "status" || parent.subshell_id) return;
-    const idle = content.execution_state === "idle";
-    if (idle) cells.delete(parent.msg_id ?? "");
-    else if (parent.msg_type === "execute_request") cells.add(parent.msg_id ?? "");
+  plug(kernel.iopubMessage, (_, { header, parent_header: { msg_id, msg_type, subshell_id }, content }) => {
+    if (header.msg_type !== "status" || subshell_id) return;
+    if (content.execution_state === "idle") cells.delete(msg_id);
+    else if (msg_type === "execute_request") cells.add(msg_id);
     else return;
     note(cells.size > 0);
-  };
-  const changed = (_: unknown, status: string) => {
-    if (/^(dead|terminating|restarting|autorestarting)$/.test(status)) lost();
-    else if (!connection.iopubMessage) note(status === "busy");
-  };
-  note(connection.status === "busy");
-  connect(connection.statusChanged, changed, until);
-  connect(connection.iopubMessage, heard, until);
-  connect(connection.disposed, lost, until);
+  });
+  plug(kernel.disposed, lost);
 }
 
-function connect<T>(
-  source: Source<T> | undefined,
-  slot: (sender: unknown, value: T) => void,
-  until: AbortSignal,
-): void {
-  source?.connect(slot);
-  until.addEventListener("abort", () => source?.disconnect(slot));
-}
-
-function listen(model: Model, event: string, listener: Listener, until: AbortSignal): void {
-  model.on(event, listener);
-  until.addEventListener("abort", () => model.off(event, listener));
-}
-
-/** One delayed call at a time; starting anew while it waits changes nothing. */
-function timer(until: AbortSignal) {
-  let handle: ReturnType<typeof setTimeout> | undefined;
-  const stop = () => {
-    clearTimeout(handle);
-    handle = undefined;
+/** Whether something that begins and ends has been going on for longer than a moment. */
+function lasting(until: AbortSignal) {
+  const long = signal(false);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const later = () => {
+    long.value = true;
   };
-  until.addEventListener("abort", stop);
-  return {
-    stop,
-    start(delay: number, call: () => void) {
-      handle ??= setTimeout(call, delay);
-    },
+  const note = (going: boolean) => {
+    if (going) timer ??= setTimeout(later, PATIENCE);
+    else {
+      clearTimeout(timer);
+      timer = undefined;
+      long.value = false;
+    }
   };
+  until.addEventListener("abort", () => note(false));
+  return { long, note, going: () => timer !== undefined };
 }

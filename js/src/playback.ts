@@ -8,39 +8,34 @@ export function playback(session: Session): void {
   let second = 0;
   let shown = -1;
   let before = 0;
+  const stop = () => cancelAnimationFrame(handle);
 
   const tick = (now: number) => {
     handle = requestAnimationFrame(tick);
-    const passed = (now - before) / 1000;
-    before = now;
     const [from, to] = session.range;
+    const here = position.peek();
+    const next = second + ((now - before) / 1000) * state.rate.peek();
+    before = now;
     // Somebody else moved the frame: go on from there.
-    if (position.peek() !== shown) second = clock.times[position.peek()];
-    else {
-      const next = second + passed * state.rate.peek();
-      // A frame that is not there yet is waited for.
-      if (next >= to || session.pictures[0]?.ready(clock.at(next)) !== false) second = next;
+    if (here !== shown) second = clock.times[here];
+    // A frame that is not there yet is waited for.
+    else if (next >= to || session.pictures[0]?.ready(clock.at(next)) !== false) second = next;
+    if (second >= to && !state.loop.peek()) {
+      state.playing.value = false;
+      return;
     }
-    if (second >= to || second < from) {
-      if (second >= to && !state.loop.peek()) {
-        state.playing.value = false;
-        return;
-      }
-      second = from;
-    }
+    if (second >= to || second < from) second = from;
     shown = clock.at(second);
-    if (shown !== position.peek()) session.seek(shown);
+    if (shown !== here) session.seek(shown);
   };
 
   watch(until, () => {
-    cancelAnimationFrame(handle);
+    stop();
     if (!state.playing.value) return;
     const [from, to] = session.range;
     if (clock.until(position.peek()) >= to) session.seekTime(from);
-    second = clock.times[position.peek()];
-    shown = position.peek();
-    before = performance.now();
+    shown = -1;
     handle = requestAnimationFrame(tick);
   });
-  until.addEventListener("abort", () => cancelAnimationFrame(handle));
+  until.addEventListener("abort", stop);
 }

@@ -1,8 +1,8 @@
-import { asFloat32, asFloat64, asInt32, asUint8, type Bytes, halfToFloat32 } from "./bytes.js";
+import { asUint8, type Bytes, copied, halfToFloat32 } from "./bytes.js";
 import type { Model } from "./model.js";
 
 /** Layout of the payload that this player reads; `SCHEMA` in payload.py is its twin. */
-export const SCHEMA = 5;
+export const SCHEMA = 6;
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
@@ -75,14 +75,15 @@ export interface Meta {
   model: string;
   /** The Python that makes the explanation again. */
   recipe: string;
-  provenance: { [key: string]: Json };
+  /** What was run, in words. */
+  facts: [name: string, value: string][];
   colours: string[];
 }
 
-const FILM = ["clip", "frames", "pictures", "grid", "box", "spans", "sampled", "sampled_times"] as const;
-
 /** The part of an explanation that the frames, the axis of time and the grid are laid out by. */
-export type Film = Pick<Meta, (typeof FILM)[number]>;
+export type Film = Pick<Meta, "clip" | "frames" | "pictures" | "grid" | "box" | "spans" | "sampled" | "sampled_times">;
+
+const FILM = "clip frames pictures grid box spans sampled sampled_times".split(" ") as (keyof Film)[];
 
 /** Whether two explanations are of the same pictures at the same times. */
 export function sameClip(one: Film, other: Film): boolean {
@@ -92,7 +93,8 @@ export function sameClip(one: Film, other: Film): boolean {
 
 /** Whether one explanation can take the place of another with everything else staying where it is. */
 export function sameFilm(one: Film, other: Film): boolean {
-  return FILM.every((name) => JSON.stringify(one[name]) === JSON.stringify(other[name]));
+  const laid = (film: Film) => JSON.stringify(FILM.map((name) => film[name]));
+  return laid(one) === laid(other);
 }
 
 export interface Payload {
@@ -115,58 +117,43 @@ export interface Payload {
 }
 
 /** Traits that hold the explanations; a host sets them together and tells of each. */
-export const BULK = [
-  "_meta",
-  "_frames",
-  "_maps",
-  "_times",
-  "_temporal",
-  "_attention",
-  "_truth",
-  "_colours",
-  "_others",
-  "_more",
-];
+export const BULK = "meta frames maps times temporal attention truth colours others more"
+  .split(" ")
+  .map((name) => `_${name}`);
 
-/** The meta of a further pane: where its buffers lie in `_more`. What is missing is as in the first one. */
-type Further = Meta & { parts: { [buffer: string]: [from: number, to: number] } };
+/** Of a further pane: where its buffers lie in `_more`. What is missing is as in the first one. */
+type Further = { parts?: { [buffer: string]: [from: number, to: number] } };
 
 /** Read the panes that `pack_panes` in payload.py wrote into the traits of `BULK`. */
 export function readPayloads(model: Model): Payload[] {
-  const bytes = (name: string) => model.get(`_${name}`) as Bytes;
-  const first = readPayload(model.get("_meta") as Meta | null, bytes);
-  const others = (model.get("_others") ?? []) as Further[];
-  const more = others.length ? asUint8(bytes("more")) : null;
-  return [first, ...others.map((meta) => further(meta, more!, bytes, first))];
-}
-
-function further(meta: Further, more: Uint8Array<ArrayBuffer>, bytes: (name: string) => Bytes, first: Payload) {
-  const payload = readPayload(meta, (name) => {
-    const part = meta.parts[name];
-    // The numbers are read in place, so they must start where numbers may.
-    return part ? more.slice(...part) : bytes(name);
+  const trait = (name: string) => asUint8(model.get(`_${name}`) as Bytes);
+  const more = trait("more");
+  const pictures = trait("frames");
+  const metas = [model.get("_meta"), ...((model.get("_others") ?? []) as Meta[])] as ((Meta & Further) | undefined)[];
+  return metas.map((meta) => {
+    if (meta?.schema !== SCHEMA) {
+      throw new Error(`This player reads layout ${SCHEMA}; this explanation has layout ${meta?.schema}.`);
+    }
+    const bytes = (name: string) => {
+      const part = meta.parts?.[name];
+      return part ? more.subarray(...part) : trait(name);
+    };
+    const temporal = new Float32Array(copied(bytes("temporal")));
+    const colours = bytes("colours");
+    const [slices] = meta.grid;
+    return {
+      meta,
+      // One array for the same pictures, so that they are decoded once.
+      jpegs: meta.parts?.frames ? bytes("frames") : pictures,
+      maps: halfToFloat32(bytes("maps")),
+      temporal: temporal.subarray(0, slices),
+      temporalSigned: temporal.subarray(slices),
+      times: new Float64Array(copied(bytes("times"))),
+      attention: halfToFloat32(bytes("attention")),
+      truth: new Int32Array(copied(bytes("truth"))),
+      colours: new Map(meta.colours.map((name, i) => [name, colours.subarray(768 * i, 768 * (i + 1))])),
+    };
   });
-  // One array for the same pictures, so that they are decoded once.
-  return meta.parts.frames ? payload : { ...payload, jpegs: first.jpegs };
-}
-
-function readPayload(meta: Meta | null, bytes: (name: string) => Bytes): Payload {
-  if (meta?.schema !== SCHEMA) {
-    throw new Error(`This player reads explanations of layout ${SCHEMA}; this one has layout ${meta?.schema}.`);
-  }
-  const temporal = asFloat32(bytes("temporal"));
-  const colours = asUint8(bytes("colours"));
-  return {
-    meta,
-    jpegs: asUint8(bytes("frames")),
-    maps: halfToFloat32(bytes("maps")),
-    temporal: temporal.subarray(0, meta.grid[0]),
-    temporalSigned: temporal.subarray(meta.grid[0]),
-    times: asFloat64(bytes("times")),
-    attention: halfToFloat32(bytes("attention")),
-    truth: asInt32(bytes("truth")),
-    colours: new Map(meta.colours.map((name, i) => [name, colours.subarray(768 * i, 768 * (i + 1))])),
-  };
 }
 
 /** Number of the messages below; `VERSION` in messages.py is its twin. */
@@ -204,6 +191,6 @@ export type Answer = { v: number; id: string } & (
 /** Read a message from the kernel; `null` where it is none of ours. */
 export function readAnswer(content: unknown): Answer | null {
   const { v, id, ok, progress } = (content ?? {}) as Record<string, unknown>;
-  const known = v === VERSION && typeof id === "string" && (typeof ok === "boolean" || typeof progress === "object");
-  return known ? (content as Answer) : null;
+  const told = typeof ok === "boolean" || progress;
+  return v === VERSION && typeof id === "string" && told ? (content as Answer) : null;
 }

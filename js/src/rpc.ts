@@ -1,15 +1,10 @@
 import type { Bytes } from "./bytes.js";
 import type { Listener, Model } from "./model.js";
-import { type Answer, type Failure, type Json, type Progress, type Request, readAnswer, VERSION } from "./protocol.js";
+import { type Answer, type Failure, type Json, type Progress, readAnswer, VERSION } from "./protocol.js";
 
-/** A request that was not done. */
-export class Refusal extends Error {
+/** What a request that was not done rejects with. */
+export interface Refusal {
   readonly failure: Failure;
-
-  constructor(failure: Failure) {
-    super(failure.message);
-    this.failure = failure;
-  }
 }
 
 /** The name under which the kernel, too, says that nobody waits for an answer any more. */
@@ -31,82 +26,75 @@ export interface Call {
   readonly answer: Promise<Result>;
 }
 
-interface Pending {
-  op: string;
-  report: ((progress: Progress) => void) | undefined;
-  resolve(result: Result): void;
-  reject(refusal: Refusal): void;
+export interface Rpc {
+  request(op: string, args?: { [key: string]: Json }, report?: (progress: Progress) => void): Call;
+  /** Stop waiting, at once, and tell the kernel, which may be too busy to hear it. */
+  cancel(id: string): void;
+  /** Stop waiting for every answer: nobody is there to give one. */
+  drop(): void;
 }
 
-/** Requests to the kernel: at most one of each op is under way, and the latest one wins. */
-export class Rpc {
-  readonly #model: Model;
-  readonly #pending = new Map<string, Pending>();
+/** Follow an event of a model. */
+export function listen(model: Model, event: string, listener: Listener, until: AbortSignal): void {
+  model.on(event, listener);
+  until.addEventListener("abort", () => model.off(event, listener));
+}
+
+/**
+ * Requests to the kernel: at most one of each op is under way, and the latest one wins. `overhear` is given what answers
+ * the requests of other views of this model.
+ */
+export function openRpc(model: Model, until: AbortSignal, overhear: (answer: Answer) => void): Rpc {
   // Several views of one model hear each other's answers; `crypto.randomUUID` is missing on plain http.
-  readonly #name = Math.random().toString(36).slice(2);
-  #count = 0;
-
-  /** `overhear` is given what answers the requests of other views of this model. */
-  constructor(model: Model, until: AbortSignal, overhear: (answer: Answer) => void) {
-    this.#model = model;
-    const receive: Listener = (content, buffers) => {
-      const answer = readAnswer(content);
-      if (!answer) return;
-      if (this.#pending.has(answer.id)) this.#settle(answer, buffers ?? []);
-      else if (!answer.id.startsWith(`${this.#name}-`)) overhear(answer);
-    };
-    model.on("msg:custom", receive);
-    until.addEventListener("abort", () => {
-      model.off("msg:custom", receive);
-      this.drop();
-    });
-  }
-
-  request(op: string, args: { [key: string]: Json } = {}, report?: (progress: Progress) => void): Call {
-    for (const [id, other] of this.#pending) if (other.op === op) this.cancel(id);
-    this.#count += 1;
-    const request: Request = { v: VERSION, id: `${this.#name}-${this.#count}-${op}`, op, args };
-    const answer = new Promise<Result>((resolve, reject) => {
-      this.#pending.set(request.id, { op, report, resolve, reject });
-    });
-    this.#send(request);
-    return { id: request.id, answer };
-  }
-
-  /** Stop waiting, at once, and tell the kernel, which may be too busy to hear it. */
-  cancel(id: string): void {
-    this.#refuse(id, "Cancelled.", "");
-    this.#send({ v: VERSION, op: "cancel", id });
-  }
-
-  /** Stop waiting for every answer: nobody is there to give one. */
-  drop(): void {
-    for (const id of this.#pending.keys()) this.#refuse(id, "The kernel has gone.", "Run the cell again.");
-  }
-
-  #send(message: Request | { v: number; op: "cancel"; id: string }): void {
+  const own = `${Math.random()}-`;
+  let count = 0;
+  const pending = new Map<string, { op: string; end(answer: Answer, buffers?: readonly Bytes[]): void }>();
+  const refuse = (id: string, message: string, hint = "Run the cell again.", type = CANCELLED) =>
+    pending.get(id)?.end({ v: VERSION, id, ok: false, error: { type, message, hint, traceback: "" } });
+  const send = (id: string, op: string, more = {}) => {
     try {
-      this.#model.send?.(message);
+      model.send?.({ v: VERSION, id, op, ...more });
     } catch (error) {
       // A connection that was closed says so by throwing.
-      this.#refuse(message.id, `The kernel cannot be reached (${error}).`, "Run the cell again.", UNREACHABLE);
+      refuse(id, `The kernel cannot be reached (${error}).`, undefined, UNREACHABLE);
     }
-  }
-
-  #settle(answer: Answer, buffers: readonly Bytes[]): void {
-    const pending = this.#pending.get(answer.id)!;
-    if ("progress" in answer) {
-      pending.report?.(answer.progress);
-      return;
-    }
-    this.#pending.delete(answer.id);
-    if (answer.ok) pending.resolve({ result: answer.result, buffers });
-    else pending.reject(new Refusal(answer.error));
-  }
-
-  #refuse(id: string, message: string, hint: string, type = CANCELLED): void {
-    const pending = this.#pending.get(id);
-    this.#pending.delete(id);
-    pending?.reject(new Refusal({ type, message, hint, traceback: "" }));
-  }
+  };
+  const cancel = (id: string) => {
+    refuse(id, "Cancelled.", "");
+    send(id, "cancel");
+  };
+  const drop = () => {
+    for (const id of pending.keys()) refuse(id, "The kernel has gone.");
+  };
+  listen(
+    model,
+    "msg:custom",
+    (content, buffers) => {
+      const answer = readAnswer(content);
+      const asked = answer && pending.get(answer.id);
+      if (asked) asked.end(answer, buffers);
+      else if (answer && !answer.id.startsWith(own)) overhear(answer);
+    },
+    until,
+  );
+  until.addEventListener("abort", drop);
+  return {
+    cancel,
+    drop,
+    request(op, args = {}, report) {
+      for (const [id, other] of pending) if (other.op === op) cancel(id);
+      const id = `${own}${++count}-${op}`;
+      const answer = new Promise<Result>((resolve, reject) => {
+        const end = (said: Answer, buffers: readonly Bytes[] = []) => {
+          if ("progress" in said) return report?.(said.progress);
+          pending.delete(id);
+          if (said.ok) resolve({ result: said.result, buffers });
+          else reject({ failure: said.error });
+        };
+        pending.set(id, { op, end });
+      });
+      send(id, op, { args });
+      return { id, answer };
+    },
+  };
 }

@@ -1,9 +1,8 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { LongStore, RUN } from "../src/frames/long.js";
-import { FrameStore } from "../src/frames/store.js";
+import { longStore, RUN } from "../src/frames/long.js";
 import { connect } from "../src/host.js";
 import { readPayloads } from "../src/protocol.js";
-import { Session } from "../src/session.js";
+import { openSession } from "../src/session.js";
 import { createState } from "../src/state.js";
 import { controller, FakeModel, FakeSignal, payloadTraits } from "./fake.js";
 
@@ -35,8 +34,13 @@ function answer(first: number, count = RUN) {
 
 function store(room?: number) {
   const kept = [0, 50, 99];
-  const posters = new FrameStore((at) => file(`poster ${kept[at]}`), [4, 4]);
-  return new LongStore(posters, kept, 100, [4, 4], room);
+  return longStore(
+    kept.map((at) => file(`poster ${at}`)),
+    kept,
+    100,
+    [4, 4],
+    room,
+  );
 }
 
 it("stands the nearest kept frame in until the run is there, and then decodes the very frame", async () => {
@@ -113,7 +117,7 @@ async function watching(live = true) {
   const model = new FakeModel(traits, { status: "idle", statusChanged: new FakeSignal() });
   const until = controller();
   const host = connect(model, () => false, until.signal);
-  const session = new Session(readPayloads(model), createState(model, until.signal), host, until.signal);
+  const session = openSession(readPayloads(model), createState(model, until.signal), host, until.signal);
   const deliver = async () => {
     const first = model.asked("frames").at(-1)!.args.first as number;
     const { offsets, bytes } = answer(first);

@@ -1,7 +1,9 @@
+import type { ReadonlySignal } from "../signals.js";
+
 /** Bytes of decoded pictures to keep: about 100 at 640 × 360. */
 const BUDGET = 96 * 2 ** 20;
 
-type File = Uint8Array<ArrayBuffer>;
+export type File = Uint8Array<ArrayBuffer>;
 
 /** The pictures of a pane by position. */
 export interface Pictures {
@@ -16,71 +18,59 @@ export interface Pictures {
   /** Make ready for what comes after a position. */
   prepare(position: number): void;
   close(): void;
+  /** Runs of a long clip that are there; a signal, so that what was drawn before is drawn anew. */
+  readonly cached?: ReadonlySignal<readonly number[]>;
 }
 
-/** JPEG files, decoded on demand; the pictures used last are kept. */
-export class FrameStore implements Pictures {
-  /** The file at a position, if it is there. */
-  readonly file: (position: number) => File | undefined;
-  readonly #room: number;
-  readonly #kept = new Map<number, ImageBitmap>();
-  readonly #coming = new Map<number, Promise<ImageBitmap>>();
-  #closed = false;
+/** What is kept under a key; it becomes the one that was used last. */
+export function use<T>(kept: Map<number, T>, key: number): T | undefined {
+  const value = kept.get(key);
+  if (value && kept.delete(key)) kept.set(key, value);
+  return value;
+}
 
-  constructor(
-    file: (position: number) => File | undefined,
-    [width, height]: readonly [number, number],
-    budget = BUDGET,
-  ) {
-    this.file = file;
-    this.#room = Math.max(8, Math.floor(budget / (4 * width * height)));
-  }
-
-  peek(position: number): ImageBitmap | undefined {
-    const picture = this.#kept.get(position);
-    if (picture) {
-      this.#kept.delete(position);
-      this.#kept.set(position, picture);
-    }
-    return picture;
-  }
-
-  shown(position: number): number {
-    return position;
-  }
-
-  ready(): boolean {
-    return true;
-  }
-
-  prepare(position: number): void {
-    for (let ahead = 1; ahead <= 6; ahead++) {
-      if (this.file(position + ahead)) this.load(position + ahead).catch(() => undefined);
-    }
-  }
-
-  async load(position: number): Promise<ImageBitmap> {
-    const picture = this.peek(position) ?? this.#coming.get(position);
-    if (picture) return picture;
-    const decoding = this.#decode(position).finally(() => this.#coming.delete(position));
-    this.#coming.set(position, decoding);
-    return decoding;
-  }
-
-  async #decode(position: number): Promise<ImageBitmap> {
-    const picture = await createImageBitmap(new Blob([this.file(position)!], { type: "image/jpeg" }));
-    this.#kept.set(position, picture);
-    for (const [oldest, old] of this.#kept) {
-      if (this.#kept.size <= this.#room && !this.#closed) break;
-      this.#kept.delete(oldest);
+/** JPEG files, by position where they are there, decoded on demand; the pictures used last are kept. */
+export function frameStore(
+  file: (position: number) => File | undefined,
+  [width, height]: readonly [number, number],
+  budget = BUDGET,
+): Pictures {
+  let room = Math.max(8, Math.floor(budget / (4 * width * height)));
+  const kept = new Map<number, ImageBitmap>();
+  const coming = new Map<number, Promise<ImageBitmap>>();
+  const trim = () => {
+    for (const [oldest, old] of kept) {
+      if (kept.size <= room) break;
+      kept.delete(oldest);
       old.close();
     }
+  };
+  const decode = async (position: number) => {
+    const picture = await createImageBitmap(new Blob([file(position)!], { type: "image/jpeg" }));
+    kept.set(position, picture);
+    trim();
     return picture;
-  }
-
-  close(): void {
-    this.#closed = true;
-    for (const picture of this.#kept.values()) picture.close();
-    this.#kept.clear();
-  }
+  };
+  const store: Pictures = {
+    peek: (position) => use(kept, position),
+    shown: (position) => position,
+    ready: () => true,
+    prepare(position) {
+      for (let ahead = position + 1; ahead <= position + 6; ahead++) {
+        if (file(ahead)) store.load(ahead).catch(() => {});
+      }
+    },
+    async load(position) {
+      const picture = store.peek(position) ?? coming.get(position);
+      if (picture) return picture;
+      const decoding = decode(position).finally(() => coming.delete(position));
+      coming.set(position, decoding);
+      return decoding;
+    },
+    close() {
+      room = 0;
+      trim();
+    },
+  };
+  return store;
 }

@@ -7,8 +7,8 @@ import { seekbar } from "./seekbar.js";
 export function timeline(session: Session): HTMLElement {
   const { header, element } = chart(session);
   const { clock, panes, film, host } = session;
-  const [here, all] = [clock.count, film.frames.total].map((count) => count.toLocaleString("en"));
   const page = host.kernel.state.peek() === "none" ? "page" : "player";
-  const some = !panes[0].whole && h("p", { class: "staa-quiet" }, `${here} of ${all} frames travel with this ${page}`);
+  const words = `${clock.count} of ${film.frames.total} frames travel with this ${page}`;
+  const some = !panes[0].whole && h("p", { class: "staa-quiet" }, words);
   return h("div", { class: "staa-timeline" }, seekbar(session), some, header, element);
 }
