@@ -1,5 +1,7 @@
 /** Frames, seconds and slices: which is which. Pure. */
 
+export const clamp = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), high);
+
 /** Position of the last value that is not greater than `value`; 0 where all are. */
 export function atOrBefore(sorted: ArrayLike<number>, value: number): number {
   let low = 0;
@@ -15,8 +17,7 @@ export function atOrBefore(sorted: ArrayLike<number>, value: number): number {
 /** Position of the value nearest to `value`; the earlier of two that are equally near. */
 export function nearest(sorted: ArrayLike<number>, value: number): number {
   const before = atOrBefore(sorted, value);
-  const after = Math.min(before + 1, sorted.length - 1);
-  return Math.abs(sorted[after] - value) < Math.abs(value - sorted[before]) ? after : before;
+  return Math.abs(sorted[before + 1] - value) < Math.abs(value - sorted[before]) ? before + 1 : before;
 }
 
 export interface Blend {
@@ -26,74 +27,65 @@ export interface Blend {
   mix: number;
 }
 
-export class Clock {
+export interface Clock {
   readonly frames: readonly number[];
   readonly times: readonly number[];
+  readonly count: number;
   readonly start: number;
   readonly end: number;
   /** Slice of each position. */
   readonly slices: readonly number[];
   /** Positions that show a sampled frame, rising. */
   readonly sampled: readonly number[];
-  readonly #centres: readonly number[];
-
-  constructor(
-    frames: readonly number[],
-    times: readonly number[],
-    spans: readonly (readonly [number, number])[],
-    sampled: readonly (readonly number[])[],
-    sampledTimes: readonly (readonly number[])[],
-  ) {
-    this.frames = frames;
-    this.times = times;
-    this.start = spans[0][0];
-    this.end = spans[spans.length - 1][1];
-    const starts = spans.map(([start]) => start);
-    this.slices = times.map((time) => atOrBefore(starts, time));
-    this.sampled = [...new Set(sampled.flat().map((frame) => nearest(frames, frame)))].sort((a, b) => a - b);
-    this.#centres = sampledTimes.map((seen) => seen.reduce((sum, time) => sum + time, 0) / seen.length);
-  }
-
-  get count(): number {
-    return this.frames.length;
-  }
-
   /** Position whose picture is on screen at a second. */
-  at(time: number): number {
-    return atOrBefore(this.times, time);
-  }
-
+  at(time: number): number;
   /** Position of a source frame, or of the nearest one that is there. */
-  of(frame: number): number {
-    return nearest(this.frames, frame);
-  }
-
+  of(frame: number): number;
   /** Second at which the picture of a position gives way to the next. */
-  until(position: number): number {
-    return position + 1 < this.count ? this.times[position + 1] : Math.max(this.end, this.times[position]);
-  }
-
+  until(position: number): number;
   /** Where a second lies between start and end, 0 … 1. */
-  share(time: number): number {
-    return this.end > this.start ? Math.min(Math.max((time - this.start) / (this.end - this.start), 0), 1) : 0;
-  }
-
+  share(time: number): number;
   /** Slices to mix at a position: linear between the middles of what they saw, so a sampled frame shows its own map. */
-  blend(position: number): Blend {
-    const time = this.times[position];
-    const from = atOrBefore(this.#centres, time);
-    const to = Math.min(from + 1, this.#centres.length - 1);
-    const gap = this.#centres[to] - this.#centres[from];
-    return { from, to, mix: gap > 0 ? Math.min(Math.max((time - this.#centres[from]) / gap, 0), 1) : 0 };
-  }
-
-  held(position: number): Blend {
-    return { from: this.slices[position], to: this.slices[position], mix: 0 };
-  }
-
+  blend(position: number): Blend;
+  held(position: number): Blend;
   /** The next position in `direction` that shows a sampled frame, or the one at hand where there is none. */
-  nextSampled(position: number, direction: 1 | -1): number {
-    const candidates = this.sampled.filter((p) => (p - position) * direction > 0);
-    return candidates.length ? candidates[direction > 0 ? 0 : candidates.length - 1] : position;
-  }
+  nextSampled(position: number, direction: 1 | -1): number;
+}
+
+export function clockOf(
+  frames: readonly number[],
+  times: readonly number[],
+  spans: readonly (readonly [number, number])[],
+  seen: readonly (readonly number[])[],
+  seenTimes: readonly (readonly number[])[],
+): Clock {
+  const start = spans[0][0];
+  const end = spans[spans.length - 1][1];
+  const starts = spans.map(([from]) => from);
+  const slices = times.map((time) => atOrBefore(starts, time));
+  const sampled = [...new Set(seen.flat().map((frame) => nearest(frames, frame)))].sort((a, b) => a - b);
+  const middles = seenTimes.map((all) => all.reduce((sum, time) => sum + time) / all.length);
+  // Of a moment among those of no length, the beginning.
+  const part = (time: number, from: number, to: number) => clamp((time - from) / (to - from) || 0, 0, 1);
+  return {
+    frames,
+    times,
+    count: frames.length,
+    start,
+    end,
+    slices,
+    sampled,
+    at: (time) => atOrBefore(times, time),
+    of: (frame) => nearest(frames, frame),
+    until: (position) => times[position + 1] ?? Math.max(end, times[position]),
+    share: (time) => part(time, start, end),
+    blend(position) {
+      const from = atOrBefore(middles, times[position]);
+      const to = Math.min(from + 1, middles.length - 1);
+      return { from, to, mix: to > from ? part(times[position], middles[from], middles[to]) : 0 };
+    },
+    held: (position) => ({ from: slices[position], to: slices[position], mix: 0 }),
+    nextSampled: (position, direction) =>
+      sampled.filter((other) => (other - position) * direction > 0).at(direction > 0 ? 0 : -1) ?? position,
+  };
 }

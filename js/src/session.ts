@@ -1,45 +1,44 @@
 import { patchWords } from "./asked.js";
-import type { Clock } from "./clock.js";
-import { type Difference, differenceOf } from "./difference.js";
+import { type Clock, clamp } from "./clock.js";
+import { differenceOf } from "./difference.js";
 import { openPictures } from "./frames/long.js";
 import type { Pictures } from "./frames/store.js";
 import type { Heat } from "./heat/maps.js";
 import { dynamicThreshold } from "./heat/refine.js";
 import type { Host } from "./host.js";
 import { names } from "./names.js";
-import { Pane } from "./pane.js";
-import type { Film, Meta, Payload } from "./protocol.js";
-import { computed, type ReadonlySignal, signal } from "./signals.js";
+import { type Pane, paneOf, type Shown } from "./pane.js";
+import { type Film, type Meta, type Payload, sameFilm } from "./protocol.js";
+import { computed, type ReadonlySignal, type Signal, signal } from "./signals.js";
 import type { State, View } from "./state.js";
 import type { Wish } from "./work.js";
 
 export const RATES = [0.1, 0.25, 0.5, 1, 2, 4];
 
-/** Whether frames that these explanations leave out can be had of the kernel now. */
-export function canFetch(payloads: readonly Payload[], { kernel }: Host): boolean {
-  return payloads.some(({ meta }) => meta.frames.live) && /ready|busy/.test(kernel.state.value);
-}
+const VIEWS: readonly View[] = ["grid", "overlay", "side", "wipe", "difference"];
 
 /** What every part of the player shares: the state, the panes, and the moves one can make. */
-export class Session {
+export interface Session {
   readonly panes: readonly Pane[];
   /** The pane that the chart's numbers, the classes, the methods and the colour bar speak of. */
   readonly active: ReadonlySignal<Pane>;
   /** The one that the active pane is compared with: the next, or the first after the last. */
   readonly next: ReadonlySignal<Pane>;
   /** Each pane less the next; `null` where that is itself or of another clip. */
-  readonly differences: readonly (Difference | null)[];
+  readonly differences: readonly (Shown | null)[];
   /** That of the active pane. */
-  readonly difference: ReadonlySignal<Difference | null>;
-  /** What is on show, of the views that these panes allow. */
+  readonly difference: ReadonlySignal<Shown | null>;
+  /** The views that these panes allow. */
+  readonly views: ReadonlySignal<View[]>;
+  /** What is on show, of those. */
   readonly view: ReadonlySignal<View>;
   /** Of the panes: what they differ in. */
   readonly names: ReadonlySignal<string[]>;
+  /** Of the active pane and the next: what these two differ in. */
+  readonly pair: ReadonlySignal<string[]>;
   readonly host: Host;
   readonly state: State;
   readonly until: AbortSignal;
-  /** Whether frames that do not travel with the explanations come from the kernel. */
-  readonly fetches: boolean;
   /** Of each pane; `null` where it has none. */
   readonly pictures: readonly (Pictures | null)[];
   /** Of the first pane; all others follow. */
@@ -55,181 +54,190 @@ export class Session {
   /** Name of the colour table of what is on show. */
   readonly colours: ReadonlySignal<string>;
   /** Whether the heat is lifted for a moment. */
-  readonly raw = signal(false);
-
-  constructor(payloads: readonly Payload[], state: State, host: Host, until: AbortSignal) {
-    this.fetches = canFetch(payloads, host);
-    const panes: Pane[] = [];
-    for (const payload of payloads) panes.push(new Pane(payload, state, this.fetches, panes));
-    const [first] = panes;
-    this.panes = panes;
-    this.host = host;
-    this.state = state;
-    this.until = until;
-    this.pictures = openPictures(this);
-    this.film = first.film;
-    this.clock = first.clock;
-    this.position = first.position;
-    this.time = computed(() => this.clock.times[this.position.value]);
-    this.active = computed(() => this.panes[state.pane.value] ?? first);
-    const after = (pane: Pane) => this.panes[(this.panes.indexOf(pane) + 1) % this.panes.length];
-    this.next = computed(() => after(this.active.value));
-    this.differences = this.panes.map((pane) => {
-      const other = after(pane);
-      return pane !== other && pane.position === other.position ? differenceOf(pane, other, state) : null;
-    });
-    this.difference = computed(() => this.differences[this.panes.indexOf(this.active.value)]);
-    this.view = computed(() => (this.views.includes(state.view.value) ? state.view.value : "overlay"));
-    this.names = computed(() => names(this.panes.map(({ meta }) => meta.value)));
-    this.meta = computed(() => this.active.value.meta.value);
-    this.slice = computed(() => this.active.value.slice.value);
-    this.heat = computed(() => this.active.value.heat.value);
-    this.colours = computed(() => (this.view.value === "difference" ? "diverging" : this.active.value.colours.value));
-  }
-
+  readonly raw: Signal<boolean>;
   /** Names of the colour tables to choose from. */
-  get tables(): string[] {
-    return this.meta.value.colours.filter((name) => name !== "diverging");
-  }
-
+  readonly tables: string[];
   /** Share of cells that the dynamic threshold of refine.py drops here. */
-  get autoThreshold(): number {
-    return dynamicThreshold(this.heat.value.values);
-  }
-
-  /** Tell the user in passing. */
-  say(text: string): void {
-    this.host.notice.value = { text };
-  }
-
-  /** Put other explanations of the same films on show. */
-  show(payloads: readonly Payload[]): void {
-    for (const [i, pane] of this.panes.entries()) {
-      const { method, target } = pane.meta.peek();
-      const { meta } = payloads[i];
-      pane.payload.value = payloads[i];
-      if (meta.method !== method || meta.target !== target)
-        this.say(patchWords(meta) || `${meta.method}: ${meta.labels[meta.target]}`);
-    }
-  }
-
-  /** Ask for another method; one that knows no classes is not told of any. */
-  explain(method: string, target = this.meta.peek().target): void {
-    const specific = this.meta.peek().methods.find(({ name }) => name === method)?.class_specific;
-    this.ask(specific ? { method, target } : { method });
-  }
-
-  /** Ask the kernel for something about the active pane, whichever that will be when it is done. */
-  ask(wish: Wish): void {
-    const several = this.panes.length > 1;
-    this.host.work.ask(several ? { ...wish, pane: this.panes.indexOf(this.active.peek()) } : wish);
-  }
-
+  readonly autoThreshold: number;
   /** The wish under way, if it is about the active pane. */
-  get wish(): Wish | null {
-    const wish = this.host.work.running.value?.wish;
-    return wish && (wish.pane ?? this.panes.indexOf(this.active.value)) === this.panes.indexOf(this.active.value)
-      ? wish
-      : null;
-  }
-
-  /** Make the next pane the active one, or the one before. */
-  turn(by: 1 | -1): void {
-    const { length } = this.panes;
-    this.state.pane.value = (this.panes.indexOf(this.active.peek()) + by + length) % length;
-    this.say(this.names.peek()[this.state.pane.peek()]);
-  }
-
-  /** The views that these panes allow. */
-  get views(): View[] {
-    const views: View[] = ["overlay", "side", "wipe"];
-    if (this.panes.length > 1) views.unshift("grid");
-    return this.difference.value ? [...views, "difference"] : views;
-  }
-
-  nextView(): void {
-    const { views } = this;
-    this.state.view.value = views[(views.indexOf(this.view.peek()) + 1) % views.length];
-  }
-
-  /** The next method in the registry's order, counted from the one that was asked for last. */
-  nextMethod(): void {
-    const { kernel, work } = this.host;
-    const { methods, method } = this.meta.value;
-    const at = methods.findIndex(({ name }) => name === (this.wish?.method ?? method));
-    const next = methods[(at + 1) % methods.length]?.name ?? method;
-    if (!kernel.computes.value) this.say(kernel.why.value || "Another method needs a notebook");
-    else if (next === method) work.cancel();
-    else {
-      this.explain(next);
-      this.say(`Computing ${next}`);
-    }
-  }
-
-  toggleTruth(): void {
-    const { show_truth } = this.state;
-    const { truth } = this.meta.value;
-    if (truth) show_truth.value = !show_truth.value;
-    if (!truth) this.say("What acts in this clip is not known");
-    else this.say(show_truth.value ? `Truth: ${truth.label}` : "Truth hidden");
-  }
-
-  /** Show the frame without heat, or with it again. */
-  lift(raw: boolean): void {
-    this.raw.value = raw;
-  }
-
-  seek(position: number): void {
-    const last = this.clock.count - 1;
-    this.state.frame.value = this.clock.frames[Math.min(Math.max(position, 0), last)];
-  }
-
-  seekTime(time: number): void {
-    this.seek(this.clock.at(time));
-  }
-
-  step(by: number): void {
-    this.state.playing.value = false;
-    this.seek(this.position.value + by);
-  }
-
-  stepSampled(direction: 1 | -1): void {
-    this.state.playing.value = false;
-    this.seek(this.clock.nextSampled(this.position.value, direction));
-  }
-
-  togglePlay(): void {
-    this.state.playing.value = !this.state.playing.value;
-  }
-
-  changeRate(direction: 1 | -1): void {
-    const at = RATES.findIndex((rate) => rate >= this.state.rate.value);
-    this.state.rate.value = RATES[Math.min(Math.max(at + direction, 0), RATES.length - 1)];
-    this.say(`${this.state.rate.value} × speed`);
-  }
-
-  /** Move one end of the selection to the frame on show. */
-  mark(end: 0 | 1): void {
-    const here = end === 0 ? this.time.value : this.clock.until(this.position.value);
-    const [from, to] = this.state.selection.value ?? [this.clock.start, this.clock.end];
-    this.select(end === 0 ? [here, to > here ? to : this.clock.end] : [from < here ? from : this.clock.start, here]);
-  }
-
-  select(range: readonly [number, number] | null): void {
-    this.state.selection.value = range && range[1] > range[0] ? range : null;
-  }
-
+  readonly wish: Wish | null;
   /** Seconds that are played. */
-  get range(): readonly [number, number] {
-    return this.state.selection.value ?? [this.clock.start, this.clock.end];
-  }
-
+  readonly range: readonly [number, number];
+  /** Whether frames that came from the kernel no longer do, or others could now. */
+  stale(): boolean;
+  /** Put other explanations on show, if they are of the same films. */
+  show(payloads: readonly Payload[]): boolean;
+  /** Tell the user in passing. */
+  say(text: string): void;
+  /** Ask for another method; one that knows no classes is not told of any. */
+  explain(method: string, target?: number): void;
+  /** Ask the kernel for something about the active pane, whichever that will be when it is done. */
+  ask(wish: Wish): void;
+  /** Make the next pane the active one, or the one before. */
+  turn(by: 1 | -1): void;
+  nextView(): void;
+  /** The next method in the registry's order, counted from the one that was asked for last. */
+  nextMethod(): void;
+  toggleTruth(): void;
+  /** Show the frame without heat, or with it again. */
+  lift(raw: boolean): void;
+  seek(position: number): void;
+  seekTime(time: number): void;
+  step(by: number): void;
+  stepSampled(direction: 1 | -1): void;
+  togglePlay(): void;
+  changeRate(direction: 1 | -1): void;
+  /** Move one end of the selection to the frame on show. */
+  mark(end: 0 | 1): void;
+  select(range: readonly [number, number] | null): void;
   /** Share of the attribution that lies between two seconds, slices counted in part where they are cut. */
-  shareBetween(start: number, end: number): number {
-    const { film, heat } = this.active.value;
-    return film.spans.reduce((sum, [from, to], s) => {
-      const inside = Math.max(0, Math.min(end, to) - Math.max(start, from));
-      return sum + (to > from ? (heat.value.temporal[s] * inside) / (to - from) : 0);
-    }, 0);
-  }
+  shareBetween(start: number, end: number): number;
+}
+
+export function openSession(given: readonly Payload[], state: State, host: Host, until: AbortSignal): Session {
+  const { kernel, work, notice } = host;
+  const canFetch = () => given.some(({ meta }) => meta.frames.live) && /ready|busy/.test(kernel.state.value);
+  const fetches = canFetch();
+  const panes: Pane[] = [];
+  for (const payload of given) panes.push(paneOf(payload, state, fetches, panes));
+  const { length } = panes;
+  const { film, clock, position } = panes[0];
+  const at = computed(() => (panes[state.pane.value] ? state.pane.value : 0));
+  const active = computed(() => panes[at.value]);
+  const next = computed(() => panes[(at.value + 1) % length]);
+  const meta = computed(() => active.value.meta.value);
+  const heat = computed(() => active.value.heat.value);
+  const time = computed(() => clock.times[position.value]);
+  const differences = panes.map((pane, i) => {
+    const other = panes[(i + 1) % length];
+    return pane !== other && pane.position === other.position ? differenceOf(pane, other, state) : null;
+  });
+  const difference = computed(() => differences[at.value]);
+  const views = computed(() =>
+    VIEWS.filter((view) => (view === "grid" ? length > 1 : view !== "difference" || difference.value)),
+  );
+  const view = computed(() => (views.value.includes(state.view.value) ? state.view.value : "overlay"));
+  const named = (some: readonly Pane[]) => names(some.map((pane) => pane.meta.value));
+  const pictures: (Pictures | null)[] = [];
+
+  const say = (text: string) => {
+    notice.value = { text };
+  };
+  const seek = (to: number) => {
+    state.frame.value = clock.frames[clamp(to, 0, clock.count - 1)];
+  };
+  const halt = (to: number) => {
+    state.playing.value = false;
+    seek(to);
+  };
+  const session: Session = {
+    panes,
+    active,
+    next,
+    differences,
+    difference,
+    views,
+    view,
+    names: computed(() => named(panes)),
+    pair: computed(() => named([active.value, next.value])),
+    host,
+    state,
+    until,
+    pictures,
+    film,
+    clock,
+    position,
+    time,
+    meta,
+    slice: computed(() => active.value.slice.value),
+    heat,
+    colours: computed(() => (view.value === "difference" ? "diverging" : active.value.colours.value)),
+    raw: signal(false),
+    get tables() {
+      return meta.value.colours.filter((name) => name !== "diverging");
+    },
+    get autoThreshold() {
+      return dynamicThreshold(heat.value.values);
+    },
+    get wish() {
+      const wish = work.running.value?.wish;
+      return wish && (wish.pane ?? at.value) === at.value ? wish : null;
+    },
+    get range() {
+      return state.selection.value ?? [clock.start, clock.end];
+    },
+    stale: () => fetches !== canFetch(),
+    show(payloads) {
+      const same = payloads.length === length && panes.every((pane, i) => sameFilm(pane.film, payloads[i].meta));
+      if (!same || session.stale()) return false;
+      for (const [i, pane] of panes.entries()) {
+        const before = pane.meta.peek();
+        const { meta } = payloads[i];
+        pane.payload.value = payloads[i];
+        if (meta.method !== before.method || meta.target !== before.target)
+          say(patchWords(meta) || `${meta.method}: ${meta.labels[meta.target]}`);
+      }
+      return true;
+    },
+    say,
+    explain(method, target = meta.peek().target) {
+      const specific = meta.peek().methods.find(({ name }) => name === method)?.class_specific;
+      session.ask(specific ? { method, target } : { method });
+    },
+    ask: (wish) => work.ask(length > 1 ? { ...wish, pane: at.peek() } : wish),
+    turn(by) {
+      state.pane.value = (at.peek() + by + length) % length;
+      say(session.names.peek()[at.peek()]);
+    },
+    nextView() {
+      state.view.value = views.peek()[(views.peek().indexOf(view.peek()) + 1) % views.peek().length];
+    },
+    nextMethod() {
+      const { methods, method } = meta.value;
+      const last = methods.findIndex(({ name }) => name === (session.wish?.method ?? method));
+      const next = methods[(last + 1) % methods.length]?.name ?? method;
+      if (!kernel.computes.value) say(kernel.why.value || "Another method needs a notebook");
+      else if (next === method) work.cancel();
+      else {
+        session.explain(next);
+        say(`Computing ${next}`);
+      }
+    },
+    toggleTruth() {
+      const { show_truth } = state;
+      const { truth } = meta.value;
+      if (truth) show_truth.value = !show_truth.value;
+      say(!truth ? "What acts is not known" : show_truth.value ? `Truth: ${truth.label}` : "Truth hidden");
+    },
+    lift(raw) {
+      session.raw.value = raw;
+    },
+    seek,
+    seekTime: (second) => seek(clock.at(second)),
+    step: (by) => halt(position.value + by),
+    stepSampled: (direction) => halt(clock.nextSampled(position.value, direction)),
+    togglePlay() {
+      state.playing.value = !state.playing.value;
+    },
+    changeRate(direction) {
+      const now = RATES.findIndex((rate) => rate >= state.rate.value);
+      state.rate.value = RATES[clamp(now + direction, 0, RATES.length - 1)];
+      say(`${state.rate.value} × speed`);
+    },
+    mark(end) {
+      const here = end ? clock.until(position.value) : time.value;
+      const [from, to] = session.range;
+      session.select(end ? [from < here ? from : clock.start, here] : [here, to > here ? to : clock.end]);
+    },
+    select(range) {
+      state.selection.value = range && range[1] > range[0] ? range : null;
+    },
+    shareBetween: (start, end) =>
+      active.value.film.spans.reduce((sum, [from, to], s) => {
+        const inside = Math.min(end, to) - Math.max(start, from);
+        return inside > 0 ? sum + (heat.value.temporal[s] * inside) / (to - from) : sum;
+      }, 0),
+  };
+  pictures.push(...openPictures(session));
+  return session;
 }

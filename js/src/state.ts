@@ -1,4 +1,4 @@
-import type { Model } from "./model.js";
+import type { Listener, Model } from "./model.js";
 import { effect, type Signal, signal, untracked } from "./signals.js";
 
 export type View = "overlay" | "side" | "wipe" | "difference" | "grid";
@@ -73,12 +73,9 @@ const FRAME_INTERVAL = 100;
 
 /** Mirror the host's traits as signals, both ways, until `until` is aborted. */
 export function createState(model: Model, until: AbortSignal): State {
-  const state: Record<string, Signal<unknown>> = {};
-  for (const [name, fallback] of Object.entries(DEFAULTS)) {
-    const mirror = signal<unknown>(model.get(name) ?? fallback);
-    const receive = () => {
-      mirror.value = model.get(name) ?? fallback;
-    };
+  const mirrored = Object.entries(DEFAULTS).map(([name, fallback]) => {
+    const read = () => model.get(name) ?? fallback;
+    const mirror = signal<unknown>(read());
     const send = () => {
       if (model.get(name) === mirror.peek()) return;
       model.set(name, mirror.peek());
@@ -89,11 +86,18 @@ export function createState(model: Model, until: AbortSignal): State {
       mirror.value;
       untracked(report);
     });
-    model.on(`change:${name}`, receive);
-    until.addEventListener("abort", () => model.off(`change:${name}`, receive));
-    state[name] = mirror;
-  }
-  return state as unknown as State;
+    hear(model, `change:${name}`, until, () => {
+      mirror.value = read();
+    });
+    return [name, mirror];
+  });
+  return Object.fromEntries(mirrored);
+}
+
+/** Call `call` at an event of the host's. */
+export function hear(model: Model, event: string, until: AbortSignal, call: Listener): void {
+  model.on(event, call);
+  until.addEventListener("abort", () => model.off(event, call));
 }
 
 /** Run `run` now and whenever a signal it read changes. */
@@ -104,17 +108,16 @@ export function watch(until: AbortSignal, run: () => void): void {
 /** Call at once, but no more often than every `interval` milliseconds; the last call is never left out. */
 export function throttled(call: () => void, interval: number, until: AbortSignal): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let last = Number.NEGATIVE_INFINITY;
-  until.addEventListener("abort", () => clearTimeout(timer));
+  let due = false;
   const run = () => {
-    timer = undefined;
-    last = performance.now();
+    timer = due ? setTimeout(run, interval) : undefined;
+    if (!due) return;
+    due = false;
     call();
   };
+  until.addEventListener("abort", () => clearTimeout(timer));
   return () => {
-    const wait = last + interval - performance.now();
-    if (timer !== undefined) return;
-    if (wait <= 0) run();
-    else timer = setTimeout(run, wait);
+    due = true;
+    if (!timer) run();
   };
 }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { atOrBefore, Clock, nearest } from "../src/clock.js";
+import { atOrBefore, clockOf, nearest } from "../src/clock.js";
 
 // Frames of unequal length; the second slice saw two frames, and source frame 10 is the clip's first.
-const clock = new Clock(
+const clock = clockOf(
   [10, 11, 12, 13, 14],
   [1.0, 1.1, 1.4, 1.5, 1.9],
   [

@@ -4,7 +4,7 @@ import { connect } from "../src/host.js";
 import { names } from "../src/names.js";
 import type { Meta, Payload } from "../src/protocol.js";
 import { readPayloads } from "../src/protocol.js";
-import { Session } from "../src/session.js";
+import { openSession } from "../src/session.js";
 import { createState } from "../src/state.js";
 import { columns } from "../src/ui/stage.js";
 import { controller, FakeModel, FakeSignal, payloadTraits } from "./fake.js";
@@ -15,7 +15,7 @@ async function open(...others: ((first: Payload) => Payload)[]) {
   const host = connect(model, () => false, until);
   const [first] = readPayloads(model);
   const payloads = [first, ...others.map((make) => make(first))];
-  const session = new Session(payloads, createState(model, until), host, until);
+  const session = openSession(payloads, createState(model, until), host, until);
   model.answer("hello", { ok: true, result: { kernel: true, computes: true, why: "" } });
   await new Promise<void>((done) => setTimeout(done));
   return { model, session, state: session.state };
@@ -28,8 +28,7 @@ const change =
 const elsewhere = { clip: { name: "other.mp4", size: [320, 180] as [number, number], duration: 4, sha256: "ef" } };
 
 const grid = (rows: number, columns: number, ...box: [number, number, number, number]): Grid => ({
-  rows,
-  columns,
+  cells: [columns, rows],
   box,
 });
 
@@ -72,7 +71,7 @@ it("subtracts the next pane from the active one at the moment on show, each by i
     expect([...values.slice(4 * at, 4 * at + 4)]).toEqual([...difference.map.value]);
   }
   // One of the two is signed.
-  expect(difference.reach.value).toBe(2);
+  expect(difference.reach!.value).toBe(2);
   expect(difference.overlay.value.top).toBe(2);
   state.normalize.value = "frame";
   expect(difference.overlay.value.top).toBe(Math.max(...[...difference.map.value].map(Math.abs)));

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { connect } from "../src/host.js";
 import { type Payload, readPayloads } from "../src/protocol.js";
-import { Session } from "../src/session.js";
+import { openSession } from "../src/session.js";
 import { createState, watch } from "../src/state.js";
 import { controller, FakeModel, FakeSignal, payloadTraits } from "./fake.js";
 
@@ -11,7 +11,7 @@ async function open() {
   const model = new FakeModel(payloadTraits(), { status: "idle", statusChanged: new FakeSignal() });
   const until = controller().signal;
   const host = connect(model, () => false, until);
-  const session = new Session(readPayloads(model), createState(model, until), host, until);
+  const session = openSession(readPayloads(model), createState(model, until), host, until);
   model.answer("hello", { ok: true, result: { kernel: true, computes: true, why: "" } });
   await turn();
   return { model, session, pane: session.panes[0], until };
@@ -64,7 +64,7 @@ it("falls back to the joint map where an explanation carries no layers", async (
   session.state.layer.value = 1;
   expect(session.heat.value.signed).toBe(false);
   session.show([{ ...pane.payload.value, meta: { ...pane.payload.value.meta, attention: null } }]);
-  expect(session.heat.value.values).toBe(pane.payload.value.maps);
+  expect(session.heat.value.values).toEqual(pane.payload.value.maps);
 });
 
 it("goes through the methods, from the one that was asked for last", async () => {

@@ -6,17 +6,31 @@ import { h, icon } from "./dom.js";
 import type { Acts } from "./keys.js";
 
 /** The clip, what is shown of it, and how the kernel is. */
-export function head(session: Session, acts: Acts): HTMLElement {
-  const { meta, film, until } = session;
+export function head({ meta, film, host, until }: Session, acts: Acts): HTMLElement {
+  const { kernel, work } = host;
   const about = h("p", { class: "staa-quiet staa-trim" });
   watch(until, () => {
     const { labels, target, method, model } = meta.value;
     const words = patchWords(meta.value);
     about.replaceChildren(h("b", {}, words || labels[target]), ` · ${words ? "" : `${method} · `}${model}`);
-    about.title = about.textContent ?? "";
+    about.title = about.textContent!;
   });
-  const act = (name: "help" | "take" | "expand", label: string, click: () => void) =>
-    h("button", { class: "staa-button", type: "button", title: label, "aria-label": label, click }, icon(name));
+  // No words where the kernel is ready or there never was one.
+  const chip = h("span", { class: "staa-chip", role: "status" });
+  const kind = computed(() => {
+    const { value } = kernel.state;
+    if (value === "gone") return "kernel gone";
+    if (work.running.value) return "computing";
+    if (work.failed.value) return "not computed";
+    return value === "busy" ? "kernel busy" : "";
+  });
+  watch(until, () => {
+    chip.textContent = kind.value;
+    chip.dataset.kind = kind.value;
+    chip.title = kernel.why.value;
+  });
+  const act = (name: "help" | "take" | "expand", title: string, click: () => void) =>
+    h("button", { class: "staa-button", type: "button", title, click }, icon(name));
   return h(
     "header",
     { class: "staa-head" },
@@ -24,25 +38,6 @@ export function head(session: Session, acts: Acts): HTMLElement {
     act("take", "Take away (E)", acts.takeAway),
     act("expand", "Full screen (F)", acts.fullScreen),
     act("help", "Keys (?)", acts.help),
-    h("div", { class: "staa-line" }, about, chip(session)),
+    h("div", { class: "staa-line" }, about, chip),
   );
-}
-
-/** The kernel in two words; no words where it is ready or there never was one. */
-function chip({ host: { kernel, work }, until }: Session): HTMLElement {
-  const element = h("span", { class: "staa-chip", role: "status" });
-  const kind = computed(() => {
-    if (kernel.state.value === "gone") return "kernel gone";
-    if (work.running.value) return "computing";
-    if (work.failed.value) return "not computed";
-    return kernel.state.value === "busy" ? "kernel busy" : "";
-  });
-  watch(until, () => {
-    element.textContent = kind.value;
-    element.dataset.kind = kind.value;
-  });
-  watch(until, () => {
-    element.title = kernel.why.value;
-  });
-  return element;
 }

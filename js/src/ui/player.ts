@@ -2,16 +2,16 @@ import { savePicture } from "../export/png.js";
 import { connect, type Host } from "../host.js";
 import type { Model } from "../model.js";
 import { playback } from "../playback.js";
-import { BULK, type Payload, readPayloads, sameFilm } from "../protocol.js";
-import { canFetch, Session } from "../session.js";
-import { createState, type State, watch } from "../state.js";
+import { BULK, type Payload, readPayloads } from "../protocol.js";
+import { openSession, type Session } from "../session.js";
+import { createState, hear, type State, watch } from "../state.js";
 import { cards } from "./cards.js";
 import { details } from "./details.js";
 import { focused, h } from "./dom.js";
 import { head } from "./head.js";
 import { heads } from "./heads.js";
 import { help } from "./help.js";
-import { type Acts, listenForKeys } from "./keys.js";
+import { listenForKeys } from "./keys.js";
 import { look } from "./look.js";
 import { method } from "./method.js";
 import { predictions } from "./predictions.js";
@@ -27,46 +27,44 @@ const DISCONNECTED = ".jupyter-widgets-disconnected";
 export function mount(model: Model, parent: HTMLElement, until: AbortSignal): HTMLElement {
   const state = createState(model, until);
   const host = connect(model, () => parent.closest(DISCONNECTED) !== null, until);
-  let shown = build(attempt(model), state, host);
+  let shown = build(read(model), state, host);
   parent.append(shown.root);
   let due = false;
   const refresh = () => {
     due = false;
     if (until.aborted) return;
-    const payloads = attempt(model);
-    const { session } = shown;
-    if (session && !(payloads instanceof Error) && sameFilms(session, payloads) && upToDate(session)) {
-      session.show(payloads);
-      return;
-    }
-    const before = shown;
-    const inside = focused(before.root) !== null;
-    before.end.abort();
+    const payloads = read(model);
+    const { root, session, end } = shown;
+    if (typeof payloads !== "string" && session?.show(payloads)) return;
+    const inside = focused(root);
+    end.abort();
     shown = build(payloads, state, host);
-    before.root.replaceWith(shown.root);
+    root.replaceWith(shown.root);
     if (inside) shown.root.focus({ preventScroll: true });
   };
   const changed = () => {
     if (!due) queueMicrotask(refresh);
     due = true;
   };
-  const upToDate = ({ panes, fetches }: Session) =>
-    fetches ===
-    canFetch(
-      panes.map(({ payload }) => payload.peek()),
-      host,
-    );
   // With the kernel the frames go that only it has.
   watch(until, () => {
-    if (shown.session && !upToDate(shown.session)) changed();
+    if (shown.session?.stale()) changed();
   });
-  for (const name of BULK) model.on(`change:${name}`, changed);
+  for (const name of BULK) hear(model, `change:${name}`, until, changed);
   until.addEventListener("abort", () => {
-    for (const name of BULK) model.off(`change:${name}`, changed);
     shown.end.abort();
     shown.root.remove();
   });
   return shown.root;
+}
+
+/** The explanations of a model, or why they cannot be shown. */
+function read(model: Model): Payload[] | string {
+  try {
+    return readPayloads(model);
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 interface Shown {
@@ -75,54 +73,36 @@ interface Shown {
   end: AbortController;
 }
 
-function sameFilms({ panes }: Session, payloads: Payload[]): boolean {
-  return panes.length === payloads.length && panes.every(({ film }, i) => sameFilm(film, payloads[i].meta));
-}
-
-function attempt(model: Model): Payload[] | Error {
-  try {
-    return readPayloads(model);
-  } catch (error) {
-    return error as Error;
-  }
-}
-
-function build(payloads: Payload[] | Error, state: State, host: Host): Shown {
+function build(payloads: Payload[] | string, state: State, host: Host): Shown {
   const end = new AbortController();
   const root = h("div", { class: "staa-root", tabindex: 0, role: "group", "data-lm-suppress-shortcuts": "true" });
   watch(end.signal, () => {
-    const own = state.theme.value === "auto" ? "" : state.theme.value;
-    root.style.colorScheme = own;
-    root.toggleAttribute("data-theme", own !== "");
+    const { value } = state.theme;
+    root.style.colorScheme = value === "auto" ? "" : value;
+    root.toggleAttribute("data-theme", value !== "auto");
   });
-  if (payloads instanceof Error) {
-    root.append(h("p", { role: "alert" }, payloads.message));
+  if (typeof payloads === "string") {
+    root.append(h("p", { role: "alert" }, payloads));
     return { root, session: null, end };
   }
-  const session = new Session(payloads, state, host, end.signal);
-  const picture = stage(session);
-  const keys = help(session);
+  const session = openSession(payloads, state, host, end.signal);
   root.setAttribute("aria-label", `Player of ${session.film.clip.name || "a clip"}; press ? for keys`);
-  const taken = take(session, () => savePicture(session, root));
-  const acts: Acts = {
-    savePicture: () => savePicture(session, root),
+  const keys = help();
+  const save = () => savePicture(session, root);
+  const taken = take(session, save);
+  const acts = {
+    savePicture: save,
     takeAway: taken.open,
     fullScreen: () => fullScreen(root, session),
     help: () => keys.showModal(),
   };
+  const part = (name: string, ...children: HTMLElement[]) => h("div", { class: `staa-${name}` }, ...children);
   root.append(
     head(session, acts),
-    h(
-      "div",
-      { class: "staa-body" },
-      h("div", { class: "staa-film" }, picture, transport(session), timeline(session), heads(session), cards(session)),
-      h(
-        "div",
-        { class: "staa-panel" },
-        h("div", { class: "staa-what" }, method(session), predictions(session)),
-        look(session),
-        details(session),
-      ),
+    part(
+      "body",
+      part("film", stage(session), transport(session), timeline(session), heads(session), cards(session)),
+      part("panel", part("what", method(session), predictions(session)), look(session), details(session)),
     ),
     keys,
     taken.dialog,
@@ -132,8 +112,10 @@ function build(payloads: Payload[] | Error, state: State, host: Host): Shown {
   return { root, session, end };
 }
 
-function fullScreen(root: HTMLElement, session: Session): void {
-  const change = document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen?.();
-  if (!change) session.say("This page may not use the full screen");
-  else change.catch(() => session.say("This page may not use the full screen"));
+async function fullScreen(root: HTMLElement, session: Session): Promise<void> {
+  try {
+    await (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen());
+  } catch {
+    session.say("This page may not use the full screen");
+  }
 }

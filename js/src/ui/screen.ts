@@ -1,8 +1,6 @@
-import { type Difference, isDifference } from "../difference.js";
 import type { Pictures } from "../frames/store.js";
 import { rank } from "../heat/refine.js";
 import { LINES } from "../heat/truth.js";
-import { names } from "../names.js";
 import type { Pane, Shown } from "../pane.js";
 import { canvas2d } from "../render/canvas2d.js";
 import type { Session } from "../session.js";
@@ -19,83 +17,72 @@ export interface Pointed {
   y: number;
 }
 
-interface Options {
-  store: Pictures | null;
-  /** Whether to draw at all, of signals. */
-  visible: () => boolean;
-  pointed: Signal<Pointed | null>;
-  /** Whether to leave out the heat. */
-  plain?: boolean;
-}
-
-/** A picture under its heat, or alone, of a pane or a difference; drawn whenever it changes while it is to be seen. */
-export function screen(session: Session, pane: Shown, { store, visible, pointed, plain }: Options): HTMLElement {
+/**
+ * A picture under its heat, of a pane or a difference; drawn whenever it changes while it is to be seen. The frame alone
+ * where nothing can be `pointed` at.
+ */
+export function screen(
+  session: Session,
+  pane: Shown,
+  store: Pictures | null,
+  visible: () => boolean,
+  pointed: Signal<Pointed | null> | null,
+): HTMLElement {
   const { until, raw } = session;
-  const { position, size, clock, overlay } = pane;
-  const [width, height] = size;
+  const { position, clock, overlay } = pane;
+  const [width, height] = pane.size;
   const canvas = h("canvas", { width, height, role: "img", "aria-label": "The frame alone" });
   const drawn = canvas2d(canvas);
   const preview = h("span", { class: "staa-corner staa-preview", hidden: true });
   const layer = h("div", { class: "staa-layer" }, canvas, preview);
-  const element = h("div", { class: `staa-picture${plain ? " staa-plain" : ""}` }, layer);
+  const element = h("div", { class: `staa-picture${pointed ? "" : " staa-plain"}` }, layer);
   element.style.setProperty("--staa-aspect", String(width / height));
-  const paint = (at: number) => {
-    const picture = store?.peek(at) ?? null;
-    // A better picture was announced and is being decoded.
-    if (store && !picture) return;
-    drawn.draw(picture, plain || raw.value ? null : overlay.value);
-    const frame = clock.frames[store?.shown(at) ?? at];
-    if (!plain) canvas.dataset.frame = String(frame);
-    preview.hidden = frame === clock.frames[at];
-    preview.textContent = `preview of frame ${frame}`;
-  };
+  let turn = 0;
   watch(until, () => {
+    const mine = ++turn;
     element.hidden = !visible();
     if (element.hidden) {
       delete canvas.dataset.frame;
       return;
     }
     const at = position.value;
-    if (!store || store.peek(at)) paint(at);
-    else {
-      store.load(at).then(
-        () => until.aborted || element.hidden || position.peek() !== at || paint(at),
-        () => session.say(`Frame ${clock.frames[at]} cannot be decoded.`),
-      );
-      // What `paint` would read must be read here too, or a change before the picture comes would go unseen.
-      [raw.value, overlay.value];
-    }
+    const heat = pointed && !raw.value ? overlay.value : null;
+    const paint = () => {
+      const picture = store?.peek(at) ?? null;
+      if (turn !== mine || (store && !picture)) return false;
+      drawn.draw(picture, heat);
+      const frame = clock.frames[store?.shown(at) ?? at];
+      if (pointed) canvas.dataset.frame = String(frame);
+      preview.hidden = frame === clock.frames[at];
+      preview.textContent = `preview of frame ${frame}`;
+      return true;
+    };
+    if (!paint()) store?.load(at).then(paint, () => session.say(`Frame ${clock.frames[at]} cannot be decoded`));
   });
-  if (!plain) {
+  if (pointed) {
     const seen = h("div", { class: "staa-seen", hidden: !pane.cropped });
     place(seen, pane, pane.box);
     layer.append(seen, truth(session, pane));
     element.append(...hover(session, pane, element, pointed));
-    if (!isDifference(pane)) element.append(query(session, pane as Pane, element));
-    watch(until, () => canvas.setAttribute("aria-label", `The frame under the heat map${of(session, pane)}`));
+    if (!pane.reach) element.append(query(session, pane as Pane, element));
+    watch(until, () => {
+      const whose = pane.reach ? versus(session) : session.names.value[session.panes.indexOf(pane as Pane)];
+      canvas.setAttribute("aria-label", `The frame under the heat map of ${whose}`);
+    });
   }
   return element;
 }
 
-/** Whose heat map, where there are several. */
-function of({ panes, names }: Session, shown: Shown): string {
-  if (isDifference(shown)) return `: ${versus(shown)}`;
-  return panes.length > 1 ? ` of ${names.value[panes.indexOf(shown as Pane)]}` : "";
-}
-
 /** What is taken from what. */
-export const versus = ({ one, other }: Difference): string => names([one.meta.value, other.meta.value]).join(" − ");
+export const versus = ({ pair }: Session): string => pair.value.join(" − ");
 
 /** The outline of what acts; drawn as a line of its own, so that it is sharp at any size. */
 function truth({ raw, until }: Session, { meta, outline }: Shown): SVGSVGElement {
   const lines = LINES.map(([stroke, width]) =>
     svg("path", { stroke, "stroke-width": width, "vector-effect": "non-scaling-stroke" }),
   );
-  const element = svg(
-    "svg",
-    { class: "staa-truth", fill: "none", preserveAspectRatio: "none", "aria-hidden": "true" },
-    ...lines,
-  );
+  const look = { class: "staa-truth", fill: "none", preserveAspectRatio: "none", "aria-hidden": "true" };
+  const element = svg("svg", look, ...lines);
   watch(until, () => {
     element.setAttribute("viewBox", `0 0 ${(meta.value.truth?.size ?? [1, 1]).join(" ")}`);
     for (const line of lines) line.setAttribute("d", raw.value ? "" : outline.value);
@@ -105,8 +92,9 @@ function truth({ raw, until }: Session, { meta, outline }: Shown): SVGSVGElement
 
 /** Name the patch under the pointer and what it was given; in short where that is on another pane of the clip. */
 function hover(session: Session, pane: Shown, picture: HTMLElement, pointed: Signal<Pointed | null>): HTMLElement[] {
-  const cell = h("div", { class: "staa-cell", hidden: true });
-  const readout = h("div", { class: "staa-readout", hidden: true });
+  const cell = h("div", { class: "staa-cell" });
+  const readout = h("div", { class: "staa-readout" });
+  const beside = (far: boolean) => (far ? "calc(-100% - 14px)" : "14px");
   watch(session.until, () => {
     const at = pointed.value;
     const here = at?.on === pane;
@@ -115,37 +103,29 @@ function hover(session: Session, pane: Shown, picture: HTMLElement, pointed: Sig
     readout.hidden = !(here || patch);
     cell.hidden = !patch;
     if (!marked) return;
-    readout.style.left = `${100 * at.x}%`;
-    readout.style.top = `${100 * at.y}%`;
-    const [before, after] = ["calc(-100% - 14px)", "14px"];
-    readout.style.translate = `${at.x > 0.55 ? before : after} ${at.y > 0.7 ? before : after}`;
-    if (patch) placePatch(cell, pane, patch);
-    const words = patch ? describe(session, pane, patch) : ["not seen by the model"];
-    readout.replaceChildren(...(here ? words : words.slice(0, 1)));
+    const { x, y } = at;
+    readout.style.cssText = `left:${100 * x}%;top:${100 * y}%;translate:${beside(x > 0.55)} ${beside(y > 0.7)}`;
+    readout.textContent = patch ? "" : "not seen by the model";
+    if (!patch) return;
+    placePatch(cell, pane, patch);
+    const [number, words] = describe(session, pane, patch);
+    readout.append(h("b", {}, number), here ? words : "");
   });
-  const leave = () => {
-    if (pointed.peek()?.on === pane) pointed.value = null;
-  };
   picture.addEventListener("pointermove", (event) => {
-    const { x, y } = patchAt(pane, picture, event);
-    pointed.value = { on: pane, x, y };
+    pointed.value = { on: pane, ...patchAt(pane, picture, event) };
   });
-  picture.addEventListener("pointerleave", leave);
+  picture.addEventListener("pointerleave", () => {
+    pointed.value = null;
+  });
   return [cell, readout];
 }
 
-function describe(session: Session, pane: Shown, [row, column]: readonly [number, number]): (Node | string)[] {
-  const { columns, sorted } = pane.heat.value;
-  const value = pane.map.value[row * columns + column];
-  const stronger = percent(rank(sorted, Math.abs(value)));
-  const told = isDifference(pane)
-    ? [versus(pane), "each of its clip’s maximum", `larger than ${stronger} of the differences`]
-    : [
-        "of the clip’s maximum",
-        `stronger than ${stronger} of the clip`,
-        `row ${row + 1}, column ${column + 1}, slice ${(pane as Pane).slice.value + 1}`,
-        ...(session.host.kernel.computes.value ? ["click: where its attention goes"] : []),
-      ];
-  const number = `${isDifference(pane) && value > 0 ? "+" : ""}${value.toFixed(2)}`;
-  return [h("b", {}, number), ...told.flatMap((words, i) => [i ? h("br") : " ", words])];
+function describe(session: Session, { heat, map, reach, slice }: Shown, [row, column]: readonly [number, number]) {
+  const value = map.value[row * heat.value.columns + column];
+  const weaker = percent(rank(heat.value.sorted, Math.abs(value)));
+  const words = reach
+    ? ` ${versus(session)}\nlarger than ${weaker} of the differences`
+    : ` of the clip’s maximum\nstronger than ${weaker} of the clip\nrow ${row + 1}, column ${column + 1}, slice ${slice.value + 1}`;
+  const click = !reach && session.host.kernel.computes.value ? "\nclick: where its attention goes" : "";
+  return [`${reach && value > 0 ? "+" : ""}${value.toFixed(2)}`, words + click];
 }
