@@ -35,7 +35,7 @@ STEPS: dict[str, list[tuple[str, str, Any]]] = {
     "slower or faster": [("l", "rate", 2), ("j", "rate", 1), ("j", "rate", 0.5), ("l", "rate", 1)],
     "select from or up to this frame": [("]", "selection", [2, 2.02])],
     "leave a patch; clear the selection": [("Escape", "selection", None)],
-    "truth on or off": [("g", ".staa-stage .staa-toast", "What acts in this clip is not known")],
+    "truth on or off": [("g", ".staa-stage .staa-toast", "What acts is not known")],
     "hold to lift the heat": [],
     "opacity": [("+", "opacity", 0.8), ("-", "opacity", 0.75)],
     "dynamic threshold on or off": [("t", "threshold>0", True), ("t", "threshold>0", False)],

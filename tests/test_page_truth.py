@@ -173,7 +173,7 @@ def test_without_a_known_truth_nothing_is_drawn_scored_or_promised(open_page: Ca
     expect(page.locator(".staa-during")).to_have_count(0)
     before = content(page.locator("canvas[data-frame]"))
     page.keyboard.press("g")
-    expect(page.locator(".staa-toast", has_text="What acts in this clip is not known")).to_be_visible()
+    expect(page.locator(".staa-toast", has_text="What acts is not known")).to_be_visible()
     np.testing.assert_array_equal(content(page.locator("canvas[data-frame]")), before)
 
 

@@ -48,7 +48,7 @@ export function heatOf(payload: Payload, layer: number, head: number, sigma = 0)
     temporal: top ? series(Math.abs) : new Float32Array(slices).fill(1 / slices),
     temporalSigned: series(Number),
     // Those of the explanation are exact.
-    ...(joint && !sigma ? { temporal: payload.temporal, temporalSigned: payload.temporalSigned } : {}),
+    ...(joint && !sigma && { temporal: payload.temporal, temporalSigned: payload.temporalSigned }),
   };
 }
 

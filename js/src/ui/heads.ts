@@ -94,9 +94,9 @@ export function heads(session: Session): HTMLElement {
   watch(until, () => {
     const [layers, heads] = meta.value.attention ?? [0, 0];
     element.hidden = !layers;
-    count.textContent = ` ${layers} × ${heads}`;
+    const shape = ` ${layers} × ${heads}`;
+    count.textContent = shape;
     if (!all.value.length) return;
-    const shape = `${layers} × ${heads}`;
     if (built !== shape) {
       cells = all.value.map(cellOf);
       const rows = Array.from({ length: layers }, (_, layer) =>
