@@ -60,7 +60,9 @@ export function take(session: Session, savePicture: () => void): { dialog: HTMLE
     made("Animation", "gif", "the same"),
     made("Page", "html", "one file that plays anywhere"),
     code,
-    ...request(session, taking, ({ kind }) => [`Making ${kind?.toUpperCase()}`], picture, said),
+    ...(kernel.state.peek() === "none"
+      ? [said]
+      : request(session, taking, ({ kind }) => [`Making ${kind?.toUpperCase()}`], picture, said)),
   );
   const open = () => {
     session.say("");
