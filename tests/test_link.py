@@ -376,3 +376,32 @@ def test_a_click_on_a_map_shows_that_head_and_on_a_line_that_time():
     link.unlink()
     map_point(figure, 0, 0, 1)
     assert player.slice != 0
+
+
+def test_a_figure_of_another_clip_moves_the_clip_that_is_played():
+    """The pane on show shows 96 frames of 50 a second from frame 0 on, twice as long as the clip that is played."""
+    times = 2 + np.arange(192) / 50
+    edges = np.linspace(2, times[-1] + 0.02, 7)
+    changes: dict[str, Any] = {
+        "times": times,
+        "first_frame": 0,
+        "duration": float(edges[-1]),
+        "spans": np.stack([edges[:-1], edges[1:]], axis=1),
+        "sampled": np.arange(12).reshape(6, 2) * 16 + 4,
+        "clip_sha256": "ef" * 32,
+        "preview": None,
+    }
+    longer = explanation(**changes)
+    player = staa.Player([E, longer], pane=1)
+    figure: Any = go.FigureWidget(longer.to_plotly())
+    staa.link(player, figure)
+    for bar in (2, 1, 0):
+        point(figure, bar)
+        assert player.slice == bar
+        assert player.time == pytest.approx(times[longer.sampled[bar, 1]], abs=0.06)
+    point(figure, 5)
+    assert player.frame == LAST
+    drag(figure, 3, 5)
+    assert player.selection == (3, E.duration)
+    drag(figure, 5, 5.5)
+    assert player.selection is None

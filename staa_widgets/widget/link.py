@@ -10,6 +10,7 @@ import numpy as np
 from staa_widgets.errors import ParameterError
 from staa_widgets.figures.heads import WHERE
 from staa_widgets.widget.pace import Pace
+from staa_widgets.widget.panes import frame_in
 from staa_widgets.widget.player import Player
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class Link:
                 track.trace.selectedpoints = None  # as the page has it now; the next line marks the bar on show again
         self._follow()
         if found:
-            spans = self._player.explanation.spans
+            spans = self._player.explanations[0].spans
             low, high = (float(np.clip(second, spans[0, 0], spans[-1, 1])) for second in found[-1])
             self._player.selection = (low, high) if low < high else None
 
@@ -238,6 +239,8 @@ def _frame_of(player: Player, track: _Track, point: int) -> int:
         seen = e.sampled[np.searchsorted(e.spans[1:, 0], time, side="right")]
         frame = int(seen[len(seen) // 2])
         if point in _bars_at(player, track.edges, float(e.times[frame - e.first_frame])):
-            return frame
+            # The clip that is played may be another than the active pane's.
+            return frame_in(player.explanations[0], e, frame)
+    e = player.explanations[0]
     place = np.searchsorted(e.times, time, side="right") - 1
     return e.first_frame + int(np.clip(place, 0, len(e.times) - 1))
