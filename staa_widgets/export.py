@@ -7,7 +7,6 @@ import hashlib
 import html
 import json
 import os
-from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from staa_widgets.errors import ExportError
 from staa_widgets.files import write
 from staa_widgets.widget.checked import checked
-from staa_widgets.widget.panes import as_panes, pack_panes
+from staa_widgets.widget.panes import Shown, as_panes, pack_panes
 
 if TYPE_CHECKING:
-    from staa_widgets.explanation import Explanation
+    pass
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -40,7 +39,7 @@ _PAGE = """<!doctype html>
 """
 
 
-def to_html(explanation: Explanation | Iterable[Explanation], path: str | os.PathLike[str], **settings: Any) -> Path:
+def to_html(explanation: Shown, path: str | os.PathLike[str], **settings: Any) -> Path:
     """Write a page that plays the clip under its heat map.
 
     The page is one file. It opens from disk and inside ``<iframe sandbox="allow-scripts" srcdoc="…">``, asks no network
@@ -49,7 +48,8 @@ def to_html(explanation: Explanation | Iterable[Explanation], path: str | os.Pat
     Parameters
     ----------
     explanation
-        What to show, or up to four to show side by side; without a preview the heat is drawn on a plain ground.
+        What to show, or up to four, or a `Comparison`, to show side by side; without a preview the heat is drawn on a
+        plain ground.
     path
         Where to write. An existing file is replaced in one step.
     **settings
@@ -72,7 +72,7 @@ def to_html(explanation: Explanation | Iterable[Explanation], path: str | os.Pat
     return write_page(path, to_page(explanation, **settings), "page")
 
 
-def to_page(explanation: Explanation | Iterable[Explanation], **settings: Any) -> str:
+def to_page(explanation: Shown, **settings: Any) -> str:
     """Return the text of the page that `to_html` writes; raises as it does."""
     panes = as_panes(explanation)
     state = checked(panes, settings, "to_html")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +16,8 @@ from barcodes import explanation
 import staa_widgets as staa
 from staa_widgets.errors import ParameterError
 from staa_widgets.explanation import Explanation
-from staa_widgets.widget.panes import pack_panes
+from staa_widgets.export import to_html
+from staa_widgets.widget.panes import lay_out, pack_panes
 from staa_widgets.widget.traits import SettingError
 
 
@@ -103,3 +108,28 @@ def test_a_selection_is_told_of_the_active_pane(first: Explanation):
     assert shares == [pytest.approx(first.temporal[1]), pytest.approx(second.temporal[1])]
     frames = first.first_frame + np.searchsorted(first.times, (start, end))
     assert [found.frames for found in told if found] == [range(*map(int, frames))] * 2
+
+
+def test_a_comparison_is_shown_as_its_explanations_are(first: Explanation, tmp_path: Path):
+    both = staa.Comparison.of(first, other(first))
+    assert staa.Player(both).explanations == tuple(both.values())
+    pages = [to_html(shown, tmp_path / "page.html").read_text("utf-8") for shown in (both, both.panes())]
+    assert pages[0] == pages[1]
+
+
+def test_two_threads_may_change_two_panes(first: Explanation, monkeypatch: pytest.MonkeyPatch):
+    """The worker lays a computed pane out while a cell puts something into another one."""
+    player, laying = staa.Player([first, other(first)]), threading.Event()
+
+    def slowly(*args: Any) -> Any:
+        laying.set()
+        time.sleep(0.1)
+        return lay_out(*args)
+
+    monkeypatch.setattr("staa_widgets.widget.player.lay_out", slowly)
+    with ThreadPoolExecutor(1) as pool:
+        settled = pool.submit(player._show, other(first, method="computed"), None, 1)
+        assert laying.wait(10)
+        player.show(other(first, method="shown"))
+        settled.result(10)
+    assert [e.method for e in player.explanations] == ["shown", "computed"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,9 @@ from staa_widgets.errors import ParameterError
 from staa_widgets.explanation import Explanation
 from staa_widgets.widget.payload import pack, same_clip
 
+Shown = Explanation | Iterable[Explanation] | Mapping[str, Explanation]
+"""What a player or a page shows: an explanation, or some, by name or not."""
+
 MOST = 4
 """Panes that a player shows at once."""
 
@@ -18,14 +21,16 @@ _SHARED = ("frames", "times", "truth")
 _ONCE = ("colours",)
 
 
-def as_panes(explanations: Explanation | Iterable[Explanation]) -> tuple[Explanation, ...]:
-    """Take one explanation or some for panes.
+def as_panes(explanations: Shown) -> tuple[Explanation, ...]:
+    """Take one explanation, or some, by name or not, for panes.
 
     Raises
     ------
     ParameterError
         If there are none or more than `MOST`, or something else is among them.
     """
+    if isinstance(explanations, Mapping):
+        explanations = explanations.values()
     found = (explanations,) if isinstance(explanations, Explanation) else tuple(explanations)
     wrong = [type(one).__name__ for one in found if not isinstance(one, Explanation)]
     if wrong:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ipywidgets import CallbackDispatcher
@@ -22,7 +22,8 @@ from staa_widgets.widget.computing import Computing
 from staa_widgets.widget.display import display_player
 from staa_widgets.widget.errands import ERRANDS
 from staa_widgets.widget.given import Given
-from staa_widgets.widget.panes import as_panes, frame_in, lay_out
+from staa_widgets.widget.guard import alone
+from staa_widgets.widget.panes import Shown, as_panes, frame_in, lay_out
 from staa_widgets.widget.payload import peak_frame, same_clip
 from staa_widgets.widget.selection import Selection, select
 from staa_widgets.widget.service import Errand, Service
@@ -44,8 +45,8 @@ class Player(Carried, Computing):
     Parameters
     ----------
     explanation
-        What to show, or 1 to 4 explanations. The first one's clip is what is played; a pane of another clip follows it
-        second by second.
+        What to show, or 1 to 4 explanations, or a `Comparison`. The first one's clip is what is played; a pane of
+        another clip follows it second by second.
     question
         What led to it, so that other methods and classes can be computed; known for explanations made by
         `staa_widgets.explain` in this process.
@@ -89,7 +90,7 @@ class Player(Carried, Computing):
 
     def __init__(
         self,
-        explanation: Explanation | Iterable[Explanation],
+        explanation: Shown,
         *,
         question: Question | None = None,
         video: Any = None,
@@ -265,6 +266,11 @@ class Player(Carried, Computing):
         return earlier is not None
 
     def _show(self, explanation: Explanation, question: Question | None, pane: int) -> None:
+        # From the first look at what is on show: the worker may put something into another pane meanwhile.
+        with alone():
+            self._put(explanation, question, pane)
+
+    def _put(self, explanation: Explanation, question: Question | None, pane: int) -> None:
         before, explanation = self._explanations[pane], self._given.tell(explanation)
         if not same_clip(before, explanation):
             self._cards = {}
