@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from staa_widgets.errors import ParameterError
-from staa_widgets.ink import Sheet
+from staa_widgets.ink import Plot, Sheet
 from staa_widgets.look import Look
 from staa_widgets.overview import foot, playhead
 from staa_widgets.picture import Painter, plain, size_of, times_of
@@ -66,6 +67,8 @@ class Film:
         e = self.explanation = explanation
         self._clip = None if video is None else _source(e, video)
         frames, times = times_of(e) if video is None else (e.first_frame + np.arange(len(e.times)), e.times)
+        if not all(edge is None or isinstance(edge, Real) for edge in (start, end)):
+            raise ParameterError(f"start is {start!r} and end {end!r}.", "Give them in seconds.")
         inside = np.ones(len(times), bool)
         for edge, kept in ((start, np.greater_equal), (end, np.less)):
             if edge is not None:
@@ -87,7 +90,7 @@ class Film:
         self.picture = (max(2, round(width * factor)), max(2, round(height * factor)))
         self.painter = Painter(e, look, self.picture)
         self._scale = float(np.clip(self.picture[0] / 640, 0.7, 3)) if chart else 0.0
-        self._feet: dict[int, tuple[Sheet, Any]] = {}
+        self._below: tuple[int, Sheet, Plot] | None = None
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -127,10 +130,11 @@ class Film:
     def _foot(self, frame: int, time: float) -> NDArray[np.uint8]:
         s = int(self.explanation.slice_of_frame[frame - self.explanation.first_frame])
         width = self.picture[0] / self._scale
-        if s not in self._feet:
+        # Frames come in order: only the last slice's is needed again.
+        if self._below is None or self._below[0] != s:
             sheet = Sheet(width, FOOT, self._scale)
-            self._feet[s] = sheet, foot(sheet, self.painter, 4, width - 4, 16, s)
-        sheet, plot = self._feet[s]
+            self._below = s, sheet, foot(sheet, self.painter, 4, width - 4, 16, s)
+        _, sheet, plot = self._below
         drawn = sheet.copy()
         playhead(drawn, plot, time)
         drawn.text(plot.x1, 112, f"{time:.2f} s", 15, anchor="rs")

@@ -44,10 +44,12 @@ class Sheet:
     def text(
         self, x: float, y: float, text: str, size: float = 13, colour: str = INK, anchor: str = "ls", width: float = 0
     ) -> float:
-        """Write one line, cut to `width`, and return where it ends; `anchor` as in Pillow, on the baseline."""
+        """Write one line, cut to `width` or left out, and return where it ends; `anchor` as in Pillow."""
         font, shown = _font(size * self.scale, text)
-        while width and len(shown) > 1 and font.getlength(shown) > width * self.scale:
-            shown = shown.removesuffix("...")[:-1].rstrip() + "..."
+        kept = shown
+        while width and shown and font.getlength(shown) > width * self.scale:
+            kept = kept[:-1].rstrip()
+            shown = kept and kept + "..."
         at = (round(x * self.scale), round(y * self.scale))
         self._draw.text(at, shown, colour, font, anchor)
         return x + font.getlength(shown) / self.scale

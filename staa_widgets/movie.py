@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
+from numbers import Integral, Real
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -138,8 +139,8 @@ def to_gif(
         If no frame lies in the range, or a number is of no use.
     """
     speed = _checked(speed, None)
-    if not 16 <= longest <= 4096:
-        raise ParameterError(f"longest is {longest}.", "Give 16 to 4096 pixels.")
+    if not (isinstance(longest, Integral) and 16 <= longest <= 4096):
+        raise ParameterError(f"longest is {longest!r}.", "Give 16 to 4096 pixels.")
     with _written(path, ".gif") as part, reporting(progress) as report:
         for side in (longest, longest * 3 // 4, longest // 2, longest * 3 // 8):
             film = Film(explanation, look, start=start, end=end, chart=chart, longest=side)
@@ -160,7 +161,7 @@ def movie_bytes(explanation: Explanation, kind: str, look: Look = USUAL, **optio
 
 
 def _checked(speed: float, audio: object) -> float:
-    if isinstance(speed, bool) or not 0.05 <= speed <= 100:
+    if isinstance(speed, bool) or not isinstance(speed, Real) or not 0.05 <= speed <= 100:
         raise ParameterError(f"speed is {speed!r}.", "Give times real speed, such as 0.5.")
     if audio is not None and speed != 1:
         raise ParameterError("Sound is kept at real speed alone.", "Leave out audio= or speed=.")

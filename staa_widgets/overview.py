@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 MARGIN, LABELS, EVEN = 28, 44, 34
 """Around everything, left of bars for their numbers, right of them for a word."""
 
+THINNEST = 24
+"""Room for a picture and the gap beside it, at least."""
+
 PLAYHEAD = "#c01f2e"
 
 
@@ -99,7 +102,7 @@ class Overview:
         aspect = max(p.size[0] / p.size[1] for p in painters.values())
         slices = max(len(p.explanation.spans) for p in painters.values())
         fitting = int(np.clip(round(room / (116 * aspect + gap)), 2, 10)) if pictures is None else pictures
-        self.count = min(fitting, slices)
+        self.count = min(fitting, slices, int(room // THINNEST))
         self.cell = (room + gap) / self.count
         self.broad = min(self.cell - gap, 300 * aspect)
         self.tall = self.broad / aspect

@@ -8,6 +8,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,8 +107,12 @@ def render_static(
         rows = dict(shown)
         if not rows:
             raise ParameterError("There is nothing to draw.", "Give an explanation, or a Comparison.")
-    if not 320 <= width <= 4000 or (pictures is not None and not 1 <= pictures <= 40):
-        raise ParameterError(f"width={width}, pictures={pictures}.", "Give 320 to 4000 pixels, 1 to 40 pictures.")
+    if not (
+        isinstance(width, Integral)
+        and 320 <= width <= 4000
+        and (pictures is None or (isinstance(pictures, Integral) and 1 <= pictures <= 40))
+    ):
+        raise ParameterError(f"width={width!r}, pictures={pictures!r}.", "Give 320 to 4000 pixels, 1 to 40 pictures.")
     painters = {name: Painter(e, look) for name, e in rows.items()}
 
     def drawn(scale: float) -> Sheet:

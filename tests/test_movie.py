@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -17,6 +18,8 @@ from video_files import read_barcode, write_audio, write_video
 import staa_widgets.movie
 from staa_widgets import Explanation, open_clip
 from staa_widgets.errors import CancelledError, ExportError, ParameterError, VideoNotFoundError
+from staa_widgets.film import Film
+from staa_widgets.ink import Sheet
 from staa_widgets.look import Look
 from staa_widgets.movie import movie_bytes, to_gif, to_video
 from staa_widgets.picture import draw
@@ -302,9 +305,11 @@ def test_a_path_or_a_number_of_no_use_is_said(tmp_path: Path, make: Any, suffix:
     (tmp_path / f"folder{suffix}").mkdir()
     with pytest.raises(ExportError, match="cannot be written"):
         make(e, tmp_path / f"folder{suffix}", progress=False)
-    for speed in (0, -1, True, float("nan")):
+    for speed in (0, -1, True, float("nan"), "1"):
         with pytest.raises(ParameterError, match="speed"):
             make(e, tmp_path / f"movie{suffix}", speed=speed)
+    with pytest.raises(ParameterError, match="start is '1'"):
+        make(e, tmp_path / f"movie{suffix}", start="1")
     assert [path.name for path in tmp_path.iterdir()] == [f"folder{suffix}"]
 
 
@@ -317,3 +322,17 @@ def test_bytes_are_those_of_the_file(tmp_path: Path):
     )
     with pytest.raises(ParameterError, match="'avi'"):
         movie_bytes(e, "avi")
+
+
+def test_memory_does_not_grow_with_slices():
+    e = explanation()
+    film = Film(e, Look())
+
+    def sheets() -> int:
+        return sum(type(one) is Sheet for one in gc.get_objects())
+
+    gc.collect()
+    before = sheets()
+    most = max(sheets() for _ in film)
+    assert len(e.spans) == 6
+    assert most - before < 4

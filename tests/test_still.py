@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -181,7 +182,24 @@ def test_pictures_are_written_in_one_step(tmp_path: Path):
         E.to_png(tmp_path / "missing" / "e.png")
 
 
-@pytest.mark.parametrize("wrong", [{"width": 10}, {"pictures": 0}])
+@pytest.mark.parametrize("options", [{}, {"pictures": 40}])
+def test_the_narrowest_page_has_room(options: dict[str, Any]):
+    edges = np.arange(61) / 10
+    spans, sampled = np.stack([edges[:-1], edges[1:]], axis=1), FIRST + np.arange(60)[:, None]
+    changes: dict[str, Any] = {"maps": np.ones((60, 2, 2)), "spans": spans, "sampled": sampled, "times": edges[:-1]}
+    e = explanation(**changes, duration=6.0, preview=None, attention=None)
+    assert render_static(e, width=320, **options).width == 320
+    assert render_static(Comparison.of(e, replace(e, method="x" * 99)), width=320, **options).width == 320
+
+
+def test_a_word_without_room_is_left_out():
+    sheet = Sheet(100, 20)
+    assert sheet.text(3, 15, "word", width=-1) == 3
+    assert np.asarray(sheet.image).min() == 255
+    assert 3 < sheet.text(3, 15, "a word that is far too long", width=40) <= 43
+
+
+@pytest.mark.parametrize("wrong", [{"width": 10}, {"width": "400"}, {"pictures": 0}, {"pictures": 2.5}])
 def test_sizes_of_no_use_are_refused(wrong: dict[str, Any]):
     with pytest.raises(ParameterError):
         render_static(E, **wrong)
