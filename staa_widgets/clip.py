@@ -52,6 +52,8 @@ class Clip:
     sha256
         Digest of the whole video's content, in hexadecimal: a file's bytes, an array's numbers and times. Neither name
         nor range has a part in it.
+    cut
+        Whether the video goes on behind the clip.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Clip:
     _draw: Callable[[NDArray[np.int64]], NDArray[np.uint8]] = field(repr=False)
     _walk: Callable[[NDArray[np.int64]], Iterator[NDArray[np.uint8]]] = field(repr=False)
     truth: ClipTruth | None = field(default=None, repr=False)
+    cut: bool = field(default=False, repr=False)
 
     def __len__(self) -> int:
         """Return ``F``, the number of frames."""
@@ -210,7 +213,8 @@ def _from_path(src: str | os.PathLike[str]) -> Clip:
         digest = _digest(path, path.stat().st_size, path.stat().st_mtime_ns)
     except OSError as error:
         raise UnreadableVideoError(f"{path.name!r} may not be read.", "Check its permissions and its disk.") from error
-    return _from_file(path, path.name, digest)
+    # A name may hold bytes that are no letters, which neither a page nor a message can carry.
+    return _from_file(path, os.fsencode(path.name).decode("utf-8", "replace"), digest)
 
 
 def _from_file(source: Path | bytes, name: str, digest: str) -> Clip:
@@ -319,4 +323,5 @@ def _cut(clip: Clip, start: float | None, end: float | None) -> Clip:
         first_frame=clip.first_frame + int(first),
         duration=float(min(stop, following)),
         truth=clip.truth and clip.truth.cut(int(first), int(last)),
+        cut=clip.cut or bool(last < len(clip)),
     )

@@ -45,7 +45,8 @@ def read(video: VideoFile, wanted: NDArray[np.int64]) -> NDArray[np.uint8]:
     if video.safe and (decord := _decord()) is not None:
         try:
             return read_decord(video, wanted)
-        except decord.DECORDError:  # damage: PyAV says which frame it is, or reads past it
+        # Damage: PyAV says which frame it is, or reads past it. A name that is no UTF-8: PyAV opens it.
+        except (decord.DECORDError, UnicodeEncodeError):
             pass
     return read_pyav(video, wanted)
 

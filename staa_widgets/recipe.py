@@ -79,7 +79,9 @@ def _named(e: Explanation) -> dict[str, Any]:
         label = e.labels[e.target]
         named["target"] = label if target_index(label, e.labels) == e.target else e.target
     if e.first_frame > 0:
-        named |= {"start": float(e.times[0]), "end": e.duration}
+        named["start"] = float(e.times[0])
+    if e.first_frame > 0 or (question is not None and question.clip.cut):
+        named["end"] = e.duration
     if question is not None:
         seconds = {"window": question.window, "stride": question.stride}
         named |= {name: value for name, value in seconds.items() if value is not None}

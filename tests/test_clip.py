@@ -149,6 +149,18 @@ def test_anything_with_frames_and_times_is_a_video():
     assert (clip.name, clip.duration, codes(clip, [39])) == ("wave", 5.0, [39])
 
 
+def test_bytes_of_a_name_that_are_no_letters_are_told_as_such(film, tmp_path):
+    """Neither a page nor a message to one can carry them."""
+    path = os.fsencode(tmp_path) + b"/a\xff.mp4"
+    try:
+        os.link(film, path)
+    except OSError:
+        pytest.skip("This disk takes no such name.")
+    clip = open_clip(os.fsdecode(path))
+    assert clip.name == "a\N{REPLACEMENT CHARACTER}.mp4"
+    assert len(clip.frames([0])) == 1
+
+
 def test_the_digest_follows_content_and_not_the_name(film, tmp_path):
     other = tmp_path / "other.mp4"
     other.write_bytes(film.read_bytes())
