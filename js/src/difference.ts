@@ -7,7 +7,8 @@ import type { State } from "./state.js";
 
 /** Cells over a part of a picture. */
 export interface Grid {
-  readonly cells: readonly [columns: number, rows: number];
+  /** How many across and down. */
+  readonly cells: readonly number[];
   readonly box: Box;
 }
 
@@ -42,10 +43,7 @@ const mix = (one: number, other: number, share: number) => one + (other - one) *
 
 /** What one pane shows less what another of the same clip shows, each over its own clip's greatest magnitude. */
 export function differenceOf(one: Pane, other: Pane, state: State): Shown {
-  const own: Grid = { cells: [one.film.grid[2], one.film.grid[1]], box: one.box };
-  // In pictures of the first one's size.
-  const box = other.box.map((edge, i) => (edge * one.size[i % 2]) / other.size[i % 2]) as unknown as Box;
-  const theirs: Grid = { cells: [other.film.grid[2], other.film.grid[1]], box };
+  const [own, theirs] = [one, other].map(({ film, box }): Grid => ({ cells: film.grid.slice(1).reverse(), box }));
   const grid = commonGrid(own, theirs);
   const [columns, rows] = grid.cells;
   const subtract = (map: Float32Array, less: Float32Array) => {
@@ -58,10 +56,9 @@ export function differenceOf(one: Pane, other: Pane, state: State): Shown {
     map: computed(() => subtract(one.map.value, other.map.value)),
     heat: computed(() => {
       // Each pair of slices that are on show together, at one of the positions where they are.
-      const pairs = one.clock.slices.map((slice, at) => [`${slice} ${other.clock.slices[at]}`, at] as const);
+      const pairs = new Map(one.clock.slices.map((slice, i) => [`${slice} ${other.clock.slices[i]}`, i]));
       const at = ({ heat, clock }: Pane, moment: number) => mapAt(heat.value, clock.held(moment));
-      const maps = [...new Map(pairs).values()].map((moment) => [...subtract(at(one, moment), at(other, moment))]);
-      const values = Float32Array.from(maps.flat());
+      const values = Float32Array.from([...pairs.values()].flatMap((i) => [...subtract(at(one, i), at(other, i))]));
       return { ...one.heat.value, values, sorted: strengths(values), rows, columns, signed: true };
     }),
     table: computed(() => one.payload.value.colours.get("diverging")!),

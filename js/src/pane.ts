@@ -62,23 +62,20 @@ export function draw<T extends Basis>(basis: T, state: State): T & Drawn {
   const { heat, map, table, reach, size, box } = basis;
   const cut = computed(() => state.threshold.value && quantile(heat.value.sorted, state.threshold.value));
   const overlay = computed(() => {
-    const { rows, columns, signed } = heat.value;
     const most = reach?.value ?? 1;
     const perFrame = state.normalize.value === "frame";
     const top = (perFrame && map.value.reduce((found, value) => Math.max(found, Math.abs(value)), 0)) || most;
     return {
+      ...heat.value,
       map: map.value,
-      rows,
-      columns,
       top,
-      signed,
       // The cut stays where it is in the clip, so that scaling a frame does not bring hidden cells back.
       palette: palette({
         table: table.value,
         opacity: state.opacity.value,
         cut: cut.value / top,
         gamma: state.gamma.value,
-        signed,
+        signed: heat.value.signed,
       }),
       linear: state.interpolation.value === "linear",
       box,
@@ -102,11 +99,13 @@ export function paneOf(given: Payload, state: State, fetched: boolean, others: r
   const frames = whole ? Array.from({ length: total }, (_, i) => origin + i) : kept;
   const times = frames.map((frame) => given.times[frame - origin]);
   const clock = clockOf(frames, times, film.spans, film.sampled, film.sampled_times);
-  const [width, height] = film.clip.size;
-  const fit = Math.min(1, 640 / Math.max(width, height));
-  const size: Size = film.pictures?.size ?? [Math.round(width * fit) || 1, Math.round(height * fit) || 1];
-  const scale = [size[0] / width, size[1] / height];
-  const box = film.box.map((edge, i) => edge * scale[i % 2]) as unknown as Box;
+  const fit = Math.min(1, 640 / Math.max(...film.clip.size));
+  // One size for all of a clip, so that their boxes can be compared.
+  const size: Size =
+    same?.size ??
+    film.pictures?.size ??
+    (film.clip.size.map((side) => Math.round(side * fit) || 1) as [number, number]);
+  const box = film.box.map((edge, i) => edge * (size[i % 2] / film.clip.size[i % 2])) as unknown as Box;
 
   if (!first && state.frame.value === null) {
     const { temporal } = given;

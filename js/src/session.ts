@@ -15,6 +15,7 @@ import type { Wish } from "./work.js";
 
 export const RATES = [0.1, 0.25, 0.5, 1, 2, 4];
 
+/** The first and the last are of several panes. */
 const VIEWS: readonly View[] = ["grid", "overlay", "side", "wipe", "difference"];
 
 /** What every part of the player shares: the state, the panes, and the moves one can make. */
@@ -28,9 +29,9 @@ export interface Session {
   readonly differences: readonly (Shown | null)[];
   /** That of the active pane. */
   readonly difference: ReadonlySignal<Shown | null>;
-  /** The views that these panes allow. */
-  readonly views: ReadonlySignal<View[]>;
-  /** What is on show, of those. */
+  /** Views for as many panes. */
+  readonly views: readonly View[];
+  /** What is on show: of two clips there is no difference. */
   readonly view: ReadonlySignal<View>;
   /** Of the panes: what they differ in. */
   readonly names: ReadonlySignal<string[]>;
@@ -113,10 +114,9 @@ export function openSession(given: readonly Payload[], state: State, host: Host,
     return pane !== other && pane.position === other.position ? differenceOf(pane, other, state) : null;
   });
   const difference = computed(() => differences[at.value]);
-  const views = computed(() =>
-    VIEWS.filter((view) => (view === "grid" ? length > 1 : view !== "difference" || difference.value)),
-  );
-  const view = computed(() => (views.value.includes(state.view.value) ? state.view.value : "overlay"));
+  const views = length > 1 ? VIEWS : VIEWS.slice(1, 4);
+  const allowed = (view: View) => views.includes(view) && (view !== "difference" || difference.value);
+  const view = computed(() => (allowed(state.view.value) ? state.view.value : "overlay"));
   const named = (some: readonly Pane[]) => names(some.map((pane) => pane.meta.value));
   const pictures: (Pictures | null)[] = [];
 
@@ -190,13 +190,14 @@ export function openSession(given: readonly Payload[], state: State, host: Host,
       say(session.names.peek()[at.peek()]);
     },
     nextView() {
-      state.view.value = views.peek()[(views.peek().indexOf(view.peek()) + 1) % views.peek().length];
+      const some = views.filter(allowed);
+      state.view.value = some[(some.indexOf(view.value) + 1) % some.length];
     },
     nextMethod() {
       const { methods, method } = meta.value;
       const last = methods.findIndex(({ name }) => name === (session.wish?.method ?? method));
       const next = methods[(last + 1) % methods.length]?.name ?? method;
-      if (!kernel.computes.value) say(kernel.why.value || "Another method needs a notebook");
+      if (!kernel.computes.value) say(kernel.why.value || "This needs a notebook");
       else if (next === method) work.cancel();
       else {
         session.explain(next);

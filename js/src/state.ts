@@ -68,9 +68,6 @@ export const DEFAULTS: Traits = {
 
 export type State = { readonly [K in keyof Traits]: Signal<Traits[K]> };
 
-/** Milliseconds between two reports of `frame` to the host: a kernel has better things to do than to follow playback. */
-const FRAME_INTERVAL = 100;
-
 /** Mirror the host's traits as signals, both ways, until `until` is aborted. */
 export function createState(model: Model, until: AbortSignal): State {
   const mirrored = Object.entries(DEFAULTS).map(([name, fallback]) => {
@@ -81,7 +78,8 @@ export function createState(model: Model, until: AbortSignal): State {
       model.set(name, mirror.peek());
       model.save_changes();
     };
-    const report = name === "frame" ? throttled(send, FRAME_INTERVAL, until) : send;
+    // A kernel has better things to do than to follow playback.
+    const report = name === "frame" ? throttled(send, 100, until) : send;
     watch(until, () => {
       mirror.value;
       untracked(report);

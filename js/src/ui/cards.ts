@@ -18,10 +18,10 @@ export function cards({ meta, panes, active, until }: Session): HTMLElement {
       ...all.map((one) =>
         h(
           "li",
-          { class: "staa-card", "aria-current": String(one.key === meta.value.card) },
-          h("div", {}, h("b", {}, one.method), quiet("p", several && one.model, one.about)),
+          { class: "staa-card", "aria-current": `${one.key === meta.value.card}` },
+          h("div", {}, h("b", {}, one.method), quiet(several && one.model, one.about)),
           ...one.scores.map((_, i) => score(one, i, all)),
-          quiet("p", one.cost, one.seconds !== null && seconds(one.seconds)),
+          quiet(one.cost, one.seconds !== null && seconds(one.seconds)),
         ),
       ),
     );
@@ -29,22 +29,24 @@ export function cards({ meta, panes, active, until }: Session): HTMLElement {
   return element;
 }
 
-const quiet = (tag: "p" | "span", ...words: (string | false)[]) =>
-  h(tag, { class: "staa-quiet" }, words.filter(Boolean).join(" · "));
+const quiet = (...words: (string | false)[]) => h("p", { class: "staa-quiet" }, words.filter(Boolean).join(" · "));
 
 function score(one: Card, i: number, all: Card[]): HTMLElement {
   const { name, value, chance } = one.scores[i];
-  const best = all.length > 1 && all.every(({ scores }) => (scores[i].value ?? 0) <= (value ?? -1));
+  // What is not known has no length.
+  const length = Number(value);
+  const mark = Number(chance);
+  const best = value !== null && all.length > 1 && all.every(({ scores }) => Number(scores[i].value) <= value);
   const bar = h("span", { class: "staa-fill" });
-  bar.style.width = `${100 * (value ?? 0)}%`;
+  bar.style.width = `${100 * length}%`;
   const tick = h("span", { class: "staa-chance" });
-  tick.style.left = `${100 * (chance ?? 0)}%`;
+  tick.style.left = `${100 * mark}%`;
   const row = (...parts: HTMLElement[]) => h("div", { class: "staa-score" }, ...parts);
   return h(
     "div",
-    { class: value !== null && chance !== null && value <= chance ? "staa-below" : "" },
+    { class: length <= mark ? "staa-below" : "" },
     row(h("span", {}, name), h(best ? "b" : "span", {}, decimal(value))),
-    row(h("span", { class: "staa-meter" }, tick, bar), quiet("span", `chance ${decimal(chance)}`)),
+    row(h("span", { class: "staa-meter" }, tick, bar), quiet(`chance ${decimal(chance)}`)),
   );
 }
 

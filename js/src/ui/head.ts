@@ -2,7 +2,7 @@ import { patchWords } from "../asked.js";
 import type { Session } from "../session.js";
 import { computed } from "../signals.js";
 import { watch } from "../state.js";
-import { h, icon } from "./dom.js";
+import { h, tool } from "./dom.js";
 import type { Acts } from "./keys.js";
 
 /** The clip, what is shown of it, and how the kernel is. */
@@ -26,18 +26,15 @@ export function head({ meta, film, host, until }: Session, acts: Acts): HTMLElem
   });
   watch(until, () => {
     chip.textContent = kind.value;
-    chip.dataset.kind = kind.value;
     chip.title = kernel.why.value;
   });
-  const act = (name: "help" | "take" | "expand", title: string, click: () => void) =>
-    h("button", { class: "staa-button", type: "button", title, click }, icon(name));
   return h(
     "header",
     { class: "staa-head" },
     h("h2", { class: "staa-clip" }, film.clip.name || "Clip"),
-    act("take", "Take away (E)", acts.takeAway),
-    act("expand", "Full screen (F)", acts.fullScreen),
-    act("help", "Keys (?)", acts.help),
+    tool("take", "Take away (E)", acts.takeAway),
+    tool("expand", "Full screen (F)", acts.fullScreen),
+    tool("help", "Keys (?)", acts.help),
     h("div", { class: "staa-line" }, about, chip),
   );
 }

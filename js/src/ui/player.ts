@@ -20,13 +20,11 @@ import { take } from "./take.js";
 import { timeline } from "./timeline.js";
 import { transport } from "./transport.js";
 
-/** What JupyterLab marks a view with whose kernel is gone. */
-const DISCONNECTED = ".jupyter-widgets-disconnected";
-
 /** Build the player for a model inside `parent`; aborting `until` takes it down. */
 export function mount(model: Model, parent: HTMLElement, until: AbortSignal): HTMLElement {
   const state = createState(model, until);
-  const host = connect(model, () => parent.closest(DISCONNECTED) !== null, until);
+  // What JupyterLab marks a view with whose kernel is gone.
+  const host = connect(model, () => !!parent.closest(".jupyter-widgets-disconnected"), until);
   let shown = build(read(model), state, host);
   parent.append(shown.root);
   let due = false;
@@ -69,7 +67,7 @@ function read(model: Model): Payload[] | string {
 
 interface Shown {
   root: HTMLElement;
-  session: Session | null;
+  session?: Session;
   end: AbortController;
 }
 
@@ -83,17 +81,23 @@ function build(payloads: Payload[] | string, state: State, host: Host): Shown {
   });
   if (typeof payloads === "string") {
     root.append(h("p", { role: "alert" }, payloads));
-    return { root, session: null, end };
+    return { root, end };
   }
   const session = openSession(payloads, state, host, end.signal);
-  root.setAttribute("aria-label", `Player of ${session.film.clip.name || "a clip"}; press ? for keys`);
+  root.setAttribute("aria-label", `Player of ${session.film.clip.name || "a clip"}; keys: ?`);
   const keys = help();
   const save = () => savePicture(session, root);
   const taken = take(session, save);
   const acts = {
     savePicture: save,
     takeAway: taken.open,
-    fullScreen: () => fullScreen(root, session),
+    fullScreen: async () => {
+      try {
+        await (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen());
+      } catch {
+        session.say("Full screen is not allowed here");
+      }
+    },
     help: () => keys.showModal(),
   };
   const part = (name: string, ...children: HTMLElement[]) => h("div", { class: `staa-${name}` }, ...children);
@@ -110,12 +114,4 @@ function build(payloads: Payload[] | string, state: State, host: Host): Shown {
   playback(session);
   listenForKeys(root, session, acts);
   return { root, session, end };
-}
-
-async function fullScreen(root: HTMLElement, session: Session): Promise<void> {
-  try {
-    await (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen());
-  } catch {
-    session.say("This page may not use the full screen");
-  }
 }

@@ -18,15 +18,16 @@ export interface Pointed {
 }
 
 /**
- * A picture under its heat, of a pane or a difference; drawn whenever it changes while it is to be seen. The frame alone
- * where nothing can be `pointed` at.
+ * A picture under its heat, of a pane or a difference; drawn whenever it changes while it is to be seen. Of nobody's heat
+ * map it is the frame alone.
  */
 export function screen(
   session: Session,
   pane: Shown,
   store: Pictures | null,
   visible: () => boolean,
-  pointed: Signal<Pointed | null> | null,
+  pointed: Signal<Pointed | null>,
+  whose: (() => string) | null,
 ): HTMLElement {
   const { until, raw } = session;
   const { position, clock, overlay } = pane;
@@ -35,8 +36,8 @@ export function screen(
   const drawn = canvas2d(canvas);
   const preview = h("span", { class: "staa-corner staa-preview", hidden: true });
   const layer = h("div", { class: "staa-layer" }, canvas, preview);
-  const element = h("div", { class: `staa-picture${pointed ? "" : " staa-plain"}` }, layer);
-  element.style.setProperty("--staa-aspect", String(width / height));
+  const element = h("div", { class: `staa-picture${whose ? "" : " staa-plain"}` }, layer);
+  element.style.cssText = `--staa-aspect:${width / height}`;
   let turn = 0;
   watch(until, () => {
     const mine = ++turn;
@@ -46,29 +47,26 @@ export function screen(
       return;
     }
     const at = position.value;
-    const heat = pointed && !raw.value ? overlay.value : null;
+    const heat = whose && !raw.value ? overlay.value : null;
     const paint = () => {
       const picture = store?.peek(at) ?? null;
       if (turn !== mine || (store && !picture)) return false;
       drawn.draw(picture, heat);
       const frame = clock.frames[store?.shown(at) ?? at];
-      if (pointed) canvas.dataset.frame = String(frame);
+      if (whose) canvas.dataset.frame = `${frame}`;
       preview.hidden = frame === clock.frames[at];
       preview.textContent = `preview of frame ${frame}`;
       return true;
     };
     if (!paint()) store?.load(at).then(paint, () => session.say(`Frame ${clock.frames[at]} cannot be decoded`));
   });
-  if (pointed) {
+  if (whose) {
     const seen = h("div", { class: "staa-seen", hidden: !pane.cropped });
     place(seen, pane, pane.box);
     layer.append(seen, truth(session, pane));
-    element.append(...hover(session, pane, element, pointed));
+    element.append(...hover(session, pane, element, pointed, whose));
     if (!pane.reach) element.append(query(session, pane as Pane, element));
-    watch(until, () => {
-      const whose = pane.reach ? versus(session) : session.names.value[session.panes.indexOf(pane as Pane)];
-      canvas.setAttribute("aria-label", `The frame under the heat map of ${whose}`);
-    });
+    watch(until, () => canvas.setAttribute("aria-label", `The frame under the heat map of ${whose()}`));
   }
   return element;
 }
@@ -84,17 +82,23 @@ function truth({ raw, until }: Session, { meta, outline }: Shown): SVGSVGElement
   const look = { class: "staa-truth", fill: "none", preserveAspectRatio: "none", "aria-hidden": "true" };
   const element = svg("svg", look, ...lines);
   watch(until, () => {
-    element.setAttribute("viewBox", `0 0 ${(meta.value.truth?.size ?? [1, 1]).join(" ")}`);
+    element.setAttribute("viewBox", `0 0 ${meta.value.truth?.size.join(" ") ?? "1 1"}`);
     for (const line of lines) line.setAttribute("d", raw.value ? "" : outline.value);
   });
   return element;
 }
 
 /** Name the patch under the pointer and what it was given; in short where that is on another pane of the clip. */
-function hover(session: Session, pane: Shown, picture: HTMLElement, pointed: Signal<Pointed | null>): HTMLElement[] {
+function hover(
+  session: Session,
+  pane: Shown,
+  picture: HTMLElement,
+  pointed: Signal<Pointed | null>,
+  whose: () => string,
+): HTMLElement[] {
   const cell = h("div", { class: "staa-cell" });
   const readout = h("div", { class: "staa-readout" });
-  const beside = (far: boolean) => (far ? "calc(-100% - 14px)" : "14px");
+  const { heat, map, reach, slice } = pane;
   watch(session.until, () => {
     const at = pointed.value;
     const here = at?.on === pane;
@@ -104,12 +108,19 @@ function hover(session: Session, pane: Shown, picture: HTMLElement, pointed: Sig
     cell.hidden = !patch;
     if (!marked) return;
     const { x, y } = at;
-    readout.style.cssText = `left:${100 * x}%;top:${100 * y}%;translate:${beside(x > 0.55)} ${beside(y > 0.7)}`;
-    readout.textContent = patch ? "" : "not seen by the model";
+    // Inside of the picture, below the pointer or above it.
+    readout.style.cssText = `left:${100 * x}%;top:${100 * y}%;translate:${-100 * x}% ${y > 0.7 ? "calc(-100% - 14px)" : "14px"}`;
+    readout.textContent = "not seen by the model";
     if (!patch) return;
     placePatch(cell, pane, patch);
-    const [number, words] = describe(session, pane, patch);
-    readout.append(h("b", {}, number), here ? words : "");
+    const [row, column] = patch;
+    const value = map.value[row * heat.value.columns + column];
+    const weaker = percent(rank(heat.value.sorted, Math.abs(value)));
+    const where = `\nrow ${row + 1}, column ${column + 1}, slice ${slice.value + 1}`;
+    const click = session.host.kernel.computes.value ? "\nclick: where its attention goes" : "";
+    const words = `${reach ? whose() : "of the clip’s maximum"}\nstronger than ${weaker} of all${reach ? "" : where + click}`;
+    const number = h("b", {}, `${reach && value > 0 ? "+" : ""}${value.toFixed(2)}`);
+    readout.replaceChildren(number, here ? ` ${words}` : "");
   });
   picture.addEventListener("pointermove", (event) => {
     pointed.value = { on: pane, ...patchAt(pane, picture, event) };
@@ -118,14 +129,4 @@ function hover(session: Session, pane: Shown, picture: HTMLElement, pointed: Sig
     pointed.value = null;
   });
   return [cell, readout];
-}
-
-function describe(session: Session, { heat, map, reach, slice }: Shown, [row, column]: readonly [number, number]) {
-  const value = map.value[row * heat.value.columns + column];
-  const weaker = percent(rank(heat.value.sorted, Math.abs(value)));
-  const words = reach
-    ? ` ${versus(session)}\nlarger than ${weaker} of the differences`
-    : ` of the clip’s maximum\nstronger than ${weaker} of the clip\nrow ${row + 1}, column ${column + 1}, slice ${slice.value + 1}`;
-  const click = !reach && session.host.kernel.computes.value ? "\nclick: where its attention goes" : "";
-  return [`${reach && value > 0 ? "+" : ""}${value.toFixed(2)}`, words + click];
 }

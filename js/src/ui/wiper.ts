@@ -10,7 +10,8 @@ import { versus } from "./screen.js";
  */
 export function wiper(session: Session, share: Signal<number>): HTMLElement {
   const { panes, active, pair, view, until } = session;
-  const labels = [0, 1].map(() => h("span", { class: "staa-corner" }));
+  const label = () => h("span", { class: "staa-corner" });
+  const [before, after] = [label(), label()];
   const range = h("input", {
     class: "staa-hidden",
     type: "range",
@@ -21,21 +22,18 @@ export function wiper(session: Session, share: Signal<number>): HTMLElement {
     },
   });
   const grip = h("label", { class: "staa-grip" }, icon("wipe"), range);
-  const element = h("div", { class: "staa-wiper" }, ...labels, grip);
+  const element = h("div", { class: "staa-wiper" }, before, after, grip);
   onDrag(element, (at) => {
     share.value = Math.round(100 * at);
   });
   watch(until, () => {
     const wipe = view.value === "wipe";
     element.hidden = !wipe && view.value !== "difference";
-    grip.hidden = !wipe;
+    grip.hidden = after.hidden = !wipe;
     const sides = panes.length > 1 ? pair.value : ["frame", active.value.meta.value.method];
-    const told = wipe ? sides : [versus(session), ""];
-    for (const [i, label] of labels.entries()) {
-      label.textContent = told[i];
-      label.hidden = !told[i];
-    }
-    range.value = String(share.value);
+    before.textContent = wipe ? sides[0] : versus(session);
+    after.textContent = sides[1];
+    range.value = `${share.value}`;
     range.setAttribute("aria-valuetext", `${share.value} % ${sides.join(", then ")}`);
   });
   return element;
