@@ -136,9 +136,6 @@ def test_the_wheel_zooms_with_ctrl_and_scrolls_without(page: Page, tmp_path: Pat
     page.mouse.wheel(0, -400)
     page.keyboard.up("Control")
     expect(part).to_be_enabled()
-    about = part.get_attribute("aria-valuetext")
-    page.mouse.wheel(200, 0)
-    expect(part).not_to_have_attribute("aria-valuetext", about or "")
     about, before = part.get_attribute("aria-valuetext"), page.evaluate("scrollY")
     page.mouse.wheel(0, -120)
     # The page forbids itself to evaluate strings, so Playwright cannot wait by one.

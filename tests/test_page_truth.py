@@ -150,8 +150,8 @@ def test_key_and_legend_turn_it_off_and_on_and_the_help_says_so(open_page: Calla
     marks = page.locator(".staa-during")
     expect(legend).to_have_attribute("aria-pressed", "true")
     times = [*known().times, known().duration]
-    told = ", ".join(f"{times[a]:.2f}–{times[b]:.2f}" for a, b in ((10, 20), (30, 34)))
-    expect(legend).to_have_text(f"truth: </b><i>wave, {told} s")
+    told = ", ".join(f"{times[a]:.2f} s – {times[b]:.2f} s" for a, b in ((10, 20), (30, 34)))
+    expect(legend).to_have_text(f"truth: </b><i>wave, {told}")
     expect(marks).to_have_count(4)
     for turn in (lambda: page.keyboard.press("g"), legend.click):
         turn()

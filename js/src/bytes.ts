@@ -9,13 +9,10 @@ export function asUint8(bytes: Bytes): Uint8Array<ArrayBuffer> {
 /** A copy of the bytes: a view on numbers must start at a multiple of their size, which the host does not promise. */
 export const copied = (bytes: Bytes): ArrayBuffer => asUint8(bytes).slice().buffer;
 
-/** Widen little-endian float16 to float32, exactly. */
+/** Widen little-endian float16 to float32, exactly: the same bits further up, and the exponent counted from elsewhere. */
 export function halfToFloat32(bytes: Bytes): Float32Array<ArrayBuffer> {
-  return new Float32Array(new Uint16Array(copied(bytes))).map((bits) => {
-    const sign = bits & 0x8000 ? -1 : 1;
-    const exponent = (bits >> 10) & 31;
-    const fraction = bits & 1023;
-    if (exponent > 30) return fraction ? NaN : sign / 0;
-    return sign * ((exponent && 1024) + fraction) * 2 ** ((exponent || 1) - 25);
-  });
+  const words = new Uint32Array(new Uint16Array(copied(bytes))).map(
+    (half) => ((half & 0x8000) << 16) | ((half & 0x7fff) << 13) | ((half & 0x7c00) > 0x7bff ? 0x7f800000 : 0),
+  );
+  return new Float32Array(words.buffer).map((value) => value * 2 ** 112);
 }

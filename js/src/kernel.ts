@@ -20,9 +20,9 @@ const PATIENCE = 500;
 /** Milliseconds between two questions where the host does not tell how its kernel is. */
 const INTERVAL = 5000;
 
-const BUSY = "The kernel is running a cell: what is asked may have to wait.";
-const SILENT = "The kernel does not answer: it is busy, or gone.";
-const GONE = "The kernel is gone; all that is on show works. For another method or class, run the cell again.";
+const BUSY = "The kernel is running a cell: requests wait.";
+const SILENT = "The kernel does not answer: it is busy or gone.";
+const GONE = "The kernel is gone. To choose a method or class, run the cell again; the rest works.";
 
 /** The parts of JupyterLab's connection to a kernel that are used here. */
 interface Connection {
@@ -38,7 +38,6 @@ interface Source<T> {
 }
 
 interface Message {
-  header: { msg_type: string };
   parent_header: { msg_id?: string; msg_type?: string; subshell_id?: string | null };
   content: { execution_state?: string };
 }
@@ -71,7 +70,7 @@ export function watchKernel(model: Model, rpc: Rpc, disconnected: () => boolean,
   };
 
   const { kernel } = (model.widget_manager ?? {}) as { kernel?: Connection | null };
-  if (kernel?.statusChanged?.connect) follow(kernel, running.note, lost, until);
+  if (kernel?.statusChanged) follow(kernel, running.note, lost, until);
   else {
     const interval = setInterval(() => document.hidden || hello(), INTERVAL);
     until.addEventListener("abort", () => clearInterval(interval));
@@ -110,10 +109,10 @@ function follow(kernel: Connection, note: (busy: boolean) => void, lost: () => v
   });
   // Each message of a player makes the kernel busy and idle again, in a shell of its own even while a cell runs: where
   // the messages behind a status can be seen, only cells count.
-  plug(kernel.iopubMessage, (_, { header, parent_header: { msg_id, msg_type, subshell_id }, content }) => {
-    if (header.msg_type !== "status" || subshell_id) return;
-    if (content.execution_state === "idle") cells.delete(msg_id);
-    else if (msg_type === "execute_request") cells.add(msg_id);
+  plug(kernel.iopubMessage, (_, { parent_header: { msg_id, msg_type, subshell_id }, content: { execution_state } }) => {
+    if (subshell_id) return;
+    if (execution_state === "idle") cells.delete(msg_id);
+    else if (execution_state === "busy" && msg_type === "execute_request") cells.add(msg_id);
     else return;
     note(cells.size > 0);
   });

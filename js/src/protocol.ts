@@ -132,7 +132,7 @@ export function readPayloads(model: Model): Payload[] {
   const metas = [model.get("_meta"), ...((model.get("_others") ?? []) as Meta[])] as ((Meta & Further) | undefined)[];
   return metas.map((meta) => {
     if (meta?.schema !== SCHEMA) {
-      throw new Error(`This player reads layout ${SCHEMA}; this explanation has layout ${meta?.schema}.`);
+      throw new Error(`This player reads layout ${SCHEMA}, not layout ${meta?.schema}.`);
     }
     const bytes = (name: string) => {
       const part = meta.parts?.[name];
@@ -191,6 +191,5 @@ export type Answer = { v: number; id: string } & (
 /** Read a message from the kernel; `null` where it is none of ours. */
 export function readAnswer(content: unknown): Answer | null {
   const { v, id, ok, progress } = (content ?? {}) as Record<string, unknown>;
-  const told = typeof ok === "boolean" || progress;
-  return v === VERSION && typeof id === "string" && told ? (content as Answer) : null;
+  return v === VERSION && typeof id === "string" && (progress ?? ok) !== undefined ? (content as Answer) : null;
 }

@@ -49,22 +49,22 @@ export function openRpc(model: Model, until: AbortSignal, overhear: (answer: Ans
   const own = `${Math.random()}-`;
   let count = 0;
   const pending = new Map<string, { op: string; end(answer: Answer, buffers?: readonly Bytes[]): void }>();
-  const refuse = (id: string, message: string, hint = "Run the cell again.", type = CANCELLED) =>
+  const refuse = (id: string, type = CANCELLED, message = "", hint = "") =>
     pending.get(id)?.end({ v: VERSION, id, ok: false, error: { type, message, hint, traceback: "" } });
   const send = (id: string, op: string, more = {}) => {
     try {
       model.send?.({ v: VERSION, id, op, ...more });
     } catch (error) {
       // A connection that was closed says so by throwing.
-      refuse(id, `The kernel cannot be reached (${error}).`, undefined, UNREACHABLE);
+      refuse(id, UNREACHABLE, `The kernel cannot be reached (${error}).`, "Run the cell again.");
     }
   };
   const cancel = (id: string) => {
-    refuse(id, "Cancelled.", "");
+    refuse(id);
     send(id, "cancel");
   };
   const drop = () => {
-    for (const id of pending.keys()) refuse(id, "The kernel has gone.");
+    for (const id of pending.keys()) refuse(id);
   };
   listen(
     model,

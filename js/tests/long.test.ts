@@ -55,7 +55,7 @@ it("stands the nearest kept frame in until the run is there, and then decodes th
   expect(named(await pictures.load(40))).toBe("40");
   expect(pictures.cached.value).toEqual([1]);
   // A frame that was kept is the frame.
-  expect([named(await pictures.load(50)), pictures.shown(50)]).toEqual(["poster 50", 50]);
+  expect([named(await pictures.load(99)), pictures.shown(99)]).toEqual(["poster 99", 99]);
 });
 
 it("wants the run on show, two ahead and one behind in the direction of travel", () => {

@@ -51,8 +51,7 @@ export function longStore(
     <Act extends "peek" | "load">(act: Act) =>
     (position: number) => {
       cached.value;
-      const near = poster(position);
-      const found = kept[near] === shown(position) ? stand[act](near) : frames[act](position);
+      const found = file(position) ? frames[act](position) : stand[act](poster(position));
       return found as ReturnType<Pictures[Act]>;
     };
   const there = (run: number) => runs.has(run) || failed.has(run);

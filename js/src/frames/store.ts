@@ -35,7 +35,7 @@ export function frameStore(
   [width, height]: readonly [number, number],
   budget = BUDGET,
 ): Pictures {
-  let room = Math.max(8, Math.floor(budget / (4 * width * height)));
+  let room = Math.max(8, budget / (4 * width * height));
   const kept = new Map<number, ImageBitmap>();
   const coming = new Map<number, Promise<ImageBitmap>>();
   const trim = () => {

@@ -7,8 +7,6 @@ import { button, carrier, h, onDrag, percent, seconds, svg } from "./dom.js";
 import { legend } from "./legend.js";
 import { range, summary, tabled } from "./reading.js";
 
-/** Height of a pane's bars, by the number of panes: four leave room for what stands below. */
-const HEIGHTS = [92, 60, 46, 36];
 const AXIS = 22;
 
 type Span = readonly [from: number, to: number];
@@ -19,7 +17,8 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
   const { start, end } = clock;
   const whole = end - start;
   const several = panes.length > 1;
-  const height = HEIGHTS[panes.length - 1];
+  // Of a pane's bars: four leave room for what stands below.
+  const height = [92, 60, 46, 36][panes.length - 1];
   const floor = height * panes.length;
   const starts = panes.map(({ film }) => film.spans.map(([from]) => from));
   /** What is on show of the time: where it begins, and its length. */
@@ -30,7 +29,7 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
   const drawn = signal<(readonly [per: number, before: number, elements: Element[]])[]>([]);
   const share = (second: number) => (second - view.value[0]) / view.value[1];
   const at = (part: number) => view.value[0] + part * view.value[1];
-  const across = (part: number) => `${(100 * part).toFixed(4)}%`;
+  const across = (part: number) => `${100 * part}%`;
   const block = (kind: string, [from, to]: Span, y: number, tall: number, opacity = 1) =>
     svg("rect", {
       class: kind,
@@ -71,12 +70,10 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
   const table = h("table");
   const playhead = carrier("staa-playhead");
   const wheel = (event: WheelEvent) => {
-    const { deltaX, deltaY } = event;
-    if (event.ctrlKey) zoom(2 ** (deltaY / 200));
-    else if (Math.abs(deltaX) > Math.abs(deltaY)) go(at(deltaX / width.peek()));
     // Alone the wheel scrolls the page.
-    else return;
+    if (!event.ctrlKey) return;
     event.preventDefault();
+    zoom(2 ** (event.deltaY / 200));
   };
   const element = h(
     "div",
@@ -114,8 +111,8 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
     const [high, low] = [0, 1].map((half) => Math.max(...halves.flatMap((both) => [...both[half]])));
     // One scale for all panes, so that heights can be compared; round where there is room for its steps.
     const step = (several ? high : niceStep(high + low, 3)) || 1;
-    const top = Math.ceil(high / step - 1e-9) * step || step;
-    const bottom = several ? low : Math.ceil(low / step - 1e-9) * step;
+    const top = Math.ceil(high / step) * step || step;
+    const bottom = several ? low : Math.ceil(low / step) * step;
     const above = several ? 16 : 6;
     const [from, length] = view.value;
     plot.replaceChildren();
@@ -159,13 +156,13 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
     // Seconds, or minutes where there are many.
     const unit = length > 180 ? 60 : 1;
     const gap = niceStep(length / unit, 6) * unit;
-    for (let i = Math.ceil(from / gap - 1e-9); i * gap <= from + length + gap * 1e-6; i++) {
+    for (let i = Math.ceil(from / gap - 1e-9); i * gap <= from + length; i++) {
       const part = share(i * gap);
       const text = unit > 1 ? `${(i * gap) / unit} min` : seconds(i * gap, gap < 0.1 ? 2 : +(gap < 1));
-      // Labels at the very ends would hang over the edge.
-      plot.append(label(across(part), floor + 17, text, part < 0.02 ? "start" : part > 0.97 ? "end" : "middle"));
+      // At the very end it would hang over the edge.
+      plot.append(label(across(part), floor + 17, text, part > 0.97 ? "end" : "middle"));
     }
-    const most = Math.max(...drawn.peek().map(([per]) => per));
+    const [[most]] = drawn.peek();
     about.textContent = `share of the attribution${several ? ", one scale" : ""}${
       most > 1 ? ` · ${most} slices a bar: mean, paler the most` : ""
     }`;
@@ -189,7 +186,7 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
   watch(until, () => {
     const chosen = state.selection.value;
     const pointed = hovered.value;
-    for (const bar of marked.splice(0)) bar.classList.remove("staa-current", "staa-hovered");
+    for (const bar of marked.splice(0)) bar.setAttribute("class", "staa-slice");
     const told = drawn.value.map(([per, before, elements], i) => {
       const { heat, slice, film } = panes[i];
       const mark = (s: number, name: string) => {
@@ -253,13 +250,15 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
     slide.disabled = length >= whole;
     slide.setAttribute("aria-valuetext", range(from, from + length));
   });
-  const zoomer = (sign: string, factor: number, ariaLabel: string) =>
+  const zoomer = (sign: string, factor: number, title: string) =>
     Object.assign(
       button(sign, () => zoom(factor)),
-      { ariaLabel, title: `${ariaLabel} (Ctrl and wheel)` },
+      { title, ariaLabel: title },
     );
   const many = starts.some(({ length }) => length > 24);
-  const closer = many ? [slide, zoomer("−", 2, "Show more time"), zoomer("+", 0.5, "Show less time")] : [];
+  const closer = many
+    ? [slide, zoomer("−", 2, "Show more time (Ctrl + wheel)"), zoomer("+", 0.5, "Show less time (Ctrl + wheel)")]
+    : [];
   const header = h(
     "div",
     { class: "staa-chart-head" },

@@ -1,17 +1,18 @@
 import type { Session } from "../session.js";
 import { watch } from "../state.js";
 import { button, h } from "./dom.js";
+import { range } from "./reading.js";
 
 /** Names what is outlined and marked, and turns both on and off. */
 export function legend({ meta, state, toggleTruth, until }: Session): HTMLElement {
   const name = h("span", { class: "staa-known" });
   const element = button(name, toggleTruth, "");
-  element.title = "Truth: outline and band (G)";
+  element.title = "Outline and band (G)";
   watch(until, () => {
     const { truth } = meta.value;
     element.hidden = !truth;
-    const when = truth?.spans.map((span) => span.map((time) => time.toFixed(2)).join("–")).join(", ");
-    name.textContent = `truth: ${truth?.label}, ${when ? `${when} s` : "at no time"}`;
+    const when = truth?.spans.map((span) => range(...span)).join(", ");
+    name.textContent = `truth: ${truth?.label}, ${when || "at no time"}`;
     element.setAttribute("aria-pressed", `${state.show_truth.value}`);
   });
   return element;

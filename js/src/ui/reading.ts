@@ -9,7 +9,7 @@ export function summary({ heat, active }: Session): string {
   const { temporal } = heat.value;
   const most = Math.max(...temporal);
   const peak = range(...active.value.film.spans[temporal.indexOf(most)]);
-  return `Share of the attribution in each of ${temporal.length} slices of time; most, ${percent(most)}, ${peak}.`;
+  return `Attribution in ${temporal.length} slices of time; most, ${percent(most)}, ${peak}.`;
 }
 
 /** The bars as rows of a table, 300 at most. */

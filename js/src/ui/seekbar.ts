@@ -18,7 +18,7 @@ export function seekbar(session: Session): HTMLElement {
       tabindex: 0,
       "aria-label": "Frame",
       "aria-valuemin": frames[0],
-      "aria-valuemax": frames[clock.count - 1],
+      "aria-valuemax": frames.at(-1)!,
     },
     rail,
   );
