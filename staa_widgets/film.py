@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 SMALLEST = 320
 """Pixels across, at least, where a chart lies under the pictures."""
 
+NARROWEST = 84
+"""Pixels across below which no chart is drawn: the words would have no room."""
+
 FOOT = 146
 """Height of the chart in units of a page."""
 
@@ -41,7 +44,8 @@ class Film:
     start, end
         Seconds: only frames whose time lies in ``[start, end)`` are shown.
     chart
-        Whether the bars of time, with the moment marked, and the colour bar lie under the pictures.
+        Whether the bars of time, with the moment marked, and the colour bar lie under the pictures, where those are at
+        least `NARROWEST` pixels across.
     longest
         Pixels of the pictures' longer side, at most.
 
@@ -89,7 +93,7 @@ class Film:
             factor = min(factor, longest / max(width, height))
         self.picture = (max(2, round(width * factor)), max(2, round(height * factor)))
         self.painter = Painter(e, look, self.picture)
-        self._scale = float(np.clip(self.picture[0] / 640, 0.7, 3)) if chart else 0.0
+        self._scale = float(np.clip(self.picture[0] / 640, 0.7, 3)) if chart and self.picture[0] >= NARROWEST else 0.0
         self._below: tuple[int, Sheet, Plot] | None = None
 
     def __len__(self) -> int:

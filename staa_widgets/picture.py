@@ -80,12 +80,15 @@ def position_of(explanation: Explanation, frame: int) -> int:
     return int(np.abs(times_of(e)[0] - int(frame)).argmin())
 
 
-def peak_frame(explanation: Explanation) -> int:
-    """Source frame that is shown first: of what the strongest slice saw, the one in the middle."""
+def peak_frame(explanation: Explanation, *, live: bool = False) -> int:
+    """Source frame that is shown first: of what the strongest slice saw, the one in the middle.
+
+    Unless all frames can be asked for (`live`) it is the nearest one of those that can be shown.
+    """
     e = explanation
     seen = e.sampled[e.temporal.astype(np.float32).argmax()]
-    frames = times_of(e)[0]
-    return int(frames[np.abs(frames - seen[len(seen) // 2]).argmin()])
+    frame = int(seen[len(seen) // 2])
+    return frame if live else int(times_of(e)[0][position_of(e, frame)])
 
 
 class Painter:

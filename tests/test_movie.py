@@ -336,3 +336,10 @@ def test_memory_does_not_grow_with_slices():
     most = max(sheets() for _ in film)
     assert len(e.spans) == 6
     assert most - before < 4
+
+
+@pytest.mark.parametrize(("longest", "tall"), [(60, 60), (200, 200 + 102)])
+def test_narrow_pictures_have_no_chart(tmp_path: Path, longest: int, tall: int):
+    path = explanation(portrait=True).to_gif(tmp_path / "a.gif", longest=longest, end=2.2)
+    with Image.open(path) as gif:
+        assert gif.height == tall

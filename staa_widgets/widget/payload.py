@@ -61,7 +61,7 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
     e = explanation
     scale = float(np.abs(e.maps).max(initial=0.0)) or 1.0
     preview, attention, signed = e.preview, e.attention, e.temporal_signed
-    thinned = preview is not None and len(preview) < len(e.times)
+    thinned = preview if preview is not None and len(preview) < len(e.times) else None
     truth, scored = e.truth, card(e)
     meta = plain(
         {
@@ -70,7 +70,7 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
             "frames": {
                 "first": e.first_frame,
                 "total": len(e.times),
-                "kept": preview.indices if thinned else None,
+                "kept": None if thinned is None else thinned.indices,
                 "live": False,
             },
             "pictures": None
@@ -134,18 +134,6 @@ def _answers(e: Explanation, method: Method) -> bool:
     model = e.provenance.get("model")
     wrapped = isinstance(model, Mapping) and model.get("family") == "generic"
     return not wrapped or method.group != "attention"
-
-
-def peak_frame(explanation: Explanation, *, live: bool) -> int:
-    """Source frame that the player shows first: of what the strongest slice saw, the one in the middle.
-
-    Unless all frames can be asked for (`live`) it is the nearest one of those that were kept.
-    """
-    e = explanation
-    seen = e.sampled[e.temporal.astype(np.float32).argmax()]
-    frame = seen[len(seen) // 2]
-    frames = np.array([frame]) if e.preview is None or live else e.preview.indices
-    return int(frames[np.abs(frames - frame).argmin()])
 
 
 def same_clip(one: Explanation, other: Explanation) -> bool:

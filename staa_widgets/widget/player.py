@@ -12,6 +12,7 @@ from traitlets import Float, Int, default, observe
 from staa_widgets.errors import PlayerError
 from staa_widgets.explanation import Explanation
 from staa_widgets.labels import target_index
+from staa_widgets.picture import peak_frame
 from staa_widgets.progress import Progress
 from staa_widgets.question import Question, find_question, question_of, restated
 from staa_widgets.widget import taking
@@ -24,7 +25,7 @@ from staa_widgets.widget.errands import ERRANDS
 from staa_widgets.widget.given import Given
 from staa_widgets.widget.guard import alone
 from staa_widgets.widget.panes import Shown, as_panes, frame_in, lay_out
-from staa_widgets.widget.payload import peak_frame, same_clip
+from staa_widgets.widget.payload import same_clip
 from staa_widgets.widget.selection import Selection, select
 from staa_widgets.widget.service import Errand, Service
 from staa_widgets.widget.traits import SETTINGS
