@@ -216,6 +216,15 @@ def test_a_newer_request_of_a_player_takes_the_place_of_the_older(player: staa.P
     assert [message["id"] for message in front.messages if "ok" in message] == ["1", "2", "3"]
 
 
+def test_what_is_done_is_kept_no_longer(player: staa.Player, front: Page, forward: Forward):
+    forward.go.set()
+    for name, args in (("1", {"method": "staa_logit", "target": 1}), ("2", {"method": "nothing"})):
+        front.send(compute(name, **args))
+        front.answer(name)
+    rest()
+    assert player._service._tasks == {}
+
+
 def test_players_take_turns_and_do_not_cancel_each_other(
     player: staa.Player, front: Page, pages: Pages, forward: Forward
 ):

@@ -212,7 +212,7 @@ class Service:
             before, self._tasks[channel] = self._tasks.get(channel), task
         if before is not None:
             before.cancel("Something newer was asked for.")
-        WORKERS.get(op, WORKER).submit(task.run, lambda: task.tell(WAITING, 0, 1))
+        WORKERS.get(op, WORKER).submit(lambda: self._do(channel, task), lambda: task.tell(WAITING, 0, 1))
 
     def stop(self, why: str, *ops: str) -> None:
         """Cancel what is under way: of these ops, or all of it."""
@@ -220,6 +220,15 @@ class Service:
             tasks = [self._tasks.pop(channel) for channel in [*self._tasks] if not ops or channel.split()[0] in ops]
         for task in tasks:
             task.cancel(why)
+
+    def _do(self, channel: str, task: Task) -> None:
+        try:
+            task.run()
+        finally:
+            # What is done would keep explanations and videos that are shown no more.
+            with self._lock:
+                if self._tasks.get(channel) is task:
+                    del self._tasks[channel]
 
     def _cancel(self, id: str) -> None:  # noqa: A002
         with self._lock:
