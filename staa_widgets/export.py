@@ -9,15 +9,12 @@ import json
 import os
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from staa_widgets.errors import ExportError
 from staa_widgets.files import write
 from staa_widgets.widget.checked import checked
 from staa_widgets.widget.panes import Shown, as_panes, pack_panes
-
-if TYPE_CHECKING:
-    pass
 
 _PAGE = """<!doctype html>
 <html lang="en">
