@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 from barcodes import explanation
+from ipywidgets.widgets.widget import _instances
 
 import staa_widgets as staa
-from staa_widgets.errors import ParameterError
+from staa_widgets.errors import ParameterError, PlayerError
 from staa_widgets.explanation import Explanation
 from staa_widgets.export import to_html
 from staa_widgets.widget.panes import lay_out, pack_panes
@@ -133,3 +134,10 @@ def test_two_threads_may_change_two_panes(first: Explanation, monkeypatch: pytes
         player.show(other(first, method="shown"))
         settled.result(10)
     assert [e.method for e in player.explanations] == ["shown", "computed"]
+
+
+def test_a_player_that_cannot_be_made_leaves_nothing_open(first: Explanation):
+    before = set(_instances)
+    with pytest.raises(PlayerError):
+        staa.Player(first, query=(0, 0, 0))
+    assert set(_instances) == before

@@ -120,7 +120,11 @@ class Player(Carried, Computing):
         self._follow()
         self.on_msg(lambda _, content, __: self._service.receive(content))
         if query is not None:
-            self.query = query
+            try:
+                self.query = query
+            except BaseException:
+                self.close()
+                raise
 
     @property
     def explanation(self) -> Explanation:
