@@ -11,7 +11,13 @@ const OUT = "../staa_widgets/widget/static";
 async function bundled(entry, options) {
   const shared = { bundle: true, minifySyntax: true, minifyWhitespace: true, target: "es2022", legalComments: "none" };
   // Nothing outside of the player knows names that end in an underscore.
-  const { outputFiles } = await build({ ...shared, mangleProps: /[a-z]_$/, ...options, entryPoints: [entry], write: false });
+  const { outputFiles } = await build({
+    ...shared,
+    mangleProps: /[a-z]_$/,
+    ...options,
+    entryPoints: [entry],
+    write: false,
+  });
   return outputFiles[0].text;
 }
 

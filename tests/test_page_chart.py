@@ -45,10 +45,10 @@ def heights(bars: Locator, kind: str = "rect") -> list[float]:
     return [float(bar.get_attribute("height") or 0) for bar in bars.locator(f"{kind}:first-child").all()]
 
 
-def at(plot: Locator, share: float, y: float) -> dict[str, float]:
+def at(plot: Locator, share: float, y: float) -> tuple[float, float]:
     box = plot.bounding_box()
     assert box
-    return {"x": box["x"] + share * box["width"], "y": box["y"] + y}
+    return box["x"] + share * box["width"], box["y"] + y
 
 
 def test_panes_share_an_axis_a_scale_and_a_reading(page: Page, tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_panes_share_an_axis_a_scale_and_a_reading(page: Page, tmp_path: Path) -
     assert below
     assert below["y"] + below["height"] <= 900
     # Hovering reads every pane at that time.
-    page.mouse.move(**at(plot, 0.01, 30))
+    page.mouse.move(*at(plot, 0.01, 30))
     told = page.locator(".staa-value")
     words = [f"{name} {100 * e.temporal[0]:.1f} %" for name, e in zip(("staa", "rollout"), panes, strict=False)]
     for word in words:
@@ -99,7 +99,7 @@ def test_many_slices_are_gathered_and_can_be_looked_at_closely(page: Page, tmp_p
     mean, rest = (float(group.nth(i).get_attribute("height") or 0) for i in (0, 2))
     chunk = e.temporal[at_most * per : (at_most + 1) * per]
     assert (mean + rest) / mean == pytest.approx(chunk.max() / chunk.mean(), rel=0.05)
-    page.mouse.move(**at(plot, (at_most + 0.5) * per / 600, 50))
+    page.mouse.move(*at(plot, (at_most + 0.5) * per / 600, 50))
     expect(told).to_contain_text(f"slices {at_most * per + 1}–{(at_most + 1) * per}")
     expect(told).to_contain_text("most ")
     assert plot.locator("table tr").count() == 1 + 300
@@ -116,7 +116,7 @@ def test_many_slices_are_gathered_and_can_be_looked_at_closely(page: Page, tmp_p
     expect(part).to_have_attribute("aria-valuetext", f"{start:.2f} s – {start + (end - start) / 4:.2f} s")
     # A click seeks what stands there.
     frame = FIRST + int(np.searchsorted(e.times, start + 0.125 * (end - start), side="right")) - 1
-    page.mouse.click(**at(plot, 0.5, 50))
+    page.mouse.click(*at(plot, 0.5, 50))
     expect(seek(page)).to_have_attribute("aria-valuenow", str(frame))
     # What is on show follows the playhead; the seek bar stays the whole clip.
     page.locator(".staa-root").press("End")
@@ -130,7 +130,7 @@ def test_the_wheel_zooms_with_ctrl_and_scrolls_without(page: Page, tmp_path: Pat
     page.set_viewport_size({"width": 900, "height": 500})
     plot = opened(page, tmp_path, many())
     plot.scroll_into_view_if_needed()
-    page.mouse.move(**at(plot, 0.5, 40))
+    page.mouse.move(*at(plot, 0.5, 40))
     part = page.get_by_role("slider", name="Part of the clip in the bars")
     page.keyboard.down("Control")
     page.mouse.wheel(0, -400)
@@ -154,11 +154,11 @@ def test_an_edge_of_the_selection_is_taken_and_the_other_stays(page: Page, tmp_p
     start, whole = e.spans[0, 0], e.duration - e.spans[0, 0]
 
     def drag(start: float, end: float) -> None:
-        page.mouse.move(**at(brush, start, 10))
+        page.mouse.move(*at(brush, start, 10))
         page.mouse.down()
-        page.mouse.move(**at(brush, end, 10))
+        page.mouse.move(*at(brush, end, 10))
         page.mouse.up()
-        page.mouse.move(**at(plot, 0.5, -200))
+        page.mouse.move(*at(plot, 0.5, -200))
 
     def expected(low: float, high: float) -> str:
         return f"{start + low * whole:.2f} s – {start + high * whole:.2f} s selected"

@@ -32,7 +32,9 @@ TELL = "print(json.dumps([p.frame, [[s.frames.start, s.frames.stop] for s in cho
 
 @pytest.fixture(autouse=True)
 def files(lab: Lab) -> None:
-    write_video(lab.books / "long.mp4", COUNT, size=(144, 96), times=np.arange(COUNT) * SECONDS / COUNT, gop=50)
+    write_video(
+        lab.books / "long.mp4", COUNT, size=(144, 96), times=(np.arange(COUNT) * SECONDS / COUNT).tolist(), gop=50
+    )
     (lab.books / "go").unlink(missing_ok=True)
 
 
@@ -55,6 +57,7 @@ def test_every_frame_of_five_minutes_is_found_while_a_cell_runs(notebook: Callab
     bar = root.locator(".staa-seek")
     bar.scroll_into_view_if_needed()
     others = [frame for frame in np.random.default_rng(0).permutation(COUNT).tolist() if frame not in kept][:12]
+    found = -1
     for frame in others:
         box = bar.bounding_box()
         assert box

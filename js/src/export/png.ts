@@ -22,7 +22,8 @@ type Place = [x: number, y: number, width: number, height: number];
 function draw(session: Session, root: HTMLElement): HTMLCanvasElement {
   const shown = <E extends HTMLElement>(selector: string) =>
     [...root.querySelectorAll<E>(selector)].filter(({ offsetWidth }) => offsetWidth);
-  const words = (selector: string) => root.querySelector<HTMLElement>(selector)!.innerText.replace("\n", " · ");
+  const words = (selector: string) =>
+    [...root.querySelector(selector)!.childNodes].map((part) => part.textContent).join(" · ");
   const style = (selector: string) => getComputedStyle(root.querySelector(selector)!);
   const rectangle = (element: Element) => element.getBoundingClientRect();
   const pictures = shown<HTMLCanvasElement>(".staa-picture canvas");
@@ -109,7 +110,7 @@ function draw(session: Session, root: HTMLElement): HTMLCanvasElement {
     const { backgroundColor, color } = getComputedStyle(label);
     const [x, y, w, h] = place(label);
     fill(backgroundColor, x, y, w, h);
-    write(label.innerText, y + h / 2, color, x + w / 2, "center", 0.9 * w);
+    write(label.textContent, y + h / 2, color, x + w / 2, "center", 0.9 * w);
   }
 
   const fade = context.createLinearGradient(unit, 0, unit + width, 0);
@@ -118,7 +119,7 @@ function draw(session: Session, root: HTMLElement): HTMLCanvasElement {
   fill(fade, unit, bar, width, unit);
   for (const [i, tick] of shown(".staa-ticks span").entries()) {
     const align = i ? (i < 4 ? "center" : "right") : "left";
-    write(tick.innerText, bar + unit + row / 2, ink, unit + (i / 4) * width, align);
+    write(tick.textContent, bar + unit + row / 2, ink, unit + (i / 4) * width, align);
   }
   write(words(".staa-colourbar .staa-quiet"), bar + unit + 1.5 * row);
   return canvas;
