@@ -203,7 +203,7 @@ def test_code_that_a_module_calls_counts(kept: Any) -> None:
     """The same class, but a function of its file was edited, as in a notebook."""
 
     def made(turn: str) -> nn.Module:
-        scope: dict[str, Any] = {"torch": torch, "nn": nn, "__name__": "notebook"}
+        scope: dict[str, Any] = {"torch": torch, "nn": nn, "__name__": "cells"}
         exec(
             "def turned(x):\n"
             f"    return {turn}\n"
@@ -229,7 +229,7 @@ def test_tensors_that_are_no_weights_count() -> None:
 
 def made(*, code: str = "clips.mean((2, 3, 4))", before: str = "", **scope: Any) -> nn.Module:
     """Make a module as in a notebook."""
-    scope |= {"torch": torch, "nn": nn, "np": np, "__name__": "notebook"}
+    scope |= {"torch": torch, "nn": nn, "np": np, "__name__": "cells"}
     exec(f"{before}\nclass Net(nn.Module):\n    def forward(self, clips):\n        return {code}\n", scope)
     return scope["Net"]()
 
