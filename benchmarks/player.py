@@ -112,14 +112,17 @@ Row = tuple[str, float, str]
 
 
 def _animation(panes: int, seconds: float) -> list[Row]:
-    """Play 60 frames a second, so that every turn of the display has another frame and another map."""
-    times = np.arange(240) / 60
-    pictures = preview(np.arange(240), times, 640, 360)
+    """Play 75 frames a second, so that every turn of the display has another frame and another map.
+
+    At the display's own rate one turn would now and then find the frame of the turn before.
+    """
+    times = np.arange(300) / 75
+    pictures = preview(np.arange(300), times, 640, 360)
     shown = []
     for seed in range(panes):
         maps = np.random.default_rng(seed).gamma(0.6, size=(16, 14, 14)).astype(np.float32)
         edges = np.linspace(0, 4, 17)
-        sampled = np.arange(16)[:, None] * 15 + 7
+        sampled = np.arange(16)[:, None] * 18 + 9
         shown.append(
             explanation(
                 maps=maps,
