@@ -311,3 +311,28 @@ def test_a_linked_widget_may_set_method_and_class(player: staa.Player, front: Pa
     assert front.state["method"] == player.method == "staa_logit"
     assert "staa_logits" in caplog.text
     assert front.messages == []
+
+
+def test_what_is_large_goes_in_pieces(monkeypatch: pytest.MonkeyPatch):
+    class Host:
+        def __init__(self) -> None:
+            self.sent: list[Any] = []
+
+        def send(self, content: dict[str, Any], buffers: list[bytes] | None = None) -> None:
+            self.sent.append((content.get("progress") or content["result"], buffers))
+
+    class Errand:
+        def ask(self, report: Any) -> bytes:
+            return b"0123456789"
+
+        def settle(self, found: bytes) -> Any:
+            return {"name": "x"}, [found]
+
+    monkeypatch.setattr(service, "LARGEST", 4)
+    host: Any = Host()
+    service.Task(host, "1", Errand()).run()
+    assert host.sent == [
+        ({"done": 1, "total": 3, "label": "sending"}, [b"0123"]),
+        ({"done": 2, "total": 3, "label": "sending"}, [b"4567"]),
+        ({"name": "x"}, [b"89"]),
+    ]

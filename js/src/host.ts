@@ -26,7 +26,7 @@ export function connect(model: Model, disconnected: () => boolean, until: AbortS
   const notice = signal({ text: "" });
   const work = createWork(rpc);
   const taking = createWork(rpc, "export", ({ result: { name, type }, buffers }) => {
-    save(`${name}`, new Blob([asUint8(buffers[0])], { type: `${type}` }));
+    save(`${name}`, new Blob(buffers.map(asUint8), { type: `${type}` }));
     notice.value = { text: `Saved ${name}` };
   });
   const kernel = watchKernel(model, rpc, disconnected, until);

@@ -16,7 +16,7 @@ export const UNREACHABLE = "ConnectionError";
 /** What a request gave. */
 export interface Result {
   result: { [key: string]: Json };
-  /** Bulk that came with it. */
+  /** Bulk that came with it, in pieces of one message each. */
   buffers: readonly Bytes[];
 }
 
@@ -85,10 +85,13 @@ export function openRpc(model: Model, until: AbortSignal, overhear: (answer: Ans
       for (const [id, other] of pending) if (other.op === op) cancel(id);
       const id = `${own}${++count}-${op}`;
       const answer = new Promise<Result>((resolve, reject) => {
+        // What is too large for one message comes with the progress before the answer.
+        const got: Bytes[] = [];
         const end = (said: Answer, buffers: readonly Bytes[] = []) => {
+          got.push(...buffers);
           if ("progress" in said) return report?.(said.progress);
           pending.delete(id);
-          if (said.ok) resolve({ result: said.result, buffers });
+          if (said.ok) resolve({ result: said.result, buffers: got });
           else reject({ failure: said.error });
         };
         pending.set(id, { op, end });

@@ -91,6 +91,16 @@ describe("Rpc", () => {
     model.emit("msg:custom", { v: 1, id: hello.id, ok: true, result: {} });
     expect((await hello.answer).result).toEqual({});
   });
+  it("puts together what comes in pieces", async () => {
+    const { model, rpc } = open();
+    const { id, answer } = rpc.request("export");
+    const piece = (value: number) => [new DataView(Uint8Array.of(value).buffer)];
+    model.emit("msg:custom", { v: 1, id, progress: { done: 1, total: 2, label: "sending" } }, piece(1));
+    model.emit("msg:custom", { v: 1, id, ok: true, result: { name: "x" } }, piece(2));
+    const { result, buffers } = await answer;
+    expect(result).toEqual({ name: "x" });
+    expect(buffers.map((bytes) => (bytes as DataView).getUint8(0))).toEqual([1, 2]);
+  });
   it("fails, and does not wait, where the connection is closed", async () => {
     const { model, rpc } = open();
     model.send = () => {

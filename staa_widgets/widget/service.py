@@ -18,6 +18,9 @@ from staa_widgets.widget.messages import Cancel, Request, answered, failed, prog
 INTERVAL = 0.1
 """Least seconds between two reports of progress."""
 
+LARGEST = 2_000_000
+"""Most bytes of bulk in one message: some hosts drop what is larger."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -169,7 +172,14 @@ class Task:
             self.host.send(failed(self.id, outcome))
         else:
             result, buffers = outcome
-            self.host.send(answered(self.id, result), list(buffers))
+            pieces = [part for data in buffers for part in _pieces(data)]
+            for done, piece in enumerate(pieces[:-1], 1):
+                self.host.send(progressed(self.id, "sending", done, len(pieces)), [piece])
+            self.host.send(answered(self.id, result), pieces[-1:])
+
+
+def _pieces(data: bytes) -> list[bytes]:
+    return [data[start : start + LARGEST] for start in range(0, len(data), LARGEST)]
 
 
 class Service:
