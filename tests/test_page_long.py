@@ -71,7 +71,7 @@ def shown(page: Page) -> tuple[int, int]:
 
 def test_random_seeks_show_no_wrong_frame(page: Page, player: staa.Player) -> None:
     sizes = open_live(page, player)
-    frames = np.random.default_rng(0).integers(0, COUNT, 100).tolist()
+    frames = np.random.default_rng(0).integers(0, COUNT, 500).tolist()
     report = page.evaluate(SEEK, [frames, BITS])
     assert report["wrong"] == []
     assert report["stood"] > 0
