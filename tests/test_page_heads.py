@@ -103,6 +103,8 @@ def test_thumbnails_are_walked_by_keys_and_say_what_they_are(open_page: Callable
     page = open_page(e)
     page.locator(".staa-root").press("Home")
     page.locator("summary", has_text="Layers").press("Enter")
+    # A page hears that it was opened a moment later.
+    expect(cell(page, 0, 0)).to_be_visible()
     page.keyboard.press("Tab")
     expect(cell(page, 0, 0)).to_be_focused()
     for key in ("ArrowUp", "ArrowRight", "ArrowDown", "ArrowUp", "ArrowUp", "ArrowUp"):
