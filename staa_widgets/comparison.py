@@ -11,7 +11,7 @@ import numpy as np
 
 from staa_widgets.errors import FormatError, ParameterError
 from staa_widgets.explanation import Explanation
-from staa_widgets.files import canonical, pack, unpack, write
+from staa_widgets.files import canonical, pack, read, unpack, write
 from staa_widgets.takeaway import TakeAway
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Comparison(TakeAway, Mapping[str, Explanation]):
         OSError
             If it cannot be read.
         """
-        return cls._from_bytes(Path(path).read_bytes())
+        return read(path, cls._from_bytes)
 
     def _to_bytes(self) -> bytes:
         arrays = {str(i): np.frombuffer(e.to_bytes(), np.uint8) for i, e in enumerate(self._held.values())}

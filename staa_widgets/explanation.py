@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staa_widgets.errors import FormatError
-from staa_widgets.files import pack, parts, plain, unpack, write
+from staa_widgets.files import pack, parts, plain, read, unpack, write
 from staa_widgets.frozen import freeze, read_only, require
 from staa_widgets.peak import Peak, peak, place
 from staa_widgets.preview import Preview
@@ -212,10 +212,7 @@ class Explanation(TakeAway):
         OSError
             If it cannot be read.
         """
-        try:
-            return cls.from_bytes(Path(path).read_bytes())
-        except FormatError as error:
-            raise FormatError(f"{Path(path).name}: {error.message}", error.hint) from error
+        return read(path, cls.from_bytes)
 
     def to_bytes(self) -> bytes:
         """Return the content of the file that `save` writes."""

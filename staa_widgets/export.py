@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from staa_widgets.errors import ExportError
-from staa_widgets.files import write
+from staa_widgets.files import export
 from staa_widgets.widget.checked import checked
 from staa_widgets.widget.panes import Shown, as_panes, pack_panes
 
@@ -66,7 +66,7 @@ def to_html(explanation: Shown, path: str | os.PathLike[str], **settings: Any) -
     TypeError
         If there is no such setting.
     """
-    return write_page(path, to_page(explanation, **settings), "page")
+    return export(path, to_page(explanation, **settings).encode(), "page")
 
 
 def to_page(explanation: Shown, **settings: Any) -> str:
@@ -92,18 +92,6 @@ def _element(name: str, value: Any) -> str:
     # In a script element only "</script" and "<!--" mean anything, so no "<" may stand in what users name.
     facts = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
     return f'<script type="application/json" data-staa="{name}">{facts}</script>'
-
-
-def write_page(path: str | os.PathLike[str], page: str, what: str) -> Path:
-    """Write a page in one step; raises `ExportError`, which says what could not be written, if that fails."""
-    target = Path(path)
-    try:
-        return write(target, page.encode())
-    except OSError as error:
-        raise ExportError(
-            f"The {what} cannot be written to {target}: {error.strerror or error}.",
-            "Give a file in a folder that exists and is writable.",
-        ) from error
 
 
 def built(name: str) -> str:

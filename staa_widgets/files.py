@@ -6,16 +6,18 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from staa_widgets.errors import FormatError, ParameterError
+from staa_widgets.errors import ExportError, FormatError, ParameterError
+
+_T = TypeVar("_T")
 
 
 def plain(value: Any) -> Any:
@@ -135,6 +137,42 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def exporting(path: str | os.PathLike[str], what: str) -> Iterator[Path]:
+    """Give the path of a file to write, as `replacing`, for somebody who named it.
+
+    Raises
+    ------
+    ExportError
+        If the file cannot be written; it says what, where to and why.
+    """
+    try:
+        with replacing(path) as part:
+            yield part
+    except OSError as error:
+        if isinstance(error, ValueError):  # a video that cannot be read says so itself
+            raise
+        raise ExportError(
+            f"The {what} cannot be written to {path}: {error.strerror or error}.",
+            "Give a file in a folder that exists, is writable and not full.",
+        ) from error
+
+
+def export(path: str | os.PathLike[str], data: bytes, what: str) -> Path:
+    """Write a file that somebody named, in one step; raises as `exporting`."""
+    with exporting(path, what) as part:
+        part.write_bytes(data)
+    return Path(path)
+
+
+def read(path: str | os.PathLike[str], parse: Callable[[bytes], _T]) -> _T:
+    """Read a file; a `FormatError` of what parses it names the file."""
+    try:
+        return parse(Path(path).read_bytes())
+    except FormatError as error:
+        raise FormatError(f"{Path(path).name}: {error.message}", error.hint) from error
 
 
 def _checksum(text: str, arrays: Mapping[str, NDArray[Any]]) -> str:

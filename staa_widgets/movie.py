@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from staa_widgets.errors import ExportError, ParameterError
-from staa_widgets.files import replacing
+from staa_widgets.files import exporting
 from staa_widgets.film import Film
 from staa_widgets.look import USUAL, Look
 from staa_widgets.progress import Progress, reporting
@@ -172,18 +172,10 @@ def _checked(speed: float, audio: object) -> float:
 def _written(path: str | os.PathLike[str], suffix: str) -> Iterator[Path]:
     if Path(path).suffix.lower() != suffix:
         raise ExportError(f"{Path(path).name!r} is no name for this kind of movie.", f"Let it end with {suffix}.")
-    try:
-        with replacing(path) as part:
-            # Before anything is drawn, which may take long.
-            part.touch()
-            yield part
-    except OSError as error:
-        if isinstance(error, ValueError):  # a video that cannot be read says so itself
-            raise
-        raise ExportError(
-            f"The movie cannot be written to {path}: {error.strerror or error}.",
-            "Give a file in a folder that exists, is writable and not full.",
-        ) from error
+    with exporting(path, "movie") as part:
+        # Before anything is drawn, which may take long.
+        part.touch()
+        yield part
 
 
 def _encode(film: Film, path: Path, audio: Path | None, speed: float, report: Progress) -> None:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from staa_widgets.errors import ExportError, ParameterError
+from staa_widgets.errors import ParameterError
 from staa_widgets.figures.looks import QUIET
-from staa_widgets.files import write
+from staa_widgets.files import export
 from staa_widgets.ink import Sheet
 from staa_widgets.look import USUAL, Look
 from staa_widgets.overview import MARGIN, Overview, about, alt, foot, headline, playhead
@@ -55,13 +55,7 @@ class StaticPicture:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the PNG file, in one step, and return its path; raises `ExportError` if that fails."""
-        try:
-            return write(path, self.png)
-        except OSError as error:
-            raise ExportError(
-                f"The picture cannot be written to {path}: {error.strerror or error}.",
-                "Give a file in a folder that exists and is writable.",
-            ) from error
+        return export(path, self.png, "picture")
 
     def _repr_png_(self) -> tuple[bytes, dict[str, Any]]:
         return self.png, {"width": self.width, "height": self.height, "alt": self.alt}

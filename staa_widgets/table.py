@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from staa_widgets.errors import ExportError
-from staa_widgets.files import write
+from staa_widgets.files import export
 from staa_widgets.look import USUAL, Look, heat_of
 
 if TYPE_CHECKING:
@@ -47,14 +46,7 @@ def to_csv(shown: Explanation | Mapping[str, Explanation], path: str | os.PathLi
     ParameterError
         If there is no such layer or head.
     """
-    text = to_text(shown, look)
-    try:
-        return write(path, text.encode())
-    except OSError as error:
-        raise ExportError(
-            f"The table cannot be written to {path}: {error.strerror or error}.",
-            "Give a file in a folder that exists and is writable.",
-        ) from error
+    return export(path, to_text(shown, look).encode(), "table")
 
 
 def to_text(shown: Explanation | Mapping[str, Explanation], look: Look = USUAL) -> str:

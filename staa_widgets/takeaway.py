@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,14 +28,14 @@ def write_as(explanation: Explanation, path: Path, video: Path) -> Path:
     )(path)
 
 
-class TakeAway:
+class TakeAway(ABC):
     """Files to take away; each is written in one step, and its path returned."""
 
     __slots__ = ()
 
+    @abstractmethod
     def panes(self) -> list[Explanation]:
         """Return what a player or a page shows side by side."""
-        raise NotImplementedError
 
     def to_html(self, path: str | os.PathLike[str], **settings: Any) -> Path:
         """Write a page that plays the clip under its heat map, offline; see `staa_widgets.export.to_html`."""

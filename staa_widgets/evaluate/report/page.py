@@ -13,7 +13,8 @@ from staa_widgets.evaluate.report.curve_figure import curves
 from staa_widgets.evaluate.report.heat_figure import heat_table
 from staa_widgets.evaluate.report.markup import Markup, element, joined
 from staa_widgets.evaluate.report.words import counted
-from staa_widgets.export import source_hash, write_page
+from staa_widgets.export import source_hash
+from staa_widgets.files import export
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,7 +70,7 @@ def to_html(results: Results, path: str | os.PathLike[str], title: str = "", *, 
     ExportError
         If the file cannot be written.
     """
-    return write_page(path, to_page(results, title, opening=opening), "report")
+    return export(path, to_page(results, title, opening=opening).encode(), "report")
 
 
 def to_page(results: Results, title: str = "", *, opening: Markup | None = None) -> str:
