@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 CONTAINERS = "mov,matroska,avi,mpegts,mpeg,flv,ogg,asf,gif,ivf,nut,mxf,yuv4mpegpipe"
 OPEN_TIMEOUT = 60.0
 THREADS = min(4, os.cpu_count() or 1)
+NO_STAMP = -(2**63)
+"""Stands for a time stamp that a packet lacks, as in FFmpeg."""
 
 DECORD_CONTAINERS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi"})
 DECORD_CODECS = frozenset({"h264", "hevc", "vp8", "vp9", "mjpeg"})
@@ -115,7 +117,7 @@ def probe(source: Path | bytes, name: str) -> VideoFile:
     """
     mark = stamp(source) if isinstance(source, Path) else (len(source), 0)
     with opened(source, name) as (container, stream):
-        packets = list(_packets(container, stream))
+        packets = _packets(container, stream)
         base = stream.time_base or Fraction(1)
         promised = _promised(container, stream)
         family, listed, rate = container.format.name, stream.frames, stream.average_rate
@@ -125,14 +127,14 @@ def probe(source: Path | bytes, name: str) -> VideoFile:
     if first is None:
         raise UnreadableVideoError(f"No frame of {name!r} can be decoded.", "Convert it to H.264 in an mp4 file.")
 
-    shown = [p for p in packets if p.shown]
-    stamps = np.unique([p.pts for p in shown if p.pts is not None]).astype(np.int64)
+    timed = packets["shown"] & (packets["pts"] != NO_STAMP)
+    stamps = np.unique(packets["pts"][timed])
     # AVI keeps no time of display: where frames change places on their way to the screen, FFmpeg makes one up.
-    exact = 0 < len(stamps) == len(shown) and (family != "avi" or all(p.key for p in packets))
+    exact = 0 < len(stamps) == packets["shown"].sum() and (family != "avi" or bool(packets["key"].all()))
     tick = float(base)
-    reached = max((p.pts + p.duration for p in shown if p.pts is not None), default=0) * tick
+    reached = int((packets["pts"] + packets["duration"])[timed].max()) * tick if len(stamps) else 0.0
     held = max(reached, reached - stamps[0] * tick) if len(stamps) else 0.0
-    whole = promised - held < max(1.0, 0.01 * promised) and not any(p.broken for p in packets)
+    whole = promised - held < max(1.0, 0.01 * promised) and not packets["broken"].any()
     settled = exact and whole and first.pts == stamps[0] and not first.interlaced_frame
 
     if settled:
@@ -143,7 +145,8 @@ def probe(source: Path | bytes, name: str) -> VideoFile:
         pts, ticks = _counted(found, packets, exact, name)
     times = (ticks - ticks[0]) * base.numerator / base.denominator  # exact where a time is exact, such as 2.0
     gap = float(np.median(np.diff(times))) if len(times) > 1 else float(1 / rate) if rate else 0.0
-    end = float(times[-1]) + (next((p.duration * tick for p in shown if p.pts == ticks[-1]), 0.0) or gap)
+    lasts = packets["duration"][timed & (packets["pts"] == ticks[-1])]
+    end = float(times[-1]) + (float(lasts[0]) * tick if len(lasts) and lasts[0] else gap)
     if not whole:
         warnings.warn(
             f"{name!r} is damaged or breaks off: {len(times)} frames can be read, {end:.2f} seconds.", stacklevel=3
@@ -163,7 +166,7 @@ def probe(source: Path | bytes, name: str) -> VideoFile:
         and not (
             first.height % 2 and "420" in first.format.name
         )  # the two interpolate the last rows' colour differently
-        and len(packets) == len(shown)
+        and bool(packets["shown"].all())
         and listed in (0, len(packets))
         and _closed(packets)
     )
@@ -220,29 +223,32 @@ def decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFra
         yield from frames
 
 
-class _Packet(NamedTuple):
-    pts: int | None
-    dts: int | None
-    duration: int
-    key: bool
-    shown: bool
-    clean: bool
-    broken: bool
+_PACKET = np.dtype(
+    [(name, np.int64) for name in ("pts", "dts", "duration")]
+    + [(name, np.bool_) for name in ("key", "shown", "clean", "broken")]
+)
+"""What a packet says; kept in an array, because long films have many."""
 
 
-def _packets(container: InputContainer, stream: VideoStream) -> Iterator[_Packet]:
+def _packets(container: InputContainer, stream: VideoStream) -> NDArray[np.void]:
+    """List what a stream's packets say, ``(n,)`` of `_PACKET` in order of decoding."""
+    return np.fromiter(_said(container, stream), _PACKET)
+
+
+def _said(container: InputContainer, stream: VideoStream) -> Iterator[tuple[int, ...]]:
     codec = stream.codec_context.name
     header = stream.codec_context.extradata or b""
     try:
         for packet in container.demux(stream):
             if packet.size:
                 data = memoryview(packet)
+                stamps = (NO_STAMP if at is None else at for at in (packet.pts, packet.dts))
                 key = packet.is_keyframe
                 shown = not packet.is_discard and (codec != "vp8" or bool(data[0] & 0x10))
                 clean = key and _stands_alone(codec, header, data)
-                yield _Packet(packet.pts, packet.dts, packet.duration or 0, key, shown, clean, packet.is_corrupt)
+                yield *stamps, packet.duration or 0, key, shown, clean, packet.is_corrupt
     except FFmpegError:
-        yield _Packet(None, None, 0, key=False, shown=False, clean=False, broken=True)
+        yield NO_STAMP, NO_STAMP, 0, False, False, False, True
 
 
 def _stands_alone(codec: str, header: bytes, data: memoryview) -> bool:
@@ -262,21 +268,19 @@ def _stands_alone(codec: str, header: bytes, data: memoryview) -> bool:
     return False
 
 
-def _closed(packets: Sequence[_Packet]) -> bool:
+def _closed(packets: NDArray[np.void]) -> bool:
     """Whether every key packet stands alone and nothing that follows it is shown before it."""
-    stamps = np.array([p.pts for p in packets])
-    earliest = np.minimum.accumulate(stamps[::-1])[::-1]
-    keys = np.array([p.key for p in packets])
-    return all(p.clean for p in packets if p.key) and bool(np.all(earliest[keys] == stamps[keys]))
+    earliest = np.minimum.accumulate(packets["pts"][::-1])[::-1]
+    return bool(packets["clean"][packets["key"]].all() and np.all((earliest == packets["pts"])[packets["key"]]))
 
 
 def _counted(
-    found: Sequence[int | None], packets: Sequence[_Packet], exact: bool, name: str
+    found: Sequence[int | None], packets: NDArray[np.void], exact: bool, name: str
 ) -> tuple[NDArray[np.int64] | None, NDArray[np.int64]]:
     """Stamps to recognise frames by, where there are any, and stamps for their times."""
     shown = np.array([p for p in found if p is not None], np.int64)
     # Decoding order rises steadily; where a container keeps no time of display it is the next best.
-    order = np.sort(np.array([p.dts for p in packets if p.dts is not None], np.int64))[: len(found)]
+    order = np.sort(packets["dts"][packets["dts"] != NO_STAMP])[: len(found)]
     for ticks, recognised in ((shown, True), (order, False), (np.sort(shown), False)):
         if len(ticks) == len(found) and np.all(np.diff(ticks) > 0) and exact >= recognised:
             return (ticks if recognised else None), ticks
@@ -286,11 +290,11 @@ def _counted(
     )
 
 
-def _keys(packets: Sequence[_Packet], pts: NDArray[np.int64] | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _keys(packets: NDArray[np.void], pts: NDArray[np.int64] | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     keys = {0: 0}
-    for p in packets:
-        if pts is not None and p.key and p.pts is not None and (index := int(np.searchsorted(pts, p.pts))):
-            keys[index] = p.pts
+    if pts is not None:
+        seeks = packets["pts"][packets["key"] & (packets["pts"] != NO_STAMP)]
+        keys |= {i: at for i, at in zip(np.searchsorted(pts, seeks).tolist(), seeks.tolist(), strict=True) if i}
     order = sorted(keys)
     return np.array(order, np.int64), np.array([keys[k] for k in order], np.int64)
 
