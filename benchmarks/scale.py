@@ -1,8 +1,9 @@
 """How explaining grows: windows a second and peak memory against length of video and size of batch.
 
 Every figure comes from a process of its own, because memory that was once taken is not given back. What the process
-holds with the model loaded and one window explained is taken off; what is left is the work's own. The allocator is told
-to give back what is free (``MALLOC_TRIM_THRESHOLD_``): glibc otherwise hoards more the more often it was asked.
+holds with the model loaded and one window explained is taken off, and so is the answer; what is left is the work's own.
+The allocator is told to give back what is free, and to keep pieces of 32 KB and more apart (``MALLOC_TRIM_THRESHOLD_``,
+``MALLOC_MMAP_THRESHOLD_``): glibc otherwise hoards more the more often it was asked.
 """
 
 from __future__ import annotations
@@ -80,21 +81,26 @@ def main() -> None:
             rows.append({"length": name, "batch_size": None, **_alone(path, None)})
         path = Path(folder) / f"{LENGTHS[options.lengths[min(1, len(options.lengths) - 1)]]}.mp4"
         rows += [{"length": path.stem + " s", "batch_size": size, **_alone(path, size)} for size in BATCHES]
-    print("| video | batch | windows | windows a second | model loaded, MB | peak, MB | over the shortest |")
-    print("|---|---|---|---|---|---|---|")
+    print("| video | batch | windows | windows a second | peak, MB | model, MB | answer, MB | work, MB | over 30 s |")
+    print("|---|---|---|---|---|---|---|---|---|")
     for row in rows:
-        rate, share = row["windows"] / row["seconds"], row["peak_mb"] / rows[0]["peak_mb"]
+        share = _work(row) / _work(rows[0])
         print(
-            f"| {row['length']} | {row['batch_size'] or 'by memory'} | {row['windows']} | {rate:.1f} | "
-            f"{row['loaded_mb']:.0f} | {row['peak_mb']:.0f} | {share - 1:+.0%} |"
+            f"| {row['length']} | {row['batch_size'] or 'by memory'} | {row['windows']} | "
+            f"{row['windows'] / row['seconds']:.1f} | {row['peak_mb']:.1f} | {row['loaded_mb']:.1f} | "
+            f"{row['answer_mb']:.1f} | {_work(row):.1f} | {share - 1:+.0%} |"
         )
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(rows))
 
 
+def _work(row: dict[str, Any]) -> float:
+    return row["peak_mb"] - row["loaded_mb"] - row["answer_mb"]
+
+
 def _alone(path: Path, batch_size: int | None) -> dict[str, float]:
     command = [sys.executable, "-m", "benchmarks.scale", "--one", str(path), str(batch_size or 0)]
-    environment = {**os.environ, "MALLOC_TRIM_THRESHOLD_": "1000000"}
+    environment = {**os.environ, "MALLOC_TRIM_THRESHOLD_": "1000000", "MALLOC_MMAP_THRESHOLD_": "32768"}
     run = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     return json.loads(run.stdout.splitlines()[-1])
 
