@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from staa_widgets.arrays import fixed, frames_of, seconds_of
 from staa_widgets.errors import (
-    FrameArrayError,
     ParameterError,
     TooFewFramesError,
     UnreadableVideoError,
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["Clip", "Sample", "centre", "dense", "open_clip", "spans", "uniform", "windows"]
-
-ARRAY_FPS = 25.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,7 +221,7 @@ def _from_file(source: Path | bytes, name: str, digest: str) -> Clip:
 
     video = probe(source, name)
     ways = partial(read, video), partial(walk, video)
-    return Clip(name, video.width, video.height, _fixed(video.times), 0, video.end, digest, *ways)
+    return Clip(name, video.width, video.height, fixed(video.times), 0, video.end, digest, *ways)
 
 
 @lru_cache(maxsize=256)
@@ -233,24 +231,8 @@ def _digest(path: Path, size: int, changed: int) -> str:  # noqa: ARG001  (size 
 
 
 def _from_frames(src: Any, fps: float | None, times: ArrayLike | None, name: str) -> Clip:
-    frames = _array(src)
-    if not isinstance(frames, np.ndarray):
-        raise FrameArrayError(
-            f"A {type(src).__name__} is no video.", "Give a path, bytes, or uint8 frames (F, H, W, 3) in one array."
-        )
-    if frames.dtype != np.uint8:
-        hint = "Give RGB from 0 to 255 as uint8."
-        if frames.dtype.kind == "f":
-            hint = "Give uint8, such as (frames * 255).round().astype('uint8') for values from 0 to 1 without NaN."
-        raise FrameArrayError(f"Frames have the type {frames.dtype}, not uint8.", hint)
-    if frames.ndim != 4 or frames.shape[3] != 3:
-        hint = "Frames are (F, H, W, 3): frame, row, column, RGB."
-        if frames.ndim == 4 and frames.shape[1] == 3:
-            hint = "Channels come last: frames.transpose(0, 2, 3, 1), or permute for a tensor."
-        raise FrameArrayError(f"Frames have the shape {frames.shape}.", hint)
-    if frames.size == 0:
-        raise FrameArrayError(f"Frames of the shape {frames.shape} hold no picture.", "Give at least one frame.")
-    seconds, end = _seconds(len(frames), fps, times)
+    frames = frames_of(src)
+    seconds, end = seconds_of(len(frames), fps, times)
     digest = hashlib.sha256(f"uint8 {frames.shape}".encode())
     for frame in frames:
         digest.update(np.ascontiguousarray(frame).data)
@@ -258,46 +240,6 @@ def _from_frames(src: Any, fps: float | None, times: ArrayLike | None, name: str
     height, width = frames.shape[1:3]
     ways = frames.__getitem__, lambda indices: map(frames.__getitem__, indices)
     return Clip(name, width, height, seconds, 0, end, digest.hexdigest(), *ways)
-
-
-def _array(src: Any) -> Any:
-    """Bring a tensor to numpy without knowing whose it is."""
-    if hasattr(src, "detach"):
-        try:
-            return src.detach().cpu().numpy()
-        except TypeError as error:
-            raise FrameArrayError(f"Frames have the type {src.dtype}, not uint8.", "Give uint8 frames.") from error
-    return src
-
-
-def _seconds(count: int, fps: float | None, times: ArrayLike | None) -> tuple[NDArray[np.float64], float]:
-    """Give the times of frames in an array, from 0, and where the last one ends."""
-    if fps is not None and times is not None:
-        raise ParameterError("Both fps= and times= are given.", "Give one of them.")
-    if times is None:
-        rate = ARRAY_FPS if fps is None else fps
-        if not 0 < rate < math.inf:
-            raise ParameterError(f"fps={rate} is no rate.", "Give frames a second, such as fps=25.")
-        return _fixed(np.arange(count) / rate), count / rate
-    try:
-        seconds = np.array(_array(times), np.float64)
-    except (TypeError, ValueError) as error:
-        raise FrameArrayError("times= are no numbers.", "Give one second for each frame.") from error
-    if seconds.shape != (count,):
-        raise FrameArrayError(f"times= has the shape {seconds.shape} for {count} frames.", "Give one for each frame.")
-    if not np.all(np.isfinite(seconds)) or np.any(np.diff(seconds) <= 0):
-        raise FrameArrayError("times= do not rise from frame to frame.", "Give seconds in the order of the frames.")
-    seconds -= seconds[0]
-    return _fixed(seconds), float(seconds[-1]) + _gap(seconds)
-
-
-def _gap(times: NDArray[np.float64]) -> float:
-    return float(np.median(np.diff(times))) if len(times) > 1 else 1 / ARRAY_FPS
-
-
-def _fixed(array: NDArray[Any]) -> NDArray[Any]:
-    array.flags.writeable = False
-    return array
 
 
 def _cut(clip: Clip, start: float | None, end: float | None) -> Clip:

@@ -22,6 +22,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from staa_widgets.errors import UnreadableVideoError
+from staa_widgets.packets import NO_STAMP, closed, keys_of, list_packets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 CONTAINERS = "mov,matroska,avi,mpegts,mpeg,flv,ogg,asf,gif,ivf,nut,mxf,yuv4mpegpipe"
 OPEN_TIMEOUT = 60.0
 THREADS = min(4, os.cpu_count() or 1)
-NO_STAMP = -(2**63)
-"""Stands for a time stamp that a packet lacks, as in FFmpeg."""
 
 DECORD_CONTAINERS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi"})
 DECORD_CODECS = frozenset({"h264", "hevc", "vp8", "vp9", "mjpeg"})
@@ -117,7 +116,7 @@ def probe(source: Path | bytes, name: str) -> VideoFile:
     """
     mark = stamp(source) if isinstance(source, Path) else (len(source), 0)
     with opened(source, name) as (container, stream):
-        packets = _packets(container, stream)
+        packets = list_packets(container, stream)
         base = stream.time_base or Fraction(1)
         promised = _promised(container, stream)
         family, listed, rate = container.format.name, stream.frames, stream.average_rate
@@ -152,7 +151,7 @@ def probe(source: Path | bytes, name: str) -> VideoFile:
             f"{name!r} is damaged or breaks off: {len(times)} frames can be read, {end:.2f} seconds.", stacklevel=3
         )
 
-    keys, seeks = _keys(packets, pts)
+    keys, seeks = keys_of(packets, pts)
     turns, mirrored = _orientation(first)
     width, height = (first.width, first.height) if turns % 2 == 0 else (first.height, first.width)
     safe = (
@@ -168,7 +167,7 @@ def probe(source: Path | bytes, name: str) -> VideoFile:
         )  # the two interpolate the last rows' colour differently
         and bool(packets["shown"].all())
         and listed in (0, len(packets))
-        and _closed(packets)
+        and closed(packets)
     )
     return VideoFile(
         source, name, codec, first.format.name, width, height, turns, mirrored, times, end, pts, keys, seeks, safe, mark
@@ -223,57 +222,6 @@ def decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFra
         yield from frames
 
 
-_PACKET = np.dtype(
-    [(name, np.int64) for name in ("pts", "dts", "duration")]
-    + [(name, np.bool_) for name in ("key", "shown", "clean", "broken")]
-)
-"""What a packet says; kept in an array, because long films have many."""
-
-
-def _packets(container: InputContainer, stream: VideoStream) -> NDArray[np.void]:
-    """List what a stream's packets say, ``(n,)`` of `_PACKET` in order of decoding."""
-    return np.fromiter(_said(container, stream), _PACKET)
-
-
-def _said(container: InputContainer, stream: VideoStream) -> Iterator[tuple[int, ...]]:
-    codec = stream.codec_context.name
-    header = stream.codec_context.extradata or b""
-    try:
-        for packet in container.demux(stream):
-            if packet.size:
-                data = memoryview(packet)
-                stamps = (NO_STAMP if at is None else at for at in (packet.pts, packet.dts))
-                key = packet.is_keyframe
-                shown = not packet.is_discard and (codec != "vp8" or bool(data[0] & 0x10))
-                clean = key and _stands_alone(codec, header, data)
-                yield *stamps, packet.duration or 0, key, shown, clean, packet.is_corrupt
-    except FFmpegError:
-        yield NO_STAMP, NO_STAMP, 0, False, False, False, True
-
-
-def _stands_alone(codec: str, header: bytes, data: memoryview) -> bool:
-    """Whether a key packet holds an IDR picture, on whose past nothing leans; decord takes that for granted."""
-    if codec not in ("h264", "hevc"):
-        return True
-    place, kinds = (4, {5}) if codec == "h264" else (21, {19, 20})
-    if len(header) <= place or header[0] != 1:  # units without lengths, as in a broadcast stream
-        return False
-    size = 1 + (header[place] & 3)
-    at = 0
-    while at + size < len(data):
-        unit = data[at + size]
-        if (unit & 31 if codec == "h264" else unit >> 1 & 63) in kinds:
-            return True
-        at += size + int.from_bytes(data[at : at + size], "big")
-    return False
-
-
-def _closed(packets: NDArray[np.void]) -> bool:
-    """Whether every key packet stands alone and nothing that follows it is shown before it."""
-    earliest = np.minimum.accumulate(packets["pts"][::-1])[::-1]
-    return bool(packets["clean"][packets["key"]].all() and np.all((earliest == packets["pts"])[packets["key"]]))
-
-
 def _counted(
     found: Sequence[int | None], packets: NDArray[np.void], exact: bool, name: str
 ) -> tuple[NDArray[np.int64] | None, NDArray[np.int64]]:
@@ -288,15 +236,6 @@ def _counted(
         f"The frames of {name!r} carry no usable times.",
         "Convert it to H.264 in an mp4 file, or give frames and times.",
     )
-
-
-def _keys(packets: NDArray[np.void], pts: NDArray[np.int64] | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    keys = {0: 0}
-    if pts is not None:
-        seeks = packets["pts"][packets["key"] & (packets["pts"] != NO_STAMP)]
-        keys |= {i: at for i, at in zip(np.searchsorted(pts, seeks).tolist(), seeks.tolist(), strict=True) if i}
-    order = sorted(keys)
-    return np.array(order, np.int64), np.array([keys[k] for k in order], np.int64)
 
 
 def _promised(container: InputContainer, stream: VideoStream) -> float:

@@ -1,0 +1,78 @@
+"""What the packets of a video stream say of its frames, without decoding one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from av.error import FFmpegError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+    from numpy.typing import NDArray
+
+NO_STAMP = -(2**63)
+"""Stands for a time stamp that a packet lacks, as in FFmpeg."""
+
+PACKET = np.dtype(
+    [(name, np.int64) for name in ("pts", "dts", "duration")]
+    + [(name, np.bool_) for name in ("key", "shown", "clean", "broken")]
+)
+"""What a packet says; kept in an array, because long films have many."""
+
+
+def list_packets(container: InputContainer, stream: VideoStream) -> NDArray[np.void]:
+    """Read a stream to its end and list what its packets say, ``(n,)`` of `PACKET`, in order of decoding."""
+    return np.fromiter(_said(container, stream), PACKET)
+
+
+def closed(packets: NDArray[np.void]) -> bool:
+    """Whether every key packet stands alone and nothing that follows it is shown before it."""
+    earliest = np.minimum.accumulate(packets["pts"][::-1])[::-1]
+    return bool(packets["clean"][packets["key"]].all() and np.all((earliest == packets["pts"])[packets["key"]]))
+
+
+def keys_of(packets: NDArray[np.void], pts: NDArray[np.int64] | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Frames at which decoding can start, the first among them, and the time stamps that lead there."""
+    keys = {0: 0}
+    if pts is not None:
+        seeks = packets["pts"][packets["key"] & (packets["pts"] != NO_STAMP)]
+        keys |= {i: at for i, at in zip(np.searchsorted(pts, seeks).tolist(), seeks.tolist(), strict=True) if i}
+    order = sorted(keys)
+    return np.array(order, np.int64), np.array([keys[k] for k in order], np.int64)
+
+
+def _said(container: InputContainer, stream: VideoStream) -> Iterator[tuple[int, ...]]:
+    codec = stream.codec_context.name
+    header = stream.codec_context.extradata or b""
+    try:
+        for packet in container.demux(stream):
+            if packet.size:
+                data = memoryview(packet)
+                stamps = (NO_STAMP if at is None else at for at in (packet.pts, packet.dts))
+                key = packet.is_keyframe
+                shown = not packet.is_discard and (codec != "vp8" or bool(data[0] & 0x10))
+                clean = key and _stands_alone(codec, header, data)
+                yield *stamps, packet.duration or 0, key, shown, clean, packet.is_corrupt
+    except FFmpegError:
+        yield NO_STAMP, NO_STAMP, 0, False, False, False, True
+
+
+def _stands_alone(codec: str, header: bytes, data: memoryview) -> bool:
+    """Whether a key packet holds an IDR picture, on whose past nothing leans; decord takes that for granted."""
+    if codec not in ("h264", "hevc"):
+        return True
+    place, kinds = (4, {5}) if codec == "h264" else (21, {19, 20})
+    if len(header) <= place or header[0] != 1:  # units without lengths, as in a broadcast stream
+        return False
+    size = 1 + (header[place] & 3)
+    at = 0
+    while at + size < len(data):
+        unit = data[at + size]
+        if (unit & 31 if codec == "h264" else unit >> 1 & 63) in kinds:
+            return True
+        at += size + int.from_bytes(data[at : at + size], "big")
+    return False
