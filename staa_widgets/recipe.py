@@ -80,11 +80,13 @@ def _named(e: Explanation) -> dict[str, Any]:
         named["target"] = label if target_index(label, e.labels) == e.target else e.target
     if e.first_frame > 0:
         named["start"] = float(e.times[0])
-    if e.first_frame > 0 or (question is not None and question.clip.cut):
-        named["end"] = e.duration
+    sampling = e.provenance.get("sampling", {})
     if question is not None:
-        seconds = {"window": question.window, "stride": question.stride}
-        named |= {name: value for name, value in seconds.items() if value is not None}
+        sampling = {"window": question.window, "stride": question.stride, "cut": question.clip.cut}
+    if e.first_frame > 0 or sampling.get("cut"):
+        named["end"] = e.duration
+    named |= {name: sampling[name] for name in ("window", "stride") if sampling.get(name) is not None}
+    if question is not None:
         named |= {name: False for name in ("preview", "attention") if not getattr(question, name)}
     usual = {} if method is None else method.defaults
     return named | {

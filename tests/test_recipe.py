@@ -52,6 +52,13 @@ def test_it_makes_the_same_explanation(video: Path, monkeypatch: pytest.MonkeyPa
     assert again.provenance["cost"] == first.provenance["cost"]
 
 
+@pytest.mark.parametrize("asked", [{}, {"end": 2.0}, {"start": 1.0, "end": 3.0}, {"window": 2.0, "stride": 1.0}])
+def test_one_that_was_saved_says_the_same(video: Path, tmp_path: Path, asked: dict[str, Any]):
+    first = staa.explain(video, cache=False, progress=False, **asked)
+    first.save(tmp_path / "e.safetensors")
+    assert recipe(Explanation.load(tmp_path / "e.safetensors")) == recipe(first)
+
+
 def test_what_is_at_its_default_is_left_out(e: Explanation):
     assert recipe(e) == 'staa.explain("clip.mp4", method="staa")'
 
