@@ -20,7 +20,6 @@ from staa_widgets.errors import ParameterError, StaaError, UnknownMethodError
 from staa_widgets.takeaway import KINDS
 
 if TYPE_CHECKING:
-    from staa_widgets.actions import ActionClip
     from staa_widgets.explanation import Explanation
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -171,7 +170,7 @@ def _demo(options: argparse.Namespace) -> int:
     found = replace(explain(video), truth=ClipTruth.of(clip))
     page = found.to_html(options.out / "demo.staa.html")
     _report(found, page)
-    print(f"  truth: {_compare(found, clip)}")
+    print(f"  truth: {_compare(found)}")
     if options.open:
         _open(page)
     return DONE
@@ -255,18 +254,19 @@ def _report(found: Explanation, page: Path, *, brief: bool = False) -> None:
     sys.stdout.flush()
 
 
-def _compare(found: Explanation, clip: ActionClip) -> str:
-    from staa_widgets.evaluate.truth import score, truth_on_grid
+def _compare(found: Explanation) -> str:
+    from staa_widgets.evaluate.truth import score, truth_of
 
-    _, h, w = found.maps.shape
-    truth = truth_on_grid(clip, found.sampled, found.box, (h, w))
-    moving = clip.times[clip.when]
-    named = found.labels[int(found.logits.argmax())] == clip.label
+    known, truth = found.truth, truth_of(found)
+    assert known is not None
+    assert truth is not None
+    start, end = known.spans(found.times, found.duration)[0]
+    named = found.labels[int(found.logits.argmax())] == known.label
     scores = score(found.maps, truth)
     hit = scores["pointing"] == 1
     return (
-        f"{clip.label!r}, which the model {'found' if named else 'missed'}; its limbs move from {moving[0]:.2f} to "
-        f"{moving[-1]:.2f} s; the strongest point {'lies' if hit else 'does not lie'} on them, with "
+        f"{known.label!r}, which the model {'found' if named else 'missed'}; its limbs move from {start:.2f} to "
+        f"{end:.2f} s; the strongest point {'lies' if hit else 'does not lie'} on them, with "
         f"{scores['mass']:.0%} of the attribution (chance: {truth.where.mean():.0%})"
     )
 
