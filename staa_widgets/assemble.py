@@ -250,9 +250,6 @@ def _provenance(
             "frames": [job.frames[i] for i in windows],
             "times": [job.samples[i].times for i in windows],
             "window_weights": weights,
-            "window": job.question.window,
-            "stride": job.question.stride,
-            "cut": clip.cut,
         },
         "box": job.model.transform.box(clip.width, clip.height),
         # Of what was estimated from sampled queries, see `Record.errors`; the mean over windows.

@@ -262,7 +262,8 @@ def _streamed(question: Question, progress: Progress | bool | None) -> Generator
 
 
 def _signed(job: Job, found: Explanation, question: Question, pictures: Preview | None, *, hit: bool) -> Explanation:
-    # Names are those of this call: the same content may have been explained under others.
+    # Names and seconds are those of this call: the same content may have been explained under others.
+    asked = {"window": question.window, "stride": question.stride, "cut": question.clip.cut}
     explanation = replace(
         found,
         clip_name=question.clip.name,
@@ -272,6 +273,7 @@ def _signed(job: Job, found: Explanation, question: Question, pictures: Preview 
         truth=question.clip.truth,
         provenance={
             **found.provenance,
+            "sampling": {**found.provenance["sampling"], **asked},
             "cache": ("hit" if hit else "miss") if question.cache else "off",
             "seconds": {**found.provenance["seconds"], **({} if hit else job.seconds)},
         },

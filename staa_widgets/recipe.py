@@ -81,8 +81,6 @@ def _named(e: Explanation) -> dict[str, Any]:
     if e.first_frame > 0:
         named["start"] = float(e.times[0])
     sampling = e.provenance.get("sampling", {})
-    if question is not None:
-        sampling = {"window": question.window, "stride": question.stride, "cut": question.clip.cut}
     if e.first_frame > 0 or sampling.get("cut"):
         named["end"] = e.duration
     named |= {name: sampling[name] for name in ("window", "stride") if sampling.get(name) is not None}

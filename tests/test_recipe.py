@@ -59,6 +59,12 @@ def test_one_that_was_saved_says_the_same(video: Path, tmp_path: Path, asked: di
     assert recipe(Explanation.load(tmp_path / "e.safetensors")) == recipe(first)
 
 
+def test_a_streamed_window_that_was_saved_says_the_same(video: Path, tmp_path: Path):
+    for first in staa.stream(video, cache=False, preview=True, progress=False, window=2.0, stride=1.0):
+        first.save(tmp_path / "e.safetensors")
+        assert recipe(Explanation.load(tmp_path / "e.safetensors")) == recipe(first)
+
+
 def test_what_is_at_its_default_is_left_out(e: Explanation):
     assert recipe(e) == 'staa.explain("clip.mp4", method="staa")'
 
