@@ -68,6 +68,11 @@ NETS: dict[str, Callable[[], nn.Module]] = {"timesformer": timesformer, "vivit":
 """Makers of untrained models by family."""
 
 
+def slices_of(config: Any) -> int:
+    """Time slices that a model of this configuration sees."""
+    return FRAMES if config.model_type == "timesformer" else FRAMES // TUBELET
+
+
 def _grid(width: int) -> Tensor:
     side = SIZE // PATCH
     rows = sinusoids(side, width // 2)
