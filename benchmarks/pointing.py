@@ -1,0 +1,69 @@
+"""Whether a model's explanations point at the action, on clips whose seeds chose nothing, see docs/training.md."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from staa_widgets import action_clip, evaluate, load_model
+from staa_widgets.actions import ActionClip
+from staa_widgets.evaluate.bootstrap import Interval, interval
+from staa_widgets.evaluate.plan import FPS
+from staa_widgets.evaluate.results import Results
+
+FRESH = 6_000_000
+METHODS = ("staa", "staa_logit", "motion_energy", "centre", "random")
+METRICS = ("pointing", "average_precision", "temporal_auc")
+
+
+@dataclass(frozen=True)
+class Standard:
+    """Clips drawn one after the other, each of another seed."""
+
+    first: int
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[ActionClip]:
+        return (action_clip(seed, fps=FPS) for seed in range(self.first, self.first + self.count))
+
+
+def tables(found: Results, labels: list[str]) -> str:
+    """Means by method, paired differences from the controls, and pointing by action."""
+    lines = [f"| method | {' | '.join(METRICS)} |\n|---|{'---|' * len(METRICS)}"]
+    for method in METHODS:
+        cells = [interval([*found.values(method, metric).values()]) for metric in METRICS]
+        lines.append(f"| {method} | {' | '.join(map(str, cells))} |")
+    lines.append(f"\n| minus | {' | '.join(METRICS)} |\n|---|{'---|' * len(METRICS)}")
+    for method in METHODS[:2]:
+        for control in METHODS[2:]:
+            duels = [found.compare(method, control, metric) for metric in METRICS]
+            cells = [str(Interval(duel.mean, duel.low, duel.high)) for duel in duels]
+            lines.append(f"| {method} minus {control} | {' | '.join(cells)} |")
+    lines.append(f"\n| action | clips | {' | '.join(METHODS[:2])} |\n|---|---|---|---|")
+    points = [np.array([found.values(method, "pointing")[clip] for clip in found.clips]) for method in METHODS[:2]]
+    for action in sorted(set(labels)):
+        those = np.array(labels) == action
+        lines.append(f"| {action} | {those.sum()} | {' | '.join(f'{p[those].mean():.2f}' for p in points)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--model", help="name or folder; without it the bundled model")
+    parser.add_argument("--first", type=int, default=FRESH, help="seed of the first clip")
+    parser.add_argument("--clips", type=int, default=200)
+    options = parser.parse_args()
+    clips = Standard(options.first, options.clips)
+    found = evaluate(clips, METHODS, METRICS, load_model(options.model), progress=True)
+    print(tables(found, [clip.label for clip in clips]))
+
+
+if __name__ == "__main__":
+    main()
