@@ -104,7 +104,8 @@ def train(options: argparse.Namespace) -> None:
         model = type(model).from_pretrained(options.start, dtype=torch.float32)
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {len(clips)} clips", flush=True)
     began = time.perf_counter()
-    for number, stage in enumerate(STAGES if options.start is None else STAGES[1:], 1 + (options.start is not None)):
+    done = 0 if options.start is None else 1
+    for number, stage in enumerate(STAGES[done:], done + 1):
         model = with_dropout(model, stage.dropout)
         for epoch, loss in enumerate(epochs(model, stage, clips, labels, rng), 1):
             share = accuracy(model, held, held_labels)
