@@ -3,9 +3,9 @@
 Draws the clips, trains a small model from nothing, saves it where the package loads it from and says how well it does
 on clips it has not seen. `training/card.py` then measures it the way a user meets it and writes the model card.
 
-Trained by the first stage alone a model is as often right, but carries what it has seen to a few cells that have
-nothing to do with the action, and reads it from there: no explanation by attention can then point at the action. In the
-stages that follow any cell may be painted over, any attention left out, any scene displaced.
+Trained by the first stage alone a model is as often right, but carries part of what it has seen to cells that have
+nothing to do with the action, and reads it from there: explanations by attention then point at these. In the stages
+that follow any cell may be painted over, any attention left out, any scene displaced; see `docs/training.md`.
 """
 
 from __future__ import annotations
