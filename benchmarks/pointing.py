@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
-from staa_widgets import action_clip, evaluate, load_model
-from staa_widgets.actions import ActionClip
+from staa_widgets import evaluate, load_model
 from staa_widgets.evaluate.bootstrap import Interval, interval
-from staa_widgets.evaluate.plan import FPS
+from staa_widgets.evaluate.plan import Drawn
 from staa_widgets.evaluate.results import Results
 
 FRESH = 6_000_000
 METHODS = ("staa", "staa_logit", "motion_energy", "centre", "random")
 METRICS = ("pointing", "average_precision", "temporal_auc")
-
-
-@dataclass(frozen=True)
-class Standard:
-    """Clips drawn one after the other, each of another seed."""
-
-    first: int
-    count: int
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __iter__(self) -> Iterator[ActionClip]:
-        return (action_clip(seed, fps=FPS) for seed in range(self.first, self.first + self.count))
 
 
 def tables(found: Results, labels: list[str]) -> str:
@@ -60,7 +43,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=FRESH, help="seed of the first clip")
     parser.add_argument("--clips", type=int, default=200)
     options = parser.parse_args()
-    clips = Standard(options.first, options.clips)
+    clips = Drawn("first", options.clips, options.first)
     found = evaluate(clips, METHODS, METRICS, load_model(options.model), progress=True)
     print(tables(found, [clip.label for clip in clips]))
 

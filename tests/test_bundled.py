@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from staa_widgets import action_clip, compare, explain, load_model, open_clip
+from staa_widgets import action_clip, evaluate, explain, load_model, open_clip
 from staa_widgets.actions import ActionClip
-from staa_widgets.evaluate.truth import score, truth_on_grid
 from staa_widgets.models import BUNDLED_MODELS, VideoModel, weights_digest
 from staa_widgets.sampling import uniform
 
@@ -59,15 +58,9 @@ def test_each_bundled_model_names_most_actions(name, sixty):
 
 def test_its_explanations_point_at_the_acting_limbs(model, sixty):
     """The bar of the project, .70 and .75 on 200 clips, on fewer; docs/training.md has the figures."""
-    found: dict[str, list[float]] = {}
-    for clip in sixty:
-        asked = compare(
-            clip, model, ["staa", "staa_logit", "motion_energy"], cache=False, preview=False, progress=False
-        )
-        for method, e in asked.items():
-            truth = truth_on_grid(clip, e.sampled, e.box, (e.maps.shape[1], e.maps.shape[2]))
-            found.setdefault(method, []).append(score(e.maps, truth)["pointing"])
-    share = {method: np.mean(points) for method, points in found.items()}
+    methods = ("staa", "staa_logit", "motion_energy")
+    found = evaluate(sixty, methods, ["pointing"], model, cache=False, progress=False)
+    share = {method: np.mean([*found.values(method, "pointing").values()]) for method in methods}
     assert share["staa"] >= 0.70
     assert share["staa_logit"] >= 0.75
     assert share["motion_energy"] <= 0.30

@@ -76,16 +76,18 @@ FULL = Plan(500, 500, 500, 500, everything=True)
 
 @dataclass(frozen=True)
 class Drawn:
-    """Clips of a set, drawn one after the other as they are asked for."""
+    """Clips of a set, drawn one after the other as they are asked for; `start` for another seed of the first one."""
 
     set: str
     count: int
+    start: int | None = None
 
     def __len__(self) -> int:
         return self.count
 
     def __iter__(self) -> Iterator[ActionClip]:
         variant, first = SETS[self.set]
+        first = first if self.start is None else self.start
         return (action_clip(first + n, fps=FPS, variant=variant) for n in range(self.count))
 
 
