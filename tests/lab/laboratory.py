@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Response, expect
 
 TOKEN = "a-token-of-the-tests"
 PATIENCE = 60_000
@@ -222,11 +222,11 @@ class Notebook:
         self.idle()
 
     def save(self) -> None:
-        """Save to disk."""
-        path = self.lab.books / self.name
-        before = path.stat().st_mtime_ns
-        self.page.keyboard.press("Control+s")
-        until = time.monotonic() + PATIENCE / 1000
-        while path.stat().st_mtime_ns == before:
-            assert time.monotonic() < until, "not saved"
-            self.page.wait_for_timeout(50)
+        """Save, and wait for the server's word that it stands on the disk."""
+        with self.page.expect_response(_saved, timeout=PATIENCE) as answer:
+            self.page.keyboard.press("Control+s")
+        assert answer.value.ok, answer.value.status_text
+
+
+def _saved(answer: Response) -> bool:
+    return answer.request.method == "PUT" and "/api/contents/" in answer.url
