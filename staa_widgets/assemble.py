@@ -44,7 +44,7 @@ class Layout:
     @cached_property
     def _laid(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         geometry = self.job.model.geometry
-        seen = np.array(self.job.frames)
+        seen = np.array(self.job.all_frames())
         return lay_out(seen.reshape(len(seen), geometry.slices, geometry.tubelet))
 
     @property
@@ -154,7 +154,7 @@ class _Gathered:
         self.logits = np.empty((len(job.samples), len(job.model.labels)), np.float32)
         self.browsed: dict[int, NDArray[np.float16]] = {}
         self.errors: dict[int, Mapping[str, float]] = {}
-        self._targets: dict[int, int] = {}
+        self._targets = np.empty(len(job.samples), np.int64)
 
     def ask(self) -> int:
         """Answer all windows and return the class that they speak of."""
@@ -185,10 +185,14 @@ class _Gathered:
         for part in self.job.parts(windows, target, step, needs):
             self._browse(part.window, part.record)
             self._keep(part)
+            # Or its record would stay while the next batch is made.
+            del part
 
     def _keep(self, part: Part) -> None:
         self.maps[part.window], self.logits[part.window] = part.maps, part.record.logits
-        self._targets[part.window], self.errors[part.window] = part.target, part.record.errors
+        self._targets[part.window] = part.target
+        if part.record.errors:
+            self.errors[part.window] = part.record.errors
 
     def _slim(self, found: Recorded) -> Recorded:
         record = found.record
@@ -247,7 +251,7 @@ def _provenance(
         "dtype": str(job.model.dtype).removeprefix("torch."),
         "method": {"name": job.method.name, "version": job.method.version, "params": job.params},
         "sampling": {
-            "frames": [job.frames[i] for i in windows],
+            "frames": [job.frames(i) for i in windows],
             "times": [job.samples[i].times for i in windows],
             "window_weights": weights,
         },

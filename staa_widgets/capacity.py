@@ -76,7 +76,10 @@ def samples_queries(model: VideoModel) -> bool:
     from staa_widgets.models import FAMILIES
 
     reading = FAMILIES[model.family].read(model.module, model.geometry, _NOTHING)
-    return bool(getattr(reading, "sampled", False))
+    found = bool(getattr(reading, "sampled", False))
+    # It and what it listens with hold each other.
+    vars(reading).clear()
+    return found
 
 
 def within_memory(

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
@@ -61,9 +61,11 @@ class VideoFile:
         float64 ``(F,)``, seconds, rising from 0.
     end
         Seconds at which the last frame ends.
-    pts
-        int64 ``(F,)``, time stamps by which frames are recognised; ``None`` where those of the file are not to be
-        relied on, and frames are counted from the beginning.
+    tick
+        Seconds from one time stamp to the next.
+    begin
+        Time stamp of the first frame, from which the others are recognised; ``None`` where those of the file are not
+        to be relied on, and frames are counted from the beginning.
     keys, seeks
         int64, frames at which decoding can start and the time stamps that lead there; the first is the beginning.
     safe
@@ -82,11 +84,21 @@ class VideoFile:
     mirrored: bool
     times: NDArray[np.float64]
     end: float
-    pts: NDArray[np.int64] | None
+    tick: Fraction
+    begin: int | None
     keys: NDArray[np.int64]
     seeks: NDArray[np.int64]
     safe: bool
     stamp: tuple[int, int]
+
+    def index(self, pts: int) -> int | None:
+        """Say which frame carries a time stamp; ``None`` where none does, or where stamps are not relied on."""
+        if self.begin is None:
+            return None
+        # Kept as seconds alone, which long films have many of; the same sum as made them gives them exactly.
+        second = _seconds(pts - self.begin, self.tick)
+        at = int(np.searchsorted(self.times, second))
+        return at if at < len(self.times) and self.times[at] == second else None
 
 
 def stamp(path: Path) -> tuple[int, int]:
@@ -142,7 +154,7 @@ def probe(source: Path | bytes, name: str) -> VideoFile:
         with opened(source, name, threads="SLICE") as (container, stream):
             found = [frame.pts for frame in decoded(container, stream)]
         pts, ticks = _counted(found, packets, exact, name)
-    times = (ticks - ticks[0]) * base.numerator / base.denominator  # exact where a time is exact, such as 2.0
+    times = _seconds(ticks - ticks[0], base)
     gap = float(np.median(np.diff(times))) if len(times) > 1 else float(1 / rate) if rate else 0.0
     lasts = packets["duration"][timed & (packets["pts"] == ticks[-1])]
     end = float(times[-1]) + (float(lasts[0]) * tick if len(lasts) and lasts[0] else gap)
@@ -169,9 +181,8 @@ def probe(source: Path | bytes, name: str) -> VideoFile:
         and listed in (0, len(packets))
         and closed(packets)
     )
-    return VideoFile(
-        source, name, codec, first.format.name, width, height, turns, mirrored, times, end, pts, keys, seeks, safe, mark
-    )
+    upright, begin = (width, height, turns, mirrored), None if pts is None else int(pts[0])
+    return VideoFile(source, name, codec, first.format.name, *upright, times, end, base, begin, keys, seeks, safe, mark)
 
 
 @contextmanager
@@ -220,6 +231,11 @@ def decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFra
         except FFmpegError:
             continue
         yield from frames
+
+
+def _seconds(ticks: Any, base: Fraction) -> Any:
+    """Seconds of time stamps, exact where a time is exact, such as 2.0."""
+    return ticks * base.numerator / base.denominator
 
 
 def _counted(

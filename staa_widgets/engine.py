@@ -255,7 +255,7 @@ def _streamed(question: Question, progress: Progress | bool | None) -> Generator
                 job.seconds.clear()
                 with turn(report):
                     pictures = _preview(job, clip) if question.preview else None
-                frames = tuple(frame - clip.first_frame for frame in job.frames[part.window])
+                frames = tuple(frame - clip.first_frame for frame in job.frames(part.window))
                 again = replace(question, clip=clip, window=None, stride=None, frames=frames)
                 yield _signed(job, found, again, pictures, hit=part.cached)
                 job.renew()

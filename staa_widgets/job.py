@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -26,7 +26,7 @@ from staa_widgets.record import Needs, Record
 from staa_widgets.recording import Recorded, Shelf, records
 from staa_widgets.sampling import Sample
 from staa_widgets.turn import turn
-from staa_widgets.windows import choose
+from staa_widgets.windows import Windows, choose
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -126,17 +126,20 @@ class Job:
         return replace(needs, exact=own.exact and samples_queries(self.model))
 
     @cached_property
-    def samples(self) -> tuple[Sample, ...]:
+    def samples(self) -> Windows:
         """``W`` windows of ``T`` frames."""
         if self.question.frames is not None:
             indices = np.array(self.question.frames, np.int64)
-            return (Sample(indices, self.question.clip.times[indices]),)
+            return Windows.one(Sample(indices, self.question.clip.times[indices]))
         return choose(self.question.clip, self.model.geometry, self.question.window, self.question.stride)
 
-    @cached_property
-    def frames(self) -> list[list[int]]:
+    def frames(self, window: int) -> list[int]:
+        """Source frames of a window, ``T``."""
+        return (self.question.clip.first_frame + self.samples[window].indices).tolist()
+
+    def all_frames(self) -> list[list[int]]:
         """Source frames of each window, ``W`` lists of ``T``."""
-        return [(self.question.clip.first_frame + sample.indices).tolist() for sample in self.samples]
+        return [self.frames(window) for window in range(len(self.samples))]
 
     @cached_property
     def weights(self) -> str:
@@ -173,7 +176,7 @@ class Job:
         clip = self.question.clip
         return self._key(
             kind="explanation",
-            frames=self.frames,
+            frames=self.all_frames(),
             extent=(clip.first_frame, len(clip), clip.duration),
             method=(self.method.name, self.method.version),
             params=self.params,
@@ -183,12 +186,12 @@ class Job:
 
     def records_key(self) -> str:
         """Name of the lock under which its records are made."""
-        return self._key(kind="records", frames=self.frames)
+        return self._key(kind="records", frames=self.all_frames())
 
     def record_key(self, window: int, target: int | None) -> str:
         """Key of a window's record for a class, ``None`` for the predicted one; exact and sampled ones are two."""
         about = "predicted" if target is None else target
-        return self._key(kind="record", frames=self.frames[window], target=about, exact=self.needs.exact)
+        return self._key(kind="record", frames=self.frames(window), target=about, exact=self.needs.exact)
 
     def parts(
         self, windows: Sequence[int], target: int | None, step: str = "model", needs: Needs | None = None
@@ -207,8 +210,8 @@ class Job:
             What their records must hold; default: the question's.
         """
         about = self.about if not self.class_specific else target
-        for found in records(self, windows, needs or self.needs, about, step):
-            yield self.part(found, target)
+        # Holds none of them while the next batch is made, as a loop would.
+        yield from map(partial(self.part, target=target), records(self, windows, needs or self.needs, about, step))
 
     def part(self, found: Recorded, target: int | None) -> Part:
         """Answer a window from its record; `target` as for `parts`."""
@@ -253,7 +256,7 @@ class Job:
         about = int(record.logits.argmax()) if target is None else target
         key = self._key(
             kind="maps",
-            frames=self.frames[window],
+            frames=self.frames(window),
             method=(self.method.name, self.method.version),
             params=self.params,
             target=about if self.class_specific else None,
@@ -276,7 +279,7 @@ class Job:
                 self.model,
                 shown,
                 target=target,
-                seed=seed_of(self.question.clip.sha256, self.frames[window]),
+                seed=seed_of(self.question.clip.sha256, self.frames(window)),
                 batch_size=size,
                 report=lambda done, total: self.report(step, done, total),
                 record=record,

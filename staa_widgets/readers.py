@@ -89,15 +89,18 @@ def read_pyav(video: VideoFile, wanted: NDArray[np.int64]) -> NDArray[np.uint8]:
 
 def walk_pyav(video: VideoFile, wanted: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
     """`read_pyav`, one frame at a time."""
-    starts = np.searchsorted(video.keys, wanted, side="right") - 1
+
+    def key(place: int) -> int:
+        return int(np.searchsorted(video.keys, wanted[place], side="right")) - 1
+
     done, back = 0, 0
     while done < len(wanted):
-        start, before = max(0, starts[done] - back), done
+        start, before = max(0, key(done) - back), done
         for index, frame in _play(video, start, patient=back > 0):
             if index == wanted[done]:
                 yield _upright(video, frame)
                 done += 1
-            ahead = done > before and done < len(wanted) and video.keys[starts[done]] > index + 1
+            ahead = done > before and done < len(wanted) and video.keys[key(done)] > index + 1
             if done == len(wanted) or index > wanted[done] or ahead:
                 break
         if done > before:
@@ -139,16 +142,16 @@ def _decord() -> ModuleType | None:
 
 def _play(video: VideoFile, start: int, *, patient: bool) -> Iterator[tuple[int, VideoFrame]]:
     """Frames and their indices, in order, from key frame number `start`; ``patient`` gives up speed to lose nothing."""
-    threads = "SLICE" if patient or video.pts is None else "AUTO"
+    threads = "SLICE" if patient or video.begin is None else "AUTO"
     with opened(video.source, video.name, threads) as (container, stream):
         if start:
             container.seek(int(video.seeks[start]), stream=stream)
         for count, frame in enumerate(decoded(container, stream)):
-            if video.pts is None:
+            if video.begin is None:
                 yield count, frame
             elif frame.pts is not None and not (start and frame.is_corrupt):
-                index = int(np.searchsorted(video.pts, frame.pts))
-                if index < len(video.pts) and video.pts[index] == frame.pts:
+                index = video.index(frame.pts)
+                if index is not None:
                     yield index, frame
 
 

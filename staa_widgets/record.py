@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -126,7 +126,7 @@ class Needs:
     query: Patch | Literal["middle"] | None = None
 
     def __or__(self, other: Needs) -> Needs:
-        return Needs(**{f.name: getattr(self, f.name) or getattr(other, f.name) for f in fields(self)})
+        return Needs(**{name: getattr(self, name) or getattr(other, name) for name in self.__dataclass_fields__})
 
     @property
     def target(self) -> bool:

@@ -105,11 +105,11 @@ def records(
                 before = dict(job.seconds)
                 pixels = {i: reel.window(i) for i in missing}
                 places = [Place(job, i, target, pixels[i]) for i in missing]
+                if missing and len(windows) > len(batch):
+                    trim()
                 made = dict(zip(missing, make(places, union, most), strict=True)) if missing else {}
                 # Or they would keep their pixels while the next batch is made.
                 del places
-            if missing and len(windows) > len(batch):
-                trim()
             weights = job.weights
             shared = job.since(before, len(missing) or 1)
             job.report(step, done + len(batch), len(windows))

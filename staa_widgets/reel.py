@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from staa_widgets.clip import Clip
-    from staa_widgets.sampling import Sample
+    from staa_widgets.windows import Windows
 
 
 class Reel:
@@ -24,7 +24,7 @@ class Reel:
     clip
         The clip.
     samples
-        ``W`` windows of ``T`` frames from one row, as `staa_widgets.windows.choose` gives them.
+        ``W`` windows of ``T`` frames, as `staa_widgets.windows.choose` gives them.
     transform
         From frames, uint8 ``(n, H, W, 3)``, to the model's input ``(n, 3, H', W')``.
     clock
@@ -34,12 +34,11 @@ class Reel:
     def __init__(
         self,
         clip: Clip,
-        samples: Sequence[Sample],
+        samples: Windows,
         transform: Callable[[NDArray[np.uint8]], Tensor],
         clock: Callable[[str], AbstractContextManager[None]],
     ) -> None:
         self._clip, self._samples, self._transform, self._clock = clip, samples, transform, clock
-        self._row = np.unique(np.concatenate([sample.indices for sample in samples]))
         self._next = 0
         self._coming: Iterator[NDArray[np.uint8]] | None = None
         self._held: dict[int, Tensor] = {}
@@ -48,26 +47,29 @@ class Reel:
         """Return the model's input for a window, float32 ``(T, 3, H', W')``; numbers must rise from call to call."""
         import torch
 
+        row = self._samples.row
         indices = self._samples[number].indices.tolist()
         if len(self._samples) == 1:
             with self._clock("decode"):
                 frames = self._clip.frames(indices)
             with self._clock("transform"):
                 return self._transform(frames)
-        self._held = {at: frame for at, frame in self._held.items() if at >= indices[0]}
-        if self._next < len(self._row) and self._row[self._next] < indices[0]:
+        if self._next < len(row) and row[self._next] < indices[0]:
             # Windows were left out: begin again at the key frame before this one.
             self.close()
-            self._next = int(np.searchsorted(self._row, indices[0]))
-        while self._next < len(self._row) and (at := int(self._row[self._next])) <= indices[-1]:
+            self._next = int(np.searchsorted(row, indices[0]))
+        while self._next < len(row) and (at := int(row[self._next])) <= indices[-1]:
             with self._clock("decode"):
                 if self._coming is None:
-                    self._coming = self._clip.walk(self._row[self._next :])
+                    self._coming = self._clip.walk(row[self._next :])
                 frame = next(self._coming)
             with self._clock("transform"):
                 self._held[at] = self._transform(frame[None])[0]
             self._next += 1
-        return torch.stack([self._held[at] for at in indices])
+        pixels = torch.stack([self._held[at] for at in indices])
+        coming = self._samples[number + 1].indices[0] if number + 1 < len(self._samples) else np.inf
+        self._held = {at: frame for at, frame in self._held.items() if at >= coming}
+        return pixels
 
     def close(self) -> None:
         """Let go of the file."""

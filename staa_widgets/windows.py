@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from numbers import Real
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,48 @@ SECONDS = 4.0
 """Seconds that a window spans in longer clips."""
 
 
+@dataclass(frozen=True, eq=False)
+class Windows(Sequence[Sample]):
+    """Windows of ``T`` frames from one row; long films have many, so none is made before it is asked for.
+
+    Parameters
+    ----------
+    row
+        The frames, int64 ``(n,)``, rising.
+    times
+        float64 ``(n,)``, their seconds.
+    length
+        ``T``.
+    starts
+        int64 ``(W,)``, where in the row each window begins.
+    """
+
+    row: NDArray[np.int64]
+    times: NDArray[np.float64]
+    length: int
+    starts: NDArray[np.int64]
+
+    @classmethod
+    def one(cls, sample: Sample) -> Windows:
+        """Take a sample for the only window."""
+        return cls(sample.indices, sample.times, len(sample), np.zeros(1, np.int64))
+
+    def __len__(self) -> int:
+        """Return ``W``."""
+        return len(self.starts)
+
+    @overload
+    def __getitem__(self, at: int) -> Sample: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[Sample, ...]: ...
+    def __getitem__(self, at: int | slice) -> Sample | tuple[Sample, ...]:
+        """Return a window, or several."""
+        if isinstance(at, slice):
+            return tuple(self[i] for i in range(*at.indices(len(self))))
+        part = slice(self.starts[at], self.starts[at] + self.length)
+        return Sample(self.row[part], self.times[part])
+
+
 def check(seconds: float | None, stride: float | None) -> None:
     """Refuse lengths that `choose` cannot use; raises `ParameterError`."""
     for name, value in (("window", seconds), ("stride", stride)):
@@ -34,9 +78,7 @@ def check(seconds: float | None, stride: float | None) -> None:
         )
 
 
-def choose(
-    clip: Clip, geometry: Geometry, seconds: float | None = None, stride: float | None = None
-) -> tuple[Sample, ...]:
+def choose(clip: Clip, geometry: Geometry, seconds: float | None = None, stride: float | None = None) -> Windows:
     """Choose the frames of each window.
 
     All windows take theirs from one row, so that windows which overlap, as the last one does where it is aligned to
@@ -55,7 +97,7 @@ def choose(
 
     Returns
     -------
-    tuple[Sample, ...]
+    Windows
         ``W`` windows of ``T`` frames, in order.
 
     Raises
@@ -67,7 +109,7 @@ def choose(
     """
     check(seconds, stride)
     count, slices = geometry.frames, geometry.slices
-    once = (uniform(clip.times, count),)
+    once = Windows.one(uniform(clip.times, count))
     if clip.duration - clip.times[0] <= (seconds or LONGEST_SINGLE):
         return once
     span = seconds or SECONDS
@@ -78,8 +120,8 @@ def choose(
     row = np.unique(np.concatenate([window.indices for window in found]))
     row = row[: len(row) // geometry.tubelet * geometry.tubelet]
     step = count if stride is None else geometry.tubelet * max(1, round(slices * stride / span))
-    starts = [*range(0, len(row) - count, step), len(row) - count]
-    return tuple(Sample(row[s : s + count], clip.times[row[s : s + count]]) for s in starts)
+    starts = np.array([*range(0, len(row) - count, step), len(row) - count])
+    return Windows(row, clip.times[row], count, starts)
 
 
 def lay_out(sampled: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
