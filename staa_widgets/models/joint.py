@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from staa_widgets.models import queries
 from staa_widgets.models.base import Take
 from staa_widgets.models.reading import (
+    Hold,
     carried_relevance,
     chosen,
     class_direction,
@@ -60,6 +61,7 @@ class JointReading:
         self.pooled, self.readers = pooled, slice(None) if pooled else slice(1)
         self.sampled = queries.sampled(geometry, needs)
         self.errors: dict[str, Tensor] = {}
+        self.hold = Hold(2 * len(attentions))
         self.query = geometry.token(geometry.patch(needs.query)) if needs.query else None
         self.layers: list[dict[str, Any]] = [
             {"after": after, "start": queries.offset(layer)} for layer, (_, after) in enumerate(attentions)
@@ -97,8 +99,10 @@ class JointReading:
                 taken["value_row"] = (taken["row"] * moved_norms(value, taken["after"])).mean(1)
         if self.query is not None:
             taken["query_row"] = mean_row(query[:, :, self.query, None], key, scale)
-        if (needs.spatial and not whole) or needs.backward:
+        if needs.backward:
             taken |= {"query": query, "key": key, "scale": scale}
+        elif needs.spatial and not whole:
+            taken |= {"query": self.hold(query), "key": self.hold(key), "scale": scale}
         if needs.contributions or needs.backward:
             taken["value"] = value
         if needs.backward:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from staa_widgets.record import AttentionType, Geometry, Needs, Record
 
-_PIECE = 1 << 20
+_PIECE = 3 << 20
 """Probabilities held at once on a CPU, few enough to stay near its cores."""
 
 _LARGE_PIECE = 1 << 27
@@ -185,12 +185,49 @@ def make_records(
     ]
 
 
+class Hold:
+    """Holds tensors of one shape to the end of a pass, on a CPU in one piece of memory.
+
+    Held where they are, they would lie between what the pass takes and gives back, and the system would be asked for
+    fresh memory again and again: 5 % of a pass.
+
+    Parameters
+    ----------
+    count
+        How many.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._free: Iterator[Tensor] = iter(())
+
+    def __call__(self, tensor: Tensor) -> Tensor:
+        """Give the same numbers, to be held."""
+        if tensor.device.type != "cpu":
+            return tensor
+        if self._count:
+            self._free = iter(torch.empty(self._count, *tensor.shape, dtype=tensor.dtype))
+            self._count = 0
+        held = next(self._free, None)
+        return tensor if held is None or held.shape != tensor.shape else held.copy_(tensor)
+
+
 def pieces(query: Tensor, key: Tensor, scale: float) -> Iterator[tuple[slice, slice, Tensor]]:
-    """Give attention piece by piece: which clips, which queries, and float32 probabilities ``(c, H, q, k)``."""
+    """Give attention piece by piece: which clips, which queries, and float32 probabilities ``(c, H, q, k)``.
+
+    Without gradients. Each piece lies where the one before it lay, so that it is to be used up before the next.
+    """
     key = key.float().transpose(-2, -1)
-    for clips, part in _parts(query, key.transpose(-2, -1)):
+    parts = list(_parts(query, key.transpose(-2, -1)))
+    room: tuple[Tensor, Tensor] | None = None
+    for clips, part in parts:
         # Scaled before it is multiplied: there are fewer queries than scores.
-        yield clips, part, ((query[clips, :, part].float() * scale) @ key[clips]).softmax(-1)
+        asking = query[clips, :, part].float() * scale
+        shape = torch.Size((*asking.shape[:-1], key.shape[-1]))
+        # Taken once: fresh memory costs as much as filling it. The first piece is the largest.
+        room = room or (asking.new_empty(shape.numel()), asking.new_empty(shape.numel()))
+        scores, found = (piece[: shape.numel()].view(shape) for piece in room)
+        yield clips, part, torch.softmax(torch.matmul(asking, key[clips], out=scores), -1, out=found)
 
 
 def _parts(query: Tensor, key: Tensor) -> Iterator[tuple[slice, slice]]:
@@ -198,7 +235,7 @@ def _parts(query: Tensor, key: Tensor) -> Iterator[tuple[slice, slice]]:
     allowed = _PIECE if query.device.type == "cpu" else _LARGE_PIECE
     row = query.shape[1] * key.shape[2]
     # One clip at a time, unless they are tiny: taking several together copies their queries and keys.
-    together = max(allowed // 8 // (row * query.shape[2]), 1)
+    together = max(allowed // 24 // (row * query.shape[2]), 1)
     step = max(allowed // (row * together), 1)
     for first in range(0, len(query), together):
         for start in range(0, query.shape[2], step):

@@ -25,7 +25,7 @@ from staa_widgets.errors import UnsupportedModelError
 from staa_widgets.models import queries
 from staa_widgets.models.base import Family, Take, parts_of
 from staa_widgets.models.pooled import PooledReading
-from staa_widgets.models.reading import carried_relevance, head_mean, mean_row, pulled_back
+from staa_widgets.models.reading import Hold, carried_relevance, head_mean, mean_row, pulled_back
 from staa_widgets.models.rollout import roll_out
 from staa_widgets.record import Geometry, Needs, Patch
 
@@ -77,6 +77,7 @@ class VJEPA2Reading(PooledReading):
         (encoder,) = parts_of(module, VJEPA2Encoder)
         behind = parts_of(encoder, VJEPA2RopeAttention) + parts_of(module, VJEPA2PoolerSelfAttention)
         self.layers = [{} for _ in behind]
+        self.hold = Hold(2 * len(behind))
         self.takes: dict[nn.Module, Take] = {asking: self._take_pooler}
         if needs.spatial or needs.relevance or needs.query:
             pairs = zip(behind, self.layers, strict=True)
@@ -93,10 +94,10 @@ class VJEPA2Reading(PooledReading):
             taken["matrix"] = head_mean(query, key, scale)
         if self.query is not None:
             taken["query_row"] = mean_row(query[:, :, self.geometry.token(self.query), None], key, scale)
-        if self.needs.relevance or (self.needs.spatial and not whole):
-            taken |= {"query": query, "key": key, "scale": scale}
         if self.needs.relevance:
-            taken |= {"value": value, "out": out}
+            taken |= {"query": query, "key": key, "value": value, "out": out, "scale": scale}
+        elif self.needs.spatial and not whole:
+            taken |= {"query": self.hold(query), "key": self.hold(key), "scale": scale}
 
     def _query_row(self, layer: dict[str, Any], query: Patch) -> Tensor:  # noqa: ARG002  taken on the way
         return self._grid(layer["query_row"])
