@@ -1,7 +1,7 @@
 """How explaining grows: windows a second and peak memory against length of video and size of batch.
 
 Every figure comes from a process of its own, because memory that was once taken is not given back. What the process
-holds with the model loaded and one window explained is taken off, and so is the answer; what is left is the work's own.
+holds with the model loaded and one window explained is taken off; what is left is the work's own, and the answer.
 The allocator is told to give back what is free, and to keep pieces of 32 KB and more apart (``MALLOC_TRIM_THRESHOLD_``,
 ``MALLOC_MMAP_THRESHOLD_``): glibc otherwise hoards more the more often it was asked.
 """
@@ -81,21 +81,21 @@ def main() -> None:
             rows.append({"length": name, "batch_size": None, **_alone(path, None)})
         path = Path(folder) / f"{LENGTHS[options.lengths[min(1, len(options.lengths) - 1)]]}.mp4"
         rows += [{"length": path.stem + " s", "batch_size": size, **_alone(path, size)} for size in BATCHES]
-    print("| video | batch | windows | windows a second | peak, MB | model, MB | answer, MB | work, MB | over first |")
+    print("| video | batch | windows | windows a second | peak, MB | model, MB | beyond it, MB | over first | the answer, MB |")
     print("|---|---|---|---|---|---|---|---|---|")
     for row in rows:
         share = _work(row) / _work(rows[0])
         print(
             f"| {row['length']} | {row['batch_size'] or 'by memory'} | {row['windows']} | "
             f"{row['windows'] / row['seconds']:.1f} | {row['peak_mb']:.1f} | {row['loaded_mb']:.1f} | "
-            f"{row['answer_mb']:.1f} | {_work(row):.1f} | {share - 1:+.0%} |"
+            f"{_work(row):.1f} | {share - 1:+.1%} | {row['answer_mb']:.1f} |"
         )
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(rows))
 
 
 def _work(row: dict[str, Any]) -> float:
-    return row["peak_mb"] - row["loaded_mb"] - row["answer_mb"]
+    return row["peak_mb"] - row["loaded_mb"]
 
 
 def _alone(path: Path, batch_size: int | None) -> dict[str, float]:
