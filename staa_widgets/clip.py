@@ -121,7 +121,7 @@ class Clip:
         asked = self._asked(indices)
         if np.any(np.diff(asked) <= 0):
             raise ParameterError("Frames in one pass do not rise.", "Sort them, or use frames().")
-        return self._walk(asked + self.first_frame)
+        return self._walk(asked + self.first_frame if self.first_frame else asked)
 
     def _asked(self, indices: ArrayLike) -> NDArray[np.int64]:
         asked = np.asarray(indices)
@@ -132,7 +132,7 @@ class Clip:
             raise ParameterError(
                 f"There is no frame {wrong} in a clip of {len(self)}.", f"Ask for 0 to {len(self) - 1}."
             )
-        return asked.astype(np.int64)
+        return asked.astype(np.int64, copy=False)
 
 
 def open_clip(

@@ -129,8 +129,8 @@ class Job:
     def samples(self) -> Windows:
         """``W`` windows of ``T`` frames."""
         if self.question.frames is not None:
-            indices = np.array(self.question.frames, np.int64)
-            return Windows.one(Sample(indices, self.question.clip.times[indices]))
+            indices, times = np.array(self.question.frames, np.int64), self.question.clip.times
+            return Windows.one(Sample(indices, times[indices]), times)
         return choose(self.question.clip, self.model.geometry, self.question.window, self.question.stride)
 
     def frames(self, window: int) -> list[int]:

@@ -31,7 +31,7 @@ class Windows(Sequence[Sample]):
     row
         The frames, int64 ``(n,)``, rising.
     times
-        float64 ``(n,)``, their seconds.
+        float64 ``(F,)``, seconds of all frames of the clip.
     length
         ``T``.
     starts
@@ -44,9 +44,9 @@ class Windows(Sequence[Sample]):
     starts: NDArray[np.int64]
 
     @classmethod
-    def one(cls, sample: Sample) -> Windows:
+    def one(cls, sample: Sample, times: NDArray[np.float64]) -> Windows:
         """Take a sample for the only window."""
-        return cls(sample.indices, sample.times, len(sample), np.zeros(1, np.int64))
+        return cls(sample.indices, times, len(sample), np.zeros(1, np.int64))
 
     def __len__(self) -> int:
         """Return ``W``."""
@@ -60,8 +60,8 @@ class Windows(Sequence[Sample]):
         """Return a window, or several."""
         if isinstance(at, slice):
             return tuple(self[i] for i in range(*at.indices(len(self))))
-        part = slice(self.starts[at], self.starts[at] + self.length)
-        return Sample(self.row[part], self.times[part])
+        indices = self.row[self.starts[at] : self.starts[at] + self.length]
+        return Sample(indices, self.times[indices])
 
 
 def check(seconds: float | None, stride: float | None) -> None:
@@ -109,7 +109,7 @@ def choose(clip: Clip, geometry: Geometry, seconds: float | None = None, stride:
     """
     check(seconds, stride)
     count, slices = geometry.frames, geometry.slices
-    once = Windows.one(uniform(clip.times, count))
+    once = Windows.one(uniform(clip.times, count), clip.times)
     if clip.duration - clip.times[0] <= (seconds or LONGEST_SINGLE):
         return once
     span = seconds or SECONDS
@@ -121,7 +121,7 @@ def choose(clip: Clip, geometry: Geometry, seconds: float | None = None, stride:
     row = row[: len(row) // geometry.tubelet * geometry.tubelet]
     step = count if stride is None else geometry.tubelet * max(1, round(slices * stride / span))
     starts = np.array([*range(0, len(row) - count, step), len(row) - count])
-    return Windows(row, clip.times[row], count, starts)
+    return Windows(row, clip.times, count, starts)
 
 
 def lay_out(sampled: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
