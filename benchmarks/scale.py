@@ -81,7 +81,7 @@ def main() -> None:
             rows.append({"length": name, "batch_size": None, **_alone(path, None)})
         path = Path(folder) / f"{LENGTHS[options.lengths[min(1, len(options.lengths) - 1)]]}.mp4"
         rows += [{"length": path.stem + " s", "batch_size": size, **_alone(path, size)} for size in BATCHES]
-    print("| video | batch | windows | windows a second | peak, MB | model, MB | beyond it, MB | over first | the answer, MB |")
+    print("| video | batch | windows | a second | peak, MB | model, MB | beyond it, MB | over first | the answer, MB |")
     print("|---|---|---|---|---|---|---|---|---|")
     for row in rows:
         share = _work(row) / _work(rows[0])
