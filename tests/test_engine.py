@@ -226,14 +226,15 @@ def test_windows_together_or_one_by_one_give_the_same(batch_size: int, model: Vi
     long = Frames(15)
     found = explain(long, model, cache=False, batch_size=batch_size)
     assert forwards == ([1] * 4 if batch_size == 1 else [3, 1])
-    np.testing.assert_allclose(found.maps, explain(long, model, cache=False).maps, rtol=1e-5)
+    np.testing.assert_allclose(found.maps, explain(long, model, cache=False).maps, rtol=1e-3, atol=1e-5)
 
 
 def test_all_windows_speak_of_the_class_predicted_over_all(model: VideoModel):
     found = explain(Frames(20, seed=2), model, "staa_logit")
     named = explain(Frames(20, seed=2), model, "staa_logit", target=int(found.logits.argmax()), cache=False)
     assert found.target == named.target
-    np.testing.assert_array_equal(found.maps, named.maps)
+    # Not the same windows share a batch, and sums round otherwise with its size.
+    np.testing.assert_allclose(found.maps, named.maps, rtol=1e-5, atol=1e-6)
 
 
 # --- cache ---

@@ -53,7 +53,7 @@ def test_each_file_gets_an_answer_or_an_error_in_order(clips: Path, model: Video
     for one in (found[0], found[3]):
         alone = explain(one.video, model, cache=False)
         assert one.explanation is not None
-        np.testing.assert_allclose(one.explanation.maps, alone.maps, rtol=1e-4, atol=1e-7)
+        np.testing.assert_allclose(one.explanation.maps, alone.maps, rtol=1e-3, atol=1e-6)
         assert one.explanation.clip_name == one.video.name
         assert one.explanation.preview is not None
 
@@ -121,7 +121,7 @@ def test_short_clips_share_batches(cached: bool, clips: Path, model: VideoModel,
     for one in (found[0], found[2]):
         assert one.explanation is not None
         alone = explain(one.video, model, "staa_logit", cache=False)
-        np.testing.assert_allclose(one.explanation.maps, alone.maps, rtol=1e-4, atol=1e-7)
+        np.testing.assert_allclose(one.explanation.maps, alone.maps, rtol=1e-3, atol=1e-6)
 
 
 def test_methods_that_ask_the_model_again_are_answered_too(clips: Path, model: VideoModel):
@@ -179,7 +179,7 @@ def test_weights_changed_between_two_files_answer_for_the_second(cached: bool, c
     assert first is not None
     assert second is not None
     assert first.provenance["model"]["weights"] != second.provenance["model"]["weights"]
-    np.testing.assert_allclose(second.logits, explain(clips / "c.mp4", mine, cache=False).logits, rtol=1e-5)
+    np.testing.assert_allclose(second.logits, explain(clips / "c.mp4", mine, cache=False).logits, rtol=1e-5, atol=1e-5)
 
 
 def test_an_answer_that_was_taken_is_let_go(clips: Path, model: VideoModel):

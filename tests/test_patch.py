@@ -97,7 +97,7 @@ def test_the_row_of_joint_attention_slice_by_slice(family: str, prefix: int, que
     assert found.shape == (3, H, 2, 9)
     for layer, matrix in zip(found, truth, strict=True):
         expected = matrix[:, prefix + 9 * s + 3 * row + column, prefix:]
-        np.testing.assert_allclose(layer, expected.reshape(H, 2, 9), atol=1e-6)
+        np.testing.assert_allclose(layer, expected.reshape(H, 2, 9), rtol=1e-5, atol=1e-6)
         if not prefix:
             np.testing.assert_allclose(layer.sum((1, 2)), 1, atol=1e-5)
 
@@ -111,7 +111,7 @@ def test_a_model_with_a_pooler_is_asked_in_the_layers_before_it(query: tuple[int
     found = rows_of(model, query)
     for layer, matrix in zip(found, truth, strict=True):
         expected = matrix[0, :, 9 * s + 3 * row + column]
-        np.testing.assert_allclose(layer, expected.reshape(H, 2, 9), atol=1e-6)
+        np.testing.assert_allclose(layer, expected.reshape(H, 2, 9), rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(layer.sum((1, 2)), 1, atol=1e-5)
 
 

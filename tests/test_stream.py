@@ -68,7 +68,7 @@ def test_each_window_is_an_explanation_of_its_part(long: Path, model: VideoModel
     assert whole.window_logits is not None
     for part, logits in zip(parts, whole.window_logits, strict=True):
         assert part.maps.shape == (4, 3, 3)
-        np.testing.assert_allclose(part.logits, logits, rtol=1e-5)
+        np.testing.assert_allclose(part.logits, logits, rtol=1e-5, atol=1e-5)
         assert part.target == 2
         assert part.preview is None
         assert part.attention is not None
@@ -338,12 +338,12 @@ def test_weights_changed_between_windows_are_not_answered_for_by_the_old_ones(
     module.load_state_dict(before)
     forwards.clear()
     old = list(islice(stream(long, mine, method, target=1, batch_size=1), 2))
-    np.testing.assert_allclose(second.logits, fresh.logits, rtol=1e-5)
-    np.testing.assert_allclose(second.maps, fresh.maps, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(second.logits, fresh.logits, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(second.maps, fresh.maps, rtol=1e-3, atol=1e-5)
     np.testing.assert_array_equal(old[0].maps, first.maps)
     expected = list(islice(stream(long, mine, method, target=1, batch_size=1, cache=False), 2))[1]
-    np.testing.assert_allclose(old[1].maps, expected.maps, rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(old[1].logits, expected.logits, rtol=1e-5)
+    np.testing.assert_allclose(old[1].maps, expected.maps, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(old[1].logits, expected.logits, rtol=1e-5, atol=1e-5)
 
 
 # --- several methods ---
