@@ -71,7 +71,12 @@ def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[in
         inputs = pixels.detach().to(model.device, model.dtype, copy=True).requires_grad_(needs.backward)
         silent = set(reading.takes)
         takes = {part: partial(_noting, silent, part, take) for part, take in reading.takes.items()}
-        with _evaluating(model.module), _heard(family, takes), _watched(reading.norm, reading.take_readout):
+        with (
+            _evaluating(model.module),
+            _heard(family, takes),
+            _swapped(family.instead(reading)),
+            _watched(reading.norm, reading.take_readout),
+        ):
             output = model.module(
                 **{model.geometry.input_name: inputs},
                 output_attentions=False,
@@ -157,7 +162,7 @@ def _heard(family: Family, takes: Mapping[nn.Module, Take]) -> AbstractContextMa
     """Hand what passes through attention modules to `takes`."""
     if family.forward is None:
         return _listening(takes)
-    return _swapped({module: partial(family.forward, module, take) for module, take in takes.items()})
+    return _swapped({(module, "forward"): partial(family.forward, module, take) for module, take in takes.items()})
 
 
 @contextmanager
@@ -229,24 +234,24 @@ def _names(parts: Iterable[nn.Module]) -> str:
 
 
 @contextmanager
-def _swapped(forwards: Mapping[nn.Module, Callable[..., Any]]) -> Iterator[None]:
-    """Put other forwards in place of the modules' own, for this thread."""
-    before = {module: vars(module).get("forward") for module in forwards}
+def _swapped(methods: Mapping[tuple[nn.Module, str], Callable[..., Any]]) -> Iterator[None]:
+    """Put other methods in place of the modules' own, for this thread."""
+    before = {(module, name): vars(module).get(name) for module, name in methods}
     here = threading.get_ident()
 
     def choose(ours: Callable[..., Any], own: Callable[..., Any], *inputs: Any, **settings: Any) -> Any:
         return (ours if threading.get_ident() == here else own)(*inputs, **settings)
 
     try:
-        for module, forward in forwards.items():
-            module.forward = partial(choose, forward, module.forward)
+        for (module, name), method in methods.items():
+            setattr(module, name, partial(choose, method, getattr(module, name)))
         yield
     finally:
-        for module, forward in before.items():
-            if forward is not None:
-                module.forward = forward
+        for (module, name), method in before.items():
+            if method is not None:
+                setattr(module, name, method)
             else:
-                vars(module).pop("forward", None)
+                vars(module).pop(name, None)
 
 
 def _watched(module: nn.Module | None, take: Callable[[Tensor], None]) -> AbstractContextManager[object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from transformers.models.vjepa2 import modeling_vjepa2
 from staa_widgets import action_clip, explain
 from staa_widgets.errors import ParameterError, UnsupportedModelError, UnsupportedQuestionError
 from staa_widgets.methods import METHODS
-from staa_widgets.models import Transform, VideoModel, load_model
+from staa_widgets.models import FAMILIES, Transform, VideoModel, load_model, queries
 from staa_widgets.models.vjepa2 import geometry
 from staa_widgets.record import Needs
 from staa_widgets.tap import record
@@ -208,3 +209,38 @@ def test_its_processor_is_read() -> None:
     e = explain(action_clip(1, size=48, fps=4), model, cache=False, preview=False, progress=False)
     assert e.box == pytest.approx((48 / 27, 48 / 27, 25 * 48 / 27, 25 * 48 / 27))
     assert e.labels == tuple("abcde")
+
+
+def turned_otherwise(x: torch.Tensor, pos: torch.Tensor) -> torch.Tensor:
+    angle = pos[:, None] * torch.linspace(1, 0.1, x.shape[-1])
+    return x * angle.cos() + x.flip(-1) * angle.sin()
+
+
+@pytest.mark.parametrize("otherwise", [False, True])
+@pytest.mark.parametrize("exact", [False, True])
+def test_queries_and_keys_are_turned_as_the_model_turns_them_to_the_last_bit(
+    exact: bool, otherwise: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "EXACT", 4)
+    turn = turned_otherwise if otherwise else modeling_vjepa2.rotate_queries_or_keys
+    calls: list[tuple[int, ...]] = []
+
+    def counted(x: torch.Tensor, pos: torch.Tensor) -> torch.Tensor:
+        calls.append(tuple(x.shape))
+        return turn(x, pos)
+
+    monkeypatch.setattr(modeling_vjepa2, "rotate_queries_or_keys", counted)
+    model, pixels, needs = ready("vjepa2"), clips(2), Needs(rows=True, spatial=True, exact=exact)
+    with torch.no_grad():
+        stock = model.module(pixel_values_videos=pixels).logits.numpy()
+    calls.clear()
+    found = record(model, pixels, needs, [None, None])
+    np.testing.assert_array_equal([r.logits for r in found], stock)
+    # Asked once what it makes of ones and of one head; in all three layers only where it turns otherwise.
+    assert [shape[:2] for shape in calls] == [(2, 1)] * 3 + [(1, 1)] * 3 + otherwise * 18 * [(2, H)]
+    calls.clear()
+    monkeypatch.setitem(FAMILIES, "vjepa2", replace(FAMILIES["vjepa2"], instead=lambda _: {}))
+    for one, own in zip(found, record(model, pixels, needs, [None, None]), strict=True):
+        assert one.rollout is not None
+        np.testing.assert_array_equal(one.rollout, own.rollout)
+    assert [shape[:2] for shape in calls] == 18 * [(2, H)]

@@ -5,7 +5,7 @@ Assran et al., "V-JEPA 2: Self-Supervised Video Models Enable Understanding, Pre
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -27,7 +27,10 @@ from staa_widgets.models.base import Family, Take, parts_of
 from staa_widgets.models.pooled import PooledReading
 from staa_widgets.models.reading import Hold, carried_relevance, head_mean, mean_row, pulled_back
 from staa_widgets.models.rollout import roll_out
+from staa_widgets.models.rotary import Rotary
 from staa_widgets.record import Geometry, Needs, Patch
+
+_TURN = "apply_rotary_embeddings"
 
 
 def geometry(config: VJEPA2Config) -> Geometry:
@@ -73,6 +76,7 @@ class VJEPA2Reading(PooledReading):
         super().__init__(geometry, needs)
         self.classifier = module.classifier
         self.sampled = queries.sampled(geometry, needs)
+        self.whole = needs.spatial and not self.sampled and queries.tokens(geometry) <= queries.EXACT
         (asking,) = parts_of(module, VJEPA2PoolerCrossAttention)
         (encoder,) = parts_of(module, VJEPA2Encoder)
         behind = parts_of(encoder, VJEPA2RopeAttention) + parts_of(module, VJEPA2PoolerSelfAttention)
@@ -83,20 +87,27 @@ class VJEPA2Reading(PooledReading):
             pairs = zip(behind, self.layers, strict=True)
             self.takes |= {attention: partial(self._take, taken) for attention, taken in pairs}
 
+    def turns(self) -> dict[tuple[nn.Module, str], Callable[..., Tensor]]:
+        """Let queries and keys be turned where they are held, which pays for holding them; see `Family.instead`."""
+        if not self.needs.spatial or self.needs.backward or self.whole:
+            return {}
+        turn = Rotary(self.hold.room)
+        turning = [part for part in self.takes if isinstance(part, VJEPA2RopeAttention)]
+        return {(part, _TURN): partial(turn, getattr(part, _TURN)) for part in turning if hasattr(part, _TURN)}
+
     def take_readout(self, hidden: Tensor) -> None:
         """Keep nothing: the classifier is linear in what it reads."""
 
     def _take(
         self, taken: dict[str, Any], query: Tensor, key: Tensor, value: Tensor, out: Tensor, scale: float
     ) -> None:
-        whole = self.needs.spatial and not self.sampled and query.shape[2] <= queries.EXACT
-        if whole:
+        if self.whole:
             taken["matrix"] = head_mean(query, key, scale)
         if self.query is not None:
             taken["query_row"] = mean_row(query[:, :, self.geometry.token(self.query), None], key, scale)
         if self.needs.relevance:
             taken |= {"query": query, "key": key, "value": value, "out": out, "scale": scale}
-        elif self.needs.spatial and not whole:
+        elif self.needs.spatial and not self.whole:
             taken |= {"query": self.hold(query), "key": self.hold(key), "scale": scale}
 
     def _query_row(self, layer: dict[str, Any], query: Patch) -> Tensor:  # noqa: ARG002  taken on the way
@@ -132,6 +143,7 @@ VJEPA2 = Family(
     geometry=geometry,
     read=VJEPA2Reading,
     layers=blocks,
+    instead=VJEPA2Reading.turns,
     mean=(0.485, 0.456, 0.406),
     std=(0.229, 0.224, 0.225),
 )
