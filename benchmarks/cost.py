@@ -68,7 +68,7 @@ class Taken:
 def main() -> None:
     """Measure, print a table, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="of few passes")
+    parser.add_argument("--rounds", type=int, default=2, help="of few passes")
     parser.add_argument("--whole-rounds", type=int, default=2, help="of whole runs")
     parser.add_argument("--json", type=Path, default=Path("out/cost.json"))
     options = parser.parse_args()
