@@ -12,7 +12,8 @@ from tiny import ALL, clips, ready
 from staa_widgets import action_clip, explain
 from staa_widgets.methods import METHODS
 from staa_widgets.models import FAMILIES, VideoModel, load_model, queries, reading, rollout
-from staa_widgets.models.reading import Hold, carried, mean_row, rows_and_mean, sampled_row
+from staa_widgets.models.hold import Hold
+from staa_widgets.models.reading import carried, mean_row, rows_and_mean, sampled_row
 from staa_widgets.record import Geometry, Needs, Record
 from staa_widgets.tap import record
 

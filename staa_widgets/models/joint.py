@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from staa_widgets.models import queries
 from staa_widgets.models.base import Take
+from staa_widgets.models.hold import Hold
 from staa_widgets.models.reading import (
-    Hold,
     carried_relevance,
     chosen,
     class_direction,

@@ -24,8 +24,9 @@ from transformers.models.vjepa2.modeling_vjepa2 import (
 from staa_widgets.errors import UnsupportedModelError
 from staa_widgets.models import queries
 from staa_widgets.models.base import Family, Take, parts_of
+from staa_widgets.models.hold import Hold
 from staa_widgets.models.pooled import PooledReading
-from staa_widgets.models.reading import Hold, carried_relevance, head_mean, mean_row, pulled_back
+from staa_widgets.models.reading import carried_relevance, head_mean, mean_row, pulled_back
 from staa_widgets.models.rollout import roll_out
 from staa_widgets.models.rotary import Rotary
 from staa_widgets.record import Geometry, Needs, Patch
