@@ -74,7 +74,7 @@ def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[in
         with (
             _evaluating(model.module),
             _heard(family, takes),
-            _swapped(family.instead(reading)),
+            _swapped(family.instead(model.module, reading)),
             _watched(reading.norm, reading.take_readout),
         ):
             output = model.module(

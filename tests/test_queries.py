@@ -12,7 +12,6 @@ from tiny import ALL, clips, ready
 from staa_widgets import action_clip, explain
 from staa_widgets.methods import METHODS
 from staa_widgets.models import FAMILIES, VideoModel, load_model, queries, reading, rollout
-from staa_widgets.models.hold import Hold
 from staa_widgets.models.reading import carried, mean_row, rows_and_mean, sampled_row
 from staa_widgets.record import Geometry, Needs, Record
 from staa_widgets.tap import record
@@ -172,20 +171,6 @@ def test_rows_and_mean_are_those_of_whole_matrices(piece: int, monkeypatch: pyte
     np.testing.assert_allclose(mean, whole.mean(1), atol=1e-6)
     flow = torch.rand(1, 3, 40)
     np.testing.assert_allclose(carried(flow, layer["query"], layer["key"], 1.0), flow @ whole.mean(1), atol=1e-5)
-
-
-def test_what_is_held_of_all_layers_lies_in_one_piece_of_memory() -> None:
-    hold, given = Hold(3), list(torch.rand(4, 2, 5))
-    held = [hold(tensor.clone()) for tensor in given]
-    assert len({tensor.untyped_storage().data_ptr() for tensor in held}) == 2  # the fourth is one too many
-    assert held[0].untyped_storage().nbytes() == 3 * given[0].nbytes
-    for tensor, kept in zip(given, held, strict=True):
-        torch.testing.assert_close(kept, tensor, rtol=0, atol=0)
-    other = torch.rand(3)
-    assert Hold(2)(other) is not other
-    hold = Hold(2)
-    hold(given[0])
-    assert hold(other) is other
 
 
 @pytest.mark.parametrize("family", JOINT)

@@ -239,7 +239,7 @@ def test_queries_and_keys_are_turned_as_the_model_turns_them_to_the_last_bit(
     # Asked once what it makes of ones and of one head; in all three layers only where it turns otherwise.
     assert [shape[:2] for shape in calls] == [(2, 1)] * 3 + [(1, 1)] * 3 + otherwise * 18 * [(2, H)]
     calls.clear()
-    monkeypatch.setitem(FAMILIES, "vjepa2", replace(FAMILIES["vjepa2"], instead=lambda _: {}))
+    monkeypatch.setitem(FAMILIES, "vjepa2", replace(FAMILIES["vjepa2"], instead=lambda *_: {}))
     for one, own in zip(found, record(model, pixels, needs, [None, None]), strict=True):
         assert one.rollout is not None
         np.testing.assert_array_equal(one.rollout, own.rollout)

@@ -120,8 +120,8 @@ class Family:
         ``(attention module, take, hidden, …)``: stands in for the forward of attention modules that do not go through
         transformers' `AttentionInterface`.
     instead
-        From a reading to methods of the model's parts, ``(part, name)``, and what stands in for each during the pass;
-        to the last bit the same.
+        From a classifier and its reading to methods of the model's parts, ``(part, name)``, and what stands in for each
+        during the pass; to the last bit the same.
     attends
         Whether there is attention to read; otherwise it answers methods that need nothing of a record but logits.
     last_order
@@ -136,7 +136,7 @@ class Family:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     forward: Callable[..., Any] | None = None
-    instead: Callable[[Any], Mapping[tuple[nn.Module, str], Callable[..., Any]]] = lambda _: {}
+    instead: Callable[[nn.Module, Any], Mapping[tuple[nn.Module, str], Callable[..., Any]]] = lambda *_: {}
     attends: bool = True
     last_order: Literal["patch_major"] | None = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class Hold:
@@ -29,19 +29,35 @@ class Hold:
         """Give the same numbers, to be held."""
         if self._all is not None and tensor.untyped_storage().data_ptr() == self._all.untyped_storage().data_ptr():
             return tensor
-        place = self._next(tensor)
+        place = self._next(tensor, tensor.shape)
         return tensor if place is None else place.copy_(tensor)
 
     def room(self, tensor: Tensor) -> Tensor:
         """Give a tensor like another, to be written and then held where it lies."""
-        place = self._next(tensor)
+        place = self._next(tensor, tensor.shape)
         return tensor.new_empty(tensor.shape) if place is None else place
 
-    def _next(self, tensor: Tensor) -> Tensor | None:
-        if tensor.device.type != "cpu":
+    def projected(self, linear: nn.Linear, tokens: Tensor) -> Tensor:
+        """Give what a linear layer makes of ``(B, N, D)``, to the last bit, made where it is held if that can be."""
+        weight, bias = linear.weight, linear.bias
+        same = tokens.dtype == weight.dtype and not torch.is_autocast_enabled(tokens.device.type)
+        place = None
+        if same and tokens.ndim == 3 and tokens.is_contiguous() and not torch.is_grad_enabled():
+            place = self._next(tokens, torch.Size((*tokens.shape[:2], len(weight))))
+        if place is None:
+            return nn.functional.linear(tokens, weight, bias)
+        given, made = tokens.flatten(0, 1), place.flatten(0, 1)
+        if bias is None:
+            torch.mm(given, weight.t(), out=made)
+        else:
+            torch.addmm(bias, given, weight.t(), out=made)
+        return place
+
+    def _next(self, like: Tensor, shape: torch.Size) -> Tensor | None:
+        if like.device.type != "cpu":
             return None
         if self._all is None:
-            self._all = torch.empty(self._count, *tensor.shape, dtype=tensor.dtype)
+            self._all = torch.empty(self._count, *shape, dtype=like.dtype)
             self._free = iter(self._all)
         place = next(self._free, None)
-        return place if place is not None and place.shape == tensor.shape else None
+        return place if place is not None and place.shape == shape else None

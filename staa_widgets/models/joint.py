@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from staa_widgets.models import queries
-from staa_widgets.models.base import Take
+from staa_widgets.models.base import Take, parts_of
 from staa_widgets.models.hold import Hold
 from staa_widgets.models.reading import (
     carried_relevance,
@@ -60,6 +60,11 @@ class JointReading:
         self.norm, self.classifier = norm, classifier
         self.pooled, self.readers = pooled, slice(None) if pooled else slice(1)
         self.sampled = queries.sampled(geometry, needs)
+        self.reads = needs.rows or needs.values or needs.contributions
+        # As a matrix attention is smaller than its queries and keys, or needed for the rows anyway.
+        small = queries.tokens(geometry) <= queries.EXACT or (self.reads and pooled)
+        self.whole = needs.spatial and not self.sampled and small
+        self.holds = needs.spatial and not needs.backward and not self.whole
         self.errors: dict[str, Tensor] = {}
         self.hold = Hold(2 * len(attentions))
         self.query = geometry.token(geometry.patch(needs.query)) if needs.query else None
@@ -69,6 +74,15 @@ class JointReading:
         self.takes: dict[nn.Module, Take] = {
             attention: partial(self._take, taken) for (attention, _), taken in zip(attentions, self.layers, strict=True)
         }
+
+    def projections(self) -> dict[tuple[nn.Module, str], Callable[[Tensor], Tensor]]:
+        """Let queries and keys be made where they are held, which pays for holding them; see `Family.instead`."""
+        making = [part for attention in self.takes for part in parts_of(attention, nn.Linear)[:2]] if self.holds else []
+        # One that is of another class, weight or forward computes otherwise.
+        plain = [
+            p for p in making if type(p) is nn.Linear and type(p.weight) is nn.Parameter and "forward" not in vars(p)
+        ]
+        return {(part, "forward"): partial(self.hold.projected, part) for part in plain}
 
     def take_readout(self, hidden: Tensor) -> None:
         """Keep what the classifier reads, ``(B, D)``; the norm may have been given all tokens."""
@@ -81,19 +95,16 @@ class JointReading:
     def _take(
         self, taken: dict[str, Any], query: Tensor, key: Tensor, value: Tensor, out: Tensor, scale: float
     ) -> None:
-        needs, count = self.needs, query.shape[2]
-        reads = needs.rows or needs.values or needs.contributions
-        # As a matrix attention is smaller than its queries and keys, or needed for the rows anyway.
-        whole = needs.spatial and not self.sampled and (count <= queries.EXACT or (reads and self.pooled))
-        if whole:
+        needs = self.needs
+        if self.whole:
             taken["row"], taken["matrix"] = rows_and_mean(query, key, scale)
-        if reads:
+        if self.reads:
             if not self.pooled:
                 taken["row"] = mean_row(query[:, :, :1], key, scale)
             elif self.sampled:
                 asked = queries.spread(self.geometry, queries.COUNT, taken["start"]).to(query.device)
                 taken["row"], taken["row_error"] = sampled_row(query[:, :, asked], key, scale)
-            elif not whole:
+            elif not self.whole:
                 taken["row"] = mean_row(query, key, scale)
             if needs.values:
                 taken["value_row"] = (taken["row"] * moved_norms(value, taken["after"])).mean(1)
@@ -101,7 +112,7 @@ class JointReading:
             taken["query_row"] = mean_row(query[:, :, self.query, None], key, scale)
         if needs.backward:
             taken |= {"query": query, "key": key, "scale": scale}
-        elif needs.spatial and not whole:
+        elif self.holds:
             taken |= {"query": self.hold(query), "key": self.hold(key), "scale": scale}
         if needs.contributions or needs.backward:
             taken["value"] = value

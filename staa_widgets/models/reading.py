@@ -192,15 +192,16 @@ def pieces(query: Tensor, key: Tensor, scale: float) -> Iterator[tuple[slice, sl
     """
     key = key.float().transpose(-2, -1)
     parts = list(_parts(query, key.transpose(-2, -1)))
-    room: tuple[Tensor, Tensor] | None = None
+    room: Tensor | None = None
     for clips, part in parts:
         # Scaled before it is multiplied: there are fewer queries than scores.
         asking = query[clips, :, part].float() * scale
         shape = torch.Size((*asking.shape[:-1], key.shape[-1]))
         # Taken once: fresh memory costs as much as filling it. The first piece is the largest.
-        room = room or (asking.new_empty(shape.numel()), asking.new_empty(shape.numel()))
-        scores, found = (piece[: shape.numel()].view(shape) for piece in room)
-        yield clips, part, torch.softmax(torch.matmul(asking, key[clips], out=scores), -1, out=found)
+        room = asking.new_empty(shape.numel()) if room is None else room
+        scores = torch.matmul(asking, key[clips], out=room[: shape.numel()].view(shape))
+        # On a CPU each row is read whole before it is written.
+        yield clips, part, torch.softmax(scores, -1, out=scores if scores.device.type == "cpu" else None)
 
 
 def _parts(query: Tensor, key: Tensor) -> Iterator[tuple[slice, slice]]:

@@ -48,6 +48,7 @@ VIDEOMAE = Family(
     architecture=VideoMAEForVideoClassification,
     geometry=geometry,
     read=read,
+    instead=lambda _, reading: reading.projections(),
     layers=lambda module: parts_of(module, VideoMAELayer),
     mean=(0.485, 0.456, 0.406),
     std=(0.229, 0.224, 0.225),

@@ -144,7 +144,7 @@ VJEPA2 = Family(
     geometry=geometry,
     read=VJEPA2Reading,
     layers=blocks,
-    instead=VJEPA2Reading.turns,
+    instead=lambda _, reading: reading.turns(),
     mean=(0.485, 0.456, 0.406),
     std=(0.229, 0.224, 0.225),
 )
