@@ -19,8 +19,8 @@ PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "addopts=-ra")
 TESTS = [
     f"tests/test_{name}.py"
     for name in (
-        *("attention", "bundled", "families", "generic", "gradient", "joint", "methods", "models", "tap"),
-        *("timesformer", "transform", "videoprism", "vjepa2"),
+        *("attention", "bundled", "families", "generic", "gradient", "hold", "joint", "methods", "models", "tap"),
+        *("queries", "timesformer", "transform", "videoprism", "vjepa2"),
     )
 ]
 
