@@ -77,12 +77,15 @@ class JointReading:
 
     def projections(self) -> dict[tuple[nn.Module, str], Callable[[Tensor], Tensor]]:
         """Let queries and keys be made where they are held, which pays for holding them; see `Family.instead`."""
-        making = [part for attention in self.takes for part in parts_of(attention, nn.Linear)[:2]] if self.holds else []
-        # One that is of another class, weight or forward computes otherwise.
-        plain = [
-            p for p in making if type(p) is nn.Linear and type(p.weight) is nn.Parameter and "forward" not in vars(p)
-        ]
-        return {(part, "forward"): partial(self.hold.projected, part) for part in plain}
+        if not self.holds:
+            return {}
+        return {
+            (part, "forward"): partial(self.hold.projected, part)
+            for attention in self.takes
+            for part in parts_of(attention, nn.Linear)[:2]
+            # One of another class, weight or forward computes otherwise.
+            if type(part) is nn.Linear and type(part.weight) is nn.Parameter and "forward" not in vars(part)
+        }
 
     def take_readout(self, hidden: Tensor) -> None:
         """Keep what the classifier reads, ``(B, D)``; the norm may have been given all tokens."""
