@@ -26,13 +26,13 @@ import torch
 from transformers import TimesformerConfig, TimesformerForVideoClassification
 
 from staa_widgets import METHODS, VideoModel, load_model
-from staa_widgets.actions import action_clip
-from staa_widgets.answer import attribute
-from staa_widgets.capacity import passes_at_once
-from staa_widgets.evaluate.bootstrap import Interval
+from staa_widgets.datasets.drawn_actions import action_clip
+from staa_widgets.engine.attribute import attribute
+from staa_widgets.evaluation.bootstrap import Interval
 from staa_widgets.methods import Cost
+from staa_widgets.models.batching import passes_at_once
 from staa_widgets.models.transform import Transform
-from staa_widgets.progress import reporting
+from staa_widgets.utils.progress import reporting
 
 OWN = ("staa", "staa_logit")
 SEGMENTS = 64

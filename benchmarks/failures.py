@@ -9,9 +9,9 @@ import numpy as np
 from PIL import Image
 
 from staa_widgets import action_clip, explain
-from staa_widgets.evaluate.picture import heated, tinted
-from staa_widgets.evaluate.plan import FPS, SETS
-from staa_widgets.evaluate.truth import TRUTH, score, truth_on_grid
+from staa_widgets.evaluation.benchmark.plan import FPS, SETS
+from staa_widgets.evaluation.figures import heated, tinted
+from staa_widgets.evaluation.metrics.localization import TRUTH, score, truth_on_grid
 
 
 def main() -> None:

@@ -23,10 +23,11 @@ from tqdm import tqdm
 from transformers import TimesformerConfig, VideoMAEConfig, VivitConfig, VJEPA2Config
 
 from staa_widgets import METHODS, load_model
-from staa_widgets.evaluate.bootstrap import Interval
-from staa_widgets.models import FAMILIES, VideoModel, queries
+from staa_widgets.evaluation.bootstrap import Interval
+from staa_widgets.models import FAMILIES, VideoModel
+from staa_widgets.models.attention import query_sampling as queries
+from staa_widgets.models.capture import record
 from staa_widgets.models.transform import Transform
-from staa_widgets.tap import record
 
 # As the smallest classifier that is published; its predictor, which classifying does without, is left small.
 _VJEPA2_L: dict[str, Any] = {"crop_size": 256, "frames_per_clip": 16, "pred_num_hidden_layers": 1}

@@ -18,9 +18,9 @@ import numpy as np
 from playwright.sync_api import sync_playwright
 
 import staa_widgets as staa
-from staa_widgets import cache
-from staa_widgets.evaluate.bootstrap import Interval
-from tests.chromium import launch_args
+from staa_widgets.evaluation.bootstrap import Interval
+from staa_widgets.storage import cache
+from tests.helpers.chromium import launch_args
 
 STEPS = ("open", "decode", "transform", "forward", "method", "preview", "cache write and the rest", "all")
 # From the start of the load until the canvas is drawn, in milliseconds.

@@ -17,11 +17,11 @@ import numpy as np
 from playwright.sync_api import Locator, sync_playwright
 
 import staa_widgets as staa
-from staa_widgets.export import built, to_html
+from staa_widgets.widget.page import built, to_html
 from staa_widgets.widget.payload import pack
-from tests.barcodes import explanation, preview
-from tests.chromium import launch_args
-from tests.lab.laboratory import PATIENCE, Lab, Notebook, laboratory
+from tests.helpers.barcodes import explanation, preview
+from tests.helpers.chromium import launch_args
+from tests.helpers.jupyterlab import PATIENCE, Lab, Notebook, laboratory
 
 CLIP = "staa.action_clip(3, fps=30)"
 IMPORT = f"import sys\nsys.path.insert(0, {str(Path(staa.__file__).parent.parent)!r})\nimport staa_widgets as staa"

@@ -7,9 +7,9 @@ import argparse
 import numpy as np
 
 from staa_widgets import evaluate, load_model
-from staa_widgets.evaluate.bootstrap import Interval, interval
-from staa_widgets.evaluate.plan import Drawn
-from staa_widgets.evaluate.results import Results
+from staa_widgets.evaluation.benchmark.plan import Drawn
+from staa_widgets.evaluation.bootstrap import Interval, interval
+from staa_widgets.evaluation.results import Results
 
 FRESH = 6_000_000
 METHODS = ("staa", "staa_logit", "motion_energy", "centre", "random")

@@ -7,13 +7,13 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
-from staa_widgets.evaluate.benchmark import Benchmark
-from staa_widgets.evaluate.bootstrap import Interval
-from staa_widgets.evaluate.plan import CHEAP, SETS
-from staa_widgets.evaluate.results import Results
-from staa_widgets.evaluate.rows import interval_of
-from staa_widgets.evaluate.truth import TRUTH
-from staa_widgets.evaluate.verdict import ALL, QUESTIONS, READING, left_out, verdict, with_mean
+from staa_widgets.evaluation.benchmark.plan import CHEAP, SETS
+from staa_widgets.evaluation.benchmark.run import Benchmark
+from staa_widgets.evaluation.benchmark.verdict import ALL, QUESTIONS, READING, left_out, verdict, with_mean
+from staa_widgets.evaluation.bootstrap import Interval
+from staa_widgets.evaluation.metrics.localization import TRUTH
+from staa_widgets.evaluation.results import Results
+from staa_widgets.evaluation.rows import interval_of
 
 ORDER = ("attention", "gradient", "perturbation", "control")
 

@@ -10,12 +10,13 @@ from unittest.mock import patch
 import numpy as np
 from tqdm import tqdm
 
-from staa_widgets.evaluate.plan import Drawn
-from staa_widgets.evaluate.truth import TRUTH, score, truth_on_grid
+from staa_widgets.evaluation.benchmark.plan import Drawn
+from staa_widgets.evaluation.metrics.localization import TRUTH, score, truth_on_grid
 from staa_widgets.methods import METHODS
-from staa_widgets.models import load_model, queries
-from staa_widgets.sampling import uniform
-from staa_widgets.tap import record
+from staa_widgets.models import load_model
+from staa_widgets.models.attention import query_sampling as queries
+from staa_widgets.models.capture import record
+from staa_widgets.video.sampling import uniform
 
 MODELS = ("vivit", "vivit-1", "videomae", "videomae-1")
 METHODS_ASKED = {"staa": ("staa", {}), "staa, last": ("staa", {"layers": "last"}), "staa_logit": ("staa_logit", {})}

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from staa_widgets.evaluate.bootstrap import Interval
-from staa_widgets.evaluate.plan import SETS, Drawn
-from staa_widgets.evaluate.results import Results
-from staa_widgets.evaluate.run import evaluate
-from staa_widgets.evaluate.truth import TRUTH
-from staa_widgets.evaluate.verdict import ALL, with_mean
+from staa_widgets.evaluation.benchmark.plan import SETS, Drawn
+from staa_widgets.evaluation.benchmark.verdict import ALL, with_mean
+from staa_widgets.evaluation.bootstrap import Interval
+from staa_widgets.evaluation.evaluate import evaluate
+from staa_widgets.evaluation.metrics.localization import TRUTH
+from staa_widgets.evaluation.results import Results
 from staa_widgets.methods import METHODS
 from staa_widgets.methods.staa import RESIDUAL
 from staa_widgets.models import BUNDLED_MODELS, load_model

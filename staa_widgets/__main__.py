@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from staa_widgets.cli import main
+from staa_widgets.cli.main import main
 
 sys.exit(main())

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.helpers.paths import ROOT
+
 if TYPE_CHECKING:
     from playwright.sync_api import ConsoleMessage, Page
 
-    from staa_widgets.explanation import Explanation
+    from staa_widgets.explanation.explanation import Explanation
     from staa_widgets.models import VideoModel
-
-ROOT = Path(__file__).parent.parent
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -32,7 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="module")
 def model() -> VideoModel:
     """Model with five classes and random weights."""
-    from timesformers import tiny_model
+    from tests.helpers.timesformers import tiny_model
 
     return tiny_model()
 
@@ -55,23 +55,23 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def forwards(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Number of windows of each recorded pass so far."""
-    import staa_widgets.tap
+    import staa_widgets.models.capture
 
     passes: list[int] = []
-    original = staa_widgets.tap.record
+    original = staa_widgets.models.capture.record
 
     def counted(model: VideoModel, pixels: Any, *rest: Any) -> Any:
         passes.append(len(pixels))
         return original(model, pixels, *rest)
 
-    monkeypatch.setattr(staa_widgets.tap, "record", counted)
+    monkeypatch.setattr(staa_widgets.models.capture, "record", counted)
     return passes
 
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
     """Drive the machine's own Chromium."""
-    from chromium import launch_args
+    from tests.helpers.chromium import launch_args
 
     found = launch_args()
     if found is None:
@@ -82,9 +82,8 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 @pytest.fixture
 def open_page(page: Page, tmp_path: Path) -> Iterator[Callable[..., Page]]:
     """Open the page of one explanation or some from disk; at the end, nothing else was asked for or complained of."""
-    from chromium import PATIENCE
-
-    from staa_widgets.export import to_html
+    from staa_widgets.widget.page import to_html
+    from tests.helpers.chromium import PATIENCE
 
     asked: list[str] = []
     complaints: list[str] = []

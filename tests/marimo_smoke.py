@@ -13,9 +13,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from barcodes import LAST, explanation
-from chromium import PATIENCE, launch_args
 from playwright.sync_api import Error, Page, sync_playwright
+
+from tests.helpers.barcodes import LAST, explanation
+from tests.helpers.chromium import PATIENCE, launch_args
 
 NOTEBOOK = """
 import marimo

@@ -17,11 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "addopts=-ra")
 TESTS = [
-    f"tests/test_{name}.py"
-    for name in (
-        *("attention", "bundled", "families", "generic", "gradient", "hold", "joint", "methods", "models", "tap"),
-        *("queries", "timesformer", "transform", "videoprism", "vjepa2"),
-    )
+    "tests/models",
+    *(f"tests/methods/test_{name}.py" for name in ("attention_baselines", "gradient", "staa")),
 ]
 
 
@@ -37,7 +34,7 @@ class Case:
 CASES = {
     "lowest": Case("transformers==5.0.0", "baselines", (*PYTEST, *TESTS)),
     "newest": Case("transformers<6", "baselines", (*PYTEST, *TESTS)),
-    "anywidget": Case("anywidget==0.9.*", "dev", (*PYTEST, "tests/test_player.py", "tests/lab")),
+    "anywidget": Case("anywidget==0.9.*", "dev", (*PYTEST, "tests/widget/test_player.py", "tests/lab")),
     "marimo": Case("marimo", "dev", ("tests/marimo_smoke.py",)),
 }
 FREE = ("transformers", "huggingface_hub", "tokenizers", "anywidget")

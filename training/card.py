@@ -24,7 +24,7 @@ def predicted(seed: int, name: str | None, model: Path, folder: str, *, backward
     import torch
 
     from staa_widgets import action_clip, explain, load_model
-    from staa_widgets.actions import ActionClip
+    from staa_widgets.datasets.drawn_actions import ActionClip
 
     torch.set_num_threads(1)
     clip = action_clip(seed, name, fps=8)

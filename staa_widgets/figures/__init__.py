@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from staa_widgets.errors import ParameterError, nearest
-from staa_widgets.figures.bars import compared_bars, temporal_bars
 from staa_widgets.figures.heads import heads
-from staa_widgets.figures.looks import BAR, INK, LINE, MARKED, QUIET, WARM, plain_text, template
+from staa_widgets.figures.temporal import compared_bars, temporal_bars
+from staa_widgets.render.theme import BAR, INK, LINE, MARKED, QUIET, WARM, plain_text, template
 
 __all__ = [
     "BAR",
@@ -27,7 +27,7 @@ __all__ = [
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-    from staa_widgets.explanation import Explanation
+    from staa_widgets.explanation.explanation import Explanation
 
 _KINDS = {"time": temporal_bars, "heads": heads}
 

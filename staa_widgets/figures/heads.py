@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from staa_widgets.colour import COLOUR_TABLES
 from staa_widgets.errors import ParameterError
-from staa_widgets.figures.looks import QUIET, plain_text, template
+from staa_widgets.render.colormaps import COLOUR_TABLES
+from staa_widgets.render.theme import QUIET, plain_text, template
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-    from staa_widgets.explanation import Explanation
+    from staa_widgets.explanation.explanation import Explanation
 
 WHERE = "staa-heads"
 """``meta`` of the trace of maps, by which `link` knows it."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from staa_widgets.methods import attention, controls, gradient, occlusion, patch, segments
-from staa_widgets.methods.base import METHODS, Cost, Method, get_method, method
-from staa_widgets.methods.query import Query
+from staa_widgets.methods import attention_baselines as attention
+from staa_widgets.methods import controls, gradient, occlusion
+from staa_widgets.methods import lime_shap as segments
+from staa_widgets.methods import patch_attention as patch
+from staa_widgets.methods.inputs import Query
+from staa_widgets.methods.registry import METHODS, Cost, Method, get_method, method
 from staa_widgets.methods.staa import BROWSING, attention_maps, staa, staa_logit
 
 __all__ = [

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from staa_widgets.methods.base import method
-from staa_widgets.methods.query import Query
+from staa_widgets.methods.inputs import Query
+from staa_widgets.methods.registry import method
 
 
 def uniform(shape: tuple[int, int, int]) -> NDArray[np.float32]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from staa_widgets.registry import look_up
+from staa_widgets.utils.registry import look_up
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from staa_widgets.record import Geometry
+    from staa_widgets.records.record import Geometry
 
 BLUR = 1 / 8
 """Standard deviation of `blur` as a share of the frame's shorter side."""

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staa_widgets.errors import ParameterError
-from staa_widgets.methods import checks
-from staa_widgets.methods.base import Cost, method
+from staa_widgets.methods import validation as checks
 from staa_widgets.methods.fillers import cell_sums, get_filler
-from staa_widgets.methods.packages import captum
-from staa_widgets.methods.query import Query
-from staa_widgets.record import Geometry, Needs
+from staa_widgets.methods.inputs import Query
+from staa_widgets.methods.optional import captum
+from staa_widgets.methods.registry import Cost, method
+from staa_widgets.records.record import Geometry, Needs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

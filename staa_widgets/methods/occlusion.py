@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from staa_widgets.methods import checks
-from staa_widgets.methods.base import Cost, method
-from staa_widgets.methods.parts import blocks, logits_without, spread
-from staa_widgets.methods.query import Query
-from staa_widgets.record import Geometry, Needs
+from staa_widgets.methods import validation as checks
+from staa_widgets.methods.inputs import Query
+from staa_widgets.methods.registry import Cost, method
+from staa_widgets.methods.segmentation import blocks, logits_without, spread
+from staa_widgets.records.record import Geometry, Needs
 
 
 def _needs(filler: str, cells: Sequence[int]) -> Needs:

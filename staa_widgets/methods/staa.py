@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from staa_widgets import refine
 from staa_widgets.errors import ParameterError, UnsupportedQuestionError
-from staa_widgets.methods.base import Cost, method
+from staa_widgets.methods import postprocess as refine
 from staa_widgets.methods.maps import even, held, on_grid, shares
-from staa_widgets.record import Geometry, Needs, Record
+from staa_widgets.methods.registry import Cost, method
+from staa_widgets.records.record import Geometry, Needs, Record
 
 Layers = str | Sequence[int]
 
@@ -94,7 +94,7 @@ def staa(
         Share of each layer's output that is taken to come past attention, for rollout. Abnar & Zuidema (arXiv
         2005.00928) take one half; Kobayashi et al. (arXiv 2109.07152) measure that far more does.
     contrast
-        Take away what is there in every slice, see `staa_widgets.refine.contrast`.
+        Take away what is there in every slice, see `staa_widgets.methods.postprocess.contrast`.
     time
         ``False`` asks only where: temporal attention is left out and every slice gets the same mass.
     exact

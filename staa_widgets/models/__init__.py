@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from staa_widgets.models.base import Family, VideoModel
-from staa_widgets.models.digest import weights_digest
-from staa_widgets.models.families import FAMILIES
-from staa_widgets.models.generic import wrap_model
+from staa_widgets.models.family import Family, VideoModel
+from staa_widgets.models.fingerprint.weights import weights_digest
 from staa_widgets.models.loading import BUNDLED_MODELS, load_model
+from staa_widgets.models.registry import FAMILIES
 from staa_widgets.models.transform import Transform
+from staa_widgets.models.wrap import wrap_model
 
 __all__ = [
     "BUNDLED_MODELS",

@@ -19,8 +19,8 @@ from transformers import PreTrainedConfig
 from transformers.utils import logging
 
 from staa_widgets.errors import ModelLoadError, ParameterError, UnsupportedModelError, nearest
-from staa_widgets.models.base import Family, VideoModel
-from staa_widgets.models.families import FAMILIES
+from staa_widgets.models.family import Family, VideoModel
+from staa_widgets.models.registry import FAMILIES
 from staa_widgets.models.transform import Transform
 
 BUNDLED = Path(__file__).parent / "bundled"

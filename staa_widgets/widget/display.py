@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
-from staa_widgets.host import in_kernel
-from staa_widgets.widget.taking import poster
+from staa_widgets.utils.environment import in_kernel
+from staa_widgets.widget.file_export import poster
 
 if TYPE_CHECKING:
     from staa_widgets.widget.player import Player

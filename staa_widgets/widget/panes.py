@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from staa_widgets.errors import ParameterError
-from staa_widgets.explanation import Explanation
+from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.widget.payload import pack, same_clip
 
 Shown = Explanation | Iterable[Explanation] | Mapping[str, Explanation]

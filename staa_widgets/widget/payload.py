@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from staa_widgets.colour import COLOUR_TABLES
-from staa_widgets.files import plain
+from staa_widgets.export.code import recipe
 from staa_widgets.methods import METHODS
-from staa_widgets.methods.base import Group, Method
-from staa_widgets.recipe import recipe
-from staa_widgets.widget.card import card, class_specific, cost, cost_words
-from staa_widgets.widget.facts import facts
+from staa_widgets.methods.registry import Group, Method
+from staa_widgets.render.colormaps import COLOUR_TABLES
+from staa_widgets.utils.files import plain
+from staa_widgets.widget.run_details import facts
+from staa_widgets.widget.score_card import card, class_specific, cost, cost_words
 
 if TYPE_CHECKING:
-    from staa_widgets.explanation import Explanation
+    from staa_widgets.explanation.explanation import Explanation
 
 SCHEMA = 6
 """Number of this layout; the player refuses any other."""
@@ -44,7 +44,7 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
         the explanation's maps, `class_specific` whether these maps depend on the class, `methods` what else its
         decision can be asked about, with `group` and `cost` in words, `truth` the action's name, its ``spans`` of
         seconds, ``(width, height)`` of its masks and where the runs of each frame start in the ``truth`` buffer,
-        `cards` the score cards (`staa_widgets.widget.card`) of what was shown, `card` the key of the one on show,
+        `cards` the score cards (`staa_widgets.widget.score_card`) of what was shown, `card` the key of the one on show,
         `recipe` the Python that makes the explanation again, `facts` what was run, as names and values in words.
     buffers
         ``frames`` (JPEG files one after the other, cut at ``meta["pictures"]["offsets"]``), ``maps`` (float16

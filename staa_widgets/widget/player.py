@@ -9,31 +9,31 @@ from typing import TYPE_CHECKING, Any
 from ipywidgets import CallbackDispatcher
 from traitlets import Float, Int, default, observe
 
+from staa_widgets.engine.request import Question, find_question, question_of, restated
 from staa_widgets.errors import PlayerError
-from staa_widgets.explanation import Explanation
-from staa_widgets.labels import target_index
-from staa_widgets.picture import peak_frame
-from staa_widgets.progress import Progress
-from staa_widgets.question import Question, find_question, question_of, restated
-from staa_widgets.widget import taking
-from staa_widgets.widget.asked import Earlier, Patch, kept, patch_of
-from staa_widgets.widget.carried import Carried
-from staa_widgets.widget.checked import refuse_unknown
-from staa_widgets.widget.computing import Computing
+from staa_widgets.explanation.explanation import Explanation
+from staa_widgets.explanation.selection import Selection, select
+from staa_widgets.records.labels import target_index
+from staa_widgets.render.compositor import peak_frame
+from staa_widgets.utils.progress import Progress
+from staa_widgets.widget import file_export as taking
+from staa_widgets.widget.computed_traits import Computing
 from staa_widgets.widget.display import display_player
-from staa_widgets.widget.errands import ERRANDS
-from staa_widgets.widget.given import Given
-from staa_widgets.widget.guard import alone
+from staa_widgets.widget.ground_truth import Given
+from staa_widgets.widget.handlers import ERRANDS
 from staa_widgets.widget.panes import Shown, as_panes, frame_in, lay_out
+from staa_widgets.widget.patch import Earlier, Patch, kept, patch_of
 from staa_widgets.widget.payload import same_clip
-from staa_widgets.widget.selection import Selection, select
+from staa_widgets.widget.payload_traits import Carried
 from staa_widgets.widget.service import Errand, Service
-from staa_widgets.widget.traits import SETTINGS
+from staa_widgets.widget.settings import SETTINGS
+from staa_widgets.widget.settings_check import refuse_unknown
+from staa_widgets.widget.thread_safe import alone
 
 if TYPE_CHECKING:
-    from staa_widgets.clip import Clip
-    from staa_widgets.still import StaticPicture
-    from staa_widgets.truth import ClipTruth, Known
+    from staa_widgets.export.image import StaticPicture
+    from staa_widgets.video.clip import Clip
+    from staa_widgets.video.ground_truth import ClipTruth, Known
 
 _OF_WIDGETS = ("layout", "tabbable", "tooltip")
 

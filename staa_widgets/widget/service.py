@@ -10,10 +10,10 @@ from contextvars import copy_context
 from queue import SimpleQueue
 from typing import Any, Protocol
 
+from staa_widgets.engine.lock import WAITING
 from staa_widgets.errors import CancelledError
-from staa_widgets.progress import Progress
-from staa_widgets.turn import WAITING
-from staa_widgets.widget.messages import Cancel, Request, answered, failed, progressed, read
+from staa_widgets.utils.progress import Progress
+from staa_widgets.widget.protocol import Cancel, Request, answered, failed, progressed, read
 
 INTERVAL = 0.1
 """Least seconds between two reports of progress."""

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from laboratory import PATIENCE, Lab, Notebook, laboratory
+
+from tests.helpers.jupyterlab import PATIENCE, Lab, Notebook, laboratory
 
 if TYPE_CHECKING:
     from playwright.sync_api import ConsoleMessage, Page

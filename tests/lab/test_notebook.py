@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from barcodes import FIRST, LAST, explanation
-from chromium import content
-from laboratory import PATIENCE, TOKEN, Lab, Notebook, laboratory
 from playwright.sync_api import Page, expect
-from seen import canvas, drawn
+
+from tests.helpers.barcodes import FIRST, LAST, explanation
+from tests.helpers.chromium import content
+from tests.helpers.jupyterlab import PATIENCE, TOKEN, Lab, Notebook, laboratory
+from tests.helpers.lab_view import canvas, drawn
 
 pytestmark = pytest.mark.browser
 pytest.importorskip("notebook")

@@ -1,0 +1,114 @@
+"""Drawn actions whose *where* and *when* are known.
+
+A stick figure performs one of ten actions for part of a clip and idles for the rest, beside things that move and say
+nothing of the class. Whoever explains a classifier of these actions can check the explanation against the truth.
+Scenes are vectors: the same seed is the same scene at any size and frame rate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from staa_widgets.datasets.drawn_actions.drawing import encode_h264, render
+from staa_widgets.datasets.drawn_actions.poses import ACTIONS
+from staa_widgets.datasets.drawn_actions.scene import STEPS, VARIANTS, draw_scene
+from staa_widgets.errors import ParameterError
+
+if TYPE_CHECKING:
+    import os
+
+    from numpy.typing import NDArray
+
+__all__ = ["ACTIONS", "STEPS", "VARIANTS", "ActionClip", "action_clip", "draw_scene", "encode_h264", "render"]
+
+
+@dataclass(frozen=True)
+class ActionClip:
+    """A drawn clip with its truth.
+
+    Parameters
+    ----------
+    frames
+        uint8 ``(F, H, W, 3)``, RGB.
+    times
+        float64 ``(F,)``, seconds.
+    label
+        Name of the action.
+    where
+        bool ``(F, H, W)``, pixels of the limbs that perform the action, while they do.
+    when
+        bool ``(F,)``, frames in which the action happens.
+    seed
+        What the clip was drawn from.
+    variant
+        The one of `VARIANTS` that it was drawn by.
+    """
+
+    frames: NDArray[np.uint8]
+    times: NDArray[np.float64]
+    label: str
+    where: NDArray[np.bool_]
+    when: NDArray[np.bool_]
+    seed: int
+    variant: str = "standard"
+
+    def write_mp4(self, path: str | os.PathLike[str]) -> Path:
+        """Write the frames as H.264 and return the path.
+
+        Parameters
+        ----------
+        path
+            File to write; replaced if it exists.
+        """
+        path = Path(path)
+        rate = 1 / float(np.diff(self.times).mean()) if len(self.times) > 1 else 1.0
+        path.write_bytes(encode_h264(self.frames, rate))
+        return path
+
+
+def action_clip(
+    seed: int,
+    name: str | None = None,
+    *,
+    size: int = 320,
+    fps: float = 16,
+    seconds: float = 4,
+    variant: str = "standard",
+) -> ActionClip:
+    """Draw an action with known truth.
+
+    Parameters
+    ----------
+    seed
+        The same seed gives the same scene, at any size and rate.
+    name
+        An action of `ACTIONS`; drawn from the seed if not given.
+    size
+        Width and height in pixels, at least 16 and even.
+    fps
+        Frames a second; at least 8 frames are needed in all.
+    seconds
+        Length of the clip.
+    variant
+        One of `VARIANTS`: ``"second"`` draws the same actions otherwise, to check that what was found on the standard
+        clips holds beyond them.
+
+    Raises
+    ------
+    ParameterError
+        If action or variant is unknown or a number is out of range.
+    """
+    if size < 16 or size % 2:
+        raise ParameterError(f"size is {size}.", "Give an even number of pixels from 16 up, such as 320.")
+    count = round(fps * seconds) if fps > 0 and seconds > 0 else 0
+    if count < STEPS:
+        raise ParameterError(f"fps={fps} and seconds={seconds} make {count} frames.", f"Make at least {STEPS}.")
+    scene = draw_scene(seed, name, variant)
+    steps = np.arange(count) * (STEPS / count)
+    frames, where = render(scene, steps, size)
+    when = (steps >= scene.actor.start) & (steps < scene.actor.stop)
+    return ActionClip(frames, np.arange(count) / fps, scene.label, where, when, seed, variant)

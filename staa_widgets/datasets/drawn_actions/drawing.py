@@ -1,0 +1,220 @@
+"""Scenes to pixels: limbs are capsules, painted by their distance to a segment."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import fields, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from staa_widgets.datasets.drawn_actions.poses import ACTIONS, MOVES, REST, Pose
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from staa_widgets.datasets.drawn_actions.scene import Ball, Figure, Patch, Scene
+
+_LENGTHS = {"torso": 0.3, "upper_arm": 0.16, "forearm": 0.16, "thigh": 0.22, "shin": 0.22}
+_THICKNESS = {"torso": 0.047, "upper_arm": 0.03, "forearm": 0.027, "thigh": 0.035, "shin": 0.031}
+_HEAD_RADIUS = 0.075
+_HIP_HEIGHT = 0.44
+
+
+def _between(a: Pose, b: Pose, share: float) -> Pose:
+    return Pose(*(getattr(a, f.name) * (1 - share) + getattr(b, f.name) * share for f in fields(Pose)))
+
+
+def _smooth(x: float) -> float:
+    x = min(max(x, 0.0), 1.0)
+    return x * x * (3 - 2 * x)
+
+
+def pose_at(figure: Figure, step: float) -> Pose:
+    """Pose of a figure at a time, with the slight sway that never stops.
+
+    Parameters
+    ----------
+    figure
+        Who.
+    step
+        Time in steps, 0 to 8.
+    """
+    action = ACTIONS.get(figure.does)
+    active = figure.start <= step < figure.stop
+    if action is not None and action.once:
+        pose = _between(action.a, action.b, _smooth((step - figure.start) / (figure.stop - figure.start)))
+    elif active and (action is not None or figure.does in MOVES):
+        a, b = (action.a, action.b) if action is not None else MOVES[figure.does]
+        swing = (1 - np.cos(2 * np.pi * (step - figure.start) / figure.period + figure.phase)) / 2
+        edge = min(step - figure.start, figure.stop - step) / 0.4
+        pose = _between(REST, _between(a, b, float(swing)), _smooth(edge))
+    else:
+        pose = REST
+    sway = np.sin(2 * np.pi * step / 3.1 + figure.phase)
+    return replace(
+        pose,
+        lean=pose.lean + 1.5 * sway,
+        forearm_left=pose.forearm_left + 4 * sway,
+        forearm_right=pose.forearm_right - 4 * sway,
+    )
+
+
+class Capsule(NamedTuple):
+    """A limb: a segment with a radius, in shares of the frame."""
+
+    name: str
+    start: NDArray[np.float64]
+    end: NDArray[np.float64]
+    radius: float
+
+
+def _along(angle: float, length: float) -> NDArray[np.float64]:
+    return length * np.array([np.sin(np.radians(angle)), np.cos(np.radians(angle))])
+
+
+def skeleton(figure: Figure, step: float) -> list[Capsule]:
+    """Limbs of a figure at a time.
+
+    Parameters
+    ----------
+    figure
+        Who.
+    step
+        Time in steps, 0 to 8.
+    """
+    pose = pose_at(figure, step)
+    size = figure.height
+    moved = figure.drift * _smooth((step - figure.start) / (figure.stop - figure.start))
+    hips = np.array([0.0, figure.feet - (_HIP_HEIGHT + pose.rise) * size])
+    shoulders = hips + _along(pose.lean, _LENGTHS["torso"] * size)
+    head = hips + _along(pose.lean, (_LENGTHS["torso"] + 1.35 * _HEAD_RADIUS) * size)
+    limbs = [
+        Capsule("torso", hips, shoulders, _THICKNESS["torso"] * size),
+        Capsule("head", head, head, _HEAD_RADIUS * size),
+    ]
+    for side in ("left", "right"):
+        for joint, names in ((shoulders, ("upper_arm", "forearm")), (hips, ("thigh", "shin"))):
+            at = joint + np.array([(-1 if side == "left" else 1) * 0.035 * size, 0])
+            for name in names:
+                end = at + _along(getattr(pose, f"{name}_{side}"), _LENGTHS[name] * size)
+                limbs.append(Capsule(f"{name}_{side}", at, end, _THICKNESS[name] * size))
+                at = end
+    flip = np.array([-1.0 if figure.mirrored else 1.0, 1.0])
+    offset = np.array([figure.x + moved, 0.0])
+    return [limb._replace(start=limb.start * flip + offset, end=limb.end * flip + offset) for limb in limbs]
+
+
+def _cover(capsule: Capsule, size: int) -> tuple[tuple[slice, slice], NDArray[np.float32]]:
+    """Share of each pixel that a capsule covers, within the part of the frame it can touch."""
+    a, b, radius = capsule.start * size - 0.5, capsule.end * size - 0.5, capsule.radius * size
+    low = np.clip(np.floor(np.minimum(a, b) - radius - 1), 0, size).astype(int)
+    high = np.clip(np.ceil(np.maximum(a, b) + radius + 2), 0, size).astype(int)
+    y, x = np.ogrid[low[1] : high[1], low[0] : high[0]]
+    x, y = x.astype(np.float32) - a[0], y.astype(np.float32) - a[1]
+    along = b - a
+    length = float(along @ along)
+    share = np.clip((x * along[0] + y * along[1]) / length, 0, 1) if length else np.float32(0)
+    distance = np.sqrt((x - share * along[0]) ** 2 + (y - share * along[1]) ** 2)
+    return (slice(low[1], high[1]), slice(low[0], high[0])), np.clip(radius + 0.5 - distance, 0, 1).astype(np.float32)
+
+
+def _ground(scene: Scene, size: int) -> NDArray[np.float32]:
+    at = (np.arange(size) + 0.5) / size
+    x, y = at[None, :], at[:, None]
+    shade = sum(a * np.sin(2 * np.pi * (fx * x + fy * y) + p) for fx, fy, p, a in scene.waves)
+    shade = shade + 0.04 * _edge((y - scene.actor.feet) * size)
+    return (np.asarray(scene.ground) + np.asarray(shade)[..., None]).astype(np.float32)
+
+
+def _edge(distance: NDArray[np.floating]) -> NDArray[np.floating]:
+    return np.clip(distance + 0.5, 0, 1)
+
+
+def _paint(image: NDArray[np.float32], capsule: Capsule, colour: tuple[float, float, float]) -> None:
+    window, cover = _cover(capsule, len(image))
+    image[window] += cover[..., None] * (np.asarray(colour, np.float32) - image[window])
+
+
+def _paint_patch(image: NDArray[np.float32], patch: Patch, step: float) -> None:
+    size = len(image)
+    at = (np.arange(size) + 0.5) / size
+    inside = [
+        _edge((half - np.abs(at - centre)) * size) for centre, half in zip(patch.centre, patch.half_size, strict=True)
+    ]
+    level = patch.levels[int(step * patch.rate) % len(patch.levels)]
+    image += (inside[1][:, None] * inside[0][None, :] * level).astype(np.float32)[..., None]
+
+
+def render(scene: Scene, steps: NDArray[np.floating], size: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Draw a scene at given times.
+
+    Parameters
+    ----------
+    scene
+        What to draw.
+    steps
+        ``(F,)``, times in steps, 0 to 8.
+    size
+        Width and height in pixels.
+
+    Returns
+    -------
+    frames
+        uint8 ``(F, size, size, 3)``.
+    where
+        bool ``(F, size, size)``, the limbs that perform the action, while they do.
+    """
+    ground = _ground(scene, size)
+    frames = np.empty((len(steps), size, size, 3), np.uint8)
+    where = np.zeros((len(steps), size, size), bool)
+    limbs = ACTIONS[scene.label].limbs
+    for i, step in enumerate(steps):
+        image = ground.copy()
+        if scene.patch is not None and scene.patch.start <= step < scene.patch.stop:
+            _paint_patch(image, scene.patch, step)
+        if scene.ball is not None and scene.ball.start <= step < scene.ball.stop:
+            _paint(image, _ball_at(scene.ball, step), scene.ball.colour)
+        if scene.bystander is not None:
+            for capsule in skeleton(scene.bystander, step):
+                _paint(image, capsule, scene.bystander.colour)
+        acting = scene.actor.start <= step < scene.actor.stop
+        for capsule in skeleton(scene.actor, step):
+            _paint(image, capsule, scene.actor.colour)
+            if acting and capsule.name in limbs:
+                window, cover = _cover(capsule, size)
+                where[i][window] |= cover >= 0.5
+        frames[i] = np.clip(image * 255 + 0.5, 0, 255)
+    return frames, where
+
+
+def _ball_at(ball: Ball, step: float) -> Capsule:
+    share = (step - ball.start) / (ball.stop - ball.start)
+    at = np.array(ball.from_xy) * (1 - share) + np.array(ball.to_xy) * share
+    at[1] += ball.arc * 4 * share * (1 - share)
+    return Capsule("ball", at, at, ball.radius)
+
+
+def encode_h264(frames: NDArray[np.uint8], fps: float) -> bytes:
+    """Bytes of an mp4 file.
+
+    Parameters
+    ----------
+    frames
+        uint8 ``(F, H, W, 3)``, even sizes.
+    fps
+        Frames a second.
+    """
+    import av
+
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1000))
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = "yuv420p"
+        stream.options = {"crf": "20", "preset": "veryfast"}
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")))
+        container.mux(stream.encode())
+    return buffer.getvalue()

@@ -1,0 +1,149 @@
+"""Where a method meets a model on given pixels: a `Query` is opened, and answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from staa_widgets.errors import MethodError, ParameterError
+from staa_widgets.methods.inputs import Query
+from staa_widgets.methods.registry import Method, get_method
+from staa_widgets.models.batching import MOST
+from staa_widgets.records.record import Needs, Record
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from staa_widgets.models import VideoModel
+
+
+def silent(done: int, total: int) -> None:
+    """Report to nobody."""
+
+
+@contextmanager
+def open_query(
+    model: VideoModel,
+    pixels: Tensor,
+    *,
+    needs: Needs = Needs(),  # noqa: B008  frozen
+    target: int | None = None,
+    seed: int = 0,
+    batch_size: int = MOST,
+    report: Callable[[int, int], object] = silent,
+    record: Record | None = None,
+) -> Iterator[Query]:
+    """Open a model for questions about one window; it is locked and in evaluation mode until this closes.
+
+    Parameters
+    ----------
+    model
+        Left as found, on errors too.
+    pixels
+        float32 ``(T, 3, H, W)``, the model's input.
+    needs
+        What the record must hold, where it is made here.
+    target
+        Class to speak of; ``None`` for the one that the record finds likeliest.
+    seed
+        For methods that draw at random.
+    batch_size
+        Inputs a pass.
+    report
+        ``report(done, total)``, called between passes; it may raise `CancelledError`.
+    record
+        Of these pixels, where there is one already; otherwise it takes one pass.
+
+    Raises
+    ------
+    WrongInputError
+        If the pixels do not fit the model.
+    ParameterError
+        If there is no such class, or the batch is empty.
+    """
+    from staa_widgets.models import FAMILIES
+    from staa_widgets.models import capture as tap
+
+    if target is not None and not 0 <= target < len(model.labels):
+        raise ParameterError(f"There is no class {target}.", f"The model has classes 0 to {len(model.labels) - 1}.")
+    if batch_size < 1:
+        raise ParameterError(f"batch_size is {batch_size}.", "Give at least 1.")
+    if record is None:
+        (record,) = tap.record(model, pixels[None], needs, [target])
+    layers: Any = getattr(FAMILIES[model.family], "layers", None)
+    with tap.classifying(model) as classify:
+        yield Query(
+            record=record,
+            target=int(record.logits.argmax()) if target is None else target,
+            # A copy made here can be differentiated even if the caller is in inference mode.
+            pixels=pixels.detach().float().cpu().clone(),
+            classify=classify,
+            layers=tuple(layers(model.module)) if layers else (),
+            seed=seed,
+            batch_size=batch_size,
+            report=report,
+            last_order=getattr(FAMILIES[model.family], "last_order", None),
+        )
+
+
+def answer(method: Method, params: Mapping[str, Any], query: Query) -> NDArray[np.float32]:
+    """Give a method what it reads, the record or the whole query, and check its maps.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        ``(S, h, w)``.
+
+    Raises
+    ------
+    MethodError
+        If the maps are not finite.
+    """
+    maps = np.asarray(method(query if method.asks else query.record, **params), np.float32)
+    if not np.isfinite(maps).all():
+        raise MethodError(f"The maps of {method.name!r} are not finite.", "Load the model with dtype='float32'.")
+    return maps
+
+
+def attribute(
+    model: VideoModel,
+    pixels: Tensor,
+    method: str = "staa",
+    *,
+    target: int | None = None,
+    seed: int = 0,
+    batch_size: int = MOST,
+    report: Callable[[int, int], object] = silent,
+    **params: Any,
+) -> NDArray[np.float32]:
+    """Make the maps of one window, without clip, cache or explanation.
+
+    Parameters
+    ----------
+    model, pixels, target, seed, batch_size, report
+        As for `open_query`.
+    method
+        Name in `METHODS`.
+    **params
+        Parameters of the method.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        ``(S, h, w)``.
+
+    Raises
+    ------
+    StaaError
+        As `open_query` and `answer` do, and where method or parameters are unknown.
+    """
+    asked = get_method(method)
+    needs = asked.needs(params)
+    with open_query(
+        model, pixels, needs=needs, target=target, seed=seed, batch_size=batch_size, report=report
+    ) as query:
+        return answer(asked, params, query)

@@ -1,0 +1,61 @@
+"""`Scores`: finite values by method and metric, and what they say over clips."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from staa_widgets.evaluation.bootstrap import Interval
+from staa_widgets.evaluation.rows import Row, Summary, by_clip, interval_of
+
+Held = dict[tuple[str, str], float]
+"""Values by model and clip."""
+
+
+class Scores:
+    """Finite values of many methods and metrics; each mean and each difference is bootstrapped once.
+
+    Parameters
+    ----------
+    rows
+        Values; where two answer the same, the last counts.
+
+    Notes
+    -----
+    Everywhere `model` is a name, or ``None`` for all models together: a clip then counts once, with its mean over them.
+    """
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self._held: dict[tuple[str, str], Held] = {}
+        for row in rows:
+            if math.isfinite(row.value):
+                self._held.setdefault((row.method, row.metric), {})[row.model, row.clip] = row.value
+        self._means: dict[tuple[str, str, str | None], Summary | None] = {}
+        self._differences: dict[tuple[str, str, str, str | None], tuple[Interval, int]] = {}
+
+    def of(self, method: str, metric: str, model: str | None = None) -> Held:
+        """Give the values of a method and metric."""
+        held = self._held.get((method, metric), {})
+        return held if model is None else {key: value for key, value in held.items() if key[0] == model}
+
+    def mean(self, method: str, metric: str, model: str | None = None) -> Summary | None:
+        """Mean over clips with its interval; ``None`` where there is no value."""
+        asked = (method, metric, model)
+        if asked not in self._means:
+            found = list(by_clip(self.of(*asked)).values())
+            self._means[asked] = (
+                Summary(model or "", method, metric, *interval_of(found), len(found)) if found else None
+            )
+        return self._means[asked]
+
+    def difference(self, one: str, other: str, metric: str, model: str | None = None) -> tuple[Interval, int]:
+        """Mean of one method minus another over the clips that both have, with its interval, and how many these are.
+
+        Differences are taken within a model.
+        """
+        asked = (one, other, metric, model)
+        if asked not in self._differences:
+            ours, theirs = self.of(one, metric, model), self.of(other, metric, model)
+            found = list(by_clip({key: ours[key] - theirs[key] for key in ours if key in theirs}).values())
+            self._differences[asked] = interval_of(found), len(found)
+        return self._differences[asked]

@@ -1,0 +1,175 @@
+"""What a benchmark measures: which clips, which methods by their cost, by which metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from staa_widgets.datasets.drawn_actions import ActionClip, action_clip
+from staa_widgets.errors import ParameterError
+from staa_widgets.evaluation.metric import METRICS
+from staa_widgets.evaluation.metrics.localization import TRUTH
+from staa_widgets.methods import METHODS, get_method
+
+if TYPE_CHECKING:
+    from staa_widgets.evaluation.request import Asked
+    from staa_widgets.models import VideoModel
+
+SETS: dict[str, tuple[str, int]] = {"first": ("standard", 4_000_000), "second": ("second", 7_800_000)}
+"""Variant of the clips and seed of the first, by set."""
+
+CAUSAL: dict[str, Asked] = {"insertion": ("insertion", {"units": "coarse", "steps": 8})}
+"""The causal metric of the default run: in coarse blocks, so that there is an oracle to measure by."""
+
+CHEAP = 30
+"""Passes through the model, there and back, up to which a method is asked about every clip; dearer ones about few."""
+
+MOST_PASSES = 600
+"""Passes a clip beyond which a method is asked only where it is named, or everything is measured."""
+
+RANDOMISED = ("staa", "staa_logit")
+"""Methods that are also asked of models with shuffled weights."""
+
+FPS = 8
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured.
+
+    Parameters
+    ----------
+    clips
+        Of the second set, for methods of up to `CHEAP` passes.
+    dear_clips
+        Of these, for dearer methods and for metrics that ask the model.
+    first_clips
+        Of the first set.
+    shuffled_clips
+        Of the second set, for models with shuffled weights.
+    everything
+        Whether every method is asked, rather than those of up to `MOST_PASSES` passes, and every metric, rather than
+        truth and one causal one.
+    """
+
+    clips: int = 50
+    dear_clips: int = 5
+    first_clips: int = 20
+    shuffled_clips: int = 20
+    everything: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("clips", "dear_clips", "first_clips", "shuffled_clips"):
+            if getattr(self, name) < 2:
+                raise ParameterError(f"{name} is {getattr(self, name)}.", "Two clips are the fewest to compare on.")
+
+    def only(self, clips: int) -> Plan:
+        """Measure on so many clips, and no part of it on more."""
+        rest = ("dear_clips", "first_clips", "shuffled_clips")
+        return replace(self, clips=clips, **{name: min(getattr(self, name), clips) for name in rest})
+
+
+DEFAULT = Plan()
+FULL = Plan(500, 500, 500, 500, everything=True)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Clips of a set, drawn one after the other as they are asked for; `start` for another seed of the first one."""
+
+    set: str
+    count: int
+    start: int | None = None
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[ActionClip]:
+        variant, first = SETS[self.set]
+        first = first if self.start is None else self.start
+        return (action_clip(first + n, fps=FPS, variant=variant) for n in range(self.count))
+
+
+def by_cost(
+    methods: Iterable[str] | None, models: Iterable[VideoModel], *, everything: bool = False
+) -> tuple[list[str], list[str], dict[str, int]]:
+    """Divide methods by what the model whose grid makes them dearest takes for a clip.
+
+    Parameters
+    ----------
+    methods
+        Names, none of which is left out; ``None`` for all that explain a decision.
+    models
+        Who is asked.
+    everything
+        Whether no method is left out.
+
+    Returns
+    -------
+    cheap, dear
+        Names of those of up to `CHEAP` passes, and of more.
+    left_out
+        Passes of those beyond `MOST_PASSES`, by name.
+    """
+    every = {name for name, method in METHODS.items() if not method.browse}
+    asked = every if methods is None else {"staa", *(get_method(name).name for name in methods)}
+    names = [name for name, method in METHODS.items() if name in asked or method.group == "control"]
+    grids = [model.geometry for model in models]
+    passes = {name: max(sum(METHODS[name].cost(grid)) for grid in grids) for name in names}
+    left_out = {n: count for n, count in passes.items() if count > MOST_PASSES and methods is None and not everything}
+    cheap = [name for name, count in passes.items() if count <= CHEAP]
+    return cheap, [name for name in names if name not in (*cheap, *left_out)], left_out
+
+
+@dataclass(frozen=True)
+class Part:
+    """One evaluation of the benchmark: some methods by some metrics on the first clips of a set."""
+
+    clips: int
+    methods: list[str]
+    metrics: Mapping[str, Asked]
+
+    @property
+    def references(self) -> bool:
+        """Whether there is an oracle to measure by, which only the causal metric of the default run has."""
+        return not CAUSAL.keys().isdisjoint(self.metrics)
+
+
+_TRUTH: dict[str, Asked] = {name: name for name in TRUTH}
+
+
+def parts(plan: Plan, cheap: list[str], dear: list[str]) -> dict[str, list[Part]]:
+    """Say what is asked of the second set, of the first, and of models with shuffled weights, by these names.
+
+    Parameters
+    ----------
+    plan
+        How much is measured.
+    cheap, dear
+        Names of methods, from `by_cost`.
+    """
+    second = [Part(plan.clips, cheap, _TRUTH), Part(plan.dear_clips, cheap + dear, {**_TRUTH, **CAUSAL})]
+    if plan.everything:
+        asking, running = _all_metrics()
+        second += [Part(plan.dear_clips, cheap + dear, asking), Part(plan.dear_clips, cheap, running)]
+    shuffled = [name for name in cheap if METHODS[name].group == "control" or name in RANDOMISED]
+    return {
+        "second": second,
+        "first": [Part(plan.first_clips, cheap, _TRUTH)],
+        "shuffled": [Part(plan.shuffled_clips, shuffled, _TRUTH)],
+    }
+
+
+def _all_metrics() -> tuple[dict[str, Asked], dict[str, Asked]]:
+    """Give all further metrics: those that look at maps and model, and those that run the method again."""
+    asking: dict[str, Asked] = {
+        f"{metric.name}, {units}, {filler}": (metric.name, {"units": units, "filler": filler})
+        for metric in METRICS.values()
+        if metric.category == "causal"
+        for units in ("cells", "frames")
+        for filler in ("blur", "fade", "freeze")
+    }
+    others = [metric for metric in METRICS.values() if metric.category not in ("truth", "causal")]
+    asking |= {metric.name: metric.name for metric in others if metric.needs != "method"}
+    return asking, {metric.name: metric.name for metric in others if metric.needs == "method"}

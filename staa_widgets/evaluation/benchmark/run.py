@@ -1,0 +1,169 @@
+"""The benchmark: all methods on drawn clips whose truth is known, on several models, beside controls.
+
+Two sets of clips: the first, standard one chose what is default, the second is drawn otherwise and chose nothing. What
+the second says is what counts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from functools import reduce
+from operator import or_
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from staa_widgets.engine.explain import explain
+from staa_widgets.evaluation.benchmark.plan import DEFAULT, Drawn, Part, Plan, by_cost, parts
+from staa_widgets.evaluation.evaluate import evaluate
+from staa_widgets.evaluation.metrics.sanity import randomised
+from staa_widgets.evaluation.request import models_by_name
+from staa_widgets.evaluation.results import Results
+from staa_widgets.models import BUNDLED_MODELS, VideoModel
+from staa_widgets.utils.progress import Progress, reporting
+from staa_widgets.video.clip import open_clip
+
+if TYPE_CHECKING:
+    import os
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What a run of the benchmark found: results on both sets, and of models with shuffled weights on the second."""
+
+    first: Results
+    second: Results
+    shuffled: Results
+
+    def save(self, folder: str | os.PathLike[str]) -> Path:
+        """Write ``first.json``, ``second.json``, ``shuffled.json`` and a report of both sets; return the folder.
+
+        Raises
+        ------
+        OSError
+            If the folder cannot be written.
+        """
+        from staa_widgets.evaluation.benchmark.verdict import section
+        from staa_widgets.evaluation.report import to_html
+
+        into = Path(folder)
+        into.mkdir(parents=True, exist_ok=True)
+        for part in fields(self):
+            getattr(self, part.name).to_json(into / f"{part.name}.json")
+        to_html(self.second, into / "second.html", "Benchmark: clips that chose nothing", opening=section(self))
+        to_html(self.first, into / "first.html", "Benchmark: clips that chose the default")
+        return into
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> Benchmark:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        FormatError
+            If a file holds no results.
+        OSError
+            If a file is missing.
+        """
+        return cls(**{part.name: Results.from_json(Path(folder) / f"{part.name}.json") for part in fields(cls)})
+
+
+def benchmark(
+    plan: Plan = DEFAULT,
+    models: Iterable[str] | Mapping[str, Any] | None = None,
+    *,
+    methods: Iterable[str] | None = None,
+    cache: bool = True,
+    batch_size: int | None = None,
+    progress: Progress | bool | None = None,
+) -> Benchmark:
+    """Score methods and controls on drawn clips of both sets.
+
+    Parameters
+    ----------
+    plan
+        How much is measured.
+    models
+        Names of bundled models, such as ``"vivit"``, or models by name; default: all that are bundled.
+    methods
+        Names, however dear; default: all of up to `plan.MOST_PASSES` passes, or all if the plan is everything. Controls
+        are always among them, and so is ``"staa"``.
+    cache
+        Whether what is known is looked up and kept; a run that was broken off then goes on where it stopped.
+    batch_size
+        Inputs a pass of what asks the model often; by default what fits the memory.
+    progress
+        As for `staa_widgets.explain`.
+
+    Raises
+    ------
+    ParameterError
+        If a model is unknown.
+    UnknownMethodError
+        If a method is.
+    CancelledError
+        If `progress` raised it.
+    """
+    loaded = models_by_name(_named(models))
+    began = time.perf_counter()
+    with reporting(progress) as report:
+
+        def run(name: str, asked: list[Part], of: Mapping[str, VideoModel]) -> Results:
+            found = [
+                evaluate(
+                    Drawn("first" if name == "first" else "second", part.clips),
+                    part.methods,
+                    part.metrics,
+                    of,
+                    cache=cache,
+                    batch_size=batch_size,
+                    references=part.references,
+                    progress=_titled(f"{name}, part {n + 1} of {len(asked)}", report),
+                )
+                for n, part in enumerate(asked)
+            ]
+            spent = round(time.perf_counter() - began, 1)
+            return _with(reduce(or_, found), set=name, plan=asdict(plan), seconds=spent, left_out=left_out)
+
+        cheap, dear, left_out = by_cost(methods, loaded.values(), everything=plan.everything)
+        shuffled = {name: randomised(model) for name, model in loaded.items()}
+        found = {
+            name: run(name, asked, shuffled if name == "shuffled" else loaded)
+            for name, asked in parts(plan, cheap, dear).items()
+        }
+        for name, count in (("first", plan.first_clips), ("second", plan.clips)):
+            found[name] = _with(found[name], predicted=_predicted(loaded, Drawn(name, count), cache))
+    return Benchmark(**found)
+
+
+def _named(models: Iterable[str] | Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Give models their names; those that are bundled need no "bundled/"."""
+    if isinstance(models, Mapping):
+        return models
+    given = BUNDLED_MODELS if models is None else models
+    whole = [f"bundled/{name}" if f"bundled/{name}" in BUNDLED_MODELS else name for name in given]
+    return {name.removeprefix("bundled/"): name for name in whole}
+
+
+def _titled(title: str, report: Progress) -> Callable[[str, int, int], object]:
+    return lambda step, done, total: report(f"{title}: {step}", done, total)
+
+
+def _predicted(models: Mapping[str, VideoModel], clips: Drawn, cache: bool) -> dict[str, dict[str, str]]:
+    """Name the class that each model sees in each clip, by model and by the name that results give the clip."""
+    found: dict[str, dict[str, str]] = {name: {} for name in models}
+    for clip in clips:
+        opened = open_clip(clip)
+        asked = {"window": opened.duration, "cache": cache, "preview": False, "attention": False, "progress": False}
+        for name, model in models.items():
+            e = explain(opened, model, "uniform", **asked)
+            found[name][f"{clip.label} {clip.seed}"] = e.labels[int(np.argmax(e.logits))]
+    return found
+
+
+def _with(results: Results, **facts: Any) -> Results:
+    held = results.settings.get("benchmark", {})
+    return replace(results, settings={**results.settings, "benchmark": {**held, **facts}})

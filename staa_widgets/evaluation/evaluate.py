@@ -1,0 +1,255 @@
+"""`evaluate`: methods × metrics over clips, so that any explanation can be asked how it compares.
+
+Nothing heavy is loaded before the first call, because the package offers `evaluate` itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from operator import length_hint
+from pathlib import Path
+from textwrap import shorten
+from typing import TYPE_CHECKING, Any
+
+from staa_widgets.errors import CancelledError, ParameterError
+from staa_widgets.evaluation.request import Asked, methods_by_label, metrics_by_label, models_by_name, settings
+from staa_widgets.evaluation.rows import TABLES, Curve, Failure, Reference, Row, Spent
+
+if TYPE_CHECKING:
+    from staa_widgets.evaluation.request import Methods, Metrics
+    from staa_widgets.evaluation.results import Results
+    from staa_widgets.evaluation.scorer import Scoring
+    from staa_widgets.explanation.explanation import Explanation
+    from staa_widgets.models import VideoModel
+    from staa_widgets.utils.progress import Progress
+    from staa_widgets.video.clip import Clip
+
+METHODS = ("staa", "staa_logit", "rollout", "uniform", "random", "random_smooth", "centre", "motion_energy")
+METRICS = ("pointing", "mass", "average_precision", "temporal_auc", "temporal_pointing", "insertion")
+
+
+def evaluate(
+    clips: Iterable[Any],
+    methods: Iterable[str] | Mapping[str, Asked] = METHODS,
+    metrics: Iterable[str] | Mapping[str, Asked] = METRICS,
+    model: Any = None,
+    *,
+    target: int | str | None = None,
+    references: bool = True,
+    cache: bool = True,
+    batch_size: int | None = None,
+    progress: Progress | bool | None = None,
+) -> Results:
+    """Score methods by metrics over clips.
+
+    Each clip is one window of the model, sampled evenly, and all methods of a clip speak of one class. An error of one
+    clip, method or metric is kept in `Results.failures` and does not end the rest.
+
+    Parameters
+    ----------
+    clips
+        Each anything that `staa_widgets.explain` takes as a video, read one after the other, so that they may be drawn
+        as they are needed; an `ActionClip` brings the truth that some metrics compare with.
+    methods
+        Names in `staa_widgets.METHODS`; or by label of your own a name, or a name with parameters, such as
+        ``{"last layer": ("staa", {"layers": "last"})}``.
+    metrics
+        Names in `staa_widgets.evaluation.METRICS`; or by label, as the methods.
+    model
+        A model as `staa_widgets.explain` takes it, or several by name; ``None`` for the bundled one.
+    target
+        Class to explain, by index or label; default: the one predicted for the clip.
+    references
+        Whether causal metrics are also asked about random orders and the oracle of each clip, which
+        `Results.normalised` needs. It takes some hundred passes a clip and causal metric, whatever the methods.
+    cache
+        Whether maps, and values that needed the model, are looked up and kept, by content. A run that was broken off
+        then goes on where it stopped.
+    batch_size
+        Inputs a pass of what asks the model often; by default what fits the memory.
+    progress
+        As for `staa_widgets.explain`: a function that may raise `CancelledError` to stop, or a bar.
+
+    Returns
+    -------
+    Results
+        Rows of values, with what they cost and what was compared.
+
+    Raises
+    ------
+    ParameterError
+        If a method, metric, parameter or class is unknown, or `clips` is a single video.
+    UnknownMethodError
+        If there is no such method.
+    ModelError
+        If a model cannot be loaded.
+    CancelledError
+        If `progress` raised it; the cache keeps what was done.
+    """
+    from staa_widgets.records.labels import target_index
+    from staa_widgets.utils.progress import reporting
+
+    if isinstance(clips, str | bytes | os.PathLike) or hasattr(clips, "frames") or hasattr(clips, "shape"):
+        raise ParameterError("clips is a single video.", "Give several, or one in a list: [video].")
+    if batch_size is not None and batch_size < 1:
+        raise ParameterError(f"batch_size is {batch_size}.", "Give at least 1.")
+    asked, scored = methods_by_label(methods), metrics_by_label(metrics)
+    models = models_by_name(model)
+    for loaded in models.values():
+        target_index(target, loaded.labels)
+    with reporting(progress) as report:
+        run = _Run(asked, scored, models, target, references, cache, batch_size, _Meter(report))
+        for place, video in enumerate(clips):
+            run.meter.clips = max(length_hint(clips, 0), place + 1)
+            run.clip(place, video)
+    return run.results()
+
+
+@dataclass
+class _Meter:
+    """Tells of the whole while parts tell of themselves."""
+
+    report: Progress
+    clips: int = 0
+    clip: int = 0
+    part: int = 0
+    parts: int = 1
+    what: str = ""
+
+    def at(self, what: str, part: int) -> None:
+        self.what, self.part = what, part
+        self("", 0, 0)
+
+    def __call__(self, step: str, done: int, total: int) -> None:
+        inner = f": {step} {done} of {total}" if total > 1 else f": {step}" if step else ""
+        self.report(
+            f"clip {self.clip + 1} of {self.clips}, {self.what}{inner}",
+            self.clip * self.parts + self.part,
+            self.clips * self.parts,
+        )
+
+
+@dataclass
+class _Run:
+    """An evaluation under way."""
+
+    methods: Methods
+    metrics: Metrics
+    models: Mapping[str, VideoModel]
+    target: int | str | None
+    references: bool
+    cache: bool
+    batch_size: int | None
+    meter: _Meter
+    clips: dict[str, dict[str, Any]] = field(default_factory=dict)
+    found: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in TABLES})
+
+    def __post_init__(self) -> None:
+        self.meter.parts = 2 * len(self.models) * len(self.methods)
+
+    def clip(self, place: int, video: Any) -> None:
+        """Explain and score one clip by every model and method."""
+        from staa_widgets.video.clip import open_clip
+
+        self.meter.clip = place
+        self.meter.at("reading", 0)
+        name = Path(video).name if isinstance(video, str | os.PathLike) else f"clip {place + 1}"
+        with self._kept("", name):
+            clip = open_clip(video)
+            about = {
+                "sha256": clip.sha256,
+                "range": [clip.first_frame, clip.first_frame + len(clip)],
+                **{part: getattr(video, part) for part in ("label", "seed", "variant") if hasattr(video, part)},
+            }
+            name = f"{about['label']} {about['seed']}" if {"label", "seed"} <= about.keys() else clip.name
+            if (again := next((n for n, known in self.clips.items() if known == about), None)) is not None:
+                raise ParameterError(f"The clip is the same as {again!r}, and counted once.", "Leave it out.")
+            if name in self.clips:
+                name = f"{name} ({clip.sha256[:8]})"
+            self.clips[name] = about
+            for number, model in enumerate(self.models):
+                self._ask(clip, name, model, 2 * number * len(self.methods))
+
+    def _ask(self, clip: Clip, name: str, model: str, part: int) -> None:
+        from staa_widgets.evaluation.scorer import Scoring
+
+        loaded, half = self.models[model], len(self.methods)
+        held = self._explained(clip, name, model, part)
+        with Scoring(
+            loaded, clip, held, self.target, cache=self.cache, batch_size=self.batch_size, report=self.meter
+        ) as scoring:
+            self._score(scoring, held, name, model, part + half)
+            if self.references and held:
+                self._refer(scoring, name, model, part + 2 * half - 1)
+
+    def _explained(self, clip: Clip, name: str, model: str, part: int) -> dict[str, Explanation]:
+        """Explain a clip by every method that can."""
+        from staa_widgets.engine.explain import explain
+
+        held, forward = {}, float("nan")
+        for number, (label, (method, params)) in enumerate(self.methods.items()):
+            self.meter.at(f"{label} of {model}", part + number)
+            with self._kept(model, name, label):
+                held[label] = e = explain(
+                    clip,
+                    self.models[model],
+                    method.name,
+                    target=self.target if method.depends_on_class(params) else None,
+                    window=clip.duration,
+                    cache=self.cache,
+                    preview=False,
+                    attention=False,
+                    progress=self.meter,
+                    **params,
+                )
+                seconds, cost = e.provenance["seconds"], e.provenance["cost"]
+                # A pass that several methods share is counted for each: alone, each would need it.
+                forward = seconds.get("forward", forward)
+                took = seconds.get("forward", forward) + seconds.get("method", float("nan"))
+                self.found["costs"].append(Spent(model, name, label, cost["forwards"], cost["backwards"], took))
+        return held
+
+    def _score(self, scoring: Scoring, held: Iterable[str], name: str, model: str, part: int) -> None:
+        """Score every explanation by every metric."""
+        for number, label in enumerate(held):
+            for metric, (asked, params) in self.metrics.items():
+                self.meter.at(f"{metric} of {label} of {model}", part + number)
+                with self._kept(model, name, label, metric):
+                    value, course = scoring.value(label, *self.methods[label], asked, params)
+                    self.found["rows"].append(Row(model, name, label, metric, value))
+                    if course:
+                        self.found["curves"].append(Curve(model, name, label, metric, *course))
+
+    def _refer(self, scoring: Scoring, name: str, model: str, part: int) -> None:
+        """Score orders that no method made by every causal metric."""
+        from staa_widgets.evaluation.metrics.insertion_deletion import CURVES
+
+        for metric, (asked, params) in self.metrics.items():
+            if asked.name in CURVES:
+                self.meter.at(f"{metric} of random orders of {model}", part)
+                with self._kept(model, name, metric=metric):
+                    for of, value in scoring.references(asked, params).items():
+                        self.found["references"].append(Reference(model, name, of, metric, value))
+
+    @contextmanager
+    def _kept(self, model: str, clip: str, method: str = "", metric: str = "") -> Iterator[None]:
+        """Keep an error among the failures, so that it does not end the rest."""
+        try:
+            yield
+        except CancelledError:
+            raise
+        except Exception as error:
+            text = shorten(str(error), 400, placeholder=" …")
+            self.found["failures"].append(Failure(model, clip, method, metric, type(error).__name__, text))
+
+    def results(self) -> Results:
+        """Put together what was found and what was asked."""
+        from staa_widgets.evaluation.results import Results
+
+        return Results(
+            **{name: tuple(rows) for name, rows in self.found.items()},
+            settings=settings(self.models, self.clips, self.methods, self.metrics, self.target),
+        )

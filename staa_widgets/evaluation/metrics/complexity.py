@@ -1,0 +1,84 @@
+"""How concentrated a map is. None of it says that a map is right: sharpening alone changes every one of these.
+
+The functions on tensors take maps ``(B, …)``, of which magnitudes count, and give float64 ``(B,)``; NaN for a map that
+is zero everywhere.
+"""
+
+from __future__ import annotations
+
+from math import inf, log
+from typing import TYPE_CHECKING
+
+from staa_widgets.errors import ParameterError
+from staa_widgets.evaluation.metric import Case, metric
+from staa_widgets.methods import postprocess as refine
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def gini(maps: Tensor) -> Tensor:
+    """Gini index: 0 for a constant map, ``1 - 1/N`` for a single cell (Hurley & Rickard 2009, arXiv 0811.4706)."""
+    import torch
+
+    values = maps.double().abs().flatten(1).sort(dim=1).values
+    count = values.shape[1]
+    weights = 2 * torch.arange(1, count + 1, device=values.device) - count - 1
+    return (values * weights).sum(1) / (count * values.sum(1))
+
+
+def entropy(maps: Tensor) -> Tensor:
+    """Entropy of the shares of the cells over the greatest there is: 1 for a constant map, 0 for a single cell."""
+    import torch
+
+    values = maps.double().abs().flatten(1)
+    if values.shape[1] < 2:
+        return torch.full((len(values),), float("nan"), dtype=torch.float64)
+    shares = values / values.sum(1, keepdim=True)
+    return -torch.special.xlogy(shares, shares).sum(1) / log(values.shape[1])
+
+
+def _tensor(case: Case) -> Tensor:
+    import torch
+
+    return torch.as_tensor(case.maps.copy())[None]
+
+
+@metric("sparseness", category="complexity", higher_is_better=None, range=(0.0, 1.0), chance="0 for a constant map")
+def sparseness(case: Case) -> float:
+    """Gini index of the attribution over the clip: 0 for a constant map, near 1 for a single cell.
+
+    As in Chalasani et al. 2020, arXiv 1810.06583.
+    """
+    return float(gini(_tensor(case)))
+
+
+@metric("entropy", category="complexity", higher_is_better=None, range=(0.0, 1.0), chance="1 for a constant map")
+def _entropy(case: Case) -> float:
+    """Entropy of the attribution over the cells of the clip, as a share of that of a constant map.
+
+    As complexity in Bhatt et al. 2020, arXiv 2005.00631, but comparable between grids.
+    """
+    return float(entropy(_tensor(case)))
+
+
+@metric(
+    "signal_to_noise",
+    category="complexity",
+    higher_is_better=True,
+    range=(-inf, inf),
+    chance="0 dB",
+    chance_level=0.0,
+    needs="truth",
+)
+def signal_to_noise(case: Case) -> float:
+    """Mean strength on what acts over mean strength elsewhere, in decibels.
+
+    Sharpening alone raises it without bound: never quote it without average precision and the same refinement of the
+    controls. See `staa_widgets.methods.postprocess.signal_to_noise`.
+    """
+    assert case.truth is not None
+    where = case.truth.where
+    if where.shape != case.maps.shape:
+        raise ParameterError(f"The map is {case.maps.shape}, the truth {where.shape}.", "Bring both to one grid.")
+    return refine.signal_to_noise(case.maps, where) if where.any() and not where.all() else float("nan")

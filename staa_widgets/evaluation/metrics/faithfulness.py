@@ -1,0 +1,139 @@
+"""Whether the map says of each part what taking it away does to the model.
+
+Faithfulness after Alvarez-Melis & Jaakkola 2018, "Towards Robust Interpretability with Self-Explaining Neural
+Networks" (arXiv 1806.07538), on cells of a clip in place of features.
+
+The functions on tensors take two batches ``(B, n)`` and give float64 ``(B,)``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from staa_widgets.errors import ParameterError
+from staa_widgets.evaluation.metric import Case, metric
+from staa_widgets.evaluation.metrics.perturbation import Of, Units, drops, query_of, saliency, units_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from staa_widgets.records.record import Geometry
+
+DRAWS = 999
+"""Permutations that make a null distribution."""
+
+
+def pearson(one: Tensor, other: Tensor) -> Tensor:
+    """Linear correlation of each row; NaN where a row is constant."""
+    one, other = one.double(), other.double()
+    speaks = (one.amax(1) > one.amin(1)) & (other.amax(1) > other.amin(1))
+    one, other = one - one.mean(1, keepdim=True), other - other.mean(1, keepdim=True)
+    found = (one * other).sum(1) / (one.square().sum(1) * other.square().sum(1)).sqrt()
+    return found.clamp(-1, 1).where(speaks, float("nan"))
+
+
+def ranks(values: Tensor) -> Tensor:
+    """Rank each row from 1, equal values sharing their mean rank: float64 ``(B, n)``."""
+    import torch
+
+    values = values.contiguous()
+    ordered = values.sort(dim=1).values
+    below = torch.searchsorted(ordered, values, right=False)
+    upto = torch.searchsorted(ordered, values, right=True)
+    return (below + upto + 1).double() / 2
+
+
+def spearman(one: Tensor, other: Tensor) -> Tensor:
+    """Correlation of ranks of each row, ties sharing their mean rank; NaN where a row is constant."""
+    return pearson(ranks(one), ranks(other))
+
+
+def permutation_p(one: Tensor, other: Tensor, *, draws: int = DRAWS, seed: int = 0) -> Tensor:
+    """Chance that rows put in a random order correlate in rank as highly as these do.
+
+    Parameters
+    ----------
+    one, other
+        ``(B, n)``.
+    draws
+        Permutations; the smallest p is ``1 / (draws + 1)``.
+    seed
+        The same seed gives the same permutations.
+
+    Returns
+    -------
+    Tensor
+        float64 ``(B,)``, one-sided; NaN where a row is constant.
+    """
+    import torch
+
+    if draws < 1:
+        raise ParameterError(f"draws is {draws}.", "Give at least 1.")
+    found = spearman(one, other)
+    first, second = ranks(one), ranks(other)
+    count = first.shape[1]
+    generator = torch.Generator().manual_seed(seed)
+    orders = torch.rand(draws, count, generator=generator).argsort(1)
+    null = torch.stack([pearson(a[orders], b.expand(draws, -1)) for a, b in zip(first, second, strict=True)])
+    # Sums in another order differ in their last digits, and a tie with what was found counts against it.
+    reached = (null >= found[:, None] - 1e-9).double().sum(1)
+    return ((reached + 1) / (draws + 1)).where(found.isfinite(), float("nan"))
+
+
+def _pairs(case: Case, units: Units, filler: str, of: Of) -> tuple[Tensor, Tensor]:
+    """Give saliency and drop of every unit, ``(1, n)`` each."""
+    import torch
+
+    parts = units_of(query_of(case).geometry, units)
+    lost = drops(case, parts, filler=filler, of=of)
+    return torch.from_numpy(saliency(case.maps, parts))[None], torch.from_numpy(lost)[None]
+
+
+def _cost(geometry: Geometry, *, units: Units, **_: object) -> int:
+    return int(units_of(geometry, units).max()) + 2
+
+
+_AGREEMENT: dict[str, Any] = {"category": "agreement", "needs": "model", "cost": _cost}
+_CORRELATION: dict[str, Any] = {
+    **_AGREEMENT,
+    "higher_is_better": True,
+    "range": (-1.0, 1.0),
+    "chance": "no correlation",
+    "chance_level": 0.0,
+}
+
+
+@metric("faithfulness_correlation", **_CORRELATION)
+def faithfulness_correlation(case: Case, *, units: Units = "coarse", filler: str = "blur", of: Of = "logit") -> float:
+    """Correlation of a part's attribution with what the target loses when that part alone is taken away.
+
+    The logit by default, because the probability of a model that is sure hardly moves whatever is taken. A constant map
+    says nothing of any part: NaN.
+    """
+    return float(pearson(*_pairs(case, units, filler, of)))
+
+
+@metric("monotonicity", **_CORRELATION)
+def monotonicity(case: Case, *, units: Units = "coarse", filler: str = "blur", of: Of = "logit") -> float:
+    """Rank correlation of attribution and loss over parts that are taken away one by one.
+
+    Equal values share their mean rank; a constant map has none: NaN. `monotonicity_p` says how likely chance is to
+    reach as much.
+    """
+    return float(spearman(*_pairs(case, units, filler, of)))
+
+
+@metric(
+    "monotonicity_p",
+    **_AGREEMENT,
+    higher_is_better=False,
+    range=(0.0, 1.0),
+    chance="any value alike, one half in the mean",
+    chance_level=0.5,
+)
+def monotonicity_p(
+    case: Case, *, units: Units = "coarse", filler: str = "blur", of: Of = "logit", draws: int = DRAWS
+) -> float:
+    """Chance that attribution handed out to the parts at random reaches the same rank correlation."""
+    seed = abs(query_of(case).seed) % 2**31
+    return float(permutation_p(*_pairs(case, units, filler, of), draws=draws, seed=seed))

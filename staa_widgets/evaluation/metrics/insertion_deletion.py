@@ -1,0 +1,269 @@
+"""What the model does when parts of a clip come or go in the order of an explanation: insertion and deletion.
+
+After RISE (Petsiuk et al. 2018, arXiv 1806.07421) and "Spatio-Temporal Perturbations for Video Attribution" (Li et al.
+2021, arXiv 2109.00222). Removing scattered cells destroys a clip faster than removing a smooth region whatever a map
+says, so a score means something beside `references` only: random orders of the same clip, smooth and not. Insertion,
+and deletion of the least relevant first, suffer from it less; they are one and the same order of parts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+
+from staa_widgets.errors import ParameterError
+from staa_widgets.evaluation.bootstrap import means
+from staa_widgets.evaluation.metric import Case, metric
+from staa_widgets.evaluation.metrics.perturbation import (
+    COARSE,
+    Of,
+    Units,
+    drops,
+    query_of,
+    saliency,
+    scores_without,
+    units_of,
+)
+from staa_widgets.methods.controls import random_smooth
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from staa_widgets.records.record import Geometry
+
+Kind = Literal["insertion", "deletion"]
+Order = Literal["most", "least"]
+
+STEPS = 16
+"""Steps of a curve; it has one point more."""
+
+DRAWS = 5
+"""Random orders that a score is set beside, and ways in which ties are broken."""
+
+
+class Curve(NamedTuple):
+    """The target's score along insertion or deletion.
+
+    Parameters
+    ----------
+    share
+        float64 ``(n,)``, share of the units inserted or deleted, from 0 to 1.
+    score
+        float64 ``(n,)``, probability or logit of the target.
+    """
+
+    share: NDArray[np.float64]
+    score: NDArray[np.float64]
+
+    @property
+    def area(self) -> float:
+        """Area under the curve."""
+        return float((np.diff(self.share) * (self.score[1:] + self.score[:-1]) / 2).sum())
+
+
+class References(NamedTuple):
+    """What a causal score of one clip is set beside.
+
+    Parameters
+    ----------
+    random
+        float64 ``(draws,)``, scores of orders drawn at random.
+    random_smooth
+        float64 ``(draws,)``, of smooth random maps, which remove connected regions as explanations do.
+    oracle
+        Score of the order by what the removal of each unit alone costs; NaN where there are more than 128 units.
+    """
+
+    random: NDArray[np.float64]
+    random_smooth: NDArray[np.float64]
+    oracle: float
+
+
+class Normalised(NamedTuple):
+    """How far a method comes from random (0) to the oracle (1), with its 95 % interval; NaN with a reason."""
+
+    value: float
+    low: float
+    high: float
+    reason: str
+
+
+def curve(
+    case: Case,
+    *,
+    kind: Kind = "insertion",
+    order: Order = "most",
+    units: Units = "cells",
+    filler: str = "blur",
+    steps: int = STEPS,
+    of: Of = "probability",
+) -> Curve:
+    """Insert units into a filled clip, or delete them from the whole one, in the order of a map.
+
+    Ties are broken at random; where a step falls between equal values the curve is the mean of five ways to do so, and
+    a constant map has the mean curve of five random orders.
+
+    Parameters
+    ----------
+    case
+        Maps and query.
+    kind
+        ``"insertion"`` or ``"deletion"``.
+    order
+        ``"most"`` or ``"least"`` relevant first.
+    units
+        See `staa_widgets.evaluation.metrics.perturbation.units_of`.
+    filler
+        Name in `staa_widgets.methods.fillers.FILLERS`.
+    steps
+        At how many shares the model is asked, beside the start; fewer where there are fewer units.
+    of
+        ``"probability"`` or ``"logit"`` of the target.
+    """
+    query = query_of(case)
+    parts = units_of(query.geometry, units)
+    return _curve(case, parts, saliency(case.maps, parts), kind, order, filler, steps, of, seed=abs(query.seed))
+
+
+def references(
+    case: Case,
+    *,
+    kind: Kind = "insertion",
+    order: Order = "most",
+    units: Units = "cells",
+    filler: str = "blur",
+    steps: int = STEPS,
+    draws: int = DRAWS,
+) -> References:
+    """Score random orders and the oracle on a case's clip; the maps are not looked at.
+
+    Parameters
+    ----------
+    case
+        Its query is asked; its memo keeps the answers.
+    kind, order, units, filler, steps
+        As for `curve`.
+    draws
+        How many random orders.
+    """
+    query = query_of(case)
+    parts = units_of(query.geometry, units)
+    count, seed = int(parts.max()) + 1, abs(query.seed)
+
+    def area(values: NDArray[np.float64], seed: int) -> float:
+        return _curve(case, parts, values, kind, order, filler, steps, "probability", seed=seed).area
+
+    ranks = [_rank(np.zeros(count), seed, draw) for draw in range(draws)]
+    random = [area(-np.argsort(rank).astype(np.float64), seed) for rank in ranks]
+    smooth = [area(saliency(random_smooth(parts.shape, seed + draw), parts), seed) for draw in range(draws)]
+    oracle = area(drops(case, parts, filler=filler, of="probability"), seed) if count <= COARSE else np.nan
+    return References(np.array(random), np.array(smooth), float(oracle))
+
+
+def normalised(
+    scores: ArrayLike, randoms: ArrayLike, oracles: ArrayLike, *, draws: int = 5000, seed: int = 0
+) -> Normalised:
+    """Set a method's mean between random and the oracle: ``mean(score - random) / mean(oracle - random)``.
+
+    A ratio of means over clips, since the ratio of one clip has no mean where its oracle is near random. Works for
+    either direction of the score.
+
+    Parameters
+    ----------
+    scores, randoms, oracles
+        ``(n,)``, one value a clip; clips in which one of them is NaN are left out.
+    draws, seed
+        Of the bootstrap over clips.
+
+    Returns
+    -------
+    Normalised
+        NaN, with the reason, where the oracle is less than three standard errors from random: there is then nothing to
+        measure by.
+    """
+    rows = np.stack([np.asarray(part, np.float64) for part in (scores, randoms, oracles)])
+    rows = rows[:, np.isfinite(rows).all(axis=0)]
+    count = rows.shape[1]
+    if count < 2:
+        return Normalised(np.nan, np.nan, np.nan, f"only {count} clips have a score, a random score and an oracle")
+    gain, room = rows[0] - rows[1], rows[2] - rows[1]
+    error = room.std(ddof=1) / np.sqrt(count)
+    if not abs(room.mean()) >= 3 * error or room.mean() == 0:
+        reason = f"oracle and random differ by {abs(room.mean()):.3g}, less than three standard errors of {error:.2g}"
+        return Normalised(np.nan, np.nan, np.nan, reason)
+    ratios = means(gain, draws=draws, seed=seed) / means(room, draws=draws, seed=seed)
+    low, high = np.quantile(ratios, [0.025, 0.975])
+    return Normalised(float(gain.mean() / room.mean()), float(low), float(high), "")
+
+
+def _curve(
+    case: Case,
+    parts: NDArray[np.int64],
+    values: NDArray[np.float64],
+    kind: Kind,
+    order: Order,
+    filler: str,
+    steps: int,
+    of: Of,
+    *,
+    seed: int,
+) -> Curve:
+    for name, value, known in (("kind", kind, ("insertion", "deletion")), ("order", order, ("most", "least"))):
+        if value not in known:
+            raise ParameterError(f"{name} is {value!r}.", f"Choose from {', '.join(known)}.")
+    if steps < 1:
+        raise ParameterError(f"steps is {steps}.", "Give at least 1.")
+    count = len(values)
+    cuts = np.unique(np.linspace(0, count, min(steps, count) + 1).round().astype(int))
+    falling = np.sort(values)[::-1]
+    at = cuts[1:-1] if order == "most" else count - cuts[1:-1]
+    tied = bool(np.any(falling[at - 1] == falling[at]))
+    asked = []
+    for draw in range(DRAWS if tied else 1):
+        rank = _rank(values, seed, draw)
+        place = np.empty(count, np.int64)
+        place[rank if order == "most" else rank[::-1]] = np.arange(count)
+        taken = place[None, :] < cuts[:, None]
+        asked.append(taken if kind == "deletion" else ~taken)
+    scores = scores_without(case, parts, np.concatenate(asked), filler=filler, of=of)
+    return Curve(cuts / count, scores.reshape(len(asked), -1).mean(axis=0))
+
+
+def _rank(values: NDArray[np.float64], seed: int, draw: int) -> NDArray[np.int64]:
+    """List units from the most relevant to the least, equal ones in an order drawn at random."""
+    shuffled = np.random.default_rng([seed, draw]).permutation(len(values))
+    return shuffled[np.argsort(-values[shuffled], kind="stable")]
+
+
+def _cost(geometry: Geometry, *, units: Units, steps: int, **_: object) -> int:
+    return min(steps, int(units_of(geometry, units).max()) + 1) + 1
+
+
+def _register(name: str, kind: Kind, order: Order) -> None:
+    def run(case: Case, *, units: Units = "cells", filler: str = "blur", steps: int = STEPS) -> float:
+        return curve(case, kind=kind, order=order, units=units, filler=filler, steps=steps).area
+
+    done = "put into a filled clip" if kind == "insertion" else "taken out of the clip"
+    run.__doc__ = f"Area under the target's probability while parts are {done}, {order} relevant first."
+    metric(
+        name,
+        category="causal",
+        higher_is_better=(kind == "insertion") == (order == "most"),
+        range=(0.0, 1.0),
+        chance="the same clip's random orders, smooth and not",
+        needs="model",
+        cost=_cost,
+    )(run)
+
+
+CURVES: dict[str, tuple[Kind, Order]] = {
+    "insertion": ("insertion", "most"),
+    "insertion_least": ("insertion", "least"),
+    "deletion": ("deletion", "most"),
+    "deletion_least": ("deletion", "least"),
+}
+"""What the causal metrics are the areas of, by name."""
+
+for _name, _of in CURVES.items():
+    _register(_name, *_of)

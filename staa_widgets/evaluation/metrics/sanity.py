@@ -1,0 +1,245 @@
+"""Whether a map depends on what it ought to depend on: the weights, the class, the order of time, motion.
+
+After "Sanity Checks for Saliency Maps" (Adebayo et al. 2018, arXiv 1810.03292). Each check makes the maps again, by the
+same method and about the same class, under a change, and compares by rank correlation over all cells; NaN where one of
+the two maps is constant and so has no ranks.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from staa_widgets.errors import ParameterError
+from staa_widgets.evaluation.metric import Case, metric
+from staa_widgets.evaluation.metrics.faithfulness import spearman
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from staa_widgets.methods.inputs import Query
+    from staa_widgets.models import VideoModel
+
+STEPS = 4
+"""Depths to which weights are shuffled, one after the other."""
+
+
+class Cascade(NamedTuple):
+    """How alike maps stay while weights are shuffled from the output down.
+
+    Parameters
+    ----------
+    share
+        float64 ``(n,)``, share of the model's parts that are shuffled; the last is 1.
+    similarity
+        float64 ``(n,)``, rank correlation with the maps of the model as it is.
+    """
+
+    share: NDArray[np.float64]
+    similarity: NDArray[np.float64]
+
+
+def similarity(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
+    """Rank correlation over all cells of two maps; NaN where one is constant."""
+    import torch
+
+    flat = [torch.from_numpy(np.ascontiguousarray(maps, np.float64)).reshape(1, -1) for maps in (one, other)]
+    return float(spearman(*flat))
+
+
+def parts_from_output(model: VideoModel) -> list[list[str]]:
+    """Name the parameters of head, layers from last to first, and embeddings."""
+    from staa_widgets.models import FAMILIES
+
+    module = model.module
+    layers = FAMILIES[model.family].layers(module)
+    owner = {id(parameter): depth for depth, layer in enumerate(layers) for parameter in layer.parameters()}
+    parts: list[list[str]] = [[] for _ in range(len(layers) + 2)]  # embeddings, layers, head
+    seen = False
+    for name, parameter in module.named_parameters():
+        depth = owner.get(id(parameter))
+        seen |= depth is not None
+        parts[depth + 1 if depth is not None else (-1 if seen else 0)].append(name)
+    return [part for part in reversed(parts) if part]
+
+
+def randomised(model: VideoModel, names: Sequence[str] | None = None, *, seed: int = 0) -> VideoModel:
+    """Copy a model with the entries of each parameter shuffled among themselves.
+
+    The values stay what they were, so that activations keep their scale; what was learnt is gone.
+
+    Parameters
+    ----------
+    model
+        Left as it is.
+    names
+        Of parameters; all where ``None``.
+    seed
+        The same seed gives the same model.
+    """
+    copied = replace(model, module=deepcopy(model.module), id=f"{model.id}, shuffled")
+    _shuffle(copied, [name for name, _ in model.module.named_parameters()] if names is None else names, seed)
+    return copied
+
+
+def cascade(case: Case, *, steps: int = STEPS, seed: int = 0) -> Cascade:
+    """Shuffle weights from the output down, as deep again with each step, and make the maps anew.
+
+    Parameters
+    ----------
+    case
+        With model, query and attribute.
+    steps
+        How often; the last time all weights are shuffled.
+    seed
+        Of the shuffling.
+    """
+    query, attribute = _held(case)
+    if case.model is None:
+        raise ParameterError("This case has no model to copy.", "Give it one.")
+    if steps < 1:
+        raise ParameterError(f"steps is {steps}.", "Give at least 1.")
+    parts = parts_from_output(case.model)
+    cuts = np.unique(np.linspace(0, len(parts), min(steps, len(parts)) + 1).round().astype(int))
+    changed = randomised(case.model, [])
+    found = []
+    for start, stop in pairwise(cuts):
+        _shuffle(changed, [name for part in parts[start:stop] for name in part], seed)
+        found.append(similarity(case.maps, attribute(model=changed, target=query.target)))
+    return Cascade(cuts[1:] / len(parts), np.array(found))
+
+
+def _shuffle(model: VideoModel, names: Sequence[str], seed: int) -> None:
+    import torch
+
+    places = {name: n for n, (name, _) in enumerate(model.module.named_parameters())}
+    with torch.no_grad():
+        for name in names:
+            parameter = model.module.get_parameter(name)
+            generator = torch.Generator().manual_seed(seed * 1_000_003 + places[name])
+            order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
+            parameter.copy_(parameter.flatten()[order].reshape(parameter.shape))
+
+
+def _held(case: Case) -> tuple[Query, Any]:
+    if case.query is None or case.attribute is None:
+        raise ParameterError("This case cannot make its maps again.", "Give it a query and attribute.")
+    return case.query, case.attribute
+
+
+_SANITY: dict[str, Any] = {"category": "sanity", "range": (-1.0, 1.0), "needs": "method"}
+
+
+@metric(
+    "weight_randomisation",
+    **_SANITY,
+    higher_is_better=False,
+    chance="0 for a map that has nothing to do with the first",
+    chance_level=0.0,
+    cost=lambda _, *, steps, **__: steps,
+)
+def weight_randomisation(case: Case, *, steps: int = STEPS, seed: int = 0) -> float:
+    """How alike maps stay while the model's weights are shuffled from the output down, mean over the steps.
+
+    A map that stays the same shows the clip and not the model: a control that never looks at the model scores 1. Steps
+    whose maps are constant have no ranks and are left out.
+    """
+    if case.model is None:
+        return float("nan")
+    found = cascade(case, steps=steps, seed=seed).similarity
+    found = found[np.isfinite(found)]
+    return float(found.mean()) if len(found) else float("nan")
+
+
+@metric(
+    "class_sensitivity",
+    **_SANITY,
+    higher_is_better=False,
+    chance="1 for a method that does not know of classes",
+    chance_level=1.0,
+    cost=1,
+)
+def class_sensitivity(case: Case) -> float:
+    """How alike the maps of the target and of the least likely class are; 1 for a class-agnostic method.
+
+    A class-agnostic method makes one map for all classes, which is not a fault of it but must be said.
+    """
+    query, attribute = _held(case)
+    if not case.class_specific:
+        return 1.0
+    likeliest = query.record.logits.argsort()
+    other = next((int(k) for k in likeliest if k != query.target), None)
+    return float("nan") if other is None else similarity(case.maps, attribute(target=other))
+
+
+@metric(
+    "frame_shuffle",
+    **_SANITY,
+    higher_is_better=None,
+    chance="1 where the order of time plays no part",
+    cost=1,
+)
+def frame_shuffle(case: Case) -> float:
+    """How alike maps stay when slices are shown in another order and the maps put back into the first.
+
+    Near 1 the maps follow what is in a frame wherever it stands; how far they should change depends on how far the
+    model heeds order, so neither end is better.
+    """
+    query, attribute = _held(case)
+    slices = query.geometry.slices
+    if slices < 2:
+        return float("nan")
+    rng = np.random.default_rng([abs(query.seed), slices])
+    order = rng.permutation(slices)
+    while (order == np.arange(slices)).all():
+        order = rng.permutation(slices)
+    shuffled = query.pixels.unflatten(0, (slices, -1))[order.tolist()].flatten(0, 1)
+    found = np.empty_like(case.maps)
+    found[order] = attribute(pixels=shuffled, target=query.target)
+    return similarity(case.maps, found)
+
+
+@metric(
+    "reversal",
+    **_SANITY,
+    higher_is_better=None,
+    chance="1 where the direction of time plays no part",
+    cost=1,
+)
+def reversal(case: Case) -> float:
+    """How alike maps stay when the clip runs backwards and the maps are turned round again; neither end is better."""
+    query, attribute = _held(case)
+    return similarity(case.maps, attribute(pixels=query.pixels.flip(0), target=query.target)[::-1])
+
+
+@metric(
+    "freeze",
+    category="sanity",
+    range=(0.0, 1.0),
+    needs="method",
+    higher_is_better=False,
+    chance="0 for maps that are the same in every slice",
+    chance_level=0.0,
+    cost=1,
+)
+def freeze(case: Case) -> float:
+    """Find how much attribution would have to move to be even in time, on a clip that stands still.
+
+    The middle frame is shown throughout, so that no moment differs from another; what is uneven comes from the model's
+    places in time or from the method. Maps of zero are even.
+    """
+    query, attribute = _held(case)
+    still = query.pixels[len(query.pixels) // 2].expand_as(query.pixels).contiguous()
+    return unevenness(attribute(pixels=still, target=query.target))
+
+
+def unevenness(maps: NDArray[np.floating]) -> float:
+    """Share of ``|maps|`` ``(S, h, w)`` that lies above an even share of the slices, 0 to ``1 - 1/S``."""
+    mass = np.abs(maps).sum(axis=(1, 2), dtype=np.float64)
+    return float(np.clip(mass / mass.sum() - 1 / len(mass), 0, None).sum()) if mass.any() else 0.0

@@ -1,0 +1,188 @@
+"""What a method's maps cost, against what they score."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from staa_widgets.evaluation.report.colors import OF_GROUP
+from staa_widgets.evaluation.report.formatting import group, label, on_hovering, passes_in_words
+from staa_widgets.evaluation.report.ranking import best, means
+from staa_widgets.figures import LINE, QUIET, plain_text, template
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import plotly.graph_objects as go
+
+    from staa_widgets.evaluation.results import Results
+    from staa_widgets.evaluation.rows import Summary
+
+HEIGHT, INSIDE = 440, 320
+"""Pixels of the figure, and of the part of it in which points lie."""
+
+LABEL = 17
+"""Pixels of a label's line."""
+
+
+class _Point(NamedTuple):
+    method: str
+    group: str
+    passes: float
+    found: Summary
+
+
+def cost_against_quality(results: Results, metric: str, model: str | None = None) -> go.Figure:
+    """Draw a point a method: passes through the model across, the metric's mean with its 95 % interval upwards.
+
+    The best control is a line: what does not rise above it explains nothing.
+
+    Parameters
+    ----------
+    results
+        What to draw.
+    metric
+        Label of the metric.
+    model
+        Name of a model; by default all of them together.
+
+    Raises
+    ------
+    ParameterError
+        If the metric was not asked for.
+    """
+    import plotly.graph_objects as go
+
+    better = results.about(metric).get("higher_is_better")
+    points = _points(results, metric, model)
+    figure = go.Figure(layout={"template": template()})
+    for name in OF_GROUP:
+        if of := [point for point in points if point.group == name]:
+            _draw_group(figure, name, of, results, model)
+    if control := best(results, metric, [point.found for point in points if point.group == "control"]):
+        figure.add_hline(
+            y=control.mean,
+            line={"dash": "dash", "width": 1.5, "color": QUIET},
+            annotation={
+                "text": f"best control: {label(control.method)}",
+                "font": {"size": 13, "color": QUIET},
+                "yshift": -1,
+            },
+            annotation_position="top right" if better else "bottom right",
+        )
+    low, high = _span([bound for *_, found in points for bound in (found.mean, found.low, found.high)])
+    _name_points(figure, [point for point in points if point.group != "control"], INSIDE / (high - low))
+    ends = [math.log10(point.passes) for point in points] or [0.0]
+    marks = [10**power for power in range(math.floor(max(ends)) + 2)]
+    direction = {True: ", higher is better", False: ", lower is better", None: ""}[better]
+    figure.update_layout(
+        # Room at the right for the label of the dearest method.
+        xaxis={
+            "type": "log",
+            "title": {"text": "passes through the model (forward + backward)"},
+            "range": [min(ends) - 0.1, max(ends) + 0.3 + 0.25 * (max(ends) - min(ends))],
+            "tickvals": marks,
+            "ticktext": [f"{mark:,}" for mark in marks],
+        },
+        yaxis={"title": {"text": plain_text(metric) + direction}, "range": [low, high]},
+        height=HEIGHT,
+        margin={"t": 40},
+        showlegend=True,
+        dragmode=False,
+    )
+    return figure
+
+
+def _points(results: Results, metric: str, model: str | None) -> list[_Point]:
+    held, points = means(results, model), []
+    for method in results.methods:
+        forwards, backwards, _ = results.cost(method, model)
+        if (found := held.get((method, metric))) and math.isfinite(forwards):
+            # What takes no pass has its place beside what takes one: a logarithm has none for 0.
+            points.append(_Point(method, group(results, method), max(forwards + backwards, 1), found))
+    return points
+
+
+def _draw_group(figure: go.Figure, name: str, points: list[_Point], results: Results, model: str | None) -> None:
+    import plotly.graph_objects as go
+
+    figure.add_trace(
+        go.Scatter(
+            x=[point.passes for point in points],
+            y=[point.found.mean for point in points],
+            mode="markers",
+            name=name,
+            marker={"color": OF_GROUP[name], "size": 7 if name == "control" else 11},
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "array": [_finite(point.found.high - point.found.mean) for point in points],
+                "arrayminus": [_finite(point.found.mean - point.found.low) for point in points],
+                "thickness": 1.2,
+                "width": 3,
+            },
+            customdata=[
+                f"{on_hovering(point.found, results)}<br>{passes_in_words(results, point.method, model)}"
+                for point in points
+            ],
+            hovertemplate="%{customdata}<extra></extra>",
+        )
+    )
+
+
+def _name_points(figure: go.Figure, points: Sequence[_Point], pixels: float) -> None:
+    """Write names beside points, those at about the same cost shifted until none covers another.
+
+    Parameters
+    ----------
+    figure
+        To write on.
+    points
+        What is named.
+    pixels
+        Of one unit of the metric.
+    """
+    columns: dict[int, list[_Point]] = {}
+    for point in points:
+        # Half a power of ten is about as wide as a label.
+        columns.setdefault(round(math.log10(point.passes) * 2), []).append(point)
+    for column in columns.values():
+        rising = sorted(column, key=lambda point: point.found.mean)
+        wanted = np.array([point.found.mean * pixels for point in rising])
+        for point, shift in zip(rising, wanted - _apart(wanted), strict=True):
+            figure.add_annotation(
+                x=math.log10(point.passes),
+                y=point.found.mean,
+                text=label(point.method),
+                showarrow=True,
+                arrowhead=0,
+                arrowwidth=1,
+                arrowcolor=LINE,
+                standoff=6,
+                ax=16,
+                ay=float(shift),
+                xanchor="left",
+                font={"size": 13, "color": OF_GROUP[point.group]},
+            )
+
+
+def _apart(wanted: np.ndarray) -> np.ndarray:
+    """Move rising places apart by a label at least, leaving their mean where it was."""
+    places = wanted.copy()
+    for i in range(1, len(places)):
+        places[i] = max(places[i], places[i - 1] + LABEL)
+    return places - np.mean(places - wanted)
+
+
+def _span(values: Sequence[float]) -> tuple[float, float]:
+    """Least and greatest finite value, with some room."""
+    held = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
+    low, high = min(held), max(held)
+    room = 0.08 * (high - low) or 0.1
+    return low - room, high + room
+
+
+def _finite(value: float) -> float:
+    return value if math.isfinite(value) else 0.0

@@ -1,0 +1,129 @@
+"""The curves that causal metrics are the areas of."""
+
+from __future__ import annotations
+
+import math
+from itertools import cycle
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from staa_widgets.errors import ParameterError
+from staa_widgets.evaluation.report.colors import COLOURS, OF_GROUP, faint
+from staa_widgets.evaluation.report.formatting import group, label, number
+from staa_widgets.evaluation.rows import by_clip, interval_of
+from staa_widgets.figures import template
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import plotly.graph_objects as go
+
+    from staa_widgets.evaluation.bootstrap import Interval
+    from staa_widgets.evaluation.results import Results
+
+GRID = np.linspace(0, 1, 33)
+"""Shares of the clip at which curves are averaged."""
+
+DASHES = ("dot", "dash", "dashdot", "longdash")
+MOST_BANDS = 6
+"""Methods beyond which bands would cover each other; the intervals are then told on hovering only."""
+
+LEGEND = 17
+"""Pixels of a line of the legend, which holds three methods or so."""
+
+Courses = dict[tuple[str, str], np.ndarray]
+"""Probability at each of `GRID`, by model and clip."""
+
+
+def curves(results: Results, metric: str, model: str | None = None) -> go.Figure:
+    """Draw how the target's probability goes as ever more of the clip is changed: means over clips.
+
+    Bands are 95 % intervals; of more than six methods they are told on hovering only.
+
+    Parameters
+    ----------
+    results
+        What to draw; `Results.curves` holds the courses.
+    metric
+        Label of a causal metric.
+    model
+        Name of a model; by default all of them together.
+
+    Raises
+    ------
+    ParameterError
+        If there are no curves of this metric.
+    """
+    import plotly.graph_objects as go
+
+    name = str(results.about(metric).get("name", metric))
+    done = "put in" if name.startswith("insertion") else "taken out" if name.startswith("deletion") else "changed"
+    courses = _courses(results, metric, model)
+    order = [method for method in dict.fromkeys((*results.methods, *courses)) if method in courses]
+    figure = go.Figure(layout={"template": template()})
+    grey = cycle({"color": OF_GROUP["control"], "dash": dash} for dash in DASHES)
+    coloured = cycle([*({"color": c} for c in COLOURS), *({"color": c, "dash": "dash"} for c in COLOURS)])
+    for method in order:
+        line = {**next(grey if group(results, method) == "control" else coloured), "width": 2}
+        _draw(figure, method, _bands(courses[method]), line, band=len(order) <= MOST_BANDS)
+    figure.update_layout(
+        xaxis={"title": {"text": f"share of the clip {done}"}, "tickformat": "~%", "range": [0, 1]},
+        yaxis={"title": {"text": "probability of the target class"}, "range": [0, 1.02]},
+        height=460 + LEGEND * (len(order) // 3),
+        margin={"t": 30},
+        hovermode="x",
+        showlegend=True,
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": -0.2, "yanchor": "top", "font": {"size": 13}},
+        dragmode=False,
+    )
+    return figure
+
+
+def _courses(results: Results, metric: str, model: str | None) -> dict[str, Courses]:
+    """Bring every curve of a metric to `GRID`, by method."""
+    courses: dict[str, Courses] = {}
+    for row in results.curves:
+        if row.metric == metric and model in (None, row.model):
+            courses.setdefault(row.method, {})[row.model, row.clip] = np.interp(GRID, row.at, row.values)
+    if not courses:
+        causal = ", ".join(dict.fromkeys(row.metric for row in results.curves))
+        raise ParameterError(f"There are no curves of {metric!r}.", f"There are some of {causal}." if causal else "")
+    return courses
+
+
+def _bands(courses: Courses) -> list[Interval]:
+    return [
+        interval_of(list(by_clip({of: float(course[place]) for of, course in courses.items()}).values()))
+        for place in range(len(GRID))
+    ]
+
+
+def _draw(figure: go.Figure, method: str, bands: list[Interval], line: Mapping[str, object], *, band: bool) -> None:
+    import plotly.graph_objects as go
+
+    if band and all(math.isfinite(each.low) for each in bands):
+        figure.add_trace(
+            go.Scatter(
+                x=[*GRID, *GRID[::-1]],
+                y=[each.high for each in bands] + [each.low for each in reversed(bands)],
+                fill="toself",
+                fillcolor=faint(str(line["color"])),
+                line={"width": 0},
+                hoverinfo="skip",
+                showlegend=False,
+                legendgroup=method,
+            )
+        )
+    figure.add_trace(
+        go.Scatter(
+            x=GRID,
+            y=[each.mean for each in bands],
+            name=label(method),
+            legendgroup=method,
+            mode="lines",
+            line=dict(line),
+            customdata=[f"[{number(each.low)}, {number(each.high)}]" for each in bands],
+            hovertemplate=f"{label(method)}: %{{y:.2f}} %{{customdata}}<extra></extra>",
+        )
+    )

@@ -1,0 +1,71 @@
+"""How scores, directions, groups and costs are written, in figures and tables alike."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from staa_widgets.figures import plain_text
+
+if TYPE_CHECKING:
+    from staa_widgets.evaluation.results import Results
+    from staa_widgets.evaluation.rows import Summary
+
+GROUPS = ("attention", "gradient", "perturbation", "control")
+"""Groups of methods, in the order in which they are listed."""
+
+
+def number(value: float) -> str:
+    """Write a score: two decimals, fewer of large ones, a dash for NaN."""
+    if not math.isfinite(value):
+        return "–"
+    said = f"{abs(value):.2f}" if abs(value) < 10 else f"{abs(value):.1f}"
+    return f"−{said}" if value < 0 and float(said) else said
+
+
+def between(low: float, high: float) -> str:
+    """Write the bounds of an interval; nothing where there is none."""
+    return f"[{number(low)}, {number(high)}]" if math.isfinite(low) else ""
+
+
+def counted(count: int, word: str) -> str:
+    """Write "1 clip" or "2 clips"."""
+    return f"{count} {word}{'' if count == 1 else 's'}"
+
+
+def label(name: str) -> str:
+    """Write a label of the user's beside a mark or a row of a figure: as text, and not too long."""
+    return plain_text(name, 28)
+
+
+def arrow(results: Results, metric: str) -> str:
+    """Show a metric's direction: an arrow up or down, nothing where it has none."""
+    return {True: "\u00a0↑", False: "\u00a0↓", None: ""}[results.about(metric).get("higher_is_better")]
+
+
+def group(results: Results, method: str) -> str:
+    """Group of a method; attention where the results do not tell."""
+    found = results.settings.get("methods", {}).get(method, {}).get("group")
+    return found if found in GROUPS else "attention"
+
+
+def passes_in_words(results: Results, method: str, model: str | None = None) -> str:
+    """Mean passes of a method, such as "1 forward + 1 backward", and its seconds."""
+    forwards, backwards, seconds = results.cost(method, model)
+    words = [
+        f"{count:.4g} {word}{'' if count == 1 else 's'}"
+        for count, word in ((forwards, "forward"), (backwards, "backward"))
+        if math.isfinite(count) and (count or word == "forward")
+    ]
+    return " + ".join(words) + (f", {seconds:.2g} s" if math.isfinite(seconds) else "")
+
+
+def on_hovering(found: Summary, results: Results) -> str:
+    """Tell of a mean in a figure: whose it is, its interval, its clips, and what chance scores."""
+    chance = results.about(found.metric).get("chance")
+    lines = [
+        f"<b>{plain_text(found.method)}</b>, {plain_text(found.metric)}",
+        f"{number(found.mean)} [{number(found.low)}, {number(found.high)}], {found.clips} clips",
+        f"chance: {plain_text(chance)}" if chance else "",
+    ]
+    return "<br>".join(filter(None, lines))

@@ -1,0 +1,185 @@
+"""The report as a page."""
+
+from __future__ import annotations
+
+import json
+import os
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from staa_widgets.evaluation.report import settings as facts
+from staa_widgets.evaluation.report import tables
+from staa_widgets.evaluation.report.cost_figure import cost_against_quality
+from staa_widgets.evaluation.report.curve_figure import curves
+from staa_widgets.evaluation.report.formatting import counted
+from staa_widgets.evaluation.report.score_table_figure import heat_table
+from staa_widgets.utils.files import export
+from staa_widgets.utils.html import Markup, element, joined
+from staa_widgets.widget.page import source_hash
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import plotly.graph_objects as go
+
+    from staa_widgets.evaluation.results import Results
+
+COST = (
+    "Passes that one map takes, against what it scores. The bars are 95 % intervals, the dashed line is the best "
+    "control: a method that does not rise above it explains nothing."
+)
+
+MOST_COSTS = 4
+"""Metrics whose cost against quality is drawn; the others are in the tables."""
+
+_DRAW = """
+for (const held of document.querySelectorAll("script[data-figure]")) {
+  const { data, layout } = JSON.parse(held.textContent);
+  Plotly.newPlot(held.previousElementSibling, data, layout, {
+    responsive: true,
+    displaylogo: false,
+    modeBarButtons: [["toImage"]],
+    toImageButtonOptions: { format: "svg", filename: held.dataset.figure },
+  });
+}
+"""
+
+
+def to_html(results: Results, path: str | os.PathLike[str], title: str = "", *, opening: Markup | None = None) -> Path:
+    """Write a report: what was compared, summary with intervals, figures, and how to read them.
+
+    The report is one file that asks no network for anything, and forbids itself to.
+
+    Parameters
+    ----------
+    results
+        What to report.
+    path
+        Where to write. An existing file is replaced in one step.
+    title
+        Heading; by default it says how many methods were compared.
+    opening
+        What is said before all else.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    ExportError
+        If the file cannot be written.
+    """
+    return export(path, to_page(results, title, opening=opening).encode(), "report")
+
+
+def to_page(results: Results, title: str = "", *, opening: Markup | None = None) -> str:
+    """Return the text of the report that `to_html` writes."""
+    from plotly.offline import get_plotlyjs
+
+    heading = title or f"{counted(len(results.methods), 'method')} compared"
+    style = resources.files("staa_widgets.evaluation.report").joinpath("report.css").read_text("utf-8")
+    library, content = get_plotlyjs(), _content(results, heading, opening)
+    # Plotly writes style elements of its own, so styles cannot be held to those known here; scripts are.
+    policy = (
+        f"default-src 'none'; script-src {source_hash(library)} {source_hash(_DRAW)}; style-src 'unsafe-inline'; "
+        "img-src data: blob:"
+    )
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=policy),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="generator", content="staa_widgets"),
+        element("title", heading),
+        element("link", rel="icon", href="data:,"),
+        element("style", Markup(style)),
+    )
+    scripts = [element("script", Markup(text)) for text in (library, _DRAW)]
+    return f"<!doctype html>\n{element('html', head, element('body', content, *scripts), lang='en')}\n"
+
+
+def _content(results: Results, heading: str, opening: Markup | None) -> Markup:
+    several = len(results.models) > 1
+    return element(
+        "main",
+        element("h1", heading),
+        facts.compared(results),
+        opening,
+        _section("In short", tables.findings(results)),
+        _section(
+            "Scores",
+            element("p", tables.READING),
+            tables.scores(results, None if several else next(iter(results.models), None)),
+            tables.footnote(results),
+            *(
+                element("details", element("summary", f"By {name} alone"), tables.scores(results, name))
+                for name in (results.models if several else ())
+            ),
+        ),
+        _optional("Against the controls", tables.against_controls(results)),
+        _section(
+            "Where each stands",
+            element(
+                "p",
+                "A darker cell stands nearer to the best of its column, a white one is its worst. Columns of metrics "
+                "without a direction have no colour.",
+            ),
+            _figure(heat_table(results), "heat-table", 150 + 78 * len(results.metrics)),
+        ),
+        _courses(results),
+        _costs(results),
+        _section("How to read it", facts.metrics(results), element("h3", "Methods"), facts.methods(results)),
+        _optional("What could not be answered", facts.failures(results)),
+        element("details", element("summary", "All settings"), element("pre", _pretty(results)), class_="settings"),
+    )
+
+
+def _courses(results: Results) -> Markup | None:
+    names = [metric for metric in results.metrics if any(row.metric == metric for row in results.curves)]
+    if not names:
+        return None
+    figures = [
+        joined(
+            element("h3", name),
+            element("p", results.about(name).get("summary", "")),
+            _figure(curves(results, name), "curves", 360),
+        )
+        for name in names
+    ]
+    beside = tables.normalised(results)
+    return _section("Curves", *figures, beside and element("h3", "Between random and the oracle"), beside)
+
+
+def _costs(results: Results) -> Markup | None:
+    directed = [metric for metric in results.metrics if results.about(metric).get("higher_is_better") is not None]
+    if not results.costs or not directed:
+        return None
+    shown = directed[:MOST_COSTS]
+    figures = [joined(element("h3", name), _figure(cost_against_quality(results, name), "cost", 640)) for name in shown]
+    return _section("Cost against quality", element("p", COST), *figures)
+
+
+def _section(heading: str, *content: str | None) -> Markup:
+    return element("section", element("h2", heading), *content)
+
+
+def _optional(heading: str, content: Markup | None) -> Markup | None:
+    return None if content is None else _section(heading, content)
+
+
+def _figure(figure: go.Figure, name: str, width: int) -> Markup:
+    height = figure.to_plotly_json()["layout"].get("height", 450)
+    # In a script element only "</script" and "<!--" mean anything, so no "<" may stand in what users name.
+    data = Markup((figure.to_json() or "").replace("<", "\\u003c"))
+    return element(
+        "div",
+        element("div", class_="plot", style=f"height:{height}px;min-width:{width}px"),
+        element("script", data, type="application/json", data_figure=name),
+        class_="figure",
+    )
+
+
+def _pretty(results: Results) -> str:
+    return json.dumps(dict(results.settings), indent=1, ensure_ascii=False)

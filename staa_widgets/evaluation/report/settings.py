@@ -1,0 +1,114 @@
+"""What was compared and how to read it: models, clips, methods, metrics, and what could not be answered."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from staa_widgets.evaluation.report.formatting import arrow, counted, group, passes_in_words
+from staa_widgets.utils.html import Markup, element, heads, joined, listed, table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from staa_widgets.evaluation.results import Results
+
+
+def compared(results: Results) -> Markup:
+    """Say what was compared: models, clips, seeds, target."""
+    settings = results.settings
+    models = [
+        joined(name, element("span", f" ({about['family']})", class_="quiet") if "family" in about else None)
+        for name, about in _told(results, "models")
+    ]
+    target = settings.get("target")
+    held = {
+        "Models" if len(models) > 1 else "Model": listed(models),
+        "Clips": _clips(results),
+        "Target": "the class that the model predicts" if target is None else str(target),
+        "Methods": listed(results.methods),
+        "Metrics": listed([f"{metric}{arrow(results, metric)}" for metric in results.metrics]),
+        "Not answered": counted(len(results.failures), "question") if results.failures else "",
+        "Made with": ", ".join(f"{name} {of}" for name, of in settings.get("versions", {}).items()),
+    }
+    return element("dl", *(joined(element("dt", name), element("dd", said)) for name, said in held.items() if said))
+
+
+def metrics(results: Results) -> Markup:
+    """Explain each metric: what it says, which way is better, range and chance."""
+    rows = []
+    for metric in results.metrics:
+        about = results.about(metric)
+        better = {True: "higher ↑", False: "lower ↓", None: "neither"}[about.get("higher_is_better")]
+        low, high = about.get("range") or (None, None)
+        ends = " … ".join("∞" if end is None else f"{end:g}" for end in (low, high)) if about.get("range") else "–"
+        chance = about.get("chance") or "–"
+        name = joined(metric, _changed(metric, about))
+        cells = [element("td", cell) for cell in (better, ends, about.get("category", ""))]
+        words = [element("td", cell, class_="words") for cell in (about.get("summary", ""), chance)]
+        rows.append(element("tr", element("th", name, scope="row"), *words, *cells))
+    return table(heads("metric", "what it says", "chance", "better", "range", "asks about"), rows)
+
+
+def methods(results: Results) -> Markup:
+    """Explain each method: what it works with, whether it knows the class, what it costs."""
+    rows = []
+    for method, about in _told(results, "methods"):
+        specific = {True: "of the class", False: "of no class", None: "–"}[about.get("class_specific")]
+        cells = [element("td", cell) for cell in (group(results, method), specific, passes_in_words(results, method))]
+        what = element("td", about.get("summary", ""), class_="words")
+        name = joined(method, _changed(method, about))
+        rows.append(element("tr", element("th", name, scope="row"), what, *cells))
+    return table(heads("method", "what it is", "works with", "speaks", "cost"), rows)
+
+
+def failures(results: Results) -> Markup | None:
+    """List what could not be answered, the same reason once; ``None`` where all could."""
+    if not results.failures:
+        return None
+
+    def reason(failure: Any) -> tuple[str, ...]:
+        return (failure.model, failure.method, failure.metric, failure.error, failure.message)
+
+    rows = []
+    for (model, method, metric, error, message), of in groupby(sorted(results.failures, key=reason), reason):
+        clips = [failure.clip for failure in of]
+        named = ", ".join(clips[:3]) + (f" and {len(clips) - 3} more" if len(clips) > 3 else "")
+        cells = [element("td", cell or "all") for cell in (model, method, metric)]
+        why = element("td", f"{message} ({error})", class_="words")
+        rows.append(element("tr", element("td", named, class_="words"), why, *cells))
+    return table(heads("clips", "why", "model", "method", "metric"), rows)
+
+
+def _told(results: Results, kind: str) -> list[tuple[str, dict[str, Any]]]:
+    told = results.settings.get(kind, {})
+    return [(name, told.get(name, {})) for name in getattr(results, kind)]
+
+
+def _clips(results: Results) -> str:
+    told = [about for _, about in _told(results, "clips")]
+    seeds = sorted(about["seed"] for about in told if isinstance(about.get("seed"), int))
+    if len(seeds) < len(told) or not seeds:
+        names = ", ".join(results.clips[:5]) + (", …" if len(results.clips) > 5 else "")
+        return f"{len(results.clips)}: {names}" if results.clips else ""
+    return f"{len(seeds)} drawn actions, {'seeds' if len(seeds) > 1 else 'seed'} {_ranges(seeds)}"
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Write rising numbers, runs of them as "3 – 7"."""
+    runs: list[list[int]] = []
+    for value in numbers:
+        if runs and value == runs[-1][-1] + 1:
+            runs[-1].append(value)
+        else:
+            runs.append([value])
+    said = [f"{run[0]} – {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs]
+    return ", ".join(said[:6]) + (", …" if len(said) > 6 else "")
+
+
+def _changed(label: str, about: Mapping[str, Any]) -> Markup | None:
+    """Say what a label stands for, where its name and defaults do not."""
+    name, params = about.get("name", label), about.get("changed", {})
+    if name == label and not params:
+        return None
+    return element("small", f"{name}({', '.join(f'{key}={value!r}' for key, value in params.items())})")

@@ -1,0 +1,173 @@
+"""What a report says of the scores, in words and tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from staa_widgets.evaluation.report.formatting import GROUPS, arrow, between, counted, group, number, passes_in_words
+from staa_widgets.evaluation.report.ranking import best, level, means
+from staa_widgets.utils.html import Markup, element, joined, listed, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from staa_widgets.evaluation.results import Results
+    from staa_widgets.evaluation.rows import Summary
+
+FEW = 10
+"""Clips below which a bootstrap interval is too narrow to be trusted."""
+
+READING = (
+    "Means over clips; small, the 95 % bootstrap interval over clips. Bold: the best of its column, and what cannot be "
+    "told apart from it (the paired 95 % interval of their difference holds 0). ↑ higher is better, ↓ lower is better."
+)
+
+
+def findings(results: Results) -> Markup:
+    """Say of each metric which method is best, and what cannot be told apart from it."""
+    held, said = means(results), []
+    for metric in results.metrics:
+        if names := level(results, metric, held):
+            first, *others = names
+            found = held[first, metric]
+            what = f" {number(found.mean)} {between(found.low, found.high)}".rstrip()
+            rest = _behind(results, metric, first, others, [method for method, of in held if of == metric])
+            said.append(
+                element("li", element("b", metric), f"{arrow(results, metric)}: ", element("b", first), what, rest)
+            )
+    return element("ul", *said) if said else element("p", "No metric here has a direction, so none is best.")
+
+
+def scores(results: Results, model: str | None) -> Markup:
+    """Write the summary: a row a method, a column a metric, intervals below the means.
+
+    Parameters
+    ----------
+    results
+        What to report.
+    model
+        Name of a model; ``None`` for all of them together.
+    """
+    held = means(results, model)
+    bold = {metric: level(results, metric, held, model) for metric in results.metrics}
+    most = max((found.clips for found in held.values()), default=0)
+    rows = []
+    for name, methods in _grouped(results):
+        span = str(len(results.metrics) + 2)
+        rows.append(element("tr", element("th", name, colspan=span, scope="rowgroup"), class_="group"))
+        for method in methods:
+            cells = [_score(held.get((method, metric)), method in bold[metric], most) for metric in results.metrics]
+            cost = element("td", element("small", passes_in_words(results, method, model)), class_="cost")
+            rows.append(element("tr", element("th", element("span", method), scope="row"), *cells, cost))
+    heads = [_head(results, metric) for metric in results.metrics]
+    top = element("tr", element("th", "method", scope="col"), *heads, element("th", "cost", scope="col"))
+    return table(top, rows, "scores")
+
+
+def against_controls(results: Results) -> Markup | None:
+    """Compare every method with the strongest control of each metric; ``None`` where there are no controls."""
+    controls = [method for method in results.methods if group(results, method) == "control"]
+    methods = [method for method in results.methods if method not in controls]
+    metrics = [metric for metric in results.metrics if results.about(metric).get("higher_is_better") is not None]
+    if not (controls and methods and metrics):
+        return None
+    scored = [found for found in results.summary(pooled=True) if found.method in controls]
+    strongest = {metric: found.method if (found := best(results, metric, scored)) else None for metric in metrics}
+    rows = [
+        element(
+            "tr",
+            element("th", element("span", method), scope="row"),
+            *(_beside_controls(results, method, metric, strongest[metric], controls) for metric in metrics),
+        )
+        for method in methods
+    ]
+    beside = [_head(results, metric, f"− {strongest[metric] or 'no control'}") for metric in metrics]
+    top = element("tr", element("th", "method", scope="col"), *beside)
+    note = (
+        "Maps that know nothing of the model score this by luck, by the middle of the frame or by what moves. "
+        "The paired difference to the strongest control of each metric; ✓ where every control is beaten (paired, 95 %)."
+    )
+    return joined(element("p", note), table(top, rows, "scores"))
+
+
+def normalised(results: Results) -> Markup | None:
+    """Say how far causal metrics come from random orders to the oracle; ``None`` where neither was asked for."""
+    metrics = list(dict.fromkeys(row.metric for row in results.references))
+    if not metrics:
+        return None
+    rows, reasons = [], {}
+    for method in results.methods:
+        cells = []
+        for metric in metrics:
+            found = results.normalised(method, metric)
+            cells.append(element("td", number(found.value), element("small", between(found.low, found.high))))
+            if found.reason:
+                reasons.setdefault(f"{metric}: {found.reason}", method)
+        rows.append(element("tr", element("th", element("span", method), scope="row"), *cells))
+    top = element("tr", element("th", "method", scope="col"), *(_head(results, metric) for metric in metrics))
+    missing = element("p", f"– {'; '.join(reasons)}.", class_="quiet") if reasons else None
+    note = (
+        "0 is the mean of random orders of the same clip, 1 the order by what each part alone costs: ratios of means."
+    )
+    return joined(element("p", note), table(top, rows, "scores"), missing)
+
+
+def footnote(results: Results) -> Markup | None:
+    """Warn of what the numbers cannot carry."""
+    counts = {found.clips for found in results.summary(pooled=True)}
+    said = []
+    if counts and min(counts) < FEW:
+        said.append(f"Intervals over fewer than {FEW} clips are too narrow: read them as a first impression.")
+    if len(counts) > 1:
+        said.append("Where a number of clips stands beside a mean, the method was scored on fewer than the others.")
+    if len(results.models) > 1:
+        said.append("All models together; a clip counts once, with its mean over the models.")
+    return element("p", " ".join(said), class_="quiet") if said else None
+
+
+def _behind(results: Results, metric: str, first: str, others: Sequence[str], scored: Sequence[str]) -> Markup:
+    """Say how the best method of a metric stands to those that were scored beside it."""
+    rivals = [method for method in scored if method not in (first, *others)]
+    # Of one clip there is no interval, and on the clips that both have another than the best may be ahead.
+    unproven = [method for method in rivals if results.compare(first, method, metric).better != first]
+    return joined(
+        joined("; not told apart from it: ", listed(others)) if others else None,
+        joined("; not shown to be behind it: ", listed(unproven)) if unproven else None,
+        "; every other is behind it" if rivals and not (others or unproven) else None,
+    )
+
+
+def _score(found: Summary | None, bold: bool, most: int) -> Markup:
+    if found is None:
+        return element("td", "–", class_="quiet")
+    few = element("small", f"of {counted(found.clips, 'clip')}") if found.clips < most else None
+    return element(
+        "td",
+        element("span", number(found.mean), class_="best" if bold else None),
+        element("small", between(found.low, found.high)),
+        few,
+    )
+
+
+def _beside_controls(
+    results: Results, method: str, metric: str, strongest: str | None, controls: Sequence[str]
+) -> Markup:
+    found = results.compare(method, strongest, metric) if strongest else None
+    if found is None or not found.clips:
+        return element("td", "–", class_="quiet")
+    against = [results.compare(method, control, metric) for control in controls]
+    beaten = all(one.better == method for one in against if one.clips)
+    difference = f"{'+' if found.mean > 0 else ''}{number(found.mean)}{' ✓' if beaten else ''}"
+    below = between(found.low, found.high)
+    return element("td", element("span", difference, class_="best" if beaten else None), element("small", below))
+
+
+def _grouped(results: Results) -> Iterable[tuple[str, list[str]]]:
+    for name in GROUPS:
+        if of := [method for method in results.methods if group(results, method) == name]:
+            yield name, of
+
+
+def _head(results: Results, metric: str, below: str | None = None) -> Markup:
+    small = results.about(metric).get("category", "") if below is None else below
+    return element("th", f"{metric}{arrow(results, metric)}", element("small", small), scope="col")

@@ -1,0 +1,137 @@
+"""What an evaluation is asked: from names, labels and parameters to what is run, and to what results say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from staa_widgets.errors import ParameterError
+
+if TYPE_CHECKING:
+    from staa_widgets.evaluation.metric import Metric
+    from staa_widgets.methods import Method
+    from staa_widgets.models import VideoModel
+
+Asked = str | tuple[str, Mapping[str, Any]]
+"""A method or metric: its name, or its name and parameters."""
+
+Methods = Mapping[str, tuple["Method", dict[str, Any]]]
+Metrics = Mapping[str, tuple["Metric", dict[str, Any]]]
+"""By label, with complete parameters."""
+
+
+def methods_by_label(asked: Iterable[str] | Mapping[str, Asked]) -> Methods:
+    """Look methods up and complete their parameters.
+
+    Raises
+    ------
+    UnknownMethodError
+        If there is no such method.
+    ParameterError
+        If a parameter is unknown, or no method is given.
+    """
+    from staa_widgets.methods import get_method
+
+    found = {label: (get_method(name), get_method(name).complete(params)) for label, name, params in _named(asked)}
+    if not found:
+        raise ParameterError("No method is given.", "Name some, such as methods=('staa', 'random').")
+    return found
+
+
+def metrics_by_label(asked: Iterable[str] | Mapping[str, Asked]) -> Metrics:
+    """Look metrics up and complete their parameters; raises `ParameterError` if a metric or parameter is unknown."""
+    from staa_widgets.evaluation.metric import get_metric
+
+    return {label: (get_metric(name), get_metric(name).complete(params)) for label, name, params in _named(asked)}
+
+
+def models_by_name(model: Any) -> dict[str, VideoModel]:
+    """Load a model, or several by name.
+
+    Raises
+    ------
+    ModelError
+        If one cannot be loaded.
+    ParameterError
+        If there is none.
+    """
+    from staa_widgets.models import VideoModel, load_model
+
+    def load(of: Any) -> VideoModel:
+        return of if isinstance(of, VideoModel) else load_model(of)
+
+    if isinstance(model, Mapping):
+        if not model:
+            raise ParameterError("No model is given.", "Leave it out for what is bundled.")
+        return {str(name): load(of) for name, of in model.items()}
+    one = load(model)
+    return {one.id: one}
+
+
+def settings(
+    models: Mapping[str, VideoModel],
+    clips: Mapping[str, Mapping[str, Any]],
+    methods: Methods,
+    metrics: Metrics,
+    target: int | str | None,
+) -> dict[str, Any]:
+    """Say what was compared, as `Results.settings` keeps it."""
+    from staa_widgets.models import weights_digest
+    from staa_widgets.utils.versions import versions
+
+    return {
+        "target": target,
+        "models": {
+            name: {
+                "id": held.id,
+                "family": held.family,
+                "weights": weights_digest(held),
+                "geometry": asdict(held.geometry),
+                "device": str(held.device),
+                "dtype": str(held.dtype).removeprefix("torch."),
+            }
+            for name, held in models.items()
+        },
+        "clips": clips,
+        "methods": {
+            label: {
+                **_told(method, params),
+                "group": method.group,
+                "class_specific": method.depends_on_class(params),
+                "signed": method.signed,
+            }
+            for label, (method, params) in methods.items()
+        },
+        "metrics": {
+            label: {
+                **_told(metric, params),
+                "category": metric.category,
+                "higher_is_better": metric.higher_is_better,
+                "range": [end if abs(end) < float("inf") else None for end in metric.range],
+                "chance": metric.chance,
+                "chance_level": metric.chance_level,
+                "needs": metric.needs,
+            }
+            for label, (metric, params) in metrics.items()
+        },
+        "versions": versions(),
+    }
+
+
+def _named(asked: Iterable[str] | Mapping[str, Asked]) -> list[tuple[str, str, Mapping[str, Any]]]:
+    """Bring names, or names and parameters by label, to label, name and parameters."""
+    if isinstance(asked, str):
+        asked = (asked,)
+    pairs = asked.items() if isinstance(asked, Mapping) else [(name, name) for name in asked]
+    return [(label, of, {}) if isinstance(of, str) else (label, of[0], of[1]) for label, of in pairs]
+
+
+def _told(of: Method | Metric, params: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": of.name,
+        "version": of.version,
+        "params": params,
+        "changed": {name: value for name, value in params.items() if value != of.defaults[name]},
+        "summary": of.summary,
+    }

@@ -1,0 +1,308 @@
+"""`Results`: what an evaluation found, as a frozen value of plain numbers and words."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from staa_widgets.errors import ParameterError, nearest
+from staa_widgets.evaluation.aggregate import Scores
+from staa_widgets.evaluation.rows import (
+    TABLES,
+    Comparison,
+    Curve,
+    Failure,
+    Reference,
+    Row,
+    Spent,
+    Summary,
+    by_clip,
+    mean,
+    median,
+)
+from staa_widgets.utils.files import plain, write
+
+if TYPE_CHECKING:
+    from staa_widgets.evaluation.metrics.insertion_deletion import Normalised
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Results:
+    """What an evaluation found.
+
+    Parameters
+    ----------
+    rows
+        One `Row` a model, clip, method and metric.
+    costs
+        One `Spent` a model, clip and method.
+    curves
+        One `Curve` a model, clip, method and causal metric, for figures.
+    references
+        One `Reference` a model, clip, causal metric and order, which `normalised` measures by.
+    failures
+        What could not be answered, and why.
+    settings
+        What was compared, as JSON values: by name, the ``"models"``, ``"clips"``, ``"methods"`` and ``"metrics"``.
+
+    Raises
+    ------
+    ParameterError
+        If the settings hold what JSON cannot say.
+    """
+
+    rows: tuple[Row, ...]
+    costs: tuple[Spent, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    references: tuple[Reference, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, kind in TABLES.items():
+            object.__setattr__(self, name, tuple(kind(*row) for row in getattr(self, name)))
+        object.__setattr__(self, "settings", MappingProxyType(plain(self.settings)))
+
+    @cached_property
+    def models(self) -> tuple[str, ...]:
+        """Names of the models, in the order in which they were given."""
+        return self._names("models", "model")
+
+    @cached_property
+    def clips(self) -> tuple[str, ...]:
+        """Names of the clips."""
+        return self._names("clips", "clip")
+
+    @cached_property
+    def methods(self) -> tuple[str, ...]:
+        """Labels of the methods."""
+        return self._names("methods", "method")
+
+    @cached_property
+    def metrics(self) -> tuple[str, ...]:
+        """Labels of the metrics."""
+        return self._names("metrics", "metric")
+
+    def about(self, metric: str) -> Mapping[str, Any]:
+        """Facts of a metric: category, direction, range, chance, summary.
+
+        Raises
+        ------
+        ParameterError
+            If it was not asked for.
+        """
+        self._check(metric=metric)
+        return self.settings.get("metrics", {}).get(metric, {})
+
+    def values(self, method: str, metric: str, model: str | None = None) -> dict[str, float]:
+        """Finite values of one method and metric by clip.
+
+        Parameters
+        ----------
+        method, metric
+            Labels.
+        model
+            Name; by default each clip gets its mean over the models that have a value.
+        """
+        self._check(method=method, metric=metric, model=model)
+        return by_clip(self._scores.of(method, metric, model))
+
+    def summary(self, *, pooled: bool = False) -> tuple[Summary, ...]:
+        """Means with 95 % bootstrap intervals over clips, of what has any value.
+
+        Parameters
+        ----------
+        pooled
+            Whether models are put together: a clip then counts once, with its mean over them, and `Summary.model` is
+            ``""``.
+        """
+        found = (
+            self._scores.mean(method, metric, model)
+            for model in ([None] if pooled else self.models)
+            for method in self.methods
+            for metric in self.metrics
+        )
+        return tuple(filter(None, found))
+
+    def compare(self, one: str, other: str, metric: str, model: str | None = None) -> Comparison:
+        """Compare two methods on the clips that both have.
+
+        Parameters
+        ----------
+        one, other
+            Labels of methods.
+        metric
+            Label of the metric.
+        model
+            Name of a model; by default all: differences are taken within a model, and a clip counts once.
+
+        Raises
+        ------
+        ParameterError
+            If one of them was not asked for.
+        """
+        self._check(method=one, metric=metric, model=model)
+        self._check(method=other)
+        found, clips = self._scores.difference(one, other, metric, model)
+        direction, better = self.about(metric).get("higher_is_better"), None
+        if direction is not None and (found.low > 0 or found.high < 0):
+            better = one if (found.low > 0) == direction else other
+        return Comparison(one, other, metric, *found, clips, better)
+
+    def normalised(self, method: str, metric: str, model: str | None = None) -> Normalised:
+        """Say how far a causal metric of a method comes from random orders (0) to the oracle (1).
+
+        A ratio of means over clips; see `staa_widgets.evaluation.metrics.insertion_deletion.normalised`.
+
+        Parameters
+        ----------
+        method, metric
+            Labels.
+        model
+            Name of a model; by default each clip has its mean over those that have all three values.
+
+        Returns
+        -------
+        Normalised
+            NaN with a reason where there is no oracle, or it is too near to random to measure by.
+        """
+        from staa_widgets.evaluation.metrics.insertion_deletion import normalised
+
+        self._check(method=method, metric=metric, model=model)
+        ours = self._scores.of(method, metric, model)
+        random, oracle = (
+            {(row.model, row.clip): row.value for row in self.references if (row.order, row.metric) == (order, metric)}
+            for order in ("random", "oracle")
+        )
+        shared = [key for key in ours if math.isfinite(random.get(key, math.nan) + oracle.get(key, math.nan))]
+        parts = [by_clip({key: held[key] for key in shared}) for held in (ours, random, oracle)]
+        return normalised(*(list(part.values()) for part in parts))
+
+    def cost(self, method: str, model: str | None = None) -> tuple[float, float, float]:
+        """Mean forwards and backwards of a method's maps, and their median seconds; NaN where unknown."""
+        self._check(method=method)
+        held = [row for row in self.costs if row.method == method and model in (None, row.model)]
+        seconds = median(row.seconds for row in held)
+        return mean([row.forwards for row in held]), mean([row.backwards for row in held]), seconds
+
+    def only(
+        self,
+        *,
+        model: str | Iterable[str] | None = None,
+        method: str | Iterable[str] | None = None,
+        metric: str | Iterable[str] | None = None,
+    ) -> Results:
+        """Keep some models, methods or metrics: a name each, or several.
+
+        Raises
+        ------
+        ParameterError
+            If a name was not asked for.
+        """
+        from staa_widgets.evaluation.parts import part
+
+        kept: dict[str, set[str]] = {}
+        for kind, names in (("model", model), ("method", method), ("metric", metric)):
+            if names is not None:
+                kept[kind] = {names} if isinstance(names, str) else set(names)
+                for name in kept[kind]:
+                    self._check(**{kind: name})
+        return part(self, kept)
+
+    def __or__(self, other: Results) -> Results:
+        """Join two evaluations, such as of cheap methods on many clips and of dear ones on few.
+
+        Where both answer the same, the second counts. A name must mean the same in both.
+
+        Raises
+        ------
+        ParameterError
+            If a name does not.
+        """
+        from staa_widgets.evaluation.parts import joined
+
+        return joined(self, other)
+
+    def to_pandas(self) -> Any:
+        """Return `rows` as a pandas data frame with the columns model, clip, method, metric, value.
+
+        Raises
+        ------
+        ParameterError
+            If pandas is not installed.
+        """
+        try:
+            pandas: Any = import_module("pandas")
+        except ImportError as error:
+            raise ParameterError("pandas is not installed.", "pip install pandas, or use Results.rows.") from error
+        return pandas.DataFrame(list(self.rows), columns=list(Row._fields))
+
+    def to_json(self, path: str | os.PathLike[str]) -> Path:
+        """Write everything to one JSON file, in one step, and return its path; `from_json` reads it back.
+
+        Raises
+        ------
+        OSError
+            If the folder is missing or not writable.
+        """
+        from staa_widgets.evaluation.stored import to_bytes
+
+        return write(path, to_bytes(self))
+
+    @classmethod
+    def from_json(cls, path: str | os.PathLike[str]) -> Results:
+        """Read what `to_json` wrote.
+
+        Raises
+        ------
+        FormatError
+            If the file holds no results, is cut short or of another format.
+        OSError
+            If it cannot be read.
+        """
+        from staa_widgets.evaluation.stored import from_bytes
+
+        return from_bytes(Path(path).read_bytes(), Path(path).name)
+
+    def to_html(self, path: str | os.PathLike[str], title: str = "") -> Path:
+        """Write a report that stands alone; see `staa_widgets.evaluation.report.to_html`."""
+        from staa_widgets.evaluation.report import to_html
+
+        return to_html(self, path, title)
+
+    def __repr__(self) -> str:
+        counts = [
+            f"{len(names)} {word if len(names) != 1 else word[:-1]}"
+            for word, names in (
+                ("clips", self.clips),
+                ("models", self.models),
+                ("methods", self.methods),
+                ("metrics", self.metrics),
+                ("failures", self.failures),
+            )
+        ]
+        return f"<Results: {', '.join(counts)}>"
+
+    @cached_property
+    def _scores(self) -> Scores:
+        return Scores(self.rows)
+
+    def _names(self, kind: str, part: str) -> tuple[str, ...]:
+        seen = (getattr(row, part) for row in (*self.rows, *self.costs) if hasattr(row, part))
+        return tuple(dict.fromkeys((*self.settings.get(kind, {}), *seen)))
+
+    def _check(self, **names: str | None) -> None:
+        for kind, name in names.items():
+            known = getattr(self, f"{kind}s")
+            if name is not None and name not in known:
+                raise ParameterError(
+                    f"There is no {kind} {name!r} in these results.",
+                    nearest(name, known, f"There are {', '.join(known) or 'none'}."),
+                )

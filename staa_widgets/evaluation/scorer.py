@@ -1,0 +1,235 @@
+"""Values of metrics for the explanations of one clip by one model; what needed the model is kept by content."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from contextlib import ExitStack
+from dataclasses import asdict
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from staa_widgets.engine.attribute import attribute, open_query
+from staa_widgets.engine.lock import turn
+from staa_widgets.engine.run import seed_of
+from staa_widgets.evaluation.metric import Case
+from staa_widgets.evaluation.metrics.insertion_deletion import CURVES, curve, references
+from staa_widgets.evaluation.metrics.localization import Truth, truth_of
+from staa_widgets.models import weights_digest
+from staa_widgets.models.batching import passes_at_once
+from staa_widgets.records.labels import target_index
+from staa_widgets.storage import cache as store
+from staa_widgets.utils.files import canonical, pack, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from staa_widgets.evaluation.metric import Metric
+    from staa_widgets.explanation.explanation import Explanation
+    from staa_widgets.methods import Method, Query
+    from staa_widgets.models import VideoModel
+    from staa_widgets.utils.progress import Progress
+    from staa_widgets.video.clip import Clip
+
+Course = tuple[tuple[float, ...], tuple[float, ...]]
+"""Shares of the clip, and the target's probability there."""
+
+_ASKING = ("model", "method")
+
+
+class Scoring:
+    """Scores explanations of one clip by one model; the model is opened when a value first needs it.
+
+    Parameters
+    ----------
+    model, clip
+        Of which the explanations are.
+    explanations
+        By label, of one window each.
+    target
+        Class to speak of; ``None`` for the predicted one.
+    cache
+        Whether values that needed the model are looked up and kept.
+    batch_size
+        Inputs a pass; ``None`` for what fits the memory.
+    report
+        Told of progress; may raise to cancel.
+    """
+
+    def __init__(
+        self,
+        model: VideoModel,
+        clip: Clip,
+        explanations: Mapping[str, Explanation],
+        target: int | str | None,
+        *,
+        cache: bool,
+        batch_size: int | None,
+        report: Progress,
+    ) -> None:
+        self._model, self._clip, self._explanations = model, clip, explanations
+        self._cache, self._report = cache, report
+        self._batch_size = batch_size or passes_at_once(model)
+        self._wanted = target_index(target, model.labels)
+        self._memo: dict[Any, Any] = {}
+        self._entries: dict[str, dict[str, Any]] = {}
+        self._open = ExitStack()
+
+    def __enter__(self) -> Scoring:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def value(
+        self, label: str, method: Method, params: Mapping[str, Any], metric: Metric, settings: Mapping[str, Any]
+    ) -> tuple[float, Course | None]:
+        """Score one explanation.
+
+        Returns
+        -------
+        value
+            NaN where the metric cannot speak.
+        course
+            Of a causal metric, what its value is the area of.
+        """
+        maps = self._explanations[label].maps
+        if metric.needs not in _ASKING:
+            case = Case(maps, self.truth, class_specific=method.depends_on_class(params), memo=self._memo)
+            return _number(_plain(metric(case, **settings))), None
+
+        def make() -> dict[str, Any]:
+            with turn(self._report):
+                case = self._case(maps, method, params)
+                if metric.name not in CURVES:
+                    return {"value": _plain(metric(case, **settings))}
+                kind, order = CURVES[metric.name]
+                found = curve(case, kind=kind, order=order, **settings)
+                return {"value": _plain(found.area), "course": [found.share.tolist(), found.score.tolist()]}
+
+        found = self._kept(
+            canonical([metric.name, metric.version, settings]),
+            make,
+            maps=hashlib.sha256(np.ascontiguousarray(maps).data).hexdigest(),
+            method=(method.name, method.version, params),
+        )
+        course = found.get("course")
+        return _number(found["value"]), (tuple(course[0]), tuple(course[1])) if course else None
+
+    def references(self, metric: Metric, settings: Mapping[str, Any]) -> dict[str, float]:
+        """Score random orders, smooth ones and the oracle: means of a causal metric, NaN where there is no oracle."""
+
+        def make() -> dict[str, Any]:
+            kind, order = CURVES[metric.name]
+            with turn(self._report):
+                case = Case(self._any.maps, query=self._query, memo=self._memo)
+                found = references(case, kind=kind, order=order, **settings)
+            means = {"random": found.random.mean(), "random_smooth": found.random_smooth.mean(), "oracle": found.oracle}
+            return {name: _plain(float(value)) for name, value in means.items()}
+
+        found = self._kept(canonical([metric.name, metric.version, settings]), make, method=None)
+        return {order: _number(found[order]) for order in ("random", "random_smooth", "oracle")}
+
+    @cached_property
+    def truth(self) -> Truth | None:
+        """What is true on the model's grid; ``None`` where the clip does not know."""
+        return truth_of(self._any)
+
+    @property
+    def _any(self) -> Explanation:
+        return next(iter(self._explanations.values()))
+
+    @cached_property
+    def _target(self) -> int:
+        return int(self._any.logits.argmax()) if self._wanted is None else self._wanted
+
+    @cached_property
+    def _seed(self) -> int:
+        return seed_of(self._clip.sha256, self._any.sampled.ravel().tolist())
+
+    @cached_property
+    def _query(self) -> Query:
+        pixels = self._model.pixels(self._clip.frames(self._any.sampled.ravel() - self._clip.first_frame))
+        return self._open.enter_context(
+            open_query(
+                self._model,
+                pixels,
+                target=self._target,
+                seed=self._seed,
+                batch_size=self._batch_size,
+                report=self._passes,
+            )
+        )
+
+    def _case(self, maps: NDArray[np.float32], method: Method, params: Mapping[str, Any]) -> Case:
+        query = self._query
+
+        def again(*, pixels: Any = None, model: VideoModel | None = None, target: int | None = None) -> Any:
+            return attribute(
+                self._model if model is None else model,
+                query.pixels if pixels is None else pixels,
+                method.name,
+                target=self._target if target is None else target,
+                seed=self._seed,
+                batch_size=self._batch_size,
+                report=self._passes,
+                **params,
+            )
+
+        return Case(
+            maps=maps,
+            truth=self.truth,
+            query=query,
+            attribute=again,
+            model=self._model,
+            class_specific=method.depends_on_class(params),
+            memo=self._memo,
+        )
+
+    def _passes(self, done: int, total: int) -> None:
+        self._report("passes", done, total)
+
+    def _kept(self, name: str, make: Callable[[], dict[str, Any]], **about: Any) -> dict[str, Any]:
+        """Look a value up, or make and keep it: those of one method together, in one entry that grows."""
+        if not self._cache:
+            return make()
+        key = store.key(**about, kind="metric", **self._about)
+        held = self._entries.setdefault(key, {})
+        if not held:
+            held.update(store.get("metric", key, _read) or {})
+        if name not in held:
+            held[name] = make()
+            store.put("metric", key, pack("metric", held, {}))
+        return held[name]
+
+    @cached_property
+    def _about(self) -> dict[str, Any]:
+        e, truth = self._any, self.truth
+        marks = None if truth is None else hashlib.sha256(np.packbits(truth.where).data).hexdigest()
+        return {
+            "clip": self._clip.sha256,
+            "frames": e.sampled.tolist(),
+            "truth": marks,
+            "weights": weights_digest(self._model),
+            "transform": self._model.transform.describe(),
+            "geometry": asdict(self._model.geometry),
+            "dtype": str(self._model.dtype),
+            "target": self._target,
+        }
+
+
+def _read(data: bytes) -> dict[str, Any]:
+    return unpack("metric", data)[0]
+
+
+def _plain(value: float) -> float | None:
+    """Write NaN as ``None``, which is what JSON has for it."""
+    return float(value) if math.isfinite(value) else None
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value

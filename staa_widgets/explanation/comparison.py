@@ -1,0 +1,231 @@
+"""`Comparison`: explanations beside each other, of different methods, parameters, classes, models or clips."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from staa_widgets.errors import FormatError, ParameterError
+from staa_widgets.explanation.explanation import Explanation
+from staa_widgets.explanation.exports import TakeAway
+from staa_widgets.utils.files import canonical, pack, read, unpack, write
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+    from staa_widgets.methods.registry import Method
+
+Methods = Sequence[str | tuple[str, Mapping[str, Any]]] | Mapping[str, Mapping[str, Any]]
+"""What `staa_widgets.compare` takes: names of methods, each by itself or with its parameters."""
+
+PANES = 4
+"""Explanations that a player or a page shows at once, at most."""
+
+_HINT = "Give explanations: Comparison.of(one, other)."
+
+
+class Comparison(TakeAway, Mapping[str, Explanation]):
+    """Explanations by name, in order. It shows itself as a player of several panes and cannot be changed.
+
+    Parameters
+    ----------
+    explanations
+        By the name that each goes by; `Comparison.of` makes names.
+
+    Raises
+    ------
+    ParameterError
+        If there are none, or something else is among them.
+    """
+
+    __slots__ = ("__weakref__", "_held")
+    _held: dict[str, Explanation]
+
+    def __init__(self, explanations: Mapping[str, Explanation]) -> None:
+        held = dict(explanations) if isinstance(explanations, Mapping) else {}
+        for name, e in held.items():
+            if not (isinstance(name, str) and isinstance(e, Explanation)):
+                raise ParameterError(
+                    f"{name!r} is {type(e).__name__}, no explanation by name.",
+                    "Give explanations: Comparison.of(a, b).",
+                )
+        if not held:
+            raise ParameterError("There is nothing to compare.", "Give explanations: Comparison.of(a, b).")
+        object.__setattr__(self, "_held", held)
+
+    @classmethod
+    def of(cls, *explanations: Explanation) -> Comparison:
+        """Put explanations beside each other under names that say in what they differ, and only that.
+
+        Parameters
+        ----------
+        *explanations
+            In order; of one or several methods, parameters, classes, models and clips.
+
+        Raises
+        ------
+        ParameterError
+            If there are none, or something else is among them.
+        """
+        for e in explanations:
+            if not isinstance(e, Explanation):
+                raise ParameterError(f"{type(e).__name__} is no Explanation.", "Make one with staa.explain.")
+        return cls(dict(zip(names(explanations), explanations, strict=True)))
+
+    def only(self, *wanted: str) -> Comparison:
+        """Return some of these, in the order asked for; raises `ParameterError` for an unknown name."""
+        for name in wanted:
+            if name not in self._held:
+                raise ParameterError(f"There is no {name!r} here.", f"There are {', '.join(map(repr, self._held))}.")
+        return Comparison({name: self._held[name] for name in wanted})
+
+    def panes(self) -> list[Explanation]:
+        """Return the explanations for a player or a page; raises `ParameterError` if those are too many."""
+        if len(self) > PANES:
+            some = ", ".join(repr(name) for name in list(self)[:2])
+            raise ParameterError(
+                f"{len(self)} explanations are too many to be shown at once: there is room for {PANES}.",
+                f"Choose some: comparison.only({some}).",
+            )
+        return list(self._held.values())
+
+    def to_plotly(self) -> go.Figure:
+        """Draw the bars of time under each other; see `staa_widgets.figures.compared_bars`."""
+        from staa_widgets.figures import compared_bars
+
+        return compared_bars(self)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write to one safetensors file, in one step, and return its path; `load` reads it back."""
+        return write(path, self._to_bytes())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Comparison:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        FormatError
+            If the file is no comparison, or cut short, altered, or of a newer format.
+        OSError
+            If it cannot be read.
+        """
+        return read(path, cls._from_bytes)
+
+    def _to_bytes(self) -> bytes:
+        arrays = {str(i): np.frombuffer(e.to_bytes(), np.uint8) for i, e in enumerate(self._held.values())}
+        return pack("comparison", {"names": list(self._held)}, arrays)
+
+    @classmethod
+    def _from_bytes(cls, data: bytes) -> Comparison:
+        values, arrays = unpack("comparison", data)
+        try:
+            found = [Explanation.from_bytes(arrays[str(i)].tobytes()) for i in range(len(values["names"]))]
+            return cls(dict(zip(values["names"], found, strict=True)))
+        except (KeyError, TypeError, ParameterError) as error:
+            raise FormatError(f"This comparison does not hold together: {error}", "Make it again.") from error
+
+    def __getitem__(self, name: str) -> Explanation:
+        return self._held[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._held)
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"A Comparison cannot be changed: {name!r} cannot be set.")
+
+    def __reduce__(self) -> tuple[Callable[[bytes], Comparison], tuple[bytes]]:
+        return Comparison._from_bytes, (self._to_bytes(),)
+
+    def __repr__(self) -> str:
+        return "\n".join(["<Comparison", *(f"  {name}: {e!r}" for name, e in self._held.items())]) + ">"
+
+
+def named(methods: Methods) -> dict[str, tuple[Method, Mapping[str, Any]]]:
+    """Name methods and their parameters; what is asked for twice is asked once.
+
+    Raises
+    ------
+    ParameterError
+        If that is no list of methods, or a parameter is unknown.
+    UnknownMethodError
+        If a method is.
+    """
+    from staa_widgets.methods import get_method
+
+    wrong = ParameterError(
+        f"methods is {methods!r}.", "Give a list of names, or of names and parameters: ['staa', ('staa', {…})]."
+    )
+    if isinstance(methods, str) or not isinstance(methods, Mapping | Sequence):
+        raise wrong
+    pairs = methods.items() if isinstance(methods, Mapping) else [(m, {}) if isinstance(m, str) else m for m in methods]
+    asked: dict[str, tuple[Method, Mapping[str, Any]]] = {}
+    for pair in pairs:
+        if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], Mapping)):
+            raise wrong
+        method = get_method(pair[0])
+        asked.setdefault(canonical([method.name, method.complete(pair[1])]), (method, pair[1]))
+    if not asked:
+        raise wrong
+    found: list[str] = []
+    for method, own in asked.values():
+        alike = [other.complete(params) for other, params in asked.values() if other is method]
+        # What is left at its default goes without saying.
+        told = differing({key: value for key, value in method.complete(own).items() if key in own}, alike)
+        found.append(f"{method.name} {told}".strip())
+    return dict(zip(distinct(found), asked.values(), strict=True))
+
+
+def names(explanations: Sequence[Explanation]) -> list[str]:
+    """Name explanations by what differs between them: method, parameters, class, model, clip and range of it."""
+    clips = [e.clip_name or "clip" for e in explanations]
+    ranges = [f"{e.times[0]:.2f}–{e.duration:.2f} s" for e in explanations]
+    asked = [e.target == int(e.logits.argmax()) for e in explanations]
+    one_clip = len({(e.clip_sha256, e.model_id) for e in explanations}) == 1
+    aspects = [
+        [e.method for e in explanations],
+        _parameters(explanations),
+        # Of several clips or models the class differs by itself: what each one predicted.
+        [e.labels[e.target] for e in explanations] if one_clip or not all(asked) else [""],
+        [e.model_id for e in explanations],
+        clips,
+        # Of another clip, another range goes without saying.
+        ranges if len({*zip(clips, ranges, strict=True)}) > len({*clips}) else [],
+    ]
+    told = [aspect for aspect in aspects if len(set(aspect)) > 1] or aspects[:1]
+    return distinct([" · ".join(filter(None, parts)) for parts in zip(*told, strict=True)])
+
+
+def _parameters(explanations: Sequence[Explanation]) -> list[str]:
+    """Say of each which parameters it has that others of its method have otherwise."""
+    found: list[str] = []
+    for e in explanations:
+        alike = [other.params for other in explanations if other.method == e.method]
+        found.append(differing(e.params, alike))
+    return found
+
+
+def differing(params: Mapping[str, Any], alike: Sequence[Mapping[str, Any]]) -> str:
+    """Write the parameters that are not the same in all of `alike`, such as ``layers=last``."""
+    known = [key for key in params if all(key in other for other in alike)]
+    keys = [key for key in known if len({canonical(other[key]) for other in alike}) > 1]
+    return ", ".join(f"{key}={params[key]}" for key in keys)
+
+
+def distinct(given: Sequence[str]) -> list[str]:
+    """Add a number to names that are taken."""
+    found: list[str] = []
+    for name in given:
+        number, free = 1, name
+        while free in found:
+            number += 1
+            free = f"{name} ({number})"
+        found.append(free)
+    return found

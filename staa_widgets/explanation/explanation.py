@@ -1,0 +1,295 @@
+"""`Explanation`: where and when a model looked, as a frozen value of plain numpy."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from staa_widgets.errors import FormatError
+from staa_widgets.explanation.exports import TakeAway
+from staa_widgets.explanation.peak import Peak, peak, place
+from staa_widgets.utils.files import pack, parts, plain, read, unpack, write
+from staa_widgets.utils.frozen import freeze, read_only, require
+from staa_widgets.video.ground_truth import ClipTruth
+from staa_widgets.video.preview import Preview
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+FORMAT = 2
+_READ = (1, FORMAT)
+"""Format 1 held no truth."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Explanation(TakeAway):
+    """Where and when a video classifier looked.
+
+    Arrays are copied and made read-only; to change a part, use `dataclasses.replace`.
+
+    Parameters
+    ----------
+    maps
+        float32 ``(S, h, w)``, the joint attribution of the clip over slices and token grid. Non-negative for attention
+        methods. Never scaled slice by slice.
+    spans
+        float64 ``(S, 2)``, the half-open interval of seconds that each slice stands for; they tile the clip.
+    sampled
+        int64 ``(S, k)``, the source frames that each slice saw.
+    box
+        ``(x0, y0, x1, y1)`` in pixels of the displayed source frame: what the model saw of it.
+    frame_size
+        ``(width, height)`` of the displayed source frame in pixels.
+    times
+        float64 ``(F,)``, seconds of every frame of the clip.
+    first_frame
+        Source index of the clip's first frame; not 0 where a range was explained.
+    duration
+        Seconds at which the clip ends.
+    logits
+        float32 ``(K,)``, of the windows' mean where there are several.
+    labels
+        ``K`` names of the classes.
+    target
+        Index of the class explained; for a method that does not depend on the class, the predicted one.
+    method, params
+        What was run.
+    model_id
+        Name of the model.
+    clip_sha256
+        Digest of the video's content.
+    clip_name
+        File name or other short name of the video, for headings.
+    provenance
+        Versions, sampling, transform, seconds a step; JSON values only.
+    attention
+        float16 ``(L, H, S, h, w)``, attention of each layer and head, for browsing.
+    window_logits
+        float32 ``(W, K)``.
+    preview
+        Packed JPEG frames.
+    truth
+        Where and when the action happens, of clips of which that is known.
+
+    Raises
+    ------
+    ParameterError
+        If a part has the wrong shape or does not fit the others; the message names it.
+    """
+
+    maps: NDArray[np.float32]
+    spans: NDArray[np.float64]
+    sampled: NDArray[np.int64]
+    box: tuple[float, float, float, float]
+    frame_size: tuple[int, int]
+    times: NDArray[np.float64]
+    first_frame: int
+    duration: float
+    logits: NDArray[np.float32]
+    labels: tuple[str, ...]
+    target: int
+    method: str
+    params: Mapping[str, Any]
+    model_id: str
+    clip_sha256: str
+    clip_name: str = ""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    attention: NDArray[np.float16] | None = None
+    window_logits: NDArray[np.float32] | None = None
+    preview: Preview | None = None
+    truth: ClipTruth | None = None
+
+    def __post_init__(self) -> None:
+        freeze(self, "maps", np.float32, (None, None, None))
+        slices = len(self.maps)
+        freeze(self, "spans", np.float64, (slices, 2))
+        freeze(self, "sampled", np.int64, (slices, None))
+        freeze(self, "times", np.float64, (None,))
+        freeze(self, "logits", np.float32, (None,))
+        classes = len(self.logits)
+        if self.window_logits is not None:
+            freeze(self, "window_logits", np.float32, (None, classes))
+        if self.attention is not None:
+            freeze(self, "attention", np.float16, (None, None, *self.maps.shape))
+        for name, convert in _SCALARS.items():
+            object.__setattr__(self, name, convert(getattr(self, name)))
+        for name in ("params", "provenance"):
+            object.__setattr__(self, name, MappingProxyType(plain(getattr(self, name))))
+        self._validate(classes)
+
+    def _validate(self, classes: int) -> None:
+        require(self.maps.size > 0, "Explanation.maps is empty.")
+        require(len(self.times) > 0 and bool((np.diff(self.times) >= 0).all()), "Explanation.times do not rise.")
+        starts, ends = self.spans.T
+        require(bool((starts <= ends).all()), "Explanation.spans has an interval that ends before it starts.")
+        require(np.array_equal(starts[1:], ends[:-1]), "Explanation.spans leave a gap or overlap.")
+        inside = (self.sampled >= self.first_frame) & (self.sampled < self.first_frame + len(self.times))
+        require(bool(inside.all()), "Explanation.sampled names a frame outside the clip.")
+        require(len(self.labels) == classes, f"Explanation.labels has {len(self.labels)} names for {classes} logits.")
+        require(0 <= self.target < classes, f"Explanation.target {self.target} is not below {classes}.")
+        (x0, y0, x1, y1), (width, height) = self.box, self.frame_size
+        # A crop wider than the frame pads it, so the box may reach beyond; it must still see some of the frame.
+        seen = max(x0, 0) < min(x1, width) and max(y0, 0) < min(y1, height)
+        require(seen, f"Explanation.box {self.box} sees nothing of a frame of {width} × {height}.")
+        if self.truth is not None:
+            fits = (len(self.truth.when), self.truth.size) == (len(self.times), self.frame_size)
+            require(fits, f"Explanation.truth is not of {len(self.times)} frames of {width} × {height}.")
+
+    @cached_property
+    def temporal(self) -> NDArray[np.float64]:
+        """float64 ``(S,)``, the share of ``|maps|`` in each slice; sums to 1.
+
+        Maps that are zero everywhere give equal shares and a warning.
+        """
+        mass = np.abs(self.maps, dtype=np.float64).sum(axis=(1, 2))
+        if not mass.any():
+            warnings.warn("The maps are zero everywhere: no time stands out.", RuntimeWarning, stacklevel=3)
+            mass = np.ones_like(mass)
+        return read_only(mass / mass.sum())
+
+    @cached_property
+    def temporal_signed(self) -> NDArray[np.float64] | None:
+        """float64 ``(S,)``, the sum of maps in each slice over the whole mass; ``None`` where no value is negative."""
+        if self.maps.min() >= 0:
+            return None
+        mass = self.maps.sum(axis=(1, 2), dtype=np.float64)
+        return read_only(mass / np.abs(self.maps, dtype=np.float64).sum())
+
+    @cached_property
+    def spatial(self) -> NDArray[np.float32]:
+        """float32 ``(S, h, w)``, maps over the clip's maximum of ``|maps|``, thus within -1 … 1."""
+        top = np.abs(self.maps).max()
+        return read_only(self.maps / top if top else self.maps.copy())
+
+    @cached_property
+    def probabilities(self) -> NDArray[np.float64]:
+        """float64 ``(K,)``; see `probabilities`."""
+        return read_only(probabilities(self.logits))
+
+    @cached_property
+    def slice_of_frame(self) -> NDArray[np.int64]:
+        """int64 ``(F,)``, the slice that stands for each frame of the clip."""
+        found = np.searchsorted(self.spans[:, 0], self.times, side="right") - 1
+        return read_only(np.clip(found, 0, len(self.spans) - 1))
+
+    @cached_property
+    def peak(self) -> Peak:
+        """The strongest place of the strongest slice, in seconds and pixels of the displayed frame."""
+        return peak(self)
+
+    def predictions(self, n: int = 5) -> list[tuple[str, float]]:
+        """Return the `n` likeliest classes, best first, as ``(label, probability)``."""
+        best = np.argsort(-self.probabilities, kind="stable")[:n]
+        return [(self.labels[k], float(self.probabilities[k])) for k in best]
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write to one safetensors file, in one step, and return its path; `load` reads it back.
+
+        Raises
+        ------
+        OSError
+            If the folder is missing or not writable.
+        """
+        return write(path, self.to_bytes())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Explanation:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        FormatError
+            If the file is no explanation, or cut short, altered, or of a newer format.
+        OSError
+            If it cannot be read.
+        """
+        return read(path, cls.from_bytes)
+
+    def to_bytes(self) -> bytes:
+        """Return the content of the file that `save` writes."""
+        values, arrays = parts(self)
+        for name in _NESTED:
+            if values[name] is not None:
+                values[name], inner = parts(values[name])
+                arrays |= {f"{name}.{key}": array for key, array in inner.items()}
+        return pack("explanation", {**values, "format": FORMAT}, arrays)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Explanation:
+        """Read the content of a file that `save` wrote; raises `FormatError` as `load` does."""
+        values, arrays = unpack("explanation", data)
+        if (found := values.pop("format", None)) not in _READ:
+            raise FormatError(
+                f"This explanation has format {found}; this version reads {FORMAT}.", "Update staa_widgets."
+            )
+        inner = {name: arrays.pop(name) for name in [*arrays] if "." in name}
+        try:
+            for name, kind in _NESTED.items():
+                if values.get(name) is not None:
+                    own = {key.removeprefix(f"{name}."): inner[key] for key in inner if key.startswith(f"{name}.")}
+                    values[name] = kind(**values[name], **own)
+            return cls(**values, **arrays)
+        except (KeyError, TypeError, ValueError) as error:
+            raise FormatError(f"This explanation does not hold together: {error}", "Make it again.") from error
+
+    def panes(self) -> list[Explanation]:
+        """Return itself, alone."""
+        return [self]
+
+    def to_plotly(self, kind: str = "time", **options: Any) -> go.Figure:
+        """Draw ``"time"``, the bars of time, or ``"heads"``, every layer and head; see `staa_widgets.figures`."""
+        from staa_widgets.figures import drawn
+
+        return drawn(self, kind, **options)
+
+    def to_video(self, path: str | os.PathLike[str], **options: Any) -> Path:
+        """Write an mp4 file of the clip under its heat map; options as for `staa_widgets.export.movie.to_video`."""
+        from staa_widgets.export.movie import to_video
+
+        return to_video(self, path, **options)
+
+    def to_gif(self, path: str | os.PathLike[str], **options: Any) -> Path:
+        """Write a GIF of the clip under its heat map; options as for `staa_widgets.export.movie.to_gif`."""
+        from staa_widgets.export.movie import to_gif
+
+        return to_gif(self, path, **options)
+
+    def __reduce__(self) -> tuple[Callable[[bytes], Explanation], tuple[bytes]]:
+        return Explanation.from_bytes, (self.to_bytes(),)
+
+    def __repr__(self) -> str:
+        label, probability = self.predictions(1)[0]
+        about = "" if label == self.labels[self.target] else f", about {self.labels[self.target]!r}"
+        return (
+            f"<Explanation of {self.clip_name or 'a clip'!r} by {self.method}{about}: {label!r} {probability:.0%}, "
+            f"mostly at {self.peak.start:.2f}–{self.peak.end:.2f} s, {place(self)}>"
+        )
+
+
+def probabilities(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the probabilities, float64 ``(…, K)``, of logits ``(…, K)``: softmax, or sigmoid of a single logit."""
+    if logits.shape[-1] == 1:
+        return 1 / (1 + np.exp(-logits, dtype=np.float64))
+    powers = np.exp(logits - np.max(logits, axis=-1, keepdims=True), dtype=np.float64)
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+_SCALARS: dict[str, Callable[[Any], Any]] = {
+    "box": lambda box: tuple(float(edge) for edge in box),
+    "frame_size": lambda size: tuple(int(side) for side in size),
+    "labels": lambda labels: tuple(str(label) for label in labels),
+    "first_frame": int,
+    "duration": float,
+    "target": int,
+}
+
+_NESTED: dict[str, Callable[..., Any]] = {"preview": Preview, "truth": ClipTruth}

@@ -1,0 +1,65 @@
+"""The series of time as a table: one row a slice, for spreadsheets and data frames."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from staa_widgets.render.style import USUAL, Look, heat_of
+from staa_widgets.utils.files import export
+
+if TYPE_CHECKING:
+    from staa_widgets.explanation.explanation import Explanation
+
+COLUMNS = ("slice", "start_s", "end_s", "share", "signed_share", "frames_seen")
+
+
+def to_csv(shown: Explanation | Mapping[str, Explanation], path: str | os.PathLike[str], look: Look = USUAL) -> Path:
+    """Write when a model looked as CSV (UTF-8, a comma between values), one row a slice.
+
+    Columns are ``slice`` (from 1), ``start_s`` and ``end_s`` in seconds, ``share`` of the attribution (0 … 1),
+    ``signed_share``, empty where maps are never negative, and ``frames_seen``, source frames with a space between them.
+    The rows of a comparison follow each other, with the name of each explanation in a first column, ``name``.
+
+    Parameters
+    ----------
+    shown
+        An explanation, or a comparison.
+    path
+        File to write; replaced in one step.
+    look
+        Its layer and head choose what is written: the joint maps or a layer's attention.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    ExportError
+        If the file cannot be written.
+    ParameterError
+        If there is no such layer or head.
+    """
+    return export(path, to_text(shown, look).encode(), "table")
+
+
+def to_text(shown: Explanation | Mapping[str, Explanation], look: Look = USUAL) -> str:
+    """Return the text that `to_csv` writes."""
+    several = isinstance(shown, Mapping)
+    stream = io.StringIO()
+    writer = csv.writer(stream)
+    writer.writerow([*["name"] * several, *COLUMNS])
+    for name, e in shown.items() if several else [("", shown)]:
+        heat = heat_of(e, look)
+        for s, (start, end) in enumerate(e.spans):
+            signed = "" if heat.temporal_signed is None else f"{heat.temporal_signed[s]:.6f}"
+            frames = " ".join(map(str, e.sampled[s]))
+            row = [s + 1, f"{start:.6f}", f"{end:.6f}", f"{heat.temporal[s]:.6f}", signed, frames]
+            writer.writerow([*[name] * several, *row])
+    return stream.getvalue()

@@ -1,0 +1,173 @@
+"""When a model looked: bars over seconds, of one explanation or of several under each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from staa_widgets.render.theme import BAR, MARKED, QUIET, WARM, plain_text, template
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+    from staa_widgets.explanation.comparison import Comparison
+    from staa_widgets.explanation.explanation import Explanation
+
+ROW = 150
+"""Pixels of each of several rows."""
+
+
+def temporal_bars(explanation: Explanation) -> go.Figure:
+    """Draw when the model looked: a bar for every slice, as wide as the seconds it stands for.
+
+    Of maps with negative values the part of each slice's share that speaks for the class goes up, and what speaks
+    against it down; both together are the share. A dashed line shows what every slice would have if all had the same.
+
+    Parameters
+    ----------
+    explanation
+        What to draw.
+
+    Returns
+    -------
+    Figure
+        Wrap it in ``go.FigureWidget`` to `staa_widgets.link` it to a player.
+    """
+    import plotly.graph_objects as go
+
+    e = explanation
+    figure = go.Figure(layout=_layout(e))
+    _add(figure, e)
+    if e.temporal_signed is None:
+        figure.add_annotation(
+            x=1,
+            y=1 / len(e.temporal),
+            xref="x domain",
+            xanchor="right",
+            yanchor="bottom",
+            showarrow=False,
+            text="even",
+            font={"size": 13, "color": QUIET},
+        )
+    figure.update_layout(showlegend=e.temporal_signed is not None)
+    return figure
+
+
+def compared_bars(comparison: Comparison) -> go.Figure:
+    """Draw when each of several explanations looked, under each other on one axis of seconds.
+
+    All rows have the same scale, so bars can be compared across them.
+
+    Parameters
+    ----------
+    comparison
+        What to draw, one row each.
+
+    Returns
+    -------
+    Figure
+        Wrap it in ``go.FigureWidget`` to `staa_widgets.link` it to a player of any of them.
+    """
+    from plotly.subplots import make_subplots
+
+    rows = len(comparison)
+    gap = 44 / (ROW * rows)
+    figure = make_subplots(rows, 1, shared_xaxes=True, vertical_spacing=min(gap, 0.9 / rows))
+    for row, (name, e) in enumerate(comparison.items(), 1):
+        _add(figure, e, row)
+        figure.add_annotation(
+            x=0,
+            y=1,
+            xref="x domain",
+            yref=f"y{'' if row == 1 else row} domain",
+            xanchor="left",
+            yanchor="bottom",
+            showarrow=False,
+            text=f"{plain_text(name, 80)} <span style='color:{QUIET}'>{_predicted(e)}</span>",
+        )
+    clips = dict.fromkeys(plain_text(e.clip_name) for e in comparison.values() if e.clip_name)
+    spans = [e.spans for e in comparison.values()]
+    figure.update_layout(
+        template=template(),
+        title={"text": _title("When", " · ".join(clips) if len(clips) < 3 else f"{len(clips)} clips")},
+        height=ROW * rows + 150,
+        margin={"t": 108},
+        hovermode="x",
+        showlegend=any(e.temporal_signed is not None for e in comparison.values()),
+    )
+    figure.update_xaxes(range=[float(min(s[0, 0] for s in spans)), float(max(s[-1, 1] for s in spans))])
+    figure.update_xaxes(title_text="seconds", row=rows)
+    tops = [np.stack(_heights(e)) for e in comparison.values()]
+    low, top = min(0.0, *(t.min() for t in tops)), max(t.max() for t in tops)
+    figure.update_yaxes(tickformat="~%", nticks=4, range=[1.05 * low, 1.05 * top])
+    figure.update_yaxes(title_text="share of the attribution", row=(rows + 1) // 2)
+    return figure
+
+
+def _add(figure: go.Figure, e: Explanation, row: int | None = None) -> None:
+    """Add the bars of an explanation, in a row of several."""
+    place: dict[str, Any] = {} if row is None else {"row": row, "col": 1}
+    if e.temporal_signed is None:
+        figure.add_trace(_bars(e, e.temporal, BAR), **place)
+        figure.add_hline(y=1 / len(e.temporal), line={"dash": "dash", "width": 1.5, "color": QUIET}, **place)
+        figure.data[-1].showlegend = False
+    else:
+        traces: Any = figure.data
+        told = any(trace.legendgroup for trace in traces)
+        for heights, colour, name in zip(_heights(e), (WARM, BAR), ("for the class", "against it"), strict=True):
+            figure.add_trace(_bars(e, heights, colour, name), **place)
+            figure.data[-1].update(legendgroup=name, showlegend=not told)
+        figure.update_layout(barmode="overlay")
+
+
+def _heights(e: Explanation) -> list[np.ndarray]:
+    """Return the bars' heights: shares, or what is for the class and what against it."""
+    if e.temporal_signed is None:
+        return [e.temporal]
+    return [(e.temporal + e.temporal_signed) / 2, (e.temporal_signed - e.temporal) / 2]
+
+
+def _predicted(e: Explanation) -> str:
+    label, probability = e.predictions(1)[0]
+    about = "" if label == e.labels[e.target] else f", about {plain_text(e.labels[e.target])}"
+    return f"{plain_text(label)} {probability:.0%}{about}"
+
+
+def _title(about: str, source: str) -> str:
+    # Not Plotly's own subtitle: in a notebook it lands above the title.
+    return f"{about}<br><span style='font-size:13px;color:{QUIET}'>{source}</span>"
+
+
+def _bars(e: Explanation, heights: np.ndarray, colour: str, name: str | None = None) -> go.Bar:
+    import plotly.graph_objects as go
+
+    starts, ends = e.spans.T
+    seen = [", ".join(map(str, frames)) for frames in e.sampled.tolist()]
+    return go.Bar(
+        x=(starts + ends) / 2,
+        width=ends - starts,
+        y=heights,
+        name=name,
+        customdata=list(zip(range(1, len(seen) + 1), starts, ends, seen, np.abs(heights), strict=True)),
+        hovertemplate=f"<b>%{{customdata[4]:.1%}}</b> {name or ''}<br>"
+        "slice %{customdata[0]}: %{customdata[1]:.2f} – %{customdata[2]:.2f} s<br>"
+        "frames seen: %{customdata[3]}<extra></extra>",
+        marker={"color": colour, "line": {"color": "white", "width": 1}},
+        # How `link` marks the bar on show.
+        selected={"marker": {"color": MARKED if colour == BAR else "#7d3208"}},
+        unselected={"marker": {"opacity": 1}},
+    )
+
+
+def _layout(e: Explanation) -> dict[str, Any]:
+    about = f"When: {plain_text(e.method)}, class {plain_text(e.labels[e.target])}"
+    source = " · ".join(plain_text(name) for name in (e.clip_name, e.model_id) if name)
+    return {
+        "template": template(),
+        "title": {"text": _title(about, source)},
+        "xaxis": {"title": {"text": "seconds"}, "range": [float(e.spans[0, 0]), float(e.spans[-1, 1])]},
+        "yaxis": {"title": {"text": "share of the attribution"}, "tickformat": "~%"},
+        "height": 340,
+        "hovermode": "x",
+    }

@@ -1,0 +1,202 @@
+"""Other readings of attention, from the literature, to compare `staa` with."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from staa_widgets.errors import ParameterError, UnsupportedQuestionError
+from staa_widgets.methods.inputs import Query
+from staa_widgets.methods.maps import held, on_grid, shares
+from staa_widgets.methods.registry import Cost, method
+from staa_widgets.methods.staa import staa
+from staa_widgets.records.record import Needs, Record
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def _last_needs(exact: bool) -> Needs:
+    staa.needs({"exact": exact})  # refuses what is no answer
+    return Needs(rows=True, exact=exact)
+
+
+@method("attention_last", needs=_last_needs, class_specific=False)
+def attention_last(record: Record, *, exact: bool = False) -> NDArray[np.float32]:
+    """Read the readout's row of the last layer and nothing else.
+
+    The usual picture of a transformer's attention. Where a model attends within frames, the row of each frame: it says
+    where, and every slice gets the same mass.
+
+    Parameters
+    ----------
+    record
+        What the forward pass left.
+    exact
+        As for `staa`.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        ``(S, h, w)``, non-negative, sum 1.
+    """
+    return staa(record, layers="last", contrast=False, time=record.attention_type == "joint", exact=exact)
+
+
+@method("rollout", needs=lambda exact: staa.needs({"exact": exact}), class_specific=False)
+def rollout(record: Record, *, exact: bool = False) -> NDArray[np.float32]:
+    """Carry the readout's row through attention and residuals of all layers, through time and space.
+
+    Abnar & Zuidema, "Quantifying Attention Flow in Transformers", arXiv 2005.00928. In each layer half stays, half goes
+    through ``(S + I) / 2`` and, in divided attention, ``(U + I) / 2``. Space-only models get the same mass in
+    every slice.
+
+    Parameters
+    ----------
+    record
+        What the forward pass left.
+    exact
+        As for `staa`.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        ``(S, h, w)``, non-negative, sum 1.
+    """
+    return staa(
+        record,
+        layers="rollout",
+        residual=0.5,
+        contrast=False,
+        time=record.attention_type != "space_only",
+        exact=exact,
+    )
+
+
+@method("attention_gradient", needs=Needs(relevance=True), class_specific=True, cost=Cost(1, 1))
+def attention_gradient(record: Record) -> NDArray[np.float32]:
+    """Carry the readout back through attention times its gradient, in all layers, spatial and temporal.
+
+    Chefer et al., "Generic Attention-model Explainability", arXiv 2103.15679: ``R ← R + mean_h relu(A · dy/dA) R``.
+    Here one row vector goes from the last layer to the first, ``r ← r + r · mean_h relu(A · dy/dA)``, in divided
+    attention through space and then through time. What the readout starts with is not counted.
+
+    Parameters
+    ----------
+    record
+        What the forward and the backward pass left, for the target.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        ``(S, h, w)``, non-negative, sum 1, or all zero where no gradient is positive.
+    """
+    return shares(on_grid(record.geometry, held(record.relevance)))
+
+
+@method("grad_cam", asks=True, class_specific=True, cost=Cost(2, 1))
+def grad_cam(query: Query) -> NDArray[np.float32]:
+    """Weigh the channels of the last block's input tokens by their mean gradient: Grad-CAM on the token grid.
+
+    Selvaraju et al., "Grad-CAM", arXiv 1610.02391. The last block's input, because its output no longer reaches the
+    classifier but through CLS; CLS itself has no place on the grid.
+
+    Parameters
+    ----------
+    query
+        The window and its model.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        ``(S, h, w)``, non-negative, sum 1, or all zero where every cell speaks against the target.
+
+    Raises
+    ------
+    UnsupportedQuestionError
+        If no blocks of the model are known, as of a wrapped one.
+    """
+    import torch
+
+    if not query.layers:
+        raise UnsupportedQuestionError(
+            "Grad-CAM reads a block's tokens, and no blocks are known of this model.",
+            "Use a method by gradients or perturbation, such as 'integrated_gradients' or 'occlusion'.",
+        )
+    query.report(0, 1)
+    # By thread: the owner of the model may run it meanwhile.
+    seen: dict[int, Tensor] = {}
+
+    def take(_: Any, inputs: tuple[Any, ...], settings: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        tokens = seen[threading.get_ident()] = inputs[0].detach().requires_grad_()
+        return (tokens, *inputs[1:]), settings
+
+    handle = query.layers[-1].register_forward_pre_hook(take, with_kwargs=True)
+    try:
+        with torch.enable_grad():
+            logit = query.classify(query.pixels[None])[0, query.target]
+    finally:
+        handle.remove()
+    tokens = seen[threading.get_ident()]
+    (slope,) = torch.autograd.grad(logit, tokens)
+    patches, change = (part.detach()[:, query.geometry.prefix :].flatten(0, 1).float() for part in (tokens, slope))
+    cam = (patches @ change.mean(0)).relu()
+    query.report(1, 1)
+    geometry = replace(query.geometry, order=query.last_order or query.geometry.order)
+    return shares(geometry.fold(cam.cpu().numpy()))
+
+
+def _published_needs(percentile: float | None) -> Needs:
+    number = isinstance(percentile, int | float) and not isinstance(percentile, bool)
+    if percentile is not None and not (number and 0 <= percentile < 100):
+        raise ParameterError(f"percentile is {percentile!r}.", "Give None, or a number from 0 to below 100.")
+    return Needs(spatial=True)
+
+
+@method("staa_published", needs=_published_needs, class_specific=False)
+def staa_published(record: Record, *, percentile: float | None = None) -> NDArray[np.float32]:
+    """Do what the code published with STAA does, for comparison only: it reads the wrong rows and no time.
+
+    In the last layer's spatial attention of frame 0, the row of patch ``i`` is taken for frame ``i``. Its mass, the
+    published temporal score, is what that patch of frame 0 does not give to CLS, whatever happens in frame ``i``;
+    temporal attention is never read. See arXiv 2411.00630 and its authors' code.
+
+    Parameters
+    ----------
+    record
+        What the forward pass left.
+    percentile
+        Cut each frame's map below this percentile. The published code draws it at random between 70 and 90, takes 70,
+        or does not cut; here nothing is drawn.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        ``(S, h, w)``, non-negative, sum 1.
+
+    Raises
+    ------
+    UnsupportedQuestionError
+        If the model's attention is not divided, or it has more frames than patches.
+    """
+    if record.attention_type != "divided":
+        raise UnsupportedQuestionError(
+            "The code published with STAA reads the spatial attention of divided models only.",
+            "Use method='staa', which reads this model too.",
+        )
+    spatial = held(record.spatial)[-1, 0].astype(np.float32)
+    frames = record.geometry.slices
+    if frames >= len(spatial):
+        raise UnsupportedQuestionError(
+            f"The code published with STAA takes the row of a patch for each of {frames} frames, and there are "
+            f"{len(spatial) - 1} patches.",
+            "Use method='staa'.",
+        )
+    rows = spatial[1 : 1 + frames, 1:]
+    if percentile is not None:
+        rows = np.where(rows >= np.percentile(rows, percentile, axis=1, keepdims=True), rows, 0)
+    return shares(on_grid(record.geometry, rows))

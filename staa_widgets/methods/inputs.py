@@ -1,0 +1,60 @@
+"""`Query`: a window and its model, for methods that must ask the model again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from staa_widgets.records.record import Geometry, Record
+
+
+@dataclass(frozen=True, eq=False)
+class Query:
+    """A window and its model, open to questions.
+
+    Parameters
+    ----------
+    record
+        What the first pass left, with all that the method needs.
+    target
+        Class that is spoken of.
+    pixels
+        float32 ``(T, 3, H, W)`` on the CPU, the model's input.
+    classify
+        From ``(n, T, 3, H, W)`` to float32 logits ``(n, K)``, in evaluation mode; differentiable in its input where
+        gradients are enabled. The model's own parameters gather no gradients.
+    layers
+        Modules of the model's layers, first to last.
+    seed
+        Made from the clip's content and the window, for methods that draw at random.
+    batch_size
+        Inputs to give `classify` at once.
+    report
+        ``report(done, total)``: to be called between batches; it raises `CancelledError` to stop.
+    last_order
+        As ``Geometry.order``, of the tokens that the last layer takes, where it differs.
+    """
+
+    record: Record
+    target: int
+    pixels: Tensor
+    classify: Callable[[Tensor], Tensor]
+    layers: tuple[nn.Module, ...]
+    seed: int
+    batch_size: int
+    report: Callable[[int, int], object]
+    last_order: Literal["patch_major"] | None = None
+
+    @property
+    def geometry(self) -> Geometry:
+        """Layout of the model's tokens."""
+        return self.record.geometry
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """``(S, h, w)``, shape of the maps."""
+        return self.geometry.slices, self.geometry.height, self.geometry.width

@@ -1,0 +1,73 @@
+"""Where the attention of one patch goes: for looking around in a model, not for explaining what it decided."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from staa_widgets.errors import ParameterError
+from staa_widgets.methods.maps import held, on_grid, shares
+from staa_widgets.methods.registry import method
+from staa_widgets.methods.staa import Layers, chosen_layers, is_indices
+from staa_widgets.records.record import Needs, Record
+
+
+def _query_needs(query: Sequence[int] | None, layers: Layers) -> Needs:
+    if not (layers in ("mean", "last") if isinstance(layers, str) else is_indices(layers)):
+        raise ParameterError(f"layers is {layers!r}.", "Choose from mean, last, or give a list of layers.")
+    if query is None:
+        return Needs(query="middle")
+    if not (is_indices(query) and len(query) == 3 and min(query) >= 0):
+        raise ParameterError(
+            f"query is {query!r}.", "Give a patch of the token grid as (slice, row, column), each counted from 0."
+        )
+    at, row, column = (int(value) for value in query)
+    return Needs(query=(at, row, column))
+
+
+@method("attention_query", needs=_query_needs, class_specific=False, browse=True)
+def attention_query(
+    record: Record,
+    *,
+    query: Sequence[int] | None = None,  # noqa: ARG001  the record is of that query
+    layers: Layers = "mean",
+) -> NDArray[np.float32]:
+    """Show where and when the attention of one patch went.
+
+    A patch is asked in place of the readout, so that this says how tokens work together, not why a class was predicted.
+    Joint attention: the patch's own row, mean over heads. Divided attention: ``M(t', p') = S[t, p, p'] · U[p', t, t']``
+    for patch ``p`` of frame ``t``, as `staa` joins the two for the readout: in each layer a patch attends within its
+    frame, after every patch that it sees there has attended over time at its own position. ``U`` is the mean over
+    heads, because the heads of the two modules do not correspond. Models that attend within frames only: the row of
+    that frame, and nothing elsewhere.
+
+    Models that are read by a pooler are asked in the layers before it, in which patches attend to each other: those of
+    V-JEPA 2's encoder, then those of its pooler. VideoPrism attends within frames in some layers, over time in others:
+    each shows what it sees, and is zero elsewhere.
+
+    Of several windows the patch lies in one, that in which its slice is nearest to the middle; all others are zero, as
+    no attention leaves a window. `Explanation.attention` holds the attention of the same patch by layer and head.
+
+    Parameters
+    ----------
+    record
+        What the forward pass left.
+    query
+        ``(slice, row, column)`` of the token grid, counted from 0; default: the middle patch of the middle slice.
+    layers
+        ``"mean"``, ``"last"``, or a list of layers (their mean; negative ones count from the end).
+
+    Returns
+    -------
+    NDArray[np.float32]
+        ``(S, h, w)``, non-negative, sum 1: what CLS gets is left out.
+
+    Raises
+    ------
+    ParameterError
+        If the grid has no such patch, or the model no such layer.
+    """
+    rows = held(record.query_rows).mean(1)
+    return shares(on_grid(record.geometry, rows[chosen_layers(layers, len(rows))].mean(0)))

@@ -1,0 +1,153 @@
+"""`Method`: an attribution method as a value, and the registry of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from staa_widgets.errors import UnknownMethodError
+from staa_widgets.records.record import Geometry, Needs
+from staa_widgets.utils import registry
+
+Group = Literal["attention", "gradient", "perturbation", "control"]
+
+METHODS: dict[str, Method] = {}
+"""All registered methods by name."""
+
+_NOTHING = Needs()
+
+
+class Cost(NamedTuple):
+    """Passes through the model for one window, the recorded one included."""
+
+    forwards: int
+    backwards: int = 0
+
+
+_ONE_PASS = Cost(1)
+
+
+@dataclass(frozen=True)
+class Method:
+    """A function to maps, with what a caller must know of it.
+
+    Parameters
+    ----------
+    name
+        Its name in `METHODS`.
+    run
+        ``(record, **params)`` to float32 ``(S, h, w)``, or ``(query, **params)`` where it must ask the model again.
+    asks
+        Whether it is given a `staa_widgets.methods.inputs.Query` in place of a `Record`.
+    group
+        What it works with.
+    find_needs
+        From complete parameters to what must be in the record; raises `ParameterError` on values it does not know.
+    find_cost
+        From geometry and complete parameters to `Cost`.
+    class_specific
+        Whether the maps depend on the class, with default parameters; `depends_on_class` says so for others.
+    signed
+        Whether the maps may be negative.
+    browse
+        Whether its maps explain no decision and are only to be looked at: no benchmark asks it unless it is named.
+    version
+        Raised whenever the result changes, so that cached maps are not taken for new ones.
+    defaults
+        Its parameters and their defaults.
+    summary
+        One sentence.
+    """
+
+    name: str
+    run: Callable[..., NDArray[np.float32]]
+    asks: bool
+    group: Group
+    find_needs: Callable[..., Needs]
+    find_cost: Callable[..., Cost]
+    class_specific: bool
+    signed: bool
+    browse: bool
+    version: int
+    defaults: Mapping[str, Any]
+    summary: str
+
+    def complete(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Fill in the defaults.
+
+        Raises
+        ------
+        ParameterError
+            If a name or a value is unknown.
+        """
+        whole = registry.complete(f"method {self.name!r}", self.defaults, params)
+        self.find_needs(**whole)
+        return whole
+
+    def needs(self, params: Mapping[str, Any] = MappingProxyType({})) -> Needs:
+        """Say what a record must hold for these parameters."""
+        return self.find_needs(**self.complete(params))
+
+    def cost(self, geometry: Geometry, params: Mapping[str, Any] = MappingProxyType({})) -> Cost:
+        """Say how often one window passes through a model of this geometry."""
+        return self.find_cost(geometry, **self.complete(params))
+
+    def depends_on_class(self, params: Mapping[str, Any] = MappingProxyType({})) -> bool:
+        """Say whether the maps depend on the class, with these parameters."""
+        return self.class_specific if self.asks else self.needs(params).target
+
+    def __call__(self, found: Any, **params: Any) -> NDArray[np.float32]:
+        """Compute maps, float32 ``(S, h, w)``, from a `Record`, or from a `Query` where the method `asks`."""
+        return self.run(found, **self.complete(params))
+
+
+def method(
+    name: str,
+    *,
+    class_specific: bool,
+    needs: Needs | Callable[..., Needs] = _NOTHING,
+    cost: Cost | Callable[..., Cost] = _ONE_PASS,
+    group: Group = "attention",
+    asks: bool = False,
+    signed: bool = False,
+    browse: bool = False,
+    version: int = 1,
+) -> Callable[[Callable[..., NDArray[np.float32]]], Method]:
+    """Register a function ``(record or query, *, …) -> (S, h, w)``; its keywords and defaults are the parameters."""
+    find_needs: Callable[..., Needs] = (lambda **_: needs) if isinstance(needs, Needs) else needs
+    find_cost: Callable[..., Cost] = (lambda _, **__: cost) if isinstance(cost, Cost) else cost
+
+    def register(run: Callable[..., NDArray[np.float32]]) -> Method:
+        METHODS[name] = Method(
+            name=name,
+            run=run,
+            asks=asks,
+            group=group,
+            find_needs=find_needs,
+            find_cost=find_cost,
+            class_specific=class_specific,
+            signed=signed,
+            browse=browse,
+            version=version,
+            defaults=registry.parameters(run),
+            summary=registry.summary(run),
+        )
+        return METHODS[name]
+
+    return register
+
+
+def get_method(name: str) -> Method:
+    """Look a method up by name.
+
+    Raises
+    ------
+    UnknownMethodError
+        If there is none; it names the nearest.
+    """
+    return registry.look_up("method", name, METHODS, UnknownMethodError)

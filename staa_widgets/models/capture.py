@@ -1,0 +1,274 @@
+"""Take attention out of a running model without changing it.
+
+Everything done to the model is done inside a context and undone when it closes, on exceptions too. Attention weights
+are recomputed from queries and keys, and only those asked for; the model computes as it was set to, and TimeSformer,
+which knows eager attention only, through sdpa.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AttentionInterface, PreTrainedConfig
+
+from staa_widgets.errors import ModelError, ParameterError, UnsupportedModelError, WrongInputError
+from staa_widgets.models import FAMILIES
+from staa_widgets.models.family import Family, Take, VideoModel
+from staa_widgets.models.wrap import Wrapped
+from staa_widgets.records.record import Needs, Record
+
+_LOCKS: dict[int, threading.RLock] = {}
+_LOCKS_GUARD = threading.Lock()
+_TAKES: dict[tuple[int, nn.Module], Take] = {}
+"""What listens to an attention module, in which thread; a pass that another thread makes meanwhile is not heard."""
+
+
+def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[int | None]) -> list[Record]:
+    """Run clips through the model once and keep what was asked for.
+
+    Parameters
+    ----------
+    model
+        Left exactly as found: forwards, hooks, mode, gradients.
+    pixels
+        ``(B, T, 3, H, W)``, the model's input.
+    needs
+        What to keep. Gradients cost one backward pass.
+    targets
+        Class to speak of for each clip, ``None`` for the predicted one.
+
+    Returns
+    -------
+    list[Record]
+        One for each clip, the same whether clips come together or one by one.
+
+    Raises
+    ------
+    WrongInputError
+        If the pixels do not fit, or make logits that are not finite. TimeSformer would run with another number of
+        frames and mix frames with patches.
+    ParameterError
+        If the targets do not fit.
+    UnsupportedModelError
+        If attention does not come through here: compiled in place, or computed in a way that is not known.
+    UnsupportedQuestionError
+        If something is needed of a model that has no attention to read.
+    """
+    _check(model, pixels, targets)
+    family = FAMILIES[model.family]
+    with _lock(model.module), torch.inference_mode(mode=False), torch.set_grad_enabled(needs.backward):
+        reading = family.read(model.module, model.geometry, needs)
+        if reading.takes:
+            _refuse_compiled(model.module)
+        inputs = pixels.detach().to(model.device, model.dtype, copy=True).requires_grad_(needs.backward)
+        silent = set(reading.takes)
+        takes = {part: partial(_noting, silent, part, take) for part, take in reading.takes.items()}
+        with (
+            _evaluating(model.module),
+            _heard(family, takes),
+            _swapped(family.instead(model.module, reading)),
+            _watched(reading.norm, reading.take_readout),
+        ):
+            output = model.module(
+                **{model.geometry.input_name: inputs},
+                output_attentions=False,
+                output_hidden_states=False,
+                return_dict=True,
+            )
+        if silent:
+            raise UnsupportedModelError(
+                f"{len(silent)} of {len(takes)} attention modules did not show their attention: {_names(silent)}.",
+                "Something runs in their place: load the model anew, as its class makes it.",
+            )
+        if not output.logits.isfinite().all():
+            raise WrongInputError(
+                "The model's logits are not finite.", "Check the pixels and the weights, or use dtype='float32'."
+            )
+        found = reading.records(output.logits, targets)
+        # A reading and what it listens with hold each other: what was taken would stay until the collector comes.
+        vars(reading).clear()
+        return found
+
+
+@contextmanager
+def classifying(model: VideoModel) -> Iterator[Callable[[Tensor], Tensor]]:
+    """Open a model for questions: pixels ``(n, T, 3, H, W)`` in, float32 logits ``(n, K)`` out.
+
+    Gradients flow to the pixels where they are enabled, never into the model's own. The model is locked and in
+    evaluation mode until the context closes, and then as it was.
+    """
+
+    def classify(pixels: Tensor) -> Tensor:
+        _check(model, pixels, [None] * len(pixels))
+        inputs = pixels.to(model.device, model.dtype)
+        try:
+            logits = model.answering(**{model.geometry.input_name: inputs}, return_dict=True).logits
+        except Exception as error:
+            if not (model.compile and type(error).__module__.startswith(("torch._dynamo", "torch._inductor"))):
+                raise
+            reason = str(error).strip().split("\n")[0]
+            raise ModelError(f"The model cannot be compiled: {reason}", "Load it with compile=False.") from error
+        return logits.float().reshape(len(pixels), -1, logits.shape[-1]).mean(1)
+
+    with _lock(model.module), _evaluating(model.module), torch.inference_mode(mode=False):
+        yield classify
+
+
+def _check(model: VideoModel, pixels: Tensor, targets: Sequence[int | None]) -> None:
+    geometry = model.geometry
+    height, width = geometry.input_size
+    if pixels.ndim != 5 or pixels.shape[2] != 3:
+        raise WrongInputError(
+            f"The pixels have shape {tuple(pixels.shape)}.", "Give them as (clips, frames, 3, height, width)."
+        )
+    if pixels.shape[1] != geometry.frames:
+        raise WrongInputError(
+            f"The model takes {geometry.frames} frames and was given {pixels.shape[1]}.",
+            f"Sample {geometry.frames} frames from the clip.",
+        )
+    if pixels.shape[3:] != (height, width):
+        raise WrongInputError(
+            f"The model takes frames of {width}x{height} and was given {pixels.shape[4]}x{pixels.shape[3]}.",
+            "Use VideoModel.pixels, or give load_model a processor that makes this size.",
+        )
+    if len(targets) != len(pixels):
+        raise ParameterError(f"{len(pixels)} clips came with {len(targets)} targets.", "Give one target for each clip.")
+    for target in targets:
+        if target is not None and not 0 <= target < len(model.labels):
+            raise ParameterError(f"There is no class {target}.", f"The model has classes 0 to {len(model.labels) - 1}.")
+
+
+@contextmanager
+def _evaluating(module: nn.Module) -> Iterator[None]:
+    """Run in evaluation mode and put every submodule's own mode back."""
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
+
+
+def _heard(family: Family, takes: Mapping[nn.Module, Take]) -> AbstractContextManager[None]:
+    """Hand what passes through attention modules to `takes`."""
+    if family.forward is None:
+        return _listening(takes)
+    return _swapped({(module, "forward"): partial(family.forward, module, take) for module, take in takes.items()})
+
+
+@contextmanager
+def _listening(takes: Mapping[nn.Module, Take]) -> Iterator[None]:
+    """Listen through transformers' `AttentionInterface`; the implementation found goes on computing."""
+    heard = {(threading.get_ident(), module): take for module, take in takes.items()}
+    configs: list[Any] = list({id(module.config): module.config for module in takes}.values())
+    before = [config._attn_implementation for config in configs]
+    for found in before:
+        _implementation(found, None)
+    _TAKES.update(heard)
+    try:
+        for config, found in zip(configs, before, strict=True):
+            name = f"staa_widgets over {found}"
+            AttentionInterface.register(name, partial(_attend, found))
+            config._attn_implementation = name
+        yield
+    finally:
+        for config, found in zip(configs, before, strict=True):
+            config._attn_implementation = found
+        for place in heard:
+            _TAKES.pop(place, None)
+
+
+def _attend(
+    found: str, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, **settings: Any
+) -> Any:
+    """Compute attention as the implementation of that name does, and hand over what passes to who listens."""
+    compute = _implementation(found, sys.modules[type(module).__module__].eager_attention_forward)
+    output = compute(module, query, key, value, mask, **settings)
+    take = _TAKES.get((threading.get_ident(), module))
+    if take is not None:
+        with torch.no_grad():
+            take(query, key, value, output[0], settings["scaling"])
+    return output
+
+
+def _implementation(name: str | None, eager: Any) -> Any:
+    """Find an implementation of attention by its name in a configuration."""
+    if name in (None, "eager"):
+        return eager
+    try:
+        return AttentionInterface()[name]
+    except KeyError:
+        raise UnsupportedModelError(
+            f"transformers has no attention implementation {name!r}.",
+            "Choose one with module.set_attn_implementation('sdpa').",
+        ) from None
+
+
+def _refuse_compiled(module: nn.Module) -> None:
+    """Raise where a part was compiled in place: it runs as it was traced, whoever listens."""
+    compiled = {part for part in module.modules() if part._compiled_call_impl is not None or hasattr(part, "_orig_mod")}
+    if compiled:
+        raise UnsupportedModelError(
+            f"{_names(compiled)} was compiled in place, so that its attention cannot be read.",
+            "Load the model anew; load_model(…, compile=True) compiles what can be.",
+        )
+
+
+def _noting(silent: set[nn.Module], part: nn.Module, take: Take, *passed: Any) -> Tensor | None:
+    """Note that a module was heard, and hand on what passed."""
+    silent.discard(part)
+    return take(*passed)
+
+
+def _names(parts: Iterable[nn.Module]) -> str:
+    return ", ".join(sorted({type(part).__name__ for part in parts}))
+
+
+@contextmanager
+def _swapped(methods: Mapping[tuple[nn.Module, str], Callable[..., Any]]) -> Iterator[None]:
+    """Put other methods in place of the modules' own, for this thread."""
+    before = {(module, name): vars(module).get(name) for module, name in methods}
+    here = threading.get_ident()
+
+    def choose(ours: Callable[..., Any], own: Callable[..., Any], *inputs: Any, **settings: Any) -> Any:
+        return (ours if threading.get_ident() == here else own)(*inputs, **settings)
+
+    try:
+        for (module, name), method in methods.items():
+            setattr(module, name, partial(choose, method, getattr(module, name)))
+        yield
+    finally:
+        for (module, name), method in before.items():
+            if method is not None:
+                setattr(module, name, method)
+            else:
+                vars(module).pop(name, None)
+
+
+def _watched(module: nn.Module | None, take: Callable[[Tensor], None]) -> AbstractContextManager[object]:
+    """Show a module's input to `take`."""
+    # The handle takes the hook away when the context closes.
+    return module.register_forward_pre_hook(lambda _, inputs: take(inputs[0])) if module else nullcontext()
+
+
+def _lock(module: nn.Module) -> threading.RLock:
+    """Give the lock shared by all models made from one configuration object."""
+    if isinstance(module, Wrapped) and isinstance(module.inner, nn.Module):
+        module = module.inner
+    config = getattr(module, "config", None)
+    # Other modules call by that name whatever they like.
+    owner = config if isinstance(config, PreTrainedConfig) else module
+    with _LOCKS_GUARD:
+        if id(owner) not in _LOCKS:
+            _LOCKS[id(owner)] = threading.RLock()
+            weakref.finalize(owner, _LOCKS.pop, id(owner), None)
+        return _LOCKS[id(owner)]

@@ -1,0 +1,55 @@
+"""VideoMAE (Hugging Face): joint attention over tubelets, read as the mean of all tokens.
+
+Tong et al., "VideoMAE: Masked Autoencoders are Data-Efficient Learners for Self-Supervised Video Pre-Training", arXiv
+2203.12602.
+"""
+
+from __future__ import annotations
+
+from transformers import VideoMAEConfig, VideoMAEForVideoClassification
+from transformers.models.videomae.modeling_videomae import VideoMAEAttention, VideoMAELayer
+
+from staa_widgets.models.attention.joint import JointReading
+from staa_widgets.models.family import Family, heard_in, parts_of
+from staa_widgets.records.record import Geometry, Needs
+
+
+def geometry(config: VideoMAEConfig) -> Geometry:
+    """Layout of the tokens: tubelets slice by slice, and no CLS."""
+    size, patch = config.image_size, config.patch_size
+    height, width = (size, size) if isinstance(size, int) else size
+    down, across = (patch, patch) if isinstance(patch, int) else patch
+    return Geometry(
+        frames=config.num_frames,
+        tubelet=config.tubelet_size,
+        height=height // down,
+        width=width // across,
+        order="time_major",
+        prefix=0,
+        input_size=(height, width),
+    )
+
+
+def read(module: VideoMAEForVideoClassification, geometry: Geometry, needs: Needs) -> JointReading:
+    """Read a pass; without mean pooling the classifier reads the first token, which is a tubelet like the others."""
+    norm = next(part for part in (module.fc_norm, module.videomae.layernorm) if part is not None)
+    return JointReading(
+        geometry,
+        needs,
+        norm=norm,
+        classifier=module.classifier,
+        attentions=[heard_in(part) for part in parts_of(module, VideoMAEAttention)],
+        pooled=norm is module.fc_norm,
+    )
+
+
+VIDEOMAE = Family(
+    name="videomae",
+    architecture=VideoMAEForVideoClassification,
+    geometry=geometry,
+    read=read,
+    instead=lambda _, reading: reading.projections(),
+    layers=lambda module: parts_of(module, VideoMAELayer),
+    mean=(0.485, 0.456, 0.406),
+    std=(0.229, 0.224, 0.225),
+)

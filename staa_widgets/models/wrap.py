@@ -1,0 +1,239 @@
+"""Any classifier that torch can call, for methods that need no attention."""
+
+from __future__ import annotations
+
+import operator
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from staa_widgets.errors import ModelError, ParameterError, UnsupportedQuestionError
+from staa_widgets.models.attention.ops import make_records
+from staa_widgets.models.family import Family, VideoModel
+from staa_widgets.models.transform import Transform
+from staa_widgets.records.record import Geometry, Needs, Record
+
+Layout = Literal["btchw", "bcthw"]
+Size = int | tuple[int, int]
+
+_CELL = 16
+
+
+class Wrapped(nn.Module):
+    """A callable in the clothes of a classifier of transformers.
+
+    Parameters
+    ----------
+    inner
+        Module or function from clips to logits.
+    layout
+        Order of the axes that it takes.
+    geometry
+        Cells that maps of it have.
+    classes
+        ``K``.
+    """
+
+    def __init__(self, inner: Callable[..., Any], layout: Layout, geometry: Geometry, classes: int) -> None:
+        super().__init__()
+        self.inner = inner
+        self.layout = layout
+        self.geometry = geometry
+        self.classes = classes
+        # What a function does, or something that a module holds, may not be seen from outside; this stands for it.
+        self.token = uuid.uuid4().hex
+
+    def forward(self, pixel_values: Tensor, **_: Any) -> SimpleNamespace:
+        """Turn clips ``(B, T, 3, H, W)`` into an object with `logits` ``(B, K)``."""
+        output = self.inner(pixel_values if self.layout == "btchw" else pixel_values.transpose(1, 2))
+        return SimpleNamespace(logits=self._logits(output, len(pixel_values)))
+
+    def _logits(self, output: Any, clips: int) -> Tensor:
+        if isinstance(output, Mapping) and "logits" in output:
+            output = output["logits"]
+        elif not isinstance(output, Tensor | Mapping) and hasattr(output, "logits"):
+            output = output.logits
+        elif isinstance(output, tuple | list) and output:
+            output = output[0]
+        if not isinstance(output, Tensor) or output.shape != (clips, self.classes):
+            found = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else f"a {type(output).__name__}"
+            raise ModelError(
+                f"For {clips} clips the model gave {found}, not logits of shape ({clips}, {self.classes}).",
+                f"Wrap a function that gives them, with labels of {self.classes} classes.",
+            )
+        return output
+
+
+class GenericReading:
+    """A pass that leaves logits and nothing else, see `staa_widgets.models.family.Reading`."""
+
+    norm = None
+    takes: Mapping[nn.Module, Any] = {}
+
+    def __init__(self, _: nn.Module, geometry: Geometry, needs: Needs) -> None:
+        if needs != Needs():
+            raise UnsupportedQuestionError(
+                "A wrapped model shows its logits only, and this method reads attention inside the model.",
+                "Use a method by gradients or perturbation, such as 'integrated_gradients' or 'occlusion', or a "
+                "control; for attention load a model of a family by load_model.",
+            )
+        self.geometry = geometry
+
+    def take_readout(self, hidden: Tensor) -> None:
+        """Keep nothing."""
+
+    def records(self, logits: Tensor, targets: Sequence[int | None]) -> list[Record]:
+        """Make one record a clip."""
+        return make_records(self.geometry, "joint", Needs(), logits, targets, lambda *_: {})
+
+
+def wrap_model(
+    model: Callable[..., Any],
+    *,
+    frames: int,
+    size: Size,
+    labels: Sequence[str] | int,
+    layout: Layout = "btchw",
+    tubelet: int = 1,
+    patch: Size | None = None,
+    processor: Transform | Mapping[str, Any] | Any | None = None,
+    mean: Sequence[float] = (0.0, 0.0, 0.0),
+    std: Sequence[float] = (1.0, 1.0, 1.0),
+    id: str | None = None,  # noqa: A002
+    device: str | torch.device | None = None,
+    dtype: torch.dtype | None = None,
+) -> VideoModel:
+    """Make any video classifier ready to be explained by methods that need no attention.
+
+    Those are methods by gradients, by perturbation, and the controls; others raise `UnsupportedQuestionError`.
+
+    Parameters
+    ----------
+    model
+        Module or function from clips to logits ``(B, K)``: a tensor, an object or mapping with `logits`, or a tuple
+        that begins with them. A module is left as it is and run in evaluation mode. What else a function uses is left
+        alone, so it should be in evaluation mode; and it should not change: wrap it anew when it did, because what was
+        computed is kept. A module is known again by its weights, attributes and code, with what its functions hold in
+        globals and closures; installed packages count by their versions. Where it holds what cannot be told, such as a
+        module of Python of your own or an open file, and for functions, answers are found again only as long as this
+        wrapping lives.
+    frames
+        ``T``, frames that it takes.
+    size
+        Height and width of its input in pixels, or both as one number.
+    labels
+        Names of the ``K`` classes, or how many there are.
+    layout
+        ``"btchw"`` or ``"bcthw"``: the order of axes that it takes.
+    tubelet
+        Frames that one slice of the maps stands for.
+    patch
+        Height and width in pixels of the cells of the maps; default: what divides the size evenly and is nearest to
+        16. Smaller ones cost more passes where cells are hidden one by one.
+    processor
+        A `Transform`, the contents of a processor's JSON, or a Hugging Face image processor. Default: frames are
+        resized, cropped at the centre to `size` and scaled to 0 to 1, then normalised by `mean` and `std`.
+    mean, std
+        Of the channels, where there is no processor.
+    id
+        Name to show; default: the name of its class or function.
+    device, dtype
+        What it is given; default: those of its first parameter, or the CPU and float32.
+
+    Raises
+    ------
+    ParameterError
+        If the parameters make no sense together.
+    ModelLoadError
+        If the processor makes another size.
+    """
+    if not callable(model):
+        raise ParameterError(f"The model is a {type(model).__name__}.", "Give a module or a function.")
+    if layout not in get_args(Layout):
+        raise ParameterError(f"There is no layout {layout!r}.", f"Choose from {', '.join(get_args(Layout))}.")
+    frames, tubelet = _count("frames", frames), _count("tubelet", tubelet)
+    height, width = _pair("size", size)
+    down, across = (_nearest(height), _nearest(width)) if patch is None else _pair("patch", patch)
+    for name, whole, part in (("frames", frames, tubelet), ("height", height, down), ("width", width, across)):
+        if whole % part:
+            raise ParameterError(
+                f"{name} of {whole} cannot be divided into parts of {part}.", "Choose others by tubelet= and patch=."
+            )
+    try:
+        names = tuple(map(str, range(operator.index(labels)) if isinstance(labels, int | np.integer) else labels))
+    except TypeError:
+        raise ParameterError(f"labels is {labels!r}.", "Name the classes, or say how many there are.") from None
+    if not names:
+        raise ParameterError("There are no labels.", "Name the classes, or say how many there are.")
+    if processor is None:
+        processor = Transform(
+            shortest_edge=min(height, width),
+            crop=(height, width),
+            mean=_three("mean", mean),
+            std=_three("std", std),
+        )
+    name = id or getattr(model, "__name__", type(model).__name__)
+    geometry = Geometry(frames, tubelet, height // down, width // across, "time_major", 0, (height, width))
+    wrapped = Wrapped(model, layout, geometry, len(names))
+    first = next(wrapped.parameters(), torch.empty(0))
+    return VideoModel(
+        module=wrapped,
+        geometry=geometry,
+        transform=Transform.of(processor, (height, width)),
+        family=GENERIC.name,
+        labels=names,
+        id=name,
+        device=torch.device(device or first.device),
+        dtype=dtype or first.dtype,
+    )
+
+
+def _pair(name: str, size: Size) -> tuple[int, int]:
+    try:
+        pair: tuple[Any, ...] = tuple(size)  # pyright: ignore[reportArgumentType]
+    except TypeError:
+        pair = size, size
+    if len(pair) != 2:
+        raise ParameterError(f"{name} is {size!r}.", "Give height and width in pixels, or one number.")
+    return _count(name, pair[0]), _count(name, pair[1])
+
+
+def _three(name: str, values: Sequence[float]) -> tuple[float, float, float]:
+    try:
+        red, green, blue = map(float, values)
+    except (TypeError, ValueError):
+        raise ParameterError(f"{name} is {values!r}.", "Give three numbers, one a channel.") from None
+    return red, green, blue
+
+
+def _count(name: str, value: Any) -> int:
+    """Give a positive whole number, of numpy too, as an `int`."""
+    try:
+        count = 0 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        count = 0
+    if count < 1:
+        raise ParameterError(f"{name} is {value!r}.", "Give whole numbers from 1.")
+    return count
+
+
+def _nearest(length: int) -> int:
+    """Of what divides a length, what is nearest to a cell's usual size."""
+    return min((n for n in range(1, length + 1) if length % n == 0), key=lambda n: max(n / _CELL, _CELL / n))
+
+
+GENERIC = Family(
+    name="generic",
+    architecture=Wrapped,
+    geometry=lambda wrapped: wrapped.geometry,
+    read=GenericReading,
+    layers=lambda _: (),
+    mean=(0.0, 0.0, 0.0),
+    std=(1.0, 1.0, 1.0),
+    attends=False,
+)

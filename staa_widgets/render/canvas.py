@@ -1,0 +1,208 @@
+"""Drawing with Pillow in units of a page's pixels: words, bars of time, bars of colour."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from staa_widgets.render.theme import BAR, INK, LINE, MARKED, QUIET, WARM
+
+if TYPE_CHECKING:
+    from staa_widgets.explanation.explanation import Explanation
+    from staa_widgets.render.compositor import Painter
+
+_SYSTEM = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "arial.ttf", "Arial Unicode.ttf", "Arial.ttf", "segoeui.ttf")
+"""For letters that Pillow's own font has not."""
+
+_PLAIN = str.maketrans({"–": "-", "—": "-", "×": "x", "…": "...", "’": "'", "“": '"', "”": '"'})
+
+
+class Sheet:
+    """A white sheet to draw on, in pixels of a page; `scale` pixels of the picture make one of the page."""
+
+    def __init__(self, width: float, height: float, scale: float = 1.0) -> None:
+        from PIL import Image, ImageDraw
+
+        self.width, self.height, self.scale = width, height, scale
+        self.image = Image.new("RGB", (round(width * scale), round(height * scale)), "white")
+        self._draw = ImageDraw.Draw(self.image)
+
+    def copy(self) -> Sheet:
+        """Return another sheet with the same on it."""
+        from PIL import ImageDraw
+
+        other = object.__new__(Sheet)
+        other.width, other.height, other.scale, other.image = self.width, self.height, self.scale, self.image.copy()
+        other._draw = ImageDraw.Draw(other.image)
+        return other
+
+    def text(
+        self, x: float, y: float, text: str, size: float = 13, colour: str = INK, anchor: str = "ls", width: float = 0
+    ) -> float:
+        """Write one line, cut to `width` or left out, and return where it ends; `anchor` as in Pillow."""
+        font, shown = _font(size * self.scale, text)
+        kept = shown
+        while width and shown and font.getlength(shown) > width * self.scale:
+            kept = kept[:-1].rstrip()
+            shown = kept and kept + "..."
+        at = (round(x * self.scale), round(y * self.scale))
+        self._draw.text(at, shown, colour, font, anchor)
+        return x + font.getlength(shown) / self.scale
+
+    def rectangle(self, x0: float, y0: float, x1: float, y1: float, colour: str) -> None:
+        """Fill a rectangle, at least one pixel of the picture each way."""
+        left, top, right, bottom = (round(edge * self.scale) for edge in (x0, y0, x1, y1))
+        self._draw.rectangle((left, top, max(right - 1, left), max(bottom - 1, top)), colour)
+
+    def line(self, points: Sequence[tuple[float, float]], colour: str = QUIET, width: float = 1) -> None:
+        """Draw a line through points."""
+        scaled = [(x * self.scale, y * self.scale) for x, y in points]
+        self._draw.line(scaled, colour, max(1, round(width * self.scale)), "curve")
+
+    def dashes(self, x0: float, x1: float, y: float, colour: str = QUIET) -> None:
+        """Draw a level dashed line."""
+        for x in np.arange(x0, x1, 8):
+            self.rectangle(x, y - 0.5, min(x + 4, x1), y + 0.5, colour)
+
+    def disc(self, x: float, y: float, radius: float, colour: str) -> None:
+        """Fill a circle."""
+        self._draw.ellipse([(v * self.scale) for v in (x - radius, y - radius, x + radius, y + radius)], colour)
+
+    def picture(self, pixels: NDArray[np.uint8], x: float, y: float, width: float, height: float) -> None:
+        """Lay a picture down with corners a little round."""
+        from PIL import Image, ImageDraw
+
+        size = (round(width * self.scale), round(height * self.scale))
+        laid = Image.fromarray(pixels)
+        if laid.size != size:
+            laid = laid.resize(size, Image.Resampling.LANCZOS)
+        mask = Image.new("L", size, 0)
+        ImageDraw.Draw(mask).rounded_rectangle((0, 0, size[0] - 1, size[1] - 1), 3 * self.scale, 255)
+        self.image.paste(laid, (round(x * self.scale), round(y * self.scale)), mask)
+
+
+@cache
+def _face(name: str, size: float) -> Any:
+    from PIL import ImageFont
+
+    try:
+        return ImageFont.truetype(name, size) if name else ImageFont.load_default(size)
+    except OSError:
+        return None
+
+
+def _font(size: float, text: str) -> tuple[Any, str]:
+    """Find the font that has most letters of a text, Pillow's own first, and give the text as it can be written."""
+    plain = text.translate(_PLAIN)
+    candidates = [("", plain), *((name, text) for name in _SYSTEM if _face(name, size) is not None)]
+    name, shown = max(candidates, key=lambda found: sum(_has(found[0], letter) for letter in found[1]))
+    if sum(_has("", letter) for letter in plain) == len(plain):
+        name, shown = "", plain
+    return _face(name, size), "".join(letter if _has(name, letter) else "?" for letter in shown)
+
+
+@cache
+def _has(name: str, letter: str) -> bool:
+    """Tell whether a font has a letter, by whether it draws the box that stands for missing ones."""
+    font = _face(name, 24)
+    return letter.isspace() or bytes(font.getmask(letter)) != bytes(font.getmask("\U0010fffe"))
+
+
+class Plot(NamedTuple):
+    """Where bars of time stand on a sheet: from `x0` to `x1` the clip's seconds, from `top` down to `bottom`."""
+
+    x0: float
+    x1: float
+    top: float
+    bottom: float
+    start: float
+    end: float
+
+    def x(self, second: float) -> float:
+        """Return where a second lies."""
+        share = (second - self.start) / (self.end - self.start) if self.end > self.start else 0.0
+        return self.x0 + min(max(share, 0.0), 1.0) * (self.x1 - self.x0)
+
+
+def bars(
+    sheet: Sheet,
+    plot: Plot,
+    explanation: Explanation,
+    temporal: NDArray[np.float64],
+    signed: NDArray[np.float64] | None,
+    marked: Sequence[int] = (),
+) -> None:
+    """Draw how much of the attribution each slice has; `marked` slices stand out. Shares at the left."""
+    up = temporal if signed is None else (temporal + signed) / 2
+    down = np.zeros_like(temporal) if signed is None else (temporal - signed) / 2
+    step = nice_step(float(up.max() + down.max()), 3)
+    high = max(math.ceil(up.max() / step - 1e-9), 0 if signed is not None else 1) * step
+    low = math.ceil(down.max() / step - 1e-9) * step
+    span = high + low or 1.0
+
+    def y(share: float) -> float:
+        return plot.top + (plot.bottom - plot.top) * (high - share) / span
+
+    for tick in np.arange(-round(low / step), round(high / step) + 1) * step:
+        sheet.rectangle(plot.x0, y(tick) - 0.5, plot.x1, y(tick) + 0.5, QUIET if tick == 0 else LINE)
+        sheet.text(plot.x0 - 8, y(tick), f"{abs(tick):.0%}" if step >= 0.01 else f"{abs(tick):.1%}", 12, QUIET, "rm")
+    for s, (start, end) in enumerate(explanation.spans.tolist()):
+        left, right = plot.x(start) + 0.5, plot.x(end) - 0.5
+        if up[s] > 0:
+            colours = (BAR, MARKED) if signed is None else (WARM, "#7d3208")
+            sheet.rectangle(left, y(float(up[s])), right, y(0), colours[s in marked])
+        if down[s] > 0:
+            sheet.rectangle(left, y(0), right, y(-float(down[s])), MARKED if s in marked else BAR)
+    if signed is None:
+        even = y(1 / len(temporal))
+        sheet.dashes(plot.x0, plot.x1, even)
+        sheet.text(plot.x1 + 6, even, "even", 12, QUIET, "lm")
+
+
+def seconds(sheet: Sheet, plot: Plot) -> None:
+    """Draw the axis of seconds under bars."""
+    step = nice_step(plot.end - plot.start, 8)
+    digits = 2 if step < 0.1 else 1 if step < 1 else 0
+    for i in range(math.ceil(plot.start / step - 1e-9), math.floor(plot.end / step + 1e-9) + 1):
+        x = plot.x(i * step)
+        sheet.rectangle(x - 0.5, plot.bottom, x + 0.5, plot.bottom + 4, QUIET)
+        sheet.text(x, plot.bottom + 17, f"{i * step:.{digits}f} s", 12, QUIET, "ms")
+
+
+def nice_step(span: float, count: int) -> float:
+    """Return the round number (1, 2 or 5 times a power of ten) that divides `span` into at most `count` steps."""
+    if not span > 0:
+        return 1.0
+    rough = span / count
+    power = 10 ** math.floor(math.log10(rough))
+    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - 1e-9))
+
+
+def colour_bar(sheet: Sheet, x: float, y: float, width: float, painter: Painter) -> None:
+    """Draw which colour stands for how much: the colours over numbers over what 1 is. What is hidden is left white."""
+    heat, look, table = painter.heat, painter.look, painter.table
+    count = round(width * sheet.scale)
+    share = (np.arange(count) + 0.5) / count
+    value = 2 * share - 1 if heat.signed else share
+    strength = np.sign(value) * np.abs(value) ** look.gamma
+    level = np.floor((127.5 + 127.5 * strength if heat.signed else 255 * strength) + 0.5).clip(0, 255).astype(int)
+    colours = np.where((np.abs(value) < painter.cut)[:, None], 255, table[level]).astype(np.uint8)
+    height = round(10 * sheet.scale)
+    sheet.picture(np.broadcast_to(colours, (height, count, 3)).copy(), x, y, count / sheet.scale, height / sheet.scale)
+    for tick in (-1, -0.5, 0, 0.5, 1) if heat.signed else (0, 0.25, 0.5, 0.75, 1):
+        at = x + width * ((tick + 1) / 2 if heat.signed else tick)
+        anchor = "ls" if at == x else "rs" if at == x + width else "ms"
+        sheet.text(at, y + 24, f"{tick:g}", 12, QUIET, anchor)
+    sheet.text(x, y + 41, words(painter), 12, QUIET)
+
+
+def words(painter: Painter, *, several: bool = False) -> str:
+    """Say what a colour bar's 1 stands for."""
+    if painter.look.normalize == "frame":
+        return "per frame: 1 is each frame's own maximum; do not compare over time"
+    return "per clip: 1 is each one's maximum" if several else f"per clip: 1 is the maximum, {painter.heat.scale:.2g}"

@@ -1,0 +1,171 @@
+"""The frames of an explanation under heat, one after the other, each with the second at which it gives way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from staa_widgets.errors import ParameterError
+from staa_widgets.render.canvas import Plot, Sheet
+from staa_widgets.render.compositor import Painter, plain, size_of, times_of
+from staa_widgets.render.style import Look
+from staa_widgets.render.summary import foot, playhead
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from staa_widgets.explanation.explanation import Explanation
+    from staa_widgets.video.clip import Clip
+
+SMALLEST = 320
+"""Pixels across, at least, where a chart lies under the pictures."""
+
+NARROWEST = 84
+"""Pixels across below which no chart is drawn: the words would have no room."""
+
+FOOT = 146
+"""Height of the chart in units of a page."""
+
+
+class Film:
+    """What a movie shows.
+
+    Parameters
+    ----------
+    explanation
+        Whose frames and heat.
+    look
+        How the heat is drawn.
+    video
+        Anything `staa_widgets.open_clip` takes, for every frame at its full size; by default the preview's pictures.
+    start, end
+        Seconds: only frames whose time lies in ``[start, end)`` are shown.
+    chart
+        Whether the bars of time, with the moment marked, and the colour bar lie under the pictures, where those are at
+        least `NARROWEST` pixels across.
+    longest
+        Pixels of the pictures' longer side, at most.
+
+    Raises
+    ------
+    ParameterError
+        If the video is another than the explanation's, or no frame lies in the range.
+    VideoError
+        If the video cannot be read.
+    """
+
+    def __init__(
+        self,
+        explanation: Explanation,
+        look: Look,
+        *,
+        video: Any = None,
+        start: float | None = None,
+        end: float | None = None,
+        chart: bool = True,
+        longest: int | None = None,
+    ) -> None:
+        e = self.explanation = explanation
+        self._clip = None if video is None else _source(e, video)
+        frames, times = times_of(e) if video is None else (e.first_frame + np.arange(len(e.times)), e.times)
+        if not all(edge is None or isinstance(edge, Real) for edge in (start, end)):
+            raise ParameterError(f"start is {start!r} and end {end!r}.", "Give them in seconds.")
+        inside = np.ones(len(times), bool)
+        for edge, kept in ((start, np.greater_equal), (end, np.less)):
+            if edge is not None:
+                inside &= kept(times, edge)
+        if not inside.any():
+            raise ParameterError(
+                f"No frame lies from {start} to {end} s.", f"The clip runs from {times[0]:.2f} to {e.duration:.2f} s."
+            )
+        self._positions = np.flatnonzero(inside)
+        self.frames, self.times = frames[inside], times[inside]
+        following = np.append(times[1:], e.duration)[inside][-1]
+        self.edges = np.append(self.times, following if end is None else max(min(following, end), self.times[-1]))
+        if self.edges[-1] <= self.edges[-2]:
+            self.edges[-1] = self.edges[-2] + _gap(times)
+        width, height = size_of(e) if self._clip is None else (self._clip.width, self._clip.height)
+        factor = max(1.0, SMALLEST / width) if chart else 1.0
+        if longest is not None:
+            factor = min(factor, longest / max(width, height))
+        self.picture = (max(2, round(width * factor)), max(2, round(height * factor)))
+        self.painter = Painter(e, look, self.picture)
+        self._scale = float(np.clip(self.picture[0] / 640, 0.7, 3)) if chart and self.picture[0] >= NARROWEST else 0.0
+        self._below: tuple[int, Sheet, Plot] | None = None
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """``(width, height)`` of what is shown."""
+        width, height = self.picture
+        return width, height + round(FOOT * self._scale)
+
+    def take(self, chosen: NDArray[np.int64]) -> None:
+        """Show some of the frames alone, each until the next of them."""
+        self._positions, self.frames, self.times = self._positions[chosen], self.frames[chosen], self.times[chosen]
+        self.edges = np.append(self.times, self.edges[-1])
+
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+        """Draw frame by frame, uint8 ``(height, width, 3)`` of `size`."""
+        for i, pixels in enumerate(self._pixels()):
+            yield self._drawn(i, pixels)
+
+    def some(self, count: int) -> Iterator[NDArray[np.uint8]]:
+        """Draw some frames, evenly spread, of the preview."""
+        for i in np.unique(np.linspace(0, len(self) - 1, count).round().astype(int)):
+            yield self._drawn(int(i), plain(self.explanation, int(self._positions[i])))
+
+    def _drawn(self, i: int, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        frame, time = int(self.frames[i]), float(self.times[i])
+        painted = self.painter.paint(_sized(pixels, self.picture), time)
+        return np.concatenate([painted, self._foot(frame, time)]) if self._scale else painted
+
+    def _pixels(self) -> Iterator[NDArray[np.uint8]]:
+        if self._clip is None:
+            yield from (plain(self.explanation, int(position)) for position in self._positions)
+        else:
+            yield from self._clip.walk(self.frames - self._clip.first_frame)
+
+    def _foot(self, frame: int, time: float) -> NDArray[np.uint8]:
+        s = int(self.explanation.slice_of_frame[frame - self.explanation.first_frame])
+        width = self.picture[0] / self._scale
+        # Frames come in order: only the last slice's is needed again.
+        if self._below is None or self._below[0] != s:
+            sheet = Sheet(width, FOOT, self._scale)
+            self._below = s, sheet, foot(sheet, self.painter, 4, width - 4, 16, s)
+        _, sheet, plot = self._below
+        drawn = sheet.copy()
+        playhead(drawn, plot, time)
+        drawn.text(plot.x1, 112, f"{time:.2f} s", 15, anchor="rs")
+        drawn.text(plot.x1, 128, f"frame {frame}", 12, "#5c6370", "rs")
+        return np.asarray(drawn.image)
+
+
+def _source(e: Explanation, video: Any) -> Clip:
+    from staa_widgets.video.clip import open_clip
+
+    clip = open_clip(video)
+    last = e.first_frame + len(e.times)
+    if clip.sha256 != e.clip_sha256 or clip.first_frame > e.first_frame or clip.first_frame + len(clip) < last:
+        raise ParameterError(
+            f"{clip.name!r} is not the video that was explained.", f"Give {e.clip_name!r}, or leave video= out."
+        )
+    return clip
+
+
+def _gap(times: NDArray[np.float64]) -> float:
+    gap = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    return gap if gap > 0 else 0.04
+
+
+def _sized(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    if pixels.shape[1::-1] == size:
+        return pixels
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))

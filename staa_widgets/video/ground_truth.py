@@ -1,0 +1,146 @@
+"""`ClipTruth`: where and when the action of a clip happens, for clips of which that is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from staa_widgets.utils.frozen import freeze, require
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+
+class Known(Protocol):
+    """What has a truth, such as an `ActionClip`."""
+
+    @property
+    def label(self) -> str:
+        """Name of the action."""
+        ...
+
+    @property
+    def where(self) -> NDArray[np.bool_]:
+        """Pixels of the action, bool ``(F, H, W)``."""
+        ...
+
+    @property
+    def when(self) -> NDArray[np.bool_]:
+        """Frames of the action, bool ``(F,)``."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class ClipTruth:
+    """Where and when the action of a clip happens, to the pixel and in few bytes.
+
+    Parameters
+    ----------
+    label
+        Name of the action.
+    when
+        bool ``(F,)``, frames in which the action happens.
+    runs
+        int32 ``(R, 2)``, half-open runs of pixels that belong to the action, counted through their frame row by row.
+    offsets
+        int64 ``(F + 1,)``, where the runs of each frame start in `runs`.
+    size
+        ``(width, height)`` of the frames in pixels.
+
+    Raises
+    ------
+    ParameterError
+        If the parts do not fit each other.
+    """
+
+    label: str
+    when: NDArray[np.bool_]
+    runs: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    size: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        freeze(self, "when", np.bool_, (None,))
+        freeze(self, "runs", np.int32, (None, 2))
+        freeze(self, "offsets", np.int64, (len(self.when) + 1,))
+        width, height = (int(side) for side in self.size)
+        object.__setattr__(self, "size", (width, height))
+        object.__setattr__(self, "label", str(self.label))
+        edges, (starts, ends) = self.offsets, self.runs.T
+        require(
+            edges[0] == 0 and edges[-1] == len(self.runs) and bool((np.diff(edges) >= 0).all()),
+            "ClipTruth.offsets do not divide its runs.",
+        )
+        inside = (starts >= 0) & (starts < ends) & (ends <= width * height)
+        require(bool(inside.all()), f"ClipTruth.runs leave a frame of {width} × {height}.")
+
+    @classmethod
+    def of(cls, clip: Known) -> ClipTruth:
+        """Take down what a drawn clip, or anything with ``label``, ``where`` and ``when``, knows of its action.
+
+        Raises
+        ------
+        ParameterError
+            If ``where`` is not ``(F, H, W)`` or ``when`` not ``(F,)``.
+        """
+        where, when = np.asarray(clip.where, np.bool_), np.asarray(clip.when, np.bool_)
+        require(where.ndim == 3 and when.shape == where.shape[:1], "where is (F, H, W) and when (F,).")
+        found = [_runs(frame) for frame in where]
+        return cls(
+            label=clip.label,
+            when=when,
+            runs=np.concatenate([np.empty((0, 2), np.int32), *found]),
+            offsets=np.cumsum([0, *map(len, found)]),
+            size=(where.shape[2], where.shape[1]),
+        )
+
+    def cut(self, first: int, last: int) -> ClipTruth:
+        """Keep the frames ``first … last - 1``."""
+        start, stop = self.offsets[first], self.offsets[last]
+        offsets = self.offsets[first : last + 1] - start
+        return ClipTruth(self.label, self.when[first:last], self.runs[start:stop], offsets, self.size)
+
+    def masks(self, frames: ArrayLike) -> NDArray[np.bool_]:
+        """Draw the pixels of the action.
+
+        Parameters
+        ----------
+        frames
+            int ``(n,)``, frames from 0 to ``F - 1``.
+
+        Returns
+        -------
+        NDArray
+            bool ``(n, height, width)``.
+        """
+        asked = np.asarray(frames, np.int64)
+        width, height = self.size
+        # A run switches its pixels on where it starts and off where it ends.
+        switched = np.zeros((len(asked), width * height + 1), np.int8)
+        for line, frame in zip(switched, asked, strict=True):
+            starts, ends = self.runs[self.offsets[frame] : self.offsets[frame + 1]].T
+            line[starts] = 1
+            line[ends] -= 1
+        return np.cumsum(switched[:, :-1], axis=1, dtype=np.int8).astype(np.bool_).reshape(-1, height, width)
+
+    def spans(self, times: NDArray[np.float64], end: float) -> list[tuple[float, float]]:
+        """Say when the action happens, as half-open intervals of seconds.
+
+        Parameters
+        ----------
+        times
+            float ``(F,)``, seconds of the frames.
+        end
+            Second at which the last frame ends.
+        """
+        edges = [*times.tolist(), end]
+        return [(edges[start], edges[stop]) for start, stop in _runs(self.when).tolist()]
+
+
+def _runs(marks: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Return the half-open runs of ``True``, int32 ``(R, 2)``, through an array in C order."""
+    flat = np.concatenate([[False], marks.ravel(), [False]])
+    return np.flatnonzero(flat[1:] != flat[:-1]).astype(np.int32).reshape(-1, 2)

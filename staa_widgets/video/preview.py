@@ -1,0 +1,184 @@
+"""The clip's pictures as packed JPEG, within a budget of bytes and without holding them all in memory."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from staa_widgets.errors import FormatError, ParameterError
+from staa_widgets.utils.files import pack, parts, unpack
+from staa_widgets.utils.frozen import freeze, require
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from staa_widgets.video.clip import Clip
+
+# (JPEG quality, share of the size), from the best down: sharpness goes first, size last.
+LADDER = ((88, 1.0), (80, 1.0), (70, 1.0), (58, 1.0), (45, 1.0), (40, 0.75), (40, 0.5), (35, 0.35), (30, 0.25))
+LIMIT, LONGEST, BUDGET = 300, 640, 6_000_000
+# Decoded frames held at once; each chunk starts from a key frame, so that few frames at a time are slow.
+CHUNK_BYTES, CHUNK_FRAMES = 48_000_000, 8
+PROBES = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """Frames of the clip as packed JPEG, so that an explanation can show itself.
+
+    Parameters
+    ----------
+    indices
+        int64 ``(P,)``, the source frame that each picture shows, rising.
+    times
+        float64 ``(P,)``, seconds.
+    offsets
+        int64 ``(P + 1,)``, where each picture starts in `data`.
+    data
+        uint8 ``(bytes,)``, the JPEG files one after the other.
+    width, height
+        Size of the pictures in pixels.
+
+    Raises
+    ------
+    ParameterError
+        If the arrays do not fit each other.
+    """
+
+    indices: NDArray[np.int64]
+    times: NDArray[np.float64]
+    offsets: NDArray[np.int64]
+    data: NDArray[np.uint8]
+    width: int
+    height: int
+
+    def __post_init__(self) -> None:
+        freeze(self, "indices", np.int64, (None,))
+        count = len(self.indices)
+        freeze(self, "times", np.float64, (count,))
+        freeze(self, "offsets", np.int64, (count + 1,))
+        freeze(self, "data", np.uint8, (None,))
+        require(count > 0 and bool((np.diff(self.indices) > 0).all()), "Preview.indices do not rise.")
+        edges = self.offsets
+        require(
+            edges[0] == 0 and edges[-1] == self.data.size and bool((np.diff(edges) > 0).all()),
+            "Preview.offsets do not divide its data.",
+        )
+        require(self.width > 0 and self.height > 0, "Preview has no size.")
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def jpeg(self, position: int) -> bytes:
+        """Return the JPEG file at a position ``0 … P - 1``."""
+        return self.data[self.offsets[position] : self.offsets[position + 1]].tobytes()
+
+    def to_bytes(self) -> bytes:
+        """Return the pictures as one file, which `from_bytes` reads back."""
+        return pack("preview", *parts(self))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Preview:
+        """Read what `to_bytes` gave; raises `FormatError` if it is something else, cut short or altered."""
+        values, arrays = unpack("preview", data)
+        try:
+            return cls(**values, **arrays)
+        except (TypeError, ParameterError) as error:
+            raise FormatError(f"These pictures do not hold together: {error}", "Make them again.") from error
+
+
+def chosen(count: int, limit: int) -> NDArray[np.int64]:
+    """Return which of `count` frames a preview shows, int64 ``(min(count, limit),)``: all, or evenly spread ones."""
+    return np.linspace(0, count - 1, min(count, limit)).round().astype(np.int64)
+
+
+def make_preview(
+    clip: Clip,
+    *,
+    limit: int = LIMIT,
+    longest: int = LONGEST,
+    budget: int = BUDGET,
+    progress: Callable[[int, int], object] = lambda *_: None,
+) -> Preview:
+    """Pack the frames of a clip as JPEG.
+
+    Parameters
+    ----------
+    clip
+        The clip, ``F`` frames.
+    limit
+        Most frames to pack; a longer clip is thinned evenly, first and last frame kept.
+    longest
+        Most pixels of the longer side; frames are never enlarged.
+    budget
+        Most bytes of all pictures. The best quality that keeps it is taken, in the end at smaller size; only where even
+        the smallest pictures exceed it, they are kept as they are.
+    progress
+        Called as ``progress(done, total)`` between chunks; what it raises ends the work.
+
+    Returns
+    -------
+    Preview
+        ``P = min(F, limit)`` pictures.
+    """
+    indices = chosen(len(clip), limit)
+    scale = min(1.0, longest / max(clip.width, clip.height))
+    share = budget * min(PROBES, len(indices)) / len(indices)
+    probe = clip.frames(indices[chosen(len(indices), PROBES)])
+    steps = [(quality, _size(clip, scale * factor)) for quality, factor in LADDER]
+    fitting = (i for i, step in enumerate(steps) if sum(len(_jpeg(frame, *step)) for frame in probe) <= share)
+    level = next(fitting, len(steps) - 1)
+    pictures = _packed(clip, indices, *steps[level], progress)
+    # The probes may have been easier than the rest.
+    while sum(map(len, pictures)) > budget and level + 1 < len(steps):
+        level += 1
+        pictures = _packed(clip, indices, *steps[level], progress)
+    width, height = steps[level][1]
+    return Preview(
+        indices=clip.first_frame + indices,
+        times=clip.times[indices],
+        offsets=np.array([*accumulate(map(len, pictures), initial=0)], np.int64),
+        data=np.frombuffer(b"".join(pictures), np.uint8),
+        width=width,
+        height=height,
+    )
+
+
+def _packed(
+    clip: Clip, indices: NDArray[np.int64], quality: int, size: tuple[int, int], progress: Callable[[int, int], object]
+) -> list[bytes]:
+    chunk = max(CHUNK_FRAMES, CHUNK_BYTES // (3 * clip.width * clip.height))
+    pictures: list[bytes] = []
+    for start in range(0, len(indices), chunk):
+        pictures += (_jpeg(frame, quality, size) for frame in clip.frames(indices[start : start + chunk]))
+        progress(len(pictures), len(indices))
+    return pictures
+
+
+def _size(clip: Clip, scale: float) -> tuple[int, int]:
+    return max(1, round(clip.width * scale)), max(1, round(clip.height * scale))
+
+
+def _jpeg(frame: NDArray[np.uint8], quality: int, size: tuple[int, int]) -> bytes:
+    return jpeg(shrunk(frame, size), quality)
+
+
+def shrunk(frame: NDArray[np.uint8], size: tuple[int, int]) -> Image.Image:
+    """Return a frame, uint8 ``(H, W, 3)``, at ``(width, height)`` pixels."""
+    from PIL import Image
+
+    picture = Image.fromarray(frame)
+    return picture if picture.size == size else picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
+
+
+def jpeg(picture: Image.Image, quality: int) -> bytes:
+    """Return a picture as a JPEG file."""
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG", quality=quality)
+    return stream.getvalue()

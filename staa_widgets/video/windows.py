@@ -1,0 +1,173 @@
+"""Which frames of a clip a model is given, window by window, and how the windows become one answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from staa_widgets.errors import ParameterError, TooFewFramesError
+from staa_widgets.records.record import Geometry
+from staa_widgets.video.clip import Clip
+from staa_widgets.video.sampling import Sample, uniform, windows
+
+LONGEST_SINGLE = 12.0
+"""Seconds up to which one uniform window shows a model the whole clip."""
+
+SECONDS = 4.0
+"""Seconds that a window spans in longer clips."""
+
+
+@dataclass(frozen=True, eq=False)
+class Windows(Sequence[Sample]):
+    """Windows of ``T`` frames from one row; long films have many, so none is made before it is asked for.
+
+    Parameters
+    ----------
+    row
+        The frames, int64 ``(n,)``, rising.
+    times
+        float64 ``(F,)``, seconds of all frames of the clip.
+    length
+        ``T``.
+    starts
+        int64 ``(W,)``, where in the row each window begins.
+    """
+
+    row: NDArray[np.int64]
+    times: NDArray[np.float64]
+    length: int
+    starts: NDArray[np.int64]
+
+    @classmethod
+    def one(cls, sample: Sample, times: NDArray[np.float64]) -> Windows:
+        """Take a sample for the only window."""
+        return cls(sample.indices, times, len(sample), np.zeros(1, np.int64))
+
+    def __len__(self) -> int:
+        """Return ``W``."""
+        return len(self.starts)
+
+    @overload
+    def __getitem__(self, at: int) -> Sample: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[Sample, ...]: ...
+    def __getitem__(self, at: int | slice) -> Sample | tuple[Sample, ...]:
+        """Return a window, or several."""
+        if isinstance(at, slice):
+            return tuple(self[i] for i in range(*at.indices(len(self))))
+        indices = self.row[self.starts[at] : self.starts[at] + self.length]
+        return Sample(indices, self.times[indices])
+
+
+def check(seconds: float | None, stride: float | None) -> None:
+    """Refuse lengths that `choose` cannot use; raises `ParameterError`."""
+    for name, value in (("window", seconds), ("stride", stride)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, Real)):
+            raise ParameterError(f"{name} is {value!r}.", "Give a number of seconds, or None.")
+    if seconds is not None and not 0 < seconds < np.inf:
+        raise ParameterError(f"window is {seconds} seconds.", "Give a positive number, or None.")
+    if stride is not None and not 0 < stride <= (seconds or SECONDS):
+        raise ParameterError(
+            f"stride is {stride} seconds and a window {seconds or SECONDS:g}.",
+            "Give a positive number no longer than a window, or None.",
+        )
+
+
+def choose(clip: Clip, geometry: Geometry, seconds: float | None = None, stride: float | None = None) -> Windows:
+    """Choose the frames of each window.
+
+    All windows take theirs from one row, so that windows which overlap, as the last one does where it is aligned to
+    the end, share whole slices instead of showing the same time again in other frames.
+
+    Parameters
+    ----------
+    clip
+        The clip, ``F`` frames.
+    geometry
+        The model takes ``T`` frames at once, ``k`` a slice.
+    seconds
+        What a window spans; by default the whole clip up to `LONGEST_SINGLE`, beyond it `SECONDS`.
+    stride
+        Seconds from the start of one window to the next, rounded to whole slices; by default windows lie end to end.
+
+    Returns
+    -------
+    Windows
+        ``W`` windows of ``T`` frames, in order.
+
+    Raises
+    ------
+    TooFewFramesError
+        If the clip has fewer than ``T`` frames.
+    ParameterError
+        If `seconds` is not positive, or `stride` is not or is longer.
+    """
+    check(seconds, stride)
+    count, slices = geometry.frames, geometry.slices
+    once = Windows.one(uniform(clip.times, count), clip.times)
+    if clip.duration - clip.times[0] <= (seconds or LONGEST_SINGLE):
+        return once
+    span = seconds or SECONDS
+    try:
+        found = windows(clip.times, count, count, count / span)
+    except TooFewFramesError:
+        return once  # Enough frames, but most of them within a few moments.
+    row = np.unique(np.concatenate([window.indices for window in found]))
+    row = row[: len(row) // geometry.tubelet * geometry.tubelet]
+    step = count if stride is None else geometry.tubelet * max(1, round(slices * stride / span))
+    starts = np.array([*range(0, len(row) - count, step), len(row) - count])
+    return Windows(row, clip.times, count, starts)
+
+
+def lay_out(sampled: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Lay the slices of windows end to end.
+
+    Parameters
+    ----------
+    sampled
+        int64 ``(W, S, k)``, the frames that each slice saw, by which it is recognised.
+
+    Returns
+    -------
+    sampled
+        int64 ``(S', k)``, each slice once, in order of time.
+    place
+        int64 ``(W, S)``, which of them each slice of a window is.
+    """
+    frames, place = np.unique(sampled.reshape(-1, sampled.shape[-1]), axis=0, return_inverse=True)
+    return frames, place.reshape(sampled.shape[:2])
+
+
+def merge(
+    parts: Sequence[NDArray[np.floating]], place: NDArray[np.int64], weights: Sequence[float], slices: int
+) -> NDArray[np.float32]:
+    """Lay windows end to end; a slice that several saw gets their average.
+
+    Parameters
+    ----------
+    parts
+        ``W`` arrays ``(S, …)``.
+    place
+        int64 ``(W, S)``, from `lay_out`.
+    weights
+        Factor on each window.
+    slices
+        ``S'``; those that no window saw are zero.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        ``(S', …)``, slices in order of time.
+    """
+    total = np.zeros((slices, *parts[0].shape[1:]), np.float32)
+    for values, weight, at in zip(parts, weights, place, strict=True):
+        total[at] += np.float32(weight) * values
+    total /= (
+        np.bincount(place.ravel(), minlength=slices).clip(1).astype(np.float32).reshape(-1, *[1] * (total.ndim - 1))
+    )
+    return total

@@ -1,0 +1,43 @@
+"""The truth that a player was given, for explanations that do not know it themselves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from staa_widgets.engine.request import question_of, remember
+from staa_widgets.explanation.explanation import Explanation
+from staa_widgets.video.ground_truth import ClipTruth, Known
+from staa_widgets.widget.payload import same_clip
+
+
+class Given:
+    """What a player was told of the video of its first explanation.
+
+    Parameters
+    ----------
+    explanation
+        That one.
+    truth
+        Of its whole video, or of the range of it that it is about; ``None`` where nothing was told.
+
+    Raises
+    ------
+    ParameterError
+        If the truth does not fit the explanation.
+    """
+
+    def __init__(self, explanation: Explanation, truth: Known | ClipTruth | None) -> None:
+        self._known: Explanation | None = None
+        if truth is not None:
+            known = truth if isinstance(truth, ClipTruth) else ClipTruth.of(truth)
+            first, count = explanation.first_frame, len(explanation.times)
+            if len(known.when) > count and len(known.when) >= first + count:
+                known = known.cut(first, first + count)
+            self._known = replace(explanation, truth=known)
+
+    def tell(self, explanation: Explanation) -> Explanation:
+        """Give the truth to an explanation of the same clip; others stay as they are."""
+        if self._known is None or not same_clip(self._known, explanation):
+            return explanation
+        knowing, question = replace(explanation, truth=self._known.truth), question_of(explanation)
+        return remember(knowing, question) if question else knowing

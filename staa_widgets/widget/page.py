@@ -1,0 +1,109 @@
+"""An explanation as one HTML file that plays anywhere, without a network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import os
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from staa_widgets.errors import ExportError
+from staa_widgets.utils.files import export
+from staa_widgets.widget.panes import Shown, as_panes, pack_panes
+from staa_widgets.widget.settings_check import checked
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="generator" content="staa_widgets">
+<title>{title}</title>
+<link rel="icon" href="data:,">
+<style>{style}</style>
+</head>
+<body class="staa-page">
+<noscript>This page draws a video with its heat map and needs JavaScript.</noscript>
+{payload}
+<script>{script}</script>
+</body>
+</html>
+"""
+
+
+def to_html(explanation: Shown, path: str | os.PathLike[str], **settings: Any) -> Path:
+    """Write a page that plays the clip under its heat map.
+
+    The page is one file. It opens from disk and inside ``<iframe sandbox="allow-scripts" srcdoc="…">``, asks no network
+    for anything, and forbids itself to.
+
+    Parameters
+    ----------
+    explanation
+        What to show, or up to four, or a `Comparison`, to show side by side; without a preview the heat is drawn on a
+        plain ground.
+    path
+        Where to write. An existing file is replaced in one step.
+    **settings
+        How the page opens: settings of `staa_widgets.Player`, such as ``layer=3, opacity=0.5``.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    ExportError
+        If the file cannot be written, or the player was not built.
+    SettingError
+        If a setting cannot have its value.
+    TypeError
+        If there is no such setting.
+    """
+    return export(path, to_page(explanation, **settings).encode(), "page")
+
+
+def to_page(explanation: Shown, **settings: Any) -> str:
+    """Return the text of the page that `to_html` writes; raises as it does."""
+    panes = as_panes(explanation)
+    state = checked(panes, settings, "to_html")
+    script, style = built("page.js"), built("widget.css")
+    payload = [_element(name, value) for name, value in {**pack_panes(panes), "state": state}.items()]
+    first = panes[0]
+    about = [f"{e.labels[e.target]} · {e.method}" for e in panes]
+    return _PAGE.format(
+        policy=f"default-src 'none'; script-src {source_hash(script)}; style-src {source_hash(style)}; img-src data:",
+        title=html.escape(f"{first.clip_name or 'Clip'} · {' | '.join(about)}"),
+        style=style,
+        payload="\n".join(payload),
+        script=script,
+    )
+
+
+def _element(name: str, value: Any) -> str:
+    if isinstance(value, bytes):
+        return f'<script type="text/plain" data-staa="{name}">{base64.b64encode(value).decode()}</script>'
+    # In a script element only "</script" and "<!--" mean anything, so no "<" may stand in what users name.
+    facts = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+    return f'<script type="application/json" data-staa="{name}">{facts}</script>'
+
+
+def built(name: str) -> str:
+    """Return a file of the built player; raises `ExportError` if there is none."""
+    try:
+        return resources.files("staa_widgets.widget").joinpath("static", name).read_text("utf-8")
+    except FileNotFoundError as error:
+        raise ExportError(
+            f"The player is missing: {name} was not built.", "Run `npm install && npm run build` in js/, or reinstall."
+        ) from error
+
+
+def source_hash(text: str) -> str:
+    """Return the word by which a Content-Security-Policy allows a script or style of this text."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

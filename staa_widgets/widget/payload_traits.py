@@ -1,0 +1,32 @@
+"""What travels to a page beside the settings: the explanations, and the player itself."""
+
+from __future__ import annotations
+
+from traitlets import Bytes, Dict, HasTraits, List, Unicode, default
+
+from staa_widgets.widget.page import built
+
+
+class Carried(HasTraits):
+    """Traits that hold what `pack_panes` lays out, and the built player; `BULK` of protocol.ts is their twin."""
+
+    _esm = Unicode().tag(sync=True)
+    _css = Unicode().tag(sync=True)
+    _meta = Dict().tag(sync=True)
+    _frames = Bytes().tag(sync=True)
+    _maps = Bytes().tag(sync=True)
+    _times = Bytes().tag(sync=True)
+    _temporal = Bytes().tag(sync=True)
+    _attention = Bytes().tag(sync=True)
+    _truth = Bytes().tag(sync=True)
+    _colours = Bytes().tag(sync=True)
+    _others = List().tag(sync=True)
+    _more = Bytes().tag(sync=True)
+
+    @default("_esm")
+    def _read_esm(self) -> str:
+        return built("widget.js")
+
+    @default("_css")
+    def _read_css(self) -> str:
+        return built("widget.css")

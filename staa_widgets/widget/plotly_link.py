@@ -1,0 +1,246 @@
+"""`link`: a player and a Plotly figure that follow each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from staa_widgets.errors import ParameterError
+from staa_widgets.figures.heads import WHERE
+from staa_widgets.widget.panes import frame_in
+from staa_widgets.widget.player import Player
+from staa_widgets.widget.throttle import Pace
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+    from numpy.typing import NDArray
+
+INTERVAL = 0.1
+"""Least seconds between two moves of the playhead: a redraw of a figure costs the browser some 20 ms."""
+
+
+CURSOR, BAND = "#c01f2e", "#1d5fd1"
+
+
+class _Track(NamedTuple):
+    """A trace over seconds; of what has width, where each part starts and ends; of bars, which ones were selected."""
+
+    trace: Any
+    x: NDArray[np.float64]
+    edges: NDArray[np.float64] | None = None
+    marks: bool = False
+    selected: Any = None
+
+
+class Link:
+    """What `link` returns; `unlink` ends it."""
+
+    def __init__(self, player: Player, figure: go.FigureWidget) -> None:
+        self._player, self._figure = player, figure
+        self._tracks = list(filter(None, map(_track, figure.data)))
+        self._maps: list[Any] = [trace for trace in figure.data if _shows_heads(trace)]
+        if not self._tracks:
+            raise ParameterError(
+                "The figure has nothing drawn over seconds.",
+                "Make it with go.FigureWidget(player.explanation.to_plotly()).",
+            )
+        self._name, self._band = f"staa-playhead-{id(self):x}", f"staa-selection-{id(self):x}"
+        self._pace = Pace(self._follow, INTERVAL)
+        plots = {(track.trace.xaxis or "x", track.trace.yaxis or "y") for track in self._tracks}
+        look = {"type": "line", "name": self._name, "y0": 0, "y1": 1, "line": {"color": CURSOR, "width": 2}}
+        self._plots = [{"xref": x, "yref": f"{y} domain"} for x, y in sorted(plots)]
+        figure.layout.shapes = [*figure.layout.shapes, *({**look, **plot} for plot in self._plots)]
+        # A drag in the figure chooses seconds, as one on the player's axis does; zooming stays in the tool bar.
+        self._drag = figure.layout.dragmode, figure.layout.selectdirection
+        figure.update_layout(dragmode="select", selectdirection="h")
+        self._follow()
+        self._show_selection()
+        for track in self._tracks:
+            track.trace.on_hover(self._hovered, append=True)
+            track.trace.on_click(self._clicked, append=True)
+        for trace in self._maps:
+            trace.on_click(self._chosen, append=True)
+        # What Plotly tells of a selection itself lacks the range in any plot but the first.
+        figure.layout.on_change(self._selected, "selections", append=True)
+        self._tracks[0].trace.on_deselect(self._deselected, append=True)
+        player.observe(self._moved, "time")
+        player.observe(self._show_selection, "selection")
+
+    def unlink(self) -> None:
+        """Part the two; playhead, band and mark go, and nothing else of either changes. Once is enough."""
+        if not self._name:
+            return
+        self._pace.cancel()
+        self._player.unobserve(self._moved, "time")
+        self._player.unobserve(self._show_selection, "selection")
+        figure, names, self._name = self._figure, (self._name, self._band), ""
+        with figure.batch_update():
+            others = [shape for shape in figure.layout.shapes if shape.name not in names]
+            figure.layout.shapes = others or None
+            figure.layout.dragmode, figure.layout.selectdirection = self._drag
+            for track in self._tracks:
+                if track.marks:
+                    track.trace.selectedpoints = track.selected
+        for track in self._tracks:
+            # Plotly can add one callback or clear all, and others may have added theirs.
+            track.trace._hover_callbacks.remove(self._hovered)
+            track.trace._click_callbacks.remove(self._clicked)
+        for trace in self._maps:
+            trace._click_callbacks.remove(self._chosen)
+        self._tracks[0].trace._deselect_callbacks.remove(self._deselected)
+        layout: Any = figure.layout
+        layout._change_callbacks[("selections",),].remove(self._selected)
+
+    def _hovered(self, trace: Any, points: Any, state: object) -> None:
+        # A pointer on its way across the figure should not pull a playing video about.
+        if not self._player.playing:
+            self._clicked(trace, points, state)
+
+    def _clicked(self, trace: Any, points: Any, _: object) -> None:
+        track = next(track for track in self._tracks if track.trace is trace)
+        if points.point_inds:
+            point = points.point_inds[0]
+            # Of a map over seconds and something else Plotly tells row and column.
+            self._player.frame = _frame_of(self._player, track, point if isinstance(point, int) else point[1])
+
+    def _chosen(self, trace: Any, points: Any, _: object) -> None:
+        """Show the layer and head whose map was clicked, where the player has them."""
+        if points.point_inds:
+            (row, column), (rows, columns) = points.point_inds[0], trace.meta["grid"]
+            layer, head = row // (rows + 1), column // (columns + 1)
+            attention = self._player.explanation.attention
+            if attention is not None and layer < attention.shape[0] and head < attention.shape[1]:
+                self._player.layer, self._player.head = layer, head
+
+    def _selected(self, *_: object) -> None:
+        # Plotly keeps what a page has drawn where its own objects do not show it.
+        drawn = self._figure.layout.to_plotly_json().get("selections") or ()
+        axes = {plot["xref"] for plot in self._plots}
+        found = [sorted((one["x0"], one["x1"])) for one in drawn if one.get("xref") in axes and "x0" in one]
+        if not drawn:
+            return
+        # A band takes the place of the outline, which would stay when the selection moves on.
+        self._figure.plotly_relayout({"selections": None})
+        for track in self._tracks:
+            if track.marks:
+                track.trace.selectedpoints = None  # as the page has it now; the next line marks the bar on show again
+        self._follow()
+        if found:
+            spans = self._player.explanations[0].spans
+            low, high = (float(np.clip(second, spans[0, 0], spans[-1, 1])) for second in found[-1])
+            self._player.selection = (low, high) if low < high else None
+
+    def _deselected(self, *_: object) -> None:
+        self._player.selection = None
+
+    def _show_selection(self, _: object = None) -> None:
+        chosen, shapes = self._player.selection, self._figure.layout.shapes
+        kept = [shape for shape in shapes if shape.name != self._band]
+        if chosen is not None:
+            look = {"type": "rect", "name": self._band, "fillcolor": BAND, "opacity": 0.14, "line": {"width": 0}}
+            place = {"x0": chosen[0], "x1": chosen[1], "y0": 0, "y1": 1, "layer": "below"}
+            kept += [{**look, **place, **plot} for plot in self._plots]
+        self._figure.layout.shapes = kept or None
+
+    def _moved(self, _: object) -> None:
+        self._pace()
+
+    def _follow(self) -> None:
+        time = self._player.time
+        with self._figure.batch_update():
+            for shape in self._figure.layout.shapes:
+                if shape.name == self._name:
+                    shape.x0 = shape.x1 = time
+            for track in self._tracks:
+                if track.marks and track.edges is not None:
+                    track.trace.selectedpoints = _bars_at(self._player, track.edges, time)
+
+
+def link(player: Player, figure: go.FigureWidget) -> Link:
+    """Let a player and a figure over time follow each other.
+
+    Hovering or clicking a bar shows the frame that the model saw of it, or, of any other trace over seconds, the frame
+    of that time. The player's frame moves a line through the figure and marks its bar. While the player plays, hovering
+    leaves it alone. A drag across the figure selects seconds in the player, and what is selected there is a band in the
+    figure. In the figure of layers and heads a click on a map shows that head in the player.
+
+    Parameters
+    ----------
+    player
+        The player.
+    figure
+        A figure whose x axis is seconds of the clip, such as ``go.FigureWidget(player.explanation.to_plotly())``, also
+        ``to_plotly("heads")`` or that of a comparison.
+
+    Returns
+    -------
+    Link
+        Its ``unlink()`` leaves both as they were found.
+
+    Raises
+    ------
+    ParameterError
+        If either is something else, or the figure has nothing drawn over seconds.
+    """
+    import plotly.graph_objects as go
+
+    if not isinstance(player, Player):
+        raise ParameterError(
+            f"link takes a Player first, not {type(player).__name__}.", "Make one: player = staa.Player(explanation)."
+        )
+    if isinstance(figure, go.Figure) and not isinstance(figure, go.FigureWidget):
+        raise ParameterError(
+            "A go.Figure cannot tell Python what is hovered.", "Wrap it: figure = go.FigureWidget(figure)."
+        )
+    if not isinstance(figure, go.FigureWidget):
+        raise ParameterError(
+            f"link takes a go.FigureWidget second, not {type(figure).__name__}.",
+            "Make one: figure = go.FigureWidget(player.explanation.to_plotly()).",
+        )
+    return Link(player, figure)
+
+
+def _shows_heads(trace: Any) -> bool:
+    return isinstance(trace.meta, Mapping) and trace.meta.get("kind") == WHERE
+
+
+def _track(trace: Any) -> _Track | None:
+    x = np.asarray(trace["x"]) if "x" in trace and trace["x"] is not None else np.empty(0)
+    if (
+        x.ndim != 1
+        or not x.size
+        or x.dtype.kind not in "fiu"
+        or ("orientation" in trace and trace["orientation"] == "h")
+    ):
+        return None
+    x = x.astype(np.float64)
+    if trace.type == "heatmap" and x.size == np.asarray(trace.z).shape[1] + 1:
+        return _Track(trace, (x[:-1] + x[1:]) / 2, np.stack([x[:-1], x[1:]], axis=1))
+    if trace.type != "bar":
+        return _Track(trace, x)
+    gaps = np.diff(np.unique(x))
+    width = np.asarray(trace.width if trace.width is not None else gaps.min() if gaps.size else 1.0, np.float64)
+    edges = np.stack([x - width / 2, x + width / 2], axis=1)
+    return _Track(trace, x, edges, marks=True, selected=trace.to_plotly_json().get("selectedpoints"))
+
+
+def _bars_at(player: Player, edges: NDArray[np.float64], time: float) -> list[int]:
+    spans = player.explanation.spans
+    # Plotly keeps a bar's middle and width: of a frame on its very edge, edges made of both could say another slice.
+    starts, ends = (spans if edges.shape == spans.shape and np.allclose(edges, spans) else edges).T
+    return np.flatnonzero((starts <= time) & (time < ends)).tolist()
+
+
+def _frame_of(player: Player, track: _Track, point: int) -> int:
+    e, time = player.explanation, float(track.x[point])
+    if track.edges is not None:
+        seen = e.sampled[np.searchsorted(e.spans[1:, 0], time, side="right")]
+        frame = int(seen[len(seen) // 2])
+        if point in _bars_at(player, track.edges, float(e.times[frame - e.first_frame])):
+            # The clip that is played may be another than the active pane's.
+            return frame_in(player.explanations[0], e, frame)
+    e = player.explanations[0]
+    place = np.searchsorted(e.times, time, side="right") - 1
+    return e.first_frame + int(np.clip(place, 0, len(e.times) - 1))

@@ -1,0 +1,129 @@
+"""The score card of an explanation whose truth is known, and costs in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from staa_widgets.errors import MethodError, ParameterError
+from staa_widgets.methods import METHODS, get_method
+from staa_widgets.methods.registry import Cost
+from staa_widgets.records.record import Geometry
+from staa_widgets.utils.files import canonical, plain
+
+if TYPE_CHECKING:
+    from staa_widgets.explanation.explanation import Explanation
+
+SCORES: Mapping[str, str] = {
+    "pointing": "pointing",
+    "mass": "mass",
+    "average_precision": "average precision",
+    "temporal_auc": "temporal AUC",
+}
+"""Metrics on the card, and how they are headed there."""
+
+_STEPS = ("decode", "transform", "forward", "method")
+
+
+def card(explanation: Explanation) -> dict[str, Any] | None:
+    """Score an explanation against its truth.
+
+    Parameters
+    ----------
+    explanation
+        With its truth; without one there is nothing to score, and a map that explains no decision is not scored.
+
+    Returns
+    -------
+    dict or None
+        JSON values: `key`, equal for equal questions; `method`; `about`, the class it speaks of if it speaks of one,
+        and the parameters that are not the defaults; `model`; `cost` in words; `seconds` that it took, ``None`` where
+        the model's pass was taken from the cache; `scores` by name, each with its `value`, ``None`` where the truth
+        leaves none, and `chance`, what a map without any preference scores.
+    """
+    e = explanation
+    if e.truth is None or getattr(METHODS.get(e.method), "browse", False):
+        return None
+    from staa_widgets.evaluation.metrics.localization import score, truth_of
+
+    truth = truth_of(e)
+    assert truth is not None
+    scores, chance = score(e.maps, truth), score(np.ones_like(e.maps), truth)
+    about = [e.labels[e.target]] if class_specific(e) else []
+    return {
+        "key": canonical([e.model_id, e.method, e.params, about]),
+        "method": e.method,
+        "about": ", ".join([*about, *_changed(e)]),
+        "model": e.model_id,
+        "cost": cost_words(cost(e)),
+        "seconds": _seconds(e),
+        "scores": [
+            {"name": SCORES[name], "value": _number(scores[name]), "chance": _number(chance[name])} for name in SCORES
+        ],
+    }
+
+
+def class_specific(explanation: Explanation) -> bool:
+    """Tell whether an explanation's maps depend on the class they are about."""
+    try:
+        return get_method(explanation.method).depends_on_class(explanation.params)
+    except (MethodError, ParameterError):
+        # Made by a method that is not registered here: all that is left to go by is what it is about.
+        return explanation.target != int(explanation.logits.argmax())
+
+
+def cost(explanation: Explanation, method: str | None = None) -> Cost | None:
+    """Say what a method costs on the clip of an explanation: as it was run, or another with its defaults.
+
+    Returns
+    -------
+    Cost or None
+        Passes over all windows; ``None`` for a method that is not registered here.
+    """
+    e = explanation
+    windows = _noted(e, "sampling").get("frames") or [e.sampled.ravel().tolist()]
+    _, height, width = e.maps.shape
+    # What a method costs is decided by how many cells there are, not by how they are laid out.
+    geometry = Geometry(len(windows[0]), e.sampled.shape[1], height, width, "time_major", 0, (0, 0))
+    try:
+        asked = get_method(method or e.method)
+        return Cost(*(len(windows) * passes for passes in asked.cost(geometry, e.params if method is None else {})))
+    except (MethodError, ParameterError):
+        return None
+
+
+def cost_words(cost: Cost | None) -> str:
+    """Say a cost in words, such as ``"20 forwards + 20 backwards"``; nothing where it is not known."""
+    if cost is None:
+        return ""
+    counted = {"forward": cost.forwards, "backward": cost.backwards}
+    return " + ".join(f"{count} {name}{'s' if count > 1 else ''}" for name, count in counted.items() if count)
+
+
+def _noted(e: Explanation, name: str) -> Mapping[str, Any]:
+    found = e.provenance.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _changed(e: Explanation) -> list[str]:
+    try:
+        # As JSON has it, where tuples are lists.
+        usual = plain(get_method(e.method).defaults)
+    except MethodError:
+        usual = {}
+    return [f"{name}={value}" for name, value in e.params.items() if name not in usual or usual[name] != value]
+
+
+def _seconds(e: Explanation) -> float | None:
+    taken = _noted(e, "seconds")
+    passes = cost(e)
+    if "forward" not in taken and (passes is None or sum(passes) <= 1):
+        return None
+    return round(sum(taken.get(step, 0.0) for step in _STEPS), 3)
+
+
+def _number(value: float) -> float | None:
+    return round(value, 4) if math.isfinite(value) else None

@@ -1,0 +1,197 @@
+"""The player's settings: what each may be, and what to say of anything else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from traitlets import HasTraits, Int, TraitError, TraitType, Unicode
+
+from staa_widgets.errors import ParameterError, nearest
+from staa_widgets.render.colormaps import COLOUR_TABLES, DIVERGING
+
+if TYPE_CHECKING:
+    from staa_widgets.widget.player import Player
+
+Read = Callable[["Player", Any], Any]
+"""From a player and what somebody gave to the value kept; raises `SettingError`."""
+
+
+class SettingError(ParameterError, TraitError):
+    """A setting of the player cannot have this value."""
+
+
+class Setting(TraitType[Any, Any]):
+    """A trait that travels to the browser and back, read by a function.
+
+    Parameters
+    ----------
+    default
+        Value at first.
+    read
+        Makes the value kept of what was given.
+    echo
+        Whether other views of the player in other pages are told of what one view sets.
+    """
+
+    def __init__(self, default: Any, read: Read, *, echo: bool = True) -> None:
+        super().__init__(default, allow_none=False)
+        self.read = read
+        self.tag(sync=True, echo_update=echo)
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        """Return the value to keep."""
+        try:
+            return self.read(obj, value)
+        except SettingError as error:
+            raise SettingError(f"{self.name} is {value!r}.", error.message) from None
+
+
+def whole(value: Any) -> bool:
+    """Tell whether a value is a whole number; ``True`` is none."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def real(value: Any) -> bool:
+    """Tell whether a value is a finite number; ``True`` is none."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def flag() -> Read:
+    """Accept ``True`` and ``False``."""
+
+    def read(_: Player, value: Any) -> bool:
+        if not isinstance(value, bool | np.bool_):
+            raise SettingError("Give True or False.")
+        return bool(value)
+
+    return read
+
+
+def within(low: float, high: float) -> Read:
+    """Accept numbers from `low` to `high`."""
+
+    def read(_: Player, value: Any) -> float:
+        if not (real(value) and low <= value <= high):
+            raise SettingError(f"Give a number from {low:g} to {high:g}.")
+        return float(value)
+
+    return read
+
+
+def one_of(*names: str) -> Read:
+    """Accept some names."""
+
+    def read(_: Player, value: Any) -> str:
+        if value not in names:
+            raise SettingError(nearest(str(value), names, f"Choose from {', '.join(names)}."))
+        return str(value)
+
+    return read
+
+
+def _frame(player: Player, value: Any) -> int:
+    first, count = player.explanations[0].first_frame, len(player.explanations[0].times)
+    if not (whole(value) and first <= value < first + count):
+        raise SettingError(f"The clip has frames {first} to {first + count - 1}.")
+    return int(value)
+
+
+def _layer(player: Player, value: Any) -> int:
+    return _index(player, value, 0, "layers")
+
+
+def _head(player: Player, value: Any) -> int:
+    return _index(player, value, 1, "heads")
+
+
+def _index(player: Player, value: Any, axis: int, what: str) -> int:
+    count = max(0 if e.attention is None else e.attention.shape[axis] for e in player.explanations)
+    if not (whole(value) and -1 <= value < count):
+        offer = f"0 to {count - 1} of its {what}, or -1" if count else f"-1: this explanation keeps no {what}"
+        raise SettingError(f"Give {offer}.")
+    return int(value)
+
+
+def _query(player: Player, value: Any) -> tuple[int, int, int] | None:
+    if value is None:
+        return None
+    grid = player.explanation.maps.shape
+    given = tuple(value) if isinstance(value, Iterable) else ()
+    if len(given) != 3 or not all(whole(at) and 0 <= at < size for at, size in zip(given, grid, strict=True)):
+        slices, rows, columns = grid
+        raise SettingError(
+            f"Give (slice, row, column) of the {slices} slices of {rows} × {columns} patches, counted from 0, or None."
+        )
+    at, row, column = map(int, given)
+    return at, row, column
+
+
+def _pane(player: Player, value: Any) -> int:
+    count = len(player.explanations)
+    if not (whole(value) and 0 <= value < count):
+        raise SettingError(f"Give a pane from 0 to {count - 1}." if count > 1 else "There is one pane, 0.")
+    return int(value)
+
+
+def _selection(player: Player, value: Any) -> tuple[float, float] | None:
+    if value is None:
+        return None
+    spans = player.explanations[0].spans
+    start, end = float(spans[0, 0]), float(spans[-1, 1])
+    if isinstance(value, str) or not hasattr(value, "__len__") or len(value) != 2 or not all(map(real, value)):
+        raise SettingError("Give two seconds, (start, end), or None.")
+    low, high = (float(min(max(second, start), end)) for second in value)
+    if not low < high:
+        raise SettingError(f"Give a start before an end; the clip runs from {start:.2f} to {end:.2f} s.")
+    return low, high
+
+
+def _height(_: Player, value: Any) -> int:
+    if not (whole(value) and value >= 0):
+        raise SettingError("Give pixels, or 0 to fit the window.")
+    return int(value)
+
+
+class Settings(HasTraits):
+    """What a user sets by hand or in Python; `DEFAULTS` of state.ts is its twin."""
+
+    frame = Setting(0, _frame, echo=False)
+    playing = Setting(False, flag())  # noqa: FBT003
+    rate = Setting(1.0, within(0.05, 16))
+    loop = Setting(True, flag())  # noqa: FBT003
+    layer = Setting(-1, _layer)
+    head = Setting(-1, _head)
+    query = Setting(None, _query)
+    colormap = Setting("inferno", one_of(*(name for name in COLOUR_TABLES if name != DIVERGING)))
+    opacity = Setting(0.75, within(0, 1), echo=False)
+    threshold = Setting(0.0, within(0, 1), echo=False)
+    gamma = Setting(1.0, within(0.05, 20))
+    smooth = Setting(0.0, within(0, 5))
+    normalize = Setting("clip", one_of("clip", "frame"))
+    interpolation = Setting("linear", one_of("nearest", "linear"))
+    between = Setting("held", one_of("held", "blended"))
+    view = Setting("overlay", one_of("overlay", "side", "wipe", "difference", "grid"))
+    pane = Setting(0, _pane)
+    dim = Setting(False, flag())  # noqa: FBT003
+    show_truth = Setting(True, flag())  # noqa: FBT003
+    selection = Setting(None, _selection, echo=False)
+    theme = Setting("auto", one_of("auto", "light", "dark"))
+    height = Setting(0, _height)
+    method = Unicode().tag(sync=True)
+    target = Int().tag(sync=True)
+
+    def accepts(self, name: str, value: Any) -> bool:
+        """Tell whether a setting may have a value."""
+        try:
+            SETTINGS[name].validate(self, value)
+        except SettingError:
+            return False
+        return True
+
+
+SETTINGS = {name: trait for name, trait in Settings.class_traits().items() if isinstance(trait, Setting)}
+"""What `Player` takes as keywords, by name."""

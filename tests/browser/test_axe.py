@@ -1,0 +1,91 @@
+"""axe looks at the player in each of its states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.test_hosts import HOST, STATIC, of_host
+from tests.helpers.barcodes import explanation
+from tests.helpers.chromium import PATIENCE
+from tests.helpers.paths import AXE
+
+pytestmark = pytest.mark.browser
+
+# Answers each request of the page: what the kernel can do, and that everything else went wrong.
+ANSWER = """() => {
+  const answered = new Set();
+  window.answering = setInterval(() => {
+    for (const { id, op } of host.sent) {
+      if (answered.has(id) || op === 'cancel') continue;
+      answered.add(id);
+      const failure = { type: 'RuntimeError', message: 'No luck.', hint: 'Try again.', traceback: 'line 1' };
+      const answer = op === 'hello' ? { ok: true, result: { kernel: true, computes: true, why: '' } }
+        : { ok: false, error: failure };
+      for (const call of host.listeners.get('msg:custom')) call({ v: 1, id, ...answer }, []);
+    }
+  }, 20);
+}"""
+
+
+def serious(page: Page) -> list[Any]:
+    """What axe finds serious in what is on show."""
+    # Fading in, words have not their colour yet.
+    page.evaluate("() => Promise.all(document.getAnimations().map((animation) => animation.finished))")
+    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    return [
+        (one["id"], [node["html"][:200] for node in one["nodes"]])
+        for one in found["violations"]
+        if one["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(open_page: Callable[..., Page], page: Page, scheme: Any, width: int) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 900})
+    e, others = explanation(), [explanation(signed=True, method=name) for name in ("a", "b", "c")]
+    found = {}
+    open_page(e)
+    page.evaluate(AXE.read_text("utf-8"))
+    found["plain"] = serious(page)
+    for summary in page.locator("summary:visible").all():
+        summary.click()
+    expect(page.locator("details[open]")).to_have_count(2)
+    found["heads and facts"] = serious(page)
+    root = page.locator(".staa-root")
+    for key in ("?", "e"):
+        root.press(key)
+        expect(page.locator("dialog[open]")).to_have_count(1)
+        found[f"dialog {key}"] = serious(page)
+        page.keyboard.press("Escape")
+    for view in ("grid", "wipe", "difference", "side"):
+        open_page([e, *others] if view == "grid" else others[:2], view=view)
+        page.evaluate(AXE.read_text("utf-8"))
+        found[view] = serious(page)
+    assert {state: what for state, what in found.items() if what} == {}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_where_something_failed(page: Page, scheme: Any) -> None:
+    page.set_default_timeout(PATIENCE)
+    page.emulate_media(color_scheme=scheme)
+    page.set_content(
+        f"<!doctype html><html lang=en><title>Player</title><style>{(STATIC / 'widget.css').read_text('utf-8')}</style>"
+        "<main id=place></main>"
+    )
+    page.evaluate("window.place = document.getElementById('place')")
+    page.evaluate(HOST, of_host(explanation(), method="staa", target=0))
+    page.evaluate(ANSWER)
+    page.evaluate(AXE.read_text("utf-8"))
+    expect(page.get_by_role("combobox", name="Method", exact=True)).to_be_enabled()
+    assert serious(page) == []
+    page.locator(".staa-root").press("m")
+    alert = page.get_by_role("alert").filter(has_text="No luck.")
+    expect(alert).to_be_visible()
+    alert.locator("summary").click()
+    assert serious(page) == []

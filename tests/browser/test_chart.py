@@ -1,0 +1,177 @@
+"""The bars of time in Chromium: panes on one axis, many slices, zoom, and a selection taken by its edges."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from staa_widgets.explanation.explanation import Explanation
+from staa_widgets.widget.page import to_html
+from tests.helpers.barcodes import FIRST, explanation
+from tests.helpers.chromium import PATIENCE, seek
+
+pytestmark = pytest.mark.browser
+
+
+def opened(page: Page, tmp_path: Path, shown: Explanation | Sequence[Explanation]) -> Locator:
+    page.set_default_timeout(PATIENCE)
+    page.goto(to_html(shown, tmp_path / "page.html").as_uri())
+    page.wait_for_selector("canvas[data-frame]")
+    return page.locator(".staa-plot")
+
+
+def three() -> list[Explanation]:
+    e = explanation()
+    return [e, explanation(method="rollout", maps=e.maps[::-1].copy()), explanation(method="even", maps=0 * e.maps + 1)]
+
+
+def many(slices: int = 600) -> Explanation:
+    """A slice of 48 frames each, one of them the strongest by far."""
+    e = explanation()
+    edges = np.linspace(e.spans[0, 0], e.duration, slices + 1)
+    maps = np.ones((slices, 2, 2), np.float32)
+    maps[301] = 40
+    seen = FIRST + np.searchsorted(e.times, edges[:-1], side="right")[:, None] - 1
+    spans = np.stack([edges[:-1], edges[1:]], axis=1)
+    return explanation(maps=maps, spans=spans, sampled=seen, attention=None)
+
+
+def heights(bars: Locator, kind: str = "rect") -> list[float]:
+    return [float(bar.get_attribute("height") or 0) for bar in bars.locator(f"{kind}:first-child").all()]
+
+
+def at(plot: Locator, share: float, y: float) -> tuple[float, float]:
+    box = plot.bounding_box()
+    assert box
+    return box["x"] + share * box["width"], box["y"] + y
+
+
+def test_panes_share_an_axis_a_scale_and_a_reading(page: Page, tmp_path: Path) -> None:
+    page.set_viewport_size({"width": 1280, "height": 900})
+    panes = three()
+    plot = opened(page, tmp_path, [*panes, explanation(method="last")])
+    bars = plot.locator(".staa-slice")
+    slices = len(panes[0].spans)
+    expect(bars).to_have_count(4 * slices)
+    tall = np.array(heights(bars)).reshape(4, slices)
+    shares = np.array([e.temporal for e in [*panes, panes[0]]])
+    np.testing.assert_allclose(tall / tall.max(), shares / shares.max(), atol=0.02)
+    expect(page.get_by_text("share of the attribution, one scale")).to_be_visible()
+    # All that moves the player is on a screen of 900 pixels.
+    below = plot.bounding_box()
+    assert below
+    assert below["y"] + below["height"] <= 900
+    # Hovering reads every pane at that time.
+    page.mouse.move(*at(plot, 0.01, 30))
+    told = page.locator(".staa-value")
+    words = [f"{name} {100 * e.temporal[0]:.1f} %" for name, e in zip(("staa", "rollout"), panes, strict=False)]
+    for word in words:
+        expect(told).to_contain_text(word)
+    expect(plot.locator(".staa-hovered")).to_have_count(4)
+    # A name makes its pane the active one, which the summary is about.
+    plot.get_by_role("button", name="rollout").click()
+    expect(plot.get_by_role("button", name="rollout")).to_have_attribute("aria-pressed", "true")
+    most = f"{100 * panes[1].temporal.max():.0f} %"
+    expect(plot.get_by_role("img").first).to_have_attribute("aria-label", re.compile(f"most, {re.escape(most)}"))
+    assert plot.locator("table tr").nth(1).inner_text().endswith(f"{100 * panes[1].temporal[0]:.1f} %")
+
+
+def test_many_slices_are_gathered_and_can_be_looked_at_closely(page: Page, tmp_path: Path) -> None:
+    e = many()
+    plot = opened(page, tmp_path, e)
+    bars, told = plot.locator(".staa-slice"), page.locator(".staa-value")
+    box = plot.bounding_box()
+    assert box
+    per = int(np.ceil(2 * len(e.spans) / box["width"]))
+    assert per > 1
+    expect(bars).to_have_count(int(np.ceil(len(e.spans) / per)))
+    expect(page.get_by_text(f"{per} slices a bar: mean, paler the most")).to_be_visible()
+    # The bar of the strongest slice: its mean, and over it as far as its most.
+    tall = heights(bars)
+    at_most = int(np.argmax(tall))
+    assert at_most == 301 // per
+    group = bars.nth(at_most).locator("rect")
+    mean, rest = (float(group.nth(i).get_attribute("height") or 0) for i in (0, 2))
+    chunk = e.temporal[at_most * per : (at_most + 1) * per]
+    assert (mean + rest) / mean == pytest.approx(chunk.max() / chunk.mean(), rel=0.05)
+    page.mouse.move(*at(plot, (at_most + 0.5) * per / 600, 50))
+    expect(told).to_contain_text(f"slices {at_most * per + 1}–{(at_most + 1) * per}")
+    expect(told).to_contain_text("most ")
+    assert plot.locator("table tr").count() == 1 + 300
+    # Closer, every slice has its bar.
+    page.get_by_role("button", name="Show less time").click()
+    page.get_by_role("button", name="Show less time").click()
+    expect(page.get_by_text("slices a bar")).to_have_count(0)
+    assert len(bars.all()) in range(148, 153)
+    # The axis says which part it is; along it one goes by a slider, by keys too.
+    part = page.get_by_role("slider", name="Part of the clip in the bars")
+    part.focus()
+    page.keyboard.press("Home")
+    start, end = e.spans[0, 0], e.duration
+    expect(part).to_have_attribute("aria-valuetext", f"{start:.2f} s – {start + (end - start) / 4:.2f} s")
+    # A click seeks what stands there.
+    frame = FIRST + int(np.searchsorted(e.times, start + 0.125 * (end - start), side="right")) - 1
+    page.mouse.click(*at(plot, 0.5, 50))
+    expect(seek(page)).to_have_attribute("aria-valuenow", str(frame))
+    # What is on show follows the playhead; the seek bar stays the whole clip.
+    page.locator(".staa-root").press("End")
+    expect(part).not_to_have_attribute("aria-valuetext", f"{start:.2f} s – {start + (end - start) / 4:.2f} s")
+    expect(plot.locator(".staa-playhead")).to_be_visible()
+    plot.dblclick(position={"x": 40, "y": 40})
+    expect(part).to_be_disabled()
+
+
+def test_the_wheel_zooms_with_ctrl_and_scrolls_without(page: Page, tmp_path: Path) -> None:
+    page.set_viewport_size({"width": 900, "height": 500})
+    plot = opened(page, tmp_path, many())
+    plot.scroll_into_view_if_needed()
+    page.mouse.move(*at(plot, 0.5, 40))
+    part = page.get_by_role("slider", name="Part of the clip in the bars")
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -400)
+    page.keyboard.up("Control")
+    expect(part).to_be_enabled()
+    about, before = part.get_attribute("aria-valuetext"), page.evaluate("scrollY")
+    page.mouse.wheel(0, -120)
+    # The page forbids itself to evaluate strings, so Playwright cannot wait by one.
+    page.evaluate(
+        "before => new Promise((done) => { const look = () => "
+        "scrollY !== before ? done() : requestAnimationFrame(look); look(); })",
+        before,
+    )
+    assert part.get_attribute("aria-valuetext") == about
+
+
+def test_an_edge_of_the_selection_is_taken_and_the_other_stays(page: Page, tmp_path: Path) -> None:
+    e = explanation()
+    plot = opened(page, tmp_path, e)
+    brush = page.locator(".staa-axis-area")
+    start, whole = e.spans[0, 0], e.duration - e.spans[0, 0]
+
+    def drag(start: float, end: float) -> None:
+        page.mouse.move(*at(brush, start, 10))
+        page.mouse.down()
+        page.mouse.move(*at(brush, end, 10))
+        page.mouse.up()
+        page.mouse.move(*at(plot, 0.5, -200))
+
+    def expected(low: float, high: float) -> str:
+        return f"{start + low * whole:.2f} s – {start + high * whole:.2f} s selected"
+
+    drag(0.2, 0.6)
+    told = page.locator(".staa-value")
+    expect(told).to_contain_text(expected(0.2, 0.6))
+    drag(0.6, 0.8)
+    expect(told).to_contain_text(expected(0.2, 0.8))
+    drag(0.2, 0.4)
+    expect(told).to_contain_text(expected(0.4, 0.8))
+    # Past the other edge the two change places.
+    drag(0.4, 0.9)
+    expect(told).to_contain_text(expected(0.8, 0.9))
+    drag(0.5, 0.6)
+    expect(told).to_contain_text(expected(0.5, 0.6))

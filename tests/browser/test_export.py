@@ -1,0 +1,310 @@
+"""Taking away in Chromium: the menu, the picture, the table, the code, and files that a kernel makes."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Download, Page, expect
+
+import staa_widgets as staa
+from staa_widgets.explanation.comparison import Comparison
+from staa_widgets.explanation.explanation import Explanation
+from staa_widgets.export.table import to_text
+from staa_widgets.render.colormaps import COLOUR_TABLES
+from staa_widgets.render.style import Look
+from staa_widgets.widget.page import to_html
+from tests.browser.test_kernel import open_player  # noqa: F401  (a fixture)
+from tests.helpers.barcodes import FIRST, LAST, explanation, preview
+from tests.helpers.chromium import content, drawn, pixels, saved
+from tests.helpers.paths import AXE
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def open_view(page: Page, tmp_path: Path) -> Callable[..., Page]:
+    """Open a page of explanations in a view."""
+
+    def opened(*shown: Explanation, **settings: Any) -> Page:
+        page.goto(to_html(shown, tmp_path / "page.html", **settings).as_uri())
+        page.wait_for_selector("canvas[data-frame]")
+        return page
+
+    return opened
+
+
+def other(e: Explanation, **changes: Any) -> Explanation:
+    return replace(e, **{"method": "other", "maps": e.maps[:, ::-1] + 0.1, **changes})
+
+
+def taken(page: Page, name: str) -> Download:
+    """What is downloaded when an entry of the menu is chosen."""
+    with page.expect_download() as download:
+        page.get_by_role("dialog").get_by_role("button", name=name).click()
+    return download.value
+
+
+def near(pixel: Any, colour: Any, by: float = 6) -> bool:
+    return bool(np.abs(np.asarray(pixel, float) - np.asarray(colour, float)).max() <= by)
+
+
+# --- the menu ---
+
+
+def test_the_menu_is_used_by_keys_alone(open_page: Callable[[Explanation], Page]) -> None:
+    page = open_page(explanation())
+    page.evaluate(AXE.read_text("utf-8"))
+    menu, button = page.get_by_role("dialog", name="Take away"), page.get_by_role("button", name="Take away (E)")
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(menu).to_be_visible()
+    items = menu.get_by_role("button")
+    expect(items.filter(has_text="Picture")).to_be_focused()
+    names = ["Close", "Picture", "Table", "Code", "Film", "Animation", "Page"]
+    assert [text.split("\n")[0] for text in items.all_inner_texts()] == names
+    # Without a kernel three of them cannot be, and say why.
+    for name in names:
+        here = items.filter(has_text=name).first
+        if name in names[4:]:
+            expect(here).to_be_disabled()
+            expect(here).to_contain_text("needs a notebook with its kernel")
+        else:
+            expect(here).to_be_enabled()
+    found = page.evaluate("async () => (await axe.run()).violations.map(({ id, impact }) => [id, impact])")
+    assert [one for one in found if one[1] in ("serious", "critical")] == []
+    # Keys of the player are at rest while it is open.
+    frame = page.locator("canvas[data-frame]").get_attribute("data-frame")
+    page.keyboard.press("End")
+    assert page.locator("canvas[data-frame]").get_attribute("data-frame") == frame
+    page.keyboard.press("Escape")
+    expect(menu).to_be_hidden()
+    expect(button).to_be_focused()
+    page.locator(".staa-root").press("e")
+    expect(menu).to_be_visible()
+    assert taken(page, "Picture").suggested_filename == "bars_frame122_staa.png"
+    expect(menu.get_by_role("status")).to_have_text("Saved bars_frame122_staa.png")
+
+
+# --- the picture ---
+
+
+@pytest.mark.parametrize(("scheme", "ground"), [("light", (255, 255, 255)), ("dark", (0x17, 0x19, 0x1D))])
+@pytest.mark.parametrize("signed", [False, True])
+def test_the_picture_has_its_colours_in_numbers(
+    open_page: Callable[[Explanation], Page], page: Page, scheme: Any, ground: tuple[int, ...], signed: bool
+) -> None:
+    page.emulate_media(color_scheme=scheme)
+    open_page(explanation(signed=signed))
+    if not signed:
+        page.get_by_role("combobox", name="Colours").select_option("viridis")
+    pixels(page)
+    _, image, _, margin, top = saved(page, 640, 360)
+    assert margin == 14
+    assert near(image[2, 2], ground, 0)
+    assert near(image[-3, -3], ground, 0)
+    # The bar runs from end to end under the picture, from the table's first colour to its last.
+    bar, table = image[top + 360 + 14 + 7, 14:654], COLOUR_TABLES["diverging" if signed else "viridis"]
+    for share in np.linspace(0.01, 0.99, 25):
+        assert near(bar[round(share * 639)], table[round(share * 255)], 8), share
+    assert near(image[top + 360 + 7, 300], ground, 0)
+    # Words: a heading above; numbers at both ends of the bar and in its middle, and what they mean, below.
+    inked = np.abs(image.astype(int) - ground).max(axis=2) > 90
+    assert [bool(inked[14 + 20 * line : 34 + 20 * line].any()) for line in range(3)] == [True] * 3
+    numbers = inked[top + 360 + 28 : top + 360 + 48]
+    assert [bool(numbers[:, x].any()) for x in (range(14, 24), range(320, 350), range(640, 654))] == [True] * 3
+    assert not numbers[:, 60:120].any()
+    assert inked[-34:-14, 14:200].any()
+
+
+def test_the_picture_shows_all_that_is_on_show(open_view: Callable[..., Page]) -> None:
+    e = explanation()
+    page = open_view(e, other(e))
+    one, two = (content(canvas) for canvas in page.locator("canvas[data-frame]").all())
+    assert (one != two).any()
+    shown = saved(page, 642, 180, spare=2).shown
+    # Side by side with two pixels between them, each with its own pixels.
+    np.testing.assert_array_equal(shown[:, :320], one)
+    np.testing.assert_array_equal(shown[:, -320:], two)
+
+
+def test_a_wipe_and_a_difference_are_saved_as_they_are_seen(open_view: Callable[..., Page]) -> None:
+    e = explanation()
+    big = {"preview": preview(np.arange(FIRST, LAST + 1), e.times, 640, 360)}
+    page = open_view(replace(e, **big), other(e, **big), view="wipe")
+    grip = page.locator(".staa-grip")
+    for _ in range(4):
+        grip.press("ArrowLeft")
+    below, above = (content(canvas) for canvas in page.locator("canvas[data-frame]").all())
+    shown = saved(page, 640, 360).shown
+    line = round(640 * 0.3)
+    np.testing.assert_array_equal(shown[80:, : line - 3], below[80:, : line - 3])
+    np.testing.assert_array_equal(shown[80:, line + 3 :], above[80:, line + 3 :])
+    assert near(shown[200, line], (255, 255, 255))
+    page = open_view(replace(e, **big), other(e, **big), view="difference")
+    difference = content(page.locator("canvas[data-frame]"))
+    np.testing.assert_array_equal(saved(page, 640, 360).shown[80:], difference[80:])
+
+
+# --- the table and the code ---
+
+
+def rows_of(text: str) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(text, newline="")))
+
+
+def same_table(found: str, wanted: str) -> None:
+    """Compare cell by cell, numbers to 1e-5."""
+    one, two = rows_of(found), rows_of(wanted)
+    assert one[0] == two[0]
+    assert len(one) == len(two) > 1
+    for left, right in zip(one[1:], two[1:], strict=True):
+        for a, b in zip(left, right, strict=True):
+            if re.fullmatch(r"-?\d+\.\d+", b):
+                assert float(a) == pytest.approx(float(b), abs=1e-5)
+            else:
+                assert a == b
+
+
+def test_the_table_is_that_of_to_csv(open_view: Callable[..., Page]) -> None:
+    e = explanation(signed=True)
+    joint = explanation()
+    later = replace(joint, clip_sha256="ef" * 32, clip_name='a "b",\n.mp4', spans=e.spans, sampled=joint.sampled[::-1])
+    cases: list[tuple[list[Explanation], dict[str, Any]]] = [
+        ([e], {}),
+        ([joint], {"layer": 2, "head": 1, "smooth": 0.7}),
+        ([joint, other(joint)], {}),
+        ([e, other(joint)], {}),
+        ([e, later], {}),
+    ]
+    for shown, look in cases:
+        page = open_view(*shown, **look)
+        page.keyboard.press("e")
+        download = taken(page, "Table")
+        assert download.suggested_filename == "bars_staa.csv"
+        whole = shown[0] if len(shown) == 1 else Comparison.of(*shown)
+        same_table(Path(download.path()).read_text("utf-8"), to_text(whole, Look(**look)))
+
+
+def code_of(page: Page) -> str:
+    page.keyboard.press("e")
+    page.get_by_role("dialog").get_by_role("button", name="Code").click()
+    return page.get_by_role("textbox", name="Python").input_value()
+
+
+def test_the_code_makes_the_view(open_view: Callable[..., Page], page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    e = explanation()
+    shown = [e, other(e, clip_name='it\'s "my" \\clip.mp4')]
+    settings: dict[str, Any] = {
+        "frame": 130,
+        "layer": 1,
+        "head": 0,
+        "opacity": 0.35,
+        "selection": (2.25, 3.1),
+        "view": "wipe",
+        "pane": 1,
+        "loop": False,
+        "between": "blended",
+    }
+    open_view(*shown, **settings)
+    code = code_of(page)
+    expect(page.get_by_role("dialog").get_by_role("status")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == code
+    known = {(one.clip_name, one.method): one for one in shown}
+    monkeypatch.setattr(staa, "explain", lambda video, model, *, method, **_: known[video, method], raising=False)
+    for other_settings in (settings, {}):
+        found: dict[str, Any] = {}
+        exec(code.replace("staa.Player(", "player = staa.Player("), found)
+        player = found["player"]
+        assert player.explanations == tuple(shown)
+        assert {name: getattr(player, name) for name in other_settings} == other_settings
+        open_view(*shown)
+        code = code_of(page)
+    assert "view" not in code
+
+
+def test_code_that_may_not_be_copied_is_selected(open_page: Callable[[Explanation], Page], page: Page) -> None:
+    page.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    open_page(explanation())
+    code = code_of(page)
+    assert code.startswith("import staa_widgets as staa\n\ne = staa.explain(")
+    assert page.evaluate("String(getSelection()) || document.activeElement.value") == code
+    field = page.get_by_role("textbox", name="Python")
+    expect(field).to_be_focused()
+    assert field.evaluate("field => [field.selectionStart, field.selectionEnd]") == [0, len(code)]
+    expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text("may not copy")
+
+
+# --- files by the kernel ---
+
+
+def test_files_come_from_the_kernel(open_player: Callable[..., Any], page: Page) -> None:  # noqa: F811
+    kernel = open_player(explanation(), views=2)
+    page.evaluate("host.put({ selection: [2.5, 3], opacity: 0.5 })")
+    other_view, view = page.locator(".staa-root").all()
+    view.get_by_role("button", name="Take away").click()
+    menu = page.get_by_role("dialog")
+    menu.get_by_role("button", name="Animation").click()
+    (asked,) = kernel.asked("export")
+    look = asked["args"].pop("look")
+    assert asked["args"] == {"kind": "gif", "pane": 0}
+    assert {name: look[name] for name in ("selection", "opacity")} == {"selection": [2.5, 3], "opacity": 0.5}
+    kernel.say("export", progress={"done": 3, "total": 12, "label": "GIF"})
+    expect(menu.get_by_text("Making GIF")).to_be_visible()
+    expect(menu.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "25")
+    # The other view of the player has nothing to do with it.
+    expect(other_view.locator(".staa-chip")).to_have_text("")
+    content = base64.b64encode(b"GIF89a").decode()
+    with page.expect_download() as download:
+        page.evaluate(
+            """([id, text]) => {
+              const bytes = Uint8Array.from('\\0' + atob(text), (c) => c.charCodeAt(0));
+              const message = { v: 1, id, ok: true, result: { name: 'bars_staa.gif', type: 'image/gif' } };
+              host.emit('msg:custom', message, [new DataView(bytes.buffer, 1)]);
+            }""",
+            [asked["id"], content],
+        )
+    assert download.value.suggested_filename == "bars_staa.gif"
+    assert Path(download.value.path()).read_bytes() == b"GIF89a"
+    expect(menu.get_by_role("status")).to_have_text("Saved bars_staa.gif")
+
+    menu.get_by_role("button", name="Film").click()
+    expect(menu.get_by_text("Making MP4")).to_be_visible()
+    menu.get_by_role("button", name="Cancel").click()
+    expect(menu.get_by_text("Making MP4")).to_be_hidden()
+    assert [one["id"] for one in kernel.asked("cancel")] == [kernel.asked("export")[-1]["id"]]
+
+    menu.get_by_role("button", name="Page").click()
+    error = {"type": "ExportError", "message": "No <b>room</b>.", "hint": "Make some.", "traceback": ""}
+    kernel.say("export", ok=False, error=error)
+    expect(menu.get_by_role("alert")).to_contain_text("No <b>room</b>.")
+    expect(menu.get_by_role("alert")).to_contain_text("Make some.")
+    menu.get_by_role("button", name="Retry").click()
+    assert [one["args"]["kind"] for one in kernel.asked("export")] == ["gif", "mp4", "html", "html"]
+    expect(menu.get_by_role("alert")).to_be_empty()
+    kernel.go()
+    for name in ("Film", "Animation", "Page"):
+        expect(menu.get_by_role("button", name=name)).to_be_disabled()
+        expect(menu.get_by_role("button", name=name)).to_contain_text("the kernel is gone")
+
+
+# --- the page that is taken away ---
+
+
+def test_a_page_opens_as_it_was_left(open_view: Callable[..., Page], page: Page) -> None:
+    settings = {"frame": 110, "layer": 1, "opacity": 0.25, "view": "side", "theme": "dark", "selection": (2.5, 3.0)}
+    open_view(explanation(), **settings)
+    drawn(page, 110)
+    expect(page.get_by_role("slider", name="Opacity")).to_have_value("0.25")
+    expect(page.get_by_label("The frame alone")).to_be_visible()
+    expect(page.locator(".staa-root")).to_have_css("background-color", "rgb(23, 25, 29)")
+    expect(page.locator(".staa-band").first).to_be_visible()

@@ -1,0 +1,154 @@
+"""The page in Chromium: every frame is the one it says, and drawn as numpy draws it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from staa_widgets.explanation.explanation import Explanation
+from staa_widgets.methods.postprocess import dynamic_threshold, normalise, smooth
+from staa_widgets.render.compositor import draw
+from staa_widgets.render.style import Look
+from tests.helpers.barcodes import BITS, FIRST, cells, explanation
+from tests.helpers.chromium import bars, drawn, pixels, seek
+from tests.helpers.paths import PROTOCOL
+
+pytestmark = pytest.mark.browser
+
+
+# Walks every frame by key and reads what canvas, slider, playhead, texts and bars say once it is drawn.
+WALK = """async ([cells, steps]) => {
+  const root = document.querySelector('.staa-root'), canvas = root.querySelector('canvas[data-frame]');
+  const press = (key) => root.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }));
+  const slider = root.querySelector('.staa-seek'), seen = [];
+  const across = (mark) => parseFloat(root.querySelector(mark).parentElement.style.transform.split('(')[1]);
+  press('Home');
+  for (let step = 0; step < steps; step++) {
+    if (step > 0) press('ArrowRight');
+    while (canvas.dataset.frame !== slider.getAttribute('aria-valuenow')) {
+      await new Promise(requestAnimationFrame);
+    }
+    const context = canvas.getContext('2d');
+    const bits = cells.map(([x0, y0, x1, y1]) =>
+      context.getImageData((x0 + x1) >> 1, (y0 + y1) >> 1, 1, 1).data[1] > 127 ? 1 : 0);
+    seen.push({
+      code: bits.reduce((sum, bit, i) => sum + (bit << i), 0),
+      frame: Number(canvas.dataset.frame),
+      valuetext: slider.getAttribute('aria-valuetext'),
+      playhead: across('.staa-playhead'),
+      thumb: across('.staa-thumb'),
+      text: root.querySelector('.staa-now').innerText,
+      bar: [...root.querySelectorAll('.staa-slice')].findIndex((bar) => bar.matches('.staa-current')),
+      value: root.querySelector('.staa-value').textContent,
+    });
+  }
+  return seen;
+}"""
+
+
+@pytest.mark.parametrize("portrait", [False, True])
+def test_every_frame_is_the_one_it_says(open_page: Callable[[Explanation], Page], portrait: bool) -> None:
+    e = explanation(portrait=portrait)
+    seen = open_page(e).evaluate(WALK, [cells(*e.frame_size), len(e.times)])
+    sampled = set(e.sampled.ravel().tolist())
+    assert len(seen) == len(e.times) < 2**BITS
+    for i, found in enumerate(seen):
+        frame, s = FIRST + i, int(e.slice_of_frame[i])
+        share = 100 * (e.times[i] - e.spans[0, 0]) / (e.duration - e.spans[0, 0])
+        assert found["code"] == found["frame"] == frame
+        assert found["playhead"] == pytest.approx(share, abs=1e-3)
+        assert found["thumb"] == found["playhead"]
+        assert found["bar"] == s
+        assert f"{e.times[i]:.2f} / {e.duration:.2f} s" in found["text"]
+        assert f"frame {frame} of 100–147" in found["text"]
+        assert ("sampled" in found["text"]) == (frame in sampled)
+        assert re.fullmatch(rf"frame {frame} of .*, \d\.\d\d s, attention [\d.]+ %", found["valuetext"])
+        assert found["value"].startswith(f"slice {s + 1} · {e.spans[s, 0]:.2f} s")
+        assert float(found["value"].split("· ")[-1].rstrip(" %")) == pytest.approx(100 * e.temporal[s], abs=0.51)
+
+
+def test_page_opens_at_the_moment_of_the_greatest_attribution(open_page: Callable[[Explanation], Page]) -> None:
+    e = explanation()
+    page = open_page(e)
+    assert int(seek(page).get_attribute("aria-valuenow") or 0) == e.sampled[e.temporal.argmax()][1]
+
+
+def set_look(page: Page, look: dict[str, Any]) -> None:
+    for label, value in look.items():
+        if isinstance(value, str):
+            page.get_by_role("button", name=value, exact=True).click()
+        else:
+            page.get_by_role("slider", name=label).fill(str(value))
+
+
+USUAL: dict[str, Any] = {
+    "Patches": "smooth",
+    "Scale": "per clip",
+    "Over time": "held",
+    "Opacity": 0.75,
+    "Hide weakest": 0,
+    "Sharpen": 1,
+    "Blur": 0,
+}
+LOOKS: dict[str, dict[str, Any]] = {
+    "smooth": {},
+    "blocks": {"Patches": "blocks"},
+    "sharp blocks": {"Patches": "blocks", "Opacity": 0.4, "Hide weakest": 0.6},
+    "sharp": {"Hide weakest": 0.8, "Sharpen": 1.75, "Opacity": 1},
+    "own scale": {"Scale": "per frame", "Hide weakest": 0.3},
+    "dark outside": {"Patches": "blocks", "Not seen": "dimmed"},
+    "blended": {"Over time": "blended"},
+    "blurred": {"Blur": 0.7, "Hide weakest": 0.4},
+}
+
+
+@pytest.mark.parametrize("kind", ["plain", "portrait", "signed", "padded"])
+def test_canvas_is_what_numpy_draws(open_page: Callable[[Explanation], Page], kind: str) -> None:
+    # Padded: the model saw a square around the whole frame, with ground above and below.
+    changes = {"box": (0.0, -70.0, 320.0, 250.0)} if kind == "padded" else {}
+    e = explanation(portrait=kind == "portrait", signed=kind == "signed", **changes)
+    page, frame = open_page(e), 21
+    page.locator(".staa-root").press("Home")
+    for _ in range(frame):
+        page.keyboard.press("ArrowRight")
+    drawn(page, FIRST + frame)
+    plain = bars(page)
+    for name, look in LOOKS.items():
+        if "Not seen" in look and kind == "padded":
+            expect(page.get_by_role("button", name="dimmed")).to_have_count(0)
+            continue
+        set_look(page, {**USUAL, **look})
+        asked = Look(
+            opacity=look.get("Opacity", 0.75),
+            threshold=look.get("Hide weakest", 0.0),
+            gamma=look.get("Sharpen", 1.0),
+            smooth=look.get("Blur", 0.0),
+            interpolation="nearest" if look.get("Patches") == "blocks" else "linear",
+            normalize="frame" if look.get("Scale") == "per frame" else "clip",
+            between=look.get("Over time", "held"),
+            dim="Not seen" in look,
+        )
+        found = pixels(page)
+        np.testing.assert_array_equal(found, draw(e, FIRST + frame, asked, plain), name)
+        assert (found != plain).mean() > 0.02, name
+        if "Not seen" in look:
+            page.get_by_role("button", name="clear", exact=True).click()
+
+
+def test_statistics_of_the_player_are_those_of_refine() -> None:
+    """`js/tests/heat.test.ts` holds the front end against the same file."""
+    for case in json.loads((PROTOCOL / "refine.json").read_text("utf-8")):
+        maps = np.array(case["maps"]).reshape(case["shape"])
+        assert np.flatnonzero(dynamic_threshold(maps)).tolist() == case["kept"]
+        for q, value in case["quantiles"].items():
+            assert np.quantile(np.abs(maps), float(q)) == pytest.approx(value, abs=1e-12)
+        for sigma, blurred in case["smooth"].items():
+            np.testing.assert_allclose(smooth(maps, float(sigma)).ravel(), blurred, rtol=1e-5, atol=1e-6)
+        refined = np.abs(normalise(dynamic_threshold(normalise(smooth(maps, 0.7))))) ** 1.75
+        np.testing.assert_allclose(refined.ravel(), case["refined"], rtol=1e-5, atol=1e-6)

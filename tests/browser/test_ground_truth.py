@@ -1,0 +1,234 @@
+"""The truth in an exported page, in a real browser: its outline, its band, its key, and the score cards."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+
+from staa_widgets.explanation.explanation import Explanation
+from staa_widgets.video.ground_truth import ClipTruth
+from staa_widgets.widget.payload import pack
+from tests.helpers.barcodes import FIRST, explanation
+from tests.helpers.chromium import content, drawn, pixels, saved
+from tests.helpers.paths import AXE
+from tests.widget.test_page import Known
+
+pytestmark = pytest.mark.browser
+
+WIDTH, HEIGHT, FRAMES = 320, 180, 48
+WHEN = np.zeros(FRAMES, bool)
+WHEN[10:20] = WHEN[30:34] = True
+
+
+def disc(frame: int) -> NDArray[np.bool_]:
+    """What acts: a disc of 30 pixels around a point that moves, with a hole in it."""
+    y, x = np.mgrid[:HEIGHT, :WIDTH] + 0.5
+    away = np.hypot(x - 120 - 3 * frame, y - 90)
+    return (away < 30) & (away > 12)
+
+
+def known(**changes: Any) -> Explanation:
+    where = np.stack([disc(frame) & WHEN[frame] for frame in range(FRAMES)])
+    return explanation(truth=ClipTruth.of(Known("</b><i>wave", where, WHEN)), **changes)
+
+
+def seen(element: Locator) -> NDArray[np.int64]:
+    """RGB of an element on the screen."""
+    return np.asarray(Image.open(io.BytesIO(element.screenshot())).convert("RGB"), np.int64)
+
+
+def quiet(page: Page) -> None:
+    """Keep what is said in passing off the picture."""
+    page.evaluate("document.querySelector('.staa-toast').style.display = 'none'")
+
+
+def to(page: Page, frame: int) -> None:
+    page.keyboard.press("Home")
+    for _ in range(frame):
+        page.keyboard.press("ArrowRight")
+    drawn(page, FIRST + frame)
+
+
+def test_the_outline_lies_along_the_edge_of_what_acts(open_page: Callable[[Explanation], Page]) -> None:
+    page = open_page(known())
+    quiet(page)
+    to(page, 14)
+    picture = page.locator(".staa-picture").last
+    marked, heated = seen(picture), pixels(page)
+    page.keyboard.press("g")
+    expect(page.get_by_role("button", name="truth")).to_have_attribute("aria-pressed", "false")
+    bare = seen(picture)
+    np.testing.assert_array_equal(pixels(page), heated, "the picture itself is never drawn on")
+    rows, columns = np.nonzero(np.abs(marked - bare).max(axis=2) > 40)
+    scale = marked.shape[1] / WIDTH
+    # How far each changed pixel of the screen is from the disc's two edges, in pixels of the clip.
+    away = np.hypot((columns + 0.5) / scale - 120 - 3 * 14, (rows + 0.5) / scale - 90)
+    from_edge = np.minimum(np.abs(away - 30), np.abs(away - 12))
+    assert from_edge.max() < 1 + 2.5 / scale
+    # And it goes all the way around both.
+    angle = np.arctan2((rows + 0.5) / scale - 90, (columns + 0.5) / scale - 162)
+    for near in (np.abs(away - 30) < 3, np.abs(away - 12) < 3):
+        assert len(np.unique((angle[near] // (np.pi / 24)).astype(int))) == 48
+    # Drawn light over dark, it stands out from any ground.
+    line = marked[rows, columns]
+    assert line[:, 1].max() > 240
+    assert (line.sum(axis=1) < bare[rows, columns].sum(axis=1)).mean() > 0.2
+
+
+def test_it_is_there_when_the_action_is_and_while_heat_is(open_page: Callable[[Explanation], Page]) -> None:
+    page = open_page(known())
+    outline = page.locator(".staa-truth path").last
+    for frame in (9, 10, 19, 20, 30):
+        to(page, frame)
+        assert bool(outline.get_attribute("d")) == bool(WHEN[frame]), frame
+    page.keyboard.down("o")
+    expect(outline).to_have_attribute("d", "")
+    page.keyboard.up("o")
+    expect(outline).not_to_have_attribute("d", "")
+
+
+def test_a_saved_picture_carries_the_outline(open_page: Callable[[Explanation], Page]) -> None:
+    page = open_page(known())
+    to(page, 14)
+    found = []
+    for _ in range(2):
+        found.append(saved(page, 640, 360).shown.astype(np.int64))
+        page.keyboard.press("g")
+    y, x = np.nonzero(np.abs(found[0] - found[1]).max(axis=2) > 40)
+    away = np.hypot(x / 2 + 0.25 - 162, y / 2 + 0.25 - 90)
+    assert len(away) > 500
+    assert np.minimum(np.abs(away - 30), np.abs(away - 12)).max() < 4
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_band_covers_the_seconds_of_the_action(
+    open_page: Callable[[Explanation], Page], page: Page, scheme: Any
+) -> None:
+    page.emulate_media(color_scheme=scheme)
+    e = known()
+    open_page(e)
+    page.mouse.move(0, 0)
+    to(page, 0)
+    plot = page.locator(".staa-plot")
+    shown = seen(plot)
+    page.keyboard.press("g")
+    expect(page.locator(".staa-during")).to_have_count(0)
+    changed = np.abs(shown - seen(plot)).max(axis=2) > 6
+    start, end = e.spans[0, 0], e.spans[-1, 1]
+    middles = start + (np.arange(changed.shape[1]) + 0.5) / changed.shape[1] * (end - start)
+    times = [*e.times, e.duration]
+    inside = np.any([(middles >= times[a]) & (middles < times[b]) for a, b in ((10, 20), (30, 34))], axis=0)
+    assert 0.2 < inside.mean() < 0.6
+    # The strip along the top is as wide as the action is long, but for the pixels that its ends run through.
+    assert (changed[2] != inside).sum() <= 4
+    # Below it, the band lies behind the bars and hides none.
+    assert changed[6:90][:, inside].mean() > 0.2
+    assert not changed[6:90][:, ~(inside | np.roll(inside, 1) | np.roll(inside, -1))].any()
+    bar = page.locator(".staa-slice").nth(int(e.slice_of_frame[14])).locator("rect").first.bounding_box()
+    box = plot.bounding_box()
+    assert bar
+    assert box
+    x = int((e.times[14] - start) / (end - start) * changed.shape[1])
+    assert inside[x]
+    assert not changed[int(bar["y"] - box["y"]) + 2 : 90, x].any()
+    assert changed[6 : int(bar["y"] - box["y"]) - 2, x].any()
+
+
+def test_key_and_legend_turn_it_off_and_on_and_the_help_says_so(open_page: Callable[[Explanation], Page]) -> None:
+    page = open_page(known())
+    to(page, 14)
+    legend = page.get_by_role("button", name="truth: </b><i>wave, ")
+    marks = page.locator(".staa-during")
+    expect(legend).to_have_attribute("aria-pressed", "true")
+    times = [*known().times, known().duration]
+    told = ", ".join(f"{times[a]:.2f} s – {times[b]:.2f} s" for a, b in ((10, 20), (30, 34)))
+    expect(legend).to_have_text(f"truth: </b><i>wave, {told}")
+    expect(marks).to_have_count(4)
+    for turn in (lambda: page.keyboard.press("g"), legend.click):
+        turn()
+        expect(legend).to_have_attribute("aria-pressed", "false")
+        expect(marks).to_have_count(0)
+        expect(page.locator(".staa-truth path").last).to_have_attribute("d", "")
+        turn()
+        expect(legend).to_have_attribute("aria-pressed", "true")
+        expect(marks).to_have_count(4)
+    page.keyboard.press("?")
+    terms = page.locator(".staa-keys")
+    expect(terms).to_contain_text("Gtruth on or off")
+
+
+def test_without_a_known_truth_nothing_is_drawn_scored_or_promised(open_page: Callable[[Explanation], Page]) -> None:
+    page = open_page(explanation())
+    expect(page.get_by_role("button", name="truth")).to_have_count(0)
+    expect(page.get_by_role("heading", name="Against the truth")).to_have_count(0)
+    expect(page.locator(".staa-during")).to_have_count(0)
+    before = content(page.locator("canvas[data-frame]"))
+    page.keyboard.press("g")
+    expect(page.locator(".staa-toast", has_text="What acts is not known")).to_be_visible()
+    np.testing.assert_array_equal(content(page.locator("canvas[data-frame]")), before)
+
+
+def several(e: Explanation) -> list[dict[str, Any]]:
+    """Cards of three explanations, as a player keeps them."""
+    flat = known(maps=np.ones_like(e.maps), method="uniform", params={})
+    other = known(maps=e.maps[::-1].copy(), method="staa_logit", params={"layers": "mean"})
+    return [card for one in (e, other, flat) for card in pack(one)[0]["cards"]]
+
+
+def test_cards_stand_side_by_side_with_chance_and_cost(
+    open_page: Callable[[Explanation], Page], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    e = known()
+    cards = several(e)
+    meta, buffers = pack(e)
+    # As in a notebook, where a player has shown three.
+    monkeypatch.setattr(
+        "staa_widgets.widget.panes.pack", lambda _: ({**meta, "cards": json.loads(json.dumps(cards))}, buffers)
+    )
+    page = open_page(e)
+    shown = page.locator(".staa-cards > li")
+    expect(shown).to_have_count(3)
+    expect(page.locator(".staa-cards > [aria-current=true]")).to_contain_text("staa")
+    boxes = [shown.nth(i).bounding_box() for i in range(3)]
+    assert all(boxes)
+    assert len({box["y"] for box in boxes if box}) == 1, "side by side where there is room"
+    expect(shown.nth(1)).to_contain_text("jump, layers=mean")
+    expect(shown.nth(2)).to_contain_text("1 forward")
+    for i, card in enumerate(cards):
+        lines = shown.nth(i).locator(".staa-score").all_inner_texts()
+        told = [[s["name"], f"{s['value']:.2f}", f"chance {s['chance']:.2f}"] for s in card["scores"]]
+        assert " ".join(lines).split() == " ".join(map(" ".join, told)).split()
+    # What is best of each score stands out, and what is no better than chance.
+    for k in range(4):
+        best = max(card["scores"][k]["value"] for card in cards)
+        for i, card in enumerate(cards):
+            number = shown.nth(i).locator(".staa-score").nth(2 * k).locator(":last-child")
+            assert (number.evaluate("e => e.tagName") == "B") == (card["scores"][k]["value"] == best)
+    expect(shown.nth(2).locator(".staa-below")).to_have_count(4)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_and_nothing_hangs_over(
+    open_page: Callable[[Explanation], Page], page: Page, scheme: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": 360, "height": 900})
+    e = known()
+    cards, (meta, buffers) = several(e), pack(e)
+    monkeypatch.setattr("staa_widgets.widget.panes.pack", lambda _: ({**meta, "cards": cards}, buffers))
+    open_page(e)
+    page.evaluate(AXE.read_text("utf-8"))
+    for _ in range(2):
+        found = page.evaluate("axe.run('.staa-root', { resultTypes: ['violations'] })")
+        serious = [v for v in found["violations"] if v["impact"] in ("serious", "critical")]
+        assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in serious] == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        page.keyboard.press("g")

@@ -1,0 +1,182 @@
+"""The player wherever it is shown: in a sandbox, with hostile names, narrow and wide, on a notebook's model."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from staa_widgets.explanation.explanation import Explanation
+from staa_widgets.widget.page import to_page
+from staa_widgets.widget.payload import pack
+from tests.helpers.barcodes import FIRST, LAST, explanation
+from tests.helpers.chromium import PATIENCE, drawn
+from tests.helpers.paths import STATIC
+
+pytestmark = pytest.mark.browser
+
+
+def test_page_plays_in_a_sandboxed_frame(page: Page) -> None:
+    complaints: list[str] = []
+    page.set_default_timeout(PATIENCE)
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.set_content("<iframe sandbox='allow-scripts' style='width:900px;height:700px'></iframe>")
+    page.locator("iframe").evaluate("(frame, html) => { frame.srcdoc = html }", to_page(explanation()))
+    inside = page.frame_locator("iframe")
+    inside.locator(".staa-root").press("End")
+    expect(inside.locator("canvas[data-frame]")).to_have_attribute("data-frame", str(LAST))
+    assert complaints == []
+
+
+def test_hostile_names_are_shown_as_text(open_page: Callable[[Explanation], Page]) -> None:
+    hostile = "</script><script>window.pwned=1</script><img src=x onerror='window.pwned=1'>"
+    page = open_page(
+        explanation(clip_name=hostile, labels=("wave", "clap", hostile, "kick"), params={hostile: hostile})
+    )
+    expect(page.get_by_role("heading", name=hostile)).to_be_visible()
+    assert page.evaluate("window.pwned") is None
+
+
+@pytest.mark.parametrize("width", [360, 600, 1000, 1600])
+@pytest.mark.parametrize("portrait", [False, True])
+def test_nothing_hangs_over_the_edge(open_page: Callable[[Explanation], Page], width: int, portrait: bool) -> None:
+    page = open_page(explanation(portrait=portrait, clip_name="a_very_long_name_without_any_space_" * 4))
+    page.set_viewport_size({"width": width, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    # What carries a mark is moved with it, and cut off by the timeline.
+    outside = """() => [...document.querySelectorAll('.staa-root :not(.staa-carrier)')].filter((element) => {
+      const { left, right, width } = element.getBoundingClientRect();
+      return width > 0 && (left < -1 || right > innerWidth + 1);
+    }).map((element) => element.className.baseVal ?? element.className)"""
+    assert page.evaluate(outside) == []
+    picture = page.locator("canvas[data-frame]").bounding_box()
+    assert picture
+    assert picture["width"] / picture["height"] == pytest.approx(180 / 320 if portrait else 320 / 180, rel=0.02)
+
+
+# A host as anywidget is one: bytes as views into a larger message, and a note of what is set, saved and sent.
+HOST = """async ([code, meta, buffers, traits]) => {
+  const { default: widget } = window.widget ?? await import('data:text/javascript;base64,' + code);
+  const values = { _meta: meta, ...traits }, listeners = new Map();
+  for (const [name, text] of Object.entries(buffers)) {
+    const bytes = Uint8Array.from('\\0\\0\\0' + atob(text), (c) => c.charCodeAt(0));
+    values['_' + name] = new DataView(bytes.buffer, 3);
+  }
+  window.host = { saved: 0, sent: [], values, listeners, change(name, value) {
+    values[name] = value;
+    for (const call of listeners.get('change:' + name) ?? []) call();
+  } };
+  const model = {
+    get: (name) => values[name],
+    set: (name, value) => host.change(name, value),
+    save_changes: () => { host.saved++; },
+    send: (content) => { host.sent.push(content); },
+    on: (event, call) => listeners.set(event, [...(listeners.get(event) ?? []), call]),
+    off: (event, call) => listeners.set(event, listeners.get(event).filter((other) => other !== call)),
+  };
+  host.close = await widget.render({ model, el: window.place ?? document.body });
+}"""
+
+
+def of_host(explanation: Explanation, **traits: Any) -> list[Any]:
+    """What `HOST` is given."""
+    meta, buffers = pack(explanation)
+    code = base64.b64encode((STATIC / "widget.js").read_bytes()).decode()
+    return [code, meta, {name: base64.b64encode(data).decode() for name, data in buffers.items()}, traits]
+
+
+def test_widget_module_shows_the_same_player_on_a_notebooks_model(page: Page) -> None:
+    page.set_default_timeout(PATIENCE)
+    page.set_content(f"<style>{(STATIC / 'widget.css').read_text('utf-8')}</style>")
+    page.evaluate(HOST, of_host(explanation(), frame=111, opacity=0.5))
+    drawn(page, 111)
+    expect(page.get_by_role("slider", name="Opacity")).to_have_value("0.5")
+    page.evaluate("host.change('frame', 120)")
+    drawn(page, 120)
+    page.locator(".staa-root").press("ArrowRight")
+    page.wait_for_function("host.values.frame === 121 && host.saved > 0")
+    page.evaluate("host.close()")
+    expect(page.locator(".staa-root")).to_have_count(0)
+    assert page.evaluate("[...host.listeners.values()].flat().length") == 0
+
+
+# What VS Code and Colab allow a widget: an origin of its own, scripts and styles they have let in, nothing fetched.
+POLICY = (
+    "default-src 'none'; script-src 'nonce-of-the-host'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:"
+)
+
+
+def test_widget_module_lives_in_a_sandbox_under_a_strict_policy(page: Page) -> None:
+    complaints: list[str] = []
+    page.set_default_timeout(PATIENCE)
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    exported = re.compile(r"export\s*\{\s*([\w$]+) as default\s*\};?\s*$")
+    code, changed = exported.subn(r"globalThis.widget = { default: \1 };", (STATIC / "widget.js").read_text("utf-8"))
+    assert changed == 1
+    code = code.replace("</script", r"<\/script")
+    inner = (
+        f'<!doctype html><meta charset=utf-8><meta http-equiv=Content-Security-Policy content="{POLICY}">'
+        "<script nonce=of-the-host>window.refused = [];"
+        "addEventListener('securitypolicyviolation', (e) => refused.push(e.violatedDirective + e.blockedURI))</script>"
+        f"<style>{(STATIC / 'widget.css').read_text('utf-8')}</style><body>"
+        f"<script type=module nonce=of-the-host>{code}</script>"
+    )
+    page.set_content("<iframe sandbox='allow-scripts' style='width:900px;height:900px'></iframe>")
+    page.locator("iframe").evaluate("(frame, html) => { frame.srcdoc = html }", inner)
+    handle = page.locator("iframe").element_handle()
+    assert handle
+    inside = handle.content_frame()
+    assert inside
+    inside.wait_for_function("window.widget")
+    _, *rest = of_host(explanation(), method="staa", target=0)
+    inside.evaluate(HOST, ["", *rest])
+    canvas = inside.get_by_label("The frame under the heat map")
+    inside.locator(".staa-root").press("End")
+    expect(canvas).to_have_attribute("data-frame", str(LAST))
+    # Every control once: none needs what the policy forbids, or the page around.
+    for button in inside.locator(".staa-root button:visible:enabled").all():
+        if button.is_visible() and button.is_enabled():
+            button.click(force=True)
+            inside.locator(".staa-root").press("Escape")
+    inside.locator(".staa-root").press("Home")
+    expect(canvas).to_have_attribute("data-frame", str(FIRST))
+    assert inside.evaluate("refused") == []
+    sizes = inside.evaluate("host.sent.map((content) => JSON.stringify(content).length)")
+    assert len(sizes) > 0
+    assert max(sizes) < 1000
+    # Full screen is asked for and refused, which the player says.
+    assert [text for text in complaints if "fullscreen is not allowed" not in text] == []
+
+
+def test_widget_module_lives_in_a_shadow_tree(page: Page) -> None:
+    page.set_default_timeout(PATIENCE)
+    page.set_content("<div id=place></div>")
+    style = (STATIC / "widget.css").read_text("utf-8")
+    page.evaluate(
+        """(style) => {
+      const shadow = document.getElementById('place').attachShadow({ mode: 'open' });
+      const sheet = document.createElement('style');
+      sheet.textContent = style;
+      window.place = document.createElement('div');
+      shadow.append(sheet, place);
+    }""",
+        style,
+    )
+    page.evaluate(HOST, of_host(explanation()))
+    root = page.locator(".staa-root")
+    root.press("End")
+    drawn(page, LAST)
+    slider = page.get_by_role("slider", name="Opacity")
+    slider.focus()
+    slider.press("ArrowLeft")
+    drawn(page, LAST)
+    root.press("ArrowLeft")
+    drawn(page, LAST - 1)
+    page.evaluate("host.close()")
+    expect(root).to_have_count(0)

@@ -1,0 +1,97 @@
+"""Every key that the help lists does what it says, on a notebook's model, and none of them goes on to the notebook."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from staa_widgets.widget.panes import pack_panes
+from tests.browser.test_axe import ANSWER
+from tests.browser.test_hosts import HOST, STATIC
+from tests.helpers.barcodes import FIRST, LAST, explanation
+from tests.helpers.chromium import PATIENCE
+
+pytestmark = pytest.mark.browser
+
+# What is looked at after a key: a trait of the model, or words on the page. Each line of the help has its steps here.
+STEPS: dict[str, list[tuple[str, str, Any]]] = {
+    "play or pause": [("k", "playing", True), (" ", "playing", False), (" ", "playing", True), ("k", "playing", False)],
+    "first or last frame": [("End", "frame", LAST), ("Home", "frame", FIRST)],
+    "one frame back or on": [
+        ("ArrowRight", "frame", FIRST + 1),
+        (".", "frame", FIRST + 2),
+        (",", "frame", FIRST + 1),
+        ("ArrowLeft", "frame", FIRST),
+    ],
+    "one sampled frame back or on": [
+        ("Shift+ArrowRight", "frame", FIRST + 2),
+        ("Shift+ArrowRight", "frame", FIRST + 6),
+        ("Shift+ArrowLeft", "frame", FIRST + 2),
+    ],
+    "to 0 % … 90 % of the clip": [("0", "frame", FIRST)],
+    "slower or faster": [("l", "rate", 2), ("j", "rate", 1), ("j", "rate", 0.5), ("l", "rate", 1)],
+    "select from or up to this frame": [("]", "selection", [2, 2.02])],
+    "leave a patch; clear the selection": [("Escape", "selection", None)],
+    "truth on or off": [("g", ".staa-stage .staa-toast", "What acts is not known")],
+    "hold to lift the heat": [],
+    "opacity": [("+", "opacity", 0.8), ("-", "opacity", 0.75)],
+    "dynamic threshold on or off": [("t", "threshold>0", True), ("t", "threshold>0", False)],
+    "next colour table": [("c", "colormap", "cividis")],
+    "layer down or up; the lowest is the joint map": [
+        ("ArrowUp", "layer", 0),
+        ("ArrowUp", "layer", 1),
+        ("ArrowDown", "layer", 0),
+    ],
+    "next head; mean of heads": [("h", "head", 0), ("h", "head", 1), ("a", "head", -1)],
+    "next pane or the one before": [("p", "pane", 1), ("Shift+P", "pane", 0)],
+    "next view": [("v", "view!=grid", True)],
+    "next method, in a notebook": [("m", "[role=alert]", "No luck.")],
+    "full screen": [("f", "fullscreen", True), ("f", "fullscreen", False)],
+    "save this picture": [("s", ".staa-stage .staa-toast", "Saved")],
+    "take away": [("e", "dialog[open]", "Take away")],
+    "this list": [("?", "dialog[open]", "this list")],
+}
+LOOK = """(what) => {
+  if (what === 'fullscreen') return document.fullscreenElement !== null;
+  if (what === 'threshold>0') return host.values.threshold > 0;
+  if (what === 'view!=grid') return host.values.view !== 'grid';
+  if (/[.[]/.test(what)) return [...document.querySelectorAll(what)].map((one) => one.textContent).join(' ');
+  return host.values[what];
+}"""
+SAME = """([look, what, wanted]) => {
+  const found = eval(look)(what);
+  return /[.[]/.test(what) ? found.includes(wanted) : JSON.stringify(found) === JSON.stringify(wanted);
+}"""
+
+
+def test_every_key_of_the_help(page: Page) -> None:
+    laid = pack_panes([explanation(), explanation(method="a")])
+    bulk = {name: base64.b64encode(value).decode() for name, value in laid.items() if isinstance(value, bytes)}
+    code = base64.b64encode((STATIC / "widget.js").read_bytes()).decode()
+    page.set_default_timeout(PATIENCE)
+    page.set_content(f"<style>{(STATIC / 'widget.css').read_text('utf-8')}</style>")
+    traits = {"_others": laid["others"], "view": "grid", "method": "staa", "target": 0, "frame": FIRST}
+    page.evaluate(HOST, [code, laid["meta"], bulk, traits])
+    page.evaluate(ANSWER)
+    page.wait_for_function("!document.querySelector('.staa-root select[aria-label=Method]').disabled")
+    page.evaluate(
+        "() => { window.passed = [];"
+        " document.addEventListener('keydown', ({ key }) => key === 'Shift' || passed.push(key)) }"
+    )
+    root = page.locator(".staa-root")
+    root.press("?")
+    listed = page.locator("dialog[open] dd").all_inner_texts()
+    page.keyboard.press("Escape")
+    assert sorted(listed) == sorted(STEPS)
+    page.evaluate("passed.length = 0")
+    for steps in STEPS.values():
+        for key, what, wanted in steps:
+            root.press(key)
+            page.wait_for_function(SAME, arg=[LOOK, what, wanted])
+            if what == "dialog[open]":
+                page.keyboard.press("Escape")
+                page.evaluate("passed.length = 0")
+            assert page.evaluate("passed") == [], key

@@ -1,0 +1,68 @@
+"""What is promised in numbers of the player on a notebook's model: right frames, and nothing asked of the kernel."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.test_hosts import HOST, STATIC, of_host
+from tests.helpers.barcodes import cells, explanation, preview
+from tests.helpers.chromium import PATIENCE
+
+pytestmark = pytest.mark.browser
+
+SLICES = 300
+# Goes to each frame in turn, by the host or by key, and reads the number in its bars once it is drawn.
+SEEK = """async ([cells, frames]) => {
+  const root = document.querySelector('.staa-root'), canvas = root.querySelector('canvas[data-frame]');
+  const context = canvas.getContext('2d');
+  const seen = [];
+  for (const frame of frames) {
+    host.change('frame', frame);
+    while (canvas.dataset.frame !== String(frame)) await new Promise(requestAnimationFrame);
+    seen.push(cells.reduce((sum, [x0, y0, x1, y1], i) =>
+      sum + ((context.getImageData((x0 + x1) >> 1, (y0 + y1) >> 1, 1, 1).data[1] > 127 ? 1 : 0) << i), 0));
+  }
+  return seen;
+}"""
+WALK = """async (steps) => {
+  const root = document.querySelector('.staa-root'), canvas = root.querySelector('canvas[data-frame]');
+  const press = (key) => root.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }));
+  const current = () => root.querySelector('.staa-value').textContent.split(' · ')[0];
+  const slices = new Set();
+  press('Home');
+  for (let step = 0; step < steps; step++) {
+    const slider = root.querySelector('.staa-seek');
+    while (canvas.dataset.frame !== slider.getAttribute('aria-valuenow')) await new Promise(requestAnimationFrame);
+    slices.add(current());
+    press('ArrowRight');
+  }
+  return slices.size;
+}"""
+
+
+def test_random_seeks_are_right_and_three_hundred_slices_ask_nothing(page: Page) -> None:
+    times, edges = np.arange(SLICES) / 25, np.arange(SLICES + 1) / 25
+    sampled = np.arange(SLICES)[:, None]
+    e = explanation(
+        maps=np.random.default_rng(1).gamma(0.6, size=(SLICES, 5, 7)).astype(np.float32),
+        spans=np.stack([edges[:-1], edges[1:]], axis=1),
+        sampled=sampled,
+        times=times,
+        first_frame=0,
+        duration=SLICES / 25,
+        attention=None,
+        preview=preview(np.arange(SLICES), times, 320, 180),
+    )
+    page.set_default_timeout(PATIENCE)
+    page.set_content(f"<style>{(STATIC / 'widget.css').read_text('utf-8')}</style>")
+    page.evaluate(HOST, of_host(e, frame=0))
+    page.wait_for_selector("canvas[data-frame='0']")
+    frames = np.random.default_rng(2).integers(0, SLICES, 500)
+    # Going to where one is waits for nothing: no two in turn are the same.
+    frames = frames[np.diff(frames, prepend=0) != 0]
+    seen = page.evaluate(SEEK, [cells(320, 180), frames.tolist()])
+    assert (np.array(seen) != frames % 256).sum() == 0
+    assert page.evaluate(WALK, SLICES) == SLICES
+    assert {content["op"] for content in page.evaluate("host.sent")} == {"hello"}

@@ -1,0 +1,309 @@
+"""The command line: pages, words, exit codes; errors on one line each."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import staa_widgets.engine.many
+import staa_widgets.engine.run
+from staa_widgets import action_clip, open_clip
+from staa_widgets.cli.main import main
+from staa_widgets.storage import cache
+from tests.helpers import paths
+from tests.helpers.timesformers import tiny_module
+
+ROOT = str(paths.ROOT)
+PROCESSOR = '{"size": {"shortest_edge": 24}, "crop_size": {"height": 24, "width": 24}}'
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("STAA_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "here"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("tiny")
+    tiny_module().save_pretrained(folder)
+    (folder / "preprocessor_config.json").write_text(PROCESSOR)
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(action_clip(3, size=48, fps=8).write_mp4(tmp_path_factory.mktemp("videos") / "clip.mp4"))
+
+
+def explained(*arguments: str, model: str) -> int:
+    return main(["explain", "--device", "cpu", "--model", model, *arguments])
+
+
+def test_a_page_is_written_and_said_where(video: str, model: str, here: Path, capsys: pytest.CaptureFixture[str]):
+    assert explained(video, model=model) == 0
+    told = capsys.readouterr()
+    page = here / "clip.staa.html"
+    assert page.read_text().startswith("<!doctype html>")
+    first, second, third = told.out.splitlines()
+    assert first.startswith("clip.mp4: 'LABEL_")
+    assert "s (" in second
+    assert "of the attribution), there at the" in second
+    assert third == "  page: clip.staa.html"
+    assert told.err == ""
+
+
+def test_options_reach_the_explanation(video: str, model: str, monkeypatch: pytest.MonkeyPatch):
+    asked: dict[str, Any] = {}
+    original = staa_widgets.engine.many.explain_many
+
+    def watched(*arguments: Any, **options: Any) -> Any:
+        asked.update(options, method=arguments[2])
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(staa_widgets.engine.many, "explain_many", watched)
+    options = ["--method", "staa_logit", "--target", "label 2", "--start", "1", "--end", "3", "--no-cache"]
+    assert explained(video, *options, model=model) == 0
+    assert asked == {"method": "staa_logit", "target": "label 2", "start": 1, "end": 3, "cache": False}
+    assert not cache.folder().exists()
+    assert explained(video, "--method", "staa_logit", "--target", "2", model=model) == 0
+    assert asked["target"] == 2
+
+
+def test_several_videos_get_a_line_each_and_a_last_one(
+    video: str, model: str, here: Path, capsys: pytest.CaptureFixture[str]
+):
+    """A pattern that no shell has expanded, and a folder."""
+    (here / "clips").mkdir()
+    for name in ("b.mp4", "a.mp4"):
+        (here / "clips" / name).write_bytes(Path(video).read_bytes())
+    (here / "clips" / "notes.txt").touch()
+    for several in ("clips/*.mp4", "clips"):
+        assert explained(several, model=model) == 0
+        first, second, last = capsys.readouterr().out.splitlines()
+        assert first.startswith("a.mp4: 'LABEL_")
+        assert first.endswith("page: a.staa.html")
+        assert second.endswith("page: b.staa.html")
+        assert last == "2 of 2 videos explained"
+    assert explained("clips/*.avi", model=model) == 1
+    assert capsys.readouterr().err.startswith("staa: clips/*.avi: There is no file")
+
+
+def test_pages_go_where_they_are_wanted(video: str, model: str, here: Path):
+    assert explained(video, "--out", "pages/of/mine", model=model) == 0
+    assert explained(video, "--out", "other/one.html", model=model) == 0
+    assert explained(video, video, model=model) == 0
+    found = sorted(str(path.relative_to(here)) for path in here.rglob("*.html"))
+    assert found == ["clip-2.staa.html", "clip.staa.html", "other/one.html", "pages/of/mine/clip.staa.html"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "begins"),
+    [
+        ("a.mp4", "movie", b"\0\0\0"),
+        ("a.gif", "movie", b"GIF89a"),
+        ("a.PNG", "picture", b"\x89PNG"),
+        ("a.csv", "table", b"slice,"),
+    ],
+)
+def test_the_name_says_what_is_written(
+    name: str, kind: str, begins: bytes, video: str, model: str, here: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert explained(video, "--out", f"made/{name}", model=model) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"  {kind}: made/{name}"
+    assert (here / "made" / name).read_bytes().startswith(begins)
+    if name == "a.mp4":
+        assert (len(open_clip(here / "made" / name)), open_clip(here / "made" / name).duration) == (32, 4)
+    assert explained(video, video, "--out", name, model=model) == 2
+    assert f"one {kind} for 2 videos" in capsys.readouterr().err
+
+
+def test_a_failed_video_does_not_stop_the_others(
+    video: str, model: str, here: Path, capsys: pytest.CaptureFixture[str]
+):
+    (here / "text\x1b[31m.mp4").write_text("no video")
+    assert explained("missing.mp4", "text\x1b[31m.mp4", video, model=model) == 1
+    told = capsys.readouterr()
+    said, last = told.out.splitlines()
+    assert said.startswith("clip.mp4: ")
+    assert last == "1 of 3 videos explained, 2 failed"
+    missing, text = told.err.splitlines()
+    assert missing.startswith("staa: missing.mp4: There is no file")
+    assert "text?[31m.mp4" in text
+    assert sorted(path.name for path in here.glob("*.html")) == ["clip.staa.html"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--method", "stab"], "Did you mean 'staa'?"),
+        (["--target", "LABEL_9"], "no class 'LABEL_9'"),
+        (["--target", "9"], "no class 9"),
+        (["--device", "abacus"], "abacus"),
+        (["more.mp4", "--out", "one.html"], "one page for 2 videos"),
+    ],
+)
+def test_commands_that_make_no_sense_end_with_2_and_one_line(
+    arguments: list[str], said: str, video: str, model: str, here: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert explained(video, *arguments, model=model) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("staa: ")
+    assert said in line
+    assert not list(here.iterdir())
+
+
+@pytest.mark.parametrize("arguments", [[], ["explain"], ["explian", "x.mp4"], ["explain", "x", "--start", "soon"]])
+def test_unknown_arguments_end_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "usage: staa" in capsys.readouterr().err
+
+
+def test_a_missing_model_ends_with_1_and_one_line(video: str, capsys: pytest.CaptureFixture[str]):
+    assert main(["explain", video, "--model", "./no/such/folder"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "no/such/folder" in line
+
+
+def test_unexpected_errors_are_one_line_unless_debugging(
+    video: str, model: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def broken(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError("division\nby zero")
+
+    monkeypatch.setattr(staa_widgets.engine.many, "finished", broken)
+    assert explained(video, model=model) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "unexpected ZeroDivisionError: division by zero" in line
+    assert explained(video, "--debug", model=model) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_with_130(
+    video: str, model: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(staa_widgets.engine.many, "finished", interrupted)
+    assert explained(video, video, model=model) == 130
+    assert capsys.readouterr().err == "staa: stopped\n"
+
+
+def test_own_warnings_are_one_line_and_foreign_ones_are_silent(
+    video: str, model: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    found = staa_widgets.explain(video, staa_widgets.load_model(model, device="cpu"), cache=False, preview=False)
+    original = staa_widgets.engine.run.choose
+
+    def warning(*arguments: Any) -> Any:
+        warnings.warn_explicit("old-fashioned", UserWarning, "/elsewhere/transformers.py", 1)
+        return original(*arguments)
+
+    monkeypatch.setattr(staa_widgets.engine.run, "choose", warning)
+    assert explained(video, "--target", str((found.target + 1) % 5), model=model) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("staa: warning: 'staa' does not depend on the class")
+
+
+def test_a_terminal_without_letters_for_a_label_is_no_failure(video: str, model: str, tmp_path: Path):
+    renamed = tmp_path / "Füße.mp4"
+    renamed.write_bytes(Path(video).read_bytes())
+    command = [sys.executable, "-m", "staa_widgets", "explain", str(renamed), "--model", model, "--device", "cpu"]
+    env = {**os.environ, "PYTHONPATH": ROOT, "PYTHONIOENCODING": "ascii"}
+    run = subprocess.run(command, env=env, capture_output=True, text=True, encoding="ascii")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.startswith("F??e.mp4: ")
+
+
+def test_a_reader_that_leaves_early_is_no_traceback():
+    script = "import sys; from staa_widgets.cli.main import main; sys.exit(main(['cache', 'info']))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": ROOT},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    process.wait(60)
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"staa_widgets {staa_widgets.__version__}\n"
+
+
+def test_the_demo_explains_a_drawn_clip_and_compares_with_the_truth(here: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["demo", "--out", "shown"]) == 0
+    assert sorted(path.name for path in (here / "shown").iterdir()) == ["demo.mp4", "demo.staa.html"]
+    told = capsys.readouterr().out
+    assert f"truth: {action_clip(3, size=16).label!r}, which the model found" in told
+    assert "page: shown/demo.staa.html" in told.replace(os.sep, "/")
+
+
+def test_the_cache_is_looked_after(video: str, model: str, capsys: pytest.CaptureFixture[str]):
+    assert main(["cache", "info"]) == 0
+    assert "empty, 0.0 of 2000 MB" in capsys.readouterr().out
+    explained(video, model=model)
+    capsys.readouterr()
+    assert main(["cache", "prune"]) == 0
+    assert "removed 0 entries\n" in (told := capsys.readouterr().out)
+    assert "1 explanations, 1 previews, 1 records" in told
+    assert main(["cache", "clear"]) == 0
+    assert capsys.readouterr().out.startswith("removed 3 entries\n")
+    assert cache.info().entries == {}
+
+
+# --- doctor ---
+
+
+def test_a_sound_installation_is_found_sound(capsys: pytest.CaptureFixture[str]):
+    assert main(["doctor"]) == 0
+    told = capsys.readouterr().out
+    for subject in ("torch", "devices", "torchvision", "transformers", "readers", "bundled model", "player", "cache"):
+        assert f"\nok    {subject} " in told
+
+
+def test_the_doctor_sees_a_torchvision_that_breaks_transformers(tmp_path: Path):
+    fake = tmp_path / "site"
+    (fake / "torchvision").mkdir(parents=True)
+    (fake / "torchvision" / "__init__.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')")
+    (fake / "torchvision-0.1.dist-info").mkdir()
+    (fake / "torchvision-0.1.dist-info" / "METADATA").write_text("Name: torchvision\nVersion: 0.1\n")
+    path = os.pathsep.join([str(fake), ROOT])
+    run = subprocess.run(
+        [sys.executable, "-m", "staa_widgets", "doctor"],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 1
+    (line,) = (line for line in run.stdout.splitlines() if "torchvision  " in line)
+    assert line.startswith("fail  torchvision   0.1 does not fit torch")
+    assert line.endswith("pip uninstall torchvision")
+    assert "Traceback" not in run.stderr
+
+
+def test_the_doctor_sees_a_cache_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("STAA_CACHE", str(tmp_path / "file" / "cache"))
+    main(["doctor"])
+    assert "\nwarn  cache " in capsys.readouterr().out

@@ -1,0 +1,438 @@
+"""`explain`: from a video to an explanation, in one place, in one order, and never twice."""
+
+from __future__ import annotations
+
+import multiprocessing
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import staa_widgets.models.capture
+from staa_widgets import action_clip, explain, load_model, open_clip
+from staa_widgets.errors import CancelledError, MethodError, ParameterError, TooFewFramesError
+from staa_widgets.explanation.explanation import probabilities
+from staa_widgets.methods import METHODS
+from staa_widgets.models import Transform, VideoModel
+from staa_widgets.records.record import Geometry
+from staa_widgets.storage import cache
+from staa_widgets.video.windows import choose, lay_out, merge
+from tests.helpers.timesformers import tiny_model, tiny_module
+
+GEOMETRY = Geometry(frames=4, tubelet=1, height=3, width=3, order="patch_major", prefix=1, input_size=(24, 24))
+
+
+pytestmark = pytest.mark.usefixtures("folder")
+
+
+class Frames:
+    """Noise with times, 8 frames a second, as `open_clip` takes it."""
+
+    def __init__(self, seconds: float, seed: int = 0) -> None:
+        count = round(seconds * 8)
+        self.frames = np.random.default_rng(seed).integers(0, 256, (count, 24, 32, 3), np.uint8)
+        self.times = np.arange(count) / 8
+
+
+def test_an_explanation_says_where_and_when(video: Path, model: VideoModel):
+    found = explain(video, model)
+    assert found.maps.shape == (4, 3, 3)
+    assert found.maps.min() >= 0
+    assert found.temporal.sum() == pytest.approx(1)
+    assert found.spans[0, 0] == 0
+    assert found.spans[-1, 1] == found.duration == pytest.approx(4)
+    np.testing.assert_array_equal(found.sampled, [[4], [12], [20], [28]])
+    assert found.box == pytest.approx((0, 0, 48, 48))
+    assert found.frame_size == (48, 48)
+    assert found.target == int(found.logits.argmax())
+    assert found.attention is not None
+    assert found.attention.shape == (3, 4, 4, 3, 3)
+    assert (found.clip_name, found.model_id, found.method) == ("clip.mp4", "tiny", "staa")
+    assert found.preview is not None
+    np.testing.assert_array_equal(found.preview.indices, np.arange(32))
+
+
+def test_provenance_says_what_was_run(video: Path, model: VideoModel):
+    told = explain(video, model, layers="mean").provenance
+    assert told["versions"].keys() >= {"python", "staa_widgets", "numpy", "torch", "transformers", "av"}
+    assert told["sampling"]["frames"] == [[4, 12, 20, 28]]
+    assert told["sampling"]["times"] == [[0.5, 1.5, 2.5, 3.5]]
+    assert told["method"] == {
+        "name": "staa",
+        "version": METHODS["staa"].version,
+        "params": {**METHODS["staa"].defaults, "layers": "mean"},
+    }
+    assert told["seconds"].keys() == {"decode", "transform", "forward", "method", "preview"}
+    assert (told["device"], told["dtype"], told["cache"]) == ("cpu", "float32", "miss")
+    assert told["model"]["transform"] == model.transform.describe()
+
+
+def test_frames_and_model_are_what_the_maps_come_from(video: Path, model: VideoModel):
+    """The engine adds nothing of its own to a clip of one window."""
+    found = explain(video, model, method="staa_logit", target=2, cache=False)
+    clip = open_clip(video)
+    method = METHODS["staa_logit"]
+    pixels = model.pixels(clip.frames([4, 12, 20, 28]))[None]
+    (record,) = staa_widgets.models.capture.record(model, pixels, method.needs(), [2])
+    np.testing.assert_array_equal(found.maps, method(record))
+    np.testing.assert_array_equal(found.logits, record.logits)
+
+
+def test_the_box_follows_the_crop_of_landscape_and_portrait(model: VideoModel):
+    squared = replace(model, transform=Transform(shortest_edge=24, crop=(24, 24)))
+    for shape, box in (((30, 40), (5, 0, 35, 30)), ((40, 30), (0, 5, 30, 35))):
+        video = np.zeros((8, *shape, 3), np.uint8)
+        found = explain(video, squared, cache=False)
+        assert found.frame_size == shape[::-1]
+        assert found.box == pytest.approx(box)
+
+
+def test_a_range_keeps_the_clock_of_the_video(video: Path, model: VideoModel):
+    found = explain(video, model, start=1, end=3)
+    assert found.first_frame == 8
+    np.testing.assert_array_equal(found.times, np.arange(8, 24) / 8)
+    np.testing.assert_array_equal(found.sampled.ravel(), [10, 14, 18, 22])
+    np.testing.assert_allclose(found.spans[[0, -1], [0, 1]], [1, 3])
+    assert found.preview is not None
+    np.testing.assert_array_equal(found.preview.indices, np.arange(8, 24))
+    again = explain(open_clip(video, 1, 3), model)
+    assert again.provenance["cache"] == "hit"
+
+
+@pytest.mark.parametrize("target", [3, "LABEL_3", "label 3", "label-3"])
+def test_a_class_is_asked_for_by_index_or_label(target: int | str, video: Path, model: VideoModel):
+    assert explain(video, model, "staa_logit", target=target).target == 3
+
+
+@pytest.mark.parametrize("target", [5, -1, True, 1.0, "LABEL_9", "nothing"])
+def test_an_unknown_class_is_refused_with_a_hint(target: Any, video: Path, model: VideoModel):
+    with pytest.raises(ParameterError, match="no class") as refused:
+        explain(video, model, target=target)
+    assert "LABEL_" in refused.value.hint or "0 to 4" in refused.value.hint
+
+
+def test_a_method_without_class_says_that_it_explains_the_predicted_one(video: Path, model: VideoModel):
+    predicted = explain(video, model).target
+    with pytest.warns(UserWarning, match="does not depend on the class"):
+        assert explain(video, model, target=(predicted + 1) % 5).target == predicted
+    assert explain(video, model, target=predicted).target == predicted
+
+
+def test_wrong_questions_are_refused_before_any_work(video: Path, model: VideoModel, forwards: list[int], folder: Path):
+    wrong: list[tuple[type[Exception], dict[str, Any]]] = [
+        (MethodError, {"method": "stab"}),
+        (ParameterError, {"layer": "last"}),
+        (ParameterError, {"layers": "first"}),
+        (ParameterError, {"batch_size": 0}),
+        (ParameterError, {"batch_size": 2.5}),
+        (ParameterError, {"batch_size": "4"}),
+        (ParameterError, {"batch_size": True}),
+        (ParameterError, {"window": 0}),
+        (ParameterError, {"window": "4"}),
+        (ParameterError, {"stride": "1"}),
+        (TooFewFramesError, {"start": 1, "end": 1.3}),
+    ]
+    for error, asked in wrong:
+        with pytest.raises(error) as refused:
+            explain(video, model, **asked)
+        assert getattr(refused.value, "hint", "")
+    assert forwards == []
+    assert not folder.exists()
+
+
+# --- windows ---
+
+
+def clip_of(seconds: float) -> Any:
+    return open_clip(Frames(seconds))
+
+
+@pytest.mark.parametrize(("seconds", "count"), [(2, 1), (12, 1), (12.5, 3), (20, 5), (21, 6)])
+def test_clips_over_twelve_seconds_are_seen_in_windows_of_four(seconds: float, count: int):
+    clip = clip_of(seconds)
+    samples = choose(clip, GEOMETRY)
+    assert len(samples) == count
+    every = np.concatenate([sample.indices for sample in samples])
+    assert len(samples[0]) == 4
+    for sample in samples:
+        assert (np.diff(sample.indices) > 0).all()
+        np.testing.assert_array_equal(sample.times, clip.times[sample.indices])
+    if count > 1:
+        # one frame a second, with nothing left out, to the end and without repeats
+        np.testing.assert_array_equal(np.diff(np.unique(every)), 8)
+        assert clip.duration - samples[-1].times[-1] < 1.5
+
+
+def test_the_length_of_windows_can_be_chosen():
+    assert len(choose(clip_of(12), GEOMETRY, seconds=2)) == 6
+    assert len(choose(clip_of(20), GEOMETRY, seconds=20)) == 1
+
+
+def test_windows_of_tubelets_share_whole_slices():
+    pairs = replace(GEOMETRY, frames=4, tubelet=2)
+    samples = choose(clip_of(15), pairs)
+    slices = {tuple(pair) for sample in samples for pair in sample.indices.reshape(-1, 2).tolist()}
+    flat = [frame for pair in sorted(slices) for frame in pair]
+    assert flat == sorted(set(flat))
+
+
+def test_a_clip_that_is_shown_within_moments_is_one_window():
+    """All but one frame lie in the first second: a grid of seconds would not fill a window."""
+    times = np.r_[np.linspace(0, 1, 20), 30.0]
+    clip = open_clip(np.zeros((21, 8, 8, 3), np.uint8), times=times)
+    (only,) = choose(clip, GEOMETRY)
+    assert len(only) == 4
+
+
+def test_merged_windows_keep_order_and_average_overlaps():
+    parts = [np.array([[1.0], [2.0]]), np.array([[3.0], [5.0]])]
+    sampled = np.array([[[0], [4]], [[4], [8]]])
+    kept, place = lay_out(sampled)
+    np.testing.assert_array_equal(kept, [[0], [4], [8]])
+    np.testing.assert_array_equal(place, [[0, 1], [1, 2]])
+    np.testing.assert_array_equal(merge(parts, place, [1.0, 0.5], 3), [[1.0], [(2.0 + 1.5) / 2], [2.5]])
+
+
+def test_a_window_weighs_as_much_as_its_probability(model: VideoModel):
+    found = explain(Frames(20), model, "staa_logit", target=1)
+    assert found.window_logits is not None
+    assert found.window_logits.shape == (5, 5)
+    np.testing.assert_allclose(found.logits, found.window_logits.mean(0), rtol=1e-6)
+    chances = probabilities(found.window_logits)[:, 1]
+    np.testing.assert_allclose(found.maps.reshape(5, -1).sum(1), chances, rtol=1e-5)
+    assert found.spans.shape == (20, 2)
+    assert found.slice_of_frame.tolist() == sorted(found.slice_of_frame.tolist())
+    assert found.provenance["sampling"]["window_weights"] == pytest.approx(chances.tolist())
+
+
+@pytest.mark.parametrize("seed", [0, 2, 8])
+def test_over_a_long_video_the_curve_peaks_in_the_window_of_the_action(seed: int):
+    """Ten windows of four seconds; in all but one of them the figure stands still."""
+    clip = action_clip(seed, size=64, fps=8)
+    still = np.repeat(clip.frames[~clip.when][:1], 32, axis=0)
+    long = Frames(40)
+    long.frames = np.concatenate([clip.frames if window == 6 else still for window in range(10)])
+    found = explain(long, None, "staa_logit", target=clip.label, cache=False, preview=False)
+    assert found.temporal.reshape(10, -1).sum(1).argmax() == 6
+    assert 24 <= found.peak.start < 28
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_windows_together_or_one_by_one_give_the_same(batch_size: int, model: VideoModel, forwards: list[int]):
+    long = Frames(15)
+    found = explain(long, model, cache=False, batch_size=batch_size)
+    assert forwards == ([1] * 4 if batch_size == 1 else [3, 1])
+    np.testing.assert_allclose(found.maps, explain(long, model, cache=False).maps, rtol=1e-3, atol=1e-5)
+
+
+def test_all_windows_speak_of_the_class_predicted_over_all(model: VideoModel):
+    found = explain(Frames(20, seed=2), model, "staa_logit")
+    named = explain(Frames(20, seed=2), model, "staa_logit", target=int(found.logits.argmax()), cache=False)
+    assert found.target == named.target
+    # Not the same windows share a batch, and sums round otherwise with its size.
+    np.testing.assert_allclose(found.maps, named.maps, rtol=1e-5, atol=1e-6)
+
+
+# --- cache ---
+
+
+def changed_byte(path: Path, folder: Path) -> Path:
+    """The same pictures in a file that differs in a byte that no reader looks at."""
+    copy = folder / "changed.mp4"
+    copy.write_bytes(path.read_bytes() + b"\0\0\0\x09free\0")
+    return copy
+
+
+def test_the_same_content_under_another_name_is_a_hit(video: Path, model: VideoModel, forwards: list[int]):
+    first = explain(video, model)
+    assert forwards == [1]
+    other = shutil.copy(video, video.with_name("holiday.mp4"))
+    renamed = replace(model, id="mine", labels=tuple("abcde"))
+    second = explain(other, renamed)
+    assert forwards == [1]
+    assert second.provenance["cache"] == "hit"
+    assert (second.clip_name, second.model_id, second.labels) == ("holiday.mp4", "mine", tuple("abcde"))
+    np.testing.assert_array_equal(first.maps, second.maps)
+    assert "holiday" not in "".join(str(p.read_bytes()) for p in cache.folder().iterdir())
+    assert b"clip.mp4" not in b"".join(p.read_bytes() for p in cache.folder().iterdir())
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"layers": "last"},
+        {"contrast": False},
+        {"layers": [0, 1]},
+        {"attention": False},
+        {"preview": False},
+    ],
+    ids=str,
+)
+def test_other_readings_of_a_cached_clip_do_without_the_model(
+    asked: dict[str, Any], video: Path, model: VideoModel, forwards: list[int]
+):
+    explain(video, model)
+    found = explain(video, model, **asked)
+    assert forwards == [1]
+    fresh = explain(video, model, **asked, cache=False)
+    np.testing.assert_allclose(found.maps, fresh.maps, rtol=1e-4, atol=1e-6)
+
+
+def test_what_was_recorded_for_the_predicted_class_answers_by_its_name(
+    video: Path, model: VideoModel, forwards: list[int]
+):
+    predicted = explain(video, model, "staa_logit").target
+    assert explain(video, model, "staa_logit", target=predicted).target == predicted
+    assert forwards == [1]
+    explain(video, model, "staa_logit", target=(predicted + 1) % 5)
+    assert forwards == [1, 1]
+
+
+def test_a_record_that_lacks_something_is_completed_and_answers_both(
+    video: Path, model: VideoModel, forwards: list[int]
+):
+    for layers in ("last", "rollout", "last", "rollout", "mean"):
+        explain(video, model, layers=layers, attention=False)
+    assert forwards == [1, 1]
+
+
+def test_anything_that_changes_the_answer_is_a_miss(
+    video: Path, model: VideoModel, forwards: list[int], tmp_path: Path
+):
+    explain(video, model)
+    other_weights = tiny_module()
+    with torch.no_grad():
+        other_weights.classifier.bias[0] += 1e-3
+    crop = replace(model.transform, shortest_edge=25)
+    for asked in (
+        {"video": changed_byte(video, tmp_path)},
+        {"start": 1},
+        {"window": 2},
+        {"model": replace(model, transform=crop)},
+        {"model": load_model(other_weights, processor=model.transform)},
+    ):
+        before = len(forwards)
+        found = explain(**{"video": video, "model": model, **asked})
+        assert found.provenance["cache"] == "miss", asked
+        assert len(forwards) == before + 1, asked
+
+
+def test_a_weight_changed_in_place_is_a_miss(video: Path, forwards: list[int]):
+    module = tiny_module()
+    mine = load_model(module, processor=tiny_model().transform)
+    before = explain(video, mine)
+    with torch.no_grad():
+        module.classifier.bias[1] += 1
+    after = explain(video, mine)
+    assert after.logits[1] == pytest.approx(before.logits[1] + 1, abs=1e-5)
+    assert forwards == [1, 1]
+
+
+def test_damaged_entries_are_computed_again(video: Path, model: VideoModel, forwards: list[int]):
+    first = explain(video, model)
+    for path in cache.folder().glob("*.safetensors"):
+        data = path.read_bytes()
+        path.write_bytes(data[: len(data) // 2])
+    second = explain(video, model)
+    assert forwards == [1, 1]
+    np.testing.assert_array_equal(first.maps, second.maps)
+    assert explain(video, model).provenance["cache"] == "hit"
+
+
+def test_without_cache_nothing_is_read_or_written(video: Path, model: VideoModel, forwards: list[int], folder: Path):
+    assert explain(video, model, cache=False).provenance["cache"] == "off"
+    assert not folder.exists()
+    explain(video, model)
+    explain(video, model, cache=False)
+    assert forwards == [1, 1, 1]
+
+
+def test_a_cache_that_cannot_be_written_is_no_hindrance(
+    video: Path, model: VideoModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("STAA_CACHE", str(tmp_path / "file" / "cache"))
+    monkeypatch.setattr(cache, "_reported", set())
+    with pytest.warns(RuntimeWarning, match="STAA_CACHE"):
+        found = explain(video, model)
+    assert explain(video, model).maps.tolist() == found.maps.tolist()
+
+
+def explained_elsewhere(video: Path, model: Path, counts: Path, ready: Any) -> None:
+    torch.set_num_threads(1)
+    original: Callable[..., Any] = staa_widgets.models.capture.record
+
+    def counted(*asked: Any) -> Any:
+        with counts.open("a") as log:
+            log.write("forward\n")
+        return original(*asked)
+
+    staa_widgets.models.capture.record = counted  # the process ends with it
+    if ready is not None:
+        ready.wait()
+    explain(video, load_model(model, device="cpu"))
+
+
+def test_processes_share_what_was_computed_and_compute_it_once(video: Path, model: VideoModel, tmp_path: Path):
+    saved, counts = tmp_path / "model", tmp_path / "forwards"
+    model.module.save_pretrained(saved)  # pyright: ignore[reportCallIssue]
+    (saved / "preprocessor_config.json").write_text(
+        '{"size": {"shortest_edge": 24}, "crop_size": {"height": 24, "width": 24}}'
+    )
+    context = multiprocessing.get_context("spawn")
+    ready = context.Barrier(2)
+    together = [context.Process(target=explained_elsewhere, args=(video, saved, counts, ready)) for _ in range(2)]
+    later = context.Process(target=explained_elsewhere, args=(video, saved, counts, None))
+    for process in together:
+        process.start()
+    for process in together:
+        process.join(120)
+    later.start()
+    later.join(120)
+    assert [process.exitcode for process in (*together, later)] == [0, 0, 0]
+    assert counts.read_text() == "forward\n"
+    assert explain(video, load_model(saved, device="cpu")).provenance["cache"] == "hit"
+
+
+# --- progress, cancelling, leaving things as they are ---
+
+
+def test_progress_is_told_step_by_step(model: VideoModel):
+    told: list[tuple[str, int, int]] = []
+    explain(Frames(20), model, batch_size=2, progress=lambda *step: told.append(step))
+    assert [step for step in told if step[0] == "model"] == [("model", n, 5) for n in (0, 2, 4, 5)]
+    assert told[-1] == ("pictures", 160, 160)
+
+
+def test_cancelled_work_keeps_the_windows_that_were_finished(model: VideoModel, forwards: list[int]):
+    def cancel(step: str, done: int, total: int) -> None:
+        if done >= 2:
+            raise CancelledError("Stopped.")
+
+    with pytest.raises(CancelledError):
+        explain(Frames(20), model, batch_size=1, progress=cancel)
+    assert forwards == [1, 1]
+    explain(Frames(20), model, batch_size=1)
+    assert forwards == [1] * 5
+
+
+def test_nothing_is_said_where_there_is_no_terminal(model: VideoModel, capfd: pytest.CaptureFixture[str]):
+    explain(Frames(2), model, cache=False)
+    assert capfd.readouterr() == ("", "")
+    explain(Frames(2), model, cache=False, progress=True)
+    assert "model" in capfd.readouterr().err
+
+
+def test_settings_of_torch_and_numpy_are_left_alone(model: VideoModel):
+    def settings() -> tuple[Any, ...]:
+        generators = torch.get_rng_state().numpy().tobytes(), str(np.random.get_state())  # noqa: NPY002
+        return torch.get_num_threads(), torch.is_grad_enabled(), torch.get_default_dtype(), *generators
+
+    before = settings()
+    explain(Frames(2), model, "staa", weighting="gradient", cache=False)
+    assert settings() == before

@@ -1,0 +1,376 @@
+"""Long videos, window by window: what is yielded, what is merged, what is decoded, what is kept."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from contextlib import nullcontext
+from dataclasses import replace
+from itertools import count, islice, pairwise
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+import staa_widgets.engine.run
+import staa_widgets.models.capture
+import staa_widgets.video.decode
+from staa_widgets import action_clip, compare, explain, load_model, open_clip, stream
+from staa_widgets.datasets.drawn_actions import ActionClip
+from staa_widgets.engine.request import question_of
+from staa_widgets.engine.window_reader import Reel
+from staa_widgets.errors import CancelledError, MethodError, ParameterError, VideoNotFoundError
+from staa_widgets.explanation.explanation import probabilities
+from staa_widgets.models import VideoModel
+from staa_widgets.video.windows import choose
+from tests.engine.test_explain import GEOMETRY, Frames, clip_of
+from tests.helpers.timesformers import tiny_model, tiny_module
+from tests.helpers.video_files import read_barcode, write_video
+
+pytestmark = pytest.mark.usefixtures("folder")
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """21 s, 8 frames a second, each with its number on it: six windows of four seconds, the last one aligned right."""
+    path = tmp_path_factory.mktemp("long") / "long.mp4"
+    write_video(path, 168, fps=8, gop=20)
+    return path
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Numbers of the frames that were decoded and turned to RGB so far."""
+    seen: list[int] = []
+    original = staa_widgets.video.decode._upright
+
+    def watched(*asked: Any) -> Any:
+        frame = original(*asked)
+        seen.append(read_barcode(frame))
+        return frame
+
+    monkeypatch.setattr(staa_widgets.video.decode, "_upright", watched)
+    monkeypatch.setattr(staa_widgets.video.decode, "_decord", lambda: None)
+    return seen
+
+
+# --- what is yielded ---
+
+
+def test_each_window_is_an_explanation_of_its_part(long: Path, model: VideoModel):
+    parts = list(stream(long, model, "staa_logit", target=2))
+    assert len(parts) == 6
+    whole = explain(long, model, "staa_logit", target=2, cache=False)
+    assert whole.window_logits is not None
+    for part, logits in zip(parts, whole.window_logits, strict=True):
+        assert part.maps.shape == (4, 3, 3)
+        np.testing.assert_allclose(part.logits, logits, rtol=1e-5, atol=1e-5)
+        assert part.target == 2
+        assert part.preview is None
+        assert part.attention is not None
+        np.testing.assert_array_equal(part.times, whole.times[part.first_frame : part.first_frame + len(part.times)])
+    # Half-open and end to end, but for the last one, which is aligned to the end.
+    assert parts[0].spans[0, 0] == 0
+    assert parts[-1].spans[-1, 1] == whole.duration == pytest.approx(21)
+    for part, following in pairwise(parts[:5]):
+        assert part.spans[-1, 1] == following.spans[0, 0] == part.duration
+        assert part.first_frame + len(part.times) == following.first_frame
+        assert (part.times < part.duration).all()
+    assert parts[5].spans[0, 0] == parts[4].spans[1, 0]
+
+
+def test_the_windows_merged_by_hand_are_what_explain_gives(long: Path, model: VideoModel):
+    """Weighted by the target's probability; the three slices that two windows saw are averaged."""
+    parts = list(stream(long, model, "staa_logit", target=2))
+    whole = explain(long, model, "staa_logit", target=2, cache=False)
+    sums: dict[int, list[NDArray[np.floating]]] = {}
+    for part in parts:
+        weight = probabilities(part.logits)[2] / np.abs(part.maps).sum()
+        for frame, maps in zip(part.sampled[:, 0].tolist(), part.maps, strict=True):
+            sums.setdefault(frame, []).append(weight * maps)
+    assert sorted(map(len, sums.values())) == [1] * 18 + [2] * 3
+    assert whole.sampled[:, 0].tolist() == sorted(sums)
+    np.testing.assert_allclose(whole.maps, [np.mean(sums[frame], 0) for frame in sorted(sums)], rtol=1e-4, atol=1e-7)
+    np.testing.assert_array_equal(whole.spans[1:, 0], whole.spans[:-1, 1])
+
+
+def test_without_a_class_each_window_speaks_of_its_own(long: Path, model: VideoModel):
+    for part in stream(long, model, "staa_logit"):
+        assert part.target == int(part.logits.argmax())
+
+
+def test_a_short_video_is_one_window_and_the_same_explanation(video: Path, model: VideoModel):
+    (only,) = stream(video, model, preview=True)
+    found = explain(video, model, cache=False)
+    np.testing.assert_array_equal(only.maps, found.maps)
+    np.testing.assert_array_equal(only.spans, found.spans)
+    assert only.preview is not None
+    np.testing.assert_array_equal(only.preview.indices, np.arange(32))
+
+
+def test_a_window_can_be_asked_again_in_other_words(long: Path, model: VideoModel):
+    part = next(stream(long, model))
+    question = question_of(part)
+    assert question is not None
+    other = question.about("staa_logit").ask()
+    assert (other.first_frame, other.duration) == (part.first_frame, part.duration)
+
+
+@pytest.mark.parametrize("asked", [{}, {"window": 20}, {"window": 3.7}, {"stride": 3}])
+def test_a_window_asked_again_is_the_same_frames(asked: dict[str, Any], long: Path, model: VideoModel):
+    for part in stream(long, model, **asked):
+        question = question_of(part)
+        assert question is not None
+        again = question.ask()
+        np.testing.assert_array_equal(again.sampled, part.sampled)
+        np.testing.assert_allclose(again.maps, part.maps, rtol=1e-6)
+        np.testing.assert_array_equal(question.about("motion_energy").ask().sampled, part.sampled)
+
+
+def test_a_window_says_whether_the_model_was_asked(long: Path, model: VideoModel):
+    def told() -> list[str]:
+        return [part.provenance["cache"] for part in stream(long, model, "saliency", target=1)]
+
+    list(stream(long, model))
+    assert told() == ["miss"] * 6
+    assert told() == ["hit"] * 6
+
+
+def test_windows_share_the_time_of_their_batch(long: Path, model: VideoModel, monkeypatch: pytest.MonkeyPatch):
+    """By a clock on which decoding a frame takes a second; the last window has one frame of its own."""
+    monkeypatch.setattr(staa_widgets.engine.run, "time", SimpleNamespace(perf_counter=count().__next__))
+    told = [part.provenance["seconds"] for part in stream(long, model, batch_size=3, cache=False)]
+    assert [seconds.keys() for seconds in told] == [{"decode", "transform", "forward", "method"}] * 6
+    for step in ("decode", "transform"):
+        assert [seconds[step] for seconds in told] == [4, 4, 4, 3, 3, 3]
+    assert {"preview"} <= next(stream(long, model, preview=True, cache=False)).provenance["seconds"].keys()
+
+
+def test_a_stream_warns_once_of_a_class_that_its_method_leaves_aside(long: Path, model: VideoModel):
+    target = (next(stream(long, model)).target + 1) % 5
+    with pytest.warns(UserWarning, match="does not depend on the class") as warned:
+        list(stream(long, model, target=target))
+    assert len(warned) == 1
+    assert warned[0].filename == __file__
+
+
+@pytest.mark.parametrize("method", ["saliency", "occlusion"])
+def test_methods_that_ask_record_each_window_once(method: str, long: Path, model: VideoModel, forwards: list[int]):
+    told: list[tuple[str, int, int]] = []
+    found = explain(long, model, method, cache=False, preview=False, progress=lambda *step: told.append(step))
+    assert sum(forwards) == 6
+    assert [step for step in told if step[0] == "model"] == [("model", 0, 6), ("model", 6, 6)]
+    named = explain(long, model, method, target=found.target, cache=False, preview=False)
+    np.testing.assert_allclose(found.maps, named.maps, rtol=1e-4, atol=1e-7)
+    assert found.attention is not None
+    assert named.attention is not None
+    np.testing.assert_array_equal(found.attention, named.attention)
+
+
+def test_a_second_round_has_a_name_of_its_own(model: VideoModel):
+    """Two windows may predict another class than all together."""
+    told: list[tuple[str, int, int]] = []
+    clip = Frames(40, seed=2)
+    found = explain(clip, model, "staa_logit", cache=False, preview=False, progress=lambda *step: told.append(step))
+    assert found.window_logits is not None
+    others = int((found.window_logits.argmax(1) != found.target).sum())
+    assert 0 < others < 10
+    assert [step for step in told if step[0] == "model"] == [("model", n, 10) for n in (0, 8, 10)]
+    assert told[-1] == ("model, for the class predicted over all windows", others, others)
+
+
+@pytest.mark.parametrize("seed", [0, 8])
+def test_over_a_long_file_the_curve_peaks_in_the_window_of_the_action(seed: int, tmp_path: Path):
+    """Ten windows of four seconds; in all but one of them the figure stands still."""
+    clip = action_clip(seed, size=64, fps=8)
+    still = np.repeat(clip.frames[~clip.when][:1], 32, axis=0)
+    frames = np.concatenate([clip.frames if window == 6 else still for window in range(10)])
+    path = write_frames(clip, frames, tmp_path / "long.mp4")
+    found = explain(path, None, "staa_logit", target=clip.label, preview=False)
+    assert found.window_logits is not None
+    assert found.window_logits.shape[0] == 10
+    weights = found.provenance["sampling"]["window_weights"]
+    np.testing.assert_allclose(weights, probabilities(found.window_logits)[:, found.target])
+    assert int(np.argmax(weights)) == 6
+    assert found.temporal.reshape(10, -1).sum(1).argmax() == 6
+    assert 24 <= found.peak.start < 28
+
+
+def write_frames(clip: ActionClip, frames: NDArray[np.uint8], path: Path) -> Path:
+    """Write frames with the clip's own encoder."""
+    count = len(frames)
+    where = np.zeros((count, *frames.shape[1:3]), bool)
+    return replace(clip, frames=frames, times=np.arange(count) / 8, where=where, when=where.any((1, 2))).write_mp4(path)
+
+
+# --- windows that overlap ---
+
+
+@pytest.mark.parametrize(
+    ("stride", "starts"),
+    [(None, [0, 4, 8, 12, 16, 17]), (2, [0, 2, 4, 6, 8, 10, 12, 14, 16, 17]), (0.1, [*range(18)])],
+)
+def test_windows_slide_by_a_stride_in_whole_slices(stride: float | None, starts: list[int]):
+    samples = choose(clip_of(21), GEOMETRY, stride=stride)
+    assert [int(sample.times[0]) for sample in samples] == starts
+    assert {frame for sample in samples for frame in sample.indices.tolist()} == set(range(4, 168, 8))
+
+
+@pytest.mark.parametrize("asked", [{"stride": 0}, {"stride": 5}, {"stride": 3, "window": 2}, {"window": -1}])
+def test_a_stride_that_leaves_gaps_is_refused(asked: dict[str, Any], long: Path, model: VideoModel):
+    with pytest.raises(ParameterError):
+        explain(long, model, **asked)
+    with pytest.raises(ParameterError):
+        stream(long, model, **asked)  # before the first window is asked for
+
+
+@pytest.mark.parametrize("stride", [None, 1, 3])
+def test_frames_are_decoded_once_however_windows_overlap(
+    stride: float | None, long: Path, model: VideoModel, drawn: list[int]
+):
+    explain(long, model, stride=stride, preview=False, cache=False, batch_size=2)
+    assert drawn == list(range(4, 168, 8))
+
+
+def test_frames_in_are_frames_out_with_any_stride(long: Path, model: VideoModel):
+    plain = explain(long, model, preview=False)
+    slid = explain(long, model, stride=1, preview=False)
+    np.testing.assert_array_equal(slid.sampled, plain.sampled)
+    np.testing.assert_array_equal(slid.spans, plain.spans)
+
+
+def test_between_windows_only_frames_are_held_that_the_next_one_shows(long: Path, model: VideoModel):
+    clip = open_clip(long)
+    samples = choose(clip, model.geometry, stride=1)
+    alive: list[int] = []
+
+    def transform(frames: NDArray[np.uint8]) -> torch.Tensor:
+        return torch.full((len(frames), 1), read_barcode(frames[0]), dtype=torch.int64)
+
+    reel = Reel(clip, samples, transform, lambda _: nullcontext())
+    for number in (0, 1, 2, 7, 8, len(samples) - 1):  # what is cached in between is left out
+        assert reel.window(number).ravel().tolist() == samples[number].indices.tolist()
+        alive.append(len(reel._held))
+    reel.close()
+    assert alive == [*[model.geometry.frames - 1] * 5, 0]  # a window begins one frame after the last
+
+
+def test_one_pass_gives_the_frames_that_random_access_gives(long: Path):
+    clip = open_clip(long, 2, 19)
+    wanted = [0, 3, 4, 50, 51, 135]
+    for frame, other in zip(clip.walk(wanted), clip.frames(wanted), strict=True):
+        np.testing.assert_array_equal(frame, other)
+    for wrong in ([3, 3], [4, 3], [136], [-1]):
+        with pytest.raises(ParameterError):
+            clip.walk(wrong)
+
+
+# --- stopping ---
+
+
+def test_a_stream_that_is_closed_keeps_what_was_finished(long: Path, model: VideoModel, forwards: list[int]):
+    parts = stream(long, model, batch_size=2)
+    next(parts)
+    assert forwards == [2]  # no window is begun before it is wanted
+    next(parts)
+    next(parts)
+    parts.close()
+    assert forwards == [2, 2]
+    seen = list(stream(long, model, batch_size=2))
+    assert forwards == [2, 2, 2]
+    assert [part.provenance["cache"] for part in seen] == ["hit"] * 4 + ["miss"] * 2
+    explain(long, model)
+    assert forwards == [2, 2, 2]
+
+
+def test_a_stream_lets_others_compute_between_its_windows(long: Path, video: Path, model: VideoModel):
+    parts = stream(long, model, batch_size=1)
+    next(parts)
+    other = threading.Thread(target=lambda: explain(video, model, preview=False))
+    other.start()
+    other.join(60)
+    assert not other.is_alive()
+    assert len(list(parts)) == 5
+
+
+def test_a_stream_is_cancelled_by_its_progress(long: Path, model: VideoModel, forwards: list[int]):
+    def cancel(step: str, done: int, total: int) -> None:
+        if done >= 2:
+            raise CancelledError("Stopped.")
+
+    with pytest.raises(CancelledError):
+        list(stream(long, model, batch_size=2, progress=cancel))
+    assert forwards == [2]
+
+
+def test_a_stream_refuses_at_once(long: Path, model: VideoModel):
+    for error, asked in (
+        (VideoNotFoundError, {"video": "missing.mp4"}),
+        (MethodError, {"method": "stab"}),
+        (ParameterError, {"layers": "first"}),
+        (ParameterError, {"target": "nothing"}),
+    ):
+        with pytest.raises(error):
+            stream(**{"video": long, "model": model, **asked})
+
+
+@pytest.mark.parametrize("method", ["staa_logit", "occlusion"])
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_weights_changed_between_windows_are_not_answered_for_by_the_old_ones(
+    method: str, batch_size: int, long: Path, forwards: list[int]
+):
+    module = tiny_module()
+    mine = load_model(module, processor=tiny_model().transform, id="tiny")
+    parts = stream(long, mine, method, target=1, batch_size=batch_size)
+    first = next(parts)
+    before = copy.deepcopy(module.state_dict())
+    with torch.no_grad():
+        module.classifier.bias[1] += 1
+        module.classifier.weight[1] *= 2
+    second = next(parts)
+    parts.close()
+    assert first.provenance["model"]["weights"] != second.provenance["model"]["weights"]
+    fresh = list(islice(stream(long, mine, method, target=1, cache=False, batch_size=1), 2))[1]
+    module.load_state_dict(before)
+    forwards.clear()
+    old = list(islice(stream(long, mine, method, target=1, batch_size=1), 2))
+    np.testing.assert_allclose(second.logits, fresh.logits, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(second.maps, fresh.maps, rtol=1e-3, atol=1e-5)
+    np.testing.assert_array_equal(old[0].maps, first.maps)
+    expected = list(islice(stream(long, mine, method, target=1, batch_size=1, cache=False), 2))[1]
+    np.testing.assert_allclose(old[1].maps, expected.maps, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(old[1].logits, expected.logits, rtol=1e-5, atol=1e-5)
+
+
+# --- several methods ---
+
+
+def test_compared_methods_share_one_pass(video: Path, model: VideoModel, forwards: list[int]):
+    for cached in (False, True):
+        forwards.clear()
+        found = compare(video, model, ["staa_logit", "staa"], cache=cached, preview=False)
+        assert list(found) == ["staa_logit", "staa"]
+        assert forwards == [1]
+    for name, explanation in found.items():
+        np.testing.assert_allclose(
+            explanation.maps, explain(video, model, name, cache=False).maps, rtol=1e-4, atol=1e-6
+        )
+
+
+def test_compared_methods_share_the_pass_of_a_named_class_and_of_long_videos(
+    long: Path, model: VideoModel, forwards: list[int]
+):
+    found = compare(long, model, {"staa": {"layers": "last"}, "staa_logit": {}}, target=3, preview=False)
+    assert sum(forwards) == 6
+    assert found["staa_logit"].target == 3
+    assert found["staa"].params["layers"] == "last"
+
+
+@pytest.mark.parametrize("methods", ["staa", [], ["stab"]])
+def test_comparing_nothing_or_the_unknown_is_refused(methods: Any, video: Path, model: VideoModel):
+    with pytest.raises((ParameterError, MethodError)):
+        compare(video, model, methods)

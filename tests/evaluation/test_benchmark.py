@@ -1,0 +1,272 @@
+"""The benchmark on few clips: what it asks, that it goes on where it stopped, and that its verdict can say no."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmarks.results import page
+from staa_widgets import METHODS, load_model
+from staa_widgets.cli.main import main
+from staa_widgets.datasets.drawn_actions import action_clip
+from staa_widgets.errors import CancelledError, ParameterError
+from staa_widgets.evaluation.benchmark.plan import CHEAP, FULL, MOST_PASSES, Drawn, Plan, by_cost
+from staa_widgets.evaluation.benchmark.run import Benchmark, benchmark
+from staa_widgets.evaluation.benchmark.verdict import ALL, QUESTIONS, section, verdict, with_mean
+from staa_widgets.evaluation.metrics.localization import TRUTH
+from staa_widgets.evaluation.results import Results
+from staa_widgets.evaluation.rows import Row, Spent
+from staa_widgets.models import VideoModel
+from tests.helpers.timesformers import PROCESSOR, tiny_module
+
+FEW = ("staa", "staa_logit", "attention_last", "grad_cam", "smooth_grad")
+SMALL = Plan(clips=3, dear_clips=2, first_clips=2, shuffled_clips=2)
+CONTROLS = [name for name, method in METHODS.items() if method.group == "control"]
+BEATS, BEST, LEVEL, LOGIT, DEARER, FALLS = QUESTIONS
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STAA_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def models() -> dict[str, VideoModel]:
+    """One that knows nothing, with the grid of the bundled ones and a tenth of their cost."""
+    module = tiny_module(image_size=64, num_frames=8, num_hidden_layers=2)
+    return {"tiny": load_model(module, processor=replace(PROCESSOR, shortest_edge=64, crop=(64, 64)), id="tiny")}
+
+
+@pytest.fixture(scope="module")
+def found(store, models) -> Benchmark:
+    return benchmark(SMALL, models, methods=FEW, progress=False)
+
+
+def test_it_asks_cheap_methods_about_all_clips_and_dear_ones_about_few(found):
+    assert found.second.failures == found.first.failures == ()
+    assert found.second.models == ("tiny",)
+    assert {*found.second.methods} == {*FEW, *CONTROLS}
+    for name in found.second.methods:
+        clips = 2 if name == "smooth_grad" else 3
+        assert {len(found.second.values(name, metric)) for metric in TRUTH} == {clips}, name
+        assert len(found.second.values(name, "insertion")) == 2
+    assert set(found.first.methods) == set(found.second.methods) - {"smooth_grad"}
+    assert len(found.first.values("staa", "mass")) == 2
+    assert {row.order for row in found.second.references} >= {"random", "oracle"}
+
+
+def test_what_costs_more_than_six_hundred_passes_is_asked_only_by_name_or_in_full(models):
+    cheap, dear, left_out = by_cost(None, models.values())
+    assert {"staa", "grad_cam", *CONTROLS} <= {*cheap}
+    assert {"occlusion", "shapley"} <= {*dear}
+    browsing = {name for name, method in METHODS.items() if method.browse}
+    assert browsing == {"attention_query"}, "what explains no decision is not asked"
+    assert {*METHODS} - browsing - {*cheap} - {*dear} == {*left_out} == {"lime", "kernel_shap"}
+    assert browsing.isdisjoint({*cheap, *dear})
+    assert min(left_out.values()) > MOST_PASSES
+    grid = models["tiny"].geometry
+    assert all(CHEAP < sum(METHODS[name].cost(grid)) <= MOST_PASSES for name in dear)
+
+    cheap, dear, left_out = by_cost(["lime", "saliency"], models.values())
+    assert {*cheap} == {"staa", "saliency", *CONTROLS}
+    assert (dear, left_out) == (["lime"], {})
+
+    cheap, dear, left_out = by_cost(None, models.values(), everything=True)
+    assert {*cheap, *dear} == {*METHODS} - browsing
+
+    cheap, _, _ = by_cost(["attention_query"], models.values())
+    assert "attention_query" in cheap
+    assert left_out == {}
+
+
+def test_the_pages_say_what_was_left_out(found):
+    assert "full run" not in page(found) + section(found)
+    about = found.second.settings["benchmark"] | {"left_out": {"lime": 1001}}
+    short = replace(found.second, settings=found.second.settings | {"benchmark": about})
+    for said in (page(replace(found, second=short)), section(replace(found, second=short))):
+        assert "Methods of more than 600 passes a clip are asked in a full run only: lime (1001)." in said
+
+
+def test_the_sets_are_drawn_from_their_own_seeds_and_variants(found):
+    assert [clip["seed"] for clip in found.second.settings["clips"].values()] == [7_800_000, 7_800_001, 7_800_002]
+    assert {clip["variant"] for clip in found.second.settings["clips"].values()} == {"second"}
+    assert [clip["seed"] for clip in found.first.settings["clips"].values()] == [4_000_000, 4_000_001]
+    drawn = next(iter(Drawn("second", 1)))
+    np.testing.assert_array_equal(drawn.frames, action_clip(7_800_000, fps=8, variant="second").frames)
+
+
+def test_it_keeps_what_each_model_predicted(found):
+    predicted = found.second.settings["benchmark"]["predicted"]["tiny"]
+    assert set(predicted) == set(found.second.clips)
+
+
+def test_shuffled_weights_are_those_of_another_model(found):
+    held = [part.settings["models"]["tiny"]["weights"] for part in (found.second, found.shuffled)]
+    assert held[0] != held[1]
+    assert found.shuffled.values("staa", "mass") != found.second.values("staa", "mass")
+    # What knows nothing of the model scores the same on any.
+    for clip, value in found.shuffled.values("motion_energy", "mass").items():
+        assert value == found.second.values("motion_energy", "mass")[clip]
+
+
+def test_it_is_saved_and_read_with_every_value(found, tmp_path):
+    folder = found.save(tmp_path / "made" / "here")
+    again = Benchmark.load(folder)
+    assert [row for row in again.second.rows if math.isfinite(row.value)] == [
+        row for row in found.second.rows if math.isfinite(row.value)
+    ]
+    assert verdict(again) == verdict(found)
+    page = (folder / "second.html").read_text()
+    for line in verdict(found):
+        assert line.question in page
+
+
+def test_the_page_of_results_is_made_from_the_files_alone(found, tmp_path):
+    again = Benchmark.load(found.save(tmp_path))
+    text = page(again)
+    assert text == page(found)
+    for question in QUESTIONS:
+        assert f"| {question} | " in text
+    for name in found.second.methods:
+        assert f"| {name} | " in text
+    row = next(line for line in text.splitlines() if line.startswith("| staa | "))
+    assert f"{np.mean([*found.second.values('staa', 'mass').values()]):.2f} [" in row
+    assert "Everything was." in text
+
+
+def test_broken_off_it_goes_on_where_it_stopped(found, models, monkeypatch, tmp_path):
+    """Interrupted in the middle of the second part, then run again: nothing finished is computed twice."""
+    monkeypatch.setenv("STAA_CACHE", str(tmp_path / "cache"))
+    asked: list[object] = []
+    once = METHODS["smooth_grad"]
+
+    def counted(query, **params):
+        asked.append(query.seed)
+        return once.run(query, **params)
+
+    monkeypatch.setitem(METHODS, "smooth_grad", replace(once, run=counted))
+
+    def stop(step: str, done: int, total: int) -> None:
+        if len(asked) == 2:
+            raise CancelledError("enough")
+
+    with pytest.raises(CancelledError):
+        benchmark(SMALL, models, methods=FEW, progress=stop)
+    first = asked[0]
+    again = benchmark(SMALL, models, methods=FEW, progress=False)
+    assert asked.count(first) == 1
+    rows = [row for row in again.second.rows if math.isfinite(row.value)]
+    assert rows == [row for row in found.second.rows if math.isfinite(row.value)]
+
+
+def made(scores: dict[str, float], *, clips: int = 20, spread: float = 0.02, cost: dict | None = None) -> Results:
+    """Results in which each method scores around a number on every truth metric."""
+    rng = np.random.default_rng(0)
+    rows = [
+        Row("m", f"c{n}", name, metric, score + spread * rng.standard_normal())
+        for name, score in scores.items()
+        for metric in TRUTH
+        for n in range(clips)
+    ]
+    passes: dict[str, tuple[int, int]] = {"grad_cam": (2, 1), "occlusion": (513, 0), **(cost or {})}
+    costs = [Spent("m", "c0", name, *passes.get(name, (1, 0)), 0.1) for name in scores]
+    about = {name: {"group": METHODS[name].group, "class_specific": METHODS[name].class_specific} for name in scores}
+    metrics = {metric: {"category": "truth", "higher_is_better": True} for metric in TRUTH}
+    return Results(tuple(rows), tuple(costs), settings={"methods": about, "metrics": metrics})
+
+
+GOOD = {
+    "staa": 0.7,
+    "staa_logit": 0.8,
+    "rollout": 0.5,
+    "grad_cam": 0.6,
+    "occlusion": 0.65,
+    "random": 0.1,
+    "centre": 0.3,
+}
+FALLEN = made({"staa": 0.2, "random": 0.1, "centre": 0.3})
+
+
+def answers(scores: dict[str, float], shuffled: Results = FALLEN, **settings) -> dict[str, bool | None]:
+    second = made(scores, **settings)
+    return {line.question: line.holds for line in verdict(Benchmark(second, second, shuffled))}
+
+
+def test_a_verdict_says_yes_where_all_is_well():
+    assert answers(GOOD) == {BEATS: True, BEST: True, LEVEL: True, LOGIT: True, DEARER: None, FALLS: True}
+
+
+@pytest.mark.parametrize(
+    ("question", "changed"),
+    [
+        (BEATS, {"centre": 0.7}),
+        (BEATS, {"random": 0.9}),
+        (BEST, {"rollout": 0.7}),
+        (BEST, {"rollout": 0.8}),
+        (LEVEL, {"grad_cam": 0.8}),
+        (LOGIT, {"staa_logit": 0.7}),
+        (LOGIT, {"staa_logit": 0.6}),
+    ],
+)
+def test_a_verdict_says_no_to_the_one_that_fails(question, changed):
+    found = answers({**GOOD, **changed})
+    assert [name for name, holds in found.items() if holds is False] == [question]
+
+
+@pytest.mark.parametrize("kept", [0.5, 0.7])
+def test_shuffled_weights_that_change_too_little_are_told(kept):
+    assert answers(GOOD, made({"staa": kept, "random": 0.1, "centre": 0.3}))[FALLS] is False
+
+
+def test_a_class_specific_method_is_no_rival_of_class_agnostic_ones():
+    assert answers({**GOOD, "staa_logit": 0.9})[BEST] is True
+
+
+def test_where_dearer_methods_win_is_said_with_cost():
+    second = made({**GOOD, "occlusion": 0.9})
+    said = {line.question: line.said for line in verdict(Benchmark(second, second, FALLEN))}[DEARER]
+    assert "occlusion (513 forwards, 0.1 s; 20 clips) on all truth (+0.20" in said
+    assert "grad_cam" not in said
+
+
+def test_too_few_clips_give_no_answer():
+    assert set(answers(GOOD, clips=1).values()) == {None}
+
+
+def test_the_mean_of_truth_is_of_clips_that_have_every_metric():
+    results = made({"staa": 0.5, "random": 0.1}, clips=2, spread=0)
+    short = replace(results, rows=results.rows[1:])
+    assert with_mean(short).values("staa", ALL) == pytest.approx({"c1": 0.5})
+
+
+def test_full_is_everything_on_five_hundred_clips():
+    assert FULL.clips == FULL.dear_clips == 500
+    assert FULL.everything
+    assert Plan().only(3) == Plan(3, 3, 3, 3)
+    assert Plan().only(200) == Plan(200, 5, 20, 20)
+    with pytest.raises(ParameterError):
+        Plan().only(1)
+
+
+def test_the_command_writes_json_and_pages_and_says_the_verdict(store, tmp_path, capsys):
+    arguments = ["--clips", "2", "--models", "timesformer", "--methods", "staa"]
+    assert main(["benchmark", "--out", str(tmp_path / "b"), *arguments]) == 0
+    said = capsys.readouterr().out
+    assert all(question in said for question in QUESTIONS)
+    assert str(tmp_path / "b") in said
+    held = json.loads((tmp_path / "b" / "second.json").read_text())
+    assert len(held["settings"]["clips"]) == 2
+    assert (tmp_path / "b" / "second.html").exists()
+
+
+@pytest.mark.parametrize("arguments", [["--clips", "1"], ["--models", "nothing-of-the-kind"], ["--methods", "stab"]])
+def test_the_command_says_what_is_wrong_before_it_begins(arguments, tmp_path, capsys):
+    assert main(["benchmark", "--out", str(tmp_path / "b"), *arguments]) != 0
+    assert "staa: " in capsys.readouterr().err
+    assert not (tmp_path / "b").exists()

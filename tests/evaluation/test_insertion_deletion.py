@@ -1,0 +1,214 @@
+"""Insertion and deletion on a model whose every answer is known."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from staa_widgets.errors import CancelledError, ParameterError
+from staa_widgets.evaluation import METRICS, Case
+from staa_widgets.evaluation.metrics.insertion_deletion import Kind, Order, curve, normalised, references
+from staa_widgets.evaluation.metrics.perturbation import drops, units_of
+from staa_widgets.methods.fillers import FILLERS, fill
+from tests.helpers.additive_model import Additive, geometry, weights
+
+SHAPE = (2, 2, 3)
+W = weights(SHAPE)
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+def sums(values: np.ndarray) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(values)])
+
+
+def area(scores: np.ndarray) -> float:
+    return float((scores[1:] + scores[:-1]).mean() / 2)
+
+
+@pytest.mark.parametrize("order", ["most", "least"])
+def test_curves_of_an_additive_model_are_its_running_sums(order: Order):
+    case = Additive(W).case(W)
+    sequence = np.sort(W.ravel())[:: -1 if order == "most" else 1]
+    inserted = curve(case, kind="insertion", order=order, filler="fade", of="logit")
+    deleted = curve(case, kind="deletion", order=order, filler="fade", of="logit")
+    np.testing.assert_allclose(inserted.share, np.arange(13) / 12)
+    np.testing.assert_allclose(inserted.score, sums(sequence), atol=1e-6)
+    np.testing.assert_allclose(deleted.score, W.sum() - sums(sequence), atol=1e-6)
+    assert inserted.area == pytest.approx(area(sums(sequence)))
+
+
+def test_metrics_are_areas_under_the_probability_and_turn_with_the_order():
+    case = Additive(W).case(W)
+    falling, rising = np.sort(W.ravel())[::-1], np.sort(W.ravel())
+    by_hand = {
+        "insertion": sums(falling),
+        "insertion_least": sums(rising),
+        "deletion": W.sum() - sums(falling),
+        "deletion_least": W.sum() - sums(rising),
+    }
+    found = {name: METRICS[name](case, filler="fade") for name in by_hand}
+    assert found == pytest.approx({name: area(sigmoid(logits)) for name, logits in by_hand.items()})
+    worst = {name: METRICS[name](Additive(W).case(-W), filler="fade") for name in by_hand}
+    for name, value in found.items():
+        assert (value > worst[name]) == METRICS[name].higher_is_better
+
+
+def test_inserting_the_most_relevant_and_deleting_the_least_are_one_thing_asked_once():
+    model = Additive(weights((4, 4, 4), 1))
+    case = model.case(weights((4, 4, 4), 2))
+    inserted = METRICS["insertion"](case, filler="fade")
+    asked = model.asked
+    assert asked == METRICS["insertion"].cost(model.geometry) == 17
+    assert METRICS["deletion_least"](case, filler="fade") == pytest.approx(inserted)
+    assert model.asked == asked
+
+
+def test_frames_are_taken_whole():
+    model = Additive(W, tubelet=2)
+    by_frame = W.sum((1, 2))
+    found = curve(model.case(W), units="frames", filler="fade", of="logit")
+    np.testing.assert_allclose(found.score, sums(np.sort(by_frame)[::-1]), atol=1e-6)
+    assert METRICS["insertion"].cost(model.geometry, {"units": "frames"}) == 3
+
+
+def test_units_divide_the_grid():
+    np.testing.assert_array_equal(units_of(geometry(2, 2, 3), "cells").ravel(), np.arange(12))
+    np.testing.assert_array_equal(units_of(geometry(2, 2, 3), "frames").ravel(), np.repeat([0, 1], 6))
+    np.testing.assert_array_equal(units_of(geometry(1, 2, 3), (1, 2, 2))[0], [[0, 0, 1], [0, 0, 1]])
+    assert units_of(geometry(8, 8, 8), "coarse").max() + 1 == 128
+    assert units_of(geometry(8, 14, 14), "coarse").max() + 1 == 128
+    assert units_of(geometry(200, 2, 2), "coarse").max() + 1 == 200
+    for unknown in ("patches", (0, 1, 1), (1, 1)):
+        with pytest.raises(ParameterError, match="units"):
+            units_of(geometry(2, 2, 3), unknown)
+
+
+def test_a_constant_map_scores_the_mean_of_the_random_orders():
+    case = Additive(weights((2, 4, 4))).case(np.ones((2, 4, 4)))
+    orders: list[tuple[str, Kind, Order]] = [
+        ("insertion", "insertion", "most"),
+        ("deletion", "deletion", "most"),
+        ("insertion_least", "insertion", "least"),
+    ]
+    for name, kind, order in orders:
+        beside = references(case, kind=kind, order=order, filler="fade")
+        assert len(beside.random) == len(beside.random_smooth) == 5
+        assert beside.random.std() > 0
+        assert METRICS[name](case, filler="fade") == pytest.approx(beside.random.mean())
+
+
+def test_ties_are_broken_at_random_and_only_where_a_step_falls_between_them():
+    w = np.zeros((1, 2, 4))
+    w[0, 0, 0] = 8
+    binary = (np.arange(8).reshape(1, 2, 4) < 4) * 1.0
+    found = curve(Additive(w).case(binary), filler="fade", of="logit")
+    assert found.score[0] == 0
+    assert found.score[4:] == pytest.approx([8] * 5)
+    inside = found.score[1:4] / 8  # how many of the five ways have put the cell in by then
+    assert ((inside * 5).round(6) % 1 == 0).all()
+    assert (np.diff(inside) >= 0).all()
+    model = Additive(w)
+    curve(model.case(binary), filler="fade", steps=2)
+    assert model.asked == 3
+
+
+def test_shuffled_maps_score_as_random_orders():
+    w = weights((2, 4, 4))
+    model, rng = Additive(w), np.random.default_rng(1)
+    case = model.case(w)
+    found = [METRICS["insertion"](Case(rng.permuted(w.ravel()).reshape(w.shape), query=case.query)) for _ in range(60)]
+    expected = references(case, draws=60).random
+    assert np.mean(found) == pytest.approx(expected.mean(), abs=3 * expected.std() / math.sqrt(30))
+    assert METRICS["insertion"](case) > max(expected)
+
+
+def test_the_oracle_orders_by_single_drops_which_for_an_additive_model_is_the_best_there_is():
+    model = Additive(W)
+    case = model.case(W)
+    np.testing.assert_allclose(
+        drops(case, units_of(model.geometry, "cells"), filler="fade", of="logit"), W.ravel(), atol=1e-6
+    )
+    assert references(case, filler="fade").oracle == pytest.approx(METRICS["insertion"](case, filler="fade"))
+    assert math.isnan(references(Additive(weights((3, 8, 8))).case(np.ones((3, 8, 8))), draws=1, steps=2).oracle)
+
+
+def test_random_and_oracle_are_paid_once_a_clip():
+    model = Additive(W)
+    first = model.case(W)
+    references(first, filler="fade")
+    asked = model.asked
+    second = Case(np.ones(SHAPE, np.float32), query=first.query, memo=first.memo)
+    references(second, filler="fade")
+    assert model.asked == asked
+    METRICS["deletion"](second, filler="fade")
+    METRICS["monotonicity"](second, filler="fade")
+    assert model.asked > asked  # other orders, but the single drops are known
+    assert METRICS["monotonicity"].cost(model.geometry) == 13
+
+
+def test_normalised_is_a_ratio_of_means_that_needs_room():
+    randoms, oracles = np.array([0.2, 0.4, 0.3, 0.3]), np.array([0.6, 0.8, 0.8, 0.6])
+    assert normalised(randoms, randoms, oracles)[:3] == (0, 0, 0)
+    assert normalised(oracles, randoms, oracles)[:3] == pytest.approx((1, 1, 1))
+    found = normalised([0.4, 0.4, 0.3, 0.7], randoms, oracles)
+    assert found.value == pytest.approx((0.2 + 0 + 0 + 0.4) / (0.4 + 0.4 + 0.5 + 0.3))
+    assert found.low < found.value < found.high
+    falling = normalised(1 - np.array([0.4, 0.4, 0.3, 0.7]), 1 - randoms, 1 - oracles)
+    assert falling.value == pytest.approx(found.value)
+    with_gap = normalised([0.4, 0.4, 0.3, 0.7, 1], [*randoms, np.nan], [*oracles, 1])
+    assert with_gap.value == pytest.approx(found.value)
+    narrow = normalised(oracles, randoms, randoms + np.array([0.1, -0.1, 0.05, 0]))
+    assert math.isnan(narrow.value)
+    assert "standard errors" in narrow.reason
+    assert math.isnan(normalised([1.0], [0.0], [1.0]).value)
+
+
+def test_freeze_never_shows_what_was_taken():
+    pixels = torch.arange(4.0)[:, None, None, None].expand(4, 3, 2, 2)
+    removed = torch.zeros(3, 4, 2, 2, dtype=torch.bool)
+    removed[0, 1:3] = True  # two frames in a row: the one before both is held
+    removed[1, :2] = True  # the first two: the first after
+    removed[2, :, 0, 0] = True  # one place from beginning to end
+    found = fill(pixels, removed, "freeze")[:, :, 0]
+    assert found[0, :, 0, 0].tolist() == [0, 0, 0, 3]
+    assert found[1, :, 0, 0].tolist() == [2, 2, 2, 3]
+    assert found[2, :, 0, 0].tolist() == [2, 2, 2, 2]
+    assert found[2, :, 1, 1].tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("filler", FILLERS)
+def test_fillers_stay_inside_what_is_removed(filler: str):
+    pixels = torch.rand(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    removed = torch.zeros(1, 4, 8, 8, dtype=torch.bool)
+    removed[0, 1:3, 2:4, 2:6] = True
+    found = fill(pixels, removed, filler)[0]
+    inside = removed[0][:, None].expand_as(pixels)
+    assert torch.equal(found[~inside], pixels[~inside])
+    assert not torch.equal(found[inside], pixels[inside])
+
+
+def test_the_work_can_be_cancelled_and_is_told():
+    told = []
+
+    def report(done: int, total: int) -> None:
+        told.append((done, total))
+        if len(told) == 3:
+            raise CancelledError("Enough.")
+
+    with pytest.raises(CancelledError):
+        METRICS["insertion"](Additive(W).case(W, report=report))
+    assert told == [(0, 13), (4, 13), (8, 13)]
+
+
+@pytest.mark.parametrize(
+    "params", [{"kind": "both"}, {"order": "any"}, {"filler": "grey"}, {"steps": 0}, {"of": "loss"}, {"units": "all"}]
+)
+def test_unknown_parameters_are_told(params: dict):
+    with pytest.raises(ParameterError):
+        curve(Additive(W).case(W), **params)

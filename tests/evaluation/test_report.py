@@ -1,0 +1,264 @@
+"""The report: one file that opens offline, in which what users name stays text."""
+
+from __future__ import annotations
+
+import json
+import math
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+from playwright.sync_api import Page
+from plotly.offline import get_plotlyjs
+
+from staa_widgets import Results
+from staa_widgets.errors import ExportError, ParameterError
+from staa_widgets.evaluation.report import cost_against_quality, curves, heat_table, to_page
+from staa_widgets.evaluation.report.formatting import number
+from staa_widgets.evaluation.rows import Curve, Failure, Reference, Row, Spent
+from staa_widgets.utils.html import Markup, element
+from tests.helpers.chromium import PATIENCE
+
+HOSTILE = "</script><script>window.pwned=1</script><!--<script><img src=x onerror=pwned=1><b>&amp;\u2028'\""
+CLIPS = 12
+LEVELS = {"good": 0.8, "fair": 0.78, "weak": 0.2, "guess": 0.3}
+METRICS: dict[str, Any] = {
+    "pointing": {"category": "truth", "higher_is_better": True, "range": [0, 1], "chance": "share of true cells"},
+    "deletion": {"category": "causal", "higher_is_better": False, "range": [0, 1], "chance": "random orders"},
+    "sparseness": {"category": "complexity", "higher_is_better": None, "range": [0, None], "chance": "none"},
+}
+
+
+def made(named: str = "", models: tuple[str, ...] = ("m",)) -> Results:
+    """Four methods of which "guess" is the control; "good" and "fair" cannot be told apart."""
+    noise = np.random.default_rng(0).normal(0, 0.1, (len(models), len(LEVELS), CLIPS))
+    rows, costs, courses, references = [], [], [], []
+    for m, model in enumerate(models):
+        for k, (method, level) in enumerate(LEVELS.items()):
+            label = method + named
+            for n in range(CLIPS):
+                at = (model + named, f"clip {n}{named}", label)
+                value = level + noise[m, k, n]
+                costs.append(Spent(*at, 1 if method != "fair" else 21, 0 if method != "fair" else 20, 0.5))
+                rows += [Row(*at, f"{metric}{named}", float(value)) for metric in ("pointing", "sparseness")]
+                rows.append(Row(*at, f"deletion{named}", float(1 - value)))
+                courses.append(Curve(*at, f"deletion{named}", (0.0, 0.5, 1.0), (0.9, float(1 - value), 0.1)))
+        for n in range(CLIPS):
+            orders = {"random": 0.7, "oracle": 0.1 + 0.001 * n}
+            references += [
+                Reference(model + named, f"clip {n}{named}", order, f"deletion{named}", v)
+                for order, v in orders.items()
+            ]
+    settings = {
+        "target": None,
+        "models": {model + named: {"family": "timesformer"} for model in models},
+        "clips": {f"clip {n}{named}": {"seed": 40 + n} for n in range(CLIPS)},
+        "methods": {
+            method + named: {
+                "group": "control" if method == "guess" else "attention",
+                "class_specific": True,
+                "name": f"staa{named}",
+                "changed": {"layers": f"last{named}"},
+                "summary": f"It looks.{named}",
+            }
+            for method in LEVELS
+        },
+        "metrics": {metric + named: {**about, "summary": f"It says.{named}"} for metric, about in METRICS.items()},
+        "versions": {"staa_widgets": "0"},
+    }
+    failures = [Failure("m" + named, f"clip {n}{named}", "", "", "VideoError", f"Broken.{named}") for n in range(5)]
+    return Results(tuple(rows), tuple(costs), tuple(courses), tuple(references), tuple(failures), settings)
+
+
+@cache
+def content(named: str = "", *models: str) -> str:
+    """Page without the library in it, which is long to read."""
+    return to_page(made(named, models or ("m",))).replace(get_plotlyjs(), "")
+
+
+def traces(figure: Any) -> Any:
+    """Give what a figure draws; Plotly's own types say nothing of it."""
+    return figure.data
+
+
+class Reader(HTMLParser):
+    """Collects elements, and rows of tables as texts of their cells."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.tables: list[list[list[str]]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("td", "th"):
+            self.tables[-1][-1].append("")
+        elif tag == "small" and self.tables and self.tables[-1]:
+            self.tables[-1][-1][-1] += "|"
+
+    def handle_data(self, data: str) -> None:
+        if self.tables and self.tables[-1] and self.tables[-1][-1]:
+            self.tables[-1][-1][-1] += data
+
+
+def test_scores_say_mean_interval_and_what_is_best():
+    results = made()
+    page = content()
+    scores = {row[0]: row for row in Reader(page).tables[0]}
+    best, level, weak, control = (found for found in results.summary() if found.metric == "pointing")
+    assert scores["good"][1] == f"{best.mean:.2f}|[{best.low:.2f}, {best.high:.2f}]"
+    for found, bold in ((best, True), (level, True), (weak, False), (control, False)):
+        assert (f'<span class="best">{found.mean:.2f}</span>' in page) == bold
+    assert f"<b>good</b> {best.mean:.2f} [{best.low:.2f}, {best.high:.2f}]; not told apart from it: fair" in page
+    assert scores["fair"][-1] == "|21 forwards + 20 backwards, 0.5 s"
+
+
+def test_one_clip_shows_nobody_to_be_behind():
+    whole = made()
+    rows = [row for row in whole.rows if row.clip == "clip 0"]
+    page = to_page(Results(tuple(rows), settings=whole.settings)).replace(get_plotlyjs(), "")
+    best, *others = sorted((row for row in rows if row.metric == "pointing"), key=lambda row: -row.value)
+    found = page.partition(f"<b>{best.method}</b> {best.value:.2f}; not shown to be behind it: ")[2].partition("<")[0]
+    assert {*found.split(", ")} == {row.method for row in others}
+    assert "every other" not in page
+
+
+def test_controls_are_what_methods_are_held_against():
+    _, against, normalised, *_ = Reader(content()).tables
+    held = {row[0]: row[1] for row in against}
+    assert held["method"] == "pointing\u00a0↑|− guess"
+    difference = made().compare("good", "guess", "pointing")
+    assert held["good"] == f"+{difference.mean:.2f} ✓|[{difference.low:.2f}, {difference.high:.2f}]"
+    assert "✓" not in held["weak"]
+    assert "guess" not in held
+    share = {row[0]: float(row[1].split("|")[0].replace("−", "-")) for row in normalised[1:]}
+    assert share["good"] > 0.7 > share["weak"]
+
+
+def test_report_explains_metrics_and_names_failures():
+    *_, metrics, methods, failures = Reader(content()).tables
+    assert metrics[1] == ["pointing", "It says.", "share of true cells", "higher ↑", "0 … 1", "truth"]
+    assert metrics[3][3:5] == ["neither", "0 … ∞"]
+    assert methods[1][0] == "good|staa(layers='last')"
+    assert failures[1][:2] == ["clip 0, clip 1, clip 2 and 2 more", "Broken. (VideoError)"]
+
+
+def test_heading_and_facts():
+    page = content()
+    assert "<dd>12 drawn actions, seeds 40 – 51</dd>" in page
+    assert "<h1>4 methods compared</h1>" in page
+    assert "<h1>Mine &amp; yours</h1>" in to_page(Results(()), "Mine & yours")
+    assert Reader(content("", "a", "b")).tags.count("details") == 3
+
+
+def test_heat_is_where_a_method_stands_in_its_column():
+    results = made()
+    (heat,) = traces(heat_table(results))
+    assert isinstance(heat, go.Heatmap)
+    standing = np.asarray(heat.z)
+    means = {(found.method, found.metric): found.mean for found in results.summary()}
+    column = np.array([means[method, "pointing"] for method in LEVELS])
+    np.testing.assert_allclose(standing[:, 0], (column - column.min()) / np.ptp(column))
+    np.testing.assert_allclose(standing[:, 1], standing[:, 0])  # deletion is 1 - pointing, and the lower the better
+    assert not standing[:, 2].any()
+    assert "[" in np.asarray(heat.customdata)[0, 0]
+
+
+def test_costs_are_passes_and_bars_are_intervals():
+    results = made()
+    attention, control = traces(cost_against_quality(results, "pointing"))
+    assert list(attention.x or ()) == [1, 41, 1]
+    assert control.name == "control"
+    good = results.summary()[0]
+    assert attention.error_y.array[0] == pytest.approx(good.high - good.mean)
+    with pytest.raises(ParameterError, match="no metric"):
+        cost_against_quality(results, "none")
+
+
+def test_curves_are_means_with_bands():
+    results = made()
+    lines = [trace for trace in traces(curves(results, "deletion")) if trace.name]
+    assert [line.name for line in lines] == list(LEVELS)
+    middle = np.flatnonzero(np.asarray(lines[0].x) == 0.5)[0]
+    deletion = next(found for found in results.summary() if (found.method, found.metric) == ("good", "deletion"))
+    assert lines[0].y[middle] == pytest.approx(deletion.mean)
+    assert lines[0].customdata[middle] == f"[{deletion.low:.2f}, {deletion.high:.2f}]"
+    with pytest.raises(ParameterError, match="no curves of 'pointing'"):
+        curves(results, "pointing")
+
+
+def test_many_curves_are_told_apart_and_their_bands_do_not_cover_them():
+    assert [trace.fill for trace in traces(curves(made(), "deletion"))].count("toself") == len(LEVELS)
+    few = made()
+    courses = [row._replace(method=f"{row.method} {n}") for n in range(4) for row in few.curves]
+    many = traces(curves(Results(few.rows, curves=tuple(courses), settings=few.settings), "deletion"))
+    assert len(many) == 4 * len(LEVELS)
+    assert len({(trace.line.color, trace.line.dash) for trace in many}) == len(many)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(0.126, "0.13"), (-0.126, "−0.13"), (-0.001, "0.00"), (12.34, "12.3"), (math.nan, "–")]
+)
+def test_numbers(value: float, said: str):
+    assert number(value) == said
+
+
+def test_markup_escapes_what_is_not_markup():
+    inner = element("b", "<i>&")
+    assert inner == "<b>&lt;i&gt;&amp;</b>"
+    assert element("p", inner, "<", None, class_='"x"', data_a="1", id=None) == (
+        '<p class="&quot;x&quot;" data-a="1"><b>&lt;i&gt;&amp;</b>&lt;</p>'
+    )
+    assert isinstance(inner, Markup)
+
+
+def test_hostile_names_add_no_element():
+    assert Reader(content(HOSTILE)).tags == Reader(content()).tags
+
+
+def test_little_makes_a_report_too(tmp_path: Path):
+    one = Results((Row("m", "c", "a", "x", 0.5),))
+    assert one.to_html(tmp_path / "one.html").read_text("utf-8").count("<table") == 3
+    assert "<h1>" in to_page(Results(()))
+    with pytest.raises(ExportError, match="cannot be written"):
+        one.to_html(tmp_path / "missing" / "one.html")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1280, 420])
+def test_report_opens_offline_with_names_as_text(page: Page, tmp_path: Path, width: int):
+    asked: list[str] = []
+    complaints: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.set_default_timeout(PATIENCE)
+    page.set_viewport_size({"width": width, "height": 900})
+    path = made(HOSTILE).to_html(tmp_path / "report.html")
+    page.goto(path.as_uri(), timeout=PATIENCE)
+    page.wait_for_function("document.querySelectorAll('.main-svg').length && document.readyState === 'complete'")
+    figures = page.locator(".plot").count()
+    assert figures == 4  # heat, one course, and the cost of two metrics with a direction
+    assert page.locator(".plot .plot-container").count() == figures
+    assert asked == [path.as_uri()]
+    assert complaints == []
+    assert page.evaluate("window.pwned") is None
+    assert page.locator("img, main b b").count() == 0
+    assert page.locator("tbody th").get_by_text(f"good{HOSTILE}", exact=True).count() >= 2
+    assert page.locator(".ytick text").first.text_content() == ("good" + " ".join(HOSTILE.split()))[:27] + "…"
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_figures_in_the_page_are_json():
+    page = content(HOSTILE)
+    held = [part.split("</script>")[0].split(">", 1)[1] for part in page.split('<script type="application/json"')[1:]]
+    assert [set(json.loads(text)) for text in held] == [{"data", "layout"}] * 4

@@ -1,0 +1,149 @@
+"""Comparisons: names that say what differs, what each can be made into, and methods asked in several ways."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from staa_widgets import Comparison, compare
+from staa_widgets.errors import FormatError, MethodError, ParameterError
+from staa_widgets.explanation.comparison import named
+from staa_widgets.explanation.explanation import Explanation
+from staa_widgets.models import VideoModel
+from tests.helpers.barcodes import explanation
+
+
+def two() -> Comparison:
+    return Comparison.of(explanation(), explanation(method="motion_energy", params={}))
+
+
+def test_a_comparison_is_a_mapping_that_nobody_can_change():
+    both = two()
+    assert list(both) == ["staa", "motion_energy"]
+    assert both["staa"].method == "staa"
+    assert len(both) == 2
+    assert "staa" in both
+    assert dict(both) == dict(both.items())
+    with pytest.raises(TypeError):
+        both["staa"] = both["motion_energy"]  # pyright: ignore[reportIndexIssue]
+    with pytest.raises(AttributeError, match="cannot be changed"):
+        both.best = "staa"
+    assert repr(both).count("<Explanation of 'bars.mp4' by") == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ([{}, {}], ["staa", "staa (2)"]),
+        ([{}, {"target": 1}], ["jump", "clap"]),
+        ([{}, {"model_id": "other"}], ["barcodes", "other"]),
+        ([{"clip_name": "a.mp4"}, {"clip_name": "b.mp4"}], ["a.mp4", "b.mp4"]),
+        ([{"duration": 3.88}, {}], ["2.00–3.88 s", "2.00–3.90 s"]),
+        ([{"params": {"layers": "last", "contrast": True}}, {}], ["layers=last", "layers=rollout"]),
+        (
+            [{"params": {"layers": "last"}}, {"params": {"layers": "mean"}}, {"method": "saliency", "params": {}}],
+            ["staa · layers=last", "staa · layers=mean", "saliency"],
+        ),
+        ([{"model_id": "x", "target": 1}, {"model_id": "y"}], ["clap · x", "jump · y"]),
+    ],
+)
+def test_names_say_what_differs_and_only_that(changes: list[dict[str, Any]], wanted: list[str]):
+    assert list(Comparison.of(*(explanation(**change) for change in changes))) == wanted
+
+
+def test_some_can_be_chosen_in_any_order():
+    assert list(two().only("motion_energy", "staa")) == ["motion_energy", "staa"]
+    with pytest.raises(ParameterError, match="'staa', 'motion_energy'"):
+        two().only("stab")
+
+
+def test_more_than_four_are_kept_and_not_shown(tmp_path: Path):
+    many = Comparison.of(*(explanation(target=0, model_id=str(i)) for i in range(5)))
+    assert list(many) == ["0", "1", "2", "3", "4"]
+    assert len(many.only("0", "2", "3", "4").panes()) == 4
+    for refused in (many.panes, lambda: many.to_html(tmp_path / "page.html")):
+        with pytest.raises(ParameterError, match="5 explanations are too many") as caught:
+            refused()
+        assert "only('0', '1')" in caught.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("wrong", [{}, [], "staa", {"a": 1}, {1: explanation()}])
+def test_what_holds_no_explanations_is_refused(wrong: Any):
+    with pytest.raises(ParameterError):
+        Comparison(wrong)
+
+
+def test_of_takes_explanations_alone():
+    for wrong in ([], [explanation(), "staa"]):
+        with pytest.raises(ParameterError):
+            Comparison.of(*wrong)
+
+
+def same(one: Explanation, other: Explanation) -> bool:
+    return one.params == other.params and np.array_equal(one.maps, other.maps) and repr(one) == repr(other)
+
+
+def test_it_comes_back_from_a_file_and_from_a_pickle(tmp_path: Path):
+    both = two()
+    for again in (Comparison.load(both.save(tmp_path / "both.staa")), pickle.loads(pickle.dumps(both))):
+        assert list(again) == list(both)
+        assert all(same(again[name], both[name]) for name in both)
+    broken = tmp_path / "broken.staa"
+    broken.write_bytes((tmp_path / "both.staa").read_bytes()[:-9])
+    for path in (broken, explanation().save(tmp_path / "one.staa")):
+        with pytest.raises(FormatError):
+            Comparison.load(path)
+
+
+# --- compare ---
+
+
+def test_one_method_in_several_ways(video: Path, model: VideoModel, forwards: list[int]):
+    asked = ["staa", ("staa", {"layers": "last"}), "motion_energy"]
+    found = compare(video, model, asked, cache=False, preview=False)
+    assert list(found) == ["staa", "staa layers=last", "motion_energy"]
+    assert found["staa layers=last"].params["layers"] == "last"
+    assert found["staa"].params["layers"] != "last"
+    assert np.abs(found["staa"].maps - found["staa layers=last"].maps).max() > 0
+    assert forwards == [1]
+
+
+def test_names_of_methods_say_what_was_asked():
+    asked = [("staa", {"layers": "last"}), ("staa", {"layers": "last", "contrast": False}), ("staa_logit", {}), "staa"]
+    assert list(named(asked)) == ["staa layers=last", "staa layers=last, contrast=False", "staa_logit", "staa"]
+    assert list(named({"staa": {"layers": "last"}})) == ["staa"]
+    assert list(named(["staa", "staa", ("staa", {})])) == ["staa"]
+
+
+@pytest.mark.parametrize(
+    "wrong", ["staa", [], {}, 3, [("staa",)], [("staa", 3)], [3], [("staa", {"layer": 1})], ["stab"], [("stab", {})]]
+)
+def test_methods_that_make_no_sense_are_refused(wrong: Any):
+    with pytest.raises((ParameterError, MethodError)):
+        named(wrong)
+
+
+# --- shown ---
+
+
+def test_a_page_holds_all_panes(tmp_path: Path):
+    both = two()
+    page = both.to_html(tmp_path / "both.html").read_text("utf-8")
+    assert "<title>bars.mp4 · jump · staa | jump · motion_energy</title>" in page
+
+
+def test_in_a_kernel_it_shows_a_player_and_elsewhere_words(monkeypatch: pytest.MonkeyPatch):
+    both, shown = two(), []
+    with pytest.raises(NotImplementedError):
+        both._ipython_display_()
+    monkeypatch.setattr("staa_widgets.utils.environment.in_kernel", lambda: True)
+    monkeypatch.setattr("staa_widgets.widget.player.Player._ipython_display_", lambda player: shown.append(player))
+    both._ipython_display_()
+    assert [e.method for e in shown[0].explanations] == ["staa", "motion_energy"]
+    with pytest.raises(ParameterError, match="too many"):
+        Comparison.of(*(explanation(model_id=str(i)) for i in range(5)))._ipython_display_()

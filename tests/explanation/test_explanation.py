@@ -1,0 +1,226 @@
+"""`Explanation`: a frozen value that answers where and when, and survives saving."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from staa_widgets import Explanation
+from staa_widgets.errors import FormatError, ParameterError
+from staa_widgets.explanation.explanation import probabilities
+from staa_widgets.explanation.peak import place
+from staa_widgets.utils.files import pack, unpack
+from staa_widgets.video.preview import Preview
+
+
+def made(**changes: Any) -> Explanation:
+    """Two slices of 2 x 3 patches over 4 frames of a 60 x 40 video, of which the model saw the middle 30 x 40."""
+    maps = np.array([[[0, 1, 0], [0, 0, 0]], [[0, 0, 0], [0, 0, 3]]], np.float32)
+    return Explanation(
+        **{
+            "maps": maps,
+            "spans": [[1.0, 1.5], [1.5, 2.0]],
+            "sampled": [[20], [22]],
+            "box": (15, 0, 45, 40),
+            "frame_size": (60, 40),
+            "times": [1.0, 1.25, 1.5, 1.75],
+            "first_frame": 20,
+            "duration": 2.0,
+            "logits": [0.0, np.log(3.0)],
+            "labels": ("clap", "wave"),
+            "target": 1,
+            "method": "staa",
+            "params": {"layers": "rollout"},
+            "model_id": "tiny",
+            "clip_sha256": "00" * 32,
+            "clip_name": "clip.mp4",
+            **changes,
+        }
+    )
+
+
+def previewed() -> Explanation:
+    preview = Preview(
+        indices=np.array([20, 22]),
+        times=np.array([1.0, 1.5]),
+        offsets=np.array([0, 3, 5]),
+        data=np.arange(5, dtype=np.uint8),
+        width=6,
+        height=4,
+    )
+    return made(
+        preview=preview,
+        attention=np.full((1, 2, 2, 2, 3), 0.25, np.float16),
+        window_logits=[[0.0, 1.0]],
+        provenance={"seconds": {"forward": 0.5}, "sampling": np.arange(3)},
+    )
+
+
+def assert_same(one: Explanation, other: Explanation) -> None:
+    for part, twin in ((one, other), (one.preview, other.preview)):
+        assert type(part) is type(twin)
+        for f in dataclasses.fields(part) if part is not None and not isinstance(part, type) else ():
+            a, b = getattr(part, f.name), getattr(twin, f.name)
+            if isinstance(a, np.ndarray):
+                assert a.dtype == b.dtype
+                np.testing.assert_array_equal(a, b)
+            elif not isinstance(a, Preview):
+                assert a == b
+
+
+def test_time_is_the_share_of_mass_in_each_slice():
+    np.testing.assert_allclose(made().temporal, [0.25, 0.75])
+    assert made().temporal_signed is None
+
+
+def test_signed_maps_give_a_signed_curve_beside_the_mass():
+    signed = made(maps=np.array([[[-1.0, 0, 0]] * 2, [[3.0, 0, 0]] * 2]))
+    np.testing.assert_allclose(signed.temporal, [0.25, 0.75])
+    assert signed.temporal_signed is not None
+    np.testing.assert_allclose(signed.temporal_signed, [-0.25, 0.75])
+    assert signed.spatial.min() == pytest.approx(-1 / 3)
+
+
+def test_zero_maps_give_equal_shares_and_a_warning():
+    nothing = made(maps=np.zeros((2, 2, 3)))
+    with pytest.warns(RuntimeWarning, match="no time stands out"):
+        np.testing.assert_array_equal(nothing.temporal, [0.5, 0.5])
+    assert not nothing.spatial.any()
+
+
+def test_space_is_scaled_over_the_whole_clip():
+    assert made().spatial[1].max() == 1
+    assert made().spatial[0].max() == pytest.approx(1 / 3)
+
+
+def test_predictions_are_probabilities_best_first():
+    assert made().predictions() == [("wave", pytest.approx(0.75)), ("clap", pytest.approx(0.25))]
+    assert [label for label, _ in made().predictions(1)] == ["wave"]
+    large = made(logits=[1000.0, -1000.0])
+    np.testing.assert_array_equal(large.probabilities, [1, 0])
+
+
+def test_every_frame_has_the_slice_whose_span_holds_it():
+    np.testing.assert_array_equal(made().slice_of_frame, [0, 0, 1, 1])
+    edges = made(times=[1.0, 1.4999, 1.5, 9.0], duration=9.5)
+    np.testing.assert_array_equal(edges.slice_of_frame, [0, 0, 1, 1])
+
+
+def test_the_peak_is_told_in_seconds_and_pixels_of_the_source_frame():
+    peak = made().peak
+    assert (peak.slice, peak.start, peak.end) == (1, 1.5, 2.0)
+    assert (peak.x, peak.y) == pytest.approx((15 + 30 * 5 / 6, 30))
+    assert place(made()) == "bottom right"
+    assert repr(made()) == "<Explanation of 'clip.mp4' by staa: 'wave' 75%, mostly at 1.50–2.00 s, bottom right>"
+    assert "about 'clap': 'wave' 75%" in repr(made(target=0))
+
+
+def test_nothing_can_be_changed():
+    maps = np.ones((2, 2, 3), np.float32)
+    params = {"layers": [1, 2]}
+    explanation = made(maps=maps, params=params)
+    maps[:] = 0
+    params["layers"].append(3)
+    assert explanation.maps.all()
+    assert explanation.params == {"layers": [1, 2]}
+    for array in (explanation.maps, explanation.temporal, explanation.spatial, explanation.slice_of_frame):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
+    with pytest.raises(TypeError):
+        explanation.params["layers"] = "last"  # pyright: ignore[reportIndexIssue]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        explanation.target = 0  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"maps": np.zeros((2, 3))}, "maps has shape"),
+        ({"maps": np.full((2, 2, 3), np.nan)}, "maps holds NaN"),
+        ({"maps": "maps"}, "maps is no array"),
+        ({"maps": np.zeros((2, 0, 3))}, "maps is empty"),
+        ({"spans": [[1.0, 1.5]]}, "spans has shape"),
+        ({"spans": [[1.0, 1.4], [1.5, 2.0]]}, "gap or overlap"),
+        ({"spans": [[1.0, 2.5], [2.5, 2.0]]}, "ends before"),
+        ({"sampled": [[19], [22]]}, "sampled names a frame"),
+        ({"times": [1.0, 0.9, 1.5, 1.75]}, "times do not rise"),
+        ({"labels": ("clap",)}, "labels has 1 names"),
+        ({"target": 2}, "target 2"),
+        ({"target": -1}, "target -1"),
+        ({"box": (60, 0, 90, 40)}, "box"),
+        ({"attention": np.zeros((1, 1, 3, 2, 3))}, "attention has shape"),
+        ({"window_logits": np.zeros((2, 3))}, "window_logits has shape"),
+        ({"params": {"model": object()}}, "cannot be kept"),
+        ({"provenance": {"loss": float("nan")}}, "cannot be kept"),
+    ],
+)
+def test_parts_that_do_not_fit_are_named(changes: dict[str, Any], named: str):
+    with pytest.raises(ParameterError, match=named):
+        made(**changes)
+
+
+def test_pictures_that_do_not_fit_are_named():
+    sound = previewed().preview
+    assert sound is not None
+    assert [sound.jpeg(i) for i in range(len(sound))] == [b"\0\1\2", b"\3\4"]
+    for changes in ({"offsets": [0, 3, 6]}, {"indices": [22, 20]}, {"times": [0.0]}, {"width": 0}):
+        with pytest.raises(ParameterError, match="Preview"):
+            dataclasses.replace(sound, **changes)
+
+
+@pytest.mark.parametrize("explanation", [made(), previewed()], ids=["plain", "with everything"])
+def test_saving_and_loading_gives_the_same(explanation: Explanation, tmp_path: Path):
+    path = explanation.save(tmp_path / "clip.safetensors")
+    assert_same(Explanation.load(path), explanation)
+    assert [found.name for found in tmp_path.iterdir()] == ["clip.safetensors"]
+    assert_same(pickle.loads(pickle.dumps(explanation)), explanation)
+    assert_same(copy.deepcopy(explanation), explanation)
+
+
+def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = made().save(tmp_path / "clip.safetensors")
+
+    def full(self: Path, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space"):
+        made(target=0).save(path)
+    assert Explanation.load(path).target == 1
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_file_that_is_no_sound_explanation_is_refused(tmp_path: Path):
+    data = bytearray(made().to_bytes())
+    values, arrays = unpack("explanation", bytes(data))
+    data[-1] ^= 1
+    broken = {
+        "nothing": b"",
+        "text": b"an explanation",
+        "cut": bytes(data[:-5]),
+        "altered": bytes(data),
+        "other": pack("record", values, arrays),
+        "newer": pack("explanation", {**values, "format": 99}, arrays),
+        "lacking": pack("explanation", values, {"maps": arrays["maps"]}),
+        "unknown": pack("explanation", {**values, "mood": "good"}, arrays),
+        "wrong": pack("explanation", {**values, "target": 7}, arrays),
+    }
+    for name, content in broken.items():
+        path = tmp_path / name
+        path.write_bytes(content)
+        with pytest.raises(FormatError, match=f"^{name}: ") as refused:
+            Explanation.load(path)
+        assert refused.value.hint
+    with pytest.raises(FileNotFoundError):
+        Explanation.load(tmp_path / "missing")
+
+
+def test_a_single_logit_speaks_of_yes_or_no() -> None:
+    np.testing.assert_allclose(probabilities(np.array([[0.0], [np.log(3)]])), [[0.5], [0.75]])
+    np.testing.assert_allclose(probabilities(np.array([0.0, np.log(3)])), [0.25, 0.75])

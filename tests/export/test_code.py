@@ -1,0 +1,108 @@
+"""The lines that make an explanation again: they make it again."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import staa_widgets as staa
+from staa_widgets.explanation.explanation import Explanation
+from staa_widgets.export.code import literal, recipe
+from tests.helpers.barcodes import explanation
+
+HOSTILE = "it's \"x\" \\ \n'''; import os  # ü\u2028\ud800.mp4"
+
+
+def told(code: str, **known: Any) -> Any:
+    return eval(code, {"staa": staa, **known})
+
+
+@pytest.fixture(scope="module")
+def e(video: Path) -> Explanation:
+    return staa.explain(video, cache=False, progress=False)
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"method": "staa_logit", "target": "wave"},
+        {"method": "staa_logit", "target": "jump", "layers": "mean"},
+        {"method": "rollout", "start": 1.0, "end": 3.5},
+        {"end": 2.0},
+        {"model": "bundled/vivit-1", "window": 2.0, "stride": 1.0, "attention": False},
+        {"method": "attention_query", "query": [1, 2, 3]},
+    ],
+    ids=lambda asked: "-".join(map(str, asked)) or "default",
+)
+def test_it_makes_the_same_explanation(video: Path, monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any]):
+    monkeypatch.chdir(video.parent)
+    first = staa.explain(video, progress=False, **asked)
+    again = told(recipe(first))
+    np.testing.assert_allclose(again.maps, first.maps, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(again.times, first.times)
+    assert (again.method, again.params, again.target) == (first.method, first.params, first.target)
+    assert (again.attention is None) == (first.attention is None)
+    assert again.provenance["cost"] == first.provenance["cost"]
+
+
+@pytest.mark.parametrize("asked", [{}, {"end": 2.0}, {"start": 1.0, "end": 3.0}, {"window": 2.0, "stride": 1.0}])
+def test_one_that_was_saved_says_the_same(video: Path, tmp_path: Path, asked: dict[str, Any]):
+    first = staa.explain(video, cache=False, progress=False, **asked)
+    first.save(tmp_path / "e.safetensors")
+    assert recipe(Explanation.load(tmp_path / "e.safetensors")) == recipe(first)
+
+
+def test_a_streamed_window_that_was_saved_says_the_same(video: Path, tmp_path: Path):
+    for first in staa.stream(video, cache=False, preview=True, progress=False, window=2.0, stride=1.0):
+        first.save(tmp_path / "e.safetensors")
+        assert recipe(Explanation.load(tmp_path / "e.safetensors")) == recipe(first)
+
+
+def test_what_is_at_its_default_is_left_out(e: Explanation):
+    assert recipe(e) == 'staa.explain("clip.mp4", method="staa")'
+
+
+def test_names_are_literals():
+    for text in (HOSTILE, "", "a 'b'", 'a "b"', "\\", "straße.mp4"):
+        assert told(literal(text)) == text
+    assert literal("clip.mp4") == '"clip.mp4"'
+    seen: list[Any] = []
+
+    class Staa:
+        @staticmethod
+        def explain(*args: Any, **named: Any) -> None:
+            seen.append((args, named))
+
+    labels = ("wave", HOSTILE, "jump", "kick")
+    e = explanation(clip_name=HOSTILE, model_id=HOSTILE, labels=labels, target=1, method=HOSTILE, params={HOSTILE: 1})
+    eval(recipe(e), {"staa": Staa})
+    assert seen == [((HOSTILE, HOSTILE), {"method": HOSTILE, "target": HOSTILE, "start": 2.0, "end": e.duration})]
+
+
+def test_labels_alike_are_told_apart_by_index():
+    e = explanation(labels=("wave", "Wave", "jump", "kick"), target=1)
+    assert "target=1" in recipe(e)
+
+
+def test_what_has_no_name_to_open_is_a_variable():
+    e = explanation(clip_name="wave\n2", model_id="Net", provenance={"model": {"family": "generic"}})
+    code = recipe(e)
+    assert code.startswith('staa.explain(video, model, method="staa", ')
+    assert "# video: what 'wave\\n2' was read from; model: \"Net\", made by staa.wrap_model" in code
+    long = recipe(explanation(params={90 * "a": 1}))
+    assert long.startswith('staa.explain(\n    "bars.mp4",\n    "barcodes",\n    method="staa",\n')
+    assert long.endswith(f"    {90 * 'a'}=1,\n)")
+    with pytest.raises(NameError, match="video"):
+        told(code)
+
+
+def test_it_loads_no_torch():
+    code = "import sys; from staa_widgets.export.code import recipe; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,196 @@
+"""Figures: bars where and as wide as the spans, strings that stay strings, and no Plotly before it is asked for."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+from playwright.sync_api import Page
+
+from staa_widgets.errors import ParameterError
+from staa_widgets.explanation.comparison import Comparison
+from staa_widgets.explanation.explanation import Explanation
+from staa_widgets.figures import plain_text
+from tests.helpers.barcodes import explanation
+from tests.helpers.chromium import PATIENCE
+
+HOSTILE = "</b><b>bold</b> &lt; <a href='javascript:1'>link</a> $x^2$ {y} %{y}"
+
+
+def bars_of(e: Explanation | Comparison) -> Any:
+    """Draw; Plotly's own types say nothing of what a figure holds."""
+    return e.to_plotly()
+
+
+def test_bars_stand_where_and_as_wide_as_the_spans():
+    e = explanation()
+    (bars,) = bars_of(e).data
+    assert isinstance(bars, go.Bar)
+    x, width = np.asarray(bars.x), np.asarray(bars.width)
+    np.testing.assert_allclose(np.stack([x - width / 2, x + width / 2], axis=1), e.spans)
+    np.testing.assert_allclose(np.asarray(bars.y), e.temporal)
+    assert len(set(np.diff(e.spans).ravel().round(6))) > 1
+
+
+def test_even_share_is_drawn():
+    (line,) = bars_of(explanation()).layout.shapes
+    assert line.y0 == line.y1 == pytest.approx(1 / 6)
+
+
+def test_signed_bars_together_are_the_share():
+    e = explanation(signed=True)
+    up, down = bars_of(e).data
+    assert (np.asarray(up.y) >= 0).all()
+    assert (np.asarray(down.y) <= 0).all()
+    np.testing.assert_allclose(np.asarray(up.y) - np.asarray(down.y), e.temporal)
+    assert e.temporal_signed is not None
+    np.testing.assert_allclose(np.asarray(up.y) + np.asarray(down.y), e.temporal_signed)
+
+
+def test_axis_is_the_clip():
+    e = explanation()
+    assert bars_of(e).layout.xaxis.range == (e.spans[0, 0], e.spans[-1, 1])
+
+
+def test_title_names_target_method_clip_and_model():
+    text = bars_of(explanation()).layout.title.text
+    assert re.sub("<[^>]*>", "|", text) == "When: staa, class jump||bars.mp4 · barcodes|"
+
+
+def ranges(figure: Any) -> list[tuple[float, ...]]:
+    return [figure.layout[name].range for name in figure.layout if re.fullmatch(r"yaxis\d*", name)]
+
+
+def test_methods_stand_under_each_other_on_one_axis_and_scale():
+    both = Comparison({"one": explanation(), HOSTILE: explanation(signed=True, target=0), "three": explanation()})
+    figure = bars_of(both)
+    assert [(bar.xaxis, len(bar.x)) for bar in figure.data] == [("x", 6), ("x2", 6), ("x2", 6), ("x3", 6)]
+    np.testing.assert_allclose(np.asarray(figure.data[0].y), both["one"].temporal)
+    heights = np.concatenate([np.asarray(bar.y) for bar in figure.data])
+    ((low, high),) = set(ranges(figure))
+    assert low < heights.min() < heights.max() < high
+    names = [re.sub("<[^>]*>", "|", note.text) for note in figure.layout.annotations]
+    assert names[0] == "one |jump 81%|"
+    assert names[1].startswith("&#60;/b&#62;")
+    assert names[1].endswith("|jump 81%, about wave|")
+    axes = [figure.layout[name] for name in ("xaxis", "xaxis2", "xaxis3")]
+    assert {axis.range for axis in axes} == {(2.0, both["one"].duration)}
+    assert [axis.matches for axis in axes] == ["x3", "x3", None]
+    assert [bar.showlegend for bar in figure.data] == [False, True, True, False]
+
+
+def test_clips_of_other_times_share_the_axis():
+    e = explanation()
+    later = explanation(times=e.times + 1, spans=e.spans + 1, duration=e.duration + 1, preview=None, clip_name="b.mp4")
+    figure = bars_of(Comparison.of(e, later))
+    assert figure.layout.xaxis.range == (2.0, e.duration + 1)
+    assert "bars.mp4 · b.mp4" in figure.layout.title.text
+
+
+def test_every_layer_and_head_has_its_map_in_its_place():
+    e = explanation()
+    assert e.attention is not None
+    where, when = heads_of(e).data
+    maps = np.asarray(where.z, float)
+    assert maps.shape == (3 * 6 - 1, 2 * 8 - 1)
+    mean = e.attention.astype(float).mean(axis=2)
+    for layer, head in np.ndindex(3, 2):
+        block = np.s_[layer * 6 : layer * 6 + 5, head * 8 : head * 8 + 7]
+        np.testing.assert_allclose(maps[block], mean[layer, head] / mean[layer, head].max(), atol=1e-3)
+        told = np.asarray(where.customdata)[block]
+        assert set(map(tuple, told[..., :2].reshape(-1, 2))) == {(layer + 1, head + 1)}
+        np.testing.assert_allclose(told[..., 4], mean[layer, head], atol=1e-3)
+        assert told[4, 6, 2:4].tolist() == [5, 7]
+    assert np.isnan(maps[5]).all()
+    assert np.isnan(maps[:, 7]).all()
+    shares = e.attention.astype(float).sum(axis=(3, 4)).reshape(6, 6)
+    np.testing.assert_allclose(np.asarray(when.x), [*e.spans[:, 0], e.spans[-1, 1]])
+    np.testing.assert_allclose(np.asarray(when.z), shares / shares.max(axis=1, keepdims=True), atol=1e-3)
+    told = np.asarray(when.customdata)
+    np.testing.assert_allclose(told[..., 4], shares / shares.sum(axis=1, keepdims=True), atol=1e-3)
+    assert told[3, 0, :2].tolist() == [2, 2]
+
+
+def test_heads_of_one_slice():
+    e = explanation()
+    assert e.attention is not None
+    figure = heads_of(e, slice=4)
+    alone = e.attention[1, 0, 4].astype(float)
+    np.testing.assert_allclose(np.asarray(figure.data[0].z)[6:11, :7], alone / alone.max(), atol=1e-3)
+    assert f"{e.spans[4, 0]:.2f} – {e.spans[4, 1]:.2f} s" in figure.layout.title.text
+    for wrong in (6, -1, "first"):
+        with pytest.raises(ParameterError, match="slice is"):
+            heads_of(e, slice=wrong)
+    with pytest.raises(ParameterError, match="attention=True"):
+        heads_of(explanation(attention=None))
+
+
+def test_a_figure_that_there_is_not_is_said():
+    with pytest.raises(ParameterError, match="no figure 'haeds'") as caught:
+        explanation().to_plotly("haeds")
+    assert "'heads'" in caught.value.hint
+
+
+def heads_of(e: Explanation, **options: Any) -> Any:
+    return e.to_plotly("heads", **options)
+
+
+def test_text_is_cut_and_spelled():
+    assert plain_text("a\n b\t<i>") == "a b &#60;i&#62;"
+    assert plain_text("x" * 61) == "x" * 59 + "…"
+    assert plain_text("<" * 61).count("&#60;") == 59
+
+
+def test_figure_can_be_copied_and_written():
+    figure = bars_of(explanation())
+    assert go.Figure(figure.to_dict()) == figure
+    assert "bars.mp4" in figure.to_json()
+
+
+def test_plotly_is_loaded_by_the_figure_alone():
+    code = "import sys, staa_widgets.figures; from staa_widgets import Explanation; print('plotly' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"
+
+
+@pytest.fixture
+def draw(page: Page, tmp_path) -> Callable[[go.Figure], Page]:
+    """Open a figure in Chromium."""
+
+    def drawn(figure: go.Figure) -> Page:
+        path = tmp_path / "figure.html"
+        figure.write_html(path)
+        page.set_default_timeout(PATIENCE)
+        page.goto(path.as_uri())
+        page.wait_for_selector(".bars path")
+        return page
+
+    return drawn
+
+
+@pytest.mark.browser
+def test_strings_are_shown_letter_by_letter(draw):
+    labels = ("wave", "clap", HOSTILE, "kick")
+    page = draw(bars_of(explanation(labels=labels, clip_name=HOSTILE, model_id=HOSTILE, method=HOSTILE)))
+    cut = HOSTILE[:59] + "…"
+    lines = page.locator(".gtitle > tspan.line")
+    assert lines.all_text_contents() == [f"When: {cut}, class {cut}", f"{cut} · {cut}"]
+    assert page.locator(".infolayer a, .infolayer [style*='bold']").count() == 0
+
+
+@pytest.mark.browser
+def test_hovering_says_share_slice_and_seconds(draw):
+    e = explanation()
+    page = draw(bars_of(e))
+    page.locator(".bars path").nth(2).hover(position={"x": 30, "y": 30}, force=True)
+    told = page.locator(".hoverlayer .hovertext").first.text_content() or ""
+    start, end = e.spans[2]
+    assert f"{e.temporal[2]:.1%}" in told
+    assert f"slice 3: {start:.2f} – {end:.2f} s" in told
+    assert "118, 122" in told

@@ -1,0 +1,72 @@
+"""Models whose answers are known: the logit of a clip is a weighted sum of the means of its cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from staa_widgets.evaluation import Case
+from staa_widgets.methods.inputs import Query
+from staa_widgets.records.record import Geometry, Record
+
+PATCH = 2
+
+
+def geometry(slices: int, height: int, width: int, tubelet: int = 1) -> Geometry:
+    size = (height * PATCH, width * PATCH)
+    return Geometry(slices * tubelet, tubelet, height, width, "time_major", 0, size)
+
+
+class Additive:
+    """A model of two classes, the second always at 0, that counts how often it is asked.
+
+    Every cell of the clip is bright by 1 in half of its pixels and dark by 1 in the others, so that the clip's mean
+    colour is 0: what `fade` takes away is exactly ``weights`` at that cell, by way of the squares of the pixels.
+    """
+
+    def __init__(self, weights: NDArray[np.float64], *, tubelet: int = 1) -> None:
+        self.weights = torch.from_numpy(weights)
+        self.geometry = geometry(*weights.shape, tubelet=tubelet)
+        self.asked = 0
+        height, width = self.geometry.input_size
+        signs = torch.ones(height, width)
+        signs[:, 1::2] = -1
+        self.pixels = signs.expand(self.geometry.frames, 3, height, width).clone()
+
+    def cells(self, pixels: Tensor) -> Tensor:
+        """Share of each cell that is still there: ``(n, S, h, w)``."""
+        s, h, w = self.weights.shape
+        return pixels.double().square().reshape(len(pixels), s, -1, h, PATCH, w, PATCH).mean((2, 4, 6))
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        self.asked += len(pixels)
+        first = (self.cells(pixels) * self.weights).sum((1, 2, 3))
+        return torch.stack([first, torch.zeros_like(first)], 1)
+
+    def query(self, **changes: Any) -> Query:
+        logits = self(self.pixels[None])[0].float().numpy()
+        self.asked = 0
+        settings: dict[str, Any] = {
+            "record": Record(self.geometry, "joint", logits),
+            "target": 0,
+            "pixels": self.pixels,
+            "classify": self,
+            "layers": (),
+            "seed": 0,
+            "batch_size": 4,
+            "report": lambda done, total: None,
+        }
+        return Query(**{**settings, **changes})
+
+    def case(self, maps: NDArray[np.floating], attribute: Callable[..., Any] | None = None, **changes: Any) -> Case:
+        return Case(np.asarray(maps, np.float32), query=self.query(**changes), attribute=attribute)
+
+
+def weights(shape: tuple[int, int, int], seed: int = 0) -> NDArray[np.float64]:
+    """Different values of either sign."""
+    return np.random.default_rng(seed).permutation(np.linspace(-1, 2, int(np.prod(shape)))).reshape(shape)

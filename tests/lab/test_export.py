@@ -1,0 +1,45 @@
+"""Taking away in JupyterLab: a file that the kernel makes is downloaded; a saved notebook shows pictures without it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from tests.helpers.barcodes import explanation
+from tests.helpers.jupyterlab import Lab, Notebook
+
+pytestmark = pytest.mark.browser
+
+SHOW = """
+import staa_widgets as staa
+p = staa.Player(staa.Explanation.load("bars.safetensors"), selection=(2.5, 3.0))
+p
+"""
+
+
+def test_a_gif_is_downloaded_and_a_picture_is_saved(notebook: Callable[..., Notebook], lab: Lab) -> None:
+    explanation().save(lab.books / "bars.safetensors")
+    book = notebook(SHOW, "p.snapshot()")
+    root = book.player(0)
+    root.get_by_role("button", name="Take away").click()
+    with book.page.expect_download() as download:
+        root.get_by_role("dialog").get_by_role("button", name="Animation").click()
+    assert download.value.suggested_filename == "bars_staa.gif"
+    with Image.open(Path(download.value.path())) as gif:
+        assert gif.format == "GIF"
+        gif.seek(5)
+    # Keys go back to the player, and Escape is not JupyterLab's.
+    book.page.keyboard.press("Escape")
+    root.press("End")
+    assert book.sources()[1] == "p.snapshot()"
+    expect(book.run(1).locator("img")).to_be_visible()
+    book.save()
+    first, second = (cell["outputs"] for cell in lab.read(book.name)["cells"])
+    kept = "".join(first[-1]["data"]["text/html"])
+    assert 'src="data:image/jpeg;base64,' in kept
+    assert len(kept) < 60_000
+    assert "image/png" in second[-1]["data"]

@@ -1,0 +1,79 @@
+"""A long clip in JupyterLab: all its frames can be sought, also while a cell runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.helpers.chromium import content
+from tests.helpers.jupyterlab import Lab, Notebook
+from tests.helpers.lab_view import canvas
+from tests.helpers.video_files import read_barcode, write_video
+
+pytestmark = pytest.mark.browser
+
+COUNT, SECONDS = 500, 300
+
+LOAD = """
+import json, pathlib, sys, time
+import staa_widgets as staa
+assert staa.__file__.startswith(sys.prefix), staa.__file__
+e = staa.explain("long.mp4", window=60, progress=False)
+kept = e.preview.indices.tolist()
+assert len(kept) == 300, len(kept)
+chosen = []
+"""
+SHOW = "p = staa.Player(e)\np.on_select(chosen.append)\np"
+WAIT = "while not pathlib.Path('go').exists(): time.sleep(0.02)"
+TELL = "print(json.dumps([p.frame, [[s.frames.start, s.frames.stop] for s in chosen if s]]))"
+
+
+@pytest.fixture(autouse=True)
+def files(lab: Lab) -> None:
+    write_video(
+        lab.books / "long.mp4", COUNT, size=(144, 96), times=(np.arange(COUNT) * SECONDS / COUNT).tolist(), gop=50
+    )
+    (lab.books / "go").unlink(missing_ok=True)
+
+
+def drawn(root: Locator, frame: int) -> None:
+    """Wait until a frame is shown, and read its number from the picture without its heat."""
+    root.locator(f"canvas[data-frame='{frame}']").wait_for()
+    root.focus()
+    root.page.keyboard.down("o")
+    assert read_barcode(content(canvas(root))) == frame
+    root.page.keyboard.up("o")
+
+
+def test_every_frame_of_five_minutes_is_found_while_a_cell_runs(notebook: Callable[..., Notebook], lab: Lab) -> None:
+    book = notebook(LOAD, SHOW, WAIT, TELL, "print(json.dumps(kept))")
+    book.run(0)
+    root = book.player(1)
+    kept = set(book.says(4))
+    book.start(2)
+    expect(root.locator(".staa-chip")).to_have_text("kernel busy")
+    bar = root.locator(".staa-seek")
+    bar.scroll_into_view_if_needed()
+    others = [frame for frame in np.random.default_rng(0).permutation(COUNT).tolist() if frame not in kept][:12]
+    found = -1
+    for frame in others:
+        box = bar.bounding_box()
+        assert box
+        book.page.mouse.click(box["x"] + (frame + 0.5) / COUNT * box["width"], box["y"] + box["height"] / 2)
+        found = int(bar.get_attribute("aria-valuenow") or -1)
+        # A pixel is about a frame.
+        assert abs(found - frame) <= 2
+        drawn(root, found)
+    root.press("[")
+    root.press("End")
+    drawn(root, COUNT - 1)
+    expect(book.cells.nth(2).locator(".jp-InputPrompt")).to_have_text("[*]:")
+    (lab.books / "go").touch()
+    book.ended(2)
+    frame, ranges = book.says(3)
+    assert frame == COUNT - 1
+    # The selection is told in frames of the video, those that were not kept as well.
+    assert ranges[-1] == [found, COUNT]

@@ -1,0 +1,52 @@
+"""A patch of the picture is asked about in JupyterLab, by a click and from a cell, and left again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.helpers.jupyterlab import Notebook
+
+pytestmark = pytest.mark.browser
+
+SHOW = """
+import json
+import staa_widgets as staa
+e = staa.explain(staa.action_clip(3, fps=8), progress=False)
+rows, columns = e.maps.shape[1:]
+player = staa.Player(e, frame=int(e.sampled[2, 0]))
+player
+"""
+TELL = "print(json.dumps([player.query, player.method, player.explanation is e, rows, columns]))"
+
+
+def click(root: Locator, across: float, down: float) -> None:
+    picture = root.locator(".staa-picture:visible")
+    box = picture.bounding_box()
+    assert box
+    picture.click(position={"x": across * box["width"], "y": down * box["height"]})
+
+
+def test_a_patch_is_asked_by_a_click_and_from_a_cell_and_left_again(notebook: Callable[..., Notebook]) -> None:
+    book = notebook(SHOW, TELL, "player.query = (1, 0, 3)", "player.query = None")
+    root = book.player(0)
+    mark, head = root.locator(".staa-asked"), root.locator(".staa-head")
+    expect(mark).to_be_hidden()
+    click(root, 0.4, 0.6)
+    expect(mark).to_be_visible()
+    *asked, rows, columns = book.says(1)
+    patch = [2, int(0.6 * rows), int(0.4 * columns)]
+    assert asked == [patch, "attention_query", False]
+    expect(head).to_contain_text(f"attention of the patch at row {patch[1] + 1}, column {patch[2] + 1}, slice 3")
+    book.run(2)
+    expect(head).to_contain_text("attention of the patch at row 1, column 4, slice 2")
+    root.press("Escape")
+    expect(mark).to_be_hidden()
+    assert book.says(1)[:3] == [None, "staa", True]
+    click(root, 0.4, 0.6)
+    expect(mark).to_be_visible()
+    book.run(3)
+    expect(mark).to_be_hidden()
+    assert book.says(1)[:3] == [None, "staa", True]

@@ -1,0 +1,107 @@
+"""Fillers and masks, worked out by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from staa_widgets.errors import ParameterError
+from staa_widgets.methods.fillers import FILLERS, cell_mask, cell_sums, fill, get_filler
+from tests.helpers.method_inputs import GRID, cells, draw
+
+
+def clip_of(*frames: float) -> torch.Tensor:
+    """Frames of one grey each."""
+    return torch.tensor(frames, dtype=torch.float32)[:, None, None, None].expand(-1, 3, 4, 6).clone()
+
+
+@pytest.mark.parametrize("name", FILLERS)
+def test_fillers_keep_shape_and_leave_the_clip_alone(name: str):
+    pixels = draw()
+    before = pixels.clone()
+    filled = FILLERS[name](pixels)
+    assert filled.shape == pixels.shape
+    filled.zero_()
+    torch.testing.assert_close(pixels, before)
+
+
+@pytest.mark.parametrize("name", FILLERS)
+def test_a_clip_of_one_colour_stays_as_it_is(name: str):
+    pixels = clip_of(0.3, 0.3, 0.3)
+    torch.testing.assert_close(FILLERS[name](pixels), pixels)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("median", [2.0, 2.0, 2.0, 2.0, 2.0]),
+        ("darkest", [1.0, 1.0, 1.0, 1.0, 1.0]),
+        ("freeze", [9.0, 2.0, 9.0, 1.0, 2.0]),
+        ("fade", [3.2, 3.2, 3.2, 3.2, 3.2]),
+        ("blur", [2.0, 9.0, 1.0, 2.0, 2.0]),
+    ],
+)
+def test_fillers_over_time(name: str, expected: list[float]):
+    found = FILLERS[name](clip_of(2, 9, 1, 2, 2))
+    torch.testing.assert_close(found, clip_of(*expected))
+
+
+def test_the_darkest_is_a_colour_that_was_there():
+    pixels = torch.zeros(2, 3, 4, 6)
+    pixels[0], pixels[1] = torch.tensor([0.0, 5, 5])[:, None, None], torch.tensor([3.0, 3, 3])[:, None, None]
+    torch.testing.assert_close(FILLERS["darkest"](pixels)[0, :, 0, 0], torch.tensor([3.0, 3, 3]))
+
+
+def test_blur_spreads_a_point_evenly_and_loses_nothing_of_it():
+    pixels = torch.zeros(1, 3, 33, 33)
+    pixels[0, 1, 16, 16] = 1
+    found = FILLERS["blur"](pixels)[0]
+    assert found[0].abs().max() == found[2].abs().max() == 0
+    assert found[1].sum().item() == pytest.approx(1, abs=1e-5)
+    torch.testing.assert_close(found[1], found[1].T)
+    torch.testing.assert_close(found[1], found[1].flip(0))
+    spread = (found[1].sum(0) * (torch.arange(33) - 16) ** 2).sum().sqrt()
+    assert spread.item() == pytest.approx(33 / 8, rel=0.02)
+
+
+@pytest.mark.parametrize("name", ["blurred", 3, None, ["blur"]])
+def test_an_unknown_filler_is_refused(name: object):
+    with pytest.raises(ParameterError, match="filler") as refused:
+        get_filler(name)  # pyright: ignore[reportArgumentType]
+    assert "blur" in refused.value.hint
+
+
+def test_a_cell_covers_its_pixels_in_the_frames_of_its_slice():
+    chosen = torch.zeros(1, 2, 2, 3, dtype=torch.bool)
+    chosen[0, 1, 0, 2] = True
+    mask = cell_mask(GRID, chosen)
+    assert mask.shape == (1, 4, 4, 6)
+    assert mask.sum() == 2 * 2 * 2
+    assert mask[0, 2:, :2, 4:].all()
+
+
+def test_every_pixel_goes_with_one_cell_and_sums_take_what_models_see():
+    odd = replace(GRID, input_size=(5, 7))
+    masks = cell_mask(odd, torch.eye(12, dtype=torch.bool).reshape(12, 2, 2, 3))
+    assert (masks.sum(0) == 1).all()
+    pixels = draw(geometry=odd)
+    np.testing.assert_allclose(cell_sums(odd, pixels), cells(pixels[..., :4, :6]), rtol=1e-5, atol=1e-5)
+
+
+def test_filling_changes_what_is_masked_and_nothing_else():
+    pixels = draw()
+    mask = cell_mask(GRID, torch.arange(12).reshape(1, 2, 2, 3) == 4)
+    found = fill(pixels, mask, "fade")
+    inside = mask[:, :, None].expand_as(found)
+    torch.testing.assert_close(found[~inside], pixels[None][~inside])
+    torch.testing.assert_close(found[inside], FILLERS["fade"](pixels)[None][inside])
+
+
+def test_freezing_holds_the_last_frame_that_is_still_there():
+    pixels = clip_of(2, 9, 1, 4)
+    gone = torch.tensor([[False, True, True, False], [True, True, False, False], [True, True, True, True]])
+    found = fill(pixels, gone[:, :, None, None].expand(-1, -1, 4, 6), "freeze")[:, :, 0, 0, 0]
+    assert found.tolist() == [[2, 2, 2, 4], [1, 1, 1, 4], [1, 1, 1, 1]]

@@ -1,0 +1,314 @@
+"""Where the attention of one patch went is what the models' own eager code says, asked once and cached by query."""
+
+from __future__ import annotations
+
+import sys
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import staa_widgets.models.capture
+from staa_widgets import METHODS, compare, explain, explain_many, stream
+from staa_widgets.engine.attribute import attribute
+from staa_widgets.engine.request import question_of
+from staa_widgets.errors import ParameterError, UnsupportedQuestionError
+from staa_widgets.models import FAMILIES, VideoModel, load_model
+from staa_widgets.models.capture import record
+from staa_widgets.records.record import Geometry, Needs
+from staa_widgets.storage import cache
+from tests.engine.test_explain import Frames
+from tests.helpers.joint_models import attentions
+from tests.helpers.timesformers import TYPES, clips, eager, tiny_model
+from tests.helpers.tiny import PROCESSOR, ready, tiny
+from tests.methods.test_staa import scaled
+
+H, ASK = 4, "attention_query"
+QUERIES = [(0, 0, 0), (1, 2, 0), (1, 0, 1)]
+QUIET: dict[str, Any] = {"preview": False, "progress": False}
+
+
+def rows_of(model: VideoModel, query: tuple[int, int, int]) -> np.ndarray:
+    (found,) = record(model, clips(1), Needs(query=query), [None])
+    assert found.query_rows is not None
+    assert found.query_rows.flags.c_contiguous
+    return found.query_rows
+
+
+def heard(module: Any) -> list[torch.Tensor]:
+    """Probabilities of each call of eager attention, in order, ``(n, H, q, k)``."""
+    copied = deepcopy(module)
+    copied.set_attn_implementation("eager")
+    modelling: Any = sys.modules[type(module).__module__]
+    attend, kept = modelling.eager_attention_forward, []
+
+    def keep(*args: Any, **settings: Any) -> Any:
+        out = attend(*args, **settings)
+        kept.append(out[1].detach())
+        return out
+
+    with pytest.MonkeyPatch.context() as patch, torch.no_grad():
+        patch.setattr(modelling, "eager_attention_forward", keep)
+        copied(pixel_values_videos=clips(1))
+    return kept
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_divided_attention_goes_on_through_time_from_what_the_patch_sees(query: tuple[int, int, int]) -> None:
+    model, (t, row, column) = tiny_model(), query
+    truth, place = eager(model.module, clips(1)[0]), 3 * row + column
+    found = rows_of(model, query)
+    assert found.shape == (3, H, 4, 9)
+    for layer in range(3):
+        space, time = truth["space"][layer][t, :, 1 + place, 1:], truth["time"][layer].mean(1)
+        np.testing.assert_allclose(time.sum(-1), 1, atol=1e-5)
+        for later in range(4):
+            np.testing.assert_allclose(found[layer, :, later], space * time[:, t, later], atol=1e-6)
+        np.testing.assert_allclose(
+            found[layer].sum((1, 2)), 1 - truth["space"][layer][t, :, 1 + place, 0].numpy(), atol=1e-5
+        )
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_attention_within_frames_stays_in_the_frame(query: tuple[int, int, int]) -> None:
+    model, (t, row, column) = tiny_model(TYPES[2]), query
+    truth, found = eager(model.module, clips(1)[0]), rows_of(tiny_model(TYPES[2]), query)
+    for layer in range(3):
+        expected = np.zeros((H, 4, 9))
+        expected[:, t] = truth["space"][layer][t, :, 1 + 3 * row + column, 1:]
+        np.testing.assert_allclose(found[layer], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_the_row_of_joint_attention_with_time_fastest(query: tuple[int, int, int]) -> None:
+    model, (t, row, column) = tiny_model(TYPES[1]), query
+    truth, found = eager(model.module, clips(1)[0]), rows_of(model, query)
+    for layer in range(3):
+        expected = truth["space"][layer][0, :, 1 + 4 * (3 * row + column) + t, 1:]
+        np.testing.assert_allclose(found[layer], expected.reshape(H, 9, 4).transpose(1, 2), atol=1e-6)
+
+
+@pytest.mark.parametrize(("family", "prefix"), [("vivit", 1), ("videomae", 0)])
+@pytest.mark.parametrize("query", QUERIES)
+def test_the_row_of_joint_attention_slice_by_slice(family: str, prefix: int, query: tuple[int, int, int]) -> None:
+    model, (s, row, column) = ready(family), query
+    truth, found = attentions(model.module, clips(1)[0], 0)[0], rows_of(model, query)
+    assert found.shape == (3, H, 2, 9)
+    for layer, matrix in zip(found, truth, strict=True):
+        expected = matrix[:, prefix + 9 * s + 3 * row + column, prefix:]
+        np.testing.assert_allclose(layer, expected.reshape(H, 2, 9), rtol=1e-5, atol=1e-6)
+        if not prefix:
+            np.testing.assert_allclose(layer.sum((1, 2)), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_a_model_with_a_pooler_is_asked_in_the_layers_before_it(query: tuple[int, int, int]) -> None:
+    model, (s, row, column) = ready("vjepa2"), query
+    *truth, pooler = heard(model.module)
+    assert pooler.shape[2] == 1
+    assert len(truth) == 5  # three of the encoder, two of the pooler
+    found = rows_of(model, query)
+    for layer, matrix in zip(found, truth, strict=True):
+        expected = matrix[0, :, 9 * s + 3 * row + column]
+        np.testing.assert_allclose(layer, expected.reshape(H, 2, 9), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(layer.sum((1, 2)), 1, atol=1e-5)
+
+
+@pytest.mark.skipif("videoprism_vision_model" not in FAMILIES, reason="this transformers has no VideoPrism")
+@pytest.mark.parametrize("query", QUERIES)
+def test_layers_within_frames_and_over_time_each_show_what_they_see(query: tuple[int, int, int]) -> None:
+    model, (t, row, column) = ready("videoprism_vision_model"), query
+    *truth, _ = heard(model.module)
+    found, place = rows_of(model, query), 3 * row + column
+    for layer, matrix in zip(found, truth, strict=True):
+        expected = np.zeros((H, 4, 9))
+        if len(matrix) == 4:
+            expected[:, t] = matrix[t, :, place]
+        else:
+            expected[:, :, place] = matrix[place, :, t]
+        np.testing.assert_allclose(layer, expected, atol=1e-6)
+    assert [len(matrix) for matrix in truth] == [4, 4, 9, 9]
+
+
+def test_maps_are_the_mean_over_heads_of_the_layers_chosen() -> None:
+    model, pixels = ready("vivit"), clips(1)[0]
+    rows = rows_of(model, (1, 2, 0)).mean(1).reshape(3, 2, 3, 3)
+    for layers, chosen in (("mean", [0, 1, 2]), ("last", [2]), ([0, -1], [0, 2])):
+        maps = attribute(model, pixels, ASK, query=(1, 2, 0), layers=layers)
+        np.testing.assert_allclose(maps, scaled(rows[chosen].sum(0)), atol=1e-6)
+    np.testing.assert_array_equal(
+        attribute(model, pixels, ASK, query=(1, 2, 0)), attribute(model, pixels, ASK, query=[1, 2, 0], layers="mean")
+    )
+    with pytest.raises(ParameterError, match="layers 0 to 2"):
+        attribute(model, pixels, ASK, layers=[3])
+
+
+@pytest.mark.parametrize("family", [name for name, family in FAMILIES.items() if family.attends])
+def test_by_default_the_middle_patch_is_asked_and_everything_fits(family: str) -> None:
+    model = ready(family)
+    slices = model.geometry.slices
+    e = explain(Frames(2), model, ASK, cache=False, **QUIET)
+    same = explain(Frames(2), model, ASK, query=(slices // 2, 1, 1), cache=False, **QUIET)
+    np.testing.assert_array_equal(e.maps, same.maps)
+    assert e.maps.shape == (slices, 3, 3)
+    assert e.maps.sum() == pytest.approx(1, abs=1e-5)
+    assert e.maps.min() >= 0
+    assert e.target == int(e.logits.argmax())
+    assert e.attention is not None
+    assert e.attention.shape[2:] == e.maps.shape
+    np.testing.assert_allclose(scaled(e.attention.astype(float).mean((0, 1))), e.maps, atol=1e-3)
+
+
+def test_other_clips_of_a_batch_do_not_show() -> None:
+    model, needs = ready("timesformer"), Needs(query=(1, 2, 0))
+    for i, found in enumerate(record(model, clips(3), needs, [None] * 3)):
+        (alone,) = record(model, clips(3)[i : i + 1], needs, [None])
+        assert found.query_rows is not None
+        assert alone.query_rows is not None
+        np.testing.assert_allclose(found.query_rows, alone.query_rows, atol=1e-6)
+
+
+def test_half_precision_asks_the_same() -> None:
+    model = load_model(tiny("timesformer").bfloat16(), processor=PROCESSOR)
+    np.testing.assert_allclose(rows_of(model, (1, 2, 0)), rows_of(ready("timesformer"), (1, 2, 0)), atol=0.05)
+
+
+@pytest.mark.usefixtures("folder")
+def test_one_pass_answers_a_query_and_the_cache_the_same_query(forwards: list[int]) -> None:
+    model, video = tiny_model(), Frames(2)
+    first = explain(video, model, **QUIET)
+    assert forwards == [1]
+    asked = explain(video, model, ASK, query=(2, 1, 0), **QUIET)
+    assert forwards == [1, 1]
+    np.testing.assert_allclose(asked.logits, first.logits, atol=1e-5)
+    again = explain(video, model, ASK, query=[2, 1, 0], **QUIET)
+    assert forwards == [1, 1]
+    assert again.provenance["cache"] == "hit"
+    np.testing.assert_array_equal(again.maps, asked.maps)
+    other = explain(video, model, ASK, query=(2, 1, 1), **QUIET)
+    assert forwards == [1, 1, 1]
+    assert np.abs(other.maps - asked.maps).max() > 1e-3
+    # What the readout read is there as before, and no record of a patch beside it.
+    assert cache.info().entries == {"explanation": 3, "record": 1}
+    explain(video, model, layers="last", **QUIET)
+    assert forwards == [1, 1, 1]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.usefixtures("folder")
+def test_several_methods_of_one_clip_take_a_pass_and_the_query_one_more(kept: bool, forwards: list[int]) -> None:
+    methods = {"staa": {}, ASK: {"query": (3, 0, 2)}, "rollout": {}}
+    found = compare(Frames(2), tiny_model(), methods, cache=kept, **QUIET)
+    assert forwards == [1, 1]
+    alone = explain(Frames(2), tiny_model(), ASK, query=(3, 0, 2), cache=False, **QUIET)
+    np.testing.assert_allclose(found[ASK].maps, alone.maps, atol=1e-6)
+
+
+@pytest.mark.usefixtures("folder")
+def test_no_more_is_recorded_than_the_patch(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Needs] = []
+
+    def watched(model: VideoModel, pixels: Any, needs: Needs, *rest: Any) -> Any:
+        asked.append(needs)
+        return record(model, pixels, needs, *rest)
+
+    monkeypatch.setattr(staa_widgets.models.capture, "record", watched)
+    explain(Frames(2), tiny_model(), **QUIET)
+    explain(Frames(2), tiny_model(), ASK, query=(2, 1, 0), **QUIET)
+    assert asked[1:] == [Needs(query=(2, 1, 0))]
+
+
+@pytest.mark.usefixtures("folder")
+def test_each_of_many_videos_takes_one_pass(forwards: list[int]) -> None:
+    found = list(explain_many([Frames(2), Frames(2, seed=1)], tiny_model(), ASK, **QUIET))
+    assert all(outcome.explanation is not None for outcome in found)
+    assert forwards == [1, 1]
+
+
+@pytest.mark.usefixtures("folder")
+def test_of_several_windows_only_the_one_that_saw_the_patch_answers(forwards: list[int]) -> None:
+    model, video = tiny_model(), Frames(4)
+    first = explain(video, model, window=1, stride=0.5, **QUIET)
+    assert len(first.maps) == 16
+    before = len(forwards)
+    e = explain(video, model, ASK, query=(9, 1, 1), window=1, stride=0.5, **QUIET)
+    # Windows of 4 slices, 2 apart: slice 9 is the second of that which begins at 8, the last but one of that at 6.
+    assert forwards[before:] == [1]
+    assert e.maps.sum() == pytest.approx(1, abs=1e-5)
+    shown = np.flatnonzero(e.maps.any((1, 2)))
+    assert shown.tolist() in ([6, 7, 8, 9], [8, 9, 10, 11])
+    weights = e.provenance["sampling"]["window_weights"]
+    assert sum(weights) == 1
+    frames = e.provenance["sampling"]["frames"][weights.index(1)]
+    pixels = model.pixels(video.frames[frames])
+    local = (9 - int(shown[0]), 1, 1)
+    np.testing.assert_allclose(e.maps[shown], attribute(model, pixels, ASK, query=local), atol=1e-6)
+    np.testing.assert_allclose(e.logits, first.logits, atol=1e-5)
+    assert e.attention is not None
+    assert not e.attention[:, :, np.setdiff1d(np.arange(16), shown)].any()
+    np.testing.assert_allclose(scaled(e.attention.astype(float).mean((0, 1))), e.maps, atol=1e-3)
+    end = explain(video, model, ASK, query=(15, 1, 1), window=1, stride=0.5, **QUIET)
+    assert np.flatnonzero(end.maps.any((1, 2))).tolist() == [12, 13, 14, 15]
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_window_of_a_stream_is_asked_by_itself() -> None:
+    windows = list(stream(Frames(4), tiny_model(), ASK, query=(3, 2, 2), window=1, **QUIET))
+    assert len(windows) == 4
+    for e in windows:
+        assert e.maps.sum() == pytest.approx(1, abs=1e-5)
+        question = question_of(e)
+        assert question is not None
+        np.testing.assert_allclose(question.ask().maps, e.maps, atol=1e-6)
+    with pytest.raises(ParameterError, match="4 slices"):
+        next(stream(Frames(4), tiny_model(), ASK, query=(4, 2, 2), window=1, **QUIET))
+
+
+@pytest.mark.parametrize("query", [(4, 0, 0), (0, 3, 0), (0, 0, 3)])
+def test_a_patch_outside_is_refused_before_the_model_runs(query: tuple[int, int, int], forwards: list[int]) -> None:
+    with pytest.raises(ParameterError, match=r"grid of 4 slices of 3x3 patches.*slice from 0 to 3, a row to 2"):
+        explain(Frames(2), tiny_model(), ASK, query=query, cache=False, **QUIET)
+    assert forwards == []
+    with pytest.raises(ParameterError, match="grid of 4 slices"):
+        attribute(tiny_model(), clips(1)[0], ASK, query=query)
+
+
+@pytest.mark.parametrize(
+    ("params", "says"),
+    [
+        ({"query": (0, 0)}, "query is"),
+        ({"query": (0, -1, 0)}, "query is"),
+        ({"query": (0.0, 1, 0)}, "query is"),
+        ({"query": "middle"}, "query is"),
+        ({"query": 3}, "query is"),
+        ({"query": (True, 0, 0)}, "query is"),
+        ({"layers": "rollout"}, "mean, last"),
+        ({"layers": []}, "mean, last"),
+    ],
+)
+def test_what_is_no_query_is_refused(params: dict[str, Any], says: str) -> None:
+    with pytest.raises(ParameterError, match=says):
+        METHODS[ASK].needs(params)
+
+
+def test_a_model_without_attention_says_so() -> None:
+    from tests.models.test_wrap import Corner, video, wrap
+
+    with pytest.raises(UnsupportedQuestionError, match="reads attention"):
+        explain(video(), wrap(Corner()), ASK, cache=False, **QUIET)
+
+
+def test_it_is_to_be_looked_at_and_not_scored_unless_named() -> None:
+    assert [name for name, method in METHODS.items() if method.browse] == [ASK]
+    assert not METHODS[ASK].depends_on_class()
+
+
+def test_a_patch_and_its_token_are_those_of_fold() -> None:
+    for order, prefix in (("patch_major", 1), ("time_major", 0), ("time_major", 1)):
+        layout = Geometry(6, 2, 3, 4, order, prefix, (24, 32))  # pyright: ignore[reportArgumentType]
+        tokens = layout.fold(np.arange(36.0))
+        for patch in np.ndindex(3, 3, 4):
+            assert layout.token(patch) - prefix == tokens[patch]
+        assert layout.patch("middle") == (1, 1, 2)

@@ -1,0 +1,297 @@
+"""Methods are registered functions from records to maps, and STAA is what its formulas say."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from staa_widgets.errors import ParameterError, UnknownMethodError, UnsupportedQuestionError
+from staa_widgets.methods import METHODS, attention_maps, get_method
+from staa_widgets.methods import postprocess as refine
+from staa_widgets.methods.staa import RESIDUAL
+from staa_widgets.models.capture import record
+from staa_widgets.records.record import Geometry, Needs, Record
+from tests.helpers.timesformers import ALL, TYPES, clips, tiny_model
+
+WEIGHTINGS = ("none", "value", "gradient", "logit")
+
+
+@cache
+def tiny_record(attention_type: str = TYPES[0], seed: int = 1) -> Any:
+    return record(tiny_model(attention_type), clips(1, seed=seed), ALL, [2])[0]
+
+
+def small_record(**arrays: Any) -> Record:
+    """Two frames of two patches, one layer, one head; CLS keeps half of its attention."""
+    given: dict[str, Any] = {
+        "rows": [[[[0.4, 0.1], [0.3, 0.2]]]],
+        "temporal": [[[[0.9, 0.1], [0.5, 0.5]], [[0.2, 0.8], [0.0, 1.0]]]],
+        "contributions": [[[[2.0, -4.0], [0.0, 1.0]]]],
+        **arrays,
+    }
+    held: dict[str, Any] = {name: np.asarray(value, np.float32) for name, value in given.items()}
+    return Record(Geometry(2, 1, 1, 2, "patch_major", 1, (8, 16)), "divided", np.zeros(3, np.float32), **held)
+
+
+def scaled(maps: Any) -> np.ndarray:
+    return np.asarray(maps) / np.sum(maps)
+
+
+def test_staa_by_hand() -> None:
+    # M(t', p) = 1/2 Σ_t S[t, CLS, p] U[p, t, t']
+    first = [0.4 * 0.9 + 0.3 * 0.5, 0.1 * 0.2 + 0.2 * 0.0]
+    second = [0.4 * 0.1 + 0.3 * 0.5, 0.1 * 0.8 + 0.2 * 1.0]
+    maps = METHODS["staa"](small_record(), layers="last", contrast=False)
+    assert maps.dtype == np.float32
+    np.testing.assert_allclose(maps, scaled([[first], [second]]), rtol=1e-6)
+
+
+def test_staa_weighted_by_the_logit_by_hand() -> None:
+    # The negative contribution is dropped, the others flow through time.
+    maps = METHODS["staa"](small_record(), layers="last", weighting="logit", contrast=False)
+    np.testing.assert_allclose(maps, scaled([[[1.8, 0.0]], [[0.2, 1.0]]]), rtol=1e-6, atol=1e-8)
+
+
+def test_contrast_takes_away_what_is_always_there() -> None:
+    # Of 1.8 and 0.2 the lesser is taken, of 0 and 1 nothing.
+    maps = METHODS["staa"](small_record(), layers="last", weighting="logit", contrast=True)
+    np.testing.assert_allclose(maps, scaled([[[1.6, 0.0]], [[0.0, 1.0]]]), rtol=1e-6, atol=1e-8)
+
+
+def test_rollout_by_hand() -> None:
+    # From CLS half stays, half is read; of that half flows through time; CLS and patches look at themselves else.
+    spatial = [[[[0.5, 0.4, 0.1], [0, 1, 0], [0, 0, 1]], [[0.5, 0.3, 0.2], [0, 1, 0], [0, 0, 1]]]]
+    read = np.array([[0.4, 0.1], [0.3, 0.2]]) / 4
+    temporal = np.array([[0.4 * 0.9 + 0.3 * 0.5, 0.02], [0.4 * 0.1 + 0.3 * 0.5, 0.28]]) / 4
+    maps = METHODS["staa"](small_record(spatial=spatial), layers="rollout", residual=0.5, contrast=False)
+    np.testing.assert_allclose(maps[:, 0], scaled(read + temporal), rtol=1e-3)
+
+
+def whole_matrices(found: Any) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Each layer's attention within frames and over time as matrices over CLS and all patches, frame by frame."""
+    layers, frames, tokens, _ = found.spatial.shape
+    patches = tokens - 1
+    matrices = []
+    for layer in range(layers):
+        space, time = np.zeros((2, 1 + frames * patches, 1 + frames * patches))
+        time[0, 0] = 1
+        for t in range(frames):
+            at = slice(1 + t * patches, 1 + (t + 1) * patches)
+            block = found.spatial[layer, t].astype(float)
+            space[0, 0] += block[0, 0] / frames
+            space[0, at], space[at, 0], space[at, at] = block[0, 1:] / frames, block[1:, 0], block[1:, 1:]
+            for p in range(patches):
+                time[1 + t * patches + p, 1 + p :: patches] = found.temporal[layer, p, t]
+        matrices.append((space, time))
+    return matrices
+
+
+@pytest.mark.parametrize("residual", [0, 0.5, 0.8])
+def test_rollout_is_the_product_of_whole_matrices(residual: float) -> None:
+    found = tiny_record()
+    one, flow = np.eye(1 + 4 * 9), np.eye(1 + 4 * 9)[0]
+    for space, time in reversed(whole_matrices(found)):
+        np.testing.assert_allclose(space.sum(1), 1, atol=2e-3)
+        flow = flow @ (residual * one + (1 - residual) * space) @ (residual * one + (1 - residual) * time)
+    maps = METHODS["staa"](found, layers="rollout", residual=residual, contrast=False)
+    np.testing.assert_allclose(maps, scaled(flow[1:]).reshape(4, 3, 3), atol=1e-5)
+
+
+@pytest.mark.parametrize("weighting", WEIGHTINGS[1:])
+def test_rollout_of_a_weighting_carries_what_each_layer_reads(weighting: str) -> None:
+    found = tiny_record()
+    rows = {
+        "value": found.value_rows,
+        "gradient": found.gradient_rows,
+        "logit": np.maximum(found.contributions.sum(1), 0),
+    }[weighting]
+    flow, matrices = np.zeros(4 * 9), whole_matrices(found)
+    for layer in (2, 1, 0):
+        flow = flow + rows[layer].reshape(-1)
+        flow = RESIDUAL * flow + (1 - RESIDUAL) * flow @ matrices[layer][1][1:, 1:]
+        if layer:
+            flow = RESIDUAL * flow + (1 - RESIDUAL) * flow @ matrices[layer - 1][0][1:, 1:]
+    maps = METHODS["staa"](found, layers="rollout", weighting=weighting, contrast=False)
+    np.testing.assert_allclose(maps, scaled(flow).reshape(4, 3, 3), atol=1e-5)
+
+
+def test_staa_logit_is_the_geometric_mean_of_attention_and_what_speaks_for_the_class() -> None:
+    found = tiny_record()
+    for layers in ("last", "mean", "rollout", [0, -1]):
+        plain = {"layers": layers, "contrast": False}
+        read, spoken = (METHODS["staa"](found, weighting=weighting, **plain) for weighting in ("none", "logit"))
+        both = METHODS["staa_logit"](found, **plain)
+        np.testing.assert_allclose(both, scaled(np.sqrt(read * spoken)), atol=1e-6)
+        sharp = METHODS["staa_logit"](found, layers=layers)
+        np.testing.assert_allclose(sharp, scaled(refine.contrast(both)), atol=1e-6)
+
+
+@pytest.mark.parametrize("weighting", WEIGHTINGS)
+def test_layers_are_chosen_by_number(weighting: str) -> None:
+    found, staa = tiny_record(), METHODS["staa"]
+
+    def maps(layers: Any) -> np.ndarray:
+        return staa(found, layers=layers, weighting=weighting, contrast=False)
+
+    np.testing.assert_array_equal(maps("last"), maps([2]))
+    np.testing.assert_array_equal(maps("last"), maps([-1]))
+    np.testing.assert_array_equal(maps("mean"), maps([0, 1, 2]))
+    assert np.abs(maps([0]) - maps([1])).max() > 1e-4
+
+
+@pytest.mark.parametrize("attention_type", TYPES)
+@pytest.mark.parametrize("layers", ["last", "mean", "rollout", (0, 2)])
+@pytest.mark.parametrize("weighting", WEIGHTINGS)
+def test_maps_are_a_distribution_over_space_and_time(attention_type: str, layers: Any, weighting: str) -> None:
+    params = {"layers": layers, "weighting": weighting, "time": attention_type != TYPES[2]}
+    (found,) = record(tiny_model(attention_type), clips(1), METHODS["staa"].needs(params), [2])
+    maps = METHODS["staa"](found, **params)
+    assert maps.shape == (4, 3, 3)
+    assert maps.min() >= 0
+    assert maps.sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_joint_attention_is_the_row_itself() -> None:
+    found = tiny_record(TYPES[1])
+    maps = METHODS["staa"](found, layers="last", contrast=False)
+    np.testing.assert_allclose(maps, scaled(found.rows[-1].mean(0)).reshape(4, 3, 3), atol=1e-6)
+    for weighting, terms in zip(
+        WEIGHTINGS,
+        (found.rollout, found.value_rollout, found.gradient_rollout, found.contribution_rollout),
+        strict=True,
+    ):
+        maps = METHODS["staa"](found, layers="rollout", weighting=weighting, residual=0.75, contrast=False)
+        rolled = sum(0.25**power * term for power, term in enumerate(terms))
+        np.testing.assert_allclose(maps, scaled(rolled).reshape(4, 3, 3), atol=1e-6)
+
+
+def test_attention_within_frames_cannot_say_when() -> None:
+    found = tiny_record(TYPES[2])
+    with pytest.raises(UnsupportedQuestionError, match="cannot say when"):
+        METHODS["staa"](found)
+    maps = METHODS["staa"](found, time=False)
+    np.testing.assert_allclose(maps.sum((1, 2)), 0.25, atol=1e-6)
+
+
+def test_space_only_models_answer_when_through_their_logits() -> None:
+    maps = METHODS["staa_logit"](tiny_record(TYPES[2]))
+    assert np.ptp(maps.sum((1, 2))) > 0.05
+
+
+def test_space_alone_is_the_spatial_row_of_each_frame() -> None:
+    found = tiny_record()
+    maps = METHODS["staa"](found, layers="last", time=False, contrast=False)
+    rows = found.rows[-1].mean(0)
+    np.testing.assert_allclose(maps.reshape(4, 9), rows / rows.sum(1, keepdims=True) / 4, atol=1e-6)
+    with pytest.raises(UnsupportedQuestionError, match="space alone"):
+        METHODS["staa"](tiny_record(TYPES[1]), time=False)
+
+
+def test_a_slice_where_nothing_is_left_is_uniform_when_only_where_is_asked() -> None:
+    nothing = small_record(rows=[[[[0.0, 0.0], [0.4, 0.1]]]])
+    maps = METHODS["staa"](nothing, layers="last", time=False)
+    np.testing.assert_allclose(maps[0], 0.25)
+
+
+def test_zero_stays_zero() -> None:
+    maps = METHODS["staa_logit"](small_record(contributions=[[[[-1.0, -1.0], [-1.0, 0.0]]]]), layers="last")
+    np.testing.assert_array_equal(maps, np.zeros((2, 1, 2)))
+
+
+def test_the_class_matters_to_methods_that_say_so() -> None:
+    model, pixels = tiny_model(), clips(1)
+    for weighting, specific in (("none", False), ("value", False), ("gradient", True), ("logit", True)):
+        params = {"weighting": weighting}
+        needs = METHODS["staa"].needs(params)
+        assert needs.target == specific
+        one, two = (METHODS["staa"](record(model, pixels, needs, [k])[0], **params) for k in (0, 1))
+        assert (np.abs(one - two).max() > 1e-4) == specific
+    assert [METHODS[name].class_specific for name in ("staa", "staa_logit")] == [False, True]
+
+
+def test_attention_maps_show_each_head_routed_through_time() -> None:
+    maps = attention_maps(small_record(rows=[[[[0.4, 0.1], [0.3, 0.2]], [[0.0, 0.0], [1.0, 0.0]]]]))
+    assert maps.dtype == np.float16
+    assert maps.shape == (1, 2, 2, 1, 2)
+    np.testing.assert_allclose(maps[0, 0, :, 0], [[0.255, 0.01], [0.095, 0.14]], rtol=1e-3)
+    np.testing.assert_allclose(maps[0, 1, :, 0], [[0.25, 0], [0.25, 0]], rtol=1e-3)
+
+
+@pytest.mark.parametrize("attention_type", TYPES)
+def test_attention_maps_average_to_staa(attention_type: str) -> None:
+    found = tiny_record(attention_type)
+    mean = attention_maps(found).astype(float).mean((0, 1))
+    if attention_type == TYPES[2]:
+        np.testing.assert_allclose(mean, found.rows.mean((0, 1)).reshape(4, 3, 3) / 4, atol=1e-4)
+    else:
+        np.testing.assert_allclose(scaled(mean), METHODS["staa"](found, layers="mean", contrast=False), atol=1e-4)
+
+
+def test_contrast_is_the_refinement() -> None:
+    found = tiny_record()
+    plain, sharp = (METHODS["staa"](found, contrast=flag) for flag in (False, True))
+    np.testing.assert_allclose(sharp, scaled(refine.contrast(plain)), atol=1e-5)
+
+
+def test_methods_say_what_they_are() -> None:
+    staa = get_method("staa")
+    assert dict(staa.defaults) == {
+        "layers": "rollout",
+        "weighting": "none",
+        "residual": RESIDUAL,
+        "contrast": True,
+        "time": True,
+        "exact": False,
+    }
+    assert staa.summary.endswith("routed through time.")
+    assert staa.version == 3
+    assert not staa.signed
+    assert staa.needs() == Needs(rows=True, temporal=True, spatial=True)
+    assert staa.needs({"layers": "last"}) == Needs(rows=True, temporal=True)
+    logit = get_method("staa_logit")
+    assert logit.needs() == Needs(rows=True, temporal=True, spatial=True, contributions=True)
+
+
+@pytest.mark.parametrize(("name", "hint"), [("sta", "Did you mean 'staa'"), ("xyz", "There are .*staa, staa_logit")])
+def test_an_unknown_method_names_the_nearest(name: str, hint: str) -> None:
+    with pytest.raises(UnknownMethodError, match=hint):
+        get_method(name)
+
+
+@pytest.mark.parametrize(
+    ("params", "says"),
+    [
+        ({"layer": "last"}, "Did you mean 'layers'"),
+        ({"layers": "first"}, "last, mean, rollout"),
+        ({"layers": []}, "layers"),
+        ({"layers": [0.5]}, "layers"),
+        ({"layers": None}, "layers"),
+        ({"weighting": "values"}, "none, value, gradient, logit"),
+        ({"exact": "no"}, "True or False"),
+        ({"contrast": 1}, "True or False"),
+    ],
+)
+def test_a_wrong_parameter_is_refused_before_the_model_runs(params: dict[str, Any], says: str) -> None:
+    with pytest.raises(ParameterError, match=says):
+        get_method("staa").needs(params)
+
+
+def test_methods_need_no_torch() -> None:
+    code = "import sys, staa_widgets.methods; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_layer_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ParameterError, match="layers 0 to 2"):
+        METHODS["staa"](tiny_record(), layers=[3])
+
+
+def test_a_record_without_what_is_needed_is_refused() -> None:
+    (found,) = record(tiny_model(), clips(1), Needs(rows=True), [None])
+    with pytest.raises(ParameterError, match="does not hold"):
+        METHODS["staa"](found, layers="last")

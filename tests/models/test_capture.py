@@ -1,0 +1,220 @@
+"""Attention is taken out of a running model, and the model does not notice."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from staa_widgets.errors import ParameterError, WrongInputError
+from staa_widgets.models import load_model
+from staa_widgets.models.capture import record
+from staa_widgets.records.record import Needs, Record
+from tests.helpers.timesformers import ALL, TYPES, clips, tiny_model, tiny_module
+
+
+def arrays(one: Record) -> dict[str, np.ndarray]:
+    return {name: value for name, value in vars(one).items() if isinstance(value, np.ndarray)}
+
+
+def alike(found: Record, expected: Record) -> None:
+    """Both hold the same, but for how a processor rounds: that goes by the size of a batch and by where weights lie."""
+    assert arrays(found).keys() == arrays(expected).keys()
+    for name, array in arrays(found).items():
+        np.testing.assert_allclose(array, arrays(expected)[name], atol=1e-5, rtol=1e-3, err_msg=name)
+
+
+def state_of(module: Any) -> list[Any]:
+    """Everything about a module that a guest could leave behind."""
+    return [
+        (
+            set(vars(part)),
+            part.training,
+            {key: list(value) for key, value in vars(part).items() if key.endswith("_hooks")},
+            part.forward.__func__,
+        )
+        for part in module.modules()
+    ] + [
+        (p.requires_grad, p.data_ptr(), p._version, None if p.grad is None else p.grad.clone().tolist())
+        for p in module.parameters()
+    ]
+
+
+@pytest.mark.parametrize("attention_type", TYPES)
+def test_logits_are_those_of_the_untapped_model(attention_type: str) -> None:
+    module, pixels = tiny_module(attention_type), clips(2)
+    with torch.no_grad():
+        plain = module(pixels).logits.reshape(2, -1, 5).mean(1).numpy()
+    found = record(tiny_model(attention_type), pixels, ALL, [None, 3])
+    np.testing.assert_allclose([one.logits for one in found], plain, atol=1e-5)
+    assert [one.target for one in found] == [plain[0].argmax(), 3]
+
+
+@pytest.mark.parametrize("attention_type", TYPES)
+def test_arrays_are_ready_to_be_stored(attention_type: str) -> None:
+    for found in record(tiny_model(attention_type), clips(2), ALL, [None, None]):
+        for name, array in arrays(found).items():
+            assert array.flags.c_contiguous, name
+            assert array.dtype == (np.float16 if name == "spatial" else np.float32), name
+
+
+def test_only_what_was_asked_for_is_kept() -> None:
+    (found,) = record(tiny_model(), clips(1), Needs(rows=True), [2])
+    assert set(arrays(found)) == {"logits", "rows", "cls"}
+    assert found.target == -1
+
+
+@pytest.mark.parametrize("attention_type", TYPES)
+def test_a_batch_gives_what_its_clips_give_one_by_one(attention_type: str) -> None:
+    model, pixels, targets = tiny_model(attention_type), clips(3), [None, 1, 4]
+    together = record(model, pixels, ALL, targets)
+    for i, found in enumerate(together):
+        (alone,) = record(model, pixels[i : i + 1], ALL, targets[i : i + 1])
+        assert alone.target == found.target
+        alike(found, alone)
+
+
+@pytest.mark.parametrize("attention_type", TYPES)
+def test_nothing_of_a_pass_outlives_its_record(attention_type: str) -> None:
+    def tensors() -> int:
+        gc.collect()
+        return sum(type(held) is torch.Tensor for held in gc.get_objects())
+
+    model, pixels = tiny_model(attention_type), clips(1)
+    record(model, pixels, ALL, [2])
+    before = tensors()
+    record(model, pixels, ALL, [2])
+    assert tensors() == before
+
+
+def test_the_same_clip_gives_the_same_record() -> None:
+    models = [load_model(tiny_module(seed=3), processor=tiny_model().transform) for _ in range(2)]
+    alike(*(record(model, clips(1, seed=5), ALL, [None])[0] for model in models))
+
+
+@pytest.mark.parametrize("attention_type", TYPES)
+def test_the_model_is_left_exactly_as_found(attention_type: str) -> None:
+    module = tiny_module(attention_type).train()
+    module.timesformer.encoder.layer[1].eval()
+    module.classifier.weight.requires_grad_(requires_grad=False)
+    module.classifier.bias.grad = torch.ones(5)
+    before, config = state_of(module), module.config.to_dict()
+    record(load_model(module, processor=tiny_model().transform), clips(1), ALL, [None])
+    assert state_of(module) == before
+    assert module.config.to_dict() == config
+
+
+def test_the_model_is_left_as_found_when_it_fails_midway() -> None:
+    module = tiny_module().train()
+
+    def fail(*_: Any) -> None:
+        raise RuntimeError("midway")
+
+    module.timesformer.encoder.layer[1].layernorm_before.register_forward_hook(fail)
+    before = state_of(module)
+    with pytest.raises(RuntimeError, match="midway"):
+        record(load_model(module, processor=tiny_model().transform), clips(1), ALL, [None])
+    assert state_of(module) == before
+
+
+def test_a_forward_that_the_user_put_in_place_is_put_back() -> None:
+    module = tiny_module()
+    attention = module.timesformer.encoder.layer[0].attention.attention
+    own = attention.forward = lambda *args, **kwargs: type(attention).forward(attention, *args, **kwargs)
+    record(load_model(module, processor=tiny_model().transform), clips(1), Needs(rows=True), [None])
+    assert attention.forward is own
+
+
+def test_a_model_in_training_mode_is_run_without_dropout() -> None:
+    still, moving = tiny_module(), tiny_module(hidden_dropout_prob=0.5, attention_probs_dropout_prob=0.5).train()
+    one, two = (
+        record(load_model(module, processor=tiny_model().transform), clips(1), ALL, [None])[0]
+        for module in (still, moving)
+    )
+    np.testing.assert_allclose(one.logits, two.logits, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, torch.enable_grad])
+def test_gradients_are_found_in_any_mode_and_for_frozen_weights(mode: Any) -> None:
+    module = tiny_module().requires_grad_(requires_grad=False)
+    (expected,) = record(tiny_model(), clips(1), ALL, [2])
+    with mode():
+        pixels = clips(1)
+        (found,) = record(load_model(module, processor=tiny_model().transform), pixels, ALL, [2])
+    assert found.gradient_rows is not None
+    assert expected.gradient_rows is not None
+    assert found.gradient_rows.max() > 0
+    np.testing.assert_allclose(found.gradient_rows, expected.gradient_rows, rtol=1e-4, atol=1e-6)
+    assert all(parameter.grad is None for parameter in module.parameters())
+
+
+def test_threads_in_one_model_lose_nothing() -> None:
+    model, needs = tiny_model(), Needs(rows=True, temporal=True, contributions=True)
+    pixels = clips(24)
+    before = state_of(model.module)
+    expected = [record(model, one[None], needs, [1])[0] for one in pixels]
+    start = threading.Barrier(4)
+
+    def work(offset: int) -> dict[int, Record]:
+        start.wait(10)
+        return {i: record(model, pixels[i : i + 1], needs, [1])[0] for i in range(offset, 24, 4)}
+
+    with ThreadPoolExecutor(4) as pool:
+        found = {i: one for part in pool.map(work, range(4)) for i, one in part.items()}
+    for i, one in found.items():
+        alike(one, expected[i])
+    assert state_of(model.module) == before
+
+
+def test_models_that_share_a_configuration_take_turns() -> None:
+    module = tiny_module()
+    other = type(module)(module.config).eval()
+    running, most = [0], [0]
+
+    def enter(*_: Any) -> None:
+        running[0] += 1
+        most[0] = max(most[0], running[0])
+        time.sleep(0.05)
+
+    def leave(*_: Any) -> None:
+        running[0] -= 1
+
+    for part in (module, other):
+        part.timesformer.embeddings.register_forward_pre_hook(enter)
+        part.classifier.register_forward_hook(leave)
+    models = [load_model(part, processor=tiny_model().transform) for part in (module, other)]
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda model: record(model, clips(1), Needs(rows=True), [None]), models))
+    assert most == [1]
+
+
+@pytest.mark.parametrize(
+    ("shape", "says"),
+    [
+        ((1, 3, 3, 24, 24), "takes 4 frames and was given 3"),
+        ((1, 8, 3, 24, 24), "takes 4 frames and was given 8"),
+        ((1, 4, 3, 32, 24), "takes frames of 24x24 and was given 24x32"),
+        ((4, 3, 24, 24), "shape"),
+        ((1, 4, 1, 24, 24), "shape"),
+    ],
+)
+def test_input_that_does_not_fit_is_refused(shape: tuple[int, ...], says: str) -> None:
+    with pytest.raises(WrongInputError, match=says):
+        record(tiny_model(), torch.zeros(shape), Needs(rows=True), [None])
+
+
+def test_pixels_that_are_no_numbers_are_refused() -> None:
+    with pytest.raises(WrongInputError, match="not finite"):
+        record(tiny_model(), clips(1) * float("nan"), Needs(rows=True), [None])
+
+
+@pytest.mark.parametrize("targets", [[5], [-1], [0, 1]])
+def test_targets_that_do_not_fit_are_refused(targets: list[int]) -> None:
+    with pytest.raises(ParameterError):
+        record(tiny_model(), clips(1), Needs(contributions=True), targets)

@@ -1,0 +1,323 @@
+"""What is read from ViViT and VideoMAE is what their own eager code computes, and they do not notice."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from transformers import VideoMAEConfig, VivitConfig
+
+from staa_widgets import action_clip, explain
+from staa_widgets.models import FAMILIES, VideoModel, load_model
+from staa_widgets.models.attention import ops as reading
+from staa_widgets.models.capture import record
+from staa_widgets.models.family import parts_of
+from staa_widgets.records.record import Needs, Record
+from tests.helpers.joint_models import JOINT, SHAPE, attentions, tiny_joint, tiny_joint_model, values
+from tests.helpers.timesformers import ALL, PROCESSOR, clips
+from tests.models.test_capture import alike, arrays, state_of
+
+READ_SO = [("vivit", {}), ("videomae", {}), ("videomae", {"use_mean_pooling": False})]
+
+
+def one(model: VideoModel, needs: Needs = ALL, target: int | None = 2, seed: int = 1) -> Any:
+    return record(model, clips(1, seed=seed), needs, [target])[0]
+
+
+def readout(model: VideoModel, count: int) -> torch.Tensor:
+    """Weight of each token in what the classifier reads."""
+    module: Any = model.module
+    pooled = getattr(module, "fc_norm", None) is not None
+    return torch.ones(count) / count if pooled else torch.eye(count)[0]
+
+
+def on_grid(model: VideoModel, tokens: torch.Tensor) -> np.ndarray:
+    """Bring values of tokens to ``(…, S, P)``: both families count time first."""
+    return tokens[..., model.geometry.prefix :].reshape(*tokens.shape[:-1], 2, 9).detach().numpy()
+
+
+@pytest.mark.parametrize("family", JOINT)
+def test_token_grid_round_trip(family: str) -> None:
+    module = tiny_joint(family, std=0.0)
+    embeddings = getattr(module, family).embeddings
+    with torch.no_grad():
+        embeddings.patch_embeddings.projection.weight[0] = 1 / 384
+        embeddings.position_embeddings.zero_()
+    ids = torch.arange(18, dtype=torch.float32).reshape(SHAPE)
+    cells = ids.repeat_interleave(2, 0).repeat_interleave(8, 1).repeat_interleave(8, 2)
+    pixels = cells[None, :, None].expand(1, 4, 3, 24, 24)
+    with torch.no_grad():
+        tokens = embeddings(pixels, *([None] if family == "videomae" else []))[0, :, 0]
+    layout = FAMILIES[family].geometry(module.config)
+    np.testing.assert_allclose(layout.fold(tokens[layout.prefix :].numpy()), ids, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("family", "config"),
+    [
+        ("vivit", VivitConfig(image_size=(16, 48), tubelet_size=(4, 8, 16), num_frames=8)),
+        ("videomae", VideoMAEConfig(image_size=(16, 48), tubelet_size=4, patch_size=(8, 16), num_frames=8)),
+    ],
+)
+def test_oblong_input_has_an_oblong_grid(family: str, config: Any) -> None:
+    layout = FAMILIES[family].geometry(config)
+    assert (layout.slices, layout.height, layout.width) == (2, 2, 3)
+    assert (layout.frames, layout.tubelet, layout.input_size) == (8, 4, (16, 48))
+
+
+@pytest.mark.parametrize(("family", "settings"), READ_SO)
+def test_rows_are_the_models_own_and_sum_to_one(family: str, settings: dict[str, Any]) -> None:
+    model = tiny_joint_model(family, **settings)
+    found, (truth, _) = one(model), attentions(model.module, clips(1)[0], 2)
+    assert len(found.rows) == 3
+    for layer, whole in enumerate(truth):
+        row = torch.einsum("q,hqk->hk", readout(model, whole.shape[-1]), whole)
+        np.testing.assert_allclose(found.rows[layer], on_grid(model, row), atol=1e-6)
+    np.testing.assert_allclose(found.rows.sum((-1, -2)) + found.cls.sum(-1), 1, atol=1e-5)
+    assert found.rows.max() > 2 / 18
+
+
+@pytest.mark.parametrize(("family", "settings"), READ_SO)
+def test_gradients_equal_those_through_eager_attention(family: str, settings: dict[str, Any]) -> None:
+    model = tiny_joint_model(family, **settings)
+    found, (truth, slopes) = one(model), attentions(model.module, clips(1)[0], 2)
+    for layer, (whole, slope) in enumerate(zip(truth, slopes, strict=True)):
+        read = (readout(model, whole.shape[-1]) > 0).float()
+        expected = torch.einsum("q,hqk->hk", read, (whole * slope).relu()).mean(0)
+        np.testing.assert_allclose(found.gradient_rows[layer], on_grid(model, expected), rtol=1e-3, atol=1e-7)
+        assert found.gradient_rows[layer].max() > 0
+
+
+@pytest.mark.parametrize("family", JOINT)
+def test_values_weigh_attention_by_what_it_moves(family: str) -> None:
+    model = tiny_joint_model(family)
+    module: Any = model.module
+    blocks: Any = FAMILIES[family].layers(module)
+    after = [parts_of(block.attention, nn.Linear)[-1] for block in blocks]
+    kept, found = values(module, clips(1)[0]), one(model)
+    truth, _ = attentions(module, clips(1)[0], 2)
+    assert len(kept) == 3
+    for layer, whole in enumerate(truth):
+        weight = after[layer].weight.detach()
+        moved = [kept[layer][h] @ weight[:, 8 * h : 8 * h + 8].T for h in range(4)]
+        row = torch.einsum("q,hqk->hk", readout(model, whole.shape[-1]), whole)
+        expected = (row * torch.stack(moved).norm(dim=-1)).mean(0)
+        np.testing.assert_allclose(found.value_rows[layer], on_grid(model, expected), rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize(("family", "settings"), READ_SO)
+def test_contributions_add_up_to_the_logit(family: str, settings: dict[str, Any]) -> None:
+    """In one layer without MLP what tokens add is what is gone when attention moves nothing, the norm's scale held."""
+    module = tiny_joint(family, num_hidden_layers=1, **settings)
+    block: Any
+    (block,) = FAMILIES[family].layers(module)
+    after, last = parts_of(block.attention, nn.Linear)[-1], parts_of(block, nn.Linear)[-1]
+    for part in (last.weight, last.bias, after.bias):
+        nn.init.zeros_(part)
+    model = load_model(module, processor=PROCESSOR)
+    norm: Any = FAMILIES[family].read(module, model.geometry, Needs()).norm
+    found = one(model, target=3)
+
+    def hidden() -> torch.Tensor:
+        seen: list[torch.Tensor] = []
+        handle = norm.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+        with torch.no_grad():
+            module(clips(1))
+        handle.remove()
+        return seen[0] if seen[0].ndim == 2 else seen[0][:, 0]
+
+    whole = hidden()
+    weight = after.weight.detach().clone()
+    nn.init.zeros_(after.weight)
+    without = hidden()
+    after.weight.data = weight
+    scale = (whole.var(-1, correction=0, keepdim=True) + norm.eps).sqrt()
+
+    def margin(read: torch.Tensor) -> torch.Tensor:
+        normed = norm.weight.detach() * (read - read.mean(-1, keepdim=True)) / scale
+        logits = normed @ module.classifier.weight.detach().T
+        return (logits[:, 3] - logits.mean(-1)).mean()
+
+    total = found.contributions.sum()
+    if family == "vivit":  # CLS moves its own value too, which is no patch's.
+        (layer,) = found.rows.mean(1).sum((-1, -2))
+        assert 0 < layer < 1
+        own, (value,) = found.cls.sum(-1)[0], values(module, clips(1)[0])
+        read = sum(own[h] * weight[:, 8 * h : 8 * h + 8] @ value[h, 0] for h in range(4))
+        total += float(margin(without + read) - margin(without))
+    np.testing.assert_allclose(total, margin(whole) - margin(without), rtol=1e-3)
+    assert abs(found.contributions.sum()) > 1e-2
+
+
+@pytest.mark.parametrize("share", [0.5, 0.2])
+@pytest.mark.parametrize(("family", "settings"), [*READ_SO, ("timesformer", {})])
+def test_rollouts_are_products_of_whole_matrices(family: str, settings: dict[str, Any], share: float) -> None:
+    model = tiny_joint_model(family, **settings)
+    found, (truth, _) = one(model), attentions(model.module, clips(1)[0], 2)
+    prefix, count = model.geometry.prefix, truth[0].shape[-1]
+    flow, eye = readout(model, count), torch.eye(count)
+    mixed = [(1 - share) * eye + share * whole.mean(0) for whole in truth]
+    for whole in reversed(mixed):
+        flow = flow @ whole
+
+    def close(name: str, tokens: torch.Tensor) -> None:
+        expected = model.geometry.fold(tokens[prefix:].numpy()).reshape(model.geometry.slices, 9)
+        rolled = sum(share**power * term for power, term in enumerate(getattr(found, name)))
+        np.testing.assert_allclose(rolled, expected, rtol=1e-3, atol=1e-5)
+
+    close("rollout", flow)
+    for name, rows in {
+        "value_rollout": found.value_rows,
+        "gradient_rollout": found.gradient_rows,
+        "contribution_rollout": np.maximum(found.contributions.sum(1), 0),
+    }.items():
+        order = [int(i) for i in model.geometry.fold(np.arange(float(count - prefix))).ravel()]
+        pushed = torch.zeros(count - prefix)
+        for layer in (2, 1, 0):
+            pushed[order] += torch.from_numpy(rows[layer].ravel())
+            if layer:
+                pushed = pushed @ mixed[layer - 1][prefix:, prefix:]
+        close(name, torch.cat([torch.zeros(prefix), pushed]))
+
+
+@pytest.mark.parametrize(("family", "settings"), [*READ_SO, ("timesformer", {})])
+def test_relevance_is_the_product_of_whole_matrices(family: str, settings: dict[str, Any]) -> None:
+    model = tiny_joint_model(family, **settings)
+    found, (truth, slopes) = one(model, Needs(relevance=True)), attentions(model.module, clips(1)[0], 2)
+    eye = torch.eye(truth[0].shape[-1])
+    relevance = eye
+    for whole, slope in zip(truth, slopes, strict=True):
+        relevance = relevance + (whole * slope).relu().mean(0) @ relevance
+    row = readout(model, len(eye)) @ (relevance - eye)
+    expected = model.geometry.fold(row[model.geometry.prefix :].numpy()).reshape(model.geometry.slices, 9)
+    np.testing.assert_allclose(found.relevance, expected, rtol=1e-3, atol=1e-7)
+    assert found.relevance.max() > 0
+
+
+@pytest.mark.parametrize("family", JOINT)
+def test_pieces_of_attention_add_up_to_the_whole(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = one(tiny_joint_model(family))
+    monkeypatch.setattr(reading, "_PIECE", 4 * 19 * 5)
+    for name, array in arrays(one(tiny_joint_model(family))).items():
+        np.testing.assert_allclose(array, arrays(whole)[name], rtol=1e-4, atol=1e-6, err_msg=name)
+
+
+def test_only_what_was_asked_for_is_kept() -> None:
+    found = one(tiny_joint_model("videomae"), Needs(rows=True))
+    assert set(arrays(found)) == {"logits", "rows", "cls"}
+    assert found.target == -1
+
+
+@pytest.mark.parametrize("implementation", ["sdpa", "eager"])
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("family", JOINT)
+def test_the_model_is_left_exactly_as_found(family: str, fails: bool, implementation: str) -> None:
+    module = tiny_joint(family).train()
+    module.set_attn_implementation(implementation)
+    blocks: Any = FAMILIES[family].layers(module)
+    blocks[1].eval()
+    if fails:
+
+        def fail(*_: Any) -> None:
+            raise RuntimeError("midway")
+
+        blocks[1].layernorm_after.register_forward_hook(fail)
+    before, config = state_of(module), vars(module.config).copy()
+    model = load_model(module, processor=PROCESSOR)
+    if fails:
+        with pytest.raises(RuntimeError, match="midway"):
+            one(model)
+    else:
+        one(model)
+    assert state_of(module) == before
+    assert vars(module.config) == config
+    assert module.config._attn_implementation == implementation
+
+
+@pytest.mark.parametrize("family", [*JOINT, "timesformer"])
+def test_a_pass_that_its_owner_makes_meanwhile_is_not_heard(family: str) -> None:
+    module, pixels = tiny_joint(family), clips(2)
+    model, needs = load_model(module, processor=PROCESSOR), Needs(rows=True, spatial=True)
+    alone = record(model, pixels[:1], needs, [None])[0]
+    with torch.no_grad():
+        plain = module(pixels[1:]).logits
+    seen: list[torch.Tensor] = []
+
+    def owner() -> None:
+        with torch.no_grad():
+            seen.append(module(pixels[1:]).logits)
+
+    block: Any = FAMILIES[family].layers(module)[1]
+    here = threading.get_ident()
+
+    def meanwhile(*_: Any) -> None:
+        if threading.get_ident() == here:
+            thread = threading.Thread(target=owner)
+            thread.start()
+            thread.join()
+
+    block.register_forward_pre_hook(meanwhile)
+    found = record(model, pixels[:1], needs, [None])[0]
+    for name, array in arrays(found).items():
+        np.testing.assert_array_equal(array, arrays(alone)[name], err_msg=name)
+    torch.testing.assert_close(seen, [plain], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("family", JOINT)
+def test_threads_and_models_of_one_configuration_do_not_mix(family: str) -> None:
+    module, pixels, needs = tiny_joint(family), clips(12), Needs(rows=True, contributions=True)
+    other = type(module)(module.config).eval()
+    models = [load_model(part, processor=PROCESSOR) for part in (module, other)]
+    expected = [record(models[i % 2], clip[None], needs, [1])[0] for i, clip in enumerate(pixels)]
+    start = threading.Barrier(4)
+
+    def work(offset: int) -> dict[int, Record]:
+        start.wait(10)
+        return {i: record(models[i % 2], pixels[i : i + 1], needs, [1])[0] for i in range(offset, 12, 4)}
+
+    with ThreadPoolExecutor(4) as pool:
+        found = {i: r for part in pool.map(work, range(4)) for i, r in part.items()}
+    for i, r in found.items():
+        alike(r, expected[i])
+    assert module.config._attn_implementation == "sdpa"
+
+
+@pytest.mark.parametrize("family", JOINT)
+def test_frozen_weights_have_gradients_to_show(family: str) -> None:
+    module = tiny_joint(family).requires_grad_(requires_grad=False)
+    with torch.inference_mode():
+        found = one(load_model(module, processor=PROCESSOR))
+    expected = one(tiny_joint_model(family))
+    np.testing.assert_allclose(found.gradient_rows, expected.gradient_rows, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found.relevance, expected.relevance, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("family", JOINT)
+def test_a_saved_folder_is_read_and_explained(family: str, tmp_path: Any) -> None:
+    module = tiny_joint(family)
+    module.save_pretrained(tmp_path)
+    with pytest.warns(UserWarning, match="without a processor"):
+        model = load_model(tmp_path)
+    assert model.family == family
+    alike(one(model), one(tiny_joint_model(family)))
+    e = explain(action_clip(1, size=48, fps=4), model, cache=False, preview=False, progress=False)
+    assert e.maps.shape == SHAPE
+    assert e.sampled.shape == (2, 2)
+    assert e.maps.sum() == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("family", [*JOINT, "timesformer"])
+def test_blocks_come_first_to_last(family: str) -> None:
+    module = tiny_joint(family)
+    seen: list[nn.Module] = []
+    blocks: Any = FAMILIES[family].layers(module)
+    for block in blocks:
+        block.register_forward_pre_hook(lambda part, _: seen.append(part))
+    module(clips(1))
+    assert seen == list(blocks)
+    assert len(seen) == 3

@@ -1,0 +1,280 @@
+"""Models are loaded whole or not at all, and known by their weights."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import ViTConfig, ViTForImageClassification
+from transformers.utils import logging
+
+from staa_widgets.errors import ModelLoadError, ParameterError, UnsupportedModelError
+from staa_widgets.models import BUNDLED_MODELS, FAMILIES, Transform, load_model, weights_digest
+from staa_widgets.models.capture import record
+from staa_widgets.records.record import Needs
+from tests.helpers.image_processors import VideoMAEProcessor
+from tests.helpers.timesformers import PROCESSOR, clips, tiny_model, tiny_module
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models") / "walker"
+    module = tiny_module(id2label={0: "bow", 1: "clap", 2: "jump", 3: "kick", 4: "wave"})
+    module.save_pretrained(folder)
+    VideoMAEProcessor(size={"shortest_edge": 30}, crop_size={"height": 24, "width": 24}).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(saved: Path, tmp_path: Path) -> Path:
+    """A copy to be damaged."""
+    return Path(shutil.copytree(saved, tmp_path / "walker"))
+
+
+def edit(path: Path, **changes: Any) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_a_folder_is_loaded_with_its_processor(saved: Path) -> None:
+    for source in (saved, str(saved)):
+        model = load_model(source, device="cpu")
+        assert model.id == "walker"
+        assert model.family == "timesformer"
+        assert model.labels == ("bow", "clap", "jump", "kick", "wave")
+        assert model.transform == Transform(shortest_edge=30, crop=(24, 24), mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+        assert (model.geometry.frames, model.geometry.height, model.geometry.width) == (4, 3, 3)
+        assert (model.device, model.dtype) == (torch.device("cpu"), torch.float32)
+        assert not model.module.training
+        (found,) = record(model, clips(1), Needs(rows=True), [None])
+        (same,) = record(tiny_model(), clips(1), Needs(rows=True), [None])
+        np.testing.assert_allclose(found.logits, same.logits, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", BUNDLED_MODELS)
+def test_bundled_models_are_loaded_by_name(name: str) -> None:
+    model = load_model(name)
+    assert name.removeprefix("bundled/").split("-")[0] == model.family
+    assert model.id == f"{name} (drawn actions only)"
+    assert len(model.labels) == 10
+
+
+def test_the_first_bundled_model_is_the_default() -> None:
+    assert weights_digest(load_model(next(iter(BUNDLED_MODELS)))) == weights_digest(load_model())
+
+
+def test_a_bundled_model_that_is_not_there_is_no_hub_id() -> None:
+    with pytest.raises(ModelLoadError, match="Did you mean 'bundled/timesformer'"):
+        load_model("bundled/timesformr")
+
+
+def test_frames_become_the_models_input(saved: Path) -> None:
+    frames = np.random.default_rng(0).integers(0, 256, (4, 40, 60, 3), np.uint8)
+    model = load_model(saved, device="cpu")
+    pixels = model.pixels(frames)
+    assert pixels.dtype == torch.float32
+    assert pixels.shape == (4, 3, 24, 24)
+    record(model, pixels[None], Needs(rows=True), [None])
+
+
+def test_a_video_processor_is_read_where_there_is_no_image_processor(folder: Path) -> None:
+    (folder / "preprocessor_config.json").rename(folder / "video_preprocessor_config.json")
+    assert load_model(folder).transform.shortest_edge == 30
+
+
+def test_the_bundled_model_needs_no_network() -> None:
+    model = load_model()
+    assert model.id == "bundled (drawn actions only)"
+    assert len(model.labels) == 10
+    assert model.geometry.input_size == (64, 64)
+    assert model.geometry.slices == 8
+
+
+def test_a_module_in_memory_stays_as_it_is() -> None:
+    module = tiny_module().train()
+    model = load_model(module, processor=PROCESSOR, id="mine")
+    assert model.module is module
+    assert module.training
+    assert model.id == "mine"
+    with pytest.raises(ParameterError, match="computes in torch"):
+        load_model(module, processor=PROCESSOR, dtype="float16")
+    with pytest.raises(ParameterError, match="is on cpu"):
+        load_model(module, processor=PROCESSOR, device="meta")
+
+
+def test_processors_are_taken_in_every_form() -> None:
+    theirs = VideoMAEProcessor(size={"shortest_edge": 30}, crop_size={"height": 24, "width": 24})
+    ours = Transform.from_json(theirs.to_dict())
+    for processor in (theirs, theirs.to_dict(), ours):
+        assert load_model(tiny_module(), processor=processor).transform == ours
+
+
+def test_without_a_processor_one_is_made_and_said(folder: Path) -> None:
+    (folder / "preprocessor_config.json").unlink()
+    for source in (folder, tiny_module()):
+        with pytest.warns(UserWarning, match="without a processor.*shortest edge of 24.*mean 0.45"):
+            assert load_model(source).transform == PROCESSOR
+
+
+def test_a_processor_that_makes_another_size_is_refused() -> None:
+    for processor, says in ((Transform(size=(32, 32)), "32x32"), (Transform(shortest_edge=24), "any size")):
+        with pytest.raises(ModelLoadError, match=f"makes frames of {says}, the model takes 24x24"):
+            load_model(tiny_module(), processor=processor)
+
+
+def test_half_precision_is_loaded_on_request(saved: Path) -> None:
+    model = load_model(saved, device="cpu", dtype="bfloat16")
+    assert model.dtype == torch.bfloat16
+    (found,) = record(model, clips(1), Needs(rows=True), [None])
+    assert found.rows is not None
+    assert found.rows.dtype == np.float32
+
+
+def test_loading_is_quiet_and_leaves_the_log_as_it_was(saved: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    before = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    load_model(saved)
+    assert capfd.readouterr() == ("", "")
+    assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
+
+
+def test_weights_that_are_missing_are_named(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    tiny_module().timesformer.save_pretrained(folder)
+    with pytest.raises(ModelLoadError, match=r"classifier\.bias, classifier\.weight are missing"):
+        load_model(folder)
+    assert "MISSING" not in capfd.readouterr().err
+
+
+def test_weights_of_another_size_are_named(folder: Path) -> None:
+    edit(folder / "config.json", intermediate_size=64)
+    with pytest.raises(ModelLoadError, match=r"encoder\.layer\.0\..* and 6 more are missing or of another size"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "says"),
+    [
+        ("model.safetensors", lambda data: data[: len(data) // 2], "damaged"),
+        ("model.safetensors", lambda _: b"", "cannot be loaded"),
+        ("model.safetensors", None, "no file named model.safetensors"),
+        ("config.json", lambda data: data[:20], "not a valid JSON"),
+        ("config.json", lambda data: data.replace(b'"hidden_size": 32', b'"hidden_size": "x"'), "cannot be loaded"),
+        ("config.json", None, "has no config.json"),
+        ("preprocessor_config.json", lambda data: data[:20], "is no JSON"),
+    ],
+)
+def test_damaged_files_are_refused(folder: Path, name: str, change: Any, says: str) -> None:
+    path = folder / name
+    if change is None:
+        path.unlink()
+    else:
+        path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(ModelLoadError, match=says):
+        load_model(folder)
+
+
+def test_pickled_weights_are_not_opened(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    torch.save(tiny_module().state_dict(), folder / "pytorch_model.bin")
+    with pytest.raises(ModelLoadError, match=r"model\.safetensors"):
+        load_model(folder)
+
+
+def test_what_is_not_supported_is_told_what_is(folder: Path) -> None:
+    image = ViTForImageClassification(
+        ViTConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8, image_size=16)
+    )
+    image.save_pretrained(folder)
+    for source, says in (
+        (folder, "type 'vit'"),
+        (image, "ViTForImageClassification"),
+        (tiny_module().timesformer, "TimesformerModel"),
+        (torch.nn.Linear(1, 1), "Linear"),
+        (tiny_module(num_labels=0), "has no classes"),
+    ):
+        with pytest.raises(UnsupportedModelError, match=rf"{says}.*Supported: timesformer \(Timesformer"):
+            load_model(source)
+    edit(folder / "config.json", model_type="a_new_one", auto_map={"AutoConfig": "code.Config"})
+    with pytest.raises(UnsupportedModelError, match="a_new_one"):
+        load_model(folder)
+
+
+def test_a_path_that_does_not_exist_is_not_sought_on_the_hub(tmp_path: Path, folder: Path) -> None:
+    for source in (tmp_path / "no", str(tmp_path / "no"), "./no", "~/no/such/folder"):
+        with pytest.raises(ModelLoadError, match="There is no folder"):
+            load_model(source)
+    with pytest.raises(ModelLoadError, match="is a file"):
+        load_model(folder / "model.safetensors")
+
+
+def test_a_hub_that_cannot_be_reached_is_an_error_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(ModelLoadError, match=r"'nobody/nothing' is no folder here and could not be loaded.*network"):
+        load_model("nobody/nothing")
+
+
+@pytest.mark.parametrize("params", [{"device": "abacus"}, {"device": "meta9x"}, {"dtype": "int8"}, {"dtype": "half"}])
+def test_device_and_dtype_are_checked(saved: Path, params: dict[str, Any]) -> None:
+    with pytest.raises(ParameterError):
+        load_model(saved, **params)
+
+
+def test_the_digest_is_of_weights_and_settings(saved: Path) -> None:
+    digest = weights_digest(load_model(saved))
+    assert len(digest) == 64
+    assert digest == weights_digest(load_model(saved)) == weights_digest(tiny_module())
+    others = [
+        weights_digest(tiny_module(seed=1)),
+        weights_digest(tiny_module().half()),
+        weights_digest(tiny_module(num_attention_heads=2)),
+        weights_digest(tiny_module(hidden_act="relu")),
+    ]
+    assert len({digest, *others}) == 5
+
+
+def test_the_digest_is_remembered_until_a_weight_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    module, runs = tiny_module(), []
+    from staa_widgets.models.fingerprint import weights as digest
+
+    compute = digest._digest
+    monkeypatch.setattr(digest, "_digest", lambda *args: runs.append(1) or compute(*args))
+    weight = module.timesformer.encoder.layer[1].intermediate.dense.weight
+
+    def in_place() -> None:
+        with torch.no_grad():
+            weight[3, 4] += 1
+
+    def through_data() -> None:
+        weight.data.mul_(1.01)
+
+    def replaced() -> None:
+        module.classifier.weight = torch.nn.Parameter(module.classifier.weight.detach() + 1)
+
+    def configured() -> None:
+        module.config.layer_norm_eps = 1e-3
+
+    seen = [weights_digest(module)]
+    for change in (in_place, through_data, replaced, configured):
+        change()
+        seen += [weights_digest(module)]
+        assert weights_digest(module) == seen[-1]
+    assert len(set(seen)) == 5
+    assert len(runs) == 5
+
+
+def test_families_are_listed_by_name() -> None:
+    found = {name: family.architecture.__name__ for name, family in FAMILIES.items()}
+    # Only newer releases of transformers have it.
+    assert (
+        found.pop("videoprism_vision_model", "VideoPrismForVideoClassification") == "VideoPrismForVideoClassification"
+    )
+    assert found == {
+        "timesformer": "TimesformerForVideoClassification",
+        "vivit": "VivitForVideoClassification",
+        "videomae": "VideoMAEForVideoClassification",
+        "vjepa2": "VJEPA2ForVideoClassification",
+        "generic": "Wrapped",
+    }

@@ -1,0 +1,281 @@
+"""Some queries stand for all: which, and that what they say is right in the mean and told with its error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from staa_widgets import action_clip, explain
+from staa_widgets.methods import METHODS
+from staa_widgets.models import FAMILIES, VideoModel, load_model
+from staa_widgets.models.attention import ops as reading
+from staa_widgets.models.attention import query_sampling as queries
+from staa_widgets.models.attention import rollout
+from staa_widgets.models.attention.ops import carried, mean_row, rows_and_mean, sampled_row
+from staa_widgets.models.capture import record
+from staa_widgets.records.record import Geometry, Needs, Record
+from tests.helpers.tiny import ALL, clips, ready
+
+JOINT = ("vivit", "videomae", "vjepa2")
+LAYOUTS = {
+    "time first": Geometry(16, 2, 14, 14, "time_major", 1, (224, 224)),
+    "patches first, oblong": Geometry(8, 1, 6, 10, "patch_major", 1, (96, 160)),
+    "no CLS": Geometry(8, 2, 7, 5, "time_major", 0, (112, 80)),
+}
+STARTS = [(n + 0.5) / 500 for n in range(500)]
+
+
+@pytest.fixture
+def sampling(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Make small models sample, with as many queries as are wanted."""
+
+    def of(count: int) -> None:
+        monkeypatch.setattr(queries, "EXACT", 0)
+        monkeypatch.setattr(queries, "COUNT", count)
+
+    return of
+
+
+def one(model: VideoModel, needs: Needs) -> Any:
+    return record(model, clips(1), needs, [2])[0]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_the_path_meets_every_token_once_and_goes_slice_by_slice(layout: Geometry) -> None:
+    path = queries.path(layout).numpy()
+    np.testing.assert_array_equal(np.sort(path), np.arange(queries.tokens(layout)))
+    np.testing.assert_array_equal(path[: layout.prefix], np.arange(layout.prefix))
+    cells: Any = np.arange(layout.slices * layout.height * layout.width)
+    where = np.stack(np.unravel_index(cells, (layout.slices, layout.height, layout.width)), -1)
+    by_token: Any = np.empty_like(where)
+    by_token[layout.fold(cells).ravel()] = where
+    steps = by_token[path[layout.prefix :] - layout.prefix]
+    np.testing.assert_array_equal(steps[:, 0], np.sort(steps[:, 0]))
+    # Neighbours on the way are near each other: in rows of 14 the mean step across would be 1 and back 13.
+    assert np.abs(np.diff(steps, axis=0)).sum(1).mean() < 2.5
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+@pytest.mark.parametrize("start", [0, 0.31, 0.99])
+def test_patches_are_spread_over_space_and_time(layout: Geometry, start: float) -> None:
+    chosen = queries.spread(layout, 64, start)
+    assert len(chosen.unique()) == len(chosen) >= 64
+    for sample in (chosen, chosen[0::2], chosen[1::2]):
+        seen = np.zeros(queries.tokens(layout))
+        seen[sample] = 1
+        cube = layout.fold(seen[layout.prefix :])
+        # As many in every slice, and some in every quarter of the picture.
+        assert len(set(cube.sum((1, 2)))) == 1
+        top, left = layout.height // 2, layout.width // 2
+        quarters = [
+            cube[:, rows, columns]
+            for rows in (slice(top), slice(top, None))
+            for columns in (slice(left), slice(left, None))
+        ]
+        assert min(quarter.sum() for quarter in quarters) >= len(sample) / 8
+
+
+def test_over_all_starts_each_patch_is_chosen_equally_often() -> None:
+    layout = LAYOUTS["no CLS"]
+    often = np.zeros(queries.tokens(layout))
+    for start in STARTS:
+        often[queries.spread(layout, 16, start)] += 1 / len(STARTS)
+    np.testing.assert_allclose(often, 16 / len(often), rtol=0.05)
+
+
+def test_as_many_queries_as_there_are_are_all_of_them() -> None:
+    layout = LAYOUTS["no CLS"]
+    count = queries.tokens(layout)
+    np.testing.assert_array_equal(queries.spread(layout, 2 * count, 0.7).sort().values, np.arange(count))
+    weights = torch.rand(3, count, generator=torch.Generator().manual_seed(0)) + 0.01
+    index, factor = queries.systematic(weights, 2 * count, 0.7)
+    np.testing.assert_array_equal(index, np.broadcast_to(np.arange(count), (3, count)))
+    np.testing.assert_allclose(factor, 1)
+
+
+def test_what_weighs_most_is_always_chosen_and_nothing_without_weight() -> None:
+    weights = torch.tensor([5.0, 0, 0.1, 0.2, 0.3, 0, 3.0, 0.4])
+    for start in STARTS:
+        index, factor = queries.systematic(weights, 4, start)
+        held = dict(zip(index.tolist(), factor.tolist(), strict=True))
+        assert held[0] == held[6] == 1
+        assert not {1, 5} & held.keys()
+        assert len(held) == 4
+
+
+def test_fewer_with_weight_than_are_asked_for_count_once() -> None:
+    index, factor = queries.systematic(torch.tensor([[0, 2.0, 0, 1.0], [0, 0, 0, 0]]), 3, 0.4)
+    found = torch.zeros(2, 4).scatter_add(1, index, factor)
+    np.testing.assert_array_equal(found, [[0, 1, 0, 1], [0, 0, 0, 0]])
+
+
+def test_sums_are_right_in_the_mean_over_all_starts() -> None:
+    generator = torch.Generator().manual_seed(0)
+    weights, values = torch.rand(2, 60, generator=generator) ** 2 + 0.1, torch.randn(60, generator=generator)
+    sums = []
+    for start in STARTS:
+        index, factor = queries.systematic(weights, 7, start)
+        sums.append((factor * values[index]).sum(-1))
+        np.testing.assert_allclose((factor * weights.gather(1, index)).sum(-1), weights.sum(-1), rtol=1e-5)
+    np.testing.assert_allclose(torch.stack(sums).mean(0), values.sum(), rtol=0.02)
+
+
+def layers_of(count: int, tokens: int) -> list[dict[str, Any]]:
+    generator = torch.Generator().manual_seed(1)
+    return [
+        {name: torch.randn(1, 2, tokens, 4, generator=generator) for name in ("query", "key")} | {"scale": 1.0}
+        for _ in range(count)
+    ]
+
+
+@pytest.mark.parametrize("starts", ["CLS", "mean"])
+def test_a_sampled_rollout_is_right_in_the_mean_for_any_share(starts: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    layers, path = layers_of(3, 40), torch.arange(40)
+    begin = torch.eye(40)[:1, None] if starts == "CLS" else torch.full((1, 1, 40), 1 / 40)
+    (exact,), (zero,) = rollout.roll_out(begin, layers)
+    monkeypatch.setattr(queries, "COUNT", 8)
+    sums, errors, far = torch.zeros_like(exact), [], []
+    # The mean is over starts of every layer, each apart from those above.
+    rng = np.random.default_rng(0)
+    monkeypatch.setattr(queries, "offset", lambda _: rng.random())
+    for _ in range(600):
+        (terms,), (error,) = rollout.roll_out(begin, layers, path=path)
+        sums += terms / 600
+        errors.append(float(error))
+        far.append(float((0.3 ** torch.arange(4) @ (terms - exact)[0]).abs().sum()))
+    assert float(zero) == 0
+    for share in (0.1, 0.3, 0.9):
+        powers = share ** torch.arange(4)
+        np.testing.assert_allclose(powers @ sums[0], powers @ exact[0], atol=0.05 * float((powers @ exact[0]).max()))
+    # What is told is what it is off by, within a factor of two.
+    assert 0.5 < np.mean(errors) / np.mean(far) < 2
+    assert np.mean(far) > 0.01
+
+
+def test_a_sampled_row_is_the_mean_of_its_queries_and_knows_its_error() -> None:
+    (layer,) = layers_of(1, 40)
+    asked = layer["query"][:, :, ::5]
+    row, error = sampled_row(asked, layer["key"], 1.0)
+    np.testing.assert_allclose(row, mean_row(asked, layer["key"], 1.0), atol=1e-6)
+    halves = [mean_row(asked[:, :, n::2], layer["key"], 1.0).mean(1) for n in range(2)]
+    np.testing.assert_allclose(error, (halves[0] - halves[1]).abs().sum(-1) / 2, rtol=1e-5)
+
+
+@pytest.mark.parametrize("piece", [1 << 20, 700])
+def test_rows_and_mean_are_those_of_whole_matrices(piece: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "_PIECE", piece)
+    (layer,) = layers_of(1, 40)
+    whole = (layer["query"] @ layer["key"].transpose(2, 3)).softmax(-1)
+    row, mean = rows_and_mean(layer["query"], layer["key"], 1.0)
+    np.testing.assert_allclose(row, whole.mean(2), atol=1e-6)
+    np.testing.assert_allclose(mean, whole.mean(1), atol=1e-6)
+    flow = torch.rand(1, 3, 40)
+    np.testing.assert_allclose(carried(flow, layer["query"], layer["key"], 1.0), flow @ whole.mean(1), atol=1e-5)
+
+
+@pytest.mark.parametrize("family", JOINT)
+def test_all_queries_sampled_give_what_is_exact(family: str, sampling: Any) -> None:
+    model = ready(family)
+    exact = one(model, ALL)
+    assert dict(exact.errors) == {}
+    sampling(10_000)
+    found = one(model, ALL)
+    assert {"rollout", "value_rollout", "contribution_rollout", "gradient_rollout"} <= found.errors.keys()
+    for name, array in vars(exact).items():
+        if isinstance(array, np.ndarray):
+            np.testing.assert_allclose(getattr(found, name), array, rtol=1e-3, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("family", JOINT)
+def test_exact_reads_every_query_where_others_are_sampled(family: str, sampling: Any) -> None:
+    model = ready(family)
+    needs = [METHODS["staa"].needs({"exact": exact}) for exact in (True, False)]
+    truth = one(model, needs[0])
+    sampling(4)
+    exact, few = (one(model, wanted) for wanted in needs)
+    np.testing.assert_allclose(exact.rollout, truth.rollout, atol=1e-5)
+    np.testing.assert_allclose(exact.rows, truth.rows, atol=1e-6)
+    assert dict(exact.errors) == {}
+    assert np.abs(few.rollout - truth.rollout).max() > 1e-4
+    assert 0 < few.errors["rollout"] < 1
+    # Only where all tokens are read is a row a sample's.
+    assert ("rows" in few.errors) == (family == "videomae")
+    if family != "videomae":
+        np.testing.assert_allclose(few.rows, truth.rows, atol=1e-6)
+
+
+@pytest.mark.parametrize("family", JOINT)
+def test_what_has_gradients_is_never_sampled(family: str, sampling: Any) -> None:
+    truth = one(ready(family), Needs(gradients=True, relevance=True))
+    sampling(4)
+    found = one(ready(family), Needs(gradients=True, relevance=True))
+    np.testing.assert_allclose(found.gradient_rows, truth.gradient_rows, rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(found.relevance, truth.relevance, rtol=1e-4, atol=1e-7)
+    assert dict(found.errors) == {}
+
+
+@pytest.mark.parametrize("family", JOINT)
+def test_sampling_draws_nothing_and_is_the_same_in_a_batch(family: str, sampling: Any) -> None:
+    sampling(6)
+    model, pixels, needs = ready(family), clips(3), METHODS["staa_logit"].needs()
+    state = torch.get_rng_state()
+    together: list[Any] = record(model, pixels, needs, [1, 2, 3])
+    assert torch.equal(torch.get_rng_state(), state)
+    for i, found in enumerate(together):
+        alone: Any = record(model, pixels[i : i + 1], needs, [i + 1])[0]
+        np.testing.assert_allclose(found.rollout, alone.rollout, atol=1e-5)
+        np.testing.assert_allclose(found.contribution_rollout, alone.contribution_rollout, atol=1e-5)
+        assert found.errors == pytest.approx(alone.errors, rel=1e-3)
+
+
+def test_an_explanation_tells_the_error_of_what_was_sampled(sampling: Any) -> None:
+    def explained(**params: Any) -> dict[str, Any]:
+        e = explain(
+            action_clip(1, size=48, fps=4), ready("videomae"), cache=False, preview=False, progress=False, **params
+        )
+        return dict(e.provenance["standard_errors"])
+
+    assert explained() == {}
+    sampling(6)
+    told = explained()
+    assert told.keys() == {"rows", "rollout"}
+    assert 0 < told["rollout"] < 1
+    assert explained(exact=True) == {}
+
+
+def kept(found: Record) -> int:
+    """Bytes of attention in a record."""
+    return sum(
+        value.nbytes for name, value in vars(found).items() if isinstance(value, np.ndarray) and name != "logits"
+    )
+
+
+def base(family: str) -> tuple[VideoModel, int]:
+    """Make a model of a published size but one layer and narrow heads; give bytes of its full matrices too."""
+    sizes: dict[str, dict[str, Any]] = {
+        "timesformer": {"num_frames": 8},
+        "vivit": {"num_frames": 32},
+        "videomae": {"num_frames": 16},
+    }
+    slim = {"hidden_size": 24, "intermediate_size": 8, "num_hidden_layers": 2, "num_labels": 3}
+    architecture: Any = FAMILIES[family].architecture
+    module = architecture(architecture.config_class(**slim, **sizes[family])).eval()
+    model = load_model(module, processor={"image_mean": 0.5, "image_std": 0.5})
+    layout = model.geometry
+    if family == "timesformer":
+        frames, patches = layout.frames, layout.height * layout.width
+        scores = frames * (1 + patches) ** 2 + patches * frames**2
+    else:
+        scores = queries.tokens(layout) ** 2
+    return model, 2 * 12 * scores * 4
+
+
+@pytest.mark.parametrize(("family", "most"), [("timesformer", 0.05), ("vivit", 0.01), ("videomae", 0.01)])
+def test_little_of_the_full_matrices_is_kept_of_models_of_base_size(family: str, most: float) -> None:
+    """Twelve heads, as many tokens as base-size models have; what is kept grows with layers as the matrices do."""
+    model, whole = base(family)
+    (found,) = record(model, clips(1, model=model), METHODS["staa"].needs(), [0])
+    assert kept(found) <= most * whole

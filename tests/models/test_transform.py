@@ -1,0 +1,115 @@
+"""The transform is what the PIL processors do, and its box is what the model sees."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from transformers.models.vivit.image_processing_vivit import VivitImageProcessor
+
+from staa_widgets.errors import ModelLoadError
+from staa_widgets.models import Transform
+from tests.helpers.image_processors import VideoMAEProcessor
+
+SIZES = [(320, 240), (240, 320), (123, 77), (64, 64), (500, 90), (31, 57)]
+SETTINGS: list[dict[str, Any]] = [
+    {"size": {"shortest_edge": 64}, "crop_size": {"height": 64, "width": 64}},
+    {"size": {"shortest_edge": 73}, "crop_size": {"height": 64, "width": 56}, "resample": 3},
+    {"size": {"height": 64, "width": 48}, "do_center_crop": False, "image_mean": [0.45, 0.4, 0.5]},
+    {"size": {"shortest_edge": 40}, "crop_size": {"height": 64, "width": 51}, "resample": 0},
+    {"do_resize": False, "crop_size": {"height": 65, "width": 65}, "do_normalize": False},
+    {"size": {"shortest_edge": 64}, "crop_size": {"height": 64, "width": 64}, "do_rescale": False},
+]
+
+
+def frames(width: int, height: int, count: int = 2) -> np.ndarray:
+    rng = np.random.default_rng(width * 1000 + height)
+    coarse = rng.integers(0, 256, (count, height // 7 + 1, width // 7 + 1, 3), np.uint8)
+    return coarse.repeat(7, 1).repeat(7, 2)[:, :height, :width] ^ rng.integers(
+        0, 16, (count, height, width, 3), np.uint8
+    )
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
+@pytest.mark.parametrize("size", SIZES)
+def test_it_equals_the_pil_processor(settings: dict[str, Any], size: tuple[int, int]) -> None:
+    processor = VideoMAEProcessor(**settings)
+    video = frames(*size)
+    expected = processor(list(video), return_tensors="np")["pixel_values"][0]
+    found = Transform.from_json(json.loads(processor.to_json_string()))(video)
+    assert found.dtype == np.float32
+    assert found.flags.c_contiguous
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_it_equals_the_vivit_processor(size: tuple[int, int]) -> None:
+    processor = VivitImageProcessor(size={"shortest_edge": 72}, crop_size={"height": 64, "width": 64})
+    video = frames(*size)
+    expected = np.asarray(processor.preprocess(list(video))["pixel_values"][0])
+    np.testing.assert_allclose(Transform.from_json(processor.to_dict())(video), expected, atol=1e-5)
+    silent = {"video_processor_type": "VivitVideoProcessor", "size": {"shortest_edge": 72}, "crop_size": 64}
+    np.testing.assert_allclose(Transform.from_json(silent)(video), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(320, 240), (240, 320), (333, 127), (127, 333)])
+@pytest.mark.parametrize(
+    "transform",
+    [
+        Transform(shortest_edge=64, crop=(64, 64)),
+        Transform(shortest_edge=80, crop=(64, 56)),
+        Transform(size=(64, 48)),
+        Transform(crop=(100, 101)),
+    ],
+)
+def test_box_round_trip(transform: Transform, size: tuple[int, int]) -> None:
+    """Dots drawn at the corners of the box are at the corners of the input, and the box fills it."""
+    width, height = size
+    x0, y0, x1, y1 = transform.box(width, height)
+    x, y = np.arange(width) + 0.5, np.arange(height) + 0.5
+    inside = ((y > y0) & (y < y1))[:, None] & ((x > x0) & (x < x1))
+    seen = transform((inside[None, ..., None] * np.full(3, 255)).astype(np.uint8))[0, 0]
+    assert seen[1:-1, 1:-1].min() == 1
+    assert seen[[0, 0, -1, -1], [0, -1, 0, -1]].min() > 0.5
+    # Dots of 6 % of the frame at the corners of the box.
+    dot = 0.06
+    across, down = dot * (x1 - x0), dot * (y1 - y0)
+    corners = ((y > y0) & (y < y0 + down) | (y > y1 - down) & (y < y1))[:, None] & (
+        (x > x0) & (x < x0 + across) | (x > x1 - across) & (x < x1)
+    )
+    seen = transform((corners[None, ..., None] * np.full(3, 255)).astype(np.uint8))[0, 0]
+    assert seen[[0, 0, -1, -1], [0, -1, 0, -1]].min() > 0.5
+    rows, columns = np.nonzero(seen > 0.5)
+    for place, length in ((rows, seen.shape[0]), (columns, seen.shape[1])):
+        at = (place + 0.5) / length
+        assert np.all((at < dot + 1.5 / length) | (at > 1 - dot - 1.5 / length))
+
+
+def test_box_of_landscape_and_portrait() -> None:
+    square = Transform(shortest_edge=224, crop=(224, 224))
+    np.testing.assert_allclose(square.box(640, 360), (140.36, 0, 500.36, 360), atol=1)
+    np.testing.assert_allclose(square.box(360, 640), (0, 140.36, 360, 500.36), atol=1)
+    assert Transform(size=(224, 224)).box(640, 360) == (0, 0, 640, 360)
+
+
+def test_box_reaches_out_of_a_frame_that_is_padded() -> None:
+    assert Transform(crop=(100, 100)).box(50, 200) == (-25, 50, 75, 150)
+
+
+def test_an_old_file_that_says_little() -> None:
+    transform = Transform.from_json({"feature_extractor_type": "VideoMAEFeatureExtractor", "size": 224})
+    assert transform == Transform(shortest_edge=224, crop=(224, 224), mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+
+
+def test_it_describes_itself_in_json() -> None:
+    described = Transform(shortest_edge=64, crop=(64, 64)).describe()
+    assert json.loads(json.dumps(described)) == described
+    assert described != Transform(shortest_edge=65, crop=(64, 64)).describe()
+
+
+@pytest.mark.parametrize("size", [{"longest_edge": 224}, {"shortest_edge": 224, "longest_edge": 300}, {"height": 3}])
+def test_a_resize_that_it_does_not_know_is_refused(size: dict[str, int]) -> None:
+    with pytest.raises(ModelLoadError, match="not supported"):
+        Transform.from_json({"size": size})

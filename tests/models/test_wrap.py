@@ -1,0 +1,426 @@
+"""Any classifier can be wrapped and asked whatever needs no attention; nothing is mistaken for something else."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import staa_widgets as staa
+from staa_widgets.errors import ModelError, ModelLoadError, ParameterError, UnsupportedModelError
+from staa_widgets.errors import UnsupportedQuestionError as Unsupported
+from staa_widgets.methods import METHODS
+from staa_widgets.models import Transform, load_model, weights_digest
+from staa_widgets.models.capture import classifying, record
+from staa_widgets.models.family import VideoModel
+from staa_widgets.records.record import Needs
+from staa_widgets.widget.payload import pack
+from tests.models.test_capture import state_of
+
+LABELS = ("left", "right", "none")
+QUIET: dict[str, Any] = {"cache": False, "preview": False, "progress": False}
+
+
+class Corner(nn.Module):
+    """Say 0 for what is bright at the top left of the last two frames, 1 at the bottom right of the first two."""
+
+    def __init__(self, order: str = "bcthw") -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.tensor(2.0))
+        self.dropout = nn.Dropout(0.5)
+        self.order = order
+
+    def forward(self, clips: Tensor) -> Tensor:
+        clips = clips if self.order == "bcthw" else clips.transpose(1, 2)
+        grey = self.dropout(clips).mean(1)
+        one, two = grey[:, 2:, :8, :8].mean((1, 2, 3)), grey[:, :2, 8:, 8:].mean((1, 2, 3))
+        return self.gain * torch.stack([one, two, 0 * one], 1)
+
+
+def wrap(model: Any, **changes: Any) -> VideoModel:
+    settings: dict[str, Any] = {"frames": 4, "size": 16, "labels": LABELS, "layout": "bcthw", "tubelet": 2, "patch": 8}
+    return staa.wrap_model(model, **{**settings, **changes})
+
+
+def video(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(60, 200, (4, 16, 16, 3), np.uint8)
+
+
+def only(at: tuple[int, int, int]) -> np.ndarray:
+    found = np.zeros((2, 2, 2), bool)
+    found[at] = True
+    return found
+
+
+@pytest.mark.parametrize("method", ["occlusion", "saliency", "input_x_gradient", "integrated_gradients"])
+@pytest.mark.parametrize(("label", "at"), [("left", (1, 0, 0)), ("right", (0, 1, 1))])
+def test_what_decides_is_found_and_nothing_else(method: str, label: str, at: tuple[int, int, int]) -> None:
+    params = {"filler": "median"} if method == "occlusion" else {}
+    e = staa.explain(video(), wrap(Corner()), method, target=label, **params, **QUIET)
+    np.testing.assert_array_equal(np.abs(e.maps) > 1e-6, only(at))
+    assert e.attention is None
+    assert e.labels == LABELS
+    assert e.model_id == "Corner"
+
+
+@pytest.mark.parametrize("layout", ["bcthw", "btchw"])
+def test_both_layouts_are_given_what_they_take(layout: Any) -> None:
+    frames = video()
+    model = wrap(Corner(layout), layout=layout)
+    e = staa.explain(frames, model, "uniform", **QUIET)
+    grey = frames.astype(np.float64).mean(-1) / 255
+    np.testing.assert_allclose(e.logits, [2 * grey[2:, :8, :8].mean(), 2 * grey[:2, 8:, 8:].mean(), 0], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        lambda logits: logits,
+        lambda logits: SimpleNamespace(logits=logits),
+        lambda logits: {"logits": logits, "features": None},
+        lambda logits: (logits, None),
+        lambda logits: [logits],
+    ],
+    ids=["tensor", "object", "mapping", "tuple", "list"],
+)
+def test_logits_are_taken_in_every_form(shape: Any) -> None:
+    module = Corner().eval()
+    (expected,) = record(wrap(module), clip := torch.rand(1, 4, 3, 16, 16), Needs(), [None])
+    (found,) = record(wrap(lambda clips: shape(module(clips))), clip, Needs(), [None])
+    np.testing.assert_array_equal(found.logits, expected.logits)
+
+
+@pytest.mark.parametrize(
+    ("model", "says"),
+    [
+        (lambda clips: clips.mean((1, 2, 3, 4)), r"shape \(1,\), not logits of shape \(1, 3\)"),
+        (lambda clips: torch.zeros(len(clips), 2), r"shape \(1, 2\), not"),
+        (lambda clips: torch.zeros(4, 3), r"shape \(4, 3\), not"),
+        (lambda clips: "left", "a str"),
+        (lambda clips: {"scores": clips}, "a dict"),
+    ],
+)
+def test_what_is_no_logits_is_refused(model: Any, says: str) -> None:
+    with pytest.raises(ModelError, match=says):
+        staa.explain(video(), wrap(model), "uniform", **QUIET)
+
+
+ATTENTION = [name for name, method in METHODS.items() if method.group == "attention"]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_methods_answer_or_say_why_not(name: str) -> None:
+    settings = dict(QUIET)
+    if name in ATTENTION:
+        with pytest.raises(Unsupported, match=r"(reads attention|no blocks).*'occlusion'"):
+            staa.explain(video(), wrap(Corner()), name, **settings)
+        return
+    e = staa.explain(video(), wrap(Corner()), name, **settings)
+    assert e.maps.shape == (2, 2, 2)
+    assert np.abs(e.maps).max() > 0
+
+
+def test_the_menu_offers_what_can_answer() -> None:
+    e = staa.explain(video(), wrap(Corner()), "occlusion", **QUIET)
+    offered = {method["name"] for method in pack(e)[0]["methods"]}
+    assert offered == set(METHODS) - set(ATTENTION)
+    assert "occlusion" in offered
+    usual = staa.explain(staa.action_clip(1, size=48, fps=4), None, "uniform", **QUIET)
+    listed = {name for name, method in METHODS.items() if not method.browse}
+    assert {method["name"] for method in pack(usual)[0]["methods"]} == listed
+
+
+def test_it_is_played_exported_and_saved(tmp_path: Path) -> None:
+    clip = staa.action_clip(1, size=48, fps=4)
+    e = staa.explain(clip, wrap(Corner(), size=32, patch=16), "occlusion", cache=False, progress=False)
+    player = staa.Player(e)
+    player.compute("saliency", target="right")
+    assert (player.explanation.method, player.explanation.target) == ("saliency", 1)
+    with pytest.raises(Unsupported):
+        player.compute("staa")
+    assert player.explanation.method == "saliency"
+    player.close()
+    assert b"occlusion" in e.to_html(tmp_path / "e.html").read_bytes()
+    again = staa.Explanation.load(e.save(tmp_path / "e.safetensors"))
+    np.testing.assert_array_equal(again.maps, e.maps)
+
+
+def test_the_module_is_left_exactly_as_found() -> None:
+    module = nn.Sequential(Corner(), nn.Dropout(0.5)).train()
+    module[1].eval()
+    before = state_of(module)
+    model = wrap(module)
+    first = staa.explain(video(), model, "integrated_gradients", **QUIET)
+    again = staa.explain(video(), model, "integrated_gradients", **QUIET)
+    np.testing.assert_array_equal(first.maps, again.maps)  # without dropout
+    with pytest.raises(ModelError), classifying(wrap(module, labels=2)) as classify:
+        classify(torch.rand(1, 4, 3, 16, 16))
+    assert state_of(module) == before
+
+
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """Explain through a cache of its own; say whether it was found there."""
+    monkeypatch.setenv("STAA_CACHE", str(tmp_path / "cache"))
+
+    def ask(model: Any) -> bool:
+        e = staa.explain(video(), model, "occlusion", preview=False, progress=False)
+        return e.provenance["cache"] == "hit"
+
+    return ask
+
+
+def test_a_module_is_known_by_its_weights_structure_and_code(kept: Any) -> None:
+    assert not kept(wrap(Corner()))
+    assert kept(wrap(Corner()))
+
+    class Other(Corner):
+        def forward(self, clips: Tensor) -> Tensor:
+            return super().forward(clips).flip(1)
+
+    Other.__name__, Other.__qualname__ = Corner.__name__, Corner.__qualname__
+    changed = Corner()
+    with torch.no_grad():
+        changed.gain.add_(1)
+    set_otherwise = Corner()
+    set_otherwise.order = "btchw"
+    others = [Other(), changed, set_otherwise, nn.Sequential(Corner())]
+    assert not any(kept(wrap(other)) for other in others)
+    assert not kept(wrap(Corner("btchw"), layout="btchw"))
+    assert not kept(wrap(Corner(), mean=(0.5, 0.5, 0.5)))
+    assert not kept(wrap(Corner(), patch=4))
+    assert kept(wrap(Corner(), labels=("a", "b", "c"), id="another name"))
+
+
+def test_code_that_a_module_calls_counts(kept: Any) -> None:
+    """The same class, but a function of its file was edited, as in a notebook."""
+
+    def made(turn: str) -> nn.Module:
+        scope: dict[str, Any] = {"torch": torch, "nn": nn, "__name__": "cells"}
+        exec(
+            "def turned(x):\n"
+            f"    return {turn}\n"
+            "class Net(nn.Module):\n"
+            "    def forward(self, clips):\n"
+            "        return turned(clips.mean((2, 3, 4)))\n",
+            scope,
+        )
+        return scope["Net"]()
+
+    assert not kept(wrap(made("2 * x")))
+    assert kept(wrap(made("2 * x")))
+    assert not kept(wrap(made("3 * x")))
+
+
+def test_tensors_that_are_no_weights_count() -> None:
+    one, two = Corner(), Corner()
+    one.__dict__["kernel"], two.__dict__["kernel"] = torch.zeros(5000), torch.zeros(5000)
+    assert weights_digest(wrap(one)) == weights_digest(wrap(two))
+    two.__dict__["kernel"][2500] = 1
+    assert weights_digest(wrap(one)) != weights_digest(wrap(two))
+
+
+def made(*, code: str = "clips.mean((2, 3, 4))", before: str = "", **scope: Any) -> nn.Module:
+    """Make a module as in a notebook."""
+    scope |= {"torch": torch, "nn": nn, "np": np, "__name__": "cells"}
+    exec(f"{before}\nclass Net(nn.Module):\n    def forward(self, clips):\n        return {code}\n", scope)
+    return scope["Net"]()
+
+
+def holding(value: Any) -> nn.Module:
+    module = Corner()
+    module.held = value
+    return module
+
+
+def closing(value: Any, *, graded: bool = True) -> nn.Module:
+    class Net(nn.Module):
+        def forward(self, clips: Tensor) -> Tensor:
+            return clips.mean((2, 3, 4)) * value
+
+    if not graded:
+        Net.forward = torch.no_grad()(Net.forward)
+    return Net()
+
+
+def calling(value: float) -> nn.Module:
+    module = Corner()
+    module.forward = functools.partial(lambda clips, by: by * clips.mean((2, 3, 4)), by=value)
+    return module
+
+
+class Settings:
+    """Attributes of any object count."""
+
+    def __init__(self, gain: float) -> None:
+        self.gain = gain
+
+
+class Slotted:
+    __slots__ = ("gain",)
+
+    def __init__(self, gain: float) -> None:
+        self.gain = gain
+
+
+def wide(middle: float) -> np.ndarray:
+    """As ``repr`` shortens it, one is like the other."""
+    array = np.zeros((64, 64))
+    array[32, 32] = middle
+    return array
+
+
+MADE = {
+    "closure": closing,
+    "decorated": functools.partial(closing, graded=False),
+    "closure over a dict": lambda k: closing({"k": [k]}),
+    "array": lambda k: holding(wide(k)),
+    "arrays in containers": lambda k: holding({"a": [(wide(k),)]}),
+    "tensor in a list": lambda k: holding([torch.full((2000,), k)]),
+    "set": lambda k: holding({k, "a", "b"}),
+    "object": lambda k: holding(Settings(k)),
+    "slots": lambda k: holding([Slotted(k)]),
+    "module in a list": lambda k: holding([nn.Dropout(abs(k + 2) / 4)]),
+    "partial": calling,
+    "global dict": lambda k: made(code="table['k'] * clips.mean((2, 3, 4))", table={"k": k}),
+    "global array": lambda k: made(code="table.sum() * clips.mean((2, 3, 4))", table=wide(k)),
+    "default": lambda k: made(code="f(clips)", before=f"def f(x, k=[{k}]):\n    return k[0] * x.mean((2, 3, 4))"),
+    "lambda in a dict": lambda k: holding({"act": lambda x: x * k}),
+}
+
+
+@pytest.mark.parametrize("make", MADE.values(), ids=MADE)
+def test_what_a_module_holds_or_reaches_counts(make: Any) -> None:
+    assert weights_digest(wrap(make(1.0))) == weights_digest(wrap(make(1.0)))
+    assert weights_digest(wrap(make(1.0))) != weights_digest(wrap(make(-1.0)))
+
+
+def test_what_changes_while_it_is_wrapped_counts() -> None:
+    table = {"k": 1.0}
+    model = wrap(made(code="table['k'] * clips.mean((2, 3, 4))", table=table))
+    before = weights_digest(model)
+    assert weights_digest(model) == before
+    table["k"] = -1.0
+    assert weights_digest(model) != before
+
+
+UNTOLD = {
+    "lock": lambda: holding(threading.Lock()),
+    "own file": lambda: made(code="own.f(clips)", own=ModuleType("own")),
+    "import": lambda: made(code="f(clips)", before="def f(x):\n    import own\n    return own.f(x)"),
+    "generator": lambda: closing(i for i in range(3)),
+    "deep": lambda: holding(functools.reduce(lambda inner, _: [inner], range(5000), [])),
+}
+
+
+@pytest.mark.parametrize("make", UNTOLD.values(), ids=UNTOLD)
+def test_what_cannot_be_told_is_no_false_hit(make: Any) -> None:
+    model = wrap(make())
+    before = weights_digest(model)
+    assert weights_digest(model) == before != weights_digest(wrap(make()))
+    vars(model.module.inner)["extra"] = 1  # what can be told still counts
+    assert weights_digest(model) != before
+
+
+def test_a_class_that_was_patched_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = weights_digest(wrap(nn.Sequential(nn.Softplus())))
+    assert weights_digest(wrap(nn.Sequential(nn.Softplus()))) == before
+    monkeypatch.setattr(nn.Softplus, "forward", lambda self, x: -x)
+    assert weights_digest(wrap(nn.Sequential(nn.Softplus()))) != before
+
+
+def test_a_function_is_known_only_as_long_as_it_is_wrapped(kept: Any) -> None:
+    module = Corner().eval()
+
+    def answer(clips: Tensor) -> Tensor:
+        return module(clips)
+
+    model = wrap(answer)
+    assert not kept(model)
+    assert kept(model)
+    # Whether another one, or the same after a change, does the same cannot be seen.
+    for function in (answer, functools.partial(answer), module.forward):
+        assert not kept(wrap(function))
+    assert wrap(answer).id == "answer"
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"layout": "thwc"}, "no layout 'thwc'"),
+        ({"frames": 0}, "frames is 0"),
+        ({"frames": 5}, "frames of 5 cannot be divided into parts of 2"),
+        ({"patch": 5}, "height of 16 cannot be divided into parts of 5"),
+        ({"patch": (8, 3)}, "width of 16 cannot be divided into parts of 3"),
+        ({"size": (16, 16, 3)}, "size is"),
+        ({"size": -1}, "size is -1"),
+        ({"labels": ()}, "no labels"),
+        ({"mean": (0.5,)}, "mean is"),
+        ({"mean": 0.5}, "mean is 0.5"),
+        ({"std": "no"}, "std is 'no'"),
+        ({"size": 32.0}, "size is 32.0"),
+        ({"size": (16, True)}, "size is True"),
+        ({"patch": 8.0}, "patch is 8.0"),
+        ({"frames": 4.0}, "frames is 4.0"),
+        ({"tubelet": None}, "tubelet is None"),
+        ({"labels": 2.5}, "labels is 2.5"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(ParameterError, match=says):
+        wrap(Corner(), **changes)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    two, sixteen = np.int64(2), np.int32(16)
+    model = wrap(Corner(), frames=two, tubelet=two, size=sixteen, patch=np.array([8, 8]), labels=np.int64(3))
+    assert model.geometry == wrap(Corner(), frames=2).geometry
+    assert model.labels == ("0", "1", "2")
+    assert type(model.geometry.frames) is type(model.geometry.input_size[0]) is int
+    assert wrap(Corner(), mean=np.full(3, 0.5)).transform == wrap(Corner(), mean=(0.5, 0.5, 0.5)).transform
+
+
+@pytest.mark.parametrize("config", [{"depth": 2}, ("depth", 2), SimpleNamespace(depth=2), "depth 2"], ids=repr)
+def test_a_config_of_any_kind_is_left_alone(config: Any) -> None:
+    module = Corner()
+    module.config = config
+    e = staa.explain(video(), wrap(module), "occlusion", **QUIET)
+    np.testing.assert_array_equal(e.maps, staa.explain(video(), wrap(Corner()), "occlusion", **QUIET).maps)
+
+
+def test_what_cannot_be_called_is_refused() -> None:
+    with pytest.raises(ParameterError, match="is a str"):
+        wrap("facebook/some-model")
+
+
+def test_defaults_and_processors() -> None:
+    model = wrap(Corner(), size=(112, 90), patch=None, tubelet=1, labels=3)
+    layout = model.geometry
+    assert (layout.slices, layout.height, layout.width, layout.input_size) == (4, 7, 6, (112, 90))
+    assert model.labels == ("0", "1", "2")
+    assert model.transform == Transform(shortest_edge=90, crop=(112, 90))
+    ours = Transform(size=(16, 16), mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+    said = {"size": {"height": 16, "width": 16}, "do_center_crop": False}
+    for processor in (ours, said):
+        assert wrap(Corner(), processor=processor).transform == ours
+    with pytest.raises(ModelLoadError, match="makes frames of 32x32, the model takes 16x16"):
+        wrap(Corner(), processor=Transform(size=(32, 32)))
+
+
+def test_half_precision_is_given_what_it_takes() -> None:
+    model = wrap(Corner().to(torch.bfloat16))
+    assert model.dtype == torch.bfloat16
+    e = staa.explain(video(), model, "input_x_gradient", target="left", **QUIET)
+    np.testing.assert_array_equal(np.abs(e.maps) > 1e-6, only((1, 0, 0)))
+
+
+def test_an_unknown_module_is_told_of_wrapping() -> None:
+    with pytest.raises(UnsupportedModelError, match=r"Corner, which is not supported.*wrap_model"):
+        load_model(Corner())

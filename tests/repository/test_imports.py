@@ -1,0 +1,44 @@
+"""What is loaded when: importing the package and asking for help cost nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "transformers", "plotly", "captum", "av", "decord", "PIL", "torchvision")
+
+
+def loaded_after(code: str) -> set[str]:
+    """Which heavy packages a fresh Python holds after running `code`."""
+    told = f"{code}\nimport sys; print('LOADED', *[name for name in {HEAVY!r} if name in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    return set(run.stdout.splitlines()[-1].split()[1:])
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import staa_widgets",
+        "import staa_widgets as staa; staa.Explanation, staa.cache.info, staa.__version__, dir(staa)",
+        "import staa_widgets.cli.main\ntry: staa_widgets.cli.main.main(['--help'])\nexcept SystemExit: pass",
+        "import staa_widgets.cli.main; staa_widgets.cli.main.main(['cache', 'info'])",
+        "import staa_widgets as staa; [(method.needs(), method.defaults) for method in staa.METHODS.values()]",
+    ],
+    ids=["the package", "values and cache", "help", "cache info", "methods"],
+)
+def test_light_things_load_nothing_heavy(code: str):
+    assert loaded_after(code) == set()
+
+
+def test_opening_and_sampling_clips_does_without_torch():
+    assert not loaded_after("import staa_widgets; staa_widgets.open_clip") & {"torch", "transformers"}
+
+
+def test_what_the_package_offers_is_there():
+    import staa_widgets
+
+    assert [name for name in staa_widgets.__all__ if not hasattr(staa_widgets, name)] == []
+    with pytest.raises(AttributeError, match="explian"):
+        staa_widgets.explian  # noqa: B018  # pyright: ignore[reportAttributeAccessIssue]

@@ -1,0 +1,205 @@
+"""The cache: what was computed is kept by content, never wrong, never in the way."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from staa_widgets.errors import FormatError, ParameterError
+from staa_widgets.storage import cache
+from staa_widgets.utils.files import pack, unpack
+
+KEY = "ab" * 32
+
+
+def held(value: float = 1.0, size: int = 4) -> bytes:
+    return pack("record", {"value": value}, {"array": np.full(size, value, np.float32)})
+
+
+def read(data: bytes) -> float:
+    return unpack("record", data)[0]["value"]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("STAA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("STAA_CACHE_LIMIT", raising=False)
+    monkeypatch.setattr(cache, "_reported", set())
+    return tmp_path / "cache"
+
+
+def put_used(name: str, age: float, size: int = 1000) -> None:
+    cache.put("record", name * 64, held(size=size))
+    then = time.time() - age
+    os.utime(cache.folder() / f"record-{name * 64}.safetensors", (then, then))
+
+
+def write_slowly(key: str, log: Path, ready: object) -> None:
+    ready.wait()  # pyright: ignore[reportAttributeAccessIssue]
+    with cache.lock("record", key):
+        if cache.get("record", key, read) is None:
+            with log.open("a") as file:
+                file.write("computed\n")
+            time.sleep(0.3)
+            cache.put("record", key, held(5.0))
+
+
+def test_what_was_put_is_found_again():
+    assert cache.get("record", KEY, read) is None
+    cache.put("record", KEY, held(2.5))
+    assert cache.get("record", KEY, read) == 2.5
+    assert cache.get("explanation", KEY, read) is None
+
+
+def test_keys_depend_on_values_alone():
+    one = cache.key(clip="c", params={"a": 1, "b": (1, 2)}, frames=np.array([[0, 4]]))
+    assert one == cache.key(frames=[[0, 4]], clip="c", params={"b": [1, 2], "a": np.int64(1)})
+    assert one != cache.key(frames=[[0, 5]], clip="c", params={"b": [1, 2], "a": 1})
+    with pytest.raises(ParameterError, match="cannot be kept"):
+        cache.key(params={"model": object()})
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "emptied", "replaced"])
+def test_a_damaged_entry_is_dropped(damage: str, folder: Path):
+    cache.put("record", KEY, held())
+    (path,) = folder.glob("*.safetensors")
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    broken = {"cut": bytes(data[:-7]), "flipped": bytes(data), "emptied": b"", "replaced": pack("preview", {}, {})}
+    path.write_bytes(broken[damage])
+    assert cache.get("record", KEY, read) is None
+    assert not path.exists()
+
+
+def test_no_bit_of_an_entry_can_change_unseen():
+    data = held()
+    for i in range(len(data)):
+        changed = bytearray(data)
+        changed[i] ^= 4
+        with pytest.raises(FormatError):
+            unpack("record", bytes(changed))
+
+
+def test_least_recently_used_entries_go_first(monkeypatch: pytest.MonkeyPatch):
+    for name, age in (("a", 30), ("b", 20), ("c", 10)):
+        put_used(name, age)
+    assert cache.get("record", "a" * 64, read) == 1.0  # now the latest used
+    size = cache.info().size
+    monkeypatch.setenv("STAA_CACHE_LIMIT", str(size))
+    put_used("d", 0)
+    left = {name for name in "abcd" if cache.get("record", name * 64, read)}
+    assert left == {"a", "c", "d"}
+    assert cache.info().size <= size
+    assert cache.prune(0) == 3
+    assert cache.info().entries == {}
+
+
+def test_an_entry_larger_than_the_limit_pushes_nothing_out(monkeypatch: pytest.MonkeyPatch):
+    cache.put("record", KEY, held())
+    monkeypatch.setenv("STAA_CACHE_LIMIT", "1KB")
+    cache.put("record", "cd" * 32, held(size=1000))
+    assert cache.get("record", KEY, read) == 1.0
+    assert cache.get("record", "cd" * 32, read) is None
+
+
+@pytest.mark.parametrize(("text", "size"), [("500MB", 500_000_000), ("1.5 gb", 1_500_000_000), ("12", 12)])
+def test_the_limit_can_be_set(text: str, size: int, monkeypatch: pytest.MonkeyPatch):
+    assert cache.info().limit == 2_000_000_000
+    monkeypatch.setenv("STAA_CACHE_LIMIT", text)
+    assert cache.info().limit == size
+    monkeypatch.setenv("STAA_CACHE_LIMIT", "plenty")
+    with pytest.raises(ParameterError, match="plenty"):
+        cache.info()
+
+
+def test_clear_removes_entries_and_nothing_else(folder: Path):
+    cache.put("record", KEY, held())
+    cache.put("preview", KEY, held())
+    for name in ("model.safetensors", "notes.txt"):
+        (folder / name).write_text("mine")
+    assert cache.info().entries == {"preview": 1, "record": 1}
+    assert cache.clear() == 2
+    assert sorted(path.name for path in folder.iterdir()) == ["model.safetensors", "notes.txt"]
+
+
+def test_what_a_killed_process_left_is_swept_after_a_day(folder: Path):
+    cache.put("record", KEY, held())
+    left = [folder / f".record-{KEY}.safetensors.0123abcd.tmp", folder / f"record-{KEY}.lock"]
+    for path in left:
+        path.touch()
+    cache.prune()
+    assert all(path.exists() for path in left)
+    for path in left:
+        os.utime(path, (0, 0))
+    cache.prune()
+    assert not any(path.exists() for path in left)
+    assert cache.get("record", KEY, read) == 1.0
+
+
+def test_a_folder_that_cannot_be_used_is_reported_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("STAA_CACHE", str(tmp_path / "file" / "cache"))
+
+    def work() -> None:
+        with cache.lock("record", KEY):
+            assert cache.get("record", KEY, read) is None
+            cache.put("record", KEY, held())
+
+    with pytest.warns(RuntimeWarning, match="STAA_CACHE") as reports:
+        work()
+    assert len(reports) == 1
+    work()  # a second warning would be an error here
+    assert cache.info().size == 0
+
+
+def test_a_full_disk_leaves_no_part_of_an_entry(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    cache.put("record", KEY, held())
+
+    def full(self: Path, data: bytes) -> int:
+        with self.open("wb") as file:
+            file.write(data[:10])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.warns(RuntimeWarning, match="No space left"):
+        cache.put("record", "cd" * 32, held())
+    assert [path.name for path in folder.iterdir()] == [f"record-{KEY}.safetensors"]
+
+
+def test_two_processes_on_one_key_compute_once(tmp_path: Path):
+    context = multiprocessing.get_context("spawn")
+    ready, log = context.Barrier(2), tmp_path / "log"
+    workers = [context.Process(target=write_slowly, args=(KEY, log, ready)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    assert log.read_text() == "computed\n"
+    assert cache.get("record", KEY, read) == 5.0
+
+
+def test_waiting_for_another_can_be_given_up():
+    class GivenUp(Exception):  # noqa: N818
+        pass
+
+    def give_up() -> None:
+        raise GivenUp
+
+    with cache.lock("record", KEY), pytest.raises(GivenUp), cache.lock("record", KEY, give_up):
+        raise AssertionError("the lock is held already")
+
+
+def test_errors_of_the_work_pass_through_the_lock():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(FileNotFoundError), cache.lock("record", KEY):
+            raise FileNotFoundError("a video")
+        with cache.lock("record", KEY):
+            cache.put("record", KEY, held())

@@ -1,0 +1,33 @@
+"""A player that is closed is gone from the kernel: its comm, its widgets, its memory, what it had queued."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+from typing import Any
+
+from ipywidgets.widgets import widget as kept
+
+import staa_widgets as staa
+from staa_widgets.widget.service import WORKER, WORKERS
+from tests.helpers.barcodes import explanation
+
+
+def open_and_close(e: staa.Explanation) -> tuple[weakref.ref[Any], weakref.ref[Any]]:
+    player = staa.Player([e, e], layer=0)
+    player.on_select(print)
+    player.close()
+    return weakref.ref(player), weakref.ref(player.layout)
+
+
+def test_fifty_players_are_freed():
+    e = explanation()
+    staa.Player(e).close()
+    gc.collect()
+    before = len(kept._instances), threading.active_count()
+    refs = [open_and_close(e) for _ in range(50)]
+    gc.collect()
+    assert (len(kept._instances), threading.active_count()) == before
+    assert sum(ref() is not None for both in refs for ref in both) == 0
+    assert [worker._left for worker in (WORKER, *WORKERS.values())] == [0, 0]

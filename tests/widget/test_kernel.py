@@ -1,0 +1,231 @@
+"""The player in a real kernel: as a cell's value, while cells run, cancelled and interrupted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from staa_widgets.engine.lock import WAITING
+from tests.helpers.comm import PATIENCE
+from tests.helpers.kernel import Kernel
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+
+SETUP = """
+import threading, time
+from pathlib import Path
+import staa_widgets as staa
+import staa_widgets.models.capture
+from tests.helpers.timesformers import tiny_model
+model = tiny_model()
+video = staa.action_clip(3, size=48, fps=8).write_mp4("clip.mp4")
+original = staa_widgets.models.capture.record
+def held(*asked):
+    Path("began").touch()
+    while not Path("go").exists():
+        time.sleep(0.01)
+    return original(*asked)
+def ask(**more):
+    return staa.explain(video, model, **{"progress": False, **more})
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("kernel")
+
+
+@pytest.fixture(scope="module")
+def running(folder: Path) -> Iterator[Kernel]:
+    kernel = Kernel(folder)
+    try:
+        kernel.run(SETUP)
+        yield kernel
+    finally:
+        kernel.stop()
+
+
+@pytest.fixture
+def kernel(running: Kernel, folder: Path) -> Iterator[Kernel]:
+    """The kernel with an empty cache, nothing held, and nothing heard."""
+    running.heard.clear()
+    yield running
+    (folder / "go").touch()
+    running.run("staa_widgets.models.capture.record = original; staa.cache.clear(); time.sleep(0)")
+    for name in ("began", "go"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def appears(path: Path) -> None:
+    """Wait for a file."""
+    deadline = time.monotonic() + PATIENCE
+    while not path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def player(kernel: Kernel, code: str = "player = staa.Player(ask(window=2)); player.model_id") -> str:
+    (result,) = [message for message in kernel.run(code) if message["msg_type"] == "execute_result"]
+    return result["content"]["data"]["text/plain"].strip("'")
+
+
+def request(name: str, op: str, **args: Any) -> dict[str, Any]:
+    return {"v": 1, "id": name, "op": op, "args": args}
+
+
+def test_an_explanation_as_a_cells_value_is_a_player_and_words_for_without(kernel: Kernel):
+    outputs = [message for message in kernel.run("ask()") if message["msg_type"] in ("display_data", "execute_result")]
+    assert [message["msg_type"] for message in outputs] == ["display_data", "display_data"]
+    view, words = (message["content"]["data"] for message in outputs)
+    assert view.keys() == {VIEW, "text/plain"}
+    assert words.keys() == {"text/html", "text/plain"}
+    assert "run this cell again" in words["text/plain"]
+    opened = kernel.hear(lambda message: message["content"].get("comm_id") == view[VIEW]["model_id"])
+    assert opened["msg_type"] == "comm_open"
+    assert opened["content"]["data"]["state"]["_meta"]["clip"]["name"] == "clip.mp4"
+    again = [message["content"]["data"] for message in kernel.run("staa.Player(ask())") if "data" in message["content"]]
+    assert again[-2].keys() == {VIEW, "text/plain"}
+    assert again[-1] == words
+
+
+def test_what_is_computed_reaches_the_page_before_the_answer(kernel: Kernel):
+    comm = player(kernel)
+    kernel.send(comm, request("a-1", "compute", method="staa_logit", target=4))
+    answer = kernel.answer("a-1")
+    assert answer["ok"], answer
+    assert (answer["result"]["method"], answer["result"]["target"]) == ("staa_logit", 4)
+    said = [message["content"]["data"] for message in kernel.heard if message["content"].get("comm_id") == comm]
+    states = [data["state"] for data in said if data.get("method") == "update"]
+    (state,) = states
+    assert (state["method"], state["target"], state["_meta"]["target"]) == ("staa_logit", 4, 4)
+    kernel.run("assert (player.method, player.target, player.explanation.target) == ('staa_logit', 4, 4)")
+
+
+def test_a_running_cell_delays_answers_unless_a_subshell_hears_them(kernel: Kernel, folder: Path):
+    comm = player(kernel)
+    subshell = kernel.subshell()
+    kernel.send(comm, request("b-1", "hello"), subshell)
+    assert kernel.answer("b-1")["result"] == {"kernel": True, "computes": True, "why": ""}
+    cell = kernel.start("while not Path('go').exists(): time.sleep(0.01)")
+    kernel.send(comm, request("b-2", "hello"), subshell)
+    kernel.send(comm, request("b-3", "compute", method="staa_logit"), subshell)
+    assert kernel.answer("b-2")["ok"]
+    assert kernel.answer("b-3")["result"]["method"] == "staa_logit"
+    assert not any(message["parent_header"].get("msg_id") == cell and is_idle(message) for message in kernel.heard)
+    (folder / "go").touch()
+    kernel.finish(cell)
+
+
+def test_without_a_subshell_the_answer_comes_after_the_cell(kernel: Kernel, folder: Path):
+    comm = player(kernel)
+    cell = kernel.start("while not Path('go').exists(): time.sleep(0.01)")
+    kernel.send(comm, request("c-1", "hello"))
+    (folder / "go").touch()
+    kernel.finish(cell)
+    assert kernel.answer("c-1")["ok"]
+
+
+def is_idle(message: Any) -> bool:
+    return message["content"].get("execution_state") == "idle"
+
+
+def test_a_cell_and_the_page_compute_one_after_the_other(kernel: Kernel, folder: Path):
+    comm = player(kernel)
+    subshell = kernel.subshell()
+    kernel.send(comm, request("d-0", "hello"), subshell)
+    kernel.answer("d-0")
+    cell = kernel.start("staa_widgets.models.capture.record = held; found = ask(method='staa_logit', target=2)")
+    appears(folder / "began")
+    kernel.send(comm, request("d-1", "compute", method="staa_logit", target=1), subshell)
+    kernel.progress("d-1", WAITING)
+    (folder / "go").touch()
+    kernel.finish(cell)
+    assert kernel.answer("d-1")["result"]["target"] == 1
+    kernel.run("assert (found.target, player.explanation.target) == (2, 1)")
+    kernel.run("assert (player.explanation.maps == ask(method='staa_logit', target=1, window=2).maps).all()")
+
+
+HOLD = """
+from staa_widgets.engine.lock import turn
+def hold():
+    with turn(print):
+        Path("began").touch()
+        while not Path("go").exists():
+            time.sleep(0.01)
+holding = threading.Thread(target=hold)
+holding.start()
+"""
+
+
+def test_a_cell_that_starts_meanwhile_does_not_keep_the_page_from_cancelling(kernel: Kernel, folder: Path):
+    """What the worker says must not send the page's next message to the thread that runs the cell."""
+    comm = player(kernel)
+    subshell = kernel.subshell()
+    kernel.run(HOLD)
+    appears(folder / "began")
+    kernel.send(comm, request("g-0", "hello"), subshell)
+    kernel.answer("g-0")
+    kernel.send(comm, request("g-1", "compute", method="staa_logit", target=1), subshell)
+    kernel.progress("g-1", WAITING)
+    cell = kernel.start("while not Path('go').exists(): time.sleep(0.01)")
+    kernel.hear(lambda message: message["parent_header"].get("msg_id") == cell)
+    kernel.heard.clear()
+    kernel.progress("g-1", WAITING)
+    kernel.send(comm, {"v": 1, "op": "cancel", "id": "g-1"}, subshell)
+    assert kernel.answer("g-1")["error"]["type"] == "CancelledError"
+    assert not any(message["parent_header"].get("msg_id") == cell and is_idle(message) for message in kernel.heard)
+    (folder / "go").touch()
+    kernel.finish(cell)
+    kernel.run("holding.join(); assert player.method == 'staa'")
+
+
+def test_cancelling_answers_at_once_and_leaves_the_kernel_clean(kernel: Kernel, folder: Path):
+    comm = player(kernel)
+    kernel.run("before = dict(player.get_state()); staa_widgets.models.capture.record = held")
+    kernel.send(comm, request("e-1", "compute", method="staa_logit"))
+    appears(folder / "began")
+    kernel.send(comm, {"v": 1, "op": "cancel", "id": "e-1"})
+    assert kernel.answer("e-1")["error"]["type"] == "CancelledError"
+    (folder / "go").touch()
+    kernel.send(comm, request("e-2", "compute", method="staa_logit"))
+    assert kernel.answer("e-2")["ok"]
+    answers = [data for data in map(said, kernel.heard) if data.get("id") == "e-1" and "ok" in data]
+    assert len(answers) == 1
+    kernel.run("assert ask().method == 'staa'")
+    assert {path.suffix for path in (folder / "cache").iterdir()} <= {".safetensors", ".lock"}
+
+
+def said(message: Any) -> dict[str, Any]:
+    content = message["content"].get("data", {}).get("content", {})
+    return content if isinstance(content, dict) else {}
+
+
+def test_an_interrupted_cell_leaves_the_kernel_clean(kernel: Kernel, folder: Path):
+    comm = player(kernel)
+    cell = kernel.start("staa_widgets.models.capture.record = held; ask(method='staa_logit', progress=None)")
+    appears(folder / "began")
+    kernel.manager.interrupt_kernel()
+    errors = [message["content"]["ename"] for message in kernel.finish(cell) if message["msg_type"] == "error"]
+    assert errors == ["KeyboardInterrupt"]
+    (folder / "go").touch()
+    kernel.send(comm, request("f-1", "compute", method="staa_logit"))
+    assert kernel.answer("f-1")["ok"]
+    assert {path.suffix for path in (folder / "cache").iterdir()} <= {".safetensors", ".lock"}
+
+
+def test_long_work_shows_a_bar_in_the_notebook_which_goes_away(kernel: Kernel, folder: Path):
+    cell = kernel.start("staa_widgets.models.capture.record = held; found = ask(progress=None)")
+    bar = kernel.hear(lambda message: message["msg_type"] == "display_data")
+    assert bar["parent_header"]["msg_id"] == cell
+    view = bar["content"]["data"][VIEW]["model_id"]
+    (folder / "go").touch()
+    outputs = kernel.finish(cell)
+    assert [m for m in outputs if m["msg_type"] in ("stream", "error")] == []
+    assert any(m["msg_type"] == "comm_close" and m["content"]["comm_id"] == view for m in outputs)
+    (last,) = [m["content"] for m in outputs if m["msg_type"] == "update_display_data"]
+    assert last["transient"] == bar["content"]["transient"]
+    assert not any(last["data"].values()), "a saved notebook keeps no view of a bar that is no more"

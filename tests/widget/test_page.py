@@ -1,0 +1,231 @@
+"""The page: one file, nothing from elsewhere, nothing of a user's text taken for markup."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from staa_widgets.errors import ExportError, ParameterError
+from staa_widgets.explanation.explanation import Explanation
+from staa_widgets.methods import METHODS
+from staa_widgets.video.ground_truth import ClipTruth
+from staa_widgets.widget import page as export
+from staa_widgets.widget.page import to_html, to_page
+from staa_widgets.widget.payload import pack
+from staa_widgets.widget.settings import SettingError
+from tests.helpers.barcodes import explanation
+from tests.helpers.paths import JS_SOURCE, PROTOCOL
+
+HOSTILE = "</script><script>window.pwned=1</script><!--<script><img src=x onerror=pwned=1>&amp;\u2028'\""
+
+
+class Reader(HTMLParser):
+    """Collects elements with their attributes and the text inside."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.inside = False
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self.texts.append("")
+        self.inside = True
+
+    def handle_endtag(self, tag: str) -> None:
+        self.inside = False
+
+    def handle_data(self, data: str) -> None:
+        if self.inside:
+            self.texts[-1] += data
+
+    def of(self, tag: str, **attributes: str) -> list[str]:
+        found = zip(self.elements, self.texts, strict=True)
+        return [t for (name, has), t in found if name == tag and attributes.items() <= has.items()]
+
+
+@pytest.fixture(scope="module")
+def bars() -> Explanation:
+    return explanation()
+
+
+def test_to_html_returns_the_path_and_replaces_in_one_step(bars: Explanation, tmp_path: Path) -> None:
+    target = tmp_path / "page.html"
+    target.write_text("old")
+    assert to_html(bars, str(target)) == target
+    assert target.read_text("utf-8") == to_page(bars)
+    assert list(tmp_path.iterdir()) == [target]
+    assert bars.to_html(target) == target
+
+
+@pytest.mark.parametrize("where", ["missing/page.html", "."])
+def test_a_path_that_cannot_be_written_is_said(bars: Explanation, tmp_path: Path, where: str) -> None:
+    with pytest.raises(ExportError, match="cannot be written") as caught:
+        to_html(bars, tmp_path / where)
+    assert caught.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_player_that_was_not_built_is_said(
+    bars: Explanation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(export.resources, "files", lambda _: tmp_path)
+    with pytest.raises(ExportError, match=r"page\.js was not built"):
+        to_page(bars)
+
+
+def test_page_names_nothing_outside_itself(bars: Explanation) -> None:
+    page = Reader(to_page(bars))
+    links = [has[key] for _, has in page.elements for key in ("src", "href", "srcset", "action") if key in has]
+    assert links == ["data:,"]
+    (style,) = page.of("style")
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_policy_allows_the_pages_own_script_and_style_alone(bars: Explanation) -> None:
+    page = Reader(to_page(bars))
+    (policy,) = [has["content"] for _, has in page.elements if has.get("http-equiv") == "Content-Security-Policy"]
+    script = page.of("script")[-1]
+    assert policy == (
+        f"default-src 'none'; script-src {sha(script)}; style-src {sha(page.of('style')[0])}; img-src data:"
+    )
+
+
+def sha(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def test_hostile_names_stay_text() -> None:
+    labels = ("wave", "clap", HOSTILE, "kick")
+    e = explanation(labels=labels, clip_name=HOSTILE, model_id=HOSTILE, params={HOSTILE: HOSTILE})
+    page, plain = Reader(to_page(e)), Reader(to_page(explanation()))
+    assert [tag for tag, _ in page.elements] == [tag for tag, _ in plain.elements]
+    assert HOSTILE in page.of("title")[0]
+    meta = json.loads(page.of("script", **{"data-staa": "meta"})[0])
+    assert meta["labels"] == list(labels)
+    assert meta["params"] == {HOSTILE: HOSTILE}
+
+
+def test_page_carries_the_payload_whole(bars: Explanation) -> None:
+    page = Reader(to_page(bars))
+    meta, buffers = pack(bars)
+    assert json.loads(page.of("script", **{"data-staa": "meta"})[0]) == json.loads(json.dumps(meta))
+    for name, data in buffers.items():
+        assert base64.b64decode(page.of("script", **{"data-staa": name})[0]) == data
+
+
+def test_same_explanation_gives_the_same_page(bars: Explanation) -> None:
+    assert to_page(bars) == to_page(explanation())
+
+
+def state_of(page: str) -> Any:
+    return json.loads(Reader(page).of("script", **{"data-staa": "state"})[0])
+
+
+def test_a_page_opens_as_it_is_told_to(bars: Explanation, tmp_path: Path) -> None:
+    settings = {"layer": 1, "opacity": np.float32(0.5), "selection": [0, 2.5], "theme": "dark"}
+    state = state_of(bars.to_html(tmp_path / "page.html", **settings).read_text("utf-8"))
+    assert state == {"layer": 1, "opacity": 0.5, "selection": [2.0, 2.5], "theme": "dark"}
+    assert state_of(to_page(bars)) == {}
+    assert state_of(to_page([bars, bars], pane=1)) == {"view": "grid", "pane": 1}
+    assert state_of(to_page([bars, bars], view="side")) == {"view": "side"}
+
+
+def test_settings_of_a_page_are_checked_as_a_players_are(bars: Explanation, tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="to_html has no setting 'opacty'; did you mean 'opacity'"):
+        to_page(bars, opacty=0.5)
+    with pytest.raises(TypeError, match="'query'"):
+        to_page(bars, query=(0, 0, 0))
+    for name, value in {"layer": 3, "opacity": 2, "frame": 1, "pane": 1, "view": "split"}.items():
+        with pytest.raises(SettingError, match=f"{name} is {value!r}"):
+            bars.to_html(tmp_path / "page.html", **{name: value})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_maps_keep_their_order_of_magnitude(bars: Explanation) -> None:
+    tiny = explanation(maps=bars.maps * 1e-9)
+    meta, buffers = pack(tiny)
+    back = np.frombuffer(buffers["maps"], "<f2").astype(float).reshape(tiny.maps.shape) * meta["scale"]
+    np.testing.assert_allclose(back, tiny.maps, atol=np.abs(tiny.maps).max() * 2**-11)
+
+
+def test_zero_maps_can_be_shown(bars: Explanation) -> None:
+    with pytest.warns(RuntimeWarning, match="zero everywhere"):
+        meta, buffers = pack(explanation(maps=np.zeros_like(bars.maps)))
+    assert meta["scale"] == 1
+    assert not any(buffers["maps"])
+
+
+def test_without_preview_every_frame_of_the_clip_can_be_sought(bars: Explanation) -> None:
+    meta, buffers = pack(explanation(preview=None, attention=None))
+    assert meta["pictures"] is None
+    assert meta["attention"] is None
+    assert buffers["frames"] == buffers["attention"] == b""
+    assert meta["frames"] == {"first": 100, "total": 48, "kept": None, "live": False}
+    assert np.frombuffer(buffers["times"], "<f8").tolist() == bars.times.tolist()
+
+
+def test_what_json_cannot_say_is_refused_when_it_is_made() -> None:
+    with pytest.raises(ParameterError):
+        explanation(params={"layers": object()})
+
+
+def small() -> Explanation:
+    return explanation(
+        maps=np.array([[[0, 1], [-2, 0.5]], [[4, 0], [0.25, -1]]], np.float32),
+        times=[2.0, 2.5, 3.0, 3.75],
+        duration=4.0,
+        spans=[[2.0, 3.0], [3.0, 4.0]],
+        sampled=[[100], [103]],
+        attention=np.arange(16, dtype=np.float16).reshape(2, 1, 2, 2, 2),
+        preview=None,
+        clip_name=HOSTILE,
+        truth=partly(),
+    )
+
+
+def partly() -> ClipTruth:
+    """Something in the last two of four frames; in the last one, 100 x 60 pixels of the model's first cell."""
+    where = np.zeros((4, 180, 320), bool)
+    where[2, 10:12, 5:9] = where[3, :60, 80:180] = True
+    return ClipTruth.of(Known("</script><b>jump", where, np.array([False, False, True, True])))
+
+
+class Known(NamedTuple):
+    """What somebody knows of a clip."""
+
+    label: str
+    where: NDArray[np.bool_]
+    when: NDArray[np.bool_]
+
+
+def test_payload_is_what_the_player_expects(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`js/tests/protocol.test.ts` reads the same file."""
+    # Other methods come and go.
+    few = {name: METHODS[name] for name in ("staa", "staa_logit", "saliency")}
+    monkeypatch.setattr("staa_widgets.widget.payload.METHODS", few)
+    wanted = json.loads((PROTOCOL / "payload.json").read_text("utf-8"))
+    assert written(small()) == wanted
+
+
+def written(e: Explanation) -> dict[str, Any]:
+    meta, buffers = pack(e)
+    texts = {f"_{name}": base64.b64encode(data).decode() for name, data in buffers.items()}
+    return json.loads(json.dumps({"_meta": meta, **texts}))
+
+
+def test_front_end_reads_the_layout_that_is_written() -> None:
+    source = (JS_SOURCE / "protocol.ts").read_text("utf-8")
+    assert re.findall(r"SCHEMA = (\d+);", source) == [str(pack(small())[0]["schema"])]

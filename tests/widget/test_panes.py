@@ -1,0 +1,143 @@
+"""Several explanations in one player: what travels, what the traits speak of, what is refused."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ipywidgets.widgets.widget import _instances
+
+import staa_widgets as staa
+from staa_widgets.errors import ParameterError, PlayerError
+from staa_widgets.explanation.explanation import Explanation
+from staa_widgets.widget.page import to_html
+from staa_widgets.widget.panes import lay_out, pack_panes
+from staa_widgets.widget.settings import SettingError
+from tests.helpers.barcodes import explanation
+
+
+@pytest.fixture(scope="module")
+def first() -> Explanation:
+    return explanation()
+
+
+def other(first: Explanation, **changes: Any) -> Explanation:
+    return replace(first, **{"method": "other", "maps": first.maps[:, ::-1] + 1, "target": 1, **changes})
+
+
+def test_a_pane_of_the_same_clip_brings_no_pictures_again(first: Explanation):
+    second = other(first)
+    laid = pack_panes([first, second])
+    [meta] = laid["others"]
+    assert "frames" not in meta["parts"]
+    assert "colours" not in meta["parts"]
+    start, end = meta["parts"]["maps"]
+    maps = np.frombuffer(laid["more"][start:end], "<f2").reshape(second.maps.shape)
+    np.testing.assert_allclose(maps * meta["scale"], second.maps, rtol=1e-3)
+    assert len(laid["more"]) == sum(end - start for start, end in meta["parts"].values())
+
+
+def test_a_pane_of_another_clip_brings_its_own(first: Explanation):
+    laid = pack_panes([first, other(first, clip_sha256="ef" * 32)])
+    start, end = laid["others"][0]["parts"]["frames"]
+    assert laid["more"][start:end] == laid["frames"]
+
+
+def test_traits_speak_of_the_active_pane(first: Explanation):
+    second = other(first)
+    player = staa.Player([first, second])
+    assert (player.view, player.pane, player.method) == ("grid", 0, first.method)
+    player.pane = 1
+    assert (player.explanation, player.method, player.target) == (second, "other", 1)
+    third = other(first, method="third")
+    player.show(third)
+    assert player.explanations == (first, third)
+    player.pane = 0
+    assert player.explanation is first
+    assert staa.Player([first, second], view="overlay").view == "overlay"
+
+
+def test_a_pane_of_another_clip_follows_second_by_second(first: Explanation):
+    shift = float(np.ptp(first.times)) / 2
+    later = other(
+        first,
+        clip_sha256="ef" * 32,
+        times=first.times + shift,
+        spans=first.spans + shift,
+        duration=first.duration + shift,
+    )
+    player = staa.Player([first, later], pane=1)
+    player.frame = first.first_frame
+    assert player.slice == 0
+    player.frame = first.first_frame + len(first.times) - 1
+    at = int(np.searchsorted(later.times, first.times[-1], side="right")) - 1
+    assert player.slice == later.slice_of_frame[at] < later.slice_of_frame[-1]
+
+
+@pytest.mark.parametrize(("count", "what"), [(0, "not 0"), (5, "not 5")])
+def test_one_to_four_panes(first: Explanation, count: int, what: str):
+    with pytest.raises(ParameterError, match=what):
+        staa.Player([first] * count)
+
+
+def test_what_is_no_explanation_is_refused(first: Explanation):
+    with pytest.raises(ParameterError, match="not str"):
+        staa.Player([first, "clip.mp4"])  # pyright: ignore[reportArgumentType]
+    player = staa.Player(first)
+    with pytest.raises(SettingError, match="one pane"):
+        player.pane = 1
+
+
+def test_a_selection_is_told_of_the_active_pane(first: Explanation):
+    second = other(first, maps=first.maps[::-1])
+    player = staa.Player([first, second])
+    told: list[Any] = []
+    player.on_select(told.append)
+    start, end = map(float, first.spans[1])
+    player.selection = (start, end)
+    player.pane = 1
+    player.selection = None
+    player.selection = (start, end)
+    assert [found and found.slices for found in told] == [range(1, 2), None, range(1, 2)]
+    shares = [found.share for found in told if found]
+    assert shares == [pytest.approx(first.temporal[1]), pytest.approx(second.temporal[1])]
+    frames = first.first_frame + np.searchsorted(first.times, (start, end))
+    assert [found.frames for found in told if found] == [range(*map(int, frames))] * 2
+
+
+def test_a_comparison_is_shown_as_its_explanations_are(first: Explanation, tmp_path: Path):
+    both = staa.Comparison.of(first, other(first))
+    assert staa.Player(both).explanations == tuple(both.values())
+    pages = [to_html(shown, tmp_path / "page.html").read_text("utf-8") for shown in (both, both.panes())]
+    assert pages[0] == pages[1]
+
+
+def test_two_threads_may_change_two_panes(first: Explanation, monkeypatch: pytest.MonkeyPatch):
+    """The worker lays a computed pane out while a cell puts something into another one."""
+    player, laying = staa.Player([first, other(first)]), threading.Event()
+
+    def slowly(*args: Any) -> Any:
+        laying.set()
+        time.sleep(0.1)
+        return lay_out(*args)
+
+    monkeypatch.setattr("staa_widgets.widget.player.lay_out", slowly)
+    with ThreadPoolExecutor(1) as pool:
+        settled = pool.submit(player._show, other(first, method="computed"), None, 1)
+        assert laying.wait(10)
+        player.show(other(first, method="shown"))
+        settled.result(10)
+    assert [e.method for e in player.explanations] == ["shown", "computed"]
+
+
+def test_a_player_that_cannot_be_made_leaves_nothing_open(first: Explanation):
+    before = set(_instances)
+    with pytest.raises(PlayerError):
+        staa.Player(first, query=(0, 0, 0))
+    assert set(_instances) == before

@@ -1,0 +1,144 @@
+"""A patch whose attention a player shows: asked for from Python and from the page, left again, refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import staa_widgets as staa
+from staa_widgets.errors import PlayerError
+from staa_widgets.models import VideoModel
+from staa_widgets.widget.settings import SettingError
+from tests.helpers.barcodes import explanation
+from tests.helpers.comm import Page, Pages, listen
+from tests.widget.test_service import rest
+
+PATCH = (1, 2, 0)
+
+
+@pytest.fixture(autouse=True)
+def pages(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pages]:
+    yield listen(monkeypatch)
+    rest()
+
+
+@pytest.fixture
+def player(video: Path, model: VideoModel) -> staa.Player:
+    return staa.Player(staa.explain(video, model, method="staa_logit", target=3, layers="last", progress=False))
+
+
+@pytest.fixture
+def front(player: staa.Player, pages: Pages) -> Page:
+    return pages.of(player)
+
+
+def request(front: Page, patch: Any, name: str = "a") -> dict[str, Any]:
+    args = {"method": "attention_query", "params": {"query": patch}, "pane": 0}
+    front.send({"v": 1, "id": name, "op": "compute", "args": args})
+    return front.answer(name)
+
+
+def test_python_asks_and_goes_back_to_the_very_explanation(
+    player: staa.Player, front: Page, model: VideoModel, video: Path
+) -> None:
+    before = player.explanation
+    assert player.query is None
+    player.query = list(PATCH)
+    assert (player.query, player.method) == (PATCH, "attention_query")
+    direct = staa.explain(video, model, method="attention_query", query=PATCH, progress=False)
+    np.testing.assert_array_equal(player.explanation.maps, direct.maps)
+    assert tuple(front.state["query"]) == PATCH
+    player.query = (0, 0, 1)
+    assert front.state["_meta"]["params"]["query"] == [0, 0, 1]
+    player.query = None
+    assert player.explanation is before
+    assert (player.method, player.target) == ("staa_logit", 3)
+    assert (front.state["query"], front.state["_meta"]["method"]) == (None, "staa_logit")
+    player.target = 1
+    assert player.explanation.params["layers"] == "last", "what led to it was kept as well"
+
+
+def test_the_page_asks_by_a_request_and_goes_back_by_the_trait(player: staa.Player, front: Page) -> None:
+    before = player.explanation
+    answer = request(front, list(PATCH))
+    assert answer["ok"], answer
+    assert (player.query, tuple(front.state["query"])) == (PATCH, PATCH)
+    assert request(front, list(PATCH), "b")["result"]["cache"] == "hit"
+    front.set(query=None)
+    assert player.explanation is before
+    assert front.state["query"] is None
+    front.set(query=[0, 1, 1])
+    front.wait(lambda page: page.state["_meta"]["params"].get("query") == [0, 1, 1])
+    front.set(query=None)
+    assert player.explanation is before
+
+
+@pytest.mark.parametrize("patch", [(9, 0, 0), (0, -1, 0), (0, 0), "abc", (0, 0, 0.5), 4, (True, 0, 0)])
+def test_what_is_no_patch_is_refused_and_put_right_in_the_page(player: staa.Player, front: Page, patch: Any) -> None:
+    before = player.explanation
+    with pytest.raises(SettingError, match=r"slices of 3 × 3 patches"):
+        player.query = patch
+    front.set(query=patch)
+    assert (player.explanation, front.state["query"]) == (before, None)
+
+
+def test_a_request_for_a_patch_that_is_none_is_answered_in_words(player: staa.Player, front: Page) -> None:
+    answer = request(front, [0, 7, 0])
+    assert (answer["ok"], answer["error"]["type"]) == (False, "ParameterError")
+    assert "outside the grid" in answer["error"]["message"]
+    assert player.query is None
+
+
+def test_a_player_of_a_patch_goes_to_the_usual_method_where_nothing_came_before(
+    player: staa.Player, video: Path, model: VideoModel
+) -> None:
+    alone = staa.Player(staa.explain(video, model, method="attention_query", query=PATCH, progress=False))
+    assert alone.query == PATCH
+    alone.query = None
+    assert alone.method == "staa"
+    assert staa.Player(player.explanation, query=PATCH).query == PATCH
+
+
+def test_each_pane_has_its_own(player: staa.Player, video: Path, model: VideoModel) -> None:
+    first, second = player.explanation, staa.explain(video, model, progress=False)
+    both = staa.Player([first, second])
+    both.pane = 1
+    both.query = PATCH
+    both.pane = 0
+    assert both.query is None
+    both.query = (0, 0, 0)
+    both.pane = 1
+    assert both.query == PATCH
+    both.query = None
+    assert both.explanation is second
+    both.pane = 0
+    assert both.query == (0, 0, 0)
+
+
+def test_another_method_ends_it(player: staa.Player) -> None:
+    player.query = PATCH
+    player.compute("staa")
+    assert player.query is None
+    player.query = None
+    assert player.method == "staa"
+
+
+def test_without_the_video_it_is_said_what_is_missing() -> None:
+    player = staa.Player(explanation())
+    with pytest.raises(PlayerError, match="does not have the video"):
+        player.query = (0, 0, 0)
+    assert player.query is None
+
+
+def test_it_is_neither_offered_among_the_methods_nor_scored(player: staa.Player, pages: Pages) -> None:
+    clip = staa.action_clip(3)
+    model = staa.load_model()
+    asked = staa.Player(staa.explain(clip, model, method="attention_query", query=(2, 1, 1), progress=False))
+    meta = pages.of(asked).state["_meta"]
+    assert "attention_query" not in {method["name"] for method in meta["methods"]}
+    assert (meta["truth"] is None, meta["cards"], meta["card"]) == (False, [], None)
+    assert tuple(meta["params"]["query"]) == (2, 1, 1)
