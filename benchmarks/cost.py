@@ -30,14 +30,14 @@ from staa_widgets.datasets.drawn_actions import action_clip
 from staa_widgets.engine.attribute import attribute
 from staa_widgets.evaluation.bootstrap import Interval
 from staa_widgets.methods import Cost
-from staa_widgets.models.batching import passes_at_once
+from staa_widgets.models.batching import max_batch_size
 from staa_widgets.models.transform import Transform
-from staa_widgets.utils.progress import reporting
+from staa_widgets.utils.progress import progress_reporter
 
 OWN = ("staa", "staa_logit")
 SEGMENTS = 64
 
-ASKED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+METHOD_PARAMS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "staa": ({}, {}),
     "staa_logit": ({}, {}),
     "integrated_gradients": ({"steps": 20}, {"steps": 2}),
@@ -50,7 +50,7 @@ ASKED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 @dataclass(frozen=True)
-class Taken:
+class Measurement:
     """One method on one model: medians over rounds, and the share of its time that `staa` and `staa_logit` take."""
 
     model: str
@@ -78,7 +78,7 @@ def main() -> None:
         TimesformerForVideoClassification(TimesformerConfig(num_frames=8)).eval(),
         processor=Transform.from_json({"size": {"shortest_edge": 224}, "crop_size": {"height": 224, "width": 224}}),
     )
-    with reporting(None) as report:
+    with progress_reporter(None) as report:
         found = measure("bundled TimeSformer, 8 x 64", small, options.whole_rounds, report, whole=True)
         found += measure("TimeSformer-B, 8 x 224", large, options.rounds, report, whole=False)
     print(table(found))
@@ -89,12 +89,12 @@ def main() -> None:
 
 def measure(
     title: str, model: VideoModel, rounds: int, report: Callable[[str, int, int], object], *, whole: bool
-) -> list[Taken]:
+) -> list[Measurement]:
     """Time every method once a round, one after the other, once the model is warm."""
     clip = action_clip(7, fps=8)
     places = np.linspace(0, len(clip.frames) - 1, model.geometry.frames).round().astype(int)
     pixels = model.pixels(clip.frames[places])
-    asked = {name: usual if whole else few for name, (usual, few) in ASKED.items()}
+    asked = {name: usual if whole else few for name, (usual, few) in METHOD_PARAMS.items()}
     seconds = {name: np.empty(rounds) for name in asked}
     peaks: dict[str, int | None] = dict.fromkeys(asked)
     run(model, pixels, "staa", {})
@@ -106,28 +106,28 @@ def measure(
             peaks[name] = max(filter(None, (peak, peaks[name])), default=None)
     passes = {name: total(METHODS[name].cost(model.geometry, asked[name])) for name in asked}
     rows = []
-    for name, (usual, _) in ASKED.items():
+    for name, (usual, _) in METHOD_PARAMS.items():
         cost = METHODS[name].cost(model.geometry, usual)
         scaled = total(cost) != passes[name]
         seconds[name] *= total(cost) / passes[name]
         shares = {own: median(seconds[own] / seconds[name]) for own in OWN if name not in OWN}
         came_from = passes[name] if scaled else None
         typical = float(np.median(seconds[name]))
-        rows.append(Taken(title, name, usual, *cost, typical, came_from, rounds, shares, peaks[name]))
+        rows.append(Measurement(title, name, usual, *cost, typical, came_from, rounds, shares, peaks[name]))
     return rows
 
 
 def run(model: VideoModel, pixels: torch.Tensor, name: str, params: dict[str, Any]) -> tuple[float, int | None]:
     """Explain once: seconds, and bytes beyond those held before, ``None`` where the system does not tell."""
-    batch = passes_at_once(model, backwards=METHODS[name].cost(model.geometry, params).backwards > 0)
-    before = start_of_memory()
+    batch = max_batch_size(model, backward=METHODS[name].cost(model.geometry, params).backwards > 0)
+    before = reset_peak_memory()
     began = time.perf_counter()
     attribute(model, pixels, name, batch_size=batch, **params)
     seconds = time.perf_counter() - began
     return seconds, None if before is None else status("VmHWM") - before
 
 
-def start_of_memory() -> int | None:
+def reset_peak_memory() -> int | None:
     """Give back what is free, set the peak to what is held, and tell it in bytes."""
     gc.collect()
     with suppress(OSError, AttributeError):
@@ -155,7 +155,7 @@ def median(values: np.ndarray) -> Interval:
     return Interval(float(np.median(values)), float(low), float(high))
 
 
-def table(found: list[Taken]) -> str:
+def table(found: list[Measurement]) -> str:
     """Write what was found as Markdown."""
     lines = [
         "| model | method | passes (forward + backward) | seconds | `staa` takes of it | `staa_logit` | peak memory |",

@@ -9,9 +9,9 @@ import numpy as np
 from PIL import Image
 
 from staa_widgets import action_clip, explain
-from staa_widgets.evaluation.benchmark.plan import FPS, SETS
-from staa_widgets.evaluation.figures import heated, tinted
-from staa_widgets.evaluation.metrics.localization import TRUTH, score, truth_on_grid
+from staa_widgets.evaluation.benchmark.plan import CLIP_SETS, FPS
+from staa_widgets.evaluation.figures import heated, tint_ground_truth
+from staa_widgets.evaluation.metrics.localization import GROUND_TRUTH_METRICS, ground_truth_on_grid, score_ground_truth
 
 
 def main() -> None:
@@ -22,18 +22,18 @@ def main() -> None:
     parser.add_argument("--model", help="default: the bundled model")
     parser.add_argument("--out", type=Path, default=Path("docs"))
     options = parser.parse_args()
-    variant, first = SETS["second"]
+    variant, first = CLIP_SETS["second"]
     found = []
     for seed in range(first, first + options.clips):
         clip = action_clip(seed, fps=FPS, variant=variant)
         e = explain(clip, options.model, preview=False, progress=False)
-        truth = truth_on_grid(clip, e.sampled, e.box, (e.maps.shape[1], e.maps.shape[2]))
-        scores = score(e.maps, truth)
-        found.append((float(np.mean([scores[name] for name in TRUTH])), seed, clip, e, scores))
+        truth = ground_truth_on_grid(clip, e.sampled_frames, e.box, (e.maps.shape[1], e.maps.shape[2]))
+        scores = score_ground_truth(e.maps, truth)
+        found.append((float(np.mean([scores[name] for name in GROUND_TRUTH_METRICS])), seed, clip, e, scores))
     found.sort(key=lambda case: case[0])
     for place, (mean, seed, clip, e, scores) in enumerate(found[: options.worst], 1):
         seen = [int(frames[len(frames) // 2]) for frames in e.sampled]
-        rows = [[tinted(clip, f) for f in seen], [heated(e, s, clip.frames[f]) for s, f in enumerate(seen)]]
+        rows = [[tint_ground_truth(clip, f) for f in seen], [heated(e, s, clip.frames[f]) for s, f in enumerate(seen)]]
         sheet = Image.fromarray(np.concatenate([np.concatenate(row, axis=1) for row in rows]))
         sheet.thumbnail((1280, 1280))
         sheet.save(options.out / f"failure-{place}.jpg", quality=82)

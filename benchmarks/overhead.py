@@ -116,7 +116,7 @@ def explain(model: VideoModel, pixels: torch.Tensor, method: str, params: dict[s
 
 
 @contextmanager
-def eagerly(model: VideoModel) -> Iterator[None]:
+def eager_attention(model: VideoModel) -> Iterator[None]:
     """Let a model compute attention eagerly meanwhile."""
     module: Any = model.module
     before = module.config._attn_implementation
@@ -129,18 +129,18 @@ def eagerly(model: VideoModel) -> Iterator[None]:
 
 def eager(model: VideoModel, pixels: torch.Tensor) -> None:
     """Run the model with all of its attention given."""
-    with eagerly(model):
+    with eager_attention(model):
         stock(model, pixels, output_attentions=True)
 
 
-def share_kept(model: VideoModel, found: Any) -> float:
+def record_share(model: VideoModel, found: Any) -> float:
     """Bytes that a record keeps of a pass, over those of float32 attention of all layers and heads."""
     kept = sum(value.nbytes for value in vars(found).values() if isinstance(value, np.ndarray))
     layout, module = model.geometry, model.module
     config: Any = module.config
     patches = layout.height * layout.width
     each = layout.slices * (1 + patches) ** 2 + patches * layout.slices**2
-    scores = each if found.attention_type == "divided" else queries.tokens(layout) ** 2
+    scores = each if found.attention_type == "divided" else queries.count_tokens(layout) ** 2
     return kept / (4 * config.num_hidden_layers * config.num_attention_heads * scores)
 
 
@@ -155,7 +155,7 @@ def measure(
     kept: dict[str, float] = {}
 
     def explained(label: str) -> None:
-        kept[label] = share_kept(model, explain(model, pixels, *EXPLAINED[label]))
+        kept[label] = record_share(model, explain(model, pixels, *EXPLAINED[label]))
 
     runs: dict[str, Callable[[], Any]] = {"stock": lambda: stock(model, pixels)}
     runs |= {label: partial(explained, label) for label in EXPLAINED if label in what}
@@ -216,7 +216,7 @@ def profile(case: Case) -> dict[str, float]:
     for _ in range(4):
         clocks.clear()
         clocks["stock"] = seconds(lambda: stock(model, pixels))
-        with _family(model.family, reading):
+        with _patched_family(model.family, reading):
             clocks["recorded pass"] = seconds(lambda: kept.extend(record(model, pixels, asked.needs(), [None])))
         clocks["method"] = seconds(lambda: asked(kept.pop()))
         rounds.append(dict(clocks))
@@ -224,7 +224,7 @@ def profile(case: Case) -> dict[str, float]:
 
 
 @contextmanager
-def _family(name: str, read: Any) -> Iterator[None]:
+def _patched_family(name: str, read: Any) -> Iterator[None]:
     before = FAMILIES[name]
     FAMILIES[name] = replace(before, read=read)
     try:

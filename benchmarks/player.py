@@ -17,11 +17,11 @@ import numpy as np
 from playwright.sync_api import Locator, sync_playwright
 
 import staa_widgets as staa
-from staa_widgets.widget.page import built, to_html
+from staa_widgets.widget.page import read_bundle, to_html
 from staa_widgets.widget.payload import pack
-from tests.helpers.barcodes import explanation, preview
+from tests.helpers.barcodes import barcode_explanation, barcode_preview
 from tests.helpers.chromium import launch_args
-from tests.helpers.jupyterlab import PATIENCE, Lab, Notebook, laboratory
+from tests.helpers.jupyterlab import PATIENCE, Lab, Notebook, run_jupyterlab
 
 CLIP = "staa.action_clip(3, fps=30)"
 IMPORT = f"import sys\nsys.path.insert(0, {str(Path(staa.__file__).parent.parent)!r})\nimport staa_widgets as staa"
@@ -99,7 +99,7 @@ def main() -> None:
     rows = [*_sizes()]
     for panes in (1, 4):
         rows += _animation(panes, options.seconds)
-    with tempfile.TemporaryDirectory() as home, laboratory(Path(sys.executable), Path(home)) as lab:
+    with tempfile.TemporaryDirectory() as home, run_jupyterlab(Path(sys.executable), Path(home)) as lab:
         rows += _times(lab, options.repeats, options.seeks, options.seconds)
     print("| what | value |\n|---|---|")
     for name, value, unit in rows:
@@ -117,14 +117,14 @@ def _animation(panes: int, seconds: float) -> list[Row]:
     At the display's own rate one turn would now and then find the frame of the turn before.
     """
     times = np.arange(300) / 75
-    pictures = preview(np.arange(300), times, 640, 360)
+    pictures = barcode_preview(np.arange(300), times, 640, 360)
     shown = []
     for seed in range(panes):
         maps = np.random.default_rng(seed).gamma(0.6, size=(16, 14, 14)).astype(np.float32)
         edges = np.linspace(0, 4, 17)
         sampled = np.arange(16)[:, None] * 18 + 9
         shown.append(
-            explanation(
+            barcode_explanation(
                 maps=maps,
                 spans=np.stack([edges[:-1], edges[1:]], axis=1),
                 sampled=sampled,
@@ -158,9 +158,9 @@ def _times(lab: Lab, repeats: int, seeks: int, seconds: float) -> list[Row]:
         lab.write("bench.ipynb", [IMPORT, EXPLAIN, f"p = staa.Player({EXPLAIN}, rate=4)\np"])
         book = Notebook(page, lab, "bench.ipynb")
         book.run(0)
-        book.player(1)
+        book.run_player(1)
         warm = [_first_frame(book, 1) for _ in range(repeats)]
-        root = book.player(2)
+        root = book.run_player(2)
         root.scroll_into_view_if_needed()
         scrubbed = np.array(root.evaluate(SCRUB, seeks))
         frames, turns = root.evaluate(PLAY, seconds)
@@ -186,7 +186,7 @@ def _first_frame(book: Notebook, cell: int) -> float:
     page.evaluate(DRAWN)
     page.keyboard.press("Control+Enter")
     taken = page.evaluate("() => window.firstFrame")
-    book.ended(cell)
+    book.wait_for_end(cell)
     return taken
 
 
@@ -197,7 +197,7 @@ def _editor(book: Notebook, cell: int) -> Locator:
 def _sizes() -> list[Row]:
     rows: list[Row] = []
     for name in ("widget.js", "widget.css"):
-        text = built(name).encode()
+        text = read_bundle(name).encode()
         rows += [(name, len(text) / 1000, "kB"), (f"{name}, gzip", len(gzip.compress(text)) / 1000, "kB")]
     explanation = staa.explain(eval(CLIP, {"staa": staa}), progress=False)
     meta, buffers = pack(explanation)

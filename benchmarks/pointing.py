@@ -7,7 +7,7 @@ import argparse
 import numpy as np
 
 from staa_widgets import evaluate, load_model
-from staa_widgets.evaluation.benchmark.plan import Drawn
+from staa_widgets.evaluation.benchmark.plan import DrawnClips
 from staa_widgets.evaluation.bootstrap import Interval, interval
 from staa_widgets.evaluation.results import Results
 
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=FRESH, help="seed of the first clip")
     parser.add_argument("--clips", type=int, default=200)
     options = parser.parse_args()
-    clips = Drawn("first", options.clips, options.first)
+    clips = DrawnClips("first", options.clips, options.first)
     found = evaluate(clips, METHODS, METRICS, load_model(options.model), progress=True)
     print(tables(found, [clip.label for clip in clips]))
 

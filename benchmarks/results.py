@@ -7,61 +7,71 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
-from staa_widgets.evaluation.benchmark.plan import CHEAP, SETS
+from staa_widgets.evaluation.benchmark.plan import CLIP_SETS, MAX_CHEAP_PASSES
 from staa_widgets.evaluation.benchmark.run import Benchmark
-from staa_widgets.evaluation.benchmark.verdict import ALL, QUESTIONS, READING, left_out, verdict, with_mean
+from staa_widgets.evaluation.benchmark.verdict import (
+    GROUND_TRUTH_MEAN,
+    QUESTIONS,
+    READING_NOTE,
+    add_ground_truth_mean,
+    left_out_sentence,
+    verdict,
+)
 from staa_widgets.evaluation.bootstrap import Interval
-from staa_widgets.evaluation.metrics.localization import TRUTH
+from staa_widgets.evaluation.metrics.localization import GROUND_TRUTH_METRICS
 from staa_widgets.evaluation.results import Results
-from staa_widgets.evaluation.rows import interval_of
+from staa_widgets.evaluation.rows import mean_with_interval
 
 ORDER = ("attention", "gradient", "perturbation", "control")
 
 
 def page(found: Benchmark) -> str:
     """Write everything that is said of a run, as Markdown."""
-    first, second, shuffled = (with_mean(results) for results in (found.first, found.second, found.shuffled))
+    first, second, shuffled = (
+        add_ground_truth_mean(results) for results in (found.first, found.second, found.shuffled)
+    )
     causal = [metric for metric in second.metrics if second.about(metric).get("category") == "causal"]
-    others = [metric for metric in second.metrics if metric not in (ALL, *TRUTH, *causal)]
+    others = [metric for metric in second.metrics if metric not in (GROUND_TRUTH_MEAN, *GROUND_TRUTH_METRICS, *causal)]
     return PAGE.format(
-        about=_about(found),
-        models=_models(found),
-        reading=READING,
-        verdict=_verdict(found),
-        second=_scores(second, (ALL, *TRUTH)),
-        second_by_model=_by_model(second),
-        first=_scores(first, (ALL, *TRUTH)),
-        shift=_shift(first, second),
-        causal=_causal(second, causal),
-        others="".join(_others(second, others)),
-        shuffled=_scores(shuffled, (ALL, *TRUTH)),
+        about=_describe_run(found),
+        models=_model_table(found),
+        reading=READING_NOTE,
+        verdict=_verdict_text(found),
+        second=_score_table(second, (GROUND_TRUTH_MEAN, *GROUND_TRUTH_METRICS)),
+        second_by_model=_tables_by_model(second),
+        first=_score_table(first, (GROUND_TRUTH_MEAN, *GROUND_TRUTH_METRICS)),
+        shift=_shift_table(first, second),
+        causal=_curve_metric_tables(second, causal),
+        others="".join(_other_metrics(second, others)),
+        shuffled=_score_table(shuffled, (GROUND_TRUTH_MEAN, *GROUND_TRUTH_METRICS)),
         shuffled_by_model="\n".join(
-            f"### {name}\n\n{_scores(shuffled, (ALL, *TRUTH), name)}" for name in shuffled.models
+            f"### {name}\n\n{_score_table(shuffled, (GROUND_TRUTH_MEAN, *GROUND_TRUTH_METRICS), name)}"
+            for name in shuffled.models
         ),
-        failures=_failures(found),
+        failures=_failure_table(found),
     )
 
 
-def _about(found: Benchmark) -> str:
+def _describe_run(found: Benchmark) -> str:
     plan = found.second.settings["benchmark"]["plan"]
     seconds = max(part.settings["benchmark"]["seconds"] for part in (found.first, found.second, found.shuffled))
     versions = ", ".join(f"{name} {of}" for name, of in found.second.settings["versions"].items())
     devices = {about["device"] for about in found.second.settings["models"].values()}
     return (
-        f"Second set: {plan['clips']} clips (seeds from {SETS['second'][1]}), {plan['dear_clips']} of them for methods "
-        f"of more than {CHEAP} passes and for metrics that ask the model.{left_out(found)} First set: "
-        f"{plan['first_clips']} clips (from {SETS['first'][1]}). Shuffled weights: {plan['shuffled_clips']} clips of "
-        f"the second set. The run took {seconds / 60:.1f} minutes on {', '.join(sorted(devices))}, less what was known "
-        f"from before; {versions}."
+        f"Second set: {plan['clips']} clips (seeds from {CLIP_SETS['second'][1]}), {plan['dear_clips']} of them for "
+        f"methods of more than {MAX_CHEAP_PASSES} passes and for metrics that ask the model.{left_out_sentence(found)} "
+        f"First set: {plan['first_clips']} clips (from {CLIP_SETS['first'][1]}). Shuffled weights: "
+        f"{plan['shuffled_clips']} clips of the second set. The run took {seconds / 60:.1f} minutes on {', '.join(sorted(devices))}, "
+        f"less what was known from before; {versions}."
     )
 
 
-def _models(found: Benchmark) -> str:
+def _model_table(found: Benchmark) -> str:
     rows = []
     for name, about in found.second.settings["models"].items():
         shares = [_accuracy(results, name) for results in (found.first, found.second)]
         rows.append([name, about["family"], *shares, f"`{about['weights'][:12]}`"])
-    return _table(["model", "family", "right on the first set", "right on the second", "weights"], rows)
+    return _format_table(["model", "family", "right on the first set", "right on the second", "weights"], rows)
 
 
 def _accuracy(results: Results, model: str) -> str:
@@ -70,18 +80,18 @@ def _accuracy(results: Results, model: str) -> str:
     return f"{sum(right)} of {len(right)}"
 
 
-def _verdict(found: Benchmark) -> str:
+def _verdict_text(found: Benchmark) -> str:
     lines = verdict(found)
     names = list(dict.fromkeys(line.model for line in lines))
     answers = {(line.question, line.model): line for line in lines}
-    table = _table(
+    table = _format_table(
         ["question", *(name or "all" for name in names)],
         [[question, *(answers[question, name].answer for name in names)] for question in QUESTIONS],
     )
     said = [
         f"**{question}**\n\n"
         + "\n".join(
-            f"- {name or 'all models'}: {answers[question, name].answer}; {answers[question, name].said}"
+            f"- {name or 'all models'}: {answers[question, name].answer}; {answers[question, name].reason}"
             for name in names
         )
         for question in QUESTIONS
@@ -89,59 +99,68 @@ def _verdict(found: Benchmark) -> str:
     return f"{table}\n" + "\n\n".join(said) + "\n"
 
 
-def _scores(results: Results, metrics: Iterable[str], model: str | None = None) -> str:
+def _score_table(results: Results, metrics: Iterable[str], model: str | None = None) -> str:
     held = {(s.method, s.metric): s for s in results.summary(pooled=model is None) if model is None or s.model == model}
     rows = []
-    for method in _ordered(results):
+    for method in _sort_methods(results):
         cells = [held.get((method, metric)) for metric in metrics]
         if any(cells):
             count = max(cell.clips for cell in cells if cell)
-            values = [_interval(cell.mean, cell.low, cell.high) if cell else "–" for cell in cells]
-            rows.append([method, *values, _cost(results, method, model), str(count)])
-    return _table(["method", *metrics, "forwards + backwards, seconds", "clips"], rows)
+            values = [_format_interval(cell.mean, cell.low, cell.high) if cell else "–" for cell in cells]
+            rows.append([method, *values, _format_cost(results, method, model), str(count)])
+    return _format_table(["method", *metrics, "forwards + backwards, seconds", "clips"], rows)
 
 
-def _by_model(results: Results) -> str:
-    return "\n".join(f"### {name}\n\n{_scores(results, (ALL, *TRUTH), name)}" for name in results.models)
+def _tables_by_model(results: Results) -> str:
+    return "\n".join(
+        f"### {name}\n\n{_score_table(results, (GROUND_TRUTH_MEAN, *GROUND_TRUTH_METRICS), name)}"
+        for name in results.models
+    )
 
 
-def _shift(first: Results, second: Results) -> str:
+def _shift_table(first: Results, second: Results) -> str:
     """Write how the mean of the truth metrics changes from set to set; the clips are others, so nothing is paired."""
     rows = []
-    for method in _ordered(first):
-        ours, theirs = (results.values(method, ALL) for results in (first, second))
+    for method in _sort_methods(first):
+        ours, theirs = (results.values(method, GROUND_TRUTH_MEAN) for results in (first, second))
         if ours and theirs:
-            before, after = interval_of(list(ours.values())), interval_of(list(theirs.values()))
-            rows.append([method, _interval(*before), _interval(*after), f"{after.mean - before.mean:+.2f}"])
-    return _table(["method", "first set", "second set", "change"], rows)
+            before, after = mean_with_interval(list(ours.values())), mean_with_interval(list(theirs.values()))
+            rows.append(
+                [method, _format_interval(*before), _format_interval(*after), f"{after.mean - before.mean:+.2f}"]
+            )
+    return _format_table(["method", "first set", "second set", "change"], rows)
 
 
-def _causal(results: Results, metrics: Iterable[str]) -> str:
+def _curve_metric_tables(results: Results, metrics: Iterable[str]) -> str:
     parts = []
     for metric in metrics:
         rows = []
-        for method in _ordered(results):
+        for method in _sort_methods(results):
             values = results.values(method, metric)
             if values:
                 found = results.normalised(method, metric)
-                share = _interval(found.value, found.low, found.high) if math.isfinite(found.value) else found.reason
-                rows.append([method, _interval(*interval_of(list(values.values()))), share, str(len(values))])
+                share = (
+                    _format_interval(found.value, found.low, found.high) if math.isfinite(found.value) else found.reason
+                )
+                rows.append(
+                    [method, _format_interval(*mean_with_interval(list(values.values()))), share, str(len(values))]
+                )
         head = ["method", metric, "from random (0) to oracle (1)", "clips"]
-        parts.append(f"### {metric}\n\n{results.about(metric)['summary']}\n\n{_table(head, rows)}")
+        parts.append(f"### {metric}\n\n{results.about(metric)['summary']}\n\n{_format_table(head, rows)}")
     return "\n".join(parts)
 
 
-def _others(results: Results, metrics: list[str]) -> Iterable[str]:
+def _other_metrics(results: Results, metrics: list[str]) -> Iterable[str]:
     if metrics:
         yield "## Other metrics, second set\n\n"
         for category in dict.fromkeys(str(results.about(metric).get("category")) for metric in metrics):
             of = [metric for metric in metrics if results.about(metric).get("category") == category]
             yield f"### {category}\n\n"
             yield "\n".join(f"- {metric}: {results.about(metric).get('summary')}" for metric in of) + "\n\n"
-            yield _scores(results, of) + "\n"
+            yield _score_table(results, of) + "\n"
 
 
-def _failures(found: Benchmark) -> str:
+def _failure_table(found: Benchmark) -> str:
     reasons: dict[tuple[str, ...], int] = {}
     for name, results in (("first", found.first), ("second", found.second), ("shuffled", found.shuffled)):
         for failure in results.failures:
@@ -150,26 +169,26 @@ def _failures(found: Benchmark) -> str:
     if not reasons:
         return "Everything was.\n"
     rows = [[*(part or "all" for part in about[:4]), str(count), about[4]] for about, count in reasons.items()]
-    return _table(["set", "model", "method", "metric", "clips", "why"], rows)
+    return _format_table(["set", "model", "method", "metric", "clips", "why"], rows)
 
 
-def _ordered(results: Results) -> list[str]:
+def _sort_methods(results: Results) -> list[str]:
     """Methods by group, and within it best first."""
     about = results.settings["methods"]
-    means = {s.method: s.mean for s in results.summary(pooled=True) if s.metric == ALL}
+    means = {s.method: s.mean for s in results.summary(pooled=True) if s.metric == GROUND_TRUTH_MEAN}
     return sorted(results.methods, key=lambda name: (ORDER.index(about[name]["group"]), -means.get(name, 0)))
 
 
-def _cost(results: Results, method: str, model: str | None) -> str:
+def _format_cost(results: Results, method: str, model: str | None) -> str:
     forwards, backwards, seconds = results.cost(method, model)
     return f"{forwards:.0f} + {backwards:.0f}" + ("" if math.isnan(seconds) else f", {seconds:.2g} s")
 
 
-def _interval(mean: float, low: float, high: float) -> str:
+def _format_interval(mean: float, low: float, high: float) -> str:
     return str(Interval(mean, low, high)) if math.isfinite(low) else f"{mean:.2f}"
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
+def _format_table(head: list[str], rows: list[list[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines) + "\n"
 

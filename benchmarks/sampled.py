@@ -10,13 +10,13 @@ from unittest.mock import patch
 import numpy as np
 from tqdm import tqdm
 
-from staa_widgets.evaluation.benchmark.plan import Drawn
-from staa_widgets.evaluation.metrics.localization import TRUTH, score, truth_on_grid
+from staa_widgets.evaluation.benchmark.plan import DrawnClips
+from staa_widgets.evaluation.metrics.localization import GROUND_TRUTH_METRICS, ground_truth_on_grid, score_ground_truth
 from staa_widgets.methods import METHODS
 from staa_widgets.models import load_model
 from staa_widgets.models.attention import query_sampling as queries
 from staa_widgets.models.capture import record
-from staa_widgets.video.sampling import uniform
+from staa_widgets.video.sampling import sample_uniform
 
 MODELS = ("vivit", "vivit-1", "videomae", "videomae-1")
 METHODS_ASKED = {"staa": ("staa", {}), "staa, last": ("staa", {"layers": "last"}), "staa_logit": ("staa_logit", {})}
@@ -36,13 +36,13 @@ def main() -> None:
     options = parser.parse_args()
     models = {name: load_model(f"bundled/{name}") for name in MODELS}
     rows = []
-    for clip in tqdm(Drawn("first", options.clips)):
+    for clip in tqdm(DrawnClips("first", options.clips)):
         for name, model in models.items():
             layout = model.geometry
-            place = uniform(clip.times, layout.frames).indices
+            place = sample_uniform(clip.times, layout.frames).indices
             pixels = model.pixels(clip.frames[place])[None]
             box = model.transform.box(clip.frames.shape[2], clip.frames.shape[1])
-            truth = truth_on_grid(
+            truth = ground_truth_on_grid(
                 clip, place.reshape(layout.slices, layout.tubelet), box, (layout.height, layout.width)
             )
             exact: dict[str, np.ndarray] = {}
@@ -63,13 +63,13 @@ def main() -> None:
                             "queries": count,
                             "correlation": float(np.corrcoef(ranks(maps), ranks(exact[label]))[0, 1]),
                             "distance": float(np.abs(maps - exact[label]).sum() / 2),
-                            "error": max(found.errors.values(), default=0.0),
-                            **score(maps, truth),
+                            "error": max(found.sampling_errors.values(), default=0.0),
+                            **score_ground_truth(maps, truth),
                         }
                     )
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(rows))
-    columns = ("correlation", "distance", "error", *TRUTH)
+    columns = ("correlation", "distance", "error", *GROUND_TRUTH_METRICS)
     print(f"| model | method | queries | {' | '.join(columns)} |\n|---|---|---|{'---|' * len(columns)}")
     for key in dict.fromkeys((row["model"], row["method"], row["queries"]) for row in rows):
         held = [row for row in rows if (row["model"], row["method"], row["queries"]) == key]

@@ -50,7 +50,7 @@ def measure(path: Path, batch_size: int | None) -> dict[str, float]:
     settings: dict[str, Any] = {"cache": False, "preview": False, "attention": False, "progress": False}
     # Once before the clock runs: what is loaded and compiled with the first pass is no part of a video's cost.
     explain(action_clip(3, size=SIZE, fps=FPS), model, **settings)
-    before, began = _peak(), time.perf_counter()
+    before, began = _peak_memory(), time.perf_counter()
     found = explain(path, model, batch_size=batch_size, **settings)
     taken = time.perf_counter() - began
     windows = 1 if found.window_logits is None else len(found.window_logits)
@@ -58,8 +58,8 @@ def measure(path: Path, batch_size: int | None) -> dict[str, float]:
         "windows": windows,
         "seconds": taken,
         "loaded_mb": before,
-        "peak_mb": _peak(),
-        "answer_mb": sum(array.nbytes for array in (found.maps, found.spans, found.sampled, found.times)) / 1e6,
+        "peak_mb": _peak_memory(),
+        "answer_mb": sum(array.nbytes for array in (found.maps, found.spans, found.sampled_frames, found.times)) / 1e6,
     }
 
 
@@ -78,34 +78,36 @@ def main() -> None:
         for name in options.lengths:
             path = Path(folder) / f"{LENGTHS[name]}.mp4"
             draw(path, LENGTHS[name])
-            rows.append({"length": name, "batch_size": None, **_alone(path, None)})
+            rows.append({"length": name, "batch_size": None, **_measure_in_process(path, None)})
         path = Path(folder) / f"{LENGTHS[options.lengths[min(1, len(options.lengths) - 1)]]}.mp4"
-        rows += [{"length": path.stem + " s", "batch_size": size, **_alone(path, size)} for size in BATCHES]
+        rows += [
+            {"length": path.stem + " s", "batch_size": size, **_measure_in_process(path, size)} for size in BATCHES
+        ]
     print("| video | batch | windows | a second | peak, MB | model, MB | beyond it, MB | over first | the answer, MB |")
     print("|---|---|---|---|---|---|---|---|---|")
     for row in rows:
-        share = _work(row) / _work(rows[0])
+        share = _own_memory(row) / _own_memory(rows[0])
         print(
             f"| {row['length']} | {row['batch_size'] or 'by memory'} | {row['windows']} | "
             f"{row['windows'] / row['seconds']:.1f} | {row['peak_mb']:.1f} | {row['loaded_mb']:.1f} | "
-            f"{_work(row):.1f} | {share - 1:+.1%} | {row['answer_mb']:.1f} |"
+            f"{_own_memory(row):.1f} | {share - 1:+.1%} | {row['answer_mb']:.1f} |"
         )
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(rows))
 
 
-def _work(row: dict[str, Any]) -> float:
+def _own_memory(row: dict[str, Any]) -> float:
     return row["peak_mb"] - row["loaded_mb"]
 
 
-def _alone(path: Path, batch_size: int | None) -> dict[str, float]:
+def _measure_in_process(path: Path, batch_size: int | None) -> dict[str, float]:
     command = [sys.executable, "-m", "benchmarks.scale", "--one", str(path), str(batch_size or 0)]
     environment = {**os.environ, "MALLOC_TRIM_THRESHOLD_": "1000000", "MALLOC_MMAP_THRESHOLD_": "32768"}
     run = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     return json.loads(run.stdout.splitlines()[-1])
 
 
-def _peak() -> float:
+def _peak_memory() -> float:
     """Most memory that this process has held, in MB."""
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most / 1e6 if sys.platform == "darwin" else most * 1024 / 1e6

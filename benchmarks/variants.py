@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from staa_widgets.evaluation.benchmark.plan import SETS, Drawn
-from staa_widgets.evaluation.benchmark.verdict import ALL, with_mean
+from staa_widgets.evaluation.benchmark.plan import CLIP_SETS, DrawnClips
+from staa_widgets.evaluation.benchmark.verdict import GROUND_TRUTH_MEAN, add_ground_truth_mean
 from staa_widgets.evaluation.bootstrap import Interval
 from staa_widgets.evaluation.evaluate import evaluate
-from staa_widgets.evaluation.metrics.localization import TRUTH
+from staa_widgets.evaluation.metrics.localization import GROUND_TRUTH_METRICS
 from staa_widgets.evaluation.results import Results
 from staa_widgets.methods import METHODS
 from staa_widgets.methods.staa import RESIDUAL
@@ -72,10 +72,11 @@ def best_label(name: str, found: Results) -> str:
 def table(found: Results, model: str | None = None) -> str:
     """Markdown table of means with 95 % intervals."""
     held = {(s.method, s.metric): s for s in found.summary(pooled=model is None) if model is None or s.model == model}
-    head = f"| method | {' | '.join((ALL, *TRUTH))} |\n|---|{'---|' * (1 + len(TRUTH))}\n"
+    metrics = (GROUND_TRUTH_MEAN, *GROUND_TRUTH_METRICS)
+    head = f"| method | {' | '.join(metrics)} |\n|---|{'---|' * len(metrics)}\n"
     rows = []
     for method in found.methods:
-        cells = [held.get((method, metric)) for metric in (ALL, *TRUTH)]
+        cells = [held.get((method, metric)) for metric in (GROUND_TRUTH_MEAN, *GROUND_TRUTH_METRICS)]
         said = [str(Interval(cell.mean, cell.low, cell.high)) if cell else "–" for cell in cells]
         rows.append(f"| {method} | {' | '.join(said)} |\n")
     return head + "".join(rows)
@@ -83,10 +84,11 @@ def table(found: Results, model: str | None = None) -> str:
 
 def comparisons(found: Results, label: str) -> str:
     """Markdown table of paired differences between a default and its other variants, and the controls."""
-    head = f"| {label} minus | {' | '.join((ALL, *TRUTH))} |\n|---|{'---|' * (1 + len(TRUTH))}\n"
+    metrics = (GROUND_TRUTH_MEAN, *GROUND_TRUTH_METRICS)
+    head = f"| {label} minus | {' | '.join(metrics)} |\n|---|{'---|' * len(metrics)}\n"
     rows = []
     for other in found.methods:
-        duels = [found.compare(label, other, metric) for metric in (ALL, *TRUTH)]
+        duels = [found.compare(label, other, metric) for metric in (GROUND_TRUTH_MEAN, *GROUND_TRUTH_METRICS)]
         if other != label and all(duel.clips for duel in duels):
             said = [str(Interval(duel.mean, duel.low, duel.high)) for duel in duels]
             rows.append(f"| {other} | {' | '.join(said)} |\n")
@@ -95,7 +97,7 @@ def comparisons(found: Results, label: str) -> str:
 
 def page(found: Results) -> str:
     """Write the tables, and what they choose."""
-    found = with_mean(found)
+    found = add_ground_truth_mean(found)
     defaults = {name: default_label(name) for name in ("staa", "staa_logit")}
     best = {name: best_label(name, found) for name in defaults}
     for name, label in defaults.items():
@@ -103,7 +105,7 @@ def page(found: Results) -> str:
             print(f"The default of {name} is {label!r}: set it to the variant that won, {best[name]!r}.")
     return PAGE.format(
         clips=len(found.clips),
-        first=SETS["first"][1],
+        first=CLIP_SETS["first"][1],
         models=", ".join(found.models),
         all=table(found),
         by_model="\n".join(f"## {name}\n\n{table(found, name)}" for name in found.models),
@@ -125,7 +127,7 @@ def main() -> None:
     if not options.reuse:
         models = {str(name).removeprefix("bundled/"): load_model(name) for name in options.models or BUNDLED_MODELS}
         asked = {**VARIANTS, **{name: (name, {}) for name in COMPARED}}
-        found = evaluate(Drawn("first", options.clips), asked, TRUTH, models, progress=True)
+        found = evaluate(DrawnClips("first", options.clips), asked, GROUND_TRUTH_METRICS, models, progress=True)
         options.json.parent.mkdir(parents=True, exist_ok=True)
         found.to_json(options.json)
         print(json.dumps(sorted({failure.message for failure in found.failures}), indent=2) if found.failures else "")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from staa_widgets.explanation.comparison import Comparison as Comparison
     from staa_widgets.explanation.explanation import Explanation as Explanation
     from staa_widgets.explanation.selection import Selection as Selection
-    from staa_widgets.export.image import render_static as render_static
+    from staa_widgets.export.image import render_image as render_image
     from staa_widgets.methods import METHODS as METHODS
     from staa_widgets.models import VideoModel as VideoModel
     from staa_widgets.models import load_model as load_model

@@ -74,7 +74,7 @@ class UnknownMethodError(MethodError):
     """No method of that name is registered."""
 
 
-class UnsupportedQuestionError(MethodError):
+class UnsupportedRequestError(MethodError):
     """The method or the model cannot answer this question, such as time from space-only attention."""
 
 
@@ -106,7 +106,7 @@ class CancelledError(StaaError):
     """The work was cancelled; what was finished is kept."""
 
 
-def nearest(name: str, known: Iterable[str], otherwise: str) -> str:
+def suggest_name(name: str, known: Iterable[str], otherwise: str) -> str:
     """Hint at the known name nearest to an unknown one, or say `otherwise`."""
     close = get_close_matches(name, list(known), 1)
     return f"Did you mean {close[0]!r}?" if close else otherwise

@@ -32,9 +32,9 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="module")
 def model() -> VideoModel:
     """Model with five classes and random weights."""
-    from tests.helpers.timesformers import tiny_model
+    from tests.helpers.timesformers import tiny_timesformer_model
 
-    return tiny_model()
+    return tiny_timesformer_model()
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from playwright.sync_api import Error, Page, sync_playwright
 
-from tests.helpers.barcodes import LAST, explanation
+from tests.helpers.barcodes import LAST, barcode_explanation
 from tests.helpers.chromium import PATIENCE, launch_args
 
 NOTEBOOK = """
@@ -45,7 +45,7 @@ if __name__ == "__main__":
 """
 
 
-def look(page: Page, url: str, picture: Path | None) -> None:
+def use_player(page: Page, url: str, picture: Path | None) -> None:
     """Open the notebook and use the player."""
     page.set_default_timeout(PATIENCE)
     until = time.monotonic() + PATIENCE / 1000
@@ -72,7 +72,7 @@ def main(picture: Path | None = None) -> None:
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as home:
         place = Path(home)
-        explanation().save(place / "bars.safetensors")
+        barcode_explanation().save(place / "bars.safetensors")
         (place / "notebook.py").write_text(NOTEBOOK, "utf-8")
         command = [sys.executable, "-m", "marimo", "run", "notebook.py", "--headless", "--no-token", f"--port={port}"]
         env = {**os.environ, "HOME": home, "MARIMO_SKIP_UPDATE_CHECK": "1"}
@@ -83,7 +83,7 @@ def main(picture: Path | None = None) -> None:
                 broken: list[str] = []
                 page = browser.new_page(viewport={"width": 1280, "height": 1000})
                 page.on("pageerror", lambda error: broken.append(str(error)))
-                look(page, f"http://127.0.0.1:{port}/", picture)
+                use_player(page, f"http://127.0.0.1:{port}/", picture)
                 assert broken == [], broken
         except BaseException:
             print((place / "log").read_text("utf-8"), file=sys.stderr)

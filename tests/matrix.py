@@ -37,18 +37,18 @@ CASES = {
     "anywidget": Case("anywidget==0.9.*", "dev", (*PYTEST, "tests/widget/test_player.py", "tests/lab")),
     "marimo": Case("marimo", "dev", ("tests/marimo_smoke.py",)),
 }
-FREE = ("transformers", "huggingface_hub", "tokenizers", "anywidget")
+UNPINNED = ("transformers", "huggingface_hub", "tokenizers", "anywidget")
 """What constraints.txt pins and each case chooses for itself."""
 
 
-def make(place: Path, case: Case) -> Path:
+def make_environment(place: Path, case: Case) -> Path:
     """Make an environment with what the package depends on; return its Python."""
     python = place / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     if not python.exists():
         venv.create(place, with_pip=True)
     pinned = place / "constraints.txt"
     lines = (ROOT / "constraints.txt").read_text().splitlines()
-    pinned.write_text("\n".join(line for line in lines if not line.startswith(FREE)))
+    pinned.write_text("\n".join(line for line in lines if not line.startswith(UNPINNED)))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"][case.extra], "pytest", case.release]
     subprocess.run([python, "-m", "pip", "install", "-q", "-U", "-c", pinned, *wanted], check=True)
@@ -60,7 +60,7 @@ def main(folder: Path, *names: str) -> int:
     outcomes = {}
     for name in names or CASES:
         case = CASES[name]
-        python = make(folder / name, case)
+        python = make_environment(folder / name, case)
         what = case.release.partition("=")[0].partition("<")[0]
         told = f"from importlib.metadata import version as v; print(f\"{what} {{v('{what}')}}, torch {{v('torch')}}\")"
         found = subprocess.run([python, "-c", told], check=True, capture_output=True, text=True).stdout.strip()

@@ -19,7 +19,9 @@ from training.data import CARD_SEEDS, NAMES
 from training.train import BUNDLED
 
 
-def predicted(seed: int, name: str | None, model: Path, folder: str, *, backwards: bool = False) -> tuple[str, str]:
+def predict_action(
+    seed: int, name: str | None, model: Path, folder: str, *, backwards: bool = False
+) -> tuple[str, str]:
     """Return the true and the predicted action of one clip, taken through an mp4 file and `explain`."""
     import torch
 
@@ -40,9 +42,9 @@ def measure(model: Path, count: int) -> tuple[dict[str, float], float, float]:
     """Accuracy by class and over all, and the share of raised arms that are lowered when played backwards."""
     with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor() as pool:
         seeds = range(CARD_SEEDS, CARD_SEEDS + count)
-        forwards = partial(predicted, name=None, model=model, folder=folder)
+        forwards = partial(predict_action, name=None, model=model, folder=folder)
         pairs = list(tqdm(pool.map(forwards, seeds, chunksize=4), total=count, desc="unseen clips"))
-        reverse = partial(predicted, name="raise_arm", model=model, folder=folder, backwards=True)
+        reverse = partial(predict_action, name="raise_arm", model=model, folder=folder, backwards=True)
         turned = list(tqdm(pool.map(reverse, seeds[:100], chunksize=4), total=100, desc="raise_arm backwards"))
     by_class = {name: float(np.mean([p == t for t, p in pairs if t == name])) for name in NAMES}
     return by_class, float(np.mean([t == p for t, p in pairs])), float(np.mean([p == "lower_arm" for _, p in turned]))

@@ -28,14 +28,14 @@ TRIMMED = 0.8
 """Share of the clips of which only a part around the action is seen."""
 
 
-def training_clip(seed: int, size: int, through_video: float, idle: bool) -> tuple[np.ndarray, int]:
+def draw_training_clip(seed: int, size: int, through_video: float, idle: bool) -> tuple[np.ndarray, int]:
     """Eight sampled frames uint8 ``(8, size, size, 3)`` of one scene and its class; `NONE` where nobody acts."""
     rng = np.random.default_rng([seed, 64])
     scene = draw_scene(seed)
     label = NONE if idle else NAMES.index(scene.label)
     if idle:
         scene = replace(scene, actor=replace(scene.actor, does="idle"))
-    steps = _moments(rng, scene.actor)
+    steps = _draw_frame_steps(rng, scene.actor)
     if rng.random() < through_video:
         frames = render(scene, steps, 320)[0]
         with av.open(io.BytesIO(encode_h264(frames, 2)), "r") as container:
@@ -45,7 +45,7 @@ def training_clip(seed: int, size: int, through_video: float, idle: bool) -> tup
     return render(scene, steps, size)[0], label
 
 
-def _moments(rng: np.random.Generator, actor: Figure) -> np.ndarray:
+def _draw_frame_steps(rng: np.random.Generator, actor: Figure) -> np.ndarray:
     """Draw eight times in steps: of the whole clip, or mostly of a part that holds most of the action.
 
     A model that always finds the first and the last frame idle learns to hold them against all others: its temporal
@@ -60,15 +60,15 @@ def _moments(rng: np.random.Generator, actor: Figure) -> np.ndarray:
     return first + (last - first) * (np.arange(STEPS) + rng.uniform(0.3, 0.7)) / STEPS
 
 
-def training_clips(
+def load_training_clips(
     first_seed: int, count: int, size: int, through_video: float, store: Path, idle: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw `count` clips on all cores, or read them from `store` if the same were drawn before."""
     # Drawn otherwise they are other clips: one of them tells.
-    drawn_so = hashlib.sha256(training_clip(first_seed, size, 0, idle)[0].tobytes()).hexdigest()[:8]
+    drawn_so = hashlib.sha256(draw_training_clip(first_seed, size, 0, idle)[0].tobytes()).hexdigest()[:8]
     path = store / f"clips-{first_seed}-{count}-{size}-{through_video:g}-{drawn_so}.npz"
     if not path.exists():
-        draw = partial(training_clip, size=size, through_video=through_video, idle=idle)
+        draw = partial(draw_training_clip, size=size, through_video=through_video, idle=idle)
         seeds = range(first_seed, first_seed + count)
         with ProcessPoolExecutor() as pool:
             drawn = list(tqdm(pool.map(draw, seeds, chunksize=64), total=count, desc="drawing clips", mininterval=2))

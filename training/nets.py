@@ -41,10 +41,10 @@ def sinusoids(count: int, width: int) -> Tensor:
 def timesformer() -> TimesformerForVideoClassification:
     """Divided attention, 8 slices; HF's own start has time at zero and stalls."""
     config = TimesformerConfig(**_SHARED, patch_size=PATCH, attention_type="divided_space_time", drop_path_rate=0)
-    model = _xavier(TimesformerForVideoClassification(config))
+    model = _init_xavier(TimesformerForVideoClassification(config))
     embeddings = model.timesformer.embeddings
     with torch.no_grad():
-        embeddings.position_embeddings[0, 1:] = 0.5 * _grid(config.hidden_size)
+        embeddings.position_embeddings[0, 1:] = 0.5 * _grid_positions(config.hidden_size)
         embeddings.time_embeddings[0] = 0.5 * sinusoids(FRAMES, config.hidden_size)
     return model
 
@@ -52,40 +52,40 @@ def timesformer() -> TimesformerForVideoClassification:
 def vivit() -> VivitForVideoClassification:
     """Joint attention read by CLS, 4 slices of two frames."""
     config = VivitConfig(**_SHARED, tubelet_size=[TUBELET, PATCH, PATCH], hidden_act="gelu")
-    model = _xavier(VivitForVideoClassification(config))
+    model = _init_xavier(VivitForVideoClassification(config))
     with torch.no_grad():
-        model.vivit.embeddings.position_embeddings[0, 1:] = _space_and_time(config.hidden_size)
+        model.vivit.embeddings.position_embeddings[0, 1:] = _space_time_positions(config.hidden_size)
     return model
 
 
 def videomae() -> VideoMAEForVideoClassification:
     """Joint attention read by the mean of all tokens, 4 slices of two frames."""
     config = VideoMAEConfig(**_SHARED, patch_size=PATCH, tubelet_size=TUBELET, use_mean_pooling=True)
-    return _xavier(VideoMAEForVideoClassification(config))
+    return _init_xavier(VideoMAEForVideoClassification(config))
 
 
 NETS: dict[str, Callable[[], nn.Module]] = {"timesformer": timesformer, "vivit": vivit, "videomae": videomae}
 """Makers of untrained models by family."""
 
 
-def slices_of(config: Any) -> int:
+def count_slices(config: Any) -> int:
     """Time slices that a model of this configuration sees."""
     return FRAMES if config.model_type == "timesformer" else FRAMES // TUBELET
 
 
-def _grid(width: int) -> Tensor:
+def _grid_positions(width: int) -> Tensor:
     side = SIZE // PATCH
     rows = sinusoids(side, width // 2)
     grid = torch.cat([rows[:, None].expand(side, side, -1), rows[None].expand(side, side, -1)], dim=-1)
     return grid.reshape(side * side, width)
 
 
-def _space_and_time(width: int) -> Tensor:
+def _space_time_positions(width: int) -> Tensor:
     slices = sinusoids(FRAMES // TUBELET, width)
-    return 0.5 * (_grid(width)[None] + slices[:, None]).flatten(0, 1)
+    return 0.5 * (_grid_positions(width)[None] + slices[:, None]).flatten(0, 1)
 
 
-def _xavier(model: Any) -> Any:
+def _init_xavier(model: Any) -> Any:
     for module in model.modules():
         if isinstance(module, nn.Linear):
             nn.init.xavier_uniform_(module.weight)

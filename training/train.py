@@ -24,9 +24,9 @@ import torch
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
-from training.data import IDLE_SEEDS, NAMES, NONE, TRAIN_SEEDS, VALIDATION_SEEDS, training_clips
-from training.nets import NETS, slices_of
-from training.vary import varied
+from training.data import IDLE_SEEDS, NAMES, NONE, TRAIN_SEEDS, VALIDATION_SEEDS, load_training_clips
+from training.nets import NETS, count_slices
+from training.vary import augment_clips
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def pixels(clips: np.ndarray) -> torch.Tensor:
     return (torch.from_numpy(clips).permute(0, 1, 4, 2, 3).float() / 255 - 0.25) / 0.25
 
 
-def targets(labels: np.ndarray) -> torch.Tensor:
+def target_probabilities(labels: np.ndarray) -> torch.Tensor:
     """Probabilities ``(B, K)``: one class, or all alike where nobody acts.
 
     Without the latter a class may be learnt as what is left when no other is seen, with nothing to point at.
@@ -95,9 +95,9 @@ def train(options: argparse.Namespace) -> None:
     """Train, report every epoch, save."""
     torch.manual_seed(options.seed)
     rng = np.random.default_rng(options.seed)
-    clips, labels = training_clips(TRAIN_SEEDS, options.clips, 64, 0.25, options.store)
-    held, held_labels = training_clips(VALIDATION_SEEDS, 400, 64, 1, options.store)
-    idle, none = training_clips(IDLE_SEEDS, options.clips // 8, 64, 0.25, options.store, idle=True)
+    clips, labels = load_training_clips(TRAIN_SEEDS, options.clips, 64, 0.25, options.store)
+    held, held_labels = load_training_clips(VALIDATION_SEEDS, 400, 64, 1, options.store)
+    idle, none = load_training_clips(IDLE_SEEDS, options.clips // 8, 64, 0.25, options.store, idle=True)
     clips, labels = np.concatenate([clips, idle]), np.concatenate([labels, none])
     model: Any = NETS[options.family]()
     if options.start is not None:
@@ -107,7 +107,7 @@ def train(options: argparse.Namespace) -> None:
     done = 0 if options.start is None else 1
     for number, stage in enumerate(STAGES[done:], done + 1):
         model = with_dropout(model, stage.dropout)
-        for epoch, loss in enumerate(epochs(model, stage, clips, labels, rng), 1):
+        for epoch, loss in enumerate(train_epochs(model, stage, clips, labels, rng), 1):
             share = accuracy(model, held, held_labels)
             minutes = (time.perf_counter() - began) / 60
             print(
@@ -116,7 +116,7 @@ def train(options: argparse.Namespace) -> None:
             save(model, options.out or home(options.family, options.seed))
 
 
-def epochs(
+def train_epochs(
     model: Any, stage: Stage, clips: np.ndarray, labels: np.ndarray, rng: np.random.Generator
 ) -> Iterator[float]:
     """Train through one stage; yields the mean loss after every epoch."""
@@ -126,16 +126,16 @@ def epochs(
         optimizer, lambda s: min(1, (s + 1) / stage.warm_up) * 0.5 * (1 + np.cos(np.pi * min(1, s / steps)))
     )
     loss_of = torch.nn.CrossEntropyLoss(label_smoothing=0.05)
-    slices = slices_of(model.config)
+    slices = count_slices(model.config)
     for epoch in range(stage.epochs):
         model.train()
         losses = []
         order = rng.permutation(len(clips))[: len(clips) // BATCH * BATCH].reshape(-1, BATCH)
         for batch in tqdm(order, desc=f"epoch {epoch + 1}/{stage.epochs}", leave=False, mininterval=5):
-            seen = varied(clips[batch], slices, stage.painted, stage.shift, rng)
+            seen = augment_clips(clips[batch], slices, stage.painted, stage.shift, rng)
             with torch.autocast("cpu", torch.bfloat16):
                 logits = model(pixel_values=pixels(seen)).logits
-            loss = loss_of(logits.float(), targets(labels[batch]))
+            loss = loss_of(logits.float(), target_probabilities(labels[batch]))
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -9,7 +9,7 @@ from training.nets import PATCH, SIZE
 PAINTED_CLIPS = 0.6
 
 
-def varied(clips: np.ndarray, slices: int, painted: float, shift: int, rng: np.random.Generator) -> np.ndarray:
+def augment_clips(clips: np.ndarray, slices: int, painted: float, shift: int, rng: np.random.Generator) -> np.ndarray:
     """Clips mirrored, brightened, displaced and painted over by chance.
 
     Parameters
@@ -30,10 +30,10 @@ def varied(clips: np.ndarray, slices: int, painted: float, shift: int, rng: np.r
     numpy.ndarray
         ``(B, F, H, W, 3)`` uint8.
     """
-    return np.stack([_varied(clip, slices, painted, shift, rng) for clip in clips])
+    return np.stack([_augment_clip(clip, slices, painted, shift, rng) for clip in clips])
 
 
-def _varied(clip: np.ndarray, slices: int, painted: float, shift: int, rng: np.random.Generator) -> np.ndarray:
+def _augment_clip(clip: np.ndarray, slices: int, painted: float, shift: int, rng: np.random.Generator) -> np.ndarray:
     if rng.random() < 0.5:
         clip = clip[:, :, ::-1]
     light = rng.uniform(0.75, 1.2) * np.arange(256) + rng.uniform(-0.03, 0.05) * 255

@@ -31,7 +31,7 @@ class Check(NamedTuple):
     text: str
 
 
-def checks() -> Iterator[Check]:
+def run_checks() -> Iterator[Check]:
     """Look at everything that explaining a video needs, one thing after the other."""
     yield Check("ok", "staa_widgets", f"{__version__}, Python {platform.python_version()}, {platform.platform()}")
     for subject, look in _LOOKS.items():
@@ -102,10 +102,10 @@ def _torchvision() -> Iterator[Check]:
 def _readers() -> Iterator[Check]:
     import av
 
-    from staa_widgets.video.decode import _decord
+    from staa_widgets.video.decode import _load_decord
 
     yield _ok(f"PyAV {av.__version__}, FFmpeg {av.ffmpeg_version_info}")
-    if _decord() is not None:
+    if _load_decord() is not None:
         yield _ok(f"decord {_version('decord', 'decord2')}")
     else:
         yield _warn("decord cannot be imported: PyAV decodes everything, more slowly")

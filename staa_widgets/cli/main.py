@@ -123,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    from staa_widgets.engine.many import explain_many, listed
+    from staa_widgets.engine.many import explain_many, list_videos
     from staa_widgets.explanation.exports import write_as
     from staa_widgets.methods import get_method
     from staa_widgets.models import load_model
@@ -133,7 +133,7 @@ def _explain(options: argparse.Namespace) -> int:
     target = options.target
     if target is not None:
         target = int(target) if target.isdecimal() and target not in model.labels else target
-    videos = [Path(video) for video in listed(options.videos)]
+    videos = [Path(video) for video in list_videos(options.videos)]
     pages = iter(_pages(videos, options.out))
     outcomes = explain_many(
         videos, model, options.method, target=target, start=options.start, end=options.end, cache=options.cache
@@ -160,14 +160,14 @@ def _explain(options: argparse.Namespace) -> int:
 def _demo(options: argparse.Namespace) -> int:
     from staa_widgets.datasets.drawn_actions import action_clip
     from staa_widgets.engine.explain import explain
-    from staa_widgets.video.ground_truth import ClipTruth
+    from staa_widgets.video.ground_truth import GroundTruth
 
     options.out.mkdir(parents=True, exist_ok=True)
     clip = action_clip(options.seed)
     video = clip.write_mp4(options.out / "demo.mp4")
     print(f"A drawn clip of {clip.label!r}: {video}")
     # A file does not know what was drawn in it.
-    found = replace(explain(video), truth=ClipTruth.of(clip))
+    found = replace(explain(video), truth=GroundTruth.from_clip(clip))
     page = found.to_html(options.out / "demo.staa.html")
     _report(found, page)
     print(f"  truth: {_compare(found)}")
@@ -178,16 +178,16 @@ def _demo(options: argparse.Namespace) -> int:
 
 def _benchmark(options: argparse.Namespace) -> int:
     from staa_widgets.evaluation.benchmark.plan import DEFAULT, FULL
-    from staa_widgets.evaluation.benchmark.run import benchmark
+    from staa_widgets.evaluation.benchmark.run import run_benchmark
     from staa_widgets.evaluation.benchmark.verdict import verdict
 
     plan = FULL if options.full else DEFAULT
     if options.clips is not None:
         plan = plan.only(options.clips)
-    found = benchmark(plan, options.models, methods=options.methods, cache=options.cache)
+    found = run_benchmark(plan, options.models, methods=options.methods, cache=options.cache)
     folder = found.save(options.out)
     for line in verdict(found):
-        print(_printable(f"{line.answer:<4} {line.model or 'all models'}: {line.question}: {line.said}"))
+        print(_printable(f"{line.answer:<4} {line.model or 'all models'}: {line.question}: {line.reason}"))
     failures = len(found.first.failures) + len(found.second.failures) + len(found.shuffled.failures)
     if failures:
         print(f"{failures} questions could not be answered: the report says which and why")
@@ -196,10 +196,10 @@ def _benchmark(options: argparse.Namespace) -> int:
 
 
 def _doctor(_: argparse.Namespace) -> int:
-    from staa_widgets.cli.doctor import checks
+    from staa_widgets.cli.doctor import run_checks
 
     code = DONE
-    for check in checks():
+    for check in run_checks():
         print(f"{check.level:<4}  {check.subject:<13} {_printable(check.text)}", flush=True)
         code = FAILED if check.level == "fail" else code
     return code
@@ -240,7 +240,7 @@ def _pages(videos: list[Path], out: Path | None) -> list[Path]:
 def _report(found: Explanation, page: Path, *, brief: bool = False) -> None:
     from tqdm import tqdm
 
-    from staa_widgets.explanation.peak import place
+    from staa_widgets.explanation.peak import describe_position
 
     (label, probability), peak = found.predictions(1)[0], found.peak
     about = "" if label == found.labels[found.target] else f" about {found.labels[found.target]!r}"
@@ -248,21 +248,21 @@ def _report(found: Explanation, page: Path, *, brief: bool = False) -> None:
     predicted = f"{found.clip_name}: {label!r}, {probability:.1%}, by {found.model_id}"
     most = f"most{about} from {peak.start:.2f} to {peak.end:.2f} s"
     kind = KINDS[page.suffix.lower()]
-    lines = [predicted, f"  {most} ({share}), there at the {place(found)}", f"  {kind}: {page}"]
+    lines = [predicted, f"  {most} ({share}), there at the {describe_position(found)}", f"  {kind}: {page}"]
     for line in [f"{predicted}, {most}, {kind}: {page}"] if brief else lines:
         tqdm.write(_printable(line), file=sys.stdout)  # A bar on the same terminal makes room for it.
     sys.stdout.flush()
 
 
 def _compare(found: Explanation) -> str:
-    from staa_widgets.evaluation.metrics.localization import score, truth_of
+    from staa_widgets.evaluation.metrics.localization import explanation_ground_truth, score_ground_truth
 
-    known, truth = found.truth, truth_of(found)
+    known, truth = found.ground_truth, explanation_ground_truth(found)
     assert known is not None
     assert truth is not None
-    start, end = known.spans(found.times, found.duration)[0]
+    start, end = known.spans(found.times, found.end)[0]
     named = found.labels[int(found.logits.argmax())] == known.label
-    scores = score(found.maps, truth)
+    scores = score_ground_truth(found.maps, truth)
     hit = scores["pointing"] == 1
     return (
         f"{known.label!r}, which the model {'found' if named else 'missed'}; its limbs move from {start:.2f} to "

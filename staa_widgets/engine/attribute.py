@@ -1,4 +1,4 @@
-"""Where a method meets a model on given pixels: a `Query` is opened, and answered."""
+"""Where a method meets a model on given pixels: a `MethodInputs` is opened, and answered."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staa_widgets.errors import MethodError, ParameterError
-from staa_widgets.methods.inputs import Query
+from staa_widgets.methods.inputs import MethodInputs
 from staa_widgets.methods.registry import Method, get_method
-from staa_widgets.models.batching import MOST
+from staa_widgets.models.batching import MAX_BATCH
 from staa_widgets.records.record import Needs, Record
 
 if TYPE_CHECKING:
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     from staa_widgets.models import VideoModel
 
 
-def silent(done: int, total: int) -> None:
+def ignore_progress(done: int, total: int) -> None:
     """Report to nobody."""
 
 
 @contextmanager
-def open_query(
+def open_inputs(
     model: VideoModel,
     pixels: Tensor,
     *,
     needs: Needs = Needs(),  # noqa: B008  frozen
     target: int | None = None,
     seed: int = 0,
-    batch_size: int = MOST,
-    report: Callable[[int, int], object] = silent,
+    batch_size: int = MAX_BATCH,
+    report: Callable[[int, int], object] = ignore_progress,
     record: Record | None = None,
-) -> Iterator[Query]:
+) -> Iterator[MethodInputs]:
     """Open a model for questions about one window; it is locked and in evaluation mode until this closes.
 
     Parameters
@@ -75,22 +75,22 @@ def open_query(
     if record is None:
         (record,) = tap.record(model, pixels[None], needs, [target])
     layers: Any = getattr(FAMILIES[model.family], "layers", None)
-    with tap.classifying(model) as classify:
-        yield Query(
+    with tap.open_classifier(model) as classify:
+        yield MethodInputs(
             record=record,
             target=int(record.logits.argmax()) if target is None else target,
             # A copy made here can be differentiated even if the caller is in inference mode.
             pixels=pixels.detach().float().cpu().clone(),
-            classify=classify,
+            forward=classify,
             layers=tuple(layers(model.module)) if layers else (),
             seed=seed,
             batch_size=batch_size,
             report=report,
-            last_order=getattr(FAMILIES[model.family], "last_order", None),
+            last_layer_order=getattr(FAMILIES[model.family], "last_layer_order", None),
         )
 
 
-def answer(method: Method, params: Mapping[str, Any], query: Query) -> NDArray[np.float32]:
+def run_method(method: Method, params: Mapping[str, Any], query: MethodInputs) -> NDArray[np.float32]:
     """Give a method what it reads, the record or the whole query, and check its maps.
 
     Returns
@@ -103,7 +103,7 @@ def answer(method: Method, params: Mapping[str, Any], query: Query) -> NDArray[n
     MethodError
         If the maps are not finite.
     """
-    maps = np.asarray(method(query if method.asks else query.record, **params), np.float32)
+    maps = np.asarray(method(query if method.needs_model else query.record, **params), np.float32)
     if not np.isfinite(maps).all():
         raise MethodError(f"The maps of {method.name!r} are not finite.", "Load the model with dtype='float32'.")
     return maps
@@ -116,8 +116,8 @@ def attribute(
     *,
     target: int | None = None,
     seed: int = 0,
-    batch_size: int = MOST,
-    report: Callable[[int, int], object] = silent,
+    batch_size: int = MAX_BATCH,
+    report: Callable[[int, int], object] = ignore_progress,
     **params: Any,
 ) -> NDArray[np.float32]:
     """Make the maps of one window, without clip, cache or explanation.
@@ -125,7 +125,7 @@ def attribute(
     Parameters
     ----------
     model, pixels, target, seed, batch_size, report
-        As for `open_query`.
+        As for `open_inputs`.
     method
         Name in `METHODS`.
     **params
@@ -139,11 +139,11 @@ def attribute(
     Raises
     ------
     StaaError
-        As `open_query` and `answer` do, and where method or parameters are unknown.
+        As `open_inputs` and `run_method` do, and where method or parameters are unknown.
     """
     asked = get_method(method)
     needs = asked.needs(params)
-    with open_query(
+    with open_inputs(
         model, pixels, needs=needs, target=target, seed=seed, batch_size=batch_size, report=report
     ) as query:
-        return answer(asked, params, query)
+        return run_method(asked, params, query)

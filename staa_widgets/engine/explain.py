@@ -8,21 +8,21 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from staa_widgets.engine.lock import turn
-from staa_widgets.engine.request import Question, asking, remember
-from staa_widgets.explanation.comparison import Comparison, Methods, named
+from staa_widgets.engine.lock import compute_lock
+from staa_widgets.engine.request import ExplainRequest, attach_request, request_builder
+from staa_widgets.explanation.comparison import Comparison, MethodsLike, name_methods
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.records.record import Needs
 from staa_widgets.storage import cache as store
-from staa_widgets.utils.progress import Progress, reporting
-from staa_widgets.video.preview import BUDGET, LIMIT, LONGEST, Preview, make_preview
+from staa_widgets.utils.progress import Progress, progress_reporter
+from staa_widgets.video.preview import MAX_BYTES, MAX_FRAMES, MAX_SIDE, Preview, make_preview
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from torch import nn
 
-    from staa_widgets.engine.run import Job
+    from staa_widgets.engine.run import ExplainRun
     from staa_widgets.models import VideoModel
     from staa_widgets.video.clip import Clip
 
@@ -100,7 +100,7 @@ def explain(
     MissingPackageError
         If the method needs a package that is not installed.
     """
-    about = asking(
+    about = request_builder(
         model,
         method,
         target=target,
@@ -115,8 +115,8 @@ def explain(
         **params,
     )
     question = about(video)
-    found = answered(question, progress)
-    warn_of_class(question, found, stacklevel=3)
+    found = answer_request(question, progress)
+    warn_if_class_ignored(question, found, stacklevel=3)
     return found
 
 
@@ -155,13 +155,13 @@ def stream(
     StaaError
         As `explain`: before the first window where the question makes no sense, while going otherwise.
     """
-    return _streamed(asking(model, method, preview=preview, **options)(video), progress)
+    return _explain_windows(request_builder(model, method, preview=preview, **options)(video), progress)
 
 
 def compare(
     video: Any,
     model: VideoModel | nn.Module | str | Path | None = None,
-    methods: Methods = ("staa", "staa_logit", "motion_energy"),
+    methods: MethodsLike = ("staa", "staa_logit", "motion_energy"),
     *,
     progress: Progress | bool | None = None,
     **options: Any,
@@ -192,43 +192,45 @@ def compare(
     StaaError
         As `explain`; the first method that cannot answer ends all.
     """
-    from staa_widgets.engine.run import Job
+    from staa_widgets.engine.run import ExplainRun
 
-    asked = named(methods)
+    asked = name_methods(methods)
     needs = Needs()
     for method, own in asked.values():
         needs = needs | method.needs(own)
-    questions: list[Question] = []
+    questions: list[ExplainRequest] = []
     for method, own in asked.values():
         again = (questions[0].clip, questions[0].model) if questions else (video, model)
-        questions.append(asking(again[1], method.name, **options, **own)(again[0]))
+        questions.append(request_builder(again[1], method.name, **options, **own)(again[0]))
     shelf: dict[Any, Any] = {}
-    with reporting(progress) as report, turn(report):
-        jobs = [Job(question, report, needs, question.target, shelf) for question in questions]
-        return Comparison({name: finished(job) for name, job in zip(asked, jobs, strict=True)})
+    with progress_reporter(progress) as report, compute_lock(report):
+        jobs = [ExplainRun(question, report, needs, question.target, shelf) for question in questions]
+        return Comparison({name: finish_run(job) for name, job in zip(asked, jobs, strict=True)})
 
 
-def answered(question: Question, progress: Progress | bool | None = None) -> Explanation:
+def answer_request(request: ExplainRequest, progress: Progress | bool | None = None) -> Explanation:
     """Answer a question, through the cache; `progress` as for `explain`."""
-    from staa_widgets.engine.run import Job
+    from staa_widgets.engine.run import ExplainRun
 
-    with reporting(progress) as report:
-        return finished(Job(question, report))
+    with progress_reporter(progress) as report:
+        return finish_run(ExplainRun(request, report))
 
 
-def finished(job: Job) -> Explanation:
+def finish_run(job: ExplainRun) -> Explanation:
     """Give what a job asks for: from the cache, or by asking all its windows."""
-    from staa_widgets.engine.assemble import whole
+    from staa_widgets.engine.assemble import explain_clip
 
-    question = job.question
-    with turn(job.report):
-        key = job.key() if question.cache else ""
-        found, hit = job.kept("explanation", key, Explanation.from_bytes, Explanation.to_bytes, lambda: whole(job))
+    question = job.request
+    with compute_lock(job.report):
+        key = job.explanation_key() if question.cache else ""
+        found, hit = job.get_or_compute(
+            "explanation", key, Explanation.from_bytes, Explanation.to_bytes, lambda: explain_clip(job)
+        )
         pictures = _preview(job, question.clip) if question.preview else None
-    return _signed(job, found, question, pictures, hit=hit)
+    return _describe_call(job, found, question, pictures, hit=hit)
 
 
-def warn_of_class(question: Question, found: Explanation, stacklevel: int) -> None:
+def warn_if_class_ignored(question: ExplainRequest, found: Explanation, stacklevel: int) -> None:
     """Warn where another class was asked for than a method can speak of."""
     if question.target not in (None, found.target):
         warnings.warn(
@@ -238,39 +240,41 @@ def warn_of_class(question: Question, found: Explanation, stacklevel: int) -> No
         )
 
 
-def _streamed(question: Question, progress: Progress | bool | None) -> Generator[Explanation, None, None]:
-    from staa_widgets.engine.assemble import Layout, single
-    from staa_widgets.engine.run import Job
+def _explain_windows(question: ExplainRequest, progress: Progress | bool | None) -> Generator[Explanation, None, None]:
+    from staa_widgets.engine.assemble import SliceLayout, explain_window
+    from staa_widgets.engine.run import ExplainRun
 
     warned = False
-    with reporting(progress) as report:
-        job = Job(question, report)
-        layout = Layout(job)
-        with closing(job.parts(range(len(job.samples)), job.target)) as parts:
+    with progress_reporter(progress) as report:
+        job = ExplainRun(question, report)
+        layout = SliceLayout(job)
+        with closing(job.window_results(range(len(job.windows)), job.target)) as parts:
             for part in parts:
-                found, clip = single(job, layout, part)
+                found, clip = explain_window(job, layout, part)
                 if not warned and question.target not in (None, found.target):
                     warned = True
-                    warn_of_class(question, found, stacklevel=3)
+                    warn_if_class_ignored(question, found, stacklevel=3)
                 job.seconds.clear()
-                with turn(report):
+                with compute_lock(report):
                     pictures = _preview(job, clip) if question.preview else None
                 frames = tuple(frame - clip.first_frame for frame in job.frames(part.window))
                 again = replace(question, clip=clip, window=None, stride=None, frames=frames)
-                yield _signed(job, found, again, pictures, hit=part.cached)
-                job.renew()
+                yield _describe_call(job, found, again, pictures, hit=part.cached)
+                job.refresh_weights()
 
 
-def _signed(job: Job, found: Explanation, question: Question, pictures: Preview | None, *, hit: bool) -> Explanation:
+def _describe_call(
+    job: ExplainRun, found: Explanation, question: ExplainRequest, pictures: Preview | None, *, hit: bool
+) -> Explanation:
     # Names and seconds are those of this call: the same content may have been explained under others.
-    asked = {"window": question.window, "stride": question.stride, "cut": question.clip.cut}
+    asked = {"window": question.window, "stride": question.stride, "cut": question.clip.truncated}
     explanation = replace(
         found,
         clip_name=question.clip.name,
         model_id=question.model.id,
         labels=question.model.labels,
         preview=pictures,
-        truth=question.clip.truth,
+        truth=question.clip.ground_truth,
         provenance={
             **found.provenance,
             "sampling": {**found.provenance["sampling"], **asked},
@@ -278,17 +282,17 @@ def _signed(job: Job, found: Explanation, question: Question, pictures: Preview 
             "seconds": {**found.provenance["seconds"], **({} if hit else job.seconds)},
         },
     )
-    return remember(explanation, question)
+    return attach_request(explanation, question)
 
 
-def _preview(job: Job, clip: Clip) -> Preview:
+def _preview(job: ExplainRun, clip: Clip) -> Preview:
     # Apart from the explanation: it is the largest part, and every method, model and class of a clip shares it.
     key = store.key(
-        kind="preview", clip=clip.sha256, extent=(clip.first_frame, len(clip)), limits=(LIMIT, LONGEST, BUDGET)
+        kind="preview", clip=clip.sha256, extent=(clip.first_frame, len(clip)), limits=(MAX_FRAMES, MAX_SIDE, MAX_BYTES)
     )
 
     def make() -> Preview:
         with job.clock("preview"):
             return make_preview(clip, progress=lambda done, total: job.report("pictures", done, total))
 
-    return job.kept("preview", key, Preview.from_bytes, Preview.to_bytes, make)[0]
+    return job.get_or_compute("preview", key, Preview.from_bytes, Preview.to_bytes, make)[0]

@@ -10,11 +10,11 @@ from staa_widgets.utils.progress import Progress
 
 WAITING = "waiting for another computation"
 
-_turn = RLock()
+_lock = RLock()
 
 
 @contextmanager
-def turn(report: Progress) -> Iterator[None]:
+def compute_lock(report: Progress) -> Iterator[None]:
     """Compute alone; re-entrant.
 
     Parameters
@@ -22,9 +22,9 @@ def turn(report: Progress) -> Iterator[None]:
     report
         Called twice a second while another thread computes; what it raises ends the waiting.
     """
-    while not _turn.acquire(timeout=0.5):
+    while not _lock.acquire(timeout=0.5):
         report(WAITING, 0, 1)
     try:
         yield
     finally:
-        _turn.release()
+        _lock.release()

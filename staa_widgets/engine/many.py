@@ -12,20 +12,20 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from staa_widgets.engine.explain import finished, warn_of_class
-from staa_widgets.engine.lock import turn
-from staa_widgets.engine.request import Question, asking
+from staa_widgets.engine.explain import finish_run, warn_if_class_ignored
+from staa_widgets.engine.lock import compute_lock
+from staa_widgets.engine.request import ExplainRequest, request_builder
 from staa_widgets.errors import CancelledError, ParameterError, StaaError, VideoNotFoundError
 from staa_widgets.records.labels import target_index
 from staa_widgets.records.record import Needs
 from staa_widgets.storage import cache as store
-from staa_widgets.utils.progress import Progress, reporting
+from staa_widgets.utils.progress import Progress, progress_reporter
 from staa_widgets.video.clip import Clip
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from staa_widgets.engine.run import Job
+    from staa_widgets.engine.run import ExplainRun
     from staa_widgets.explanation.explanation import Explanation
     from staa_widgets.models import VideoModel
 
@@ -95,14 +95,14 @@ def explain_many(
     """
     from staa_widgets.models import VideoModel, load_model
 
-    found = listed(videos)
-    asking(model, method, **options)
+    found = list_videos(videos)
+    request_builder(model, method, **options)
     loaded = model if isinstance(model, VideoModel) else load_model(model)
     target_index(options.get("target"), loaded.labels)
-    return _outcomes(found, loaded, asking(loaded, method, **options), options.get("batch_size"), progress)
+    return _outcomes(found, loaded, request_builder(loaded, method, **options), options.get("batch_size"), progress)
 
 
-def listed(videos: Any) -> Iterable[Any]:
+def list_videos(videos: Any) -> Iterable[Any]:
     """Expand patterns and folders; a list where the number of videos is known.
 
     Raises
@@ -113,7 +113,7 @@ def listed(videos: Any) -> Iterable[Any]:
         If these are no videos.
     """
     if isinstance(videos, str | os.PathLike):
-        if not (paths := _expanded(videos)):
+        if not (paths := _expand_path(videos)):
             what = "folder" if Path(videos).expanduser().is_dir() else "pattern"
             raise VideoNotFoundError(
                 f"There is no video in the {what} {str(videos)!r}.",
@@ -128,11 +128,11 @@ def listed(videos: Any) -> Iterable[Any]:
         raise ParameterError("A whole data frame is no list of videos.", "Give one column, such as table['path'].")
     if not isinstance(videos, Iterable):
         raise ParameterError(f"A {type(videos).__name__} is no list of videos.", "Give a pattern, a folder or a list.")
-    each = (path for video in videos for path in _expanded(video) or [video])
+    each = (path for video in videos for path in _expand_path(video) or [video])
     return list(each) if isinstance(videos, Sized) else each
 
 
-def _expanded(video: Any) -> Sequence[Any]:
+def _expand_path(video: Any) -> Sequence[Any]:
     """Paths that a pattern or a folder stands for, sorted; anything else itself."""
     if not isinstance(video, str | os.PathLike):
         return [video]
@@ -147,7 +147,7 @@ def _expanded(video: Any) -> Sequence[Any]:
     return [video]
 
 
-class _Stopped(BaseException):
+class _ProgressError(BaseException):
     """An error of the caller's own `progress`: it is no file's, so that nothing on the way may take it for one."""
 
     def __init__(self, error: Exception) -> None:
@@ -157,28 +157,28 @@ class _Stopped(BaseException):
 def _outcomes(
     videos: Iterable[Any],
     model: VideoModel,
-    about: Callable[[Any], Question],
+    about: Callable[[Any], ExplainRequest],
     batch_size: int | None,
     progress: Progress | bool | None,
 ) -> Generator[Outcome, None, None]:
     try:
         yield from _each(videos, model, about, batch_size, progress)
-    except _Stopped as stopped:
+    except _ProgressError as stopped:
         raise stopped.error from None
 
 
 def _each(
     videos: Iterable[Any],
     model: VideoModel,
-    about: Callable[[Any], Question],
+    about: Callable[[Any], ExplainRequest],
     batch_size: int | None,
     progress: Progress | bool | None,
 ) -> Generator[Outcome, None, None]:
-    from staa_widgets.models.batching import passes_at_once
+    from staa_widgets.models.batching import max_batch_size
 
     coming, done = iter(videos), 0
     total = len(videos) if isinstance(videos, Sized) else None
-    with reporting(progress) as report:
+    with progress_reporter(progress) as report:
 
         def told(step: str, done: int, total: int) -> None:
             try:
@@ -186,39 +186,39 @@ def _each(
             except CancelledError:
                 raise
             except Exception as error:
-                raise _Stopped(error) from None
+                raise _ProgressError(error) from None
 
-        while group := list(islice(coming, batch_size or passes_at_once(model))):
+        while group := list(islice(coming, batch_size or max_batch_size(model))):
 
             def tell(video: Any, step: str, part: int, parts: int) -> None:
                 where = f" {part}/{parts}" if parts > 1 else ""
                 told(f"{_name(video)}: {step}{where}", done, max(total or 0, done + 1))  # noqa: B023  as it is then
 
-            opened = [_opened(video, about, tell) for video in group]
-            _share([job for job in opened if not isinstance(job, Exception)])
+            opened = [_open_run(video, about, tell) for video in group]
+            _record_together([job for job in opened if not isinstance(job, Exception)])
             for video, job in zip(group, opened, strict=True):
                 outcome = _outcome(video, job)
                 done += 1
                 if outcome.explanation is not None and not isinstance(job, Exception):
-                    warn_of_class(job.question, outcome.explanation, stacklevel=4)
-                    job.shelf.clear()
+                    warn_if_class_ignored(job.request, outcome.explanation, stacklevel=4)
+                    job.memory_cache.clear()
                 told(_name(video), done, max(total or 0, done))
                 yield outcome
                 del outcome  # Nothing of it is kept while the next ones are made.
                 for waiting in opened:
                     if not isinstance(waiting, Exception):
-                        waiting.renew()
+                        waiting.refresh_weights()
 
 
-def _opened(
-    video: Any, about: Callable[[Any], Question], tell: Callable[[Any, str, int, int], None]
-) -> Job | Exception:
-    from staa_widgets.engine.run import Job
+def _open_run(
+    video: Any, about: Callable[[Any], ExplainRequest], tell: Callable[[Any, str, int, int], None]
+) -> ExplainRun | Exception:
+    from staa_widgets.engine.run import ExplainRun
 
     tell(video, "opening", 0, 1)
     try:
-        job = Job(about(video), lambda step, part, parts: tell(video, step, part, parts))
-        len(job.samples)  # Too few frames are found out here.
+        job = ExplainRun(about(video), lambda step, part, parts: tell(video, step, part, parts))
+        len(job.windows)  # Too few frames are found out here.
     except CancelledError:
         raise
     except Exception as error:
@@ -226,48 +226,48 @@ def _opened(
     return job
 
 
-def _outcome(video: Any, job: Job | Exception) -> Outcome:
+def _outcome(video: Any, job: ExplainRun | Exception) -> Outcome:
     if isinstance(job, Exception):
         return Outcome(video, error=job)
     try:
-        return Outcome(video, finished(job))
+        return Outcome(video, finish_run(job))
     except CancelledError:
         raise
     except Exception as error:
         return Outcome(video, error=error)
 
 
-def _share(jobs: Sequence[Job]) -> None:
+def _record_together(jobs: Sequence[ExplainRun]) -> None:
     """Make the missing records of clips of one window together; what fails here is asked again by itself later."""
-    from staa_widgets.engine.records import Place, alone, look_up, make
-    from staa_widgets.engine.window_reader import Reel
+    from staa_widgets.engine.records import PendingWindow, look_up_record, record_batch, record_lock
+    from staa_widgets.engine.window_reader import WindowReader
 
-    short = [job for job in jobs if len(job.samples) == 1 and not (job.needs.query or _known(job))]
-    if any(job.question.cache for job in short):
+    short = [job for job in jobs if len(job.windows) == 1 and not (job.needs.patch or _is_cached(job))]
+    if any(job.request.cache for job in short):
         # The same content twice is recorded once; a common order keeps two processes from waiting for each other.
         short = [job for _, job in sorted({job.records_key(): job for job in reversed(short)}.items())]
     if len(short) < 2:
         return
-    needs, places = Needs(), list[Place]()
+    needs, places = Needs(), list[PendingWindow]()
     try:
-        with turn(short[0].report), ExitStack() as held:
+        with compute_lock(short[0].report), ExitStack() as held:
             for job in short:
-                held.enter_context(alone(job))
+                held.enter_context(record_lock(job))
             for job in short:
-                found, has = look_up(job, 0, job.needs, job.target)
+                found, has = look_up_record(job, 0, job.needs, job.target)
                 if found is not None:
                     continue
                 job.report("model", 0, 1)
-                with closing(Reel(job.question.clip, job.samples, job.model.pixels, job.clock)) as reel:
+                with closing(WindowReader(job.request.clip, job.windows, job.model.pixels, job.clock)) as reel:
                     try:
-                        places.append(Place(job, 0, job.target, reel.window(0)))
+                        places.append(PendingWindow(job, 0, job.target, reel.window(0)))
                     except CancelledError:
                         raise
                     except Exception:
                         continue
                 needs = needs | job.needs | has
             if places:
-                make(places, needs, short[0].question.batch_size)
+                record_batch(places, needs, short[0].request.batch_size)
     except CancelledError:
         raise
     except StaaError:
@@ -281,8 +281,8 @@ def _share(jobs: Sequence[Job]) -> None:
         )
 
 
-def _known(job: Job) -> bool:
-    return job.question.cache and store.has("explanation", job.key())
+def _is_cached(job: ExplainRun) -> bool:
+    return job.request.cache and store.has("explanation", job.explanation_key())
 
 
 def _name(video: Any) -> str:

@@ -8,9 +8,9 @@ from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from staa_widgets.engine.lock import turn
-from staa_widgets.engine.window_reader import Reel
-from staa_widgets.models.batching import passes_at_once, trim, within_memory
+from staa_widgets.engine.lock import compute_lock
+from staa_widgets.engine.window_reader import WindowReader
+from staa_widgets.models.batching import max_batch_size, run_within_memory, trim_heap
 from staa_widgets.records.record import Needs, Record
 from staa_widgets.storage import cache as store
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from staa_widgets.engine.run import Job
+    from staa_widgets.engine.run import ExplainRun
 
-Shelf = dict[str, tuple[Record, Needs]]
+MemoryCache = dict[str, tuple[Record, Needs]]
 """Records of a clip's only window, by their keys, in memory."""
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
+class PendingWindow:
     """A window that needs a record: whose it is, and its pixels.
 
     Parameters
@@ -39,14 +39,14 @@ class Place:
         float32 ``(T, 3, H, W)``.
     """
 
-    job: Job
+    job: ExplainRun
     window: int
     target: int | None
     pixels: Tensor
 
 
 @dataclass(frozen=True, eq=False)
-class Recorded:
+class WindowRecord:
     """The record of a window.
 
     Parameters
@@ -68,9 +68,9 @@ class Recorded:
     seconds: Mapping[str, float] = field(default_factory=dict)
 
 
-def records(
-    job: Job, windows: Sequence[int], needs: Needs, target: int | None, step: str = "model"
-) -> Iterator[Recorded]:
+def record_windows(
+    job: ExplainRun, windows: Sequence[int], needs: Needs, target: int | None, step: str = "model"
+) -> Iterator[WindowRecord]:
     """Give one record a window, with its pixels where it was made now; what is not cached is made in batches.
 
     Between batches nothing is held that another thread or process may wait for, and no more than a batch is kept.
@@ -88,13 +88,13 @@ def records(
     step
         What to report the passes as.
     """
-    most = job.question.batch_size
-    with closing(Reel(job.question.clip, job.samples, job.model.pixels, job.clock)) as reel:
+    most = job.request.batch_size
+    with closing(WindowReader(job.request.clip, job.windows, job.model.pixels, job.clock)) as reel:
         done = 0
         while done < len(windows):
-            batch = windows[done : done + (most or passes_at_once(job.model, needs=needs))]
-            with turn(job.report), alone(job):
-                held = {i: look_up(job, i, needs, target) for i in batch}
+            batch = windows[done : done + (most or max_batch_size(job.model, needs=needs))]
+            with compute_lock(job.report), record_lock(job):
+                held = {i: look_up_record(job, i, needs, target) for i in batch}
                 missing = [i for i in batch if held[i][0] is None]
                 # What an entry holds already is recorded again beside what is new, so that it goes on answering both.
                 union = needs
@@ -104,33 +104,33 @@ def records(
                     job.report(step, 0, len(windows))
                 before = dict(job.seconds)
                 pixels = {i: reel.window(i) for i in missing}
-                places = [Place(job, i, target, pixels[i]) for i in missing]
+                places = [PendingWindow(job, i, target, pixels[i]) for i in missing]
                 if missing and len(windows) > len(batch):
-                    trim()
-                made = dict(zip(missing, make(places, union, most), strict=True)) if missing else {}
+                    trim_heap()
+                made = dict(zip(missing, record_batch(places, union, most), strict=True)) if missing else {}
                 # Or they would keep their pixels while the next batch is made.
                 del places
             weights = job.weights
-            shared = job.since(before, len(missing) or 1)
+            shared = job.time_since(before, len(missing) or 1)
             job.report(step, done + len(batch), len(windows))
             for i in batch:
                 if job.weights != weights:
                     break
                 found = held.pop(i)[0]
                 if found is not None:
-                    yield Recorded(i, found)
+                    yield WindowRecord(i, found)
                 else:
-                    yield Recorded(i, made.pop(i), pixels.pop(i), cached=False, seconds=shared)
+                    yield WindowRecord(i, made.pop(i), pixels.pop(i), cached=False, seconds=shared)
                 done += 1
             else:
                 continue
             break
     # What was asked of other weights than those that answer now is asked again.
     if done < len(windows):
-        yield from records(job, windows[done:], needs, target, step)
+        yield from record_windows(job, windows[done:], needs, target, step)
 
 
-def make(places: Sequence[Place], needs: Needs, most: int | None) -> list[Record]:
+def record_batch(places: Sequence[PendingWindow], needs: Needs, most: int | None) -> list[Record]:
     """Run windows, of one clip or of several, through their model together, and keep the records.
 
     Parameters
@@ -151,55 +151,55 @@ def make(places: Sequence[Place], needs: Needs, most: int | None) -> list[Record
     def use(size: int) -> None:
         while len(done) < len(places):
             now = places[len(done) : len(done) + size]
-            about = [place.target if needs.target else None for place in now]
+            about = [place.target if needs.class_specific else None for place in now]
             done.extend(record(now[0].job.model, torch.stack([place.pixels for place in now]), needs, about))
 
     began = time.perf_counter()
-    within_memory(places[0].job.model, use, needs=needs, most=most, count=len(places))
+    run_within_memory(places[0].job.model, use, needs=needs, max_size=most, count=len(places))
     share = (time.perf_counter() - began) / len(places)
     for place, made in zip(places, done, strict=True):
-        place.job.spend("forward", share)
-        _keep(place, made, needs)
+        place.job.add_time("forward", share)
+        _store_record(place, made, needs)
     return done
 
 
-def look_up(job: Job, window: int, needs: Needs, target: int | None) -> tuple[Record | None, Needs]:
+def look_up_record(job: ExplainRun, window: int, needs: Needs, target: int | None) -> tuple[Record | None, Needs]:
     """Find a record that suffices, and what the entry to be replaced holds."""
     held = Needs()
-    if needs.query:
+    if needs.patch:
         return None, held
     # What was recorded for the predicted class answers for that class by name too.
     for wanted in dict.fromkeys((target, None)):
-        if (found := _found(job, window, wanted)) is not None:
+        if (found := _read_record(job, window, wanted)) is not None:
             record, has = found
-            if has | needs == has and (not needs.target or target in (None, record.target)):
+            if has | needs == has and (not needs.class_specific or target in (None, record.target)):
                 return record, has
             if wanted == target:
                 held = has
     return None, held
 
 
-def alone(job: Job) -> AbstractContextManager[None]:
+def record_lock(job: ExplainRun) -> AbstractContextManager[None]:
     """Keep other processes from making the same records meanwhile."""
-    return store.lock("record", job.records_key(), job.wait) if job.question.cache else nullcontext()
+    return store.lock("record", job.records_key(), job.report_waiting) if job.request.cache else nullcontext()
 
 
-def _found(job: Job, window: int, target: int | None) -> tuple[Record, Needs] | None:
-    if not (job.shelf or job.question.cache):
+def _read_record(job: ExplainRun, window: int, target: int | None) -> tuple[Record, Needs] | None:
+    if not (job.memory_cache or job.request.cache):
         return None
     key = job.record_key(window, target)
-    if key in job.shelf:
-        return job.shelf[key]
-    return store.get("record", key, store.record_from_bytes) if job.question.cache else None
+    if key in job.memory_cache:
+        return job.memory_cache[key]
+    return store.get("record", key, store.record_from_bytes) if job.request.cache else None
 
 
-def _keep(place: Place, record: Record, needs: Needs) -> None:
+def _store_record(place: PendingWindow, record: Record, needs: Needs) -> None:
     job = place.job
     # One of each patch would fill the cache; the explanation is kept.
-    if needs.query or not (len(job.samples) == 1 or job.question.cache):
+    if needs.patch or not (len(job.windows) == 1 or job.request.cache):
         return
     key = job.record_key(place.window, place.target)
-    if len(job.samples) == 1:
-        job.shelf[key] = record, needs
-    if job.question.cache:
+    if len(job.windows) == 1:
+        job.memory_cache[key] = record, needs
+    if job.request.cache:
         store.put("record", key, store.record_to_bytes(record, needs))

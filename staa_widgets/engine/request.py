@@ -1,4 +1,4 @@
-"""`Question`: what was asked to get an explanation, kept so that it can be asked again in other words."""
+"""`ExplainRequest`: what was asked to get an explanation, kept so that it can be asked again in other words."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from staa_widgets.errors import ParameterError, UnsupportedQuestionError
+from staa_widgets.errors import ParameterError, UnsupportedRequestError
 from staa_widgets.records.labels import target_index
 
 if TYPE_CHECKING:
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from staa_widgets.utils.progress import Progress
     from staa_widgets.video.clip import Clip
 
-_remembered: WeakKeyDictionary[Explanation, Question] = WeakKeyDictionary()
+_remembered: WeakKeyDictionary[Explanation, ExplainRequest] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, eq=False)
-class Question:
+class ExplainRequest:
     """The arguments of a call of `staa_widgets.explain`, with what it opened and loaded.
 
     Parameters
@@ -68,9 +68,9 @@ class Question:
 
         return get_method(self.method).depends_on_class(self.params)
 
-    def about(
+    def with_changes(
         self, method: str | None = None, target: int | str | None = None, params: Mapping[str, Any] | None = None
-    ) -> Question:
+    ) -> ExplainRequest:
         """Ask about the same clip and model in another way.
 
         Parameters
@@ -99,7 +99,7 @@ class Question:
         question = replace(self, method=asked.name, params=asked.complete({**kept, **(params or {})}), target=wanted)
         if target is not None and asked.name == self.method and not question.class_specific:
             others = " or ".join([repr(other.name) for other in METHODS.values() if other.class_specific][:3])
-            raise UnsupportedQuestionError(
+            raise UnsupportedRequestError(
                 f"{asked.name!r} does not depend on the class: its maps are those of the predicted one.",
                 f"Choose a class-specific method, such as {others}." if others else "",
             )
@@ -107,12 +107,12 @@ class Question:
 
     def ask(self, progress: Progress | bool | None = None) -> Explanation:
         """Answer, through the cache as `explain` does."""
-        from staa_widgets.engine.explain import answered
+        from staa_widgets.engine.explain import answer_request
 
-        return answered(self, progress)
+        return answer_request(self, progress)
 
 
-def asking(
+def request_builder(
     model: Any,
     method: str,
     *,
@@ -126,7 +126,7 @@ def asking(
     preview: bool = True,
     attention: bool = True,
     **params: Any,
-) -> Callable[[Any], Question]:
+) -> Callable[[Any], ExplainRequest]:
     """Settle everything about a question but the video; parameters as for `explain`.
 
     Returns
@@ -142,7 +142,7 @@ def asking(
     from staa_widgets.methods import get_method
     from staa_widgets.models import VideoModel, load_model
     from staa_widgets.video.clip import open_clip
-    from staa_widgets.video.windows import check
+    from staa_widgets.video.windows import check_window
 
     if batch_size is not None and (
         isinstance(batch_size, bool) or not isinstance(batch_size, Integral) or batch_size < 1
@@ -150,12 +150,12 @@ def asking(
         raise ParameterError(f"batch_size is {batch_size!r}.", "Give a whole number of at least 1, or None.")
     asked = get_method(method)
     whole = asked.complete(params)
-    check(window, stride)
+    check_window(window, stride)
 
-    def about(video: Any) -> Question:
+    def about(video: Any) -> ExplainRequest:
         clip = open_clip(video, start, end)
         loaded = model if isinstance(model, VideoModel) else load_model(model)
-        return Question(
+        return ExplainRequest(
             clip=clip,
             model=loaded,
             method=asked.name,
@@ -172,18 +172,20 @@ def asking(
     return about
 
 
-def remember(explanation: Explanation, question: Question) -> Explanation:
+def attach_request(explanation: Explanation, question: ExplainRequest) -> Explanation:
     """Keep the question that led to an explanation for as long as that lives; return the explanation."""
     _remembered[explanation] = question
     return explanation
 
 
-def question_of(explanation: Explanation) -> Question | None:
+def request_of(explanation: Explanation) -> ExplainRequest | None:
     """Return the question that led to an explanation; ``None`` if it was not made here, as one loaded from a file."""
     return _remembered.get(explanation)
 
 
-def find_question(explanation: Explanation, question: Question | None, video: Any, model: Any) -> Question | None:
+def find_request(
+    explanation: Explanation, request: ExplainRequest | None, video: Any, model: Any
+) -> ExplainRequest | None:
     """Say what led, or would lead, to an explanation.
 
     Parameters
@@ -193,7 +195,7 @@ def find_question(explanation: Explanation, question: Question | None, video: An
     question
         If it is known.
     video, model
-        Otherwise, as `staa_widgets.explain` takes them. Without any of these it is what `question_of` says.
+        Otherwise, as `staa_widgets.explain` takes them. Without any of these it is what `request_of` says.
 
     Raises
     ------
@@ -201,42 +203,42 @@ def find_question(explanation: Explanation, question: Question | None, video: An
         If they are others than the explanation's.
     """
     e = explanation
-    if question is not None:
-        if not _fits(question, e):
+    if request is not None:
+        if not _matches(request, e):
             raise ParameterError("The question is about another clip or model than the explanation.")
-        return question
+        return request
     if video is None:
         if model is not None:
             raise ParameterError("The model is given without its video.", "Give both.")
-        return question_of(e)
+        return request_of(e)
     from staa_widgets.models import VideoModel, load_model
     from staa_widgets.video.clip import open_clip
 
     clip = open_clip(video)
     if (clip.first_frame, len(clip)) != (e.first_frame, len(e.times)):
-        clip = open_clip(video, float(e.times[0]), e.duration)
+        clip = open_clip(video, float(e.times[0]), e.end)
     loaded = model if isinstance(model, VideoModel) else load_model(model)
-    question = Question(clip, loaded, preview=e.preview is not None, attention=e.attention is not None)
-    if not _fits(question, e):
+    request = ExplainRequest(clip, loaded, preview=e.preview is not None, attention=e.attention is not None)
+    if not _matches(request, e):
         what = "video" if clip.sha256 != e.clip_sha256 else "model"
         raise ParameterError(
             f"This is another {what} than the explanation's.", f"It is of {e.clip_name!r} by {e.model_id!r}."
         )
-    return _retold(question, e)
+    return _with_settings_of(request, e)
 
 
-def restated(question: Question | None, explanation: Explanation) -> Question | None:
+def transfer_request(request: ExplainRequest | None, explanation: Explanation) -> ExplainRequest | None:
     """Ask a question about another explanation of its clip and model; ``None`` if it is of others."""
-    return _retold(question, explanation) if question is not None and _fits(question, explanation) else None
+    return _with_settings_of(request, explanation) if request is not None and _matches(request, explanation) else None
 
 
-def _fits(question: Question, e: Explanation) -> bool:
+def _matches(question: ExplainRequest, e: Explanation) -> bool:
     clip = question.clip
     same_clip = (clip.sha256, clip.first_frame, len(clip)) == (e.clip_sha256, e.first_frame, len(e.times))
     return same_clip and question.model.labels == e.labels
 
 
-def _retold(question: Question, e: Explanation) -> Question:
+def _with_settings_of(question: ExplainRequest, e: Explanation) -> ExplainRequest:
     # A class that was not the predicted one must have been asked for.
     target = e.target if e.target != int(e.logits.argmax()) else question.target
     return replace(question, method=e.method, params=e.params, target=target)

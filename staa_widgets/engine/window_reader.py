@@ -1,4 +1,4 @@
-"""`Reel`: the frames of a clip, wound forward once for windows that are asked for in order."""
+"""`WindowReader`: the frames of a clip, wound forward once for windows that are asked for in order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from staa_widgets.video.windows import Windows
 
 
-class Reel:
+class WindowReader:
     """Each frame is decoded and transformed once, and held only as long as a coming window may show it.
 
     Parameters
@@ -47,7 +47,7 @@ class Reel:
         """Return the model's input for a window, float32 ``(T, 3, H', W')``; numbers must rise from call to call."""
         import torch
 
-        row = self._samples.row
+        row = self._samples.indices
         indices = self._samples[number].indices.tolist()
         if len(self._samples) == 1:
             with self._clock("decode"):
@@ -61,7 +61,7 @@ class Reel:
         while self._next < len(row) and (at := int(row[self._next])) <= indices[-1]:
             with self._clock("decode"):
                 if self._coming is None:
-                    self._coming = self._clip.walk(row[self._next :])
+                    self._coming = self._clip.iter_frames(row[self._next :])
                 frame = next(self._coming)
             with self._clock("transform"):
                 self._held[at] = self._transform(frame[None])[0]

@@ -42,11 +42,11 @@ def interval(values: ArrayLike, *, draws: int = 5000, seed: int = 0) -> Interval
 def means(values: ArrayLike, *, draws: int = 5000, seed: int = 0) -> NDArray[np.float64]:
     """Mean of each bootstrap sample, float64 ``(draws,)``; of as many values the same seed draws the same samples."""
     array = np.asarray(values, np.float64)
-    return _times_drawn(len(array), draws, seed) @ array / len(array)
+    return _resample_counts(len(array), draws, seed) @ array / len(array)
 
 
 @lru_cache(maxsize=4)
-def _times_drawn(count: int, draws: int, seed: int) -> NDArray[np.float64]:
+def _resample_counts(count: int, draws: int, seed: int) -> NDArray[np.float64]:
     """How often each sample ``(draws, n)`` takes each clip: drawn once for the many intervals of one report."""
     chosen = np.random.default_rng(seed).integers(0, count, (draws, count))
     rows = np.arange(draws)[:, None] * count

@@ -15,13 +15,13 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from staa_widgets.errors import CancelledError, ParameterError
-from staa_widgets.evaluation.request import Asked, methods_by_label, metrics_by_label, models_by_name, settings
-from staa_widgets.evaluation.rows import TABLES, Curve, Failure, Reference, Row, Spent
+from staa_widgets.evaluation.request import Spec, load_models, look_up_methods, look_up_metrics, settings
+from staa_widgets.evaluation.rows import TABLES, CostRow, Curve, Failure, ReferenceRow, Row
 
 if TYPE_CHECKING:
-    from staa_widgets.evaluation.request import Methods, Metrics
+    from staa_widgets.evaluation.request import LabeledMethods, LabeledMetrics
     from staa_widgets.evaluation.results import Results
-    from staa_widgets.evaluation.scorer import Scoring
+    from staa_widgets.evaluation.scorer import Scorer
     from staa_widgets.explanation.explanation import Explanation
     from staa_widgets.models import VideoModel
     from staa_widgets.utils.progress import Progress
@@ -33,8 +33,8 @@ METRICS = ("pointing", "mass", "average_precision", "temporal_auc", "temporal_po
 
 def evaluate(
     clips: Iterable[Any],
-    methods: Iterable[str] | Mapping[str, Asked] = METHODS,
-    metrics: Iterable[str] | Mapping[str, Asked] = METRICS,
+    methods: Iterable[str] | Mapping[str, Spec] = METHODS,
+    metrics: Iterable[str] | Mapping[str, Spec] = METRICS,
     model: Any = None,
     *,
     target: int | str | None = None,
@@ -90,18 +90,18 @@ def evaluate(
         If `progress` raised it; the cache keeps what was done.
     """
     from staa_widgets.records.labels import target_index
-    from staa_widgets.utils.progress import reporting
+    from staa_widgets.utils.progress import progress_reporter
 
     if isinstance(clips, str | bytes | os.PathLike) or hasattr(clips, "frames") or hasattr(clips, "shape"):
         raise ParameterError("clips is a single video.", "Give several, or one in a list: [video].")
     if batch_size is not None and batch_size < 1:
         raise ParameterError(f"batch_size is {batch_size}.", "Give at least 1.")
-    asked, scored = methods_by_label(methods), metrics_by_label(metrics)
-    models = models_by_name(model)
+    asked, scored = look_up_methods(methods), look_up_metrics(metrics)
+    models = load_models(model)
     for loaded in models.values():
         target_index(target, loaded.labels)
-    with reporting(progress) as report:
-        run = _Run(asked, scored, models, target, references, cache, batch_size, _Meter(report))
+    with progress_reporter(progress) as report:
+        run = _EvaluationRun(asked, scored, models, target, references, cache, batch_size, _ProgressMeter(report))
         for place, video in enumerate(clips):
             run.meter.clips = max(length_hint(clips, 0), place + 1)
             run.clip(place, video)
@@ -109,7 +109,7 @@ def evaluate(
 
 
 @dataclass
-class _Meter:
+class _ProgressMeter:
     """Tells of the whole while parts tell of themselves."""
 
     report: Progress
@@ -133,17 +133,17 @@ class _Meter:
 
 
 @dataclass
-class _Run:
+class _EvaluationRun:
     """An evaluation under way."""
 
-    methods: Methods
-    metrics: Metrics
+    methods: LabeledMethods
+    metrics: LabeledMetrics
     models: Mapping[str, VideoModel]
     target: int | str | None
     references: bool
     cache: bool
     batch_size: int | None
-    meter: _Meter
+    meter: _ProgressMeter
     clips: dict[str, dict[str, Any]] = field(default_factory=dict)
     found: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in TABLES})
 
@@ -157,7 +157,7 @@ class _Run:
         self.meter.clip = place
         self.meter.at("reading", 0)
         name = Path(video).name if isinstance(video, str | os.PathLike) else f"clip {place + 1}"
-        with self._kept("", name):
+        with self._record_failure("", name):
             clip = open_clip(video)
             about = {
                 "sha256": clip.sha256,
@@ -171,34 +171,34 @@ class _Run:
                 name = f"{name} ({clip.sha256[:8]})"
             self.clips[name] = about
             for number, model in enumerate(self.models):
-                self._ask(clip, name, model, 2 * number * len(self.methods))
+                self._evaluate_model(clip, name, model, 2 * number * len(self.methods))
 
-    def _ask(self, clip: Clip, name: str, model: str, part: int) -> None:
-        from staa_widgets.evaluation.scorer import Scoring
+    def _evaluate_model(self, clip: Clip, name: str, model: str, part: int) -> None:
+        from staa_widgets.evaluation.scorer import Scorer
 
         loaded, half = self.models[model], len(self.methods)
-        held = self._explained(clip, name, model, part)
-        with Scoring(
+        held = self._explain_all(clip, name, model, part)
+        with Scorer(
             loaded, clip, held, self.target, cache=self.cache, batch_size=self.batch_size, report=self.meter
         ) as scoring:
             self._score(scoring, held, name, model, part + half)
             if self.references and held:
-                self._refer(scoring, name, model, part + 2 * half - 1)
+                self._score_references(scoring, name, model, part + 2 * half - 1)
 
-    def _explained(self, clip: Clip, name: str, model: str, part: int) -> dict[str, Explanation]:
+    def _explain_all(self, clip: Clip, name: str, model: str, part: int) -> dict[str, Explanation]:
         """Explain a clip by every method that can."""
         from staa_widgets.engine.explain import explain
 
         held, forward = {}, float("nan")
         for number, (label, (method, params)) in enumerate(self.methods.items()):
             self.meter.at(f"{label} of {model}", part + number)
-            with self._kept(model, name, label):
+            with self._record_failure(model, name, label):
                 held[label] = e = explain(
                     clip,
                     self.models[model],
                     method.name,
                     target=self.target if method.depends_on_class(params) else None,
-                    window=clip.duration,
+                    window=clip.end,
                     cache=self.cache,
                     preview=False,
                     attention=False,
@@ -209,33 +209,33 @@ class _Run:
                 # A pass that several methods share is counted for each: alone, each would need it.
                 forward = seconds.get("forward", forward)
                 took = seconds.get("forward", forward) + seconds.get("method", float("nan"))
-                self.found["costs"].append(Spent(model, name, label, cost["forwards"], cost["backwards"], took))
+                self.found["costs"].append(CostRow(model, name, label, cost["forwards"], cost["backwards"], took))
         return held
 
-    def _score(self, scoring: Scoring, held: Iterable[str], name: str, model: str, part: int) -> None:
+    def _score(self, scoring: Scorer, held: Iterable[str], name: str, model: str, part: int) -> None:
         """Score every explanation by every metric."""
         for number, label in enumerate(held):
             for metric, (asked, params) in self.metrics.items():
                 self.meter.at(f"{metric} of {label} of {model}", part + number)
-                with self._kept(model, name, label, metric):
+                with self._record_failure(model, name, label, metric):
                     value, course = scoring.value(label, *self.methods[label], asked, params)
                     self.found["rows"].append(Row(model, name, label, metric, value))
                     if course:
                         self.found["curves"].append(Curve(model, name, label, metric, *course))
 
-    def _refer(self, scoring: Scoring, name: str, model: str, part: int) -> None:
+    def _score_references(self, scoring: Scorer, name: str, model: str, part: int) -> None:
         """Score orders that no method made by every causal metric."""
-        from staa_widgets.evaluation.metrics.insertion_deletion import CURVES
+        from staa_widgets.evaluation.metrics.insertion_deletion import CURVE_KINDS
 
         for metric, (asked, params) in self.metrics.items():
-            if asked.name in CURVES:
+            if asked.name in CURVE_KINDS:
                 self.meter.at(f"{metric} of random orders of {model}", part)
-                with self._kept(model, name, metric=metric):
+                with self._record_failure(model, name, metric=metric):
                     for of, value in scoring.references(asked, params).items():
-                        self.found["references"].append(Reference(model, name, of, metric, value))
+                        self.found["references"].append(ReferenceRow(model, name, of, metric, value))
 
     @contextmanager
-    def _kept(self, model: str, clip: str, method: str = "", metric: str = "") -> Iterator[None]:
+    def _record_failure(self, model: str, clip: str, method: str = "", metric: str = "") -> Iterator[None]:
         """Keep an error among the failures, so that it does not end the rest."""
         try:
             yield

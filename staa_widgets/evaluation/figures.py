@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from staa_widgets.errors import ParameterError
-from staa_widgets.figures import plain_text, temporal_bars
-from staa_widgets.render.colormaps import COLOUR_TABLES
+from staa_widgets.figures import escape_plotly_text, temporal_bars
+from staa_widgets.render.colormaps import COLORMAPS
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from staa_widgets.datasets.drawn_actions import ActionClip
     from staa_widgets.explanation.explanation import Explanation
 
-TRUE = (0, 158, 96)
+GROUND_TRUTH_COLOR = (0, 158, 96)
 MOST = 8
 """Pictures in a row; where there are more slices, some of them."""
 
-LONGEST = 200
+MAX_PICTURE_SIDE = 200
 """Pixels of a picture's longer side."""
 
 
-def beside_truth(explanation: Explanation, clip: ActionClip) -> go.Figure:
+def ground_truth_figure(explanation: Explanation, clip: ActionClip) -> go.Figure:
     """Draw truth and explanation slice by slice: where in two rows of pictures, when under them.
 
     The upper row tints the limbs that act, the lower one lays the map over the same frames, scaled to the clip's
@@ -46,19 +46,21 @@ def beside_truth(explanation: Explanation, clip: ActionClip) -> go.Figure:
         If the explanation is of another clip.
     """
     e = explanation
-    if (*e.frame_size, e.sampled.max() < len(clip.frames)) != (*clip.frames.shape[2:0:-1], True):
+    if (*e.frame_size, e.sampled_frames.max() < len(clip.frames)) != (*clip.frames.shape[2:0:-1], True):
         raise ParameterError("The explanation is not of this clip.", "Explain the clip itself: staa.explain(clip).")
     figure = temporal_bars(e)
     figure.update_layout(
-        title={"text": f"Truth and explanation: {plain_text(clip.label)}, by {plain_text(e.method)}"},
+        title={"text": f"Truth and explanation: {escape_plotly_text(clip.label)}, by {escape_plotly_text(e.method)}"},
         height=520,
         margin={"t": 60},
         yaxis={"domain": [0, 0.36]},
-        yaxis2=_pictures_axis([0.42, 0.68], "explanation"),
-        yaxis3=_pictures_axis([0.72, 0.98], "truth"),
+        yaxis2=_picture_row_axis([0.42, 0.68], "explanation"),
+        yaxis3=_picture_row_axis([0.72, 0.98], "truth"),
     )
-    for start, end in _runs(clip):
-        figure.add_vrect(x0=start, x1=end, fillcolor=f"rgb{TRUE}", opacity=0.16, line_width=0, layer="below")
+    for start, end in _action_spans(clip):
+        figure.add_vrect(
+            x0=start, x1=end, fillcolor=f"rgb{GROUND_TRUTH_COLOR}", opacity=0.16, line_width=0, layer="below"
+        )
         figure.add_annotation(
             x=(start + end) / 2,
             y=1,
@@ -69,13 +71,13 @@ def beside_truth(explanation: Explanation, clip: ActionClip) -> go.Figure:
             text="the action",
             font={"size": 13, "color": "#00704a"},
         )
-    for group in np.array_split(np.arange(len(e.sampled)), min(len(e.sampled), MOST)):
+    for group in np.array_split(np.arange(len(e.sampled_frames)), min(len(e.sampled_frames), MOST)):
         s = int(group[len(group) // 2])
         start, end = e.spans[group[0], 0], e.spans[group[-1], 1]
-        seen = int(e.sampled[s, e.sampled.shape[1] // 2])
-        for row, picture in (("y3", tinted(clip, seen)), ("y2", heated(e, s, clip.frames[seen]))):
+        seen = int(e.sampled_frames[s, e.sampled_frames.shape[1] // 2])
+        for row, picture in (("y3", tint_ground_truth(clip, seen)), ("y2", heated(e, s, clip.frames[seen]))):
             figure.add_layout_image(
-                source=_uri(picture),
+                source=_picture_data_uri(picture),
                 xref="x",
                 yref=row,
                 x=(start + end) / 2,
@@ -89,7 +91,7 @@ def beside_truth(explanation: Explanation, clip: ActionClip) -> go.Figure:
     return figure
 
 
-def _pictures_axis(domain: list[float], title: str) -> dict[str, object]:
+def _picture_row_axis(domain: list[float], title: str) -> dict[str, object]:
     return {
         "domain": domain,
         "title": {"text": title},
@@ -104,17 +106,17 @@ def _pictures_axis(domain: list[float], title: str) -> dict[str, object]:
     }
 
 
-def _runs(clip: ActionClip) -> list[tuple[float, float]]:
+def _action_spans(clip: ActionClip) -> list[tuple[float, float]]:
     step = float(np.diff(clip.times).mean())
     edges = np.flatnonzero(np.diff(np.concatenate([[0], clip.when.astype(np.int8), [0]])))
     moments = np.append(clip.times, clip.times[-1] + step)[edges]
     return [(float(start), float(end)) for start, end in moments.reshape(-1, 2)]
 
 
-def tinted(clip: ActionClip, frame: int) -> NDArray[np.uint8]:
+def tint_ground_truth(clip: ActionClip, frame: int) -> NDArray[np.uint8]:
     """Draw a frame pale, uint8 ``(H, W, 3)``, with the limbs that act in green."""
     pale = 255 - (255 - clip.frames[frame].astype(np.float64)) * 0.45
-    return np.where(clip.where[frame][..., None], np.array(TRUE), pale).astype(np.uint8)
+    return np.where(clip.where[frame][..., None], np.array(GROUND_TRUTH_COLOR), pale).astype(np.uint8)
 
 
 def heated(e: Explanation, s: int, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -128,15 +130,15 @@ def heated(e: Explanation, s: int, frame: NDArray[np.uint8]) -> NDArray[np.uint8
     left, top, right, bottom = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
     heat[top:bottom, left:right] = np.asarray(field)[top - y0 : bottom - y0, left - x0 : right - x0]
     cover = 0.8 * np.clip(heat / 0.45, 0, 1)[..., None]
-    colours = COLOUR_TABLES["inferno"][(255 * np.clip(heat, 0, 1)).astype(np.uint8)]
+    colours = COLORMAPS["inferno"][(255 * np.clip(heat, 0, 1)).astype(np.uint8)]
     return (frame * (1 - cover) + colours * cover).astype(np.uint8)
 
 
-def _uri(picture: NDArray[np.uint8]) -> str:
+def _picture_data_uri(picture: NDArray[np.uint8]) -> str:
     from PIL import Image
 
     image = Image.fromarray(picture)
-    image.thumbnail((LONGEST, LONGEST))
+    image.thumbnail((MAX_PICTURE_SIDE, MAX_PICTURE_SIDE))
     held = io.BytesIO()
     image.save(held, "JPEG", quality=88)
     return f"data:image/jpeg;base64,{base64.b64encode(held.getvalue()).decode()}"

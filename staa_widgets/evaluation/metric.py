@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from staa_widgets.evaluation.metrics.localization import Truth
-    from staa_widgets.methods.inputs import Query
+    from staa_widgets.evaluation.metrics.localization import GroundTruthGrid
+    from staa_widgets.methods.inputs import MethodInputs
     from staa_widgets.models import VideoModel
     from staa_widgets.records.record import Geometry
 
 Category = Literal["truth", "causal", "agreement", "complexity", "sanity"]
-Needed = Literal["maps", "truth", "model", "method"]
+Requirement = Literal["maps", "truth", "model", "method"]
 
 METRICS: dict[str, Metric] = {}
 """All registered metrics by name."""
@@ -50,14 +50,14 @@ class Case:
     """
 
     maps: NDArray[np.float32]
-    truth: Truth | None = None
-    query: Query | None = None
+    truth: GroundTruthGrid | None = None
+    query: MethodInputs | None = None
     attribute: Callable[..., NDArray[np.float32]] | None = None
     model: VideoModel | None = None
     class_specific: bool = True
     memo: dict[Any, Any] = field(default_factory=dict, repr=False)
 
-    def has(self, needed: Needed) -> bool:
+    def has(self, needed: Requirement) -> bool:
         """Say whether what a metric needs is here."""
         held = {
             "maps": True,
@@ -109,7 +109,7 @@ class Metric:
     range: tuple[float, float]
     chance: str
     chance_level: float | None
-    needs: Needed
+    needs: Requirement
     find_cost: Callable[..., int]
     version: int
     defaults: Mapping[str, Any]
@@ -123,7 +123,7 @@ class Metric:
         ParameterError
             If a name is unknown.
         """
-        return registry.complete(f"metric {self.name!r}", self.defaults, params)
+        return registry.fill_defaults(f"metric {self.name!r}", self.defaults, params)
 
     def cost(self, geometry: Geometry, params: Mapping[str, Any] = MappingProxyType({})) -> int:
         """Say how many passes (runs of the method for ``needs="method"``) one case takes at most."""
@@ -143,7 +143,7 @@ def metric(
     range: tuple[float, float],  # noqa: A002
     chance: str,
     chance_level: float | None = None,
-    needs: Needed = "maps",
+    needs: Requirement = "maps",
     cost: int | Callable[..., int] = 0,
     version: int = 1,
 ) -> Callable[[Callable[..., float]], Metric]:
@@ -162,8 +162,8 @@ def metric(
             needs=needs,
             find_cost=find_cost,
             version=version,
-            defaults=registry.parameters(run),
-            summary=registry.summary(run),
+            defaults=registry.parameter_defaults(run),
+            summary=registry.docstring_summary(run),
         )
         return METRICS[name]
 

@@ -11,18 +11,18 @@ from staa_widgets.evaluation.results import Results
 from staa_widgets.evaluation.rows import TABLES
 
 
-def part(results: Results, kept: Mapping[str, set[str]]) -> Results:
+def part(results: Results, names_by_kind: Mapping[str, set[str]]) -> Results:
     """Keep what is about some names, by kind: ``"model"``, ``"method"`` or ``"metric"``.
 
     A row that has no such kind, or names none, is about all of them and stays.
     """
 
     def stays(row: Any) -> bool:
-        return all(getattr(row, kind, "") in {*names, ""} for kind, names in kept.items())
+        return all(getattr(row, kind, "") in {*names, ""} for kind, names in names_by_kind.items())
 
     facts = {
         f"{kind}s": {name: fact for name, fact in results.settings.get(f"{kind}s", {}).items() if name in names}
-        for kind, names in kept.items()
+        for kind, names in names_by_kind.items()
     }
     tables = {name: tuple(filter(stays, getattr(results, name))) for name in TABLES}
     return replace(results, **tables, settings={**results.settings, **facts})
@@ -45,10 +45,13 @@ def joined(one: Results, other: Results) -> Results:
                     f"{name!r} among the {kind} is not the same in both results.", "Give one of them another name."
                 )
         settings[kind] = {**ours, **theirs}
-    tables = {name: tuple({**_keyed(getattr(one, name)), **_keyed(getattr(other, name))}.values()) for name in TABLES}
+    tables = {
+        name: tuple({**_index_rows(getattr(one, name)), **_index_rows(getattr(other, name))}.values())
+        for name in TABLES
+    }
     return Results(**tables, settings=settings)
 
 
-def _keyed(rows: Iterable[Any]) -> dict[tuple[str, ...], Any]:
+def _index_rows(rows: Iterable[Any]) -> dict[tuple[str, ...], Any]:
     """Rows by the words in them, which is what they are about."""
     return {tuple(word for word in row if isinstance(word, str)): row for row in rows}

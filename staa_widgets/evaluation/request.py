@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from staa_widgets.methods import Method
     from staa_widgets.models import VideoModel
 
-Asked = str | tuple[str, Mapping[str, Any]]
+Spec = str | tuple[str, Mapping[str, Any]]
 """A method or metric: its name, or its name and parameters."""
 
-Methods = Mapping[str, tuple["Method", dict[str, Any]]]
-Metrics = Mapping[str, tuple["Metric", dict[str, Any]]]
+LabeledMethods = Mapping[str, tuple["Method", dict[str, Any]]]
+LabeledMetrics = Mapping[str, tuple["Metric", dict[str, Any]]]
 """By label, with complete parameters."""
 
 
-def methods_by_label(asked: Iterable[str] | Mapping[str, Asked]) -> Methods:
+def look_up_methods(specs: Iterable[str] | Mapping[str, Spec]) -> LabeledMethods:
     """Look methods up and complete their parameters.
 
     Raises
@@ -33,20 +33,24 @@ def methods_by_label(asked: Iterable[str] | Mapping[str, Asked]) -> Methods:
     """
     from staa_widgets.methods import get_method
 
-    found = {label: (get_method(name), get_method(name).complete(params)) for label, name, params in _named(asked)}
+    found = {
+        label: (get_method(name), get_method(name).complete(params)) for label, name, params in _normalize_specs(specs)
+    }
     if not found:
         raise ParameterError("No method is given.", "Name some, such as methods=('staa', 'random').")
     return found
 
 
-def metrics_by_label(asked: Iterable[str] | Mapping[str, Asked]) -> Metrics:
+def look_up_metrics(specs: Iterable[str] | Mapping[str, Spec]) -> LabeledMetrics:
     """Look metrics up and complete their parameters; raises `ParameterError` if a metric or parameter is unknown."""
     from staa_widgets.evaluation.metric import get_metric
 
-    return {label: (get_metric(name), get_metric(name).complete(params)) for label, name, params in _named(asked)}
+    return {
+        label: (get_metric(name), get_metric(name).complete(params)) for label, name, params in _normalize_specs(specs)
+    }
 
 
-def models_by_name(model: Any) -> dict[str, VideoModel]:
+def load_models(model: Any) -> dict[str, VideoModel]:
     """Load a model, or several by name.
 
     Raises
@@ -72,13 +76,13 @@ def models_by_name(model: Any) -> dict[str, VideoModel]:
 def settings(
     models: Mapping[str, VideoModel],
     clips: Mapping[str, Mapping[str, Any]],
-    methods: Methods,
-    metrics: Metrics,
+    methods: LabeledMethods,
+    metrics: LabeledMetrics,
     target: int | str | None,
 ) -> dict[str, Any]:
     """Say what was compared, as `Results.settings` keeps it."""
     from staa_widgets.models import weights_digest
-    from staa_widgets.utils.versions import versions
+    from staa_widgets.utils.versions import package_versions
 
     return {
         "target": target,
@@ -96,7 +100,7 @@ def settings(
         "clips": clips,
         "methods": {
             label: {
-                **_told(method, params),
+                **_describe(method, params),
                 "group": method.group,
                 "class_specific": method.depends_on_class(params),
                 "signed": method.signed,
@@ -105,7 +109,7 @@ def settings(
         },
         "metrics": {
             label: {
-                **_told(metric, params),
+                **_describe(metric, params),
                 "category": metric.category,
                 "higher_is_better": metric.higher_is_better,
                 "range": [end if abs(end) < float("inf") else None for end in metric.range],
@@ -115,19 +119,19 @@ def settings(
             }
             for label, (metric, params) in metrics.items()
         },
-        "versions": versions(),
+        "versions": package_versions(),
     }
 
 
-def _named(asked: Iterable[str] | Mapping[str, Asked]) -> list[tuple[str, str, Mapping[str, Any]]]:
+def _normalize_specs(specs: Iterable[str] | Mapping[str, Spec]) -> list[tuple[str, str, Mapping[str, Any]]]:
     """Bring names, or names and parameters by label, to label, name and parameters."""
-    if isinstance(asked, str):
-        asked = (asked,)
-    pairs = asked.items() if isinstance(asked, Mapping) else [(name, name) for name in asked]
+    if isinstance(specs, str):
+        specs = (specs,)
+    pairs = specs.items() if isinstance(specs, Mapping) else [(name, name) for name in specs]
     return [(label, of, {}) if isinstance(of, str) else (label, of[0], of[1]) for label, of in pairs]
 
 
-def _told(of: Method | Metric, params: Mapping[str, Any]) -> dict[str, Any]:
+def _describe(of: Method | Metric, params: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": of.name,
         "version": of.version,

@@ -12,25 +12,25 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from staa_widgets.errors import ParameterError, nearest
+from staa_widgets.errors import ParameterError, suggest_name
 from staa_widgets.evaluation.aggregate import Scores
 from staa_widgets.evaluation.rows import (
     TABLES,
     Comparison,
+    CostRow,
     Curve,
     Failure,
-    Reference,
+    ReferenceRow,
     Row,
-    Spent,
     Summary,
-    by_clip,
     mean,
+    mean_by_clip,
     median,
 )
-from staa_widgets.utils.files import plain, write
+from staa_widgets.utils.files import to_json_value, write_atomic
 
 if TYPE_CHECKING:
-    from staa_widgets.evaluation.metrics.insertion_deletion import Normalised
+    from staa_widgets.evaluation.metrics.insertion_deletion import NormalizedScore
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -42,11 +42,11 @@ class Results:
     rows
         One `Row` a model, clip, method and metric.
     costs
-        One `Spent` a model, clip and method.
+        One `CostRow` a model, clip and method.
     curves
         One `Curve` a model, clip, method and causal metric, for figures.
     references
-        One `Reference` a model, clip, causal metric and order, which `normalised` measures by.
+        One `ReferenceRow` a model, clip, causal metric and order, which `normalised` measures by.
     failures
         What could not be answered, and why.
     settings
@@ -59,36 +59,36 @@ class Results:
     """
 
     rows: tuple[Row, ...]
-    costs: tuple[Spent, ...] = ()
+    costs: tuple[CostRow, ...] = ()
     curves: tuple[Curve, ...] = ()
-    references: tuple[Reference, ...] = ()
+    references: tuple[ReferenceRow, ...] = ()
     failures: tuple[Failure, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, kind in TABLES.items():
             object.__setattr__(self, name, tuple(kind(*row) for row in getattr(self, name)))
-        object.__setattr__(self, "settings", MappingProxyType(plain(self.settings)))
+        object.__setattr__(self, "settings", MappingProxyType(to_json_value(self.settings)))
 
     @cached_property
     def models(self) -> tuple[str, ...]:
         """Names of the models, in the order in which they were given."""
-        return self._names("models", "model")
+        return self._list_names("models", "model")
 
     @cached_property
     def clips(self) -> tuple[str, ...]:
         """Names of the clips."""
-        return self._names("clips", "clip")
+        return self._list_names("clips", "clip")
 
     @cached_property
     def methods(self) -> tuple[str, ...]:
         """Labels of the methods."""
-        return self._names("methods", "method")
+        return self._list_names("methods", "method")
 
     @cached_property
     def metrics(self) -> tuple[str, ...]:
         """Labels of the metrics."""
-        return self._names("metrics", "metric")
+        return self._list_names("metrics", "metric")
 
     def about(self, metric: str) -> Mapping[str, Any]:
         """Facts of a metric: category, direction, range, chance, summary.
@@ -98,7 +98,7 @@ class Results:
         ParameterError
             If it was not asked for.
         """
-        self._check(metric=metric)
+        self._check_names(metric=metric)
         return self.settings.get("metrics", {}).get(metric, {})
 
     def values(self, method: str, metric: str, model: str | None = None) -> dict[str, float]:
@@ -111,8 +111,8 @@ class Results:
         model
             Name; by default each clip gets its mean over the models that have a value.
         """
-        self._check(method=method, metric=metric, model=model)
-        return by_clip(self._scores.of(method, metric, model))
+        self._check_names(method=method, metric=metric, model=model)
+        return mean_by_clip(self._scores.of(method, metric, model))
 
     def summary(self, *, pooled: bool = False) -> tuple[Summary, ...]:
         """Means with 95 % bootstrap intervals over clips, of what has any value.
@@ -148,15 +148,15 @@ class Results:
         ParameterError
             If one of them was not asked for.
         """
-        self._check(method=one, metric=metric, model=model)
-        self._check(method=other)
+        self._check_names(method=one, metric=metric, model=model)
+        self._check_names(method=other)
         found, clips = self._scores.difference(one, other, metric, model)
         direction, better = self.about(metric).get("higher_is_better"), None
         if direction is not None and (found.low > 0 or found.high < 0):
             better = one if (found.low > 0) == direction else other
         return Comparison(one, other, metric, *found, clips, better)
 
-    def normalised(self, method: str, metric: str, model: str | None = None) -> Normalised:
+    def normalised(self, method: str, metric: str, model: str | None = None) -> NormalizedScore:
         """Say how far a causal metric of a method comes from random orders (0) to the oracle (1).
 
         A ratio of means over clips; see `staa_widgets.evaluation.metrics.insertion_deletion.normalised`.
@@ -175,19 +175,19 @@ class Results:
         """
         from staa_widgets.evaluation.metrics.insertion_deletion import normalised
 
-        self._check(method=method, metric=metric, model=model)
+        self._check_names(method=method, metric=metric, model=model)
         ours = self._scores.of(method, metric, model)
         random, oracle = (
             {(row.model, row.clip): row.value for row in self.references if (row.order, row.metric) == (order, metric)}
             for order in ("random", "oracle")
         )
         shared = [key for key in ours if math.isfinite(random.get(key, math.nan) + oracle.get(key, math.nan))]
-        parts = [by_clip({key: held[key] for key in shared}) for held in (ours, random, oracle)]
+        parts = [mean_by_clip({key: held[key] for key in shared}) for held in (ours, random, oracle)]
         return normalised(*(list(part.values()) for part in parts))
 
     def cost(self, method: str, model: str | None = None) -> tuple[float, float, float]:
         """Mean forwards and backwards of a method's maps, and their median seconds; NaN where unknown."""
-        self._check(method=method)
+        self._check_names(method=method)
         held = [row for row in self.costs if row.method == method and model in (None, row.model)]
         seconds = median(row.seconds for row in held)
         return mean([row.forwards for row in held]), mean([row.backwards for row in held]), seconds
@@ -213,7 +213,7 @@ class Results:
             if names is not None:
                 kept[kind] = {names} if isinstance(names, str) else set(names)
                 for name in kept[kind]:
-                    self._check(**{kind: name})
+                    self._check_names(**{kind: name})
         return part(self, kept)
 
     def __or__(self, other: Results) -> Results:
@@ -254,7 +254,7 @@ class Results:
         """
         from staa_widgets.evaluation.stored import to_bytes
 
-        return write(path, to_bytes(self))
+        return write_atomic(path, to_bytes(self))
 
     @classmethod
     def from_json(cls, path: str | os.PathLike[str]) -> Results:
@@ -294,15 +294,15 @@ class Results:
     def _scores(self) -> Scores:
         return Scores(self.rows)
 
-    def _names(self, kind: str, part: str) -> tuple[str, ...]:
+    def _list_names(self, kind: str, part: str) -> tuple[str, ...]:
         seen = (getattr(row, part) for row in (*self.rows, *self.costs) if hasattr(row, part))
         return tuple(dict.fromkeys((*self.settings.get(kind, {}), *seen)))
 
-    def _check(self, **names: str | None) -> None:
+    def _check_names(self, **names: str | None) -> None:
         for kind, name in names.items():
             known = getattr(self, f"{kind}s")
             if name is not None and name not in known:
                 raise ParameterError(
                     f"There is no {kind} {name!r} in these results.",
-                    nearest(name, known, f"There are {', '.join(known) or 'none'}."),
+                    suggest_name(name, known, f"There are {', '.join(known) or 'none'}."),
                 )

@@ -21,7 +21,7 @@ class Row(NamedTuple):
     value: float
 
 
-class Spent(NamedTuple):
+class CostRow(NamedTuple):
     """What one map cost: passes through the model, and seconds when it was computed, NaN if they were not measured."""
 
     model: str
@@ -43,7 +43,7 @@ class Curve(NamedTuple):
     values: tuple[float, ...]
 
 
-class Reference(NamedTuple):
+class ReferenceRow(NamedTuple):
     """What a causal metric says of orders that no method made: "random", "random_smooth" (means) or "oracle"."""
 
     model: str
@@ -94,15 +94,15 @@ class Comparison(NamedTuple):
 
 TABLES: Mapping[str, Any] = {
     "rows": Row,
-    "costs": Spent,
+    "costs": CostRow,
     "curves": Curve,
-    "references": Reference,
+    "references": ReferenceRow,
     "failures": Failure,
 }
 """Kind of row by the field of `Results` that holds it."""
 
 
-def by_clip(held: Mapping[tuple[str, str], float]) -> dict[str, float]:
+def mean_by_clip(held: Mapping[tuple[str, str], float]) -> dict[str, float]:
     """Give each clip its mean, from values by model and clip.
 
     The same clip seen by several models is no new evidence, so it must count once in an interval over clips.
@@ -113,7 +113,7 @@ def by_clip(held: Mapping[tuple[str, str], float]) -> dict[str, float]:
     return {clip: mean(values) for clip, values in clips.items()}
 
 
-def interval_of(values: Sequence[float]) -> Interval:
+def mean_with_interval(values: Sequence[float]) -> Interval:
     """Mean with its bootstrap interval; one clip has none, which NaN says."""
     return interval(values) if len(values) > 1 else Interval(mean(values), NOT_A_NUMBER, NOT_A_NUMBER)
 

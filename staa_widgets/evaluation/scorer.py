@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from staa_widgets.engine.attribute import attribute, open_query
-from staa_widgets.engine.lock import turn
-from staa_widgets.engine.run import seed_of
+from staa_widgets.engine.attribute import attribute, open_inputs
+from staa_widgets.engine.lock import compute_lock
+from staa_widgets.engine.run import window_seed
 from staa_widgets.evaluation.metric import Case
-from staa_widgets.evaluation.metrics.insertion_deletion import CURVES, curve, references
-from staa_widgets.evaluation.metrics.localization import Truth, truth_of
+from staa_widgets.evaluation.metrics.insertion_deletion import CURVE_KINDS, curve, references
+from staa_widgets.evaluation.metrics.localization import GroundTruthGrid, explanation_ground_truth
 from staa_widgets.models import weights_digest
-from staa_widgets.models.batching import passes_at_once
+from staa_widgets.models.batching import max_batch_size
 from staa_widgets.records.labels import target_index
 from staa_widgets.storage import cache as store
-from staa_widgets.utils.files import canonical, pack, unpack
+from staa_widgets.utils.files import canonical_json, pack, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from staa_widgets.evaluation.metric import Metric
     from staa_widgets.explanation.explanation import Explanation
-    from staa_widgets.methods import Method, Query
+    from staa_widgets.methods import Method, MethodInputs
     from staa_widgets.models import VideoModel
     from staa_widgets.utils.progress import Progress
     from staa_widgets.video.clip import Clip
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 Course = tuple[tuple[float, ...], tuple[float, ...]]
 """Shares of the clip, and the target's probability there."""
 
-_ASKING = ("model", "method")
+_NEEDS_MODEL = ("model", "method")
 
 
-class Scoring:
+class Scorer:
     """Scores explanations of one clip by one model; the model is opened when a value first needs it.
 
     Parameters
@@ -73,13 +73,13 @@ class Scoring:
     ) -> None:
         self._model, self._clip, self._explanations = model, clip, explanations
         self._cache, self._report = cache, report
-        self._batch_size = batch_size or passes_at_once(model)
-        self._wanted = target_index(target, model.labels)
+        self._batch_size = batch_size or max_batch_size(model)
+        self._requested_target = target_index(target, model.labels)
         self._memo: dict[Any, Any] = {}
         self._entries: dict[str, dict[str, Any]] = {}
         self._open = ExitStack()
 
-    def __enter__(self) -> Scoring:
+    def __enter__(self) -> Scorer:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -98,75 +98,79 @@ class Scoring:
             Of a causal metric, what its value is the area of.
         """
         maps = self._explanations[label].maps
-        if metric.needs not in _ASKING:
+        if metric.needs not in _NEEDS_MODEL:
             case = Case(maps, self.truth, class_specific=method.depends_on_class(params), memo=self._memo)
-            return _number(_plain(metric(case, **settings))), None
+            return _none_to_nan(_nan_to_none(metric(case, **settings))), None
 
         def make() -> dict[str, Any]:
-            with turn(self._report):
-                case = self._case(maps, method, params)
-                if metric.name not in CURVES:
-                    return {"value": _plain(metric(case, **settings))}
-                kind, order = CURVES[metric.name]
+            with compute_lock(self._report):
+                case = self._make_case(maps, method, params)
+                if metric.name not in CURVE_KINDS:
+                    return {"value": _nan_to_none(metric(case, **settings))}
+                kind, order = CURVE_KINDS[metric.name]
                 found = curve(case, kind=kind, order=order, **settings)
-                return {"value": _plain(found.area), "course": [found.share.tolist(), found.score.tolist()]}
+                return {"value": _nan_to_none(found.area), "course": [found.share.tolist(), found.score.tolist()]}
 
-        found = self._kept(
-            canonical([metric.name, metric.version, settings]),
+        found = self._get_or_compute(
+            canonical_json([metric.name, metric.version, settings]),
             make,
             maps=hashlib.sha256(np.ascontiguousarray(maps).data).hexdigest(),
             method=(method.name, method.version, params),
         )
         course = found.get("course")
-        return _number(found["value"]), (tuple(course[0]), tuple(course[1])) if course else None
+        return _none_to_nan(found["value"]), (tuple(course[0]), tuple(course[1])) if course else None
 
     def references(self, metric: Metric, settings: Mapping[str, Any]) -> dict[str, float]:
         """Score random orders, smooth ones and the oracle: means of a causal metric, NaN where there is no oracle."""
 
         def make() -> dict[str, Any]:
-            kind, order = CURVES[metric.name]
-            with turn(self._report):
-                case = Case(self._any.maps, query=self._query, memo=self._memo)
+            kind, order = CURVE_KINDS[metric.name]
+            with compute_lock(self._report):
+                case = Case(self._first_explanation.maps, query=self._inputs, memo=self._memo)
                 found = references(case, kind=kind, order=order, **settings)
             means = {"random": found.random.mean(), "random_smooth": found.random_smooth.mean(), "oracle": found.oracle}
-            return {name: _plain(float(value)) for name, value in means.items()}
+            return {name: _nan_to_none(float(value)) for name, value in means.items()}
 
-        found = self._kept(canonical([metric.name, metric.version, settings]), make, method=None)
-        return {order: _number(found[order]) for order in ("random", "random_smooth", "oracle")}
+        found = self._get_or_compute(canonical_json([metric.name, metric.version, settings]), make, method=None)
+        return {order: _none_to_nan(found[order]) for order in ("random", "random_smooth", "oracle")}
 
     @cached_property
-    def truth(self) -> Truth | None:
+    def truth(self) -> GroundTruthGrid | None:
         """What is true on the model's grid; ``None`` where the clip does not know."""
-        return truth_of(self._any)
+        return explanation_ground_truth(self._first_explanation)
 
     @property
-    def _any(self) -> Explanation:
+    def _first_explanation(self) -> Explanation:
         return next(iter(self._explanations.values()))
 
     @cached_property
     def _target(self) -> int:
-        return int(self._any.logits.argmax()) if self._wanted is None else self._wanted
+        return (
+            int(self._first_explanation.logits.argmax()) if self._requested_target is None else self._requested_target
+        )
 
     @cached_property
     def _seed(self) -> int:
-        return seed_of(self._clip.sha256, self._any.sampled.ravel().tolist())
+        return window_seed(self._clip.sha256, self._first_explanation.sampled_frames.ravel().tolist())
 
     @cached_property
-    def _query(self) -> Query:
-        pixels = self._model.pixels(self._clip.frames(self._any.sampled.ravel() - self._clip.first_frame))
+    def _inputs(self) -> MethodInputs:
+        pixels = self._model.pixels(
+            self._clip.frames(self._first_explanation.sampled_frames.ravel() - self._clip.first_frame)
+        )
         return self._open.enter_context(
-            open_query(
+            open_inputs(
                 self._model,
                 pixels,
                 target=self._target,
                 seed=self._seed,
                 batch_size=self._batch_size,
-                report=self._passes,
+                report=self._report_passes,
             )
         )
 
-    def _case(self, maps: NDArray[np.float32], method: Method, params: Mapping[str, Any]) -> Case:
-        query = self._query
+    def _make_case(self, maps: NDArray[np.float32], method: Method, params: Mapping[str, Any]) -> Case:
+        query = self._inputs
 
         def again(*, pixels: Any = None, model: VideoModel | None = None, target: int | None = None) -> Any:
             return attribute(
@@ -176,7 +180,7 @@ class Scoring:
                 target=self._target if target is None else target,
                 seed=self._seed,
                 batch_size=self._batch_size,
-                report=self._passes,
+                report=self._report_passes,
                 **params,
             )
 
@@ -190,29 +194,29 @@ class Scoring:
             memo=self._memo,
         )
 
-    def _passes(self, done: int, total: int) -> None:
+    def _report_passes(self, done: int, total: int) -> None:
         self._report("passes", done, total)
 
-    def _kept(self, name: str, make: Callable[[], dict[str, Any]], **about: Any) -> dict[str, Any]:
+    def _get_or_compute(self, name: str, make: Callable[[], dict[str, Any]], **about: Any) -> dict[str, Any]:
         """Look a value up, or make and keep it: those of one method together, in one entry that grows."""
         if not self._cache:
             return make()
-        key = store.key(**about, kind="metric", **self._about)
+        key = store.key(**about, kind="metric", **self._cache_key_parts)
         held = self._entries.setdefault(key, {})
         if not held:
-            held.update(store.get("metric", key, _read) or {})
+            held.update(store.get("metric", key, _unpack_values) or {})
         if name not in held:
             held[name] = make()
             store.put("metric", key, pack("metric", held, {}))
         return held[name]
 
     @cached_property
-    def _about(self) -> dict[str, Any]:
-        e, truth = self._any, self.truth
+    def _cache_key_parts(self) -> dict[str, Any]:
+        e, truth = self._first_explanation, self.truth
         marks = None if truth is None else hashlib.sha256(np.packbits(truth.where).data).hexdigest()
         return {
             "clip": self._clip.sha256,
-            "frames": e.sampled.tolist(),
+            "frames": e.sampled_frames.tolist(),
             "truth": marks,
             "weights": weights_digest(self._model),
             "transform": self._model.transform.describe(),
@@ -222,14 +226,14 @@ class Scoring:
         }
 
 
-def _read(data: bytes) -> dict[str, Any]:
+def _unpack_values(data: bytes) -> dict[str, Any]:
     return unpack("metric", data)[0]
 
 
-def _plain(value: float) -> float | None:
+def _nan_to_none(value: float) -> float | None:
     """Write NaN as ``None``, which is what JSON has for it."""
     return float(value) if math.isfinite(value) else None
 
 
-def _number(value: float | None) -> float:
+def _none_to_nan(value: float | None) -> float:
     return math.nan if value is None else value

@@ -15,7 +15,7 @@ KIND, FORMAT = "results", 1
 
 def to_bytes(results: Results) -> bytes:
     """Write everything; NaN as null, which is what JSON has for it."""
-    tables = {name: [_plain(row) for row in getattr(results, name)] for name in TABLES}
+    tables = {name: [_row_to_json(row) for row in getattr(results, name)] for name in TABLES}
     text = json.dumps(
         {"staa_widgets": KIND, "format": FORMAT, "settings": dict(results.settings), **tables},
         ensure_ascii=False,
@@ -46,7 +46,7 @@ def from_bytes(data: bytes, name: str) -> Results:
             raise ValueError(held["staa_widgets"])
         if (found := held["format"]) != FORMAT:
             raise FormatError(f"{name} has format {found}; this version reads {FORMAT}.", "Evaluate again.")
-        tables = {key: tuple(_read(kind, row) for row in held[key]) for key, kind in TABLES.items()}
+        tables = {key: tuple(_row_from_json(kind, row) for row in held[key]) for key, kind in TABLES.items()}
         return Results(**tables, settings=held["settings"])
     except FormatError:
         raise
@@ -54,9 +54,9 @@ def from_bytes(data: bytes, name: str) -> Results:
         raise FormatError(f"{name} holds no results of an evaluation.", "Write them with to_json.") from error
 
 
-def _plain(row: tuple[Any, ...]) -> list[Any]:
+def _row_to_json(row: tuple[Any, ...]) -> list[Any]:
     return [None if isinstance(part, float) and not math.isfinite(part) else part for part in row]
 
 
-def _read(kind: Any, row: list[Any]) -> Any:
+def _row_from_json(kind: Any, row: list[Any]) -> Any:
     return kind(*(NOT_A_NUMBER if p is None else tuple(p) if isinstance(p, list) else p for p in row))

@@ -11,24 +11,24 @@ import numpy as np
 
 from staa_widgets.errors import FormatError, ParameterError
 from staa_widgets.explanation.explanation import Explanation
-from staa_widgets.explanation.exports import TakeAway
-from staa_widgets.utils.files import canonical, pack, read, unpack, write
+from staa_widgets.explanation.exports import Exportable
+from staa_widgets.utils.files import canonical_json, pack, read_file, unpack, write_atomic
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from staa_widgets.methods.registry import Method
 
-Methods = Sequence[str | tuple[str, Mapping[str, Any]]] | Mapping[str, Mapping[str, Any]]
+MethodsLike = Sequence[str | tuple[str, Mapping[str, Any]]] | Mapping[str, Mapping[str, Any]]
 """What `staa_widgets.compare` takes: names of methods, each by itself or with its parameters."""
 
-PANES = 4
+MAX_PANES = 4
 """Explanations that a player or a page shows at once, at most."""
 
 _HINT = "Give explanations: Comparison.of(one, other)."
 
 
-class Comparison(TakeAway, Mapping[str, Explanation]):
+class Comparison(Exportable, Mapping[str, Explanation]):
     """Explanations by name, in order. It shows itself as a player of several panes and cannot be changed.
 
     Parameters
@@ -74,7 +74,7 @@ class Comparison(TakeAway, Mapping[str, Explanation]):
         for e in explanations:
             if not isinstance(e, Explanation):
                 raise ParameterError(f"{type(e).__name__} is no Explanation.", "Make one with staa.explain.")
-        return cls(dict(zip(names(explanations), explanations, strict=True)))
+        return cls(dict(zip(distinguishing_names(explanations), explanations, strict=True)))
 
     def only(self, *wanted: str) -> Comparison:
         """Return some of these, in the order asked for; raises `ParameterError` for an unknown name."""
@@ -85,23 +85,23 @@ class Comparison(TakeAway, Mapping[str, Explanation]):
 
     def panes(self) -> list[Explanation]:
         """Return the explanations for a player or a page; raises `ParameterError` if those are too many."""
-        if len(self) > PANES:
+        if len(self) > MAX_PANES:
             some = ", ".join(repr(name) for name in list(self)[:2])
             raise ParameterError(
-                f"{len(self)} explanations are too many to be shown at once: there is room for {PANES}.",
+                f"{len(self)} explanations are too many to be shown at once: there is room for {MAX_PANES}.",
                 f"Choose some: comparison.only({some}).",
             )
         return list(self._held.values())
 
     def to_plotly(self) -> go.Figure:
-        """Draw the bars of time under each other; see `staa_widgets.figures.compared_bars`."""
-        from staa_widgets.figures import compared_bars
+        """Draw the bars of time under each other; see `staa_widgets.figures.comparison_bars`."""
+        from staa_widgets.figures import comparison_bars
 
-        return compared_bars(self)
+        return comparison_bars(self)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write to one safetensors file, in one step, and return its path; `load` reads it back."""
-        return write(path, self._to_bytes())
+        return write_atomic(path, self._to_bytes())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Comparison:
@@ -114,7 +114,7 @@ class Comparison(TakeAway, Mapping[str, Explanation]):
         OSError
             If it cannot be read.
         """
-        return read(path, cls._from_bytes)
+        return read_file(path, cls._from_bytes)
 
     def _to_bytes(self) -> bytes:
         arrays = {str(i): np.frombuffer(e.to_bytes(), np.uint8) for i, e in enumerate(self._held.values())}
@@ -148,7 +148,7 @@ class Comparison(TakeAway, Mapping[str, Explanation]):
         return "\n".join(["<Comparison", *(f"  {name}: {e!r}" for name, e in self._held.items())]) + ">"
 
 
-def named(methods: Methods) -> dict[str, tuple[Method, Mapping[str, Any]]]:
+def name_methods(methods: MethodsLike) -> dict[str, tuple[Method, Mapping[str, Any]]]:
     """Name methods and their parameters; what is asked for twice is asked once.
 
     Raises
@@ -171,27 +171,27 @@ def named(methods: Methods) -> dict[str, tuple[Method, Mapping[str, Any]]]:
         if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], Mapping)):
             raise wrong
         method = get_method(pair[0])
-        asked.setdefault(canonical([method.name, method.complete(pair[1])]), (method, pair[1]))
+        asked.setdefault(canonical_json([method.name, method.complete(pair[1])]), (method, pair[1]))
     if not asked:
         raise wrong
     found: list[str] = []
     for method, own in asked.values():
         alike = [other.complete(params) for other, params in asked.values() if other is method]
         # What is left at its default goes without saying.
-        told = differing({key: value for key, value in method.complete(own).items() if key in own}, alike)
+        told = describe_differences({key: value for key, value in method.complete(own).items() if key in own}, alike)
         found.append(f"{method.name} {told}".strip())
-    return dict(zip(distinct(found), asked.values(), strict=True))
+    return dict(zip(make_unique(found), asked.values(), strict=True))
 
 
-def names(explanations: Sequence[Explanation]) -> list[str]:
+def distinguishing_names(explanations: Sequence[Explanation]) -> list[str]:
     """Name explanations by what differs between them: method, parameters, class, model, clip and range of it."""
     clips = [e.clip_name or "clip" for e in explanations]
-    ranges = [f"{e.times[0]:.2f}–{e.duration:.2f} s" for e in explanations]
+    ranges = [f"{e.times[0]:.2f}–{e.end:.2f} s" for e in explanations]
     asked = [e.target == int(e.logits.argmax()) for e in explanations]
     one_clip = len({(e.clip_sha256, e.model_id) for e in explanations}) == 1
     aspects = [
         [e.method for e in explanations],
-        _parameters(explanations),
+        _differing_parameters(explanations),
         # Of several clips or models the class differs by itself: what each one predicted.
         [e.labels[e.target] for e in explanations] if one_clip or not all(asked) else [""],
         [e.model_id for e in explanations],
@@ -200,26 +200,26 @@ def names(explanations: Sequence[Explanation]) -> list[str]:
         ranges if len({*zip(clips, ranges, strict=True)}) > len({*clips}) else [],
     ]
     told = [aspect for aspect in aspects if len(set(aspect)) > 1] or aspects[:1]
-    return distinct([" · ".join(filter(None, parts)) for parts in zip(*told, strict=True)])
+    return make_unique([" · ".join(filter(None, parts)) for parts in zip(*told, strict=True)])
 
 
-def _parameters(explanations: Sequence[Explanation]) -> list[str]:
+def _differing_parameters(explanations: Sequence[Explanation]) -> list[str]:
     """Say of each which parameters it has that others of its method have otherwise."""
     found: list[str] = []
     for e in explanations:
         alike = [other.params for other in explanations if other.method == e.method]
-        found.append(differing(e.params, alike))
+        found.append(describe_differences(e.params, alike))
     return found
 
 
-def differing(params: Mapping[str, Any], alike: Sequence[Mapping[str, Any]]) -> str:
+def describe_differences(params: Mapping[str, Any], alike: Sequence[Mapping[str, Any]]) -> str:
     """Write the parameters that are not the same in all of `alike`, such as ``layers=last``."""
     known = [key for key in params if all(key in other for other in alike)]
-    keys = [key for key in known if len({canonical(other[key]) for other in alike}) > 1]
+    keys = [key for key in known if len({canonical_json(other[key]) for other in alike}) > 1]
     return ", ".join(f"{key}={params[key]}" for key in keys)
 
 
-def distinct(given: Sequence[str]) -> list[str]:
+def make_unique(given: Sequence[str]) -> list[str]:
     """Add a number to names that are taken."""
     found: list[str] = []
     for name in given:

@@ -15,23 +15,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staa_widgets.errors import FormatError
-from staa_widgets.explanation.exports import TakeAway
-from staa_widgets.explanation.peak import Peak, peak, place
-from staa_widgets.utils.files import pack, parts, plain, read, unpack, write
-from staa_widgets.utils.frozen import freeze, read_only, require
-from staa_widgets.video.ground_truth import ClipTruth
+from staa_widgets.explanation.exports import Exportable
+from staa_widgets.explanation.peak import Peak, describe_position, find_peak
+from staa_widgets.utils.files import pack, read_file, split_fields, to_json_value, unpack, write_atomic
+from staa_widgets.utils.frozen import freeze, make_read_only, require
+from staa_widgets.video.ground_truth import GroundTruth
 from staa_widgets.video.preview import Preview
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 FORMAT = 2
-_READ = (1, FORMAT)
+_READABLE_FORMATS = (1, FORMAT)
 """Format 1 held no truth."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Explanation(TakeAway):
+class Explanation(Exportable):
     """Where and when a video classifier looked.
 
     Arrays are copied and made read-only; to change a part, use `dataclasses.replace`.
@@ -88,12 +88,12 @@ class Explanation(TakeAway):
 
     maps: NDArray[np.float32]
     spans: NDArray[np.float64]
-    sampled: NDArray[np.int64]
+    sampled_frames: NDArray[np.int64]
     box: tuple[float, float, float, float]
     frame_size: tuple[int, int]
     times: NDArray[np.float64]
     first_frame: int
-    duration: float
+    end: float
     logits: NDArray[np.float32]
     labels: tuple[str, ...]
     target: int
@@ -106,7 +106,7 @@ class Explanation(TakeAway):
     attention: NDArray[np.float16] | None = None
     window_logits: NDArray[np.float32] | None = None
     preview: Preview | None = None
-    truth: ClipTruth | None = None
+    ground_truth: GroundTruth | None = None
 
     def __post_init__(self) -> None:
         freeze(self, "maps", np.float32, (None, None, None))
@@ -120,10 +120,10 @@ class Explanation(TakeAway):
             freeze(self, "window_logits", np.float32, (None, classes))
         if self.attention is not None:
             freeze(self, "attention", np.float16, (None, None, *self.maps.shape))
-        for name, convert in _SCALARS.items():
+        for name, convert in _SCALAR_TYPES.items():
             object.__setattr__(self, name, convert(getattr(self, name)))
         for name in ("params", "provenance"):
-            object.__setattr__(self, name, MappingProxyType(plain(getattr(self, name))))
+            object.__setattr__(self, name, MappingProxyType(to_json_value(getattr(self, name))))
         self._validate(classes)
 
     def _validate(self, classes: int) -> None:
@@ -132,7 +132,7 @@ class Explanation(TakeAway):
         starts, ends = self.spans.T
         require(bool((starts <= ends).all()), "Explanation.spans has an interval that ends before it starts.")
         require(np.array_equal(starts[1:], ends[:-1]), "Explanation.spans leave a gap or overlap.")
-        inside = (self.sampled >= self.first_frame) & (self.sampled < self.first_frame + len(self.times))
+        inside = (self.sampled_frames >= self.first_frame) & (self.sampled_frames < self.first_frame + len(self.times))
         require(bool(inside.all()), "Explanation.sampled names a frame outside the clip.")
         require(len(self.labels) == classes, f"Explanation.labels has {len(self.labels)} names for {classes} logits.")
         require(0 <= self.target < classes, f"Explanation.target {self.target} is not below {classes}.")
@@ -140,8 +140,8 @@ class Explanation(TakeAway):
         # A crop wider than the frame pads it, so the box may reach beyond; it must still see some of the frame.
         seen = max(x0, 0) < min(x1, width) and max(y0, 0) < min(y1, height)
         require(seen, f"Explanation.box {self.box} sees nothing of a frame of {width} × {height}.")
-        if self.truth is not None:
-            fits = (len(self.truth.when), self.truth.size) == (len(self.times), self.frame_size)
+        if self.ground_truth is not None:
+            fits = (len(self.ground_truth.when), self.ground_truth.size) == (len(self.times), self.frame_size)
             require(fits, f"Explanation.truth is not of {len(self.times)} frames of {width} × {height}.")
 
     @cached_property
@@ -154,7 +154,7 @@ class Explanation(TakeAway):
         if not mass.any():
             warnings.warn("The maps are zero everywhere: no time stands out.", RuntimeWarning, stacklevel=3)
             mass = np.ones_like(mass)
-        return read_only(mass / mass.sum())
+        return make_read_only(mass / mass.sum())
 
     @cached_property
     def temporal_signed(self) -> NDArray[np.float64] | None:
@@ -162,29 +162,29 @@ class Explanation(TakeAway):
         if self.maps.min() >= 0:
             return None
         mass = self.maps.sum(axis=(1, 2), dtype=np.float64)
-        return read_only(mass / np.abs(self.maps, dtype=np.float64).sum())
+        return make_read_only(mass / np.abs(self.maps, dtype=np.float64).sum())
 
     @cached_property
     def spatial(self) -> NDArray[np.float32]:
         """float32 ``(S, h, w)``, maps over the clip's maximum of ``|maps|``, thus within -1 … 1."""
         top = np.abs(self.maps).max()
-        return read_only(self.maps / top if top else self.maps.copy())
+        return make_read_only(self.maps / top if top else self.maps.copy())
 
     @cached_property
     def probabilities(self) -> NDArray[np.float64]:
-        """float64 ``(K,)``; see `probabilities`."""
-        return read_only(probabilities(self.logits))
+        """float64 ``(K,)``; see `class_probabilities`."""
+        return make_read_only(class_probabilities(self.logits))
 
     @cached_property
     def slice_of_frame(self) -> NDArray[np.int64]:
         """int64 ``(F,)``, the slice that stands for each frame of the clip."""
         found = np.searchsorted(self.spans[:, 0], self.times, side="right") - 1
-        return read_only(np.clip(found, 0, len(self.spans) - 1))
+        return make_read_only(np.clip(found, 0, len(self.spans) - 1))
 
     @cached_property
     def peak(self) -> Peak:
         """The strongest place of the strongest slice, in seconds and pixels of the displayed frame."""
-        return peak(self)
+        return find_peak(self)
 
     def predictions(self, n: int = 5) -> list[tuple[str, float]]:
         """Return the `n` likeliest classes, best first, as ``(label, probability)``."""
@@ -199,7 +199,7 @@ class Explanation(TakeAway):
         OSError
             If the folder is missing or not writable.
         """
-        return write(path, self.to_bytes())
+        return write_atomic(path, self.to_bytes())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Explanation:
@@ -212,14 +212,14 @@ class Explanation(TakeAway):
         OSError
             If it cannot be read.
         """
-        return read(path, cls.from_bytes)
+        return read_file(path, cls.from_bytes)
 
     def to_bytes(self) -> bytes:
         """Return the content of the file that `save` writes."""
-        values, arrays = parts(self)
-        for name in _NESTED:
+        values, arrays = split_fields(self)
+        for name in _NESTED_PARTS:
             if values[name] is not None:
-                values[name], inner = parts(values[name])
+                values[name], inner = split_fields(values[name])
                 arrays |= {f"{name}.{key}": array for key, array in inner.items()}
         return pack("explanation", {**values, "format": FORMAT}, arrays)
 
@@ -227,13 +227,13 @@ class Explanation(TakeAway):
     def from_bytes(cls, data: bytes) -> Explanation:
         """Read the content of a file that `save` wrote; raises `FormatError` as `load` does."""
         values, arrays = unpack("explanation", data)
-        if (found := values.pop("format", None)) not in _READ:
+        if (found := values.pop("format", None)) not in _READABLE_FORMATS:
             raise FormatError(
                 f"This explanation has format {found}; this version reads {FORMAT}.", "Update staa_widgets."
             )
         inner = {name: arrays.pop(name) for name in [*arrays] if "." in name}
         try:
-            for name, kind in _NESTED.items():
+            for name, kind in _NESTED_PARTS.items():
                 if values.get(name) is not None:
                     own = {key.removeprefix(f"{name}."): inner[key] for key in inner if key.startswith(f"{name}.")}
                     values[name] = kind(**values[name], **own)
@@ -247,9 +247,9 @@ class Explanation(TakeAway):
 
     def to_plotly(self, kind: str = "time", **options: Any) -> go.Figure:
         """Draw ``"time"``, the bars of time, or ``"heads"``, every layer and head; see `staa_widgets.figures`."""
-        from staa_widgets.figures import drawn
+        from staa_widgets.figures import draw_figure
 
-        return drawn(self, kind, **options)
+        return draw_figure(self, kind, **options)
 
     def to_video(self, path: str | os.PathLike[str], **options: Any) -> Path:
         """Write an mp4 file of the clip under its heat map; options as for `staa_widgets.export.movie.to_video`."""
@@ -271,11 +271,11 @@ class Explanation(TakeAway):
         about = "" if label == self.labels[self.target] else f", about {self.labels[self.target]!r}"
         return (
             f"<Explanation of {self.clip_name or 'a clip'!r} by {self.method}{about}: {label!r} {probability:.0%}, "
-            f"mostly at {self.peak.start:.2f}–{self.peak.end:.2f} s, {place(self)}>"
+            f"mostly at {self.peak.start:.2f}–{self.peak.end:.2f} s, {describe_position(self)}>"
         )
 
 
-def probabilities(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+def class_probabilities(logits: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the probabilities, float64 ``(…, K)``, of logits ``(…, K)``: softmax, or sigmoid of a single logit."""
     if logits.shape[-1] == 1:
         return 1 / (1 + np.exp(-logits, dtype=np.float64))
@@ -283,7 +283,7 @@ def probabilities(logits: NDArray[np.floating]) -> NDArray[np.float64]:
     return powers / powers.sum(axis=-1, keepdims=True)
 
 
-_SCALARS: dict[str, Callable[[Any], Any]] = {
+_SCALAR_TYPES: dict[str, Callable[[Any], Any]] = {
     "box": lambda box: tuple(float(edge) for edge in box),
     "frame_size": lambda size: tuple(int(side) for side in size),
     "labels": lambda labels: tuple(str(label) for label in labels),
@@ -292,4 +292,4 @@ _SCALARS: dict[str, Callable[[Any], Any]] = {
     "target": int,
 }
 
-_NESTED: dict[str, Callable[..., Any]] = {"preview": Preview, "truth": ClipTruth}
+_NESTED_PARTS: dict[str, Callable[..., Any]] = {"preview": Preview, "truth": GroundTruth}

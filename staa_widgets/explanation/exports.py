@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
-    from staa_widgets.render.style import Look
+    from staa_widgets.render.style import HeatStyle
 
 
 KINDS = {".html": "page", ".htm": "page", ".mp4": "movie", ".gif": "movie", ".png": "picture", ".csv": "table"}
@@ -20,15 +20,15 @@ def write_as(explanation: Explanation, path: Path, video: Path) -> Path:
     """Write the kind of file that a name ends with; a movie shows the video itself at full size, with its sound."""
     suffix = path.suffix.lower()
     if suffix == ".mp4":
-        from staa_widgets.video.audio import has_sound
+        from staa_widgets.video.audio import has_audio
 
-        return explanation.to_video(path, video=video, audio=video if has_sound(video) else None)
+        return explanation.to_video(path, video=video, audio=video if has_audio(video) else None)
     return {".gif": explanation.to_gif, ".png": explanation.to_png, ".csv": explanation.to_csv}.get(
         suffix, explanation.to_html
     )(path)
 
 
-class TakeAway(ABC):
+class Exportable(ABC):
     """Files to take away; each is written in one step, and its path returned."""
 
     __slots__ = ()
@@ -44,17 +44,17 @@ class TakeAway(ABC):
         return to_html(self.panes(), path, **settings)
 
     def to_png(self, path: str | os.PathLike[str], **options: Any) -> Path:
-        """Write one picture: frames under heat over the bars of time; options as for `staa_widgets.render_static`."""
-        from staa_widgets.export.image import render_static
+        """Write one picture: frames under heat over the bars of time; options as for `staa_widgets.render_image`."""
+        from staa_widgets.export.image import render_image
 
-        return render_static(self, **options).save(path)  # pyright: ignore[reportArgumentType]
+        return render_image(self, **options).save(path)  # pyright: ignore[reportArgumentType]
 
-    def to_csv(self, path: str | os.PathLike[str], look: Look | None = None) -> Path:
+    def to_csv(self, path: str | os.PathLike[str], look: HeatStyle | None = None) -> Path:
         """Write the shares of the slices of time as a table; see `staa_widgets.export.table.to_csv`."""
         from staa_widgets.export.table import to_csv
-        from staa_widgets.render.style import USUAL
+        from staa_widgets.render.style import DEFAULT_STYLE
 
-        return to_csv(self, path, look or USUAL)  # pyright: ignore[reportArgumentType]
+        return to_csv(self, path, look or DEFAULT_STYLE)  # pyright: ignore[reportArgumentType]
 
     def _ipython_display_(self) -> None:
         from staa_widgets.utils.environment import in_kernel

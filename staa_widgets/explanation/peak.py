@@ -30,7 +30,7 @@ class Peak(NamedTuple):
     y: float
 
 
-def peak(explanation: Explanation) -> Peak:
+def find_peak(explanation: Explanation) -> Peak:
     """Find the strongest place of the strongest slice."""
     e = explanation
     when = int(e.temporal.argmax())
@@ -41,7 +41,7 @@ def peak(explanation: Explanation) -> Peak:
     return Peak(when, start, end, x0 + (column + 0.5) / w * (x1 - x0), y0 + (row + 0.5) / h * (y1 - y0))
 
 
-def place(explanation: Explanation) -> str:
+def describe_position(explanation: Explanation) -> str:
     """Say in words where in the frame the peak lies, such as ``"top left"``."""
     (width, height), found = explanation.frame_size, explanation.peak
     row = ("top", "", "bottom")[min(int(3 * found.y / height), 2)]

@@ -32,7 +32,7 @@ class Selection:
     share: float
 
 
-def select(explanation: Explanation, start: float, end: float) -> Selection:
+def select_range(explanation: Explanation, start: float, end: float) -> Selection:
     """Say what lies between two seconds."""
     e = explanation
     first, last = (e.first_frame + int(np.searchsorted(e.times, second)) for second in (start, end))

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from staa_widgets.render.style import USUAL, Look, heat_of
-from staa_widgets.utils.files import export
+from staa_widgets.render.style import DEFAULT_STYLE, HeatStyle, compute_heat
+from staa_widgets.utils.files import export_bytes
 
 if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 COLUMNS = ("slice", "start_s", "end_s", "share", "signed_share", "frames_seen")
 
 
-def to_csv(shown: Explanation | Mapping[str, Explanation], path: str | os.PathLike[str], look: Look = USUAL) -> Path:
+def to_csv(
+    explanation: Explanation | Mapping[str, Explanation], path: str | os.PathLike[str], style: HeatStyle = DEFAULT_STYLE
+) -> Path:
     """Write when a model looked as CSV (UTF-8, a comma between values), one row a slice.
 
     Columns are ``slice`` (from 1), ``start_s`` and ``end_s`` in seconds, ``share`` of the attribution (0 … 1),
@@ -46,20 +48,20 @@ def to_csv(shown: Explanation | Mapping[str, Explanation], path: str | os.PathLi
     ParameterError
         If there is no such layer or head.
     """
-    return export(path, to_text(shown, look).encode(), "table")
+    return export_bytes(path, csv_text(explanation, style).encode(), "table")
 
 
-def to_text(shown: Explanation | Mapping[str, Explanation], look: Look = USUAL) -> str:
+def csv_text(explanation: Explanation | Mapping[str, Explanation], style: HeatStyle = DEFAULT_STYLE) -> str:
     """Return the text that `to_csv` writes."""
-    several = isinstance(shown, Mapping)
+    several = isinstance(explanation, Mapping)
     stream = io.StringIO()
     writer = csv.writer(stream)
     writer.writerow([*["name"] * several, *COLUMNS])
-    for name, e in shown.items() if several else [("", shown)]:
-        heat = heat_of(e, look)
+    for name, e in explanation.items() if several else [("", explanation)]:
+        heat = compute_heat(e, style)
         for s, (start, end) in enumerate(e.spans):
             signed = "" if heat.temporal_signed is None else f"{heat.temporal_signed[s]:.6f}"
-            frames = " ".join(map(str, e.sampled[s]))
+            frames = " ".join(map(str, e.sampled_frames[s]))
             row = [s + 1, f"{start:.6f}", f"{end:.6f}", f"{heat.temporal[s]:.6f}", signed, frames]
             writer.writerow([*[name] * several, *row])
     return stream.getvalue()

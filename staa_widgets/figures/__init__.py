@@ -4,23 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from staa_widgets.errors import ParameterError, nearest
-from staa_widgets.figures.heads import heads
-from staa_widgets.figures.temporal import compared_bars, temporal_bars
-from staa_widgets.render.theme import BAR, INK, LINE, MARKED, QUIET, WARM, plain_text, template
+from staa_widgets.errors import ParameterError, suggest_name
+from staa_widgets.figures.heads import attention_heads
+from staa_widgets.figures.temporal import comparison_bars, temporal_bars
+from staa_widgets.render.theme import (
+    BAR_COLOR,
+    GRID_COLOR,
+    HIGHLIGHT_COLOR,
+    MUTED_COLOR,
+    POSITIVE_COLOR,
+    TEXT_COLOR,
+    escape_plotly_text,
+    plotly_template,
+)
 
 __all__ = [
-    "BAR",
-    "INK",
-    "LINE",
-    "MARKED",
-    "QUIET",
-    "WARM",
-    "compared_bars",
-    "drawn",
-    "heads",
-    "plain_text",
-    "template",
+    "BAR_COLOR",
+    "GRID_COLOR",
+    "HIGHLIGHT_COLOR",
+    "MUTED_COLOR",
+    "POSITIVE_COLOR",
+    "TEXT_COLOR",
+    "attention_heads",
+    "comparison_bars",
+    "draw_figure",
+    "escape_plotly_text",
+    "plotly_template",
     "temporal_bars",
 ]
 
@@ -29,13 +38,13 @@ if TYPE_CHECKING:
 
     from staa_widgets.explanation.explanation import Explanation
 
-_KINDS = {"time": temporal_bars, "heads": heads}
+_FIGURES = {"time": temporal_bars, "heads": attention_heads}
 
 
-def drawn(explanation: Explanation, kind: str, **options: Any) -> go.Figure:
+def draw_figure(explanation: Explanation, kind: str, **options: Any) -> go.Figure:
     """Draw a figure by its name; raises `ParameterError` where there is no such figure."""
-    if kind not in _KINDS:
+    if kind not in _FIGURES:
         raise ParameterError(
-            f"There is no figure {kind!r}.", nearest(kind, _KINDS, f"Choose from {', '.join(_KINDS)}.")
+            f"There is no figure {kind!r}.", suggest_name(kind, _FIGURES, f"Choose from {', '.join(_FIGURES)}.")
         )
-    return _KINDS[kind](explanation, **options)
+    return _FIGURES[kind](explanation, **options)

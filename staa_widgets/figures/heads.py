@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from staa_widgets.errors import ParameterError
-from staa_widgets.render.colormaps import COLOUR_TABLES
-from staa_widgets.render.theme import QUIET, plain_text, template
+from staa_widgets.render.colormaps import COLORMAPS
+from staa_widgets.render.theme import MUTED_COLOR, escape_plotly_text, plotly_template
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from staa_widgets.explanation.explanation import Explanation
 
-WHERE = "staa-heads"
+MAPS_TRACE = "staa-heads"
 """``meta`` of the trace of maps, by which `link` knows it."""
 
 
-def heads(explanation: Explanation, slice: int | None = None) -> go.Figure:  # noqa: A002
+def attention_heads(explanation: Explanation, slice: int | None = None) -> go.Figure:  # noqa: A002
     """Draw the attention of every layer and head: above where, one small map each, below when, one line each.
 
     Each map and each line is drawn over its own maximum: shapes can be compared, strengths cannot; pointing at one
@@ -59,17 +59,17 @@ def heads(explanation: Explanation, slice: int | None = None) -> go.Figure:  # n
     tall = 880 / count * layers * h * cell / w
     low = float(np.clip(5 * layers * count, 160, 420))
     figure = make_subplots(2, 1, row_heights=[tall, low], vertical_spacing=90 / (tall + low))
-    figure.add_trace(_where(attention.mean(axis=2) if slice is None else attention[:, :, slice]), row=1, col=1)
-    figure.add_trace(_when(e, attention.sum(axis=(3, 4))), row=2, col=1)
+    figure.add_trace(_maps_trace(attention.mean(axis=2) if slice is None else attention[:, :, slice]), row=1, col=1)
+    figure.add_trace(_shares_trace(e, attention.sum(axis=(3, 4))), row=2, col=1)
     when = "mean over time" if slice is None else f"{e.spans[slice, 0]:.2f} – {e.spans[slice, 1]:.2f} s"
-    source = " · ".join(plain_text(name) for name in (e.clip_name, e.model_id) if name)
-    small = f"font-size:13px;color:{QUIET}"
+    source = " · ".join(escape_plotly_text(name) for name in (e.clip_name, e.model_id) if name)
+    small = f"font-size:13px;color:{MUTED_COLOR}"
     figure.update_layout(
-        template=template(),
+        template=plotly_template(),
         title={"text": f"Attention by layer and head<br><span style='{small}'>{source} · {when}</span>"},
         height=tall + low + 260,
         coloraxis={
-            "colorscale": [[i / 15, f"rgb{tuple(colour)}"] for i, colour in enumerate(_STOPS.tolist())],
+            "colorscale": [[i / 15, f"rgb{tuple(colour)}"] for i, colour in enumerate(_COLOR_STOPS.tolist())],
             "cmin": 0,
             "cmax": 1,
             "colorbar": {
@@ -113,10 +113,10 @@ def heads(explanation: Explanation, slice: int | None = None) -> go.Figure:  # n
     return figure
 
 
-_STOPS = COLOUR_TABLES["inferno"][np.linspace(0, 255, 16).round().astype(int)]
+_COLOR_STOPS = COLORMAPS["inferno"][np.linspace(0, 255, 16).round().astype(int)]
 
 
-def _where(maps: np.ndarray) -> go.Heatmap:
+def _maps_trace(maps: np.ndarray) -> go.Heatmap:
     """One picture of all maps ``(L, H, h, w)``, an empty row and column between them."""
     import plotly.graph_objects as go
 
@@ -125,17 +125,17 @@ def _where(maps: np.ndarray) -> go.Heatmap:
     shapes = np.divide(maps, tops, out=np.zeros_like(maps), where=tops > 0)
     told = np.stack(np.broadcast_arrays(*np.ogrid[1 : layers + 1, 1 : count + 1, 1 : h + 1, 1 : w + 1], maps), axis=-1)
     return go.Heatmap(
-        z=_mosaic(shapes),
-        customdata=_mosaic(told.astype(np.float32)),
+        z=_tile_maps(shapes),
+        customdata=_tile_maps(told.astype(np.float32)),
         coloraxis="coloraxis",
         hoverongaps=False,
         hovertemplate="layer %{customdata[0]}, head %{customdata[1]}<br>row %{customdata[2]}, column %{customdata[3]}"
         "<br><b>%{customdata[4]:.3g}</b>, %{z:.0%} of its maximum<extra></extra>",
-        meta={"kind": WHERE, "grid": [h, w]},
+        meta={"kind": MAPS_TRACE, "grid": [h, w]},
     )
 
 
-def _mosaic(maps: np.ndarray) -> np.ndarray:
+def _tile_maps(maps: np.ndarray) -> np.ndarray:
     layers, count, h, w = maps.shape[:4]
     padded = np.full((layers, count, h + 1, w + 1, *maps.shape[4:]), np.nan, np.float32)
     padded[:, :, :h, :w] = maps
@@ -143,7 +143,7 @@ def _mosaic(maps: np.ndarray) -> np.ndarray:
     return whole[:-1, :-1]
 
 
-def _when(e: Explanation, mass: np.ndarray) -> go.Heatmap:
+def _shares_trace(e: Explanation, mass: np.ndarray) -> go.Heatmap:
     """One line for each head of each layer: its share in each slice, ``(L, H, S)``, over the greatest of the line."""
     import plotly.graph_objects as go
 

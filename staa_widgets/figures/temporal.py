@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from staa_widgets.render.theme import BAR, MARKED, QUIET, WARM, plain_text, template
+from staa_widgets.render.theme import (
+    BAR_COLOR,
+    HIGHLIGHT_COLOR,
+    MUTED_COLOR,
+    POSITIVE_COLOR,
+    escape_plotly_text,
+    plotly_template,
+)
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -14,7 +21,7 @@ if TYPE_CHECKING:
     from staa_widgets.explanation.comparison import Comparison
     from staa_widgets.explanation.explanation import Explanation
 
-ROW = 150
+ROW_HEIGHT = 150
 """Pixels of each of several rows."""
 
 
@@ -37,8 +44,8 @@ def temporal_bars(explanation: Explanation) -> go.Figure:
     import plotly.graph_objects as go
 
     e = explanation
-    figure = go.Figure(layout=_layout(e))
-    _add(figure, e)
+    figure = go.Figure(layout=_layout_options(e))
+    _add_bars(figure, e)
     if e.temporal_signed is None:
         figure.add_annotation(
             x=1,
@@ -48,13 +55,13 @@ def temporal_bars(explanation: Explanation) -> go.Figure:
             yanchor="bottom",
             showarrow=False,
             text="even",
-            font={"size": 13, "color": QUIET},
+            font={"size": 13, "color": MUTED_COLOR},
         )
     figure.update_layout(showlegend=e.temporal_signed is not None)
     return figure
 
 
-def compared_bars(comparison: Comparison) -> go.Figure:
+def comparison_bars(comparison: Comparison) -> go.Figure:
     """Draw when each of several explanations looked, under each other on one axis of seconds.
 
     All rows have the same scale, so bars can be compared across them.
@@ -72,10 +79,10 @@ def compared_bars(comparison: Comparison) -> go.Figure:
     from plotly.subplots import make_subplots
 
     rows = len(comparison)
-    gap = 44 / (ROW * rows)
+    gap = 44 / (ROW_HEIGHT * rows)
     figure = make_subplots(rows, 1, shared_xaxes=True, vertical_spacing=min(gap, 0.9 / rows))
     for row, (name, e) in enumerate(comparison.items(), 1):
-        _add(figure, e, row)
+        _add_bars(figure, e, row)
         figure.add_annotation(
             x=0,
             y=1,
@@ -84,66 +91,68 @@ def compared_bars(comparison: Comparison) -> go.Figure:
             xanchor="left",
             yanchor="bottom",
             showarrow=False,
-            text=f"{plain_text(name, 80)} <span style='color:{QUIET}'>{_predicted(e)}</span>",
+            text=f"{escape_plotly_text(name, 80)} <span style='color:{MUTED_COLOR}'>{_prediction_text(e)}</span>",
         )
-    clips = dict.fromkeys(plain_text(e.clip_name) for e in comparison.values() if e.clip_name)
+    clips = dict.fromkeys(escape_plotly_text(e.clip_name) for e in comparison.values() if e.clip_name)
     spans = [e.spans for e in comparison.values()]
     figure.update_layout(
-        template=template(),
-        title={"text": _title("When", " · ".join(clips) if len(clips) < 3 else f"{len(clips)} clips")},
-        height=ROW * rows + 150,
+        template=plotly_template(),
+        title={"text": _title_html("When", " · ".join(clips) if len(clips) < 3 else f"{len(clips)} clips")},
+        height=ROW_HEIGHT * rows + 150,
         margin={"t": 108},
         hovermode="x",
         showlegend=any(e.temporal_signed is not None for e in comparison.values()),
     )
     figure.update_xaxes(range=[float(min(s[0, 0] for s in spans)), float(max(s[-1, 1] for s in spans))])
     figure.update_xaxes(title_text="seconds", row=rows)
-    tops = [np.stack(_heights(e)) for e in comparison.values()]
+    tops = [np.stack(_bar_heights(e)) for e in comparison.values()]
     low, top = min(0.0, *(t.min() for t in tops)), max(t.max() for t in tops)
     figure.update_yaxes(tickformat="~%", nticks=4, range=[1.05 * low, 1.05 * top])
     figure.update_yaxes(title_text="share of the attribution", row=(rows + 1) // 2)
     return figure
 
 
-def _add(figure: go.Figure, e: Explanation, row: int | None = None) -> None:
+def _add_bars(figure: go.Figure, e: Explanation, row: int | None = None) -> None:
     """Add the bars of an explanation, in a row of several."""
     place: dict[str, Any] = {} if row is None else {"row": row, "col": 1}
     if e.temporal_signed is None:
-        figure.add_trace(_bars(e, e.temporal, BAR), **place)
-        figure.add_hline(y=1 / len(e.temporal), line={"dash": "dash", "width": 1.5, "color": QUIET}, **place)
+        figure.add_trace(_bar_trace(e, e.temporal, BAR_COLOR), **place)
+        figure.add_hline(y=1 / len(e.temporal), line={"dash": "dash", "width": 1.5, "color": MUTED_COLOR}, **place)
         figure.data[-1].showlegend = False
     else:
         traces: Any = figure.data
         told = any(trace.legendgroup for trace in traces)
-        for heights, colour, name in zip(_heights(e), (WARM, BAR), ("for the class", "against it"), strict=True):
-            figure.add_trace(_bars(e, heights, colour, name), **place)
+        for heights, colour, name in zip(
+            _bar_heights(e), (POSITIVE_COLOR, BAR_COLOR), ("for the class", "against it"), strict=True
+        ):
+            figure.add_trace(_bar_trace(e, heights, colour, name), **place)
             figure.data[-1].update(legendgroup=name, showlegend=not told)
         figure.update_layout(barmode="overlay")
 
 
-def _heights(e: Explanation) -> list[np.ndarray]:
+def _bar_heights(e: Explanation) -> list[np.ndarray]:
     """Return the bars' heights: shares, or what is for the class and what against it."""
     if e.temporal_signed is None:
         return [e.temporal]
     return [(e.temporal + e.temporal_signed) / 2, (e.temporal_signed - e.temporal) / 2]
 
 
-def _predicted(e: Explanation) -> str:
+def _prediction_text(e: Explanation) -> str:
     label, probability = e.predictions(1)[0]
-    about = "" if label == e.labels[e.target] else f", about {plain_text(e.labels[e.target])}"
-    return f"{plain_text(label)} {probability:.0%}{about}"
+    about = "" if label == e.labels[e.target] else f", about {escape_plotly_text(e.labels[e.target])}"
+    return f"{escape_plotly_text(label)} {probability:.0%}{about}"
 
 
-def _title(about: str, source: str) -> str:
+def _title_html(about: str, source: str) -> str:
     # Not Plotly's own subtitle: in a notebook it lands above the title.
-    return f"{about}<br><span style='font-size:13px;color:{QUIET}'>{source}</span>"
+    return f"{about}<br><span style='font-size:13px;color:{MUTED_COLOR}'>{source}</span>"
 
 
-def _bars(e: Explanation, heights: np.ndarray, colour: str, name: str | None = None) -> go.Bar:
+def _bar_trace(e: Explanation, heights: np.ndarray, color: str, name: str | None = None) -> go.Bar:
     import plotly.graph_objects as go
 
     starts, ends = e.spans.T
-    seen = [", ".join(map(str, frames)) for frames in e.sampled.tolist()]
+    seen = [", ".join(map(str, frames)) for frames in e.sampled_frames.tolist()]
     return go.Bar(
         x=(starts + ends) / 2,
         width=ends - starts,
@@ -153,19 +162,19 @@ def _bars(e: Explanation, heights: np.ndarray, colour: str, name: str | None = N
         hovertemplate=f"<b>%{{customdata[4]:.1%}}</b> {name or ''}<br>"
         "slice %{customdata[0]}: %{customdata[1]:.2f} – %{customdata[2]:.2f} s<br>"
         "frames seen: %{customdata[3]}<extra></extra>",
-        marker={"color": colour, "line": {"color": "white", "width": 1}},
+        marker={"color": color, "line": {"color": "white", "width": 1}},
         # How `link` marks the bar on show.
-        selected={"marker": {"color": MARKED if colour == BAR else "#7d3208"}},
+        selected={"marker": {"color": HIGHLIGHT_COLOR if color == BAR_COLOR else "#7d3208"}},
         unselected={"marker": {"opacity": 1}},
     )
 
 
-def _layout(e: Explanation) -> dict[str, Any]:
-    about = f"When: {plain_text(e.method)}, class {plain_text(e.labels[e.target])}"
-    source = " · ".join(plain_text(name) for name in (e.clip_name, e.model_id) if name)
+def _layout_options(e: Explanation) -> dict[str, Any]:
+    about = f"When: {escape_plotly_text(e.method)}, class {escape_plotly_text(e.labels[e.target])}"
+    source = " · ".join(escape_plotly_text(name) for name in (e.clip_name, e.model_id) if name)
     return {
-        "template": template(),
-        "title": {"text": _title(about, source)},
+        "template": plotly_template(),
+        "title": {"text": _title_html(about, source)},
         "xaxis": {"title": {"text": "seconds"}, "range": [float(e.spans[0, 0]), float(e.spans[-1, 1])]},
         "yaxis": {"title": {"text": "share of the attribution"}, "tickformat": "~%"},
         "height": 340,

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from staa_widgets.errors import ParameterError, UnsupportedQuestionError
-from staa_widgets.methods.inputs import Query
-from staa_widgets.methods.maps import held, on_grid, shares
+from staa_widgets.errors import ParameterError, UnsupportedRequestError
+from staa_widgets.methods.inputs import MethodInputs
+from staa_widgets.methods.maps import require_array, scale_to_sum_one, to_grid
 from staa_widgets.methods.registry import Cost, method
 from staa_widgets.methods.staa import staa
 from staa_widgets.records.record import Needs, Record
@@ -95,11 +95,11 @@ def attention_gradient(record: Record) -> NDArray[np.float32]:
     NDArray[np.float32]
         ``(S, h, w)``, non-negative, sum 1, or all zero where no gradient is positive.
     """
-    return shares(on_grid(record.geometry, held(record.relevance)))
+    return scale_to_sum_one(to_grid(record.geometry, require_array(record.relevance)))
 
 
-@method("grad_cam", asks=True, class_specific=True, cost=Cost(2, 1))
-def grad_cam(query: Query) -> NDArray[np.float32]:
+@method("grad_cam", needs_model=True, class_specific=True, cost=Cost(2, 1))
+def grad_cam(query: MethodInputs) -> NDArray[np.float32]:
     """Weigh the channels of the last block's input tokens by their mean gradient: Grad-CAM on the token grid.
 
     Selvaraju et al., "Grad-CAM", arXiv 1610.02391. The last block's input, because its output no longer reaches the
@@ -123,7 +123,7 @@ def grad_cam(query: Query) -> NDArray[np.float32]:
     import torch
 
     if not query.layers:
-        raise UnsupportedQuestionError(
+        raise UnsupportedRequestError(
             "Grad-CAM reads a block's tokens, and no blocks are known of this model.",
             "Use a method by gradients or perturbation, such as 'integrated_gradients' or 'occlusion'.",
         )
@@ -138,7 +138,7 @@ def grad_cam(query: Query) -> NDArray[np.float32]:
     handle = query.layers[-1].register_forward_pre_hook(take, with_kwargs=True)
     try:
         with torch.enable_grad():
-            logit = query.classify(query.pixels[None])[0, query.target]
+            logit = query.forward(query.pixels[None])[0, query.target]
     finally:
         handle.remove()
     tokens = seen[threading.get_ident()]
@@ -146,19 +146,19 @@ def grad_cam(query: Query) -> NDArray[np.float32]:
     patches, change = (part.detach()[:, query.geometry.prefix :].flatten(0, 1).float() for part in (tokens, slope))
     cam = (patches @ change.mean(0)).relu()
     query.report(1, 1)
-    geometry = replace(query.geometry, order=query.last_order or query.geometry.order)
-    return shares(geometry.fold(cam.cpu().numpy()))
+    geometry = replace(query.geometry, order=query.last_layer_order or query.geometry.order)
+    return scale_to_sum_one(geometry.to_grid(cam.cpu().numpy()))
 
 
-def _published_needs(percentile: float | None) -> Needs:
+def _original_code_needs(percentile: float | None) -> Needs:
     number = isinstance(percentile, int | float) and not isinstance(percentile, bool)
     if percentile is not None and not (number and 0 <= percentile < 100):
         raise ParameterError(f"percentile is {percentile!r}.", "Give None, or a number from 0 to below 100.")
     return Needs(spatial=True)
 
 
-@method("staa_published", needs=_published_needs, class_specific=False)
-def staa_published(record: Record, *, percentile: float | None = None) -> NDArray[np.float32]:
+@method("staa_published", needs=_original_code_needs, class_specific=False)
+def staa_original_code(record: Record, *, percentile: float | None = None) -> NDArray[np.float32]:
     """Do what the code published with STAA does, for comparison only: it reads the wrong rows and no time.
 
     In the last layer's spatial attention of frame 0, the row of patch ``i`` is taken for frame ``i``. Its mass, the
@@ -184,14 +184,14 @@ def staa_published(record: Record, *, percentile: float | None = None) -> NDArra
         If the model's attention is not divided, or it has more frames than patches.
     """
     if record.attention_type != "divided":
-        raise UnsupportedQuestionError(
+        raise UnsupportedRequestError(
             "The code published with STAA reads the spatial attention of divided models only.",
             "Use method='staa', which reads this model too.",
         )
-    spatial = held(record.spatial)[-1, 0].astype(np.float32)
+    spatial = require_array(record.spatial)[-1, 0].astype(np.float32)
     frames = record.geometry.slices
     if frames >= len(spatial):
-        raise UnsupportedQuestionError(
+        raise UnsupportedRequestError(
             f"The code published with STAA takes the row of a patch for each of {frames} frames, and there are "
             f"{len(spatial) - 1} patches.",
             "Use method='staa'.",
@@ -199,4 +199,4 @@ def staa_published(record: Record, *, percentile: float | None = None) -> NDArra
     rows = spatial[1 : 1 + frames, 1:]
     if percentile is not None:
         rows = np.where(rows >= np.percentile(rows, percentile, axis=1, keepdims=True), rows, 0)
-    return shares(on_grid(record.geometry, rows))
+    return scale_to_sum_one(to_grid(record.geometry, rows))

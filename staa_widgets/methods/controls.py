@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from staa_widgets.methods.inputs import Query
+from staa_widgets.methods.inputs import MethodInputs
 from staa_widgets.methods.registry import method
 
 
@@ -29,7 +29,7 @@ def random_smooth(shape: tuple[int, int, int], seed: int) -> NDArray[np.float32]
     return maps - maps.min()
 
 
-def centre(shape: tuple[int, int, int]) -> NDArray[np.float32]:
+def center(shape: tuple[int, int, int]) -> NDArray[np.float32]:
     """Fall off from the middle of the frame as a Gaussian of a quarter of its size, the same in every slice."""
     _, height, width = shape
     y = (np.arange(height) + 0.5) / height - 0.5
@@ -60,31 +60,31 @@ def motion_energy(frames: NDArray[np.generic], shape: tuple[int, int, int]) -> N
     return cells.mean(axis=(1, 3, 5))
 
 
-@method("uniform", group="control", class_specific=False, asks=True)
-def _uniform(query: Query) -> NDArray[np.float32]:
+@method("uniform", group="control", class_specific=False, needs_model=True)
+def _uniform(query: MethodInputs) -> NDArray[np.float32]:
     """Control: give every cell the same value."""
     return uniform(query.shape)
 
 
-@method("random", group="control", class_specific=False, asks=True)
-def _random(query: Query) -> NDArray[np.float32]:
+@method("random", group="control", class_specific=False, needs_model=True)
+def _random(query: MethodInputs) -> NDArray[np.float32]:
     """Control: draw every cell at random."""
     return random(query.shape, query.seed)
 
 
-@method("random_smooth", group="control", class_specific=False, asks=True)
-def _random_smooth(query: Query) -> NDArray[np.float32]:
+@method("random_smooth", group="control", class_specific=False, needs_model=True)
+def _random_smooth(query: MethodInputs) -> NDArray[np.float32]:
     """Control: draw soft blobs at random."""
     return random_smooth(query.shape, query.seed)
 
 
-@method("centre", group="control", class_specific=False, asks=True)
-def _centre(query: Query) -> NDArray[np.float32]:
+@method("centre", group="control", class_specific=False, needs_model=True)
+def _center(query: MethodInputs) -> NDArray[np.float32]:
     """Control: point at the middle of the frame, always."""
-    return centre(query.shape)
+    return center(query.shape)
 
 
-@method("motion_energy", group="control", class_specific=False, asks=True)
-def _motion_energy(query: Query) -> NDArray[np.float32]:
+@method("motion_energy", group="control", class_specific=False, needs_model=True)
+def _motion_energy(query: MethodInputs) -> NDArray[np.float32]:
     """Control: point at whatever moves, without asking the model."""
     return motion_energy(query.pixels.permute(0, 2, 3, 1).numpy(), query.shape)

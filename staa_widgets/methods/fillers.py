@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from staa_widgets.records.record import Geometry
 
-BLUR = 1 / 8
+BLUR_SIGMA = 1 / 8
 """Standard deviation of `blur` as a share of the frame's shorter side."""
 
 
@@ -25,7 +25,7 @@ def blur(pixels: Tensor) -> Tensor:
     import torch
     from torch.nn.functional import conv2d, pad
 
-    sigma = BLUR * min(pixels.shape[-2:])
+    sigma = BLUR_SIGMA * min(pixels.shape[-2:])
     reach = round(3 * sigma)
     places = torch.arange(-reach, reach + 1, device=pixels.device)
     kernel = (-0.5 * (places / sigma) ** 2).exp()
@@ -84,7 +84,7 @@ def cell_mask(geometry: Geometry, cells: Tensor) -> Tensor:
     """
     import torch
 
-    (height, width), (patch_height, patch_width) = geometry.input_size, _patch(geometry)
+    (height, width), (patch_height, patch_width) = geometry.input_size, _patch_size(geometry)
     rows = (torch.arange(height) // patch_height).clamp(max=geometry.height - 1)
     columns = (torch.arange(width) // patch_width).clamp(max=geometry.width - 1)
     frames = torch.arange(geometry.frames) // geometry.tubelet
@@ -93,7 +93,7 @@ def cell_mask(geometry: Geometry, cells: Tensor) -> Tensor:
 
 def cell_sums(geometry: Geometry, values: Tensor) -> Tensor:
     """Sum values of pixels, ``(T, 3, H, W)``, over the channels, frames and pixels of each cell: ``(S, h, w)``."""
-    rows, columns = _patch(geometry)
+    rows, columns = _patch_size(geometry)
     seen = values.sum(1)[:, : rows * geometry.height, : columns * geometry.width]
     parts = seen.reshape(geometry.slices, geometry.tubelet, geometry.height, rows, geometry.width, columns)
     return parts.sum((1, 3, 5))
@@ -118,23 +118,23 @@ def fill(pixels: Tensor, removed: Tensor, filler: str) -> Tensor:
     Tensor
         ``(n, T, 3, H, W)``.
     """
-    return filling(pixels, filler)(removed)
+    return prepare_fill(pixels, filler)(removed)
 
 
-def filling(pixels: Tensor, filler: str) -> Callable[[Tensor], Tensor]:
+def prepare_fill(pixels: Tensor, filler: str) -> Callable[[Tensor], Tensor]:
     """Give `fill` of a clip as a function of what is removed, for who asks often: what stands in is made once."""
     stand_in = get_filler(filler)
     if filler == "freeze":
-        return lambda removed: _held(pixels, removed)
+        return lambda removed: _hold_last_frame(pixels, removed)
     shown = stand_in(pixels)
     return lambda removed: shown.where(removed[:, :, None], pixels)
 
 
-def _patch(geometry: Geometry) -> tuple[int, int]:
+def _patch_size(geometry: Geometry) -> tuple[int, int]:
     return geometry.input_size[0] // geometry.height, geometry.input_size[1] // geometry.width
 
 
-def _held(pixels: Tensor, removed: Tensor) -> Tensor:
+def _hold_last_frame(pixels: Tensor, removed: Tensor) -> Tensor:
     import torch
 
     count = removed.shape[1]

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from staa_widgets.errors import ParameterError
 from staa_widgets.methods import validation as checks
 from staa_widgets.methods.fillers import cell_sums, get_filler
-from staa_widgets.methods.inputs import Query
-from staa_widgets.methods.optional import captum
+from staa_widgets.methods.inputs import MethodInputs
+from staa_widgets.methods.optional import import_captum
 from staa_widgets.methods.registry import Cost, method
 from staa_widgets.records.record import Geometry, Needs
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-_ONE = Cost(2, 1)
+_ONE_GRADIENT = Cost(2, 1)
 
 
 def _needs(*, baseline: str = "blur", steps: int = 1, samples: int = 1, noise: float = 0.0) -> Needs:
     get_filler(baseline)
     for name, count in (("steps", steps), ("samples", samples)):
-        checks.whole(name, count)
+        checks.check_whole_number(name, count)
     if isinstance(noise, bool) or not isinstance(noise, int | float) or not 0 <= noise < np.inf:
         raise ParameterError(f"noise is {noise!r}.", "Give a share of the range of the pixels, such as 0.15.")
     return Needs()
@@ -41,8 +41,8 @@ def _cost(_: Geometry, *, steps: int = 1, samples: int = 1, **__: Any) -> Cost:
     return Cost(1 + steps * samples, steps * samples)
 
 
-@method("saliency", group="gradient", asks=True, class_specific=True, cost=_ONE)
-def saliency(query: Query) -> NDArray[np.float32]:
+@method("saliency", group="gradient", needs_model=True, class_specific=True, cost=_ONE_GRADIENT)
+def saliency(query: MethodInputs) -> NDArray[np.float32]:
     """Sum the magnitude of the gradient over each cell (Simonyan, Vedaldi & Zisserman 2013, arXiv 1312.6034).
 
     Returns
@@ -50,11 +50,11 @@ def saliency(query: Query) -> NDArray[np.float32]:
     NDArray[np.float32]
         ``(S, h, w)``, non-negative.
     """
-    return _cells(query, _slope(query).abs())
+    return _sum_over_cells(query, _pixel_gradient(query).abs())
 
 
-@method("input_x_gradient", group="gradient", asks=True, class_specific=True, signed=True, cost=_ONE)
-def input_x_gradient(query: Query) -> NDArray[np.float32]:
+@method("input_x_gradient", group="gradient", needs_model=True, class_specific=True, signed=True, cost=_ONE_GRADIENT)
+def input_x_gradient(query: MethodInputs) -> NDArray[np.float32]:
     """Sum each pixel times its gradient over each cell (Shrikumar, Greenside & Kundaje 2017, arXiv 1704.02685).
 
     Pixels are those that the model is given, normalised: zero is the mean colour of what it was trained on.
@@ -64,13 +64,21 @@ def input_x_gradient(query: Query) -> NDArray[np.float32]:
     NDArray[np.float32]
         ``(S, h, w)``, signed.
     """
-    pixels = _leaf(query.pixels[None])
-    found = captum().InputXGradient(_logits(query, 1)).attribute(pixels, target=query.target)
-    return _cells(query, found[0])
+    pixels = _as_leaf(query.pixels[None])
+    found = import_captum().InputXGradient(_forward_with_progress(query, 1)).attribute(pixels, target=query.target)
+    return _sum_over_cells(query, found[0])
 
 
-@method("integrated_gradients", group="gradient", asks=True, class_specific=True, signed=True, needs=_needs, cost=_cost)
-def integrated_gradients(query: Query, *, steps: int = 20, baseline: str = "blur") -> NDArray[np.float32]:
+@method(
+    "integrated_gradients",
+    group="gradient",
+    needs_model=True,
+    class_specific=True,
+    signed=True,
+    needs=_needs,
+    cost=_cost,
+)
+def integrated_gradients(query: MethodInputs, *, steps: int = 20, baseline: str = "blur") -> NDArray[np.float32]:
     """Sum gradients along the way from a baseline to the clip (Sundararajan, Taly & Yan 2017, arXiv 1703.01365).
 
     Parameters
@@ -88,21 +96,21 @@ def integrated_gradients(query: Query, *, steps: int = 20, baseline: str = "blur
         ``(S, h, w)``, signed. With enough steps the sum over cells is the clip's logit less the baseline's.
     """
     found = (
-        captum()
-        .IntegratedGradients(_logits(query, steps))
+        import_captum()
+        .IntegratedGradients(_forward_with_progress(query, steps))
         .attribute(
-            _leaf(query.pixels[None]),
+            _as_leaf(query.pixels[None]),
             get_filler(baseline)(query.pixels)[None],
             target=query.target,
             n_steps=steps,
             internal_batch_size=query.batch_size,
         )
     )
-    return _cells(query, found[0])
+    return _sum_over_cells(query, found[0])
 
 
-@method("smooth_grad", group="gradient", asks=True, class_specific=True, needs=_needs, cost=_cost)
-def smooth_grad(query: Query, *, samples: int = 16, noise: float = 0.15) -> NDArray[np.float32]:
+@method("smooth_grad", group="gradient", needs_model=True, class_specific=True, needs=_needs, cost=_cost)
+def smooth_grad(query: MethodInputs, *, samples: int = 16, noise: float = 0.15) -> NDArray[np.float32]:
     """Average gradients over noisy copies of the clip (Smilkov and others 2017, arXiv 1706.03825).
 
     Parameters
@@ -122,14 +130,14 @@ def smooth_grad(query: Query, *, samples: int = 16, noise: float = 0.15) -> NDAr
     import torch
 
     total = torch.zeros_like(query.pixels)
-    for _, gradients in _noisy(query, samples, noise):
+    for _, gradients in _noisy_gradients(query, samples, noise):
         total += gradients.sum(0)
-    return _cells(query, (total / samples).abs())
+    return _sum_over_cells(query, (total / samples).abs())
 
 
-@method("gradient_shap", group="gradient", asks=True, class_specific=True, signed=True, needs=_needs, cost=_cost)
+@method("gradient_shap", group="gradient", needs_model=True, class_specific=True, signed=True, needs=_needs, cost=_cost)
 def gradient_shap(
-    query: Query, *, samples: int = 16, noise: float = 0.05, baseline: str = "blur"
+    query: MethodInputs, *, samples: int = 16, noise: float = 0.05, baseline: str = "blur"
 ) -> NDArray[np.float32]:
     """Average gradients at random points between a baseline and noisy copies (Lundberg & Lee 2017, arXiv 1705.07874).
 
@@ -151,41 +159,45 @@ def gradient_shap(
     """
     start = get_filler(baseline)(query.pixels)
     total = 0 * start
-    for copies, gradients in _noisy(query, samples, noise, start):
+    for copies, gradients in _noisy_gradients(query, samples, noise, start):
         total += (gradients * (copies - start)).sum(0)
-    return _cells(query, total / samples)
+    return _sum_over_cells(query, total / samples)
 
 
-def _noisy(query: Query, samples: int, noise: float, start: Tensor | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+def _noisy_gradients(
+    query: MethodInputs, samples: int, noise: float, start: Tensor | None = None
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Give batches of noisy copies with the gradients there, or at a random point between each and a start."""
     import torch
 
     generator = torch.Generator().manual_seed(query.seed)
     scale = noise * float(query.pixels.max() - query.pixels.min())
-    saliency = captum().Saliency(_logits(query, samples))
+    saliency = import_captum().Saliency(_forward_with_progress(query, samples))
     for first in range(0, samples, query.batch_size):
         copies, points = [], []
         for _ in range(min(query.batch_size, samples - first)):
             copy = query.pixels + scale * torch.randn(query.pixels.shape, generator=generator)
             copies.append(copy)
             points.append(copy if start is None else start + torch.rand((), generator=generator) * (copy - start))
-        yield torch.stack(copies), saliency.attribute(_leaf(torch.stack(points)), target=query.target, abs=False)
+        yield torch.stack(copies), saliency.attribute(_as_leaf(torch.stack(points)), target=query.target, abs=False)
 
 
-def _slope(query: Query) -> Tensor:
+def _pixel_gradient(query: MethodInputs) -> Tensor:
     """Gradient of the target's logit at the clip, ``(T, 3, H, W)``."""
-    pixels = _leaf(query.pixels[None])
-    return captum().Saliency(_logits(query, 1)).attribute(pixels, target=query.target, abs=False)[0]
+    pixels = _as_leaf(query.pixels[None])
+    return (
+        import_captum().Saliency(_forward_with_progress(query, 1)).attribute(pixels, target=query.target, abs=False)[0]
+    )
 
 
-def _logits(query: Query, total: int) -> Callable[[Tensor], Tensor]:
+def _forward_with_progress(query: MethodInputs, total: int) -> Callable[[Tensor], Tensor]:
     """Give captum the model as a function that reports after each pass, which is also when it can be cancelled."""
     done = 0
     query.report(0, total)
 
     def logits(pixels: Tensor) -> Tensor:
         nonlocal done
-        found = query.classify(pixels)
+        found = query.forward(pixels)
         done += len(pixels)
         query.report(done, total)
         return found
@@ -193,9 +205,9 @@ def _logits(query: Query, total: int) -> Callable[[Tensor], Tensor]:
     return logits
 
 
-def _leaf(pixels: Tensor) -> Tensor:
+def _as_leaf(pixels: Tensor) -> Tensor:
     return pixels.detach().clone().requires_grad_()
 
 
-def _cells(query: Query, values: Tensor) -> NDArray[np.float32]:
+def _sum_over_cells(query: MethodInputs, values: Tensor) -> NDArray[np.float32]:
     return cell_sums(query.geometry, values.detach()).float().numpy()

@@ -1,4 +1,4 @@
-"""`Query`: a window and its model, for methods that must ask the model again."""
+"""`MethodInputs`: a window and its model, for methods that must ask the model again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Query:
+class MethodInputs:
     """A window and its model, open to questions.
 
     Parameters
@@ -32,7 +32,7 @@ class Query:
     seed
         Made from the clip's content and the window, for methods that draw at random.
     batch_size
-        Inputs to give `classify` at once.
+        Inputs to give `forward` at once.
     report
         ``report(done, total)``: to be called between batches; it raises `CancelledError` to stop.
     last_order
@@ -42,12 +42,12 @@ class Query:
     record: Record
     target: int
     pixels: Tensor
-    classify: Callable[[Tensor], Tensor]
+    forward: Callable[[Tensor], Tensor]
     layers: tuple[nn.Module, ...]
     seed: int
     batch_size: int
     report: Callable[[int, int], object]
-    last_order: Literal["patch_major"] | None = None
+    last_layer_order: Literal["patch_major"] | None = None
 
     @property
     def geometry(self) -> Geometry:

@@ -18,29 +18,29 @@ from numpy.typing import NDArray
 from staa_widgets.errors import ParameterError
 from staa_widgets.methods import segmentation as parts
 from staa_widgets.methods import validation as checks
-from staa_widgets.methods.inputs import Query
-from staa_widgets.methods.optional import captum
+from staa_widgets.methods.inputs import MethodInputs
+from staa_widgets.methods.optional import import_captum
 from staa_widgets.methods.registry import Cost, method
 from staa_widgets.records.record import Geometry, Needs
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-WIDTH = 0.25
+KERNEL_WIDTH = 0.25
 """Of the kernel by which LIME weights its samples."""
 
-MOST = 8
+MAX_EXACT_SEGMENTS = 8
 """Segments of exact Shapley values at most: 256 coalitions."""
 
 _HINT = "Give into how many runs to divide time, rows and columns: (4, 4, 4)."
 
 
 def _needs(segments: Sequence[int], filler: str, samples: int) -> Needs:
-    checks.hiding(filler)
-    checks.three("segments", segments, _HINT)
+    checks.check_hiding_filler(filler)
+    checks.check_three_whole_numbers("segments", segments, _HINT)
     if prod(segments) < 2:
         raise ParameterError("One segment has nothing to be compared with.", _HINT)
-    checks.whole("samples", samples, 2)
+    checks.check_whole_number("samples", samples, 2)
     return Needs()
 
 
@@ -49,24 +49,24 @@ def _cost(_: Geometry, *, samples: int, **__: Any) -> Cost:
 
 
 def _exact_needs(segments: Sequence[int], filler: str) -> Needs:
-    checks.hiding(filler)
-    checks.three("segments", segments, _HINT)
-    if prod(segments) > MOST:
+    checks.check_hiding_filler(filler)
+    checks.check_three_whole_numbers("segments", segments, _HINT)
+    if prod(segments) > MAX_EXACT_SEGMENTS:
         raise ParameterError(
             f"{prod(segments)} segments have 2^{prod(segments)} coalitions, each a pass through the model.",
-            f"Choose at most {MOST} segments for exact values, or method='kernel_shap'.",
+            f"Choose at most {MAX_EXACT_SEGMENTS} segments for exact values, or method='kernel_shap'.",
         )
     return Needs()
 
 
 def _exact_cost(geometry: Geometry, *, segments: Sequence[int], **_: Any) -> Cost:
-    grid = parts.segments((geometry.slices, geometry.height, geometry.width), segments)
+    grid = parts.label_segments((geometry.slices, geometry.height, geometry.width), segments)
     return Cost(2 ** (int(grid.max()) + 1))
 
 
-@method("lime", group="perturbation", asks=True, class_specific=True, signed=True, needs=_needs, cost=_cost)
+@method("lime", group="perturbation", needs_model=True, class_specific=True, signed=True, needs=_needs, cost=_cost)
 def lime(
-    query: Query, *, samples: int = 1000, segments: Sequence[int] = (4, 4, 4), filler: str = "blur"
+    query: MethodInputs, *, samples: int = 1000, segments: Sequence[int] = (4, 4, 4), filler: str = "blur"
 ) -> NDArray[np.float32]:
     """Fit a linear model to the target's logit over clips with random segments hidden.
 
@@ -100,10 +100,10 @@ def lime(
 
     def closeness(_: Tensor, __: Tensor, kept: Tensor, **___: Any) -> float:
         distance = 1 - float(kept.float().mean().sqrt())
-        return exp(-(distance**2) / (2 * WIDTH**2))
+        return exp(-(distance**2) / (2 * KERNEL_WIDTH**2))
 
-    grid = parts.segments(query.shape, segments)
-    explainer = captum().Lime(
+    grid = parts.label_segments(query.shape, segments)
+    explainer = import_captum().Lime(
         _hiding(query, grid, filler, samples),
         interpretable_model=_Ridge(1),
         similarity_func=closeness,
@@ -112,9 +112,11 @@ def lime(
     return _fitted(query, explainer, grid, samples)
 
 
-@method("kernel_shap", group="perturbation", asks=True, class_specific=True, signed=True, needs=_needs, cost=_cost)
+@method(
+    "kernel_shap", group="perturbation", needs_model=True, class_specific=True, signed=True, needs=_needs, cost=_cost
+)
 def kernel_shap(
-    query: Query, *, samples: int = 2048, segments: Sequence[int] = (4, 4, 4), filler: str = "blur"
+    query: MethodInputs, *, samples: int = 2048, segments: Sequence[int] = (4, 4, 4), filler: str = "blur"
 ) -> NDArray[np.float32]:
     """Estimate the Shapley value of each segment by a linear model fitted to random coalitions.
 
@@ -150,8 +152,8 @@ def kernel_shap(
             yield kept
             yield 1 - kept
 
-    grid = parts.segments(query.shape, segments)
-    explainer = captum().KernelShap(_hiding(query, grid, filler, samples))
+    grid = parts.label_segments(query.shape, segments)
+    explainer = import_captum().KernelShap(_hiding(query, grid, filler, samples))
     explainer.interpretable_model, explainer.perturb_func = _Ridge(0), draw
     # All and none stand for weights without bound, whatever the number of the others.
     explainer.inf_weight *= samples
@@ -159,9 +161,15 @@ def kernel_shap(
 
 
 @method(
-    "shapley", group="perturbation", asks=True, class_specific=True, signed=True, needs=_exact_needs, cost=_exact_cost
+    "shapley",
+    group="perturbation",
+    needs_model=True,
+    class_specific=True,
+    signed=True,
+    needs=_exact_needs,
+    cost=_exact_cost,
 )
-def shapley(query: Query, *, segments: Sequence[int] = (8, 1, 1), filler: str = "blur") -> NDArray[np.float32]:
+def shapley(query: MethodInputs, *, segments: Sequence[int] = (8, 1, 1), filler: str = "blur") -> NDArray[np.float32]:
     """Compute the exact Shapley value of each of at most 8 segments, of time by default, from all their coalitions.
 
     Shapley, "A Value for n-Person Games", 1953: what a segment adds to the target's logit, averaged over all orders in
@@ -182,15 +190,15 @@ def shapley(query: Query, *, segments: Sequence[int] = (8, 1, 1), filler: str = 
     """
     import torch
 
-    grid = parts.segments(query.shape, segments)
+    grid = parts.label_segments(query.shape, segments)
     count = int(grid.max()) + 1
     kept = (torch.arange(2**count)[:, None] >> torch.arange(count)) & 1
-    ask = parts.logits_without(query, grid, filler, len(kept) - 1)
+    ask = parts.masked_logit_function(query, grid, filler, len(kept) - 1)
     logits = np.append(ask(kept[:-1] == 0).double().numpy(), query.record.logits[query.target])
-    return parts.spread(_shapley(logits), grid)
+    return parts.spread_over_cells(_exact_values(logits), grid)
 
 
-def _shapley(worth: NDArray[np.float64]) -> NDArray[np.float64]:
+def _exact_values(worth: NDArray[np.float64]) -> NDArray[np.float64]:
     """From the worth of each coalition, ``(2^n,)``, bit i of its number for player i, to their values, ``(n,)``."""
     count = len(worth).bit_length() - 1
     coalitions = np.arange(len(worth))
@@ -202,13 +210,13 @@ def _shapley(worth: NDArray[np.float64]) -> NDArray[np.float64]:
     return values
 
 
-def _hiding(query: Query, grid: NDArray[np.int64], filler: str, total: int) -> Callable[[Tensor], Tensor]:
+def _hiding(query: MethodInputs, grid: NDArray[np.int64], filler: str, total: int) -> Callable[[Tensor], Tensor]:
     """Give captum the model as a function of which segments are there, 1 or 0."""
-    ask = parts.logits_without(query, grid, filler, total)
+    ask = parts.masked_logit_function(query, grid, filler, total)
     return lambda kept: ask(kept == 0)
 
 
-def _fitted(query: Query, explainer: Any, grid: NDArray[np.int64], samples: int) -> NDArray[np.float32]:
+def _fitted(query: MethodInputs, explainer: Any, grid: NDArray[np.int64], samples: int) -> NDArray[np.float32]:
     import torch
 
     values = explainer.attribute(
@@ -217,7 +225,7 @@ def _fitted(query: Query, explainer: Any, grid: NDArray[np.int64], samples: int)
         perturbations_per_eval=query.batch_size,
         return_input_shape=False,
     )
-    return parts.spread(values.numpy(), grid)
+    return parts.spread_over_cells(values.numpy(), grid)
 
 
 class _Ridge:

@@ -11,7 +11,7 @@ from staa_widgets.errors import ParameterError
 from staa_widgets.records.record import Geometry
 
 
-def held(array: NDArray[Any] | None) -> NDArray[Any]:
+def require_array(array: NDArray[Any] | None) -> NDArray[Any]:
     """Give an array of a record, which must be there."""
     if array is None:
         raise ParameterError(
@@ -20,18 +20,18 @@ def held(array: NDArray[Any] | None) -> NDArray[Any]:
     return array
 
 
-def on_grid(geometry: Geometry, values: NDArray[Any]) -> NDArray[Any]:
+def to_grid(geometry: Geometry, values: NDArray[Any]) -> NDArray[Any]:
     """Bring values of patches, ``(…, P)`` row by row, to ``(…, h, w)``."""
     return values.reshape(*values.shape[:-1], geometry.height, geometry.width)
 
 
-def even(maps: NDArray[np.floating]) -> NDArray[np.floating]:
+def equalize_slices(maps: NDArray[np.floating]) -> NDArray[np.floating]:
     """Give every slice the same mass; one that holds nothing becomes uniform."""
     mass = maps.sum((1, 2), keepdims=True)
     return np.where(mass > 0, maps / np.where(mass > 0, mass, 1), 1 / maps[0].size)
 
 
-def shares(maps: NDArray[np.floating]) -> NDArray[np.float32]:
+def scale_to_sum_one(maps: NDArray[np.floating]) -> NDArray[np.float32]:
     """Scale to sum 1; zero stays zero."""
     total = maps.sum()
     return np.asarray(maps / total if total > 0 else maps, np.float32)

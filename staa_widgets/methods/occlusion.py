@@ -9,25 +9,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staa_widgets.methods import validation as checks
-from staa_widgets.methods.inputs import Query
+from staa_widgets.methods.inputs import MethodInputs
 from staa_widgets.methods.registry import Cost, method
-from staa_widgets.methods.segmentation import blocks, logits_without, spread
+from staa_widgets.methods.segmentation import label_blocks, masked_logit_function, spread_over_cells
 from staa_widgets.records.record import Geometry, Needs
 
 
 def _needs(filler: str, cells: Sequence[int]) -> Needs:
-    checks.hiding(filler)
-    checks.three("cells", cells, "Give how many slices, rows and columns to hide at once: (1, 1, 1).")
+    checks.check_hiding_filler(filler)
+    checks.check_three_whole_numbers(
+        "cells", cells, "Give how many slices, rows and columns to hide at once: (1, 1, 1)."
+    )
     return Needs()
 
 
 def _cost(geometry: Geometry, *, cells: Sequence[int], **_: Any) -> Cost:
     shape = (geometry.slices, geometry.height, geometry.width)
-    return Cost(1 + int(blocks(shape, cells).max()) + 1)
+    return Cost(1 + int(label_blocks(shape, cells).max()) + 1)
 
 
-@method("occlusion", group="perturbation", asks=True, class_specific=True, signed=True, needs=_needs, cost=_cost)
-def occlusion(query: Query, *, filler: str = "blur", cells: Sequence[int] = (1, 1, 1)) -> NDArray[np.float32]:
+@method("occlusion", group="perturbation", needs_model=True, class_specific=True, signed=True, needs=_needs, cost=_cost)
+def occlusion(query: MethodInputs, *, filler: str = "blur", cells: Sequence[int] = (1, 1, 1)) -> NDArray[np.float32]:
     """Hide one tubelet cell after the other and see by how much the target's logit falls.
 
     The logit and not the probability, which for a model that is sure hardly falls whatever is hidden; the methods by
@@ -51,7 +53,7 @@ def occlusion(query: Query, *, filler: str = "blur", cells: Sequence[int] = (1, 
     """
     import torch
 
-    parts = blocks(query.shape, cells)
+    parts = label_blocks(query.shape, cells)
     count = int(parts.max()) + 1
-    logits = logits_without(query, parts, filler, count)(torch.eye(count, dtype=torch.bool))
-    return spread(query.record.logits[query.target] - logits.numpy(), parts)
+    logits = masked_logit_function(query, parts, filler, count)(torch.eye(count, dtype=torch.bool))
+    return spread_over_cells(query.record.logits[query.target] - logits.numpy(), parts)

@@ -7,7 +7,7 @@ from typing import Any
 from staa_widgets.errors import MissingPackageError
 
 
-def captum() -> Any:
+def import_captum() -> Any:
     """Import captum's methods.
 
     Raises

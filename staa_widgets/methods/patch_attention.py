@@ -8,27 +8,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staa_widgets.errors import ParameterError
-from staa_widgets.methods.maps import held, on_grid, shares
+from staa_widgets.methods.maps import require_array, scale_to_sum_one, to_grid
 from staa_widgets.methods.registry import method
-from staa_widgets.methods.staa import Layers, chosen_layers, is_indices
+from staa_widgets.methods.staa import Layers, is_indices, layer_indices
 from staa_widgets.records.record import Needs, Record
 
 
-def _query_needs(query: Sequence[int] | None, layers: Layers) -> Needs:
+def _patch_needs(query: Sequence[int] | None, layers: Layers) -> Needs:
     if not (layers in ("mean", "last") if isinstance(layers, str) else is_indices(layers)):
         raise ParameterError(f"layers is {layers!r}.", "Choose from mean, last, or give a list of layers.")
     if query is None:
-        return Needs(query="middle")
+        return Needs(patch="middle")
     if not (is_indices(query) and len(query) == 3 and min(query) >= 0):
         raise ParameterError(
             f"query is {query!r}.", "Give a patch of the token grid as (slice, row, column), each counted from 0."
         )
     at, row, column = (int(value) for value in query)
-    return Needs(query=(at, row, column))
+    return Needs(patch=(at, row, column))
 
 
-@method("attention_query", needs=_query_needs, class_specific=False, browse=True)
-def attention_query(
+@method("attention_query", needs=_patch_needs, class_specific=False, exploratory=True)
+def patch_attention(
     record: Record,
     *,
     query: Sequence[int] | None = None,  # noqa: ARG001  the record is of that query
@@ -69,5 +69,5 @@ def attention_query(
     ParameterError
         If the grid has no such patch, or the model no such layer.
     """
-    rows = held(record.query_rows).mean(1)
-    return shares(on_grid(record.geometry, rows[chosen_layers(layers, len(rows))].mean(0)))
+    rows = require_array(record.patch_rows).mean(1)
+    return scale_to_sum_one(to_grid(record.geometry, rows[layer_indices(layers, len(rows))].mean(0)))

@@ -26,7 +26,7 @@ def contrast(maps: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.asarray(maps - np.min(maps, axis=0), np.float32)
 
 
-def normalise(maps: NDArray[np.floating]) -> NDArray[np.float32]:
+def normalize(maps: NDArray[np.floating]) -> NDArray[np.float32]:
     """Divide by the greatest magnitude of the whole clip, never slice by slice; zero maps stay zero.
 
     Parameters
@@ -140,7 +140,7 @@ def focus(
     """
     if not gamma > 0:
         raise ParameterError(f"gamma is {gamma}.", "Give more than 0.")
-    return normalise(normalise(dynamic_threshold(contrast(smooth(maps, sigma)), low, high)) ** gamma)
+    return normalize(normalize(dynamic_threshold(contrast(smooth(maps, sigma)), low, high)) ** gamma)
 
 
 def signal_to_noise(maps: NDArray[np.floating], where: NDArray[np.bool_]) -> float:

@@ -19,7 +19,7 @@ Group = Literal["attention", "gradient", "perturbation", "control"]
 METHODS: dict[str, Method] = {}
 """All registered methods by name."""
 
-_NOTHING = Needs()
+_NO_NEEDS = Needs()
 
 
 class Cost(NamedTuple):
@@ -43,7 +43,7 @@ class Method:
     run
         ``(record, **params)`` to float32 ``(S, h, w)``, or ``(query, **params)`` where it must ask the model again.
     asks
-        Whether it is given a `staa_widgets.methods.inputs.Query` in place of a `Record`.
+        Whether it is given a `staa_widgets.methods.inputs.MethodInputs` in place of a `Record`.
     group
         What it works with.
     find_needs
@@ -66,13 +66,13 @@ class Method:
 
     name: str
     run: Callable[..., NDArray[np.float32]]
-    asks: bool
+    needs_model: bool
     group: Group
     find_needs: Callable[..., Needs]
     find_cost: Callable[..., Cost]
     class_specific: bool
     signed: bool
-    browse: bool
+    exploratory: bool
     version: int
     defaults: Mapping[str, Any]
     summary: str
@@ -85,7 +85,7 @@ class Method:
         ParameterError
             If a name or a value is unknown.
         """
-        whole = registry.complete(f"method {self.name!r}", self.defaults, params)
+        whole = registry.fill_defaults(f"method {self.name!r}", self.defaults, params)
         self.find_needs(**whole)
         return whole
 
@@ -99,23 +99,23 @@ class Method:
 
     def depends_on_class(self, params: Mapping[str, Any] = MappingProxyType({})) -> bool:
         """Say whether the maps depend on the class, with these parameters."""
-        return self.class_specific if self.asks else self.needs(params).target
+        return self.class_specific if self.needs_model else self.needs(params).class_specific
 
-    def __call__(self, found: Any, **params: Any) -> NDArray[np.float32]:
-        """Compute maps, float32 ``(S, h, w)``, from a `Record`, or from a `Query` where the method `asks`."""
-        return self.run(found, **self.complete(params))
+    def __call__(self, source: Any, **params: Any) -> NDArray[np.float32]:
+        """Compute maps, float32 ``(S, h, w)``, from a `Record`, or from `MethodInputs` if `needs_model`."""
+        return self.run(source, **self.complete(params))
 
 
 def method(
     name: str,
     *,
     class_specific: bool,
-    needs: Needs | Callable[..., Needs] = _NOTHING,
+    needs: Needs | Callable[..., Needs] = _NO_NEEDS,
     cost: Cost | Callable[..., Cost] = _ONE_PASS,
     group: Group = "attention",
-    asks: bool = False,
+    needs_model: bool = False,
     signed: bool = False,
-    browse: bool = False,
+    exploratory: bool = False,
     version: int = 1,
 ) -> Callable[[Callable[..., NDArray[np.float32]]], Method]:
     """Register a function ``(record or query, *, …) -> (S, h, w)``; its keywords and defaults are the parameters."""
@@ -126,16 +126,16 @@ def method(
         METHODS[name] = Method(
             name=name,
             run=run,
-            asks=asks,
+            needs_model=needs_model,
             group=group,
             find_needs=find_needs,
             find_cost=find_cost,
             class_specific=class_specific,
             signed=signed,
-            browse=browse,
+            exploratory=exploratory,
             version=version,
-            defaults=registry.parameters(run),
-            summary=registry.summary(run),
+            defaults=registry.parameter_defaults(run),
+            summary=registry.docstring_summary(run),
         )
         return METHODS[name]
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from staa_widgets.methods.fillers import cell_mask, filling
-from staa_widgets.methods.inputs import Query
+from staa_widgets.methods.fillers import cell_mask, prepare_fill
+from staa_widgets.methods.inputs import MethodInputs
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Shape = tuple[int, int, int]
 
 
-def blocks(shape: Shape, size: Sequence[int]) -> NDArray[np.int64]:
+def label_blocks(shape: Shape, size: Sequence[int]) -> NDArray[np.int64]:
     """Divide the grid into blocks of so many slices, rows and columns; the last ones of an axis may be smaller.
 
     Returns
@@ -25,27 +25,29 @@ def blocks(shape: Shape, size: Sequence[int]) -> NDArray[np.int64]:
     NDArray[np.int64]
         ``shape``, the number of each cell's block, from 0 without gaps.
     """
-    return _numbered([np.arange(length) // step for length, step in zip(shape, size, strict=True)])
+    return _label_cells([np.arange(length) // step for length, step in zip(shape, size, strict=True)])
 
 
-def segments(shape: Shape, counts: Sequence[int]) -> NDArray[np.int64]:
+def label_segments(shape: Shape, counts: Sequence[int]) -> NDArray[np.int64]:
     """Divide each axis of the grid into so many runs, equal to within one cell, at most as many as it has cells.
 
     Returns
     -------
     NDArray[np.int64]
-        As `blocks`.
+        As `label_blocks`.
     """
     places = [np.arange(length) * min(count, length) // length for length, count in zip(shape, counts, strict=True)]
-    return _numbered(places)
+    return _label_cells(places)
 
 
-def spread(values: NDArray[np.floating], parts: NDArray[np.int64]) -> NDArray[np.float32]:
+def spread_over_cells(values: NDArray[np.floating], parts: NDArray[np.int64]) -> NDArray[np.float32]:
     """Share the value of each part, ``(n,)``, evenly among its cells, so that they sum to it: the shape of `parts`."""
     return (values / np.bincount(parts.ravel()))[parts].astype(np.float32)
 
 
-def logits_without(query: Query, parts: NDArray[np.int64], filler: str, total: int) -> Callable[[Tensor], Tensor]:
+def masked_logit_function(
+    query: MethodInputs, parts: NDArray[np.int64], filler: str, total: int
+) -> Callable[[Tensor], Tensor]:
     """Give a function that asks for the target's logit once parts are taken away.
 
     Parameters
@@ -53,7 +55,7 @@ def logits_without(query: Query, parts: NDArray[np.int64], filler: str, total: i
     query
         The window and its model.
     parts
-        ``(S, h, w)``, from `blocks` or `segments`.
+        ``(S, h, w)``, from `label_blocks` or `label_segments`.
     filler
         Name in `FILLERS`, of what is shown in their place.
     total
@@ -66,7 +68,7 @@ def logits_without(query: Query, parts: NDArray[np.int64], filler: str, total: i
     """
     import torch
 
-    filled, numbers = filling(query.pixels, filler), torch.from_numpy(parts)
+    filled, numbers = prepare_fill(query.pixels, filler), torch.from_numpy(parts)
     done = 0
     query.report(0, total)
 
@@ -75,7 +77,7 @@ def logits_without(query: Query, parts: NDArray[np.int64], filler: str, total: i
         found = []
         for batch in removed.split(query.batch_size):
             with torch.no_grad():
-                logits = query.classify(filled(cell_mask(query.geometry, batch[:, numbers])))
+                logits = query.forward(filled(cell_mask(query.geometry, batch[:, numbers])))
             found.append(logits[:, query.target].float().cpu())
             done += len(batch)
             query.report(done, total)
@@ -84,7 +86,7 @@ def logits_without(query: Query, parts: NDArray[np.int64], filler: str, total: i
     return ask
 
 
-def _numbered(places: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+def _label_cells(places: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
     slices, rows, columns = places
     height, width = int(rows[-1]) + 1, int(columns[-1]) + 1
     return (slices[:, None, None] * height + rows[:, None]) * width + columns

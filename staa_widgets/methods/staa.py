@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from staa_widgets.errors import ParameterError, UnsupportedQuestionError
+from staa_widgets.errors import ParameterError, UnsupportedRequestError
 from staa_widgets.methods import postprocess as refine
-from staa_widgets.methods.maps import even, held, on_grid, shares
+from staa_widgets.methods.maps import equalize_slices, require_array, scale_to_sum_one, to_grid
 from staa_widgets.methods.registry import Cost, method
 from staa_widgets.records.record import Geometry, Needs, Record
 
@@ -24,10 +24,10 @@ Layers = str | Sequence[int]
 RESIDUAL = 0.7
 """Share of a layer's output that comes past attention, unless said otherwise."""
 
-BROWSING = Needs(rows=True, temporal=True)
+BROWSING_NEEDS = Needs(rows=True, temporal=True)
 """What `attention_maps` reads."""
 
-_WEIGHTINGS = {
+_WEIGHTING_NEEDS = {
     "none": Needs(rows=True, temporal=True),
     "value": Needs(values=True),
     "gradient": Needs(gradients=True),
@@ -36,8 +36,8 @@ _WEIGHTINGS = {
 
 
 def _needs(layers: Layers, weighting: str, contrast: bool, residual: float, exact: bool, time: bool = True) -> Needs:
-    if weighting not in _WEIGHTINGS:
-        raise ParameterError(f"There is no weighting {weighting!r}.", f"Choose from {', '.join(_WEIGHTINGS)}.")
+    if weighting not in _WEIGHTING_NEEDS:
+        raise ParameterError(f"There is no weighting {weighting!r}.", f"Choose from {', '.join(_WEIGHTING_NEEDS)}.")
     for name, value in (("contrast", contrast), ("time", time), ("exact", exact)):
         if not isinstance(value, bool):
             raise ParameterError(f"{name} is {value!r}.", "Give True or False.")
@@ -46,7 +46,7 @@ def _needs(layers: Layers, weighting: str, contrast: bool, residual: float, exac
     known = ("last", "mean", "rollout")
     if not (layers in known if isinstance(layers, str) else is_indices(layers)):
         raise ParameterError(f"layers is {layers!r}.", f"Choose from {', '.join(known)}, or give a list of layers.")
-    needs = _WEIGHTINGS[weighting] | Needs(exact=exact)
+    needs = _WEIGHTING_NEEDS[weighting] | Needs(exact=exact)
     return needs | Needs(spatial=True, temporal=True) if layers == "rollout" else needs
 
 
@@ -60,7 +60,7 @@ def is_indices(layers: Any) -> bool:
 
 
 def _cost(_: Geometry, *, weighting: str, **__: Any) -> Cost:
-    return Cost(1, int(_WEIGHTINGS[weighting].backward))
+    return Cost(1, int(_WEIGHTING_NEEDS[weighting].backward))
 
 
 @method("staa", needs=_needs, cost=_cost, class_specific=False, version=3)
@@ -117,18 +117,18 @@ def staa(
         If a layer does not exist.
     """
     if time and record.attention_type == "space_only":
-        raise UnsupportedQuestionError(
+        raise UnsupportedRequestError(
             "This model attends within frames only, so that its attention cannot say when.",
             "Pass time=False for where alone, or use method='staa_logit'.",
         )
     if not time and record.attention_type == "joint":
-        raise UnsupportedQuestionError(
+        raise UnsupportedRequestError(
             "Joint attention has no part that is about space alone.", "Leave time=True, or normalise each slice."
         )
     maps = _joint_maps(record, layers, weighting, residual, time=time)
     if contrast:
         maps = refine.contrast(maps)
-    return shares(maps if time else even(maps))
+    return scale_to_sum_one(maps if time else equalize_slices(maps))
 
 
 def _logit_needs(**params: Any) -> Needs:
@@ -167,7 +167,7 @@ def staa_logit(
     time = record.attention_type != "space_only"
     read, spoken = (_joint_maps(record, layers, weighting, residual, time=time) for weighting in ("none", "logit"))
     maps = np.sqrt(read * spoken)
-    return shares(refine.contrast(maps) if contrast else maps)
+    return scale_to_sum_one(refine.contrast(maps) if contrast else maps)
 
 
 def attention_maps(record: Record) -> NDArray[np.float16]:
@@ -176,36 +176,38 @@ def attention_maps(record: Record) -> NDArray[np.float16]:
     Divided attention: the spatial head times head-mean temporal attention, because the heads of the two modules do not
     correspond.
     """
-    if record.query_rows is not None:
-        return on_grid(record.geometry, record.query_rows).astype(np.float16)
-    rows = held(record.rows)
+    if record.patch_rows is not None:
+        return to_grid(record.geometry, record.patch_rows).astype(np.float16)
+    rows = require_array(record.rows)
     if record.attention_type == "divided":
-        rows = np.einsum("lhtp,lptu->lhup", rows, held(record.temporal)) / rows.shape[-2]
+        rows = np.einsum("lhtp,lptu->lhup", rows, require_array(record.temporal)) / rows.shape[-2]
     elif record.attention_type == "space_only":
         rows = rows / rows.shape[-2]
-    return on_grid(record.geometry, rows).astype(np.float16)
+    return to_grid(record.geometry, rows).astype(np.float16)
 
 
 def _joint_maps(record: Record, layers: Layers, weighting: str, residual: float, *, time: bool) -> NDArray[np.floating]:
     if layers == "rollout":
-        return on_grid(record.geometry, _roll_out(record, weighting, 1 - residual, time=time))
-    rows = _rows(record, weighting)
-    chosen = chosen_layers(layers, len(rows))
+        return to_grid(record.geometry, _roll_out(record, weighting, 1 - residual, time=time))
+    rows = _readout_rows(record, weighting)
+    chosen = layer_indices(layers, len(rows))
     if record.attention_type == "divided" and time:
         temporal = {"value": record.value_temporal, "gradient": record.gradient_temporal}.get(
             weighting, record.temporal
         )
-        return on_grid(record.geometry, np.einsum("ltp,lptu->up", rows[chosen], held(temporal)[chosen]) / len(chosen))
-    return on_grid(record.geometry, rows[chosen].mean(0))
+        return to_grid(
+            record.geometry, np.einsum("ltp,lptu->up", rows[chosen], require_array(temporal)[chosen]) / len(chosen)
+        )
+    return to_grid(record.geometry, rows[chosen].mean(0))
 
 
-def _rows(record: Record, weighting: str) -> NDArray[np.floating]:
+def _readout_rows(record: Record, weighting: str) -> NDArray[np.floating]:
     """Give what the readout reads in each layer: ``(L, S, P)``."""
     if weighting == "none":
-        return held(record.rows).mean(1)
+        return require_array(record.rows).mean(1)
     if weighting == "logit":
-        return np.maximum(held(record.contributions).sum(1), 0)
-    return held(record.value_rows if weighting == "value" else record.gradient_rows)
+        return np.maximum(require_array(record.contributions).sum(1), 0)
+    return require_array(record.value_rows if weighting == "value" else record.gradient_rows)
 
 
 def _roll_out(record: Record, weighting: str, share: float, *, time: bool) -> NDArray[np.floating]:
@@ -217,14 +219,14 @@ def _roll_out(record: Record, weighting: str, share: float, *, time: bool) -> ND
             "gradient": record.gradient_rollout,
             "logit": record.contribution_rollout,
         }
-        terms = held(rolled[weighting])
+        terms = require_array(rolled[weighting])
         # The terms have both signs; what is nothing may come out a little below.
         return np.maximum(np.tensordot(np.float32(share) ** np.arange(len(terms)), terms, 1), 0)
-    spatial = held(record.spatial)
-    temporal = held(record.temporal) if time and record.attention_type == "divided" else None
+    spatial = require_array(record.spatial)
+    temporal = require_array(record.temporal) if time and record.attention_type == "divided" else None
     if weighting == "none":
         return _roll_attention(spatial, temporal, share, one_readout=record.attention_type == "divided")
-    return _roll_rows(_rows(record, weighting), spatial, temporal, share)
+    return _roll_rows(_readout_rows(record, weighting), spatial, temporal, share)
 
 
 def _roll_attention(
@@ -235,11 +237,11 @@ def _roll_attention(
     flow = np.zeros((frames, tokens), np.float32)
     flow[:, 0] = 1 / frames
     for depth in reversed(range(len(spatial))):
-        flow = (1 - share) * flow + share * _through_space(flow, spatial[depth])
+        flow = (1 - share) * flow + share * _carry_through_space(flow, spatial[depth])
         if one_readout:
             flow[:, 0] = flow[:, 0].mean()
         if temporal is not None:
-            flow[:, 1:] = (1 - share) * flow[:, 1:] + share * _through_time(flow[:, 1:], temporal[depth])
+            flow[:, 1:] = (1 - share) * flow[:, 1:] + share * _carry_through_time(flow[:, 1:], temporal[depth])
     return flow[:, 1:]
 
 
@@ -250,23 +252,23 @@ def _roll_rows(
     for depth in reversed(range(len(rows))):
         flow = flow + rows[depth]
         if temporal is not None:
-            flow = (1 - share) * flow + share * _through_time(flow, temporal[depth])
+            flow = (1 - share) * flow + share * _carry_through_time(flow, temporal[depth])
         if depth:
-            flow = (1 - share) * flow + share * _through_space(flow, spatial[depth - 1, :, 1:, 1:])
+            flow = (1 - share) * flow + share * _carry_through_space(flow, spatial[depth - 1, :, 1:, 1:])
     return flow
 
 
-def _through_space(flow: NDArray[np.floating], attention: NDArray[np.floating]) -> NDArray[np.floating]:
+def _carry_through_space(flow: NDArray[np.floating], attention: NDArray[np.floating]) -> NDArray[np.floating]:
     """Carry ``(T, n)`` through attention within frames, ``(T, n, n)``."""
     return np.matmul(flow[:, None], attention.astype(np.float32))[:, 0]
 
 
-def _through_time(flow: NDArray[np.floating], attention: NDArray[np.floating]) -> NDArray[np.floating]:
+def _carry_through_time(flow: NDArray[np.floating], attention: NDArray[np.floating]) -> NDArray[np.floating]:
     """Carry ``(T, P)`` through attention over time, ``(P, T, T)``."""
     return np.einsum("tp,ptu->up", flow, attention)
 
 
-def chosen_layers(layers: Layers, count: int) -> list[int]:
+def layer_indices(layers: Layers, count: int) -> list[int]:
     """Turn ``"last"``, ``"mean"`` or a list into numbers of layers; raises `ParameterError` where there is none."""
     if layers == "last":
         return [count - 1]

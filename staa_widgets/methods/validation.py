@@ -11,20 +11,20 @@ from staa_widgets.errors import ParameterError
 from staa_widgets.methods.fillers import FILLERS, get_filler
 
 
-def whole(name: str, value: Any, least: int = 1) -> None:
+def check_whole_number(name: str, value: Any, least: int = 1) -> None:
     """Refuse what is no whole number, or too small."""
-    if not _is_whole(value) or value < least:
+    if not _is_whole_number(value) or value < least:
         raise ParameterError(f"{name} is {value!r}.", f"Give a whole number, at least {least}.")
 
 
-def three(name: str, values: Any, hint: str) -> None:
+def check_three_whole_numbers(name: str, values: Any, hint: str) -> None:
     """Refuse what is not three whole numbers, each at least 1."""
     listed = isinstance(values, Sequence) and not isinstance(values, str)
-    if not (listed and len(values) == 3 and all(_is_whole(value) and value >= 1 for value in values)):
+    if not (listed and len(values) == 3 and all(_is_whole_number(value) and value >= 1 for value in values)):
         raise ParameterError(f"{name} is {values!r}.", hint)
 
 
-def hiding(filler: str) -> None:
+def check_hiding_filler(filler: str) -> None:
     """Refuse fillers that there are not, and the one that hides nothing without showing something new."""
     get_filler(filler)
     if filler == "fade":
@@ -34,5 +34,5 @@ def hiding(filler: str) -> None:
         )
 
 
-def _is_whole(value: Any) -> TypeGuard[int]:
+def _is_whole_number(value: Any) -> TypeGuard[int]:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)

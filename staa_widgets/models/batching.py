@@ -19,27 +19,27 @@ if TYPE_CHECKING:
 
     from staa_widgets.models import VideoModel
 
-T = TypeVar("T")
-_NOTHING = Needs()
+Result = TypeVar("Result")
+_NO_NEEDS = Needs()
 
-MOST = 8
+MAX_BATCH = 8
 """Inputs a pass at most: more makes a CPU no faster."""
 
-MEMORY = 500_000_000
+CPU_MEMORY = 500_000_000
 """Bytes that the activations of one pass on a CPU may take, roughly."""
 
-MOST_DEVICE = 64
+MAX_BATCH_ACCELERATOR = 64
 """Inputs a pass at most on an accelerator."""
 
-SHARE = 0.4
+ACCELERATOR_MEMORY_SHARE = 0.4
 """Part of an accelerator's free memory that the activations of one pass may take."""
 
 # Allocators that raise no error of their own: CPU (two wordings), mps, cuBLAS and others.
-_WORDS = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")
-_proved: WeakKeyDictionary[nn.Module, dict[bool, int]] = WeakKeyDictionary()
+_OUT_OF_MEMORY_MESSAGES = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")
+_proven_limits: WeakKeyDictionary[nn.Module, dict[bool, int]] = WeakKeyDictionary()
 
 
-def passes_at_once(model: VideoModel, *, needs: Needs = _NOTHING, backwards: bool = False) -> int:
+def max_batch_size(model: VideoModel, *, needs: Needs = _NO_NEEDS, backward: bool = False) -> int:
     """Say how many inputs a pass may take for its activations to stay within what the device has.
 
     Parameters
@@ -54,43 +54,44 @@ def passes_at_once(model: VideoModel, *, needs: Needs = _NOTHING, backwards: boo
     Returns
     -------
     int
-        1 to `MOST`, or to `MOST_DEVICE` on an accelerator; never more than `within_memory` has found to fit.
+        1 to `MAX_BATCH`, or to `MAX_BATCH_ACCELERATOR` on an accelerator; never more than `run_within_memory` has
+        found to fit.
     """
     grid, config = model.geometry, getattr(model.module, "config", None)
     tokens = grid.prefix + grid.slices * grid.height * grid.width
     width, layers = getattr(config, "hidden_size", 768), getattr(config, "num_hidden_layers", 12)
-    backwards = backwards or needs.backward
+    backward = backward or needs.backward
     # About twelve arrays as wide as the tokens live at once: queries, keys, values, what feeds forward, residuals.
-    arrays = 12 * layers if backwards else 12
-    if needs.spatial and not backwards and samples_queries(model):
+    arrays = 12 * layers if backward else 12
+    if needs.spatial and not backward and samples_queries(model):
         arrays += 2 * layers
     # Attention is recorded in float32 whatever the model computes in.
     each = 4 * tokens * width * arrays
-    free = _free(model.device)
-    memory, most = (MEMORY, MOST) if free is None else (SHARE * free, MOST_DEVICE)
-    return min(int(np.clip(memory // each, 1, most)), _limit(model, backwards=backwards))
+    free = _free_memory(model.device)
+    memory, most = (CPU_MEMORY, MAX_BATCH) if free is None else (ACCELERATOR_MEMORY_SHARE * free, MAX_BATCH_ACCELERATOR)
+    return min(int(np.clip(memory // each, 1, most)), _proven_limit(model, backward=backward))
 
 
 def samples_queries(model: VideoModel) -> bool:
     """Say whether some queries stand for all where it is recorded: joint attention over many tokens."""
     from staa_widgets.models import FAMILIES
 
-    reading = FAMILIES[model.family].read(model.module, model.geometry, _NOTHING)
+    reading = FAMILIES[model.family].read(model.module, model.geometry, _NO_NEEDS)
     found = bool(getattr(reading, "sampled", False))
     # It and what it listens with hold each other.
     vars(reading).clear()
     return found
 
 
-def within_memory(
+def run_within_memory(
     model: VideoModel,
-    use: Callable[[int], T],
+    use: Callable[[int], Result],
     *,
-    needs: Needs = _NOTHING,
-    backwards: bool = False,
-    most: int | None = None,
+    needs: Needs = _NO_NEEDS,
+    backward: bool = False,
+    max_size: int | None = None,
     count: int | None = None,
-) -> T:
+) -> Result:
     """Call a function with the number of inputs that it may give the model at once, fewer if memory runs out.
 
     What proved too much is remembered for this model as long as the process runs.
@@ -102,9 +103,9 @@ def within_memory(
     use
         Called with a number; called again with half of it where memory ran out.
     needs, backwards
-        As for `passes_at_once`; what asks for gradients is remembered apart.
+        As for `max_batch_size`; what asks for gradients is remembered apart.
     most
-        Upper bound, by default that of `passes_at_once`.
+        Upper bound, by default that of `max_batch_size`.
     count
         How many inputs there are.
 
@@ -113,20 +114,20 @@ def within_memory(
     DeviceMemoryError
         If one input is too much.
     """
-    backwards = backwards or needs.backward
-    bound = most or passes_at_once(model, needs=needs, backwards=backwards)
-    before = _limit(model, backwards=backwards)
+    backward = backward or needs.backward
+    bound = max_size or max_batch_size(model, needs=needs, backward=backward)
+    before = _proven_limit(model, backward=backward)
     while True:
-        size = min(bound, count or bound, _limit(model, backwards=backwards))
+        size = min(bound, count or bound, _proven_limit(model, backward=backward))
         try:
             return use(size)
         except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             # Where not even one fits, others may hold the memory: that says nothing of batches.
-            _proved.setdefault(model.module, {})[backwards] = size // 2 or before
+            _proven_limits.setdefault(model.module, {})[backward] = size // 2 or before
         # Out here the error is gone, and with it all that its frames kept alive.
-        _release(model.device)
+        _release_memory(model.device)
         if size == 1:
             raise DeviceMemoryError(
                 f"One window of {model.id!r} does not fit the memory of {model.device}.",
@@ -134,20 +135,20 @@ def within_memory(
             )
 
 
-def out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Tell whether memory ran out, on whatever device: not every allocator of torch raises an error of its own."""
     import torch
 
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in _WORDS)
+    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in _OUT_OF_MEMORY_MESSAGES)
 
 
-def _limit(model: VideoModel, *, backwards: bool) -> int:
-    return _proved.get(model.module, {}).get(backwards, 1 << 30)
+def _proven_limit(model: VideoModel, *, backward: bool) -> int:
+    return _proven_limits.get(model.module, {}).get(backward, 1 << 30)
 
 
-def _free(place: device) -> int | None:
+def _free_memory(place: device) -> int | None:
     """Bytes that an accelerator has left; ``None`` for a CPU, and where it does not say."""
     import torch
 
@@ -159,7 +160,7 @@ def _free(place: device) -> int | None:
     return None
 
 
-def trim() -> None:
+def trim_heap() -> None:
     """Give memory that nobody uses back to the system.
 
     glibc keeps what lies below the last piece in use, and over hours of video that grows: passes leave holes of many
@@ -178,7 +179,7 @@ def _malloc_trim() -> Callable[[int], int] | None:
         return None
 
 
-def _release(place: device) -> None:
+def _release_memory(place: device) -> None:
     import torch
 
     gc.collect()

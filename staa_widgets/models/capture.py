@@ -21,13 +21,13 @@ from transformers import AttentionInterface, PreTrainedConfig
 
 from staa_widgets.errors import ModelError, ParameterError, UnsupportedModelError, WrongInputError
 from staa_widgets.models import FAMILIES
-from staa_widgets.models.family import Family, Take, VideoModel
-from staa_widgets.models.wrap import Wrapped
+from staa_widgets.models.family import CaptureCallback, Family, VideoModel
+from staa_widgets.models.wrap import WrappedModel
 from staa_widgets.records.record import Needs, Record
 
 _LOCKS: dict[int, threading.RLock] = {}
 _LOCKS_GUARD = threading.Lock()
-_TAKES: dict[tuple[int, nn.Module], Take] = {}
+_CALLBACKS: dict[tuple[int, nn.Module], CaptureCallback] = {}
 """What listens to an attention module, in which thread; a pass that another thread makes meanwhile is not heard."""
 
 
@@ -62,20 +62,20 @@ def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[in
     UnsupportedQuestionError
         If something is needed of a model that has no attention to read.
     """
-    _check(model, pixels, targets)
+    _check_inputs(model, pixels, targets)
     family = FAMILIES[model.family]
-    with _lock(model.module), torch.inference_mode(mode=False), torch.set_grad_enabled(needs.backward):
+    with _model_lock(model.module), torch.inference_mode(mode=False), torch.set_grad_enabled(needs.backward):
         reading = family.read(model.module, model.geometry, needs)
-        if reading.takes:
+        if reading.captures:
             _refuse_compiled(model.module)
         inputs = pixels.detach().to(model.device, model.dtype, copy=True).requires_grad_(needs.backward)
-        silent = set(reading.takes)
-        takes = {part: partial(_noting, silent, part, take) for part, take in reading.takes.items()}
+        silent = set(reading.captures)
+        takes = {part: partial(_note_and_capture, silent, part, take) for part, take in reading.captures.items()}
         with (
-            _evaluating(model.module),
-            _heard(family, takes),
-            _swapped(family.instead(model.module, reading)),
-            _watched(reading.norm, reading.take_readout),
+            _evaluation_mode(model.module),
+            _capture_attention(family, takes),
+            _patched_methods(family.replacements(model.module, reading)),
+            _forward_pre_hook(reading.norm, reading.capture_readout),
         ):
             output = model.module(
                 **{model.geometry.input_name: inputs},
@@ -85,7 +85,8 @@ def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[in
             )
         if silent:
             raise UnsupportedModelError(
-                f"{len(silent)} of {len(takes)} attention modules did not show their attention: {_names(silent)}.",
+                f"{len(silent)} of {len(takes)} attention modules did not show their attention: "
+                f"{_class_names(silent)}.",
                 "Something runs in their place: load the model anew, as its class makes it.",
             )
         if not output.logits.isfinite().all():
@@ -99,7 +100,7 @@ def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[in
 
 
 @contextmanager
-def classifying(model: VideoModel) -> Iterator[Callable[[Tensor], Tensor]]:
+def open_classifier(model: VideoModel) -> Iterator[Callable[[Tensor], Tensor]]:
     """Open a model for questions: pixels ``(n, T, 3, H, W)`` in, float32 logits ``(n, K)`` out.
 
     Gradients flow to the pixels where they are enabled, never into the model's own. The model is locked and in
@@ -107,10 +108,10 @@ def classifying(model: VideoModel) -> Iterator[Callable[[Tensor], Tensor]]:
     """
 
     def classify(pixels: Tensor) -> Tensor:
-        _check(model, pixels, [None] * len(pixels))
+        _check_inputs(model, pixels, [None] * len(pixels))
         inputs = pixels.to(model.device, model.dtype)
         try:
-            logits = model.answering(**{model.geometry.input_name: inputs}, return_dict=True).logits
+            logits = model.prediction_module(**{model.geometry.input_name: inputs}, return_dict=True).logits
         except Exception as error:
             if not (model.compile and type(error).__module__.startswith(("torch._dynamo", "torch._inductor"))):
                 raise
@@ -118,11 +119,11 @@ def classifying(model: VideoModel) -> Iterator[Callable[[Tensor], Tensor]]:
             raise ModelError(f"The model cannot be compiled: {reason}", "Load it with compile=False.") from error
         return logits.float().reshape(len(pixels), -1, logits.shape[-1]).mean(1)
 
-    with _lock(model.module), _evaluating(model.module), torch.inference_mode(mode=False):
+    with _model_lock(model.module), _evaluation_mode(model.module), torch.inference_mode(mode=False):
         yield classify
 
 
-def _check(model: VideoModel, pixels: Tensor, targets: Sequence[int | None]) -> None:
+def _check_inputs(model: VideoModel, pixels: Tensor, targets: Sequence[int | None]) -> None:
     geometry = model.geometry
     height, width = geometry.input_size
     if pixels.ndim != 5 or pixels.shape[2] != 3:
@@ -147,7 +148,7 @@ def _check(model: VideoModel, pixels: Tensor, targets: Sequence[int | None]) -> 
 
 
 @contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
+def _evaluation_mode(module: nn.Module) -> Iterator[None]:
     """Run in evaluation mode and put every submodule's own mode back."""
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
@@ -158,49 +159,57 @@ def _evaluating(module: nn.Module) -> Iterator[None]:
             part.training = training
 
 
-def _heard(family: Family, takes: Mapping[nn.Module, Take]) -> AbstractContextManager[None]:
-    """Hand what passes through attention modules to `takes`."""
-    if family.forward is None:
-        return _listening(takes)
-    return _swapped({(module, "forward"): partial(family.forward, module, take) for module, take in takes.items()})
+def _capture_attention(family: Family, captures: Mapping[nn.Module, CaptureCallback]) -> AbstractContextManager[None]:
+    """Hand what passes through attention modules to `captures`."""
+    if family.attention_forward is None:
+        return _capture_by_interface(captures)
+    return _patched_methods(
+        {(module, "forward"): partial(family.attention_forward, module, take) for module, take in captures.items()}
+    )
 
 
 @contextmanager
-def _listening(takes: Mapping[nn.Module, Take]) -> Iterator[None]:
+def _capture_by_interface(captures: Mapping[nn.Module, CaptureCallback]) -> Iterator[None]:
     """Listen through transformers' `AttentionInterface`; the implementation found goes on computing."""
-    heard = {(threading.get_ident(), module): take for module, take in takes.items()}
-    configs: list[Any] = list({id(module.config): module.config for module in takes}.values())
+    heard = {(threading.get_ident(), module): take for module, take in captures.items()}
+    configs: list[Any] = list({id(module.config): module.config for module in captures}.values())
     before = [config._attn_implementation for config in configs]
     for found in before:
-        _implementation(found, None)
-    _TAKES.update(heard)
+        _find_implementation(found, None)
+    _CALLBACKS.update(heard)
     try:
         for config, found in zip(configs, before, strict=True):
             name = f"staa_widgets over {found}"
-            AttentionInterface.register(name, partial(_attend, found))
+            AttentionInterface.register(name, partial(_attend_and_capture, found))
             config._attn_implementation = name
         yield
     finally:
         for config, found in zip(configs, before, strict=True):
             config._attn_implementation = found
         for place in heard:
-            _TAKES.pop(place, None)
+            _CALLBACKS.pop(place, None)
 
 
-def _attend(
-    found: str, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, **settings: Any
+def _attend_and_capture(
+    implementation: str,
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    **settings: Any,
 ) -> Any:
     """Compute attention as the implementation of that name does, and hand over what passes to who listens."""
-    compute = _implementation(found, sys.modules[type(module).__module__].eager_attention_forward)
+    compute = _find_implementation(implementation, sys.modules[type(module).__module__].eager_attention_forward)
     output = compute(module, query, key, value, mask, **settings)
-    take = _TAKES.get((threading.get_ident(), module))
+    take = _CALLBACKS.get((threading.get_ident(), module))
     if take is not None:
         with torch.no_grad():
             take(query, key, value, output[0], settings["scaling"])
     return output
 
 
-def _implementation(name: str | None, eager: Any) -> Any:
+def _find_implementation(name: str | None, eager: Any) -> Any:
     """Find an implementation of attention by its name in a configuration."""
     if name in (None, "eager"):
         return eager
@@ -218,23 +227,25 @@ def _refuse_compiled(module: nn.Module) -> None:
     compiled = {part for part in module.modules() if part._compiled_call_impl is not None or hasattr(part, "_orig_mod")}
     if compiled:
         raise UnsupportedModelError(
-            f"{_names(compiled)} was compiled in place, so that its attention cannot be read.",
+            f"{_class_names(compiled)} was compiled in place, so that its attention cannot be read.",
             "Load the model anew; load_model(…, compile=True) compiles what can be.",
         )
 
 
-def _noting(silent: set[nn.Module], part: nn.Module, take: Take, *passed: Any) -> Tensor | None:
+def _note_and_capture(
+    silent: set[nn.Module], part: nn.Module, callback: CaptureCallback, *passed: Any
+) -> Tensor | None:
     """Note that a module was heard, and hand on what passed."""
     silent.discard(part)
-    return take(*passed)
+    return callback(*passed)
 
 
-def _names(parts: Iterable[nn.Module]) -> str:
+def _class_names(parts: Iterable[nn.Module]) -> str:
     return ", ".join(sorted({type(part).__name__ for part in parts}))
 
 
 @contextmanager
-def _swapped(methods: Mapping[tuple[nn.Module, str], Callable[..., Any]]) -> Iterator[None]:
+def _patched_methods(methods: Mapping[tuple[nn.Module, str], Callable[..., Any]]) -> Iterator[None]:
     """Put other methods in place of the modules' own, for this thread."""
     before = {(module, name): vars(module).get(name) for module, name in methods}
     here = threading.get_ident()
@@ -254,15 +265,15 @@ def _swapped(methods: Mapping[tuple[nn.Module, str], Callable[..., Any]]) -> Ite
                 vars(module).pop(name, None)
 
 
-def _watched(module: nn.Module | None, take: Callable[[Tensor], None]) -> AbstractContextManager[object]:
-    """Show a module's input to `take`."""
+def _forward_pre_hook(module: nn.Module | None, callback: Callable[[Tensor], None]) -> AbstractContextManager[object]:
+    """Show a module's input to `callback`."""
     # The handle takes the hook away when the context closes.
-    return module.register_forward_pre_hook(lambda _, inputs: take(inputs[0])) if module else nullcontext()
+    return module.register_forward_pre_hook(lambda _, inputs: callback(inputs[0])) if module else nullcontext()
 
 
-def _lock(module: nn.Module) -> threading.RLock:
+def _model_lock(module: nn.Module) -> threading.RLock:
     """Give the lock shared by all models made from one configuration object."""
-    if isinstance(module, Wrapped) and isinstance(module.inner, nn.Module):
+    if isinstance(module, WrappedModel) and isinstance(module.inner, nn.Module):
         module = module.inner
     config = getattr(module, "config", None)
     # Other modules call by that name whatever they like.

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from staa_widgets.models.transform import Transform
 from staa_widgets.records.record import Geometry, Needs, Record
 
-Part = TypeVar("Part", bound=nn.Module)
+Submodule = TypeVar("Submodule", bound=nn.Module)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ class VideoModel:
     compile: bool = False
 
     @cached_property
-    def answering(self) -> Callable[..., Any]:
+    def prediction_module(self) -> Callable[..., Any]:
         """The module for passes in which nobody listens, compiled where that was asked for."""
         return torch.compile(self.module) if self.compile else self.module
 
@@ -69,27 +69,27 @@ class VideoModel:
         return torch.from_numpy(self.transform(frames))
 
 
-Take = Callable[[Tensor, Tensor, Tensor, Any, float], Tensor | None]
+CaptureCallback = Callable[[Tensor, Tensor, Tensor, Any, float], Tensor | None]
 """Called with queries, keys and values ``(n, H, N, d)``, the output ``(n, N, H, d)`` and the scale of the scores.
 
-A family's own `forward` may call it without an output, and takes what it gives for one.
+A family's own `attention_forward` may call it without an output, and takes what it gives for one.
 """
 
 
-class Reading(Protocol):
+class AttentionReader(Protocol):
     """One forward pass being read: `models.capture` installs it, runs the model and asks for the records."""
 
     @property
-    def takes(self) -> Mapping[nn.Module, Take]:
+    def captures(self) -> Mapping[nn.Module, CaptureCallback]:
         """What to hand that which passes through each attention module."""
         ...
 
     @property
     def norm(self) -> nn.Module | None:
-        """The last norm before the classifier, whose input `take_readout` gets; ``None`` where there is none."""
+        """The last norm before the classifier, whose input `capture_readout` gets; ``None`` where there is none."""
         ...
 
-    def take_readout(self, hidden: Tensor) -> None:
+    def capture_readout(self, hidden: Tensor) -> None:
         """Keep what the classifier reads, before its last norm."""
         ...
 
@@ -131,26 +131,26 @@ class Family:
     name: str
     architecture: type[nn.Module]
     geometry: Callable[[Any], Geometry]
-    read: Callable[[Any, Geometry, Needs], Reading]
+    read: Callable[[Any, Geometry, Needs], AttentionReader]
     layers: Callable[[nn.Module], tuple[nn.Module, ...]]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    forward: Callable[..., Any] | None = None
-    instead: Callable[[nn.Module, Any], Mapping[tuple[nn.Module, str], Callable[..., Any]]] = lambda *_: {}
+    attention_forward: Callable[..., Any] | None = None
+    replacements: Callable[[nn.Module, Any], Mapping[tuple[nn.Module, str], Callable[..., Any]]] = lambda *_: {}
     attends: bool = True
-    last_order: Literal["patch_major"] | None = None
+    last_layer_order: Literal["patch_major"] | None = None
 
 
-def heard_in(block: nn.Module) -> tuple[nn.Module, Tensor]:
+def attention_and_projection(block: nn.Module) -> tuple[nn.Module, Tensor]:
     """Give the part of an attention block that calls transformers' `AttentionInterface`, and the weight that follows.
 
     Releases differ in how they divide a block, but the part that attends always holds the scale of its scores, and the
     projection of what it gives is the block's last linear layer.
     """
     attending = next(part for part in block.modules() if hasattr(part, "scaling"))
-    return attending, parts_of(block, nn.Linear)[-1].weight
+    return attending, submodules_of(block, nn.Linear)[-1].weight
 
 
-def parts_of(module: nn.Module, kind: type[Part]) -> tuple[Part, ...]:
+def submodules_of(module: nn.Module, kind: type[Submodule]) -> tuple[Submodule, ...]:
     """Give all parts of a class, in the order in which they were made."""
     return tuple(part for part in module.modules() if isinstance(part, kind))

@@ -18,22 +18,22 @@ from torch import nn
 from transformers import PreTrainedConfig
 from transformers.utils import logging
 
-from staa_widgets.errors import ModelLoadError, ParameterError, UnsupportedModelError, nearest
+from staa_widgets.errors import ModelLoadError, ParameterError, UnsupportedModelError, suggest_name
 from staa_widgets.models.family import Family, VideoModel
 from staa_widgets.models.registry import FAMILIES
 from staa_widgets.models.transform import Transform
 
-BUNDLED = Path(__file__).parent / "bundled"
+BUNDLED_FOLDER = Path(__file__).parent / "bundled"
 BUNDLED_MODELS: dict[str, Path] = {
     f"bundled/{name}": folder
     for name, folder in {
-        "timesformer": BUNDLED,
-        **{name: BUNDLED / name for name in ("timesformer-1", "vivit", "vivit-1", "videomae", "videomae-1")},
+        "timesformer": BUNDLED_FOLDER,
+        **{name: BUNDLED_FOLDER / name for name in ("timesformer-1", "vivit", "vivit-1", "videomae", "videomae-1")},
     }.items()
     if (folder / "config.json").is_file()
 }
 """Models that come with the package, by the name that `load_model` takes: families, and a second training of each."""
-_PROCESSORS = ("preprocessor_config.json", "video_preprocessor_config.json")
+_PROCESSOR_FILES = ("preprocessor_config.json", "video_preprocessor_config.json")
 
 
 def load_model(
@@ -84,17 +84,17 @@ def load_model(
         if hasattr(model, "_orig_mod"):  # What torch.compile made of it; attention is read from what it was made of.
             model, compile = model.get_submodule("_orig_mod"), True  # noqa: A001
         family = _family_of(model)
-        module = _in_place(model, device, dtype)
+        module = _check_module(model, device, dtype)
         name, found = id or type(model).__name__, None
     else:
-        place = _device(device)
-        source, name = _source(model)
-        family, module = _read(source, name, place, _dtype(dtype, place))
+        place = _resolve_device(device)
+        source, name = _resolve_source(model)
+        family, module = _read_checkpoint(source, name, place, _resolve_dtype(dtype, place))
         name, found = id or name, _find_processor(source) if processor is None else None
     if not module.config.num_labels:
-        raise _unsupported(f"{name!r} has no classes")
+        raise _unsupported_error(f"{name!r} has no classes")
     geometry = family.geometry(module.config)
-    transform = _transform(processor if processor is not None else found, family, geometry.input_size, name)
+    transform = _make_transform(processor if processor is not None else found, family, geometry.input_size, name)
     parameter = next(module.parameters())
     return VideoModel(
         module=module,
@@ -109,16 +109,16 @@ def load_model(
     )
 
 
-def _source(model: str | Path | None) -> tuple[str, str]:
+def _resolve_source(model: str | Path | None) -> tuple[str, str]:
     """Where to load from, and a name for it that tells nothing of the machine."""
     # Their answers on films look as sure as on drawings: wherever they are named, say what they know.
     if model is None:
-        return str(BUNDLED), "bundled (drawn actions only)"
+        return str(BUNDLED_FOLDER), "bundled (drawn actions only)"
     if isinstance(model, str) and model.startswith("bundled/"):
         if model not in BUNDLED_MODELS:
             raise ModelLoadError(
                 f"No model {model!r} comes with the package.",
-                nearest(model, BUNDLED_MODELS, f"There are {', '.join(BUNDLED_MODELS)}."),
+                suggest_name(model, BUNDLED_MODELS, f"There are {', '.join(BUNDLED_MODELS)}."),
             )
         return str(BUNDLED_MODELS[model]), f"{model} (drawn actions only)"
     path = Path(model).expanduser()
@@ -137,15 +137,15 @@ def _source(model: str | Path | None) -> tuple[str, str]:
     return model, model
 
 
-def _read(source: str, name: str, device: torch.device, dtype: str | torch.dtype) -> tuple[Family, Any]:
-    with _quiet():
+def _read_checkpoint(source: str, name: str, device: torch.device, dtype: str | torch.dtype) -> tuple[Family, Any]:
+    with _quiet_transformers():
         try:
             settings, _ = PreTrainedConfig.get_config_dict(source)
         except (OSError, ValueError) as error:
-            raise _unreadable(source, name, error) from error
+            raise _load_error(source, name, error) from error
         family = FAMILIES.get(settings.get("model_type", ""))
         if family is None or not family.attends:
-            raise _unsupported(f"{name!r} is of type {settings.get('model_type')!r}")
+            raise _unsupported_error(f"{name!r} is of type {settings.get('model_type')!r}")
         try:
             architecture: Any = family.architecture
             module, info = architecture.from_pretrained(
@@ -158,7 +158,7 @@ def _read(source: str, name: str, device: torch.device, dtype: str | torch.dtype
             )
         # Foreign files fail in many ways: OSError, SafetensorError, TypeError, a validation error of the hub's own.
         except Exception as error:
-            raise _unreadable(source, name, error) from error
+            raise _load_error(source, name, error) from error
     lost = sorted({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])})
     if lost:
         more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""
@@ -169,7 +169,7 @@ def _read(source: str, name: str, device: torch.device, dtype: str | torch.dtype
     return family, module.eval().to(device)
 
 
-def _unreadable(source: str, name: str, error: Exception) -> ModelLoadError:
+def _load_error(source: str, name: str, error: Exception) -> ModelLoadError:
     reason = str(error).strip().split("\n")[0] or type(error).__name__
     if not Path(source).is_dir():
         return ModelLoadError(
@@ -182,7 +182,7 @@ def _unreadable(source: str, name: str, error: Exception) -> ModelLoadError:
     return ModelLoadError(f"The model {name!r} cannot be loaded: {reason}", hint)
 
 
-def _unsupported(what: str) -> UnsupportedModelError:
+def _unsupported_error(what: str) -> UnsupportedModelError:
     known = ", ".join(f"{f.name} ({f.architecture.__name__})" for f in FAMILIES.values() if f.attends)
     return UnsupportedModelError(
         f"{what}, which is not supported.",
@@ -194,21 +194,21 @@ def _family_of(module: nn.Module) -> Family:
     for family in FAMILIES.values():
         if family.attends and isinstance(module, family.architecture):
             return family
-    raise _unsupported(f"The module is a {type(module).__name__}")
+    raise _unsupported_error(f"The module is a {type(module).__name__}")
 
 
-def _in_place(module: nn.Module, device: str | torch.device, dtype: str | torch.dtype) -> Any:
+def _check_module(module: nn.Module, device: str | torch.device, dtype: str | torch.dtype) -> Any:
     """Give a user's module back as it is; moving it would change it under its owner's hands."""
     own = next(module.parameters())
-    wanted = own.device if device == "auto" else _device(device)
+    wanted = own.device if device == "auto" else _resolve_device(device)
     if wanted != own.device:
         raise ParameterError(f"The module is on {own.device}, not {wanted}.", "Move it with .to() first.")
-    if dtype != "auto" and _dtype(dtype, own.device) != own.dtype:
+    if dtype != "auto" and _resolve_dtype(dtype, own.device) != own.dtype:
         raise ParameterError(f"The module computes in {own.dtype}, not {dtype}.", "Convert it with .to() first.")
     return module
 
 
-def _device(device: str | torch.device) -> torch.device:
+def _resolve_device(device: str | torch.device) -> torch.device:
     if device == "auto":
         cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
         return torch.device("cuda" if cuda else "mps" if mps else "cpu")
@@ -220,7 +220,7 @@ def _device(device: str | torch.device) -> torch.device:
         ) from error
 
 
-def _dtype(dtype: str | torch.dtype, device: torch.device) -> str | torch.dtype:
+def _resolve_dtype(dtype: str | torch.dtype, device: torch.device) -> str | torch.dtype:
     if dtype == "auto":
         return torch.float32 if device.type == "cpu" else "auto"
     known = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -231,7 +231,7 @@ def _dtype(dtype: str | torch.dtype, device: torch.device) -> str | torch.dtype:
 
 
 def _find_processor(source: str) -> dict[str, Any] | None:
-    for name in _PROCESSORS:
+    for name in _PROCESSOR_FILES:
         try:
             path = Path(source, name) if Path(source).is_dir() else Path(hf_hub_download(source, name))
             return json.loads(path.read_text("utf-8"))
@@ -242,7 +242,7 @@ def _find_processor(source: str) -> dict[str, Any] | None:
     return None
 
 
-def _transform(processor: Any, family: Family, size: tuple[int, int], name: str) -> Transform:
+def _make_transform(processor: Any, family: Family, size: tuple[int, int], name: str) -> Transform:
     if processor is None:
         transform = Transform(shortest_edge=min(size), crop=size, mean=family.mean, std=family.std)
         warnings.warn(
@@ -256,7 +256,7 @@ def _transform(processor: Any, family: Family, size: tuple[int, int], name: str)
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet_transformers() -> Iterator[None]:
     """Keep transformers' log and progress bars away while loading."""
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()

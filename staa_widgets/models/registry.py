@@ -9,14 +9,14 @@ from staa_widgets.models.families.vjepa2 import VJEPA2
 from staa_widgets.models.family import Family
 from staa_widgets.models.wrap import GENERIC
 
-_NEWER: tuple[Family, ...] = ()
+_OPTIONAL: tuple[Family, ...] = ()
 try:
     from staa_widgets.models.families.videoprism import VIDEOPRISM
 
-    _NEWER = (VIDEOPRISM,)
+    _OPTIONAL = (VIDEOPRISM,)
 except ImportError:  # This release of transformers does not have it.
     pass
 
 FAMILIES: dict[str, Family] = {
-    family.name: family for family in (TIMESFORMER, VIVIT, VIDEOMAE, VJEPA2, *_NEWER, GENERIC)
+    family.name: family for family in (TIMESFORMER, VIVIT, VIDEOMAE, VJEPA2, *_OPTIONAL, GENERIC)
 }

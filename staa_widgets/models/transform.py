@@ -21,13 +21,13 @@ _DEFAULTS: dict[str, Any] = {
     "image_mean": 0.5,
     "image_std": 0.5,
 }
-_VIVIT: dict[str, Any] = {"size": {"shortest_edge": 256}, "rescale_factor": 1 / 127.5, "offset": True}
-_VJEPA2: dict[str, Any] = {
+_VIVIT_DEFAULTS: dict[str, Any] = {"size": {"shortest_edge": 256}, "rescale_factor": 1 / 127.5, "offset": True}
+_VJEPA2_DEFAULTS: dict[str, Any] = {
     "crop_size": {"height": 256, "width": 256},
     "image_mean": [0.485, 0.456, 0.406],
     "image_std": [0.229, 0.224, 0.225],
 }
-_TYPES = ("image_processor_type", "video_processor_type", "feature_extractor_type")
+_TYPE_KEYS = ("image_processor_type", "video_processor_type", "feature_extractor_type")
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,11 @@ class Transform:
         ModelLoadError
             If it asks for something that this transform does not do.
         """
-        names = "".join(str(processor.get(key, "")) for key in _TYPES)
-        assumed = {**_DEFAULTS, **(_VIVIT if names.startswith("Vivit") else _VJEPA2 if "VJEPA2" in names else {})}
+        names = "".join(str(processor.get(key, "")) for key in _TYPE_KEYS)
+        assumed = {
+            **_DEFAULTS,
+            **(_VIVIT_DEFAULTS if names.startswith("Vivit") else _VJEPA2_DEFAULTS if "VJEPA2" in names else {}),
+        }
         processor = {**assumed, **{key: value for key, value in processor.items() if value is not None}}
         if "VJEPA2" in names:
             # Its class goes by the crop, whatever the file says of the size.
@@ -105,8 +108,8 @@ class Transform:
             resample=int(processor["resample"]),
             scale=float(processor["rescale_factor"]) if rescale else 1.0,
             offset=-1.0 if rescale and processor.get("offset", False) else 0.0,
-            mean=_three(processor["image_mean"]) if normalise else (0.0, 0.0, 0.0),
-            std=_three(processor["image_std"]) if normalise else (1.0, 1.0, 1.0),
+            mean=_per_channel(processor["image_mean"]) if normalise else (0.0, 0.0, 0.0),
+            std=_per_channel(processor["image_std"]) if normalise else (1.0, 1.0, 1.0),
         )
 
     @classmethod
@@ -133,12 +136,12 @@ class Transform:
 
     def __call__(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Turn frames, uint8 ``(T, H, W, 3)`` RGB, into float32 ``(T, 3, H', W')``."""
-        small = np.stack([self._cut(self._resize(frame)) for frame in frames])
+        small = np.stack([self._crop_center(self._resize(frame)) for frame in frames])
         values = (small.astype(np.float64) * self.scale + self.offset).astype(np.float32)
         values = (values - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
         return np.ascontiguousarray(values.transpose(0, 3, 1, 2))
 
-    def resized(self, width: int, height: int) -> tuple[int, int]:
+    def resized_size(self, width: int, height: int) -> tuple[int, int]:
         """``(width, height)`` of a frame after the resize, before the crop."""
         if self.size is not None:
             return self.size[1], self.size[0]
@@ -153,9 +156,9 @@ class Transform:
 
         It reaches beyond the frame where the crop is larger than the resized frame, which is then padded.
         """
-        new_width, new_height = self.resized(width, height)
+        new_width, new_height = self.resized_size(width, height)
         crop_height, crop_width = self.crop or (new_height, new_width)
-        left, top = _start(new_width, crop_width), _start(new_height, crop_height)
+        left, top = _crop_start(new_width, crop_width), _crop_start(new_height, crop_height)
         across, down = width / new_width, height / new_height
         return left * across, top * down, (left + crop_width) * across, (top + crop_height) * down
 
@@ -164,16 +167,16 @@ class Transform:
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
     def _resize(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        size = self.resized(frame.shape[1], frame.shape[0])
+        size = self.resized_size(frame.shape[1], frame.shape[0])
         if size == (frame.shape[1], frame.shape[0]):
             return frame
         return np.asarray(Image.fromarray(frame).resize(size, Image.Resampling(self.resample)))
 
-    def _cut(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def _crop_center(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
         if self.crop is None:
             return frame
         height, width = self.crop
-        top, left = _start(frame.shape[0], height), _start(frame.shape[1], width)
+        top, left = _crop_start(frame.shape[0], height), _crop_start(frame.shape[1], width)
         inside = frame[max(top, 0) : top + height, max(left, 0) : left + width]
         if inside.shape[:2] == self.crop:
             return inside
@@ -182,11 +185,11 @@ class Transform:
         return padded
 
 
-def _start(have: int, want: int) -> int:
+def _crop_start(have: int, want: int) -> int:
     """First row or column of a centred cut, rounded as the processors do; negative where padding comes first."""
     return (have - want) // 2
 
 
-def _three(value: float | list[float]) -> tuple[float, float, float]:
+def _per_channel(value: float | list[float]) -> tuple[float, float, float]:
     one, two, three = [float(value)] * 3 if isinstance(value, int | float) else map(float, value)
     return one, two, three

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from staa_widgets.errors import ModelError, ParameterError, UnsupportedQuestionError
+from staa_widgets.errors import ModelError, ParameterError, UnsupportedRequestError
 from staa_widgets.models.attention.ops import make_records
 from staa_widgets.models.family import Family, VideoModel
 from staa_widgets.models.transform import Transform
@@ -21,10 +21,10 @@ from staa_widgets.records.record import Geometry, Needs, Record
 Layout = Literal["btchw", "bcthw"]
 Size = int | tuple[int, int]
 
-_CELL = 16
+_DEFAULT_CELL = 16
 
 
-class Wrapped(nn.Module):
+class WrappedModel(nn.Module):
     """A callable in the clothes of a classifier of transformers.
 
     Parameters
@@ -51,9 +51,9 @@ class Wrapped(nn.Module):
     def forward(self, pixel_values: Tensor, **_: Any) -> SimpleNamespace:
         """Turn clips ``(B, T, 3, H, W)`` into an object with `logits` ``(B, K)``."""
         output = self.inner(pixel_values if self.layout == "btchw" else pixel_values.transpose(1, 2))
-        return SimpleNamespace(logits=self._logits(output, len(pixel_values)))
+        return SimpleNamespace(logits=self._extract_logits(output, len(pixel_values)))
 
-    def _logits(self, output: Any, clips: int) -> Tensor:
+    def _extract_logits(self, output: Any, clips: int) -> Tensor:
         if isinstance(output, Mapping) and "logits" in output:
             output = output["logits"]
         elif not isinstance(output, Tensor | Mapping) and hasattr(output, "logits"):
@@ -69,22 +69,22 @@ class Wrapped(nn.Module):
         return output
 
 
-class GenericReading:
-    """A pass that leaves logits and nothing else, see `staa_widgets.models.family.Reading`."""
+class LogitsReader:
+    """A pass that leaves logits and nothing else, see `staa_widgets.models.family.AttentionReader`."""
 
     norm = None
-    takes: Mapping[nn.Module, Any] = {}
+    captures: Mapping[nn.Module, Any] = {}
 
     def __init__(self, _: nn.Module, geometry: Geometry, needs: Needs) -> None:
         if needs != Needs():
-            raise UnsupportedQuestionError(
+            raise UnsupportedRequestError(
                 "A wrapped model shows its logits only, and this method reads attention inside the model.",
                 "Use a method by gradients or perturbation, such as 'integrated_gradients' or 'occlusion', or a "
                 "control; for attention load a model of a family by load_model.",
             )
         self.geometry = geometry
 
-    def take_readout(self, hidden: Tensor) -> None:
+    def capture_readout(self, hidden: Tensor) -> None:
         """Keep nothing."""
 
     def records(self, logits: Tensor, targets: Sequence[int | None]) -> list[Record]:
@@ -110,7 +110,7 @@ def wrap_model(
 ) -> VideoModel:
     """Make any video classifier ready to be explained by methods that need no attention.
 
-    Those are methods by gradients, by perturbation, and the controls; others raise `UnsupportedQuestionError`.
+    Those are methods by gradients, by perturbation, and the controls; others raise `UnsupportedRequestError`.
 
     Parameters
     ----------
@@ -156,9 +156,9 @@ def wrap_model(
         raise ParameterError(f"The model is a {type(model).__name__}.", "Give a module or a function.")
     if layout not in get_args(Layout):
         raise ParameterError(f"There is no layout {layout!r}.", f"Choose from {', '.join(get_args(Layout))}.")
-    frames, tubelet = _count("frames", frames), _count("tubelet", tubelet)
-    height, width = _pair("size", size)
-    down, across = (_nearest(height), _nearest(width)) if patch is None else _pair("patch", patch)
+    frames, tubelet = _check_count("frames", frames), _check_count("tubelet", tubelet)
+    height, width = _check_pair("size", size)
+    down, across = (_nearest_divisor(height), _nearest_divisor(width)) if patch is None else _check_pair("patch", patch)
     for name, whole, part in (("frames", frames, tubelet), ("height", height, down), ("width", width, across)):
         if whole % part:
             raise ParameterError(
@@ -174,12 +174,12 @@ def wrap_model(
         processor = Transform(
             shortest_edge=min(height, width),
             crop=(height, width),
-            mean=_three("mean", mean),
-            std=_three("std", std),
+            mean=_check_three("mean", mean),
+            std=_check_three("std", std),
         )
     name = id or getattr(model, "__name__", type(model).__name__)
     geometry = Geometry(frames, tubelet, height // down, width // across, "time_major", 0, (height, width))
-    wrapped = Wrapped(model, layout, geometry, len(names))
+    wrapped = WrappedModel(model, layout, geometry, len(names))
     first = next(wrapped.parameters(), torch.empty(0))
     return VideoModel(
         module=wrapped,
@@ -193,17 +193,17 @@ def wrap_model(
     )
 
 
-def _pair(name: str, size: Size) -> tuple[int, int]:
+def _check_pair(name: str, size: Size) -> tuple[int, int]:
     try:
         pair: tuple[Any, ...] = tuple(size)  # pyright: ignore[reportArgumentType]
     except TypeError:
         pair = size, size
     if len(pair) != 2:
         raise ParameterError(f"{name} is {size!r}.", "Give height and width in pixels, or one number.")
-    return _count(name, pair[0]), _count(name, pair[1])
+    return _check_count(name, pair[0]), _check_count(name, pair[1])
 
 
-def _three(name: str, values: Sequence[float]) -> tuple[float, float, float]:
+def _check_three(name: str, values: Sequence[float]) -> tuple[float, float, float]:
     try:
         red, green, blue = map(float, values)
     except (TypeError, ValueError):
@@ -211,7 +211,7 @@ def _three(name: str, values: Sequence[float]) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def _count(name: str, value: Any) -> int:
+def _check_count(name: str, value: Any) -> int:
     """Give a positive whole number, of numpy too, as an `int`."""
     try:
         count = 0 if isinstance(value, bool) else operator.index(value)
@@ -222,16 +222,18 @@ def _count(name: str, value: Any) -> int:
     return count
 
 
-def _nearest(length: int) -> int:
+def _nearest_divisor(length: int) -> int:
     """Of what divides a length, what is nearest to a cell's usual size."""
-    return min((n for n in range(1, length + 1) if length % n == 0), key=lambda n: max(n / _CELL, _CELL / n))
+    return min(
+        (n for n in range(1, length + 1) if length % n == 0), key=lambda n: max(n / _DEFAULT_CELL, _DEFAULT_CELL / n)
+    )
 
 
 GENERIC = Family(
     name="generic",
-    architecture=Wrapped,
+    architecture=WrappedModel,
     geometry=lambda wrapped: wrapped.geometry,
-    read=GenericReading,
+    read=LogitsReader,
     layers=lambda _: (),
     mean=(0.0, 0.0, 0.0),
     std=(1.0, 1.0, 1.0),

@@ -21,10 +21,10 @@ def target_index(target: int | str | None, labels: tuple[str, ...]) -> int | Non
     if target is None:
         return None
     if isinstance(target, str):
-        folded = [_folded(label) for label in labels]
-        if _folded(target) in folded:
-            return folded.index(_folded(target))
-        close = get_close_matches(_folded(target), folded, 1, cutoff=0.5)
+        folded = [_normalize_label(label) for label in labels]
+        if _normalize_label(target) in folded:
+            return folded.index(_normalize_label(target))
+        close = get_close_matches(_normalize_label(target), folded, 1, cutoff=0.5)
         few = ", ".join(labels[:10]) + (", …" if len(labels) > 10 else "")
         hint = f"Did you mean {labels[folded.index(close[0])]!r}?" if close else f"The model knows {few}."
         raise ParameterError(f"The model has no class {target!r}.", hint)
@@ -33,5 +33,5 @@ def target_index(target: int | str | None, labels: tuple[str, ...]) -> int | Non
     return int(target)
 
 
-def _folded(label: str) -> str:
+def _normalize_label(label: str) -> str:
     return re.sub(r"[\s_-]+", " ", label).strip().casefold()

@@ -53,7 +53,7 @@ class Geometry:
         """``S``, units of time in which the model has one map."""
         return self.frames // self.tubelet
 
-    def fold(self, row: NDArray[np.floating]) -> NDArray[np.floating]:
+    def to_grid(self, row: NDArray[np.floating]) -> NDArray[np.floating]:
         """Bring values of patch tokens (prefix removed), ``(…, S·h·w)`` in token order, to ``(…, S, h, w)``."""
         lead = row.shape[:-1]
         if self.order == "patch_major":
@@ -61,7 +61,7 @@ class Geometry:
             return np.moveaxis(cube, -1, -3)
         return row.reshape(*lead, self.slices, self.height, self.width)
 
-    def patch(self, query: Patch | Literal["middle"], slices: int | None = None) -> Patch:
+    def resolve_patch(self, patch: Patch | Literal["middle"], slices: int | None = None) -> Patch:
         """Find a patch of a clip of so many slices, by default those of one window.
 
         Raises
@@ -70,9 +70,9 @@ class Geometry:
             If the grid has no such patch.
         """
         grid = self.slices if slices is None else slices, self.height, self.width
-        if query == "middle":
+        if patch == "middle":
             return grid[0] // 2, grid[1] // 2, grid[2] // 2
-        at, row, column = query
+        at, row, column = patch
         if not (at < grid[0] and row < grid[1] and column < grid[2]):
             raise ParameterError(
                 f"The query {at, row, column} is outside the grid of {grid[0]} slices of {grid[1]}x{grid[2]} patches.",
@@ -80,7 +80,7 @@ class Geometry:
             )
         return at, row, column
 
-    def token(self, patch: Patch) -> int:
+    def token_index(self, patch: Patch) -> int:
         """Say which token a patch is, where all of a clip stand in one sequence behind the prefix."""
         at, row, column = patch
         place = row * self.width + column
@@ -123,13 +123,13 @@ class Needs:
     gradients: bool = False
     relevance: bool = False
     exact: bool = False
-    query: Patch | Literal["middle"] | None = None
+    patch: Patch | Literal["middle"] | None = None
 
     def __or__(self, other: Needs) -> Needs:
         return Needs(**{name: getattr(self, name) or getattr(other, name) for name in self.__dataclass_fields__})
 
     @property
-    def target(self) -> bool:
+    def class_specific(self) -> bool:
         """Whether the record depends on the class asked for."""
         return self.contributions or self.backward
 
@@ -205,5 +205,5 @@ class Record:
     value_rollout: NDArray[np.float32] | None = None
     gradient_rollout: NDArray[np.float32] | None = None
     contribution_rollout: NDArray[np.float32] | None = None
-    query_rows: NDArray[np.float32] | None = None
-    errors: Mapping[str, float] = field(default_factory=dict)
+    patch_rows: NDArray[np.float32] | None = None
+    sampling_errors: Mapping[str, float] = field(default_factory=dict)

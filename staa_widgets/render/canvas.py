@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from staa_widgets.render.theme import BAR, INK, LINE, MARKED, QUIET, WARM
+from staa_widgets.render.theme import BAR_COLOR, GRID_COLOR, HIGHLIGHT_COLOR, MUTED_COLOR, POSITIVE_COLOR, TEXT_COLOR
 
 if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
-    from staa_widgets.render.compositor import Painter
+    from staa_widgets.render.compositor import Compositor
 
-_SYSTEM = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "arial.ttf", "Arial Unicode.ttf", "Arial.ttf", "segoeui.ttf")
+_SYSTEM_FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "arial.ttf", "Arial Unicode.ttf", "Arial.ttf", "segoeui.ttf")
 """For letters that Pillow's own font has not."""
 
-_PLAIN = str.maketrans({"–": "-", "—": "-", "×": "x", "…": "...", "’": "'", "“": '"', "”": '"'})
+_ASCII_PUNCTUATION = str.maketrans({"–": "-", "—": "-", "×": "x", "…": "...", "’": "'", "“": '"', "”": '"'})
 
 
-class Sheet:
+class Canvas:
     """A white sheet to draw on, in pixels of a page; `scale` pixels of the picture make one of the page."""
 
     def __init__(self, width: float, height: float, scale: float = 1.0) -> None:
@@ -32,48 +32,55 @@ class Sheet:
         self.image = Image.new("RGB", (round(width * scale), round(height * scale)), "white")
         self._draw = ImageDraw.Draw(self.image)
 
-    def copy(self) -> Sheet:
+    def copy(self) -> Canvas:
         """Return another sheet with the same on it."""
         from PIL import ImageDraw
 
-        other = object.__new__(Sheet)
+        other = object.__new__(Canvas)
         other.width, other.height, other.scale, other.image = self.width, self.height, self.scale, self.image.copy()
         other._draw = ImageDraw.Draw(other.image)
         return other
 
     def text(
-        self, x: float, y: float, text: str, size: float = 13, colour: str = INK, anchor: str = "ls", width: float = 0
+        self,
+        x: float,
+        y: float,
+        text: str,
+        size: float = 13,
+        color: str = TEXT_COLOR,
+        anchor: str = "ls",
+        width: float = 0,
     ) -> float:
         """Write one line, cut to `width` or left out, and return where it ends; `anchor` as in Pillow."""
-        font, shown = _font(size * self.scale, text)
+        font, shown = _choose_font(size * self.scale, text)
         kept = shown
         while width and shown and font.getlength(shown) > width * self.scale:
             kept = kept[:-1].rstrip()
             shown = kept and kept + "..."
         at = (round(x * self.scale), round(y * self.scale))
-        self._draw.text(at, shown, colour, font, anchor)
+        self._draw.text(at, shown, color, font, anchor)
         return x + font.getlength(shown) / self.scale
 
-    def rectangle(self, x0: float, y0: float, x1: float, y1: float, colour: str) -> None:
+    def rectangle(self, x0: float, y0: float, x1: float, y1: float, color: str) -> None:
         """Fill a rectangle, at least one pixel of the picture each way."""
         left, top, right, bottom = (round(edge * self.scale) for edge in (x0, y0, x1, y1))
-        self._draw.rectangle((left, top, max(right - 1, left), max(bottom - 1, top)), colour)
+        self._draw.rectangle((left, top, max(right - 1, left), max(bottom - 1, top)), color)
 
-    def line(self, points: Sequence[tuple[float, float]], colour: str = QUIET, width: float = 1) -> None:
+    def line(self, points: Sequence[tuple[float, float]], color: str = MUTED_COLOR, width: float = 1) -> None:
         """Draw a line through points."""
         scaled = [(x * self.scale, y * self.scale) for x, y in points]
-        self._draw.line(scaled, colour, max(1, round(width * self.scale)), "curve")
+        self._draw.line(scaled, color, max(1, round(width * self.scale)), "curve")
 
-    def dashes(self, x0: float, x1: float, y: float, colour: str = QUIET) -> None:
+    def dashed_line(self, x0: float, x1: float, y: float, color: str = MUTED_COLOR) -> None:
         """Draw a level dashed line."""
         for x in np.arange(x0, x1, 8):
-            self.rectangle(x, y - 0.5, min(x + 4, x1), y + 0.5, colour)
+            self.rectangle(x, y - 0.5, min(x + 4, x1), y + 0.5, color)
 
-    def disc(self, x: float, y: float, radius: float, colour: str) -> None:
+    def disc(self, x: float, y: float, radius: float, color: str) -> None:
         """Fill a circle."""
-        self._draw.ellipse([(v * self.scale) for v in (x - radius, y - radius, x + radius, y + radius)], colour)
+        self._draw.ellipse([(v * self.scale) for v in (x - radius, y - radius, x + radius, y + radius)], color)
 
-    def picture(self, pixels: NDArray[np.uint8], x: float, y: float, width: float, height: float) -> None:
+    def paste_image(self, pixels: NDArray[np.uint8], x: float, y: float, width: float, height: float) -> None:
         """Lay a picture down with corners a little round."""
         from PIL import Image, ImageDraw
 
@@ -87,7 +94,7 @@ class Sheet:
 
 
 @cache
-def _face(name: str, size: float) -> Any:
+def _load_font(name: str, size: float) -> Any:
     from PIL import ImageFont
 
     try:
@@ -96,24 +103,24 @@ def _face(name: str, size: float) -> Any:
         return None
 
 
-def _font(size: float, text: str) -> tuple[Any, str]:
+def _choose_font(size: float, text: str) -> tuple[Any, str]:
     """Find the font that has most letters of a text, Pillow's own first, and give the text as it can be written."""
-    plain = text.translate(_PLAIN)
-    candidates = [("", plain), *((name, text) for name in _SYSTEM if _face(name, size) is not None)]
-    name, shown = max(candidates, key=lambda found: sum(_has(found[0], letter) for letter in found[1]))
-    if sum(_has("", letter) for letter in plain) == len(plain):
+    plain = text.translate(_ASCII_PUNCTUATION)
+    candidates = [("", plain), *((name, text) for name in _SYSTEM_FONTS if _load_font(name, size) is not None)]
+    name, shown = max(candidates, key=lambda found: sum(_has_glyph(found[0], letter) for letter in found[1]))
+    if sum(_has_glyph("", letter) for letter in plain) == len(plain):
         name, shown = "", plain
-    return _face(name, size), "".join(letter if _has(name, letter) else "?" for letter in shown)
+    return _load_font(name, size), "".join(letter if _has_glyph(name, letter) else "?" for letter in shown)
 
 
 @cache
-def _has(name: str, letter: str) -> bool:
+def _has_glyph(name: str, letter: str) -> bool:
     """Tell whether a font has a letter, by whether it draws the box that stands for missing ones."""
-    font = _face(name, 24)
+    font = _load_font(name, 24)
     return letter.isspace() or bytes(font.getmask(letter)) != bytes(font.getmask("\U0010fffe"))
 
 
-class Plot(NamedTuple):
+class TimeAxis(NamedTuple):
     """Where bars of time stand on a sheet: from `x0` to `x1` the clip's seconds, from `top` down to `bottom`."""
 
     x0: float
@@ -129,13 +136,13 @@ class Plot(NamedTuple):
         return self.x0 + min(max(share, 0.0), 1.0) * (self.x1 - self.x0)
 
 
-def bars(
-    sheet: Sheet,
-    plot: Plot,
+def draw_bars(
+    canvas: Canvas,
+    axis: TimeAxis,
     explanation: Explanation,
     temporal: NDArray[np.float64],
     signed: NDArray[np.float64] | None,
-    marked: Sequence[int] = (),
+    highlighted: Sequence[int] = (),
 ) -> None:
     """Draw how much of the attribution each slice has; `marked` slices stand out. Shares at the left."""
     up = temporal if signed is None else (temporal + signed) / 2
@@ -146,32 +153,34 @@ def bars(
     span = high + low or 1.0
 
     def y(share: float) -> float:
-        return plot.top + (plot.bottom - plot.top) * (high - share) / span
+        return axis.top + (axis.bottom - axis.top) * (high - share) / span
 
     for tick in np.arange(-round(low / step), round(high / step) + 1) * step:
-        sheet.rectangle(plot.x0, y(tick) - 0.5, plot.x1, y(tick) + 0.5, QUIET if tick == 0 else LINE)
-        sheet.text(plot.x0 - 8, y(tick), f"{abs(tick):.0%}" if step >= 0.01 else f"{abs(tick):.1%}", 12, QUIET, "rm")
+        canvas.rectangle(axis.x0, y(tick) - 0.5, axis.x1, y(tick) + 0.5, MUTED_COLOR if tick == 0 else GRID_COLOR)
+        canvas.text(
+            axis.x0 - 8, y(tick), f"{abs(tick):.0%}" if step >= 0.01 else f"{abs(tick):.1%}", 12, MUTED_COLOR, "rm"
+        )
     for s, (start, end) in enumerate(explanation.spans.tolist()):
-        left, right = plot.x(start) + 0.5, plot.x(end) - 0.5
+        left, right = axis.x(start) + 0.5, axis.x(end) - 0.5
         if up[s] > 0:
-            colours = (BAR, MARKED) if signed is None else (WARM, "#7d3208")
-            sheet.rectangle(left, y(float(up[s])), right, y(0), colours[s in marked])
+            colours = (BAR_COLOR, HIGHLIGHT_COLOR) if signed is None else (POSITIVE_COLOR, "#7d3208")
+            canvas.rectangle(left, y(float(up[s])), right, y(0), colours[s in highlighted])
         if down[s] > 0:
-            sheet.rectangle(left, y(0), right, y(-float(down[s])), MARKED if s in marked else BAR)
+            canvas.rectangle(left, y(0), right, y(-float(down[s])), HIGHLIGHT_COLOR if s in highlighted else BAR_COLOR)
     if signed is None:
         even = y(1 / len(temporal))
-        sheet.dashes(plot.x0, plot.x1, even)
-        sheet.text(plot.x1 + 6, even, "even", 12, QUIET, "lm")
+        canvas.dashed_line(axis.x0, axis.x1, even)
+        canvas.text(axis.x1 + 6, even, "even", 12, MUTED_COLOR, "lm")
 
 
-def seconds(sheet: Sheet, plot: Plot) -> None:
+def draw_time_axis(canvas: Canvas, axis: TimeAxis) -> None:
     """Draw the axis of seconds under bars."""
-    step = nice_step(plot.end - plot.start, 8)
+    step = nice_step(axis.end - axis.start, 8)
     digits = 2 if step < 0.1 else 1 if step < 1 else 0
-    for i in range(math.ceil(plot.start / step - 1e-9), math.floor(plot.end / step + 1e-9) + 1):
-        x = plot.x(i * step)
-        sheet.rectangle(x - 0.5, plot.bottom, x + 0.5, plot.bottom + 4, QUIET)
-        sheet.text(x, plot.bottom + 17, f"{i * step:.{digits}f} s", 12, QUIET, "ms")
+    for i in range(math.ceil(axis.start / step - 1e-9), math.floor(axis.end / step + 1e-9) + 1):
+        x = axis.x(i * step)
+        canvas.rectangle(x - 0.5, axis.bottom, x + 0.5, axis.bottom + 4, MUTED_COLOR)
+        canvas.text(x, axis.bottom + 17, f"{i * step:.{digits}f} s", 12, MUTED_COLOR, "ms")
 
 
 def nice_step(span: float, count: int) -> float:
@@ -183,26 +192,30 @@ def nice_step(span: float, count: int) -> float:
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - 1e-9))
 
 
-def colour_bar(sheet: Sheet, x: float, y: float, width: float, painter: Painter) -> None:
+def draw_colorbar(canvas: Canvas, x: float, y: float, width: float, compositor: Compositor) -> None:
     """Draw which colour stands for how much: the colours over numbers over what 1 is. What is hidden is left white."""
-    heat, look, table = painter.heat, painter.look, painter.table
-    count = round(width * sheet.scale)
+    heat, look, table = compositor.heat, compositor.style, compositor.colormap
+    count = round(width * canvas.scale)
     share = (np.arange(count) + 0.5) / count
     value = 2 * share - 1 if heat.signed else share
     strength = np.sign(value) * np.abs(value) ** look.gamma
     level = np.floor((127.5 + 127.5 * strength if heat.signed else 255 * strength) + 0.5).clip(0, 255).astype(int)
-    colours = np.where((np.abs(value) < painter.cut)[:, None], 255, table[level]).astype(np.uint8)
-    height = round(10 * sheet.scale)
-    sheet.picture(np.broadcast_to(colours, (height, count, 3)).copy(), x, y, count / sheet.scale, height / sheet.scale)
+    colours = np.where((np.abs(value) < compositor.cutoff)[:, None], 255, table[level]).astype(np.uint8)
+    height = round(10 * canvas.scale)
+    canvas.paste_image(
+        np.broadcast_to(colours, (height, count, 3)).copy(), x, y, count / canvas.scale, height / canvas.scale
+    )
     for tick in (-1, -0.5, 0, 0.5, 1) if heat.signed else (0, 0.25, 0.5, 0.75, 1):
         at = x + width * ((tick + 1) / 2 if heat.signed else tick)
         anchor = "ls" if at == x else "rs" if at == x + width else "ms"
-        sheet.text(at, y + 24, f"{tick:g}", 12, QUIET, anchor)
-    sheet.text(x, y + 41, words(painter), 12, QUIET)
+        canvas.text(at, y + 24, f"{tick:g}", 12, MUTED_COLOR, anchor)
+    canvas.text(x, y + 41, describe_scale(compositor), 12, MUTED_COLOR)
 
 
-def words(painter: Painter, *, several: bool = False) -> str:
+def describe_scale(compositor: Compositor, *, several: bool = False) -> str:
     """Say what a colour bar's 1 stands for."""
-    if painter.look.normalize == "frame":
+    if compositor.style.normalize == "frame":
         return "per frame: 1 is each frame's own maximum; do not compare over time"
-    return "per clip: 1 is each one's maximum" if several else f"per clip: 1 is the maximum, {painter.heat.scale:.2g}"
+    return (
+        "per clip: 1 is each one's maximum" if several else f"per clip: 1 is the maximum, {compositor.heat.scale:.2g}"
+    )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 DIVERGING = "diverging"
 
-_STOPS = {
+_COLOR_STOPS = {
     "cividis": (
         "00224e002656002a5f002d68003070083370163770203a6f273e6e2e416d34456c3a486c3f4c6c444f6c49536c4e566c535a6d57"
         "5d6d5c616e60646f656870696b716d6f727272747676767a7a787e7d788381798885788d8878928c789690779b9476a09875a59c"
@@ -38,7 +38,7 @@ _STOPS = {
 }
 
 
-def _table(stops: str) -> NDArray[np.uint8]:
+def _interpolate_colormap(stops: str) -> NDArray[np.uint8]:
     colours = np.frombuffer(bytes.fromhex(stops), np.uint8).reshape(-1, 3)
     at = np.linspace(0, 255, len(colours))
     table = np.stack([np.interp(np.arange(256), at, channel) for channel in colours.T], axis=1).round().astype(np.uint8)
@@ -46,5 +46,5 @@ def _table(stops: str) -> NDArray[np.uint8]:
     return table
 
 
-COLOUR_TABLES = MappingProxyType({name: _table(stops) for name, stops in _STOPS.items()})
+COLORMAPS = MappingProxyType({name: _interpolate_colormap(stops) for name, stops in _COLOR_STOPS.items()})
 """uint8 ``(256, 3)`` RGB by name, from least to greatest."""

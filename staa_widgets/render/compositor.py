@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staa_widgets.errors import ParameterError
-from staa_widgets.render.style import USUAL, Look, cut_of, heat_of, table_of
+from staa_widgets.render.style import DEFAULT_STYLE, HeatStyle, choose_colormap, compute_cutoff, compute_heat
 
 if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 LEVELS = 1024
 """Levels that a value is told apart in; palette.ts and composite.ts hold the twins of these numbers."""
 
-SOFT = 0.45
+FADE_RANGE = 0.45
 """Share of the range above the cut over which heat fades in."""
 
-DIMMED = 80
+OUTSIDE_BRIGHTNESS = 80
 """What is left, of 255, of the parts that the model did not see."""
 
-GROUND, LONGEST = (0x22, 0x25, 0x2B), 640
+BACKGROUND, MAX_SIDE = (0x22, 0x25, 0x2B), 640
 """Colour and longer side of what lies under the heat where an explanation carries no pictures."""
 
-_KEPT = 8
+_MAX_OVERLAYS = 8
 """Overlays kept, so that the frames of a slice share one."""
 
 
-def palette(look: Look, cut: float, table: NDArray[np.uint8], *, signed: bool) -> NDArray[np.uint8]:
+def palette(style: HeatStyle, cutoff: float, colormap: NDArray[np.uint8], *, signed: bool) -> NDArray[np.uint8]:
     """Return colour and cover of each level, uint8 ``(1024, 4)``; level 0 is value 0, or -1 where values are signed.
 
     Parameters
@@ -49,15 +49,15 @@ def palette(look: Look, cut: float, table: NDArray[np.uint8], *, signed: bool) -
     """
     level = np.arange(LEVELS)
     value = 2 * level / (LEVELS - 1) - 1 if signed else level / (LEVELS - 1)
-    strength = np.abs(value) ** look.gamma
-    floor = cut**look.gamma
+    strength = np.abs(value) ** style.gamma
+    floor = cutoff**style.gamma
     colour = np.floor((127.5 + 127.5 * np.sign(value) * strength if signed else 255 * strength) + 0.5)
-    cover = np.clip((strength - floor) / (SOFT * (1 - floor)), 0, 1) if floor < 1 else np.zeros(LEVELS)
-    alpha = np.floor(255 * look.opacity * cover + 0.5)
-    return np.column_stack([table[np.minimum(colour, 255).astype(int)], alpha]).astype(np.uint8)
+    cover = np.clip((strength - floor) / (FADE_RANGE * (1 - floor)), 0, 1) if floor < 1 else np.zeros(LEVELS)
+    alpha = np.floor(255 * style.opacity * cover + 0.5)
+    return np.column_stack([colormap[np.minimum(colour, 255).astype(int)], alpha]).astype(np.uint8)
 
 
-def times_of(explanation: Explanation) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def display_frames(explanation: Explanation) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return source index and seconds of each frame that can be shown, ``(P,)`` each."""
     e = explanation
     if e.preview is not None:
@@ -65,7 +65,7 @@ def times_of(explanation: Explanation) -> tuple[NDArray[np.int64], NDArray[np.fl
     return e.first_frame + np.arange(len(e.times)), e.times
 
 
-def position_of(explanation: Explanation, frame: int) -> int:
+def display_index(explanation: Explanation, frame: int) -> int:
     """Return which of the frames that can be shown is nearest to a source frame; the earlier of two.
 
     Raises
@@ -77,21 +77,21 @@ def position_of(explanation: Explanation, frame: int) -> int:
     last = e.first_frame + len(e.times) - 1
     if isinstance(frame, bool) or not isinstance(frame, Integral) or not e.first_frame <= frame <= last:
         raise ParameterError(f"frame is {frame!r}.", f"The clip has frames {e.first_frame} to {last}.")
-    return int(np.abs(times_of(e)[0] - int(frame)).argmin())
+    return int(np.abs(display_frames(e)[0] - int(frame)).argmin())
 
 
-def peak_frame(explanation: Explanation, *, live: bool = False) -> int:
+def peak_frame(explanation: Explanation, *, every_frame: bool = False) -> int:
     """Source frame that is shown first: of what the strongest slice saw, the one in the middle.
 
     Unless all frames can be asked for (`live`) it is the nearest one of those that can be shown.
     """
     e = explanation
-    seen = e.sampled[e.temporal.astype(np.float32).argmax()]
+    seen = e.sampled_frames[e.temporal.astype(np.float32).argmax()]
     frame = int(seen[len(seen) // 2])
-    return frame if live else int(times_of(e)[0][position_of(e, frame)])
+    return frame if every_frame else int(display_frames(e)[0][display_index(e, frame)])
 
 
-class Painter:
+class Compositor:
     """Lays the heat of an explanation over pictures of one size.
 
     Parameters
@@ -109,32 +109,34 @@ class Painter:
         If the explanation keeps no such layer or head.
     """
 
-    def __init__(self, explanation: Explanation, look: Look = USUAL, size: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self, explanation: Explanation, style: HeatStyle = DEFAULT_STYLE, size: tuple[int, int] | None = None
+    ) -> None:
         e = self.explanation = explanation
-        self.look, self.heat, self.size = look, heat_of(e, look), size or size_of(e)
-        self.cut, self.table = cut_of(self.heat, look), table_of(self.heat, look)
-        self._centres = e.times[e.sampled - e.first_frame].mean(axis=1)
+        self.style, self.heat, self.size = style, compute_heat(e, style), size or display_size(e)
+        self.cutoff, self.colormap = compute_cutoff(self.heat, style), choose_colormap(self.heat, style)
+        self._centers = e.times[e.sampled_frames - e.first_frame].mean(axis=1)
         across, down = self.size[0] / e.frame_size[0], self.size[1] / e.frame_size[1]
         self.box = (e.box[0] * across, e.box[1] * down, e.box[2] * across, e.box[3] * down)
         _, rows, columns = self.heat.values.shape
-        linear = look.interpolation == "linear"
-        self._across = _taps(self.size[0], self.box[0], self.box[2], columns, linear=linear)
-        self._down = _taps(self.size[1], self.box[1], self.box[3], rows, linear=linear)
+        linear = style.interpolation == "linear"
+        self._column_taps = _make_taps(self.size[0], self.box[0], self.box[2], columns, linear=linear)
+        self._row_taps = _make_taps(self.size[1], self.box[1], self.box[3], rows, linear=linear)
         self._overlays: OrderedDict[tuple[int, int, float], tuple[NDArray[np.uint16], NDArray[np.uint16]]]
         self._overlays = OrderedDict()
 
     def paint(self, pixels: NDArray[np.uint8], time: float) -> NDArray[np.uint8]:
         """Lay the heat of a second over a picture, uint8 ``(height, width, 3)``, and return a new one."""
-        key = self._moment(time)
+        key = self._slices_at(time)
         if key not in self._overlays:
-            self._overlays[key] = self._overlay(self.map_at(time))
-            if len(self._overlays) > _KEPT:
+            self._overlays[key] = self._make_overlay(self.map_at(time))
+            if len(self._overlays) > _MAX_OVERLAYS:
                 self._overlays.popitem(last=False)
         keep, add = self._overlays[key]
-        rows, columns = (slice(taps.start, taps.stop) for taps in (self._down, self._across))
+        rows, columns = (slice(taps.start, taps.stop) for taps in (self._row_taps, self._column_taps))
         painted = pixels.copy()
-        if self.look.dim:
-            painted = ((painted.astype(np.uint16) * DIMMED + 127) // 255).astype(np.uint8)
+        if self.style.dim_outside:
+            painted = ((painted.astype(np.uint16) * OUTSIDE_BRIGHTNESS + 127) // 255).astype(np.uint8)
         mixed = pixels[rows, columns] * keep + add
         # Division by 255, exact for what fits 16 bits.
         painted[rows, columns] = (mixed + 1 + (mixed >> 8)) >> 8
@@ -142,7 +144,7 @@ class Painter:
 
     def map_at(self, time: float) -> NDArray[np.float32]:
         """Return the map of a second, float32 ``(h, w)``."""
-        first, second, mix = self._moment(time)
+        first, second, mix = self._slices_at(time)
         values = self.heat.values
         if mix == 0:
             return values[first]
@@ -150,9 +152,9 @@ class Painter:
             np.float32
         )
 
-    def _moment(self, time: float) -> tuple[int, int, float]:
-        held = self.look.between == "held"
-        starts = self.explanation.spans[:, 0] if held else self._centres
+    def _slices_at(self, time: float) -> tuple[int, int, float]:
+        held = self.style.time_interpolation == "held"
+        starts = self.explanation.spans[:, 0] if held else self._centers
         first = max(int(np.searchsorted(starts, time, side="right")) - 1, 0)
         if held:
             return first, first, 0.0
@@ -160,25 +162,28 @@ class Painter:
         gap = starts[second] - starts[first]
         return first, second, float(min(max((time - starts[first]) / gap, 0), 1)) if gap > 0 else 0.0
 
-    def _overlay(self, field: NDArray[np.float32]) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
+    def _make_overlay(self, field: NDArray[np.float32]) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
         """Return, within the box, what of a picture stays, of 255, and what is added to 255 times it."""
         top = 1.0
-        if self.look.normalize == "frame":
+        if self.style.normalize == "frame":
             top = float(np.abs(field).max()) or 1.0
         signed = self.heat.signed
         # The cut stays where it is in the clip, so that scaling a frame does not bring hidden cells back.
-        colours = palette(self.look, self.cut / top, self.table, signed=signed).astype(np.uint16)
+        colours = palette(self.style, self.cutoff / top, self.colormap, signed=signed).astype(np.uint16)
         half = (LEVELS - 1) / 2 if signed else LEVELS - 1
         gain, bias = half / top, (half if signed else 0) + 0.5
-        value = self._across.mix_columns(self._down.mix_rows(field.astype(np.float64)))
+        value = self._column_taps.mix_columns(self._row_taps.mix_rows(field.astype(np.float64)))
         level = np.clip(np.floor(value * gain + bias), 0, LEVELS - 1).astype(np.int64)
         keep = (255 - colours[:, 3:]).astype(np.uint16)
         add = (colours[:, :3] * colours[:, 3:] + 127).astype(np.uint16)
         return keep[level], add[level]
 
 
-def draw(
-    explanation: Explanation, frame: int | None = None, look: Look = USUAL, pixels: NDArray[np.uint8] | None = None
+def draw_frame(
+    explanation: Explanation,
+    frame: int | None = None,
+    style: HeatStyle = DEFAULT_STYLE,
+    pixels: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.uint8]:
     """Draw a frame under its heat map.
 
@@ -204,33 +209,33 @@ def draw(
         If there is no such frame, layer or head, or `pixels` are no picture.
     """
     e = explanation
-    position = position_of(e, peak_frame(e) if frame is None else frame)
+    position = display_index(e, peak_frame(e) if frame is None else frame)
     if pixels is None:
-        pixels, time = plain(e, position), float(times_of(e)[1][position])
+        pixels, time = frame_image(e, position), float(display_frames(e)[1][position])
     else:
         if not (isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8 and pixels.shape[2:] == (3,)):
             raise ParameterError("pixels are no RGB picture.", "Give uint8 (H, W, 3).")
         time = float(e.times[(peak_frame(e) if frame is None else frame) - e.first_frame])
-    return Painter(e, look, (pixels.shape[1], pixels.shape[0])).paint(pixels, time)
+    return Compositor(e, style, (pixels.shape[1], pixels.shape[0])).paint(pixels, time)
 
 
-def plain(explanation: Explanation, position: int) -> NDArray[np.uint8]:
+def frame_image(explanation: Explanation, position: int) -> NDArray[np.uint8]:
     """Return a frame that can be shown without heat, uint8 ``(H, W, 3)``; plain ground where there is no picture."""
     from PIL import Image
 
     e = explanation
     if e.preview is None:
-        width, height = size_of(e)
-        return np.broadcast_to(np.array(GROUND, np.uint8), (height, width, 3)).copy()
+        width, height = display_size(e)
+        return np.broadcast_to(np.array(BACKGROUND, np.uint8), (height, width, 3)).copy()
     return np.asarray(Image.open(io.BytesIO(e.preview.jpeg(position))).convert("RGB"))
 
 
-def size_of(explanation: Explanation) -> tuple[int, int]:
+def display_size(explanation: Explanation) -> tuple[int, int]:
     """Return ``(width, height)`` of the pictures that can be shown."""
     e = explanation
     if e.preview is not None:
         return e.preview.width, e.preview.height
-    factor = min(1.0, LONGEST / max(e.frame_size))
+    factor = min(1.0, MAX_SIDE / max(e.frame_size))
     width, height = (max(1, math.floor(side * factor + 0.5)) for side in e.frame_size)
     return width, height
 
@@ -253,7 +258,7 @@ class _Taps(NamedTuple):
         return left + (lines[:, self.second] - left) * self.mix
 
 
-def _taps(size: int, start: float, end: float, cells: int, *, linear: bool) -> _Taps:
+def _make_taps(size: int, start: float, end: float, cells: int, *, linear: bool) -> _Taps:
     begin, stop = (min(max(math.ceil(edge - 0.5), 0), size) for edge in (start, end))
     at = ((np.arange(begin, stop) + 0.5 - start) / (end - start)) * cells
     place = np.asarray(np.clip(at - 0.5, 0, cells - 1) if linear else np.minimum(np.floor(at), cells - 1), np.float64)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from staa_widgets.errors import ParameterError
-from staa_widgets.render.canvas import Plot, Sheet
-from staa_widgets.render.compositor import Painter, plain, size_of, times_of
-from staa_widgets.render.style import Look
-from staa_widgets.render.summary import foot, playhead
+from staa_widgets.render.canvas import Canvas, TimeAxis
+from staa_widgets.render.compositor import Compositor, display_frames, display_size, frame_image
+from staa_widgets.render.style import HeatStyle
+from staa_widgets.render.summary import draw_footer, draw_playhead
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
     from staa_widgets.video.clip import Clip
 
-SMALLEST = 320
+MIN_WIDTH = 320
 """Pixels across, at least, where a chart lies under the pictures."""
 
-NARROWEST = 84
+MIN_CHART_WIDTH = 84
 """Pixels across below which no chart is drawn: the words would have no room."""
 
-FOOT = 146
+FOOTER_HEIGHT = 146
 """Height of the chart in units of a page."""
 
 
-class Film:
+class RenderedFrames:
     """What a movie shows.
 
     Parameters
@@ -45,7 +45,7 @@ class Film:
         Seconds: only frames whose time lies in ``[start, end)`` are shown.
     chart
         Whether the bars of time, with the moment marked, and the colour bar lie under the pictures, where those are at
-        least `NARROWEST` pixels across.
+        least `MIN_CHART_WIDTH` pixels across.
     longest
         Pixels of the pictures' longer side, at most.
 
@@ -60,17 +60,17 @@ class Film:
     def __init__(
         self,
         explanation: Explanation,
-        look: Look,
+        style: HeatStyle,
         *,
         video: Any = None,
         start: float | None = None,
         end: float | None = None,
         chart: bool = True,
-        longest: int | None = None,
+        max_side: int | None = None,
     ) -> None:
         e = self.explanation = explanation
-        self._clip = None if video is None else _source(e, video)
-        frames, times = times_of(e) if video is None else (e.first_frame + np.arange(len(e.times)), e.times)
+        self._clip = None if video is None else _open_source(e, video)
+        frames, times = display_frames(e) if video is None else (e.first_frame + np.arange(len(e.times)), e.times)
         if not all(edge is None or isinstance(edge, Real) for edge in (start, end)):
             raise ParameterError(f"start is {start!r} and end {end!r}.", "Give them in seconds.")
         inside = np.ones(len(times), bool)
@@ -79,22 +79,24 @@ class Film:
                 inside &= kept(times, edge)
         if not inside.any():
             raise ParameterError(
-                f"No frame lies from {start} to {end} s.", f"The clip runs from {times[0]:.2f} to {e.duration:.2f} s."
+                f"No frame lies from {start} to {end} s.", f"The clip runs from {times[0]:.2f} to {e.end:.2f} s."
             )
         self._positions = np.flatnonzero(inside)
         self.frames, self.times = frames[inside], times[inside]
-        following = np.append(times[1:], e.duration)[inside][-1]
+        following = np.append(times[1:], e.end)[inside][-1]
         self.edges = np.append(self.times, following if end is None else max(min(following, end), self.times[-1]))
         if self.edges[-1] <= self.edges[-2]:
-            self.edges[-1] = self.edges[-2] + _gap(times)
-        width, height = size_of(e) if self._clip is None else (self._clip.width, self._clip.height)
-        factor = max(1.0, SMALLEST / width) if chart else 1.0
-        if longest is not None:
-            factor = min(factor, longest / max(width, height))
-        self.picture = (max(2, round(width * factor)), max(2, round(height * factor)))
-        self.painter = Painter(e, look, self.picture)
-        self._scale = float(np.clip(self.picture[0] / 640, 0.7, 3)) if chart and self.picture[0] >= NARROWEST else 0.0
-        self._below: tuple[int, Sheet, Plot] | None = None
+            self.edges[-1] = self.edges[-2] + _median_gap(times)
+        width, height = display_size(e) if self._clip is None else (self._clip.width, self._clip.height)
+        factor = max(1.0, MIN_WIDTH / width) if chart else 1.0
+        if max_side is not None:
+            factor = min(factor, max_side / max(width, height))
+        self.image_size = (max(2, round(width * factor)), max(2, round(height * factor)))
+        self.compositor = Compositor(e, style, self.image_size)
+        self._scale = (
+            float(np.clip(self.image_size[0] / 640, 0.7, 3)) if chart and self.image_size[0] >= MIN_CHART_WIDTH else 0.0
+        )
+        self._footer: tuple[int, Canvas, TimeAxis] | None = None
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -102,51 +104,51 @@ class Film:
     @property
     def size(self) -> tuple[int, int]:
         """``(width, height)`` of what is shown."""
-        width, height = self.picture
-        return width, height + round(FOOT * self._scale)
+        width, height = self.image_size
+        return width, height + round(FOOTER_HEIGHT * self._scale)
 
-    def take(self, chosen: NDArray[np.int64]) -> None:
+    def select(self, indices: NDArray[np.int64]) -> None:
         """Show some of the frames alone, each until the next of them."""
-        self._positions, self.frames, self.times = self._positions[chosen], self.frames[chosen], self.times[chosen]
+        self._positions, self.frames, self.times = self._positions[indices], self.frames[indices], self.times[indices]
         self.edges = np.append(self.times, self.edges[-1])
 
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
         """Draw frame by frame, uint8 ``(height, width, 3)`` of `size`."""
-        for i, pixels in enumerate(self._pixels()):
-            yield self._drawn(i, pixels)
+        for i, pixels in enumerate(self._read_pixels()):
+            yield self._render(i, pixels)
 
-    def some(self, count: int) -> Iterator[NDArray[np.uint8]]:
+    def sample(self, count: int) -> Iterator[NDArray[np.uint8]]:
         """Draw some frames, evenly spread, of the preview."""
         for i in np.unique(np.linspace(0, len(self) - 1, count).round().astype(int)):
-            yield self._drawn(int(i), plain(self.explanation, int(self._positions[i])))
+            yield self._render(int(i), frame_image(self.explanation, int(self._positions[i])))
 
-    def _drawn(self, i: int, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def _render(self, i: int, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         frame, time = int(self.frames[i]), float(self.times[i])
-        painted = self.painter.paint(_sized(pixels, self.picture), time)
-        return np.concatenate([painted, self._foot(frame, time)]) if self._scale else painted
+        painted = self.compositor.paint(_resize(pixels, self.image_size), time)
+        return np.concatenate([painted, self._render_footer(frame, time)]) if self._scale else painted
 
-    def _pixels(self) -> Iterator[NDArray[np.uint8]]:
+    def _read_pixels(self) -> Iterator[NDArray[np.uint8]]:
         if self._clip is None:
-            yield from (plain(self.explanation, int(position)) for position in self._positions)
+            yield from (frame_image(self.explanation, int(position)) for position in self._positions)
         else:
-            yield from self._clip.walk(self.frames - self._clip.first_frame)
+            yield from self._clip.iter_frames(self.frames - self._clip.first_frame)
 
-    def _foot(self, frame: int, time: float) -> NDArray[np.uint8]:
+    def _render_footer(self, frame: int, time: float) -> NDArray[np.uint8]:
         s = int(self.explanation.slice_of_frame[frame - self.explanation.first_frame])
-        width = self.picture[0] / self._scale
+        width = self.image_size[0] / self._scale
         # Frames come in order: only the last slice's is needed again.
-        if self._below is None or self._below[0] != s:
-            sheet = Sheet(width, FOOT, self._scale)
-            self._below = s, sheet, foot(sheet, self.painter, 4, width - 4, 16, s)
-        _, sheet, plot = self._below
+        if self._footer is None or self._footer[0] != s:
+            sheet = Canvas(width, FOOTER_HEIGHT, self._scale)
+            self._footer = s, sheet, draw_footer(sheet, self.compositor, 4, width - 4, 16, s)
+        _, sheet, plot = self._footer
         drawn = sheet.copy()
-        playhead(drawn, plot, time)
+        draw_playhead(drawn, plot, time)
         drawn.text(plot.x1, 112, f"{time:.2f} s", 15, anchor="rs")
         drawn.text(plot.x1, 128, f"frame {frame}", 12, "#5c6370", "rs")
         return np.asarray(drawn.image)
 
 
-def _source(e: Explanation, video: Any) -> Clip:
+def _open_source(e: Explanation, video: Any) -> Clip:
     from staa_widgets.video.clip import open_clip
 
     clip = open_clip(video)
@@ -158,12 +160,12 @@ def _source(e: Explanation, video: Any) -> Clip:
     return clip
 
 
-def _gap(times: NDArray[np.float64]) -> float:
+def _median_gap(times: NDArray[np.float64]) -> float:
     gap = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
     return gap if gap > 0 else 0.04
 
 
-def _sized(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+def _resize(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
     if pixels.shape[1::-1] == size:
         return pixels
     from PIL import Image

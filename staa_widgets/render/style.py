@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from staa_widgets.errors import ParameterError, nearest
+from staa_widgets.errors import ParameterError, suggest_name
 from staa_widgets.methods.postprocess import smooth
-from staa_widgets.render.colormaps import COLOUR_TABLES, DIVERGING
+from staa_widgets.render.colormaps import COLORMAPS, DIVERGING
 
 if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
 
 _CHOICES = {
-    "colormap": tuple(name for name in COLOUR_TABLES if name != DIVERGING),
+    "colormap": tuple(name for name in COLORMAPS if name != DIVERGING),
     "normalize": ("clip", "frame"),
     "interpolation": ("nearest", "linear"),
     "between": ("held", "blended"),
@@ -27,7 +27,7 @@ _RANGES = {"opacity": (0, 1), "threshold": (0, 1), "gamma": (0.05, 20), "smooth"
 
 
 @dataclass(frozen=True)
-class Look:
+class HeatStyle:
     """How heat is drawn; the names and defaults are those of the player's settings.
 
     Parameters
@@ -69,14 +69,14 @@ class Look:
     smooth: float = 0.0
     normalize: str = "clip"
     interpolation: str = "linear"
-    between: str = "held"
-    dim: bool = False
+    time_interpolation: str = "held"
+    dim_outside: bool = False
 
     def __post_init__(self) -> None:
         for name, known in _CHOICES.items():
             if (value := getattr(self, name)) not in known:
                 raise ParameterError(
-                    f"{name} is {value!r}.", nearest(str(value), known, f"Choose from {', '.join(known)}.")
+                    f"{name} is {value!r}.", suggest_name(str(value), known, f"Choose from {', '.join(known)}.")
                 )
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
@@ -88,12 +88,12 @@ class Look:
                 raise ParameterError(f"{name} is {value!r}.", "Give its number from 0, or -1.")
 
     @classmethod
-    def of(cls, source: Any) -> Look:
+    def of(cls, source: Any) -> HeatStyle:
         """Take the look of a player, or of anything else with these attributes."""
         return cls(**{field.name: getattr(source, field.name) for field in fields(cls)})
 
 
-USUAL = Look()
+DEFAULT_STYLE = HeatStyle()
 """The player's at first."""
 
 
@@ -121,7 +121,7 @@ class Heat(NamedTuple):
         return self.temporal_signed is not None
 
 
-def heat_of(explanation: Explanation, look: Look = USUAL) -> Heat:
+def compute_heat(explanation: Explanation, style: HeatStyle = DEFAULT_STYLE) -> Heat:
     """Choose what is shown: the joint maps, or the attention of a layer.
 
     Raises
@@ -130,26 +130,26 @@ def heat_of(explanation: Explanation, look: Look = USUAL) -> Heat:
         If the explanation keeps no such layer or head.
     """
     e, attention = explanation, explanation.attention
-    if look.layer < 0:
+    if style.layer < 0:
         scale = float(np.abs(e.maps).max()) or 1.0
         # The player is sent half floats.
         values = (e.maps / scale).astype(np.float16).astype(np.float32)
         heat = Heat(values, scale, e.temporal, e.temporal_signed)
-        return _measured(smooth(values, look.smooth), scale, signed=heat.signed) if look.smooth else heat
+        return _normalize_heat(smooth(values, style.smooth), scale, signed=heat.signed) if style.smooth else heat
     layers, heads = (0, 0) if attention is None else attention.shape[:2]
-    for name, index, count in (("layer", look.layer, layers), ("head", look.head, heads)):
+    for name, index, count in (("layer", style.layer, layers), ("head", style.head, heads)):
         if index >= count:
             hint = f"Give 0 to {count - 1}, or -1." if count else "Explain with attention=True."
             raise ParameterError(f"This explanation keeps no {name} {index}.", hint)
     assert attention is not None
-    chosen = range(heads) if look.head < 0 else [look.head]
+    chosen = range(heads) if style.head < 0 else [style.head]
     values = np.zeros(e.maps.shape, np.float32)
     for head in chosen:
-        values = (values + attention[look.layer, head].astype(np.float64) / len(chosen)).astype(np.float32)
-    return _measured(smooth(values, look.smooth), 1.0, signed=False)
+        values = (values + attention[style.layer, head].astype(np.float64) / len(chosen)).astype(np.float32)
+    return _normalize_heat(smooth(values, style.smooth), 1.0, signed=False)
 
 
-def _measured(values: NDArray[np.float32], scale: float, *, signed: bool) -> Heat:
+def _normalize_heat(values: NDArray[np.float32], scale: float, *, signed: bool) -> Heat:
     """Bring maps to their greatest magnitude, and measure what falls into each slice."""
     top = float(np.abs(values).max()) or 1.0
     values = (values.astype(np.float64) / top).astype(np.float32)
@@ -162,17 +162,17 @@ def _measured(values: NDArray[np.float32], scale: float, *, signed: bool) -> Hea
     )
 
 
-def cut_of(heat: Heat, look: Look) -> float:
+def compute_cutoff(heat: Heat, style: HeatStyle) -> float:
     """Return the value, of the clip's greatest, that cells must exceed to be drawn."""
-    if look.threshold <= 0:
+    if style.threshold <= 0:
         return 0.0
     ranked = np.sort(np.abs(heat.values), axis=None)
-    at = look.threshold * (ranked.size - 1)
+    at = style.threshold * (ranked.size - 1)
     low = math.floor(at)
     below, above = float(ranked[low]), float(ranked[min(low + 1, ranked.size - 1)])
     return below + (above - below) * (at - low)
 
 
-def table_of(heat: Heat, look: Look) -> NDArray[np.uint8]:
+def choose_colormap(heat: Heat, style: HeatStyle) -> NDArray[np.uint8]:
     """Return the colour table in use, uint8 ``(256, 3)``."""
-    return COLOUR_TABLES[DIVERGING if heat.signed else look.colormap]
+    return COLORMAPS[DIVERGING if heat.signed else style.colormap]

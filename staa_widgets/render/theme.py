@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-INK, QUIET, LINE = "#1b1d21", "#5c6370", "#e4e7ec"
-BAR, MARKED, WARM = "#7ea6ea", "#1d5fd1", "#c2571a"
+TEXT_COLOR, MUTED_COLOR, GRID_COLOR = "#1b1d21", "#5c6370", "#e4e7ec"
+BAR_COLOR, HIGHLIGHT_COLOR, POSITIVE_COLOR = "#7ea6ea", "#1d5fd1", "#c2571a"
 
 
-def plain_text(text: str, longest: int = 60) -> str:
+def escape_plotly_text(text: str, longest: int = 60) -> str:
     """Write a string of a user's so that Plotly shows it letter by letter.
 
     Plotly takes ``<b>``, ``<a href=…>`` and ``&amp;`` for markup and, on pages with MathJax, ``$…$`` for a formula.
@@ -30,22 +30,22 @@ def plain_text(text: str, longest: int = 60) -> str:
     return shown
 
 
-def template() -> go.layout.Template:
+def plotly_template() -> go.layout.Template:
     """Return the looks of every figure here: large letters, dark on white, few lines."""
     import plotly.graph_objects as go
 
     axis = {
-        "gridcolor": LINE,
-        "linecolor": QUIET,
-        "zerolinecolor": QUIET,
+        "gridcolor": GRID_COLOR,
+        "linecolor": MUTED_COLOR,
+        "zerolinecolor": MUTED_COLOR,
         "ticks": "outside",
-        "tickcolor": QUIET,
+        "tickcolor": MUTED_COLOR,
         "title": {"font": {"size": 14}, "standoff": 10},
         "automargin": True,
     }
     return go.layout.Template(
         layout={
-            "font": {"family": "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif", "size": 14, "color": INK},
+            "font": {"family": "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif", "size": 14, "color": TEXT_COLOR},
             "title": {"x": 0, "xref": "container", "pad": {"l": 16}, "font": {"size": 18}},
             "paper_bgcolor": "white",
             "plot_bgcolor": "white",
@@ -54,7 +54,7 @@ def template() -> go.layout.Template:
             # Room at the right: a notebook's scroll bar covers what was measured before it came.
             "margin": {"l": 16, "r": 36, "t": 76, "b": 16},
             "bargap": 0,
-            "hoverlabel": {"font": {"size": 14, "color": INK}, "bgcolor": "white", "bordercolor": QUIET},
+            "hoverlabel": {"font": {"size": 14, "color": TEXT_COLOR}, "bgcolor": "white", "bordercolor": MUTED_COLOR},
             "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"},
         }
     )

@@ -24,7 +24,7 @@ from platformdirs import user_cache_dir
 
 from staa_widgets.errors import FormatError, ParameterError
 from staa_widgets.records.record import Geometry, Needs, Record
-from staa_widgets.utils.files import canonical, pack, parts, unpack, write
+from staa_widgets.utils.files import canonical_json, pack, split_fields, unpack, write_atomic
 
 T = TypeVar("T")
 
@@ -34,8 +34,8 @@ FORMAT = 3
 DEFAULT_LIMIT = 2_000_000_000
 _ENTRY = re.compile(r"[a-z]+-[0-9a-f]{64}\.safetensors")
 # Left by a process that ended while it wrote or held a lock; younger than a day it may still be in use.
-_DEBRIS = re.compile(r"[a-z]+-[0-9a-f]{64}\.lock|\.[a-z]+-[0-9a-f]{64}\.safetensors\.[0-9a-f]{8}\.tmp")
-_DEBRIS_AGE = 24 * 3600
+_LEFTOVER = re.compile(r"[a-z]+-[0-9a-f]{64}\.lock|\.[a-z]+-[0-9a-f]{64}\.safetensors\.[0-9a-f]{8}\.tmp")
+_LEFTOVER_AGE = 24 * 3600
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _reported: set[Path] = set()
 # Bytes written by this process since it last pruned, by folder and limit.
@@ -99,7 +99,7 @@ def clear() -> int:
     held = _entries()
     for path, _ in held:
         _remove(path)
-    _sweep()
+    _remove_leftovers()
     return len(held)
 
 
@@ -121,16 +121,16 @@ def prune(size: int | None = None) -> int:
         _remove(path)
         excess -= stat.st_size
         gone += 1
-    _sweep()
+    _remove_leftovers()
     return gone
 
 
 def key(**parts: Any) -> str:
     """Digest JSON values, sha256 in hexadecimal; equal values in any order of names have one key."""
-    return hashlib.sha256(canonical({**parts, "format": FORMAT}).encode()).hexdigest()
+    return hashlib.sha256(canonical_json({**parts, "format": FORMAT}).encode()).hexdigest()
 
 
-def get(kind: str, name: str, read: Callable[[bytes], T]) -> T | None:
+def get(kind: str, name: str, parse: Callable[[bytes], T]) -> T | None:
     """Look an entry up and mark it as used.
 
     Parameters
@@ -151,7 +151,7 @@ def get(kind: str, name: str, read: Callable[[bytes], T]) -> T | None:
     except OSError:
         return None
     try:
-        value = read(data)
+        value = parse(data)
     except FormatError:
         _remove(path)
         return None
@@ -172,10 +172,10 @@ def put(kind: str, name: str, data: bytes) -> None:
         return
     try:
         folder().mkdir(parents=True, exist_ok=True)
-        write(_path(kind, name), data)
+        write_atomic(_path(kind, name), data)
         _make_room(len(data), allowed)
     except OSError as error:
-        _report(error)
+        _warn_once(error)
 
 
 def _make_room(written: int, allowed: int) -> None:
@@ -189,7 +189,7 @@ def _make_room(written: int, allowed: int) -> None:
 
 def record_to_bytes(record: Record, needs: Needs) -> bytes:
     """Write a record as a file that also tells what it holds."""
-    values, arrays = parts(record)
+    values, arrays = split_fields(record)
     return pack("record", {**values, "geometry": asdict(record.geometry), "needs": asdict(needs)}, arrays)
 
 
@@ -223,7 +223,7 @@ def lock(kind: str, name: str, waiting: Callable[[], object] = lambda: None) -> 
     """
     held = _open_lock(kind, name)
     try:
-        while held is not None and not _acquired(held):
+        while held is not None and not _try_acquire(held):
             waiting()
         yield
     finally:
@@ -235,19 +235,19 @@ def _open_lock(kind: str, name: str) -> FileLock | None:
     try:
         folder().mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        _report(error)
+        _warn_once(error)
         return None
     return FileLock(_path(kind, name).with_suffix(".lock"))
 
 
-def _acquired(held: FileLock) -> bool:
+def _try_acquire(held: FileLock) -> bool:
     """Try for half a second; where the folder takes no locks the work may be done twice rather than not at all."""
     try:
         held.acquire(timeout=0.5)
     except Timeout:
         return False
     except (OSError, NotImplementedError) as error:
-        _report(error)
+        _warn_once(error)
     return True
 
 
@@ -256,10 +256,10 @@ def _path(kind: str, name: str) -> Path:
 
 
 def _entries() -> list[tuple[Path, os.stat_result]]:
-    return _listed(_ENTRY)
+    return _scan_folder(_ENTRY)
 
 
-def _listed(pattern: re.Pattern[str]) -> list[tuple[Path, os.stat_result]]:
+def _scan_folder(pattern: re.Pattern[str]) -> list[tuple[Path, os.stat_result]]:
     held = []
     try:
         with os.scandir(folder()) as found:
@@ -274,9 +274,9 @@ def _listed(pattern: re.Pattern[str]) -> list[tuple[Path, os.stat_result]]:
     return held
 
 
-def _sweep() -> None:
-    for path, stat in _listed(_DEBRIS):
-        if time.time() - stat.st_mtime > _DEBRIS_AGE:
+def _remove_leftovers() -> None:
+    for path, stat in _scan_folder(_LEFTOVER):
+        if time.time() - stat.st_mtime > _LEFTOVER_AGE:
             _remove(path)
 
 
@@ -284,10 +284,10 @@ def _remove(path: Path) -> None:
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        _report(error)
+        _warn_once(error)
 
 
-def _report(error: BaseException) -> None:
+def _warn_once(error: BaseException) -> None:
     where = folder()
     if where not in _reported:
         _reported.add(where)

@@ -20,7 +20,7 @@ from staa_widgets.errors import ExportError, FormatError, ParameterError
 _T = TypeVar("_T")
 
 
-def plain(value: Any) -> Any:
+def to_json_value(value: Any) -> Any:
     """Bring a value to what JSON can say, numpy's numbers and arrays included.
 
     Raises
@@ -31,9 +31,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): to_json_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [to_json_value(item) for item in value]
     if value is None or isinstance(value, str | bool | int) or (isinstance(value, float) and np.isfinite(value)):
         return value
     raise ParameterError(
@@ -42,12 +42,12 @@ def plain(value: Any) -> Any:
     )
 
 
-def canonical(value: Any) -> str:
+def canonical_json(value: Any) -> str:
     """Write a value as JSON in the one form that equal values share."""
-    return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return json.dumps(to_json_value(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
-def parts(value: Any) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+def split_fields(value: Any) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Divide the fields of a dataclass into values and arrays, as `pack` wants them."""
     held = {f.name: getattr(value, f.name) for f in fields(value)}
     arrays = {name: item for name, item in held.items() if isinstance(item, np.ndarray)}
@@ -68,7 +68,7 @@ def pack(kind: str, values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]
     """
     from safetensors.numpy import save
 
-    text = canonical(values)
+    text = canonical_json(values)
     # safetensors writes an array's memory as it lies: a transposed view would come back scrambled.
     whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     return save(whole, {"staa_widgets": kind, "values": text, "sha256": _checksum(text, whole)})
@@ -106,7 +106,7 @@ def unpack(kind: str, data: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     return json.loads(text), arrays
 
 
-def write(path: str | os.PathLike[str], data: bytes) -> Path:
+def write_atomic(path: str | os.PathLike[str], data: bytes) -> Path:
     """Write a file in one step: readers see the old content or the new, never a part.
 
     Raises
@@ -114,19 +114,19 @@ def write(path: str | os.PathLike[str], data: bytes) -> Path:
     OSError
         If the folder is missing, not writable or full; nothing is left behind.
     """
-    with replacing(path) as part:
+    with atomic_path(path) as part:
         part.write_bytes(data)
     return Path(path)
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give the path of a file to write, which takes the place of another in one step at the end.
 
     Raises
     ------
     OSError
-        As `write`. Whatever is raised within, nothing is left behind.
+        As `write_atomic`. Whatever is raised within, nothing is left behind.
     """
     target = Path(path)
     # Beside the target, because replacing is one step only within a file system.
@@ -140,8 +140,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 @contextmanager
-def exporting(path: str | os.PathLike[str], what: str) -> Iterator[Path]:
-    """Give the path of a file to write, as `replacing`, for somebody who named it.
+def export_path(path: str | os.PathLike[str], what: str) -> Iterator[Path]:
+    """Give the path of a file to write, as `atomic_path`, for somebody who named it.
 
     Raises
     ------
@@ -149,7 +149,7 @@ def exporting(path: str | os.PathLike[str], what: str) -> Iterator[Path]:
         If the file cannot be written; it says what, where to and why.
     """
     try:
-        with replacing(path) as part:
+        with atomic_path(path) as part:
             yield part
     except OSError as error:
         if isinstance(error, ValueError):  # a video that cannot be read says so itself
@@ -160,14 +160,14 @@ def exporting(path: str | os.PathLike[str], what: str) -> Iterator[Path]:
         ) from error
 
 
-def export(path: str | os.PathLike[str], data: bytes, what: str) -> Path:
-    """Write a file that somebody named, in one step; raises as `exporting`."""
-    with exporting(path, what) as part:
+def export_bytes(path: str | os.PathLike[str], data: bytes, what: str) -> Path:
+    """Write a file that somebody named, in one step; raises as `export_path`."""
+    with export_path(path, what) as part:
         part.write_bytes(data)
     return Path(path)
 
 
-def read(path: str | os.PathLike[str], parse: Callable[[bytes], _T]) -> _T:
+def read_file(path: str | os.PathLike[str], parse: Callable[[bytes], _T]) -> _T:
     """Read a file; a `FormatError` of what parses it names the file."""
     try:
         return parse(Path(path).read_bytes())

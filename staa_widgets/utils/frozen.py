@@ -34,10 +34,10 @@ def freeze(owner: object, name: str, dtype: type[np.generic], shape: tuple[int |
     wanted = "(" + ", ".join("any" if side is None else str(side) for side in shape) + ")"
     require(fits, f"{where} has shape {array.shape}, not {wanted}.")
     require(array.dtype.kind != "f" or bool(np.isfinite(array).all()), f"{where} holds NaN or infinite values.")
-    object.__setattr__(owner, name, read_only(array))
+    object.__setattr__(owner, name, make_read_only(array))
 
 
-def read_only(array: NDArray[Any]) -> NDArray[Any]:
+def make_read_only(array: NDArray[Any]) -> NDArray[Any]:
     """Forbid changes to an array, in place, and return it."""
     array.setflags(write=False)
     return array

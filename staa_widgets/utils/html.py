@@ -31,25 +31,25 @@ def element(tag: str, *children: str | None, **attributes: str | None) -> Markup
         for name, value in attributes.items()
         if value is not None
     )
-    return Markup(f"<{tag}{said}>" if tag in EMPTY else f"<{tag}{said}>{joined(*children)}</{tag}>")
+    return Markup(f"<{tag}{said}>" if tag in EMPTY else f"<{tag}{said}>{join_markup(*children)}</{tag}>")
 
 
-def joined(*children: str | None) -> Markup:
+def join_markup(*children: str | None) -> Markup:
     """Write children one after another."""
     return Markup("".join(c if isinstance(c, Markup) else html.escape(c, quote=False) for c in children if c))
 
 
-def listed(names: Iterable[str]) -> Markup:
+def comma_list(names: Iterable[str]) -> Markup:
     """Write names with commas between them."""
-    return joined(*(part for i, name in enumerate(names) for part in (", " if i else "", name)))
+    return join_markup(*(part for i, name in enumerate(names) for part in (", " if i else "", name)))
 
 
-def heads(*names: str) -> Markup:
+def header_row(*names: str) -> Markup:
     """Write the names of columns as a row."""
     return element("tr", *(element("th", name, scope="col") for name in names))
 
 
-def table(top: Markup, rows: Iterable[Markup], class_: str | None = None) -> Markup:
+def scrolling_table(top: Markup, rows: Iterable[Markup], class_: str | None = None) -> Markup:
     """Write a table that scrolls where it is too wide."""
     # To be scrolled by key too, what scrolls must be able to take the focus.
     whole = element("table", element("thead", top), element("tbody", *rows), class_=class_)

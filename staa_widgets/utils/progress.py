@@ -19,7 +19,7 @@ DELAY = 0.5
 
 
 @contextmanager
-def reporting(progress: Progress | bool | None) -> Iterator[Progress]:
+def progress_reporter(progress: Progress | bool | None) -> Iterator[Progress]:
     """Give the function to report to.
 
     Parameters

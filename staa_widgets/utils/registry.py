@@ -7,22 +7,22 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from staa_widgets.errors import ParameterError, StaaError, nearest
+from staa_widgets.errors import ParameterError, StaaError, suggest_name
 
 Entry = TypeVar("Entry")
 
 
-def parameters(run: Callable[..., Any]) -> Mapping[str, Any]:
+def parameter_defaults(run: Callable[..., Any]) -> Mapping[str, Any]:
     """Read parameters and their defaults from a function's signature; its first argument is none of them."""
     return MappingProxyType({p.name: p.default for p in list(inspect.signature(run).parameters.values())[1:]})
 
 
-def summary(run: Callable[..., Any]) -> str:
+def docstring_summary(run: Callable[..., Any]) -> str:
     """Read the first line of a function's docstring."""
     return (run.__doc__ or "").strip().split("\n")[0]
 
 
-def complete(what: str, defaults: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
+def fill_defaults(owner: str, defaults: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
     """Fill in the defaults.
 
     Parameters
@@ -40,14 +40,14 @@ def complete(what: str, defaults: Mapping[str, Any], params: Mapping[str, Any]) 
     for name in params:
         if name not in defaults:
             raise ParameterError(
-                f"The {what} has no parameter {name!r}.",
-                nearest(name, defaults, f"It has {', '.join(defaults) or 'none'}."),
+                f"The {owner} has no parameter {name!r}.",
+                suggest_name(name, defaults, f"It has {', '.join(defaults) or 'none'}."),
             )
     return {**defaults, **params}
 
 
 def look_up(
-    what: str, name: str, registry: Mapping[str, Entry], error: Callable[[str, str], StaaError] = ParameterError
+    kind: str, name: str, registry: Mapping[str, Entry], error: Callable[[str, str], StaaError] = ParameterError
 ) -> Entry:
     """Look an entry up by name.
 
@@ -62,6 +62,7 @@ def look_up(
     """
     if not isinstance(name, str) or name not in registry:
         raise error(
-            f"There is no {what} {name!r}.", nearest(str(name), registry, f"There are {', '.join(sorted(registry))}.")
+            f"There is no {kind} {name!r}.",
+            suggest_name(str(name), registry, f"There are {', '.join(sorted(registry))}."),
         )
     return registry[name]

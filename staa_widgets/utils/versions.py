@@ -12,16 +12,16 @@ from staa_widgets._version import __version__
 PACKAGES = ("numpy", "torch", "transformers", "captum", "pillow", "av", "decord", "decord2")
 
 
-def versions() -> dict[str, str]:
+def package_versions() -> dict[str, str]:
     """Return the versions of Python, of this package and of those that it computes with, by name.
 
     Packages that are not installed are left out. Nothing is imported.
     """
-    return dict(_versions())
+    return dict(_read_versions())
 
 
 @functools.cache
-def _versions() -> tuple[tuple[str, str], ...]:
+def _read_versions() -> tuple[tuple[str, str], ...]:
     found = {"python": platform.python_version(), "staa_widgets": __version__}
     for package in PACKAGES:
         with suppress(PackageNotFoundError):

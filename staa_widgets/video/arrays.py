@@ -16,9 +16,9 @@ ARRAY_FPS = 25.0
 """Frames a second of frames that come without times."""
 
 
-def frames_of(src: Any) -> NDArray[np.uint8]:
+def check_frames(src: Any) -> NDArray[np.uint8]:
     """Check frames ``(F, H, W, 3)`` of an array or a tensor; raises `FrameArrayError`."""
-    frames = _array(src)
+    frames = _to_numpy(src)
     if not isinstance(frames, np.ndarray):
         raise FrameArrayError(
             f"A {type(src).__name__} is no video.", "Give a path, bytes, or uint8 frames (F, H, W, 3) in one array."
@@ -38,7 +38,7 @@ def frames_of(src: Any) -> NDArray[np.uint8]:
     return frames
 
 
-def seconds_of(count: int, fps: float | None, times: ArrayLike | None) -> tuple[NDArray[np.float64], float]:
+def frame_times(count: int, fps: float | None, times: ArrayLike | None) -> tuple[NDArray[np.float64], float]:
     """Give the times of frames in an array, from 0, and where the last one ends."""
     if fps is not None and times is not None:
         raise ParameterError("Both fps= and times= are given.", "Give one of them.")
@@ -48,7 +48,7 @@ def seconds_of(count: int, fps: float | None, times: ArrayLike | None) -> tuple[
             raise ParameterError(f"fps={rate} is no rate.", "Give frames a second, such as fps=25.")
         return fixed(np.arange(count) / rate), count / rate
     try:
-        seconds = np.array(_array(times), np.float64)
+        seconds = np.array(_to_numpy(times), np.float64)
     except (TypeError, ValueError) as error:
         raise FrameArrayError("times= are no numbers.", "Give one second for each frame.") from error
     if seconds.shape != (count,):
@@ -56,7 +56,7 @@ def seconds_of(count: int, fps: float | None, times: ArrayLike | None) -> tuple[
     if not np.all(np.isfinite(seconds)) or np.any(np.diff(seconds) <= 0):
         raise FrameArrayError("times= do not rise from frame to frame.", "Give seconds in the order of the frames.")
     seconds -= seconds[0]
-    return fixed(seconds), float(seconds[-1]) + _gap(seconds)
+    return fixed(seconds), float(seconds[-1]) + _median_gap(seconds)
 
 
 def fixed(array: NDArray[Any]) -> NDArray[Any]:
@@ -65,7 +65,7 @@ def fixed(array: NDArray[Any]) -> NDArray[Any]:
     return array
 
 
-def _array(src: Any) -> Any:
+def _to_numpy(src: Any) -> Any:
     """Bring a tensor to numpy without knowing whose it is."""
     if hasattr(src, "detach"):
         try:
@@ -75,5 +75,5 @@ def _array(src: Any) -> Any:
     return src
 
 
-def _gap(times: NDArray[np.float64]) -> float:
+def _median_gap(times: NDArray[np.float64]) -> float:
     return float(np.median(np.diff(times))) if len(times) > 1 else 1 / ARRAY_FPS

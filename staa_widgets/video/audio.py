@@ -14,20 +14,22 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.packet import Packet
 
-COPIED = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"})
+COPYABLE_CODECS = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"})
 """Sound that an mp4 file can hold as it is; any other is coded anew."""
 
 
-def has_sound(path: Path) -> bool:
+def has_audio(path: Path) -> bool:
     """Tell whether a video has sound; raises `VideoError` if it cannot be read."""
-    from staa_widgets.video.probe import opened
+    from staa_widgets.video.probe import open_container
 
-    with opened(path, path.name) as (container, _):
+    with open_container(path, path.name) as (container, _):
         return bool(container.streams.audio)
 
 
 @contextmanager
-def sound_of(out: OutputContainer, path: Path, start: float, end: float) -> Iterator[Iterator[tuple[float, Packet]]]:
+def audio_packets(
+    out: OutputContainer, path: Path, start: float, end: float
+) -> Iterator[Iterator[tuple[float, Packet]]]:
     """Give the packets of a video's sound for another file.
 
     Parameters
@@ -51,17 +53,17 @@ def sound_of(out: OutputContainer, path: Path, start: float, end: float) -> Iter
     VideoError
         If it cannot be read.
     """
-    from staa_widgets.video.probe import opened
+    from staa_widgets.video.probe import open_container
 
     if not path.is_file():
         raise VideoNotFoundError(f"There is no file {str(path)!r}.", "Check audio=.")
-    with opened(path, path.name) as (container, picture):
+    with open_container(path, path.name) as (container, picture):
         if not container.streams.audio:
             raise ExportError(f"{path.name!r} has no sound.", "Leave audio= out.")
         source = container.streams.audio[0]
         first = float((picture.start_time or 0) * (picture.time_base or 0))
         begin, stop = first + start, first + end
-        if source.codec_context.name in COPIED:
+        if source.codec_context.name in COPYABLE_CODECS:
             stream = out.add_stream_from_template(source)
         else:
             layout = "mono" if source.codec_context.channels == 1 else "stereo"
@@ -94,4 +96,4 @@ def sound_of(out: OutputContainer, path: Path, start: float, end: float) -> Iter
             for packet in stream.encode():
                 yield end - start, packet
 
-        yield copied() if source.codec_context.name in COPIED else coded()
+        yield copied() if source.codec_context.name in COPYABLE_CODECS else coded()

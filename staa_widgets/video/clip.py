@@ -19,16 +19,16 @@ from staa_widgets.errors import (
     UnreadableVideoError,
     VideoNotFoundError,
 )
-from staa_widgets.video.arrays import fixed, frames_of, seconds_of
-from staa_widgets.video.ground_truth import ClipTruth
-from staa_widgets.video.sampling import Sample, centre, dense, spans, uniform, windows
+from staa_widgets.video.arrays import check_frames, fixed, frame_times
+from staa_widgets.video.ground_truth import GroundTruth
+from staa_widgets.video.sampling import Sample, centre, dense, sample_uniform, sample_windows, slice_spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Clip", "Sample", "centre", "dense", "open_clip", "spans", "uniform", "windows"]
+__all__ = ["Clip", "Sample", "centre", "dense", "open_clip", "sample_uniform", "sample_windows", "slice_spans"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,12 +59,12 @@ class Clip:
     height: int
     times: NDArray[np.float64] = field(repr=False)
     first_frame: int
-    duration: float
+    end: float
     sha256: str
-    _draw: Callable[[NDArray[np.int64]], NDArray[np.uint8]] = field(repr=False)
-    _walk: Callable[[NDArray[np.int64]], Iterator[NDArray[np.uint8]]] = field(repr=False)
-    truth: ClipTruth | None = field(default=None, repr=False)
-    cut: bool = field(default=False, repr=False)
+    _decode: Callable[[NDArray[np.int64]], NDArray[np.uint8]] = field(repr=False)
+    _iterate: Callable[[NDArray[np.int64]], Iterator[NDArray[np.uint8]]] = field(repr=False)
+    ground_truth: GroundTruth | None = field(default=None, repr=False)
+    truncated: bool = field(default=False, repr=False)
 
     def __len__(self) -> int:
         """Return ``F``, the number of frames."""
@@ -90,14 +90,14 @@ class Clip:
         UnreadableVideoError, VideoNotFoundError
             If a frame cannot be decoded, or the file has been changed or removed.
         """
-        asked = self._asked(indices)
+        asked = self._check_indices(indices)
         if asked.size == 0:
             return np.empty((0, self.height, self.width, 3), np.uint8)
         unique, places = np.unique(asked, return_inverse=True)
-        drawn = self._draw(unique + self.first_frame)
+        drawn = self._decode(unique + self.first_frame)
         return drawn if len(unique) == len(asked) and np.all(np.diff(places) > 0) else drawn[places]
 
-    def walk(self, indices: ArrayLike) -> Iterator[NDArray[np.uint8]]:
+    def iter_frames(self, indices: ArrayLike) -> Iterator[NDArray[np.uint8]]:
         """Decode frames from front to back in one pass, one at a time: memory does not grow with their number.
 
         Parameters
@@ -118,12 +118,12 @@ class Clip:
         UnreadableVideoError, VideoNotFoundError
             While going, as `frames` does.
         """
-        asked = self._asked(indices)
+        asked = self._check_indices(indices)
         if np.any(np.diff(asked) <= 0):
             raise ParameterError("Frames in one pass do not rise.", "Sort them, or use frames().")
-        return self._walk(asked + self.first_frame if self.first_frame else asked)
+        return self._iterate(asked + self.first_frame if self.first_frame else asked)
 
-    def _asked(self, indices: ArrayLike) -> NDArray[np.int64]:
+    def _check_indices(self, indices: ArrayLike) -> NDArray[np.int64]:
         asked = np.asarray(indices)
         if asked.ndim != 1 or (asked.size and asked.dtype.kind not in "iu"):
             raise ParameterError("Frames are asked for by a row of integers.", "Give a list such as [0, 5, 10].")
@@ -180,21 +180,21 @@ def open_clip(
     if isinstance(src, Clip):
         clip = src
     elif isinstance(src, str | os.PathLike):
-        clip = _from_path(src)
+        clip = _open_path(src)
     elif isinstance(src, bytes | bytearray | memoryview):
         data = bytes(src)
-        clip = _from_file(data, "video", hashlib.sha256(data).hexdigest())
+        clip = _open_file(data, "video", hashlib.sha256(data).hexdigest())
     elif hasattr(src, "frames") and hasattr(src, "times"):
         own = src.times if fps is None and times is None else times
-        clip = _from_frames(src.frames, fps, own, str(getattr(src, "label", "frames")))
+        clip = _open_frames(src.frames, fps, own, str(getattr(src, "label", "frames")))
         if hasattr(src, "where") and hasattr(src, "when"):
-            clip = replace(clip, truth=ClipTruth.of(src))
+            clip = replace(clip, truth=GroundTruth.from_clip(src))
     else:
-        clip = _from_frames(src, fps, times, "frames")
-    return clip if start is None and end is None else _cut(clip, start, end)
+        clip = _open_frames(src, fps, times, "frames")
+    return clip if start is None and end is None else _trim(clip, start, end)
 
 
-def _from_path(src: str | os.PathLike[str]) -> Clip:
+def _open_path(src: str | os.PathLike[str]) -> Clip:
     path = Path(src).expanduser()
     try:
         mode = path.stat().st_mode
@@ -208,31 +208,31 @@ def _from_path(src: str | os.PathLike[str]) -> Clip:
         raise VideoNotFoundError(f"{str(src)!r} is {what}.", "Give the path of one video file.")
     path = path.resolve()
     try:
-        digest = _digest(path, path.stat().st_size, path.stat().st_mtime_ns)
+        digest = _file_digest(path, path.stat().st_size, path.stat().st_mtime_ns)
     except OSError as error:
         raise UnreadableVideoError(f"{path.name!r} may not be read.", "Check its permissions and its disk.") from error
     # A name may hold bytes that are no letters, which neither a page nor a message can carry.
-    return _from_file(path, os.fsencode(path.name).decode("utf-8", "replace"), digest)
+    return _open_file(path, os.fsencode(path.name).decode("utf-8", "replace"), digest)
 
 
-def _from_file(source: Path | bytes, name: str, digest: str) -> Clip:
-    from staa_widgets.video.decode import read, walk
+def _open_file(source: Path | bytes, name: str, digest: str) -> Clip:
+    from staa_widgets.video.decode import iter_frames, read_frames
     from staa_widgets.video.probe import probe
 
     video = probe(source, name)
-    ways = partial(read, video), partial(walk, video)
+    ways = partial(read_frames, video), partial(iter_frames, video)
     return Clip(name, video.width, video.height, fixed(video.times), 0, video.end, digest, *ways)
 
 
 @lru_cache(maxsize=256)
-def _digest(path: Path, size: int, changed: int) -> str:  # noqa: ARG001  (size and time are there to be remembered by)
+def _file_digest(path: Path, size: int, changed: int) -> str:  # noqa: ARG001  (size and time are there to be remembered by)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _from_frames(src: Any, fps: float | None, times: ArrayLike | None, name: str) -> Clip:
-    frames = frames_of(src)
-    seconds, end = seconds_of(len(frames), fps, times)
+def _open_frames(src: Any, fps: float | None, times: ArrayLike | None, name: str) -> Clip:
+    frames = check_frames(src)
+    seconds, end = frame_times(len(frames), fps, times)
     digest = hashlib.sha256(f"uint8 {frames.shape}".encode())
     for frame in frames:
         digest.update(np.ascontiguousarray(frame).data)
@@ -242,28 +242,28 @@ def _from_frames(src: Any, fps: float | None, times: ArrayLike | None, name: str
     return Clip(name, width, height, seconds, 0, end, digest.hexdigest(), *ways)
 
 
-def _cut(clip: Clip, start: float | None, end: float | None) -> Clip:
+def _trim(clip: Clip, start: float | None, end: float | None) -> Clip:
     try:
-        begin, stop = float(0.0 if start is None else start), float(clip.duration if end is None else end)
+        begin, stop = float(0.0 if start is None else start), float(clip.end if end is None else end)
     except (TypeError, ValueError) as error:
         raise ParameterError("start= and end= are no numbers.", "Give them in seconds.") from error
     if not (math.isfinite(begin) and 0 <= begin < stop):
         raise ParameterError(
             f"From {begin} to {stop} s is no range.",
-            f"Give seconds with 0 <= start < end; the clip ends at {clip.duration:.2f} s.",
+            f"Give seconds with 0 <= start < end; the clip ends at {clip.end:.2f} s.",
         )
     first, last = np.searchsorted(clip.times, [begin, stop])
     if first == last:
         raise TooFewFramesError(
             f"No frame of {clip.name!r} lies from {begin:.3f} to {stop:.3f} s.",
-            f"Widen the range; the clip ends at {clip.duration:.2f} s.",
+            f"Widen the range; the clip ends at {clip.end:.2f} s.",
         )
-    following = clip.times[last] if last < len(clip) else clip.duration
+    following = clip.times[last] if last < len(clip) else clip.end
     return replace(
         clip,
         times=clip.times[first:last],
         first_frame=clip.first_frame + int(first),
         duration=float(min(stop, following)),
-        truth=clip.truth and clip.truth.cut(int(first), int(last)),
-        cut=clip.cut or bool(last < len(clip)),
+        truth=clip.ground_truth and clip.ground_truth.trim(int(first), int(last)),
+        cut=clip.truncated or bool(last < len(clip)),
     )

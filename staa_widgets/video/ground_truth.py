@@ -1,4 +1,4 @@
-"""`ClipTruth`: where and when the action of a clip happens, for clips of which that is known."""
+"""`GroundTruth`: where and when the action of a clip happens, for clips of which that is known."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
-class Known(Protocol):
+class HasGroundTruth(Protocol):
     """What has a truth, such as an `ActionClip`."""
 
     @property
@@ -34,7 +34,7 @@ class Known(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class ClipTruth:
+class GroundTruth:
     """Where and when the action of a clip happens, to the pixel and in few bytes.
 
     Parameters
@@ -78,7 +78,7 @@ class ClipTruth:
         require(bool(inside.all()), f"ClipTruth.runs leave a frame of {width} × {height}.")
 
     @classmethod
-    def of(cls, clip: Known) -> ClipTruth:
+    def from_clip(cls, clip: HasGroundTruth) -> GroundTruth:
         """Take down what a drawn clip, or anything with ``label``, ``where`` and ``when``, knows of its action.
 
         Raises
@@ -88,7 +88,7 @@ class ClipTruth:
         """
         where, when = np.asarray(clip.where, np.bool_), np.asarray(clip.when, np.bool_)
         require(where.ndim == 3 and when.shape == where.shape[:1], "where is (F, H, W) and when (F,).")
-        found = [_runs(frame) for frame in where]
+        found = [_find_runs(frame) for frame in where]
         return cls(
             label=clip.label,
             when=when,
@@ -97,11 +97,11 @@ class ClipTruth:
             size=(where.shape[2], where.shape[1]),
         )
 
-    def cut(self, first: int, last: int) -> ClipTruth:
+    def trim(self, first: int, last: int) -> GroundTruth:
         """Keep the frames ``first … last - 1``."""
         start, stop = self.offsets[first], self.offsets[last]
         offsets = self.offsets[first : last + 1] - start
-        return ClipTruth(self.label, self.when[first:last], self.runs[start:stop], offsets, self.size)
+        return GroundTruth(self.label, self.when[first:last], self.runs[start:stop], offsets, self.size)
 
     def masks(self, frames: ArrayLike) -> NDArray[np.bool_]:
         """Draw the pixels of the action.
@@ -137,10 +137,10 @@ class ClipTruth:
             Second at which the last frame ends.
         """
         edges = [*times.tolist(), end]
-        return [(edges[start], edges[stop]) for start, stop in _runs(self.when).tolist()]
+        return [(edges[start], edges[stop]) for start, stop in _find_runs(self.when).tolist()]
 
 
-def _runs(marks: NDArray[np.bool_]) -> NDArray[np.int32]:
+def _find_runs(marks: NDArray[np.bool_]) -> NDArray[np.int32]:
     """Return the half-open runs of ``True``, int32 ``(R, 2)``, through an array in C order."""
     flat = np.concatenate([[False], marks.ravel(), [False]])
     return np.flatnonzero(flat[1:] != flat[:-1]).astype(np.int32).reshape(-1, 2)

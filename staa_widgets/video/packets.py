@@ -26,16 +26,18 @@ PACKET = np.dtype(
 
 def list_packets(container: InputContainer, stream: VideoStream) -> NDArray[np.void]:
     """Read a stream to its end and list what its packets say, ``(n,)`` of `PACKET`, in order of decoding."""
-    return np.fromiter(_said(container, stream), PACKET)
+    return np.fromiter(_iter_packets(container, stream), PACKET)
 
 
-def closed(packets: NDArray[np.void]) -> bool:
+def has_closed_groups(packets: NDArray[np.void]) -> bool:
     """Whether every key packet stands alone and nothing that follows it is shown before it."""
     earliest = np.minimum.accumulate(packets["pts"][::-1])[::-1]
     return bool(packets["clean"][packets["key"]].all() and np.all((earliest == packets["pts"])[packets["key"]]))
 
 
-def keys_of(packets: NDArray[np.void], pts: NDArray[np.int64] | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def find_key_frames(
+    packets: NDArray[np.void], pts: NDArray[np.int64] | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Frames at which decoding can start, the first among them, and the time stamps that lead there."""
     keys = {0: 0}
     if pts is not None:
@@ -45,7 +47,7 @@ def keys_of(packets: NDArray[np.void], pts: NDArray[np.int64] | None) -> tuple[N
     return np.array(order, np.int64), np.array([keys[k] for k in order], np.int64)
 
 
-def _said(container: InputContainer, stream: VideoStream) -> Iterator[tuple[int, ...]]:
+def _iter_packets(container: InputContainer, stream: VideoStream) -> Iterator[tuple[int, ...]]:
     codec = stream.codec_context.name
     header = stream.codec_context.extradata or b""
     try:
@@ -55,13 +57,13 @@ def _said(container: InputContainer, stream: VideoStream) -> Iterator[tuple[int,
                 stamps = (NO_STAMP if at is None else at for at in (packet.pts, packet.dts))
                 key = packet.is_keyframe
                 shown = not packet.is_discard and (codec != "vp8" or bool(data[0] & 0x10))
-                clean = key and _stands_alone(codec, header, data)
+                clean = key and _has_idr_picture(codec, header, data)
                 yield *stamps, packet.duration or 0, key, shown, clean, packet.is_corrupt
     except FFmpegError:
         yield NO_STAMP, NO_STAMP, 0, False, False, False, True
 
 
-def _stands_alone(codec: str, header: bytes, data: memoryview) -> bool:
+def _has_idr_picture(codec: str, header: bytes, data: memoryview) -> bool:
     """Whether a key packet holds an IDR picture, on whose past nothing leans; decord takes that for granted."""
     if codec not in ("h264", "hevc"):
         return True

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staa_widgets.errors import FormatError, ParameterError
-from staa_widgets.utils.files import pack, parts, unpack
+from staa_widgets.utils.files import pack, split_fields, unpack
 from staa_widgets.utils.frozen import freeze, require
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # (JPEG quality, share of the size), from the best down: sharpness goes first, size last.
 LADDER = ((88, 1.0), (80, 1.0), (70, 1.0), (58, 1.0), (45, 1.0), (40, 0.75), (40, 0.5), (35, 0.35), (30, 0.25))
-LIMIT, LONGEST, BUDGET = 300, 640, 6_000_000
+MAX_FRAMES, MAX_SIDE, MAX_BYTES = 300, 640, 6_000_000
 # Decoded frames held at once; each chunk starts from a key frame, so that few frames at a time are slow.
 CHUNK_BYTES, CHUNK_FRAMES = 48_000_000, 8
 PROBES = 8
@@ -81,7 +81,7 @@ class Preview:
 
     def to_bytes(self) -> bytes:
         """Return the pictures as one file, which `from_bytes` reads back."""
-        return pack("preview", *parts(self))
+        return pack("preview", *split_fields(self))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Preview:
@@ -93,7 +93,7 @@ class Preview:
             raise FormatError(f"These pictures do not hold together: {error}", "Make them again.") from error
 
 
-def chosen(count: int, limit: int) -> NDArray[np.int64]:
+def even_indices(count: int, limit: int) -> NDArray[np.int64]:
     """Return which of `count` frames a preview shows, int64 ``(min(count, limit),)``: all, or evenly spread ones."""
     return np.linspace(0, count - 1, min(count, limit)).round().astype(np.int64)
 
@@ -101,9 +101,9 @@ def chosen(count: int, limit: int) -> NDArray[np.int64]:
 def make_preview(
     clip: Clip,
     *,
-    limit: int = LIMIT,
-    longest: int = LONGEST,
-    budget: int = BUDGET,
+    max_frames: int = MAX_FRAMES,
+    max_side: int = MAX_SIDE,
+    max_bytes: int = MAX_BYTES,
     progress: Callable[[int, int], object] = lambda *_: None,
 ) -> Preview:
     """Pack the frames of a clip as JPEG.
@@ -127,18 +127,18 @@ def make_preview(
     Preview
         ``P = min(F, limit)`` pictures.
     """
-    indices = chosen(len(clip), limit)
-    scale = min(1.0, longest / max(clip.width, clip.height))
-    share = budget * min(PROBES, len(indices)) / len(indices)
-    probe = clip.frames(indices[chosen(len(indices), PROBES)])
-    steps = [(quality, _size(clip, scale * factor)) for quality, factor in LADDER]
-    fitting = (i for i, step in enumerate(steps) if sum(len(_jpeg(frame, *step)) for frame in probe) <= share)
+    indices = even_indices(len(clip), max_frames)
+    scale = min(1.0, max_side / max(clip.width, clip.height))
+    share = max_bytes * min(PROBES, len(indices)) / len(indices)
+    probe = clip.frames(indices[even_indices(len(indices), PROBES)])
+    steps = [(quality, _scaled_size(clip, scale * factor)) for quality, factor in LADDER]
+    fitting = (i for i, step in enumerate(steps) if sum(len(_encode_frame(frame, *step)) for frame in probe) <= share)
     level = next(fitting, len(steps) - 1)
-    pictures = _packed(clip, indices, *steps[level], progress)
+    pictures = _encode_frames(clip, indices, *steps[level], progress)
     # The probes may have been easier than the rest.
-    while sum(map(len, pictures)) > budget and level + 1 < len(steps):
+    while sum(map(len, pictures)) > max_bytes and level + 1 < len(steps):
         level += 1
-        pictures = _packed(clip, indices, *steps[level], progress)
+        pictures = _encode_frames(clip, indices, *steps[level], progress)
     width, height = steps[level][1]
     return Preview(
         indices=clip.first_frame + indices,
@@ -150,26 +150,26 @@ def make_preview(
     )
 
 
-def _packed(
+def _encode_frames(
     clip: Clip, indices: NDArray[np.int64], quality: int, size: tuple[int, int], progress: Callable[[int, int], object]
 ) -> list[bytes]:
     chunk = max(CHUNK_FRAMES, CHUNK_BYTES // (3 * clip.width * clip.height))
     pictures: list[bytes] = []
     for start in range(0, len(indices), chunk):
-        pictures += (_jpeg(frame, quality, size) for frame in clip.frames(indices[start : start + chunk]))
+        pictures += (_encode_frame(frame, quality, size) for frame in clip.frames(indices[start : start + chunk]))
         progress(len(pictures), len(indices))
     return pictures
 
 
-def _size(clip: Clip, scale: float) -> tuple[int, int]:
+def _scaled_size(clip: Clip, scale: float) -> tuple[int, int]:
     return max(1, round(clip.width * scale)), max(1, round(clip.height * scale))
 
 
-def _jpeg(frame: NDArray[np.uint8], quality: int, size: tuple[int, int]) -> bytes:
-    return jpeg(shrunk(frame, size), quality)
+def _encode_frame(frame: NDArray[np.uint8], quality: int, size: tuple[int, int]) -> bytes:
+    return encode_jpeg(resize_frame(frame, size), quality)
 
 
-def shrunk(frame: NDArray[np.uint8], size: tuple[int, int]) -> Image.Image:
+def resize_frame(frame: NDArray[np.uint8], size: tuple[int, int]) -> Image.Image:
     """Return a frame, uint8 ``(H, W, 3)``, at ``(width, height)`` pixels."""
     from PIL import Image
 
@@ -177,7 +177,7 @@ def shrunk(frame: NDArray[np.uint8], size: tuple[int, int]) -> Image.Image:
     return picture if picture.size == size else picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
 
 
-def jpeg(picture: Image.Image, quality: int) -> bytes:
+def encode_jpeg(picture: Image.Image, quality: int) -> bytes:
     """Return a picture as a JPEG file."""
     stream = io.BytesIO()
     picture.save(stream, "JPEG", quality=quality)

@@ -22,7 +22,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from staa_widgets.errors import UnreadableVideoError
-from staa_widgets.video.packets import NO_STAMP, closed, keys_of, list_packets
+from staa_widgets.video.packets import NO_STAMP, find_key_frames, has_closed_groups, list_packets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -80,28 +80,28 @@ class VideoFile:
     pix_fmt: str
     width: int
     height: int
-    turns: int
+    quarter_turns: int
     mirrored: bool
     times: NDArray[np.float64]
     end: float
-    tick: Fraction
-    begin: int | None
-    keys: NDArray[np.int64]
-    seeks: NDArray[np.int64]
+    time_base: Fraction
+    first_pts: int | None
+    key_frames: NDArray[np.int64]
+    seek_pts: NDArray[np.int64]
     safe: bool
-    stamp: tuple[int, int]
+    file_stamp: tuple[int, int]
 
     def index(self, pts: int) -> int | None:
         """Say which frame carries a time stamp; ``None`` where none does, or where stamps are not relied on."""
-        if self.begin is None:
+        if self.first_pts is None:
             return None
         # Kept as seconds alone, which long films have many of; the same sum as made them gives them exactly.
-        second = _seconds(pts - self.begin, self.tick)
+        second = _pts_to_seconds(pts - self.first_pts, self.time_base)
         at = int(np.searchsorted(self.times, second))
         return at if at < len(self.times) and self.times[at] == second else None
 
 
-def stamp(path: Path) -> tuple[int, int]:
+def read_file_stamp(path: Path) -> tuple[int, int]:
     """Size in bytes and time of change in nanoseconds, by which a file is taken to be the same."""
     status = path.stat()
     return status.st_size, status.st_mtime_ns
@@ -126,15 +126,15 @@ def probe(source: Path | bytes, name: str) -> VideoFile:
     UnreadableVideoError
         If no frame can be read.
     """
-    mark = stamp(source) if isinstance(source, Path) else (len(source), 0)
-    with opened(source, name) as (container, stream):
+    mark = read_file_stamp(source) if isinstance(source, Path) else (len(source), 0)
+    with open_container(source, name) as (container, stream):
         packets = list_packets(container, stream)
         base = stream.time_base or Fraction(1)
-        promised = _promised(container, stream)
+        promised = _container_duration(container, stream)
         family, listed, rate = container.format.name, stream.frames, stream.average_rate
         codec, alone = stream.codec_context.name, len(container.streams.video) == 1
-    with opened(source, name) as (container, stream):
-        first = next(decoded(container, stream), None)
+    with open_container(source, name) as (container, stream):
+        first = next(decode_stream(container, stream), None)
     if first is None:
         raise UnreadableVideoError(f"No frame of {name!r} can be decoded.", "Convert it to H.264 in an mp4 file.")
 
@@ -151,10 +151,10 @@ def probe(source: Path | bytes, name: str) -> VideoFile:
     if settled:
         pts = ticks = stamps
     else:
-        with opened(source, name, threads="SLICE") as (container, stream):
-            found = [frame.pts for frame in decoded(container, stream)]
-        pts, ticks = _counted(found, packets, exact, name)
-    times = _seconds(ticks - ticks[0], base)
+        with open_container(source, name, threads="SLICE") as (container, stream):
+            found = [frame.pts for frame in decode_stream(container, stream)]
+        pts, ticks = _choose_stamps(found, packets, exact, name)
+    times = _pts_to_seconds(ticks - ticks[0], base)
     gap = float(np.median(np.diff(times))) if len(times) > 1 else float(1 / rate) if rate else 0.0
     lasts = packets["duration"][timed & (packets["pts"] == ticks[-1])]
     end = float(times[-1]) + (float(lasts[0]) * tick if len(lasts) and lasts[0] else gap)
@@ -163,7 +163,7 @@ def probe(source: Path | bytes, name: str) -> VideoFile:
             f"{name!r} is damaged or breaks off: {len(times)} frames can be read, {end:.2f} seconds.", stacklevel=3
         )
 
-    keys, seeks = keys_of(packets, pts)
+    keys, seeks = find_key_frames(packets, pts)
     turns, mirrored = _orientation(first)
     width, height = (first.width, first.height) if turns % 2 == 0 else (first.height, first.width)
     safe = (
@@ -179,14 +179,16 @@ def probe(source: Path | bytes, name: str) -> VideoFile:
         )  # the two interpolate the last rows' colour differently
         and bool(packets["shown"].all())
         and listed in (0, len(packets))
-        and closed(packets)
+        and has_closed_groups(packets)
     )
     upright, begin = (width, height, turns, mirrored), None if pts is None else int(pts[0])
     return VideoFile(source, name, codec, first.format.name, *upright, times, end, base, begin, keys, seeks, safe, mark)
 
 
 @contextmanager
-def opened(source: Path | bytes, name: str, threads: str = "AUTO") -> Iterator[tuple[InputContainer, VideoStream]]:
+def open_container(
+    source: Path | bytes, name: str, threads: str = "AUTO"
+) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Open a file and choose its picture track. ``threads`` of FFmpeg's kind AUTO are fast, SLICE lose nothing."""
     if not (source.stat().st_size if isinstance(source, Path) else source):
         raise UnreadableVideoError(f"{name!r} is empty.", "Copy or download it again.")
@@ -216,7 +218,7 @@ def opened(source: Path | bytes, name: str, threads: str = "AUTO") -> Iterator[t
         yield container, stream
 
 
-def decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+def decode_stream(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
     """Frames in order of display from where the container stands, passing over what cannot be decoded."""
     packets = container.demux(stream)
     ended = False
@@ -233,12 +235,12 @@ def decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFra
         yield from frames
 
 
-def _seconds(ticks: Any, base: Fraction) -> Any:
+def _pts_to_seconds(ticks: Any, base: Fraction) -> Any:
     """Seconds of time stamps, exact where a time is exact, such as 2.0."""
     return ticks * base.numerator / base.denominator
 
 
-def _counted(
+def _choose_stamps(
     found: Sequence[int | None], packets: NDArray[np.void], exact: bool, name: str
 ) -> tuple[NDArray[np.int64] | None, NDArray[np.int64]]:
     """Stamps to recognise frames by, where there are any, and stamps for their times."""
@@ -254,7 +256,7 @@ def _counted(
     )
 
 
-def _promised(container: InputContainer, stream: VideoStream) -> float:
+def _container_duration(container: InputContainer, stream: VideoStream) -> float:
     """Seconds the container says it holds; 0 where it does not say."""
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)

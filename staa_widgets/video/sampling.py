@@ -33,7 +33,7 @@ class Sample:
         return len(self.indices)
 
 
-def uniform(times: NDArray[np.float64], n: int) -> Sample:
+def sample_uniform(times: NDArray[np.float64], n: int) -> Sample:
     """Take the middle frame of each of `n` equal parts: ``floor((i + 1/2) F / n)``.
 
     Parameters
@@ -50,8 +50,8 @@ def uniform(times: NDArray[np.float64], n: int) -> Sample:
     ParameterError
         If `n` is under 1.
     """
-    _enough(len(times), n)
-    return _take(times, (2 * np.arange(n) + 1) * len(times) // (2 * n))
+    _require_frames(len(times), n)
+    return _make_sample(times, (2 * np.arange(n) + 1) * len(times) // (2 * n))
 
 
 def centre(times: NDArray[np.float64], n: int, step: int = 1) -> Sample:
@@ -75,10 +75,10 @@ def centre(times: NDArray[np.float64], n: int, step: int = 1) -> Sample:
     """
     if step < 1:
         raise ParameterError(f"step={step} goes nowhere.", "Give a whole number of frames, at least 1.")
-    _enough(len(times), n)
+    _require_frames(len(times), n)
     reach = (n - 1) * step + 1
-    _enough(len(times), reach)
-    return _take(times, (len(times) - reach) // 2 + step * np.arange(n))
+    _require_frames(len(times), reach)
+    return _make_sample(times, (len(times) - reach) // 2 + step * np.arange(n))
 
 
 def dense(times: NDArray[np.float64], n: int, rate: float) -> Sample:
@@ -100,13 +100,13 @@ def dense(times: NDArray[np.float64], n: int, rate: float) -> Sample:
     ParameterError
         If `n` is under 1 or `rate` no rate.
     """
-    grid = _grid(times, rate)
-    _enough(len(grid), n, rate)
+    grid = _frame_grid(times, rate)
+    _require_frames(len(grid), n, rate)
     start = (len(grid) - n) // 2
-    return _take(times, grid[start : start + n])
+    return _make_sample(times, grid[start : start + n])
 
 
-def windows(times: NDArray[np.float64], n: int, stride: int, rate: float) -> tuple[Sample, ...]:
+def sample_windows(times: NDArray[np.float64], n: int, stride: int, rate: float) -> tuple[Sample, ...]:
     """Cover a clip with windows of `n` frames, `rate` a second.
 
     All windows choose from one row of frames, so that windows which overlap share frames. The last one ends with the
@@ -130,15 +130,15 @@ def windows(times: NDArray[np.float64], n: int, stride: int, rate: float) -> tup
     ParameterError
         If `n`, `stride` or `rate` is out of range.
     """
-    grid = _grid(times, rate)
-    _enough(len(grid), n, rate)
+    grid = _frame_grid(times, rate)
+    _require_frames(len(grid), n, rate)
     if not 1 <= stride <= n:
         raise ParameterError(f"stride={stride} leaves frames out or goes nowhere.", f"Give 1 to {n}.")
     starts = [*range(0, len(grid) - n, stride), len(grid) - n]
-    return tuple(_take(times, grid[s : s + n]) for s in starts)
+    return tuple(_make_sample(times, grid[s : s + n]) for s in starts)
 
 
-def spans(sample_times: ArrayLike, start: float, end: float, group: int = 1) -> NDArray[np.float64]:
+def slice_spans(sample_times: ArrayLike, start: float, end: float, group: int = 1) -> NDArray[np.float64]:
     """Share ``[start, end)`` out among sampled frames, cutting at the midpoints between them.
 
     Parameters
@@ -172,11 +172,11 @@ def spans(sample_times: ArrayLike, start: float, end: float, group: int = 1) -> 
     return np.stack([np.r_[start, cuts], np.r_[cuts, end]], axis=1)
 
 
-def _take(times: NDArray[np.float64], indices: NDArray[np.int64]) -> Sample:
+def _make_sample(times: NDArray[np.float64], indices: NDArray[np.int64]) -> Sample:
     return Sample(np.asarray(indices, np.int64), times[indices])
 
 
-def _enough(count: int, n: int, rate: float | None = None) -> None:
+def _require_frames(count: int, n: int, rate: float | None = None) -> None:
     if n < 1:
         raise ParameterError(f"n={n} frames cannot be sampled.", "Give at least 1.")
     if count < n:
@@ -187,7 +187,7 @@ def _enough(count: int, n: int, rate: float | None = None) -> None:
         )
 
 
-def _grid(times: NDArray[np.float64], rate: float) -> NDArray[np.int64]:
+def _frame_grid(times: NDArray[np.float64], rate: float) -> NDArray[np.int64]:
     """Frames on show at the middle of each 1/rate seconds, each once."""
     if not 0 < rate < np.inf:
         raise ParameterError(f"rate={rate} is no rate.", "Give frames a second, such as rate=4.")

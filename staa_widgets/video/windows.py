@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from staa_widgets.errors import ParameterError, TooFewFramesError
 from staa_widgets.records.record import Geometry
 from staa_widgets.video.clip import Clip
-from staa_widgets.video.sampling import Sample, uniform, windows
+from staa_widgets.video.sampling import Sample, sample_uniform, sample_windows
 
-LONGEST_SINGLE = 12.0
+SINGLE_WINDOW_SECONDS = 12.0
 """Seconds up to which one uniform window shows a model the whole clip."""
 
-SECONDS = 4.0
+WINDOW_SECONDS = 4.0
 """Seconds that a window spans in longer clips."""
 
 
@@ -38,7 +38,7 @@ class Windows(Sequence[Sample]):
         int64 ``(W,)``, where in the row each window begins.
     """
 
-    row: NDArray[np.int64]
+    indices: NDArray[np.int64]
     times: NDArray[np.float64]
     length: int
     starts: NDArray[np.int64]
@@ -60,25 +60,27 @@ class Windows(Sequence[Sample]):
         """Return a window, or several."""
         if isinstance(at, slice):
             return tuple(self[i] for i in range(*at.indices(len(self))))
-        indices = self.row[self.starts[at] : self.starts[at] + self.length]
+        indices = self.indices[self.starts[at] : self.starts[at] + self.length]
         return Sample(indices, self.times[indices])
 
 
-def check(seconds: float | None, stride: float | None) -> None:
-    """Refuse lengths that `choose` cannot use; raises `ParameterError`."""
+def check_window(seconds: float | None, stride: float | None) -> None:
+    """Refuse lengths that `choose_windows` cannot use; raises `ParameterError`."""
     for name, value in (("window", seconds), ("stride", stride)):
         if value is not None and (isinstance(value, bool) or not isinstance(value, Real)):
             raise ParameterError(f"{name} is {value!r}.", "Give a number of seconds, or None.")
     if seconds is not None and not 0 < seconds < np.inf:
         raise ParameterError(f"window is {seconds} seconds.", "Give a positive number, or None.")
-    if stride is not None and not 0 < stride <= (seconds or SECONDS):
+    if stride is not None and not 0 < stride <= (seconds or WINDOW_SECONDS):
         raise ParameterError(
-            f"stride is {stride} seconds and a window {seconds or SECONDS:g}.",
+            f"stride is {stride} seconds and a window {seconds or WINDOW_SECONDS:g}.",
             "Give a positive number no longer than a window, or None.",
         )
 
 
-def choose(clip: Clip, geometry: Geometry, seconds: float | None = None, stride: float | None = None) -> Windows:
+def choose_windows(
+    clip: Clip, geometry: Geometry, seconds: float | None = None, stride: float | None = None
+) -> Windows:
     """Choose the frames of each window.
 
     All windows take theirs from one row, so that windows which overlap, as the last one does where it is aligned to
@@ -91,7 +93,7 @@ def choose(clip: Clip, geometry: Geometry, seconds: float | None = None, stride:
     geometry
         The model takes ``T`` frames at once, ``k`` a slice.
     seconds
-        What a window spans; by default the whole clip up to `LONGEST_SINGLE`, beyond it `SECONDS`.
+        What a window spans; by default the whole clip up to `SINGLE_WINDOW_SECONDS`, beyond it `WINDOW_SECONDS`.
     stride
         Seconds from the start of one window to the next, rounded to whole slices; by default windows lie end to end.
 
@@ -107,14 +109,14 @@ def choose(clip: Clip, geometry: Geometry, seconds: float | None = None, stride:
     ParameterError
         If `seconds` is not positive, or `stride` is not or is longer.
     """
-    check(seconds, stride)
+    check_window(seconds, stride)
     count, slices = geometry.frames, geometry.slices
-    once = Windows.one(uniform(clip.times, count), clip.times)
-    if clip.duration - clip.times[0] <= (seconds or LONGEST_SINGLE):
+    once = Windows.one(sample_uniform(clip.times, count), clip.times)
+    if clip.end - clip.times[0] <= (seconds or SINGLE_WINDOW_SECONDS):
         return once
-    span = seconds or SECONDS
+    span = seconds or WINDOW_SECONDS
     try:
-        found = windows(clip.times, count, count, count / span)
+        found = sample_windows(clip.times, count, count, count / span)
     except TooFewFramesError:
         return once  # Enough frames, but most of them within a few moments.
     row = np.unique(np.concatenate([window.indices for window in found]))
@@ -124,7 +126,7 @@ def choose(clip: Clip, geometry: Geometry, seconds: float | None = None, stride:
     return Windows(row, clip.times, count, starts)
 
 
-def lay_out(sampled: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def slice_layout(sampled: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Lay the slices of windows end to end.
 
     Parameters
@@ -143,7 +145,7 @@ def lay_out(sampled: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.i
     return frames, place.reshape(sampled.shape[:2])
 
 
-def merge(
+def merge_windows(
     parts: Sequence[NDArray[np.floating]], place: NDArray[np.int64], weights: Sequence[float], slices: int
 ) -> NDArray[np.float32]:
     """Lay windows end to end; a slice that several saw gets their average.
@@ -153,7 +155,7 @@ def merge(
     parts
         ``W`` arrays ``(S, …)``.
     place
-        int64 ``(W, S)``, from `lay_out`.
+        int64 ``(W, S)``, from `slice_layout`.
     weights
         Factor on each window.
     slices

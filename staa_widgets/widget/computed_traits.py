@@ -8,15 +8,15 @@ from typing import Any
 
 from staa_widgets.errors import StaaError
 from staa_widgets.explanation.explanation import Explanation
-from staa_widgets.widget.patch import asking
-from staa_widgets.widget.service import Errand, Service
+from staa_widgets.widget.patch import compute_arguments
+from staa_widgets.widget.service import Operation, Service
 from staa_widgets.widget.settings import SETTINGS, SettingError, Settings
-from staa_widgets.widget.thread_safe import GuardedWidget
+from staa_widgets.widget.thread_safe import ThreadSafeWidget
 
-_COMPUTED = ("method", "target", "query")
+COMPUTED_TRAITS = ("method", "target", "query")
 
 
-class Computing(GuardedWidget, Settings):
+class ComputedTraits(ThreadSafeWidget, Settings):
     """A widget that computes when one of them is set, in Python or in a page; if that fails, all stays as it was."""
 
     _service: Service
@@ -25,17 +25,17 @@ class Computing(GuardedWidget, Settings):
         """Compute with another method or about another class, and show it."""
         raise NotImplementedError
 
-    def errand(self, op: str, args: Mapping[str, Any]) -> Errand:
+    def operation(self, op: str, args: Mapping[str, Any]) -> Operation:
         """Make an errand of a request; raises typed errors."""
         raise NotImplementedError
 
-    def _go_back(self) -> bool:
+    def _restore_previous(self) -> bool:
         """Show what was shown before a patch was asked about, if that is known."""
         raise NotImplementedError
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in _COMPUTED:
-            self._ask_for(name, value)
+        if name in COMPUTED_TRAITS:
+            self._set_computed(name, value)
             return
         if not name.startswith("_") and not hasattr(type(self), name):
             close = get_close_matches(name, SETTINGS, 1)
@@ -45,21 +45,21 @@ class Computing(GuardedWidget, Settings):
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take over what a page has set; what cannot be is put right there."""
         wrong = [name for name in sync_data if name in SETTINGS and not self.accepts(name, sync_data[name])]
-        asked = {name: sync_data[name] for name in _COMPUTED if name in sync_data and name not in wrong}
+        asked = {name: sync_data[name] for name in COMPUTED_TRAITS if name in sync_data and name not in wrong}
         super().set_state({name: sync_data[name] for name in sync_data if name not in (*asked, *wrong)})
         if asked or wrong:
             self.send_state([*asked, *wrong])
         try:
             query = SETTINGS["query"].validate(self, asked.pop("query", self.query))
             if query != self.query:
-                if not (query is None and self._go_back()):
-                    self._service.run("compute", None, self.errand("compute", asking(query)))
+                if not (query is None and self._restore_previous()):
+                    self._service.run("compute", None, self.operation("compute", compute_arguments(query)))
             elif any(value != getattr(self, name) for name, value in asked.items()):
-                self._service.run("compute", None, self.errand("compute", asked))
+                self._service.run("compute", None, self.operation("compute", asked))
         except StaaError as error:
             self.log.warning("The player stays as it was: %s", error)
 
-    def _ask_for(self, name: str, value: Any) -> None:
+    def _set_computed(self, name: str, value: Any) -> None:
         if name == "query":
             value = SETTINGS[name].validate(self, value)
         elif value is None:
@@ -68,6 +68,6 @@ class Computing(GuardedWidget, Settings):
             return
         if name != "query":
             self.compute(**{name: value})
-        elif value is not None or not self._go_back():
-            asked = asking(value)
+        elif value is not None or not self._restore_previous():
+            asked = compute_arguments(value)
             self.compute(asked["method"], **asked["params"])

@@ -6,7 +6,7 @@ import base64
 from typing import TYPE_CHECKING
 
 from staa_widgets.utils.environment import in_kernel
-from staa_widgets.widget.file_export import poster
+from staa_widgets.widget.file_export import draw_poster
 
 if TYPE_CHECKING:
     from staa_widgets.widget.player import Player
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 _TEXT = "A player of staa_widgets stands here while its kernel runs. To see it, run this cell again in Jupyter."
 
 
-def fallback(player: Player) -> dict[str, str]:
+def static_fallback(player: Player) -> dict[str, str]:
     """Return words and a picture of what a player shows, by media type.
 
     They are kept in saved notebooks, which sites show without running anything; the player's styles hide them while a
     player is in the same output.
     """
     try:
-        frame = base64.b64encode(poster(player)).decode()
+        frame = base64.b64encode(draw_poster(player)).decode()
     except OSError:  # A picture that cannot be decoded, of which the player tells.
         return {"text/html": f'<div class="staa-fallback">{_TEXT}</div>', "text/plain": _TEXT}
     shown = f'<p><img alt="A frame of the video under its heat map" src="data:image/jpeg;base64,{frame}"></p>'
@@ -43,4 +43,4 @@ def display_player(player: Player) -> None:
 
     data, metadata = bundle
     display(data, metadata=metadata, raw=True)
-    display(fallback(player), raw=True)
+    display(static_fallback(player), raw=True)

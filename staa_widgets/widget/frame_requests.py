@@ -12,7 +12,7 @@ import numpy as np
 
 from staa_widgets.errors import ParameterError, VideoError
 from staa_widgets.utils.progress import Progress
-from staa_widgets.video.preview import LADDER, jpeg, shrunk
+from staa_widgets.video.preview import LADDER, encode_jpeg, resize_frame
 from staa_widgets.widget.service import Answer
 
 if TYPE_CHECKING:
@@ -22,69 +22,69 @@ if TYPE_CHECKING:
     from staa_widgets.video.clip import Clip
     from staa_widgets.widget.player import Player
 
-RUN = 32
-"""Most frames of one answer; `RUN` of frames/long.ts is its twin."""
+MAX_FRAMES = 32
+"""Most frames of one answer; `MAX_FRAMES` of frames/long.ts is its twin."""
 
-BYTES = 1_900_000
+MAX_BYTES = 1_900_000
 """Most bytes of one answer: what some hosts let through is 2 MB."""
 
-IDLE = 3.0
+IDLE_SECONDS = 3.0
 """Seconds for which a file stays open after a run of frames, in case the next run goes on from there."""
 
 _QUALITIES = sorted({quality for quality, _ in LADDER} - {88}, reverse=True)
 
 
-class Tape:
+class FrameStream:
     """The file that was asked last, open where it stands: the next run mostly goes on where the last one ended."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._clip: Clip | None = None
-        self._coming: Iterator[NDArray[np.uint8]] = iter(())
-        self._next = 0
-        self._closing: threading.Timer | None = None
+        self._frames: Iterator[NDArray[np.uint8]] = iter(())
+        self._position = 0
+        self._timer: threading.Timer | None = None
 
-    def play(self, clip: Clip, first: int, count: int) -> Generator[NDArray[np.uint8], None, None]:
-        """Give the frames of a clip from position `first` on, one at a time; raises as `Clip.walk`."""
+    def read(self, clip: Clip, first: int, count: int) -> Generator[NDArray[np.uint8], None, None]:
+        """Give the frames of a clip from position `first` on, one at a time; raises as `Clip.iter_frames`."""
         with self._lock:
             try:
-                yield from self._played(clip, first, count)
+                yield from self._next_frames(clip, first, count)
             except Exception:
                 self._close()
                 raise
             finally:
-                self._closing = threading.Timer(IDLE, self.rest)
-                self._closing.daemon = True
-                self._closing.start()
+                self._timer = threading.Timer(IDLE_SECONDS, self.close_if_idle)
+                self._timer.daemon = True
+                self._timer.start()
 
-    def rest(self) -> None:
+    def close_if_idle(self) -> None:
         """Let go of the file, unless it is in use."""
         if self._lock.acquire(blocking=False):
             self._close()
             self._lock.release()
 
-    def _played(self, clip: Clip, first: int, count: int) -> Iterator[NDArray[np.uint8]]:
-        if self._closing:
-            self._closing.cancel()
-        if clip is not self._clip or first != self._next:
+    def _next_frames(self, clip: Clip, first: int, count: int) -> Iterator[NDArray[np.uint8]]:
+        if self._timer:
+            self._timer.cancel()
+        if clip is not self._clip or first != self._position:
             self._close()
-            self._clip, self._next, self._coming = clip, first, clip.walk(np.arange(first, len(clip)))
+            self._clip, self._position, self._frames = clip, first, clip.iter_frames(np.arange(first, len(clip)))
         for _ in range(count):
-            frame = next(self._coming)
-            self._next += 1
+            frame = next(self._frames)
+            self._position += 1
             yield frame
 
     def _close(self) -> None:
-        if isinstance(self._coming, Generator):
-            self._coming.close()
-        self._clip, self._coming = None, iter(())
+        if isinstance(self._frames, Generator):
+            self._frames.close()
+        self._clip, self._frames = None, iter(())
 
 
-TAPE = Tape()
+TAPE = FrameStream()
 
 
 @dataclass(frozen=True)
-class Pictures:
+class FramesOperation:
     """Draw a run of frames.
 
     Parameters
@@ -102,39 +102,39 @@ class Pictures:
     count: int
     size: tuple[int, int]
 
-    def ask(self, report: Progress) -> list[bytes]:
+    def compute(self, report: Progress) -> list[bytes]:
         """Return a JPEG file for each frame; fewer where one of them cannot be decoded or not all fit an answer."""
         drawn: list[Image.Image] = []
-        run = TAPE.play(self.clip, self.first, self.count)
+        run = TAPE.read(self.clip, self.first, self.count)
         try:
             for frame in run:
                 report("frames", len(drawn), self.count)
-                drawn.append(shrunk(frame, self.size))
+                drawn.append(resize_frame(frame, self.size))
         except VideoError:
             if not drawn:
                 raise
         finally:
             run.close()
-        return fitting(drawn)
+        return encode_within(drawn)
 
-    def settle(self, found: list[bytes]) -> Answer:
+    def finish(self, result: list[bytes]) -> Answer:
         """Answer with where each picture starts in the one buffer."""
         first = self.clip.first_frame + self.first
-        return {"first": first, "offsets": [*accumulate(map(len, found), initial=0)]}, [b"".join(found)]
+        return {"first": first, "offsets": [*accumulate(map(len, result), initial=0)]}, [b"".join(result)]
 
 
-def fitting(drawn: list[Image.Image], most: int = BYTES) -> list[bytes]:
-    """Return pictures as JPEG files in the best quality in which all keep within `most` bytes, else as many as do."""
+def encode_within(images: list[Image.Image], limit: int = MAX_BYTES) -> list[bytes]:
+    """Return pictures as JPEG files in the best quality in which all keep within `limit` bytes, else as many as do."""
     files: list[bytes] = []
     for quality in _QUALITIES:
-        files = [jpeg(picture, quality) for picture in drawn]
-        if sum(map(len, files)) <= most:
+        files = [encode_jpeg(picture, quality) for picture in images]
+        if sum(map(len, files)) <= limit:
             return files
-    kept = sum(size <= most for size in accumulate(map(len, files)))
+    kept = sum(size <= limit for size in accumulate(map(len, files)))
     return files[: max(kept, 1)]
 
 
-def pictures(player: Player, args: Mapping[str, Any]) -> Pictures:
+def make_frames_operation(player: Player, args: Mapping[str, Any]) -> FramesOperation:
     """Make an errand of a `frames` request.
 
     Raises
@@ -149,5 +149,5 @@ def pictures(player: Player, args: Mapping[str, Any]) -> Pictures:
     first = args.get("first", clip.first_frame) - clip.first_frame
     if not 0 <= first < len(clip) or e.preview is None:
         raise ParameterError(f"There are no pictures from frame {args.get('first')} on.", "Reload the page.")
-    count = max(1, min(args.get("count", RUN), RUN, len(clip) - first))
-    return Pictures(clip, first, count, (e.preview.width, e.preview.height))
+    count = max(1, min(args.get("count", MAX_FRAMES), MAX_FRAMES, len(clip) - first))
+    return FramesOperation(clip, first, count, (e.preview.width, e.preview.height))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from staa_widgets.engine.request import question_of, remember
+from staa_widgets.engine.request import attach_request, request_of
 from staa_widgets.explanation.explanation import Explanation
-from staa_widgets.video.ground_truth import ClipTruth, Known
+from staa_widgets.video.ground_truth import GroundTruth, HasGroundTruth
 from staa_widgets.widget.payload import same_clip
 
 
-class Given:
+class GivenGroundTruth:
     """What a player was told of the video of its first explanation.
 
     Parameters
@@ -26,18 +26,18 @@ class Given:
         If the truth does not fit the explanation.
     """
 
-    def __init__(self, explanation: Explanation, truth: Known | ClipTruth | None) -> None:
+    def __init__(self, explanation: Explanation, truth: HasGroundTruth | GroundTruth | None) -> None:
         self._known: Explanation | None = None
         if truth is not None:
-            known = truth if isinstance(truth, ClipTruth) else ClipTruth.of(truth)
+            known = truth if isinstance(truth, GroundTruth) else GroundTruth.from_clip(truth)
             first, count = explanation.first_frame, len(explanation.times)
             if len(known.when) > count and len(known.when) >= first + count:
-                known = known.cut(first, first + count)
+                known = known.trim(first, first + count)
             self._known = replace(explanation, truth=known)
 
-    def tell(self, explanation: Explanation) -> Explanation:
+    def add_to(self, explanation: Explanation) -> Explanation:
         """Give the truth to an explanation of the same clip; others stay as they are."""
         if self._known is None or not same_clip(self._known, explanation):
             return explanation
-        knowing, question = replace(explanation, truth=self._known.truth), question_of(explanation)
-        return remember(knowing, question) if question else knowing
+        knowing, question = replace(explanation, truth=self._known.ground_truth), request_of(explanation)
+        return attach_request(knowing, question) if question else knowing

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from staa_widgets.errors import ExportError
-from staa_widgets.utils.files import export
-from staa_widgets.widget.panes import Shown, as_panes, pack_panes
-from staa_widgets.widget.settings_check import checked
+from staa_widgets.utils.files import export_bytes
+from staa_widgets.widget.panes import PaneInput, as_panes, pack_panes
+from staa_widgets.widget.settings_check import check_settings
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -36,7 +36,7 @@ _PAGE = """<!doctype html>
 """
 
 
-def to_html(explanation: Shown, path: str | os.PathLike[str], **settings: Any) -> Path:
+def to_html(explanation: PaneInput, path: str | os.PathLike[str], **settings: Any) -> Path:
     """Write a page that plays the clip under its heat map.
 
     The page is one file. It opens from disk and inside ``<iframe sandbox="allow-scripts" srcdoc="…">``, asks no network
@@ -66,15 +66,15 @@ def to_html(explanation: Shown, path: str | os.PathLike[str], **settings: Any) -
     TypeError
         If there is no such setting.
     """
-    return export(path, to_page(explanation, **settings).encode(), "page")
+    return export_bytes(path, page_text(explanation, **settings).encode(), "page")
 
 
-def to_page(explanation: Shown, **settings: Any) -> str:
+def page_text(explanation: PaneInput, **settings: Any) -> str:
     """Return the text of the page that `to_html` writes; raises as it does."""
     panes = as_panes(explanation)
-    state = checked(panes, settings, "to_html")
-    script, style = built("page.js"), built("widget.css")
-    payload = [_element(name, value) for name, value in {**pack_panes(panes), "state": state}.items()]
+    state = check_settings(panes, settings, "to_html")
+    script, style = read_bundle("page.js"), read_bundle("widget.css")
+    payload = [_payload_element(name, value) for name, value in {**pack_panes(panes), "state": state}.items()]
     first = panes[0]
     about = [f"{e.labels[e.target]} · {e.method}" for e in panes]
     return _PAGE.format(
@@ -86,7 +86,7 @@ def to_page(explanation: Shown, **settings: Any) -> str:
     )
 
 
-def _element(name: str, value: Any) -> str:
+def _payload_element(name: str, value: Any) -> str:
     if isinstance(value, bytes):
         return f'<script type="text/plain" data-staa="{name}">{base64.b64encode(value).decode()}</script>'
     # In a script element only "</script" and "<!--" mean anything, so no "<" may stand in what users name.
@@ -94,7 +94,7 @@ def _element(name: str, value: Any) -> str:
     return f'<script type="application/json" data-staa="{name}">{facts}</script>'
 
 
-def built(name: str) -> str:
+def read_bundle(name: str) -> str:
     """Return a file of the built player; raises `ExportError` if there is none."""
     try:
         return resources.files("staa_widgets.widget").joinpath("static", name).read_text("utf-8")

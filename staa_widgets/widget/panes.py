@@ -11,23 +11,23 @@ from staa_widgets.errors import ParameterError
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.widget.payload import pack, same_clip
 
-Shown = Explanation | Iterable[Explanation] | Mapping[str, Explanation]
+PaneInput = Explanation | Iterable[Explanation] | Mapping[str, Explanation]
 """What a player or a page shows: an explanation, or some, by name or not."""
 
-MOST = 4
+MAX_PANES = 4
 """Panes that a player shows at once."""
 
-_SHARED = ("frames", "times", "truth")
-_ONCE = ("colours",)
+_PER_CLIP = ("frames", "times", "truth")
+_FIRST_ONLY = ("colours",)
 
 
-def as_panes(explanations: Shown) -> tuple[Explanation, ...]:
+def as_panes(explanations: PaneInput) -> tuple[Explanation, ...]:
     """Take one explanation, or some, by name or not, for panes.
 
     Raises
     ------
     ParameterError
-        If there are none or more than `MOST`, or something else is among them.
+        If there are none or more than `MAX_PANES`, or something else is among them.
     """
     if isinstance(explanations, Mapping):
         explanations = explanations.values()
@@ -35,14 +35,14 @@ def as_panes(explanations: Shown) -> tuple[Explanation, ...]:
     wrong = [type(one).__name__ for one in found if not isinstance(one, Explanation)]
     if wrong:
         raise ParameterError(f"A player shows explanations, not {wrong[0]}.", "Make one with staa.explain(video).")
-    if not 1 <= len(found) <= MOST:
+    if not 1 <= len(found) <= MAX_PANES:
         raise ParameterError(
-            f"A player shows 1 to {MOST} explanations side by side, not {len(found)}.", "Choose some of them."
+            f"A player shows 1 to {MAX_PANES} explanations side by side, not {len(found)}.", "Choose some of them."
         )
     return found
 
 
-def frame_in(explanation: Explanation, first: Explanation, frame: int) -> int:
+def frame_in_pane(explanation: Explanation, first: Explanation, frame: int) -> int:
     """Return the source frame that a pane shows with a frame of the first one: of another clip, that of its second."""
     if same_clip(first, explanation):
         return frame
@@ -56,7 +56,7 @@ def pack_panes(explanations: Sequence[Explanation]) -> dict[str, Any]:
     Parameters
     ----------
     explanations
-        1 to `MOST`. The first one's clip is what is played.
+        1 to `MAX_PANES`. The first one's clip is what is played.
 
     Returns
     -------
@@ -73,15 +73,15 @@ def pack_panes(explanations: Sequence[Explanation]) -> dict[str, Any]:
         own, data = pack(other)
         parts: dict[str, tuple[int, int]] = {}
         for name, content in data.items():
-            shared = name in _SHARED and same_clip(first, other) and content == buffers[name]
-            if not shared and name not in _ONCE:
+            shared = name in _PER_CLIP and same_clip(first, other) and content == buffers[name]
+            if not shared and name not in _FIRST_ONLY:
                 parts[name] = (len(more), len(more) + len(content))
                 more += content
         others.append({**own, "parts": parts})
     return {"meta": meta, **buffers, "others": others, "more": bytes(more)}
 
 
-def lay_out(explanations: Sequence[Explanation], live: Sequence[bool], cards: dict[Any, Any]) -> dict[str, Any]:
+def pack_traits(explanations: Sequence[Explanation], live: Sequence[bool], cards: dict[Any, Any]) -> dict[str, Any]:
     """Lay explanations out for a player with a kernel, by trait.
 
     Parameters

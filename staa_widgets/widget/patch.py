@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from staa_widgets.engine.request import Question
+from staa_widgets.engine.request import ExplainRequest
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.widget.payload import same_clip
 
-QUERY = "attention_query"
+PATCH_METHOD = "attention_query"
 """The method that shows where the attention of one patch goes."""
 
 Patch = tuple[int, int, int]
 """Slice, row and column of the token grid, counted from 0."""
 
 
-class Earlier(NamedTuple):
+class PaneContent(NamedTuple):
     """What a pane showed before a patch was asked about."""
 
     explanation: Explanation
-    question: Question | None
+    request: ExplainRequest | None
 
 
 def patch_of(explanation: Explanation) -> Patch | None:
     """Return the patch that an explanation is about; ``None`` where it is about none."""
-    if explanation.method != QUERY:
+    if explanation.method != PATCH_METHOD:
         return None
     asked = explanation.params.get("query")
     if asked is None:
@@ -34,13 +34,15 @@ def patch_of(explanation: Explanation) -> Patch | None:
     return at, row, column
 
 
-def kept(shown: Earlier, earlier: Earlier | None, explanation: Explanation) -> Earlier | None:
-    """Say what to go back to once `explanation` has taken the place of what is `shown`."""
-    if patch_of(explanation) is None or not same_clip(shown.explanation, explanation):
+def previous_content(
+    current: PaneContent, previous: PaneContent | None, explanation: Explanation
+) -> PaneContent | None:
+    """Say what to go back to once `barcode_explanation` has taken the place of what is `slices`."""
+    if patch_of(explanation) is None or not same_clip(current.explanation, explanation):
         return None
-    return earlier if patch_of(shown.explanation) is not None else shown
+    return previous if patch_of(current.explanation) is not None else current
 
 
-def asking(patch: Patch | None) -> dict[str, Any]:
+def compute_arguments(patch: Patch | None) -> dict[str, Any]:
     """Say what to compute to see a patch, or to see none where it is not known what was shown before."""
-    return {"method": QUERY, "params": {"query": patch}} if patch else {"method": "staa", "params": {}}
+    return {"method": PATCH_METHOD, "params": {"query": patch}} if patch else {"method": "staa", "params": {}}

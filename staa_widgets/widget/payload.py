@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from staa_widgets.export.code import recipe
+from staa_widgets.export.code import explain_call
 from staa_widgets.methods import METHODS
 from staa_widgets.methods.registry import Group, Method
-from staa_widgets.render.colormaps import COLOUR_TABLES
-from staa_widgets.utils.files import plain
-from staa_widgets.widget.run_details import facts
-from staa_widgets.widget.score_card import card, class_specific, cost, cost_words
+from staa_widgets.render.colormaps import COLORMAPS
+from staa_widgets.utils.files import to_json_value
+from staa_widgets.widget.run_details import run_details
+from staa_widgets.widget.score_card import explanation_cost, format_cost, is_class_specific, score_card
 
 if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
@@ -41,7 +41,7 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
         JSON values; times in seconds, frames as source indices, `box` in pixels of the displayed source frame,
         `frames` the clip's ``first`` and their ``total``, those ``kept`` as pictures where they were thinned out, and
         whether the others can be asked for (``live``; the player knows), `scale` the factor from the ``maps`` buffer to
-        the explanation's maps, `class_specific` whether these maps depend on the class, `methods` what else its
+        the explanation's maps, `is_class_specific` whether these maps depend on the class, `methods` what else its
         decision can be asked about, with `group` and `cost` in words, `truth` the action's name, its ``spans`` of
         seconds, ``(width, height)`` of its masks and where the runs of each frame start in the ``truth`` buffer,
         `cards` the score cards (`staa_widgets.widget.score_card`) of what was shown, `card` the key of the one on show,
@@ -50,8 +50,8 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
         ``frames`` (JPEG files one after the other, cut at ``meta["pictures"]["offsets"]``), ``maps`` (float16
         ``(S, h, w)`` over their greatest magnitude), ``temporal`` (float32 ``(2, S)``: mass and signed mass),
         ``attention`` (float16 ``(L, H, S, h, w)``, empty where there is none), ``truth`` (int32 ``(R, 2)``, runs of
-        pixels as in `ClipTruth`), ``times`` (float64 ``(F,)``, seconds of every frame of the clip), ``colours`` (uint8
-        ``(C, 256, 3)``).
+        pixels as in `GroundTruth`), ``times`` (float64 ``(F,)``, seconds of every frame of the clip), ``colours``
+        (uint8 ``(C, 256, 3)``).
 
     Raises
     ------
@@ -62,11 +62,11 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
     scale = float(np.abs(e.maps).max(initial=0.0)) or 1.0
     preview, attention, signed = e.preview, e.attention, e.temporal_signed
     thinned = preview if preview is not None and len(preview) < len(e.times) else None
-    truth, scored = e.truth, card(e)
-    meta = plain(
+    truth, scored = e.ground_truth, score_card(e)
+    meta = to_json_value(
         {
             "schema": SCHEMA,
-            "clip": {"name": e.clip_name, "size": e.frame_size, "duration": e.duration, "sha256": e.clip_sha256},
+            "clip": {"name": e.clip_name, "size": e.frame_size, "duration": e.end, "sha256": e.clip_sha256},
             "frames": {
                 "first": e.first_frame,
                 "total": len(e.times),
@@ -79,8 +79,8 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
             "grid": e.maps.shape,
             "box": e.box,
             "spans": e.spans,
-            "sampled": e.sampled,
-            "sampled_times": e.times[e.sampled - e.first_frame],
+            "sampled": e.sampled_frames,
+            "sampled_times": e.times[e.sampled_frames - e.first_frame],
             "scale": scale,
             "signed": signed is not None,
             "attention": None if attention is None else attention.shape[:2],
@@ -89,32 +89,32 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
             "target": e.target,
             "method": e.method,
             "params": e.params,
-            "class_specific": class_specific(e),
+            "class_specific": is_class_specific(e),
             "methods": [
                 {
                     "name": method.name,
                     "summary": method.summary,
                     "class_specific": method.class_specific,
                     "group": method.group,
-                    "cost": cost_words(cost(e, method.name)),
+                    "cost": format_cost(explanation_cost(e, method.name)),
                 }
                 for method in sorted(METHODS.values(), key=lambda method: _GROUPS.index(method.group))
-                if _answers(e, method) and not method.browse
+                if _supports_method(e, method) and not method.exploratory
             ],
             "truth": None
             if truth is None
             else {
                 "label": truth.label,
-                "spans": truth.spans(e.times, e.duration),
+                "spans": truth.spans(e.times, e.end),
                 "size": truth.size,
                 "offsets": truth.offsets,
             },
             "cards": [scored] if scored else [],
             "card": scored and scored["key"],
             "model": e.model_id,
-            "recipe": recipe(e),
-            "facts": facts(e),
-            "colours": list(COLOUR_TABLES),
+            "recipe": explain_call(e),
+            "facts": run_details(e),
+            "colours": list(COLORMAPS),
         }
     )
     buffers = {
@@ -124,12 +124,12 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
         "attention": b"" if attention is None else attention.astype("<f2").tobytes(),
         "times": e.times.astype("<f8").tobytes(),
         "truth": b"" if truth is None else truth.runs.astype("<i4").tobytes(),
-        "colours": np.stack(list(COLOUR_TABLES.values())).tobytes(),
+        "colours": np.stack(list(COLORMAPS.values())).tobytes(),
     }
     return meta, buffers
 
 
-def _answers(e: Explanation, method: Method) -> bool:
+def _supports_method(e: Explanation, method: Method) -> bool:
     """Tell whether an explanation's model can answer a method: a wrapped one has no attention to show."""
     model = e.provenance.get("model")
     wrapped = isinstance(model, Mapping) and model.get("family") == "generic"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from traitlets import Bytes, Dict, HasTraits, List, Unicode, default
 
-from staa_widgets.widget.page import built
+from staa_widgets.widget.page import read_bundle
 
 
-class Carried(HasTraits):
+class PayloadTraits(HasTraits):
     """Traits that hold what `pack_panes` lays out, and the built player; `BULK` of protocol.ts is their twin."""
 
     _esm = Unicode().tag(sync=True)
@@ -25,8 +25,8 @@ class Carried(HasTraits):
 
     @default("_esm")
     def _read_esm(self) -> str:
-        return built("widget.js")
+        return read_bundle("widget.js")
 
     @default("_css")
     def _read_css(self) -> str:
-        return built("widget.css")
+        return read_bundle("widget.css")

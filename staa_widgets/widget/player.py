@@ -9,36 +9,36 @@ from typing import TYPE_CHECKING, Any
 from ipywidgets import CallbackDispatcher
 from traitlets import Float, Int, default, observe
 
-from staa_widgets.engine.request import Question, find_question, question_of, restated
+from staa_widgets.engine.request import ExplainRequest, find_request, request_of, transfer_request
 from staa_widgets.errors import PlayerError
 from staa_widgets.explanation.explanation import Explanation
-from staa_widgets.explanation.selection import Selection, select
+from staa_widgets.explanation.selection import Selection, select_range
 from staa_widgets.records.labels import target_index
 from staa_widgets.render.compositor import peak_frame
 from staa_widgets.utils.progress import Progress
 from staa_widgets.widget import file_export as taking
-from staa_widgets.widget.computed_traits import Computing
+from staa_widgets.widget.computed_traits import ComputedTraits
 from staa_widgets.widget.display import display_player
-from staa_widgets.widget.ground_truth import Given
-from staa_widgets.widget.handlers import ERRANDS
-from staa_widgets.widget.panes import Shown, as_panes, frame_in, lay_out
-from staa_widgets.widget.patch import Earlier, Patch, kept, patch_of
+from staa_widgets.widget.ground_truth import GivenGroundTruth
+from staa_widgets.widget.handlers import OPERATIONS
+from staa_widgets.widget.panes import PaneInput, as_panes, frame_in_pane, pack_traits
+from staa_widgets.widget.patch import PaneContent, Patch, patch_of, previous_content
 from staa_widgets.widget.payload import same_clip
-from staa_widgets.widget.payload_traits import Carried
-from staa_widgets.widget.service import Errand, Service
+from staa_widgets.widget.payload_traits import PayloadTraits
+from staa_widgets.widget.service import Operation, Service
 from staa_widgets.widget.settings import SETTINGS
-from staa_widgets.widget.settings_check import refuse_unknown
-from staa_widgets.widget.thread_safe import alone
+from staa_widgets.widget.settings_check import refuse_unknown_names
+from staa_widgets.widget.thread_safe import trait_lock
 
 if TYPE_CHECKING:
-    from staa_widgets.export.image import StaticPicture
+    from staa_widgets.export.image import StaticImage
     from staa_widgets.video.clip import Clip
-    from staa_widgets.video.ground_truth import ClipTruth, Known
+    from staa_widgets.video.ground_truth import GroundTruth, HasGroundTruth
 
 _OF_WIDGETS = ("layout", "tabbable", "tooltip")
 
 
-class Player(Carried, Computing):
+class Player(PayloadTraits, ComputedTraits):
     """A video under its heat map with its curve of time, in a notebook; up to four explanations side by side.
 
     All of `Settings` can be read, set, observed and linked, and follows what is done in the browser.
@@ -52,7 +52,7 @@ class Player(Carried, Computing):
         What led to it, so that other methods and classes can be computed; known for explanations made by
         `staa_widgets.explain` in this process.
     video, model
-        As for `staa_widgets.explain`, in place of `question`: for explanations loaded from a file. Like `question`,
+        As for `staa_widgets.explain`, in place of `request`: for explanations loaded from a file. Like `request`,
         for the first pane.
     truth
         An `ActionClip`, or anything else with ``label``, ``where`` and ``when``, of the explanation's video: where it
@@ -91,33 +91,33 @@ class Player(Carried, Computing):
 
     def __init__(
         self,
-        explanation: Shown,
+        explanation: PaneInput,
         *,
-        question: Question | None = None,
+        request: ExplainRequest | None = None,
         video: Any = None,
         model: Any = None,
-        truth: Known | ClipTruth | None = None,
+        truth: HasGroundTruth | GroundTruth | None = None,
         **settings: Any,
     ) -> None:
-        refuse_unknown(settings, (*SETTINGS, *_OF_WIDGETS), "Player")
+        refuse_unknown_names(settings, (*SETTINGS, *_OF_WIDGETS), "Player")
         first, *rest = as_panes(explanation)
-        asked = find_question(first, question, video, model)
-        self._questions = [asked, *(find_question(one, None, None, None) for one in rest)]
-        if truth is None and first.truth is None and asked is not None:
-            truth = asked.clip.truth
-        self._earlier: list[Earlier | None] = [None] * len(self._questions)
-        self._given = Given(first, truth)
-        self._explanations = tuple(self._given.tell(one) for one in (first, *rest))
+        asked = find_request(first, request, video, model)
+        self._requests = [asked, *(find_request(one, None, None, None) for one in rest)]
+        if truth is None and first.ground_truth is None and asked is not None:
+            truth = asked.clip.ground_truth
+        self._previous: list[PaneContent | None] = [None] * len(self._requests)
+        self._given_ground_truth = GivenGroundTruth(first, truth)
+        self._explanations = tuple(self._given_ground_truth.add_to(one) for one in (first, *rest))
         self._cards: dict[Any, Any] = {}
-        self._selecting = CallbackDispatcher()
+        self._select_callbacks = CallbackDispatcher()
         self._service = Service(self)
         if rest:
             settings = {"view": "grid", **settings}
         query = settings.pop("query", None)
-        super().__init__(**self._laid_out(self._explanations, self._questions), **settings)
+        super().__init__(**self._pack_traits(self._explanations, self._requests), **settings)
         # ipywidgets keeps the layout that it makes for a widget longer than the widget.
-        self._layout_made = None if "layout" in settings else self.layout
-        self._follow()
+        self._own_layout = None if "layout" in settings else self.layout
+        self._update_time_and_slice()
         self.on_msg(lambda _, content, __: self._service.receive(content))
         if query is not None:
             try:
@@ -139,7 +139,7 @@ class Player(Carried, Computing):
     def show(self, explanation: Explanation) -> None:
         """Put another explanation into the active pane; of the same clip, frame, selection and looks stay."""
         self._service.stop("Something else was put on show.", "compute")
-        question = question_of(explanation) or restated(self._questions[self.pane], explanation)
+        question = request_of(explanation) or transfer_request(self._requests[self.pane], explanation)
         self._show(explanation, question, self.pane)
 
     def compute(
@@ -174,16 +174,16 @@ class Player(Carried, Computing):
         MethodError, ParameterError, VideoError, ModelError
             As `staa_widgets.explain`; the player stays as it was.
         """
-        pane, question = self.pane, self.ask_about(method, target, params)
+        pane, question = self.pane, self.resolve_request(method, target, params)
         self._service.stop("Something newer was asked for.", "compute")
         self._show(question.ask(progress), question, pane)
         return self._explanations[pane]
 
     def on_select(self, fn: Callable[[Selection | None], object], remove: bool = False) -> None:
         """Call a function with the `Selection` whenever a range is selected, with ``None`` when it is cleared."""
-        self._selecting.register_callback(fn, remove=remove)
+        self._select_callbacks.register_callback(fn, remove=remove)
 
-    def snapshot(self, path: str | os.PathLike[str] | None = None) -> StaticPicture:
+    def snapshot(self, path: str | os.PathLike[str] | None = None) -> StaticImage:
         """Draw what the active pane shows now as a picture that stays in the notebook, for viewers without widgets.
 
         Parameters
@@ -201,11 +201,11 @@ class Player(Carried, Computing):
         ExportError
             If the file cannot be written.
         """
-        return taking.snapshot(self, path)
+        return taking.draw_snapshot(self, path)
 
-    def render_static(self, **options: Any) -> StaticPicture:
-        """Draw all that is on show over all the time as one picture; options as for `staa_widgets.render_static`."""
-        return taking.render_static(self, **options)
+    def render_image(self, **options: Any) -> StaticImage:
+        """Draw all that is on show over all the time as one picture; options as for `staa_widgets.render_image`."""
+        return taking.render_image(self, **options)
 
     def close(self) -> None:
         """Take the player out of every page and stop what it computes."""
@@ -225,12 +225,12 @@ class Player(Carried, Computing):
 
     def hello(self) -> dict[str, Any]:
         """Say what the kernel can do for this player."""
-        why = "" if any(self._questions) else str(_no_question())
+        why = "" if any(self._requests) else str(missing_request_error())
         return {"kernel": True, "computes": not why, "why": why}
 
-    def errand(self, op: str, args: Mapping[str, Any]) -> Errand:
+    def operation(self, op: str, args: Mapping[str, Any]) -> Operation:
         """Make an errand of a request; raises typed errors."""
-        return ERRANDS[op](self, args)
+        return OPERATIONS[op](self, args)
 
     def pane_of(self, args: Mapping[str, Any]) -> int:
         """Return the pane that a request names, or the active one."""
@@ -238,68 +238,68 @@ class Player(Carried, Computing):
 
     def clip_of(self, pane: int) -> Clip:
         """Return the video that a pane shows; raises `PlayerError` where it is not at hand."""
-        question = self._questions[pane]
+        question = self._requests[pane]
         if question is None:
-            raise _no_question()
+            raise missing_request_error()
         return question.clip
 
-    def ask_about(
+    def resolve_request(
         self, method: str | None, target: int | str | None, params: Mapping[str, Any], pane: int | None = None
-    ) -> Question:
+    ) -> ExplainRequest:
         """Put a question about what a pane shows, the active one by default, into words; raises as `compute`."""
         at = self.pane if pane is None else pane
-        question = self._questions[at]
+        question = self._requests[at]
         if question is None:
-            raise _no_question()
+            raise missing_request_error()
         same = method in (None, question.method) and not params
         if same and target_index(target, question.model.labels) == self._explanations[at].target:
             target = None
-        return question.about(method, target, params)
+        return question.with_changes(method, target, params)
 
-    def settle(self, explanation: Explanation, question: Question, pane: int) -> None:
+    def show_result(self, explanation: Explanation, request: ExplainRequest, pane: int) -> None:
         """Show the answer to a question."""
-        self._show(explanation, question, pane)
+        self._show(explanation, request, pane)
 
     # Traits.
 
-    def _go_back(self) -> bool:
+    def _restore_previous(self) -> bool:
         """Show what was shown before a patch was asked about, if that is known."""
-        earlier = self._earlier[self.pane]
+        earlier = self._previous[self.pane]
         if earlier is not None:
             self._service.stop("Something else was put on show.", "compute")
             self._show(earlier.explanation, earlier.question, self.pane)
         return earlier is not None
 
-    def _show(self, explanation: Explanation, question: Question | None, pane: int) -> None:
+    def _show(self, explanation: Explanation, request: ExplainRequest | None, pane: int) -> None:
         # From the first look at what is on show: the worker may put something into another pane meanwhile.
-        with alone():
-            self._put(explanation, question, pane)
+        with trait_lock():
+            self._replace_pane(explanation, request, pane)
 
-    def _put(self, explanation: Explanation, question: Question | None, pane: int) -> None:
-        before, explanation = self._explanations[pane], self._given.tell(explanation)
+    def _replace_pane(self, explanation: Explanation, request: ExplainRequest | None, pane: int) -> None:
+        before, explanation = self._explanations[pane], self._given_ground_truth.add_to(explanation)
         if not same_clip(before, explanation):
             self._cards = {}
         shown = (*self._explanations[:pane], explanation, *self._explanations[pane + 1 :])
-        questions = [*self._questions[:pane], question, *self._questions[pane + 1 :]]
-        bulk, first = self._laid_out(shown, questions), peak_frame(explanation, live=question is not None)
-        back = kept(Earlier(before, self._questions[pane]), self._earlier[pane], explanation)
+        questions = [*self._requests[:pane], request, *self._requests[pane + 1 :]]
+        bulk, first = self._pack_traits(shown, questions), peak_frame(explanation, every_frame=request is not None)
+        back = previous_content(PaneContent(before, self._requests[pane]), self._previous[pane], explanation)
         with self.hold_sync(), self.hold_trait_notifications():
             self._explanations = shown
-            self._questions = questions
-            self._earlier[pane] = back
+            self._requests = questions
+            self._previous[pane] = back
             for name, value in bulk.items():
                 self.set_trait(name, value)
-            self._name_active()
+            self._update_active_traits()
             if pane == 0 and not same_clip(before, explanation):
                 self.set_trait("selection", None)
                 self.set_trait("frame", first)
             for name in ("layer", "head"):
                 if not self.accepts(name, getattr(self, name)):
                     self.set_trait(name, -1)
-            self._follow()
+            self._update_time_and_slice()
 
-    def _laid_out(self, shown: Sequence[Explanation], questions: Sequence[Question | None]) -> dict[str, Any]:
-        return lay_out(shown, [question is not None for question in questions], self._cards)
+    def _pack_traits(self, shown: Sequence[Explanation], questions: Sequence[ExplainRequest | None]) -> dict[str, Any]:
+        return pack_traits(shown, [question is not None for question in questions], self._cards)
 
     @default("method")
     def _first_method(self) -> str:
@@ -311,30 +311,33 @@ class Player(Carried, Computing):
 
     @default("frame")
     def _first_frame(self) -> int:
-        return peak_frame(self._explanations[0], live=self._questions[0] is not None)
+        return peak_frame(self._explanations[0], every_frame=self._requests[0] is not None)
 
     @default("query")
     def _first_query(self) -> Patch | None:
         return patch_of(self.explanation)
 
     @observe("frame", "pane")
-    def _follow(self, _: object = None) -> None:
+    def _update_time_and_slice(self, _: object = None) -> None:
         first, active = self._explanations[0], self.explanation
         self.set_trait("time", float(first.times[self.frame - first.first_frame]))
-        self.set_trait("slice", int(active.slice_of_frame[frame_in(active, first, self.frame) - active.first_frame]))
+        self.set_trait(
+            "slice", int(active.slice_of_frame[frame_in_pane(active, first, self.frame) - active.first_frame])
+        )
 
     @observe("pane")
-    def _name_active(self, _: object = None) -> None:
+    def _update_active_traits(self, _: object = None) -> None:
         self.set_trait("method", self.explanation.method)
         self.set_trait("target", self.explanation.target)
         self.set_trait("query", patch_of(self.explanation))
 
     @observe("selection")
-    def _tell_selection(self, change: Any) -> None:
-        self._selecting(None if change["new"] is None else select(self.explanation, *change["new"]))
+    def _call_select_callbacks(self, change: Any) -> None:
+        self._select_callbacks(None if change["new"] is None else select_range(self.explanation, *change["new"]))
 
 
-def _no_question() -> PlayerError:
+def missing_request_error() -> PlayerError:
+    """Return the error for an explanation whose request is unknown."""
     return PlayerError(
         "The kernel does not have the video and the model of this explanation.",
         "Run `staa.explain` on the video again, or show it with `staa.Player(explanation, video=…, model=…)`.",

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from staa_widgets.errors import ParameterError
-from staa_widgets.figures.heads import WHERE
-from staa_widgets.widget.panes import frame_in
+from staa_widgets.figures.heads import MAPS_TRACE
+from staa_widgets.widget.panes import frame_in_pane
 from staa_widgets.widget.player import Player
-from staa_widgets.widget.throttle import Pace
+from staa_widgets.widget.throttle import Throttle
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -21,7 +21,7 @@ INTERVAL = 0.1
 """Least seconds between two moves of the playhead: a redraw of a figure costs the browser some 20 ms."""
 
 
-CURSOR, BAND = "#c01f2e", "#1d5fd1"
+CURSOR_COLOR, BAND_COLOR = "#c01f2e", "#1d5fd1"
 
 
 class _Track(NamedTuple):
@@ -39,7 +39,7 @@ class Link:
 
     def __init__(self, player: Player, figure: go.FigureWidget) -> None:
         self._player, self._figure = player, figure
-        self._tracks = list(filter(None, map(_track, figure.data)))
+        self._tracks = list(filter(None, map(_make_track, figure.data)))
         self._maps: list[Any] = [trace for trace in figure.data if _shows_heads(trace)]
         if not self._tracks:
             raise ParameterError(
@@ -47,33 +47,33 @@ class Link:
                 "Make it with go.FigureWidget(player.explanation.to_plotly()).",
             )
         self._name, self._band = f"staa-playhead-{id(self):x}", f"staa-selection-{id(self):x}"
-        self._pace = Pace(self._follow, INTERVAL)
+        self._throttle = Throttle(self._move_playhead, INTERVAL)
         plots = {(track.trace.xaxis or "x", track.trace.yaxis or "y") for track in self._tracks}
-        look = {"type": "line", "name": self._name, "y0": 0, "y1": 1, "line": {"color": CURSOR, "width": 2}}
+        look = {"type": "line", "name": self._name, "y0": 0, "y1": 1, "line": {"color": CURSOR_COLOR, "width": 2}}
         self._plots = [{"xref": x, "yref": f"{y} domain"} for x, y in sorted(plots)]
         figure.layout.shapes = [*figure.layout.shapes, *({**look, **plot} for plot in self._plots)]
         # A drag in the figure chooses seconds, as one on the player's axis does; zooming stays in the tool bar.
         self._drag = figure.layout.dragmode, figure.layout.selectdirection
         figure.update_layout(dragmode="select", selectdirection="h")
-        self._follow()
+        self._move_playhead()
         self._show_selection()
         for track in self._tracks:
-            track.trace.on_hover(self._hovered, append=True)
-            track.trace.on_click(self._clicked, append=True)
+            track.trace.on_hover(self._on_hover, append=True)
+            track.trace.on_click(self._on_click, append=True)
         for trace in self._maps:
-            trace.on_click(self._chosen, append=True)
+            trace.on_click(self._on_head_click, append=True)
         # What Plotly tells of a selection itself lacks the range in any plot but the first.
-        figure.layout.on_change(self._selected, "selections", append=True)
-        self._tracks[0].trace.on_deselect(self._deselected, append=True)
-        player.observe(self._moved, "time")
+        figure.layout.on_change(self._on_select, "selections", append=True)
+        self._tracks[0].trace.on_deselect(self._on_deselect, append=True)
+        player.observe(self._on_time, "time")
         player.observe(self._show_selection, "selection")
 
     def unlink(self) -> None:
         """Part the two; playhead, band and mark go, and nothing else of either changes. Once is enough."""
         if not self._name:
             return
-        self._pace.cancel()
-        self._player.unobserve(self._moved, "time")
+        self._throttle.cancel()
+        self._player.unobserve(self._on_time, "time")
         self._player.unobserve(self._show_selection, "selection")
         figure, names, self._name = self._figure, (self._name, self._band), ""
         with figure.batch_update():
@@ -85,27 +85,27 @@ class Link:
                     track.trace.selectedpoints = track.selected
         for track in self._tracks:
             # Plotly can add one callback or clear all, and others may have added theirs.
-            track.trace._hover_callbacks.remove(self._hovered)
-            track.trace._click_callbacks.remove(self._clicked)
+            track.trace._hover_callbacks.remove(self._on_hover)
+            track.trace._click_callbacks.remove(self._on_click)
         for trace in self._maps:
-            trace._click_callbacks.remove(self._chosen)
-        self._tracks[0].trace._deselect_callbacks.remove(self._deselected)
+            trace._click_callbacks.remove(self._on_head_click)
+        self._tracks[0].trace._deselect_callbacks.remove(self._on_deselect)
         layout: Any = figure.layout
-        layout._change_callbacks[("selections",),].remove(self._selected)
+        layout._change_callbacks[("selections",),].remove(self._on_select)
 
-    def _hovered(self, trace: Any, points: Any, state: object) -> None:
+    def _on_hover(self, trace: Any, points: Any, state: object) -> None:
         # A pointer on its way across the figure should not pull a playing video about.
         if not self._player.playing:
-            self._clicked(trace, points, state)
+            self._on_click(trace, points, state)
 
-    def _clicked(self, trace: Any, points: Any, _: object) -> None:
+    def _on_click(self, trace: Any, points: Any, _: object) -> None:
         track = next(track for track in self._tracks if track.trace is trace)
         if points.point_inds:
             point = points.point_inds[0]
             # Of a map over seconds and something else Plotly tells row and column.
-            self._player.frame = _frame_of(self._player, track, point if isinstance(point, int) else point[1])
+            self._player.frame = _frame_at_point(self._player, track, point if isinstance(point, int) else point[1])
 
-    def _chosen(self, trace: Any, points: Any, _: object) -> None:
+    def _on_head_click(self, trace: Any, points: Any, _: object) -> None:
         """Show the layer and head whose map was clicked, where the player has them."""
         if points.point_inds:
             (row, column), (rows, columns) = points.point_inds[0], trace.meta["grid"]
@@ -114,7 +114,7 @@ class Link:
             if attention is not None and layer < attention.shape[0] and head < attention.shape[1]:
                 self._player.layer, self._player.head = layer, head
 
-    def _selected(self, *_: object) -> None:
+    def _on_select(self, *_: object) -> None:
         # Plotly keeps what a page has drawn where its own objects do not show it.
         drawn = self._figure.layout.to_plotly_json().get("selections") or ()
         axes = {plot["xref"] for plot in self._plots}
@@ -126,28 +126,28 @@ class Link:
         for track in self._tracks:
             if track.marks:
                 track.trace.selectedpoints = None  # as the page has it now; the next line marks the bar on show again
-        self._follow()
+        self._move_playhead()
         if found:
             spans = self._player.explanations[0].spans
             low, high = (float(np.clip(second, spans[0, 0], spans[-1, 1])) for second in found[-1])
             self._player.selection = (low, high) if low < high else None
 
-    def _deselected(self, *_: object) -> None:
+    def _on_deselect(self, *_: object) -> None:
         self._player.selection = None
 
     def _show_selection(self, _: object = None) -> None:
         chosen, shapes = self._player.selection, self._figure.layout.shapes
         kept = [shape for shape in shapes if shape.name != self._band]
         if chosen is not None:
-            look = {"type": "rect", "name": self._band, "fillcolor": BAND, "opacity": 0.14, "line": {"width": 0}}
+            look = {"type": "rect", "name": self._band, "fillcolor": BAND_COLOR, "opacity": 0.14, "line": {"width": 0}}
             place = {"x0": chosen[0], "x1": chosen[1], "y0": 0, "y1": 1, "layer": "below"}
             kept += [{**look, **place, **plot} for plot in self._plots]
         self._figure.layout.shapes = kept or None
 
-    def _moved(self, _: object) -> None:
-        self._pace()
+    def _on_time(self, _: object) -> None:
+        self._throttle()
 
-    def _follow(self) -> None:
+    def _move_playhead(self) -> None:
         time = self._player.time
         with self._figure.batch_update():
             for shape in self._figure.layout.shapes:
@@ -203,10 +203,10 @@ def link(player: Player, figure: go.FigureWidget) -> Link:
 
 
 def _shows_heads(trace: Any) -> bool:
-    return isinstance(trace.meta, Mapping) and trace.meta.get("kind") == WHERE
+    return isinstance(trace.meta, Mapping) and trace.meta.get("kind") == MAPS_TRACE
 
 
-def _track(trace: Any) -> _Track | None:
+def _make_track(trace: Any) -> _Track | None:
     x = np.asarray(trace["x"]) if "x" in trace and trace["x"] is not None else np.empty(0)
     if (
         x.ndim != 1
@@ -233,14 +233,14 @@ def _bars_at(player: Player, edges: NDArray[np.float64], time: float) -> list[in
     return np.flatnonzero((starts <= time) & (time < ends)).tolist()
 
 
-def _frame_of(player: Player, track: _Track, point: int) -> int:
+def _frame_at_point(player: Player, track: _Track, point: int) -> int:
     e, time = player.explanation, float(track.x[point])
     if track.edges is not None:
-        seen = e.sampled[np.searchsorted(e.spans[1:, 0], time, side="right")]
+        seen = e.sampled_frames[np.searchsorted(e.spans[1:, 0], time, side="right")]
         frame = int(seen[len(seen) // 2])
         if point in _bars_at(player, track.edges, float(e.times[frame - e.first_frame])):
             # The clip that is played may be another than the active pane's.
-            return frame_in(player.explanations[0], e, frame)
+            return frame_in_pane(player.explanations[0], e, frame)
     e = player.explanations[0]
     place = np.searchsorted(e.times, time, side="right") - 1
     return e.first_frame + int(np.clip(place, 0, len(e.times) - 1))

@@ -52,7 +52,7 @@ class Cancel:
     id: str
 
 
-def read(content: Mapping[str, Any]) -> Request | Cancel:
+def parse_message(content: Mapping[str, Any]) -> Request | Cancel:
     """Read a message from the player.
 
     Raises
@@ -83,12 +83,12 @@ def read(content: Mapping[str, Any]) -> Request | Cancel:
     return Request(content["id"], op, args)
 
 
-def answered(id: str, result: Mapping[str, Any]) -> dict[str, Any]:  # noqa: A002
+def result_message(id: str, result: Mapping[str, Any]) -> dict[str, Any]:  # noqa: A002
     """Say that a request was done."""
     return {"v": VERSION, "id": id, "ok": True, "result": dict(result)}
 
 
-def failed(id: Any, error: BaseException) -> dict[str, Any]:  # noqa: A002
+def error_message(id: Any, error: BaseException) -> dict[str, Any]:  # noqa: A002
     """Say that a request was not done, and why; the traceback goes with errors that nobody foresaw."""
     name = type(error).__name__
     if isinstance(error, StaaError):
@@ -106,6 +106,6 @@ def failed(id: Any, error: BaseException) -> dict[str, Any]:  # noqa: A002
     return {"v": VERSION, "id": id, "ok": False, "error": told}
 
 
-def progressed(id: str, step: str, done: int, total: int) -> dict[str, Any]:  # noqa: A002
+def progress_message(id: str, step: str, done: int, total: int) -> dict[str, Any]:  # noqa: A002
     """Say how far a request has come."""
     return {"v": VERSION, "id": id, "progress": {"done": done, "total": total, "label": step}}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from staa_widgets.utils.files import plain
+from staa_widgets.utils.files import to_json_value
 
 if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
 
 
-def facts(e: Explanation) -> list[tuple[str, str]]:
+def run_details(e: Explanation) -> list[tuple[str, str]]:
     """Return names and values of what was run, as the player lists them; nothing that is unknown.
 
     Raises
@@ -22,26 +22,30 @@ def facts(e: Explanation) -> list[tuple[str, str]]:
     slices, rows, columns = e.maps.shape
     width, height = e.frame_size
     # The engine notes box and parameters too; they stand above already.
-    noted = (one for one in _flat(plain(e.provenance)) if one[0] != "box" and not one[0].startswith("method · params"))
+    noted = (
+        one
+        for one in _flatten(to_json_value(e.provenance))
+        if one[0] != "box" and not one[0].startswith("method · params")
+    )
     found = [
         ("method", e.method),
-        *_flat(plain(e.params), "parameter · "),
+        *_flatten(to_json_value(e.params), "parameter · "),
         ("model", e.model_id),
         ("explained class", e.labels[e.target]),
         ("clip", e.clip_name),
         ("clip’s sha256", e.clip_sha256),
         ("frame size", f"{width} × {height}"),
         ("time", f"{e.spans[0, 0]:.2f} s – {e.spans[-1, 1]:.2f} s, {len(e.times)} frames"),
-        ("pictures", _pictures(e)),
+        ("pictures", _describe_preview(e)),
         ("map", f"{slices} slices of {rows} × {columns} patches"),
         ("box seen (x0, y0, x1, y1)", ", ".join(f"{edge:.1f}" for edge in e.box)),
-        ("frames given to the model", ", ".join("+".join(map(str, seen)) for seen in e.sampled.tolist())),
+        ("frames given to the model", ", ".join("+".join(map(str, seen)) for seen in e.sampled_frames.tolist())),
         *noted,
     ]
-    return [(name, text) for name, value in found if (text := _text(value))]
+    return [(name, text) for name, value in found if (text := _format_value(value))]
 
 
-def _pictures(e: Explanation) -> str:
+def _describe_preview(e: Explanation) -> str:
     if e.preview is None:
         return "none kept"
     kept, total = len(e.preview), len(e.times)
@@ -49,18 +53,18 @@ def _pictures(e: Explanation) -> str:
     return f"{every}, {e.preview.width} × {e.preview.height}"
 
 
-def _flat(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+def _flatten(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
     """Facts inside of facts, each by the names on the way to it."""
     for name, value in values.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{path}{name} · ")
+            yield from _flatten(value, f"{path}{name} · ")
         else:
             yield path + name, value
 
 
-def _text(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return ", ".join(map(_text, value))
+        return ", ".join(map(_format_value, value))
     return f"{value:.5g}" if isinstance(value, float) else str(value)

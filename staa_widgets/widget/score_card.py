@@ -12,7 +12,7 @@ from staa_widgets.errors import MethodError, ParameterError
 from staa_widgets.methods import METHODS, get_method
 from staa_widgets.methods.registry import Cost
 from staa_widgets.records.record import Geometry
-from staa_widgets.utils.files import canonical, plain
+from staa_widgets.utils.files import canonical_json, to_json_value
 
 if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
@@ -28,7 +28,7 @@ SCORES: Mapping[str, str] = {
 _STEPS = ("decode", "transform", "forward", "method")
 
 
-def card(explanation: Explanation) -> dict[str, Any] | None:
+def score_card(explanation: Explanation) -> dict[str, Any] | None:
     """Score an explanation against its truth.
 
     Parameters
@@ -45,28 +45,29 @@ def card(explanation: Explanation) -> dict[str, Any] | None:
         leaves none, and `chance`, what a map without any preference scores.
     """
     e = explanation
-    if e.truth is None or getattr(METHODS.get(e.method), "browse", False):
+    if e.ground_truth is None or getattr(METHODS.get(e.method), "browse", False):
         return None
-    from staa_widgets.evaluation.metrics.localization import score, truth_of
+    from staa_widgets.evaluation.metrics.localization import explanation_ground_truth, score_ground_truth
 
-    truth = truth_of(e)
+    truth = explanation_ground_truth(e)
     assert truth is not None
-    scores, chance = score(e.maps, truth), score(np.ones_like(e.maps), truth)
-    about = [e.labels[e.target]] if class_specific(e) else []
+    scores, chance = score_ground_truth(e.maps, truth), score_ground_truth(np.ones_like(e.maps), truth)
+    about = [e.labels[e.target]] if is_class_specific(e) else []
     return {
-        "key": canonical([e.model_id, e.method, e.params, about]),
+        "key": canonical_json([e.model_id, e.method, e.params, about]),
         "method": e.method,
-        "about": ", ".join([*about, *_changed(e)]),
+        "about": ", ".join([*about, *_changed_parameters(e)]),
         "model": e.model_id,
-        "cost": cost_words(cost(e)),
-        "seconds": _seconds(e),
+        "cost": format_cost(explanation_cost(e)),
+        "seconds": _compute_seconds(e),
         "scores": [
-            {"name": SCORES[name], "value": _number(scores[name]), "chance": _number(chance[name])} for name in SCORES
+            {"name": SCORES[name], "value": _finite_or_none(scores[name]), "chance": _finite_or_none(chance[name])}
+            for name in SCORES
         ],
     }
 
 
-def class_specific(explanation: Explanation) -> bool:
+def is_class_specific(explanation: Explanation) -> bool:
     """Tell whether an explanation's maps depend on the class they are about."""
     try:
         return get_method(explanation.method).depends_on_class(explanation.params)
@@ -75,7 +76,7 @@ def class_specific(explanation: Explanation) -> bool:
         return explanation.target != int(explanation.logits.argmax())
 
 
-def cost(explanation: Explanation, method: str | None = None) -> Cost | None:
+def explanation_cost(explanation: Explanation, method: str | None = None) -> Cost | None:
     """Say what a method costs on the clip of an explanation: as it was run, or another with its defaults.
 
     Returns
@@ -84,10 +85,10 @@ def cost(explanation: Explanation, method: str | None = None) -> Cost | None:
         Passes over all windows; ``None`` for a method that is not registered here.
     """
     e = explanation
-    windows = _noted(e, "sampling").get("frames") or [e.sampled.ravel().tolist()]
+    windows = _provenance_entry(e, "sampling").get("frames") or [e.sampled_frames.ravel().tolist()]
     _, height, width = e.maps.shape
     # What a method costs is decided by how many cells there are, not by how they are laid out.
-    geometry = Geometry(len(windows[0]), e.sampled.shape[1], height, width, "time_major", 0, (0, 0))
+    geometry = Geometry(len(windows[0]), e.sampled_frames.shape[1], height, width, "time_major", 0, (0, 0))
     try:
         asked = get_method(method or e.method)
         return Cost(*(len(windows) * passes for passes in asked.cost(geometry, e.params if method is None else {})))
@@ -95,7 +96,7 @@ def cost(explanation: Explanation, method: str | None = None) -> Cost | None:
         return None
 
 
-def cost_words(cost: Cost | None) -> str:
+def format_cost(cost: Cost | None) -> str:
     """Say a cost in words, such as ``"20 forwards + 20 backwards"``; nothing where it is not known."""
     if cost is None:
         return ""
@@ -103,27 +104,27 @@ def cost_words(cost: Cost | None) -> str:
     return " + ".join(f"{count} {name}{'s' if count > 1 else ''}" for name, count in counted.items() if count)
 
 
-def _noted(e: Explanation, name: str) -> Mapping[str, Any]:
+def _provenance_entry(e: Explanation, name: str) -> Mapping[str, Any]:
     found = e.provenance.get(name)
     return found if isinstance(found, Mapping) else {}
 
 
-def _changed(e: Explanation) -> list[str]:
+def _changed_parameters(e: Explanation) -> list[str]:
     try:
         # As JSON has it, where tuples are lists.
-        usual = plain(get_method(e.method).defaults)
+        usual = to_json_value(get_method(e.method).defaults)
     except MethodError:
         usual = {}
     return [f"{name}={value}" for name, value in e.params.items() if name not in usual or usual[name] != value]
 
 
-def _seconds(e: Explanation) -> float | None:
-    taken = _noted(e, "seconds")
-    passes = cost(e)
+def _compute_seconds(e: Explanation) -> float | None:
+    taken = _provenance_entry(e, "seconds")
+    passes = explanation_cost(e)
     if "forward" not in taken and (passes is None or sum(passes) <= 1):
         return None
     return round(sum(taken.get(step, 0.0) for step in _STEPS), 3)
 
 
-def _number(value: float) -> float | None:
+def _finite_or_none(value: float) -> float | None:
     return round(value, 4) if math.isfinite(value) else None

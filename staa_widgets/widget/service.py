@@ -13,12 +13,12 @@ from typing import Any, Protocol
 from staa_widgets.engine.lock import WAITING
 from staa_widgets.errors import CancelledError
 from staa_widgets.utils.progress import Progress
-from staa_widgets.widget.protocol import Cancel, Request, answered, failed, progressed, read
+from staa_widgets.widget.protocol import Cancel, Request, error_message, parse_message, progress_message, result_message
 
 INTERVAL = 0.1
 """Least seconds between two reports of progress."""
 
-LARGEST = 2_000_000
+MAX_MESSAGE_BYTES = 2_000_000
 """Most bytes of bulk in one message: some hosts drop what is larger."""
 
 _log = logging.getLogger(__name__)
@@ -28,14 +28,14 @@ Answer = tuple[Mapping[str, Any], Sequence[bytes]]
 """JSON values, and bulk beside them."""
 
 
-class Errand(Protocol):
+class Operation(Protocol):
     """What one request wants."""
 
-    def ask(self, report: Progress) -> Any:
+    def compute(self, report: Progress) -> Any:
         """Do the long part; `report` raises once nobody waits."""
         ...
 
-    def settle(self, found: Any) -> Answer:
+    def finish(self, result: Any) -> Answer:
         """Put what was found into place, unless the request was cancelled before, and say what to answer."""
         ...
 
@@ -51,7 +51,7 @@ class Host(Protocol):
         """Say what the kernel can do for this player."""
         ...
 
-    def errand(self, op: str, args: Mapping[str, Any]) -> Errand:
+    def operation(self, op: str, args: Mapping[str, Any]) -> Operation:
         """Make an errand of a request; raises typed errors."""
         ...
 
@@ -64,23 +64,23 @@ class Worker:
         self._queue: SimpleQueue[Callable[[], object]] = SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._left = 0
+        self._pending = 0
 
     def submit(self, run: Callable[[], object], waiting: Callable[[], object]) -> None:
         """Queue something; `waiting` is called first if it has to wait for something else."""
         # By the context a kernel knows which request is answered, and so which of its threads is to hear the next one.
         within = copy_context()
         with self._lock:
-            self._left += 1
-            waits = self._left > 1
+            self._pending += 1
+            waits = self._pending > 1
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+                self._thread = threading.Thread(target=self._run_forever, name=self._name, daemon=True)
                 self._thread.start()
         if waits:
             waiting()
         self._queue.put(lambda: within.run(run))
 
-    def _work(self) -> None:
+    def _run_forever(self) -> None:
         while True:
             run = self._queue.get()
             try:
@@ -89,7 +89,7 @@ class Worker:
                 _log.exception("A computation for a player broke off.")
             finally:
                 with self._lock:
-                    self._left -= 1
+                    self._pending -= 1
 
 
 WORKERS = {"frames": Worker("staa-frames")}
@@ -114,14 +114,14 @@ class Task:
         Whether to keep its progress to itself.
     """
 
-    def __init__(self, host: Host, id: str | None, errand: Errand, *, quiet: bool = False) -> None:  # noqa: A002
+    def __init__(self, host: Host, id: str | None, operation: Operation, *, quiet: bool = False) -> None:  # noqa: A002
         self.host = host
         self.id = id
-        self.errand = errand
+        self.operation = operation
         self._quiet = quiet
         self._lock = threading.Lock()
-        self._over = False
-        self._told = -INTERVAL
+        self._finished = False
+        self._last_report = -INTERVAL
 
     def cancel(self, why: str) -> None:
         """Answer at once that the task is cancelled; the work stops at its next report."""
@@ -131,8 +131,8 @@ class Task:
     def run(self) -> None:
         """Do it and answer."""
         try:
-            self._go_on()
-            found = self.errand.ask(self.report)
+            self._check_cancelled()
+            found = self.operation.compute(self.report)
         except Exception as error:
             if self._claim():
                 self._answer(error)
@@ -140,28 +140,28 @@ class Task:
         if not self._claim():
             return
         try:
-            self._answer(self.errand.settle(found))
+            self._answer(self.operation.finish(found))
         except Exception as error:
             self._answer(error)
 
     def report(self, step: str, done: int, total: int) -> None:
         """Tell how far it has come; raises `CancelledError` once nobody waits."""
-        self._go_on()
-        self.tell(step, done, total)
+        self._check_cancelled()
+        self.send_progress(step, done, total)
 
-    def tell(self, step: str, done: int, total: int) -> None:
+    def send_progress(self, step: str, done: int, total: int) -> None:
         """Tell how far it has come, but not too often."""
-        if self.id is not None and not self._quiet and time.monotonic() - self._told >= INTERVAL:
-            self._told = time.monotonic()
-            self.host.send(progressed(self.id, step, done, total))
+        if self.id is not None and not self._quiet and time.monotonic() - self._last_report >= INTERVAL:
+            self._last_report = time.monotonic()
+            self.host.send(progress_message(self.id, step, done, total))
 
-    def _go_on(self) -> None:
-        if self._over:
+    def _check_cancelled(self) -> None:
+        if self._finished:
             raise CancelledError("The computation was cancelled.")
 
     def _claim(self) -> bool:
         with self._lock:
-            mine, self._over = not self._over, True
+            mine, self._finished = not self._finished, True
         return mine
 
     def _answer(self, outcome: Answer | Exception) -> None:
@@ -169,17 +169,18 @@ class Task:
             if isinstance(outcome, Exception):
                 _log.warning("The player stays as it was: %s", outcome)
         elif isinstance(outcome, Exception):
-            self.host.send(failed(self.id, outcome))
+            self.host.send(error_message(self.id, outcome))
         else:
             result, buffers = outcome
-            pieces = [part for data in buffers for part in _pieces(data)]
+            pieces = [part for data in buffers for part in split_bytes(data)]
             for done, piece in enumerate(pieces[:-1], 1):
-                self.host.send(progressed(self.id, "sending", done, len(pieces)), [piece])
-            self.host.send(answered(self.id, result), pieces[-1:])
+                self.host.send(progress_message(self.id, "sending", done, len(pieces)), [piece])
+            self.host.send(result_message(self.id, result), pieces[-1:])
 
 
-def _pieces(data: bytes) -> list[bytes]:
-    return [data[start : start + LARGEST] for start in range(0, len(data), LARGEST)]
+def split_bytes(data: bytes) -> list[bytes]:
+    """Split bytes into pieces that fit a message."""
+    return [data[start : start + MAX_MESSAGE_BYTES] for start in range(0, len(data), MAX_MESSAGE_BYTES)]
 
 
 class Service:
@@ -201,28 +202,28 @@ class Service:
         if not isinstance(content, Mapping) or "id" not in content or content.get("kind") == "anywidget-command":
             return
         try:
-            asked = read(content)
+            asked = parse_message(content)
             match asked:
                 case Cancel():
                     self._cancel(asked.id)
                 case Request(op="hello"):
-                    self._host.send(answered(asked.id, self._host.hello()))
+                    self._host.send(result_message(asked.id, self._host.hello()))
                 case Request():
-                    self.run(asked.op, asked.id, self._host.errand(asked.op, asked.args))
+                    self.run(asked.op, asked.id, self._host.operation(asked.op, asked.args))
         except Exception as error:
-            self._host.send(failed(content["id"], error))
+            self._host.send(error_message(content["id"], error))
 
-    def run(self, op: str, id: str | None, errand: Errand) -> None:  # noqa: A002
+    def run(self, op: str, id: str | None, operation: Operation) -> None:  # noqa: A002
         """Queue an errand in place of the one of the same op under way."""
         apart = op in WORKERS
-        task = Task(self._host, id, errand, quiet=apart)
+        task = Task(self._host, id, operation, quiet=apart)
         # Two views of a player may look at different pictures: each has its own latest one.
         channel = f"{op} {(id or '').partition('-')[0]}" if apart else op
         with self._lock:
             before, self._tasks[channel] = self._tasks.get(channel), task
         if before is not None:
             before.cancel("Something newer was asked for.")
-        WORKERS.get(op, WORKER).submit(lambda: self._do(channel, task), lambda: task.tell(WAITING, 0, 1))
+        WORKERS.get(op, WORKER).submit(lambda: self._run_task(channel, task), lambda: task.send_progress(WAITING, 0, 1))
 
     def stop(self, why: str, *ops: str) -> None:
         """Cancel what is under way: of these ops, or all of it."""
@@ -231,7 +232,7 @@ class Service:
         for task in tasks:
             task.cancel(why)
 
-    def _do(self, channel: str, task: Task) -> None:
+    def _run_task(self, channel: str, task: Task) -> None:
         try:
             task.run()
         finally:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from traitlets import HasTraits, Int, TraitError, TraitType, Unicode
 
-from staa_widgets.errors import ParameterError, nearest
-from staa_widgets.render.colormaps import COLOUR_TABLES, DIVERGING
+from staa_widgets.errors import ParameterError, suggest_name
+from staa_widgets.render.colormaps import COLORMAPS, DIVERGING
 
 if TYPE_CHECKING:
     from staa_widgets.widget.player import Player
 
-Read = Callable[["Player", Any], Any]
+ParseValue = Callable[["Player", Any], Any]
 """From a player and what somebody gave to the value kept; raises `SettingError`."""
 
 
@@ -37,30 +37,30 @@ class Setting(TraitType[Any, Any]):
         Whether other views of the player in other pages are told of what one view sets.
     """
 
-    def __init__(self, default: Any, read: Read, *, echo: bool = True) -> None:
+    def __init__(self, default: Any, parse: ParseValue, *, echo: bool = True) -> None:
         super().__init__(default, allow_none=False)
-        self.read = read
+        self.parse = parse
         self.tag(sync=True, echo_update=echo)
 
     def validate(self, obj: Any, value: Any) -> Any:
         """Return the value to keep."""
         try:
-            return self.read(obj, value)
+            return self.parse(obj, value)
         except SettingError as error:
             raise SettingError(f"{self.name} is {value!r}.", error.message) from None
 
 
-def whole(value: Any) -> bool:
+def is_whole_number(value: Any) -> bool:
     """Tell whether a value is a whole number; ``True`` is none."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def real(value: Any) -> bool:
+def is_finite_number(value: Any) -> bool:
     """Tell whether a value is a finite number; ``True`` is none."""
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def flag() -> Read:
+def true_or_false() -> ParseValue:
     """Accept ``True`` and ``False``."""
 
     def read(_: Player, value: Any) -> bool:
@@ -71,57 +71,57 @@ def flag() -> Read:
     return read
 
 
-def within(low: float, high: float) -> Read:
+def number_between(low: float, high: float) -> ParseValue:
     """Accept numbers from `low` to `high`."""
 
     def read(_: Player, value: Any) -> float:
-        if not (real(value) and low <= value <= high):
+        if not (is_finite_number(value) and low <= value <= high):
             raise SettingError(f"Give a number from {low:g} to {high:g}.")
         return float(value)
 
     return read
 
 
-def one_of(*names: str) -> Read:
+def name_from(*names: str) -> ParseValue:
     """Accept some names."""
 
     def read(_: Player, value: Any) -> str:
         if value not in names:
-            raise SettingError(nearest(str(value), names, f"Choose from {', '.join(names)}."))
+            raise SettingError(suggest_name(str(value), names, f"Choose from {', '.join(names)}."))
         return str(value)
 
     return read
 
 
-def _frame(player: Player, value: Any) -> int:
+def _parse_frame(player: Player, value: Any) -> int:
     first, count = player.explanations[0].first_frame, len(player.explanations[0].times)
-    if not (whole(value) and first <= value < first + count):
+    if not (is_whole_number(value) and first <= value < first + count):
         raise SettingError(f"The clip has frames {first} to {first + count - 1}.")
     return int(value)
 
 
-def _layer(player: Player, value: Any) -> int:
-    return _index(player, value, 0, "layers")
+def _parse_layer(player: Player, value: Any) -> int:
+    return _parse_index(player, value, 0, "layers")
 
 
-def _head(player: Player, value: Any) -> int:
-    return _index(player, value, 1, "heads")
+def _parse_head(player: Player, value: Any) -> int:
+    return _parse_index(player, value, 1, "heads")
 
 
-def _index(player: Player, value: Any, axis: int, what: str) -> int:
+def _parse_index(player: Player, value: Any, axis: int, what: str) -> int:
     count = max(0 if e.attention is None else e.attention.shape[axis] for e in player.explanations)
-    if not (whole(value) and -1 <= value < count):
+    if not (is_whole_number(value) and -1 <= value < count):
         offer = f"0 to {count - 1} of its {what}, or -1" if count else f"-1: this explanation keeps no {what}"
         raise SettingError(f"Give {offer}.")
     return int(value)
 
 
-def _query(player: Player, value: Any) -> tuple[int, int, int] | None:
+def _parse_patch(player: Player, value: Any) -> tuple[int, int, int] | None:
     if value is None:
         return None
     grid = player.explanation.maps.shape
     given = tuple(value) if isinstance(value, Iterable) else ()
-    if len(given) != 3 or not all(whole(at) and 0 <= at < size for at, size in zip(given, grid, strict=True)):
+    if len(given) != 3 or not all(is_whole_number(at) and 0 <= at < size for at, size in zip(given, grid, strict=True)):
         slices, rows, columns = grid
         raise SettingError(
             f"Give (slice, row, column) of the {slices} slices of {rows} × {columns} patches, counted from 0, or None."
@@ -130,19 +130,24 @@ def _query(player: Player, value: Any) -> tuple[int, int, int] | None:
     return at, row, column
 
 
-def _pane(player: Player, value: Any) -> int:
+def _parse_pane(player: Player, value: Any) -> int:
     count = len(player.explanations)
-    if not (whole(value) and 0 <= value < count):
+    if not (is_whole_number(value) and 0 <= value < count):
         raise SettingError(f"Give a pane from 0 to {count - 1}." if count > 1 else "There is one pane, 0.")
     return int(value)
 
 
-def _selection(player: Player, value: Any) -> tuple[float, float] | None:
+def _parse_selection(player: Player, value: Any) -> tuple[float, float] | None:
     if value is None:
         return None
     spans = player.explanations[0].spans
     start, end = float(spans[0, 0]), float(spans[-1, 1])
-    if isinstance(value, str) or not hasattr(value, "__len__") or len(value) != 2 or not all(map(real, value)):
+    if (
+        isinstance(value, str)
+        or not hasattr(value, "__len__")
+        or len(value) != 2
+        or not all(map(is_finite_number, value))
+    ):
         raise SettingError("Give two seconds, (start, end), or None.")
     low, high = (float(min(max(second, start), end)) for second in value)
     if not low < high:
@@ -150,8 +155,8 @@ def _selection(player: Player, value: Any) -> tuple[float, float] | None:
     return low, high
 
 
-def _height(_: Player, value: Any) -> int:
-    if not (whole(value) and value >= 0):
+def _parse_height(_: Player, value: Any) -> int:
+    if not (is_whole_number(value) and value >= 0):
         raise SettingError("Give pixels, or 0 to fit the window.")
     return int(value)
 
@@ -159,28 +164,28 @@ def _height(_: Player, value: Any) -> int:
 class Settings(HasTraits):
     """What a user sets by hand or in Python; `DEFAULTS` of state.ts is its twin."""
 
-    frame = Setting(0, _frame, echo=False)
-    playing = Setting(False, flag())  # noqa: FBT003
-    rate = Setting(1.0, within(0.05, 16))
-    loop = Setting(True, flag())  # noqa: FBT003
-    layer = Setting(-1, _layer)
-    head = Setting(-1, _head)
-    query = Setting(None, _query)
-    colormap = Setting("inferno", one_of(*(name for name in COLOUR_TABLES if name != DIVERGING)))
-    opacity = Setting(0.75, within(0, 1), echo=False)
-    threshold = Setting(0.0, within(0, 1), echo=False)
-    gamma = Setting(1.0, within(0.05, 20))
-    smooth = Setting(0.0, within(0, 5))
-    normalize = Setting("clip", one_of("clip", "frame"))
-    interpolation = Setting("linear", one_of("nearest", "linear"))
-    between = Setting("held", one_of("held", "blended"))
-    view = Setting("overlay", one_of("overlay", "side", "wipe", "difference", "grid"))
-    pane = Setting(0, _pane)
-    dim = Setting(False, flag())  # noqa: FBT003
-    show_truth = Setting(True, flag())  # noqa: FBT003
-    selection = Setting(None, _selection, echo=False)
-    theme = Setting("auto", one_of("auto", "light", "dark"))
-    height = Setting(0, _height)
+    frame = Setting(0, _parse_frame, echo=False)
+    playing = Setting(False, true_or_false())  # noqa: FBT003
+    rate = Setting(1.0, number_between(0.05, 16))
+    loop = Setting(True, true_or_false())  # noqa: FBT003
+    layer = Setting(-1, _parse_layer)
+    head = Setting(-1, _parse_head)
+    query = Setting(None, _parse_patch)
+    colormap = Setting("inferno", name_from(*(name for name in COLORMAPS if name != DIVERGING)))
+    opacity = Setting(0.75, number_between(0, 1), echo=False)
+    threshold = Setting(0.0, number_between(0, 1), echo=False)
+    gamma = Setting(1.0, number_between(0.05, 20))
+    smooth = Setting(0.0, number_between(0, 5))
+    normalize = Setting("clip", name_from("clip", "frame"))
+    interpolation = Setting("linear", name_from("nearest", "linear"))
+    between = Setting("held", name_from("held", "blended"))
+    view = Setting("overlay", name_from("overlay", "side", "wipe", "difference", "grid"))
+    pane = Setting(0, _parse_pane)
+    dim = Setting(False, true_or_false())  # noqa: FBT003
+    show_truth = Setting(True, true_or_false())  # noqa: FBT003
+    selection = Setting(None, _parse_selection, echo=False)
+    theme = Setting("auto", name_from("auto", "light", "dark"))
+    height = Setting(0, _parse_height)
     method = Unicode().tag(sync=True)
     target = Int().tag(sync=True)
 

@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
 
 
-def refuse_unknown(given: Iterable[str], known: Collection[str], who: str) -> None:
+def refuse_unknown_names(names: Iterable[str], known: Collection[str], caller: str) -> None:
     """Raise `TypeError` for a keyword that is not known; it names the nearest."""
-    for name in given:
+    for name in names:
         if name not in known:
             close = get_close_matches(name, known, 1)
             told = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
-            raise TypeError(f"{who} has no setting {name!r}; {told}")
+            raise TypeError(f"{caller} has no setting {name!r}; {told}")
 
 
-def checked(explanations: Sequence[Explanation], settings: Mapping[str, Any], who: str) -> dict[str, Any]:
+def check_settings(explanations: Sequence[Explanation], settings: Mapping[str, Any], caller: str) -> dict[str, Any]:
     """Check settings for a view of explanations as `Player` does, and return them as it would keep them.
 
     Raises
@@ -33,7 +33,7 @@ def checked(explanations: Sequence[Explanation], settings: Mapping[str, Any], wh
         If there is no such setting.
     """
     # Which patch is asked about follows from the explanation.
-    refuse_unknown(settings, [name for name in SETTINGS if name != "query"], who)
+    refuse_unknown_names(settings, [name for name in SETTINGS if name != "query"], caller)
     host: Any = SimpleNamespace(explanations=tuple(explanations))
     several = {"view": "grid"} if len(explanations) > 1 else {}
     return {name: SETTINGS[name].validate(host, value) for name, value in {**several, **settings}.items()}

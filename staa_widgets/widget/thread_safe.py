@@ -9,43 +9,43 @@ from typing import Any
 
 import anywidget
 
-_state = threading.RLock()
+_lock = threading.RLock()
 
 
 @contextmanager
-def alone() -> Iterator[None]:
+def trait_lock() -> Iterator[None]:
     """Change traits alone.
 
     One lock for all widgets, and it gives way in the end, because observers run within and may wait for anything.
     """
-    held = _state.acquire(timeout=2)
+    held = _lock.acquire(timeout=2)
     try:
         yield
     finally:
         if held:
-            _state.release()
+            _lock.release()
 
 
-class GuardedWidget(anywidget.AnyWidget):
+class ThreadSafeWidget(anywidget.AnyWidget):
     """A widget whose traits are set by one thread at a time."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        with alone():
+        with trait_lock():
             super().__setattr__(name, value)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take over what a page has set."""
-        with alone():
+        with trait_lock():
             super().set_state(sync_data)
 
     @contextmanager
     def hold_sync(self) -> Iterator[None]:
         """Send what is set within in one message."""
-        with alone(), super().hold_sync():
+        with trait_lock(), super().hold_sync():
             yield
 
     @contextmanager
     def hold_trait_notifications(self) -> Iterator[None]:
         """Tell observers of what is set within at the end."""
-        with alone(), super().hold_trait_notifications():
+        with trait_lock(), super().hold_trait_notifications():
             yield

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 
-class Pace:
+class Throttle:
     """Runs a function when called: at once, or after the interval with what is true by then.
 
     Waiting needs a running event loop, as every kernel has; without one each call runs at once.
@@ -24,7 +24,7 @@ class Pace:
         self._run = run
         self._interval = interval
         self._last = -interval
-        self._waiting: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     def __call__(self) -> None:
         """Run now, or soon."""
@@ -35,17 +35,17 @@ class Pace:
             loop = None
         if loop is None or wait <= 0:
             # Also when a run is waiting: a cell that keeps the loop busy would put it off until it ends.
-            self._now()
-        elif self._waiting is None:
-            self._waiting = loop.call_later(wait, self._now)
+            self._run_now()
+        elif self._timer is None:
+            self._timer = loop.call_later(wait, self._run_now)
 
     def cancel(self) -> None:
         """Leave out what is waiting to run."""
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
-    def _now(self) -> None:
+    def _run_now(self) -> None:
         self.cancel()
         self._last = time.monotonic()
         self._run()

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_hosts import HOST, STATIC, of_host
-from tests.helpers.barcodes import explanation
+from tests.browser.test_hosts import HOST, STATIC, host_arguments
+from tests.helpers.barcodes import barcode_explanation
 from tests.helpers.chromium import PATIENCE
 from tests.helpers.paths import AXE
 
@@ -31,7 +31,7 @@ ANSWER = """() => {
 }"""
 
 
-def serious(page: Page) -> list[Any]:
+def serious_findings(page: Page) -> list[Any]:
     """What axe finds serious in what is on show."""
     # Fading in, words have not their colour yet.
     page.evaluate("() => Promise.all(document.getAnimations().map((animation) => animation.finished))")
@@ -48,25 +48,25 @@ def serious(page: Page) -> list[Any]:
 def test_axe_finds_nothing_serious(open_page: Callable[..., Page], page: Page, scheme: Any, width: int) -> None:
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 900})
-    e, others = explanation(), [explanation(signed=True, method=name) for name in ("a", "b", "c")]
+    e, others = barcode_explanation(), [barcode_explanation(signed=True, method=name) for name in ("a", "b", "c")]
     found = {}
     open_page(e)
     page.evaluate(AXE.read_text("utf-8"))
-    found["plain"] = serious(page)
+    found["plain"] = serious_findings(page)
     for summary in page.locator("summary:visible").all():
         summary.click()
     expect(page.locator("details[open]")).to_have_count(2)
-    found["heads and facts"] = serious(page)
+    found["heads and facts"] = serious_findings(page)
     root = page.locator(".staa-root")
     for key in ("?", "e"):
         root.press(key)
         expect(page.locator("dialog[open]")).to_have_count(1)
-        found[f"dialog {key}"] = serious(page)
+        found[f"dialog {key}"] = serious_findings(page)
         page.keyboard.press("Escape")
     for view in ("grid", "wipe", "difference", "side"):
         open_page([e, *others] if view == "grid" else others[:2], view=view)
         page.evaluate(AXE.read_text("utf-8"))
-        found[view] = serious(page)
+        found[view] = serious_findings(page)
     assert {state: what for state, what in found.items() if what} == {}
 
 
@@ -79,13 +79,13 @@ def test_axe_finds_nothing_serious_where_something_failed(page: Page, scheme: An
         "<main id=place></main>"
     )
     page.evaluate("window.place = document.getElementById('place')")
-    page.evaluate(HOST, of_host(explanation(), method="staa", target=0))
+    page.evaluate(HOST, host_arguments(barcode_explanation(), method="staa", target=0))
     page.evaluate(ANSWER)
     page.evaluate(AXE.read_text("utf-8"))
     expect(page.get_by_role("combobox", name="Method", exact=True)).to_be_enabled()
-    assert serious(page) == []
+    assert serious_findings(page) == []
     page.locator(".staa-root").press("m")
     alert = page.get_by_role("alert").filter(has_text="No luck.")
     expect(alert).to_be_visible()
     alert.locator("summary").click()
-    assert serious(page) == []
+    assert serious_findings(page) == []

@@ -12,40 +12,44 @@ from playwright.sync_api import Locator, Page, expect
 
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.widget.page import to_html
-from tests.helpers.barcodes import FIRST, explanation
-from tests.helpers.chromium import PATIENCE, seek
+from tests.helpers.barcodes import FIRST, barcode_explanation
+from tests.helpers.chromium import PATIENCE, frame_slider
 
 pytestmark = pytest.mark.browser
 
 
-def opened(page: Page, tmp_path: Path, shown: Explanation | Sequence[Explanation]) -> Locator:
+def open_chart(page: Page, tmp_path: Path, shown: Explanation | Sequence[Explanation]) -> Locator:
     page.set_default_timeout(PATIENCE)
     page.goto(to_html(shown, tmp_path / "page.html").as_uri())
     page.wait_for_selector("canvas[data-frame]")
     return page.locator(".staa-plot")
 
 
-def three() -> list[Explanation]:
-    e = explanation()
-    return [e, explanation(method="rollout", maps=e.maps[::-1].copy()), explanation(method="even", maps=0 * e.maps + 1)]
+def three_explanations() -> list[Explanation]:
+    e = barcode_explanation()
+    return [
+        e,
+        barcode_explanation(method="rollout", maps=e.maps[::-1].copy()),
+        barcode_explanation(method="even", maps=0 * e.maps + 1),
+    ]
 
 
-def many(slices: int = 600) -> Explanation:
+def many_slices(slices: int = 600) -> Explanation:
     """A slice of 48 frames each, one of them the strongest by far."""
-    e = explanation()
-    edges = np.linspace(e.spans[0, 0], e.duration, slices + 1)
+    e = barcode_explanation()
+    edges = np.linspace(e.spans[0, 0], e.end, slices + 1)
     maps = np.ones((slices, 2, 2), np.float32)
     maps[301] = 40
     seen = FIRST + np.searchsorted(e.times, edges[:-1], side="right")[:, None] - 1
     spans = np.stack([edges[:-1], edges[1:]], axis=1)
-    return explanation(maps=maps, spans=spans, sampled=seen, attention=None)
+    return barcode_explanation(maps=maps, spans=spans, sampled=seen, attention=None)
 
 
-def heights(bars: Locator, kind: str = "rect") -> list[float]:
+def bar_heights(bars: Locator, kind: str = "rect") -> list[float]:
     return [float(bar.get_attribute("height") or 0) for bar in bars.locator(f"{kind}:first-child").all()]
 
 
-def at(plot: Locator, share: float, y: float) -> tuple[float, float]:
+def plot_point(plot: Locator, share: float, y: float) -> tuple[float, float]:
     box = plot.bounding_box()
     assert box
     return box["x"] + share * box["width"], box["y"] + y
@@ -53,12 +57,12 @@ def at(plot: Locator, share: float, y: float) -> tuple[float, float]:
 
 def test_panes_share_an_axis_a_scale_and_a_reading(page: Page, tmp_path: Path) -> None:
     page.set_viewport_size({"width": 1280, "height": 900})
-    panes = three()
-    plot = opened(page, tmp_path, [*panes, explanation(method="last")])
+    panes = three_explanations()
+    plot = open_chart(page, tmp_path, [*panes, barcode_explanation(method="last")])
     bars = plot.locator(".staa-slice")
     slices = len(panes[0].spans)
     expect(bars).to_have_count(4 * slices)
-    tall = np.array(heights(bars)).reshape(4, slices)
+    tall = np.array(bar_heights(bars)).reshape(4, slices)
     shares = np.array([e.temporal for e in [*panes, panes[0]]])
     np.testing.assert_allclose(tall / tall.max(), shares / shares.max(), atol=0.02)
     expect(page.get_by_text("share of the attribution, one scale")).to_be_visible()
@@ -67,7 +71,7 @@ def test_panes_share_an_axis_a_scale_and_a_reading(page: Page, tmp_path: Path) -
     assert below
     assert below["y"] + below["height"] <= 900
     # Hovering reads every pane at that time.
-    page.mouse.move(*at(plot, 0.01, 30))
+    page.mouse.move(*plot_point(plot, 0.01, 30))
     told = page.locator(".staa-value")
     words = [f"{name} {100 * e.temporal[0]:.1f} %" for name, e in zip(("staa", "rollout"), panes, strict=False)]
     for word in words:
@@ -82,8 +86,8 @@ def test_panes_share_an_axis_a_scale_and_a_reading(page: Page, tmp_path: Path) -
 
 
 def test_many_slices_are_gathered_and_can_be_looked_at_closely(page: Page, tmp_path: Path) -> None:
-    e = many()
-    plot = opened(page, tmp_path, e)
+    e = many_slices()
+    plot = open_chart(page, tmp_path, e)
     bars, told = plot.locator(".staa-slice"), page.locator(".staa-value")
     box = plot.bounding_box()
     assert box
@@ -92,14 +96,14 @@ def test_many_slices_are_gathered_and_can_be_looked_at_closely(page: Page, tmp_p
     expect(bars).to_have_count(int(np.ceil(len(e.spans) / per)))
     expect(page.get_by_text(f"{per} slices a bar: mean, paler the most")).to_be_visible()
     # The bar of the strongest slice: its mean, and over it as far as its most.
-    tall = heights(bars)
+    tall = bar_heights(bars)
     at_most = int(np.argmax(tall))
     assert at_most == 301 // per
     group = bars.nth(at_most).locator("rect")
     mean, rest = (float(group.nth(i).get_attribute("height") or 0) for i in (0, 2))
     chunk = e.temporal[at_most * per : (at_most + 1) * per]
     assert (mean + rest) / mean == pytest.approx(chunk.max() / chunk.mean(), rel=0.05)
-    page.mouse.move(*at(plot, (at_most + 0.5) * per / 600, 50))
+    page.mouse.move(*plot_point(plot, (at_most + 0.5) * per / 600, 50))
     expect(told).to_contain_text(f"slices {at_most * per + 1}–{(at_most + 1) * per}")
     expect(told).to_contain_text("most ")
     assert plot.locator("table tr").count() == 1 + 300
@@ -112,12 +116,12 @@ def test_many_slices_are_gathered_and_can_be_looked_at_closely(page: Page, tmp_p
     part = page.get_by_role("slider", name="Part of the clip in the bars")
     part.focus()
     page.keyboard.press("Home")
-    start, end = e.spans[0, 0], e.duration
+    start, end = e.spans[0, 0], e.end
     expect(part).to_have_attribute("aria-valuetext", f"{start:.2f} s – {start + (end - start) / 4:.2f} s")
     # A click seeks what stands there.
     frame = FIRST + int(np.searchsorted(e.times, start + 0.125 * (end - start), side="right")) - 1
-    page.mouse.click(*at(plot, 0.5, 50))
-    expect(seek(page)).to_have_attribute("aria-valuenow", str(frame))
+    page.mouse.click(*plot_point(plot, 0.5, 50))
+    expect(frame_slider(page)).to_have_attribute("aria-valuenow", str(frame))
     # What is on show follows the playhead; the seek bar stays the whole clip.
     page.locator(".staa-root").press("End")
     expect(part).not_to_have_attribute("aria-valuetext", f"{start:.2f} s – {start + (end - start) / 4:.2f} s")
@@ -128,9 +132,9 @@ def test_many_slices_are_gathered_and_can_be_looked_at_closely(page: Page, tmp_p
 
 def test_the_wheel_zooms_with_ctrl_and_scrolls_without(page: Page, tmp_path: Path) -> None:
     page.set_viewport_size({"width": 900, "height": 500})
-    plot = opened(page, tmp_path, many())
+    plot = open_chart(page, tmp_path, many_slices())
     plot.scroll_into_view_if_needed()
-    page.mouse.move(*at(plot, 0.5, 40))
+    page.mouse.move(*plot_point(plot, 0.5, 40))
     part = page.get_by_role("slider", name="Part of the clip in the bars")
     page.keyboard.down("Control")
     page.mouse.wheel(0, -400)
@@ -148,17 +152,17 @@ def test_the_wheel_zooms_with_ctrl_and_scrolls_without(page: Page, tmp_path: Pat
 
 
 def test_an_edge_of_the_selection_is_taken_and_the_other_stays(page: Page, tmp_path: Path) -> None:
-    e = explanation()
-    plot = opened(page, tmp_path, e)
+    e = barcode_explanation()
+    plot = open_chart(page, tmp_path, e)
     brush = page.locator(".staa-axis-area")
-    start, whole = e.spans[0, 0], e.duration - e.spans[0, 0]
+    start, whole = e.spans[0, 0], e.end - e.spans[0, 0]
 
     def drag(start: float, end: float) -> None:
-        page.mouse.move(*at(brush, start, 10))
+        page.mouse.move(*plot_point(brush, start, 10))
         page.mouse.down()
-        page.mouse.move(*at(brush, end, 10))
+        page.mouse.move(*plot_point(brush, end, 10))
         page.mouse.up()
-        page.mouse.move(*at(plot, 0.5, -200))
+        page.mouse.move(*plot_point(plot, 0.5, -200))
 
     def expected(low: float, high: float) -> str:
         return f"{start + low * whole:.2f} s – {start + high * whole:.2f} s selected"

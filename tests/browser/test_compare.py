@@ -16,12 +16,12 @@ from playwright.sync_api import Locator, Page, expect
 
 from staa_widgets.explanation.comparison import Comparison
 from staa_widgets.explanation.explanation import Explanation
-from staa_widgets.render.compositor import draw
+from staa_widgets.render.compositor import draw_frame
 from staa_widgets.widget.panes import pack_panes
-from tests.browser.test_ground_truth import known
-from tests.browser.test_kernel import Kernel, open_player  # noqa: F401
-from tests.helpers.barcodes import FIRST, LAST, cells, explanation, reference
-from tests.helpers.chromium import bars, content, drawn, pixels, seek
+from tests.browser.test_ground_truth import explanation_with_truth
+from tests.browser.test_kernel import PageKernel, open_player  # noqa: F401
+from tests.helpers.barcodes import FIRST, LAST, barcode_explanation, bit_rectangles, reference_overlay
+from tests.helpers.chromium import frame_slider, read_canvas, read_frame_without_heat, read_picture, wait_for_frame
 from tests.helpers.paths import AXE
 
 pytestmark = pytest.mark.browser
@@ -36,18 +36,18 @@ def other(e: Explanation, seed: int = 1, **changes: Any) -> Explanation:
     return replace(e, **{"method": "rollout", "params": {}, "maps": maps, **changes})
 
 
-def elsewhere(shift: float = 0.31) -> Explanation:
+def another_clip(shift: float = 0.31) -> Explanation:
     """An explanation of another clip, in portrait and at other times."""
-    e = explanation(portrait=True, clip_sha256="cd" * 32, clip_name="tall.mp4")
+    e = barcode_explanation(portrait=True, clip_sha256="cd" * 32, clip_name="tall.mp4")
     assert e.preview
     times = e.times + shift
     preview = replace(e.preview, times=e.preview.times + shift)
-    return replace(e, times=times, spans=e.spans + shift, duration=e.duration + shift, preview=preview)
+    return replace(e, times=times, spans=e.spans + shift, duration=e.end + shift, preview=preview)
 
 
-def on_another_grid(e: Explanation) -> Explanation:
+def with_another_grid(e: Explanation) -> Explanation:
     """Of the same clip, with other cells, another box and other slices."""
-    edges = np.linspace(e.spans[0, 0], e.duration, 5)
+    edges = np.linspace(e.spans[0, 0], e.end, 5)
     sampled = FIRST + np.array([[3, 9], [14, 20], [25, 33], [39, 46]])
     maps = np.random.default_rng(5).gamma(0.6, size=(4, 9, 6)).astype(np.float32)
     spans = np.stack([edges[:-1], edges[1:]], axis=1)
@@ -60,27 +60,27 @@ def on_another_grid(e: Explanation) -> Explanation:
     return replace(e, method="rollout", params={}, maps=maps, **changes)
 
 
-def way(page: Page, name: str) -> Locator:
+def view_button(page: Page, name: str) -> Locator:
     """A button of the views."""
     return page.get_by_role("group", name="View").get_by_role("button", name=name, exact=True)
 
 
-def tab(page: Page, name: str) -> Locator:
+def pane_heading(page: Page, name: str) -> Locator:
     """The heading of a pane."""
     return page.locator(".staa-tab").get_by_text(name, exact=True)
 
 
-def canvases(page: Page) -> list[NDArray[np.uint8]]:
+def read_canvases(page: Page) -> list[NDArray[np.uint8]]:
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    return [content(canvas) for canvas in page.locator("canvas[data-frame]:visible").all()]
+    return [read_canvas(canvas) for canvas in page.locator("canvas[data-frame]:visible").all()]
 
 
-def boxes(page: Page, selector: str) -> list[dict[str, float]]:
+def bounding_boxes(page: Page, selector: str) -> list[dict[str, float]]:
     found = [one.bounding_box() for one in page.locator(selector).locator("visible=true").all()]
     return [{name: float(box[name]) for name in ("x", "y", "width", "height")} for box in found if box]
 
 
-def placed(page: Page, selector: str) -> str:
+def page_positions(page: Page, selector: str) -> str:
     """Where elements are in the page, however far it is scrolled."""
     return page.locator(selector).evaluate_all("""all => JSON.stringify(all.map((one) => {
       const { x, y, width, height } = one.getBoundingClientRect();
@@ -111,37 +111,37 @@ WALK = """async ([cells, wanted]) => {
 
 
 def test_panes_show_the_same_moment(open_page: Open) -> None:
-    e, far = explanation(), elsewhere()
+    e, far = barcode_explanation(), another_clip()
     panes = [e, other(e), far]
     page = open_page(panes)
     # In another clip, the frame that is on show at the second of the first one's.
     there = np.maximum(np.searchsorted(far.times, e.times, "right") - 1, 0)
     wanted = [[FIRST + i, FIRST + i, far.first_frame + int(there[i])] for i in range(len(e.times))]
     assert len({frames[2] for frames in wanted}) > 20
-    seen = page.evaluate(WALK, [[cells(*one.frame_size) for one in panes], wanted])
+    seen = page.evaluate(WALK, [[bit_rectangles(*one.frame_size) for one in panes], wanted])
     assert seen == wanted
     assert wanted[-1][0] == LAST
 
 
 def test_each_pane_is_drawn_as_it_is_alone(open_page: Open) -> None:
-    e = explanation()
-    panes = [e, other(e), elsewhere()]
+    e = barcode_explanation()
+    panes = [e, other(e), another_clip()]
     page = open_page(panes)
     page.keyboard.press("Home")
-    drawn(page, FIRST)
+    wait_for_frame(page, FIRST)
     page.keyboard.down("o")
-    plain = canvases(page)
+    plain = read_canvases(page)
     page.keyboard.up("o")
-    for one, picture, found in zip(panes, plain, canvases(page), strict=True):
-        np.testing.assert_array_equal(found, draw(one, FIRST, pixels=picture))
+    for one, picture, found in zip(panes, plain, read_canvases(page), strict=True):
+        np.testing.assert_array_equal(found, draw_frame(one, FIRST, pixels=picture))
     # One map is drawn where one is to be seen.
-    way(page, "one").click()
+    view_button(page, "one").click()
     expect(page.locator("canvas[data-frame]")).to_have_count(1)
-    np.testing.assert_array_equal(pixels(page), draw(e, FIRST, pixels=plain[0]))
+    np.testing.assert_array_equal(read_picture(page), draw_frame(e, FIRST, pixels=plain[0]))
 
 
 def test_one_pane_is_spoken_of(open_page: Open) -> None:
-    e = explanation()
+    e = barcode_explanation()
     panes = [e, other(e, target=1), other(e, 2, method="motion_energy", model_id="another")]
     page = open_page(panes)
     names = list(Comparison.of(*panes))
@@ -160,16 +160,16 @@ def test_one_pane_is_spoken_of(open_page: Open) -> None:
     for key, i in (("p", 1), ("p", 2), ("p", 0), ("Shift+P", 2), ("Shift+P", 1)):
         page.keyboard.press(key)
         spoken_of(i)
-    tab(page, names[2]).click()
+    pane_heading(page, names[2]).click()
     spoken_of(2)
     page.locator("canvas[data-frame]").nth(1).click(position={"x": 200, "y": 20})
     spoken_of(1)
-    way(page, "one").click()
+    view_button(page, "one").click()
     page.keyboard.press("p")
     spoken_of(2)
     page.keyboard.press("Home")
-    drawn(page, FIRST)
-    np.testing.assert_array_equal(pixels(page), draw(panes[2], FIRST, pixels=bars(page)))
+    wait_for_frame(page, FIRST)
+    np.testing.assert_array_equal(read_picture(page), draw_frame(panes[2], FIRST, pixels=read_frame_without_heat(page)))
     page.keyboard.press("?")
     expect(page.locator(".staa-keys")).to_contain_text("P Shift Pnext pane")
 
@@ -177,20 +177,20 @@ def test_one_pane_is_spoken_of(open_page: Open) -> None:
 @pytest.mark.parametrize("width", [360, 800, 1400])
 def test_nothing_moves_and_nothing_hangs_over(open_page: Open, page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
-    e = explanation()
-    open_page([e, other(e), elsewhere(), other(e, 3, method="motion_energy_with_a_long_name")])
+    e = barcode_explanation()
+    open_page([e, other(e), another_clip(), other(e, 3, method="motion_energy_with_a_long_name")])
     places: list[tuple[bool, str]] = []
     for name in ("all", "one", "side", "wipe", "A − B", "all"):
-        way(page, name).click()
+        view_button(page, name).click()
         for _ in range(4):
             page.keyboard.press("p")
             assert page.evaluate("document.documentElement.scrollWidth") <= width
-            places.append((name == "all", placed(page, ".staa-transport, .staa-stage")))
+            places.append((name == "all", page_positions(page, ".staa-transport, .staa-stage")))
         if name == "all":
-            across = [box["x"] for box in boxes(page, "canvas")]
+            across = [box["x"] for box in bounding_boxes(page, "canvas")]
             assert len({round(x / 20) for x in across}) >= (1 if width < 480 else 2)
-            stage = boxes(page, ".staa-stage")[0]
-            for box in boxes(page, "canvas"):
+            stage = bounding_boxes(page, ".staa-stage")[0]
+            for box in bounding_boxes(page, "canvas"):
                 assert stage["x"] - 0.5 <= box["x"]
                 assert box["x"] + box["width"] <= stage["x"] + stage["width"] + 0.5
                 assert box["y"] + box["height"] <= stage["y"] + stage["height"] + 0.5
@@ -200,23 +200,23 @@ def test_nothing_moves_and_nothing_hangs_over(open_page: Open, page: Page, width
 
 def test_a_line_divides_two_pictures(open_page: Open, page: Page) -> None:
     # Pictures are as large on the screen as they are.
-    e = explanation(box=(0.0, 0.0, 320.0, 180.0))
+    e = barcode_explanation(box=(0.0, 0.0, 320.0, 180.0))
     panes = [e, other(e)]
     page.set_viewport_size({"width": 1000, "height": 800})
     open_page(panes, height=180, view="wipe")
     page.locator(".staa-root").press("Home")
-    drawn(page, FIRST)
+    wait_for_frame(page, FIRST)
     grip = page.get_by_role("slider", name="Line between the pictures")
-    before, after = canvases(page)
+    before, after = read_canvases(page)
     assert (before != after).any()
 
     def divided(share: float) -> None:
         """What is to be seen left and right of the line is of the one and of the other."""
-        box = boxes(page, ".staa-wiper")[0]
+        box = bounding_boxes(page, ".staa-wiper")[0]
         assert (round(box["width"]), round(box["height"])) == (320, 180)
         page.mouse.move(0, 0)
         shot = page.screenshot(clip={name: round(box[name]) for name in ("x", "y", "width", "height")})  # type: ignore[arg-type]
-        seen = picture_of(shot).astype(int)
+        seen = read_png(shot).astype(int)
         line = round(share * 320)
         for part, mine, theirs in (
             (slice(0, max(line - 24, 0)), before, after),
@@ -234,8 +234,8 @@ def test_a_line_divides_two_pictures(open_page: Open, page: Page) -> None:
         expect(grip).to_have_value(str(share))
     expect(grip).to_have_attribute("aria-valuetext", "95 % staa, then rollout")
     divided(0.95)
-    expect(seek(page)).to_have_attribute("aria-valuenow", str(FIRST))
-    box = boxes(page, ".staa-wiper")[0]
+    expect(frame_slider(page)).to_have_attribute("aria-valuenow", str(FIRST))
+    box = bounding_boxes(page, ".staa-wiper")[0]
     page.mouse.move(box["x"] + 0.95 * box["width"], box["y"] + 90)
     page.mouse.down()
     page.mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 90)
@@ -252,31 +252,31 @@ def test_a_line_divides_two_pictures(open_page: Open, page: Page) -> None:
         expect(told).to_contain_text(f"{value:.2f} of")
 
 
-def picture_of(png: bytes) -> NDArray[np.uint8]:
+def read_png(png: bytes) -> NDArray[np.uint8]:
     """RGB of a screenshot."""
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
 
 
 def test_a_line_divides_frame_and_heat(open_page: Open) -> None:
-    page = open_page(explanation())
+    page = open_page(barcode_explanation())
     page.get_by_role("button", name="wipe").click()
     assert page.locator(".staa-corner:visible").all_inner_texts() == ["frame", "staa"]
-    plain, heated = content(page.get_by_label("The frame alone")), pixels(page)
+    plain, heated = read_canvas(page.get_by_label("The frame alone")), read_picture(page)
     assert (plain != heated).any()
     page.keyboard.down("o")
-    np.testing.assert_array_equal(pixels(page), plain)
+    np.testing.assert_array_equal(read_picture(page), plain)
     page.keyboard.up("o")
     clips = page.locator(".staa-layer:visible").evaluate_all("all => all.map(one => getComputedStyle(one).clipPath)")
     assert len(set(clips)) == 2
 
 
-def weights(to: NDArray[np.float64], start: float, end: float, count: int) -> NDArray[np.float64]:
+def cell_weights(to: NDArray[np.float64], start: float, end: float, count: int) -> NDArray[np.float64]:
     """How much of each cell of a side a place has: linear between the middles of cells."""
     at = np.clip((to - start) / (end - start) * count - 0.5, 0, count - 1)
     return np.maximum(0, 1 - np.abs(at[:, None] - np.arange(count)))
 
 
-def less(one: Explanation, another: Explanation) -> tuple[Subtract, tuple[float, float, float, float]]:
+def expected_difference(one: Explanation, another: Explanation) -> tuple[Subtract, tuple[float, float, float, float]]:
     """The difference of two slices, each over its clip's greatest magnitude, and the box that both saw."""
     p, q = np.array(one.box), np.array(another.box)
     box = np.concatenate([np.maximum(p[:2], q[:2]), np.minimum(p[2:], q[2:])])
@@ -290,7 +290,10 @@ def less(one: Explanation, another: Explanation) -> tuple[Subtract, tuple[float,
 
     def read(e: Explanation, s: int) -> NDArray[np.float64]:
         values = (e.maps[s] / np.abs(e.maps).max()).astype(np.float16).astype(float)
-        down, across = weights(y, e.box[1], e.box[3], e.maps.shape[1]), weights(x, e.box[0], e.box[2], e.maps.shape[2])
+        down, across = (
+            cell_weights(y, e.box[1], e.box[3], e.maps.shape[1]),
+            cell_weights(x, e.box[0], e.box[2], e.maps.shape[2]),
+        )
         return down @ values @ across.T
 
     x0, y0, x1, y1 = box.tolist()
@@ -299,15 +302,15 @@ def less(one: Explanation, another: Explanation) -> tuple[Subtract, tuple[float,
 
 @pytest.mark.parametrize("grid", ["same", "another", "signed"])
 def test_a_difference_is_what_numpy_subtracts(open_page: Open, grid: str) -> None:
-    e = explanation(signed=grid == "signed")
-    second = on_another_grid(e) if grid == "another" else other(e)
+    e = barcode_explanation(signed=grid == "signed")
+    second = with_another_grid(e) if grid == "another" else other(e)
     page, frame = open_page([e, second], view="difference"), 21
     page.keyboard.press("Home")
     for _ in range(frame):
         page.keyboard.press("ArrowRight")
-    drawn(page, FIRST + frame)
-    plain = bars(page)
-    subtract, box = less(e, second)
+    wait_for_frame(page, FIRST + frame)
+    plain = read_frame_without_heat(page)
+    subtract, box = expected_difference(e, second)
     pairs = {
         tuple(int(np.searchsorted(one.spans[:, 0], time, "right")) - 1 for one in (e, second))
         for time in [*e.spans[:, 0], *second.spans[:, 0]]
@@ -325,14 +328,16 @@ def test_a_difference_is_what_numpy_subtracts(open_page: Open, grid: str) -> Non
             page.get_by_role("button", name=name, exact=True).click()
             for normalise, top in (("per frame", float(np.abs(field).max())), ("per clip", reach)):
                 page.get_by_role("button", name=normalise, exact=True).click()
-                expected = reference(plain, field, box, table="diverging", signed=True, top=top, **look)
-                found = pixels(page)
+                expected = reference_overlay(plain, field, box, table="diverging", signed=True, top=top, **look)
+                found = read_picture(page)
                 assert np.abs(found.astype(int) - expected.astype(int)).max() <= 2, (name, normalise)
                 assert (found != plain).mean() > 0.02
         page.get_by_role("slider", name="Hide weakest").fill("0.6")
         cut = float(np.quantile(every, 0.6))
-        expected = reference(plain, field, box, table="diverging", signed=True, top=reach, cut=cut, linear=False)
-        assert np.abs(pixels(page).astype(int) - expected.astype(int)).max() <= 2
+        expected = reference_overlay(
+            plain, field, box, table="diverging", signed=True, top=reach, cut=cut, linear=False
+        )
+        assert np.abs(read_picture(page).astype(int) - expected.astype(int)).max() <= 2
         page.get_by_role("slider", name="Hide weakest").fill("0")
         names = f"{first.method} − {last.method}"
         expect(page.locator(".staa-corner:visible")).to_have_text(names)
@@ -341,7 +346,7 @@ def test_a_difference_is_what_numpy_subtracts(open_page: Open, grid: str) -> Non
         expect(page.get_by_label("Colours", exact=True)).to_be_disabled()
         # The place of the strongest, by pointer.
         row, column = np.unravel_index(np.abs(field).argmax(), field.shape)
-        picture = boxes(page, "canvas")[0]
+        picture = bounding_boxes(page, "canvas")[0]
         x = box[0] + (column + 0.5) / field.shape[1] * (box[2] - box[0])
         y = np.clip(box[1] + (row + 0.5) / field.shape[0] * (box[3] - box[1]), 1, 179)
         page.mouse.move(picture["x"] + x / 320 * picture["width"], picture["y"] + y / 180 * picture["height"])
@@ -352,44 +357,44 @@ def test_a_difference_is_what_numpy_subtracts(open_page: Open, grid: str) -> Non
 
 
 def test_of_two_clips_there_is_no_difference(open_page: Open) -> None:
-    e, far = explanation(), elsewhere()
+    e, far = barcode_explanation(), another_clip()
     page = open_page([e, far, replace(far, method="rollout")])
-    expect(way(page, "A − B")).to_be_disabled()
-    assert "are of two clips" in str(way(page, "A − B").get_attribute("title"))
+    expect(view_button(page, "A − B")).to_be_disabled()
+    assert "are of two clips" in str(view_button(page, "A − B").get_attribute("title"))
     for _ in range(4):
         page.keyboard.press("v")
-    expect(way(page, "all")).to_have_attribute("aria-pressed", "true")
+    expect(view_button(page, "all")).to_have_attribute("aria-pressed", "true")
     page.keyboard.press("p")
-    expect(way(page, "A − B")).to_be_enabled()
-    way(page, "A − B").click()
+    expect(view_button(page, "A − B")).to_be_enabled()
+    view_button(page, "A − B").click()
     expect(page.locator(".staa-corner:visible")).to_have_text("staa − rollout")
     page.keyboard.press("p")
-    expect(way(page, "one")).to_have_attribute("aria-pressed", "true")
+    expect(view_button(page, "one")).to_have_attribute("aria-pressed", "true")
 
 
 def test_a_place_is_marked_in_all_panes_of_its_clip(open_page: Open) -> None:
-    e = explanation()
-    page = open_page([e, on_another_grid(e), elsewhere()])
+    e = barcode_explanation()
+    page = open_page([e, with_another_grid(e), another_clip()])
     page.keyboard.press("Home")
-    drawn(page, FIRST)
-    picture = boxes(page, "canvas")[0]
+    wait_for_frame(page, FIRST)
+    picture = bounding_boxes(page, "canvas")[0]
     page.mouse.move(picture["x"] + 0.5 * picture["width"], picture["y"] + 0.5 * picture["height"])
     shown = page.locator(".staa-readout:visible")
     expect(shown).to_have_count(2)
-    second = on_another_grid(e)
+    second = with_another_grid(e)
     column, row = int((160 - 10) / 290.5 * 6), int((90 + 20) / 190.25 * 9)
     value = second.maps[0, row, column] / second.maps.max()
     assert shown.all_inner_texts()[1] == f"{value:.2f}"
     assert "row 3, column 3, slice 1" in shown.all_inner_texts()[0]
-    marks = boxes(page, ".staa-cell")
+    marks = bounding_boxes(page, ".staa-cell")
     assert len(marks) == 2
     page.mouse.move(0, 0)
     expect(shown).to_have_count(0)
 
 
 def test_cards_are_those_of_all_panes_of_the_clip(open_page: Open) -> None:
-    e = known()
-    page = open_page([e, known(maps=e.maps[::-1].copy(), method="rollout", params={}), elsewhere()])
+    e = explanation_with_truth()
+    page = open_page([e, explanation_with_truth(maps=e.maps[::-1].copy(), method="rollout", params={}), another_clip()])
     heads = page.locator(".staa-cards > li > div:first-child > b")
     assert heads.all_inner_texts() == ["staa", "rollout"]
     expect(page.locator(".staa-cards > [aria-current=true]")).to_contain_text("staa")
@@ -402,32 +407,32 @@ def test_cards_are_those_of_all_panes_of_the_clip(open_page: Open) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious_in_any_view(open_page: Open, page: Page, scheme: Any) -> None:
     page.emulate_media(color_scheme=scheme)
-    e = explanation()
+    e = barcode_explanation()
     open_page([e, other(e)])
     page.evaluate(AXE.read_text("utf-8"))
     for name in ("all", "one", "side", "wipe", "A − B"):
-        way(page, name).click()
+        view_button(page, name).click()
         found = page.evaluate("axe.run('.staa-root', { resultTypes: ['violations'] })")
         serious = [v for v in found["violations"] if v["impact"] in ("serious", "critical")]
         assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in serious] == [], name
 
 
-def test_computing_in_the_second_pane_leaves_the_first(open_player: Callable[..., Kernel], page: Page) -> None:  # noqa: F811
-    e = explanation()
+def test_computing_in_the_second_pane_leaves_the_first(open_player: Callable[..., PageKernel], page: Page) -> None:  # noqa: F811
+    e = barcode_explanation()
     kernel = open_player(e)
-    put(page, [e, other(e)])
+    show_panes(page, [e, other(e)])
     page.evaluate("() => { host.values.view = 'grid'; host.emit('change:view') }")
     expect(page.locator("canvas[data-frame]")).to_have_count(2)
     root = page.locator(".staa-root")
     root.evaluate("root => { root.id = 'kept' }")
     root.press("Home")
-    drawn(page, FIRST)
-    before = canvases(page)
+    wait_for_frame(page, FIRST)
+    before = read_canvases(page)
     root.press("p")
     assert page.evaluate("host.values.pane") == 1
     page.get_by_label("Method", exact=True).select_option("staa_logit")
-    assert kernel.asked("compute")[-1]["args"]["pane"] == 1
-    kernel.say("compute", progress={"done": 1, "total": 4, "label": "forward"})
+    assert kernel.sent_requests("compute")[-1]["args"]["pane"] == 1
+    kernel.answer("compute", progress={"done": 1, "total": 4, "label": "forward"})
     expect(page.locator(".staa-method")).to_contain_text("Pane 2: computing staa_logit for jump")
     expect(page.locator(".staa-tab[data-busy]")).to_have_text("rollout")
     # Another pane is looked at meanwhile.
@@ -435,20 +440,20 @@ def test_computing_in_the_second_pane_leaves_the_first(open_player: Callable[...
     expect(page.get_by_label("Method", exact=True)).to_have_value("staa")
     expect(page.locator(".staa-method")).to_contain_text("Pane 2: computing")
     found = other(e, 7, method="staa_logit")
-    put(page, [e, found])
-    kernel.say("compute", ok=True, result={"method": "staa_logit", "target": 2})
+    show_panes(page, [e, found])
+    kernel.answer("compute", ok=True, result={"method": "staa_logit", "target": 2})
     expect(page.locator(".staa-tab[data-busy]")).to_have_count(0)
     assert page.locator(".staa-tab").all_inner_texts() == ["staa", "staa_logit"]
     assert page.locator("#kept").count() == 1, "nothing was built anew"
-    after = canvases(page)
+    after = read_canvases(page)
     np.testing.assert_array_equal(after[0], before[0])
     page.keyboard.down("o")
-    plain = canvases(page)[1]
+    plain = read_canvases(page)[1]
     page.keyboard.up("o")
-    np.testing.assert_array_equal(after[1], draw(found, FIRST, pixels=plain))
+    np.testing.assert_array_equal(after[1], draw_frame(found, FIRST, pixels=plain))
 
 
-def put(page: Page, panes: Sequence[Explanation]) -> None:
+def show_panes(page: Page, panes: Sequence[Explanation]) -> None:
     """Show these as a kernel does, all traits at once."""
     traits = {
         f"_{name}": base64.b64encode(value).decode() if isinstance(value, bytes) else value

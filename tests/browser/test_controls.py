@@ -11,34 +11,44 @@ from playwright.sync_api import Page, expect
 
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.methods.postprocess import dynamic_threshold
-from tests.helpers.barcodes import FIRST, LAST, explanation, preview
-from tests.helpers.chromium import bars, content, drawn, left, pixels, saved, seek
+from tests.helpers.barcodes import FIRST, LAST, barcode_explanation, barcode_preview
+from tests.helpers.chromium import (
+    axis_position,
+    frame_slider,
+    read_canvas,
+    read_frame_without_heat,
+    read_picture,
+    save_picture,
+    wait_for_frame,
+)
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.mark.parametrize("where", [".staa-seek", ".staa-bars-area"])
 def test_dragging_scrubs(open_page: Callable[[Explanation], Page], where: str) -> None:
-    e = explanation()
+    e = barcode_explanation()
     page = open_page(e)
     area = page.locator(where).bounding_box()
     assert area
-    before = pixels(page)
+    before = read_picture(page)
     for share in (0.1, 0.93, 0.5):
-        second = e.spans[0, 0] + share * (e.duration - e.spans[0, 0])
+        second = e.spans[0, 0] + share * (e.end - e.spans[0, 0])
         page.mouse.move(area["x"] + share * area["width"], area["y"] + area["height"] / 2)
         page.mouse.down()
-        drawn(page, FIRST + int(np.searchsorted(e.times, second, "right")) - 1)
-        assert left(page, ".staa-playhead") == pytest.approx(left(page, ".staa-thumb"), abs=0.01)
-        assert left(page, ".staa-playhead") == pytest.approx(share, abs=0.03)
+        wait_for_frame(page, FIRST + int(np.searchsorted(e.times, second, "right")) - 1)
+        assert axis_position(page, ".staa-playhead") == pytest.approx(axis_position(page, ".staa-thumb"), abs=0.01)
+        assert axis_position(page, ".staa-playhead") == pytest.approx(share, abs=0.03)
     page.mouse.up()
     page.mouse.move(area["x"], area["y"] + 5)
-    assert (pixels(page) != before).any()
-    assert seek(page).get_attribute("aria-valuenow") == page.locator("canvas[data-frame]").get_attribute("data-frame")
+    assert (read_picture(page) != before).any()
+    assert frame_slider(page).get_attribute("aria-valuenow") == page.locator("canvas[data-frame]").get_attribute(
+        "data-frame"
+    )
 
 
 def test_hovering_a_bar_says_its_time_and_share(open_page: Callable[[Explanation], Page]) -> None:
-    e = explanation()
+    e = barcode_explanation()
     page = open_page(e)
     page.locator(".staa-bars-area").hover(position={"x": 2, "y": 30})
     words = f"slice 1 · {e.spans[0, 0]:.2f} s – {e.spans[0, 1]:.2f} s · {100 * e.temporal[0]:.1f} %"
@@ -46,7 +56,7 @@ def test_hovering_a_bar_says_its_time_and_share(open_page: Callable[[Explanation
 
 
 def test_bars_stand_over_their_spans(open_page: Callable[[Explanation], Page]) -> None:
-    e = explanation()
+    e = barcode_explanation()
     page = open_page(e)
     plot = page.locator(".staa-plot").bounding_box()
     assert plot
@@ -54,7 +64,7 @@ def test_bars_stand_over_their_spans(open_page: Callable[[Explanation], Page]) -
     for s, span in enumerate(e.spans):
         bar = page.locator(".staa-slice").nth(s).locator("rect").first
         x, width, height = (float((bar.get_attribute(name) or "").rstrip("%")) for name in ("x", "width", "height"))
-        start, end = 100 * (span - e.spans[0, 0]) / (e.duration - e.spans[0, 0])
+        start, end = 100 * (span - e.spans[0, 0]) / (e.end - e.spans[0, 0])
         assert (x, x + width) == (pytest.approx(start, abs=1e-3), pytest.approx(end, abs=1e-3))
         heights.append(height)
     np.testing.assert_allclose(np.array(heights) / sum(heights), e.temporal, atol=1e-6)
@@ -63,12 +73,12 @@ def test_bars_stand_over_their_spans(open_page: Callable[[Explanation], Page]) -
 
 
 def test_keys_do_what_the_help_says(open_page: Callable[[Explanation], Page]) -> None:
-    e = explanation()
+    e = barcode_explanation()
     page = open_page(e)
 
     def press(key: str, frame: int) -> None:
         page.keyboard.press(key)
-        drawn(page, frame)
+        wait_for_frame(page, frame)
 
     press("Home", FIRST)
     press("ArrowLeft", FIRST)
@@ -79,7 +89,7 @@ def test_keys_do_what_the_help_says(open_page: Callable[[Explanation], Page]) ->
     press("Shift+ArrowLeft", FIRST + 2)
     press("End", LAST)
     press("0", FIRST)
-    press("5", FIRST + int(np.searchsorted(e.times, e.times[0] + 0.5 * (e.duration - e.times[0]), "right")) - 1)
+    press("5", FIRST + int(np.searchsorted(e.times, e.times[0] + 0.5 * (e.end - e.times[0]), "right")) - 1)
     page.keyboard.press("c")
     expect(page.get_by_label("Colours", exact=True)).to_have_value("cividis")
     page.keyboard.press("t")
@@ -104,7 +114,7 @@ def test_keys_do_what_the_help_says(open_page: Callable[[Explanation], Page]) ->
 
 
 def test_handled_keys_stay_and_others_pass(open_page: Callable[[Explanation], Page]) -> None:
-    page = open_page(explanation())
+    page = open_page(barcode_explanation())
     page.evaluate("() => { window.passed = []; document.addEventListener('keydown', e => window.passed.push(e.key)) }")
     for key in ("c", "ArrowLeft", "t", "b", "Control+c", "Escape", "Tab", "Tab"):
         page.keyboard.press(key)
@@ -113,17 +123,17 @@ def test_handled_keys_stay_and_others_pass(open_page: Callable[[Explanation], Pa
 
 
 def test_controls_keep_their_own_keys(open_page: Callable[[Explanation], Page]) -> None:
-    page = open_page(explanation())
-    frame = seek(page).get_attribute("aria-valuenow")
+    page = open_page(barcode_explanation())
+    frame = frame_slider(page).get_attribute("aria-valuenow")
     page.get_by_role("slider", name="Opacity").press("ArrowLeft")
     expect(page.get_by_role("slider", name="Opacity")).to_have_value("0.74")
     page.get_by_role("button", name="blocks").press("Space")
     expect(page.get_by_role("button", name="Play (space)")).to_be_visible()
-    assert seek(page).get_attribute("aria-valuenow") == frame
+    assert frame_slider(page).get_attribute("aria-valuenow") == frame
 
 
 def test_playing_keeps_the_times_of_the_frames(open_page: Callable[[Explanation], Page], page: Page) -> None:
-    e = explanation()
+    e = barcode_explanation()
     page.clock.install(time=0)
     open_page(e)
     page.clock.pause_at(600)
@@ -134,19 +144,19 @@ def test_playing_keeps_the_times_of_the_frames(open_page: Callable[[Explanation]
     for step in (310, 400, 700):
         page.clock.run_for(step)
         passed += step
-        found = int(seek(page).get_attribute("aria-valuenow") or 0) - FIRST
+        found = int(frame_slider(page).get_attribute("aria-valuenow") or 0) - FIRST
         # The clock of the page ticks in frames of 16 ms.
         earliest, latest = (
             np.searchsorted(e.times - e.times[0], passed / 1000 - lag, "right") - 1 for lag in (0.05, 0)
         )
         assert earliest <= found <= latest
     page.clock.run_for(2000)
-    assert seek(page).get_attribute("aria-valuenow") == str(LAST)
+    assert frame_slider(page).get_attribute("aria-valuenow") == str(LAST)
     expect(page.get_by_role("button", name="Play (space)")).to_be_visible()
 
 
 def test_playing_stays_inside_the_selection_and_loops(open_page: Callable[[Explanation], Page], page: Page) -> None:
-    e = explanation()
+    e = barcode_explanation()
     page.clock.install(time=0)
     open_page(e)
     page.clock.pause_at(600)
@@ -157,13 +167,13 @@ def test_playing_stays_inside_the_selection_and_loops(open_page: Callable[[Expla
     page.mouse.move(axis["x"] + 0.5 * axis["width"], axis["y"] + 8)
     page.mouse.up()
     page.mouse.move(axis["x"], axis["y"] - 200)
-    start, end = (e.times[0] + share * (e.duration - e.times[0]) for share in (0.25, 0.5))
+    start, end = (e.times[0] + share * (e.end - e.times[0]) for share in (0.25, 0.5))
     expect(page.locator(".staa-value")).to_contain_text("selected")
     page.keyboard.press("k")
     seen = set()
     for _ in range(100):
         page.clock.run_for(16)
-        seen.add(int(seek(page).get_attribute("aria-valuenow") or 0) - FIRST)
+        seen.add(int(frame_slider(page).get_attribute("aria-valuenow") or 0) - FIRST)
     low, high = (int(np.searchsorted(e.times, second, "right")) - 1 for second in (start, end))
     assert seen == set(range(low, high + 1))
     page.keyboard.press("Escape")
@@ -171,10 +181,10 @@ def test_playing_stays_inside_the_selection_and_loops(open_page: Callable[[Expla
 
 
 def test_hovering_the_picture_names_patch_and_value(open_page: Callable[[Explanation], Page]) -> None:
-    e = explanation()
+    e = barcode_explanation()
     page = open_page(e)
     page.locator(".staa-root").press("Home")
-    drawn(page, FIRST)
+    wait_for_frame(page, FIRST)
     picture = page.locator("canvas[data-frame]").bounding_box()
     assert picture
     x0, _, x1, _ = e.box
@@ -191,18 +201,20 @@ def test_hovering_the_picture_names_patch_and_value(open_page: Callable[[Explana
 
 
 def test_picture_is_saved_as_it_is_shown(open_page: Callable[[Explanation], Page]) -> None:
-    e = explanation()
+    e = barcode_explanation()
     frames = np.arange(FIRST, FIRST + len(e.times))
-    page = open_page(explanation(clip_name="../my clip.mp4", preview=preview(frames, e.times, 640, 360)))
+    page = open_page(
+        barcode_explanation(clip_name="../my clip.mp4", preview=barcode_preview(frames, e.times, 640, 360))
+    )
     page.locator(".staa-root").press("Home")
-    drawn(page, FIRST)
-    picture = saved(page, 640, 360)
+    wait_for_frame(page, FIRST)
+    picture = save_picture(page, 640, 360)
     assert picture.name == "_my_clip_frame100_staa.png"
-    np.testing.assert_array_equal(picture.shown, pixels(page))
+    np.testing.assert_array_equal(picture.shown, read_picture(page))
 
 
 def test_predictions_and_what_was_run_are_told(open_page: Callable[[Explanation], Page]) -> None:
-    e = explanation()
+    e = barcode_explanation()
     page = open_page(e)
     rows = page.locator(".staa-classes li").all_inner_texts()
     assert [row.split("\n")[0] for row in rows] == [label for label, _ in e.predictions()]
@@ -215,19 +227,19 @@ def test_predictions_and_what_was_run_are_told(open_page: Callable[[Explanation]
 
 
 def test_side_by_side_shows_the_frame_alone(open_page: Callable[[Explanation], Page]) -> None:
-    page = open_page(explanation())
+    page = open_page(barcode_explanation())
     page.get_by_role("button", name="side by side").click()
     plain = page.get_by_label("The frame alone")
     expect(plain).to_be_visible()
-    assert (content(plain) == bars(page)).all()
-    assert (content(plain) != pixels(page)).any()
+    assert (read_canvas(plain) == read_frame_without_heat(page)).all()
+    assert (read_canvas(plain) != read_picture(page)).any()
 
 
 def test_without_pictures_or_layers_the_heat_still_plays(open_page: Callable[[Explanation], Page]) -> None:
-    e = explanation(preview=None, attention=None)
+    e = barcode_explanation(preview=None, attention=None)
     page = open_page(e)
     page.locator(".staa-root").press("Home")
-    drawn(page, FIRST)
-    assert pixels(page).shape == (180, 320, 3)
-    assert (pixels(page) != bars(page)).any()
+    wait_for_frame(page, FIRST)
+    assert read_picture(page).shape == (180, 320, 3)
+    assert (read_picture(page) != read_frame_without_heat(page)).any()
     expect(page.get_by_label("Map", exact=True)).to_be_hidden()

@@ -18,13 +18,13 @@ from playwright.sync_api import Download, Page, expect
 import staa_widgets as staa
 from staa_widgets.explanation.comparison import Comparison
 from staa_widgets.explanation.explanation import Explanation
-from staa_widgets.export.table import to_text
-from staa_widgets.render.colormaps import COLOUR_TABLES
-from staa_widgets.render.style import Look
+from staa_widgets.export.table import csv_text
+from staa_widgets.render.colormaps import COLORMAPS
+from staa_widgets.render.style import HeatStyle
 from staa_widgets.widget.page import to_html
 from tests.browser.test_kernel import open_player  # noqa: F401  (a fixture)
-from tests.helpers.barcodes import FIRST, LAST, explanation, preview
-from tests.helpers.chromium import content, drawn, pixels, saved
+from tests.helpers.barcodes import FIRST, LAST, barcode_explanation, barcode_preview
+from tests.helpers.chromium import read_canvas, read_picture, save_picture, wait_for_frame
 from tests.helpers.paths import AXE
 
 pytestmark = pytest.mark.browser
@@ -46,14 +46,14 @@ def other(e: Explanation, **changes: Any) -> Explanation:
     return replace(e, **{"method": "other", "maps": e.maps[:, ::-1] + 0.1, **changes})
 
 
-def taken(page: Page, name: str) -> Download:
+def download_entry(page: Page, name: str) -> Download:
     """What is downloaded when an entry of the menu is chosen."""
     with page.expect_download() as download:
         page.get_by_role("dialog").get_by_role("button", name=name).click()
     return download.value
 
 
-def near(pixel: Any, colour: Any, by: float = 6) -> bool:
+def is_near(pixel: Any, colour: Any, by: float = 6) -> bool:
     return bool(np.abs(np.asarray(pixel, float) - np.asarray(colour, float)).max() <= by)
 
 
@@ -61,7 +61,7 @@ def near(pixel: Any, colour: Any, by: float = 6) -> bool:
 
 
 def test_the_menu_is_used_by_keys_alone(open_page: Callable[[Explanation], Page]) -> None:
-    page = open_page(explanation())
+    page = open_page(barcode_explanation())
     page.evaluate(AXE.read_text("utf-8"))
     menu, button = page.get_by_role("dialog", name="Take away"), page.get_by_role("button", name="Take away (E)")
     button.focus()
@@ -90,7 +90,7 @@ def test_the_menu_is_used_by_keys_alone(open_page: Callable[[Explanation], Page]
     expect(button).to_be_focused()
     page.locator(".staa-root").press("e")
     expect(menu).to_be_visible()
-    assert taken(page, "Picture").suggested_filename == "bars_frame122_staa.png"
+    assert download_entry(page, "Picture").suggested_filename == "bars_frame122_staa.png"
     expect(menu.get_by_role("status")).to_have_text("Saved bars_frame122_staa.png")
 
 
@@ -103,19 +103,19 @@ def test_the_picture_has_its_colours_in_numbers(
     open_page: Callable[[Explanation], Page], page: Page, scheme: Any, ground: tuple[int, ...], signed: bool
 ) -> None:
     page.emulate_media(color_scheme=scheme)
-    open_page(explanation(signed=signed))
+    open_page(barcode_explanation(signed=signed))
     if not signed:
         page.get_by_role("combobox", name="Colours").select_option("viridis")
-    pixels(page)
-    _, image, _, margin, top = saved(page, 640, 360)
+    read_picture(page)
+    _, image, _, margin, top = save_picture(page, 640, 360)
     assert margin == 14
-    assert near(image[2, 2], ground, 0)
-    assert near(image[-3, -3], ground, 0)
+    assert is_near(image[2, 2], ground, 0)
+    assert is_near(image[-3, -3], ground, 0)
     # The bar runs from end to end under the picture, from the table's first colour to its last.
-    bar, table = image[top + 360 + 14 + 7, 14:654], COLOUR_TABLES["diverging" if signed else "viridis"]
+    bar, table = image[top + 360 + 14 + 7, 14:654], COLORMAPS["diverging" if signed else "viridis"]
     for share in np.linspace(0.01, 0.99, 25):
-        assert near(bar[round(share * 639)], table[round(share * 255)], 8), share
-    assert near(image[top + 360 + 7, 300], ground, 0)
+        assert is_near(bar[round(share * 639)], table[round(share * 255)], 8), share
+    assert is_near(image[top + 360 + 7, 300], ground, 0)
     # Words: a heading above; numbers at both ends of the bar and in its middle, and what they mean, below.
     inked = np.abs(image.astype(int) - ground).max(axis=2) > 90
     assert [bool(inked[14 + 20 * line : 34 + 20 * line].any()) for line in range(3)] == [True] * 3
@@ -126,44 +126,44 @@ def test_the_picture_has_its_colours_in_numbers(
 
 
 def test_the_picture_shows_all_that_is_on_show(open_view: Callable[..., Page]) -> None:
-    e = explanation()
+    e = barcode_explanation()
     page = open_view(e, other(e))
-    one, two = (content(canvas) for canvas in page.locator("canvas[data-frame]").all())
+    one, two = (read_canvas(canvas) for canvas in page.locator("canvas[data-frame]").all())
     assert (one != two).any()
-    shown = saved(page, 642, 180, spare=2).shown
+    shown = save_picture(page, 642, 180, spare=2).shown
     # Side by side with two pixels between them, each with its own pixels.
     np.testing.assert_array_equal(shown[:, :320], one)
     np.testing.assert_array_equal(shown[:, -320:], two)
 
 
 def test_a_wipe_and_a_difference_are_saved_as_they_are_seen(open_view: Callable[..., Page]) -> None:
-    e = explanation()
-    big = {"preview": preview(np.arange(FIRST, LAST + 1), e.times, 640, 360)}
+    e = barcode_explanation()
+    big = {"preview": barcode_preview(np.arange(FIRST, LAST + 1), e.times, 640, 360)}
     page = open_view(replace(e, **big), other(e, **big), view="wipe")
     grip = page.locator(".staa-grip")
     for _ in range(4):
         grip.press("ArrowLeft")
-    below, above = (content(canvas) for canvas in page.locator("canvas[data-frame]").all())
-    shown = saved(page, 640, 360).shown
+    below, above = (read_canvas(canvas) for canvas in page.locator("canvas[data-frame]").all())
+    shown = save_picture(page, 640, 360).shown
     line = round(640 * 0.3)
     np.testing.assert_array_equal(shown[80:, : line - 3], below[80:, : line - 3])
     np.testing.assert_array_equal(shown[80:, line + 3 :], above[80:, line + 3 :])
-    assert near(shown[200, line], (255, 255, 255))
+    assert is_near(shown[200, line], (255, 255, 255))
     page = open_view(replace(e, **big), other(e, **big), view="difference")
-    difference = content(page.locator("canvas[data-frame]"))
-    np.testing.assert_array_equal(saved(page, 640, 360).shown[80:], difference[80:])
+    difference = read_canvas(page.locator("canvas[data-frame]"))
+    np.testing.assert_array_equal(save_picture(page, 640, 360).shown[80:], difference[80:])
 
 
 # --- the table and the code ---
 
 
-def rows_of(text: str) -> list[list[str]]:
+def read_csv(text: str) -> list[list[str]]:
     return list(csv.reader(io.StringIO(text, newline="")))
 
 
-def same_table(found: str, wanted: str) -> None:
+def assert_same_table(found: str, wanted: str) -> None:
     """Compare cell by cell, numbers to 1e-5."""
-    one, two = rows_of(found), rows_of(wanted)
+    one, two = read_csv(found), read_csv(wanted)
     assert one[0] == two[0]
     assert len(one) == len(two) > 1
     for left, right in zip(one[1:], two[1:], strict=True):
@@ -175,9 +175,11 @@ def same_table(found: str, wanted: str) -> None:
 
 
 def test_the_table_is_that_of_to_csv(open_view: Callable[..., Page]) -> None:
-    e = explanation(signed=True)
-    joint = explanation()
-    later = replace(joint, clip_sha256="ef" * 32, clip_name='a "b",\n.mp4', spans=e.spans, sampled=joint.sampled[::-1])
+    e = barcode_explanation(signed=True)
+    joint = barcode_explanation()
+    later = replace(
+        joint, clip_sha256="ef" * 32, clip_name='a "b",\n.mp4', spans=e.spans, sampled=joint.sampled_frames[::-1]
+    )
     cases: list[tuple[list[Explanation], dict[str, Any]]] = [
         ([e], {}),
         ([joint], {"layer": 2, "head": 1, "smooth": 0.7}),
@@ -188,13 +190,13 @@ def test_the_table_is_that_of_to_csv(open_view: Callable[..., Page]) -> None:
     for shown, look in cases:
         page = open_view(*shown, **look)
         page.keyboard.press("e")
-        download = taken(page, "Table")
+        download = download_entry(page, "Table")
         assert download.suggested_filename == "bars_staa.csv"
         whole = shown[0] if len(shown) == 1 else Comparison.of(*shown)
-        same_table(Path(download.path()).read_text("utf-8"), to_text(whole, Look(**look)))
+        assert_same_table(Path(download.path()).read_text("utf-8"), csv_text(whole, HeatStyle(**look)))
 
 
-def code_of(page: Page) -> str:
+def read_code_text(page: Page) -> str:
     page.keyboard.press("e")
     page.get_by_role("dialog").get_by_role("button", name="Code").click()
     return page.get_by_role("textbox", name="Python").input_value()
@@ -202,7 +204,7 @@ def code_of(page: Page) -> str:
 
 def test_the_code_makes_the_view(open_view: Callable[..., Page], page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    e = explanation()
+    e = barcode_explanation()
     shown = [e, other(e, clip_name='it\'s "my" \\clip.mp4')]
     settings: dict[str, Any] = {
         "frame": 130,
@@ -216,7 +218,7 @@ def test_the_code_makes_the_view(open_view: Callable[..., Page], page: Page, mon
         "between": "blended",
     }
     open_view(*shown, **settings)
-    code = code_of(page)
+    code = read_code_text(page)
     expect(page.get_by_role("dialog").get_by_role("status")).to_have_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == code
     known = {(one.clip_name, one.method): one for one in shown}
@@ -228,14 +230,14 @@ def test_the_code_makes_the_view(open_view: Callable[..., Page], page: Page, mon
         assert player.explanations == tuple(shown)
         assert {name: getattr(player, name) for name in other_settings} == other_settings
         open_view(*shown)
-        code = code_of(page)
+        code = read_code_text(page)
     assert "view" not in code
 
 
 def test_code_that_may_not_be_copied_is_selected(open_page: Callable[[Explanation], Page], page: Page) -> None:
     page.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
-    open_page(explanation())
-    code = code_of(page)
+    open_page(barcode_explanation())
+    code = read_code_text(page)
     assert code.startswith("import staa_widgets as staa\n\ne = staa.explain(")
     assert page.evaluate("String(getSelection()) || document.activeElement.value") == code
     field = page.get_by_role("textbox", name="Python")
@@ -248,7 +250,7 @@ def test_code_that_may_not_be_copied_is_selected(open_page: Callable[[Explanatio
 
 
 def test_files_come_from_the_kernel(open_player: Callable[..., Any], page: Page) -> None:  # noqa: F811
-    kernel = open_player(explanation(), views=2)
+    kernel = open_player(barcode_explanation(), views=2)
     page.evaluate("host.put({ selection: [2.5, 3], opacity: 0.5 })")
     other_view, view = page.locator(".staa-root").all()
     view.get_by_role("button", name="Take away").click()
@@ -302,8 +304,8 @@ def test_files_come_from_the_kernel(open_player: Callable[..., Any], page: Page)
 
 def test_a_page_opens_as_it_was_left(open_view: Callable[..., Page], page: Page) -> None:
     settings = {"frame": 110, "layer": 1, "opacity": 0.25, "view": "side", "theme": "dark", "selection": (2.5, 3.0)}
-    open_view(explanation(), **settings)
-    drawn(page, 110)
+    open_view(barcode_explanation(), **settings)
+    wait_for_frame(page, 110)
     expect(page.get_by_role("slider", name="Opacity")).to_have_value("0.25")
     expect(page.get_by_label("The frame alone")).to_be_visible()
     expect(page.locator(".staa-root")).to_have_css("background-color", "rgb(23, 25, 29)")

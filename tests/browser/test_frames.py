@@ -12,11 +12,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from staa_widgets.explanation.explanation import Explanation
-from staa_widgets.methods.postprocess import dynamic_threshold, normalise, smooth
-from staa_widgets.render.compositor import draw
-from staa_widgets.render.style import Look
-from tests.helpers.barcodes import BITS, FIRST, cells, explanation
-from tests.helpers.chromium import bars, drawn, pixels, seek
+from staa_widgets.methods.postprocess import dynamic_threshold, normalize, smooth
+from staa_widgets.render.compositor import draw_frame
+from staa_widgets.render.style import HeatStyle
+from tests.helpers.barcodes import BITS, FIRST, barcode_explanation, bit_rectangles
+from tests.helpers.chromium import frame_slider, read_frame_without_heat, read_picture, wait_for_frame
 from tests.helpers.paths import PROTOCOL
 
 pytestmark = pytest.mark.browser
@@ -54,18 +54,18 @@ WALK = """async ([cells, steps]) => {
 
 @pytest.mark.parametrize("portrait", [False, True])
 def test_every_frame_is_the_one_it_says(open_page: Callable[[Explanation], Page], portrait: bool) -> None:
-    e = explanation(portrait=portrait)
-    seen = open_page(e).evaluate(WALK, [cells(*e.frame_size), len(e.times)])
-    sampled = set(e.sampled.ravel().tolist())
+    e = barcode_explanation(portrait=portrait)
+    seen = open_page(e).evaluate(WALK, [bit_rectangles(*e.frame_size), len(e.times)])
+    sampled = set(e.sampled_frames.ravel().tolist())
     assert len(seen) == len(e.times) < 2**BITS
     for i, found in enumerate(seen):
         frame, s = FIRST + i, int(e.slice_of_frame[i])
-        share = 100 * (e.times[i] - e.spans[0, 0]) / (e.duration - e.spans[0, 0])
+        share = 100 * (e.times[i] - e.spans[0, 0]) / (e.end - e.spans[0, 0])
         assert found["code"] == found["frame"] == frame
         assert found["playhead"] == pytest.approx(share, abs=1e-3)
         assert found["thumb"] == found["playhead"]
         assert found["bar"] == s
-        assert f"{e.times[i]:.2f} / {e.duration:.2f} s" in found["text"]
+        assert f"{e.times[i]:.2f} / {e.end:.2f} s" in found["text"]
         assert f"frame {frame} of 100–147" in found["text"]
         assert ("sampled" in found["text"]) == (frame in sampled)
         assert re.fullmatch(rf"frame {frame} of .*, \d\.\d\d s, attention [\d.]+ %", found["valuetext"])
@@ -74,12 +74,12 @@ def test_every_frame_is_the_one_it_says(open_page: Callable[[Explanation], Page]
 
 
 def test_page_opens_at_the_moment_of_the_greatest_attribution(open_page: Callable[[Explanation], Page]) -> None:
-    e = explanation()
+    e = barcode_explanation()
     page = open_page(e)
-    assert int(seek(page).get_attribute("aria-valuenow") or 0) == e.sampled[e.temporal.argmax()][1]
+    assert int(frame_slider(page).get_attribute("aria-valuenow") or 0) == e.sampled_frames[e.temporal.argmax()][1]
 
 
-def set_look(page: Page, look: dict[str, Any]) -> None:
+def set_style(page: Page, look: dict[str, Any]) -> None:
     for label, value in look.items():
         if isinstance(value, str):
             page.get_by_role("button", name=value, exact=True).click()
@@ -112,30 +112,30 @@ LOOKS: dict[str, dict[str, Any]] = {
 def test_canvas_is_what_numpy_draws(open_page: Callable[[Explanation], Page], kind: str) -> None:
     # Padded: the model saw a square around the whole frame, with ground above and below.
     changes = {"box": (0.0, -70.0, 320.0, 250.0)} if kind == "padded" else {}
-    e = explanation(portrait=kind == "portrait", signed=kind == "signed", **changes)
+    e = barcode_explanation(portrait=kind == "portrait", signed=kind == "signed", **changes)
     page, frame = open_page(e), 21
     page.locator(".staa-root").press("Home")
     for _ in range(frame):
         page.keyboard.press("ArrowRight")
-    drawn(page, FIRST + frame)
-    plain = bars(page)
+    wait_for_frame(page, FIRST + frame)
+    plain = read_frame_without_heat(page)
     for name, look in LOOKS.items():
         if "Not seen" in look and kind == "padded":
             expect(page.get_by_role("button", name="dimmed")).to_have_count(0)
             continue
-        set_look(page, {**USUAL, **look})
-        asked = Look(
+        set_style(page, {**USUAL, **look})
+        asked = HeatStyle(
             opacity=look.get("Opacity", 0.75),
             threshold=look.get("Hide weakest", 0.0),
             gamma=look.get("Sharpen", 1.0),
             smooth=look.get("Blur", 0.0),
             interpolation="nearest" if look.get("Patches") == "blocks" else "linear",
             normalize="frame" if look.get("Scale") == "per frame" else "clip",
-            between=look.get("Over time", "held"),
-            dim="Not seen" in look,
+            time_interpolation=look.get("Over time", "held"),
+            dim_outside="Not seen" in look,
         )
-        found = pixels(page)
-        np.testing.assert_array_equal(found, draw(e, FIRST + frame, asked, plain), name)
+        found = read_picture(page)
+        np.testing.assert_array_equal(found, draw_frame(e, FIRST + frame, asked, plain), name)
         assert (found != plain).mean() > 0.02, name
         if "Not seen" in look:
             page.get_by_role("button", name="clear", exact=True).click()
@@ -150,5 +150,5 @@ def test_statistics_of_the_player_are_those_of_refine() -> None:
             assert np.quantile(np.abs(maps), float(q)) == pytest.approx(value, abs=1e-12)
         for sigma, blurred in case["smooth"].items():
             np.testing.assert_allclose(smooth(maps, float(sigma)).ravel(), blurred, rtol=1e-5, atol=1e-6)
-        refined = np.abs(normalise(dynamic_threshold(normalise(smooth(maps, 0.7))))) ** 1.75
+        refined = np.abs(normalize(dynamic_threshold(normalize(smooth(maps, 0.7))))) ** 1.75
         np.testing.assert_allclose(refined.ravel(), case["refined"], rtol=1e-5, atol=1e-6)

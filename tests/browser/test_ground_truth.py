@@ -14,10 +14,10 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from staa_widgets.explanation.explanation import Explanation
-from staa_widgets.video.ground_truth import ClipTruth
+from staa_widgets.video.ground_truth import GroundTruth
 from staa_widgets.widget.payload import pack
-from tests.helpers.barcodes import FIRST, explanation
-from tests.helpers.chromium import content, drawn, pixels, saved
+from tests.helpers.barcodes import FIRST, barcode_explanation
+from tests.helpers.chromium import read_canvas, read_picture, save_picture, wait_for_frame
 from tests.helpers.paths import AXE
 from tests.widget.test_page import Known
 
@@ -28,45 +28,45 @@ WHEN = np.zeros(FRAMES, bool)
 WHEN[10:20] = WHEN[30:34] = True
 
 
-def disc(frame: int) -> NDArray[np.bool_]:
+def disc_mask(frame: int) -> NDArray[np.bool_]:
     """What acts: a disc of 30 pixels around a point that moves, with a hole in it."""
     y, x = np.mgrid[:HEIGHT, :WIDTH] + 0.5
     away = np.hypot(x - 120 - 3 * frame, y - 90)
     return (away < 30) & (away > 12)
 
 
-def known(**changes: Any) -> Explanation:
-    where = np.stack([disc(frame) & WHEN[frame] for frame in range(FRAMES)])
-    return explanation(truth=ClipTruth.of(Known("</b><i>wave", where, WHEN)), **changes)
+def explanation_with_truth(**changes: Any) -> Explanation:
+    where = np.stack([disc_mask(frame) & WHEN[frame] for frame in range(FRAMES)])
+    return barcode_explanation(truth=GroundTruth.from_clip(Known("</b><i>wave", where, WHEN)), **changes)
 
 
-def seen(element: Locator) -> NDArray[np.int64]:
+def read_screenshot(element: Locator) -> NDArray[np.int64]:
     """RGB of an element on the screen."""
     return np.asarray(Image.open(io.BytesIO(element.screenshot())).convert("RGB"), np.int64)
 
 
-def quiet(page: Page) -> None:
+def hide_toast(page: Page) -> None:
     """Keep what is said in passing off the picture."""
     page.evaluate("document.querySelector('.staa-toast').style.display = 'none'")
 
 
-def to(page: Page, frame: int) -> None:
+def go_to_frame(page: Page, frame: int) -> None:
     page.keyboard.press("Home")
     for _ in range(frame):
         page.keyboard.press("ArrowRight")
-    drawn(page, FIRST + frame)
+    wait_for_frame(page, FIRST + frame)
 
 
 def test_the_outline_lies_along_the_edge_of_what_acts(open_page: Callable[[Explanation], Page]) -> None:
-    page = open_page(known())
-    quiet(page)
-    to(page, 14)
+    page = open_page(explanation_with_truth())
+    hide_toast(page)
+    go_to_frame(page, 14)
     picture = page.locator(".staa-picture").last
-    marked, heated = seen(picture), pixels(page)
+    marked, heated = read_screenshot(picture), read_picture(page)
     page.keyboard.press("g")
     expect(page.get_by_role("button", name="truth")).to_have_attribute("aria-pressed", "false")
-    bare = seen(picture)
-    np.testing.assert_array_equal(pixels(page), heated, "the picture itself is never drawn on")
+    bare = read_screenshot(picture)
+    np.testing.assert_array_equal(read_picture(page), heated, "the picture itself is never drawn on")
     rows, columns = np.nonzero(np.abs(marked - bare).max(axis=2) > 40)
     scale = marked.shape[1] / WIDTH
     # How far each changed pixel of the screen is from the disc's two edges, in pixels of the clip.
@@ -84,10 +84,10 @@ def test_the_outline_lies_along_the_edge_of_what_acts(open_page: Callable[[Expla
 
 
 def test_it_is_there_when_the_action_is_and_while_heat_is(open_page: Callable[[Explanation], Page]) -> None:
-    page = open_page(known())
+    page = open_page(explanation_with_truth())
     outline = page.locator(".staa-truth path").last
     for frame in (9, 10, 19, 20, 30):
-        to(page, frame)
+        go_to_frame(page, frame)
         assert bool(outline.get_attribute("d")) == bool(WHEN[frame]), frame
     page.keyboard.down("o")
     expect(outline).to_have_attribute("d", "")
@@ -96,11 +96,11 @@ def test_it_is_there_when_the_action_is_and_while_heat_is(open_page: Callable[[E
 
 
 def test_a_saved_picture_carries_the_outline(open_page: Callable[[Explanation], Page]) -> None:
-    page = open_page(known())
-    to(page, 14)
+    page = open_page(explanation_with_truth())
+    go_to_frame(page, 14)
     found = []
     for _ in range(2):
-        found.append(saved(page, 640, 360).shown.astype(np.int64))
+        found.append(save_picture(page, 640, 360).shown.astype(np.int64))
         page.keyboard.press("g")
     y, x = np.nonzero(np.abs(found[0] - found[1]).max(axis=2) > 40)
     away = np.hypot(x / 2 + 0.25 - 162, y / 2 + 0.25 - 90)
@@ -113,18 +113,18 @@ def test_the_band_covers_the_seconds_of_the_action(
     open_page: Callable[[Explanation], Page], page: Page, scheme: Any
 ) -> None:
     page.emulate_media(color_scheme=scheme)
-    e = known()
+    e = explanation_with_truth()
     open_page(e)
     page.mouse.move(0, 0)
-    to(page, 0)
+    go_to_frame(page, 0)
     plot = page.locator(".staa-plot")
-    shown = seen(plot)
+    shown = read_screenshot(plot)
     page.keyboard.press("g")
     expect(page.locator(".staa-during")).to_have_count(0)
-    changed = np.abs(shown - seen(plot)).max(axis=2) > 6
+    changed = np.abs(shown - read_screenshot(plot)).max(axis=2) > 6
     start, end = e.spans[0, 0], e.spans[-1, 1]
     middles = start + (np.arange(changed.shape[1]) + 0.5) / changed.shape[1] * (end - start)
-    times = [*e.times, e.duration]
+    times = [*e.times, e.end]
     inside = np.any([(middles >= times[a]) & (middles < times[b]) for a, b in ((10, 20), (30, 34))], axis=0)
     assert 0.2 < inside.mean() < 0.6
     # The strip along the top is as wide as the action is long, but for the pixels that its ends run through.
@@ -143,12 +143,12 @@ def test_the_band_covers_the_seconds_of_the_action(
 
 
 def test_key_and_legend_turn_it_off_and_on_and_the_help_says_so(open_page: Callable[[Explanation], Page]) -> None:
-    page = open_page(known())
-    to(page, 14)
+    page = open_page(explanation_with_truth())
+    go_to_frame(page, 14)
     legend = page.get_by_role("button", name="truth: </b><i>wave, ")
     marks = page.locator(".staa-during")
     expect(legend).to_have_attribute("aria-pressed", "true")
-    times = [*known().times, known().duration]
+    times = [*explanation_with_truth().times, explanation_with_truth().end]
     told = ", ".join(f"{times[a]:.2f} s – {times[b]:.2f} s" for a, b in ((10, 20), (30, 34)))
     expect(legend).to_have_text(f"truth: </b><i>wave, {told}")
     expect(marks).to_have_count(4)
@@ -166,28 +166,28 @@ def test_key_and_legend_turn_it_off_and_on_and_the_help_says_so(open_page: Calla
 
 
 def test_without_a_known_truth_nothing_is_drawn_scored_or_promised(open_page: Callable[[Explanation], Page]) -> None:
-    page = open_page(explanation())
+    page = open_page(barcode_explanation())
     expect(page.get_by_role("button", name="truth")).to_have_count(0)
     expect(page.get_by_role("heading", name="Against the truth")).to_have_count(0)
     expect(page.locator(".staa-during")).to_have_count(0)
-    before = content(page.locator("canvas[data-frame]"))
+    before = read_canvas(page.locator("canvas[data-frame]"))
     page.keyboard.press("g")
     expect(page.locator(".staa-toast", has_text="What acts is not known")).to_be_visible()
-    np.testing.assert_array_equal(content(page.locator("canvas[data-frame]")), before)
+    np.testing.assert_array_equal(read_canvas(page.locator("canvas[data-frame]")), before)
 
 
-def several(e: Explanation) -> list[dict[str, Any]]:
+def three_cards(e: Explanation) -> list[dict[str, Any]]:
     """Cards of three explanations, as a player keeps them."""
-    flat = known(maps=np.ones_like(e.maps), method="uniform", params={})
-    other = known(maps=e.maps[::-1].copy(), method="staa_logit", params={"layers": "mean"})
+    flat = explanation_with_truth(maps=np.ones_like(e.maps), method="uniform", params={})
+    other = explanation_with_truth(maps=e.maps[::-1].copy(), method="staa_logit", params={"layers": "mean"})
     return [card for one in (e, other, flat) for card in pack(one)[0]["cards"]]
 
 
 def test_cards_stand_side_by_side_with_chance_and_cost(
     open_page: Callable[[Explanation], Page], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    e = known()
-    cards = several(e)
+    e = explanation_with_truth()
+    cards = three_cards(e)
     meta, buffers = pack(e)
     # As in a notebook, where a player has shown three.
     monkeypatch.setattr(
@@ -221,8 +221,8 @@ def test_axe_finds_nothing_serious_and_nothing_hangs_over(
 ) -> None:
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": 360, "height": 900})
-    e = known()
-    cards, (meta, buffers) = several(e), pack(e)
+    e = explanation_with_truth()
+    cards, (meta, buffers) = three_cards(e), pack(e)
     monkeypatch.setattr("staa_widgets.widget.panes.pack", lambda _: ({**meta, "cards": cards}, buffers))
     open_page(e)
     page.evaluate(AXE.read_text("utf-8"))

@@ -11,10 +11,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from staa_widgets.explanation.explanation import Explanation
-from staa_widgets.widget.page import to_page
+from staa_widgets.widget.page import page_text
 from staa_widgets.widget.payload import pack
-from tests.helpers.barcodes import FIRST, LAST, explanation
-from tests.helpers.chromium import PATIENCE, drawn
+from tests.helpers.barcodes import FIRST, LAST, barcode_explanation
+from tests.helpers.chromium import PATIENCE, wait_for_frame
 from tests.helpers.paths import STATIC
 
 pytestmark = pytest.mark.browser
@@ -26,7 +26,7 @@ def test_page_plays_in_a_sandboxed_frame(page: Page) -> None:
     page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.set_content("<iframe sandbox='allow-scripts' style='width:900px;height:700px'></iframe>")
-    page.locator("iframe").evaluate("(frame, html) => { frame.srcdoc = html }", to_page(explanation()))
+    page.locator("iframe").evaluate("(frame, html) => { frame.srcdoc = html }", page_text(barcode_explanation()))
     inside = page.frame_locator("iframe")
     inside.locator(".staa-root").press("End")
     expect(inside.locator("canvas[data-frame]")).to_have_attribute("data-frame", str(LAST))
@@ -36,7 +36,7 @@ def test_page_plays_in_a_sandboxed_frame(page: Page) -> None:
 def test_hostile_names_are_shown_as_text(open_page: Callable[[Explanation], Page]) -> None:
     hostile = "</script><script>window.pwned=1</script><img src=x onerror='window.pwned=1'>"
     page = open_page(
-        explanation(clip_name=hostile, labels=("wave", "clap", hostile, "kick"), params={hostile: hostile})
+        barcode_explanation(clip_name=hostile, labels=("wave", "clap", hostile, "kick"), params={hostile: hostile})
     )
     expect(page.get_by_role("heading", name=hostile)).to_be_visible()
     assert page.evaluate("window.pwned") is None
@@ -45,7 +45,7 @@ def test_hostile_names_are_shown_as_text(open_page: Callable[[Explanation], Page
 @pytest.mark.parametrize("width", [360, 600, 1000, 1600])
 @pytest.mark.parametrize("portrait", [False, True])
 def test_nothing_hangs_over_the_edge(open_page: Callable[[Explanation], Page], width: int, portrait: bool) -> None:
-    page = open_page(explanation(portrait=portrait, clip_name="a_very_long_name_without_any_space_" * 4))
+    page = open_page(barcode_explanation(portrait=portrait, clip_name="a_very_long_name_without_any_space_" * 4))
     page.set_viewport_size({"width": width, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     # What carries a mark is moved with it, and cut off by the timeline.
@@ -83,7 +83,7 @@ HOST = """async ([code, meta, buffers, traits]) => {
 }"""
 
 
-def of_host(explanation: Explanation, **traits: Any) -> list[Any]:
+def host_arguments(explanation: Explanation, **traits: Any) -> list[Any]:
     """What `HOST` is given."""
     meta, buffers = pack(explanation)
     code = base64.b64encode((STATIC / "widget.js").read_bytes()).decode()
@@ -93,11 +93,11 @@ def of_host(explanation: Explanation, **traits: Any) -> list[Any]:
 def test_widget_module_shows_the_same_player_on_a_notebooks_model(page: Page) -> None:
     page.set_default_timeout(PATIENCE)
     page.set_content(f"<style>{(STATIC / 'widget.css').read_text('utf-8')}</style>")
-    page.evaluate(HOST, of_host(explanation(), frame=111, opacity=0.5))
-    drawn(page, 111)
+    page.evaluate(HOST, host_arguments(barcode_explanation(), frame=111, opacity=0.5))
+    wait_for_frame(page, 111)
     expect(page.get_by_role("slider", name="Opacity")).to_have_value("0.5")
     page.evaluate("host.change('frame', 120)")
-    drawn(page, 120)
+    wait_for_frame(page, 120)
     page.locator(".staa-root").press("ArrowRight")
     page.wait_for_function("host.values.frame === 121 && host.saved > 0")
     page.evaluate("host.close()")
@@ -134,7 +134,7 @@ def test_widget_module_lives_in_a_sandbox_under_a_strict_policy(page: Page) -> N
     inside = handle.content_frame()
     assert inside
     inside.wait_for_function("window.widget")
-    _, *rest = of_host(explanation(), method="staa", target=0)
+    _, *rest = host_arguments(barcode_explanation(), method="staa", target=0)
     inside.evaluate(HOST, ["", *rest])
     canvas = inside.get_by_label("The frame under the heat map")
     inside.locator(".staa-root").press("End")
@@ -168,15 +168,15 @@ def test_widget_module_lives_in_a_shadow_tree(page: Page) -> None:
     }""",
         style,
     )
-    page.evaluate(HOST, of_host(explanation()))
+    page.evaluate(HOST, host_arguments(barcode_explanation()))
     root = page.locator(".staa-root")
     root.press("End")
-    drawn(page, LAST)
+    wait_for_frame(page, LAST)
     slider = page.get_by_role("slider", name="Opacity")
     slider.focus()
     slider.press("ArrowLeft")
-    drawn(page, LAST)
+    wait_for_frame(page, LAST)
     root.press("ArrowLeft")
-    drawn(page, LAST - 1)
+    wait_for_frame(page, LAST - 1)
     page.evaluate("host.close()")
     expect(root).to_have_count(0)

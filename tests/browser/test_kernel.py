@@ -12,8 +12,8 @@ from playwright.sync_api import Locator, Page, expect
 
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.widget.payload import pack
-from tests.helpers.barcodes import FIRST, explanation
-from tests.helpers.chromium import PATIENCE, drawn, pixels, seek
+from tests.helpers.barcodes import FIRST, barcode_explanation
+from tests.helpers.chromium import PATIENCE, frame_slider, read_picture, wait_for_frame
 from tests.helpers.paths import AXE, STATIC
 
 pytestmark = pytest.mark.browser
@@ -50,25 +50,25 @@ HOST = """async ([code, traits, views]) => {
 }"""
 
 
-class Kernel:
+class PageKernel:
     """Plays the kernel's part."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
 
-    def asked(self, op: str) -> list[dict[str, Any]]:
+    def sent_requests(self, op: str) -> list[dict[str, Any]]:
         return self.page.evaluate("op => host.sent.filter(message => message.op === op)", op)
 
-    def say(self, op: str, **rest: Any) -> None:
+    def answer(self, op: str, **rest: Any) -> None:
         self.page.wait_for_function("op => host.sent.some(message => message.op === op)", arg=op)
         self.page.evaluate(
-            "message => host.emit('msg:custom', message)", {"v": 1, "id": self.asked(op)[-1]["id"], **rest}
+            "message => host.emit('msg:custom', message)", {"v": 1, "id": self.sent_requests(op)[-1]["id"], **rest}
         )
 
     def show(self, e: Explanation) -> None:
-        self.page.evaluate("traits => host.put(traits)", traits(e))
+        self.page.evaluate("traits => host.put(traits)", payload_traits(e))
 
-    def go(self) -> None:
+    def disconnect(self) -> None:
         """Leave as JupyterLab shows it: the view is marked, and then it is said."""
         self.page.evaluate("""() => {
           document.body.lastElementChild.className = 'jupyter-widgets-disconnected';
@@ -77,30 +77,30 @@ class Kernel:
 
     def fail(self, **changes: str) -> None:
         error = {"type": "ModelError", "message": "No <b>such</b> layer.", "hint": "Choose another.", "traceback": ""}
-        self.say("compute", ok=False, error={**error, **changes})
+        self.answer("compute", ok=False, error={**error, **changes})
 
 
-def traits(e: Explanation, **changes: Any) -> dict[str, Any]:
+def payload_traits(e: Explanation, **changes: Any) -> dict[str, Any]:
     meta, buffers = pack(e)
     return {"_meta": {**meta, **changes}, **{f"_{n}": base64.b64encode(b).decode() for n, b in buffers.items()}}
 
 
 @pytest.fixture
-def open_player(page: Page) -> Iterator[Callable[..., Kernel]]:
+def open_player(page: Page) -> Iterator[Callable[..., PageKernel]]:
     complaints: list[str] = []
     page.set_default_timeout(PATIENCE)
     page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
 
-    def opened(e: Explanation, *, computes: bool = True, views: int = 1, **changes: Any) -> Kernel:
+    def opened(e: Explanation, *, computes: bool = True, views: int = 1, **changes: Any) -> PageKernel:
         page.set_content(
             f"<!doctype html><html lang=en><title>x</title><style>{(STATIC / 'widget.css').read_text('utf-8')}</style>"
         )
         code = base64.b64encode((STATIC / "widget.js").read_bytes()).decode()
-        page.evaluate(HOST, [code, traits(e, **changes), views])
+        page.evaluate(HOST, [code, payload_traits(e, **changes), views])
         page.wait_for_selector("canvas[data-frame]")
-        kernel = Kernel(page)
-        for hello in kernel.asked("hello"):
+        kernel = PageKernel(page)
+        for hello in kernel.sent_requests("hello"):
             result = {"kernel": True, "computes": computes, "why": "" if computes else "It was loaded from a file."}
             page.evaluate(
                 "message => host.emit('msg:custom', message)", {"v": 1, "id": hello["id"], "ok": True, "result": result}
@@ -111,33 +111,33 @@ def open_player(page: Page) -> Iterator[Callable[..., Kernel]]:
     assert complaints == []
 
 
-def logit(**changes: Any) -> Explanation:
+def logit_explanation(**changes: Any) -> Explanation:
     """Another explanation of the same film."""
-    e = explanation(signed=True)
-    return explanation(signed=True, maps=e.maps[::-1].copy(), method="staa_logit", **changes)
+    e = barcode_explanation(signed=True)
+    return barcode_explanation(signed=True, maps=e.maps[::-1].copy(), method="staa_logit", **changes)
 
 
-def rows(page: Page, name: str | None = None) -> Locator:
+def class_rows(page: Page, name: str | None = None) -> Locator:
     """The classes that can be chosen."""
     return page.get_by_role("listbox", name="Classes").get_by_role("option", name=name)
 
 
-def layout(page: Page) -> list[float]:
+def part_offsets(page: Page) -> list[float]:
     """Where the parts of the player begin, counted from its top."""
     return page.evaluate("[...document.querySelectorAll('.staa-film > *, .staa-look')].map(part => part.offsetTop)")
 
 
-def heights(page: Page) -> list[float]:
+def bar_heights(page: Page) -> list[float]:
     return [float(bar.get_attribute("height") or 0) for bar in page.locator(".staa-slice rect:first-child").all()]
 
 
-def test_choosing_a_method_computes_and_shows_it_in_place(open_player: Callable[..., Kernel], page: Page) -> None:
-    kernel = open_player(explanation())
+def test_choosing_a_method_computes_and_shows_it_in_place(open_player: Callable[..., PageKernel], page: Page) -> None:
+    kernel = open_player(barcode_explanation())
     page.locator(".staa-root").press("Home")
     page.get_by_role("slider", name="Opacity").fill("0.5")
     page.get_by_text("What was run").click()
-    drawn(page, FIRST)
-    before, bars = pixels(page), heights(page)
+    wait_for_frame(page, FIRST)
+    before, bars = read_picture(page), bar_heights(page)
     page.evaluate("window.root = document.querySelector('.staa-root')")
     choice = page.get_by_label("Method", exact=True)
     groups = choice.locator("optgroup")
@@ -146,21 +146,21 @@ def test_choosing_a_method_computes_and_shows_it_in_place(open_player: Callable[
     assert groups.nth(0).locator("option").all_inner_texts()[:2] == ["staa · 1 forward", "staa_logit · 1 forward"]
     assert "saliency · 2 forwards + 1 backward" in groups.nth(1).locator("option").all_inner_texts()
     expect(page.locator(".staa-method")).to_contain_text("The same map for every class")
-    places = layout(page)
+    places = part_offsets(page)
     choice.focus()
     choice.select_option("staa_logit")
-    assert [message["args"] for message in kernel.asked("compute")] == [{"method": "staa_logit", "target": 2}]
-    kernel.say("compute", progress={"done": 1, "total": 4, "label": "model"})
+    assert [message["args"] for message in kernel.sent_requests("compute")] == [{"method": "staa_logit", "target": 2}]
+    kernel.answer("compute", progress={"done": 1, "total": 4, "label": "model"})
     expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "25")
     expect(page.locator(".staa-method")).to_contain_text("model · 1 of 4")
     # Nothing moves while it computes, and the rest goes on.
-    assert layout(page) == places
+    assert part_offsets(page) == places
     page.locator(".staa-root").press("End")
     page.locator(".staa-root").press("Home")
-    drawn(page, FIRST)
+    wait_for_frame(page, FIRST)
     choice.focus()
-    kernel.show(logit())
-    kernel.say("compute", ok=True, result={"method": "staa_logit", "target": 2, "cache": "miss", "seconds": 0.2})
+    kernel.show(logit_explanation())
+    kernel.answer("compute", ok=True, result={"method": "staa_logit", "target": 2, "cache": "miss", "seconds": 0.2})
     expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
     expect(page.locator(".staa-head")).to_contain_text("jump · staa_logit")
     expect(page.locator(".staa-method")).to_contain_text("A map of the class jump")
@@ -169,31 +169,31 @@ def test_choosing_a_method_computes_and_shows_it_in_place(open_player: Callable[
     expect(page.locator(".staa-facts")).to_contain_text("staa_logit")
     expect(choice).to_be_focused()
     assert page.evaluate("root === document.querySelector('.staa-root')")
-    assert layout(page) == places
+    assert part_offsets(page) == places
     expect(page.get_by_role("slider", name="Opacity")).to_have_value("0.5")
-    assert seek(page).get_attribute("aria-valuenow") == str(FIRST)
-    assert heights(page) != bars
-    assert (pixels(page) != before).any()
+    assert frame_slider(page).get_attribute("aria-valuenow") == str(FIRST)
+    assert bar_heights(page) != bars
+    assert (read_picture(page) != before).any()
 
 
 def test_key_goes_to_the_next_method_and_a_computation_is_cancelled(
-    open_player: Callable[..., Kernel], page: Page
+    open_player: Callable[..., PageKernel], page: Page
 ) -> None:
-    kernel = open_player(explanation())
+    kernel = open_player(barcode_explanation())
     page.locator(".staa-root").press("m")
     expect(page.get_by_label("Method", exact=True)).to_have_value("staa_logit")
     page.get_by_role("button", name="Cancel").press("Enter")
     expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
     expect(page.get_by_label("Method", exact=True)).to_have_value("staa")
     expect(page.get_by_label("Method", exact=True)).to_be_focused()
-    (asked,) = kernel.asked("compute")
-    assert kernel.asked("cancel") == [{"v": 1, "op": "cancel", "id": asked["id"]}]
+    (asked,) = kernel.sent_requests("compute")
+    assert kernel.sent_requests("cancel") == [{"v": 1, "op": "cancel", "id": asked["id"]}]
     kernel.fail(type="CancelledError")
     expect(page.get_by_role("alert")).to_be_empty()
 
 
-def test_failure_is_told_in_place_and_tried_again(open_player: Callable[..., Kernel], page: Page) -> None:
-    kernel = open_player(explanation())
+def test_failure_is_told_in_place_and_tried_again(open_player: Callable[..., PageKernel], page: Page) -> None:
+    kernel = open_player(barcode_explanation())
     page.locator(".staa-root").press("m")
     kernel.fail(traceback="Traceback (most recent call last):\n  <i>line</i>")
     alert = page.get_by_role("alert")
@@ -205,7 +205,7 @@ def test_failure_is_told_in_place_and_tried_again(open_player: Callable[..., Ker
     expect(page.get_by_label("Method", exact=True)).to_have_value("staa")
     page.get_by_role("button", name="Retry").click()
     expect(alert).to_be_empty()
-    assert [message["args"]["method"] for message in kernel.asked("compute")] == ["staa_logit"] * 2
+    assert [message["args"]["method"] for message in kernel.sent_requests("compute")] == ["staa_logit"] * 2
     kernel.fail()
     expect(page.get_by_text("Traceback", exact=True)).to_have_count(0)
     page.get_by_role("button", name="Dismiss").press("Enter")
@@ -213,98 +213,98 @@ def test_failure_is_told_in_place_and_tried_again(open_player: Callable[..., Ker
     expect(page.get_by_label("Method", exact=True)).to_be_focused()
 
 
-def test_class_is_chosen_by_mouse_and_by_keys(open_player: Callable[..., Kernel], page: Page) -> None:
-    kernel = open_player(logit())
-    rows(page, name="clap").click()
-    assert kernel.asked("compute")[-1]["args"] == {"target": 1}
-    expect(rows(page, name="clap")).to_have_attribute("aria-selected", "true")
-    frame = seek(page).get_attribute("aria-valuenow")
+def test_class_is_chosen_by_mouse_and_by_keys(open_player: Callable[..., PageKernel], page: Page) -> None:
+    kernel = open_player(logit_explanation())
+    class_rows(page, name="clap").click()
+    assert kernel.sent_requests("compute")[-1]["args"] == {"target": 1}
+    expect(class_rows(page, name="clap")).to_have_attribute("aria-selected", "true")
+    frame = frame_slider(page).get_attribute("aria-valuenow")
     for key in ("ArrowDown", "ArrowDown", "Home", "ArrowDown", "ArrowDown", "Enter"):
         page.keyboard.press(key)
-    assert kernel.asked("compute")[-1]["args"] == {"target": 0}
-    expect(rows(page, name="wave")).to_be_focused()
-    kernel.show(logit(target=0))
-    kernel.say("compute", ok=True, result={"method": "staa_logit", "target": 0, "cache": "hit", "seconds": 0.1})
+    assert kernel.sent_requests("compute")[-1]["args"] == {"target": 0}
+    expect(class_rows(page, name="wave")).to_be_focused()
+    kernel.show(logit_explanation(target=0))
+    kernel.answer("compute", ok=True, result={"method": "staa_logit", "target": 0, "cache": "hit", "seconds": 0.1})
     expect(page.locator(".staa-method")).to_contain_text("A map of the class wave")
-    expect(rows(page, name="wave")).to_contain_text("explained")
-    expect(rows(page, name="wave")).to_be_focused()
-    assert seek(page).get_attribute("aria-valuenow") == frame
+    expect(class_rows(page, name="wave")).to_contain_text("explained")
+    expect(class_rows(page, name="wave")).to_be_focused()
+    assert frame_slider(page).get_attribute("aria-valuenow") == frame
 
 
-def test_method_that_knows_no_classes_offers_one_that_does(open_player: Callable[..., Kernel], page: Page) -> None:
-    kernel = open_player(explanation())
-    rows(page, name="clap").click()
+def test_method_that_knows_no_classes_offers_one_that_does(open_player: Callable[..., PageKernel], page: Page) -> None:
+    kernel = open_player(barcode_explanation())
+    class_rows(page, name="clap").click()
     expect(page.locator(".staa-says")).to_contain_text("The map of staa is the same for every class. Explain “clap” by")
-    assert kernel.asked("compute") == []
+    assert kernel.sent_requests("compute") == []
     page.get_by_role("button", name="Not now").click()
     expect(page.get_by_role("button", name="Explain")).to_be_hidden()
-    rows(page, name="kick").click()
+    class_rows(page, name="kick").click()
     expect(page.get_by_label("Method for one class")).to_have_value("staa_logit")
     page.get_by_role("button", name="Explain").press("Enter")
-    assert [message["args"] for message in kernel.asked("compute")] == [{"method": "staa_logit", "target": 3}]
+    assert [message["args"] for message in kernel.sent_requests("compute")] == [{"method": "staa_logit", "target": 3}]
     expect(page.get_by_role("button", name="Explain")).to_be_hidden()
     assert page.evaluate("document.activeElement.getAttribute('role')") == "option"
 
 
-def test_one_of_hundreds_of_classes_is_found(open_player: Callable[..., Kernel], page: Page) -> None:
+def test_one_of_hundreds_of_classes_is_found(open_player: Callable[..., PageKernel], page: Page) -> None:
     labels = [f"{verb} {thing}" for verb in ("playing", "making", "riding", "B") for thing in range(100)]
     chances = np.linspace(0.004, 0.001, 400).round(6).tolist()
-    kernel = open_player(logit(), labels=labels, probabilities=chances, target=0)
-    expect(rows(page)).to_have_count(5)
+    kernel = open_player(logit_explanation(), labels=labels, probabilities=chances, target=0)
+    expect(class_rows(page)).to_have_count(5)
     page.get_by_role("button", name="All 400").click()
-    expect(rows(page)).to_have_count(400)
+    expect(class_rows(page)).to_have_count(400)
     expect(page.get_by_placeholder("Find a class")).to_be_focused()
     page.keyboard.type("riding 7")
-    names = [text.split("\n")[0] for text in rows(page).all_inner_texts()]
+    names = [text.split("\n")[0] for text in class_rows(page).all_inner_texts()]
     assert names == ["riding 7", *(f"riding 7{digit}" for digit in range(10))]
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Space")
-    assert kernel.asked("compute")[-1]["args"] == {"target": labels.index("riding 70")}
+    assert kernel.sent_requests("compute")[-1]["args"] == {"target": labels.index("riding 70")}
 
 
-def test_kernel_that_goes_is_missed_and_the_rest_stays(open_player: Callable[..., Kernel], page: Page) -> None:
-    kernel = open_player(explanation())
+def test_kernel_that_goes_is_missed_and_the_rest_stays(open_player: Callable[..., PageKernel], page: Page) -> None:
+    kernel = open_player(barcode_explanation())
     page.locator(".staa-root").press("m")
-    kernel.go()
+    kernel.disconnect()
     expect(page.get_by_text("kernel gone")).to_be_visible()
     expect(page.locator(".staa-method")).to_contain_text("run the cell again")
     expect(page.get_by_label("Method", exact=True)).to_be_disabled()
     expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
-    rows(page, name="clap").click(force=True)
-    assert len(kernel.asked("compute")) == 1
+    class_rows(page, name="clap").click(force=True)
+    assert len(kernel.sent_requests("compute")) == 1
     page.locator(".staa-root").press("Home")
-    drawn(page, FIRST)
+    wait_for_frame(page, FIRST)
 
 
-def test_explanation_from_a_file_says_what_is_missing(open_player: Callable[..., Kernel], page: Page) -> None:
-    open_player(explanation(), computes=False)
+def test_explanation_from_a_file_says_what_is_missing(open_player: Callable[..., PageKernel], page: Page) -> None:
+    open_player(barcode_explanation(), computes=False)
     expect(page.locator(".staa-method")).to_contain_text("It was loaded from a file.")
     expect(page.get_by_label("Method", exact=True)).to_be_disabled()
 
 
-def test_another_film_takes_the_place_of_the_whole(open_player: Callable[..., Kernel], page: Page) -> None:
-    kernel = open_player(explanation())
+def test_another_film_takes_the_place_of_the_whole(open_player: Callable[..., PageKernel], page: Page) -> None:
+    kernel = open_player(barcode_explanation())
     page.locator(".staa-root").press("Home")
-    drawn(page, FIRST)
-    kernel.show(explanation(portrait=True, clip_name="other.mp4", clip_sha256="cd" * 32))
+    wait_for_frame(page, FIRST)
+    kernel.show(barcode_explanation(portrait=True, clip_name="other.mp4", clip_sha256="cd" * 32))
     expect(page.get_by_role("heading", name="other.mp4")).to_be_visible()
     expect(page.locator(".staa-root")).to_have_count(1)
     expect(page.locator(".staa-root")).to_be_focused()
-    drawn(page, FIRST)
-    assert pixels(page).shape == (320, 180, 3)
+    wait_for_frame(page, FIRST)
+    assert read_picture(page).shape == (320, 180, 3)
 
 
-def test_views_of_one_model_move_and_compute_together(open_player: Callable[..., Kernel], page: Page) -> None:
-    kernel = open_player(explanation(), views=2)
+def test_views_of_one_model_move_and_compute_together(open_player: Callable[..., PageKernel], page: Page) -> None:
+    kernel = open_player(barcode_explanation(), views=2)
     one, other = page.locator(".staa-root").all()
     one.press("Home")
     expect(other.locator(f"canvas[data-frame='{FIRST}']")).to_be_attached()
     one.press("m")
-    kernel.say("compute", progress={"done": 1, "total": 2, "label": "model"})
+    kernel.answer("compute", progress={"done": 1, "total": 2, "label": "model"})
     expect(other.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "50")
-    kernel.show(logit())
-    kernel.say("compute", ok=True, result={"method": "staa_logit", "target": 2, "cache": "miss", "seconds": 0.2})
+    kernel.show(logit_explanation())
+    kernel.answer("compute", ok=True, result={"method": "staa_logit", "target": 2, "cache": "miss", "seconds": 0.2})
     for view in (one, other):
         expect(view.locator(".staa-head")).to_contain_text("jump · staa_logit")
         expect(view.get_by_role("button", name="Cancel")).to_be_hidden()
@@ -313,16 +313,16 @@ def test_views_of_one_model_move_and_compute_together(open_player: Callable[...,
     assert page.evaluate("[...host.listeners.values()].flat().length") == 0
 
 
-def test_payload_of_another_layout_is_refused_in_words(open_player: Callable[..., Kernel], page: Page) -> None:
-    kernel = open_player(explanation())
+def test_payload_of_another_layout_is_refused_in_words(open_player: Callable[..., PageKernel], page: Page) -> None:
+    kernel = open_player(barcode_explanation())
     page.evaluate("host.put({ _meta: { ...host.values._meta, schema: 99 } })")
     expect(page.get_by_role("alert")).to_contain_text("layout 99")
-    kernel.show(explanation())
+    kernel.show(barcode_explanation())
     expect(page.locator("canvas[data-frame]")).to_be_visible()
 
 
-def test_what_stands_in_for_a_player_is_hidden_beside_one(open_player: Callable[..., Kernel], page: Page) -> None:
-    open_player(explanation())
+def test_what_stands_in_for_a_player_is_hidden_beside_one(open_player: Callable[..., PageKernel], page: Page) -> None:
+    open_player(barcode_explanation())
     page.evaluate("""() => {
       const area = (player) => {
         const output = document.body.appendChild(document.createElement('div'));
@@ -343,12 +343,12 @@ def test_what_stands_in_for_a_player_is_hidden_beside_one(open_player: Callable[
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious_and_nothing_hangs_over(
-    open_player: Callable[..., Kernel], page: Page, scheme: Any
+    open_player: Callable[..., PageKernel], page: Page, scheme: Any
 ) -> None:
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": 360, "height": 900})
     labels = [f"a class with a rather long name, number {k}" for k in range(20)]
-    kernel = open_player(explanation(), labels=labels, probabilities=[0.05] * 20)
+    kernel = open_player(barcode_explanation(), labels=labels, probabilities=[0.05] * 20)
     page.add_style_tag(content=":root { color-scheme: light dark }")
     page.evaluate(AXE.read_text("utf-8"))
 
@@ -359,13 +359,13 @@ def test_axe_finds_nothing_serious_and_nothing_hangs_over(
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
     page.get_by_role("button", name="All 20").click()
-    rows(page).nth(1).click()
+    class_rows(page).nth(1).click()
     check()
     page.get_by_role("button", name="Explain").click()
-    kernel.say("compute", progress={"done": 1, "total": 2, "label": "model"})
+    kernel.answer("compute", progress={"done": 1, "total": 2, "label": "model"})
     check()
     kernel.fail(message="A_message_without_a_single_space" * 4, traceback="x" * 300)
     page.get_by_text("Traceback", exact=True).click()
     check()
-    kernel.go()
+    kernel.disconnect()
     check()

@@ -11,7 +11,7 @@ from playwright.sync_api import Page
 from staa_widgets.widget.panes import pack_panes
 from tests.browser.test_axe import ANSWER
 from tests.browser.test_hosts import HOST, STATIC
-from tests.helpers.barcodes import FIRST, LAST, explanation
+from tests.helpers.barcodes import FIRST, LAST, barcode_explanation
 from tests.helpers.chromium import PATIENCE
 
 pytestmark = pytest.mark.browser
@@ -68,7 +68,7 @@ SAME = """([look, what, wanted]) => {
 
 
 def test_every_key_of_the_help(page: Page) -> None:
-    laid = pack_panes([explanation(), explanation(method="a")])
+    laid = pack_panes([barcode_explanation(), barcode_explanation(method="a")])
     bulk = {name: base64.b64encode(value).decode() for name, value in laid.items() if isinstance(value, bytes)}
     code = base64.b64encode((STATIC / "widget.js").read_bytes()).decode()
     page.set_default_timeout(PATIENCE)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import CDPSession, Page
 
-from tests.browser.test_hosts import HOST, STATIC, of_host
-from tests.helpers.barcodes import LAST, explanation
+from tests.browser.test_hosts import HOST, STATIC, host_arguments
+from tests.helpers.barcodes import LAST, barcode_explanation
 from tests.helpers.chromium import PATIENCE
 
 pytestmark = pytest.mark.browser
@@ -51,7 +51,7 @@ ROUND = """async ([open, given, last]) => {
 }"""
 
 
-def counts(page: Page, devtools: CDPSession) -> dict[str, Any]:
+def count_objects(page: Page, devtools: CDPSession) -> dict[str, Any]:
     """What a page holds after its rubbish is collected."""
     for _ in range(2):
         devtools.send("HeapProfiler.collectGarbage")
@@ -66,17 +66,17 @@ def test_fifty_players_leave_nothing(page: Page) -> None:
     page.set_content(f"<style>{(STATIC / 'widget.css').read_text('utf-8')}</style>")
     devtools = page.context.new_cdp_session(page)
     devtools.send("Performance.enable")
-    given = [HOST, of_host(explanation()), LAST]
+    given = [HOST, host_arguments(barcode_explanation()), LAST]
     # What the browser keeps once for all is there after a few.
     for _ in range(5):
         page.evaluate(ROUND, given)
-    before = counts(page, devtools)
+    before = count_objects(page, devtools)
     for _ in range(50):
         page.evaluate(ROUND, given)
     assert page.evaluate("pictures.size") == 0
     assert page.evaluate("[...host.listeners.values()].flat().length") == 0
     assert page.evaluate("[...waiting.values()]") == []
     assert page.locator("body > *").count() == 0
-    after = counts(page, devtools)
+    after = count_objects(page, devtools)
     # Less than one of a player's hundreds stays for each of the fifty.
     assert {name for name, count in after.items() if count >= before[name] + 50} == set()

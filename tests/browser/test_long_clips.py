@@ -16,8 +16,8 @@ from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.models import VideoModel
 from staa_widgets.video.clip import open_clip
 from staa_widgets.video.preview import make_preview
-from staa_widgets.widget.frame_requests import BYTES, RUN
-from tests.helpers.chromium import PATIENCE, content, seek
+from staa_widgets.widget.frame_requests import MAX_BYTES, MAX_FRAMES
+from tests.helpers.chromium import PATIENCE, frame_slider, read_canvas
 from tests.helpers.live_page import SEEK, open_live
 from tests.helpers.video_files import BITS, read_barcode, write_video
 
@@ -38,7 +38,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def e(path: Path, model: VideoModel) -> Explanation:
     """Twenty seconds of which twenty pictures were kept."""
     found = staa.explain(path, model, window=2, preview=False, cache=False, progress=False)
-    return replace(found, preview=make_preview(open_clip(path), limit=KEPT))
+    return replace(found, preview=make_preview(open_clip(path), max_frames=KEPT))
 
 
 @pytest.fixture
@@ -56,15 +56,15 @@ def quiet(page: Page) -> Iterator[None]:
     assert complaints == []
 
 
-def asked(page: Page) -> list[dict[str, Any]]:
+def sent_frame_requests(page: Page) -> list[dict[str, Any]]:
     return page.evaluate("host.sent.filter(({ op }) => op === 'frames').map(({ args }) => args)")
 
 
-def shown(page: Page) -> tuple[int, int]:
+def read_shown_frames(page: Page) -> tuple[int, int]:
     """What the canvas says it shows, and the number in the picture, without its heat."""
     page.keyboard.down("o")
     canvas = page.locator("canvas[data-frame]")
-    found = int(canvas.get_attribute("data-frame") or -1), read_barcode(content(canvas))
+    found = int(canvas.get_attribute("data-frame") or -1), read_barcode(read_canvas(canvas))
     page.keyboard.up("o")
     return found
 
@@ -75,12 +75,16 @@ def test_random_seeks_show_no_wrong_frame(page: Page, player: staa.Player) -> No
     report = page.evaluate(SEEK, [frames, BITS])
     assert report["wrong"] == []
     assert report["stood"] > 0
-    assert all(args["first"] % RUN == 0 and args["count"] == RUN for args in asked(page))
+    assert all(args["first"] % MAX_FRAMES == 0 and args["count"] == MAX_FRAMES for args in sent_frame_requests(page))
     # Each run comes once; what was passed before it came was cancelled.
     cancelled = page.evaluate("host.sent.filter(({ op }) => op === 'cancel').length")
-    assert len({args["first"] for args in asked(page)}) == len(asked(page)) - cancelled == -(-COUNT // RUN)
+    assert (
+        len({args["first"] for args in sent_frame_requests(page)})
+        == len(sent_frame_requests(page)) - cancelled
+        == -(-COUNT // MAX_FRAMES)
+    )
     assert page.evaluate("host.most") == 1
-    assert 0 < max(sizes) <= BYTES
+    assert 0 < max(sizes) <= MAX_BYTES
 
 
 def test_what_is_kept_stands_in_until_the_frame_is_there(page: Page, e: Explanation, player: staa.Player) -> None:
@@ -88,25 +92,25 @@ def test_what_is_kept_stands_in_until_the_frame_is_there(page: Page, e: Explanat
     assert e.preview is not None
     page.wait_for_function("host.open.size === 0")
     page.evaluate("host.holding = true")
-    here = asked(page)[-1]["first"]
+    here = sent_frame_requests(page)[-1]["first"]
     note, cached = page.locator(NOTE), page.locator(".staa-cached line")
     expect(cached).to_have_count(3)
     target = 301
-    assert target > here + 2 * RUN
+    assert target > here + 2 * MAX_FRAMES
     page.locator(".staa-root").focus()
     page.evaluate(f"host.model.set('frame', {target})")
     near = int(e.preview.indices[np.abs(e.preview.indices - target).argmin()])
     page.wait_for_selector(f"canvas[data-frame='{near}']")
-    assert shown(page) == (near, near)
+    assert read_shown_frames(page) == (near, near)
     expect(note).to_have_text(f"preview of frame {near}")
-    expect(seek(page)).to_have_attribute("aria-valuenow", str(target))
+    expect(frame_slider(page)).to_have_attribute("aria-valuenow", str(target))
     # What was passed is no longer wanted.
     page.evaluate("host.model.set('frame', 470)")
     page.wait_for_function("host.sent.at(-1).op === 'frames' && host.sent.at(-1).args.first === 448")
     assert page.evaluate("host.sent.at(-2).op") == "cancel"
     page.evaluate("host.release()")
     page.wait_for_selector("canvas[data-frame='470']")
-    assert shown(page) == (470, 470)
+    assert read_shown_frames(page) == (470, 470)
     expect(note).to_be_hidden()
     expect(cached).not_to_have_count(3)
 
@@ -119,20 +123,20 @@ def test_playing_waits_for_frames_that_are_not_there_yet(page: Page, player: sta
     page.wait_for_selector("canvas[data-frame='200']")
     page.wait_for_function("host.open.size === 0")
     page.evaluate("host.holding = true; host.model.set('loop', false); host.model.set('rate', 4)")
-    last = max(args["first"] for args in asked(page)) + RUN - 1
-    assert 200 < last < COUNT - RUN
+    last = max(args["first"] for args in sent_frame_requests(page)) + MAX_FRAMES - 1
+    assert 200 < last < COUNT - MAX_FRAMES
     page.locator(".staa-root").press("k")
     for _ in range(300):
         page.clock.run_for(16)
     # At four times the speed a turn of the display is more than a frame.
-    waits = int(seek(page).get_attribute("aria-valuenow") or 0)
+    waits = int(frame_slider(page).get_attribute("aria-valuenow") or 0)
     assert waits in (last - 1, last)
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
     page.wait_for_selector(f"canvas[data-frame='{waits}']")
     page.evaluate("host.release()")
     page.wait_for_function("host.open.size === 0")
     page.clock.run_for(200)
-    assert int(seek(page).get_attribute("aria-valuenow") or 0) > last
+    assert int(frame_slider(page).get_attribute("aria-valuenow") or 0) > last
 
 
 def test_without_the_kernel_there_are_the_frames_that_were_kept(
@@ -149,7 +153,7 @@ def test_without_the_kernel_there_are_the_frames_that_were_kept(
     page.locator(".staa-root").press("End")
     page.keyboard.press("ArrowLeft")
     page.wait_for_selector(f"canvas[data-frame='{e.preview.indices[-2]}']")
-    assert shown(page) == (e.preview.indices[-2],) * 2
+    assert read_shown_frames(page) == (e.preview.indices[-2],) * 2
     expect(page.locator(NOTE)).to_be_hidden()
 
 
@@ -161,11 +165,11 @@ def test_a_video_that_is_gone_is_told_and_not_asked_for_again(
         open_live(page, player)
         expect(page.locator(".staa-toast", has_text="'long.mp4' is no longer there.")).to_be_visible()
         page.wait_for_function("host.open.size === 0")
-        before = len(asked(page))
+        before = len(sent_frame_requests(page))
         page.locator(".staa-root").press("ArrowRight")
         page.wait_for_selector(f"{NOTE}:not([hidden])")
-        assert shown(page) == (0, 0)
-        assert len(asked(page)) == before
+        assert read_shown_frames(page) == (0, 0)
+        assert len(sent_frame_requests(page)) == before
     finally:
         away.rename(path)
 
@@ -177,4 +181,4 @@ def test_a_page_says_how_many_frames_travel_with_it(page: Page, e: Explanation, 
     page.keyboard.press("ArrowRight")
     assert e.preview is not None
     page.wait_for_selector(f"canvas[data-frame='{e.preview.indices[1]}']")
-    assert shown(page) == (e.preview.indices[1],) * 2
+    assert read_shown_frames(page) == (e.preview.indices[1],) * 2

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.test_hosts import HOST, STATIC, of_host
-from tests.helpers.barcodes import cells, explanation, preview
+from tests.browser.test_hosts import HOST, STATIC, host_arguments
+from tests.helpers.barcodes import barcode_explanation, barcode_preview, bit_rectangles
 from tests.helpers.chromium import PATIENCE
 
 pytestmark = pytest.mark.browser
@@ -45,7 +45,7 @@ WALK = """async (steps) => {
 def test_random_seeks_are_right_and_three_hundred_slices_ask_nothing(page: Page) -> None:
     times, edges = np.arange(SLICES) / 25, np.arange(SLICES + 1) / 25
     sampled = np.arange(SLICES)[:, None]
-    e = explanation(
+    e = barcode_explanation(
         maps=np.random.default_rng(1).gamma(0.6, size=(SLICES, 5, 7)).astype(np.float32),
         spans=np.stack([edges[:-1], edges[1:]], axis=1),
         sampled=sampled,
@@ -53,16 +53,16 @@ def test_random_seeks_are_right_and_three_hundred_slices_ask_nothing(page: Page)
         first_frame=0,
         duration=SLICES / 25,
         attention=None,
-        preview=preview(np.arange(SLICES), times, 320, 180),
+        preview=barcode_preview(np.arange(SLICES), times, 320, 180),
     )
     page.set_default_timeout(PATIENCE)
     page.set_content(f"<style>{(STATIC / 'widget.css').read_text('utf-8')}</style>")
-    page.evaluate(HOST, of_host(e, frame=0))
+    page.evaluate(HOST, host_arguments(e, frame=0))
     page.wait_for_selector("canvas[data-frame='0']")
     frames = np.random.default_rng(2).integers(0, SLICES, 500)
     # Going to where one is waits for nothing: no two in turn are the same.
     frames = frames[np.diff(frames, prepend=0) != 0]
-    seen = page.evaluate(SEEK, [cells(320, 180), frames.tolist()])
+    seen = page.evaluate(SEEK, [bit_rectangles(320, 180), frames.tolist()])
     assert (np.array(seen) != frames % 256).sum() == 0
     assert page.evaluate(WALK, SLICES) == SLICES
     assert {content["op"] for content in page.evaluate("host.sent")} == {"hello"}

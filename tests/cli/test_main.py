@@ -17,7 +17,7 @@ from staa_widgets import action_clip, open_clip
 from staa_widgets.cli.main import main
 from staa_widgets.storage import cache
 from tests.helpers import paths
-from tests.helpers.timesformers import tiny_module
+from tests.helpers.timesformers import tiny_timesformer
 
 ROOT = str(paths.ROOT)
 PROCESSOR = '{"size": {"shortest_edge": 24}, "crop_size": {"height": 24, "width": 24}}'
@@ -34,7 +34,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("tiny")
-    tiny_module().save_pretrained(folder)
+    tiny_timesformer().save_pretrained(folder)
     (folder / "preprocessor_config.json").write_text(PROCESSOR)
     return str(folder)
 
@@ -44,12 +44,12 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(action_clip(3, size=48, fps=8).write_mp4(tmp_path_factory.mktemp("videos") / "clip.mp4"))
 
 
-def explained(*arguments: str, model: str) -> int:
+def run_explain(*arguments: str, model: str) -> int:
     return main(["explain", "--device", "cpu", "--model", model, *arguments])
 
 
 def test_a_page_is_written_and_said_where(video: str, model: str, here: Path, capsys: pytest.CaptureFixture[str]):
-    assert explained(video, model=model) == 0
+    assert run_explain(video, model=model) == 0
     told = capsys.readouterr()
     page = here / "clip.staa.html"
     assert page.read_text().startswith("<!doctype html>")
@@ -71,10 +71,10 @@ def test_options_reach_the_explanation(video: str, model: str, monkeypatch: pyte
 
     monkeypatch.setattr(staa_widgets.engine.many, "explain_many", watched)
     options = ["--method", "staa_logit", "--target", "label 2", "--start", "1", "--end", "3", "--no-cache"]
-    assert explained(video, *options, model=model) == 0
+    assert run_explain(video, *options, model=model) == 0
     assert asked == {"method": "staa_logit", "target": "label 2", "start": 1, "end": 3, "cache": False}
     assert not cache.folder().exists()
-    assert explained(video, "--method", "staa_logit", "--target", "2", model=model) == 0
+    assert run_explain(video, "--method", "staa_logit", "--target", "2", model=model) == 0
     assert asked["target"] == 2
 
 
@@ -87,20 +87,20 @@ def test_several_videos_get_a_line_each_and_a_last_one(
         (here / "clips" / name).write_bytes(Path(video).read_bytes())
     (here / "clips" / "notes.txt").touch()
     for several in ("clips/*.mp4", "clips"):
-        assert explained(several, model=model) == 0
+        assert run_explain(several, model=model) == 0
         first, second, last = capsys.readouterr().out.splitlines()
         assert first.startswith("a.mp4: 'LABEL_")
         assert first.endswith("page: a.staa.html")
         assert second.endswith("page: b.staa.html")
         assert last == "2 of 2 videos explained"
-    assert explained("clips/*.avi", model=model) == 1
+    assert run_explain("clips/*.avi", model=model) == 1
     assert capsys.readouterr().err.startswith("staa: clips/*.avi: There is no file")
 
 
 def test_pages_go_where_they_are_wanted(video: str, model: str, here: Path):
-    assert explained(video, "--out", "pages/of/mine", model=model) == 0
-    assert explained(video, "--out", "other/one.html", model=model) == 0
-    assert explained(video, video, model=model) == 0
+    assert run_explain(video, "--out", "pages/of/mine", model=model) == 0
+    assert run_explain(video, "--out", "other/one.html", model=model) == 0
+    assert run_explain(video, video, model=model) == 0
     found = sorted(str(path.relative_to(here)) for path in here.rglob("*.html"))
     assert found == ["clip-2.staa.html", "clip.staa.html", "other/one.html", "pages/of/mine/clip.staa.html"]
 
@@ -117,12 +117,12 @@ def test_pages_go_where_they_are_wanted(video: str, model: str, here: Path):
 def test_the_name_says_what_is_written(
     name: str, kind: str, begins: bytes, video: str, model: str, here: Path, capsys: pytest.CaptureFixture[str]
 ):
-    assert explained(video, "--out", f"made/{name}", model=model) == 0
+    assert run_explain(video, "--out", f"made/{name}", model=model) == 0
     assert capsys.readouterr().out.splitlines()[-1] == f"  {kind}: made/{name}"
     assert (here / "made" / name).read_bytes().startswith(begins)
     if name == "a.mp4":
-        assert (len(open_clip(here / "made" / name)), open_clip(here / "made" / name).duration) == (32, 4)
-    assert explained(video, video, "--out", name, model=model) == 2
+        assert (len(open_clip(here / "made" / name)), open_clip(here / "made" / name).end) == (32, 4)
+    assert run_explain(video, video, "--out", name, model=model) == 2
     assert f"one {kind} for 2 videos" in capsys.readouterr().err
 
 
@@ -130,7 +130,7 @@ def test_a_failed_video_does_not_stop_the_others(
     video: str, model: str, here: Path, capsys: pytest.CaptureFixture[str]
 ):
     (here / "text\x1b[31m.mp4").write_text("no video")
-    assert explained("missing.mp4", "text\x1b[31m.mp4", video, model=model) == 1
+    assert run_explain("missing.mp4", "text\x1b[31m.mp4", video, model=model) == 1
     told = capsys.readouterr()
     said, last = told.out.splitlines()
     assert said.startswith("clip.mp4: ")
@@ -154,7 +154,7 @@ def test_a_failed_video_does_not_stop_the_others(
 def test_commands_that_make_no_sense_end_with_2_and_one_line(
     arguments: list[str], said: str, video: str, model: str, here: Path, capsys: pytest.CaptureFixture[str]
 ):
-    assert explained(video, *arguments, model=model) == 2
+    assert run_explain(video, *arguments, model=model) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("staa: ")
     assert said in line
@@ -181,11 +181,11 @@ def test_unexpected_errors_are_one_line_unless_debugging(
     def broken(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError("division\nby zero")
 
-    monkeypatch.setattr(staa_widgets.engine.many, "finished", broken)
-    assert explained(video, model=model) == 1
+    monkeypatch.setattr(staa_widgets.engine.many, "finish_run", broken)
+    assert run_explain(video, model=model) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "unexpected ZeroDivisionError: division by zero" in line
-    assert explained(video, "--debug", model=model) == 1
+    assert run_explain(video, "--debug", model=model) == 1
     assert "Traceback" in capsys.readouterr().err
 
 
@@ -195,8 +195,8 @@ def test_ctrl_c_ends_with_130(
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(staa_widgets.engine.many, "finished", interrupted)
-    assert explained(video, video, model=model) == 130
+    monkeypatch.setattr(staa_widgets.engine.many, "finish_run", interrupted)
+    assert run_explain(video, video, model=model) == 130
     assert capsys.readouterr().err == "staa: stopped\n"
 
 
@@ -204,14 +204,14 @@ def test_own_warnings_are_one_line_and_foreign_ones_are_silent(
     video: str, model: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     found = staa_widgets.explain(video, staa_widgets.load_model(model, device="cpu"), cache=False, preview=False)
-    original = staa_widgets.engine.run.choose
+    original = staa_widgets.engine.run.choose_windows
 
     def warning(*arguments: Any) -> Any:
         warnings.warn_explicit("old-fashioned", UserWarning, "/elsewhere/transformers.py", 1)
         return original(*arguments)
 
-    monkeypatch.setattr(staa_widgets.engine.run, "choose", warning)
-    assert explained(video, "--target", str((found.target + 1) % 5), model=model) == 0
+    monkeypatch.setattr(staa_widgets.engine.run, "choose_windows", warning)
+    assert run_explain(video, "--target", str((found.target + 1) % 5), model=model) == 0
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("staa: warning: 'staa' does not depend on the class")
 
@@ -260,7 +260,7 @@ def test_the_demo_explains_a_drawn_clip_and_compares_with_the_truth(here: Path, 
 def test_the_cache_is_looked_after(video: str, model: str, capsys: pytest.CaptureFixture[str]):
     assert main(["cache", "info"]) == 0
     assert "empty, 0.0 of 2000 MB" in capsys.readouterr().out
-    explained(video, model=model)
+    run_explain(video, model=model)
     capsys.readouterr()
     assert main(["cache", "prune"]) == 0
     assert "removed 0 entries\n" in (told := capsys.readouterr().out)

@@ -13,7 +13,7 @@ import pytest
 from staa_widgets.datasets.drawn_actions import ACTIONS, STEPS, VARIANTS, action_clip, draw_scene, render
 from staa_widgets.datasets.drawn_actions.drawing import pose_at
 from staa_widgets.errors import ParameterError
-from staa_widgets.evaluation.metrics.localization import score, truth_on_grid
+from staa_widgets.evaluation.metrics.localization import ground_truth_on_grid, score_ground_truth
 from staa_widgets.methods import controls
 
 
@@ -76,14 +76,14 @@ def test_raise_backwards_is_lower():
 def test_every_clip_has_something_that_moves_and_says_nothing():
     for seed in range(300):
         scene = draw_scene(seed)
-        assert scene.ball or (scene.bystander and scene.bystander.does in {"march", "drift"})
+        assert scene.ball or (scene.bystander and scene.bystander.motion in {"march", "drift"})
 
 
 def test_distractors_do_not_depend_on_the_class():
     for seed in range(20):
         scenes = [draw_scene(seed, name) for name in ("wave", "squat")]
         assert scenes[0].ball == scenes[1].ball
-        assert scenes[0].patch == scenes[1].patch
+        assert scenes[0].flicker == scenes[1].flicker
         assert scenes[0].bystander == scenes[1].bystander
 
 
@@ -94,8 +94,8 @@ def test_motion_energy_alone_does_not_find_the_action(variant):
     found = []
     for seed in range(8_000_000, 8_000_120):
         clip = action_clip(seed, size=64, fps=4, variant=variant)
-        truth = truth_on_grid(clip, sampled, (0, 0, 64, 64), (8, 8))
-        found.append(score(controls.motion_energy(clip.frames[sampled[:, 0]], (8, 8, 8)), truth))
+        truth = ground_truth_on_grid(clip, sampled, (0, 0, 64, 64), (8, 8))
+        found.append(score_ground_truth(controls.motion_energy(clip.frames[sampled[:, 0]], (8, 8, 8)), truth))
     assert np.mean([f["pointing"] for f in found]) <= 0.30
     assert np.mean([f["average_precision"] for f in found]) <= 0.25
 
@@ -132,7 +132,7 @@ def test_the_second_set_is_drawn_otherwise_and_two_figures_always_move():
         assert second.actor.height < 0.7 <= first.actor.height
         assert second.actor.period >= 2
         assert second.bystander is not None
-        assert second.bystander.does in {"march", "sway"}
+        assert second.bystander.motion in {"march", "sway"}
         assert second.bystander.stop - second.bystander.start >= 3
         assert 3 <= second.actor.stop - second.actor.start <= 5
     labels = [draw_scene(seed, variant="second").label for seed in range(200)]

@@ -11,21 +11,21 @@ import pytest
 import torch
 
 from staa_widgets import explain, load_model, open_clip
-from staa_widgets.engine.attribute import attribute, open_query
-from staa_widgets.engine.request import question_of
+from staa_widgets.engine.attribute import attribute, open_inputs
+from staa_widgets.engine.request import request_of
 from staa_widgets.errors import CancelledError, MethodError, ParameterError, WrongInputError
 from staa_widgets.methods import METHODS
 from staa_widgets.methods.registry import method
 from staa_widgets.models import VideoModel
-from staa_widgets.models.batching import passes_at_once
+from staa_widgets.models.batching import max_batch_size
 from staa_widgets.models.capture import record as record_pixels
 from staa_widgets.records.record import Needs
 from staa_widgets.storage import cache
-from tests.engine.test_explain import Frames
-from tests.helpers.timesformers import TYPES, clips, tiny_model, tiny_module
+from tests.engine.test_explain import NoiseVideo
+from tests.helpers.timesformers import TYPES, clips, tiny_timesformer, tiny_timesformer_model
 
-ASKING = [name for name, method in METHODS.items() if method.asks]
-SHORT: dict[str, dict[str, Any]] = {
+NAMES_WITH_PASSES = [name for name, method in METHODS.items() if method.needs_model]
+FEW_PASSES: dict[str, dict[str, Any]] = {
     "integrated_gradients": {"steps": 2},
     "smooth_grad": {"samples": 2},
     "gradient_shap": {"samples": 2},
@@ -34,7 +34,7 @@ SHORT: dict[str, dict[str, Any]] = {
     "kernel_shap": {"samples": 20, "segments": (2, 2, 2)},
     "shapley": {"segments": (3, 1, 1)},
 }
-DRAWING = ("random", "random_smooth", "smooth_grad", "gradient_shap", "lime", "kernel_shap")
+RANDOM_NAMES = ("random", "random_smooth", "smooth_grad", "gradient_shap", "lime", "kernel_shap")
 
 
 @pytest.fixture(autouse=True)
@@ -43,12 +43,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-class Counter:
+class CountedModel:
     """A model whose passes are counted."""
 
     def __init__(self, seed: int = 0) -> None:
-        self.module = tiny_module(seed=seed)
-        self.model = load_model(self.module, processor=tiny_model().transform, id="counted")
+        self.module = tiny_timesformer(seed=seed)
+        self.model = load_model(self.module, processor=tiny_timesformer_model().transform, id="counted")
         self.inputs: list[int] = []
         self.module.register_forward_pre_hook(self._count, with_kwargs=True)
 
@@ -56,7 +56,7 @@ class Counter:
         self.inputs.append(len(named["pixel_values"]))
 
 
-def state(module: torch.nn.Module) -> Any:
+def module_state(module: torch.nn.Module) -> Any:
     parts = list(module.modules())
     return (
         [part.training for part in parts],
@@ -66,31 +66,31 @@ def state(module: torch.nn.Module) -> Any:
     )
 
 
-@pytest.mark.parametrize("name", ASKING)
+@pytest.mark.parametrize("name", NAMES_WITH_PASSES)
 def test_every_method_that_asks_gives_an_explanation(name: str, video: Path, model: VideoModel):
-    params = SHORT.get(name, {})
+    params = FEW_PASSES.get(name, {})
     found = explain(video, model, name, **params)
     assert found.maps.shape == (4, 3, 3)
     assert found.maps.any()
     assert (found.maps.min() >= 0) or METHODS[name].signed
     pixels = model.pixels(open_clip(video).frames([4, 12, 20, 28]))
-    if name not in DRAWING:
+    if name not in RANDOM_NAMES:
         direct = attribute(model, pixels, name, target=found.target, **params)
         np.testing.assert_allclose(found.maps, direct, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["saliency", "occlusion"])
 def test_a_class_can_be_asked_for(name: str, video: Path, model: VideoModel):
-    predicted = explain(video, model, name, **SHORT.get(name, {}))
-    other = explain(video, model, name, target=(predicted.target + 1) % 5, **SHORT.get(name, {}))
+    predicted = explain(video, model, name, **FEW_PASSES.get(name, {}))
+    other = explain(video, model, name, target=(predicted.target + 1) % 5, **FEW_PASSES.get(name, {}))
     assert other.target == (predicted.target + 1) % 5
     assert not np.allclose(predicted.maps, other.maps)
-    named = explain(video, model, name, target=predicted.target, **SHORT.get(name, {}))
+    named = explain(video, model, name, target=predicted.target, **FEW_PASSES.get(name, {}))
     np.testing.assert_array_equal(predicted.maps, named.maps)
-    asked = question_of(predicted)
+    asked = request_of(predicted)
     assert asked is not None
     assert asked.class_specific
-    assert asked.about(target=other.target).ask().provenance["cache"] == "hit"
+    assert asked.with_changes(target=other.target).ask().provenance["cache"] == "hit"
 
 
 def test_a_control_does_not_depend_on_the_class(video: Path, model: VideoModel):
@@ -100,7 +100,7 @@ def test_a_control_does_not_depend_on_the_class(video: Path, model: VideoModel):
 
 
 def test_what_was_answered_is_not_asked_again(video: Path):
-    counter = Counter()
+    counter = CountedModel()
     first = explain(video, counter.model, "occlusion", cells=(1, 3, 3))
     assert sum(counter.inputs) == 1 + 4
     again = explain(video, counter.model, "occlusion", cells=[1, 3, 3])
@@ -111,12 +111,12 @@ def test_what_was_answered_is_not_asked_again(video: Path):
     np.testing.assert_array_equal(first.maps, without.maps)
     explain(video, counter.model, "occlusion", cells=(1, 3, 3), filler="median")
     assert sum(counter.inputs) == 1 + 4 + 4
-    explain(video, Counter(seed=1).model, "occlusion", cells=(1, 3, 3))
+    explain(video, CountedModel(seed=1).model, "occlusion", cells=(1, 3, 3))
     assert cache.info().entries == {"explanation": 4, "maps": 3, "preview": 1, "record": 2}
 
 
 def test_damaged_maps_are_made_again(video: Path, folder: Path):
-    counter = Counter()
+    counter = CountedModel()
     first = explain(video, counter.model, "occlusion", cells=(1, 3, 3))
     for path in folder.glob("[em]*.safetensors"):
         path.write_bytes(path.read_bytes()[:-7])
@@ -144,17 +144,17 @@ def test_provenance_says_what_it_cost(video: Path, model: VideoModel):
     assert told["seconds"]["method"] > 0
     assert "captum" in told["versions"]
     assert explain(video, model).provenance["cost"] == {"forwards": 1, "backwards": 0}
-    assert explain(Frames(20), model, "saliency").provenance["cost"] == {"forwards": 10, "backwards": 5}
+    assert explain(NoiseVideo(20), model, "saliency").provenance["cost"] == {"forwards": 10, "backwards": 5}
 
 
 # --- windows ---
 
 
 def test_each_window_is_asked_about_one_class(model: VideoModel):
-    found = explain(Frames(20, seed=2), model, "saliency")
+    found = explain(NoiseVideo(20, seed=2), model, "saliency")
     assert found.window_logits is not None
     assert len(set(found.window_logits.argmax(1).tolist())) > 1, "the windows are to disagree"
-    named = explain(Frames(20, seed=2), model, "saliency", target=found.target, cache=False)
+    named = explain(NoiseVideo(20, seed=2), model, "saliency", target=found.target, cache=False)
     np.testing.assert_array_equal(found.maps, named.maps)
     weights = found.provenance["sampling"]["window_weights"]
     np.testing.assert_allclose(found.maps.reshape(5, -1).sum(1), weights, rtol=1e-5)
@@ -162,17 +162,17 @@ def test_each_window_is_asked_about_one_class(model: VideoModel):
 
 def test_progress_counts_passes_window_by_window(model: VideoModel):
     told: list[tuple[str, int, int]] = []
-    explain(Frames(14), model, "occlusion", cells=(1, 3, 3), progress=lambda *step: told.append(step))
+    explain(NoiseVideo(14), model, "occlusion", cells=(1, 3, 3), progress=lambda *step: told.append(step))
     windows = [f"window {n} of 4, passes" for n in (1, 2, 3, 4)]
     assert [step for step in told if step[0] in windows] == [(step, n, 4) for step in windows for n in (0, 4)]
     told.clear()
-    explain(Frames(4), model, "occlusion", cells=(1, 3, 3), progress=lambda *step: told.append(step))
+    explain(NoiseVideo(4), model, "occlusion", cells=(1, 3, 3), progress=lambda *step: told.append(step))
     assert [step for step in told if step[0] == "passes"] == [("passes", 0, 4), ("passes", 4, 4)]
 
 
 def test_cancelled_work_keeps_the_windows_that_were_finished():
-    counter = Counter()
-    before = state(counter.module)
+    counter = CountedModel()
+    before = module_state(counter.module)
 
     def cancel(step: str, done: int, total: int) -> None:
         if step.startswith("window 3") and done:
@@ -180,43 +180,43 @@ def test_cancelled_work_keeps_the_windows_that_were_finished():
 
     for _ in range(2):
         with pytest.raises(CancelledError):
-            explain(Frames(20), counter.model, "occlusion", cells=(1, 3, 3), progress=cancel)
-    assert state(counter.module) == before
+            explain(NoiseVideo(20), counter.model, "occlusion", cells=(1, 3, 3), progress=cancel)
+    assert module_state(counter.module) == before
     assert sum(counter.inputs) == 5 + 3 * 4 + 4  # the third window was asked about twice, the others once
-    explain(Frames(20), counter.model, "occlusion", cells=(1, 3, 3))
+    explain(NoiseVideo(20), counter.model, "occlusion", cells=(1, 3, 3))
     assert sum(counter.inputs) == 5 + 3 * 4 + 4 + 3 * 4
 
 
 # --- leaving things as they are ---
 
 
-@pytest.mark.parametrize("name", ASKING)
+@pytest.mark.parametrize("name", NAMES_WITH_PASSES)
 def test_the_model_and_the_generators_are_left_as_found(name: str, video: Path):
     def generators() -> tuple[bytes, str]:
         return torch.get_rng_state().numpy().tobytes(), str(np.random.get_state())  # noqa: NPY002
 
-    module = tiny_module()
+    module = tiny_timesformer()
     module.train()
     module.classifier.eval()
     module.classifier.bias.grad = torch.ones(5)
-    mine = load_model(module, processor=tiny_model().transform)
-    before = state(module), generators(), torch.is_grad_enabled()
-    explain(video, mine, name, cache=False, **SHORT.get(name, {}))
-    assert (state(module), generators(), torch.is_grad_enabled()) == before
+    mine = load_model(module, processor=tiny_timesformer_model().transform)
+    before = module_state(module), generators(), torch.is_grad_enabled()
+    explain(video, mine, name, cache=False, **FEW_PASSES.get(name, {}))
+    assert (module_state(module), generators(), torch.is_grad_enabled()) == before
     torch.testing.assert_close(module.classifier.bias.grad, torch.ones(5))
 
 
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 @pytest.mark.parametrize("name", ["saliency", "gradient_shap", "occlusion", "motion_energy"])
 def test_the_callers_mode_makes_no_difference(name: str, mode: Any, video: Path, model: VideoModel):
-    expected = explain(video, model, name, cache=False, **SHORT.get(name, {}))
+    expected = explain(video, model, name, cache=False, **FEW_PASSES.get(name, {}))
     with mode():
-        found = explain(video, model, name, cache=False, **SHORT.get(name, {}))
+        found = explain(video, model, name, cache=False, **FEW_PASSES.get(name, {}))
     np.testing.assert_allclose(found.maps, expected.maps, rtol=1e-5, atol=1e-7)
 
 
 def test_a_frozen_model_answers_too(video: Path, model: VideoModel):
-    module = tiny_module().requires_grad_(requires_grad=False)
+    module = tiny_timesformer().requires_grad_(requires_grad=False)
     frozen = load_model(module, processor=model.transform)
     expected = explain(video, model, "saliency", cache=False).maps
     found = explain(video, frozen, "saliency", cache=False)
@@ -227,7 +227,7 @@ def test_a_frozen_model_answers_too(video: Path, model: VideoModel):
 @pytest.mark.parametrize("kind", TYPES)
 @pytest.mark.parametrize("name", ["saliency", "integrated_gradients", "occlusion", "shapley", "lime", "random"])
 def test_every_kind_of_attention_can_be_asked(kind: str, name: str):
-    maps = attribute(tiny_model(kind), clips(1)[0], name, **SHORT.get(name, {}))
+    maps = attribute(tiny_timesformer_model(kind), clips(1)[0], name, **FEW_PASSES.get(name, {}))
     assert maps.shape == (4, 3, 3)
     assert maps.any()
 
@@ -237,15 +237,15 @@ def test_every_kind_of_attention_can_be_asked(kind: str, name: str):
 
 def test_a_query_holds_what_methods_ask_for(model: VideoModel):
     pixels = clips(1)[0]
-    with open_query(model, pixels, needs=Needs(rows=True), seed=9, batch_size=3) as query:
+    with open_inputs(model, pixels, needs=Needs(rows=True), seed=9, batch_size=3) as query:
         assert query.record.rows is not None
         assert query.target == int(query.record.logits.argmax())
         assert (query.seed, query.batch_size, query.shape) == (9, 3, (4, 3, 3))
         assert len(query.layers) == 3
         torch.testing.assert_close(query.pixels, pixels)
-        again = query.classify(torch.stack([pixels, pixels]))
+        again = query.forward(torch.stack([pixels, pixels]))
         np.testing.assert_allclose(again.detach().numpy(), [query.record.logits] * 2, rtol=1e-4, atol=1e-5)
-    with open_query(model, pixels, target=2, record=query.record) as other:
+    with open_inputs(model, pixels, target=2, record=query.record) as other:
         assert other.record is query.record
         assert other.target == 2
 
@@ -262,7 +262,7 @@ def test_a_query_holds_what_methods_ask_for(model: VideoModel):
 )
 def test_wrong_queries_are_refused(error: type[Exception], asked: dict[str, Any], model: VideoModel):
     pixels = asked.pop("pixels", clips(1)[0])
-    with pytest.raises(error), open_query(model, pixels, **asked):
+    with pytest.raises(error), open_inputs(model, pixels, **asked):
         pass
 
 
@@ -275,7 +275,7 @@ def test_attention_methods_are_answered_from_the_record(model: VideoModel):
 def test_maps_that_are_not_finite_are_refused(model: VideoModel, monkeypatch: pytest.MonkeyPatch, video: Path):
     monkeypatch.setattr("staa_widgets.methods.registry.METHODS", METHODS.copy())
 
-    @method("broken", class_specific=False, asks=True)
+    @method("broken", class_specific=False, needs_model=True)
     def broken(query: Any) -> np.ndarray:
         return np.full(query.shape, np.nan)
 
@@ -285,8 +285,8 @@ def test_maps_that_are_not_finite_are_refused(model: VideoModel, monkeypatch: py
 
 
 def test_passes_are_smaller_for_larger_models_and_for_gradients():
-    small = tiny_model()
-    assert passes_at_once(small) == passes_at_once(small, backwards=True) == 8
+    small = tiny_timesformer_model()
+    assert max_batch_size(small) == max_batch_size(small, backward=True) == 8
     long = replace(small.geometry, frames=96, height=14, width=14)
     large = replace(small, geometry=long)
-    assert 1 <= passes_at_once(large, backwards=True) < passes_at_once(large) <= 8
+    assert 1 <= max_batch_size(large, backward=True) < max_batch_size(large) <= 8

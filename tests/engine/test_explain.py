@@ -16,13 +16,13 @@ import torch
 import staa_widgets.models.capture
 from staa_widgets import action_clip, explain, load_model, open_clip
 from staa_widgets.errors import CancelledError, MethodError, ParameterError, TooFewFramesError
-from staa_widgets.explanation.explanation import probabilities
+from staa_widgets.explanation.explanation import class_probabilities
 from staa_widgets.methods import METHODS
 from staa_widgets.models import Transform, VideoModel
 from staa_widgets.records.record import Geometry
 from staa_widgets.storage import cache
-from staa_widgets.video.windows import choose, lay_out, merge
-from tests.helpers.timesformers import tiny_model, tiny_module
+from staa_widgets.video.windows import choose_windows, merge_windows, slice_layout
+from tests.helpers.timesformers import tiny_timesformer, tiny_timesformer_model
 
 GEOMETRY = Geometry(frames=4, tubelet=1, height=3, width=3, order="patch_major", prefix=1, input_size=(24, 24))
 
@@ -30,7 +30,7 @@ GEOMETRY = Geometry(frames=4, tubelet=1, height=3, width=3, order="patch_major",
 pytestmark = pytest.mark.usefixtures("folder")
 
 
-class Frames:
+class NoiseVideo:
     """Noise with times, 8 frames a second, as `open_clip` takes it."""
 
     def __init__(self, seconds: float, seed: int = 0) -> None:
@@ -45,8 +45,8 @@ def test_an_explanation_says_where_and_when(video: Path, model: VideoModel):
     assert found.maps.min() >= 0
     assert found.temporal.sum() == pytest.approx(1)
     assert found.spans[0, 0] == 0
-    assert found.spans[-1, 1] == found.duration == pytest.approx(4)
-    np.testing.assert_array_equal(found.sampled, [[4], [12], [20], [28]])
+    assert found.spans[-1, 1] == found.end == pytest.approx(4)
+    np.testing.assert_array_equal(found.sampled_frames, [[4], [12], [20], [28]])
     assert found.box == pytest.approx((0, 0, 48, 48))
     assert found.frame_size == (48, 48)
     assert found.target == int(found.logits.argmax())
@@ -96,7 +96,7 @@ def test_a_range_keeps_the_clock_of_the_video(video: Path, model: VideoModel):
     found = explain(video, model, start=1, end=3)
     assert found.first_frame == 8
     np.testing.assert_array_equal(found.times, np.arange(8, 24) / 8)
-    np.testing.assert_array_equal(found.sampled.ravel(), [10, 14, 18, 22])
+    np.testing.assert_array_equal(found.sampled_frames.ravel(), [10, 14, 18, 22])
     np.testing.assert_allclose(found.spans[[0, -1], [0, 1]], [1, 3])
     assert found.preview is not None
     np.testing.assert_array_equal(found.preview.indices, np.arange(8, 24))
@@ -148,14 +148,14 @@ def test_wrong_questions_are_refused_before_any_work(video: Path, model: VideoMo
 # --- windows ---
 
 
-def clip_of(seconds: float) -> Any:
-    return open_clip(Frames(seconds))
+def noise_clip(seconds: float) -> Any:
+    return open_clip(NoiseVideo(seconds))
 
 
 @pytest.mark.parametrize(("seconds", "count"), [(2, 1), (12, 1), (12.5, 3), (20, 5), (21, 6)])
 def test_clips_over_twelve_seconds_are_seen_in_windows_of_four(seconds: float, count: int):
-    clip = clip_of(seconds)
-    samples = choose(clip, GEOMETRY)
+    clip = noise_clip(seconds)
+    samples = choose_windows(clip, GEOMETRY)
     assert len(samples) == count
     every = np.concatenate([sample.indices for sample in samples])
     assert len(samples[0]) == 4
@@ -169,13 +169,13 @@ def test_clips_over_twelve_seconds_are_seen_in_windows_of_four(seconds: float, c
 
 
 def test_the_length_of_windows_can_be_chosen():
-    assert len(choose(clip_of(12), GEOMETRY, seconds=2)) == 6
-    assert len(choose(clip_of(20), GEOMETRY, seconds=20)) == 1
+    assert len(choose_windows(noise_clip(12), GEOMETRY, seconds=2)) == 6
+    assert len(choose_windows(noise_clip(20), GEOMETRY, seconds=20)) == 1
 
 
 def test_windows_of_tubelets_share_whole_slices():
     pairs = replace(GEOMETRY, frames=4, tubelet=2)
-    samples = choose(clip_of(15), pairs)
+    samples = choose_windows(noise_clip(15), pairs)
     slices = {tuple(pair) for sample in samples for pair in sample.indices.reshape(-1, 2).tolist()}
     flat = [frame for pair in sorted(slices) for frame in pair]
     assert flat == sorted(set(flat))
@@ -185,25 +185,25 @@ def test_a_clip_that_is_shown_within_moments_is_one_window():
     """All but one frame lie in the first second: a grid of seconds would not fill a window."""
     times = np.r_[np.linspace(0, 1, 20), 30.0]
     clip = open_clip(np.zeros((21, 8, 8, 3), np.uint8), times=times)
-    (only,) = choose(clip, GEOMETRY)
+    (only,) = choose_windows(clip, GEOMETRY)
     assert len(only) == 4
 
 
 def test_merged_windows_keep_order_and_average_overlaps():
     parts = [np.array([[1.0], [2.0]]), np.array([[3.0], [5.0]])]
     sampled = np.array([[[0], [4]], [[4], [8]]])
-    kept, place = lay_out(sampled)
+    kept, place = slice_layout(sampled)
     np.testing.assert_array_equal(kept, [[0], [4], [8]])
     np.testing.assert_array_equal(place, [[0, 1], [1, 2]])
-    np.testing.assert_array_equal(merge(parts, place, [1.0, 0.5], 3), [[1.0], [(2.0 + 1.5) / 2], [2.5]])
+    np.testing.assert_array_equal(merge_windows(parts, place, [1.0, 0.5], 3), [[1.0], [(2.0 + 1.5) / 2], [2.5]])
 
 
 def test_a_window_weighs_as_much_as_its_probability(model: VideoModel):
-    found = explain(Frames(20), model, "staa_logit", target=1)
+    found = explain(NoiseVideo(20), model, "staa_logit", target=1)
     assert found.window_logits is not None
     assert found.window_logits.shape == (5, 5)
     np.testing.assert_allclose(found.logits, found.window_logits.mean(0), rtol=1e-6)
-    chances = probabilities(found.window_logits)[:, 1]
+    chances = class_probabilities(found.window_logits)[:, 1]
     np.testing.assert_allclose(found.maps.reshape(5, -1).sum(1), chances, rtol=1e-5)
     assert found.spans.shape == (20, 2)
     assert found.slice_of_frame.tolist() == sorted(found.slice_of_frame.tolist())
@@ -215,7 +215,7 @@ def test_over_a_long_video_the_curve_peaks_in_the_window_of_the_action(seed: int
     """Ten windows of four seconds; in all but one of them the figure stands still."""
     clip = action_clip(seed, size=64, fps=8)
     still = np.repeat(clip.frames[~clip.when][:1], 32, axis=0)
-    long = Frames(40)
+    long = NoiseVideo(40)
     long.frames = np.concatenate([clip.frames if window == 6 else still for window in range(10)])
     found = explain(long, None, "staa_logit", target=clip.label, cache=False, preview=False)
     assert found.temporal.reshape(10, -1).sum(1).argmax() == 6
@@ -224,15 +224,15 @@ def test_over_a_long_video_the_curve_peaks_in_the_window_of_the_action(seed: int
 
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_windows_together_or_one_by_one_give_the_same(batch_size: int, model: VideoModel, forwards: list[int]):
-    long = Frames(15)
+    long = NoiseVideo(15)
     found = explain(long, model, cache=False, batch_size=batch_size)
     assert forwards == ([1] * 4 if batch_size == 1 else [3, 1])
     np.testing.assert_allclose(found.maps, explain(long, model, cache=False).maps, rtol=1e-3, atol=1e-5)
 
 
 def test_all_windows_speak_of_the_class_predicted_over_all(model: VideoModel):
-    found = explain(Frames(20, seed=2), model, "staa_logit")
-    named = explain(Frames(20, seed=2), model, "staa_logit", target=int(found.logits.argmax()), cache=False)
+    found = explain(NoiseVideo(20, seed=2), model, "staa_logit")
+    named = explain(NoiseVideo(20, seed=2), model, "staa_logit", target=int(found.logits.argmax()), cache=False)
     assert found.target == named.target
     # Not the same windows share a batch, and sums round otherwise with its size.
     np.testing.assert_allclose(found.maps, named.maps, rtol=1e-5, atol=1e-6)
@@ -241,7 +241,7 @@ def test_all_windows_speak_of_the_class_predicted_over_all(model: VideoModel):
 # --- cache ---
 
 
-def changed_byte(path: Path, folder: Path) -> Path:
+def copy_with_another_byte(path: Path, folder: Path) -> Path:
     """The same pictures in a file that differs in a byte that no reader looks at."""
     copy = folder / "changed.mp4"
     copy.write_bytes(path.read_bytes() + b"\0\0\0\x09free\0")
@@ -305,12 +305,12 @@ def test_anything_that_changes_the_answer_is_a_miss(
     video: Path, model: VideoModel, forwards: list[int], tmp_path: Path
 ):
     explain(video, model)
-    other_weights = tiny_module()
+    other_weights = tiny_timesformer()
     with torch.no_grad():
         other_weights.classifier.bias[0] += 1e-3
     crop = replace(model.transform, shortest_edge=25)
     for asked in (
-        {"video": changed_byte(video, tmp_path)},
+        {"video": copy_with_another_byte(video, tmp_path)},
         {"start": 1},
         {"window": 2},
         {"model": replace(model, transform=crop)},
@@ -323,8 +323,8 @@ def test_anything_that_changes_the_answer_is_a_miss(
 
 
 def test_a_weight_changed_in_place_is_a_miss(video: Path, forwards: list[int]):
-    module = tiny_module()
-    mine = load_model(module, processor=tiny_model().transform)
+    module = tiny_timesformer()
+    mine = load_model(module, processor=tiny_timesformer_model().transform)
     before = explain(video, mine)
     with torch.no_grad():
         module.classifier.bias[1] += 1
@@ -363,7 +363,7 @@ def test_a_cache_that_cannot_be_written_is_no_hindrance(
     assert explain(video, model).maps.tolist() == found.maps.tolist()
 
 
-def explained_elsewhere(video: Path, model: Path, counts: Path, ready: Any) -> None:
+def explain_in_process(video: Path, model: Path, counts: Path, ready: Any) -> None:
     torch.set_num_threads(1)
     original: Callable[..., Any] = staa_widgets.models.capture.record
 
@@ -386,8 +386,8 @@ def test_processes_share_what_was_computed_and_compute_it_once(video: Path, mode
     )
     context = multiprocessing.get_context("spawn")
     ready = context.Barrier(2)
-    together = [context.Process(target=explained_elsewhere, args=(video, saved, counts, ready)) for _ in range(2)]
-    later = context.Process(target=explained_elsewhere, args=(video, saved, counts, None))
+    together = [context.Process(target=explain_in_process, args=(video, saved, counts, ready)) for _ in range(2)]
+    later = context.Process(target=explain_in_process, args=(video, saved, counts, None))
     for process in together:
         process.start()
     for process in together:
@@ -404,7 +404,7 @@ def test_processes_share_what_was_computed_and_compute_it_once(video: Path, mode
 
 def test_progress_is_told_step_by_step(model: VideoModel):
     told: list[tuple[str, int, int]] = []
-    explain(Frames(20), model, batch_size=2, progress=lambda *step: told.append(step))
+    explain(NoiseVideo(20), model, batch_size=2, progress=lambda *step: told.append(step))
     assert [step for step in told if step[0] == "model"] == [("model", n, 5) for n in (0, 2, 4, 5)]
     assert told[-1] == ("pictures", 160, 160)
 
@@ -415,16 +415,16 @@ def test_cancelled_work_keeps_the_windows_that_were_finished(model: VideoModel, 
             raise CancelledError("Stopped.")
 
     with pytest.raises(CancelledError):
-        explain(Frames(20), model, batch_size=1, progress=cancel)
+        explain(NoiseVideo(20), model, batch_size=1, progress=cancel)
     assert forwards == [1, 1]
-    explain(Frames(20), model, batch_size=1)
+    explain(NoiseVideo(20), model, batch_size=1)
     assert forwards == [1] * 5
 
 
 def test_nothing_is_said_where_there_is_no_terminal(model: VideoModel, capfd: pytest.CaptureFixture[str]):
-    explain(Frames(2), model, cache=False)
+    explain(NoiseVideo(2), model, cache=False)
     assert capfd.readouterr() == ("", "")
-    explain(Frames(2), model, cache=False, progress=True)
+    explain(NoiseVideo(2), model, cache=False, progress=True)
     assert "model" in capfd.readouterr().err
 
 
@@ -434,5 +434,5 @@ def test_settings_of_torch_and_numpy_are_left_alone(model: VideoModel):
         return torch.get_num_threads(), torch.is_grad_enabled(), torch.get_default_dtype(), *generators
 
     before = settings()
-    explain(Frames(2), model, "staa", weighting="gradient", cache=False)
+    explain(NoiseVideo(2), model, "staa", weighting="gradient", cache=False)
     assert settings() == before

@@ -16,7 +16,7 @@ import torch
 import staa_widgets.engine.many
 import staa_widgets.models.capture
 from staa_widgets import action_clip, explain, explain_many, load_model, open_clip
-from staa_widgets.engine.many import listed
+from staa_widgets.engine.many import list_videos
 from staa_widgets.errors import (
     CancelledError,
     MethodError,
@@ -28,8 +28,8 @@ from staa_widgets.errors import (
 )
 from staa_widgets.models import VideoModel
 from staa_widgets.storage import cache
-from tests.engine.test_explain import Frames
-from tests.helpers.timesformers import tiny_model, tiny_module
+from tests.engine.test_explain import NoiseVideo
+from tests.helpers.timesformers import tiny_timesformer, tiny_timesformer_model
 
 pytestmark = pytest.mark.usefixtures("folder")
 
@@ -61,12 +61,12 @@ def test_each_file_gets_an_answer_or_an_error_in_order(clips: Path, model: Video
 
 def test_patterns_and_folders_are_sorted(clips: Path, monkeypatch: pytest.MonkeyPatch):
     every = [clips / f"{name}.mp4" for name in "abcd"]
-    assert listed(clips / "*.mp4") == listed(str(clips)) == every
-    assert listed([clips / "[ad].mp4", "c?.mp4"]) == [every[0], every[3], "c?.mp4"]
+    assert list_videos(clips / "*.mp4") == list_videos(str(clips)) == every
+    assert list_videos([clips / "[ad].mp4", "c?.mp4"]) == [every[0], every[3], "c?.mp4"]
     monkeypatch.setenv("HOME", str(clips.parent))
-    assert listed(f"~/{clips.name}/[ab].mp4") == every[:2]
+    assert list_videos(f"~/{clips.name}/[ab].mp4") == every[:2]
     (clips.parent / "x[1].mp4").touch()
-    assert listed(clips.parent / "x[1].mp4") == [clips.parent / "x[1].mp4"]
+    assert list_videos(clips.parent / "x[1].mp4") == [clips.parent / "x[1].mp4"]
 
 
 @pytest.mark.parametrize("nothing", ["*.avi", "."])
@@ -97,7 +97,7 @@ def test_columns_generators_and_single_videos_are_lists(clips: Path, model: Vide
     for videos in (Column(*paths), iter(paths)):
         found = list(explain_many(videos, model, preview=False))
         assert [one.error is None for one in found] == [True, False, True]
-    frames = Frames(2)
+    frames = NoiseVideo(2)
     for one in (frames, frames.frames, open_clip(frames), (clips / "a.mp4").read_bytes()):
         (outcome,) = explain_many(one, model, preview=False)
         assert outcome.video is one
@@ -115,7 +115,7 @@ def test_a_whole_data_frame_is_refused(model: VideoModel):
 
 @pytest.mark.parametrize("cached", [True, False])
 def test_short_clips_share_batches(cached: bool, clips: Path, model: VideoModel, forwards: list[int]):
-    videos = [clips / "a.mp4", clips / "b.mp4", Frames(20), clips / "c.mp4", clips / "d.mp4"]
+    videos = [clips / "a.mp4", clips / "b.mp4", NoiseVideo(20), clips / "c.mp4", clips / "d.mp4"]
     found = list(explain_many(videos, model, "staa_logit", cache=cached, batch_size=5, preview=False))
     assert [one.error is None for one in found] == [True, False, True, True, True]
     assert forwards[:2] == [3, 5]  # three short clips at once, then the five windows of the long one
@@ -152,7 +152,7 @@ def test_one_clip_that_spoils_a_batch_does_not_spoil_the_others(
         return original(model, pixels, *rest)
 
     monkeypatch.setattr(staa_widgets.models.capture, "record", picky)
-    found = list(explain_many([clips / "a.mp4", dark, Frames(0.2), clips / "c.mp4"], model, preview=False))
+    found = list(explain_many([clips / "a.mp4", dark, NoiseVideo(0.2), clips / "c.mp4"], model, preview=False))
     assert [type(one.error) for one in found] == [type(None), WrongInputError, TooFewFramesError, type(None)]
 
 
@@ -170,8 +170,8 @@ def test_a_second_run_goes_on_where_the_first_was_stopped(clips: Path, model: Vi
 
 @pytest.mark.parametrize("cached", [True, False])
 def test_weights_changed_between_two_files_answer_for_the_second(cached: bool, clips: Path):
-    module = tiny_module()
-    mine = load_model(module, processor=tiny_model().transform, id="tiny")
+    module = tiny_timesformer()
+    mine = load_model(module, processor=tiny_timesformer_model().transform, id="tiny")
     running = explain_many(clips / "[ac].mp4", mine, preview=False, cache=cached)
     first = next(running).explanation
     with torch.no_grad():
@@ -205,7 +205,7 @@ def test_nothing_is_left_on_disk_without_cache(clips: Path, model: VideoModel, f
 
 def test_progress_counts_files_and_names_the_step(clips: Path, model: VideoModel):
     told: list[tuple[str, int, int]] = []
-    videos = [clips / "a.mp4", clips / "b.mp4", Frames(20)]
+    videos = [clips / "a.mp4", clips / "b.mp4", NoiseVideo(20)]
     list(explain_many(videos, model, batch_size=2, progress=lambda *step: told.append(step)))
     assert {total for _, _, total in told} == {3}
     counts = [done for _, done, _ in told]
@@ -258,7 +258,7 @@ def test_ctrl_c_ends_all(clips: Path, model: VideoModel, monkeypatch: pytest.Mon
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(staa_widgets.engine.many, "finished", stop)
+    monkeypatch.setattr(staa_widgets.engine.many, "finish_run", stop)
     with pytest.raises(KeyboardInterrupt):
         list(explain_many(clips / "[ac].mp4", model))
 
@@ -285,7 +285,7 @@ def test_a_class_that_a_method_cannot_speak_of_is_warned_of(clips: Path, model: 
 def test_others_may_compute_between_two_files(clips: Path, model: VideoModel):
     running = explain_many(clips / "[acd].mp4", model, batch_size=2, preview=False)
     next(running)
-    other = threading.Thread(target=lambda: explain(Frames(2), model, preview=False))
+    other = threading.Thread(target=lambda: explain(NoiseVideo(2), model, preview=False))
     other.start()
     other.join(60)
     assert not other.is_alive()

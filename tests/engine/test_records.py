@@ -14,7 +14,7 @@ import staa_widgets.models.capture
 from staa_widgets import compare, explain
 from staa_widgets.models import VideoModel
 from staa_widgets.models.attention import query_sampling as queries
-from tests.engine.test_explain import Frames
+from tests.engine.test_explain import NoiseVideo
 from tests.helpers.joint_models import tiny_joint_model
 
 LAYERS: tuple[Any, ...] = ("last", "mean", "rollout", [0, -1])
@@ -70,8 +70,8 @@ def test_a_named_class_is_recorded_beside_the_predicted_one(video: Path, model: 
 @pytest.fixture
 def sampling(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make small models with joint attention sample."""
-    monkeypatch.setattr(queries, "EXACT", 0)
-    monkeypatch.setattr(queries, "COUNT", 6)
+    monkeypatch.setattr(queries, "EXACT_TOKENS", 0)
+    monkeypatch.setattr(queries, "SAMPLE_SIZE", 6)
 
 
 @pytest.mark.usefixtures("sampling")
@@ -110,7 +110,7 @@ def test_where_nothing_is_sampled_exact_is_the_same_record(
     """Models with few tokens, and however many tokens those of divided attention."""
     asked = tiny_joint_model(family) if family == "vivit" else model
     if asked is model:
-        monkeypatch.setattr(queries, "EXACT", 0)
+        monkeypatch.setattr(queries, "EXACT_TOKENS", 0)
     for exact in (False, True, False):
         explain(video, asked, exact=exact, preview=False)
     assert forwards == [1]
@@ -126,5 +126,5 @@ def test_errors_are_told_of_all_windows(monkeypatch: pytest.MonkeyPatch):
         return [replace(first, errors={}), *rest]
 
     monkeypatch.setattr(staa_widgets.models.capture, "record", first_exact)
-    found = explain(Frames(20), tiny_joint_model("videomae"), cache=False, preview=False)
+    found = explain(NoiseVideo(20), tiny_joint_model("videomae"), cache=False, preview=False)
     assert found.provenance["standard_errors"].keys() == {"rows", "rollout"}

@@ -18,11 +18,11 @@ import pytest
 import staa_widgets.models.capture
 from staa_widgets import explain
 from staa_widgets.engine.lock import WAITING
-from staa_widgets.engine.request import Question, question_of
-from staa_widgets.errors import CancelledError, ParameterError, UnknownMethodError, UnsupportedQuestionError
+from staa_widgets.engine.request import ExplainRequest, request_of
+from staa_widgets.errors import CancelledError, ParameterError, UnknownMethodError, UnsupportedRequestError
 from staa_widgets.methods import METHODS
 from staa_widgets.models import VideoModel
-from staa_widgets.utils.progress import reporting
+from staa_widgets.utils.progress import progress_reporter
 
 PATIENCE = 60
 
@@ -32,15 +32,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STAA_CACHE", str(tmp_path / "cache"))
 
 
-def asked(video: Path, model: VideoModel, *rest: Any, **params: Any) -> Question:
-    question = question_of(explain(video, model, *rest, preview=False, **params))
+def make_request(video: Path, model: VideoModel, *rest: Any, **params: Any) -> ExplainRequest:
+    question = request_of(explain(video, model, *rest, preview=False, **params))
     assert question is not None
     return question
 
 
 def test_explain_remembers_all_that_was_asked(video: Path, model: VideoModel):
     found = explain(video, model, "staa_logit", target="label 2", start=1, window=2, batch_size=3, layers="mean")
-    question = question_of(found)
+    question = request_of(found)
     assert question is not None
     assert question.clip.first_frame == 8
     assert question.model is model
@@ -57,9 +57,9 @@ def test_explain_remembers_all_that_was_asked(video: Path, model: VideoModel):
 
 def test_a_question_lives_as_long_as_its_explanation(video: Path, model: VideoModel):
     found = explain(video, model, preview=False)
-    question = weakref.ref(question_of(found))
-    assert question_of(replace(found)) is None
-    assert question_of(type(found).from_bytes(found.to_bytes())) is None
+    question = weakref.ref(request_of(found))
+    assert request_of(replace(found)) is None
+    assert request_of(type(found).from_bytes(found.to_bytes())) is None
     gc.collect()
     assert question() is not None
     del found
@@ -68,24 +68,24 @@ def test_a_question_lives_as_long_as_its_explanation(video: Path, model: VideoMo
 
 
 def test_other_words_keep_what_still_applies(video: Path, model: VideoModel):
-    first = asked(video, model, weighting="value")
-    assert dict(first.about(params={"layers": "mean"}).params) == {
+    first = make_request(video, model, weighting="value")
+    assert dict(first.with_changes(params={"layers": "mean"}).params) == {
         **METHODS["staa"].defaults,
         "layers": "mean",
         "weighting": "value",
     }
-    other = first.about("staa_logit", target="LABEL_4")
+    other = first.with_changes("staa_logit", target="LABEL_4")
     assert dict(other.params) == dict(METHODS["staa_logit"].defaults)
     assert (other.target, other.clip, other.model) == (4, first.clip, first.model)
     assert other.ask().target == 4
 
 
 def test_the_class_asked_for_survives_a_method_without_one(video: Path, model: VideoModel, recwarn: Any):
-    about_four = asked(video, model, "staa_logit", target=4)
-    between = about_four.about("staa", target=4)
+    about_four = make_request(video, model, "staa_logit", target=4)
+    between = about_four.with_changes("staa", target=4)
     found = between.ask()
     assert found.target == int(found.logits.argmax()) != 4
-    assert between.about("staa_logit").ask().target == 4
+    assert between.with_changes("staa_logit").ask().target == 4
     assert not recwarn.list
 
 
@@ -97,21 +97,21 @@ def test_the_class_asked_for_survives_a_method_without_one(video: Path, model: V
         ({"method": "staa_logit", "params": {"weighting": "value"}}, ParameterError, "layers"),
         ({"params": {"layers": "some"}}, ParameterError, ""),
         ({"method": "staa_logit", "target": 5}, ParameterError, "0 to 4"),
-        ({"target": 3}, UnsupportedQuestionError, "staa_logit"),
-        ({"method": "staa", "target": 3}, UnsupportedQuestionError, "staa_logit"),
+        ({"target": 3}, UnsupportedRequestError, "staa_logit"),
+        ({"method": "staa", "target": 3}, UnsupportedRequestError, "staa_logit"),
     ],
 )
 def test_what_cannot_be_asked_is_said(
     words: dict[str, Any], error: type[Exception], hint: str, video: Path, model: VideoModel
 ):
-    question = asked(video, model)
+    question = make_request(video, model)
     with pytest.raises(error) as refused:
-        question.about(**words)
+        question.with_changes(**words)
     assert hint in getattr(refused.value, "hint")  # noqa: B009
 
 
 def test_weighting_by_the_logit_makes_staa_speak_of_a_class(video: Path, model: VideoModel):
-    question = asked(video, model).about(target=3, params={"weighting": "logit"})
+    question = make_request(video, model).with_changes(target=3, params={"weighting": "logit"})
     assert question.class_specific
     assert question.ask().target == 3
 
@@ -119,7 +119,7 @@ def test_weighting_by_the_logit_makes_staa_speak_of_a_class(video: Path, model: 
 # --- one at a time ---
 
 
-class Held:
+class BlockedRecord:
     """A model's forward pass that waits until it is let go, and counts who is in it."""
 
     def __init__(self, original: Callable[..., Any]) -> None:
@@ -137,13 +137,13 @@ class Held:
 
 
 @pytest.fixture
-def held(monkeypatch: pytest.MonkeyPatch) -> Held:
-    waiting = Held(staa_widgets.models.capture.record)
+def held(monkeypatch: pytest.MonkeyPatch) -> BlockedRecord:
+    waiting = BlockedRecord(staa_widgets.models.capture.record)
     monkeypatch.setattr(staa_widgets.models.capture, "record", waiting)
     return waiting
 
 
-def in_thread(call: Callable[[], object]) -> tuple[threading.Thread, list[object]]:
+def run_in_thread(call: Callable[[], object]) -> tuple[threading.Thread, list[object]]:
     found: list[object] = []
 
     def run() -> None:
@@ -157,8 +157,8 @@ def in_thread(call: Callable[[], object]) -> tuple[threading.Thread, list[object
     return thread, found
 
 
-def test_who_comes_second_waits_says_so_and_gets_its_own_answer(video: Path, model: VideoModel, held: Held):
-    first, one = in_thread(lambda: explain(video, model, cache=False, preview=False))
+def test_who_comes_second_waits_says_so_and_gets_its_own_answer(video: Path, model: VideoModel, held: BlockedRecord):
+    first, one = run_in_thread(lambda: explain(video, model, cache=False, preview=False))
     assert held.began.wait(PATIENCE)
     told: list[str] = []
     waits = threading.Event()
@@ -167,7 +167,9 @@ def test_who_comes_second_waits_says_so_and_gets_its_own_answer(video: Path, mod
         told.append(step)
         waits.set()
 
-    second, two = in_thread(lambda: explain(video, model, "staa_logit", cache=False, preview=False, progress=report))
+    second, two = run_in_thread(
+        lambda: explain(video, model, "staa_logit", cache=False, preview=False, progress=report)
+    )
     assert waits.wait(PATIENCE)
     assert set(told) == {WAITING}
     held.go.set()
@@ -178,8 +180,8 @@ def test_who_comes_second_waits_says_so_and_gets_its_own_answer(video: Path, mod
     assert held.most == 1
 
 
-def test_who_waits_can_give_up_and_leaves_the_other_alone(video: Path, model: VideoModel, held: Held):
-    first, one = in_thread(lambda: explain(video, model, cache=False, preview=False))
+def test_who_waits_can_give_up_and_leaves_the_other_alone(video: Path, model: VideoModel, held: BlockedRecord):
+    first, one = run_in_thread(lambda: explain(video, model, cache=False, preview=False))
     assert held.began.wait(PATIENCE)
 
     def give_up(step: str, done: int, total: int) -> None:
@@ -212,7 +214,7 @@ def test_the_turn_is_given_back_after_an_error(video: Path, model: VideoModel, m
         patched.setattr(staa_widgets.models.capture, "record", stop)
         with pytest.raises(KeyboardInterrupt):
             explain(video, model, preview=False)
-    thread, found = in_thread(lambda: explain(video, model, preview=False))
+    thread, found = run_in_thread(lambda: explain(video, model, preview=False))
     thread.join(PATIENCE)
     assert getattr(found[0], "method", found[0]) == "staa"
 
@@ -227,13 +229,13 @@ class Terminal(io.StringIO):
 
 def test_a_terminal_gets_a_bar_for_long_work_only(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
-    with reporting(None) as report:
+    with progress_reporter(None) as report:
         report("model", 1, 2)
     assert sys.stderr.getvalue() == ""  # pyright: ignore[reportAttributeAccessIssue]
 
     drawn = threading.Event()
     monkeypatch.setattr(Terminal, "flush", lambda self: "1/2" in self.getvalue() and drawn.set())
-    with reporting(None) as report:
+    with progress_reporter(None) as report:
         report("model", 1, 2)
         assert drawn.wait(PATIENCE)
         text = sys.stderr.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
@@ -243,7 +245,7 @@ def test_a_terminal_gets_a_bar_for_long_work_only(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_step_of_another_length_starts_the_bar_anew(capfd: pytest.CaptureFixture[str]):
-    with reporting(progress=True) as report:
+    with progress_reporter(progress=True) as report:
         report("model", 2, 3)
         report("pictures", 10, 40)
     told = capfd.readouterr().err

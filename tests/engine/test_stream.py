@@ -21,14 +21,14 @@ import staa_widgets.models.capture
 import staa_widgets.video.decode
 from staa_widgets import action_clip, compare, explain, load_model, open_clip, stream
 from staa_widgets.datasets.drawn_actions import ActionClip
-from staa_widgets.engine.request import question_of
-from staa_widgets.engine.window_reader import Reel
+from staa_widgets.engine.request import request_of
+from staa_widgets.engine.window_reader import WindowReader
 from staa_widgets.errors import CancelledError, MethodError, ParameterError, VideoNotFoundError
-from staa_widgets.explanation.explanation import probabilities
+from staa_widgets.explanation.explanation import class_probabilities
 from staa_widgets.models import VideoModel
-from staa_widgets.video.windows import choose
-from tests.engine.test_explain import GEOMETRY, Frames, clip_of
-from tests.helpers.timesformers import tiny_model, tiny_module
+from staa_widgets.video.windows import choose_windows
+from tests.engine.test_explain import GEOMETRY, NoiseVideo, noise_clip
+from tests.helpers.timesformers import tiny_timesformer, tiny_timesformer_model
 from tests.helpers.video_files import read_barcode, write_video
 
 pytestmark = pytest.mark.usefixtures("folder")
@@ -46,15 +46,15 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Numbers of the frames that were decoded and turned to RGB so far."""
     seen: list[int] = []
-    original = staa_widgets.video.decode._upright
+    original = staa_widgets.video.decode._to_upright_rgb
 
     def watched(*asked: Any) -> Any:
         frame = original(*asked)
         seen.append(read_barcode(frame))
         return frame
 
-    monkeypatch.setattr(staa_widgets.video.decode, "_upright", watched)
-    monkeypatch.setattr(staa_widgets.video.decode, "_decord", lambda: None)
+    monkeypatch.setattr(staa_widgets.video.decode, "_to_upright_rgb", watched)
+    monkeypatch.setattr(staa_widgets.video.decode, "_load_decord", lambda: None)
     return seen
 
 
@@ -75,11 +75,11 @@ def test_each_window_is_an_explanation_of_its_part(long: Path, model: VideoModel
         np.testing.assert_array_equal(part.times, whole.times[part.first_frame : part.first_frame + len(part.times)])
     # Half-open and end to end, but for the last one, which is aligned to the end.
     assert parts[0].spans[0, 0] == 0
-    assert parts[-1].spans[-1, 1] == whole.duration == pytest.approx(21)
+    assert parts[-1].spans[-1, 1] == whole.end == pytest.approx(21)
     for part, following in pairwise(parts[:5]):
-        assert part.spans[-1, 1] == following.spans[0, 0] == part.duration
+        assert part.spans[-1, 1] == following.spans[0, 0] == part.end
         assert part.first_frame + len(part.times) == following.first_frame
-        assert (part.times < part.duration).all()
+        assert (part.times < part.end).all()
     assert parts[5].spans[0, 0] == parts[4].spans[1, 0]
 
 
@@ -89,11 +89,11 @@ def test_the_windows_merged_by_hand_are_what_explain_gives(long: Path, model: Vi
     whole = explain(long, model, "staa_logit", target=2, cache=False)
     sums: dict[int, list[NDArray[np.floating]]] = {}
     for part in parts:
-        weight = probabilities(part.logits)[2] / np.abs(part.maps).sum()
-        for frame, maps in zip(part.sampled[:, 0].tolist(), part.maps, strict=True):
+        weight = class_probabilities(part.logits)[2] / np.abs(part.maps).sum()
+        for frame, maps in zip(part.sampled_frames[:, 0].tolist(), part.maps, strict=True):
             sums.setdefault(frame, []).append(weight * maps)
     assert sorted(map(len, sums.values())) == [1] * 18 + [2] * 3
-    assert whole.sampled[:, 0].tolist() == sorted(sums)
+    assert whole.sampled_frames[:, 0].tolist() == sorted(sums)
     np.testing.assert_allclose(whole.maps, [np.mean(sums[frame], 0) for frame in sorted(sums)], rtol=1e-4, atol=1e-7)
     np.testing.assert_array_equal(whole.spans[1:, 0], whole.spans[:-1, 1])
 
@@ -114,21 +114,21 @@ def test_a_short_video_is_one_window_and_the_same_explanation(video: Path, model
 
 def test_a_window_can_be_asked_again_in_other_words(long: Path, model: VideoModel):
     part = next(stream(long, model))
-    question = question_of(part)
+    question = request_of(part)
     assert question is not None
-    other = question.about("staa_logit").ask()
-    assert (other.first_frame, other.duration) == (part.first_frame, part.duration)
+    other = question.with_changes("staa_logit").ask()
+    assert (other.first_frame, other.end) == (part.first_frame, part.end)
 
 
 @pytest.mark.parametrize("asked", [{}, {"window": 20}, {"window": 3.7}, {"stride": 3}])
 def test_a_window_asked_again_is_the_same_frames(asked: dict[str, Any], long: Path, model: VideoModel):
     for part in stream(long, model, **asked):
-        question = question_of(part)
+        question = request_of(part)
         assert question is not None
         again = question.ask()
-        np.testing.assert_array_equal(again.sampled, part.sampled)
+        np.testing.assert_array_equal(again.sampled_frames, part.sampled_frames)
         np.testing.assert_allclose(again.maps, part.maps, rtol=1e-6)
-        np.testing.assert_array_equal(question.about("motion_energy").ask().sampled, part.sampled)
+        np.testing.assert_array_equal(question.with_changes("motion_energy").ask().sampled_frames, part.sampled_frames)
 
 
 def test_a_window_says_whether_the_model_was_asked(long: Path, model: VideoModel):
@@ -174,7 +174,7 @@ def test_methods_that_ask_record_each_window_once(method: str, long: Path, model
 def test_a_second_round_has_a_name_of_its_own(model: VideoModel):
     """Two windows may predict another class than all together."""
     told: list[tuple[str, int, int]] = []
-    clip = Frames(40, seed=2)
+    clip = NoiseVideo(40, seed=2)
     found = explain(clip, model, "staa_logit", cache=False, preview=False, progress=lambda *step: told.append(step))
     assert found.window_logits is not None
     others = int((found.window_logits.argmax(1) != found.target).sum())
@@ -194,7 +194,7 @@ def test_over_a_long_file_the_curve_peaks_in_the_window_of_the_action(seed: int,
     assert found.window_logits is not None
     assert found.window_logits.shape[0] == 10
     weights = found.provenance["sampling"]["window_weights"]
-    np.testing.assert_allclose(weights, probabilities(found.window_logits)[:, found.target])
+    np.testing.assert_allclose(weights, class_probabilities(found.window_logits)[:, found.target])
     assert int(np.argmax(weights)) == 6
     assert found.temporal.reshape(10, -1).sum(1).argmax() == 6
     assert 24 <= found.peak.start < 28
@@ -215,7 +215,7 @@ def write_frames(clip: ActionClip, frames: NDArray[np.uint8], path: Path) -> Pat
     [(None, [0, 4, 8, 12, 16, 17]), (2, [0, 2, 4, 6, 8, 10, 12, 14, 16, 17]), (0.1, [*range(18)])],
 )
 def test_windows_slide_by_a_stride_in_whole_slices(stride: float | None, starts: list[int]):
-    samples = choose(clip_of(21), GEOMETRY, stride=stride)
+    samples = choose_windows(noise_clip(21), GEOMETRY, stride=stride)
     assert [int(sample.times[0]) for sample in samples] == starts
     assert {frame for sample in samples for frame in sample.indices.tolist()} == set(range(4, 168, 8))
 
@@ -239,19 +239,19 @@ def test_frames_are_decoded_once_however_windows_overlap(
 def test_frames_in_are_frames_out_with_any_stride(long: Path, model: VideoModel):
     plain = explain(long, model, preview=False)
     slid = explain(long, model, stride=1, preview=False)
-    np.testing.assert_array_equal(slid.sampled, plain.sampled)
+    np.testing.assert_array_equal(slid.sampled_frames, plain.sampled_frames)
     np.testing.assert_array_equal(slid.spans, plain.spans)
 
 
 def test_between_windows_only_frames_are_held_that_the_next_one_shows(long: Path, model: VideoModel):
     clip = open_clip(long)
-    samples = choose(clip, model.geometry, stride=1)
+    samples = choose_windows(clip, model.geometry, stride=1)
     alive: list[int] = []
 
     def transform(frames: NDArray[np.uint8]) -> torch.Tensor:
         return torch.full((len(frames), 1), read_barcode(frames[0]), dtype=torch.int64)
 
-    reel = Reel(clip, samples, transform, lambda _: nullcontext())
+    reel = WindowReader(clip, samples, transform, lambda _: nullcontext())
     for number in (0, 1, 2, 7, 8, len(samples) - 1):  # what is cached in between is left out
         assert reel.window(number).ravel().tolist() == samples[number].indices.tolist()
         alive.append(len(reel._held))
@@ -262,11 +262,11 @@ def test_between_windows_only_frames_are_held_that_the_next_one_shows(long: Path
 def test_one_pass_gives_the_frames_that_random_access_gives(long: Path):
     clip = open_clip(long, 2, 19)
     wanted = [0, 3, 4, 50, 51, 135]
-    for frame, other in zip(clip.walk(wanted), clip.frames(wanted), strict=True):
+    for frame, other in zip(clip.iter_frames(wanted), clip.frames(wanted), strict=True):
         np.testing.assert_array_equal(frame, other)
     for wrong in ([3, 3], [4, 3], [136], [-1]):
         with pytest.raises(ParameterError):
-            clip.walk(wrong)
+            clip.iter_frames(wrong)
 
 
 # --- stopping ---
@@ -323,8 +323,8 @@ def test_a_stream_refuses_at_once(long: Path, model: VideoModel):
 def test_weights_changed_between_windows_are_not_answered_for_by_the_old_ones(
     method: str, batch_size: int, long: Path, forwards: list[int]
 ):
-    module = tiny_module()
-    mine = load_model(module, processor=tiny_model().transform, id="tiny")
+    module = tiny_timesformer()
+    mine = load_model(module, processor=tiny_timesformer_model().transform, id="tiny")
     parts = stream(long, mine, method, target=1, batch_size=batch_size)
     first = next(parts)
     before = copy.deepcopy(module.state_dict())

@@ -14,17 +14,23 @@ from staa_widgets import METHODS, load_model
 from staa_widgets.cli.main import main
 from staa_widgets.datasets.drawn_actions import action_clip
 from staa_widgets.errors import CancelledError, ParameterError
-from staa_widgets.evaluation.benchmark.plan import CHEAP, FULL, MOST_PASSES, Drawn, Plan, by_cost
-from staa_widgets.evaluation.benchmark.run import Benchmark, benchmark
-from staa_widgets.evaluation.benchmark.verdict import ALL, QUESTIONS, section, verdict, with_mean
-from staa_widgets.evaluation.metrics.localization import TRUTH
+from staa_widgets.evaluation.benchmark.plan import FULL, MAX_CHEAP_PASSES, MAX_PASSES, DrawnClips, Plan, split_by_cost
+from staa_widgets.evaluation.benchmark.run import Benchmark, run_benchmark
+from staa_widgets.evaluation.benchmark.verdict import (
+    GROUND_TRUTH_MEAN,
+    QUESTIONS,
+    add_ground_truth_mean,
+    section,
+    verdict,
+)
+from staa_widgets.evaluation.metrics.localization import GROUND_TRUTH_METRICS
 from staa_widgets.evaluation.results import Results
-from staa_widgets.evaluation.rows import Row, Spent
+from staa_widgets.evaluation.rows import CostRow, Row
 from staa_widgets.models import VideoModel
-from tests.helpers.timesformers import PROCESSOR, tiny_module
+from tests.helpers.timesformers import PROCESSOR, tiny_timesformer
 
 FEW = ("staa", "staa_logit", "attention_last", "grad_cam", "smooth_grad")
-SMALL = Plan(clips=3, dear_clips=2, first_clips=2, shuffled_clips=2)
+SMALL = Plan(clips=3, expensive_clips=2, first_clips=2, shuffled_clips=2)
 CONTROLS = [name for name, method in METHODS.items() if method.group == "control"]
 BEATS, BEST, LEVEL, LOGIT, DEARER, FALLS = QUESTIONS
 
@@ -39,13 +45,13 @@ def store(tmp_path_factory):
 @pytest.fixture(scope="module")
 def models() -> dict[str, VideoModel]:
     """One that knows nothing, with the grid of the bundled ones and a tenth of their cost."""
-    module = tiny_module(image_size=64, num_frames=8, num_hidden_layers=2)
+    module = tiny_timesformer(image_size=64, num_frames=8, num_hidden_layers=2)
     return {"tiny": load_model(module, processor=replace(PROCESSOR, shortest_edge=64, crop=(64, 64)), id="tiny")}
 
 
 @pytest.fixture(scope="module")
 def found(store, models) -> Benchmark:
-    return benchmark(SMALL, models, methods=FEW, progress=False)
+    return run_benchmark(SMALL, models, methods=FEW, progress=False)
 
 
 def test_it_asks_cheap_methods_about_all_clips_and_dear_ones_about_few(found):
@@ -54,7 +60,7 @@ def test_it_asks_cheap_methods_about_all_clips_and_dear_ones_about_few(found):
     assert {*found.second.methods} == {*FEW, *CONTROLS}
     for name in found.second.methods:
         clips = 2 if name == "smooth_grad" else 3
-        assert {len(found.second.values(name, metric)) for metric in TRUTH} == {clips}, name
+        assert {len(found.second.values(name, metric)) for metric in GROUND_TRUTH_METRICS} == {clips}, name
         assert len(found.second.values(name, "insertion")) == 2
     assert set(found.first.methods) == set(found.second.methods) - {"smooth_grad"}
     assert len(found.first.values("staa", "mass")) == 2
@@ -62,25 +68,25 @@ def test_it_asks_cheap_methods_about_all_clips_and_dear_ones_about_few(found):
 
 
 def test_what_costs_more_than_six_hundred_passes_is_asked_only_by_name_or_in_full(models):
-    cheap, dear, left_out = by_cost(None, models.values())
+    cheap, dear, left_out = split_by_cost(None, models.values())
     assert {"staa", "grad_cam", *CONTROLS} <= {*cheap}
     assert {"occlusion", "shapley"} <= {*dear}
-    browsing = {name for name, method in METHODS.items() if method.browse}
+    browsing = {name for name, method in METHODS.items() if method.exploratory}
     assert browsing == {"attention_query"}, "what explains no decision is not asked"
     assert {*METHODS} - browsing - {*cheap} - {*dear} == {*left_out} == {"lime", "kernel_shap"}
     assert browsing.isdisjoint({*cheap, *dear})
-    assert min(left_out.values()) > MOST_PASSES
+    assert min(left_out.values()) > MAX_PASSES
     grid = models["tiny"].geometry
-    assert all(CHEAP < sum(METHODS[name].cost(grid)) <= MOST_PASSES for name in dear)
+    assert all(MAX_CHEAP_PASSES < sum(METHODS[name].cost(grid)) <= MAX_PASSES for name in dear)
 
-    cheap, dear, left_out = by_cost(["lime", "saliency"], models.values())
+    cheap, dear, left_out = split_by_cost(["lime", "saliency"], models.values())
     assert {*cheap} == {"staa", "saliency", *CONTROLS}
     assert (dear, left_out) == (["lime"], {})
 
-    cheap, dear, left_out = by_cost(None, models.values(), everything=True)
+    cheap, dear, left_out = split_by_cost(None, models.values(), everything=True)
     assert {*cheap, *dear} == {*METHODS} - browsing
 
-    cheap, _, _ = by_cost(["attention_query"], models.values())
+    cheap, _, _ = split_by_cost(["attention_query"], models.values())
     assert "attention_query" in cheap
     assert left_out == {}
 
@@ -97,7 +103,7 @@ def test_the_sets_are_drawn_from_their_own_seeds_and_variants(found):
     assert [clip["seed"] for clip in found.second.settings["clips"].values()] == [7_800_000, 7_800_001, 7_800_002]
     assert {clip["variant"] for clip in found.second.settings["clips"].values()} == {"second"}
     assert [clip["seed"] for clip in found.first.settings["clips"].values()] == [4_000_000, 4_000_001]
-    drawn = next(iter(Drawn("second", 1)))
+    drawn = next(iter(DrawnClips("second", 1)))
     np.testing.assert_array_equal(drawn.frames, action_clip(7_800_000, fps=8, variant="second").frames)
 
 
@@ -157,9 +163,9 @@ def test_broken_off_it_goes_on_where_it_stopped(found, models, monkeypatch, tmp_
             raise CancelledError("enough")
 
     with pytest.raises(CancelledError):
-        benchmark(SMALL, models, methods=FEW, progress=stop)
+        run_benchmark(SMALL, models, methods=FEW, progress=stop)
     first = asked[0]
-    again = benchmark(SMALL, models, methods=FEW, progress=False)
+    again = run_benchmark(SMALL, models, methods=FEW, progress=False)
     assert asked.count(first) == 1
     rows = [row for row in again.second.rows if math.isfinite(row.value)]
     assert rows == [row for row in found.second.rows if math.isfinite(row.value)]
@@ -171,13 +177,13 @@ def made(scores: dict[str, float], *, clips: int = 20, spread: float = 0.02, cos
     rows = [
         Row("m", f"c{n}", name, metric, score + spread * rng.standard_normal())
         for name, score in scores.items()
-        for metric in TRUTH
+        for metric in GROUND_TRUTH_METRICS
         for n in range(clips)
     ]
     passes: dict[str, tuple[int, int]] = {"grad_cam": (2, 1), "occlusion": (513, 0), **(cost or {})}
-    costs = [Spent("m", "c0", name, *passes.get(name, (1, 0)), 0.1) for name in scores]
+    costs = [CostRow("m", "c0", name, *passes.get(name, (1, 0)), 0.1) for name in scores]
     about = {name: {"group": METHODS[name].group, "class_specific": METHODS[name].class_specific} for name in scores}
-    metrics = {metric: {"category": "truth", "higher_is_better": True} for metric in TRUTH}
+    metrics = {metric: {"category": "truth", "higher_is_better": True} for metric in GROUND_TRUTH_METRICS}
     return Results(tuple(rows), tuple(costs), settings={"methods": about, "metrics": metrics})
 
 
@@ -230,7 +236,7 @@ def test_a_class_specific_method_is_no_rival_of_class_agnostic_ones():
 
 def test_where_dearer_methods_win_is_said_with_cost():
     second = made({**GOOD, "occlusion": 0.9})
-    said = {line.question: line.said for line in verdict(Benchmark(second, second, FALLEN))}[DEARER]
+    said = {line.question: line.reason for line in verdict(Benchmark(second, second, FALLEN))}[DEARER]
     assert "occlusion (513 forwards, 0.1 s; 20 clips) on all truth (+0.20" in said
     assert "grad_cam" not in said
 
@@ -242,11 +248,11 @@ def test_too_few_clips_give_no_answer():
 def test_the_mean_of_truth_is_of_clips_that_have_every_metric():
     results = made({"staa": 0.5, "random": 0.1}, clips=2, spread=0)
     short = replace(results, rows=results.rows[1:])
-    assert with_mean(short).values("staa", ALL) == pytest.approx({"c1": 0.5})
+    assert add_ground_truth_mean(short).values("staa", GROUND_TRUTH_MEAN) == pytest.approx({"c1": 0.5})
 
 
 def test_full_is_everything_on_five_hundred_clips():
-    assert FULL.clips == FULL.dear_clips == 500
+    assert FULL.clips == FULL.expensive_clips == 500
     assert FULL.everything
     assert Plan().only(3) == Plan(3, 3, 3, 3)
     assert Plan().only(200) == Plan(200, 5, 20, 20)

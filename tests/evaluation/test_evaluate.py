@@ -14,7 +14,7 @@ from staa_widgets.engine.attribute import attribute
 from staa_widgets.errors import CancelledError, ParameterError, UnknownMethodError
 from staa_widgets.evaluation import scorer as scoring
 from staa_widgets.evaluation.metrics import sanity
-from staa_widgets.evaluation.metrics.localization import score, truth_on_grid
+from staa_widgets.evaluation.metrics.localization import ground_truth_on_grid, score_ground_truth
 from staa_widgets.models import VideoModel
 
 METHODS = {"staa": "staa", "last": ("staa", {"layers": "last"}), "random": "random"}
@@ -38,7 +38,7 @@ def without_model(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("the model was asked")
 
     monkeypatch.setattr(staa_widgets.models.capture, "record", refuse)
-    monkeypatch.setattr(staa_widgets.models.capture, "classifying", refuse)
+    monkeypatch.setattr(staa_widgets.models.capture, "open_classifier", refuse)
 
 
 def told(results: Results) -> list[str]:
@@ -55,7 +55,7 @@ def test_drawn_clips_are_scored_by_the_bundled_model():
     assert all(np.isfinite(row.value) for row in found.rows)
     for drawn, name in zip(clips, found.clips, strict=True):
         e = explain(drawn, preview=False)
-        by_hand = score(e.maps, truth_on_grid(drawn, e.sampled, e.box, e.maps.shape[1:]))
+        by_hand = score_ground_truth(e.maps, ground_truth_on_grid(drawn, e.sampled_frames, e.box, e.maps.shape[1:]))
         assert found.values("staa", "mass")[name] == by_hand["mass"]
         assert found.values("staa", "pointing")[name] == by_hand["pointing"]
     assert {(row.forwards, row.backwards) for row in found.costs} == {(1, 0)}

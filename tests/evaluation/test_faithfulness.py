@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from staa_widgets.evaluation import METRICS, Case, Truth
+from staa_widgets.evaluation import METRICS, Case, GroundTruthGrid
 from staa_widgets.evaluation.metrics.complexity import entropy, gini
-from staa_widgets.evaluation.metrics.faithfulness import pearson, permutation_p, ranks, spearman
+from staa_widgets.evaluation.metrics.faithfulness import pearson, permutation_p_value, ranks, spearman
 from staa_widgets.methods import postprocess as refine
-from tests.helpers.additive_model import Additive, weights
+from tests.helpers.additive_model import AdditiveModel, weights
 
 W = weights((2, 3, 3))
 FADE = {"filler": "fade"}
@@ -38,7 +38,7 @@ def test_correlations_by_hand():
 
 
 def test_constant_rows_have_no_correlation():
-    for of in (pearson, spearman, permutation_p):
+    for of in (pearson, spearman, permutation_p_value):
         assert math.isnan(of(rows([0.1, 0.1, 0.1]), rows([1, 2, 3])).item())
         assert math.isnan(of(rows([1, 2, 3]), rows([0.1, 0.1, 0.1])).item())
 
@@ -48,22 +48,22 @@ def test_the_permutation_null_comes_near_what_counting_all_permutations_gives():
     found = spearman(one, other).item()
     every = [spearman(one, other[:, list(order)]).item() for order in permutations(range(5))]
     exact = np.mean(np.array(every) >= found - 1e-9)
-    assert permutation_p(one, other, draws=4000).item() == pytest.approx(exact, abs=0.012)
-    assert permutation_p(one, -one, draws=99).item() == 1
-    assert permutation_p(one, other, seed=3).item() == permutation_p(one, other, seed=3).item()
+    assert permutation_p_value(one, other, draws=4000).item() == pytest.approx(exact, abs=0.012)
+    assert permutation_p_value(one, -one, draws=99).item() == 1
+    assert permutation_p_value(one, other, seed=3).item() == permutation_p_value(one, other, seed=3).item()
 
 
 def test_p_is_even_under_chance():
     generator = torch.Generator().manual_seed(0)
     one, other = (torch.rand(1500, 12, generator=generator) for _ in range(2))
-    found = permutation_p(one, other, draws=199)
+    found = permutation_p_value(one, other, draws=199)
     assert found.mean().item() == pytest.approx(METRICS["monotonicity_p"].chance_level, abs=0.03)
     assert (found <= 0.05).double().mean().item() == pytest.approx(0.05, abs=0.02)
 
 
 @pytest.mark.parametrize("scale", [1, 3, -1])
 def test_the_weights_of_an_additive_model_are_a_perfect_explanation(scale: float):
-    case = Additive(W).case(scale * W)
+    case = AdditiveModel(W).case(scale * W)
     sign = np.sign(scale)
     assert METRICS["faithfulness_correlation"](case, **FADE) == pytest.approx(sign)
     assert METRICS["monotonicity"](case, **FADE) == pytest.approx(sign)
@@ -73,27 +73,27 @@ def test_the_weights_of_an_additive_model_are_a_perfect_explanation(scale: float
 def test_faithfulness_is_the_correlation_with_the_drops_whatever_the_map():
     maps = weights((2, 3, 3), 5) ** 2
     expected = np.corrcoef(maps.ravel(), W.ravel())[0, 1]
-    assert METRICS["faithfulness_correlation"](Additive(W).case(maps), **FADE) == pytest.approx(expected, abs=1e-5)
-    by_frame = METRICS["faithfulness_correlation"](Additive(W).case(maps), units="frames", **FADE)
+    assert METRICS["faithfulness_correlation"](AdditiveModel(W).case(maps), **FADE) == pytest.approx(expected, abs=1e-5)
+    by_frame = METRICS["faithfulness_correlation"](AdditiveModel(W).case(maps), units="frames", **FADE)
     assert by_frame == pytest.approx(np.sign(np.diff(maps.sum((1, 2))) * np.diff(W.sum((1, 2))))[0])
 
 
 def test_monotonicity_asks_for_order_alone():
     bent = np.exp(4 * W)
-    case = Additive(W).case(bent)
+    case = AdditiveModel(W).case(bent)
     assert METRICS["monotonicity"](case, **FADE) == pytest.approx(1)
     assert METRICS["faithfulness_correlation"](case, **FADE) < 0.9
 
 
 @pytest.mark.parametrize("name", ["faithfulness_correlation", "monotonicity", "monotonicity_p"])
 def test_a_constant_map_agrees_with_nothing_and_a_binary_one_with_what_it_marks(name: str):
-    assert math.isnan(METRICS[name](Additive(W).case(np.ones(W.shape)), **FADE))
-    binary = METRICS[name](Additive(W).case((np.median(W) < W) * 1.0), **FADE)
+    assert math.isnan(METRICS[name](AdditiveModel(W).case(np.ones(W.shape)), **FADE))
+    binary = METRICS[name](AdditiveModel(W).case((np.median(W) < W) * 1.0), **FADE)
     assert binary < 0.01 if name == "monotonicity_p" else 0.8 < binary < 1
 
 
 def test_shuffled_maps_agree_by_chance():
-    case, rng = Additive(W).case(W), np.random.default_rng(0)
+    case, rng = AdditiveModel(W).case(W), np.random.default_rng(0)
     shuffled = [Case(rng.permuted(W.ravel()).reshape(W.shape), query=case.query, memo=case.memo) for _ in range(200)]
     for name in ("faithfulness_correlation", "monotonicity"):
         found = np.mean([METRICS[name](one, **FADE) for one in shuffled])
@@ -123,8 +123,8 @@ def test_signal_to_noise_in_decibels():
     where = np.zeros((2, 2, 2), bool)
     where[0, 0] = True
     maps = np.where(where, 10.0, 1.0).astype(np.float32)
-    truth = Truth(where, np.array([True, False]))
+    truth = GroundTruthGrid(where, np.array([True, False]))
     assert METRICS["signal_to_noise"](Case(maps, truth)) == pytest.approx(10)
     assert METRICS["signal_to_noise"](Case(np.ones_like(maps), truth)) == METRICS["signal_to_noise"].chance_level == 0
     assert METRICS["signal_to_noise"](Case(maps, truth)) == refine.signal_to_noise(maps, where)
-    assert math.isnan(METRICS["signal_to_noise"](Case(maps, Truth(~where | where, truth.when))))
+    assert math.isnan(METRICS["signal_to_noise"](Case(maps, GroundTruthGrid(~where | where, truth.when))))

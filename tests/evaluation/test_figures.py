@@ -13,9 +13,9 @@ from PIL import Image
 
 from staa_widgets.datasets.drawn_actions import ActionClip
 from staa_widgets.errors import ParameterError
-from staa_widgets.evaluation.figures import TRUE, beside_truth
+from staa_widgets.evaluation.figures import GROUND_TRUTH_COLOR, ground_truth_figure
 from staa_widgets.explanation.explanation import Explanation
-from tests.helpers.barcodes import explanation
+from tests.helpers.barcodes import barcode_explanation
 
 
 def clip() -> ActionClip:
@@ -31,7 +31,7 @@ def explained(**changes: Any) -> Explanation:
     edges = np.arange(7) * 0.8
     sampled = np.arange(6)[:, None] * 8 + [4]
     parts = {"times": np.arange(48) / 10, "spans": np.stack([edges[:-1], edges[1:]], 1), "sampled": sampled}
-    return explanation(**{**parts, "first_frame": 0, "duration": 4.8, "preview": None, **changes})
+    return barcode_explanation(**{**parts, "first_frame": 0, "duration": 4.8, "preview": None, **changes})
 
 
 def pictures(figure: Any, row: str) -> list[NDArray[np.int64]]:
@@ -41,17 +41,20 @@ def pictures(figure: Any, row: str) -> list[NDArray[np.int64]]:
 
 def test_each_slice_shows_its_frame_over_its_seconds():
     e = explained(maps=np.full((6, 5, 7), 1e-9, np.float32))
-    figure: Any = beside_truth(e, clip())
+    figure: Any = ground_truth_figure(e, clip())
     for row in ("y2", "y3"):
         places = [image.x for image in figure.layout.images if image.yref == row]
         np.testing.assert_allclose(places, e.spans.mean(axis=1))
     corners = [picture[2, 2].mean() for picture in pictures(figure, "y2")]
-    np.testing.assert_allclose(corners, e.sampled[:, 0] * 5, atol=3)
+    np.testing.assert_allclose(corners, e.sampled_frames[:, 0] * 5, atol=3)
 
 
 def test_acting_limbs_are_tinted_and_nothing_else():
-    tinted = [np.abs(picture - TRUE).sum(axis=2) < 60 for picture in pictures(beside_truth(explained(), clip()), "y3")]
-    expected = clip().when[explained().sampled[:, 0]]
+    tinted = [
+        np.abs(picture - GROUND_TRUTH_COLOR).sum(axis=2) < 60
+        for picture in pictures(ground_truth_figure(explained(), clip()), "y3")
+    ]
+    expected = clip().when[explained().sampled_frames[:, 0]]
     assert [bool(mask.any()) for mask in tinted] == expected.tolist()
     for mask in (mask for mask in tinted if mask.any()):
         rows, columns = np.nonzero(mask)
@@ -63,7 +66,7 @@ def test_acting_limbs_are_tinted_and_nothing_else():
 def test_heat_lies_where_the_map_is_strong_and_inside_the_box():
     maps = np.zeros((6, 5, 7), np.float32)
     maps[1, :, -1] = 1
-    drawn = pictures(beside_truth(explained(maps=maps), clip()), "y2")
+    drawn = pictures(ground_truth_figure(explained(maps=maps), clip()), "y2")
     grey = np.ptp(drawn[1], axis=2) < 12
     box = np.array(explained().box) * 200 / 320
     columns = np.flatnonzero(~grey.all(axis=0))
@@ -73,13 +76,13 @@ def test_heat_lies_where_the_map_is_strong_and_inside_the_box():
 
 
 def test_the_time_of_the_action_is_shaded():
-    figure: Any = beside_truth(explained(), clip())
+    figure: Any = ground_truth_figure(explained(), clip())
     shaded = [(shape.x0, shape.x1) for shape in figure.layout.shapes if shape.type == "rect"]
     np.testing.assert_allclose(shaded, [(1, 2), (3, 4)])
 
 
 def test_the_title_is_text():
-    figure: Any = beside_truth(explained(), clip())
+    figure: Any = ground_truth_figure(explained(), clip())
     assert figure.layout.title.text == "Truth and explanation: a &#60;b&#62;kick&#60;/b&#62;, by staa"
 
 
@@ -87,13 +90,13 @@ def test_of_many_slices_some_are_shown():
     edges = np.linspace(0, 4.8, 25)
     sampled = np.arange(24)[:, None] * 2
     e = explained(maps=np.ones((24, 5, 7)), spans=np.stack([edges[:-1], edges[1:]], 1), sampled=sampled, attention=None)
-    shown = pictures(beside_truth(e, clip()), "y2")
+    shown = pictures(ground_truth_figure(e, clip()), "y2")
     assert len(shown) == 8
 
 
 @pytest.mark.parametrize("changes", [{"frame_size": (180, 320), "box": (0, 0, 180, 180)}, {"first_frame": 9}])
 def test_another_clip_is_refused(changes: dict[str, Any]):
     if "first_frame" in changes:
-        changes = {**changes, "sampled": explained().sampled + 9}
+        changes = {**changes, "sampled": explained().sampled_frames + 9}
     with pytest.raises(ParameterError, match="not of this clip"):
-        beside_truth(explained(**changes), clip())
+        ground_truth_figure(explained(**changes), clip())

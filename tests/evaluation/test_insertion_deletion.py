@@ -11,9 +11,9 @@ import torch
 from staa_widgets.errors import CancelledError, ParameterError
 from staa_widgets.evaluation import METRICS, Case
 from staa_widgets.evaluation.metrics.insertion_deletion import Kind, Order, curve, normalised, references
-from staa_widgets.evaluation.metrics.perturbation import drops, units_of
+from staa_widgets.evaluation.metrics.perturbation import divide_into_units, drops
 from staa_widgets.methods.fillers import FILLERS, fill
-from tests.helpers.additive_model import Additive, geometry, weights
+from tests.helpers.additive_model import AdditiveModel, geometry, weights
 
 SHAPE = (2, 2, 3)
 W = weights(SHAPE)
@@ -33,10 +33,10 @@ def area(scores: np.ndarray) -> float:
 
 @pytest.mark.parametrize("order", ["most", "least"])
 def test_curves_of_an_additive_model_are_its_running_sums(order: Order):
-    case = Additive(W).case(W)
+    case = AdditiveModel(W).case(W)
     sequence = np.sort(W.ravel())[:: -1 if order == "most" else 1]
-    inserted = curve(case, kind="insertion", order=order, filler="fade", of="logit")
-    deleted = curve(case, kind="deletion", order=order, filler="fade", of="logit")
+    inserted = curve(case, kind="insertion", order=order, filler="fade", output="logit")
+    deleted = curve(case, kind="deletion", order=order, filler="fade", output="logit")
     np.testing.assert_allclose(inserted.share, np.arange(13) / 12)
     np.testing.assert_allclose(inserted.score, sums(sequence), atol=1e-6)
     np.testing.assert_allclose(deleted.score, W.sum() - sums(sequence), atol=1e-6)
@@ -44,7 +44,7 @@ def test_curves_of_an_additive_model_are_its_running_sums(order: Order):
 
 
 def test_metrics_are_areas_under_the_probability_and_turn_with_the_order():
-    case = Additive(W).case(W)
+    case = AdditiveModel(W).case(W)
     falling, rising = np.sort(W.ravel())[::-1], np.sort(W.ravel())
     by_hand = {
         "insertion": sums(falling),
@@ -54,43 +54,43 @@ def test_metrics_are_areas_under_the_probability_and_turn_with_the_order():
     }
     found = {name: METRICS[name](case, filler="fade") for name in by_hand}
     assert found == pytest.approx({name: area(sigmoid(logits)) for name, logits in by_hand.items()})
-    worst = {name: METRICS[name](Additive(W).case(-W), filler="fade") for name in by_hand}
+    worst = {name: METRICS[name](AdditiveModel(W).case(-W), filler="fade") for name in by_hand}
     for name, value in found.items():
         assert (value > worst[name]) == METRICS[name].higher_is_better
 
 
 def test_inserting_the_most_relevant_and_deleting_the_least_are_one_thing_asked_once():
-    model = Additive(weights((4, 4, 4), 1))
+    model = AdditiveModel(weights((4, 4, 4), 1))
     case = model.case(weights((4, 4, 4), 2))
     inserted = METRICS["insertion"](case, filler="fade")
-    asked = model.asked
+    asked = model.passes
     assert asked == METRICS["insertion"].cost(model.geometry) == 17
     assert METRICS["deletion_least"](case, filler="fade") == pytest.approx(inserted)
-    assert model.asked == asked
+    assert model.passes == asked
 
 
 def test_frames_are_taken_whole():
-    model = Additive(W, tubelet=2)
+    model = AdditiveModel(W, tubelet=2)
     by_frame = W.sum((1, 2))
-    found = curve(model.case(W), units="frames", filler="fade", of="logit")
+    found = curve(model.case(W), units="frames", filler="fade", output="logit")
     np.testing.assert_allclose(found.score, sums(np.sort(by_frame)[::-1]), atol=1e-6)
     assert METRICS["insertion"].cost(model.geometry, {"units": "frames"}) == 3
 
 
 def test_units_divide_the_grid():
-    np.testing.assert_array_equal(units_of(geometry(2, 2, 3), "cells").ravel(), np.arange(12))
-    np.testing.assert_array_equal(units_of(geometry(2, 2, 3), "frames").ravel(), np.repeat([0, 1], 6))
-    np.testing.assert_array_equal(units_of(geometry(1, 2, 3), (1, 2, 2))[0], [[0, 0, 1], [0, 0, 1]])
-    assert units_of(geometry(8, 8, 8), "coarse").max() + 1 == 128
-    assert units_of(geometry(8, 14, 14), "coarse").max() + 1 == 128
-    assert units_of(geometry(200, 2, 2), "coarse").max() + 1 == 200
+    np.testing.assert_array_equal(divide_into_units(geometry(2, 2, 3), "cells").ravel(), np.arange(12))
+    np.testing.assert_array_equal(divide_into_units(geometry(2, 2, 3), "frames").ravel(), np.repeat([0, 1], 6))
+    np.testing.assert_array_equal(divide_into_units(geometry(1, 2, 3), (1, 2, 2))[0], [[0, 0, 1], [0, 0, 1]])
+    assert divide_into_units(geometry(8, 8, 8), "coarse").max() + 1 == 128
+    assert divide_into_units(geometry(8, 14, 14), "coarse").max() + 1 == 128
+    assert divide_into_units(geometry(200, 2, 2), "coarse").max() + 1 == 200
     for unknown in ("patches", (0, 1, 1), (1, 1)):
         with pytest.raises(ParameterError, match="units"):
-            units_of(geometry(2, 2, 3), unknown)
+            divide_into_units(geometry(2, 2, 3), unknown)
 
 
 def test_a_constant_map_scores_the_mean_of_the_random_orders():
-    case = Additive(weights((2, 4, 4))).case(np.ones((2, 4, 4)))
+    case = AdditiveModel(weights((2, 4, 4))).case(np.ones((2, 4, 4)))
     orders: list[tuple[str, Kind, Order]] = [
         ("insertion", "insertion", "most"),
         ("deletion", "deletion", "most"),
@@ -107,20 +107,20 @@ def test_ties_are_broken_at_random_and_only_where_a_step_falls_between_them():
     w = np.zeros((1, 2, 4))
     w[0, 0, 0] = 8
     binary = (np.arange(8).reshape(1, 2, 4) < 4) * 1.0
-    found = curve(Additive(w).case(binary), filler="fade", of="logit")
+    found = curve(AdditiveModel(w).case(binary), filler="fade", output="logit")
     assert found.score[0] == 0
     assert found.score[4:] == pytest.approx([8] * 5)
     inside = found.score[1:4] / 8  # how many of the five ways have put the cell in by then
     assert ((inside * 5).round(6) % 1 == 0).all()
     assert (np.diff(inside) >= 0).all()
-    model = Additive(w)
+    model = AdditiveModel(w)
     curve(model.case(binary), filler="fade", steps=2)
-    assert model.asked == 3
+    assert model.passes == 3
 
 
 def test_shuffled_maps_score_as_random_orders():
     w = weights((2, 4, 4))
-    model, rng = Additive(w), np.random.default_rng(1)
+    model, rng = AdditiveModel(w), np.random.default_rng(1)
     case = model.case(w)
     found = [METRICS["insertion"](Case(rng.permuted(w.ravel()).reshape(w.shape), query=case.query)) for _ in range(60)]
     expected = references(case, draws=60).random
@@ -129,26 +129,26 @@ def test_shuffled_maps_score_as_random_orders():
 
 
 def test_the_oracle_orders_by_single_drops_which_for_an_additive_model_is_the_best_there_is():
-    model = Additive(W)
+    model = AdditiveModel(W)
     case = model.case(W)
     np.testing.assert_allclose(
-        drops(case, units_of(model.geometry, "cells"), filler="fade", of="logit"), W.ravel(), atol=1e-6
+        drops(case, divide_into_units(model.geometry, "cells"), filler="fade", output="logit"), W.ravel(), atol=1e-6
     )
     assert references(case, filler="fade").oracle == pytest.approx(METRICS["insertion"](case, filler="fade"))
-    assert math.isnan(references(Additive(weights((3, 8, 8))).case(np.ones((3, 8, 8))), draws=1, steps=2).oracle)
+    assert math.isnan(references(AdditiveModel(weights((3, 8, 8))).case(np.ones((3, 8, 8))), draws=1, steps=2).oracle)
 
 
 def test_random_and_oracle_are_paid_once_a_clip():
-    model = Additive(W)
+    model = AdditiveModel(W)
     first = model.case(W)
     references(first, filler="fade")
-    asked = model.asked
+    asked = model.passes
     second = Case(np.ones(SHAPE, np.float32), query=first.query, memo=first.memo)
     references(second, filler="fade")
-    assert model.asked == asked
+    assert model.passes == asked
     METRICS["deletion"](second, filler="fade")
     METRICS["monotonicity"](second, filler="fade")
-    assert model.asked > asked  # other orders, but the single drops are known
+    assert model.passes > asked  # other orders, but the single drops are known
     assert METRICS["monotonicity"].cost(model.geometry) == 13
 
 
@@ -202,7 +202,7 @@ def test_the_work_can_be_cancelled_and_is_told():
             raise CancelledError("Enough.")
 
     with pytest.raises(CancelledError):
-        METRICS["insertion"](Additive(W).case(W, report=report))
+        METRICS["insertion"](AdditiveModel(W).case(W, report=report))
     assert told == [(0, 13), (4, 13), (8, 13)]
 
 
@@ -211,4 +211,4 @@ def test_the_work_can_be_cancelled_and_is_told():
 )
 def test_unknown_parameters_are_told(params: dict):
     with pytest.raises(ParameterError):
-        curve(Additive(W).case(W), **params)
+        curve(AdditiveModel(W).case(W), **params)

@@ -65,23 +65,29 @@ def test_each_map_of_a_batch_may_have_its_own_truth():
 def test_where_the_truth_has_no_inside_or_no_outside_nothing_is_said():
     for empty in (torch.zeros(4, dtype=torch.bool), torch.ones(4, dtype=torch.bool)):
         assert all(math.isnan(of(row(1, 2, 3, 4), empty).item()) for of in EVERY)
-    found = truth.score(np.ones((2, 2, 2)), truth.Truth(np.zeros((2, 2, 2), bool), np.array([True, False])))
+    found = truth.score_ground_truth(
+        np.ones((2, 2, 2)), truth.GroundTruthGrid(np.zeros((2, 2, 2), bool), np.array([True, False]))
+    )
     assert [name for name, value in found.items() if math.isnan(value)] == ["pointing", "mass", "average_precision"]
-    found = truth.score(np.ones((2, 2, 2)), truth.Truth(np.eye(2, dtype=bool)[None].repeat(2, 0), np.array([True] * 2)))
+    found = truth.score_ground_truth(
+        np.ones((2, 2, 2)), truth.GroundTruthGrid(np.eye(2, dtype=bool)[None].repeat(2, 0), np.array([True] * 2))
+    )
     assert [name for name, value in found.items() if math.isnan(value)] == ["temporal_auc", "temporal_pointing"]
 
 
 def test_a_map_of_another_shape_is_refused():
     with pytest.raises(ParameterError, match="truth"):
-        truth.score(np.ones((2, 3, 2)), truth.Truth(np.zeros((2, 2, 2), bool), np.array([True, False])))
+        truth.score_ground_truth(
+            np.ones((2, 3, 2)), truth.GroundTruthGrid(np.zeros((2, 2, 2), bool), np.array([True, False]))
+        )
 
 
 def test_a_shuffled_map_scores_as_chance():
     rng = np.random.default_rng(0)
     where = np.zeros((8, 8, 8), bool)
     where[:3, 2:4, 2:4] = True
-    held = truth.Truth(where, np.arange(8) // 3 == 0)
-    assert set(truth.score(where.astype(np.float32), held).values()) == {1.0}
+    held = truth.GroundTruthGrid(where, np.arange(8) // 3 == 0)
+    assert set(truth.score_ground_truth(where.astype(np.float32), held).values()) == {1.0}
     shuffled = torch.from_numpy(rng.permuted(np.tile(where.ravel(), (400, 1)), axis=1).reshape(-1, 8, 8, 8)).float()
     hits, when = torch.from_numpy(where), torch.from_numpy(held.when)
     assert truth.pointing(shuffled, hits).mean().item() == pytest.approx(where.mean(), abs=0.01)
@@ -98,7 +104,7 @@ def test_truth_on_grid_counts_cells_from_ten_percent_inside_the_box():
     where[1, 0:9, 20] = True  # nine of 100 pixels: too few
     where[1, 15, 5] = True  # outside the box
     clip = ActionClip(np.zeros((2, 20, 40, 3), np.uint8), np.arange(2.0), "wave", where, np.array([True, False]), 0)
-    found = truth.truth_on_grid(clip, np.array([[0], [1]]), (10, 0, 30, 20), (2, 2))
+    found = truth.ground_truth_on_grid(clip, np.array([[0], [1]]), (10, 0, 30, 20), (2, 2))
     np.testing.assert_array_equal(found.where[0], [[True, False], [False, False]])
     assert not found.where[1].any()
     np.testing.assert_array_equal(found.when, [True, False])
@@ -106,6 +112,6 @@ def test_truth_on_grid_counts_cells_from_ten_percent_inside_the_box():
 
 def test_truth_of_a_drawn_clip_lies_where_it_is_drawn():
     clip = action_clip(0, size=128, fps=2)
-    found = truth.truth_on_grid(clip, np.arange(8)[:, None], (0, 0, 128, 128), (8, 8))
+    found = truth.ground_truth_on_grid(clip, np.arange(8)[:, None], (0, 0, 128, 128), (8, 8))
     assert found.where[found.when].any(axis=(1, 2)).all()
     assert 0.005 < found.where.mean() < 0.15

@@ -17,9 +17,9 @@ from plotly.offline import get_plotlyjs
 
 from staa_widgets import Results
 from staa_widgets.errors import ExportError, ParameterError
-from staa_widgets.evaluation.report import cost_against_quality, curves, heat_table, to_page
+from staa_widgets.evaluation.report import curves, draw_cost_against_quality, draw_score_table, to_page
 from staa_widgets.evaluation.report.formatting import number
-from staa_widgets.evaluation.rows import Curve, Failure, Reference, Row, Spent
+from staa_widgets.evaluation.rows import CostRow, Curve, Failure, ReferenceRow, Row
 from staa_widgets.utils.html import Markup, element
 from tests.helpers.chromium import PATIENCE
 
@@ -43,14 +43,14 @@ def made(named: str = "", models: tuple[str, ...] = ("m",)) -> Results:
             for n in range(CLIPS):
                 at = (model + named, f"clip {n}{named}", label)
                 value = level + noise[m, k, n]
-                costs.append(Spent(*at, 1 if method != "fair" else 21, 0 if method != "fair" else 20, 0.5))
+                costs.append(CostRow(*at, 1 if method != "fair" else 21, 0 if method != "fair" else 20, 0.5))
                 rows += [Row(*at, f"{metric}{named}", float(value)) for metric in ("pointing", "sparseness")]
                 rows.append(Row(*at, f"deletion{named}", float(1 - value)))
                 courses.append(Curve(*at, f"deletion{named}", (0.0, 0.5, 1.0), (0.9, float(1 - value), 0.1)))
         for n in range(CLIPS):
             orders = {"random": 0.7, "oracle": 0.1 + 0.001 * n}
             references += [
-                Reference(model + named, f"clip {n}{named}", order, f"deletion{named}", v)
+                ReferenceRow(model + named, f"clip {n}{named}", order, f"deletion{named}", v)
                 for order, v in orders.items()
             ]
     settings = {
@@ -162,7 +162,7 @@ def test_heading_and_facts():
 
 def test_heat_is_where_a_method_stands_in_its_column():
     results = made()
-    (heat,) = traces(heat_table(results))
+    (heat,) = traces(draw_score_table(results))
     assert isinstance(heat, go.Heatmap)
     standing = np.asarray(heat.z)
     means = {(found.method, found.metric): found.mean for found in results.summary()}
@@ -175,13 +175,13 @@ def test_heat_is_where_a_method_stands_in_its_column():
 
 def test_costs_are_passes_and_bars_are_intervals():
     results = made()
-    attention, control = traces(cost_against_quality(results, "pointing"))
+    attention, control = traces(draw_cost_against_quality(results, "pointing"))
     assert list(attention.x or ()) == [1, 41, 1]
     assert control.name == "control"
     good = results.summary()[0]
     assert attention.error_y.array[0] == pytest.approx(good.high - good.mean)
     with pytest.raises(ParameterError, match="no metric"):
-        cost_against_quality(results, "none")
+        draw_cost_against_quality(results, "none")
 
 
 def test_curves_are_means_with_bands():

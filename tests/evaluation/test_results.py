@@ -15,7 +15,7 @@ import pytest
 from staa_widgets import Results
 from staa_widgets.errors import FormatError, ParameterError
 from staa_widgets.evaluation.bootstrap import interval
-from staa_widgets.evaluation.rows import Curve, Failure, Reference, Row, Spent
+from staa_widgets.evaluation.rows import CostRow, Curve, Failure, ReferenceRow, Row
 
 NAN = float("nan")
 HARD = np.array([0.0, 0.8, 0.1, 0.9, 0.3, 0.6])
@@ -102,7 +102,7 @@ def test_differences_are_taken_within_a_model():
 def test_normalised_lies_between_random_and_the_oracle():
     noise = np.array([0.01, -0.01, 0.0, 0.02, -0.02])
     orders = {"random": 0.2 + noise, "oracle": 0.8 + noise[::-1]}
-    references = [Reference("m", f"clip {n}", of, "score", v) for of, vs in orders.items() for n, v in enumerate(vs)]
+    references = [ReferenceRow("m", f"clip {n}", of, "score", v) for of, vs in orders.items() for n, v in enumerate(vs)]
     held = results(rows("one", "score", [0.5] * 5), references=tuple(references))
     found = held.normalised("one", "score")
     assert found.value == pytest.approx(0.5)
@@ -113,7 +113,7 @@ def test_normalised_lies_between_random_and_the_oracle():
 
 
 def test_cost_is_the_mean_of_passes_and_the_median_of_seconds():
-    spent = [Spent("m", f"clip {n}", "one", 3, 1, seconds) for n, seconds in enumerate([9.0, 1.0, NAN, 2.0])]
+    spent = [CostRow("m", f"clip {n}", "one", 3, 1, seconds) for n, seconds in enumerate([9.0, 1.0, NAN, 2.0])]
     assert results(costs=tuple(spent)).cost("one") == (3, 1, 2.0)
 
 
@@ -135,9 +135,9 @@ def full() -> Results:
     return results(
         rows("one", "score", [0.1, NAN]),
         rows("other", "loss", [1 / 3]),
-        costs=(Spent("m", "clip 0", "one", 1, 0, NAN),),
+        costs=(CostRow("m", "clip 0", "one", 1, 0, NAN),),
         curves=(Curve("m", "clip 0", "one", "score", (0.0, 0.5, 1.0), (0.1, 0.2, 1 / 3)),),
-        references=(Reference("m", "clip 0", "oracle", "score", NAN),),
+        references=(ReferenceRow("m", "clip 0", "oracle", "score", NAN),),
         failures=(Failure("m", "clip 1", "one", "score", "VideoError", "It broke off."),),
     )
 

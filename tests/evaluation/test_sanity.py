@@ -11,31 +11,37 @@ import numpy as np
 import pytest
 import torch
 
-from staa_widgets.engine.attribute import attribute, open_query
+from staa_widgets.engine.attribute import attribute, open_inputs
 from staa_widgets.evaluation import METRICS, Case
-from staa_widgets.evaluation.metrics.sanity import cascade, parts_from_output, randomised, similarity, unevenness
+from staa_widgets.evaluation.metrics.sanity import (
+    cascade,
+    parameters_from_output,
+    shuffle_weights,
+    similarity,
+    unevenness,
+)
 from staa_widgets.models import VideoModel
-from tests.helpers.additive_model import Additive, weights
-from tests.helpers.timesformers import clips, tiny_model
+from tests.helpers.additive_model import AdditiveModel, weights
+from tests.helpers.timesformers import clips, tiny_timesformer_model
 
 W = weights((3, 2, 4))
 CHECKS = [name for name, held in METRICS.items() if held.needs == "method"]
 
 
-def case_of(model: VideoModel, method: str, pixels: torch.Tensor, *, class_specific: bool = True) -> Case:
+def make_case(model: VideoModel, method: str, pixels: torch.Tensor, *, class_specific: bool = True) -> Case:
     ask = partial(attribute, method=method)
 
     def again(*, pixels: torch.Tensor = pixels, model: VideoModel = model, target: int) -> np.ndarray:
         return ask(model, pixels, target=target)
 
-    with open_query(model, pixels) as query:
+    with open_inputs(model, pixels) as query:
         maps = again(target=query.target)
     return Case(maps, query=query, attribute=again, model=model, class_specific=class_specific)
 
 
 def test_parts_go_from_head_to_embeddings():
-    model = tiny_model()
-    parts = parts_from_output(model)
+    model = tiny_timesformer_model()
+    parts = parameters_from_output(model)
     assert len(parts) == 2 + 3
     assert all(name.startswith(("classifier", "timesformer.layernorm")) for name in parts[0])
     assert all(".layer.2." in name for name in parts[1])
@@ -46,28 +52,30 @@ def test_parts_go_from_head_to_embeddings():
 
 
 def test_a_randomised_model_has_the_same_values_elsewhere_and_the_first_is_left():
-    model = tiny_model()
+    model = tiny_timesformer_model()
     before = {name: value.clone() for name, value in model.module.state_dict().items()}
-    changed = randomised(model, seed=1)
+    changed = shuffle_weights(model, seed=1)
     for name, parameter in changed.module.named_parameters():
         assert torch.equal(parameter.flatten().sort().values, before[name].flatten().sort().values)
         assert parameter.numel() < 4 or parameter.unique().numel() == 1 or not torch.equal(parameter, before[name])
     assert all(torch.equal(value, before[name]) for name, value in model.module.state_dict().items())
-    again = randomised(model, seed=1)
+    again = shuffle_weights(model, seed=1)
     assert all(
         torch.equal(one, other)
         for one, other in zip(changed.module.parameters(), again.module.parameters(), strict=True)
     )
     assert any(
         not torch.equal(one, other)
-        for one, other in zip(changed.module.parameters(), randomised(model, seed=2).module.parameters(), strict=True)
+        for one, other in zip(
+            changed.module.parameters(), shuffle_weights(model, seed=2).module.parameters(), strict=True
+        )
     )
 
 
 def test_shuffling_from_the_output_down_takes_class_specific_maps_first():
     """The head moves what speaks of a class at once; attention moves when its layers are reached."""
-    model, pixels = tiny_model(), clips(1)[0]
-    logit, plain = (cascade(case_of(model, method, pixels), steps=5) for method in ("staa_logit", "staa"))
+    model, pixels = tiny_timesformer_model(), clips(1)[0]
+    logit, plain = (cascade(make_case(model, method, pixels), steps=5) for method in ("staa_logit", "staa"))
     np.testing.assert_allclose(logit.share, np.arange(1, 6) / 5)
     assert plain.similarity[0] == pytest.approx(1)
     assert logit.similarity[0] < 0.9
@@ -76,22 +84,22 @@ def test_shuffling_from_the_output_down_takes_class_specific_maps_first():
 
 
 def test_maps_that_never_look_at_the_model_stay_as_they_are():
-    model, pixels = tiny_model(), clips(1)[0]
-    found = METRICS["weight_randomisation"](case_of(model, "motion_energy", pixels, class_specific=False))
+    model, pixels = tiny_timesformer_model(), clips(1)[0]
+    found = METRICS["weight_randomisation"](make_case(model, "motion_energy", pixels, class_specific=False))
     assert found == pytest.approx(1)
-    assert METRICS["weight_randomisation"](case_of(model, "staa", pixels)) < 0.9
+    assert METRICS["weight_randomisation"](make_case(model, "staa", pixels)) < 0.9
 
 
 def test_each_step_shuffles_what_the_steps_before_did_and_more():
-    model, pixels = tiny_model(), clips(1)[0]
+    model, pixels = tiny_timesformer_model(), clips(1)[0]
     shuffled: list[list[str]] = []
 
     def look(*, model: VideoModel, target: int) -> np.ndarray:
-        pairs = zip(model.module.named_parameters(), tiny_model().module.parameters(), strict=True)
+        pairs = zip(model.module.named_parameters(), tiny_timesformer_model().module.parameters(), strict=True)
         shuffled.append([name for (name, one), other in pairs if not torch.equal(one, other)])
         return np.ones((4, 3, 3), np.float32)
 
-    with open_query(model, pixels) as query:
+    with open_inputs(model, pixels) as query:
         case = Case(np.ones((4, 3, 3), np.float32), query=query, attribute=look, model=model)
     assert math.isnan(METRICS["weight_randomisation"](case, steps=2))
     assert len(shuffled) == 2
@@ -106,7 +114,7 @@ def by_class(maps: dict[int, Any]) -> Any:
 
 
 def test_class_sensitivity_asks_for_the_least_likely_class():
-    model = Additive(W)
+    model = AdditiveModel(W)
     assert METRICS["class_sensitivity"](model.case(W, by_class({1: -W}))) == -1
     assert METRICS["class_sensitivity"](model.case(W, by_class({1: W}))) == 1
     other = np.random.default_rng(0).random(W.shape)
@@ -119,14 +127,14 @@ def test_a_class_agnostic_method_is_labelled_so_without_being_run():
     def never(**_: Any) -> Any:
         raise AssertionError
 
-    case = replace(Additive(W).case(W, never), class_specific=False)
+    case = replace(AdditiveModel(W).case(W, never), class_specific=False)
     assert METRICS["class_sensitivity"](case) == METRICS["class_sensitivity"].chance_level == 1
 
 
 @pytest.mark.parametrize("tubelet", [1, 2])
 def test_maps_that_follow_the_frames_are_put_back_where_they_were(tubelet: int):
     """Brightness of a cell is the same wherever its frame stands; its place in time is not."""
-    model = Additive(W, tubelet=tubelet)
+    model = AdditiveModel(W, tubelet=tubelet)
     pixels = torch.rand(model.pixels.shape, generator=torch.Generator().manual_seed(0))
 
     def brightness(*, pixels: torch.Tensor, target: int) -> np.ndarray:
@@ -145,7 +153,7 @@ def test_maps_that_follow_the_frames_are_put_back_where_they_were(tubelet: int):
 
 
 def test_reversal_by_hand():
-    model = Additive(np.ones((3, 1, 1)))
+    model = AdditiveModel(np.ones((3, 1, 1)))
     maps = np.array([1.0, 2, 3]).reshape(3, 1, 1)
     assert METRICS["reversal"](model.case(maps, lambda *, pixels, target: maps)) == -1
 
@@ -158,7 +166,7 @@ def test_a_frozen_clip_has_no_moment():
         return np.array([2.0, 1, 1]).reshape(3, 1, 1)
 
     pixels = torch.arange(3.0)[:, None, None, None].expand(3, 3, 2, 2)
-    model = Additive(np.ones((3, 1, 1)))
+    model = AdditiveModel(np.ones((3, 1, 1)))
     assert METRICS["freeze"](model.case(np.ones((3, 1, 1)), still, pixels=pixels)) == pytest.approx(1 / 2 - 1 / 3)
     assert (seen[0] == 1).all()
 
@@ -172,8 +180,8 @@ def test_unevenness_by_hand():
 
 @pytest.mark.parametrize("name", CHECKS)
 def test_checks_leave_model_and_random_numbers_as_they_were(name: str):
-    model = tiny_model()
-    case = case_of(model, "staa", clips(1)[0])
+    model = tiny_timesformer_model()
+    case = make_case(model, "staa", clips(1)[0])
     state, weights = torch.get_rng_state(), [p.clone() for p in model.module.parameters()]
     first = METRICS[name](case)
     assert METRICS[name](case) == first

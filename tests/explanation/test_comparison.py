@@ -11,18 +11,18 @@ import pytest
 
 from staa_widgets import Comparison, compare
 from staa_widgets.errors import FormatError, MethodError, ParameterError
-from staa_widgets.explanation.comparison import named
+from staa_widgets.explanation.comparison import name_methods
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.models import VideoModel
-from tests.helpers.barcodes import explanation
+from tests.helpers.barcodes import barcode_explanation
 
 
-def two() -> Comparison:
-    return Comparison.of(explanation(), explanation(method="motion_energy", params={}))
+def make_comparison() -> Comparison:
+    return Comparison.of(barcode_explanation(), barcode_explanation(method="motion_energy", params={}))
 
 
 def test_a_comparison_is_a_mapping_that_nobody_can_change():
-    both = two()
+    both = make_comparison()
     assert list(both) == ["staa", "motion_energy"]
     assert both["staa"].method == "staa"
     assert len(both) == 2
@@ -52,17 +52,17 @@ def test_a_comparison_is_a_mapping_that_nobody_can_change():
     ],
 )
 def test_names_say_what_differs_and_only_that(changes: list[dict[str, Any]], wanted: list[str]):
-    assert list(Comparison.of(*(explanation(**change) for change in changes))) == wanted
+    assert list(Comparison.of(*(barcode_explanation(**change) for change in changes))) == wanted
 
 
 def test_some_can_be_chosen_in_any_order():
-    assert list(two().only("motion_energy", "staa")) == ["motion_energy", "staa"]
+    assert list(make_comparison().only("motion_energy", "staa")) == ["motion_energy", "staa"]
     with pytest.raises(ParameterError, match="'staa', 'motion_energy'"):
-        two().only("stab")
+        make_comparison().only("stab")
 
 
 def test_more_than_four_are_kept_and_not_shown(tmp_path: Path):
-    many = Comparison.of(*(explanation(target=0, model_id=str(i)) for i in range(5)))
+    many = Comparison.of(*(barcode_explanation(target=0, model_id=str(i)) for i in range(5)))
     assert list(many) == ["0", "1", "2", "3", "4"]
     assert len(many.only("0", "2", "3", "4").panes()) == 4
     for refused in (many.panes, lambda: many.to_html(tmp_path / "page.html")):
@@ -72,30 +72,30 @@ def test_more_than_four_are_kept_and_not_shown(tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("wrong", [{}, [], "staa", {"a": 1}, {1: explanation()}])
+@pytest.mark.parametrize("wrong", [{}, [], "staa", {"a": 1}, {1: barcode_explanation()}])
 def test_what_holds_no_explanations_is_refused(wrong: Any):
     with pytest.raises(ParameterError):
         Comparison(wrong)
 
 
 def test_of_takes_explanations_alone():
-    for wrong in ([], [explanation(), "staa"]):
+    for wrong in ([], [barcode_explanation(), "staa"]):
         with pytest.raises(ParameterError):
             Comparison.of(*wrong)
 
 
-def same(one: Explanation, other: Explanation) -> bool:
+def are_equal(one: Explanation, other: Explanation) -> bool:
     return one.params == other.params and np.array_equal(one.maps, other.maps) and repr(one) == repr(other)
 
 
 def test_it_comes_back_from_a_file_and_from_a_pickle(tmp_path: Path):
-    both = two()
+    both = make_comparison()
     for again in (Comparison.load(both.save(tmp_path / "both.staa")), pickle.loads(pickle.dumps(both))):
         assert list(again) == list(both)
-        assert all(same(again[name], both[name]) for name in both)
+        assert all(are_equal(again[name], both[name]) for name in both)
     broken = tmp_path / "broken.staa"
     broken.write_bytes((tmp_path / "both.staa").read_bytes()[:-9])
-    for path in (broken, explanation().save(tmp_path / "one.staa")):
+    for path in (broken, barcode_explanation().save(tmp_path / "one.staa")):
         with pytest.raises(FormatError):
             Comparison.load(path)
 
@@ -115,9 +115,9 @@ def test_one_method_in_several_ways(video: Path, model: VideoModel, forwards: li
 
 def test_names_of_methods_say_what_was_asked():
     asked = [("staa", {"layers": "last"}), ("staa", {"layers": "last", "contrast": False}), ("staa_logit", {}), "staa"]
-    assert list(named(asked)) == ["staa layers=last", "staa layers=last, contrast=False", "staa_logit", "staa"]
-    assert list(named({"staa": {"layers": "last"}})) == ["staa"]
-    assert list(named(["staa", "staa", ("staa", {})])) == ["staa"]
+    assert list(name_methods(asked)) == ["staa layers=last", "staa layers=last, contrast=False", "staa_logit", "staa"]
+    assert list(name_methods({"staa": {"layers": "last"}})) == ["staa"]
+    assert list(name_methods(["staa", "staa", ("staa", {})])) == ["staa"]
 
 
 @pytest.mark.parametrize(
@@ -125,20 +125,20 @@ def test_names_of_methods_say_what_was_asked():
 )
 def test_methods_that_make_no_sense_are_refused(wrong: Any):
     with pytest.raises((ParameterError, MethodError)):
-        named(wrong)
+        name_methods(wrong)
 
 
 # --- shown ---
 
 
 def test_a_page_holds_all_panes(tmp_path: Path):
-    both = two()
+    both = make_comparison()
     page = both.to_html(tmp_path / "both.html").read_text("utf-8")
     assert "<title>bars.mp4 · jump · staa | jump · motion_energy</title>" in page
 
 
 def test_in_a_kernel_it_shows_a_player_and_elsewhere_words(monkeypatch: pytest.MonkeyPatch):
-    both, shown = two(), []
+    both, shown = make_comparison(), []
     with pytest.raises(NotImplementedError):
         both._ipython_display_()
     monkeypatch.setattr("staa_widgets.utils.environment.in_kernel", lambda: True)
@@ -146,4 +146,4 @@ def test_in_a_kernel_it_shows_a_player_and_elsewhere_words(monkeypatch: pytest.M
     both._ipython_display_()
     assert [e.method for e in shown[0].explanations] == ["staa", "motion_energy"]
     with pytest.raises(ParameterError, match="too many"):
-        Comparison.of(*(explanation(model_id=str(i)) for i in range(5)))._ipython_display_()
+        Comparison.of(*(barcode_explanation(model_id=str(i)) for i in range(5)))._ipython_display_()

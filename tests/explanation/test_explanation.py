@@ -13,13 +13,13 @@ import pytest
 
 from staa_widgets import Explanation
 from staa_widgets.errors import FormatError, ParameterError
-from staa_widgets.explanation.explanation import probabilities
-from staa_widgets.explanation.peak import place
+from staa_widgets.explanation.explanation import class_probabilities
+from staa_widgets.explanation.peak import describe_position
 from staa_widgets.utils.files import pack, unpack
 from staa_widgets.video.preview import Preview
 
 
-def made(**changes: Any) -> Explanation:
+def make_explanation(**changes: Any) -> Explanation:
     """Two slices of 2 x 3 patches over 4 frames of a 60 x 40 video, of which the model saw the middle 30 x 40."""
     maps = np.array([[[0, 1, 0], [0, 0, 0]], [[0, 0, 0], [0, 0, 3]]], np.float32)
     return Explanation(
@@ -45,7 +45,7 @@ def made(**changes: Any) -> Explanation:
     )
 
 
-def previewed() -> Explanation:
+def explanation_with_preview() -> Explanation:
     preview = Preview(
         indices=np.array([20, 22]),
         times=np.array([1.0, 1.5]),
@@ -54,7 +54,7 @@ def previewed() -> Explanation:
         width=6,
         height=4,
     )
-    return made(
+    return make_explanation(
         preview=preview,
         attention=np.full((1, 2, 2, 2, 3), 0.25, np.float16),
         window_logits=[[0.0, 1.0]],
@@ -75,12 +75,12 @@ def assert_same(one: Explanation, other: Explanation) -> None:
 
 
 def test_time_is_the_share_of_mass_in_each_slice():
-    np.testing.assert_allclose(made().temporal, [0.25, 0.75])
-    assert made().temporal_signed is None
+    np.testing.assert_allclose(make_explanation().temporal, [0.25, 0.75])
+    assert make_explanation().temporal_signed is None
 
 
 def test_signed_maps_give_a_signed_curve_beside_the_mass():
-    signed = made(maps=np.array([[[-1.0, 0, 0]] * 2, [[3.0, 0, 0]] * 2]))
+    signed = make_explanation(maps=np.array([[[-1.0, 0, 0]] * 2, [[3.0, 0, 0]] * 2]))
     np.testing.assert_allclose(signed.temporal, [0.25, 0.75])
     assert signed.temporal_signed is not None
     np.testing.assert_allclose(signed.temporal_signed, [-0.25, 0.75])
@@ -88,43 +88,46 @@ def test_signed_maps_give_a_signed_curve_beside_the_mass():
 
 
 def test_zero_maps_give_equal_shares_and_a_warning():
-    nothing = made(maps=np.zeros((2, 2, 3)))
+    nothing = make_explanation(maps=np.zeros((2, 2, 3)))
     with pytest.warns(RuntimeWarning, match="no time stands out"):
         np.testing.assert_array_equal(nothing.temporal, [0.5, 0.5])
     assert not nothing.spatial.any()
 
 
 def test_space_is_scaled_over_the_whole_clip():
-    assert made().spatial[1].max() == 1
-    assert made().spatial[0].max() == pytest.approx(1 / 3)
+    assert make_explanation().spatial[1].max() == 1
+    assert make_explanation().spatial[0].max() == pytest.approx(1 / 3)
 
 
 def test_predictions_are_probabilities_best_first():
-    assert made().predictions() == [("wave", pytest.approx(0.75)), ("clap", pytest.approx(0.25))]
-    assert [label for label, _ in made().predictions(1)] == ["wave"]
-    large = made(logits=[1000.0, -1000.0])
+    assert make_explanation().predictions() == [("wave", pytest.approx(0.75)), ("clap", pytest.approx(0.25))]
+    assert [label for label, _ in make_explanation().predictions(1)] == ["wave"]
+    large = make_explanation(logits=[1000.0, -1000.0])
     np.testing.assert_array_equal(large.probabilities, [1, 0])
 
 
 def test_every_frame_has_the_slice_whose_span_holds_it():
-    np.testing.assert_array_equal(made().slice_of_frame, [0, 0, 1, 1])
-    edges = made(times=[1.0, 1.4999, 1.5, 9.0], duration=9.5)
+    np.testing.assert_array_equal(make_explanation().slice_of_frame, [0, 0, 1, 1])
+    edges = make_explanation(times=[1.0, 1.4999, 1.5, 9.0], duration=9.5)
     np.testing.assert_array_equal(edges.slice_of_frame, [0, 0, 1, 1])
 
 
 def test_the_peak_is_told_in_seconds_and_pixels_of_the_source_frame():
-    peak = made().peak
+    peak = make_explanation().peak
     assert (peak.slice, peak.start, peak.end) == (1, 1.5, 2.0)
     assert (peak.x, peak.y) == pytest.approx((15 + 30 * 5 / 6, 30))
-    assert place(made()) == "bottom right"
-    assert repr(made()) == "<Explanation of 'clip.mp4' by staa: 'wave' 75%, mostly at 1.50–2.00 s, bottom right>"
-    assert "about 'clap': 'wave' 75%" in repr(made(target=0))
+    assert describe_position(make_explanation()) == "bottom right"
+    assert (
+        repr(make_explanation())
+        == "<Explanation of 'clip.mp4' by staa: 'wave' 75%, mostly at 1.50–2.00 s, bottom right>"
+    )
+    assert "about 'clap': 'wave' 75%" in repr(make_explanation(target=0))
 
 
 def test_nothing_can_be_changed():
     maps = np.ones((2, 2, 3), np.float32)
     params = {"layers": [1, 2]}
-    explanation = made(maps=maps, params=params)
+    explanation = make_explanation(maps=maps, params=params)
     maps[:] = 0
     params["layers"].append(3)
     assert explanation.maps.all()
@@ -162,11 +165,11 @@ def test_nothing_can_be_changed():
 )
 def test_parts_that_do_not_fit_are_named(changes: dict[str, Any], named: str):
     with pytest.raises(ParameterError, match=named):
-        made(**changes)
+        make_explanation(**changes)
 
 
 def test_pictures_that_do_not_fit_are_named():
-    sound = previewed().preview
+    sound = explanation_with_preview().preview
     assert sound is not None
     assert [sound.jpeg(i) for i in range(len(sound))] == [b"\0\1\2", b"\3\4"]
     for changes in ({"offsets": [0, 3, 6]}, {"indices": [22, 20]}, {"times": [0.0]}, {"width": 0}):
@@ -174,7 +177,9 @@ def test_pictures_that_do_not_fit_are_named():
             dataclasses.replace(sound, **changes)
 
 
-@pytest.mark.parametrize("explanation", [made(), previewed()], ids=["plain", "with everything"])
+@pytest.mark.parametrize(
+    "explanation", [make_explanation(), explanation_with_preview()], ids=["plain", "with everything"]
+)
 def test_saving_and_loading_gives_the_same(explanation: Explanation, tmp_path: Path):
     path = explanation.save(tmp_path / "clip.safetensors")
     assert_same(Explanation.load(path), explanation)
@@ -184,20 +189,20 @@ def test_saving_and_loading_gives_the_same(explanation: Explanation, tmp_path: P
 
 
 def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    path = made().save(tmp_path / "clip.safetensors")
+    path = make_explanation().save(tmp_path / "clip.safetensors")
 
     def full(self: Path, data: bytes) -> int:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match="No space"):
-        made(target=0).save(path)
+        make_explanation(target=0).save(path)
     assert Explanation.load(path).target == 1
     assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_file_that_is_no_sound_explanation_is_refused(tmp_path: Path):
-    data = bytearray(made().to_bytes())
+    data = bytearray(make_explanation().to_bytes())
     values, arrays = unpack("explanation", bytes(data))
     data[-1] ^= 1
     broken = {
@@ -222,5 +227,5 @@ def test_a_file_that_is_no_sound_explanation_is_refused(tmp_path: Path):
 
 
 def test_a_single_logit_speaks_of_yes_or_no() -> None:
-    np.testing.assert_allclose(probabilities(np.array([[0.0], [np.log(3)]])), [[0.5], [0.75]])
-    np.testing.assert_allclose(probabilities(np.array([0.0, np.log(3)])), [0.25, 0.75])
+    np.testing.assert_allclose(class_probabilities(np.array([[0.0], [np.log(3)]])), [[0.5], [0.75]])
+    np.testing.assert_allclose(class_probabilities(np.array([0.0, np.log(3)])), [0.25, 0.75])

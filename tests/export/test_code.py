@@ -12,13 +12,13 @@ import pytest
 
 import staa_widgets as staa
 from staa_widgets.explanation.explanation import Explanation
-from staa_widgets.export.code import literal, recipe
-from tests.helpers.barcodes import explanation
+from staa_widgets.export.code import explain_call, python_literal
+from tests.helpers.barcodes import barcode_explanation
 
 HOSTILE = "it's \"x\" \\ \n'''; import os  # ü\u2028\ud800.mp4"
 
 
-def told(code: str, **known: Any) -> Any:
+def run_code(code: str, **known: Any) -> Any:
     return eval(code, {"staa": staa, **known})
 
 
@@ -44,7 +44,7 @@ def e(video: Path) -> Explanation:
 def test_it_makes_the_same_explanation(video: Path, monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any]):
     monkeypatch.chdir(video.parent)
     first = staa.explain(video, progress=False, **asked)
-    again = told(recipe(first))
+    again = run_code(explain_call(first))
     np.testing.assert_allclose(again.maps, first.maps, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(again.times, first.times)
     assert (again.method, again.params, again.target) == (first.method, first.params, first.target)
@@ -56,23 +56,23 @@ def test_it_makes_the_same_explanation(video: Path, monkeypatch: pytest.MonkeyPa
 def test_one_that_was_saved_says_the_same(video: Path, tmp_path: Path, asked: dict[str, Any]):
     first = staa.explain(video, cache=False, progress=False, **asked)
     first.save(tmp_path / "e.safetensors")
-    assert recipe(Explanation.load(tmp_path / "e.safetensors")) == recipe(first)
+    assert explain_call(Explanation.load(tmp_path / "e.safetensors")) == explain_call(first)
 
 
 def test_a_streamed_window_that_was_saved_says_the_same(video: Path, tmp_path: Path):
     for first in staa.stream(video, cache=False, preview=True, progress=False, window=2.0, stride=1.0):
         first.save(tmp_path / "e.safetensors")
-        assert recipe(Explanation.load(tmp_path / "e.safetensors")) == recipe(first)
+        assert explain_call(Explanation.load(tmp_path / "e.safetensors")) == explain_call(first)
 
 
 def test_what_is_at_its_default_is_left_out(e: Explanation):
-    assert recipe(e) == 'staa.explain("clip.mp4", method="staa")'
+    assert explain_call(e) == 'staa.explain("clip.mp4", method="staa")'
 
 
 def test_names_are_literals():
     for text in (HOSTILE, "", "a 'b'", 'a "b"', "\\", "straße.mp4"):
-        assert told(literal(text)) == text
-    assert literal("clip.mp4") == '"clip.mp4"'
+        assert run_code(python_literal(text)) == text
+    assert python_literal("clip.mp4") == '"clip.mp4"'
     seen: list[Any] = []
 
     class Staa:
@@ -81,26 +81,28 @@ def test_names_are_literals():
             seen.append((args, named))
 
     labels = ("wave", HOSTILE, "jump", "kick")
-    e = explanation(clip_name=HOSTILE, model_id=HOSTILE, labels=labels, target=1, method=HOSTILE, params={HOSTILE: 1})
-    eval(recipe(e), {"staa": Staa})
-    assert seen == [((HOSTILE, HOSTILE), {"method": HOSTILE, "target": HOSTILE, "start": 2.0, "end": e.duration})]
+    e = barcode_explanation(
+        clip_name=HOSTILE, model_id=HOSTILE, labels=labels, target=1, method=HOSTILE, params={HOSTILE: 1}
+    )
+    eval(explain_call(e), {"staa": Staa})
+    assert seen == [((HOSTILE, HOSTILE), {"method": HOSTILE, "target": HOSTILE, "start": 2.0, "end": e.end})]
 
 
 def test_labels_alike_are_told_apart_by_index():
-    e = explanation(labels=("wave", "Wave", "jump", "kick"), target=1)
-    assert "target=1" in recipe(e)
+    e = barcode_explanation(labels=("wave", "Wave", "jump", "kick"), target=1)
+    assert "target=1" in explain_call(e)
 
 
 def test_what_has_no_name_to_open_is_a_variable():
-    e = explanation(clip_name="wave\n2", model_id="Net", provenance={"model": {"family": "generic"}})
-    code = recipe(e)
+    e = barcode_explanation(clip_name="wave\n2", model_id="Net", provenance={"model": {"family": "generic"}})
+    code = explain_call(e)
     assert code.startswith('staa.explain(video, model, method="staa", ')
     assert "# video: what 'wave\\n2' was read from; model: \"Net\", made by staa.wrap_model" in code
-    long = recipe(explanation(params={90 * "a": 1}))
+    long = explain_call(barcode_explanation(params={90 * "a": 1}))
     assert long.startswith('staa.explain(\n    "bars.mp4",\n    "barcodes",\n    method="staa",\n')
     assert long.endswith(f"    {90 * 'a'}=1,\n)")
     with pytest.raises(NameError, match="video"):
-        told(code)
+        run_code(code)
 
 
 def test_it_loads_no_torch():

@@ -14,40 +14,48 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import staa_widgets as staa
-from staa_widgets import Comparison, render_static
+from staa_widgets import Comparison, render_image
 from staa_widgets.errors import ExportError, ParameterError
-from staa_widgets.export.image import BUDGET, StaticPicture, snapshot
-from staa_widgets.render.canvas import Plot, Sheet, _font, bars, colour_bar, nice_step, words
-from staa_widgets.render.colormaps import COLOUR_TABLES
-from staa_widgets.render.compositor import Painter, draw
-from staa_widgets.render.style import Look
-from staa_widgets.render.summary import chosen
-from tests.helpers.barcodes import FIRST, explanation
+from staa_widgets.export.image import MAX_BYTES, StaticImage, snapshot
+from staa_widgets.render.canvas import (
+    Canvas,
+    TimeAxis,
+    _choose_font,
+    describe_scale,
+    draw_bars,
+    draw_colorbar,
+    nice_step,
+)
+from staa_widgets.render.colormaps import COLORMAPS
+from staa_widgets.render.compositor import Compositor, draw_frame
+from staa_widgets.render.style import HeatStyle
+from staa_widgets.render.summary import strongest_slices
+from tests.helpers.barcodes import FIRST, barcode_explanation
 
-E, SIGNED = explanation(), explanation(signed=True)
+E, SIGNED = barcode_explanation(), barcode_explanation(signed=True)
 
 
-def opened(picture: StaticPicture) -> Any:
+def open_image(picture: StaticImage) -> Any:
     return Image.open(io.BytesIO(picture.png))
 
 
-def pixels(picture: StaticPicture) -> NDArray[np.int64]:
-    return np.asarray(opened(picture).convert("RGB")).astype(int)
+def read_pixels(picture: StaticImage) -> NDArray[np.int64]:
+    return np.asarray(open_image(picture).convert("RGB")).astype(int)
 
 
 @pytest.mark.parametrize(
     "shown",
     [
         E,
-        Comparison.of(E, explanation(signed=True, method="saliency")),
-        explanation(preview=None),
-        explanation(portrait=True),
+        Comparison.of(E, barcode_explanation(signed=True, method="saliency")),
+        barcode_explanation(preview=None),
+        barcode_explanation(portrait=True),
     ],
 )
 def test_a_picture_says_what_it_is(shown: Any):
-    picture = render_static(shown)
-    found = opened(picture)
-    assert len(picture.png) <= BUDGET
+    picture = render_image(shown)
+    found = open_image(picture)
+    assert len(picture.png) <= MAX_BYTES
     assert found.format == "PNG"
     assert found.text["Title"] == "bars.mp4"
     assert found.text["Software"] == "staa_widgets"
@@ -60,7 +68,7 @@ def test_a_picture_says_what_it_is(shown: Any):
 
 
 def test_notebooks_are_given_picture_and_words():
-    picture = render_static(E)
+    picture = render_image(E)
     bundle, about = picture._repr_mimebundle_()
     assert base64.b64decode(bundle["image/png"]) == picture.png == picture._repr_png_()[0]
     assert bundle["text/plain"] == picture.alt
@@ -70,15 +78,15 @@ def test_notebooks_are_given_picture_and_words():
 
 
 def test_names_stand_before_what_is_said_of_each():
-    both = Comparison.of(E, explanation(method="saliency"))
-    assert render_static(both).alt.count("jump, 81%") == 2
-    assert render_static(both).alt.startswith("staa: ")
-    assert " saliency: " in render_static(both).alt
+    both = Comparison.of(E, barcode_explanation(method="saliency"))
+    assert render_image(both).alt.count("jump, 81%") == 2
+    assert render_image(both).alt.startswith("staa: ")
+    assert " saliency: " in render_image(both).alt
 
 
-def held(picture: StaticPicture, wanted: NDArray[np.uint8], width: float, x: float, y: float) -> float:
+def mean_difference(picture: StaticImage, wanted: NDArray[np.uint8], width: float, x: float, y: float) -> float:
     """Return how far, on average, a part of the picture is from what should be drawn there."""
-    image = opened(picture).convert("RGB")
+    image = open_image(picture).convert("RGB")
     scale = image.width / picture.width
     tall = width * wanted.shape[0] / wanted.shape[1]
     part = image.crop([round(v * scale) for v in (x, y, x + width, y + tall)]).resize(wanted.shape[1::-1])
@@ -86,50 +94,50 @@ def held(picture: StaticPicture, wanted: NDArray[np.uint8], width: float, x: flo
 
 
 def test_of_a_head_the_words_are_about_that_head():
-    look = Look(layer=2, head=1)
+    look = HeatStyle(layer=2, head=1)
     shares = E.attention[2, 1].astype(float).sum(axis=(1, 2)) if E.attention is not None else np.empty(0)
     s = int(shares.argmax())
     wanted = f"{shares[s] / shares.sum():.0%} of the attention of layer 3, head 2 from {E.spans[s, 0]:.2f}"
-    assert wanted in render_static(E, look).alt
+    assert wanted in render_image(E, look).alt
     assert wanted in snapshot(E, 120, look).alt
 
 
 def test_a_snapshot_holds_the_frame_under_its_heat():
-    for frame, look in ((FIRST + 5, Look()), (FIRST + 40, Look(gamma=0.5, colormap="viridis"))):
+    for frame, look in ((FIRST + 5, HeatStyle()), (FIRST + 40, HeatStyle(gamma=0.5, colormap="viridis"))):
         picture = snapshot(E, frame, look)
-        assert held(picture, draw(E, frame, look), 480, 28, 78) < 4
-        assert held(picture, draw(E, frame - 3, look), 480, 28, 78) > 6
+        assert mean_difference(picture, draw_frame(E, frame, look), 480, 28, 78) < 4
+        assert mean_difference(picture, draw_frame(E, frame - 3, look), 480, 28, 78) > 6
         assert picture.alt.startswith(f"Frame {frame} at {E.times[frame - FIRST]:.2f} s")
-    assert snapshot(E).alt.startswith(f"Frame {E.sampled[E.temporal.argmax(), 1]} ")
+    assert snapshot(E).alt.startswith(f"Frame {E.sampled_frames[E.temporal.argmax(), 1]} ")
     with pytest.raises(ParameterError, match="frames 100 to 147"):
         snapshot(E, 99)
 
 
 def test_the_strongest_slice_of_each_part_is_shown():
-    assert chosen(np.array([1, 5, 2, 2, 9, 1, 0, 1.0]), 4) == [1, 2, 4, 7]
-    assert chosen(np.array([1.0, 2]), 6) == [0, 1]
-    assert chosen(np.array([1.0, 2]), 1) == [1]
+    assert strongest_slices(np.array([1, 5, 2, 2, 9, 1, 0, 1.0]), 4) == [1, 2, 4, 7]
+    assert strongest_slices(np.array([1.0, 2]), 6) == [0, 1]
+    assert strongest_slices(np.array([1.0, 2]), 1) == [1]
 
 
 def test_pictures_of_slices_stand_in_order():
     """A map that is lit in the third slice alone."""
     maps = np.full((6, 5, 7), 1e-6, np.float32)
     maps[2] = 1
-    e = explanation(maps=maps)
-    picture = render_static(e, Look(opacity=1), pictures=6)
-    scale = opened(picture).width / picture.width
+    e = barcode_explanation(maps=maps)
+    picture = render_image(e, HeatStyle(opacity=1), images=6)
+    scale = open_image(picture).width / picture.width
     room = 960 - 28 - 34 - 72
     middles = 72 + (np.arange(6) + 0.5) * (room + 8) / 6 - 4
-    row = pixels(picture)[round(120 * scale), np.round(middles * scale).astype(int)]
+    row = read_pixels(picture)[round(120 * scale), np.round(middles * scale).astype(int)]
     lit = np.abs(row - [252, 255, 164]).max(axis=1) < 12
     assert lit.tolist() == [False, False, True, False, False, False]
 
 
 def test_bars_are_as_high_as_their_share():
-    e = explanation(maps=np.ones((6, 5, 7), np.float32) * np.array([1, 2, 3, 4, 5, 5])[:, None, None])
-    sheet = Sheet(400, 120)
-    plot = Plot(50, 350, 10, 110, float(e.spans[0, 0]), float(e.spans[-1, 1]))
-    bars(sheet, plot, e, e.temporal, None, [3])
+    e = barcode_explanation(maps=np.ones((6, 5, 7), np.float32) * np.array([1, 2, 3, 4, 5, 5])[:, None, None])
+    sheet = Canvas(400, 120)
+    plot = TimeAxis(50, 350, 10, 110, float(e.spans[0, 0]), float(e.spans[-1, 1]))
+    draw_bars(sheet, plot, e, e.temporal, None, [3])
     drawn = np.asarray(sheet.image).astype(int)
     blue = (drawn[..., 2] - drawn[..., 0]) > 60
     middles = [round((plot.x(start) + plot.x(end)) / 2) for start, end in e.spans]
@@ -141,27 +149,30 @@ def test_bars_are_as_high_as_their_share():
 
 
 def test_the_colour_bar_says_per_what():
-    assert words(Painter(E)).startswith("per clip: 1 is the maximum, ")
-    assert words(Painter(E, Look(normalize="frame"))).startswith("per frame: ")
+    assert describe_scale(Compositor(E)).startswith("per clip: 1 is the maximum, ")
+    assert describe_scale(Compositor(E, HeatStyle(normalize="frame"))).startswith("per frame: ")
 
 
 def test_the_colour_bar_runs_from_least_to_greatest_and_leaves_out_what_is_hidden():
-    for e, look, name in ((E, Look(colormap="viridis", threshold=0.9), "viridis"), (SIGNED, Look(), "diverging")):
-        sheet, painter = Sheet(300, 60), Painter(e, look)
-        colour_bar(sheet, 10, 5, 256, painter)
-        row, table = np.asarray(sheet.image)[10, 10:266].astype(int), COLOUR_TABLES[name].astype(int)
+    for e, look, name in (
+        (E, HeatStyle(colormap="viridis", threshold=0.9), "viridis"),
+        (SIGNED, HeatStyle(), "diverging"),
+    ):
+        sheet, painter = Canvas(300, 60), Compositor(e, look)
+        draw_colorbar(sheet, 10, 5, 256, painter)
+        row, table = np.asarray(sheet.image)[10, 10:266].astype(int), COLORMAPS[name].astype(int)
         assert np.abs(row[255] - table[255]).max() <= 2
         assert np.abs(row[200] - table[200]).max() <= 2
         hidden = np.flatnonzero((row == 255).all(axis=1))
-        assert len(hidden) == pytest.approx(256 * painter.cut, abs=1)
+        assert len(hidden) == pytest.approx(256 * painter.cutoff, abs=1)
         assert np.abs(row[0] - (table[0] if name == "diverging" else 255)).max() <= 2
 
 
 def test_letters_that_no_font_has_become_others():
-    assert _font(13, "1.0–2.0 s × 3…")[1] == "1.0-2.0 s x 3..."
-    assert _font(13, "plain · words")[1] == "plain · words"
-    assert _font(13, "hop \U0010fffe")[1] == "hop ?"
-    sheet = Sheet(100, 30)
+    assert _choose_font(13, "1.0–2.0 s × 3…")[1] == "1.0-2.0 s x 3..."
+    assert _choose_font(13, "plain · words")[1] == "plain · words"
+    assert _choose_font(13, "hop \U0010fffe")[1] == "hop ?"
+    sheet = Canvas(100, 30)
     assert sheet.text(0, 20, "a very long name of a class", width=60) <= 61
 
 
@@ -171,12 +182,12 @@ def test_steps_are_round():
 
 def test_noise_is_made_to_fit(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("staa_widgets.export.image.BUDGET", 60_000)
-    assert len(render_static(E).png) <= 60_000
+    assert len(render_image(E).png) <= 60_000
 
 
 def test_pictures_are_written_in_one_step(tmp_path: Path):
     path = E.to_png(tmp_path / "e.png", pictures=2)
-    assert path.read_bytes() == render_static(E, pictures=2).png
+    assert path.read_bytes() == render_image(E, images=2).png
     assert Comparison.of(E, E).to_png(tmp_path / "c.png").is_file()
     with pytest.raises(ExportError, match="cannot be written"):
         E.to_png(tmp_path / "missing" / "e.png")
@@ -187,13 +198,13 @@ def test_the_narrowest_page_has_room(options: dict[str, Any]):
     edges = np.arange(61) / 10
     spans, sampled = np.stack([edges[:-1], edges[1:]], axis=1), FIRST + np.arange(60)[:, None]
     changes: dict[str, Any] = {"maps": np.ones((60, 2, 2)), "spans": spans, "sampled": sampled, "times": edges[:-1]}
-    e = explanation(**changes, duration=6.0, preview=None, attention=None)
-    assert render_static(e, width=320, **options).width == 320
-    assert render_static(Comparison.of(e, replace(e, method="x" * 99)), width=320, **options).width == 320
+    e = barcode_explanation(**changes, duration=6.0, preview=None, attention=None)
+    assert render_image(e, width=320, **options).width == 320
+    assert render_image(Comparison.of(e, replace(e, method="x" * 99)), width=320, **options).width == 320
 
 
 def test_a_word_without_room_is_left_out():
-    sheet = Sheet(100, 20)
+    sheet = Canvas(100, 20)
     assert sheet.text(3, 15, "word", width=-1) == 3
     assert np.asarray(sheet.image).min() == 255
     assert 3 < sheet.text(3, 15, "a word that is far too long", width=40) <= 43
@@ -202,12 +213,12 @@ def test_a_word_without_room_is_left_out():
 @pytest.mark.parametrize("wrong", [{"width": 10}, {"width": "400"}, {"pictures": 0}, {"pictures": 2.5}])
 def test_sizes_of_no_use_are_refused(wrong: dict[str, Any]):
     with pytest.raises(ParameterError):
-        render_static(E, **wrong)
+        render_image(E, **wrong)
     with pytest.raises(ParameterError, match="nothing to draw"):
-        render_static({})
+        render_image({})
     with pytest.raises(ParameterError, match="no layer"):
-        render_static(E, Look(layer=9))
+        render_image(E, HeatStyle(layer=9))
 
 
 def test_the_package_offers_it():
-    assert staa.render_static is render_static
+    assert staa.render_image is render_image

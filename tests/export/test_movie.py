@@ -17,34 +17,34 @@ import staa_widgets.export.movie
 from staa_widgets import Explanation, open_clip
 from staa_widgets.errors import CancelledError, ExportError, ParameterError, VideoNotFoundError
 from staa_widgets.export.movie import movie_bytes, to_gif, to_video
-from staa_widgets.render.canvas import Sheet
-from staa_widgets.render.compositor import draw
-from staa_widgets.render.frames import Film
-from staa_widgets.render.style import Look
-from tests.helpers.barcodes import FIRST, cells, explanation, preview
+from staa_widgets.render.canvas import Canvas
+from staa_widgets.render.compositor import draw_frame
+from staa_widgets.render.frames import RenderedFrames
+from staa_widgets.render.style import HeatStyle
+from tests.helpers.barcodes import FIRST, barcode_explanation, barcode_preview, bit_rectangles
 from tests.helpers.video_files import read_barcode, write_audio, write_video
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
 
-NAKED: dict[str, Any] = {"chart": False, "progress": False}
+WITHOUT_CHART: dict[str, Any] = {"chart": False, "progress": False}
 
 
-def read_code(frame: NDArray[np.uint8]) -> int:
+def read_frame_index(frame: NDArray[np.uint8]) -> int:
     """Return the index that a picture of `explanation` carries."""
-    places = cells(320, 180)
+    places = bit_rectangles(320, 180)
     return sum(
         1 << bit for bit, (x0, y0, x1, y1) in enumerate(places) if frame[(y0 + y1) // 2, (x0 + x1) // 2, 1] > 127
     )
 
 
-def of_video(path: Path, **changes: Any) -> Explanation:
+def explain_by_hand(path: Path, **changes: Any) -> Explanation:
     """Explain a video by made-up maps."""
     clip = open_clip(path)
-    spans = np.linspace(clip.times[0], clip.duration, 7)
+    spans = np.linspace(clip.times[0], clip.end, 7)
     parts = {
         "times": clip.times,
-        "duration": clip.duration,
+        "duration": clip.end,
         "first_frame": clip.first_frame,
         "spans": np.stack([spans[:-1], spans[1:]], axis=1),
         "sampled": np.searchsorted(clip.times, (spans[:-1] + spans[1:]) / 2)[:, None],
@@ -54,51 +54,51 @@ def of_video(path: Path, **changes: Any) -> Explanation:
         "clip_name": clip.name,
         "preview": None,
     }
-    return explanation(**{**parts, **changes})
+    return barcode_explanation(**{**parts, **changes})
 
 
 def test_frames_come_back_in_order_at_their_times(tmp_path: Path):
     """The explanation's frames lie 20 and 60 ms apart."""
-    e = explanation()
-    ended = e.to_video(tmp_path / "movie.mp4", **NAKED)
+    e = barcode_explanation()
+    ended = e.to_video(tmp_path / "movie.mp4", **WITHOUT_CHART)
     assert ended == tmp_path / "movie.mp4"
     clip = open_clip(ended)
     assert (clip.width, clip.height) == (320, 180)
     np.testing.assert_allclose(clip.times, e.times - e.times[0], atol=1e-4)
-    assert clip.duration == pytest.approx(e.duration - e.times[0], abs=1e-4)
+    assert clip.end == pytest.approx(e.end - e.times[0], abs=1e-4)
     frames = clip.frames(np.arange(len(clip)))
-    assert [read_code(frame) for frame in frames] == list(range(FIRST, FIRST + 48))
+    assert [read_frame_index(frame) for frame in frames] == list(range(FIRST, FIRST + 48))
     with av.open(str(ended)) as file:
         stream = file.streams.video[0]
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
 
 
 def test_colours_are_those_drawn(tmp_path: Path):
-    e = explanation()
-    look = Look(interpolation="nearest", opacity=1)
-    clip = open_clip(to_video(e, tmp_path / "movie.mp4", look, **NAKED))
+    e = barcode_explanation()
+    look = HeatStyle(interpolation="nearest", opacity=1)
+    clip = open_clip(to_video(e, tmp_path / "movie.mp4", look, **WITHOUT_CHART))
     for i in (0, 21, 47):
-        drawn = draw(e, FIRST + i, look)
+        drawn = draw_frame(e, FIRST + i, look)
         assert np.abs(clip.frames([i])[0].astype(int) - drawn).mean() < 4
 
 
 def test_a_thinned_preview_keeps_its_speed(tmp_path: Path):
-    full = explanation()
+    full = barcode_explanation()
     indices = np.arange(FIRST, FIRST + 48, 9)
-    e = explanation(preview=preview(indices, full.times[::9], 320, 180))
-    clip = open_clip(e.to_video(tmp_path / "movie.mp4", **NAKED))
+    e = barcode_explanation(preview=barcode_preview(indices, full.times[::9], 320, 180))
+    clip = open_clip(e.to_video(tmp_path / "movie.mp4", **WITHOUT_CHART))
     np.testing.assert_allclose(clip.times, full.times[::9] - full.times[0], atol=1e-4)
-    assert clip.duration == pytest.approx(full.duration - full.times[0], abs=1e-4)
-    slow = open_clip(e.to_video(tmp_path / "slow.mp4", speed=0.5, **NAKED))
+    assert clip.end == pytest.approx(full.end - full.times[0], abs=1e-4)
+    slow = open_clip(e.to_video(tmp_path / "slow.mp4", speed=0.5, **WITHOUT_CHART))
     np.testing.assert_allclose(slow.times, 2 * clip.times, atol=1e-4)
 
 
 def test_a_range_is_cut(tmp_path: Path):
-    e = explanation()
-    clip = open_clip(e.to_video(tmp_path / "movie.mp4", start=2.5, end=3.2, **NAKED))
+    e = barcode_explanation()
+    clip = open_clip(e.to_video(tmp_path / "movie.mp4", start=2.5, end=3.2, **WITHOUT_CHART))
     inside = np.flatnonzero((e.times >= 2.5) & (e.times < 3.2))
-    assert [read_code(f) for f in clip.frames(np.arange(len(clip)))] == (FIRST + inside).tolist()
-    assert clip.duration == pytest.approx(3.2 - e.times[inside[0]], abs=1e-4)
+    assert [read_frame_index(f) for f in clip.frames(np.arange(len(clip)))] == (FIRST + inside).tolist()
+    assert clip.end == pytest.approx(3.2 - e.times[inside[0]], abs=1e-4)
     with pytest.raises(ParameterError, match=r"from 9 to None s"):
         e.to_video(tmp_path / "none.mp4", start=9, progress=False)
 
@@ -108,7 +108,7 @@ def test_the_video_itself_is_shown_at_full_size(tmp_path: Path, size: tuple[int,
     source = tmp_path / "source.mkv"
     times = np.cumsum(np.tile([0.04, 0.02, 0.1], 20))
     write_video(source, 60, times=times.tolist(), size=size, pix_fmt="yuv444p")
-    clip = open_clip(of_video(source).to_video(tmp_path / "movie.mp4", video=source, **NAKED))
+    clip = open_clip(explain_by_hand(source).to_video(tmp_path / "movie.mp4", video=source, **WITHOUT_CHART))
     assert (clip.width, clip.height) == (size[0] + size[0] % 2, size[1] + size[1] % 2)
     np.testing.assert_allclose(clip.times, times - times[0], atol=2e-3)
     assert [read_barcode(frame) for frame in clip.frames(np.arange(60))] == list(range(60))
@@ -117,7 +117,7 @@ def test_the_video_itself_is_shown_at_full_size(tmp_path: Path, size: tuple[int,
 def test_another_video_is_refused(tmp_path: Path):
     write_video(tmp_path / "a.mp4", 30)
     write_video(tmp_path / "b.mp4", 31)
-    e = of_video(tmp_path / "a.mp4")
+    e = explain_by_hand(tmp_path / "a.mp4")
     with pytest.raises(ParameterError, match=r"'b\.mp4' is not the video") as caught:
         e.to_video(tmp_path / "movie.mp4", video=tmp_path / "b.mp4", progress=False)
     assert "'a.mp4'" in caught.value.hint
@@ -129,7 +129,7 @@ def test_another_video_is_refused(tmp_path: Path):
 # --- sound ---
 
 
-def with_sound(path: Path, codec: str, seconds: float = 2.4) -> Path:
+def write_video_with_sound(path: Path, codec: str, seconds: float = 2.4) -> Path:
     """Write barcode frames at 25 a second with a click of sound at every half second."""
     rate = 48_000
     picture = path.with_name("silent.mp4")
@@ -157,7 +157,7 @@ def with_sound(path: Path, codec: str, seconds: float = 2.4) -> Path:
     return path
 
 
-def clicks(path: Path) -> list[float]:
+def find_clicks(path: Path) -> list[float]:
     """Return the seconds at which sound begins."""
     with av.open(str(path)) as file:
         heard = [(f.time or 0.0, np.abs(f.to_ndarray().astype(float)).max(axis=0)) for f in file.decode(audio=0)]
@@ -168,21 +168,21 @@ def clicks(path: Path) -> list[float]:
 
 @pytest.mark.parametrize(("codec", "suffix", "kept"), [("aac", ".mp4", "aac"), ("pcm_s16le", ".mkv", "aac")])
 def test_sound_is_kept_in_time(tmp_path: Path, codec: str, suffix: str, kept: str):
-    source = with_sound(tmp_path / f"loud{suffix}", codec)
-    e = of_video(source)
-    whole = e.to_video(tmp_path / "whole.mp4", audio=source, video=source, **NAKED)
+    source = write_video_with_sound(tmp_path / f"loud{suffix}", codec)
+    e = explain_by_hand(source)
+    whole = e.to_video(tmp_path / "whole.mp4", audio=source, video=source, **WITHOUT_CHART)
     with av.open(str(whole)) as file:
         assert [stream.codec_context.name for stream in file.streams] == ["h264", kept]
-        assert float(file.duration or 0) / 1e6 == pytest.approx(e.duration, abs=0.06)
-    np.testing.assert_allclose(clicks(whole), [0.5, 1, 1.5, 2], atol=0.03)
-    part = e.to_video(tmp_path / "part.mp4", audio=source, start=0.72, end=1.8, video=source, **NAKED)
-    np.testing.assert_allclose(clicks(part), [0.28, 0.78], atol=0.03)
+        assert float(file.duration or 0) / 1e6 == pytest.approx(e.end, abs=0.06)
+    np.testing.assert_allclose(find_clicks(whole), [0.5, 1, 1.5, 2], atol=0.03)
+    part = e.to_video(tmp_path / "part.mp4", audio=source, start=0.72, end=1.8, video=source, **WITHOUT_CHART)
+    np.testing.assert_allclose(find_clicks(part), [0.28, 0.78], atol=0.03)
 
 
 def test_sound_that_is_not_there_is_said(tmp_path: Path):
     silent = tmp_path / "silent.mp4"
     write_video(silent, 30)
-    e, target = of_video(silent), tmp_path / "movie.mp4"
+    e, target = explain_by_hand(silent), tmp_path / "movie.mp4"
     with pytest.raises(ExportError, match="has no sound"):
         e.to_video(target, audio=silent, progress=False)
     with pytest.raises(VideoNotFoundError, match="gone"):
@@ -216,43 +216,43 @@ def local_palettes(data: bytes) -> tuple[bool, int, int]:
 
 def test_a_gif_plays_for_ever_in_order_and_at_its_speed(tmp_path: Path):
     """Frames 20 ms and 60 ms after the one before: pairs are 80 ms apart."""
-    e = explanation()
-    path = e.to_gif(tmp_path / "movie.gif", **NAKED)
+    e = barcode_explanation()
+    path = e.to_gif(tmp_path / "movie.gif", **WITHOUT_CHART)
     data = path.read_bytes()
     with Image.open(io.BytesIO(data)) as gif:
         assert gif.info["loop"] == 0
         codes, durations = [], []
         for i in range(getattr(gif, "n_frames", 1)):
             gif.seek(i)
-            codes.append(read_code(np.asarray(gif.convert("RGB"))))
+            codes.append(read_frame_index(np.asarray(gif.convert("RGB"))))
             durations.append(gif.info["duration"])
     shown = np.array(codes) - FIRST
     assert shown[0] == 0
     assert (np.diff(shown) > 0).all()
     assert len(shown) == 24
     np.testing.assert_allclose(np.cumsum([0, *durations[:-1]]) / 1000, e.times[shown] - e.times[0], atol=0.0051)
-    assert sum(durations) / 1000 == pytest.approx(e.duration - e.times[0], abs=0.0051)
+    assert sum(durations) / 1000 == pytest.approx(e.end - e.times[0], abs=0.0051)
     assert local_palettes(data) == (True, 0, 24)
 
 
 def test_a_gif_of_a_still_moment_keeps_its_time(tmp_path: Path):
     """Equal frames may become one, which is then shown for longer."""
-    e = explanation(preview=None, maps=np.ones((6, 5, 7), np.float32))
-    with Image.open(e.to_gif(tmp_path / "movie.gif", **NAKED)) as gif:
+    e = barcode_explanation(preview=None, maps=np.ones((6, 5, 7), np.float32))
+    with Image.open(e.to_gif(tmp_path / "movie.gif", **WITHOUT_CHART)) as gif:
         total = 0
         for i in range(getattr(gif, "n_frames", 1)):
             gif.seek(i)
             total += gif.info["duration"]
-    assert total / 1000 == pytest.approx(e.duration - e.times[0], abs=0.0051)
+    assert total / 1000 == pytest.approx(e.end - e.times[0], abs=0.0051)
 
 
 def test_a_gif_is_made_smaller_where_it_would_be_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    e = explanation()
-    with Image.open(e.to_gif(tmp_path / "a.gif", longest=240, **NAKED)) as gif:
+    e = barcode_explanation()
+    with Image.open(e.to_gif(tmp_path / "a.gif", longest=240, **WITHOUT_CHART)) as gif:
         assert gif.size == (240, 135)
     size = (tmp_path / "a.gif").stat().st_size
-    monkeypatch.setattr(staa_widgets.export.movie, "GIF_BYTES", size - 1)
-    with Image.open(e.to_gif(tmp_path / "b.gif", longest=240, **NAKED)) as gif:
+    monkeypatch.setattr(staa_widgets.export.movie, "GIF_MAX_BYTES", size - 1)
+    with Image.open(e.to_gif(tmp_path / "b.gif", longest=240, **WITHOUT_CHART)) as gif:
         assert gif.size == (180, 101)
     assert (tmp_path / "b.gif").stat().st_size < size
 
@@ -261,12 +261,12 @@ def test_a_gif_is_made_smaller_where_it_would_be_too_large(tmp_path: Path, monke
 
 
 def test_the_chart_lies_under_the_picture_and_follows(tmp_path: Path):
-    e = explanation()
+    e = barcode_explanation()
     clip = open_clip(e.to_video(tmp_path / "movie.mp4", progress=False))
     assert clip.width == 320
     assert 260 < clip.height < 320
     frames = clip.frames(np.arange(48))
-    assert [read_code(frame[:180]) for frame in frames] == list(range(FIRST, FIRST + 48))
+    assert [read_frame_index(frame[:180]) for frame in frames] == list(range(FIRST, FIRST + 48))
     # The playhead is the only red in the chart.
     below = frames[:, 180:240].astype(int)
     red = (below[..., 0] > 150) & (below[..., 1] < 110) & (below[..., 2] < 110)
@@ -279,7 +279,7 @@ def test_the_chart_lies_under_the_picture_and_follows(tmp_path: Path):
 
 @pytest.mark.parametrize("make", [to_video, to_gif])
 def test_progress_is_told_and_cancelling_leaves_nothing(tmp_path: Path, make: Any):
-    e, target = explanation(), tmp_path / f"movie.{'mp4' if make is to_video else 'gif'}"
+    e, target = barcode_explanation(), tmp_path / f"movie.{'mp4' if make is to_video else 'gif'}"
     target.write_bytes(b"old")
     told: list[tuple[str, int, int]] = []
 
@@ -297,7 +297,7 @@ def test_progress_is_told_and_cancelling_leaves_nothing(tmp_path: Path, make: An
 
 @pytest.mark.parametrize(("make", "suffix"), [(to_video, ".mp4"), (to_gif, ".gif")])
 def test_a_path_or_a_number_of_no_use_is_said(tmp_path: Path, make: Any, suffix: str):
-    e = explanation()
+    e = barcode_explanation()
     for name in (f"missing/movie{suffix}", "movie.avi", "movie"):
         with pytest.raises(ExportError) as caught:
             make(e, tmp_path / name, progress=False)
@@ -314,7 +314,7 @@ def test_a_path_or_a_number_of_no_use_is_said(tmp_path: Path, make: Any, suffix:
 
 
 def test_bytes_are_those_of_the_file(tmp_path: Path):
-    e = explanation()
+    e = barcode_explanation()
     options: dict[str, Any] = {"chart": False, "progress": False, "end": 2.4}
     assert movie_bytes(e, "gif", **options) == e.to_gif(tmp_path / "a.gif", **options).read_bytes()
     assert open_clip(movie_bytes(e, "mp4", **options)).times.tolist() == pytest.approx(
@@ -325,11 +325,11 @@ def test_bytes_are_those_of_the_file(tmp_path: Path):
 
 
 def test_memory_does_not_grow_with_slices():
-    e = explanation()
-    film = Film(e, Look())
+    e = barcode_explanation()
+    film = RenderedFrames(e, HeatStyle())
 
     def sheets() -> int:
-        return sum(type(one) is Sheet for one in gc.get_objects())
+        return sum(type(one) is Canvas for one in gc.get_objects())
 
     gc.collect()
     before = sheets()
@@ -340,6 +340,6 @@ def test_memory_does_not_grow_with_slices():
 
 @pytest.mark.parametrize(("longest", "tall"), [(60, 60), (200, 200 + 102)])
 def test_narrow_pictures_have_no_chart(tmp_path: Path, longest: int, tall: int):
-    path = explanation(portrait=True).to_gif(tmp_path / "a.gif", longest=longest, end=2.2)
+    path = barcode_explanation(portrait=True).to_gif(tmp_path / "a.gif", longest=longest, end=2.2)
     with Image.open(path) as gif:
         assert gif.height == tall

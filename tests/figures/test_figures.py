@@ -16,21 +16,21 @@ from playwright.sync_api import Page
 from staa_widgets.errors import ParameterError
 from staa_widgets.explanation.comparison import Comparison
 from staa_widgets.explanation.explanation import Explanation
-from staa_widgets.figures import plain_text
-from tests.helpers.barcodes import explanation
+from staa_widgets.figures import escape_plotly_text
+from tests.helpers.barcodes import barcode_explanation
 from tests.helpers.chromium import PATIENCE
 
 HOSTILE = "</b><b>bold</b> &lt; <a href='javascript:1'>link</a> $x^2$ {y} %{y}"
 
 
-def bars_of(e: Explanation | Comparison) -> Any:
+def read_bars(e: Explanation | Comparison) -> Any:
     """Draw; Plotly's own types say nothing of what a figure holds."""
     return e.to_plotly()
 
 
 def test_bars_stand_where_and_as_wide_as_the_spans():
-    e = explanation()
-    (bars,) = bars_of(e).data
+    e = barcode_explanation()
+    (bars,) = read_bars(e).data
     assert isinstance(bars, go.Bar)
     x, width = np.asarray(bars.x), np.asarray(bars.width)
     np.testing.assert_allclose(np.stack([x - width / 2, x + width / 2], axis=1), e.spans)
@@ -39,13 +39,13 @@ def test_bars_stand_where_and_as_wide_as_the_spans():
 
 
 def test_even_share_is_drawn():
-    (line,) = bars_of(explanation()).layout.shapes
+    (line,) = read_bars(barcode_explanation()).layout.shapes
     assert line.y0 == line.y1 == pytest.approx(1 / 6)
 
 
 def test_signed_bars_together_are_the_share():
-    e = explanation(signed=True)
-    up, down = bars_of(e).data
+    e = barcode_explanation(signed=True)
+    up, down = read_bars(e).data
     assert (np.asarray(up.y) >= 0).all()
     assert (np.asarray(down.y) <= 0).all()
     np.testing.assert_allclose(np.asarray(up.y) - np.asarray(down.y), e.temporal)
@@ -54,49 +54,57 @@ def test_signed_bars_together_are_the_share():
 
 
 def test_axis_is_the_clip():
-    e = explanation()
-    assert bars_of(e).layout.xaxis.range == (e.spans[0, 0], e.spans[-1, 1])
+    e = barcode_explanation()
+    assert read_bars(e).layout.xaxis.range == (e.spans[0, 0], e.spans[-1, 1])
 
 
 def test_title_names_target_method_clip_and_model():
-    text = bars_of(explanation()).layout.title.text
+    text = read_bars(barcode_explanation()).layout.title.text
     assert re.sub("<[^>]*>", "|", text) == "When: staa, class jump||bars.mp4 · barcodes|"
 
 
-def ranges(figure: Any) -> list[tuple[float, ...]]:
+def axis_ranges(figure: Any) -> list[tuple[float, ...]]:
     return [figure.layout[name].range for name in figure.layout if re.fullmatch(r"yaxis\d*", name)]
 
 
 def test_methods_stand_under_each_other_on_one_axis_and_scale():
-    both = Comparison({"one": explanation(), HOSTILE: explanation(signed=True, target=0), "three": explanation()})
-    figure = bars_of(both)
+    both = Comparison(
+        {
+            "one": barcode_explanation(),
+            HOSTILE: barcode_explanation(signed=True, target=0),
+            "three": barcode_explanation(),
+        }
+    )
+    figure = read_bars(both)
     assert [(bar.xaxis, len(bar.x)) for bar in figure.data] == [("x", 6), ("x2", 6), ("x2", 6), ("x3", 6)]
     np.testing.assert_allclose(np.asarray(figure.data[0].y), both["one"].temporal)
     heights = np.concatenate([np.asarray(bar.y) for bar in figure.data])
-    ((low, high),) = set(ranges(figure))
+    ((low, high),) = set(axis_ranges(figure))
     assert low < heights.min() < heights.max() < high
     names = [re.sub("<[^>]*>", "|", note.text) for note in figure.layout.annotations]
     assert names[0] == "one |jump 81%|"
     assert names[1].startswith("&#60;/b&#62;")
     assert names[1].endswith("|jump 81%, about wave|")
     axes = [figure.layout[name] for name in ("xaxis", "xaxis2", "xaxis3")]
-    assert {axis.range for axis in axes} == {(2.0, both["one"].duration)}
+    assert {axis.range for axis in axes} == {(2.0, both["one"].end)}
     assert [axis.matches for axis in axes] == ["x3", "x3", None]
     assert [bar.showlegend for bar in figure.data] == [False, True, True, False]
 
 
 def test_clips_of_other_times_share_the_axis():
-    e = explanation()
-    later = explanation(times=e.times + 1, spans=e.spans + 1, duration=e.duration + 1, preview=None, clip_name="b.mp4")
-    figure = bars_of(Comparison.of(e, later))
-    assert figure.layout.xaxis.range == (2.0, e.duration + 1)
+    e = barcode_explanation()
+    later = barcode_explanation(
+        times=e.times + 1, spans=e.spans + 1, duration=e.end + 1, preview=None, clip_name="b.mp4"
+    )
+    figure = read_bars(Comparison.of(e, later))
+    assert figure.layout.xaxis.range == (2.0, e.end + 1)
     assert "bars.mp4 · b.mp4" in figure.layout.title.text
 
 
 def test_every_layer_and_head_has_its_map_in_its_place():
-    e = explanation()
+    e = barcode_explanation()
     assert e.attention is not None
-    where, when = heads_of(e).data
+    where, when = draw_heads(e).data
     maps = np.asarray(where.z, float)
     assert maps.shape == (3 * 6 - 1, 2 * 8 - 1)
     mean = e.attention.astype(float).mean(axis=2)
@@ -118,37 +126,37 @@ def test_every_layer_and_head_has_its_map_in_its_place():
 
 
 def test_heads_of_one_slice():
-    e = explanation()
+    e = barcode_explanation()
     assert e.attention is not None
-    figure = heads_of(e, slice=4)
+    figure = draw_heads(e, slice=4)
     alone = e.attention[1, 0, 4].astype(float)
     np.testing.assert_allclose(np.asarray(figure.data[0].z)[6:11, :7], alone / alone.max(), atol=1e-3)
     assert f"{e.spans[4, 0]:.2f} – {e.spans[4, 1]:.2f} s" in figure.layout.title.text
     for wrong in (6, -1, "first"):
         with pytest.raises(ParameterError, match="slice is"):
-            heads_of(e, slice=wrong)
+            draw_heads(e, slice=wrong)
     with pytest.raises(ParameterError, match="attention=True"):
-        heads_of(explanation(attention=None))
+        draw_heads(barcode_explanation(attention=None))
 
 
 def test_a_figure_that_there_is_not_is_said():
     with pytest.raises(ParameterError, match="no figure 'haeds'") as caught:
-        explanation().to_plotly("haeds")
+        barcode_explanation().to_plotly("haeds")
     assert "'heads'" in caught.value.hint
 
 
-def heads_of(e: Explanation, **options: Any) -> Any:
+def draw_heads(e: Explanation, **options: Any) -> Any:
     return e.to_plotly("heads", **options)
 
 
 def test_text_is_cut_and_spelled():
-    assert plain_text("a\n b\t<i>") == "a b &#60;i&#62;"
-    assert plain_text("x" * 61) == "x" * 59 + "…"
-    assert plain_text("<" * 61).count("&#60;") == 59
+    assert escape_plotly_text("a\n b\t<i>") == "a b &#60;i&#62;"
+    assert escape_plotly_text("x" * 61) == "x" * 59 + "…"
+    assert escape_plotly_text("<" * 61).count("&#60;") == 59
 
 
 def test_figure_can_be_copied_and_written():
-    figure = bars_of(explanation())
+    figure = read_bars(barcode_explanation())
     assert go.Figure(figure.to_dict()) == figure
     assert "bars.mp4" in figure.to_json()
 
@@ -177,7 +185,7 @@ def draw(page: Page, tmp_path) -> Callable[[go.Figure], Page]:
 @pytest.mark.browser
 def test_strings_are_shown_letter_by_letter(draw):
     labels = ("wave", "clap", HOSTILE, "kick")
-    page = draw(bars_of(explanation(labels=labels, clip_name=HOSTILE, model_id=HOSTILE, method=HOSTILE)))
+    page = draw(read_bars(barcode_explanation(labels=labels, clip_name=HOSTILE, model_id=HOSTILE, method=HOSTILE)))
     cut = HOSTILE[:59] + "…"
     lines = page.locator(".gtitle > tspan.line")
     assert lines.all_text_contents() == [f"When: {cut}, class {cut}", f"{cut} · {cut}"]
@@ -186,8 +194,8 @@ def test_strings_are_shown_letter_by_letter(draw):
 
 @pytest.mark.browser
 def test_hovering_says_share_slice_and_seconds(draw):
-    e = explanation()
-    page = draw(bars_of(e))
+    e = barcode_explanation()
+    page = draw(read_bars(e))
     page.locator(".bars path").nth(2).hover(position={"x": 30, "y": 30}, force=True)
     told = page.locator(".hoverlayer .hovertext").first.text_content() or ""
     start, end = e.spans[2]

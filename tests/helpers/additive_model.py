@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from staa_widgets.evaluation import Case
-from staa_widgets.methods.inputs import Query
+from staa_widgets.methods.inputs import MethodInputs
 from staa_widgets.records.record import Geometry, Record
 
 PATCH = 2
@@ -22,7 +22,7 @@ def geometry(slices: int, height: int, width: int, tubelet: int = 1) -> Geometry
     return Geometry(slices * tubelet, tubelet, height, width, "time_major", 0, size)
 
 
-class Additive:
+class AdditiveModel:
     """A model of two classes, the second always at 0, that counts how often it is asked.
 
     Every cell of the clip is bright by 1 in half of its pixels and dark by 1 in the others, so that the clip's mean
@@ -32,7 +32,7 @@ class Additive:
     def __init__(self, weights: NDArray[np.float64], *, tubelet: int = 1) -> None:
         self.weights = torch.from_numpy(weights)
         self.geometry = geometry(*weights.shape, tubelet=tubelet)
-        self.asked = 0
+        self.passes = 0
         height, width = self.geometry.input_size
         signs = torch.ones(height, width)
         signs[:, 1::2] = -1
@@ -44,13 +44,13 @@ class Additive:
         return pixels.double().square().reshape(len(pixels), s, -1, h, PATCH, w, PATCH).mean((2, 4, 6))
 
     def __call__(self, pixels: Tensor) -> Tensor:
-        self.asked += len(pixels)
+        self.passes += len(pixels)
         first = (self.cells(pixels) * self.weights).sum((1, 2, 3))
         return torch.stack([first, torch.zeros_like(first)], 1)
 
-    def query(self, **changes: Any) -> Query:
+    def query(self, **changes: Any) -> MethodInputs:
         logits = self(self.pixels[None])[0].float().numpy()
-        self.asked = 0
+        self.passes = 0
         settings: dict[str, Any] = {
             "record": Record(self.geometry, "joint", logits),
             "target": 0,
@@ -61,7 +61,7 @@ class Additive:
             "batch_size": 4,
             "report": lambda done, total: None,
         }
-        return Query(**{**settings, **changes})
+        return MethodInputs(**{**settings, **changes})
 
     def case(self, maps: NDArray[np.floating], attribute: Callable[..., Any] | None = None, **changes: Any) -> Case:
         return Case(np.asarray(maps, np.float32), query=self.query(**changes), attribute=attribute)

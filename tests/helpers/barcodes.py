@@ -10,42 +10,42 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from staa_widgets.explanation.explanation import Explanation, Preview
-from staa_widgets.render.colormaps import COLOUR_TABLES
+from staa_widgets.render.colormaps import COLORMAPS
 
 BITS = 8
 FIRST, LAST = 100, 147
 LABELS = ("wave", "clap", "jump", "kick")
 
 
-def cells(width: int, height: int) -> list[tuple[int, int, int, int]]:
+def bit_rectangles(width: int, height: int) -> list[tuple[int, int, int, int]]:
     """Rectangles of the bits, in a strip of 60 pixels at the left or, in portrait, at the top."""
     if width >= height:
         return [(8, 4 + i * height // BITS, 52, (i + 1) * height // BITS - 4) for i in range(BITS)]
     return [(4 + i * width // BITS, 8, (i + 1) * width // BITS - 4, 52) for i in range(BITS)]
 
 
-def picture(index: int, width: int, height: int) -> NDArray[np.uint8]:
+def draw_barcode(index: int, width: int, height: int) -> NDArray[np.uint8]:
     """A soft ground with a moving disc, and the index in black and white cells."""
     y, x = np.mgrid[:height, :width]
     image = np.stack([60 + 80 * x / width, 70 + 60 * y / height, 90 + 40 * (x + y) / (width + height)], axis=-1)
     image[(x - width * 0.55 - 3 * (index % 20)) ** 2 + (y - height / 2) ** 2 < 400] = (230, 220, 190)
-    for bit, (x0, y0, x1, y1) in enumerate(cells(width, height)):
+    for bit, (x0, y0, x1, y1) in enumerate(bit_rectangles(width, height)):
         image[y0:y1, x0:x1] = 255 * (index >> bit & 1)
     return image.round().astype(np.uint8)
 
 
-def preview(indices: NDArray[np.int64], times: NDArray[np.float64], width: int, height: int) -> Preview:
+def barcode_preview(indices: NDArray[np.int64], times: NDArray[np.float64], width: int, height: int) -> Preview:
     """Pack the pictures of source frames, as `make_preview` would."""
     jpegs = []
     for index in indices:
         buffer = io.BytesIO()
-        Image.fromarray(picture(int(index), width, height)).save(buffer, "JPEG", quality=90)
+        Image.fromarray(draw_barcode(int(index), width, height)).save(buffer, "JPEG", quality=90)
         jpegs.append(buffer.getvalue())
     offsets = np.cumsum([0, *map(len, jpegs)])
     return Preview(indices, times, offsets, np.frombuffer(b"".join(jpegs), np.uint8), width, height)
 
 
-def explanation(*, portrait: bool = False, signed: bool = False, **changes: Any) -> Explanation:
+def barcode_explanation(*, portrait: bool = False, signed: bool = False, **changes: Any) -> Explanation:
     """48 frames from source frame 100 on at changing intervals, 6 slices of 2 sampled frames on a 5 × 7 grid."""
     slices, rows, columns, first = 6, 5, 7, FIRST
     width, height = (180, 320) if portrait else (320, 180)
@@ -78,12 +78,12 @@ def explanation(*, portrait: bool = False, signed: bool = False, **changes: Any)
         "clip_name": "bars.mp4",
         "provenance": {"seconds": {"model": 0.125}},
         "attention": random.random((3, 2, slices, rows, columns)).astype(np.float16),
-        "preview": preview(np.arange(FIRST, LAST + 1), times, width, height),
+        "preview": barcode_preview(np.arange(FIRST, LAST + 1), times, width, height),
     }
     return Explanation(**{**parts, **changes})
 
 
-def reference(
+def reference_overlay(
     picture: NDArray[np.uint8],
     field: NDArray[np.floating],
     box: tuple[float, float, float, float],
@@ -122,5 +122,5 @@ def reference(
     below = picture.astype(int)
     if dim:
         below = np.where(inside[..., None], below, (below * 80 + 127) // 255)
-    blended = (below * (255 - alpha) + COLOUR_TABLES[table][np.minimum(colour, 255)].astype(int) * alpha + 127) // 255
+    blended = (below * (255 - alpha) + COLORMAPS[table][np.minimum(colour, 255)].astype(int) * alpha + 127) // 255
     return np.where(alpha > 0, blended, below).astype(np.uint8)

@@ -23,33 +23,33 @@ def launch_args() -> dict[str, Any] | None:
     return {"executable_path": found, "args": ["--no-sandbox"]} if found else None
 
 
-def drawn(page: Page, frame: int) -> None:
+def wait_for_frame(page: Page, frame: int) -> None:
     """Wait until the canvas shows a source frame."""
     page.wait_for_selector(f"canvas[data-frame='{frame}']")
 
 
-def pixels(page: Page) -> NDArray[np.uint8]:
+def read_picture(page: Page) -> NDArray[np.uint8]:
     """RGB of the heated picture, whole."""
     # Two turns of the event loop: one for the signals, one for the paint.
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    return content(page.locator("canvas[data-frame]"))
+    return read_canvas(page.locator("canvas[data-frame]"))
 
 
-def content(canvas: Locator) -> NDArray[np.uint8]:
+def read_canvas(canvas: Locator) -> NDArray[np.uint8]:
     """RGB of a canvas."""
     url = canvas.evaluate("canvas => canvas.toDataURL('image/png')")
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))).convert("RGB"))
 
 
-def bars(page: Page) -> NDArray[np.uint8]:
+def read_frame_without_heat(page: Page) -> NDArray[np.uint8]:
     """The picture on show without its heat, read while O is held."""
     page.keyboard.down("o")
-    image = pixels(page)
+    image = read_picture(page)
     page.keyboard.up("o")
     return image
 
 
-class Saved(NamedTuple):
+class SavedPicture(NamedTuple):
     """A picture saved by its key: the file's name, its RGB, what of it was on show, and where that starts."""
 
     name: str
@@ -59,7 +59,7 @@ class Saved(NamedTuple):
     top: int
 
 
-def saved(page: Page, width: int, height: int, spare: int = 0) -> Saved:
+def save_picture(page: Page, width: int, height: int, spare: int = 0) -> SavedPicture:
     """Save the picture; what is on show takes so many pixels of it, in width some more or less."""
     with page.expect_download() as download:
         page.keyboard.press("s")
@@ -70,15 +70,15 @@ def saved(page: Page, width: int, height: int, spare: int = 0) -> Saved:
     # Below lie a margin, the bar, a row of numbers, a row of words, and a margin; a row is as high as a line of text.
     top = len(image) - 3 * margin - 2 * round(1.45 * margin) - height
     shown = image[top : top + height, margin : margin + width]
-    return Saved(download.value.suggested_filename, image, shown, margin, top)
+    return SavedPicture(download.value.suggested_filename, image, shown, margin, top)
 
 
-def seek(page: Page) -> Locator:
+def frame_slider(page: Page) -> Locator:
     """The slider over the frames."""
     return page.get_by_role("slider", name="Frame")
 
 
-def left(page: Page, selector: str) -> float:
+def axis_position(page: Page, selector: str) -> float:
     """Where the middle of an element lies on the axis of time, 0 … 1."""
     box, plot = page.locator(selector).bounding_box(), page.locator(".staa-plot").bounding_box()
     assert box

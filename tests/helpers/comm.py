@@ -46,14 +46,14 @@ class Page:
                 self.messages.append(data["content"])
             self._arrived.notify_all()
 
-    def wait(self, found: Callable[[Page], bool]) -> None:
+    def wait_until(self, found: Callable[[Page], bool]) -> None:
         """Wait until something holds."""
         with self._arrived:
             assert self._arrived.wait_for(lambda: found(self), PATIENCE)
 
-    def answer(self, name: str) -> dict[str, Any]:
+    def wait_for_answer(self, name: str) -> dict[str, Any]:
         """Wait for the answer to a request."""
-        self.wait(lambda page: any(message["id"] == name and "ok" in message for message in page.messages))
+        self.wait_until(lambda page: any(message["id"] == name and "ok" in message for message in page.messages))
         return next(message for message in self.messages if message["id"] == name and "ok" in message)
 
     def send(self, content: Any) -> None:
@@ -72,11 +72,11 @@ class Page:
 class Pages(dict[str, Page]):
     """Pages by the id of their widget."""
 
-    def of(self, widget: Any) -> Page:
+    def page_of(self, widget: Any) -> Page:
         return self[widget.model_id]
 
 
-def listen(monkeypatch: pytest.MonkeyPatch) -> Pages:
+def replace_comms(monkeypatch: pytest.MonkeyPatch) -> Pages:
     """Take the place of the kernel's comms."""
     pages = Pages()
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from staa_widgets.models import VideoModel
 from tests.helpers.timesformers import TYPES
-from tests.helpers.tiny import ready, tiny
+from tests.helpers.tiny import tiny, tiny_video_model
 
 JOINT = ("vivit", "videomae")
 SHAPE = (2, 3, 3)
@@ -19,19 +19,19 @@ SHAPE = (2, 3, 3)
 
 def tiny_joint(family: str, **settings: Any) -> Any:
     """Make one with joint attention, see `tiny`: tubelets of 2 frames, but of 1 for TimeSformer."""
-    return tiny(family, **_joint(family), **settings)
+    return tiny(family, **_joint_settings(family), **settings)
 
 
 def tiny_joint_model(family: str, **settings: Any) -> VideoModel:
     """Make one ready to be explained; it is shared, so leave it as it is."""
-    return ready(family, **_joint(family), **settings)
+    return tiny_video_model(family, **_joint_settings(family), **settings)
 
 
-def _joint(family: str) -> dict[str, str]:
+def _joint_settings(family: str) -> dict[str, str]:
     return {"attention_type": TYPES[1]} if family == "timesformer" else {}
 
 
-def attentions(module: Any, pixels: Tensor, target: int) -> tuple[list[Tensor], list[Tensor]]:
+def eager_attentions(module: Any, pixels: Tensor, target: int) -> tuple[list[Tensor], list[Tensor]]:
     """Probabilities of each layer ``(H, N, N)`` for one clip by the model's own eager code, and their gradients."""
     eager = deepcopy(module).requires_grad_(requires_grad=True)
     eager.set_attn_implementation("eager")

@@ -70,11 +70,11 @@ class Lab:
         for session in json.load(self._ask("api/sessions")):
             self._ask(f"api/sessions/{session['id']}", "DELETE").close()
 
-    def kernels(self) -> list[str]:
+    def kernel_states(self) -> list[str]:
         """Return the state of each kernel, as the server has it."""
         return [session["kernel"]["execution_state"] for session in json.load(self._ask("api/sessions"))]
 
-    def prefer(self, package: str, plugin: str, **values: Any) -> None:
+    def set_preferences(self, package: str, plugin: str, **values: Any) -> None:
         """Set what a user may set, for pages opened from now on."""
         path = self.books.parent / "settings" / package / f"{plugin}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -92,7 +92,7 @@ class Lab:
 
 
 @contextmanager
-def laboratory(python: Path, home: Path, app: str = "jupyterlab") -> Iterator[Lab]:
+def run_jupyterlab(python: Path, home: Path, app: str = "jupyterlab") -> Iterator[Lab]:
     """Run JupyterLab with its kernels in the environment of `python`, everything it writes under `home`.
 
     Parameters
@@ -162,16 +162,16 @@ class Notebook:
         self.page = page
         self.lab = lab
         self.name = name
-        self.forgiven: list[str] = []
+        self.allowed_complaints: list[str] = []
         self.cells = page.locator(".jp-Notebook .jp-CodeCell")
         self.open()
 
     def open(self) -> None:
         """Open the notebook afresh, as one comes back to it, and wait for its kernel."""
         self.page.goto(f"{self.lab.url}lab/tree/{self.name}?token={TOKEN}&reset")
-        self.idle()
+        self.wait_for_idle()
 
-    def idle(self) -> None:
+    def wait_for_idle(self) -> None:
         """Wait until the kernel has nothing to do."""
         self.page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
 
@@ -188,18 +188,18 @@ class Notebook:
     def run(self, cell: int) -> Locator:
         """Run a cell to its end."""
         output = self.start(cell)
-        self.ended(cell)
+        self.wait_for_end(cell)
         return output
 
-    def ended(self, cell: int) -> None:
+    def wait_for_end(self, cell: int) -> None:
         """Wait for the end of a cell."""
         expect(self.cells.nth(cell).locator(".jp-InputPrompt")).to_have_text(re.compile(r"\[\d+\]:"), timeout=PATIENCE)
 
-    def says(self, cell: int) -> Any:
+    def run_json(self, cell: int) -> Any:
         """Run a cell that prints JSON, and read it."""
         return json.loads(self.run(cell).inner_text())
 
-    def player(self, cell: int) -> Locator:
+    def run_player(self, cell: int) -> Locator:
         """Run a cell to its end and return the player that it shows, drawn."""
         root = self.run(cell).locator(".staa-root").last
         root.locator("canvas[data-frame]").first.wait_for()
@@ -219,14 +219,14 @@ class Notebook:
         self.choose("Kernel", "Restart Kernel…")
         self.page.locator(".jp-Dialog .jp-mod-accept").click()
         expect(self.page.locator(".jp-Dialog")).to_have_count(0)
-        self.idle()
+        self.wait_for_idle()
 
     def save(self) -> None:
         """Save, and wait for the server's word that it stands on the disk."""
-        with self.page.expect_response(_saved, timeout=PATIENCE) as answer:
+        with self.page.expect_response(_is_save, timeout=PATIENCE) as answer:
             self.page.keyboard.press("Control+s")
         assert answer.value.ok, answer.value.status_text
 
 
-def _saved(answer: Response) -> bool:
+def _is_save(answer: Response) -> bool:
     return answer.request.method == "PUT" and "/api/contents/" in answer.url

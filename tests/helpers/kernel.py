@@ -32,7 +32,7 @@ class Kernel:
         self.client = self.manager.client()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=PATIENCE)
-        self.heard: list[Message] = []
+        self.messages: list[Message] = []
 
     def stop(self) -> None:
         self.client.stop_channels()
@@ -53,26 +53,26 @@ class Kernel:
 
     def finish(self, cell: str) -> list[Message]:
         """Wait until a cell has ended and return what it put out."""
-        self.hear(
+        self.wait_for_message(
             lambda message: (
                 message["parent_header"].get("msg_id") == cell and message["content"].get("execution_state") == "idle"
             )
         )
-        return [message for message in self.heard if message["parent_header"].get("msg_id") == cell]
+        return [message for message in self.messages if message["parent_header"].get("msg_id") == cell]
 
-    def hear(self, wanted: Callable[[Message], bool]) -> Message:
+    def wait_for_message(self, wanted: Callable[[Message], bool]) -> Message:
         """Return the first message of all so far that is wanted, or wait for it."""
         deadline = time.monotonic() + PATIENCE
-        for message in self.heard:
+        for message in self.messages:
             if wanted(message):
                 return message
         while True:
             message = self.client.get_iopub_msg(timeout=deadline - time.monotonic())
-            self.heard.append(message)
+            self.messages.append(message)
             if wanted(message):
                 return message
 
-    def subshell(self) -> str:
+    def create_subshell(self) -> str:
         """Ask for a thread that hears messages while a cell runs."""
         self.client.control_channel.send(self.client.session.msg("create_subshell_request", {}))
         while True:
@@ -88,13 +88,15 @@ class Kernel:
             message["header"]["subshell_id"] = subshell
         self.client.shell_channel.send(message)
 
-    def answer(self, name: str) -> dict[str, Any]:
+    def wait_for_answer(self, name: str) -> dict[str, Any]:
         """Wait for the answer to a request."""
-        return _content(self.hear(lambda message: _content(message).get("id") == name and "ok" in _content(message)))
+        return _content(
+            self.wait_for_message(lambda message: _content(message).get("id") == name and "ok" in _content(message))
+        )
 
-    def progress(self, name: str, label: str) -> None:
+    def wait_for_progress(self, name: str, label: str) -> None:
         """Wait until a request is told to have come to a step."""
-        self.hear(
+        self.wait_for_message(
             lambda message: (
                 _content(message).get("id") == name and _content(message).get("progress", {}).get("label") == label
             )

@@ -5,32 +5,32 @@ from __future__ import annotations
 import numpy as np
 from playwright.sync_api import Locator
 
-from tests.helpers.barcodes import cells
-from tests.helpers.chromium import content
+from tests.helpers.barcodes import bit_rectangles
+from tests.helpers.chromium import read_canvas
 
 
-def canvas(root: Locator) -> Locator:
+def picture_canvas(root: Locator) -> Locator:
     """The heated picture of a player."""
     return root.locator("canvas[data-frame]")
 
 
-def drawn(root: Locator, frame: int) -> None:
+def wait_for_frame(root: Locator, frame: int) -> None:
     """Wait until a player shows a source frame of `barcodes.explanation`, and read its number from the picture."""
     root.locator(f"canvas[data-frame='{frame}']").wait_for()
-    assert code(root) == frame
+    assert read_frame_number(root) == frame
 
 
-def code(root: Locator) -> int:
+def read_frame_number(root: Locator) -> int:
     """Number in the bars of the picture on show, which lie outside the heat."""
-    image = content(canvas(root))
+    image = read_canvas(picture_canvas(root))
     height, width, _ = image.shape
     return sum(
         int(image[(y0 + y1) // 2, (x0 + x1) // 2].mean() > 127) << bit
-        for bit, (x0, y0, x1, y1) in enumerate(cells(width, height))
+        for bit, (x0, y0, x1, y1) in enumerate(bit_rectangles(width, height))
     )
 
 
-def playhead(root: Locator) -> float:
+def playhead_position(root: Locator) -> float:
     """Where the playhead stands over the bars, 0 … 1."""
     head, plot = (root.locator(name).bounding_box() for name in (".staa-playhead", ".staa-plot"))
     assert head
@@ -38,7 +38,7 @@ def playhead(root: Locator) -> float:
     return (head["x"] + head["width"] / 2 - plot["x"]) / plot["width"]
 
 
-def share(e, frame: int) -> float:
+def expected_position(e, frame: int) -> float:
     """Where a frame should stand, 0 … 1."""
     start = e.spans[0, 0]
     return float((e.times[frame - e.first_frame] - start) / (np.max(e.spans) - start))

@@ -7,9 +7,9 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from staa_widgets.widget.handlers import ERRANDS
+from staa_widgets.widget.handlers import OPERATIONS
 from staa_widgets.widget.player import Player
-from staa_widgets.widget.protocol import failed
+from staa_widgets.widget.protocol import error_message
 from tests.helpers.paths import STATIC
 
 # A host as anywidget is one. While `host.holding`, answers wait for `host.release()`.
@@ -91,10 +91,10 @@ def open_live(page: Page, player: Player) -> list[int]:
 
     def ask(args: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         try:
-            errand = ERRANDS["frames"](player, args)
-            result, buffers = errand.settle(errand.ask(lambda *_: None))
+            errand = OPERATIONS["frames"](player, args)
+            result, buffers = errand.finish(errand.compute(lambda *_: None))
         except Exception as error:
-            return {"ok": False, "error": failed("", error)["error"]}, []
+            return {"ok": False, "error": error_message("", error)["error"]}, []
         sizes.append(sum(map(len, buffers)))
         return {"ok": True, "result": dict(result)}, [base64.b64encode(buffer).decode() for buffer in buffers]
 

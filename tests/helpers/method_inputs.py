@@ -10,29 +10,29 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from staa_widgets.methods import Query
+from staa_widgets.methods import MethodInputs
 from staa_widgets.records.record import Geometry, Record
 
 GRID = Geometry(frames=4, tubelet=2, height=2, width=3, order="time_major", prefix=1, input_size=(4, 6))
 """Two slices of two frames, 2 × 3 patches of 2 × 2 pixels."""
 
 
-def draw(seed: int = 0, *, geometry: Geometry = GRID) -> Tensor:
+def draw_pixels(seed: int = 0, *, geometry: Geometry = GRID) -> Tensor:
     shape = (geometry.frames, 3, *geometry.input_size)
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
-def ask(
+def make_inputs(
     logits: Callable[[Tensor], Tensor], pixels: Tensor | None = None, *, geometry: Geometry = GRID, **changes: Any
-) -> Query:
+) -> MethodInputs:
     """Make a query of a function from ``(n, T, 3, H, W)`` to logits ``(n, K)``."""
-    window = draw(geometry=geometry) if pixels is None else pixels
+    window = draw_pixels(geometry=geometry) if pixels is None else pixels
     known = logits(window[None])[0].detach().numpy().astype(np.float32)
-    query = Query(
+    query = MethodInputs(
         record=Record(geometry=geometry, attention_type="joint", logits=known),
         target=1,
         pixels=window,
-        classify=logits,
+        forward=logits,
         layers=(),
         seed=0,
         batch_size=5,
@@ -41,12 +41,12 @@ def ask(
     return replace(query, **changes)
 
 
-def linear(weights: Tensor) -> Callable[[Tensor], Tensor]:
+def linear_model(weights: Tensor) -> Callable[[Tensor], Tensor]:
     """Class 0 is always at 0.25, class 1 the weighted sum of the pixels."""
     return lambda pixels: torch.stack([torch.full((len(pixels),), 0.25), (pixels * weights).sum((1, 2, 3, 4))], 1)
 
 
-def cells(values: Tensor, *, geometry: Geometry = GRID) -> np.ndarray:
+def sum_over_cells(values: Tensor, *, geometry: Geometry = GRID) -> np.ndarray:
     """Sum pixels ``(T, 3, H, W)`` over cells the slow way."""
     found = np.zeros((geometry.slices, geometry.height, geometry.width), np.float32)
     for (s, y, x), _ in np.ndenumerate(found):

@@ -9,24 +9,24 @@ from torch import Tensor
 from transformers.models.timesformer.modeling_timesformer import TimesformerLayer
 
 from staa_widgets.models import VideoModel
-from tests.helpers.tiny import ALL, PROCESSOR, clips, ready, tiny
+from tests.helpers.tiny import ALL, PROCESSOR, clips, tiny, tiny_video_model
 
-__all__ = ["ALL", "PROCESSOR", "TYPES", "clips", "eager", "tiny_model", "tiny_module"]
+__all__ = ["ALL", "PROCESSOR", "TYPES", "clips", "run_eager", "tiny_timesformer", "tiny_timesformer_model"]
 
 TYPES = ("divided_space_time", "joint_space_time", "space_only")
 
 
-def tiny_module(attention_type: str = TYPES[0], **settings: Any) -> Any:
+def tiny_timesformer(attention_type: str = TYPES[0], **settings: Any) -> Any:
     """Make one, see `tiny`."""
     return tiny("timesformer", attention_type=attention_type, **settings)
 
 
-def tiny_model(attention_type: str = TYPES[0], **settings: Any) -> VideoModel:
+def tiny_timesformer_model(attention_type: str = TYPES[0], **settings: Any) -> VideoModel:
     """Make one ready to be explained; it is shared, so leave it as it is."""
-    return ready("timesformer", attention_type=attention_type, **settings)
+    return tiny_video_model("timesformer", attention_type=attention_type, **settings)
 
 
-def eager(module: Any, pixels: Tensor, target: int | None = None) -> dict[str, Any]:
+def run_eager(module: Any, pixels: Tensor, target: int | None = None) -> dict[str, Any]:
     """Run one clip through the model's own code, with a hook on the dropout that every probability passes.
 
     Gives logits ``(K,)``, the outputs' own attentions, and by layer the probabilities of attention over space and over

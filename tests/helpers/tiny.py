@@ -17,7 +17,7 @@ PROCESSOR = Transform(shortest_edge=24, crop=(24, 24), mean=(0.45, 0.45, 0.45), 
 _WIDE = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "num_labels": 5}
 _USUAL = {**_WIDE, "image_size": 24, "num_frames": 4, "intermediate_size": 48}
 # Configuration of each family that attends, by name; a new family needs one here.
-SETTINGS: dict[str, dict[str, Any]] = {
+TINY_CONFIGS: dict[str, dict[str, Any]] = {
     "timesformer": {**_USUAL, "patch_size": 8},
     "vivit": {**_USUAL, "tubelet_size": (2, 8, 8)},
     "videomae": {**_USUAL, "tubelet_size": 2, "patch_size": 8},
@@ -37,7 +37,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
 }
 if "videoprism_vision_model" in FAMILIES:
-    SETTINGS["videoprism_vision_model"] = {
+    TINY_CONFIGS["videoprism_vision_model"] = {
         **{name: value for name, value in _USUAL.items() if name != "num_hidden_layers"},
         "tubelet_size": (1, 8, 8),
         "num_spatial_layers": 2,
@@ -49,7 +49,7 @@ if "videoprism_vision_model" in FAMILIES:
 def tiny(family: str, *, seed: int = 0, std: float = 0.2, **settings: Any) -> Any:
     """Make one with attention that is not flat."""
     architecture: Any = FAMILIES[family].architecture
-    module = architecture(architecture.config_class(**{**SETTINGS[family], **settings})).eval()
+    module = architecture(architecture.config_class(**{**TINY_CONFIGS[family], **settings})).eval()
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in module.named_parameters():
         if "norm" not in name:
@@ -58,7 +58,7 @@ def tiny(family: str, *, seed: int = 0, std: float = 0.2, **settings: Any) -> An
 
 
 @cache
-def ready(family: str, **settings: Any) -> VideoModel:
+def tiny_video_model(family: str, **settings: Any) -> VideoModel:
     """Make one ready to be explained; it is shared, so leave it as it is."""
     return load_model(tiny(family, **settings), processor=PROCESSOR, id="tiny")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.helpers.jupyterlab import PATIENCE, Lab, Notebook, laboratory
+from tests.helpers.jupyterlab import PATIENCE, Lab, Notebook, run_jupyterlab
 
 if TYPE_CHECKING:
     from playwright.sync_api import ConsoleMessage, Page
@@ -20,7 +20,7 @@ ITS_OWN = ("/lsp/status",)
 @pytest.fixture(scope="session")
 def lab(clean: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A server whose kernels have the wheel and not the working tree."""
-    with laboratory(clean / "bin" / "python", tmp_path_factory.mktemp("lab")) as lab:
+    with run_jupyterlab(clean / "bin" / "python", tmp_path_factory.mktemp("lab")) as lab:
         yield lab
 
 
@@ -55,5 +55,5 @@ def notebook(lab: Lab, page: Page, request: pytest.FixtureRequest) -> Iterator[C
     lab.end_kernels()
     lab.forget_settings()
     assert [url for url in asked if not url.startswith((lab.url, "data:", "blob:", "about:"))] == []
-    forgiven = [part for book in books for part in book.forgiven]
+    forgiven = [part for book in books for part in book.allowed_complaints]
     assert [text for text in complaints if not any(part in text for part in forgiven)] == []

@@ -23,16 +23,16 @@ TELL = "print(json.dumps([p.pane, p.method, [e.method for e in p.explanations]])
 def test_what_is_computed_takes_the_place_of_the_active_pane(notebook: Callable[..., Notebook]) -> None:
     book = notebook(LOAD, COMPARE, TELL, "p.show(c['staa'])")
     book.run(0)
-    root = book.player(1)
+    root = book.run_player(1)
     tabs = root.locator(".staa-tab")
     expect(tabs).to_have_text(["staa", "rollout"])
     expect(root.locator("canvas[data-frame]")).to_have_count(2)
     root.evaluate("root => { root.id = 'kept' }")
     root.press("p")
-    assert book.says(2) == [1, "rollout", ["staa", "rollout"]]
+    assert book.run_json(2) == [1, "rollout", ["staa", "rollout"]]
     root.get_by_role("combobox", name="Method", exact=True).select_option("staa_logit")
     expect(tabs).to_have_text(["staa", "staa_logit"])
-    assert book.says(2) == [1, "staa_logit", ["staa", "staa_logit"]]
+    assert book.run_json(2) == [1, "staa_logit", ["staa", "staa_logit"]]
     book.run(3)
     expect(tabs).to_have_text(["staa", "staa (2)"])
     expect(tabs.nth(1)).to_have_attribute("aria-pressed", "true")

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.helpers.barcodes import explanation
+from tests.helpers.barcodes import barcode_explanation
 from tests.helpers.jupyterlab import Lab, Notebook
 
 pytestmark = pytest.mark.browser
@@ -22,9 +22,9 @@ p
 
 
 def test_a_gif_is_downloaded_and_a_picture_is_saved(notebook: Callable[..., Notebook], lab: Lab) -> None:
-    explanation().save(lab.books / "bars.safetensors")
+    barcode_explanation().save(lab.books / "bars.safetensors")
     book = notebook(SHOW, "p.snapshot()")
-    root = book.player(0)
+    root = book.run_player(0)
     root.get_by_role("button", name="Take away").click()
     with book.page.expect_download() as download:
         root.get_by_role("dialog").get_by_role("button", name="Animation").click()

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.helpers.barcodes import FIRST, LAST, explanation
+from tests.helpers.barcodes import FIRST, LAST, barcode_explanation
 from tests.helpers.jupyterlab import Lab, Notebook
-from tests.helpers.lab_view import drawn
+from tests.helpers.lab_view import wait_for_frame
 
 pytestmark = pytest.mark.browser
 
@@ -27,12 +27,12 @@ SHOW = 'p = staa.Player(staa.Explanation.load("bars.safetensors"))\np'
 
 @pytest.fixture(autouse=True)
 def files(lab: Lab) -> None:
-    explanation().save(lab.books / "bars.safetensors")
+    barcode_explanation().save(lab.books / "bars.safetensors")
     for name in ("go", "mended"):
         (lab.books / name).unlink(missing_ok=True)
 
 
-def chip(root: Locator) -> Locator:
+def kernel_chip(root: Locator) -> Locator:
     """What the player says of its kernel, in two words."""
     return root.locator(".staa-chip")
 
@@ -44,20 +44,20 @@ def test_busy_kernel_is_told_and_does_not_stop_scrubbing(
     # A kernel hears a player during a cell in a thread of its own; not so after that cell has set something of it.
     book = notebook(LOAD, SHOW, f"{before}wait_for('go')", "print(json.dumps([p.frame, p.opacity]))")
     book.run(0)
-    root = book.player(1)
-    expect(chip(root)).to_have_text("")
+    root = book.run_player(1)
+    expect(kernel_chip(root)).to_have_text("")
     book.start(2)
-    expect(chip(root)).to_have_text("kernel busy")
+    expect(kernel_chip(root)).to_have_text("kernel busy")
     root.press("End")
-    drawn(root, LAST)
+    wait_for_frame(root, LAST)
     root.press("ArrowLeft")
-    drawn(root, LAST - 1)
+    wait_for_frame(root, LAST - 1)
     root.press("+")
     expect(book.cells.nth(2).locator(".jp-InputPrompt")).to_have_text("[*]:")
     (lab.books / "go").touch()
-    book.ended(2)
-    expect(chip(root)).to_have_text("")
-    assert book.says(3) == [LAST - 1, 0.8]
+    book.wait_for_end(2)
+    expect(kernel_chip(root)).to_have_text("")
+    assert book.run_json(3) == [LAST - 1, 0.8]
 
 
 COMPUTE = """
@@ -92,7 +92,7 @@ TELL = "print(json.dumps([p.method, p.target, p.explanation.method, p.explanatio
 def test_another_method_and_class_are_computed(notebook: Callable[..., Notebook], lab: Lab) -> None:
     book = notebook(LOAD, COMPUTE, TELL, "p.compute('staa_logit', target='wave')", "wait_for('go')")
     book.run(0)
-    root = book.player(1)
+    root = book.run_player(1)
     method, line = root.get_by_role("combobox", name="Method", exact=True), root.locator(".staa-line")
     bars = root.locator(".staa-slice rect")
 
@@ -100,7 +100,7 @@ def test_another_method_and_class_are_computed(notebook: Callable[..., Notebook]
         return bars.evaluate_all("bars => bars.map((bar) => bar.getAttribute('height'))")
 
     first, shown = heights(), root.locator("canvas[data-frame]").get_attribute("data-frame")
-    name, target, _, _, _ = book.says(2)
+    name, target, _, _, _ = book.run_json(2)
     assert name == "staa"
     rows = root.get_by_role("listbox", name="Classes").get_by_role("option")
     # A method that knows no classes says so, and offers one that does.
@@ -112,13 +112,13 @@ def test_another_method_and_class_are_computed(notebook: Callable[..., Notebook]
     expect(line).to_contain_text(f"{other} · staa_logit")
     assert heights() != first
     assert root.locator("canvas[data-frame]").get_attribute("data-frame") == shown
-    found = book.says(2)
+    found = book.run_json(2)
     assert found == ["staa_logit", found[1], "staa_logit", found[1], []]
     assert found[1] != target
     # Now the class alone; and while a cell runs.
     third = rows.nth(2).locator("span").first.inner_text()
     book.start(4)
-    expect(chip(root)).to_have_text("kernel busy")
+    expect(kernel_chip(root)).to_have_text("kernel busy")
     rows.nth(2).click()
     (lab.books / "go").touch()
     expect(line).to_contain_text(f"{third} · staa_logit")
@@ -134,17 +134,17 @@ def test_another_method_and_class_are_computed(notebook: Callable[..., Notebook]
 def test_computing_can_be_cancelled_and_errors_are_shown_in_place(notebook: Callable[..., Notebook], lab: Lab) -> None:
     book = notebook(LOAD, COMPUTE, TELL)
     book.run(0)
-    root = book.player(1)
+    root = book.run_player(1)
     method, line = root.get_by_role("combobox", name="Method", exact=True), root.locator(".staa-line")
     root.press("Home")
     method.select_option("slow")
-    expect(chip(root)).to_have_text("computing")
+    expect(kernel_chip(root)).to_have_text("computing")
     expect(root.get_by_text("model · 1 of")).to_be_visible()
     root.press("End")
     last = root.get_by_role("slider", name="Frame").get_attribute("aria-valuemax")
     root.locator(f"canvas[data-frame='{last}']").wait_for()
     root.get_by_role("button", name="Cancel").click()
-    expect(chip(root)).to_have_text("")
+    expect(kernel_chip(root)).to_have_text("")
     expect(method).to_have_value("staa")
     (lab.books / "go").touch()
 
@@ -155,7 +155,7 @@ def test_computing_can_be_cancelled_and_errors_are_shown_in_place(notebook: Call
     alert.locator("summary").click()
     expect(alert.locator("pre")).to_contain_text('raise RuntimeError("no <b>luck</b>")')
     expect(method).to_have_value("staa")
-    assert book.says(2)[0] == "staa"
+    assert book.run_json(2)[0] == "staa"
     alert.get_by_role("button", name="Dismiss").click()
     expect(alert).to_be_empty()
     method.select_option("broken")
@@ -165,66 +165,66 @@ def test_computing_can_be_cancelled_and_errors_are_shown_in_place(notebook: Call
     expect(line).to_contain_text("· broken ·")
     expect(alert).to_be_empty()
     # The cancelled one stopped at its next step.
-    name, _, shown, _, calls = book.says(2)
+    name, _, shown, _, calls = book.run_json(2)
     assert (name, shown, calls) == ("broken", "broken", ["slow"])
 
 
 def test_restarted_kernel_is_told_and_the_player_goes_on(notebook: Callable[..., Notebook]) -> None:
     book = notebook(LOAD, SHOW)
     book.run(0)
-    root = book.player(1)
+    root = book.run_player(1)
     book.restart()
-    expect(chip(root)).to_have_text("kernel gone")
+    expect(kernel_chip(root)).to_have_text("kernel gone")
     expect(root.get_by_text("To choose a method or class, run the cell again")).to_be_visible()
     expect(root.get_by_role("combobox", name="Method", exact=True)).to_be_disabled()
     root.press("End")
-    drawn(root, LAST)
+    wait_for_frame(root, LAST)
     book.run(0)
-    root = book.player(1)
+    root = book.run_player(1)
     expect(root).to_have_count(1)
-    expect(chip(root)).to_have_text("")
+    expect(kernel_chip(root)).to_have_text("")
 
 
 def test_reopened_notebook_says_what_to_do(notebook: Callable[..., Notebook], lab: Lab) -> None:
     book = notebook(LOAD, SHOW, TELL_FRAME)
     book.run(0)
-    book.player(1).press("Home")
-    assert book.says(2) == FIRST
+    book.run_player(1).press("Home")
+    assert book.run_json(2) == FIRST
     book.save()
     # While its kernel lives, the player is there again and alive.
     book.open()
     root = book.cells.nth(1).locator(".staa-root")
-    drawn(root, FIRST)
-    expect(chip(root)).to_have_text("")
+    wait_for_frame(root, FIRST)
+    expect(kernel_chip(root)).to_have_text("")
     root.press("End")
-    drawn(root, LAST)
-    assert book.says(2) == LAST
+    wait_for_frame(root, LAST)
+    assert book.run_json(2) == LAST
     book.save()
     lab.end_kernels()
     # What ipywidgets itself says to a view whose model is nowhere.
-    book.forgiven.append("widget model not found")
+    book.allowed_complaints.append("widget model not found")
     book.open()
     output = book.cells.nth(1).locator(".jp-OutputArea").first
     expect(output.locator(".staa-fallback")).to_be_visible()
     expect(output).to_contain_text("run this cell again")
     expect(output.locator(".staa-root")).to_have_count(0)
     book.run(0)
-    drawn(book.player(1), 122)
+    wait_for_frame(book.run_player(1), 122)
     expect(output.locator(".staa-fallback")).to_be_hidden()
 
 
 def test_reopened_notebook_with_its_widgets_plays_without_a_kernel(notebook: Callable[..., Notebook], lab: Lab) -> None:
-    lab.prefer("@jupyter-widgets/jupyterlab-manager", "plugin", saveState=True)
+    lab.set_preferences("@jupyter-widgets/jupyterlab-manager", "plugin", saveState=True)
     book = notebook(LOAD, SHOW)
     book.run(0)
-    book.player(1)
+    book.run_player(1)
     book.save()
     assert lab.read(book.name)["metadata"]["widgets"]
     lab.end_kernels()
     book.open()
     root = book.cells.nth(1).locator(".staa-root")
-    expect(chip(root)).to_have_text("kernel gone")
+    expect(kernel_chip(root)).to_have_text("kernel gone")
     expect(root.get_by_text("To choose a method or class, run the cell again")).to_be_visible()
     root.press("End")
-    drawn(root, LAST)
+    wait_for_frame(root, LAST)
     expect(book.cells.nth(1).locator(".staa-fallback")).to_be_hidden()

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.helpers.chromium import content
+from tests.helpers.chromium import read_canvas
 from tests.helpers.jupyterlab import Lab, Notebook
-from tests.helpers.lab_view import canvas
+from tests.helpers.lab_view import picture_canvas
 from tests.helpers.video_files import read_barcode, write_video
 
 pytestmark = pytest.mark.browser
@@ -39,20 +39,20 @@ def files(lab: Lab) -> None:
     (lab.books / "go").unlink(missing_ok=True)
 
 
-def drawn(root: Locator, frame: int) -> None:
+def check_frame(root: Locator, frame: int) -> None:
     """Wait until a frame is shown, and read its number from the picture without its heat."""
     root.locator(f"canvas[data-frame='{frame}']").wait_for()
     root.focus()
     root.page.keyboard.down("o")
-    assert read_barcode(content(canvas(root))) == frame
+    assert read_barcode(read_canvas(picture_canvas(root))) == frame
     root.page.keyboard.up("o")
 
 
 def test_every_frame_of_five_minutes_is_found_while_a_cell_runs(notebook: Callable[..., Notebook], lab: Lab) -> None:
     book = notebook(LOAD, SHOW, WAIT, TELL, "print(json.dumps(kept))")
     book.run(0)
-    root = book.player(1)
-    kept = set(book.says(4))
+    root = book.run_player(1)
+    kept = set(book.run_json(4))
     book.start(2)
     expect(root.locator(".staa-chip")).to_have_text("kernel busy")
     bar = root.locator(".staa-seek")
@@ -66,14 +66,14 @@ def test_every_frame_of_five_minutes_is_found_while_a_cell_runs(notebook: Callab
         found = int(bar.get_attribute("aria-valuenow") or -1)
         # A pixel is about a frame.
         assert abs(found - frame) <= 2
-        drawn(root, found)
+        check_frame(root, found)
     root.press("[")
     root.press("End")
-    drawn(root, COUNT - 1)
+    check_frame(root, COUNT - 1)
     expect(book.cells.nth(2).locator(".jp-InputPrompt")).to_have_text("[*]:")
     (lab.books / "go").touch()
-    book.ended(2)
-    frame, ranges = book.says(3)
+    book.wait_for_end(2)
+    frame, ranges = book.run_json(3)
     assert frame == COUNT - 1
     # The selection is told in frames of the video, those that were not kept as well.
     assert ranges[-1] == [found, COUNT]

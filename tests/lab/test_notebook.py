@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.helpers.barcodes import FIRST, LAST, explanation
-from tests.helpers.chromium import content
-from tests.helpers.jupyterlab import PATIENCE, TOKEN, Lab, Notebook, laboratory
-from tests.helpers.lab_view import canvas, drawn
+from tests.helpers.barcodes import FIRST, LAST, barcode_explanation
+from tests.helpers.chromium import read_canvas
+from tests.helpers.jupyterlab import PATIENCE, TOKEN, Lab, Notebook, run_jupyterlab
+from tests.helpers.lab_view import picture_canvas, wait_for_frame
 
 pytestmark = pytest.mark.browser
 pytest.importorskip("notebook")
@@ -32,12 +32,12 @@ class Notebook7(Notebook):
 
     def open(self) -> None:
         self.page.goto(f"{self.lab.url}notebooks/{self.name}?token={TOKEN}")
-        self.idle()
+        self.wait_for_idle()
 
-    def idle(self) -> None:
+    def wait_for_idle(self) -> None:
         # It may be shown as idle before there is a kernel.
         until = time.monotonic() + PATIENCE / 1000
-        while self.lab.kernels() != ["idle"]:
+        while self.lab.kernel_states() != ["idle"]:
             assert time.monotonic() < until, "no kernel"
             self.page.wait_for_timeout(50)
         self.page.locator(".jp-Toolbar-kernelName", has_text="Python 3").wait_for()
@@ -47,7 +47,7 @@ class Notebook7(Notebook):
 @pytest.fixture
 def lab7(clean: Path, tmp_path: Path) -> Iterator[Lab]:
     """A server of its own: JupyterLab serves no pages of Notebook 7."""
-    with laboratory(clean / "bin" / "python", tmp_path, app="notebook") as lab:
+    with run_jupyterlab(clean / "bin" / "python", tmp_path, app="notebook") as lab:
         yield lab
 
 
@@ -57,17 +57,17 @@ def test_player_in_notebook_7(lab7: Lab, page: Page) -> None:
     page.set_viewport_size({"width": 1280, "height": 1000})
     broken: list[str] = []
     page.on("pageerror", lambda error: broken.append(error.stack or str(error)))
-    explanation().save(lab7.books / "bars.safetensors")
+    barcode_explanation().save(lab7.books / "bars.safetensors")
     lab7.write("seven.ipynb", [LOAD, "print(json.dumps([p.frame, p.slice]))", WAIT])
     book = Notebook7(page, lab7, "seven.ipynb")
-    root = book.player(0)
-    before = content(canvas(root))
+    root = book.run_player(0)
+    before = read_canvas(picture_canvas(root))
     root.press("End")
-    drawn(root, LAST)
-    assert book.says(1)[0] == LAST
+    wait_for_frame(root, LAST)
+    assert book.run_json(1)[0] == LAST
     root.press("Home")
-    drawn(root, FIRST)
-    assert (content(canvas(root)) != before).any()
+    wait_for_frame(root, FIRST)
+    assert (read_canvas(picture_canvas(root)) != before).any()
     # None of its keys reaches the notebook.
     cells = book.cells.count()
     for key in ("b", "a", "d", "d", "x", "Enter", "Space", "Space"):
@@ -78,7 +78,7 @@ def test_player_in_notebook_7(lab7: Lab, page: Page) -> None:
     book.start(2)
     expect(chip).to_have_text("kernel busy")
     root.press("End")
-    drawn(root, LAST)
+    wait_for_frame(root, LAST)
     (lab7.books / "go").touch()
     expect(chip).to_have_text("")
     # Notebook 7 has errors of its own.

@@ -22,7 +22,7 @@ player
 TELL = "print(json.dumps([player.query, player.method, player.explanation is e, rows, columns]))"
 
 
-def click(root: Locator, across: float, down: float) -> None:
+def click_picture(root: Locator, across: float, down: float) -> None:
     picture = root.locator(".staa-picture:visible")
     box = picture.bounding_box()
     assert box
@@ -31,12 +31,12 @@ def click(root: Locator, across: float, down: float) -> None:
 
 def test_a_patch_is_asked_by_a_click_and_from_a_cell_and_left_again(notebook: Callable[..., Notebook]) -> None:
     book = notebook(SHOW, TELL, "player.query = (1, 0, 3)", "player.query = None")
-    root = book.player(0)
+    root = book.run_player(0)
     mark, head = root.locator(".staa-asked"), root.locator(".staa-head")
     expect(mark).to_be_hidden()
-    click(root, 0.4, 0.6)
+    click_picture(root, 0.4, 0.6)
     expect(mark).to_be_visible()
-    *asked, rows, columns = book.says(1)
+    *asked, rows, columns = book.run_json(1)
     patch = [2, int(0.6 * rows), int(0.4 * columns)]
     assert asked == [patch, "attention_query", False]
     expect(head).to_contain_text(f"attention of the patch at row {patch[1] + 1}, column {patch[2] + 1}, slice 3")
@@ -44,9 +44,9 @@ def test_a_patch_is_asked_by_a_click_and_from_a_cell_and_left_again(notebook: Ca
     expect(head).to_contain_text("attention of the patch at row 1, column 4, slice 2")
     root.press("Escape")
     expect(mark).to_be_hidden()
-    assert book.says(1)[:3] == [None, "staa", True]
-    click(root, 0.4, 0.6)
+    assert book.run_json(1)[:3] == [None, "staa", True]
+    click_picture(root, 0.4, 0.6)
     expect(mark).to_be_visible()
     book.run(3)
     expect(mark).to_be_hidden()
-    assert book.says(1)[:3] == [None, "staa", True]
+    assert book.run_json(1)[:3] == [None, "staa", True]

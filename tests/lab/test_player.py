@@ -7,10 +7,16 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
-from tests.helpers.barcodes import FIRST, LAST, explanation
-from tests.helpers.chromium import content
+from tests.helpers.barcodes import FIRST, LAST, barcode_explanation
+from tests.helpers.chromium import read_canvas
 from tests.helpers.jupyterlab import PATIENCE, Lab, Notebook
-from tests.helpers.lab_view import canvas, code, drawn, playhead, share
+from tests.helpers.lab_view import (
+    expected_position,
+    picture_canvas,
+    playhead_position,
+    read_frame_number,
+    wait_for_frame,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -26,31 +32,31 @@ TELL = "print(json.dumps([p.frame, p.slice, p.selection]))"
 
 @pytest.fixture(autouse=True)
 def bars(lab: Lab) -> None:
-    explanation().save(lab.books / "bars.safetensors")
+    barcode_explanation().save(lab.books / "bars.safetensors")
 
 
 def test_explanation_in_a_cell_is_the_player_and_scrubs(notebook: Callable[..., Notebook]) -> None:
-    e = explanation()
+    e = barcode_explanation()
     book = notebook(LOAD, "e")
     book.run(0)
-    root = book.player(1)
+    root = book.run_player(1)
     area = root.locator(".staa-seek").bounding_box()
     assert area
-    before = content(canvas(root))
+    before = read_canvas(picture_canvas(root))
     mouse = book.page.mouse
     for frame in (FIRST + 3, LAST - 2, FIRST + 20):
-        mouse.move(area["x"] + (share(e, frame) + 1e-3) * area["width"], area["y"] + area["height"] / 2)
+        mouse.move(area["x"] + (expected_position(e, frame) + 1e-3) * area["width"], area["y"] + area["height"] / 2)
         mouse.down()
-        drawn(root, frame)
-        assert playhead(root) == pytest.approx(share(e, frame), abs=0.005)
+        wait_for_frame(root, frame)
+        assert playhead_position(root) == pytest.approx(expected_position(e, frame), abs=0.005)
     mouse.up()
-    assert (content(canvas(root)) != before).any()
+    assert (read_canvas(picture_canvas(root)) != before).any()
     # What a reopened notebook shows is hidden while the player lives.
     expect(book.cells.nth(1).locator(".staa-fallback")).to_be_hidden()
 
 
 def test_frame_and_selection_reach_python_and_come_back(notebook: Callable[..., Notebook]) -> None:
-    e = explanation()
+    e = barcode_explanation()
     chosen = "chosen = []\np.on_select(lambda s: chosen.append(s and [s.start, s.end, list(s.frames), s.share]))\np"
     book = notebook(
         LOAD,
@@ -62,10 +68,10 @@ def test_frame_and_selection_reach_python_and_come_back(notebook: Callable[..., 
         "p.selection = None",
     )
     book.run(0)
-    root = book.player(1)
+    root = book.run_player(1)
     root.press("End")
-    drawn(root, LAST)
-    assert book.says(2) == [LAST, len(e.spans) - 1, None]
+    wait_for_frame(root, LAST)
+    assert book.run_json(2) == [LAST, len(e.spans) - 1, None]
     root.press("[")
     root.press("Shift+ArrowLeft")
     root.press("Home")
@@ -73,32 +79,32 @@ def test_frame_and_selection_reach_python_and_come_back(notebook: Callable[..., 
     for _ in range(10):
         root.press("ArrowRight")
     root.press("]")
-    drawn(root, FIRST + 10)
-    frame, index, selection = book.says(2)
+    wait_for_frame(root, FIRST + 10)
+    frame, index, selection = book.run_json(2)
     assert (frame, index) == (FIRST + 10, e.slice_of_frame[10])
     assert selection == pytest.approx([e.times[0], e.times[11]], abs=1e-6)
-    start, end, frames, part = book.says(3)
+    start, end, frames, part = book.run_json(3)
     assert [start, end] == selection
     assert frames == list(range(FIRST, FIRST + 11))
     parts = (e.spans.clip(start, end)[:, 1] - e.spans.clip(start, end)[:, 0]) / (e.spans[:, 1] - e.spans[:, 0])
     assert part == pytest.approx(float(parts @ e.temporal), abs=1e-6)
     book.run(4)
-    drawn(root, FIRST + 7)
+    wait_for_frame(root, FIRST + 7)
     band = root.locator(".staa-band")
     found = float((band.get_attribute("width") or "").rstrip("%"))
-    assert found == pytest.approx(100 * (3.0 - 2.5) / (e.duration - e.times[0]), abs=1e-3)
-    assert book.says(3)[:2] == [2.5, 3.0]
+    assert found == pytest.approx(100 * (3.0 - 2.5) / (e.end - e.times[0]), abs=1e-3)
+    assert book.run_json(3)[:2] == [2.5, 3.0]
     expect(book.run(5)).to_contain_text(f"The clip has frames {FIRST} to {LAST}")
-    drawn(root, FIRST + 7)
+    wait_for_frame(root, FIRST + 7)
     book.run(6)
     expect(band).to_be_hidden()
-    assert book.says(3) is None
+    assert book.run_json(3) is None
 
 
 def test_keys_stay_in_the_player(notebook: Callable[..., Notebook]) -> None:
     book = notebook(LOAD, "p", "'below'")
     book.run(0)
-    root = book.player(1)
+    root = book.run_player(1)
     before = book.sources()
     assert len(before) == 3
     root.focus()
@@ -128,12 +134,12 @@ def test_thirty_players_and_none_is_blank(notebook: Callable[..., Notebook]) -> 
     roots = book.page.locator(".staa-root")
     expect(roots).to_have_count(30, timeout=PATIENCE)
     for i in range(30):
-        drawn(roots.nth(i), FIRST + i)
-    heat = [content(canvas(roots.nth(i)))[:, 80:].std() for i in range(30)]
+        wait_for_frame(roots.nth(i), FIRST + i)
+    heat = [read_canvas(picture_canvas(roots.nth(i)))[:, 80:].std() for i in range(30)]
     assert min(heat) > 10
     roots.nth(29).press("Home")
-    drawn(roots.nth(29), FIRST)
-    assert [code(roots.nth(i)) for i in range(29)] == list(range(FIRST, FIRST + 29))
+    wait_for_frame(roots.nth(29), FIRST)
+    assert [read_frame_number(roots.nth(i)) for i in range(29)] == list(range(FIRST, FIRST + 29))
 
 
 def test_slider_of_ipywidgets_is_linked_beside_the_player(notebook: Callable[..., Notebook]) -> None:
@@ -143,27 +149,27 @@ def test_slider_of_ipywidgets_is_linked_beside_the_player(notebook: Callable[...
     )
     book = notebook(LOAD, box, "print(json.dumps([p.frame, slider.value]))", "p")
     book.run(0)
-    root = book.player(1)
-    drawn(root, int(root.locator("canvas[data-frame]").get_attribute("data-frame") or 0))
+    root = book.run_player(1)
+    wait_for_frame(root, int(root.locator("canvas[data-frame]").get_attribute("data-frame") or 0))
     readout = book.page.locator(".widget-readout")
     root.press("End")
     expect(readout).to_have_text(str(LAST))
     handle = book.page.locator(".noUi-handle")
     handle.focus()
     handle.press("Home")
-    drawn(root, FIRST)
+    wait_for_frame(root, FIRST)
     expect(readout).to_have_text(str(FIRST))
-    assert book.says(2) == [FIRST, FIRST]
+    assert book.run_json(2) == [FIRST, FIRST]
     # A second view of the same player follows, and is followed.
-    second = book.player(3)
-    drawn(second, FIRST)
+    second = book.run_player(3)
+    wait_for_frame(second, FIRST)
     second.press("End")
-    drawn(root, LAST)
+    wait_for_frame(root, LAST)
     expect(readout).to_have_text(str(LAST))
 
 
 def test_bars_of_a_figure_move_the_player_and_back(notebook: Callable[..., Notebook]) -> None:
-    e = explanation()
+    e = barcode_explanation()
     book = notebook(
         LOAD + "import plotly.graph_objects as go\nfigure = go.FigureWidget(e.to_plotly())\nl = staa.link(p, figure)",
         "ipywidgets.VBox([p, figure])",
@@ -171,20 +177,20 @@ def test_bars_of_a_figure_move_the_player_and_back(notebook: Callable[..., Noteb
         "print(json.dumps(p.selection))",
     )
     book.run(0)
-    root = book.player(1)
+    root = book.run_player(1)
     plot = book.page.locator(".js-plotly-plot .nsewdrag").first
     plot.wait_for()
     plot.scroll_into_view_if_needed()
     area = plot.bounding_box()
     assert area
     last = len(e.spans) - 1
-    x = (e.spans[last].mean() - e.spans[0, 0]) / (e.duration - e.spans[0, 0])
+    x = (e.spans[last].mean() - e.spans[0, 0]) / (e.end - e.spans[0, 0])
     book.page.mouse.click(area["x"] + x * area["width"], area["y"] + area["height"] - 3)
     expect(root.locator(".staa-slice").nth(last)).to_have_class("staa-slice staa-current")
     book.page.mouse.move(0, 0)  # a bar that is drawn again under the pointer is hovered again
     root.press("Home")
-    drawn(root, FIRST)
-    assert book.says(2) == [0, [[0]]]
+    wait_for_frame(root, FIRST)
+    assert book.run_json(2) == [0, [[0]]]
     # A drag across the figure selects in the player; what is selected there is a band here, and goes with it.
     plot.scroll_into_view_if_needed()
     area = plot.bounding_box()
@@ -197,8 +203,8 @@ def test_bars_of_a_figure_move_the_player_and_back(notebook: Callable[..., Noteb
     band = book.page.locator(".js-plotly-plot .shapelayer path[style*='rgb(29, 95, 209)']")
     expect(band).to_have_count(1)
     expect(book.page.locator(".js-plotly-plot .selectionlayer path")).to_have_count(0)
-    start, end = book.says(3)
-    length = e.duration - e.spans[0, 0]
+    start, end = book.run_json(3)
+    length = e.end - e.spans[0, 0]
     assert [start, end] == pytest.approx([e.spans[0, 0] + share * length for share in (0.25, 0.75)], abs=0.02)
     root.press("Escape")
     expect(band).to_have_count(0)

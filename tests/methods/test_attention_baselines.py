@@ -10,14 +10,14 @@ import torch
 from torch import nn
 
 from staa_widgets.engine.attribute import attribute
-from staa_widgets.errors import ParameterError, UnsupportedQuestionError
-from staa_widgets.methods import METHODS, Cost, Query
+from staa_widgets.errors import ParameterError, UnsupportedRequestError
+from staa_widgets.methods import METHODS, Cost, MethodInputs
 from staa_widgets.models import VideoModel
-from staa_widgets.models.attention.joint import JointReading
+from staa_widgets.models.attention.joint import JointReader
 from staa_widgets.records.record import Geometry, Needs
 from tests.helpers.joint_models import JOINT, tiny_joint_model
-from tests.helpers.timesformers import TYPES, clips, tiny_model
-from tests.methods.test_staa import scaled, small_record, tiny_record
+from tests.helpers.timesformers import TYPES, clips, tiny_timesformer_model
+from tests.methods.test_staa import scale_to_sum_one, small_record, tiny_record
 
 OWN = ("attention_last", "rollout", "attention_gradient", "grad_cam", "staa_published")
 
@@ -25,8 +25,8 @@ OWN = ("attention_last", "rollout", "attention_gradient", "grad_cam", "staa_publ
 MODELS = (*TYPES, *JOINT)
 
 
-def model_of(name: str) -> VideoModel:
-    return tiny_joint_model(name) if name in JOINT else tiny_model(name)
+def make_model(name: str) -> VideoModel:
+    return tiny_joint_model(name) if name in JOINT else tiny_timesformer_model(name)
 
 
 def test_the_last_row_by_hand() -> None:
@@ -39,7 +39,7 @@ def test_the_last_row_by_hand() -> None:
 def test_the_last_row_of_joint_attention_says_when() -> None:
     found = tiny_record(TYPES[1])
     maps = METHODS["attention_last"](found)
-    np.testing.assert_allclose(maps, scaled(found.rows[-1].mean(0)).reshape(4, 3, 3), atol=1e-6)
+    np.testing.assert_allclose(maps, scale_to_sum_one(found.rows[-1].mean(0)).reshape(4, 3, 3), atol=1e-6)
     assert np.ptp(maps.sum((1, 2))) > 0.01
 
 
@@ -49,7 +49,7 @@ def test_rollout_by_hand() -> None:
     here = np.array([[0.4, 0.1], [0.3, 0.2]])
     routed = np.array([[0.4 * 0.9 + 0.3 * 0.5, 0.02], [0.4 * 0.1 + 0.3 * 0.5, 0.28]])
     maps = METHODS["rollout"](small_record(spatial=spatial))
-    np.testing.assert_allclose(maps[:, 0], scaled(here + routed), rtol=1e-3)
+    np.testing.assert_allclose(maps[:, 0], scale_to_sum_one(here + routed), rtol=1e-3)
 
 
 def test_rollout_within_frames_gives_every_slice_the_same() -> None:
@@ -60,7 +60,7 @@ def test_rollout_within_frames_gives_every_slice_the_same() -> None:
 def test_attention_gradient_by_hand() -> None:
     """Two layers of one head over CLS and two patches; all scores are 0, so that each attends to each by a third."""
     layers = [nn.Identity(), nn.Identity()]
-    reading = JointReading(
+    reading = JointReader(
         Geometry(1, 1, 1, 2, "time_major", 1, (8, 16)),
         Needs(relevance=True),
         norm=nn.LayerNorm(1),
@@ -69,8 +69,8 @@ def test_attention_gradient_by_hand() -> None:
     )
     flat = torch.zeros(1, 1, 3, 1)
     lower, upper = (torch.zeros(1, 3, 1, 1, requires_grad=True) for _ in layers)
-    reading.takes[layers[0]](flat, flat, torch.tensor([0.0, 1, 2]).reshape(flat.shape), lower, 1.0)
-    reading.takes[layers[1]](flat, flat, torch.tensor([0.0, 3, -3]).reshape(flat.shape), upper, 1.0)
+    reading.captures[layers[0]](flat, flat, torch.tensor([0.0, 1, 2]).reshape(flat.shape), lower, 1.0)
+    reading.captures[layers[1]](flat, flat, torch.tensor([0.0, 3, -3]).reshape(flat.shape), upper, 1.0)
     # dy/da = slope · value. Above, CLS: a third of (0, 6, -6), so that patch 1 gets 2. Below, patch 1: a third of
     # (0, 1, 2), so that it passes 2/3 to itself and 4/3 to patch 2.
     (found,) = reading.records((2 * upper[:, 0, 0] + lower[:, 1, 0]).reshape(1, 1), [0])
@@ -79,12 +79,12 @@ def test_attention_gradient_by_hand() -> None:
     np.testing.assert_allclose(METHODS["attention_gradient"](found), [[[2 / 3, 1 / 3]]], rtol=1e-6)
 
 
-def cam_query(layer: nn.Module, classify: Any, target: int = 0) -> Query:
-    return Query(
+def make_cam_inputs(layer: nn.Module, classify: Any, target: int = 0) -> MethodInputs:
+    return MethodInputs(
         record=small_record(),
         target=target,
         pixels=torch.zeros(2, 3, 8, 16),
-        classify=classify,
+        forward=classify,
         layers=(nn.Identity(), layer),
         seed=0,
         batch_size=8,
@@ -104,10 +104,10 @@ def test_grad_cam_by_hand() -> None:
         down = x[:, 4, 0]
         return torch.stack([100 * x[:, 0].sum(1) + 4 * x[:, 1, 0] - 4 * x[:, 2, 1], down], 1)
 
-    maps = METHODS["grad_cam"](cam_query(layer, classify))
+    maps = METHODS["grad_cam"](make_cam_inputs(layer, classify))
     np.testing.assert_allclose(maps, [[[0.5, 0.5]], [[0, 0]]])
     # The other class: a quarter of the first channel, where it is positive.
-    maps = METHODS["grad_cam"](cam_query(layer, classify, target=1))
+    maps = METHODS["grad_cam"](make_cam_inputs(layer, classify, target=1))
     np.testing.assert_allclose(maps, [[[1 / 3, 2 / 3]], [[0, 0]]], rtol=1e-6)
     assert not layer._forward_pre_hooks
 
@@ -119,29 +119,29 @@ def test_grad_cam_leaves_no_hook_when_it_fails() -> None:
         raise RuntimeError("midway")
 
     with pytest.raises(RuntimeError, match="midway"):
-        METHODS["grad_cam"](cam_query(layer, fail))
+        METHODS["grad_cam"](make_cam_inputs(layer, fail))
     assert not layer._forward_pre_hooks
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_grad_cam_is_that_of_the_models_own_hidden_states(name: str) -> None:
-    model, pixels = model_of(name), clips(1)
+    model, pixels = make_model(name), clips(1)
     maps = attribute(model, pixels[0], "grad_cam", target=2)
     output: Any = model.module(pixels, output_hidden_states=True)
     hidden = output.hidden_states[2]
     (slope,) = torch.autograd.grad(output.logits.mean(0)[2], hidden)
     x, g = (part.detach()[:, model.geometry.prefix :].reshape(-1, 32) for part in (hidden, slope))
-    expected = model.geometry.fold((x @ g.mean(0)).relu().numpy())
+    expected = model.geometry.to_grid((x @ g.mean(0)).relu().numpy())
     assert expected.max() > 0
-    np.testing.assert_allclose(maps, scaled(expected), atol=1e-5)
+    np.testing.assert_allclose(maps, scale_to_sum_one(expected), atol=1e-5)
 
 
 def test_the_published_code_by_hand() -> None:
     spatial = [[[[0.5, 0.4, 0.1], [0.2, 0.3, 0.5], [0.6, 0.1, 0.3]], np.full((3, 3), 1 / 3)]]
     maps = METHODS["staa_published"](small_record(spatial=spatial))
-    np.testing.assert_allclose(maps, scaled([[[0.3, 0.5]], [[0.1, 0.3]]]), rtol=1e-6)
+    np.testing.assert_allclose(maps, scale_to_sum_one([[[0.3, 0.5]], [[0.1, 0.3]]]), rtol=1e-6)
     maps = METHODS["staa_published"](small_record(spatial=spatial), percentile=70)
-    np.testing.assert_allclose(maps, scaled([[[0, 0.5]], [[0, 0.3]]]), rtol=1e-6)
+    np.testing.assert_allclose(maps, scale_to_sum_one([[[0, 0.5]], [[0, 0.3]]]), rtol=1e-6)
 
 
 def test_the_published_code_sees_nothing_but_the_first_frame() -> None:
@@ -155,10 +155,10 @@ def test_the_published_code_sees_nothing_but_the_first_frame() -> None:
 
 def test_the_published_code_reads_divided_attention_only() -> None:
     for attention_type in TYPES[1:]:
-        with pytest.raises(UnsupportedQuestionError, match="divided"):
+        with pytest.raises(UnsupportedRequestError, match="divided"):
             METHODS["staa_published"](tiny_record(attention_type))
     few = small_record(spatial=np.full((1, 2, 2, 2), 0.5))
-    with pytest.raises(UnsupportedQuestionError, match="1 patches"):
+    with pytest.raises(UnsupportedRequestError, match="1 patches"):
         METHODS["staa_published"](few)
 
 
@@ -170,7 +170,7 @@ def test_a_percentile_out_of_range_is_refused(percentile: Any) -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_answers_every_method_of_attention(name: str) -> None:
-    model, pixels = model_of(name), clips(1)[0]
+    model, pixels = make_model(name), clips(1)[0]
     for method in OWN:
         if method == "staa_published" and name != TYPES[0]:
             continue
@@ -182,7 +182,7 @@ def test_every_model_answers_every_method_of_attention(name: str) -> None:
 
 
 def test_methods_say_what_they_cost_and_whether_the_class_matters() -> None:
-    layout = tiny_model().geometry
+    layout = tiny_timesformer_model().geometry
     said = {name: (METHODS[name].cost(layout), METHODS[name].depends_on_class(), METHODS[name].group) for name in OWN}
     assert said == {
         "attention_last": (Cost(1), False, "attention"),

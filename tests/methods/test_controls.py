@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from staa_widgets.methods import METHODS, controls
-from tests.helpers.method_inputs import ask, draw, linear
+from tests.helpers.method_inputs import draw_pixels, linear_model, make_inputs
 
 CONTROLS = [name for name, method in METHODS.items() if method.group == "control"]
 
@@ -17,7 +17,7 @@ def test_controls_are_maps_and_the_drawn_ones_differ_by_seed():
         assert control(shape, 0).shape == shape
         np.testing.assert_array_equal(control(shape, 0), control(shape, 0))
         assert not np.array_equal(control(shape, 0), control(shape, 1))
-    assert np.unravel_index(controls.centre((1, 9, 9)).argmax(), (9, 9)) == (4, 4)
+    assert np.unravel_index(controls.center((1, 9, 9)).argmax(), (9, 9)) == (4, 4)
 
 
 def test_smooth_noise_is_smoother_than_noise():
@@ -52,8 +52,8 @@ def test_there_are_five_controls_and_none_depends_on_the_class():
 @pytest.mark.parametrize("name", CONTROLS)
 def test_controls_as_methods_do_without_the_model(name: str):
     asked = []
-    query = ask(linear(draw(1)), seed=3)
-    maps = METHODS[name](ask(linear(draw(1)), seed=3, classify=asked.append))
+    query = make_inputs(linear_model(draw_pixels(1)), seed=3)
+    maps = METHODS[name](make_inputs(linear_model(draw_pixels(1)), seed=3, classify=asked.append))
     assert asked == []
     assert maps.shape == query.shape
     assert maps.dtype == np.float32
@@ -62,7 +62,7 @@ def test_controls_as_methods_do_without_the_model(name: str):
         "uniform": controls.uniform(query.shape),
         "random": controls.random(query.shape, 3),
         "random_smooth": controls.random_smooth(query.shape, 3),
-        "centre": controls.centre(query.shape),
+        "centre": controls.center(query.shape),
         "motion_energy": controls.motion_energy(query.pixels.permute(0, 2, 3, 1).numpy(), query.shape),
     }
     np.testing.assert_array_equal(maps, expected[name])

@@ -10,17 +10,17 @@ import torch
 
 from staa_widgets.errors import ParameterError
 from staa_widgets.methods.fillers import FILLERS, cell_mask, cell_sums, fill, get_filler
-from tests.helpers.method_inputs import GRID, cells, draw
+from tests.helpers.method_inputs import GRID, draw_pixels, sum_over_cells
 
 
-def clip_of(*frames: float) -> torch.Tensor:
+def gray_clip(*frames: float) -> torch.Tensor:
     """Frames of one grey each."""
     return torch.tensor(frames, dtype=torch.float32)[:, None, None, None].expand(-1, 3, 4, 6).clone()
 
 
 @pytest.mark.parametrize("name", FILLERS)
 def test_fillers_keep_shape_and_leave_the_clip_alone(name: str):
-    pixels = draw()
+    pixels = draw_pixels()
     before = pixels.clone()
     filled = FILLERS[name](pixels)
     assert filled.shape == pixels.shape
@@ -30,7 +30,7 @@ def test_fillers_keep_shape_and_leave_the_clip_alone(name: str):
 
 @pytest.mark.parametrize("name", FILLERS)
 def test_a_clip_of_one_colour_stays_as_it_is(name: str):
-    pixels = clip_of(0.3, 0.3, 0.3)
+    pixels = gray_clip(0.3, 0.3, 0.3)
     torch.testing.assert_close(FILLERS[name](pixels), pixels)
 
 
@@ -45,8 +45,8 @@ def test_a_clip_of_one_colour_stays_as_it_is(name: str):
     ],
 )
 def test_fillers_over_time(name: str, expected: list[float]):
-    found = FILLERS[name](clip_of(2, 9, 1, 2, 2))
-    torch.testing.assert_close(found, clip_of(*expected))
+    found = FILLERS[name](gray_clip(2, 9, 1, 2, 2))
+    torch.testing.assert_close(found, gray_clip(*expected))
 
 
 def test_the_darkest_is_a_colour_that_was_there():
@@ -87,12 +87,12 @@ def test_every_pixel_goes_with_one_cell_and_sums_take_what_models_see():
     odd = replace(GRID, input_size=(5, 7))
     masks = cell_mask(odd, torch.eye(12, dtype=torch.bool).reshape(12, 2, 2, 3))
     assert (masks.sum(0) == 1).all()
-    pixels = draw(geometry=odd)
-    np.testing.assert_allclose(cell_sums(odd, pixels), cells(pixels[..., :4, :6]), rtol=1e-5, atol=1e-5)
+    pixels = draw_pixels(geometry=odd)
+    np.testing.assert_allclose(cell_sums(odd, pixels), sum_over_cells(pixels[..., :4, :6]), rtol=1e-5, atol=1e-5)
 
 
 def test_filling_changes_what_is_masked_and_nothing_else():
-    pixels = draw()
+    pixels = draw_pixels()
     mask = cell_mask(GRID, torch.arange(12).reshape(1, 2, 2, 3) == 4)
     found = fill(pixels, mask, "fade")
     inside = mask[:, :, None].expand_as(found)
@@ -101,7 +101,7 @@ def test_filling_changes_what_is_masked_and_nothing_else():
 
 
 def test_freezing_holds_the_last_frame_that_is_still_there():
-    pixels = clip_of(2, 9, 1, 4)
+    pixels = gray_clip(2, 9, 1, 4)
     gone = torch.tensor([[False, True, True, False], [True, True, False, False], [True, True, True, True]])
     found = fill(pixels, gone[:, :, None, None].expand(-1, -1, 4, 6), "freeze")[:, :, 0, 0, 0]
     assert found.tolist() == [[2, 2, 2, 4], [1, 1, 1, 4], [1, 1, 1, 1]]

@@ -13,24 +13,26 @@ from torch import Tensor
 from staa_widgets.errors import CancelledError, MissingPackageError, ParameterError
 from staa_widgets.methods import METHODS
 from staa_widgets.methods.fillers import FILLERS
-from tests.helpers.method_inputs import GRID, ask, cells, draw, linear
+from tests.helpers.method_inputs import GRID, draw_pixels, linear_model, make_inputs, sum_over_cells
 
-WEIGHTS = draw(7)
-NAMES = [name for name, method in METHODS.items() if method.group == "gradient" and method.asks and name != "grad_cam"]
+WEIGHTS = draw_pixels(7)
+NAMES = [
+    name for name, method in METHODS.items() if method.group == "gradient" and method.needs_model and name != "grad_cam"
+]
 
 
-def squares(pixels: Tensor) -> Tensor:
+def sum_of_squares(pixels: Tensor) -> Tensor:
     """Logit 1 is half the sum of the squares, whose gradient is the pixel."""
     return torch.stack([pixels.new_zeros(len(pixels)), pixels.square().sum((1, 2, 3, 4)) / 2], 1)
 
 
-def curved(pixels: Tensor) -> Tensor:
+def curved_model(pixels: Tensor) -> Tensor:
     """A smooth model that mixes what it sees."""
-    mixed = torch.tanh(pixels.flatten(1) @ draw(8).flatten() / 4)
+    mixed = torch.tanh(pixels.flatten(1) @ draw_pixels(8).flatten() / 4)
     return torch.stack([mixed, torch.exp(mixed) + torch.sigmoid((pixels * WEIGHTS).sum((1, 2, 3, 4)))], 1)
 
 
-def close(found: np.ndarray, expected: np.ndarray, tolerance: float = 1e-4) -> None:
+def assert_close(found: np.ndarray, expected: np.ndarray, tolerance: float = 1e-4) -> None:
     np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
 
 
@@ -40,28 +42,30 @@ def test_there_are_five_and_all_speak_of_a_class():
 
 
 def test_a_linear_model_is_answered_by_its_weights():
-    query = ask(linear(WEIGHTS))
+    query = make_inputs(linear_model(WEIGHTS))
     blurred = FILLERS["blur"](query.pixels)
-    close(METHODS["saliency"](query), cells(WEIGHTS.abs()))
-    close(METHODS["smooth_grad"](query, samples=3), cells(WEIGHTS.abs()))
-    close(METHODS["input_x_gradient"](query), cells(WEIGHTS * query.pixels))
-    close(METHODS["integrated_gradients"](query, steps=1), cells(WEIGHTS * (query.pixels - blurred)))
-    close(METHODS["gradient_shap"](query, samples=3, noise=0.0), cells(WEIGHTS * (query.pixels - blurred)))
+    assert_close(METHODS["saliency"](query), sum_over_cells(WEIGHTS.abs()))
+    assert_close(METHODS["smooth_grad"](query, samples=3), sum_over_cells(WEIGHTS.abs()))
+    assert_close(METHODS["input_x_gradient"](query), sum_over_cells(WEIGHTS * query.pixels))
+    assert_close(METHODS["integrated_gradients"](query, steps=1), sum_over_cells(WEIGHTS * (query.pixels - blurred)))
+    assert_close(
+        METHODS["gradient_shap"](query, samples=3, noise=0.0), sum_over_cells(WEIGHTS * (query.pixels - blurred))
+    )
 
 
 def test_the_class_that_was_asked_for_is_answered():
     """Class 0 is a constant."""
     for name in NAMES:
-        assert not METHODS[name](ask(linear(WEIGHTS), target=0)).any()
+        assert not METHODS[name](make_inputs(linear_model(WEIGHTS), target=0)).any()
 
 
 def test_squares_are_answered_by_the_pixels():
-    query = ask(squares)
+    query = make_inputs(sum_of_squares)
     median = FILLERS["median"](query.pixels)
-    close(METHODS["saliency"](query), cells(query.pixels.abs()))
-    close(METHODS["input_x_gradient"](query), cells(query.pixels.square()))
-    expected = cells((query.pixels.square() - median.square()) / 2)
-    close(METHODS["integrated_gradients"](query, steps=3, baseline="median"), expected)
+    assert_close(METHODS["saliency"](query), sum_over_cells(query.pixels.abs()))
+    assert_close(METHODS["input_x_gradient"](query), sum_over_cells(query.pixels.square()))
+    expected = sum_over_cells((query.pixels.square() - median.square()) / 2)
+    assert_close(METHODS["integrated_gradients"](query, steps=3, baseline="median"), expected)
     # Points are drawn evenly between baseline and clip, so that on average half of the way is gone.
     drawn = METHODS["gradient_shap"](
         query,
@@ -69,25 +73,25 @@ def test_squares_are_answered_by_the_pixels():
         noise=0.0,
         baseline="median",
     )
-    close(drawn, expected, 0.15)
+    assert_close(drawn, expected, 0.15)
     noisy = METHODS["smooth_grad"](query, samples=3000, noise=0.02)
-    close(noisy, cells(query.pixels.abs()), 0.05)
+    assert_close(noisy, sum_over_cells(query.pixels.abs()), 0.05)
 
 
 def test_noise_is_a_share_of_the_range_of_the_pixels():
     """The gradient of squares is the noisy copy itself; around zero what is left is the noise."""
     pixels = torch.zeros(4, 3, 4, 6)
     pixels[0, 0, 0, 0], pixels[0, 0, 0, 1] = 5, -5
-    maps = METHODS["smooth_grad"](ask(squares, pixels), samples=1, noise=0.1)
+    maps = METHODS["smooth_grad"](make_inputs(sum_of_squares, pixels), samples=1, noise=0.1)
     half_normal = np.sqrt(2 / np.pi) * 24
     assert maps[1].mean() == pytest.approx(half_normal, rel=0.15)
 
 
 @pytest.mark.parametrize("baseline", FILLERS)
 def test_integrated_gradients_are_complete(baseline: str):
-    query = ask(curved)
+    query = make_inputs(curved_model)
     start = FILLERS[baseline](query.pixels)
-    logits = curved(torch.stack([query.pixels, start]))[:, 1]
+    logits = curved_model(torch.stack([query.pixels, start]))[:, 1]
     maps = METHODS["integrated_gradients"](query, steps=30, baseline=baseline)
     assert maps.sum() == pytest.approx(float(logits[0] - logits[1]), abs=1e-3)
     assert abs(maps.sum()) > 0.01
@@ -96,17 +100,17 @@ def test_integrated_gradients_are_complete(baseline: str):
 @pytest.mark.parametrize("name", NAMES)
 def test_batches_make_no_difference_and_seeds_only_where_something_is_drawn(name: str):
     method = METHODS[name]
-    found = method(ask(curved))
+    found = method(make_inputs(curved_model))
     for batch_size in (1, 3, 64):
-        close(method(ask(curved, batch_size=batch_size)), found, 1e-5)
-    np.testing.assert_array_equal(method(ask(curved)), found)
-    same = np.allclose(method(ask(curved, seed=1)), found, atol=1e-6)
+        assert_close(method(make_inputs(curved_model, batch_size=batch_size)), found, 1e-5)
+    np.testing.assert_array_equal(method(make_inputs(curved_model)), found)
+    same = np.allclose(method(make_inputs(curved_model, seed=1)), found, atol=1e-6)
     assert same == (name not in ("smooth_grad", "gradient_shap"))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_maps_are_signed_only_where_the_method_says_so(name: str):
-    maps = METHODS[name](ask(linear(WEIGHTS)))
+    maps = METHODS[name](make_inputs(linear_model(WEIGHTS)))
     assert (maps.min() < 0) == METHODS[name].signed
 
 
@@ -116,9 +120,9 @@ def test_passes_are_bounded_counted_and_told(name: str):
 
     def counted(pixels: Tensor) -> Tensor:
         batches.append(len(pixels))
-        return curved(pixels)
+        return curved_model(pixels)
 
-    METHODS[name](ask(curved, classify=counted, report=lambda *progress: told.append(progress)))
+    METHODS[name](make_inputs(curved_model, classify=counted, report=lambda *progress: told.append(progress)))
     cost = METHODS[name].cost(GRID)
     assert max(batches) <= 5
     assert sum(batches) + 1 == cost.forwards
@@ -136,14 +140,14 @@ def test_cancelling_ends_the_passes(name: str):
 
     def counted(pixels: Tensor) -> Tensor:
         batches.append(len(pixels))
-        return curved(pixels)
+        return curved_model(pixels)
 
     def cancel(done: int, total: int) -> None:
         if done:
             raise CancelledError("Stopped.")
 
     with pytest.raises(CancelledError):
-        METHODS[name](ask(curved, classify=counted, report=cancel))
+        METHODS[name](make_inputs(curved_model, classify=counted, report=cancel))
     assert len(batches) == 1
 
 
@@ -152,10 +156,10 @@ def test_generators_and_pixels_are_left_alone(name: str):
     def state() -> tuple[bytes, str]:
         return torch.get_rng_state().numpy().tobytes(), str(np.random.get_state())  # noqa: NPY002
 
-    query, before = ask(curved), state()
+    query, before = make_inputs(curved_model), state()
     METHODS[name](query)
     assert state() == before
-    torch.testing.assert_close(query.pixels, draw())
+    torch.testing.assert_close(query.pixels, draw_pixels())
     assert query.pixels.grad is None
     assert not query.pixels.requires_grad
 
@@ -192,5 +196,5 @@ def test_without_captum_it_is_said_how_to_get_it(name: str, monkeypatch: pytest.
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(MissingPackageError, match="captum") as refused:
-        METHODS[name](ask(curved))
+        METHODS[name](make_inputs(curved_model))
     assert refused.value.hint == "pip install 'staa-widgets[baselines]'"

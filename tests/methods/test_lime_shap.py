@@ -16,22 +16,22 @@ from torch import Tensor
 from staa_widgets import wrap_model
 from staa_widgets.engine.attribute import attribute
 from staa_widgets.errors import CancelledError, MissingPackageError, ParameterError
-from staa_widgets.methods import METHODS, Query
+from staa_widgets.methods import METHODS, MethodInputs
 from staa_widgets.methods import segmentation as parts
 from staa_widgets.methods.fillers import FILLERS
 from staa_widgets.records.record import Geometry
-from tests.helpers.method_inputs import GRID, ask, cells, draw, linear
+from tests.helpers.method_inputs import GRID, draw_pixels, linear_model, make_inputs, sum_over_cells
 
-WEIGHTS = draw(7)
+WEIGHTS = draw_pixels(7)
 SHAPLEY, KERNEL, LIME = (METHODS[name] for name in ("shapley", "kernel_shap", "lime"))
 EIGHT = (2, 2, 2)
 GROUPS = np.array([[[0, 0, 1], [2, 2, 3]], [[4, 4, 5], [6, 6, 7]]])
 """Eight segments of 2 × 2 × 3 cells: two slices, two rows, and the columns in a run of two and one alone."""
 
 
-def game(worth: Callable[[Tensor], Tensor], **changes: Any) -> Query:
+def game_inputs(worth: Callable[[Tensor], Tensor], **changes: Any) -> MethodInputs:
     """Ask about a clip whose logit is the worth, ``(n,)``, of the segments of `GROUPS` that are there, ``(n, 8)``."""
-    pixels = draw()
+    pixels = draw_pixels()
     frames = torch.from_numpy(GROUPS).repeat_interleave(2, 0).repeat_interleave(2, 1).repeat_interleave(2, 2)
 
     def classify(given: Tensor) -> Tensor:
@@ -39,23 +39,23 @@ def game(worth: Callable[[Tensor], Tensor], **changes: Any) -> Query:
         there = torch.stack([same[:, frames == group].all(1) for group in range(8)], 1)
         return torch.stack([torch.zeros(len(given)), worth(there.double()).float()], 1)
 
-    return ask(classify, pixels, **changes)
+    return make_inputs(classify, pixels, **changes)
 
 
-def drawn_game(seed: int) -> Callable[[Tensor], Tensor]:
+def random_game(seed: int) -> Callable[[Tensor], Tensor]:
     """Every coalition has a worth of its own."""
     table = torch.randn(256, generator=torch.Generator().manual_seed(seed), dtype=torch.double)
     return lambda there: table[(there.long() << torch.arange(8)).sum(1)]
 
 
-def of_groups(maps: np.ndarray) -> np.ndarray:
+def segment_sums(maps: np.ndarray) -> np.ndarray:
     """Sum of each segment; its cells are to be equal."""
     for group in range(8):
         assert np.ptp(maps[group == GROUPS]) == 0
     return np.bincount(GROUPS.ravel(), maps.ravel())
 
 
-def by_orders(worth: Callable[[Tensor], Tensor], players: int) -> np.ndarray:
+def shapley_by_orders(worth: Callable[[Tensor], Tensor], players: int) -> np.ndarray:
     """Shapley values from their definition: what each player adds, averaged over all orders of coming."""
     values, orders = np.zeros(8), list(permutations(range(players)))
     for order in orders:
@@ -71,10 +71,12 @@ def by_orders(worth: Callable[[Tensor], Tensor], players: int) -> np.ndarray:
 
 
 def test_segments_divide_each_axis_evenly():
-    np.testing.assert_array_equal(parts.segments((2, 2, 3), EIGHT), GROUPS)
-    assert parts.segments((8, 1, 1), (3, 1, 1)).ravel().tolist() == [0, 0, 0, 1, 1, 1, 2, 2]
-    assert parts.segments((2, 1, 3), (4, 4, 4)).ravel().tolist() == [0, 1, 2, 3, 4, 5], "no more than there are cells"
-    assert parts.blocks((1, 3, 3), (1, 2, 2)).tolist() == [[[0, 0, 1], [0, 0, 1], [2, 2, 3]]]
+    np.testing.assert_array_equal(parts.label_segments((2, 2, 3), EIGHT), GROUPS)
+    assert parts.label_segments((8, 1, 1), (3, 1, 1)).ravel().tolist() == [0, 0, 0, 1, 1, 1, 2, 2]
+    assert parts.label_segments((2, 1, 3), (4, 4, 4)).ravel().tolist() == [0, 1, 2, 3, 4, 5], (
+        "no more than there are cells"
+    )
+    assert parts.label_blocks((1, 3, 3), (1, 2, 2)).tolist() == [[[0, 0, 1], [0, 0, 1], [2, 2, 3]]]
 
 
 # --- exact values ---
@@ -82,30 +84,30 @@ def test_segments_divide_each_axis_evenly():
 
 def test_a_glove_is_worth_what_shapley_says():
     """Segment 0 holds a left glove, 1 and 2 a right one each, a pair is worth 6; the other segments are ignored."""
-    found = of_groups(SHAPLEY(game(lambda there: 6 * there[:, 0] * there[:, 1:3].amax(1)), segments=EIGHT))
+    found = segment_sums(SHAPLEY(game_inputs(lambda there: 6 * there[:, 0] * there[:, 1:3].amax(1)), segments=EIGHT))
     np.testing.assert_allclose(found, [4, 1, 1, 0, 0, 0, 0, 0], atol=1e-5)
 
 
 def test_shapley_is_the_mean_over_all_orders():
     def worth(there: Tensor) -> Tensor:
-        return drawn_game(3)(torch.cat([there[:, :5], torch.zeros(len(there), 3)], 1))
+        return random_game(3)(torch.cat([there[:, :5], torch.zeros(len(there), 3)], 1))
 
-    found = of_groups(SHAPLEY(game(worth), segments=EIGHT))
-    np.testing.assert_allclose(found, by_orders(worth, 5), atol=1e-5)
+    found = segment_sums(SHAPLEY(game_inputs(worth), segments=EIGHT))
+    np.testing.assert_allclose(found, shapley_by_orders(worth, 5), atol=1e-5)
 
 
 def test_equal_segments_get_equal_values():
-    found = of_groups(SHAPLEY(game(lambda there: there.sum(1).square() + 3 * there[:, 7]), segments=EIGHT))
+    found = segment_sums(SHAPLEY(game_inputs(lambda there: there.sum(1).square() + 3 * there[:, 7]), segments=EIGHT))
     np.testing.assert_allclose(found, [8] * 7 + [11], atol=1e-4)
 
 
 @pytest.mark.parametrize("filler", ["blur", "median", "darkest", "freeze"])
 def test_shapley_values_sum_to_what_is_lost_when_all_is_hidden(filler: str):
     def classify(pixels: Tensor) -> Tensor:
-        mixed = torch.tanh(pixels.flatten(1) @ draw(8).flatten() / 4)
+        mixed = torch.tanh(pixels.flatten(1) @ draw_pixels(8).flatten() / 4)
         return torch.stack([mixed, mixed.exp() + torch.sigmoid((pixels * WEIGHTS).sum((1, 2, 3, 4)))], 1)
 
-    query = ask(classify)
+    query = make_inputs(classify)
     # Nothing is left to hold: the clip's middle frame is shown.
     hidden = query.pixels[[2] * 4] if filler == "freeze" else FILLERS[filler](query.pixels)
     logits = classify(torch.stack([query.pixels, hidden]))[:, 1]
@@ -116,8 +118,8 @@ def test_shapley_values_sum_to_what_is_lost_when_all_is_hidden(filler: str):
 
 
 def test_by_default_segments_are_slices_of_time():
-    query = ask(linear(WEIGHTS))
-    lost = cells(WEIGHTS * (query.pixels - FILLERS["blur"](query.pixels)))
+    query = make_inputs(linear_model(WEIGHTS))
+    lost = sum_over_cells(WEIGHTS * (query.pixels - FILLERS["blur"](query.pixels)))
     found = SHAPLEY(query)
     np.testing.assert_allclose(found.sum((1, 2)), lost.sum((1, 2)), atol=1e-4)
     assert np.ptp(found, axis=(1, 2)).max() == 0
@@ -131,17 +133,17 @@ def test_by_default_segments_are_slices_of_time():
 
 @pytest.mark.parametrize("name", ["shapley", "kernel_shap"])
 def test_segments_that_only_add_up_are_worth_what_they_add(name: str):
-    query = ask(linear(WEIGHTS))
-    lost = cells(WEIGHTS * (query.pixels - FILLERS["median"](query.pixels)))
+    query = make_inputs(linear_model(WEIGHTS))
+    lost = sum_over_cells(WEIGHTS * (query.pixels - FILLERS["median"](query.pixels)))
     samples = {} if name == "shapley" else {"samples": 40}
     found = METHODS[name](query, segments=EIGHT, filler="median", **samples)
-    np.testing.assert_allclose(of_groups(found), np.bincount(GROUPS.ravel(), lost.ravel()), atol=1e-3)
+    np.testing.assert_allclose(segment_sums(found), np.bincount(GROUPS.ravel(), lost.ravel()), atol=1e-3)
 
 
 def test_kernel_shap_comes_close_to_the_exact_values():
-    query = game(drawn_game(5), batch_size=512)
-    exact = of_groups(SHAPLEY(query, segments=EIGHT))
-    few, many = (of_groups(KERNEL(query, segments=EIGHT, samples=samples)) for samples in (60, 6000))
+    query = game_inputs(random_game(5), batch_size=512)
+    exact = segment_sums(SHAPLEY(query, segments=EIGHT))
+    few, many = (segment_sums(KERNEL(query, segments=EIGHT, samples=samples)) for samples in (60, 6000))
     assert np.abs(many - exact).mean() < 0.04
     assert np.abs(many - exact).mean() < np.abs(few - exact).mean() / 3
     for found in (few, many):
@@ -151,8 +153,8 @@ def test_kernel_shap_comes_close_to_the_exact_values():
 def test_lime_finds_sign_and_order_of_what_segments_add():
     """The fit is exact but for the penalty of 1, against a quarter of the weights of some 1000 samples."""
     added = np.array([3.0, -2.0, 1.0, 0.5, -0.25, 0.0, 2.0, -1.0])
-    query = game(lambda there: there @ torch.from_numpy(added), batch_size=512)
-    found = of_groups(LIME(query, segments=EIGHT))
+    query = game_inputs(lambda there: there @ torch.from_numpy(added), batch_size=512)
+    found = segment_sums(LIME(query, segments=EIGHT))
     assert np.argsort(found).tolist() == np.argsort(added).tolist()
     np.testing.assert_allclose(found, added, atol=0.06)
     assert np.abs(found).sum() < np.abs(added).sum()
@@ -160,22 +162,22 @@ def test_lime_finds_sign_and_order_of_what_segments_add():
 
 def test_lime_fits_weighted_samples_and_not_shapley_values():
     """Solve the same regression by its normal equations, over all coalitions, which are equally likely."""
-    worth = drawn_game(6)
-    query = game(worth, batch_size=512)
+    worth = random_game(6)
+    query = game_inputs(worth, batch_size=512)
     there = torch.from_numpy(np.array(np.unravel_index(np.arange(256), (2,) * 8)).T).double()
     distance = 1 - np.sqrt(there.numpy().mean(1))
     weights = np.exp(-(distance**2) / (2 * 0.25**2))
     design = np.column_stack([there.numpy(), np.ones(256)])
     expected = np.linalg.solve(design.T @ (weights[:, None] * design), design.T @ (weights * worth(there).numpy()))[:8]
-    found = of_groups(LIME(query, segments=EIGHT, samples=6000))
+    found = segment_sums(LIME(query, segments=EIGHT, samples=6000))
     np.testing.assert_allclose(found, expected, atol=0.08)
-    assert np.abs(found - of_groups(SHAPLEY(query, segments=EIGHT))).max() > 0.1
+    assert np.abs(found - segment_sums(SHAPLEY(query, segments=EIGHT))).max() > 0.1
 
 
 def test_the_class_that_was_asked_for_is_answered():
     """Class 0 is a constant."""
     for method, params in ((SHAPLEY, {}), (KERNEL, {"samples": 9}), (LIME, {"samples": 9})):
-        assert np.abs(method(ask(linear(WEIGHTS), target=0), **params)).max() < 1e-6
+        assert np.abs(method(make_inputs(linear_model(WEIGHTS), target=0), **params)).max() < 1e-6
         assert method.depends_on_class()
         assert method.signed
         assert method.group == "perturbation"
@@ -184,7 +186,7 @@ def test_the_class_that_was_asked_for_is_answered():
 @pytest.mark.parametrize("method", [KERNEL, LIME], ids=lambda method: method.name)
 def test_a_seed_is_an_answer(method: Any):
     def maps(**changes: Any) -> np.ndarray:
-        return method(game(drawn_game(5), **changes), segments=EIGHT, samples=50)
+        return method(game_inputs(random_game(5), **changes), segments=EIGHT, samples=50)
 
     found = maps()
     np.testing.assert_array_equal(maps(), found)
@@ -228,9 +230,11 @@ def test_passes_are_bounded_counted_and_told(name: str, params: dict[str, Any], 
     def counted(pixels: Tensor) -> Tensor:
         assert not torch.is_grad_enabled()
         batches.append(len(pixels))
-        return linear(WEIGHTS)(pixels)
+        return linear_model(WEIGHTS)(pixels)
 
-    METHODS[name](ask(linear(WEIGHTS), classify=counted, report=lambda *step: told.append(step)), **params)
+    METHODS[name](
+        make_inputs(linear_model(WEIGHTS), classify=counted, report=lambda *step: told.append(step)), **params
+    )
     assert max(batches) <= 5
     assert sum(batches) == passes == METHODS[name].cost(GRID, params).forwards - 1
     assert told == [(n, passes) for n in dict.fromkeys([*range(0, passes, 5), passes])]
@@ -242,7 +246,7 @@ def test_cancelling_ends_the_passes_and_generators_are_left_alone(name: str):
 
     def counted(pixels: Tensor) -> Tensor:
         batches.append(len(pixels))
-        return linear(WEIGHTS)(pixels)
+        return linear_model(WEIGHTS)(pixels)
 
     def cancel(done: int, total: int) -> None:
         if done >= 10:
@@ -253,9 +257,9 @@ def test_cancelling_ends_the_passes_and_generators_are_left_alone(name: str):
 
     before = state()
     with pytest.raises(CancelledError, match="10 of"):
-        METHODS[name](ask(linear(WEIGHTS), classify=counted, report=cancel), segments=EIGHT)
+        METHODS[name](make_inputs(linear_model(WEIGHTS), classify=counted, report=cancel), segments=EIGHT)
     assert batches == [5, 5]
-    METHODS[name](ask(linear(WEIGHTS)), segments=EIGHT)
+    METHODS[name](make_inputs(linear_model(WEIGHTS)), segments=EIGHT)
     assert state() == before
 
 
@@ -298,9 +302,9 @@ def test_only_estimates_need_captum(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(builtins, "__import__", without)
     for method in (KERNEL, LIME):
         with pytest.raises(MissingPackageError, match="captum") as refused:
-            method(ask(linear(WEIGHTS)))
+            method(make_inputs(linear_model(WEIGHTS)))
         assert refused.value.hint == "pip install 'staa-widgets[baselines]'"
-    assert SHAPLEY(ask(linear(WEIGHTS))).any()
+    assert SHAPLEY(make_inputs(linear_model(WEIGHTS))).any()
 
 
 def test_scikit_learn_is_not_asked_for(monkeypatch: pytest.MonkeyPatch):
@@ -312,4 +316,4 @@ def test_scikit_learn_is_not_asked_for(monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.setattr(builtins, "__import__", without)
     for method in (KERNEL, LIME):
-        assert method(ask(linear(WEIGHTS)), samples=20).any()
+        assert method(make_inputs(linear_model(WEIGHTS)), samples=20).any()

@@ -12,27 +12,29 @@ from torch import Tensor
 from staa_widgets.errors import CancelledError, ParameterError
 from staa_widgets.methods import METHODS
 from staa_widgets.methods.fillers import FILLERS
-from tests.helpers.method_inputs import GRID, ask, cells, draw, linear
+from tests.helpers.method_inputs import GRID, draw_pixels, linear_model, make_inputs, sum_over_cells
 
-WEIGHTS = draw(7)
+WEIGHTS = draw_pixels(7)
 OCCLUSION = METHODS["occlusion"]
 
 
 @pytest.mark.parametrize("filler", ["blur", "median", "darkest"])
 def test_a_linear_model_loses_what_its_weights_say(filler: str):
-    query = ask(linear(WEIGHTS))
+    query = make_inputs(linear_model(WEIGHTS))
     lost = WEIGHTS * (query.pixels - FILLERS[filler](query.pixels))
-    np.testing.assert_allclose(OCCLUSION(query, filler=filler), cells(lost), atol=1e-4)
+    np.testing.assert_allclose(OCCLUSION(query, filler=filler), sum_over_cells(lost), atol=1e-4)
 
 
 def test_a_frozen_slice_holds_the_frame_before_it_or_after():
-    query = ask(linear(WEIGHTS))
+    query = make_inputs(linear_model(WEIGHTS))
     held = query.pixels[[2, 2, 1, 1]]
-    np.testing.assert_allclose(OCCLUSION(query, filler="freeze"), cells(WEIGHTS * (query.pixels - held)), atol=1e-4)
+    np.testing.assert_allclose(
+        OCCLUSION(query, filler="freeze"), sum_over_cells(WEIGHTS * (query.pixels - held)), atol=1e-4
+    )
 
 
 def test_cells_hidden_together_share_what_is_lost():
-    query = ask(linear(WEIGHTS))
+    query = make_inputs(linear_model(WEIGHTS))
     alone = OCCLUSION(query, filler="median")
     together = OCCLUSION(query, filler="median", cells=(2, 1, 2))
     assert together.sum() == pytest.approx(alone.sum(), abs=1e-4)
@@ -42,7 +44,7 @@ def test_cells_hidden_together_share_what_is_lost():
 
 
 def test_the_class_that_was_asked_for_is_answered():
-    assert not OCCLUSION(ask(linear(WEIGHTS), target=0)).any()
+    assert not OCCLUSION(make_inputs(linear_model(WEIGHTS), target=0)).any()
     assert OCCLUSION.depends_on_class()
     assert OCCLUSION.signed
 
@@ -50,7 +52,7 @@ def test_the_class_that_was_asked_for_is_answered():
 def test_a_cell_that_speaks_against_the_class_is_negative():
     pixels = torch.zeros(4, 3, 4, 6)
     pixels[0, :, 0, 0] = 1
-    found = OCCLUSION(ask(linear(-torch.ones(4, 3, 4, 6)), pixels), filler="median")
+    found = OCCLUSION(make_inputs(linear_model(-torch.ones(4, 3, 4, 6)), pixels), filler="median")
     assert found[0, 0, 0] == -3
     assert np.count_nonzero(found) == 1
 
@@ -62,9 +64,9 @@ def test_passes_are_bounded_counted_and_told(size: Any, passes: int):
     def counted(pixels: Tensor) -> Tensor:
         assert not torch.is_grad_enabled()
         batches.append(len(pixels))
-        return linear(WEIGHTS)(pixels)
+        return linear_model(WEIGHTS)(pixels)
 
-    OCCLUSION(ask(linear(WEIGHTS), classify=counted, report=lambda *step: told.append(step)), cells=size)
+    OCCLUSION(make_inputs(linear_model(WEIGHTS), classify=counted, report=lambda *step: told.append(step)), cells=size)
     assert max(batches) <= 5
     assert sum(batches) == passes == OCCLUSION.cost(GRID, {"cells": size}).forwards - 1
     assert told == [(n, passes) for n in dict.fromkeys([*range(0, passes, 5), passes])]
@@ -76,7 +78,7 @@ def test_cancelling_ends_the_passes():
             raise CancelledError(f"Stopped at {done} of {total}.")
 
     with pytest.raises(CancelledError, match="5 of 12"):
-        OCCLUSION(ask(linear(WEIGHTS), report=cancel))
+        OCCLUSION(make_inputs(linear_model(WEIGHTS), report=cancel))
 
 
 @pytest.mark.parametrize(

@@ -13,31 +13,31 @@ import torch
 import staa_widgets.models.capture
 from staa_widgets import METHODS, compare, explain, explain_many, stream
 from staa_widgets.engine.attribute import attribute
-from staa_widgets.engine.request import question_of
-from staa_widgets.errors import ParameterError, UnsupportedQuestionError
+from staa_widgets.engine.request import request_of
+from staa_widgets.errors import ParameterError, UnsupportedRequestError
 from staa_widgets.models import FAMILIES, VideoModel, load_model
 from staa_widgets.models.capture import record
 from staa_widgets.records.record import Geometry, Needs
 from staa_widgets.storage import cache
-from tests.engine.test_explain import Frames
-from tests.helpers.joint_models import attentions
-from tests.helpers.timesformers import TYPES, clips, eager, tiny_model
-from tests.helpers.tiny import PROCESSOR, ready, tiny
-from tests.methods.test_staa import scaled
+from tests.engine.test_explain import NoiseVideo
+from tests.helpers.joint_models import eager_attentions
+from tests.helpers.timesformers import TYPES, clips, run_eager, tiny_timesformer_model
+from tests.helpers.tiny import PROCESSOR, tiny, tiny_video_model
+from tests.methods.test_staa import scale_to_sum_one
 
 H, ASK = 4, "attention_query"
 QUERIES = [(0, 0, 0), (1, 2, 0), (1, 0, 1)]
 QUIET: dict[str, Any] = {"preview": False, "progress": False}
 
 
-def rows_of(model: VideoModel, query: tuple[int, int, int]) -> np.ndarray:
-    (found,) = record(model, clips(1), Needs(query=query), [None])
-    assert found.query_rows is not None
-    assert found.query_rows.flags.c_contiguous
-    return found.query_rows
+def record_patch_rows(model: VideoModel, query: tuple[int, int, int]) -> np.ndarray:
+    (found,) = record(model, clips(1), Needs(patch=query), [None])
+    assert found.patch_rows is not None
+    assert found.patch_rows.flags.c_contiguous
+    return found.patch_rows
 
 
-def heard(module: Any) -> list[torch.Tensor]:
+def record_attention(module: Any) -> list[torch.Tensor]:
     """Probabilities of each call of eager attention, in order, ``(n, H, q, k)``."""
     copied = deepcopy(module)
     copied.set_attn_implementation("eager")
@@ -57,9 +57,9 @@ def heard(module: Any) -> list[torch.Tensor]:
 
 @pytest.mark.parametrize("query", QUERIES)
 def test_divided_attention_goes_on_through_time_from_what_the_patch_sees(query: tuple[int, int, int]) -> None:
-    model, (t, row, column) = tiny_model(), query
-    truth, place = eager(model.module, clips(1)[0]), 3 * row + column
-    found = rows_of(model, query)
+    model, (t, row, column) = tiny_timesformer_model(), query
+    truth, place = run_eager(model.module, clips(1)[0]), 3 * row + column
+    found = record_patch_rows(model, query)
     assert found.shape == (3, H, 4, 9)
     for layer in range(3):
         space, time = truth["space"][layer][t, :, 1 + place, 1:], truth["time"][layer].mean(1)
@@ -73,8 +73,8 @@ def test_divided_attention_goes_on_through_time_from_what_the_patch_sees(query: 
 
 @pytest.mark.parametrize("query", QUERIES)
 def test_attention_within_frames_stays_in_the_frame(query: tuple[int, int, int]) -> None:
-    model, (t, row, column) = tiny_model(TYPES[2]), query
-    truth, found = eager(model.module, clips(1)[0]), rows_of(tiny_model(TYPES[2]), query)
+    model, (t, row, column) = tiny_timesformer_model(TYPES[2]), query
+    truth, found = run_eager(model.module, clips(1)[0]), record_patch_rows(tiny_timesformer_model(TYPES[2]), query)
     for layer in range(3):
         expected = np.zeros((H, 4, 9))
         expected[:, t] = truth["space"][layer][t, :, 1 + 3 * row + column, 1:]
@@ -83,8 +83,8 @@ def test_attention_within_frames_stays_in_the_frame(query: tuple[int, int, int])
 
 @pytest.mark.parametrize("query", QUERIES)
 def test_the_row_of_joint_attention_with_time_fastest(query: tuple[int, int, int]) -> None:
-    model, (t, row, column) = tiny_model(TYPES[1]), query
-    truth, found = eager(model.module, clips(1)[0]), rows_of(model, query)
+    model, (t, row, column) = tiny_timesformer_model(TYPES[1]), query
+    truth, found = run_eager(model.module, clips(1)[0]), record_patch_rows(model, query)
     for layer in range(3):
         expected = truth["space"][layer][0, :, 1 + 4 * (3 * row + column) + t, 1:]
         np.testing.assert_allclose(found[layer], expected.reshape(H, 9, 4).transpose(1, 2), atol=1e-6)
@@ -93,8 +93,8 @@ def test_the_row_of_joint_attention_with_time_fastest(query: tuple[int, int, int
 @pytest.mark.parametrize(("family", "prefix"), [("vivit", 1), ("videomae", 0)])
 @pytest.mark.parametrize("query", QUERIES)
 def test_the_row_of_joint_attention_slice_by_slice(family: str, prefix: int, query: tuple[int, int, int]) -> None:
-    model, (s, row, column) = ready(family), query
-    truth, found = attentions(model.module, clips(1)[0], 0)[0], rows_of(model, query)
+    model, (s, row, column) = tiny_video_model(family), query
+    truth, found = eager_attentions(model.module, clips(1)[0], 0)[0], record_patch_rows(model, query)
     assert found.shape == (3, H, 2, 9)
     for layer, matrix in zip(found, truth, strict=True):
         expected = matrix[:, prefix + 9 * s + 3 * row + column, prefix:]
@@ -105,11 +105,11 @@ def test_the_row_of_joint_attention_slice_by_slice(family: str, prefix: int, que
 
 @pytest.mark.parametrize("query", QUERIES)
 def test_a_model_with_a_pooler_is_asked_in_the_layers_before_it(query: tuple[int, int, int]) -> None:
-    model, (s, row, column) = ready("vjepa2"), query
-    *truth, pooler = heard(model.module)
+    model, (s, row, column) = tiny_video_model("vjepa2"), query
+    *truth, pooler = record_attention(model.module)
     assert pooler.shape[2] == 1
     assert len(truth) == 5  # three of the encoder, two of the pooler
-    found = rows_of(model, query)
+    found = record_patch_rows(model, query)
     for layer, matrix in zip(found, truth, strict=True):
         expected = matrix[0, :, 9 * s + 3 * row + column]
         np.testing.assert_allclose(layer, expected.reshape(H, 2, 9), rtol=1e-5, atol=1e-6)
@@ -119,9 +119,9 @@ def test_a_model_with_a_pooler_is_asked_in_the_layers_before_it(query: tuple[int
 @pytest.mark.skipif("videoprism_vision_model" not in FAMILIES, reason="this transformers has no VideoPrism")
 @pytest.mark.parametrize("query", QUERIES)
 def test_layers_within_frames_and_over_time_each_show_what_they_see(query: tuple[int, int, int]) -> None:
-    model, (t, row, column) = ready("videoprism_vision_model"), query
-    *truth, _ = heard(model.module)
-    found, place = rows_of(model, query), 3 * row + column
+    model, (t, row, column) = tiny_video_model("videoprism_vision_model"), query
+    *truth, _ = record_attention(model.module)
+    found, place = record_patch_rows(model, query), 3 * row + column
     for layer, matrix in zip(found, truth, strict=True):
         expected = np.zeros((H, 4, 9))
         if len(matrix) == 4:
@@ -133,11 +133,11 @@ def test_layers_within_frames_and_over_time_each_show_what_they_see(query: tuple
 
 
 def test_maps_are_the_mean_over_heads_of_the_layers_chosen() -> None:
-    model, pixels = ready("vivit"), clips(1)[0]
-    rows = rows_of(model, (1, 2, 0)).mean(1).reshape(3, 2, 3, 3)
+    model, pixels = tiny_video_model("vivit"), clips(1)[0]
+    rows = record_patch_rows(model, (1, 2, 0)).mean(1).reshape(3, 2, 3, 3)
     for layers, chosen in (("mean", [0, 1, 2]), ("last", [2]), ([0, -1], [0, 2])):
         maps = attribute(model, pixels, ASK, query=(1, 2, 0), layers=layers)
-        np.testing.assert_allclose(maps, scaled(rows[chosen].sum(0)), atol=1e-6)
+        np.testing.assert_allclose(maps, scale_to_sum_one(rows[chosen].sum(0)), atol=1e-6)
     np.testing.assert_array_equal(
         attribute(model, pixels, ASK, query=(1, 2, 0)), attribute(model, pixels, ASK, query=[1, 2, 0], layers="mean")
     )
@@ -147,10 +147,10 @@ def test_maps_are_the_mean_over_heads_of_the_layers_chosen() -> None:
 
 @pytest.mark.parametrize("family", [name for name, family in FAMILIES.items() if family.attends])
 def test_by_default_the_middle_patch_is_asked_and_everything_fits(family: str) -> None:
-    model = ready(family)
+    model = tiny_video_model(family)
     slices = model.geometry.slices
-    e = explain(Frames(2), model, ASK, cache=False, **QUIET)
-    same = explain(Frames(2), model, ASK, query=(slices // 2, 1, 1), cache=False, **QUIET)
+    e = explain(NoiseVideo(2), model, ASK, cache=False, **QUIET)
+    same = explain(NoiseVideo(2), model, ASK, query=(slices // 2, 1, 1), cache=False, **QUIET)
     np.testing.assert_array_equal(e.maps, same.maps)
     assert e.maps.shape == (slices, 3, 3)
     assert e.maps.sum() == pytest.approx(1, abs=1e-5)
@@ -158,26 +158,28 @@ def test_by_default_the_middle_patch_is_asked_and_everything_fits(family: str) -
     assert e.target == int(e.logits.argmax())
     assert e.attention is not None
     assert e.attention.shape[2:] == e.maps.shape
-    np.testing.assert_allclose(scaled(e.attention.astype(float).mean((0, 1))), e.maps, atol=1e-3)
+    np.testing.assert_allclose(scale_to_sum_one(e.attention.astype(float).mean((0, 1))), e.maps, atol=1e-3)
 
 
 def test_other_clips_of_a_batch_do_not_show() -> None:
-    model, needs = ready("timesformer"), Needs(query=(1, 2, 0))
+    model, needs = tiny_video_model("timesformer"), Needs(patch=(1, 2, 0))
     for i, found in enumerate(record(model, clips(3), needs, [None] * 3)):
         (alone,) = record(model, clips(3)[i : i + 1], needs, [None])
-        assert found.query_rows is not None
-        assert alone.query_rows is not None
-        np.testing.assert_allclose(found.query_rows, alone.query_rows, atol=1e-6)
+        assert found.patch_rows is not None
+        assert alone.patch_rows is not None
+        np.testing.assert_allclose(found.patch_rows, alone.patch_rows, atol=1e-6)
 
 
 def test_half_precision_asks_the_same() -> None:
     model = load_model(tiny("timesformer").bfloat16(), processor=PROCESSOR)
-    np.testing.assert_allclose(rows_of(model, (1, 2, 0)), rows_of(ready("timesformer"), (1, 2, 0)), atol=0.05)
+    np.testing.assert_allclose(
+        record_patch_rows(model, (1, 2, 0)), record_patch_rows(tiny_video_model("timesformer"), (1, 2, 0)), atol=0.05
+    )
 
 
 @pytest.mark.usefixtures("folder")
 def test_one_pass_answers_a_query_and_the_cache_the_same_query(forwards: list[int]) -> None:
-    model, video = tiny_model(), Frames(2)
+    model, video = tiny_timesformer_model(), NoiseVideo(2)
     first = explain(video, model, **QUIET)
     assert forwards == [1]
     asked = explain(video, model, ASK, query=(2, 1, 0), **QUIET)
@@ -200,9 +202,9 @@ def test_one_pass_answers_a_query_and_the_cache_the_same_query(forwards: list[in
 @pytest.mark.usefixtures("folder")
 def test_several_methods_of_one_clip_take_a_pass_and_the_query_one_more(kept: bool, forwards: list[int]) -> None:
     methods = {"staa": {}, ASK: {"query": (3, 0, 2)}, "rollout": {}}
-    found = compare(Frames(2), tiny_model(), methods, cache=kept, **QUIET)
+    found = compare(NoiseVideo(2), tiny_timesformer_model(), methods, cache=kept, **QUIET)
     assert forwards == [1, 1]
-    alone = explain(Frames(2), tiny_model(), ASK, query=(3, 0, 2), cache=False, **QUIET)
+    alone = explain(NoiseVideo(2), tiny_timesformer_model(), ASK, query=(3, 0, 2), cache=False, **QUIET)
     np.testing.assert_allclose(found[ASK].maps, alone.maps, atol=1e-6)
 
 
@@ -215,21 +217,21 @@ def test_no_more_is_recorded_than_the_patch(monkeypatch: pytest.MonkeyPatch) -> 
         return record(model, pixels, needs, *rest)
 
     monkeypatch.setattr(staa_widgets.models.capture, "record", watched)
-    explain(Frames(2), tiny_model(), **QUIET)
-    explain(Frames(2), tiny_model(), ASK, query=(2, 1, 0), **QUIET)
-    assert asked[1:] == [Needs(query=(2, 1, 0))]
+    explain(NoiseVideo(2), tiny_timesformer_model(), **QUIET)
+    explain(NoiseVideo(2), tiny_timesformer_model(), ASK, query=(2, 1, 0), **QUIET)
+    assert asked[1:] == [Needs(patch=(2, 1, 0))]
 
 
 @pytest.mark.usefixtures("folder")
 def test_each_of_many_videos_takes_one_pass(forwards: list[int]) -> None:
-    found = list(explain_many([Frames(2), Frames(2, seed=1)], tiny_model(), ASK, **QUIET))
+    found = list(explain_many([NoiseVideo(2), NoiseVideo(2, seed=1)], tiny_timesformer_model(), ASK, **QUIET))
     assert all(outcome.explanation is not None for outcome in found)
     assert forwards == [1, 1]
 
 
 @pytest.mark.usefixtures("folder")
 def test_of_several_windows_only_the_one_that_saw_the_patch_answers(forwards: list[int]) -> None:
-    model, video = tiny_model(), Frames(4)
+    model, video = tiny_timesformer_model(), NoiseVideo(4)
     first = explain(video, model, window=1, stride=0.5, **QUIET)
     assert len(first.maps) == 16
     before = len(forwards)
@@ -248,31 +250,31 @@ def test_of_several_windows_only_the_one_that_saw_the_patch_answers(forwards: li
     np.testing.assert_allclose(e.logits, first.logits, atol=1e-5)
     assert e.attention is not None
     assert not e.attention[:, :, np.setdiff1d(np.arange(16), shown)].any()
-    np.testing.assert_allclose(scaled(e.attention.astype(float).mean((0, 1))), e.maps, atol=1e-3)
+    np.testing.assert_allclose(scale_to_sum_one(e.attention.astype(float).mean((0, 1))), e.maps, atol=1e-3)
     end = explain(video, model, ASK, query=(15, 1, 1), window=1, stride=0.5, **QUIET)
     assert np.flatnonzero(end.maps.any((1, 2))).tolist() == [12, 13, 14, 15]
 
 
 @pytest.mark.usefixtures("folder")
 def test_a_window_of_a_stream_is_asked_by_itself() -> None:
-    windows = list(stream(Frames(4), tiny_model(), ASK, query=(3, 2, 2), window=1, **QUIET))
+    windows = list(stream(NoiseVideo(4), tiny_timesformer_model(), ASK, query=(3, 2, 2), window=1, **QUIET))
     assert len(windows) == 4
     for e in windows:
         assert e.maps.sum() == pytest.approx(1, abs=1e-5)
-        question = question_of(e)
+        question = request_of(e)
         assert question is not None
         np.testing.assert_allclose(question.ask().maps, e.maps, atol=1e-6)
     with pytest.raises(ParameterError, match="4 slices"):
-        next(stream(Frames(4), tiny_model(), ASK, query=(4, 2, 2), window=1, **QUIET))
+        next(stream(NoiseVideo(4), tiny_timesformer_model(), ASK, query=(4, 2, 2), window=1, **QUIET))
 
 
 @pytest.mark.parametrize("query", [(4, 0, 0), (0, 3, 0), (0, 0, 3)])
 def test_a_patch_outside_is_refused_before_the_model_runs(query: tuple[int, int, int], forwards: list[int]) -> None:
     with pytest.raises(ParameterError, match=r"grid of 4 slices of 3x3 patches.*slice from 0 to 3, a row to 2"):
-        explain(Frames(2), tiny_model(), ASK, query=query, cache=False, **QUIET)
+        explain(NoiseVideo(2), tiny_timesformer_model(), ASK, query=query, cache=False, **QUIET)
     assert forwards == []
     with pytest.raises(ParameterError, match="grid of 4 slices"):
-        attribute(tiny_model(), clips(1)[0], ASK, query=query)
+        attribute(tiny_timesformer_model(), clips(1)[0], ASK, query=query)
 
 
 @pytest.mark.parametrize(
@@ -296,19 +298,19 @@ def test_what_is_no_query_is_refused(params: dict[str, Any], says: str) -> None:
 def test_a_model_without_attention_says_so() -> None:
     from tests.models.test_wrap import Corner, video, wrap
 
-    with pytest.raises(UnsupportedQuestionError, match="reads attention"):
+    with pytest.raises(UnsupportedRequestError, match="reads attention"):
         explain(video(), wrap(Corner()), ASK, cache=False, **QUIET)
 
 
 def test_it_is_to_be_looked_at_and_not_scored_unless_named() -> None:
-    assert [name for name, method in METHODS.items() if method.browse] == [ASK]
+    assert [name for name, method in METHODS.items() if method.exploratory] == [ASK]
     assert not METHODS[ASK].depends_on_class()
 
 
 def test_a_patch_and_its_token_are_those_of_fold() -> None:
     for order, prefix in (("patch_major", 1), ("time_major", 0), ("time_major", 1)):
         layout = Geometry(6, 2, 3, 4, order, prefix, (24, 32))  # pyright: ignore[reportArgumentType]
-        tokens = layout.fold(np.arange(36.0))
+        tokens = layout.to_grid(np.arange(36.0))
         for patch in np.ndindex(3, 3, 4):
-            assert layout.token(patch) - prefix == tokens[patch]
-        assert layout.patch("middle") == (1, 1, 2)
+            assert layout.token_index(patch) - prefix == tokens[patch]
+        assert layout.resolve_patch("middle") == (1, 1, 2)

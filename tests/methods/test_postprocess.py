@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from staa_widgets.errors import ParameterError
-from staa_widgets.methods.postprocess import contrast, dynamic_threshold, focus, normalise, signal_to_noise, smooth
+from staa_widgets.methods.postprocess import contrast, dynamic_threshold, focus, normalize, signal_to_noise, smooth
 
 
 def test_contrast_takes_away_what_is_there_in_every_slice() -> None:
@@ -18,7 +18,7 @@ def test_contrast_takes_away_what_is_there_in_every_slice() -> None:
 
 def test_normalise_divides_by_the_greatest_magnitude_of_the_clip() -> None:
     maps = np.array([[[1.0, -4.0]], [[2.0, 0.0]]])
-    np.testing.assert_array_equal(normalise(maps), [[[0.25, -1]], [[0.5, 0]]])
+    np.testing.assert_array_equal(normalize(maps), [[[0.25, -1]], [[0.5, 0]]])
 
 
 def test_smooth_spreads_over_space_and_time_alike() -> None:
@@ -90,7 +90,7 @@ def test_signal_to_noise_in_decibels() -> None:
 def test_refinements_do_not_change_their_input() -> None:
     maps = np.random.default_rng(0).random((4, 3, 3))
     before = maps.copy()
-    for refine in (contrast, normalise, smooth, dynamic_threshold, focus):
+    for refine in (contrast, normalize, smooth, dynamic_threshold, focus):
         assert refine(maps).dtype == np.float32
     np.testing.assert_array_equal(maps, before)
 

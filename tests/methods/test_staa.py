@@ -10,20 +10,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from staa_widgets.errors import ParameterError, UnknownMethodError, UnsupportedQuestionError
+from staa_widgets.errors import ParameterError, UnknownMethodError, UnsupportedRequestError
 from staa_widgets.methods import METHODS, attention_maps, get_method
 from staa_widgets.methods import postprocess as refine
 from staa_widgets.methods.staa import RESIDUAL
 from staa_widgets.models.capture import record
 from staa_widgets.records.record import Geometry, Needs, Record
-from tests.helpers.timesformers import ALL, TYPES, clips, tiny_model
+from tests.helpers.timesformers import ALL, TYPES, clips, tiny_timesformer_model
 
 WEIGHTINGS = ("none", "value", "gradient", "logit")
 
 
 @cache
 def tiny_record(attention_type: str = TYPES[0], seed: int = 1) -> Any:
-    return record(tiny_model(attention_type), clips(1, seed=seed), ALL, [2])[0]
+    return record(tiny_timesformer_model(attention_type), clips(1, seed=seed), ALL, [2])[0]
 
 
 def small_record(**arrays: Any) -> Record:
@@ -38,7 +38,7 @@ def small_record(**arrays: Any) -> Record:
     return Record(Geometry(2, 1, 1, 2, "patch_major", 1, (8, 16)), "divided", np.zeros(3, np.float32), **held)
 
 
-def scaled(maps: Any) -> np.ndarray:
+def scale_to_sum_one(maps: Any) -> np.ndarray:
     return np.asarray(maps) / np.sum(maps)
 
 
@@ -48,19 +48,19 @@ def test_staa_by_hand() -> None:
     second = [0.4 * 0.1 + 0.3 * 0.5, 0.1 * 0.8 + 0.2 * 1.0]
     maps = METHODS["staa"](small_record(), layers="last", contrast=False)
     assert maps.dtype == np.float32
-    np.testing.assert_allclose(maps, scaled([[first], [second]]), rtol=1e-6)
+    np.testing.assert_allclose(maps, scale_to_sum_one([[first], [second]]), rtol=1e-6)
 
 
 def test_staa_weighted_by_the_logit_by_hand() -> None:
     # The negative contribution is dropped, the others flow through time.
     maps = METHODS["staa"](small_record(), layers="last", weighting="logit", contrast=False)
-    np.testing.assert_allclose(maps, scaled([[[1.8, 0.0]], [[0.2, 1.0]]]), rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(maps, scale_to_sum_one([[[1.8, 0.0]], [[0.2, 1.0]]]), rtol=1e-6, atol=1e-8)
 
 
 def test_contrast_takes_away_what_is_always_there() -> None:
     # Of 1.8 and 0.2 the lesser is taken, of 0 and 1 nothing.
     maps = METHODS["staa"](small_record(), layers="last", weighting="logit", contrast=True)
-    np.testing.assert_allclose(maps, scaled([[[1.6, 0.0]], [[0.0, 1.0]]]), rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(maps, scale_to_sum_one([[[1.6, 0.0]], [[0.0, 1.0]]]), rtol=1e-6, atol=1e-8)
 
 
 def test_rollout_by_hand() -> None:
@@ -69,7 +69,7 @@ def test_rollout_by_hand() -> None:
     read = np.array([[0.4, 0.1], [0.3, 0.2]]) / 4
     temporal = np.array([[0.4 * 0.9 + 0.3 * 0.5, 0.02], [0.4 * 0.1 + 0.3 * 0.5, 0.28]]) / 4
     maps = METHODS["staa"](small_record(spatial=spatial), layers="rollout", residual=0.5, contrast=False)
-    np.testing.assert_allclose(maps[:, 0], scaled(read + temporal), rtol=1e-3)
+    np.testing.assert_allclose(maps[:, 0], scale_to_sum_one(read + temporal), rtol=1e-3)
 
 
 def whole_matrices(found: Any) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -99,7 +99,7 @@ def test_rollout_is_the_product_of_whole_matrices(residual: float) -> None:
         np.testing.assert_allclose(space.sum(1), 1, atol=2e-3)
         flow = flow @ (residual * one + (1 - residual) * space) @ (residual * one + (1 - residual) * time)
     maps = METHODS["staa"](found, layers="rollout", residual=residual, contrast=False)
-    np.testing.assert_allclose(maps, scaled(flow[1:]).reshape(4, 3, 3), atol=1e-5)
+    np.testing.assert_allclose(maps, scale_to_sum_one(flow[1:]).reshape(4, 3, 3), atol=1e-5)
 
 
 @pytest.mark.parametrize("weighting", WEIGHTINGS[1:])
@@ -117,7 +117,7 @@ def test_rollout_of_a_weighting_carries_what_each_layer_reads(weighting: str) ->
         if layer:
             flow = RESIDUAL * flow + (1 - RESIDUAL) * flow @ matrices[layer - 1][0][1:, 1:]
     maps = METHODS["staa"](found, layers="rollout", weighting=weighting, contrast=False)
-    np.testing.assert_allclose(maps, scaled(flow).reshape(4, 3, 3), atol=1e-5)
+    np.testing.assert_allclose(maps, scale_to_sum_one(flow).reshape(4, 3, 3), atol=1e-5)
 
 
 def test_staa_logit_is_the_geometric_mean_of_attention_and_what_speaks_for_the_class() -> None:
@@ -126,9 +126,9 @@ def test_staa_logit_is_the_geometric_mean_of_attention_and_what_speaks_for_the_c
         plain = {"layers": layers, "contrast": False}
         read, spoken = (METHODS["staa"](found, weighting=weighting, **plain) for weighting in ("none", "logit"))
         both = METHODS["staa_logit"](found, **plain)
-        np.testing.assert_allclose(both, scaled(np.sqrt(read * spoken)), atol=1e-6)
+        np.testing.assert_allclose(both, scale_to_sum_one(np.sqrt(read * spoken)), atol=1e-6)
         sharp = METHODS["staa_logit"](found, layers=layers)
-        np.testing.assert_allclose(sharp, scaled(refine.contrast(both)), atol=1e-6)
+        np.testing.assert_allclose(sharp, scale_to_sum_one(refine.contrast(both)), atol=1e-6)
 
 
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
@@ -149,7 +149,7 @@ def test_layers_are_chosen_by_number(weighting: str) -> None:
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
 def test_maps_are_a_distribution_over_space_and_time(attention_type: str, layers: Any, weighting: str) -> None:
     params = {"layers": layers, "weighting": weighting, "time": attention_type != TYPES[2]}
-    (found,) = record(tiny_model(attention_type), clips(1), METHODS["staa"].needs(params), [2])
+    (found,) = record(tiny_timesformer_model(attention_type), clips(1), METHODS["staa"].needs(params), [2])
     maps = METHODS["staa"](found, **params)
     assert maps.shape == (4, 3, 3)
     assert maps.min() >= 0
@@ -159,7 +159,7 @@ def test_maps_are_a_distribution_over_space_and_time(attention_type: str, layers
 def test_joint_attention_is_the_row_itself() -> None:
     found = tiny_record(TYPES[1])
     maps = METHODS["staa"](found, layers="last", contrast=False)
-    np.testing.assert_allclose(maps, scaled(found.rows[-1].mean(0)).reshape(4, 3, 3), atol=1e-6)
+    np.testing.assert_allclose(maps, scale_to_sum_one(found.rows[-1].mean(0)).reshape(4, 3, 3), atol=1e-6)
     for weighting, terms in zip(
         WEIGHTINGS,
         (found.rollout, found.value_rollout, found.gradient_rollout, found.contribution_rollout),
@@ -167,12 +167,12 @@ def test_joint_attention_is_the_row_itself() -> None:
     ):
         maps = METHODS["staa"](found, layers="rollout", weighting=weighting, residual=0.75, contrast=False)
         rolled = sum(0.25**power * term for power, term in enumerate(terms))
-        np.testing.assert_allclose(maps, scaled(rolled).reshape(4, 3, 3), atol=1e-6)
+        np.testing.assert_allclose(maps, scale_to_sum_one(rolled).reshape(4, 3, 3), atol=1e-6)
 
 
 def test_attention_within_frames_cannot_say_when() -> None:
     found = tiny_record(TYPES[2])
-    with pytest.raises(UnsupportedQuestionError, match="cannot say when"):
+    with pytest.raises(UnsupportedRequestError, match="cannot say when"):
         METHODS["staa"](found)
     maps = METHODS["staa"](found, time=False)
     np.testing.assert_allclose(maps.sum((1, 2)), 0.25, atol=1e-6)
@@ -188,7 +188,7 @@ def test_space_alone_is_the_spatial_row_of_each_frame() -> None:
     maps = METHODS["staa"](found, layers="last", time=False, contrast=False)
     rows = found.rows[-1].mean(0)
     np.testing.assert_allclose(maps.reshape(4, 9), rows / rows.sum(1, keepdims=True) / 4, atol=1e-6)
-    with pytest.raises(UnsupportedQuestionError, match="space alone"):
+    with pytest.raises(UnsupportedRequestError, match="space alone"):
         METHODS["staa"](tiny_record(TYPES[1]), time=False)
 
 
@@ -204,11 +204,11 @@ def test_zero_stays_zero() -> None:
 
 
 def test_the_class_matters_to_methods_that_say_so() -> None:
-    model, pixels = tiny_model(), clips(1)
+    model, pixels = tiny_timesformer_model(), clips(1)
     for weighting, specific in (("none", False), ("value", False), ("gradient", True), ("logit", True)):
         params = {"weighting": weighting}
         needs = METHODS["staa"].needs(params)
-        assert needs.target == specific
+        assert needs.class_specific == specific
         one, two = (METHODS["staa"](record(model, pixels, needs, [k])[0], **params) for k in (0, 1))
         assert (np.abs(one - two).max() > 1e-4) == specific
     assert [METHODS[name].class_specific for name in ("staa", "staa_logit")] == [False, True]
@@ -229,13 +229,15 @@ def test_attention_maps_average_to_staa(attention_type: str) -> None:
     if attention_type == TYPES[2]:
         np.testing.assert_allclose(mean, found.rows.mean((0, 1)).reshape(4, 3, 3) / 4, atol=1e-4)
     else:
-        np.testing.assert_allclose(scaled(mean), METHODS["staa"](found, layers="mean", contrast=False), atol=1e-4)
+        np.testing.assert_allclose(
+            scale_to_sum_one(mean), METHODS["staa"](found, layers="mean", contrast=False), atol=1e-4
+        )
 
 
 def test_contrast_is_the_refinement() -> None:
     found = tiny_record()
     plain, sharp = (METHODS["staa"](found, contrast=flag) for flag in (False, True))
-    np.testing.assert_allclose(sharp, scaled(refine.contrast(plain)), atol=1e-5)
+    np.testing.assert_allclose(sharp, scale_to_sum_one(refine.contrast(plain)), atol=1e-5)
 
 
 def test_methods_say_what_they_are() -> None:
@@ -292,6 +294,6 @@ def test_a_layer_that_does_not_exist_is_refused() -> None:
 
 
 def test_a_record_without_what_is_needed_is_refused() -> None:
-    (found,) = record(tiny_model(), clips(1), Needs(rows=True), [None])
+    (found,) = record(tiny_timesformer_model(), clips(1), Needs(rows=True), [None])
     with pytest.raises(ParameterError, match="does not hold"):
         METHODS["staa"](found, layers="last")

@@ -14,10 +14,10 @@ from transformers.activations import ACT2FN
 from staa_widgets.models import FAMILIES, load_model
 from staa_widgets.models.attention import chunked as activation
 from staa_widgets.models.attention import query_sampling as queries
-from staa_widgets.models.attention.buffers import Hold
-from staa_widgets.models.attention.chunked import in_pieces
+from staa_widgets.models.attention.buffers import TensorBuffer
+from staa_widgets.models.attention.chunked import apply_in_chunks
 from staa_widgets.models.capture import record
-from staa_widgets.models.family import heard_in, parts_of
+from staa_widgets.models.family import attention_and_projection, submodules_of
 from staa_widgets.records.record import Needs
 from tests.helpers.tiny import PROCESSOR, clips, tiny
 
@@ -25,15 +25,15 @@ FAST = ACT2FN["gelu_fast"]
 
 
 def test_what_is_held_of_all_layers_lies_in_one_piece_of_memory() -> None:
-    hold, given = Hold(3), list(torch.rand(4, 2, 5))
+    hold, given = TensorBuffer(3), list(torch.rand(4, 2, 5))
     held = [hold(tensor.clone()) for tensor in given]
     assert len({tensor.untyped_storage().data_ptr() for tensor in held}) == 2  # the fourth is one too many
     assert held[0].untyped_storage().nbytes() == 3 * given[0].nbytes
     for tensor, kept in zip(given, held, strict=True):
         torch.testing.assert_close(kept, tensor, rtol=0, atol=0)
     other = torch.rand(3)
-    assert Hold(2)(other) is not other
-    hold = Hold(2)
+    assert TensorBuffer(2)(other) is not other
+    hold = TensorBuffer(2)
     hold(given[0])
     assert hold(other) is other
 
@@ -44,16 +44,16 @@ def test_what_is_held_of_all_layers_lies_in_one_piece_of_memory() -> None:
 def test_a_pass_that_is_read_is_the_models_own(
     family: str, bias: bool, dtype: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queries, "EXACT", 4)
-    monkeypatch.setattr(activation, "_PIECE", 512)
+    monkeypatch.setattr(queries, "EXACT_TOKENS", 4)
+    monkeypatch.setattr(activation, "_CHUNK", 512)
     made: list[nn.Linear] = []
-    projected = Hold.projected
+    projected = TensorBuffer.project
 
-    def noted(hold: Hold, linear: nn.Linear, tokens: Tensor) -> Tensor:
+    def noted(hold: TensorBuffer, linear: nn.Linear, tokens: Tensor) -> Tensor:
         made.append(linear)
         return projected(hold, linear, tokens)
 
-    monkeypatch.setattr(Hold, "projected", noted)
+    monkeypatch.setattr(TensorBuffer, "project", noted)
     module = tiny(family, hidden_size=96, intermediate_size=320, qkv_bias=bias).to(getattr(torch, dtype))
     model = load_model(module, processor=PROCESSOR)
     pixels, needs = clips(2), Needs(rows=True, spatial=True)
@@ -64,7 +64,7 @@ def test_a_pass_that_is_read_is_the_models_own(
     attending = [part for part in module.modules() if hasattr(part, "scaling")]
     # Older VideoMAEs take the weights out of their layers, so that queries and keys are copied.
     own = [] if hasattr(attending[0], "q_bias") else attending
-    assert {id(part) for part in made} == {id(part) for at in own for part in parts_of(at, nn.Linear)[:2]}
+    assert {id(part) for part in made} == {id(part) for at in own for part in submodules_of(at, nn.Linear)[:2]}
     assert len(made) == 2 * len(own)
     monkeypatch.setitem(FAMILIES, family, replace(FAMILIES[family], instead=lambda *_: {}))
     for one, other in zip(found, record(model, pixels, needs, [None, None]), strict=True):
@@ -76,7 +76,7 @@ def test_queries_and_keys_are_the_first_projections() -> None:
     for family, names in (("vivit", {"q_proj", "k_proj"}), ("videomae", {"query", "key"})):
         module = tiny(family)
         attending = next(part for part in module.modules() if hasattr(part, "scaling"))
-        first = parts_of(attending, nn.Linear)[:2]
+        first = submodules_of(attending, nn.Linear)[:2]
         found = {name for name, part in attending.named_modules() if any(part is one for one in first)}
         assert found in (names, {"query", "key"})
 
@@ -87,9 +87,11 @@ class Doubled(nn.Linear):
 
 
 def test_layers_that_were_changed_go_on_computing_as_they_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queries, "EXACT", 4)
+    monkeypatch.setattr(queries, "EXACT_TOKENS", 4)
     module = tiny("vivit", qkv_bias=False)
-    first, second, _ = (heard_in(block)[0] for block in module.modules() if type(block).__name__ == "VivitAttention")
+    first, second, _ = (
+        attention_and_projection(block)[0] for block in module.modules() if type(block).__name__ == "VivitAttention"
+    )
     name = next(name for name, part in first.named_children() if isinstance(part, nn.Linear))
     doubled = Doubled(32, 32, bias=False)
     doubled.load_state_dict(getattr(first, name).state_dict())
@@ -106,7 +108,7 @@ def test_layers_that_were_changed_go_on_computing_as_they_do(monkeypatch: pytest
 @pytest.mark.parametrize("how", ["plain", "gradients", "autocast", "strided", "flat", "too many"])
 def test_only_plain_projections_are_made_where_they_are_held(how: str) -> None:
     torch.manual_seed(0)
-    linear, tokens, hold = nn.Linear(32, 64), torch.randn(2, 7, 32), Hold(1)
+    linear, tokens, hold = nn.Linear(32, 64), torch.randn(2, 7, 32), TensorBuffer(1)
     if how == "strided":
         tokens = torch.randn(7, 2, 32).transpose(0, 1)
     elif how == "flat":
@@ -114,7 +116,7 @@ def test_only_plain_projections_are_made_where_they_are_held(how: str) -> None:
     elif how == "too many":
         hold(torch.zeros(3))
     with torch.set_grad_enabled(how == "gradients"), torch.autocast("cpu", torch.bfloat16, enabled=how == "autocast"):
-        expected, found = linear(tokens), hold.projected(linear, tokens)
+        expected, found = linear(tokens), hold.project(linear, tokens)
     with torch.no_grad():
         again = hold(found)
     assert torch.equal(found, expected)
@@ -137,9 +139,9 @@ def test_an_activation_in_pieces_is_the_activation(size: tuple[int, ...], off: f
         return FAST(piece)
 
     with torch.no_grad():
-        torch.testing.assert_close(in_pieces(own, tensor), FAST(tensor), rtol=off, atol=off, equal_nan=True)
+        torch.testing.assert_close(apply_in_chunks(own, tensor), FAST(tensor), rtol=off, atol=off, equal_nan=True)
     assert sum(sizes) == tensor.numel()
-    assert max(sizes) <= activation._PIECE * torch.get_num_threads()
+    assert max(sizes) <= activation._CHUNK * torch.get_num_threads()
 
 
 @pytest.mark.parametrize("how", ["gradients", "strided"])
@@ -152,7 +154,7 @@ def test_an_activation_is_applied_at_once_where_pieces_would_not_do(how: str) ->
         return FAST(piece)
 
     with torch.set_grad_enabled(how == "gradients"):
-        found = in_pieces(own, tensor)
+        found = apply_in_chunks(own, tensor)
     assert len(calls) == 1
     assert calls[0] is tensor
     assert found.requires_grad == (how == "gradients")

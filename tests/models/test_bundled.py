@@ -11,7 +11,7 @@ import torch
 from staa_widgets import action_clip, evaluate, explain, load_model, open_clip
 from staa_widgets.datasets.drawn_actions import ActionClip
 from staa_widgets.models import BUNDLED_MODELS, VideoModel, weights_digest
-from staa_widgets.video.sampling import uniform
+from staa_widgets.video.sampling import sample_uniform
 
 UNSEEN = 3_500_000
 
@@ -21,7 +21,7 @@ def model() -> VideoModel:
     return load_model()
 
 
-def predicted(clip: ActionClip, model: VideoModel, folder) -> str:
+def predict_label(clip: ActionClip, model: VideoModel, folder) -> str:
     path = clip.write_mp4(folder / "clip.mp4")
     found = explain(path, model, cache=False, preview=False, attention=False, progress=False)
     return found.labels[int(np.argmax(found.logits))]
@@ -29,7 +29,7 @@ def predicted(clip: ActionClip, model: VideoModel, folder) -> str:
 
 def test_it_names_the_action_of_unseen_clips(model, tmp_path):
     clips = [action_clip(seed, fps=4) for seed in range(UNSEEN, UNSEEN + 200)]
-    found = [predicted(clip, model, tmp_path) == clip.label for clip in clips]
+    found = [predict_label(clip, model, tmp_path) == clip.label for clip in clips]
     assert np.mean(found) >= 0.97
 
 
@@ -49,7 +49,7 @@ def sixty() -> list[ActionClip]:
 @pytest.mark.parametrize("name", BUNDLED_MODELS)
 def test_each_bundled_model_names_most_actions(name, sixty):
     other = load_model(name)
-    frames = [other.pixels(open_clip(clip).frames(uniform(clip.times, 8).indices)) for clip in sixty]
+    frames = [other.pixels(open_clip(clip).frames(sample_uniform(clip.times, 8).indices)) for clip in sixty]
     with torch.inference_mode():
         found = other.module(pixel_values=torch.stack(frames)).logits.argmax(-1).tolist()
     right = [other.labels[k] == clip.label for k, clip in zip(found, sixty, strict=True)]
@@ -76,7 +76,7 @@ def test_a_raised_arm_played_backwards_is_lowered(model, tmp_path):
     found = []
     for seed in range(UNSEEN, UNSEEN + 40):
         clip = action_clip(seed, "raise_arm", fps=4)
-        found.append(predicted(replace(clip, frames=clip.frames[::-1]), model, tmp_path))
+        found.append(predict_label(replace(clip, frames=clip.frames[::-1]), model, tmp_path))
     assert np.mean([name == "lower_arm" for name in found]) >= 0.9
 
 

@@ -15,33 +15,33 @@ import torch
 from torch import nn
 
 from staa_widgets import action_clip, explain
-from staa_widgets.errors import UnsupportedModelError, UnsupportedQuestionError, WrongInputError
+from staa_widgets.errors import UnsupportedModelError, UnsupportedRequestError, WrongInputError
 from staa_widgets.methods import METHODS
 from staa_widgets.models import BUNDLED_MODELS, FAMILIES, load_model, weights_digest
-from staa_widgets.models.capture import classifying, record
-from staa_widgets.models.family import parts_of
+from staa_widgets.models.capture import open_classifier, record
+from staa_widgets.models.family import submodules_of
 from staa_widgets.records.record import Needs, Record
 from tests.helpers.paths import ROOT
-from tests.helpers.tiny import ALL, PROCESSOR, SETTINGS, clips, ready, tiny
-from tests.models.test_capture import alike, arrays, state_of
+from tests.helpers.tiny import ALL, PROCESSOR, TINY_CONFIGS, clips, tiny, tiny_video_model
+from tests.models.test_capture import alike, module_state, record_arrays
 
-READ = [name for name, family in FAMILIES.items() if family.attends]
-HEARD = [name for name in READ if FAMILIES[name].forward is None]
+ATTENDING = [name for name, family in FAMILIES.items() if family.attends]
+INTERFACE_FAMILIES = [name for name in ATTENDING if FAMILIES[name].attention_forward is None]
 """Families that go through transformers' `AttentionInterface`."""
 
 
 def module_of(family: str) -> Any:
-    return ready(family).module
+    return tiny_video_model(family).module
 
 
 def test_every_family_that_attends_has_a_small_model() -> None:
-    assert list(SETTINGS) == READ
+    assert list(TINY_CONFIGS) == ATTENDING
 
 
-@pytest.mark.parametrize("family", READ)
+@pytest.mark.parametrize("family", ATTENDING)
 def test_the_geometry_is_that_of_the_tokens(family: str) -> None:
     """Cells that say their number come out of the embedding in the order in which `fold` takes them."""
-    module, layout = tiny(family, std=0.0), ready(family).geometry
+    module, layout = tiny(family, std=0.0), tiny_video_model(family).geometry
     embedding = next(part for part in module.modules() if isinstance(part, nn.Conv2d | nn.Conv3d))
     nn.init.constant_(embedding.weight[0], 1 / embedding.weight[0].numel())
     shape = layout.slices, layout.height, layout.width
@@ -57,10 +57,10 @@ def test_the_geometry_is_that_of_the_tokens(family: str) -> None:
             module(**{layout.input_name: shown})
     # Whatever says where a token stands is there without a clip too.
     tokens = (seen[0] - seen[1])[:, layout.prefix :].reshape(-1)
-    np.testing.assert_allclose(layout.fold(tokens.numpy()), ids, atol=1e-4)
+    np.testing.assert_allclose(layout.to_grid(tokens.numpy()), ids, atol=1e-4)
 
 
-@pytest.mark.parametrize("family", READ)
+@pytest.mark.parametrize("family", ATTENDING)
 def test_a_changed_slice_changes_only_itself_in_the_first_layer(family: str) -> None:
     settings = {
         "videomae": {"use_mean_pooling": False},
@@ -84,39 +84,39 @@ def test_a_changed_slice_changes_only_itself_in_the_first_layer(family: str) -> 
 
 
 @pytest.mark.parametrize("implementation", ["sdpa", "eager"])
-@pytest.mark.parametrize("family", READ)
+@pytest.mark.parametrize("family", ATTENDING)
 def test_logits_are_those_of_the_untapped_model(family: str, implementation: str) -> None:
-    module, model, pixels = tiny(family), ready(family), clips(2)
+    module, model, pixels = tiny(family), tiny_video_model(family), clips(2)
     if implementation == "sdpa" and not module._supports_sdpa:
         pytest.skip("transformers runs it without sdpa only")
-    if family in HEARD:
+    if family in INTERFACE_FAMILIES:
         module.set_attn_implementation(implementation)
         model = load_model(module, processor=PROCESSOR)
     with torch.no_grad():
         plain = module(**{model.geometry.input_name: pixels}).logits.reshape(2, -1).numpy()
     # What is swapped rounds otherwise; what is only listened to is the same to the last bit.
-    off = 0 if family in HEARD else 1e-5
+    off = 0 if family in INTERFACE_FAMILIES else 1e-5
     for needs in (Needs(), ALL):
         found = record(model, pixels, needs, [None, 3])
         np.testing.assert_allclose([r.logits for r in found], plain, rtol=0, atol=off)
-    with classifying(model) as classify, torch.no_grad():
+    with open_classifier(model) as classify, torch.no_grad():
         np.testing.assert_allclose(classify(pixels), plain, rtol=0, atol=off)
 
 
-@pytest.mark.parametrize("family", READ)
+@pytest.mark.parametrize("family", ATTENDING)
 def test_a_batch_gives_what_its_clips_give_one_by_one(family: str) -> None:
-    model, pixels, targets = ready(family), clips(3), [None, 1, 4]
+    model, pixels, targets = tiny_video_model(family), clips(3), [None, 1, 4]
     for i, found in enumerate(record(model, pixels, ALL, targets)):
         (alone,) = record(model, pixels[i : i + 1], ALL, targets[i : i + 1])
         assert alone.target == found.target
         alike(found, alone)
-        for name, array in arrays(found).items():
+        for name, array in record_arrays(found).items():
             assert array.dtype == (np.float16 if name == "spatial" else np.float32), name
             assert array.flags.c_contiguous, name
 
 
 @pytest.mark.parametrize("fails", [False, True])
-@pytest.mark.parametrize("family", READ)
+@pytest.mark.parametrize("family", ATTENDING)
 def test_the_model_is_left_exactly_as_found(family: str, fails: bool) -> None:
     module = tiny(family).train()
     blocks: Any = FAMILIES[family].layers(module)
@@ -128,29 +128,29 @@ def test_the_model_is_left_exactly_as_found(family: str, fails: bool) -> None:
         def fail(*_: Any) -> None:
             raise RuntimeError("midway")
 
-        parts_of(blocks[1], nn.LayerNorm)[-1].register_forward_hook(fail)
-    before, config = state_of(module), vars(module.config).copy()
+        submodules_of(blocks[1], nn.LayerNorm)[-1].register_forward_hook(fail)
+    before, config = module_state(module), vars(module.config).copy()
     model = load_model(module, processor=PROCESSOR)
     if fails:
         with pytest.raises(RuntimeError, match="midway"):
             record(model, clips(1), ALL, [None])
-        with pytest.raises(RuntimeError, match="midway"), classifying(model) as classify:
+        with pytest.raises(RuntimeError, match="midway"), open_classifier(model) as classify:
             classify(clips(1))
     else:
         record(model, clips(1), ALL, [None])
-    assert state_of(module) == before
+    assert module_state(module) == before
     assert vars(module.config) == config
 
 
-@pytest.mark.parametrize("needs", [ALL, Needs(rows=True, temporal=True, spatial=True), Needs(query="middle")])
-@pytest.mark.parametrize("family", READ)
+@pytest.mark.parametrize("needs", [ALL, Needs(rows=True, temporal=True, spatial=True), Needs(patch="middle")])
+@pytest.mark.parametrize("family", ATTENDING)
 def test_what_a_pass_took_goes_with_it(family: str, needs: Needs) -> None:
     """Hours of video are many passes, and the collector comes when it likes."""
 
     def tensors() -> int:
         return sum(type(held) is torch.Tensor for held in gc.get_objects())
 
-    model, pixels = ready(family), clips(2)
+    model, pixels = tiny_video_model(family), clips(2)
     record(model, pixels, needs, [None, 1])
     gc.collect()
     gc.disable()
@@ -161,10 +161,10 @@ def test_what_a_pass_took_goes_with_it(family: str, needs: Needs) -> None:
     finally:
         gc.enable()
     # Nor does the record of one clip keep that of the other.
-    assert all(array.base is None for one in found for array in arrays(one).values())
+    assert all(array.base is None for one in found for array in record_arrays(one).values())
 
 
-@pytest.mark.parametrize("family", READ)
+@pytest.mark.parametrize("family", ATTENDING)
 def test_threads_and_models_of_one_configuration_do_not_mix(family: str) -> None:
     module, pixels, needs = tiny(family), clips(12), Needs(rows=True, temporal=True, contributions=True)
     other = type(module)(module.config).eval()
@@ -184,7 +184,7 @@ def test_threads_and_models_of_one_configuration_do_not_mix(family: str) -> None
     assert module.config._attn_implementation == before
 
 
-@pytest.mark.parametrize("family", READ)
+@pytest.mark.parametrize("family", ATTENDING)
 def test_a_pass_that_its_owner_makes_meanwhile_is_not_heard(family: str) -> None:
     module, pixels = tiny(family), clips(2)
     model, needs = load_model(module, processor=PROCESSOR), Needs(rows=True, temporal=True, spatial=True)
@@ -208,12 +208,12 @@ def test_a_pass_that_its_owner_makes_meanwhile_is_not_heard(family: str) -> None
 
     FAMILIES[family].layers(module)[1].register_forward_pre_hook(meanwhile)
     found = record(model, pixels[:1], needs, [None])[0]
-    for name, array in arrays(found).items():
-        np.testing.assert_array_equal(array, arrays(alone)[name], err_msg=name)
+    for name, array in record_arrays(found).items():
+        np.testing.assert_array_equal(array, record_arrays(alone)[name], err_msg=name)
     torch.testing.assert_close(seen, [plain], rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("family", READ)
+@pytest.mark.parametrize("family", ATTENDING)
 def test_a_saved_folder_is_read_and_explained(family: str, tmp_path: Path) -> None:
     module = tiny(family)
     module.save_pretrained(tmp_path)
@@ -221,7 +221,7 @@ def test_a_saved_folder_is_read_and_explained(family: str, tmp_path: Path) -> No
         model = load_model(tmp_path)
     assert model.family == family
     assert weights_digest(model) == weights_digest(module)
-    (found,), (same,) = (record(one, clips(1), ALL, [2]) for one in (model, ready(family)))
+    (found,), (same,) = (record(one, clips(1), ALL, [2]) for one in (model, tiny_video_model(family)))
     alike(found, same)
     e = explain(action_clip(1, size=48, fps=4), model, cache=False, preview=False, progress=False)
     assert e.maps.shape == (model.geometry.slices, 3, 3)
@@ -229,55 +229,55 @@ def test_a_saved_folder_is_read_and_explained(family: str, tmp_path: Path) -> No
     assert e.attention is not None
 
 
-@pytest.mark.parametrize("family", READ)
+@pytest.mark.parametrize("family", ATTENDING)
 def test_blocks_come_first_to_last(family: str) -> None:
     module, seen = tiny(family), []
     blocks = FAMILIES[family].layers(module)
     for block in blocks:
         block.register_forward_pre_hook(lambda part, _: seen.append(part))
     with torch.no_grad():
-        module(**{ready(family).geometry.input_name: clips(1)})
+        module(**{tiny_video_model(family).geometry.input_name: clips(1)})
     assert seen == list(blocks)
     assert len(seen) >= 3
 
 
 @pytest.mark.parametrize("name", [name for name, method in METHODS.items() if method.group == "attention"])
-@pytest.mark.parametrize("family", READ)
+@pytest.mark.parametrize("family", ATTENDING)
 def test_every_method_of_attention_answers_or_says_why_not(family: str, name: str) -> None:
     clip = action_clip(1, size=48, fps=4)
     asked: dict[str, Any] = {"cache": False, "preview": False, "progress": False}
     if name == "staa_published" and family != "timesformer":
-        with pytest.raises(UnsupportedQuestionError, match="divided"):
-            explain(clip, ready(family), name, **asked)
+        with pytest.raises(UnsupportedRequestError, match="divided"):
+            explain(clip, tiny_video_model(family), name, **asked)
         return
     about = range(5) if METHODS[name].class_specific else [None]
-    maps = np.stack([explain(clip, ready(family), name, target=target, **asked).maps for target in about])
-    assert maps.shape[1:] == (ready(family).geometry.slices, 3, 3)
+    maps = np.stack([explain(clip, tiny_video_model(family), name, target=target, **asked).maps for target in about])
+    assert maps.shape[1:] == (tiny_video_model(family).geometry.slices, 3, 3)
     assert maps.min() >= 0
     # Nothing may speak for a class of a random model, but something does for one of five.
     assert maps.max() > 0
 
 
 @pytest.mark.parametrize("frames", [2, 6, 8])
-@pytest.mark.parametrize("family", READ)
+@pytest.mark.parametrize("family", ATTENDING)
 def test_another_number_of_frames_is_refused(family: str, frames: int) -> None:
     with pytest.raises(WrongInputError, match=f"takes 4 frames and was given {frames}"):
-        record(ready(family), torch.zeros(1, frames, 3, 24, 24), Needs(rows=True), [None])
+        record(tiny_video_model(family), torch.zeros(1, frames, 3, 24, 24), Needs(rows=True), [None])
 
 
-@pytest.mark.parametrize("family", HEARD)
+@pytest.mark.parametrize("family", INTERFACE_FAMILIES)
 def test_an_attention_implementation_that_is_not_there_is_refused(family: str) -> None:
     module = tiny(family)
     model = load_model(module, processor=PROCESSOR)
     module.config._attn_implementation = "nobody_made_it"
-    before = state_of(module)
+    before = module_state(module)
     with pytest.raises(UnsupportedModelError, match=r"no attention implementation 'nobody_made_it'.*sdpa"):
         record(model, clips(1), Needs(rows=True), [None])
     assert module.config._attn_implementation == "nobody_made_it"
-    assert state_of(module) == before
+    assert module_state(module) == before
 
 
-@pytest.mark.parametrize("family", READ)
+@pytest.mark.parametrize("family", ATTENDING)
 def test_attention_that_is_not_shown_is_refused(family: str) -> None:
     """A block that something else computes leaves no attention, which must not pass for a flat one."""
     module = tiny(family)
@@ -294,19 +294,20 @@ def state_of_forwards(module: nn.Module) -> list[set[str]]:
     return [set(vars(part)) for part in module.modules()]
 
 
-@pytest.mark.parametrize("family", READ)
+@pytest.mark.parametrize("family", ATTENDING)
 def test_gradient_checkpointing_hides_nothing(family: str) -> None:
     module = tiny(family).train()
     # Newer releases warn of the older name.
     newer = getattr(module, "activation_checkpointing_enable", None)
     (newer or module.gradient_checkpointing_enable)()
     (found,), (same,) = (
-        record(model, clips(1), ALL, [2]) for model in (load_model(module, processor=PROCESSOR), ready(family))
+        record(model, clips(1), ALL, [2])
+        for model in (load_model(module, processor=PROCESSOR), tiny_video_model(family))
     )
     alike(found, same)
 
 
-@pytest.mark.parametrize("family", READ)
+@pytest.mark.parametrize("family", ATTENDING)
 def test_a_module_compiled_in_place_is_refused(family: str) -> None:
     module = tiny(family)
     model = load_model(module, processor=PROCESSOR)
@@ -315,7 +316,7 @@ def test_a_module_compiled_in_place_is_refused(family: str) -> None:
         record(model, clips(1), Needs(rows=True), [None])
 
 
-@pytest.mark.parametrize("family", READ)
+@pytest.mark.parametrize("family", ATTENDING)
 def test_only_questions_go_through_a_compiled_model(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Any] = []
 
@@ -327,7 +328,7 @@ def test_only_questions_go_through_a_compiled_model(family: str, monkeypatch: py
     model = load_model(tiny(family), processor=PROCESSOR, compile=True)
     (found,) = record(model, clips(1), Needs(rows=True), [None])
     assert made == []
-    with classifying(model) as classify, torch.no_grad():
+    with open_classifier(model) as classify, torch.no_grad():
         np.testing.assert_allclose(classify(clips(1))[0], found.logits, atol=1e-5)
         nn.init.zeros_(made[0].classifier.weight)
         assert not np.allclose(classify(clips(1))[0], found.logits)

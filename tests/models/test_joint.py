@@ -16,11 +16,11 @@ from staa_widgets import action_clip, explain
 from staa_widgets.models import FAMILIES, VideoModel, load_model
 from staa_widgets.models.attention import ops as reading
 from staa_widgets.models.capture import record
-from staa_widgets.models.family import parts_of
+from staa_widgets.models.family import submodules_of
 from staa_widgets.records.record import Needs, Record
-from tests.helpers.joint_models import JOINT, SHAPE, attentions, tiny_joint, tiny_joint_model, values
+from tests.helpers.joint_models import JOINT, SHAPE, eager_attentions, tiny_joint, tiny_joint_model, values
 from tests.helpers.timesformers import ALL, PROCESSOR, clips
-from tests.models.test_capture import alike, arrays, state_of
+from tests.models.test_capture import alike, module_state, record_arrays
 
 READ_SO = [("vivit", {}), ("videomae", {}), ("videomae", {"use_mean_pooling": False})]
 
@@ -36,7 +36,7 @@ def readout(model: VideoModel, count: int) -> torch.Tensor:
     return torch.ones(count) / count if pooled else torch.eye(count)[0]
 
 
-def on_grid(model: VideoModel, tokens: torch.Tensor) -> np.ndarray:
+def fold_tokens(model: VideoModel, tokens: torch.Tensor) -> np.ndarray:
     """Bring values of tokens to ``(…, S, P)``: both families count time first."""
     return tokens[..., model.geometry.prefix :].reshape(*tokens.shape[:-1], 2, 9).detach().numpy()
 
@@ -54,7 +54,7 @@ def test_token_grid_round_trip(family: str) -> None:
     with torch.no_grad():
         tokens = embeddings(pixels, *([None] if family == "videomae" else []))[0, :, 0]
     layout = FAMILIES[family].geometry(module.config)
-    np.testing.assert_allclose(layout.fold(tokens[layout.prefix :].numpy()), ids, atol=1e-4)
+    np.testing.assert_allclose(layout.to_grid(tokens[layout.prefix :].numpy()), ids, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -73,11 +73,11 @@ def test_oblong_input_has_an_oblong_grid(family: str, config: Any) -> None:
 @pytest.mark.parametrize(("family", "settings"), READ_SO)
 def test_rows_are_the_models_own_and_sum_to_one(family: str, settings: dict[str, Any]) -> None:
     model = tiny_joint_model(family, **settings)
-    found, (truth, _) = one(model), attentions(model.module, clips(1)[0], 2)
+    found, (truth, _) = one(model), eager_attentions(model.module, clips(1)[0], 2)
     assert len(found.rows) == 3
     for layer, whole in enumerate(truth):
         row = torch.einsum("q,hqk->hk", readout(model, whole.shape[-1]), whole)
-        np.testing.assert_allclose(found.rows[layer], on_grid(model, row), atol=1e-6)
+        np.testing.assert_allclose(found.rows[layer], fold_tokens(model, row), atol=1e-6)
     np.testing.assert_allclose(found.rows.sum((-1, -2)) + found.cls.sum(-1), 1, atol=1e-5)
     assert found.rows.max() > 2 / 18
 
@@ -85,11 +85,11 @@ def test_rows_are_the_models_own_and_sum_to_one(family: str, settings: dict[str,
 @pytest.mark.parametrize(("family", "settings"), READ_SO)
 def test_gradients_equal_those_through_eager_attention(family: str, settings: dict[str, Any]) -> None:
     model = tiny_joint_model(family, **settings)
-    found, (truth, slopes) = one(model), attentions(model.module, clips(1)[0], 2)
+    found, (truth, slopes) = one(model), eager_attentions(model.module, clips(1)[0], 2)
     for layer, (whole, slope) in enumerate(zip(truth, slopes, strict=True)):
         read = (readout(model, whole.shape[-1]) > 0).float()
         expected = torch.einsum("q,hqk->hk", read, (whole * slope).relu()).mean(0)
-        np.testing.assert_allclose(found.gradient_rows[layer], on_grid(model, expected), rtol=1e-3, atol=1e-7)
+        np.testing.assert_allclose(found.gradient_rows[layer], fold_tokens(model, expected), rtol=1e-3, atol=1e-7)
         assert found.gradient_rows[layer].max() > 0
 
 
@@ -98,16 +98,16 @@ def test_values_weigh_attention_by_what_it_moves(family: str) -> None:
     model = tiny_joint_model(family)
     module: Any = model.module
     blocks: Any = FAMILIES[family].layers(module)
-    after = [parts_of(block.attention, nn.Linear)[-1] for block in blocks]
+    after = [submodules_of(block.attention, nn.Linear)[-1] for block in blocks]
     kept, found = values(module, clips(1)[0]), one(model)
-    truth, _ = attentions(module, clips(1)[0], 2)
+    truth, _ = eager_attentions(module, clips(1)[0], 2)
     assert len(kept) == 3
     for layer, whole in enumerate(truth):
         weight = after[layer].weight.detach()
         moved = [kept[layer][h] @ weight[:, 8 * h : 8 * h + 8].T for h in range(4)]
         row = torch.einsum("q,hqk->hk", readout(model, whole.shape[-1]), whole)
         expected = (row * torch.stack(moved).norm(dim=-1)).mean(0)
-        np.testing.assert_allclose(found.value_rows[layer], on_grid(model, expected), rtol=1e-3, atol=1e-6)
+        np.testing.assert_allclose(found.value_rows[layer], fold_tokens(model, expected), rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.parametrize(("family", "settings"), READ_SO)
@@ -116,7 +116,7 @@ def test_contributions_add_up_to_the_logit(family: str, settings: dict[str, Any]
     module = tiny_joint(family, num_hidden_layers=1, **settings)
     block: Any
     (block,) = FAMILIES[family].layers(module)
-    after, last = parts_of(block.attention, nn.Linear)[-1], parts_of(block, nn.Linear)[-1]
+    after, last = submodules_of(block.attention, nn.Linear)[-1], submodules_of(block, nn.Linear)[-1]
     for part in (last.weight, last.bias, after.bias):
         nn.init.zeros_(part)
     model = load_model(module, processor=PROCESSOR)
@@ -158,7 +158,7 @@ def test_contributions_add_up_to_the_logit(family: str, settings: dict[str, Any]
 @pytest.mark.parametrize(("family", "settings"), [*READ_SO, ("timesformer", {})])
 def test_rollouts_are_products_of_whole_matrices(family: str, settings: dict[str, Any], share: float) -> None:
     model = tiny_joint_model(family, **settings)
-    found, (truth, _) = one(model), attentions(model.module, clips(1)[0], 2)
+    found, (truth, _) = one(model), eager_attentions(model.module, clips(1)[0], 2)
     prefix, count = model.geometry.prefix, truth[0].shape[-1]
     flow, eye = readout(model, count), torch.eye(count)
     mixed = [(1 - share) * eye + share * whole.mean(0) for whole in truth]
@@ -166,7 +166,7 @@ def test_rollouts_are_products_of_whole_matrices(family: str, settings: dict[str
         flow = flow @ whole
 
     def close(name: str, tokens: torch.Tensor) -> None:
-        expected = model.geometry.fold(tokens[prefix:].numpy()).reshape(model.geometry.slices, 9)
+        expected = model.geometry.to_grid(tokens[prefix:].numpy()).reshape(model.geometry.slices, 9)
         rolled = sum(share**power * term for power, term in enumerate(getattr(found, name)))
         np.testing.assert_allclose(rolled, expected, rtol=1e-3, atol=1e-5)
 
@@ -176,7 +176,7 @@ def test_rollouts_are_products_of_whole_matrices(family: str, settings: dict[str
         "gradient_rollout": found.gradient_rows,
         "contribution_rollout": np.maximum(found.contributions.sum(1), 0),
     }.items():
-        order = [int(i) for i in model.geometry.fold(np.arange(float(count - prefix))).ravel()]
+        order = [int(i) for i in model.geometry.to_grid(np.arange(float(count - prefix))).ravel()]
         pushed = torch.zeros(count - prefix)
         for layer in (2, 1, 0):
             pushed[order] += torch.from_numpy(rows[layer].ravel())
@@ -188,13 +188,13 @@ def test_rollouts_are_products_of_whole_matrices(family: str, settings: dict[str
 @pytest.mark.parametrize(("family", "settings"), [*READ_SO, ("timesformer", {})])
 def test_relevance_is_the_product_of_whole_matrices(family: str, settings: dict[str, Any]) -> None:
     model = tiny_joint_model(family, **settings)
-    found, (truth, slopes) = one(model, Needs(relevance=True)), attentions(model.module, clips(1)[0], 2)
+    found, (truth, slopes) = one(model, Needs(relevance=True)), eager_attentions(model.module, clips(1)[0], 2)
     eye = torch.eye(truth[0].shape[-1])
     relevance = eye
     for whole, slope in zip(truth, slopes, strict=True):
         relevance = relevance + (whole * slope).relu().mean(0) @ relevance
     row = readout(model, len(eye)) @ (relevance - eye)
-    expected = model.geometry.fold(row[model.geometry.prefix :].numpy()).reshape(model.geometry.slices, 9)
+    expected = model.geometry.to_grid(row[model.geometry.prefix :].numpy()).reshape(model.geometry.slices, 9)
     np.testing.assert_allclose(found.relevance, expected, rtol=1e-3, atol=1e-7)
     assert found.relevance.max() > 0
 
@@ -202,14 +202,14 @@ def test_relevance_is_the_product_of_whole_matrices(family: str, settings: dict[
 @pytest.mark.parametrize("family", JOINT)
 def test_pieces_of_attention_add_up_to_the_whole(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = one(tiny_joint_model(family))
-    monkeypatch.setattr(reading, "_PIECE", 4 * 19 * 5)
-    for name, array in arrays(one(tiny_joint_model(family))).items():
-        np.testing.assert_allclose(array, arrays(whole)[name], rtol=1e-4, atol=1e-6, err_msg=name)
+    monkeypatch.setattr(reading, "_CPU_CHUNK", 4 * 19 * 5)
+    for name, array in record_arrays(one(tiny_joint_model(family))).items():
+        np.testing.assert_allclose(array, record_arrays(whole)[name], rtol=1e-4, atol=1e-6, err_msg=name)
 
 
 def test_only_what_was_asked_for_is_kept() -> None:
     found = one(tiny_joint_model("videomae"), Needs(rows=True))
-    assert set(arrays(found)) == {"logits", "rows", "cls"}
+    assert set(record_arrays(found)) == {"logits", "rows", "cls"}
     assert found.target == -1
 
 
@@ -227,14 +227,14 @@ def test_the_model_is_left_exactly_as_found(family: str, fails: bool, implementa
             raise RuntimeError("midway")
 
         blocks[1].layernorm_after.register_forward_hook(fail)
-    before, config = state_of(module), vars(module.config).copy()
+    before, config = module_state(module), vars(module.config).copy()
     model = load_model(module, processor=PROCESSOR)
     if fails:
         with pytest.raises(RuntimeError, match="midway"):
             one(model)
     else:
         one(model)
-    assert state_of(module) == before
+    assert module_state(module) == before
     assert vars(module.config) == config
     assert module.config._attn_implementation == implementation
 
@@ -263,8 +263,8 @@ def test_a_pass_that_its_owner_makes_meanwhile_is_not_heard(family: str) -> None
 
     block.register_forward_pre_hook(meanwhile)
     found = record(model, pixels[:1], needs, [None])[0]
-    for name, array in arrays(found).items():
-        np.testing.assert_array_equal(array, arrays(alone)[name], err_msg=name)
+    for name, array in record_arrays(found).items():
+        np.testing.assert_array_equal(array, record_arrays(alone)[name], err_msg=name)
     torch.testing.assert_close(seen, [plain], rtol=0, atol=0)
 
 
@@ -307,7 +307,7 @@ def test_a_saved_folder_is_read_and_explained(family: str, tmp_path: Any) -> Non
     alike(one(model), one(tiny_joint_model(family)))
     e = explain(action_clip(1, size=48, fps=4), model, cache=False, preview=False, progress=False)
     assert e.maps.shape == SHAPE
-    assert e.sampled.shape == (2, 2)
+    assert e.sampled_frames.shape == (2, 2)
     assert e.maps.sum() == pytest.approx(1, abs=1e-5)
 
 

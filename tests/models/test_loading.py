@@ -18,13 +18,13 @@ from staa_widgets.models import BUNDLED_MODELS, FAMILIES, Transform, load_model,
 from staa_widgets.models.capture import record
 from staa_widgets.records.record import Needs
 from tests.helpers.image_processors import VideoMAEProcessor
-from tests.helpers.timesformers import PROCESSOR, clips, tiny_model, tiny_module
+from tests.helpers.timesformers import PROCESSOR, clips, tiny_timesformer, tiny_timesformer_model
 
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "walker"
-    module = tiny_module(id2label={0: "bow", 1: "clap", 2: "jump", 3: "kick", 4: "wave"})
+    module = tiny_timesformer(id2label={0: "bow", 1: "clap", 2: "jump", 3: "kick", 4: "wave"})
     module.save_pretrained(folder)
     VideoMAEProcessor(size={"shortest_edge": 30}, crop_size={"height": 24, "width": 24}).save_pretrained(folder)
     return folder
@@ -36,7 +36,7 @@ def folder(saved: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(saved, tmp_path / "walker"))
 
 
-def edit(path: Path, **changes: Any) -> None:
+def edit_json(path: Path, **changes: Any) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
@@ -51,7 +51,7 @@ def test_a_folder_is_loaded_with_its_processor(saved: Path) -> None:
         assert (model.device, model.dtype) == (torch.device("cpu"), torch.float32)
         assert not model.module.training
         (found,) = record(model, clips(1), Needs(rows=True), [None])
-        (same,) = record(tiny_model(), clips(1), Needs(rows=True), [None])
+        (same,) = record(tiny_timesformer_model(), clips(1), Needs(rows=True), [None])
         np.testing.assert_allclose(found.logits, same.logits, rtol=1e-5, atol=1e-6)
 
 
@@ -95,7 +95,7 @@ def test_the_bundled_model_needs_no_network() -> None:
 
 
 def test_a_module_in_memory_stays_as_it_is() -> None:
-    module = tiny_module().train()
+    module = tiny_timesformer().train()
     model = load_model(module, processor=PROCESSOR, id="mine")
     assert model.module is module
     assert module.training
@@ -110,12 +110,12 @@ def test_processors_are_taken_in_every_form() -> None:
     theirs = VideoMAEProcessor(size={"shortest_edge": 30}, crop_size={"height": 24, "width": 24})
     ours = Transform.from_json(theirs.to_dict())
     for processor in (theirs, theirs.to_dict(), ours):
-        assert load_model(tiny_module(), processor=processor).transform == ours
+        assert load_model(tiny_timesformer(), processor=processor).transform == ours
 
 
 def test_without_a_processor_one_is_made_and_said(folder: Path) -> None:
     (folder / "preprocessor_config.json").unlink()
-    for source in (folder, tiny_module()):
+    for source in (folder, tiny_timesformer()):
         with pytest.warns(UserWarning, match="without a processor.*shortest edge of 24.*mean 0.45"):
             assert load_model(source).transform == PROCESSOR
 
@@ -123,7 +123,7 @@ def test_without_a_processor_one_is_made_and_said(folder: Path) -> None:
 def test_a_processor_that_makes_another_size_is_refused() -> None:
     for processor, says in ((Transform(size=(32, 32)), "32x32"), (Transform(shortest_edge=24), "any size")):
         with pytest.raises(ModelLoadError, match=f"makes frames of {says}, the model takes 24x24"):
-            load_model(tiny_module(), processor=processor)
+            load_model(tiny_timesformer(), processor=processor)
 
 
 def test_half_precision_is_loaded_on_request(saved: Path) -> None:
@@ -142,14 +142,14 @@ def test_loading_is_quiet_and_leaves_the_log_as_it_was(saved: Path, capfd: pytes
 
 
 def test_weights_that_are_missing_are_named(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    tiny_module().timesformer.save_pretrained(folder)
+    tiny_timesformer().timesformer.save_pretrained(folder)
     with pytest.raises(ModelLoadError, match=r"classifier\.bias, classifier\.weight are missing"):
         load_model(folder)
     assert "MISSING" not in capfd.readouterr().err
 
 
 def test_weights_of_another_size_are_named(folder: Path) -> None:
-    edit(folder / "config.json", intermediate_size=64)
+    edit_json(folder / "config.json", intermediate_size=64)
     with pytest.raises(ModelLoadError, match=r"encoder\.layer\.0\..* and 6 more are missing or of another size"):
         load_model(folder)
 
@@ -178,7 +178,7 @@ def test_damaged_files_are_refused(folder: Path, name: str, change: Any, says: s
 
 def test_pickled_weights_are_not_opened(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
-    torch.save(tiny_module().state_dict(), folder / "pytorch_model.bin")
+    torch.save(tiny_timesformer().state_dict(), folder / "pytorch_model.bin")
     with pytest.raises(ModelLoadError, match=r"model\.safetensors"):
         load_model(folder)
 
@@ -191,13 +191,13 @@ def test_what_is_not_supported_is_told_what_is(folder: Path) -> None:
     for source, says in (
         (folder, "type 'vit'"),
         (image, "ViTForImageClassification"),
-        (tiny_module().timesformer, "TimesformerModel"),
+        (tiny_timesformer().timesformer, "TimesformerModel"),
         (torch.nn.Linear(1, 1), "Linear"),
-        (tiny_module(num_labels=0), "has no classes"),
+        (tiny_timesformer(num_labels=0), "has no classes"),
     ):
         with pytest.raises(UnsupportedModelError, match=rf"{says}.*Supported: timesformer \(Timesformer"):
             load_model(source)
-    edit(folder / "config.json", model_type="a_new_one", auto_map={"AutoConfig": "code.Config"})
+    edit_json(folder / "config.json", model_type="a_new_one", auto_map={"AutoConfig": "code.Config"})
     with pytest.raises(UnsupportedModelError, match="a_new_one"):
         load_model(folder)
 
@@ -225,22 +225,22 @@ def test_device_and_dtype_are_checked(saved: Path, params: dict[str, Any]) -> No
 def test_the_digest_is_of_weights_and_settings(saved: Path) -> None:
     digest = weights_digest(load_model(saved))
     assert len(digest) == 64
-    assert digest == weights_digest(load_model(saved)) == weights_digest(tiny_module())
+    assert digest == weights_digest(load_model(saved)) == weights_digest(tiny_timesformer())
     others = [
-        weights_digest(tiny_module(seed=1)),
-        weights_digest(tiny_module().half()),
-        weights_digest(tiny_module(num_attention_heads=2)),
-        weights_digest(tiny_module(hidden_act="relu")),
+        weights_digest(tiny_timesformer(seed=1)),
+        weights_digest(tiny_timesformer().half()),
+        weights_digest(tiny_timesformer(num_attention_heads=2)),
+        weights_digest(tiny_timesformer(hidden_act="relu")),
     ]
     assert len({digest, *others}) == 5
 
 
 def test_the_digest_is_remembered_until_a_weight_changes(monkeypatch: pytest.MonkeyPatch) -> None:
-    module, runs = tiny_module(), []
+    module, runs = tiny_timesformer(), []
     from staa_widgets.models.fingerprint import weights as digest
 
-    compute = digest._digest
-    monkeypatch.setattr(digest, "_digest", lambda *args: runs.append(1) or compute(*args))
+    compute = digest._compute_digest
+    monkeypatch.setattr(digest, "_compute_digest", lambda *args: runs.append(1) or compute(*args))
     weight = module.timesformer.encoder.layer[1].intermediate.dense.weight
 
     def in_place() -> None:

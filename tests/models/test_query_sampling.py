@@ -14,10 +14,10 @@ from staa_widgets.models import FAMILIES, VideoModel, load_model
 from staa_widgets.models.attention import ops as reading
 from staa_widgets.models.attention import query_sampling as queries
 from staa_widgets.models.attention import rollout
-from staa_widgets.models.attention.ops import carried, mean_row, rows_and_mean, sampled_row
+from staa_widgets.models.attention.ops import carry_rows, mean_row, mean_row_and_error, mean_row_and_head_mean
 from staa_widgets.models.capture import record
 from staa_widgets.records.record import Geometry, Needs, Record
-from tests.helpers.tiny import ALL, clips, ready
+from tests.helpers.tiny import ALL, clips, tiny_video_model
 
 JOINT = ("vivit", "videomae", "vjepa2")
 LAYOUTS = {
@@ -33,8 +33,8 @@ def sampling(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Make small models sample, with as many queries as are wanted."""
 
     def of(count: int) -> None:
-        monkeypatch.setattr(queries, "EXACT", 0)
-        monkeypatch.setattr(queries, "COUNT", count)
+        monkeypatch.setattr(queries, "EXACT_TOKENS", 0)
+        monkeypatch.setattr(queries, "SAMPLE_SIZE", count)
 
     return of
 
@@ -45,13 +45,13 @@ def one(model: VideoModel, needs: Needs) -> Any:
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 def test_the_path_meets_every_token_once_and_goes_slice_by_slice(layout: Geometry) -> None:
-    path = queries.path(layout).numpy()
-    np.testing.assert_array_equal(np.sort(path), np.arange(queries.tokens(layout)))
+    path = queries.token_path(layout).numpy()
+    np.testing.assert_array_equal(np.sort(path), np.arange(queries.count_tokens(layout)))
     np.testing.assert_array_equal(path[: layout.prefix], np.arange(layout.prefix))
     cells: Any = np.arange(layout.slices * layout.height * layout.width)
     where = np.stack(np.unravel_index(cells, (layout.slices, layout.height, layout.width)), -1)
     by_token: Any = np.empty_like(where)
-    by_token[layout.fold(cells).ravel()] = where
+    by_token[layout.to_grid(cells).ravel()] = where
     steps = by_token[path[layout.prefix :] - layout.prefix]
     np.testing.assert_array_equal(steps[:, 0], np.sort(steps[:, 0]))
     # Neighbours on the way are near each other: in rows of 14 the mean step across would be 1 and back 13.
@@ -61,12 +61,12 @@ def test_the_path_meets_every_token_once_and_goes_slice_by_slice(layout: Geometr
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 @pytest.mark.parametrize("start", [0, 0.31, 0.99])
 def test_patches_are_spread_over_space_and_time(layout: Geometry, start: float) -> None:
-    chosen = queries.spread(layout, 64, start)
+    chosen = queries.sample_evenly(layout, 64, start)
     assert len(chosen.unique()) == len(chosen) >= 64
     for sample in (chosen, chosen[0::2], chosen[1::2]):
-        seen = np.zeros(queries.tokens(layout))
+        seen = np.zeros(queries.count_tokens(layout))
         seen[sample] = 1
-        cube = layout.fold(seen[layout.prefix :])
+        cube = layout.to_grid(seen[layout.prefix :])
         # As many in every slice, and some in every quarter of the picture.
         assert len(set(cube.sum((1, 2)))) == 1
         top, left = layout.height // 2, layout.width // 2
@@ -80,18 +80,18 @@ def test_patches_are_spread_over_space_and_time(layout: Geometry, start: float) 
 
 def test_over_all_starts_each_patch_is_chosen_equally_often() -> None:
     layout = LAYOUTS["no CLS"]
-    often = np.zeros(queries.tokens(layout))
+    often = np.zeros(queries.count_tokens(layout))
     for start in STARTS:
-        often[queries.spread(layout, 16, start)] += 1 / len(STARTS)
+        often[queries.sample_evenly(layout, 16, start)] += 1 / len(STARTS)
     np.testing.assert_allclose(often, 16 / len(often), rtol=0.05)
 
 
 def test_as_many_queries_as_there_are_are_all_of_them() -> None:
     layout = LAYOUTS["no CLS"]
-    count = queries.tokens(layout)
-    np.testing.assert_array_equal(queries.spread(layout, 2 * count, 0.7).sort().values, np.arange(count))
+    count = queries.count_tokens(layout)
+    np.testing.assert_array_equal(queries.sample_evenly(layout, 2 * count, 0.7).sort().values, np.arange(count))
     weights = torch.rand(3, count, generator=torch.Generator().manual_seed(0)) + 0.01
-    index, factor = queries.systematic(weights, 2 * count, 0.7)
+    index, factor = queries.sample_by_weight(weights, 2 * count, 0.7)
     np.testing.assert_array_equal(index, np.broadcast_to(np.arange(count), (3, count)))
     np.testing.assert_allclose(factor, 1)
 
@@ -99,7 +99,7 @@ def test_as_many_queries_as_there_are_are_all_of_them() -> None:
 def test_what_weighs_most_is_always_chosen_and_nothing_without_weight() -> None:
     weights = torch.tensor([5.0, 0, 0.1, 0.2, 0.3, 0, 3.0, 0.4])
     for start in STARTS:
-        index, factor = queries.systematic(weights, 4, start)
+        index, factor = queries.sample_by_weight(weights, 4, start)
         held = dict(zip(index.tolist(), factor.tolist(), strict=True))
         assert held[0] == held[6] == 1
         assert not {1, 5} & held.keys()
@@ -107,7 +107,7 @@ def test_what_weighs_most_is_always_chosen_and_nothing_without_weight() -> None:
 
 
 def test_fewer_with_weight_than_are_asked_for_count_once() -> None:
-    index, factor = queries.systematic(torch.tensor([[0, 2.0, 0, 1.0], [0, 0, 0, 0]]), 3, 0.4)
+    index, factor = queries.sample_by_weight(torch.tensor([[0, 2.0, 0, 1.0], [0, 0, 0, 0]]), 3, 0.4)
     found = torch.zeros(2, 4).scatter_add(1, index, factor)
     np.testing.assert_array_equal(found, [[0, 1, 0, 1], [0, 0, 0, 0]])
 
@@ -117,13 +117,13 @@ def test_sums_are_right_in_the_mean_over_all_starts() -> None:
     weights, values = torch.rand(2, 60, generator=generator) ** 2 + 0.1, torch.randn(60, generator=generator)
     sums = []
     for start in STARTS:
-        index, factor = queries.systematic(weights, 7, start)
+        index, factor = queries.sample_by_weight(weights, 7, start)
         sums.append((factor * values[index]).sum(-1))
         np.testing.assert_allclose((factor * weights.gather(1, index)).sum(-1), weights.sum(-1), rtol=1e-5)
     np.testing.assert_allclose(torch.stack(sums).mean(0), values.sum(), rtol=0.02)
 
 
-def layers_of(count: int, tokens: int) -> list[dict[str, Any]]:
+def random_layers(count: int, tokens: int) -> list[dict[str, Any]]:
     generator = torch.Generator().manual_seed(1)
     return [
         {name: torch.randn(1, 2, tokens, 4, generator=generator) for name in ("query", "key")} | {"scale": 1.0}
@@ -133,14 +133,14 @@ def layers_of(count: int, tokens: int) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("starts", ["CLS", "mean"])
 def test_a_sampled_rollout_is_right_in_the_mean_for_any_share(starts: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    layers, path = layers_of(3, 40), torch.arange(40)
+    layers, path = random_layers(3, 40), torch.arange(40)
     begin = torch.eye(40)[:1, None] if starts == "CLS" else torch.full((1, 1, 40), 1 / 40)
     (exact,), (zero,) = rollout.roll_out(begin, layers)
-    monkeypatch.setattr(queries, "COUNT", 8)
+    monkeypatch.setattr(queries, "SAMPLE_SIZE", 8)
     sums, errors, far = torch.zeros_like(exact), [], []
     # The mean is over starts of every layer, each apart from those above.
     rng = np.random.default_rng(0)
-    monkeypatch.setattr(queries, "offset", lambda _: rng.random())
+    monkeypatch.setattr(queries, "layer_offset", lambda _: rng.random())
     for _ in range(600):
         (terms,), (error,) = rollout.roll_out(begin, layers, path=path)
         sums += terms / 600
@@ -156,9 +156,9 @@ def test_a_sampled_rollout_is_right_in_the_mean_for_any_share(starts: str, monke
 
 
 def test_a_sampled_row_is_the_mean_of_its_queries_and_knows_its_error() -> None:
-    (layer,) = layers_of(1, 40)
+    (layer,) = random_layers(1, 40)
     asked = layer["query"][:, :, ::5]
-    row, error = sampled_row(asked, layer["key"], 1.0)
+    row, error = mean_row_and_error(asked, layer["key"], 1.0)
     np.testing.assert_allclose(row, mean_row(asked, layer["key"], 1.0), atol=1e-6)
     halves = [mean_row(asked[:, :, n::2], layer["key"], 1.0).mean(1) for n in range(2)]
     np.testing.assert_allclose(error, (halves[0] - halves[1]).abs().sum(-1) / 2, rtol=1e-5)
@@ -166,19 +166,19 @@ def test_a_sampled_row_is_the_mean_of_its_queries_and_knows_its_error() -> None:
 
 @pytest.mark.parametrize("piece", [1 << 20, 700])
 def test_rows_and_mean_are_those_of_whole_matrices(piece: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "_PIECE", piece)
-    (layer,) = layers_of(1, 40)
+    monkeypatch.setattr(reading, "_CPU_CHUNK", piece)
+    (layer,) = random_layers(1, 40)
     whole = (layer["query"] @ layer["key"].transpose(2, 3)).softmax(-1)
-    row, mean = rows_and_mean(layer["query"], layer["key"], 1.0)
+    row, mean = mean_row_and_head_mean(layer["query"], layer["key"], 1.0)
     np.testing.assert_allclose(row, whole.mean(2), atol=1e-6)
     np.testing.assert_allclose(mean, whole.mean(1), atol=1e-6)
     flow = torch.rand(1, 3, 40)
-    np.testing.assert_allclose(carried(flow, layer["query"], layer["key"], 1.0), flow @ whole.mean(1), atol=1e-5)
+    np.testing.assert_allclose(carry_rows(flow, layer["query"], layer["key"], 1.0), flow @ whole.mean(1), atol=1e-5)
 
 
 @pytest.mark.parametrize("family", JOINT)
 def test_all_queries_sampled_give_what_is_exact(family: str, sampling: Any) -> None:
-    model = ready(family)
+    model = tiny_video_model(family)
     exact = one(model, ALL)
     assert dict(exact.errors) == {}
     sampling(10_000)
@@ -191,7 +191,7 @@ def test_all_queries_sampled_give_what_is_exact(family: str, sampling: Any) -> N
 
 @pytest.mark.parametrize("family", JOINT)
 def test_exact_reads_every_query_where_others_are_sampled(family: str, sampling: Any) -> None:
-    model = ready(family)
+    model = tiny_video_model(family)
     needs = [METHODS["staa"].needs({"exact": exact}) for exact in (True, False)]
     truth = one(model, needs[0])
     sampling(4)
@@ -209,9 +209,9 @@ def test_exact_reads_every_query_where_others_are_sampled(family: str, sampling:
 
 @pytest.mark.parametrize("family", JOINT)
 def test_what_has_gradients_is_never_sampled(family: str, sampling: Any) -> None:
-    truth = one(ready(family), Needs(gradients=True, relevance=True))
+    truth = one(tiny_video_model(family), Needs(gradients=True, relevance=True))
     sampling(4)
-    found = one(ready(family), Needs(gradients=True, relevance=True))
+    found = one(tiny_video_model(family), Needs(gradients=True, relevance=True))
     np.testing.assert_allclose(found.gradient_rows, truth.gradient_rows, rtol=1e-4, atol=1e-7)
     np.testing.assert_allclose(found.relevance, truth.relevance, rtol=1e-4, atol=1e-7)
     assert dict(found.errors) == {}
@@ -220,7 +220,7 @@ def test_what_has_gradients_is_never_sampled(family: str, sampling: Any) -> None
 @pytest.mark.parametrize("family", JOINT)
 def test_sampling_draws_nothing_and_is_the_same_in_a_batch(family: str, sampling: Any) -> None:
     sampling(6)
-    model, pixels, needs = ready(family), clips(3), METHODS["staa_logit"].needs()
+    model, pixels, needs = tiny_video_model(family), clips(3), METHODS["staa_logit"].needs()
     state = torch.get_rng_state()
     together: list[Any] = record(model, pixels, needs, [1, 2, 3])
     assert torch.equal(torch.get_rng_state(), state)
@@ -234,7 +234,12 @@ def test_sampling_draws_nothing_and_is_the_same_in_a_batch(family: str, sampling
 def test_an_explanation_tells_the_error_of_what_was_sampled(sampling: Any) -> None:
     def explained(**params: Any) -> dict[str, Any]:
         e = explain(
-            action_clip(1, size=48, fps=4), ready("videomae"), cache=False, preview=False, progress=False, **params
+            action_clip(1, size=48, fps=4),
+            tiny_video_model("videomae"),
+            cache=False,
+            preview=False,
+            progress=False,
+            **params,
         )
         return dict(e.provenance["standard_errors"])
 
@@ -246,14 +251,14 @@ def test_an_explanation_tells_the_error_of_what_was_sampled(sampling: Any) -> No
     assert explained(exact=True) == {}
 
 
-def kept(found: Record) -> int:
+def count_kept_values(found: Record) -> int:
     """Bytes of attention in a record."""
     return sum(
         value.nbytes for name, value in vars(found).items() if isinstance(value, np.ndarray) and name != "logits"
     )
 
 
-def base(family: str) -> tuple[VideoModel, int]:
+def record_base_model(family: str) -> tuple[VideoModel, int]:
     """Make a model of a published size but one layer and narrow heads; give bytes of its full matrices too."""
     sizes: dict[str, dict[str, Any]] = {
         "timesformer": {"num_frames": 8},
@@ -269,13 +274,13 @@ def base(family: str) -> tuple[VideoModel, int]:
         frames, patches = layout.frames, layout.height * layout.width
         scores = frames * (1 + patches) ** 2 + patches * frames**2
     else:
-        scores = queries.tokens(layout) ** 2
+        scores = queries.count_tokens(layout) ** 2
     return model, 2 * 12 * scores * 4
 
 
 @pytest.mark.parametrize(("family", "most"), [("timesformer", 0.05), ("vivit", 0.01), ("videomae", 0.01)])
 def test_little_of_the_full_matrices_is_kept_of_models_of_base_size(family: str, most: float) -> None:
     """Twelve heads, as many tokens as base-size models have; what is kept grows with layers as the matrices do."""
-    model, whole = base(family)
+    model, whole = record_base_model(family)
     (found,) = record(model, clips(1, model=model), METHODS["staa"].needs(), [0])
-    assert kept(found) <= most * whole
+    assert count_kept_values(found) <= most * whole

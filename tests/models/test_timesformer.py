@@ -16,7 +16,7 @@ from staa_widgets.models import VideoModel, load_model
 from staa_widgets.models.capture import record
 from staa_widgets.models.families.timesformer import geometry
 from staa_widgets.records.record import Needs, Record
-from tests.helpers.timesformers import ALL, TYPES, clips, eager, tiny_model, tiny_module
+from tests.helpers.timesformers import ALL, TYPES, clips, run_eager, tiny_timesformer, tiny_timesformer_model
 
 T, P, H = 4, 9, 4
 
@@ -25,7 +25,7 @@ def one(model: VideoModel, needs: Needs = ALL, target: int | None = 2, seed: int
     return record(model, clips(1, seed=seed, model=model), needs, [target])[0]
 
 
-def in_slices(values: torch.Tensor, attention_type: str) -> np.ndarray:
+def split_slices(values: torch.Tensor, attention_type: str) -> np.ndarray:
     """Bring ``(n, H, patches)`` to ``(H, S, P)``, by counting tokens."""
     if attention_type == "joint_space_time":
         return np.stack([values[0, :, frame::T] for frame in range(T)], 1)
@@ -34,7 +34,7 @@ def in_slices(values: torch.Tensor, attention_type: str) -> np.ndarray:
 
 @pytest.mark.parametrize("attention_type", TYPES)
 def test_token_grid_round_trip(attention_type: str) -> None:
-    module = tiny_module(attention_type, std=0.0)
+    module = tiny_timesformer(attention_type, std=0.0)
     projection = module.timesformer.embeddings.patch_embeddings.projection
     with torch.no_grad():
         projection.weight[0] = 1 / projection.weight[0].numel()
@@ -43,17 +43,17 @@ def test_token_grid_round_trip(attention_type: str) -> None:
     with torch.no_grad():
         tokens = module.timesformer.embeddings(pixels[None])[:, 1:, 0]
     layout = geometry(module.config)
-    np.testing.assert_allclose(layout.fold(tokens.reshape(-1).numpy()), ids, atol=1e-4)
+    np.testing.assert_allclose(layout.to_grid(tokens.reshape(-1).numpy()), ids, atol=1e-4)
 
 
 @pytest.mark.parametrize("attention_type", TYPES)
 def test_rows_are_the_models_own_and_sum_to_one(attention_type: str) -> None:
-    model = tiny_model(attention_type)
-    found, truth = one(model), eager(model.module, clips(1)[0])
+    model = tiny_timesformer_model(attention_type)
+    found, truth = one(model), run_eager(model.module, clips(1)[0])
     assert len(found.rows) == 3
     for layer, space in enumerate(truth["space"]):
         np.testing.assert_allclose(truth["attentions"][layer], space, atol=1e-7)
-        np.testing.assert_allclose(found.rows[layer], in_slices(space[:, :, 0, 1:], attention_type), atol=1e-6)
+        np.testing.assert_allclose(found.rows[layer], split_slices(space[:, :, 0, 1:], attention_type), atol=1e-6)
     total = found.rows.sum(-1) + found.cls
     if attention_type == "joint_space_time":
         total = total.sum(-1)
@@ -61,8 +61,8 @@ def test_rows_are_the_models_own_and_sum_to_one(attention_type: str) -> None:
 
 
 def test_temporal_attention_is_the_models_own_and_sums_to_one() -> None:
-    model = tiny_model()
-    found, truth = one(model), eager(model.module, clips(1)[0])
+    model = tiny_timesformer_model()
+    found, truth = one(model), run_eager(model.module, clips(1)[0])
     for layer, temporal in enumerate(truth["time"]):
         np.testing.assert_allclose(found.temporal[layer], temporal.mean(1), atol=1e-6)
     np.testing.assert_allclose(found.temporal.sum(-1), 1, atol=1e-5)
@@ -70,8 +70,8 @@ def test_temporal_attention_is_the_models_own_and_sums_to_one() -> None:
 
 @pytest.mark.parametrize("attention_type", [TYPES[0], TYPES[2]])
 def test_whole_spatial_attention_is_kept_in_half_precision(attention_type: str) -> None:
-    model = tiny_model(attention_type)
-    found, truth = one(model), eager(model.module, clips(1)[0])
+    model = tiny_timesformer_model(attention_type)
+    found, truth = one(model), run_eager(model.module, clips(1)[0])
     assert found.spatial.dtype == np.float16
     for layer, space in enumerate(truth["space"]):
         np.testing.assert_allclose(found.spatial[layer], space.mean(1), atol=3e-4)
@@ -79,17 +79,17 @@ def test_whole_spatial_attention_is_kept_in_half_precision(attention_type: str) 
 
 def test_the_mean_of_a_row_says_nothing_of_the_video() -> None:
     for seed in range(3):
-        found = one(tiny_model(), seed=seed)
+        found = one(tiny_timesformer_model(), seed=seed)
         np.testing.assert_allclose(found.rows.mean(-1), (1 - found.cls) / P, atol=1e-6)
 
 
 @pytest.mark.parametrize("attention_type", [TYPES[0], TYPES[2]])
 def test_a_changed_frame_changes_only_its_slice_of_the_first_layer(attention_type: str) -> None:
-    module = tiny_module(attention_type)
+    module = tiny_timesformer(attention_type)
     if attention_type == TYPES[0]:
         # Time is attended before space, so it must carry nothing for frames to be apart.
         nn.init.zeros_(module.timesformer.encoder.layer[0].temporal_dense.weight)
-    model = load_model(module, processor=tiny_model().transform)
+    model = load_model(module, processor=tiny_timesformer_model().transform)
     pixels = clips(1).repeat(2, 1, 1, 1, 1)
     pixels[1, 2] += 1
     before, after = record(model, pixels, Needs(rows=True), [None, None])
@@ -102,7 +102,7 @@ def test_a_changed_frame_changes_only_its_slice_of_the_first_layer(attention_typ
 def test_a_changed_patch_changes_only_its_own_temporal_attention_of_the_first_layer() -> None:
     pixels = clips(1).repeat(2, 1, 1, 1, 1)
     pixels[1, 3, :, 8:16, 16:24] += 1
-    before, after = record(tiny_model(), pixels, Needs(temporal=True), [None, None])
+    before, after = record(tiny_timesformer_model(), pixels, Needs(temporal=True), [None, None])
     assert before.temporal is not None
     assert after.temporal is not None
     changed = np.abs(before.temporal - after.temporal).max((2, 3)) > 1e-6
@@ -110,12 +110,12 @@ def test_a_changed_patch_changes_only_its_own_temporal_attention_of_the_first_la
 
 
 def test_values_weigh_attention_by_what_it_moves() -> None:
-    model = tiny_model()
+    model = tiny_timesformer_model()
     module: Any = model.module
     kept: dict[Any, Any] = {}
     parts = [part for layer in module.timesformer.encoder.layer for part in (layer.attention, layer.temporal_attention)]
     handles = [part.attention.qkv.register_forward_hook(lambda m, _, out: kept.update({m: out})) for part in parts]
-    found, truth = one(model), eager(module, clips(1)[0])
+    found, truth = one(model), run_eager(module, clips(1)[0])
     for handle in handles:
         handle.remove()
 
@@ -134,11 +134,11 @@ def test_values_weigh_attention_by_what_it_moves() -> None:
 
 @pytest.mark.parametrize("attention_type", TYPES)
 def test_gradients_equal_those_through_eager_attention(attention_type: str) -> None:
-    model = tiny_model(attention_type)
-    found, truth = one(model), eager(model.module, clips(1)[0], target=2)
+    model = tiny_timesformer_model(attention_type)
+    found, truth = one(model), run_eager(model.module, clips(1)[0], target=2)
     for layer in range(3):
         product = (truth["space"][layer] * truth["space_slopes"][layer]).relu()[:, :, 0, 1:]
-        expected = in_slices(product, attention_type).mean(0)
+        expected = split_slices(product, attention_type).mean(0)
         np.testing.assert_allclose(found.gradient_rows[layer], expected, rtol=1e-3, atol=1e-7)
         if attention_type == TYPES[0]:
             product = (truth["time"][layer] * truth["time_slopes"][layer]).relu().mean(1)
@@ -164,15 +164,15 @@ def relevance_by_whole_matrices(truth: dict[str, Any]) -> np.ndarray:
 
 
 def test_relevance_of_divided_attention_is_the_product_of_whole_matrices() -> None:
-    model = tiny_model()
-    found, truth = one(model, Needs(relevance=True)), eager(model.module, clips(1)[0], target=2)
+    model = tiny_timesformer_model()
+    found, truth = one(model, Needs(relevance=True)), run_eager(model.module, clips(1)[0], target=2)
     np.testing.assert_allclose(found.relevance, relevance_by_whole_matrices(truth), rtol=1e-3, atol=1e-7)
     assert found.relevance.max() > 0
 
 
 def test_relevance_within_frames_is_the_product_of_each_frames_matrices() -> None:
-    model = tiny_model(TYPES[2])
-    found, truth = one(model, Needs(relevance=True)), eager(model.module, clips(1)[0], target=2)
+    model = tiny_timesformer_model(TYPES[2])
+    found, truth = one(model, Needs(relevance=True)), run_eager(model.module, clips(1)[0], target=2)
     for t in range(T):
         relevance = np.eye(1 + P)
         for space, slope in zip(truth["space"], truth["space_slopes"], strict=True):
@@ -186,11 +186,11 @@ def test_contributions_add_up_to_the_logit(attention_type: str) -> None:
 
     The last norm's scale is held: contributions are the exact difference under it.
     """
-    module = tiny_module(attention_type, num_hidden_layers=1)
+    module = tiny_timesformer(attention_type, num_hidden_layers=1)
     layer = module.timesformer.encoder.layer[0]
     nn.init.zeros_(layer.output.dense.weight)
     nn.init.zeros_(layer.output.dense.bias)
-    model = load_model(module, processor=tiny_model().transform)
+    model = load_model(module, processor=tiny_timesformer_model().transform)
     found = one(model, target=3)
 
     def readouts(keep_patches: bool) -> tuple[torch.Tensor, list[torch.Tensor]]:
@@ -224,7 +224,7 @@ def test_contributions_add_up_to_the_logit(attention_type: str) -> None:
 
 
 def test_a_lone_logit_has_contributions() -> None:
-    assert np.abs(one(tiny_model(num_labels=1), target=0).contributions).max() > 1e-3
+    assert np.abs(one(tiny_timesformer_model(num_labels=1), target=0).contributions).max() > 1e-3
 
 
 def joint_maps(truth: dict[str, Any], side: int) -> np.ndarray:
@@ -236,7 +236,7 @@ def joint_maps(truth: dict[str, Any], side: int) -> np.ndarray:
     return torch.stack(maps).mean(0).reshape(-1, side, side).numpy()
 
 
-def agreement(method: str, one: Record, two: Record) -> float:
+def rank_correlation(method: str, one: Record, two: Record) -> float:
     """Correlate the ranks of all cells; contrast would make ties of zeros."""
     first, second = (np.argsort(np.argsort(get_method(method)(r, contrast=False).ravel())) for r in (one, two))
     return float(np.corrcoef(first, second)[0, 1])
@@ -261,17 +261,17 @@ def test_maps_of_a_base_size_model_equal_an_independent_computation() -> None:
     (found,) = record(model, pixels, Needs(rows=True, temporal=True, spatial=True), [None])
     assert found.rows is not None
     assert found.rows.max() > 10 / 197
-    assert_maps_equal(model, found, eager(module, pixels[0]))
+    assert_maps_equal(model, found, run_eager(module, pixels[0]))
     half = load_model(module.bfloat16(), processor=model.transform)
     (rough,) = record(half, pixels, Needs(rows=True, temporal=True, spatial=True), [None])
-    assert agreement("staa", found, rough) >= 0.998
+    assert rank_correlation("staa", found, rough) >= 0.998
 
 
 def test_maps_of_the_bundled_model_equal_an_independent_computation() -> None:
     model = load_model()
     pixels = clips(1, model=model)
     (found,) = record(model, pixels, Needs(rows=True, temporal=True), [None])
-    assert_maps_equal(model, found, eager(model.module, pixels[0]))
+    assert_maps_equal(model, found, run_eager(model.module, pixels[0]))
 
 
 @pytest.mark.parametrize(("dtype", "least"), [("float16", 0.999), ("bfloat16", 0.998)])
@@ -279,7 +279,7 @@ def test_maps_of_the_bundled_model_equal_an_independent_computation() -> None:
 def test_half_precision_ranks_cells_as_float32(method: str, dtype: str, least: float) -> None:
     whole, half = (load_model(device="cpu", dtype=wanted) for wanted in ("float32", dtype))
     needs = get_method(method).needs()
-    assert agreement(method, one(whole, needs), one(half, needs)) >= least
+    assert rank_correlation(method, one(whole, needs), one(half, needs)) >= least
 
 
 def test_oblong_input_is_refused() -> None:

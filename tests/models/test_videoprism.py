@@ -14,9 +14,9 @@ from staa_widgets.errors import ParameterError, UnsupportedModelError
 from staa_widgets.methods import METHODS
 from staa_widgets.models import FAMILIES, VideoModel, load_model
 from staa_widgets.models.capture import record
-from staa_widgets.models.family import parts_of
+from staa_widgets.models.family import submodules_of
 from staa_widgets.records.record import Needs
-from tests.helpers.tiny import ALL, PROCESSOR, clips, ready, tiny
+from tests.helpers.tiny import ALL, PROCESSOR, clips, tiny, tiny_video_model
 
 modelling: Any = pytest.importorskip("transformers.models.videoprism.modeling_videoprism")
 NAME = "videoprism_vision_model"
@@ -43,12 +43,12 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(modelling, "eager_attention_forward", keep)
         logits = copied(pixel_values_videos=clips(1)).logits
         slopes = torch.autograd.grad(logits.reshape(-1)[target], kept)
-        return [whole(a.detach()) for a in kept], [whole(s) for s in slopes]
+        return [lay_out_attention(a.detach()) for a in kept], [lay_out_attention(s) for s in slopes]
 
     return run
 
 
-def whole(attention: torch.Tensor) -> torch.Tensor:
+def lay_out_attention(attention: torch.Tensor) -> torch.Tensor:
     """Lay attention within frames, or over time for each patch, out over all tokens, frame by frame."""
     if attention.shape[0] == 1:
         return attention[0]
@@ -61,22 +61,22 @@ def whole(attention: torch.Tensor) -> torch.Tensor:
     return found.reshape(H, T * P, T * P)
 
 
-def on_grid(tokens: torch.Tensor) -> np.ndarray:
+def fold_tokens(tokens: torch.Tensor) -> np.ndarray:
     return tokens.reshape(*tokens.shape[:-1], T, P).numpy()
 
 
 def test_the_row_is_that_of_the_poolers_query(eager: Any) -> None:
-    model = ready(NAME)
+    model = tiny_video_model(NAME)
     found, (kept, _) = one(model), eager(model.module)
     assert len(kept) == 5
-    np.testing.assert_allclose(found.rows[0], on_grid(kept[-1][:, 0]), atol=1e-6)
+    np.testing.assert_allclose(found.rows[0], fold_tokens(kept[-1][:, 0]), atol=1e-6)
     np.testing.assert_allclose(found.rows.sum((-1, -2)), 1, atol=1e-5)
     assert found.rows.max() > 1.5 / (T * P)
 
 
 @pytest.mark.parametrize("share", [0.5, 0.2])
 def test_rollouts_are_products_of_whole_matrices(eager: Any, share: float) -> None:
-    model = ready(NAME)
+    model = tiny_video_model(NAME)
     found, (kept, _) = one(model), eager(model.module)
     starts = {
         "rollout": found.rows.mean(1),
@@ -89,17 +89,17 @@ def test_rollouts_are_products_of_whole_matrices(eager: Any, share: float) -> No
         for matrix in reversed(kept[:-1]):
             flow = (1 - share) * flow + share * flow @ matrix.mean(0)
         rolled = sum(share**power * term for power, term in enumerate(getattr(found, name)))
-        np.testing.assert_allclose(rolled, on_grid(flow), rtol=1e-3, atol=1e-6, err_msg=name)
+        np.testing.assert_allclose(rolled, fold_tokens(flow), rtol=1e-3, atol=1e-6, err_msg=name)
 
 
 def test_gradients_and_relevance_equal_those_through_eager_attention(eager: Any) -> None:
-    model = ready(NAME)
+    model = tiny_video_model(NAME)
     found, (kept, slopes) = one(model), eager(model.module)
     flow = (kept[-1] * slopes[-1]).relu()[:, 0].mean(0)
-    np.testing.assert_allclose(found.gradient_rows[0], on_grid(flow), rtol=1e-3, atol=1e-7)
+    np.testing.assert_allclose(found.gradient_rows[0], fold_tokens(flow), rtol=1e-3, atol=1e-7)
     for matrix, slope in zip(reversed(kept[:-1]), reversed(slopes[:-1]), strict=True):
         flow = flow + flow @ (matrix * slope).relu().mean(0)
-    np.testing.assert_allclose(found.relevance, on_grid(flow), rtol=1e-3, atol=1e-7)
+    np.testing.assert_allclose(found.relevance, fold_tokens(flow), rtol=1e-3, atol=1e-7)
     assert found.relevance.max() > 0
 
 
@@ -117,7 +117,7 @@ def test_contributions_add_up_to_the_logit() -> None:
 
 
 def test_values_weigh_the_row_by_what_it_moves() -> None:
-    model = ready(NAME)
+    model = tiny_video_model(NAME)
     module: Any = model.module
     seen: list[torch.Tensor] = []
     handle = module.head.v_proj.register_forward_hook(lambda _, __, out: seen.append(out.detach()[0]))
@@ -131,7 +131,7 @@ def test_values_weigh_the_row_by_what_it_moves() -> None:
 
 
 def test_the_pooler_is_the_only_layer() -> None:
-    found = one(ready(NAME))
+    found = one(tiny_video_model(NAME))
     with pytest.raises(ParameterError, match="One layer is read"):
         METHODS["staa"](found, layers=[1])
 
@@ -144,11 +144,13 @@ def test_tubelets_of_several_frames_are_refused() -> None:
 
 def test_grad_cam_is_in_its_place() -> None:
     """Four frames differ in number from nine patches, and the last block sees a sequence a patch."""
-    model, pixels = ready(NAME), clips(1)
+    model, pixels = tiny_video_model(NAME), clips(1)
     maps = attribute(model, pixels[0], "grad_cam", target=2)
     seen: list[torch.Tensor] = []
     module: Any = deepcopy(model.module)
-    parts_of(module, modelling.VideoPrismLayer)[-1].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    submodules_of(module, modelling.VideoPrismLayer)[-1].register_forward_pre_hook(
+        lambda _, inputs: seen.append(inputs[0])
+    )
     logits = module(pixel_values_videos=pixels).logits
     (slope,) = torch.autograd.grad(logits.reshape(-1)[2], seen[0])
     cam = (seen[0] @ slope.mean((0, 1))).relu().detach()

@@ -14,14 +14,14 @@ from transformers import VJEPA2Config
 from transformers.models.vjepa2 import modeling_vjepa2
 
 from staa_widgets import action_clip, explain
-from staa_widgets.errors import ParameterError, UnsupportedModelError, UnsupportedQuestionError
+from staa_widgets.errors import ParameterError, UnsupportedModelError, UnsupportedRequestError
 from staa_widgets.methods import METHODS
 from staa_widgets.models import FAMILIES, Transform, VideoModel, load_model
 from staa_widgets.models.attention import query_sampling as queries
 from staa_widgets.models.capture import record
 from staa_widgets.models.families.vjepa2 import geometry
 from staa_widgets.records.record import Needs
-from tests.helpers.tiny import ALL, PROCESSOR, clips, ready, tiny
+from tests.helpers.tiny import ALL, PROCESSOR, clips, tiny, tiny_video_model
 from tests.models.test_capture import alike
 
 H = 4
@@ -54,17 +54,17 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> Any:
     return run
 
 
-def on_grid(tokens: torch.Tensor) -> np.ndarray:
+def fold_tokens(tokens: torch.Tensor) -> np.ndarray:
     """Bring ``(…, N)`` to ``(…, S, P)``: slice by slice."""
     return tokens.reshape(*tokens.shape[:-1], 2, 9).numpy()
 
 
 def test_the_row_is_that_of_the_poolers_query(eager: Any) -> None:
-    model = ready("vjepa2")
+    model = tiny_video_model("vjepa2")
     found, (kept, _, _) = one(model), eager(model.module)
     assert [a.shape[1] for a in kept] == [18] * 5 + [1]  # encoder, pooler, and the query; the predictor is left out
     assert found.rows.shape == (1, H, 2, 9)
-    np.testing.assert_allclose(found.rows[0], on_grid(kept[-1][:, 0]), atol=1e-6)
+    np.testing.assert_allclose(found.rows[0], fold_tokens(kept[-1][:, 0]), atol=1e-6)
     np.testing.assert_allclose(found.rows.sum((-1, -2)), 1, atol=1e-5)
     assert found.rows.max() > 1.5 / 18
     assert found.cls.shape == (1, H, 2)
@@ -75,14 +75,14 @@ def test_the_row_is_that_of_the_poolers_query(eager: Any) -> None:
 def test_the_row_is_the_same_whatever_computes(implementation: str) -> None:
     module = tiny("vjepa2")
     module.set_attn_implementation(implementation)
-    alike(one(load_model(module, processor=PROCESSOR)), one(ready("vjepa2")))
+    alike(one(load_model(module, processor=PROCESSOR)), one(tiny_video_model("vjepa2")))
 
 
 def test_values_weigh_the_row_by_what_it_moves(eager: Any) -> None:
-    model = ready("vjepa2")
+    model = tiny_video_model("vjepa2")
     found, (kept, values, _) = one(model), eager(model.module)
     expected = (kept[-1][:, 0] * values[-1].norm(dim=-1)).mean(0)
-    np.testing.assert_allclose(found.value_rows[0], on_grid(expected), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(found.value_rows[0], fold_tokens(expected), rtol=1e-4, atol=1e-6)
 
 
 def test_contributions_add_up_to_what_the_query_brings_to_the_logit() -> None:
@@ -101,16 +101,16 @@ def test_contributions_add_up_to_what_the_query_brings_to_the_logit() -> None:
 
 
 def test_gradients_equal_those_through_eager_attention(eager: Any) -> None:
-    model = ready("vjepa2")
+    model = tiny_video_model("vjepa2")
     found, (kept, _, slopes) = one(model), eager(model.module)
     expected = (kept[-1] * slopes[-1]).relu()[:, 0].mean(0)
-    np.testing.assert_allclose(found.gradient_rows[0], on_grid(expected), rtol=1e-3, atol=1e-7)
+    np.testing.assert_allclose(found.gradient_rows[0], fold_tokens(expected), rtol=1e-3, atol=1e-7)
     assert found.gradient_rows.max() > 0
 
 
 @pytest.mark.parametrize("share", [0.5, 0.2])
 def test_rollouts_are_products_of_whole_matrices(eager: Any, share: float) -> None:
-    model = ready("vjepa2")
+    model = tiny_video_model("vjepa2")
     found, (kept, _, _) = one(model), eager(model.module)
     starts = {
         "rollout": found.rows.mean(1),
@@ -123,7 +123,7 @@ def test_rollouts_are_products_of_whole_matrices(eager: Any, share: float) -> No
         for whole in reversed(kept[:-1]):
             flow = (1 - share) * flow + share * flow @ whole.mean(0)
         rolled = sum(share**power * term for power, term in enumerate(getattr(found, name)))
-        np.testing.assert_allclose(rolled, on_grid(flow), rtol=1e-3, atol=1e-6, err_msg=name)
+        np.testing.assert_allclose(rolled, fold_tokens(flow), rtol=1e-3, atol=1e-6, err_msg=name)
 
 
 def test_where_there_are_many_tokens_rollout_is_estimated_and_the_row_exact() -> None:
@@ -135,27 +135,27 @@ def test_where_there_are_many_tokens_rollout_is_estimated_and_the_row_exact() ->
     assert guessed.rows is not None
     assert exact.rows is not None
     np.testing.assert_array_equal(guessed.rows, exact.rows)
-    assert exact.errors == {}
-    assert set(guessed.errors) == {"rollout"}
+    assert exact.sampling_errors == {}
+    assert set(guessed.sampling_errors) == {"rollout"}
     rolled = [np.tensordot(0.3 ** np.arange(6), one.rollout, 1) for one in (guessed, exact) if one.rollout is not None]
     off = np.abs(rolled[0] - rolled[1]).sum()
-    assert 0 < off < 3 * guessed.errors["rollout"]
-    assert guessed.errors["rollout"] < 0.1
+    assert 0 < off < 3 * guessed.sampling_errors["rollout"]
+    assert guessed.sampling_errors["rollout"] < 0.1
 
 
 def test_relevance_is_the_product_of_whole_matrices(eager: Any) -> None:
-    model = ready("vjepa2")
+    model = tiny_video_model("vjepa2")
     found, (kept, _, slopes) = one(model, Needs(relevance=True)), eager(model.module)
     relevance = torch.eye(18)
     for whole, slope in zip(kept[:-1], slopes[:-1], strict=True):
         relevance = relevance + (whole * slope).relu().mean(0) @ relevance
     expected = (kept[-1] * slopes[-1]).relu().mean(0) @ relevance
-    np.testing.assert_allclose(found.relevance, on_grid(expected[0]), rtol=1e-3, atol=1e-7)
+    np.testing.assert_allclose(found.relevance, fold_tokens(expected[0]), rtol=1e-3, atol=1e-7)
     assert found.relevance.max() > 0
 
 
 def test_the_pooler_is_the_only_layer_and_rollout_goes_through_all() -> None:
-    staa, found = METHODS["staa"], one(ready("vjepa2"))
+    staa, found = METHODS["staa"], one(tiny_video_model("vjepa2"))
     for weighting in ("none", "value", "gradient", "logit"):
         read = staa(found, layers="last", weighting=weighting, contrast=False)
         for layers in ("mean", [0], [-1]):
@@ -165,7 +165,7 @@ def test_the_pooler_is_the_only_layer_and_rollout_goes_through_all() -> None:
     for layers in ([1], [0, 1], [-2]):
         with pytest.raises(ParameterError, match="One layer is read"):
             staa(found, layers=layers)
-    with pytest.raises(UnsupportedQuestionError, match="space alone"):
+    with pytest.raises(UnsupportedRequestError, match="space alone"):
         staa(found, time=False)
 
 
@@ -205,14 +205,14 @@ def test_its_processor_is_read() -> None:
     assert Transform.from_json(said) == expected
     # Where the file is silent its class is not: the size follows from the crop.
     assert Transform.from_json({"video_processor_type": "VJEPA2VideoProcessor", "crop_size": 24}) == expected
-    assert Transform.from_json({"video_processor_type": "VJEPA2VideoProcessor"}).resized(500, 292) == (500, 292)
+    assert Transform.from_json({"video_processor_type": "VJEPA2VideoProcessor"}).resized_size(500, 292) == (500, 292)
     model = load_model(tiny("vjepa2", id2label=dict(enumerate("abcde"))), processor=said)
     e = explain(action_clip(1, size=48, fps=4), model, cache=False, preview=False, progress=False)
     assert e.box == pytest.approx((48 / 27, 48 / 27, 25 * 48 / 27, 25 * 48 / 27))
     assert e.labels == tuple("abcde")
 
 
-def turned_otherwise(x: torch.Tensor, pos: torch.Tensor) -> torch.Tensor:
+def rotate_differently(x: torch.Tensor, pos: torch.Tensor) -> torch.Tensor:
     angle = pos[:, None] * torch.linspace(1, 0.1, x.shape[-1])
     return x * angle.cos() + x.flip(-1) * angle.sin()
 
@@ -222,8 +222,8 @@ def turned_otherwise(x: torch.Tensor, pos: torch.Tensor) -> torch.Tensor:
 def test_queries_and_keys_are_turned_as_the_model_turns_them_to_the_last_bit(
     exact: bool, otherwise: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queries, "EXACT", 4)
-    turn = turned_otherwise if otherwise else modeling_vjepa2.rotate_queries_or_keys
+    monkeypatch.setattr(queries, "EXACT_TOKENS", 4)
+    turn = rotate_differently if otherwise else modeling_vjepa2.rotate_queries_or_keys
     calls: list[tuple[int, ...]] = []
 
     def counted(x: torch.Tensor, pos: torch.Tensor) -> torch.Tensor:
@@ -231,7 +231,7 @@ def test_queries_and_keys_are_turned_as_the_model_turns_them_to_the_last_bit(
         return turn(x, pos)
 
     monkeypatch.setattr(modeling_vjepa2, "rotate_queries_or_keys", counted)
-    model, pixels, needs = ready("vjepa2"), clips(2), Needs(rows=True, spatial=True, exact=exact)
+    model, pixels, needs = tiny_video_model("vjepa2"), clips(2), Needs(rows=True, spatial=True, exact=exact)
     with torch.no_grad():
         stock = model.module(pixel_values_videos=pixels).logits.numpy()
     calls.clear()

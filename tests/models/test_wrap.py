@@ -15,14 +15,14 @@ from torch import Tensor, nn
 
 import staa_widgets as staa
 from staa_widgets.errors import ModelError, ModelLoadError, ParameterError, UnsupportedModelError
-from staa_widgets.errors import UnsupportedQuestionError as Unsupported
+from staa_widgets.errors import UnsupportedRequestError as Unsupported
 from staa_widgets.methods import METHODS
 from staa_widgets.models import Transform, load_model, weights_digest
-from staa_widgets.models.capture import classifying, record
+from staa_widgets.models.capture import open_classifier, record
 from staa_widgets.models.family import VideoModel
 from staa_widgets.records.record import Needs
 from staa_widgets.widget.payload import pack
-from tests.models.test_capture import state_of
+from tests.models.test_capture import module_state
 
 LABELS = ("left", "right", "none")
 QUIET: dict[str, Any] = {"cache": False, "preview": False, "progress": False}
@@ -53,7 +53,7 @@ def video(seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(60, 200, (4, 16, 16, 3), np.uint8)
 
 
-def only(at: tuple[int, int, int]) -> np.ndarray:
+def single_cell_mask(at: tuple[int, int, int]) -> np.ndarray:
     found = np.zeros((2, 2, 2), bool)
     found[at] = True
     return found
@@ -64,7 +64,7 @@ def only(at: tuple[int, int, int]) -> np.ndarray:
 def test_what_decides_is_found_and_nothing_else(method: str, label: str, at: tuple[int, int, int]) -> None:
     params = {"filler": "median"} if method == "occlusion" else {}
     e = staa.explain(video(), wrap(Corner()), method, target=label, **params, **QUIET)
-    np.testing.assert_array_equal(np.abs(e.maps) > 1e-6, only(at))
+    np.testing.assert_array_equal(np.abs(e.maps) > 1e-6, single_cell_mask(at))
     assert e.attention is None
     assert e.labels == LABELS
     assert e.model_id == "Corner"
@@ -133,7 +133,7 @@ def test_the_menu_offers_what_can_answer() -> None:
     assert offered == set(METHODS) - set(ATTENTION)
     assert "occlusion" in offered
     usual = staa.explain(staa.action_clip(1, size=48, fps=4), None, "uniform", **QUIET)
-    listed = {name for name, method in METHODS.items() if not method.browse}
+    listed = {name for name, method in METHODS.items() if not method.exploratory}
     assert {method["name"] for method in pack(usual)[0]["methods"]} == listed
 
 
@@ -155,14 +155,14 @@ def test_it_is_played_exported_and_saved(tmp_path: Path) -> None:
 def test_the_module_is_left_exactly_as_found() -> None:
     module = nn.Sequential(Corner(), nn.Dropout(0.5)).train()
     module[1].eval()
-    before = state_of(module)
+    before = module_state(module)
     model = wrap(module)
     first = staa.explain(video(), model, "integrated_gradients", **QUIET)
     again = staa.explain(video(), model, "integrated_gradients", **QUIET)
     np.testing.assert_array_equal(first.maps, again.maps)  # without dropout
-    with pytest.raises(ModelError), classifying(wrap(module, labels=2)) as classify:
+    with pytest.raises(ModelError), open_classifier(wrap(module, labels=2)) as classify:
         classify(torch.rand(1, 4, 3, 16, 16))
-    assert state_of(module) == before
+    assert module_state(module) == before
 
 
 @pytest.fixture
@@ -227,7 +227,7 @@ def test_tensors_that_are_no_weights_count() -> None:
     assert weights_digest(wrap(one)) != weights_digest(wrap(two))
 
 
-def made(*, code: str = "clips.mean((2, 3, 4))", before: str = "", **scope: Any) -> nn.Module:
+def net_from_source(*, code: str = "clips.mean((2, 3, 4))", before: str = "", **scope: Any) -> nn.Module:
     """Make a module as in a notebook."""
     scope |= {"torch": torch, "nn": nn, "np": np, "__name__": "cells"}
     exec(f"{before}\nclass Net(nn.Module):\n    def forward(self, clips):\n        return {code}\n", scope)
@@ -240,7 +240,7 @@ def holding(value: Any) -> nn.Module:
     return module
 
 
-def closing(value: Any, *, graded: bool = True) -> nn.Module:
+def net_with_closure(value: Any, *, graded: bool = True) -> nn.Module:
     class Net(nn.Module):
         def forward(self, clips: Tensor) -> Tensor:
             return clips.mean((2, 3, 4)) * value
@@ -250,7 +250,7 @@ def closing(value: Any, *, graded: bool = True) -> nn.Module:
     return Net()
 
 
-def calling(value: float) -> nn.Module:
+def corner_with_partial_forward(value: float) -> nn.Module:
     module = Corner()
     module.forward = functools.partial(lambda clips, by: by * clips.mean((2, 3, 4)), by=value)
     return module
@@ -277,10 +277,10 @@ def wide(middle: float) -> np.ndarray:
     return array
 
 
-MADE = {
-    "closure": closing,
-    "decorated": functools.partial(closing, graded=False),
-    "closure over a dict": lambda k: closing({"k": [k]}),
+MODULE_MAKERS = {
+    "closure": net_with_closure,
+    "decorated": functools.partial(net_with_closure, graded=False),
+    "closure over a dict": lambda k: net_with_closure({"k": [k]}),
     "array": lambda k: holding(wide(k)),
     "arrays in containers": lambda k: holding({"a": [(wide(k),)]}),
     "tensor in a list": lambda k: holding([torch.full((2000,), k)]),
@@ -288,15 +288,17 @@ MADE = {
     "object": lambda k: holding(Settings(k)),
     "slots": lambda k: holding([Slotted(k)]),
     "module in a list": lambda k: holding([nn.Dropout(abs(k + 2) / 4)]),
-    "partial": calling,
-    "global dict": lambda k: made(code="table['k'] * clips.mean((2, 3, 4))", table={"k": k}),
-    "global array": lambda k: made(code="table.sum() * clips.mean((2, 3, 4))", table=wide(k)),
-    "default": lambda k: made(code="f(clips)", before=f"def f(x, k=[{k}]):\n    return k[0] * x.mean((2, 3, 4))"),
+    "partial": corner_with_partial_forward,
+    "global dict": lambda k: net_from_source(code="table['k'] * clips.mean((2, 3, 4))", table={"k": k}),
+    "global array": lambda k: net_from_source(code="table.sum() * clips.mean((2, 3, 4))", table=wide(k)),
+    "default": lambda k: net_from_source(
+        code="f(clips)", before=f"def f(x, k=[{k}]):\n    return k[0] * x.mean((2, 3, 4))"
+    ),
     "lambda in a dict": lambda k: holding({"act": lambda x: x * k}),
 }
 
 
-@pytest.mark.parametrize("make", MADE.values(), ids=MADE)
+@pytest.mark.parametrize("make", MODULE_MAKERS.values(), ids=MODULE_MAKERS)
 def test_what_a_module_holds_or_reaches_counts(make: Any) -> None:
     assert weights_digest(wrap(make(1.0))) == weights_digest(wrap(make(1.0)))
     assert weights_digest(wrap(make(1.0))) != weights_digest(wrap(make(-1.0)))
@@ -304,23 +306,23 @@ def test_what_a_module_holds_or_reaches_counts(make: Any) -> None:
 
 def test_what_changes_while_it_is_wrapped_counts() -> None:
     table = {"k": 1.0}
-    model = wrap(made(code="table['k'] * clips.mean((2, 3, 4))", table=table))
+    model = wrap(net_from_source(code="table['k'] * clips.mean((2, 3, 4))", table=table))
     before = weights_digest(model)
     assert weights_digest(model) == before
     table["k"] = -1.0
     assert weights_digest(model) != before
 
 
-UNTOLD = {
+OPAQUE_MODULE_MAKERS = {
     "lock": lambda: holding(threading.Lock()),
-    "own file": lambda: made(code="own.f(clips)", own=ModuleType("own")),
-    "import": lambda: made(code="f(clips)", before="def f(x):\n    import own\n    return own.f(x)"),
-    "generator": lambda: closing(i for i in range(3)),
+    "own file": lambda: net_from_source(code="own.f(clips)", own=ModuleType("own")),
+    "import": lambda: net_from_source(code="f(clips)", before="def f(x):\n    import own\n    return own.f(x)"),
+    "generator": lambda: net_with_closure(i for i in range(3)),
     "deep": lambda: holding(functools.reduce(lambda inner, _: [inner], range(5000), [])),
 }
 
 
-@pytest.mark.parametrize("make", UNTOLD.values(), ids=UNTOLD)
+@pytest.mark.parametrize("make", OPAQUE_MODULE_MAKERS.values(), ids=OPAQUE_MODULE_MAKERS)
 def test_what_cannot_be_told_is_no_false_hit(make: Any) -> None:
     model = wrap(make())
     before = weights_digest(model)
@@ -418,7 +420,7 @@ def test_half_precision_is_given_what_it_takes() -> None:
     model = wrap(Corner().to(torch.bfloat16))
     assert model.dtype == torch.bfloat16
     e = staa.explain(video(), model, "input_x_gradient", target="left", **QUIET)
-    np.testing.assert_array_equal(np.abs(e.maps) > 1e-6, only((1, 0, 0)))
+    np.testing.assert_array_equal(np.abs(e.maps) > 1e-6, single_cell_mask((1, 0, 0)))
 
 
 def test_an_unknown_module_is_told_of_wrapping() -> None:

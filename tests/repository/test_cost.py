@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import cost
 from staa_widgets.evaluation.bootstrap import Interval
-from tests.helpers.timesformers import tiny_model
+from tests.helpers.timesformers import tiny_timesformer_model
 
 
 def test_few_passes_are_scaled_to_all_of_them(monkeypatch: pytest.MonkeyPatch):
@@ -20,8 +20,8 @@ def test_few_passes_are_scaled_to_all_of_them(monkeypatch: pytest.MonkeyPatch):
         return float(cost.total(cost.METHODS[name].cost(model.geometry, params))), 1000 * len(asked)
 
     monkeypatch.setattr(cost, "run", run)
-    found = {one.method: one for one in cost.measure("tiny", tiny_model(), 2, lambda *_: None, whole=False)}
-    assert asked[1 : 1 + len(cost.ASKED)] == [(name, few) for name, (_, few) in cost.ASKED.items()]
+    found = {one.method: one for one in cost.measure("tiny", tiny_timesformer_model(), 2, lambda *_: None, whole=False)}
+    assert asked[1 : 1 + len(cost.METHOD_PARAMS)] == [(name, few) for name, (_, few) in cost.METHOD_PARAMS.items()]
     passes = {"staa": 1, "staa_logit": 1, "integrated_gradients": 41, "lime": 1001, "kernel_shap": 2177, "shapley": 16}
     for name, count in passes.items():
         assert found[name].forwards + found[name].backwards == count
@@ -33,7 +33,7 @@ def test_few_passes_are_scaled_to_all_of_them(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_methods_are_timed_with_the_memory_they_take():
-    model = tiny_model()
+    model = tiny_timesformer_model()
     pixels = cost.torch.zeros(model.geometry.frames, 3, *model.geometry.input_size)
     seconds, peak = cost.run(model, pixels, "shapley", {"segments": (2, 1, 1)})
     assert seconds > 0
@@ -41,7 +41,7 @@ def test_methods_are_timed_with_the_memory_they_take():
 
 
 def test_the_table_says_whether_the_goal_is_met():
-    (one, *_) = cost.measure("tiny", tiny_model(), 2, lambda *_: None, whole=False)
+    (one, *_) = cost.measure("tiny", tiny_timesformer_model(), 2, lambda *_: None, whole=False)
     shares = {"staa": Interval(0.002, 0.001, 0.004), "staa_logit": Interval(0.003, 0.002, 0.005)}
     lime = replace(one, method="lime", seconds=12.345, shares=shares, scaled_from=5, peak_bytes=None)
     text = cost.table([lime])

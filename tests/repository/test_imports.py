@@ -10,7 +10,7 @@ import pytest
 HEAVY = ("torch", "transformers", "plotly", "captum", "av", "decord", "PIL", "torchvision")
 
 
-def loaded_after(code: str) -> set[str]:
+def heavy_modules_after(code: str) -> set[str]:
     """Which heavy packages a fresh Python holds after running `code`."""
     told = f"{code}\nimport sys; print('LOADED', *[name for name in {HEAVY!r} if name in sys.modules])"
     run = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
@@ -29,11 +29,11 @@ def loaded_after(code: str) -> set[str]:
     ids=["the package", "values and cache", "help", "cache info", "methods"],
 )
 def test_light_things_load_nothing_heavy(code: str):
-    assert loaded_after(code) == set()
+    assert heavy_modules_after(code) == set()
 
 
 def test_opening_and_sampling_clips_does_without_torch():
-    assert not loaded_after("import staa_widgets; staa_widgets.open_clip") & {"torch", "transformers"}
+    assert not heavy_modules_after("import staa_widgets; staa_widgets.open_clip") & {"torch", "transformers"}
 
 
 def test_what_the_package_offers_is_there():

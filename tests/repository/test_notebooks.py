@@ -34,7 +34,7 @@ def guarded(call):
 
 socket.socket.connect, socket.socket.connect_ex = guarded(socket.socket.connect), guarded(socket.socket.connect_ex)
 """
-WATCHED = """
+MEMORY_WATCH = """
 import resource, subprocess, sys
 code = subprocess.run([sys.executable, "-m", "pytest", *sys.argv[1:]]).returncode
 print("MOST", resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
@@ -71,7 +71,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     (folder / "path").mkdir()
     (folder / "path" / "sitecustomize.py").write_text(OFFLINE)
     run = subprocess.run(
-        [sys.executable, "-c", WATCHED, "-p", "no:cacheprovider", "--nbmake", "--overwrite", str(copy)],
+        [sys.executable, "-c", MEMORY_WATCH, "-p", "no:cacheprovider", "--nbmake", "--overwrite", str(copy)],
         cwd=folder,
         env={
             **os.environ,
@@ -90,7 +90,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return {"cells": cells, "memory": most, "asked": folder / "asked", "folder": folder}
 
 
-def printed(ran: dict[str, Any], cell: str) -> str:
+def printed_text(ran: dict[str, Any], cell: str) -> str:
     return "".join(output["text"] for output in ran["cells"][cell]["outputs"] if output["output_type"] == "stream")
 
 
@@ -116,7 +116,7 @@ def test_nothing_complains(ran: dict[str, Any]):
 
 def test_the_verdict_is_that_of_the_scores(ran: dict[str, Any]):
     """Whatever the bundled model has become, the words follow the numbers beside them."""
-    told = printed(ran, "table")
+    told = printed_text(ran, "table")
     (header, *rows), verdicts = (part.splitlines() for part in told.split("\n\n"))
     means = {row[:16].strip(): [float(n) for n in re.findall(r"([\d.]+) \[", row)] for row in rows}
     assert set(means) == {"explanation", "motion", "centre", "noise"}

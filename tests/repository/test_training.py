@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from training import train as training
-from training.nets import NETS, slices_of
-from training.vary import PAINTED_CLIPS, varied
+from training.nets import NETS, count_slices
+from training.vary import PAINTED_CLIPS, augment_clips
 
 
 def clips(count: int = 40) -> np.ndarray:
@@ -21,7 +21,7 @@ def clips(count: int = 40) -> np.ndarray:
 
 
 def test_painting_hides_whole_tokens_of_some_clips() -> None:
-    seen = varied(clips(), 4, 0.25, 0, np.random.default_rng(0))
+    seen = augment_clips(clips(), 4, 0.25, 0, np.random.default_rng(0))
     lit = (seen == seen.max(axis=(1, 2, 3, 4), keepdims=True)).any(-1)
     tokens = lit.reshape(40, 4, 2, 8, 8, 8, 8).transpose(0, 1, 3, 5, 2, 4, 6).reshape(40, 4, 8, 8, -1).sum(-1)
     assert set(np.unique(tokens)) == {0, 16}
@@ -33,7 +33,7 @@ def test_painting_hides_whole_tokens_of_some_clips() -> None:
 def test_a_shift_moves_the_whole_clip_by_no_more_than_asked() -> None:
     dot = np.zeros((200, 8, 64, 64, 3), np.uint8)
     dot[:, :, 32, 20] = 255
-    seen = varied(dot, 8, 0, 6, np.random.default_rng(1))
+    seen = augment_clips(dot, 8, 0, 6, np.random.default_rng(1))
     where = [np.argwhere(clip[..., 0] > 100) for clip in seen]
     assert all(len(found) == 8 and (found[:, 1:] == found[0, 1:]).all() for found in where)
     rows, columns = np.array([found[0, 1:] for found in where]).T
@@ -63,14 +63,14 @@ def test_one_epoch_of_a_stage_changes_the_model() -> None:
     before = model.classifier.weight.clone()
     stage = training.Stage(epochs=2, rate=1e-3, warm_up=1, dropout=0.1, painted=0.1, shift=2)
     labels = np.arange(32) % 10
-    losses = list(training.epochs(model, stage, clips(32), labels, np.random.default_rng(0)))
+    losses = list(training.train_epochs(model, stage, clips(32), labels, np.random.default_rng(0)))
     assert len(losses) == 2
     assert np.isfinite(losses).all()
     assert not torch.equal(before, model.classifier.weight)
 
 
 def test_slices_are_those_of_the_family() -> None:
-    assert {name: slices_of(make().config) for name, make in NETS.items()} == {
+    assert {name: count_slices(make().config) for name, make in NETS.items()} == {
         "timesformer": 8,
         "vivit": 4,
         "videomae": 4,

@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 MODELS = {"", "timesformer-1/", "vivit/", "vivit-1/", "videomae/", "videomae-1/"}
-CARRIED = {
+NEEDED_FILES = {
     "staa_widgets/py.typed",
     "staa_widgets/widget/static/page.js",
     "staa_widgets/widget/static/widget.js",
@@ -33,13 +33,13 @@ def test_sdist_and_wheel_carry_bundle_styles_and_weights(built):
     sdist, wheel = built
     with zipfile.ZipFile(wheel) as held:
         names = set(held.namelist())
-        assert names >= CARRIED
+        assert names >= NEEDED_FILES
         sizes = [held.getinfo(f"staa_widgets/models/bundled/{model}model.safetensors").file_size for model in MODELS]
         assert max(sizes) <= 3_000_000
     assert not any("node_modules" in name or name.startswith("tests/") for name in names)
     with tarfile.open(sdist) as held:
         inside = {name.split("/", 1)[1] for name in held.getnames() if "/" in name}
-    assert inside >= CARRIED
+    assert inside >= NEEDED_FILES
     assert not any("node_modules" in name for name in inside)
 
 

@@ -18,11 +18,11 @@ from staa_widgets.utils.files import pack, unpack
 KEY = "ab" * 32
 
 
-def held(value: float = 1.0, size: int = 4) -> bytes:
+def entry_bytes(value: float = 1.0, size: int = 4) -> bytes:
     return pack("record", {"value": value}, {"array": np.full(size, value, np.float32)})
 
 
-def read(data: bytes) -> float:
+def read_value(data: bytes) -> float:
     return unpack("record", data)[0]["value"]
 
 
@@ -34,27 +34,27 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def put_used(name: str, age: float, size: int = 1000) -> None:
-    cache.put("record", name * 64, held(size=size))
+def put_entry(name: str, age: float, size: int = 1000) -> None:
+    cache.put("record", name * 64, entry_bytes(size=size))
     then = time.time() - age
     os.utime(cache.folder() / f"record-{name * 64}.safetensors", (then, then))
 
 
-def write_slowly(key: str, log: Path, ready: object) -> None:
+def compute_slowly(key: str, log: Path, ready: object) -> None:
     ready.wait()  # pyright: ignore[reportAttributeAccessIssue]
     with cache.lock("record", key):
-        if cache.get("record", key, read) is None:
+        if cache.get("record", key, read_value) is None:
             with log.open("a") as file:
                 file.write("computed\n")
             time.sleep(0.3)
-            cache.put("record", key, held(5.0))
+            cache.put("record", key, entry_bytes(5.0))
 
 
 def test_what_was_put_is_found_again():
-    assert cache.get("record", KEY, read) is None
-    cache.put("record", KEY, held(2.5))
-    assert cache.get("record", KEY, read) == 2.5
-    assert cache.get("explanation", KEY, read) is None
+    assert cache.get("record", KEY, read_value) is None
+    cache.put("record", KEY, entry_bytes(2.5))
+    assert cache.get("record", KEY, read_value) == 2.5
+    assert cache.get("explanation", KEY, read_value) is None
 
 
 def test_keys_depend_on_values_alone():
@@ -67,18 +67,18 @@ def test_keys_depend_on_values_alone():
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "emptied", "replaced"])
 def test_a_damaged_entry_is_dropped(damage: str, folder: Path):
-    cache.put("record", KEY, held())
+    cache.put("record", KEY, entry_bytes())
     (path,) = folder.glob("*.safetensors")
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     broken = {"cut": bytes(data[:-7]), "flipped": bytes(data), "emptied": b"", "replaced": pack("preview", {}, {})}
     path.write_bytes(broken[damage])
-    assert cache.get("record", KEY, read) is None
+    assert cache.get("record", KEY, read_value) is None
     assert not path.exists()
 
 
 def test_no_bit_of_an_entry_can_change_unseen():
-    data = held()
+    data = entry_bytes()
     for i in range(len(data)):
         changed = bytearray(data)
         changed[i] ^= 4
@@ -88,12 +88,12 @@ def test_no_bit_of_an_entry_can_change_unseen():
 
 def test_least_recently_used_entries_go_first(monkeypatch: pytest.MonkeyPatch):
     for name, age in (("a", 30), ("b", 20), ("c", 10)):
-        put_used(name, age)
-    assert cache.get("record", "a" * 64, read) == 1.0  # now the latest used
+        put_entry(name, age)
+    assert cache.get("record", "a" * 64, read_value) == 1.0  # now the latest used
     size = cache.info().size
     monkeypatch.setenv("STAA_CACHE_LIMIT", str(size))
-    put_used("d", 0)
-    left = {name for name in "abcd" if cache.get("record", name * 64, read)}
+    put_entry("d", 0)
+    left = {name for name in "abcd" if cache.get("record", name * 64, read_value)}
     assert left == {"a", "c", "d"}
     assert cache.info().size <= size
     assert cache.prune(0) == 3
@@ -101,11 +101,11 @@ def test_least_recently_used_entries_go_first(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_an_entry_larger_than_the_limit_pushes_nothing_out(monkeypatch: pytest.MonkeyPatch):
-    cache.put("record", KEY, held())
+    cache.put("record", KEY, entry_bytes())
     monkeypatch.setenv("STAA_CACHE_LIMIT", "1KB")
-    cache.put("record", "cd" * 32, held(size=1000))
-    assert cache.get("record", KEY, read) == 1.0
-    assert cache.get("record", "cd" * 32, read) is None
+    cache.put("record", "cd" * 32, entry_bytes(size=1000))
+    assert cache.get("record", KEY, read_value) == 1.0
+    assert cache.get("record", "cd" * 32, read_value) is None
 
 
 @pytest.mark.parametrize(("text", "size"), [("500MB", 500_000_000), ("1.5 gb", 1_500_000_000), ("12", 12)])
@@ -119,8 +119,8 @@ def test_the_limit_can_be_set(text: str, size: int, monkeypatch: pytest.MonkeyPa
 
 
 def test_clear_removes_entries_and_nothing_else(folder: Path):
-    cache.put("record", KEY, held())
-    cache.put("preview", KEY, held())
+    cache.put("record", KEY, entry_bytes())
+    cache.put("preview", KEY, entry_bytes())
     for name in ("model.safetensors", "notes.txt"):
         (folder / name).write_text("mine")
     assert cache.info().entries == {"preview": 1, "record": 1}
@@ -129,7 +129,7 @@ def test_clear_removes_entries_and_nothing_else(folder: Path):
 
 
 def test_what_a_killed_process_left_is_swept_after_a_day(folder: Path):
-    cache.put("record", KEY, held())
+    cache.put("record", KEY, entry_bytes())
     left = [folder / f".record-{KEY}.safetensors.0123abcd.tmp", folder / f"record-{KEY}.lock"]
     for path in left:
         path.touch()
@@ -139,7 +139,7 @@ def test_what_a_killed_process_left_is_swept_after_a_day(folder: Path):
         os.utime(path, (0, 0))
     cache.prune()
     assert not any(path.exists() for path in left)
-    assert cache.get("record", KEY, read) == 1.0
+    assert cache.get("record", KEY, read_value) == 1.0
 
 
 def test_a_folder_that_cannot_be_used_is_reported_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -148,8 +148,8 @@ def test_a_folder_that_cannot_be_used_is_reported_once(tmp_path: Path, monkeypat
 
     def work() -> None:
         with cache.lock("record", KEY):
-            assert cache.get("record", KEY, read) is None
-            cache.put("record", KEY, held())
+            assert cache.get("record", KEY, read_value) is None
+            cache.put("record", KEY, entry_bytes())
 
     with pytest.warns(RuntimeWarning, match="STAA_CACHE") as reports:
         work()
@@ -159,7 +159,7 @@ def test_a_folder_that_cannot_be_used_is_reported_once(tmp_path: Path, monkeypat
 
 
 def test_a_full_disk_leaves_no_part_of_an_entry(folder: Path, monkeypatch: pytest.MonkeyPatch):
-    cache.put("record", KEY, held())
+    cache.put("record", KEY, entry_bytes())
 
     def full(self: Path, data: bytes) -> int:
         with self.open("wb") as file:
@@ -168,21 +168,21 @@ def test_a_full_disk_leaves_no_part_of_an_entry(folder: Path, monkeypatch: pytes
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.warns(RuntimeWarning, match="No space left"):
-        cache.put("record", "cd" * 32, held())
+        cache.put("record", "cd" * 32, entry_bytes())
     assert [path.name for path in folder.iterdir()] == [f"record-{KEY}.safetensors"]
 
 
 def test_two_processes_on_one_key_compute_once(tmp_path: Path):
     context = multiprocessing.get_context("spawn")
     ready, log = context.Barrier(2), tmp_path / "log"
-    workers = [context.Process(target=write_slowly, args=(KEY, log, ready)) for _ in range(2)]
+    workers = [context.Process(target=compute_slowly, args=(KEY, log, ready)) for _ in range(2)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join(60)
     assert [worker.exitcode for worker in workers] == [0, 0]
     assert log.read_text() == "computed\n"
-    assert cache.get("record", KEY, read) == 5.0
+    assert cache.get("record", KEY, read_value) == 5.0
 
 
 def test_waiting_for_another_can_be_given_up():
@@ -202,4 +202,4 @@ def test_errors_of_the_work_pass_through_the_lock():
         with pytest.raises(FileNotFoundError), cache.lock("record", KEY):
             raise FileNotFoundError("a video")
         with cache.lock("record", KEY):
-            cache.put("record", KEY, held())
+            cache.put("record", KEY, entry_bytes())

@@ -28,7 +28,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def codes(clip: Clip, indices) -> list[int]:
+def read_barcodes(clip: Clip, indices) -> list[int]:
     return [read_barcode(frame) for frame in clip.frames(indices)]
 
 
@@ -36,15 +36,15 @@ def test_a_file_becomes_a_clip(film):
     clip = open_clip(film)
     assert (clip.name, clip.width, clip.height, len(clip), clip.first_frame) == ("film.mp4", 160, 120, 50, 0)
     assert clip.times.tolist() == [i / 25 for i in range(50)]
-    assert clip.duration == 2.0
+    assert clip.end == 2.0
     assert clip.sha256 == hashlib.sha256(film.read_bytes()).hexdigest()
 
 
 def test_frames_keep_order_and_duplicates(film):
     clip = open_clip(film)
     asked = [30, 2, 30, 49, 0, 2]
-    assert codes(clip, asked) == asked
-    assert codes(clip, np.array(asked, np.uint8)) == asked
+    assert read_barcodes(clip, asked) == asked
+    assert read_barcodes(clip, np.array(asked, np.uint8)) == asked
     assert clip.frames([]).shape == (0, 120, 160, 3)
     assert clip.frames([7]).dtype == np.uint8
 
@@ -52,7 +52,7 @@ def test_frames_keep_order_and_duplicates(film):
 def test_frames_belong_to_who_asked():
     clip = open_clip(FRAMES)
     clip.frames([3, 4])[:] = 0
-    assert codes(clip, [3, 4]) == [3, 4]
+    assert read_barcodes(clip, [3, 4]) == [3, 4]
 
 
 @pytest.mark.parametrize("asked", [[-1], [50], [0.5], [True], [[1]], 3, ["1"]])
@@ -75,37 +75,37 @@ def test_bytes_path_and_text_give_the_same_clip(film, monkeypatch):
     assert len({c.sha256 for c in clips}) == 1
     for clip in clips:
         assert np.array_equal(clip.times, clips[0].times)
-        assert codes(clip, [49, 11]) == [49, 11]
+        assert read_barcodes(clip, [49, 11]) == [49, 11]
 
 
 def test_a_clip_outlives_the_working_folder(film, monkeypatch, tmp_path):
     monkeypatch.chdir(film.parent)
     clip = open_clip("film.mp4")
     monkeypatch.chdir(tmp_path)
-    assert codes(clip, [8]) == [8]
+    assert read_barcodes(clip, [8]) == [8]
 
 
 def test_a_range_keeps_the_clock_of_the_video(film):
     clip = open_clip(film, start=0.4, end=1.0)
-    assert (len(clip), clip.first_frame, clip.times[0], clip.duration) == (15, 10, 0.4, 1.0)
-    assert codes(clip, [0, 14]) == [10, 24]
+    assert (len(clip), clip.first_frame, clip.times[0], clip.end) == (15, 10, 0.4, 1.0)
+    assert read_barcodes(clip, [0, 14]) == [10, 24]
     assert clip.sha256 == open_clip(film).sha256
 
 
 def test_a_range_ends_with_the_video_or_with_its_last_frame(film):
-    assert open_clip(film, start=1.9, end=99.0).duration == 2.0
-    assert open_clip(film, start=1.9, end=float("inf")).duration == 2.0
+    assert open_clip(film, start=1.9, end=99.0).end == 2.0
+    assert open_clip(film, start=1.9, end=float("inf")).end == 2.0
     assert len(open_clip(film, end=0.1)) == 3
-    assert open_clip(film, end=0.1).duration == 0.1
+    assert open_clip(film, end=0.1).end == 0.1
     sparse = open_clip(FRAMES[:3], times=[0.0, 1.0, 5.0])
-    assert open_clip(sparse, end=4.0).duration == 4.0
+    assert open_clip(sparse, end=4.0).end == 4.0
     assert open_clip(sparse, start=1.0, end=99.0).times.tolist() == [1.0, 5.0]
 
 
 def test_a_range_of_a_range_is_counted_from_the_video(film):
     clip = open_clip(open_clip(film, start=0.4), start=0.8, end=1.0)
     assert clip.first_frame == 20
-    assert codes(clip, [0, 4]) == [20, 24]
+    assert read_barcodes(clip, [0, 4]) == [20, 24]
     assert open_clip(clip) is clip
 
 
@@ -126,16 +126,16 @@ def test_a_range_between_two_frames_has_too_few(film):
 def test_frames_in_an_array_or_tensor():
     for source in (FRAMES, torch.from_numpy(FRAMES), FRAMES[:, ::-1][:, ::-1]):
         clip = open_clip(source, fps=10)
-        assert (clip.width, clip.height, len(clip), clip.duration) == (64, 48, 40, 4.0)
+        assert (clip.width, clip.height, len(clip), clip.end) == (64, 48, 40, 4.0)
         assert clip.times.tolist() == [i / 10 for i in range(40)]
         assert np.array_equal(clip.frames([5, 5, 0]), FRAMES[[5, 5, 0]])
-    assert open_clip(FRAMES).duration == pytest.approx(1.6)
+    assert open_clip(FRAMES).end == pytest.approx(1.6)
 
 
 def test_times_of_an_array_start_at_zero():
     clip = open_clip(FRAMES[:4], times=torch.tensor([2.0, 2.5, 3.5, 4.0]))
     assert clip.times.tolist() == [0.0, 0.5, 1.5, 2.0]
-    assert clip.duration == 2.5
+    assert clip.end == 2.5
 
 
 def test_anything_with_frames_and_times_is_a_video():
@@ -146,7 +146,7 @@ def test_anything_with_frames_and_times_is_a_video():
         label: str = "wave"
 
     clip = open_clip(Drawn(FRAMES, np.arange(40) / 8))
-    assert (clip.name, clip.duration, codes(clip, [39])) == ("wave", 5.0, [39])
+    assert (clip.name, clip.end, read_barcodes(clip, [39])) == ("wave", 5.0, [39])
 
 
 def test_bytes_of_a_name_that_are_no_letters_are_told_as_such(film, tmp_path):
@@ -228,7 +228,7 @@ def test_times_are_given_once_and_only_with_frames(film):
         open_clip(film, fps=25)
 
 
-def bad_files(folder: Path, film: Path) -> dict[str, Path]:
+def write_bad_files(folder: Path, film: Path) -> dict[str, Path]:
     whole = film.read_bytes()
     write_audio(folder / "song.m4a")
     contents = {
@@ -246,7 +246,7 @@ def bad_files(folder: Path, film: Path) -> dict[str, Path]:
 
 
 def test_files_without_a_video_are_refused_with_a_way_out(film, tmp_path, capfd):
-    files = bad_files(tmp_path, film)
+    files = write_bad_files(tmp_path, film)
     before = sorted(tmp_path.iterdir())
     for path in files.values():
         for source in (path, path.read_bytes()):
@@ -259,7 +259,7 @@ def test_files_without_a_video_are_refused_with_a_way_out(film, tmp_path, capfd)
 
 
 def test_what_is_wrong_is_said(film, tmp_path):
-    files = bad_files(tmp_path, film)
+    files = write_bad_files(tmp_path, film)
     for name, words in {
         "empty.mp4": "is empty",
         "song.m4a": "holds no moving picture",

@@ -11,7 +11,7 @@ import pytest
 from staa_widgets.errors import UnreadableVideoError, VideoNotFoundError
 from staa_widgets.video import decode as readers
 from staa_widgets.video import probe as demux
-from staa_widgets.video.decode import READERS, read, reader_of
+from staa_widgets.video.decode import READERS, read_frames, reader_name
 from staa_widgets.video.probe import VideoFile, probe
 from tests.helpers.video_files import barcode_frame, read_barcode, remux, write_video
 
@@ -99,13 +99,13 @@ def test_each_frame_is_the_one_asked_for(described):
     video, *_ = described
     rng = np.random.default_rng(0)
     for wanted in (np.arange(COUNT), *(np.sort(rng.choice(COUNT, 6, replace=False)) for _ in range(4))):
-        assert [read_barcode(f) for f in read(video, wanted)] == wanted.tolist()
+        assert [read_barcode(f) for f in read_frames(video, wanted)] == wanted.tolist()
 
 
 @pytest.mark.parametrize("described", FORMATS, indirect=True)
 def test_frames_are_upright_and_in_colour(described):
     video, *_ = described
-    drawn = read(video, np.array([0, 37])).astype(int)
+    drawn = read_frames(video, np.array([0, 37])).astype(int)
     truth = np.stack([barcode_frame(i, video.width, video.height) for i in (0, 37)])
     assert np.abs(drawn - truth).mean() < 20
 
@@ -113,7 +113,7 @@ def test_frames_are_upright_and_in_colour(described):
 @pytest.mark.parametrize("described", FORMATS, indirect=True)
 def test_decord_is_asked_only_where_it_is_right(described):
     video, *_ = described
-    assert reader_of(video) == FORMATS[video.name][0]
+    assert reader_name(video) == FORMATS[video.name][0]
 
 
 @pytest.mark.parametrize("described", SAFE, indirect=True)
@@ -130,28 +130,28 @@ def test_both_readers_agree_on_a_real_film():
     video = probe(Path(package.origin).parent / "datasets" / "data" / "bigbuckbunny.mp4", "bigbuckbunny.mp4")
     assert (len(video.times), video.width, video.height) == (132, 1280, 720)
     assert video.times == pytest.approx(np.arange(132) / 25)
-    assert reader_of(video) == "decord"
+    assert reader_name(video) == "decord"
     wanted = np.array([0, 1, 64, 131])
     assert np.array_equal(READERS["decord"](video, wanted), READERS["pyav"](video, wanted))
 
 
 def test_without_decord_pyav_draws_the_same(grouped, monkeypatch):
     video, wanted = probe(grouped, "grouped.mp4"), np.array([2, 31, 58])
-    before = read(video, wanted)
+    before = read_frames(video, wanted)
     monkeypatch.setitem(sys.modules, "decord", None)
-    readers._decord.cache_clear()
+    readers._load_decord.cache_clear()
     try:
-        assert reader_of(video) == "pyav"
-        assert np.array_equal(read(video, wanted), before)
+        assert reader_name(video) == "pyav"
+        assert np.array_equal(read_frames(video, wanted), before)
     finally:
-        readers._decord.cache_clear()
+        readers._load_decord.cache_clear()
 
 
 def test_only_what_is_asked_is_decoded(grouped, monkeypatch):
     video = probe(grouped, "grouped.mp4")
     seen: list[int | None] = []
-    plain = demux.decoded
-    monkeypatch.setattr(readers, "decoded", lambda *args: (seen.append(f.pts) or f for f in plain(*args)))
+    plain = demux.decode_stream
+    monkeypatch.setattr(readers, "decode_stream", lambda *args: (seen.append(f.pts) or f for f in plain(*args)))
     READERS["pyav"](video, np.array([5, 33, 52]))
     assert len(seen) == 6 + 4 + 3
 
@@ -160,8 +160,8 @@ def test_frames_cut_off_by_an_edit_list_are_not_counted(grouped, tmp_path):
     remux(grouped, tmp_path / "cut.mp4", shift=13 / 25, options={"avoid_negative_ts": "disabled"})
     video = probe(tmp_path / "cut.mp4", "cut.mp4")
     assert len(video.times) == 47
-    assert [read_barcode(f) for f in read(video, np.array([0, 20, 46]))] == [13, 33, 59]
-    assert reader_of(video) == "pyav"
+    assert [read_barcode(f) for f in read_frames(video, np.array([0, 20, 46]))] == [13, 33, 59]
+    assert reader_name(video) == "pyav"
 
 
 def test_frames_that_are_never_shown_are_not_counted(film, tmp_path):
@@ -173,8 +173,8 @@ def test_frames_that_are_never_shown_are_not_counted(film, tmp_path):
     )
     video = probe(tmp_path / "hidden.webm", "hidden.webm")
     assert len(video.times) == 58
-    assert [read_barcode(f) for f in read(video, np.array([10, 11, 57]))] == [10, 12, 59]
-    assert reader_of(video) == "pyav"
+    assert [read_barcode(f) for f in read_frames(video, np.array([10, 11, 57]))] == [10, 12, 59]
+    assert reader_name(video) == "pyav"
 
 
 @pytest.mark.parametrize("name", ["b_frames.mkv", "vp9.webm", "mjpeg.avi", "b_frames.avi"])
@@ -185,7 +185,7 @@ def test_a_film_that_breaks_off_holds_the_frames_it_holds_and_warns(film, tmp_pa
     short.write_bytes(data[: int(len(data) * share)])
     with pytest.warns(UserWarning, match="breaks off"):
         video = probe(short, short.name)
-    drawn = read(video, np.arange(len(video.times)))
+    drawn = read_frames(video, np.arange(len(video.times)))
     assert 0 < len(drawn) < COUNT
     # A picture cut in two shows part of itself: the last may be wrong, no other.
     assert [read_barcode(f) for f in drawn[:-1]] == list(range(len(drawn) - 1))
@@ -198,17 +198,17 @@ def test_an_mp4_that_breaks_off_after_its_index_warns(grouped, tmp_path):
     (tmp_path / "short.mp4").write_bytes(data[: len(data) * 6 // 10])
     with pytest.warns(UserWarning, match="breaks off"):
         video = probe(tmp_path / "short.mp4", "short.mp4")
-    drawn = read(video, np.arange(len(video.times)))
+    drawn = read_frames(video, np.arange(len(video.times)))
     assert 20 < len(drawn) < COUNT
-    assert reader_of(video) == "pyav"
+    assert reader_name(video) == "pyav"
 
 
 def test_a_damaged_frame_is_named_and_those_apart_from_it_are_read(grouped, tmp_path):
     remux(grouped, tmp_path / "hurt.mp4", lambda k, data: data[:4] + bytes(len(data) - 4) if k == 20 else data)
     video = probe(tmp_path / "hurt.mp4", "hurt.mp4")
     with pytest.raises(UnreadableVideoError, match=r"Frame 20 of 'hurt.mp4', at 0\.80 s"):
-        read(video, np.array([4, 20]))
-    assert [read_barcode(f) for f in read(video, np.array([4, 15, 40]))] == [4, 15, 40]
+        read_frames(video, np.array([4, 20]))
+    assert [read_barcode(f) for f in read_frames(video, np.array([4, 15, 40]))] == [4, 15, 40]
 
 
 HURT = """
@@ -265,7 +265,7 @@ def test_a_file_that_changes_or_goes_is_noticed(grouped, tmp_path):
     video = probe(path, "film.mp4")
     path.write_bytes(grouped.read_bytes() + b"more")
     with pytest.raises(UnreadableVideoError, match="changed"):
-        read(video, np.array([0]))
+        read_frames(video, np.array([0]))
     path.unlink()
     with pytest.raises(VideoNotFoundError, match="no longer"):
-        read(video, np.array([0]))
+        read_frames(video, np.array([0]))

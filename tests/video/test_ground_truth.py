@@ -1,4 +1,4 @@
-"""`ClipTruth`: what is known of a clip's action, and how it travels with clip and explanation."""
+"""`GroundTruth`: what is known of a clip's action, and how it travels with clip and explanation."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from staa_widgets.errors import ParameterError
 from staa_widgets.models import VideoModel
 from staa_widgets.utils.files import pack, unpack
 from staa_widgets.video.clip import open_clip
-from staa_widgets.video.ground_truth import ClipTruth
-from tests.explanation.test_explanation import made
+from staa_widgets.video.ground_truth import GroundTruth
+from tests.explanation.test_explanation import make_explanation as make_plain_explanation
 
 WHERE = np.array(
     [
@@ -30,7 +30,7 @@ WHERE = np.array(
 )
 
 
-class Known(NamedTuple):
+class LabeledFrames(NamedTuple):
     """What somebody knows of a clip."""
 
     label: str
@@ -38,16 +38,18 @@ class Known(NamedTuple):
     when: NDArray[np.bool_]
 
 
-KNOWN = Known("wave", WHERE, np.array([False, True, True, False]))
+KNOWN = LabeledFrames("wave", WHERE, np.array([False, True, True, False]))
 
 
-def sized(**changes: Any) -> Explanation:
+def make_explanation(**changes: Any) -> Explanation:
     """Explanation of four frames of 4 x 2 pixels, with their truth."""
-    return made(**{"frame_size": (4, 2), "box": (0, 0, 4, 2), "truth": ClipTruth.of(KNOWN), **changes})
+    return make_plain_explanation(
+        **{"frame_size": (4, 2), "box": (0, 0, 4, 2), "truth": GroundTruth.from_clip(KNOWN), **changes}
+    )
 
 
 def test_runs_go_through_a_frame_row_by_row():
-    truth = ClipTruth.of(KNOWN)
+    truth = GroundTruth.from_clip(KNOWN)
     assert truth.size == (4, 2)
     assert truth.offsets.tolist() == [0, 0, 2, 4, 4]
     # In the third frame, the run goes on from the end of the first row into the second.
@@ -58,7 +60,7 @@ def test_runs_go_through_a_frame_row_by_row():
 
 def test_a_drawn_clip_is_kept_to_the_pixel_and_small():
     clip = action_clip(3, size=160)
-    truth = ClipTruth.of(clip)
+    truth = GroundTruth.from_clip(clip)
     assert clip.where.any()
     np.testing.assert_array_equal(truth.masks(range(len(clip.when))), clip.where)
     np.testing.assert_array_equal(truth.when, clip.when)
@@ -66,7 +68,7 @@ def test_a_drawn_clip_is_kept_to_the_pixel_and_small():
 
 
 def test_it_happens_from_the_first_frame_to_the_end_of_the_last():
-    truth = ClipTruth.of(KNOWN)
+    truth = GroundTruth.from_clip(KNOWN)
     assert truth.spans(np.array([1.0, 1.5, 2.0, 2.5]), 3.0) == [(1.5, 2.5)]
     twice = dataclasses.replace(truth, when=np.array([True, False, True, True]))
     assert twice.spans(np.array([1.0, 1.5, 2.0, 2.5]), 3.25) == [(1.0, 1.5), (2.0, 3.25)]
@@ -86,47 +88,47 @@ def test_it_happens_from_the_first_frame_to_the_end_of_the_last():
 )
 def test_parts_that_do_not_fit_are_named(changes: dict[str, Any], named: str):
     with pytest.raises(ParameterError, match=named):
-        dataclasses.replace(ClipTruth.of(KNOWN), **changes)
+        dataclasses.replace(GroundTruth.from_clip(KNOWN), **changes)
     with pytest.raises(ParameterError, match="when"):
-        ClipTruth.of(KNOWN._replace(when=np.array([True])))
+        GroundTruth.from_clip(KNOWN._replace(when=np.array([True])))
 
 
 def test_a_clip_brings_its_truth_and_a_range_of_it_its_part():
     drawn = action_clip(3, size=48, fps=8)
     whole, part = open_clip(drawn), open_clip(drawn, 1.0, 2.0)
-    assert whole.truth
-    assert part.truth
-    np.testing.assert_array_equal(whole.truth.masks(range(len(whole))), drawn.where)
-    assert len(part.truth.when) == len(part) == 8
-    np.testing.assert_array_equal(part.truth.when, drawn.when[8:16])
-    np.testing.assert_array_equal(part.truth.masks(range(8)), drawn.where[8:16])
-    assert open_clip(drawn.frames, fps=8).truth is None
+    assert whole.ground_truth
+    assert part.ground_truth
+    np.testing.assert_array_equal(whole.ground_truth.masks(range(len(whole))), drawn.where)
+    assert len(part.ground_truth.when) == len(part) == 8
+    np.testing.assert_array_equal(part.ground_truth.when, drawn.when[8:16])
+    np.testing.assert_array_equal(part.ground_truth.masks(range(8)), drawn.where[8:16])
+    assert open_clip(drawn.frames, fps=8).ground_truth is None
 
 
 def test_truth_is_saved_and_loaded(tmp_path: Path):
-    e = sized()
+    e = make_explanation()
     loaded = Explanation.load(e.save(tmp_path / "e.staa"))
-    assert e.truth
-    assert loaded.truth
-    assert (loaded.truth.label, loaded.truth.size) == ("wave", (4, 2))
+    assert e.ground_truth
+    assert loaded.ground_truth
+    assert (loaded.ground_truth.label, loaded.ground_truth.size) == ("wave", (4, 2))
     for name in ("when", "runs", "offsets"):
-        np.testing.assert_array_equal(getattr(loaded.truth, name), getattr(e.truth, name))
-    assert Explanation.from_bytes(made().to_bytes()).truth is None
+        np.testing.assert_array_equal(getattr(loaded.ground_truth, name), getattr(e.ground_truth, name))
+    assert Explanation.from_bytes(make_explanation().to_bytes()).ground_truth is None
 
 
 def test_files_from_before_there_was_truth_are_read():
-    values, arrays = unpack("explanation", made().to_bytes())
+    values, arrays = unpack("explanation", make_explanation().to_bytes())
     del values["truth"]
     old = Explanation.from_bytes(pack("explanation", {**values, "format": 1}, arrays))
-    assert old.truth is None
-    np.testing.assert_array_equal(old.maps, made().maps)
+    assert old.ground_truth is None
+    np.testing.assert_array_equal(old.maps, make_explanation().maps)
 
 
 def test_truth_of_other_frames_is_refused():
     with pytest.raises(ParameterError, match="truth is not of 4 frames of 60 × 40"):
-        sized(frame_size=(60, 40))
+        make_explanation(frame_size=(60, 40))
     with pytest.raises(ParameterError, match="truth is not of 4 frames"):
-        sized(truth=ClipTruth.of(KNOWN).cut(0, 3))
+        make_explanation(truth=GroundTruth.from_clip(KNOWN).trim(0, 3))
 
 
 def test_an_explanation_of_a_drawn_clip_knows_its_truth_from_the_cache_too(
@@ -137,9 +139,9 @@ def test_an_explanation_of_a_drawn_clip_knows_its_truth_from_the_cache_too(
     first, again = (staa.explain(drawn, model, progress=False) for _ in range(2))
     assert again.provenance["cache"] == "hit"
     for e in (first, again):
-        assert e.truth
-        np.testing.assert_array_equal(e.truth.masks(range(len(e.times))), drawn.where)
+        assert e.ground_truth
+        np.testing.assert_array_equal(e.ground_truth.masks(range(len(e.times))), drawn.where)
     part = staa.explain(drawn, model, start=1.0, end=3.0, progress=False)
-    assert part.truth
-    np.testing.assert_array_equal(part.truth.when, drawn.when[8:24])
-    assert staa.explain(drawn.frames, model, progress=False).truth is None
+    assert part.ground_truth
+    np.testing.assert_array_equal(part.ground_truth.when, drawn.when[8:24])
+    assert staa.explain(drawn.frames, model, progress=False).ground_truth is None

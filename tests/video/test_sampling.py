@@ -2,39 +2,44 @@ import numpy as np
 import pytest
 
 from staa_widgets.errors import ParameterError, TooFewFramesError
-from staa_widgets.video.clip import Sample, centre, dense, spans, uniform, windows
+from staa_widgets.video.clip import Sample, centre, dense, sample_uniform, sample_windows, slice_spans
 
 STEADY = np.arange(100) / 25
 UNEVEN = np.cumsum(np.r_[0.0, np.tile([0.02, 0.05, 0.09, 0.04], 25)])
 
 
-def indices(sample: Sample) -> list[int]:
+def list_indices(sample: Sample) -> list[int]:
     return sample.indices.tolist()
 
 
 def test_uniform_takes_the_middle_of_equal_parts():
-    assert indices(uniform(STEADY, 8)) == [6, 18, 31, 43, 56, 68, 81, 93]
-    assert indices(uniform(STEADY, 1)) == [50]
-    assert indices(uniform(STEADY[:8], 8)) == list(range(8))
+    assert list_indices(sample_uniform(STEADY, 8)) == [6, 18, 31, 43, 56, 68, 81, 93]
+    assert list_indices(sample_uniform(STEADY, 1)) == [50]
+    assert list_indices(sample_uniform(STEADY[:8], 8)) == list(range(8))
 
 
 @pytest.mark.parametrize("n", [1, 3, 8, 99, 100])
 def test_uniform_follows_its_formula_and_gives_each_frame_once(n):
-    sample = uniform(STEADY, n)
-    assert indices(sample) == [int((i + 0.5) * 100 / n) for i in range(n)]
-    assert len(set(indices(sample))) == n
+    sample = sample_uniform(STEADY, n)
+    assert list_indices(sample) == [int((i + 0.5) * 100 / n) for i in range(n)]
+    assert len(set(list_indices(sample))) == n
 
 
 def test_seconds_come_back_with_the_frames():
-    for sample in (uniform(UNEVEN, 8), centre(UNEVEN, 8, 3), dense(UNEVEN, 8, 4.0), *windows(UNEVEN, 8, 4, 8.0)):
+    for sample in (
+        sample_uniform(UNEVEN, 8),
+        centre(UNEVEN, 8, 3),
+        dense(UNEVEN, 8, 4.0),
+        *sample_windows(UNEVEN, 8, 4, 8.0),
+    ):
         assert np.array_equal(sample.times, UNEVEN[sample.indices])
         assert sample.indices.dtype == np.int64
         assert sample.times.dtype == np.float64
 
 
 def test_centre_leaves_as_much_before_as_after():
-    assert indices(centre(STEADY, 4, 10)) == [34, 44, 54, 64]
-    assert indices(centre(STEADY[:9], 3, 4)) == [0, 4, 8]
+    assert list_indices(centre(STEADY, 4, 10)) == [34, 44, 54, 64]
+    assert list_indices(centre(STEADY[:9], 3, 4)) == [0, 4, 8]
     with pytest.raises(TooFewFramesError):
         centre(STEADY[:8], 3, 4)
 
@@ -51,26 +56,31 @@ def test_dense_above_the_frame_rate_takes_every_frame_once():
 
 
 def test_windows_overlap_on_the_same_frames_and_end_with_the_clip():
-    found = windows(STEADY, 8, 6, 5.0)
-    assert [indices(w)[0] for w in found] == [2, 32, 62]
+    found = sample_windows(STEADY, 8, 6, 5.0)
+    assert [list_indices(w)[0] for w in found] == [2, 32, 62]
     assert found[0].indices[6:].tolist() == found[1].indices[:2].tolist()
-    assert indices(found[-1])[-1] == 97
-    assert all(len(set(indices(w))) == 8 for w in found)
+    assert list_indices(found[-1])[-1] == 97
+    assert all(len(set(list_indices(w))) == 8 for w in found)
 
 
 def test_windows_see_every_frame_of_their_row():
     for stride in (1, 3, 8):
-        seen = {i for w in windows(STEADY, 8, stride, 10.0) for i in indices(w)}
+        seen = {i for w in sample_windows(STEADY, 8, stride, 10.0) for i in list_indices(w)}
         assert len(seen) == 40
 
 
 def test_a_clip_of_one_window_has_one():
-    assert len(windows(STEADY[:40], 8, 8, 5.0)) == 1
+    assert len(sample_windows(STEADY[:40], 8, 8, 5.0)) == 1
 
 
 @pytest.mark.parametrize(
     "sample",
-    [lambda t: uniform(t, 8), lambda t: centre(t, 8), lambda t: dense(t, 8, 25.0), lambda t: windows(t, 8, 4, 25.0)],
+    [
+        lambda t: sample_uniform(t, 8),
+        lambda t: centre(t, 8),
+        lambda t: dense(t, 8, 25.0),
+        lambda t: sample_windows(t, 8, 4, 25.0),
+    ],
 )
 def test_too_few_frames_are_refused_with_both_numbers(sample):
     with pytest.raises(TooFewFramesError, match=r"7 frames.* 8 are needed"):
@@ -80,12 +90,12 @@ def test_too_few_frames_are_refused_with_both_numbers(sample):
 @pytest.mark.parametrize(
     "sample",
     [
-        lambda: uniform(STEADY, 0),
+        lambda: sample_uniform(STEADY, 0),
         lambda: centre(STEADY, 4, 0),
         lambda: dense(STEADY, 4, 0.0),
         lambda: dense(STEADY, 4, float("nan")),
-        lambda: windows(STEADY, 4, 0, 5.0),
-        lambda: windows(STEADY, 4, 5, 5.0),
+        lambda: sample_windows(STEADY, 4, 0, 5.0),
+        lambda: sample_windows(STEADY, 4, 5, 5.0),
     ],
 )
 def test_parameters_out_of_range_are_refused(sample):
@@ -94,15 +104,15 @@ def test_parameters_out_of_range_are_refused(sample):
 
 
 def test_spans_cut_at_the_midpoints_and_tile_the_range():
-    assert spans([1.0, 2.0, 4.0], 0.5, 5.0).tolist() == [[0.5, 1.5], [1.5, 3.0], [3.0, 5.0]]
-    assert spans([1.0, 2.0, 4.0, 4.5], 0.0, 5.0, group=2).tolist() == [[0.0, 3.0], [3.0, 5.0]]
-    assert spans([1.0], 0.0, 5.0).tolist() == [[0.0, 5.0]]
+    assert slice_spans([1.0, 2.0, 4.0], 0.5, 5.0).tolist() == [[0.5, 1.5], [1.5, 3.0], [3.0, 5.0]]
+    assert slice_spans([1.0, 2.0, 4.0, 4.5], 0.0, 5.0, group=2).tolist() == [[0.0, 3.0], [3.0, 5.0]]
+    assert slice_spans([1.0], 0.0, 5.0).tolist() == [[0.0, 5.0]]
 
 
 @pytest.mark.parametrize("group", [1, 2, 4])
 def test_spans_of_any_sample_tile_the_clip(group):
-    sample = uniform(UNEVEN, 8)
-    cut = spans(sample.times, 0.0, 6.0, group)
+    sample = sample_uniform(UNEVEN, 8)
+    cut = slice_spans(sample.times, 0.0, 6.0, group)
     assert cut.shape == (8 // group, 2)
     assert cut[0, 0] == 0.0
     assert cut[-1, 1] == 6.0
@@ -116,4 +126,4 @@ def test_spans_of_any_sample_tile_the_clip(group):
 )
 def test_spans_refuse_times_that_do_not_rise_within_the_range(times, group):
     with pytest.raises(ParameterError):
-        spans(times, 0.5, 5.0, group)
+        slice_spans(times, 0.5, 5.0, group)

@@ -11,7 +11,7 @@ from ipywidgets.widgets import widget as kept
 
 import staa_widgets as staa
 from staa_widgets.widget.service import WORKER, WORKERS
-from tests.helpers.barcodes import explanation
+from tests.helpers.barcodes import barcode_explanation
 
 
 def open_and_close(e: staa.Explanation) -> tuple[weakref.ref[Any], weakref.ref[Any]]:
@@ -22,7 +22,7 @@ def open_and_close(e: staa.Explanation) -> tuple[weakref.ref[Any], weakref.ref[A
 
 
 def test_fifty_players_are_freed():
-    e = explanation()
+    e = barcode_explanation()
     staa.Player(e).close()
     gc.collect()
     before = len(kept._instances), threading.active_count()
@@ -30,4 +30,4 @@ def test_fifty_players_are_freed():
     gc.collect()
     assert (len(kept._instances), threading.active_count()) == before
     assert sum(ref() is not None for both in refs for ref in both) == 0
-    assert [worker._left for worker in (WORKER, *WORKERS.values())] == [0, 0]
+    assert [worker._pending for worker in (WORKER, *WORKERS.values())] == [0, 0]

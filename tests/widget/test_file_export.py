@@ -20,16 +20,16 @@ from PIL import Image
 import staa_widgets as staa
 from staa_widgets.errors import ExportError, ParameterError
 from staa_widgets.explanation.explanation import Explanation, Preview
-from staa_widgets.export.image import render_static, snapshot
+from staa_widgets.export.image import render_image, snapshot
 from staa_widgets.export.movie import movie_bytes
-from staa_widgets.render.compositor import draw
-from staa_widgets.render.style import Look
+from staa_widgets.render.compositor import draw_frame
+from staa_widgets.render.style import HeatStyle
 from staa_widgets.widget import file_export as taking
-from staa_widgets.widget.display import fallback
+from staa_widgets.widget.display import static_fallback
 from staa_widgets.widget.settings import SettingError
-from tests.export.test_movie import read_code
-from tests.helpers.barcodes import FIRST, LAST, explanation
-from tests.helpers.comm import Pages, listen
+from tests.export.test_movie import read_frame_index
+from tests.helpers.barcodes import FIRST, LAST, barcode_explanation
+from tests.helpers.comm import Pages, replace_comms
 from tests.helpers.kernel import Kernel
 from tests.helpers.paths import ROOT
 from tests.widget.test_page import Reader
@@ -37,22 +37,22 @@ from tests.widget.test_page import Reader
 
 @pytest.fixture(autouse=True)
 def pages(monkeypatch: pytest.MonkeyPatch) -> Pages:
-    return listen(monkeypatch)
+    return replace_comms(monkeypatch)
 
 
 @pytest.fixture(scope="module")
 def bars() -> Explanation:
-    return explanation()
+    return barcode_explanation()
 
 
-def asked(player: staa.Player, **args: Any) -> tuple[dict[str, Any], bytes]:
+def request_export(player: staa.Player, **args: Any) -> tuple[dict[str, Any], bytes]:
     """Name and type of the file that a page asks for, and its content."""
-    errand = player.errand("export", args)
-    result, (content,) = errand.settle(errand.ask(lambda *_: None))
+    errand = player.operation("export", args)
+    result, (content,) = errand.finish(errand.compute(lambda *_: None))
     return dict(result), content
 
 
-def frames(movie: bytes) -> list[np.ndarray]:
+def decode_movie(movie: bytes) -> list[np.ndarray]:
     with av.open(io.BytesIO(movie), "r") as container:
         return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
 
@@ -60,19 +60,19 @@ def frames(movie: bytes) -> list[np.ndarray]:
 def test_a_gif_has_the_look_of_the_page_and_its_selected_seconds(bars: Explanation):
     player = staa.Player(bars)
     look = {"layer": 1, "head": 0, "opacity": 0.4, "colormap": "viridis", "selection": [2.5, 3.0], "theme": "dark"}
-    result, gif = asked(player, kind="gif", look=look)
+    result, gif = request_export(player, kind="gif", look=look)
     assert result == {"name": "bars_staa.gif", "type": "image/gif"}
-    wanted = Look(layer=1, head=0, opacity=0.4, colormap="viridis")
+    wanted = HeatStyle(layer=1, head=0, opacity=0.4, colormap="viridis")
     assert gif == movie_bytes(bars, "gif", wanted, start=2.5, end=3.0, progress=False)
     assert gif != movie_bytes(bars, "gif", start=2.5, end=3.0, progress=False)
 
 
 def test_a_film_shows_the_selected_frames(bars: Explanation):
-    _, whole = asked(staa.Player(bars), kind="mp4")
-    assert [read_code(frame) for frame in frames(whole)] == [*range(FIRST, LAST + 1)]
-    _, part = asked(staa.Player(bars), kind="mp4", look={"selection": [2.5, 3.0]})
+    _, whole = request_export(staa.Player(bars), kind="mp4")
+    assert [read_frame_index(frame) for frame in decode_movie(whole)] == [*range(FIRST, LAST + 1)]
+    _, part = request_export(staa.Player(bars), kind="mp4", look={"selection": [2.5, 3.0]})
     inside = (bars.times >= 2.5) & (bars.times < 3.0)
-    assert [read_code(frame) for frame in frames(part)] == (FIRST + np.flatnonzero(inside)).tolist()
+    assert [read_frame_index(frame) for frame in decode_movie(part)] == (FIRST + np.flatnonzero(inside)).tolist()
 
 
 def test_a_film_is_of_the_video_where_that_is_at_hand(video: Path, folder: Path, monkeypatch: pytest.MonkeyPatch):
@@ -81,13 +81,13 @@ def test_a_film_is_of_the_video_where_that_is_at_hand(video: Path, folder: Path,
 
     def ground(**known: Any) -> bool:
         """Whether pictures are the plain ground of explanations without any."""
-        seen = frames(asked(staa.Player(e, **known), kind="mp4", look=look)[1])
+        seen = decode_movie(request_export(staa.Player(e, **known), kind="mp4", look=look)[1])
         assert len(seen) == 8
         return all(picture[:100].std(axis=(0, 1)).max() < 3 for picture in seen)
 
     assert ground()
     assert not ground(video=video)
-    monkeypatch.setattr(taking, "MOST_PIXELS", 8 * e.frame_size[0] * e.frame_size[1] - 1)
+    monkeypatch.setattr(taking, "MAX_PIXELS", 8 * e.frame_size[0] * e.frame_size[1] - 1)
     assert ground(video=video)
 
 
@@ -95,7 +95,7 @@ def test_a_page_opens_with_the_view_and_all_panes(bars: Explanation):
     other = replace(bars, method="other/<b>", maps=bars.maps[::-1])
     player = staa.Player([bars, other], pane=1)
     look = {"view": "wipe", "pane": 1, "frame": 110, "opacity": 0.5}
-    result, content = asked(player, kind="html", look=look, pane=1)
+    result, content = request_export(player, kind="html", look=look, pane=1)
     assert result == {"name": "bars_other_b_.html", "type": "text/html"}
     page = Reader(content.decode())
     assert json.loads(page.of("script", **{"data-staa": "state"})[0]) == look
@@ -107,24 +107,24 @@ def test_a_layer_that_a_pane_lacks_is_its_joint_map(bars: Explanation):
     player = staa.Player([bars, without])
     look = {"layer": 2, "selection": [2.0, 2.2]}
     joint = movie_bytes(bars, "gif", start=2.0, end=2.2, progress=False)
-    assert asked(player, kind="gif", look=look, pane=1)[1] == joint
-    assert asked(player, kind="gif", look=look, pane=0)[1] != joint
+    assert request_export(player, kind="gif", look=look, pane=1)[1] == joint
+    assert request_export(player, kind="gif", look=look, pane=0)[1] != joint
 
 
 def test_what_cannot_be_made_is_said(bars: Explanation, monkeypatch: pytest.MonkeyPatch):
     player = staa.Player(bars)
     with pytest.raises(ParameterError, match=r"no 'avi'.*gif, mp4, html"):
-        player.errand("export", {"kind": "avi"})
+        player.operation("export", {"kind": "avi"})
     with pytest.raises(SettingError, match="layer is 7"):
-        player.errand("export", {"kind": "gif", "look": {"layer": 7}})
-    monkeypatch.setattr(taking, "LARGEST", 1000)
+        player.operation("export", {"kind": "gif", "look": {"layer": 7}})
+    monkeypatch.setattr(taking, "MAX_FILE_BYTES", 1000)
     with pytest.raises(ExportError, match="too many for a page") as caught:
-        asked(player, kind="gif")
+        request_export(player, kind="gif")
     assert "explanation.to_gif(path)" in caught.value.hint
 
 
 def test_progress_is_told_and_a_cancel_leaves_nothing(bars: Explanation):
-    errand = staa.Player(bars).errand("export", {"kind": "mp4"})
+    errand = staa.Player(bars).operation("export", {"kind": "mp4"})
     told: list[Any] = []
 
     def report(*step: Any) -> None:
@@ -133,15 +133,15 @@ def test_progress_is_told_and_a_cancel_leaves_nothing(bars: Explanation):
             raise KeyError
 
     with pytest.raises(KeyError):
-        errand.ask(report)
+        errand.compute(report)
     assert told[-1][2] == len(bars.times)
 
 
 def test_names_are_those_of_any_disk():
-    assert taking.stem("my clip (1).mp4") == "my_clip_1_"
-    assert taking.stem("größe.avi") == "größe"
-    assert taking.stem("../../.mp4") == "_"
-    assert taking.stem("") == "clip"
+    assert taking.file_stem("my clip (1).mp4") == "my_clip_1_"
+    assert taking.file_stem("größe.avi") == "größe"
+    assert taking.file_stem("../../.mp4") == "_"
+    assert taking.file_stem("") == "clip"
 
 
 # --- still pictures ---
@@ -150,10 +150,10 @@ def test_names_are_those_of_any_disk():
 def test_a_snapshot_is_of_what_the_active_pane_shows(bars: Explanation, tmp_path: Path):
     other = replace(bars, method="other", maps=bars.maps[::-1])
     player = staa.Player([bars, other], frame=110, opacity=0.5, layer=1)
-    assert player.snapshot().png == snapshot(bars, 110, Look(opacity=0.5, layer=1)).png
+    assert player.snapshot().png == snapshot(bars, 110, HeatStyle(opacity=0.5, layer=1)).png
     player.pane, player.layer = 1, -1
     picture = player.snapshot(tmp_path / "now.png")
-    assert (tmp_path / "now.png").read_bytes() == picture.png == snapshot(other, 110, Look(opacity=0.5)).png
+    assert (tmp_path / "now.png").read_bytes() == picture.png == snapshot(other, 110, HeatStyle(opacity=0.5)).png
     assert Image.open(io.BytesIO(picture.png)).size[0] >= 320
 
 
@@ -164,7 +164,7 @@ def test_a_pane_of_another_clip_is_drawn_at_the_same_second(bars: Explanation):
         clip_sha256="ef" * 32,
         times=bars.times + shift,
         spans=bars.spans + shift,
-        duration=bars.duration + shift,
+        duration=bars.end + shift,
         preview=None,
     )
     player = staa.Player([bars, later], pane=1, frame=LAST)
@@ -174,12 +174,12 @@ def test_a_pane_of_another_clip_is_drawn_at_the_same_second(bars: Explanation):
 
 def test_render_static_draws_all_panes(bars: Explanation):
     other = replace(bars, method="other", maps=bars.maps[::-1])
-    look = Look(colormap="viridis")
-    assert staa.Player(bars, colormap="viridis").render_static(pictures=3).png == (
-        render_static(bars, look, pictures=3).png
+    look = HeatStyle(colormap="viridis")
+    assert staa.Player(bars, colormap="viridis").render_image(pictures=3).png == (
+        render_image(bars, look, images=3).png
     )
-    both = staa.Player([bars, other], colormap="viridis").render_static()
-    assert both.png == render_static(staa.Comparison.of(bars, other), look).png
+    both = staa.Player([bars, other], colormap="viridis").render_image()
+    assert both.png == render_image(staa.Comparison.of(bars, other), look).png
 
 
 NOTEBOOK = """
@@ -197,16 +197,16 @@ def test_a_saved_notebook_holds_the_picture(tmp_path: Path):
     NotebookClient(book, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
     (output,) = book.cells[0].outputs
     assert output.output_type == "execute_result"
-    assert base64.b64decode(output.data["image/png"]) == snapshot(explanation(), 110).png
+    assert base64.b64decode(output.data["image/png"]) == snapshot(barcode_explanation(), 110).png
     assert "Frame 110" in output.data["text/plain"]
 
 
 def test_a_saved_notebook_shows_a_player_as_a_frame_and_words(bars: Explanation):
-    found = fallback(staa.Player(bars, frame=110, opacity=1.0))
+    found = static_fallback(staa.Player(bars, frame=110, opacity=1.0))
     page = Reader(found["text/html"])
     ((_, has),) = [one for one in page.elements if one[0] == "img"]
     picture = Image.open(io.BytesIO(base64.b64decode(str(has["src"]).removeprefix("data:image/jpeg;base64,"))))
-    wanted = draw(bars, 110, Look(opacity=1.0))
+    wanted = draw_frame(bars, 110, HeatStyle(opacity=1.0))
     assert np.abs(np.asarray(picture, float) - wanted).mean() < 4
     assert len(found["text/html"]) < 60_000
     assert [tag for tag, _ in page.elements] == ["div", "p", "img"]
@@ -215,7 +215,7 @@ def test_a_saved_notebook_shows_a_player_as_a_frame_and_words(bars: Explanation)
 
 def test_a_picture_that_cannot_be_decoded_leaves_the_words(bars: Explanation):
     broken = Preview(np.array([FIRST]), bars.times[:1], np.array([0, 4]), np.zeros(4, np.uint8), 320, 180)
-    found = fallback(staa.Player(replace(bars, preview=broken)))
+    found = static_fallback(staa.Player(replace(bars, preview=broken)))
     assert "img" not in found["text/html"]
     assert found["text/plain"] in found["text/html"]
 
@@ -227,7 +227,7 @@ def test_a_picture_of_noise_is_kept_small(bars: Explanation):
     packed = np.frombuffer(file.getvalue(), np.uint8)
     e = replace(bars, preview=Preview(np.array([FIRST]), bars.times[:1], np.array([0, len(packed)]), packed, 640, 360))
     assert len(packed) > 150_000
-    assert len(fallback(staa.Player(e))["text/html"]) < 60_000
+    assert len(static_fallback(staa.Player(e))["text/html"]) < 60_000
 
 
 # --- with a kernel ---
@@ -249,16 +249,18 @@ def test_a_kernel_answers_with_files(kernel: Kernel, bars: Explanation):
     look = {"selection": [2.5, 3.0], "opacity": 0.5}
     for kind in taking.TYPES:
         kernel.send(comm, {"v": 1, "id": kind, "op": "export", "args": {"kind": kind, "look": look, "pane": 0}})
-        answer = kernel.answer(kind)
+        answer = kernel.wait_for_answer(kind)
         assert answer["ok"], answer
         assert answer["result"]["name"] == f"bars_staa.{kind}"
-        (message,) = [m for m in kernel.heard if m["content"].get("data", {}).get("content") == answer]
+        (message,) = [m for m in kernel.messages if m["content"].get("data", {}).get("content") == answer]
         (content,) = message["buffers"]
-        _, wanted = asked(staa.Player(bars), kind=kind, look=look)
+        _, wanted = request_export(staa.Player(bars), kind=kind, look=look)
         if kind == "mp4":
-            assert [read_code(frame) for frame in frames(bytes(content))] == [read_code(f) for f in frames(wanted)]
+            assert [read_frame_index(frame) for frame in decode_movie(bytes(content))] == [
+                read_frame_index(f) for f in decode_movie(wanted)
+            ]
         else:
             assert bytes(content) == wanted
     kernel.send(comm, {"v": 1, "id": "no", "op": "export", "args": {"kind": "gif", "look": {"selection": [9, 9]}}})
-    refused = kernel.answer("no")
+    refused = kernel.wait_for_answer("no")
     assert (refused["ok"], refused["error"]["type"]) == (False, "SettingError")

@@ -21,8 +21,15 @@ from staa_widgets.video import decode as readers
 from staa_widgets.video.clip import open_clip
 from staa_widgets.video.preview import make_preview
 from staa_widgets.widget import frame_requests as drawn
-from staa_widgets.widget.frame_requests import BYTES, RUN, TAPE, Pictures, fitting, pictures
-from tests.helpers.comm import Page, Pages, listen
+from staa_widgets.widget.frame_requests import (
+    MAX_BYTES,
+    MAX_FRAMES,
+    TAPE,
+    FramesOperation,
+    encode_within,
+    make_frames_operation,
+)
+from tests.helpers.comm import Page, Pages, replace_comms
 from tests.helpers.video_files import read_barcode, write_video
 
 COUNT = 120
@@ -39,12 +46,12 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def e(path: Path, model: VideoModel) -> staa.Explanation:
     """Half of the clip, of which four pictures were kept, at half the size."""
     found = staa.explain(path, model, start=1.2, window=1, preview=False, cache=False, progress=False)
-    return replace(found, preview=make_preview(open_clip(path, 1.2), limit=4, longest=80))
+    return replace(found, preview=make_preview(open_clip(path, 1.2), max_frames=4, max_side=80))
 
 
 @pytest.fixture
 def pages(monkeypatch: pytest.MonkeyPatch) -> Pages:
-    return listen(monkeypatch)
+    return replace_comms(monkeypatch)
 
 
 @pytest.fixture
@@ -55,72 +62,74 @@ def player(path: Path, e: staa.Explanation, model: VideoModel, pages: Pages) -> 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """First frame of each pass through the file."""
-    TAPE.rest()
+    TAPE.close_if_idle()
     passes: list[int] = []
-    original = readers.walk_pyav
+    original = readers.iter_pyav
 
     def counted(video: Any, wanted: Any) -> Any:
         passes.append(int(wanted[0]))
         return original(video, wanted)
 
-    monkeypatch.setattr(readers, "walk_pyav", counted)
+    monkeypatch.setattr(readers, "iter_pyav", counted)
     return passes
 
 
-def draw(player: staa.Player, **args: int) -> tuple[dict[str, Any], list[Image.Image]]:
-    errand = pictures(player, args)
-    result, [data] = errand.settle(errand.ask(lambda *_: None))
+def request_frames(player: staa.Player, **args: int) -> tuple[dict[str, Any], list[Image.Image]]:
+    errand = make_frames_operation(player, args)
+    result, [data] = errand.finish(errand.compute(lambda *_: None))
     edges = result["offsets"]
     files = [data[start:end] for start, end in pairwise(edges)]
     return dict(result), [Image.open(io.BytesIO(file)) for file in files]
 
 
-def codes(images: list[Image.Image]) -> list[int]:
+def read_frame_numbers(images: list[Image.Image]) -> list[int]:
     return [read_barcode(np.asarray(image.convert("RGB"))) for image in images]
 
 
 def test_a_run_is_the_frames_asked_for_at_the_previews_size(player: staa.Player, e: staa.Explanation):
     assert e.first_frame == 30
-    result, images = draw(player, first=62, count=32)
+    result, images = request_frames(player, first=62, count=32)
     assert result["first"] == 62
-    assert codes(images) == [*range(62, 94)]
+    assert read_frame_numbers(images) == [*range(62, 94)]
     assert {image.size for image in images} == {(80, 60)}
 
 
 def test_no_run_is_longer_than_agreed_or_than_the_clip(player: staa.Player):
-    assert len(draw(player, first=30, count=1000)[1]) == RUN
-    assert codes(draw(player, first=COUNT - 3, count=RUN)[1]) == [*range(COUNT - 3, COUNT)]
+    assert len(request_frames(player, first=30, count=1000)[1]) == MAX_FRAMES
+    assert read_frame_numbers(request_frames(player, first=COUNT - 3, count=MAX_FRAMES)[1]) == [
+        *range(COUNT - 3, COUNT)
+    ]
 
 
 @pytest.mark.parametrize("first", [29, COUNT, -1])
 def test_frames_that_the_clip_does_not_have_are_refused(player: staa.Player, first: int):
     with pytest.raises(ParameterError):
-        draw(player, first=first, count=RUN)
+        request_frames(player, first=first, count=MAX_FRAMES)
 
 
 def test_an_explanation_without_its_video_has_no_frames_to_give(e: staa.Explanation):
     loaded = staa.Explanation.from_bytes(e.to_bytes())
     with pytest.raises(PlayerError, match="does not have the video"):
-        draw(staa.Player(loaded), first=30)
+        request_frames(staa.Player(loaded), first=30)
 
 
 def test_a_page_is_told_where_other_frames_can_be_had(
     player: staa.Player, e: staa.Explanation, pages: Pages, path: Path, model: VideoModel
 ):
     assert e.preview is not None
-    told = pages.of(player).initial["_meta"]["frames"]
+    told = pages.page_of(player).initial["_meta"]["frames"]
     assert told == {"first": 30, "total": 90, "kept": e.preview.indices.tolist(), "live": True}
-    times = np.frombuffer(pages.of(player).initial["_times"], "<f8")
+    times = np.frombuffer(pages.page_of(player).initial["_times"], "<f8")
     np.testing.assert_array_equal(times, e.times)
     loaded = staa.Explanation.from_bytes(e.to_bytes())
-    assert not pages.of(staa.Player(loaded)).initial["_meta"]["frames"]["live"]
+    assert not pages.page_of(staa.Player(loaded)).initial["_meta"]["frames"]["live"]
     every = replace(e, preview=make_preview(open_clip(path, 1.2)))
-    told = pages.of(staa.Player(every, video=path, model=model)).initial["_meta"]["frames"]
+    told = pages.page_of(staa.Player(every, video=path, model=model)).initial["_meta"]["frames"]
     assert (told["kept"], told["live"]) == (None, False)
 
 
 def test_the_player_opens_at_the_very_frame_of_the_greatest_attribution(player: staa.Player, e: staa.Explanation):
-    seen = e.sampled[e.temporal.argmax()]
+    seen = e.sampled_frames[e.temporal.argmax()]
     assert player.frame == seen[len(seen) // 2]
     loaded = staa.Explanation.from_bytes(e.to_bytes())
     assert e.preview is not None
@@ -128,9 +137,11 @@ def test_the_player_opens_at_the_very_frame_of_the_greatest_attribution(player: 
 
 
 def test_runs_in_a_row_go_through_the_file_once(player: staa.Player, opened: list[int]):
-    assert codes(draw(player, first=30, count=32)[1] + draw(player, first=62, count=32)[1]) == [*range(30, 94)]
+    assert read_frame_numbers(
+        request_frames(player, first=30, count=32)[1] + request_frames(player, first=62, count=32)[1]
+    ) == [*range(30, 94)]
     assert opened == [30]
-    assert codes(draw(player, first=30, count=2)[1]) == [30, 31]
+    assert read_frame_numbers(request_frames(player, first=30, count=2)[1]) == [30, 31]
     assert opened == [30, 30]
 
 
@@ -148,9 +159,9 @@ def test_the_file_is_let_go_when_nothing_more_is_asked(
             pass
 
     monkeypatch.setattr(drawn.threading, "Timer", Timer)
-    draw(player, first=30, count=2)
+    request_frames(player, first=30, count=2)
     waiting[-1]()
-    assert codes(draw(player, first=32, count=2)[1]) == [32, 33]
+    assert read_frame_numbers(request_frames(player, first=32, count=2)[1]) == [32, 33]
     assert opened == [30, 32]
 
 
@@ -160,13 +171,13 @@ def test_a_run_that_nobody_waits_for_stops_and_the_next_goes_on(player: staa.Pla
             raise CancelledError("Enough.")
 
     with pytest.raises(CancelledError):
-        pictures(player, {"first": 30, "count": 32}).ask(stop)
-    assert codes(draw(player, first=34, count=2)[1]) == [34, 35]
+        make_frames_operation(player, {"first": 30, "count": 32}).compute(stop)
+    assert read_frame_numbers(request_frames(player, first=34, count=2)[1]) == [34, 35]
     assert opened == [30]
 
 
 def test_damage_ends_a_run_and_spoils_no_other(player: staa.Player, monkeypatch: pytest.MonkeyPatch):
-    original = readers.walk_pyav
+    original = readers.iter_pyav
 
     def broken(video: Any, wanted: Any) -> Any:
         for index, frame in zip(wanted, original(video, wanted), strict=False):
@@ -174,58 +185,58 @@ def test_damage_ends_a_run_and_spoils_no_other(player: staa.Player, monkeypatch:
                 raise UnreadableVideoError("Frame 40 cannot be decoded.")
             yield frame
 
-    TAPE.rest()
-    monkeypatch.setattr(readers, "walk_pyav", broken)
-    assert codes(draw(player, first=30, count=32)[1]) == [*range(30, 40)]
+    TAPE.close_if_idle()
+    monkeypatch.setattr(readers, "iter_pyav", broken)
+    assert read_frame_numbers(request_frames(player, first=30, count=32)[1]) == [*range(30, 40)]
     with pytest.raises(UnreadableVideoError):
-        draw(player, first=40)
-    assert codes(draw(player, first=62, count=1)[1]) == [62]
+        request_frames(player, first=40)
+    assert read_frame_numbers(request_frames(player, first=62, count=1)[1]) == [62]
 
 
 def test_an_answer_keeps_within_its_bytes():
-    noise = np.random.default_rng(0).integers(0, 256, (RUN, 360, 640, 3), np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (MAX_FRAMES, 360, 640, 3), np.uint8)
     hard = [Image.fromarray(frame) for frame in noise]
-    files = fitting(hard)
-    assert 0 < sum(map(len, files)) <= BYTES
-    assert len(files) < RUN
-    easy = [Image.new("RGB", (640, 360), (i, 0, 0)) for i in range(RUN)]
-    assert len(fitting(easy)) == RUN
-    assert len(fitting(hard[:1], 10)) == 1
+    files = encode_within(hard)
+    assert 0 < sum(map(len, files)) <= MAX_BYTES
+    assert len(files) < MAX_FRAMES
+    easy = [Image.new("RGB", (640, 360), (i, 0, 0)) for i in range(MAX_FRAMES)]
+    assert len(encode_within(easy)) == MAX_FRAMES
+    assert len(encode_within(hard[:1], 10)) == 1
 
 
 def request(name: str, first: int) -> dict[str, Any]:
-    return {"v": 1, "id": name, "op": "frames", "args": {"first": first, "count": RUN, "pane": 0}}
+    return {"v": 1, "id": name, "op": "frames", "args": {"first": first, "count": MAX_FRAMES, "pane": 0}}
 
 
 @pytest.fixture
 def front(player: staa.Player, pages: Pages) -> Page:
-    return pages.of(player)
+    return pages.page_of(player)
 
 
 def test_each_view_has_its_own_latest_run_and_no_progress_is_told(
     front: Page, player: staa.Player, monkeypatch: pytest.MonkeyPatch
 ):
     go = threading.Event()
-    original = Pictures.ask
+    original = FramesOperation.compute
 
-    def held(self: Pictures, report: Any) -> Any:
+    def held(self: FramesOperation, report: Any) -> Any:
         assert go.wait(60)
         return original(self, report)
 
-    monkeypatch.setattr(Pictures, "ask", held)
+    monkeypatch.setattr(FramesOperation, "compute", held)
     for name, first in (("one-1-frames", 30), ("two-1-frames", 62), ("one-2-frames", 94)):
         front.send(request(name, first))
-    assert front.answer("one-1-frames")["error"]["type"] == "CancelledError"
+    assert front.wait_for_answer("one-1-frames")["error"]["type"] == "CancelledError"
     go.set()
-    assert front.answer("one-2-frames")["result"]["first"] == 94
-    assert front.answer("two-1-frames")["result"]["first"] == 62
+    assert front.wait_for_answer("one-2-frames")["result"]["first"] == 94
+    assert front.wait_for_answer("two-1-frames")["result"]["first"] == 62
     assert not [message for message in front.messages if "progress" in message]
 
 
 def test_a_closed_player_draws_no_more(front: Page, player: staa.Player, monkeypatch: pytest.MonkeyPatch):
     go = threading.Event()
-    monkeypatch.setattr(Pictures, "ask", lambda *_: go.wait(60))
+    monkeypatch.setattr(FramesOperation, "compute", lambda *_: go.wait(60))
     front.send(request("one-1-frames", 30))
     player.close()
-    assert front.answer("one-1-frames")["error"]["type"] == "CancelledError"
+    assert front.wait_for_answer("one-1-frames")["error"]["type"] == "CancelledError"
     go.set()

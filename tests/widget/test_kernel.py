@@ -52,7 +52,7 @@ def running(folder: Path) -> Iterator[Kernel]:
 @pytest.fixture
 def kernel(running: Kernel, folder: Path) -> Iterator[Kernel]:
     """The kernel with an empty cache, nothing held, and nothing heard."""
-    running.heard.clear()
+    running.messages.clear()
     yield running
     (folder / "go").touch()
     running.run("staa_widgets.models.capture.record = original; staa.cache.clear(); time.sleep(0)")
@@ -60,7 +60,7 @@ def kernel(running: Kernel, folder: Path) -> Iterator[Kernel]:
         (folder / name).unlink(missing_ok=True)
 
 
-def appears(path: Path) -> None:
+def wait_for_file(path: Path) -> None:
     """Wait for a file."""
     deadline = time.monotonic() + PATIENCE
     while not path.exists():
@@ -68,7 +68,7 @@ def appears(path: Path) -> None:
         time.sleep(0.01)
 
 
-def player(kernel: Kernel, code: str = "player = staa.Player(ask(window=2)); player.model_id") -> str:
+def make_player(kernel: Kernel, code: str = "player = staa.Player(ask(window=2)); player.model_id") -> str:
     (result,) = [message for message in kernel.run(code) if message["msg_type"] == "execute_result"]
     return result["content"]["data"]["text/plain"].strip("'")
 
@@ -84,7 +84,7 @@ def test_an_explanation_as_a_cells_value_is_a_player_and_words_for_without(kerne
     assert view.keys() == {VIEW, "text/plain"}
     assert words.keys() == {"text/html", "text/plain"}
     assert "run this cell again" in words["text/plain"]
-    opened = kernel.hear(lambda message: message["content"].get("comm_id") == view[VIEW]["model_id"])
+    opened = kernel.wait_for_message(lambda message: message["content"].get("comm_id") == view[VIEW]["model_id"])
     assert opened["msg_type"] == "comm_open"
     assert opened["content"]["data"]["state"]["_meta"]["clip"]["name"] == "clip.mp4"
     again = [message["content"]["data"] for message in kernel.run("staa.Player(ask())") if "data" in message["content"]]
@@ -93,12 +93,12 @@ def test_an_explanation_as_a_cells_value_is_a_player_and_words_for_without(kerne
 
 
 def test_what_is_computed_reaches_the_page_before_the_answer(kernel: Kernel):
-    comm = player(kernel)
+    comm = make_player(kernel)
     kernel.send(comm, request("a-1", "compute", method="staa_logit", target=4))
-    answer = kernel.answer("a-1")
+    answer = kernel.wait_for_answer("a-1")
     assert answer["ok"], answer
     assert (answer["result"]["method"], answer["result"]["target"]) == ("staa_logit", 4)
-    said = [message["content"]["data"] for message in kernel.heard if message["content"].get("comm_id") == comm]
+    said = [message["content"]["data"] for message in kernel.messages if message["content"].get("comm_id") == comm]
     states = [data["state"] for data in said if data.get("method") == "update"]
     (state,) = states
     assert (state["method"], state["target"], state["_meta"]["target"]) == ("staa_logit", 4, 4)
@@ -106,27 +106,27 @@ def test_what_is_computed_reaches_the_page_before_the_answer(kernel: Kernel):
 
 
 def test_a_running_cell_delays_answers_unless_a_subshell_hears_them(kernel: Kernel, folder: Path):
-    comm = player(kernel)
-    subshell = kernel.subshell()
+    comm = make_player(kernel)
+    subshell = kernel.create_subshell()
     kernel.send(comm, request("b-1", "hello"), subshell)
-    assert kernel.answer("b-1")["result"] == {"kernel": True, "computes": True, "why": ""}
+    assert kernel.wait_for_answer("b-1")["result"] == {"kernel": True, "computes": True, "why": ""}
     cell = kernel.start("while not Path('go').exists(): time.sleep(0.01)")
     kernel.send(comm, request("b-2", "hello"), subshell)
     kernel.send(comm, request("b-3", "compute", method="staa_logit"), subshell)
-    assert kernel.answer("b-2")["ok"]
-    assert kernel.answer("b-3")["result"]["method"] == "staa_logit"
-    assert not any(message["parent_header"].get("msg_id") == cell and is_idle(message) for message in kernel.heard)
+    assert kernel.wait_for_answer("b-2")["ok"]
+    assert kernel.wait_for_answer("b-3")["result"]["method"] == "staa_logit"
+    assert not any(message["parent_header"].get("msg_id") == cell and is_idle(message) for message in kernel.messages)
     (folder / "go").touch()
     kernel.finish(cell)
 
 
 def test_without_a_subshell_the_answer_comes_after_the_cell(kernel: Kernel, folder: Path):
-    comm = player(kernel)
+    comm = make_player(kernel)
     cell = kernel.start("while not Path('go').exists(): time.sleep(0.01)")
     kernel.send(comm, request("c-1", "hello"))
     (folder / "go").touch()
     kernel.finish(cell)
-    assert kernel.answer("c-1")["ok"]
+    assert kernel.wait_for_answer("c-1")["ok"]
 
 
 def is_idle(message: Any) -> bool:
@@ -134,17 +134,17 @@ def is_idle(message: Any) -> bool:
 
 
 def test_a_cell_and_the_page_compute_one_after_the_other(kernel: Kernel, folder: Path):
-    comm = player(kernel)
-    subshell = kernel.subshell()
+    comm = make_player(kernel)
+    subshell = kernel.create_subshell()
     kernel.send(comm, request("d-0", "hello"), subshell)
-    kernel.answer("d-0")
+    kernel.wait_for_answer("d-0")
     cell = kernel.start("staa_widgets.models.capture.record = held; found = ask(method='staa_logit', target=2)")
-    appears(folder / "began")
+    wait_for_file(folder / "began")
     kernel.send(comm, request("d-1", "compute", method="staa_logit", target=1), subshell)
-    kernel.progress("d-1", WAITING)
+    kernel.wait_for_progress("d-1", WAITING)
     (folder / "go").touch()
     kernel.finish(cell)
-    assert kernel.answer("d-1")["result"]["target"] == 1
+    assert kernel.wait_for_answer("d-1")["result"]["target"] == 1
     kernel.run("assert (found.target, player.explanation.target) == (2, 1)")
     kernel.run("assert (player.explanation.maps == ask(method='staa_logit', target=1, window=2).maps).all()")
 
@@ -163,63 +163,63 @@ holding.start()
 
 def test_a_cell_that_starts_meanwhile_does_not_keep_the_page_from_cancelling(kernel: Kernel, folder: Path):
     """What the worker says must not send the page's next message to the thread that runs the cell."""
-    comm = player(kernel)
-    subshell = kernel.subshell()
+    comm = make_player(kernel)
+    subshell = kernel.create_subshell()
     kernel.run(HOLD)
-    appears(folder / "began")
+    wait_for_file(folder / "began")
     kernel.send(comm, request("g-0", "hello"), subshell)
-    kernel.answer("g-0")
+    kernel.wait_for_answer("g-0")
     kernel.send(comm, request("g-1", "compute", method="staa_logit", target=1), subshell)
-    kernel.progress("g-1", WAITING)
+    kernel.wait_for_progress("g-1", WAITING)
     cell = kernel.start("while not Path('go').exists(): time.sleep(0.01)")
-    kernel.hear(lambda message: message["parent_header"].get("msg_id") == cell)
-    kernel.heard.clear()
-    kernel.progress("g-1", WAITING)
+    kernel.wait_for_message(lambda message: message["parent_header"].get("msg_id") == cell)
+    kernel.messages.clear()
+    kernel.wait_for_progress("g-1", WAITING)
     kernel.send(comm, {"v": 1, "op": "cancel", "id": "g-1"}, subshell)
-    assert kernel.answer("g-1")["error"]["type"] == "CancelledError"
-    assert not any(message["parent_header"].get("msg_id") == cell and is_idle(message) for message in kernel.heard)
+    assert kernel.wait_for_answer("g-1")["error"]["type"] == "CancelledError"
+    assert not any(message["parent_header"].get("msg_id") == cell and is_idle(message) for message in kernel.messages)
     (folder / "go").touch()
     kernel.finish(cell)
     kernel.run("holding.join(); assert player.method == 'staa'")
 
 
 def test_cancelling_answers_at_once_and_leaves_the_kernel_clean(kernel: Kernel, folder: Path):
-    comm = player(kernel)
+    comm = make_player(kernel)
     kernel.run("before = dict(player.get_state()); staa_widgets.models.capture.record = held")
     kernel.send(comm, request("e-1", "compute", method="staa_logit"))
-    appears(folder / "began")
+    wait_for_file(folder / "began")
     kernel.send(comm, {"v": 1, "op": "cancel", "id": "e-1"})
-    assert kernel.answer("e-1")["error"]["type"] == "CancelledError"
+    assert kernel.wait_for_answer("e-1")["error"]["type"] == "CancelledError"
     (folder / "go").touch()
     kernel.send(comm, request("e-2", "compute", method="staa_logit"))
-    assert kernel.answer("e-2")["ok"]
-    answers = [data for data in map(said, kernel.heard) if data.get("id") == "e-1" and "ok" in data]
+    assert kernel.wait_for_answer("e-2")["ok"]
+    answers = [data for data in map(custom_content, kernel.messages) if data.get("id") == "e-1" and "ok" in data]
     assert len(answers) == 1
     kernel.run("assert ask().method == 'staa'")
     assert {path.suffix for path in (folder / "cache").iterdir()} <= {".safetensors", ".lock"}
 
 
-def said(message: Any) -> dict[str, Any]:
+def custom_content(message: Any) -> dict[str, Any]:
     content = message["content"].get("data", {}).get("content", {})
     return content if isinstance(content, dict) else {}
 
 
 def test_an_interrupted_cell_leaves_the_kernel_clean(kernel: Kernel, folder: Path):
-    comm = player(kernel)
+    comm = make_player(kernel)
     cell = kernel.start("staa_widgets.models.capture.record = held; ask(method='staa_logit', progress=None)")
-    appears(folder / "began")
+    wait_for_file(folder / "began")
     kernel.manager.interrupt_kernel()
     errors = [message["content"]["ename"] for message in kernel.finish(cell) if message["msg_type"] == "error"]
     assert errors == ["KeyboardInterrupt"]
     (folder / "go").touch()
     kernel.send(comm, request("f-1", "compute", method="staa_logit"))
-    assert kernel.answer("f-1")["ok"]
+    assert kernel.wait_for_answer("f-1")["ok"]
     assert {path.suffix for path in (folder / "cache").iterdir()} <= {".safetensors", ".lock"}
 
 
 def test_long_work_shows_a_bar_in_the_notebook_which_goes_away(kernel: Kernel, folder: Path):
     cell = kernel.start("staa_widgets.models.capture.record = held; found = ask(progress=None)")
-    bar = kernel.hear(lambda message: message["msg_type"] == "display_data")
+    bar = kernel.wait_for_message(lambda message: message["msg_type"] == "display_data")
     assert bar["parent_header"]["msg_id"] == cell
     view = bar["content"]["data"][VIEW]["model_id"]
     (folder / "go").touch()

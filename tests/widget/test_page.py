@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from staa_widgets.errors import ExportError, ParameterError
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.methods import METHODS
-from staa_widgets.video.ground_truth import ClipTruth
+from staa_widgets.video.ground_truth import GroundTruth
 from staa_widgets.widget import page as export
-from staa_widgets.widget.page import to_html, to_page
+from staa_widgets.widget.page import page_text, to_html
 from staa_widgets.widget.payload import pack
 from staa_widgets.widget.settings import SettingError
-from tests.helpers.barcodes import explanation
+from tests.helpers.barcodes import barcode_explanation
 from tests.helpers.paths import JS_SOURCE, PROTOCOL
 
 HOSTILE = "</script><script>window.pwned=1</script><!--<script><img src=x onerror=pwned=1>&amp;\u2028'\""
@@ -57,14 +57,14 @@ class Reader(HTMLParser):
 
 @pytest.fixture(scope="module")
 def bars() -> Explanation:
-    return explanation()
+    return barcode_explanation()
 
 
 def test_to_html_returns_the_path_and_replaces_in_one_step(bars: Explanation, tmp_path: Path) -> None:
     target = tmp_path / "page.html"
     target.write_text("old")
     assert to_html(bars, str(target)) == target
-    assert target.read_text("utf-8") == to_page(bars)
+    assert target.read_text("utf-8") == page_text(bars)
     assert list(tmp_path.iterdir()) == [target]
     assert bars.to_html(target) == target
 
@@ -82,11 +82,11 @@ def test_a_player_that_was_not_built_is_said(
 ) -> None:
     monkeypatch.setattr(export.resources, "files", lambda _: tmp_path)
     with pytest.raises(ExportError, match=r"page\.js was not built"):
-        to_page(bars)
+        page_text(bars)
 
 
 def test_page_names_nothing_outside_itself(bars: Explanation) -> None:
-    page = Reader(to_page(bars))
+    page = Reader(page_text(bars))
     links = [has[key] for _, has in page.elements for key in ("src", "href", "srcset", "action") if key in has]
     assert links == ["data:,"]
     (style,) = page.of("style")
@@ -95,22 +95,22 @@ def test_page_names_nothing_outside_itself(bars: Explanation) -> None:
 
 
 def test_policy_allows_the_pages_own_script_and_style_alone(bars: Explanation) -> None:
-    page = Reader(to_page(bars))
+    page = Reader(page_text(bars))
     (policy,) = [has["content"] for _, has in page.elements if has.get("http-equiv") == "Content-Security-Policy"]
     script = page.of("script")[-1]
     assert policy == (
-        f"default-src 'none'; script-src {sha(script)}; style-src {sha(page.of('style')[0])}; img-src data:"
+        f"default-src 'none'; script-src {csp_hash(script)}; style-src {csp_hash(page.of('style')[0])}; img-src data:"
     )
 
 
-def sha(text: str) -> str:
+def csp_hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def test_hostile_names_stay_text() -> None:
     labels = ("wave", "clap", HOSTILE, "kick")
-    e = explanation(labels=labels, clip_name=HOSTILE, model_id=HOSTILE, params={HOSTILE: HOSTILE})
-    page, plain = Reader(to_page(e)), Reader(to_page(explanation()))
+    e = barcode_explanation(labels=labels, clip_name=HOSTILE, model_id=HOSTILE, params={HOSTILE: HOSTILE})
+    page, plain = Reader(page_text(e)), Reader(page_text(barcode_explanation()))
     assert [tag for tag, _ in page.elements] == [tag for tag, _ in plain.elements]
     assert HOSTILE in page.of("title")[0]
     meta = json.loads(page.of("script", **{"data-staa": "meta"})[0])
@@ -119,7 +119,7 @@ def test_hostile_names_stay_text() -> None:
 
 
 def test_page_carries_the_payload_whole(bars: Explanation) -> None:
-    page = Reader(to_page(bars))
+    page = Reader(page_text(bars))
     meta, buffers = pack(bars)
     assert json.loads(page.of("script", **{"data-staa": "meta"})[0]) == json.loads(json.dumps(meta))
     for name, data in buffers.items():
@@ -127,7 +127,7 @@ def test_page_carries_the_payload_whole(bars: Explanation) -> None:
 
 
 def test_same_explanation_gives_the_same_page(bars: Explanation) -> None:
-    assert to_page(bars) == to_page(explanation())
+    assert page_text(bars) == page_text(barcode_explanation())
 
 
 def state_of(page: str) -> Any:
@@ -138,16 +138,16 @@ def test_a_page_opens_as_it_is_told_to(bars: Explanation, tmp_path: Path) -> Non
     settings = {"layer": 1, "opacity": np.float32(0.5), "selection": [0, 2.5], "theme": "dark"}
     state = state_of(bars.to_html(tmp_path / "page.html", **settings).read_text("utf-8"))
     assert state == {"layer": 1, "opacity": 0.5, "selection": [2.0, 2.5], "theme": "dark"}
-    assert state_of(to_page(bars)) == {}
-    assert state_of(to_page([bars, bars], pane=1)) == {"view": "grid", "pane": 1}
-    assert state_of(to_page([bars, bars], view="side")) == {"view": "side"}
+    assert state_of(page_text(bars)) == {}
+    assert state_of(page_text([bars, bars], pane=1)) == {"view": "grid", "pane": 1}
+    assert state_of(page_text([bars, bars], view="side")) == {"view": "side"}
 
 
 def test_settings_of_a_page_are_checked_as_a_players_are(bars: Explanation, tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="to_html has no setting 'opacty'; did you mean 'opacity'"):
-        to_page(bars, opacty=0.5)
+        page_text(bars, opacty=0.5)
     with pytest.raises(TypeError, match="'query'"):
-        to_page(bars, query=(0, 0, 0))
+        page_text(bars, query=(0, 0, 0))
     for name, value in {"layer": 3, "opacity": 2, "frame": 1, "pane": 1, "view": "split"}.items():
         with pytest.raises(SettingError, match=f"{name} is {value!r}"):
             bars.to_html(tmp_path / "page.html", **{name: value})
@@ -155,7 +155,7 @@ def test_settings_of_a_page_are_checked_as_a_players_are(bars: Explanation, tmp_
 
 
 def test_maps_keep_their_order_of_magnitude(bars: Explanation) -> None:
-    tiny = explanation(maps=bars.maps * 1e-9)
+    tiny = barcode_explanation(maps=bars.maps * 1e-9)
     meta, buffers = pack(tiny)
     back = np.frombuffer(buffers["maps"], "<f2").astype(float).reshape(tiny.maps.shape) * meta["scale"]
     np.testing.assert_allclose(back, tiny.maps, atol=np.abs(tiny.maps).max() * 2**-11)
@@ -163,13 +163,13 @@ def test_maps_keep_their_order_of_magnitude(bars: Explanation) -> None:
 
 def test_zero_maps_can_be_shown(bars: Explanation) -> None:
     with pytest.warns(RuntimeWarning, match="zero everywhere"):
-        meta, buffers = pack(explanation(maps=np.zeros_like(bars.maps)))
+        meta, buffers = pack(barcode_explanation(maps=np.zeros_like(bars.maps)))
     assert meta["scale"] == 1
     assert not any(buffers["maps"])
 
 
 def test_without_preview_every_frame_of_the_clip_can_be_sought(bars: Explanation) -> None:
-    meta, buffers = pack(explanation(preview=None, attention=None))
+    meta, buffers = pack(barcode_explanation(preview=None, attention=None))
     assert meta["pictures"] is None
     assert meta["attention"] is None
     assert buffers["frames"] == buffers["attention"] == b""
@@ -179,11 +179,11 @@ def test_without_preview_every_frame_of_the_clip_can_be_sought(bars: Explanation
 
 def test_what_json_cannot_say_is_refused_when_it_is_made() -> None:
     with pytest.raises(ParameterError):
-        explanation(params={"layers": object()})
+        barcode_explanation(params={"layers": object()})
 
 
-def small() -> Explanation:
-    return explanation(
+def small_explanation() -> Explanation:
+    return barcode_explanation(
         maps=np.array([[[0, 1], [-2, 0.5]], [[4, 0], [0.25, -1]]], np.float32),
         times=[2.0, 2.5, 3.0, 3.75],
         duration=4.0,
@@ -192,15 +192,15 @@ def small() -> Explanation:
         attention=np.arange(16, dtype=np.float16).reshape(2, 1, 2, 2, 2),
         preview=None,
         clip_name=HOSTILE,
-        truth=partly(),
+        truth=partial_ground_truth(),
     )
 
 
-def partly() -> ClipTruth:
+def partial_ground_truth() -> GroundTruth:
     """Something in the last two of four frames; in the last one, 100 x 60 pixels of the model's first cell."""
     where = np.zeros((4, 180, 320), bool)
     where[2, 10:12, 5:9] = where[3, :60, 80:180] = True
-    return ClipTruth.of(Known("</script><b>jump", where, np.array([False, False, True, True])))
+    return GroundTruth.from_clip(Known("</script><b>jump", where, np.array([False, False, True, True])))
 
 
 class Known(NamedTuple):
@@ -217,10 +217,10 @@ def test_payload_is_what_the_player_expects(monkeypatch: pytest.MonkeyPatch) -> 
     few = {name: METHODS[name] for name in ("staa", "staa_logit", "saliency")}
     monkeypatch.setattr("staa_widgets.widget.payload.METHODS", few)
     wanted = json.loads((PROTOCOL / "payload.json").read_text("utf-8"))
-    assert written(small()) == wanted
+    assert payload_as_json(small_explanation()) == wanted
 
 
-def written(e: Explanation) -> dict[str, Any]:
+def payload_as_json(e: Explanation) -> dict[str, Any]:
     meta, buffers = pack(e)
     texts = {f"_{name}": base64.b64encode(data).decode() for name, data in buffers.items()}
     return json.loads(json.dumps({"_meta": meta, **texts}))
@@ -228,4 +228,4 @@ def written(e: Explanation) -> dict[str, Any]:
 
 def test_front_end_reads_the_layout_that_is_written() -> None:
     source = (JS_SOURCE / "protocol.ts").read_text("utf-8")
-    assert re.findall(r"SCHEMA = (\d+);", source) == [str(pack(small())[0]["schema"])]
+    assert re.findall(r"SCHEMA = (\d+);", source) == [str(pack(small_explanation())[0]["schema"])]

@@ -17,14 +17,14 @@ import staa_widgets as staa
 from staa_widgets.errors import ParameterError, PlayerError
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.widget.page import to_html
-from staa_widgets.widget.panes import lay_out, pack_panes
+from staa_widgets.widget.panes import pack_panes, pack_traits
 from staa_widgets.widget.settings import SettingError
-from tests.helpers.barcodes import explanation
+from tests.helpers.barcodes import barcode_explanation
 
 
 @pytest.fixture(scope="module")
 def first() -> Explanation:
-    return explanation()
+    return barcode_explanation()
 
 
 def other(first: Explanation, **changes: Any) -> Explanation:
@@ -70,7 +70,7 @@ def test_a_pane_of_another_clip_follows_second_by_second(first: Explanation):
         clip_sha256="ef" * 32,
         times=first.times + shift,
         spans=first.spans + shift,
-        duration=first.duration + shift,
+        duration=first.end + shift,
     )
     player = staa.Player([first, later], pane=1)
     player.frame = first.first_frame
@@ -125,7 +125,7 @@ def test_two_threads_may_change_two_panes(first: Explanation, monkeypatch: pytes
     def slowly(*args: Any) -> Any:
         laying.set()
         time.sleep(0.1)
-        return lay_out(*args)
+        return pack_traits(*args)
 
     monkeypatch.setattr("staa_widgets.widget.player.lay_out", slowly)
     with ThreadPoolExecutor(1) as pool:

@@ -13,17 +13,17 @@ import staa_widgets as staa
 from staa_widgets.errors import PlayerError
 from staa_widgets.models import VideoModel
 from staa_widgets.widget.settings import SettingError
-from tests.helpers.barcodes import explanation
-from tests.helpers.comm import Page, Pages, listen
-from tests.widget.test_service import rest
+from tests.helpers.barcodes import barcode_explanation
+from tests.helpers.comm import Page, Pages, replace_comms
+from tests.widget.test_service import wait_for_worker
 
 PATCH = (1, 2, 0)
 
 
 @pytest.fixture(autouse=True)
 def pages(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pages]:
-    yield listen(monkeypatch)
-    rest()
+    yield replace_comms(monkeypatch)
+    wait_for_worker()
 
 
 @pytest.fixture
@@ -33,13 +33,13 @@ def player(video: Path, model: VideoModel) -> staa.Player:
 
 @pytest.fixture
 def front(player: staa.Player, pages: Pages) -> Page:
-    return pages.of(player)
+    return pages.page_of(player)
 
 
 def request(front: Page, patch: Any, name: str = "a") -> dict[str, Any]:
     args = {"method": "attention_query", "params": {"query": patch}, "pane": 0}
     front.send({"v": 1, "id": name, "op": "compute", "args": args})
-    return front.answer(name)
+    return front.wait_for_answer(name)
 
 
 def test_python_asks_and_goes_back_to_the_very_explanation(
@@ -72,7 +72,7 @@ def test_the_page_asks_by_a_request_and_goes_back_by_the_trait(player: staa.Play
     assert player.explanation is before
     assert front.state["query"] is None
     front.set(query=[0, 1, 1])
-    front.wait(lambda page: page.state["_meta"]["params"].get("query") == [0, 1, 1])
+    front.wait_until(lambda page: page.state["_meta"]["params"].get("query") == [0, 1, 1])
     front.set(query=None)
     assert player.explanation is before
 
@@ -128,7 +128,7 @@ def test_another_method_ends_it(player: staa.Player) -> None:
 
 
 def test_without_the_video_it_is_said_what_is_missing() -> None:
-    player = staa.Player(explanation())
+    player = staa.Player(barcode_explanation())
     with pytest.raises(PlayerError, match="does not have the video"):
         player.query = (0, 0, 0)
     assert player.query is None
@@ -138,7 +138,7 @@ def test_it_is_neither_offered_among_the_methods_nor_scored(player: staa.Player,
     clip = staa.action_clip(3)
     model = staa.load_model()
     asked = staa.Player(staa.explain(clip, model, method="attention_query", query=(2, 1, 1), progress=False))
-    meta = pages.of(asked).state["_meta"]
+    meta = pages.page_of(asked).state["_meta"]
     assert "attention_query" not in {method["name"] for method in meta["methods"]}
     assert (meta["truth"] is None, meta["cards"], meta["card"]) == (False, [], None)
     assert tuple(meta["params"]["query"]) == (2, 1, 1)

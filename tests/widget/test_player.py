@@ -16,19 +16,19 @@ from IPython.core.formatters import IPythonDisplayFormatter, PlainTextFormatter
 from traitlets import TraitError, link
 
 import staa_widgets as staa
-from staa_widgets.engine.request import question_of
-from staa_widgets.errors import ExportError, ParameterError, PlayerError, UnknownMethodError, UnsupportedQuestionError
+from staa_widgets.engine.request import request_of
+from staa_widgets.errors import ExportError, ParameterError, PlayerError, UnknownMethodError, UnsupportedRequestError
 from staa_widgets.explanation.explanation import Explanation
-from staa_widgets.explanation.selection import Selection, select
+from staa_widgets.explanation.selection import Selection, select_range
 from staa_widgets.methods import METHODS
 from staa_widgets.models import VideoModel
-from staa_widgets.render.colormaps import COLOUR_TABLES
-from staa_widgets.widget.payload import class_specific, pack
+from staa_widgets.render.colormaps import COLORMAPS
+from staa_widgets.widget.payload import is_class_specific, pack
 from staa_widgets.widget.settings import SETTINGS
-from tests.helpers.barcodes import FIRST, LAST, explanation
-from tests.helpers.comm import PATIENCE, Pages, listen
+from tests.helpers.barcodes import FIRST, LAST, barcode_explanation
+from tests.helpers.comm import PATIENCE, Pages, replace_comms
 from tests.helpers.paths import ROOT
-from tests.helpers.timesformers import tiny_module
+from tests.helpers.timesformers import tiny_timesformer
 
 BULK = ("_frames", "_maps", "_times", "_temporal", "_attention", "_truth", "_colours")
 
@@ -36,12 +36,12 @@ BULK = ("_frames", "_maps", "_times", "_temporal", "_attention", "_truth", "_col
 @pytest.fixture(autouse=True)
 def pages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Pages:
     monkeypatch.setenv("STAA_CACHE", str(tmp_path / "cache"))
-    return listen(monkeypatch)
+    return replace_comms(monkeypatch)
 
 
 @pytest.fixture(scope="module")
 def bars() -> Explanation:
-    return explanation()
+    return barcode_explanation()
 
 
 def state_of(player: staa.Player) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def state_of(player: staa.Player) -> dict[str, Any]:
     return player.get_state()
 
 
-def without_memory(e: Explanation) -> Explanation:
+def without_request(e: Explanation) -> Explanation:
     return Explanation.from_bytes(e.to_bytes())
 
 
@@ -58,7 +58,7 @@ def without_memory(e: Explanation) -> Explanation:
 
 def test_a_page_gets_the_whole_explanation_when_the_player_is_made(bars: Explanation, pages: Pages):
     player = staa.Player(bars, opacity=0.5)
-    page = pages.of(player)
+    page = pages.page_of(player)
     meta, buffers = pack(bars)
     assert page.initial["_meta"] == meta
     assert {name: page.initial[name] for name in BULK} == {f"_{name}": data for name, data in buffers.items()}
@@ -73,16 +73,18 @@ def test_the_moment_of_greatest_attribution_comes_first(bars: Explanation, pages
     player = staa.Player(bars)
     assert (player.frame, player.slice) == (122, 2)
     assert player.time == bars.times[22]
-    assert pages.of(player).initial["frame"] == 122
+    assert pages.page_of(player).initial["frame"] == 122
 
 
 def test_where_pictures_were_thinned_out_the_nearest_one_comes_first(bars: Explanation):
     assert bars.preview is not None
-    thin = explanation(preview=type(bars.preview)(np.array([100, 121, 124]), bars.times[[0, 21, 24]], *rest(bars)))
+    thin = barcode_explanation(
+        preview=type(bars.preview)(np.array([100, 121, 124]), bars.times[[0, 21, 24]], *picture_bytes(bars))
+    )
     assert staa.Player(thin).frame == 121
 
 
-def rest(e: Explanation) -> tuple[Any, ...]:
+def picture_bytes(e: Explanation) -> tuple[Any, ...]:
     assert e.preview is not None
     return e.preview.offsets[:4], e.preview.data[: e.preview.offsets[3]], e.preview.width, e.preview.height
 
@@ -104,7 +106,7 @@ def test_the_settings_are_those_of_the_front_end(bars: Explanation):
 def test_the_payload_lists_the_methods_and_says_whether_the_class_matters(bars: Explanation):
     meta, _ = pack(bars)
     told = {entry["name"]: entry for entry in meta["methods"]}
-    assert told.keys() == {name for name, method in METHODS.items() if not method.browse}
+    assert told.keys() == {name for name, method in METHODS.items() if not method.exploratory}
     for name, entry in told.items():
         method = METHODS[name]
         assert (entry["class_specific"], entry["group"]) == (method.class_specific, method.group)
@@ -115,10 +117,10 @@ def test_the_payload_lists_the_methods_and_says_whether_the_class_matters(bars: 
     assert [*dict.fromkeys(groups)] == ["attention", "gradient", "perturbation", "control"]
     assert groups == sorted(groups, key=[*dict.fromkeys(groups)].index), "those of one group stand together"
     assert meta["class_specific"] is False
-    assert class_specific(explanation(method="staa_logit", params={"layers": "mean"}))
-    assert class_specific(explanation(params={"weighting": "gradient"}))
-    assert not class_specific(explanation(method="of another version"))
-    assert class_specific(explanation(method="of another version", target=1))
+    assert is_class_specific(barcode_explanation(method="staa_logit", params={"layers": "mean"}))
+    assert is_class_specific(barcode_explanation(params={"weighting": "gradient"}))
+    assert not is_class_specific(barcode_explanation(method="of another version"))
+    assert is_class_specific(barcode_explanation(method="of another version", target=1))
 
 
 def test_a_player_that_was_not_built_is_said(bars: Explanation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
@@ -139,7 +141,7 @@ def test_a_player_that_was_not_built_is_said(bars: Explanation, monkeypatch: pyt
         ("loop", [False], ["no"], "True or False"),
         ("layer", [-1, 0, 2], [-2, 3, 1.5], "2"),
         ("head", [-1, 0, 1], [2], "1"),
-        ("colormap", [*(set(COLOUR_TABLES) - {"diverging"})], ["jet", "diverging", None], "cividis"),
+        ("colormap", [*(set(COLORMAPS) - {"diverging"})], ["jet", "diverging", None], "cividis"),
         ("colormap", ["magma"], ["magna"], "magma"),
         ("opacity", [0, 1, 0.3, np.float32(0.5)], [-0.1, 1.1, None, "1", True], "0 to 1"),
         ("threshold", [0, 1], [2], "0 to 1"),
@@ -204,14 +206,14 @@ def test_slice_and_time_follow_the_frame_and_cannot_be_set(bars: Explanation):
 
 def test_what_python_sets_reaches_the_page(bars: Explanation, pages: Pages):
     player = staa.Player(bars)
-    page = pages.of(player)
+    page = pages.page_of(player)
     player.frame, player.selection, player.opacity = 110, (2.5, 3), 0.25
     assert page.updates == [{"frame": 110}, {"selection": (2.5, 3.0)}, {"opacity": 0.25}]
 
 
 def test_what_the_page_sets_reaches_python(bars: Explanation, pages: Pages):
     player = staa.Player(bars)
-    page = pages.of(player)
+    page = pages.page_of(player)
     seen: list[Any] = []
     player.observe(lambda change: seen.append((change["name"], change["new"])), ["frame", "selection", "playing"])
     page.set(frame=110)
@@ -225,7 +227,7 @@ def test_what_moves_often_is_not_sent_back_to_the_page(
     bars: Explanation, pages: Pages, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("ipywidgets.widgets.widget.JUPYTER_WIDGETS_ECHO", True)
-    page = pages.of(staa.Player(bars))
+    page = pages.page_of(staa.Player(bars))
     page.set(frame=110, selection=[2.5, 3], opacity=0.3, threshold=0.2)
     assert page.echoes == []
     page.set(colormap="magma", theme="dark")
@@ -234,7 +236,7 @@ def test_what_moves_often_is_not_sent_back_to_the_page(
 
 def test_what_a_page_sets_wrongly_is_put_right_there(bars: Explanation, pages: Pages):
     player = staa.Player(bars)
-    page = pages.of(player)
+    page = pages.page_of(player)
     page.set(frame=5, opacity=0.5, colormap="jet")
     assert (player.frame, player.opacity, player.colormap) == (122, 0.5, "inferno")
     assert page.updates == [{"frame": 122, "colormap": "inferno"}]
@@ -255,7 +257,7 @@ def test_a_selection_is_told_in_the_words_of_the_clip(bars: Explanation, pages: 
     told: list[Selection | None] = []
     player.on_select(told.append)
     start, end = bars.spans[1, 0], float(bars.spans[2].mean())
-    pages.of(player).set(selection=[start, end])
+    pages.page_of(player).set(selection=[start, end])
     first, last = np.flatnonzero((bars.times >= start) & (bars.times < end))[[0, -1]]
     (found,) = told
     assert found is not None
@@ -265,9 +267,9 @@ def test_a_selection_is_told_in_the_words_of_the_clip(bars: Explanation, pages: 
     player.selection = None
     assert told[1:] == [None]
     player.on_select(told.append, remove=True)
-    player.selection = (bars.times[0], bars.duration)
+    player.selection = (bars.times[0], bars.end)
     assert len(told) == 2
-    everything = select(bars, float(bars.times[0]), bars.duration)
+    everything = select_range(bars, float(bars.times[0]), bars.end)
     assert (everything.frames, everything.slices) == (range(FIRST, LAST + 1), range(6))
     assert everything.share == pytest.approx(1)
 
@@ -277,8 +279,8 @@ def test_a_selection_is_told_in_the_words_of_the_clip(bars: Explanation, pages: 
 
 def test_another_explanation_of_the_clip_comes_in_one_message_without_pictures(bars: Explanation, pages: Pages):
     player = staa.Player(bars, frame=105, selection=(2.5, 3), opacity=0.4, layer=2, head=1)
-    page = pages.of(player)
-    other = explanation(maps=bars.maps[::-1], target=1, method="staa_logit", params={})
+    page = pages.page_of(player)
+    other = barcode_explanation(maps=bars.maps[::-1], target=1, method="staa_logit", params={})
     player.show(other)
     assert player.explanation is other
     (update,) = page.updates
@@ -294,14 +296,14 @@ def test_observers_see_the_whole_change(bars: Explanation):
     player.observe(
         lambda _: seen.append((player.method, player.target, player.explanation.target)), ["method", "target"]
     )
-    player.show(explanation(target=1, method="staa_logit", params={}))
+    player.show(barcode_explanation(target=1, method="staa_logit", params={}))
     assert seen == [("staa_logit", 1, 1)] * 2
 
 
 def test_another_clip_starts_anew_where_its_frames_differ(bars: Explanation, pages: Pages):
     player = staa.Player(bars, frame=147, selection=(2.5, 3), opacity=0.4, layer=2, head=1)
-    page = pages.of(player)
-    later = explanation(first_frame=500, sampled=bars.sampled + 400, preview=None, attention=None)
+    page = pages.page_of(player)
+    later = barcode_explanation(first_frame=500, sampled=bars.sampled_frames + 400, preview=None, attention=None)
     player.show(later)
     (update,) = page.updates
     assert update["frame"] == player.frame == 522
@@ -316,7 +318,7 @@ def test_another_clip_starts_anew_where_its_frames_differ(bars: Explanation, pag
 def test_method_and_class_are_computed_when_they_are_set(video: Path, model: VideoModel, pages: Pages):
     first = staa.explain(video, model)
     player = staa.Player(first)
-    page = pages.of(player)
+    page = pages.page_of(player)
     player.method = "staa_logit"
     assert (player.method, player.target, player.explanation.method) == ("staa_logit", first.target, "staa_logit")
     assert len(page.updates) == 1
@@ -353,9 +355,9 @@ def test_compute_returns_and_keeps_parameters_of_the_same_method(video: Path, mo
         (lambda player: setattr(player, "method", None), ParameterError),
         (lambda player: setattr(player, "target", "nobody"), ParameterError),
         (lambda player: setattr(player, "target", 77), ParameterError),
-        (lambda player: setattr(player, "target", (player.target + 1) % 5), UnsupportedQuestionError),
+        (lambda player: setattr(player, "target", (player.target + 1) % 5), UnsupportedRequestError),
         (lambda player: player.compute(layer="mean"), ParameterError),
-        (lambda player: player.compute("staa_logit", progress=stop), KeyboardInterrupt),
+        (lambda player: player.compute("staa_logit", progress=interrupt), KeyboardInterrupt),
     ],
 )
 def test_what_fails_leaves_the_player_as_it_was(
@@ -368,18 +370,18 @@ def test_what_fails_leaves_the_player_as_it_was(
         change(player)
     assert player.explanation is first
     assert state_of(player) == before
-    assert pages.of(player).updates == []
+    assert pages.page_of(player).updates == []
     player.target = player.target
     player.method = "staa_logit"
     assert player.explanation.method == "staa_logit"
 
 
-def stop(*_: object) -> None:
+def interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
 def test_without_video_and_model_nothing_can_be_computed_and_that_is_said(video: Path, model: VideoModel):
-    loaded = without_memory(staa.explain(video, model))
+    loaded = without_request(staa.explain(video, model))
     player = staa.Player(loaded)
     for change in (lambda: setattr(player, "method", "staa_logit"), player.compute):
         with pytest.raises(PlayerError) as refused:
@@ -391,7 +393,7 @@ def test_without_video_and_model_nothing_can_be_computed_and_that_is_said(video:
 def test_a_loaded_explanation_can_be_given_its_video_and_model_again(video: Path, model: VideoModel):
     least = int(staa.explain(video, model, start=1, end=3).logits.argmin())
     made = staa.explain(video, model, "staa_logit", target=least, start=1, end=3, layers="mean")
-    player = staa.Player(without_memory(made), video=video, model=model)
+    player = staa.Player(without_request(made), video=video, model=model)
     again = player.compute()
     np.testing.assert_array_equal(again.maps, made.maps)
     assert (again.target, again.params, again.provenance["cache"]) == (least, made.params, "hit")
@@ -400,20 +402,20 @@ def test_a_loaded_explanation_can_be_given_its_video_and_model_again(video: Path
 
 def test_a_question_or_video_and_model_are_given_whole(video: Path, model: VideoModel, bars: Explanation):
     made = staa.explain(video, model)
-    player = staa.Player(without_memory(made), question=question_of(made))
+    player = staa.Player(without_request(made), request=request_of(made))
     assert player.compute("staa_logit").method == "staa_logit"
     with pytest.raises(ParameterError, match="another clip or model"):
-        staa.Player(bars, question=question_of(made))
+        staa.Player(bars, request=request_of(made))
     with pytest.raises(ParameterError, match="without its video"):
-        staa.Player(without_memory(made), model=model)
+        staa.Player(without_request(made), model=model)
 
 
 def test_another_video_or_model_is_refused(video: Path, model: VideoModel, tmp_path: Path):
-    loaded = without_memory(staa.explain(video, model))
+    loaded = without_request(staa.explain(video, model))
     other = staa.action_clip(4, size=48, fps=8).write_mp4(tmp_path / "other.mp4")
     with pytest.raises(ParameterError, match="another video"):
         staa.Player(loaded, video=other, model=model)
-    grown = staa.load_model(tiny_module(num_labels=7), processor=model.transform)
+    grown = staa.load_model(tiny_timesformer(num_labels=7), processor=model.transform)
     with pytest.raises(ParameterError, match="another model"):
         staa.Player(loaded, video=video, model=grown)
 
@@ -421,10 +423,10 @@ def test_another_video_or_model_is_refused(video: Path, model: VideoModel, tmp_p
 def test_a_loaded_explanation_of_the_same_clip_takes_over_the_question(video: Path, model: VideoModel):
     first = staa.explain(video, model)
     player = staa.Player(first)
-    player.show(without_memory(staa.explain(video, model, "staa_logit", target=4, layers="mean")))
+    player.show(without_request(staa.explain(video, model, "staa_logit", target=4, layers="mean")))
     assert (player.method, player.target) == ("staa_logit", 4)
     assert player.compute(contrast=False).target == 4
-    player.show(without_memory(staa.explain(video, model, start=1)))
+    player.show(without_request(staa.explain(video, model, start=1)))
     assert not player.hello()["computes"]
 
 
@@ -455,8 +457,8 @@ def test_plain_use_loads_no_widgets(tmp_path: Path):
 
 def test_traits_set_by_several_threads_agree_with_the_page(bars: Explanation, pages: Pages):
     player = staa.Player(bars)
-    page = pages.of(player)
-    others = [bars, explanation(maps=bars.maps[::-1], target=1), explanation(attention=None, target=3)]
+    page = pages.page_of(player)
+    others = [bars, barcode_explanation(maps=bars.maps[::-1], target=1), barcode_explanation(attention=None, target=3)]
     failed: list[BaseException] = []
 
     def repeat(call: Any) -> None:

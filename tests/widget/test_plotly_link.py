@@ -15,10 +15,10 @@ import staa_widgets as staa
 from staa_widgets.errors import ParameterError
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.widget.plotly_link import INTERVAL
-from staa_widgets.widget.throttle import Pace
-from tests.helpers.barcodes import FIRST, LAST, explanation
+from staa_widgets.widget.throttle import Throttle
+from tests.helpers.barcodes import FIRST, LAST, barcode_explanation
 
-E = explanation()
+E = barcode_explanation()
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +43,7 @@ def pair(e: Explanation = E) -> tuple[staa.Player, Any]:
     return staa.Player(e), go.FigureWidget(e.to_plotly())
 
 
-def point(figure: Any, index: int, event: str = "plotly_hover", trace: int = 0) -> None:
+def send_point(figure: Any, index: int, event: str = "plotly_hover", trace: int = 0) -> None:
     """Report a pointer over one point, as the figure's own JavaScript does."""
     x, y = figure.data[trace].x[index], figure.data[trace].y[index]
     points = {"xs": [x], "ys": [y], "point_indexes": [index], "trace_indexes": [trace]}
@@ -56,7 +56,7 @@ def playheads(figure: Any) -> list[float]:
     return [shape.x0 for shape in found]
 
 
-def content(figure: Any) -> dict[str, Any]:
+def figure_content(figure: Any) -> dict[str, Any]:
     """All of a figure; no shapes are no shapes, however they are written."""
     whole = figure.to_dict()
     return {**whole, "layout": {**whole["layout"], "shapes": whole["layout"].get("shapes") or []}}
@@ -66,8 +66,8 @@ def content(figure: Any) -> dict[str, Any]:
 def test_pointing_at_a_bar_shows_the_frame_the_model_saw_of_it(event: str):
     player, figure = pair()
     staa.link(player, figure)
-    for s, seen in enumerate(E.sampled.tolist()):
-        point(figure, s, event)
+    for s, seen in enumerate(E.sampled_frames.tolist()):
+        send_point(figure, s, event)
         assert player.frame == seen[1]
         assert player.slice == s
 
@@ -86,7 +86,7 @@ def test_a_frame_on_the_very_edge_belongs_to_the_later_bar():
     times = np.arange(48) / 10
     spans = np.stack([np.arange(6) * 0.8, np.arange(1, 7) * 0.8], axis=1)
     spans[:, 1] = [*spans[1:, 0], times[-1] + 0.1]
-    e = explanation(times=times, spans=spans, duration=4.8, preview=None)
+    e = barcode_explanation(times=times, spans=spans, duration=4.8, preview=None)
     player, figure = pair(e)
     staa.link(player, figure)
     for frame in range(FIRST, LAST + 1):
@@ -100,21 +100,21 @@ def test_one_move_is_one_move():
     staa.link(player, figure)
     frames: list[int] = []
     player.observe(lambda change: frames.append(change["new"]), "frame")
-    point(figure, 4)
-    point(figure, 4)
-    assert frames == [E.sampled[4, 1]]
+    send_point(figure, 4)
+    send_point(figure, 4)
+    assert frames == [E.sampled_frames[4, 1]]
     player.frame = 100
-    assert frames == [E.sampled[4, 1], 100]
+    assert frames == [E.sampled_frames[4, 1], 100]
 
 
 def test_while_playing_hovering_leaves_the_player_alone_and_a_click_does_not():
     player, figure = pair()
     staa.link(player, figure)
     before, player.playing = player.frame, True
-    point(figure, 5)
+    send_point(figure, 5)
     assert player.frame == before
-    point(figure, 5, "plotly_click")
-    assert player.frame == E.sampled[5, 1]
+    send_point(figure, 5, "plotly_click")
+    assert player.frame == E.sampled_frames[5, 1]
 
 
 def test_unlink_leaves_both_as_found():
@@ -124,18 +124,18 @@ def test_unlink_leaves_both_as_found():
     figure.data[0].on_click(lambda *_: heard.append("click"))
     figure.update_traces(selectedpoints=[0, 5])
     figure.add_vline(x=3, name="mine")
-    before, frame = content(figure), player.frame
+    before, frame = figure_content(figure), player.frame
     link = staa.link(player, figure)
     assert player.frame == frame
     player.frame = 101
-    assert content(figure) != before
+    assert figure_content(figure) != before
     link.unlink()
     link.unlink()
-    assert content(figure) == before
-    point(figure, 1)
-    point(figure, 1, "plotly_click")
+    assert figure_content(figure) == before
+    send_point(figure, 1)
+    send_point(figure, 1, "plotly_click")
     player.frame = 102
-    assert (heard, player.frame, content(figure)) == (["hover", "click"], 102, before)
+    assert (heard, player.frame, figure_content(figure)) == (["hover", "click"], 102, before)
     assert not player._trait_notifiers.get("time", {}).get("change")
 
 
@@ -165,7 +165,7 @@ def test_a_curve_over_seconds_follows_frame_by_frame():
     figure: Any = go.FigureWidget(go.Scatter(x=E.times, y=np.arange(48)))
     staa.link(player, figure)
     for index in (0, 7, 46, 47):
-        point(figure, index)
+        send_point(figure, index)
         assert player.frame == FIRST + index
         assert playheads(figure) == [E.times[index]]
     assert figure.data[0].selectedpoints is None
@@ -175,9 +175,9 @@ def test_times_beyond_the_clip_show_its_first_and_last_frame():
     player = staa.Player(E)
     figure = go.FigureWidget(go.Scatter(x=[-5.0, 99.0], y=[0, 0]))
     staa.link(player, figure)
-    point(figure, 1)
+    send_point(figure, 1)
     assert player.frame == LAST
-    point(figure, 0)
+    send_point(figure, 0)
     assert player.frame == FIRST
 
 
@@ -197,7 +197,7 @@ def test_each_plot_of_several_has_its_playhead():
 def test_another_explanation_on_show_is_followed():
     player, figure = pair()
     staa.link(player, figure)
-    later = explanation(times=E.times + 1, spans=E.spans + 1, duration=E.duration + 1, preview=None)
+    later = barcode_explanation(times=E.times + 1, spans=E.spans + 1, duration=E.end + 1, preview=None)
     player.show(later)
     assert playheads(figure) == [player.time] == [later.times[player.frame - FIRST]]
 
@@ -246,7 +246,7 @@ def test_in_a_kernel_many_moves_are_few_redraws_and_the_last_one_counts(at_leisu
 def test_a_cell_that_keeps_the_loop_busy_is_followed_all_the_same():
     """What waits for the loop would wait for the cell's end."""
     drawn: list[int] = []
-    pace = Pace(lambda: drawn.append(now), 10)
+    pace = Throttle(lambda: drawn.append(now), 10)
 
     async def cell() -> None:
         pace()
@@ -268,9 +268,9 @@ def test_unlinking_leaves_out_what_waits(at_leisure):
         player.frame = 101
         assert playheads(figure) != [player.time]
         link.unlink()
-        before = content(figure)
+        before = figure_content(figure)
         await asyncio.sleep(0.3)
-        assert content(figure) == before
+        assert figure_content(figure) == before
 
     in_a_loop(moves)
 
@@ -278,7 +278,7 @@ def test_unlinking_leaves_out_what_waits(at_leisure):
 # --- selections ---
 
 
-def drag(figure: Any, start: float, end: float, xref: str = "x") -> None:
+def send_drag(figure: Any, start: float, end: float, xref: str = "x") -> None:
     """Report a range drawn across a plot, as the figure's own JavaScript does."""
     drawn = {"type": "rect", "xref": xref, "yref": xref.replace("x", "y"), "x0": start, "x1": end, "y0": 0, "y1": 1}
     figure._js2py_relayout = {"relayout_data": {"selections": [drawn]}, "source_view_id": "v"}
@@ -293,11 +293,11 @@ def test_a_range_drawn_in_the_figure_is_selected_in_the_player():
     staa.link(player, figure)
     assert (figure.layout.dragmode, figure.layout.selectdirection) == ("select", "h")
     for start, end, wanted in ((2.5, 3.1, (2.5, 3.1)), (3.1, 2.5, (2.5, 3.1)), (0, 2.2, (2.0, 2.2))):
-        drag(figure, start, end)
+        send_drag(figure, start, end)
         assert player.selection == wanted
         assert bands(figure) == [("x", *wanted)]
         assert "selections" not in figure.layout.to_plotly_json()
-    drag(figure, 50, 60)
+    send_drag(figure, 50, 60)
     assert player.selection is None
     assert bands(figure) == []
 
@@ -325,12 +325,12 @@ def test_clicking_it_away_in_the_figure_clears_it():
 def test_unlinking_leaves_no_band_and_hears_no_more():
     player, figure = pair()
     figure.layout.dragmode = "pan"
-    before, heard = content(figure), len(player._trait_notifiers["selection"]["change"])
+    before, heard = figure_content(figure), len(player._trait_notifiers["selection"]["change"])
     link = staa.link(player, figure)
-    drag(figure, 2.5, 3)
+    send_drag(figure, 2.5, 3)
     link.unlink()
-    assert content(figure) == before
-    drag(figure, 2.1, 2.2)
+    assert figure_content(figure) == before
+    send_drag(figure, 2.1, 2.2)
     player.selection = None
     player.selection = (3, 3.2)
     assert bands(figure) == []
@@ -338,20 +338,20 @@ def test_unlinking_leaves_no_band_and_hears_no_more():
 
 
 def test_every_plot_of_a_comparison_selects_and_follows():
-    both = staa.Comparison.of(E, explanation(signed=True, method="saliency"))
+    both = staa.Comparison.of(E, barcode_explanation(signed=True, method="saliency"))
     player = staa.Player(E)
     figure: Any = go.FigureWidget(both.to_plotly())
     staa.link(player, figure)
-    point(figure, 4, trace=1)
-    assert player.frame == E.sampled[4, 1]
+    send_point(figure, 4, trace=1)
+    assert player.frame == E.sampled_frames[4, 1]
     assert [trace.selectedpoints for trace in figure.data] == [(4,)] * 3
-    drag(figure, 2.5, 3, "x2")
+    send_drag(figure, 2.5, 3, "x2")
     assert player.selection == (2.5, 3)
     assert bands(figure) == [("x", 2.5, 3), ("x2", 2.5, 3)]
     assert len(playheads(figure)) == 2
 
 
-def map_point(figure: Any, row: int, column: int, trace: int) -> None:
+def send_map_click(figure: Any, row: int, column: int, trace: int) -> None:
     points = {"xs": [0], "ys": [0], "point_indexes": [[row, column]], "trace_indexes": [trace]}
     figure._js2py_pointsCallback = {"event_type": "plotly_click", "points": points}
 
@@ -361,20 +361,20 @@ def test_a_click_on_a_map_shows_that_head_and_on_a_line_that_time():
     figure: Any = go.FigureWidget(E.to_plotly("heads"))
     link = staa.link(player, figure)
     assert playheads(figure) == [player.time]
-    map_point(figure, 2 * 6 + 3, 8 + 1, 0)
+    send_map_click(figure, 2 * 6 + 3, 8 + 1, 0)
     assert (player.layer, player.head) == (2, 1)
-    map_point(figure, 4, 5, 1)
+    send_map_click(figure, 4, 5, 1)
     assert player.slice == 5
     # What is drawn across the maps is no range of seconds.
-    drag(figure, 2.5, 3, "x")
+    send_drag(figure, 2.5, 3, "x")
     assert player.selection is None
-    drag(figure, 2.5, 3, "x2")
+    send_drag(figure, 2.5, 3, "x2")
     assert player.selection == (2.5, 3)
-    player.show(explanation(attention=None))
-    map_point(figure, 0, 0, 0)
+    player.show(barcode_explanation(attention=None))
+    send_map_click(figure, 0, 0, 0)
     assert player.layer == -1
     link.unlink()
-    map_point(figure, 0, 0, 1)
+    send_map_click(figure, 0, 0, 1)
     assert player.slice != 0
 
 
@@ -391,17 +391,17 @@ def test_a_figure_of_another_clip_moves_the_clip_that_is_played():
         "clip_sha256": "ef" * 32,
         "preview": None,
     }
-    longer = explanation(**changes)
+    longer = barcode_explanation(**changes)
     player = staa.Player([E, longer], pane=1)
     figure: Any = go.FigureWidget(longer.to_plotly())
     staa.link(player, figure)
     for bar in (2, 1, 0):
-        point(figure, bar)
+        send_point(figure, bar)
         assert player.slice == bar
-        assert player.time == pytest.approx(times[longer.sampled[bar, 1]], abs=0.06)
-    point(figure, 5)
+        assert player.time == pytest.approx(times[longer.sampled_frames[bar, 1]], abs=0.06)
+    send_point(figure, 5)
     assert player.frame == LAST
-    drag(figure, 3, 5)
-    assert player.selection == (3, E.duration)
-    drag(figure, 5, 5.5)
+    send_drag(figure, 3, 5)
+    assert player.selection == (3, E.end)
+    send_drag(figure, 5, 5.5)
     assert player.selection is None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from staa_widgets.widget.run_details import facts
-from tests.helpers.barcodes import FIRST, explanation, preview
+from staa_widgets.widget.run_details import run_details
+from tests.helpers.barcodes import FIRST, barcode_explanation, barcode_preview
 
 
 def test_what_was_run_is_told_in_words():
-    told = dict(facts(explanation()))
+    told = dict(run_details(barcode_explanation()))
     assert told["parameter · contrast"] == "True"
     assert told["explained class"] == "jump"
     assert told["time"] == "2.00 s – 3.90 s, 48 frames"
@@ -28,8 +28,8 @@ def test_facts_inside_of_facts_are_named_by_their_way_and_what_is_unknown_is_lef
         "label": "",
         "cached": False,
     }
-    e = explanation(provenance=noted, preview=None)
-    told = dict(facts(e))
+    e = barcode_explanation(provenance=noted, preview=None)
+    told = dict(run_details(e))
     assert told["method · weights · mean"] == "0.33333, , 2"
     assert told["cached"] == "False"
     assert told["pictures"] == "none kept"
@@ -37,6 +37,6 @@ def test_facts_inside_of_facts_are_named_by_their_way_and_what_is_unknown_is_lef
 
 
 def test_pictures_that_were_thinned_out_are_counted():
-    e = explanation()
-    some = preview(np.arange(FIRST, FIRST + 48, 4), e.times[::4], 320, 180)
-    assert dict(facts(explanation(preview=some)))["pictures"] == "12 of 48 frames, 320 × 180"
+    e = barcode_explanation()
+    some = barcode_preview(np.arange(FIRST, FIRST + 48, 4), e.times[::4], 320, 180)
+    assert dict(run_details(barcode_explanation(preview=some)))["pictures"] == "12 of 48 frames, 320 × 180"

@@ -12,15 +12,19 @@ import pytest
 import staa_widgets as staa
 from staa_widgets import Explanation
 from staa_widgets.errors import ParameterError
-from staa_widgets.evaluation.metrics.localization import score, truth_of, truth_on_grid
+from staa_widgets.evaluation.metrics.localization import (
+    explanation_ground_truth,
+    ground_truth_on_grid,
+    score_ground_truth,
+)
 from staa_widgets.methods import METHODS
 from staa_widgets.methods.registry import Cost
 from staa_widgets.models import VideoModel
-from staa_widgets.video.ground_truth import ClipTruth
+from staa_widgets.video.ground_truth import GroundTruth
 from staa_widgets.widget.payload import pack
-from staa_widgets.widget.score_card import card, cost, cost_words
-from tests.video.test_ground_truth import KNOWN, sized
-from tests.widget.test_page import small
+from staa_widgets.widget.score_card import explanation_cost, format_cost, score_card
+from tests.video.test_ground_truth import KNOWN, make_explanation
+from tests.widget.test_page import small_explanation
 
 
 @pytest.fixture(autouse=True)
@@ -33,14 +37,14 @@ def drawn() -> staa.ActionClip:
     return staa.action_clip(4, size=48, fps=8)
 
 
-def carded(e: Explanation) -> dict[str, Any]:
-    found = card(e)
+def read_card(e: Explanation) -> dict[str, Any]:
+    found = score_card(e)
     assert found
     return found
 
 
 def scores(e: Explanation, what: str = "value") -> dict[str, Any]:
-    return {entry["name"]: entry[what] for entry in carded(e)["scores"]}
+    return {entry["name"]: entry[what] for entry in read_card(e)["scores"]}
 
 
 def methods(player: staa.Player) -> list[str]:
@@ -49,39 +53,43 @@ def methods(player: staa.Player) -> list[str]:
 
 def test_scores_stand_beside_chance():
     # The greatest of the eight cells, the first of the second slice, is the one true cell.
-    assert scores(small(), "chance") == dict.fromkeys(scores(small()), 0.125) | {"temporal AUC": 0.5}
-    worst = small().maps.max() - small().maps
-    assert scores(replace(small(), maps=worst))["pointing"] == 0
-    assert scores(replace(small(), maps=worst))["mass"] == 0
-    even = replace(small(), maps=np.full_like(small().maps, 0.5))
+    assert scores(small_explanation(), "chance") == dict.fromkeys(scores(small_explanation()), 0.125) | {
+        "temporal AUC": 0.5
+    }
+    worst = small_explanation().maps.max() - small_explanation().maps
+    assert scores(replace(small_explanation(), maps=worst))["pointing"] == 0
+    assert scores(replace(small_explanation(), maps=worst))["mass"] == 0
+    even = replace(small_explanation(), maps=np.full_like(small_explanation().maps, 0.5))
     assert scores(even) == scores(even, "chance")
 
 
 def test_where_the_truth_leaves_no_score_none_is_made_up():
-    truth = small().truth
+    truth = small_explanation().ground_truth
     assert truth
-    nothing = replace(small(), truth=replace(truth, when=np.zeros(4, bool), runs=truth.runs[:0], offsets=[0] * 5))
+    nothing = replace(
+        small_explanation(), truth=replace(truth, when=np.zeros(4, bool), runs=truth.runs[:0], offsets=[0] * 5)
+    )
     assert set(scores(nothing).values()) == {None}
-    assert card(replace(small(), truth=None)) is None
-    assert pack(replace(small(), truth=None))[0]["cards"] == []
+    assert score_card(replace(small_explanation(), truth=None)) is None
+    assert pack(replace(small_explanation(), truth=None))[0]["cards"] == []
 
 
 @pytest.mark.parametrize("start", [None, 1.0])
 def test_scores_are_those_of_the_drawn_clip_itself(drawn: staa.ActionClip, model: VideoModel, start: float | None):
     e = staa.explain(drawn, model, start=start, progress=False)
-    direct = truth_on_grid(drawn, e.sampled, e.box, e.maps.shape[1:])
-    found = truth_of(e)
+    direct = ground_truth_on_grid(drawn, e.sampled_frames, e.box, e.maps.shape[1:])
+    found = explanation_ground_truth(e)
     assert found is not None
     np.testing.assert_array_equal(found.where, direct.where)
     np.testing.assert_array_equal(found.when, direct.when)
     assert found.where.any()
-    assert scores(e)["mass"] == pytest.approx(score(e.maps, direct)["mass"], abs=1e-4)
+    assert scores(e)["mass"] == pytest.approx(score_ground_truth(e.maps, direct)["mass"], abs=1e-4)
 
 
 def test_nothing_is_true_beyond_the_frame():
     # Cells of 2 x 2 pixels: the middle row holds all of the frame's 4 x 2, with a column to spare on either side.
-    e = sized(box=(-1, -2, 5, 4), maps=np.ones((2, 3, 3)), sampled=[[21], [22]])
-    found = truth_of(e)
+    e = make_explanation(box=(-1, -2, 5, 4), maps=np.ones((2, 3, 3)), sampled=[[21], [22]])
+    found = explanation_ground_truth(e)
     assert found is not None
     where = found.where
     assert where[:, [0, 2]].sum() == 0
@@ -89,33 +97,39 @@ def test_nothing_is_true_beyond_the_frame():
 
 
 def test_a_card_says_what_was_asked_and_what_it_cost():
-    made = carded(small())
+    made = read_card(small_explanation())
     assert (made["method"], made["about"], made["cost"], made["seconds"]) == ("staa", "", "1 forward", None)
-    assert carded(replace(small(), target=1))["key"] == made["key"], "its map does not depend on the class"
-    about_class = [replace(small(), method="staa_logit", params={}, target=target) for target in (1, 2)]
-    assert [carded(e)["about"] for e in about_class] == ["clap", "jump"]
-    assert len({carded(e)["key"] for e in [small(), *about_class]}) == 3
-    assert carded(replace(small(), params={"layers": "mean"}))["about"] == "layers=mean"
-    usual = replace(small(), method="occlusion", params=METHODS["occlusion"].defaults)
-    assert carded(usual)["about"] == usual.labels[usual.target]
-    timed = replace(small(), provenance={"seconds": {"decode": 0.5, "forward": 1.25, "preview": 9.0}})
-    assert carded(timed)["seconds"] == 1.75
+    assert read_card(replace(small_explanation(), target=1))["key"] == made["key"], (
+        "its map does not depend on the class"
+    )
+    about_class = [replace(small_explanation(), method="staa_logit", params={}, target=target) for target in (1, 2)]
+    assert [read_card(e)["about"] for e in about_class] == ["clap", "jump"]
+    assert len({read_card(e)["key"] for e in [small_explanation(), *about_class]}) == 3
+    assert read_card(replace(small_explanation(), params={"layers": "mean"}))["about"] == "layers=mean"
+    usual = replace(small_explanation(), method="occlusion", params=METHODS["occlusion"].defaults)
+    assert read_card(usual)["about"] == usual.labels[usual.target]
+    timed = replace(small_explanation(), provenance={"seconds": {"decode": 0.5, "forward": 1.25, "preview": 9.0}})
+    assert read_card(timed)["seconds"] == 1.75
     # A method that asks the model again took its time, whether or not the first pass had been made before.
-    asking = replace(small(), method="occlusion", params={}, provenance={"seconds": {"method": 3.5}})
-    assert carded(asking)["seconds"] == 3.5
+    asking = replace(small_explanation(), method="occlusion", params={}, provenance={"seconds": {"method": 3.5}})
+    assert read_card(asking)["seconds"] == 3.5
 
 
 def test_cost_is_of_the_whole_clip():
-    one = cost(small(), "occlusion")
-    twice = cost(replace(small(), provenance={"sampling": {"frames": [[100, 103]] * 2}}), "occlusion")
+    one = explanation_cost(small_explanation(), "occlusion")
+    twice = explanation_cost(
+        replace(small_explanation(), provenance={"sampling": {"frames": [[100, 103]] * 2}}), "occlusion"
+    )
     assert one
     assert twice == Cost(2 * one.forwards)
-    assert cost(small(), "saliency") == cost(replace(small(), method="saliency", params={}))
-    assert cost(replace(small(), method="of another version")) is None
+    assert explanation_cost(small_explanation(), "saliency") == explanation_cost(
+        replace(small_explanation(), method="saliency", params={})
+    )
+    assert explanation_cost(replace(small_explanation(), method="of another version")) is None
 
 
 def test_costs_are_told_in_words():
-    told = [cost_words(Cost(1)), cost_words(Cost(20, 20)), cost_words(Cost(2, 1)), cost_words(None)]
+    told = [format_cost(Cost(1)), format_cost(Cost(20, 20)), format_cost(Cost(2, 1)), format_cost(None)]
     assert told == ["1 forward", "20 forwards + 20 backwards", "2 forwards + 1 backward", ""]
 
 
@@ -124,7 +138,7 @@ def test_cards_of_what_was_shown_stay_side_by_side(drawn: staa.ActionClip, model
     player = staa.Player(first)
     assert methods(player) == ["staa"]
     found = player.compute("staa_logit", progress=False)
-    assert found.truth
+    assert found.ground_truth
     assert methods(player) == ["staa", "staa_logit"]
     shown = player._meta["card"]
     assert shown == player._meta["cards"][1]["key"]
@@ -142,18 +156,22 @@ def test_cards_of_what_was_shown_stay_side_by_side(drawn: staa.ActionClip, model
 def test_a_player_is_given_the_truth_of_a_file(drawn: staa.ActionClip, model: VideoModel, tmp_path: Path):
     video = drawn.write_mp4(tmp_path / "clip.mp4")
     bare = staa.explain(video, model, progress=False)
-    assert bare.truth is None
+    assert bare.ground_truth is None
     player = staa.Player(bare, truth=drawn)
-    assert player.explanation.truth
+    assert player.explanation.ground_truth
     assert methods(player) == ["staa"]
-    assert player.compute("staa_logit", progress=False).truth
+    assert player.compute("staa_logit", progress=False).ground_truth
     assert methods(player) == ["staa", "staa_logit"]
-    part = staa.Player(staa.explain(video, model, start=1.0, end=3.0, progress=False), truth=drawn).explanation.truth
+    part = staa.Player(
+        staa.explain(video, model, start=1.0, end=3.0, progress=False), truth=drawn
+    ).explanation.ground_truth
     assert part
     np.testing.assert_array_equal(part.when, drawn.when[8:24])
-    assert staa.Player(sized(truth=None), truth=ClipTruth.of(KNOWN))._meta["truth"]["label"] == "wave"
+    assert (
+        staa.Player(make_explanation(truth=None), truth=GroundTruth.from_clip(KNOWN))._meta["truth"]["label"] == "wave"
+    )
     with pytest.raises(ParameterError, match="truth is not of"):
-        staa.Player(sized(truth=None), truth=drawn)
+        staa.Player(make_explanation(truth=None), truth=drawn)
 
 
 def test_a_loaded_explanation_learns_the_truth_with_its_video(drawn: staa.ActionClip, model: VideoModel):
@@ -164,10 +182,10 @@ def test_a_loaded_explanation_learns_the_truth_with_its_video(drawn: staa.Action
 
 
 def test_the_runs_are_those_of_the_frames_that_can_be_shown():
-    e = sized(preview=None)
+    e = make_explanation(preview=None)
     meta, buffers = pack(e)
     assert meta["truth"]["offsets"] == [0, 0, 2, 4, 4]
     assert meta["truth"]["spans"] == [(1.25, 1.75)] or meta["truth"]["spans"] == [[1.25, 1.75]]
     assert np.frombuffer(buffers["truth"], "<i4").tolist() == [1, 3, 6, 7, 3, 5, 7, 8]
-    thin, none = pack(replace(small(), truth=None))[1]["truth"], pack(small())[1]["truth"]
+    thin, none = pack(replace(small_explanation(), truth=None))[1]["truth"], pack(small_explanation())[1]["truth"]
     assert (len(thin), len(none)) == (0, 4 * 2 * 62)

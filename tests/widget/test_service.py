@@ -17,28 +17,28 @@ from staa_widgets.engine.lock import WAITING
 from staa_widgets.methods import METHODS
 from staa_widgets.models import VideoModel
 from staa_widgets.widget import service
-from staa_widgets.widget.protocol import failed
-from tests.helpers.comm import PATIENCE, Page, Pages, listen
+from staa_widgets.widget.protocol import error_message
+from tests.helpers.comm import PATIENCE, Page, Pages, replace_comms
 from tests.helpers.paths import PROTOCOL
 
 FIXTURE = json.loads((PROTOCOL / "messages.json").read_text("utf-8"))
 
 
-def named(kind: str) -> Any:
+def cases_of(kind: str) -> Any:
     return pytest.mark.parametrize("case", [pytest.param(case, id=case["name"]) for case in FIXTURE[kind]])
 
 
 @pytest.fixture(autouse=True)
 def pages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Pages]:
     monkeypatch.setenv("STAA_CACHE", str(tmp_path / "cache"))
-    yield listen(monkeypatch)
-    rest()
+    yield replace_comms(monkeypatch)
+    wait_for_worker()
 
 
-def rest() -> None:
+def wait_for_worker() -> None:
     """Wait until the worker has nothing left to do."""
     deadline = time.monotonic() + PATIENCE
-    while service.WORKER._left:
+    while service.WORKER._pending:
         assert time.monotonic() < deadline
         time.sleep(0.001)
 
@@ -50,7 +50,7 @@ def player(video: Path, model: VideoModel) -> staa.Player:
 
 @pytest.fixture
 def front(player: staa.Player, pages: Pages) -> Page:
-    return pages.of(player)
+    return pages.page_of(player)
 
 
 class Forward:
@@ -77,21 +77,21 @@ def forward(player: staa.Player, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fo
     monkeypatch.setattr(staa_widgets.models.capture, "record", held)
     yield held
     held.go.set()
-    rest()
+    wait_for_worker()
 
 
-def compute(name: str, **args: Any) -> dict[str, Any]:
+def compute_request(name: str, **args: Any) -> dict[str, Any]:
     return {"v": 1, "id": name, "op": "compute", "args": args}
 
 
-def cancel(name: str) -> dict[str, Any]:
+def cancel_message(name: str) -> dict[str, Any]:
     return {"v": 1, "op": "cancel", "id": name}
 
 
 # --- the protocol ---
 
 
-@named("conversations")
+@cases_of("conversations")
 def test_conversations_go_as_both_sides_expect(
     case: Any, player: staa.Player, pages: Pages, forward: Forward, monkeypatch: pytest.MonkeyPatch
 ):
@@ -100,18 +100,20 @@ def test_conversations_go_as_both_sides_expect(
         player = staa.Player(staa.Explanation.from_bytes(player.explanation.to_bytes()))
     if "unforeseen" in case["name"]:
         forward.error = ZeroDivisionError("<b>division</b> by zero")
-    front = pages.of(player)
+    front = pages.page_of(player)
     front.send(case["request"])
     if "cancel" in case:
         assert forward.began.wait(PATIENCE)
         front.send(case["cancel"])
     else:
         forward.go.set()
-    front.answer(case["request"]["id"])
-    assert [alike(message) for message in front.messages] == [alike(message) for message in case["answers"]]
+    front.wait_for_answer(case["request"]["id"])
+    assert [comparable_message(message) for message in front.messages] == [
+        comparable_message(message) for message in case["answers"]
+    ]
 
 
-def alike(message: dict[str, Any]) -> dict[str, Any]:
+def comparable_message(message: dict[str, Any]) -> dict[str, Any]:
     """Leave out what differs from run to run, but not whether it is there."""
     message = json.loads(json.dumps(message))
     if "seconds" in message.get("result", {}):
@@ -122,7 +124,7 @@ def alike(message: dict[str, Any]) -> dict[str, Any]:
     return message
 
 
-@named("refused")
+@cases_of("refused")
 def test_what_breaks_the_protocol_is_answered_all_the_same(case: Any, front: Page):
     front.send(case["request"])
     (answer,) = front.messages
@@ -136,7 +138,7 @@ def test_what_breaks_the_protocol_is_answered_all_the_same(case: Any, front: Pag
     }
 
 
-@named("ignored")
+@cases_of("ignored")
 def test_what_asks_for_nothing_is_not_answered(case: Any, front: Page):
     front.send(case["request"])
     front.send({"v": 1, "id": "after", "op": "hello"})
@@ -146,11 +148,11 @@ def test_what_asks_for_nothing_is_not_answered(case: Any, front: Page):
 def test_running_out_of_memory_has_a_hint_of_its_own(front: Page, forward: Forward):
     forward.error = MemoryError()
     forward.go.set()
-    front.send(compute("1", method="staa_logit"))
-    error = front.answer("1")["error"]
+    front.send(compute_request("1", method="staa_logit"))
+    error = front.wait_for_answer("1")["error"]
     assert error["type"] == "DeviceMemoryError"
     assert "smaller model" in error["hint"]
-    assert "shorter clip" in failed("2", MemoryError())["error"]["hint"]  # while decoding, say
+    assert "shorter clip" in error_message("2", MemoryError())["error"]["hint"]  # while decoding, say
 
 
 # --- computing ---
@@ -160,8 +162,8 @@ def test_the_page_is_shown_the_result_before_it_is_told(player: staa.Player, fro
     told: list[Any] = []
     player.observe(lambda change: told.append((change["new"], threading.current_thread().name)), "target")
     target = (player.target + 1) % 5
-    front.send(compute("1", method="staa_logit", target=target, params={"layers": "mean"}))
-    result = front.answer("1")["result"]
+    front.send(compute_request("1", method="staa_logit", target=target, params={"layers": "mean"}))
+    result = front.wait_for_answer("1")["result"]
     assert front.log[-2:] == ["update", "custom"]
     (update,) = front.updates
     assert update.keys() >= {"_meta", "_maps", "_temporal", "method", "target"}
@@ -169,11 +171,11 @@ def test_the_page_is_shown_the_result_before_it_is_told(player: staa.Player, fro
     assert (result["method"], result["target"], result["cache"]) == ("staa_logit", target, "miss")
     assert player.explanation.params == {**METHODS["staa_logit"].defaults, "layers": "mean"}
     assert told == [(target, "staa-worker")]
-    front.send(compute("2", method="staa"))
-    assert front.answer("2")["result"]["cache"] == "hit"
+    front.send(compute_request("2", method="staa"))
+    assert front.wait_for_answer("2")["result"]["cache"] == "hit"
     assert player.method == "staa"
-    front.send(compute("3", method="staa_logit"))
-    assert front.answer("3")["result"]["target"] == target
+    front.send(compute_request("3", method="staa_logit"))
+    assert front.wait_for_answer("3")["result"]["target"] == target
 
 
 def test_progress_is_told_no_more_often_than_the_interval(front: Page, monkeypatch: pytest.MonkeyPatch):
@@ -203,15 +205,15 @@ def test_progress_is_told_no_more_often_than_the_interval(front: Page, monkeypat
 
 
 def test_a_newer_request_of_a_player_takes_the_place_of_the_older(player: staa.Player, front: Page, forward: Forward):
-    front.send(compute("1", method="staa_logit", target=1))
+    front.send(compute_request("1", method="staa_logit", target=1))
     assert forward.began.wait(PATIENCE)
-    front.send(compute("2", method="staa_logit", target=4))
-    front.send(compute("3", method="staa_logit", target=3))
+    front.send(compute_request("2", method="staa_logit", target=4))
+    front.send(compute_request("3", method="staa_logit", target=3))
     for name in ("1", "2"):
-        assert front.answer(name)["error"]["type"] == "CancelledError"
+        assert front.wait_for_answer(name)["error"]["type"] == "CancelledError"
     assert {"v": 1, "id": "3", "progress": {"done": 0, "total": 1, "label": WAITING}} in front.messages
     forward.go.set()
-    assert front.answer("3")["result"]["target"] == 3
+    assert front.wait_for_answer("3")["result"]["target"] == 3
     assert player.target == 3
     assert len(front.updates) == 1
     assert [message["id"] for message in front.messages if "ok" in message] == ["1", "2", "3"]
@@ -220,9 +222,9 @@ def test_a_newer_request_of_a_player_takes_the_place_of_the_older(player: staa.P
 def test_what_is_done_is_kept_no_longer(player: staa.Player, front: Page, forward: Forward):
     forward.go.set()
     for name, args in (("1", {"method": "staa_logit", "target": 1}), ("2", {"method": "nothing"})):
-        front.send(compute(name, **args))
-        front.answer(name)
-    rest()
+        front.send(compute_request(name, **args))
+        front.wait_for_answer(name)
+    wait_for_worker()
     assert player._service._tasks == {}
 
 
@@ -230,12 +232,12 @@ def test_players_take_turns_and_do_not_cancel_each_other(
     player: staa.Player, front: Page, pages: Pages, forward: Forward
 ):
     other = staa.Player(player.explanation)
-    front.send(compute("1", method="staa_logit", target=1))
+    front.send(compute_request("1", method="staa_logit", target=1))
     assert forward.began.wait(PATIENCE)
-    pages.of(other).send(compute("2", method="staa_logit", target=4))
+    pages.page_of(other).send(compute_request("2", method="staa_logit", target=4))
     forward.go.set()
-    assert front.answer("1")["ok"]
-    assert pages.of(other).answer("2")["ok"]
+    assert front.wait_for_answer("1")["ok"]
+    assert pages.page_of(other).wait_for_answer("2")["ok"]
     assert (player.target, other.target) == (1, 4)
 
 
@@ -243,48 +245,48 @@ def test_what_waits_can_be_cancelled_and_is_never_begun(
     player: staa.Player, front: Page, pages: Pages, forward: Forward
 ):
     other = staa.Player(player.explanation)
-    front.send(compute("1", method="staa_logit", target=1))
+    front.send(compute_request("1", method="staa_logit", target=1))
     assert forward.began.wait(PATIENCE)
-    waiting = pages.of(other)
-    waiting.send(compute("2", method="staa_logit", target=4))
-    waiting.send(cancel("2"))
-    assert waiting.answer("2")["error"]["type"] == "CancelledError"
-    waiting.send(cancel("2"))
+    waiting = pages.page_of(other)
+    waiting.send(compute_request("2", method="staa_logit", target=4))
+    waiting.send(cancel_message("2"))
+    assert waiting.wait_for_answer("2")["error"]["type"] == "CancelledError"
+    waiting.send(cancel_message("2"))
     forward.go.set()
-    assert front.answer("1")["ok"]
-    rest()
+    assert front.wait_for_answer("1")["ok"]
+    wait_for_worker()
     assert forward.count == 1
     assert waiting.updates == []
-    assert [message for message in waiting.messages if "ok" in message] == [waiting.answer("2")]
+    assert [message for message in waiting.messages if "ok" in message] == [waiting.wait_for_answer("2")]
 
 
 def test_cancelling_something_else_changes_nothing(front: Page, forward: Forward):
-    front.send(compute("1", method="staa_logit"))
-    front.send(cancel("0"))
+    front.send(compute_request("1", method="staa_logit"))
+    front.send(cancel_message("0"))
     forward.go.set()
-    assert front.answer("1")["ok"]
-    front.send(cancel("1"))
+    assert front.wait_for_answer("1")["ok"]
+    front.send(cancel_message("1"))
     assert len([message for message in front.messages if "ok" in message]) == 1
 
 
 def test_a_call_in_python_takes_the_place_of_the_pages(player: staa.Player, front: Page, forward: Forward):
-    front.send(compute("1", method="staa_logit", target=1))
+    front.send(compute_request("1", method="staa_logit", target=1))
     assert forward.began.wait(PATIENCE)
     threading.Timer(0.05, forward.go.set).start()
     found = player.compute("staa_logit", 4)
-    assert front.answer("1")["error"]["type"] == "CancelledError"
-    rest()
+    assert front.wait_for_answer("1")["error"]["type"] == "CancelledError"
+    wait_for_worker()
     assert player.explanation is found
     assert [update["target"] for update in front.updates] == [4]
 
 
 def test_a_closed_player_computes_no_more(player: staa.Player, front: Page, forward: Forward):
-    front.send(compute("1", method="staa_logit"))
+    front.send(compute_request("1", method="staa_logit"))
     assert forward.began.wait(PATIENCE)
     player.close()
-    assert "closed" in front.answer("1")["error"]["message"]
+    assert "closed" in front.wait_for_answer("1")["error"]["message"]
     forward.go.set()
-    rest()
+    wait_for_worker()
     assert player.explanation.method == "staa"
 
 
@@ -293,20 +295,20 @@ def test_an_observer_that_fails_is_told_and_the_worker_goes_on(player: staa.Play
         raise LookupError("observer")
 
     player.observe(fail, "method")
-    front.send(compute("1", method="staa_logit"))
-    error = front.answer("1")["error"]
+    front.send(compute_request("1", method="staa_logit"))
+    error = front.wait_for_answer("1")["error"]
     assert (error["type"], "in fail" in error["traceback"]) == ("LookupError", True)
     player.unobserve(fail, "method")
-    front.send(compute("2", method="staa"))
-    assert front.answer("2")["ok"]
+    front.send(compute_request("2", method="staa"))
+    assert front.wait_for_answer("2")["ok"]
 
 
 def test_a_linked_widget_may_set_method_and_class(player: staa.Player, front: Page, caplog: pytest.LogCaptureFixture):
     """As `jslink` to a dropdown does: the traits say what is on show, so the page is put right until it is."""
     front.set(method="staa_logit")
-    front.wait(lambda page: page.state["method"] == "staa_logit" and "_maps" in page.updates[-1])
+    front.wait_until(lambda page: page.state["method"] == "staa_logit" and "_maps" in page.updates[-1])
     assert front.updates[0] == {"method": "staa"}
-    rest()
+    wait_for_worker()
     assert player.method == "staa_logit"
     front.set(method="staa_logits")
     assert front.state["method"] == player.method == "staa_logit"
@@ -322,16 +324,16 @@ def test_what_is_large_goes_in_pieces(monkeypatch: pytest.MonkeyPatch):
         def send(self, content: dict[str, Any], buffers: list[bytes] | None = None) -> None:
             self.sent.append((content.get("progress") or content["result"], buffers))
 
-    class Errand:
-        def ask(self, report: Any) -> bytes:
+    class Operation:
+        def compute(self, report: Any) -> bytes:
             return b"0123456789"
 
-        def settle(self, found: bytes) -> Any:
-            return {"name": "x"}, [found]
+        def finish(self, result: bytes) -> Any:
+            return {"name": "x"}, [result]
 
-    monkeypatch.setattr(service, "LARGEST", 4)
+    monkeypatch.setattr(service, "MAX_MESSAGE_BYTES", 4)
     host: Any = Host()
-    service.Task(host, "1", Errand()).run()
+    service.Task(host, "1", Operation()).run()
     assert host.sent == [
         ({"done": 1, "total": 3, "label": "sending"}, [b"0123"]),
         ({"done": 2, "total": 3, "label": "sending"}, [b"4567"]),

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from staa_widgets.datasets.drawn_actions.poses import ACTIONS, MOVES, REST, Pose
+from staa_widgets.datasets.drawn_actions.poses import ACTIONS, MOTIONS, REST, Pose
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from staa_widgets.datasets.drawn_actions.scene import Ball, Figure, Patch, Scene
+    from staa_widgets.datasets.drawn_actions.scene import Ball, Figure, FlickerPatch, Scene
 
 _LENGTHS = {"torso": 0.3, "upper_arm": 0.16, "forearm": 0.16, "thigh": 0.22, "shin": 0.22}
 _THICKNESS = {"torso": 0.047, "upper_arm": 0.03, "forearm": 0.027, "thigh": 0.035, "shin": 0.031}
@@ -22,11 +22,11 @@ _HEAD_RADIUS = 0.075
 _HIP_HEIGHT = 0.44
 
 
-def _between(a: Pose, b: Pose, share: float) -> Pose:
+def _interpolate_pose(a: Pose, b: Pose, share: float) -> Pose:
     return Pose(*(getattr(a, f.name) * (1 - share) + getattr(b, f.name) * share for f in fields(Pose)))
 
 
-def _smooth(x: float) -> float:
+def _smoothstep(x: float) -> float:
     x = min(max(x, 0.0), 1.0)
     return x * x * (3 - 2 * x)
 
@@ -41,15 +41,15 @@ def pose_at(figure: Figure, step: float) -> Pose:
     step
         Time in steps, 0 to 8.
     """
-    action = ACTIONS.get(figure.does)
+    action = ACTIONS.get(figure.motion)
     active = figure.start <= step < figure.stop
     if action is not None and action.once:
-        pose = _between(action.a, action.b, _smooth((step - figure.start) / (figure.stop - figure.start)))
-    elif active and (action is not None or figure.does in MOVES):
-        a, b = (action.a, action.b) if action is not None else MOVES[figure.does]
+        pose = _interpolate_pose(action.a, action.b, _smoothstep((step - figure.start) / (figure.stop - figure.start)))
+    elif active and (action is not None or figure.motion in MOTIONS):
+        a, b = (action.a, action.b) if action is not None else MOTIONS[figure.motion]
         swing = (1 - np.cos(2 * np.pi * (step - figure.start) / figure.period + figure.phase)) / 2
         edge = min(step - figure.start, figure.stop - step) / 0.4
-        pose = _between(REST, _between(a, b, float(swing)), _smooth(edge))
+        pose = _interpolate_pose(REST, _interpolate_pose(a, b, float(swing)), _smoothstep(edge))
     else:
         pose = REST
     sway = np.sin(2 * np.pi * step / 3.1 + figure.phase)
@@ -70,7 +70,7 @@ class Capsule(NamedTuple):
     radius: float
 
 
-def _along(angle: float, length: float) -> NDArray[np.float64]:
+def _offset(angle: float, length: float) -> NDArray[np.float64]:
     return length * np.array([np.sin(np.radians(angle)), np.cos(np.radians(angle))])
 
 
@@ -86,10 +86,10 @@ def skeleton(figure: Figure, step: float) -> list[Capsule]:
     """
     pose = pose_at(figure, step)
     size = figure.height
-    moved = figure.drift * _smooth((step - figure.start) / (figure.stop - figure.start))
+    moved = figure.drift * _smoothstep((step - figure.start) / (figure.stop - figure.start))
     hips = np.array([0.0, figure.feet - (_HIP_HEIGHT + pose.rise) * size])
-    shoulders = hips + _along(pose.lean, _LENGTHS["torso"] * size)
-    head = hips + _along(pose.lean, (_LENGTHS["torso"] + 1.35 * _HEAD_RADIUS) * size)
+    shoulders = hips + _offset(pose.lean, _LENGTHS["torso"] * size)
+    head = hips + _offset(pose.lean, (_LENGTHS["torso"] + 1.35 * _HEAD_RADIUS) * size)
     limbs = [
         Capsule("torso", hips, shoulders, _THICKNESS["torso"] * size),
         Capsule("head", head, head, _HEAD_RADIUS * size),
@@ -98,7 +98,7 @@ def skeleton(figure: Figure, step: float) -> list[Capsule]:
         for joint, names in ((shoulders, ("upper_arm", "forearm")), (hips, ("thigh", "shin"))):
             at = joint + np.array([(-1 if side == "left" else 1) * 0.035 * size, 0])
             for name in names:
-                end = at + _along(getattr(pose, f"{name}_{side}"), _LENGTHS[name] * size)
+                end = at + _offset(getattr(pose, f"{name}_{side}"), _LENGTHS[name] * size)
                 limbs.append(Capsule(f"{name}_{side}", at, end, _THICKNESS[name] * size))
                 at = end
     flip = np.array([-1.0 if figure.mirrored else 1.0, 1.0])
@@ -106,7 +106,7 @@ def skeleton(figure: Figure, step: float) -> list[Capsule]:
     return [limb._replace(start=limb.start * flip + offset, end=limb.end * flip + offset) for limb in limbs]
 
 
-def _cover(capsule: Capsule, size: int) -> tuple[tuple[slice, slice], NDArray[np.float32]]:
+def _pixel_coverage(capsule: Capsule, size: int) -> tuple[tuple[slice, slice], NDArray[np.float32]]:
     """Share of each pixel that a capsule covers, within the part of the frame it can touch."""
     a, b, radius = capsule.start * size - 0.5, capsule.end * size - 0.5, capsule.radius * size
     low = np.clip(np.floor(np.minimum(a, b) - radius - 1), 0, size).astype(int)
@@ -120,28 +120,29 @@ def _cover(capsule: Capsule, size: int) -> tuple[tuple[slice, slice], NDArray[np
     return (slice(low[1], high[1]), slice(low[0], high[0])), np.clip(radius + 0.5 - distance, 0, 1).astype(np.float32)
 
 
-def _ground(scene: Scene, size: int) -> NDArray[np.float32]:
+def _render_ground(scene: Scene, size: int) -> NDArray[np.float32]:
     at = (np.arange(size) + 0.5) / size
     x, y = at[None, :], at[:, None]
     shade = sum(a * np.sin(2 * np.pi * (fx * x + fy * y) + p) for fx, fy, p, a in scene.waves)
-    shade = shade + 0.04 * _edge((y - scene.actor.feet) * size)
+    shade = shade + 0.04 * _edge_coverage((y - scene.actor.feet) * size)
     return (np.asarray(scene.ground) + np.asarray(shade)[..., None]).astype(np.float32)
 
 
-def _edge(distance: NDArray[np.floating]) -> NDArray[np.floating]:
+def _edge_coverage(distance: NDArray[np.floating]) -> NDArray[np.floating]:
     return np.clip(distance + 0.5, 0, 1)
 
 
-def _paint(image: NDArray[np.float32], capsule: Capsule, colour: tuple[float, float, float]) -> None:
-    window, cover = _cover(capsule, len(image))
-    image[window] += cover[..., None] * (np.asarray(colour, np.float32) - image[window])
+def _paint(image: NDArray[np.float32], capsule: Capsule, color: tuple[float, float, float]) -> None:
+    window, cover = _pixel_coverage(capsule, len(image))
+    image[window] += cover[..., None] * (np.asarray(color, np.float32) - image[window])
 
 
-def _paint_patch(image: NDArray[np.float32], patch: Patch, step: float) -> None:
+def _paint_patch(image: NDArray[np.float32], patch: FlickerPatch, step: float) -> None:
     size = len(image)
     at = (np.arange(size) + 0.5) / size
     inside = [
-        _edge((half - np.abs(at - centre)) * size) for centre, half in zip(patch.centre, patch.half_size, strict=True)
+        _edge_coverage((half - np.abs(at - centre)) * size)
+        for centre, half in zip(patch.center, patch.half_size, strict=True)
     ]
     level = patch.levels[int(step * patch.rate) % len(patch.levels)]
     image += (inside[1][:, None] * inside[0][None, :] * level).astype(np.float32)[..., None]
@@ -166,24 +167,24 @@ def render(scene: Scene, steps: NDArray[np.floating], size: int) -> tuple[NDArra
     where
         bool ``(F, size, size)``, the limbs that perform the action, while they do.
     """
-    ground = _ground(scene, size)
+    ground = _render_ground(scene, size)
     frames = np.empty((len(steps), size, size, 3), np.uint8)
     where = np.zeros((len(steps), size, size), bool)
     limbs = ACTIONS[scene.label].limbs
     for i, step in enumerate(steps):
         image = ground.copy()
-        if scene.patch is not None and scene.patch.start <= step < scene.patch.stop:
-            _paint_patch(image, scene.patch, step)
+        if scene.flicker is not None and scene.flicker.start <= step < scene.flicker.stop:
+            _paint_patch(image, scene.flicker, step)
         if scene.ball is not None and scene.ball.start <= step < scene.ball.stop:
-            _paint(image, _ball_at(scene.ball, step), scene.ball.colour)
+            _paint(image, _ball_at(scene.ball, step), scene.ball.color)
         if scene.bystander is not None:
             for capsule in skeleton(scene.bystander, step):
-                _paint(image, capsule, scene.bystander.colour)
+                _paint(image, capsule, scene.bystander.color)
         acting = scene.actor.start <= step < scene.actor.stop
         for capsule in skeleton(scene.actor, step):
-            _paint(image, capsule, scene.actor.colour)
+            _paint(image, capsule, scene.actor.color)
             if acting and capsule.name in limbs:
-                window, cover = _cover(capsule, size)
+                window, cover = _pixel_coverage(capsule, size)
                 where[i][window] |= cover >= 0.5
         frames[i] = np.clip(image * 255 + 0.5, 0, 255)
     return frames, where

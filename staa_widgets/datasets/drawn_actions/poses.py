@@ -101,5 +101,5 @@ _SWAY = (
     replace(REST, lean=190, thigh_left=-24, shin_left=-18, upper_arm_left=-22, upper_arm_right=-4),
     replace(REST, lean=170, thigh_right=24, shin_right=18, upper_arm_left=4, upper_arm_right=22),
 )
-MOVES: dict[str, tuple[Pose, Pose]] = {"march": _STRIDE, "sway": _SWAY}
+MOTIONS: dict[str, tuple[Pose, Pose]] = {"march": _STRIDE, "sway": _SWAY}
 """Movements of no class, between two poses: marching on the spot and swaying from foot to foot."""

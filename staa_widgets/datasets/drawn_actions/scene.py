@@ -20,9 +20,9 @@ class Figure:
     x: float
     feet: float
     height: float
-    colour: tuple[float, float, float]
+    color: tuple[float, float, float]
     mirrored: bool
-    does: str
+    motion: str
     start: float
     stop: float
     period: float
@@ -34,7 +34,7 @@ class Figure:
 class Ball:
     """A ball that crosses the frame in its own interval."""
 
-    colour: tuple[float, float, float]
+    color: tuple[float, float, float]
     radius: float
     start: float
     stop: float
@@ -44,10 +44,10 @@ class Ball:
 
 
 @dataclass(frozen=True)
-class Patch:
+class FlickerPatch:
     """A patch of the ground that flickers in its own interval."""
 
-    centre: tuple[float, float]
+    center: tuple[float, float]
     half_size: tuple[float, float]
     start: float
     stop: float
@@ -66,7 +66,7 @@ class Scene:
     waves: tuple[tuple[float, float, float, float], ...]
     bystander: Figure | None = None
     ball: Ball | None = None
-    patch: Patch | None = None
+    flicker: FlickerPatch | None = None
 
 
 Range = tuple[float, float]
@@ -76,61 +76,61 @@ Range = tuple[float, float]
 class Variant:
     """What a set of clips is drawn by: ranges of chance, lengths in shares of the frame, times in steps."""
 
-    stream: int
+    seed_stream: int
     """Keeps the scenes of one seed in two variants apart."""
     height: Range
     feet: Range
     x: Range
-    apart: Range
+    figure_distance: Range
     """Between the two figures."""
     period: Range
-    length: Range
-    once: Range
+    action_length: Range
+    one_way_length: Range
     """Length of an action that happens once."""
     ground: Range
     tint: float
     waves: Range
     """How often the ground's shades come and go over the frame."""
-    depth: Range
+    wave_depth: Range
     """Of the ground's shades."""
-    company: float
+    bystander_chance: float
     """Chance of a second figure."""
-    moves: dict[str, float]
+    bystander_motions: dict[str, float]
     """What the second figure does, and how likely."""
 
 
 VARIANTS: dict[str, Variant] = {
     "standard": Variant(
-        stream=2411,
+        seed_stream=2411,
         height=(0.7, 0.83),
         feet=(0.88, 0.96),
         x=(0.28, 0.72),
-        apart=(0.36, 0.46),
+        figure_distance=(0.36, 0.46),
         period=(1.4, 2.2),
-        length=(3, 5),
-        once=(4, 5),
+        action_length=(3, 5),
+        one_way_length=(4, 5),
         ground=(0.07, 0.15),
         tint=0.015,
         waves=(1, 5),
-        depth=(0.005, 0.016),
-        company=0.95,
-        moves={"idle": 0.05, "march": 0.8, "drift": 0.15},
+        wave_depth=(0.005, 0.016),
+        bystander_chance=0.95,
+        bystander_motions={"idle": 0.05, "march": 0.8, "drift": 0.15},
     ),
     "second": Variant(
-        stream=7907,
+        seed_stream=7907,
         height=(0.58, 0.7),
         feet=(0.82, 0.95),
         x=(0.24, 0.76),
-        apart=(0.34, 0.46),
+        figure_distance=(0.34, 0.46),
         period=(2.0, 2.7),
-        length=(3, 5),
-        once=(3.4, 4.4),
+        action_length=(3, 5),
+        one_way_length=(3.4, 4.4),
         ground=(0.12, 0.19),
         tint=0.03,
         waves=(4, 9),
-        depth=(0.007, 0.016),
-        company=1,
-        moves={"march": 0.5, "sway": 0.5},
+        wave_depth=(0.007, 0.016),
+        bystander_chance=1,
+        bystander_motions={"march": 0.5, "sway": 0.5},
     ),
 }
 """Sets of clips by name.
@@ -165,48 +165,52 @@ def draw_scene(seed: int, name: str | None = None, variant: str = "standard") ->
     if variant not in VARIANTS:
         raise ParameterError(f"There is no variant {variant!r} of the clips.", f"Choose one of {', '.join(VARIANTS)}.")
     by = VARIANTS[variant]
-    rng = np.random.default_rng([seed, by.stream])
+    rng = np.random.default_rng([seed, by.seed_stream])
     label = str(rng.choice(list(ACTIONS)))
     label = label if name is None else name
-    length, start = _when(rng, by, label)
-    actor = _figure(rng, by, label, x=rng.uniform(*by.x), start=start, stop=start + length)
-    bystander = _bystander(rng, by, actor) if rng.random() < by.company else None
-    patch = _patch(rng, actor) if rng.random() < 0.92 else None
-    lonely = patch is None or bystander is None or bystander.does == "idle"
-    ball = _ball(rng, actor) if rng.random() < 0.9 or lonely else None
+    length, start = _draw_timing(rng, by, label)
+    actor = _draw_figure(rng, by, label, x=rng.uniform(*by.x), start=start, stop=start + length)
+    bystander = _draw_bystander(rng, by, actor) if rng.random() < by.bystander_chance else None
+    patch = _draw_flicker(rng, actor) if rng.random() < 0.92 else None
+    lonely = patch is None or bystander is None or bystander.motion == "idle"
+    ball = _draw_ball(rng, actor) if rng.random() < 0.9 or lonely else None
     return Scene(
         seed=seed,
         label=label,
         actor=actor,
         ground=tuple(rng.uniform(*by.ground) + rng.uniform(-by.tint, by.tint, 3)),
         waves=tuple(
-            (*rng.uniform(*by.waves, 2) * rng.choice([-1, 1], 2), rng.uniform(0, 2 * np.pi), rng.uniform(*by.depth))
+            (
+                *rng.uniform(*by.waves, 2) * rng.choice([-1, 1], 2),
+                rng.uniform(0, 2 * np.pi),
+                rng.uniform(*by.wave_depth),
+            )
             for _ in range(5)
         ),
         bystander=bystander,
         ball=ball,
-        patch=patch,
+        flicker=patch,
     )
 
 
-def _when(rng: np.random.Generator, by: Variant, label: str) -> tuple[float, float]:
+def _draw_timing(rng: np.random.Generator, by: Variant, label: str) -> tuple[float, float]:
     """Draw how long the action takes and when it starts; an arm is held up for a short while only."""
     if not ACTIONS[label].once:
-        length = rng.uniform(*by.length)
+        length = rng.uniform(*by.action_length)
         return length, rng.uniform(0.4, STEPS - 0.4 - length)
-    length, held = rng.uniform(*by.once), rng.uniform(0.4, 1.8)
+    length, held = rng.uniform(*by.one_way_length), rng.uniform(0.4, 1.8)
     return length, held if label == "lower_arm" else STEPS - length - held
 
 
-def _figure(rng: np.random.Generator, by: Variant, does: str, *, x: float, start: float, stop: float) -> Figure:
+def _draw_figure(rng: np.random.Generator, by: Variant, does: str, *, x: float, start: float, stop: float) -> Figure:
     height = rng.uniform(*by.height)
     return Figure(
         x=x,
         feet=rng.uniform(*by.feet),
         height=height,
-        colour=_bright(rng),
+        color=_draw_bright_color(rng),
         mirrored=bool(rng.random() < 0.5),
-        does=does,
+        motion=does,
         start=start,
         stop=stop,
         period=rng.uniform(*by.period),
@@ -214,25 +218,25 @@ def _figure(rng: np.random.Generator, by: Variant, does: str, *, x: float, start
     )
 
 
-def _bystander(rng: np.random.Generator, by: Variant, actor: Figure) -> Figure:
-    x = actor.x + rng.uniform(*by.apart) * (1 if actor.x < 0.5 else -1)
-    start, stop = _interval(rng, actor, 3, 6.5)
-    does = str(rng.choice(list(by.moves), p=list(by.moves.values())))
-    figure = _figure(rng, by, does, x=x, start=start, stop=stop)
+def _draw_bystander(rng: np.random.Generator, by: Variant, actor: Figure) -> Figure:
+    x = actor.x + rng.uniform(*by.figure_distance) * (1 if actor.x < 0.5 else -1)
+    start, stop = _draw_distractor_interval(rng, actor, 3, 6.5)
+    does = str(rng.choice(list(by.bystander_motions), p=list(by.bystander_motions.values())))
+    figure = _draw_figure(rng, by, does, x=x, start=start, stop=stop)
     return replace(figure, drift=rng.uniform(0.08, 0.16) * rng.choice([-1, 1])) if does == "drift" else figure
 
 
-def _ball(rng: np.random.Generator, actor: Figure) -> Ball:
-    start, stop = _interval(rng, actor, 2, 4)
+def _draw_ball(rng: np.random.Generator, actor: Figure) -> Ball:
+    start, stop = _draw_distractor_interval(rng, actor, 2, 4)
     left, right = (-0.05, rng.uniform(0.1, 0.9)), (1.05, rng.uniform(0.1, 0.9))
     ends = (left, right) if rng.random() < 0.5 else (right, left)
-    return Ball(_bright(rng), rng.uniform(0.06, 0.088), start, stop, *ends, arc=rng.uniform(-0.25, 0.25))
+    return Ball(_draw_bright_color(rng), rng.uniform(0.06, 0.088), start, stop, *ends, arc=rng.uniform(-0.25, 0.25))
 
 
-def _patch(rng: np.random.Generator, actor: Figure) -> Patch:
-    start, stop = _interval(rng, actor, 2, 5)
-    return Patch(
-        centre=tuple(rng.uniform(0.08, 0.92, 2)),
+def _draw_flicker(rng: np.random.Generator, actor: Figure) -> FlickerPatch:
+    start, stop = _draw_distractor_interval(rng, actor, 2, 5)
+    return FlickerPatch(
+        center=tuple(rng.uniform(0.08, 0.92, 2)),
         half_size=tuple(rng.uniform(0.068, 0.134, 2)),
         start=start,
         stop=stop,
@@ -241,7 +245,9 @@ def _patch(rng: np.random.Generator, actor: Figure) -> Patch:
     )
 
 
-def _interval(rng: np.random.Generator, actor: Figure, shortest: float, longest: float) -> tuple[float, float]:
+def _draw_distractor_interval(
+    rng: np.random.Generator, actor: Figure, shortest: float, longest: float
+) -> tuple[float, float]:
     """Draw when a distractor moves: of several times the one that overlaps the action least, lest motion tell when."""
     lengths = rng.uniform(shortest, longest, 3)
     starts = rng.uniform(0, STEPS - lengths)
@@ -251,5 +257,5 @@ def _interval(rng: np.random.Generator, actor: Figure, shortest: float, longest:
     return float(starts[best]), float(stops[best])
 
 
-def _bright(rng: np.random.Generator) -> tuple[float, float, float]:
+def _draw_bright_color(rng: np.random.Generator) -> tuple[float, float, float]:
     return tuple(np.clip(rng.uniform(0.6, 0.95) + rng.uniform(-0.12, 0.12, 3), 0, 1))

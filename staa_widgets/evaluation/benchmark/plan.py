@@ -9,26 +9,26 @@ from typing import TYPE_CHECKING
 from staa_widgets.datasets.drawn_actions import ActionClip, action_clip
 from staa_widgets.errors import ParameterError
 from staa_widgets.evaluation.metric import METRICS
-from staa_widgets.evaluation.metrics.localization import TRUTH
+from staa_widgets.evaluation.metrics.localization import GROUND_TRUTH_METRICS
 from staa_widgets.methods import METHODS, get_method
 
 if TYPE_CHECKING:
-    from staa_widgets.evaluation.request import Asked
+    from staa_widgets.evaluation.request import Spec
     from staa_widgets.models import VideoModel
 
-SETS: dict[str, tuple[str, int]] = {"first": ("standard", 4_000_000), "second": ("second", 7_800_000)}
+CLIP_SETS: dict[str, tuple[str, int]] = {"first": ("standard", 4_000_000), "second": ("second", 7_800_000)}
 """Variant of the clips and seed of the first, by set."""
 
-CAUSAL: dict[str, Asked] = {"insertion": ("insertion", {"units": "coarse", "steps": 8})}
+INSERTION_METRIC: dict[str, Spec] = {"insertion": ("insertion", {"units": "coarse", "steps": 8})}
 """The causal metric of the default run: in coarse blocks, so that there is an oracle to measure by."""
 
-CHEAP = 30
+MAX_CHEAP_PASSES = 30
 """Passes through the model, there and back, up to which a method is asked about every clip; dearer ones about few."""
 
-MOST_PASSES = 600
+MAX_PASSES = 600
 """Passes a clip beyond which a method is asked only where it is named, or everything is measured."""
 
-RANDOMISED = ("staa", "staa_logit")
+SHUFFLED_METHODS = ("staa", "staa_logit")
 """Methods that are also asked of models with shuffled weights."""
 
 FPS = 8
@@ -41,7 +41,7 @@ class Plan:
     Parameters
     ----------
     clips
-        Of the second set, for methods of up to `CHEAP` passes.
+        Of the second set, for methods of up to `MAX_CHEAP_PASSES` passes.
     dear_clips
         Of these, for dearer methods and for metrics that ask the model.
     first_clips
@@ -49,12 +49,12 @@ class Plan:
     shuffled_clips
         Of the second set, for models with shuffled weights.
     everything
-        Whether every method is asked, rather than those of up to `MOST_PASSES` passes, and every metric, rather than
+        Whether every method is asked, rather than those of up to `MAX_PASSES` passes, and every metric, rather than
         truth and one causal one.
     """
 
     clips: int = 50
-    dear_clips: int = 5
+    expensive_clips: int = 5
     first_clips: int = 20
     shuffled_clips: int = 20
     everything: bool = False
@@ -75,7 +75,7 @@ FULL = Plan(500, 500, 500, 500, everything=True)
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnClips:
     """Clips of a set, drawn one after the other as they are asked for; `start` for another seed of the first one."""
 
     set: str
@@ -86,12 +86,12 @@ class Drawn:
         return self.count
 
     def __iter__(self) -> Iterator[ActionClip]:
-        variant, first = SETS[self.set]
+        variant, first = CLIP_SETS[self.set]
         first = first if self.start is None else self.start
         return (action_clip(first + n, fps=FPS, variant=variant) for n in range(self.count))
 
 
-def by_cost(
+def split_by_cost(
     methods: Iterable[str] | None, models: Iterable[VideoModel], *, everything: bool = False
 ) -> tuple[list[str], list[str], dict[str, int]]:
     """Divide methods by what the model whose grid makes them dearest takes for a clip.
@@ -108,17 +108,17 @@ def by_cost(
     Returns
     -------
     cheap, dear
-        Names of those of up to `CHEAP` passes, and of more.
+        Names of those of up to `MAX_CHEAP_PASSES` passes, and of more.
     left_out
-        Passes of those beyond `MOST_PASSES`, by name.
+        Passes of those beyond `MAX_PASSES`, by name.
     """
-    every = {name for name, method in METHODS.items() if not method.browse}
+    every = {name for name, method in METHODS.items() if not method.exploratory}
     asked = every if methods is None else {"staa", *(get_method(name).name for name in methods)}
     names = [name for name, method in METHODS.items() if name in asked or method.group == "control"]
     grids = [model.geometry for model in models]
     passes = {name: max(sum(METHODS[name].cost(grid)) for grid in grids) for name in names}
-    left_out = {n: count for n, count in passes.items() if count > MOST_PASSES and methods is None and not everything}
-    cheap = [name for name, count in passes.items() if count <= CHEAP]
+    left_out = {n: count for n, count in passes.items() if count > MAX_PASSES and methods is None and not everything}
+    cheap = [name for name, count in passes.items() if count <= MAX_CHEAP_PASSES]
     return cheap, [name for name in names if name not in (*cheap, *left_out)], left_out
 
 
@@ -128,18 +128,18 @@ class Part:
 
     clips: int
     methods: list[str]
-    metrics: Mapping[str, Asked]
+    metrics: Mapping[str, Spec]
 
     @property
     def references(self) -> bool:
         """Whether there is an oracle to measure by, which only the causal metric of the default run has."""
-        return not CAUSAL.keys().isdisjoint(self.metrics)
+        return not INSERTION_METRIC.keys().isdisjoint(self.metrics)
 
 
-_TRUTH: dict[str, Asked] = {name: name for name in TRUTH}
+_GROUND_TRUTH_METRICS: dict[str, Spec] = {name: name for name in GROUND_TRUTH_METRICS}
 
 
-def parts(plan: Plan, cheap: list[str], dear: list[str]) -> dict[str, list[Part]]:
+def parts(plan: Plan, cheap: list[str], expensive: list[str]) -> dict[str, list[Part]]:
     """Say what is asked of the second set, of the first, and of models with shuffled weights, by these names.
 
     Parameters
@@ -147,23 +147,26 @@ def parts(plan: Plan, cheap: list[str], dear: list[str]) -> dict[str, list[Part]
     plan
         How much is measured.
     cheap, dear
-        Names of methods, from `by_cost`.
+        Names of methods, from `split_by_cost`.
     """
-    second = [Part(plan.clips, cheap, _TRUTH), Part(plan.dear_clips, cheap + dear, {**_TRUTH, **CAUSAL})]
+    second = [
+        Part(plan.clips, cheap, _GROUND_TRUTH_METRICS),
+        Part(plan.expensive_clips, cheap + expensive, {**_GROUND_TRUTH_METRICS, **INSERTION_METRIC}),
+    ]
     if plan.everything:
-        asking, running = _all_metrics()
-        second += [Part(plan.dear_clips, cheap + dear, asking), Part(plan.dear_clips, cheap, running)]
-    shuffled = [name for name in cheap if METHODS[name].group == "control" or name in RANDOMISED]
+        asking, running = _further_metrics()
+        second += [Part(plan.expensive_clips, cheap + expensive, asking), Part(plan.expensive_clips, cheap, running)]
+    shuffled = [name for name in cheap if METHODS[name].group == "control" or name in SHUFFLED_METHODS]
     return {
         "second": second,
-        "first": [Part(plan.first_clips, cheap, _TRUTH)],
-        "shuffled": [Part(plan.shuffled_clips, shuffled, _TRUTH)],
+        "first": [Part(plan.first_clips, cheap, _GROUND_TRUTH_METRICS)],
+        "shuffled": [Part(plan.shuffled_clips, shuffled, _GROUND_TRUTH_METRICS)],
     }
 
 
-def _all_metrics() -> tuple[dict[str, Asked], dict[str, Asked]]:
+def _further_metrics() -> tuple[dict[str, Spec], dict[str, Spec]]:
     """Give all further metrics: those that look at maps and model, and those that run the method again."""
-    asking: dict[str, Asked] = {
+    asking: dict[str, Spec] = {
         f"{metric.name}, {units}, {filler}": (metric.name, {"units": units, "filler": filler})
         for metric in METRICS.values()
         if metric.category == "causal"

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from staa_widgets.engine.explain import explain
-from staa_widgets.evaluation.benchmark.plan import DEFAULT, Drawn, Part, Plan, by_cost, parts
+from staa_widgets.evaluation.benchmark.plan import DEFAULT, DrawnClips, Part, Plan, parts, split_by_cost
 from staa_widgets.evaluation.evaluate import evaluate
-from staa_widgets.evaluation.metrics.sanity import randomised
-from staa_widgets.evaluation.request import models_by_name
+from staa_widgets.evaluation.metrics.sanity import shuffle_weights
+from staa_widgets.evaluation.request import load_models
 from staa_widgets.evaluation.results import Results
 from staa_widgets.models import BUNDLED_MODELS, VideoModel
-from staa_widgets.utils.progress import Progress, reporting
+from staa_widgets.utils.progress import Progress, progress_reporter
 from staa_widgets.video.clip import open_clip
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Benchmark:
         into.mkdir(parents=True, exist_ok=True)
         for part in fields(self):
             getattr(self, part.name).to_json(into / f"{part.name}.json")
-        to_html(self.second, into / "second.html", "Benchmark: clips that chose nothing", opening=section(self))
+        to_html(self.second, into / "second.html", "Benchmark: clips that chose nothing", introduction=section(self))
         to_html(self.first, into / "first.html", "Benchmark: clips that chose the default")
         return into
 
@@ -71,7 +71,7 @@ class Benchmark:
         return cls(**{part.name: Results.from_json(Path(folder) / f"{part.name}.json") for part in fields(cls)})
 
 
-def benchmark(
+def run_benchmark(
     plan: Plan = DEFAULT,
     models: Iterable[str] | Mapping[str, Any] | None = None,
     *,
@@ -89,7 +89,7 @@ def benchmark(
     models
         Names of bundled models, such as ``"vivit"``, or models by name; default: all that are bundled.
     methods
-        Names, however dear; default: all of up to `plan.MOST_PASSES` passes, or all if the plan is everything. Controls
+        Names, however dear; default: all of up to `plan.MAX_PASSES` passes, or all if the plan is everything. Controls
         are always among them, and so is ``"staa"``.
     cache
         Whether what is known is looked up and kept; a run that was broken off then goes on where it stopped.
@@ -107,39 +107,43 @@ def benchmark(
     CancelledError
         If `progress` raised it.
     """
-    loaded = models_by_name(_named(models))
+    loaded = load_models(_name_models(models))
     began = time.perf_counter()
-    with reporting(progress) as report:
+    with progress_reporter(progress) as report:
 
         def run(name: str, asked: list[Part], of: Mapping[str, VideoModel]) -> Results:
             found = [
                 evaluate(
-                    Drawn("first" if name == "first" else "second", part.clips),
+                    DrawnClips("first" if name == "first" else "second", part.clips),
                     part.methods,
                     part.metrics,
                     of,
                     cache=cache,
                     batch_size=batch_size,
                     references=part.references,
-                    progress=_titled(f"{name}, part {n + 1} of {len(asked)}", report),
+                    progress=_prefix_progress(f"{name}, part {n + 1} of {len(asked)}", report),
                 )
                 for n, part in enumerate(asked)
             ]
             spent = round(time.perf_counter() - began, 1)
-            return _with(reduce(or_, found), set=name, plan=asdict(plan), seconds=spent, left_out=left_out)
+            return _add_benchmark_facts(
+                reduce(or_, found), set=name, plan=asdict(plan), seconds=spent, left_out=left_out
+            )
 
-        cheap, dear, left_out = by_cost(methods, loaded.values(), everything=plan.everything)
-        shuffled = {name: randomised(model) for name, model in loaded.items()}
+        cheap, dear, left_out = split_by_cost(methods, loaded.values(), everything=plan.everything)
+        shuffled = {name: shuffle_weights(model) for name, model in loaded.items()}
         found = {
             name: run(name, asked, shuffled if name == "shuffled" else loaded)
             for name, asked in parts(plan, cheap, dear).items()
         }
         for name, count in (("first", plan.first_clips), ("second", plan.clips)):
-            found[name] = _with(found[name], predicted=_predicted(loaded, Drawn(name, count), cache))
+            found[name] = _add_benchmark_facts(
+                found[name], predicted=_predicted_labels(loaded, DrawnClips(name, count), cache)
+            )
     return Benchmark(**found)
 
 
-def _named(models: Iterable[str] | Mapping[str, Any] | None) -> Mapping[str, Any]:
+def _name_models(models: Iterable[str] | Mapping[str, Any] | None) -> Mapping[str, Any]:
     """Give models their names; those that are bundled need no "bundled/"."""
     if isinstance(models, Mapping):
         return models
@@ -148,22 +152,22 @@ def _named(models: Iterable[str] | Mapping[str, Any] | None) -> Mapping[str, Any
     return {name.removeprefix("bundled/"): name for name in whole}
 
 
-def _titled(title: str, report: Progress) -> Callable[[str, int, int], object]:
+def _prefix_progress(title: str, report: Progress) -> Callable[[str, int, int], object]:
     return lambda step, done, total: report(f"{title}: {step}", done, total)
 
 
-def _predicted(models: Mapping[str, VideoModel], clips: Drawn, cache: bool) -> dict[str, dict[str, str]]:
+def _predicted_labels(models: Mapping[str, VideoModel], clips: DrawnClips, cache: bool) -> dict[str, dict[str, str]]:
     """Name the class that each model sees in each clip, by model and by the name that results give the clip."""
     found: dict[str, dict[str, str]] = {name: {} for name in models}
     for clip in clips:
         opened = open_clip(clip)
-        asked = {"window": opened.duration, "cache": cache, "preview": False, "attention": False, "progress": False}
+        asked = {"window": opened.end, "cache": cache, "preview": False, "attention": False, "progress": False}
         for name, model in models.items():
             e = explain(opened, model, "uniform", **asked)
             found[name][f"{clip.label} {clip.seed}"] = e.labels[int(np.argmax(e.logits))]
     return found
 
 
-def _with(results: Results, **facts: Any) -> Results:
+def _add_benchmark_facts(results: Results, **facts: Any) -> Results:
     held = results.settings.get("benchmark", {})
     return replace(results, settings={**results.settings, "benchmark": {**held, **facts}})

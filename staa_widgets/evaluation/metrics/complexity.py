@@ -38,7 +38,7 @@ def entropy(maps: Tensor) -> Tensor:
     return -torch.special.xlogy(shares, shares).sum(1) / log(values.shape[1])
 
 
-def _tensor(case: Case) -> Tensor:
+def _maps_tensor(case: Case) -> Tensor:
     import torch
 
     return torch.as_tensor(case.maps.copy())[None]
@@ -50,7 +50,7 @@ def sparseness(case: Case) -> float:
 
     As in Chalasani et al. 2020, arXiv 1810.06583.
     """
-    return float(gini(_tensor(case)))
+    return float(gini(_maps_tensor(case)))
 
 
 @metric("entropy", category="complexity", higher_is_better=None, range=(0.0, 1.0), chance="1 for a constant map")
@@ -59,7 +59,7 @@ def _entropy(case: Case) -> float:
 
     As complexity in Bhatt et al. 2020, arXiv 2005.00631, but comparable between grids.
     """
-    return float(entropy(_tensor(case)))
+    return float(entropy(_maps_tensor(case)))
 
 
 @metric(

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from staa_widgets.errors import ParameterError
 from staa_widgets.evaluation.metric import Case, metric
-from staa_widgets.evaluation.metrics.perturbation import Of, Units, drops, query_of, saliency, units_of
+from staa_widgets.evaluation.metrics.perturbation import (
+    Output,
+    Units,
+    divide_into_units,
+    drops,
+    require_inputs,
+    saliency,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,7 +55,7 @@ def spearman(one: Tensor, other: Tensor) -> Tensor:
     return pearson(ranks(one), ranks(other))
 
 
-def permutation_p(one: Tensor, other: Tensor, *, draws: int = DRAWS, seed: int = 0) -> Tensor:
+def permutation_p_value(one: Tensor, other: Tensor, *, draws: int = DRAWS, seed: int = 0) -> Tensor:
     """Chance that rows put in a random order correlate in rank as highly as these do.
 
     Parameters
@@ -80,22 +87,22 @@ def permutation_p(one: Tensor, other: Tensor, *, draws: int = DRAWS, seed: int =
     return ((reached + 1) / (draws + 1)).where(found.isfinite(), float("nan"))
 
 
-def _pairs(case: Case, units: Units, filler: str, of: Of) -> tuple[Tensor, Tensor]:
+def _saliency_and_drops(case: Case, units: Units, filler: str, output: Output) -> tuple[Tensor, Tensor]:
     """Give saliency and drop of every unit, ``(1, n)`` each."""
     import torch
 
-    parts = units_of(query_of(case).geometry, units)
-    lost = drops(case, parts, filler=filler, of=of)
+    parts = divide_into_units(require_inputs(case).geometry, units)
+    lost = drops(case, parts, filler=filler, output=output)
     return torch.from_numpy(saliency(case.maps, parts))[None], torch.from_numpy(lost)[None]
 
 
-def _cost(geometry: Geometry, *, units: Units, **_: object) -> int:
-    return int(units_of(geometry, units).max()) + 2
+def _count_passes(geometry: Geometry, *, units: Units, **_: object) -> int:
+    return int(divide_into_units(geometry, units).max()) + 2
 
 
-_AGREEMENT: dict[str, Any] = {"category": "agreement", "needs": "model", "cost": _cost}
+_FAITHFULNESS: dict[str, Any] = {"category": "agreement", "needs": "model", "cost": _count_passes}
 _CORRELATION: dict[str, Any] = {
-    **_AGREEMENT,
+    **_FAITHFULNESS,
     "higher_is_better": True,
     "range": (-1.0, 1.0),
     "chance": "no correlation",
@@ -104,36 +111,38 @@ _CORRELATION: dict[str, Any] = {
 
 
 @metric("faithfulness_correlation", **_CORRELATION)
-def faithfulness_correlation(case: Case, *, units: Units = "coarse", filler: str = "blur", of: Of = "logit") -> float:
+def faithfulness_correlation(
+    case: Case, *, units: Units = "coarse", filler: str = "blur", output: Output = "logit"
+) -> float:
     """Correlation of a part's attribution with what the target loses when that part alone is taken away.
 
     The logit by default, because the probability of a model that is sure hardly moves whatever is taken. A constant map
     says nothing of any part: NaN.
     """
-    return float(pearson(*_pairs(case, units, filler, of)))
+    return float(pearson(*_saliency_and_drops(case, units, filler, output)))
 
 
 @metric("monotonicity", **_CORRELATION)
-def monotonicity(case: Case, *, units: Units = "coarse", filler: str = "blur", of: Of = "logit") -> float:
+def monotonicity(case: Case, *, units: Units = "coarse", filler: str = "blur", output: Output = "logit") -> float:
     """Rank correlation of attribution and loss over parts that are taken away one by one.
 
     Equal values share their mean rank; a constant map has none: NaN. `monotonicity_p` says how likely chance is to
     reach as much.
     """
-    return float(spearman(*_pairs(case, units, filler, of)))
+    return float(spearman(*_saliency_and_drops(case, units, filler, output)))
 
 
 @metric(
     "monotonicity_p",
-    **_AGREEMENT,
+    **_FAITHFULNESS,
     higher_is_better=False,
     range=(0.0, 1.0),
     chance="any value alike, one half in the mean",
     chance_level=0.5,
 )
 def monotonicity_p(
-    case: Case, *, units: Units = "coarse", filler: str = "blur", of: Of = "logit", draws: int = DRAWS
+    case: Case, *, units: Units = "coarse", filler: str = "blur", output: Output = "logit", draws: int = DRAWS
 ) -> float:
     """Chance that attribution handed out to the parts at random reaches the same rank correlation."""
-    seed = abs(query_of(case).seed) % 2**31
-    return float(permutation_p(*_pairs(case, units, filler, of), draws=draws, seed=seed))
+    seed = abs(require_inputs(case).seed) % 2**31
+    return float(permutation_p_value(*_saliency_and_drops(case, units, filler, output), draws=draws, seed=seed))

@@ -16,14 +16,14 @@ from staa_widgets.errors import ParameterError
 from staa_widgets.evaluation.bootstrap import means
 from staa_widgets.evaluation.metric import Case, metric
 from staa_widgets.evaluation.metrics.perturbation import (
-    COARSE,
-    Of,
+    MAX_COARSE_UNITS,
+    Output,
     Units,
+    divide_into_units,
     drops,
-    query_of,
+    require_inputs,
     saliency,
     scores_without,
-    units_of,
 )
 from staa_widgets.methods.controls import random_smooth
 
@@ -62,7 +62,7 @@ class Curve(NamedTuple):
         return float((np.diff(self.share) * (self.score[1:] + self.score[:-1]) / 2).sum())
 
 
-class References(NamedTuple):
+class ReferenceScores(NamedTuple):
     """What a causal score of one clip is set beside.
 
     Parameters
@@ -80,7 +80,7 @@ class References(NamedTuple):
     oracle: float
 
 
-class Normalised(NamedTuple):
+class NormalizedScore(NamedTuple):
     """How far a method comes from random (0) to the oracle (1), with its 95 % interval; NaN with a reason."""
 
     value: float
@@ -97,7 +97,7 @@ def curve(
     units: Units = "cells",
     filler: str = "blur",
     steps: int = STEPS,
-    of: Of = "probability",
+    output: Output = "probability",
 ) -> Curve:
     """Insert units into a filled clip, or delete them from the whole one, in the order of a map.
 
@@ -113,7 +113,7 @@ def curve(
     order
         ``"most"`` or ``"least"`` relevant first.
     units
-        See `staa_widgets.evaluation.metrics.perturbation.units_of`.
+        See `staa_widgets.evaluation.metrics.perturbation.divide_into_units`.
     filler
         Name in `staa_widgets.methods.fillers.FILLERS`.
     steps
@@ -121,9 +121,11 @@ def curve(
     of
         ``"probability"`` or ``"logit"`` of the target.
     """
-    query = query_of(case)
-    parts = units_of(query.geometry, units)
-    return _curve(case, parts, saliency(case.maps, parts), kind, order, filler, steps, of, seed=abs(query.seed))
+    query = require_inputs(case)
+    parts = divide_into_units(query.geometry, units)
+    return _curve_of_values(
+        case, parts, saliency(case.maps, parts), kind, order, filler, steps, output, seed=abs(query.seed)
+    )
 
 
 def references(
@@ -135,7 +137,7 @@ def references(
     filler: str = "blur",
     steps: int = STEPS,
     draws: int = DRAWS,
-) -> References:
+) -> ReferenceScores:
     """Score random orders and the oracle on a case's clip; the maps are not looked at.
 
     Parameters
@@ -147,23 +149,25 @@ def references(
     draws
         How many random orders.
     """
-    query = query_of(case)
-    parts = units_of(query.geometry, units)
+    query = require_inputs(case)
+    parts = divide_into_units(query.geometry, units)
     count, seed = int(parts.max()) + 1, abs(query.seed)
 
     def area(values: NDArray[np.float64], seed: int) -> float:
-        return _curve(case, parts, values, kind, order, filler, steps, "probability", seed=seed).area
+        return _curve_of_values(case, parts, values, kind, order, filler, steps, "probability", seed=seed).area
 
-    ranks = [_rank(np.zeros(count), seed, draw) for draw in range(draws)]
+    ranks = [_rank_units(np.zeros(count), seed, draw) for draw in range(draws)]
     random = [area(-np.argsort(rank).astype(np.float64), seed) for rank in ranks]
     smooth = [area(saliency(random_smooth(parts.shape, seed + draw), parts), seed) for draw in range(draws)]
-    oracle = area(drops(case, parts, filler=filler, of="probability"), seed) if count <= COARSE else np.nan
-    return References(np.array(random), np.array(smooth), float(oracle))
+    oracle = (
+        area(drops(case, parts, filler=filler, output="probability"), seed) if count <= MAX_COARSE_UNITS else np.nan
+    )
+    return ReferenceScores(np.array(random), np.array(smooth), float(oracle))
 
 
 def normalised(
     scores: ArrayLike, randoms: ArrayLike, oracles: ArrayLike, *, draws: int = 5000, seed: int = 0
-) -> Normalised:
+) -> NormalizedScore:
     """Set a method's mean between random and the oracle: ``mean(score - random) / mean(oracle - random)``.
 
     A ratio of means over clips, since the ratio of one clip has no mean where its oracle is near random. Works for
@@ -186,18 +190,18 @@ def normalised(
     rows = rows[:, np.isfinite(rows).all(axis=0)]
     count = rows.shape[1]
     if count < 2:
-        return Normalised(np.nan, np.nan, np.nan, f"only {count} clips have a score, a random score and an oracle")
+        return NormalizedScore(np.nan, np.nan, np.nan, f"only {count} clips have a score, a random score and an oracle")
     gain, room = rows[0] - rows[1], rows[2] - rows[1]
     error = room.std(ddof=1) / np.sqrt(count)
     if not abs(room.mean()) >= 3 * error or room.mean() == 0:
         reason = f"oracle and random differ by {abs(room.mean()):.3g}, less than three standard errors of {error:.2g}"
-        return Normalised(np.nan, np.nan, np.nan, reason)
+        return NormalizedScore(np.nan, np.nan, np.nan, reason)
     ratios = means(gain, draws=draws, seed=seed) / means(room, draws=draws, seed=seed)
     low, high = np.quantile(ratios, [0.025, 0.975])
-    return Normalised(float(gain.mean() / room.mean()), float(low), float(high), "")
+    return NormalizedScore(float(gain.mean() / room.mean()), float(low), float(high), "")
 
 
-def _curve(
+def _curve_of_values(
     case: Case,
     parts: NDArray[np.int64],
     values: NDArray[np.float64],
@@ -205,7 +209,7 @@ def _curve(
     order: Order,
     filler: str,
     steps: int,
-    of: Of,
+    output: Output,
     *,
     seed: int,
 ) -> Curve:
@@ -221,23 +225,23 @@ def _curve(
     tied = bool(np.any(falling[at - 1] == falling[at]))
     asked = []
     for draw in range(DRAWS if tied else 1):
-        rank = _rank(values, seed, draw)
+        rank = _rank_units(values, seed, draw)
         place = np.empty(count, np.int64)
         place[rank if order == "most" else rank[::-1]] = np.arange(count)
         taken = place[None, :] < cuts[:, None]
         asked.append(taken if kind == "deletion" else ~taken)
-    scores = scores_without(case, parts, np.concatenate(asked), filler=filler, of=of)
+    scores = scores_without(case, parts, np.concatenate(asked), filler=filler, output=output)
     return Curve(cuts / count, scores.reshape(len(asked), -1).mean(axis=0))
 
 
-def _rank(values: NDArray[np.float64], seed: int, draw: int) -> NDArray[np.int64]:
+def _rank_units(values: NDArray[np.float64], seed: int, draw: int) -> NDArray[np.int64]:
     """List units from the most relevant to the least, equal ones in an order drawn at random."""
     shuffled = np.random.default_rng([seed, draw]).permutation(len(values))
     return shuffled[np.argsort(-values[shuffled], kind="stable")]
 
 
-def _cost(geometry: Geometry, *, units: Units, steps: int, **_: object) -> int:
-    return min(steps, int(units_of(geometry, units).max()) + 1) + 1
+def _count_passes(geometry: Geometry, *, units: Units, steps: int, **_: object) -> int:
+    return min(steps, int(divide_into_units(geometry, units).max()) + 1) + 1
 
 
 def _register(name: str, kind: Kind, order: Order) -> None:
@@ -253,11 +257,11 @@ def _register(name: str, kind: Kind, order: Order) -> None:
         range=(0.0, 1.0),
         chance="the same clip's random orders, smooth and not",
         needs="model",
-        cost=_cost,
+        cost=_count_passes,
     )(run)
 
 
-CURVES: dict[str, tuple[Kind, Order]] = {
+CURVE_KINDS: dict[str, tuple[Kind, Order]] = {
     "insertion": ("insertion", "most"),
     "insertion_least": ("insertion", "least"),
     "deletion": ("deletion", "most"),
@@ -265,5 +269,5 @@ CURVES: dict[str, tuple[Kind, Order]] = {
 }
 """What the causal metrics are the areas of, by name."""
 
-for _name, _of in CURVES.items():
+for _name, _of in CURVE_KINDS.items():
     _register(_name, *_of)

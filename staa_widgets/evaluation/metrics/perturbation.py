@@ -9,32 +9,32 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from staa_widgets.errors import ParameterError
-from staa_widgets.explanation.explanation import probabilities
+from staa_widgets.explanation.explanation import class_probabilities
 from staa_widgets.methods.fillers import cell_mask, fill
-from staa_widgets.methods.segmentation import blocks
+from staa_widgets.methods.segmentation import label_blocks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from staa_widgets.evaluation.metric import Case
-    from staa_widgets.methods.inputs import Query
+    from staa_widgets.methods.inputs import MethodInputs
     from staa_widgets.records.record import Geometry
 
 Units = str | Sequence[int]
-Of = Literal["probability", "logit"]
+Output = Literal["probability", "logit"]
 
-COARSE = 128
+MAX_COARSE_UNITS = 128
 """Most units that are taken away one by one."""
 
 
-def query_of(case: Case) -> Query:
+def require_inputs(case: Case) -> MethodInputs:
     """Give a case's query; raises `ParameterError` if it has none."""
     if case.query is None:
         raise ParameterError("This case has no model to ask.", "Give it a query.")
     return case.query
 
 
-def units_of(geometry: Geometry, units: Units) -> NDArray[np.int64]:
+def divide_into_units(geometry: Geometry, units: Units) -> NDArray[np.int64]:
     """Divide the token grid into the units that are taken away.
 
     Parameters
@@ -57,7 +57,7 @@ def units_of(geometry: Geometry, units: Units) -> NDArray[np.int64]:
         block = (1, *shape[1:])
     elif units == "coarse":
         side = 1
-        while shape[0] * ceil(shape[1] / side) * ceil(shape[2] / side) > COARSE and side < max(shape[1:]):
+        while shape[0] * ceil(shape[1] / side) * ceil(shape[2] / side) > MAX_COARSE_UNITS and side < max(shape[1:]):
             side *= 2
         block = (1, side, side)
     elif not isinstance(units, str) and len(units) == 3 and all(int(n) == n and n >= 1 for n in units):
@@ -66,7 +66,7 @@ def units_of(geometry: Geometry, units: Units) -> NDArray[np.int64]:
         raise ParameterError(
             f"units is {units!r}.", "Choose 'cells', 'coarse' or 'frames', or give a block such as (1, 2, 2)."
         )
-    return blocks(shape, block)
+    return label_blocks(shape, block)
 
 
 def saliency(maps: NDArray[np.floating], units: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -79,7 +79,7 @@ def saliency(maps: NDArray[np.floating], units: NDArray[np.int64]) -> NDArray[np
 
 
 def scores_without(
-    case: Case, units: NDArray[np.int64], removed: NDArray[np.bool_], *, filler: str, of: Of
+    case: Case, units: NDArray[np.int64], removed: NDArray[np.bool_], *, filler: str, output: Output
 ) -> NDArray[np.float64]:
     """Ask what is left of the target's score when units are taken away.
 
@@ -88,7 +88,7 @@ def scores_without(
     case
         With a query; its `memo` keeps the answers for other metrics and methods.
     units
-        ``(S, h, w)``, from `units_of`.
+        ``(S, h, w)``, from `divide_into_units`.
     removed
         bool ``(m, n)``, which of the n units to take away in each of m questions.
     filler
@@ -101,34 +101,34 @@ def scores_without(
     NDArray[np.float64]
         ``(m,)``.
     """
-    if of not in ("probability", "logit"):
-        raise ParameterError(f"of is {of!r}.", "Choose 'probability' or 'logit'.")
-    query = query_of(case)
+    if output not in ("probability", "logit"):
+        raise ParameterError(f"of is {output!r}.", "Choose 'probability' or 'logit'.")
+    query = require_inputs(case)
     cells = removed[:, units]
     keys = [("logits", filler, np.packbits(one).tobytes()) for one in cells]
     missing = list({key: n for n, key in enumerate(keys) if key not in case.memo}.values())
     for first in range(0, len(missing), query.batch_size):
         query.report(first, len(missing))
         chosen = missing[first : first + query.batch_size]
-        for n, logits in zip(chosen, _ask(query, cells[chosen], filler), strict=True):
+        for n, logits in zip(chosen, _perturbed_logits(query, cells[chosen], filler), strict=True):
             case.memo[keys[n]] = logits
     if missing:
         query.report(len(missing), len(missing))
     logits = np.stack([case.memo[key] for key in keys])
-    return probabilities(logits)[:, query.target] if of == "probability" else logits[:, query.target]
+    return class_probabilities(logits)[:, query.target] if output == "probability" else logits[:, query.target]
 
 
-def drops(case: Case, units: NDArray[np.int64], *, filler: str, of: Of) -> NDArray[np.float64]:
+def drops(case: Case, units: NDArray[np.int64], *, filler: str, output: Output) -> NDArray[np.float64]:
     """Measure by how much the target's score falls when one unit alone is taken away: ``(n,)``."""
     count = int(units.max()) + 1
     asked = np.concatenate([np.zeros((1, count), bool), np.eye(count, dtype=bool)])
-    whole, *parts = scores_without(case, units, asked, filler=filler, of=of)
+    whole, *parts = scores_without(case, units, asked, filler=filler, output=output)
     return whole - np.array(parts)
 
 
-def _ask(query: Query, cells: NDArray[np.bool_], filler: str) -> NDArray[np.float64]:
+def _perturbed_logits(query: MethodInputs, cells: NDArray[np.bool_], filler: str) -> NDArray[np.float64]:
     import torch
 
     mask = cell_mask(query.geometry, torch.from_numpy(cells))
     with torch.no_grad():
-        return query.classify(fill(query.pixels, mask, filler)).double().cpu().numpy()
+        return query.forward(fill(query.pixels, mask, filler)).double().cpu().numpy()

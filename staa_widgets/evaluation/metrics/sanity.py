@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from staa_widgets.methods.inputs import Query
+    from staa_widgets.methods.inputs import MethodInputs
     from staa_widgets.models import VideoModel
 
 STEPS = 4
 """Depths to which weights are shuffled, one after the other."""
 
 
-class Cascade(NamedTuple):
+class CascadingRandomization(NamedTuple):
     """How alike maps stay while weights are shuffled from the output down.
 
     Parameters
@@ -53,7 +53,7 @@ def similarity(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
     return float(spearman(*flat))
 
 
-def parts_from_output(model: VideoModel) -> list[list[str]]:
+def parameters_from_output(model: VideoModel) -> list[list[str]]:
     """Name the parameters of head, layers from last to first, and embeddings."""
     from staa_widgets.models import FAMILIES
 
@@ -69,7 +69,7 @@ def parts_from_output(model: VideoModel) -> list[list[str]]:
     return [part for part in reversed(parts) if part]
 
 
-def randomised(model: VideoModel, names: Sequence[str] | None = None, *, seed: int = 0) -> VideoModel:
+def shuffle_weights(model: VideoModel, names: Sequence[str] | None = None, *, seed: int = 0) -> VideoModel:
     """Copy a model with the entries of each parameter shuffled among themselves.
 
     The values stay what they were, so that activations keep their scale; what was learnt is gone.
@@ -84,11 +84,11 @@ def randomised(model: VideoModel, names: Sequence[str] | None = None, *, seed: i
         The same seed gives the same model.
     """
     copied = replace(model, module=deepcopy(model.module), id=f"{model.id}, shuffled")
-    _shuffle(copied, [name for name, _ in model.module.named_parameters()] if names is None else names, seed)
+    _shuffle_in_place(copied, [name for name, _ in model.module.named_parameters()] if names is None else names, seed)
     return copied
 
 
-def cascade(case: Case, *, steps: int = STEPS, seed: int = 0) -> Cascade:
+def cascade(case: Case, *, steps: int = STEPS, seed: int = 0) -> CascadingRandomization:
     """Shuffle weights from the output down, as deep again with each step, and make the maps anew.
 
     Parameters
@@ -100,22 +100,22 @@ def cascade(case: Case, *, steps: int = STEPS, seed: int = 0) -> Cascade:
     seed
         Of the shuffling.
     """
-    query, attribute = _held(case)
+    query, attribute = _require_method(case)
     if case.model is None:
         raise ParameterError("This case has no model to copy.", "Give it one.")
     if steps < 1:
         raise ParameterError(f"steps is {steps}.", "Give at least 1.")
-    parts = parts_from_output(case.model)
+    parts = parameters_from_output(case.model)
     cuts = np.unique(np.linspace(0, len(parts), min(steps, len(parts)) + 1).round().astype(int))
-    changed = randomised(case.model, [])
+    changed = shuffle_weights(case.model, [])
     found = []
     for start, stop in pairwise(cuts):
-        _shuffle(changed, [name for part in parts[start:stop] for name in part], seed)
+        _shuffle_in_place(changed, [name for part in parts[start:stop] for name in part], seed)
         found.append(similarity(case.maps, attribute(model=changed, target=query.target)))
-    return Cascade(cuts[1:] / len(parts), np.array(found))
+    return CascadingRandomization(cuts[1:] / len(parts), np.array(found))
 
 
-def _shuffle(model: VideoModel, names: Sequence[str], seed: int) -> None:
+def _shuffle_in_place(model: VideoModel, names: Sequence[str], seed: int) -> None:
     import torch
 
     places = {name: n for n, (name, _) in enumerate(model.module.named_parameters())}
@@ -127,7 +127,7 @@ def _shuffle(model: VideoModel, names: Sequence[str], seed: int) -> None:
             parameter.copy_(parameter.flatten()[order].reshape(parameter.shape))
 
 
-def _held(case: Case) -> tuple[Query, Any]:
+def _require_method(case: Case) -> tuple[MethodInputs, Any]:
     if case.query is None or case.attribute is None:
         raise ParameterError("This case cannot make its maps again.", "Give it a query and attribute.")
     return case.query, case.attribute
@@ -144,7 +144,7 @@ _SANITY: dict[str, Any] = {"category": "sanity", "range": (-1.0, 1.0), "needs": 
     chance_level=0.0,
     cost=lambda _, *, steps, **__: steps,
 )
-def weight_randomisation(case: Case, *, steps: int = STEPS, seed: int = 0) -> float:
+def weight_randomization(case: Case, *, steps: int = STEPS, seed: int = 0) -> float:
     """How alike maps stay while the model's weights are shuffled from the output down, mean over the steps.
 
     A map that stays the same shows the clip and not the model: a control that never looks at the model scores 1. Steps
@@ -170,7 +170,7 @@ def class_sensitivity(case: Case) -> float:
 
     A class-agnostic method makes one map for all classes, which is not a fault of it but must be said.
     """
-    query, attribute = _held(case)
+    query, attribute = _require_method(case)
     if not case.class_specific:
         return 1.0
     likeliest = query.record.logits.argsort()
@@ -191,7 +191,7 @@ def frame_shuffle(case: Case) -> float:
     Near 1 the maps follow what is in a frame wherever it stands; how far they should change depends on how far the
     model heeds order, so neither end is better.
     """
-    query, attribute = _held(case)
+    query, attribute = _require_method(case)
     slices = query.geometry.slices
     if slices < 2:
         return float("nan")
@@ -214,7 +214,7 @@ def frame_shuffle(case: Case) -> float:
 )
 def reversal(case: Case) -> float:
     """How alike maps stay when the clip runs backwards and the maps are turned round again; neither end is better."""
-    query, attribute = _held(case)
+    query, attribute = _require_method(case)
     return similarity(case.maps, attribute(pixels=query.pixels.flip(0), target=query.target)[::-1])
 
 
@@ -234,7 +234,7 @@ def freeze(case: Case) -> float:
     The middle frame is shown throughout, so that no moment differs from another; what is uneven comes from the model's
     places in time or from the method. Maps of zero are even.
     """
-    query, attribute = _held(case)
+    query, attribute = _require_method(case)
     still = query.pixels[len(query.pixels) // 2].expand_as(query.pixels).contiguous()
     return unevenness(attribute(pixels=still, target=query.target))
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from staa_widgets.evaluation.report.colors import OF_GROUP
-from staa_widgets.evaluation.report.formatting import group, label, on_hovering, passes_in_words
+from staa_widgets.evaluation.report.colors import GROUP_COLORS
+from staa_widgets.evaluation.report.formatting import format_cost, group, hover_text, label
 from staa_widgets.evaluation.report.ranking import best, means
-from staa_widgets.figures import LINE, QUIET, plain_text, template
+from staa_widgets.figures import GRID_COLOR, MUTED_COLOR, escape_plotly_text, plotly_template
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from staa_widgets.evaluation.results import Results
     from staa_widgets.evaluation.rows import Summary
 
-HEIGHT, INSIDE = 440, 320
+HEIGHT, PLOT_HEIGHT = 440, 320
 """Pixels of the figure, and of the part of it in which points lie."""
 
 LABEL = 17
@@ -34,7 +34,7 @@ class _Point(NamedTuple):
     found: Summary
 
 
-def cost_against_quality(results: Results, metric: str, model: str | None = None) -> go.Figure:
+def draw_cost_against_quality(results: Results, metric: str, model: str | None = None) -> go.Figure:
     """Draw a point a method: passes through the model across, the metric's mean with its 95 % interval upwards.
 
     The best control is a line: what does not rise above it explains nothing.
@@ -56,24 +56,24 @@ def cost_against_quality(results: Results, metric: str, model: str | None = None
     import plotly.graph_objects as go
 
     better = results.about(metric).get("higher_is_better")
-    points = _points(results, metric, model)
-    figure = go.Figure(layout={"template": template()})
-    for name in OF_GROUP:
+    points = _make_points(results, metric, model)
+    figure = go.Figure(layout={"template": plotly_template()})
+    for name in GROUP_COLORS:
         if of := [point for point in points if point.group == name]:
             _draw_group(figure, name, of, results, model)
     if control := best(results, metric, [point.found for point in points if point.group == "control"]):
         figure.add_hline(
             y=control.mean,
-            line={"dash": "dash", "width": 1.5, "color": QUIET},
+            line={"dash": "dash", "width": 1.5, "color": MUTED_COLOR},
             annotation={
                 "text": f"best control: {label(control.method)}",
-                "font": {"size": 13, "color": QUIET},
+                "font": {"size": 13, "color": MUTED_COLOR},
                 "yshift": -1,
             },
             annotation_position="top right" if better else "bottom right",
         )
-    low, high = _span([bound for *_, found in points for bound in (found.mean, found.low, found.high)])
-    _name_points(figure, [point for point in points if point.group != "control"], INSIDE / (high - low))
+    low, high = _axis_range([bound for *_, found in points for bound in (found.mean, found.low, found.high)])
+    _label_points(figure, [point for point in points if point.group != "control"], PLOT_HEIGHT / (high - low))
     ends = [math.log10(point.passes) for point in points] or [0.0]
     marks = [10**power for power in range(math.floor(max(ends)) + 2)]
     direction = {True: ", higher is better", False: ", lower is better", None: ""}[better]
@@ -86,7 +86,7 @@ def cost_against_quality(results: Results, metric: str, model: str | None = None
             "tickvals": marks,
             "ticktext": [f"{mark:,}" for mark in marks],
         },
-        yaxis={"title": {"text": plain_text(metric) + direction}, "range": [low, high]},
+        yaxis={"title": {"text": escape_plotly_text(metric) + direction}, "range": [low, high]},
         height=HEIGHT,
         margin={"t": 40},
         showlegend=True,
@@ -95,7 +95,7 @@ def cost_against_quality(results: Results, metric: str, model: str | None = None
     return figure
 
 
-def _points(results: Results, metric: str, model: str | None) -> list[_Point]:
+def _make_points(results: Results, metric: str, model: str | None) -> list[_Point]:
     held, points = means(results, model), []
     for method in results.methods:
         forwards, backwards, _ = results.cost(method, model)
@@ -114,25 +114,24 @@ def _draw_group(figure: go.Figure, name: str, points: list[_Point], results: Res
             y=[point.found.mean for point in points],
             mode="markers",
             name=name,
-            marker={"color": OF_GROUP[name], "size": 7 if name == "control" else 11},
+            marker={"color": GROUP_COLORS[name], "size": 7 if name == "control" else 11},
             error_y={
                 "type": "data",
                 "symmetric": False,
-                "array": [_finite(point.found.high - point.found.mean) for point in points],
-                "arrayminus": [_finite(point.found.mean - point.found.low) for point in points],
+                "array": [_zero_if_not_finite(point.found.high - point.found.mean) for point in points],
+                "arrayminus": [_zero_if_not_finite(point.found.mean - point.found.low) for point in points],
                 "thickness": 1.2,
                 "width": 3,
             },
             customdata=[
-                f"{on_hovering(point.found, results)}<br>{passes_in_words(results, point.method, model)}"
-                for point in points
+                f"{hover_text(point.found, results)}<br>{format_cost(results, point.method, model)}" for point in points
             ],
             hovertemplate="%{customdata}<extra></extra>",
         )
     )
 
 
-def _name_points(figure: go.Figure, points: Sequence[_Point], pixels: float) -> None:
+def _label_points(figure: go.Figure, points: Sequence[_Point], pixels: float) -> None:
     """Write names beside points, those at about the same cost shifted until none covers another.
 
     Parameters
@@ -151,7 +150,7 @@ def _name_points(figure: go.Figure, points: Sequence[_Point], pixels: float) -> 
     for column in columns.values():
         rising = sorted(column, key=lambda point: point.found.mean)
         wanted = np.array([point.found.mean * pixels for point in rising])
-        for point, shift in zip(rising, wanted - _apart(wanted), strict=True):
+        for point, shift in zip(rising, wanted - _spread_labels(wanted), strict=True):
             figure.add_annotation(
                 x=math.log10(point.passes),
                 y=point.found.mean,
@@ -159,16 +158,16 @@ def _name_points(figure: go.Figure, points: Sequence[_Point], pixels: float) -> 
                 showarrow=True,
                 arrowhead=0,
                 arrowwidth=1,
-                arrowcolor=LINE,
+                arrowcolor=GRID_COLOR,
                 standoff=6,
                 ax=16,
                 ay=float(shift),
                 xanchor="left",
-                font={"size": 13, "color": OF_GROUP[point.group]},
+                font={"size": 13, "color": GROUP_COLORS[point.group]},
             )
 
 
-def _apart(wanted: np.ndarray) -> np.ndarray:
+def _spread_labels(wanted: np.ndarray) -> np.ndarray:
     """Move rising places apart by a label at least, leaving their mean where it was."""
     places = wanted.copy()
     for i in range(1, len(places)):
@@ -176,7 +175,7 @@ def _apart(wanted: np.ndarray) -> np.ndarray:
     return places - np.mean(places - wanted)
 
 
-def _span(values: Sequence[float]) -> tuple[float, float]:
+def _axis_range(values: Sequence[float]) -> tuple[float, float]:
     """Least and greatest finite value, with some room."""
     held = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
     low, high = min(held), max(held)
@@ -184,5 +183,5 @@ def _span(values: Sequence[float]) -> tuple[float, float]:
     return low - room, high + room
 
 
-def _finite(value: float) -> float:
+def _zero_if_not_finite(value: float) -> float:
     return value if math.isfinite(value) else 0.0

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from staa_widgets.errors import ParameterError
-from staa_widgets.evaluation.report.colors import COLOURS, OF_GROUP, faint
+from staa_widgets.evaluation.report.colors import GROUP_COLORS, METHOD_COLORS, make_transparent
 from staa_widgets.evaluation.report.formatting import group, label, number
-from staa_widgets.evaluation.rows import by_clip, interval_of
-from staa_widgets.figures import template
+from staa_widgets.evaluation.rows import mean_by_clip, mean_with_interval
+from staa_widgets.figures import plotly_template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,13 +26,13 @@ GRID = np.linspace(0, 1, 33)
 """Shares of the clip at which curves are averaged."""
 
 DASHES = ("dot", "dash", "dashdot", "longdash")
-MOST_BANDS = 6
+MAX_BANDS = 6
 """Methods beyond which bands would cover each other; the intervals are then told on hovering only."""
 
 LEGEND = 17
 """Pixels of a line of the legend, which holds three methods or so."""
 
-Courses = dict[tuple[str, str], np.ndarray]
+CurvesByClip = dict[tuple[str, str], np.ndarray]
 """Probability at each of `GRID`, by model and clip."""
 
 
@@ -59,14 +59,14 @@ def curves(results: Results, metric: str, model: str | None = None) -> go.Figure
 
     name = str(results.about(metric).get("name", metric))
     done = "put in" if name.startswith("insertion") else "taken out" if name.startswith("deletion") else "changed"
-    courses = _courses(results, metric, model)
+    courses = _interpolate_curves(results, metric, model)
     order = [method for method in dict.fromkeys((*results.methods, *courses)) if method in courses]
-    figure = go.Figure(layout={"template": template()})
-    grey = cycle({"color": OF_GROUP["control"], "dash": dash} for dash in DASHES)
-    coloured = cycle([*({"color": c} for c in COLOURS), *({"color": c, "dash": "dash"} for c in COLOURS)])
+    figure = go.Figure(layout={"template": plotly_template()})
+    grey = cycle({"color": GROUP_COLORS["control"], "dash": dash} for dash in DASHES)
+    coloured = cycle([*({"color": c} for c in METHOD_COLORS), *({"color": c, "dash": "dash"} for c in METHOD_COLORS)])
     for method in order:
         line = {**next(grey if group(results, method) == "control" else coloured), "width": 2}
-        _draw(figure, method, _bands(courses[method]), line, band=len(order) <= MOST_BANDS)
+        _draw_curve(figure, method, _mean_intervals(courses[method]), line, band=len(order) <= MAX_BANDS)
     figure.update_layout(
         xaxis={"title": {"text": f"share of the clip {done}"}, "tickformat": "~%", "range": [0, 1]},
         yaxis={"title": {"text": "probability of the target class"}, "range": [0, 1.02]},
@@ -80,9 +80,9 @@ def curves(results: Results, metric: str, model: str | None = None) -> go.Figure
     return figure
 
 
-def _courses(results: Results, metric: str, model: str | None) -> dict[str, Courses]:
+def _interpolate_curves(results: Results, metric: str, model: str | None) -> dict[str, CurvesByClip]:
     """Bring every curve of a metric to `GRID`, by method."""
-    courses: dict[str, Courses] = {}
+    courses: dict[str, CurvesByClip] = {}
     for row in results.curves:
         if row.metric == metric and model in (None, row.model):
             courses.setdefault(row.method, {})[row.model, row.clip] = np.interp(GRID, row.at, row.values)
@@ -92,14 +92,16 @@ def _courses(results: Results, metric: str, model: str | None) -> dict[str, Cour
     return courses
 
 
-def _bands(courses: Courses) -> list[Interval]:
+def _mean_intervals(courses: CurvesByClip) -> list[Interval]:
     return [
-        interval_of(list(by_clip({of: float(course[place]) for of, course in courses.items()}).values()))
+        mean_with_interval(list(mean_by_clip({of: float(course[place]) for of, course in courses.items()}).values()))
         for place in range(len(GRID))
     ]
 
 
-def _draw(figure: go.Figure, method: str, bands: list[Interval], line: Mapping[str, object], *, band: bool) -> None:
+def _draw_curve(
+    figure: go.Figure, method: str, bands: list[Interval], line: Mapping[str, object], *, band: bool
+) -> None:
     import plotly.graph_objects as go
 
     if band and all(math.isfinite(each.low) for each in bands):
@@ -108,7 +110,7 @@ def _draw(figure: go.Figure, method: str, bands: list[Interval], line: Mapping[s
                 x=[*GRID, *GRID[::-1]],
                 y=[each.high for each in bands] + [each.low for each in reversed(bands)],
                 fill="toself",
-                fillcolor=faint(str(line["color"])),
+                fillcolor=make_transparent(str(line["color"])),
                 line={"width": 0},
                 hoverinfo="skip",
                 showlegend=False,

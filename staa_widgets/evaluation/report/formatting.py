@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from staa_widgets.figures import plain_text
+from staa_widgets.figures import escape_plotly_text
 
 if TYPE_CHECKING:
     from staa_widgets.evaluation.results import Results
@@ -35,7 +35,7 @@ def counted(count: int, word: str) -> str:
 
 def label(name: str) -> str:
     """Write a label of the user's beside a mark or a row of a figure: as text, and not too long."""
-    return plain_text(name, 28)
+    return escape_plotly_text(name, 28)
 
 
 def arrow(results: Results, metric: str) -> str:
@@ -49,7 +49,7 @@ def group(results: Results, method: str) -> str:
     return found if found in GROUPS else "attention"
 
 
-def passes_in_words(results: Results, method: str, model: str | None = None) -> str:
+def format_cost(results: Results, method: str, model: str | None = None) -> str:
     """Mean passes of a method, such as "1 forward + 1 backward", and its seconds."""
     forwards, backwards, seconds = results.cost(method, model)
     words = [
@@ -60,12 +60,12 @@ def passes_in_words(results: Results, method: str, model: str | None = None) -> 
     return " + ".join(words) + (f", {seconds:.2g} s" if math.isfinite(seconds) else "")
 
 
-def on_hovering(found: Summary, results: Results) -> str:
+def hover_text(found: Summary, results: Results) -> str:
     """Tell of a mean in a figure: whose it is, its interval, its clips, and what chance scores."""
     chance = results.about(found.metric).get("chance")
     lines = [
-        f"<b>{plain_text(found.method)}</b>, {plain_text(found.metric)}",
+        f"<b>{escape_plotly_text(found.method)}</b>, {escape_plotly_text(found.metric)}",
         f"{number(found.mean)} [{number(found.low)}, {number(found.high)}], {found.clips} clips",
-        f"chance: {plain_text(chance)}" if chance else "",
+        f"chance: {escape_plotly_text(chance)}" if chance else "",
     ]
     return "<br>".join(filter(None, lines))

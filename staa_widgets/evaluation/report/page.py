@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from staa_widgets.evaluation.report import settings as facts
 from staa_widgets.evaluation.report import tables
-from staa_widgets.evaluation.report.cost_figure import cost_against_quality
+from staa_widgets.evaluation.report.cost_figure import draw_cost_against_quality
 from staa_widgets.evaluation.report.curve_figure import curves
 from staa_widgets.evaluation.report.formatting import counted
-from staa_widgets.evaluation.report.score_table_figure import heat_table
-from staa_widgets.utils.files import export
-from staa_widgets.utils.html import Markup, element, joined
+from staa_widgets.evaluation.report.score_table_figure import draw_score_table
+from staa_widgets.utils.files import export_bytes
+from staa_widgets.utils.html import Markup, element, join_markup
 from staa_widgets.widget.page import source_hash
 
 if TYPE_CHECKING:
@@ -29,10 +29,10 @@ COST = (
     "control: a method that does not rise above it explains nothing."
 )
 
-MOST_COSTS = 4
+MAX_COST_FIGURES = 4
 """Metrics whose cost against quality is drawn; the others are in the tables."""
 
-_DRAW = """
+_DRAW_SCRIPT = """
 for (const held of document.querySelectorAll("script[data-figure]")) {
   const { data, layout } = JSON.parse(held.textContent);
   Plotly.newPlot(held.previousElementSibling, data, layout, {
@@ -45,7 +45,9 @@ for (const held of document.querySelectorAll("script[data-figure]")) {
 """
 
 
-def to_html(results: Results, path: str | os.PathLike[str], title: str = "", *, opening: Markup | None = None) -> Path:
+def to_html(
+    results: Results, path: str | os.PathLike[str], title: str = "", *, introduction: Markup | None = None
+) -> Path:
     """Write a report: what was compared, summary with intervals, figures, and how to read them.
 
     The report is one file that asks no network for anything, and forbids itself to.
@@ -71,20 +73,20 @@ def to_html(results: Results, path: str | os.PathLike[str], title: str = "", *, 
     ExportError
         If the file cannot be written.
     """
-    return export(path, to_page(results, title, opening=opening).encode(), "report")
+    return export_bytes(path, to_page(results, title, introduction=introduction).encode(), "report")
 
 
-def to_page(results: Results, title: str = "", *, opening: Markup | None = None) -> str:
+def to_page(results: Results, title: str = "", *, introduction: Markup | None = None) -> str:
     """Return the text of the report that `to_html` writes."""
     from plotly.offline import get_plotlyjs
 
     heading = title or f"{counted(len(results.methods), 'method')} compared"
     style = resources.files("staa_widgets.evaluation.report").joinpath("report.css").read_text("utf-8")
-    library, content = get_plotlyjs(), _content(results, heading, opening)
+    library, content = get_plotlyjs(), _report_body(results, heading, introduction)
     # Plotly writes style elements of its own, so styles cannot be held to those known here; scripts are.
     policy = (
-        f"default-src 'none'; script-src {source_hash(library)} {source_hash(_DRAW)}; style-src 'unsafe-inline'; "
-        "img-src data: blob:"
+        f"default-src 'none'; script-src {source_hash(library)} {source_hash(_DRAW_SCRIPT)}; "
+        "style-src 'unsafe-inline'; img-src data: blob:"
     )
     head = element(
         "head",
@@ -96,21 +98,21 @@ def to_page(results: Results, title: str = "", *, opening: Markup | None = None)
         element("link", rel="icon", href="data:,"),
         element("style", Markup(style)),
     )
-    scripts = [element("script", Markup(text)) for text in (library, _DRAW)]
+    scripts = [element("script", Markup(text)) for text in (library, _DRAW_SCRIPT)]
     return f"<!doctype html>\n{element('html', head, element('body', content, *scripts), lang='en')}\n"
 
 
-def _content(results: Results, heading: str, opening: Markup | None) -> Markup:
+def _report_body(results: Results, heading: str, introduction: Markup | None) -> Markup:
     several = len(results.models) > 1
     return element(
         "main",
         element("h1", heading),
         facts.compared(results),
-        opening,
+        introduction,
         _section("In short", tables.findings(results)),
         _section(
             "Scores",
-            element("p", tables.READING),
+            element("p", tables.READING_NOTE),
             tables.scores(results, None if several else next(iter(results.models), None)),
             tables.footnote(results),
             *(
@@ -118,7 +120,7 @@ def _content(results: Results, heading: str, opening: Markup | None) -> Markup:
                 for name in (results.models if several else ())
             ),
         ),
-        _optional("Against the controls", tables.against_controls(results)),
+        _optional_section("Against the controls", tables.control_table(results)),
         _section(
             "Where each stands",
             element(
@@ -126,25 +128,27 @@ def _content(results: Results, heading: str, opening: Markup | None) -> Markup:
                 "A darker cell stands nearer to the best of its column, a white one is its worst. Columns of metrics "
                 "without a direction have no colour.",
             ),
-            _figure(heat_table(results), "heat-table", 150 + 78 * len(results.metrics)),
+            _figure_element(draw_score_table(results), "heat-table", 150 + 78 * len(results.metrics)),
         ),
-        _courses(results),
-        _costs(results),
+        _curve_section(results),
+        _cost_section(results),
         _section("How to read it", facts.metrics(results), element("h3", "Methods"), facts.methods(results)),
-        _optional("What could not be answered", facts.failures(results)),
-        element("details", element("summary", "All settings"), element("pre", _pretty(results)), class_="settings"),
+        _optional_section("What could not be answered", facts.failures(results)),
+        element(
+            "details", element("summary", "All settings"), element("pre", _settings_json(results)), class_="settings"
+        ),
     )
 
 
-def _courses(results: Results) -> Markup | None:
+def _curve_section(results: Results) -> Markup | None:
     names = [metric for metric in results.metrics if any(row.metric == metric for row in results.curves)]
     if not names:
         return None
     figures = [
-        joined(
+        join_markup(
             element("h3", name),
             element("p", results.about(name).get("summary", "")),
-            _figure(curves(results, name), "curves", 360),
+            _figure_element(curves(results, name), "curves", 360),
         )
         for name in names
     ]
@@ -152,12 +156,15 @@ def _courses(results: Results) -> Markup | None:
     return _section("Curves", *figures, beside and element("h3", "Between random and the oracle"), beside)
 
 
-def _costs(results: Results) -> Markup | None:
+def _cost_section(results: Results) -> Markup | None:
     directed = [metric for metric in results.metrics if results.about(metric).get("higher_is_better") is not None]
     if not results.costs or not directed:
         return None
-    shown = directed[:MOST_COSTS]
-    figures = [joined(element("h3", name), _figure(cost_against_quality(results, name), "cost", 640)) for name in shown]
+    shown = directed[:MAX_COST_FIGURES]
+    figures = [
+        join_markup(element("h3", name), _figure_element(draw_cost_against_quality(results, name), "cost", 640))
+        for name in shown
+    ]
     return _section("Cost against quality", element("p", COST), *figures)
 
 
@@ -165,11 +172,11 @@ def _section(heading: str, *content: str | None) -> Markup:
     return element("section", element("h2", heading), *content)
 
 
-def _optional(heading: str, content: Markup | None) -> Markup | None:
+def _optional_section(heading: str, content: Markup | None) -> Markup | None:
     return None if content is None else _section(heading, content)
 
 
-def _figure(figure: go.Figure, name: str, width: int) -> Markup:
+def _figure_element(figure: go.Figure, name: str, width: int) -> Markup:
     height = figure.to_plotly_json()["layout"].get("height", 450)
     # In a script element only "</script" and "<!--" mean anything, so no "<" may stand in what users name.
     data = Markup((figure.to_json() or "").replace("<", "\\u003c"))
@@ -181,5 +188,5 @@ def _figure(figure: go.Figure, name: str, width: int) -> Markup:
     )
 
 
-def _pretty(results: Results) -> str:
+def _settings_json(results: Results) -> str:
     return json.dumps(dict(results.settings), indent=1, ensure_ascii=False)

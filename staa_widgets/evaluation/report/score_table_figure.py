@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staa_widgets.evaluation.report.formatting import arrow, label, number, on_hovering
+from staa_widgets.evaluation.report.formatting import arrow, hover_text, label, number
 from staa_widgets.evaluation.report.ranking import means
-from staa_widgets.figures import INK, template
+from staa_widgets.figures import TEXT_COLOR, plotly_template
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,7 @@ ROW = 30
 """Pixels of a row."""
 
 
-def heat_table(results: Results, model: str | None = None) -> go.Figure:
+def draw_score_table(results: Results, model: str | None = None) -> go.Figure:
     """Draw methods × metrics: means as numbers, coloured by where they stand between the column's worst and best.
 
     Columns whose metric has no direction stay white. Intervals, number of clips and chance are told on hovering.
@@ -46,9 +46,9 @@ def heat_table(results: Results, model: str | None = None) -> go.Figure:
     for column, metric in enumerate(metrics):
         for row, method in enumerate(methods):
             if found := held.get((method, metric)):
-                text[row, column], told[row, column] = number(found.mean), on_hovering(found, results)
-        standing[:, column] = _standing([held.get((method, metric)) for method in methods], results, metric)
-    figure = go.Figure(layout={"template": template()})
+                text[row, column], told[row, column] = number(found.mean), hover_text(found, results)
+        standing[:, column] = _relative_positions([held.get((method, metric)) for method in methods], results, metric)
+    figure = go.Figure(layout={"template": plotly_template()})
     figure.add_trace(
         go.Heatmap(
             z=standing,
@@ -63,7 +63,7 @@ def heat_table(results: Results, model: str | None = None) -> go.Figure:
             showscale=False,
             xgap=2,
             ygap=2,
-            textfont={"size": 13, "color": INK},
+            textfont={"size": 13, "color": TEXT_COLOR},
         )
     )
     # Numbers as places and labels as their text: two labels that were cut to the same letters stay two rows.
@@ -90,7 +90,7 @@ def heat_table(results: Results, model: str | None = None) -> go.Figure:
     return figure
 
 
-def _standing(column: Sequence[Summary | None], results: Results, metric: str) -> list[float]:
+def _relative_positions(column: Sequence[Summary | None], results: Results, metric: str) -> list[float]:
     """Say where each mean of a column stands: 0 its worst, 1 its best."""
     better = results.about(metric).get("higher_is_better")
     known = [found.mean for found in column if found]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from staa_widgets.evaluation.report.formatting import arrow, counted, group, passes_in_words
-from staa_widgets.utils.html import Markup, element, heads, joined, listed, table
+from staa_widgets.evaluation.report.formatting import arrow, counted, format_cost, group
+from staa_widgets.utils.html import Markup, comma_list, element, header_row, join_markup, scrolling_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,20 +18,22 @@ def compared(results: Results) -> Markup:
     """Say what was compared: models, clips, seeds, target."""
     settings = results.settings
     models = [
-        joined(name, element("span", f" ({about['family']})", class_="quiet") if "family" in about else None)
-        for name, about in _told(results, "models")
+        join_markup(name, element("span", f" ({about['family']})", class_="quiet") if "family" in about else None)
+        for name, about in _facts_by_name(results, "models")
     ]
     target = settings.get("target")
     held = {
-        "Models" if len(models) > 1 else "Model": listed(models),
-        "Clips": _clips(results),
+        "Models" if len(models) > 1 else "Model": comma_list(models),
+        "Clips": _describe_clips(results),
         "Target": "the class that the model predicts" if target is None else str(target),
-        "Methods": listed(results.methods),
-        "Metrics": listed([f"{metric}{arrow(results, metric)}" for metric in results.metrics]),
+        "Methods": comma_list(results.methods),
+        "Metrics": comma_list([f"{metric}{arrow(results, metric)}" for metric in results.metrics]),
         "Not answered": counted(len(results.failures), "question") if results.failures else "",
         "Made with": ", ".join(f"{name} {of}" for name, of in settings.get("versions", {}).items()),
     }
-    return element("dl", *(joined(element("dt", name), element("dd", said)) for name, said in held.items() if said))
+    return element(
+        "dl", *(join_markup(element("dt", name), element("dd", said)) for name, said in held.items() if said)
+    )
 
 
 def metrics(results: Results) -> Markup:
@@ -43,23 +45,23 @@ def metrics(results: Results) -> Markup:
         low, high = about.get("range") or (None, None)
         ends = " … ".join("∞" if end is None else f"{end:g}" for end in (low, high)) if about.get("range") else "–"
         chance = about.get("chance") or "–"
-        name = joined(metric, _changed(metric, about))
+        name = join_markup(metric, _describe_changes(metric, about))
         cells = [element("td", cell) for cell in (better, ends, about.get("category", ""))]
         words = [element("td", cell, class_="words") for cell in (about.get("summary", ""), chance)]
         rows.append(element("tr", element("th", name, scope="row"), *words, *cells))
-    return table(heads("metric", "what it says", "chance", "better", "range", "asks about"), rows)
+    return scrolling_table(header_row("metric", "what it says", "chance", "better", "range", "asks about"), rows)
 
 
 def methods(results: Results) -> Markup:
     """Explain each method: what it works with, whether it knows the class, what it costs."""
     rows = []
-    for method, about in _told(results, "methods"):
+    for method, about in _facts_by_name(results, "methods"):
         specific = {True: "of the class", False: "of no class", None: "–"}[about.get("class_specific")]
-        cells = [element("td", cell) for cell in (group(results, method), specific, passes_in_words(results, method))]
+        cells = [element("td", cell) for cell in (group(results, method), specific, format_cost(results, method))]
         what = element("td", about.get("summary", ""), class_="words")
-        name = joined(method, _changed(method, about))
+        name = join_markup(method, _describe_changes(method, about))
         rows.append(element("tr", element("th", name, scope="row"), what, *cells))
-    return table(heads("method", "what it is", "works with", "speaks", "cost"), rows)
+    return scrolling_table(header_row("method", "what it is", "works with", "speaks", "cost"), rows)
 
 
 def failures(results: Results) -> Markup | None:
@@ -77,24 +79,24 @@ def failures(results: Results) -> Markup | None:
         cells = [element("td", cell or "all") for cell in (model, method, metric)]
         why = element("td", f"{message} ({error})", class_="words")
         rows.append(element("tr", element("td", named, class_="words"), why, *cells))
-    return table(heads("clips", "why", "model", "method", "metric"), rows)
+    return scrolling_table(header_row("clips", "why", "model", "method", "metric"), rows)
 
 
-def _told(results: Results, kind: str) -> list[tuple[str, dict[str, Any]]]:
+def _facts_by_name(results: Results, kind: str) -> list[tuple[str, dict[str, Any]]]:
     told = results.settings.get(kind, {})
     return [(name, told.get(name, {})) for name in getattr(results, kind)]
 
 
-def _clips(results: Results) -> str:
-    told = [about for _, about in _told(results, "clips")]
+def _describe_clips(results: Results) -> str:
+    told = [about for _, about in _facts_by_name(results, "clips")]
     seeds = sorted(about["seed"] for about in told if isinstance(about.get("seed"), int))
     if len(seeds) < len(told) or not seeds:
         names = ", ".join(results.clips[:5]) + (", …" if len(results.clips) > 5 else "")
         return f"{len(results.clips)}: {names}" if results.clips else ""
-    return f"{len(seeds)} drawn actions, {'seeds' if len(seeds) > 1 else 'seed'} {_ranges(seeds)}"
+    return f"{len(seeds)} drawn actions, {'seeds' if len(seeds) > 1 else 'seed'} {_format_ranges(seeds)}"
 
 
-def _ranges(numbers: Sequence[int]) -> str:
+def _format_ranges(numbers: Sequence[int]) -> str:
     """Write rising numbers, runs of them as "3 – 7"."""
     runs: list[list[int]] = []
     for value in numbers:
@@ -106,7 +108,7 @@ def _ranges(numbers: Sequence[int]) -> str:
     return ", ".join(said[:6]) + (", …" if len(said) > 6 else "")
 
 
-def _changed(label: str, about: Mapping[str, Any]) -> Markup | None:
+def _describe_changes(label: str, about: Mapping[str, Any]) -> Markup | None:
     """Say what a label stands for, where its name and defaults do not."""
     name, params = about.get("name", label), about.get("changed", {})
     if name == label and not params:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from staa_widgets.evaluation.report.formatting import GROUPS, arrow, between, counted, group, number, passes_in_words
+from staa_widgets.evaluation.report.formatting import GROUPS, arrow, between, counted, format_cost, group, number
 from staa_widgets.evaluation.report.ranking import best, level, means
-from staa_widgets.utils.html import Markup, element, joined, listed, table
+from staa_widgets.utils.html import Markup, comma_list, element, join_markup, scrolling_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FEW = 10
 """Clips below which a bootstrap interval is too narrow to be trusted."""
 
-READING = (
+READING_NOTE = (
     "Means over clips; small, the 95 % bootstrap interval over clips. Bold: the best of its column, and what cannot be "
     "told apart from it (the paired 95 % interval of their difference holds 0). ↑ higher is better, ↓ lower is better."
 )
@@ -31,7 +31,7 @@ def findings(results: Results) -> Markup:
             first, *others = names
             found = held[first, metric]
             what = f" {number(found.mean)} {between(found.low, found.high)}".rstrip()
-            rest = _behind(results, metric, first, others, [method for method, of in held if of == metric])
+            rest = _describe_rivals(results, metric, first, others, [method for method, of in held if of == metric])
             said.append(
                 element("li", element("b", metric), f"{arrow(results, metric)}: ", element("b", first), what, rest)
             )
@@ -52,19 +52,19 @@ def scores(results: Results, model: str | None) -> Markup:
     bold = {metric: level(results, metric, held, model) for metric in results.metrics}
     most = max((found.clips for found in held.values()), default=0)
     rows = []
-    for name, methods in _grouped(results):
+    for name, methods in _methods_by_group(results):
         span = str(len(results.metrics) + 2)
         rows.append(element("tr", element("th", name, colspan=span, scope="rowgroup"), class_="group"))
         for method in methods:
             cells = [_score(held.get((method, metric)), method in bold[metric], most) for metric in results.metrics]
-            cost = element("td", element("small", passes_in_words(results, method, model)), class_="cost")
+            cost = element("td", element("small", format_cost(results, method, model)), class_="cost")
             rows.append(element("tr", element("th", element("span", method), scope="row"), *cells, cost))
-    heads = [_head(results, metric) for metric in results.metrics]
+    heads = [_metric_header(results, metric) for metric in results.metrics]
     top = element("tr", element("th", "method", scope="col"), *heads, element("th", "cost", scope="col"))
-    return table(top, rows, "scores")
+    return scrolling_table(top, rows, "scores")
 
 
-def against_controls(results: Results) -> Markup | None:
+def control_table(results: Results) -> Markup | None:
     """Compare every method with the strongest control of each metric; ``None`` where there are no controls."""
     controls = [method for method in results.methods if group(results, method) == "control"]
     methods = [method for method in results.methods if method not in controls]
@@ -77,17 +77,17 @@ def against_controls(results: Results) -> Markup | None:
         element(
             "tr",
             element("th", element("span", method), scope="row"),
-            *(_beside_controls(results, method, metric, strongest[metric], controls) for metric in metrics),
+            *(_control_cell(results, method, metric, strongest[metric], controls) for metric in metrics),
         )
         for method in methods
     ]
-    beside = [_head(results, metric, f"− {strongest[metric] or 'no control'}") for metric in metrics]
+    beside = [_metric_header(results, metric, f"− {strongest[metric] or 'no control'}") for metric in metrics]
     top = element("tr", element("th", "method", scope="col"), *beside)
     note = (
         "Maps that know nothing of the model score this by luck, by the middle of the frame or by what moves. "
         "The paired difference to the strongest control of each metric; ✓ where every control is beaten (paired, 95 %)."
     )
-    return joined(element("p", note), table(top, rows, "scores"))
+    return join_markup(element("p", note), scrolling_table(top, rows, "scores"))
 
 
 def normalised(results: Results) -> Markup | None:
@@ -104,12 +104,12 @@ def normalised(results: Results) -> Markup | None:
             if found.reason:
                 reasons.setdefault(f"{metric}: {found.reason}", method)
         rows.append(element("tr", element("th", element("span", method), scope="row"), *cells))
-    top = element("tr", element("th", "method", scope="col"), *(_head(results, metric) for metric in metrics))
+    top = element("tr", element("th", "method", scope="col"), *(_metric_header(results, metric) for metric in metrics))
     missing = element("p", f"– {'; '.join(reasons)}.", class_="quiet") if reasons else None
     note = (
         "0 is the mean of random orders of the same clip, 1 the order by what each part alone costs: ratios of means."
     )
-    return joined(element("p", note), table(top, rows, "scores"), missing)
+    return join_markup(element("p", note), scrolling_table(top, rows, "scores"), missing)
 
 
 def footnote(results: Results) -> Markup | None:
@@ -125,14 +125,14 @@ def footnote(results: Results) -> Markup | None:
     return element("p", " ".join(said), class_="quiet") if said else None
 
 
-def _behind(results: Results, metric: str, first: str, others: Sequence[str], scored: Sequence[str]) -> Markup:
+def _describe_rivals(results: Results, metric: str, first: str, others: Sequence[str], scored: Sequence[str]) -> Markup:
     """Say how the best method of a metric stands to those that were scored beside it."""
     rivals = [method for method in scored if method not in (first, *others)]
     # Of one clip there is no interval, and on the clips that both have another than the best may be ahead.
     unproven = [method for method in rivals if results.compare(first, method, metric).better != first]
-    return joined(
-        joined("; not told apart from it: ", listed(others)) if others else None,
-        joined("; not shown to be behind it: ", listed(unproven)) if unproven else None,
+    return join_markup(
+        join_markup("; not told apart from it: ", comma_list(others)) if others else None,
+        join_markup("; not shown to be behind it: ", comma_list(unproven)) if unproven else None,
         "; every other is behind it" if rivals and not (others or unproven) else None,
     )
 
@@ -149,9 +149,7 @@ def _score(found: Summary | None, bold: bool, most: int) -> Markup:
     )
 
 
-def _beside_controls(
-    results: Results, method: str, metric: str, strongest: str | None, controls: Sequence[str]
-) -> Markup:
+def _control_cell(results: Results, method: str, metric: str, strongest: str | None, controls: Sequence[str]) -> Markup:
     found = results.compare(method, strongest, metric) if strongest else None
     if found is None or not found.clips:
         return element("td", "–", class_="quiet")
@@ -162,12 +160,12 @@ def _beside_controls(
     return element("td", element("span", difference, class_="best" if beaten else None), element("small", below))
 
 
-def _grouped(results: Results) -> Iterable[tuple[str, list[str]]]:
+def _methods_by_group(results: Results) -> Iterable[tuple[str, list[str]]]:
     for name in GROUPS:
         if of := [method for method in results.methods if group(results, method) == name]:
             yield name, of
 
 
-def _head(results: Results, metric: str, below: str | None = None) -> Markup:
+def _metric_header(results: Results, metric: str, below: str | None = None) -> Markup:
     small = results.about(metric).get("category", "") if below is None else below
     return element("th", f"{metric}{arrow(results, metric)}", element("small", small), scope="col")

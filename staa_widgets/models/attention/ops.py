@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from staa_widgets.records.record import AttentionType, Geometry, Needs, Record
 
-_PIECE = 3 << 20
+_CPU_CHUNK = 3 << 20
 """Probabilities held at once on a CPU, few enough to stay near its cores."""
 
-_LARGE_PIECE = 1 << 27
+_ACCELERATOR_CHUNK = 1 << 27
 """The same elsewhere."""
 
 
@@ -22,17 +22,17 @@ def probabilities(query: Tensor, key: Tensor, scale: float) -> Tensor:
     return (query.float() @ key.float().transpose(-2, -1) * scale).softmax(-1)
 
 
-def by_head(weight: Tensor, heads: int) -> Tensor:
+def split_by_head(weight: Tensor, heads: int) -> Tensor:
     """Split an output projection ``(D, H·d)`` into what it does to each head: float32 ``(H, D, d)``."""
     return weight.float().unflatten(1, (heads, -1)).transpose(0, 1)
 
 
-def moved_norms(value: Tensor, weight: Tensor) -> Tensor:
+def projected_value_norms(value: Tensor, weight: Tensor) -> Tensor:
     """Norm of each head's projected value: value ``(n, H, N, d)``, weight ``(D, H·d)`` give float32 ``(n, H, N)``.
 
     Through the ``d × d`` Gram matrix of each head, so that nothing of the size ``N × D`` a head is made.
     """
-    projection = by_head(weight, value.shape[1])
+    projection = split_by_head(weight, value.shape[1])
     gram = projection.transpose(1, 2) @ projection
     value = value.float()
     return ((value @ gram) * value).sum(-1).clamp_min(0).sqrt()
@@ -51,24 +51,24 @@ def class_direction(norm: nn.LayerNorm, classifier: nn.Module, readout: Tensor, 
     return direction - direction.mean(-1, keepdim=True)
 
 
-def pulled_back(direction: Tensor, value: Tensor, weight: Tensor) -> Tensor:
+def value_contributions(direction: Tensor, value: Tensor, weight: Tensor) -> Tensor:
     """How far each head's projected value goes along a direction.
 
     `direction` ``(n, D)``, `value` ``(n, H, N, d)``, `weight` ``(D, H·d)`` give float32 ``(n, H, N)``.
     """
-    onto = torch.einsum("nD,hDd->nhd", direction, by_head(weight, value.shape[1]))
+    onto = torch.einsum("nD,hDd->nhd", direction, split_by_head(weight, value.shape[1]))
     return torch.einsum("nhd,nhkd->nhk", onto, value.float())
 
 
 def mean_row(query: Tensor, key: Tensor, scale: float) -> Tensor:
     """Mean over the queries of their attention to keys: float32 ``(n, H, k)``, without keeping ``q × k``."""
     total = torch.zeros(*key.shape[:3], device=key.device)
-    for clips, _, attention in pieces(query, key, scale):
+    for clips, _, attention in attention_chunks(query, key, scale):
         total[clips] += attention.sum(2)
     return total / query.shape[2]
 
 
-def sampled_row(query: Tensor, key: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+def mean_row_and_error(query: Tensor, key: Tensor, scale: float) -> tuple[Tensor, Tensor]:
     """Mean over sampled queries of their attention to keys, and its standard error as a share of the whole.
 
     Every other query is a half sample: float32 ``(n, H, k)`` and ``(n,)``.
@@ -78,11 +78,11 @@ def sampled_row(query: Tensor, key: Tensor, scale: float) -> tuple[Tensor, Tenso
     return (halves[0] + halves[1]) / 2, error
 
 
-def rows_and_mean(query: Tensor, key: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+def mean_row_and_head_mean(query: Tensor, key: Tensor, scale: float) -> tuple[Tensor, Tensor]:
     """Give `mean_row` and `head_mean` of all queries, in one go."""
     total = torch.zeros(*key.shape[:3], device=key.device)
     mean = torch.empty(len(query), query.shape[2], key.shape[2], device=key.device)
-    for clips, part, attention in pieces(query, key, scale):
+    for clips, part, attention in attention_chunks(query, key, scale):
         total[clips] += attention.sum(2)
         torch.mean(attention, 1, out=mean[clips, part])
     return total / query.shape[2], mean
@@ -91,12 +91,12 @@ def rows_and_mean(query: Tensor, key: Tensor, scale: float) -> tuple[Tensor, Ten
 def head_mean(query: Tensor, key: Tensor, scale: float) -> Tensor:
     """Mean over heads of attention: float32 ``(n, q, k)``."""
     mean = torch.empty(len(query), query.shape[2], key.shape[2], device=key.device)
-    for clips, part, attention in pieces(query, key, scale):
+    for clips, part, attention in attention_chunks(query, key, scale):
         torch.mean(attention, 1, out=mean[clips, part])
     return mean
 
 
-def attended(
+def attend_and_summarize(
     query: Tensor, key: Tensor, value: Tensor, scale: float, mean_dtype: torch.dtype = torch.float32
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Compute attention once for its output, its first row and its head mean.
@@ -110,7 +110,7 @@ def attended(
     output = value.new_empty(count, asking, heads, width)
     row = torch.empty(*key.shape[:3], device=key.device)
     mean = torch.empty(count, asking, key.shape[2], device=key.device, dtype=mean_dtype)
-    for clips, part, attention in pieces(query, key, scale):
+    for clips, part, attention in attention_chunks(query, key, scale):
         output[clips, part] = (attention.to(value.dtype) @ value[clips]).transpose(1, 2)
         mean[clips, part] = attention.mean(1)
         if part.start == 0:
@@ -118,15 +118,15 @@ def attended(
     return output, row, mean
 
 
-def carried(rows: Tensor, query: Tensor, key: Tensor, scale: float) -> Tensor:
+def carry_rows(rows: Tensor, query: Tensor, key: Tensor, scale: float) -> Tensor:
     """Carry row vectors ``(n, r, N)`` through head-mean attention, ``rows @ mean_h A_h``, without keeping ``N × N``."""
     out = torch.zeros_like(rows)
-    for clips, part, attention in pieces(query, key, scale):
+    for clips, part, attention in attention_chunks(query, key, scale):
         out[clips] += rows[clips, :, part] @ attention.mean(1)
     return out
 
 
-def relevant(query: Tensor, key: Tensor, value: Tensor, slope: Tensor, scale: float) -> Tensor:
+def relevance_matrix(query: Tensor, key: Tensor, value: Tensor, slope: Tensor, scale: float) -> Tensor:
     """Attention times its gradient, the positive part, head mean: float32 ``(n, q, k)``.
 
     ``dy/da[q, k] = <dy/dout[q], v_k>``, so that attention itself need not be part of the graph. `slope` is ``dy/dout``,
@@ -136,16 +136,16 @@ def relevant(query: Tensor, key: Tensor, value: Tensor, slope: Tensor, scale: fl
     return (probabilities(query, key, scale) * change).relu().mean(1)
 
 
-def carried_relevance(row: Tensor, query: Tensor, key: Tensor, value: Tensor, slope: Tensor, scale: float) -> Tensor:
-    """Carry a row vector ``(n, q)`` through `relevant`: ``(n, k)``, without keeping ``q × k``."""
+def carry_relevance(row: Tensor, query: Tensor, key: Tensor, value: Tensor, slope: Tensor, scale: float) -> Tensor:
+    """Carry a row vector ``(n, q)`` through `relevance_matrix`: ``(n, k)``, without keeping ``q × k``."""
     out = torch.zeros(len(row), key.shape[2], device=row.device)
-    for clips, part in _parts(query, key):
+    for clips, part in _chunk_slices(query, key):
         taken = query[clips, :, part], key[clips], value[clips], slope[clips, :, part]
-        out[clips] += (row[clips, None, part] @ relevant(*taken, scale))[:, 0]
+        out[clips] += (row[clips, None, part] @ relevance_matrix(*taken, scale))[:, 0]
     return out
 
 
-def chosen(logits: Tensor, targets: Tensor) -> Tensor:
+def target_one_hot(logits: Tensor, targets: Tensor) -> Tensor:
     """One where a clip's target is, zero elsewhere: what to walk back from ``(B, K)``."""
     return torch.zeros_like(logits).scatter(1, targets[:, None], 1)
 
@@ -177,21 +177,21 @@ def make_records(
             geometry=geometry,
             attention_type=attention_type,
             logits=logits[i].detach().float().cpu().numpy().copy(),
-            target=wanted[i] if needs.target else -1,
-            errors={name: float(error[i]) for name, error in errors.items()},
+            target=wanted[i] if needs.class_specific else -1,
+            sampling_errors={name: float(error[i]) for name, error in errors.items()},
             **{name: array[i].copy() for name, array in held.items()},
         )
         for i in range(len(targets))
     ]
 
 
-def pieces(query: Tensor, key: Tensor, scale: float) -> Iterator[tuple[slice, slice, Tensor]]:
+def attention_chunks(query: Tensor, key: Tensor, scale: float) -> Iterator[tuple[slice, slice, Tensor]]:
     """Give attention piece by piece: which clips, which queries, and float32 probabilities ``(c, H, q, k)``.
 
     Without gradients. Each piece lies where the one before it lay, so that it is to be used up before the next.
     """
     key = key.float().transpose(-2, -1)
-    parts = list(_parts(query, key.transpose(-2, -1)))
+    parts = list(_chunk_slices(query, key.transpose(-2, -1)))
     room: Tensor | None = None
     for clips, part in parts:
         # Scaled before it is multiplied: there are fewer queries than scores.
@@ -204,9 +204,9 @@ def pieces(query: Tensor, key: Tensor, scale: float) -> Iterator[tuple[slice, sl
         yield clips, part, torch.softmax(scores, -1, out=scores if scores.device.type == "cpu" else None)
 
 
-def _parts(query: Tensor, key: Tensor) -> Iterator[tuple[slice, slice]]:
+def _chunk_slices(query: Tensor, key: Tensor) -> Iterator[tuple[slice, slice]]:
     """Divide clips and queries so that the attention of a part is small enough."""
-    allowed = _PIECE if query.device.type == "cpu" else _LARGE_PIECE
+    allowed = _CPU_CHUNK if query.device.type == "cpu" else _ACCELERATOR_CHUNK
     row = query.shape[1] * key.shape[2]
     # One clip at a time, unless they are tiny: taking several together copies their queries and keys.
     together = max(allowed // 24 // (row * query.shape[2]), 1)

@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from staa_widgets.models.attention.ops import chosen, make_records, mean_row, relevant
+from staa_widgets.models.attention.ops import make_records, mean_row, relevance_matrix, target_one_hot
 from staa_widgets.records.record import Geometry, Needs, Patch, Record
 
 
-class PooledReading(ABC):
-    """One pass being read, see `staa_widgets.models.family.Reading`; a family adds what is its own.
+class PooledReader(ABC):
+    """One pass being read, see `staa_widgets.models.family.AttentionReader`; a family adds what is its own.
 
     The one layer whose row can be read is the pooler's. Rollout carries that row back through the layers before it. In
     those, a patch has a row of its own.
@@ -30,62 +30,62 @@ class PooledReading(ABC):
     def __init__(self, geometry: Geometry, needs: Needs) -> None:
         self.geometry, self.needs = geometry, needs
         self.errors: dict[str, Tensor] = {}
-        self.query = geometry.patch(needs.query) if needs.query else None
+        self.query = geometry.resolve_patch(needs.patch) if needs.patch else None
         self.pooler: dict[str, Any] = {}
         # What each layer before the pooler left, first to last.
         self.layers: list[dict[str, Any]] = []
 
     def records(self, logits: Tensor, targets: Sequence[int | None]) -> list[Record]:
         """Make one record a clip."""
-        return make_records(self.geometry, "joint", self.needs, logits, targets, self._arrays, self.errors)
+        return make_records(self.geometry, "joint", self.needs, logits, targets, self._make_arrays, self.errors)
 
-    def _take_pooler(self, query: Tensor, key: Tensor, value: Tensor, out: Tensor, scale: float) -> None:
+    def _capture_pooler(self, query: Tensor, key: Tensor, value: Tensor, out: Tensor, scale: float) -> None:
         self.pooler |= {"query": query, "key": key, "value": value, "out": out, "scale": scale}
         self.pooler["row"] = mean_row(query, key, scale)
 
-    def _arrays(self, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
+    def _make_arrays(self, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """Bring what was taken to the shapes of a `Record`, with the clips in front."""
         needs, row, found = self.needs, self.pooler["row"], {}
         # By name of a rollout: what the pooler reads of each token, (B, N).
         read = {"rollout": row.mean(1)}
         if needs.rows:
-            rows = self._grid(row[:, None])
+            rows = self._to_grid(row[:, None])
             found |= {"rows": rows, "cls": torch.zeros_like(rows[..., 0])}
         if self.query is not None:
             found["query_rows"] = torch.stack([self._query_row(layer, self.query) for layer in self.layers], 1)
         if needs.values:
             read["value_rollout"] = (row * self._lengths()).mean(1)
-            found["value_rows"] = self._grid(read["value_rollout"][:, None])
+            found["value_rows"] = self._to_grid(read["value_rollout"][:, None])
         if needs.contributions:
             contributions = row * self._moved(targets)
             read["contribution_rollout"] = contributions.sum(1).relu()
-            found["contributions"] = self._grid(contributions[:, None])
+            found["contributions"] = self._to_grid(contributions[:, None])
         if needs.backward:
-            self._find_slopes(logits, targets)
+            self._find_output_gradients(logits, targets)
         if needs.gradients:
             read["gradient_rollout"] = self._pooler_relevance()
-            found["gradient_rows"] = self._grid(read["gradient_rollout"][:, None])
+            found["gradient_rows"] = self._to_grid(read["gradient_rollout"][:, None])
         if needs.spatial:
             found |= self._rollouts(read)
         if needs.relevance:
             found["relevance"] = self._relevance()
         return found
 
-    def _grid(self, values: Tensor) -> Tensor:
+    def _to_grid(self, values: Tensor) -> Tensor:
         """Bring values of tokens ``(…, N)`` to ``(…, S, P)``."""
         return values.unflatten(-1, (self.geometry.slices, -1))
 
-    def _find_slopes(self, logits: Tensor, targets: Tensor) -> None:
+    def _find_output_gradients(self, logits: Tensor, targets: Tensor) -> None:
         taken = [self.pooler, *self.layers] if self.needs.relevance else [self.pooler]
         outs = [layer["out"] for layer in taken]
-        slopes = torch.autograd.grad(logits, outs, chosen(logits, targets))
+        slopes = torch.autograd.grad(logits, outs, target_one_hot(logits, targets))
         for layer, slope in zip(taken, slopes, strict=True):
             layer["slope"] = slope.transpose(1, 2)
 
     def _pooler_relevance(self) -> Tensor:
         """Attention of the pooler times its gradient, the positive part, head mean: ``(B, N)``."""
         asked = self.pooler
-        return relevant(asked["query"], asked["key"], asked["value"], asked["slope"], asked["scale"])[:, 0]
+        return relevance_matrix(asked["query"], asked["key"], asked["value"], asked["slope"], asked["scale"])[:, 0]
 
     @abstractmethod
     def _query_row(self, layer: dict[str, Any], query: Patch) -> Tensor:

@@ -13,44 +13,44 @@ from torch import Tensor
 
 from staa_widgets.records.record import Geometry, Needs
 
-EXACT = 512
+EXACT_TOKENS = 512
 """Tokens up to which all queries are read."""
 
-COUNT = 64
+SAMPLE_SIZE = 64
 """Queries of a layer that are read beyond that, both halves together."""
 
 _GOLDEN = (5**0.5 - 1) / 2
 
 
-def tokens(geometry: Geometry) -> int:
+def count_tokens(geometry: Geometry) -> int:
     """Count the tokens that attend to each other."""
     return geometry.prefix + geometry.slices * geometry.height * geometry.width
 
 
-def sampled(geometry: Geometry, needs: Needs) -> bool:
+def samples_queries(geometry: Geometry, needs: Needs) -> bool:
     """Say whether some queries stand for all."""
-    return not needs.exact and tokens(geometry) > EXACT
+    return not needs.exact and count_tokens(geometry) > EXACT_TOKENS
 
 
-def path(geometry: Geometry) -> Tensor:
+def token_path(geometry: Geometry) -> Tensor:
     """Order tokens so that neighbours on the way are neighbours in the clip: int64 ``(N,)``.
 
     First what stands before the patches, then slice by slice, each along a Z-order curve.
     """
     row, column = np.mgrid[: geometry.height, : geometry.width]
     curve = sum(((row >> b & 1) << 2 * b + 1) + ((column >> b & 1) << 2 * b) for b in range(16))
-    number = np.arange(tokens(geometry) - geometry.prefix, dtype=np.float64)
-    patches = geometry.fold(number).reshape(geometry.slices, -1).astype(np.int64)
+    number = np.arange(count_tokens(geometry) - geometry.prefix, dtype=np.float64)
+    patches = geometry.to_grid(number).reshape(geometry.slices, -1).astype(np.int64)
     ordered = patches[:, np.argsort(np.ravel(curve))] + geometry.prefix
     return torch.from_numpy(np.concatenate([np.arange(geometry.prefix), ordered.ravel()]))
 
 
-def offset(layer: int) -> float:
+def layer_offset(layer: int) -> float:
     """Where a layer begins: multiples of the golden ratio lie evenly between 0 and 1."""
     return (0.5 + layer * _GOLDEN) % 1
 
 
-def spread(geometry: Geometry, count: int, start: float) -> Tensor:
+def sample_evenly(geometry: Geometry, count: int, start: float) -> Tensor:
     """Choose patches evenly over space and time, the same number in every slice.
 
     Parameters
@@ -67,7 +67,7 @@ def spread(geometry: Geometry, count: int, start: float) -> Tensor:
     Tensor
         int64 ``(m,)``, tokens; every other one is a half sample of its own.
     """
-    patches = path(geometry)[geometry.prefix :].reshape(geometry.slices, -1)
+    patches = token_path(geometry)[geometry.prefix :].reshape(geometry.slices, -1)
     size = patches.shape[1]
     each = min(2 * -(-count // (2 * geometry.slices)), size)
     # Each slice begins elsewhere, so that no column of patches is looked at throughout.
@@ -78,7 +78,7 @@ def spread(geometry: Geometry, count: int, start: float) -> Tensor:
     return patches.gather(1, places).ravel()
 
 
-def systematic(weights: Tensor, count: int, start: float) -> tuple[Tensor, Tensor]:
+def sample_by_weight(weights: Tensor, count: int, start: float) -> tuple[Tensor, Tensor]:
     """Choose in proportion to weights, and always what weighs more than its share of the choice.
 
     Parameters

@@ -9,24 +9,24 @@ import torch
 from torch import Tensor
 
 from staa_widgets.models.attention import query_sampling as queries
-from staa_widgets.models.attention.ops import carried, head_mean
+from staa_widgets.models.attention.ops import carry_rows, head_mean
 
-SHARE = 0.3
+DEFAULT_SHARE = 0.3
 """Share of attention for which queries are chosen: that of `staa` unless said otherwise."""
 
 
 def roll_out(
     starts: Tensor,
     layers: Sequence[Mapping[str, Any]],
-    after: Callable[[int, Tensor], None] = lambda *_: None,
+    after_layer: Callable[[int, Tensor], None] = lambda *_: None,
     path: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Carry row vectors back through layers ``I + share · (A - I)``, for any share of attention.
 
-    What is kept are the coefficients of the powers of `share`. With a `path`, `queries.COUNT` queries stand for all in
-    each layer, chosen by what flows through them. Two half samples go all the way apart.
-    Each is right in the mean for any share: what is chosen in a layer depends on what flows into it, never on the
-    attention that is read there.
+    What is kept are the coefficients of the powers of `share`. With a `path`, `SAMPLE_SIZE` queries stand for all
+    in each layer, chosen by what flows through them. Two half samples go all the way apart. Each is right in the
+    mean for any share: what is chosen in a layer depends on what flows into it, never on the attention that is read
+    there.
 
     Parameters
     ----------
@@ -50,31 +50,31 @@ def roll_out(
     terms[..., 0, :] = starts[:, :, None]
     for depth, layer in reversed(list(enumerate(layers))):
         if path is not None:
-            through = _sampled(terms, layer, path.to(starts.device), queries.offset(depth))
+            through = _carry_sampled(terms, layer, path.to(starts.device), queries.layer_offset(depth))
         elif "matrix" in layer:
             through = terms.flatten(1, 3) @ layer["matrix"]
         else:
-            through = carried(terms.flatten(1, 3), layer["query"], layer["key"], layer["scale"])
+            through = carry_rows(terms.flatten(1, 3), layer["query"], layer["key"], layer["scale"])
         terms[..., 1:, :] += through.view_as(terms)[..., :-1, :] - terms[..., :-1, :]
-        after(depth, terms)
+        after_layer(depth, terms)
     if path is None:
         return terms[:, :, 0], starts.new_zeros(starts.shape[:2])
-    arriving = _flow(terms)
+    arriving = _flow_per_token(terms)
     errors = (arriving[:, :, 0] - arriving[:, :, 1]).abs().sum(-1) / arriving.sum((2, 3)).clamp_min(1e-30)
     return terms.mean(2), errors
 
 
-def _flow(terms: Tensor) -> Tensor:
-    """Sum what arrives at `SHARE`: ``(…, L + 1, N)`` to ``(…, N)``."""
-    powers = SHARE ** torch.arange(terms.shape[-2], device=terms.device)
+def _flow_per_token(terms: Tensor) -> Tensor:
+    """Sum what arrives at `DEFAULT_SHARE`: ``(…, L + 1, N)`` to ``(…, N)``."""
+    powers = DEFAULT_SHARE ** torch.arange(terms.shape[-2], device=terms.device)
     return torch.einsum("...pn,p->...n", terms, powers).clamp_min(0)
 
 
-def _sampled(terms: Tensor, layer: Mapping[str, Any], path: Tensor, start: float) -> Tensor:
+def _carry_sampled(terms: Tensor, layer: Mapping[str, Any], path: Tensor, start: float) -> Tensor:
     """Carry terms ``(B, K, R, n, N)`` through attention of some queries, other ones for each of `K` and `R`."""
-    flow, halves = _flow(terms)[..., path], terms.shape[2]
+    flow, halves = _flow_per_token(terms)[..., path], terms.shape[2]
     found = [
-        queries.systematic(flow[:, :, half], queries.COUNT // halves, (start + half / halves) % 1)
+        queries.sample_by_weight(flow[:, :, half], queries.SAMPLE_SIZE // halves, (start + half / halves) % 1)
         for half in range(halves)
     ]
     index = path[torch.stack([places for places, _ in found], 2)]

@@ -16,21 +16,21 @@ from transformers import TimesformerConfig, TimesformerForVideoClassification
 from transformers.models.timesformer.modeling_timesformer import TimesformerLayer, TimesformerSelfAttention
 
 from staa_widgets.errors import UnsupportedModelError
-from staa_widgets.models.attention.joint import JointReading
+from staa_widgets.models.attention.joint import JointReader
 from staa_widgets.models.attention.ops import (
-    attended,
-    chosen,
+    attend_and_summarize,
     class_direction,
     make_records,
-    moved_norms,
     probabilities,
-    pulled_back,
-    relevant,
+    projected_value_norms,
+    relevance_matrix,
+    target_one_hot,
+    value_contributions,
 )
-from staa_widgets.models.family import Family, Take, parts_of
+from staa_widgets.models.family import CaptureCallback, Family, submodules_of
 from staa_widgets.records.record import AttentionType, Geometry, Needs, Patch, Record
 
-_TYPES: dict[str, AttentionType] = {
+_ATTENTION_TYPES: dict[str, AttentionType] = {
     "divided_space_time": "divided",
     "joint_space_time": "joint",
     "space_only": "space_only",
@@ -58,12 +58,12 @@ def geometry(config: TimesformerConfig) -> Geometry:
 
 def read(
     module: TimesformerForVideoClassification, geometry: Geometry, needs: Needs
-) -> TimesformerReading | JointReading:
+) -> TimesformerReader | JointReader:
     """Read a pass."""
-    if _TYPES[module.config.attention_type] != "joint":
-        return TimesformerReading(module, geometry, needs)
-    layers = parts_of(module, TimesformerLayer)
-    return JointReading(
+    if _ATTENTION_TYPES[module.config.attention_type] != "joint":
+        return TimesformerReader(module, geometry, needs)
+    layers = submodules_of(module, TimesformerLayer)
+    return JointReader(
         geometry,
         needs,
         norm=module.timesformer.layernorm,
@@ -72,12 +72,12 @@ def read(
     )
 
 
-class TimesformerReading:
+class TimesformerReader:
     """One pass of a TimeSformer with attention within frames, and over time where it is divided, being read.
 
     Where whole matrices are wanted, and no gradients, they are computed once, for the output and for the record.
 
-    See `staa_widgets.models.family.Reading`.
+    See `staa_widgets.models.family.AttentionReader`.
     """
 
     def __init__(self, module: TimesformerForVideoClassification, geometry: Geometry, needs: Needs) -> None:
@@ -85,28 +85,28 @@ class TimesformerReading:
         self.norm = module.timesformer.layernorm
         self.classifier = module.classifier
         self.divided = module.config.attention_type == "divided_space_time"
-        self.query = geometry.patch(needs.query) if needs.query else None
-        self.takes: dict[nn.Module, Take] = {}
+        self.query = geometry.resolve_patch(needs.patch) if needs.patch else None
+        self.captures: dict[nn.Module, CaptureCallback] = {}
         self.layers: list[dict[str, Any]] = []
-        for layer in parts_of(module, TimesformerLayer):
+        for layer in submodules_of(module, TimesformerLayer):
             taken: dict[str, Any] = {}
             self.layers.append(taken)
             after = layer.attention.output.dense.weight
-            self.takes[layer.attention.attention] = partial(self._take_space, taken, after)
+            self.captures[layer.attention.attention] = partial(self._capture_space, taken, after)
             if self.divided:
                 after = layer.temporal_dense.weight, layer.temporal_attention.output.dense.weight
-                self.takes[layer.temporal_attention.attention] = partial(self._take_time, taken, after)
+                self.captures[layer.temporal_attention.attention] = partial(self._capture_time, taken, after)
 
-    def take_readout(self, hidden: Tensor) -> None:
+    def capture_readout(self, hidden: Tensor) -> None:
         """Keep CLS before the last norm, ``(B, D)``, or ``(B·T, D)`` where each frame is a sequence."""
         self.readout = hidden[:, 0].detach()
 
     def records(self, logits: Tensor, targets: Sequence[int | None]) -> list[Record]:
         """Make one record a clip."""
         kind: AttentionType = "divided" if self.divided else "space_only"
-        return make_records(self.geometry, kind, self.needs, logits, targets, self._arrays)
+        return make_records(self.geometry, kind, self.needs, logits, targets, self._make_arrays)
 
-    def _take_space(
+    def _capture_space(
         self,
         taken: dict[str, Any],
         after: Tensor,
@@ -119,25 +119,25 @@ class TimesformerReading:
         """Take what attention over the patches of a frame says."""
         needs = self.needs
         if needs.spatial:
-            made, row, mean = attended(query, key, value, scale, mean_dtype=torch.float16)
+            made, row, mean = attend_and_summarize(query, key, value, scale, mean_dtype=torch.float16)
             taken["spatial"] = mean
         else:
             made, row = None, probabilities(query[:, :, :1], key, scale)[:, :, 0]
         taken["row"] = row
         if self.query is not None:
-            at, token = self.query[0], self.geometry.prefix + self._place(self.query)
+            at, token = self.query[0], self.geometry.prefix + self._index_in_frame(self.query)
             frames = slice(at, None, self.geometry.frames)
             asking = query[frames, :, token, None]
             taken["query_space"] = probabilities(asking, key[frames], scale)[:, :, 0, self.geometry.prefix :]
         if needs.values:
-            taken["value_row"] = (row * moved_norms(value, after))[..., 1:].mean(1)
+            taken["value_row"] = (row * projected_value_norms(value, after))[..., 1:].mean(1)
         if needs.contributions:
             taken["value"], taken["after"] = value, after
         if needs.backward:
             taken["space"], taken["space_out"] = (query, key, value, scale), out
         return made
 
-    def _take_time(
+    def _capture_time(
         self,
         taken: dict[str, Any],
         after: tuple[Tensor, Tensor],
@@ -153,10 +153,12 @@ class TimesformerReading:
             if needs.values:
                 attention = probabilities(query, key, scale)
                 taken["temporal"] = attention.mean(1)
-                weighted = (attention * moved_norms(value, after[0].float() @ after[1].float())[:, :, None]).mean(1)
+                weighted = (
+                    attention * projected_value_norms(value, after[0].float() @ after[1].float())[:, :, None]
+                ).mean(1)
                 taken["value_temporal"] = weighted / weighted.sum(-1, keepdim=True).clamp_min(1e-30)
             else:
-                made, _, taken["temporal"] = attended(query, key, value, scale)
+                made, _, taken["temporal"] = attend_and_summarize(query, key, value, scale)
         if self.query is not None:
             asking = query[:, :, self.query[0], None]
             taken["query_time"] = probabilities(asking, key, scale)[:, :, 0].mean(1)
@@ -164,28 +166,28 @@ class TimesformerReading:
             taken["time"], taken["time_out"] = (query, key, value, scale), out
         return made
 
-    def _arrays(self, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
+    def _make_arrays(self, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """Bring what was taken to the shapes of a `Record`, with the clips in front."""
         needs, clips = self.needs, len(targets)
         found: dict[str, Tensor] = {}
-        rows = self._stacked("row", clips).movedim(2, -2)
+        rows = self._stack("row", clips).movedim(2, -2)
         if needs.rows:
             found |= {"rows": rows[..., 1:], "cls": rows[..., 0]}
         if self.query is not None:
-            found["query_rows"] = self._query_rows(self.query, clips)
+            found["query_rows"] = self._compute_patch_rows(self.query, clips)
         if needs.values:
-            found["value_rows"] = self._stacked("value_row", clips)
+            found["value_rows"] = self._stack("value_row", clips)
         if needs.contributions:
-            found["contributions"] = rows[..., 1:] * self._moved(clips, targets)
+            found["contributions"] = rows[..., 1:] * self._compute_contributions(clips, targets)
         if needs.backward:
-            self._find_gradients(logits, targets)
+            self._find_attention_gradients(logits, targets)
         if needs.gradients:
             # Relevance of patches to CLS: its row, without CLS itself.
-            found["gradient_rows"] = self._stacked("gradient_spatial", clips)[:, :, :, 0, 1:]
+            found["gradient_rows"] = self._stack("gradient_spatial", clips)[:, :, :, 0, 1:]
         if needs.relevance:
-            found["relevance"] = self._relevance(clips)
+            found["relevance"] = self._compute_relevance(clips)
         if needs.spatial:
-            found["spatial"] = self._stacked("spatial", clips)
+            found["spatial"] = self._stack("spatial", clips)
         if self.divided:
             for name, wanted in (
                 ("temporal", needs.temporal),
@@ -193,26 +195,26 @@ class TimesformerReading:
                 ("gradient_temporal", needs.gradients),
             ):
                 if wanted:
-                    found[name] = self._stacked(name, clips)
+                    found[name] = self._stack(name, clips)
         return found
 
-    def _stacked(self, name: str, clips: int) -> Tensor:
+    def _stack(self, name: str, clips: int) -> Tensor:
         """Stack layers of ``(B·T or B·P, …)``: ``(B, L, T or P, …)``."""
         return torch.stack([layer[name].unflatten(0, (clips, -1)) for layer in self.layers], 1)
 
-    def _query_rows(self, query: Patch, clips: int) -> Tensor:
+    def _compute_patch_rows(self, query: Patch, clips: int) -> Tensor:
         """Attention of one patch, ``(B, L, H, T, P)``: to patches of its frame, and on to their other frames."""
-        space = self._stacked("query_space", clips).squeeze(2)
+        space = self._stack("query_space", clips).squeeze(2)
         if self.divided:
-            return torch.einsum("blhp,blpu->blhup", space, self._stacked("query_time", clips))
+            return torch.einsum("blhp,blpu->blhup", space, self._stack("query_time", clips))
         rows = space.new_zeros(*space.shape[:3], self.geometry.frames, space.shape[3])
         rows[..., query[0], :] = space
         return rows
 
-    def _place(self, query: Patch) -> int:
+    def _index_in_frame(self, query: Patch) -> int:
         return query[1] * self.geometry.width + query[2]
 
-    def _moved(self, clips: int, targets: Tensor) -> Tensor:
+    def _compute_contributions(self, clips: int, targets: Tensor) -> Tensor:
         """How far each patch's projected value goes along the target's direction: ``(B, L, H, T, P)``."""
         frames = self.geometry.frames
         if self.divided:
@@ -221,10 +223,10 @@ class TimesformerReading:
         else:
             direction = class_direction(self.norm, self.classifier, self.readout, targets.repeat_interleave(frames))
         for layer in self.layers:
-            layer["moved"] = pulled_back(direction, layer["value"], layer["after"])[..., 1:] / frames
-        return self._stacked("moved", clips).movedim(2, -2)
+            layer["moved"] = value_contributions(direction, layer["value"], layer["after"])[..., 1:] / frames
+        return self._stack("moved", clips).movedim(2, -2)
 
-    def _find_gradients(self, logits: Tensor, targets: Tensor) -> None:
+    def _find_attention_gradients(self, logits: Tensor, targets: Tensor) -> None:
         kinds = (
             {"gradient_spatial": "space", "gradient_temporal": "time"}
             if self.divided
@@ -232,13 +234,13 @@ class TimesformerReading:
         )
         places = [(layer, name, kind) for layer in self.layers for name, kind in kinds.items()]
         outs = [layer[f"{kind}_out"] for layer, _, kind in places]
-        slopes = torch.autograd.grad(logits, outs, chosen(logits, targets))
+        slopes = torch.autograd.grad(logits, outs, target_one_hot(logits, targets))
         for (layer, name, kind), slope in zip(places, slopes, strict=True):
             query, key, value, scale = layer[kind]
             asking = slice(None) if kind == "time" or self.needs.relevance else slice(1)
-            layer[name] = relevant(query[:, :, asking], key, value, slope[:, asking].transpose(1, 2), scale)
+            layer[name] = relevance_matrix(query[:, :, asking], key, value, slope[:, asking].transpose(1, 2), scale)
 
-    def _relevance(self, clips: int) -> Tensor:
+    def _compute_relevance(self, clips: int) -> Tensor:
         """Carry the readout back through ``I + mean_h relu(A · dy/dA)`` of space and time: ``(B, T, P)``.
 
         Where frames share one CLS, each copy stands for all of it: attention times its gradient already counts a copy
@@ -259,19 +261,21 @@ class TimesformerReading:
         return flow[..., 1:]
 
 
-def attend(attention: TimesformerSelfAttention, take: Take, hidden: Tensor, *_: Any, **__: Any) -> tuple[Tensor]:
-    """Compute what `TimesformerSelfAttention.forward` does, and hand over what passes.
+def attend_and_capture(
+    attention: TimesformerSelfAttention, callback: CaptureCallback, hidden: Tensor, *_: Any, **__: Any
+) -> tuple[Tensor]:
+    """Compute what `TimesformerSelfAttention.attention_forward` does, and hand over what passes.
 
     Who listens may compute the output itself, where no gradients are asked for; otherwise sdpa does.
     """
     heads = attention.num_heads
     query, key, value = attention.qkv(hidden).unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4)
-    out = None if torch.is_grad_enabled() else take(query, key, value, None, attention.scale)
+    out = None if torch.is_grad_enabled() else callback(query, key, value, None, attention.scale)
     if out is None:
         out = scaled_dot_product_attention(query, key, value, scale=attention.scale).transpose(1, 2)
     if torch.is_grad_enabled():
         with torch.no_grad():
-            take(query, key, value, out, attention.scale)
+            callback(query, key, value, out, attention.scale)
     return (out.flatten(2),)
 
 
@@ -280,8 +284,8 @@ TIMESFORMER = Family(
     architecture=TimesformerForVideoClassification,
     geometry=geometry,
     read=read,
-    layers=lambda module: parts_of(module, TimesformerLayer),
+    layers=lambda module: submodules_of(module, TimesformerLayer),
     mean=(0.45, 0.45, 0.45),
     std=(0.225, 0.225, 0.225),
-    forward=attend,
+    attention_forward=attend_and_capture,
 )

@@ -9,8 +9,8 @@ from __future__ import annotations
 from transformers import VideoMAEConfig, VideoMAEForVideoClassification
 from transformers.models.videomae.modeling_videomae import VideoMAEAttention, VideoMAELayer
 
-from staa_widgets.models.attention.joint import JointReading
-from staa_widgets.models.family import Family, heard_in, parts_of
+from staa_widgets.models.attention.joint import JointReader
+from staa_widgets.models.family import Family, attention_and_projection, submodules_of
 from staa_widgets.records.record import Geometry, Needs
 
 
@@ -30,16 +30,16 @@ def geometry(config: VideoMAEConfig) -> Geometry:
     )
 
 
-def read(module: VideoMAEForVideoClassification, geometry: Geometry, needs: Needs) -> JointReading:
+def read(module: VideoMAEForVideoClassification, geometry: Geometry, needs: Needs) -> JointReader:
     """Read a pass; without mean pooling the classifier reads the first token, which is a tubelet like the others."""
     norm = next(part for part in (module.fc_norm, module.videomae.layernorm) if part is not None)
-    return JointReading(
+    return JointReader(
         geometry,
         needs,
         norm=norm,
         classifier=module.classifier,
-        attentions=[heard_in(part) for part in parts_of(module, VideoMAEAttention)],
-        pooled=norm is module.fc_norm,
+        attentions=[attention_and_projection(part) for part in submodules_of(module, VideoMAEAttention)],
+        mean_pooled=norm is module.fc_norm,
     )
 
 
@@ -48,8 +48,8 @@ VIDEOMAE = Family(
     architecture=VideoMAEForVideoClassification,
     geometry=geometry,
     read=read,
-    instead=lambda _, reading: reading.projections(),
-    layers=lambda module: parts_of(module, VideoMAELayer),
+    replacements=lambda _, reading: reading.projections(),
+    layers=lambda module: submodules_of(module, VideoMAELayer),
     mean=(0.485, 0.456, 0.406),
     std=(0.229, 0.224, 0.225),
 )

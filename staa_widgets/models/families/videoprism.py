@@ -20,9 +20,9 @@ from transformers.models.videoprism.modeling_videoprism import (
 )
 
 from staa_widgets.errors import UnsupportedModelError
-from staa_widgets.models.attention.ops import class_direction, moved_norms, pulled_back
-from staa_widgets.models.attention.pooled import PooledReading
-from staa_widgets.models.family import Family, Take, parts_of
+from staa_widgets.models.attention.ops import class_direction, projected_value_norms, value_contributions
+from staa_widgets.models.attention.pooled import PooledReader
+from staa_widgets.models.family import CaptureCallback, Family, submodules_of
 from staa_widgets.records.record import Geometry, Needs, Patch
 
 
@@ -47,8 +47,8 @@ def geometry(config: VideoPrismVisionConfig) -> Geometry:
     )
 
 
-class VideoPrismReading(PooledReading):
-    """One pass of a VideoPrism being read, see `staa_widgets.models.family.Reading`.
+class VideoPrismReader(PooledReader):
+    """One pass of a VideoPrism being read, see `staa_widgets.models.family.AttentionReader`.
 
     The one layer whose row can be read is the pooling head: its learned query asks, patches of all frames answer.
     Rollout carries that row back through the encoder over time, patch by patch, and the one within frames. Their scores
@@ -58,20 +58,20 @@ class VideoPrismReading(PooledReading):
     def __init__(self, module: VideoPrismForVideoClassification, geometry: Geometry, needs: Needs) -> None:
         super().__init__(geometry, needs)
         self.norm, self.classifier = module.head_layernorm, module.classifier
-        (head,) = parts_of(module, VideoPrismMultiheadAttentionPoolingHead)
-        self.after = parts_of(head, nn.Linear)[-1].weight
-        self.takes: dict[nn.Module, Take] = {head: self._take_pooler}
-        for at, attention in enumerate(parts_of(module, VideoPrismAttention)):
+        (head,) = submodules_of(module, VideoPrismMultiheadAttentionPoolingHead)
+        self.after = submodules_of(head, nn.Linear)[-1].weight
+        self.captures: dict[nn.Module, CaptureCallback] = {head: self._capture_pooler}
+        for at, attention in enumerate(submodules_of(module, VideoPrismAttention)):
             over = "space" if at < module.config.num_spatial_layers else "time"
             self.layers.append({"over": over, "cap": attention.attn_logit_softcapping})
-            if needs.spatial or needs.relevance or needs.query:
-                self.takes[attention] = partial(self._take, self.layers[-1])
+            if needs.spatial or needs.relevance or needs.patch:
+                self.captures[attention] = partial(self._capture, self.layers[-1])
 
-    def take_readout(self, hidden: Tensor) -> None:
+    def capture_readout(self, hidden: Tensor) -> None:
         """Keep what the head gives, ``(B, D)``."""
         self.readout = hidden[:, 0].detach()
 
-    def _take(
+    def _capture(
         self, taken: dict[str, Any], query: Tensor, key: Tensor, value: Tensor, out: Tensor, scale: float
     ) -> None:
         if self.query is not None:
@@ -80,10 +80,12 @@ class VideoPrismReading(PooledReading):
             of, token, count = (
                 (at, place, layout.frames) if taken["over"] == "space" else (place, at, layout.height * layout.width)
             )
-            taken["query_row"] = _capped(query[of::count, :, token, None], key[of::count], scale, taken["cap"])[:, :, 0]
+            taken["query_row"] = _capped_attention(
+                query[of::count, :, token, None], key[of::count], scale, taken["cap"]
+            )[:, :, 0]
         if not (self.needs.spatial or self.needs.relevance):
             return
-        attention = _capped(query, key, scale, taken["cap"])
+        attention = _capped_attention(query, key, scale, taken["cap"])
         taken["matrix"] = attention.mean(1)
         if self.needs.relevance:
             taken |= {"attention": attention, "value": value, "out": out}
@@ -98,38 +100,38 @@ class VideoPrismReading(PooledReading):
         return rows
 
     def _lengths(self) -> Tensor:
-        return moved_norms(self.pooler["value"], self.after)
+        return projected_value_norms(self.pooler["value"], self.after)
 
     def _moved(self, targets: Tensor) -> Tensor:
         # This norm adds 1 to its weight.
         norm: Any = SimpleNamespace(weight=self.norm.weight + 1, eps=self.norm.eps)
         direction = class_direction(norm, self.classifier, self.readout, targets)
-        return pulled_back(direction, self.pooler["value"], self.after)
+        return value_contributions(direction, self.pooler["value"], self.after)
 
     def _rollouts(self, read: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        starts = self._grid(torch.stack(list(read.values()), 1))
+        starts = self._to_grid(torch.stack(list(read.values()), 1))
         terms = torch.zeros(*starts.shape[:2], len(self.layers) + 1, *starts.shape[2:], device=starts.device)
         terms[:, :, 0] = starts
         for layer in reversed(self.layers):
-            through = _carried(terms, layer["over"], layer["matrix"])
+            through = _carry_flow(terms, layer["over"], layer["matrix"])
             terms[:, :, 1:] += through[:, :, :-1] - terms[:, :, :-1]
         return {name: terms[:, at] for at, name in enumerate(read)}
 
     def _relevance(self) -> Tensor:
-        flow = self._grid(self._pooler_relevance())[:, None, None]
+        flow = self._to_grid(self._pooler_relevance())[:, None, None]
         for layer in reversed(self.layers):
             change = layer["slope"].float() @ layer["value"].float().transpose(-2, -1)
-            flow = flow + _carried(flow, layer["over"], (layer["attention"] * change).relu().mean(1))
+            flow = flow + _carry_flow(flow, layer["over"], (layer["attention"] * change).relu().mean(1))
         return flow[:, 0, 0]
 
 
-def _capped(query: Tensor, key: Tensor, scale: float, cap: float) -> Tensor:
+def _capped_attention(query: Tensor, key: Tensor, scale: float, cap: float) -> Tensor:
     """Attention whose scores are capped: float32 ``(n, H, q, k)``."""
     scores = query.float() @ key.float().transpose(-2, -1) * scale
     return (cap * (scores / cap).tanh()).softmax(-1)
 
 
-def _carried(flow: Tensor, over: str, matrix: Tensor) -> Tensor:
+def _carry_flow(flow: Tensor, over: str, matrix: Tensor) -> Tensor:
     """Carry ``(B, K, n, T, P)`` through attention within frames ``(B·T, P, P)``, or over time ``(B·P, T, T)``."""
     matrix = matrix.unflatten(0, (len(flow), -1))
     return torch.einsum("bkntq,btqp->bkntp" if over == "space" else "bkntp,bptu->bknup", flow, matrix)
@@ -139,10 +141,10 @@ VIDEOPRISM = Family(
     name="videoprism_vision_model",
     architecture=VideoPrismForVideoClassification,
     geometry=geometry,
-    read=VideoPrismReading,
-    layers=lambda module: parts_of(module, VideoPrismLayer),
+    read=VideoPrismReader,
+    layers=lambda module: submodules_of(module, VideoPrismLayer),
     mean=(0.0, 0.0, 0.0),
     std=(1.0, 1.0, 1.0),
     # Blocks over time take a sequence a patch.
-    last_order="patch_major",
+    last_layer_order="patch_major",
 )

@@ -13,9 +13,9 @@ from transformers import VivitConfig, VivitForVideoClassification
 from transformers.activations import FastGELUActivation
 from transformers.models.vivit.modeling_vivit import VivitAttention, VivitLayer
 
-from staa_widgets.models.attention.chunked import in_pieces
-from staa_widgets.models.attention.joint import JointReading
-from staa_widgets.models.family import Family, heard_in, parts_of
+from staa_widgets.models.attention.chunked import apply_in_chunks
+from staa_widgets.models.attention.joint import JointReader
+from staa_widgets.models.family import Family, attention_and_projection, submodules_of
 from staa_widgets.records.record import Geometry, Needs
 
 
@@ -35,18 +35,20 @@ def geometry(config: VivitConfig) -> Geometry:
     )
 
 
-def read(module: VivitForVideoClassification, geometry: Geometry, needs: Needs) -> JointReading:
+def read(module: VivitForVideoClassification, geometry: Geometry, needs: Needs) -> JointReader:
     """Read a pass."""
-    attentions = [heard_in(part) for part in parts_of(module, VivitAttention)]
-    return JointReading(
+    attentions = [attention_and_projection(part) for part in submodules_of(module, VivitAttention)]
+    return JointReader(
         geometry, needs, norm=module.vivit.layernorm, classifier=module.classifier, attentions=attentions
     )
 
 
-def instead(module: nn.Module, reading: JointReading) -> dict[tuple[nn.Module, str], Callable[[Tensor], Tensor]]:
-    """Let the activation, in transformers eight steps, go through memory once; see `Family.instead`."""
-    activations = parts_of(module, FastGELUActivation)
-    return reading.projections() | {(part, "forward"): partial(in_pieces, part.forward) for part in activations}
+def replacements(module: nn.Module, reading: JointReader) -> dict[tuple[nn.Module, str], Callable[[Tensor], Tensor]]:
+    """Let the activation, in transformers eight steps, go through memory once; see `Family.replacements`."""
+    activations = submodules_of(module, FastGELUActivation)
+    return reading.projection_replacements() | {
+        (part, "forward"): partial(apply_in_chunks, part.forward) for part in activations
+    }
 
 
 VIVIT = Family(
@@ -54,8 +56,8 @@ VIVIT = Family(
     architecture=VivitForVideoClassification,
     geometry=geometry,
     read=read,
-    instead=instead,
-    layers=lambda module: parts_of(module, VivitLayer),
+    replacements=replacements,
+    layers=lambda module: submodules_of(module, VivitLayer),
     mean=(0.5, 0.5, 0.5),
     std=(0.5, 0.5, 0.5),
 )

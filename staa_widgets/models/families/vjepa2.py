@@ -23,15 +23,15 @@ from transformers.models.vjepa2.modeling_vjepa2 import (
 
 from staa_widgets.errors import UnsupportedModelError
 from staa_widgets.models.attention import query_sampling as queries
-from staa_widgets.models.attention.buffers import Hold
-from staa_widgets.models.attention.ops import carried_relevance, head_mean, mean_row, pulled_back
-from staa_widgets.models.attention.pooled import PooledReading
+from staa_widgets.models.attention.buffers import TensorBuffer
+from staa_widgets.models.attention.ops import carry_relevance, head_mean, mean_row, value_contributions
+from staa_widgets.models.attention.pooled import PooledReader
 from staa_widgets.models.attention.rollout import roll_out
-from staa_widgets.models.attention.rotary import Rotary
-from staa_widgets.models.family import Family, Take, parts_of
+from staa_widgets.models.attention.rotary import RotaryCache
+from staa_widgets.models.family import CaptureCallback, Family, submodules_of
 from staa_widgets.records.record import Geometry, Needs, Patch
 
-_TURN = "apply_rotary_embeddings"
+_ROTATION_METHOD = "apply_rotary_embeddings"
 
 
 def geometry(config: VJEPA2Config) -> Geometry:
@@ -55,12 +55,12 @@ def geometry(config: VJEPA2Config) -> Geometry:
 
 def blocks(module: nn.Module) -> tuple[nn.Module, ...]:
     """Blocks of the encoder and of the pooler that take and give all tokens; the predictor has no part in a class."""
-    (encoder,) = parts_of(module, VJEPA2Encoder)
-    return parts_of(encoder, VJEPA2Layer) + parts_of(module, VJEPA2PoolerSelfAttentionLayer)
+    (encoder,) = submodules_of(module, VJEPA2Encoder)
+    return submodules_of(encoder, VJEPA2Layer) + submodules_of(module, VJEPA2PoolerSelfAttentionLayer)
 
 
-class VJEPA2Reading(PooledReading):
-    """One pass of a V-JEPA 2 being read, see `staa_widgets.models.family.Reading`.
+class VJEPA2Reader(PooledReader):
+    """One pass of a V-JEPA 2 being read, see `staa_widgets.models.family.AttentionReader`.
 
     The one layer whose row can be read is the pooler's cross attention: its learned query asks, tokens answer. It has
     no projection behind it, and what stays of the query beside it says nothing of the video. Rollout carries that row
@@ -76,43 +76,49 @@ class VJEPA2Reading(PooledReading):
     def __init__(self, module: VJEPA2ForVideoClassification, geometry: Geometry, needs: Needs) -> None:
         super().__init__(geometry, needs)
         self.classifier = module.classifier
-        self.sampled = queries.sampled(geometry, needs)
-        self.whole = needs.spatial and not self.sampled and queries.tokens(geometry) <= queries.EXACT
-        (asking,) = parts_of(module, VJEPA2PoolerCrossAttention)
-        (encoder,) = parts_of(module, VJEPA2Encoder)
-        behind = parts_of(encoder, VJEPA2RopeAttention) + parts_of(module, VJEPA2PoolerSelfAttention)
+        self.sampled = queries.samples_queries(geometry, needs)
+        self.keeps_matrices = (
+            needs.spatial and not self.sampled and queries.count_tokens(geometry) <= queries.EXACT_TOKENS
+        )
+        (asking,) = submodules_of(module, VJEPA2PoolerCrossAttention)
+        (encoder,) = submodules_of(module, VJEPA2Encoder)
+        behind = submodules_of(encoder, VJEPA2RopeAttention) + submodules_of(module, VJEPA2PoolerSelfAttention)
         self.layers = [{} for _ in behind]
-        self.hold = Hold(2 * len(behind))
-        self.takes: dict[nn.Module, Take] = {asking: self._take_pooler}
-        if needs.spatial or needs.relevance or needs.query:
+        self.buffer = TensorBuffer(2 * len(behind))
+        self.captures: dict[nn.Module, CaptureCallback] = {asking: self._capture_pooler}
+        if needs.spatial or needs.relevance or needs.patch:
             pairs = zip(behind, self.layers, strict=True)
-            self.takes |= {attention: partial(self._take, taken) for attention, taken in pairs}
+            self.captures |= {attention: partial(self._capture, taken) for attention, taken in pairs}
 
-    def turns(self) -> dict[tuple[nn.Module, str], Callable[..., Tensor]]:
-        """Let queries and keys be turned where they are held, which pays for holding them; see `Family.instead`."""
-        if not self.needs.spatial or self.needs.backward or self.whole:
+    def rotation_replacements(self) -> dict[tuple[nn.Module, str], Callable[..., Tensor]]:
+        """Rotate queries and keys in the buffer that holds them, which pays for holding them; see `Family`."""
+        if not self.needs.spatial or self.needs.backward or self.keeps_matrices:
             return {}
-        turn = Rotary(self.hold.room)
-        turning = [part for part in self.takes if isinstance(part, VJEPA2RopeAttention)]
-        return {(part, _TURN): partial(turn, getattr(part, _TURN)) for part in turning if hasattr(part, _TURN)}
+        turn = RotaryCache(self.buffer.new_like)
+        turning = [part for part in self.captures if isinstance(part, VJEPA2RopeAttention)]
+        return {
+            (part, _ROTATION_METHOD): partial(turn, getattr(part, _ROTATION_METHOD))
+            for part in turning
+            if hasattr(part, _ROTATION_METHOD)
+        }
 
-    def take_readout(self, hidden: Tensor) -> None:
+    def capture_readout(self, hidden: Tensor) -> None:
         """Keep nothing: the classifier is linear in what it reads."""
 
-    def _take(
+    def _capture(
         self, taken: dict[str, Any], query: Tensor, key: Tensor, value: Tensor, out: Tensor, scale: float
     ) -> None:
-        if self.whole:
+        if self.keeps_matrices:
             taken["matrix"] = head_mean(query, key, scale)
         if self.query is not None:
-            taken["query_row"] = mean_row(query[:, :, self.geometry.token(self.query), None], key, scale)
+            taken["query_row"] = mean_row(query[:, :, self.geometry.token_index(self.query), None], key, scale)
         if self.needs.relevance:
             taken |= {"query": query, "key": key, "value": value, "out": out, "scale": scale}
-        elif self.needs.spatial and not self.whole:
-            taken |= {"query": self.hold(query), "key": self.hold(key), "scale": scale}
+        elif self.needs.spatial and not self.keeps_matrices:
+            taken |= {"query": self.buffer(query), "key": self.buffer(key), "scale": scale}
 
     def _query_row(self, layer: dict[str, Any], query: Patch) -> Tensor:  # noqa: ARG002  taken on the way
-        return self._grid(layer["query_row"])
+        return self._to_grid(layer["query_row"])
 
     def _lengths(self) -> Tensor:
         return self.pooler["value"].float().norm(dim=-1)
@@ -120,31 +126,31 @@ class VJEPA2Reading(PooledReading):
     def _moved(self, targets: Tensor) -> Tensor:
         weight = self.classifier.weight.float()
         direction = weight[targets] - (weight.mean(0) if len(weight) > 1 else 0)
-        return pulled_back(direction, self.pooler["value"], torch.eye(weight.shape[1], device=weight.device))
+        return value_contributions(direction, self.pooler["value"], torch.eye(weight.shape[1], device=weight.device))
 
     def _rollouts(self, read: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        path = queries.path(self.geometry) if self.sampled else None
+        path = queries.token_path(self.geometry) if self.sampled else None
         terms, errors = roll_out(torch.stack(list(read.values()), 1), self.layers, path=path)
         if self.sampled:
             self.errors |= {name: errors[:, at] for at, name in enumerate(read)}
-        return {name: self._grid(terms[:, at]) for at, name in enumerate(read)}
+        return {name: self._to_grid(terms[:, at]) for at, name in enumerate(read)}
 
     def _relevance(self) -> Tensor:
         flow = self._pooler_relevance()
         for taken in reversed(self.layers):
-            flow = flow + carried_relevance(
+            flow = flow + carry_relevance(
                 flow, taken["query"], taken["key"], taken["value"], taken["slope"], taken["scale"]
             )
-        return self._grid(flow)
+        return self._to_grid(flow)
 
 
 VJEPA2 = Family(
     name="vjepa2",
     architecture=VJEPA2ForVideoClassification,
     geometry=geometry,
-    read=VJEPA2Reading,
+    read=VJEPA2Reader,
     layers=blocks,
-    instead=lambda _, reading: reading.turns(),
+    replacements=lambda _, reading: reading.turns(),
     mean=(0.485, 0.456, 0.406),
     std=(0.229, 0.224, 0.225),
 )

@@ -12,13 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from staa_widgets.models.family import VideoModel
-from staa_widgets.models.fingerprint.code import told
-from staa_widgets.models.wrap import Wrapped
+from staa_widgets.models.fingerprint.code import code_digest
+from staa_widgets.models.wrap import WrappedModel
 
 # What a configuration says that has no part in the result.
-_IDLE = frozenset({"_name_or_path", "architectures", "dtype", "id2label", "label2id", "transformers_version"})
-_PROBES = 64
-_known: WeakKeyDictionary[nn.Module, tuple[Any, str]] = WeakKeyDictionary()
+_IGNORED_SETTINGS = frozenset(
+    {"_name_or_path", "architectures", "dtype", "id2label", "label2id", "transformers_version"}
+)
+_PROBED_VALUES = 64
+_known_digests: WeakKeyDictionary[nn.Module, tuple[Any, str]] = WeakKeyDictionary()
 _lock = threading.Lock()
 
 
@@ -41,39 +43,41 @@ def weights_digest(model: VideoModel | nn.Module) -> str:
         sha256, in hexadecimal.
     """
     module = model.module if isinstance(model, VideoModel) else model
-    state, settings = _state(module), _settings(module)
+    state, settings = _named_tensors(module), _settings_text(module)
     mark = settings, tuple((name, t.data_ptr(), 0 if t.is_inference() else t._version) for name, t in state.items())
-    mark = *mark, _probe(state)
+    mark = *mark, _probe_values(state)
     with _lock:
-        if module not in _known or _known[module][0] != mark:
-            _known[module] = mark, _digest(settings, state)
-        return _known[module][1]
+        if module not in _known_digests or _known_digests[module][0] != mark:
+            _known_digests[module] = mark, _compute_digest(settings, state)
+        return _known_digests[module][1]
 
 
-def _state(module: nn.Module) -> dict[str, Tensor]:
-    if isinstance(module, Wrapped):
+def _named_tensors(module: nn.Module) -> dict[str, Tensor]:
+    if isinstance(module, WrappedModel):
         # Buffers that are not saved count as well: nothing is known of what they are for.
         return {**dict(module.named_parameters()), **dict(module.named_buffers())}
     return module.state_dict()
 
 
-def _settings(module: nn.Module) -> str:
-    if isinstance(module, Wrapped):
+def _settings_text(module: nn.Module) -> str:
+    if isinstance(module, WrappedModel):
         inner: Any = module.inner
-        known = told(inner, _state(module), module.token) if isinstance(inner, nn.Module) else module.token
+        known = (
+            code_digest(inner, _named_tensors(module), module.token) if isinstance(inner, nn.Module) else module.token
+        )
         return f"{module.layout} {known}"
     config: Any = module.config
-    kept = {key: value for key, value in config.to_dict().items() if key not in _IDLE}
+    kept = {key: value for key, value in config.to_dict().items() if key not in _IGNORED_SETTINGS}
     return type(module).__name__ + json.dumps(kept, sort_keys=True, default=str)
 
 
 @torch.no_grad()
-def _probe(state: dict[str, Tensor]) -> bytes:
-    spread = [t.reshape(-1)[:: max(1, t.numel() // _PROBES)].float().cpu() for t in state.values()]
+def _probe_values(state: dict[str, Tensor]) -> bytes:
+    spread = [t.reshape(-1)[:: max(1, t.numel() // _PROBED_VALUES)].float().cpu() for t in state.values()]
     return torch.cat(spread).numpy().tobytes() if spread else b""
 
 
-def _digest(settings: str, state: dict[str, Tensor]) -> str:
+def _compute_digest(settings: str, state: dict[str, Tensor]) -> str:
     digest = hashlib.sha256(settings.encode())
     for name, tensor in sorted(state.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
