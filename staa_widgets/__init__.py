@@ -49,7 +49,7 @@ _HOMES = {
     "link": "widget.plotly_link",
     "load_model": "models",
     "open_clip": "video.clip",
-    "render_static": "export.image",
+    "render_image": "export.image",
     "stream": "engine.explain",
     "wrap_model": "models",
 }

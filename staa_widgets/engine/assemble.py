@@ -227,7 +227,7 @@ def _facts(job: ExplainRun, clip: Clip) -> dict[str, Any]:
         "frame_size": (clip.width, clip.height),
         "times": clip.times,
         "first_frame": clip.first_frame,
-        "duration": clip.end,
+        "end": clip.end,
         "labels": job.model.labels,
         "method": job.method.name,
         "params": job.params,

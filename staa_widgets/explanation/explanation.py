@@ -112,7 +112,7 @@ class Explanation(Exportable):
         freeze(self, "maps", np.float32, (None, None, None))
         slices = len(self.maps)
         freeze(self, "spans", np.float64, (slices, 2))
-        freeze(self, "sampled", np.int64, (slices, None))
+        freeze(self, "sampled_frames", np.int64, (slices, None))
         freeze(self, "times", np.float64, (None,))
         freeze(self, "logits", np.float32, (None,))
         classes = len(self.logits)
@@ -288,8 +288,8 @@ _SCALAR_TYPES: dict[str, Callable[[Any], Any]] = {
     "frame_size": lambda size: tuple(int(side) for side in size),
     "labels": lambda labels: tuple(str(label) for label in labels),
     "first_frame": int,
-    "duration": float,
+    "end": float,
     "target": int,
 }
 
-_NESTED_PARTS: dict[str, Callable[..., Any]] = {"preview": Preview, "truth": GroundTruth}
+_NESTED_PARTS: dict[str, Callable[..., Any]] = {"preview": Preview, "ground_truth": GroundTruth}

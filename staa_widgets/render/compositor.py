@@ -153,7 +153,7 @@ class Compositor:
         )
 
     def _slices_at(self, time: float) -> tuple[int, int, float]:
-        held = self.style.time_interpolation == "held"
+        held = self.style.time_interpolation == "hold"
         starts = self.explanation.spans[:, 0] if held else self._centers
         first = max(int(np.searchsorted(starts, time, side="right")) - 1, 0)
         if held:

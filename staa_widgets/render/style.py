@@ -21,7 +21,7 @@ _CHOICES = {
     "colormap": tuple(name for name in COLORMAPS if name != DIVERGING),
     "normalize": ("clip", "frame"),
     "interpolation": ("nearest", "linear"),
-    "between": ("held", "blended"),
+    "time_interpolation": ("hold", "linear"),
 }
 _RANGES = {"opacity": (0, 1), "threshold": (0, 1), "gamma": (0.05, 20), "smooth": (0, 5)}
 
@@ -48,10 +48,10 @@ class HeatStyle:
         ``"clip"``: 1 is the clip's maximum; ``"frame"``: each frame's own.
     interpolation
         ``"linear"``, or ``"nearest"`` for blocks.
-    between
-        ``"held"``: each frame shows the map of its slice; ``"blended"``: maps pass into each other between the middles
+    time_interpolation
+        ``"hold"``: each frame shows the map of its slice; ``"linear"``: maps pass into each other between the middles
         of what slices saw.
-    dim
+    dim_outside
         Whether to darken what the model did not see.
 
     Raises
@@ -69,7 +69,7 @@ class HeatStyle:
     smooth: float = 0.0
     normalize: str = "clip"
     interpolation: str = "linear"
-    time_interpolation: str = "held"
+    time_interpolation: str = "hold"
     dim_outside: bool = False
 
     def __post_init__(self) -> None:

@@ -42,7 +42,7 @@ def test_a_comparison_is_a_mapping_that_nobody_can_change():
         ([{}, {"target": 1}], ["jump", "clap"]),
         ([{}, {"model_id": "other"}], ["barcodes", "other"]),
         ([{"clip_name": "a.mp4"}, {"clip_name": "b.mp4"}], ["a.mp4", "b.mp4"]),
-        ([{"duration": 3.88}, {}], ["2.00–3.88 s", "2.00–3.90 s"]),
+        ([{"end": 3.88}, {}], ["2.00–3.88 s", "2.00–3.90 s"]),
         ([{"params": {"layers": "last", "contrast": True}}, {}], ["layers=last", "layers=rollout"]),
         (
             [{"params": {"layers": "last"}}, {"params": {"layers": "mean"}}, {"method": "saliency", "params": {}}],

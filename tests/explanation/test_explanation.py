@@ -26,12 +26,12 @@ def make_explanation(**changes: Any) -> Explanation:
         **{
             "maps": maps,
             "spans": [[1.0, 1.5], [1.5, 2.0]],
-            "sampled": [[20], [22]],
+            "sampled_frames": [[20], [22]],
             "box": (15, 0, 45, 40),
             "frame_size": (60, 40),
             "times": [1.0, 1.25, 1.5, 1.75],
             "first_frame": 20,
-            "duration": 2.0,
+            "end": 2.0,
             "logits": [0.0, np.log(3.0)],
             "labels": ("clap", "wave"),
             "target": 1,
@@ -108,7 +108,7 @@ def test_predictions_are_probabilities_best_first():
 
 def test_every_frame_has_the_slice_whose_span_holds_it():
     np.testing.assert_array_equal(make_explanation().slice_of_frame, [0, 0, 1, 1])
-    edges = make_explanation(times=[1.0, 1.4999, 1.5, 9.0], duration=9.5)
+    edges = make_explanation(times=[1.0, 1.4999, 1.5, 9.0], end=9.5)
     np.testing.assert_array_equal(edges.slice_of_frame, [0, 0, 1, 1])
 
 
@@ -151,7 +151,7 @@ def test_nothing_can_be_changed():
         ({"spans": [[1.0, 1.5]]}, "spans has shape"),
         ({"spans": [[1.0, 1.4], [1.5, 2.0]]}, "gap or overlap"),
         ({"spans": [[1.0, 2.5], [2.5, 2.0]]}, "ends before"),
-        ({"sampled": [[19], [22]]}, "sampled names a frame"),
+        ({"sampled_frames": [[19], [22]]}, "sampled names a frame"),
         ({"times": [1.0, 0.9, 1.5, 1.75]}, "times do not rise"),
         ({"labels": ("clap",)}, "labels has 1 names"),
         ({"target": 2}, "target 2"),

@@ -57,7 +57,7 @@ def test_pixels_are_those_computed_by_hand():
 def test_a_slice_holds_or_passes_into_the_next():
     e = two_cells()
     assert [Compositor(e).map_at(t).tolist() for t in (0, 0.99, 1, 9)] == [[[0, 1]]] * 2 + [[[0.5, 0.25]]] * 2
-    blended = Compositor(e, HeatStyle(time_interpolation="blended"))
+    blended = Compositor(e, HeatStyle(time_interpolation="linear"))
     # The slices saw seconds 0 and 1.
     assert [blended.map_at(t).tolist() for t in (0, 0.5, 1, 1.5)] == [
         [[0, 1]],
@@ -88,7 +88,7 @@ STYLES = {
     "sharp": HeatStyle(threshold=0.8, gamma=1.75, opacity=1, colormap="viridis"),
     "own scale": HeatStyle(normalize="frame", threshold=0.3),
     "dark outside": HeatStyle(interpolation="nearest", dim_outside=True),
-    "blended": HeatStyle(time_interpolation="blended", opacity=0.3),
+    "blended": HeatStyle(time_interpolation="linear", opacity=0.3),
     "head": HeatStyle(layer=1, head=1, gamma=0.5),
 }
 
@@ -122,11 +122,11 @@ def test_an_independent_compositor_draws_the_same(kind: str, name: str):
 
 def test_each_frame_of_a_run_is_painted_as_if_alone():
     e = barcode_explanation()
-    painter = Compositor(e, HeatStyle(time_interpolation="blended"))
+    painter = Compositor(e, HeatStyle(time_interpolation="linear"))
     for i in (*range(48), *range(0, 48, 7)):
         np.testing.assert_array_equal(
             painter.paint(frame_image(e, i), e.times[i]),
-            draw_frame(e, FIRST + i, HeatStyle(time_interpolation="blended")),
+            draw_frame(e, FIRST + i, HeatStyle(time_interpolation="linear")),
         )
 
 
@@ -190,7 +190,7 @@ def test_defaults_are_those_of_the_player_and_of_the_page():
 
 def test_a_players_look_can_be_taken():
     player = staa.Player(barcode_explanation(), opacity=0.5, layer=1, between="blended")
-    assert HeatStyle.of(player) == HeatStyle(opacity=0.5, layer=1, time_interpolation="blended")
+    assert HeatStyle.of(player) == HeatStyle(opacity=0.5, layer=1, time_interpolation="linear")
     assert {field.name for field in fields(HeatStyle)} <= set(SETTINGS)
 
 

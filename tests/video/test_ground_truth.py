@@ -44,7 +44,7 @@ KNOWN = LabeledFrames("wave", WHERE, np.array([False, True, True, False]))
 def make_explanation(**changes: Any) -> Explanation:
     """Explanation of four frames of 4 x 2 pixels, with their truth."""
     return make_plain_explanation(
-        **{"frame_size": (4, 2), "box": (0, 0, 4, 2), "truth": GroundTruth.from_clip(KNOWN), **changes}
+        **{"frame_size": (4, 2), "box": (0, 0, 4, 2), "ground_truth": GroundTruth.from_clip(KNOWN), **changes}
     )
 
 
@@ -128,7 +128,7 @@ def test_truth_of_other_frames_is_refused():
     with pytest.raises(ParameterError, match="truth is not of 4 frames of 60 × 40"):
         make_explanation(frame_size=(60, 40))
     with pytest.raises(ParameterError, match="truth is not of 4 frames"):
-        make_explanation(truth=GroundTruth.from_clip(KNOWN).trim(0, 3))
+        make_explanation(ground_truth=GroundTruth.from_clip(KNOWN).trim(0, 3))
 
 
 def test_an_explanation_of_a_drawn_clip_knows_its_truth_from_the_cache_too(

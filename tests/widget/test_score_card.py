@@ -168,10 +168,13 @@ def test_a_player_is_given_the_truth_of_a_file(drawn: staa.ActionClip, model: Vi
     assert part
     np.testing.assert_array_equal(part.when, drawn.when[8:24])
     assert (
-        staa.Player(make_explanation(truth=None), truth=GroundTruth.from_clip(KNOWN))._meta["truth"]["label"] == "wave"
+        staa.Player(make_explanation(ground_truth=None), ground_truth=GroundTruth.from_clip(KNOWN))._meta["truth"][
+            "label"
+        ]
+        == "wave"
     )
     with pytest.raises(ParameterError, match="truth is not of"):
-        staa.Player(make_explanation(truth=None), truth=drawn)
+        staa.Player(make_explanation(ground_truth=None), truth=drawn)
 
 
 def test_a_loaded_explanation_learns_the_truth_with_its_video(drawn: staa.ActionClip, model: VideoModel):

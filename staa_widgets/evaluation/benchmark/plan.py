@@ -42,7 +42,7 @@ class Plan:
     ----------
     clips
         Of the second set, for methods of up to `MAX_CHEAP_PASSES` passes.
-    dear_clips
+    expensive_clips
         Of these, for dearer methods and for metrics that ask the model.
     first_clips
         Of the first set.
@@ -60,13 +60,13 @@ class Plan:
     everything: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("clips", "dear_clips", "first_clips", "shuffled_clips"):
+        for name in ("clips", "expensive_clips", "first_clips", "shuffled_clips"):
             if getattr(self, name) < 2:
                 raise ParameterError(f"{name} is {getattr(self, name)}.", "Two clips are the fewest to compare on.")
 
     def only(self, clips: int) -> Plan:
         """Measure on so many clips, and no part of it on more."""
-        rest = ("dear_clips", "first_clips", "shuffled_clips")
+        rest = ("expensive_clips", "first_clips", "shuffled_clips")
         return replace(self, clips=clips, **{name: min(getattr(self, name), clips) for name in rest})
 
 
