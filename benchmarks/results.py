@@ -61,8 +61,8 @@ def _describe_run(found: Benchmark) -> str:
         f"Second set: {plan['clips']} clips (seeds from {CLIP_SETS['second'][1]}), {plan['expensive_clips']} of them "
         f"for methods of more than {MAX_CHEAP_PASSES} passes and for metrics that ask the model."
         f"{left_out_sentence(found)} First set: {plan['first_clips']} clips (from {CLIP_SETS['first'][1]}). "
-        f"Shuffled weights: {plan['shuffled_clips']} clips of the second set. The run took {seconds / 60:.1f} minutes on "
-        f"{', '.join(sorted(devices))}, less what was known from before; {versions}."
+        f"Shuffled weights: {plan['shuffled_clips']} clips of the second set. The run took {seconds / 60:.1f} "
+        f"minutes on {', '.join(sorted(devices))}, less what was known from before; {versions}."
     )
 
 

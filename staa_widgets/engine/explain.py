@@ -274,7 +274,7 @@ def _describe_call(
         model_id=question.model.id,
         labels=question.model.labels,
         preview=pictures,
-        truth=question.clip.ground_truth,
+        ground_truth=question.clip.ground_truth,
         provenance={
             **found.provenance,
             "sampling": {**found.provenance["sampling"], **asked},
