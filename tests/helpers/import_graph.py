@@ -51,7 +51,7 @@ def arrows_up(graph: Graph, ranks: Sequence[Sequence[str]]) -> list[str]:
     list[str]
         ``"lower.module -> higher.module"``, in alphabetical order.
     """
-    rank = {package: place for place, packages in enumerate(ranks) for package in packages}
+    rank = {package: place for place, group in enumerate(ranks) for package in group}
     return sorted(
         f"{source} -> {target}"
         for source, targets in graph.items()
@@ -61,9 +61,10 @@ def arrows_up(graph: Graph, ranks: Sequence[Sequence[str]]) -> list[str]:
     )
 
 
-def packages(graph: Graph) -> set[str]:
-    """Return the names of the packages and modules that lie directly in the root package."""
-    return {name.split(".")[1] for name in graph if "." in name}
+def unranked_packages(graph: Graph, ranks: Sequence[Sequence[str]]) -> list[str]:
+    """List the packages and modules directly in the root package that `ranks` leaves out, in alphabetical order."""
+    known = {package for rank in ranks for package in rank}
+    return sorted({name.split(".")[1] for name in graph if "." in name} - known)
 
 
 def circles(graph: Graph) -> list[list[str]]:

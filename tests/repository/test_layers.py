@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.import_graph import arrows_up, circles, import_graph, packages
+from tests.helpers.import_graph import arrows_up, circles, import_graph, unranked_packages
 from tests.helpers.paths import ROOT
 
 RANKS = (
@@ -30,14 +35,13 @@ RANKS = (
     ("course",),
     ("cli", "__main__"),
 )
-"""Packages from low to high. `live`, `language` and `course` are reserved."""
+"""Packages from low to high, as in pyproject.toml. `live`, `language` and `course` are reserved."""
 
 
 @pytest.mark.xfail(reason="10 imports go up today", raises=AssertionError)
 def test_imports_go_down_only():
     graph = import_graph(ROOT / "staa_widgets")
-    known = {package for rank in RANKS for package in rank}
-    assert packages(graph) <= known, "give each new package a rank, here and in pyproject.toml"
+    assert unranked_packages(graph, RANKS) == [], "give each new package a rank, here and in pyproject.toml"
     assert arrows_up(graph, RANKS) == []
 
 
@@ -103,3 +107,82 @@ def test_a_file_that_imports_from_its_own_package_and_is_offered_by_it_is_a_circ
     (house / "low" / "__init__.py").write_text("from house.low.floor import x")
     (house / "low" / "floor.py").write_text("from house.low import y")
     assert circles(import_graph(house)) == [["house.low", "house.low.floor"]]
+
+
+def test_a_package_without_a_rank_is_reported(house: Path):
+    (house / "attic").mkdir()
+    (house / "attic" / "__init__.py").touch()
+    assert unranked_packages(import_graph(house), LOW_HIGH) == ["attic"]
+
+
+# --- import-linter, which `make lint` runs ---
+
+
+def test_the_linter_has_the_same_ranks():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    (contract,) = project["tool"]["importlinter"]["contracts"]
+    layers = [tuple(layer.strip("()").split(" : ")) for layer in reversed(contract["layers"])]
+    assert layers == [*RANKS]
+    assert contract["exhaustive"]
+    assert contract["containers"] == ["staa_widgets"]
+    assert set(contract) == {"name", "type", "containers", "exhaustive", "layers"}, "no import is exempt"
+
+
+@pytest.fixture
+def linted_house(tmp_path: Path) -> Path:
+    """An empty package for each rank that is not reserved, beside a copy of pyproject.toml."""
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    root = tmp_path / "staa_widgets"
+    for name in ["__init__", *(package for rank in RANKS for package in rank)]:
+        if name in ("live", "language", "course"):
+            continue
+        is_module = name.startswith("_") or name == "errors"
+        file = root / f"{name}.py" if is_module else root / name / "__init__.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    return root
+
+
+def lint(root: Path) -> tuple[int, str]:
+    """Run import-linter as `make lint` does; return its exit code and what it prints, on one line."""
+    command = [str(Path(sys.executable).parent / "lint-imports"), "--no-logo", "--no-cache"]
+    run = subprocess.run(
+        command,
+        cwd=root.parent,
+        env={**os.environ, "PYTHONPATH": str(root.parent)},
+        capture_output=True,
+        text=True,
+    )
+    return run.returncode, " ".join((run.stdout + run.stderr).split())
+
+
+def test_the_linter_accepts_imports_that_go_down(linted_house: Path):
+    (linted_house / "engine" / "__init__.py").write_text("from staa_widgets import models, records")
+    code, text = lint(linted_house)
+    assert code == 0, text
+    assert "1 kept, 0 broken" in text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from staa_widgets import engine",
+        "from ..engine import x",
+        "def later():\n    import staa_widgets.engine",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from staa_widgets.engine import x",
+    ],
+    ids=["plain", "relative", "lazy", "type-only"],
+)
+def test_the_linter_fails_on_an_import_that_goes_up(linted_house: Path, text: str):
+    (linted_house / "models" / "house.py").write_text(text)
+    code, told = lint(linted_house)
+    assert code == 1
+    assert "staa_widgets.models.house -> staa_widgets.engine" in told
+
+
+def test_the_linter_fails_on_a_package_without_a_rank(linted_house: Path):
+    (linted_house / "attic").mkdir()
+    (linted_house / "attic" / "__init__.py").touch()
+    code, told = lint(linted_house)
+    assert code == 1
+    assert "staa_widgets.attic" in told
