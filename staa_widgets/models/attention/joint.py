@@ -113,7 +113,7 @@ class JointReader:
             if needs.values:
                 taken["value_row"] = (taken["row"] * projected_value_norms(value, taken["after"])).mean(1)
         if self.query is not None:
-            taken["query_row"] = mean_row(query[:, :, self.query, None], key, scale)
+            taken["patch_row"] = mean_row(query[:, :, self.query, None], key, scale)
         if needs.backward:
             taken |= {"query": query, "key": key, "scale": scale}
         elif self.holds:
@@ -135,7 +135,7 @@ class JointReader:
             if "row_error" in self.layers[0]:
                 self.errors["rows"] = self._stack("row_error").mean(1)
         if self.query is not None:
-            found["query_rows"] = self._to_grid(self._stack("query_row"))
+            found["patch_rows"] = self._to_grid(self._stack("patch_row"))
         if needs.values:
             read["value_rollout"] = self._stack("value_row")
             found["value_rows"] = self._to_grid(read["value_rollout"])

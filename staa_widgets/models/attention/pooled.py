@@ -52,7 +52,7 @@ class PooledReader(ABC):
             rows = self._to_grid(row[:, None])
             found |= {"rows": rows, "cls": torch.zeros_like(rows[..., 0])}
         if self.query is not None:
-            found["query_rows"] = torch.stack([self._query_row(layer, self.query) for layer in self.layers], 1)
+            found["patch_rows"] = torch.stack([self._patch_row(layer, self.query) for layer in self.layers], 1)
         if needs.values:
             read["value_rollout"] = (row * self._lengths()).mean(1)
             found["value_rows"] = self._to_grid(read["value_rollout"][:, None])
@@ -88,7 +88,7 @@ class PooledReader(ABC):
         return relevance_matrix(asked["query"], asked["key"], asked["value"], asked["slope"], asked["scale"])[:, 0]
 
     @abstractmethod
-    def _query_row(self, layer: dict[str, Any], query: Patch) -> Tensor:
+    def _patch_row(self, layer: dict[str, Any], query: Patch) -> Tensor:
         """Attention of one patch in a layer before the pooler: ``(B, H, S, P)``."""
 
     @abstractmethod

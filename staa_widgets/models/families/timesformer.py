@@ -174,7 +174,7 @@ class TimesformerReader:
         if needs.rows:
             found |= {"rows": rows[..., 1:], "cls": rows[..., 0]}
         if self.query is not None:
-            found["query_rows"] = self._compute_patch_rows(self.query, clips)
+            found["patch_rows"] = self._compute_patch_rows(self.query, clips)
         if needs.values:
             found["value_rows"] = self._stack("value_row", clips)
         if needs.contributions:

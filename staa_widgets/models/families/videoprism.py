@@ -80,7 +80,7 @@ class VideoPrismReader(PooledReader):
             of, token, count = (
                 (at, place, layout.frames) if taken["over"] == "space" else (place, at, layout.height * layout.width)
             )
-            taken["query_row"] = _capped_attention(
+            taken["patch_row"] = _capped_attention(
                 query[of::count, :, token, None], key[of::count], scale, taken["cap"]
             )[:, :, 0]
         if not (self.needs.spatial or self.needs.relevance):
@@ -90,8 +90,8 @@ class VideoPrismReader(PooledReader):
         if self.needs.relevance:
             taken |= {"attention": attention, "value": value, "out": out}
 
-    def _query_row(self, layer: dict[str, Any], query: Patch) -> Tensor:
-        found, layout = layer["query_row"], self.geometry
+    def _patch_row(self, layer: dict[str, Any], query: Patch) -> Tensor:
+        found, layout = layer["patch_row"], self.geometry
         rows = found.new_zeros(*found.shape[:2], layout.slices, layout.height * layout.width)
         if layer["over"] == "space":
             rows[:, :, query[0]] = found

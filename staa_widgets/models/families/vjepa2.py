@@ -111,14 +111,14 @@ class VJEPA2Reader(PooledReader):
         if self.keeps_matrices:
             taken["matrix"] = head_mean(query, key, scale)
         if self.query is not None:
-            taken["query_row"] = mean_row(query[:, :, self.geometry.token_index(self.query), None], key, scale)
+            taken["patch_row"] = mean_row(query[:, :, self.geometry.token_index(self.query), None], key, scale)
         if self.needs.relevance:
             taken |= {"query": query, "key": key, "value": value, "out": out, "scale": scale}
         elif self.needs.spatial and not self.keeps_matrices:
             taken |= {"query": self.buffer(query), "key": self.buffer(key), "scale": scale}
 
-    def _query_row(self, layer: dict[str, Any], query: Patch) -> Tensor:  # noqa: ARG002  taken on the way
-        return self._to_grid(layer["query_row"])
+    def _patch_row(self, layer: dict[str, Any], query: Patch) -> Tensor:  # noqa: ARG002  taken on the way
+        return self._to_grid(layer["patch_row"])
 
     def _lengths(self) -> Tensor:
         return self.pooler["value"].float().norm(dim=-1)
