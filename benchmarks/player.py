@@ -127,10 +127,10 @@ def _animation(panes: int, seconds: float) -> list[Row]:
             barcode_explanation(
                 maps=maps,
                 spans=np.stack([edges[:-1], edges[1:]], axis=1),
-                sampled=sampled,
+                sampled_frames=sampled,
                 times=times,
                 first_frame=0,
-                duration=4.0,
+                end=4.0,
                 box=(0.0, 0.0, 640.0, 360.0),
                 frame_size=(640, 360),
                 attention=None,

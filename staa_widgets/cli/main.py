@@ -167,7 +167,7 @@ def _demo(options: argparse.Namespace) -> int:
     video = clip.write_mp4(options.out / "demo.mp4")
     print(f"A drawn clip of {clip.label!r}: {video}")
     # A file does not know what was drawn in it.
-    found = replace(explain(video), truth=GroundTruth.from_clip(clip))
+    found = replace(explain(video), ground_truth=GroundTruth.from_clip(clip))
     page = found.to_html(options.out / "demo.staa.html")
     _report(found, page)
     print(f"  truth: {_compare(found)}")

@@ -91,7 +91,7 @@ def render_image(
         An explanation, or a comparison: then a row of frames and bars for each.
     look
         How the heat is drawn.
-    pictures
+    images
         Frames in a row, at most; by default as many as there is room for. Of each equal part of the clip the strongest
         slice is shown, by the middle one of the frames that the model saw of it.
     width
@@ -118,7 +118,7 @@ def render_image(
         and 320 <= width <= 4000
         and (images is None or (isinstance(images, Integral) and 1 <= images <= 40))
     ):
-        raise ParameterError(f"width={width!r}, pictures={images!r}.", "Give 320 to 4000 pixels, 1 to 40 pictures.")
+        raise ParameterError(f"width={width!r}, images={images!r}.", "Give 320 to 4000 pixels, 1 to 40 images.")
     painters = {name: Compositor(e, style) for name, e in rows.items()}
 
     def drawn(scale: float) -> Canvas:

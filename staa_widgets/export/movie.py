@@ -123,7 +123,7 @@ def to_gif(
         As for `to_video`.
     path
         File to write, ``.gif``; replaced in one step.
-    longest
+    max_side
         Pixels of the pictures' longer side, at most.
 
     Returns
@@ -140,7 +140,7 @@ def to_gif(
     """
     speed = _validate_speed(speed, None)
     if not (isinstance(max_side, Integral) and 16 <= max_side <= 4096):
-        raise ParameterError(f"longest is {max_side!r}.", "Give 16 to 4096 pixels.")
+        raise ParameterError(f"max_side is {max_side!r}.", "Give 16 to 4096 pixels.")
     with _open_output(path, ".gif") as part, progress_reporter(progress) as report:
         for side in (max_side, max_side * 3 // 4, max_side // 2, max_side * 3 // 8):
             film = RenderedFrames(explanation, style, start=start, end=end, chart=chart, max_side=side)

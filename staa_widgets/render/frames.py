@@ -46,7 +46,7 @@ class RenderedFrames:
     chart
         Whether the bars of time, with the moment marked, and the colour bar lie under the pictures, where those are at
         least `MIN_CHART_WIDTH` pixels across.
-    longest
+    max_side
         Pixels of the pictures' longer side, at most.
 
     Raises

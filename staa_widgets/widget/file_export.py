@@ -170,7 +170,7 @@ def render_image(player: Player, **options: Any) -> StaticImage:
 
     first, *rest = player.explanations
     shown = Comparison.of(first, *rest) if rest else first
-    return render_image(shown, **{"look": _player_style(player, first, *rest), **options})
+    return render_image(shown, **{"style": _player_style(player, first, *rest), **options})
 
 
 def _player_style(player: Player, *explanations: Explanation) -> HeatStyle:

@@ -33,11 +33,11 @@ class GivenGroundTruth:
             first, count = explanation.first_frame, len(explanation.times)
             if len(known.when) > count and len(known.when) >= first + count:
                 known = known.trim(first, first + count)
-            self._known = replace(explanation, truth=known)
+            self._known = replace(explanation, ground_truth=known)
 
     def add_to(self, explanation: Explanation) -> Explanation:
         """Give the truth to an explanation of the same clip; others stay as they are."""
         if self._known is None or not same_clip(self._known, explanation):
             return explanation
-        knowing, question = replace(explanation, truth=self._known.ground_truth), request_of(explanation)
+        knowing, question = replace(explanation, ground_truth=self._known.ground_truth), request_of(explanation)
         return attach_request(knowing, question) if question else knowing

@@ -42,7 +42,7 @@ def many_slices(slices: int = 600) -> Explanation:
     maps[301] = 40
     seen = FIRST + np.searchsorted(e.times, edges[:-1], side="right")[:, None] - 1
     spans = np.stack([edges[:-1], edges[1:]], axis=1)
-    return barcode_explanation(maps=maps, spans=spans, sampled=seen, attention=None)
+    return barcode_explanation(maps=maps, spans=spans, sampled_frames=seen, attention=None)
 
 
 def bar_heights(bars: Locator, kind: str = "rect") -> list[float]:

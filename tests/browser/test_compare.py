@@ -42,7 +42,7 @@ def another_clip(shift: float = 0.31) -> Explanation:
     assert e.preview
     times = e.times + shift
     preview = replace(e.preview, times=e.preview.times + shift)
-    return replace(e, times=times, spans=e.spans + shift, duration=e.end + shift, preview=preview)
+    return replace(e, times=times, spans=e.spans + shift, end=e.end + shift, preview=preview)
 
 
 def with_another_grid(e: Explanation) -> Explanation:
@@ -53,7 +53,7 @@ def with_another_grid(e: Explanation) -> Explanation:
     spans = np.stack([edges[:-1], edges[1:]], axis=1)
     changes: dict[str, Any] = {
         "spans": spans,
-        "sampled": sampled,
+        "sampled_frames": sampled,
         "attention": None,
         "box": (10.0, -20.0, 300.5, 170.25),
     }

@@ -178,7 +178,7 @@ def test_the_table_is_that_of_to_csv(open_view: Callable[..., Page]) -> None:
     e = barcode_explanation(signed=True)
     joint = barcode_explanation()
     later = replace(
-        joint, clip_sha256="ef" * 32, clip_name='a "b",\n.mp4', spans=e.spans, sampled=joint.sampled_frames[::-1]
+        joint, clip_sha256="ef" * 32, clip_name='a "b",\n.mp4', spans=e.spans, sampled_frames=joint.sampled_frames[::-1]
     )
     cases: list[tuple[list[Explanation], dict[str, Any]]] = [
         ([e], {}),

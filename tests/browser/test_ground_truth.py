@@ -37,7 +37,7 @@ def disc_mask(frame: int) -> NDArray[np.bool_]:
 
 def explanation_with_truth(**changes: Any) -> Explanation:
     where = np.stack([disc_mask(frame) & WHEN[frame] for frame in range(FRAMES)])
-    return barcode_explanation(truth=GroundTruth.from_clip(Known("</b><i>wave", where, WHEN)), **changes)
+    return barcode_explanation(ground_truth=GroundTruth.from_clip(Known("</b><i>wave", where, WHEN)), **changes)
 
 
 def read_screenshot(element: Locator) -> NDArray[np.int64]:

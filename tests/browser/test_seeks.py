@@ -48,10 +48,10 @@ def test_random_seeks_are_right_and_three_hundred_slices_ask_nothing(page: Page)
     e = barcode_explanation(
         maps=np.random.default_rng(1).gamma(0.6, size=(SLICES, 5, 7)).astype(np.float32),
         spans=np.stack([edges[:-1], edges[1:]], axis=1),
-        sampled=sampled,
+        sampled_frames=sampled,
         times=times,
         first_frame=0,
-        duration=SLICES / 25,
+        end=SLICES / 25,
         attention=None,
         preview=barcode_preview(np.arange(SLICES), times, 320, 180),
     )

@@ -30,8 +30,8 @@ def clip() -> ActionClip:
 def explained(**changes: Any) -> Explanation:
     edges = np.arange(7) * 0.8
     sampled = np.arange(6)[:, None] * 8 + [4]
-    parts = {"times": np.arange(48) / 10, "spans": np.stack([edges[:-1], edges[1:]], 1), "sampled": sampled}
-    return barcode_explanation(**{**parts, "first_frame": 0, "duration": 4.8, "preview": None, **changes})
+    parts = {"times": np.arange(48) / 10, "spans": np.stack([edges[:-1], edges[1:]], 1), "sampled_frames": sampled}
+    return barcode_explanation(**{**parts, "first_frame": 0, "end": 4.8, "preview": None, **changes})
 
 
 def pictures(figure: Any, row: str) -> list[NDArray[np.int64]]:
@@ -89,7 +89,9 @@ def test_the_title_is_text():
 def test_of_many_slices_some_are_shown():
     edges = np.linspace(0, 4.8, 25)
     sampled = np.arange(24)[:, None] * 2
-    e = explained(maps=np.ones((24, 5, 7)), spans=np.stack([edges[:-1], edges[1:]], 1), sampled=sampled, attention=None)
+    e = explained(
+        maps=np.ones((24, 5, 7)), spans=np.stack([edges[:-1], edges[1:]], 1), sampled_frames=sampled, attention=None
+    )
     shown = pictures(ground_truth_figure(e, clip()), "y2")
     assert len(shown) == 8
 
@@ -97,6 +99,6 @@ def test_of_many_slices_some_are_shown():
 @pytest.mark.parametrize("changes", [{"frame_size": (180, 320), "box": (0, 0, 180, 180)}, {"first_frame": 9}])
 def test_another_clip_is_refused(changes: dict[str, Any]):
     if "first_frame" in changes:
-        changes = {**changes, "sampled": explained().sampled_frames + 9}
+        changes = {**changes, "sampled_frames": explained().sampled_frames + 9}
     with pytest.raises(ParameterError, match="not of this clip"):
         ground_truth_figure(explained(**changes), clip())

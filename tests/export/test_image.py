@@ -181,24 +181,29 @@ def test_steps_are_round():
 
 
 def test_noise_is_made_to_fit(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("staa_widgets.export.image.BUDGET", 60_000)
+    monkeypatch.setattr("staa_widgets.export.image.MAX_BYTES", 60_000)
     assert len(render_image(E).png) <= 60_000
 
 
 def test_pictures_are_written_in_one_step(tmp_path: Path):
-    path = E.to_png(tmp_path / "e.png", pictures=2)
+    path = E.to_png(tmp_path / "e.png", images=2)
     assert path.read_bytes() == render_image(E, images=2).png
     assert Comparison.of(E, E).to_png(tmp_path / "c.png").is_file()
     with pytest.raises(ExportError, match="cannot be written"):
         E.to_png(tmp_path / "missing" / "e.png")
 
 
-@pytest.mark.parametrize("options", [{}, {"pictures": 40}])
+@pytest.mark.parametrize("options", [{}, {"images": 40}])
 def test_the_narrowest_page_has_room(options: dict[str, Any]):
     edges = np.arange(61) / 10
     spans, sampled = np.stack([edges[:-1], edges[1:]], axis=1), FIRST + np.arange(60)[:, None]
-    changes: dict[str, Any] = {"maps": np.ones((60, 2, 2)), "spans": spans, "sampled": sampled, "times": edges[:-1]}
-    e = barcode_explanation(**changes, duration=6.0, preview=None, attention=None)
+    changes: dict[str, Any] = {
+        "maps": np.ones((60, 2, 2)),
+        "spans": spans,
+        "sampled_frames": sampled,
+        "times": edges[:-1],
+    }
+    e = barcode_explanation(**changes, end=6.0, preview=None, attention=None)
     assert render_image(e, width=320, **options).width == 320
     assert render_image(Comparison.of(e, replace(e, method="x" * 99)), width=320, **options).width == 320
 
@@ -210,7 +215,7 @@ def test_a_word_without_room_is_left_out():
     assert 3 < sheet.text(3, 15, "a word that is far too long", width=40) <= 43
 
 
-@pytest.mark.parametrize("wrong", [{"width": 10}, {"width": "400"}, {"pictures": 0}, {"pictures": 2.5}])
+@pytest.mark.parametrize("wrong", [{"width": 10}, {"width": "400"}, {"images": 0}, {"images": 2.5}])
 def test_sizes_of_no_use_are_refused(wrong: dict[str, Any]):
     with pytest.raises(ParameterError):
         render_image(E, **wrong)

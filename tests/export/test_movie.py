@@ -44,10 +44,10 @@ def explain_by_hand(path: Path, **changes: Any) -> Explanation:
     spans = np.linspace(clip.times[0], clip.end, 7)
     parts = {
         "times": clip.times,
-        "duration": clip.end,
+        "end": clip.end,
         "first_frame": clip.first_frame,
         "spans": np.stack([spans[:-1], spans[1:]], axis=1),
-        "sampled": np.searchsorted(clip.times, (spans[:-1] + spans[1:]) / 2)[:, None],
+        "sampled_frames": np.searchsorted(clip.times, (spans[:-1] + spans[1:]) / 2)[:, None],
         "frame_size": (clip.width, clip.height),
         "box": (0, clip.height / 2, clip.width, clip.height),
         "clip_sha256": clip.sha256,
@@ -248,11 +248,11 @@ def test_a_gif_of_a_still_moment_keeps_its_time(tmp_path: Path):
 
 def test_a_gif_is_made_smaller_where_it_would_be_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     e = barcode_explanation()
-    with Image.open(e.to_gif(tmp_path / "a.gif", longest=240, **WITHOUT_CHART)) as gif:
+    with Image.open(e.to_gif(tmp_path / "a.gif", max_side=240, **WITHOUT_CHART)) as gif:
         assert gif.size == (240, 135)
     size = (tmp_path / "a.gif").stat().st_size
     monkeypatch.setattr(staa_widgets.export.movie, "GIF_MAX_BYTES", size - 1)
-    with Image.open(e.to_gif(tmp_path / "b.gif", longest=240, **WITHOUT_CHART)) as gif:
+    with Image.open(e.to_gif(tmp_path / "b.gif", max_side=240, **WITHOUT_CHART)) as gif:
         assert gif.size == (180, 101)
     assert (tmp_path / "b.gif").stat().st_size < size
 
@@ -338,8 +338,8 @@ def test_memory_does_not_grow_with_slices():
     assert most - before < 4
 
 
-@pytest.mark.parametrize(("longest", "tall"), [(60, 60), (200, 200 + 102)])
-def test_narrow_pictures_have_no_chart(tmp_path: Path, longest: int, tall: int):
-    path = barcode_explanation(portrait=True).to_gif(tmp_path / "a.gif", longest=longest, end=2.2)
+@pytest.mark.parametrize(("max_side", "tall"), [(60, 60), (200, 200 + 102)])
+def test_narrow_pictures_have_no_chart(tmp_path: Path, max_side: int, tall: int):
+    path = barcode_explanation(portrait=True).to_gif(tmp_path / "a.gif", max_side=max_side, end=2.2)
     with Image.open(path) as gif:
         assert gif.height == tall

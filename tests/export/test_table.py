@@ -68,7 +68,7 @@ def make_comparison(one: Explanation, other: Explanation) -> Comparison:
 
 
 def shift_times(e: Explanation) -> Explanation:
-    return barcode_explanation(times=e.times + 1, spans=e.spans + 1, duration=e.end + 1, preview=None)
+    return barcode_explanation(times=e.times + 1, spans=e.spans + 1, end=e.end + 1, preview=None)
 
 
 def test_a_path_that_cannot_be_written_is_said(tmp_path: Path):

@@ -93,9 +93,7 @@ def test_methods_stand_under_each_other_on_one_axis_and_scale():
 
 def test_clips_of_other_times_share_the_axis():
     e = barcode_explanation()
-    later = barcode_explanation(
-        times=e.times + 1, spans=e.spans + 1, duration=e.end + 1, preview=None, clip_name="b.mp4"
-    )
+    later = barcode_explanation(times=e.times + 1, spans=e.spans + 1, end=e.end + 1, preview=None, clip_name="b.mp4")
     figure = read_bars(Comparison.of(e, later))
     assert figure.layout.xaxis.range == (2.0, e.end + 1)
     assert "bars.mp4 · b.mp4" in figure.layout.title.text

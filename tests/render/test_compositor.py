@@ -27,10 +27,10 @@ def two_cells(**changes: Any) -> staa.Explanation:
     parts = {
         "maps": np.array([[[0, 1]], [[0.5, 0.25]]], np.float32),
         "spans": [[0, 1], [1, 2]],
-        "sampled": [[0], [2]],
+        "sampled_frames": [[0], [2]],
         "times": [0, 0.5, 1, 1.5],
         "first_frame": 0,
-        "duration": 2,
+        "end": 2,
         "box": (0, 0, 4, 2),
         "frame_size": (4, 2),
         "attention": np.array([[[[[1, 0]], [[0, 0]]], [[[0, 0]], [[1, 3]]]]], np.float16),

@@ -118,7 +118,7 @@ def test_truth_is_saved_and_loaded(tmp_path: Path):
 
 def test_files_from_before_there_was_truth_are_read():
     values, arrays = unpack("explanation", make_explanation().to_bytes())
-    del values["truth"]
+    del values["ground_truth"]
     old = Explanation.from_bytes(pack("explanation", {**values, "format": 1}, arrays))
     assert old.ground_truth is None
     np.testing.assert_array_equal(old.maps, make_explanation().maps)

@@ -186,13 +186,13 @@ def small_explanation() -> Explanation:
     return barcode_explanation(
         maps=np.array([[[0, 1], [-2, 0.5]], [[4, 0], [0.25, -1]]], np.float32),
         times=[2.0, 2.5, 3.0, 3.75],
-        duration=4.0,
+        end=4.0,
         spans=[[2.0, 3.0], [3.0, 4.0]],
-        sampled=[[100], [103]],
+        sampled_frames=[[100], [103]],
         attention=np.arange(16, dtype=np.float16).reshape(2, 1, 2, 2, 2),
         preview=None,
         clip_name=HOSTILE,
-        truth=partial_ground_truth(),
+        ground_truth=partial_ground_truth(),
     )
 
 

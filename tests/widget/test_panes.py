@@ -70,7 +70,7 @@ def test_a_pane_of_another_clip_follows_second_by_second(first: Explanation):
         clip_sha256="ef" * 32,
         times=first.times + shift,
         spans=first.spans + shift,
-        duration=first.end + shift,
+        end=first.end + shift,
     )
     player = staa.Player([first, later], pane=1)
     player.frame = first.first_frame

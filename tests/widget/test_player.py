@@ -303,7 +303,7 @@ def test_observers_see_the_whole_change(bars: Explanation):
 def test_another_clip_starts_anew_where_its_frames_differ(bars: Explanation, pages: Pages):
     player = staa.Player(bars, frame=147, selection=(2.5, 3), opacity=0.4, layer=2, head=1)
     page = pages.page_of(player)
-    later = barcode_explanation(first_frame=500, sampled=bars.sampled_frames + 400, preview=None, attention=None)
+    later = barcode_explanation(first_frame=500, sampled_frames=bars.sampled_frames + 400, preview=None, attention=None)
     player.show(later)
     (update,) = page.updates
     assert update["frame"] == player.frame == 522

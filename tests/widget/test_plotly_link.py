@@ -86,7 +86,7 @@ def test_a_frame_on_the_very_edge_belongs_to_the_later_bar():
     times = np.arange(48) / 10
     spans = np.stack([np.arange(6) * 0.8, np.arange(1, 7) * 0.8], axis=1)
     spans[:, 1] = [*spans[1:, 0], times[-1] + 0.1]
-    e = barcode_explanation(times=times, spans=spans, duration=4.8, preview=None)
+    e = barcode_explanation(times=times, spans=spans, end=4.8, preview=None)
     player, figure = pair(e)
     staa.link(player, figure)
     for frame in range(FIRST, LAST + 1):
@@ -197,7 +197,7 @@ def test_each_plot_of_several_has_its_playhead():
 def test_another_explanation_on_show_is_followed():
     player, figure = pair()
     staa.link(player, figure)
-    later = barcode_explanation(times=E.times + 1, spans=E.spans + 1, duration=E.end + 1, preview=None)
+    later = barcode_explanation(times=E.times + 1, spans=E.spans + 1, end=E.end + 1, preview=None)
     player.show(later)
     assert playheads(figure) == [player.time] == [later.times[player.frame - FIRST]]
 
@@ -385,9 +385,9 @@ def test_a_figure_of_another_clip_moves_the_clip_that_is_played():
     changes: dict[str, Any] = {
         "times": times,
         "first_frame": 0,
-        "duration": float(edges[-1]),
+        "end": float(edges[-1]),
         "spans": np.stack([edges[:-1], edges[1:]], axis=1),
-        "sampled": np.arange(12).reshape(6, 2) * 16 + 4,
+        "sampled_frames": np.arange(12).reshape(6, 2) * 16 + 4,
         "clip_sha256": "ef" * 32,
         "preview": None,
     }

@@ -67,11 +67,11 @@ def test_where_the_truth_leaves_no_score_none_is_made_up():
     truth = small_explanation().ground_truth
     assert truth
     nothing = replace(
-        small_explanation(), truth=replace(truth, when=np.zeros(4, bool), runs=truth.runs[:0], offsets=[0] * 5)
+        small_explanation(), ground_truth=replace(truth, when=np.zeros(4, bool), runs=truth.runs[:0], offsets=[0] * 5)
     )
     assert set(scores(nothing).values()) == {None}
-    assert score_card(replace(small_explanation(), truth=None)) is None
-    assert pack(replace(small_explanation(), truth=None))[0]["cards"] == []
+    assert score_card(replace(small_explanation(), ground_truth=None)) is None
+    assert pack(replace(small_explanation(), ground_truth=None))[0]["cards"] == []
 
 
 @pytest.mark.parametrize("start", [None, 1.0])
@@ -88,7 +88,7 @@ def test_scores_are_those_of_the_drawn_clip_itself(drawn: staa.ActionClip, model
 
 def test_nothing_is_true_beyond_the_frame():
     # Cells of 2 x 2 pixels: the middle row holds all of the frame's 4 x 2, with a column to spare on either side.
-    e = make_explanation(box=(-1, -2, 5, 4), maps=np.ones((2, 3, 3)), sampled=[[21], [22]])
+    e = make_explanation(box=(-1, -2, 5, 4), maps=np.ones((2, 3, 3)), sampled_frames=[[21], [22]])
     found = explanation_ground_truth(e)
     assert found is not None
     where = found.where
@@ -179,7 +179,7 @@ def test_a_player_is_given_the_truth_of_a_file(drawn: staa.ActionClip, model: Vi
 
 def test_a_loaded_explanation_learns_the_truth_with_its_video(drawn: staa.ActionClip, model: VideoModel):
     made = staa.explain(drawn, model, progress=False)
-    bare = Explanation.from_bytes(replace(made, truth=None).to_bytes())
+    bare = Explanation.from_bytes(replace(made, ground_truth=None).to_bytes())
     assert methods(staa.Player(bare)) == []
     assert methods(staa.Player(bare, video=drawn, model=model)) == ["staa"]
 
@@ -190,5 +190,8 @@ def test_the_runs_are_those_of_the_frames_that_can_be_shown():
     assert meta["truth"]["offsets"] == [0, 0, 2, 4, 4]
     assert meta["truth"]["spans"] == [(1.25, 1.75)] or meta["truth"]["spans"] == [[1.25, 1.75]]
     assert np.frombuffer(buffers["truth"], "<i4").tolist() == [1, 3, 6, 7, 3, 5, 7, 8]
-    thin, none = pack(replace(small_explanation(), truth=None))[1]["truth"], pack(small_explanation())[1]["truth"]
+    thin, none = (
+        pack(replace(small_explanation(), ground_truth=None))[1]["truth"],
+        pack(small_explanation())[1]["truth"],
+    )
     assert (len(thin), len(none)) == (0, 4 * 2 * 62)
