@@ -12,7 +12,7 @@ from staa_widgets.evaluation.bootstrap import Interval, interval
 from staa_widgets.evaluation.results import Results
 
 FRESH = 6_000_000
-METHODS = ("staa", "staa_logit", "motion_energy", "centre", "random")
+METHODS = ("staa", "staa_logit", "motion_energy", "center", "random")
 METRICS = ("pointing", "average_precision", "temporal_auc")
 
 

@@ -4,7 +4,7 @@ import type { Json, Payload } from "./protocol.js";
 import type { Session } from "./session.js";
 
 /** The method that shows where the attention of one patch goes. */
-const QUERY = "attention_query";
+const PATCH_METHOD = "patch_attention";
 
 /** Slice, row and column, counted from 0. */
 export type Patch = readonly [slice: number, row: number, column: number];
@@ -23,8 +23,8 @@ const before = new WeakMap<Pane, Payload>();
 
 /** The patch that an explanation, or a wish, is about; `null` where it is about none. */
 export function patchOf({ method, params, grid }: Asked): Patch | null {
-  if (method !== QUERY) return null;
-  return ((params?.query ?? grid?.map((count) => count >> 1)) as Patch | undefined) ?? null;
+  if (method !== PATCH_METHOD) return null;
+  return ((params?.patch ?? grid?.map((count) => count >> 1)) as Patch | undefined) ?? null;
 }
 
 /** That patch in words; empty where there is none. */
@@ -42,7 +42,7 @@ export function askPatch(session: Session, pane: Pane, patch: Patch): void {
   let why = "";
   if (!kernel.computes.peek()) why = kernel.why.peek() || "To ask about a patch, open this in a notebook";
   else if (!pane.meta.peek().methods.some(({ group }) => group === "attention")) why = "This model shows no attention";
-  if (!why) work.ask({ method: QUERY, params: { query: [...patch] }, pane: panes.indexOf(pane) });
+  if (!why) work.ask({ method: PATCH_METHOD, params: { patch: [...patch] }, pane: panes.indexOf(pane) });
   else if (!told.has(host)) {
     told.add(host);
     session.say(why);

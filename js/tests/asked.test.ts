@@ -22,7 +22,7 @@ async function open(result: unknown = { kernel: true, computes: true, why: "" })
 
 /** The attention of a patch, in the place of an explanation. */
 function asked(payload: Payload, query: [number, number, number] | null): Payload {
-  return { ...payload, meta: { ...payload.meta, method: "attention_query", params: { query } } };
+  return { ...payload, meta: { ...payload.meta, method: "patch_attention", params: { patch: query } } };
 }
 
 const pressEscape = (session: Session) => {
@@ -31,12 +31,12 @@ const pressEscape = (session: Session) => {
 };
 
 it("knows the patch of an explanation and of a wish, by default the one in the middle", () => {
-  const params = { query: [1, 2, 4] };
-  expect(patchOf({ method: "attention_query", params })).toEqual([1, 2, 4]);
+  const params = { patch: [1, 2, 4] };
+  expect(patchOf({ method: "patch_attention", params })).toEqual([1, 2, 4]);
   expect(patchOf({ method: "staa", params })).toBeNull();
-  expect(patchOf({ method: "attention_query", params: { query: null }, grid: [2, 5, 7] })).toEqual([1, 2, 3]);
+  expect(patchOf({ method: "patch_attention", params: { patch: null }, grid: [2, 5, 7] })).toEqual([1, 2, 3]);
   expect(patchOf({ target: 2 } as object)).toBeNull();
-  expect(patchWords({ method: "attention_query", params })).toBe("attention of the patch at row 3, column 5, slice 2");
+  expect(patchWords({ method: "patch_attention", params })).toBe("attention of the patch at row 3, column 5, slice 2");
   expect(patchWords({ method: "staa", params: {} })).toBe("");
 });
 
@@ -45,7 +45,7 @@ it("asks the kernel by an ordinary request, and Escape cancels it", async () => 
   session.select([session.clock.start, session.clock.end]);
   askPatch(session, pane, [1, 0, 1]);
   const [request] = model.asked("compute");
-  expect(request.args).toEqual({ method: "attention_query", params: { query: [1, 0, 1] }, pane: 0 });
+  expect(request.args).toEqual({ method: "patch_attention", params: { patch: [1, 0, 1] }, pane: 0 });
   expect(pressEscape(session)).not.toBe(false);
   expect(model.asked("cancel").map(({ id }) => id)).toEqual([request.id]);
   expect(session.host.work.running.value).toBeNull();

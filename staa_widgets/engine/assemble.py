@@ -73,7 +73,7 @@ class SliceLayout:
         at, row, column = geometry.resolve_patch(needs.patch, len(self.sampled))
         windows, slices = np.nonzero(self.slice_index == at)
         best = int(np.abs(slices - (geometry.slices - 1) / 2).argmin())
-        return int(windows[best]), replace(needs, query=(int(slices[best]), row, column))
+        return int(windows[best]), replace(needs, patch=(int(slices[best]), row, column))
 
     @cached_property
     def spans(self) -> NDArray[np.float64]:

@@ -119,7 +119,7 @@ class ExplainRun:
         """What its records must hold."""
         own = self.method.needs(self.params)
         # A patch is asked apart: what others need of the same clip is cached without it.
-        needs = own if own.patch else own | replace(self.extra_needs, query=None)
+        needs = own if own.patch else own | replace(self.extra_needs, patch=None)
         if self.request.attention and self.model.attends and not own.patch:
             needs = needs | BROWSING_NEEDS
         # Others that share its record do not make it exact, and where nothing is sampled everything is.

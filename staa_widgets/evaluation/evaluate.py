@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from staa_widgets.utils.progress import Progress
     from staa_widgets.video.clip import Clip
 
-METHODS = ("staa", "staa_logit", "rollout", "uniform", "random", "random_smooth", "centre", "motion_energy")
+METHODS = ("staa", "staa_logit", "rollout", "uniform", "random", "random_smooth", "center", "motion_energy")
 METRICS = ("pointing", "mass", "average_precision", "temporal_auc", "temporal_pointing", "insertion")
 
 

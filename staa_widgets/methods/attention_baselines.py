@@ -157,7 +157,7 @@ def _original_code_needs(percentile: float | None) -> Needs:
     return Needs(spatial=True)
 
 
-@method("staa_published", needs=_original_code_needs, class_specific=False)
+@method("staa_original_code", needs=_original_code_needs, class_specific=False)
 def staa_original_code(record: Record, *, percentile: float | None = None) -> NDArray[np.float32]:
     """Do what the code published with STAA does, for comparison only: it reads the wrong rows and no time.
 

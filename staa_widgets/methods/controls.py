@@ -78,7 +78,7 @@ def _random_smooth(query: MethodInputs) -> NDArray[np.float32]:
     return random_smooth(query.shape, query.seed)
 
 
-@method("centre", group="control", class_specific=False, needs_model=True)
+@method("center", group="control", class_specific=False, needs_model=True)
 def _center(query: MethodInputs) -> NDArray[np.float32]:
     """Control: point at the middle of the frame, always."""
     return center(query.shape)

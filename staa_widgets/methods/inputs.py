@@ -24,7 +24,7 @@ class MethodInputs:
         Class that is spoken of.
     pixels
         float32 ``(T, 3, H, W)`` on the CPU, the model's input.
-    classify
+    forward
         From ``(n, T, 3, H, W)`` to float32 logits ``(n, K)``, in evaluation mode; differentiable in its input where
         gradients are enabled. The model's own parameters gather no gradients.
     layers

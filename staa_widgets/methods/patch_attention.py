@@ -14,24 +14,24 @@ from staa_widgets.methods.staa import Layers, is_indices, layer_indices
 from staa_widgets.records.record import Needs, Record
 
 
-def _patch_needs(query: Sequence[int] | None, layers: Layers) -> Needs:
+def _patch_needs(patch: Sequence[int] | None, layers: Layers) -> Needs:
     if not (layers in ("mean", "last") if isinstance(layers, str) else is_indices(layers)):
         raise ParameterError(f"layers is {layers!r}.", "Choose from mean, last, or give a list of layers.")
-    if query is None:
+    if patch is None:
         return Needs(patch="middle")
-    if not (is_indices(query) and len(query) == 3 and min(query) >= 0):
+    if not (is_indices(patch) and len(patch) == 3 and min(patch) >= 0):
         raise ParameterError(
-            f"query is {query!r}.", "Give a patch of the token grid as (slice, row, column), each counted from 0."
+            f"patch is {patch!r}.", "Give a patch of the token grid as (slice, row, column), each counted from 0."
         )
-    at, row, column = (int(value) for value in query)
+    at, row, column = (int(value) for value in patch)
     return Needs(patch=(at, row, column))
 
 
-@method("attention_query", needs=_patch_needs, class_specific=False, exploratory=True)
+@method("patch_attention", needs=_patch_needs, class_specific=False, exploratory=True)
 def patch_attention(
     record: Record,
     *,
-    query: Sequence[int] | None = None,  # noqa: ARG001  the record is of that query
+    patch: Sequence[int] | None = None,  # noqa: ARG001  the record is of that patch
     layers: Layers = "mean",
 ) -> NDArray[np.float32]:
     """Show where and when the attention of one patch went.
@@ -54,7 +54,7 @@ def patch_attention(
     ----------
     record
         What the forward pass left.
-    query
+    patch
         ``(slice, row, column)`` of the token grid, counted from 0; default: the middle patch of the middle slice.
     layers
         ``"mean"``, ``"last"``, or a list of layers (their mean; negative ones count from the end).

@@ -75,7 +75,7 @@ class Geometry:
         at, row, column = patch
         if not (at < grid[0] and row < grid[1] and column < grid[2]):
             raise ParameterError(
-                f"The query {at, row, column} is outside the grid of {grid[0]} slices of {grid[1]}x{grid[2]} patches.",
+                f"The patch {at, row, column} is outside the grid of {grid[0]} slices of {grid[1]}x{grid[2]} patches.",
                 f"Give a slice from 0 to {grid[0] - 1}, a row to {grid[1] - 1} and a column to {grid[2] - 1}.",
             )
         return at, row, column
@@ -111,7 +111,7 @@ class Needs:
         The readout carried back through attention times its gradient; costs one backward pass.
     exact
         Every query of joint attention is read, where otherwise some would stand for all.
-    query
+    patch
         The attention of this patch, in each layer and head.
     """
 
@@ -178,7 +178,7 @@ class Record:
         `value_rows`, `gradient_rows` and the positive `contributions`, carried back through plain attention of all
         layers. Summed over ``n`` with ``a ** n`` they are what arrives where attention has the share ``a`` and the
         residual the rest.
-    query_rows
+    patch_rows
         float32 ``(L, H, S, P)``, attention from the patch asked for to each patch; what CLS gets of it is left out. Of
         all layers in which patches attend to each other, which for models with a pooler are others than those of
         `rows`. Divided attention: its head's spatial row times head-mean temporal attention of what that attends to.

@@ -8,7 +8,7 @@ from staa_widgets.engine.request import ExplainRequest
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.widget.payload import same_clip
 
-PATCH_METHOD = "attention_query"
+PATCH_METHOD = "patch_attention"
 """The method that shows where the attention of one patch goes."""
 
 Patch = tuple[int, int, int]
@@ -26,7 +26,7 @@ def patch_of(explanation: Explanation) -> Patch | None:
     """Return the patch that an explanation is about; ``None`` where it is about none."""
     if explanation.method != PATCH_METHOD:
         return None
-    asked = explanation.params.get("query")
+    asked = explanation.params.get("patch")
     if asked is None:
         slices, rows, columns = explanation.maps.shape
         return slices // 2, rows // 2, columns // 2
@@ -45,4 +45,4 @@ def previous_content(
 
 def compute_arguments(patch: Patch | None) -> dict[str, Any]:
     """Say what to compute to see a patch, or to see none where it is not known what was shown before."""
-    return {"method": PATCH_METHOD, "params": {"query": patch}} if patch else {"method": "staa", "params": {}}
+    return {"method": PATCH_METHOD, "params": {"patch": patch}} if patch else {"method": "staa", "params": {}}

@@ -72,7 +72,7 @@ def test_what_costs_more_than_six_hundred_passes_is_asked_only_by_name_or_in_ful
     assert {"staa", "grad_cam", *CONTROLS} <= {*cheap}
     assert {"occlusion", "shapley"} <= {*dear}
     browsing = {name for name, method in METHODS.items() if method.exploratory}
-    assert browsing == {"attention_query"}, "what explains no decision is not asked"
+    assert browsing == {"patch_attention"}, "what explains no decision is not asked"
     assert {*METHODS} - browsing - {*cheap} - {*dear} == {*left_out} == {"lime", "kernel_shap"}
     assert browsing.isdisjoint({*cheap, *dear})
     assert min(left_out.values()) > MAX_PASSES
@@ -86,8 +86,8 @@ def test_what_costs_more_than_six_hundred_passes_is_asked_only_by_name_or_in_ful
     cheap, dear, left_out = split_by_cost(None, models.values(), everything=True)
     assert {*cheap, *dear} == {*METHODS} - browsing
 
-    cheap, _, _ = split_by_cost(["attention_query"], models.values())
-    assert "attention_query" in cheap
+    cheap, _, _ = split_by_cost(["patch_attention"], models.values())
+    assert "patch_attention" in cheap
     assert left_out == {}
 
 
@@ -194,9 +194,9 @@ GOOD = {
     "grad_cam": 0.6,
     "occlusion": 0.65,
     "random": 0.1,
-    "centre": 0.3,
+    "center": 0.3,
 }
-FALLEN = made({"staa": 0.2, "random": 0.1, "centre": 0.3})
+FALLEN = made({"staa": 0.2, "random": 0.1, "center": 0.3})
 
 
 def answers(scores: dict[str, float], shuffled: Results = FALLEN, **settings) -> dict[str, bool | None]:
@@ -211,7 +211,7 @@ def test_a_verdict_says_yes_where_all_is_well():
 @pytest.mark.parametrize(
     ("question", "changed"),
     [
-        (BEATS, {"centre": 0.7}),
+        (BEATS, {"center": 0.7}),
         (BEATS, {"random": 0.9}),
         (BEST, {"rollout": 0.7}),
         (BEST, {"rollout": 0.8}),
@@ -227,7 +227,7 @@ def test_a_verdict_says_no_to_the_one_that_fails(question, changed):
 
 @pytest.mark.parametrize("kept", [0.5, 0.7])
 def test_shuffled_weights_that_change_too_little_are_told(kept):
-    assert answers(GOOD, made({"staa": kept, "random": 0.1, "centre": 0.3}))[FALLS] is False
+    assert answers(GOOD, made({"staa": kept, "random": 0.1, "center": 0.3}))[FALLS] is False
 
 
 def test_a_class_specific_method_is_no_rival_of_class_agnostic_ones():

@@ -37,7 +37,7 @@ def e(video: Path) -> Explanation:
         {"method": "rollout", "start": 1.0, "end": 3.5},
         {"end": 2.0},
         {"model": "bundled/vivit-1", "window": 2.0, "stride": 1.0, "attention": False},
-        {"method": "attention_query", "query": [1, 2, 3]},
+        {"method": "patch_attention", "patch": [1, 2, 3]},
     ],
     ids=lambda asked: "-".join(map(str, asked)) or "default",
 )

@@ -55,7 +55,7 @@ class AdditiveModel:
             "record": Record(self.geometry, "joint", logits),
             "target": 0,
             "pixels": self.pixels,
-            "classify": self,
+            "forward": self,
             "layers": (),
             "seed": 0,
             "batch_size": 4,

@@ -38,7 +38,7 @@ def test_a_patch_is_asked_by_a_click_and_from_a_cell_and_left_again(notebook: Ca
     expect(mark).to_be_visible()
     *asked, rows, columns = book.run_json(1)
     patch = [2, int(0.6 * rows), int(0.4 * columns)]
-    assert asked == [patch, "attention_query", False]
+    assert asked == [patch, "patch_attention", False]
     expect(head).to_contain_text(f"attention of the patch at row {patch[1] + 1}, column {patch[2] + 1}, slice 3")
     book.run(2)
     expect(head).to_contain_text("attention of the patch at row 1, column 4, slice 2")

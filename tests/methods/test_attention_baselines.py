@@ -19,7 +19,7 @@ from tests.helpers.joint_models import JOINT, tiny_joint_model
 from tests.helpers.timesformers import TYPES, clips, tiny_timesformer_model
 from tests.methods.test_staa import scale_to_sum_one, small_record, tiny_record
 
-OWN = ("attention_last", "rollout", "attention_gradient", "grad_cam", "staa_published")
+OWN = ("attention_last", "rollout", "attention_gradient", "grad_cam", "staa_original_code")
 
 
 MODELS = (*TYPES, *JOINT)
@@ -79,12 +79,12 @@ def test_attention_gradient_by_hand() -> None:
     np.testing.assert_allclose(METHODS["attention_gradient"](found), [[[2 / 3, 1 / 3]]], rtol=1e-6)
 
 
-def make_cam_inputs(layer: nn.Module, classify: Any, target: int = 0) -> MethodInputs:
+def make_cam_inputs(layer: nn.Module, forward: Any, target: int = 0) -> MethodInputs:
     return MethodInputs(
         record=small_record(),
         target=target,
         pixels=torch.zeros(2, 3, 8, 16),
-        forward=classify,
+        forward=forward,
         layers=(nn.Identity(), layer),
         seed=0,
         batch_size=8,
@@ -98,16 +98,16 @@ def test_grad_cam_by_hand() -> None:
     tokens = torch.tensor([[[9.0, 9], [1, 0], [0, 1], [2, 1], [-3, 1]]])
     layer = nn.Identity()
 
-    def classify(pixels: torch.Tensor) -> torch.Tensor:
+    def forward(pixels: torch.Tensor) -> torch.Tensor:
         assert pixels.shape == (1, 2, 3, 8, 16)
         x = layer(tokens)
         down = x[:, 4, 0]
         return torch.stack([100 * x[:, 0].sum(1) + 4 * x[:, 1, 0] - 4 * x[:, 2, 1], down], 1)
 
-    maps = METHODS["grad_cam"](make_cam_inputs(layer, classify))
+    maps = METHODS["grad_cam"](make_cam_inputs(layer, forward))
     np.testing.assert_allclose(maps, [[[0.5, 0.5]], [[0, 0]]])
     # The other class: a quarter of the first channel, where it is positive.
-    maps = METHODS["grad_cam"](make_cam_inputs(layer, classify, target=1))
+    maps = METHODS["grad_cam"](make_cam_inputs(layer, forward, target=1))
     np.testing.assert_allclose(maps, [[[1 / 3, 2 / 3]], [[0, 0]]], rtol=1e-6)
     assert not layer._forward_pre_hooks
 
@@ -138,41 +138,41 @@ def test_grad_cam_is_that_of_the_models_own_hidden_states(name: str) -> None:
 
 def test_the_published_code_by_hand() -> None:
     spatial = [[[[0.5, 0.4, 0.1], [0.2, 0.3, 0.5], [0.6, 0.1, 0.3]], np.full((3, 3), 1 / 3)]]
-    maps = METHODS["staa_published"](small_record(spatial=spatial))
+    maps = METHODS["staa_original_code"](small_record(spatial=spatial))
     np.testing.assert_allclose(maps, scale_to_sum_one([[[0.3, 0.5]], [[0.1, 0.3]]]), rtol=1e-6)
-    maps = METHODS["staa_published"](small_record(spatial=spatial), percentile=70)
+    maps = METHODS["staa_original_code"](small_record(spatial=spatial), percentile=70)
     np.testing.assert_allclose(maps, scale_to_sum_one([[[0, 0.5]], [[0, 0.3]]]), rtol=1e-6)
 
 
 def test_the_published_code_sees_nothing_but_the_first_frame() -> None:
     spatial = np.random.default_rng(0).random((2, 2, 3, 3))
-    one = METHODS["staa_published"](small_record(spatial=spatial))
+    one = METHODS["staa_original_code"](small_record(spatial=spatial))
     other = spatial.copy()
     other[0] = other[1, 1] = 0.5
     time = np.full((1, 2, 2, 2), 0.5)
-    np.testing.assert_array_equal(one, METHODS["staa_published"](small_record(spatial=other, temporal=time)))
+    np.testing.assert_array_equal(one, METHODS["staa_original_code"](small_record(spatial=other, temporal=time)))
 
 
 def test_the_published_code_reads_divided_attention_only() -> None:
     for attention_type in TYPES[1:]:
         with pytest.raises(UnsupportedRequestError, match="divided"):
-            METHODS["staa_published"](tiny_record(attention_type))
+            METHODS["staa_original_code"](tiny_record(attention_type))
     few = small_record(spatial=np.full((1, 2, 2, 2), 0.5))
     with pytest.raises(UnsupportedRequestError, match="1 patches"):
-        METHODS["staa_published"](few)
+        METHODS["staa_original_code"](few)
 
 
 @pytest.mark.parametrize("percentile", [-1, 100, "70", True, float("nan")])
 def test_a_percentile_out_of_range_is_refused(percentile: Any) -> None:
     with pytest.raises(ParameterError, match="percentile"):
-        METHODS["staa_published"].needs({"percentile": percentile})
+        METHODS["staa_original_code"].needs({"percentile": percentile})
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_answers_every_method_of_attention(name: str) -> None:
     model, pixels = make_model(name), clips(1)[0]
     for method in OWN:
-        if method == "staa_published" and name != TYPES[0]:
+        if method == "staa_original_code" and name != TYPES[0]:
             continue
         one, two = (attribute(model, pixels, method, target=target) for target in (1, 2))
         assert one.shape == (model.geometry.slices, 3, 3)
@@ -189,7 +189,7 @@ def test_methods_say_what_they_cost_and_whether_the_class_matters() -> None:
         "rollout": (Cost(1), False, "attention"),
         "attention_gradient": (Cost(1, 1), True, "attention"),
         "grad_cam": (Cost(2, 1), True, "attention"),
-        "staa_published": (Cost(1), False, "attention"),
+        "staa_original_code": (Cost(1), False, "attention"),
     }
     assert METHODS["staa"].cost(layout) == Cost(1)
     assert METHODS["staa"].cost(layout, {"weighting": "gradient"}) == Cost(1, 1)

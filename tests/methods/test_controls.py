@@ -45,7 +45,7 @@ def test_what_exceeds_the_grid_belongs_to_no_cell():
 
 
 def test_there_are_five_controls_and_none_depends_on_the_class():
-    assert CONTROLS == ["uniform", "random", "random_smooth", "centre", "motion_energy"]
+    assert CONTROLS == ["uniform", "random", "random_smooth", "center", "motion_energy"]
     assert not any(METHODS[name].depends_on_class() for name in CONTROLS)
 
 
@@ -53,7 +53,7 @@ def test_there_are_five_controls_and_none_depends_on_the_class():
 def test_controls_as_methods_do_without_the_model(name: str):
     asked = []
     query = make_inputs(linear_model(draw_pixels(1)), seed=3)
-    maps = METHODS[name](make_inputs(linear_model(draw_pixels(1)), seed=3, classify=asked.append))
+    maps = METHODS[name](make_inputs(linear_model(draw_pixels(1)), seed=3, forward=asked.append))
     assert asked == []
     assert maps.shape == query.shape
     assert maps.dtype == np.float32
@@ -62,7 +62,7 @@ def test_controls_as_methods_do_without_the_model(name: str):
         "uniform": controls.uniform(query.shape),
         "random": controls.random(query.shape, 3),
         "random_smooth": controls.random_smooth(query.shape, 3),
-        "centre": controls.center(query.shape),
+        "center": controls.center(query.shape),
         "motion_energy": controls.motion_energy(query.pixels.permute(0, 2, 3, 1).numpy(), query.shape),
     }
     np.testing.assert_array_equal(maps, expected[name])

@@ -122,7 +122,7 @@ def test_passes_are_bounded_counted_and_told(name: str):
         batches.append(len(pixels))
         return curved_model(pixels)
 
-    METHODS[name](make_inputs(curved_model, classify=counted, report=lambda *progress: told.append(progress)))
+    METHODS[name](make_inputs(curved_model, forward=counted, report=lambda *progress: told.append(progress)))
     cost = METHODS[name].cost(GRID)
     assert max(batches) <= 5
     assert sum(batches) + 1 == cost.forwards
@@ -147,7 +147,7 @@ def test_cancelling_ends_the_passes(name: str):
             raise CancelledError("Stopped.")
 
     with pytest.raises(CancelledError):
-        METHODS[name](make_inputs(curved_model, classify=counted, report=cancel))
+        METHODS[name](make_inputs(curved_model, forward=counted, report=cancel))
     assert len(batches) == 1
 
 

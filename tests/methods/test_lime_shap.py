@@ -34,12 +34,12 @@ def game_inputs(worth: Callable[[Tensor], Tensor], **changes: Any) -> MethodInpu
     pixels = draw_pixels()
     frames = torch.from_numpy(GROUPS).repeat_interleave(2, 0).repeat_interleave(2, 1).repeat_interleave(2, 2)
 
-    def classify(given: Tensor) -> Tensor:
+    def forward(given: Tensor) -> Tensor:
         same = (given == pixels).all(2)
         there = torch.stack([same[:, frames == group].all(1) for group in range(8)], 1)
         return torch.stack([torch.zeros(len(given)), worth(there.double()).float()], 1)
 
-    return make_inputs(classify, pixels, **changes)
+    return make_inputs(forward, pixels, **changes)
 
 
 def random_game(seed: int) -> Callable[[Tensor], Tensor]:
@@ -103,14 +103,14 @@ def test_equal_segments_get_equal_values():
 
 @pytest.mark.parametrize("filler", ["blur", "median", "darkest", "freeze"])
 def test_shapley_values_sum_to_what_is_lost_when_all_is_hidden(filler: str):
-    def classify(pixels: Tensor) -> Tensor:
+    def forward(pixels: Tensor) -> Tensor:
         mixed = torch.tanh(pixels.flatten(1) @ draw_pixels(8).flatten() / 4)
         return torch.stack([mixed, mixed.exp() + torch.sigmoid((pixels * WEIGHTS).sum((1, 2, 3, 4)))], 1)
 
-    query = make_inputs(classify)
+    query = make_inputs(forward)
     # Nothing is left to hold: the clip's middle frame is shown.
     hidden = query.pixels[[2] * 4] if filler == "freeze" else FILLERS[filler](query.pixels)
-    logits = classify(torch.stack([query.pixels, hidden]))[:, 1]
+    logits = forward(torch.stack([query.pixels, hidden]))[:, 1]
     for segments in (EIGHT, (8, 1, 1)):
         found = SHAPLEY(query, segments=segments, filler=filler).sum()
         assert found == pytest.approx(float(logits[0] - logits[1]), abs=1e-5)
@@ -232,9 +232,7 @@ def test_passes_are_bounded_counted_and_told(name: str, params: dict[str, Any], 
         batches.append(len(pixels))
         return linear_model(WEIGHTS)(pixels)
 
-    METHODS[name](
-        make_inputs(linear_model(WEIGHTS), classify=counted, report=lambda *step: told.append(step)), **params
-    )
+    METHODS[name](make_inputs(linear_model(WEIGHTS), forward=counted, report=lambda *step: told.append(step)), **params)
     assert max(batches) <= 5
     assert sum(batches) == passes == METHODS[name].cost(GRID, params).forwards - 1
     assert told == [(n, passes) for n in dict.fromkeys([*range(0, passes, 5), passes])]
@@ -257,7 +255,7 @@ def test_cancelling_ends_the_passes_and_generators_are_left_alone(name: str):
 
     before = state()
     with pytest.raises(CancelledError, match="10 of"):
-        METHODS[name](make_inputs(linear_model(WEIGHTS), classify=counted, report=cancel), segments=EIGHT)
+        METHODS[name](make_inputs(linear_model(WEIGHTS), forward=counted, report=cancel), segments=EIGHT)
     assert batches == [5, 5]
     METHODS[name](make_inputs(linear_model(WEIGHTS)), segments=EIGHT)
     assert state() == before

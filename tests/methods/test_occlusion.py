@@ -66,7 +66,7 @@ def test_passes_are_bounded_counted_and_told(size: Any, passes: int):
         batches.append(len(pixels))
         return linear_model(WEIGHTS)(pixels)
 
-    OCCLUSION(make_inputs(linear_model(WEIGHTS), classify=counted, report=lambda *step: told.append(step)), cells=size)
+    OCCLUSION(make_inputs(linear_model(WEIGHTS), forward=counted, report=lambda *step: told.append(step)), cells=size)
     assert max(batches) <= 5
     assert sum(batches) == passes == OCCLUSION.cost(GRID, {"cells": size}).forwards - 1
     assert told == [(n, passes) for n in dict.fromkeys([*range(0, passes, 5), passes])]

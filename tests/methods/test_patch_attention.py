@@ -1,4 +1,4 @@
-"""Where the attention of one patch went is what the models' own eager code says, asked once and cached by query."""
+"""Where the attention of one patch went is what the models' own eager code says, asked once and cached by patch."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from tests.helpers.timesformers import TYPES, clips, run_eager, tiny_timesformer
 from tests.helpers.tiny import PROCESSOR, tiny, tiny_video_model
 from tests.methods.test_staa import scale_to_sum_one
 
-H, ASK = 4, "attention_query"
-QUERIES = [(0, 0, 0), (1, 2, 0), (1, 0, 1)]
+H, METHOD = 4, "patch_attention"
+PATCHES = [(0, 0, 0), (1, 2, 0), (1, 0, 1)]
 QUIET: dict[str, Any] = {"preview": False, "progress": False}
 
 
-def record_patch_rows(model: VideoModel, query: tuple[int, int, int]) -> np.ndarray:
-    (found,) = record(model, clips(1), Needs(patch=query), [None])
+def record_patch_rows(model: VideoModel, patch: tuple[int, int, int]) -> np.ndarray:
+    (found,) = record(model, clips(1), Needs(patch=patch), [None])
     assert found.patch_rows is not None
     assert found.patch_rows.flags.c_contiguous
     return found.patch_rows
@@ -55,11 +55,11 @@ def record_attention(module: Any) -> list[torch.Tensor]:
     return kept
 
 
-@pytest.mark.parametrize("query", QUERIES)
-def test_divided_attention_goes_on_through_time_from_what_the_patch_sees(query: tuple[int, int, int]) -> None:
-    model, (t, row, column) = tiny_timesformer_model(), query
+@pytest.mark.parametrize("patch", PATCHES)
+def test_divided_attention_goes_on_through_time_from_what_the_patch_sees(patch: tuple[int, int, int]) -> None:
+    model, (t, row, column) = tiny_timesformer_model(), patch
     truth, place = run_eager(model.module, clips(1)[0]), 3 * row + column
-    found = record_patch_rows(model, query)
+    found = record_patch_rows(model, patch)
     assert found.shape == (3, H, 4, 9)
     for layer in range(3):
         space, time = truth["space"][layer][t, :, 1 + place, 1:], truth["time"][layer].mean(1)
@@ -71,30 +71,30 @@ def test_divided_attention_goes_on_through_time_from_what_the_patch_sees(query: 
         )
 
 
-@pytest.mark.parametrize("query", QUERIES)
-def test_attention_within_frames_stays_in_the_frame(query: tuple[int, int, int]) -> None:
-    model, (t, row, column) = tiny_timesformer_model(TYPES[2]), query
-    truth, found = run_eager(model.module, clips(1)[0]), record_patch_rows(tiny_timesformer_model(TYPES[2]), query)
+@pytest.mark.parametrize("patch", PATCHES)
+def test_attention_within_frames_stays_in_the_frame(patch: tuple[int, int, int]) -> None:
+    model, (t, row, column) = tiny_timesformer_model(TYPES[2]), patch
+    truth, found = run_eager(model.module, clips(1)[0]), record_patch_rows(tiny_timesformer_model(TYPES[2]), patch)
     for layer in range(3):
         expected = np.zeros((H, 4, 9))
         expected[:, t] = truth["space"][layer][t, :, 1 + 3 * row + column, 1:]
         np.testing.assert_allclose(found[layer], expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("query", QUERIES)
-def test_the_row_of_joint_attention_with_time_fastest(query: tuple[int, int, int]) -> None:
-    model, (t, row, column) = tiny_timesformer_model(TYPES[1]), query
-    truth, found = run_eager(model.module, clips(1)[0]), record_patch_rows(model, query)
+@pytest.mark.parametrize("patch", PATCHES)
+def test_the_row_of_joint_attention_with_time_fastest(patch: tuple[int, int, int]) -> None:
+    model, (t, row, column) = tiny_timesformer_model(TYPES[1]), patch
+    truth, found = run_eager(model.module, clips(1)[0]), record_patch_rows(model, patch)
     for layer in range(3):
         expected = truth["space"][layer][0, :, 1 + 4 * (3 * row + column) + t, 1:]
         np.testing.assert_allclose(found[layer], expected.reshape(H, 9, 4).transpose(1, 2), atol=1e-6)
 
 
 @pytest.mark.parametrize(("family", "prefix"), [("vivit", 1), ("videomae", 0)])
-@pytest.mark.parametrize("query", QUERIES)
-def test_the_row_of_joint_attention_slice_by_slice(family: str, prefix: int, query: tuple[int, int, int]) -> None:
-    model, (s, row, column) = tiny_video_model(family), query
-    truth, found = eager_attentions(model.module, clips(1)[0], 0)[0], record_patch_rows(model, query)
+@pytest.mark.parametrize("patch", PATCHES)
+def test_the_row_of_joint_attention_slice_by_slice(family: str, prefix: int, patch: tuple[int, int, int]) -> None:
+    model, (s, row, column) = tiny_video_model(family), patch
+    truth, found = eager_attentions(model.module, clips(1)[0], 0)[0], record_patch_rows(model, patch)
     assert found.shape == (3, H, 2, 9)
     for layer, matrix in zip(found, truth, strict=True):
         expected = matrix[:, prefix + 9 * s + 3 * row + column, prefix:]
@@ -103,13 +103,13 @@ def test_the_row_of_joint_attention_slice_by_slice(family: str, prefix: int, que
             np.testing.assert_allclose(layer.sum((1, 2)), 1, atol=1e-5)
 
 
-@pytest.mark.parametrize("query", QUERIES)
-def test_a_model_with_a_pooler_is_asked_in_the_layers_before_it(query: tuple[int, int, int]) -> None:
-    model, (s, row, column) = tiny_video_model("vjepa2"), query
+@pytest.mark.parametrize("patch", PATCHES)
+def test_a_model_with_a_pooler_is_asked_in_the_layers_before_it(patch: tuple[int, int, int]) -> None:
+    model, (s, row, column) = tiny_video_model("vjepa2"), patch
     *truth, pooler = record_attention(model.module)
     assert pooler.shape[2] == 1
     assert len(truth) == 5  # three of the encoder, two of the pooler
-    found = record_patch_rows(model, query)
+    found = record_patch_rows(model, patch)
     for layer, matrix in zip(found, truth, strict=True):
         expected = matrix[0, :, 9 * s + 3 * row + column]
         np.testing.assert_allclose(layer, expected.reshape(H, 2, 9), rtol=1e-5, atol=1e-6)
@@ -117,11 +117,11 @@ def test_a_model_with_a_pooler_is_asked_in_the_layers_before_it(query: tuple[int
 
 
 @pytest.mark.skipif("videoprism_vision_model" not in FAMILIES, reason="this transformers has no VideoPrism")
-@pytest.mark.parametrize("query", QUERIES)
-def test_layers_within_frames_and_over_time_each_show_what_they_see(query: tuple[int, int, int]) -> None:
-    model, (t, row, column) = tiny_video_model("videoprism_vision_model"), query
+@pytest.mark.parametrize("patch", PATCHES)
+def test_layers_within_frames_and_over_time_each_show_what_they_see(patch: tuple[int, int, int]) -> None:
+    model, (t, row, column) = tiny_video_model("videoprism_vision_model"), patch
     *truth, _ = record_attention(model.module)
-    found, place = record_patch_rows(model, query), 3 * row + column
+    found, place = record_patch_rows(model, patch), 3 * row + column
     for layer, matrix in zip(found, truth, strict=True):
         expected = np.zeros((H, 4, 9))
         if len(matrix) == 4:
@@ -136,21 +136,23 @@ def test_maps_are_the_mean_over_heads_of_the_layers_chosen() -> None:
     model, pixels = tiny_video_model("vivit"), clips(1)[0]
     rows = record_patch_rows(model, (1, 2, 0)).mean(1).reshape(3, 2, 3, 3)
     for layers, chosen in (("mean", [0, 1, 2]), ("last", [2]), ([0, -1], [0, 2])):
-        maps = attribute(model, pixels, ASK, query=(1, 2, 0), layers=layers)
+        maps = attribute(model, pixels, METHOD, patch=(1, 2, 0), layers=layers)
         np.testing.assert_allclose(maps, scale_to_sum_one(rows[chosen].sum(0)), atol=1e-6)
     np.testing.assert_array_equal(
-        attribute(model, pixels, ASK, query=(1, 2, 0)), attribute(model, pixels, ASK, query=[1, 2, 0], layers="mean")
+        attribute(model, pixels, METHOD, patch=(1, 2, 0)),
+        attribute(model, pixels, METHOD, patch=[1, 2, 0], layers="mean"),
+        attribute(model, pixels, METHOD, patch=[1, 2, 0], layers="mean"),
     )
     with pytest.raises(ParameterError, match="layers 0 to 2"):
-        attribute(model, pixels, ASK, layers=[3])
+        attribute(model, pixels, METHOD, layers=[3])
 
 
 @pytest.mark.parametrize("family", [name for name, family in FAMILIES.items() if family.attends])
 def test_by_default_the_middle_patch_is_asked_and_everything_fits(family: str) -> None:
     model = tiny_video_model(family)
     slices = model.geometry.slices
-    e = explain(NoiseVideo(2), model, ASK, cache=False, **QUIET)
-    same = explain(NoiseVideo(2), model, ASK, query=(slices // 2, 1, 1), cache=False, **QUIET)
+    e = explain(NoiseVideo(2), model, METHOD, cache=False, **QUIET)
+    same = explain(NoiseVideo(2), model, METHOD, patch=(slices // 2, 1, 1), cache=False, **QUIET)
     np.testing.assert_array_equal(e.maps, same.maps)
     assert e.maps.shape == (slices, 3, 3)
     assert e.maps.sum() == pytest.approx(1, abs=1e-5)
@@ -182,14 +184,14 @@ def test_one_pass_answers_a_query_and_the_cache_the_same_query(forwards: list[in
     model, video = tiny_timesformer_model(), NoiseVideo(2)
     first = explain(video, model, **QUIET)
     assert forwards == [1]
-    asked = explain(video, model, ASK, query=(2, 1, 0), **QUIET)
+    asked = explain(video, model, METHOD, patch=(2, 1, 0), **QUIET)
     assert forwards == [1, 1]
     np.testing.assert_allclose(asked.logits, first.logits, atol=1e-5)
-    again = explain(video, model, ASK, query=[2, 1, 0], **QUIET)
+    again = explain(video, model, METHOD, patch=[2, 1, 0], **QUIET)
     assert forwards == [1, 1]
     assert again.provenance["cache"] == "hit"
     np.testing.assert_array_equal(again.maps, asked.maps)
-    other = explain(video, model, ASK, query=(2, 1, 1), **QUIET)
+    other = explain(video, model, METHOD, patch=(2, 1, 1), **QUIET)
     assert forwards == [1, 1, 1]
     assert np.abs(other.maps - asked.maps).max() > 1e-3
     # What the readout read is there as before, and no record of a patch beside it.
@@ -201,11 +203,11 @@ def test_one_pass_answers_a_query_and_the_cache_the_same_query(forwards: list[in
 @pytest.mark.parametrize("kept", [True, False])
 @pytest.mark.usefixtures("folder")
 def test_several_methods_of_one_clip_take_a_pass_and_the_query_one_more(kept: bool, forwards: list[int]) -> None:
-    methods = {"staa": {}, ASK: {"query": (3, 0, 2)}, "rollout": {}}
+    methods = {"staa": {}, METHOD: {"patch": (3, 0, 2)}, "rollout": {}}
     found = compare(NoiseVideo(2), tiny_timesformer_model(), methods, cache=kept, **QUIET)
     assert forwards == [1, 1]
-    alone = explain(NoiseVideo(2), tiny_timesformer_model(), ASK, query=(3, 0, 2), cache=False, **QUIET)
-    np.testing.assert_allclose(found[ASK].maps, alone.maps, atol=1e-6)
+    alone = explain(NoiseVideo(2), tiny_timesformer_model(), METHOD, patch=(3, 0, 2), cache=False, **QUIET)
+    np.testing.assert_allclose(found[METHOD].maps, alone.maps, atol=1e-6)
 
 
 @pytest.mark.usefixtures("folder")
@@ -218,13 +220,13 @@ def test_no_more_is_recorded_than_the_patch(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(staa_widgets.models.capture, "record", watched)
     explain(NoiseVideo(2), tiny_timesformer_model(), **QUIET)
-    explain(NoiseVideo(2), tiny_timesformer_model(), ASK, query=(2, 1, 0), **QUIET)
+    explain(NoiseVideo(2), tiny_timesformer_model(), METHOD, patch=(2, 1, 0), **QUIET)
     assert asked[1:] == [Needs(patch=(2, 1, 0))]
 
 
 @pytest.mark.usefixtures("folder")
 def test_each_of_many_videos_takes_one_pass(forwards: list[int]) -> None:
-    found = list(explain_many([NoiseVideo(2), NoiseVideo(2, seed=1)], tiny_timesformer_model(), ASK, **QUIET))
+    found = list(explain_many([NoiseVideo(2), NoiseVideo(2, seed=1)], tiny_timesformer_model(), METHOD, **QUIET))
     assert all(outcome.explanation is not None for outcome in found)
     assert forwards == [1, 1]
 
@@ -235,7 +237,7 @@ def test_of_several_windows_only_the_one_that_saw_the_patch_answers(forwards: li
     first = explain(video, model, window=1, stride=0.5, **QUIET)
     assert len(first.maps) == 16
     before = len(forwards)
-    e = explain(video, model, ASK, query=(9, 1, 1), window=1, stride=0.5, **QUIET)
+    e = explain(video, model, METHOD, patch=(9, 1, 1), window=1, stride=0.5, **QUIET)
     # Windows of 4 slices, 2 apart: slice 9 is the second of that which begins at 8, the last but one of that at 6.
     assert forwards[before:] == [1]
     assert e.maps.sum() == pytest.approx(1, abs=1e-5)
@@ -246,18 +248,18 @@ def test_of_several_windows_only_the_one_that_saw_the_patch_answers(forwards: li
     frames = e.provenance["sampling"]["frames"][weights.index(1)]
     pixels = model.pixels(video.frames[frames])
     local = (9 - int(shown[0]), 1, 1)
-    np.testing.assert_allclose(e.maps[shown], attribute(model, pixels, ASK, query=local), atol=1e-6)
+    np.testing.assert_allclose(e.maps[shown], attribute(model, pixels, METHOD, patch=local), atol=1e-6)
     np.testing.assert_allclose(e.logits, first.logits, atol=1e-5)
     assert e.attention is not None
     assert not e.attention[:, :, np.setdiff1d(np.arange(16), shown)].any()
     np.testing.assert_allclose(scale_to_sum_one(e.attention.astype(float).mean((0, 1))), e.maps, atol=1e-3)
-    end = explain(video, model, ASK, query=(15, 1, 1), window=1, stride=0.5, **QUIET)
+    end = explain(video, model, METHOD, patch=(15, 1, 1), window=1, stride=0.5, **QUIET)
     assert np.flatnonzero(end.maps.any((1, 2))).tolist() == [12, 13, 14, 15]
 
 
 @pytest.mark.usefixtures("folder")
 def test_a_window_of_a_stream_is_asked_by_itself() -> None:
-    windows = list(stream(NoiseVideo(4), tiny_timesformer_model(), ASK, query=(3, 2, 2), window=1, **QUIET))
+    windows = list(stream(NoiseVideo(4), tiny_timesformer_model(), METHOD, patch=(3, 2, 2), window=1, **QUIET))
     assert len(windows) == 4
     for e in windows:
         assert e.maps.sum() == pytest.approx(1, abs=1e-5)
@@ -265,46 +267,46 @@ def test_a_window_of_a_stream_is_asked_by_itself() -> None:
         assert question is not None
         np.testing.assert_allclose(question.ask().maps, e.maps, atol=1e-6)
     with pytest.raises(ParameterError, match="4 slices"):
-        next(stream(NoiseVideo(4), tiny_timesformer_model(), ASK, query=(4, 2, 2), window=1, **QUIET))
+        next(stream(NoiseVideo(4), tiny_timesformer_model(), METHOD, patch=(4, 2, 2), window=1, **QUIET))
 
 
-@pytest.mark.parametrize("query", [(4, 0, 0), (0, 3, 0), (0, 0, 3)])
-def test_a_patch_outside_is_refused_before_the_model_runs(query: tuple[int, int, int], forwards: list[int]) -> None:
+@pytest.mark.parametrize("patch", [(4, 0, 0), (0, 3, 0), (0, 0, 3)])
+def test_a_patch_outside_is_refused_before_the_model_runs(patch: tuple[int, int, int], forwards: list[int]) -> None:
     with pytest.raises(ParameterError, match=r"grid of 4 slices of 3x3 patches.*slice from 0 to 3, a row to 2"):
-        explain(NoiseVideo(2), tiny_timesformer_model(), ASK, query=query, cache=False, **QUIET)
+        explain(NoiseVideo(2), tiny_timesformer_model(), METHOD, patch=patch, cache=False, **QUIET)
     assert forwards == []
     with pytest.raises(ParameterError, match="grid of 4 slices"):
-        attribute(tiny_timesformer_model(), clips(1)[0], ASK, query=query)
+        attribute(tiny_timesformer_model(), clips(1)[0], METHOD, patch=patch)
 
 
 @pytest.mark.parametrize(
     ("params", "says"),
     [
-        ({"query": (0, 0)}, "query is"),
-        ({"query": (0, -1, 0)}, "query is"),
-        ({"query": (0.0, 1, 0)}, "query is"),
-        ({"query": "middle"}, "query is"),
-        ({"query": 3}, "query is"),
-        ({"query": (True, 0, 0)}, "query is"),
+        ({"patch": (0, 0)}, "patch is"),
+        ({"patch": (0, -1, 0)}, "patch is"),
+        ({"patch": (0.0, 1, 0)}, "patch is"),
+        ({"patch": "middle"}, "patch is"),
+        ({"patch": 3}, "patch is"),
+        ({"patch": (True, 0, 0)}, "patch is"),
         ({"layers": "rollout"}, "mean, last"),
         ({"layers": []}, "mean, last"),
     ],
 )
 def test_what_is_no_query_is_refused(params: dict[str, Any], says: str) -> None:
     with pytest.raises(ParameterError, match=says):
-        METHODS[ASK].needs(params)
+        METHODS[METHOD].needs(params)
 
 
 def test_a_model_without_attention_says_so() -> None:
     from tests.models.test_wrap import Corner, video, wrap
 
     with pytest.raises(UnsupportedRequestError, match="reads attention"):
-        explain(video(), wrap(Corner()), ASK, cache=False, **QUIET)
+        explain(video(), wrap(Corner()), METHOD, cache=False, **QUIET)
 
 
 def test_it_is_to_be_looked_at_and_not_scored_unless_named() -> None:
-    assert [name for name, method in METHODS.items() if method.exploratory] == [ASK]
-    assert not METHODS[ASK].depends_on_class()
+    assert [name for name, method in METHODS.items() if method.exploratory] == [METHOD]
+    assert not METHODS[METHOD].depends_on_class()
 
 
 def test_a_patch_and_its_token_are_those_of_fold() -> None:

@@ -246,7 +246,7 @@ def test_blocks_come_first_to_last(family: str) -> None:
 def test_every_method_of_attention_answers_or_says_why_not(family: str, name: str) -> None:
     clip = action_clip(1, size=48, fps=4)
     asked: dict[str, Any] = {"cache": False, "preview": False, "progress": False}
-    if name == "staa_published" and family != "timesformer":
+    if name == "staa_original_code" and family != "timesformer":
         with pytest.raises(UnsupportedRequestError, match="divided"):
             explain(clip, tiny_video_model(family), name, **asked)
         return

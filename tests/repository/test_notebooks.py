@@ -119,7 +119,7 @@ def test_the_verdict_is_that_of_the_scores(ran: dict[str, Any]):
     told = printed_text(ran, "table")
     (header, *rows), verdicts = (part.splitlines() for part in told.split("\n\n"))
     means = {row[:16].strip(): [float(n) for n in re.findall(r"([\d.]+) \[", row)] for row in rows}
-    assert set(means) == {"explanation", "motion", "centre", "noise"}
+    assert set(means) == {"explanation", "motion", "center", "noise"}
     assert all(len(values) == 3 for values in means.values()), header
     for column, words in enumerate(verdicts[1:]):
         best = max(values[column] for name, values in means.items() if name != "explanation")

@@ -37,7 +37,7 @@ def front(player: staa.Player, pages: Pages) -> Page:
 
 
 def request(front: Page, patch: Any, name: str = "a") -> dict[str, Any]:
-    args = {"method": "attention_query", "params": {"query": patch}, "pane": 0}
+    args = {"method": "patch_attention", "params": {"patch": patch}, "pane": 0}
     front.send({"v": 1, "id": name, "op": "compute", "args": args})
     return front.wait_for_answer(name)
 
@@ -48,12 +48,12 @@ def test_python_asks_and_goes_back_to_the_very_explanation(
     before = player.explanation
     assert player.query is None
     player.query = list(PATCH)
-    assert (player.query, player.method) == (PATCH, "attention_query")
-    direct = staa.explain(video, model, method="attention_query", query=PATCH, progress=False)
+    assert (player.query, player.method) == (PATCH, "patch_attention")
+    direct = staa.explain(video, model, method="patch_attention", patch=PATCH, progress=False)
     np.testing.assert_array_equal(player.explanation.maps, direct.maps)
     assert tuple(front.state["query"]) == PATCH
     player.query = (0, 0, 1)
-    assert front.state["_meta"]["params"]["query"] == [0, 0, 1]
+    assert front.state["_meta"]["params"]["patch"] == [0, 0, 1]
     player.query = None
     assert player.explanation is before
     assert (player.method, player.target) == ("staa_logit", 3)
@@ -72,7 +72,7 @@ def test_the_page_asks_by_a_request_and_goes_back_by_the_trait(player: staa.Play
     assert player.explanation is before
     assert front.state["query"] is None
     front.set(query=[0, 1, 1])
-    front.wait_until(lambda page: page.state["_meta"]["params"].get("query") == [0, 1, 1])
+    front.wait_until(lambda page: page.state["_meta"]["params"].get("patch") == [0, 1, 1])
     front.set(query=None)
     assert player.explanation is before
 
@@ -96,7 +96,7 @@ def test_a_request_for_a_patch_that_is_none_is_answered_in_words(player: staa.Pl
 def test_a_player_of_a_patch_goes_to_the_usual_method_where_nothing_came_before(
     player: staa.Player, video: Path, model: VideoModel
 ) -> None:
-    alone = staa.Player(staa.explain(video, model, method="attention_query", query=PATCH, progress=False))
+    alone = staa.Player(staa.explain(video, model, method="patch_attention", patch=PATCH, progress=False))
     assert alone.query == PATCH
     alone.query = None
     assert alone.method == "staa"
@@ -137,8 +137,8 @@ def test_without_the_video_it_is_said_what_is_missing() -> None:
 def test_it_is_neither_offered_among_the_methods_nor_scored(player: staa.Player, pages: Pages) -> None:
     clip = staa.action_clip(3)
     model = staa.load_model()
-    asked = staa.Player(staa.explain(clip, model, method="attention_query", query=(2, 1, 1), progress=False))
+    asked = staa.Player(staa.explain(clip, model, method="patch_attention", patch=(2, 1, 1), progress=False))
     meta = pages.page_of(asked).state["_meta"]
-    assert "attention_query" not in {method["name"] for method in meta["methods"]}
+    assert "patch_attention" not in {method["name"] for method in meta["methods"]}
     assert (meta["truth"] is None, meta["cards"], meta["card"]) == (False, [], None)
-    assert tuple(meta["params"]["query"]) == (2, 1, 1)
+    assert tuple(meta["params"]["patch"]) == (2, 1, 1)
