@@ -34,7 +34,7 @@ def draw_training_clip(seed: int, size: int, through_video: float, idle: bool) -
     scene = draw_scene(seed)
     label = NONE if idle else NAMES.index(scene.label)
     if idle:
-        scene = replace(scene, actor=replace(scene.actor, does="idle"))
+        scene = replace(scene, actor=replace(scene.actor, motion="idle"))
     steps = _draw_frame_steps(rng, scene.actor)
     if rng.random() < through_video:
         frames = render(scene, steps, 320)[0]

@@ -182,7 +182,7 @@ class Record:
         float32 ``(L, H, S, P)``, attention from the patch asked for to each patch; what CLS gets of it is left out. Of
         all layers in which patches attend to each other, which for models with a pooler are others than those of
         `rows`. Divided attention: its head's spatial row times head-mean temporal attention of what that attends to.
-    errors
+    sampling_errors
         By array that was estimated from sampled queries: its standard error as a share of its mass. The mean over
         layers of `rows`, what arrives of a rollout. Nothing where every query was read.
     """

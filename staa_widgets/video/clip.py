@@ -188,7 +188,7 @@ def open_clip(
         own = src.times if fps is None and times is None else times
         clip = _open_frames(src.frames, fps, own, str(getattr(src, "label", "frames")))
         if hasattr(src, "where") and hasattr(src, "when"):
-            clip = replace(clip, truth=GroundTruth.from_clip(src))
+            clip = replace(clip, ground_truth=GroundTruth.from_clip(src))
     else:
         clip = _open_frames(src, fps, times, "frames")
     return clip if start is None and end is None else _trim(clip, start, end)
@@ -263,7 +263,7 @@ def _trim(clip: Clip, start: float | None, end: float | None) -> Clip:
         clip,
         times=clip.times[first:last],
         first_frame=clip.first_frame + int(first),
-        duration=float(min(stop, following)),
-        truth=clip.ground_truth and clip.ground_truth.trim(int(first), int(last)),
-        cut=clip.truncated or bool(last < len(clip)),
+        end=float(min(stop, following)),
+        ground_truth=clip.ground_truth and clip.ground_truth.trim(int(first), int(last)),
+        truncated=clip.truncated or bool(last < len(clip)),
     )

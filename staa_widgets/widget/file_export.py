@@ -99,7 +99,7 @@ _IN_PYTHON = {"gif": "gif", "mp4": "video", "html": "html"}
 
 
 def make_export_operation(player: Player, args: Mapping[str, Any]) -> ExportOperation:
-    """Make an errand of an `make_export_operation` request.
+    """Make the operation of an `export` request.
 
     Raises
     ------

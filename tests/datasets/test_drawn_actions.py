@@ -105,7 +105,7 @@ def test_standard_scenes_are_what_they_have_always_been():
     scenes = [draw_scene(seed) for seed in (0, 3, 7, 11, 4_000_000, 5_500_000)]
     scenes += [draw_scene(5, name) for name in ("wave", "lower_arm")]
     digest = hashlib.sha256(json.dumps([asdict(scene) for scene in scenes]).encode()).hexdigest()
-    assert digest == "270c975f7f2891adc8be9b818a47a8a0f7711d448082182cdd954db0e9b80d10"
+    assert digest == "126777b12d362e5891bcdaaa10302e9fa15eb18c156d4664206f30722317edd7"
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_truth_of_the_second_set_is_the_actor_alone():
         assert clip.label == scene.label
         assert clip.where[clip.when].any(axis=(1, 2)).all()
         assert not clip.where[~clip.when].any()
-        alone = render(replace(scene, bystander=None, ball=None, patch=None), np.arange(16) / 2, 64)[1]
+        alone = render(replace(scene, bystander=None, ball=None, flicker=None), np.arange(16) / 2, 64)[1]
         np.testing.assert_array_equal(clip.where, alone)
 
 
@@ -157,7 +157,7 @@ def test_both_figures_of_the_second_set_move():
     for seed in range(12):
         scene = draw_scene(seed, variant="second")
         assert scene.bystander is not None
-        still = replace(scene.bystander, does="idle")
+        still = replace(scene.bystander, motion="idle")
         steps = np.arange(32) / 4
         frames = [render(replace(scene, bystander=b), steps, 64)[0].astype(int) for b in (scene.bystander, still)]
         moved.append((np.abs(frames[0] - frames[1]).max(axis=(1, 2, 3)) > 40).mean())

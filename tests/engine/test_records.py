@@ -123,7 +123,7 @@ def test_errors_are_told_of_all_windows(monkeypatch: pytest.MonkeyPatch):
 
     def first_exact(*asked: Any) -> Any:
         first, *rest = original(*asked)
-        return [replace(first, errors={}), *rest]
+        return [replace(first, sampling_errors={}), *rest]
 
     monkeypatch.setattr(staa_widgets.models.capture, "record", first_exact)
     found = explain(NoiseVideo(20), tiny_joint_model("videomae"), cache=False, preview=False)

@@ -180,10 +180,10 @@ def test_rows_and_mean_are_those_of_whole_matrices(piece: int, monkeypatch: pyte
 def test_all_queries_sampled_give_what_is_exact(family: str, sampling: Any) -> None:
     model = tiny_video_model(family)
     exact = one(model, ALL)
-    assert dict(exact.errors) == {}
+    assert dict(exact.sampling_errors) == {}
     sampling(10_000)
     found = one(model, ALL)
-    assert {"rollout", "value_rollout", "contribution_rollout", "gradient_rollout"} <= found.errors.keys()
+    assert {"rollout", "value_rollout", "contribution_rollout", "gradient_rollout"} <= found.sampling_errors.keys()
     for name, array in vars(exact).items():
         if isinstance(array, np.ndarray):
             np.testing.assert_allclose(getattr(found, name), array, rtol=1e-3, atol=1e-5, err_msg=name)
@@ -198,11 +198,11 @@ def test_exact_reads_every_query_where_others_are_sampled(family: str, sampling:
     exact, few = (one(model, wanted) for wanted in needs)
     np.testing.assert_allclose(exact.rollout, truth.rollout, atol=1e-5)
     np.testing.assert_allclose(exact.rows, truth.rows, atol=1e-6)
-    assert dict(exact.errors) == {}
+    assert dict(exact.sampling_errors) == {}
     assert np.abs(few.rollout - truth.rollout).max() > 1e-4
-    assert 0 < few.errors["rollout"] < 1
+    assert 0 < few.sampling_errors["rollout"] < 1
     # Only where all tokens are read is a row a sample's.
-    assert ("rows" in few.errors) == (family == "videomae")
+    assert ("rows" in few.sampling_errors) == (family == "videomae")
     if family != "videomae":
         np.testing.assert_allclose(few.rows, truth.rows, atol=1e-6)
 
@@ -214,7 +214,7 @@ def test_what_has_gradients_is_never_sampled(family: str, sampling: Any) -> None
     found = one(tiny_video_model(family), Needs(gradients=True, relevance=True))
     np.testing.assert_allclose(found.gradient_rows, truth.gradient_rows, rtol=1e-4, atol=1e-7)
     np.testing.assert_allclose(found.relevance, truth.relevance, rtol=1e-4, atol=1e-7)
-    assert dict(found.errors) == {}
+    assert dict(found.sampling_errors) == {}
 
 
 @pytest.mark.parametrize("family", JOINT)
@@ -228,7 +228,7 @@ def test_sampling_draws_nothing_and_is_the_same_in_a_batch(family: str, sampling
         alone: Any = record(model, pixels[i : i + 1], needs, [i + 1])[0]
         np.testing.assert_allclose(found.rollout, alone.rollout, atol=1e-5)
         np.testing.assert_allclose(found.contribution_rollout, alone.contribution_rollout, atol=1e-5)
-        assert found.errors == pytest.approx(alone.errors, rel=1e-3)
+        assert found.sampling_errors == pytest.approx(alone.sampling_errors, rel=1e-3)
 
 
 def test_an_explanation_tells_the_error_of_what_was_sampled(sampling: Any) -> None:

@@ -113,15 +113,15 @@ def test_truth_is_saved_and_loaded(tmp_path: Path):
     assert (loaded.ground_truth.label, loaded.ground_truth.size) == ("wave", (4, 2))
     for name in ("when", "runs", "offsets"):
         np.testing.assert_array_equal(getattr(loaded.ground_truth, name), getattr(e.ground_truth, name))
-    assert Explanation.from_bytes(make_explanation().to_bytes()).ground_truth is None
+    assert Explanation.from_bytes(make_plain_explanation().to_bytes()).ground_truth is None
 
 
 def test_files_from_before_there_was_truth_are_read():
-    values, arrays = unpack("explanation", make_explanation().to_bytes())
+    values, arrays = unpack("explanation", make_plain_explanation().to_bytes())
     del values["ground_truth"]
     old = Explanation.from_bytes(pack("explanation", {**values, "format": 1}, arrays))
     assert old.ground_truth is None
-    np.testing.assert_array_equal(old.maps, make_explanation().maps)
+    np.testing.assert_array_equal(old.maps, make_plain_explanation().maps)
 
 
 def test_truth_of_other_frames_is_refused():

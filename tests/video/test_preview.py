@@ -61,7 +61,7 @@ def test_frames_are_decoded_in_chunks(monkeypatch: pytest.MonkeyPatch):
         asked.append(len(indices))
         return clip._decode(indices)
 
-    counted = replace(clip, _draw=remember)
+    counted = replace(clip, _decode=remember)
     monkeypatch.setattr("staa_widgets.video.preview.CHUNK_BYTES", 3 * 160 * 90 * 9)
     make_preview(counted)
     assert max(asked) == 9
