@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from staa_widgets.engine.merge import merge_windows, slice_layout
 from staa_widgets.engine.records import WindowRecord, record_windows
 from staa_widgets.explanation.explanation import Explanation, class_probabilities
 from staa_widgets.methods import attention_maps
@@ -15,7 +16,6 @@ from staa_widgets.records.record import Needs, Record
 from staa_widgets.utils.versions import package_versions
 from staa_widgets.video.clip import open_clip
 from staa_widgets.video.sampling import slice_spans
-from staa_widgets.video.windows import merge_windows, slice_layout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Which frames of a clip a model is given, window by window, and how the windows become one answer."""
+"""Choose the frames of each window: `choose_windows` is the place to begin."""
 
 from __future__ import annotations
 
@@ -124,52 +124,3 @@ def choose_windows(
     step = count if stride is None else geometry.tubelet * max(1, round(slices * stride / span))
     starts = np.array([*range(0, len(row) - count, step), len(row) - count])
     return Windows(row, clip.times, count, starts)
-
-
-def slice_layout(sampled: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Lay the slices of windows end to end.
-
-    Parameters
-    ----------
-    sampled
-        int64 ``(W, S, k)``, the frames that each slice saw, by which it is recognised.
-
-    Returns
-    -------
-    sampled
-        int64 ``(S', k)``, each slice once, in order of time.
-    place
-        int64 ``(W, S)``, which of them each slice of a window is.
-    """
-    frames, place = np.unique(sampled.reshape(-1, sampled.shape[-1]), axis=0, return_inverse=True)
-    return frames, place.reshape(sampled.shape[:2])
-
-
-def merge_windows(
-    parts: Sequence[NDArray[np.floating]], place: NDArray[np.int64], weights: Sequence[float], slices: int
-) -> NDArray[np.float32]:
-    """Lay windows end to end; a slice that several saw gets their average.
-
-    Parameters
-    ----------
-    parts
-        ``W`` arrays ``(S, …)``.
-    place
-        int64 ``(W, S)``, from `slice_layout`.
-    weights
-        Factor on each window.
-    slices
-        ``S'``; those that no window saw are zero.
-
-    Returns
-    -------
-    NDArray[np.float32]
-        ``(S', …)``, slices in order of time.
-    """
-    total = np.zeros((slices, *parts[0].shape[1:]), np.float32)
-    for values, weight, at in zip(parts, weights, place, strict=True):
-        total[at] += np.float32(weight) * values
-    total /= (
-        np.bincount(place.ravel(), minlength=slices).clip(1).astype(np.float32).reshape(-1, *[1] * (total.ndim - 1))
-    )
-    return total

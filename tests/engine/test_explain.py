@@ -21,7 +21,7 @@ from staa_widgets.methods import METHODS
 from staa_widgets.models import Transform, VideoModel
 from staa_widgets.records.record import Geometry
 from staa_widgets.storage import cache
-from staa_widgets.video.windows import choose_windows, merge_windows, slice_layout
+from staa_widgets.video.windows import choose_windows
 from tests.helpers.timesformers import tiny_timesformer, tiny_timesformer_model
 
 GEOMETRY = Geometry(frames=4, tubelet=1, height=3, width=3, order="patch_major", prefix=1, input_size=(24, 24))
@@ -187,15 +187,6 @@ def test_a_clip_that_is_shown_within_moments_is_one_window():
     clip = open_clip(np.zeros((21, 8, 8, 3), np.uint8), times=times)
     (only,) = choose_windows(clip, GEOMETRY)
     assert len(only) == 4
-
-
-def test_merged_windows_keep_order_and_average_overlaps():
-    parts = [np.array([[1.0], [2.0]]), np.array([[3.0], [5.0]])]
-    sampled = np.array([[[0], [4]], [[4], [8]]])
-    kept, place = slice_layout(sampled)
-    np.testing.assert_array_equal(kept, [[0], [4], [8]])
-    np.testing.assert_array_equal(place, [[0, 1], [1, 2]])
-    np.testing.assert_array_equal(merge_windows(parts, place, [1.0, 0.5], 3), [[1.0], [(2.0 + 1.5) / 2], [2.5]])
 
 
 def test_a_window_weighs_as_much_as_its_probability(model: VideoModel):

@@ -1,0 +1,56 @@
+"""Join the maps of overlapping windows into one row of slices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def slice_layout(sampled: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the distinct slices of all windows, and the index of each window's slices among them.
+
+    Parameters
+    ----------
+    sampled
+        int64 ``(W, S, k)``, the frames that each slice saw: slices of the same frames are one slice.
+
+    Returns
+    -------
+    sampled
+        int64 ``(S', k)``, each slice once, in order of time.
+    slice_index
+        int64 ``(W, S)``, index into `sampled` of every slice of every window.
+    """
+    frames, slice_index = np.unique(sampled.reshape(-1, sampled.shape[-1]), axis=0, return_inverse=True)
+    return frames, slice_index.reshape(sampled.shape[:2])
+
+
+def merge_windows(
+    parts: Sequence[NDArray[np.floating]], slice_index: NDArray[np.int64], weights: Sequence[float], slices: int
+) -> NDArray[np.float32]:
+    """Return the weighted maps of all windows in one array; a slice that several windows saw gets their mean.
+
+    Parameters
+    ----------
+    parts
+        ``W`` arrays ``(S, …)``.
+    slice_index
+        int64 ``(W, S)``, from `slice_layout`.
+    weights
+        Factor on each window.
+    slices
+        ``S'``; slices that no window saw are zero.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        ``(S', …)``, slices in order of time.
+    """
+    total = np.zeros((slices, *parts[0].shape[1:]), np.float32)
+    for values, weight, index in zip(parts, weights, slice_index, strict=True):
+        total[index] += np.float32(weight) * values
+    counts = np.bincount(slice_index.ravel(), minlength=slices).clip(1).astype(np.float32)
+    total /= counts.reshape(-1, *[1] * (total.ndim - 1))
+    return total
