@@ -97,19 +97,19 @@ def measure(
     asked = {name: usual if whole else few for name, (usual, few) in METHOD_PARAMS.items()}
     seconds = {name: np.empty(rounds) for name in asked}
     peaks: dict[str, int | None] = dict.fromkeys(asked)
-    run(model, pixels, "staa", {})
+    explain_once(model, pixels, "staa", {})
     for n in range(rounds):
         for name, params in asked.items():
             report(f"{title}: {name}", n, rounds)
-            seconds[name][n], peak = run(model, pixels, name, params)
+            seconds[name][n], peak = explain_once(model, pixels, name, params)
             # Later rounds find memory that earlier ones left to the allocator.
             peaks[name] = max(filter(None, (peak, peaks[name])), default=None)
-    passes = {name: total(METHODS[name].cost(model.geometry, asked[name])) for name in asked}
+    passes = {name: total_passes(METHODS[name].cost(model.geometry, asked[name])) for name in asked}
     rows = []
     for name, (usual, _) in METHOD_PARAMS.items():
         cost = METHODS[name].cost(model.geometry, usual)
-        scaled = total(cost) != passes[name]
-        seconds[name] *= total(cost) / passes[name]
+        scaled = total_passes(cost) != passes[name]
+        seconds[name] *= total_passes(cost) / passes[name]
         shares = {own: median(seconds[own] / seconds[name]) for own in OWN if name not in OWN}
         came_from = passes[name] if scaled else None
         typical = float(np.median(seconds[name]))
@@ -117,14 +117,16 @@ def measure(
     return rows
 
 
-def run(model: VideoModel, pixels: torch.Tensor, name: str, params: dict[str, Any]) -> tuple[float, int | None]:
+def explain_once(
+    model: VideoModel, pixels: torch.Tensor, name: str, params: dict[str, Any]
+) -> tuple[float, int | None]:
     """Explain once: seconds, and bytes beyond those held before, ``None`` where the system does not tell."""
     batch = max_batch_size(model, backward=METHODS[name].cost(model.geometry, params).backwards > 0)
     before = reset_peak_memory()
     began = time.perf_counter()
     attribute(model, pixels, name, batch_size=batch, **params)
     seconds = time.perf_counter() - began
-    return seconds, None if before is None else status("VmHWM") - before
+    return seconds, None if before is None else read_memory("VmHWM") - before
 
 
 def reset_peak_memory() -> int | None:
@@ -133,17 +135,17 @@ def reset_peak_memory() -> int | None:
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
         Path("/proc/self/clear_refs").write_text("5")
-        return status("VmRSS")
+        return read_memory("VmRSS")
     return None
 
 
-def status(field: str) -> int:
+def read_memory(field: str) -> int:
     """Read one of the process's memory figures, in bytes."""
     line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field))
     return 1024 * int(line.split()[1])
 
 
-def total(cost: Cost) -> int:
+def total_passes(cost: Cost) -> int:
     """Add forwards and backwards."""
     return cost.forwards + cost.backwards
 

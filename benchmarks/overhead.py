@@ -50,7 +50,7 @@ EAGER = "eager, output_attentions"
 
 
 @dataclass(frozen=True)
-class Case:
+class ModelCase:
     """A model, and what is timed beside stock."""
 
     title: str
@@ -58,7 +58,7 @@ class Case:
     what: tuple[str, ...] = ("staa", "staa, last", "staa_logit")
 
 
-def random(family: str, config: Any, size: int = 224) -> VideoModel:
+def random_model(family: str, config: Any, size: int = 224) -> VideoModel:
     """Make a model with random weights."""
     torch.manual_seed(0)
     processor = {"size": {"shortest_edge": size}, "crop_size": {"height": size, "width": size}}
@@ -66,26 +66,28 @@ def random(family: str, config: Any, size: int = 224) -> VideoModel:
 
 
 CASES = {
-    "bundled": Case("bundled, 8 x 64", load_model),
-    "timesformer": Case("TimeSformer-B, 8 x 224", lambda: random("timesformer", TimesformerConfig(num_frames=8))),
-    "videomae": Case(
+    "bundled": ModelCase("bundled, 8 x 64", load_model),
+    "timesformer": ModelCase(
+        "TimeSformer-B, 8 x 224", lambda: random_model("timesformer", TimesformerConfig(num_frames=8))
+    ),
+    "videomae": ModelCase(
         "VideoMAE-B, 16 x 224",
-        lambda: random("videomae", VideoMAEConfig(num_frames=16)),
+        lambda: random_model("videomae", VideoMAEConfig(num_frames=16)),
         (*EXPLAINED, EAGER),
     ),
-    "vjepa2": Case("V-JEPA 2, 16 x 224, ViT-B", lambda: random("vjepa2", VJEPA2Config(**_VJEPA2))),
-    "vjepa2-l": Case("V-JEPA 2, 16 x 256, ViT-L", lambda: random("vjepa2", VJEPA2Config(**_VJEPA2_L), 256)),
-    "vivit": Case(
+    "vjepa2": ModelCase("V-JEPA 2, 16 x 224, ViT-B", lambda: random_model("vjepa2", VJEPA2Config(**_VJEPA2))),
+    "vjepa2-l": ModelCase("V-JEPA 2, 16 x 256, ViT-L", lambda: random_model("vjepa2", VJEPA2Config(**_VJEPA2_L), 256)),
+    "vivit": ModelCase(
         "ViViT-B, 32 x 224",
-        lambda: random("vivit", VivitConfig(num_frames=32)),
+        lambda: random_model("vivit", VivitConfig(num_frames=32)),
         ("staa", "staa, last", EAGER),
     ),
 }
 
-USUAL = [name for name in CASES if name != "vjepa2-l"]
+DEFAULT_CASES = [name for name in CASES if name != "vjepa2-l"]
 
 
-def seconds(run: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
+def time_run(run: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
     """Time one call; what it leaves is collected before, not while, the next one is timed."""
     gc.collect()
     began = clock()
@@ -101,13 +103,13 @@ def median_ratio(over: np.ndarray, under: np.ndarray) -> Interval:
     return Interval(float(np.median(ratios)), float(low), float(high))
 
 
-def stock(model: VideoModel, pixels: torch.Tensor, **settings: Any) -> Any:
+def run_stock(model: VideoModel, pixels: torch.Tensor, **settings: Any) -> Any:
     """Run the model as it comes."""
     with torch.inference_mode():
         return model.module(**{model.geometry.input_name: pixels}, **settings)
 
 
-def explain(model: VideoModel, pixels: torch.Tensor, method: str, params: dict[str, Any]) -> Any:
+def record_and_attribute(model: VideoModel, pixels: torch.Tensor, method: str, params: dict[str, Any]) -> Any:
     """Record a pass and make the maps; give the record."""
     asked = METHODS[method]
     (found,) = record(model, pixels, asked.needs(params), [None])
@@ -127,10 +129,10 @@ def eager_attention(model: VideoModel) -> Iterator[None]:
         module.set_attn_implementation(before)
 
 
-def eager(model: VideoModel, pixels: torch.Tensor) -> None:
+def run_eagerly(model: VideoModel, pixels: torch.Tensor) -> None:
     """Run the model with all of its attention given."""
     with eager_attention(model):
-        stock(model, pixels, output_attentions=True)
+        run_stock(model, pixels, output_attentions=True)
 
 
 def record_share(model: VideoModel, found: Any) -> float:
@@ -145,7 +147,7 @@ def record_share(model: VideoModel, found: Any) -> float:
 
 
 def measure(
-    case: Case, rounds: int | None, clock: Callable[[], float], what: Sequence[str] | None = None
+    case: ModelCase, rounds: int | None, clock: Callable[[], float], what: Sequence[str] | None = None
 ) -> list[dict[str, Any]]:
     """Time everything a case asks for, all of it in each round, in an order of its own: what went before has a say."""
     model = case.make()
@@ -155,12 +157,12 @@ def measure(
     kept: dict[str, float] = {}
 
     def explained(label: str) -> None:
-        kept[label] = record_share(model, explain(model, pixels, *EXPLAINED[label]))
+        kept[label] = record_share(model, record_and_attribute(model, pixels, *EXPLAINED[label]))
 
-    runs: dict[str, Callable[[], Any]] = {"stock": lambda: stock(model, pixels)}
+    runs: dict[str, Callable[[], Any]] = {"stock": lambda: run_stock(model, pixels)}
     runs |= {label: partial(explained, label) for label in EXPLAINED if label in what}
     if EAGER in what:
-        runs[EAGER] = lambda: eager(model, pixels)
+        runs[EAGER] = lambda: run_eagerly(model, pixels)
     runs["stock"]()
     taken: dict[str, list[float]] = {label: [] for label in runs}
     orders = np.random.default_rng(0)
@@ -171,7 +173,7 @@ def measure(
         if rounds is None and done >= 3 and time.perf_counter() - began > LONG:
             break
         for label in orders.permutation(list(runs)).tolist():
-            taken[label].append(seconds(runs[label], clock))
+            taken[label].append(time_run(runs[label], clock))
     times = {label: np.array(values) for label, values in taken.items()}
     return [
         {
@@ -188,7 +190,7 @@ def measure(
     ]
 
 
-def profile(case: Case) -> dict[str, float]:
+def profile(case: ModelCase) -> dict[str, float]:
     """Tell where the time of `staa` goes beyond stock, in seconds: medians of three."""
     model = case.make()
     family = FAMILIES[model.family]
@@ -215,10 +217,10 @@ def profile(case: Case) -> dict[str, float]:
     asked, rounds = METHODS["staa"], []
     for _ in range(4):
         clocks.clear()
-        clocks["stock"] = seconds(lambda: stock(model, pixels))
+        clocks["stock"] = time_run(lambda: run_stock(model, pixels))
         with _patched_family(model.family, reading):
-            clocks["recorded pass"] = seconds(lambda: kept.extend(record(model, pixels, asked.needs(), [None])))
-        clocks["method"] = seconds(lambda: asked(kept.pop()))
+            clocks["recorded pass"] = time_run(lambda: kept.extend(record(model, pixels, asked.needs(), [None])))
+        clocks["method"] = time_run(lambda: asked(kept.pop()))
         rounds.append(dict(clocks))
     return {name: float(np.median([one.get(name, 0.0) for one in rounds[1:]])) for name in rounds[0]}
 
@@ -236,7 +238,7 @@ def _patched_family(name: str, read: Any) -> Iterator[None]:
 def main() -> None:
     """Measure, print a table, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--models", nargs="+", choices=CASES, default=USUAL)
+    parser.add_argument("--models", nargs="+", choices=CASES, default=DEFAULT_CASES)
     parser.add_argument("--rounds", type=int, help="of each model; by default what fits into 45 seconds")
     parser.add_argument("--what", nargs="+", choices=[*EXPLAINED, EAGER], help="beside stock; default: the model's own")
     parser.add_argument("--cpu", action="store_true", help="count the processor's seconds: the machine is not idle")

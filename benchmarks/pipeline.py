@@ -31,7 +31,7 @@ FIRST_FRAME = """() => new Promise((done) => {
 })"""
 
 
-def timed(run: Callable[[], Any]) -> tuple[Any, float]:
+def time_call(run: Callable[[], Any]) -> tuple[Any, float]:
     """Give what a call returns and the seconds it took."""
     began = time.perf_counter()
     found = run()
@@ -46,14 +46,14 @@ def median(values: list[float]) -> Interval:
     return Interval(float(np.median(array)), float(low), float(high))
 
 
-def explained(path: Path, model: Any, folder: Path, repeats: int) -> dict[str, list[float]]:
+def time_explain(path: Path, model: Any, folder: Path, repeats: int) -> dict[str, list[float]]:
     """Explain a file anew and from the cache, in pairs; seconds by step."""
     taken: dict[str, list[float]] = {step: [] for step in (*STEPS, "cached call")}
     for repeat in range(repeats):
         os.environ["STAA_CACHE"] = str(folder / f"cache-{repeat}")
-        clip, opening = timed(lambda: staa.open_clip(path))
-        found, all_but_open = timed(lambda clip=clip: staa.explain(clip, model, progress=False))
-        _, cached = timed(lambda: staa.explain(path, model, progress=False))
+        clip, opening = time_call(lambda: staa.open_clip(path))
+        found, all_but_open = time_call(lambda clip=clip: staa.explain(clip, model, progress=False))
+        _, cached = time_call(lambda: staa.explain(path, model, progress=False))
         spent = {"open": opening, **found.provenance["seconds"]}
         spent["cache write and the rest"] = all_but_open - sum(spent[step] for step in STEPS[1:6])
         spent["all"] = opening + all_but_open
@@ -64,7 +64,7 @@ def explained(path: Path, model: Any, folder: Path, repeats: int) -> dict[str, l
     return taken
 
 
-def painted(page_file: Path, repeats: int) -> list[float]:
+def time_first_paint(page_file: Path, repeats: int) -> list[float]:
     """Seconds from opening the exported page to its first frame."""
     with sync_playwright() as playwright, playwright.chromium.launch(**launch_args() or {}) as browser:
         seconds = []
@@ -87,10 +87,10 @@ def main() -> None:
         path = staa.action_clip(3, size=256, fps=25).write_mp4(folder / "clip.mp4")
         model = staa.load_model()
         first = staa.explain(path, model, cache=False, progress=False)
-        taken = explained(path, model, folder, options.repeats)
-        page, export = timed(lambda: first.to_html(folder / "clip.html"))
+        taken = time_explain(path, model, folder, options.repeats)
+        page, export = time_call(lambda: first.to_html(folder / "clip.html"))
         taken["export of the page"] = [export]
-        taken["first paint of the page"] = painted(page, options.repeats)
+        taken["first paint of the page"] = time_first_paint(page, options.repeats)
     rows = [{"step": step, "seconds": median(values)} for step, values in taken.items()]
     print(f"4 s of {path.name}, {first.frame_size[0]} px, {len(first.times)} frames; {first.model_id}\n")
     print("| step | median (ms) | 95 % interval |\n|---|---|---|")

@@ -8,7 +8,7 @@ import numpy as np
 
 from staa_widgets import evaluate, load_model
 from staa_widgets.evaluation.benchmark.plan import DrawnClips
-from staa_widgets.evaluation.bootstrap import Interval, interval
+from staa_widgets.evaluation.bootstrap import Interval, bootstrap_interval
 from staa_widgets.evaluation.results import Results
 
 FRESH = 6_000_000
@@ -20,7 +20,7 @@ def tables(found: Results, labels: list[str]) -> str:
     """Means by method, paired differences from the controls, and pointing by action."""
     lines = [f"| method | {' | '.join(METRICS)} |\n|---|{'---|' * len(METRICS)}"]
     for method in METHODS:
-        cells = [interval([*found.values(method, metric).values()]) for metric in METRICS]
+        cells = [bootstrap_interval([*found.values(method, metric).values()]) for metric in METRICS]
         lines.append(f"| {method} | {' | '.join(map(str, cells))} |")
     lines.append(f"\n| minus | {' | '.join(METRICS)} |\n|---|{'---|' * len(METRICS)}")
     for method in METHODS[:2]:

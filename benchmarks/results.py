@@ -30,7 +30,7 @@ def page(found: Benchmark) -> str:
     first, second, shuffled = (
         add_ground_truth_mean(results) for results in (found.first, found.second, found.shuffled)
     )
-    causal = [metric for metric in second.metrics if second.about(metric).get("category") == "causal"]
+    causal = [metric for metric in second.metrics if second.metric_info(metric).get("category") == "causal"]
     others = [metric for metric in second.metrics if metric not in (GROUND_TRUTH_MEAN, *GROUND_TRUTH_METRICS, *causal)]
     return PAGE.format(
         about=_describe_run(found),
@@ -138,7 +138,7 @@ def _curve_metric_tables(results: Results, metrics: Iterable[str]) -> str:
         for method in _sort_methods(results):
             values = results.values(method, metric)
             if values:
-                found = results.normalised(method, metric)
+                found = results.normalized_score(method, metric)
                 share = (
                     _format_interval(found.value, found.low, found.high) if math.isfinite(found.value) else found.reason
                 )
@@ -146,17 +146,17 @@ def _curve_metric_tables(results: Results, metrics: Iterable[str]) -> str:
                     [method, _format_interval(*mean_with_interval(list(values.values()))), share, str(len(values))]
                 )
         head = ["method", metric, "from random (0) to oracle (1)", "clips"]
-        parts.append(f"### {metric}\n\n{results.about(metric)['summary']}\n\n{_format_table(head, rows)}")
+        parts.append(f"### {metric}\n\n{results.metric_info(metric)['summary']}\n\n{_format_table(head, rows)}")
     return "\n".join(parts)
 
 
 def _other_metrics(results: Results, metrics: list[str]) -> Iterable[str]:
     if metrics:
         yield "## Other metrics, second set\n\n"
-        for category in dict.fromkeys(str(results.about(metric).get("category")) for metric in metrics):
-            of = [metric for metric in metrics if results.about(metric).get("category") == category]
+        for category in dict.fromkeys(str(results.metric_info(metric).get("category")) for metric in metrics):
+            of = [metric for metric in metrics if results.metric_info(metric).get("category") == category]
             yield f"### {category}\n\n"
-            yield "\n".join(f"- {metric}: {results.about(metric).get('summary')}" for metric in of) + "\n\n"
+            yield "\n".join(f"- {metric}: {results.metric_info(metric).get('summary')}" for metric in of) + "\n\n"
             yield _score_table(results, of) + "\n"
 
 

@@ -29,7 +29,7 @@ LENGTHS = {"30 s": 30, "5 min": 300, "1 h": 3600}
 BATCHES = (1, 2, 4, 8)
 
 
-def draw(path: Path, seconds: int) -> None:
+def write_long_clip(path: Path, seconds: int) -> None:
     """Write a drawn clip over and over until the file is so long."""
     frames = action_clip(3, size=SIZE, fps=FPS).frames
     pictures = [av.VideoFrame.from_ndarray(frame, format="rgb24").reformat(format="yuv420p") for frame in frames]
@@ -77,7 +77,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name in options.lengths:
             path = Path(folder) / f"{LENGTHS[name]}.mp4"
-            draw(path, LENGTHS[name])
+            write_long_clip(path, LENGTHS[name])
             rows.append({"length": name, "batch_size": None, **_measure_in_process(path, None)})
         path = Path(folder) / f"{LENGTHS[options.lengths[min(1, len(options.lengths) - 1)]]}.mp4"
         rows += [

@@ -177,13 +177,13 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _benchmark(options: argparse.Namespace) -> int:
-    from staa_widgets.evaluation.benchmark.plan import DEFAULT, FULL
+    from staa_widgets.evaluation.benchmark.plan import DEFAULT_PLAN, FULL_PLAN
     from staa_widgets.evaluation.benchmark.run import run_benchmark
     from staa_widgets.evaluation.benchmark.verdict import verdict
 
-    plan = FULL if options.full else DEFAULT
+    plan = FULL_PLAN if options.full else DEFAULT_PLAN
     if options.clips is not None:
-        plan = plan.only(options.clips)
+        plan = plan.limit_clips(options.clips)
     found = run_benchmark(plan, options.models, methods=options.methods, cache=options.cache)
     folder = found.save(options.out)
     for line in verdict(found):

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from staa_widgets.evaluation.bootstrap import Interval
 from staa_widgets.evaluation.rows import Row, Summary, mean_by_clip, mean_with_interval
 
-Held = dict[tuple[str, str], float]
+ValuesByClip = dict[tuple[str, str], float]
 """Values by model and clip."""
 
 
@@ -26,14 +26,14 @@ class Scores:
     """
 
     def __init__(self, rows: Iterable[Row]) -> None:
-        self._values: dict[tuple[str, str], Held] = {}
+        self._values: dict[tuple[str, str], ValuesByClip] = {}
         for row in rows:
             if math.isfinite(row.value):
                 self._values.setdefault((row.method, row.metric), {})[row.model, row.clip] = row.value
         self._means: dict[tuple[str, str, str | None], Summary | None] = {}
         self._differences: dict[tuple[str, str, str, str | None], tuple[Interval, int]] = {}
 
-    def of(self, method: str, metric: str, model: str | None = None) -> Held:
+    def values(self, method: str, metric: str, model: str | None = None) -> ValuesByClip:
         """Give the values of a method and metric."""
         held = self._values.get((method, metric), {})
         return held if model is None else {key: value for key, value in held.items() if key[0] == model}
@@ -42,7 +42,7 @@ class Scores:
         """Mean over clips with its interval; ``None`` where there is no value."""
         asked = (method, metric, model)
         if asked not in self._means:
-            found = list(mean_by_clip(self.of(*asked)).values())
+            found = list(mean_by_clip(self.values(*asked)).values())
             self._means[asked] = (
                 Summary(model or "", method, metric, *mean_with_interval(found), len(found)) if found else None
             )
@@ -55,7 +55,7 @@ class Scores:
         """
         asked = (one, other, metric, model)
         if asked not in self._differences:
-            ours, theirs = self.of(one, metric, model), self.of(other, metric, model)
+            ours, theirs = self.values(one, metric, model), self.values(other, metric, model)
             found = list(mean_by_clip({key: ours[key] - theirs[key] for key in ours if key in theirs}).values())
             self._differences[asked] = mean_with_interval(found), len(found)
         return self._differences[asked]

@@ -22,7 +22,7 @@ class Interval(NamedTuple):
         return f"{self.mean:.2f} [{self.low:.2f}, {self.high:.2f}]"
 
 
-def interval(values: ArrayLike, *, draws: int = 5000, seed: int = 0) -> Interval:
+def bootstrap_interval(values: ArrayLike, *, draws: int = 5000, seed: int = 0) -> Interval:
     """Mean of one value a clip, clips redrawn with replacement.
 
     Parameters
@@ -35,11 +35,11 @@ def interval(values: ArrayLike, *, draws: int = 5000, seed: int = 0) -> Interval
         The same seed gives the same interval.
     """
     array = np.asarray(values, np.float64)
-    low, high = np.quantile(means(array, draws=draws, seed=seed), [0.025, 0.975])
+    low, high = np.quantile(bootstrap_means(array, draws=draws, seed=seed), [0.025, 0.975])
     return Interval(float(array.mean()), float(low), float(high))
 
 
-def means(values: ArrayLike, *, draws: int = 5000, seed: int = 0) -> NDArray[np.float64]:
+def bootstrap_means(values: ArrayLike, *, draws: int = 5000, seed: int = 0) -> NDArray[np.float64]:
     """Mean of each bootstrap sample, float64 ``(draws,)``; of as many values the same seed draws the same samples."""
     array = np.asarray(values, np.float64)
     return _resample_counts(len(array), draws, seed) @ array / len(array)

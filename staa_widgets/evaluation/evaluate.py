@@ -15,8 +15,8 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from staa_widgets.errors import CancelledError, ParameterError
-from staa_widgets.evaluation.request import Spec, load_models, look_up_methods, look_up_metrics, settings
-from staa_widgets.evaluation.rows import TABLES, CostRow, Curve, Failure, ReferenceRow, Row
+from staa_widgets.evaluation.request import Spec, describe_settings, load_models, look_up_methods, look_up_metrics
+from staa_widgets.evaluation.rows import TABLES, CostRow, CurveRow, Failure, ReferenceRow, Row
 
 if TYPE_CHECKING:
     from staa_widgets.evaluation.request import LabeledMethods, LabeledMetrics
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from staa_widgets.utils.progress import Progress
     from staa_widgets.video.clip import Clip
 
-METHODS = ("staa", "staa_logit", "rollout", "uniform", "random", "random_smooth", "center", "motion_energy")
-METRICS = ("pointing", "mass", "average_precision", "temporal_auc", "temporal_pointing", "insertion")
+DEFAULT_METHODS = ("staa", "staa_logit", "rollout", "uniform", "random", "random_smooth", "center", "motion_energy")
+DEFAULT_METRICS = ("pointing", "mass", "average_precision", "temporal_auc", "temporal_pointing", "insertion")
 
 
 def evaluate(
     clips: Iterable[Any],
-    methods: Iterable[str] | Mapping[str, Spec] = METHODS,
-    metrics: Iterable[str] | Mapping[str, Spec] = METRICS,
+    methods: Iterable[str] | Mapping[str, Spec] = DEFAULT_METHODS,
+    metrics: Iterable[str] | Mapping[str, Spec] = DEFAULT_METRICS,
     model: Any = None,
     *,
     target: int | str | None = None,
@@ -104,8 +104,8 @@ def evaluate(
         run = _EvaluationRun(asked, scored, models, target, references, cache, batch_size, _ProgressMeter(report))
         for place, video in enumerate(clips):
             run.meter.clips = max(length_hint(clips, 0), place + 1)
-            run.clip(place, video)
-    return run.results()
+            run.evaluate_clip(place, video)
+    return run.collect_results()
 
 
 @dataclass
@@ -117,16 +117,16 @@ class _ProgressMeter:
     clip: int = 0
     part: int = 0
     parts: int = 1
-    what: str = ""
+    activity: str = ""
 
-    def at(self, what: str, part: int) -> None:
-        self.what, self.part = what, part
+    def move_to(self, what: str, part: int) -> None:
+        self.activity, self.part = what, part
         self("", 0, 0)
 
     def __call__(self, step: str, done: int, total: int) -> None:
         inner = f": {step} {done} of {total}" if total > 1 else f": {step}" if step else ""
         self.report(
-            f"clip {self.clip + 1} of {self.clips}, {self.what}{inner}",
+            f"clip {self.clip + 1} of {self.clips}, {self.activity}{inner}",
             self.clip * self.parts + self.part,
             self.clips * self.parts,
         )
@@ -145,17 +145,17 @@ class _EvaluationRun:
     batch_size: int | None
     meter: _ProgressMeter
     clips: dict[str, dict[str, Any]] = field(default_factory=dict)
-    found: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in TABLES})
+    tables: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in TABLES})
 
     def __post_init__(self) -> None:
         self.meter.parts = 2 * len(self.models) * len(self.methods)
 
-    def clip(self, place: int, video: Any) -> None:
+    def evaluate_clip(self, place: int, video: Any) -> None:
         """Explain and score one clip by every model and method."""
         from staa_widgets.video.clip import open_clip
 
         self.meter.clip = place
-        self.meter.at("reading", 0)
+        self.meter.move_to("reading", 0)
         name = Path(video).name if isinstance(video, str | os.PathLike) else f"clip {place + 1}"
         with self._record_failure("", name):
             clip = open_clip(video)
@@ -181,7 +181,7 @@ class _EvaluationRun:
         with Scorer(
             loaded, clip, held, self.target, cache=self.cache, batch_size=self.batch_size, report=self.meter
         ) as scoring:
-            self._score(scoring, held, name, model, part + half)
+            self._score_all(scoring, held, name, model, part + half)
             if self.references and held:
                 self._score_references(scoring, name, model, part + 2 * half - 1)
 
@@ -191,7 +191,7 @@ class _EvaluationRun:
 
         held, forward = {}, float("nan")
         for number, (label, (method, params)) in enumerate(self.methods.items()):
-            self.meter.at(f"{label} of {model}", part + number)
+            self.meter.move_to(f"{label} of {model}", part + number)
             with self._record_failure(model, name, label):
                 held[label] = e = explain(
                     clip,
@@ -209,19 +209,19 @@ class _EvaluationRun:
                 # A pass that several methods share is counted for each: alone, each would need it.
                 forward = seconds.get("forward", forward)
                 took = seconds.get("forward", forward) + seconds.get("method", float("nan"))
-                self.found["costs"].append(CostRow(model, name, label, cost["forwards"], cost["backwards"], took))
+                self.tables["costs"].append(CostRow(model, name, label, cost["forwards"], cost["backwards"], took))
         return held
 
-    def _score(self, scoring: Scorer, held: Iterable[str], name: str, model: str, part: int) -> None:
+    def _score_all(self, scoring: Scorer, held: Iterable[str], name: str, model: str, part: int) -> None:
         """Score every explanation by every metric."""
         for number, label in enumerate(held):
             for metric, (asked, params) in self.metrics.items():
-                self.meter.at(f"{metric} of {label} of {model}", part + number)
+                self.meter.move_to(f"{metric} of {label} of {model}", part + number)
                 with self._record_failure(model, name, label, metric):
-                    value, course = scoring.value(label, *self.methods[label], asked, params)
-                    self.found["rows"].append(Row(model, name, label, metric, value))
+                    value, course = scoring.score(label, *self.methods[label], asked, params)
+                    self.tables["rows"].append(Row(model, name, label, metric, value))
                     if course:
-                        self.found["curves"].append(Curve(model, name, label, metric, *course))
+                        self.tables["curves"].append(CurveRow(model, name, label, metric, *course))
 
     def _score_references(self, scoring: Scorer, name: str, model: str, part: int) -> None:
         """Score orders that no method made by every causal metric."""
@@ -229,10 +229,10 @@ class _EvaluationRun:
 
         for metric, (asked, params) in self.metrics.items():
             if asked.name in CURVE_KINDS:
-                self.meter.at(f"{metric} of random orders of {model}", part)
+                self.meter.move_to(f"{metric} of random orders of {model}", part)
                 with self._record_failure(model, name, metric=metric):
-                    for of, value in scoring.references(asked, params).items():
-                        self.found["references"].append(ReferenceRow(model, name, of, metric, value))
+                    for of, value in scoring.score_references(asked, params).items():
+                        self.tables["references"].append(ReferenceRow(model, name, of, metric, value))
 
     @contextmanager
     def _record_failure(self, model: str, clip: str, method: str = "", metric: str = "") -> Iterator[None]:
@@ -243,13 +243,13 @@ class _EvaluationRun:
             raise
         except Exception as error:
             text = shorten(str(error), 400, placeholder=" …")
-            self.found["failures"].append(Failure(model, clip, method, metric, type(error).__name__, text))
+            self.tables["failures"].append(Failure(model, clip, method, metric, type(error).__name__, text))
 
-    def results(self) -> Results:
+    def collect_results(self) -> Results:
         """Put together what was found and what was asked."""
         from staa_widgets.evaluation.results import Results
 
         return Results(
-            **{name: tuple(rows) for name, rows in self.found.items()},
-            settings=settings(self.models, self.clips, self.methods, self.metrics, self.target),
+            **{name: tuple(rows) for name, rows in self.tables.items()},
+            settings=describe_settings(self.models, self.clips, self.methods, self.metrics, self.target),
         )

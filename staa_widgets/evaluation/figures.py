@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
 
 GROUND_TRUTH_COLOR = (0, 158, 96)
-MOST = 8
+MAX_PICTURES = 8
 """Pictures in a row; where there are more slices, some of them."""
 
 MAX_PICTURE_SIDE = 200
@@ -71,7 +71,7 @@ def ground_truth_figure(explanation: Explanation, clip: ActionClip) -> go.Figure
             text="the action",
             font={"size": 13, "color": "#00704a"},
         )
-    for group in np.array_split(np.arange(len(e.sampled_frames)), min(len(e.sampled_frames), MOST)):
+    for group in np.array_split(np.arange(len(e.sampled_frames)), min(len(e.sampled_frames), MAX_PICTURES)):
         s = int(group[len(group) // 2])
         start, end = e.spans[group[0], 0], e.spans[group[-1], 1]
         seen = int(e.sampled_frames[s, e.sampled_frames.shape[1] // 2])

@@ -50,8 +50,8 @@ class Case:
     """
 
     maps: NDArray[np.float32]
-    truth: GroundTruthGrid | None = None
-    query: MethodInputs | None = None
+    ground_truth: GroundTruthGrid | None = None
+    inputs: MethodInputs | None = None
     attribute: Callable[..., NDArray[np.float32]] | None = None
     model: VideoModel | None = None
     class_specific: bool = True
@@ -61,9 +61,9 @@ class Case:
         """Say whether what a metric needs is here."""
         held = {
             "maps": True,
-            "truth": self.truth is not None,
-            "model": self.query is not None,
-            "method": self.query is not None and self.attribute is not None,
+            "truth": self.ground_truth is not None,
+            "model": self.inputs is not None,
+            "method": self.inputs is not None and self.attribute is not None,
         }
         return held[needed]
 

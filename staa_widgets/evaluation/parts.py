@@ -11,7 +11,7 @@ from staa_widgets.evaluation.results import Results
 from staa_widgets.evaluation.rows import TABLES
 
 
-def part(results: Results, names_by_kind: Mapping[str, set[str]]) -> Results:
+def filter_results(results: Results, names_by_kind: Mapping[str, set[str]]) -> Results:
     """Keep what is about some names, by kind: ``"model"``, ``"method"`` or ``"metric"``.
 
     A row that has no such kind, or names none, is about all of them and stays.
@@ -28,7 +28,7 @@ def part(results: Results, names_by_kind: Mapping[str, set[str]]) -> Results:
     return replace(results, **tables, settings={**results.settings, **facts})
 
 
-def joined(one: Results, other: Results) -> Results:
+def merge_results(one: Results, other: Results) -> Results:
     """Join two evaluations; where both answer the same, the second counts.
 
     Raises

@@ -73,7 +73,7 @@ def load_models(model: Any) -> dict[str, VideoModel]:
     return {one.id: one}
 
 
-def settings(
+def describe_settings(
     models: Mapping[str, VideoModel],
     clips: Mapping[str, Mapping[str, Any]],
     methods: LabeledMethods,

@@ -16,10 +16,10 @@ from staa_widgets.errors import ParameterError, suggest_name
 from staa_widgets.evaluation.aggregate import Scores
 from staa_widgets.evaluation.rows import (
     TABLES,
-    Comparison,
     CostRow,
-    Curve,
+    CurveRow,
     Failure,
+    PairedDifference,
     ReferenceRow,
     Row,
     Summary,
@@ -60,7 +60,7 @@ class Results:
 
     rows: tuple[Row, ...]
     costs: tuple[CostRow, ...] = ()
-    curves: tuple[Curve, ...] = ()
+    curves: tuple[CurveRow, ...] = ()
     references: tuple[ReferenceRow, ...] = ()
     failures: tuple[Failure, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -90,7 +90,7 @@ class Results:
         """Labels of the metrics."""
         return self._list_names("metrics", "metric")
 
-    def about(self, metric: str) -> Mapping[str, Any]:
+    def metric_info(self, metric: str) -> Mapping[str, Any]:
         """Facts of a metric: category, direction, range, chance, summary.
 
         Raises
@@ -112,7 +112,7 @@ class Results:
             Name; by default each clip gets its mean over the models that have a value.
         """
         self._check_names(method=method, metric=metric, model=model)
-        return mean_by_clip(self._scores.of(method, metric, model))
+        return mean_by_clip(self._scores.values(method, metric, model))
 
     def summary(self, *, pooled: bool = False) -> tuple[Summary, ...]:
         """Means with 95 % bootstrap intervals over clips, of what has any value.
@@ -131,7 +131,7 @@ class Results:
         )
         return tuple(filter(None, found))
 
-    def compare(self, one: str, other: str, metric: str, model: str | None = None) -> Comparison:
+    def compare(self, one: str, other: str, metric: str, model: str | None = None) -> PairedDifference:
         """Compare two methods on the clips that both have.
 
         Parameters
@@ -151,12 +151,12 @@ class Results:
         self._check_names(method=one, metric=metric, model=model)
         self._check_names(method=other)
         found, clips = self._scores.difference(one, other, metric, model)
-        direction, better = self.about(metric).get("higher_is_better"), None
+        direction, better = self.metric_info(metric).get("higher_is_better"), None
         if direction is not None and (found.low > 0 or found.high < 0):
             better = one if (found.low > 0) == direction else other
-        return Comparison(one, other, metric, *found, clips, better)
+        return PairedDifference(one, other, metric, *found, clips, better)
 
-    def normalised(self, method: str, metric: str, model: str | None = None) -> NormalizedScore:
+    def normalized_score(self, method: str, metric: str, model: str | None = None) -> NormalizedScore:
         """Say how far a causal metric of a method comes from random orders (0) to the oracle (1).
 
         A ratio of means over clips; see `staa_widgets.evaluation.metrics.insertion_deletion.normalised`.
@@ -173,17 +173,17 @@ class Results:
         Normalised
             NaN with a reason where there is no oracle, or it is too near to random to measure by.
         """
-        from staa_widgets.evaluation.metrics.insertion_deletion import normalised
+        from staa_widgets.evaluation.metrics.insertion_deletion import normalize_scores
 
         self._check_names(method=method, metric=metric, model=model)
-        ours = self._scores.of(method, metric, model)
+        ours = self._scores.values(method, metric, model)
         random, oracle = (
             {(row.model, row.clip): row.value for row in self.references if (row.order, row.metric) == (order, metric)}
             for order in ("random", "oracle")
         )
         shared = [key for key in ours if math.isfinite(random.get(key, math.nan) + oracle.get(key, math.nan))]
         parts = [mean_by_clip({key: held[key] for key in shared}) for held in (ours, random, oracle)]
-        return normalised(*(list(part.values()) for part in parts))
+        return normalize_scores(*(list(part.values()) for part in parts))
 
     def cost(self, method: str, model: str | None = None) -> tuple[float, float, float]:
         """Mean forwards and backwards of a method's maps, and their median seconds; NaN where unknown."""
@@ -192,7 +192,7 @@ class Results:
         seconds = median(row.seconds for row in held)
         return mean([row.forwards for row in held]), mean([row.backwards for row in held]), seconds
 
-    def only(
+    def select(
         self,
         *,
         model: str | Iterable[str] | None = None,
@@ -206,7 +206,7 @@ class Results:
         ParameterError
             If a name was not asked for.
         """
-        from staa_widgets.evaluation.parts import part
+        from staa_widgets.evaluation.parts import filter_results
 
         kept: dict[str, set[str]] = {}
         for kind, names in (("model", model), ("method", method), ("metric", metric)):
@@ -214,7 +214,7 @@ class Results:
                 kept[kind] = {names} if isinstance(names, str) else set(names)
                 for name in kept[kind]:
                     self._check_names(**{kind: name})
-        return part(self, kept)
+        return filter_results(self, kept)
 
     def __or__(self, other: Results) -> Results:
         """Join two evaluations, such as of cheap methods on many clips and of dear ones on few.
@@ -226,9 +226,9 @@ class Results:
         ParameterError
             If a name does not.
         """
-        from staa_widgets.evaluation.parts import joined
+        from staa_widgets.evaluation.parts import merge_results
 
-        return joined(self, other)
+        return merge_results(self, other)
 
     def to_pandas(self) -> Any:
         """Return `rows` as a pandas data frame with the columns model, clip, method, metric, value.

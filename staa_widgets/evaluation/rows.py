@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from staa_widgets.evaluation.bootstrap import Interval, interval
+from staa_widgets.evaluation.bootstrap import Interval, bootstrap_interval
 
 NOT_A_NUMBER = float("nan")
 
@@ -32,14 +32,14 @@ class CostRow(NamedTuple):
     seconds: float
 
 
-class Curve(NamedTuple):
+class CurveRow(NamedTuple):
     """Course of a causal metric on one clip: the target's probability `values` with the share `at` of it changed."""
 
     model: str
     clip: str
     method: str
     metric: str
-    at: tuple[float, ...]
+    shares: tuple[float, ...]
     values: tuple[float, ...]
 
 
@@ -76,7 +76,7 @@ class Summary(NamedTuple):
     clips: int
 
 
-class Comparison(NamedTuple):
+class PairedDifference(NamedTuple):
     """Mean of `one` minus `other` over the clips that both have, with its 95 % paired bootstrap interval.
 
     `better` is the method that the interval speaks for; ``None`` where it holds 0, or the metric has no direction.
@@ -95,7 +95,7 @@ class Comparison(NamedTuple):
 TABLES: Mapping[str, Any] = {
     "rows": Row,
     "costs": CostRow,
-    "curves": Curve,
+    "curves": CurveRow,
     "references": ReferenceRow,
     "failures": Failure,
 }
@@ -115,7 +115,7 @@ def mean_by_clip(held: Mapping[tuple[str, str], float]) -> dict[str, float]:
 
 def mean_with_interval(values: Sequence[float]) -> Interval:
     """Mean with its bootstrap interval; one clip has none, which NaN says."""
-    return interval(values) if len(values) > 1 else Interval(mean(values), NOT_A_NUMBER, NOT_A_NUMBER)
+    return bootstrap_interval(values) if len(values) > 1 else Interval(mean(values), NOT_A_NUMBER, NOT_A_NUMBER)
 
 
 def mean(values: Sequence[float]) -> float:

@@ -15,7 +15,7 @@ from staa_widgets.engine.attribute import attribute, open_inputs
 from staa_widgets.engine.lock import compute_lock
 from staa_widgets.engine.run import window_seed
 from staa_widgets.evaluation.metric import Case
-from staa_widgets.evaluation.metrics.insertion_deletion import CURVE_KINDS, curve, references
+from staa_widgets.evaluation.metrics.insertion_deletion import CURVE_KINDS, perturbation_curve, reference_scores
 from staa_widgets.evaluation.metrics.localization import GroundTruthGrid, explanation_ground_truth
 from staa_widgets.models import weights_digest
 from staa_widgets.models.batching import max_batch_size
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from staa_widgets.utils.progress import Progress
     from staa_widgets.video.clip import Clip
 
-Course = tuple[tuple[float, ...], tuple[float, ...]]
+CurvePoints = tuple[tuple[float, ...], tuple[float, ...]]
 """Shares of the clip, and the target's probability there."""
 
 _NEEDS_MODEL = ("model", "method")
@@ -85,9 +85,9 @@ class Scorer:
     def __exit__(self, *_: object) -> None:
         self._open.close()
 
-    def value(
+    def score(
         self, label: str, method: Method, params: Mapping[str, Any], metric: Metric, settings: Mapping[str, Any]
-    ) -> tuple[float, Course | None]:
+    ) -> tuple[float, CurvePoints | None]:
         """Score one explanation.
 
         Returns
@@ -99,7 +99,7 @@ class Scorer:
         """
         maps = self._explanations[label].maps
         if metric.needs not in _NEEDS_MODEL:
-            case = Case(maps, self.truth, class_specific=method.depends_on_class(params), memo=self._memo)
+            case = Case(maps, self.ground_truth, class_specific=method.depends_on_class(params), memo=self._memo)
             return _none_to_nan(_nan_to_none(metric(case, **settings))), None
 
         def make() -> dict[str, Any]:
@@ -108,7 +108,7 @@ class Scorer:
                 if metric.name not in CURVE_KINDS:
                     return {"value": _nan_to_none(metric(case, **settings))}
                 kind, order = CURVE_KINDS[metric.name]
-                found = curve(case, kind=kind, order=order, **settings)
+                found = perturbation_curve(case, kind=kind, order=order, **settings)
                 return {"value": _nan_to_none(found.area), "course": [found.share.tolist(), found.score.tolist()]}
 
         found = self._get_or_compute(
@@ -120,14 +120,14 @@ class Scorer:
         course = found.get("course")
         return _none_to_nan(found["value"]), (tuple(course[0]), tuple(course[1])) if course else None
 
-    def references(self, metric: Metric, settings: Mapping[str, Any]) -> dict[str, float]:
+    def score_references(self, metric: Metric, settings: Mapping[str, Any]) -> dict[str, float]:
         """Score random orders, smooth ones and the oracle: means of a causal metric, NaN where there is no oracle."""
 
         def make() -> dict[str, Any]:
             kind, order = CURVE_KINDS[metric.name]
             with compute_lock(self._report):
-                case = Case(self._first_explanation.maps, query=self._inputs, memo=self._memo)
-                found = references(case, kind=kind, order=order, **settings)
+                case = Case(self._first_explanation.maps, inputs=self._inputs, memo=self._memo)
+                found = reference_scores(case, kind=kind, order=order, **settings)
             means = {"random": found.random.mean(), "random_smooth": found.random_smooth.mean(), "oracle": found.oracle}
             return {name: _nan_to_none(float(value)) for name, value in means.items()}
 
@@ -135,7 +135,7 @@ class Scorer:
         return {order: _none_to_nan(found[order]) for order in ("random", "random_smooth", "oracle")}
 
     @cached_property
-    def truth(self) -> GroundTruthGrid | None:
+    def ground_truth(self) -> GroundTruthGrid | None:
         """What is true on the model's grid; ``None`` where the clip does not know."""
         return explanation_ground_truth(self._first_explanation)
 
@@ -186,8 +186,8 @@ class Scorer:
 
         return Case(
             maps=maps,
-            truth=self.truth,
-            query=query,
+            ground_truth=self.ground_truth,
+            inputs=query,
             attribute=again,
             model=self._model,
             class_specific=method.depends_on_class(params),
@@ -212,7 +212,7 @@ class Scorer:
 
     @cached_property
     def _cache_key_parts(self) -> dict[str, Any]:
-        e, truth = self._first_explanation, self.truth
+        e, truth = self._first_explanation, self.ground_truth
         marks = None if truth is None else hashlib.sha256(np.packbits(truth.where).data).hexdigest()
         return {
             "clip": self._clip.sha256,

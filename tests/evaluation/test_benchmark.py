@@ -14,14 +14,21 @@ from staa_widgets import METHODS, load_model
 from staa_widgets.cli.main import main
 from staa_widgets.datasets.drawn_actions import action_clip
 from staa_widgets.errors import CancelledError, ParameterError
-from staa_widgets.evaluation.benchmark.plan import FULL, MAX_CHEAP_PASSES, MAX_PASSES, DrawnClips, Plan, split_by_cost
+from staa_widgets.evaluation.benchmark.plan import (
+    FULL_PLAN,
+    MAX_CHEAP_PASSES,
+    MAX_PASSES,
+    DrawnClips,
+    Plan,
+    split_by_cost,
+)
 from staa_widgets.evaluation.benchmark.run import Benchmark, run_benchmark
 from staa_widgets.evaluation.benchmark.verdict import (
     GROUND_TRUTH_MEAN,
     QUESTIONS,
     add_ground_truth_mean,
-    section,
     verdict,
+    verdict_section,
 )
 from staa_widgets.evaluation.metrics.localization import GROUND_TRUTH_METRICS
 from staa_widgets.evaluation.results import Results
@@ -92,10 +99,10 @@ def test_what_costs_more_than_six_hundred_passes_is_asked_only_by_name_or_in_ful
 
 
 def test_the_pages_say_what_was_left_out(found):
-    assert "full run" not in page(found) + section(found)
+    assert "full run" not in page(found) + verdict_section(found)
     about = found.second.settings["benchmark"] | {"left_out": {"lime": 1001}}
     short = replace(found.second, settings=found.second.settings | {"benchmark": about})
-    for said in (page(replace(found, second=short)), section(replace(found, second=short))):
+    for said in (page(replace(found, second=short)), verdict_section(replace(found, second=short))):
         assert "Methods of more than 600 passes a clip are asked in a full run only: lime (1001)." in said
 
 
@@ -171,7 +178,9 @@ def test_broken_off_it_goes_on_where_it_stopped(found, models, monkeypatch, tmp_
     assert rows == [row for row in found.second.rows if math.isfinite(row.value)]
 
 
-def made(scores: dict[str, float], *, clips: int = 20, spread: float = 0.02, cost: dict | None = None) -> Results:
+def make_results(
+    scores: dict[str, float], *, clips: int = 20, spread: float = 0.02, cost: dict | None = None
+) -> Results:
     """Results in which each method scores around a number on every truth metric."""
     rng = np.random.default_rng(0)
     rows = [
@@ -196,11 +205,11 @@ GOOD = {
     "random": 0.1,
     "center": 0.3,
 }
-FALLEN = made({"staa": 0.2, "random": 0.1, "center": 0.3})
+FALLEN = make_results({"staa": 0.2, "random": 0.1, "center": 0.3})
 
 
 def answers(scores: dict[str, float], shuffled: Results = FALLEN, **settings) -> dict[str, bool | None]:
-    second = made(scores, **settings)
+    second = make_results(scores, **settings)
     return {line.question: line.holds for line in verdict(Benchmark(second, second, shuffled))}
 
 
@@ -227,7 +236,7 @@ def test_a_verdict_says_no_to_the_one_that_fails(question, changed):
 
 @pytest.mark.parametrize("kept", [0.5, 0.7])
 def test_shuffled_weights_that_change_too_little_are_told(kept):
-    assert answers(GOOD, made({"staa": kept, "random": 0.1, "center": 0.3}))[FALLS] is False
+    assert answers(GOOD, make_results({"staa": kept, "random": 0.1, "center": 0.3}))[FALLS] is False
 
 
 def test_a_class_specific_method_is_no_rival_of_class_agnostic_ones():
@@ -235,7 +244,7 @@ def test_a_class_specific_method_is_no_rival_of_class_agnostic_ones():
 
 
 def test_where_dearer_methods_win_is_said_with_cost():
-    second = made({**GOOD, "occlusion": 0.9})
+    second = make_results({**GOOD, "occlusion": 0.9})
     said = {line.question: line.reason for line in verdict(Benchmark(second, second, FALLEN))}[DEARER]
     assert "occlusion (513 forwards, 0.1 s; 20 clips) on all truth (+0.20" in said
     assert "grad_cam" not in said
@@ -246,18 +255,18 @@ def test_too_few_clips_give_no_answer():
 
 
 def test_the_mean_of_truth_is_of_clips_that_have_every_metric():
-    results = made({"staa": 0.5, "random": 0.1}, clips=2, spread=0)
+    results = make_results({"staa": 0.5, "random": 0.1}, clips=2, spread=0)
     short = replace(results, rows=results.rows[1:])
     assert add_ground_truth_mean(short).values("staa", GROUND_TRUTH_MEAN) == pytest.approx({"c1": 0.5})
 
 
 def test_full_is_everything_on_five_hundred_clips():
-    assert FULL.clips == FULL.expensive_clips == 500
-    assert FULL.everything
-    assert Plan().only(3) == Plan(3, 3, 3, 3)
-    assert Plan().only(200) == Plan(200, 5, 20, 20)
+    assert FULL_PLAN.clips == FULL_PLAN.expensive_clips == 500
+    assert FULL_PLAN.everything
+    assert Plan().limit_clips(3) == Plan(3, 3, 3, 3)
+    assert Plan().limit_clips(200) == Plan(200, 5, 20, 20)
     with pytest.raises(ParameterError):
-        Plan().only(1)
+        Plan().limit_clips(1)
 
 
 def test_the_command_writes_json_and_pages_and_says_the_verdict(store, tmp_path, capsys):

@@ -5,24 +5,24 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from staa_widgets.evaluation.bootstrap import interval
+from staa_widgets.evaluation.bootstrap import bootstrap_interval
 
 
 def test_the_interval_of_a_normal_mean_is_its_standard_error():
     values = np.random.default_rng(0).normal(5, 2, 400)
-    found = interval(values)
+    found = bootstrap_interval(values)
     assert found.mean == pytest.approx(values.mean())
     assert found.high - found.low == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.08)
-    assert found == interval(values)
+    assert found == bootstrap_interval(values)
 
 
 def test_pairing_removes_what_the_clips_share():
     rng = np.random.default_rng(1)
     shared = rng.normal(0, 10, 200)
     better, worse = shared + 1 + rng.normal(0, 0.5, 200), shared
-    assert interval(better - worse).low > 0.8
-    assert interval(better).low < interval(worse).high
+    assert bootstrap_interval(better - worse).low > 0.8
+    assert bootstrap_interval(better).low < bootstrap_interval(worse).high
 
 
 def test_nothing_to_draw_from_chance():
-    assert interval(np.full(10, 3.0)) == (3.0, 3.0, 3.0)
+    assert bootstrap_interval(np.full(10, 3.0)) == (3.0, 3.0, 3.0)

@@ -41,7 +41,7 @@ def without_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(staa_widgets.models.capture, "open_classifier", refuse)
 
 
-def told(results: Results) -> list[str]:
+def row_texts(results: Results) -> list[str]:
     """Give rows as text, in which NaN equals NaN."""
     return [repr(row) for row in results.rows]
 
@@ -60,7 +60,7 @@ def test_drawn_clips_are_scored_by_the_bundled_model():
         assert found.values("staa", "pointing")[name] == by_hand["pointing"]
     assert {(row.forwards, row.backwards) for row in found.costs} == {(1, 0)}
     assert all(row.seconds > 0 for row in found.costs)
-    assert found.about("insertion")["higher_is_better"] is True
+    assert found.metric_info("insertion")["higher_is_better"] is True
     assert found.settings["methods"]["random"]["group"] == "control"
 
 
@@ -69,9 +69,9 @@ def test_a_causal_value_is_the_area_of_its_curve(model: VideoModel):
     assert found.failures == ()
     assert len(found.curves) == len(METHODS)
     for row in found.curves:
-        assert row.at[0] == 0
-        assert row.at[-1] == 1
-        assert np.trapezoid(row.values, row.at) == pytest.approx(found.values(row.method, "insertion")[row.clip])
+        assert row.shares[0] == 0
+        assert row.shares[-1] == 1
+        assert np.trapezoid(row.values, row.shares) == pytest.approx(found.values(row.method, "insertion")[row.clip])
     assert {row.order for row in found.references} == {"random", "random_smooth", "oracle"}
     assert all(0 <= row.value <= 1 for row in found.references)
 
@@ -82,7 +82,7 @@ def test_the_second_run_answers_from_the_cache(model: VideoModel, monkeypatch: p
     without_model(monkeypatch)
     again = evaluate([clip(1), clip(2)], METHODS, metrics, model, progress=False)
     assert again.failures == ()
-    assert told(again) == told(first)
+    assert row_texts(again) == row_texts(first)
     assert again.curves == first.curves
     assert again.references == first.references
     assert repr(again.costs) == repr(first.costs)
@@ -91,7 +91,7 @@ def test_the_second_run_answers_from_the_cache(model: VideoModel, monkeypatch: p
 def test_without_the_cache_the_same_is_found_and_nothing_kept(model: VideoModel, folder: Path):
     off = evaluate([clip(1)], METHODS, METRICS, model, cache=False, progress=False)
     assert not folder.exists()
-    assert told(off) == told(evaluate([clip(1)], METHODS, METRICS, model, progress=False))
+    assert row_texts(off) == row_texts(evaluate([clip(1)], METHODS, METRICS, model, progress=False))
 
 
 def test_a_method_asked_again_answers_as_it_did(model: VideoModel, monkeypatch: pytest.MonkeyPatch):

@@ -13,9 +13,9 @@ from staa_widgets.evaluation import METRICS, Case, GroundTruthGrid
 from staa_widgets.evaluation.metrics.complexity import entropy, gini
 from staa_widgets.evaluation.metrics.faithfulness import pearson, permutation_p_value, ranks, spearman
 from staa_widgets.methods import postprocess as refine
-from tests.helpers.additive_model import AdditiveModel, weights
+from tests.helpers.additive_model import AdditiveModel, random_weights
 
-W = weights((2, 3, 3))
+W = random_weights((2, 3, 3))
 FADE = {"filler": "fade"}
 
 
@@ -71,7 +71,7 @@ def test_the_weights_of_an_additive_model_are_a_perfect_explanation(scale: float
 
 
 def test_faithfulness_is_the_correlation_with_the_drops_whatever_the_map():
-    maps = weights((2, 3, 3), 5) ** 2
+    maps = random_weights((2, 3, 3), 5) ** 2
     expected = np.corrcoef(maps.ravel(), W.ravel())[0, 1]
     assert METRICS["faithfulness_correlation"](AdditiveModel(W).case(maps), **FADE) == pytest.approx(expected, abs=1e-5)
     by_frame = METRICS["faithfulness_correlation"](AdditiveModel(W).case(maps), units="frames", **FADE)
@@ -94,7 +94,7 @@ def test_a_constant_map_agrees_with_nothing_and_a_binary_one_with_what_it_marks(
 
 def test_shuffled_maps_agree_by_chance():
     case, rng = AdditiveModel(W).case(W), np.random.default_rng(0)
-    shuffled = [Case(rng.permuted(W.ravel()).reshape(W.shape), query=case.query, memo=case.memo) for _ in range(200)]
+    shuffled = [Case(rng.permuted(W.ravel()).reshape(W.shape), inputs=case.inputs, memo=case.memo) for _ in range(200)]
     for name in ("faithfulness_correlation", "monotonicity"):
         found = np.mean([METRICS[name](one, **FADE) for one in shuffled])
         assert found == pytest.approx(METRICS[name].chance_level, abs=3 / math.sqrt(200 * 17))
@@ -110,7 +110,7 @@ def test_sparseness_and_entropy_by_hand():
 
 
 def test_complexity_heeds_values_and_not_places():
-    maps = np.abs(weights((2, 4, 4))).astype(np.float32)
+    maps = np.abs(random_weights((2, 4, 4))).astype(np.float32)
     shuffled = np.random.default_rng(0).permuted(maps.ravel()).reshape(maps.shape)
     for name in ("sparseness", "entropy"):
         assert METRICS[name](Case(maps)) == pytest.approx(METRICS[name](Case(shuffled)), rel=1e-6)

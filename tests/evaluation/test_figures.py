@@ -27,7 +27,7 @@ def clip() -> ActionClip:
     return ActionClip(frames, np.arange(48) / 10, "a <b>kick</b>", where, when, 0)
 
 
-def explained(**changes: Any) -> Explanation:
+def make_explanation(**changes: Any) -> Explanation:
     edges = np.arange(7) * 0.8
     sampled = np.arange(6)[:, None] * 8 + [4]
     parts = {"times": np.arange(48) / 10, "spans": np.stack([edges[:-1], edges[1:]], 1), "sampled_frames": sampled}
@@ -40,7 +40,7 @@ def pictures(figure: Any, row: str) -> list[NDArray[np.int64]]:
 
 
 def test_each_slice_shows_its_frame_over_its_seconds():
-    e = explained(maps=np.full((6, 5, 7), 1e-9, np.float32))
+    e = make_explanation(maps=np.full((6, 5, 7), 1e-9, np.float32))
     figure: Any = ground_truth_figure(e, clip())
     for row in ("y2", "y3"):
         places = [image.x for image in figure.layout.images if image.yref == row]
@@ -52,9 +52,9 @@ def test_each_slice_shows_its_frame_over_its_seconds():
 def test_acting_limbs_are_tinted_and_nothing_else():
     tinted = [
         np.abs(picture - GROUND_TRUTH_COLOR).sum(axis=2) < 60
-        for picture in pictures(ground_truth_figure(explained(), clip()), "y3")
+        for picture in pictures(ground_truth_figure(make_explanation(), clip()), "y3")
     ]
-    expected = clip().when[explained().sampled_frames[:, 0]]
+    expected = clip().when[make_explanation().sampled_frames[:, 0]]
     assert [bool(mask.any()) for mask in tinted] == expected.tolist()
     for mask in (mask for mask in tinted if mask.any()):
         rows, columns = np.nonzero(mask)
@@ -66,9 +66,9 @@ def test_acting_limbs_are_tinted_and_nothing_else():
 def test_heat_lies_where_the_map_is_strong_and_inside_the_box():
     maps = np.zeros((6, 5, 7), np.float32)
     maps[1, :, -1] = 1
-    drawn = pictures(ground_truth_figure(explained(maps=maps), clip()), "y2")
+    drawn = pictures(ground_truth_figure(make_explanation(maps=maps), clip()), "y2")
     grey = np.ptp(drawn[1], axis=2) < 12
-    box = np.array(explained().box) * 200 / 320
+    box = np.array(make_explanation().box) * 200 / 320
     columns = np.flatnonzero(~grey.all(axis=0))
     assert box[2] - 2 * (box[2] - box[0]) / 7 - 2 <= columns.min()
     assert columns.max() <= box[2] + 2
@@ -76,20 +76,20 @@ def test_heat_lies_where_the_map_is_strong_and_inside_the_box():
 
 
 def test_the_time_of_the_action_is_shaded():
-    figure: Any = ground_truth_figure(explained(), clip())
+    figure: Any = ground_truth_figure(make_explanation(), clip())
     shaded = [(shape.x0, shape.x1) for shape in figure.layout.shapes if shape.type == "rect"]
     np.testing.assert_allclose(shaded, [(1, 2), (3, 4)])
 
 
 def test_the_title_is_text():
-    figure: Any = ground_truth_figure(explained(), clip())
+    figure: Any = ground_truth_figure(make_explanation(), clip())
     assert figure.layout.title.text == "Truth and explanation: a &#60;b&#62;kick&#60;/b&#62;, by staa"
 
 
 def test_of_many_slices_some_are_shown():
     edges = np.linspace(0, 4.8, 25)
     sampled = np.arange(24)[:, None] * 2
-    e = explained(
+    e = make_explanation(
         maps=np.ones((24, 5, 7)), spans=np.stack([edges[:-1], edges[1:]], 1), sampled_frames=sampled, attention=None
     )
     shown = pictures(ground_truth_figure(e, clip()), "y2")
@@ -99,6 +99,6 @@ def test_of_many_slices_some_are_shown():
 @pytest.mark.parametrize("changes", [{"frame_size": (180, 320), "box": (0, 0, 180, 180)}, {"first_frame": 9}])
 def test_another_clip_is_refused(changes: dict[str, Any]):
     if "first_frame" in changes:
-        changes = {**changes, "sampled_frames": explained().sampled_frames + 9}
+        changes = {**changes, "sampled_frames": make_explanation().sampled_frames + 9}
     with pytest.raises(ParameterError, match="not of this clip"):
-        ground_truth_figure(explained(**changes), clip())
+        ground_truth_figure(make_explanation(**changes), clip())

@@ -10,13 +10,19 @@ import torch
 
 from staa_widgets.errors import CancelledError, ParameterError
 from staa_widgets.evaluation import METRICS, Case
-from staa_widgets.evaluation.metrics.insertion_deletion import Kind, Order, curve, normalised, references
-from staa_widgets.evaluation.metrics.perturbation import divide_into_units, drops
+from staa_widgets.evaluation.metrics.insertion_deletion import (
+    Kind,
+    Order,
+    normalize_scores,
+    perturbation_curve,
+    reference_scores,
+)
+from staa_widgets.evaluation.metrics.perturbation import divide_into_units, score_drops
 from staa_widgets.methods.fillers import FILLERS, fill
-from tests.helpers.additive_model import AdditiveModel, geometry, weights
+from tests.helpers.additive_model import AdditiveModel, make_geometry, random_weights
 
 SHAPE = (2, 2, 3)
-W = weights(SHAPE)
+W = random_weights(SHAPE)
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
@@ -35,8 +41,8 @@ def area(scores: np.ndarray) -> float:
 def test_curves_of_an_additive_model_are_its_running_sums(order: Order):
     case = AdditiveModel(W).case(W)
     sequence = np.sort(W.ravel())[:: -1 if order == "most" else 1]
-    inserted = curve(case, kind="insertion", order=order, filler="fade", output="logit")
-    deleted = curve(case, kind="deletion", order=order, filler="fade", output="logit")
+    inserted = perturbation_curve(case, kind="insertion", order=order, filler="fade", output="logit")
+    deleted = perturbation_curve(case, kind="deletion", order=order, filler="fade", output="logit")
     np.testing.assert_allclose(inserted.share, np.arange(13) / 12)
     np.testing.assert_allclose(inserted.score, sums(sequence), atol=1e-6)
     np.testing.assert_allclose(deleted.score, W.sum() - sums(sequence), atol=1e-6)
@@ -60,8 +66,8 @@ def test_metrics_are_areas_under_the_probability_and_turn_with_the_order():
 
 
 def test_inserting_the_most_relevant_and_deleting_the_least_are_one_thing_asked_once():
-    model = AdditiveModel(weights((4, 4, 4), 1))
-    case = model.case(weights((4, 4, 4), 2))
+    model = AdditiveModel(random_weights((4, 4, 4), 1))
+    case = model.case(random_weights((4, 4, 4), 2))
     inserted = METRICS["insertion"](case, filler="fade")
     asked = model.passes
     assert asked == METRICS["insertion"].cost(model.geometry) == 17
@@ -72,32 +78,32 @@ def test_inserting_the_most_relevant_and_deleting_the_least_are_one_thing_asked_
 def test_frames_are_taken_whole():
     model = AdditiveModel(W, tubelet=2)
     by_frame = W.sum((1, 2))
-    found = curve(model.case(W), units="frames", filler="fade", output="logit")
+    found = perturbation_curve(model.case(W), units="frames", filler="fade", output="logit")
     np.testing.assert_allclose(found.score, sums(np.sort(by_frame)[::-1]), atol=1e-6)
     assert METRICS["insertion"].cost(model.geometry, {"units": "frames"}) == 3
 
 
 def test_units_divide_the_grid():
-    np.testing.assert_array_equal(divide_into_units(geometry(2, 2, 3), "cells").ravel(), np.arange(12))
-    np.testing.assert_array_equal(divide_into_units(geometry(2, 2, 3), "frames").ravel(), np.repeat([0, 1], 6))
-    np.testing.assert_array_equal(divide_into_units(geometry(1, 2, 3), (1, 2, 2))[0], [[0, 0, 1], [0, 0, 1]])
-    assert divide_into_units(geometry(8, 8, 8), "coarse").max() + 1 == 128
-    assert divide_into_units(geometry(8, 14, 14), "coarse").max() + 1 == 128
-    assert divide_into_units(geometry(200, 2, 2), "coarse").max() + 1 == 200
+    np.testing.assert_array_equal(divide_into_units(make_geometry(2, 2, 3), "cells").ravel(), np.arange(12))
+    np.testing.assert_array_equal(divide_into_units(make_geometry(2, 2, 3), "frames").ravel(), np.repeat([0, 1], 6))
+    np.testing.assert_array_equal(divide_into_units(make_geometry(1, 2, 3), (1, 2, 2))[0], [[0, 0, 1], [0, 0, 1]])
+    assert divide_into_units(make_geometry(8, 8, 8), "coarse").max() + 1 == 128
+    assert divide_into_units(make_geometry(8, 14, 14), "coarse").max() + 1 == 128
+    assert divide_into_units(make_geometry(200, 2, 2), "coarse").max() + 1 == 200
     for unknown in ("patches", (0, 1, 1), (1, 1)):
         with pytest.raises(ParameterError, match="units"):
-            divide_into_units(geometry(2, 2, 3), unknown)
+            divide_into_units(make_geometry(2, 2, 3), unknown)
 
 
 def test_a_constant_map_scores_the_mean_of_the_random_orders():
-    case = AdditiveModel(weights((2, 4, 4))).case(np.ones((2, 4, 4)))
+    case = AdditiveModel(random_weights((2, 4, 4))).case(np.ones((2, 4, 4)))
     orders: list[tuple[str, Kind, Order]] = [
         ("insertion", "insertion", "most"),
         ("deletion", "deletion", "most"),
         ("insertion_least", "insertion", "least"),
     ]
     for name, kind, order in orders:
-        beside = references(case, kind=kind, order=order, filler="fade")
+        beside = reference_scores(case, kind=kind, order=order, filler="fade")
         assert len(beside.random) == len(beside.random_smooth) == 5
         assert beside.random.std() > 0
         assert METRICS[name](case, filler="fade") == pytest.approx(beside.random.mean())
@@ -107,23 +113,25 @@ def test_ties_are_broken_at_random_and_only_where_a_step_falls_between_them():
     w = np.zeros((1, 2, 4))
     w[0, 0, 0] = 8
     binary = (np.arange(8).reshape(1, 2, 4) < 4) * 1.0
-    found = curve(AdditiveModel(w).case(binary), filler="fade", output="logit")
+    found = perturbation_curve(AdditiveModel(w).case(binary), filler="fade", output="logit")
     assert found.score[0] == 0
     assert found.score[4:] == pytest.approx([8] * 5)
     inside = found.score[1:4] / 8  # how many of the five ways have put the cell in by then
     assert ((inside * 5).round(6) % 1 == 0).all()
     assert (np.diff(inside) >= 0).all()
     model = AdditiveModel(w)
-    curve(model.case(binary), filler="fade", steps=2)
+    perturbation_curve(model.case(binary), filler="fade", steps=2)
     assert model.passes == 3
 
 
 def test_shuffled_maps_score_as_random_orders():
-    w = weights((2, 4, 4))
+    w = random_weights((2, 4, 4))
     model, rng = AdditiveModel(w), np.random.default_rng(1)
     case = model.case(w)
-    found = [METRICS["insertion"](Case(rng.permuted(w.ravel()).reshape(w.shape), query=case.query)) for _ in range(60)]
-    expected = references(case, draws=60).random
+    found = [
+        METRICS["insertion"](Case(rng.permuted(w.ravel()).reshape(w.shape), inputs=case.inputs)) for _ in range(60)
+    ]
+    expected = reference_scores(case, draws=60).random
     assert np.mean(found) == pytest.approx(expected.mean(), abs=3 * expected.std() / math.sqrt(30))
     assert METRICS["insertion"](case) > max(expected)
 
@@ -132,19 +140,23 @@ def test_the_oracle_orders_by_single_drops_which_for_an_additive_model_is_the_be
     model = AdditiveModel(W)
     case = model.case(W)
     np.testing.assert_allclose(
-        drops(case, divide_into_units(model.geometry, "cells"), filler="fade", output="logit"), W.ravel(), atol=1e-6
+        score_drops(case, divide_into_units(model.geometry, "cells"), filler="fade", output="logit"),
+        W.ravel(),
+        atol=1e-6,
     )
-    assert references(case, filler="fade").oracle == pytest.approx(METRICS["insertion"](case, filler="fade"))
-    assert math.isnan(references(AdditiveModel(weights((3, 8, 8))).case(np.ones((3, 8, 8))), draws=1, steps=2).oracle)
+    assert reference_scores(case, filler="fade").oracle == pytest.approx(METRICS["insertion"](case, filler="fade"))
+    assert math.isnan(
+        reference_scores(AdditiveModel(random_weights((3, 8, 8))).case(np.ones((3, 8, 8))), draws=1, steps=2).oracle
+    )
 
 
 def test_random_and_oracle_are_paid_once_a_clip():
     model = AdditiveModel(W)
     first = model.case(W)
-    references(first, filler="fade")
+    reference_scores(first, filler="fade")
     asked = model.passes
-    second = Case(np.ones(SHAPE, np.float32), query=first.query, memo=first.memo)
-    references(second, filler="fade")
+    second = Case(np.ones(SHAPE, np.float32), inputs=first.inputs, memo=first.memo)
+    reference_scores(second, filler="fade")
     assert model.passes == asked
     METRICS["deletion"](second, filler="fade")
     METRICS["monotonicity"](second, filler="fade")
@@ -154,19 +166,19 @@ def test_random_and_oracle_are_paid_once_a_clip():
 
 def test_normalised_is_a_ratio_of_means_that_needs_room():
     randoms, oracles = np.array([0.2, 0.4, 0.3, 0.3]), np.array([0.6, 0.8, 0.8, 0.6])
-    assert normalised(randoms, randoms, oracles)[:3] == (0, 0, 0)
-    assert normalised(oracles, randoms, oracles)[:3] == pytest.approx((1, 1, 1))
-    found = normalised([0.4, 0.4, 0.3, 0.7], randoms, oracles)
+    assert normalize_scores(randoms, randoms, oracles)[:3] == (0, 0, 0)
+    assert normalize_scores(oracles, randoms, oracles)[:3] == pytest.approx((1, 1, 1))
+    found = normalize_scores([0.4, 0.4, 0.3, 0.7], randoms, oracles)
     assert found.value == pytest.approx((0.2 + 0 + 0 + 0.4) / (0.4 + 0.4 + 0.5 + 0.3))
     assert found.low < found.value < found.high
-    falling = normalised(1 - np.array([0.4, 0.4, 0.3, 0.7]), 1 - randoms, 1 - oracles)
+    falling = normalize_scores(1 - np.array([0.4, 0.4, 0.3, 0.7]), 1 - randoms, 1 - oracles)
     assert falling.value == pytest.approx(found.value)
-    with_gap = normalised([0.4, 0.4, 0.3, 0.7, 1], [*randoms, np.nan], [*oracles, 1])
+    with_gap = normalize_scores([0.4, 0.4, 0.3, 0.7, 1], [*randoms, np.nan], [*oracles, 1])
     assert with_gap.value == pytest.approx(found.value)
-    narrow = normalised(oracles, randoms, randoms + np.array([0.1, -0.1, 0.05, 0]))
+    narrow = normalize_scores(oracles, randoms, randoms + np.array([0.1, -0.1, 0.05, 0]))
     assert math.isnan(narrow.value)
     assert "standard errors" in narrow.reason
-    assert math.isnan(normalised([1.0], [0.0], [1.0]).value)
+    assert math.isnan(normalize_scores([1.0], [0.0], [1.0]).value)
 
 
 def test_freeze_never_shows_what_was_taken():
@@ -207,8 +219,9 @@ def test_the_work_can_be_cancelled_and_is_told():
 
 
 @pytest.mark.parametrize(
-    "params", [{"kind": "both"}, {"order": "any"}, {"filler": "grey"}, {"steps": 0}, {"of": "loss"}, {"units": "all"}]
+    "params",
+    [{"kind": "both"}, {"order": "any"}, {"filler": "grey"}, {"steps": 0}, {"output": "loss"}, {"units": "all"}],
 )
 def test_unknown_parameters_are_told(params: dict):
     with pytest.raises(ParameterError):
-        curve(AdditiveModel(W).case(W), **params)
+        perturbation_curve(AdditiveModel(W).case(W), **params)

@@ -42,11 +42,11 @@ def test_faithfulness_by_hand_is_best_where_nothing_changes():
 
 def test_hiding_takes_places_in_one_array_for_places_in_another():
     frames = np.full((1, 2, 2, 3), 9, np.uint8)
-    hidden = published.hide(frames, np.array([[0, 3], [1, 2]]))
+    hidden = published.hide_top_bytes(frames, np.array([[0, 3], [1, 2]]))
     np.testing.assert_array_equal(hidden.ravel(), [9, 0, 9, 0, *[9] * 8])
     assert (frames == 9).all()
     with pytest.raises(ParameterError):
-        published.hide(frames, np.zeros(13))
+        published.hide_top_bytes(frames, np.zeros(13))
 
 
 def test_faithfulness_cannot_tell_an_exact_explanation_from_a_shuffled_one():
@@ -69,7 +69,7 @@ def test_faithfulness_cannot_tell_an_exact_explanation_from_a_shuffled_one():
             "shuffled": rng.permutation(scores.ravel()),
             "turned": -scores,
         }.items():
-            found[name].append(published.faithfulness(logits, classify(published.hide(frames, changed))))
+            found[name].append(published.faithfulness(logits, classify(published.hide_top_bytes(frames, changed))))
     exact = np.array(found["exact"])
     for other in ("shuffled", "turned"):
         apart = exact - np.array(found[other])

@@ -17,9 +17,9 @@ from plotly.offline import get_plotlyjs
 
 from staa_widgets import Results
 from staa_widgets.errors import ExportError, ParameterError
-from staa_widgets.evaluation.report import curves, draw_cost_against_quality, draw_score_table, to_page
-from staa_widgets.evaluation.report.formatting import number
-from staa_widgets.evaluation.rows import CostRow, Curve, Failure, ReferenceRow, Row
+from staa_widgets.evaluation.report import draw_cost_against_quality, draw_curves, draw_score_table, to_page
+from staa_widgets.evaluation.report.formatting import format_number
+from staa_widgets.evaluation.rows import CostRow, CurveRow, Failure, ReferenceRow, Row
 from staa_widgets.utils.html import Markup, element
 from tests.helpers.chromium import PATIENCE
 
@@ -33,7 +33,7 @@ METRICS: dict[str, Any] = {
 }
 
 
-def made(named: str = "", models: tuple[str, ...] = ("m",)) -> Results:
+def make_results(named: str = "", models: tuple[str, ...] = ("m",)) -> Results:
     """Four methods of which "guess" is the control; "good" and "fair" cannot be told apart."""
     noise = np.random.default_rng(0).normal(0, 0.1, (len(models), len(LEVELS), CLIPS))
     rows, costs, courses, references = [], [], [], []
@@ -46,7 +46,7 @@ def made(named: str = "", models: tuple[str, ...] = ("m",)) -> Results:
                 costs.append(CostRow(*at, 1 if method != "fair" else 21, 0 if method != "fair" else 20, 0.5))
                 rows += [Row(*at, f"{metric}{named}", float(value)) for metric in ("pointing", "sparseness")]
                 rows.append(Row(*at, f"deletion{named}", float(1 - value)))
-                courses.append(Curve(*at, f"deletion{named}", (0.0, 0.5, 1.0), (0.9, float(1 - value), 0.1)))
+                courses.append(CurveRow(*at, f"deletion{named}", (0.0, 0.5, 1.0), (0.9, float(1 - value), 0.1)))
         for n in range(CLIPS):
             orders = {"random": 0.7, "oracle": 0.1 + 0.001 * n}
             references += [
@@ -75,9 +75,9 @@ def made(named: str = "", models: tuple[str, ...] = ("m",)) -> Results:
 
 
 @cache
-def content(named: str = "", *models: str) -> str:
+def report_content(named: str = "", *models: str) -> str:
     """Page without the library in it, which is long to read."""
-    return to_page(made(named, models or ("m",))).replace(get_plotlyjs(), "")
+    return to_page(make_results(named, models or ("m",))).replace(get_plotlyjs(), "")
 
 
 def traces(figure: Any) -> Any:
@@ -111,8 +111,8 @@ class Reader(HTMLParser):
 
 
 def test_scores_say_mean_interval_and_what_is_best():
-    results = made()
-    page = content()
+    results = make_results()
+    page = report_content()
     scores = {row[0]: row for row in Reader(page).tables[0]}
     best, level, weak, control = (found for found in results.summary() if found.metric == "pointing")
     assert scores["good"][1] == f"{best.mean:.2f}|[{best.low:.2f}, {best.high:.2f}]"
@@ -123,7 +123,7 @@ def test_scores_say_mean_interval_and_what_is_best():
 
 
 def test_one_clip_shows_nobody_to_be_behind():
-    whole = made()
+    whole = make_results()
     rows = [row for row in whole.rows if row.clip == "clip 0"]
     page = to_page(Results(tuple(rows), settings=whole.settings)).replace(get_plotlyjs(), "")
     best, *others = sorted((row for row in rows if row.metric == "pointing"), key=lambda row: -row.value)
@@ -133,10 +133,10 @@ def test_one_clip_shows_nobody_to_be_behind():
 
 
 def test_controls_are_what_methods_are_held_against():
-    _, against, normalised, *_ = Reader(content()).tables
+    _, against, normalised, *_ = Reader(report_content()).tables
     held = {row[0]: row[1] for row in against}
     assert held["method"] == "pointing\u00a0↑|− guess"
-    difference = made().compare("good", "guess", "pointing")
+    difference = make_results().compare("good", "guess", "pointing")
     assert held["good"] == f"+{difference.mean:.2f} ✓|[{difference.low:.2f}, {difference.high:.2f}]"
     assert "✓" not in held["weak"]
     assert "guess" not in held
@@ -145,7 +145,7 @@ def test_controls_are_what_methods_are_held_against():
 
 
 def test_report_explains_metrics_and_names_failures():
-    *_, metrics, methods, failures = Reader(content()).tables
+    *_, metrics, methods, failures = Reader(report_content()).tables
     assert metrics[1] == ["pointing", "It says.", "share of true cells", "higher ↑", "0 … 1", "truth"]
     assert metrics[3][3:5] == ["neither", "0 … ∞"]
     assert methods[1][0] == "good|staa(layers='last')"
@@ -153,15 +153,15 @@ def test_report_explains_metrics_and_names_failures():
 
 
 def test_heading_and_facts():
-    page = content()
+    page = report_content()
     assert "<dd>12 drawn actions, seeds 40 – 51</dd>" in page
     assert "<h1>4 methods compared</h1>" in page
     assert "<h1>Mine &amp; yours</h1>" in to_page(Results(()), "Mine & yours")
-    assert Reader(content("", "a", "b")).tags.count("details") == 3
+    assert Reader(report_content("", "a", "b")).tags.count("details") == 3
 
 
 def test_heat_is_where_a_method_stands_in_its_column():
-    results = made()
+    results = make_results()
     (heat,) = traces(draw_score_table(results))
     assert isinstance(heat, go.Heatmap)
     standing = np.asarray(heat.z)
@@ -174,7 +174,7 @@ def test_heat_is_where_a_method_stands_in_its_column():
 
 
 def test_costs_are_passes_and_bars_are_intervals():
-    results = made()
+    results = make_results()
     attention, control = traces(draw_cost_against_quality(results, "pointing"))
     assert list(attention.x or ()) == [1, 41, 1]
     assert control.name == "control"
@@ -185,22 +185,22 @@ def test_costs_are_passes_and_bars_are_intervals():
 
 
 def test_curves_are_means_with_bands():
-    results = made()
-    lines = [trace for trace in traces(curves(results, "deletion")) if trace.name]
+    results = make_results()
+    lines = [trace for trace in traces(draw_curves(results, "deletion")) if trace.name]
     assert [line.name for line in lines] == list(LEVELS)
     middle = np.flatnonzero(np.asarray(lines[0].x) == 0.5)[0]
     deletion = next(found for found in results.summary() if (found.method, found.metric) == ("good", "deletion"))
     assert lines[0].y[middle] == pytest.approx(deletion.mean)
     assert lines[0].customdata[middle] == f"[{deletion.low:.2f}, {deletion.high:.2f}]"
     with pytest.raises(ParameterError, match="no curves of 'pointing'"):
-        curves(results, "pointing")
+        draw_curves(results, "pointing")
 
 
 def test_many_curves_are_told_apart_and_their_bands_do_not_cover_them():
-    assert [trace.fill for trace in traces(curves(made(), "deletion"))].count("toself") == len(LEVELS)
-    few = made()
+    assert [trace.fill for trace in traces(draw_curves(make_results(), "deletion"))].count("toself") == len(LEVELS)
+    few = make_results()
     courses = [row._replace(method=f"{row.method} {n}") for n in range(4) for row in few.curves]
-    many = traces(curves(Results(few.rows, curves=tuple(courses), settings=few.settings), "deletion"))
+    many = traces(draw_curves(Results(few.rows, curves=tuple(courses), settings=few.settings), "deletion"))
     assert len(many) == 4 * len(LEVELS)
     assert len({(trace.line.color, trace.line.dash) for trace in many}) == len(many)
 
@@ -209,7 +209,7 @@ def test_many_curves_are_told_apart_and_their_bands_do_not_cover_them():
     ("value", "said"), [(0.126, "0.13"), (-0.126, "−0.13"), (-0.001, "0.00"), (12.34, "12.3"), (math.nan, "–")]
 )
 def test_numbers(value: float, said: str):
-    assert number(value) == said
+    assert format_number(value) == said
 
 
 def test_markup_escapes_what_is_not_markup():
@@ -222,7 +222,7 @@ def test_markup_escapes_what_is_not_markup():
 
 
 def test_hostile_names_add_no_element():
-    assert Reader(content(HOSTILE)).tags == Reader(content()).tags
+    assert Reader(report_content(HOSTILE)).tags == Reader(report_content()).tags
 
 
 def test_little_makes_a_report_too(tmp_path: Path):
@@ -243,7 +243,7 @@ def test_report_opens_offline_with_names_as_text(page: Page, tmp_path: Path, wid
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.set_default_timeout(PATIENCE)
     page.set_viewport_size({"width": width, "height": 900})
-    path = made(HOSTILE).to_html(tmp_path / "report.html")
+    path = make_results(HOSTILE).to_html(tmp_path / "report.html")
     page.goto(path.as_uri(), timeout=PATIENCE)
     page.wait_for_function("document.querySelectorAll('.main-svg').length && document.readyState === 'complete'")
     figures = page.locator(".plot").count()
@@ -259,6 +259,6 @@ def test_report_opens_offline_with_names_as_text(page: Page, tmp_path: Path, wid
 
 
 def test_figures_in_the_page_are_json():
-    page = content(HOSTILE)
+    page = report_content(HOSTILE)
     held = [part.split("</script>")[0].split(">", 1)[1] for part in page.split('<script type="application/json"')[1:]]
     assert [set(json.loads(text)) for text in held] == [{"data", "layout"}] * 4

@@ -14,8 +14,8 @@ import pytest
 
 from staa_widgets import Results
 from staa_widgets.errors import FormatError, ParameterError
-from staa_widgets.evaluation.bootstrap import interval
-from staa_widgets.evaluation.rows import CostRow, Curve, Failure, ReferenceRow, Row
+from staa_widgets.evaluation.bootstrap import bootstrap_interval
+from staa_widgets.evaluation.rows import CostRow, CurveRow, Failure, ReferenceRow, Row
 
 NAN = float("nan")
 HARD = np.array([0.0, 0.8, 0.1, 0.9, 0.3, 0.6])
@@ -35,7 +35,7 @@ def results(*parts: list[Row], **changes: Any) -> Results:
 
 def test_summary_is_the_mean_with_the_bootstrap_interval_over_clips():
     (found,) = results(rows("one", "score", [*HARD, NAN])).summary()
-    assert found == ("m", "one", "score", *interval(HARD), 6)
+    assert found == ("m", "one", "score", *bootstrap_interval(HARD), 6)
 
 
 def test_a_single_clip_has_no_interval():
@@ -104,10 +104,10 @@ def test_normalised_lies_between_random_and_the_oracle():
     orders = {"random": 0.2 + noise, "oracle": 0.8 + noise[::-1]}
     references = [ReferenceRow("m", f"clip {n}", of, "score", v) for of, vs in orders.items() for n, v in enumerate(vs)]
     held = results(rows("one", "score", [0.5] * 5), references=tuple(references))
-    found = held.normalised("one", "score")
+    found = held.normalized_score("one", "score")
     assert found.value == pytest.approx(0.5)
     assert found.low < 0.5 < found.high
-    refused = results(rows("one", "score", [0.5] * 5)).normalised("one", "score")
+    refused = results(rows("one", "score", [0.5] * 5)).normalized_score("one", "score")
     assert math.isnan(refused.value)
     assert refused.reason
 
@@ -122,9 +122,9 @@ def test_unknown_names_are_said():
     for ask in (
         lambda: held.values("onee", "score"),
         lambda: held.compare("one", "none", "score"),
-        lambda: held.about("scor"),
+        lambda: held.metric_info("scor"),
         lambda: held.values("one", "score", "n"),
-        lambda: held.only(method=("one", "two")),
+        lambda: held.select(method=("one", "two")),
     ):
         with pytest.raises(ParameterError, match="There is no") as caught:
             ask()
@@ -136,7 +136,7 @@ def full() -> Results:
         rows("one", "score", [0.1, NAN]),
         rows("other", "loss", [1 / 3]),
         costs=(CostRow("m", "clip 0", "one", 1, 0, NAN),),
-        curves=(Curve("m", "clip 0", "one", "score", (0.0, 0.5, 1.0), (0.1, 0.2, 1 / 3)),),
+        curves=(CurveRow("m", "clip 0", "one", "score", (0.0, 0.5, 1.0), (0.1, 0.2, 1 / 3)),),
         references=(ReferenceRow("m", "clip 0", "oracle", "score", NAN),),
         failures=(Failure("m", "clip 1", "one", "score", "VideoError", "It broke off."),),
     )
@@ -172,7 +172,7 @@ def test_another_format_is_said(tmp_path: Path):
 
 
 def test_some_of_it_can_be_kept():
-    kept = full().only(method="one", metric=["score"])
+    kept = full().select(method="one", metric=["score"])
     assert {(row.method, row.metric) for row in kept.rows} == {("one", "score")}
     assert (kept.methods, kept.metrics) == (("one",), ("score",))
     assert len(kept.failures) == len(kept.curves) == 1

@@ -14,17 +14,17 @@ import torch
 from staa_widgets.engine.attribute import attribute, open_inputs
 from staa_widgets.evaluation import METRICS, Case
 from staa_widgets.evaluation.metrics.sanity import (
-    cascade,
+    cascading_randomization,
     parameters_from_output,
     shuffle_weights,
     similarity,
     unevenness,
 )
 from staa_widgets.models import VideoModel
-from tests.helpers.additive_model import AdditiveModel, weights
+from tests.helpers.additive_model import AdditiveModel, random_weights
 from tests.helpers.timesformers import clips, tiny_timesformer_model
 
-W = weights((3, 2, 4))
+W = random_weights((3, 2, 4))
 CHECKS = [name for name, held in METRICS.items() if held.needs == "method"]
 
 
@@ -36,7 +36,7 @@ def make_case(model: VideoModel, method: str, pixels: torch.Tensor, *, class_spe
 
     with open_inputs(model, pixels) as query:
         maps = again(target=query.target)
-    return Case(maps, query=query, attribute=again, model=model, class_specific=class_specific)
+    return Case(maps, inputs=query, attribute=again, model=model, class_specific=class_specific)
 
 
 def test_parts_go_from_head_to_embeddings():
@@ -75,7 +75,9 @@ def test_a_randomised_model_has_the_same_values_elsewhere_and_the_first_is_left(
 def test_shuffling_from_the_output_down_takes_class_specific_maps_first():
     """The head moves what speaks of a class at once; attention moves when its layers are reached."""
     model, pixels = tiny_timesformer_model(), clips(1)[0]
-    logit, plain = (cascade(make_case(model, method, pixels), steps=5) for method in ("staa_logit", "staa"))
+    logit, plain = (
+        cascading_randomization(make_case(model, method, pixels), steps=5) for method in ("staa_logit", "staa")
+    )
     np.testing.assert_allclose(logit.share, np.arange(1, 6) / 5)
     assert plain.similarity[0] == pytest.approx(1)
     assert logit.similarity[0] < 0.9
@@ -100,7 +102,7 @@ def test_each_step_shuffles_what_the_steps_before_did_and_more():
         return np.ones((4, 3, 3), np.float32)
 
     with open_inputs(model, pixels) as query:
-        case = Case(np.ones((4, 3, 3), np.float32), query=query, attribute=look, model=model)
+        case = Case(np.ones((4, 3, 3), np.float32), inputs=query, attribute=look, model=model)
     assert math.isnan(METRICS["weight_randomisation"](case, steps=2))
     assert len(shuffled) == 2
     assert set(shuffled[0]) < set(shuffled[1])

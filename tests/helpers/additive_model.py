@@ -17,7 +17,7 @@ from staa_widgets.records.record import Geometry, Record
 PATCH = 2
 
 
-def geometry(slices: int, height: int, width: int, tubelet: int = 1) -> Geometry:
+def make_geometry(slices: int, height: int, width: int, tubelet: int = 1) -> Geometry:
     size = (height * PATCH, width * PATCH)
     return Geometry(slices * tubelet, tubelet, height, width, "time_major", 0, size)
 
@@ -31,7 +31,7 @@ class AdditiveModel:
 
     def __init__(self, weights: NDArray[np.float64], *, tubelet: int = 1) -> None:
         self.weights = torch.from_numpy(weights)
-        self.geometry = geometry(*weights.shape, tubelet=tubelet)
+        self.geometry = make_geometry(*weights.shape, tubelet=tubelet)
         self.passes = 0
         height, width = self.geometry.input_size
         signs = torch.ones(height, width)
@@ -48,7 +48,7 @@ class AdditiveModel:
         first = (self.cells(pixels) * self.weights).sum((1, 2, 3))
         return torch.stack([first, torch.zeros_like(first)], 1)
 
-    def query(self, **changes: Any) -> MethodInputs:
+    def inputs(self, **changes: Any) -> MethodInputs:
         logits = self(self.pixels[None])[0].float().numpy()
         self.passes = 0
         settings: dict[str, Any] = {
@@ -64,9 +64,9 @@ class AdditiveModel:
         return MethodInputs(**{**settings, **changes})
 
     def case(self, maps: NDArray[np.floating], attribute: Callable[..., Any] | None = None, **changes: Any) -> Case:
-        return Case(np.asarray(maps, np.float32), query=self.query(**changes), attribute=attribute)
+        return Case(np.asarray(maps, np.float32), inputs=self.inputs(**changes), attribute=attribute)
 
 
-def weights(shape: tuple[int, int, int], seed: int = 0) -> NDArray[np.float64]:
+def random_weights(shape: tuple[int, int, int], seed: int = 0) -> NDArray[np.float64]:
     """Different values of either sign."""
     return np.random.default_rng(seed).permutation(np.linspace(-1, 2, int(np.prod(shape)))).reshape(shape)

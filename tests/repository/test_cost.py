@@ -17,7 +17,7 @@ def test_few_passes_are_scaled_to_all_of_them(monkeypatch: pytest.MonkeyPatch):
 
     def run(model, pixels, name, params):
         asked.append((name, params))
-        return float(cost.total(cost.METHODS[name].cost(model.geometry, params))), 1000 * len(asked)
+        return float(cost.total_passes(cost.METHODS[name].cost(model.geometry, params))), 1000 * len(asked)
 
     monkeypatch.setattr(cost, "run", run)
     found = {one.method: one for one in cost.measure("tiny", tiny_timesformer_model(), 2, lambda *_: None, whole=False)}
@@ -35,7 +35,7 @@ def test_few_passes_are_scaled_to_all_of_them(monkeypatch: pytest.MonkeyPatch):
 def test_methods_are_timed_with_the_memory_they_take():
     model = tiny_timesformer_model()
     pixels = cost.torch.zeros(model.geometry.frames, 3, *model.geometry.input_size)
-    seconds, peak = cost.run(model, pixels, "shapley", {"segments": (2, 1, 1)})
+    seconds, peak = cost.explain_once(model, pixels, "shapley", {"segments": (2, 1, 1)})
     assert seconds > 0
     assert peak is None or peak >= 0
 

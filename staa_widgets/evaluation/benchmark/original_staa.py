@@ -21,7 +21,7 @@ SHARES = np.arange(0.1, 1.0, 0.1)
 """Shares of a map or of the segments that are looked at."""
 
 
-def hide(frames: NDArray[np.uint8], scores: NDArray[np.floating], share: float = 0.5) -> NDArray[np.uint8]:
+def hide_top_bytes(frames: NDArray[np.uint8], scores: NDArray[np.floating], share: float = 0.5) -> NDArray[np.uint8]:
     """Blacken frames where a map is largest, as the published code does it.
 
     The place of a value in the flattened map is taken for the place of a byte in the flattened frames. The map was the

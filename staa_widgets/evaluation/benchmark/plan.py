@@ -64,14 +64,14 @@ class Plan:
             if getattr(self, name) < 2:
                 raise ParameterError(f"{name} is {getattr(self, name)}.", "Two clips are the fewest to compare on.")
 
-    def only(self, clips: int) -> Plan:
+    def limit_clips(self, clips: int) -> Plan:
         """Measure on so many clips, and no part of it on more."""
         rest = ("expensive_clips", "first_clips", "shuffled_clips")
         return replace(self, clips=clips, **{name: min(getattr(self, name), clips) for name in rest})
 
 
-DEFAULT = Plan()
-FULL = Plan(500, 500, 500, 500, everything=True)
+DEFAULT_PLAN = Plan()
+FULL_PLAN = Plan(500, 500, 500, 500, everything=True)
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def split_by_cost(
 
 
 @dataclass(frozen=True)
-class Part:
+class PlannedEvaluation:
     """One evaluation of the benchmark: some methods by some metrics on the first clips of a set."""
 
     clips: int
@@ -139,7 +139,7 @@ class Part:
 _GROUND_TRUTH_METRICS: dict[str, Spec] = {name: name for name in GROUND_TRUTH_METRICS}
 
 
-def parts(plan: Plan, cheap: list[str], expensive: list[str]) -> dict[str, list[Part]]:
+def plan_evaluations(plan: Plan, cheap: list[str], expensive: list[str]) -> dict[str, list[PlannedEvaluation]]:
     """Say what is asked of the second set, of the first, and of models with shuffled weights, by these names.
 
     Parameters
@@ -150,17 +150,20 @@ def parts(plan: Plan, cheap: list[str], expensive: list[str]) -> dict[str, list[
         Names of methods, from `split_by_cost`.
     """
     second = [
-        Part(plan.clips, cheap, _GROUND_TRUTH_METRICS),
-        Part(plan.expensive_clips, cheap + expensive, {**_GROUND_TRUTH_METRICS, **INSERTION_METRIC}),
+        PlannedEvaluation(plan.clips, cheap, _GROUND_TRUTH_METRICS),
+        PlannedEvaluation(plan.expensive_clips, cheap + expensive, {**_GROUND_TRUTH_METRICS, **INSERTION_METRIC}),
     ]
     if plan.everything:
         asking, running = _further_metrics()
-        second += [Part(plan.expensive_clips, cheap + expensive, asking), Part(plan.expensive_clips, cheap, running)]
+        second += [
+            PlannedEvaluation(plan.expensive_clips, cheap + expensive, asking),
+            PlannedEvaluation(plan.expensive_clips, cheap, running),
+        ]
     shuffled = [name for name in cheap if METHODS[name].group == "control" or name in SHUFFLED_METHODS]
     return {
         "second": second,
-        "first": [Part(plan.first_clips, cheap, _GROUND_TRUTH_METRICS)],
-        "shuffled": [Part(plan.shuffled_clips, shuffled, _GROUND_TRUTH_METRICS)],
+        "first": [PlannedEvaluation(plan.first_clips, cheap, _GROUND_TRUTH_METRICS)],
+        "shuffled": [PlannedEvaluation(plan.shuffled_clips, shuffled, _GROUND_TRUTH_METRICS)],
     }
 
 

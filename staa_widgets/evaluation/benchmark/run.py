@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from staa_widgets.engine.explain import explain
-from staa_widgets.evaluation.benchmark.plan import DEFAULT, DrawnClips, Part, Plan, parts, split_by_cost
+from staa_widgets.evaluation.benchmark.plan import (
+    DEFAULT_PLAN,
+    DrawnClips,
+    Plan,
+    PlannedEvaluation,
+    plan_evaluations,
+    split_by_cost,
+)
 from staa_widgets.evaluation.evaluate import evaluate
 from staa_widgets.evaluation.metrics.sanity import shuffle_weights
 from staa_widgets.evaluation.request import load_models
@@ -46,14 +53,16 @@ class Benchmark:
         OSError
             If the folder cannot be written.
         """
-        from staa_widgets.evaluation.benchmark.verdict import section
+        from staa_widgets.evaluation.benchmark.verdict import verdict_section
         from staa_widgets.evaluation.report import to_html
 
         into = Path(folder)
         into.mkdir(parents=True, exist_ok=True)
         for part in fields(self):
             getattr(self, part.name).to_json(into / f"{part.name}.json")
-        to_html(self.second, into / "second.html", "Benchmark: clips that chose nothing", introduction=section(self))
+        to_html(
+            self.second, into / "second.html", "Benchmark: clips that chose nothing", introduction=verdict_section(self)
+        )
         to_html(self.first, into / "first.html", "Benchmark: clips that chose the default")
         return into
 
@@ -72,7 +81,7 @@ class Benchmark:
 
 
 def run_benchmark(
-    plan: Plan = DEFAULT,
+    plan: Plan = DEFAULT_PLAN,
     models: Iterable[str] | Mapping[str, Any] | None = None,
     *,
     methods: Iterable[str] | None = None,
@@ -111,7 +120,7 @@ def run_benchmark(
     began = time.perf_counter()
     with progress_reporter(progress) as report:
 
-        def run(name: str, asked: list[Part], of: Mapping[str, VideoModel]) -> Results:
+        def run(name: str, asked: list[PlannedEvaluation], of: Mapping[str, VideoModel]) -> Results:
             found = [
                 evaluate(
                     DrawnClips("first" if name == "first" else "second", part.clips),
@@ -134,7 +143,7 @@ def run_benchmark(
         shuffled = {name: shuffle_weights(model) for name, model in loaded.items()}
         found = {
             name: run(name, asked, shuffled if name == "shuffled" else loaded)
-            for name, asked in parts(plan, cheap, dear).items()
+            for name, asked in plan_evaluations(plan, cheap, dear).items()
         }
         for name, count in (("first", plan.first_clips), ("second", plan.clips)):
             found[name] = _add_benchmark_facts(

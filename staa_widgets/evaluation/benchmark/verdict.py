@@ -11,25 +11,25 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from staa_widgets.evaluation.benchmark.plan import MAX_PASSES
 from staa_widgets.evaluation.bootstrap import Interval
 from staa_widgets.evaluation.metrics.localization import GROUND_TRUTH_METRICS
-from staa_widgets.evaluation.rows import Comparison, Row, mean, mean_with_interval
+from staa_widgets.evaluation.rows import PairedDifference, Row, mean, mean_with_interval
 from staa_widgets.utils.html import Markup, element, header_row, scrolling_table
 
 if TYPE_CHECKING:
     from staa_widgets.evaluation.benchmark.run import Benchmark
     from staa_widgets.evaluation.results import Results
 
-DEFAULT, CLASS_SPECIFIC_METHOD = "staa", "staa_logit"
+DEFAULT_METHOD, CLASS_SPECIFIC_METHOD = "staa", "staa_logit"
 
 GROUND_TRUTH_MEAN = "all truth"
 """Mean of a clip's truth metrics, each of which goes from 0 to 1: one number to compare two methods by."""
 
-FEW = 6
+MAX_NAMED_DIFFERENCES = 6
 """Comparisons that an answer tells of one by one."""
 
-Found = tuple[bool | None, str]
+Answer = tuple[bool | None, str]
 
 
-class Line(NamedTuple):
+class VerdictLine(NamedTuple):
     """An answer: `holds` is ``None`` where nothing can be said, or the question is not one of yes or no."""
 
     question: str
@@ -43,7 +43,7 @@ class Line(NamedTuple):
         return {True: "yes", False: "no", None: "–"}[self.holds]
 
 
-def verdict(found: Benchmark) -> tuple[Line, ...]:
+def verdict(found: Benchmark) -> tuple[VerdictLine, ...]:
     """Answer every question, for all models together (`Line.model` is ``""``) and for each.
 
     Differences are those on the same clips; a method is ahead or behind where the 95 % bootstrap interval of the mean
@@ -52,7 +52,7 @@ def verdict(found: Benchmark) -> tuple[Line, ...]:
     second, shuffled = add_ground_truth_mean(found.second), add_ground_truth_mean(found.shuffled)
     models = [None, *second.models] if len(second.models) > 1 else [*second.models]
     return tuple(
-        Line(question, model or "", *ask(second, shuffled, model))
+        VerdictLine(question, model or "", *ask(second, shuffled, model))
         for question, ask in QUESTIONS.items()
         for model in models
     )
@@ -74,9 +74,9 @@ def add_ground_truth_mean(results: Results) -> Results:
     return replace(results, rows=(*results.rows, *rows), settings={**results.settings, "metrics": metrics})
 
 
-def _beats_controls(second: Results, _: Results, model: str | None) -> Found:
-    duels = _compare_with_rivals(second, DEFAULT, _list_controls(second), GROUND_TRUTH_METRICS, model)
-    lost = [duel for duel in duels if duel.better != DEFAULT]
+def _beats_controls(second: Results, _: Results, model: str | None) -> Answer:
+    duels = _compare_with_rivals(second, DEFAULT_METHOD, _list_controls(second), GROUND_TRUTH_METRICS, model)
+    lost = [duel for duel in duels if duel.better != DEFAULT_METHOD]
     if not _all_have_intervals(duels):
         return None, _TOO_LITTLE_DATA
     if lost:
@@ -84,18 +84,20 @@ def _beats_controls(second: Results, _: Results, model: str | None) -> Found:
     return True, f"by least over {_format_rival(min(duels, key=lambda duel: duel.low))}"
 
 
-def _best_of_one_pass(second: Results, _: Results, model: str | None) -> Found:
+def _best_of_one_pass(second: Results, _: Results, model: str | None) -> Answer:
     rivals = [
         m for m in _list_methods(second, forwards=1, backwards=0) if not second.settings["methods"][m]["class_specific"]
     ]
-    overall = _compare_with_rivals(second, DEFAULT, rivals, (GROUND_TRUTH_MEAN,), model)
+    overall = _compare_with_rivals(second, DEFAULT_METHOD, rivals, (GROUND_TRUTH_MEAN,), model)
     if not _all_have_intervals(overall):
         return None, _TOO_LITTLE_DATA
     behind = [
-        d for d in _compare_with_rivals(second, DEFAULT, rivals, GROUND_TRUTH_METRICS, model) if d.better == d.other
+        d
+        for d in _compare_with_rivals(second, DEFAULT_METHOD, rivals, GROUND_TRUTH_METRICS, model)
+        if d.better == d.other
     ]
-    short = [duel for duel in overall if duel.better != DEFAULT]
-    said = f"ahead of {_format_clearest([d for d in overall if d.better == DEFAULT])}"
+    short = [duel for duel in overall if duel.better != DEFAULT_METHOD]
+    said = f"ahead of {_format_clearest([d for d in overall if d.better == DEFAULT_METHOD])}"
     if short:
         said += f"; not ahead of {_format_clearest(short)}"
     if behind:
@@ -103,10 +105,10 @@ def _best_of_one_pass(second: Results, _: Results, model: str | None) -> Found:
     return not short and not behind, said
 
 
-def _level_with_backward(second: Results, _: Results, model: str | None) -> Found:
+def _level_with_backward(second: Results, _: Results, model: str | None) -> Answer:
     # A recorded pass comes before every question, so that one pass there and one back are told as two and one.
     rivals = _list_methods(second, backwards=1)
-    duels = _compare_with_rivals(second, DEFAULT, rivals, (GROUND_TRUTH_MEAN, *GROUND_TRUTH_METRICS), model)
+    duels = _compare_with_rivals(second, DEFAULT_METHOD, rivals, (GROUND_TRUTH_MEAN, *GROUND_TRUTH_METRICS), model)
     if not _all_have_intervals(duels):
         return None, _TOO_LITTLE_DATA
     behind = [duel for duel in duels if duel.better == duel.other]
@@ -116,25 +118,25 @@ def _level_with_backward(second: Results, _: Results, model: str | None) -> Foun
     return True, f"nearest: {_format_rival(nearest)}"
 
 
-def _logit_is_worth_it(second: Results, _: Results, model: str | None) -> Found:
+def _logit_is_worth_it(second: Results, _: Results, model: str | None) -> Answer:
     if CLASS_SPECIFIC_METHOD not in second.methods:
         return None, _TOO_LITTLE_DATA
-    overall = second.compare(CLASS_SPECIFIC_METHOD, DEFAULT, GROUND_TRUTH_MEAN, model)
+    overall = second.compare(CLASS_SPECIFIC_METHOD, DEFAULT_METHOD, GROUND_TRUTH_MEAN, model)
     if not _all_have_intervals([overall]):
         return None, _TOO_LITTLE_DATA
-    duels = _compare_with_rivals(second, CLASS_SPECIFIC_METHOD, [DEFAULT], GROUND_TRUTH_METRICS, model)
+    duels = _compare_with_rivals(second, CLASS_SPECIFIC_METHOD, [DEFAULT_METHOD], GROUND_TRUTH_METRICS, model)
     won = [duel for duel in duels if duel.better == CLASS_SPECIFIC_METHOD]
-    lost = [duel for duel in duels if duel.better == DEFAULT]
+    lost = [duel for duel in duels if duel.better == DEFAULT_METHOD]
     said = f"{GROUND_TRUTH_MEAN} {_format_signed(overall)}"
     said += f"; ahead on {', '.join(map(_format_metric, won))}" if won else ""
     said += f"; behind on {', '.join(map(_format_metric, lost))}" if lost else ""
     return overall.better == CLASS_SPECIFIC_METHOD, said
 
 
-def _expensive_methods_ahead(second: Results, _: Results, model: str | None) -> Found:
-    metrics = [m for m in second.metrics if second.about(m).get("category") in ("truth", "causal")]
+def _expensive_methods_ahead(second: Results, _: Results, model: str | None) -> Answer:
+    metrics = [m for m in second.metrics if second.metric_info(m).get("category") in ("truth", "causal")]
     rivals = [m for m in _list_methods(second) if sum(second.cost(m, model)[:2]) > 3]
-    won = [d for d in _compare_with_rivals(second, DEFAULT, rivals, metrics, model) if d.better == d.other]
+    won = [d for d in _compare_with_rivals(second, DEFAULT_METHOD, rivals, metrics, model) if d.better == d.other]
     said = []
     for rival in rivals:
         wins = [duel for duel in won if duel.other == rival]
@@ -151,16 +153,16 @@ def _expensive_methods_ahead(second: Results, _: Results, model: str | None) -> 
     return None, "; ".join(said) or f"none of {', '.join(rivals)} is ahead on anything"
 
 
-def _falls_with_shuffled_weights(second: Results, shuffled: Results, model: str | None) -> Found:
-    if DEFAULT not in shuffled.methods or (model is not None and model not in shuffled.models):
+def _falls_with_shuffled_weights(second: Results, shuffled: Results, model: str | None) -> Answer:
+    if DEFAULT_METHOD not in shuffled.methods or (model is not None and model not in shuffled.models):
         return None, _TOO_LITTLE_DATA
     controls = _list_controls(shuffled)
-    duels = _compare_with_rivals(shuffled, DEFAULT, controls, GROUND_TRUTH_METRICS, model)
+    duels = _compare_with_rivals(shuffled, DEFAULT_METHOD, controls, GROUND_TRUTH_METRICS, model)
     drops = {m: _score_drop(second, shuffled, m, model) for m in (GROUND_TRUTH_MEAN, *GROUND_TRUTH_METRICS)}
     if not _all_have_intervals(duels) or not math.isfinite(drops[GROUND_TRUTH_MEAN].low):
         return None, _TOO_LITTLE_DATA
     # Ahead of a constant map means little; what would matter is to be ahead of every control.
-    ahead = [m for m in GROUND_TRUTH_METRICS if all(d.better == DEFAULT for d in duels if d.metric == m)]
+    ahead = [m for m in GROUND_TRUTH_METRICS if all(d.better == DEFAULT_METHOD for d in duels if d.metric == m)]
     kept = [m for m, drop in drops.items() if not drop.low > 0]
     said = f"{GROUND_TRUTH_MEAN} falls by {_format_interval(drops[GROUND_TRUTH_MEAN])}"
     said += f"; does not fall on {', '.join(kept)}" if kept else ""
@@ -170,20 +172,20 @@ def _falls_with_shuffled_weights(second: Results, shuffled: Results, model: str 
     return not ahead and GROUND_TRUTH_MEAN not in kept, said
 
 
-QUESTIONS: Mapping[str, Callable[[Results, Results, str | None], Found]] = {
-    f"{DEFAULT} beats every control on every truth metric": _beats_controls,
-    f"{DEFAULT} is the best class-agnostic method of one pass": _best_of_one_pass,
-    f"{DEFAULT} is not behind any method of one forward and one backward pass": _level_with_backward,
-    f"{CLASS_SPECIFIC_METHOD} beats {DEFAULT}": _logit_is_worth_it,
-    f"where dearer methods are ahead of {DEFAULT}": _expensive_methods_ahead,
-    f"with shuffled weights {DEFAULT} falls to the controls": _falls_with_shuffled_weights,
+QUESTIONS: Mapping[str, Callable[[Results, Results, str | None], Answer]] = {
+    f"{DEFAULT_METHOD} beats every control on every truth metric": _beats_controls,
+    f"{DEFAULT_METHOD} is the best class-agnostic method of one pass": _best_of_one_pass,
+    f"{DEFAULT_METHOD} is not behind any method of one forward and one backward pass": _level_with_backward,
+    f"{CLASS_SPECIFIC_METHOD} beats {DEFAULT_METHOD}": _logit_is_worth_it,
+    f"where dearer methods are ahead of {DEFAULT_METHOD}": _expensive_methods_ahead,
+    f"with shuffled weights {DEFAULT_METHOD} falls to the controls": _falls_with_shuffled_weights,
 }
 """What is asked of a benchmark."""
 
 _TOO_LITTLE_DATA = "too little was measured to say"
 
 
-def section(found: Benchmark) -> Markup:
+def verdict_section(found: Benchmark) -> Markup:
     """Write the answers as a section of a report."""
     rows = []
     for question, lines in groupby(verdict(found), lambda line: line.question):
@@ -211,13 +213,13 @@ READING_NOTE = (
 
 def _compare_with_rivals(
     results: Results, one: str, others: Iterable[str], metrics: Iterable[str], model: str | None
-) -> list[Comparison]:
+) -> list[PairedDifference]:
     """Compare with each rival by each metric, where both were scored."""
     every = [results.compare(one, other, metric, model) for other in others for metric in metrics if other != one]
     return [duel for duel in every if duel.clips]
 
 
-def _all_have_intervals(duels: list[Comparison]) -> bool:
+def _all_have_intervals(duels: list[PairedDifference]) -> bool:
     return bool(duels) and all(math.isfinite(duel.low) for duel in duels)
 
 
@@ -228,7 +230,9 @@ def _list_controls(results: Results) -> list[str]:
 def _list_methods(results: Results, **passes: int) -> list[str]:
     """Methods that are no controls, of so many forward or backward passes."""
     names = [
-        name for name, about in _method_facts(results).items() if about.get("group") != "control" and name != DEFAULT
+        name
+        for name, about in _method_facts(results).items()
+        if about.get("group") != "control" and name != DEFAULT_METHOD
     ]
     asked = [(("forwards", "backwards").index(kind), count) for kind, count in passes.items()]
     return [name for name in names if all(results.cost(name)[place] == count for place, count in asked)]
@@ -240,30 +244,30 @@ def _method_facts(results: Results) -> Mapping[str, Any]:
 
 def _score_drop(second: Results, shuffled: Results, metric: str, model: str | None) -> Interval:
     """Mean of a method's score on trained weights minus that on shuffled ones, over the clips of both."""
-    ours, theirs = (held.values(DEFAULT, metric, model) for held in (second, shuffled))
+    ours, theirs = (held.values(DEFAULT_METHOD, metric, model) for held in (second, shuffled))
     return mean_with_interval([ours[clip] - theirs[clip] for clip in ours if clip in theirs])
 
 
-def _swap_sides(duel: Comparison) -> Comparison:
+def _swap_sides(duel: PairedDifference) -> PairedDifference:
     return duel._replace(one=duel.other, other=duel.one, mean=-duel.mean, low=-duel.high, high=-duel.low)
 
 
-def _format_clearest(duels: list[Comparison]) -> str:
+def _format_clearest(duels: list[PairedDifference]) -> str:
     """Tell of the clearest few."""
-    few = sorted(duels, key=lambda duel: -abs(duel.mean))[:FEW]
-    rest = [f"and {len(duels) - FEW} more"] if len(duels) > FEW else []
+    few = sorted(duels, key=lambda duel: -abs(duel.mean))[:MAX_NAMED_DIFFERENCES]
+    rest = [f"and {len(duels) - MAX_NAMED_DIFFERENCES} more"] if len(duels) > MAX_NAMED_DIFFERENCES else []
     return "; ".join([*map(_format_rival, few), *rest]) or "none"
 
 
-def _format_rival(duel: Comparison) -> str:
+def _format_rival(duel: PairedDifference) -> str:
     return f"{duel.other} on {_format_metric(duel)}"
 
 
-def _format_metric(duel: Comparison) -> str:
+def _format_metric(duel: PairedDifference) -> str:
     return f"{duel.metric} ({_format_signed(duel)})"
 
 
-def _format_signed(duel: Comparison) -> str:
+def _format_signed(duel: PairedDifference) -> str:
     return _format_interval(Interval(duel.mean, duel.low, duel.high), sign="+")
 
 

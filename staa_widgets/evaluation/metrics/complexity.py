@@ -77,8 +77,8 @@ def signal_to_noise(case: Case) -> float:
     Sharpening alone raises it without bound: never quote it without average precision and the same refinement of the
     controls. See `staa_widgets.methods.postprocess.signal_to_noise`.
     """
-    assert case.truth is not None
-    where = case.truth.where
+    assert case.ground_truth is not None
+    where = case.ground_truth.where
     if where.shape != case.maps.shape:
         raise ParameterError(f"The map is {case.maps.shape}, the truth {where.shape}.", "Bring both to one grid.")
     return refine.signal_to_noise(case.maps, where) if where.any() and not where.all() else float("nan")

@@ -16,9 +16,9 @@ from staa_widgets.evaluation.metrics.perturbation import (
     Output,
     Units,
     divide_into_units,
-    drops,
     require_inputs,
-    saliency,
+    score_drops,
+    unit_saliency,
 )
 
 if TYPE_CHECKING:
@@ -92,8 +92,8 @@ def _saliency_and_drops(case: Case, units: Units, filler: str, output: Output) -
     import torch
 
     parts = divide_into_units(require_inputs(case).geometry, units)
-    lost = drops(case, parts, filler=filler, output=output)
-    return torch.from_numpy(saliency(case.maps, parts))[None], torch.from_numpy(lost)[None]
+    lost = score_drops(case, parts, filler=filler, output=output)
+    return torch.from_numpy(unit_saliency(case.maps, parts))[None], torch.from_numpy(lost)[None]
 
 
 def _count_passes(geometry: Geometry, *, units: Units, **_: object) -> int:

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from staa_widgets.errors import ParameterError
-from staa_widgets.evaluation.bootstrap import means
+from staa_widgets.evaluation.bootstrap import bootstrap_means
 from staa_widgets.evaluation.metric import Case, metric
 from staa_widgets.evaluation.metrics.perturbation import (
     MAX_COARSE_UNITS,
     Output,
     Units,
     divide_into_units,
-    drops,
     require_inputs,
-    saliency,
+    score_drops,
     scores_without,
+    unit_saliency,
 )
 from staa_widgets.methods.controls import random_smooth
 
@@ -42,7 +42,7 @@ DRAWS = 5
 """Random orders that a score is set beside, and ways in which ties are broken."""
 
 
-class Curve(NamedTuple):
+class ScoreCurve(NamedTuple):
     """The target's score along insertion or deletion.
 
     Parameters
@@ -89,7 +89,7 @@ class NormalizedScore(NamedTuple):
     reason: str
 
 
-def curve(
+def perturbation_curve(
     case: Case,
     *,
     kind: Kind = "insertion",
@@ -98,7 +98,7 @@ def curve(
     filler: str = "blur",
     steps: int = STEPS,
     output: Output = "probability",
-) -> Curve:
+) -> ScoreCurve:
     """Insert units into a filled clip, or delete them from the whole one, in the order of a map.
 
     Ties are broken at random; where a step falls between equal values the curve is the mean of five ways to do so, and
@@ -118,17 +118,17 @@ def curve(
         Name in `staa_widgets.methods.fillers.FILLERS`.
     steps
         At how many shares the model is asked, beside the start; fewer where there are fewer units.
-    of
+    output
         ``"probability"`` or ``"logit"`` of the target.
     """
     query = require_inputs(case)
     parts = divide_into_units(query.geometry, units)
     return _curve_of_values(
-        case, parts, saliency(case.maps, parts), kind, order, filler, steps, output, seed=abs(query.seed)
+        case, parts, unit_saliency(case.maps, parts), kind, order, filler, steps, output, seed=abs(query.seed)
     )
 
 
-def references(
+def reference_scores(
     case: Case,
     *,
     kind: Kind = "insertion",
@@ -158,14 +158,16 @@ def references(
 
     ranks = [_rank_units(np.zeros(count), seed, draw) for draw in range(draws)]
     random = [area(-np.argsort(rank).astype(np.float64), seed) for rank in ranks]
-    smooth = [area(saliency(random_smooth(parts.shape, seed + draw), parts), seed) for draw in range(draws)]
+    smooth = [area(unit_saliency(random_smooth(parts.shape, seed + draw), parts), seed) for draw in range(draws)]
     oracle = (
-        area(drops(case, parts, filler=filler, output="probability"), seed) if count <= MAX_COARSE_UNITS else np.nan
+        area(score_drops(case, parts, filler=filler, output="probability"), seed)
+        if count <= MAX_COARSE_UNITS
+        else np.nan
     )
     return ReferenceScores(np.array(random), np.array(smooth), float(oracle))
 
 
-def normalised(
+def normalize_scores(
     scores: ArrayLike, randoms: ArrayLike, oracles: ArrayLike, *, draws: int = 5000, seed: int = 0
 ) -> NormalizedScore:
     """Set a method's mean between random and the oracle: ``mean(score - random) / mean(oracle - random)``.
@@ -196,7 +198,7 @@ def normalised(
     if not abs(room.mean()) >= 3 * error or room.mean() == 0:
         reason = f"oracle and random differ by {abs(room.mean()):.3g}, less than three standard errors of {error:.2g}"
         return NormalizedScore(np.nan, np.nan, np.nan, reason)
-    ratios = means(gain, draws=draws, seed=seed) / means(room, draws=draws, seed=seed)
+    ratios = bootstrap_means(gain, draws=draws, seed=seed) / bootstrap_means(room, draws=draws, seed=seed)
     low, high = np.quantile(ratios, [0.025, 0.975])
     return NormalizedScore(float(gain.mean() / room.mean()), float(low), float(high), "")
 
@@ -212,7 +214,7 @@ def _curve_of_values(
     output: Output,
     *,
     seed: int,
-) -> Curve:
+) -> ScoreCurve:
     for name, value, known in (("kind", kind, ("insertion", "deletion")), ("order", order, ("most", "least"))):
         if value not in known:
             raise ParameterError(f"{name} is {value!r}.", f"Choose from {', '.join(known)}.")
@@ -231,7 +233,7 @@ def _curve_of_values(
         taken = place[None, :] < cuts[:, None]
         asked.append(taken if kind == "deletion" else ~taken)
     scores = scores_without(case, parts, np.concatenate(asked), filler=filler, output=output)
-    return Curve(cuts / count, scores.reshape(len(asked), -1).mean(axis=0))
+    return ScoreCurve(cuts / count, scores.reshape(len(asked), -1).mean(axis=0))
 
 
 def _rank_units(values: NDArray[np.float64], seed: int, draw: int) -> NDArray[np.int64]:
@@ -246,7 +248,7 @@ def _count_passes(geometry: Geometry, *, units: Units, steps: int, **_: object) 
 
 def _register(name: str, kind: Kind, order: Order) -> None:
     def run(case: Case, *, units: Units = "cells", filler: str = "blur", steps: int = STEPS) -> float:
-        return curve(case, kind=kind, order=order, units=units, filler=filler, steps=steps).area
+        return perturbation_curve(case, kind=kind, order=order, units=units, filler=filler, steps=steps).area
 
     done = "put into a filled clip" if kind == "insertion" else "taken out of the clip"
     run.__doc__ = f"Area under the target's probability while parts are {done}, {order} relevant first."

@@ -141,12 +141,12 @@ def _case_tensors(case: Case) -> tuple[Tensor, Tensor, Tensor]:
     """Give maps ``(1, S, h, w)``, where ``(S, h, w)`` and when ``(S,)``."""
     import torch
 
-    assert case.truth is not None
-    if case.maps.shape != case.truth.where.shape:
+    assert case.ground_truth is not None
+    if case.maps.shape != case.ground_truth.where.shape:
         raise ParameterError(
-            f"The map is {case.maps.shape}, the truth {case.truth.where.shape}.", "Bring both to one grid."
+            f"The map is {case.maps.shape}, the truth {case.ground_truth.where.shape}.", "Bring both to one grid."
         )
-    where, when = (torch.from_numpy(np.array(part, bool)) for part in case.truth)
+    where, when = (torch.from_numpy(np.array(part, bool)) for part in case.ground_truth)
     return torch.from_numpy(np.array(case.maps))[None], where, when
 
 

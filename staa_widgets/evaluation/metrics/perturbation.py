@@ -29,9 +29,9 @@ MAX_COARSE_UNITS = 128
 
 def require_inputs(case: Case) -> MethodInputs:
     """Give a case's query; raises `ParameterError` if it has none."""
-    if case.query is None:
+    if case.inputs is None:
         raise ParameterError("This case has no model to ask.", "Give it a query.")
-    return case.query
+    return case.inputs
 
 
 def divide_into_units(geometry: Geometry, units: Units) -> NDArray[np.int64]:
@@ -69,7 +69,7 @@ def divide_into_units(geometry: Geometry, units: Units) -> NDArray[np.int64]:
     return label_blocks(shape, block)
 
 
-def saliency(maps: NDArray[np.floating], units: NDArray[np.int64]) -> NDArray[np.float64]:
+def unit_saliency(maps: NDArray[np.floating], units: NDArray[np.int64]) -> NDArray[np.float64]:
     """Sum maps ``(S, h, w)`` over each unit: ``(n,)``."""
     if maps.shape != units.shape:
         raise ParameterError(f"The map is {maps.shape}, the model's grid {units.shape}.", "Give maps of this model.")
@@ -93,7 +93,7 @@ def scores_without(
         bool ``(m, n)``, which of the n units to take away in each of m questions.
     filler
         Name in `staa_widgets.methods.fillers.FILLERS`, of what stands in their place.
-    of
+    output
         ``"probability"`` of the target, or its ``"logit"``, which does not saturate.
 
     Returns
@@ -102,7 +102,7 @@ def scores_without(
         ``(m,)``.
     """
     if output not in ("probability", "logit"):
-        raise ParameterError(f"of is {output!r}.", "Choose 'probability' or 'logit'.")
+        raise ParameterError(f"output is {output!r}.", "Choose 'probability' or 'logit'.")
     query = require_inputs(case)
     cells = removed[:, units]
     keys = [("logits", filler, np.packbits(one).tobytes()) for one in cells]
@@ -118,7 +118,7 @@ def scores_without(
     return class_probabilities(logits)[:, query.target] if output == "probability" else logits[:, query.target]
 
 
-def drops(case: Case, units: NDArray[np.int64], *, filler: str, output: Output) -> NDArray[np.float64]:
+def score_drops(case: Case, units: NDArray[np.int64], *, filler: str, output: Output) -> NDArray[np.float64]:
     """Measure by how much the target's score falls when one unit alone is taken away: ``(n,)``."""
     count = int(units.max()) + 1
     asked = np.concatenate([np.zeros((1, count), bool), np.eye(count, dtype=bool)])

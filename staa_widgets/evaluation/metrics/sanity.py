@@ -88,7 +88,7 @@ def shuffle_weights(model: VideoModel, names: Sequence[str] | None = None, *, se
     return copied
 
 
-def cascade(case: Case, *, steps: int = STEPS, seed: int = 0) -> CascadingRandomization:
+def cascading_randomization(case: Case, *, steps: int = STEPS, seed: int = 0) -> CascadingRandomization:
     """Shuffle weights from the output down, as deep again with each step, and make the maps anew.
 
     Parameters
@@ -128,9 +128,9 @@ def _shuffle_in_place(model: VideoModel, names: Sequence[str], seed: int) -> Non
 
 
 def _require_method(case: Case) -> tuple[MethodInputs, Any]:
-    if case.query is None or case.attribute is None:
+    if case.inputs is None or case.attribute is None:
         raise ParameterError("This case cannot make its maps again.", "Give it a query and attribute.")
-    return case.query, case.attribute
+    return case.inputs, case.attribute
 
 
 _SANITY: dict[str, Any] = {"category": "sanity", "range": (-1.0, 1.0), "needs": "method"}
@@ -152,7 +152,7 @@ def weight_randomization(case: Case, *, steps: int = STEPS, seed: int = 0) -> fl
     """
     if case.model is None:
         return float("nan")
-    found = cascade(case, steps=steps, seed=seed).similarity
+    found = cascading_randomization(case, steps=steps, seed=seed).similarity
     found = found[np.isfinite(found)]
     return float(found.mean()) if len(found) else float("nan")
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from staa_widgets.evaluation.report.colors import GROUP_COLORS
-from staa_widgets.evaluation.report.formatting import format_cost, group, hover_text, label
-from staa_widgets.evaluation.report.ranking import best, means
+from staa_widgets.evaluation.report.formatting import format_cost, format_label, hover_text, method_group
+from staa_widgets.evaluation.report.ranking import best_summary, index_summaries
 from staa_widgets.figures import GRID_COLOR, MUTED_COLOR, escape_plotly_text, plotly_template
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 HEIGHT, PLOT_HEIGHT = 440, 320
 """Pixels of the figure, and of the part of it in which points lie."""
 
-LABEL = 17
+LABEL_HEIGHT = 17
 """Pixels of a label's line."""
 
 
@@ -31,7 +31,7 @@ class _Point(NamedTuple):
     method: str
     group: str
     passes: float
-    found: Summary
+    summary: Summary
 
 
 def draw_cost_against_quality(results: Results, metric: str, model: str | None = None) -> go.Figure:
@@ -55,18 +55,18 @@ def draw_cost_against_quality(results: Results, metric: str, model: str | None =
     """
     import plotly.graph_objects as go
 
-    better = results.about(metric).get("higher_is_better")
+    better = results.metric_info(metric).get("higher_is_better")
     points = _make_points(results, metric, model)
     figure = go.Figure(layout={"template": plotly_template()})
     for name in GROUP_COLORS:
         if of := [point for point in points if point.group == name]:
             _draw_group(figure, name, of, results, model)
-    if control := best(results, metric, [point.found for point in points if point.group == "control"]):
+    if control := best_summary(results, metric, [point.summary for point in points if point.group == "control"]):
         figure.add_hline(
             y=control.mean,
             line={"dash": "dash", "width": 1.5, "color": MUTED_COLOR},
             annotation={
-                "text": f"best control: {label(control.method)}",
+                "text": f"best control: {format_label(control.method)}",
                 "font": {"size": 13, "color": MUTED_COLOR},
                 "yshift": -1,
             },
@@ -96,12 +96,12 @@ def draw_cost_against_quality(results: Results, metric: str, model: str | None =
 
 
 def _make_points(results: Results, metric: str, model: str | None) -> list[_Point]:
-    held, points = means(results, model), []
+    held, points = index_summaries(results, model), []
     for method in results.methods:
         forwards, backwards, _ = results.cost(method, model)
         if (found := held.get((method, metric))) and math.isfinite(forwards):
             # What takes no pass has its place beside what takes one: a logarithm has none for 0.
-            points.append(_Point(method, group(results, method), max(forwards + backwards, 1), found))
+            points.append(_Point(method, method_group(results, method), max(forwards + backwards, 1), found))
     return points
 
 
@@ -111,20 +111,21 @@ def _draw_group(figure: go.Figure, name: str, points: list[_Point], results: Res
     figure.add_trace(
         go.Scatter(
             x=[point.passes for point in points],
-            y=[point.found.mean for point in points],
+            y=[point.summary.mean for point in points],
             mode="markers",
             name=name,
             marker={"color": GROUP_COLORS[name], "size": 7 if name == "control" else 11},
             error_y={
                 "type": "data",
                 "symmetric": False,
-                "array": [_zero_if_not_finite(point.found.high - point.found.mean) for point in points],
-                "arrayminus": [_zero_if_not_finite(point.found.mean - point.found.low) for point in points],
+                "array": [_zero_if_not_finite(point.summary.high - point.summary.mean) for point in points],
+                "arrayminus": [_zero_if_not_finite(point.summary.mean - point.summary.low) for point in points],
                 "thickness": 1.2,
                 "width": 3,
             },
             customdata=[
-                f"{hover_text(point.found, results)}<br>{format_cost(results, point.method, model)}" for point in points
+                f"{hover_text(point.summary, results)}<br>{format_cost(results, point.method, model)}"
+                for point in points
             ],
             hovertemplate="%{customdata}<extra></extra>",
         )
@@ -148,13 +149,13 @@ def _label_points(figure: go.Figure, points: Sequence[_Point], pixels: float) ->
         # Half a power of ten is about as wide as a label.
         columns.setdefault(round(math.log10(point.passes) * 2), []).append(point)
     for column in columns.values():
-        rising = sorted(column, key=lambda point: point.found.mean)
-        wanted = np.array([point.found.mean * pixels for point in rising])
+        rising = sorted(column, key=lambda point: point.summary.mean)
+        wanted = np.array([point.summary.mean * pixels for point in rising])
         for point, shift in zip(rising, wanted - _spread_labels(wanted), strict=True):
             figure.add_annotation(
                 x=math.log10(point.passes),
-                y=point.found.mean,
-                text=label(point.method),
+                y=point.summary.mean,
+                text=format_label(point.method),
                 showarrow=True,
                 arrowhead=0,
                 arrowwidth=1,
@@ -171,7 +172,7 @@ def _spread_labels(wanted: np.ndarray) -> np.ndarray:
     """Move rising places apart by a label at least, leaving their mean where it was."""
     places = wanted.copy()
     for i in range(1, len(places)):
-        places[i] = max(places[i], places[i - 1] + LABEL)
+        places[i] = max(places[i], places[i - 1] + LABEL_HEIGHT)
     return places - np.mean(places - wanted)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from staa_widgets.errors import ParameterError
 from staa_widgets.evaluation.report.colors import GROUP_COLORS, METHOD_COLORS, make_transparent
-from staa_widgets.evaluation.report.formatting import group, label, number
+from staa_widgets.evaluation.report.formatting import format_label, format_number, method_group
 from staa_widgets.evaluation.rows import mean_by_clip, mean_with_interval
 from staa_widgets.figures import plotly_template
 
@@ -29,14 +29,14 @@ DASHES = ("dot", "dash", "dashdot", "longdash")
 MAX_BANDS = 6
 """Methods beyond which bands would cover each other; the intervals are then told on hovering only."""
 
-LEGEND = 17
+LEGEND_LINE_HEIGHT = 17
 """Pixels of a line of the legend, which holds three methods or so."""
 
 CurvesByClip = dict[tuple[str, str], np.ndarray]
 """Probability at each of `GRID`, by model and clip."""
 
 
-def curves(results: Results, metric: str, model: str | None = None) -> go.Figure:
+def draw_curves(results: Results, metric: str, model: str | None = None) -> go.Figure:
     """Draw how the target's probability goes as ever more of the clip is changed: means over clips.
 
     Bands are 95 % intervals; of more than six methods they are told on hovering only.
@@ -57,7 +57,7 @@ def curves(results: Results, metric: str, model: str | None = None) -> go.Figure
     """
     import plotly.graph_objects as go
 
-    name = str(results.about(metric).get("name", metric))
+    name = str(results.metric_info(metric).get("name", metric))
     done = "put in" if name.startswith("insertion") else "taken out" if name.startswith("deletion") else "changed"
     courses = _interpolate_curves(results, metric, model)
     order = [method for method in dict.fromkeys((*results.methods, *courses)) if method in courses]
@@ -65,12 +65,12 @@ def curves(results: Results, metric: str, model: str | None = None) -> go.Figure
     grey = cycle({"color": GROUP_COLORS["control"], "dash": dash} for dash in DASHES)
     coloured = cycle([*({"color": c} for c in METHOD_COLORS), *({"color": c, "dash": "dash"} for c in METHOD_COLORS)])
     for method in order:
-        line = {**next(grey if group(results, method) == "control" else coloured), "width": 2}
+        line = {**next(grey if method_group(results, method) == "control" else coloured), "width": 2}
         _draw_curve(figure, method, _mean_intervals(courses[method]), line, band=len(order) <= MAX_BANDS)
     figure.update_layout(
         xaxis={"title": {"text": f"share of the clip {done}"}, "tickformat": "~%", "range": [0, 1]},
         yaxis={"title": {"text": "probability of the target class"}, "range": [0, 1.02]},
-        height=460 + LEGEND * (len(order) // 3),
+        height=460 + LEGEND_LINE_HEIGHT * (len(order) // 3),
         margin={"t": 30},
         hovermode="x",
         showlegend=True,
@@ -85,7 +85,7 @@ def _interpolate_curves(results: Results, metric: str, model: str | None) -> dic
     courses: dict[str, CurvesByClip] = {}
     for row in results.curves:
         if row.metric == metric and model in (None, row.model):
-            courses.setdefault(row.method, {})[row.model, row.clip] = np.interp(GRID, row.at, row.values)
+            courses.setdefault(row.method, {})[row.model, row.clip] = np.interp(GRID, row.shares, row.values)
     if not courses:
         causal = ", ".join(dict.fromkeys(row.metric for row in results.curves))
         raise ParameterError(f"There are no curves of {metric!r}.", f"There are some of {causal}." if causal else "")
@@ -121,11 +121,11 @@ def _draw_curve(
         go.Scatter(
             x=GRID,
             y=[each.mean for each in bands],
-            name=label(method),
+            name=format_label(method),
             legendgroup=method,
             mode="lines",
             line=dict(line),
-            customdata=[f"[{number(each.low)}, {number(each.high)}]" for each in bands],
-            hovertemplate=f"{label(method)}: %{{y:.2f}} %{{customdata}}<extra></extra>",
+            customdata=[f"[{format_number(each.low)}, {format_number(each.high)}]" for each in bands],
+            hovertemplate=f"{format_label(method)}: %{{y:.2f}} %{{customdata}}<extra></extra>",
         )
     )

@@ -15,7 +15,7 @@ GROUPS = ("attention", "gradient", "perturbation", "control")
 """Groups of methods, in the order in which they are listed."""
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """Write a score: two decimals, fewer of large ones, a dash for NaN."""
     if not math.isfinite(value):
         return "–"
@@ -23,27 +23,27 @@ def number(value: float) -> str:
     return f"−{said}" if value < 0 and float(said) else said
 
 
-def between(low: float, high: float) -> str:
+def format_interval(low: float, high: float) -> str:
     """Write the bounds of an interval; nothing where there is none."""
-    return f"[{number(low)}, {number(high)}]" if math.isfinite(low) else ""
+    return f"[{format_number(low)}, {format_number(high)}]" if math.isfinite(low) else ""
 
 
-def counted(count: int, word: str) -> str:
+def format_count(count: int, word: str) -> str:
     """Write "1 clip" or "2 clips"."""
     return f"{count} {word}{'' if count == 1 else 's'}"
 
 
-def label(name: str) -> str:
+def format_label(name: str) -> str:
     """Write a label of the user's beside a mark or a row of a figure: as text, and not too long."""
     return escape_plotly_text(name, 28)
 
 
-def arrow(results: Results, metric: str) -> str:
+def direction_arrow(results: Results, metric: str) -> str:
     """Show a metric's direction: an arrow up or down, nothing where it has none."""
-    return {True: "\u00a0↑", False: "\u00a0↓", None: ""}[results.about(metric).get("higher_is_better")]
+    return {True: "\u00a0↑", False: "\u00a0↓", None: ""}[results.metric_info(metric).get("higher_is_better")]
 
 
-def group(results: Results, method: str) -> str:
+def method_group(results: Results, method: str) -> str:
     """Group of a method; attention where the results do not tell."""
     found = results.settings.get("methods", {}).get(method, {}).get("group")
     return found if found in GROUPS else "attention"
@@ -62,10 +62,10 @@ def format_cost(results: Results, method: str, model: str | None = None) -> str:
 
 def hover_text(found: Summary, results: Results) -> str:
     """Tell of a mean in a figure: whose it is, its interval, its clips, and what chance scores."""
-    chance = results.about(found.metric).get("chance")
+    chance = results.metric_info(found.metric).get("chance")
     lines = [
         f"<b>{escape_plotly_text(found.method)}</b>, {escape_plotly_text(found.metric)}",
-        f"{number(found.mean)} [{number(found.low)}, {number(found.high)}], {found.clips} clips",
+        f"{format_number(found.mean)} [{format_number(found.low)}, {format_number(found.high)}], {found.clips} clips",
         f"chance: {escape_plotly_text(chance)}" if chance else "",
     ]
     return "<br>".join(filter(None, lines))

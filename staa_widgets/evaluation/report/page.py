@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from staa_widgets.evaluation.report import settings as facts
 from staa_widgets.evaluation.report import tables
 from staa_widgets.evaluation.report.cost_figure import draw_cost_against_quality
-from staa_widgets.evaluation.report.curve_figure import curves
-from staa_widgets.evaluation.report.formatting import counted
+from staa_widgets.evaluation.report.curve_figure import draw_curves
+from staa_widgets.evaluation.report.formatting import format_count
 from staa_widgets.evaluation.report.score_table_figure import draw_score_table
 from staa_widgets.utils.files import export_bytes
 from staa_widgets.utils.html import Markup, element, join_markup
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from staa_widgets.evaluation.results import Results
 
-COST = (
+COST_NOTE = (
     "Passes that one map takes, against what it scores. The bars are 95 % intervals, the dashed line is the best "
     "control: a method that does not rise above it explains nothing."
 )
@@ -80,7 +80,7 @@ def to_page(results: Results, title: str = "", *, introduction: Markup | None = 
     """Return the text of the report that `to_html` writes."""
     from plotly.offline import get_plotlyjs
 
-    heading = title or f"{counted(len(results.methods), 'method')} compared"
+    heading = title or f"{format_count(len(results.methods), 'method')} compared"
     style = resources.files("staa_widgets.evaluation.report").joinpath("report.css").read_text("utf-8")
     library, content = get_plotlyjs(), _report_body(results, heading, introduction)
     # Plotly writes style elements of its own, so styles cannot be held to those known here; scripts are.
@@ -107,16 +107,16 @@ def _report_body(results: Results, heading: str, introduction: Markup | None) ->
     return element(
         "main",
         element("h1", heading),
-        facts.compared(results),
+        facts.settings_list(results),
         introduction,
-        _section("In short", tables.findings(results)),
+        _section("In short", tables.findings_list(results)),
         _section(
             "Scores",
             element("p", tables.READING_NOTE),
-            tables.scores(results, None if several else next(iter(results.models), None)),
+            tables.score_table(results, None if several else next(iter(results.models), None)),
             tables.footnote(results),
             *(
-                element("details", element("summary", f"By {name} alone"), tables.scores(results, name))
+                element("details", element("summary", f"By {name} alone"), tables.score_table(results, name))
                 for name in (results.models if several else ())
             ),
         ),
@@ -132,8 +132,8 @@ def _report_body(results: Results, heading: str, introduction: Markup | None) ->
         ),
         _curve_section(results),
         _cost_section(results),
-        _section("How to read it", facts.metrics(results), element("h3", "Methods"), facts.methods(results)),
-        _optional_section("What could not be answered", facts.failures(results)),
+        _section("How to read it", facts.metric_table(results), element("h3", "Methods"), facts.method_table(results)),
+        _optional_section("What could not be answered", facts.failure_table(results)),
         element(
             "details", element("summary", "All settings"), element("pre", _settings_json(results)), class_="settings"
         ),
@@ -147,17 +147,17 @@ def _curve_section(results: Results) -> Markup | None:
     figures = [
         join_markup(
             element("h3", name),
-            element("p", results.about(name).get("summary", "")),
-            _figure_element(curves(results, name), "curves", 360),
+            element("p", results.metric_info(name).get("summary", "")),
+            _figure_element(draw_curves(results, name), "curves", 360),
         )
         for name in names
     ]
-    beside = tables.normalised(results)
+    beside = tables.normalized_score_table(results)
     return _section("Curves", *figures, beside and element("h3", "Between random and the oracle"), beside)
 
 
 def _cost_section(results: Results) -> Markup | None:
-    directed = [metric for metric in results.metrics if results.about(metric).get("higher_is_better") is not None]
+    directed = [metric for metric in results.metrics if results.metric_info(metric).get("higher_is_better") is not None]
     if not results.costs or not directed:
         return None
     shown = directed[:MAX_COST_FIGURES]
@@ -165,7 +165,7 @@ def _cost_section(results: Results) -> Markup | None:
         join_markup(element("h3", name), _figure_element(draw_cost_against_quality(results, name), "cost", 640))
         for name in shown
     ]
-    return _section("Cost against quality", element("p", COST), *figures)
+    return _section("Cost against quality", element("p", COST_NOTE), *figures)
 
 
 def _section(heading: str, *content: str | None) -> Markup:

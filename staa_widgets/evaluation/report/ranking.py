@@ -10,26 +10,26 @@ if TYPE_CHECKING:
     from staa_widgets.evaluation.results import Results
     from staa_widgets.evaluation.rows import Summary
 
-Held = Mapping[tuple[str, str], "Summary"]
+SummaryTable = Mapping[tuple[str, str], "Summary"]
 """Means by method and metric."""
 
 
-def means(results: Results, model: str | None = None) -> dict[tuple[str, str], Summary]:
+def index_summaries(results: Results, model: str | None = None) -> dict[tuple[str, str], Summary]:
     """Give the means of a model, or of all of them together, by method and metric."""
     found = results.summary(pooled=model is None)
     return {(row.method, row.metric): row for row in found if row.model == (model or "")}
 
 
-def best(results: Results, metric: str, scored: Iterable[Summary]) -> Summary | None:
+def best_summary(results: Results, metric: str, scored: Iterable[Summary]) -> Summary | None:
     """Choose the best mean of a metric; ``None`` where there is none, or no end of the metric is better."""
-    better = results.about(metric).get("higher_is_better")
+    better = results.metric_info(metric).get("higher_is_better")
     of = [found for found in scored if found.metric == metric]
     if better is None or not of:
         return None
     return max(of, key=lambda found: found.mean if better else -found.mean)
 
 
-def level(results: Results, metric: str, held: Held, model: str | None = None) -> list[str]:
+def leading_methods(results: Results, metric: str, held: SummaryTable, model: str | None = None) -> list[str]:
     """Name the best method of a metric, and after it those that cannot be told apart from it.
 
     Parameters
@@ -43,7 +43,7 @@ def level(results: Results, metric: str, held: Held, model: str | None = None) -
     model
         Name of a model; ``None`` for all of them together.
     """
-    first = best(results, metric, held.values())
+    first = best_summary(results, metric, held.values())
     if first is None:
         return []
     rivals = [method for method in results.methods if (method, metric) in held and method != first.method]

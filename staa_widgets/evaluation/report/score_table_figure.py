@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staa_widgets.evaluation.report.formatting import arrow, hover_text, label, number
-from staa_widgets.evaluation.report.ranking import means
+from staa_widgets.evaluation.report.formatting import direction_arrow, format_label, format_number, hover_text
+from staa_widgets.evaluation.report.ranking import index_summaries
 from staa_widgets.figures import TEXT_COLOR, plotly_template
 
 if TYPE_CHECKING:
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from staa_widgets.evaluation.results import Results
     from staa_widgets.evaluation.rows import Summary
 
-SCALE = ((0, "#ffffff"), (1, "#8fb4f0"))
+COLOR_SCALE = ((0, "#ffffff"), (1, "#8fb4f0"))
 """From the worst of a column to its best."""
 
-ROW = 30
+ROW_HEIGHT = 30
 """Pixels of a row."""
 
 
@@ -39,14 +39,14 @@ def draw_score_table(results: Results, model: str | None = None) -> go.Figure:
     """
     import plotly.graph_objects as go
 
-    held = means(results, model)
+    held = index_summaries(results, model)
     methods, metrics = list(results.methods), list(results.metrics)
     shape = (len(methods), len(metrics))
     standing, text, told = np.full(shape, np.nan), np.full(shape, "", object), np.full(shape, "", object)
     for column, metric in enumerate(metrics):
         for row, method in enumerate(methods):
             if found := held.get((method, metric)):
-                text[row, column], told[row, column] = number(found.mean), hover_text(found, results)
+                text[row, column], told[row, column] = format_number(found.mean), hover_text(found, results)
         standing[:, column] = _relative_positions([held.get((method, metric)) for method in methods], results, metric)
     figure = go.Figure(layout={"template": plotly_template()})
     figure.add_trace(
@@ -59,7 +59,7 @@ def draw_score_table(results: Results, model: str | None = None) -> go.Figure:
             hoverongaps=False,
             zmin=0,
             zmax=1,
-            colorscale=[list(stop) for stop in SCALE],
+            colorscale=[list(stop) for stop in COLOR_SCALE],
             showscale=False,
             xgap=2,
             ygap=2,
@@ -74,16 +74,16 @@ def draw_score_table(results: Results, model: str | None = None) -> go.Figure:
             "side": "top",
             "tickangle": -35,
             "tickvals": list(range(len(metrics))),
-            "ticktext": [f"{label(metric)}{arrow(results, metric)}" for metric in metrics],
+            "ticktext": [f"{format_label(metric)}{direction_arrow(results, metric)}" for metric in metrics],
         },
         yaxis={
             **ticks,
             "autorange": "reversed",
             "nticks": None,
             "tickvals": list(range(len(methods))),
-            "ticktext": [label(method) for method in methods],
+            "ticktext": [format_label(method) for method in methods],
         },
-        height=150 + ROW * len(methods),
+        height=150 + ROW_HEIGHT * len(methods),
         margin={"t": 20, "r": 60},
         dragmode=False,
     )
@@ -92,7 +92,7 @@ def draw_score_table(results: Results, model: str | None = None) -> go.Figure:
 
 def _relative_positions(column: Sequence[Summary | None], results: Results, metric: str) -> list[float]:
     """Say where each mean of a column stands: 0 its worst, 1 its best."""
-    better = results.about(metric).get("higher_is_better")
+    better = results.metric_info(metric).get("higher_is_better")
     known = [found.mean for found in column if found]
     if better is None or not known:
         # A cell without a colour must still be hovered over, which a gap cannot be.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from staa_widgets.evaluation.report.formatting import arrow, counted, format_cost, group
+from staa_widgets.evaluation.report.formatting import direction_arrow, format_cost, format_count, method_group
 from staa_widgets.utils.html import Markup, comma_list, element, header_row, join_markup, scrolling_table
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from staa_widgets.evaluation.results import Results
 
 
-def compared(results: Results) -> Markup:
+def settings_list(results: Results) -> Markup:
     """Say what was compared: models, clips, seeds, target."""
     settings = results.settings
     models = [
@@ -27,8 +27,8 @@ def compared(results: Results) -> Markup:
         "Clips": _describe_clips(results),
         "Target": "the class that the model predicts" if target is None else str(target),
         "Methods": comma_list(results.methods),
-        "Metrics": comma_list([f"{metric}{arrow(results, metric)}" for metric in results.metrics]),
-        "Not answered": counted(len(results.failures), "question") if results.failures else "",
+        "Metrics": comma_list([f"{metric}{direction_arrow(results, metric)}" for metric in results.metrics]),
+        "Not answered": format_count(len(results.failures), "question") if results.failures else "",
         "Made with": ", ".join(f"{name} {of}" for name, of in settings.get("versions", {}).items()),
     }
     return element(
@@ -36,11 +36,11 @@ def compared(results: Results) -> Markup:
     )
 
 
-def metrics(results: Results) -> Markup:
+def metric_table(results: Results) -> Markup:
     """Explain each metric: what it says, which way is better, range and chance."""
     rows = []
     for metric in results.metrics:
-        about = results.about(metric)
+        about = results.metric_info(metric)
         better = {True: "higher ↑", False: "lower ↓", None: "neither"}[about.get("higher_is_better")]
         low, high = about.get("range") or (None, None)
         ends = " … ".join("∞" if end is None else f"{end:g}" for end in (low, high)) if about.get("range") else "–"
@@ -52,19 +52,21 @@ def metrics(results: Results) -> Markup:
     return scrolling_table(header_row("metric", "what it says", "chance", "better", "range", "asks about"), rows)
 
 
-def methods(results: Results) -> Markup:
+def method_table(results: Results) -> Markup:
     """Explain each method: what it works with, whether it knows the class, what it costs."""
     rows = []
     for method, about in _facts_by_name(results, "methods"):
         specific = {True: "of the class", False: "of no class", None: "–"}[about.get("class_specific")]
-        cells = [element("td", cell) for cell in (group(results, method), specific, format_cost(results, method))]
+        cells = [
+            element("td", cell) for cell in (method_group(results, method), specific, format_cost(results, method))
+        ]
         what = element("td", about.get("summary", ""), class_="words")
         name = join_markup(method, _describe_changes(method, about))
         rows.append(element("tr", element("th", name, scope="row"), what, *cells))
     return scrolling_table(header_row("method", "what it is", "works with", "speaks", "cost"), rows)
 
 
-def failures(results: Results) -> Markup | None:
+def failure_table(results: Results) -> Markup | None:
     """List what could not be answered, the same reason once; ``None`` where all could."""
     if not results.failures:
         return None

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from staa_widgets.evaluation.report.formatting import GROUPS, arrow, between, counted, format_cost, group, number
-from staa_widgets.evaluation.report.ranking import best, level, means
+from staa_widgets.evaluation.report.formatting import (
+    GROUPS,
+    direction_arrow,
+    format_cost,
+    format_count,
+    format_interval,
+    format_number,
+    method_group,
+)
+from staa_widgets.evaluation.report.ranking import best_summary, index_summaries, leading_methods
 from staa_widgets.utils.html import Markup, comma_list, element, join_markup, scrolling_table
 
 if TYPE_CHECKING:
@@ -14,7 +22,7 @@ if TYPE_CHECKING:
     from staa_widgets.evaluation.results import Results
     from staa_widgets.evaluation.rows import Summary
 
-FEW = 10
+MIN_TRUSTED_CLIPS = 10
 """Clips below which a bootstrap interval is too narrow to be trusted."""
 
 READING_NOTE = (
@@ -23,22 +31,24 @@ READING_NOTE = (
 )
 
 
-def findings(results: Results) -> Markup:
+def findings_list(results: Results) -> Markup:
     """Say of each metric which method is best, and what cannot be told apart from it."""
-    held, said = means(results), []
+    held, said = index_summaries(results), []
     for metric in results.metrics:
-        if names := level(results, metric, held):
+        if names := leading_methods(results, metric, held):
             first, *others = names
             found = held[first, metric]
-            what = f" {number(found.mean)} {between(found.low, found.high)}".rstrip()
+            what = f" {format_number(found.mean)} {format_interval(found.low, found.high)}".rstrip()
             rest = _describe_rivals(results, metric, first, others, [method for method, of in held if of == metric])
             said.append(
-                element("li", element("b", metric), f"{arrow(results, metric)}: ", element("b", first), what, rest)
+                element(
+                    "li", element("b", metric), f"{direction_arrow(results, metric)}: ", element("b", first), what, rest
+                )
             )
     return element("ul", *said) if said else element("p", "No metric here has a direction, so none is best.")
 
 
-def scores(results: Results, model: str | None) -> Markup:
+def score_table(results: Results, model: str | None) -> Markup:
     """Write the summary: a row a method, a column a metric, intervals below the means.
 
     Parameters
@@ -48,15 +58,17 @@ def scores(results: Results, model: str | None) -> Markup:
     model
         Name of a model; ``None`` for all of them together.
     """
-    held = means(results, model)
-    bold = {metric: level(results, metric, held, model) for metric in results.metrics}
+    held = index_summaries(results, model)
+    bold = {metric: leading_methods(results, metric, held, model) for metric in results.metrics}
     most = max((found.clips for found in held.values()), default=0)
     rows = []
     for name, methods in _methods_by_group(results):
         span = str(len(results.metrics) + 2)
         rows.append(element("tr", element("th", name, colspan=span, scope="rowgroup"), class_="group"))
         for method in methods:
-            cells = [_score(held.get((method, metric)), method in bold[metric], most) for metric in results.metrics]
+            cells = [
+                _score_cell(held.get((method, metric)), method in bold[metric], most) for metric in results.metrics
+            ]
             cost = element("td", element("small", format_cost(results, method, model)), class_="cost")
             rows.append(element("tr", element("th", element("span", method), scope="row"), *cells, cost))
     heads = [_metric_header(results, metric) for metric in results.metrics]
@@ -66,13 +78,15 @@ def scores(results: Results, model: str | None) -> Markup:
 
 def control_table(results: Results) -> Markup | None:
     """Compare every method with the strongest control of each metric; ``None`` where there are no controls."""
-    controls = [method for method in results.methods if group(results, method) == "control"]
+    controls = [method for method in results.methods if method_group(results, method) == "control"]
     methods = [method for method in results.methods if method not in controls]
-    metrics = [metric for metric in results.metrics if results.about(metric).get("higher_is_better") is not None]
+    metrics = [metric for metric in results.metrics if results.metric_info(metric).get("higher_is_better") is not None]
     if not (controls and methods and metrics):
         return None
     scored = [found for found in results.summary(pooled=True) if found.method in controls]
-    strongest = {metric: found.method if (found := best(results, metric, scored)) else None for metric in metrics}
+    strongest = {
+        metric: found.method if (found := best_summary(results, metric, scored)) else None for metric in metrics
+    }
     rows = [
         element(
             "tr",
@@ -90,7 +104,7 @@ def control_table(results: Results) -> Markup | None:
     return join_markup(element("p", note), scrolling_table(top, rows, "scores"))
 
 
-def normalised(results: Results) -> Markup | None:
+def normalized_score_table(results: Results) -> Markup | None:
     """Say how far causal metrics come from random orders to the oracle; ``None`` where neither was asked for."""
     metrics = list(dict.fromkeys(row.metric for row in results.references))
     if not metrics:
@@ -99,8 +113,10 @@ def normalised(results: Results) -> Markup | None:
     for method in results.methods:
         cells = []
         for metric in metrics:
-            found = results.normalised(method, metric)
-            cells.append(element("td", number(found.value), element("small", between(found.low, found.high))))
+            found = results.normalized_score(method, metric)
+            cells.append(
+                element("td", format_number(found.value), element("small", format_interval(found.low, found.high)))
+            )
             if found.reason:
                 reasons.setdefault(f"{metric}: {found.reason}", method)
         rows.append(element("tr", element("th", element("span", method), scope="row"), *cells))
@@ -116,8 +132,10 @@ def footnote(results: Results) -> Markup | None:
     """Warn of what the numbers cannot carry."""
     counts = {found.clips for found in results.summary(pooled=True)}
     said = []
-    if counts and min(counts) < FEW:
-        said.append(f"Intervals over fewer than {FEW} clips are too narrow: read them as a first impression.")
+    if counts and min(counts) < MIN_TRUSTED_CLIPS:
+        said.append(
+            f"Intervals over fewer than {MIN_TRUSTED_CLIPS} clips are too narrow: read them as a first impression."
+        )
     if len(counts) > 1:
         said.append("Where a number of clips stands beside a mean, the method was scored on fewer than the others.")
     if len(results.models) > 1:
@@ -137,14 +155,14 @@ def _describe_rivals(results: Results, metric: str, first: str, others: Sequence
     )
 
 
-def _score(found: Summary | None, bold: bool, most: int) -> Markup:
+def _score_cell(found: Summary | None, bold: bool, most: int) -> Markup:
     if found is None:
         return element("td", "–", class_="quiet")
-    few = element("small", f"of {counted(found.clips, 'clip')}") if found.clips < most else None
+    few = element("small", f"of {format_count(found.clips, 'clip')}") if found.clips < most else None
     return element(
         "td",
-        element("span", number(found.mean), class_="best" if bold else None),
-        element("small", between(found.low, found.high)),
+        element("span", format_number(found.mean), class_="best" if bold else None),
+        element("small", format_interval(found.low, found.high)),
         few,
     )
 
@@ -155,17 +173,17 @@ def _control_cell(results: Results, method: str, metric: str, strongest: str | N
         return element("td", "–", class_="quiet")
     against = [results.compare(method, control, metric) for control in controls]
     beaten = all(one.better == method for one in against if one.clips)
-    difference = f"{'+' if found.mean > 0 else ''}{number(found.mean)}{' ✓' if beaten else ''}"
-    below = between(found.low, found.high)
+    difference = f"{'+' if found.mean > 0 else ''}{format_number(found.mean)}{' ✓' if beaten else ''}"
+    below = format_interval(found.low, found.high)
     return element("td", element("span", difference, class_="best" if beaten else None), element("small", below))
 
 
 def _methods_by_group(results: Results) -> Iterable[tuple[str, list[str]]]:
     for name in GROUPS:
-        if of := [method for method in results.methods if group(results, method) == name]:
+        if of := [method for method in results.methods if method_group(results, method) == name]:
             yield name, of
 
 
 def _metric_header(results: Results, metric: str, below: str | None = None) -> Markup:
-    small = results.about(metric).get("category", "") if below is None else below
-    return element("th", f"{metric}{arrow(results, metric)}", element("small", small), scope="col")
+    small = results.metric_info(metric).get("category", "") if below is None else below
+    return element("th", f"{metric}{direction_arrow(results, metric)}", element("small", small), scope="col")
