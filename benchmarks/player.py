@@ -139,7 +139,7 @@ def _animation(panes: int, seconds: float) -> list[Row]:
         )
     view = "grid" if panes > 1 else "overlay"
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
-        path = to_html(shown, Path(home) / "page.html", between="blended", view=view)
+        path = to_html(shown, Path(home) / "page.html", time_interpolation="linear", view=view)
         with playwright.chromium.launch(**launch_args() or {}) as browser:
             page = browser.new_page(viewport={"width": 1600, "height": 1100})
             page.goto(path.as_uri())

@@ -65,6 +65,6 @@ export function leavePatch({ active, host: { work, kernel }, state }: Session): 
     if (!payload) return false;
     pane.payload.value = payload;
   }
-  state.query.value = null;
+  state.patch.value = null;
   return undefined;
 }

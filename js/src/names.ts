@@ -10,7 +10,7 @@ export function names(metas: readonly Meta[]): string[] {
   // Without whose they are and remarks on them, if they are told apart without.
   const brief = models.map((model) => model.replace(/^[^ ]*\/| \(.*\)$/g, ""));
   const clips = of(({ clip }) => clip.name || "clip");
-  const ranges = of(({ spans, clip }) => `${spans[0][0].toFixed(2)}–${clip.duration.toFixed(2)} s`);
+  const ranges = of(({ spans, clip }) => `${spans[0][0].toFixed(2)}–${clip.end.toFixed(2)} s`);
   const told = [
     methods,
     of((meta) => parameters(meta, metas)),

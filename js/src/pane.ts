@@ -79,7 +79,7 @@ export function draw<T extends Basis>(basis: T, state: State): T & Drawn {
       }),
       linear: state.interpolation.value === "linear",
       box,
-      dim: state.dim.value,
+      dim: state.dim_outside.value,
     };
   });
   const cropped = box.some((edge, i) => (i < 2 ? edge > 0.5 : edge < size[i - 2] - 0.5));
@@ -98,7 +98,7 @@ export function paneOf(given: Payload, state: State, fetched: boolean, others: r
   const whole = !kept || (same ? same.whole : fetched && live);
   const frames = whole ? Array.from({ length: total }, (_, i) => origin + i) : kept;
   const times = frames.map((frame) => given.times[frame - origin]);
-  const clock = clockOf(frames, times, film.spans, film.sampled, film.sampled_times);
+  const clock = clockOf(frames, times, film.spans, film.sampled_frames, film.sampled_times);
   const fit = Math.min(1, 640 / Math.max(...film.clip.size));
   // One size for all of a clip, so that their boxes can be compared.
   const size: Size =
@@ -109,7 +109,7 @@ export function paneOf(given: Payload, state: State, fetched: boolean, others: r
 
   if (!first && state.frame.value === null) {
     const { temporal } = given;
-    const seen = film.sampled[temporal.indexOf(Math.max(...temporal))];
+    const seen = film.sampled_frames[temporal.indexOf(Math.max(...temporal))];
     state.frame.value = frames[clock.of(seen[seen.length >> 1])];
   }
   const position =
@@ -132,14 +132,16 @@ export function paneOf(given: Payload, state: State, fetched: boolean, others: r
     position,
     slice: computed(() => clock.slices[position.value]),
     heat,
-    map: computed(() => mapAt(heat.value, clock[state.between.value === "held" ? "held" : "blend"](position.value))),
+    map: computed(() =>
+      mapAt(heat.value, clock[state.time_interpolation.value === "hold" ? "held" : "blend"](position.value)),
+    ),
     colours,
     table: computed(() => payload.value.colours.get(colours.value)!),
     size,
     box,
     outline: computed(() => {
-      const { truth } = meta.value;
-      if (!truth || !state.show_truth.value) return "";
+      const { ground_truth: truth } = meta.value;
+      if (!truth || !state.show_ground_truth.value) return "";
       const [from, to] = truth.offsets.slice(frames[position.value] - origin);
       return outline(payload.value.truth.subarray(2 * from, 2 * to), truth.size);
     }),

@@ -2,7 +2,7 @@ import { asUint8, type Bytes, copied, halfToFloat32 } from "./bytes.js";
 import type { Model } from "./model.js";
 
 /** Layout of the payload that this player reads; `SCHEMA` in payload.py is its twin. */
-export const SCHEMA = 6;
+export const SCHEMA = 7;
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
@@ -47,14 +47,14 @@ export interface Card {
 /** The trait `_meta`. Seconds, source frame indices, and pixels of the displayed source frame. */
 export interface Meta {
   schema: number;
-  clip: { name: string; size: [number, number]; duration: number; sha256: string };
+  clip: { name: string; size: [number, number]; end: number; sha256: string };
   /** Those `kept` as pictures where they were thinned out, and whether the kernel has the others. */
   frames: { first: number; total: number; kept: number[] | null; live: boolean };
   pictures: { size: [number, number]; offsets: number[] } | null;
   grid: [slices: number, rows: number, columns: number];
   box: [x0: number, y0: number, x1: number, y1: number];
   spans: [start: number, end: number][];
-  sampled: number[][];
+  sampled_frames: number[][];
   sampled_times: number[][];
   scale: number;
   signed: boolean;
@@ -67,7 +67,7 @@ export interface Meta {
   /** Whether the map on show depends on the class. */
   class_specific: boolean;
   methods: Method[];
-  truth: Truth | null;
+  ground_truth: Truth | null;
   /** Of all that was shown of this clip. */
   cards: Card[];
   /** `key` of the card of what is on show; `null` where there is none. */
@@ -76,14 +76,17 @@ export interface Meta {
   /** The Python that makes the explanation again. */
   recipe: string;
   /** What was run, in words. */
-  facts: [name: string, value: string][];
-  colours: string[];
+  run_details: [name: string, value: string][];
+  colors: string[];
 }
 
 /** The part of an explanation that the frames, the axis of time and the grid are laid out by. */
-export type Film = Pick<Meta, "clip" | "frames" | "pictures" | "grid" | "box" | "spans" | "sampled" | "sampled_times">;
+export type Film = Pick<
+  Meta,
+  "clip" | "frames" | "pictures" | "grid" | "box" | "spans" | "sampled_frames" | "sampled_times"
+>;
 
-const FILM = "clip frames pictures grid box spans sampled sampled_times".split(" ") as (keyof Film)[];
+const FILM = "clip frames pictures grid box spans sampled_frames sampled_times".split(" ") as (keyof Film)[];
 
 /** Whether two explanations are of the same pictures at the same times. */
 export function sameClip(one: Film, other: Film): boolean {
@@ -117,7 +120,7 @@ export interface Payload {
 }
 
 /** Traits that hold the explanations; a host sets them together and tells of each. */
-export const BULK = "meta frames maps times temporal attention truth colours others more"
+export const BULK = "meta frames maps times temporal attention ground_truth colors others more"
   .split(" ")
   .map((name) => `_${name}`);
 
@@ -139,7 +142,7 @@ export function readPayloads(model: Model): Payload[] {
       return part ? more.subarray(...part) : trait(name);
     };
     const temporal = new Float32Array(copied(bytes("temporal")));
-    const colours = bytes("colours");
+    const colours = bytes("colors");
     const [slices] = meta.grid;
     return {
       meta,
@@ -150,14 +153,14 @@ export function readPayloads(model: Model): Payload[] {
       temporalSigned: temporal.subarray(slices),
       times: new Float64Array(copied(bytes("times"))),
       attention: halfToFloat32(bytes("attention")),
-      truth: new Int32Array(copied(bytes("truth"))),
-      colours: new Map(meta.colours.map((name, i) => [name, colours.subarray(768 * i, 768 * (i + 1))])),
+      truth: new Int32Array(copied(bytes("ground_truth"))),
+      colours: new Map(meta.colors.map((name, i) => [name, colours.subarray(768 * i, 768 * (i + 1))])),
     };
   });
 }
 
-/** Number of the messages below; `VERSION` in messages.py is its twin. */
-export const VERSION = 1;
+/** Number of the messages below; `VERSION` in protocol.py is its twin. */
+export const VERSION = 2;
 
 export interface Progress {
   done: number;

@@ -154,7 +154,7 @@ export function openSession(given: readonly Payload[], state: State, host: Host,
     colours: computed(() => (view.value === "difference" ? "diverging" : active.value.colours.value)),
     raw: signal(false),
     get tables() {
-      return meta.value.colours.filter((name) => name !== "diverging");
+      return meta.value.colors.filter((name) => name !== "diverging");
     },
     get autoThreshold() {
       return dynamicThreshold(heat.value.values);
@@ -205,10 +205,10 @@ export function openSession(given: readonly Payload[], state: State, host: Host,
       }
     },
     toggleTruth() {
-      const { show_truth } = state;
-      const { truth } = meta.value;
-      if (truth) show_truth.value = !show_truth.value;
-      say(!truth ? "What acts is not known" : show_truth.value ? `Truth: ${truth.label}` : "Truth hidden");
+      const { show_ground_truth: shown } = state;
+      const { ground_truth: truth } = meta.value;
+      if (truth) shown.value = !shown.value;
+      say(!truth ? "What acts is not known" : shown.value ? `Truth: ${truth.label}` : "Truth hidden");
     },
     lift(raw) {
       session.raw.value = raw;

@@ -16,7 +16,7 @@ export interface Traits {
   /** Head of that layer, or -1 for their mean. */
   head: number;
   /** Slice, row and column of the patch whose attention is on show; a host that is told of another computes it. */
-  query: readonly [number, number, number] | null;
+  patch: readonly [number, number, number] | null;
   colormap: string;
   opacity: number;
   /** Share of the clip's cells that are hidden, the weakest first. */
@@ -26,14 +26,14 @@ export interface Traits {
   smooth: number;
   normalize: "clip" | "frame";
   interpolation: "nearest" | "linear";
-  between: "held" | "blended";
+  time_interpolation: "hold" | "linear";
   view: View;
   /** Index of the active pane. */
   pane: number;
   /** Whether to darken what the model did not see. */
-  dim: boolean;
+  dim_outside: boolean;
   /** Whether to outline what acts and mark when, where that is known. */
-  show_truth: boolean;
+  show_ground_truth: boolean;
   /** Seconds from and to. */
   selection: readonly [number, number] | null;
   theme: "auto" | "light" | "dark";
@@ -48,7 +48,7 @@ export const DEFAULTS: Traits = {
   loop: true,
   layer: -1,
   head: -1,
-  query: null,
+  patch: null,
   colormap: "inferno",
   opacity: 0.75,
   threshold: 0,
@@ -56,11 +56,11 @@ export const DEFAULTS: Traits = {
   smooth: 0,
   normalize: "clip",
   interpolation: "linear",
-  between: "held",
+  time_interpolation: "hold",
   view: "overlay",
   pane: 0,
-  dim: false,
-  show_truth: true,
+  dim_outside: false,
+  show_ground_truth: true,
   selection: null,
   theme: "auto",
   height: 0,

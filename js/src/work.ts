@@ -9,8 +9,8 @@ export type Wish = {
   params?: { [name: string]: Json };
   pane?: number;
   /** Of a file: what it is to be, and how the heat is drawn in it. */
-  kind?: string;
-  look?: { [trait: string]: Json };
+  format?: string;
+  settings?: { [trait: string]: Json };
 };
 
 /** The one request of an op that a player may have under way, and how the last one failed. */

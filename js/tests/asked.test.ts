@@ -56,11 +56,11 @@ it("goes back by the trait, before anything else that Escape does", async () => 
   const { model, session, pane } = await open();
   session.select([session.clock.start, session.clock.end]);
   const before = pane.payload.value;
-  model.set("query", [1, 0, 1]);
+  model.set("patch", [1, 0, 1]);
   session.show([asked(before, [1, 0, 1])]);
   expect(session.host.notice.value.text).toBe("attention of the patch at row 1, column 2, slice 2");
   pressEscape(session);
-  expect(model.get("query")).toBeNull();
+  expect(model.get("patch")).toBeNull();
   expect(session.state.selection.value).not.toBeNull();
   session.show([before]);
   pressEscape(session);

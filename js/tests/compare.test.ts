@@ -25,7 +25,7 @@ const change =
   (meta: Partial<Meta>, rest: Partial<Payload> = {}) =>
   (first: Payload): Payload => ({ ...first, ...rest, meta: { ...first.meta, ...meta } });
 
-const elsewhere = { clip: { name: "other.mp4", size: [320, 180] as [number, number], duration: 4, sha256: "ef" } };
+const elsewhere = { clip: { name: "other.mp4", size: [320, 180] as [number, number], end: 4, sha256: "ef" } };
 
 const grid = (rows: number, columns: number, ...box: [number, number, number, number]): Grid => ({
   cells: [columns, rows],

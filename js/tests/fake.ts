@@ -74,7 +74,7 @@ export class FakeModel implements Model {
   /** Answer the last request of an op. */
   answer(op: string, rest: Record<string, unknown>): void {
     const { id } = this.asked(op).at(-1)!;
-    this.emit("msg:custom", { v: 1, id, ...rest });
+    this.emit("msg:custom", { v: 2, id, ...rest });
   }
 
   asked(op: string): Request[] {

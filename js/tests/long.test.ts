@@ -122,7 +122,7 @@ async function watching(live = true) {
     const first = model.asked("frames").at(-1)!.args.first as number;
     const { offsets, bytes } = answer(first);
     const { id } = model.asked("frames").at(-1)!;
-    model.emit("msg:custom", { v: 1, id, ok: true, result: { first, offsets } }, [bytes]);
+    model.emit("msg:custom", { v: 2, id, ok: true, result: { first, offsets } }, [bytes]);
     await turn();
   };
   const firsts = () => model.asked("frames").map(({ args }) => args.first);

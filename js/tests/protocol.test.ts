@@ -54,7 +54,7 @@ describe("the payload", () => {
     expect(class_specific).toBe(false);
   });
   it("holds what acts, where and when, and how the map stands up to it", () => {
-    const { truth, cards, card } = payload.meta;
+    const { ground_truth: truth, cards, card } = payload.meta;
     expect(truth?.spans).toEqual([[3, 4]]);
     const [width] = truth!.size;
     // Two rows of four pixels in the third frame, sixty rows of a hundred in the fourth.
@@ -74,7 +74,7 @@ describe("the payload", () => {
     const { spans, clip, frames } = payload.meta;
     const same = (changes: Partial<Meta>) => sameFilm(payload.meta, structuredClone({ ...payload.meta, ...changes }));
     expect(same({ method: "other", target: 0, scale: 7, signed: false, attention: null, labels: [] })).toBe(true);
-    expect(same({ truth: null, cards: [], card: null })).toBe(true);
+    expect(same({ ground_truth: null, cards: [], card: null })).toBe(true);
     expect(same({ grid: [2, 2, 3] })).toBe(false);
     expect(same({ spans: [spans[1], spans[0]] })).toBe(false);
     expect(same({ box: [0, 0, 1, 1] })).toBe(false);

@@ -53,7 +53,7 @@ describe("messages that are no answer", () => {
   it.each(file.ignored)("$name", ({ request }) => {
     expect(readAnswer(request)).toBeNull();
   });
-  it.each([[null], ["hello"], [{ v: 2, id: "a", ok: true, result: {} }], [{ id: "a", response: {} }], [undefined]])(
+  it.each([[null], ["hello"], [{ v: 1, id: "a", ok: true, result: {} }], [{ id: "a", response: {} }], [undefined]])(
     "%j",
     (content) => {
       const { model, rpc } = open();
@@ -85,18 +85,18 @@ describe("Rpc", () => {
       ["cancel", first.id],
       ["compute", second.id],
     ]);
-    model.emit("msg:custom", { v: 1, id: first.id, ok: true, result: { target: 1 } });
-    model.emit("msg:custom", { v: 1, id: second.id, ok: true, result: { target: 2 } });
+    model.emit("msg:custom", { v: 2, id: first.id, ok: true, result: { target: 1 } });
+    model.emit("msg:custom", { v: 2, id: second.id, ok: true, result: { target: 2 } });
     expect((await second.answer).result).toEqual({ target: 2 });
-    model.emit("msg:custom", { v: 1, id: hello.id, ok: true, result: {} });
+    model.emit("msg:custom", { v: 2, id: hello.id, ok: true, result: {} });
     expect((await hello.answer).result).toEqual({});
   });
   it("puts together what comes in pieces", async () => {
     const { model, rpc } = open();
     const { id, answer } = rpc.request("export");
     const piece = (value: number) => [new DataView(Uint8Array.of(value).buffer)];
-    model.emit("msg:custom", { v: 1, id, progress: { done: 1, total: 2, label: "sending" } }, piece(1));
-    model.emit("msg:custom", { v: 1, id, ok: true, result: { name: "x" } }, piece(2));
+    model.emit("msg:custom", { v: 2, id, progress: { done: 1, total: 2, label: "sending" } }, piece(1));
+    model.emit("msg:custom", { v: 2, id, ok: true, result: { name: "x" } }, piece(2));
     const { result, buffers } = await answer;
     expect(result).toEqual({ name: "x" });
     expect(buffers.map((bytes) => (bytes as DataView).getUint8(0))).toEqual([1, 2]);
@@ -122,9 +122,9 @@ describe("Rpc", () => {
     const { id, answer } = rpc.request("compute");
     rpc.cancel(id);
     await settled(answer);
-    model.emit("msg:custom", { v: 1, id, ok: true, result: {} });
+    model.emit("msg:custom", { v: 2, id, ok: true, result: {} });
     expect(overheard).not.toHaveBeenCalled();
-    model.emit("msg:custom", { v: 1, id: "other-1", progress: { done: 1, total: 2, label: "model" } });
+    model.emit("msg:custom", { v: 2, id: "other-1", progress: { done: 1, total: 2, label: "model" } });
     expect(overheard).toHaveBeenCalledOnce();
   });
 });

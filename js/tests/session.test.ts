@@ -102,13 +102,13 @@ it("outlines what acts in the frame on show, until it is told not to", async () 
   state.frame.value = 102;
   expect(outline.value).not.toBe("");
   session.toggleTruth();
-  expect([state.show_truth.value, outline.value]).toEqual([false, ""]);
+  expect([state.show_ground_truth.value, outline.value]).toEqual([false, ""]);
   expect(session.host.notice.value.text).toBe("Truth hidden");
   session.toggleTruth();
   expect(outline.value).not.toBe("");
-  session.show([{ ...pane.payload.value, meta: { ...pane.payload.value.meta, truth: null } }]);
+  session.show([{ ...pane.payload.value, meta: { ...pane.payload.value.meta, ground_truth: null } }]);
   expect(outline.value).toBe("");
   session.toggleTruth();
-  expect(state.show_truth.value).toBe(true);
+  expect(state.show_ground_truth.value).toBe(true);
   expect(session.host.notice.value.text).toContain("not known");
 });

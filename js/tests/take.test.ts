@@ -68,12 +68,12 @@ it("tells only what was set, not what passes", () => {
 it("writes Python", () => {
   const session = open();
   session.state.selection.value = [2.5, 3];
-  session.state.dim.value = true;
+  session.state.dim_outside.value = true;
   session.state.colormap.value = "magma";
   const [head, none, call, shown, end] = python(session).split("\n");
   expect([head, none, end]).toEqual(["import staa_widgets as staa", "", ""]);
   expect(call).toBe(`e = ${session.meta.value.recipe}`);
-  expect(shown).toBe('staa.Player(e, frame=103, colormap="magma", dim=True, selection=[2.5, 3])');
+  expect(shown).toBe('staa.Player(e, frame=103, colormap="magma", dim_outside=True, selection=[2.5, 3])');
 });
 
 it("writes several panes as a list, whose usual view is the grid", () => {

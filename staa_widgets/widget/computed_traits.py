@@ -1,4 +1,4 @@
-"""Traits whose setting computes: `method`, `target` and `query`."""
+"""Traits whose setting computes: `method`, `target` and `patch`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from staa_widgets.widget.service import Operation, Service
 from staa_widgets.widget.settings import SETTINGS, SettingError, Settings
 from staa_widgets.widget.thread_safe import ThreadSafeWidget
 
-COMPUTED_TRAITS = ("method", "target", "query")
+COMPUTED_TRAITS = ("method", "target", "patch")
 
 
 class ComputedTraits(ThreadSafeWidget, Settings):
@@ -50,23 +50,23 @@ class ComputedTraits(ThreadSafeWidget, Settings):
         if asked or wrong:
             self.send_state([*asked, *wrong])
         try:
-            query = SETTINGS["query"].validate(self, asked.pop("query", self.query))
-            if query != self.query:
-                if not (query is None and self._restore_previous()):
-                    self._service.run("compute", None, self.operation("compute", compute_arguments(query)))
+            patch = SETTINGS["patch"].validate(self, asked.pop("patch", self.patch))
+            if patch != self.patch:
+                if not (patch is None and self._restore_previous()):
+                    self._service.run("compute", None, self.operation("compute", compute_arguments(patch)))
             elif any(value != getattr(self, name) for name, value in asked.items()):
                 self._service.run("compute", None, self.operation("compute", asked))
         except StaaError as error:
             self.log.warning("The player stays as it was: %s", error)
 
     def _set_computed(self, name: str, value: Any) -> None:
-        if name == "query":
+        if name == "patch":
             value = SETTINGS[name].validate(self, value)
         elif value is None:
             raise SettingError(f"{name} is None.", "Give a name or an index.")
         if value == getattr(self, name):
             return
-        if name != "query":
+        if name != "patch":
             self.compute(**{name: value})
         elif value is not None or not self._restore_previous():
             asked = compute_arguments(value)

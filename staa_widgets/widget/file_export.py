@@ -106,11 +106,11 @@ def make_export_operation(player: Player, args: Mapping[str, Any]) -> ExportOper
     ParameterError
         If there is no such kind of file, or a setting cannot have its value.
     """
-    kind = args.get("kind")
+    kind = args.get("format")
     if kind not in TYPES:
         raise ParameterError(f"A player makes no {kind!r}.", f"Choose from {', '.join(TYPES)}.")
     pane, shown = player.pane_of(args), player.explanations
-    state = check_settings(shown, args.get("look", {}), "export")
+    state = check_settings(shown, args.get("settings", {}), "export")
     try:
         clip = player.clip_of(pane)
     except PlayerError:

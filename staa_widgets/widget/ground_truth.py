@@ -17,7 +17,7 @@ class GivenGroundTruth:
     ----------
     explanation
         That one.
-    truth
+    ground_truth
         Of its whole video, or of the range of it that it is about; ``None`` where nothing was told.
 
     Raises
@@ -26,10 +26,10 @@ class GivenGroundTruth:
         If the truth does not fit the explanation.
     """
 
-    def __init__(self, explanation: Explanation, truth: HasGroundTruth | GroundTruth | None) -> None:
+    def __init__(self, explanation: Explanation, ground_truth: HasGroundTruth | GroundTruth | None) -> None:
         self._known: Explanation | None = None
-        if truth is not None:
-            known = truth if isinstance(truth, GroundTruth) else GroundTruth.from_clip(truth)
+        if ground_truth is not None:
+            known = ground_truth if isinstance(ground_truth, GroundTruth) else GroundTruth.from_clip(ground_truth)
             first, count = explanation.first_frame, len(explanation.times)
             if len(known.when) > count and len(known.when) >= first + count:
                 known = known.trim(first, first + count)

@@ -17,8 +17,8 @@ PaneInput = Explanation | Iterable[Explanation] | Mapping[str, Explanation]
 MAX_PANES = 4
 """Panes that a player shows at once."""
 
-_PER_CLIP = ("frames", "times", "truth")
-_FIRST_ONLY = ("colours",)
+_PER_CLIP = ("frames", "times", "ground_truth")
+_FIRST_ONLY = ("colors",)
 
 
 def as_panes(explanations: PaneInput) -> tuple[Explanation, ...]:

@@ -18,7 +18,7 @@ from staa_widgets.widget.score_card import explanation_cost, format_cost, is_cla
 if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
 
-SCHEMA = 6
+SCHEMA = 7
 """Number of this layout; the player refuses any other."""
 
 _GROUPS = get_args(Group)
@@ -42,14 +42,14 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
         `frames` the clip's ``first`` and their ``total``, those ``kept`` as pictures where they were thinned out, and
         whether the others can be asked for (``live``; the player knows), `scale` the factor from the ``maps`` buffer to
         the explanation's maps, `is_class_specific` whether these maps depend on the class, `methods` what else its
-        decision can be asked about, with `group` and `cost` in words, `truth` the action's name, its ``spans`` of
-        seconds, ``(width, height)`` of its masks and where the runs of each frame start in the ``truth`` buffer,
+        decision can be asked about, with `group` and `cost` in words, `ground_truth` the action's name, its ``spans`` of
+        seconds, ``(width, height)`` of its masks and where the runs of each frame start in the ``ground_truth`` buffer,
         `cards` the score cards (`staa_widgets.widget.score_card`) of what was shown, `card` the key of the one on show,
-        `recipe` the Python that makes the explanation again, `facts` what was run, as names and values in words.
+        `recipe` the Python that makes the explanation again, `run_details` what was run, as names and values in words.
     buffers
         ``frames`` (JPEG files one after the other, cut at ``meta["pictures"]["offsets"]``), ``maps`` (float16
         ``(S, h, w)`` over their greatest magnitude), ``temporal`` (float32 ``(2, S)``: mass and signed mass),
-        ``attention`` (float16 ``(L, H, S, h, w)``, empty where there is none), ``truth`` (int32 ``(R, 2)``, runs of
+        ``attention`` (float16 ``(L, H, S, h, w)``, empty where there is none), ``ground_truth`` (int32 ``(R, 2)``, runs of
         pixels as in `GroundTruth`), ``times`` (float64 ``(F,)``, seconds of every frame of the clip), ``colours``
         (uint8 ``(C, 256, 3)``).
 
@@ -66,7 +66,7 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
     meta = to_json_value(
         {
             "schema": SCHEMA,
-            "clip": {"name": e.clip_name, "size": e.frame_size, "duration": e.end, "sha256": e.clip_sha256},
+            "clip": {"name": e.clip_name, "size": e.frame_size, "end": e.end, "sha256": e.clip_sha256},
             "frames": {
                 "first": e.first_frame,
                 "total": len(e.times),
@@ -79,7 +79,7 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
             "grid": e.maps.shape,
             "box": e.box,
             "spans": e.spans,
-            "sampled": e.sampled_frames,
+            "sampled_frames": e.sampled_frames,
             "sampled_times": e.times[e.sampled_frames - e.first_frame],
             "scale": scale,
             "signed": signed is not None,
@@ -101,7 +101,7 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
                 for method in sorted(METHODS.values(), key=lambda method: _GROUPS.index(method.group))
                 if _supports_method(e, method) and not method.exploratory
             ],
-            "truth": None
+            "ground_truth": None
             if truth is None
             else {
                 "label": truth.label,
@@ -113,8 +113,8 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
             "card": scored and scored["key"],
             "model": e.model_id,
             "recipe": explain_call(e),
-            "facts": run_details(e),
-            "colours": list(COLORMAPS),
+            "run_details": run_details(e),
+            "colors": list(COLORMAPS),
         }
     )
     buffers = {
@@ -123,8 +123,8 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
         "temporal": np.stack([e.temporal, e.temporal if signed is None else signed]).astype("<f4").tobytes(),
         "attention": b"" if attention is None else attention.astype("<f2").tobytes(),
         "times": e.times.astype("<f8").tobytes(),
-        "truth": b"" if truth is None else truth.runs.astype("<i4").tobytes(),
-        "colours": np.stack(list(COLORMAPS.values())).tobytes(),
+        "ground_truth": b"" if truth is None else truth.runs.astype("<i4").tobytes(),
+        "colors": np.stack(list(COLORMAPS.values())).tobytes(),
     }
     return meta, buffers
 

@@ -18,8 +18,8 @@ class PayloadTraits(HasTraits):
     _times = Bytes().tag(sync=True)
     _temporal = Bytes().tag(sync=True)
     _attention = Bytes().tag(sync=True)
-    _truth = Bytes().tag(sync=True)
-    _colours = Bytes().tag(sync=True)
+    _ground_truth = Bytes().tag(sync=True)
+    _colors = Bytes().tag(sync=True)
     _others = List().tag(sync=True)
     _more = Bytes().tag(sync=True)
 

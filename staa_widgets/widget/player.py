@@ -48,13 +48,13 @@ class Player(PayloadTraits, ComputedTraits):
     explanation
         What to show, or 1 to 4 explanations, or a `Comparison`. The first one's clip is what is played; a pane of
         another clip follows it second by second.
-    question
+    request
         What led to it, so that other methods and classes can be computed; known for explanations made by
         `staa_widgets.explain` in this process.
     video, model
         As for `staa_widgets.explain`, in place of `request`: for explanations loaded from a file. Like `request`,
         for the first pane.
-    truth
+    ground_truth
         An `ActionClip`, or anything else with ``label``, ``where`` and ``when``, of the explanation's video: where it
         is known what acts, the player outlines it and scores what is shown. Explanations of an `ActionClip` know it.
     **settings
@@ -70,7 +70,7 @@ class Player(PayloadTraits, ComputedTraits):
         Index of the active pane: the one that `explanation`, `method`, `target` and `compute` are about.
     method, target
         What is on show in it. Setting one computes; if that fails, all stays as it was.
-    query
+    patch
         Patch whose attention is on show in it, ``(slice, row, column)`` counted from 0. Setting one computes it;
         ``None`` goes back to what was shown before.
     selection
@@ -96,32 +96,32 @@ class Player(PayloadTraits, ComputedTraits):
         request: ExplainRequest | None = None,
         video: Any = None,
         model: Any = None,
-        truth: HasGroundTruth | GroundTruth | None = None,
+        ground_truth: HasGroundTruth | GroundTruth | None = None,
         **settings: Any,
     ) -> None:
         refuse_unknown_names(settings, (*SETTINGS, *_OF_WIDGETS), "Player")
         first, *rest = as_panes(explanation)
         asked = find_request(first, request, video, model)
         self._requests = [asked, *(find_request(one, None, None, None) for one in rest)]
-        if truth is None and first.ground_truth is None and asked is not None:
-            truth = asked.clip.ground_truth
+        if ground_truth is None and first.ground_truth is None and asked is not None:
+            ground_truth = asked.clip.ground_truth
         self._previous: list[PaneContent | None] = [None] * len(self._requests)
-        self._given_ground_truth = GivenGroundTruth(first, truth)
+        self._given_ground_truth = GivenGroundTruth(first, ground_truth)
         self._explanations = tuple(self._given_ground_truth.add_to(one) for one in (first, *rest))
         self._cards: dict[Any, Any] = {}
         self._select_callbacks = CallbackDispatcher()
         self._service = Service(self)
         if rest:
             settings = {"view": "grid", **settings}
-        query = settings.pop("query", None)
+        patch = settings.pop("patch", None)
         super().__init__(**self._pack_traits(self._explanations, self._requests), **settings)
         # ipywidgets keeps the layout that it makes for a widget longer than the widget.
         self._own_layout = None if "layout" in settings else self.layout
         self._update_time_and_slice()
         self.on_msg(lambda _, content, __: self._service.receive(content))
-        if query is not None:
+        if patch is not None:
             try:
-                self.query = query
+                self.patch = patch
             except BaseException:
                 self.close()
                 raise
@@ -212,7 +212,7 @@ class Player(PayloadTraits, ComputedTraits):
         if "_service" in vars(self):
             self._service.stop("The player was closed.")
         super().close()
-        if layout := vars(self).get("_layout_made"):
+        if layout := vars(self).get("_own_layout"):
             layout.close()
 
     def __repr__(self) -> str:
@@ -267,7 +267,7 @@ class Player(PayloadTraits, ComputedTraits):
         earlier = self._previous[self.pane]
         if earlier is not None:
             self._service.stop("Something else was put on show.", "compute")
-            self._show(earlier.explanation, earlier.question, self.pane)
+            self._show(earlier.explanation, earlier.request, self.pane)
         return earlier is not None
 
     def _show(self, explanation: Explanation, request: ExplainRequest | None, pane: int) -> None:
@@ -313,8 +313,8 @@ class Player(PayloadTraits, ComputedTraits):
     def _first_frame(self) -> int:
         return peak_frame(self._explanations[0], every_frame=self._requests[0] is not None)
 
-    @default("query")
-    def _first_query(self) -> Patch | None:
+    @default("patch")
+    def _first_patch(self) -> Patch | None:
         return patch_of(self.explanation)
 
     @observe("frame", "pane")
@@ -329,7 +329,7 @@ class Player(PayloadTraits, ComputedTraits):
     def _update_active_traits(self, _: object = None) -> None:
         self.set_trait("method", self.explanation.method)
         self.set_trait("target", self.explanation.target)
-        self.set_trait("query", patch_of(self.explanation))
+        self.set_trait("patch", patch_of(self.explanation))
 
     @observe("selection")
     def _call_select_callbacks(self, change: Any) -> None:

@@ -12,13 +12,13 @@ from typing import Any
 
 from staa_widgets.errors import ProtocolError, StaaError
 
-VERSION = 1
+VERSION = 2
 
 ARGUMENTS: Mapping[str, Mapping[str, type]] = {
     "hello": {},
     "compute": {"method": str, "params": dict, "target": int, "pane": int},
     "frames": {"first": int, "count": int, "pane": int},
-    "export": {"kind": str, "look": dict, "pane": int},
+    "export": {"format": str, "settings": dict, "pane": int},
 }
 """What each op takes; what is left out has a default."""
 

@@ -170,7 +170,7 @@ class Settings(HasTraits):
     loop = Setting(True, true_or_false())  # noqa: FBT003
     layer = Setting(-1, _parse_layer)
     head = Setting(-1, _parse_head)
-    query = Setting(None, _parse_patch)
+    patch = Setting(None, _parse_patch)
     colormap = Setting("inferno", name_from(*(name for name in COLORMAPS if name != DIVERGING)))
     opacity = Setting(0.75, number_between(0, 1), echo=False)
     threshold = Setting(0.0, number_between(0, 1), echo=False)
@@ -178,11 +178,11 @@ class Settings(HasTraits):
     smooth = Setting(0.0, number_between(0, 5))
     normalize = Setting("clip", name_from("clip", "frame"))
     interpolation = Setting("linear", name_from("nearest", "linear"))
-    between = Setting("held", name_from("held", "blended"))
+    time_interpolation = Setting("hold", name_from("hold", "linear"))
     view = Setting("overlay", name_from("overlay", "side", "wipe", "difference", "grid"))
     pane = Setting(0, _parse_pane)
-    dim = Setting(False, true_or_false())  # noqa: FBT003
-    show_truth = Setting(True, true_or_false())  # noqa: FBT003
+    dim_outside = Setting(False, true_or_false())  # noqa: FBT003
+    show_ground_truth = Setting(True, true_or_false())  # noqa: FBT003
     selection = Setting(None, _parse_selection, echo=False)
     theme = Setting("auto", name_from("auto", "light", "dark"))
     height = Setting(0, _parse_height)

@@ -33,7 +33,7 @@ def check_settings(explanations: Sequence[Explanation], settings: Mapping[str, A
         If there is no such setting.
     """
     # Which patch is asked about follows from the explanation.
-    refuse_unknown_names(settings, [name for name in SETTINGS if name != "query"], caller)
+    refuse_unknown_names(settings, [name for name in SETTINGS if name != "patch"], caller)
     host: Any = SimpleNamespace(explanations=tuple(explanations))
     several = {"view": "grid"} if len(explanations) > 1 else {}
     return {name: SETTINGS[name].validate(host, value) for name, value in {**several, **settings}.items()}

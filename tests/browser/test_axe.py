@@ -25,7 +25,7 @@ ANSWER = """() => {
       const failure = { type: 'RuntimeError', message: 'No luck.', hint: 'Try again.', traceback: 'line 1' };
       const answer = op === 'hello' ? { ok: true, result: { kernel: true, computes: true, why: '' } }
         : { ok: false, error: failure };
-      for (const call of host.listeners.get('msg:custom')) call({ v: 1, id, ...answer }, []);
+      for (const call of host.listeners.get('msg:custom')) call({ v: 2, id, ...answer }, []);
     }
   }, 20);
 }"""

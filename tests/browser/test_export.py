@@ -215,7 +215,7 @@ def test_the_code_makes_the_view(open_view: Callable[..., Page], page: Page, mon
         "view": "wipe",
         "pane": 1,
         "loop": False,
-        "between": "blended",
+        "time_interpolation": "linear",
     }
     open_view(*shown, **settings)
     code = read_code_text(page)
@@ -257,8 +257,8 @@ def test_files_come_from_the_kernel(open_player: Callable[..., Any], page: Page)
     menu = page.get_by_role("dialog")
     menu.get_by_role("button", name="Animation").click()
     (asked,) = kernel.asked("export")
-    look = asked["args"].pop("look")
-    assert asked["args"] == {"kind": "gif", "pane": 0}
+    look = asked["args"].pop("settings")
+    assert asked["args"] == {"format": "gif", "pane": 0}
     assert {name: look[name] for name in ("selection", "opacity")} == {"selection": [2.5, 3], "opacity": 0.5}
     kernel.say("export", progress={"done": 3, "total": 12, "label": "GIF"})
     expect(menu.get_by_text("Making GIF")).to_be_visible()
@@ -270,7 +270,7 @@ def test_files_come_from_the_kernel(open_player: Callable[..., Any], page: Page)
         page.evaluate(
             """([id, text]) => {
               const bytes = Uint8Array.from('\\0' + atob(text), (c) => c.charCodeAt(0));
-              const message = { v: 1, id, ok: true, result: { name: 'bars_staa.gif', type: 'image/gif' } };
+              const message = { v: 2, id, ok: true, result: { name: 'bars_staa.gif', type: 'image/gif' } };
               host.emit('msg:custom', message, [new DataView(bytes.buffer, 1)]);
             }""",
             [asked["id"], content],
@@ -291,7 +291,7 @@ def test_files_come_from_the_kernel(open_player: Callable[..., Any], page: Page)
     expect(menu.get_by_role("alert")).to_contain_text("No <b>room</b>.")
     expect(menu.get_by_role("alert")).to_contain_text("Make some.")
     menu.get_by_role("button", name="Retry").click()
-    assert [one["args"]["kind"] for one in kernel.asked("export")] == ["gif", "mp4", "html", "html"]
+    assert [one["args"]["format"] for one in kernel.asked("export")] == ["gif", "mp4", "html", "html"]
     expect(menu.get_by_role("alert")).to_be_empty()
     kernel.go()
     for name in ("Film", "Animation", "Page"):

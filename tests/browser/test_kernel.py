@@ -62,7 +62,7 @@ class PageKernel:
     def answer(self, op: str, **rest: Any) -> None:
         self.page.wait_for_function("op => host.sent.some(message => message.op === op)", arg=op)
         self.page.evaluate(
-            "message => host.emit('msg:custom', message)", {"v": 1, "id": self.sent_requests(op)[-1]["id"], **rest}
+            "message => host.emit('msg:custom', message)", {"v": 2, "id": self.sent_requests(op)[-1]["id"], **rest}
         )
 
     def show(self, e: Explanation) -> None:
@@ -103,7 +103,7 @@ def open_player(page: Page) -> Iterator[Callable[..., PageKernel]]:
         for hello in kernel.sent_requests("hello"):
             result = {"kernel": True, "computes": computes, "why": "" if computes else "It was loaded from a file."}
             page.evaluate(
-                "message => host.emit('msg:custom', message)", {"v": 1, "id": hello["id"], "ok": True, "result": result}
+                "message => host.emit('msg:custom', message)", {"v": 2, "id": hello["id"], "ok": True, "result": result}
             )
         return kernel
 
@@ -187,7 +187,7 @@ def test_key_goes_to_the_next_method_and_a_computation_is_cancelled(
     expect(page.get_by_label("Method", exact=True)).to_have_value("staa")
     expect(page.get_by_label("Method", exact=True)).to_be_focused()
     (asked,) = kernel.sent_requests("compute")
-    assert kernel.sent_requests("cancel") == [{"v": 1, "op": "cancel", "id": asked["id"]}]
+    assert kernel.sent_requests("cancel") == [{"v": 2, "op": "cancel", "id": asked["id"]}]
     kernel.fail(type="CancelledError")
     expect(page.get_by_role("alert")).to_be_empty()
 

@@ -32,7 +32,7 @@ HOST = """async ([code, traits]) => {
       ? [{ ok: true, result: { kernel: true, computes: true, why: '' } }, []] : await window.askKernel(args);
     if (host.holding) await new Promise((done) => host.waiting.push(done));
     host.open.delete(id);
-    emit('msg:custom', { v: 1, id, ...answer }, data.map(bytes));
+    emit('msg:custom', { v: 2, id, ...answer }, data.map(bytes));
   };
   const model = {
     get: (name) => values[name],

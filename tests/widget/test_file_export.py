@@ -60,7 +60,7 @@ def decode_movie(movie: bytes) -> list[np.ndarray]:
 def test_a_gif_has_the_look_of_the_page_and_its_selected_seconds(bars: Explanation):
     player = staa.Player(bars)
     look = {"layer": 1, "head": 0, "opacity": 0.4, "colormap": "viridis", "selection": [2.5, 3.0], "theme": "dark"}
-    result, gif = request_export(player, kind="gif", look=look)
+    result, gif = request_export(player, format="gif", settings=look)
     assert result == {"name": "bars_staa.gif", "type": "image/gif"}
     wanted = HeatStyle(layer=1, head=0, opacity=0.4, colormap="viridis")
     assert gif == movie_bytes(bars, "gif", wanted, start=2.5, end=3.0, progress=False)
@@ -68,9 +68,9 @@ def test_a_gif_has_the_look_of_the_page_and_its_selected_seconds(bars: Explanati
 
 
 def test_a_film_shows_the_selected_frames(bars: Explanation):
-    _, whole = request_export(staa.Player(bars), kind="mp4")
+    _, whole = request_export(staa.Player(bars), format="mp4")
     assert [read_frame_index(frame) for frame in decode_movie(whole)] == [*range(FIRST, LAST + 1)]
-    _, part = request_export(staa.Player(bars), kind="mp4", look={"selection": [2.5, 3.0]})
+    _, part = request_export(staa.Player(bars), format="mp4", settings={"selection": [2.5, 3.0]})
     inside = (bars.times >= 2.5) & (bars.times < 3.0)
     assert [read_frame_index(frame) for frame in decode_movie(part)] == (FIRST + np.flatnonzero(inside)).tolist()
 
@@ -81,7 +81,7 @@ def test_a_film_is_of_the_video_where_that_is_at_hand(video: Path, folder: Path,
 
     def ground(**known: Any) -> bool:
         """Whether pictures are the plain ground of explanations without any."""
-        seen = decode_movie(request_export(staa.Player(e, **known), kind="mp4", look=look)[1])
+        seen = decode_movie(request_export(staa.Player(e, **known), format="mp4", settings=look)[1])
         assert len(seen) == 8
         return all(picture[:100].std(axis=(0, 1)).max() < 3 for picture in seen)
 
@@ -95,7 +95,7 @@ def test_a_page_opens_with_the_view_and_all_panes(bars: Explanation):
     other = replace(bars, method="other/<b>", maps=bars.maps[::-1])
     player = staa.Player([bars, other], pane=1)
     look = {"view": "wipe", "pane": 1, "frame": 110, "opacity": 0.5}
-    result, content = request_export(player, kind="html", look=look, pane=1)
+    result, content = request_export(player, format="html", settings=look, pane=1)
     assert result == {"name": "bars_other_b_.html", "type": "text/html"}
     page = Reader(content.decode())
     assert json.loads(page.of("script", **{"data-staa": "state"})[0]) == look
@@ -107,24 +107,24 @@ def test_a_layer_that_a_pane_lacks_is_its_joint_map(bars: Explanation):
     player = staa.Player([bars, without])
     look = {"layer": 2, "selection": [2.0, 2.2]}
     joint = movie_bytes(bars, "gif", start=2.0, end=2.2, progress=False)
-    assert request_export(player, kind="gif", look=look, pane=1)[1] == joint
-    assert request_export(player, kind="gif", look=look, pane=0)[1] != joint
+    assert request_export(player, format="gif", settings=look, pane=1)[1] == joint
+    assert request_export(player, format="gif", settings=look, pane=0)[1] != joint
 
 
 def test_what_cannot_be_made_is_said(bars: Explanation, monkeypatch: pytest.MonkeyPatch):
     player = staa.Player(bars)
     with pytest.raises(ParameterError, match=r"no 'avi'.*gif, mp4, html"):
-        player.operation("export", {"kind": "avi"})
+        player.operation("export", {"format": "avi"})
     with pytest.raises(SettingError, match="layer is 7"):
-        player.operation("export", {"kind": "gif", "look": {"layer": 7}})
+        player.operation("export", {"format": "gif", "settings": {"layer": 7}})
     monkeypatch.setattr(taking, "MAX_FILE_BYTES", 1000)
     with pytest.raises(ExportError, match="too many for a page") as caught:
-        request_export(player, kind="gif")
+        request_export(player, format="gif")
     assert "explanation.to_gif(path)" in caught.value.hint
 
 
 def test_progress_is_told_and_a_cancel_leaves_nothing(bars: Explanation):
-    errand = staa.Player(bars).operation("export", {"kind": "mp4"})
+    errand = staa.Player(bars).operation("export", {"format": "mp4"})
     told: list[Any] = []
 
     def report(*step: Any) -> None:
@@ -175,7 +175,9 @@ def test_a_pane_of_another_clip_is_drawn_at_the_same_second(bars: Explanation):
 def test_render_static_draws_all_panes(bars: Explanation):
     other = replace(bars, method="other", maps=bars.maps[::-1])
     look = HeatStyle(colormap="viridis")
-    assert staa.Player(bars, colormap="viridis").render_image(images=3).png == (render_image(bars, look, images=3).png)
+    assert staa.Player(bars, colormap="viridis").render_image(images=3).png == (
+        render_image(bars, look, images=3).png
+    )
     both = staa.Player([bars, other], colormap="viridis").render_image()
     assert both.png == render_image(staa.Comparison.of(bars, other), look).png
 
@@ -239,26 +241,28 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
 
 
 def test_a_kernel_answers_with_files(kernel: Kernel, bars: Explanation):
-    kernel.run("import staa_widgets as staa; from tests.helpers.barcodes import explanation")
+    kernel.run("import staa_widgets as staa; from tests.helpers.barcodes import barcode_explanation")
     (shown,) = [
-        m for m in kernel.run("p = staa.Player(explanation()); p.model_id") if m["msg_type"] == "execute_result"
+        m for m in kernel.run("p = staa.Player(barcode_explanation()); p.model_id") if m["msg_type"] == "execute_result"
     ]
     comm = shown["content"]["data"]["text/plain"].strip("'")
     look = {"selection": [2.5, 3.0], "opacity": 0.5}
     for kind in taking.TYPES:
-        kernel.send(comm, {"v": 1, "id": kind, "op": "export", "args": {"kind": kind, "look": look, "pane": 0}})
+        kernel.send(comm, {"v": 2, "id": kind, "op": "export", "args": {"format": kind, "settings": look, "pane": 0}})
         answer = kernel.wait_for_answer(kind)
         assert answer["ok"], answer
         assert answer["result"]["name"] == f"bars_staa.{kind}"
         (message,) = [m for m in kernel.messages if m["content"].get("data", {}).get("content") == answer]
         (content,) = message["buffers"]
-        _, wanted = request_export(staa.Player(bars), kind=kind, look=look)
+        _, wanted = request_export(staa.Player(bars), format=kind, settings=look)
         if kind == "mp4":
             assert [read_frame_index(frame) for frame in decode_movie(bytes(content))] == [
                 read_frame_index(f) for f in decode_movie(wanted)
             ]
         else:
             assert bytes(content) == wanted
-    kernel.send(comm, {"v": 1, "id": "no", "op": "export", "args": {"kind": "gif", "look": {"selection": [9, 9]}}})
+    kernel.send(
+        comm, {"v": 2, "id": "no", "op": "export", "args": {"format": "gif", "settings": {"selection": [9, 9]}}}
+    )
     refused = kernel.wait_for_answer("no")
     assert (refused["ok"], refused["error"]["type"]) == (False, "SettingError")

@@ -205,7 +205,7 @@ def test_an_answer_keeps_within_its_bytes():
 
 
 def request(name: str, first: int) -> dict[str, Any]:
-    return {"v": 1, "id": name, "op": "frames", "args": {"first": first, "count": MAX_FRAMES, "pane": 0}}
+    return {"v": 2, "id": name, "op": "frames", "args": {"first": first, "count": MAX_FRAMES, "pane": 0}}
 
 
 @pytest.fixture

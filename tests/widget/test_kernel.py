@@ -74,7 +74,7 @@ def make_player(kernel: Kernel, code: str = "player = staa.Player(ask(window=2))
 
 
 def request(name: str, op: str, **args: Any) -> dict[str, Any]:
-    return {"v": 1, "id": name, "op": op, "args": args}
+    return {"v": 2, "id": name, "op": op, "args": args}
 
 
 def test_an_explanation_as_a_cells_value_is_a_player_and_words_for_without(kernel: Kernel):
@@ -175,7 +175,7 @@ def test_a_cell_that_starts_meanwhile_does_not_keep_the_page_from_cancelling(ker
     kernel.wait_for_message(lambda message: message["parent_header"].get("msg_id") == cell)
     kernel.messages.clear()
     kernel.wait_for_progress("g-1", WAITING)
-    kernel.send(comm, {"v": 1, "op": "cancel", "id": "g-1"}, subshell)
+    kernel.send(comm, {"v": 2, "op": "cancel", "id": "g-1"}, subshell)
     assert kernel.wait_for_answer("g-1")["error"]["type"] == "CancelledError"
     assert not any(message["parent_header"].get("msg_id") == cell and is_idle(message) for message in kernel.messages)
     (folder / "go").touch()
@@ -188,7 +188,7 @@ def test_cancelling_answers_at_once_and_leaves_the_kernel_clean(kernel: Kernel, 
     kernel.run("before = dict(player.get_state()); staa_widgets.models.capture.record = held")
     kernel.send(comm, request("e-1", "compute", method="staa_logit"))
     wait_for_file(folder / "began")
-    kernel.send(comm, {"v": 1, "op": "cancel", "id": "e-1"})
+    kernel.send(comm, {"v": 2, "op": "cancel", "id": "e-1"})
     assert kernel.wait_for_answer("e-1")["error"]["type"] == "CancelledError"
     (folder / "go").touch()
     kernel.send(comm, request("e-2", "compute", method="staa_logit"))

@@ -146,8 +146,8 @@ def test_a_page_opens_as_it_is_told_to(bars: Explanation, tmp_path: Path) -> Non
 def test_settings_of_a_page_are_checked_as_a_players_are(bars: Explanation, tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="to_html has no setting 'opacty'; did you mean 'opacity'"):
         page_text(bars, opacty=0.5)
-    with pytest.raises(TypeError, match="'query'"):
-        page_text(bars, query=(0, 0, 0))
+    with pytest.raises(TypeError, match="'patch'"):
+        page_text(bars, patch=(0, 0, 0))
     for name, value in {"layer": 3, "opacity": 2, "frame": 1, "pane": 1, "view": "split"}.items():
         with pytest.raises(SettingError, match=f"{name} is {value!r}"):
             bars.to_html(tmp_path / "page.html", **{name: value})

@@ -36,7 +36,7 @@ def test_a_pane_of_the_same_clip_brings_no_pictures_again(first: Explanation):
     laid = pack_panes([first, second])
     [meta] = laid["others"]
     assert "frames" not in meta["parts"]
-    assert "colours" not in meta["parts"]
+    assert "colors" not in meta["parts"]
     start, end = meta["parts"]["maps"]
     maps = np.frombuffer(laid["more"][start:end], "<f2").reshape(second.maps.shape)
     np.testing.assert_allclose(maps * meta["scale"], second.maps, rtol=1e-3)
@@ -127,7 +127,7 @@ def test_two_threads_may_change_two_panes(first: Explanation, monkeypatch: pytes
         time.sleep(0.1)
         return pack_traits(*args)
 
-    monkeypatch.setattr("staa_widgets.widget.player.lay_out", slowly)
+    monkeypatch.setattr("staa_widgets.widget.player.pack_traits", slowly)
     with ThreadPoolExecutor(1) as pool:
         settled = pool.submit(player._show, other(first, method="computed"), None, 1)
         assert laying.wait(10)
@@ -139,5 +139,5 @@ def test_two_threads_may_change_two_panes(first: Explanation, monkeypatch: pytes
 def test_a_player_that_cannot_be_made_leaves_nothing_open(first: Explanation):
     before = set(_instances)
     with pytest.raises(PlayerError):
-        staa.Player(first, query=(0, 0, 0))
+        staa.Player(first, patch=(0, 0, 0))
     assert set(_instances) == before

@@ -37,8 +37,8 @@ def front(player: staa.Player, pages: Pages) -> Page:
 
 
 def request(front: Page, patch: Any, name: str = "a") -> dict[str, Any]:
-    args = {"method": "patch_attention", "params": {"patch": patch}, "pane": 0}
-    front.send({"v": 1, "id": name, "op": "compute", "args": args})
+    args = {"method": "patch_attention", "params": {"query": patch}, "pane": 0}
+    front.send({"v": 2, "id": name, "op": "compute", "args": args})
     return front.wait_for_answer(name)
 
 
@@ -46,18 +46,18 @@ def test_python_asks_and_goes_back_to_the_very_explanation(
     player: staa.Player, front: Page, model: VideoModel, video: Path
 ) -> None:
     before = player.explanation
-    assert player.query is None
-    player.query = list(PATCH)
-    assert (player.query, player.method) == (PATCH, "patch_attention")
-    direct = staa.explain(video, model, method="patch_attention", patch=PATCH, progress=False)
+    assert player.patch is None
+    player.patch = list(PATCH)
+    assert (player.patch, player.method) == (PATCH, "patch_attention")
+    direct = staa.explain(video, model, method="patch_attention", query=PATCH, progress=False)
     np.testing.assert_array_equal(player.explanation.maps, direct.maps)
-    assert tuple(front.state["query"]) == PATCH
-    player.query = (0, 0, 1)
-    assert front.state["_meta"]["params"]["patch"] == [0, 0, 1]
-    player.query = None
+    assert tuple(front.state["patch"]) == PATCH
+    player.patch = (0, 0, 1)
+    assert front.state["_meta"]["params"]["query"] == [0, 0, 1]
+    player.patch = None
     assert player.explanation is before
     assert (player.method, player.target) == ("staa_logit", 3)
-    assert (front.state["query"], front.state["_meta"]["method"]) == (None, "staa_logit")
+    assert (front.state["patch"], front.state["_meta"]["method"]) == (None, "staa_logit")
     player.target = 1
     assert player.explanation.params["layers"] == "last", "what led to it was kept as well"
 
@@ -66,14 +66,14 @@ def test_the_page_asks_by_a_request_and_goes_back_by_the_trait(player: staa.Play
     before = player.explanation
     answer = request(front, list(PATCH))
     assert answer["ok"], answer
-    assert (player.query, tuple(front.state["query"])) == (PATCH, PATCH)
+    assert (player.patch, tuple(front.state["patch"])) == (PATCH, PATCH)
     assert request(front, list(PATCH), "b")["result"]["cache"] == "hit"
-    front.set(query=None)
+    front.set(patch=None)
     assert player.explanation is before
-    assert front.state["query"] is None
-    front.set(query=[0, 1, 1])
-    front.wait_until(lambda page: page.state["_meta"]["params"].get("patch") == [0, 1, 1])
-    front.set(query=None)
+    assert front.state["patch"] is None
+    front.set(patch=[0, 1, 1])
+    front.wait_until(lambda page: page.state["_meta"]["params"].get("query") == [0, 1, 1])
+    front.set(patch=None)
     assert player.explanation is before
 
 
@@ -81,64 +81,64 @@ def test_the_page_asks_by_a_request_and_goes_back_by_the_trait(player: staa.Play
 def test_what_is_no_patch_is_refused_and_put_right_in_the_page(player: staa.Player, front: Page, patch: Any) -> None:
     before = player.explanation
     with pytest.raises(SettingError, match=r"slices of 3 × 3 patches"):
-        player.query = patch
-    front.set(query=patch)
-    assert (player.explanation, front.state["query"]) == (before, None)
+        player.patch = patch
+    front.set(patch=patch)
+    assert (player.explanation, front.state["patch"]) == (before, None)
 
 
 def test_a_request_for_a_patch_that_is_none_is_answered_in_words(player: staa.Player, front: Page) -> None:
     answer = request(front, [0, 7, 0])
     assert (answer["ok"], answer["error"]["type"]) == (False, "ParameterError")
     assert "outside the grid" in answer["error"]["message"]
-    assert player.query is None
+    assert player.patch is None
 
 
 def test_a_player_of_a_patch_goes_to_the_usual_method_where_nothing_came_before(
     player: staa.Player, video: Path, model: VideoModel
 ) -> None:
-    alone = staa.Player(staa.explain(video, model, method="patch_attention", patch=PATCH, progress=False))
-    assert alone.query == PATCH
-    alone.query = None
+    alone = staa.Player(staa.explain(video, model, method="patch_attention", query=PATCH, progress=False))
+    assert alone.patch == PATCH
+    alone.patch = None
     assert alone.method == "staa"
-    assert staa.Player(player.explanation, query=PATCH).query == PATCH
+    assert staa.Player(player.explanation, patch=PATCH).patch == PATCH
 
 
 def test_each_pane_has_its_own(player: staa.Player, video: Path, model: VideoModel) -> None:
     first, second = player.explanation, staa.explain(video, model, progress=False)
     both = staa.Player([first, second])
     both.pane = 1
-    both.query = PATCH
+    both.patch = PATCH
     both.pane = 0
-    assert both.query is None
-    both.query = (0, 0, 0)
+    assert both.patch is None
+    both.patch = (0, 0, 0)
     both.pane = 1
-    assert both.query == PATCH
-    both.query = None
+    assert both.patch == PATCH
+    both.patch = None
     assert both.explanation is second
     both.pane = 0
-    assert both.query == (0, 0, 0)
+    assert both.patch == (0, 0, 0)
 
 
 def test_another_method_ends_it(player: staa.Player) -> None:
-    player.query = PATCH
+    player.patch = PATCH
     player.compute("staa")
-    assert player.query is None
-    player.query = None
+    assert player.patch is None
+    player.patch = None
     assert player.method == "staa"
 
 
 def test_without_the_video_it_is_said_what_is_missing() -> None:
     player = staa.Player(barcode_explanation())
     with pytest.raises(PlayerError, match="does not have the video"):
-        player.query = (0, 0, 0)
-    assert player.query is None
+        player.patch = (0, 0, 0)
+    assert player.patch is None
 
 
 def test_it_is_neither_offered_among_the_methods_nor_scored(player: staa.Player, pages: Pages) -> None:
     clip = staa.action_clip(3)
     model = staa.load_model()
-    asked = staa.Player(staa.explain(clip, model, method="patch_attention", patch=(2, 1, 1), progress=False))
+    asked = staa.Player(staa.explain(clip, model, method="patch_attention", query=(2, 1, 1), progress=False))
     meta = pages.page_of(asked).state["_meta"]
     assert "patch_attention" not in {method["name"] for method in meta["methods"]}
-    assert (meta["truth"] is None, meta["cards"], meta["card"]) == (False, [], None)
-    assert tuple(meta["params"]["patch"]) == (2, 1, 1)
+    assert (meta["ground_truth"] is None, meta["cards"], meta["card"]) == (False, [], None)
+    assert tuple(meta["params"]["query"]) == (2, 1, 1)

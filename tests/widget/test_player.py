@@ -30,7 +30,7 @@ from tests.helpers.comm import PATIENCE, Pages, replace_comms
 from tests.helpers.paths import ROOT
 from tests.helpers.timesformers import tiny_timesformer
 
-BULK = ("_frames", "_maps", "_times", "_temporal", "_attention", "_truth", "_colours")
+BULK = ("_frames", "_maps", "_times", "_temporal", "_attention", "_ground_truth", "_colors")
 
 
 @pytest.fixture(autouse=True)
@@ -148,9 +148,9 @@ def test_a_player_that_was_not_built_is_said(bars: Explanation, monkeypatch: pyt
         ("gamma", [0.25, 4], [0, -1], ""),
         ("normalize", ["clip", "frame"], ["slice"], "clip, frame"),
         ("interpolation", ["nearest", "linear"], ["bilinear"], "linear"),
-        ("between", ["held", "blended"], ["blend"], "blended"),
+        ("time_interpolation", ["hold", "linear"], ["line"], "linear"),
         ("view", ["overlay", "side", "wipe", "difference", "grid"], ["split"], ""),
-        ("dim", [True], [0.5], "True or False"),
+        ("dim_outside", [True], [0.5], "True or False"),
         ("selection", [None, (2.5, 3), [2, 2.1]], [(3, 2.5), (3,), 3, "23", (2.5, None), (10, 20)], ""),
         ("theme", ["auto", "light", "dark"], ["darc"], "dark"),
         ("height", [0, 300], [-1, 0.5], ""),

@@ -150,31 +150,31 @@ def test_cards_of_what_was_shown_stay_side_by_side(drawn: staa.ActionClip, model
     player.show(staa.explain(drawn, model, start=1.0, progress=False))
     assert methods(player) == ["staa"], "of another range, the truth is another"
     player.show(staa.explain(drawn.frames, model, progress=False))
-    assert (methods(player), player._meta["truth"], player._meta["card"]) == ([], None, None)
+    assert (methods(player), player._meta["ground_truth"], player._meta["card"]) == ([], None, None)
 
 
 def test_a_player_is_given_the_truth_of_a_file(drawn: staa.ActionClip, model: VideoModel, tmp_path: Path):
     video = drawn.write_mp4(tmp_path / "clip.mp4")
     bare = staa.explain(video, model, progress=False)
     assert bare.ground_truth is None
-    player = staa.Player(bare, truth=drawn)
+    player = staa.Player(bare, ground_truth=drawn)
     assert player.explanation.ground_truth
     assert methods(player) == ["staa"]
     assert player.compute("staa_logit", progress=False).ground_truth
     assert methods(player) == ["staa", "staa_logit"]
     part = staa.Player(
-        staa.explain(video, model, start=1.0, end=3.0, progress=False), truth=drawn
+        staa.explain(video, model, start=1.0, end=3.0, progress=False), ground_truth=drawn
     ).explanation.ground_truth
     assert part
     np.testing.assert_array_equal(part.when, drawn.when[8:24])
     assert (
-        staa.Player(make_explanation(ground_truth=None), ground_truth=GroundTruth.from_clip(KNOWN))._meta["truth"][
-            "label"
-        ]
+        staa.Player(make_explanation(ground_truth=None), ground_truth=GroundTruth.from_clip(KNOWN))._meta[
+            "ground_truth"
+        ]["label"]
         == "wave"
     )
     with pytest.raises(ParameterError, match="truth is not of"):
-        staa.Player(make_explanation(ground_truth=None), truth=drawn)
+        staa.Player(make_explanation(ground_truth=None), ground_truth=drawn)
 
 
 def test_a_loaded_explanation_learns_the_truth_with_its_video(drawn: staa.ActionClip, model: VideoModel):
@@ -187,11 +187,11 @@ def test_a_loaded_explanation_learns_the_truth_with_its_video(drawn: staa.Action
 def test_the_runs_are_those_of_the_frames_that_can_be_shown():
     e = make_explanation(preview=None)
     meta, buffers = pack(e)
-    assert meta["truth"]["offsets"] == [0, 0, 2, 4, 4]
-    assert meta["truth"]["spans"] == [(1.25, 1.75)] or meta["truth"]["spans"] == [[1.25, 1.75]]
-    assert np.frombuffer(buffers["truth"], "<i4").tolist() == [1, 3, 6, 7, 3, 5, 7, 8]
+    assert meta["ground_truth"]["offsets"] == [0, 0, 2, 4, 4]
+    assert meta["ground_truth"]["spans"] == [(1.25, 1.75)] or meta["ground_truth"]["spans"] == [[1.25, 1.75]]
+    assert np.frombuffer(buffers["ground_truth"], "<i4").tolist() == [1, 3, 6, 7, 3, 5, 7, 8]
     thin, none = (
-        pack(replace(small_explanation(), ground_truth=None))[1]["truth"],
-        pack(small_explanation())[1]["truth"],
+        pack(replace(small_explanation(), ground_truth=None))[1]["ground_truth"],
+        pack(small_explanation())[1]["ground_truth"],
     )
     assert (len(thin), len(none)) == (0, 4 * 2 * 62)

@@ -81,11 +81,11 @@ def forward(player: staa.Player, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fo
 
 
 def compute_request(name: str, **args: Any) -> dict[str, Any]:
-    return {"v": 1, "id": name, "op": "compute", "args": args}
+    return {"v": 2, "id": name, "op": "compute", "args": args}
 
 
 def cancel_message(name: str) -> dict[str, Any]:
-    return {"v": 1, "op": "cancel", "id": name}
+    return {"v": 2, "op": "cancel", "id": name}
 
 
 # --- the protocol ---
@@ -141,7 +141,7 @@ def test_what_breaks_the_protocol_is_answered_all_the_same(case: Any, front: Pag
 @cases_of("ignored")
 def test_what_asks_for_nothing_is_not_answered(case: Any, front: Page):
     front.send(case["request"])
-    front.send({"v": 1, "id": "after", "op": "hello"})
+    front.send({"v": 2, "id": "after", "op": "hello"})
     assert [message["id"] for message in front.messages] == ["after"]
 
 
@@ -167,7 +167,7 @@ def test_the_page_is_shown_the_result_before_it_is_told(player: staa.Player, fro
     assert front.log[-2:] == ["update", "custom"]
     (update,) = front.updates
     assert update.keys() >= {"_meta", "_maps", "_temporal", "method", "target"}
-    assert not update.keys() & {"_frames", "_colours", "frame"}
+    assert not update.keys() & {"_frames", "_colors", "frame"}
     assert (result["method"], result["target"], result["cache"]) == ("staa_logit", target, "miss")
     assert player.explanation.params == {**METHODS["staa_logit"].defaults, "layers": "mean"}
     assert told == [(target, "staa-worker")]
@@ -211,7 +211,7 @@ def test_a_newer_request_of_a_player_takes_the_place_of_the_older(player: staa.P
     front.send(compute_request("3", method="staa_logit", target=3))
     for name in ("1", "2"):
         assert front.wait_for_answer(name)["error"]["type"] == "CancelledError"
-    assert {"v": 1, "id": "3", "progress": {"done": 0, "total": 1, "label": WAITING}} in front.messages
+    assert {"v": 2, "id": "3", "progress": {"done": 0, "total": 1, "label": WAITING}} in front.messages
     forward.go.set()
     assert front.wait_for_answer("3")["result"]["target"] == 3
     assert player.target == 3

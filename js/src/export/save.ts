@@ -8,5 +8,5 @@ export function save(name: string, content: Blob): void {
   URL.revokeObjectURL(url);
 }
 
-/** A clip's name without its ending, of letters that any disk takes; `stem` in taking.py is its twin. */
+/** A clip's name without its ending, of letters that any disk takes; `file_stem` in file_export.py is its twin. */
 export const stem = (name: string): string => name.replace(/\.[^.]*$/, "").replace(/[^\p{L}\p{N}_-]+/gu, "_") || "clip";

@@ -5,12 +5,17 @@ const COLUMNS = "slice,start_s,end_s,share,signed_share,frames_seen";
 /** When the models looked, as CSV, one row a slice; `to_text` in table.py writes the same. */
 export function table({ panes, names }: Session): string {
   const name = (text: string) => (panes.length > 1 ? `${text},` : "");
-  const rows = panes.flatMap(({ film: { spans, sampled }, heat }, i) => {
+  const rows = panes.flatMap(({ film: { spans, sampled_frames }, heat }, i) => {
     const { temporal, temporalSigned, signed } = heat.peek();
     const quoted = name(`"${names.peek()[i].replaceAll('"', '""')}"`);
     return spans.map((span, s) => {
       const numbers = [...span, temporal[s]].map((number) => number.toFixed(6));
-      return [quoted + (s + 1), ...numbers, signed ? temporalSigned[s].toFixed(6) : "", sampled[s].join(" ")].join();
+      return [
+        quoted + (s + 1),
+        ...numbers,
+        signed ? temporalSigned[s].toFixed(6) : "",
+        sampled_frames[s].join(" "),
+      ].join();
     });
   });
   return [name("name") + COLUMNS, ...rows, ""].join("\r\n");

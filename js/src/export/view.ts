@@ -5,7 +5,7 @@ import { DEFAULTS } from "../state.js";
 /** What a player must be set to, other than it is at first, to show what this one shows. */
 export function settings({ state, panes }: Session): { [trait: string]: Json } {
   // What passes, or follows from the explanation itself, is left out.
-  const { playing, query, ...kept } = state;
+  const { playing, patch, ...kept } = state;
   const usual = panes.length > 1 ? { ...DEFAULTS, view: "grid" } : DEFAULTS;
   const now = Object.entries(kept).map(([name, { value }]) => [name, value as Json] as const);
   return Object.fromEntries(now.filter(([name, value]) => value !== usual[name as keyof typeof usual]));

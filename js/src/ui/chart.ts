@@ -169,7 +169,7 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
   });
 
   watch(until, () => {
-    const spans = (state.show_truth.value && meta.value.truth?.spans) || [];
+    const spans = (state.show_ground_truth.value && meta.value.ground_truth?.spans) || [];
     const chosen = state.selection.value;
     behind.replaceChildren(
       ...spans.flatMap((span) => [block("staa-during", span, 0, floor, 0.16), block("staa-during", span, 0, 4)]),

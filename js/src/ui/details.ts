@@ -6,7 +6,7 @@ import { h } from "./dom.js";
 export function details({ meta, until }: Session): HTMLElement {
   const list = h("dl", { class: "staa-facts" });
   watch(until, () =>
-    list.replaceChildren(...meta.value.facts.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
+    list.replaceChildren(...meta.value.run_details.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
   );
   return h("details", { class: "staa-details" }, h("summary", { class: "staa-title" }, "What was run"), list);
 }

@@ -57,7 +57,8 @@ export function heads(session: Session): HTMLElement {
     const size = sizeOf(all.value);
     const image = new ImageData(...size);
     const at = slice.value;
-    const moment = state.between.value === "blended" ? clock.blend(position.value) : { from: at, to: at, mix: 0 };
+    const moment =
+      state.time_interpolation.value === "linear" ? clock.blend(position.value) : { from: at, to: at, mix: 0 };
     const { colours } = payload.value;
     drawThumbnails(image.data, all.value, moment, colours.get(state.colormap.value) ?? colours.get("inferno")!);
     [canvas.width, canvas.height] = size;

@@ -9,11 +9,11 @@ export function legend({ meta, state, toggleTruth, until }: Session): HTMLElemen
   const element = button(name, toggleTruth, "");
   element.title = "Outline and band (G)";
   watch(until, () => {
-    const { truth } = meta.value;
+    const { ground_truth: truth } = meta.value;
     element.hidden = !truth;
     const when = truth?.spans.map((span) => range(...span)).join(", ");
     name.textContent = `truth: ${truth?.label}, ${when || "at no time"}`;
-    element.setAttribute("aria-pressed", `${state.show_truth.value}`);
+    element.setAttribute("aria-pressed", `${state.show_ground_truth.value}`);
   });
   return element;
 }

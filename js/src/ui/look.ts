@@ -107,7 +107,8 @@ export function look(session: Session): HTMLElement {
     ),
     choice("Scale", state.normalize, ["clip", "per clip"], ["frame", "per frame"]),
     choice("Patches", state.interpolation, ["linear", "smooth"], ["nearest", "blocks"]),
-    choice("Over time", state.between, ["held", "held"], ["blended", "blended"]),
-    session.panes.some(({ cropped }) => cropped) && choice("Not seen", state.dim, [false, "clear"], [true, "dimmed"]),
+    choice("Over time", state.time_interpolation, ["hold", "held"], ["linear", "blended"]),
+    session.panes.some(({ cropped }) => cropped) &&
+      choice("Not seen", state.dim_outside, [false, "clear"], [true, "dimmed"]),
   );
 }

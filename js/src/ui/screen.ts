@@ -82,7 +82,7 @@ function truth({ raw, until }: Session, { meta, outline }: Shown): SVGSVGElement
   const look = { class: "staa-truth", fill: "none", preserveAspectRatio: "none", "aria-hidden": "true" };
   const element = svg("svg", look, ...lines);
   watch(until, () => {
-    element.setAttribute("viewBox", `0 0 ${meta.value.truth?.size.join(" ") ?? "1 1"}`);
+    element.setAttribute("viewBox", `0 0 ${meta.value.ground_truth?.size.join(" ") ?? "1 1"}`);
     for (const line of lines) line.setAttribute("d", raw.value ? "" : outline.value);
   });
   return element;

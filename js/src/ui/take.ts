@@ -16,14 +16,14 @@ export function take(session: Session, savePicture: () => void): { dialog: HTMLE
     return element;
   };
   /** By the kernel. */
-  const made = (name: string, kind: string, words: string) => {
-    const ask = () => taking.ask({ kind, look: settings(session), pane: state.pane.peek() });
+  const made = (name: string, format: string, words: string) => {
+    const ask = () => taking.ask({ format, settings: settings(session), pane: state.pane.peek() });
     const element = item(name, "", ask);
     watch(until, () => {
       const absent = { none: "needs a notebook with its kernel", gone: "the kernel is gone, run the cell again" };
       const why = absent[kernel.state.value as "none"];
       element.disabled = !!why;
-      element.lastChild!.textContent = `${kind.toUpperCase()}: ${why ?? words}`;
+      element.lastChild!.textContent = `${format.toUpperCase()}: ${why ?? words}`;
     });
     return element;
   };
@@ -62,7 +62,7 @@ export function take(session: Session, savePicture: () => void): { dialog: HTMLE
     code,
     ...(kernel.state.peek() === "none"
       ? [said]
-      : request(session, taking, ({ kind }) => [`Making ${kind?.toUpperCase()}`], picture, said)),
+      : request(session, taking, ({ format }) => [`Making ${format?.toUpperCase()}`], picture, said)),
   );
   const open = () => {
     session.say("");
