@@ -38,20 +38,27 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
     Returns
     -------
     meta
-        JSON values; times in seconds, frames as source indices, `box` in pixels of the displayed source frame,
-        `frames` the clip's ``first`` and their ``total``, those ``kept`` as pictures where they were thinned out, and
-        whether the others can be asked for (``live``; the player knows), `scale` the factor from the ``maps`` buffer to
-        the explanation's maps, `is_class_specific` whether these maps depend on the class, `methods` what else its
-        decision can be asked about, with `group` and `cost` in words, `ground_truth` the action's name, its ``spans`` of
-        seconds, ``(width, height)`` of its masks and where the runs of each frame start in the ``ground_truth`` buffer,
-        `cards` the score cards (`staa_widgets.widget.score_card`) of what was shown, `card` the key of the one on show,
-        `recipe` the Python that makes the explanation again, `run_details` what was run, as names and values in words.
+        JSON values; times in seconds, frames as source indices.
+
+        ``schema``, ``clip``, ``grid``, ``spans``, ``sampled_frames``, ``sampled_times``, ``labels``, ``probabilities``,
+        ``target``, ``method``, ``params``, ``model``: as in `Explanation`; ``box`` in pixels of the displayed source
+        frame; ``attention`` is the number of layers and heads.
+        ``frames``: the clip's ``first`` one and their ``total``, those ``kept`` as pictures where they were thinned out,
+        and whether the kernel can be asked for the others (``live``; the player knows).
+        ``pictures``: their ``size`` and the ``offsets`` at which the ``frames`` buffer is cut.
+        ``scale``: the factor from the ``maps`` buffer to the explanation's maps; ``signed`` tells whether they are.
+        ``class_specific``: whether these maps depend on the class.
+        ``methods``: what else the decision can be explained with, with ``group`` and ``cost`` in words.
+        ``ground_truth``: the action's label, its ``spans`` of seconds, the ``size`` of its masks, and the ``offsets`` at
+        which the runs of each frame start in the ``ground_truth`` buffer.
+        ``cards``: score cards (`staa_widgets.widget.score_card`) of what was shown; ``card``: the key of the one on show.
+        ``recipe``: the Python that makes the explanation again; ``run_details``: what was run, as names and values.
+        ``colors``: names of the color tables.
     buffers
-        ``frames`` (JPEG files one after the other, cut at ``meta["pictures"]["offsets"]``), ``maps`` (float16
-        ``(S, h, w)`` over their greatest magnitude), ``temporal`` (float32 ``(2, S)``: mass and signed mass),
-        ``attention`` (float16 ``(L, H, S, h, w)``, empty where there is none), ``ground_truth`` (int32 ``(R, 2)``, runs of
-        pixels as in `GroundTruth`), ``times`` (float64 ``(F,)``, seconds of every frame of the clip), ``colours``
-        (uint8 ``(C, 256, 3)``).
+        ``frames`` (JPEG files one after the other), ``maps`` (float16 ``(S, h, w)`` over their greatest magnitude),
+        ``temporal`` (float32 ``(2, S)``: mass and signed mass), ``attention`` (float16 ``(L, H, S, h, w)``, empty where
+        there is none), ``ground_truth`` (int32 ``(R, 2)``, runs of pixels as in `GroundTruth`), ``times`` (float64
+        ``(F,)``, seconds of every frame of the clip), ``colors`` (uint8 ``(C, 256, 3)``).
 
     Raises
     ------

@@ -175,9 +175,7 @@ def test_a_pane_of_another_clip_is_drawn_at_the_same_second(bars: Explanation):
 def test_render_static_draws_all_panes(bars: Explanation):
     other = replace(bars, method="other", maps=bars.maps[::-1])
     look = HeatStyle(colormap="viridis")
-    assert staa.Player(bars, colormap="viridis").render_image(images=3).png == (
-        render_image(bars, look, images=3).png
-    )
+    assert staa.Player(bars, colormap="viridis").render_image(images=3).png == (render_image(bars, look, images=3).png)
     both = staa.Player([bars, other], colormap="viridis").render_image()
     assert both.png == render_image(staa.Comparison.of(bars, other), look).png
 
