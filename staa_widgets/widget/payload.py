@@ -43,15 +43,16 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
         ``schema``, ``clip``, ``grid``, ``spans``, ``sampled_frames``, ``sampled_times``, ``labels``, ``probabilities``,
         ``target``, ``method``, ``params``, ``model``: as in `Explanation`; ``box`` in pixels of the displayed source
         frame; ``attention`` is the number of layers and heads.
-        ``frames``: the clip's ``first`` one and their ``total``, those ``kept`` as pictures where they were thinned out,
-        and whether the kernel can be asked for the others (``live``; the player knows).
+        ``frames``: the clip's ``first`` one and their ``total``, those ``kept`` as pictures where they were thinned
+        out, and whether the kernel can be asked for the others (``live``; the player knows).
         ``pictures``: their ``size`` and the ``offsets`` at which the ``frames`` buffer is cut.
         ``scale``: the factor from the ``maps`` buffer to the explanation's maps; ``signed`` tells whether they are.
         ``class_specific``: whether these maps depend on the class.
         ``methods``: what else the decision can be explained with, with ``group`` and ``cost`` in words.
-        ``ground_truth``: the action's label, its ``spans`` of seconds, the ``size`` of its masks, and the ``offsets`` at
-        which the runs of each frame start in the ``ground_truth`` buffer.
-        ``cards``: score cards (`staa_widgets.widget.score_card`) of what was shown; ``card``: the key of the one on show.
+        ``ground_truth``: the action's label, its ``spans`` of seconds, the ``size`` of its masks, and the ``offsets``
+        at which the runs of each frame start in the ``ground_truth`` buffer.
+        ``cards``: score cards (`staa_widgets.widget.score_card`) of what was shown; ``card``: the key of the one
+        on show.
         ``recipe``: the Python that makes the explanation again; ``run_details``: what was run, as names and values.
         ``colors``: names of the color tables.
     buffers
