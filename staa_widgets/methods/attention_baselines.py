@@ -99,7 +99,7 @@ def attention_gradient(record: Record) -> NDArray[np.float32]:
 
 
 @method("grad_cam", needs_model=True, class_specific=True, cost=Cost(2, 1))
-def grad_cam(query: MethodInputs) -> NDArray[np.float32]:
+def grad_cam(inputs: MethodInputs) -> NDArray[np.float32]:
     """Weigh the channels of the last block's input tokens by their mean gradient: Grad-CAM on the token grid.
 
     Selvaraju et al., "Grad-CAM", arXiv 1610.02391. The last block's input, because its output no longer reaches the
@@ -107,7 +107,7 @@ def grad_cam(query: MethodInputs) -> NDArray[np.float32]:
 
     Parameters
     ----------
-    query
+    inputs
         The window and its model.
 
     Returns
@@ -122,31 +122,34 @@ def grad_cam(query: MethodInputs) -> NDArray[np.float32]:
     """
     import torch
 
-    if not query.layers:
+    if not inputs.layers:
         raise UnsupportedRequestError(
             "Grad-CAM reads a block's tokens, and no blocks are known of this model.",
             "Use a method by gradients or perturbation, such as 'integrated_gradients' or 'occlusion'.",
         )
-    query.report(0, 1)
-    # By thread: the owner of the model may run it meanwhile.
-    seen: dict[int, Tensor] = {}
+    inputs.report(0, 1)
+    # By thread, because the model's owner may run it in another one meanwhile.
+    block_inputs: dict[int, Tensor] = {}
 
-    def take(_: Any, inputs: tuple[Any, ...], settings: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        tokens = seen[threading.get_ident()] = inputs[0].detach().requires_grad_()
-        return (tokens, *inputs[1:]), settings
+    def replace_tokens(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        tokens = args[0].detach().requires_grad_()
+        block_inputs[threading.get_ident()] = tokens
+        return (tokens, *args[1:]), kwargs
 
-    handle = query.layers[-1].register_forward_pre_hook(take, with_kwargs=True)
+    handle = inputs.layers[-1].register_forward_pre_hook(replace_tokens, with_kwargs=True)
     try:
         with torch.enable_grad():
-            logit = query.forward(query.pixels[None])[0, query.target]
+            logit = inputs.forward(inputs.pixels[None])[0, inputs.target]
     finally:
         handle.remove()
-    tokens = seen[threading.get_ident()]
-    (slope,) = torch.autograd.grad(logit, tokens)
-    patches, change = (part.detach()[:, query.geometry.prefix :].flatten(0, 1).float() for part in (tokens, slope))
-    cam = (patches @ change.mean(0)).relu()
-    query.report(1, 1)
-    geometry = replace(query.geometry, order=query.last_layer_order or query.geometry.order)
+    tokens = block_inputs[threading.get_ident()]
+    (gradient,) = torch.autograd.grad(logit, tokens)
+    prefix = inputs.geometry.prefix
+    patches = tokens.detach()[:, prefix:].flatten(0, 1).float()
+    slopes = gradient.detach()[:, prefix:].flatten(0, 1).float()
+    cam = (patches @ slopes.mean(0)).relu()
+    inputs.report(1, 1)
+    geometry = replace(inputs.geometry, order=inputs.last_layer_order or inputs.geometry.order)
     return scale_to_sum_one(geometry.to_grid(cam.cpu().numpy()))
 
 

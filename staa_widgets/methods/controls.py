@@ -61,30 +61,30 @@ def motion_energy(frames: NDArray[np.generic], shape: tuple[int, int, int]) -> N
 
 
 @method("uniform", group="control", class_specific=False, needs_model=True)
-def _uniform(query: MethodInputs) -> NDArray[np.float32]:
+def _uniform(inputs: MethodInputs) -> NDArray[np.float32]:
     """Control: give every cell the same value."""
-    return uniform(query.shape)
+    return uniform(inputs.shape)
 
 
 @method("random", group="control", class_specific=False, needs_model=True)
-def _random(query: MethodInputs) -> NDArray[np.float32]:
+def _random(inputs: MethodInputs) -> NDArray[np.float32]:
     """Control: draw every cell at random."""
-    return random(query.shape, query.seed)
+    return random(inputs.shape, inputs.seed)
 
 
 @method("random_smooth", group="control", class_specific=False, needs_model=True)
-def _random_smooth(query: MethodInputs) -> NDArray[np.float32]:
+def _random_smooth(inputs: MethodInputs) -> NDArray[np.float32]:
     """Control: draw soft blobs at random."""
-    return random_smooth(query.shape, query.seed)
+    return random_smooth(inputs.shape, inputs.seed)
 
 
 @method("center", group="control", class_specific=False, needs_model=True)
-def _center(query: MethodInputs) -> NDArray[np.float32]:
+def _center(inputs: MethodInputs) -> NDArray[np.float32]:
     """Control: point at the middle of the frame, always."""
-    return center(query.shape)
+    return center(inputs.shape)
 
 
 @method("motion_energy", group="control", class_specific=False, needs_model=True)
-def _motion_energy(query: MethodInputs) -> NDArray[np.float32]:
+def _motion_energy(inputs: MethodInputs) -> NDArray[np.float32]:
     """Control: point at whatever moves, without asking the model."""
-    return motion_energy(query.pixels.permute(0, 2, 3, 1).numpy(), query.shape)
+    return motion_energy(inputs.pixels.permute(0, 2, 3, 1).numpy(), inputs.shape)

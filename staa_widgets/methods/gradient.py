@@ -42,7 +42,7 @@ def _cost(_: Geometry, *, steps: int = 1, samples: int = 1, **__: Any) -> Cost:
 
 
 @method("saliency", group="gradient", needs_model=True, class_specific=True, cost=_ONE_GRADIENT)
-def saliency(query: MethodInputs) -> NDArray[np.float32]:
+def saliency(inputs: MethodInputs) -> NDArray[np.float32]:
     """Sum the magnitude of the gradient over each cell (Simonyan, Vedaldi & Zisserman 2013, arXiv 1312.6034).
 
     Returns
@@ -50,11 +50,11 @@ def saliency(query: MethodInputs) -> NDArray[np.float32]:
     NDArray[np.float32]
         ``(S, h, w)``, non-negative.
     """
-    return _sum_over_cells(query, _pixel_gradient(query).abs())
+    return _sum_over_cells(inputs, _pixel_gradient(inputs).abs())
 
 
 @method("input_x_gradient", group="gradient", needs_model=True, class_specific=True, signed=True, cost=_ONE_GRADIENT)
-def input_x_gradient(query: MethodInputs) -> NDArray[np.float32]:
+def input_x_gradient(inputs: MethodInputs) -> NDArray[np.float32]:
     """Sum each pixel times its gradient over each cell (Shrikumar, Greenside & Kundaje 2017, arXiv 1704.02685).
 
     Pixels are those that the model is given, normalised: zero is the mean colour of what it was trained on.
@@ -64,9 +64,9 @@ def input_x_gradient(query: MethodInputs) -> NDArray[np.float32]:
     NDArray[np.float32]
         ``(S, h, w)``, signed.
     """
-    pixels = _as_leaf(query.pixels[None])
-    found = import_captum().InputXGradient(_forward_with_progress(query, 1)).attribute(pixels, target=query.target)
-    return _sum_over_cells(query, found[0])
+    pixels = _as_leaf(inputs.pixels[None])
+    found = import_captum().InputXGradient(_forward_with_progress(inputs, 1)).attribute(pixels, target=inputs.target)
+    return _sum_over_cells(inputs, found[0])
 
 
 @method(
@@ -78,12 +78,12 @@ def input_x_gradient(query: MethodInputs) -> NDArray[np.float32]:
     needs=_needs,
     cost=_cost,
 )
-def integrated_gradients(query: MethodInputs, *, steps: int = 20, baseline: str = "blur") -> NDArray[np.float32]:
+def integrated_gradients(inputs: MethodInputs, *, steps: int = 20, baseline: str = "blur") -> NDArray[np.float32]:
     """Sum gradients along the way from a baseline to the clip (Sundararajan, Taly & Yan 2017, arXiv 1703.01365).
 
     Parameters
     ----------
-    query
+    inputs
         The window and its model.
     steps
         Points of the way, by Gauss and Legendre.
@@ -97,25 +97,25 @@ def integrated_gradients(query: MethodInputs, *, steps: int = 20, baseline: str 
     """
     found = (
         import_captum()
-        .IntegratedGradients(_forward_with_progress(query, steps))
+        .IntegratedGradients(_forward_with_progress(inputs, steps))
         .attribute(
-            _as_leaf(query.pixels[None]),
-            get_filler(baseline)(query.pixels)[None],
-            target=query.target,
+            _as_leaf(inputs.pixels[None]),
+            get_filler(baseline)(inputs.pixels)[None],
+            target=inputs.target,
             n_steps=steps,
-            internal_batch_size=query.batch_size,
+            internal_batch_size=inputs.batch_size,
         )
     )
-    return _sum_over_cells(query, found[0])
+    return _sum_over_cells(inputs, found[0])
 
 
 @method("smooth_grad", group="gradient", needs_model=True, class_specific=True, needs=_needs, cost=_cost)
-def smooth_grad(query: MethodInputs, *, samples: int = 16, noise: float = 0.15) -> NDArray[np.float32]:
+def smooth_grad(inputs: MethodInputs, *, samples: int = 16, noise: float = 0.15) -> NDArray[np.float32]:
     """Average gradients over noisy copies of the clip (Smilkov and others 2017, arXiv 1706.03825).
 
     Parameters
     ----------
-    query
+    inputs
         The window and its model.
     samples
         Noisy copies.
@@ -129,21 +129,21 @@ def smooth_grad(query: MethodInputs, *, samples: int = 16, noise: float = 0.15) 
     """
     import torch
 
-    total = torch.zeros_like(query.pixels)
-    for _, gradients in _noisy_gradients(query, samples, noise):
+    total = torch.zeros_like(inputs.pixels)
+    for _, gradients in _noisy_gradients(inputs, samples, noise):
         total += gradients.sum(0)
-    return _sum_over_cells(query, (total / samples).abs())
+    return _sum_over_cells(inputs, (total / samples).abs())
 
 
 @method("gradient_shap", group="gradient", needs_model=True, class_specific=True, signed=True, needs=_needs, cost=_cost)
 def gradient_shap(
-    query: MethodInputs, *, samples: int = 16, noise: float = 0.05, baseline: str = "blur"
+    inputs: MethodInputs, *, samples: int = 16, noise: float = 0.05, baseline: str = "blur"
 ) -> NDArray[np.float32]:
     """Average gradients at random points between a baseline and noisy copies (Lundberg & Lee 2017, arXiv 1705.07874).
 
     Parameters
     ----------
-    query
+    inputs
         The window and its model.
     samples
         Points.
@@ -157,49 +157,51 @@ def gradient_shap(
     NDArray[np.float32]
         ``(S, h, w)``, signed. On average over points the sum over cells is the clip's logit less the baseline's.
     """
-    start = get_filler(baseline)(query.pixels)
+    start = get_filler(baseline)(inputs.pixels)
     total = 0 * start
-    for copies, gradients in _noisy_gradients(query, samples, noise, start):
+    for copies, gradients in _noisy_gradients(inputs, samples, noise, start):
         total += (gradients * (copies - start)).sum(0)
-    return _sum_over_cells(query, total / samples)
+    return _sum_over_cells(inputs, total / samples)
 
 
 def _noisy_gradients(
-    query: MethodInputs, samples: int, noise: float, start: Tensor | None = None
+    inputs: MethodInputs, samples: int, noise: float, start: Tensor | None = None
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Give batches of noisy copies with the gradients there, or at a random point between each and a start."""
     import torch
 
-    generator = torch.Generator().manual_seed(query.seed)
-    scale = noise * float(query.pixels.max() - query.pixels.min())
-    saliency = import_captum().Saliency(_forward_with_progress(query, samples))
-    for first in range(0, samples, query.batch_size):
+    generator = torch.Generator().manual_seed(inputs.seed)
+    scale = noise * float(inputs.pixels.max() - inputs.pixels.min())
+    saliency = import_captum().Saliency(_forward_with_progress(inputs, samples))
+    for first in range(0, samples, inputs.batch_size):
         copies, points = [], []
-        for _ in range(min(query.batch_size, samples - first)):
-            copy = query.pixels + scale * torch.randn(query.pixels.shape, generator=generator)
+        for _ in range(min(inputs.batch_size, samples - first)):
+            copy = inputs.pixels + scale * torch.randn(inputs.pixels.shape, generator=generator)
             copies.append(copy)
             points.append(copy if start is None else start + torch.rand((), generator=generator) * (copy - start))
-        yield torch.stack(copies), saliency.attribute(_as_leaf(torch.stack(points)), target=query.target, abs=False)
+        yield torch.stack(copies), saliency.attribute(_as_leaf(torch.stack(points)), target=inputs.target, abs=False)
 
 
-def _pixel_gradient(query: MethodInputs) -> Tensor:
+def _pixel_gradient(inputs: MethodInputs) -> Tensor:
     """Gradient of the target's logit at the clip, ``(T, 3, H, W)``."""
-    pixels = _as_leaf(query.pixels[None])
+    pixels = _as_leaf(inputs.pixels[None])
     return (
-        import_captum().Saliency(_forward_with_progress(query, 1)).attribute(pixels, target=query.target, abs=False)[0]
+        import_captum()
+        .Saliency(_forward_with_progress(inputs, 1))
+        .attribute(pixels, target=inputs.target, abs=False)[0]
     )
 
 
-def _forward_with_progress(query: MethodInputs, total: int) -> Callable[[Tensor], Tensor]:
+def _forward_with_progress(inputs: MethodInputs, total: int) -> Callable[[Tensor], Tensor]:
     """Give captum the model as a function that reports after each pass, which is also when it can be cancelled."""
     done = 0
-    query.report(0, total)
+    inputs.report(0, total)
 
     def logits(pixels: Tensor) -> Tensor:
         nonlocal done
-        found = query.forward(pixels)
+        found = inputs.forward(pixels)
         done += len(pixels)
-        query.report(done, total)
+        inputs.report(done, total)
         return found
 
     return logits
@@ -209,5 +211,5 @@ def _as_leaf(pixels: Tensor) -> Tensor:
     return pixels.detach().clone().requires_grad_()
 
 
-def _sum_over_cells(query: MethodInputs, values: Tensor) -> NDArray[np.float32]:
-    return cell_sums(query.geometry, values.detach()).float().numpy()
+def _sum_over_cells(inputs: MethodInputs, values: Tensor) -> NDArray[np.float32]:
+    return cell_sums(inputs.geometry, values.detach()).float().numpy()

@@ -1,46 +1,44 @@
-"""LIME and Shapley values of space-time segments: the model is asked again and again with some of them hidden.
+"""LIME, KernelSHAP and exact Shapley values of space-time segments.
 
-LIME and KernelSHAP go through captum, which is given the segments and not the pixels: what is hidden is filled as
-`occlusion` does it, and a sample takes no more memory than its list of segments. captum draws from the generator of
-the whole process and fits with scikit-learn; both are replaced here, by a generator of one's own and by least squares
-in closed form.
+All three show the model clips in which some segments are hidden. A *coalition* is the set of segments that stay
+visible; coalitions are rows of a bool array ``(m, n)`` for n segments. Each coalition is one pass through the model, in
+batches, and gives one logit of the target; what the logits say of each segment is computed in closed form.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from math import exp, factorial, prod
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from math import factorial, prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from staa_widgets.errors import ParameterError
-from staa_widgets.methods import segmentation as parts
-from staa_widgets.methods import validation as checks
 from staa_widgets.methods.inputs import MethodInputs
-from staa_widgets.methods.optional import import_captum
 from staa_widgets.methods.registry import Cost, method
+from staa_widgets.methods.segmentation import label_segments, masked_logit_function, spread_over_cells
+from staa_widgets.methods.validation import check_hiding_filler, check_three_whole_numbers, check_whole_number
 from staa_widgets.records.record import Geometry, Needs
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
 KERNEL_WIDTH = 0.25
-"""Of the kernel by which LIME weights its samples."""
+"""Width of the kernel that weights the samples of LIME, in cosine distance."""
+
+RIDGE_PENALTY = 1.0
+"""Penalty of the ridge regression of LIME."""
 
 MAX_EXACT_SEGMENTS = 8
-"""Segments of exact Shapley values at most: 256 coalitions."""
+"""Most segments for exact Shapley values: 256 coalitions."""
 
-_HINT = "Give into how many runs to divide time, rows and columns: (4, 4, 4)."
+_SEGMENTS_HINT = "Give into how many runs to divide time, rows and columns: (4, 4, 4)."
 
 
 def _needs(segments: Sequence[int], filler: str, samples: int) -> Needs:
-    checks.check_hiding_filler(filler)
-    checks.check_three_whole_numbers("segments", segments, _HINT)
+    check_hiding_filler(filler)
+    check_three_whole_numbers("segments", segments, _SEGMENTS_HINT)
     if prod(segments) < 2:
-        raise ParameterError("One segment has nothing to be compared with.", _HINT)
-    checks.check_whole_number("samples", samples, 2)
+        raise ParameterError("One segment has nothing to be compared with.", _SEGMENTS_HINT)
+    check_whole_number("samples", samples, 2)
     return Needs()
 
 
@@ -49,8 +47,8 @@ def _cost(_: Geometry, *, samples: int, **__: Any) -> Cost:
 
 
 def _exact_needs(segments: Sequence[int], filler: str) -> Needs:
-    checks.check_hiding_filler(filler)
-    checks.check_three_whole_numbers("segments", segments, _HINT)
+    check_hiding_filler(filler)
+    check_three_whole_numbers("segments", segments, _SEGMENTS_HINT)
     if prod(segments) > MAX_EXACT_SEGMENTS:
         raise ParameterError(
             f"{prod(segments)} segments have 2^{prod(segments)} coalitions, each a pass through the model.",
@@ -60,76 +58,69 @@ def _exact_needs(segments: Sequence[int], filler: str) -> Needs:
 
 
 def _exact_cost(geometry: Geometry, *, segments: Sequence[int], **_: Any) -> Cost:
-    grid = parts.label_segments((geometry.slices, geometry.height, geometry.width), segments)
-    return Cost(2 ** (int(grid.max()) + 1))
+    labels = label_segments((geometry.slices, geometry.height, geometry.width), segments)
+    return Cost(2 ** (int(labels.max()) + 1))
 
 
 @method("lime", group="perturbation", needs_model=True, class_specific=True, signed=True, needs=_needs, cost=_cost)
 def lime(
-    query: MethodInputs, *, samples: int = 1000, segments: Sequence[int] = (4, 4, 4), filler: str = "blur"
+    inputs: MethodInputs, *, samples: int = 1000, segments: Sequence[int] = (4, 4, 4), filler: str = "blur"
 ) -> NDArray[np.float32]:
     """Fit a linear model to the target's logit over clips with random segments hidden.
 
-    Ribeiro, Singh & Guestrin, "Why Should I Trust You?", arXiv 1602.04938, with what its authors' package does for
-    images: 1000 samples, the clip itself the first; each segment hidden in half of them; ridge regression with a
-    penalty of 1, samples weighted by ``exp(-d² / (2 · 0.25²))``, d being the cosine distance to the whole clip.
+    Ribeiro, Singh & Guestrin, "Why Should I Trust You?", arXiv 1602.04938, with the settings of its authors' package
+    for images: 1000 samples, the first of them the whole clip; each segment hidden in half of the others; ridge
+    regression with a penalty of 1, samples weighted by ``exp(-d² / (2 · 0.25²))``, where ``d`` is the cosine distance
+    to the whole clip.
 
     Parameters
     ----------
-    query
+    inputs
         The window and its model.
     samples
-        Clips that the model is asked about.
+        Number of clips to show to the model.
     segments
         Into how many runs time, rows and columns are divided, as equal as the token grid allows; no more than it has.
     filler
-        What is shown in place of what is hidden, as for `occlusion`.
+        What is shown in place of hidden segments, as for `occlusion`.
 
     Returns
     -------
     NDArray[np.float32]
         ``(S, h, w)``, in logits; the coefficient of each segment is shared evenly among its cells.
     """
-    import torch
-
-    def draw(whole: Tensor, **_: Any) -> Iterator[Tensor]:
-        random = np.random.default_rng(query.seed)
-        yield whole.long()
-        while True:
-            yield torch.from_numpy(random.integers(2, size=whole.shape))
-
-    def closeness(_: Tensor, __: Tensor, kept: Tensor, **___: Any) -> float:
-        distance = 1 - float(kept.float().mean().sqrt())
-        return exp(-(distance**2) / (2 * KERNEL_WIDTH**2))
-
-    grid = parts.label_segments(query.shape, segments)
-    explainer = import_captum().Lime(
-        _hiding(query, grid, filler, samples),
-        interpretable_model=_Ridge(1),
-        similarity_func=closeness,
-        perturb_func=draw,
-    )
-    return _fitted(query, explainer, grid, samples)
+    labels = label_segments(inputs.shape, segments)
+    coalitions = draw_lime_coalitions(int(labels.max()) + 1, samples, inputs.seed)
+    logits = _coalition_logits(inputs, labels, filler, coalitions)
+    coefficients = ridge_coefficients(coalitions, logits, lime_weights(coalitions), RIDGE_PENALTY)
+    return spread_over_cells(coefficients, labels)
 
 
 @method(
-    "kernel_shap", group="perturbation", needs_model=True, class_specific=True, signed=True, needs=_needs, cost=_cost
+    "kernel_shap",
+    group="perturbation",
+    needs_model=True,
+    class_specific=True,
+    signed=True,
+    needs=_needs,
+    cost=_cost,
 )
 def kernel_shap(
-    query: MethodInputs, *, samples: int = 2048, segments: Sequence[int] = (4, 4, 4), filler: str = "blur"
+    inputs: MethodInputs, *, samples: int = 2048, segments: Sequence[int] = (4, 4, 4), filler: str = "blur"
 ) -> NDArray[np.float32]:
     """Estimate the Shapley value of each segment by a linear model fitted to random coalitions.
 
-    Lundberg & Lee, "A Unified Approach to Interpreting Model Predictions", arXiv 1705.07874. Coalitions are drawn by
-    the Shapley kernel, in pairs of one and what it leaves out, which makes the estimate less noisy (Covert & Lee, arXiv
-    2012.01536). Their package takes 2048 of them, and two more a segment.
+    Lundberg & Lee, "A Unified Approach to Interpreting Model Predictions", arXiv 1705.07874. Coalitions are drawn with
+    the probabilities of the Shapley kernel, in pairs of a coalition and its complement, which makes the estimate less
+    noisy (Covert & Lee, arXiv 2012.01536). The kernel's weight is infinite for all segments and for none, so that the
+    fit must agree with the model there. Their package takes 2048 coalitions, and two more a segment.
 
     Parameters
     ----------
-    query
+    inputs
         The window and its model.
     samples
-        Coalitions that the model is asked about, all segments and none among them.
+        Number of coalitions, all segments and none among them.
     segments, filler
         As for `lime`.
 
@@ -139,25 +130,12 @@ def kernel_shap(
         ``(S, h, w)``, in logits; the value of each segment is shared evenly among its cells. The sum over cells is the
         clip's logit less that of the clip with everything hidden.
     """
-
-    def draw(whole: Tensor, *, num_select_distribution: Any, **_: Any) -> Iterator[Tensor]:
-        random = np.random.default_rng(query.seed)
-        sizes = num_select_distribution.probs.double().numpy()
-        yield whole.long()
-        yield 0 * whole.long()
-        while True:
-            size = random.choice(len(sizes), p=sizes / sizes.sum())
-            kept = 0 * whole.long()
-            kept[0, random.permutation(whole.numel())[:size]] = 1
-            yield kept
-            yield 1 - kept
-
-    grid = parts.label_segments(query.shape, segments)
-    explainer = import_captum().KernelShap(_hiding(query, grid, filler, samples))
-    explainer.interpretable_model, explainer.perturb_func = _Ridge(0), draw
-    # All and none stand for weights without bound, whatever the number of the others.
-    explainer.inf_weight *= samples
-    return _fitted(query, explainer, grid, samples)
+    labels = label_segments(inputs.shape, segments)
+    coalitions = draw_shapley_coalitions(int(labels.max()) + 1, samples, inputs.seed)
+    logits = _coalition_logits(inputs, labels, filler, coalitions)
+    whole, nothing = logits[:2]
+    values = constrained_coefficients(coalitions[2:], logits[2:] - nothing, whole - nothing)
+    return spread_over_cells(values, labels)
 
 
 @method(
@@ -169,7 +147,7 @@ def kernel_shap(
     needs=_exact_needs,
     cost=_exact_cost,
 )
-def shapley(query: MethodInputs, *, segments: Sequence[int] = (8, 1, 1), filler: str = "blur") -> NDArray[np.float32]:
+def shapley(inputs: MethodInputs, *, segments: Sequence[int] = (8, 1, 1), filler: str = "blur") -> NDArray[np.float32]:
     """Compute the exact Shapley value of each of at most 8 segments, of time by default, from all their coalitions.
 
     Shapley, "A Value for n-Person Games", 1953: what a segment adds to the target's logit, averaged over all orders in
@@ -177,7 +155,7 @@ def shapley(query: MethodInputs, *, segments: Sequence[int] = (8, 1, 1), filler:
 
     Parameters
     ----------
-    query
+    inputs
         The window and its model.
     segments, filler
         As for `lime`; at most 8 segments.
@@ -188,64 +166,93 @@ def shapley(query: MethodInputs, *, segments: Sequence[int] = (8, 1, 1), filler:
         ``(S, h, w)``, in logits; the value of each segment is shared evenly among its cells. The sum over cells is the
         clip's logit less that of the clip with everything hidden.
     """
+    labels = label_segments(inputs.shape, segments)
+    coalitions = all_coalitions(int(labels.max()) + 1)
+    logits = _coalition_logits(inputs, labels, filler, coalitions[:-1])
+    whole = inputs.record.logits[inputs.target]  # Known from the recorded pass.
+    return spread_over_cells(exact_shapley_values(np.append(logits, whole)), labels)
+
+
+def _coalition_logits(
+    inputs: MethodInputs, labels: NDArray[np.int64], filler: str, coalitions: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return the target's logit for each coalition: ``(m,)``."""
     import torch
 
-    grid = parts.label_segments(query.shape, segments)
-    count = int(grid.max()) + 1
-    kept = (torch.arange(2**count)[:, None] >> torch.arange(count)) & 1
-    ask = parts.masked_logit_function(query, grid, filler, len(kept) - 1)
-    logits = np.append(ask(kept[:-1] == 0).double().numpy(), query.record.logits[query.target])
-    return parts.spread_over_cells(_exact_values(logits), grid)
+    logits = masked_logit_function(inputs, labels, filler, len(coalitions))
+    return logits(torch.from_numpy(~coalitions)).double().numpy()
 
 
-def _exact_values(worth: NDArray[np.float64]) -> NDArray[np.float64]:
-    """From the worth of each coalition, ``(2^n,)``, bit i of its number for player i, to their values, ``(n,)``."""
-    count = len(worth).bit_length() - 1
-    coalitions = np.arange(len(worth))
+def draw_lime_coalitions(count: int, samples: int, seed: int) -> NDArray[np.bool_]:
+    """Draw the samples of LIME, bool ``(samples, count)``: all segments first, then each with probability 1/2."""
+    coalitions = np.ones((samples, count), bool)
+    coalitions[1:] = np.random.default_rng(seed).integers(2, size=(samples - 1, count))
+    return coalitions
+
+
+def draw_shapley_coalitions(count: int, samples: int, seed: int) -> NDArray[np.bool_]:
+    """Draw coalitions by the Shapley kernel, bool ``(samples, count)``: all, none, then pairs of complements.
+
+    All coalitions of k segments together have the weight ``1 / (k (n - k))``, up to a factor.
+    """
+    random = np.random.default_rng(seed)
+    sizes = np.arange(1, count)
+    weights = 1 / (sizes * (count - sizes))
+    coalitions = np.zeros((samples, count), bool)
+    coalitions[0] = True
+    for first in range(2, samples, 2):
+        size = random.choice(sizes, p=weights / weights.sum())
+        coalitions[first, random.permutation(count)[:size]] = True
+        coalitions[first + 1 : first + 2] = ~coalitions[first]
+    return coalitions
+
+
+def all_coalitions(count: int) -> NDArray[np.bool_]:
+    """Return all coalitions, bool ``(2^count, count)``; bit i of a row's number says whether segment i is visible."""
+    return (np.arange(2**count)[:, None] >> np.arange(count)) & 1 == 1
+
+
+def lime_weights(coalitions: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the weight of each sample of LIME, ``(m,)``, a Gaussian of its cosine distance to the whole clip."""
+    distance = 1 - np.sqrt(coalitions.mean(1))
+    return np.exp(-(distance**2) / (2 * KERNEL_WIDTH**2))
+
+
+def ridge_coefficients(
+    coalitions: NDArray[np.bool_], logits: NDArray[np.float64], weights: NDArray[np.float64], penalty: float
+) -> NDArray[np.float64]:
+    """Solve weighted ridge regression with an intercept, which is not penalized; return coefficients ``(n,)``."""
+    shares = weights / weights.sum()
+    features = coalitions - shares @ coalitions
+    outputs = logits - shares @ logits
+    weighted = features.T * weights
+    return np.linalg.solve(weighted @ features + penalty * np.eye(features.shape[1]), weighted @ outputs)
+
+
+def constrained_coefficients(
+    coalitions: NDArray[np.bool_], gains: NDArray[np.float64], total: float
+) -> NDArray[np.float64]:
+    """Solve least squares ``coalitions @ values ≈ gains`` for values ``(n,)`` that sum to `total`.
+
+    Such values are ``total / n`` each and a correction that sums to zero. The rows are centered, so that the
+    least-squares solution of smallest norm is such a correction.
+    """
+    sizes = coalitions.mean(1)
+    correction, *_ = np.linalg.lstsq(coalitions - sizes[:, None], gains - sizes * total, rcond=None)
+    return total / coalitions.shape[1] + correction
+
+
+def exact_shapley_values(worths: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the Shapley value of each player, ``(n,)``, from the worth of each coalition, ``(2^n,)``.
+
+    Coalitions are numbered as by `all_coalitions`.
+    """
+    count = len(worths).bit_length() - 1
+    coalitions = np.arange(len(worths))
     values = np.empty(count)
     for player in range(count):
         without = coalitions[coalitions >> player & 1 == 0]
-        orders = [factorial(size) * factorial(count - size - 1) for size in map(int.bit_count, without.tolist())]
-        values[player] = np.dot(orders, worth[without | 1 << player] - worth[without]) / factorial(count)
+        sizes = [coalition.bit_count() for coalition in without.tolist()]
+        orders = [factorial(size) * factorial(count - size - 1) for size in sizes]
+        values[player] = np.dot(orders, worths[without | 1 << player] - worths[without]) / factorial(count)
     return values
-
-
-def _hiding(query: MethodInputs, grid: NDArray[np.int64], filler: str, total: int) -> Callable[[Tensor], Tensor]:
-    """Give captum the model as a function of which segments are there, 1 or 0."""
-    ask = parts.masked_logit_function(query, grid, filler, total)
-    return lambda kept: ask(kept == 0)
-
-
-def _fitted(query: MethodInputs, explainer: Any, grid: NDArray[np.int64], samples: int) -> NDArray[np.float32]:
-    import torch
-
-    values = explainer.attribute(
-        torch.ones(1, int(grid.max()) + 1),
-        n_samples=samples,
-        perturbations_per_eval=query.batch_size,
-        return_input_shape=False,
-    )
-    return parts.spread_over_cells(values.numpy(), grid)
-
-
-class _Ridge:
-    """Weighted ridge regression with an intercept, in closed form; captum calls `fit` and then `representation`."""
-
-    def __init__(self, penalty: float) -> None:
-        self.penalty = penalty
-        self.coefficients: Any = None
-
-    def fit(self, train_data: Any) -> None:
-        import torch
-
-        # Not by way of the loader, which would draw from the process's generator.
-        kept, logits, weights = (part.double() for part in train_data.dataset.tensors)
-        shares = weights / weights.sum()
-        centred = torch.column_stack([kept - shares @ kept, logits - shares @ logits]) * weights.sqrt()[:, None]
-        rows, outputs = centred[:, :-1], centred[:, -1]
-        pulled = torch.eye(rows.shape[1], dtype=rows.dtype) * self.penalty**0.5
-        system, aims = torch.cat([rows, pulled]), torch.cat([outputs, outputs.new_zeros(len(pulled))])
-        self.coefficients = torch.linalg.lstsq(system, aims[:, None], driver="gelsd").solution[:, 0]
-
-    def representation(self) -> Tensor:
-        return self.coefficients

@@ -29,7 +29,7 @@ def _cost(geometry: Geometry, *, cells: Sequence[int], **_: Any) -> Cost:
 
 
 @method("occlusion", group="perturbation", needs_model=True, class_specific=True, signed=True, needs=_needs, cost=_cost)
-def occlusion(query: MethodInputs, *, filler: str = "blur", cells: Sequence[int] = (1, 1, 1)) -> NDArray[np.float32]:
+def occlusion(inputs: MethodInputs, *, filler: str = "blur", cells: Sequence[int] = (1, 1, 1)) -> NDArray[np.float32]:
     """Hide one tubelet cell after the other and see by how much the target's logit falls.
 
     The logit and not the probability, which for a model that is sure hardly falls whatever is hidden; the methods by
@@ -37,7 +37,7 @@ def occlusion(query: MethodInputs, *, filler: str = "blur", cells: Sequence[int]
 
     Parameters
     ----------
-    query
+    inputs
         The window and its model.
     filler
         What is shown in place of what is hidden: ``"blur"``, ``"median"`` or ``"darkest"`` over time, or ``"freeze"``;
@@ -53,7 +53,7 @@ def occlusion(query: MethodInputs, *, filler: str = "blur", cells: Sequence[int]
     """
     import torch
 
-    parts = label_blocks(query.shape, cells)
+    parts = label_blocks(inputs.shape, cells)
     count = int(parts.max()) + 1
-    logits = masked_logit_function(query, parts, filler, count)(torch.eye(count, dtype=torch.bool))
-    return spread_over_cells(query.record.logits[query.target] - logits.numpy(), parts)
+    logits = masked_logit_function(inputs, parts, filler, count)(torch.eye(count, dtype=torch.bool))
+    return spread_over_cells(inputs.record.logits[inputs.target] - logits.numpy(), parts)

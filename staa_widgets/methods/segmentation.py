@@ -46,13 +46,13 @@ def spread_over_cells(values: NDArray[np.floating], parts: NDArray[np.int64]) ->
 
 
 def masked_logit_function(
-    query: MethodInputs, parts: NDArray[np.int64], filler: str, total: int
+    inputs: MethodInputs, parts: NDArray[np.int64], filler: str, total: int
 ) -> Callable[[Tensor], Tensor]:
     """Give a function that asks for the target's logit once parts are taken away.
 
     Parameters
     ----------
-    query
+    inputs
         The window and its model.
     parts
         ``(S, h, w)``, from `label_blocks` or `label_segments`.
@@ -68,19 +68,19 @@ def masked_logit_function(
     """
     import torch
 
-    filled, numbers = prepare_fill(query.pixels, filler), torch.from_numpy(parts)
+    filled, numbers = prepare_fill(inputs.pixels, filler), torch.from_numpy(parts)
     done = 0
-    query.report(0, total)
+    inputs.report(0, total)
 
     def ask(removed: Tensor) -> Tensor:
         nonlocal done
         found = []
-        for batch in removed.split(query.batch_size):
+        for batch in removed.split(inputs.batch_size):
             with torch.no_grad():
-                logits = query.forward(filled(cell_mask(query.geometry, batch[:, numbers])))
-            found.append(logits[:, query.target].float().cpu())
+                logits = inputs.forward(filled(cell_mask(inputs.geometry, batch[:, numbers])))
+            found.append(logits[:, inputs.target].float().cpu())
             done += len(batch)
-            query.report(done, total)
+            inputs.report(done, total)
         return torch.cat(found)
 
     return ask

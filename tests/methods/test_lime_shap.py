@@ -15,44 +15,16 @@ from torch import Tensor
 
 from staa_widgets import wrap_model
 from staa_widgets.engine.attribute import attribute
-from staa_widgets.errors import CancelledError, MissingPackageError, ParameterError
-from staa_widgets.methods import METHODS, MethodInputs
-from staa_widgets.methods import segmentation as parts
+from staa_widgets.errors import CancelledError, ParameterError
+from staa_widgets.methods import METHODS
 from staa_widgets.methods.fillers import FILLERS
+from staa_widgets.methods.segmentation import label_blocks, label_segments
 from staa_widgets.records.record import Geometry
+from tests.helpers.games import ALL_COALITIONS, EIGHT, GROUPS, game_inputs, random_game, segment_sums
 from tests.helpers.method_inputs import GRID, draw_pixels, linear_model, make_inputs, sum_over_cells
 
 WEIGHTS = draw_pixels(7)
 SHAPLEY, KERNEL, LIME = (METHODS[name] for name in ("shapley", "kernel_shap", "lime"))
-EIGHT = (2, 2, 2)
-GROUPS = np.array([[[0, 0, 1], [2, 2, 3]], [[4, 4, 5], [6, 6, 7]]])
-"""Eight segments of 2 × 2 × 3 cells: two slices, two rows, and the columns in a run of two and one alone."""
-
-
-def game_inputs(worth: Callable[[Tensor], Tensor], **changes: Any) -> MethodInputs:
-    """Ask about a clip whose logit is the worth, ``(n,)``, of the segments of `GROUPS` that are there, ``(n, 8)``."""
-    pixels = draw_pixels()
-    frames = torch.from_numpy(GROUPS).repeat_interleave(2, 0).repeat_interleave(2, 1).repeat_interleave(2, 2)
-
-    def forward(given: Tensor) -> Tensor:
-        same = (given == pixels).all(2)
-        there = torch.stack([same[:, frames == group].all(1) for group in range(8)], 1)
-        return torch.stack([torch.zeros(len(given)), worth(there.double()).float()], 1)
-
-    return make_inputs(forward, pixels, **changes)
-
-
-def random_game(seed: int) -> Callable[[Tensor], Tensor]:
-    """Every coalition has a worth of its own."""
-    table = torch.randn(256, generator=torch.Generator().manual_seed(seed), dtype=torch.double)
-    return lambda there: table[(there.long() << torch.arange(8)).sum(1)]
-
-
-def segment_sums(maps: np.ndarray) -> np.ndarray:
-    """Sum of each segment; its cells are to be equal."""
-    for group in range(8):
-        assert np.ptp(maps[group == GROUPS]) == 0
-    return np.bincount(GROUPS.ravel(), maps.ravel())
 
 
 def shapley_by_orders(worth: Callable[[Tensor], Tensor], players: int) -> np.ndarray:
@@ -71,12 +43,10 @@ def shapley_by_orders(worth: Callable[[Tensor], Tensor], players: int) -> np.nda
 
 
 def test_segments_divide_each_axis_evenly():
-    np.testing.assert_array_equal(parts.label_segments((2, 2, 3), EIGHT), GROUPS)
-    assert parts.label_segments((8, 1, 1), (3, 1, 1)).ravel().tolist() == [0, 0, 0, 1, 1, 1, 2, 2]
-    assert parts.label_segments((2, 1, 3), (4, 4, 4)).ravel().tolist() == [0, 1, 2, 3, 4, 5], (
-        "no more than there are cells"
-    )
-    assert parts.label_blocks((1, 3, 3), (1, 2, 2)).tolist() == [[[0, 0, 1], [0, 0, 1], [2, 2, 3]]]
+    np.testing.assert_array_equal(label_segments((2, 2, 3), EIGHT), GROUPS)
+    assert label_segments((8, 1, 1), (3, 1, 1)).ravel().tolist() == [0, 0, 0, 1, 1, 1, 2, 2]
+    assert label_segments((2, 1, 3), (4, 4, 4)).ravel().tolist() == [0, 1, 2, 3, 4, 5], "no more than there are cells"
+    assert label_blocks((1, 3, 3), (1, 2, 2)).tolist() == [[[0, 0, 1], [0, 0, 1], [2, 2, 3]]]
 
 
 # --- exact values ---
@@ -107,20 +77,20 @@ def test_shapley_values_sum_to_what_is_lost_when_all_is_hidden(filler: str):
         mixed = torch.tanh(pixels.flatten(1) @ draw_pixels(8).flatten() / 4)
         return torch.stack([mixed, mixed.exp() + torch.sigmoid((pixels * WEIGHTS).sum((1, 2, 3, 4)))], 1)
 
-    query = make_inputs(forward)
+    inputs = make_inputs(forward)
     # Nothing is left to hold: the clip's middle frame is shown.
-    hidden = query.pixels[[2] * 4] if filler == "freeze" else FILLERS[filler](query.pixels)
-    logits = forward(torch.stack([query.pixels, hidden]))[:, 1]
+    hidden = inputs.pixels[[2] * 4] if filler == "freeze" else FILLERS[filler](inputs.pixels)
+    logits = forward(torch.stack([inputs.pixels, hidden]))[:, 1]
     for segments in (EIGHT, (8, 1, 1)):
-        found = SHAPLEY(query, segments=segments, filler=filler).sum()
+        found = SHAPLEY(inputs, segments=segments, filler=filler).sum()
         assert found == pytest.approx(float(logits[0] - logits[1]), abs=1e-5)
     assert abs(logits[0] - logits[1]) > 0.01
 
 
 def test_by_default_segments_are_slices_of_time():
-    query = make_inputs(linear_model(WEIGHTS))
-    lost = sum_over_cells(WEIGHTS * (query.pixels - FILLERS["blur"](query.pixels)))
-    found = SHAPLEY(query)
+    inputs = make_inputs(linear_model(WEIGHTS))
+    lost = sum_over_cells(WEIGHTS * (inputs.pixels - FILLERS["blur"](inputs.pixels)))
+    found = SHAPLEY(inputs)
     np.testing.assert_allclose(found.sum((1, 2)), lost.sum((1, 2)), atol=1e-4)
     assert np.ptp(found, axis=(1, 2)).max() == 0
     long = Geometry(16, 1, 4, 4, "time_major", 0, (8, 8))
@@ -133,17 +103,17 @@ def test_by_default_segments_are_slices_of_time():
 
 @pytest.mark.parametrize("name", ["shapley", "kernel_shap"])
 def test_segments_that_only_add_up_are_worth_what_they_add(name: str):
-    query = make_inputs(linear_model(WEIGHTS))
-    lost = sum_over_cells(WEIGHTS * (query.pixels - FILLERS["median"](query.pixels)))
+    inputs = make_inputs(linear_model(WEIGHTS))
+    lost = sum_over_cells(WEIGHTS * (inputs.pixels - FILLERS["median"](inputs.pixels)))
     samples = {} if name == "shapley" else {"samples": 40}
-    found = METHODS[name](query, segments=EIGHT, filler="median", **samples)
+    found = METHODS[name](inputs, segments=EIGHT, filler="median", **samples)
     np.testing.assert_allclose(segment_sums(found), np.bincount(GROUPS.ravel(), lost.ravel()), atol=1e-3)
 
 
 def test_kernel_shap_comes_close_to_the_exact_values():
-    query = game_inputs(random_game(5), batch_size=512)
-    exact = segment_sums(SHAPLEY(query, segments=EIGHT))
-    few, many = (segment_sums(KERNEL(query, segments=EIGHT, samples=samples)) for samples in (60, 6000))
+    inputs = game_inputs(random_game(5), batch_size=512)
+    exact = segment_sums(SHAPLEY(inputs, segments=EIGHT))
+    few, many = (segment_sums(KERNEL(inputs, segments=EIGHT, samples=samples)) for samples in (60, 6000))
     assert np.abs(many - exact).mean() < 0.04
     assert np.abs(many - exact).mean() < np.abs(few - exact).mean() / 3
     for found in (few, many):
@@ -153,8 +123,8 @@ def test_kernel_shap_comes_close_to_the_exact_values():
 def test_lime_finds_sign_and_order_of_what_segments_add():
     """The fit is exact but for the penalty of 1, against a quarter of the weights of some 1000 samples."""
     added = np.array([3.0, -2.0, 1.0, 0.5, -0.25, 0.0, 2.0, -1.0])
-    query = game_inputs(lambda there: there @ torch.from_numpy(added), batch_size=512)
-    found = segment_sums(LIME(query, segments=EIGHT))
+    inputs = game_inputs(lambda there: there @ torch.from_numpy(added), batch_size=512)
+    found = segment_sums(LIME(inputs, segments=EIGHT))
     assert np.argsort(found).tolist() == np.argsort(added).tolist()
     np.testing.assert_allclose(found, added, atol=0.06)
     assert np.abs(found).sum() < np.abs(added).sum()
@@ -163,15 +133,15 @@ def test_lime_finds_sign_and_order_of_what_segments_add():
 def test_lime_fits_weighted_samples_and_not_shapley_values():
     """Solve the same regression by its normal equations, over all coalitions, which are equally likely."""
     worth = random_game(6)
-    query = game_inputs(worth, batch_size=512)
-    there = torch.from_numpy(np.array(np.unravel_index(np.arange(256), (2,) * 8)).T).double()
+    inputs = game_inputs(worth, batch_size=512)
+    there = torch.from_numpy(ALL_COALITIONS).double()
     distance = 1 - np.sqrt(there.numpy().mean(1))
     weights = np.exp(-(distance**2) / (2 * 0.25**2))
     design = np.column_stack([there.numpy(), np.ones(256)])
     expected = np.linalg.solve(design.T @ (weights[:, None] * design), design.T @ (weights * worth(there).numpy()))[:8]
-    found = segment_sums(LIME(query, segments=EIGHT, samples=6000))
+    found = segment_sums(LIME(inputs, segments=EIGHT, samples=6000))
     np.testing.assert_allclose(found, expected, atol=0.08)
-    assert np.abs(found - segment_sums(SHAPLEY(query, segments=EIGHT))).max() > 0.1
+    assert np.abs(found - segment_sums(SHAPLEY(inputs, segments=EIGHT))).max() > 0.1
 
 
 def test_the_class_that_was_asked_for_is_answered():
@@ -225,24 +195,26 @@ def test_any_model_can_be_asked(name: str, params: dict[str, Any]):
     ],
 )
 def test_passes_are_bounded_counted_and_told(name: str, params: dict[str, Any], passes: int):
-    batches, told = [], []
+    batches, reports = [], []
 
-    def counted(pixels: Tensor) -> Tensor:
+    def count_batches(pixels: Tensor) -> Tensor:
         assert not torch.is_grad_enabled()
         batches.append(len(pixels))
         return linear_model(WEIGHTS)(pixels)
 
-    METHODS[name](make_inputs(linear_model(WEIGHTS), forward=counted, report=lambda *step: told.append(step)), **params)
+    METHODS[name](
+        make_inputs(linear_model(WEIGHTS), forward=count_batches, report=lambda *step: reports.append(step)), **params
+    )
     assert max(batches) <= 5
     assert sum(batches) == passes == METHODS[name].cost(GRID, params).forwards - 1
-    assert told == [(n, passes) for n in dict.fromkeys([*range(0, passes, 5), passes])]
+    assert reports == [(n, passes) for n in dict.fromkeys([*range(0, passes, 5), passes])]
 
 
 @pytest.mark.parametrize("name", ["shapley", "kernel_shap", "lime"])
 def test_cancelling_ends_the_passes_and_generators_are_left_alone(name: str):
     batches = []
 
-    def counted(pixels: Tensor) -> Tensor:
+    def count_batches(pixels: Tensor) -> Tensor:
         batches.append(len(pixels))
         return linear_model(WEIGHTS)(pixels)
 
@@ -255,7 +227,7 @@ def test_cancelling_ends_the_passes_and_generators_are_left_alone(name: str):
 
     before = state()
     with pytest.raises(CancelledError, match="10 of"):
-        METHODS[name](make_inputs(linear_model(WEIGHTS), forward=counted, report=cancel), segments=EIGHT)
+        METHODS[name](make_inputs(linear_model(WEIGHTS), forward=count_batches, report=cancel), segments=EIGHT)
     assert batches == [5, 5]
     METHODS[name](make_inputs(linear_model(WEIGHTS)), segments=EIGHT)
     assert state() == before
@@ -289,29 +261,14 @@ def test_wrong_parameters_are_refused(name: str, params: dict[str, Any]):
     assert refused.value.hint
 
 
-def test_only_estimates_need_captum(monkeypatch: pytest.MonkeyPatch):
+def test_captum_and_scikit_learn_are_not_imported(monkeypatch: pytest.MonkeyPatch):
     original = builtins.__import__
 
-    def without(module: str, *rest: Any) -> Any:
-        if module.split(".")[0] == "captum":
-            raise ModuleNotFoundError("No module named 'captum'")
+    def import_neither(module: str, *rest: Any) -> Any:
+        assert module.split(".")[0] not in ("captum", "sklearn")
         return original(module, *rest)
 
-    monkeypatch.setattr(builtins, "__import__", without)
-    for method in (KERNEL, LIME):
-        with pytest.raises(MissingPackageError, match="captum") as refused:
-            method(make_inputs(linear_model(WEIGHTS)))
-        assert refused.value.hint == "pip install 'staa-widgets[baselines]'"
-    assert SHAPLEY(make_inputs(linear_model(WEIGHTS))).any()
-
-
-def test_scikit_learn_is_not_asked_for(monkeypatch: pytest.MonkeyPatch):
-    original = builtins.__import__
-
-    def without(module: str, *rest: Any) -> Any:
-        assert module.split(".")[0] != "sklearn"
-        return original(module, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setattr(builtins, "__import__", import_neither)
     for method in (KERNEL, LIME):
         assert method(make_inputs(linear_model(WEIGHTS)), samples=20).any()
+    assert SHAPLEY(make_inputs(linear_model(WEIGHTS))).any()
