@@ -1,4 +1,4 @@
-"""Where a method meets a model on given pixels: a `MethodInputs` is opened, and answered."""
+"""Run an attribution method on the pixels of one window."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def ignore_progress(done: int, total: int) -> None:
-    """Report to nobody."""
+    """Do nothing with a report of progress."""
 
 
 @contextmanager
@@ -37,18 +37,18 @@ def open_inputs(
     report: Callable[[int, int], object] = ignore_progress,
     record: Record | None = None,
 ) -> Iterator[MethodInputs]:
-    """Open a model for questions about one window; it is locked and in evaluation mode until this closes.
+    """Open a model for a method that calls it; the model is locked and in evaluation mode until this closes.
 
     Parameters
     ----------
     model
-        Left as found, on errors too.
+        The model; it is left as it was, on errors too.
     pixels
         float32 ``(T, 3, H, W)``, the model's input.
     needs
         What the record must hold, where it is made here.
     target
-        Class to speak of; ``None`` for the one that the record finds likeliest.
+        Class to explain; ``None`` for the one predicted by the record.
     seed
         For methods that draw at random.
     batch_size
@@ -56,7 +56,7 @@ def open_inputs(
     report
         ``report(done, total)``, called between passes; it may raise `CancelledError`.
     record
-        Of these pixels, where there is one already; otherwise it takes one pass.
+        Record of these pixels, if there is one; otherwise it takes one pass.
 
     Raises
     ------
@@ -66,22 +66,22 @@ def open_inputs(
         If there is no such class, or the batch is empty.
     """
     from staa_widgets.models import FAMILIES
-    from staa_widgets.models import capture as tap
+    from staa_widgets.models import capture
 
     if target is not None and not 0 <= target < len(model.labels):
         raise ParameterError(f"There is no class {target}.", f"The model has classes 0 to {len(model.labels) - 1}.")
     if batch_size < 1:
         raise ParameterError(f"batch_size is {batch_size}.", "Give at least 1.")
     if record is None:
-        (record,) = tap.record(model, pixels[None], needs, [target])
+        (record,) = capture.record(model, pixels[None], needs, [target])
     layers: Any = getattr(FAMILIES[model.family], "layers", None)
-    with tap.open_classifier(model) as classify:
+    with capture.open_classifier(model) as forward:
         yield MethodInputs(
             record=record,
             target=int(record.logits.argmax()) if target is None else target,
             # A copy made here can be differentiated even if the caller is in inference mode.
             pixels=pixels.detach().float().cpu().clone(),
-            forward=classify,
+            forward=forward,
             layers=tuple(layers(model.module)) if layers else (),
             seed=seed,
             batch_size=batch_size,
@@ -90,8 +90,8 @@ def open_inputs(
         )
 
 
-def run_method(method: Method, params: Mapping[str, Any], query: MethodInputs) -> NDArray[np.float32]:
-    """Give a method what it reads, the record or the whole query, and check its maps.
+def run_method(method: Method, params: Mapping[str, Any], inputs: MethodInputs) -> NDArray[np.float32]:
+    """Return the maps of a method, float32 ``(S, h, w)``, after checking that they are finite.
 
     Returns
     -------
@@ -103,7 +103,7 @@ def run_method(method: Method, params: Mapping[str, Any], query: MethodInputs) -
     MethodError
         If the maps are not finite.
     """
-    maps = np.asarray(method(query if method.needs_model else query.record, **params), np.float32)
+    maps = np.asarray(method(inputs if method.needs_model else inputs.record, **params), np.float32)
     if not np.isfinite(maps).all():
         raise MethodError(f"The maps of {method.name!r} are not finite.", "Load the model with dtype='float32'.")
     return maps
@@ -120,7 +120,7 @@ def attribute(
     report: Callable[[int, int], object] = ignore_progress,
     **params: Any,
 ) -> NDArray[np.float32]:
-    """Make the maps of one window, without clip, cache or explanation.
+    """Return the maps of one window, without clip, cache or explanation.
 
     Parameters
     ----------
@@ -141,9 +141,9 @@ def attribute(
     StaaError
         As `open_inputs` and `run_method` do, and where method or parameters are unknown.
     """
-    asked = get_method(method)
-    needs = asked.needs(params)
+    entry = get_method(method)
+    needs = entry.needs(params)
     with open_inputs(
         model, pixels, needs=needs, target=target, seed=seed, batch_size=batch_size, report=report
-    ) as query:
-        return run_method(asked, params, query)
+    ) as inputs:
+        return run_method(entry, params, inputs)

@@ -1,4 +1,7 @@
-"""`explain`, `stream` and `compare`: the only place that knows the order of the steps from a video to an answer."""
+"""`explain`, `stream` and `compare`: the order of the steps from a video to an explanation.
+
+Begin with `explain` and `finish_run`: together they are the whole way of one video.
+"""
 
 from __future__ import annotations
 
@@ -8,22 +11,22 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from staa_widgets.engine.keys import explanation_key, preview_key
 from staa_widgets.engine.lock import compute_lock
-from staa_widgets.engine.request import ExplainRequest, attach_request, request_builder
+from staa_widgets.engine.request import ExplainRequest, attach_request, resolve_options, resolve_request
 from staa_widgets.explanation.comparison import Comparison, MethodsLike, name_methods
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.records.record import Needs
-from staa_widgets.storage import cache as store
 from staa_widgets.utils.progress import Progress, progress_reporter
-from staa_widgets.video.preview import MAX_BYTES, MAX_FRAMES, MAX_SIDE, Preview, make_preview
+from staa_widgets.video.preview import Preview, make_preview
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from torch import nn
 
-    from staa_widgets.engine.run import ExplainRun
-    from staa_widgets.models import VideoModel
+    from staa_widgets.engine.run import ExplainRun, MemoryCache
+    from staa_widgets.models.video_model import VideoModel
     from staa_widgets.video.clip import Clip
 
 
@@ -100,7 +103,7 @@ def explain(
     MissingPackageError
         If the method needs a package that is not installed.
     """
-    about = request_builder(
+    options = resolve_options(
         model,
         method,
         target=target,
@@ -114,10 +117,40 @@ def explain(
         attention=attention,
         **params,
     )
-    question = about(video)
-    found = answer_request(question, progress)
-    warn_if_class_ignored(question, found, stacklevel=3)
-    return found
+    request = resolve_request(video, options)
+    explanation = answer_request(request, progress)
+    warn_if_class_ignored(request, explanation, stacklevel=3)
+    return explanation
+
+
+def answer_request(request: ExplainRequest, progress: Progress | bool | None = None) -> Explanation:
+    """Return the explanation that a request asks for; `progress` as for `explain`."""
+    from staa_widgets.engine.run import ExplainRun
+
+    with progress_reporter(progress) as report:
+        return finish_run(ExplainRun(request, report))
+
+
+def finish_run(run: ExplainRun) -> Explanation:
+    """Return the explanation that a run's request asks for: look it up, or record, attribute, merge and wrap."""
+    from staa_widgets.engine.accumulator import WindowAccumulator
+    from staa_widgets.engine.assemble import explain_clip, merge_clip
+    from staa_widgets.engine.layout import SliceLayout
+
+    request = run.request
+
+    def compute() -> Explanation:
+        layout = SliceLayout(run)  # the windows that were chosen, and the slices of the clip that they see
+        windows = WindowAccumulator(run, layout)
+        windows.collect()  # records each window in a forward pass, and attributes it
+        merged = merge_clip(layout, windows)
+        return explain_clip(run, layout, windows, merged)
+
+    with compute_lock(run.report):
+        key = explanation_key(run) if request.cache else ""
+        explanation, hit = run.get_or_compute("explanation", key, Explanation.from_bytes, Explanation.to_bytes, compute)
+        preview = _get_preview(run, request.clip) if request.preview else None
+    return _describe_call(run, explanation, request, preview, hit=hit)
 
 
 def stream(
@@ -155,144 +188,95 @@ def stream(
     StaaError
         As `explain`: before the first window where the question makes no sense, while going otherwise.
     """
-    return _explain_windows(request_builder(model, method, preview=preview, **options)(video), progress)
+    request = resolve_request(video, resolve_options(model, method, preview=preview, **options))
+    return _explain_windows(request, progress)
 
 
-def compare(
-    video: Any,
-    model: VideoModel | nn.Module | str | Path | None = None,
-    methods: MethodsLike = ("staa", "staa_logit", "motion_energy"),
-    *,
-    progress: Progress | bool | None = None,
-    **options: Any,
-) -> Comparison:
-    """Explain a video by several methods, which share what the model is asked.
-
-    One recorded pass a window answers all methods that read records. Without cache that holds for videos of one window;
-    for longer ones every method then takes a pass of its own.
-
-    Parameters
-    ----------
-    video, model, progress
-        As for `explain`.
-    methods
-        Names in `METHODS`, each by itself or with its parameters: ``["staa", ("staa", {"layers": "last"})]``, or a
-        mapping from names to parameters.
-    **options
-        Other keywords of `explain`.
-
-    Returns
-    -------
-    Comparison
-        In the order asked for, by method; where one is asked in several ways, by method and what differs, such as
-        ``"staa layers=last"``.
-
-    Raises
-    ------
-    StaaError
-        As `explain`; the first method that cannot answer ends all.
-    """
     from staa_widgets.engine.run import ExplainRun
 
-    asked = name_methods(methods)
+    named_methods = name_methods(methods)
     needs = Needs()
-    for method, own in asked.values():
-        needs = needs | method.needs(own)
-    questions: list[ExplainRequest] = []
-    for method, own in asked.values():
-        again = (questions[0].clip, questions[0].model) if questions else (video, model)
-        questions.append(request_builder(again[1], method.name, **options, **own)(again[0]))
-    shelf: dict[Any, Any] = {}
+    for method, params in named_methods.values():
+        needs = needs | method.needs(params)
+    requests: list[ExplainRequest] = []
+    for method, params in named_methods.values():
+        # The first request opens the video and loads the model for all.
+        clip, loaded = (requests[0].clip, requests[0].model) if requests else (video, model)
+        requests.append(resolve_request(clip, resolve_options(loaded, method.name, **options, **params)))
+    memory_cache: MemoryCache = {}
     with progress_reporter(progress) as report, compute_lock(report):
-        jobs = [ExplainRun(question, report, needs, question.target, shelf) for question in questions]
-        return Comparison({name: finish_run(job) for name, job in zip(asked, jobs, strict=True)})
+        runs = [ExplainRun(request, report, needs, request.target, memory_cache) for request in requests]
+        return Comparison({name: finish_run(run) for name, run in zip(named_methods, runs, strict=True)})
 
 
-def answer_request(request: ExplainRequest, progress: Progress | bool | None = None) -> Explanation:
-    """Answer a question, through the cache; `progress` as for `explain`."""
+def warn_if_class_ignored(request: ExplainRequest, explanation: Explanation, stacklevel: int) -> None:
+    """Warn if a class was asked for and the method does not depend on the class."""
+    if request.target in (None, explanation.target):
+        return
+    labels = explanation.labels
+    warnings.warn(
+        f"{explanation.method!r} does not depend on the class: this explains {labels[explanation.target]!r}, which was "
+        f"predicted, not {labels[request.target]!r}. Class-specific methods, such as 'staa_logit', can.",
+        stacklevel=stacklevel,
+    )
+
+
+def _explain_windows(request: ExplainRequest, progress: Progress | bool | None) -> Generator[Explanation, None, None]:
+    from staa_widgets.engine.assemble import explain_window
+    from staa_widgets.engine.layout import SliceLayout
     from staa_widgets.engine.run import ExplainRun
-
-    with progress_reporter(progress) as report:
-        return finish_run(ExplainRun(request, report))
-
-
-def finish_run(job: ExplainRun) -> Explanation:
-    """Give what a job asks for: from the cache, or by asking all its windows."""
-    from staa_widgets.engine.assemble import explain_clip
-
-    question = job.request
-    with compute_lock(job.report):
-        key = job.explanation_key() if question.cache else ""
-        found, hit = job.get_or_compute(
-            "explanation", key, Explanation.from_bytes, Explanation.to_bytes, lambda: explain_clip(job)
-        )
-        pictures = _preview(job, question.clip) if question.preview else None
-    return _describe_call(job, found, question, pictures, hit=hit)
-
-
-def warn_if_class_ignored(question: ExplainRequest, found: Explanation, stacklevel: int) -> None:
-    """Warn where another class was asked for than a method can speak of."""
-    if question.target not in (None, found.target):
-        warnings.warn(
-            f"{found.method!r} does not depend on the class: this explains {found.labels[found.target]!r}, which was "
-            f"predicted, not {found.labels[question.target]!r}. Class-specific methods, such as 'staa_logit', can.",
-            stacklevel=stacklevel,
-        )
-
-
-def _explain_windows(question: ExplainRequest, progress: Progress | bool | None) -> Generator[Explanation, None, None]:
-    from staa_widgets.engine.assemble import SliceLayout, explain_window
-    from staa_widgets.engine.run import ExplainRun
+    from staa_widgets.engine.window_maps import attribute_windows
 
     warned = False
     with progress_reporter(progress) as report:
-        job = ExplainRun(question, report)
-        layout = SliceLayout(job)
-        with closing(job.window_results(range(len(job.windows)), job.target)) as parts:
-            for part in parts:
-                found, clip = explain_window(job, layout, part)
-                if not warned and question.target not in (None, found.target):
+        run = ExplainRun(request, report)
+        layout = SliceLayout(run)
+        with closing(attribute_windows(run, range(len(run.windows)), run.target)) as results:
+            for result in results:
+                explanation, clip = explain_window(run, layout, result)
+                if not warned and request.target not in (None, explanation.target):
                     warned = True
-                    warn_if_class_ignored(question, found, stacklevel=3)
-                job.seconds.clear()
+                    warn_if_class_ignored(request, explanation, stacklevel=3)
+                run.timer.seconds.clear()
                 with compute_lock(report):
-                    pictures = _preview(job, clip) if question.preview else None
-                frames = tuple(frame - clip.first_frame for frame in job.frames(part.window))
-                again = replace(question, clip=clip, window=None, stride=None, frames=frames)
-                yield _describe_call(job, found, again, pictures, hit=part.cached)
-                job.refresh_weights()
+                    preview = _get_preview(run, clip) if request.preview else None
+                frames = tuple(frame - clip.first_frame for frame in run.frames(result.window))
+                window_request = replace(request, clip=clip, window=None, stride=None, frames=frames)
+                yield _describe_call(run, explanation, window_request, preview, hit=result.cached)
+                run.refresh_weights()
 
 
 def _describe_call(
-    job: ExplainRun, found: Explanation, question: ExplainRequest, pictures: Preview | None, *, hit: bool
+    run: ExplainRun, explanation: Explanation, request: ExplainRequest, preview: Preview | None, *, hit: bool
 ) -> Explanation:
-    # Names and seconds are those of this call: the same content may have been explained under others.
-    asked = {"window": question.window, "stride": question.stride, "cut": question.clip.truncated}
-    explanation = replace(
-        found,
-        clip_name=question.clip.name,
-        model_id=question.model.id,
-        labels=question.model.labels,
-        preview=pictures,
-        ground_truth=question.clip.ground_truth,
+    """Add what belongs to this call: names, times, pictures. The same content may have been explained under others."""
+    provenance = explanation.provenance
+    sampling = {"window": request.window, "stride": request.stride, "cut": request.clip.truncated}
+    if not request.cache:
+        cache = "off"
+    else:
+        cache = "hit" if hit else "miss"
+    described = replace(
+        explanation,
+        clip_name=request.clip.name,
+        model_id=request.model.id,
+        labels=request.model.labels,
+        preview=preview,
+        ground_truth=request.clip.ground_truth,
         provenance={
-            **found.provenance,
-            "sampling": {**found.provenance["sampling"], **asked},
-            "cache": ("hit" if hit else "miss") if question.cache else "off",
-            "seconds": {**found.provenance["seconds"], **({} if hit else job.seconds)},
+            **provenance,
+            "sampling": {**provenance["sampling"], **sampling},
+            "cache": cache,
+            "seconds": {**provenance["seconds"], **({} if hit else run.timer.seconds)},
         },
     )
-    return attach_request(explanation, question)
+    return attach_request(described, request)
 
 
-def _preview(job: ExplainRun, clip: Clip) -> Preview:
-    # Apart from the explanation: it is the largest part, and every method, model and class of a clip shares it.
-    key = store.key(
-        kind="preview", clip=clip.sha256, extent=(clip.first_frame, len(clip)), limits=(MAX_FRAMES, MAX_SIDE, MAX_BYTES)
-    )
+def _get_preview(run: ExplainRun, clip: Clip) -> Preview:
+    # Cached apart from the explanation: it is the largest part, and every method, model and class of a clip shares it.
+    def compute() -> Preview:
+        with run.timer.clock("preview"):
+            return make_preview(clip, progress=lambda done, total: run.report("pictures", done, total))
 
-    def make() -> Preview:
-        with job.clock("preview"):
-            return make_preview(clip, progress=lambda done, total: job.report("pictures", done, total))
-
-    return job.get_or_compute("preview", key, Preview.from_bytes, Preview.to_bytes, make)[0]
+    return run.get_or_compute("preview", preview_key(clip), Preview.from_bytes, Preview.to_bytes, compute)[0]

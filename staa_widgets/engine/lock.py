@@ -1,4 +1,4 @@
-"""One computation at a time in a process, whoever asks: a cell, a thread, a player."""
+"""Process-wide lock: only one explanation is computed at a time, whichever cell, thread or player asks for it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _lock = RLock()
 
 @contextmanager
 def compute_lock(report: Progress) -> Iterator[None]:
-    """Compute alone; re-entrant.
+    """Hold the process-wide lock for computing; re-entrant.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""`explain_many`: one video after the other, what is short in common batches, and no file's error ends the rest."""
+"""`explain_many`: many videos, one after the other; short ones share batches, and an error of one does not end the rest."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from staa_widgets.engine.explain import finish_run, warn_if_class_ignored
+from staa_widgets.engine.keys import explanation_key, records_key
 from staa_widgets.engine.lock import compute_lock
-from staa_widgets.engine.request import ExplainRequest, request_builder
+from staa_widgets.engine.request import RequestOptions, resolve_options, resolve_request
 from staa_widgets.errors import CancelledError, ParameterError, StaaError, VideoNotFoundError
 from staa_widgets.records.labels import target_index
 from staa_widgets.records.record import Needs
-from staa_widgets.storage import cache as store
+from staa_widgets.storage import cache
 from staa_widgets.utils.progress import Progress, progress_reporter
 from staa_widgets.video.clip import Clip
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from staa_widgets.engine.records import PendingWindow
     from staa_widgets.engine.run import ExplainRun
     from staa_widgets.explanation.explanation import Explanation
     from staa_widgets.models import VideoModel
@@ -38,7 +40,7 @@ SUFFIXES = (
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What became of one video: an explanation, or the error that kept it from one.
+    """The result for one video: an explanation, or an error.
 
     Parameters
     ----------
@@ -93,17 +95,19 @@ def explain_many(
     StaaError
         At once, if the question makes no sense whatever the video, or the model cannot be loaded.
     """
-    from staa_widgets.models import VideoModel, load_model
+    from staa_widgets.models.loading import load_model
+    from staa_widgets.models.video_model import VideoModel
 
-    found = list_videos(videos)
-    request_builder(model, method, **options)
+    listed = list_videos(videos)
+    resolve_options(model, method, **options)  # before the model is loaded
     loaded = model if isinstance(model, VideoModel) else load_model(model)
-    target_index(options.get("target"), loaded.labels)
-    return _outcomes(found, loaded, request_builder(loaded, method, **options), options.get("batch_size"), progress)
+    resolved = resolve_options(loaded, method, **options)
+    target_index(resolved.target, loaded.labels)
+    return _outcomes(listed, resolved, progress)
 
 
 def list_videos(videos: Any) -> Iterable[Any]:
-    """Expand patterns and folders; a list where the number of videos is known.
+    """Return the videos that patterns and folders stand for; a list if their number is known.
 
     Raises
     ------
@@ -113,7 +117,8 @@ def list_videos(videos: Any) -> Iterable[Any]:
         If these are no videos.
     """
     if isinstance(videos, str | os.PathLike):
-        if not (paths := _expand_path(videos)):
+        paths = _expand_path(videos)
+        if not paths:
             what = "folder" if Path(videos).expanduser().is_dir() else "pattern"
             raise VideoNotFoundError(
                 f"There is no video in the {what} {str(videos)!r}.",
@@ -133,7 +138,7 @@ def list_videos(videos: Any) -> Iterable[Any]:
 
 
 def _expand_path(video: Any) -> Sequence[Any]:
-    """Paths that a pattern or a folder stands for, sorted; anything else itself."""
+    """Return the paths that a pattern or a folder stands for, sorted; anything else as it is."""
     if not isinstance(video, str | os.PathLike):
         return [video]
     try:
@@ -148,141 +153,154 @@ def _expand_path(video: Any) -> Sequence[Any]:
 
 
 class _ProgressError(BaseException):
-    """An error of the caller's own `progress`: it is no file's, so that nothing on the way may take it for one."""
+    """An error of the caller's own `progress`: not a file's error, so that nothing on the way may catch it as one."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error
 
 
 def _outcomes(
-    videos: Iterable[Any],
-    model: VideoModel,
-    about: Callable[[Any], ExplainRequest],
-    batch_size: int | None,
-    progress: Progress | bool | None,
+    videos: Iterable[Any], options: RequestOptions, progress: Progress | bool | None
 ) -> Generator[Outcome, None, None]:
     try:
-        yield from _each(videos, model, about, batch_size, progress)
-    except _ProgressError as stopped:
-        raise stopped.error from None
+        yield from _explain_groups(videos, options, progress)
+    except _ProgressError as wrapped:
+        raise wrapped.error from None
 
 
-def _each(
-    videos: Iterable[Any],
-    model: VideoModel,
-    about: Callable[[Any], ExplainRequest],
-    batch_size: int | None,
-    progress: Progress | bool | None,
+def _explain_groups(
+    videos: Iterable[Any], options: RequestOptions, progress: Progress | bool | None
 ) -> Generator[Outcome, None, None]:
+    """Explain videos in groups of one batch, whose records are made together."""
     from staa_widgets.models.batching import max_batch_size
 
-    coming, done = iter(videos), 0
+    iterator, done = iter(videos), 0
     total = len(videos) if isinstance(videos, Sized) else None
     with progress_reporter(progress) as report:
 
-        def told(step: str, done: int, total: int) -> None:
-            try:
-                report(step, done, total)
-            except CancelledError:
-                raise
-            except Exception as error:
-                raise _ProgressError(error) from None
+        def report_video(video: Any, step: str, part: int, parts: int) -> None:
+            where = f" {part}/{parts}" if parts > 1 else ""
+            # `done` is read when this is called: it counts the videos finished by then.
+            _report_or_stop(report, f"{_name(video)}: {step}{where}", done, max(total or 0, done + 1))
 
-        while group := list(islice(coming, batch_size or max_batch_size(model))):
-
-            def tell(video: Any, step: str, part: int, parts: int) -> None:
-                where = f" {part}/{parts}" if parts > 1 else ""
-                told(f"{_name(video)}: {step}{where}", done, max(total or 0, done + 1))  # noqa: B023  as it is then
-
-            opened = [_open_run(video, about, tell) for video in group]
-            _record_together([job for job in opened if not isinstance(job, Exception)])
-            for video, job in zip(group, opened, strict=True):
-                outcome = _outcome(video, job)
+        while True:
+            # Asked again for each group: how much fits may have been learned since.
+            group = list(islice(iterator, options.batch_size or max_batch_size(options.model)))
+            if not group:
+                return
+            runs = [_open_run(video, options, report_video) for video in group]
+            _record_together([run for run in runs if not isinstance(run, Exception)])
+            for video, run in zip(group, runs, strict=True):
+                outcome = _outcome(video, run)
                 done += 1
-                if outcome.explanation is not None and not isinstance(job, Exception):
-                    warn_if_class_ignored(job.request, outcome.explanation, stacklevel=4)
-                    job.memory_cache.clear()
-                told(_name(video), done, max(total or 0, done))
+                if outcome.explanation is not None and not isinstance(run, Exception):
+                    warn_if_class_ignored(run.request, outcome.explanation, stacklevel=4)
+                    run.memory_cache.clear()
+                _report_or_stop(report, _name(video), done, max(total or 0, done))
                 yield outcome
-                del outcome  # Nothing of it is kept while the next ones are made.
-                for waiting in opened:
+                del outcome  # Not in memory while the next one is made.
+                for waiting in runs:
                     if not isinstance(waiting, Exception):
                         waiting.refresh_weights()
 
 
+def _report_or_stop(report: Progress, step: str, done: int, total: int) -> None:
+    try:
+        report(step, done, total)
+    except CancelledError:
+        raise
+    except Exception as error:
+        raise _ProgressError(error) from None
+
+
 def _open_run(
-    video: Any, about: Callable[[Any], ExplainRequest], tell: Callable[[Any, str, int, int], None]
+    video: Any, options: RequestOptions, report_video: Callable[[Any, str, int, int], None]
 ) -> ExplainRun | Exception:
     from staa_widgets.engine.run import ExplainRun
 
-    tell(video, "opening", 0, 1)
+    report_video(video, "opening", 0, 1)
     try:
-        job = ExplainRun(about(video), lambda step, part, parts: tell(video, step, part, parts))
-        len(job.windows)  # Too few frames are found out here.
+        run = ExplainRun(
+            resolve_request(video, options), lambda step, part, parts: report_video(video, step, part, parts)
+        )
+        len(run.windows)  # Raises if there are too few frames.
     except CancelledError:
         raise
     except Exception as error:
         return error
-    return job
+    return run
 
 
-def _outcome(video: Any, job: ExplainRun | Exception) -> Outcome:
-    if isinstance(job, Exception):
-        return Outcome(video, error=job)
+def _outcome(video: Any, run: ExplainRun | Exception) -> Outcome:
+    if isinstance(run, Exception):
+        return Outcome(video, error=run)
     try:
-        return Outcome(video, finish_run(job))
+        return Outcome(video, finish_run(run))
     except CancelledError:
         raise
     except Exception as error:
         return Outcome(video, error=error)
 
 
-def _record_together(jobs: Sequence[ExplainRun]) -> None:
-    """Make the missing records of clips of one window together; what fails here is asked again by itself later."""
-    from staa_widgets.engine.records import PendingWindow, look_up_record, record_batch, record_lock
-    from staa_widgets.engine.window_reader import WindowReader
-
-    short = [job for job in jobs if len(job.windows) == 1 and not (job.needs.patch or _is_cached(job))]
-    if any(job.request.cache for job in short):
+def _record_together(runs: Sequence[ExplainRun]) -> None:
+    """Make the missing records of clips of one window together; a run that fails here is tried by itself later."""
+    short = [run for run in runs if len(run.windows) == 1 and not (run.needs.patch or _is_cached(run))]
+    if any(run.request.cache for run in short):
         # The same content twice is recorded once; a common order keeps two processes from waiting for each other.
-        short = [job for _, job in sorted({job.records_key(): job for job in reversed(short)}.items())]
+        short = [run for _, run in sorted({records_key(run): run for run in reversed(short)}.items())]
     if len(short) < 2:
         return
-    needs, places = Needs(), list[PendingWindow]()
     try:
-        with compute_lock(short[0].report), ExitStack() as held:
-            for job in short:
-                held.enter_context(record_lock(job))
-            for job in short:
-                found, has = look_up_record(job, 0, job.needs, job.target)
-                if found is not None:
-                    continue
-                job.report("model", 0, 1)
-                with closing(WindowReader(job.request.clip, job.windows, job.model.pixels, job.clock)) as reel:
-                    try:
-                        places.append(PendingWindow(job, 0, job.target, reel.window(0)))
-                    except CancelledError:
-                        raise
-                    except Exception:
-                        continue
-                needs = needs | job.needs | has
-            if places:
-                record_batch(places, needs, short[0].request.batch_size)
+        _record_in_common_batches(short)
     except CancelledError:
         raise
     except StaaError:
-        pass  # Whose it is will be found out one by one.
+        pass  # Computing the videos one by one will tell which of them it is.
     except Exception as error:
         warnings.warn(
-            f"{len(short)} videos could not be asked about together ({type(error).__name__}: {error}); each is asked "
-            "about by itself.",
+            f"{len(short)} videos could not be computed together ({type(error).__name__}: {error}); each is computed "
+            "by itself.",
             RuntimeWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
-def _is_cached(job: ExplainRun) -> bool:
-    return job.request.cache and store.has("explanation", job.explanation_key())
+def _record_in_common_batches(runs: Sequence[ExplainRun]) -> None:
+    from staa_widgets.engine.records import look_up_record, record_batch, record_lock
+
+    needs, pending = Needs(), list[PendingWindow]()
+    with compute_lock(runs[0].report), ExitStack() as locks:
+        for run in runs:
+            locks.enter_context(record_lock(run))
+        for run in runs:
+            record, stored_needs = look_up_record(run, 0, run.needs, run.target)
+            if record is not None:
+                continue
+            window = _pending_window(run)
+            if window is not None:
+                pending.append(window)
+                needs = needs | run.needs | stored_needs
+        if pending:
+            record_batch(pending, needs, runs[0].request.batch_size)
+
+
+def _pending_window(run: ExplainRun) -> PendingWindow | None:
+    """Read the frames of a clip's only window; ``None`` if they cannot be read, which is reported later."""
+    from staa_widgets.engine.records import PendingWindow
+    from staa_widgets.engine.window_reader import WindowReader
+
+    run.report("model", 0, 1)
+    with closing(WindowReader(run.request.clip, run.windows, run.model.pixels, run.timer.clock)) as reader:
+        try:
+            return PendingWindow(run, 0, run.target, reader.window(0))
+        except CancelledError:
+            raise
+        except Exception:
+            return None
+
+
+def _is_cached(run: ExplainRun) -> bool:
+    return run.request.cache and cache.has("explanation", explanation_key(run))
 
 
 def _name(video: Any) -> str:

@@ -1,18 +1,22 @@
-"""Records of windows: looked up, or made in batches, and kept."""
+"""Records of windows: looked up in the cache, or made by the model in batches and stored."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
+from staa_widgets.engine.keys import record_key, records_key
 from staa_widgets.engine.lock import compute_lock
 from staa_widgets.engine.window_reader import WindowReader
 from staa_widgets.models.batching import max_batch_size, run_within_memory, trim_heap
 from staa_widgets.records.record import Needs, Record
-from staa_widgets.storage import cache as store
+from staa_widgets.records.record_io import record_from_bytes, record_to_bytes
+from staa_widgets.storage import cache
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -21,25 +25,22 @@ if TYPE_CHECKING:
 
     from staa_widgets.engine.run import ExplainRun
 
-MemoryCache = dict[str, tuple[Record, Needs]]
-"""Records of a clip's only window, by their keys, in memory."""
-
 
 @dataclass(frozen=True, eq=False)
 class PendingWindow:
-    """A window that needs a record: whose it is, and its pixels.
+    """A window without a record.
 
     Parameters
     ----------
-    job, window
-        Which.
+    run, window
+        The run, and the index of the window in it.
     target
-        Class to speak of, ``None`` for the predicted one.
+        Class that the record is made for, ``None`` for the predicted one.
     pixels
-        float32 ``(T, 3, H, W)``.
+        Input of the model, float32 ``(T, 3, H, W)``.
     """
 
-    job: ExplainRun
+    run: ExplainRun
     window: int
     target: int | None
     pixels: Tensor
@@ -51,14 +52,16 @@ class WindowRecord:
 
     Parameters
     ----------
-    window, record
-        Which, and what.
+    window
+        Index of the window.
+    record
+        Its record.
     pixels
-        float32 ``(T, 3, H, W)``, where they are at hand.
+        Input of the model, float32 ``(T, 3, H, W)``, if the record was made now.
     cached
-        Whether it was there before.
+        Whether the record was in the cache.
     seconds
-        Its share of the time that its batch took, by step.
+        The window's share of the time that its batch took, by step.
     """
 
     window: int
@@ -69,137 +72,152 @@ class WindowRecord:
 
 
 def record_windows(
-    job: ExplainRun, windows: Sequence[int], needs: Needs, target: int | None, step: str = "model"
+    run: ExplainRun, windows: Sequence[int], needs: Needs, target: int | None, step: str = "model"
 ) -> Iterator[WindowRecord]:
-    """Give one record a window, with its pixels where it was made now; what is not cached is made in batches.
+    """Yield the record of each window, with its pixels if it was made now; missing records are made in batches.
 
-    Between batches nothing is held that another thread or process may wait for, and no more than a batch is kept.
+    No lock is held between batches, and no more than one batch is in memory.
 
     Parameters
     ----------
-    job
-        Whose windows.
+    run
+        The run.
     windows
-        Which of its samples, rising.
+        Indices of its windows, rising.
     needs
         What each record must hold.
     target
-        Class to speak of, ``None`` for the one predicted in each window.
+        Class that the records are made for, ``None`` for the one predicted in each window.
     step
-        What to report the passes as.
+        Name under which progress is reported.
     """
-    most = job.request.batch_size
-    with closing(WindowReader(job.request.clip, job.windows, job.model.pixels, job.clock)) as reel:
-        done = 0
+    done = 0
+    with closing(WindowReader(run.request.clip, run.windows, run.model.pixels, run.timer.clock)) as reader:
         while done < len(windows):
-            batch = windows[done : done + (most or max_batch_size(job.model, needs=needs))]
-            with compute_lock(job.report), record_lock(job):
-                held = {i: look_up_record(job, i, needs, target) for i in batch}
-                missing = [i for i in batch if held[i][0] is None]
-                # What an entry holds already is recorded again beside what is new, so that it goes on answering both.
-                union = needs
-                for i in missing:
-                    union = union | held[i][1]
-                if missing and not done:
-                    job.report(step, 0, len(windows))
-                before = dict(job.seconds)
-                pixels = {i: reel.window(i) for i in missing}
-                places = [PendingWindow(job, i, target, pixels[i]) for i in missing]
-                if missing and len(windows) > len(batch):
-                    trim_heap()
-                made = dict(zip(missing, record_batch(places, union, most), strict=True)) if missing else {}
-                # Or they would keep their pixels while the next batch is made.
-                del places
-            weights = job.weights
-            shared = job.time_since(before, len(missing) or 1)
-            job.report(step, done + len(batch), len(windows))
-            for i in batch:
-                if job.weights != weights:
-                    break
-                found = held.pop(i)[0]
-                if found is not None:
-                    yield WindowRecord(i, found)
-                else:
-                    yield WindowRecord(i, made.pop(i), pixels.pop(i), cached=False, seconds=shared)
+            size = run.request.batch_size or max_batch_size(run.model, needs=needs)
+            batch = windows[done : done + size]
+            progress = partial(run.report, step, done, len(windows))
+            records = _look_up_or_record(run, reader, batch, needs, target, progress)
+            weights = run.weights
+            run.report(step, done + len(batch), len(windows))
+            while records and run.weights == weights:
+                yield records.popleft()
                 done += 1
-            else:
-                continue
-            break
-    # What was asked of other weights than those that answer now is asked again.
+            if records:
+                break
+    # The caller changed the model between two results: what is left of the batch is of the old weights.
     if done < len(windows):
-        yield from record_windows(job, windows[done:], needs, target, step)
+        yield from record_windows(run, windows[done:], needs, target, step)
 
 
-def record_batch(places: Sequence[PendingWindow], needs: Needs, most: int | None) -> list[Record]:
-    """Run windows, of one clip or of several, through their model together, and keep the records.
+def record_batch(pending: Sequence[PendingWindow], needs: Needs, max_size: int | None) -> list[Record]:
+    """Run windows, of one clip or of several, through their model together, and store and return their records.
 
     Parameters
     ----------
-    places
-        All of one model.
+    pending
+        Windows of one model.
     needs
-        What the records shall hold.
-    most
-        Windows a pass at most; by default what the device holds.
+        What the records must hold.
+    max_size
+        Windows a pass at most; by default as many as the device holds.
     """
     import torch
 
     from staa_widgets.models.capture import record
 
-    done: list[Record] = []
+    records: list[Record] = []
+    model = pending[0].run.model
 
-    def use(size: int) -> None:
-        while len(done) < len(places):
-            now = places[len(done) : len(done) + size]
-            about = [place.target if needs.class_specific else None for place in now]
-            done.extend(record(now[0].job.model, torch.stack([place.pixels for place in now]), needs, about))
+    def run_passes(size: int) -> None:
+        # After memory ran out this begins again, in smaller passes, where the last finished pass ended.
+        while len(records) < len(pending):
+            windows = pending[len(records) : len(records) + size]
+            targets = [window.target if needs.class_specific else None for window in windows]
+            records.extend(record(model, torch.stack([window.pixels for window in windows]), needs, targets))
 
     began = time.perf_counter()
-    run_within_memory(places[0].job.model, use, needs=needs, max_size=most, count=len(places))
-    share = (time.perf_counter() - began) / len(places)
-    for place, made in zip(places, done, strict=True):
-        place.job.add_time("forward", share)
-        _store_record(place, made, needs)
-    return done
+    run_within_memory(model, run_passes, needs=needs, max_size=max_size, count=len(pending))
+    share = (time.perf_counter() - began) / len(pending)
+    for window, window_record in zip(pending, records, strict=True):
+        window.run.timer.add("forward", share)
+        _store_record(window, window_record, needs)
+    return records
 
 
-def look_up_record(job: ExplainRun, window: int, needs: Needs, target: int | None) -> tuple[Record | None, Needs]:
-    """Find a record that suffices, and what the entry to be replaced holds."""
-    held = Needs()
+def look_up_record(run: ExplainRun, window: int, needs: Needs, target: int | None) -> tuple[Record | None, Needs]:
+    """Return a cached record that holds all that is needed, or ``None``, and what the entry to be replaced holds."""
+    replaced_needs = Needs()
     if needs.patch:
-        return None, held
-    # What was recorded for the predicted class answers for that class by name too.
-    for wanted in dict.fromkeys((target, None)):
-        if (found := _read_record(job, window, wanted)) is not None:
-            record, has = found
-            if has | needs == has and (not needs.class_specific or target in (None, record.target)):
-                return record, has
-            if wanted == target:
-                held = has
-    return None, held
+        return None, replaced_needs
+    # A record made for the predicted class serves a request for that class by name too.
+    for recorded_for in dict.fromkeys((target, None)):
+        stored = _read_record(run, window, recorded_for)
+        if stored is None:
+            continue
+        record, stored_needs = stored
+        complete = stored_needs | needs == stored_needs
+        if complete and (not needs.class_specific or target in (None, record.target)):
+            return record, stored_needs
+        if recorded_for == target:
+            replaced_needs = stored_needs
+    return None, replaced_needs
 
 
-def record_lock(job: ExplainRun) -> AbstractContextManager[None]:
-    """Keep other processes from making the same records meanwhile."""
-    return store.lock("record", job.records_key(), job.report_waiting) if job.request.cache else nullcontext()
+def record_lock(run: ExplainRun) -> AbstractContextManager[None]:
+    """Return a lock that keeps other processes from making the same records."""
+    return cache.lock("record", records_key(run), run.report_waiting) if run.request.cache else nullcontext()
 
 
-def _read_record(job: ExplainRun, window: int, target: int | None) -> tuple[Record, Needs] | None:
-    if not (job.memory_cache or job.request.cache):
+def _look_up_or_record(
+    run: ExplainRun,
+    reader: WindowReader,
+    batch: Sequence[int],
+    needs: Needs,
+    target: int | None,
+    progress: Callable[[], object],
+) -> deque[WindowRecord]:
+    records: dict[int, WindowRecord] = {}
+    missing: list[int] = []
+    with compute_lock(run.report), record_lock(run):
+        # What an entry holds already is recorded again with what is new, so that it goes on serving both.
+        all_needs = needs
+        for window in batch:
+            record, stored_needs = look_up_record(run, window, needs, target)
+            if record is None:
+                missing.append(window)
+                all_needs = all_needs | stored_needs
+            else:
+                records[window] = WindowRecord(window, record)
+        if missing:
+            progress()
+            before = dict(run.timer.seconds)
+            pending = [PendingWindow(run, window, target, reader.window(window)) for window in missing]
+            if len(run.windows) > len(batch):
+                trim_heap()
+            made = record_batch(pending, all_needs, run.request.batch_size)
+            seconds = run.timer.since(before, len(missing))
+            for item, record in zip(pending, made, strict=True):
+                records[item.window] = WindowRecord(item.window, record, item.pixels, cached=False, seconds=seconds)
+    return deque(records[window] for window in batch)
+
+
+def _read_record(run: ExplainRun, window: int, target: int | None) -> tuple[Record, Needs] | None:
+    if not (run.memory_cache or run.request.cache):
         return None
-    key = job.record_key(window, target)
-    if key in job.memory_cache:
-        return job.memory_cache[key]
-    return store.get("record", key, store.record_from_bytes) if job.request.cache else None
+    key = record_key(run, window, target)
+    if key in run.memory_cache:
+        return run.memory_cache[key]
+    return cache.get("record", key, record_from_bytes) if run.request.cache else None
 
 
-def _store_record(place: PendingWindow, record: Record, needs: Needs) -> None:
-    job = place.job
-    # One of each patch would fill the cache; the explanation is kept.
-    if needs.patch or not (len(job.windows) == 1 or job.request.cache):
+def _store_record(pending: PendingWindow, record: Record, needs: Needs) -> None:
+    run = pending.run
+    # A record for each patch would fill the cache; the explanation of the patch is cached.
+    if needs.patch or not (len(run.windows) == 1 or run.request.cache):
         return
-    key = job.record_key(place.window, place.target)
-    if len(job.windows) == 1:
-        job.memory_cache[key] = record, needs
-    if job.request.cache:
-        store.put("record", key, store.record_to_bytes(record, needs))
+    key = record_key(run, pending.window, pending.target)
+    if len(run.windows) == 1:
+        run.memory_cache[key] = record, needs
+    if run.request.cache:
+        cache.put("record", key, record_to_bytes(record, needs))

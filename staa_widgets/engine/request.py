@@ -1,48 +1,44 @@
-"""`ExplainRequest`: what was asked to get an explanation, kept so that it can be asked again in other words."""
+"""`ExplainRequest`: one call of `explain` with everything resolved: the opened clip, the loaded model, all parameters."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from numbers import Integral
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from staa_widgets.errors import ParameterError, UnsupportedRequestError
 from staa_widgets.records.labels import target_index
 
 if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
-    from staa_widgets.models import VideoModel
-    from staa_widgets.utils.progress import Progress
+    from staa_widgets.models.video_model import VideoModel
     from staa_widgets.video.clip import Clip
-
-_remembered: WeakKeyDictionary[Explanation, ExplainRequest] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, eq=False)
 class ExplainRequest:
-    """The arguments of a call of `staa_widgets.explain`, with what it opened and loaded.
+    """The arguments of a call of `staa_widgets.explain`, with the clip it opened and the model it loaded.
 
     Parameters
     ----------
     clip
         The video, or the range of it.
     model
-        Who is asked.
+        The model to explain.
     method
         Name in `METHODS`.
     params
         Parameters of the method.
     target
-        Index of the class asked for, ``None`` for the predicted one. Methods that do not depend on the class leave it
-        aside; it is kept for those that do.
+        Index of the class asked for, ``None`` for the predicted one. Methods that do not depend on the class ignore it;
+        it stays here for those that do.
     window, stride, cache, batch_size, preview, attention
         As for `explain`.
     frames
-        ``T`` frames of the clip's only window, counted within the clip, where they were chosen before, as those of one
-        window of a stream; `window` and `stride` then say nothing.
+        ``T`` frames of the clip's only window, counted within the clip, if they were chosen before, as those of one
+        window of a stream; `window` and `stride` are then ignored.
     """
 
     clip: Clip
@@ -63,15 +59,15 @@ class ExplainRequest:
 
     @property
     def class_specific(self) -> bool:
-        """Whether the answer depends on the class."""
-        from staa_widgets.methods import get_method
+        """Whether the explanation depends on the class."""
+        from staa_widgets.methods.registry import get_method
 
         return get_method(self.method).depends_on_class(self.params)
 
     def with_changes(
         self, method: str | None = None, target: int | str | None = None, params: Mapping[str, Any] | None = None
     ) -> ExplainRequest:
-        """Ask about the same clip and model in another way.
+        """Return a request for the same clip and model with another method, class or parameters.
 
         Parameters
         ----------
@@ -88,31 +84,58 @@ class ExplainRequest:
             If there is no such method.
         ParameterError
             If a parameter or class is unknown.
-        UnsupportedQuestionError
-            If no more than another class is asked for and the method does not depend on it.
+        UnsupportedRequestError
+            If only the class is to change and the method does not depend on it.
         """
         from staa_widgets.methods import METHODS, get_method
 
-        asked = get_method(self.method if method is None else method)
-        kept = self.params if asked.name == self.method else {}
-        wanted = self.target if target is None else target_index(target, self.model.labels)
-        question = replace(self, method=asked.name, params=asked.complete({**kept, **(params or {})}), target=wanted)
-        if target is not None and asked.name == self.method and not question.class_specific:
+        new_method = get_method(self.method if method is None else method)
+        same_method = new_method.name == self.method
+        old_params = self.params if same_method else {}
+        request = replace(
+            self,
+            method=new_method.name,
+            params=new_method.complete({**old_params, **(params or {})}),
+            target=self.target if target is None else target_index(target, self.model.labels),
+        )
+        if target is not None and same_method and not request.class_specific:
             others = " or ".join([repr(other.name) for other in METHODS.values() if other.class_specific][:3])
             raise UnsupportedRequestError(
-                f"{asked.name!r} does not depend on the class: its maps are those of the predicted one.",
+                f"{new_method.name!r} does not depend on the class: its maps are those of the predicted one.",
                 f"Choose a class-specific method, such as {others}." if others else "",
             )
-        return question
-
-    def ask(self, progress: Progress | bool | None = None) -> Explanation:
-        """Answer, through the cache as `explain` does."""
-        from staa_widgets.engine.explain import answer_request
-
-        return answer_request(self, progress)
+        return request
 
 
-def request_builder(
+@dataclass(frozen=True, eq=False)
+class RequestOptions:
+    """Everything of a request but the video, checked; see `resolve_options`.
+
+    Parameters
+    ----------
+    model
+        A `VideoModel`, or anything that `load_model` takes.
+    method, params
+        Name of the method, and all its parameters.
+    target, start, end, window, stride, cache, batch_size, preview, attention
+        As for `explain`.
+    """
+
+    model: Any
+    method: str
+    params: Mapping[str, Any]
+    target: int | str | None
+    start: float | None
+    end: float | None
+    window: float | None
+    stride: float | None
+    cache: bool
+    batch_size: int | None
+    preview: bool
+    attention: bool
+
+
+def resolve_options(
     model: Any,
     method: str,
     *,
@@ -126,76 +149,97 @@ def request_builder(
     preview: bool = True,
     attention: bool = True,
     **params: Any,
-) -> Callable[[Any], ExplainRequest]:
-    """Settle everything about a question but the video; parameters as for `explain`.
-
-    Returns
-    -------
-    Callable[[Any], Question]
-        From a video to the question about it; opens the one and loads the model.
+) -> RequestOptions:
+    """Check the keywords of `explain` and fill in the method's parameters; opens and loads nothing.
 
     Raises
     ------
     StaaError
-        If the question makes no sense whatever the video.
+        If the keywords are wrong whatever the video.
     """
-    from staa_widgets.methods import get_method
-    from staa_widgets.models import VideoModel, load_model
-    from staa_widgets.video.clip import open_clip
+    from staa_widgets.methods.registry import get_method
     from staa_widgets.video.windows import check_window
 
-    if batch_size is not None and (
-        isinstance(batch_size, bool) or not isinstance(batch_size, Integral) or batch_size < 1
-    ):
+    whole = isinstance(batch_size, Integral) and not isinstance(batch_size, bool)
+    if batch_size is not None and not (whole and batch_size >= 1):
         raise ParameterError(f"batch_size is {batch_size!r}.", "Give a whole number of at least 1, or None.")
-    asked = get_method(method)
-    whole = asked.complete(params)
+    entry = get_method(method)
+    all_params = entry.complete(params)
     check_window(window, stride)
-
-    def about(video: Any) -> ExplainRequest:
-        clip = open_clip(video, start, end)
-        loaded = model if isinstance(model, VideoModel) else load_model(model)
-        return ExplainRequest(
-            clip=clip,
-            model=loaded,
-            method=asked.name,
-            params=whole,
-            target=target_index(target, loaded.labels),
-            window=window,
-            stride=stride,
-            cache=cache,
-            batch_size=batch_size,
-            preview=preview,
-            attention=attention,
-        )
-
-    return about
+    return RequestOptions(
+        model=model,
+        method=entry.name,
+        params=all_params,
+        target=target,
+        start=start,
+        end=end,
+        window=window,
+        stride=stride,
+        cache=cache,
+        batch_size=batch_size,
+        preview=preview,
+        attention=attention,
+    )
 
 
-def attach_request(explanation: Explanation, question: ExplainRequest) -> Explanation:
-    """Keep the question that led to an explanation for as long as that lives; return the explanation."""
-    _remembered[explanation] = question
+def resolve_request(video: Any, options: RequestOptions) -> ExplainRequest:
+    """Open a video and load the model.
+
+    Parameters
+    ----------
+    video
+        As for `explain`.
+    options
+        From `resolve_options`.
+
+    Raises
+    ------
+    StaaError
+        If the video cannot be read, the model cannot be loaded, or the model has no such class.
+    """
+    from staa_widgets.video.clip import open_clip
+
+    clip = open_clip(video, options.start, options.end)
+    model = _loaded_model(options.model)
+    return ExplainRequest(
+        clip=clip,
+        model=model,
+        method=options.method,
+        params=options.params,
+        target=target_index(options.target, model.labels),
+        window=options.window,
+        stride=options.stride,
+        cache=options.cache,
+        batch_size=options.batch_size,
+        preview=options.preview,
+        attention=options.attention,
+    )
+
+
+def attach_request(explanation: Explanation, request: ExplainRequest) -> Explanation:
+    """Attach the request to the explanation that answers it, and return the explanation."""
+    object.__setattr__(explanation, "request", request)
     return explanation
 
 
 def request_of(explanation: Explanation) -> ExplainRequest | None:
-    """Return the question that led to an explanation; ``None`` if it was not made here, as one loaded from a file."""
-    return _remembered.get(explanation)
+    """Return the request that led to an explanation; ``None`` if it was made elsewhere, as one loaded from a file."""
+    return explanation.request
 
 
 def find_request(
     explanation: Explanation, request: ExplainRequest | None, video: Any, model: Any
 ) -> ExplainRequest | None:
-    """Say what led, or would lead, to an explanation.
+    """Return the request that led, or would lead, to an explanation.
 
     Parameters
     ----------
     explanation
-        The answer.
-    question
-        If it is known.
+        The explanation.
+    request
+        Its request, if known.
     video, model
-        Otherwise, as `staa_widgets.explain` takes them. Without any of these it is what `request_of` says.
+        Otherwise, as `staa_widgets.explain` takes them. Without any of these it is that of `request_of`.
 
     Raises
     ------
@@ -205,20 +249,20 @@ def find_request(
     e = explanation
     if request is not None:
         if not _matches(request, e):
-            raise ParameterError("The question is about another clip or model than the explanation.")
+            raise ParameterError("The request is about another clip or model than the explanation.")
         return request
     if video is None:
         if model is not None:
             raise ParameterError("The model is given without its video.", "Give both.")
         return request_of(e)
-    from staa_widgets.models import VideoModel, load_model
     from staa_widgets.video.clip import open_clip
 
     clip = open_clip(video)
     if (clip.first_frame, len(clip)) != (e.first_frame, len(e.times)):
         clip = open_clip(video, float(e.times[0]), e.end)
-    loaded = model if isinstance(model, VideoModel) else load_model(model)
-    request = ExplainRequest(clip, loaded, preview=e.preview is not None, attention=e.attention is not None)
+    request = ExplainRequest(
+        clip, _loaded_model(model), preview=e.preview is not None, attention=e.attention is not None
+    )
     if not _matches(request, e):
         what = "video" if clip.sha256 != e.clip_sha256 else "model"
         raise ParameterError(
@@ -228,17 +272,26 @@ def find_request(
 
 
 def transfer_request(request: ExplainRequest | None, explanation: Explanation) -> ExplainRequest | None:
-    """Ask a question about another explanation of its clip and model; ``None`` if it is of others."""
-    return _with_settings_of(request, explanation) if request is not None and _matches(request, explanation) else None
+    """Return a request for another explanation of the same clip and model; ``None`` if it is of others."""
+    if request is None or not _matches(request, explanation):
+        return None
+    return _with_settings_of(request, explanation)
 
 
-def _matches(question: ExplainRequest, e: Explanation) -> bool:
-    clip = question.clip
+def _loaded_model(model: Any) -> VideoModel:
+    from staa_widgets.models.loading import load_model
+    from staa_widgets.models.video_model import VideoModel
+
+    return model if isinstance(model, VideoModel) else load_model(model)
+
+
+def _matches(request: ExplainRequest, e: Explanation) -> bool:
+    clip = request.clip
     same_clip = (clip.sha256, clip.first_frame, len(clip)) == (e.clip_sha256, e.first_frame, len(e.times))
-    return same_clip and question.model.labels == e.labels
+    return same_clip and request.model.labels == e.labels
 
 
-def _with_settings_of(question: ExplainRequest, e: Explanation) -> ExplainRequest:
+def _with_settings_of(request: ExplainRequest, e: Explanation) -> ExplainRequest:
     # A class that was not the predicted one must have been asked for.
-    target = e.target if e.target != int(e.logits.argmax()) else question.target
-    return replace(question, method=e.method, params=e.params, target=target)
+    target = e.target if e.target != int(e.logits.argmax()) else request.target
+    return replace(request, method=e.method, params=e.params, target=target)

@@ -1,4 +1,4 @@
-"""`WindowReader`: the frames of a clip, wound forward once for windows that are asked for in order."""
+"""`WindowReader`: decode a clip once, from front to back, for windows that are read in order."""
 
 from __future__ import annotations
 
@@ -17,62 +17,63 @@ if TYPE_CHECKING:
 
 
 class WindowReader:
-    """Each frame is decoded and transformed once, and held only as long as a coming window may show it.
+    """Reader of windows: each frame is decoded and transformed once, and dropped when no later window needs it.
 
     Parameters
     ----------
     clip
         The clip.
-    samples
+    windows
         ``W`` windows of ``T`` frames, as `staa_widgets.video.windows.choose` gives them.
     transform
         From frames, uint8 ``(n, H, W, 3)``, to the model's input ``(n, 3, H', W')``.
     clock
-        Given ``"decode"`` or ``"transform"``, times what is done inside.
+        Context manager that measures the time of ``"decode"`` and ``"transform"``.
     """
 
     def __init__(
         self,
         clip: Clip,
-        samples: Windows,
+        windows: Windows,
         transform: Callable[[NDArray[np.uint8]], Tensor],
         clock: Callable[[str], AbstractContextManager[None]],
     ) -> None:
-        self._clip, self._samples, self._transform, self._clock = clip, samples, transform, clock
+        self._clip, self._windows, self._transform, self._clock = clip, windows, transform, clock
         self._next = 0
-        self._coming: Iterator[NDArray[np.uint8]] | None = None
-        self._held: dict[int, Tensor] = {}
+        self._frames: Iterator[NDArray[np.uint8]] | None = None
+        self._pixels: dict[int, Tensor] = {}
 
     def window(self, number: int) -> Tensor:
         """Return the model's input for a window, float32 ``(T, 3, H', W')``; numbers must rise from call to call."""
         import torch
 
-        row = self._samples.indices
-        indices = self._samples[number].indices.tolist()
-        if len(self._samples) == 1:
+        frames_to_read = self._windows.indices
+        indices = self._windows[number].indices.tolist()
+        if len(self._windows) == 1:
             with self._clock("decode"):
                 frames = self._clip.frames(indices)
             with self._clock("transform"):
                 return self._transform(frames)
-        if self._next < len(row) and row[self._next] < indices[0]:
+        if self._next < len(frames_to_read) and frames_to_read[self._next] < indices[0]:
             # Windows were left out: begin again at the key frame before this one.
             self.close()
-            self._next = int(np.searchsorted(row, indices[0]))
-        while self._next < len(row) and (at := int(row[self._next])) <= indices[-1]:
+            self._next = int(np.searchsorted(frames_to_read, indices[0]))
+        while self._next < len(frames_to_read) and frames_to_read[self._next] <= indices[-1]:
             with self._clock("decode"):
-                if self._coming is None:
-                    self._coming = self._clip.iter_frames(row[self._next :])
-                frame = next(self._coming)
+                if self._frames is None:
+                    self._frames = self._clip.iter_frames(frames_to_read[self._next :])
+                frame = next(self._frames)
             with self._clock("transform"):
-                self._held[at] = self._transform(frame[None])[0]
+                self._pixels[int(frames_to_read[self._next])] = self._transform(frame[None])[0]
             self._next += 1
-        pixels = torch.stack([self._held[at] for at in indices])
-        coming = self._samples[number + 1].indices[0] if number + 1 < len(self._samples) else np.inf
-        self._held = {at: frame for at, frame in self._held.items() if at >= coming}
+        pixels = torch.stack([self._pixels[index] for index in indices])
+        last = number + 1 == len(self._windows)
+        first_needed = np.inf if last else self._windows[number + 1].indices[0]
+        self._pixels = {index: frame for index, frame in self._pixels.items() if index >= first_needed}
         return pixels
 
     def close(self) -> None:
-        """Let go of the file."""
-        if isinstance(self._coming, Generator):
-            self._coming.close()
-        self._coming = None
+        """Close the file."""
+        if isinstance(self._frames, Generator):
+            self._frames.close()
+        self._frames = None

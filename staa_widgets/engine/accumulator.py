@@ -1,0 +1,126 @@
+"""`WindowAccumulator`: what is kept of each window until all of a clip's windows are done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from staa_widgets.engine.records import WindowRecord, record_windows
+from staa_widgets.engine.window_maps import WindowResult, attribute_window, attribute_windows
+from staa_widgets.methods.staa import attention_maps
+from staa_widgets.records.record import Needs, Record
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from staa_widgets.engine.layout import SliceLayout
+    from staa_widgets.engine.run import ExplainRun
+
+ATTENTION_LIMIT = 32_000_000
+"""Bytes of attention by layer and head beyond which it is left out: long clips of large models."""
+
+
+class WindowAccumulator:
+    """Maps, logits and attention of a clip's windows.
+
+    Maps and logits lie in one array each: small arrays, made between passes, would keep freed memory from the system.
+
+    Parameters
+    ----------
+    run
+        The run.
+    layout
+        The slices of its clip.
+    """
+
+    def __init__(self, run: ExplainRun, layout: SliceLayout) -> None:
+        geometry, count = run.model.geometry, len(run.windows)
+        self._run = run
+        self.patch_window, self._patch_needs = layout.patch_window(run.needs)
+        self.maps = np.empty((count, geometry.slices, geometry.height, geometry.width), np.float32)
+        self.logits = np.empty((count, len(run.model.labels)), np.float32)
+        self.attention: dict[int, NDArray[np.float16]] = {}
+        self.errors: dict[int, Mapping[str, float]] = {}
+        self.target = 0
+        self._targets = np.empty(count, np.int64)
+
+    def collect(self) -> None:
+        """Record and attribute all windows; `target` is then the class that their maps explain."""
+        run, windows = self._run, range(len(self.maps))
+        if self.patch_window is not None:
+            self._collect_patch(self.patch_window)
+        elif run.target is not None:
+            self._attribute(windows, run.target)
+            self.target = run.target
+        elif not run.class_specific or len(windows) == 1:
+            self._attribute(windows, None)
+            self.target = self._predicted_class()
+        elif run.method.needs_model:
+            self._record_then_attribute(windows)
+        else:
+            self._attribute_then_correct(windows)
+
+    def _collect_patch(self, patch_window: int) -> None:
+        """Attribute the window that answers for the patch; of the others only the logits are needed."""
+        self._attribute([patch_window], None, needs=self._patch_needs)
+        others = [window for window in range(len(self.maps)) if window != patch_window]
+        for window_record in record_windows(self._run, others, Needs(), None):
+            self.logits[window_record.window] = window_record.record.logits
+        self.target = self._predicted_class()
+
+    def _record_then_attribute(self, windows: Sequence[int]) -> None:
+        """Find the class predicted over all windows, then attribute each to it, with a method that calls the model.
+
+        Such records do not depend on the class, and the method reads no more of them than logits.
+        """
+        run = self._run
+        slim = [self._without_attention(item) for item in record_windows(run, windows, run.needs, None)]
+        self.target = self._predicted_class()
+        for window_record in slim:
+            self._add(attribute_window(run, window_record, self.target))
+
+    def _attribute_then_correct(self, windows: Sequence[int]) -> None:
+        """Attribute each window to its own predicted class, then again where all windows together predict another."""
+        self._attribute(windows, None)
+        self.target = self._predicted_class()
+        others = [window for window in windows if self._targets[window] != self.target]
+        self._attribute(others, self.target, "model, for the class predicted over all windows")
+
+    def _attribute(
+        self, windows: Sequence[int], target: int | None, step: str = "model", needs: Needs | None = None
+    ) -> None:
+        for result in attribute_windows(self._run, windows, target, step, needs):
+            self._add_attention(result.window, result.record)
+            self._add(result)
+            # Otherwise its record would stay in memory while the next batch is made.
+            del result
+
+    def _add(self, result: WindowResult) -> None:
+        self.maps[result.window], self.logits[result.window] = result.maps, result.record.logits
+        self._targets[result.window] = result.target
+        if result.record.sampling_errors:
+            self.errors[result.window] = result.record.sampling_errors
+
+    def _without_attention(self, window_record: WindowRecord) -> WindowRecord:
+        """Keep the attention here, and return the record with no more than its logits."""
+        window, record = window_record.window, window_record.record
+        self.logits[window] = record.logits
+        self._add_attention(window, record)
+        logits = self.logits[window]
+        slim = Record(
+            record.geometry, record.attention_type, logits, record.target, sampling_errors=record.sampling_errors
+        )
+        return WindowRecord(window, slim)
+
+    def _add_attention(self, window: int, record: Record) -> None:
+        rows = record.rows if record.patch_rows is None else record.patch_rows
+        if rows is None or not self._run.request.attention:
+            return
+        if 2 * rows.size * len(self.maps) <= ATTENTION_LIMIT:
+            with self._run.timer.clock("method"):
+                self.attention[window] = attention_maps(record)
+
+    def _predicted_class(self) -> int:
+        return int(self.logits.mean(0).argmax())

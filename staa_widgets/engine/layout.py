@@ -1,0 +1,77 @@
+"""`SliceLayout`: the slices of a clip, and which of its windows saw each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from staa_widgets.engine.merge import slice_layout
+from staa_widgets.video.sampling import slice_spans
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from staa_widgets.engine.run import ExplainRun
+    from staa_widgets.records.record import Needs
+
+
+@dataclass(frozen=True, eq=False)
+class SliceLayout:
+    """The slices of a clip: which frames each saw, when, and in which windows it lies.
+
+    Parameters
+    ----------
+    run
+        The run whose windows saw them.
+    """
+
+    run: ExplainRun
+
+    @cached_property
+    def _layout(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        geometry = self.run.model.geometry
+        frames = np.array(self.run.all_frames())
+        return slice_layout(frames.reshape(len(frames), geometry.slices, geometry.tubelet))
+
+    @property
+    def sampled_frames(self) -> NDArray[np.int64]:
+        """int64 ``(S', k)``, the source frames of each slice of the clip."""
+        return self._layout[0]
+
+    @property
+    def slice_index(self) -> NDArray[np.int64]:
+        """int64 ``(W, S)``, index into `sampled_frames` of every slice of every window."""
+        return self._layout[1]
+
+    @cached_property
+    def spans(self) -> NDArray[np.float64]:
+        """float64 ``(S', 2)``, half-open seconds that tile the clip."""
+        clip = self.run.request.clip
+        moments = clip.times[(self.sampled_frames - clip.first_frame).ravel()]
+        return slice_spans(moments, float(clip.times[0]), clip.end, self.sampled_frames.shape[1])
+
+    def patch_window(self, needs: Needs) -> tuple[int | None, Needs]:
+        """Return the window that answers for a patch, and the needs with the patch counted within that window.
+
+        Of several windows that saw the patch's slice it is the one in which the slice is nearest to the middle.
+
+        Returns
+        -------
+        window, needs
+            ``None`` and `needs` unchanged if these name no patch.
+
+        Raises
+        ------
+        ParameterError
+            If the clip has no such patch.
+        """
+        if not needs.patch:
+            return None, needs
+        geometry = self.run.model.geometry
+        clip_slice, row, column = geometry.resolve_patch(needs.patch, len(self.sampled_frames))
+        windows, slices = np.nonzero(self.slice_index == clip_slice)
+        nearest = int(np.abs(slices - (geometry.slices - 1) / 2).argmin())
+        return int(windows[nearest]), replace(needs, patch=(int(slices[nearest]), row, column))

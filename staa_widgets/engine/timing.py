@@ -1,0 +1,42 @@
+"""Seconds that the steps of a run take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, eq=False)
+class StepTimer:
+    """Adds up seconds by step.
+
+    Parameters
+    ----------
+    seconds
+        Seconds by step; grows as steps are taken.
+    """
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def clock(self, step: str) -> Iterator[None]:
+        """Add the seconds that the block takes to a step."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.add(step, time.perf_counter() - began)
+
+    def add(self, step: str, seconds: float) -> None:
+        """Add seconds to a step."""
+        self.seconds[step] = round(self.seconds.get(step, 0.0) + seconds, 4)
+
+    def since(self, before: Mapping[str, float], windows: int = 1) -> dict[str, float]:
+        """Return the seconds by step added since a copy of `seconds` was taken, divided by a number of windows."""
+        return {
+            step: round((seconds - before.get(step, 0.0)) / windows, 4)
+            for step, seconds in self.seconds.items()
+            if seconds > before.get(step, 0.0)
+        }

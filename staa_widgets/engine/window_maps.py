@@ -1,0 +1,153 @@
+"""Maps of windows: what a method makes of each window's record."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from staa_widgets.engine.attribute import open_inputs, run_method
+from staa_widgets.engine.keys import maps_key
+from staa_widgets.engine.lock import compute_lock
+from staa_widgets.engine.records import WindowRecord, record_windows
+from staa_widgets.errors import FormatError
+from staa_widgets.models.batching import run_within_memory
+from staa_widgets.records.record import Needs, Record
+from staa_widgets.storage.format import pack, unpack
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from staa_widgets.engine.run import ExplainRun
+
+
+@dataclass(frozen=True, eq=False)
+class WindowResult:
+    """The maps of one window.
+
+    Parameters
+    ----------
+    window
+        Index of the window.
+    maps
+        float32 ``(S, h, w)``.
+    record
+        The record of the window.
+    target
+        Class that the maps explain, or the predicted one.
+    cached
+        Whether the model was not called.
+    seconds
+        Time by step; what was done for several windows together is divided evenly.
+    """
+
+    window: int
+    maps: NDArray[np.float32]
+    record: Record
+    target: int
+    cached: bool
+    seconds: Mapping[str, float]
+
+
+def attribute_windows(
+    run: ExplainRun, windows: Sequence[int], target: int | None, step: str = "model", needs: Needs | None = None
+) -> Generator[WindowResult, None, None]:
+    """Yield the maps of windows one after the other; closing the generator stops before the next batch.
+
+    Parameters
+    ----------
+    run
+        The run.
+    windows
+        Indices of its windows, rising.
+    target
+        Class to explain, ``None`` for the one predicted in each window.
+    step
+        Name under which progress of the model's passes is reported.
+    needs
+        What the records must hold; default: the run's.
+    """
+    record_target = target if run.class_specific else run.record_target
+    records = record_windows(run, windows, needs or run.needs, record_target, step)
+    # `map`, because a loop variable would keep a record in memory while the next batch is made.
+    yield from map(partial(attribute_window, run, target=target), records)
+
+
+def attribute_window(run: ExplainRun, window_record: WindowRecord, target: int | None) -> WindowResult:
+    """Return the maps of a window; `target` as for `attribute_windows`."""
+    record, before = window_record.record, dict(run.timer.seconds)
+    if target is None:
+        predicted = int(record.logits.argmax())
+    else:
+        predicted = target
+    with compute_lock(run.report):
+        maps, hit = _window_maps(run, window_record, predicted)
+    return WindowResult(
+        window_record.window,
+        maps,
+        record,
+        predicted,
+        cached=hit and window_record.cached,
+        seconds={**window_record.seconds, **run.timer.since(before)},
+    )
+
+
+def window_seed(sha256: str, frames: list[int]) -> int:
+    """Return a seed made from a clip's digest and a window's source frames, so that results can be repeated anywhere."""
+    return int(hashlib.sha256(f"{sha256} {frames}".encode()).hexdigest()[:8], 16)
+
+
+def _window_maps(run: ExplainRun, window_record: WindowRecord, target: int) -> tuple[NDArray[np.float32], bool]:
+    """Return the maps, and whether the model was not called for them."""
+    if not run.method.needs_model:
+        with run.timer.clock("method"):
+            return run.method(window_record.record, **run.params), True
+    # Maps that take more passes than the record are cached by themselves.
+    key = maps_key(run, window_record.window, target)
+    return run.get_or_compute("maps", key, _read_maps, _write_maps, lambda: _compute_maps(run, window_record, target))
+
+
+def _compute_maps(run: ExplainRun, window_record: WindowRecord, target: int) -> NDArray[np.float32]:
+    """Return the maps by a method that calls the model again."""
+    window, model = window_record.window, run.model
+    pixels = _window_pixels(run, window) if window_record.pixels is None else window_record.pixels
+    step = f"window {window + 1} of {len(run.windows)}, passes" if len(run.windows) > 1 else "passes"
+
+    def attribute_in_batches(batch_size: int) -> NDArray[np.float32]:
+        with open_inputs(
+            model,
+            pixels,
+            target=target,
+            seed=window_seed(run.request.clip.sha256, run.frames(window)),
+            batch_size=batch_size,
+            report=lambda done, total: run.report(step, done, total),
+            record=window_record.record,
+        ) as inputs:
+            return run_method(run.method, run.params, inputs)
+
+    backward = run.method.cost(model.geometry, run.params).backwards > 0
+    with run.timer.clock("method"):
+        return run_within_memory(model, attribute_in_batches, backward=backward, max_size=run.request.batch_size)
+
+
+def _window_pixels(run: ExplainRun, window: int) -> Tensor:
+    with run.timer.clock("decode"):
+        frames = run.request.clip.frames(run.windows[window].indices)
+    with run.timer.clock("transform"):
+        return run.model.pixels(frames)
+
+
+def _read_maps(data: bytes) -> NDArray[np.float32]:
+    _, arrays = unpack("maps", data)
+    if "maps" not in arrays:
+        raise FormatError("These maps are of another version.", "Compute them again.")
+    return arrays["maps"]
+
+
+def _write_maps(maps: NDArray[np.float32]) -> bytes:
+    return pack("maps", {}, {"maps": maps})
