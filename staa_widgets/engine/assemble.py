@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 
 from staa_widgets.engine.accumulator import ATTENTION_LIMIT, WindowAccumulator
 from staa_widgets.engine.layout import SliceLayout
-from staa_widgets.engine.merge import merge_windows
 from staa_widgets.explanation.explanation import Explanation, class_probabilities
 from staa_widgets.methods.staa import attention_maps
 from staa_widgets.utils.versions import package_versions
 from staa_widgets.video.clip import open_clip
+from staa_widgets.video.windows import merge_windows
 
 if TYPE_CHECKING:
     from staa_widgets.engine.run import ExplainRun
     from staa_widgets.engine.window_maps import WindowResult
     from staa_widgets.video.clip import Clip
+
 
 @dataclass(frozen=True, eq=False)
 class MergedWindows:
@@ -104,7 +105,7 @@ def explain_window(run: ExplainRun, layout: SliceLayout, result: WindowResult) -
         target=result.target,
         attention=attention,
         window_logits=logits[None],
-        provenance=_provenance(run, [result.window], [1.0], [result.record.errors], result.seconds),
+        provenance=_provenance(run, [result.window], [1.0], [result.record.sampling_errors], result.seconds),
         **_clip_fields(run, clip),
     )
     return explanation, clip
@@ -142,7 +143,7 @@ def _provenance(
     names = dict.fromkeys(name for window_errors in errors for name in window_errors)
     return {
         "versions": package_versions(),
-        "model": {"family": model.family.name, "weights": run.weights, "transform": model.transform.describe()},
+        "model": {"family": model.family, "weights": run.weights, "transform": model.transform.describe()},
         "device": str(model.device),
         "dtype": str(model.dtype).removeprefix("torch."),
         "method": {"name": method.name, "version": method.version, "params": run.params},

@@ -65,8 +65,7 @@ def open_inputs(
     ParameterError
         If there is no such class, or the batch is empty.
     """
-    from staa_widgets.models import FAMILIES
-    from staa_widgets.models import capture
+    from staa_widgets.models import FAMILIES, capture
 
     if target is not None and not 0 <= target < len(model.labels):
         raise ParameterError(f"There is no class {target}.", f"The model has classes 0 to {len(model.labels) - 1}.")

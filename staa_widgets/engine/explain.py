@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from staa_widgets.engine.run import ExplainRun, MemoryCache
-    from staa_widgets.models.video_model import VideoModel
+    from staa_widgets.models.family import VideoModel
     from staa_widgets.video.clip import Clip
 
 
@@ -192,6 +192,40 @@ def stream(
     return _explain_windows(request, progress)
 
 
+def compare(
+    video: Any,
+    model: VideoModel | nn.Module | str | Path | None = None,
+    methods: MethodsLike = ("staa", "staa_logit", "motion_energy"),
+    *,
+    progress: Progress | bool | None = None,
+    **options: Any,
+) -> Comparison:
+    """Explain a video by several methods, which share what the model is asked.
+
+    One recorded pass a window answers all methods that read records. Without cache that holds for videos of one window;
+    for longer ones every method then takes a pass of its own.
+
+    Parameters
+    ----------
+    video, model, progress
+        As for `explain`.
+    methods
+        Names in `METHODS`, each by itself or with its parameters: ``["staa", ("staa", {"layers": "last"})]``, or a
+        mapping from names to parameters.
+    **options
+        Other keywords of `explain`.
+
+    Returns
+    -------
+    Comparison
+        In the order asked for, by method; where one is asked in several ways, by method and what differs, such as
+        ``"staa layers=last"``.
+
+    Raises
+    ------
+    StaaError
+        As `explain`; the first method that cannot answer ends all.
+    """
     from staa_widgets.engine.run import ExplainRun
 
     named_methods = name_methods(methods)
@@ -252,10 +286,7 @@ def _describe_call(
     """Add what belongs to this call: names, times, pictures. The same content may have been explained under others."""
     provenance = explanation.provenance
     sampling = {"window": request.window, "stride": request.stride, "cut": request.clip.truncated}
-    if not request.cache:
-        cache = "off"
-    else:
-        cache = "hit" if hit else "miss"
+    outcome = "hit" if hit else "miss"
     described = replace(
         explanation,
         clip_name=request.clip.name,
@@ -266,7 +297,7 @@ def _describe_call(
         provenance={
             **provenance,
             "sampling": {**provenance["sampling"], **sampling},
-            "cache": cache,
+            "cache": outcome if request.cache else "off",
             "seconds": {**provenance["seconds"], **({} if hit else run.timer.seconds)},
         },
     )

@@ -33,7 +33,7 @@ def explanation_key(run: ExplainRun) -> str:
 
 
 def record_key(run: ExplainRun, window: int, target: int | None) -> str:
-    """Return the key of a window's record for a class, ``None`` for the predicted one; exact and sampled ones differ."""
+    """Return the key of a window's record for a class, ``None`` for the predicted one."""
     record_target = "predicted" if target is None else target
     return _run_key(run, kind="record", frames=run.frames(window), target=record_target, exact=run.needs.exact)
 

@@ -1,4 +1,4 @@
-"""`explain_many`: many videos, one after the other; short ones share batches, and an error of one does not end the rest."""
+"""`explain_many`: many videos, one after the other; short ones share batches, an error of one does not end the rest."""
 
 from __future__ import annotations
 
@@ -95,8 +95,8 @@ def explain_many(
     StaaError
         At once, if the question makes no sense whatever the video, or the model cannot be loaded.
     """
+    from staa_widgets.models.family import VideoModel
     from staa_widgets.models.loading import load_model
-    from staa_widgets.models.video_model import VideoModel
 
     listed = list_videos(videos)
     resolve_options(model, method, **options)  # before the model is loaded
@@ -268,7 +268,8 @@ def _record_together(runs: Sequence[ExplainRun]) -> None:
 def _record_in_common_batches(runs: Sequence[ExplainRun]) -> None:
     from staa_widgets.engine.records import look_up_record, record_batch, record_lock
 
-    needs, pending = Needs(), list[PendingWindow]()
+    needs = Needs()
+    pending: list[PendingWindow] = []
     with compute_lock(runs[0].report), ExitStack() as locks:
         for run in runs:
             locks.enter_context(record_lock(run))

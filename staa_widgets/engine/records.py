@@ -15,8 +15,8 @@ from staa_widgets.engine.lock import compute_lock
 from staa_widgets.engine.window_reader import WindowReader
 from staa_widgets.models.batching import max_batch_size, run_within_memory, trim_heap
 from staa_widgets.records.record import Needs, Record
-from staa_widgets.records.record_io import record_from_bytes, record_to_bytes
 from staa_widgets.storage import cache
+from staa_widgets.storage.cache import record_from_bytes, record_to_bytes
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -96,8 +96,8 @@ def record_windows(
         while done < len(windows):
             size = run.request.batch_size or max_batch_size(run.model, needs=needs)
             batch = windows[done : done + size]
-            progress = partial(run.report, step, done, len(windows))
-            records = _look_up_or_record(run, reader, batch, needs, target, progress)
+            report_start = None if done else partial(run.report, step, 0, len(windows))
+            records = _look_up_or_record(run, reader, batch, needs, target, report_start)
             weights = run.weights
             run.report(step, done + len(batch), len(windows))
             while records and run.weights == weights:
@@ -175,7 +175,7 @@ def _look_up_or_record(
     batch: Sequence[int],
     needs: Needs,
     target: int | None,
-    progress: Callable[[], object],
+    report_start: Callable[[], object] | None,
 ) -> deque[WindowRecord]:
     records: dict[int, WindowRecord] = {}
     missing: list[int] = []
@@ -190,7 +190,8 @@ def _look_up_or_record(
             else:
                 records[window] = WindowRecord(window, record)
         if missing:
-            progress()
+            if report_start is not None:
+                report_start()
             before = dict(run.timer.seconds)
             pending = [PendingWindow(run, window, target, reader.window(window)) for window in missing]
             if len(run.windows) > len(batch):

@@ -1,4 +1,4 @@
-"""`ExplainRequest`: one call of `explain` with everything resolved: the opened clip, the loaded model, all parameters."""
+"""`ExplainRequest`: a call of `explain` with its clip opened, its model loaded and all parameters filled in."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from staa_widgets.records.labels import target_index
 
 if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
-    from staa_widgets.models.video_model import VideoModel
+    from staa_widgets.models.family import VideoModel
     from staa_widgets.video.clip import Clip
 
 
@@ -279,8 +279,8 @@ def transfer_request(request: ExplainRequest | None, explanation: Explanation) -
 
 
 def _loaded_model(model: Any) -> VideoModel:
+    from staa_widgets.models.family import VideoModel
     from staa_widgets.models.loading import load_model
-    from staa_widgets.models.video_model import VideoModel
 
     return model if isinstance(model, VideoModel) else load_model(model)
 

@@ -12,15 +12,15 @@ import numpy as np
 from staa_widgets.engine.request import ExplainRequest
 from staa_widgets.engine.timing import StepTimer
 from staa_widgets.methods.registry import Method, get_method
-from staa_widgets.methods.staa import BROWSING
+from staa_widgets.methods.staa import BROWSING_NEEDS
 from staa_widgets.models.batching import samples_queries
+from staa_widgets.models.family import VideoModel
 from staa_widgets.models.fingerprint.weights import weights_digest
-from staa_widgets.models.video_model import VideoModel
 from staa_widgets.records.record import Needs, Record
 from staa_widgets.storage import cache
 from staa_widgets.utils.progress import Progress
 from staa_widgets.video.sampling import Sample
-from staa_widgets.video.windows import Windows, choose
+from staa_widgets.video.windows import Windows, choose_windows
 
 T = TypeVar("T")
 
@@ -87,7 +87,7 @@ class ExplainRun:
         # Records of one patch are made apart, so that the cached ones serve all patches and methods.
         needs = own if own.patch else own | replace(self.extra_needs, patch=None)
         if self.request.attention and self.model.attends and not own.patch:
-            needs = needs | BROWSING
+            needs = needs | BROWSING_NEEDS
         # Methods that share the record do not make it exact; a model that samples no queries is always exact.
         return replace(needs, exact=own.exact and samples_queries(self.model))
 
@@ -98,7 +98,7 @@ class ExplainRun:
         if request.frames is not None:
             indices, times = np.array(request.frames, np.int64), request.clip.times
             return Windows.one(Sample(indices, times[indices]), times)
-        return choose(request.clip, self.model.geometry, request.window, request.stride)
+        return choose_windows(request.clip, self.model.geometry, request.window, request.stride)
 
     def frames(self, window: int) -> list[int]:
         """Return the source frames of a window, ``T``."""

@@ -18,7 +18,7 @@ from staa_widgets.engine.records import WindowRecord, record_windows
 from staa_widgets.errors import FormatError
 from staa_widgets.models.batching import run_within_memory
 from staa_widgets.records.record import Needs, Record
-from staa_widgets.storage.format import pack, unpack
+from staa_widgets.utils.files import pack, unpack
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -81,24 +81,21 @@ def attribute_windows(
 def attribute_window(run: ExplainRun, window_record: WindowRecord, target: int | None) -> WindowResult:
     """Return the maps of a window; `target` as for `attribute_windows`."""
     record, before = window_record.record, dict(run.timer.seconds)
-    if target is None:
-        predicted = int(record.logits.argmax())
-    else:
-        predicted = target
+    window_target = int(record.logits.argmax()) if target is None else target
     with compute_lock(run.report):
-        maps, hit = _window_maps(run, window_record, predicted)
+        maps, hit = _window_maps(run, window_record, window_target)
     return WindowResult(
         window_record.window,
         maps,
         record,
-        predicted,
+        window_target,
         cached=hit and window_record.cached,
         seconds={**window_record.seconds, **run.timer.since(before)},
     )
 
 
 def window_seed(sha256: str, frames: list[int]) -> int:
-    """Return a seed made from a clip's digest and a window's source frames, so that results can be repeated anywhere."""
+    """Return a seed made from a clip's digest and a window's source frames: the same on every machine."""
     return int(hashlib.sha256(f"{sha256} {frames}".encode()).hexdigest()[:8], 16)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from staa_widgets.engine.attribute import attribute, open_inputs
 from staa_widgets.engine.lock import compute_lock
-from staa_widgets.engine.run import window_seed
+from staa_widgets.engine.window_maps import window_seed
 from staa_widgets.evaluation.metric import Case
 from staa_widgets.evaluation.metrics.insertion_deletion import CURVE_KINDS, perturbation_curve, reference_scores
 from staa_widgets.evaluation.metrics.localization import GroundTruthGrid, explanation_ground_truth

@@ -80,6 +80,10 @@ class Explanation(Exportable):
     truth
         Where and when the action happens, of clips of which that is known.
 
+    request
+        What led to it, an `ExplainRequest`, if it was computed in this process. It is not given to the constructor, not
+        saved, and not copied by `dataclasses.replace`.
+
     Raises
     ------
     ParameterError
@@ -107,6 +111,7 @@ class Explanation(Exportable):
     window_logits: NDArray[np.float32] | None = None
     preview: Preview | None = None
     ground_truth: GroundTruth | None = None
+    request: Any = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         freeze(self, "maps", np.float32, (None, None, None))
@@ -217,6 +222,7 @@ class Explanation(Exportable):
     def to_bytes(self) -> bytes:
         """Return the content of the file that `save` writes."""
         values, arrays = split_fields(self)
+        del values["request"]
         for name in _NESTED_PARTS:
             if values[name] is not None:
                 values[name], inner = split_fields(values[name])

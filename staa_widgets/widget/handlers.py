@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from staa_widgets.engine.explain import answer_request
 from staa_widgets.engine.request import ExplainRequest
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.utils.progress import Progress
@@ -29,7 +30,7 @@ class ComputeOperation:
 
     def compute(self, report: Progress) -> Explanation:
         """Compute, through the cache."""
-        return self.request.ask(report)
+        return answer_request(self.request, report)
 
     def finish(self, result: Explanation) -> Answer:
         """Show it."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ipywidgets import CallbackDispatcher
 from traitlets import Float, Int, default, observe
 
+from staa_widgets.engine.explain import answer_request
 from staa_widgets.engine.request import ExplainRequest, find_request, request_of, transfer_request
 from staa_widgets.errors import PlayerError
 from staa_widgets.explanation.explanation import Explanation
@@ -176,7 +177,7 @@ class Player(PayloadTraits, ComputedTraits):
         """
         pane, question = self.pane, self.resolve_request(method, target, params)
         self._service.stop("Something newer was asked for.", "compute")
-        self._show(question.ask(progress), question, pane)
+        self._show(answer_request(question, progress), question, pane)
         return self._explanations[pane]
 
     def on_select(self, fn: Callable[[Selection | None], object], remove: bool = False) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 import staa_widgets.models.capture
 from staa_widgets import explain
+from staa_widgets.engine.explain import answer_request
 from staa_widgets.engine.lock import WAITING
 from staa_widgets.engine.request import ExplainRequest, request_of
 from staa_widgets.errors import CancelledError, ParameterError, UnknownMethodError, UnsupportedRequestError
@@ -50,7 +51,7 @@ def test_explain_remembers_all_that_was_asked(video: Path, model: VideoModel):
     )
     assert (question.target, question.window, question.batch_size) == (2, 2, 3)
     assert (question.cache, question.preview, question.attention) == (True, True, True)
-    again = question.ask()
+    again = answer_request(question)
     assert again.provenance["cache"] == "hit"
     np.testing.assert_array_equal(again.maps, found.maps)
 
@@ -77,15 +78,15 @@ def test_other_words_keep_what_still_applies(video: Path, model: VideoModel):
     other = first.with_changes("staa_logit", target="LABEL_4")
     assert dict(other.params) == dict(METHODS["staa_logit"].defaults)
     assert (other.target, other.clip, other.model) == (4, first.clip, first.model)
-    assert other.ask().target == 4
+    assert answer_request(other).target == 4
 
 
 def test_the_class_asked_for_survives_a_method_without_one(video: Path, model: VideoModel, recwarn: Any):
     about_four = make_request(video, model, "staa_logit", target=4)
     between = about_four.with_changes("staa", target=4)
-    found = between.ask()
+    found = answer_request(between)
     assert found.target == int(found.logits.argmax()) != 4
-    assert between.with_changes("staa_logit").ask().target == 4
+    assert answer_request(between.with_changes("staa_logit")).target == 4
     assert not recwarn.list
 
 
@@ -113,7 +114,7 @@ def test_what_cannot_be_asked_is_said(
 def test_weighting_by_the_logit_makes_staa_speak_of_a_class(video: Path, model: VideoModel):
     question = make_request(video, model).with_changes(target=3, params={"weighting": "logit"})
     assert question.class_specific
-    assert question.ask().target == 3
+    assert answer_request(question).target == 3
 
 
 # --- one at a time ---

@@ -16,11 +16,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-import staa_widgets.engine.run
+import staa_widgets.engine.timing
 import staa_widgets.models.capture
 import staa_widgets.video.decode
 from staa_widgets import action_clip, compare, explain, load_model, open_clip, stream
 from staa_widgets.datasets.drawn_actions import ActionClip
+from staa_widgets.engine.explain import answer_request
 from staa_widgets.engine.request import request_of
 from staa_widgets.engine.window_reader import WindowReader
 from staa_widgets.errors import CancelledError, MethodError, ParameterError, VideoNotFoundError
@@ -116,7 +117,7 @@ def test_a_window_can_be_asked_again_in_other_words(long: Path, model: VideoMode
     part = next(stream(long, model))
     question = request_of(part)
     assert question is not None
-    other = question.with_changes("staa_logit").ask()
+    other = answer_request(question.with_changes("staa_logit"))
     assert (other.first_frame, other.end) == (part.first_frame, part.end)
 
 
@@ -125,10 +126,12 @@ def test_a_window_asked_again_is_the_same_frames(asked: dict[str, Any], long: Pa
     for part in stream(long, model, **asked):
         question = request_of(part)
         assert question is not None
-        again = question.ask()
+        again = answer_request(question)
         np.testing.assert_array_equal(again.sampled_frames, part.sampled_frames)
         np.testing.assert_allclose(again.maps, part.maps, rtol=1e-6)
-        np.testing.assert_array_equal(question.with_changes("motion_energy").ask().sampled_frames, part.sampled_frames)
+        np.testing.assert_array_equal(
+            answer_request(question.with_changes("motion_energy")).sampled_frames, part.sampled_frames
+        )
 
 
 def test_a_window_says_whether_the_model_was_asked(long: Path, model: VideoModel):
@@ -142,7 +145,7 @@ def test_a_window_says_whether_the_model_was_asked(long: Path, model: VideoModel
 
 def test_windows_share_the_time_of_their_batch(long: Path, model: VideoModel, monkeypatch: pytest.MonkeyPatch):
     """By a clock on which decoding a frame takes a second; the last window has one frame of its own."""
-    monkeypatch.setattr(staa_widgets.engine.run, "time", SimpleNamespace(perf_counter=count().__next__))
+    monkeypatch.setattr(staa_widgets.engine.timing, "time", SimpleNamespace(perf_counter=count().__next__))
     told = [part.provenance["seconds"] for part in stream(long, model, batch_size=3, cache=False)]
     assert [seconds.keys() for seconds in told] == [{"decode", "transform", "forward", "method"}] * 6
     for step in ("decode", "transform"):
@@ -254,7 +257,7 @@ def test_between_windows_only_frames_are_held_that_the_next_one_shows(long: Path
     reel = WindowReader(clip, samples, transform, lambda _: nullcontext())
     for number in (0, 1, 2, 7, 8, len(samples) - 1):  # what is cached in between is left out
         assert reel.window(number).ravel().tolist() == samples[number].indices.tolist()
-        alive.append(len(reel._held))
+        alive.append(len(reel._pixels))
     reel.close()
     assert alive == [*[model.geometry.frames - 1] * 5, 0]  # a window begins one frame after the last
 

@@ -13,6 +13,7 @@ import torch
 import staa_widgets.models.capture
 from staa_widgets import METHODS, compare, explain, explain_many, stream
 from staa_widgets.engine.attribute import attribute
+from staa_widgets.engine.explain import answer_request
 from staa_widgets.engine.request import request_of
 from staa_widgets.errors import ParameterError, UnsupportedRequestError
 from staa_widgets.models import FAMILIES, VideoModel, load_model
@@ -265,7 +266,7 @@ def test_a_window_of_a_stream_is_asked_by_itself() -> None:
         assert e.maps.sum() == pytest.approx(1, abs=1e-5)
         question = request_of(e)
         assert question is not None
-        np.testing.assert_allclose(question.ask().maps, e.maps, atol=1e-6)
+        np.testing.assert_allclose(answer_request(question).maps, e.maps, atol=1e-6)
     with pytest.raises(ParameterError, match="4 slices"):
         next(stream(NoiseVideo(4), tiny_timesformer_model(), METHOD, patch=(4, 2, 2), window=1, **QUIET))
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-import staa_widgets.engine.run
+import staa_widgets.engine.window_maps
 import staa_widgets.models.batching
 import staa_widgets.models.capture
 from staa_widgets import explain, explain_many, load_model
@@ -182,13 +182,13 @@ def test_methods_that_ask_take_no_larger_batches_than_wanted(
     method: str, fresh: VideoModel, monkeypatch: pytest.MonkeyPatch
 ):
     sizes = list[int]()
-    original = staa_widgets.engine.run.open_inputs
+    original = staa_widgets.engine.window_maps.open_inputs
 
     def opened(*asked: Any, batch_size: int, **rest: Any) -> Any:
         sizes.append(batch_size)
         return original(*asked, batch_size=batch_size, **rest)
 
-    monkeypatch.setattr(staa_widgets.engine.run, "open_inputs", opened)
+    monkeypatch.setattr(staa_widgets.engine.window_maps, "open_inputs", opened)
     explain(NoiseVideo(2), fresh, method, cache=False, preview=False, batch_size=3)
     explain(NoiseVideo(2), fresh, method, cache=False, preview=False)
     assert sizes == [3, 8]
