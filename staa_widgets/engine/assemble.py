@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from staa_widgets.engine.accumulator import ATTENTION_LIMIT, WindowAccumulator
 from staa_widgets.engine.layout import SliceLayout
+from staa_widgets.engine.merge import merge_windows
 from staa_widgets.explanation.explanation import Explanation, class_probabilities
 from staa_widgets.methods.staa import attention_maps
 from staa_widgets.utils.versions import package_versions
 from staa_widgets.video.clip import open_clip
-from staa_widgets.video.windows import merge_windows
 
 if TYPE_CHECKING:
     from staa_widgets.engine.run import ExplainRun

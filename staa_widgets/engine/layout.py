@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from staa_widgets.engine.merge import slice_layout
 from staa_widgets.video.sampling import slice_spans
-from staa_widgets.video.windows import slice_layout
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
