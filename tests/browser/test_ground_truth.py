@@ -18,8 +18,8 @@ from staa_widgets.video.ground_truth import GroundTruth
 from staa_widgets.widget.payload import pack
 from tests.helpers.barcodes import FIRST, barcode_explanation
 from tests.helpers.chromium import read_canvas, read_picture, save_picture, wait_for_frame
+from tests.helpers.ground_truth import LabeledFrames
 from tests.helpers.paths import AXE
-from tests.widget.test_page import Known
 
 pytestmark = pytest.mark.browser
 
@@ -37,7 +37,7 @@ def disc_mask(frame: int) -> NDArray[np.bool_]:
 
 def explanation_with_truth(**changes: Any) -> Explanation:
     where = np.stack([disc_mask(frame) & WHEN[frame] for frame in range(FRAMES)])
-    return barcode_explanation(ground_truth=GroundTruth.from_clip(Known("</b><i>wave", where, WHEN)), **changes)
+    return barcode_explanation(ground_truth=GroundTruth.from_clip(LabeledFrames("</b><i>wave", where, WHEN)), **changes)
 
 
 def read_screenshot(element: Locator) -> NDArray[np.int64]:

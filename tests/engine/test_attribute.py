@@ -22,7 +22,7 @@ from staa_widgets.models.batching import max_batch_size
 from staa_widgets.models.capture import record as record_pixels
 from staa_widgets.records.record import Needs
 from staa_widgets.storage import cache
-from tests.engine.test_explain import NoiseVideo
+from tests.helpers.noise_video import NoiseVideo
 from tests.helpers.timesformers import TYPES, clips, tiny_timesformer, tiny_timesformer_model
 
 NAMES_WITH_PASSES = [name for name, method in METHODS.items() if method.needs_model]

@@ -19,24 +19,12 @@ from staa_widgets.errors import CancelledError, MethodError, ParameterError, Too
 from staa_widgets.explanation.explanation import class_probabilities
 from staa_widgets.methods import METHODS
 from staa_widgets.models import Transform, VideoModel
-from staa_widgets.records.record import Geometry
 from staa_widgets.storage import cache
 from staa_widgets.video.windows import choose_windows
+from tests.helpers.noise_video import GEOMETRY, NoiseVideo, noise_clip
 from tests.helpers.timesformers import tiny_timesformer, tiny_timesformer_model
 
-GEOMETRY = Geometry(frames=4, tubelet=1, height=3, width=3, order="patch_major", prefix=1, input_size=(24, 24))
-
-
 pytestmark = pytest.mark.usefixtures("folder")
-
-
-class NoiseVideo:
-    """Noise with times, 8 frames a second, as `open_clip` takes it."""
-
-    def __init__(self, seconds: float, seed: int = 0) -> None:
-        count = round(seconds * 8)
-        self.frames = np.random.default_rng(seed).integers(0, 256, (count, 24, 32, 3), np.uint8)
-        self.times = np.arange(count) / 8
 
 
 def test_an_explanation_says_where_and_when(video: Path, model: VideoModel):
@@ -146,10 +134,6 @@ def test_wrong_questions_are_refused_before_any_work(video: Path, model: VideoMo
 
 
 # --- windows ---
-
-
-def noise_clip(seconds: float) -> Any:
-    return open_clip(NoiseVideo(seconds))
 
 
 @pytest.mark.parametrize(("seconds", "count"), [(2, 1), (12, 1), (12.5, 3), (20, 5), (21, 6)])

@@ -28,7 +28,7 @@ from staa_widgets.errors import (
 )
 from staa_widgets.models import VideoModel
 from staa_widgets.storage import cache
-from tests.engine.test_explain import NoiseVideo
+from tests.helpers.noise_video import NoiseVideo
 from tests.helpers.timesformers import tiny_timesformer, tiny_timesformer_model
 
 pytestmark = pytest.mark.usefixtures("folder")

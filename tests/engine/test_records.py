@@ -14,8 +14,8 @@ import staa_widgets.models.capture
 from staa_widgets import compare, explain
 from staa_widgets.models import VideoModel
 from staa_widgets.models.attention import query_sampling as queries
-from tests.engine.test_explain import NoiseVideo
 from tests.helpers.joint_models import tiny_joint_model
+from tests.helpers.noise_video import NoiseVideo
 
 LAYERS: tuple[Any, ...] = ("last", "mean", "rollout", [0, -1])
 

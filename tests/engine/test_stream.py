@@ -28,7 +28,7 @@ from staa_widgets.errors import CancelledError, MethodError, ParameterError, Vid
 from staa_widgets.explanation.explanation import class_probabilities
 from staa_widgets.models import VideoModel
 from staa_widgets.video.windows import choose_windows
-from tests.engine.test_explain import GEOMETRY, NoiseVideo, noise_clip
+from tests.helpers.noise_video import GEOMETRY, NoiseVideo, noise_clip
 from tests.helpers.timesformers import tiny_timesformer, tiny_timesformer_model
 from tests.helpers.video_files import read_barcode, write_video
 

@@ -17,32 +17,7 @@ from staa_widgets.explanation.explanation import class_probabilities
 from staa_widgets.explanation.peak import describe_position
 from staa_widgets.utils.files import pack, unpack
 from staa_widgets.video.preview import Preview
-
-
-def make_explanation(**changes: Any) -> Explanation:
-    """Two slices of 2 x 3 patches over 4 frames of a 60 x 40 video, of which the model saw the middle 30 x 40."""
-    maps = np.array([[[0, 1, 0], [0, 0, 0]], [[0, 0, 0], [0, 0, 3]]], np.float32)
-    return Explanation(
-        **{
-            "maps": maps,
-            "spans": [[1.0, 1.5], [1.5, 2.0]],
-            "sampled_frames": [[20], [22]],
-            "box": (15, 0, 45, 40),
-            "frame_size": (60, 40),
-            "times": [1.0, 1.25, 1.5, 1.75],
-            "first_frame": 20,
-            "end": 2.0,
-            "logits": [0.0, np.log(3.0)],
-            "labels": ("clap", "wave"),
-            "target": 1,
-            "method": "staa",
-            "params": {"layers": "rollout"},
-            "model_id": "tiny",
-            "clip_sha256": "00" * 32,
-            "clip_name": "clip.mp4",
-            **changes,
-        }
-    )
+from tests.helpers.explanations import make_explanation
 
 
 def explanation_with_preview() -> Explanation:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, cast
 import av
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 
 import staa_widgets.export.movie
@@ -21,21 +20,13 @@ from staa_widgets.render.canvas import Canvas
 from staa_widgets.render.compositor import draw_frame
 from staa_widgets.render.frames import RenderedFrames
 from staa_widgets.render.style import HeatStyle
-from tests.helpers.barcodes import FIRST, barcode_explanation, barcode_preview, bit_rectangles
+from tests.helpers.barcodes import FIRST, barcode_explanation, barcode_preview, read_frame_index
 from tests.helpers.video_files import read_barcode, write_audio, write_video
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
 
 WITHOUT_CHART: dict[str, Any] = {"chart": False, "progress": False}
-
-
-def read_frame_index(frame: NDArray[np.uint8]) -> int:
-    """Return the index that a picture of `explanation` carries."""
-    places = bit_rectangles(320, 180)
-    return sum(
-        1 << bit for bit, (x0, y0, x1, y1) in enumerate(places) if frame[(y0 + y1) // 2, (x0 + x1) // 2, 1] > 127
-    )
 
 
 def explain_by_hand(path: Path, **changes: Any) -> Explanation:

@@ -16,8 +16,8 @@ from staa_widgets.models import VideoModel
 from staa_widgets.models.attention.joint import JointReader
 from staa_widgets.records.record import Geometry, Needs
 from tests.helpers.joint_models import JOINT, tiny_joint_model
+from tests.helpers.small_records import scale_to_sum_one, small_record, tiny_record
 from tests.helpers.timesformers import TYPES, clips, tiny_timesformer_model
-from tests.methods.test_staa import scale_to_sum_one, small_record, tiny_record
 
 OWN = ("attention_last", "rollout", "attention_gradient", "grad_cam", "staa_original_code")
 

@@ -20,11 +20,11 @@ from staa_widgets.models import FAMILIES, VideoModel, load_model
 from staa_widgets.models.capture import record
 from staa_widgets.records.record import Geometry, Needs
 from staa_widgets.storage import cache
-from tests.engine.test_explain import NoiseVideo
 from tests.helpers.joint_models import eager_attentions
+from tests.helpers.noise_video import NoiseVideo
+from tests.helpers.small_records import scale_to_sum_one
 from tests.helpers.timesformers import TYPES, clips, run_eager, tiny_timesformer_model
 from tests.helpers.tiny import PROCESSOR, tiny, tiny_video_model
-from tests.methods.test_staa import scale_to_sum_one
 
 H, METHOD = 4, "patch_attention"
 PATCHES = [(0, 0, 0), (1, 2, 0), (1, 0, 1)]
@@ -299,7 +299,7 @@ def test_what_is_no_query_is_refused(params: dict[str, Any], says: str) -> None:
 
 
 def test_a_model_without_attention_says_so() -> None:
-    from tests.models.test_wrap import Corner, video, wrap
+    from tests.helpers.wrapped_model import Corner, video, wrap
 
     with pytest.raises(UnsupportedRequestError, match="reads attention"):
         explain(video(), wrap(Corner()), METHOD, cache=False, **QUIET)

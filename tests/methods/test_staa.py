@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,31 +14,11 @@ from staa_widgets.methods import METHODS, attention_maps, get_method
 from staa_widgets.methods import postprocess as refine
 from staa_widgets.methods.staa import RESIDUAL
 from staa_widgets.models.capture import record
-from staa_widgets.records.record import Geometry, Needs, Record
-from tests.helpers.timesformers import ALL, TYPES, clips, tiny_timesformer_model
+from staa_widgets.records.record import Needs
+from tests.helpers.small_records import scale_to_sum_one, small_record, tiny_record
+from tests.helpers.timesformers import TYPES, clips, tiny_timesformer_model
 
 WEIGHTINGS = ("none", "value", "gradient", "logit")
-
-
-@cache
-def tiny_record(attention_type: str = TYPES[0], seed: int = 1) -> Any:
-    return record(tiny_timesformer_model(attention_type), clips(1, seed=seed), ALL, [2])[0]
-
-
-def small_record(**arrays: Any) -> Record:
-    """Two frames of two patches, one layer, one head; CLS keeps half of its attention."""
-    given: dict[str, Any] = {
-        "rows": [[[[0.4, 0.1], [0.3, 0.2]]]],
-        "temporal": [[[[0.9, 0.1], [0.5, 0.5]], [[0.2, 0.8], [0.0, 1.0]]]],
-        "contributions": [[[[2.0, -4.0], [0.0, 1.0]]]],
-        **arrays,
-    }
-    held: dict[str, Any] = {name: np.asarray(value, np.float32) for name, value in given.items()}
-    return Record(Geometry(2, 1, 1, 2, "patch_major", 1, (8, 16)), "divided", np.zeros(3, np.float32), **held)
-
-
-def scale_to_sum_one(maps: Any) -> np.ndarray:
-    return np.asarray(maps) / np.sum(maps)
 
 
 def test_staa_by_hand() -> None:

@@ -19,8 +19,8 @@ from staa_widgets.models import VideoModel
 from staa_widgets.models.attention import query_sampling as queries
 from staa_widgets.models.batching import is_out_of_memory, max_batch_size, run_within_memory
 from staa_widgets.records.record import Needs
-from tests.engine.test_explain import NoiseVideo
 from tests.helpers.joint_models import tiny_joint_model
+from tests.helpers.noise_video import NoiseVideo
 from tests.helpers.timesformers import tiny_timesformer, tiny_timesformer_model
 
 CPU = (

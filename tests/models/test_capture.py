@@ -16,34 +16,8 @@ from staa_widgets.errors import ParameterError, WrongInputError
 from staa_widgets.models import load_model
 from staa_widgets.models.capture import record
 from staa_widgets.records.record import Needs, Record
+from tests.helpers.records import assert_records_close, module_state, record_arrays
 from tests.helpers.timesformers import ALL, TYPES, clips, tiny_timesformer, tiny_timesformer_model
-
-
-def record_arrays(one: Record) -> dict[str, np.ndarray]:
-    return {name: value for name, value in vars(one).items() if isinstance(value, np.ndarray)}
-
-
-def alike(found: Record, expected: Record) -> None:
-    """Both hold the same, but for how a processor rounds: that goes by the size of a batch and by where weights lie."""
-    assert record_arrays(found).keys() == record_arrays(expected).keys()
-    for name, array in record_arrays(found).items():
-        np.testing.assert_allclose(array, record_arrays(expected)[name], atol=1e-5, rtol=1e-3, err_msg=name)
-
-
-def module_state(module: Any) -> list[Any]:
-    """Everything about a module that a guest could leave behind."""
-    return [
-        (
-            set(vars(part)),
-            part.training,
-            {key: list(value) for key, value in vars(part).items() if key.endswith("_hooks")},
-            part.forward.__func__,
-        )
-        for part in module.modules()
-    ] + [
-        (p.requires_grad, p.data_ptr(), p._version, None if p.grad is None else p.grad.clone().tolist())
-        for p in module.parameters()
-    ]
 
 
 @pytest.mark.parametrize("attention_type", TYPES)
@@ -77,7 +51,7 @@ def test_a_batch_gives_what_its_clips_give_one_by_one(attention_type: str) -> No
     for i, found in enumerate(together):
         (alone,) = record(model, pixels[i : i + 1], ALL, targets[i : i + 1])
         assert alone.target == found.target
-        alike(found, alone)
+        assert_records_close(found, alone)
 
 
 @pytest.mark.parametrize("attention_type", TYPES)
@@ -95,7 +69,7 @@ def test_nothing_of_a_pass_outlives_its_record(attention_type: str) -> None:
 
 def test_the_same_clip_gives_the_same_record() -> None:
     models = [load_model(tiny_timesformer(seed=3), processor=tiny_timesformer_model().transform) for _ in range(2)]
-    alike(*(record(model, clips(1, seed=5), ALL, [None])[0] for model in models))
+    assert_records_close(*(record(model, clips(1, seed=5), ALL, [None])[0] for model in models))
 
 
 @pytest.mark.parametrize("attention_type", TYPES)
@@ -171,7 +145,7 @@ def test_threads_in_one_model_lose_nothing() -> None:
     with ThreadPoolExecutor(4) as pool:
         found = {i: one for part in pool.map(work, range(4)) for i, one in part.items()}
     for i, one in found.items():
-        alike(one, expected[i])
+        assert_records_close(one, expected[i])
     assert module_state(model.module) == before
 
 

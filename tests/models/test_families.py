@@ -22,8 +22,8 @@ from staa_widgets.models.capture import open_classifier, record
 from staa_widgets.models.family import submodules_of
 from staa_widgets.records.record import Needs, Record
 from tests.helpers.paths import ROOT
+from tests.helpers.records import assert_records_close, module_state, record_arrays
 from tests.helpers.tiny import ALL, PROCESSOR, TINY_CONFIGS, clips, tiny, tiny_video_model
-from tests.models.test_capture import alike, module_state, record_arrays
 
 ATTENDING = [name for name, family in FAMILIES.items() if family.attends]
 INTERFACE_FAMILIES = [name for name in ATTENDING if FAMILIES[name].attention_forward is None]
@@ -109,7 +109,7 @@ def test_a_batch_gives_what_its_clips_give_one_by_one(family: str) -> None:
     for i, found in enumerate(record(model, pixels, ALL, targets)):
         (alone,) = record(model, pixels[i : i + 1], ALL, targets[i : i + 1])
         assert alone.target == found.target
-        alike(found, alone)
+        assert_records_close(found, alone)
         for name, array in record_arrays(found).items():
             assert array.dtype == (np.float16 if name == "spatial" else np.float32), name
             assert array.flags.c_contiguous, name
@@ -180,7 +180,7 @@ def test_threads_and_models_of_one_configuration_do_not_mix(family: str) -> None
     with ThreadPoolExecutor(4) as pool:
         found = {i: r for part in pool.map(work, range(4)) for i, r in part.items()}
     for i, r in found.items():
-        alike(r, expected[i])
+        assert_records_close(r, expected[i])
     assert module.config._attn_implementation == before
 
 
@@ -222,7 +222,7 @@ def test_a_saved_folder_is_read_and_explained(family: str, tmp_path: Path) -> No
     assert model.family == family
     assert weights_digest(model) == weights_digest(module)
     (found,), (same,) = (record(one, clips(1), ALL, [2]) for one in (model, tiny_video_model(family)))
-    alike(found, same)
+    assert_records_close(found, same)
     e = explain(action_clip(1, size=48, fps=4), model, cache=False, preview=False, progress=False)
     assert e.maps.shape == (model.geometry.slices, 3, 3)
     assert e.maps.sum() == pytest.approx(1, abs=1e-5)
@@ -304,7 +304,7 @@ def test_gradient_checkpointing_hides_nothing(family: str) -> None:
         record(model, clips(1), ALL, [2])
         for model in (load_model(module, processor=PROCESSOR), tiny_video_model(family))
     )
-    alike(found, same)
+    assert_records_close(found, same)
 
 
 @pytest.mark.parametrize("family", ATTENDING)

@@ -19,8 +19,8 @@ from staa_widgets.models.capture import record
 from staa_widgets.models.family import submodules_of
 from staa_widgets.records.record import Needs, Record
 from tests.helpers.joint_models import JOINT, SHAPE, eager_attentions, tiny_joint, tiny_joint_model, values
+from tests.helpers.records import assert_records_close, module_state, record_arrays
 from tests.helpers.timesformers import ALL, PROCESSOR, clips
-from tests.models.test_capture import alike, module_state, record_arrays
 
 READ_SO = [("vivit", {}), ("videomae", {}), ("videomae", {"use_mean_pooling": False})]
 
@@ -283,7 +283,7 @@ def test_threads_and_models_of_one_configuration_do_not_mix(family: str) -> None
     with ThreadPoolExecutor(4) as pool:
         found = {i: r for part in pool.map(work, range(4)) for i, r in part.items()}
     for i, r in found.items():
-        alike(r, expected[i])
+        assert_records_close(r, expected[i])
     assert module.config._attn_implementation == "sdpa"
 
 
@@ -304,7 +304,7 @@ def test_a_saved_folder_is_read_and_explained(family: str, tmp_path: Any) -> Non
     with pytest.warns(UserWarning, match="without a processor"):
         model = load_model(tmp_path)
     assert model.family == family
-    alike(one(model), one(tiny_joint_model(family)))
+    assert_records_close(one(model), one(tiny_joint_model(family)))
     e = explain(action_clip(1, size=48, fps=4), model, cache=False, preview=False, progress=False)
     assert e.maps.shape == SHAPE
     assert e.sampled_frames.shape == (2, 2)

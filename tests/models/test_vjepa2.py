@@ -21,8 +21,8 @@ from staa_widgets.models.attention import query_sampling as queries
 from staa_widgets.models.capture import record
 from staa_widgets.models.families.vjepa2 import geometry
 from staa_widgets.records.record import Needs
+from tests.helpers.records import assert_records_close
 from tests.helpers.tiny import ALL, PROCESSOR, clips, tiny, tiny_video_model
-from tests.models.test_capture import alike
 
 H = 4
 
@@ -75,7 +75,7 @@ def test_the_row_is_that_of_the_poolers_query(eager: Any) -> None:
 def test_the_row_is_the_same_whatever_computes(implementation: str) -> None:
     module = tiny("vjepa2")
     module.set_attn_implementation(implementation)
-    alike(one(load_model(module, processor=PROCESSOR)), one(tiny_video_model("vjepa2")))
+    assert_records_close(one(load_model(module, processor=PROCESSOR)), one(tiny_video_model("vjepa2")))
 
 
 def test_values_weigh_the_row_by_what_it_moves(eager: Any) -> None:

@@ -19,38 +19,12 @@ from staa_widgets.errors import UnsupportedRequestError as Unsupported
 from staa_widgets.methods import METHODS
 from staa_widgets.models import Transform, load_model, weights_digest
 from staa_widgets.models.capture import open_classifier, record
-from staa_widgets.models.family import VideoModel
 from staa_widgets.records.record import Needs
 from staa_widgets.widget.payload import pack
-from tests.models.test_capture import module_state
+from tests.helpers.records import module_state
+from tests.helpers.wrapped_model import LABELS, Corner, video, wrap
 
-LABELS = ("left", "right", "none")
 QUIET: dict[str, Any] = {"cache": False, "preview": False, "progress": False}
-
-
-class Corner(nn.Module):
-    """Say 0 for what is bright at the top left of the last two frames, 1 at the bottom right of the first two."""
-
-    def __init__(self, order: str = "bcthw") -> None:
-        super().__init__()
-        self.gain = nn.Parameter(torch.tensor(2.0))
-        self.dropout = nn.Dropout(0.5)
-        self.order = order
-
-    def forward(self, clips: Tensor) -> Tensor:
-        clips = clips if self.order == "bcthw" else clips.transpose(1, 2)
-        grey = self.dropout(clips).mean(1)
-        one, two = grey[:, 2:, :8, :8].mean((1, 2, 3)), grey[:, :2, 8:, 8:].mean((1, 2, 3))
-        return self.gain * torch.stack([one, two, 0 * one], 1)
-
-
-def wrap(model: Any, **changes: Any) -> VideoModel:
-    settings: dict[str, Any] = {"frames": 4, "size": 16, "labels": LABELS, "layout": "bcthw", "tubelet": 2, "patch": 8}
-    return staa.wrap_model(model, **{**settings, **changes})
-
-
-def video(seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(60, 200, (4, 16, 16, 3), np.uint8)
 
 
 def single_cell_mask(at: tuple[int, int, int]) -> np.ndarray:

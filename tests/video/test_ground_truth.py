@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 import staa_widgets as staa
 from staa_widgets import Explanation, action_clip
@@ -17,35 +16,8 @@ from staa_widgets.models import VideoModel
 from staa_widgets.utils.files import pack, unpack
 from staa_widgets.video.clip import open_clip
 from staa_widgets.video.ground_truth import GroundTruth
-from tests.explanation.test_explanation import make_explanation as make_plain_explanation
-
-WHERE = np.array(
-    [
-        [[0, 0, 0, 0], [0, 0, 0, 0]],
-        [[0, 1, 1, 0], [0, 0, 1, 0]],
-        [[0, 0, 0, 1], [1, 0, 0, 1]],
-        [[0, 0, 0, 0], [0, 0, 0, 0]],
-    ],
-    bool,
-)
-
-
-class LabeledFrames(NamedTuple):
-    """What somebody knows of a clip."""
-
-    label: str
-    where: NDArray[np.bool_]
-    when: NDArray[np.bool_]
-
-
-KNOWN = LabeledFrames("wave", WHERE, np.array([False, True, True, False]))
-
-
-def make_explanation(**changes: Any) -> Explanation:
-    """Explanation of four frames of 4 x 2 pixels, with their truth."""
-    return make_plain_explanation(
-        **{"frame_size": (4, 2), "box": (0, 0, 4, 2), "ground_truth": GroundTruth.from_clip(KNOWN), **changes}
-    )
+from tests.helpers.explanations import explanation_with_ground_truth, make_explanation
+from tests.helpers.ground_truth import KNOWN, WHERE
 
 
 def test_runs_go_through_a_frame_row_by_row():
@@ -106,29 +78,29 @@ def test_a_clip_brings_its_truth_and_a_range_of_it_its_part():
 
 
 def test_truth_is_saved_and_loaded(tmp_path: Path):
-    e = make_explanation()
+    e = explanation_with_ground_truth()
     loaded = Explanation.load(e.save(tmp_path / "e.staa"))
     assert e.ground_truth
     assert loaded.ground_truth
     assert (loaded.ground_truth.label, loaded.ground_truth.size) == ("wave", (4, 2))
     for name in ("when", "runs", "offsets"):
         np.testing.assert_array_equal(getattr(loaded.ground_truth, name), getattr(e.ground_truth, name))
-    assert Explanation.from_bytes(make_plain_explanation().to_bytes()).ground_truth is None
+    assert Explanation.from_bytes(make_explanation().to_bytes()).ground_truth is None
 
 
 def test_files_from_before_there_was_truth_are_read():
-    values, arrays = unpack("explanation", make_plain_explanation().to_bytes())
+    values, arrays = unpack("explanation", make_explanation().to_bytes())
     del values["ground_truth"]
     old = Explanation.from_bytes(pack("explanation", {**values, "format": 1}, arrays))
     assert old.ground_truth is None
-    np.testing.assert_array_equal(old.maps, make_plain_explanation().maps)
+    np.testing.assert_array_equal(old.maps, make_explanation().maps)
 
 
 def test_truth_of_other_frames_is_refused():
     with pytest.raises(ParameterError, match="truth is not of 4 frames of 60 × 40"):
-        make_explanation(frame_size=(60, 40))
+        explanation_with_ground_truth(frame_size=(60, 40))
     with pytest.raises(ParameterError, match="truth is not of 4 frames"):
-        make_explanation(ground_truth=GroundTruth.from_clip(KNOWN).trim(0, 3))
+        explanation_with_ground_truth(ground_truth=GroundTruth.from_clip(KNOWN).trim(0, 3))
 
 
 def test_an_explanation_of_a_drawn_clip_knows_its_truth_from_the_cache_too(

@@ -27,12 +27,11 @@ from staa_widgets.render.style import HeatStyle
 from staa_widgets.widget import file_export as taking
 from staa_widgets.widget.display import static_fallback
 from staa_widgets.widget.settings import SettingError
-from tests.export.test_movie import read_frame_index
-from tests.helpers.barcodes import FIRST, LAST, barcode_explanation
+from tests.helpers.barcodes import FIRST, LAST, barcode_explanation, read_frame_index
 from tests.helpers.comm import Pages, replace_comms
+from tests.helpers.html_page import PageReader
 from tests.helpers.kernel import Kernel
 from tests.helpers.paths import ROOT
-from tests.widget.test_page import Reader
 
 
 @pytest.fixture(autouse=True)
@@ -97,7 +96,7 @@ def test_a_page_opens_with_the_view_and_all_panes(bars: Explanation):
     look = {"view": "wipe", "pane": 1, "frame": 110, "opacity": 0.5}
     result, content = request_export(player, format="html", settings=look, pane=1)
     assert result == {"name": "bars_other_b_.html", "type": "text/html"}
-    page = Reader(content.decode())
+    page = PageReader(content.decode())
     assert json.loads(page.of("script", **{"data-staa": "state"})[0]) == look
     assert [meta["method"] for meta in json.loads(page.of("script", **{"data-staa": "others"})[0])] == ["other/<b>"]
 
@@ -201,7 +200,7 @@ def test_a_saved_notebook_holds_the_picture(tmp_path: Path):
 
 def test_a_saved_notebook_shows_a_player_as_a_frame_and_words(bars: Explanation):
     found = static_fallback(staa.Player(bars, frame=110, opacity=1.0))
-    page = Reader(found["text/html"])
+    page = PageReader(found["text/html"])
     ((_, has),) = [one for one in page.elements if one[0] == "img"]
     picture = Image.open(io.BytesIO(base64.b64decode(str(has["src"]).removeprefix("data:image/jpeg;base64,"))))
     wanted = draw_frame(bars, 110, HeatStyle(opacity=1.0))

@@ -6,53 +6,23 @@ import base64
 import hashlib
 import json
 import re
-from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from staa_widgets.errors import ExportError, ParameterError
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.methods import METHODS
-from staa_widgets.video.ground_truth import GroundTruth
 from staa_widgets.widget import page as export
 from staa_widgets.widget.page import page_text, to_html
 from staa_widgets.widget.payload import pack
 from staa_widgets.widget.settings import SettingError
 from tests.helpers.barcodes import barcode_explanation
+from tests.helpers.explanations import HOSTILE, small_explanation
+from tests.helpers.html_page import PageReader
 from tests.helpers.paths import JS_SOURCE, PROTOCOL
-
-HOSTILE = "</script><script>window.pwned=1</script><!--<script><img src=x onerror=pwned=1>&amp;\u2028'\""
-
-
-class Reader(HTMLParser):
-    """Collects elements with their attributes and the text inside."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: list[str] = []
-        self.inside = False
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        self.texts.append("")
-        self.inside = True
-
-    def handle_endtag(self, tag: str) -> None:
-        self.inside = False
-
-    def handle_data(self, data: str) -> None:
-        if self.inside:
-            self.texts[-1] += data
-
-    def of(self, tag: str, **attributes: str) -> list[str]:
-        found = zip(self.elements, self.texts, strict=True)
-        return [t for (name, has), t in found if name == tag and attributes.items() <= has.items()]
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +56,7 @@ def test_a_player_that_was_not_built_is_said(
 
 
 def test_page_names_nothing_outside_itself(bars: Explanation) -> None:
-    page = Reader(page_text(bars))
+    page = PageReader(page_text(bars))
     links = [has[key] for _, has in page.elements for key in ("src", "href", "srcset", "action") if key in has]
     assert links == ["data:,"]
     (style,) = page.of("style")
@@ -95,7 +65,7 @@ def test_page_names_nothing_outside_itself(bars: Explanation) -> None:
 
 
 def test_policy_allows_the_pages_own_script_and_style_alone(bars: Explanation) -> None:
-    page = Reader(page_text(bars))
+    page = PageReader(page_text(bars))
     (policy,) = [has["content"] for _, has in page.elements if has.get("http-equiv") == "Content-Security-Policy"]
     script = page.of("script")[-1]
     assert policy == (
@@ -110,7 +80,7 @@ def csp_hash(text: str) -> str:
 def test_hostile_names_stay_text() -> None:
     labels = ("wave", "clap", HOSTILE, "kick")
     e = barcode_explanation(labels=labels, clip_name=HOSTILE, model_id=HOSTILE, params={HOSTILE: HOSTILE})
-    page, plain = Reader(page_text(e)), Reader(page_text(barcode_explanation()))
+    page, plain = PageReader(page_text(e)), PageReader(page_text(barcode_explanation()))
     assert [tag for tag, _ in page.elements] == [tag for tag, _ in plain.elements]
     assert HOSTILE in page.of("title")[0]
     meta = json.loads(page.of("script", **{"data-staa": "meta"})[0])
@@ -119,7 +89,7 @@ def test_hostile_names_stay_text() -> None:
 
 
 def test_page_carries_the_payload_whole(bars: Explanation) -> None:
-    page = Reader(page_text(bars))
+    page = PageReader(page_text(bars))
     meta, buffers = pack(bars)
     assert json.loads(page.of("script", **{"data-staa": "meta"})[0]) == json.loads(json.dumps(meta))
     for name, data in buffers.items():
@@ -131,7 +101,7 @@ def test_same_explanation_gives_the_same_page(bars: Explanation) -> None:
 
 
 def state_of(page: str) -> Any:
-    return json.loads(Reader(page).of("script", **{"data-staa": "state"})[0])
+    return json.loads(PageReader(page).of("script", **{"data-staa": "state"})[0])
 
 
 def test_a_page_opens_as_it_is_told_to(bars: Explanation, tmp_path: Path) -> None:
@@ -180,35 +150,6 @@ def test_without_preview_every_frame_of_the_clip_can_be_sought(bars: Explanation
 def test_what_json_cannot_say_is_refused_when_it_is_made() -> None:
     with pytest.raises(ParameterError):
         barcode_explanation(params={"layers": object()})
-
-
-def small_explanation() -> Explanation:
-    return barcode_explanation(
-        maps=np.array([[[0, 1], [-2, 0.5]], [[4, 0], [0.25, -1]]], np.float32),
-        times=[2.0, 2.5, 3.0, 3.75],
-        end=4.0,
-        spans=[[2.0, 3.0], [3.0, 4.0]],
-        sampled_frames=[[100], [103]],
-        attention=np.arange(16, dtype=np.float16).reshape(2, 1, 2, 2, 2),
-        preview=None,
-        clip_name=HOSTILE,
-        ground_truth=partial_ground_truth(),
-    )
-
-
-def partial_ground_truth() -> GroundTruth:
-    """Something in the last two of four frames; in the last one, 100 x 60 pixels of the model's first cell."""
-    where = np.zeros((4, 180, 320), bool)
-    where[2, 10:12, 5:9] = where[3, :60, 80:180] = True
-    return GroundTruth.from_clip(Known("</script><b>jump", where, np.array([False, False, True, True])))
-
-
-class Known(NamedTuple):
-    """What somebody knows of a clip."""
-
-    label: str
-    where: NDArray[np.bool_]
-    when: NDArray[np.bool_]
 
 
 def test_payload_is_what_the_player_expects(monkeypatch: pytest.MonkeyPatch) -> None:

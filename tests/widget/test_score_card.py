@@ -23,8 +23,8 @@ from staa_widgets.models import VideoModel
 from staa_widgets.video.ground_truth import GroundTruth
 from staa_widgets.widget.payload import pack
 from staa_widgets.widget.score_card import explanation_cost, format_cost, score_card
-from tests.video.test_ground_truth import KNOWN, make_explanation
-from tests.widget.test_page import small_explanation
+from tests.helpers.explanations import explanation_with_ground_truth, small_explanation
+from tests.helpers.ground_truth import KNOWN
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +88,7 @@ def test_scores_are_those_of_the_drawn_clip_itself(drawn: staa.ActionClip, model
 
 def test_nothing_is_true_beyond_the_frame():
     # Cells of 2 x 2 pixels: the middle row holds all of the frame's 4 x 2, with a column to spare on either side.
-    e = make_explanation(box=(-1, -2, 5, 4), maps=np.ones((2, 3, 3)), sampled_frames=[[21], [22]])
+    e = explanation_with_ground_truth(box=(-1, -2, 5, 4), maps=np.ones((2, 3, 3)), sampled_frames=[[21], [22]])
     found = explanation_ground_truth(e)
     assert found is not None
     where = found.where
@@ -167,14 +167,10 @@ def test_a_player_is_given_the_truth_of_a_file(drawn: staa.ActionClip, model: Vi
     ).explanation.ground_truth
     assert part
     np.testing.assert_array_equal(part.when, drawn.when[8:24])
-    assert (
-        staa.Player(make_explanation(ground_truth=None), ground_truth=GroundTruth.from_clip(KNOWN))._meta[
-            "ground_truth"
-        ]["label"]
-        == "wave"
-    )
+    player = staa.Player(explanation_with_ground_truth(ground_truth=None), ground_truth=GroundTruth.from_clip(KNOWN))
+    assert player._meta["ground_truth"]["label"] == "wave"
     with pytest.raises(ParameterError, match="truth is not of"):
-        staa.Player(make_explanation(ground_truth=None), ground_truth=drawn)
+        staa.Player(explanation_with_ground_truth(ground_truth=None), ground_truth=drawn)
 
 
 def test_a_loaded_explanation_learns_the_truth_with_its_video(drawn: staa.ActionClip, model: VideoModel):
@@ -185,7 +181,7 @@ def test_a_loaded_explanation_learns_the_truth_with_its_video(drawn: staa.Action
 
 
 def test_the_runs_are_those_of_the_frames_that_can_be_shown():
-    e = make_explanation(preview=None)
+    e = explanation_with_ground_truth(preview=None)
     meta, buffers = pack(e)
     assert meta["ground_truth"]["offsets"] == [0, 0, 2, 4, 4]
     assert meta["ground_truth"]["spans"] == [(1.25, 1.75)] or meta["ground_truth"]["spans"] == [[1.25, 1.75]]
