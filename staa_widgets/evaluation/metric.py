@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from staa_widgets.evaluation.metrics.localization import GroundTruthGrid
     from staa_widgets.methods.inputs import MethodInputs
     from staa_widgets.models import VideoModel
-    from staa_widgets.records.record import Geometry
+    from staa_widgets.records.geometry import Geometry
 
 Category = Literal["truth", "causal", "agreement", "complexity", "sanity"]
 Requirement = Literal["maps", "truth", "model", "method"]

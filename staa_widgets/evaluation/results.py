@@ -27,7 +27,8 @@ from staa_widgets.evaluation.rows import (
     mean_by_clip,
     median,
 )
-from staa_widgets.utils.files import to_json_value, write_atomic
+from staa_widgets.utils.canonical import to_json_value
+from staa_widgets.utils.files import write_atomic
 
 if TYPE_CHECKING:
     from staa_widgets.evaluation.metrics.insertion_deletion import NormalizedScore

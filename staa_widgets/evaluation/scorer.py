@@ -21,7 +21,8 @@ from staa_widgets.models import weights_digest
 from staa_widgets.models.batching import max_batch_size
 from staa_widgets.records.labels import target_index
 from staa_widgets.storage import cache as store
-from staa_widgets.utils.files import canonical_json, pack, unpack
+from staa_widgets.storage.format import pack, unpack
+from staa_widgets.utils.canonical import canonical_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -12,7 +12,9 @@ import numpy as np
 from staa_widgets.errors import FormatError, ParameterError
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.explanation.exports import Exportable
-from staa_widgets.utils.files import canonical_json, pack, read_file, unpack, write_atomic
+from staa_widgets.storage.format import pack, read_file, unpack
+from staa_widgets.utils.canonical import canonical_json
+from staa_widgets.utils.files import write_atomic
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

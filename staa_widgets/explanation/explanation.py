@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from staa_widgets.errors import FormatError
 from staa_widgets.explanation.exports import Exportable
 from staa_widgets.explanation.peak import Peak, describe_position, find_peak
-from staa_widgets.utils.files import pack, read_file, split_fields, to_json_value, unpack, write_atomic
+from staa_widgets.storage.format import pack, read_file, split_fields, unpack
+from staa_widgets.utils.canonical import to_json_value
+from staa_widgets.utils.files import write_atomic
 from staa_widgets.utils.frozen import freeze, make_read_only, require
 from staa_widgets.video.ground_truth import GroundTruth
 from staa_widgets.video.preview import Preview

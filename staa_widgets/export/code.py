@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from staa_widgets.engine.request import request_of
 from staa_widgets.methods import METHODS
 from staa_widgets.records.labels import target_index
-from staa_widgets.utils.files import canonical_json
+from staa_widgets.utils.canonical import canonical_json
 
 if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation

@@ -14,7 +14,7 @@ from staa_widgets.utils.registry import look_up
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from staa_widgets.records.record import Geometry
+    from staa_widgets.records.geometry import Geometry
 
 BLUR_SIGMA = 1 / 8
 """Standard deviation of `blur` as a share of the frame's shorter side."""

@@ -18,7 +18,8 @@ from staa_widgets.methods.fillers import cell_sums, get_filler
 from staa_widgets.methods.inputs import MethodInputs
 from staa_widgets.methods.optional import import_captum
 from staa_widgets.methods.registry import Cost, method
-from staa_widgets.records.record import Geometry, Needs
+from staa_widgets.records.geometry import Geometry
+from staa_widgets.records.record import Needs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

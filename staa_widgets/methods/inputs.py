@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from staa_widgets.records.record import Geometry, Record
+    from staa_widgets.records.geometry import Geometry
+    from staa_widgets.records.record import Record
 
 
 @dataclass(frozen=True, eq=False)

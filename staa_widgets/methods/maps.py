@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staa_widgets.errors import ParameterError
-from staa_widgets.records.record import Geometry
+from staa_widgets.records.geometry import Geometry
 
 
 def require_array(array: NDArray[Any] | None) -> NDArray[Any]:

@@ -12,7 +12,8 @@ from staa_widgets.methods import validation as checks
 from staa_widgets.methods.inputs import MethodInputs
 from staa_widgets.methods.registry import Cost, method
 from staa_widgets.methods.segmentation import label_blocks, masked_logit_function, spread_over_cells
-from staa_widgets.records.record import Geometry, Needs
+from staa_widgets.records.geometry import Geometry
+from staa_widgets.records.record import Needs
 
 
 def _needs(filler: str, cells: Sequence[int]) -> Needs:

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staa_widgets.errors import UnknownMethodError
-from staa_widgets.records.record import Geometry, Needs
+from staa_widgets.records.geometry import Geometry
+from staa_widgets.records.record import Needs
 from staa_widgets.utils import registry
 
 Group = Literal["attention", "gradient", "perturbation", "control"]

@@ -17,7 +17,8 @@ from staa_widgets.errors import ParameterError, UnsupportedRequestError
 from staa_widgets.methods import postprocess as refine
 from staa_widgets.methods.maps import equalize_slices, require_array, scale_to_sum_one, to_grid
 from staa_widgets.methods.registry import Cost, method
-from staa_widgets.records.record import Geometry, Needs, Record
+from staa_widgets.records.geometry import Geometry
+from staa_widgets.records.record import Needs, Record
 
 Layers = str | Sequence[int]
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from staa_widgets.models.transform import Transform
-from staa_widgets.records.record import Geometry, Needs, Record
+from staa_widgets.records.geometry import Geometry
+from staa_widgets.records.record import Needs, Record
 
 Submodule = TypeVar("Submodule", bound=nn.Module)
 

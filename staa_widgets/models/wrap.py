@@ -16,7 +16,8 @@ from staa_widgets.errors import ModelError, ParameterError, UnsupportedRequestEr
 from staa_widgets.models.attention.ops import make_records
 from staa_widgets.models.family import Family, VideoModel
 from staa_widgets.models.transform import Transform
-from staa_widgets.records.record import Geometry, Needs, Record
+from staa_widgets.records.geometry import Geometry
+from staa_widgets.records.record import Needs, Record
 
 Layout = Literal["btchw", "bcthw"]
 Size = int | tuple[int, int]

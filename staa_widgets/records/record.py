@@ -1,4 +1,4 @@
-"""`Record`: what one forward pass leaves behind, and `Needs`: what a method wants to find in it."""
+"""`Record`: the arrays kept of one forward pass. `Needs`: which of them a method reads."""
 
 from __future__ import annotations
 
@@ -9,89 +9,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from staa_widgets.errors import ParameterError
+from staa_widgets.records.geometry import Geometry, Patch
 
 AttentionType = Literal["divided", "joint", "space_only"]
-
-Patch = tuple[int, int, int]
-"""Slice, row and column of the token grid, each counted from 0."""
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """How a model lays a clip out in tokens; the only place that knows token order.
-
-    Parameters
-    ----------
-    frames
-        ``T``, sampled frames the model takes.
-    tubelet
-        ``k``, frames a token spans.
-    height, width
-        ``h w``, the token grid.
-    order
-        ``"patch_major"`` (time fastest), ``"time_major"`` or ``"per_frame"`` (each frame is a sequence of its own).
-    prefix
-        Tokens before the patches, such as CLS.
-    input_size
-        ``(height, width)`` in pixels of the model's input.
-    input_name
-        Keyword of the model's forward.
-    """
-
-    frames: int
-    tubelet: int
-    height: int
-    width: int
-    order: Literal["patch_major", "time_major", "per_frame"]
-    prefix: int
-    input_size: tuple[int, int]
-    input_name: str = "pixel_values"
-
-    @property
-    def slices(self) -> int:
-        """``S``, units of time in which the model has one map."""
-        return self.frames // self.tubelet
-
-    def to_grid(self, row: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Bring values of patch tokens (prefix removed), ``(…, S·h·w)`` in token order, to ``(…, S, h, w)``."""
-        lead = row.shape[:-1]
-        if self.order == "patch_major":
-            cube = row.reshape(*lead, self.height, self.width, self.slices)
-            return np.moveaxis(cube, -1, -3)
-        return row.reshape(*lead, self.slices, self.height, self.width)
-
-    def resolve_patch(self, patch: Patch | Literal["middle"], slices: int | None = None) -> Patch:
-        """Find a patch of a clip of so many slices, by default those of one window.
-
-        Raises
-        ------
-        ParameterError
-            If the grid has no such patch.
-        """
-        grid = self.slices if slices is None else slices, self.height, self.width
-        if patch == "middle":
-            return grid[0] // 2, grid[1] // 2, grid[2] // 2
-        at, row, column = patch
-        if not (at < grid[0] and row < grid[1] and column < grid[2]):
-            raise ParameterError(
-                f"The patch {at, row, column} is outside the grid of {grid[0]} slices of {grid[1]}x{grid[2]} patches.",
-                f"Give a slice from 0 to {grid[0] - 1}, a row to {grid[1] - 1} and a column to {grid[2] - 1}.",
-            )
-        return at, row, column
-
-    def token_index(self, patch: Patch) -> int:
-        """Say which token a patch is, where all of a clip stand in one sequence behind the prefix."""
-        at, row, column = patch
-        place = row * self.width + column
-        if self.order == "patch_major":
-            return self.prefix + place * self.slices + at
-        return self.prefix + at * self.height * self.width + place
 
 
 @dataclass(frozen=True)
 class Needs:
-    """What a method reads from a `Record`; the engine joins the needs of all methods asked for.
+    """Which parts of a `Record` a method reads; the engine joins the needs of all requested methods.
 
     Parameters
     ----------
@@ -102,15 +27,15 @@ class Needs:
     spatial
         Whole head-mean attention within frames, for rollout; for joint attention the rollout itself.
     values
-        Attention weighted by the norm of what it moves.
+        Attention weighted by the norm of the value vectors that it moves.
     contributions
-        What each token adds to the target's logit.
+        Contribution of each token to the target's logit.
     gradients
         Attention times its gradient; costs one backward pass.
     relevance
-        The readout carried back through attention times its gradient; costs one backward pass.
+        Rollout of attention times its gradient, from the readout; costs one backward pass.
     exact
-        Every query of joint attention is read, where otherwise some would stand for all.
+        Read every query of joint attention, instead of a sample that stands for all.
     patch
         The attention of this patch, in each layer and head.
     """
@@ -130,7 +55,7 @@ class Needs:
 
     @property
     def class_specific(self) -> bool:
-        """Whether the record depends on the class asked for."""
+        """Whether the record depends on the target class."""
         return self.contributions or self.backward
 
     @property
@@ -141,9 +66,9 @@ class Needs:
 
 @dataclass(frozen=True)
 class Record:
-    """What one forward pass of one window leaves behind.
+    """Attention and logits of one forward pass over one window, in numpy.
 
-    Arrays that were not needed are ``None``. ``P = h·w`` patches of a slice, row by row.
+    Arrays that no method needs are ``None``. ``P = h·w`` patches of a slice, row by row.
 
     Parameters
     ----------
@@ -154,7 +79,7 @@ class Record:
     logits
         float32 ``(K,)``.
     target
-        Class that `contributions` and gradients speak of.
+        Class of `contributions` and gradients; ``None`` if the record holds neither.
     cls
         float32 ``(L, H, S)``, attention that the readout keeps on itself (for joint attention divided evenly over the
         slices; zero where there is no CLS).
@@ -168,7 +93,7 @@ class Record:
     value_rows, value_temporal
         float32, shaped as head-mean `rows` ``(L, S, P)`` and `temporal`, weighted by the norm of the moved value.
     contributions
-        float32 ``(L, H, S, P)``, what each patch adds to the target's logit.
+        float32 ``(L, H, S, P)``, contribution of each patch to the target's logit.
     gradient_rows, gradient_temporal
         float32, head means of ``relu(a · dy/da)``, shaped ``(L, S, P)`` and as `temporal`.
     relevance
@@ -179,7 +104,7 @@ class Record:
         layers. Summed over ``n`` with ``a ** n`` they are what arrives where attention has the share ``a`` and the
         residual the rest.
     patch_rows
-        float32 ``(L, H, S, P)``, attention from the patch asked for to each patch; what CLS gets of it is left out. Of
+        float32 ``(L, H, S, P)``, attention from the requested patch to each patch, without the share of CLS. Of
         all layers in which patches attend to each other, which for models with a pooler are others than those of
         `rows`. Divided attention: its head's spatial row times head-mean temporal attention of what that attends to.
     sampling_errors
@@ -190,7 +115,7 @@ class Record:
     geometry: Geometry
     attention_type: AttentionType
     logits: NDArray[np.float32]
-    target: int = -1
+    target: int | None = None
     cls: NDArray[np.float32] | None = None
     rows: NDArray[np.float32] | None = None
     temporal: NDArray[np.float32] | None = None

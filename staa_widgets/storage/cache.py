@@ -1,9 +1,9 @@
-"""What was computed, kept by content: the same video, sampling, weights and parameters are never computed twice.
+"""Content-addressed cache: the same video, sampling, weights and parameters are computed once.
 
-Entries are checked safetensors files in one folder, named by kind and key. The folder is `STAA_CACHE` or the user's
-cache folder, its size is kept under `STAA_CACHE_LIMIT` bytes (``"500MB"`` and the like are understood; default 2 GB) by
-dropping what was not used for longest. Nothing here ever makes an explanation fail: a folder that cannot be written is
-reported once and then does without.
+Entries are safetensors files with a checksum in one folder, named by kind and key. The folder is `STAA_CACHE` or the
+user's cache folder. Its size stays under `STAA_CACHE_LIMIT` (such as ``"500MB"``; default 2 GB): the least recently
+used entries are removed. The cache never makes an explanation fail: if the folder cannot be written, one warning is
+given and results are computed anew.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,28 +23,44 @@ from filelock import FileLock, Timeout
 from platformdirs import user_cache_dir
 
 from staa_widgets.errors import FormatError, ParameterError
-from staa_widgets.records.record import Geometry, Needs, Record
-from staa_widgets.utils.files import canonical_json, pack, split_fields, unpack, write_atomic
+from staa_widgets.utils.canonical import canonical_json
+from staa_widgets.utils.files import write_atomic
 
 T = TypeVar("T")
 
-FORMAT = 3
-"""Part of every key: raised when what an entry means changes."""
+FORMAT = 4
+"""Part of every key: raise it when the content or the meaning of an entry changes."""
 
 DEFAULT_LIMIT = 2_000_000_000
 _ENTRY = re.compile(r"[a-z]+-[0-9a-f]{64}\.safetensors")
-# Left by a process that ended while it wrote or held a lock; younger than a day it may still be in use.
+# Temporary files and locks of processes that ended early; younger than a day they may still be in use.
 _LEFTOVER = re.compile(r"[a-z]+-[0-9a-f]{64}\.lock|\.[a-z]+-[0-9a-f]{64}\.safetensors\.[0-9a-f]{8}\.tmp")
 _LEFTOVER_AGE = 24 * 3600
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-_reported: set[Path] = set()
-# Bytes written by this process since it last pruned, by folder and limit.
-_unlooked: dict[tuple[str, int], int] = {}
+
+
+@dataclass
+class _ProcessState:
+    """State of this process.
+
+    Parameters
+    ----------
+    warned_folders
+        Folders that cannot be used, of which a warning has been given.
+    unpruned_bytes
+        Bytes written since the last pruning, by folder and limit.
+    """
+
+    warned_folders: set[Path] = field(default_factory=set)
+    unpruned_bytes: dict[tuple[str, int], int] = field(default_factory=dict)
+
+
+_state = _ProcessState()
 
 
 @dataclass(frozen=True)
 class CacheInfo:
-    """What the cache holds.
+    """Number and size of the entries of the cache.
 
     Parameters
     ----------
@@ -53,7 +69,7 @@ class CacheInfo:
     entries
         Number of entries by kind: ``"explanation"``, ``"record"``, ``"maps"``, ``"preview"``.
     size, limit
-        Bytes it takes and may take.
+        Bytes of all entries, and the most that they may take.
     """
 
     path: Path
@@ -78,33 +94,33 @@ def limit() -> int:
     text = os.environ.get("STAA_CACHE_LIMIT", "").strip()
     if not text:
         return DEFAULT_LIMIT
-    found = re.fullmatch(r"(\d+(?:\.\d*)?)\s*([KMGT]?B)?", text, re.IGNORECASE)
-    if not found:
+    match = re.fullmatch(r"(\d+(?:\.\d*)?)\s*([KMGT]?B)?", text, re.IGNORECASE)
+    if not match:
         raise ParameterError(f"STAA_CACHE_LIMIT is {text!r}.", "Give a size such as 500MB or 2GB.")
-    return int(float(found[1]) * _UNITS[(found[2] or "").upper()])
+    return int(float(match[1]) * _UNITS[(match[2] or "").upper()])
 
 
 def info() -> CacheInfo:
-    """Say what the cache holds."""
-    held = _entries()
+    """Return the number and size of the entries."""
+    entries = _list_entries()
     kinds: dict[str, int] = {}
-    for path, _ in held:
+    for path, _ in entries:
         kind = path.name.split("-")[0]
         kinds[kind] = kinds.get(kind, 0) + 1
-    return CacheInfo(folder(), dict(sorted(kinds.items())), sum(stat.st_size for _, stat in held), limit())
+    return CacheInfo(folder(), dict(sorted(kinds.items())), sum(stat.st_size for _, stat in entries), limit())
 
 
 def clear() -> int:
-    """Remove every entry, and nothing else that lies in the folder; return how many there were."""
-    held = _entries()
-    for path, _ in held:
+    """Remove every entry, and no other file of the folder; return the number of entries."""
+    entries = _list_entries()
+    for path, _ in entries:
         _remove(path)
     _remove_leftovers()
-    return len(held)
+    return len(entries)
 
 
 def prune(size: int | None = None) -> int:
-    """Drop what was not used for longest until the rest fits; return how many entries went.
+    """Remove the least recently used entries until the rest fits; return the number of removed entries.
 
     Parameters
     ----------
@@ -112,38 +128,38 @@ def prune(size: int | None = None) -> int:
         Bytes that may stay; default `limit`.
     """
     allowed = limit() if size is None else size
-    held = sorted(_entries(), key=lambda entry: entry[1].st_mtime_ns)
-    excess = sum(stat.st_size for _, stat in held) - allowed
-    gone = 0
-    for path, stat in held:
+    entries = sorted(_list_entries(), key=lambda entry: entry[1].st_mtime_ns)
+    excess = sum(stat.st_size for _, stat in entries) - allowed
+    removed = 0
+    for path, stat in entries:
         if excess <= 0:
             break
         _remove(path)
         excess -= stat.st_size
-        gone += 1
+        removed += 1
     _remove_leftovers()
-    return gone
+    return removed
 
 
 def key(**parts: Any) -> str:
-    """Digest JSON values, sha256 in hexadecimal; equal values in any order of names have one key."""
+    """Return the sha256 digest of JSON values in hexadecimal, the same for equal values in any order of names."""
     return hashlib.sha256(canonical_json({**parts, "format": FORMAT}).encode()).hexdigest()
 
 
 def get(kind: str, name: str, parse: Callable[[bytes], T]) -> T | None:
-    """Look an entry up and mark it as used.
+    """Return the value of an entry and mark the entry as used.
 
     Parameters
     ----------
     kind, name
         Kind of the entry and its `key`.
     read
-        Turns the bytes into the value; where it raises `FormatError`, the entry is damaged and dropped.
+        Turns the bytes into the value. If it raises `FormatError`, the entry is damaged and is removed.
 
     Returns
     -------
     T | None
-        ``None`` where there is no sound entry.
+        ``None`` if there is no entry, or a damaged one.
     """
     path = _path(kind, name)
     try:
@@ -155,18 +171,18 @@ def get(kind: str, name: str, parse: Callable[[bytes], T]) -> T | None:
     except FormatError:
         _remove(path)
         return None
-    with suppress(OSError):  # A cache that may only be read still answers.
+    with suppress(OSError):  # The folder may be read-only.
         os.utime(path)
     return value
 
 
 def has(kind: str, name: str) -> bool:
-    """Say whether there is an entry, sound or not, without reading it."""
+    """Return whether there is an entry, damaged or not, without reading it."""
     return _path(kind, name).is_file()
 
 
 def put(kind: str, name: str, data: bytes) -> None:
-    """Keep the bytes of an entry, then drop old ones beyond the limit. Failing to write is reported once."""
+    """Write the bytes of an entry, then remove old ones beyond the limit; warn once if the folder cannot be written."""
     allowed = limit()
     if len(data) > allowed:
         return
@@ -179,56 +195,34 @@ def put(kind: str, name: str, data: bytes) -> None:
 
 
 def _make_room(written: int, allowed: int) -> None:
-    """Prune once a twentieth of the limit has been written: looking the folder through at every entry is slow."""
+    """Prune once a twentieth of the limit has been written, because listing the folder at every entry is slow."""
     place = str(folder()), allowed
-    _unlooked[place] = _unlooked.get(place, allowed) + written
-    if _unlooked[place] > allowed // 20:
+    unpruned = _state.unpruned_bytes.get(place, allowed) + written
+    if unpruned > allowed // 20:
         prune(allowed)
-        _unlooked[place] = 0
-
-
-def record_to_bytes(record: Record, needs: Needs) -> bytes:
-    """Write a record as a file that also tells what it holds."""
-    values, arrays = split_fields(record)
-    return pack("record", {**values, "geometry": asdict(record.geometry), "needs": asdict(needs)}, arrays)
-
-
-def record_from_bytes(data: bytes) -> tuple[Record, Needs]:
-    """Read what `record_to_bytes` wrote.
-
-    Raises
-    ------
-    FormatError
-        If it is something else, cut short, altered or of another version.
-    """
-    values, arrays = unpack("record", data)
-    try:
-        needs, geometry = Needs(**values.pop("needs")), values.pop("geometry")
-        geometry["input_size"] = tuple(geometry["input_size"])
-        return Record(geometry=Geometry(**geometry), **values, **arrays), needs
-    except (KeyError, TypeError) as error:
-        raise FormatError("This record is of another version.", "Compute it again.") from error
+        unpruned = 0
+    _state.unpruned_bytes[place] = unpruned
 
 
 @contextmanager
 def lock(kind: str, name: str, waiting: Callable[[], object] = lambda: None) -> Iterator[None]:
-    """Hold the right to compute an entry, so that two processes do not compute it twice.
+    """Hold the lock of an entry, so that two processes do not compute it twice.
 
     Parameters
     ----------
     kind, name
         Kind of the entry and its `key`.
     waiting
-        Called twice a second while another holds it; what it raises ends the waiting.
+        Called twice a second while another process holds the lock; raise from it to stop waiting.
     """
-    held = _open_lock(kind, name)
+    file_lock = _open_lock(kind, name)
     try:
-        while held is not None and not _try_acquire(held):
+        while file_lock is not None and not _try_acquire(file_lock):
             waiting()
         yield
     finally:
-        if held is not None:
-            held.release()
+        if file_lock is not None:
+            file_lock.release()
 
 
 def _open_lock(kind: str, name: str) -> FileLock | None:
@@ -240,10 +234,10 @@ def _open_lock(kind: str, name: str) -> FileLock | None:
     return FileLock(_path(kind, name).with_suffix(".lock"))
 
 
-def _try_acquire(held: FileLock) -> bool:
-    """Try for half a second; where the folder takes no locks the work may be done twice rather than not at all."""
+def _try_acquire(file_lock: FileLock) -> bool:
+    """Try for half a second; if the folder allows no locks, return true: work done twice is better than none."""
     try:
-        held.acquire(timeout=0.5)
+        file_lock.acquire(timeout=0.5)
     except Timeout:
         return False
     except (OSError, NotImplementedError) as error:
@@ -255,23 +249,23 @@ def _path(kind: str, name: str) -> Path:
     return folder() / f"{kind}-{name}.safetensors"
 
 
-def _entries() -> list[tuple[Path, os.stat_result]]:
+def _list_entries() -> list[tuple[Path, os.stat_result]]:
     return _scan_folder(_ENTRY)
 
 
 def _scan_folder(pattern: re.Pattern[str]) -> list[tuple[Path, os.stat_result]]:
-    held = []
+    files = []
     try:
-        with os.scandir(folder()) as found:
-            for entry in found:
+        with os.scandir(folder()) as listing:
+            for entry in listing:
                 if pattern.fullmatch(entry.name):
                     try:
-                        held.append((Path(entry.path), entry.stat()))
+                        files.append((Path(entry.path), entry.stat()))
                     except FileNotFoundError:
                         continue  # Another process removed it meanwhile.
     except OSError:
         return []
-    return held
+    return files
 
 
 def _remove_leftovers() -> None:
@@ -289,8 +283,8 @@ def _remove(path: Path) -> None:
 
 def _warn_once(error: BaseException) -> None:
     where = folder()
-    if where not in _reported:
-        _reported.add(where)
+    if where not in _state.warned_folders:
+        _state.warned_folders.add(where)
         warnings.warn(
             f"The cache in {where} cannot be used ({error}); results are computed anew. "
             "Point STAA_CACHE to a folder that can be written.",

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staa_widgets.errors import FormatError, ParameterError
-from staa_widgets.utils.files import pack, split_fields, unpack
+from staa_widgets.storage.format import pack, split_fields, unpack
 from staa_widgets.utils.frozen import freeze, require
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staa_widgets.errors import ParameterError, TooFewFramesError
-from staa_widgets.records.record import Geometry
+from staa_widgets.records.geometry import Geometry
 from staa_widgets.video.clip import Clip
 from staa_widgets.video.sampling import Sample, sample_uniform, sample_windows
 

@@ -11,7 +11,7 @@ from staa_widgets.export.code import explain_call
 from staa_widgets.methods import METHODS
 from staa_widgets.methods.registry import Group, Method
 from staa_widgets.render.colormaps import COLORMAPS
-from staa_widgets.utils.files import to_json_value
+from staa_widgets.utils.canonical import to_json_value
 from staa_widgets.widget.run_details import run_details
 from staa_widgets.widget.score_card import explanation_cost, format_cost, is_class_specific, score_card
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from staa_widgets.utils.files import to_json_value
+from staa_widgets.utils.canonical import to_json_value
 
 if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation

@@ -11,8 +11,8 @@ import numpy as np
 from staa_widgets.errors import MethodError, ParameterError
 from staa_widgets.methods import METHODS, get_method
 from staa_widgets.methods.registry import Cost
-from staa_widgets.records.record import Geometry
-from staa_widgets.utils.files import canonical_json, to_json_value
+from staa_widgets.records.geometry import Geometry
+from staa_widgets.utils.canonical import canonical_json, to_json_value
 
 if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation

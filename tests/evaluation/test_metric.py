@@ -11,7 +11,7 @@ import pytest
 
 from staa_widgets.errors import ParameterError
 from staa_widgets.evaluation import METRICS, Case, get_metric
-from staa_widgets.records.record import Geometry
+from staa_widgets.records.geometry import Geometry
 
 GEOMETRY = Geometry(8, 1, 8, 8, "patch_major", 1, (64, 64))
 

@@ -15,7 +15,7 @@ from staa_widgets import Explanation
 from staa_widgets.errors import FormatError, ParameterError
 from staa_widgets.explanation.explanation import class_probabilities
 from staa_widgets.explanation.peak import describe_position
-from staa_widgets.utils.files import pack, unpack
+from staa_widgets.storage.format import pack, unpack
 from staa_widgets.video.preview import Preview
 from tests.helpers.explanations import make_explanation
 

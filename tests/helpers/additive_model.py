@@ -12,7 +12,8 @@ from torch import Tensor
 
 from staa_widgets.evaluation import Case
 from staa_widgets.methods.inputs import MethodInputs
-from staa_widgets.records.record import Geometry, Record
+from staa_widgets.records.geometry import Geometry
+from staa_widgets.records.record import Record
 
 PATCH = 2
 

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from staa_widgets.methods import MethodInputs
-from staa_widgets.records.record import Geometry, Record
+from staa_widgets.records.geometry import Geometry
+from staa_widgets.records.record import Record
 
 GRID = Geometry(frames=4, tubelet=2, height=2, width=3, order="time_major", prefix=1, input_size=(4, 6))
 """Two slices of two frames, 2 × 3 patches of 2 × 2 pixels."""

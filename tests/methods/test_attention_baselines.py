@@ -14,7 +14,8 @@ from staa_widgets.errors import ParameterError, UnsupportedRequestError
 from staa_widgets.methods import METHODS, Cost, MethodInputs
 from staa_widgets.models import VideoModel
 from staa_widgets.models.attention.joint import JointReader
-from staa_widgets.records.record import Geometry, Needs
+from staa_widgets.records.geometry import Geometry
+from staa_widgets.records.record import Needs
 from tests.helpers.joint_models import JOINT, tiny_joint_model
 from tests.helpers.small_records import scale_to_sum_one, small_record, tiny_record
 from tests.helpers.timesformers import TYPES, clips, tiny_timesformer_model

@@ -18,7 +18,8 @@ from staa_widgets.engine.request import request_of
 from staa_widgets.errors import ParameterError, UnsupportedRequestError
 from staa_widgets.models import FAMILIES, VideoModel, load_model
 from staa_widgets.models.capture import record
-from staa_widgets.records.record import Geometry, Needs
+from staa_widgets.records.geometry import Geometry
+from staa_widgets.records.record import Needs
 from staa_widgets.storage import cache
 from tests.helpers.joint_models import eager_attentions
 from tests.helpers.noise_video import NoiseVideo

@@ -16,7 +16,8 @@ from staa_widgets.models.attention import query_sampling as queries
 from staa_widgets.models.attention import rollout
 from staa_widgets.models.attention.ops import carry_rows, mean_row, mean_row_and_error, mean_row_and_head_mean
 from staa_widgets.models.capture import record
-from staa_widgets.records.record import Geometry, Needs, Record
+from staa_widgets.records.geometry import Geometry
+from staa_widgets.records.record import Needs, Record
 from tests.helpers.tiny import ALL, clips, tiny_video_model
 
 JOINT = ("vivit", "videomae", "vjepa2")

@@ -13,7 +13,7 @@ import pytest
 
 from staa_widgets.errors import FormatError, ParameterError
 from staa_widgets.storage import cache
-from staa_widgets.utils.files import pack, unpack
+from staa_widgets.storage.format import pack, unpack
 
 KEY = "ab" * 32
 
@@ -30,7 +30,7 @@ def read_value(data: bytes) -> float:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("STAA_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("STAA_CACHE_LIMIT", raising=False)
-    monkeypatch.setattr(cache, "_reported", set())
+    monkeypatch.setattr(cache._state, "warned_folders", set())
     return tmp_path / "cache"
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from staa_widgets import Clip, open_clip
 from staa_widgets.errors import FormatError
-from staa_widgets.utils.files import pack, split_fields
+from staa_widgets.storage.format import pack, split_fields
 from staa_widgets.video.preview import Preview, make_preview
 
 

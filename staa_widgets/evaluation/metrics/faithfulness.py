@@ -24,7 +24,7 @@ from staa_widgets.evaluation.metrics.perturbation import (
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from staa_widgets.records.record import Geometry
+    from staa_widgets.records.geometry import Geometry
 
 DRAWS = 999
 """Permutations that make a null distribution."""

@@ -30,7 +30,7 @@ from staa_widgets.methods.controls import random_smooth
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from staa_widgets.records.record import Geometry
+    from staa_widgets.records.geometry import Geometry
 
 Kind = Literal["insertion", "deletion"]
 Order = Literal["most", "least"]

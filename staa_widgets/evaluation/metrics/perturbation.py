@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from staa_widgets.evaluation.metric import Case
     from staa_widgets.methods.inputs import MethodInputs
-    from staa_widgets.records.record import Geometry
+    from staa_widgets.records.geometry import Geometry
 
 Units = str | Sequence[int]
 Output = Literal["probability", "logit"]

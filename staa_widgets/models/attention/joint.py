@@ -24,7 +24,8 @@ from staa_widgets.models.attention.ops import (
 )
 from staa_widgets.models.attention.rollout import roll_out
 from staa_widgets.models.family import CaptureCallback, submodules_of
-from staa_widgets.records.record import Geometry, Needs, Record
+from staa_widgets.records.geometry import Geometry
+from staa_widgets.records.record import Needs, Record
 
 
 class JointReader:

@@ -8,7 +8,8 @@ from types import MappingProxyType
 import torch
 from torch import Tensor, nn
 
-from staa_widgets.records.record import AttentionType, Geometry, Needs, Record
+from staa_widgets.records.geometry import Geometry
+from staa_widgets.records.record import AttentionType, Needs, Record
 
 _CPU_CHUNK = 3 << 20
 """Probabilities held at once on a CPU, few enough to stay near its cores."""

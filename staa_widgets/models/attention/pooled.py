@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from staa_widgets.models.attention.ops import make_records, mean_row, relevance_matrix, target_one_hot
-from staa_widgets.records.record import Geometry, Needs, Patch, Record
+from staa_widgets.records.geometry import Geometry, Patch
+from staa_widgets.records.record import Needs, Record
 
 
 class PooledReader(ABC):

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from staa_widgets.records.record import Geometry, Needs
+from staa_widgets.records.geometry import Geometry
+from staa_widgets.records.record import Needs
 
 EXACT_TOKENS = 512
 """Tokens up to which all queries are read."""

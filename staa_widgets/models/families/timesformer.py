@@ -28,7 +28,8 @@ from staa_widgets.models.attention.ops import (
     value_contributions,
 )
 from staa_widgets.models.family import CaptureCallback, Family, submodules_of
-from staa_widgets.records.record import AttentionType, Geometry, Needs, Patch, Record
+from staa_widgets.records.geometry import Geometry, Patch
+from staa_widgets.records.record import AttentionType, Needs, Record
 
 _ATTENTION_TYPES: dict[str, AttentionType] = {
     "divided_space_time": "divided",

@@ -11,7 +11,8 @@ from transformers.models.videomae.modeling_videomae import VideoMAEAttention, Vi
 
 from staa_widgets.models.attention.joint import JointReader
 from staa_widgets.models.family import Family, attention_and_projection, submodules_of
-from staa_widgets.records.record import Geometry, Needs
+from staa_widgets.records.geometry import Geometry
+from staa_widgets.records.record import Needs
 
 
 def geometry(config: VideoMAEConfig) -> Geometry:

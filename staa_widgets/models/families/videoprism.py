@@ -23,7 +23,8 @@ from staa_widgets.errors import UnsupportedModelError
 from staa_widgets.models.attention.ops import class_direction, projected_value_norms, value_contributions
 from staa_widgets.models.attention.pooled import PooledReader
 from staa_widgets.models.family import CaptureCallback, Family, submodules_of
-from staa_widgets.records.record import Geometry, Needs, Patch
+from staa_widgets.records.geometry import Geometry, Patch
+from staa_widgets.records.record import Needs
 
 
 def geometry(config: VideoPrismVisionConfig) -> Geometry:

@@ -16,7 +16,8 @@ from transformers.models.vivit.modeling_vivit import VivitAttention, VivitLayer
 from staa_widgets.models.attention.chunked import apply_in_chunks
 from staa_widgets.models.attention.joint import JointReader
 from staa_widgets.models.family import Family, attention_and_projection, submodules_of
-from staa_widgets.records.record import Geometry, Needs
+from staa_widgets.records.geometry import Geometry
+from staa_widgets.records.record import Needs
 
 
 def geometry(config: VivitConfig) -> Geometry:

@@ -29,7 +29,8 @@ from staa_widgets.models.attention.pooled import PooledReader
 from staa_widgets.models.attention.rollout import roll_out
 from staa_widgets.models.attention.rotary import RotaryCache
 from staa_widgets.models.family import CaptureCallback, Family, submodules_of
-from staa_widgets.records.record import Geometry, Needs, Patch
+from staa_widgets.records.geometry import Geometry, Patch
+from staa_widgets.records.record import Needs
 
 _ROTATION_METHOD = "apply_rotary_embeddings"
 

@@ -1,0 +1,86 @@
+"""`Geometry`: how a model divides a clip into tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from staa_widgets.errors import ParameterError
+
+Patch = tuple[int, int, int]
+"""Slice, row and column of the token grid, each counted from 0."""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Layout of a model's tokens in space and time; the only place that knows token order.
+
+    Parameters
+    ----------
+    frames
+        ``T``, sampled frames the model takes.
+    tubelet
+        ``k``, frames a token spans.
+    height, width
+        ``h w``, the token grid.
+    order
+        ``"patch_major"`` (time fastest), ``"time_major"`` or ``"per_frame"`` (each frame is a sequence of its own).
+    prefix
+        Tokens before the patches, such as CLS.
+    input_size
+        ``(height, width)`` in pixels of the model's input.
+    input_name
+        Keyword of the model's forward.
+    """
+
+    frames: int
+    tubelet: int
+    height: int
+    width: int
+    order: Literal["patch_major", "time_major", "per_frame"]
+    prefix: int
+    input_size: tuple[int, int]
+    input_name: str = "pixel_values"
+
+    @property
+    def slices(self) -> int:
+        """``S``, units of time in which the model has one map."""
+        return self.frames // self.tubelet
+
+    def to_grid(self, row: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Return values of patch tokens, ``(…, S·h·w)`` in token order without prefix, as ``(…, S, h, w)``."""
+        lead = row.shape[:-1]
+        if self.order == "patch_major":
+            cube = row.reshape(*lead, self.height, self.width, self.slices)
+            return np.moveaxis(cube, -1, -3)
+        return row.reshape(*lead, self.slices, self.height, self.width)
+
+    def resolve_patch(self, patch: Patch | Literal["middle"], slices: int | None = None) -> Patch:
+        """Return a patch, or the middle one, of a grid of ``slices`` slices (default: those of one window).
+
+        Raises
+        ------
+        ParameterError
+            If the grid has no such patch.
+        """
+        grid = self.slices if slices is None else slices, self.height, self.width
+        if patch == "middle":
+            return grid[0] // 2, grid[1] // 2, grid[2] // 2
+        at, row, column = patch
+        if not (at < grid[0] and row < grid[1] and column < grid[2]):
+            raise ParameterError(
+                f"The patch {at, row, column} is outside the grid of {grid[0]} slices of {grid[1]}x{grid[2]} patches.",
+                f"Give a slice from 0 to {grid[0] - 1}, a row to {grid[1] - 1} and a column to {grid[2] - 1}.",
+            )
+        return at, row, column
+
+    def token_index(self, patch: Patch) -> int:
+        """Return the index of a patch's token, for a model with all tokens of a clip in one sequence."""
+        at, row, column = patch
+        place = row * self.width + column
+        if self.order == "patch_major":
+            return self.prefix + place * self.slices + at
+        return self.prefix + at * self.height * self.width + place

@@ -1,0 +1,33 @@
+"""Records as files of the cache: `record_to_bytes` and `record_from_bytes`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from staa_widgets.errors import FormatError
+from staa_widgets.records.geometry import Geometry
+from staa_widgets.records.record import Needs, Record
+from staa_widgets.storage.format import pack, split_fields, unpack
+
+
+def record_to_bytes(record: Record, needs: Needs) -> bytes:
+    """Return a record, and the needs it answers, as the bytes of a file."""
+    values, arrays = split_fields(record)
+    return pack("record", {**values, "geometry": asdict(record.geometry), "needs": asdict(needs)}, arrays)
+
+
+def record_from_bytes(data: bytes) -> tuple[Record, Needs]:
+    """Return the record and the needs that `record_to_bytes` wrote.
+
+    Raises
+    ------
+    FormatError
+        If the bytes are something else, truncated, altered or of another version.
+    """
+    values, arrays = unpack("record", data)
+    try:
+        needs, geometry = Needs(**values.pop("needs")), values.pop("geometry")
+        geometry["input_size"] = tuple(geometry["input_size"])
+        return Record(geometry=Geometry(**geometry), **values, **arrays), needs
+    except (KeyError, TypeError) as error:
+        raise FormatError("This record is of another version.", "Compute it again.") from error

@@ -1,0 +1,38 @@
+"""JSON in one canonical form: equal values give equal text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from staa_widgets.errors import ParameterError
+
+
+def to_json_value(value: Any) -> Any:
+    """Convert a value to what JSON can hold, numpy's numbers and arrays included.
+
+    Raises
+    ------
+    ParameterError
+        For anything JSON cannot hold, NaN and infinities included.
+    """
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): to_json_value(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_json_value(item) for item in value]
+    if value is None or isinstance(value, str | bool | int) or (isinstance(value, float) and np.isfinite(value)):
+        return value
+    raise ParameterError(
+        f"{value!r} of type {type(value).__name__} cannot be kept with an explanation.",
+        "Give finite numbers, strings, lists or mappings of them.",
+    )
+
+
+def canonical_json(value: Any) -> str:
+    """Return a value as JSON with sorted keys and no spaces, the same text for equal values."""
+    return json.dumps(to_json_value(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
