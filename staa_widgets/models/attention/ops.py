@@ -178,7 +178,7 @@ def make_records(
             geometry=geometry,
             attention_type=attention_type,
             logits=logits[i].detach().float().cpu().numpy().copy(),
-            target=wanted[i] if needs.class_specific else -1,
+            target=wanted[i] if needs.class_specific else None,
             sampling_errors={name: float(error[i]) for name, error in errors.items()},
             **{name: array[i].copy() for name, array in held.items()},
         )
