@@ -15,8 +15,8 @@ from staa_widgets.engine.lock import compute_lock
 from staa_widgets.engine.window_reader import WindowReader
 from staa_widgets.models.batching import max_batch_size, run_within_memory, trim_heap
 from staa_widgets.records.record import Needs, Record
+from staa_widgets.records.record_io import record_from_bytes, record_to_bytes
 from staa_widgets.storage import cache
-from staa_widgets.storage.cache import record_from_bytes, record_to_bytes
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

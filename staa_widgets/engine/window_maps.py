@@ -18,7 +18,7 @@ from staa_widgets.engine.records import WindowRecord, record_windows
 from staa_widgets.errors import FormatError
 from staa_widgets.models.batching import run_within_memory
 from staa_widgets.records.record import Needs, Record
-from staa_widgets.utils.files import pack, unpack
+from staa_widgets.storage.format import pack, unpack
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -19,7 +19,8 @@ from staa_widgets.methods.inputs import MethodInputs
 from staa_widgets.methods.registry import Cost, method
 from staa_widgets.methods.segmentation import label_segments, masked_logit_function, spread_over_cells
 from staa_widgets.methods.validation import check_hiding_filler, check_three_whole_numbers, check_whole_number
-from staa_widgets.records.record import Geometry, Needs
+from staa_widgets.records.geometry import Geometry
+from staa_widgets.records.record import Needs
 
 KERNEL_WIDTH = 0.25
 """Width of the kernel that weights the samples of LIME, in cosine distance."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from staa_widgets import open_clip
-from staa_widgets.records.record import Geometry
+from staa_widgets.records.geometry import Geometry
 
 GEOMETRY = Geometry(frames=4, tubelet=1, height=3, width=3, order="patch_major", prefix=1, input_size=(24, 24))
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from staa_widgets.models.capture import record
-from staa_widgets.records.record import Geometry, Record
+from staa_widgets.records.geometry import Geometry
+from staa_widgets.records.record import Record
 from tests.helpers.timesformers import ALL, TYPES, clips, tiny_timesformer_model
 
 

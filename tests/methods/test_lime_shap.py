@@ -19,7 +19,7 @@ from staa_widgets.errors import CancelledError, ParameterError
 from staa_widgets.methods import METHODS
 from staa_widgets.methods.fillers import FILLERS
 from staa_widgets.methods.segmentation import label_blocks, label_segments
-from staa_widgets.records.record import Geometry
+from staa_widgets.records.geometry import Geometry
 from tests.helpers.games import ALL_COALITIONS, EIGHT, GROUPS, game_inputs, random_game, segment_sums
 from tests.helpers.method_inputs import GRID, draw_pixels, linear_model, make_inputs, sum_over_cells
 
