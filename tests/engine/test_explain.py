@@ -149,7 +149,7 @@ def test_clips_over_twelve_seconds_are_seen_in_windows_of_four(seconds: float, c
     if count > 1:
         # one frame a second, with nothing left out, to the end and without repeats
         np.testing.assert_array_equal(np.diff(np.unique(every)), 8)
-        assert clip.duration - samples[-1].times[-1] < 1.5
+        assert clip.end - samples[-1].times[-1] < 1.5
 
 
 def test_the_length_of_windows_can_be_chosen():
