@@ -34,15 +34,15 @@ class Case:
     ----------
     maps
         float32 ``(S, h, w)``.
-    truth
+    ground_truth
         What is true on the same grid, where it is known.
-    query
-        The window and its model, open to questions, for metrics that need the model.
+    inputs
+        The window and its model, for metrics that need the model.
     attribute
         ``(**changes) -> maps``: the same method with the same parameters, on other ``pixels=``, another ``model=`` or
         about another ``target=``.
     model
-        The model that `query` asks, for metrics that change a copy of it.
+        The model of `inputs`, for metrics that change a copy of it.
     class_specific
         Whether the maps depend on the class.
     memo

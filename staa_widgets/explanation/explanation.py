@@ -45,7 +45,7 @@ class Explanation(Exportable):
         methods. Never scaled slice by slice.
     spans
         float64 ``(S, 2)``, the half-open interval of seconds that each slice stands for; they tile the clip.
-    sampled
+    sampled_frames
         int64 ``(S, k)``, the source frames that each slice saw.
     box
         ``(x0, y0, x1, y1)`` in pixels of the displayed source frame: what the model saw of it.
@@ -55,7 +55,7 @@ class Explanation(Exportable):
         float64 ``(F,)``, seconds of every frame of the clip.
     first_frame
         Source index of the clip's first frame; not 0 where a range was explained.
-    duration
+    end
         Seconds at which the clip ends.
     logits
         float32 ``(K,)``, of the windows' mean where there are several.
@@ -79,7 +79,7 @@ class Explanation(Exportable):
         float32 ``(W, K)``.
     preview
         Packed JPEG frames.
-    truth
+    ground_truth
         Where and when the action happens, of clips of which that is known.
 
     request

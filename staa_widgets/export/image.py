@@ -87,9 +87,9 @@ def render_image(
 
     Parameters
     ----------
-    shown
+    explanation
         An explanation, or a comparison: then a row of frames and bars for each.
-    look
+    style
         How the heat is drawn.
     images
         Frames in a row, at most; by default as many as there is room for. Of each equal part of the clip the strongest
@@ -136,7 +136,7 @@ def snapshot(explanation: Explanation, frame: int | None = None, style: HeatStyl
         What to draw.
     frame
         Source frame; by default that of the greatest attribution.
-    look
+    style
         How the heat is drawn.
 
     Returns

@@ -56,7 +56,7 @@ def to_video(
         What to show.
     path
         File to write, ``.mp4``; replaced in one step.
-    look
+    style
         How the heat is drawn.
     video
         The video that was explained, as `staa_widgets.open_clip` takes it: then every frame is shown at full size. By
@@ -119,7 +119,7 @@ def to_gif(
 
     Parameters
     ----------
-    explanation, look, start, end, speed, chart, progress
+    explanation, style, start, end, speed, chart, progress
         As for `to_video`.
     path
         File to write, ``.gif``; replaced in one step.

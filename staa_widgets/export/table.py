@@ -29,11 +29,11 @@ def to_csv(
 
     Parameters
     ----------
-    shown
+    explanation
         An explanation, or a comparison.
     path
         File to write; replaced in one step.
-    look
+    style
         Its layer and head choose what is written: the joint maps or a layer's attention.
 
     Returns

@@ -36,7 +36,7 @@ class MethodInputs:
         Inputs to give `forward` at once.
     report
         ``report(done, total)``: to be called between batches; it raises `CancelledError` to stop.
-    last_order
+    last_layer_order
         As ``Geometry.order``, of the tokens that the last layer takes, where it differs.
     """
 

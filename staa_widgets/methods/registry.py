@@ -43,7 +43,7 @@ class Method:
         Its name in `METHODS`.
     run
         ``(record, **params)`` to float32 ``(S, h, w)``, or ``(query, **params)`` where it must ask the model again.
-    asks
+    needs_model
         Whether it is given a `staa_widgets.methods.inputs.MethodInputs` in place of a `Record`.
     group
         What it works with.
@@ -55,7 +55,7 @@ class Method:
         Whether the maps depend on the class, with default parameters; `depends_on_class` says so for others.
     signed
         Whether the maps may be negative.
-    browse
+    exploratory
         Whether its maps explain no decision and are only to be looked at: no benchmark asks it unless it is named.
     version
         Raised whenever the result changes, so that cached maps are not taken for new ones.

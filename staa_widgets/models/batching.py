@@ -48,7 +48,7 @@ def max_batch_size(model: VideoModel, *, needs: Needs = _NO_NEEDS, backward: boo
         Whose layers are counted.
     needs
         What is recorded: rollout through joint attention holds queries and keys of every layer to the end.
-    backwards
+    backward
         Whether gradients are asked for besides, for which the activations of every layer are held at once.
 
     Returns
@@ -102,9 +102,9 @@ def run_within_memory(
         Who is asked.
     use
         Called with a number; called again with half of it where memory ran out.
-    needs, backwards
+    needs, backward
         As for `max_batch_size`; what asks for gradients is remembered apart.
-    most
+    max_size
         Upper bound, by default that of `max_batch_size`.
     count
         How many inputs there are.

@@ -117,15 +117,15 @@ class Family:
         From a classifier to its transformer blocks, first to last.
     mean, std
         Of the channels as its published checkpoints were trained, for models that come without a processor.
-    forward
+    attention_forward
         ``(attention module, take, hidden, …)``: stands in for the forward of attention modules that do not go through
         transformers' `AttentionInterface`.
-    instead
+    replacements
         From a classifier and its reading to methods of the model's parts, ``(part, name)``, and what stands in for each
         during the pass; to the last bit the same.
     attends
         Whether there is attention to read; otherwise it answers methods that need nothing of a record but logits.
-    last_order
+    last_layer_order
         As ``Geometry.order``, of the tokens that the last block takes, where it differs.
     """
 

@@ -38,11 +38,11 @@ def palette(style: HeatStyle, cutoff: float, colormap: NDArray[np.uint8], *, sig
 
     Parameters
     ----------
-    look
+    style
         Opacity and gamma.
-    cut
+    cutoff
         Values up to this one are not drawn, of the value that takes the last level.
-    table
+    colormap
         uint8 ``(256, 3)``.
     signed
         Whether values may be negative.
@@ -98,7 +98,7 @@ class Compositor:
     ----------
     explanation
         Whose heat.
-    look
+    style
         How it is drawn.
     size
         ``(width, height)`` of the pictures; by default that of the preview.
@@ -193,7 +193,7 @@ def draw_frame(
         What to draw.
     frame
         Source frame; by default that of the greatest attribution. Where the preview is thinned, the nearest in it.
-    look
+    style
         How the heat is drawn.
     pixels
         RGB uint8 ``(H, W, 3)``, the frame itself at any size; by default the preview's picture of it.

@@ -37,7 +37,7 @@ class RenderedFrames:
     ----------
     explanation
         Whose frames and heat.
-    look
+    style
         How the heat is drawn.
     video
         Anything `staa_widgets.open_clip` takes, for every frame at its full size; by default the preview's pictures.

@@ -27,7 +27,7 @@ def fill_defaults(owner: str, defaults: Mapping[str, Any], params: Mapping[str, 
 
     Parameters
     ----------
-    what
+    owner
         Whose parameters they are, such as ``"method 'staa'"``.
     defaults, params
         All parameters with their defaults, and those that are given.
@@ -53,7 +53,7 @@ def look_up(
 
     Parameters
     ----------
-    what
+    kind
         What it is, such as ``"method"``.
     name, registry
         The name, and entries by name.

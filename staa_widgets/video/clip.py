@@ -45,12 +45,12 @@ class Clip:
         float64 ``(F,)``, seconds of each frame on the clock of the whole video, whose first frame is at 0.
     first_frame
         Index in the whole video of the clip's first frame.
-    duration
+    end
         Second at which the clip ends: where its last frame does, or the range if that is earlier.
     sha256
         Digest of the whole video's content, in hexadecimal: a file's bytes, an array's numbers and times. Neither name
         nor range has a part in it.
-    cut
+    truncated
         Whether the video goes on behind the clip.
     """
 

@@ -112,11 +112,11 @@ def make_preview(
     ----------
     clip
         The clip, ``F`` frames.
-    limit
+    max_frames
         Most frames to pack; a longer clip is thinned evenly, first and last frame kept.
-    longest
+    max_side
         Most pixels of the longer side; frames are never enlarged.
-    budget
+    max_bytes
         Most bytes of all pictures. The best quality that keeps it is taken, in the end at smaller size; only where even
         the smallest pictures exceed it, they are kept as they are.
     progress

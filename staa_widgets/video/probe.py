@@ -55,22 +55,22 @@ class VideoFile:
         As FFmpeg names them.
     width, height
         Displayed size in pixels, after rotation; pixels count as square.
-    turns, mirrored
+    quarter_turns, mirrored
         Quarter turns counter-clockwise, then whether left and right change places, that bring a stored frame upright.
     times
         float64 ``(F,)``, seconds, rising from 0.
     end
         Seconds at which the last frame ends.
-    tick
+    time_base
         Seconds from one time stamp to the next.
-    begin
+    first_pts
         Time stamp of the first frame, from which the others are recognised; ``None`` where those of the file are not
         to be relied on, and frames are counted from the beginning.
-    keys, seeks
+    key_frames, seek_pts
         int64, frames at which decoding can start and the time stamps that lead there; the first is the beginning.
     safe
         Whether decord reads this file rightly.
-    stamp
+    file_stamp
         Size and time of change of the file when it was read.
     """
 

@@ -28,7 +28,7 @@ class Windows(Sequence[Sample]):
 
     Parameters
     ----------
-    row
+    indices
         The frames, int64 ``(n,)``, rising.
     times
         float64 ``(F,)``, seconds of all frames of the clip.

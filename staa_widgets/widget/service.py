@@ -108,7 +108,7 @@ class Task:
         The player.
     id
         Of the request; ``None`` where nobody waits for an answer.
-    errand
+    operation
         What to do.
     quiet
         Whether to keep its progress to itself.

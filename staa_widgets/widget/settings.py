@@ -31,7 +31,7 @@ class Setting(TraitType[Any, Any]):
     ----------
     default
         Value at first.
-    read
+    parse
         Makes the value kept of what was given.
     echo
         Whether other views of the player in other pages are told of what one view sets.

@@ -146,7 +146,7 @@ def plan_evaluations(plan: Plan, cheap: list[str], expensive: list[str]) -> dict
     ----------
     plan
         How much is measured.
-    cheap, dear
+    cheap, expensive
         Names of methods, from `split_by_cost`.
     """
     second = [

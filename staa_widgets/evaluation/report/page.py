@@ -60,7 +60,7 @@ def to_html(
         Where to write. An existing file is replaced in one step.
     title
         Heading; by default it says how many methods were compared.
-    opening
+    introduction
         What is said before all else.
 
     Returns

@@ -18,7 +18,7 @@ def apply_in_chunks(function: Callable[[Tensor], Tensor], tensor: Tensor) -> Ten
 
     Parameters
     ----------
-    own
+    function
         The function; any shape in, the same out.
     tensor
         Any shape. Where a gradient is wanted, elsewhere than on a CPU or where it is small, `own` gets all of it.

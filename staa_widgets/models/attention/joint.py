@@ -43,7 +43,7 @@ class JointReader:
         Last norm and linear layer; the norm's input is what the classifier reads.
     attentions
         Attention modules, first to last, each with the weight ``(D, H·d)`` of the projection after it.
-    pooled
+    mean_pooled
         Whether the classifier reads the mean of all tokens instead of the first one.
     """
 

@@ -34,7 +34,7 @@ def roll_out(
         ``(B, K, N)``, what `K` rollouts begin with.
     layers
         First to last: ``"matrix"``, float32 ``(B, N, N)``, or ``"query"``, ``"key"`` ``(B, H, N, d)`` and ``"scale"``.
-    after
+    after_layer
         Called with a layer and terms ``(B, K, R, L + 1, N)``, in `R` half samples, when they were carried through it,
         to add what it reads.
     path

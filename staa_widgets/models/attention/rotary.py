@@ -21,7 +21,7 @@ class RotaryCache:
 
     Parameters
     ----------
-    room
+    allocate
         Gives a tensor like another to write into.
     """
 
