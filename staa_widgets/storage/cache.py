@@ -153,7 +153,7 @@ def get(kind: str, name: str, parse: Callable[[bytes], T]) -> T | None:
     ----------
     kind, name
         Kind of the entry and its `key`.
-    read
+    parse
         Turns the bytes into the value. If it raises `FormatError`, the entry is damaged and is removed.
 
     Returns
