@@ -11,7 +11,8 @@ from PIL import Image
 from staa_widgets import action_clip, explain
 from staa_widgets.evaluation.benchmark.plan import CLIP_SETS, FPS
 from staa_widgets.evaluation.figures import heated, tint_ground_truth
-from staa_widgets.evaluation.metrics.localization import GROUND_TRUTH_METRICS, ground_truth_on_grid, score_ground_truth
+from staa_widgets.evaluation.ground_truth import ground_truth_on_grid
+from staa_widgets.evaluation.metrics.localization import score_ground_truth
 
 
 def main() -> None:
@@ -29,7 +30,7 @@ def main() -> None:
         e = explain(clip, options.model, preview=False, progress=False)
         truth = ground_truth_on_grid(clip, e.sampled_frames, e.box, (e.maps.shape[1], e.maps.shape[2]))
         scores = score_ground_truth(e.maps, truth)
-        found.append((float(np.mean([scores[name] for name in GROUND_TRUTH_METRICS])), seed, clip, e, scores))
+        found.append((float(np.mean(list(scores.values()))), seed, clip, e, scores))
     found.sort(key=lambda case: case[0])
     for place, (mean, seed, clip, e, scores) in enumerate(found[: options.worst], 1):
         seen = [int(frames[len(frames) // 2]) for frames in e.sampled]

@@ -7,18 +7,16 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
-from staa_widgets.evaluation.benchmark.plan import CLIP_SETS, MAX_CHEAP_PASSES
-from staa_widgets.evaluation.benchmark.run import Benchmark
-from staa_widgets.evaluation.benchmark.verdict import (
+from staa_widgets.evaluation.benchmark.ground_truth_mean import (
     GROUND_TRUTH_MEAN,
-    QUESTIONS,
-    READING_NOTE,
     add_ground_truth_mean,
-    left_out_sentence,
-    verdict,
+    list_ground_truth_metrics,
 )
+from staa_widgets.evaluation.benchmark.plan import CLIP_SETS, MAX_CHEAP_PASSES
+from staa_widgets.evaluation.benchmark.report import READING_NOTE, left_out_sentence
+from staa_widgets.evaluation.benchmark.results import Benchmark
+from staa_widgets.evaluation.benchmark.verdict import QUESTIONS, verdict
 from staa_widgets.evaluation.bootstrap import Interval
-from staa_widgets.evaluation.metrics.localization import GROUND_TRUTH_METRICS
 from staa_widgets.evaluation.results import Results
 from staa_widgets.evaluation.rows import mean_with_interval
 
@@ -30,24 +28,23 @@ def page(found: Benchmark) -> str:
     first, second, shuffled = (
         add_ground_truth_mean(results) for results in (found.first, found.second, found.shuffled)
     )
-    causal = [metric for metric in second.metrics if second.metric_info(metric).get("category") == "causal"]
-    others = [metric for metric in second.metrics if metric not in (GROUND_TRUTH_MEAN, *GROUND_TRUTH_METRICS, *causal)]
+    ground_truth = (GROUND_TRUTH_MEAN, *list_ground_truth_metrics(second))
+    categories = {metric: second.metric_info(metric).get("category") for metric in second.metrics}
+    insertion_deletion = [metric for metric, category in categories.items() if category == "insertion_deletion"]
+    others = [metric for metric in second.metrics if metric not in (*ground_truth, *insertion_deletion)]
     return PAGE.format(
         about=_describe_run(found),
         models=_model_table(found),
         reading=READING_NOTE,
         verdict=_verdict_text(found),
-        second=_score_table(second, (GROUND_TRUTH_MEAN, *GROUND_TRUTH_METRICS)),
-        second_by_model=_tables_by_model(second),
-        first=_score_table(first, (GROUND_TRUTH_MEAN, *GROUND_TRUTH_METRICS)),
+        second=_score_table(second, ground_truth),
+        second_by_model=_tables_by_model(second, ground_truth),
+        first=_score_table(first, ground_truth),
         shift=_shift_table(first, second),
-        causal=_curve_metric_tables(second, causal),
+        insertion_deletion=_curve_metric_tables(second, insertion_deletion),
         others="".join(_other_metrics(second, others)),
-        shuffled=_score_table(shuffled, (GROUND_TRUTH_MEAN, *GROUND_TRUTH_METRICS)),
-        shuffled_by_model="\n".join(
-            f"### {name}\n\n{_score_table(shuffled, (GROUND_TRUTH_MEAN, *GROUND_TRUTH_METRICS), name)}"
-            for name in shuffled.models
-        ),
+        shuffled=_score_table(shuffled, ground_truth),
+        shuffled_by_model=_tables_by_model(shuffled, ground_truth),
         failures=_failure_table(found),
     )
 
@@ -111,15 +108,12 @@ def _score_table(results: Results, metrics: Iterable[str], model: str | None = N
     return _format_table(["method", *metrics, "forwards + backwards, seconds", "clips"], rows)
 
 
-def _tables_by_model(results: Results) -> str:
-    return "\n".join(
-        f"### {name}\n\n{_score_table(results, (GROUND_TRUTH_MEAN, *GROUND_TRUTH_METRICS), name)}"
-        for name in results.models
-    )
+def _tables_by_model(results: Results, metrics: Iterable[str]) -> str:
+    return "\n".join(f"### {name}\n\n{_score_table(results, metrics, name)}" for name in results.models)
 
 
 def _shift_table(first: Results, second: Results) -> str:
-    """Write how the mean of the truth metrics changes from set to set; the clips are others, so nothing is paired."""
+    """Write how the ground-truth mean changes from set to set; the clips are others, so nothing is paired."""
     rows = []
     for method in _sort_methods(first):
         ours, theirs = (results.values(method, GROUND_TRUTH_MEAN) for results in (first, second))
@@ -219,22 +213,22 @@ figures of whom one matters, and chose nothing.
 {reading}
 
 {verdict}
-## Truth, second set, all models together
+## Ground truth, second set, all models together
 
 {second}
 {second_by_model}
-## Truth, first set, all models together
+## Ground truth, first set, all models together
 
 {first}
 ## From the first set to the second
 
 {shift}
-## Causal, second set
+## Insertion and deletion, second set
 
 Area under the target's probability; how far a method comes from random orders to the oracle is a ratio of means over
 clips, refused where the oracle is too near to random to measure by.
 
-{causal}
+{insertion_deletion}
 {others}## Shuffled weights, second set
 
 The same models with the entries of every weight tensor permuted.

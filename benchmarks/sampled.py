@@ -11,7 +11,8 @@ import numpy as np
 from tqdm import tqdm
 
 from staa_widgets.evaluation.benchmark.plan import DrawnClips
-from staa_widgets.evaluation.metrics.localization import GROUND_TRUTH_METRICS, ground_truth_on_grid, score_ground_truth
+from staa_widgets.evaluation.ground_truth import ground_truth_on_grid
+from staa_widgets.evaluation.metrics.localization import ground_truth_metrics, score_ground_truth
 from staa_widgets.methods import METHODS
 from staa_widgets.models import load_model
 from staa_widgets.models.attention import query_sampling as queries
@@ -69,7 +70,7 @@ def main() -> None:
                     )
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(rows))
-    columns = ("correlation", "distance", "error", *GROUND_TRUTH_METRICS)
+    columns = ("correlation", "distance", "error", *ground_truth_metrics())
     print(f"| model | method | queries | {' | '.join(columns)} |\n|---|---|---|{'---|' * len(columns)}")
     for key in dict.fromkeys((row["model"], row["method"], row["queries"]) for row in rows):
         held = [row for row in rows if (row["model"], row["method"], row["queries"]) == key]

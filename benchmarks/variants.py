@@ -9,11 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from staa_widgets.evaluation.benchmark.ground_truth_mean import (
+    GROUND_TRUTH_MEAN,
+    add_ground_truth_mean,
+    list_ground_truth_metrics,
+)
 from staa_widgets.evaluation.benchmark.plan import CLIP_SETS, DrawnClips
-from staa_widgets.evaluation.benchmark.verdict import GROUND_TRUTH_MEAN, add_ground_truth_mean
 from staa_widgets.evaluation.bootstrap import Interval
 from staa_widgets.evaluation.evaluate import evaluate
-from staa_widgets.evaluation.metrics.localization import GROUND_TRUTH_METRICS
+from staa_widgets.evaluation.metrics.localization import ground_truth_metrics
 from staa_widgets.evaluation.results import Results
 from staa_widgets.methods import METHODS
 from staa_widgets.methods.staa import RESIDUAL
@@ -72,11 +76,11 @@ def best_label(name: str, found: Results) -> str:
 def table(found: Results, model: str | None = None) -> str:
     """Markdown table of means with 95 % intervals."""
     held = {(s.method, s.metric): s for s in found.summary(pooled=model is None) if model is None or s.model == model}
-    metrics = (GROUND_TRUTH_MEAN, *GROUND_TRUTH_METRICS)
+    metrics = (GROUND_TRUTH_MEAN, *list_ground_truth_metrics(found))
     head = f"| method | {' | '.join(metrics)} |\n|---|{'---|' * len(metrics)}\n"
     rows = []
     for method in found.methods:
-        cells = [held.get((method, metric)) for metric in (GROUND_TRUTH_MEAN, *GROUND_TRUTH_METRICS)]
+        cells = [held.get((method, metric)) for metric in metrics]
         said = [str(Interval(cell.mean, cell.low, cell.high)) if cell else "–" for cell in cells]
         rows.append(f"| {method} | {' | '.join(said)} |\n")
     return head + "".join(rows)
@@ -84,11 +88,11 @@ def table(found: Results, model: str | None = None) -> str:
 
 def comparisons(found: Results, label: str) -> str:
     """Markdown table of paired differences between a default and its other variants, and the controls."""
-    metrics = (GROUND_TRUTH_MEAN, *GROUND_TRUTH_METRICS)
+    metrics = (GROUND_TRUTH_MEAN, *list_ground_truth_metrics(found))
     head = f"| {label} minus | {' | '.join(metrics)} |\n|---|{'---|' * len(metrics)}\n"
     rows = []
     for other in found.methods:
-        duels = [found.compare(label, other, metric) for metric in (GROUND_TRUTH_MEAN, *GROUND_TRUTH_METRICS)]
+        duels = [found.compare(label, other, metric) for metric in metrics]
         if other != label and all(duel.clips for duel in duels):
             said = [str(Interval(duel.mean, duel.low, duel.high)) for duel in duels]
             rows.append(f"| {other} | {' | '.join(said)} |\n")
@@ -127,7 +131,7 @@ def main() -> None:
     if not options.reuse:
         models = {str(name).removeprefix("bundled/"): load_model(name) for name in options.models or BUNDLED_MODELS}
         asked = {**VARIANTS, **{name: (name, {}) for name in COMPARED}}
-        found = evaluate(DrawnClips("first", options.clips), asked, GROUND_TRUTH_METRICS, models, progress=True)
+        found = evaluate(DrawnClips("first", options.clips), asked, ground_truth_metrics(), models, progress=True)
         options.json.parent.mkdir(parents=True, exist_ok=True)
         found.to_json(options.json)
         print(json.dumps(sorted({failure.message for failure in found.failures}), indent=2) if found.failures else "")

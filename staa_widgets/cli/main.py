@@ -178,6 +178,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 def _benchmark(options: argparse.Namespace) -> int:
     from staa_widgets.evaluation.benchmark.plan import DEFAULT_PLAN, FULL_PLAN
+    from staa_widgets.evaluation.benchmark.report import write_report
     from staa_widgets.evaluation.benchmark.run import run_benchmark
     from staa_widgets.evaluation.benchmark.verdict import verdict
 
@@ -185,13 +186,13 @@ def _benchmark(options: argparse.Namespace) -> int:
     if options.clips is not None:
         plan = plan.limit_clips(options.clips)
     found = run_benchmark(plan, options.models, methods=options.methods, cache=options.cache)
-    folder = found.save(options.out)
+    report = write_report(found, found.save(options.out))
     for line in verdict(found):
         print(_printable(f"{line.answer:<4} {line.model or 'all models'}: {line.question}: {line.reason}"))
     failures = len(found.first.failures) + len(found.second.failures) + len(found.shuffled.failures)
     if failures:
         print(f"{failures} questions could not be answered: the report says which and why")
-    print(_printable(f"report: {folder / 'second.html'}, beside it the values as JSON"), flush=True)
+    print(_printable(f"report: {report}, beside it the values as JSON"), flush=True)
     return DONE
 
 
@@ -255,7 +256,8 @@ def _report(found: Explanation, page: Path, *, brief: bool = False) -> None:
 
 
 def _compare(found: Explanation) -> str:
-    from staa_widgets.evaluation.metrics.localization import explanation_ground_truth, score_ground_truth
+    from staa_widgets.evaluation.ground_truth import explanation_ground_truth
+    from staa_widgets.evaluation.metrics.localization import score_ground_truth
 
     known, truth = found.ground_truth, explanation_ground_truth(found)
     assert known is not None

@@ -57,7 +57,7 @@ def evaluate(
         Names in `staa_widgets.METHODS`; or by label of your own a name, or a name with parameters, such as
         ``{"last layer": ("staa", {"layers": "last"})}``.
     metrics
-        Names in `staa_widgets.evaluation.METRICS`; or by label, as the methods.
+        Names in `staa_widgets.evaluation.metrics.METRICS`; or by label, as the methods.
     model
         A model as `staa_widgets.explain` takes it, or several by name; ``None`` for the bundled one.
     target

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from staa_widgets.evaluation.metrics.localization import GroundTruthGrid
+    from staa_widgets.evaluation.ground_truth import GroundTruthGrid
     from staa_widgets.methods.inputs import MethodInputs
     from staa_widgets.models import VideoModel
     from staa_widgets.records.geometry import Geometry
 
-Category = Literal["truth", "causal", "agreement", "complexity", "sanity"]
-Requirement = Literal["maps", "truth", "model", "method"]
+Category = Literal["ground_truth", "insertion_deletion", "faithfulness", "complexity", "sanity"]
+Requirement = Literal["maps", "ground_truth", "model", "method"]
 
 METRICS: dict[str, Metric] = {}
 """All registered metrics by name."""
@@ -61,7 +61,7 @@ class Case:
         """Say whether what a metric needs is here."""
         held = {
             "maps": True,
-            "truth": self.ground_truth is not None,
+            "ground_truth": self.ground_truth is not None,
             "model": self.inputs is not None,
             "method": self.inputs is not None and self.attribute is not None,
         }

@@ -43,7 +43,7 @@ def look_up_methods(specs: Iterable[str] | Mapping[str, Spec]) -> LabeledMethods
 
 def look_up_metrics(specs: Iterable[str] | Mapping[str, Spec]) -> LabeledMetrics:
     """Look metrics up and complete their parameters; raises `ParameterError` if a metric or parameter is unknown."""
-    from staa_widgets.evaluation.metric import get_metric
+    from staa_widgets.evaluation.metrics import get_metric
 
     return {
         label: (get_metric(name), get_metric(name).complete(params)) for label, name, params in _normalize_specs(specs)

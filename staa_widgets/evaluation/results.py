@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from staa_widgets.errors import ParameterError, suggest_name
 from staa_widgets.evaluation.aggregate import Scores
+from staa_widgets.evaluation.results_io import decode_results, encode_results
+from staa_widgets.evaluation.row_tables import merge_settings, merge_tables, select_rows
 from staa_widgets.evaluation.rows import (
     TABLES,
     CostRow,
@@ -207,15 +209,14 @@ class Results:
         ParameterError
             If a name was not asked for.
         """
-        from staa_widgets.evaluation.parts import filter_results
-
-        kept: dict[str, set[str]] = {}
+        names_by_kind: dict[str, set[str]] = {}
         for kind, names in (("model", model), ("method", method), ("metric", metric)):
             if names is not None:
-                kept[kind] = {names} if isinstance(names, str) else set(names)
-                for name in kept[kind]:
+                names_by_kind[kind] = {names} if isinstance(names, str) else set(names)
+                for name in names_by_kind[kind]:
                     self._check_names(**{kind: name})
-        return filter_results(self, kept)
+        tables, settings = select_rows(self._tables, self.settings, names_by_kind)
+        return Results(**tables, settings=settings)
 
     def __or__(self, other: Results) -> Results:
         """Join two evaluations, such as of cheap methods on many clips and of dear ones on few.
@@ -227,9 +228,8 @@ class Results:
         ParameterError
             If a name does not.
         """
-        from staa_widgets.evaluation.parts import merge_results
-
-        return merge_results(self, other)
+        tables = merge_tables(self._tables, other._tables)
+        return Results(**tables, settings=merge_settings(self.settings, other.settings))
 
     def to_pandas(self) -> Any:
         """Return `rows` as a pandas data frame with the columns model, clip, method, metric, value.
@@ -253,9 +253,7 @@ class Results:
         OSError
             If the folder is missing or not writable.
         """
-        from staa_widgets.evaluation.stored import to_bytes
-
-        return write_atomic(path, to_bytes(self))
+        return write_atomic(path, encode_results(self._tables, self.settings))
 
     @classmethod
     def from_json(cls, path: str | os.PathLike[str]) -> Results:
@@ -268,15 +266,13 @@ class Results:
         OSError
             If it cannot be read.
         """
-        from staa_widgets.evaluation.stored import from_bytes
-
-        return from_bytes(Path(path).read_bytes(), Path(path).name)
+        tables, settings = decode_results(Path(path).read_bytes(), Path(path).name)
+        return cls(**tables, settings=settings)
 
     def to_html(self, path: str | os.PathLike[str], title: str = "") -> Path:
-        """Write a report that stands alone; see `staa_widgets.evaluation.report.to_html`."""
-        from staa_widgets.evaluation.report import to_html
-
-        return to_html(self, path, title)
+        """Write a report that stands alone; see `staa_widgets.evaluation.report.page.to_html`."""
+        # By name: the report imports this module.
+        return import_module("staa_widgets.evaluation.report.page").to_html(self, path, title)
 
     def __repr__(self) -> str:
         counts = [
@@ -290,6 +286,10 @@ class Results:
             )
         ]
         return f"<Results: {', '.join(counts)}>"
+
+    @property
+    def _tables(self) -> dict[str, tuple[Any, ...]]:
+        return {name: getattr(self, name) for name in TABLES}
 
     @cached_property
     def _scores(self) -> Scores:

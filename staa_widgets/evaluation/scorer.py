@@ -14,9 +14,9 @@ import numpy as np
 from staa_widgets.engine.attribute import attribute, open_inputs
 from staa_widgets.engine.lock import compute_lock
 from staa_widgets.engine.window_maps import window_seed
+from staa_widgets.evaluation.ground_truth import GroundTruthGrid, explanation_ground_truth
 from staa_widgets.evaluation.metric import Case
 from staa_widgets.evaluation.metrics.insertion_deletion import CURVE_KINDS, perturbation_curve, reference_scores
-from staa_widgets.evaluation.metrics.localization import GroundTruthGrid, explanation_ground_truth
 from staa_widgets.models import weights_digest
 from staa_widgets.models.batching import max_batch_size
 from staa_widgets.records.labels import target_index
@@ -218,7 +218,7 @@ class Scorer:
         return {
             "clip": self._clip.sha256,
             "frames": e.sampled_frames.tolist(),
-            "truth": marks,
+            "ground_truth": marks,
             "weights": weights_digest(self._model),
             "transform": self._model.transform.describe(),
             "geometry": asdict(self._model.geometry),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
 from collections.abc import Iterable
 
@@ -54,3 +56,8 @@ def scrolling_table(top: Markup, rows: Iterable[Markup], class_: str | None = No
     # To be scrolled by key too, what scrolls must be able to take the focus.
     whole = element("table", element("thead", top), element("tbody", *rows), class_=class_)
     return element("div", whole, class_="wide", tabindex="0")
+
+
+def source_hash(text: str) -> str:
+    """Return the hash by which a Content-Security-Policy allows a script or style with this text."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import html
 import json
 import os
@@ -13,6 +12,7 @@ from typing import Any
 
 from staa_widgets.errors import ExportError
 from staa_widgets.utils.files import export_bytes
+from staa_widgets.utils.html import source_hash
 from staa_widgets.widget.panes import PaneInput, as_panes, pack_panes
 from staa_widgets.widget.settings_check import check_settings
 
@@ -102,8 +102,3 @@ def read_bundle(name: str) -> str:
         raise ExportError(
             f"The player is missing: {name} was not built.", "Run `npm install && npm run build` in js/, or reinstall."
         ) from error
-
-
-def source_hash(text: str) -> str:
-    """Return the word by which a Content-Security-Policy allows a script or style of this text."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -47,7 +47,8 @@ def score_card(explanation: Explanation) -> dict[str, Any] | None:
     e = explanation
     if e.ground_truth is None or getattr(METHODS.get(e.method), "browse", False):
         return None
-    from staa_widgets.evaluation.metrics.localization import explanation_ground_truth, score_ground_truth
+    from staa_widgets.evaluation.ground_truth import explanation_ground_truth
+    from staa_widgets.evaluation.metrics.localization import score_ground_truth
 
     truth = explanation_ground_truth(e)
     assert truth is not None

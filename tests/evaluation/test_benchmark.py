@@ -14,23 +14,27 @@ from staa_widgets import METHODS, load_model
 from staa_widgets.cli.main import main
 from staa_widgets.datasets.drawn_actions import action_clip
 from staa_widgets.errors import CancelledError, ParameterError
+from staa_widgets.evaluation.benchmark.ground_truth_mean import (
+    GROUND_TRUTH_MEAN,
+    add_ground_truth_mean,
+    list_ground_truth_metrics,
+)
 from staa_widgets.evaluation.benchmark.plan import (
     FULL_PLAN,
     MAX_CHEAP_PASSES,
     MAX_PASSES,
     DrawnClips,
     Plan,
+    plan_evaluations,
     split_by_cost,
 )
-from staa_widgets.evaluation.benchmark.run import Benchmark, run_benchmark
-from staa_widgets.evaluation.benchmark.verdict import (
-    GROUND_TRUTH_MEAN,
-    QUESTIONS,
-    add_ground_truth_mean,
-    verdict,
-    verdict_section,
-)
-from staa_widgets.evaluation.metrics.localization import GROUND_TRUTH_METRICS
+from staa_widgets.evaluation.benchmark.report import verdict_section, write_report
+from staa_widgets.evaluation.benchmark.results import Benchmark
+from staa_widgets.evaluation.benchmark.run import run_benchmark
+from staa_widgets.evaluation.benchmark.verdict import QUESTIONS, verdict
+from staa_widgets.evaluation.metric import Case, metric
+from staa_widgets.evaluation.metrics import METRICS
+from staa_widgets.evaluation.metrics.localization import ground_truth_metrics
 from staa_widgets.evaluation.results import Results
 from staa_widgets.evaluation.rows import CostRow, Row
 from staa_widgets.models import VideoModel
@@ -67,7 +71,7 @@ def test_it_asks_cheap_methods_about_all_clips_and_dear_ones_about_few(found):
     assert {*found.second.methods} == {*FEW, *CONTROLS}
     for name in found.second.methods:
         clips = 2 if name == "smooth_grad" else 3
-        assert {len(found.second.values(name, metric)) for metric in GROUND_TRUTH_METRICS} == {clips}, name
+        assert {len(found.second.values(name, metric)) for metric in ground_truth_metrics()} == {clips}, name
         assert len(found.second.values(name, "insertion")) == 2
     assert set(found.first.methods) == set(found.second.methods) - {"smooth_grad"}
     assert len(found.first.values("staa", "mass")) == 2
@@ -135,7 +139,8 @@ def test_it_is_saved_and_read_with_every_value(found, tmp_path):
         row for row in found.second.rows if math.isfinite(row.value)
     ]
     assert verdict(again) == verdict(found)
-    page = (folder / "second.html").read_text()
+    page = write_report(found, folder).read_text()
+    assert sorted(file.name for file in folder.glob("*.html")) == ["first.html", "second.html"]
     for line in verdict(found):
         assert line.question in page
 
@@ -186,13 +191,13 @@ def make_results(
     rows = [
         Row("m", f"c{n}", name, metric, score + spread * rng.standard_normal())
         for name, score in scores.items()
-        for metric in GROUND_TRUTH_METRICS
+        for metric in ground_truth_metrics()
         for n in range(clips)
     ]
     passes: dict[str, tuple[int, int]] = {"grad_cam": (2, 1), "occlusion": (513, 0), **(cost or {})}
     costs = [CostRow("m", "c0", name, *passes.get(name, (1, 0)), 0.1) for name in scores]
     about = {name: {"group": METHODS[name].group, "class_specific": METHODS[name].class_specific} for name in scores}
-    metrics = {metric: {"category": "truth", "higher_is_better": True} for metric in GROUND_TRUTH_METRICS}
+    metrics = {metric: {"category": "ground_truth", "higher_is_better": True} for metric in ground_truth_metrics()}
     return Results(tuple(rows), tuple(costs), settings={"methods": about, "metrics": metrics})
 
 
@@ -246,7 +251,7 @@ def test_a_class_specific_method_is_no_rival_of_class_agnostic_ones():
 def test_where_dearer_methods_win_is_said_with_cost():
     second = make_results({**GOOD, "occlusion": 0.9})
     said = {line.question: line.reason for line in verdict(Benchmark(second, second, FALLEN))}[DEARER]
-    assert "occlusion (513 forwards, 0.1 s; 20 clips) on all truth (+0.20" in said
+    assert "occlusion (513 forwards, 0.1 s; 20 clips) on ground-truth mean (+0.20" in said
     assert "grad_cam" not in said
 
 
@@ -258,6 +263,69 @@ def test_the_mean_of_truth_is_of_clips_that_have_every_metric():
     results = make_results({"staa": 0.5, "random": 0.1}, clips=2, spread=0)
     short = replace(results, rows=results.rows[1:])
     assert add_ground_truth_mean(short).values("staa", GROUND_TRUTH_MEAN) == pytest.approx({"c1": 0.5})
+
+
+@pytest.fixture
+def strangeness():
+    """A metric that is registered late: a ground-truth metric, where lower is better."""
+
+    def strangeness(case: Case) -> float:
+        """Ten minus a score between 0 and 1."""
+        return 10.0 - METRICS["mass"](case)
+
+    metric(
+        "strangeness",
+        category="ground_truth",
+        higher_is_better=False,
+        range=(9.0, 10.0),
+        chance="9",
+        needs="ground_truth",
+    )(strangeness)
+    yield "strangeness"
+    del METRICS["strangeness"]
+
+
+def test_every_registered_ground_truth_metric_is_asked(strangeness, models, store):
+    assert strangeness in ground_truth_metrics()
+    for evaluations in plan_evaluations(SMALL, ["staa"], []).values():
+        assert strangeness in evaluations[0].metrics
+    measured = run_benchmark(SMALL.limit_clips(2), models, methods=("staa",), progress=False)
+    scores = measured.second.values("staa", strangeness)
+    assert len(scores) == 2
+    for clip, value in measured.second.values("staa", "mass").items():
+        assert scores[clip] == pytest.approx(10 - value)
+
+
+def test_the_mean_counts_a_metric_in_its_direction_and_on_its_range():
+    """Ten minus a score says what the score says: the mean and the verdict must not change."""
+    plain = make_results(GOOD)
+    twin = [row._replace(metric="strangeness", value=10 - row.value) for row in plain.rows if row.metric == "mass"]
+    about = {"category": "ground_truth", "higher_is_better": False, "range": [9, 10]}
+
+    def with_twin(results: Results, rows: list[Row]) -> Results:
+        metrics = {**results.settings["metrics"], "strangeness": about}
+        return replace(results, rows=(*results.rows, *rows), settings={**results.settings, "metrics": metrics})
+
+    mean, masses = add_ground_truth_mean(plain).values("staa", GROUND_TRUTH_MEAN), plain.values("staa", "mass")
+    both = add_ground_truth_mean(with_twin(plain, twin)).values("staa", GROUND_TRUTH_MEAN)
+    assert both == pytest.approx({clip: (5 * value + masses[clip]) / 6 for clip, value in mean.items()})
+    fallen = [row._replace(metric="strangeness", value=10 - row.value) for row in FALLEN.rows if row.metric == "mass"]
+    second, shuffled = with_twin(plain, twin), with_twin(FALLEN, fallen)
+    lines = verdict(Benchmark(second, second, shuffled))
+    assert {line.question: line.holds for line in lines} == answers(GOOD)
+    worse = [row._replace(value=9.95) if row.method == "staa" else row for row in twin]
+    lines = verdict(Benchmark(second, with_twin(plain, worse), shuffled))
+    assert next(line for line in lines if line.question == BEATS).holds is False
+
+
+def test_a_metric_without_bounds_is_compared_but_not_in_the_mean():
+    results = make_results(GOOD)
+    about = {"category": "ground_truth", "higher_is_better": True, "range": [None, None]}
+    metrics = {**results.settings["metrics"], "strangeness": about}
+    unbounded = replace(results, settings={**results.settings, "metrics": metrics})
+    assert "strangeness" in list_ground_truth_metrics(unbounded)
+    means = [add_ground_truth_mean(each).values("staa", GROUND_TRUTH_MEAN) for each in (results, unbounded)]
+    assert means[0] == means[1]
 
 
 def test_full_is_everything_on_five_hundred_clips():

@@ -12,9 +12,10 @@ import staa_widgets.models.capture
 from staa_widgets import Results, action_clip, evaluate, explain
 from staa_widgets.engine.attribute import attribute
 from staa_widgets.errors import CancelledError, ParameterError, UnknownMethodError
-from staa_widgets.evaluation import scorer as scoring
+from staa_widgets.evaluation import scorer
+from staa_widgets.evaluation.ground_truth import ground_truth_on_grid
 from staa_widgets.evaluation.metrics import sanity
-from staa_widgets.evaluation.metrics.localization import ground_truth_on_grid, score_ground_truth
+from staa_widgets.evaluation.metrics.localization import score_ground_truth
 from staa_widgets.models import VideoModel
 
 METHODS = {"staa": "staa", "last": ("staa", {"layers": "last"}), "random": "random"}
@@ -102,7 +103,7 @@ def test_a_method_asked_again_answers_as_it_did(model: VideoModel, monkeypatch: 
         made.append(attribute(*given, **settings))
         return made[-1]
 
-    monkeypatch.setattr(scoring, "attribute", spy)
+    monkeypatch.setattr(scorer, "attribute", spy)
     monkeypatch.setattr(sanity, "similarity", lambda one, other: float(np.array_equal(one, other)))
     monkeypatch.setattr("torch.Tensor.flip", lambda pixels, *_: pixels)
     found = evaluate([clip(1)], ("random",), ("reversal",), model, progress=False)

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from staa_widgets.evaluation import METRICS, Case, GroundTruthGrid
+from staa_widgets.evaluation.ground_truth import GroundTruthGrid
+from staa_widgets.evaluation.metric import Case
+from staa_widgets.evaluation.metrics import METRICS
 from staa_widgets.evaluation.metrics.complexity import entropy, gini
 from staa_widgets.evaluation.metrics.faithfulness import pearson, permutation_p_value, ranks, spearman
 from staa_widgets.methods import postprocess as refine

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from staa_widgets.errors import CancelledError, ParameterError
-from staa_widgets.evaluation import METRICS, Case
+from staa_widgets.evaluation.metric import Case
+from staa_widgets.evaluation.metrics import METRICS
 from staa_widgets.evaluation.metrics.insertion_deletion import (
     Kind,
     Order,

@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from staa_widgets.datasets.drawn_actions import ActionClip, action_clip
 from staa_widgets.errors import ParameterError
-from staa_widgets.evaluation import METRICS
-from staa_widgets.evaluation.metrics import localization as truth
+from staa_widgets.evaluation.ground_truth import GroundTruthGrid
+from staa_widgets.evaluation.metrics import METRICS, localization
 
 HALF_TRUE = torch.tensor([True, True, False, False])
 FIRST_TRUE = torch.tensor([True, False, False, False])
-EVERY = (truth.pointing, truth.mass, truth.average_precision, truth.auc)
+EVERY = (localization.pointing, localization.mass, localization.average_precision, localization.auc)
 
 
 def row(*values: float) -> torch.Tensor:
@@ -26,26 +25,26 @@ def test_average_precision_by_hand():
     hits = torch.tensor([True, False, True, False])
     values = torch.tensor([[4.0, 3, 2, 1], [1, 2, 3, 4], [2, 2, 2, 1], [1, 3, 1, 1]])
     by_hand = [(1 / 1 + 2 / 3) / 2, (1 / 2 + 2 / 4) / 2, 2 / 3, 2 / 4]
-    np.testing.assert_allclose(truth.average_precision(values, hits), by_hand)
+    np.testing.assert_allclose(localization.average_precision(values, hits), by_hand)
 
 
 def test_auc_and_pointing_by_hand():
     values = torch.tensor([[3.0, 1, 2, 0], [0, 1, 2, 3], [1, 1, 1, 0]])
-    np.testing.assert_allclose(truth.auc(values, HALF_TRUE), [3 / 4, 0, 3 / 4])
-    np.testing.assert_allclose(truth.pointing(values, HALF_TRUE), [1, 0, 2 / 3])
+    np.testing.assert_allclose(localization.auc(values, HALF_TRUE), [3 / 4, 0, 3 / 4])
+    np.testing.assert_allclose(localization.pointing(values, HALF_TRUE), [1, 0, 2 / 3])
 
 
 def test_mass_by_hand_where_negative_values_carry_none():
     values = torch.tensor([[1.0, 2, 3, 4], [-5, 1, 1, 0], [-1, -1, -1, -1]])
-    np.testing.assert_allclose(truth.mass(values, HALF_TRUE), [0.3, 0.5, 0.5])
+    np.testing.assert_allclose(localization.mass(values, HALF_TRUE), [0.3, 0.5, 0.5])
 
 
 def test_constant_maps_score_what_chance_scores():
     for constant in (row(1, 1, 1, 1), row(0, 0, 0, 0)):
-        assert truth.average_precision(constant, FIRST_TRUE).item() == 0.25
-        assert truth.pointing(constant, FIRST_TRUE).item() == 0.25
-        assert truth.mass(constant, FIRST_TRUE).item() == 0.25
-        assert truth.auc(constant, FIRST_TRUE).item() == 0.5
+        assert localization.average_precision(constant, FIRST_TRUE).item() == 0.25
+        assert localization.pointing(constant, FIRST_TRUE).item() == 0.25
+        assert localization.mass(constant, FIRST_TRUE).item() == 0.25
+        assert localization.auc(constant, FIRST_TRUE).item() == 0.5
 
 
 def test_binary_maps():
@@ -65,20 +64,20 @@ def test_each_map_of_a_batch_may_have_its_own_truth():
 def test_where_the_truth_has_no_inside_or_no_outside_nothing_is_said():
     for empty in (torch.zeros(4, dtype=torch.bool), torch.ones(4, dtype=torch.bool)):
         assert all(math.isnan(of(row(1, 2, 3, 4), empty).item()) for of in EVERY)
-    found = truth.score_ground_truth(
-        np.ones((2, 2, 2)), truth.GroundTruthGrid(np.zeros((2, 2, 2), bool), np.array([True, False]))
+    found = localization.score_ground_truth(
+        np.ones((2, 2, 2)), GroundTruthGrid(np.zeros((2, 2, 2), bool), np.array([True, False]))
     )
     assert [name for name, value in found.items() if math.isnan(value)] == ["pointing", "mass", "average_precision"]
-    found = truth.score_ground_truth(
-        np.ones((2, 2, 2)), truth.GroundTruthGrid(np.eye(2, dtype=bool)[None].repeat(2, 0), np.array([True] * 2))
+    found = localization.score_ground_truth(
+        np.ones((2, 2, 2)), GroundTruthGrid(np.eye(2, dtype=bool)[None].repeat(2, 0), np.array([True] * 2))
     )
     assert [name for name, value in found.items() if math.isnan(value)] == ["temporal_auc", "temporal_pointing"]
 
 
 def test_a_map_of_another_shape_is_refused():
     with pytest.raises(ParameterError, match="truth"):
-        truth.score_ground_truth(
-            np.ones((2, 3, 2)), truth.GroundTruthGrid(np.zeros((2, 2, 2), bool), np.array([True, False]))
+        localization.score_ground_truth(
+            np.ones((2, 3, 2)), GroundTruthGrid(np.zeros((2, 2, 2), bool), np.array([True, False]))
         )
 
 
@@ -86,32 +85,13 @@ def test_a_shuffled_map_scores_as_chance():
     rng = np.random.default_rng(0)
     where = np.zeros((8, 8, 8), bool)
     where[:3, 2:4, 2:4] = True
-    held = truth.GroundTruthGrid(where, np.arange(8) // 3 == 0)
-    assert set(truth.score_ground_truth(where.astype(np.float32), held).values()) == {1.0}
+    held = GroundTruthGrid(where, np.arange(8) // 3 == 0)
+    assert set(localization.score_ground_truth(where.astype(np.float32), held).values()) == {1.0}
     shuffled = torch.from_numpy(rng.permuted(np.tile(where.ravel(), (400, 1)), axis=1).reshape(-1, 8, 8, 8)).float()
     hits, when = torch.from_numpy(where), torch.from_numpy(held.when)
-    assert truth.pointing(shuffled, hits).mean().item() == pytest.approx(where.mean(), abs=0.01)
-    assert truth.mass(shuffled, hits).mean().item() == pytest.approx(where.mean(), abs=0.01)
-    assert truth.average_precision(shuffled, hits).mean().item() == pytest.approx(where.mean(), abs=0.01)
-    curves = truth.temporal_curve(shuffled)
-    assert truth.auc(curves, when).mean().item() == pytest.approx(METRICS["temporal_auc"].chance_level, abs=0.03)
-    assert truth.pointing(curves, when).mean().item() == pytest.approx(3 / 8, abs=0.05)
-
-
-def test_truth_on_grid_counts_cells_from_ten_percent_inside_the_box():
-    where = np.zeros((2, 20, 40), bool)
-    where[0, 0, 10:20] = True  # one row of ten pixels, the top left cell of the box: 10 of 100
-    where[1, 0:9, 20] = True  # nine of 100 pixels: too few
-    where[1, 15, 5] = True  # outside the box
-    clip = ActionClip(np.zeros((2, 20, 40, 3), np.uint8), np.arange(2.0), "wave", where, np.array([True, False]), 0)
-    found = truth.ground_truth_on_grid(clip, np.array([[0], [1]]), (10, 0, 30, 20), (2, 2))
-    np.testing.assert_array_equal(found.where[0], [[True, False], [False, False]])
-    assert not found.where[1].any()
-    np.testing.assert_array_equal(found.when, [True, False])
-
-
-def test_truth_of_a_drawn_clip_lies_where_it_is_drawn():
-    clip = action_clip(0, size=128, fps=2)
-    found = truth.ground_truth_on_grid(clip, np.arange(8)[:, None], (0, 0, 128, 128), (8, 8))
-    assert found.where[found.when].any(axis=(1, 2)).all()
-    assert 0.005 < found.where.mean() < 0.15
+    assert localization.pointing(shuffled, hits).mean().item() == pytest.approx(where.mean(), abs=0.01)
+    assert localization.mass(shuffled, hits).mean().item() == pytest.approx(where.mean(), abs=0.01)
+    assert localization.average_precision(shuffled, hits).mean().item() == pytest.approx(where.mean(), abs=0.01)
+    curves = localization.temporal_curve(shuffled)
+    assert localization.auc(curves, when).mean().item() == pytest.approx(METRICS["temporal_auc"].chance_level, abs=0.03)
+    assert localization.pointing(curves, when).mean().item() == pytest.approx(3 / 8, abs=0.05)

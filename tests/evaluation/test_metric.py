@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from staa_widgets.errors import ParameterError
-from staa_widgets.evaluation import METRICS, Case, get_metric
+from staa_widgets.evaluation.metric import Case
+from staa_widgets.evaluation.metrics import METRICS, get_metric
 from staa_widgets.records.geometry import Geometry
 
 GEOMETRY = Geometry(8, 1, 8, 8, "patch_major", 1, (64, 64))
@@ -26,7 +27,7 @@ def test_a_metric_tells_what_its_reader_must_know(name: str):
     assert held.summary.endswith(".")
     assert held.chance_level is None or least <= held.chance_level <= most
     passes = held.cost(GEOMETRY)
-    assert passes == 0 if held.needs in ("maps", "truth") else passes > 0
+    assert passes == 0 if held.needs in ("maps", "ground_truth") else passes > 0
 
 
 @pytest.mark.parametrize("name", [name for name, held in METRICS.items() if held.needs != "maps"])
@@ -42,6 +43,8 @@ def test_unknown_names_are_told_with_the_nearest():
 
 
 def test_the_registry_is_whole_and_light_after_one_import():
-    code = "import sys; from staa_widgets.evaluation import METRICS; print(len(METRICS), 'torch' in sys.modules)"
+    code = (
+        "import sys; from staa_widgets.evaluation.metrics import METRICS; print(len(METRICS), 'torch' in sys.modules)"
+    )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert told == [str(len(METRICS)), "False"]

@@ -17,8 +17,11 @@ from plotly.offline import get_plotlyjs
 
 from staa_widgets import Results
 from staa_widgets.errors import ExportError, ParameterError
-from staa_widgets.evaluation.report import draw_cost_against_quality, draw_curves, draw_score_table, to_page
+from staa_widgets.evaluation.report.cost_figure import draw_cost_against_quality
+from staa_widgets.evaluation.report.curve_figure import draw_curves
 from staa_widgets.evaluation.report.formatting import format_number
+from staa_widgets.evaluation.report.page import to_page
+from staa_widgets.evaluation.report.score_table_figure import draw_score_table
 from staa_widgets.evaluation.rows import CostRow, CurveRow, Failure, ReferenceRow, Row
 from staa_widgets.utils.html import Markup, element
 from tests.helpers.chromium import PATIENCE
@@ -27,8 +30,18 @@ HOSTILE = "</script><script>window.pwned=1</script><!--<script><img src=x onerro
 CLIPS = 12
 LEVELS = {"good": 0.8, "fair": 0.78, "weak": 0.2, "guess": 0.3}
 METRICS: dict[str, Any] = {
-    "pointing": {"category": "truth", "higher_is_better": True, "range": [0, 1], "chance": "share of true cells"},
-    "deletion": {"category": "causal", "higher_is_better": False, "range": [0, 1], "chance": "random orders"},
+    "pointing": {
+        "category": "ground_truth",
+        "higher_is_better": True,
+        "range": [0, 1],
+        "chance": "share of true cells",
+    },
+    "deletion": {
+        "category": "insertion_deletion",
+        "higher_is_better": False,
+        "range": [0, 1],
+        "chance": "random orders",
+    },
     "sparseness": {"category": "complexity", "higher_is_better": None, "range": [0, None], "chance": "none"},
 }
 
@@ -146,7 +159,7 @@ def test_controls_are_what_methods_are_held_against():
 
 def test_report_explains_metrics_and_names_failures():
     *_, metrics, methods, failures = Reader(report_content()).tables
-    assert metrics[1] == ["pointing", "It says.", "share of true cells", "higher ↑", "0 … 1", "truth"]
+    assert metrics[1] == ["pointing", "It says.", "share of true cells", "higher ↑", "0 … 1", "ground truth"]
     assert metrics[3][3:5] == ["neither", "0 … ∞"]
     assert methods[1][0] == "good|staa(layers='last')"
     assert failures[1][:2] == ["clip 0, clip 1, clip 2 and 2 more", "Broken. (VideoError)"]

@@ -12,11 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from staa_widgets import Results
+from staa_widgets import METHODS, Results
 from staa_widgets.errors import FormatError, ParameterError
 from staa_widgets.evaluation.bootstrap import bootstrap_interval
+from staa_widgets.evaluation.metrics import METRICS
 from staa_widgets.evaluation.rows import CostRow, CurveRow, Failure, ReferenceRow, Row
+from tests.helpers.paths import ROOT
 
+FORMAT_1 = ROOT / "tests" / "data" / "results-format-1.json"
 NAN = float("nan")
 HARD = np.array([0.0, 0.8, 0.1, 0.9, 0.3, 0.6])
 SETTINGS: dict[str, Any] = {
@@ -163,12 +166,49 @@ def test_other_files_are_no_results(tmp_path: Path, text: str):
 
 def test_another_format_is_said(tmp_path: Path):
     path = full().to_json(tmp_path / "results.json")
-    path.write_text(path.read_text().replace('"format":1', '"format":2'))
-    with pytest.raises(FormatError, match="format 2"):
+    path.write_text(path.read_text().replace('"format":2', '"format":3'))
+    with pytest.raises(FormatError, match="format 3"):
         Results.from_json(path)
     path.write_text('{"staa_widgets": "results", "format": 3, "tables": {}}')
     with pytest.raises(FormatError, match="format 3"):
         Results.from_json(path)
+
+
+def test_a_file_of_format_1_has_the_names_of_today():
+    old = json.loads(FORMAT_1.read_text())
+    found = Results.from_json(FORMAT_1)
+    names = {"centre": "center", "staa_published": "staa_original_code"}
+    assert found.methods == tuple(names.get(name, name) for name in old["settings"]["methods"])
+    assert found.settings["methods"]["center"]["name"] == "center"
+    assert set(found.methods) <= METHODS.keys()
+    assert [(row.method, row.metric, row.value) for row in found.rows if math.isfinite(row.value)] == [
+        (names.get(method, method), metric, value) for _, _, method, metric, value in old["rows"] if value is not None
+    ]
+    assert {cost.method for cost in found.costs} == {*found.methods}
+    for label in found.metrics:
+        facts, metric = found.metric_info(label), METRICS[label]
+        assert (facts["category"], facts["needs"]) == (metric.category, metric.needs)
+        assert metric.complete(facts["params"]) == facts["params"]
+    assert found.metric_info("faithfulness_correlation")["changed"] == {"units": "frames", "output": "probability"}
+
+
+def test_labels_of_the_users_own_stay_in_a_file_of_format_1(tmp_path: Path):
+    old = json.loads(FORMAT_1.read_text())
+    settings = old["settings"]
+    settings["methods"] = {"truth": settings["methods"]["centre"]}
+    settings["metrics"] = {"of": settings["metrics"]["faithfulness_correlation"]}
+    settings["benchmark"] = {"plan": {"clips": 3, "dear_clips": 2}, "left_out": {"attention_query": 700}}
+    old |= {"rows": [["m", "c", "truth", "of", 0.5]], "costs": [], "curves": [], "references": [], "failures": []}
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(old))
+    found = Results.from_json(path)
+    assert found.rows == (("m", "c", "truth", "of", 0.5),)
+    assert found.settings["methods"]["truth"]["name"] == "center"
+    assert found.metric_info("of")["params"]["output"] == "probability"
+    assert found.settings["benchmark"] == {
+        "plan": {"clips": 3, "expensive_clips": 2},
+        "left_out": {"patch_attention": 700},
+    }
 
 
 def test_some_of_it_can_be_kept():

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from staa_widgets.engine.attribute import attribute, open_inputs
-from staa_widgets.evaluation import METRICS, Case
+from staa_widgets.evaluation.metric import Case
+from staa_widgets.evaluation.metrics import METRICS
 from staa_widgets.evaluation.metrics.sanity import (
     cascading_randomization,
     parameters_from_output,
@@ -87,9 +88,9 @@ def test_shuffling_from_the_output_down_takes_class_specific_maps_first():
 
 def test_maps_that_never_look_at_the_model_stay_as_they_are():
     model, pixels = tiny_timesformer_model(), clips(1)[0]
-    found = METRICS["weight_randomisation"](make_case(model, "motion_energy", pixels, class_specific=False))
+    found = METRICS["weight_randomization"](make_case(model, "motion_energy", pixels, class_specific=False))
     assert found == pytest.approx(1)
-    assert METRICS["weight_randomisation"](make_case(model, "staa", pixels)) < 0.9
+    assert METRICS["weight_randomization"](make_case(model, "staa", pixels)) < 0.9
 
 
 def test_each_step_shuffles_what_the_steps_before_did_and_more():
@@ -103,12 +104,12 @@ def test_each_step_shuffles_what_the_steps_before_did_and_more():
 
     with open_inputs(model, pixels) as query:
         case = Case(np.ones((4, 3, 3), np.float32), inputs=query, attribute=look, model=model)
-    assert math.isnan(METRICS["weight_randomisation"](case, steps=2))
+    assert math.isnan(METRICS["weight_randomization"](case, steps=2))
     assert len(shuffled) == 2
     assert set(shuffled[0]) < set(shuffled[1])
     assert any("embeddings" in name for name in shuffled[1])
     assert not any("embeddings" in name for name in shuffled[0])
-    assert math.isnan(METRICS["weight_randomisation"](replace(case, model=None)))
+    assert math.isnan(METRICS["weight_randomization"](replace(case, model=None)))
 
 
 def by_class(maps: dict[int, Any]) -> Any:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from staa_widgets.evaluation import Case
+from staa_widgets.evaluation.metric import Case
 from staa_widgets.methods.inputs import MethodInputs
 from staa_widgets.records.geometry import Geometry
 from staa_widgets.records.record import Record

@@ -1,4 +1,4 @@
-"""What a benchmark measures: which clips, which methods by their cost, by which metrics."""
+"""Plan of a benchmark: which clips, which methods by their cost, by which metrics."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from staa_widgets.datasets.drawn_actions import ActionClip, action_clip
 from staa_widgets.errors import ParameterError
-from staa_widgets.evaluation.metric import METRICS
-from staa_widgets.evaluation.metrics.localization import GROUND_TRUTH_METRICS
+from staa_widgets.evaluation.metrics import METRICS
+from staa_widgets.evaluation.metrics.localization import ground_truth_metrics
 from staa_widgets.methods import METHODS, get_method
 
 if TYPE_CHECKING:
@@ -20,10 +20,10 @@ CLIP_SETS: dict[str, tuple[str, int]] = {"first": ("standard", 4_000_000), "seco
 """Variant of the clips and seed of the first, by set."""
 
 INSERTION_METRIC: dict[str, Spec] = {"insertion": ("insertion", {"units": "coarse", "steps": 8})}
-"""The causal metric of the default run: in coarse blocks, so that there is an oracle to measure by."""
+"""Insertion as the default run measures it: in coarse blocks, because only these have an oracle to compare with."""
 
 MAX_CHEAP_PASSES = 30
-"""Passes through the model, there and back, up to which a method is asked about every clip; dearer ones about few."""
+"""Forward and backward passes up to which a method explains every clip; more expensive ones explain few."""
 
 MAX_PASSES = 600
 """Passes a clip beyond which a method is asked only where it is named, or everything is measured."""
@@ -43,14 +43,14 @@ class Plan:
     clips
         Of the second set, for methods of up to `MAX_CHEAP_PASSES` passes.
     expensive_clips
-        Of these, for dearer methods and for metrics that ask the model.
+        Of these, for more expensive methods and for metrics that ask the model.
     first_clips
         Of the first set.
     shuffled_clips
         Of the second set, for models with shuffled weights.
     everything
         Whether every method is asked, rather than those of up to `MAX_PASSES` passes, and every metric, rather than
-        truth and one causal one.
+        the ground-truth metrics and one insertion.
     """
 
     clips: int = 50
@@ -65,7 +65,7 @@ class Plan:
                 raise ParameterError(f"{name} is {getattr(self, name)}.", "Two clips are the fewest to compare on.")
 
     def limit_clips(self, clips: int) -> Plan:
-        """Measure on so many clips, and no part of it on more."""
+        """Return the plan on this many clips, and no part of it on more."""
         rest = ("expensive_clips", "first_clips", "shuffled_clips")
         return replace(self, clips=clips, **{name: min(getattr(self, name), clips) for name in rest})
 
@@ -94,20 +94,20 @@ class DrawnClips:
 def split_by_cost(
     methods: Iterable[str] | None, models: Iterable[VideoModel], *, everything: bool = False
 ) -> tuple[list[str], list[str], dict[str, int]]:
-    """Divide methods by what the model whose grid makes them dearest takes for a clip.
+    """Divide methods by their passes per clip, on the model where they take most.
 
     Parameters
     ----------
     methods
         Names, none of which is left out; ``None`` for all that explain a decision.
     models
-        Who is asked.
+        Models that are explained.
     everything
         Whether no method is left out.
 
     Returns
     -------
-    cheap, dear
+    cheap, expensive
         Names of those of up to `MAX_CHEAP_PASSES` passes, and of more.
     left_out
         Passes of those beyond `MAX_PASSES`, by name.
@@ -132,15 +132,12 @@ class PlannedEvaluation:
 
     @property
     def references(self) -> bool:
-        """Whether there is an oracle to measure by, which only the causal metric of the default run has."""
+        """Whether to score random orders and the oracle; only `INSERTION_METRIC` has an oracle."""
         return not INSERTION_METRIC.keys().isdisjoint(self.metrics)
 
 
-_GROUND_TRUTH_METRICS: dict[str, Spec] = {name: name for name in GROUND_TRUTH_METRICS}
-
-
 def plan_evaluations(plan: Plan, cheap: list[str], expensive: list[str]) -> dict[str, list[PlannedEvaluation]]:
-    """Say what is asked of the second set, of the first, and of models with shuffled weights, by these names.
+    """Return the evaluations by name: "second" and "first" set, and "shuffled" weights.
 
     Parameters
     ----------
@@ -149,9 +146,10 @@ def plan_evaluations(plan: Plan, cheap: list[str], expensive: list[str]) -> dict
     cheap, expensive
         Names of methods, from `split_by_cost`.
     """
+    ground_truth: dict[str, Spec] = {name: name for name in ground_truth_metrics()}
     second = [
-        PlannedEvaluation(plan.clips, cheap, _GROUND_TRUTH_METRICS),
-        PlannedEvaluation(plan.expensive_clips, cheap + expensive, {**_GROUND_TRUTH_METRICS, **INSERTION_METRIC}),
+        PlannedEvaluation(plan.clips, cheap, ground_truth),
+        PlannedEvaluation(plan.expensive_clips, cheap + expensive, {**ground_truth, **INSERTION_METRIC}),
     ]
     if plan.everything:
         asking, running = _further_metrics()
@@ -162,20 +160,20 @@ def plan_evaluations(plan: Plan, cheap: list[str], expensive: list[str]) -> dict
     shuffled = [name for name in cheap if METHODS[name].group == "control" or name in SHUFFLED_METHODS]
     return {
         "second": second,
-        "first": [PlannedEvaluation(plan.first_clips, cheap, _GROUND_TRUTH_METRICS)],
-        "shuffled": [PlannedEvaluation(plan.shuffled_clips, shuffled, _GROUND_TRUTH_METRICS)],
+        "first": [PlannedEvaluation(plan.first_clips, cheap, ground_truth)],
+        "shuffled": [PlannedEvaluation(plan.shuffled_clips, shuffled, ground_truth)],
     }
 
 
 def _further_metrics() -> tuple[dict[str, Spec], dict[str, Spec]]:
-    """Give all further metrics: those that look at maps and model, and those that run the method again."""
+    """Return all other metrics: those that need maps or model, and those that run the method again."""
     asking: dict[str, Spec] = {
         f"{metric.name}, {units}, {filler}": (metric.name, {"units": units, "filler": filler})
         for metric in METRICS.values()
-        if metric.category == "causal"
+        if metric.category == "insertion_deletion"
         for units in ("cells", "frames")
         for filler in ("blur", "fade", "freeze")
     }
-    others = [metric for metric in METRICS.values() if metric.category not in ("truth", "causal")]
+    others = [metric for metric in METRICS.values() if metric.category not in ("ground_truth", "insertion_deletion")]
     asking |= {metric.name: metric.name for metric in others if metric.needs != "method"}
     return asking, {metric.name: metric.name for metric in others if metric.needs == "method"}

@@ -1,18 +1,17 @@
-"""The benchmark: all methods on drawn clips whose truth is known, on several models, beside controls.
+"""The benchmark: all methods and controls on drawn clips with ground truth, on several models.
 
-Two sets of clips: the first, standard one chose what is default, the second is drawn otherwise and chose nothing. What
-the second says is what counts.
+There are two sets of clips. The first, standard one chose the defaults; the second is drawn otherwise and chose
+nothing, so its results count.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, replace
 from functools import reduce
 from operator import or_
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from staa_widgets.evaluation.benchmark.plan import (
     plan_evaluations,
     split_by_cost,
 )
+from staa_widgets.evaluation.benchmark.results import Benchmark
 from staa_widgets.evaluation.evaluate import evaluate
 from staa_widgets.evaluation.metrics.sanity import shuffle_weights
 from staa_widgets.evaluation.request import load_models
@@ -32,52 +32,6 @@ from staa_widgets.evaluation.results import Results
 from staa_widgets.models import BUNDLED_MODELS, VideoModel
 from staa_widgets.utils.progress import Progress, progress_reporter
 from staa_widgets.video.clip import open_clip
-
-if TYPE_CHECKING:
-    import os
-
-
-@dataclass(frozen=True)
-class Benchmark:
-    """What a run of the benchmark found: results on both sets, and of models with shuffled weights on the second."""
-
-    first: Results
-    second: Results
-    shuffled: Results
-
-    def save(self, folder: str | os.PathLike[str]) -> Path:
-        """Write ``first.json``, ``second.json``, ``shuffled.json`` and a report of both sets; return the folder.
-
-        Raises
-        ------
-        OSError
-            If the folder cannot be written.
-        """
-        from staa_widgets.evaluation.benchmark.verdict import verdict_section
-        from staa_widgets.evaluation.report import to_html
-
-        into = Path(folder)
-        into.mkdir(parents=True, exist_ok=True)
-        for part in fields(self):
-            getattr(self, part.name).to_json(into / f"{part.name}.json")
-        to_html(
-            self.second, into / "second.html", "Benchmark: clips that chose nothing", introduction=verdict_section(self)
-        )
-        to_html(self.first, into / "first.html", "Benchmark: clips that chose the default")
-        return into
-
-    @classmethod
-    def load(cls, folder: str | os.PathLike[str]) -> Benchmark:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        FormatError
-            If a file holds no results.
-        OSError
-            If a file is missing.
-        """
-        return cls(**{part.name: Results.from_json(Path(folder) / f"{part.name}.json") for part in fields(cls)})
 
 
 def run_benchmark(
@@ -98,12 +52,12 @@ def run_benchmark(
     models
         Names of bundled models, such as ``"vivit"``, or models by name; default: all that are bundled.
     methods
-        Names, however dear; default: all of up to `plan.MAX_PASSES` passes, or all if the plan is everything. Controls
-        are always among them, and so is ``"staa"``.
+        Names, whatever they cost; default: all of up to `plan.MAX_PASSES` passes, or all if the plan is everything.
+        Controls are always among them, and so is ``"staa"``.
     cache
-        Whether what is known is looked up and kept; a run that was broken off then goes on where it stopped.
+        Whether to use the cache; an interrupted run then continues where it stopped.
     batch_size
-        Inputs a pass of what asks the model often; by default what fits the memory.
+        Inputs per pass of methods and metrics that ask the model often; by default as many as fit the memory.
     progress
         As for `staa_widgets.explain`.
 
@@ -139,11 +93,11 @@ def run_benchmark(
                 reduce(or_, found), set=name, plan=asdict(plan), seconds=spent, left_out=left_out
             )
 
-        cheap, dear, left_out = split_by_cost(methods, loaded.values(), everything=plan.everything)
+        cheap, expensive, left_out = split_by_cost(methods, loaded.values(), everything=plan.everything)
         shuffled = {name: shuffle_weights(model) for name, model in loaded.items()}
         found = {
             name: run(name, asked, shuffled if name == "shuffled" else loaded)
-            for name, asked in plan_evaluations(plan, cheap, dear).items()
+            for name, asked in plan_evaluations(plan, cheap, expensive).items()
         }
         for name, count in (("first", plan.first_clips), ("second", plan.clips)):
             found[name] = _add_benchmark_facts(
@@ -153,7 +107,7 @@ def run_benchmark(
 
 
 def _name_models(models: Iterable[str] | Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """Give models their names; those that are bundled need no "bundled/"."""
+    """Return models by name, without the "bundled/" of bundled ones."""
     if isinstance(models, Mapping):
         return models
     given = BUNDLED_MODELS if models is None else models
@@ -166,7 +120,7 @@ def _prefix_progress(title: str, report: Progress) -> Callable[[str, int, int], 
 
 
 def _predicted_labels(models: Mapping[str, VideoModel], clips: DrawnClips, cache: bool) -> dict[str, dict[str, str]]:
-    """Name the class that each model sees in each clip, by model and by the name that results give the clip."""
+    """Return the class that each model predicts, by name of the model and name of the clip in the results."""
     found: dict[str, dict[str, str]] = {name: {} for name in models}
     for clip in clips:
         opened = open_clip(clip)

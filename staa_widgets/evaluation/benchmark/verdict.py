@@ -1,36 +1,33 @@
-"""What a benchmark says of the defaults: yes or no to each, by paired bootstrap over clips of the second set."""
+"""Verdict of a benchmark: yes or no to each question about the defaults, by paired bootstrap over the second set."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
-from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from staa_widgets.evaluation.benchmark.plan import MAX_PASSES
+from staa_widgets.evaluation.benchmark.ground_truth_mean import (
+    GROUND_TRUTH_MEAN,
+    add_ground_truth_mean,
+    list_ground_truth_metrics,
+)
 from staa_widgets.evaluation.bootstrap import Interval
-from staa_widgets.evaluation.metrics.localization import GROUND_TRUTH_METRICS
-from staa_widgets.evaluation.rows import PairedDifference, Row, mean, mean_with_interval
-from staa_widgets.utils.html import Markup, element, header_row, scrolling_table
+from staa_widgets.evaluation.rows import PairedDifference, mean_with_interval
 
 if TYPE_CHECKING:
-    from staa_widgets.evaluation.benchmark.run import Benchmark
+    from staa_widgets.evaluation.benchmark.results import Benchmark
     from staa_widgets.evaluation.results import Results
 
 DEFAULT_METHOD, CLASS_SPECIFIC_METHOD = "staa", "staa_logit"
 
-GROUND_TRUTH_MEAN = "all truth"
-"""Mean of a clip's truth metrics, each of which goes from 0 to 1: one number to compare two methods by."""
-
 MAX_NAMED_DIFFERENCES = 6
-"""Comparisons that an answer tells of one by one."""
+"""Differences that an answer names one by one."""
 
 Answer = tuple[bool | None, str]
 
 
 class VerdictLine(NamedTuple):
-    """An answer: `holds` is ``None`` where nothing can be said, or the question is not one of yes or no."""
+    """Answer to one question; `holds` is ``None`` if there is too little data, or if it is no yes-or-no question."""
 
     question: str
     model: str
@@ -43,13 +40,14 @@ class VerdictLine(NamedTuple):
         return {True: "yes", False: "no", None: "–"}[self.holds]
 
 
-def verdict(found: Benchmark) -> tuple[VerdictLine, ...]:
-    """Answer every question, for all models together (`Line.model` is ``""``) and for each.
+def verdict(benchmark: Benchmark) -> tuple[VerdictLine, ...]:
+    """Answer every question, for all models together (`VerdictLine.model` is ``""``) and for each.
 
-    Differences are those on the same clips; a method is ahead or behind where the 95 % bootstrap interval of the mean
-    difference does not hold 0. Over all models together a clip counts once, with its mean over them.
+    The metrics are the ground-truth metrics of the results, in their direction. Differences are paired by clip; a
+    method is ahead or behind if the 95 % bootstrap interval of the mean difference excludes 0. Over all models together
+    a clip counts once, with its mean over them.
     """
-    second, shuffled = add_ground_truth_mean(found.second), add_ground_truth_mean(found.shuffled)
+    second, shuffled = add_ground_truth_mean(benchmark.second), add_ground_truth_mean(benchmark.shuffled)
     models = [None, *second.models] if len(second.models) > 1 else [*second.models]
     return tuple(
         VerdictLine(question, model or "", *ask(second, shuffled, model))
@@ -58,30 +56,15 @@ def verdict(found: Benchmark) -> tuple[VerdictLine, ...]:
     )
 
 
-def add_ground_truth_mean(results: Results) -> Results:
-    """Add the metric `GROUND_TRUTH_MEAN` to results: of each model, clip and method the mean of its truth metrics."""
-    held: dict[tuple[str, str, str], list[float]] = {}
-    for row in results.rows:
-        if row.metric in GROUND_TRUTH_METRICS and math.isfinite(row.value):
-            held.setdefault((row.model, row.clip, row.method), []).append(row.value)
-    rows = [
-        Row(*of, GROUND_TRUTH_MEAN, mean(values))
-        for of, values in held.items()
-        if len(values) == len(GROUND_TRUTH_METRICS)
-    ]
-    about = {"name": GROUND_TRUTH_MEAN, "higher_is_better": True, "category": "truth", "range": [0, 1]}
-    metrics = {GROUND_TRUTH_MEAN: about, **results.settings.get("metrics", {})}
-    return replace(results, rows=(*results.rows, *rows), settings={**results.settings, "metrics": metrics})
-
-
 def _beats_controls(second: Results, _: Results, model: str | None) -> Answer:
-    duels = _compare_with_rivals(second, DEFAULT_METHOD, _list_controls(second), GROUND_TRUTH_METRICS, model)
+    metrics = list_ground_truth_metrics(second)
+    duels = _compare_with_rivals(second, DEFAULT_METHOD, _list_controls(second), metrics, model)
     lost = [duel for duel in duels if duel.better != DEFAULT_METHOD]
     if not _all_have_intervals(duels):
         return None, _TOO_LITTLE_DATA
     if lost:
         return False, f"not ahead of {_format_clearest(lost)}"
-    return True, f"by least over {_format_rival(min(duels, key=lambda duel: duel.low))}"
+    return True, f"by least over {_format_rival(min(duels, key=_least_advantage(second)))}"
 
 
 def _best_of_one_pass(second: Results, _: Results, model: str | None) -> Answer:
@@ -91,11 +74,8 @@ def _best_of_one_pass(second: Results, _: Results, model: str | None) -> Answer:
     overall = _compare_with_rivals(second, DEFAULT_METHOD, rivals, (GROUND_TRUTH_MEAN,), model)
     if not _all_have_intervals(overall):
         return None, _TOO_LITTLE_DATA
-    behind = [
-        d
-        for d in _compare_with_rivals(second, DEFAULT_METHOD, rivals, GROUND_TRUTH_METRICS, model)
-        if d.better == d.other
-    ]
+    duels = _compare_with_rivals(second, DEFAULT_METHOD, rivals, list_ground_truth_metrics(second), model)
+    behind = [duel for duel in duels if duel.better == duel.other]
     short = [duel for duel in overall if duel.better != DEFAULT_METHOD]
     said = f"ahead of {_format_clearest([d for d in overall if d.better == DEFAULT_METHOD])}"
     if short:
@@ -108,7 +88,8 @@ def _best_of_one_pass(second: Results, _: Results, model: str | None) -> Answer:
 def _level_with_backward(second: Results, _: Results, model: str | None) -> Answer:
     # A recorded pass comes before every question, so that one pass there and one back are told as two and one.
     rivals = _list_methods(second, backwards=1)
-    duels = _compare_with_rivals(second, DEFAULT_METHOD, rivals, (GROUND_TRUTH_MEAN, *GROUND_TRUTH_METRICS), model)
+    metrics = (GROUND_TRUTH_MEAN, *list_ground_truth_metrics(second))
+    duels = _compare_with_rivals(second, DEFAULT_METHOD, rivals, metrics, model)
     if not _all_have_intervals(duels):
         return None, _TOO_LITTLE_DATA
     behind = [duel for duel in duels if duel.better == duel.other]
@@ -124,7 +105,8 @@ def _logit_is_worth_it(second: Results, _: Results, model: str | None) -> Answer
     overall = second.compare(CLASS_SPECIFIC_METHOD, DEFAULT_METHOD, GROUND_TRUTH_MEAN, model)
     if not _all_have_intervals([overall]):
         return None, _TOO_LITTLE_DATA
-    duels = _compare_with_rivals(second, CLASS_SPECIFIC_METHOD, [DEFAULT_METHOD], GROUND_TRUTH_METRICS, model)
+    metrics = list_ground_truth_metrics(second)
+    duels = _compare_with_rivals(second, CLASS_SPECIFIC_METHOD, [DEFAULT_METHOD], metrics, model)
     won = [duel for duel in duels if duel.better == CLASS_SPECIFIC_METHOD]
     lost = [duel for duel in duels if duel.better == DEFAULT_METHOD]
     said = f"{GROUND_TRUTH_MEAN} {_format_signed(overall)}"
@@ -134,7 +116,8 @@ def _logit_is_worth_it(second: Results, _: Results, model: str | None) -> Answer
 
 
 def _expensive_methods_ahead(second: Results, _: Results, model: str | None) -> Answer:
-    metrics = [m for m in second.metrics if second.metric_info(m).get("category") in ("truth", "causal")]
+    categories = ("ground_truth", "insertion_deletion")
+    metrics = [m for m in second.metrics if second.metric_info(m).get("category") in categories]
     rivals = [m for m in _list_methods(second) if sum(second.cost(m, model)[:2]) > 3]
     won = [d for d in _compare_with_rivals(second, DEFAULT_METHOD, rivals, metrics, model) if d.better == d.other]
     said = []
@@ -157,12 +140,13 @@ def _falls_with_shuffled_weights(second: Results, shuffled: Results, model: str 
     if DEFAULT_METHOD not in shuffled.methods or (model is not None and model not in shuffled.models):
         return None, _TOO_LITTLE_DATA
     controls = _list_controls(shuffled)
-    duels = _compare_with_rivals(shuffled, DEFAULT_METHOD, controls, GROUND_TRUTH_METRICS, model)
-    drops = {m: _score_drop(second, shuffled, m, model) for m in (GROUND_TRUTH_MEAN, *GROUND_TRUTH_METRICS)}
+    metrics = [metric for metric in list_ground_truth_metrics(second) if metric in shuffled.metrics]
+    duels = _compare_with_rivals(shuffled, DEFAULT_METHOD, controls, metrics, model)
+    drops = {metric: _score_drop(second, shuffled, metric, model) for metric in (GROUND_TRUTH_MEAN, *metrics)}
     if not _all_have_intervals(duels) or not math.isfinite(drops[GROUND_TRUTH_MEAN].low):
         return None, _TOO_LITTLE_DATA
-    # Ahead of a constant map means little; what would matter is to be ahead of every control.
-    ahead = [m for m in GROUND_TRUTH_METRICS if all(d.better == DEFAULT_METHOD for d in duels if d.metric == m)]
+    # To be ahead of a constant map means little; only being ahead of every control counts.
+    ahead = [m for m in metrics if all(d.better == DEFAULT_METHOD for d in duels if d.metric == m)]
     kept = [m for m, drop in drops.items() if not drop.low > 0]
     said = f"{GROUND_TRUTH_MEAN} falls by {_format_interval(drops[GROUND_TRUTH_MEAN])}"
     said += f"; does not fall on {', '.join(kept)}" if kept else ""
@@ -173,48 +157,22 @@ def _falls_with_shuffled_weights(second: Results, shuffled: Results, model: str 
 
 
 QUESTIONS: Mapping[str, Callable[[Results, Results, str | None], Answer]] = {
-    f"{DEFAULT_METHOD} beats every control on every truth metric": _beats_controls,
+    f"{DEFAULT_METHOD} beats every control on every ground-truth metric": _beats_controls,
     f"{DEFAULT_METHOD} is the best class-agnostic method of one pass": _best_of_one_pass,
     f"{DEFAULT_METHOD} is not behind any method of one forward and one backward pass": _level_with_backward,
     f"{CLASS_SPECIFIC_METHOD} beats {DEFAULT_METHOD}": _logit_is_worth_it,
-    f"where dearer methods are ahead of {DEFAULT_METHOD}": _expensive_methods_ahead,
+    f"where more expensive methods are ahead of {DEFAULT_METHOD}": _expensive_methods_ahead,
     f"with shuffled weights {DEFAULT_METHOD} falls to the controls": _falls_with_shuffled_weights,
 }
-"""What is asked of a benchmark."""
+"""Function that answers each question, from results of the second set and of shuffled weights."""
 
 _TOO_LITTLE_DATA = "too little was measured to say"
-
-
-def verdict_section(found: Benchmark) -> Markup:
-    """Write the answers as a section of a report."""
-    rows = []
-    for question, lines in groupby(verdict(found), lambda line: line.question):
-        rows.append(element("tr", element("th", question, colspan="3", scope="rowgroup"), class_="group"))
-        for line in lines:
-            cells = element("td", line.answer), element("td", line.reason, class_="words")
-            rows.append(element("tr", element("th", line.model or "all models", scope="row"), *cells))
-    answers = scrolling_table(header_row("models", "answer", "found"), rows, "verdict")
-    return element("section", element("h2", "Verdict"), element("p", READING_NOTE + left_out_sentence(found)), answers)
-
-
-def left_out_sentence(found: Benchmark) -> str:
-    """Say which methods were not asked because they are too dear; nothing where all were."""
-    names = found.second.settings.get("benchmark", {}).get("left_out", {})
-    told = ", ".join(f"{name} ({passes})" for name, passes in names.items())
-    return f" Methods of more than {MAX_PASSES} passes a clip are asked in a full run only: {told}." if told else ""
-
-
-READING_NOTE = (
-    "By paired 95 % bootstrap intervals over clips: ahead or behind is what the interval of the mean difference leaves "
-    f"no doubt of. {GROUND_TRUTH_MEAN!r} is the mean of the five truth metrics. Each comparison stands for itself: of "
-    "many, one in forty errs to either side."
-)
 
 
 def _compare_with_rivals(
     results: Results, one: str, others: Iterable[str], metrics: Iterable[str], model: str | None
 ) -> list[PairedDifference]:
-    """Compare with each rival by each metric, where both were scored."""
+    """Return the paired differences from each rival by each metric, where both were scored."""
     every = [results.compare(one, other, metric, model) for other in others for metric in metrics if other != one]
     return [duel for duel in every if duel.clips]
 
@@ -228,7 +186,7 @@ def _list_controls(results: Results) -> list[str]:
 
 
 def _list_methods(results: Results, **passes: int) -> list[str]:
-    """Methods that are no controls, of so many forward or backward passes."""
+    """Return the methods that are not controls and take this many forward or backward passes."""
     names = [
         name
         for name, about in _method_facts(results).items()
@@ -243,9 +201,19 @@ def _method_facts(results: Results) -> Mapping[str, Any]:
 
 
 def _score_drop(second: Results, shuffled: Results, metric: str, model: str | None) -> Interval:
-    """Mean of a method's score on trained weights minus that on shuffled ones, over the clips of both."""
-    ours, theirs = (held.values(DEFAULT_METHOD, metric, model) for held in (second, shuffled))
-    return mean_with_interval([ours[clip] - theirs[clip] for clip in ours if clip in theirs])
+    """Mean loss of the default method when weights are shuffled, over clips of both; positive if it gets worse."""
+    sign = 1 if second.metric_info(metric)["higher_is_better"] else -1
+    trained, untrained = (results.values(DEFAULT_METHOD, metric, model) for results in (second, shuffled))
+    return mean_with_interval([sign * (trained[clip] - untrained[clip]) for clip in trained if clip in untrained])
+
+
+def _least_advantage(results: Results) -> Callable[[PairedDifference], float]:
+    """Return a function that gives the least advantage of the first method that the interval allows."""
+
+    def least_advantage(duel: PairedDifference) -> float:
+        return duel.low if results.metric_info(duel.metric)["higher_is_better"] else -duel.high
+
+    return least_advantage
 
 
 def _swap_sides(duel: PairedDifference) -> PairedDifference:
@@ -253,7 +221,7 @@ def _swap_sides(duel: PairedDifference) -> PairedDifference:
 
 
 def _format_clearest(duels: list[PairedDifference]) -> str:
-    """Tell of the clearest few."""
+    """Name the largest differences, and how many more there are."""
     few = sorted(duels, key=lambda duel: -abs(duel.mean))[:MAX_NAMED_DIFFERENCES]
     rest = [f"and {len(duels) - MAX_NAMED_DIFFERENCES} more"] if len(duels) > MAX_NAMED_DIFFERENCES else []
     return "; ".join([*map(_format_rival, few), *rest]) or "none"

@@ -69,7 +69,7 @@ def _entropy(case: Case) -> float:
     range=(-inf, inf),
     chance="0 dB",
     chance_level=0.0,
-    needs="truth",
+    needs="ground_truth",
 )
 def signal_to_noise(case: Case) -> float:
     """Mean strength on what acts over mean strength elsewhere, in decibels.
@@ -80,5 +80,7 @@ def signal_to_noise(case: Case) -> float:
     assert case.ground_truth is not None
     where = case.ground_truth.where
     if where.shape != case.maps.shape:
-        raise ParameterError(f"The map is {case.maps.shape}, the truth {where.shape}.", "Bring both to one grid.")
+        raise ParameterError(
+            f"The map is {case.maps.shape}, the ground truth {where.shape}.", "Bring both to one grid."
+        )
     return refine.signal_to_noise(case.maps, where) if where.any() and not where.all() else float("nan")

@@ -100,7 +100,7 @@ def _count_passes(geometry: Geometry, *, units: Units, **_: object) -> int:
     return int(divide_into_units(geometry, units).max()) + 2
 
 
-_FAITHFULNESS: dict[str, Any] = {"category": "agreement", "needs": "model", "cost": _count_passes}
+_FAITHFULNESS: dict[str, Any] = {"category": "faithfulness", "needs": "model", "cost": _count_passes}
 _CORRELATION: dict[str, Any] = {
     **_FAITHFULNESS,
     "higher_is_better": True,

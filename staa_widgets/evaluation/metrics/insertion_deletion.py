@@ -1,4 +1,4 @@
-"""What the model does when parts of a clip come or go in the order of an explanation: insertion and deletion.
+"""Insertion and deletion: the target's probability while parts of a clip come or go in the order of a map.
 
 After RISE (Petsiuk et al. 2018, arXiv 1806.07421) and "Spatio-Temporal Perturbations for Video Attribution" (Li et al.
 2021, arXiv 2109.00222). Removing scattered cells destroys a clip faster than removing a smooth region whatever a map
@@ -8,7 +8,7 @@ and deletion of the least relevant first, suffer from it less; they are one and 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -63,7 +63,7 @@ class ScoreCurve(NamedTuple):
 
 
 class ReferenceScores(NamedTuple):
-    """What a causal score of one clip is set beside.
+    """Scores of one clip by random orders and by the oracle, for comparison with those of methods.
 
     Parameters
     ----------
@@ -246,30 +246,42 @@ def _count_passes(geometry: Geometry, *, units: Units, steps: int, **_: object) 
     return min(steps, int(divide_into_units(geometry, units).max()) + 1) + 1
 
 
-def _register(name: str, kind: Kind, order: Order) -> None:
-    def run(case: Case, *, units: Units = "cells", filler: str = "blur", steps: int = STEPS) -> float:
-        return perturbation_curve(case, kind=kind, order=order, units=units, filler=filler, steps=steps).area
-
-    done = "put into a filled clip" if kind == "insertion" else "taken out of the clip"
-    run.__doc__ = f"Area under the target's probability while parts are {done}, {order} relevant first."
-    metric(
-        name,
-        category="causal",
-        higher_is_better=(kind == "insertion") == (order == "most"),
-        range=(0.0, 1.0),
-        chance="the same clip's random orders, smooth and not",
-        needs="model",
-        cost=_count_passes,
-    )(run)
-
-
 CURVE_KINDS: dict[str, tuple[Kind, Order]] = {
     "insertion": ("insertion", "most"),
     "insertion_least": ("insertion", "least"),
     "deletion": ("deletion", "most"),
     "deletion_least": ("deletion", "least"),
 }
-"""What the causal metrics are the areas of, by name."""
+"""Kind and order of the curve whose area each metric is, by the name of the metric."""
 
-for _name, _of in CURVE_KINDS.items():
-    _register(_name, *_of)
+_AREA: dict[str, Any] = {
+    "category": "insertion_deletion",
+    "range": (0.0, 1.0),
+    "chance": "the same clip's random orders, smooth and not",
+    "needs": "model",
+    "cost": _count_passes,
+}
+
+
+@metric("insertion", **_AREA, higher_is_better=True)
+def insertion(case: Case, *, units: Units = "cells", filler: str = "blur", steps: int = STEPS) -> float:
+    """Area under the target's probability while parts are put into a filled clip, most relevant first."""
+    return perturbation_curve(case, kind="insertion", order="most", units=units, filler=filler, steps=steps).area
+
+
+@metric("insertion_least", **_AREA, higher_is_better=False)
+def insertion_least(case: Case, *, units: Units = "cells", filler: str = "blur", steps: int = STEPS) -> float:
+    """Area under the target's probability while parts are put into a filled clip, least relevant first."""
+    return perturbation_curve(case, kind="insertion", order="least", units=units, filler=filler, steps=steps).area
+
+
+@metric("deletion", **_AREA, higher_is_better=False)
+def deletion(case: Case, *, units: Units = "cells", filler: str = "blur", steps: int = STEPS) -> float:
+    """Area under the target's probability while parts are taken out of the clip, most relevant first."""
+    return perturbation_curve(case, kind="deletion", order="most", units=units, filler=filler, steps=steps).area
+
+
+@metric("deletion_least", **_AREA, higher_is_better=True)
+def deletion_least(case: Case, *, units: Units = "cells", filler: str = "blur", steps: int = STEPS) -> float:
+    """Area under the target's probability while parts are taken out of the clip, least relevant first."""
+    return perturbation_curve(case, kind="deletion", order="least", units=units, filler=filler, steps=steps).area

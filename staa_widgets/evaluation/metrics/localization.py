@@ -1,16 +1,15 @@
-"""Scores of maps against a truth that is known.
+"""Localization metrics: scores of a map against the ground truth.
 
-The functions on tensors take values ``(B, …)`` and a truth that is bool ``(…)`` or ``(B, …)``, and give float64
-``(B,)``, better the higher it is. Ties are handled: a constant map scores what chance scores. Where the truth has no
-inside or no outside, so that no score means anything, they give NaN.
+The functions on tensors take values ``(B, …)`` and a ground truth, bool ``(…)`` or ``(B, …)``, and return float64
+``(B,)``, where higher is better. Ties are handled: a constant map scores what chance scores. The score is NaN where the
+ground truth has no inside or no outside.
 
-torch is loaded by the first score that is computed, not by importing this module.
+torch is loaded by the first score, not by importing this module.
 """
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,65 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from staa_widgets.datasets.drawn_actions import ActionClip
-    from staa_widgets.explanation.explanation import Explanation
-
-MIN_COVER = 0.10
-"""Share of a cell that the acting limbs must cover for it to count as true."""
-
-
-class GroundTruthGrid(NamedTuple):
-    """Truth on a model's grid: `where` bool ``(S, h, w)``, `when` bool ``(S,)``."""
-
-    where: NDArray[np.bool_]
-    when: NDArray[np.bool_]
-
-
-def ground_truth_on_grid(
-    clip: ActionClip, sampled: NDArray[np.int64], box: tuple[float, float, float, float], grid: tuple[int, int]
-) -> GroundTruthGrid:
-    """Bring a drawn clip's truth to the cells that a model has maps of.
-
-    Parameters
-    ----------
-    clip
-        The drawn clip.
-    sampled
-        int ``(S, k)``, frames that each slice saw.
-    box
-        ``(x0, y0, x1, y1)``, pixels of the frame that the model saw.
-    grid
-        ``(h, w)``, token grid.
-    """
-    return _masks_to_grid(clip.where[sampled], clip.when[sampled], box, grid)
-
-
-def explanation_ground_truth(explanation: Explanation) -> GroundTruthGrid | None:
-    """Bring what an explanation knows of its clip's action to the cells of its maps; ``None`` if it knows nothing."""
-    e, known = explanation, explanation.ground_truth
-    if known is None:
-        return None
-    seen = e.sampled_frames - e.first_frame
-    (x0, y0, x1, y1), (width, height) = e.box, e.frame_size
-    # A box may reach beyond the frame, where nothing is true.
-    left, top = (max(0, math.ceil(-edge)) for edge in (x0, y0))
-    right, bottom = max(0, math.ceil(x1 - width)), max(0, math.ceil(y1 - height))
-    where = np.pad(known.masks(seen.ravel()), ((0, 0), (top, bottom), (left, right)))
-    where = where.reshape(*seen.shape, *where.shape[1:])
-    return _masks_to_grid(where, known.when[seen], (x0 + left, y0 + top, x1 + left, y1 + top), e.maps.shape[1:])
-
-
-def _masks_to_grid(
-    where: NDArray[np.bool_], when: NDArray[np.bool_], box: tuple[float, float, float, float], grid: tuple[int, ...]
-) -> GroundTruthGrid:
-    """Bring masks ``(S, k, H, W)`` and moments ``(S, k)`` of the frames that slices saw to their cells."""
-    x0, y0, x1, y1 = box
-    ys = np.linspace(y0, y1, grid[0] + 1).round().astype(int)
-    xs = np.linspace(x0, x1, grid[1] + 1).round().astype(int)
-    seen = where[:, :, ys[0] : ys[-1], xs[0] : xs[-1]].astype(np.float64)
-    sums = np.add.reduceat(np.add.reduceat(seen, ys[:-1] - ys[0], axis=2), xs[:-1] - xs[0], axis=3)
-    cover = sums / (np.diff(ys)[:, None] * np.diff(xs)[None, :])
-    return GroundTruthGrid(cover.mean(axis=1) >= MIN_COVER, np.any(when, axis=1))
+    from staa_widgets.evaluation.ground_truth import GroundTruthGrid
 
 
 def pointing(values: Tensor, truth: Tensor) -> Tensor:
@@ -138,19 +79,25 @@ def _nan_where_undefined(truth: Tensor, scores: Tensor) -> Tensor:
 
 
 def _case_tensors(case: Case) -> tuple[Tensor, Tensor, Tensor]:
-    """Give maps ``(1, S, h, w)``, where ``(S, h, w)`` and when ``(S,)``."""
+    """Return tensors: maps ``(1, S, h, w)``, true cells ``(S, h, w)`` and true slices ``(S,)``."""
     import torch
 
     assert case.ground_truth is not None
     if case.maps.shape != case.ground_truth.where.shape:
         raise ParameterError(
-            f"The map is {case.maps.shape}, the truth {case.ground_truth.where.shape}.", "Bring both to one grid."
+            f"The map is {case.maps.shape}, the ground truth {case.ground_truth.where.shape}.",
+            "Bring both to one grid.",
         )
     where, when = (torch.from_numpy(np.array(part, bool)) for part in case.ground_truth)
     return torch.from_numpy(np.array(case.maps))[None], where, when
 
 
-_GROUND_TRUTH: dict[str, Any] = {"category": "truth", "higher_is_better": True, "range": (0.0, 1.0), "needs": "truth"}
+_GROUND_TRUTH: dict[str, Any] = {
+    "category": "ground_truth",
+    "higher_is_better": True,
+    "range": (0.0, 1.0),
+    "needs": "ground_truth",
+}
 
 
 @metric("pointing", **_GROUND_TRUTH, chance="share of true cells")
@@ -188,17 +135,20 @@ def _temporal_pointing(case: Case) -> float:
     return float(pointing(temporal_curve(maps), when))
 
 
-GROUND_TRUTH_METRICS = ("pointing", "mass", "average_precision", "temporal_auc", "temporal_pointing")
-"""Names of the metrics that compare with the truth; a verdict is made from them."""
+def ground_truth_metrics() -> tuple[str, ...]:
+    """Return the names of all registered metrics that compare a map with the ground truth."""
+    return tuple(name for name, each in METRICS.items() if each.category == "ground_truth")
 
 
 def score_ground_truth(maps: NDArray[np.floating], ground_truth: GroundTruthGrid) -> dict[str, float]:
-    """All of `GROUND_TRUTH_METRICS` for one map ``(S, h, w)``; NaN where the truth has no inside or no outside.
+    """Return the scores of one map ``(S, h, w)`` by all `ground_truth_metrics`.
+
+    A score is NaN where the ground truth has no inside or no outside.
 
     Raises
     ------
     ParameterError
-        If map and truth differ in shape.
+        If map and ground truth differ in shape.
     """
     case = Case(np.asarray(maps, np.float32), ground_truth)
-    return {name: METRICS[name](case) for name in GROUND_TRUTH_METRICS}
+    return {name: METRICS[name](case) for name in ground_truth_metrics()}

@@ -137,7 +137,7 @@ _SANITY: dict[str, Any] = {"category": "sanity", "range": (-1.0, 1.0), "needs": 
 
 
 @metric(
-    "weight_randomisation",
+    "weight_randomization",
     **_SANITY,
     higher_is_better=False,
     chance="0 for a map that has nothing to do with the first",
@@ -161,7 +161,7 @@ def weight_randomization(case: Case, *, steps: int = STEPS, seed: int = 0) -> fl
     "class_sensitivity",
     **_SANITY,
     higher_is_better=False,
-    chance="1 for a method that does not know of classes",
+    chance="1 for class-agnostic methods",
     chance_level=1.0,
     cost=1,
 )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from staa_widgets.figures import escape_plotly_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from staa_widgets.evaluation.results import Results
     from staa_widgets.evaluation.rows import Summary
 
@@ -41,6 +43,11 @@ def format_label(name: str) -> str:
 def direction_arrow(results: Results, metric: str) -> str:
     """Show a metric's direction: an arrow up or down, nothing where it has none."""
     return {True: "\u00a0↑", False: "\u00a0↓", None: ""}[results.metric_info(metric).get("higher_is_better")]
+
+
+def format_category(info: Mapping[str, Any]) -> str:
+    """Write the category of a metric in words, such as "ground truth"; nothing where it has none."""
+    return str(info.get("category", "")).replace("_", " ")
 
 
 def method_group(results: Results, method: str) -> str:

@@ -14,8 +14,7 @@ from staa_widgets.evaluation.report.curve_figure import draw_curves
 from staa_widgets.evaluation.report.formatting import format_count
 from staa_widgets.evaluation.report.score_table_figure import draw_score_table
 from staa_widgets.utils.files import export_bytes
-from staa_widgets.utils.html import Markup, element, join_markup
-from staa_widgets.widget.page import source_hash
+from staa_widgets.utils.html import Markup, element, join_markup, source_hash
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,7 +5,13 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from staa_widgets.evaluation.report.formatting import direction_arrow, format_cost, format_count, method_group
+from staa_widgets.evaluation.report.formatting import (
+    direction_arrow,
+    format_category,
+    format_cost,
+    format_count,
+    method_group,
+)
 from staa_widgets.utils.html import Markup, comma_list, element, header_row, join_markup, scrolling_table
 
 if TYPE_CHECKING:
@@ -46,7 +52,7 @@ def metric_table(results: Results) -> Markup:
         ends = " … ".join("∞" if end is None else f"{end:g}" for end in (low, high)) if about.get("range") else "–"
         chance = about.get("chance") or "–"
         name = join_markup(metric, _describe_changes(metric, about))
-        cells = [element("td", cell) for cell in (better, ends, about.get("category", ""))]
+        cells = [element("td", cell) for cell in (better, ends, format_category(about))]
         words = [element("td", cell, class_="words") for cell in (about.get("summary", ""), chance)]
         rows.append(element("tr", element("th", name, scope="row"), *words, *cells))
     return scrolling_table(header_row("metric", "what it says", "chance", "better", "range", "asks about"), rows)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from staa_widgets.evaluation.report.formatting import (
     GROUPS,
     direction_arrow,
+    format_category,
     format_cost,
     format_count,
     format_interval,
@@ -185,5 +186,5 @@ def _methods_by_group(results: Results) -> Iterable[tuple[str, list[str]]]:
 
 
 def _metric_header(results: Results, metric: str, below: str | None = None) -> Markup:
-    small = results.metric_info(metric).get("category", "") if below is None else below
+    small = format_category(results.metric_info(metric)) if below is None else below
     return element("th", f"{metric}{direction_arrow(results, metric)}", element("small", small), scope="col")

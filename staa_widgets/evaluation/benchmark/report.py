@@ -1,0 +1,62 @@
+"""Pages of a benchmark: a report of each set of clips, the second one with the verdict."""
+
+from __future__ import annotations
+
+import os
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from staa_widgets.evaluation.benchmark.ground_truth_mean import GROUND_TRUTH_MEAN
+from staa_widgets.evaluation.benchmark.plan import MAX_PASSES
+from staa_widgets.evaluation.benchmark.verdict import verdict
+from staa_widgets.evaluation.report.page import to_html
+from staa_widgets.utils.html import Markup, element, header_row, scrolling_table
+
+if TYPE_CHECKING:
+    from staa_widgets.evaluation.benchmark.results import Benchmark
+
+READING_NOTE = (
+    "By paired 95 % bootstrap intervals over clips: ahead or behind is what the interval of the mean difference leaves "
+    f"no doubt of. {GROUND_TRUTH_MEAN!r} is the mean of the ground-truth metrics, scaled to 0 (worst) to 1 (best). "
+    "Each comparison stands for itself: of many, one in forty errs to either side."
+)
+
+
+def write_report(benchmark: Benchmark, folder: str | os.PathLike[str]) -> Path:
+    """Write ``second.html``, with the verdict, and ``first.html`` to an existing folder; return ``second.html``.
+
+    Raises
+    ------
+    ExportError
+        If a file cannot be written.
+    """
+    into = Path(folder)
+    to_html(benchmark.first, into / "first.html", "Benchmark: clips that chose the default")
+    return to_html(
+        benchmark.second,
+        into / "second.html",
+        "Benchmark: clips that chose nothing",
+        introduction=verdict_section(benchmark),
+    )
+
+
+def verdict_section(benchmark: Benchmark) -> Markup:
+    """Return the verdict as a section of a report."""
+    rows = []
+    for question, lines in groupby(verdict(benchmark), lambda line: line.question):
+        rows.append(element("tr", element("th", question, colspan="3", scope="rowgroup"), class_="group"))
+        for line in lines:
+            cells = element("td", line.answer), element("td", line.reason, class_="words")
+            rows.append(element("tr", element("th", line.model or "all models", scope="row"), *cells))
+    answers = scrolling_table(header_row("models", "answer", "found"), rows, "verdict")
+    return element(
+        "section", element("h2", "Verdict"), element("p", READING_NOTE + left_out_sentence(benchmark)), answers
+    )
+
+
+def left_out_sentence(benchmark: Benchmark) -> str:
+    """Return a sentence that names the methods left out because of their cost; empty if there are none."""
+    names = benchmark.second.settings.get("benchmark", {}).get("left_out", {})
+    told = ", ".join(f"{name} ({passes})" for name, passes in names.items())
+    return f" Methods of more than {MAX_PASSES} passes a clip are asked in a full run only: {told}." if told else ""

@@ -1,0 +1,68 @@
+"""The JSON file of results: its format, and the names that older files use."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from staa_widgets.errors import FormatError
+from staa_widgets.evaluation.old_results import update_format_1
+from staa_widgets.evaluation.rows import NOT_A_NUMBER, TABLES
+
+KIND, FORMAT = "results", 2
+
+Tables = Mapping[str, tuple[Any, ...]]
+"""Rows by the field of `Results` that holds them."""
+
+
+def encode_results(tables: Tables, settings: Mapping[str, Any]) -> bytes:
+    """Return the JSON file of results; NaN is written as null, because JSON has no NaN."""
+    rows = {name: [_row_to_json(row) for row in tables[name]] for name in TABLES}
+    text = json.dumps(
+        {"staa_widgets": KIND, "format": FORMAT, "settings": dict(settings), **rows},
+        ensure_ascii=False,
+        allow_nan=False,
+        separators=(",", ":"),
+    )
+    return text.encode()
+
+
+def decode_results(data: bytes, name: str) -> tuple[dict[str, tuple[Any, ...]], dict[str, Any]]:
+    """Return the tables and the settings in a JSON file, format 1 with its names of today.
+
+    Parameters
+    ----------
+    data
+        Content of the file.
+    name
+        Name of the file, for messages.
+
+    Raises
+    ------
+    FormatError
+        If the file holds no results, is cut short or of another format.
+    """
+    try:
+        content = json.loads(data)
+        if content["staa_widgets"] != KIND:
+            raise ValueError(content["staa_widgets"])
+        found = content["format"]
+        if found not in (1, FORMAT):
+            raise FormatError(f"{name} has format {found}; this version reads 1 to {FORMAT}.", "Evaluate again.")
+        tables = {key: tuple(_row_from_json(kind, row) for row in content[key]) for key, kind in TABLES.items()}
+        settings = content["settings"]
+        return update_format_1(tables, settings) if found == 1 else (tables, settings)
+    except FormatError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise FormatError(f"{name} holds no results of an evaluation.", "Write them with to_json.") from error
+
+
+def _row_to_json(row: tuple[Any, ...]) -> list[Any]:
+    return [None if isinstance(part, float) and not math.isfinite(part) else part for part in row]
+
+
+def _row_from_json(kind: Any, row: list[Any]) -> Any:
+    return kind(*(NOT_A_NUMBER if p is None else tuple(p) if isinstance(p, list) else p for p in row))

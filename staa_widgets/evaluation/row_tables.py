@@ -1,0 +1,60 @@
+"""Selecting from and merging the tables of results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from staa_widgets.errors import ParameterError
+from staa_widgets.evaluation.rows import TABLES
+
+Tables = Mapping[str, tuple[Any, ...]]
+Settings = Mapping[str, Any]
+
+
+def select_rows(
+    tables: Tables, settings: Settings, names_by_kind: Mapping[str, set[str]]
+) -> tuple[dict[str, tuple[Any, ...]], dict[str, Any]]:
+    """Return the tables and settings of some names only, by kind: ``"model"``, ``"method"`` or ``"metric"``.
+
+    A row without such a kind, or with an empty name, concerns all of them and stays.
+    """
+
+    def stays(row: Any) -> bool:
+        return all(getattr(row, kind, "") in {*names, ""} for kind, names in names_by_kind.items())
+
+    facts = {
+        f"{kind}s": {name: fact for name, fact in settings.get(f"{kind}s", {}).items() if name in names}
+        for kind, names in names_by_kind.items()
+    }
+    return {name: tuple(filter(stays, tables[name])) for name in TABLES}, {**settings, **facts}
+
+
+def merge_tables(one: Tables, other: Tables) -> dict[str, tuple[Any, ...]]:
+    """Return the rows of both; where both have a row about the same, that of the second."""
+    return {name: tuple({**_index_rows(one[name]), **_index_rows(other[name])}.values()) for name in TABLES}
+
+
+def merge_settings(one: Settings, other: Settings) -> dict[str, Any]:
+    """Return the settings of both.
+
+    Raises
+    ------
+    ParameterError
+        If a name does not mean the same in both.
+    """
+    merged = {**one, **other}
+    for kind in ("models", "clips", "methods", "metrics"):
+        ours, theirs = one.get(kind, {}), other.get(kind, {})
+        for name in ours.keys() & theirs.keys():
+            if ours[name] != theirs[name]:
+                raise ParameterError(
+                    f"{name!r} among the {kind} is not the same in both results.", "Give one of them another name."
+                )
+        merged[kind] = {**ours, **theirs}
+    return merged
+
+
+def _index_rows(rows: Iterable[Any]) -> dict[tuple[str, ...], Any]:
+    """Return rows by the words in them, which are all that a row is about."""
+    return {tuple(word for word in row if isinstance(word, str)): row for row in rows}
