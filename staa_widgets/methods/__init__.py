@@ -1,14 +1,26 @@
-"""Attribution methods: functions from a `Record` or a `MethodInputs` to maps, registered with what they need."""
+"""Attribution methods: one function each, from a `Record` or `MethodInputs` to maps ``(S, h, w)``.
+
+Begin with `registry.py` (what a method declares) and `occlusion.py` (a short method); `METHODS` holds all of them.
+"""
 
 from __future__ import annotations
 
-from staa_widgets.methods import attention_baselines as attention
-from staa_widgets.methods import controls, gradient, occlusion
-from staa_widgets.methods import lime_shap as segments
-from staa_widgets.methods import patch_attention as patch
+# Importing a module registers its methods: a new one must be imported here. The order is that of `METHODS`.
+# isort: off
+from staa_widgets.methods import (
+    staa,
+    attention_baselines,
+    controls,
+    gradient,
+    occlusion,
+    lime_shap,
+    patch_attention,
+)
+
+# isort: on
 from staa_widgets.methods.inputs import MethodInputs
 from staa_widgets.methods.registry import METHODS, Cost, Method, get_method, method
-from staa_widgets.methods.staa import BROWSING_NEEDS, attention_maps, staa, staa_logit
+from staa_widgets.methods.staa import BROWSING_NEEDS, attention_maps
 
 __all__ = [
     "BROWSING_NEEDS",
@@ -16,15 +28,14 @@ __all__ = [
     "Cost",
     "Method",
     "MethodInputs",
-    "attention",
+    "attention_baselines",
     "attention_maps",
     "controls",
     "get_method",
     "gradient",
+    "lime_shap",
     "method",
     "occlusion",
-    "patch",
-    "segments",
+    "patch_attention",
     "staa",
-    "staa_logit",
 ]

@@ -1,4 +1,4 @@
-"""Other readings of attention, from the literature, to compare `staa` with."""
+"""Other attention methods from the literature, to compare `staa` with."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 
 
 def _last_needs(exact: bool) -> Needs:
-    staa.needs({"exact": exact})  # refuses what is no answer
+    staa.needs({"exact": exact})  # Refuses anything but True and False.
     return Needs(rows=True, exact=exact)
 
 
 @method("attention_last", needs=_last_needs, class_specific=False)
 def attention_last(record: Record, *, exact: bool = False) -> NDArray[np.float32]:
-    """Read the readout's row of the last layer and nothing else.
+    """Return the readout's attention row of the last layer.
 
-    The usual picture of a transformer's attention. Where a model attends within frames, the row of each frame: it says
-    where, and every slice gets the same mass.
+    The usual picture of a transformer's attention. Where a model attends within frames, it is the row of each frame,
+    which says where, and every slice has the same mass.
 
     Parameters
     ----------
     record
-        What the forward pass left.
+        What the forward pass recorded.
     exact
         As for `staa`.
 
@@ -49,16 +49,16 @@ def attention_last(record: Record, *, exact: bool = False) -> NDArray[np.float32
 
 @method("rollout", needs=lambda exact: staa.needs({"exact": exact}), class_specific=False)
 def rollout(record: Record, *, exact: bool = False) -> NDArray[np.float32]:
-    """Carry the readout's row through attention and residuals of all layers, through time and space.
+    """Attention rollout: carry the readout's row through attention and residuals of all layers, in space and time.
 
-    Abnar & Zuidema, "Quantifying Attention Flow in Transformers", arXiv 2005.00928. In each layer half stays, half goes
-    through ``(S + I) / 2`` and, in divided attention, ``(U + I) / 2``. Space-only models get the same mass in
-    every slice.
+    Abnar & Zuidema, "Quantifying Attention Flow in Transformers", arXiv 2005.00928. Each layer is
+    ``(S + I) / 2``: half attention, half residual; in divided attention also ``(U + I) / 2`` over time. Space-only
+    models get the same mass in every slice.
 
     Parameters
     ----------
     record
-        What the forward pass left.
+        What the forward pass recorded.
     exact
         As for `staa`.
 
@@ -79,16 +79,17 @@ def rollout(record: Record, *, exact: bool = False) -> NDArray[np.float32]:
 
 @method("attention_gradient", needs=Needs(relevance=True), class_specific=True, cost=Cost(1, 1))
 def attention_gradient(record: Record) -> NDArray[np.float32]:
-    """Carry the readout back through attention times its gradient, in all layers, spatial and temporal.
+    """Carry the readout back through attention times its gradient in all layers, spatial and temporal.
 
     Chefer et al., "Generic Attention-model Explainability", arXiv 2103.15679: ``R ← R + mean_h relu(A · dy/dA) R``.
     Here one row vector goes from the last layer to the first, ``r ← r + r · mean_h relu(A · dy/dA)``, in divided
-    attention through space and then through time. What the readout starts with is not counted.
+    attention through space and then through time. The row that the readout starts with is
+    left out.
 
     Parameters
     ----------
     record
-        What the forward and the backward pass left, for the target.
+        What the forward and the backward pass recorded, for the target.
 
     Returns
     -------
@@ -100,10 +101,10 @@ def attention_gradient(record: Record) -> NDArray[np.float32]:
 
 @method("grad_cam", needs_model=True, class_specific=True, cost=Cost(2, 1))
 def grad_cam(inputs: MethodInputs) -> NDArray[np.float32]:
-    """Weigh the channels of the last block's input tokens by their mean gradient: Grad-CAM on the token grid.
+    """Grad-CAM on the token grid: weight the channels of the last block's input tokens by their mean gradient.
 
-    Selvaraju et al., "Grad-CAM", arXiv 1610.02391. The last block's input, because its output no longer reaches the
-    classifier but through CLS; CLS itself has no place on the grid.
+    Selvaraju et al., "Grad-CAM", arXiv 1610.02391. The last block's input, because its output reaches the classifier
+    only through CLS; CLS itself has no place on the grid.
 
     Parameters
     ----------
@@ -113,18 +114,18 @@ def grad_cam(inputs: MethodInputs) -> NDArray[np.float32]:
     Returns
     -------
     NDArray[np.float32]
-        ``(S, h, w)``, non-negative, sum 1, or all zero where every cell speaks against the target.
+        ``(S, h, w)``, non-negative, sum 1, or all zero where every cell lowers the target's logit.
 
     Raises
     ------
-    UnsupportedQuestionError
-        If no blocks of the model are known, as of a wrapped one.
+    UnsupportedRequestError
+        If the model's blocks are not known, as of a wrapped one.
     """
     import torch
 
     if not inputs.layers:
         raise UnsupportedRequestError(
-            "Grad-CAM reads a block's tokens, and no blocks are known of this model.",
+            "Grad-CAM reads the tokens of a block, and the blocks of this model are not known.",
             "Use a method by gradients or perturbation, such as 'integrated_gradients' or 'occlusion'.",
         )
     inputs.report(0, 1)
@@ -162,19 +163,19 @@ def _original_code_needs(percentile: float | None) -> Needs:
 
 @method("staa_original_code", needs=_original_code_needs, class_specific=False)
 def staa_original_code(record: Record, *, percentile: float | None = None) -> NDArray[np.float32]:
-    """Do what the code published with STAA does, for comparison only: it reads the wrong rows and no time.
+    """Reproduce the code published with STAA, for comparison only: it reads the wrong rows and no temporal attention.
 
-    In the last layer's spatial attention of frame 0, the row of patch ``i`` is taken for frame ``i``. Its mass, the
-    published temporal score, is what that patch of frame 0 does not give to CLS, whatever happens in frame ``i``;
-    temporal attention is never read. See arXiv 2411.00630 and its authors' code.
+    In the last layer's spatial attention of frame 0, it takes the row of patch ``i`` as the map of frame ``i``. The
+    row's mass, the published temporal score, is the attention of that patch of frame 0 to all tokens but CLS, whatever
+    happens in frame ``i``. See arXiv 2411.00630 and its authors' code.
 
     Parameters
     ----------
     record
-        What the forward pass left.
+        What the forward pass recorded.
     percentile
-        Cut each frame's map below this percentile. The published code draws it at random between 70 and 90, takes 70,
-        or does not cut; here nothing is drawn.
+        Values of each frame's map below this percentile are set to zero. The published code draws it at random between
+        70 and 90, or takes 70, or sets nothing to zero; here nothing is random.
 
     Returns
     -------
@@ -183,7 +184,7 @@ def staa_original_code(record: Record, *, percentile: float | None = None) -> ND
 
     Raises
     ------
-    UnsupportedQuestionError
+    UnsupportedRequestError
         If the model's attention is not divided, or it has more frames than patches.
     """
     if record.attention_type != "divided":

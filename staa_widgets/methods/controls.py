@@ -1,4 +1,4 @@
-"""Controls: maps that know nothing of the model. A method that does not beat them explains nothing."""
+"""Controls: maps made without the model. A method that does not beat them explains nothing."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from staa_widgets.methods.registry import method
 
 
 def uniform(shape: tuple[int, int, int]) -> NDArray[np.float32]:
-    """Give every cell of ``(S, h, w)`` the same value."""
+    """Return maps ``(S, h, w)`` in which every cell has the same value."""
     return np.ones(shape, np.float32)
 
 
 def random(shape: tuple[int, int, int], seed: int) -> NDArray[np.float32]:
-    """Draw every cell of ``(S, h, w)`` on its own."""
+    """Return maps ``(S, h, w)`` of independent random values."""
     return np.random.default_rng([seed, 1]).random(shape, np.float32)
 
 
 def random_smooth(shape: tuple[int, int, int], seed: int) -> NDArray[np.float32]:
-    """Draw soft blobs: noise averaged three times over neighbouring slices, rows and columns of ``(S, h, w)``."""
+    """Return random soft blobs: noise averaged three times over neighboring slices, rows and columns: ``(S, h, w)``."""
     maps = np.random.default_rng([seed, 2]).random(shape, np.float32)
     for axis in range(3):
         for _ in range(3):
@@ -30,7 +30,7 @@ def random_smooth(shape: tuple[int, int, int], seed: int) -> NDArray[np.float32]
 
 
 def center(shape: tuple[int, int, int]) -> NDArray[np.float32]:
-    """Fall off from the middle of the frame as a Gaussian of a quarter of its size, the same in every slice."""
+    """Return a Gaussian around the frame's center, a quarter of its size wide, the same in every slice."""
     _, height, width = shape
     y = (np.arange(height) + 0.5) / height - 0.5
     x = (np.arange(width) + 0.5) / width - 0.5
@@ -39,23 +39,23 @@ def center(shape: tuple[int, int, int]) -> NDArray[np.float32]:
 
 
 def motion_energy(frames: NDArray[np.generic], shape: tuple[int, int, int]) -> NDArray[np.float32]:
-    """Mean absolute difference to the sampled frames before and after.
+    """Return the mean absolute difference to the sampled frames before and after: ``(S, h, w)``.
 
     Parameters
     ----------
     frames
-        ``(T, H, W, 3)``, the sampled frames as the model sees them, cropped. What `H` and `W` exceed a multiple of the
-        grid by belongs to no cell.
+        ``(T, H, W, 3)``, the sampled frames as the model sees them, cropped. Rows and columns of pixels beyond a
+        multiple of the grid belong to no cell.
     shape
         ``(S, h, w)``.
     """
-    grey = frames.astype(np.float32).mean(axis=-1)
-    step = np.abs(np.diff(grey, axis=0))
+    gray = frames.astype(np.float32).mean(axis=-1)
+    step = np.abs(np.diff(gray, axis=0))
     before, after = np.concatenate([step[:1], step]), np.concatenate([step, step[-1:]])
     slices, height, width = shape
-    rows, columns = grey.shape[1] // height, grey.shape[2] // width
+    rows, columns = gray.shape[1] // height, gray.shape[2] // width
     cells = ((before + after) / 2)[:, : height * rows, : width * columns].reshape(
-        slices, len(grey) // slices, height, rows, width, columns
+        slices, len(gray) // slices, height, rows, width, columns
     )
     return cells.mean(axis=(1, 3, 5))
 

@@ -1,7 +1,7 @@
-"""What stands in for a part of a clip that is taken away.
+"""Fillers: what is shown in place of a hidden part of a clip.
 
-A filler makes a clip out of a clip, ``(T, 3, H, W)`` of the model's input, and never a constant that stands out of it:
-a grey patch on a dark ground is a new thing to see, not the absence of one.
+A filler makes a clip from a clip, ``(T, 3, H, W)`` of the model's input. Except for `fade` it is no constant that
+stands out: a gray patch on a dark ground is a new thing to see, not the absence of one.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
     from staa_widgets.records.geometry import Geometry
 
+    Filler = Callable[[Tensor], Tensor]
+
 BLUR_SIGMA = 1 / 8
 """Standard deviation of `blur` as a share of the frame's shorter side."""
 
 
 def blur(pixels: Tensor) -> Tensor:
-    """Blur every frame so far that limbs are lost and the ground's colours are not."""
+    """Blur every frame so much that limbs vanish while the colors of the ground stay."""
     import torch
     from torch.nn.functional import conv2d, pad
 
@@ -36,27 +38,27 @@ def blur(pixels: Tensor) -> Tensor:
 
 
 def median(pixels: Tensor) -> Tensor:
-    """Show in every place the median of its values over time: what is there most of the time."""
+    """Show at every pixel its median over time: what is there most of the time."""
     return pixels.median(0, keepdim=True).values.expand_as(pixels).clone()
 
 
 def darkest(pixels: Tensor) -> Tensor:
-    """Show in every place the darkest of its colours over time."""
+    """Show at every pixel the darkest of its colors over time."""
     frame = pixels.mean(1, keepdim=True).argmin(0, keepdim=True)
     return pixels.gather(0, frame.expand(1, *pixels.shape[1:])).expand_as(pixels).clone()
 
 
 def freeze(pixels: Tensor) -> Tensor:
-    """Show the frame before; in the first frame, the one after. `fill` looks further where that one is gone too."""
+    """Show the frame before; in the first frame, the frame after. `fill` looks further where that is removed too."""
     return pixels[[1, *range(len(pixels) - 1)]] if len(pixels) > 1 else pixels.clone()
 
 
 def fade(pixels: Tensor) -> Tensor:
-    """Show the clip's mean colour everywhere."""
+    """Show the clip's mean color everywhere."""
     return pixels.mean((0, 2, 3), keepdim=True).expand_as(pixels).clone()
 
 
-FILLERS: Mapping[str, Callable[[Tensor], Tensor]] = {
+FILLERS: Mapping[str, Filler] = {
     "blur": blur,
     "median": median,
     "darkest": darkest,
@@ -66,8 +68,8 @@ FILLERS: Mapping[str, Callable[[Tensor], Tensor]] = {
 """Fillers by name: pixels ``(T, 3, H, W)`` to what stands in for them, of the same shape."""
 
 
-def get_filler(name: str) -> Callable[[Tensor], Tensor]:
-    """Look a filler up by name.
+def get_filler(name: str) -> Filler:
+    """Return a filler by its name.
 
     Raises
     ------
@@ -80,7 +82,8 @@ def get_filler(name: str) -> Callable[[Tensor], Tensor]:
 def cell_mask(geometry: Geometry, cells: Tensor) -> Tensor:
     """Spread cells of the token grid, bool ``(n, S, h, w)``, over the pixels they cover: ``(n, T, H, W)``.
 
-    Where the frame is no multiple of the patch, what models leave unseen at its edges goes with the last cells.
+    Where the frame is not a multiple of the patch, the pixels at its edges, which models do not see, go with the last
+    cells.
     """
     import torch
 
@@ -100,18 +103,17 @@ def cell_sums(geometry: Geometry, values: Tensor) -> Tensor:
 
 
 def fill(pixels: Tensor, removed: Tensor, filler: str) -> Tensor:
-    """Replace parts of a clip.
+    """Return copies of a clip with removed parts replaced by a filler.
 
     Parameters
     ----------
     pixels
         ``(T, 3, H, W)``.
     removed
-        bool ``(n, T, H, W)``, what to take away in each of n copies.
+        bool ``(n, T, H, W)``, the pixels to remove in each of n copies.
     filler
-        Name in `FILLERS`. ``"freeze"`` never shows what was removed as long as anything else was in that place: it
-        holds the last frame before that is still there, else the first after, and only where a place is removed from
-        beginning to end the clip's middle frame.
+        Name in `FILLERS`. ``"freeze"`` shows, at each pixel, the last earlier frame that is not removed there, else
+        the first later one; where a pixel is removed in all frames, the clip's middle frame.
 
     Returns
     -------
@@ -122,26 +124,27 @@ def fill(pixels: Tensor, removed: Tensor, filler: str) -> Tensor:
 
 
 def prepare_fill(pixels: Tensor, filler: str) -> Callable[[Tensor], Tensor]:
-    """Give `fill` of a clip as a function of what is removed, for who asks often: what stands in is made once."""
-    stand_in = get_filler(filler)
+    """Return `fill` of this clip as a function of `removed`; the filler runs once for all calls."""
+    make_filled = get_filler(filler)
     if filler == "freeze":
         return lambda removed: _hold_last_frame(pixels, removed)
-    shown = stand_in(pixels)
-    return lambda removed: shown.where(removed[:, :, None], pixels)
+    filled = make_filled(pixels)
+    return lambda removed: filled.where(removed[:, :, None], pixels)
 
 
 def _patch_size(geometry: Geometry) -> tuple[int, int]:
+    """Return ``(height, width)`` of a patch in pixels."""
     return geometry.input_size[0] // geometry.height, geometry.input_size[1] // geometry.width
 
 
 def _hold_last_frame(pixels: Tensor, removed: Tensor) -> Tensor:
+    """Fill ``"freeze"``: at each pixel the last earlier frame that is not removed, see `fill`."""
     import torch
 
     count = removed.shape[1]
     times = torch.arange(count, device=removed.device)[None, :, None, None].expand_as(removed)
     before = times.where(~removed, -1).cummax(1).values
     after = times.where(~removed, count).flip(1).cummin(1).values.flip(1)
-    held = before.where(before >= 0, after.where(after < count, count // 2))
-    return pixels.expand(len(removed), *pixels.shape).gather(
-        1, held[:, :, None].expand(-1, -1, pixels.shape[1], -1, -1)
-    )
+    sources = before.where(before >= 0, after.where(after < count, count // 2))
+    sources = sources[:, :, None].expand(-1, -1, pixels.shape[1], -1, -1)
+    return pixels.expand(len(removed), *pixels.shape).gather(1, sources)

@@ -1,8 +1,8 @@
-"""Methods by gradients of the target's logit with respect to the pixels, through captum.
+"""Methods by gradients of the target's logit with respect to the pixels, computed by captum.
 
 Values of pixels are summed over the cells of the token grid: channels, the pixels of a patch and the frames of a slice.
-captum draws its noise from the generators of the whole process, and all samples at once; the two methods that need
-noise draw it here, from one of their own, and have captum differentiate batch by batch.
+captum draws noise from the process's random generators, for all samples at once. The two methods with noise draw it
+here, from a generator of their own, and let captum differentiate batch by batch.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staa_widgets.errors import ParameterError
-from staa_widgets.methods import validation as checks
 from staa_widgets.methods.fillers import cell_sums, get_filler
 from staa_widgets.methods.inputs import MethodInputs
 from staa_widgets.methods.optional import import_captum
 from staa_widgets.methods.registry import Cost, method
+from staa_widgets.methods.validation import check_whole_number
 from staa_widgets.records.geometry import Geometry
 from staa_widgets.records.record import Needs
 
@@ -32,7 +32,7 @@ _ONE_GRADIENT = Cost(2, 1)
 def _needs(*, baseline: str = "blur", steps: int = 1, samples: int = 1, noise: float = 0.0) -> Needs:
     get_filler(baseline)
     for name, count in (("steps", steps), ("samples", samples)):
-        checks.check_whole_number(name, count)
+        check_whole_number(name, count)
     if isinstance(noise, bool) or not isinstance(noise, int | float) or not 0 <= noise < np.inf:
         raise ParameterError(f"noise is {noise!r}.", "Give a share of the range of the pixels, such as 0.15.")
     return Needs()
@@ -58,16 +58,16 @@ def saliency(inputs: MethodInputs) -> NDArray[np.float32]:
 def input_x_gradient(inputs: MethodInputs) -> NDArray[np.float32]:
     """Sum each pixel times its gradient over each cell (Shrikumar, Greenside & Kundaje 2017, arXiv 1704.02685).
 
-    Pixels are those that the model is given, normalised: zero is the mean colour of what it was trained on.
+    The pixels are the model's input, normalized: zero is the mean color of its training data.
 
     Returns
     -------
     NDArray[np.float32]
         ``(S, h, w)``, signed.
     """
-    pixels = _as_leaf(inputs.pixels[None])
-    found = import_captum().InputXGradient(_forward_with_progress(inputs, 1)).attribute(pixels, target=inputs.target)
-    return _sum_over_cells(inputs, found[0])
+    explainer = import_captum().InputXGradient(_forward_with_progress(inputs, 1))
+    products = explainer.attribute(_as_leaf(inputs.pixels[None]), target=inputs.target)
+    return _sum_over_cells(inputs, products[0])
 
 
 @method(
@@ -80,34 +80,31 @@ def input_x_gradient(inputs: MethodInputs) -> NDArray[np.float32]:
     cost=_cost,
 )
 def integrated_gradients(inputs: MethodInputs, *, steps: int = 20, baseline: str = "blur") -> NDArray[np.float32]:
-    """Sum gradients along the way from a baseline to the clip (Sundararajan, Taly & Yan 2017, arXiv 1703.01365).
+    """Integrate gradients on the line from a baseline to the clip (Sundararajan, Taly & Yan 2017, arXiv 1703.01365).
 
     Parameters
     ----------
     inputs
         The window and its model.
     steps
-        Points of the way, by Gauss and Legendre.
+        Number of points on the line, by Gauss-Legendre quadrature.
     baseline
-        Name in `FILLERS`, made of the clip.
+        Name in `FILLERS`; the filler makes the baseline from the clip.
 
     Returns
     -------
     NDArray[np.float32]
         ``(S, h, w)``, signed. With enough steps the sum over cells is the clip's logit less the baseline's.
     """
-    found = (
-        import_captum()
-        .IntegratedGradients(_forward_with_progress(inputs, steps))
-        .attribute(
-            _as_leaf(inputs.pixels[None]),
-            get_filler(baseline)(inputs.pixels)[None],
-            target=inputs.target,
-            n_steps=steps,
-            internal_batch_size=inputs.batch_size,
-        )
+    explainer = import_captum().IntegratedGradients(_forward_with_progress(inputs, steps))
+    integrals = explainer.attribute(
+        _as_leaf(inputs.pixels[None]),
+        get_filler(baseline)(inputs.pixels)[None],
+        target=inputs.target,
+        n_steps=steps,
+        internal_batch_size=inputs.batch_size,
     )
-    return _sum_over_cells(inputs, found[0])
+    return _sum_over_cells(inputs, integrals[0])
 
 
 @method("smooth_grad", group="gradient", needs_model=True, class_specific=True, needs=_needs, cost=_cost)
@@ -119,7 +116,7 @@ def smooth_grad(inputs: MethodInputs, *, samples: int = 16, noise: float = 0.15)
     inputs
         The window and its model.
     samples
-        Noisy copies.
+        Number of noisy copies.
     noise
         Standard deviation of the noise, as a share of the range of the clip's pixels.
 
@@ -147,11 +144,11 @@ def gradient_shap(
     inputs
         The window and its model.
     samples
-        Points.
+        Number of points.
     noise
         Standard deviation of the noise, as a share of the range of the clip's pixels.
     baseline
-        Name in `FILLERS`, made of the clip.
+        Name in `FILLERS`; the filler makes the baseline from the clip.
 
     Returns
     -------
@@ -168,7 +165,10 @@ def gradient_shap(
 def _noisy_gradients(
     inputs: MethodInputs, samples: int, noise: float, start: Tensor | None = None
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Give batches of noisy copies with the gradients there, or at a random point between each and a start."""
+    """Yield batches of noisy copies of the clip and gradients, both ``(n, T, 3, H, W)``.
+
+    Gradients are those at the copies or, with `start`, at a random point between `start` and each copy.
+    """
     import torch
 
     generator = torch.Generator().manual_seed(inputs.seed)
@@ -184,7 +184,7 @@ def _noisy_gradients(
 
 
 def _pixel_gradient(inputs: MethodInputs) -> Tensor:
-    """Gradient of the target's logit at the clip, ``(T, 3, H, W)``."""
+    """Return the gradient of the target's logit with respect to the clip, ``(T, 3, H, W)``."""
     pixels = _as_leaf(inputs.pixels[None])
     return (
         import_captum()
@@ -194,18 +194,18 @@ def _pixel_gradient(inputs: MethodInputs) -> Tensor:
 
 
 def _forward_with_progress(inputs: MethodInputs, total: int) -> Callable[[Tensor], Tensor]:
-    """Give captum the model as a function that reports after each pass, which is also when it can be cancelled."""
+    """Return the model as a function that reports progress after each pass, where it can be cancelled."""
     done = 0
     inputs.report(0, total)
 
-    def logits(pixels: Tensor) -> Tensor:
+    def forward(pixels: Tensor) -> Tensor:
         nonlocal done
-        found = inputs.forward(pixels)
+        logits = inputs.forward(pixels)
         done += len(pixels)
         inputs.report(done, total)
-        return found
+        return logits
 
-    return logits
+    return forward
 
 
 def _as_leaf(pixels: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""`MethodInputs`: a window and its model, for methods that must ask the model again."""
+"""`MethodInputs`: a window and its model, for methods that must run the model again."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class MethodInputs:
-    """A window and its model, open to questions.
+    """A window of a clip, what the first pass recorded of it, and the model.
 
     Parameters
     ----------
     record
-        What the first pass left, with all that the method needs.
+        What the first pass recorded, with all that the method needs.
     target
-        Class that is spoken of.
+        Class to explain.
     pixels
         float32 ``(T, 3, H, W)`` on the CPU, the model's input.
     forward
@@ -31,13 +31,13 @@ class MethodInputs:
     layers
         Modules of the model's layers, first to last.
     seed
-        Made from the clip's content and the window, for methods that draw at random.
+        For methods that draw at random; made from the clip's content and the window.
     batch_size
         Inputs to give `forward` at once.
     report
         ``report(done, total)``: to be called between batches; it raises `CancelledError` to stop.
     last_layer_order
-        As ``Geometry.order``, of the tokens that the last layer takes, where it differs.
+        Order of the tokens that the last layer takes, as ``Geometry.order``, where it differs from that.
     """
 
     record: Record

@@ -1,4 +1,4 @@
-"""What the methods that read a record share: taking arrays out of it and making maps of them."""
+"""Arrays of a record to maps: checks, reshaping and scaling for the methods that read a record."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from staa_widgets.records.geometry import Geometry
 
 
 def require_array(array: NDArray[Any] | None) -> NDArray[Any]:
-    """Give an array of a record, which must be there."""
+    """Return an array of a record; raise `ParameterError` if it was not recorded."""
     if array is None:
         raise ParameterError(
             "The record does not hold what these parameters need.", "Record it anew with the method's needs(params)."
@@ -21,17 +21,17 @@ def require_array(array: NDArray[Any] | None) -> NDArray[Any]:
 
 
 def to_grid(geometry: Geometry, values: NDArray[Any]) -> NDArray[Any]:
-    """Bring values of patches, ``(…, P)`` row by row, to ``(…, h, w)``."""
+    """Reshape values of patches, ``(…, P)`` row by row, to ``(…, h, w)``."""
     return values.reshape(*values.shape[:-1], geometry.height, geometry.width)
 
 
 def equalize_slices(maps: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Give every slice the same mass; one that holds nothing becomes uniform."""
+    """Scale every slice to the same mass; a slice of zeros becomes uniform."""
     mass = maps.sum((1, 2), keepdims=True)
     return np.where(mass > 0, maps / np.where(mass > 0, mass, 1), 1 / maps[0].size)
 
 
 def scale_to_sum_one(maps: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Scale to sum 1; zero stays zero."""
+    """Scale maps to sum 1; maps of zeros stay zero."""
     total = maps.sum()
     return np.asarray(maps / total if total > 0 else maps, np.float32)

@@ -1,4 +1,4 @@
-"""Occlusion: what the model loses when a part of the clip is taken away (Zeiler & Fergus 2014, arXiv 1311.2901)."""
+"""Occlusion: by how much the target's logit falls when a part of the clip is hidden (Zeiler & Fergus 2014)."""
 
 from __future__ import annotations
 
@@ -8,19 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from staa_widgets.methods import validation as checks
 from staa_widgets.methods.inputs import MethodInputs
 from staa_widgets.methods.registry import Cost, method
 from staa_widgets.methods.segmentation import label_blocks, masked_logit_function, spread_over_cells
+from staa_widgets.methods.validation import check_hiding_filler, check_three_whole_numbers
 from staa_widgets.records.geometry import Geometry
 from staa_widgets.records.record import Needs
 
 
 def _needs(filler: str, cells: Sequence[int]) -> Needs:
-    checks.check_hiding_filler(filler)
-    checks.check_three_whole_numbers(
-        "cells", cells, "Give how many slices, rows and columns to hide at once: (1, 1, 1)."
-    )
+    check_hiding_filler(filler)
+    check_three_whole_numbers("cells", cells, "Give how many slices, rows and columns to hide at once: (1, 1, 1).")
     return Needs()
 
 
@@ -31,30 +29,32 @@ def _cost(geometry: Geometry, *, cells: Sequence[int], **_: Any) -> Cost:
 
 @method("occlusion", group="perturbation", needs_model=True, class_specific=True, signed=True, needs=_needs, cost=_cost)
 def occlusion(inputs: MethodInputs, *, filler: str = "blur", cells: Sequence[int] = (1, 1, 1)) -> NDArray[np.float32]:
-    """Hide one tubelet cell after the other and see by how much the target's logit falls.
+    """Hide one part of the clip after another and measure by how much the target's logit falls.
 
-    The logit and not the probability, which for a model that is sure hardly falls whatever is hidden; the methods by
-    gradients speak of the logit too.
+    Zeiler & Fergus, "Visualizing and Understanding Convolutional Networks", arXiv 1311.2901. The logit and not the
+    probability, which of a model that is sure hardly falls whatever is hidden; the methods by gradients explain the
+    logit too.
 
     Parameters
     ----------
     inputs
         The window and its model.
     filler
-        What is shown in place of what is hidden: ``"blur"``, ``"median"`` or ``"darkest"`` over time, or ``"freeze"``;
+        What is shown in place of the hidden part: ``"blur"``, ``"median"`` or ``"darkest"`` over time, or ``"freeze"``;
         see `staa_widgets.methods.fillers`.
     cells
-        How many slices, rows and columns of cells are hidden at once; beside each other, without overlap. What is lost
-        is shared evenly among them.
+        How many slices, rows and columns of cells are hidden at once, in blocks beside each other without overlap. The
+        fall of the logit is shared evenly among the cells of a block.
 
     Returns
     -------
     NDArray[np.float32]
-        ``(S, h, w)``, in logits; negative where the target gains by the hiding. One pass a part that is hidden.
+        ``(S, h, w)``, in logits; negative where hiding raises the target's logit. One pass for each block.
     """
     import torch
 
-    parts = label_blocks(inputs.shape, cells)
-    count = int(parts.max()) + 1
-    logits = masked_logit_function(inputs, parts, filler, count)(torch.eye(count, dtype=torch.bool))
-    return spread_over_cells(inputs.record.logits[inputs.target] - logits.numpy(), parts)
+    labels = label_blocks(inputs.shape, cells)
+    count = int(labels.max()) + 1
+    one_at_a_time = torch.eye(count, dtype=torch.bool)
+    logits = masked_logit_function(inputs, labels, filler, count)(one_at_a_time)
+    return spread_over_cells(inputs.record.logits[inputs.target] - logits.numpy(), labels)

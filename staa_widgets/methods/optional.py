@@ -1,4 +1,4 @@
-"""Packages that only some methods ask for."""
+"""Imports of optional packages, which only some methods need."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from staa_widgets.errors import MissingPackageError
 
 
 def import_captum() -> Any:
-    """Import captum's methods.
+    """Import and return `captum.attr`, for the methods by gradients.
 
     Raises
     ------

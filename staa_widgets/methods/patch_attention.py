@@ -1,4 +1,4 @@
-"""Where the attention of one patch goes: for looking around in a model, not for explaining what it decided."""
+"""Where the attention of one patch goes: for exploring a model, not for explaining its decisions."""
 
 from __future__ import annotations
 
@@ -31,29 +31,30 @@ def _patch_needs(patch: Sequence[int] | None, layers: Layers) -> Needs:
 def patch_attention(
     record: Record,
     *,
-    patch: Sequence[int] | None = None,  # noqa: ARG001  the record is of that patch
+    patch: Sequence[int] | None = None,  # noqa: ARG001  the record is of this patch
     layers: Layers = "mean",
 ) -> NDArray[np.float32]:
-    """Show where and when the attention of one patch went.
+    """Show where and when one patch attends.
 
-    A patch is asked in place of the readout, so that this says how tokens work together, not why a class was predicted.
-    Joint attention: the patch's own row, mean over heads. Divided attention: ``M(t', p') = S[t, p, p'] · U[p', t, t']``
-    for patch ``p`` of frame ``t``, as `staa` joins the two for the readout: in each layer a patch attends within its
-    frame, after every patch that it sees there has attended over time at its own position. ``U`` is the mean over
-    heads, because the heads of the two modules do not correspond. Models that attend within frames only: the row of
-    that frame, and nothing elsewhere.
+    The patch takes the place of the readout, so that the maps show how tokens work together, not why a class was
+    predicted. Joint attention: the patch's own row, mean over heads. Divided attention:
+    ``M(t', p') = S[t, p, p'] · U[p', t, t']`` for patch ``p`` of frame ``t``, as `staa` joins the two for the readout:
+    in each layer a patch attends within its frame, after every patch that it sees there has attended over time at its
+    own position. ``U`` is the mean over heads, because the heads of the two modules do not correspond. Models that
+    attend within frames only: the row of that frame, and nothing elsewhere.
 
-    Models that are read by a pooler are asked in the layers before it, in which patches attend to each other: those of
-    V-JEPA 2's encoder, then those of its pooler. VideoPrism attends within frames in some layers, over time in others:
-    each shows what it sees, and is zero elsewhere.
+    In models with a pooler the layers before it are read, in which patches attend to each other: those of V-JEPA 2's
+    encoder, then those of its pooler. VideoPrism attends within frames in some layers, over time in others: each layer
+    is zero where it does not attend.
 
-    Of several windows the patch lies in one, that in which its slice is nearest to the middle; all others are zero, as
-    no attention leaves a window. `Explanation.attention` holds the attention of the same patch by layer and head.
+    Of several windows one is used, in which the patch's slice is nearest to the middle; the maps of all others are
+    zero, as no attention leaves a window. `Explanation.attention` holds the attention of the same patch by layer and
+    head.
 
     Parameters
     ----------
     record
-        What the forward pass left.
+        What the forward pass recorded, of this patch.
     patch
         ``(slice, row, column)`` of the token grid, counted from 0; default: the middle patch of the middle slice.
     layers
@@ -62,7 +63,7 @@ def patch_attention(
     Returns
     -------
     NDArray[np.float32]
-        ``(S, h, w)``, non-negative, sum 1: what CLS gets is left out.
+        ``(S, h, w)``, non-negative, sum 1; attention to CLS is left out.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Refinements of maps: pure, deterministic functions on arrays ``(S, h, w)``."""
+"""Postprocessing of maps: pure, deterministic functions on arrays ``(S, h, w)``."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from staa_widgets.errors import ParameterError
 
 
 def contrast(maps: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Take away what is always there: ``M(s, p) - min_s M(·, p)``, sinks of attention and ground.
+    """Subtract each patch's minimum over time, ``M(s, p) - min_s M(·, p)``: attention sinks and background.
 
-    The minimum and not the median, because an action may well fill half of the time.
+    The minimum and not the median, because an action may well last half of the clip.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def contrast(maps: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def normalize(maps: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Divide by the greatest magnitude of the whole clip, never slice by slice; zero maps stay zero.
+    """Divide maps by their greatest magnitude in the whole clip, never slice by slice; zero maps stay zero.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def normalize(maps: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def smooth(maps: NDArray[np.floating], sigma: float = 0.7) -> NDArray[np.float32]:
-    """Blur over neighbouring slices and patches with a Gaussian; the edge is continued, so that a constant stays one.
+    """Blur maps over slices, rows and columns with a Gaussian; edges are continued, so that a constant stays one.
 
     Parameters
     ----------
@@ -71,24 +71,24 @@ def smooth(maps: NDArray[np.floating], sigma: float = 0.7) -> NDArray[np.float32
         kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
         kernel /= kernel.sum()
         for axis in range(blurred.ndim):
-            wide = np.pad(blurred, [(reach, reach) if a == axis else (0, 0) for a in range(blurred.ndim)], "edge")
-            blurred = np.lib.stride_tricks.sliding_window_view(wide, len(kernel), axis) @ kernel
+            padded = np.pad(blurred, [(reach, reach) if a == axis else (0, 0) for a in range(blurred.ndim)], "edge")
+            blurred = np.lib.stride_tricks.sliding_window_view(padded, len(kernel), axis) @ kernel
     return blurred.astype(np.float32)
 
 
 def dynamic_threshold(maps: NDArray[np.floating], low: float = 0.70, high: float = 0.90) -> NDArray[np.float32]:
-    """Keep the strongest cells of the clip, fewer where the map is concentrated.
+    """Set all but the strongest cells of the clip to zero; fewer are kept where the map is concentrated.
 
-    The share kept is ``f = clip(exp(H) / N, 1 - high, 1 - low)`` of the ``N`` cells, ``H`` the entropy of ``|maps|``
-    over the clip in nats. There is one cut for the clip, the quantile ``1 - f`` of ``|maps|``; what is strictly greater
-    survives. (The paper calls its threshold dynamic; the published code draws the percentile at random.)
+    The share kept is ``f = clip(exp(H) / N, 1 - high, 1 - low)`` of the ``N`` cells, where ``H`` is the entropy of
+    ``|maps|`` over the clip in nats. The clip has one threshold, the quantile ``1 - f`` of ``|maps|``; strictly greater
+    cells are kept. (The paper calls its threshold dynamic; its authors' code draws the percentile at random.)
 
     Parameters
     ----------
     maps
         ``(S, h, w)``.
     low, high
-        Least and greatest share that is dropped.
+        Least and greatest share of cells that are set to zero.
 
     Returns
     -------
@@ -107,15 +107,15 @@ def dynamic_threshold(maps: NDArray[np.floating], low: float = 0.70, high: float
     if total == 0:
         return np.asarray(maps, np.float32)
     share = strength[strength > 0] / total
-    alive = np.exp(-(share * np.log(share)).sum())
-    keep = np.clip(alive / strength.size, 1 - high, 1 - low)
-    return np.where(strength > np.quantile(strength, 1 - keep), maps, 0).astype(np.float32)
+    effective_cells = np.exp(-(share * np.log(share)).sum())
+    kept_share = np.clip(effective_cells / strength.size, 1 - high, 1 - low)
+    return np.where(strength > np.quantile(strength, 1 - kept_share), maps, 0).astype(np.float32)
 
 
 def focus(
     maps: NDArray[np.floating], gamma: float = 2.0, *, sigma: float = 0.7, low: float = 0.70, high: float = 0.90
 ) -> NDArray[np.float32]:
-    """Sharpen for the eye: smooth, contrast, cut, raise to `gamma`, divide by the global maximum.
+    """Sharpen maps for display: smooth, contrast, threshold, raise to `gamma`, divide by the global maximum.
 
     Parameters
     ----------
@@ -144,10 +144,10 @@ def focus(
 
 
 def signal_to_noise(maps: NDArray[np.floating], where: NDArray[np.bool_]) -> float:
-    """Compare strength inside and outside a region: ``10·log10(mean inside / max(mean outside, 1e-6·max))`` decibels.
+    """Return the signal-to-noise ratio of a region: ``10·log10(mean inside / max(mean outside, 1e-6·max))`` decibels.
 
-    Sharpening alone raises it without bound, so never quote it without the average precision, the share of truth
-    recalled and the same refinement applied to random and motion controls.
+    Sharpening alone raises it without bound, so never quote it without the average precision, the recalled share of the
+    ground truth, and the same postprocessing of random and motion controls.
 
     Parameters
     ----------

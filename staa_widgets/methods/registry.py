@@ -24,7 +24,7 @@ _NO_NEEDS = Needs()
 
 
 class Cost(NamedTuple):
-    """Passes through the model for one window, the recorded one included."""
+    """Passes through the model for one window, including the recorded pass."""
 
     forwards: int
     backwards: int = 0
@@ -35,16 +35,16 @@ _ONE_PASS = Cost(1)
 
 @dataclass(frozen=True)
 class Method:
-    """A function to maps, with what a caller must know of it.
+    """An attribution function, with what a caller must know about it.
 
     Parameters
     ----------
     name
         Its name in `METHODS`.
     run
-        ``(record, **params)`` to float32 ``(S, h, w)``, or ``(query, **params)`` where it must ask the model again.
+        ``(record, **params)`` to float32 ``(S, h, w)``, or ``(inputs, **params)`` where it must run the model again.
     needs_model
-        Whether it is given a `staa_widgets.methods.inputs.MethodInputs` in place of a `Record`.
+        Whether it takes `staa_widgets.methods.inputs.MethodInputs` in place of a `Record`.
     group
         What it works with.
     find_needs
@@ -56,7 +56,7 @@ class Method:
     signed
         Whether the maps may be negative.
     exploratory
-        Whether its maps explain no decision and are only to be looked at: no benchmark asks it unless it is named.
+        Whether its maps explain no decision and are only to be looked at: a benchmark leaves it out unless it is named.
     version
         Raised whenever the result changes, so that cached maps are not taken for new ones.
     defaults
@@ -79,31 +79,31 @@ class Method:
     summary: str
 
     def complete(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Fill in the defaults.
+        """Return all parameters, defaults filled in.
 
         Raises
         ------
         ParameterError
             If a name or a value is unknown.
         """
-        whole = registry.fill_defaults(f"method {self.name!r}", self.defaults, params)
-        self.find_needs(**whole)
-        return whole
+        complete = registry.fill_defaults(f"method {self.name!r}", self.defaults, params)
+        self.find_needs(**complete)
+        return complete
 
     def needs(self, params: Mapping[str, Any] = MappingProxyType({})) -> Needs:
-        """Say what a record must hold for these parameters."""
+        """Return what a record must hold for these parameters."""
         return self.find_needs(**self.complete(params))
 
     def cost(self, geometry: Geometry, params: Mapping[str, Any] = MappingProxyType({})) -> Cost:
-        """Say how often one window passes through a model of this geometry."""
+        """Return how often one window passes through a model of this geometry."""
         return self.find_cost(geometry, **self.complete(params))
 
     def depends_on_class(self, params: Mapping[str, Any] = MappingProxyType({})) -> bool:
-        """Say whether the maps depend on the class, with these parameters."""
+        """Tell whether the maps depend on the class, with these parameters."""
         return self.class_specific if self.needs_model else self.needs(params).class_specific
 
     def __call__(self, source: Any, **params: Any) -> NDArray[np.float32]:
-        """Compute maps, float32 ``(S, h, w)``, from a `Record`, or from `MethodInputs` if `needs_model`."""
+        """Compute maps, float32 ``(S, h, w)``, from a `Record`, or from `MethodInputs` where `needs_model`."""
         return self.run(source, **self.complete(params))
 
 
@@ -119,7 +119,20 @@ def method(
     exploratory: bool = False,
     version: int = 1,
 ) -> Callable[[Callable[..., NDArray[np.float32]]], Method]:
-    """Register a function ``(record or query, *, …) -> (S, h, w)``; its keywords and defaults are the parameters."""
+    """Return a decorator that registers a function as a method; it becomes a `Method`, which is called like it.
+
+    The function is ``(record, *, …) -> (S, h, w)``, or ``(inputs, *, …) -> (S, h, w)`` with `needs_model`. Its keywords
+    and their defaults are the method's parameters, the first line of its docstring is the summary. Below the
+    decorator its name stands for the `Method`: ``staa(record)`` computes maps and ``staa.needs()`` says what it reads.
+
+    Parameters
+    ----------
+    name, class_specific, group, needs_model, signed, exploratory, version
+        As for `Method`.
+    needs, cost
+        A constant, or a function of complete parameters; that of the cost takes the geometry first. A method with
+        parameters has a function for `needs`, which refuses wrong values.
+    """
     find_needs: Callable[..., Needs] = (lambda **_: needs) if isinstance(needs, Needs) else needs
     find_cost: Callable[..., Cost] = (lambda _, **__: cost) if isinstance(cost, Cost) else cost
 
@@ -144,7 +157,7 @@ def method(
 
 
 def get_method(name: str) -> Method:
-    """Look a method up by name.
+    """Return a method by its name.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Parts of the token grid that are taken away together, and what the model says of the clip without them."""
+"""Divide the token grid into parts, hide some of them, and compute the target's logit of what is left."""
 
 from __future__ import annotations
 
@@ -18,75 +18,79 @@ Shape = tuple[int, int, int]
 
 
 def label_blocks(shape: Shape, size: Sequence[int]) -> NDArray[np.int64]:
-    """Divide the grid into blocks of so many slices, rows and columns; the last ones of an axis may be smaller.
+    """Label the cells by blocks of `size` slices, rows and columns; the last blocks of an axis may be smaller.
 
     Returns
     -------
     NDArray[np.int64]
-        ``shape``, the number of each cell's block, from 0 without gaps.
+        ``(S, h, w)``, the number of each cell's block, from 0 without gaps.
     """
     return _label_cells([np.arange(length) // step for length, step in zip(shape, size, strict=True)])
 
 
 def label_segments(shape: Shape, counts: Sequence[int]) -> NDArray[np.int64]:
-    """Divide each axis of the grid into so many runs, equal to within one cell, at most as many as it has cells.
+    """Label the cells by segments: each axis is divided into `counts` runs, equal to within one cell.
+
+    An axis with fewer cells than that has one run a cell.
 
     Returns
     -------
     NDArray[np.int64]
         As `label_blocks`.
     """
-    places = [np.arange(length) * min(count, length) // length for length, count in zip(shape, counts, strict=True)]
-    return _label_cells(places)
+    runs = [np.arange(length) * min(count, length) // length for length, count in zip(shape, counts, strict=True)]
+    return _label_cells(runs)
 
 
-def spread_over_cells(values: NDArray[np.floating], parts: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Share the value of each part, ``(n,)``, evenly among its cells, so that they sum to it: the shape of `parts`."""
-    return (values / np.bincount(parts.ravel()))[parts].astype(np.float32)
+def spread_over_cells(values: NDArray[np.floating], labels: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return ``(S, h, w)``, where the value of each part, ``(n,)``, is shared evenly among its cells."""
+    return (values / np.bincount(labels.ravel()))[labels].astype(np.float32)
 
 
 def masked_logit_function(
-    inputs: MethodInputs, parts: NDArray[np.int64], filler: str, total: int
+    inputs: MethodInputs, labels: NDArray[np.int64], filler: str, total: int
 ) -> Callable[[Tensor], Tensor]:
-    """Give a function that asks for the target's logit once parts are taken away.
+    """Return a function that computes the target's logit with some parts of the clip hidden.
 
     Parameters
     ----------
     inputs
         The window and its model.
-    parts
+    labels
         ``(S, h, w)``, from `label_blocks` or `label_segments`.
     filler
-        Name in `FILLERS`, of what is shown in their place.
+        Name in `FILLERS`, of what is shown in place of hidden parts.
     total
-        How many questions there will be; after each batch it is reported how many were answered.
+        Number of logits that will be computed in all, for progress reports after each batch.
 
     Returns
     -------
     Callable[[Tensor], Tensor]
-        From bool ``(m, n)``, which of the n parts to take away in each of m questions, to float32 ``(m,)`` on the CPU.
+        From bool ``(m, n)``, which of the n parts to hide in each of m clips, to float32 ``(m,)`` on the CPU.
     """
     import torch
 
-    filled, numbers = prepare_fill(inputs.pixels, filler), torch.from_numpy(parts)
+    fill = prepare_fill(inputs.pixels, filler)
+    cell_labels = torch.from_numpy(labels)
     done = 0
     inputs.report(0, total)
 
-    def ask(removed: Tensor) -> Tensor:
+    def compute_logits(hidden: Tensor) -> Tensor:
         nonlocal done
-        found = []
-        for batch in removed.split(inputs.batch_size):
+        logits = []
+        for batch in hidden.split(inputs.batch_size):
+            clips = fill(cell_mask(inputs.geometry, batch[:, cell_labels]))
             with torch.no_grad():
-                logits = inputs.forward(filled(cell_mask(inputs.geometry, batch[:, numbers])))
-            found.append(logits[:, inputs.target].float().cpu())
+                logits.append(inputs.forward(clips)[:, inputs.target].float().cpu())
             done += len(batch)
             inputs.report(done, total)
-        return torch.cat(found)
+        return torch.cat(logits)
 
-    return ask
+    return compute_logits
 
 
-def _label_cells(places: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
-    slices, rows, columns = places
+def _label_cells(runs: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Combine the runs of each axis, ``(S,)``, ``(h,)`` and ``(w,)``, to labels of their parts: ``(S, h, w)``."""
+    slices, rows, columns = runs
     height, width = int(rows[-1]) + 1, int(columns[-1]) + 1
     return (slices[:, None, None] * height + rows[:, None]) * width + columns

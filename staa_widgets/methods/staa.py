@@ -1,8 +1,8 @@
-"""STAA: attention read out, routed through time, in one forward pass.
+"""STAA: the readout's attention to every patch of every slice, carried through time, in one forward pass.
 
-After "STAA: Spatio-Temporal Attention Attribution", arXiv 2411.00630 (IEEE Access 13:101647, 2025), whose definitions
-are completed here where they leave time out: in divided attention the readout averages its copies over frames, so that
-only temporal attention can rank frames.
+After "STAA: Spatio-Temporal Attention Attribution", arXiv 2411.00630 (IEEE Access 13:101647, 2025). Its definitions
+leave time out and are completed here: in divided attention the readout averages its copies over frames, so that only
+temporal attention can rank frames.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staa_widgets.errors import ParameterError, UnsupportedRequestError
-from staa_widgets.methods import postprocess as refine
+from staa_widgets.methods import postprocess
 from staa_widgets.methods.maps import equalize_slices, require_array, scale_to_sum_one, to_grid
 from staa_widgets.methods.registry import Cost, method
 from staa_widgets.records.geometry import Geometry
@@ -23,10 +23,10 @@ from staa_widgets.records.record import Needs, Record
 Layers = str | Sequence[int]
 
 RESIDUAL = 0.7
-"""Share of a layer's output that comes past attention, unless said otherwise."""
+"""Default share of a layer's output that comes through the residual connection."""
 
 BROWSING_NEEDS = Needs(rows=True, temporal=True)
-"""What `attention_maps` reads."""
+"""The arrays of a record that `attention_maps` reads."""
 
 _WEIGHTING_NEEDS = {
     "none": Needs(rows=True, temporal=True),
@@ -73,47 +73,47 @@ def staa(
     residual: float = RESIDUAL,
     contrast: bool = True,
     time: bool = True,
-    exact: bool = False,  # noqa: ARG001  the record holds it or not
+    exact: bool = False,  # noqa: ARG001  decides what is recorded
 ) -> NDArray[np.float32]:
-    """Read attention from the readout to every patch of every slice, routed through time.
+    """Attention from the readout to every patch of every slice, routed through time.
 
     Divided attention: ``M(t', p) = 1/T Σ_t S[t, CLS, p] · U[p, t, t']``; joint attention: the row itself.
 
     Parameters
     ----------
     record
-        What the forward pass left.
+        What the forward pass recorded.
     layers
         ``"last"``, ``"mean"``, a list of layers (their mean; negative ones count from the end) or ``"rollout"``: one
         row vector carried from the readout to the input through ``r I + (1 - r) S`` and ``r I + (1 - r) U`` of each
-        layer, `residual` being ``r``.
+        layer, where ``r`` is `residual`.
     weighting
         ``"none"``; ``"value"``: attention times the norm of what it moves; ``"gradient"``: the positive part of
         attention times its gradient; ``"logit"``: the positive part of what each patch adds to the target's logit. The
         last two are class-specific. With rollout, what each layer reads in this way is carried back by plain attention.
     residual
-        Share of each layer's output that is taken to come past attention, for rollout. Abnar & Zuidema (arXiv
-        2005.00928) take one half; Kobayashi et al. (arXiv 2109.07152) measure that far more does.
+        Share of each layer's output that is taken to come through the residual connection, for rollout. Abnar & Zuidema
+        (arXiv 2005.00928) take one half; Kobayashi et al. (arXiv 2109.07152) measure far more.
     contrast
-        Take away what is there in every slice, see `staa_widgets.methods.postprocess.contrast`.
+        Subtract each patch's minimum over time, see `staa_widgets.methods.postprocess.contrast`.
     time
-        ``False`` asks only where: temporal attention is left out and every slice gets the same mass.
+        ``False`` explains only where: temporal attention is left out and every slice gets the same mass.
     exact
-        Joint attention over more than 512 tokens is read at 64 queries a layer, spread over space and time, where the
-        readout is the mean of all tokens, and rolled out through 64 queries that hold most of the flow; the standard
-        error is told in `Explanation.provenance`. ``True`` reads all queries; a pass of VideoMAE-B or ViViT-B then
-        takes about one and a half times as long. A single readout's own row, divided attention and smaller models are
-        exact anyway, and so is what is multiplied with gradients.
+        By default joint attention over more than 512 tokens is sampled. Where the readout is the mean of all tokens, 64
+        queries a layer are read, spread over space and time; rollout goes through the 64 queries that hold most of the
+        flow. The standard error is in `Explanation.provenance`. ``True`` reads all queries; a pass of VideoMAE-B or
+        ViViT-B then takes about one and a half times as long. The row of a single readout token, divided attention,
+        smaller models and ``weighting="gradient"`` are exact in both cases.
 
     Returns
     -------
     NDArray[np.float32]
-        ``(S, h, w)``, non-negative, sum 1, or all zero where nothing is left. Not scaled by slice.
+        ``(S, h, w)``, non-negative, sum 1, or all zero where contrast leaves nothing. Not scaled by slice.
 
     Raises
     ------
-    UnsupportedQuestionError
-        If the model cannot answer: time from space-only attention, space alone from joint attention.
+    UnsupportedRequestError
+        If time is asked of space-only attention, or space alone of joint attention.
     ParameterError
         If a layer does not exist.
     """
@@ -124,11 +124,11 @@ def staa(
         )
     if not time and record.attention_type == "joint":
         raise UnsupportedRequestError(
-            "Joint attention has no part that is about space alone.", "Leave time=True, or normalise each slice."
+            "Joint attention has no part that is about space alone.", "Leave time=True, or normalize each slice."
         )
     maps = _joint_maps(record, layers, weighting, residual, time=time)
     if contrast:
-        maps = refine.contrast(maps)
+        maps = postprocess.contrast(maps)
     return scale_to_sum_one(maps if time else equalize_slices(maps))
 
 
@@ -143,20 +143,20 @@ def staa_logit(
     layers: Layers = "rollout",
     residual: float = RESIDUAL,
     contrast: bool = True,
-    exact: bool = False,  # noqa: ARG001  the record holds it or not
+    exact: bool = False,  # noqa: ARG001  decides what is recorded
 ) -> NDArray[np.float32]:
-    """Attribute the target's logit to what is both read and speak for it, routed through time.
+    """Attribute the target's logit: attention times each patch's contribution to the logit, carried through time.
 
     In layer l patch p of frame t adds ``1/T Σ_h a_h[t, CLS, p] · W_o^h v_h[t, p]`` to the readout; its positive part
     along the direction of the target is carried back to the input. The map is the geometric mean of this,
-    ``staa(weighting="logit")``, and of attention itself: one knows the class, the other sees less noise, and a cell
-    needs both. One forward pass, no backward pass. Space-only models answer too, because each frame makes logits of its
-    own.
+    ``staa(weighting="logit")``, and of attention itself: one depends on the class, the other is less noisy, and a cell
+    needs both. One forward pass, no backward pass. It works for space-only models too, because each frame has logits of
+    its own.
 
     Parameters
     ----------
     record
-        What the forward pass left, for the target.
+        What the forward pass recorded, for the target.
     layers, residual, contrast, exact
         As for `staa`.
 
@@ -166,13 +166,16 @@ def staa_logit(
         ``(S, h, w)``, as for `staa`.
     """
     time = record.attention_type != "space_only"
-    read, spoken = (_joint_maps(record, layers, weighting, residual, time=time) for weighting in ("none", "logit"))
-    maps = np.sqrt(read * spoken)
-    return scale_to_sum_one(refine.contrast(maps) if contrast else maps)
+    attention = _joint_maps(record, layers, "none", residual, time=time)
+    contributions = _joint_maps(record, layers, "logit", residual, time=time)
+    maps = np.sqrt(attention * contributions)
+    return scale_to_sum_one(postprocess.contrast(maps) if contrast else maps)
 
 
 def attention_maps(record: Record) -> NDArray[np.float16]:
-    """Attention of each layer and head, for browsing: float16 ``(L, H, S, h, w)``; a patch's where one was asked.
+    """Return the attention of each layer and head, for browsing: float16 ``(L, H, S, h, w)``.
+
+    It is the readout's attention, or that of a patch if the record is of one.
 
     Divided attention: the spatial head times head-mean temporal attention, because the heads of the two modules do not
     correspond.
@@ -188,6 +191,7 @@ def attention_maps(record: Record) -> NDArray[np.float16]:
 
 
 def _joint_maps(record: Record, layers: Layers, weighting: str, residual: float, *, time: bool) -> NDArray[np.floating]:
+    """Return the readout's attention over space and time together, before contrast and scaling: ``(S, h, w)``."""
     if layers == "rollout":
         return to_grid(record.geometry, _roll_out(record, weighting, 1 - residual, time=time))
     rows = _readout_rows(record, weighting)
@@ -203,7 +207,7 @@ def _joint_maps(record: Record, layers: Layers, weighting: str, residual: float,
 
 
 def _readout_rows(record: Record, weighting: str) -> NDArray[np.floating]:
-    """Give what the readout reads in each layer: ``(L, S, P)``."""
+    """Return the readout's weighted attention row of each layer: ``(L, S, P)``."""
     if weighting == "none":
         return require_array(record.rows).mean(1)
     if weighting == "logit":
@@ -221,7 +225,7 @@ def _roll_out(record: Record, weighting: str, share: float, *, time: bool) -> ND
             "logit": record.contribution_rollout,
         }
         terms = require_array(rolled[weighting])
-        # The terms have both signs; what is nothing may come out a little below.
+        # The terms have both signs: rounding can make a zero sum slightly negative.
         return np.maximum(np.tensordot(np.float32(share) ** np.arange(len(terms)), terms, 1), 0)
     spatial = require_array(record.spatial)
     temporal = require_array(record.temporal) if time and record.attention_type == "divided" else None
@@ -233,7 +237,10 @@ def _roll_out(record: Record, weighting: str, share: float, *, time: bool) -> ND
 def _roll_attention(
     spatial: NDArray[np.floating], temporal: NDArray[np.floating] | None, share: float, *, one_readout: bool
 ) -> NDArray[np.floating]:
-    """Carry the readout's whole row; where frames share one CLS, what flows to its copies is shared evenly."""
+    """Carry the readout's row, CLS included, to the input: ``(S, P)``.
+
+    With one readout for all frames, the flow to its copies is shared evenly among the frames.
+    """
     frames, tokens = spatial.shape[1:3]
     flow = np.zeros((frames, tokens), np.float32)
     flow[:, 0] = 1 / frames
@@ -249,6 +256,7 @@ def _roll_attention(
 def _roll_rows(
     rows: NDArray[np.floating], spatial: NDArray[np.floating], temporal: NDArray[np.floating] | None, share: float
 ) -> NDArray[np.floating]:
+    """Carry the weighted rows that the readout reads in each layer to the input: ``(S, P)``."""
     flow = np.zeros(rows.shape[1:], np.float32)
     for depth in reversed(range(len(rows))):
         flow = flow + rows[depth]
@@ -270,7 +278,7 @@ def _carry_through_time(flow: NDArray[np.floating], attention: NDArray[np.floati
 
 
 def layer_indices(layers: Layers, count: int) -> list[int]:
-    """Turn ``"last"``, ``"mean"`` or a list into numbers of layers; raises `ParameterError` where there is none."""
+    """Return the indices of ``"last"``, ``"mean"`` or listed layers; raise `ParameterError` if one does not exist."""
     if layers == "last":
         return [count - 1]
     if layers == "mean":

@@ -12,20 +12,20 @@ from staa_widgets.methods.fillers import FILLERS, get_filler
 
 
 def check_whole_number(name: str, value: Any, least: int = 1) -> None:
-    """Refuse what is no whole number, or too small."""
+    """Refuse a value that is not a whole number or is less than `least`."""
     if not _is_whole_number(value) or value < least:
         raise ParameterError(f"{name} is {value!r}.", f"Give a whole number, at least {least}.")
 
 
 def check_three_whole_numbers(name: str, values: Any, hint: str) -> None:
-    """Refuse what is not three whole numbers, each at least 1."""
-    listed = isinstance(values, Sequence) and not isinstance(values, str)
-    if not (listed and len(values) == 3 and all(_is_whole_number(value) and value >= 1 for value in values)):
+    """Refuse values that are not three whole numbers, each at least 1."""
+    is_list = isinstance(values, Sequence) and not isinstance(values, str)
+    if not (is_list and len(values) == 3 and all(_is_whole_number(value) and value >= 1 for value in values)):
         raise ParameterError(f"{name} is {values!r}.", hint)
 
 
 def check_hiding_filler(filler: str) -> None:
-    """Refuse fillers that there are not, and the one that hides nothing without showing something new."""
+    """Refuse an unknown filler, and ``"fade"``, whose constant is something new to see."""
     get_filler(filler)
     if filler == "fade":
         raise ParameterError(
