@@ -1,29 +1,41 @@
-"""Check an installation: what is there, what is missing, and what to do about it."""
+"""Checks of an installation: what is there, what is missing, and what to do about it.
+
+The usual checks load neither torch nor transformers, which takes seconds: they read versions and files. `--full` loads
+everything, tries every device and explains a drawn clip.
+"""
 
 from __future__ import annotations
 
+import ctypes
+import importlib.util
+import json
 import os
 import platform
+import re
+import sys
 from collections.abc import Callable, Iterator
-from importlib.metadata import PackageNotFoundError, version
-from importlib.resources import files
+from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
 from typing import Literal, NamedTuple
 
 from staa_widgets._version import __version__
 
+_PACKAGE = Path(__file__).parents[1]
+
 
 class Check(NamedTuple):
-    """One finding.
+    """Result of one check.
 
     Parameters
     ----------
     level
         ``"ok"``, ``"warn"`` for what works in part, ``"fail"`` for what does not work.
     subject
-        What was looked at.
+        Name of what was checked.
     text
-        What was found, and what to do about it.
+        Finding, and what to do about it.
     """
 
     level: Literal["ok", "warn", "fail"]
@@ -31,12 +43,18 @@ class Check(NamedTuple):
     text: str
 
 
-def run_checks() -> Iterator[Check]:
-    """Look at everything that explaining a video needs, one thing after the other."""
+def run_checks(full: bool = False) -> Iterator[Check]:
+    """Check everything that explaining a video needs, one thing after the other.
+
+    Parameters
+    ----------
+    full
+        Whether to load torch and the bundled model too, to try every device and to explain a drawn clip.
+    """
     yield Check("ok", "staa_widgets", f"{__version__}, Python {platform.python_version()}, {platform.platform()}")
-    for subject, look in _LOOKS.items():
+    for subject, run in {**_CHECKS, **(_TRIALS if full else {})}.items():
         try:
-            yield from (Check(check.level, subject, check.text) for check in look())
+            yield from (Check(check.level, subject, check.text) for check in run())
         except Exception as error:
             yield Check("fail", subject, " ".join(f"{type(error).__name__}: {error}".split()))
 
@@ -49,97 +67,168 @@ def _warn(text: str) -> Check:
     return Check("warn", "", text)
 
 
-def _torch() -> Iterator[Check]:
-    import torch
-
-    yield _ok(f"{torch.__version__}, {torch.get_num_threads()} of {os.cpu_count()} cores")
+def _fail(text: str) -> Check:
+    return Check("fail", "", text)
 
 
-def _devices() -> Iterator[Check]:
-    import torch
-
-    found = ["cpu"]
-    if torch.cuda.is_available():
-        for index in range(torch.cuda.device_count()):
-            torch.ones(1, device=f"cuda:{index}").item()  # A driver too old for this build shows only now.
-            memory = torch.cuda.get_device_properties(index).total_memory / 2**30
-            found.append(f"cuda:{index} ({torch.cuda.get_device_name(index)}, {memory:.0f} GiB)")
-    if torch.backends.mps.is_available():
-        found.append("mps")
-    yield _ok(", ".join(found))
-    if torch.version.cuda and not torch.cuda.is_available():
-        yield _warn("this torch is built for CUDA, but no GPU or driver is to be found: everything runs on the CPU")
+def _check_torch() -> Iterator[Check]:
+    build = _torch_build()
+    if build is None:
+        yield _fail("not installed: see https://pytorch.org/get-started/locally/")
+    else:
+        yield _ok(f"{build.__version__}, {os.cpu_count()} cores")
 
 
-def _transformers() -> Iterator[Check]:
-    import transformers
+def _check_devices() -> Iterator[Check]:
+    build = _torch_build()
+    if build is not None and build.cuda is not None:
+        if _has_nvidia_driver():
+            yield _ok("cpu, cuda by its driver ('staa doctor --full' tries it)")
+        else:
+            yield _ok("cpu")
+            yield _warn("this torch is built for CUDA, but no GPU or driver is to be found: everything runs on the CPU")
+    elif build is not None and getattr(build, "hip", None):
+        yield _ok("cpu, ROCm by its build ('staa doctor --full' tries it)")
+    else:
+        yield _ok("cpu, mps" if (sys.platform, platform.machine()) == ("darwin", "arm64") else "cpu")
 
-    found = transformers.__version__
+
+def _check_torchvision() -> Iterator[Check]:
+    if find_spec("torchvision") is None:
+        yield _ok("not installed, and not needed")
+    elif _torchvision_fits_torch():
+        yield _ok(f"{_version_of('torchvision')}, not needed")
+    else:
+        yield _import_torchvision()
+
+
+def _import_torchvision() -> Check:
+    try:
+        import torchvision  # pyright: ignore[reportMissingImports]
+    except Exception as error:  # A library built for another torch raises anything.
+        reason = " ".join(str(error).split())[:80]
+        return _fail(
+            f"{_version_of('torchvision')} does not fit torch {_version_of('torch')} ({reason}), and transformers "
+            "loads no model beside it. It is not needed here: pip uninstall torchvision"
+        )
+    return _ok(f"{torchvision.__version__}, not needed")
+
+
+def _check_transformers() -> Iterator[Check]:
+    found = _version_of("transformers")
     if found.split(".")[0] == "5":
         yield _ok(found)
     else:
-        yield Check("fail", "", f"{found} is installed, 5 is needed: pip install 'transformers>=5,<6'")
+        yield _fail(f"{found} is installed, 5 is needed: pip install 'transformers>=5,<6'")
 
 
-def _torchvision() -> Iterator[Check]:
-    if find_spec("torchvision") is None:
-        yield _ok("not installed, and not needed")
-        return
-    try:
-        import torchvision  # pyright: ignore[reportMissingImports]
-    except Exception as error:  # Whatever a library built for another torch does.
-        reason = " ".join(str(error).split())[:80]
-        yield Check(
-            "fail",
-            "",
-            f"{_version('torchvision')} does not fit torch {_version('torch')} ({reason}), and transformers loads no "
-            "model beside it. It is not needed here: pip uninstall torchvision",
-        )
-    else:
-        yield _ok(f"{torchvision.__version__}, not needed")
-
-
-def _readers() -> Iterator[Check]:
+def _check_readers() -> Iterator[Check]:
     import av
 
-    from staa_widgets.video.decode import _load_decord
-
     yield _ok(f"PyAV {av.__version__}, FFmpeg {av.ffmpeg_version_info}")
-    if _load_decord() is not None:
-        yield _ok(f"decord {_version('decord', 'decord2')}")
-    else:
+    try:
+        import decord  # noqa: F401
+    except (ImportError, OSError):
         yield _warn("decord cannot be imported: PyAV decodes everything, more slowly")
+    else:
+        yield _ok(f"decord {_version_of('decord', 'decord2')}")
 
 
-def _model() -> Iterator[Check]:
-    from staa_widgets.models import load_model
+def _check_bundled_model() -> Iterator[Check]:
+    from safetensors import safe_open
 
-    model = load_model()
-    yield _ok(f"{len(model.labels)} classes, {model.geometry.frames} frames, on {model.device}")
+    folder = _PACKAGE / "models" / "bundled"
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    with safe_open(folder / "model.safetensors", "numpy") as weights:
+        count = len(weights.keys())
+    yield _ok(f"{len(config['id2label'])} classes, {config['num_frames']} frames, {count} tensors of weights")
 
 
-def _player() -> Iterator[Check]:
-    held = files("staa_widgets.widget").joinpath("static")
-    missing = [name for name in ("page.js", "widget.js", "widget.css") if not held.joinpath(name).is_file()]
+def _check_player() -> Iterator[Check]:
+    folder = _PACKAGE / "widget" / "static"
+    missing = [name for name in ("page.js", "widget.js", "widget.css") if not (folder / name).is_file()]
     if missing:
-        yield Check("fail", "", f"{', '.join(missing)} not built: npm install && npm run build in js/, or reinstall")
+        yield _fail(f"{', '.join(missing)} not built: npm ci && npm run build in js/, or reinstall")
     else:
         yield _ok("built")
 
 
-def _cache() -> Iterator[Check]:
+def _check_cache() -> Iterator[Check]:
     from staa_widgets.storage import cache
 
-    held = cache.info()
-    home = next(path for path in (held.path, *held.path.parents) if path.exists())
-    text = f"{held.path}, {held.size / 1e6:.1f} of {held.limit / 1e6:.0f} MB"
+    info = cache.info()
+    home = next(path for path in (info.path, *info.path.parents) if path.exists())
+    text = f"{info.path}, {info.size / 1e6:.1f} of {info.limit / 1e6:.0f} MB"
     if home.is_dir() and os.access(home, os.W_OK | os.X_OK):
         yield _ok(text)
     else:
         yield _warn(f"{text}, cannot be written: point STAA_CACHE to a folder that can")
 
 
-def _version(*names: str) -> str:
+def _try_devices() -> Iterator[Check]:
+    import torch
+
+    names = [f"cpu ({torch.get_num_threads()} threads)"]
+    if torch.cuda.is_available():
+        for index in range(torch.cuda.device_count()):
+            torch.ones(1, device=f"cuda:{index}").item()  # A driver too old for this build shows only now.
+            memory = torch.cuda.get_device_properties(index).total_memory / 2**30
+            names.append(f"cuda:{index} ({torch.cuda.get_device_name(index)}, {memory:.0f} GiB)")
+    if torch.backends.mps.is_available():
+        names.append("mps")
+    yield _ok(", ".join(names))
+
+
+def _try_explaining() -> Iterator[Check]:
+    from staa_widgets.datasets.drawn_actions import action_clip
+    from staa_widgets.engine.explain import explain
+    from staa_widgets.models import load_model
+
+    model = load_model()
+    clip = action_clip(seed=3)
+    label, probability = explain(clip, model, cache=False, preview=False, progress=False).predictions(1)[0]
+    text = f"{label!r} ({probability:.0%}) in a drawn clip of {clip.label!r}, on {model.device}"
+    yield _ok(text) if label == clip.label else _fail(text)
+
+
+def _torch_build() -> ModuleType | None:
+    """Return torch's own module of version facts (``__version__``, ``cuda``, ``hip``) without loading torch."""
+    spec = find_spec("torch")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    file = Path(spec.submodule_search_locations[0]) / "version.py"
+    own = importlib.util.spec_from_file_location("torch_version", file)
+    if own is None or own.loader is None:
+        return None
+    module = importlib.util.module_from_spec(own)
+    own.loader.exec_module(module)
+    return module
+
+
+def _has_nvidia_driver() -> bool:
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
+
+
+def _torchvision_fits_torch() -> bool:
+    """Return whether torchvision names this very build of torch as the one that it needs."""
+    build = _torch_build()
+    try:
+        needed = [re.match(r"torch\s*\(?==\s*([\w.]+)", text) for text in requires("torchvision") or ()]
+    except PackageNotFoundError:
+        return False
+    releases = [match[1] for match in needed if match is not None]
+    if build is None or not releases:
+        return False
+    release, _, variant = build.__version__.partition("+")
+    return releases[0] == release and _version_of("torchvision").partition("+")[2] == variant
+
+
+def _version_of(*names: str) -> str:
+    """Return the version of the first of these distributions that is installed."""
     for name in names:
         try:
             return version(name)
@@ -148,13 +237,14 @@ def _version(*names: str) -> str:
     return "of unknown version"
 
 
-_LOOKS: dict[str, Callable[[], Iterator[Check]]] = {
-    "torch": _torch,
-    "devices": _devices,
-    "torchvision": _torchvision,
-    "transformers": _transformers,
-    "readers": _readers,
-    "bundled model": _model,
-    "player": _player,
-    "cache": _cache,
+_CHECKS: dict[str, Callable[[], Iterator[Check]]] = {
+    "torch": _check_torch,
+    "devices": _check_devices,
+    "torchvision": _check_torchvision,
+    "transformers": _check_transformers,
+    "readers": _check_readers,
+    "bundled model": _check_bundled_model,
+    "player": _check_player,
+    "cache": _check_cache,
 }
+_TRIALS: dict[str, Callable[[], Iterator[Check]]] = {"devices": _try_devices, "explaining": _try_explaining}

@@ -114,6 +114,9 @@ def _parser() -> argparse.ArgumentParser:
     benchmark.set_defaults(run=_benchmark)
 
     doctor = commands.add_parser("doctor", parents=[common], help="check this installation", allow_abbrev=False)
+    doctor.add_argument(
+        "--full", action="store_true", help="also load torch, try every device and explain a drawn clip (some seconds)"
+    )
     doctor.set_defaults(run=_doctor)
 
     cache = commands.add_parser("cache", parents=[common], help="look after the cache", allow_abbrev=False)
@@ -196,11 +199,11 @@ def _benchmark(options: argparse.Namespace) -> int:
     return DONE
 
 
-def _doctor(_: argparse.Namespace) -> int:
+def _doctor(options: argparse.Namespace) -> int:
     from staa_widgets.cli.doctor import run_checks
 
     code = DONE
-    for check in run_checks():
+    for check in run_checks(options.full):
         print(f"{check.level:<4}  {check.subject:<13} {_printable(check.text)}", flush=True)
         code = FAILED if check.level == "fail" else code
     return code
@@ -283,9 +286,8 @@ def _tell(error: Exception, options: argparse.Namespace, video: Path | None = No
     elif isinstance(error, OSError) and error.strerror and error.filename:
         text = f"{error.strerror}: {str(error.filename)!r}"
     else:
-        text = (
-            f"unexpected {type(error).__name__}: {error} (--debug shows where, 'staa doctor' checks the installation)"
-        )
+        advice = "--debug shows where, 'staa doctor --full' checks the installation"
+        text = f"unexpected {type(error).__name__}: {error} ({advice})"
     _warn(f"staa: {where}{' '.join(text.split())}")
     return USAGE if isinstance(error, ParameterError | UnknownMethodError) else FAILED
 

@@ -307,3 +307,35 @@ def test_the_doctor_sees_a_cache_that_cannot_be_written(
     monkeypatch.setenv("STAA_CACHE", str(tmp_path / "file" / "cache"))
     main(["doctor"])
     assert "\nwarn  cache " in capsys.readouterr().out
+
+
+def install_torchvision(folder: Path, needs_torch: str) -> None:
+    """Put a torchvision that cannot be imported into a folder."""
+    from torch import __version__ as torch_version
+
+    variant = torch_version.partition("+")[2]
+    (folder / "torchvision").mkdir(parents=True)
+    (folder / "torchvision" / "__init__.py").write_text("raise RuntimeError('imported')")
+    info = folder / "torchvision-0.1.dist-info"
+    info.mkdir()
+    name = f"0.1+{variant}" if variant else "0.1"
+    (info / "METADATA").write_text(f"Name: torchvision\nVersion: {name}\nRequires-Dist: torch=={needs_torch}\n")
+
+
+@pytest.mark.parametrize("fits", [True, False])
+def test_the_doctor_imports_a_torchvision_only_if_it_is_for_another_torch(
+    fits: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    from torch import __version__ as torch_version
+
+    install_torchvision(tmp_path, torch_version.partition("+")[0] if fits else "1.0")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert main(["doctor"]) == (0 if fits else 1)
+    assert f"\n{'ok  ' if fits else 'fail'}  torchvision " in capsys.readouterr().out
+
+
+def test_the_doctor_loads_the_bundled_model_only_when_told_to_be_thorough(capsys: pytest.CaptureFixture[str]):
+    assert main(["doctor", "--full"]) == 0
+    text = capsys.readouterr().out
+    assert f"\nok    explaining    {action_clip(3, size=16).label!r} (" in text
+    assert "\nok    devices       cpu (" in text

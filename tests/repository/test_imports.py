@@ -32,6 +32,11 @@ def test_light_things_load_nothing_heavy(code: str):
     assert heavy_modules_after(code) == set()
 
 
+def test_the_doctor_says_what_there_is_without_loading_it():
+    loaded = heavy_modules_after("import staa_widgets.cli.main; staa_widgets.cli.main.main(['doctor'])")
+    assert loaded <= {"av", "decord"}
+
+
 def test_opening_and_sampling_clips_does_without_torch():
     assert not heavy_modules_after("import staa_widgets; staa_widgets.open_clip") & {"torch", "transformers"}
 
