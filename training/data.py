@@ -14,8 +14,9 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from staa_widgets.datasets.drawn_actions import ACTIONS, STEPS, draw_scene, encode_h264, render
+from staa_widgets.datasets.drawn_actions import ACTIONS, STEPS, draw_scene, render
 from staa_widgets.datasets.drawn_actions.scene import Figure
+from staa_widgets.video.encode import encode_h264
 
 NAMES = list(ACTIONS)
 TRAIN_SEEDS = 1_000_000

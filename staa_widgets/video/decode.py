@@ -1,32 +1,31 @@
-"""Drawing the pixels of a video file: decord where it is safe, PyAV elsewhere; one interface, the same pixels."""
+"""Decode frames of a video file: decord where it is right, PyAV elsewhere; the pixels are the same."""
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from staa_widgets.errors import UnreadableVideoError, VideoNotFoundError
-from staa_widgets.video.probe import THREADS, VideoFile, decode_stream, open_container, read_file_stamp
+from staa_widgets.video.decord_backend import DecordError, load_decord, read_decord, supports
+from staa_widgets.video.probe import VideoFile, decode_stream, open_container, read_file_stamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import ModuleType
 
     from av.video.frame import VideoFrame
     from numpy.typing import NDArray
 
 
-def read_frames(video: VideoFile, wanted: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Decode frames to RGB, upright.
+def read_frames(video: VideoFile, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Decode frames to upright RGB.
 
     Parameters
     ----------
     video
         The file, as `staa_widgets.video.probe.probe` describes it.
-    wanted
+    indices
         int64 ``(n,)``, indices of frames, rising and without repeats.
 
     Returns
@@ -42,74 +41,63 @@ def read_frames(video: VideoFile, wanted: NDArray[np.int64]) -> NDArray[np.uint8
         If the file is gone.
     """
     _check_unchanged(video)
-    if video.safe and (decord := _load_decord()) is not None:
+    if reader_name(video) == "decord":
         try:
-            return read_decord(video, wanted)
-        # Damage: PyAV says which frame it is, or reads past it. A name that is no UTF-8: PyAV opens it.
-        except (decord.DECORDError, UnicodeEncodeError):
-            pass
-    return read_pyav(video, wanted)
+            return read_decord(video, indices)
+        except DecordError:
+            pass  # PyAV reads past the damage, or says which frame is damaged.
+    return read_pyav(video, indices)
 
 
-def iter_frames(video: VideoFile, wanted: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
+def iter_frames(video: VideoFile, indices: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
     """Decode as `read_frames` does, in one pass from front to back and one frame at a time, ``(height, width, 3)``.
 
     Always by PyAV, which holds a few frames however long the file is. The file is open until the last frame was given
-    or the iterator is closed; errors come when their frame is due.
+    or the iterator is closed; an error is raised when its frame is due.
     """
     _check_unchanged(video)
-    yield from iter_pyav(video, wanted)
+    yield from iter_pyav(video, indices)
 
 
 def reader_name(video: VideoFile) -> str:
-    """Name, in `READERS`, of the reader that a file's pixels are first asked of."""
-    return "decord" if video.safe and _load_decord() is not None else "pyav"
+    """Return the name in `READERS` of the reader that `read_frames` tries first."""
+    return "decord" if supports(video) and load_decord() is not None else "pyav"
 
 
-def read_decord(video: VideoFile, wanted: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """`read_frames` by decord, for files that are ``safe``; raises ``decord.DECORDError`` rather than guess."""
-    decord = _load_decord()
-    if decord is None:
-        raise ModuleNotFoundError("decord is not installed.", name="decord")
-    # Idle readers grow without bound, so one lives for one call. fault_tol: no frame may stand in for another.
-    reader = decord.VideoReader(str(video.source), num_threads=THREADS, fault_tol=1e-9)
-    if len(reader) != len(video.times):
-        raise decord.DECORDError(f"decord counts {len(reader)} frames, not {len(video.times)}.")
-    batch = reader.get_batch(wanted.tolist())
-    return batch.asnumpy() if hasattr(batch, "asnumpy") else np.asarray(batch)  # a bridge may give tensors
-
-
-def read_pyav(video: VideoFile, wanted: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """`read_frames` by PyAV, decoding from the key frame before each frame that is wanted."""
-    out = np.empty((len(wanted), video.height, video.width, 3), np.uint8)
-    for place, frame in enumerate(iter_pyav(video, wanted)):
-        out[place] = frame
+def read_pyav(video: VideoFile, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Decode as `read_frames` does, by PyAV, from the key frame before each requested frame."""
+    out = np.empty((len(indices), video.height, video.width, 3), np.uint8)
+    for position, frame in enumerate(iter_pyav(video, indices)):
+        out[position] = frame
     return out
 
 
-def iter_pyav(video: VideoFile, wanted: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
-    """`read_pyav`, one frame at a time."""
+def iter_pyav(video: VideoFile, indices: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
+    """Decode as `read_pyav` does, one frame at a time."""
 
-    def key(place: int) -> int:
-        return int(np.searchsorted(video.key_frames, wanted[place], side="right")) - 1
+    def key_before(position: int) -> int:
+        return int(np.searchsorted(video.key_frames, indices[position], side="right")) - 1
 
-    done, back = 0, 0
-    while done < len(wanted):
-        start, before = max(0, key(done) - back), done
-        for index, frame in _decode_from(video, start, patient=back > 0):
-            if index == wanted[done]:
+    done, keys_back = 0, 0
+    while done < len(indices):
+        start, done_before = max(0, key_before(done) - keys_back), done
+        for index, frame in _decode_from(video, start, patient=keys_back > 0):
+            if index == indices[done]:
                 yield _to_upright_rgb(video, frame)
                 done += 1
-            ahead = done > before and done < len(wanted) and video.key_frames[key(done)] > index + 1
-            if done == len(wanted) or index > wanted[done] or ahead:
+            if done == len(indices) or index > indices[done]:
                 break
-        if done > before:
-            back = 0
-        elif start > 0 or back == 0:
-            back = 2 * back + 1  # not every key frame stands alone (open groups, gradual refresh): begin further back
+            # Seek ahead if a later key frame is nearer to the next requested frame.
+            if done > done_before and video.key_frames[key_before(done)] > index + 1:
+                break
+        if done > done_before:
+            keys_back = 0
+        elif start > 0 or keys_back == 0:
+            # Not every key frame stands alone (open groups, gradual refresh): begin further back.
+            keys_back = 2 * keys_back + 1
         else:
             raise UnreadableVideoError(
-                f"Frame {wanted[done]} of {video.name!r}, at {video.times[wanted[done]]:.2f} s, cannot be decoded.",
+                f"Frame {indices[done]} of {video.name!r}, at {video.times[indices[done]]:.2f} s, cannot be decoded.",
                 "Choose a range without it by start= and end=, or convert the file anew.",
             )
 
@@ -118,6 +106,7 @@ READERS: dict[str, Callable[[VideoFile, NDArray[np.int64]], NDArray[np.uint8]]] 
     "decord": read_decord,
     "pyav": read_pyav,
 }
+"""Readers by name."""
 
 
 def _check_unchanged(video: VideoFile) -> None:
@@ -130,18 +119,11 @@ def _check_unchanged(video: VideoFile) -> None:
             raise UnreadableVideoError(f"{video.name!r} has changed since it was opened.", "Open it again.")
 
 
-@cache
-def _load_decord() -> ModuleType | None:
-    try:
-        import decord
-    except (ImportError, OSError):
-        return None
-    decord.logging.set_level(decord.logging.QUIET)
-    return decord
-
-
 def _decode_from(video: VideoFile, start: int, *, patient: bool) -> Iterator[tuple[int, VideoFrame]]:
-    """Frames and their indices, in order, from key frame number `start`; ``patient`` gives up speed to lose nothing."""
+    """Yield frames with their indices, in order, from key frame number ``start``.
+
+    ``patient`` decodes with fewer threads, which loses no frame behind a key frame that does not stand alone.
+    """
     threads = "SLICE" if patient or video.first_pts is None else "AUTO"
     with open_container(video.source, video.name, threads) as (container, stream):
         if start:
@@ -150,7 +132,7 @@ def _decode_from(video: VideoFile, start: int, *, patient: bool) -> Iterator[tup
             if video.first_pts is None:
                 yield count, frame
             elif frame.pts is not None and not (start and frame.is_corrupt):
-                index = video.index(frame.pts)
+                index = video.frame_index(frame.pts)
                 if index is not None:
                     yield index, frame
 

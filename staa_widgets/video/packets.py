@@ -1,4 +1,4 @@
-"""What the packets of a video stream say of its frames, without decoding one."""
+"""Read the packets of a video stream: time stamps, key frames and damage, without decoding."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NO_STAMP = -(2**63)
-"""Stands for a time stamp that a packet lacks, as in FFmpeg."""
+"""Value for a missing time stamp, as in FFmpeg."""
 
 PACKET = np.dtype(
     [(name, np.int64) for name in ("pts", "dts", "duration")]
     + [(name, np.bool_) for name in ("key", "shown", "clean", "broken")]
 )
-"""What a packet says; kept in an array, because long films have many."""
+"""Fields of a packet; in an array, because long videos have many packets."""
 
 
 def list_packets(container: InputContainer, stream: VideoStream) -> NDArray[np.void]:
-    """Read a stream to its end and list what its packets say, ``(n,)`` of `PACKET`, in order of decoding."""
+    """Return all packets of a stream, ``(n,)`` of `PACKET`, in order of decoding."""
     return np.fromiter(_iter_packets(container, stream), PACKET)
 
 
 def has_closed_groups(packets: NDArray[np.void]) -> bool:
-    """Whether every key packet stands alone and nothing that follows it is shown before it."""
+    """Return whether every key packet stands alone and no packet after it is displayed before it."""
     earliest = np.minimum.accumulate(packets["pts"][::-1])[::-1]
     return bool(packets["clean"][packets["key"]].all() and np.all((earliest == packets["pts"])[packets["key"]]))
 
@@ -38,7 +38,7 @@ def has_closed_groups(packets: NDArray[np.void]) -> bool:
 def find_key_frames(
     packets: NDArray[np.void], pts: NDArray[np.int64] | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Frames at which decoding can start, the first among them, and the time stamps that lead there."""
+    """Return the frames at which decoding can start, the first included, and the time stamps to seek to."""
     keys = {0: 0}
     if pts is not None:
         seeks = packets["pts"][packets["key"] & (packets["pts"] != NO_STAMP)]
@@ -64,7 +64,7 @@ def _iter_packets(container: InputContainer, stream: VideoStream) -> Iterator[tu
 
 
 def _has_idr_picture(codec: str, header: bytes, data: memoryview) -> bool:
-    """Whether a key packet holds an IDR picture, on whose past nothing leans; decord takes that for granted."""
+    """Return whether a key packet holds an IDR picture, so that no later frame refers to an earlier one."""
     if codec not in ("h264", "hevc"):
         return True
     place, kinds = (4, {5}) if codec == "h264" else (21, {19, 20})

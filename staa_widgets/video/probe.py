@@ -1,7 +1,7 @@
-"""What a video file says of its frames: how many, when, how large, which way up; asked of PyAV's demuxer.
+"""Count, times, size and rotation of a video file's frames, from PyAV's demuxer.
 
-Time is never ``index / fps``, and the container's count is never believed. The packets are listed, and only where they
-say beyond doubt which frames there are is the list taken as it stands; everything else is decoded once to be counted.
+Time is never ``index / fps``, and the container's count is not trusted. The packets are listed; only if they determine
+the frames exactly is the list used as it stands. Every other file is decoded once to count its frames.
 """
 
 from __future__ import annotations
@@ -36,14 +36,10 @@ CONTAINERS = "mov,matroska,avi,mpegts,mpeg,flv,ogg,asf,gif,ivf,nut,mxf,yuv4mpegp
 OPEN_TIMEOUT = 60.0
 THREADS = min(4, os.cpu_count() or 1)
 
-DECORD_CONTAINERS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi"})
-DECORD_CODECS = frozenset({"h264", "hevc", "vp8", "vp9", "mjpeg"})
-DECORD_PIXELS = frozenset({"yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p"})
-
 
 @dataclass(frozen=True, eq=False)
 class VideoFile:
-    """What is known of a video file before its pixels are asked for.
+    """Facts about a video file, known before its pixels are decoded.
 
     Parameters
     ----------
@@ -51,12 +47,12 @@ class VideoFile:
         Path of the file, or its bytes.
     name
         Short name for messages.
-    codec, pix_fmt
-        As FFmpeg names them.
+    container, codec, pix_fmt
+        FFmpeg's names.
     width, height
         Displayed size in pixels, after rotation; pixels count as square.
     quarter_turns, mirrored
-        Quarter turns counter-clockwise, then whether left and right change places, that bring a stored frame upright.
+        Quarter turns counter-clockwise, then whether left and right are swapped, to bring a stored frame upright.
     times
         float64 ``(F,)``, seconds, rising from 0.
     end
@@ -64,18 +60,25 @@ class VideoFile:
     time_base
         Seconds from one time stamp to the next.
     first_pts
-        Time stamp of the first frame, from which the others are recognised; ``None`` where those of the file are not
-        to be relied on, and frames are counted from the beginning.
+        Time stamp of the first frame, from which the others are recognized; ``None`` if the file's time stamps are not
+        reliable, so that frames must be counted from the beginning.
     key_frames, seek_pts
         int64, frames at which decoding can start and the time stamps that lead there; the first is the beginning.
-    safe
-        Whether decord reads this file rightly.
+    video_tracks
+        Number of video tracks.
+    packets_are_exact
+        Whether the packets determine which frames there are and when, so that no frame was decoded to count them.
+    shows_all_packets
+        Whether every packet is displayed, and the container counts as many frames or does not count.
+    has_closed_groups
+        Whether decoding can start at every key frame, as `staa_widgets.video.packets.has_closed_groups` says.
     file_stamp
-        Size and time of change of the file when it was read.
+        Size and time of change of the file when it was probed.
     """
 
     source: Path | bytes
     name: str
+    container: str
     codec: str
     pix_fmt: str
     width: int
@@ -88,31 +91,48 @@ class VideoFile:
     first_pts: int | None
     key_frames: NDArray[np.int64]
     seek_pts: NDArray[np.int64]
-    safe: bool
+    video_tracks: int
+    packets_are_exact: bool
+    shows_all_packets: bool
+    has_closed_groups: bool
     file_stamp: tuple[int, int]
 
-    def index(self, pts: int) -> int | None:
-        """Say which frame carries a time stamp; ``None`` where none does, or where stamps are not relied on."""
+    def frame_index(self, pts: int) -> int | None:
+        """Return the index of the frame with a time stamp; ``None`` if there is none or `first_pts` is ``None``."""
         if self.first_pts is None:
             return None
-        # Kept as seconds alone, which long films have many of; the same sum as made them gives them exactly.
+        # Only the seconds are kept, because long films have many; the same computation gives them exactly.
         second = _pts_to_seconds(pts - self.first_pts, self.time_base)
-        at = int(np.searchsorted(self.times, second))
-        return at if at < len(self.times) and self.times[at] == second else None
+        index = int(np.searchsorted(self.times, second))
+        return index if index < len(self.times) and self.times[index] == second else None
+
+
+@dataclass(frozen=True, eq=False)
+class _Header:
+    """What the container and its packets say, without decoding a frame."""
+
+    container: str
+    codec: str
+    video_tracks: int
+    frame_count: int
+    frame_rate: Fraction | None
+    time_base: Fraction
+    duration: float
+    packets: NDArray[np.void]
 
 
 def read_file_stamp(path: Path) -> tuple[int, int]:
-    """Size in bytes and time of change in nanoseconds, by which a file is taken to be the same."""
+    """Return size in bytes and time of change in nanoseconds; a file with the same stamp counts as unchanged."""
     status = path.stat()
     return status.st_size, status.st_mtime_ns
 
 
 def probe(source: Path | bytes, name: str) -> VideoFile:
-    """Read what a file says of its frames.
+    """Return the facts about a video file.
 
-    One frame is decoded for its pixel format and rotation. All are decoded, without being kept, where the packets do
-    not settle which frames there are: time stamps missing, as in AVI with B-frames; interlaced pictures; a file that
-    breaks off, of which a warning tells. Damage inside a packet shows only when its frame is asked for.
+    One frame is decoded for its pixel format and rotation. All are decoded, without being kept, if the packets do not
+    determine the frames: time stamps missing, as in AVI with B-frames; interlaced pictures; a truncated file, of which
+    a warning tells. Damage inside a packet shows only when its frame is decoded.
 
     Parameters
     ----------
@@ -126,13 +146,9 @@ def probe(source: Path | bytes, name: str) -> VideoFile:
     UnreadableVideoError
         If no frame can be read.
     """
-    mark = read_file_stamp(source) if isinstance(source, Path) else (len(source), 0)
-    with open_container(source, name) as (container, stream):
-        packets = list_packets(container, stream)
-        base = stream.time_base or Fraction(1)
-        promised = _container_duration(container, stream)
-        family, listed, rate = container.format.name, stream.frames, stream.average_rate
-        codec, alone = stream.codec_context.name, len(container.streams.video) == 1
+    file_stamp = read_file_stamp(source) if isinstance(source, Path) else (len(source), 0)
+    header = _read_header(source, name)
+    packets, time_base = header.packets, header.time_base
     with open_container(source, name) as (container, stream):
         first = next(decode_stream(container, stream), None)
     if first is None:
@@ -140,56 +156,59 @@ def probe(source: Path | bytes, name: str) -> VideoFile:
 
     timed = packets["shown"] & (packets["pts"] != NO_STAMP)
     stamps = np.unique(packets["pts"][timed])
-    # AVI keeps no time of display: where frames change places on their way to the screen, FFmpeg makes one up.
-    exact = 0 < len(stamps) == packets["shown"].sum() and (family != "avi" or bool(packets["key"].all()))
-    tick = float(base)
-    reached = int((packets["pts"] + packets["duration"])[timed].max()) * tick if len(stamps) else 0.0
-    held = max(reached, reached - stamps[0] * tick) if len(stamps) else 0.0
-    whole = promised - held < max(1.0, 0.01 * promised) and not packets["broken"].any()
-    settled = exact and whole and first.pts == stamps[0] and not first.interlaced_frame
+    # AVI stores no time of display: with B-frames FFmpeg invents one.
+    stores_times = header.container != "avi" or bool(packets["key"].all())
+    is_complete = _is_complete(header, timed, stamps)
+    stamps_are_exact = 0 < len(stamps) == packets["shown"].sum() and stores_times
+    packets_are_exact = stamps_are_exact and is_complete and first.pts == stamps[0] and not first.interlaced_frame
 
-    if settled:
+    if packets_are_exact:
         pts = ticks = stamps
     else:
         with open_container(source, name, threads="SLICE") as (container, stream):
-            found = [frame.pts for frame in decode_stream(container, stream)]
-        pts, ticks = _choose_stamps(found, packets, exact, name)
-    times = _pts_to_seconds(ticks - ticks[0], base)
-    gap = float(np.median(np.diff(times))) if len(times) > 1 else float(1 / rate) if rate else 0.0
-    lasts = packets["duration"][timed & (packets["pts"] == ticks[-1])]
-    end = float(times[-1]) + (float(lasts[0]) * tick if len(lasts) and lasts[0] else gap)
-    if not whole:
+            decoded_pts = [frame.pts for frame in decode_stream(container, stream)]
+        pts, ticks = _choose_stamps(decoded_pts, packets, stamps_are_exact, name)
+    times = _pts_to_seconds(ticks - ticks[0], time_base)
+    end = float(times[-1]) + _last_frame_seconds(
+        header, packets["duration"][timed & (packets["pts"] == ticks[-1])], times
+    )
+    if not is_complete:
         warnings.warn(
             f"{name!r} is damaged or breaks off: {len(times)} frames can be read, {end:.2f} seconds.", stacklevel=3
         )
 
-    keys, seeks = find_key_frames(packets, pts)
-    turns, mirrored = _orientation(first)
-    width, height = (first.width, first.height) if turns % 2 == 0 else (first.height, first.width)
-    safe = (
-        settled
-        and alone
-        and not mirrored
-        and isinstance(source, Path)
-        and family in DECORD_CONTAINERS
-        and codec in DECORD_CODECS
-        and first.format.name in DECORD_PIXELS
-        and not (
-            first.height % 2 and "420" in first.format.name
-        )  # the two interpolate the last rows' colour differently
-        and bool(packets["shown"].all())
-        and listed in (0, len(packets))
-        and has_closed_groups(packets)
+    key_frames, seek_pts = find_key_frames(packets, pts)
+    quarter_turns, mirrored = _orientation(first)
+    is_sideways = quarter_turns % 2 == 1
+    return VideoFile(
+        source=source,
+        name=name,
+        container=header.container,
+        codec=header.codec,
+        pix_fmt=first.format.name,
+        width=first.height if is_sideways else first.width,
+        height=first.width if is_sideways else first.height,
+        quarter_turns=quarter_turns,
+        mirrored=mirrored,
+        times=times,
+        end=end,
+        time_base=time_base,
+        first_pts=None if pts is None else int(pts[0]),
+        key_frames=key_frames,
+        seek_pts=seek_pts,
+        video_tracks=header.video_tracks,
+        packets_are_exact=bool(packets_are_exact),
+        shows_all_packets=bool(packets["shown"].all()) and header.frame_count in (0, len(packets)),
+        has_closed_groups=has_closed_groups(packets),
+        file_stamp=file_stamp,
     )
-    upright, begin = (width, height, turns, mirrored), None if pts is None else int(pts[0])
-    return VideoFile(source, name, codec, first.format.name, *upright, times, end, base, begin, keys, seeks, safe, mark)
 
 
 @contextmanager
 def open_container(
     source: Path | bytes, name: str, threads: str = "AUTO"
 ) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """Open a file and choose its picture track. ``threads`` of FFmpeg's kind AUTO are fast, SLICE lose nothing."""
+    """Open a file and choose its video track; FFmpeg's threads ``"AUTO"`` are fast, ``"SLICE"`` lose no frame."""
     if not (source.stat().st_size if isinstance(source, Path) else source):
         raise UnreadableVideoError(f"{name!r} is empty.", "Copy or download it again.")
     file = str(source.absolute()) if isinstance(source, Path) else io.BytesIO(source)
@@ -219,7 +238,7 @@ def open_container(
 
 
 def decode_stream(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-    """Frames in order of display from where the container stands, passing over what cannot be decoded."""
+    """Yield frames in order of display from the container's position on, skipping those that cannot be decoded."""
     packets = container.demux(stream)
     ended = False
     while not ended:
@@ -235,29 +254,69 @@ def decode_stream(container: InputContainer, stream: VideoStream) -> Iterator[Vi
         yield from frames
 
 
+def _read_header(source: Path | bytes, name: str) -> _Header:
+    with open_container(source, name) as (container, stream):
+        return _Header(
+            packets=list_packets(container, stream),
+            container=container.format.name,
+            codec=stream.codec_context.name,
+            video_tracks=len(container.streams.video),
+            frame_count=stream.frames,
+            frame_rate=stream.average_rate,
+            time_base=stream.time_base or Fraction(1),
+            duration=_container_duration(container, stream),
+        )
+
+
+def _is_complete(header: _Header, timed: NDArray[np.bool_], stamps: NDArray[np.int64]) -> bool:
+    """Return whether the packets reach the end that the container states, and none is broken."""
+    packets, tick = header.packets, float(header.time_base)
+    seconds = 0.0
+    if len(stamps):
+        end = int((packets["pts"] + packets["duration"])[timed].max()) * tick
+        seconds = max(end, end - stamps[0] * tick)
+    return bool(header.duration - seconds < max(1.0, 0.01 * header.duration) and not packets["broken"].any())
+
+
+def _last_frame_seconds(header: _Header, durations: NDArray[np.int64], times: NDArray[np.float64]) -> float:
+    """Return how long the last frame lasts: as its packets say, else the median gap, else one over the frame rate."""
+    if len(durations) and durations[0]:
+        return float(durations[0]) * float(header.time_base)
+    if len(times) > 1:
+        return float(np.median(np.diff(times)))
+    return float(1 / header.frame_rate) if header.frame_rate else 0.0
+
+
 def _pts_to_seconds(ticks: Any, base: Fraction) -> Any:
-    """Seconds of time stamps, exact where a time is exact, such as 2.0."""
+    """Return the seconds of time stamps; a time such as 2.0 is exact."""
     return ticks * base.numerator / base.denominator
 
 
 def _choose_stamps(
-    found: Sequence[int | None], packets: NDArray[np.void], exact: bool, name: str
+    decoded_pts: Sequence[int | None], packets: NDArray[np.void], stamps_are_exact: bool, name: str
 ) -> tuple[NDArray[np.int64] | None, NDArray[np.int64]]:
-    """Stamps to recognise frames by, where there are any, and stamps for their times."""
-    shown = np.array([p for p in found if p is not None], np.int64)
-    # Decoding order rises steadily; where a container keeps no time of display it is the next best.
-    order = np.sort(packets["dts"][packets["dts"] != NO_STAMP])[: len(found)]
-    for ticks, recognised in ((shown, True), (order, False), (np.sort(shown), False)):
-        if len(ticks) == len(found) and np.all(np.diff(ticks) > 0) and exact >= recognised:
-            return (ticks if recognised else None), ticks
+    """Return the stamps that identify the decoded frames, if there are such, and the stamps of their times."""
+    count = len(decoded_pts)
+    shown = np.array([pts for pts in decoded_pts if pts is not None], np.int64)
+    # Decoding order rises steadily: the next best if the container stores no time of display.
+    decoding_order = np.sort(packets["dts"][packets["dts"] != NO_STAMP])[:count]
+    if stamps_are_exact and _rise(shown, count):
+        return shown, shown
+    for ticks in (decoding_order, np.sort(shown)):
+        if _rise(ticks, count):
+            return None, ticks
     raise UnreadableVideoError(
         f"The frames of {name!r} carry no usable times.",
         "Convert it to H.264 in an mp4 file, or give frames and times.",
     )
 
 
+def _rise(ticks: NDArray[np.int64], count: int) -> bool:
+    return len(ticks) == count and bool(np.all(np.diff(ticks) > 0))
+
+
 def _container_duration(container: InputContainer, stream: VideoStream) -> float:
-    """Seconds the container says it holds; 0 where it does not say."""
+    """Return the duration in seconds that the container states; 0 if it states none."""
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     try:
@@ -268,12 +327,12 @@ def _container_duration(container: InputContainer, stream: VideoStream) -> float
 
 
 def _orientation(frame: VideoFrame) -> tuple[int, bool]:
-    """Quarter turns counter-clockwise and a mirroring after them, from the frame's display matrix."""
+    """Return the quarter turns counter-clockwise and the mirroring after them, from the frame's display matrix."""
     side = frame.side_data.get("DISPLAYMATRIX")
     if side is None:
         return 0, False
     matrix = np.frombuffer(bytes(side), np.int32)
     a, b, c, d = (float(matrix[i]) for i in (0, 1, 3, 4))
     mirrored = a * d - b * c < 0
-    turned = np.arctan2(-b, -a if mirrored else a)
-    return round(turned / (np.pi / 2)) % 4, mirrored
+    angle = np.arctan2(-b, -a if mirrored else a)
+    return round(angle / (np.pi / 2)) % 4, mirrored

@@ -55,7 +55,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return frame
 
     monkeypatch.setattr(staa_widgets.video.decode, "_to_upright_rgb", watched)
-    monkeypatch.setattr(staa_widgets.video.decode, "_load_decord", lambda: None)
+    monkeypatch.setattr(staa_widgets.video.decode, "load_decord", lambda: None)
     return seen
 
 

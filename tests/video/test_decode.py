@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from staa_widgets.errors import UnreadableVideoError, VideoNotFoundError
-from staa_widgets.video import decode as readers
-from staa_widgets.video import probe as demux
+from staa_widgets.video import decode
 from staa_widgets.video.decode import READERS, read_frames, reader_name
+from staa_widgets.video.decord_backend import load_decord
 from staa_widgets.video.probe import VideoFile, probe
 from tests.helpers.video_files import barcode_frame, read_barcode, remux, write_video
 
@@ -62,16 +62,16 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Gives the path of a format's file, written when first asked for."""
     folder = tmp_path_factory.mktemp("films")
 
-    def made(name: str) -> Path:
+    def write(name: str) -> Path:
         if not (folder / name).exists():
             write_video(folder / name, COUNT, **FORMATS[name][1])
         return folder / name
 
-    return made
+    return write
 
 
 @pytest.fixture
-def described(film: Film, request: pytest.FixtureRequest) -> tuple[VideoFile, np.ndarray, dict[str, Any]]:
+def video_case(film: Film, request: pytest.FixtureRequest) -> tuple[VideoFile, np.ndarray, dict[str, Any]]:
     options = FORMATS[request.param][1]
     times = options.get("times", np.arange(COUNT) / options.get("fps", 25))
     return probe(film(request.param), request.param), times, options
@@ -83,9 +83,9 @@ def grouped(film: Film) -> Path:
     return film("short_groups.mp4")
 
 
-@pytest.mark.parametrize("described", FORMATS, indirect=True)
-def test_the_demuxer_tells_count_times_size_and_end(described):
-    video, times, options = described
+@pytest.mark.parametrize("video_case", FORMATS, indirect=True)
+def test_the_demuxer_tells_count_times_size_and_end(video_case):
+    video, times, options = video_case
     assert len(video.times) == COUNT
     assert video.times[0] == 0.0
     assert video.times == pytest.approx(times, abs=0.001)
@@ -94,31 +94,31 @@ def test_the_demuxer_tells_count_times_size_and_end(described):
     assert (video.width, video.height) == ((height, width) if options.get("rotation", 0) % 180 else (width, height))
 
 
-@pytest.mark.parametrize("described", FORMATS, indirect=True)
-def test_each_frame_is_the_one_asked_for(described):
-    video, *_ = described
+@pytest.mark.parametrize("video_case", FORMATS, indirect=True)
+def test_each_frame_is_the_one_asked_for(video_case):
+    video, *_ = video_case
     rng = np.random.default_rng(0)
     for wanted in (np.arange(COUNT), *(np.sort(rng.choice(COUNT, 6, replace=False)) for _ in range(4))):
         assert [read_barcode(f) for f in read_frames(video, wanted)] == wanted.tolist()
 
 
-@pytest.mark.parametrize("described", FORMATS, indirect=True)
-def test_frames_are_upright_and_in_colour(described):
-    video, *_ = described
+@pytest.mark.parametrize("video_case", FORMATS, indirect=True)
+def test_frames_are_upright_and_in_colour(video_case):
+    video, *_ = video_case
     drawn = read_frames(video, np.array([0, 37])).astype(int)
     truth = np.stack([barcode_frame(i, video.width, video.height) for i in (0, 37)])
     assert np.abs(drawn - truth).mean() < 20
 
 
-@pytest.mark.parametrize("described", FORMATS, indirect=True)
-def test_decord_is_asked_only_where_it_is_right(described):
-    video, *_ = described
+@pytest.mark.parametrize("video_case", FORMATS, indirect=True)
+def test_decord_is_asked_only_where_it_is_right(video_case):
+    video, *_ = video_case
     assert reader_name(video) == FORMATS[video.name][0]
 
 
-@pytest.mark.parametrize("described", SAFE, indirect=True)
-def test_both_readers_draw_the_same_pixels(described):
-    video, *_ = described
+@pytest.mark.parametrize("video_case", SAFE, indirect=True)
+def test_both_readers_draw_the_same_pixels(video_case):
+    video, *_ = video_case
     for wanted in (np.arange(COUNT), np.array([3, 17, 18, 44, 59])):
         assert np.array_equal(READERS["decord"](video, wanted), READERS["pyav"](video, wanted))
 
@@ -139,19 +139,19 @@ def test_without_decord_pyav_draws_the_same(grouped, monkeypatch):
     video, wanted = probe(grouped, "grouped.mp4"), np.array([2, 31, 58])
     before = read_frames(video, wanted)
     monkeypatch.setitem(sys.modules, "decord", None)
-    readers._load_decord.cache_clear()
+    load_decord.cache_clear()
     try:
         assert reader_name(video) == "pyav"
         assert np.array_equal(read_frames(video, wanted), before)
     finally:
-        readers._load_decord.cache_clear()
+        load_decord.cache_clear()
 
 
 def test_only_what_is_asked_is_decoded(grouped, monkeypatch):
     video = probe(grouped, "grouped.mp4")
     seen: list[int | None] = []
-    plain = demux.decode_stream
-    monkeypatch.setattr(readers, "decode_stream", lambda *args: (seen.append(f.pts) or f for f in plain(*args)))
+    original = decode.decode_stream
+    monkeypatch.setattr(decode, "decode_stream", lambda *args: (seen.append(f.pts) or f for f in original(*args)))
     READERS["pyav"](video, np.array([5, 33, 52]))
     assert len(seen) == 6 + 4 + 3
 

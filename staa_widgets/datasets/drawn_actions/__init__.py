@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staa_widgets.datasets.drawn_actions.drawing import encode_h264, render
+from staa_widgets.datasets.drawn_actions.drawing import render
 from staa_widgets.datasets.drawn_actions.poses import ACTIONS
 from staa_widgets.datasets.drawn_actions.scene import STEPS, VARIANTS, draw_scene
 from staa_widgets.errors import ParameterError
+from staa_widgets.video.encode import encode_h264
 
 if TYPE_CHECKING:
     import os
 
     from numpy.typing import NDArray
 
-__all__ = ["ACTIONS", "STEPS", "VARIANTS", "ActionClip", "action_clip", "draw_scene", "encode_h264", "render"]
+__all__ = ["ACTIONS", "STEPS", "VARIANTS", "ActionClip", "action_clip", "draw_scene", "render"]
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import fields, replace
-from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -195,27 +193,3 @@ def _ball_at(ball: Ball, step: float) -> Capsule:
     at = np.array(ball.from_xy) * (1 - share) + np.array(ball.to_xy) * share
     at[1] += ball.arc * 4 * share * (1 - share)
     return Capsule("ball", at, at, ball.radius)
-
-
-def encode_h264(frames: NDArray[np.uint8], fps: float) -> bytes:
-    """Bytes of an mp4 file.
-
-    Parameters
-    ----------
-    frames
-        uint8 ``(F, H, W, 3)``, even sizes.
-    fps
-        Frames a second.
-    """
-    import av
-
-    buffer = io.BytesIO()
-    with av.open(buffer, "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1000))
-        stream.height, stream.width = frames.shape[1:3]
-        stream.pix_fmt = "yuv420p"
-        stream.options = {"crf": "20", "preset": "veryfast"}
-        for frame in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")))
-        container.mux(stream.encode())
-    return buffer.getvalue()
