@@ -97,7 +97,7 @@ class ExplainRun:
         request = self.request
         if request.frames is not None:
             indices, times = np.array(request.frames, np.int64), request.clip.times
-            return Windows.one(Sample(indices, times[indices]), times)
+            return Windows.single(Sample(indices, times[indices]), times)
         return choose_windows(request.clip, self.model.geometry, request.window, request.stride)
 
     def frames(self, window: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""Videos given as frames in an array, and the times that go with them."""
+"""Check videos given as frames in an array, and their times."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from staa_widgets.errors import FrameArrayError, ParameterError
+from staa_widgets.utils.frozen import make_read_only
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 ARRAY_FPS = 25.0
-"""Frames a second of frames that come without times."""
+"""Frame rate assumed for frames without times."""
 
 
 def check_frames(src: Any) -> NDArray[np.uint8]:
-    """Check frames ``(F, H, W, 3)`` of an array or a tensor; raises `FrameArrayError`."""
+    """Return uint8 frames ``(F, H, W, 3)`` of an array or a tensor; raises `FrameArrayError` if they are not."""
     frames = _to_numpy(src)
     if not isinstance(frames, np.ndarray):
         raise FrameArrayError(
-            f"A {type(src).__name__} is no video.", "Give a path, bytes, or uint8 frames (F, H, W, 3) in one array."
+            f"Cannot read a video from a {type(src).__name__}.",
+            "Give a path, bytes, or uint8 frames (F, H, W, 3) in one array.",
         )
     if frames.dtype != np.uint8:
         hint = "Give RGB from 0 to 255 as uint8."
@@ -39,14 +41,14 @@ def check_frames(src: Any) -> NDArray[np.uint8]:
 
 
 def frame_times(count: int, fps: float | None, times: ArrayLike | None) -> tuple[NDArray[np.float64], float]:
-    """Give the times of frames in an array, from 0, and where the last one ends."""
+    """Return the seconds of frames in an array, from 0, and the second at which the last frame ends."""
     if fps is not None and times is not None:
         raise ParameterError("Both fps= and times= are given.", "Give one of them.")
     if times is None:
         rate = ARRAY_FPS if fps is None else fps
         if not 0 < rate < math.inf:
-            raise ParameterError(f"fps={rate} is no rate.", "Give frames a second, such as fps=25.")
-        return fixed(np.arange(count) / rate), count / rate
+            raise ParameterError(f"fps must be a positive number, got {rate}.", "Give frames a second, such as fps=25.")
+        return make_read_only(np.arange(count) / rate), count / rate
     try:
         seconds = np.array(_to_numpy(times), np.float64)
     except (TypeError, ValueError) as error:
@@ -56,17 +58,11 @@ def frame_times(count: int, fps: float | None, times: ArrayLike | None) -> tuple
     if not np.all(np.isfinite(seconds)) or np.any(np.diff(seconds) <= 0):
         raise FrameArrayError("times= do not rise from frame to frame.", "Give seconds in the order of the frames.")
     seconds -= seconds[0]
-    return fixed(seconds), float(seconds[-1]) + _median_gap(seconds)
-
-
-def fixed(array: NDArray[Any]) -> NDArray[Any]:
-    """Make an array one that nobody writes to, and return it."""
-    array.flags.writeable = False
-    return array
+    return make_read_only(seconds), float(seconds[-1]) + _median_gap(seconds)
 
 
 def _to_numpy(src: Any) -> Any:
-    """Bring a tensor to numpy without knowing whose it is."""
+    """Return a tensor of any library as a numpy array, and anything else unchanged."""
     if hasattr(src, "detach"):
         try:
             return src.detach().cpu().numpy()

@@ -1,4 +1,4 @@
-"""The sound of a video, for a movie of its explanation."""
+"""Copy or encode the audio of a video for another file."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from av.packet import Packet
 
 COPYABLE_CODECS = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"})
-"""Sound that an mp4 file can hold as it is; any other is coded anew."""
+"""Codecs whose packets an mp4 file can hold; audio of any other codec is encoded as AAC."""
 
 
 def has_audio(path: Path) -> bool:
-    """Tell whether a video has sound; raises `VideoError` if it cannot be read."""
-    from staa_widgets.video.probe import open_container
+    """Return whether a video has audio; raises `VideoError` if it cannot be read."""
+    from staa_widgets.video.container import open_container
 
     with open_container(path, path.name) as (container, _):
         return bool(container.streams.audio)
@@ -30,16 +30,16 @@ def has_audio(path: Path) -> bool:
 def audio_packets(
     out: OutputContainer, path: Path, start: float, end: float
 ) -> Iterator[Iterator[tuple[float, Packet]]]:
-    """Give the packets of a video's sound for another file.
+    """Yield the packets of a video's audio for another file.
 
     Parameters
     ----------
     out
-        Where they will go; it is given a track for them.
+        The other file; an audio track is added to it.
     path
         The video.
     start, end
-        Seconds on the clock of its pictures, whose first one is at 0: what lies outside is left out.
+        Seconds on the clock of the video track, whose first frame is at 0. Audio outside is left out.
 
     Yields
     ------
@@ -49,11 +49,11 @@ def audio_packets(
     Raises
     ------
     ExportError
-        If the video has no sound.
+        If the video has no audio.
     VideoError
         If it cannot be read.
     """
-    from staa_widgets.video.probe import open_container
+    from staa_widgets.video.container import open_container
 
     if not path.is_file():
         raise VideoNotFoundError(f"There is no file {str(path)!r}.", "Check audio=.")
@@ -69,7 +69,7 @@ def audio_packets(
             layout = "mono" if source.codec_context.channels == 1 else "stereo"
             stream = out.add_stream("aac", rate=source.codec_context.sample_rate, layout=layout)
 
-        def copied() -> Iterator[tuple[float, Packet]]:
+        def copy_packets() -> Iterator[tuple[float, Packet]]:
             for packet in container.demux(source):
                 if not packet.size or packet.pts is None or packet.time_base is None:
                     continue
@@ -81,19 +81,19 @@ def audio_packets(
                     packet.stream = stream
                     yield time - begin, packet
 
-        def coded() -> Iterator[tuple[float, Packet]]:
+        def encode_packets() -> Iterator[tuple[float, Packet]]:
             from av.audio.resampler import AudioResampler
 
-            fitting = AudioResampler("fltp", stream.codec_context.layout, stream.codec_context.sample_rate)
+            resampler = AudioResampler("fltp", stream.codec_context.layout, stream.codec_context.sample_rate)
             base = Fraction(1, stream.codec_context.sample_rate)
             for frame in container.decode(source):
                 if frame.time is None or not begin <= frame.time < stop:
                     continue
-                for part in fitting.resample(frame):
+                for part in resampler.resample(frame):
                     part.pts, part.time_base = round((frame.time - begin) / base), base
                     for packet in stream.encode(part):
                         yield frame.time - begin, packet
             for packet in stream.encode():
                 yield end - start, packet
 
-        yield copied() if source.codec_context.name in COPYABLE_CODECS else coded()
+        yield copy_packets() if source.codec_context.name in COPYABLE_CODECS else encode_packets()

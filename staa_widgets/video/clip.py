@@ -1,4 +1,4 @@
-"""`Clip`: a video whose frames are drawn on demand. The ways to sample frames from one come from `sampling`."""
+"""`Clip`: a video whose frames are decoded on demand, and `open_clip`, which opens one."""
 
 from __future__ import annotations
 
@@ -19,21 +19,19 @@ from staa_widgets.errors import (
     UnreadableVideoError,
     VideoNotFoundError,
 )
-from staa_widgets.video.arrays import check_frames, fixed, frame_times
+from staa_widgets.utils.frozen import make_read_only
+from staa_widgets.video.arrays import check_frames, frame_times
 from staa_widgets.video.ground_truth import GroundTruth
-from staa_widgets.video.sampling import Sample, centre, dense, sample_uniform, sample_windows, slice_spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Clip", "Sample", "centre", "dense", "open_clip", "sample_uniform", "sample_windows", "slice_spans"]
-
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """A video, or a range of one.
+    """A video, or a range of a video.
 
     Parameters
     ----------
@@ -46,12 +44,14 @@ class Clip:
     first_frame
         Index in the whole video of the clip's first frame.
     end
-        Second at which the clip ends: where its last frame does, or the range if that is earlier.
+        Second at which the clip ends: the end of its last frame, or of the range if that is earlier.
     sha256
-        Digest of the whole video's content, in hexadecimal: a file's bytes, an array's numbers and times. Neither name
-        nor range has a part in it.
+        Digest of the whole video's content, in hexadecimal: a file's bytes, or an array's numbers and times. Name and
+        range do not change it.
+    ground_truth
+        Where and when the action of the clip happens, if that is known.
     truncated
-        Whether the video goes on behind the clip.
+        Whether the video goes on after the clip.
     """
 
     name: str
@@ -70,8 +70,13 @@ class Clip:
         """Return ``F``, the number of frames."""
         return len(self.times)
 
+    @property
+    def start(self) -> float:
+        """Second at which the clip starts: that of its first frame."""
+        return float(self.times[0])
+
     def frames(self, indices: ArrayLike) -> NDArray[np.uint8]:
-        """Decode frames, and no others than lie on the way to them.
+        """Decode frames, and no others than those needed to reach them.
 
         Parameters
         ----------
@@ -90,12 +95,13 @@ class Clip:
         UnreadableVideoError, VideoNotFoundError
             If a frame cannot be decoded, or the file has been changed or removed.
         """
-        asked = self._check_indices(indices)
-        if asked.size == 0:
+        checked = self._check_indices(indices)
+        if checked.size == 0:
             return np.empty((0, self.height, self.width, 3), np.uint8)
-        unique, places = np.unique(asked, return_inverse=True)
-        drawn = self._decode(unique + self.first_frame)
-        return drawn if len(unique) == len(asked) and np.all(np.diff(places) > 0) else drawn[places]
+        unique, positions = np.unique(checked, return_inverse=True)
+        frames = self._decode(unique + self.first_frame)
+        in_order = len(unique) == len(checked) and np.all(np.diff(positions) > 0)
+        return frames if in_order else frames[positions]
 
     def iter_frames(self, indices: ArrayLike) -> Iterator[NDArray[np.uint8]]:
         """Decode frames from front to back in one pass, one at a time: memory does not grow with their number.
@@ -116,23 +122,23 @@ class Clip:
         ParameterError
             If an index is no integer or lies outside the clip, or they do not rise.
         UnreadableVideoError, VideoNotFoundError
-            While going, as `frames` does.
+            While iterating, as `frames` does.
         """
-        asked = self._check_indices(indices)
-        if np.any(np.diff(asked) <= 0):
+        checked = self._check_indices(indices)
+        if np.any(np.diff(checked) <= 0):
             raise ParameterError("Frames in one pass do not rise.", "Sort them, or use frames().")
-        return self._iterate(asked + self.first_frame if self.first_frame else asked)
+        return self._iterate(checked + self.first_frame if self.first_frame else checked)
 
     def _check_indices(self, indices: ArrayLike) -> NDArray[np.int64]:
-        asked = np.asarray(indices)
-        if asked.ndim != 1 or (asked.size and asked.dtype.kind not in "iu"):
-            raise ParameterError("Frames are asked for by a row of integers.", "Give a list such as [0, 5, 10].")
-        if asked.size and (asked.min() < 0 or asked.max() >= len(self)):
-            wrong = asked.min() if asked.min() < 0 else asked.max()
+        array = np.asarray(indices)
+        if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+            raise ParameterError("Indices of frames are not a row of integers.", "Give a list such as [0, 5, 10].")
+        if array.size and (array.min() < 0 or array.max() >= len(self)):
+            wrong = array.min() if array.min() < 0 else array.max()
             raise ParameterError(
                 f"There is no frame {wrong} in a clip of {len(self)}.", f"Ask for 0 to {len(self) - 1}."
             )
-        return asked.astype(np.int64, copy=False)
+        return array.astype(np.int64, copy=False)
 
 
 def open_clip(
@@ -149,12 +155,12 @@ def open_clip(
     ----------
     src
         Path of a file, a file's bytes, uint8 frames ``(F, H, W, 3)`` as an array or tensor, anything with ``frames``
-        and ``times``, or a `Clip`. What has ``where`` and ``when`` besides, as an `ActionClip`, brings its truth.
+        and ``times``, or a `Clip`. If it also has ``where`` and ``when``, as an `ActionClip`, they become the ground
+        truth.
     start, end
         Seconds: only frames whose time lies in ``[start, end)`` belong to the clip.
     fps, times
-        For frames: how many a second, or ``(F,)`` rising seconds. Without either 25 a second are assumed. Files carry
-        their own times.
+        For frames: frame rate, or ``(F,)`` rising seconds; by default 25 a second. Files have their own times.
 
     Returns
     -------
@@ -171,7 +177,7 @@ def open_clip(
     TooFewFramesError
         If no frame lies in the range.
     ParameterError
-        If the range, `fps` or `times` make no sense.
+        If the range, `fps` or `times` are not valid.
     """
     if isinstance(src, Clip | str | os.PathLike | bytes | bytearray | memoryview) and not (
         fps is None and times is None
@@ -185,8 +191,8 @@ def open_clip(
         data = bytes(src)
         clip = _open_file(data, "video", hashlib.sha256(data).hexdigest())
     elif hasattr(src, "frames") and hasattr(src, "times"):
-        own = src.times if fps is None and times is None else times
-        clip = _open_frames(src.frames, fps, own, str(getattr(src, "label", "frames")))
+        seconds = src.times if fps is None and times is None else times
+        clip = _open_frames(src.frames, fps, seconds, str(getattr(src, "label", "frames")))
         if hasattr(src, "where") and hasattr(src, "when"):
             clip = replace(clip, ground_truth=GroundTruth.from_clip(src))
     else:
@@ -211,7 +217,7 @@ def _open_path(src: str | os.PathLike[str]) -> Clip:
         digest = _file_digest(path, path.stat().st_size, path.stat().st_mtime_ns)
     except OSError as error:
         raise UnreadableVideoError(f"{path.name!r} may not be read.", "Check its permissions and its disk.") from error
-    # A name may hold bytes that are no letters, which neither a page nor a message can carry.
+    # A name may hold bytes that are not UTF-8, which neither HTML nor JSON can hold.
     return _open_file(path, os.fsencode(path.name).decode("utf-8", "replace"), digest)
 
 
@@ -220,12 +226,21 @@ def _open_file(source: Path | bytes, name: str, digest: str) -> Clip:
     from staa_widgets.video.probe import probe
 
     video = probe(source, name)
-    ways = partial(read_frames, video), partial(iter_frames, video)
-    return Clip(name, video.width, video.height, fixed(video.times), 0, video.end, digest, *ways)
+    return Clip(
+        name=name,
+        width=video.width,
+        height=video.height,
+        times=make_read_only(video.times),
+        first_frame=0,
+        end=video.end,
+        sha256=digest,
+        _decode=partial(read_frames, video),
+        _iterate=partial(iter_frames, video),
+    )
 
 
 @lru_cache(maxsize=256)
-def _file_digest(path: Path, size: int, changed: int) -> str:  # noqa: ARG001  (size and time are there to be remembered by)
+def _file_digest(path: Path, size: int, changed: int) -> str:  # noqa: ARG001  (size and time are keys of the cache)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -238,18 +253,27 @@ def _open_frames(src: Any, fps: float | None, times: ArrayLike | None, name: str
         digest.update(np.ascontiguousarray(frame).data)
     digest.update(seconds.data)
     height, width = frames.shape[1:3]
-    ways = frames.__getitem__, lambda indices: map(frames.__getitem__, indices)
-    return Clip(name, width, height, seconds, 0, end, digest.hexdigest(), *ways)
+    return Clip(
+        name=name,
+        width=width,
+        height=height,
+        times=seconds,
+        first_frame=0,
+        end=end,
+        sha256=digest.hexdigest(),
+        _decode=frames.__getitem__,
+        _iterate=lambda indices: map(frames.__getitem__, indices),
+    )
 
 
 def _trim(clip: Clip, start: float | None, end: float | None) -> Clip:
     try:
         begin, stop = float(0.0 if start is None else start), float(clip.end if end is None else end)
     except (TypeError, ValueError) as error:
-        raise ParameterError("start= and end= are no numbers.", "Give them in seconds.") from error
+        raise ParameterError("start= and end= are not numbers.", "Give them in seconds.") from error
     if not (math.isfinite(begin) and 0 <= begin < stop):
         raise ParameterError(
-            f"From {begin} to {stop} s is no range.",
+            f"start={begin} and end={stop} are not a range of seconds.",
             f"Give seconds with 0 <= start < end; the clip ends at {clip.end:.2f} s.",
         )
     first, last = np.searchsorted(clip.times, [begin, stop])
@@ -258,12 +282,12 @@ def _trim(clip: Clip, start: float | None, end: float | None) -> Clip:
             f"No frame of {clip.name!r} lies from {begin:.3f} to {stop:.3f} s.",
             f"Widen the range; the clip ends at {clip.end:.2f} s.",
         )
-    following = clip.times[last] if last < len(clip) else clip.end
+    next_frame = clip.times[last] if last < len(clip) else clip.end
     return replace(
         clip,
         times=clip.times[first:last],
         first_frame=clip.first_frame + int(first),
-        end=float(min(stop, following)),
+        end=float(min(stop, next_frame)),
         ground_truth=clip.ground_truth and clip.ground_truth.trim(int(first), int(last)),
         truncated=clip.truncated or bool(last < len(clip)),
     )

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from staa_widgets.errors import UnreadableVideoError, VideoNotFoundError
+from staa_widgets.video.container import decode_stream, open_container
 from staa_widgets.video.decord_backend import DecordError, load_decord, read_decord, supports
-from staa_widgets.video.probe import VideoFile, decode_stream, open_container, read_file_stamp
+from staa_widgets.video.probe import VideoFile, read_file_stamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

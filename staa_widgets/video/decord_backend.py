@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staa_widgets.video.probe import THREADS, VideoFile
+from staa_widgets.video.container import THREADS
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     from numpy.typing import NDArray
+
+    from staa_widgets.video.probe import VideoFile
 
 CONTAINERS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi"})
 CODECS = frozenset({"h264", "hevc", "vp8", "vp9", "mjpeg"})

@@ -1,4 +1,4 @@
-"""`GroundTruth`: where and when the action of a clip happens, for clips of which that is known."""
+"""`GroundTruth`: where and when the action of a clip happens, if that is known."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class HasGroundTruth(Protocol):
-    """What has a truth, such as an `ActionClip`."""
+    """A clip with known ground truth, such as an `ActionClip`."""
 
     @property
     def label(self) -> str:
@@ -35,7 +35,7 @@ class HasGroundTruth(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class GroundTruth:
-    """Where and when the action of a clip happens, to the pixel and in few bytes.
+    """Pixels and frames of the action of a clip, run-length encoded.
 
     Parameters
     ----------
@@ -44,9 +44,9 @@ class GroundTruth:
     when
         bool ``(F,)``, frames in which the action happens.
     runs
-        int32 ``(R, 2)``, half-open runs of pixels that belong to the action, counted through their frame row by row.
+        int32 ``(R, 2)``, half-open runs of pixels of the action; pixels of a frame are counted row by row.
     offsets
-        int64 ``(F + 1,)``, where the runs of each frame start in `runs`.
+        int64 ``(F + 1,)``, index into `runs` of the first run of each frame.
     size
         ``(width, height)`` of the frames in pixels.
 
@@ -72,14 +72,14 @@ class GroundTruth:
         edges, (starts, ends) = self.offsets, self.runs.T
         require(
             edges[0] == 0 and edges[-1] == len(self.runs) and bool((np.diff(edges) >= 0).all()),
-            "ClipTruth.offsets do not divide its runs.",
+            "GroundTruth.offsets do not divide its runs.",
         )
         inside = (starts >= 0) & (starts < ends) & (ends <= width * height)
-        require(bool(inside.all()), f"ClipTruth.runs leave a frame of {width} × {height}.")
+        require(bool(inside.all()), f"GroundTruth.runs leave a frame of {width} × {height}.")
 
     @classmethod
     def from_clip(cls, clip: HasGroundTruth) -> GroundTruth:
-        """Take down what a drawn clip, or anything with ``label``, ``where`` and ``when``, knows of its action.
+        """Return the ground truth of a drawn clip, or of anything with ``label``, ``where`` and ``when``.
 
         Raises
         ------
@@ -88,23 +88,23 @@ class GroundTruth:
         """
         where, when = np.asarray(clip.where, np.bool_), np.asarray(clip.when, np.bool_)
         require(where.ndim == 3 and when.shape == where.shape[:1], "where is (F, H, W) and when (F,).")
-        found = [_find_runs(frame) for frame in where]
+        runs = [_find_runs(frame) for frame in where]
         return cls(
             label=clip.label,
             when=when,
-            runs=np.concatenate([np.empty((0, 2), np.int32), *found]),
-            offsets=np.cumsum([0, *map(len, found)]),
+            runs=np.concatenate([np.empty((0, 2), np.int32), *runs]),
+            offsets=np.cumsum([0, *map(len, runs)]),
             size=(where.shape[2], where.shape[1]),
         )
 
     def trim(self, first: int, last: int) -> GroundTruth:
-        """Keep the frames ``first … last - 1``."""
+        """Return the ground truth of the frames ``first … last - 1``."""
         start, stop = self.offsets[first], self.offsets[last]
         offsets = self.offsets[first : last + 1] - start
         return GroundTruth(self.label, self.when[first:last], self.runs[start:stop], offsets, self.size)
 
     def masks(self, frames: ArrayLike) -> NDArray[np.bool_]:
-        """Draw the pixels of the action.
+        """Return the pixels of the action as masks.
 
         Parameters
         ----------
@@ -116,18 +116,18 @@ class GroundTruth:
         NDArray
             bool ``(n, height, width)``.
         """
-        asked = np.asarray(frames, np.int64)
+        indices = np.asarray(frames, np.int64)
         width, height = self.size
-        # A run switches its pixels on where it starts and off where it ends.
-        switched = np.zeros((len(asked), width * height + 1), np.int8)
-        for line, frame in zip(switched, asked, strict=True):
+        # +1 where a run starts and -1 where it ends: the running sum is the mask.
+        steps = np.zeros((len(indices), width * height + 1), np.int8)
+        for line, frame in zip(steps, indices, strict=True):
             starts, ends = self.runs[self.offsets[frame] : self.offsets[frame + 1]].T
             line[starts] = 1
             line[ends] -= 1
-        return np.cumsum(switched[:, :-1], axis=1, dtype=np.int8).astype(np.bool_).reshape(-1, height, width)
+        return np.cumsum(steps[:, :-1], axis=1, dtype=np.int8).astype(np.bool_).reshape(-1, height, width)
 
     def spans(self, times: NDArray[np.float64], end: float) -> list[tuple[float, float]]:
-        """Say when the action happens, as half-open intervals of seconds.
+        """Return the seconds of the action as half-open intervals.
 
         Parameters
         ----------

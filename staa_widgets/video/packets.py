@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from av.error import FFmpegError
 
+from staa_widgets.errors import UnreadableVideoError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from av.container import InputContainer
     from av.video.stream import VideoStream
@@ -47,6 +49,25 @@ def find_key_frames(
     return np.array(order, np.int64), np.array([keys[k] for k in order], np.int64)
 
 
+def choose_stamps(
+    decoded_pts: Sequence[int | None], packets: NDArray[np.void], stamps_are_exact: bool, name: str
+) -> tuple[NDArray[np.int64] | None, NDArray[np.int64]]:
+    """Return the stamps that identify the decoded frames, if there are such, and the stamps of their times."""
+    count = len(decoded_pts)
+    shown = np.array([pts for pts in decoded_pts if pts is not None], np.int64)
+    # Decoding order rises steadily: the next best if the container stores no time of display.
+    decoding_order = np.sort(packets["dts"][packets["dts"] != NO_STAMP])[:count]
+    if stamps_are_exact and _rise(shown, count):
+        return shown, shown
+    for ticks in (decoding_order, np.sort(shown)):
+        if _rise(ticks, count):
+            return None, ticks
+    raise UnreadableVideoError(
+        f"The frames of {name!r} carry no usable times.",
+        "Convert it to H.264 in an mp4 file, or give frames and times.",
+    )
+
+
 def _iter_packets(container: InputContainer, stream: VideoStream) -> Iterator[tuple[int, ...]]:
     codec = stream.codec_context.name
     header = stream.codec_context.extradata or b""
@@ -78,3 +99,7 @@ def _has_idr_picture(codec: str, header: bytes, data: memoryview) -> bool:
             return True
         at += size + int.from_bytes(data[at : at + size], "big")
     return False
+
+
+def _rise(ticks: NDArray[np.int64], count: int) -> bool:
+    return len(ticks) == count and bool(np.all(np.diff(ticks) > 0))

@@ -1,4 +1,4 @@
-"""The clip's pictures as packed JPEG, within a budget of bytes and without holding them all in memory."""
+"""`Preview`: frames of a clip as packed JPEG within a number of bytes; `make_preview` encodes them in chunks."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from staa_widgets.video.clip import Clip
 
-# (JPEG quality, share of the size), from the best down: sharpness goes first, size last.
+# (JPEG quality, scale) from the best down: quality is reduced first, size last.
 LADDER = ((88, 1.0), (80, 1.0), (70, 1.0), (58, 1.0), (45, 1.0), (40, 0.75), (40, 0.5), (35, 0.35), (30, 0.25))
 MAX_FRAMES, MAX_SIDE, MAX_BYTES = 300, 640, 6_000_000
-# Decoded frames held at once; each chunk starts from a key frame, so that few frames at a time are slow.
+# Decoded frames in memory at once. Each chunk starts from a key frame, so small chunks are slow.
 CHUNK_BYTES, CHUNK_FRAMES = 48_000_000, 8
 PROBES = 8
 
@@ -35,11 +35,11 @@ class Preview:
     Parameters
     ----------
     indices
-        int64 ``(P,)``, the source frame that each picture shows, rising.
+        int64 ``(P,)``, source frame of each picture, rising.
     times
         float64 ``(P,)``, seconds.
     offsets
-        int64 ``(P + 1,)``, where each picture starts in `data`.
+        int64 ``(P + 1,)``, offset in `data` of each picture.
     data
         uint8 ``(bytes,)``, the JPEG files one after the other.
     width, height
@@ -80,12 +80,12 @@ class Preview:
         return self.data[self.offsets[position] : self.offsets[position + 1]].tobytes()
 
     def to_bytes(self) -> bytes:
-        """Return the pictures as one file, which `from_bytes` reads back."""
+        """Return the pictures as the bytes of one file."""
         return pack("preview", *split_fields(self))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Preview:
-        """Read what `to_bytes` gave; raises `FormatError` if it is something else, cut short or altered."""
+        """Return the preview that `to_bytes` wrote; raises `FormatError` for other, truncated or altered bytes."""
         values, arrays = unpack("preview", data)
         try:
             return cls(**values, **arrays)
@@ -94,7 +94,7 @@ class Preview:
 
 
 def even_indices(count: int, limit: int) -> NDArray[np.int64]:
-    """Return which of `count` frames a preview shows, int64 ``(min(count, limit),)``: all, or evenly spread ones."""
+    """Return all of `count` indices, or `limit` evenly spread ones, int64 ``(min(count, limit),)``."""
     return np.linspace(0, count - 1, min(count, limit)).round().astype(np.int64)
 
 
@@ -106,21 +106,21 @@ def make_preview(
     max_bytes: int = MAX_BYTES,
     progress: Callable[[int, int], object] = lambda *_: None,
 ) -> Preview:
-    """Pack the frames of a clip as JPEG.
+    """Encode the frames of a clip as JPEG.
 
     Parameters
     ----------
     clip
         The clip, ``F`` frames.
-    max_frames
-        Most frames to pack; a longer clip is thinned evenly, first and last frame kept.
-    max_side
+    limit
+        Most frames to encode; a longer clip is thinned evenly, with its first and last frame.
+    longest
         Most pixels of the longer side; frames are never enlarged.
-    max_bytes
-        Most bytes of all pictures. The best quality that keeps it is taken, in the end at smaller size; only where even
-        the smallest pictures exceed it, they are kept as they are.
+    budget
+        Most bytes of all pictures. The best quality that fits is used, then a smaller size; if even the smallest
+        pictures do not fit, they are used.
     progress
-        Called as ``progress(done, total)`` between chunks; what it raises ends the work.
+        Called as ``progress(done, total)`` between chunks; raise from it to cancel.
 
     Returns
     -------
@@ -170,7 +170,7 @@ def _encode_frame(frame: NDArray[np.uint8], quality: int, size: tuple[int, int])
 
 
 def resize_frame(frame: NDArray[np.uint8], size: tuple[int, int]) -> Image.Image:
-    """Return a frame, uint8 ``(H, W, 3)``, at ``(width, height)`` pixels."""
+    """Return a frame, uint8 ``(H, W, 3)``, as an image of ``(width, height)`` pixels."""
     from PIL import Image
 
     picture = Image.fromarray(frame)
@@ -178,7 +178,7 @@ def resize_frame(frame: NDArray[np.uint8], size: tuple[int, int]) -> Image.Image
 
 
 def encode_jpeg(picture: Image.Image, quality: int) -> bytes:
-    """Return a picture as a JPEG file."""
+    """Return an image as the bytes of a JPEG file."""
     stream = io.BytesIO()
     picture.save(stream, "JPEG", quality=quality)
     return stream.getvalue()

@@ -6,10 +6,7 @@ the frames exactly is the list used as it stands. Every other file is decoded on
 
 from __future__ import annotations
 
-import io
-import os
 import warnings
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -17,24 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
-from av.error import FFmpegError
-from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from staa_widgets.errors import UnreadableVideoError
-from staa_widgets.video.packets import NO_STAMP, find_key_frames, has_closed_groups, list_packets
+from staa_widgets.video.container import decode_stream, open_container
+from staa_widgets.video.packets import NO_STAMP, choose_stamps, find_key_frames, has_closed_groups, list_packets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from av.container import InputContainer
     from av.video.frame import VideoFrame
     from numpy.typing import NDArray
-
-# A playlist is a text that names other files and addresses: only containers that hold their pictures are opened.
-CONTAINERS = "mov,matroska,avi,mpegts,mpeg,flv,ogg,asf,gif,ivf,nut,mxf,yuv4mpegpipe"
-OPEN_TIMEOUT = 60.0
-THREADS = min(4, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +156,7 @@ def probe(source: Path | bytes, name: str) -> VideoFile:
     else:
         with open_container(source, name, threads="SLICE") as (container, stream):
             decoded_pts = [frame.pts for frame in decode_stream(container, stream)]
-        pts, ticks = _choose_stamps(decoded_pts, packets, stamps_are_exact, name)
+        pts, ticks = choose_stamps(decoded_pts, packets, stamps_are_exact, name)
     times = _pts_to_seconds(ticks - ticks[0], time_base)
     end = float(times[-1]) + _last_frame_seconds(
         header, packets["duration"][timed & (packets["pts"] == ticks[-1])], times
@@ -202,56 +191,6 @@ def probe(source: Path | bytes, name: str) -> VideoFile:
         has_closed_groups=has_closed_groups(packets),
         file_stamp=file_stamp,
     )
-
-
-@contextmanager
-def open_container(
-    source: Path | bytes, name: str, threads: str = "AUTO"
-) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """Open a file and choose its video track; FFmpeg's threads ``"AUTO"`` are fast, ``"SLICE"`` lose no frame."""
-    if not (source.stat().st_size if isinstance(source, Path) else source):
-        raise UnreadableVideoError(f"{name!r} is empty.", "Copy or download it again.")
-    file = str(source.absolute()) if isinstance(source, Path) else io.BytesIO(source)
-    try:
-        options = {"format_whitelist": CONTAINERS}
-        container = av.open(file, "r", options=options, metadata_errors="ignore", timeout=OPEN_TIMEOUT)
-    except PermissionError as error:
-        raise UnreadableVideoError(f"{name!r} may not be read.", "Change its permissions.") from error
-    except FFmpegError as error:
-        raise UnreadableVideoError(
-            f"{name!r} is no video file, or its beginning or its index is missing.",
-            "Copy or download it again, or convert it to H.264 in an mp4 file.",
-        ) from error
-    with container:
-        tracks = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-        if not tracks:
-            raise UnreadableVideoError(f"{name!r} holds no moving picture.", "Give a file with a video track.")
-        best = container.streams.best("video")
-        stream = best if isinstance(best, VideoStream) and best in tracks else tracks[0]
-        if stream.codec_context is None:
-            raise UnreadableVideoError(
-                f"There is no decoder for the pictures of {name!r}.", "Convert it to H.264 in an mp4 file."
-            )
-        stream.thread_type = threads
-        stream.codec_context.thread_count = THREADS
-        yield container, stream
-
-
-def decode_stream(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-    """Yield frames in order of display from the container's position on, skipping those that cannot be decoded."""
-    packets = container.demux(stream)
-    ended = False
-    while not ended:
-        try:
-            packet = next(packets, None)
-        except FFmpegError:
-            packet = None
-        ended = packet is None
-        try:
-            frames = stream.decode(packet)  # None asks for the frames still held back
-        except FFmpegError:
-            continue
-        yield from frames
 
 
 def _read_header(source: Path | bytes, name: str) -> _Header:
@@ -290,29 +229,6 @@ def _last_frame_seconds(header: _Header, durations: NDArray[np.int64], times: ND
 def _pts_to_seconds(ticks: Any, base: Fraction) -> Any:
     """Return the seconds of time stamps; a time such as 2.0 is exact."""
     return ticks * base.numerator / base.denominator
-
-
-def _choose_stamps(
-    decoded_pts: Sequence[int | None], packets: NDArray[np.void], stamps_are_exact: bool, name: str
-) -> tuple[NDArray[np.int64] | None, NDArray[np.int64]]:
-    """Return the stamps that identify the decoded frames, if there are such, and the stamps of their times."""
-    count = len(decoded_pts)
-    shown = np.array([pts for pts in decoded_pts if pts is not None], np.int64)
-    # Decoding order rises steadily: the next best if the container stores no time of display.
-    decoding_order = np.sort(packets["dts"][packets["dts"] != NO_STAMP])[:count]
-    if stamps_are_exact and _rise(shown, count):
-        return shown, shown
-    for ticks in (decoding_order, np.sort(shown)):
-        if _rise(ticks, count):
-            return None, ticks
-    raise UnreadableVideoError(
-        f"The frames of {name!r} carry no usable times.",
-        "Convert it to H.264 in an mp4 file, or give frames and times.",
-    )
-
-
-def _rise(ticks: NDArray[np.int64], count: int) -> bool:
-    return len(ticks) == count and bool(np.all(np.diff(ticks) > 0))
 
 
 def _container_duration(container: InputContainer, stream: VideoStream) -> float:

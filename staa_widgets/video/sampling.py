@@ -1,4 +1,4 @@
-"""Ways to sample frames from a clip: pure functions of the frames' times."""
+"""Sample frames from a clip: pure functions of the frames' times. `sample_uniform` is the simplest."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Frames chosen from a clip.
+    """Frames sampled from a clip.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class Sample:
 
 
 def sample_uniform(times: NDArray[np.float64], n: int) -> Sample:
-    """Take the middle frame of each of `n` equal parts: ``floor((i + 1/2) F / n)``.
+    """Return the middle frame of each of `n` equal parts: ``floor((i + 1/2) F / n)``.
 
     Parameters
     ----------
@@ -54,63 +54,11 @@ def sample_uniform(times: NDArray[np.float64], n: int) -> Sample:
     return _make_sample(times, (2 * np.arange(n) + 1) * len(times) // (2 * n))
 
 
-def centre(times: NDArray[np.float64], n: int, step: int = 1) -> Sample:
-    """Take every `step`-th frame, `n` in all, from the middle of the clip.
-
-    Parameters
-    ----------
-    times
-        float64 ``(F,)``, seconds of the clip's frames.
-    n
-        Number of frames to take.
-    step
-        Distance between them in frames.
-
-    Raises
-    ------
-    TooFewFramesError
-        If the clip is shorter than ``(n - 1) * step + 1`` frames.
-    ParameterError
-        If `n` or `step` is under 1.
-    """
-    if step < 1:
-        raise ParameterError(f"step={step} goes nowhere.", "Give a whole number of frames, at least 1.")
-    _require_frames(len(times), n)
-    reach = (n - 1) * step + 1
-    _require_frames(len(times), reach)
-    return _make_sample(times, (len(times) - reach) // 2 + step * np.arange(n))
-
-
-def dense(times: NDArray[np.float64], n: int, rate: float) -> Sample:
-    """Take `n` frames, `rate` a second, from the middle of the clip.
-
-    Parameters
-    ----------
-    times
-        float64 ``(F,)``, seconds of the clip's frames.
-    n
-        Number of frames to take.
-    rate
-        Frames a second; what the clip does not have is not made up, so above its own rate every frame is taken.
-
-    Raises
-    ------
-    TooFewFramesError
-        If the clip is shorter than ``n / rate`` seconds.
-    ParameterError
-        If `n` is under 1 or `rate` no rate.
-    """
-    grid = _frame_grid(times, rate)
-    _require_frames(len(grid), n, rate)
-    start = (len(grid) - n) // 2
-    return _make_sample(times, grid[start : start + n])
-
-
 def sample_windows(times: NDArray[np.float64], n: int, stride: int, rate: float) -> tuple[Sample, ...]:
-    """Cover a clip with windows of `n` frames, `rate` a second.
+    """Return windows of `n` frames, `rate` a second, that cover a clip.
 
-    All windows choose from one row of frames, so that windows which overlap share frames. The last one ends with the
-    row; no frame is repeated to fill it.
+    All windows sample the same grid of frames, so that overlapping windows share frames. The last window ends with the
+    grid; no frame is repeated to fill it.
 
     Parameters
     ----------
@@ -121,7 +69,7 @@ def sample_windows(times: NDArray[np.float64], n: int, stride: int, rate: float)
     stride
         Sampled frames from the start of one window to the start of the next, at most `n`.
     rate
-        Frames a second, as in `dense`.
+        Frames a second. Above the clip's own frame rate every frame is taken once.
 
     Raises
     ------
@@ -133,13 +81,13 @@ def sample_windows(times: NDArray[np.float64], n: int, stride: int, rate: float)
     grid = _frame_grid(times, rate)
     _require_frames(len(grid), n, rate)
     if not 1 <= stride <= n:
-        raise ParameterError(f"stride={stride} leaves frames out or goes nowhere.", f"Give 1 to {n}.")
+        raise ParameterError(f"stride={stride} would skip frames or not advance.", f"Give 1 to {n}.")
     starts = [*range(0, len(grid) - n, stride), len(grid) - n]
     return tuple(_make_sample(times, grid[s : s + n]) for s in starts)
 
 
 def slice_spans(sample_times: ArrayLike, start: float, end: float, group: int = 1) -> NDArray[np.float64]:
-    """Share ``[start, end)`` out among sampled frames, cutting at the midpoints between them.
+    """Return the interval of seconds of each slice, bounded by the midpoints between sampled frames.
 
     Parameters
     ----------
@@ -148,7 +96,7 @@ def slice_spans(sample_times: ArrayLike, start: float, end: float, group: int = 
     start, end
         Seconds at which the clip starts and ends.
     group
-        ``k``, frames to a slice: a cut lies between the last frame of one slice and the first of the next.
+        ``k``, frames of a slice: a bound lies between the last frame of a slice and the first of the next.
 
     Returns
     -------
@@ -188,9 +136,9 @@ def _require_frames(count: int, n: int, rate: float | None = None) -> None:
 
 
 def _frame_grid(times: NDArray[np.float64], rate: float) -> NDArray[np.int64]:
-    """Frames on show at the middle of each 1/rate seconds, each once."""
+    """Return the frames displayed at the middle of each 1/rate seconds, each once."""
     if not 0 < rate < np.inf:
-        raise ParameterError(f"rate={rate} is no rate.", "Give frames a second, such as rate=4.")
+        raise ParameterError(f"rate must be a positive number, got {rate}.", "Give frames a second, such as rate=4.")
     if len(times) < 2:
         return np.arange(len(times))
     length = times[-1] - times[0] + np.median(np.diff(times))

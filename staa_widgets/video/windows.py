@@ -24,18 +24,18 @@ WINDOW_SECONDS = 4.0
 
 @dataclass(frozen=True, eq=False)
 class Windows(Sequence[Sample]):
-    """Windows of ``T`` frames from one row; long films have many, so none is made before it is asked for.
+    """Windows of ``T`` frames over one grid of frames, created on access because long videos have many.
 
     Parameters
     ----------
     indices
-        The frames, int64 ``(n,)``, rising.
+        Frames of the grid, int64 ``(n,)``, rising.
     times
         float64 ``(F,)``, seconds of all frames of the clip.
     length
         ``T``.
     starts
-        int64 ``(W,)``, where in the row each window begins.
+        int64 ``(W,)``, index into `indices` of the first frame of each window.
     """
 
     indices: NDArray[np.int64]
@@ -44,8 +44,8 @@ class Windows(Sequence[Sample]):
     starts: NDArray[np.int64]
 
     @classmethod
-    def one(cls, sample: Sample, times: NDArray[np.float64]) -> Windows:
-        """Take a sample for the only window."""
+    def single(cls, sample: Sample, times: NDArray[np.float64]) -> Windows:
+        """Return a sample as the only window."""
         return cls(sample.indices, times, len(sample), np.zeros(1, np.int64))
 
     def __len__(self) -> int:
@@ -65,7 +65,7 @@ class Windows(Sequence[Sample]):
 
 
 def check_window(seconds: float | None, stride: float | None) -> None:
-    """Refuse lengths that `choose_windows` cannot use; raises `ParameterError`."""
+    """Raise `ParameterError` for a window length or stride that `choose_windows` cannot use."""
     for name, value in (("window", seconds), ("stride", stride)):
         if value is not None and (isinstance(value, bool) or not isinstance(value, Real)):
             raise ParameterError(f"{name} is {value!r}.", "Give a number of seconds, or None.")
@@ -81,10 +81,10 @@ def check_window(seconds: float | None, stride: float | None) -> None:
 def choose_windows(
     clip: Clip, geometry: Geometry, seconds: float | None = None, stride: float | None = None
 ) -> Windows:
-    """Choose the frames of each window.
+    """Return the frames of each window.
 
-    All windows take theirs from one row, so that windows which overlap, as the last one does where it is aligned to
-    the end, share whole slices instead of showing the same time again in other frames.
+    All windows sample one grid of frames. Windows that overlap, such as the last one, which is aligned to the end,
+    therefore share whole slices instead of showing the same time in other frames.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def choose_windows(
     geometry
         The model takes ``T`` frames at once, ``k`` a slice.
     seconds
-        What a window spans; by default the whole clip up to `SINGLE_WINDOW_SECONDS`, beyond it `WINDOW_SECONDS`.
+        Length of a window; by default the whole clip up to `SINGLE_WINDOW_SECONDS`, beyond it `WINDOW_SECONDS`.
     stride
         Seconds from the start of one window to the next, rounded to whole slices; by default windows lie end to end.
 
@@ -111,16 +111,16 @@ def choose_windows(
     """
     check_window(seconds, stride)
     count, slices = geometry.frames, geometry.slices
-    once = Windows.one(sample_uniform(clip.times, count), clip.times)
-    if clip.end - clip.times[0] <= (seconds or SINGLE_WINDOW_SECONDS):
-        return once
-    span = seconds or WINDOW_SECONDS
+    single = Windows.single(sample_uniform(clip.times, count), clip.times)
+    if clip.end - clip.start <= (seconds or SINGLE_WINDOW_SECONDS):
+        return single
+    length = seconds or WINDOW_SECONDS
     try:
-        found = sample_windows(clip.times, count, count, count / span)
+        samples = sample_windows(clip.times, count, count, count / length)
     except TooFewFramesError:
-        return once  # Enough frames, but most of them within a few moments.
-    row = np.unique(np.concatenate([window.indices for window in found]))
-    row = row[: len(row) // geometry.tubelet * geometry.tubelet]
-    step = count if stride is None else geometry.tubelet * max(1, round(slices * stride / span))
-    starts = np.array([*range(0, len(row) - count, step), len(row) - count])
-    return Windows(row, clip.times, count, starts)
+        return single  # Enough frames, but most of them within a few moments.
+    grid = np.unique(np.concatenate([sample.indices for sample in samples]))
+    grid = grid[: len(grid) // geometry.tubelet * geometry.tubelet]
+    step = count if stride is None else geometry.tubelet * max(1, round(slices * stride / length))
+    starts = np.array([*range(0, len(grid) - count, step), len(grid) - count])
+    return Windows(grid, clip.times, count, starts)

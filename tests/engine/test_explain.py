@@ -332,7 +332,7 @@ def test_a_cache_that_cannot_be_written_is_no_hindrance(
 ):
     (tmp_path / "file").touch()
     monkeypatch.setenv("STAA_CACHE", str(tmp_path / "file" / "cache"))
-    monkeypatch.setattr(cache, "_reported", set())
+    monkeypatch.setattr(cache._state, "warned_folders", set())
     with pytest.warns(RuntimeWarning, match="STAA_CACHE"):
         found = explain(video, model)
     assert explain(video, model).maps.tolist() == found.maps.tolist()

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from staa_widgets.errors import ParameterError, TooFewFramesError
-from staa_widgets.video.clip import Sample, centre, dense, sample_uniform, sample_windows, slice_spans
+from staa_widgets.video.sampling import Sample, sample_uniform, sample_windows, slice_spans
 
 STEADY = np.arange(100) / 25
 UNEVEN = np.cumsum(np.r_[0.0, np.tile([0.02, 0.05, 0.09, 0.04], 25)])
@@ -26,33 +26,21 @@ def test_uniform_follows_its_formula_and_gives_each_frame_once(n):
 
 
 def test_seconds_come_back_with_the_frames():
-    for sample in (
-        sample_uniform(UNEVEN, 8),
-        centre(UNEVEN, 8, 3),
-        dense(UNEVEN, 8, 4.0),
-        *sample_windows(UNEVEN, 8, 4, 8.0),
-    ):
+    for sample in (sample_uniform(UNEVEN, 8), *sample_windows(UNEVEN, 8, 4, 8.0)):
         assert np.array_equal(sample.times, UNEVEN[sample.indices])
         assert sample.indices.dtype == np.int64
         assert sample.times.dtype == np.float64
 
 
-def test_centre_leaves_as_much_before_as_after():
-    assert list_indices(centre(STEADY, 4, 10)) == [34, 44, 54, 64]
-    assert list_indices(centre(STEADY[:9], 3, 4)) == [0, 4, 8]
-    with pytest.raises(TooFewFramesError):
-        centre(STEADY[:8], 3, 4)
-
-
-def test_dense_keeps_its_rate_in_seconds_whatever_the_frame_rate():
-    assert np.diff(dense(STEADY, 8, 5.0).times) == pytest.approx(0.2)
-    steps = np.diff(dense(UNEVEN, 8, 5.0).times)
+def test_windows_keep_their_rate_in_seconds_whatever_the_frame_rate():
+    assert np.diff(sample_windows(STEADY, 8, 8, 5.0)[0].times) == pytest.approx(0.2)
+    steps = np.diff(sample_windows(UNEVEN, 8, 8, 5.0)[0].times)
     assert np.all(np.abs(steps - 0.2) <= 0.09)
     assert steps.mean() == pytest.approx(0.2, abs=0.02)
 
 
-def test_dense_above_the_frame_rate_takes_every_frame_once():
-    assert np.all(np.diff(dense(STEADY, 20, 400.0).indices) == 1)
+def test_windows_above_the_frame_rate_take_every_frame_once():
+    assert np.all(np.diff(sample_windows(STEADY, 20, 20, 400.0)[0].indices) == 1)
 
 
 def test_windows_overlap_on_the_same_frames_and_end_with_the_clip():
@@ -75,12 +63,7 @@ def test_a_clip_of_one_window_has_one():
 
 @pytest.mark.parametrize(
     "sample",
-    [
-        lambda t: sample_uniform(t, 8),
-        lambda t: centre(t, 8),
-        lambda t: dense(t, 8, 25.0),
-        lambda t: sample_windows(t, 8, 4, 25.0),
-    ],
+    [lambda t: sample_uniform(t, 8), lambda t: sample_windows(t, 8, 4, 25.0)],
 )
 def test_too_few_frames_are_refused_with_both_numbers(sample):
     with pytest.raises(TooFewFramesError, match=r"7 frames.* 8 are needed"):
@@ -91,9 +74,8 @@ def test_too_few_frames_are_refused_with_both_numbers(sample):
     "sample",
     [
         lambda: sample_uniform(STEADY, 0),
-        lambda: centre(STEADY, 4, 0),
-        lambda: dense(STEADY, 4, 0.0),
-        lambda: dense(STEADY, 4, float("nan")),
+        lambda: sample_windows(STEADY, 4, 4, 0.0),
+        lambda: sample_windows(STEADY, 4, 4, float("nan")),
         lambda: sample_windows(STEADY, 4, 0, 5.0),
         lambda: sample_windows(STEADY, 4, 5, 5.0),
     ],
