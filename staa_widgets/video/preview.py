@@ -112,11 +112,11 @@ def make_preview(
     ----------
     clip
         The clip, ``F`` frames.
-    limit
+    max_frames
         Most frames to encode; a longer clip is thinned evenly, with its first and last frame.
-    longest
+    max_side
         Most pixels of the longer side; frames are never enlarged.
-    budget
+    max_bytes
         Most bytes of all pictures. The best quality that fits is used, then a smaller size; if even the smallest
         pictures do not fit, they are used.
     progress
