@@ -21,8 +21,8 @@ async function open(result: unknown = { kernel: true, computes: true, why: "" })
 }
 
 /** The attention of a patch, in the place of an explanation. */
-function asked(payload: Payload, query: [number, number, number] | null): Payload {
-  return { ...payload, meta: { ...payload.meta, method: "patch_attention", params: { patch: query } } };
+function asked(payload: Payload, patch: [number, number, number] | null): Payload {
+  return { ...payload, meta: { ...payload.meta, method: "patch_attention", params: { patch } } };
 }
 
 const pressEscape = (session: Session) => {

@@ -172,13 +172,13 @@ def patch_center(page: Page, e: Explanation, row: int, column: int) -> tuple[flo
 def patch_explanation(patch: tuple[int, int, int] = PATCH, **changes: Any) -> Explanation:
     """The attention of a patch, in the same film."""
     e = barcode_explanation()
-    return barcode_explanation(maps=e.maps[::-1].copy(), method="patch_attention", params={"query": patch}, **changes)
+    return barcode_explanation(maps=e.maps[::-1].copy(), method="patch_attention", params={"patch": patch}, **changes)
 
 
 def show_answer(kernel: PageKernel, e: Explanation) -> None:
     """Show an answer as the kernel does."""
-    query = e.params.get("query") if e.method == "patch_attention" else None
-    kernel.page.evaluate("patch => host.put({ patch })", query and list(query))
+    patch = e.params.get("patch") if e.method == "patch_attention" else None
+    kernel.page.evaluate("patch => host.put({ patch })", patch and list(patch))
     kernel.show(e)
 
 
@@ -209,7 +209,7 @@ def test_a_click_asks_where_the_attention_of_a_patch_goes(open_player: Callable[
     page.mouse.click(*spot)
     page.wait_for_function("host.sent.some(message => message.op === 'compute')")
     (request,) = kernel.sent_requests("compute")
-    assert request["args"] == {"method": "patch_attention", "params": {"query": list(PATCH)}, "pane": 0}
+    assert request["args"] == {"method": "patch_attention", "params": {"patch": list(PATCH)}, "pane": 0}
     words = "attention of the patch at row 2, column 5, slice 3"
     expect(page.locator(".staa-method")).to_contain_text(f"Computing {words}")
     kernel.answer("compute", progress={"done": 1, "total": 2, "label": "model"})
@@ -261,7 +261,7 @@ def test_a_patch_that_failed_is_told_and_one_can_go_back_without_a_kernel(
     expect(page.get_by_role("alert")).to_contain_text("Choose another.")
     page.get_by_role("button", name="Retry").click()
     requests = kernel.sent_requests("compute")
-    assert [message["args"]["params"] for message in requests] == [{"query": [0, 4, 6]}] * 2
+    assert [message["args"]["params"] for message in requests] == [{"patch": [0, 4, 6]}] * 2
     show_answer(kernel, patch_explanation((0, 4, 6)))
     kernel.answer(
         "compute", ok=True, result={"method": "patch_attention", "target": 2, "cache": "miss", "seconds": 0.2}

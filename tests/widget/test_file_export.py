@@ -182,8 +182,8 @@ def test_render_static_draws_all_panes(bars: Explanation):
 NOTEBOOK = """
 import sys; sys.path.insert(0, {root!r})
 import staa_widgets as staa
-from tests.helpers.barcodes import explanation
-player = staa.Player(explanation(), frame=110)
+from tests.helpers.barcodes import barcode_explanation
+player = staa.Player(barcode_explanation(), frame=110)
 player.snapshot()
 """
 

@@ -37,7 +37,7 @@ def front(player: staa.Player, pages: Pages) -> Page:
 
 
 def request(front: Page, patch: Any, name: str = "a") -> dict[str, Any]:
-    args = {"method": "patch_attention", "params": {"query": patch}, "pane": 0}
+    args = {"method": "patch_attention", "params": {"patch": patch}, "pane": 0}
     front.send({"v": 2, "id": name, "op": "compute", "args": args})
     return front.wait_for_answer(name)
 
@@ -49,11 +49,11 @@ def test_python_asks_and_goes_back_to_the_very_explanation(
     assert player.patch is None
     player.patch = list(PATCH)
     assert (player.patch, player.method) == (PATCH, "patch_attention")
-    direct = staa.explain(video, model, method="patch_attention", query=PATCH, progress=False)
+    direct = staa.explain(video, model, method="patch_attention", patch=PATCH, progress=False)
     np.testing.assert_array_equal(player.explanation.maps, direct.maps)
     assert tuple(front.state["patch"]) == PATCH
     player.patch = (0, 0, 1)
-    assert front.state["_meta"]["params"]["query"] == [0, 0, 1]
+    assert front.state["_meta"]["params"]["patch"] == [0, 0, 1]
     player.patch = None
     assert player.explanation is before
     assert (player.method, player.target) == ("staa_logit", 3)
@@ -72,7 +72,7 @@ def test_the_page_asks_by_a_request_and_goes_back_by_the_trait(player: staa.Play
     assert player.explanation is before
     assert front.state["patch"] is None
     front.set(patch=[0, 1, 1])
-    front.wait_until(lambda page: page.state["_meta"]["params"].get("query") == [0, 1, 1])
+    front.wait_until(lambda page: page.state["_meta"]["params"].get("patch") == [0, 1, 1])
     front.set(patch=None)
     assert player.explanation is before
 
@@ -96,7 +96,7 @@ def test_a_request_for_a_patch_that_is_none_is_answered_in_words(player: staa.Pl
 def test_a_player_of_a_patch_goes_to_the_usual_method_where_nothing_came_before(
     player: staa.Player, video: Path, model: VideoModel
 ) -> None:
-    alone = staa.Player(staa.explain(video, model, method="patch_attention", query=PATCH, progress=False))
+    alone = staa.Player(staa.explain(video, model, method="patch_attention", patch=PATCH, progress=False))
     assert alone.patch == PATCH
     alone.patch = None
     assert alone.method == "staa"
@@ -137,8 +137,8 @@ def test_without_the_video_it_is_said_what_is_missing() -> None:
 def test_it_is_neither_offered_among_the_methods_nor_scored(player: staa.Player, pages: Pages) -> None:
     clip = staa.action_clip(3)
     model = staa.load_model()
-    asked = staa.Player(staa.explain(clip, model, method="patch_attention", query=(2, 1, 1), progress=False))
+    asked = staa.Player(staa.explain(clip, model, method="patch_attention", patch=(2, 1, 1), progress=False))
     meta = pages.page_of(asked).state["_meta"]
     assert "patch_attention" not in {method["name"] for method in meta["methods"]}
     assert (meta["ground_truth"] is None, meta["cards"], meta["card"]) == (False, [], None)
-    assert tuple(meta["params"]["query"]) == (2, 1, 1)
+    assert tuple(meta["params"]["patch"]) == (2, 1, 1)
