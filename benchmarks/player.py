@@ -17,7 +17,8 @@ import numpy as np
 from playwright.sync_api import Locator, sync_playwright
 
 import staa_widgets as staa
-from staa_widgets.widget.page import read_bundle, to_html
+from staa_widgets.widget.bundle import read_bundle
+from staa_widgets.widget.page import to_html
 from staa_widgets.widget.payload import pack
 from tests.helpers.barcodes import barcode_explanation, barcode_preview
 from tests.helpers.chromium import launch_args

@@ -9,9 +9,10 @@ from typing import Any
 from staa_widgets.errors import StaaError
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.widget.patch import compute_arguments
-from staa_widgets.widget.service import Operation, Service
+from staa_widgets.widget.service import Service
 from staa_widgets.widget.settings import SETTINGS, SettingError, Settings
 from staa_widgets.widget.thread_safe import ThreadSafeWidget
+from staa_widgets.widget.worker import Operation
 
 COMPUTED_TRAITS = ("method", "target", "patch")
 
@@ -26,7 +27,7 @@ class ComputedTraits(ThreadSafeWidget, Settings):
         raise NotImplementedError
 
     def operation(self, op: str, args: Mapping[str, Any]) -> Operation:
-        """Make an errand of a request; raises typed errors."""
+        """Return the operation of a request; raises typed errors."""
         raise NotImplementedError
 
     def _restore_previous(self) -> bool:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING
 
 from staa_widgets.utils.environment import in_kernel
 from staa_widgets.widget.file_export import draw_poster
-
-if TYPE_CHECKING:
-    from staa_widgets.widget.player import Player
+from staa_widgets.widget.player_protocol import PlayerView
 
 _TEXT = "A player of staa_widgets stands here while its kernel runs. To see it, run this cell again in Jupyter."
 
 
-def static_fallback(player: Player) -> dict[str, str]:
+def static_fallback(player: PlayerView) -> dict[str, str]:
     """Return words and a picture of what a player shows, by media type.
 
     They are kept in saved notebooks, which sites show without running anything; the player's styles hide them while a
@@ -28,7 +25,7 @@ def static_fallback(player: Player) -> dict[str, str]:
     return {"text/html": f'<div class="staa-fallback">{shown}{_TEXT}</div>', "text/plain": _TEXT}
 
 
-def display_player(player: Player) -> None:
+def display_player(player: PlayerView) -> None:
     """Put a player into the output of the running cell.
 
     Raises

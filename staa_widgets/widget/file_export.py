@@ -13,15 +13,15 @@ from staa_widgets.errors import ExportError, ParameterError, PlayerError
 from staa_widgets.render.style import HeatStyle
 from staa_widgets.widget.page import page_text
 from staa_widgets.widget.panes import frame_in_pane
-from staa_widgets.widget.service import Answer
-from staa_widgets.widget.settings_check import check_settings
+from staa_widgets.widget.player_protocol import PlayerView
+from staa_widgets.widget.settings import check_settings
+from staa_widgets.widget.worker import Answer
 
 if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
     from staa_widgets.export.image import StaticImage
     from staa_widgets.utils.progress import Progress
     from staa_widgets.video.clip import Clip
-    from staa_widgets.widget.player import Player
 
 TYPES = {"gif": "image/gif", "mp4": "video/mp4", "html": "text/html"}
 """Kinds of files that a page can ask for, with their media types."""
@@ -98,7 +98,7 @@ class ExportOperation:
 _IN_PYTHON = {"gif": "gif", "mp4": "video", "html": "html"}
 
 
-def make_export_operation(player: Player, args: Mapping[str, Any]) -> ExportOperation:
+def make_export_operation(player: PlayerView, args: Mapping[str, Any]) -> ExportOperation:
     """Make the operation of an `export` request.
 
     Raises
@@ -133,7 +133,7 @@ def file_stem(name: str) -> str:
     return re.sub(r"[^\w-]+", "_", re.sub(r"\.[^.]*$", "", name)) or "clip"
 
 
-def draw_snapshot(player: Player, path: str | os.PathLike[str] | None) -> StaticImage:
+def draw_snapshot(player: PlayerView, path: str | os.PathLike[str] | None) -> StaticImage:
     """Draw what the active pane shows now; see `Player.draw_snapshot`."""
     from staa_widgets.export.image import snapshot
 
@@ -144,7 +144,7 @@ def draw_snapshot(player: Player, path: str | os.PathLike[str] | None) -> Static
     return picture
 
 
-def draw_poster(player: Player) -> bytes:
+def draw_poster(player: PlayerView) -> bytes:
     """Draw the frame on show, small: a JPEG file of some 40 KB at most."""
     from PIL import Image
 
@@ -163,7 +163,7 @@ def draw_poster(player: Player) -> bytes:
     return file.getvalue()
 
 
-def render_image(player: Player, **options: Any) -> StaticImage:
+def render_image(player: PlayerView, **options: Any) -> StaticImage:
     """Draw all that is on show as one picture; see `Player.render_image`."""
     from staa_widgets.explanation.comparison import Comparison
     from staa_widgets.export.image import render_image
@@ -173,5 +173,5 @@ def render_image(player: Player, **options: Any) -> StaticImage:
     return render_image(shown, **{"style": _player_style(player, first, *rest), **options})
 
 
-def _player_style(player: Player, *explanations: Explanation) -> HeatStyle:
+def _player_style(player: PlayerView, *explanations: Explanation) -> HeatStyle:
     return style_from_settings({field.name: getattr(player, field.name) for field in fields(HeatStyle)}, *explanations)

@@ -2,93 +2,40 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from staa_widgets.errors import ParameterError, VideoError
 from staa_widgets.utils.progress import Progress
 from staa_widgets.video.preview import LADDER, encode_jpeg, resize_frame
-from staa_widgets.widget.service import Answer
+from staa_widgets.widget.frame_stream import FrameStream
+from staa_widgets.widget.player_protocol import PlayerView
+from staa_widgets.widget.worker import Answer
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from PIL import Image
 
     from staa_widgets.video.clip import Clip
-    from staa_widgets.widget.player import Player
 
 MAX_FRAMES = 32
-"""Most frames of one answer; `MAX_FRAMES` of frames/long.ts is its twin."""
+"""Most frames of one answer; `RUN` of frames/long.ts is its twin."""
 
 MAX_BYTES = 1_900_000
 """Most bytes of one answer: what some hosts let through is 2 MB."""
 
-IDLE_SECONDS = 3.0
-"""Seconds for which a file stays open after a run of frames, in case the next run goes on from there."""
-
 _QUALITIES = sorted({quality for quality, _ in LADDER} - {88}, reverse=True)
-
-
-class FrameStream:
-    """The file that was asked last, open where it stands: the next run mostly goes on where the last one ended."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._clip: Clip | None = None
-        self._frames: Iterator[NDArray[np.uint8]] = iter(())
-        self._position = 0
-        self._timer: threading.Timer | None = None
-
-    def read(self, clip: Clip, first: int, count: int) -> Generator[NDArray[np.uint8], None, None]:
-        """Give the frames of a clip from position `first` on, one at a time; raises as `Clip.iter_frames`."""
-        with self._lock:
-            try:
-                yield from self._next_frames(clip, first, count)
-            except Exception:
-                self._close()
-                raise
-            finally:
-                self._timer = threading.Timer(IDLE_SECONDS, self.close_if_idle)
-                self._timer.daemon = True
-                self._timer.start()
-
-    def close_if_idle(self) -> None:
-        """Let go of the file, unless it is in use."""
-        if self._lock.acquire(blocking=False):
-            self._close()
-            self._lock.release()
-
-    def _next_frames(self, clip: Clip, first: int, count: int) -> Iterator[NDArray[np.uint8]]:
-        if self._timer:
-            self._timer.cancel()
-        if clip is not self._clip or first != self._position:
-            self._close()
-            self._clip, self._position, self._frames = clip, first, clip.iter_frames(np.arange(first, len(clip)))
-        for _ in range(count):
-            frame = next(self._frames)
-            self._position += 1
-            yield frame
-
-    def _close(self) -> None:
-        if isinstance(self._frames, Generator):
-            self._frames.close()
-        self._clip, self._frames = None, iter(())
-
-
-TAPE = FrameStream()
 
 
 @dataclass(frozen=True)
 class FramesOperation:
-    """Draw a run of frames.
+    """Encode a run of frames as JPEG files.
 
     Parameters
     ----------
+    stream
+        The player's open decoder.
     clip
         The video.
     first, count
@@ -97,6 +44,7 @@ class FramesOperation:
         ``(width, height)`` of the pictures in pixels.
     """
 
+    stream: FrameStream
     clip: Clip
     first: int
     count: int
@@ -104,21 +52,21 @@ class FramesOperation:
 
     def compute(self, report: Progress) -> list[bytes]:
         """Return a JPEG file for each frame; fewer where one of them cannot be decoded or not all fit an answer."""
-        drawn: list[Image.Image] = []
-        run = TAPE.read(self.clip, self.first, self.count)
+        images: list[Image.Image] = []
+        frames = self.stream.read(self.clip, self.first, self.count)
         try:
-            for frame in run:
-                report("frames", len(drawn), self.count)
-                drawn.append(resize_frame(frame, self.size))
+            for frame in frames:
+                report("frames", len(images), self.count)
+                images.append(resize_frame(frame, self.size))
         except VideoError:
-            if not drawn:
+            if not images:
                 raise
         finally:
-            run.close()
-        return encode_within(drawn)
+            frames.close()
+        return encode_within(images)
 
     def finish(self, result: list[bytes]) -> Answer:
-        """Answer with where each picture starts in the one buffer."""
+        """Answer with the first frame, and the offsets at which each picture starts in the one buffer."""
         first = self.clip.first_frame + self.first
         return {"first": first, "offsets": [*accumulate(map(len, result), initial=0)]}, [b"".join(result)]
 
@@ -130,12 +78,12 @@ def encode_within(images: list[Image.Image], limit: int = MAX_BYTES) -> list[byt
         files = [encode_jpeg(picture, quality) for picture in images]
         if sum(map(len, files)) <= limit:
             return files
-    kept = sum(size <= limit for size in accumulate(map(len, files)))
-    return files[: max(kept, 1)]
+    fitting = sum(size <= limit for size in accumulate(map(len, files)))
+    return files[: max(fitting, 1)]
 
 
-def make_frames_operation(player: Player, args: Mapping[str, Any]) -> FramesOperation:
-    """Make an errand of a `frames` request.
+def make_frames_operation(player: PlayerView, args: Mapping[str, Any]) -> FramesOperation:
+    """Return the operation of a `frames` request.
 
     Raises
     ------
@@ -150,4 +98,4 @@ def make_frames_operation(player: Player, args: Mapping[str, Any]) -> FramesOper
     if not 0 <= first < len(clip) or e.preview is None:
         raise ParameterError(f"There are no pictures from frame {args.get('first')} on.", "Reload the page.")
     count = max(1, min(args.get("count", MAX_FRAMES), MAX_FRAMES, len(clip) - first))
-    return FramesOperation(clip, first, count, (e.preview.width, e.preview.height))
+    return FramesOperation(player.frame_stream, clip, first, count, (e.preview.width, e.preview.height))

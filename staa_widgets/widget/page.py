@@ -6,15 +6,14 @@ import base64
 import html
 import json
 import os
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from staa_widgets.errors import ExportError
 from staa_widgets.utils.files import export_bytes
 from staa_widgets.utils.html import source_hash
+from staa_widgets.widget.bundle import read_bundle
 from staa_widgets.widget.panes import PaneInput, as_panes, pack_panes
-from staa_widgets.widget.settings_check import check_settings
+from staa_widgets.widget.settings import check_settings
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -92,13 +91,3 @@ def _payload_element(name: str, value: Any) -> str:
     # In a script element only "</script" and "<!--" mean anything, so no "<" may stand in what users name.
     facts = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
     return f'<script type="application/json" data-staa="{name}">{facts}</script>'
-
-
-def read_bundle(name: str) -> str:
-    """Return a file of the built player; raises `ExportError` if there is none."""
-    try:
-        return resources.files("staa_widgets.widget").joinpath("static", name).read_text("utf-8")
-    except FileNotFoundError as error:
-        raise ExportError(
-            f"The player is missing: {name} was not built.", "Run `npm install && npm run build` in js/, or reinstall."
-        ) from error

@@ -1,10 +1,10 @@
-"""What travels to a page beside the settings: the explanations, and the player itself."""
+"""Traits that carry the explanations and the built player to a page."""
 
 from __future__ import annotations
 
 from traitlets import Bytes, Dict, HasTraits, List, Unicode, default
 
-from staa_widgets.widget.page import read_bundle
+from staa_widgets.widget.bundle import read_bundle
 
 
 class PayloadTraits(HasTraits):

@@ -1,45 +1,41 @@
-"""`Player`: an explanation alive in a notebook."""
+"""`Player`: the widget that plays explanations in a notebook."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-
-from ipywidgets import CallbackDispatcher
-from traitlets import Float, Int, default, observe
 
 from staa_widgets.engine.explain import answer_request
 from staa_widgets.engine.request import ExplainRequest, find_request, request_of, transfer_request
-from staa_widgets.errors import PlayerError
 from staa_widgets.explanation.explanation import Explanation
-from staa_widgets.explanation.selection import Selection, select_range
-from staa_widgets.records.labels import target_index
 from staa_widgets.render.compositor import peak_frame
 from staa_widgets.utils.progress import Progress
-from staa_widgets.widget import file_export as taking
-from staa_widgets.widget.computed_traits import ComputedTraits
+from staa_widgets.widget import file_export
+from staa_widgets.widget.derived_traits import DerivedTraits
 from staa_widgets.widget.display import display_player
+from staa_widgets.widget.frame_stream import FrameStream
 from staa_widgets.widget.ground_truth import GivenGroundTruth
 from staa_widgets.widget.handlers import OPERATIONS
-from staa_widgets.widget.panes import PaneInput, as_panes, frame_in_pane, pack_traits
-from staa_widgets.widget.patch import PaneContent, Patch, patch_of, previous_content
+from staa_widgets.widget.pane_content import PaneContent, missing_request_error
+from staa_widgets.widget.panes import PaneInput, as_panes, pack_traits
+from staa_widgets.widget.patch import previous_content
 from staa_widgets.widget.payload import same_clip
 from staa_widgets.widget.payload_traits import PayloadTraits
-from staa_widgets.widget.service import Operation, Service
-from staa_widgets.widget.settings import SETTINGS
-from staa_widgets.widget.settings_check import refuse_unknown_names
+from staa_widgets.widget.service import Service
+from staa_widgets.widget.settings import SETTINGS, refuse_unknown_names
 from staa_widgets.widget.thread_safe import trait_lock
+from staa_widgets.widget.worker import Operation
 
 if TYPE_CHECKING:
     from staa_widgets.export.image import StaticImage
     from staa_widgets.video.clip import Clip
     from staa_widgets.video.ground_truth import GroundTruth, HasGroundTruth
 
-_OF_WIDGETS = ("layout", "tabbable", "tooltip")
+_WIDGET_KEYWORDS = ("layout", "tabbable", "tooltip")
 
 
-class Player(PayloadTraits, ComputedTraits):
+class Player(PayloadTraits, DerivedTraits):
     """A video under its heat map with its curve of time, in a notebook; up to four explanations side by side.
 
     All of `Settings` can be read, set, observed and linked, and follows what is done in the browser.
@@ -50,7 +46,7 @@ class Player(PayloadTraits, ComputedTraits):
         What to show, or 1 to 4 explanations, or a `Comparison`. The first one's clip is what is played; a pane of
         another clip follows it second by second.
     request
-        What led to it, so that other methods and classes can be computed; known for explanations made by
+        The request that led to it, so that other methods and classes can be computed; known for explanations made by
         `staa_widgets.explain` in this process.
     video, model
         As for `staa_widgets.explain`, in place of `request`: for explanations loaded from a file. Like `request`,
@@ -87,9 +83,6 @@ class Player(PayloadTraits, ComputedTraits):
         If there is no such setting.
     """
 
-    slice = Int(read_only=True)
-    time = Float(read_only=True)
-
     def __init__(
         self,
         explanation: PaneInput,
@@ -100,22 +93,25 @@ class Player(PayloadTraits, ComputedTraits):
         ground_truth: HasGroundTruth | GroundTruth | None = None,
         **settings: Any,
     ) -> None:
-        refuse_unknown_names(settings, (*SETTINGS, *_OF_WIDGETS), "Player")
-        first, *rest = as_panes(explanation)
-        asked = find_request(first, request, video, model)
-        self._requests = [asked, *(find_request(one, None, None, None) for one in rest)]
-        if ground_truth is None and first.ground_truth is None and asked is not None:
-            ground_truth = asked.clip.ground_truth
-        self._previous: list[PaneContent | None] = [None] * len(self._requests)
+        refuse_unknown_names(settings, (*SETTINGS, *_WIDGET_KEYWORDS), "Player")
+        first, *others = as_panes(explanation)
+        first_request = find_request(first, request, video, model)
+        if ground_truth is None and first.ground_truth is None and first_request is not None:
+            ground_truth = first_request.clip.ground_truth
         self._given_ground_truth = GivenGroundTruth(first, ground_truth)
-        self._explanations = tuple(self._given_ground_truth.add_to(one) for one in (first, *rest))
+        requests = [first_request, *(find_request(other, None, None, None) for other in others)]
+        self._contents = tuple(
+            PaneContent(self._given_ground_truth.add_to(shown), request)
+            for shown, request in zip((first, *others), requests, strict=True)
+        )
+        self._previous: list[PaneContent | None] = [None] * len(self._contents)
+        self._frame_stream = FrameStream()
         self._cards: dict[Any, Any] = {}
-        self._select_callbacks = CallbackDispatcher()
         self._service = Service(self)
-        if rest:
+        if others:
             settings = {"view": "grid", **settings}
         patch = settings.pop("patch", None)
-        super().__init__(**self._pack_traits(self._explanations, self._requests), **settings)
+        super().__init__(**self._pack_traits(self._contents), **settings)
         # ipywidgets keeps the layout that it makes for a widget longer than the widget.
         self._own_layout = None if "layout" in settings else self.layout
         self._update_time_and_slice()
@@ -127,21 +123,11 @@ class Player(PayloadTraits, ComputedTraits):
                 self.close()
                 raise
 
-    @property
-    def explanation(self) -> Explanation:
-        """The explanation on show, in the active pane where there are several."""
-        return self._explanations[self.pane]
-
-    @property
-    def explanations(self) -> tuple[Explanation, ...]:
-        """What is on show, pane by pane."""
-        return self._explanations
-
     def show(self, explanation: Explanation) -> None:
         """Put another explanation into the active pane; of the same clip, frame, selection and looks stay."""
         self._service.stop("Something else was put on show.", "compute")
-        question = request_of(explanation) or transfer_request(self._requests[self.pane], explanation)
-        self._show(explanation, question, self.pane)
+        request = request_of(explanation) or transfer_request(self._contents[self.pane].request, explanation)
+        self.show_result(explanation, request, self.pane)
 
     def compute(
         self,
@@ -175,14 +161,10 @@ class Player(PayloadTraits, ComputedTraits):
         MethodError, ParameterError, VideoError, ModelError
             As `staa_widgets.explain`; the player stays as it was.
         """
-        pane, question = self.pane, self.resolve_request(method, target, params)
+        pane, request = self.pane, self.resolve_request(method, target, params)
         self._service.stop("Something newer was asked for.", "compute")
-        self._show(answer_request(question, progress), question, pane)
-        return self._explanations[pane]
-
-    def on_select(self, fn: Callable[[Selection | None], object], remove: bool = False) -> None:
-        """Call a function with the `Selection` whenever a range is selected, with ``None`` when it is cleared."""
-        self._select_callbacks.register_callback(fn, remove=remove)
+        self.show_result(answer_request(request, progress), request, pane)
+        return self.explanations[pane]
 
     def snapshot(self, path: str | os.PathLike[str] | None = None) -> StaticImage:
         """Draw what the active pane shows now as a picture that stays in the notebook, for viewers without widgets.
@@ -194,7 +176,7 @@ class Player(PayloadTraits, ComputedTraits):
 
         Returns
         -------
-        StaticPicture
+        StaticImage
             As the last value of a cell it shows itself.
 
         Raises
@@ -202,36 +184,44 @@ class Player(PayloadTraits, ComputedTraits):
         ExportError
             If the file cannot be written.
         """
-        return taking.draw_snapshot(self, path)
+        return file_export.draw_snapshot(self, path)
 
     def render_image(self, **options: Any) -> StaticImage:
         """Draw all that is on show over all the time as one picture; options as for `staa_widgets.render_image`."""
-        return taking.render_image(self, **options)
+        return file_export.render_image(self, **options)
 
     def close(self) -> None:
         """Take the player out of every page and stop what it computes."""
         if "_service" in vars(self):
             self._service.stop("The player was closed.")
+            self._frame_stream.close_if_idle()
         super().close()
-        if layout := vars(self).get("_own_layout"):
+        layout = vars(self).get("_own_layout")
+        if layout is not None:
             layout.close()
 
     def __repr__(self) -> str:
-        return f"<Player of {', '.join(map(repr, self._explanations))}>"
+        return f"<Player of {', '.join(map(repr, self.explanations))}>"
 
     def _ipython_display_(self) -> None:
         display_player(self)
 
-    # What the service asks of its host.
+    # Used by the service and its operations: `worker.Host` and `player_protocol.PlayerView`.
 
     def hello(self) -> dict[str, Any]:
-        """Say what the kernel can do for this player."""
-        why = "" if any(self._requests) else str(missing_request_error())
-        return {"kernel": True, "computes": not why, "why": why}
+        """Return what the kernel can do for this player."""
+        computes = any(content.request for content in self._contents)
+        why = "" if computes else str(missing_request_error())
+        return {"kernel": True, "computes": computes, "why": why}
 
     def operation(self, op: str, args: Mapping[str, Any]) -> Operation:
-        """Make an errand of a request; raises typed errors."""
+        """Return the operation of a request; raises typed errors."""
         return OPERATIONS[op](self, args)
+
+    @property
+    def frame_stream(self) -> FrameStream:
+        """The open decoder for requests of frames."""
+        return self._frame_stream
 
     def pane_of(self, args: Mapping[str, Any]) -> int:
         """Return the pane that a request names, or the active one."""
@@ -239,107 +229,54 @@ class Player(PayloadTraits, ComputedTraits):
 
     def clip_of(self, pane: int) -> Clip:
         """Return the video that a pane shows; raises `PlayerError` where it is not at hand."""
-        question = self._requests[pane]
-        if question is None:
-            raise missing_request_error()
-        return question.clip
+        return self._contents[pane].require_request().clip
 
     def resolve_request(
         self, method: str | None, target: int | str | None, params: Mapping[str, Any], pane: int | None = None
     ) -> ExplainRequest:
-        """Put a question about what a pane shows, the active one by default, into words; raises as `compute`."""
-        at = self.pane if pane is None else pane
-        question = self._requests[at]
-        if question is None:
-            raise missing_request_error()
-        same = method in (None, question.method) and not params
-        if same and target_index(target, question.model.labels) == self._explanations[at].target:
-            target = None
-        return question.with_changes(method, target, params)
+        """Return the request for what a pane shows, the active one by default, changed so; raises as `compute`."""
+        return self._contents[self.pane if pane is None else pane].change_request(method, target, params)
 
-    def show_result(self, explanation: Explanation, request: ExplainRequest, pane: int) -> None:
-        """Show the answer to a question."""
-        self._show(explanation, request, pane)
+    def show_result(self, explanation: Explanation, request: ExplainRequest | None, pane: int) -> None:
+        """Show an explanation in a pane, and keep the request that led to it."""
+        # From the first look at what is on show: the worker may put something into another pane meanwhile.
+        with trait_lock():
+            self._replace_pane(PaneContent(self._given_ground_truth.add_to(explanation), request), pane)
 
     # Traits.
 
     def _restore_previous(self) -> bool:
-        """Show what was shown before a patch was asked about, if that is known."""
-        earlier = self._previous[self.pane]
-        if earlier is not None:
-            self._service.stop("Something else was put on show.", "compute")
-            self._show(earlier.explanation, earlier.request, self.pane)
-        return earlier is not None
+        """Show what a patch replaced in the active pane; ``False`` if that is unknown."""
+        previous = self._previous[self.pane]
+        if previous is None:
+            return False
+        self._service.stop("Something else was put on show.", "compute")
+        self.show_result(previous.explanation, previous.request, self.pane)
+        return True
 
-    def _show(self, explanation: Explanation, request: ExplainRequest | None, pane: int) -> None:
-        # From the first look at what is on show: the worker may put something into another pane meanwhile.
-        with trait_lock():
-            self._replace_pane(explanation, request, pane)
-
-    def _replace_pane(self, explanation: Explanation, request: ExplainRequest | None, pane: int) -> None:
-        before, explanation = self._explanations[pane], self._given_ground_truth.add_to(explanation)
-        if not same_clip(before, explanation):
+    def _replace_pane(self, content: PaneContent, pane: int) -> None:
+        before, explanation = self._contents[pane], content.explanation
+        another_clip = not same_clip(before.explanation, explanation)
+        if another_clip:
             self._cards = {}
-        shown = (*self._explanations[:pane], explanation, *self._explanations[pane + 1 :])
-        questions = [*self._requests[:pane], request, *self._requests[pane + 1 :]]
-        bulk, first = self._pack_traits(shown, questions), peak_frame(explanation, every_frame=request is not None)
-        back = previous_content(PaneContent(before, self._requests[pane]), self._previous[pane], explanation)
+        contents = (*self._contents[:pane], content, *self._contents[pane + 1 :])
+        traits = self._pack_traits(contents)
+        first_frame = peak_frame(explanation, every_frame=content.request is not None)
+        previous = previous_content(before, self._previous[pane], explanation)
         with self.hold_sync(), self.hold_trait_notifications():
-            self._explanations = shown
-            self._requests = questions
-            self._previous[pane] = back
-            for name, value in bulk.items():
+            self._contents = contents
+            self._previous[pane] = previous
+            for name, value in traits.items():
                 self.set_trait(name, value)
             self._update_active_traits()
-            if pane == 0 and not same_clip(before, explanation):
+            if pane == 0 and another_clip:
                 self.set_trait("selection", None)
-                self.set_trait("frame", first)
+                self.set_trait("frame", first_frame)
             for name in ("layer", "head"):
                 if not self.accepts(name, getattr(self, name)):
                     self.set_trait(name, -1)
             self._update_time_and_slice()
 
-    def _pack_traits(self, shown: Sequence[Explanation], questions: Sequence[ExplainRequest | None]) -> dict[str, Any]:
-        return pack_traits(shown, [question is not None for question in questions], self._cards)
-
-    @default("method")
-    def _first_method(self) -> str:
-        return self.explanation.method
-
-    @default("target")
-    def _first_target(self) -> int:
-        return self.explanation.target
-
-    @default("frame")
-    def _first_frame(self) -> int:
-        return peak_frame(self._explanations[0], every_frame=self._requests[0] is not None)
-
-    @default("patch")
-    def _first_patch(self) -> Patch | None:
-        return patch_of(self.explanation)
-
-    @observe("frame", "pane")
-    def _update_time_and_slice(self, _: object = None) -> None:
-        first, active = self._explanations[0], self.explanation
-        self.set_trait("time", float(first.times[self.frame - first.first_frame]))
-        self.set_trait(
-            "slice", int(active.slice_of_frame[frame_in_pane(active, first, self.frame) - active.first_frame])
-        )
-
-    @observe("pane")
-    def _update_active_traits(self, _: object = None) -> None:
-        self.set_trait("method", self.explanation.method)
-        self.set_trait("target", self.explanation.target)
-        self.set_trait("patch", patch_of(self.explanation))
-
-    @observe("selection")
-    def _call_select_callbacks(self, change: Any) -> None:
-        self._select_callbacks(None if change["new"] is None else select_range(self.explanation, *change["new"]))
-
-
-def missing_request_error() -> PlayerError:
-    """Return the error for an explanation whose request is unknown."""
-    return PlayerError(
-        "The kernel does not have the video and the model of this explanation.",
-        "Run `staa.explain` on the video again, or show it with `staa.Player(explanation, video=…, model=…)`.",
-    )
+    def _pack_traits(self, contents: Sequence[PaneContent]) -> dict[str, Any]:
+        has_video = [content.request is not None for content in contents]
+        return pack_traits([content.explanation for content in contents], has_video, self._cards)

@@ -35,10 +35,11 @@ class _Track(NamedTuple):
 
 
 class Link:
-    """What `link` returns; `unlink` ends it."""
+    """A player and a figure that follow each other; `unlink` ends it."""
 
     def __init__(self, player: Player, figure: go.FigureWidget) -> None:
         self._player, self._figure = player, figure
+        self._active = True
         self._tracks = list(filter(None, map(_make_track, figure.data)))
         self._maps: list[Any] = [trace for trace in figure.data if _shows_heads(trace)]
         if not self._tracks:
@@ -69,13 +70,15 @@ class Link:
         player.observe(self._show_selection, "selection")
 
     def unlink(self) -> None:
-        """Part the two; playhead, band and mark go, and nothing else of either changes. Once is enough."""
-        if not self._name:
+        """End the link: playhead, band and mark go, and nothing else of either changes. A second call does nothing."""
+        if not self._active:
             return
+        # Plotly can add a callback but not remove one: those of an ended link stay in its lists and do nothing.
+        self._active = False
         self._throttle.cancel()
         self._player.unobserve(self._on_time, "time")
         self._player.unobserve(self._show_selection, "selection")
-        figure, names, self._name = self._figure, (self._name, self._band), ""
+        figure, names = self._figure, (self._name, self._band)
         with figure.batch_update():
             others = [shape for shape in figure.layout.shapes if shape.name not in names]
             figure.layout.shapes = others or None
@@ -83,31 +86,22 @@ class Link:
             for track in self._tracks:
                 if track.marks:
                     track.trace.selectedpoints = track.selected
-        for track in self._tracks:
-            # Plotly can add one callback or clear all, and others may have added theirs.
-            track.trace._hover_callbacks.remove(self._on_hover)
-            track.trace._click_callbacks.remove(self._on_click)
-        for trace in self._maps:
-            trace._click_callbacks.remove(self._on_head_click)
-        self._tracks[0].trace._deselect_callbacks.remove(self._on_deselect)
-        layout: Any = figure.layout
-        layout._change_callbacks[("selections",),].remove(self._on_select)
 
     def _on_hover(self, trace: Any, points: Any, state: object) -> None:
         # A pointer on its way across the figure should not pull a playing video about.
-        if not self._player.playing:
+        if self._active and not self._player.playing:
             self._on_click(trace, points, state)
 
     def _on_click(self, trace: Any, points: Any, _: object) -> None:
-        track = next(track for track in self._tracks if track.trace is trace)
-        if points.point_inds:
+        if self._active and points.point_inds:
+            track = next(track for track in self._tracks if track.trace is trace)
             point = points.point_inds[0]
             # Of a map over seconds and something else Plotly tells row and column.
             self._player.frame = _frame_at_point(self._player, track, point if isinstance(point, int) else point[1])
 
     def _on_head_click(self, trace: Any, points: Any, _: object) -> None:
         """Show the layer and head whose map was clicked, where the player has them."""
-        if points.point_inds:
+        if self._active and points.point_inds:
             (row, column), (rows, columns) = points.point_inds[0], trace.meta["grid"]
             layer, head = row // (rows + 1), column // (columns + 1)
             attention = self._player.explanation.attention
@@ -115,6 +109,8 @@ class Link:
                 self._player.layer, self._player.head = layer, head
 
     def _on_select(self, *_: object) -> None:
+        if not self._active:
+            return
         # Plotly keeps what a page has drawn where its own objects do not show it.
         drawn = self._figure.layout.to_plotly_json().get("selections") or ()
         axes = {plot["xref"] for plot in self._plots}
@@ -133,7 +129,8 @@ class Link:
             self._player.selection = (low, high) if low < high else None
 
     def _on_deselect(self, *_: object) -> None:
-        self._player.selection = None
+        if self._active:
+            self._player.selection = None
 
     def _show_selection(self, _: object = None) -> None:
         chosen, shapes = self._player.selection, self._figure.layout.shapes

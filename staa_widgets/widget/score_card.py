@@ -45,7 +45,8 @@ def score_card(explanation: Explanation) -> dict[str, Any] | None:
         leaves none, and `chance`, what a map without any preference scores.
     """
     e = explanation
-    if e.ground_truth is None or getattr(METHODS.get(e.method), "browse", False):
+    method = METHODS.get(e.method)
+    if e.ground_truth is None or (method is not None and method.exploratory):
         return None
     from staa_widgets.evaluation.ground_truth import explanation_ground_truth
     from staa_widgets.evaluation.metrics.localization import score_ground_truth

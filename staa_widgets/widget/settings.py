@@ -1,10 +1,12 @@
-"""The player's settings: what each may be, and what to say of anything else."""
+"""The player's settings: their traits, the values they accept, and the errors for all others."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from numbers import Integral, Real
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,12 +14,13 @@ from traitlets import HasTraits, Int, TraitError, TraitType, Unicode
 
 from staa_widgets.errors import ParameterError, suggest_name
 from staa_widgets.render.colormaps import COLORMAPS, DIVERGING
+from staa_widgets.widget.player_protocol import ShownExplanations
 
 if TYPE_CHECKING:
-    from staa_widgets.widget.player import Player
+    from staa_widgets.explanation.explanation import Explanation
 
-ParseValue = Callable[["Player", Any], Any]
-"""From a player and what somebody gave to the value kept; raises `SettingError`."""
+ParseValue = Callable[[ShownExplanations, Any], Any]
+"""From a player and a value given to the value kept; raises `SettingError`."""
 
 
 class SettingError(ParameterError, TraitError):
@@ -25,14 +28,14 @@ class SettingError(ParameterError, TraitError):
 
 
 class Setting(TraitType[Any, Any]):
-    """A trait that travels to the browser and back, read by a function.
+    """A trait that travels to the browser and back, parsed by a function.
 
     Parameters
     ----------
     default
         Value at first.
     parse
-        Makes the value kept of what was given.
+        Makes the value kept of the value given.
     echo
         Whether other views of the player in other pages are told of what one view sets.
     """
@@ -63,52 +66,52 @@ def is_finite_number(value: Any) -> bool:
 def true_or_false() -> ParseValue:
     """Accept ``True`` and ``False``."""
 
-    def read(_: Player, value: Any) -> bool:
+    def parse(_: ShownExplanations, value: Any) -> bool:
         if not isinstance(value, bool | np.bool_):
             raise SettingError("Give True or False.")
         return bool(value)
 
-    return read
+    return parse
 
 
 def number_between(low: float, high: float) -> ParseValue:
     """Accept numbers from `low` to `high`."""
 
-    def read(_: Player, value: Any) -> float:
+    def parse(_: ShownExplanations, value: Any) -> float:
         if not (is_finite_number(value) and low <= value <= high):
             raise SettingError(f"Give a number from {low:g} to {high:g}.")
         return float(value)
 
-    return read
+    return parse
 
 
 def name_from(*names: str) -> ParseValue:
     """Accept some names."""
 
-    def read(_: Player, value: Any) -> str:
+    def parse(_: ShownExplanations, value: Any) -> str:
         if value not in names:
             raise SettingError(suggest_name(str(value), names, f"Choose from {', '.join(names)}."))
         return str(value)
 
-    return read
+    return parse
 
 
-def _parse_frame(player: Player, value: Any) -> int:
+def _parse_frame(player: ShownExplanations, value: Any) -> int:
     first, count = player.explanations[0].first_frame, len(player.explanations[0].times)
     if not (is_whole_number(value) and first <= value < first + count):
         raise SettingError(f"The clip has frames {first} to {first + count - 1}.")
     return int(value)
 
 
-def _parse_layer(player: Player, value: Any) -> int:
+def _parse_layer(player: ShownExplanations, value: Any) -> int:
     return _parse_index(player, value, 0, "layers")
 
 
-def _parse_head(player: Player, value: Any) -> int:
+def _parse_head(player: ShownExplanations, value: Any) -> int:
     return _parse_index(player, value, 1, "heads")
 
 
-def _parse_index(player: Player, value: Any, axis: int, what: str) -> int:
+def _parse_index(player: ShownExplanations, value: Any, axis: int, what: str) -> int:
     count = max(0 if e.attention is None else e.attention.shape[axis] for e in player.explanations)
     if not (is_whole_number(value) and -1 <= value < count):
         offer = f"0 to {count - 1} of its {what}, or -1" if count else f"-1: this explanation keeps no {what}"
@@ -116,7 +119,7 @@ def _parse_index(player: Player, value: Any, axis: int, what: str) -> int:
     return int(value)
 
 
-def _parse_patch(player: Player, value: Any) -> tuple[int, int, int] | None:
+def _parse_patch(player: ShownExplanations, value: Any) -> tuple[int, int, int] | None:
     if value is None:
         return None
     grid = player.explanation.maps.shape
@@ -130,14 +133,14 @@ def _parse_patch(player: Player, value: Any) -> tuple[int, int, int] | None:
     return at, row, column
 
 
-def _parse_pane(player: Player, value: Any) -> int:
+def _parse_pane(player: ShownExplanations, value: Any) -> int:
     count = len(player.explanations)
     if not (is_whole_number(value) and 0 <= value < count):
         raise SettingError(f"Give a pane from 0 to {count - 1}." if count > 1 else "There is one pane, 0.")
     return int(value)
 
 
-def _parse_selection(player: Player, value: Any) -> tuple[float, float] | None:
+def _parse_selection(player: ShownExplanations, value: Any) -> tuple[float, float] | None:
     if value is None:
         return None
     spans = player.explanations[0].spans
@@ -155,7 +158,7 @@ def _parse_selection(player: Player, value: Any) -> tuple[float, float] | None:
     return low, high
 
 
-def _parse_height(_: Player, value: Any) -> int:
+def _parse_height(_: ShownExplanations, value: Any) -> int:
     if not (is_whole_number(value) and value >= 0):
         raise SettingError("Give pixels, or 0 to fit the window.")
     return int(value)
@@ -200,3 +203,29 @@ class Settings(HasTraits):
 
 SETTINGS = {name: trait for name, trait in Settings.class_traits().items() if isinstance(trait, Setting)}
 """What `Player` takes as keywords, by name."""
+
+
+def refuse_unknown_names(names: Iterable[str], known: Collection[str], caller: str) -> None:
+    """Raise `TypeError` for a keyword that is not known; it names the nearest."""
+    for name in names:
+        if name not in known:
+            close = get_close_matches(name, known, 1)
+            told = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
+            raise TypeError(f"{caller} has no setting {name!r}; {told}")
+
+
+def check_settings(explanations: Sequence[Explanation], settings: Mapping[str, Any], caller: str) -> dict[str, Any]:
+    """Check settings for a view of explanations as `Player` does, and return them as it would keep them.
+
+    Raises
+    ------
+    SettingError
+        If a setting cannot have its value.
+    TypeError
+        If there is no such setting.
+    """
+    # Which patch is asked about follows from the explanation.
+    refuse_unknown_names(settings, [name for name in SETTINGS if name != "patch"], caller)
+    host: Any = SimpleNamespace(explanations=tuple(explanations))
+    several = {"view": "grid"} if len(explanations) > 1 else {}
+    return {name: SETTINGS[name].validate(host, value) for name, value in {**several, **settings}.items()}

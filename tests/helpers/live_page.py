@@ -1,4 +1,4 @@
-"""A player in a page whose kernel is this very process: what the page asks for is drawn by the player's own errands."""
+"""A player in a page whose kernel is this very process: the player's own operations answer the page."""
 
 from __future__ import annotations
 
@@ -91,8 +91,8 @@ def open_live(page: Page, player: Player) -> list[int]:
 
     def ask(args: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         try:
-            errand = OPERATIONS["frames"](player, args)
-            result, buffers = errand.finish(errand.compute(lambda *_: None))
+            operation = OPERATIONS["frames"](player, args)
+            result, buffers = operation.finish(operation.compute(lambda *_: None))
         except Exception as error:
             return {"ok": False, "error": error_message("", error)["error"]}, []
         sizes.append(sum(map(len, buffers)))

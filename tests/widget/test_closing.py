@@ -10,7 +10,7 @@ from typing import Any
 from ipywidgets.widgets import widget as kept
 
 import staa_widgets as staa
-from staa_widgets.widget.service import WORKER, WORKERS
+from staa_widgets.widget.worker import WORKERS
 from tests.helpers.barcodes import barcode_explanation
 
 
@@ -30,4 +30,4 @@ def test_fifty_players_are_freed():
     gc.collect()
     assert (len(kept._instances), threading.active_count()) == before
     assert sum(ref() is not None for both in refs for ref in both) == 0
-    assert [worker._pending for worker in (WORKER, *WORKERS.values())] == [0, 0]
+    assert [worker.pending for worker in (WORKERS.compute, WORKERS.frames)] == [0, 0]

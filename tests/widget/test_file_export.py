@@ -46,8 +46,8 @@ def bars() -> Explanation:
 
 def request_export(player: staa.Player, **args: Any) -> tuple[dict[str, Any], bytes]:
     """Name and type of the file that a page asks for, and its content."""
-    errand = player.operation("export", args)
-    result, (content,) = errand.finish(errand.compute(lambda *_: None))
+    operation = player.operation("export", args)
+    result, (content,) = operation.finish(operation.compute(lambda *_: None))
     return dict(result), content
 
 
@@ -123,7 +123,7 @@ def test_what_cannot_be_made_is_said(bars: Explanation, monkeypatch: pytest.Monk
 
 
 def test_progress_is_told_and_a_cancel_leaves_nothing(bars: Explanation):
-    errand = staa.Player(bars).operation("export", {"format": "mp4"})
+    operation = staa.Player(bars).operation("export", {"format": "mp4"})
     told: list[Any] = []
 
     def report(*step: Any) -> None:
@@ -132,7 +132,7 @@ def test_progress_is_told_and_a_cancel_leaves_nothing(bars: Explanation):
             raise KeyError
 
     with pytest.raises(KeyError):
-        errand.compute(report)
+        operation.compute(report)
     assert told[-1][2] == len(bars.times)
 
 

@@ -20,11 +20,10 @@ from staa_widgets.models import VideoModel
 from staa_widgets.video import decode as readers
 from staa_widgets.video.clip import open_clip
 from staa_widgets.video.preview import make_preview
-from staa_widgets.widget import frame_requests as drawn
+from staa_widgets.widget import frame_stream
 from staa_widgets.widget.frame_requests import (
     MAX_BYTES,
     MAX_FRAMES,
-    TAPE,
     FramesOperation,
     encode_within,
     make_frames_operation,
@@ -62,7 +61,6 @@ def player(path: Path, e: staa.Explanation, model: VideoModel, pages: Pages) -> 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """First frame of each pass through the file."""
-    TAPE.close_if_idle()
     passes: list[int] = []
     original = readers.iter_pyav
 
@@ -75,8 +73,8 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def request_frames(player: staa.Player, **args: int) -> tuple[dict[str, Any], list[Image.Image]]:
-    errand = make_frames_operation(player, args)
-    result, [data] = errand.finish(errand.compute(lambda *_: None))
+    operation = make_frames_operation(player, args)
+    result, [data] = operation.finish(operation.compute(lambda *_: None))
     edges = result["offsets"]
     files = [data[start:end] for start, end in pairwise(edges)]
     return dict(result), [Image.open(io.BytesIO(file)) for file in files]
@@ -158,7 +156,7 @@ def test_the_file_is_let_go_when_nothing_more_is_asked(
         def start(self) -> None:
             pass
 
-    monkeypatch.setattr(drawn.threading, "Timer", Timer)
+    monkeypatch.setattr(frame_stream.threading, "Timer", Timer)
     request_frames(player, first=30, count=2)
     waiting[-1]()
     assert read_frame_numbers(request_frames(player, first=32, count=2)[1]) == [32, 33]
@@ -185,7 +183,6 @@ def test_damage_ends_a_run_and_spoils_no_other(player: staa.Player, monkeypatch:
                 raise UnreadableVideoError("Frame 40 cannot be decoded.")
             yield frame
 
-    TAPE.close_if_idle()
     monkeypatch.setattr(readers, "iter_pyav", broken)
     assert read_frame_numbers(request_frames(player, first=30, count=32)[1]) == [*range(30, 40)]
     with pytest.raises(UnreadableVideoError):

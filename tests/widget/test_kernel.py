@@ -20,16 +20,16 @@ import threading, time
 from pathlib import Path
 import staa_widgets as staa
 import staa_widgets.models.capture
-from tests.helpers.timesformers import tiny_model
-model = tiny_model()
+from tests.helpers.timesformers import tiny_timesformer_model
+model = tiny_timesformer_model()
 video = staa.action_clip(3, size=48, fps=8).write_mp4("clip.mp4")
 original = staa_widgets.models.capture.record
-def held(*asked):
+def block_record(*arguments):
     Path("began").touch()
     while not Path("go").exists():
         time.sleep(0.01)
-    return original(*asked)
-def ask(**more):
+    return original(*arguments)
+def explain(**more):
     return staa.explain(video, model, **{"progress": False, **more})
 """
 
@@ -68,7 +68,7 @@ def wait_for_file(path: Path) -> None:
         time.sleep(0.01)
 
 
-def make_player(kernel: Kernel, code: str = "player = staa.Player(ask(window=2)); player.model_id") -> str:
+def make_player(kernel: Kernel, code: str = "player = staa.Player(explain(window=2)); player.model_id") -> str:
     (result,) = [message for message in kernel.run(code) if message["msg_type"] == "execute_result"]
     return result["content"]["data"]["text/plain"].strip("'")
 
@@ -78,7 +78,9 @@ def request(name: str, op: str, **args: Any) -> dict[str, Any]:
 
 
 def test_an_explanation_as_a_cells_value_is_a_player_and_words_for_without(kernel: Kernel):
-    outputs = [message for message in kernel.run("ask()") if message["msg_type"] in ("display_data", "execute_result")]
+    outputs = [
+        message for message in kernel.run("explain()") if message["msg_type"] in ("display_data", "execute_result")
+    ]
     assert [message["msg_type"] for message in outputs] == ["display_data", "display_data"]
     view, words = (message["content"]["data"] for message in outputs)
     assert view.keys() == {VIEW, "text/plain"}
@@ -87,7 +89,9 @@ def test_an_explanation_as_a_cells_value_is_a_player_and_words_for_without(kerne
     opened = kernel.wait_for_message(lambda message: message["content"].get("comm_id") == view[VIEW]["model_id"])
     assert opened["msg_type"] == "comm_open"
     assert opened["content"]["data"]["state"]["_meta"]["clip"]["name"] == "clip.mp4"
-    again = [message["content"]["data"] for message in kernel.run("staa.Player(ask())") if "data" in message["content"]]
+    again = [
+        message["content"]["data"] for message in kernel.run("staa.Player(explain())") if "data" in message["content"]
+    ]
     assert again[-2].keys() == {VIEW, "text/plain"}
     assert again[-1] == words
 
@@ -138,7 +142,9 @@ def test_a_cell_and_the_page_compute_one_after_the_other(kernel: Kernel, folder:
     subshell = kernel.create_subshell()
     kernel.send(comm, request("d-0", "hello"), subshell)
     kernel.wait_for_answer("d-0")
-    cell = kernel.start("staa_widgets.models.capture.record = held; found = ask(method='staa_logit', target=2)")
+    cell = kernel.start(
+        "staa_widgets.models.capture.record = block_record; found = explain(method='staa_logit', target=2)"
+    )
     wait_for_file(folder / "began")
     kernel.send(comm, request("d-1", "compute", method="staa_logit", target=1), subshell)
     kernel.wait_for_progress("d-1", WAITING)
@@ -146,7 +152,7 @@ def test_a_cell_and_the_page_compute_one_after_the_other(kernel: Kernel, folder:
     kernel.finish(cell)
     assert kernel.wait_for_answer("d-1")["result"]["target"] == 1
     kernel.run("assert (found.target, player.explanation.target) == (2, 1)")
-    kernel.run("assert (player.explanation.maps == ask(method='staa_logit', target=1, window=2).maps).all()")
+    kernel.run("assert (player.explanation.maps == explain(method='staa_logit', target=1, window=2).maps).all()")
 
 
 HOLD = """
@@ -185,7 +191,7 @@ def test_a_cell_that_starts_meanwhile_does_not_keep_the_page_from_cancelling(ker
 
 def test_cancelling_answers_at_once_and_leaves_the_kernel_clean(kernel: Kernel, folder: Path):
     comm = make_player(kernel)
-    kernel.run("before = dict(player.get_state()); staa_widgets.models.capture.record = held")
+    kernel.run("before = dict(player.get_state()); staa_widgets.models.capture.record = block_record")
     kernel.send(comm, request("e-1", "compute", method="staa_logit"))
     wait_for_file(folder / "began")
     kernel.send(comm, {"v": 2, "op": "cancel", "id": "e-1"})
@@ -195,7 +201,7 @@ def test_cancelling_answers_at_once_and_leaves_the_kernel_clean(kernel: Kernel, 
     assert kernel.wait_for_answer("e-2")["ok"]
     answers = [data for data in map(custom_content, kernel.messages) if data.get("id") == "e-1" and "ok" in data]
     assert len(answers) == 1
-    kernel.run("assert ask().method == 'staa'")
+    kernel.run("assert explain().method == 'staa'")
     assert {path.suffix for path in (folder / "cache").iterdir()} <= {".safetensors", ".lock"}
 
 
@@ -206,7 +212,9 @@ def custom_content(message: Any) -> dict[str, Any]:
 
 def test_an_interrupted_cell_leaves_the_kernel_clean(kernel: Kernel, folder: Path):
     comm = make_player(kernel)
-    cell = kernel.start("staa_widgets.models.capture.record = held; ask(method='staa_logit', progress=None)")
+    cell = kernel.start(
+        "staa_widgets.models.capture.record = block_record; explain(method='staa_logit', progress=None)"
+    )
     wait_for_file(folder / "began")
     kernel.manager.interrupt_kernel()
     errors = [message["content"]["ename"] for message in kernel.finish(cell) if message["msg_type"] == "error"]
@@ -218,7 +226,7 @@ def test_an_interrupted_cell_leaves_the_kernel_clean(kernel: Kernel, folder: Pat
 
 
 def test_long_work_shows_a_bar_in_the_notebook_which_goes_away(kernel: Kernel, folder: Path):
-    cell = kernel.start("staa_widgets.models.capture.record = held; found = ask(progress=None)")
+    cell = kernel.start("staa_widgets.models.capture.record = block_record; found = explain(progress=None)")
     bar = kernel.wait_for_message(lambda message: message["msg_type"] == "display_data")
     assert bar["parent_header"]["msg_id"] == cell
     view = bar["content"]["data"][VIEW]["model_id"]

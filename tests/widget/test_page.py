@@ -15,7 +15,7 @@ import pytest
 from staa_widgets.errors import ExportError, ParameterError
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.methods import METHODS
-from staa_widgets.widget import page as export
+from staa_widgets.widget import bundle
 from staa_widgets.widget.page import page_text, to_html
 from staa_widgets.widget.payload import pack
 from staa_widgets.widget.settings import SettingError
@@ -50,7 +50,7 @@ def test_a_path_that_cannot_be_written_is_said(bars: Explanation, tmp_path: Path
 def test_a_player_that_was_not_built_is_said(
     bars: Explanation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(export.resources, "files", lambda _: tmp_path)
+    monkeypatch.setattr(bundle.resources, "files", lambda _: tmp_path)
     with pytest.raises(ExportError, match=r"page\.js was not built"):
         page_text(bars)
 

@@ -129,7 +129,7 @@ def test_two_threads_may_change_two_panes(first: Explanation, monkeypatch: pytes
 
     monkeypatch.setattr("staa_widgets.widget.player.pack_traits", slowly)
     with ThreadPoolExecutor(1) as pool:
-        settled = pool.submit(player._show, other(first, method="computed"), None, 1)
+        settled = pool.submit(player.show_result, other(first, method="computed"), None, 1)
         assert laying.wait(10)
         player.show(other(first, method="shown"))
         settled.result(10)

@@ -124,7 +124,7 @@ def test_the_payload_lists_the_methods_and_says_whether_the_class_matters(bars: 
 
 
 def test_a_player_that_was_not_built_is_said(bars: Explanation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setattr("staa_widgets.widget.page.resources.files", lambda _: tmp_path)
+    monkeypatch.setattr("staa_widgets.widget.bundle.resources.files", lambda _: tmp_path)
     with pytest.raises(ExportError, match=r"widget\.js was not built"):
         staa.Player(bars)
 

@@ -16,7 +16,7 @@ import staa_widgets.models.capture
 from staa_widgets.engine.lock import WAITING
 from staa_widgets.methods import METHODS
 from staa_widgets.models import VideoModel
-from staa_widgets.widget import service
+from staa_widgets.widget import worker
 from staa_widgets.widget.protocol import error_message
 from tests.helpers.comm import PATIENCE, Page, Pages, replace_comms
 from tests.helpers.paths import PROTOCOL
@@ -38,7 +38,7 @@ def pages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Pages]:
 def wait_for_worker() -> None:
     """Wait until the worker has nothing left to do."""
     deadline = time.monotonic() + PATIENCE
-    while service.WORKER._pending:
+    while worker.WORKERS.compute.pending:
         assert time.monotonic() < deadline
         time.sleep(0.001)
 
@@ -95,7 +95,7 @@ def cancel_message(name: str) -> dict[str, Any]:
 def test_conversations_go_as_both_sides_expect(
     case: Any, player: staa.Player, pages: Pages, forward: Forward, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(service, "INTERVAL", float("inf"))  # The first report of each request, and no more.
+    monkeypatch.setattr(worker, "INTERVAL", float("inf"))  # The first report of each request, and no more.
     if "without video" in case["name"]:
         player = staa.Player(staa.Explanation.from_bytes(player.explanation.to_bytes()))
     if "unforeseen" in case["name"]:
@@ -195,9 +195,9 @@ def test_progress_is_told_no_more_often_than_the_interval(front: Page, monkeypat
         def send(self, content: dict[str, Any]) -> None:
             self.sent.append(content["progress"]["done"])
 
-    monkeypatch.setattr(service, "time", Clock)
+    monkeypatch.setattr(worker, "time", Clock)
     host: Any = Host()
-    task = service.Task(host, "1", None)  # pyright: ignore[reportArgumentType]
+    task = worker.Task(host, "1", None)  # pyright: ignore[reportArgumentType]
     for step in range(100):
         now[0] = step / 64
         task.report("model", step, 100)
@@ -331,9 +331,9 @@ def test_what_is_large_goes_in_pieces(monkeypatch: pytest.MonkeyPatch):
         def finish(self, result: bytes) -> Any:
             return {"name": "x"}, [result]
 
-    monkeypatch.setattr(service, "MAX_MESSAGE_BYTES", 4)
+    monkeypatch.setattr(worker, "MAX_MESSAGE_BYTES", 4)
     host: Any = Host()
-    service.Task(host, "1", Operation()).run()
+    worker.Task(host, "1", Operation()).run()
     assert host.sent == [
         ({"done": 1, "total": 3, "label": "sending"}, [b"0123"]),
         ({"done": 2, "total": 3, "label": "sending"}, [b"4567"]),

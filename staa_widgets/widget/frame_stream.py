@@ -1,0 +1,63 @@
+"""A video that stays open between two requests for frames."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from staa_widgets.video.clip import Clip
+
+IDLE_SECONDS = 3.0
+"""How long a file stays open after a run of frames, in case the next run goes on from there."""
+
+
+class FrameStream:
+    """Decoder of one player, kept open where it stands: the next run mostly goes on where the last one ended."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._clip: Clip | None = None
+        self._frames: Iterator[NDArray[np.uint8]] = iter(())
+        self._position = 0
+        self._timer: threading.Timer | None = None
+
+    def read(self, clip: Clip, first: int, count: int) -> Generator[NDArray[np.uint8], None, None]:
+        """Yield the frames of a clip from position `first` on, one at a time; raises as `Clip.iter_frames`."""
+        with self._lock:
+            try:
+                yield from self._next_frames(clip, first, count)
+            except Exception:
+                self._close()
+                raise
+            finally:
+                self._timer = threading.Timer(IDLE_SECONDS, self.close_if_idle)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def close_if_idle(self) -> None:
+        """Close the file, unless it is in use."""
+        if self._lock.acquire(blocking=False):
+            self._close()
+            self._lock.release()
+
+    def _next_frames(self, clip: Clip, first: int, count: int) -> Iterator[NDArray[np.uint8]]:
+        if self._timer:
+            self._timer.cancel()
+        if clip is not self._clip or first != self._position:
+            self._close()
+            self._clip, self._position, self._frames = clip, first, clip.iter_frames(np.arange(first, len(clip)))
+        for _ in range(count):
+            frame = next(self._frames)
+            self._position += 1
+            yield frame
+
+    def _close(self) -> None:
+        if isinstance(self._frames, Generator):
+            self._frames.close()
+        self._clip, self._frames = None, iter(())

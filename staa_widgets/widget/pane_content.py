@@ -1,0 +1,42 @@
+"""What one pane of a player shows, and the request that led to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from staa_widgets.engine.request import ExplainRequest
+from staa_widgets.errors import PlayerError
+from staa_widgets.explanation.explanation import Explanation
+from staa_widgets.records.labels import target_index
+
+
+@dataclass(frozen=True)
+class PaneContent:
+    """An explanation, and the request that led to it; ``None`` where video and model are not at hand."""
+
+    explanation: Explanation
+    request: ExplainRequest | None
+
+    def require_request(self) -> ExplainRequest:
+        """Return the request; raises `PlayerError` where it is unknown."""
+        if self.request is None:
+            raise missing_request_error()
+        return self.request
+
+    def change_request(self, method: str | None, target: int | str | None, params: Mapping[str, Any]) -> ExplainRequest:
+        """Return the request for another method, class or parameters; ``None`` leaves them as they are."""
+        request = self.require_request()
+        same_method = method in (None, request.method) and not params
+        if same_method and target_index(target, request.model.labels) == self.explanation.target:
+            target = None
+        return request.with_changes(method, target, params)
+
+
+def missing_request_error() -> PlayerError:
+    """Return the error for an explanation whose request is unknown."""
+    return PlayerError(
+        "The kernel does not have the video and the model of this explanation.",
+        "Run `staa.explain` on the video again, or show it with `staa.Player(explanation, video=…, model=…)`.",
+    )
