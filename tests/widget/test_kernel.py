@@ -29,7 +29,7 @@ def block_record(*arguments):
     while not Path("go").exists():
         time.sleep(0.01)
     return original(*arguments)
-def explain(**more):
+def make(**more):
     return staa.explain(video, model, **{"progress": False, **more})
 """
 
@@ -68,7 +68,7 @@ def wait_for_file(path: Path) -> None:
         time.sleep(0.01)
 
 
-def make_player(kernel: Kernel, code: str = "player = staa.Player(explain(window=2)); player.model_id") -> str:
+def make_player(kernel: Kernel, code: str = "player = staa.Player(make(window=2)); player.model_id") -> str:
     (result,) = [message for message in kernel.run(code) if message["msg_type"] == "execute_result"]
     return result["content"]["data"]["text/plain"].strip("'")
 
@@ -78,9 +78,7 @@ def request(name: str, op: str, **args: Any) -> dict[str, Any]:
 
 
 def test_an_explanation_as_a_cells_value_is_a_player_and_words_for_without(kernel: Kernel):
-    outputs = [
-        message for message in kernel.run("explain()") if message["msg_type"] in ("display_data", "execute_result")
-    ]
+    outputs = [message for message in kernel.run("make()") if message["msg_type"] in ("display_data", "execute_result")]
     assert [message["msg_type"] for message in outputs] == ["display_data", "display_data"]
     view, words = (message["content"]["data"] for message in outputs)
     assert view.keys() == {VIEW, "text/plain"}
@@ -90,7 +88,7 @@ def test_an_explanation_as_a_cells_value_is_a_player_and_words_for_without(kerne
     assert opened["msg_type"] == "comm_open"
     assert opened["content"]["data"]["state"]["_meta"]["clip"]["name"] == "clip.mp4"
     again = [
-        message["content"]["data"] for message in kernel.run("staa.Player(explain())") if "data" in message["content"]
+        message["content"]["data"] for message in kernel.run("staa.Player(make())") if "data" in message["content"]
     ]
     assert again[-2].keys() == {VIEW, "text/plain"}
     assert again[-1] == words
@@ -143,7 +141,7 @@ def test_a_cell_and_the_page_compute_one_after_the_other(kernel: Kernel, folder:
     kernel.send(comm, request("d-0", "hello"), subshell)
     kernel.wait_for_answer("d-0")
     cell = kernel.start(
-        "staa_widgets.models.capture.record = block_record; found = explain(method='staa_logit', target=2)"
+        "staa_widgets.models.capture.record = block_record; found = make(method='staa_logit', target=2)"
     )
     wait_for_file(folder / "began")
     kernel.send(comm, request("d-1", "compute", method="staa_logit", target=1), subshell)
@@ -152,7 +150,7 @@ def test_a_cell_and_the_page_compute_one_after_the_other(kernel: Kernel, folder:
     kernel.finish(cell)
     assert kernel.wait_for_answer("d-1")["result"]["target"] == 1
     kernel.run("assert (found.target, player.explanation.target) == (2, 1)")
-    kernel.run("assert (player.explanation.maps == explain(method='staa_logit', target=1, window=2).maps).all()")
+    kernel.run("assert (player.explanation.maps == make(method='staa_logit', target=1, window=2).maps).all()")
 
 
 HOLD = """
@@ -201,7 +199,7 @@ def test_cancelling_answers_at_once_and_leaves_the_kernel_clean(kernel: Kernel, 
     assert kernel.wait_for_answer("e-2")["ok"]
     answers = [data for data in map(custom_content, kernel.messages) if data.get("id") == "e-1" and "ok" in data]
     assert len(answers) == 1
-    kernel.run("assert explain().method == 'staa'")
+    kernel.run("assert make().method == 'staa'")
     assert {path.suffix for path in (folder / "cache").iterdir()} <= {".safetensors", ".lock"}
 
 
@@ -212,9 +210,7 @@ def custom_content(message: Any) -> dict[str, Any]:
 
 def test_an_interrupted_cell_leaves_the_kernel_clean(kernel: Kernel, folder: Path):
     comm = make_player(kernel)
-    cell = kernel.start(
-        "staa_widgets.models.capture.record = block_record; explain(method='staa_logit', progress=None)"
-    )
+    cell = kernel.start("staa_widgets.models.capture.record = block_record; make(method='staa_logit', progress=None)")
     wait_for_file(folder / "began")
     kernel.manager.interrupt_kernel()
     errors = [message["content"]["ename"] for message in kernel.finish(cell) if message["msg_type"] == "error"]
@@ -226,7 +222,7 @@ def test_an_interrupted_cell_leaves_the_kernel_clean(kernel: Kernel, folder: Pat
 
 
 def test_long_work_shows_a_bar_in_the_notebook_which_goes_away(kernel: Kernel, folder: Path):
-    cell = kernel.start("staa_widgets.models.capture.record = block_record; found = explain(progress=None)")
+    cell = kernel.start("staa_widgets.models.capture.record = block_record; found = make(progress=None)")
     bar = kernel.wait_for_message(lambda message: message["msg_type"] == "display_data")
     assert bar["parent_header"]["msg_id"] == cell
     view = bar["content"]["data"][VIEW]["model_id"]
