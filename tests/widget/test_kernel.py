@@ -154,9 +154,9 @@ def test_a_cell_and_the_page_compute_one_after_the_other(kernel: Kernel, folder:
 
 
 HOLD = """
-from staa_widgets.engine.lock import turn
+from staa_widgets.engine.lock import compute_lock
 def hold():
-    with turn(print):
+    with compute_lock(print):
         Path("began").touch()
         while not Path("go").exists():
             time.sleep(0.01)
