@@ -1,4 +1,4 @@
-"""Queries of models small enough to answer by hand."""
+"""Inputs of methods, of models small enough to explain by hand."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def draw_pixels(seed: int = 0, *, geometry: Geometry = GRID) -> Tensor:
 def make_inputs(
     logits: Callable[[Tensor], Tensor], pixels: Tensor | None = None, *, geometry: Geometry = GRID, **changes: Any
 ) -> MethodInputs:
-    """Make a query of a function from ``(n, T, 3, H, W)`` to logits ``(n, K)``."""
+    """Make inputs whose model is a function from ``(n, T, 3, H, W)`` to logits ``(n, K)``."""
     window = draw_pixels(geometry=geometry) if pixels is None else pixels
     known = logits(window[None])[0].detach().numpy().astype(np.float32)
-    query = MethodInputs(
+    inputs = MethodInputs(
         record=Record(geometry=geometry, attention_type="joint", logits=known),
         target=1,
         pixels=window,
@@ -39,11 +39,11 @@ def make_inputs(
         batch_size=5,
         report=lambda *_: None,
     )
-    return replace(query, **changes)
+    return replace(inputs, **changes)
 
 
 def linear_model(weights: Tensor) -> Callable[[Tensor], Tensor]:
-    """Class 0 is always at 0.25, class 1 the weighted sum of the pixels."""
+    """Return a model whose logit 0 is 0.25 and whose logit 1 is the weighted sum of the pixels."""
     return lambda pixels: torch.stack([torch.full((len(pixels),), 0.25), (pixels * weights).sum((1, 2, 3, 4))], 1)
 
 

@@ -51,18 +51,18 @@ def test_there_are_five_controls_and_none_depends_on_the_class():
 
 @pytest.mark.parametrize("name", CONTROLS)
 def test_controls_as_methods_do_without_the_model(name: str):
-    asked = []
-    query = make_inputs(linear_model(draw_pixels(1)), seed=3)
-    maps = METHODS[name](make_inputs(linear_model(draw_pixels(1)), seed=3, forward=asked.append))
-    assert asked == []
-    assert maps.shape == query.shape
+    calls = []
+    inputs = make_inputs(linear_model(draw_pixels(1)), seed=3)
+    maps = METHODS[name](make_inputs(linear_model(draw_pixels(1)), seed=3, forward=calls.append))
+    assert calls == []
+    assert maps.shape == inputs.shape
     assert maps.dtype == np.float32
     assert maps.min() >= 0
     expected = {
-        "uniform": controls.uniform(query.shape),
-        "random": controls.random(query.shape, 3),
-        "random_smooth": controls.random_smooth(query.shape, 3),
-        "center": controls.center(query.shape),
-        "motion_energy": controls.motion_energy(query.pixels.permute(0, 2, 3, 1).numpy(), query.shape),
+        "uniform": controls.uniform(inputs.shape),
+        "random": controls.random(inputs.shape, 3),
+        "random_smooth": controls.random_smooth(inputs.shape, 3),
+        "center": controls.center(inputs.shape),
+        "motion_energy": controls.motion_energy(inputs.pixels.permute(0, 2, 3, 1).numpy(), inputs.shape),
     }
     np.testing.assert_array_equal(maps, expected[name])

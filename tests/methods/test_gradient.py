@@ -22,12 +22,12 @@ NAMES = [
 
 
 def sum_of_squares(pixels: Tensor) -> Tensor:
-    """Logit 1 is half the sum of the squares, whose gradient is the pixel."""
+    """Return logits; logit 1 is half the sum of squares, whose gradient is the pixels."""
     return torch.stack([pixels.new_zeros(len(pixels)), pixels.square().sum((1, 2, 3, 4)) / 2], 1)
 
 
 def curved_model(pixels: Tensor) -> Tensor:
-    """A smooth model that mixes what it sees."""
+    """Return logits of a smooth nonlinear model."""
     mixed = torch.tanh(pixels.flatten(1) @ draw_pixels(8).flatten() / 4)
     return torch.stack([mixed, torch.exp(mixed) + torch.sigmoid((pixels * WEIGHTS).sum((1, 2, 3, 4)))], 1)
 
@@ -42,14 +42,14 @@ def test_there_are_five_and_all_speak_of_a_class():
 
 
 def test_a_linear_model_is_answered_by_its_weights():
-    query = make_inputs(linear_model(WEIGHTS))
-    blurred = FILLERS["blur"](query.pixels)
-    assert_close(METHODS["saliency"](query), sum_over_cells(WEIGHTS.abs()))
-    assert_close(METHODS["smooth_grad"](query, samples=3), sum_over_cells(WEIGHTS.abs()))
-    assert_close(METHODS["input_x_gradient"](query), sum_over_cells(WEIGHTS * query.pixels))
-    assert_close(METHODS["integrated_gradients"](query, steps=1), sum_over_cells(WEIGHTS * (query.pixels - blurred)))
+    inputs = make_inputs(linear_model(WEIGHTS))
+    blurred = FILLERS["blur"](inputs.pixels)
+    assert_close(METHODS["saliency"](inputs), sum_over_cells(WEIGHTS.abs()))
+    assert_close(METHODS["smooth_grad"](inputs, samples=3), sum_over_cells(WEIGHTS.abs()))
+    assert_close(METHODS["input_x_gradient"](inputs), sum_over_cells(WEIGHTS * inputs.pixels))
+    assert_close(METHODS["integrated_gradients"](inputs, steps=1), sum_over_cells(WEIGHTS * (inputs.pixels - blurred)))
     assert_close(
-        METHODS["gradient_shap"](query, samples=3, noise=0.0), sum_over_cells(WEIGHTS * (query.pixels - blurred))
+        METHODS["gradient_shap"](inputs, samples=3, noise=0.0), sum_over_cells(WEIGHTS * (inputs.pixels - blurred))
     )
 
 
@@ -60,22 +60,22 @@ def test_the_class_that_was_asked_for_is_answered():
 
 
 def test_squares_are_answered_by_the_pixels():
-    query = make_inputs(sum_of_squares)
-    median = FILLERS["median"](query.pixels)
-    assert_close(METHODS["saliency"](query), sum_over_cells(query.pixels.abs()))
-    assert_close(METHODS["input_x_gradient"](query), sum_over_cells(query.pixels.square()))
-    expected = sum_over_cells((query.pixels.square() - median.square()) / 2)
-    assert_close(METHODS["integrated_gradients"](query, steps=3, baseline="median"), expected)
-    # Points are drawn evenly between baseline and clip, so that on average half of the way is gone.
-    drawn = METHODS["gradient_shap"](
-        query,
+    inputs = make_inputs(sum_of_squares)
+    median = FILLERS["median"](inputs.pixels)
+    assert_close(METHODS["saliency"](inputs), sum_over_cells(inputs.pixels.abs()))
+    assert_close(METHODS["input_x_gradient"](inputs), sum_over_cells(inputs.pixels.square()))
+    expected = sum_over_cells((inputs.pixels.square() - median.square()) / 2)
+    assert_close(METHODS["integrated_gradients"](inputs, steps=3, baseline="median"), expected)
+    # Points are uniform between baseline and clip, halfway on average.
+    averaged = METHODS["gradient_shap"](
+        inputs,
         samples=3000,
         noise=0.0,
         baseline="median",
     )
-    assert_close(drawn, expected, 0.15)
-    noisy = METHODS["smooth_grad"](query, samples=3000, noise=0.02)
-    assert_close(noisy, sum_over_cells(query.pixels.abs()), 0.05)
+    assert_close(averaged, expected, 0.15)
+    noisy = METHODS["smooth_grad"](inputs, samples=3000, noise=0.02)
+    assert_close(noisy, sum_over_cells(inputs.pixels.abs()), 0.05)
 
 
 def test_noise_is_a_share_of_the_range_of_the_pixels():
@@ -89,10 +89,10 @@ def test_noise_is_a_share_of_the_range_of_the_pixels():
 
 @pytest.mark.parametrize("baseline", FILLERS)
 def test_integrated_gradients_are_complete(baseline: str):
-    query = make_inputs(curved_model)
-    start = FILLERS[baseline](query.pixels)
-    logits = curved_model(torch.stack([query.pixels, start]))[:, 1]
-    maps = METHODS["integrated_gradients"](query, steps=30, baseline=baseline)
+    inputs = make_inputs(curved_model)
+    start = FILLERS[baseline](inputs.pixels)
+    logits = curved_model(torch.stack([inputs.pixels, start]))[:, 1]
+    maps = METHODS["integrated_gradients"](inputs, steps=30, baseline=baseline)
     assert maps.sum() == pytest.approx(float(logits[0] - logits[1]), abs=1e-3)
     assert abs(maps.sum()) > 0.01
 
@@ -116,29 +116,29 @@ def test_maps_are_signed_only_where_the_method_says_so(name: str):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_passes_are_bounded_counted_and_told(name: str):
-    batches, told = [], []
+    batches, reports = [], []
 
-    def counted(pixels: Tensor) -> Tensor:
+    def count_batches(pixels: Tensor) -> Tensor:
         batches.append(len(pixels))
         return curved_model(pixels)
 
-    METHODS[name](make_inputs(curved_model, forward=counted, report=lambda *progress: told.append(progress)))
+    METHODS[name](make_inputs(curved_model, forward=count_batches, report=lambda *progress: reports.append(progress)))
     cost = METHODS[name].cost(GRID)
     assert max(batches) <= 5
     assert sum(batches) + 1 == cost.forwards
     assert cost.backwards == cost.forwards - 1
     total = cost.backwards
-    assert told[0] == (0, total)
-    assert told[-1] == (total, total)
-    assert len(told) == 1 + len(batches)
-    assert told == sorted(told)
+    assert reports[0] == (0, total)
+    assert reports[-1] == (total, total)
+    assert len(reports) == 1 + len(batches)
+    assert reports == sorted(reports)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_cancelling_ends_the_passes(name: str):
     batches = []
 
-    def counted(pixels: Tensor) -> Tensor:
+    def count_batches(pixels: Tensor) -> Tensor:
         batches.append(len(pixels))
         return curved_model(pixels)
 
@@ -147,21 +147,21 @@ def test_cancelling_ends_the_passes(name: str):
             raise CancelledError("Stopped.")
 
     with pytest.raises(CancelledError):
-        METHODS[name](make_inputs(curved_model, forward=counted, report=cancel))
+        METHODS[name](make_inputs(curved_model, forward=count_batches, report=cancel))
     assert len(batches) == 1
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_generators_and_pixels_are_left_alone(name: str):
-    def state() -> tuple[bytes, str]:
+    def random_state() -> tuple[bytes, str]:
         return torch.get_rng_state().numpy().tobytes(), str(np.random.get_state())  # noqa: NPY002
 
-    query, before = make_inputs(curved_model), state()
-    METHODS[name](query)
-    assert state() == before
-    torch.testing.assert_close(query.pixels, draw_pixels())
-    assert query.pixels.grad is None
-    assert not query.pixels.requires_grad
+    inputs, before = make_inputs(curved_model), random_state()
+    METHODS[name](inputs)
+    assert random_state() == before
+    torch.testing.assert_close(inputs.pixels, draw_pixels())
+    assert inputs.pixels.grad is None
+    assert not inputs.pixels.requires_grad
 
 
 @pytest.mark.parametrize(
@@ -189,12 +189,12 @@ def test_wrong_parameters_are_refused(name: str, params: dict[str, Any]):
 def test_without_captum_it_is_said_how_to_get_it(name: str, monkeypatch: pytest.MonkeyPatch):
     original = builtins.__import__
 
-    def without(module: str, *rest: Any) -> Any:
+    def import_no_captum(module: str, *rest: Any) -> Any:
         if module.split(".")[0] == "captum":
             raise ModuleNotFoundError("No module named 'captum'")
         return original(module, *rest)
 
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setattr(builtins, "__import__", import_no_captum)
     with pytest.raises(MissingPackageError, match="captum") as refused:
         METHODS[name](make_inputs(curved_model))
     assert refused.value.hint == "pip install 'staa-widgets[baselines]'"

@@ -222,15 +222,15 @@ def test_cancelling_ends_the_passes_and_generators_are_left_alone(name: str):
         if done >= 10:
             raise CancelledError(f"Stopped at {done} of {total}.")
 
-    def state() -> tuple[Any, ...]:
+    def random_state() -> tuple[Any, ...]:
         return torch.get_rng_state().tolist(), str(np.random.get_state()), random.getstate()  # noqa: NPY002
 
-    before = state()
+    before = random_state()
     with pytest.raises(CancelledError, match="10 of"):
         METHODS[name](make_inputs(linear_model(WEIGHTS), forward=count_batches, report=cancel), segments=EIGHT)
     assert batches == [5, 5]
     METHODS[name](make_inputs(linear_model(WEIGHTS)), segments=EIGHT)
-    assert state() == before
+    assert random_state() == before
 
 
 # --- refusals ---

@@ -20,23 +20,23 @@ OCCLUSION = METHODS["occlusion"]
 
 @pytest.mark.parametrize("filler", ["blur", "median", "darkest"])
 def test_a_linear_model_loses_what_its_weights_say(filler: str):
-    query = make_inputs(linear_model(WEIGHTS))
-    lost = WEIGHTS * (query.pixels - FILLERS[filler](query.pixels))
-    np.testing.assert_allclose(OCCLUSION(query, filler=filler), sum_over_cells(lost), atol=1e-4)
+    inputs = make_inputs(linear_model(WEIGHTS))
+    lost = WEIGHTS * (inputs.pixels - FILLERS[filler](inputs.pixels))
+    np.testing.assert_allclose(OCCLUSION(inputs, filler=filler), sum_over_cells(lost), atol=1e-4)
 
 
 def test_a_frozen_slice_holds_the_frame_before_it_or_after():
-    query = make_inputs(linear_model(WEIGHTS))
-    held = query.pixels[[2, 2, 1, 1]]
+    inputs = make_inputs(linear_model(WEIGHTS))
+    frozen = inputs.pixels[[2, 2, 1, 1]]
     np.testing.assert_allclose(
-        OCCLUSION(query, filler="freeze"), sum_over_cells(WEIGHTS * (query.pixels - held)), atol=1e-4
+        OCCLUSION(inputs, filler="freeze"), sum_over_cells(WEIGHTS * (inputs.pixels - frozen)), atol=1e-4
     )
 
 
 def test_cells_hidden_together_share_what_is_lost():
-    query = make_inputs(linear_model(WEIGHTS))
-    alone = OCCLUSION(query, filler="median")
-    together = OCCLUSION(query, filler="median", cells=(2, 1, 2))
+    inputs = make_inputs(linear_model(WEIGHTS))
+    alone = OCCLUSION(inputs, filler="median")
+    together = OCCLUSION(inputs, filler="median", cells=(2, 1, 2))
     assert together.sum() == pytest.approx(alone.sum(), abs=1e-4)
     for row in range(2):
         np.testing.assert_allclose(together[:, row, :2], alone[:, row, :2].mean(), atol=1e-4)
@@ -59,17 +59,19 @@ def test_a_cell_that_speaks_against_the_class_is_negative():
 
 @pytest.mark.parametrize(("size", "passes"), [((1, 1, 1), 12), ((1, 2, 2), 4), ([2, 2, 3], 1), ((9, 9, 9), 1)])
 def test_passes_are_bounded_counted_and_told(size: Any, passes: int):
-    batches, told = [], []
+    batches, reports = [], []
 
-    def counted(pixels: Tensor) -> Tensor:
+    def count_batches(pixels: Tensor) -> Tensor:
         assert not torch.is_grad_enabled()
         batches.append(len(pixels))
         return linear_model(WEIGHTS)(pixels)
 
-    OCCLUSION(make_inputs(linear_model(WEIGHTS), forward=counted, report=lambda *step: told.append(step)), cells=size)
+    OCCLUSION(
+        make_inputs(linear_model(WEIGHTS), forward=count_batches, report=lambda *step: reports.append(step)), cells=size
+    )
     assert max(batches) <= 5
     assert sum(batches) == passes == OCCLUSION.cost(GRID, {"cells": size}).forwards - 1
-    assert told == [(n, passes) for n in dict.fromkeys([*range(0, passes, 5), passes])]
+    assert reports == [(n, passes) for n in dict.fromkeys([*range(0, passes, 5), passes])]
 
 
 def test_cancelling_ends_the_passes():

@@ -43,8 +43,8 @@ def record_attention(module: Any) -> list[torch.Tensor]:
     """Probabilities of each call of eager attention, in order, ``(n, H, q, k)``."""
     copied = deepcopy(module)
     copied.set_attn_implementation("eager")
-    modelling: Any = sys.modules[type(module).__module__]
-    attend, kept = modelling.eager_attention_forward, []
+    modeling: Any = sys.modules[type(module).__module__]
+    attend, kept = modeling.eager_attention_forward, []
 
     def keep(*args: Any, **settings: Any) -> Any:
         out = attend(*args, **settings)
@@ -52,7 +52,7 @@ def record_attention(module: Any) -> list[torch.Tensor]:
         return out
 
     with pytest.MonkeyPatch.context() as patch, torch.no_grad():
-        patch.setattr(modelling, "eager_attention_forward", keep)
+        patch.setattr(modeling, "eager_attention_forward", keep)
         copied(pixel_values_videos=clips(1))
     return kept
 

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from staa_widgets.errors import ParameterError, UnknownMethodError, UnsupportedRequestError
-from staa_widgets.methods import METHODS, attention_maps, get_method
-from staa_widgets.methods import postprocess as refine
+from staa_widgets.methods import METHODS, attention_maps, get_method, postprocess
 from staa_widgets.methods.staa import RESIDUAL
 from staa_widgets.models.capture import record
 from staa_widgets.records.record import Needs
@@ -107,7 +106,7 @@ def test_staa_logit_is_the_geometric_mean_of_attention_and_what_speaks_for_the_c
         both = METHODS["staa_logit"](found, **plain)
         np.testing.assert_allclose(both, scale_to_sum_one(np.sqrt(read * spoken)), atol=1e-6)
         sharp = METHODS["staa_logit"](found, layers=layers)
-        np.testing.assert_allclose(sharp, scale_to_sum_one(refine.contrast(both)), atol=1e-6)
+        np.testing.assert_allclose(sharp, scale_to_sum_one(postprocess.contrast(both)), atol=1e-6)
 
 
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
@@ -216,7 +215,7 @@ def test_attention_maps_average_to_staa(attention_type: str) -> None:
 def test_contrast_is_the_refinement() -> None:
     found = tiny_record()
     plain, sharp = (METHODS["staa"](found, contrast=flag) for flag in (False, True))
-    np.testing.assert_allclose(sharp, scale_to_sum_one(refine.contrast(plain)), atol=1e-5)
+    np.testing.assert_allclose(sharp, scale_to_sum_one(postprocess.contrast(plain)), atol=1e-5)
 
 
 def test_methods_say_what_they_are() -> None:
