@@ -1,4 +1,4 @@
-"""Typed errors: each says what was wrong and, in its hint, what to do next."""
+"""Typed errors: each message says what is wrong, and its hint what to do next."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from difflib import get_close_matches
 
 
 class StaaError(Exception):
-    """Base of every error this package raises on purpose.
+    """Base class of all errors of this package.
 
     Parameters
     ----------
     message
-        What was wrong, in one sentence.
+        What is wrong, in one sentence.
     hint
         What to do next, in one sentence. May be empty.
     """
@@ -27,7 +27,7 @@ class StaaError(Exception):
 
 
 class VideoError(StaaError, ValueError):
-    """A video cannot be read or does not hold what is needed."""
+    """A video cannot be read or lacks what is needed."""
 
 
 class VideoNotFoundError(VideoError, FileNotFoundError):
@@ -35,7 +35,7 @@ class VideoNotFoundError(VideoError, FileNotFoundError):
 
 
 class UnreadableVideoError(VideoError):
-    """The bytes are no video that the readers understand, or they break off."""
+    """The bytes are not a video that the readers understand, or are truncated."""
 
 
 class FrameArrayError(VideoError):
@@ -43,7 +43,7 @@ class FrameArrayError(VideoError):
 
 
 class TooFewFramesError(VideoError):
-    """The video, or the range asked for, has fewer frames than the model needs."""
+    """The video, or the requested range, has fewer frames than the model needs."""
 
 
 class ModelError(StaaError, ValueError):
@@ -55,19 +55,19 @@ class ModelLoadError(ModelError):
 
 
 class UnsupportedModelError(ModelError):
-    """The architecture is not one that this package knows how to read."""
+    """The architecture is not supported."""
 
 
 class WrongInputError(ModelError):
-    """The input does not fit the model, which would otherwise run and mean nothing."""
+    """The input does not fit the model, whose output would be meaningless."""
 
 
 class DeviceMemoryError(ModelError):
-    """Not even one window fits the memory of the device."""
+    """Not even one window fits into the memory of the device."""
 
 
 class MethodError(StaaError, ValueError):
-    """An attribution method is unknown or cannot answer what was asked."""
+    """An attribution method is unknown or cannot do what is requested."""
 
 
 class UnknownMethodError(MethodError):
@@ -75,7 +75,7 @@ class UnknownMethodError(MethodError):
 
 
 class UnsupportedRequestError(MethodError):
-    """The method or the model cannot answer this question, such as time from space-only attention."""
+    """The method or the model does not support this request, such as time from space-only attention."""
 
 
 class ParameterError(StaaError, ValueError):
@@ -83,30 +83,30 @@ class ParameterError(StaaError, ValueError):
 
 
 class MissingPackageError(StaaError, ImportError):
-    """A package is not installed that only some of what this package does asks for."""
+    """An optional package is not installed."""
 
 
 class FormatError(StaaError, ValueError):
-    """A file is no explanation that this version can read."""
+    """A file is not an explanation that this version can read."""
 
 
 class ExportError(StaaError, RuntimeError):
-    """An explanation cannot be written as asked."""
+    """An explanation cannot be exported."""
 
 
 class PlayerError(StaaError, RuntimeError):
-    """A player lacks what it would need to do this."""
+    """A player lacks what an operation needs, such as the clip or the model."""
 
 
 class ProtocolError(StaaError, ValueError):
-    """A message to a player is not one that it understands."""
+    """A message to a player is not valid."""
 
 
 class CancelledError(StaaError):
-    """The work was cancelled; what was finished is kept."""
+    """The computation was cancelled; finished parts stay in the cache."""
 
 
 def suggest_name(name: str, known: Iterable[str], otherwise: str) -> str:
-    """Hint at the known name nearest to an unknown one, or say `otherwise`."""
+    """Return a hint at the known name nearest to an unknown one, or `otherwise` if none is near."""
     close = get_close_matches(name, list(known), 1)
     return f"Did you mean {close[0]!r}?" if close else otherwise

@@ -1,0 +1,4 @@
+"""Synthetic clips whose ground truth is known.
+
+Begin with `drawn_actions.action_clip`.
+"""

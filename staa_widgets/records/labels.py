@@ -1,4 +1,4 @@
-"""Classes by the names that people give them."""
+"""Find a class of a model by its label."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from staa_widgets.errors import ParameterError
 
 
 def target_index(target: int | str | None, labels: tuple[str, ...]) -> int | None:
-    """Find a class by index or by label; case, spaces, ``_`` and ``-`` make no difference in labels.
+    """Return the index of a class given by index or label; case, spaces, ``_`` and ``-`` of labels are ignored.
 
     Raises
     ------
     ParameterError
-        If there is no such class; it names the nearest.
+        If there is no such class; the message suggests the nearest.
     """
     if target is None:
         return None

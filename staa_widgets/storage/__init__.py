@@ -1,0 +1,4 @@
+"""Files on disk: the safetensors format with a checksum (`format`) and the content-addressed cache (`cache`).
+
+Begin with `format`.
+"""

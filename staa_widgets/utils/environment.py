@@ -1,4 +1,4 @@
-"""Where this process runs."""
+"""Detect whether Python runs in a notebook."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import sys
 
 
 def in_kernel() -> bool:
-    """Tell whether this process is a notebook's kernel; loads nothing."""
-    ask = getattr(sys.modules.get("IPython"), "get_ipython", None)
-    return ask is not None and getattr(ask(), "kernel", None) is not None
+    """Return whether this process is a notebook's kernel, without importing IPython."""
+    get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    return get_ipython is not None and getattr(get_ipython(), "kernel", None) is not None

@@ -1,4 +1,4 @@
-"""Arrays of frozen values: own copies of the right shape that nobody can change."""
+"""Validated, read-only arrays in frozen dataclasses."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from staa_widgets.errors import ParameterError
 
 
 def freeze(owner: object, name: str, dtype: type[np.generic], shape: tuple[int | None, ...]) -> None:
-    """Replace an array field of a frozen dataclass by its own read-only copy.
+    """Replace an array field of a frozen dataclass by a validated, read-only copy.
 
     Parameters
     ----------
     owner, name
-        The value and its field.
+        The dataclass instance and the name of its field.
     dtype, shape
-        What the array must be; ``None`` stands for any length.
+        Type and shape that the array must have; ``None`` stands for any length.
 
     Raises
     ------
     ParameterError
-        If it is no such array, or holds NaN or infinite values.
+        If the field is no such array, or holds NaN or infinite values.
     """
     where = f"{type(owner).__name__}.{name}"
     try:
@@ -38,12 +38,12 @@ def freeze(owner: object, name: str, dtype: type[np.generic], shape: tuple[int |
 
 
 def make_read_only(array: NDArray[Any]) -> NDArray[Any]:
-    """Forbid changes to an array, in place, and return it."""
+    """Make an array read-only in place and return it."""
     array.setflags(write=False)
     return array
 
 
 def require(condition: bool, message: str) -> None:
-    """Raise `ParameterError` with a message unless a condition holds."""
+    """Raise `ParameterError` with a message if a condition is false."""
     if not condition:
         raise ParameterError(message)

@@ -1,4 +1,4 @@
-"""HTML whose text stays text: every string that is put into an element is escaped, unless an element made it."""
+"""Write HTML: every string is escaped, except `Markup`, which `element` returns."""
 
 from __future__ import annotations
 
@@ -11,51 +11,51 @@ EMPTY = ("meta", "link", "br")
 
 
 class Markup(str):
-    """HTML made here, which is not escaped again."""
+    """HTML that is not escaped again."""
 
     __slots__ = ()
 
 
 def element(tag: str, *children: str | None, **attributes: str | None) -> Markup:
-    """Write an element.
+    """Return an HTML element.
 
     Parameters
     ----------
     tag
-        Its name.
+        Name of the element.
     *children
-        `Markup` as it is, other strings as text; ``None`` is left out.
+        `Markup` unchanged, other strings escaped; ``None`` is left out.
     **attributes
         ``class_`` for ``class``, ``data_x`` for ``data-x``; ``None`` is left out.
     """
-    said = "".join(
+    attribute_text = "".join(
         f' {name.rstrip("_").replace("_", "-")}="{html.escape(value)}"'
         for name, value in attributes.items()
         if value is not None
     )
-    return Markup(f"<{tag}{said}>" if tag in EMPTY else f"<{tag}{said}>{join_markup(*children)}</{tag}>")
+    return Markup(f"<{tag}{attribute_text}>" if tag in EMPTY else f"<{tag}{attribute_text}>{join_markup(*children)}</{tag}>")
 
 
 def join_markup(*children: str | None) -> Markup:
-    """Write children one after another."""
+    """Return children one after another, escaped unless they are `Markup`."""
     return Markup("".join(c if isinstance(c, Markup) else html.escape(c, quote=False) for c in children if c))
 
 
 def comma_list(names: Iterable[str]) -> Markup:
-    """Write names with commas between them."""
+    """Return names with commas between them."""
     return join_markup(*(part for i, name in enumerate(names) for part in (", " if i else "", name)))
 
 
 def header_row(*names: str) -> Markup:
-    """Write the names of columns as a row."""
+    """Return the header row of a table."""
     return element("tr", *(element("th", name, scope="col") for name in names))
 
 
 def scrolling_table(top: Markup, rows: Iterable[Markup], class_: str | None = None) -> Markup:
-    """Write a table that scrolls where it is too wide."""
-    # To be scrolled by key too, what scrolls must be able to take the focus.
-    whole = element("table", element("thead", top), element("tbody", *rows), class_=class_)
-    return element("div", whole, class_="wide", tabindex="0")
+    """Return a table that scrolls if it is too wide."""
+    content = element("table", element("thead", top), element("tbody", *rows), class_=class_)
+    # Only an element that can have the focus scrolls by keyboard.
+    return element("div", content, class_="wide", tabindex="0")
 
 
 def source_hash(text: str) -> str:

@@ -1,4 +1,4 @@
-"""How far a computation has come: told to a function of the caller's, or shown as a bar."""
+"""Report progress to a function of the caller or as a progress bar."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from typing import Any
 from staa_widgets.utils.environment import in_kernel
 
 Progress = Callable[[str, int, int], object]
-"""Called as ``progress(step, done, total)``. To cancel, raise `staa_widgets.errors.CancelledError` from it."""
+"""A function called as ``progress(step, done, total)``. To cancel, raise `staa_widgets.errors.CancelledError` from it."""
 
 DELAY = 0.5
-"""Seconds within which work is done before anybody wants a bar."""
+"""Seconds before a progress bar is shown, so that quick work shows none."""
 
 
 @contextmanager
 def progress_reporter(progress: Progress | bool | None) -> Iterator[Progress]:
-    """Give the function to report to.
+    """Yield the function to report progress to.
 
     Parameters
     ----------
     progress
-        A function of the caller's; ``True`` for a bar, ``False`` for silence, ``None`` for a bar in a notebook or on a
-        terminal once the work has taken half a second.
+        A function; ``True`` for a progress bar, ``False`` for none, ``None`` for a bar in a notebook or on a terminal
+        after half a second.
     """
     if callable(progress):
         yield progress
@@ -45,7 +45,7 @@ def _on_terminal() -> bool:
 
 
 class _Bar:
-    """A bar that comes late, because a step may last, and leaves nothing behind."""
+    """Progress bar that appears after a delay, from a timer because a step may take long, and is removed at the end."""
 
     def __init__(self, delay: float) -> None:
         self._lock = Lock()
@@ -53,7 +53,7 @@ class _Bar:
         self._bar: Any = None
         self._output: Any = None
         self._closed = False
-        # In a notebook the context tells which cell the bar belongs to.
+        # In a notebook the context holds the cell that the bar belongs to.
         self._timer = Timer(delay, copy_context().run, [self._open]) if delay else None
         if self._timer is None:
             self._open()
@@ -72,10 +72,10 @@ class _Bar:
         with self._lock:
             self._closed = True
             if self._bar is not None:
-                self._bar.n = self._bar.total  # A bar that is not full stays in the notebook, in red.
+                self._bar.n = self._bar.total  # tqdm leaves a bar that is not full in the notebook, in red.
                 self._bar.close()
             if self._output is not None:
-                # A saved notebook would keep the view of a bar that is no more.
+                # A saved notebook would keep the view of a closed widget.
                 self._output.update({"text/html": "", "text/plain": ""}, raw=True)
 
     def _open(self) -> None:

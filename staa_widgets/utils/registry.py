@@ -1,4 +1,4 @@
-"""What the registries of methods, metrics and fillers share: parameters from a signature, and names that are known."""
+"""Helpers of the registries of methods, metrics and fillers: defaults from a signature, lookup by name."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ Entry = TypeVar("Entry")
 
 
 def parameter_defaults(run: Callable[..., Any]) -> Mapping[str, Any]:
-    """Read parameters and their defaults from a function's signature; its first argument is none of them."""
+    """Return the names and defaults of a function's parameters, without its first."""
     return MappingProxyType({p.name: p.default for p in list(inspect.signature(run).parameters.values())[1:]})
 
 
 def docstring_summary(run: Callable[..., Any]) -> str:
-    """Read the first line of a function's docstring."""
+    """Return the first line of a function's docstring."""
     return (run.__doc__ or "").strip().split("\n")[0]
 
 
 def fill_defaults(owner: str, defaults: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
-    """Fill in the defaults.
+    """Return parameters with defaults for those that are not given.
 
     Parameters
     ----------
     owner
-        Whose parameters they are, such as ``"method 'staa'"``.
+        Owner of the parameters, such as ``"method 'staa'"``.
     defaults, params
-        All parameters with their defaults, and those that are given.
+        Defaults of all parameters, and the given values.
 
     Raises
     ------
     ParameterError
-        If a name is unknown; it names the nearest.
+        If a name is unknown; the message suggests the nearest.
     """
     for name in params:
         if name not in defaults:
@@ -49,16 +49,16 @@ def fill_defaults(owner: str, defaults: Mapping[str, Any], params: Mapping[str, 
 def look_up(
     kind: str, name: str, registry: Mapping[str, Entry], error: Callable[[str, str], StaaError] = ParameterError
 ) -> Entry:
-    """Look an entry up by name.
+    """Return the entry of a name.
 
     Parameters
     ----------
     kind
-        What it is, such as ``"method"``.
+        Kind of the entry, such as ``"method"``.
     name, registry
         The name, and entries by name.
     error
-        What is raised if there is none; it names the nearest.
+        Error to raise for an unknown name; the message suggests the nearest.
     """
     if not isinstance(name, str) or name not in registry:
         raise error(

@@ -1,4 +1,4 @@
-"""What an answer came from: the versions of everything that had a part in it."""
+"""Versions of Python and of the packages that compute an explanation."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ PACKAGES = ("numpy", "torch", "transformers", "captum", "pillow", "av", "decord"
 
 
 def package_versions() -> dict[str, str]:
-    """Return the versions of Python, of this package and of those that it computes with, by name.
+    """Return the versions of Python, this package and the packages it computes with, by name.
 
-    Packages that are not installed are left out. Nothing is imported.
+    Packages that are not installed are left out; none is imported.
     """
     return dict(_read_versions())
 
 
 @functools.cache
 def _read_versions() -> tuple[tuple[str, str], ...]:
-    found = {"python": platform.python_version(), "staa_widgets": __version__}
+    versions = {"python": platform.python_version(), "staa_widgets": __version__}
     for package in PACKAGES:
         with suppress(PackageNotFoundError):
-            found[package] = version(package)
-    return tuple(found.items())
+            versions[package] = version(package)
+    return tuple(versions.items())
