@@ -1,6 +1,6 @@
-"""Measure the bundled model the way a user meets it and write its model card.
+"""Measure a bundled model through `explain` and write its model card.
 
-Every clip is drawn at 320 pixels, written as mp4 and explained from the file; none of its seeds was trained on.
+Every clip is drawn at 320 pixels, written as mp4 and explained from the file; none of the seeds is a training seed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def predict_action(
 
 
 def measure(model: Path, count: int) -> tuple[dict[str, float], float, float]:
-    """Accuracy by class and over all, and the share of raised arms that are lowered when played backwards."""
+    """Return accuracy by class, overall accuracy, and the share of reversed raise_arm clips predicted as lower_arm."""
     with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor() as pool:
         seeds = range(CARD_SEEDS, CARD_SEEDS + count)
         forwards = partial(predict_action, name=None, model=model, folder=folder)

@@ -1,4 +1,4 @@
-"""Training clips: half a scene's eight frames drawn at the model's size, half through H.264 at 320 pixels."""
+"""Training clips of eight frames, drawn at the model's size or encoded as H.264 at 320 pixels."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ VALIDATION_SEEDS = 2_000_000
 CARD_SEEDS = 3_000_000
 IDLE_SEEDS = 9_000_000
 NONE = -1
-"""Class of a clip in which nobody acts: none of the actions, each as likely as the next."""
+"""Label of a clip without an action, whose target is uniform over the classes."""
 TRIMMED = 0.8
-"""Share of the clips of which only a part around the action is seen."""
+"""Share of the clips that show only a part around the action."""
 
 
 def draw_training_clip(seed: int, size: int, through_video: float, idle: bool) -> tuple[np.ndarray, int]:
-    """Eight sampled frames uint8 ``(8, size, size, 3)`` of one scene and its class; `NONE` where nobody acts."""
+    """Return eight sampled frames of a scene, uint8 ``(8, size, size, 3)``, and its class; `NONE` if ``idle``."""
     rng = np.random.default_rng([seed, 64])
     scene = draw_scene(seed)
     label = NONE if idle else NAMES.index(scene.label)
@@ -47,10 +47,10 @@ def draw_training_clip(seed: int, size: int, through_video: float, idle: bool) -
 
 
 def _draw_frame_steps(rng: np.random.Generator, actor: Figure) -> np.ndarray:
-    """Draw eight times in steps: of the whole clip, or mostly of a part that holds most of the action.
+    """Draw eight times in steps from the whole clip, or mostly from a part with most of the action.
 
-    A model that always finds the first and the last frame idle learns to hold them against all others: its temporal
-    attention then points at idleness, whatever the action.
+    A model whose first and last frame are always idle learns to compare all others with them: its temporal attention
+    then points at idleness, whatever the action.
     """
     steps = np.arange(STEPS) + rng.uniform(0.3, 0.7)
     if rng.random() >= TRIMMED:
@@ -64,16 +64,16 @@ def _draw_frame_steps(rng: np.random.Generator, actor: Figure) -> np.ndarray:
 def load_training_clips(
     first_seed: int, count: int, size: int, through_video: float, store: Path, idle: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw `count` clips on all cores, or read them from `store` if the same were drawn before."""
-    # Drawn otherwise they are other clips: one of them tells.
-    drawn_so = hashlib.sha256(draw_training_clip(first_seed, size, 0, idle)[0].tobytes()).hexdigest()[:8]
-    path = store / f"clips-{first_seed}-{count}-{size}-{through_video:g}-{drawn_so}.npz"
+    """Return `count` clips and labels, drawn on all cores or read from `store` if they were drawn before."""
+    # If the drawing code changes, so does the first clip, and the file gets another name.
+    content = hashlib.sha256(draw_training_clip(first_seed, size, 0, idle)[0].tobytes()).hexdigest()[:8]
+    path = store / f"clips-{first_seed}-{count}-{size}-{through_video:g}-{content}.npz"
     if not path.exists():
         draw = partial(draw_training_clip, size=size, through_video=through_video, idle=idle)
         seeds = range(first_seed, first_seed + count)
         with ProcessPoolExecutor() as pool:
-            drawn = list(tqdm(pool.map(draw, seeds, chunksize=64), total=count, desc="drawing clips", mininterval=2))
+            pairs = list(tqdm(pool.map(draw, seeds, chunksize=64), total=count, desc="drawing clips", mininterval=2))
         store.mkdir(parents=True, exist_ok=True)
-        np.savez(path, clips=np.stack([c for c, _ in drawn]), labels=np.array([k for _, k in drawn]))
-    with np.load(path) as held:
-        return held["clips"], held["labels"]
+        np.savez(path, clips=np.stack([c for c, _ in pairs]), labels=np.array([k for _, k in pairs]))
+    with np.load(path) as arrays:
+        return arrays["clips"], arrays["labels"]

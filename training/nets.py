@@ -1,4 +1,4 @@
-"""Untrained small models, one of each family, that learn drawn actions on two cores."""
+"""Small untrained models, one of each family, small enough to be trained on two cores."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _SHARED: dict[str, Any] = {
 
 
 def sinusoids(count: int, width: int) -> Tensor:
-    """Sine and cosine positions ``(count, width)``."""
+    """Return sine and cosine position embeddings ``(count, width)``."""
     rate = 1 / 10000 ** (torch.arange(width // 2) * 2 / width)
     angle = torch.arange(count)[:, None] * rate[None, :]
     return torch.cat([angle.sin(), angle.cos()], dim=1)
 
 
 def timesformer() -> TimesformerForVideoClassification:
-    """Divided attention, 8 slices; HF's own start has time at zero and stalls."""
+    """Return a TimeSformer: divided attention, 8 slices. Hugging Face's zero time embeddings stall the training."""
     config = TimesformerConfig(**_SHARED, patch_size=PATCH, attention_type="divided_space_time", drop_path_rate=0)
     model = _init_xavier(TimesformerForVideoClassification(config))
     embeddings = model.timesformer.embeddings
@@ -50,7 +50,7 @@ def timesformer() -> TimesformerForVideoClassification:
 
 
 def vivit() -> VivitForVideoClassification:
-    """Joint attention read by CLS, 4 slices of two frames."""
+    """Return a ViViT: joint attention, CLS readout, 4 slices of two frames."""
     config = VivitConfig(**_SHARED, tubelet_size=[TUBELET, PATCH, PATCH], hidden_act="gelu")
     model = _init_xavier(VivitForVideoClassification(config))
     with torch.no_grad():
@@ -59,17 +59,17 @@ def vivit() -> VivitForVideoClassification:
 
 
 def videomae() -> VideoMAEForVideoClassification:
-    """Joint attention read by the mean of all tokens, 4 slices of two frames."""
+    """Return a VideoMAE: joint attention, mean of all tokens as readout, 4 slices of two frames."""
     config = VideoMAEConfig(**_SHARED, patch_size=PATCH, tubelet_size=TUBELET, use_mean_pooling=True)
     return _init_xavier(VideoMAEForVideoClassification(config))
 
 
 NETS: dict[str, Callable[[], nn.Module]] = {"timesformer": timesformer, "vivit": vivit, "videomae": videomae}
-"""Makers of untrained models by family."""
+"""Functions that build an untrained model, by family."""
 
 
 def count_slices(config: Any) -> int:
-    """Time slices that a model of this configuration sees."""
+    """Return the number of time slices of a model configuration."""
     return FRAMES if config.model_type == "timesformer" else FRAMES // TUBELET
 
 

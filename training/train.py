@@ -1,11 +1,11 @@
 """Train a bundled model on drawn actions: `make train`.
 
-Draws the clips, trains a small model from nothing, saves it where the package loads it from and says how well it does
-on clips it has not seen. `training/card.py` then measures it the way a user meets it and writes the model card.
+Draws the clips, trains a small model from scratch, saves it in the package and prints its accuracy on held-out clips.
+`training/card.py` then measures the saved model through `explain` and writes the model card.
 
-Trained by the first stage alone a model is as often right, but carries part of what it has seen to cells that have
-nothing to do with the action, and reads it from there: explanations by attention then point at these. In the stages
-that follow any cell may be painted over, any attention left out, any scene displaced; see `docs/training.md`.
+After the first stage a model is as accurate as later, but stores information in cells that have nothing to do with the
+action, and attention points there. The later stages paint over cells, drop attention and shift scenes; see
+`docs/training.md`.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ import torch
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
+from training.augment import augment_clips
 from training.data import IDLE_SEEDS, NAMES, NONE, TRAIN_SEEDS, VALIDATION_SEEDS, load_training_clips
 from training.nets import NETS, count_slices
-from training.vary import augment_clips
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of the training, with a rise and fall of the learning rate of its own."""
+    """A stage of the training, with its own schedule of the learning rate."""
 
     epochs: int
     rate: float
     warm_up: int
     """Steps."""
     dropout: float = 0
-    """Share of the attention probabilities left out."""
+    """Dropout of the attention probabilities."""
     painted: float = 0
-    """Share of the tokens painted over with the ground, in six of ten clips."""
+    """Share of the tokens painted over with the color of the ground, in six of ten clips."""
     shift: int = 0
-    """Most pixels that a clip is displaced by, up or down and to a side."""
+    """Largest shift of a clip in pixels, vertically and horizontally."""
 
 
 BATCH = 32
@@ -67,36 +67,39 @@ PREPROCESSOR = {
 }
 
 
-def pixels(clips: np.ndarray) -> torch.Tensor:
-    """Model input ``(B, 8, 3, 64, 64)`` of uint8 clips."""
+def to_model_input(clips: np.ndarray) -> torch.Tensor:
+    """Return the model input ``(B, 8, 3, 64, 64)`` of uint8 clips."""
     return (torch.from_numpy(clips).permute(0, 1, 4, 2, 3).float() / 255 - 0.25) / 0.25
 
 
 def target_probabilities(labels: np.ndarray) -> torch.Tensor:
-    """Probabilities ``(B, K)``: one class, or all alike where nobody acts.
+    """Return target probabilities ``(B, K)``: one class, or uniform for clips without an action.
 
-    Without the latter a class may be learnt as what is left when no other is seen, with nothing to point at.
+    Without clips of no action, a class may be learned as the absence of the others, with nothing to point at.
     """
     known = torch.from_numpy(np.where(labels == NONE, 0, labels))
-    found = torch.nn.functional.one_hot(known, len(NAMES)).float()
-    found[torch.from_numpy(labels == NONE)] = 1 / len(NAMES)
-    return found
+    probabilities = torch.nn.functional.one_hot(known, len(NAMES)).float()
+    probabilities[torch.from_numpy(labels == NONE)] = 1 / len(NAMES)
+    return probabilities
 
 
 @torch.no_grad()
 def accuracy(model: torch.nn.Module, clips: np.ndarray, labels: np.ndarray) -> float:
-    """Share of clips whose class is found."""
+    """Return the share of clips whose class is predicted."""
     model.eval()
-    found = [model(pixel_values=pixels(clips[i : i + 50])).logits.argmax(-1).numpy() for i in range(0, len(clips), 50)]
-    return float((np.concatenate(found) == labels).mean())
+    predicted = [
+        model(pixel_values=to_model_input(clips[i : i + 50])).logits.argmax(-1).numpy()
+        for i in range(0, len(clips), 50)
+    ]
+    return float((np.concatenate(predicted) == labels).mean())
 
 
 def train(options: argparse.Namespace) -> None:
-    """Train, report every epoch, save."""
+    """Train a model, print the accuracy after every epoch and save it."""
     torch.manual_seed(options.seed)
     rng = np.random.default_rng(options.seed)
     clips, labels = load_training_clips(TRAIN_SEEDS, options.clips, 64, 0.25, options.store)
-    held, held_labels = load_training_clips(VALIDATION_SEEDS, 400, 64, 1, options.store)
+    held_out, held_out_labels = load_training_clips(VALIDATION_SEEDS, 400, 64, 1, options.store)
     idle, none = load_training_clips(IDLE_SEEDS, options.clips // 8, 64, 0.25, options.store, idle=True)
     clips, labels = np.concatenate([clips, idle]), np.concatenate([labels, none])
     model: Any = NETS[options.family]()
@@ -108,18 +111,18 @@ def train(options: argparse.Namespace) -> None:
     for number, stage in enumerate(STAGES[done:], done + 1):
         model = with_dropout(model, stage.dropout)
         for epoch, loss in enumerate(train_epochs(model, stage, clips, labels, rng), 1):
-            share = accuracy(model, held, held_labels)
+            share = accuracy(model, held_out, held_out_labels)
             minutes = (time.perf_counter() - began) / 60
             print(
                 f"stage {number}, epoch {epoch}: loss {loss:.3f}, held-out {share:.3f}, {minutes:.1f} min", flush=True
             )
-            save(model, options.out or home(options.family, options.seed))
+            save(model, options.out or bundled_folder(options.family, options.seed))
 
 
 def train_epochs(
     model: Any, stage: Stage, clips: np.ndarray, labels: np.ndarray, rng: np.random.Generator
 ) -> Iterator[float]:
-    """Train through one stage; yields the mean loss after every epoch."""
+    """Train one stage; yield the mean loss after every epoch."""
     steps = stage.epochs * (len(clips) // BATCH)
     optimizer = torch.optim.AdamW(model.parameters(), lr=stage.rate, betas=(0.9, 0.98), weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -134,7 +137,7 @@ def train_epochs(
         for batch in tqdm(order, desc=f"epoch {epoch + 1}/{stage.epochs}", leave=False, mininterval=5):
             seen = augment_clips(clips[batch], slices, stage.painted, stage.shift, rng)
             with torch.autocast("cpu", torch.bfloat16):
-                logits = model(pixel_values=pixels(seen)).logits
+                logits = model(pixel_values=to_model_input(seen)).logits
             loss = loss_of(logits.float(), target_probabilities(labels[batch]))
             optimizer.zero_grad()
             loss.backward()
@@ -146,7 +149,7 @@ def train_epochs(
 
 
 def with_dropout(model: Any, share: float) -> Any:
-    """Return a model of the same weights that leaves out this share of its attention probabilities in training."""
+    """Return a copy of a model with this dropout of its attention probabilities."""
     config = copy.deepcopy(model.config)
     config.attention_probs_dropout_prob = share
     renewed = type(model)(config)
@@ -154,15 +157,15 @@ def with_dropout(model: Any, share: float) -> Any:
     return renewed
 
 
-def home(family: str, seed: int) -> Path:
-    """Folder in the package that `staa_widgets.load_model` finds a bundled model in."""
+def bundled_folder(family: str, seed: int) -> Path:
+    """Return the folder of a bundled model in the package, where `staa_widgets.load_model` looks."""
     if family == "timesformer" and seed == 0:
         return BUNDLED
     return BUNDLED / (f"{family}-{seed}" if seed else family)
 
 
 def save(model: PreTrainedModel, out: Path) -> None:
-    """Write weights, configuration and transform as `from_pretrained` reads them; in half precision, for their size."""
+    """Save weights in half precision, configuration and transform, for `from_pretrained`."""
     weights = {name: tensor.half() for name, tensor in model.state_dict().items()}
     model.save_pretrained(out, state_dict=weights)
     config = copy.deepcopy(model.config)

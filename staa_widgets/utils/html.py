@@ -33,7 +33,8 @@ def element(tag: str, *children: str | None, **attributes: str | None) -> Markup
         for name, value in attributes.items()
         if value is not None
     )
-    return Markup(f"<{tag}{attribute_text}>" if tag in EMPTY else f"<{tag}{attribute_text}>{join_markup(*children)}</{tag}>")
+    start = f"<{tag}{attribute_text}>"
+    return Markup(start if tag in EMPTY else f"{start}{join_markup(*children)}</{tag}>")
 
 
 def join_markup(*children: str | None) -> Markup:

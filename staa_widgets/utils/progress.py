@@ -12,7 +12,7 @@ from typing import Any
 from staa_widgets.utils.environment import in_kernel
 
 Progress = Callable[[str, int, int], object]
-"""A function called as ``progress(step, done, total)``. To cancel, raise `staa_widgets.errors.CancelledError` from it."""
+"""Called as ``progress(step, done, total)``. To cancel, raise `staa_widgets.errors.CancelledError` from it."""
 
 DELAY = 0.5
 """Seconds before a progress bar is shown, so that quick work shows none."""

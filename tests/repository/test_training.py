@@ -1,4 +1,4 @@
-"""What training does to clips and to a model before it learns."""
+"""Training: augmentation of clips, dropout and the saved model."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 import torch
 
 from training import train as training
+from training.augment import PAINTED_CLIPS, augment_clips
 from training.nets import NETS, count_slices
-from training.vary import PAINTED_CLIPS, augment_clips
 
 
-def clips(count: int = 40) -> np.ndarray:
+def make_clips(count: int = 40) -> np.ndarray:
     """Grey ground 40 with a light bar that leaves every token more than half ground."""
     found = np.full((count, 8, 64, 64, 3), 40, np.uint8)
     found[:, :, :, ::8] = 200
@@ -21,7 +21,7 @@ def clips(count: int = 40) -> np.ndarray:
 
 
 def test_painting_hides_whole_tokens_of_some_clips() -> None:
-    seen = augment_clips(clips(), 4, 0.25, 0, np.random.default_rng(0))
+    seen = augment_clips(make_clips(), 4, 0.25, 0, np.random.default_rng(0))
     lit = (seen == seen.max(axis=(1, 2, 3, 4), keepdims=True)).any(-1)
     tokens = lit.reshape(40, 4, 2, 8, 8, 8, 8).transpose(0, 1, 3, 5, 2, 4, 6).reshape(40, 4, 8, 8, -1).sum(-1)
     assert set(np.unique(tokens)) == {0, 16}
@@ -48,7 +48,7 @@ def test_a_stage_keeps_the_weights_and_the_saved_model_drops_nothing(tmp_path: P
         renewed = training.with_dropout(model, 0.15)
         state = renewed.state_dict()
         assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
-        pixels = training.pixels(clips(2))
+        pixels = training.to_model_input(make_clips(2))
         torch.manual_seed(0)
         learning = renewed.train()(pixel_values=pixels).logits
         assert not torch.allclose(learning, renewed(pixel_values=pixels).logits), family
@@ -63,7 +63,7 @@ def test_one_epoch_of_a_stage_changes_the_model() -> None:
     before = model.classifier.weight.clone()
     stage = training.Stage(epochs=2, rate=1e-3, warm_up=1, dropout=0.1, painted=0.1, shift=2)
     labels = np.arange(32) % 10
-    losses = list(training.train_epochs(model, stage, clips(32), labels, np.random.default_rng(0)))
+    losses = list(training.train_epochs(model, stage, make_clips(32), labels, np.random.default_rng(0)))
     assert len(losses) == 2
     assert np.isfinite(losses).all()
     assert not torch.equal(before, model.classifier.weight)

@@ -1,8 +1,8 @@
-"""Drawn actions whose *where* and *when* are known.
+"""Synthetic clips of drawn actions, with ground truth of where and when the action happens.
 
-A stick figure performs one of ten actions for part of a clip and idles for the rest, beside things that move and say
-nothing of the class. Whoever explains a classifier of these actions can check the explanation against the truth.
-Scenes are vectors: the same seed is the same scene at any size and frame rate.
+A stick figure performs one of ten actions for part of a clip and idles for the rest, beside moving distractors that
+do not depend on the class. An explanation of a classifier of these actions can be checked against the ground truth.
+Scenes are vectors: the same seed gives the same scene at any size and frame rate.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["ACTIONS", "STEPS", "VARIANTS", "ActionClip", "action_clip", "draw_sc
 
 @dataclass(frozen=True)
 class ActionClip:
-    """A drawn clip with its truth.
+    """A drawn clip with its ground truth.
 
     Parameters
     ----------
@@ -44,9 +44,9 @@ class ActionClip:
     when
         bool ``(F,)``, frames in which the action happens.
     seed
-        What the clip was drawn from.
+        Seed of the scene.
     variant
-        The one of `VARIANTS` that it was drawn by.
+        Name of the scene's distribution, in `VARIANTS`.
     """
 
     frames: NDArray[np.uint8]
@@ -80,14 +80,14 @@ def action_clip(
     seconds: float = 4,
     variant: str = "standard",
 ) -> ActionClip:
-    """Draw an action with known truth.
+    """Return a drawn clip of an action, with its ground truth.
 
     Parameters
     ----------
     seed
-        The same seed gives the same scene, at any size and rate.
+        The same seed gives the same scene, at any size and frame rate.
     name
-        An action of `ACTIONS`; drawn from the seed if not given.
+        An action of `ACTIONS`; by default the seed chooses one.
     size
         Width and height in pixels, at least 16 and even.
     fps
@@ -95,8 +95,8 @@ def action_clip(
     seconds
         Length of the clip.
     variant
-        One of `VARIANTS`: ``"second"`` draws the same actions otherwise, to check that what was found on the standard
-        clips holds beyond them.
+        One of `VARIANTS`: ``"second"`` draws the same actions in another way, to check that results on the standard
+        clips hold beyond them.
 
     Raises
     ------

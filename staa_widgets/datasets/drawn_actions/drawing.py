@@ -1,4 +1,4 @@
-"""Scenes to pixels: limbs are capsules, painted by their distance to a segment."""
+"""Render scenes to pixels: limbs are capsules, painted by their distance to a segment."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def _smoothstep(x: float) -> float:
 
 
 def pose_at(figure: Figure, step: float) -> Pose:
-    """Pose of a figure at a time, with the slight sway that never stops.
+    """Return the pose of a figure at a time, including a slight sway that never stops.
 
     Parameters
     ----------
     figure
-        Who.
+        The figure.
     step
         Time in steps, 0 to 8.
     """
@@ -73,12 +73,12 @@ def _offset(angle: float, length: float) -> NDArray[np.float64]:
 
 
 def skeleton(figure: Figure, step: float) -> list[Capsule]:
-    """Limbs of a figure at a time.
+    """Return the limbs of a figure at a time.
 
     Parameters
     ----------
     figure
-        Who.
+        The figure.
     step
         Time in steps, 0 to 8.
     """
@@ -105,7 +105,7 @@ def skeleton(figure: Figure, step: float) -> list[Capsule]:
 
 
 def _pixel_coverage(capsule: Capsule, size: int) -> tuple[tuple[slice, slice], NDArray[np.float32]]:
-    """Share of each pixel that a capsule covers, within the part of the frame it can touch."""
+    """Return the covered share of each pixel, within the part of the frame that a capsule can touch."""
     a, b, radius = capsule.start * size - 0.5, capsule.end * size - 0.5, capsule.radius * size
     low = np.clip(np.floor(np.minimum(a, b) - radius - 1), 0, size).astype(int)
     high = np.clip(np.ceil(np.maximum(a, b) + radius + 2), 0, size).astype(int)
@@ -135,24 +135,24 @@ def _paint(image: NDArray[np.float32], capsule: Capsule, color: tuple[float, flo
     image[window] += cover[..., None] * (np.asarray(color, np.float32) - image[window])
 
 
-def _paint_patch(image: NDArray[np.float32], patch: FlickerPatch, step: float) -> None:
+def _paint_flicker(image: NDArray[np.float32], flicker: FlickerPatch, step: float) -> None:
     size = len(image)
     at = (np.arange(size) + 0.5) / size
     inside = [
-        _edge_coverage((half - np.abs(at - centre)) * size)
-        for centre, half in zip(patch.center, patch.half_size, strict=True)
+        _edge_coverage((half - np.abs(at - center)) * size)
+        for center, half in zip(flicker.center, flicker.half_size, strict=True)
     ]
-    level = patch.levels[int(step * patch.rate) % len(patch.levels)]
+    level = flicker.levels[int(step * flicker.rate) % len(flicker.levels)]
     image += (inside[1][:, None] * inside[0][None, :] * level).astype(np.float32)[..., None]
 
 
 def render(scene: Scene, steps: NDArray[np.floating], size: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Draw a scene at given times.
+    """Return the frames of a scene at given times, and the pixels of the action.
 
     Parameters
     ----------
     scene
-        What to draw.
+        The scene.
     steps
         ``(F,)``, times in steps, 0 to 8.
     size
@@ -163,7 +163,7 @@ def render(scene: Scene, steps: NDArray[np.floating], size: int) -> tuple[NDArra
     frames
         uint8 ``(F, size, size, 3)``.
     where
-        bool ``(F, size, size)``, the limbs that perform the action, while they do.
+        bool ``(F, size, size)``, pixels of the limbs that perform the action, while it happens.
     """
     ground = _render_ground(scene, size)
     frames = np.empty((len(steps), size, size, 3), np.uint8)
@@ -172,7 +172,7 @@ def render(scene: Scene, steps: NDArray[np.floating], size: int) -> tuple[NDArra
     for i, step in enumerate(steps):
         image = ground.copy()
         if scene.flicker is not None and scene.flicker.start <= step < scene.flicker.stop:
-            _paint_patch(image, scene.flicker, step)
+            _paint_flicker(image, scene.flicker, step)
         if scene.ball is not None and scene.ball.start <= step < scene.ball.stop:
             _paint(image, _ball_at(scene.ball, step), scene.ball.color)
         if scene.bystander is not None:

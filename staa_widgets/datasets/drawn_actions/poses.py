@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 @dataclass(frozen=True)
 class Pose:
-    """Directions of the body's segments in degrees: 0 hangs down, 90 points right, 180 up, -90 left."""
+    """Directions of the body's segments in degrees: 0 is down, 90 right, 180 up, -90 left."""
 
     lean: float = 180
     upper_arm_left: float = -14
@@ -20,7 +20,7 @@ class Pose:
     thigh_right: float = 5
     shin_right: float = 2
     rise: float = 0
-    """Height of the hips over their rest, in body heights."""
+    """Height of the hips over their rest position, in body heights."""
 
 
 REST = Pose()
@@ -33,7 +33,7 @@ _BODY = _ARMS | _LEGS | {"torso", "head"}
 
 
 class Action(NamedTuple):
-    """An action swings between two poses, or goes ``once`` from the first to the second; `limbs` are what moves."""
+    """A swing between two poses or, if ``once``, one movement from the first to the second; `limbs` move."""
 
     a: Pose
     b: Pose
@@ -91,7 +91,7 @@ ACTIONS: dict[str, Action] = {
     "raise_arm": Action(REST, _UP, _ARM, once=True),
     "lower_arm": Action(_UP, REST, _ARM, once=True),
 }  # fmt: skip
-"""The ten actions; ``lower_arm`` is ``raise_arm`` backwards, so that order matters."""
+"""The ten actions by name; ``lower_arm`` is ``raise_arm`` backwards, so that temporal order matters."""
 
 _STRIDE = (
     replace(REST, thigh_left=-48, shin_left=12, upper_arm_right=40, forearm_right=60, upper_arm_left=6),
@@ -102,4 +102,4 @@ _SWAY = (
     replace(REST, lean=170, thigh_right=24, shin_right=18, upper_arm_left=4, upper_arm_right=22),
 )
 MOTIONS: dict[str, tuple[Pose, Pose]] = {"march": _STRIDE, "sway": _SWAY}
-"""Movements of no class, between two poses: marching on the spot and swaying from foot to foot."""
+"""Movements between two poses that belong to no class: marching on the spot and swaying from foot to foot."""

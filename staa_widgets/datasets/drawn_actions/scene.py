@@ -1,4 +1,4 @@
-"""What happens in a clip, as values drawn by chance from a seed; nothing here knows of pixels."""
+"""Sample scenes from a seed: figures, distractors and their times, without pixels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STEPS = 8
 
 @dataclass(frozen=True)
 class Figure:
-    """A stick figure and what it does; lengths in shares of the frame, times in steps."""
+    """A stick figure and its motion; lengths in shares of the frame, times in steps."""
 
     x: float
     feet: float
@@ -32,7 +32,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Ball:
-    """A ball that crosses the frame in its own interval."""
+    """A ball that crosses the frame between two times."""
 
     color: tuple[float, float, float]
     radius: float
@@ -45,7 +45,7 @@ class Ball:
 
 @dataclass(frozen=True)
 class FlickerPatch:
-    """A patch of the ground that flickers in its own interval."""
+    """A patch of the ground that flickers between two times."""
 
     center: tuple[float, float]
     half_size: tuple[float, float]
@@ -57,7 +57,7 @@ class FlickerPatch:
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything that is drawn; a value, so that one scene can be drawn at many sizes."""
+    """All parts of a scene, independent of size and frame rate."""
 
     seed: int
     label: str
@@ -74,29 +74,29 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class Variant:
-    """What a set of clips is drawn by: ranges of chance, lengths in shares of the frame, times in steps."""
+    """Distribution of scenes: ranges of uniform draws, lengths in shares of the frame, times in steps."""
 
     seed_stream: int
-    """Keeps the scenes of one seed in two variants apart."""
+    """Second part of the random seed, so that two variants of one seed differ."""
     height: Range
     feet: Range
     x: Range
     figure_distance: Range
-    """Between the two figures."""
+    """Horizontal distance of the two figures."""
     period: Range
     action_length: Range
     one_way_length: Range
-    """Length of an action that happens once."""
+    """Length of an action that is one movement."""
     ground: Range
     tint: float
     waves: Range
-    """How often the ground's shades come and go over the frame."""
+    """Spatial frequency of the ground's shades."""
     wave_depth: Range
-    """Of the ground's shades."""
+    """Amplitude of the ground's shades."""
     bystander_chance: float
-    """Chance of a second figure."""
+    """Probability of a second figure."""
     bystander_motions: dict[str, float]
-    """What the second figure does, and how likely."""
+    """Motions of the second figure, with their probabilities."""
 
 
 VARIANTS: dict[str, Variant] = {
@@ -133,23 +133,22 @@ VARIANTS: dict[str, Variant] = {
         bystander_motions={"march": 0.5, "sway": 0.5},
     ),
 }
-"""Sets of clips by name.
+"""Distributions of scenes by name.
 
-In the second everything but the classes and what is true is drawn otherwise: smaller figures, lighter grounds of finer
-grain, slower swings, and always two figures that move, of whom one matters. It is there to find out whether what was
-chosen on the first holds beyond it, so nothing may be chosen by it.
+The second has the same classes but smaller figures, lighter grounds of finer grain, slower swings, and always two
+moving figures, of which one matters. It is a test set for choices made on the standard clips: choose nothing by it.
 """
 
 
 def draw_scene(seed: int, name: str | None = None, variant: str = "standard") -> Scene:
-    """Choose everything about a clip by chance from its seed.
+    """Return a random scene of a seed.
 
     Parameters
     ----------
     seed
         Non-negative integer.
     name
-        An action of `ACTIONS`; drawn from the seed if not given.
+        An action of `ACTIONS`; by default the seed chooses one.
     variant
         One of `VARIANTS`.
 
@@ -194,7 +193,7 @@ def draw_scene(seed: int, name: str | None = None, variant: str = "standard") ->
 
 
 def _draw_timing(rng: np.random.Generator, by: Variant, label: str) -> tuple[float, float]:
-    """Draw how long the action takes and when it starts; an arm is held up for a short while only."""
+    """Draw the action's length and start; before or after it an arm is held up for a short time only."""
     if not ACTIONS[label].once:
         length = rng.uniform(*by.action_length)
         return length, rng.uniform(0.4, STEPS - 0.4 - length)
@@ -248,7 +247,7 @@ def _draw_flicker(rng: np.random.Generator, actor: Figure) -> FlickerPatch:
 def _draw_distractor_interval(
     rng: np.random.Generator, actor: Figure, shortest: float, longest: float
 ) -> tuple[float, float]:
-    """Draw when a distractor moves: of several times the one that overlaps the action least, lest motion tell when."""
+    """Draw an interval for a distractor: of three the one that overlaps the action least."""
     lengths = rng.uniform(shortest, longest, 3)
     starts = rng.uniform(0, STEPS - lengths)
     stops = starts + lengths

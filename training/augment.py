@@ -1,4 +1,4 @@
-"""What happens to a clip by chance each time a model is trained on it."""
+"""Random augmentation of training clips."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ import numpy as np
 from training.nets import PATCH, SIZE
 
 PAINTED_CLIPS = 0.6
+"""Share of the clips in which tokens are painted over."""
 
 
 def augment_clips(clips: np.ndarray, slices: int, painted: float, shift: int, rng: np.random.Generator) -> np.ndarray:
-    """Clips mirrored, brightened, displaced and painted over by chance.
+    """Return clips that are randomly mirrored, brightened, shifted and painted over.
 
     Parameters
     ----------
-    clips : numpy.ndarray
+    clips
         ``(B, F, H, W, 3)`` uint8.
-    slices : int
+    slices
         Time slices of the model that sees them.
-    painted : float
-        Share of a clip's tokens painted over with its ground, in `PAINTED_CLIPS` of the clips.
-    shift : int
-        Most pixels of displacement; the edge is repeated.
-    rng : numpy.random.Generator
-        Where chance comes from.
+    painted
+        Share of a clip's tokens painted over with the color of its ground, in `PAINTED_CLIPS` of the clips.
+    shift
+        Largest shift in pixels; the edge is repeated.
+    rng
+        Random generator.
 
     Returns
     -------
