@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from staa_widgets._version import __version__
 from staa_widgets.errors import ParameterError, StaaError, UnknownMethodError
-from staa_widgets.explanation.exports import KINDS
+from staa_widgets.explanation.exports import FORMATS_BY_SUFFIX, find_format
 
 if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument(
         "--out",
         type=Path,
-        help="folder for the pages (default: this folder), or for one video a file: .html, .mp4, .gif, .png or .csv",
+        help=f"folder for the pages (default: this folder), or for one video a file: {', '.join(FORMATS_BY_SUFFIX)}",
     )
     explain.add_argument("--open", action="store_true", help="open the pages in a browser")
     explain.add_argument("--no-cache", dest="cache", action="store_false", help="neither read nor write the cache")
@@ -127,7 +127,6 @@ def _parser() -> argparse.ArgumentParser:
 
 def _explain(options: argparse.Namespace) -> int:
     from staa_widgets.engine.many import explain_many, list_videos
-    from staa_widgets.explanation.exports import write_as
     from staa_widgets.methods import get_method
     from staa_widgets.models import load_model
 
@@ -147,7 +146,7 @@ def _explain(options: argparse.Namespace) -> int:
         try:
             if found is None:
                 raise outcome.error or RuntimeError("There is no explanation.")
-            write_as(found, page, Path(outcome.video))
+            found.export(page, video=Path(outcome.video))
         except Exception as error:
             failed += 1
             _tell(error, options, outcome.video)
@@ -224,9 +223,10 @@ def _cache(options: argparse.Namespace) -> int:
 
 def _pages(videos: list[Path], out: Path | None) -> list[Path]:
     """Choose where the page of each video goes; two videos of one name get two pages."""
-    if out is not None and (kind := KINDS.get(out.suffix.lower())):
+    if out is not None and out.suffix.lower() in FORMATS_BY_SUFFIX:
         if len(videos) > 1:
-            raise ParameterError(f"{str(out)!r} is one {kind} for {len(videos)} videos.", "Give a folder to --out.")
+            label = find_format(out).label
+            raise ParameterError(f"{str(out)!r} is one {label} for {len(videos)} videos.", "Give a folder to --out.")
         out.parent.mkdir(parents=True, exist_ok=True)
         return [out]
     folder = out or Path()
@@ -251,8 +251,8 @@ def _report(found: Explanation, page: Path, *, brief: bool = False) -> None:
     share = f"{found.temporal[peak.slice]:.0%} of the attribution"
     predicted = f"{found.clip_name}: {label!r}, {probability:.1%}, by {found.model_id}"
     most = f"most{about} from {peak.start:.2f} to {peak.end:.2f} s"
-    kind = KINDS[page.suffix.lower()]
-    lines = [predicted, f"  {most} ({share}), there at the {describe_position(found)}", f"  {kind}: {page}"]
+    kind, position = find_format(page).label, describe_position(peak, found.frame_size)
+    lines = [predicted, f"  {most} ({share}), there at the {position}", f"  {kind}: {page}"]
     for line in [f"{predicted}, {most}, {kind}: {page}"] if brief else lines:
         tqdm.write(_printable(line), file=sys.stdout)  # A bar on the same terminal makes room for it.
     sys.stdout.flush()

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from staa_widgets.errors import ParameterError
-from staa_widgets.figures import escape_plotly_text, temporal_bars
+from staa_widgets.figures import temporal_bars
 from staa_widgets.render.colormaps import COLORMAPS
+from staa_widgets.render.theme import escape_plotly_text
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

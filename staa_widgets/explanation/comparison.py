@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -16,48 +18,37 @@ from staa_widgets.storage.format import pack, read_file, unpack
 from staa_widgets.utils.canonical import canonical_json
 from staa_widgets.utils.files import write_atomic
 
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
-    from staa_widgets.methods.registry import Method
-
-MethodsLike = Sequence[str | tuple[str, Mapping[str, Any]]] | Mapping[str, Mapping[str, Any]]
-"""What `staa_widgets.compare` takes: names of methods, each by itself or with its parameters."""
-
 MAX_PANES = 4
 """Explanations that a player or a page shows at once, at most."""
 
-_HINT = "Give explanations: Comparison.of(one, other)."
 
-
+@dataclass(frozen=True, eq=False, repr=False)
 class Comparison(Exportable, Mapping[str, Explanation]):
-    """Explanations by name, in order. It shows itself as a player of several panes and cannot be changed.
+    """Explanations by name, in order: a read-only mapping that shows itself as a player of several panes.
 
     Parameters
     ----------
     explanations
-        By the name that each goes by; `Comparison.of` makes names.
+        Explanations by name; `Comparison.of` makes the names.
 
     Raises
     ------
     ParameterError
-        If there are none, or something else is among them.
+        If there are none, or a value is no explanation.
     """
 
-    __slots__ = ("__weakref__", "_held")
-    _held: dict[str, Explanation]
+    explanations: Mapping[str, Explanation]
 
-    def __init__(self, explanations: Mapping[str, Explanation]) -> None:
-        held = dict(explanations) if isinstance(explanations, Mapping) else {}
-        for name, e in held.items():
+    def __post_init__(self) -> None:
+        if not isinstance(self.explanations, Mapping) or not self.explanations:
+            raise ParameterError("There is nothing to compare.", "Give explanations: Comparison.of(a, b).")
+        for name, e in self.explanations.items():
             if not (isinstance(name, str) and isinstance(e, Explanation)):
                 raise ParameterError(
                     f"{name!r} is {type(e).__name__}, no explanation by name.",
                     "Give explanations: Comparison.of(a, b).",
                 )
-        if not held:
-            raise ParameterError("There is nothing to compare.", "Give explanations: Comparison.of(a, b).")
-        object.__setattr__(self, "_held", held)
+        object.__setattr__(self, "explanations", MappingProxyType(dict(self.explanations)))
 
     @classmethod
     def of(cls, *explanations: Explanation) -> Comparison:
@@ -78,12 +69,14 @@ class Comparison(Exportable, Mapping[str, Explanation]):
                 raise ParameterError(f"{type(e).__name__} is no Explanation.", "Make one with staa.explain.")
         return cls(dict(zip(distinguishing_names(explanations), explanations, strict=True)))
 
-    def only(self, *wanted: str) -> Comparison:
-        """Return some of these, in the order asked for; raises `ParameterError` for an unknown name."""
-        for name in wanted:
-            if name not in self._held:
-                raise ParameterError(f"There is no {name!r} here.", f"There are {', '.join(map(repr, self._held))}.")
-        return Comparison({name: self._held[name] for name in wanted})
+    def only(self, *names: str) -> Comparison:
+        """Return the explanations of these names, in this order; raises `ParameterError` for an unknown name."""
+        for name in names:
+            if name not in self.explanations:
+                raise ParameterError(
+                    f"There is no {name!r} here.", f"There are {', '.join(map(repr, self.explanations))}."
+                )
+        return Comparison({name: self.explanations[name] for name in names})
 
     def panes(self) -> list[Explanation]:
         """Return the explanations for a player or a page; raises `ParameterError` if those are too many."""
@@ -93,13 +86,7 @@ class Comparison(Exportable, Mapping[str, Explanation]):
                 f"{len(self)} explanations are too many to be shown at once: there is room for {MAX_PANES}.",
                 f"Choose some: comparison.only({some}).",
             )
-        return list(self._held.values())
-
-    def to_plotly(self) -> go.Figure:
-        """Draw the bars of time under each other; see `staa_widgets.figures.comparison_bars`."""
-        from staa_widgets.figures import comparison_bars
-
-        return comparison_bars(self)
+        return list(self.explanations.values())
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write to one safetensors file, in one step, and return its path; `load` reads it back."""
@@ -119,70 +106,33 @@ class Comparison(Exportable, Mapping[str, Explanation]):
         return read_file(path, cls._from_bytes)
 
     def _to_bytes(self) -> bytes:
-        arrays = {str(i): np.frombuffer(e.to_bytes(), np.uint8) for i, e in enumerate(self._held.values())}
-        return pack("comparison", {"names": list(self._held)}, arrays)
+        arrays = {str(i): np.frombuffer(e.to_bytes(), np.uint8) for i, e in enumerate(self.explanations.values())}
+        return pack("comparison", {"names": list(self.explanations)}, arrays)
 
     @classmethod
     def _from_bytes(cls, data: bytes) -> Comparison:
         values, arrays = unpack("comparison", data)
         try:
-            found = [Explanation.from_bytes(arrays[str(i)].tobytes()) for i in range(len(values["names"]))]
-            return cls(dict(zip(values["names"], found, strict=True)))
+            names = values["names"]
+            explanations = [Explanation.from_bytes(arrays[str(i)].tobytes()) for i in range(len(names))]
+            return cls(dict(zip(names, explanations, strict=True)))
         except (KeyError, TypeError, ParameterError) as error:
             raise FormatError(f"This comparison does not hold together: {error}", "Make it again.") from error
 
     def __getitem__(self, name: str) -> Explanation:
-        return self._held[name]
+        return self.explanations[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._held)
+        return iter(self.explanations)
 
     def __len__(self) -> int:
-        return len(self._held)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"A Comparison cannot be changed: {name!r} cannot be set.")
+        return len(self.explanations)
 
     def __reduce__(self) -> tuple[Callable[[bytes], Comparison], tuple[bytes]]:
         return Comparison._from_bytes, (self._to_bytes(),)
 
     def __repr__(self) -> str:
-        return "\n".join(["<Comparison", *(f"  {name}: {e!r}" for name, e in self._held.items())]) + ">"
-
-
-def name_methods(methods: MethodsLike) -> dict[str, tuple[Method, Mapping[str, Any]]]:
-    """Name methods and their parameters; what is asked for twice is asked once.
-
-    Raises
-    ------
-    ParameterError
-        If that is no list of methods, or a parameter is unknown.
-    UnknownMethodError
-        If a method is.
-    """
-    from staa_widgets.methods import get_method
-
-    wrong = ParameterError(
-        f"methods is {methods!r}.", "Give a list of names, or of names and parameters: ['staa', ('staa', {…})]."
-    )
-    if isinstance(methods, str) or not isinstance(methods, Mapping | Sequence):
-        raise wrong
-    pairs = methods.items() if isinstance(methods, Mapping) else [(m, {}) if isinstance(m, str) else m for m in methods]
-    asked: dict[str, tuple[Method, Mapping[str, Any]]] = {}
-    for pair in pairs:
-        if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], Mapping)):
-            raise wrong
-        method = get_method(pair[0])
-        asked.setdefault(canonical_json([method.name, method.complete(pair[1])]), (method, pair[1]))
-    if not asked:
-        raise wrong
-    found: list[str] = []
-    for method, own in asked.values():
-        alike = [other.complete(params) for other, params in asked.values() if other is method]
-        # What is left at its default goes without saying.
-        told = describe_differences({key: value for key, value in method.complete(own).items() if key in own}, alike)
-        found.append(f"{method.name} {told}".strip())
-    return dict(zip(make_unique(found), asked.values(), strict=True))
+        return "\n".join(["<Comparison", *(f"  {name}: {e!r}" for name, e in self.explanations.items())]) + ">"
 
 
 def distinguishing_names(explanations: Sequence[Explanation]) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +23,6 @@ from staa_widgets.utils.files import write_atomic
 from staa_widgets.utils.frozen import freeze, make_read_only, require
 from staa_widgets.video.ground_truth import GroundTruth
 from staa_widgets.video.preview import Preview
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 FORMAT = 2
 _READABLE_FORMATS = (1, FORMAT)
@@ -191,7 +188,12 @@ class Explanation(Exportable):
     @cached_property
     def peak(self) -> Peak:
         """The strongest place of the strongest slice, in seconds and pixels of the displayed frame."""
-        return find_peak(self)
+        return find_peak(self.maps, self.temporal, self.spans, self.box)
+
+    @property
+    def start(self) -> float:
+        """Seconds at which the clip starts."""
+        return float(self.times[0])
 
     def predictions(self, n: int = 5) -> list[tuple[str, float]]:
         """Return the `n` likeliest classes, best first, as ``(label, probability)``."""
@@ -253,24 +255,6 @@ class Explanation(Exportable):
         """Return itself, alone."""
         return [self]
 
-    def to_plotly(self, kind: str = "time", **options: Any) -> go.Figure:
-        """Draw ``"time"``, the bars of time, or ``"heads"``, every layer and head; see `staa_widgets.figures`."""
-        from staa_widgets.figures import draw_figure
-
-        return draw_figure(self, kind, **options)
-
-    def to_video(self, path: str | os.PathLike[str], **options: Any) -> Path:
-        """Write an mp4 file of the clip under its heat map; options as for `staa_widgets.export.movie.to_video`."""
-        from staa_widgets.export.movie import to_video
-
-        return to_video(self, path, **options)
-
-    def to_gif(self, path: str | os.PathLike[str], **options: Any) -> Path:
-        """Write a GIF of the clip under its heat map; options as for `staa_widgets.export.movie.to_gif`."""
-        from staa_widgets.export.movie import to_gif
-
-        return to_gif(self, path, **options)
-
     def __reduce__(self) -> tuple[Callable[[bytes], Explanation], tuple[bytes]]:
         return Explanation.from_bytes, (self.to_bytes(),)
 
@@ -279,8 +263,17 @@ class Explanation(Exportable):
         about = "" if label == self.labels[self.target] else f", about {self.labels[self.target]!r}"
         return (
             f"<Explanation of {self.clip_name or 'a clip'!r} by {self.method}{about}: {label!r} {probability:.0%}, "
-            f"mostly at {self.peak.start:.2f}–{self.peak.end:.2f} s, {describe_position(self)}>"
+            f"mostly at {self.peak.start:.2f}–{self.peak.end:.2f} s, {describe_position(self.peak, self.frame_size)}>"
         )
+
+
+def same_clip(one: Explanation, other: Explanation) -> bool:
+    """Return whether two explanations are of the same frames of the same video."""
+    return (one.clip_sha256, one.first_frame, len(one.times)) == (
+        other.clip_sha256,
+        other.first_frame,
+        len(other.times),
+    )
 
 
 def class_probabilities(logits: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -1,66 +1,243 @@
-"""What an explanation and a comparison can be made into, alike."""
+"""The file formats of explanations, in one table by name.
+
+`EXPORT_FORMATS` is the only list of formats: `Explanation.export`, ``staa explain --out`` and the export dialog of the
+player read it. To add a format, write its function in `staa_widgets.export` and add a row here.
+
+This is also the only module that names packages above this one. It names them in strings, which `import_by_name`
+imports when they are used.
+"""
 
 from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from staa_widgets.errors import ExportError, ParameterError
+from staa_widgets.utils.by_name import import_by_name
+
 if TYPE_CHECKING:
-    from staa_widgets.explanation.explanation import Explanation
-    from staa_widgets.render.style import HeatStyle
+    import plotly.graph_objects as go
 
 
-KINDS = {".html": "page", ".htm": "page", ".mp4": "movie", ".gif": "movie", ".png": "picture", ".csv": "table"}
-"""What a file is, by how its name ends."""
+@dataclass(frozen=True)
+class ExportFormat:
+    """A kind of file that an explanation can be written to.
+
+    Parameters
+    ----------
+    name
+        Name in `EXPORT_FORMATS`, by which the player asks for it.
+    suffixes
+        Endings of file names, in lower case; the first is the usual one.
+    label
+        A noun for people, such as ``"movie"``.
+    description
+        What the file shows, in words for a menu.
+    writer
+        ``"package.module:function"`` for `import_by_name`. The function takes an explanation or a comparison, a path
+        and options, writes the file in one step and returns its path.
+    media_type
+        Media type of a file that the kernel makes for the player; empty if the player makes it itself.
+    single
+        Whether the file needs exactly one explanation.
+    shows_video
+        Whether the writer takes ``video=`` and ``audio=``, to show the video itself in place of the preview.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    label: str
+    description: str
+    writer: str
+    media_type: str = ""
+    single: bool = False
+    shows_video: bool = False
+
+    def write(self, explanations: Exportable, path: str | os.PathLike[str], style: Any = None, **options: Any) -> Path:
+        """Write a file of this format and return its path.
+
+        Parameters
+        ----------
+        explanations
+            An explanation or a comparison.
+        path
+            File to write; replaced in one step.
+        style
+            A `HeatStyle`; default: that of a new player.
+        **options
+            Options of the writer.
+
+        Raises
+        ------
+        ExportError
+            If the file cannot be written.
+        ParameterError
+            If this format needs one explanation and there are several, or an option cannot have its value.
+        """
+        shown: Any = explanations
+        if self.single:
+            shown, *others = explanations.panes()
+            if others:
+                raise ParameterError(
+                    f"A {self.label} shows one explanation, not {len(others) + 1}.",
+                    f"Choose one by its name: comparison[name].export('clip{self.suffixes[0]}').",
+                )
+        if style is not None:
+            options["style"] = style
+        return import_by_name(self.writer)(shown, path, **options)
+
+    def to_bytes(self, explanations: Exportable, style: Any = None, **options: Any) -> bytes:
+        """Return the content of the file that `write` writes; parameters and errors are the same."""
+        with TemporaryDirectory() as folder:
+            return self.write(explanations, Path(folder) / f"file{self.suffixes[0]}", style, **options).read_bytes()
 
 
-def write_as(explanation: Explanation, path: Path, video: Path) -> Path:
-    """Write the kind of file that a name ends with; a movie shows the video itself at full size, with its sound."""
-    suffix = path.suffix.lower()
-    if suffix == ".mp4":
-        from staa_widgets.video.audio import has_audio
+EXPORT_FORMATS = MappingProxyType(
+    {
+        row.name: row
+        for row in (
+            ExportFormat(
+                name="html",
+                suffixes=(".html", ".htm"),
+                label="page",
+                description="one file that plays anywhere",
+                writer="widget.page:to_html",
+                media_type="text/html",
+            ),
+            ExportFormat(
+                name="mp4",
+                suffixes=(".mp4",),
+                label="movie",
+                description="the clip, or the selected seconds, under the heat map",
+                writer="export.movie:to_video",
+                media_type="video/mp4",
+                single=True,
+                shows_video=True,
+            ),
+            ExportFormat(
+                name="gif",
+                suffixes=(".gif",),
+                label="animation",
+                description="the same as a small file without sound",
+                writer="export.gif:to_gif",
+                media_type="image/gif",
+                single=True,
+            ),
+            ExportFormat(
+                name="png",
+                suffixes=(".png",),
+                label="image",
+                description="frames under the heat map, over the bars of time",
+                writer="export.image:to_png",
+            ),
+            ExportFormat(
+                name="csv",
+                suffixes=(".csv",),
+                label="table",
+                description="the share of the attribution in each slice of time",
+                writer="export.table:to_csv",
+            ),
+        )
+    }
+)
+"""Every `ExportFormat` by its name."""
 
-        return explanation.to_video(path, video=video, audio=video if has_audio(video) else None)
-    return {".gif": explanation.to_gif, ".png": explanation.to_png, ".csv": explanation.to_csv}.get(
-        suffix, explanation.to_html
-    )(path)
+FORMATS_BY_SUFFIX = MappingProxyType({suffix: row for row in EXPORT_FORMATS.values() for suffix in row.suffixes})
+"""Every `ExportFormat` by each ending of file names."""
+
+FIGURE = "figures:draw_figure"
+PLAYER = "widget.player:Player"
+
+
+def find_format(path: str | os.PathLike[str]) -> ExportFormat:
+    """Return the format that the suffix of a file name stands for; raises `ExportError` if there is none."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in FORMATS_BY_SUFFIX:
+        raise ExportError(
+            f"There is no export format for the file name {Path(path).name!r}.",
+            f"Let it end in one of {', '.join(FORMATS_BY_SUFFIX)}.",
+        )
+    return FORMATS_BY_SUFFIX[suffix]
 
 
 class Exportable(ABC):
-    """Files to take away; each is written in one step, and its path returned."""
+    """The exports of an explanation or a comparison. Each file is written in one step, and its path is returned."""
 
     __slots__ = ()
 
     @abstractmethod
-    def panes(self) -> list[Explanation]:
-        """Return what a player or a page shows side by side."""
+    def panes(self) -> Sequence[Any]:
+        """Return the explanations that a player or a page shows side by side."""
 
-    def to_html(self, path: str | os.PathLike[str], **settings: Any) -> Path:
-        """Write a page that plays the clip under its heat map, offline; see `staa_widgets.widget.page.to_html`."""
-        from staa_widgets.widget.page import to_html
+    def export(self, path: str | os.PathLike[str], style: Any = None, *, video: Any = None, **options: Any) -> Path:
+        """Write a file in the format that its suffix stands for; see `EXPORT_FORMATS`.
 
-        return to_html(self.panes(), path, **settings)
+        Parameters
+        ----------
+        path
+            File to write, such as ``"clip.mp4"``; replaced in one step.
+        style
+            A `HeatStyle`; default: that of a new player.
+        video
+            Path of the video that was explained. A movie then shows all its frames at full size, with its sound;
+            other formats do not need it.
+        **options
+            Options of the format, as for `to_html`, `to_video`, `to_gif`, `to_png` or `to_csv`.
 
-    def to_png(self, path: str | os.PathLike[str], **options: Any) -> Path:
-        """Write one picture: frames under heat over the bars of time; options as for `staa_widgets.render_image`."""
-        from staa_widgets.export.image import render_image
+        Raises
+        ------
+        ExportError
+            If there is no format of this suffix, or the file cannot be written.
+        ParameterError
+            If the format needs one explanation and there are several, or an option cannot have its value.
+        """
+        row = find_format(path)
+        if video is not None and row.shows_video:
+            options = {"video": video, "audio": True, **options}
+        return row.write(self, path, style, **options)
 
-        return render_image(self, **options).save(path)  # pyright: ignore[reportArgumentType]
+    def to_html(self, path: str | os.PathLike[str], style: Any = None, **settings: Any) -> Path:
+        """Write a page that plays the clip under its heat map offline; settings as for `staa_widgets.Player`."""
+        return EXPORT_FORMATS["html"].write(self, path, style, **settings)
 
-    def to_csv(self, path: str | os.PathLike[str], look: HeatStyle | None = None) -> Path:
-        """Write the shares of the slices of time as a table; see `staa_widgets.export.table.to_csv`."""
-        from staa_widgets.export.table import to_csv
-        from staa_widgets.render.style import DEFAULT_STYLE
+    def to_video(self, path: str | os.PathLike[str], style: Any = None, **options: Any) -> Path:
+        """Write an mp4 file of the clip under its heat map; options as for `staa_widgets.export.movie.to_video`."""
+        return EXPORT_FORMATS["mp4"].write(self, path, style, **options)
 
-        return to_csv(self, path, look or DEFAULT_STYLE)  # pyright: ignore[reportArgumentType]
+    def to_gif(self, path: str | os.PathLike[str], style: Any = None, **options: Any) -> Path:
+        """Write a GIF of the clip under its heat map; options as for `staa_widgets.export.gif.to_gif`."""
+        return EXPORT_FORMATS["gif"].write(self, path, style, **options)
+
+    def to_png(self, path: str | os.PathLike[str], style: Any = None, **options: Any) -> Path:
+        """Write an image of frames over the bars of time; options as for `staa_widgets.render_image`."""
+        return EXPORT_FORMATS["png"].write(self, path, style, **options)
+
+    def to_csv(self, path: str | os.PathLike[str], style: Any = None) -> Path:
+        """Write the share of each slice as a table; see `staa_widgets.export.table.to_csv`."""
+        return EXPORT_FORMATS["csv"].write(self, path, style)
+
+    def to_plotly(self, kind: str = "time", **options: Any) -> go.Figure:
+        """Draw a Plotly figure; see `staa_widgets.figures`.
+
+        Parameters
+        ----------
+        kind
+            ``"time"``: the bars of time, of a comparison one row for each explanation; ``"heads"``: the attention of
+            every layer and head of one explanation.
+        **options
+            Options of the figure.
+        """
+        return import_by_name(FIGURE)(self, kind, **options)
 
     def _ipython_display_(self) -> None:
         from staa_widgets.utils.environment import in_kernel
 
         if not in_kernel():
             raise NotImplementedError  # IPython then shows the plain representation.
-        from staa_widgets.widget.player import Player
-
-        Player(self.panes())._ipython_display_()
+        import_by_name(PLAYER)(self.panes())._ipython_display_()

@@ -1,17 +1,15 @@
-"""`Peak`: where and when a model looked most, in numbers and in words."""
+"""The peak of an explanation: the strongest patch of the strongest slice, in numbers and in words."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from staa_widgets.explanation.explanation import Explanation
+from numpy.typing import NDArray
 
 
 class Peak(NamedTuple):
-    """The strongest place of the strongest slice.
+    """The strongest patch of the strongest slice.
 
     Parameters
     ----------
@@ -20,7 +18,7 @@ class Peak(NamedTuple):
     start, end
         Seconds that this slice stands for, half-open.
     x, y
-        Centre of its strongest patch in pixels of the displayed source frame.
+        Center of its strongest patch in pixels of the displayed source frame.
     """
 
     slice: int
@@ -30,20 +28,32 @@ class Peak(NamedTuple):
     y: float
 
 
-def find_peak(explanation: Explanation) -> Peak:
-    """Find the strongest place of the strongest slice."""
-    e = explanation
-    when = int(e.temporal.argmax())
-    _, h, w = e.maps.shape
-    row, column = divmod(int(np.abs(e.maps[when]).argmax()), w)
-    x0, y0, x1, y1 = e.box
-    start, end = e.spans[when].tolist()
-    return Peak(when, start, end, x0 + (column + 0.5) / w * (x1 - x0), y0 + (row + 0.5) / h * (y1 - y0))
+def find_peak(
+    maps: NDArray[np.floating[Any]],
+    temporal: NDArray[np.floating[Any]],
+    spans: NDArray[np.float64],
+    box: tuple[float, float, float, float],
+) -> Peak:
+    """Find the strongest patch of the strongest slice.
+
+    Parameters
+    ----------
+    maps, temporal, spans, box
+        ``(S, h, w)``, ``(S,)``, ``(S, 2)`` and ``(x0, y0, x1, y1)``, as in `Explanation`.
+    """
+    strongest = int(temporal.argmax())
+    _, rows, columns = maps.shape
+    row, column = divmod(int(np.abs(maps[strongest]).argmax()), columns)
+    x0, y0, x1, y1 = box
+    start, end = spans[strongest].tolist()
+    x = x0 + (column + 0.5) / columns * (x1 - x0)
+    y = y0 + (row + 0.5) / rows * (y1 - y0)
+    return Peak(strongest, start, end, x, y)
 
 
-def describe_position(explanation: Explanation) -> str:
-    """Say in words where in the frame the peak lies, such as ``"top left"``."""
-    (width, height), found = explanation.frame_size, explanation.peak
-    row = ("top", "", "bottom")[min(int(3 * found.y / height), 2)]
-    column = ("left", "", "right")[min(int(3 * found.x / width), 2)]
-    return " ".join(word for word in (row, column) if word) or "centre"
+def describe_position(peak: Peak, frame_size: tuple[int, int]) -> str:
+    """Return the position of a peak within a frame of ``(width, height)`` in words, such as ``"top left"``."""
+    width, height = frame_size
+    row = ("top", "", "bottom")[min(int(3 * peak.y / height), 2)]
+    column = ("left", "", "right")[min(int(3 * peak.x / width), 2)]
+    return " ".join(word for word in (row, column) if word) or "center"

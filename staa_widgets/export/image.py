@@ -127,6 +127,24 @@ def render_image(
     return _encode_png(drawn, painters, alt_text(painters))
 
 
+def to_png(
+    explanation: Explanation | Mapping[str, Explanation],
+    path: str | os.PathLike[str],
+    style: HeatStyle = DEFAULT_STYLE,
+    **options: Any,
+) -> Path:
+    """Write the image that `render_image` draws as a PNG file, and return its path; options are the same.
+
+    Raises
+    ------
+    ExportError
+        If the file cannot be written.
+    ParameterError
+        As `render_image`.
+    """
+    return render_image(explanation, style, **options).save(path)
+
+
 def snapshot(explanation: Explanation, frame: int | None = None, style: HeatStyle = DEFAULT_STYLE) -> StaticImage:
     """Draw one frame under heat, its colour bar, and the bars of time with the moment marked.
 

@@ -1,50 +1,41 @@
-"""Figures in Plotly. Plotly is loaded when a figure is made, not before."""
+"""Plotly figures of explanations: the bars of time, and the attention of every layer and head.
+
+`draw_figure` draws one by its name. Plotly is imported when a figure is drawn, not before.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from staa_widgets.errors import ParameterError, suggest_name
 from staa_widgets.figures.heads import attention_heads
 from staa_widgets.figures.temporal import comparison_bars, temporal_bars
-from staa_widgets.render.theme import (
-    BAR_COLOR,
-    GRID_COLOR,
-    HIGHLIGHT_COLOR,
-    MUTED_COLOR,
-    POSITIVE_COLOR,
-    TEXT_COLOR,
-    escape_plotly_text,
-    plotly_template,
-)
 
-__all__ = [
-    "BAR_COLOR",
-    "GRID_COLOR",
-    "HIGHLIGHT_COLOR",
-    "MUTED_COLOR",
-    "POSITIVE_COLOR",
-    "TEXT_COLOR",
-    "attention_heads",
-    "comparison_bars",
-    "draw_figure",
-    "escape_plotly_text",
-    "plotly_template",
-    "temporal_bars",
-]
+__all__ = ["attention_heads", "comparison_bars", "draw_figure", "temporal_bars"]
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+    from staa_widgets.explanation.comparison import Comparison
     from staa_widgets.explanation.explanation import Explanation
 
 _FIGURES = {"time": temporal_bars, "heads": attention_heads}
+_COMPARISON_FIGURES = {"time": comparison_bars}
 
 
-def draw_figure(explanation: Explanation, kind: str, **options: Any) -> go.Figure:
-    """Draw a figure by its name; raises `ParameterError` where there is no such figure."""
-    if kind not in _FIGURES:
+def draw_figure(explanation: Explanation | Comparison, kind: str = "time", **options: Any) -> go.Figure:
+    """Draw a figure of an explanation or a comparison by its name.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such figure, or none of a comparison.
+    """
+    figures: dict[str, Any] = _COMPARISON_FIGURES if isinstance(explanation, Mapping) else _FIGURES
+    if kind not in figures:
+        of_what = " of a comparison" if kind in _FIGURES else ""
         raise ParameterError(
-            f"There is no figure {kind!r}.", suggest_name(kind, _FIGURES, f"Choose from {', '.join(_FIGURES)}.")
+            f"There is no figure {kind!r}{of_what}.", suggest_name(kind, figures, f"Choose from {', '.join(figures)}.")
         )
-    return _FIGURES[kind](explanation, **options)
+    return figures[kind](explanation, **options)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,11 +86,6 @@ class HeatStyle:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, Integral) or value < -1:
                 raise ParameterError(f"{name} is {value!r}.", "Give its number from 0, or -1.")
-
-    @classmethod
-    def of(cls, source: Any) -> HeatStyle:
-        """Take the look of a player, or of anything else with these attributes."""
-        return cls(**{field.name: getattr(source, field.name) for field in fields(cls)})
 
 
 DEFAULT_STYLE = HeatStyle()

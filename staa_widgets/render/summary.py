@@ -80,9 +80,8 @@ def with_heat_maps(compositor: Compositor) -> Explanation:
 def describe_peak(compositor: Compositor) -> str:
     """Say when and where the greatest part is."""
     e = with_heat_maps(compositor)
-    return (
-        f"most at {e.peak.start:.2f}–{e.peak.end:.2f} s ({e.temporal[e.peak.slice]:.0%}), at the {describe_position(e)}"
-    )
+    share, position = e.temporal[e.peak.slice], describe_position(e.peak, e.frame_size)
+    return f"most at {e.peak.start:.2f}–{e.peak.end:.2f} s ({share:.0%}), at the {position}"
 
 
 def alt_text(compositors: Mapping[str, Compositor]) -> str:
@@ -94,7 +93,7 @@ def alt_text(compositors: Mapping[str, Compositor]) -> str:
         by = f"{name}: {headline(e)}" if name else headline(e)
         told.append(
             f"{by}, in {e.clip_name or 'a clip'} by {e.method}: {share} from {e.peak.start:.2f} to {e.peak.end:.2f} s, "
-            f"there at the {describe_position(e)}."
+            f"there at the {describe_position(e.peak, e.frame_size)}."
         )
     return " ".join(told)
 

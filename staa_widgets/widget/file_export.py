@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from staa_widgets.errors import ExportError, ParameterError, PlayerError
+from staa_widgets.explanation.exports import EXPORT_FORMATS
 from staa_widgets.render.style import HeatStyle
 from staa_widgets.widget.page import page_text
 from staa_widgets.widget.panes import frame_in_pane
@@ -82,8 +83,6 @@ class ExportOperation:
         return page_text(self.explanations, **self.state).encode()
 
     def _movie(self, report: Progress) -> bytes:
-        from staa_widgets.export.movie import movie_bytes
-
         e = self.explanations[self.pane]
         start, end = self.state.get("selection") or (None, None)
         options: dict[str, Any] = {"start": start, "end": end, "progress": report}
@@ -92,7 +91,7 @@ class ExportOperation:
             frames = int(((e.times >= low) & (e.times < high)).sum())
             if frames * self.clip.width * self.clip.height <= MAX_PIXELS:
                 options["video"] = self.clip
-        return movie_bytes(e, self.kind, style_from_settings(self.state, e), **options)
+        return EXPORT_FORMATS[self.kind].to_bytes(e, style_from_settings(self.state, e), **options)
 
 
 _IN_PYTHON = {"gif": "gif", "mp4": "video", "html": "html"}

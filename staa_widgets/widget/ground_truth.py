@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from staa_widgets.engine.request import attach_request, request_of
-from staa_widgets.explanation.explanation import Explanation
+from staa_widgets.explanation.explanation import Explanation, same_clip
 from staa_widgets.video.ground_truth import GroundTruth, HasGroundTruth
-from staa_widgets.widget.payload import same_clip
 
 
 class GivenGroundTruth:

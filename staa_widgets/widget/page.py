@@ -6,9 +6,11 @@ import base64
 import html
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from staa_widgets.render.style import HeatStyle
 from staa_widgets.utils.files import export_bytes
 from staa_widgets.utils.html import source_hash
 from staa_widgets.widget.bundle import read_bundle
@@ -35,7 +37,9 @@ _PAGE = """<!doctype html>
 """
 
 
-def to_html(explanation: PaneInput, path: str | os.PathLike[str], **settings: Any) -> Path:
+def to_html(
+    explanation: PaneInput, path: str | os.PathLike[str], style: HeatStyle | None = None, **settings: Any
+) -> Path:
     """Write a page that plays the clip under its heat map.
 
     The page is one file. It opens from disk and inside ``<iframe sandbox="allow-scripts" srcdoc="…">``, asks no network
@@ -48,8 +52,11 @@ def to_html(explanation: PaneInput, path: str | os.PathLike[str], **settings: An
         plain ground.
     path
         Where to write. An existing file is replaced in one step.
+    style
+        How the heat map is drawn when the page opens.
     **settings
-        How the page opens: settings of `staa_widgets.Player`, such as ``layer=3, opacity=0.5``.
+        Further settings of `staa_widgets.Player` with which the page opens, such as ``layer=3, opacity=0.5``; they
+        take precedence over `style`.
 
     Returns
     -------
@@ -65,6 +72,8 @@ def to_html(explanation: PaneInput, path: str | os.PathLike[str], **settings: An
     TypeError
         If there is no such setting.
     """
+    if style is not None:
+        settings = {**asdict(style), **settings}
     return export_bytes(path, page_text(explanation, **settings).encode(), "page")
 
 

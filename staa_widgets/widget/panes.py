@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from staa_widgets.errors import ParameterError
-from staa_widgets.explanation.explanation import Explanation
-from staa_widgets.widget.payload import pack, same_clip
+from staa_widgets.explanation.explanation import Explanation, same_clip
+from staa_widgets.explanation.exports import Exportable
+from staa_widgets.widget.payload import pack
 
 PaneInput = Explanation | Iterable[Explanation] | Mapping[str, Explanation]
 """What a player or a page shows: an explanation, or some, by name or not."""
@@ -29,9 +30,11 @@ def as_panes(explanations: PaneInput) -> tuple[Explanation, ...]:
     ParameterError
         If there are none or more than `MAX_PANES`, or something else is among them.
     """
-    if isinstance(explanations, Mapping):
+    if isinstance(explanations, Exportable):
+        explanations = explanations.panes()
+    elif isinstance(explanations, Mapping):
         explanations = explanations.values()
-    found = (explanations,) if isinstance(explanations, Explanation) else tuple(explanations)
+    found = tuple(explanations)
     wrong = [type(one).__name__ for one in found if not isinstance(one, Explanation)]
     if wrong:
         raise ParameterError(f"A player shows explanations, not {wrong[0]}.", "Make one with staa.explain(video).")

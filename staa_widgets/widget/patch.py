@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from staa_widgets.explanation.explanation import Explanation
+from staa_widgets.explanation.explanation import Explanation, same_clip
 from staa_widgets.widget.pane_content import PaneContent
-from staa_widgets.widget.payload import same_clip
 
 PATCH_METHOD = "patch_attention"
 """Name of the method that shows where the attention of one patch goes."""

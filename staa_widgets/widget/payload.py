@@ -142,12 +142,3 @@ def _supports_method(e: Explanation, method: Method) -> bool:
     model = e.provenance.get("model")
     wrapped = isinstance(model, Mapping) and model.get("family") == "generic"
     return not wrapped or method.group != "attention"
-
-
-def same_clip(one: Explanation, other: Explanation) -> bool:
-    """Tell whether two explanations are of the same frames of the same video."""
-    return (one.clip_sha256, one.first_frame, len(one.times)) == (
-        other.clip_sha256,
-        other.first_frame,
-        len(other.times),
-    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from staa_widgets.engine.explain import answer_request
 from staa_widgets.engine.request import ExplainRequest, find_request, request_of, transfer_request
-from staa_widgets.explanation.explanation import Explanation
+from staa_widgets.explanation.explanation import Explanation, same_clip
 from staa_widgets.render.compositor import peak_frame
 from staa_widgets.utils.progress import Progress
 from staa_widgets.widget import file_export
@@ -20,7 +20,6 @@ from staa_widgets.widget.handlers import OPERATIONS
 from staa_widgets.widget.pane_content import PaneContent, missing_request_error
 from staa_widgets.widget.panes import PaneInput, as_panes, pack_traits
 from staa_widgets.widget.patch import previous_content
-from staa_widgets.widget.payload import same_clip
 from staa_widgets.widget.payload_traits import PayloadTraits
 from staa_widgets.widget.service import Service
 from staa_widgets.widget.settings import SETTINGS, refuse_unknown_names

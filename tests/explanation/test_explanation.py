@@ -91,7 +91,7 @@ def test_the_peak_is_told_in_seconds_and_pixels_of_the_source_frame():
     peak = make_explanation().peak
     assert (peak.slice, peak.start, peak.end) == (1, 1.5, 2.0)
     assert (peak.x, peak.y) == pytest.approx((15 + 30 * 5 / 6, 30))
-    assert describe_position(make_explanation()) == "bottom right"
+    assert describe_position(make_explanation().peak, (60, 40)) == "bottom right"
     assert (
         repr(make_explanation())
         == "<Explanation of 'clip.mp4' by staa: 'wave' 75%, mostly at 1.50–2.00 s, bottom right>"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,10 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import staa_widgets.export.movie
 from staa_widgets import Explanation, open_clip
 from staa_widgets.errors import CancelledError, ExportError, ParameterError, VideoNotFoundError
-from staa_widgets.export.movie import movie_bytes, to_gif, to_video
+from staa_widgets.explanation.exports import EXPORT_FORMATS
+from staa_widgets.export.gif import to_gif
+from staa_widgets.export.movie import to_video
 from staa_widgets.render.canvas import Canvas
 from staa_widgets.render.compositor import draw_frame
 from staa_widgets.render.frames import RenderedFrames
@@ -184,70 +184,6 @@ def test_sound_that_is_not_there_is_said(tmp_path: Path):
     assert not target.exists()
 
 
-# --- GIF ---
-
-
-def local_palettes(data: bytes) -> tuple[bool, int, int]:
-    """Tell whether there is a palette for all, and how many of how many frames have one of their own."""
-    at = 13 + (3 << (data[10] & 7) + 1 if data[10] & 0x80 else 0)
-    own = frames = 0
-    while data[at] != 0x3B:
-        if data[at] == 0x21:
-            at += 2
-        else:
-            flags = data[at + 9]
-            frames += 1
-            own += flags >> 7
-            at += 11 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
-        while data[at]:
-            at += data[at] + 1
-        at += 1
-    return bool(data[10] & 0x80), own, frames
-
-
-def test_a_gif_plays_for_ever_in_order_and_at_its_speed(tmp_path: Path):
-    """Frames 20 ms and 60 ms after the one before: pairs are 80 ms apart."""
-    e = barcode_explanation()
-    path = e.to_gif(tmp_path / "movie.gif", **WITHOUT_CHART)
-    data = path.read_bytes()
-    with Image.open(io.BytesIO(data)) as gif:
-        assert gif.info["loop"] == 0
-        codes, durations = [], []
-        for i in range(getattr(gif, "n_frames", 1)):
-            gif.seek(i)
-            codes.append(read_frame_index(np.asarray(gif.convert("RGB"))))
-            durations.append(gif.info["duration"])
-    shown = np.array(codes) - FIRST
-    assert shown[0] == 0
-    assert (np.diff(shown) > 0).all()
-    assert len(shown) == 24
-    np.testing.assert_allclose(np.cumsum([0, *durations[:-1]]) / 1000, e.times[shown] - e.times[0], atol=0.0051)
-    assert sum(durations) / 1000 == pytest.approx(e.end - e.times[0], abs=0.0051)
-    assert local_palettes(data) == (True, 0, 24)
-
-
-def test_a_gif_of_a_still_moment_keeps_its_time(tmp_path: Path):
-    """Equal frames may become one, which is then shown for longer."""
-    e = barcode_explanation(preview=None, maps=np.ones((6, 5, 7), np.float32))
-    with Image.open(e.to_gif(tmp_path / "movie.gif", **WITHOUT_CHART)) as gif:
-        total = 0
-        for i in range(getattr(gif, "n_frames", 1)):
-            gif.seek(i)
-            total += gif.info["duration"]
-    assert total / 1000 == pytest.approx(e.end - e.times[0], abs=0.0051)
-
-
-def test_a_gif_is_made_smaller_where_it_would_be_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    e = barcode_explanation()
-    with Image.open(e.to_gif(tmp_path / "a.gif", max_side=240, **WITHOUT_CHART)) as gif:
-        assert gif.size == (240, 135)
-    size = (tmp_path / "a.gif").stat().st_size
-    monkeypatch.setattr(staa_widgets.export.movie, "GIF_MAX_BYTES", size - 1)
-    with Image.open(e.to_gif(tmp_path / "b.gif", max_side=240, **WITHOUT_CHART)) as gif:
-        assert gif.size == (180, 101)
-    assert (tmp_path / "b.gif").stat().st_size < size
-
-
 # --- both ---
 
 
@@ -307,12 +243,10 @@ def test_a_path_or_a_number_of_no_use_is_said(tmp_path: Path, make: Any, suffix:
 def test_bytes_are_those_of_the_file(tmp_path: Path):
     e = barcode_explanation()
     options: dict[str, Any] = {"chart": False, "progress": False, "end": 2.4}
-    assert movie_bytes(e, "gif", **options) == e.to_gif(tmp_path / "a.gif", **options).read_bytes()
-    assert open_clip(movie_bytes(e, "mp4", **options)).times.tolist() == pytest.approx(
+    assert EXPORT_FORMATS["gif"].to_bytes(e, **options) == e.to_gif(tmp_path / "a.gif", **options).read_bytes()
+    assert open_clip(EXPORT_FORMATS["mp4"].to_bytes(e, **options)).times.tolist() == pytest.approx(
         open_clip(e.to_video(tmp_path / "a.mp4", **options)).times.tolist()
     )
-    with pytest.raises(ParameterError, match="'avi'"):
-        movie_bytes(e, "avi")
 
 
 def test_memory_does_not_grow_with_slices():

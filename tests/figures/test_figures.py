@@ -16,7 +16,7 @@ from playwright.sync_api import Page
 from staa_widgets.errors import ParameterError
 from staa_widgets.explanation.comparison import Comparison
 from staa_widgets.explanation.explanation import Explanation
-from staa_widgets.figures import escape_plotly_text
+from staa_widgets.render.theme import escape_plotly_text
 from tests.helpers.barcodes import barcode_explanation
 from tests.helpers.chromium import PATIENCE
 

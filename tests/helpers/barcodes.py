@@ -34,6 +34,14 @@ def draw_barcode(index: int, width: int, height: int) -> NDArray[np.uint8]:
     return image.round().astype(np.uint8)
 
 
+def read_frame_index(frame: NDArray[np.uint8]) -> int:
+    """Return the frame index that an image of `draw_barcode` carries."""
+    places = bit_rectangles(320, 180)
+    return sum(
+        1 << bit for bit, (x0, y0, x1, y1) in enumerate(places) if frame[(y0 + y1) // 2, (x0 + x1) // 2, 1] > 127
+    )
+
+
 def barcode_preview(indices: NDArray[np.int64], times: NDArray[np.float64], width: int, height: int) -> Preview:
     """Pack the pictures of source frames, as `make_preview` would."""
     jpegs = []
@@ -124,11 +132,3 @@ def reference_overlay(
         below = np.where(inside[..., None], below, (below * 80 + 127) // 255)
     blended = (below * (255 - alpha) + COLORMAPS[table][np.minimum(colour, 255)].astype(int) * alpha + 127) // 255
     return np.where(alpha > 0, blended, below).astype(np.uint8)
-
-
-def read_frame_index(frame: NDArray[np.uint8]) -> int:
-    """Return the index that a picture of `explanation` carries."""
-    places = bit_rectangles(320, 180)
-    return sum(
-        1 << bit for bit, (x0, y0, x1, y1) in enumerate(places) if frame[(y0 + y1) // 2, (x0 + x1) // 2, 1] > 127
-    )

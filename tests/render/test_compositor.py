@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -186,12 +186,6 @@ def test_defaults_are_those_of_the_player_and_of_the_page():
     assert listed is not None
     page = dict(re.findall(r"(\w+): (.+),", listed[1]))
     assert {name: json.loads(page[name]) for name in given} == given
-
-
-def test_a_players_look_can_be_taken():
-    player = staa.Player(barcode_explanation(), opacity=0.5, layer=1, between="blended")
-    assert HeatStyle.of(player) == HeatStyle(opacity=0.5, layer=1, time_interpolation="linear")
-    assert {field.name for field in fields(HeatStyle)} <= set(SETTINGS)
 
 
 def test_nothing_is_drawn_where_everything_is_cut():

@@ -20,8 +20,8 @@ from PIL import Image
 import staa_widgets as staa
 from staa_widgets.errors import ExportError, ParameterError
 from staa_widgets.explanation.explanation import Explanation, Preview
+from staa_widgets.explanation.exports import EXPORT_FORMATS
 from staa_widgets.export.image import render_image, snapshot
-from staa_widgets.export.movie import movie_bytes
 from staa_widgets.render.compositor import draw_frame
 from staa_widgets.render.style import HeatStyle
 from staa_widgets.widget import file_export as taking
@@ -62,8 +62,8 @@ def test_a_gif_has_the_look_of_the_page_and_its_selected_seconds(bars: Explanati
     result, gif = request_export(player, format="gif", settings=look)
     assert result == {"name": "bars_staa.gif", "type": "image/gif"}
     wanted = HeatStyle(layer=1, head=0, opacity=0.4, colormap="viridis")
-    assert gif == movie_bytes(bars, "gif", wanted, start=2.5, end=3.0, progress=False)
-    assert gif != movie_bytes(bars, "gif", start=2.5, end=3.0, progress=False)
+    assert gif == EXPORT_FORMATS["gif"].to_bytes(bars, wanted, start=2.5, end=3.0, progress=False)
+    assert gif != EXPORT_FORMATS["gif"].to_bytes(bars, start=2.5, end=3.0, progress=False)
 
 
 def test_a_film_shows_the_selected_frames(bars: Explanation):
@@ -105,7 +105,7 @@ def test_a_layer_that_a_pane_lacks_is_its_joint_map(bars: Explanation):
     without = replace(bars, attention=None)
     player = staa.Player([bars, without])
     look = {"layer": 2, "selection": [2.0, 2.2]}
-    joint = movie_bytes(bars, "gif", start=2.0, end=2.2, progress=False)
+    joint = EXPORT_FORMATS["gif"].to_bytes(bars, start=2.0, end=2.2, progress=False)
     assert request_export(player, format="gif", settings=look, pane=1)[1] == joint
     assert request_export(player, format="gif", settings=look, pane=0)[1] != joint
 

@@ -10,7 +10,7 @@ import numpy as np
 from staa_widgets.evaluation.report.colors import GROUP_COLORS
 from staa_widgets.evaluation.report.formatting import format_cost, format_label, hover_text, method_group
 from staa_widgets.evaluation.report.ranking import best_summary, index_summaries
-from staa_widgets.figures import GRID_COLOR, MUTED_COLOR, escape_plotly_text, plotly_template
+from staa_widgets.render.theme import GRID_COLOR, MUTED_COLOR, escape_plotly_text, plotly_template
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,7 @@ from staa_widgets.errors import ParameterError
 from staa_widgets.evaluation.report.colors import GROUP_COLORS, METHOD_COLORS, make_transparent
 from staa_widgets.evaluation.report.formatting import format_label, format_number, method_group
 from staa_widgets.evaluation.rows import mean_by_clip, mean_with_interval
-from staa_widgets.figures import plotly_template
+from staa_widgets.render.theme import plotly_template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

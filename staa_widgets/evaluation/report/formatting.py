@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from staa_widgets.figures import escape_plotly_text
+from staa_widgets.render.theme import escape_plotly_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

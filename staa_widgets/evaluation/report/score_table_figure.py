@@ -8,7 +8,7 @@ import numpy as np
 
 from staa_widgets.evaluation.report.formatting import direction_arrow, format_label, format_number, hover_text
 from staa_widgets.evaluation.report.ranking import index_summaries
-from staa_widgets.figures import TEXT_COLOR, plotly_template
+from staa_widgets.render.theme import TEXT_COLOR, plotly_template
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,0 +1,58 @@
+"""The methods argument of `staa_widgets.compare`: check it and name every entry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from staa_widgets.errors import ParameterError
+from staa_widgets.explanation.comparison import describe_differences, make_unique
+from staa_widgets.methods import get_method
+from staa_widgets.methods.registry import Method
+from staa_widgets.utils.canonical import canonical_json
+
+MethodsLike = Sequence[str | tuple[str, Mapping[str, Any]]] | Mapping[str, Mapping[str, Any]]
+"""What `staa_widgets.compare` takes: names of methods, each by itself or with its parameters."""
+
+MethodChoice = tuple[Method, Mapping[str, Any]]
+"""A method and the parameters that are given for it."""
+
+
+def name_methods(methods: MethodsLike) -> dict[str, MethodChoice]:
+    """Return the chosen methods and their parameters by a name that tells them apart; duplicates are left out.
+
+    Raises
+    ------
+    ParameterError
+        If `methods` is no list of methods, or a parameter is unknown.
+    UnknownMethodError
+        If a method is unknown.
+    """
+    choices: dict[str, MethodChoice] = {}
+    for name, params in _list_pairs(methods):
+        method = get_method(name)
+        choices.setdefault(canonical_json([method.name, method.complete(params)]), (method, params))
+    names: list[str] = []
+    for method, params in choices.values():
+        alike = [other.complete(given) for other, given in choices.values() if other is method]
+        # A parameter left at its default is not named.
+        given = {key: value for key, value in method.complete(params).items() if key in params}
+        names.append(f"{method.name} {describe_differences(given, alike)}".strip())
+    return dict(zip(make_unique(names), choices.values(), strict=True))
+
+
+def _list_pairs(methods: MethodsLike) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return ``(name, parameters)`` of every entry."""
+    wrong = ParameterError(
+        f"methods is {methods!r}.", "Give a list of names, or of names and parameters: ['staa', ('staa', {…})]."
+    )
+    if isinstance(methods, str) or not isinstance(methods, Mapping | Sequence) or not methods:
+        raise wrong
+    entries: Iterable[Any] = methods.items() if isinstance(methods, Mapping) else methods
+    pairs: list[tuple[str, Mapping[str, Any]]] = []
+    for entry in entries:
+        pair = (entry, {}) if isinstance(entry, str) else entry
+        if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], Mapping)):
+            raise wrong
+        pairs.append(pair)
+    return pairs

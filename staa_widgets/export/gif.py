@@ -1,0 +1,144 @@
+"""Export to an animated GIF of few megabytes."""
+
+from __future__ import annotations
+
+import math
+import os
+from numbers import Integral
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from staa_widgets.errors import ParameterError
+from staa_widgets.export.movie import open_movie_file, validate_speed
+from staa_widgets.render.frames import RenderedFrames
+from staa_widgets.render.style import DEFAULT_STYLE, HeatStyle
+from staa_widgets.utils.progress import Progress, progress_reporter
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from staa_widgets.explanation.explanation import Explanation
+
+GIF_MAX_SIDE, GIF_MAX_FPS, GIF_MAX_FRAMES, GIF_MAX_BYTES = 480, 17, 300, 10_000_000
+"""Limits of a GIF: pixels of the longer side of its frames, frames a second, frames, bytes."""
+
+_DITHER = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]], np.int16) // 2 - 4
+"""Bayer matrix about 0: what is added to the brightness of each pixel before it takes the nearest color."""
+
+_TRANSPARENT = (1, 254, 3)
+"""Color in the palette that stands for a pixel as in the frame before."""
+
+
+def to_gif(
+    explanation: Explanation,
+    path: str | os.PathLike[str],
+    style: HeatStyle = DEFAULT_STYLE,
+    *,
+    start: float | None = None,
+    end: float | None = None,
+    speed: float = 1.0,
+    chart: bool = True,
+    max_side: int = GIF_MAX_SIDE,
+    progress: Progress | bool | None = None,
+) -> Path:
+    """Write a GIF of the clip under its heat map, which repeats for ever.
+
+    At most 17 frames a second of the preview are shown, each until the next one is due. All frames share one palette,
+    so colors do not flicker. If the file exceeds 10 MB the frames are made smaller.
+
+    Parameters
+    ----------
+    explanation, style, start, end, speed, chart, progress
+        As for `staa_widgets.export.movie.to_video`.
+    path
+        File to write, ``.gif``; replaced in one step.
+    max_side
+        Pixels of the longer side of the frames, at most.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    ExportError
+        If the file cannot be written.
+    ParameterError
+        If no frame lies in the range, or a number cannot be used.
+    """
+    speed = validate_speed(speed)
+    if not (isinstance(max_side, Integral) and 16 <= max_side <= 4096):
+        raise ParameterError(f"max_side is {max_side!r}.", "Give 16 to 4096 pixels.")
+    with open_movie_file(path, ".gif") as part, progress_reporter(progress) as report:
+        for side in (max_side, max_side * 3 // 4, max_side // 2, max_side * 3 // 8):
+            frames = RenderedFrames(explanation, style, start=start, end=end, chart=chart, max_side=side)
+            frames.select(_thin_frames(frames.times / speed))
+            _encode_gif(frames, part, speed, report)
+            if part.stat().st_size <= GIF_MAX_BYTES:
+                break
+    return Path(path)
+
+
+def _thin_frames(times: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return indices of frames that keep to the limits of rate and number; the first one is among them."""
+    min_gap = max(1 / GIF_MAX_FPS, (times[-1] - times[0]) / GIF_MAX_FRAMES)
+    chosen = [0]
+    for i, time in enumerate(times.tolist()):
+        if time - times[chosen[-1]] >= min_gap - 1e-6:
+            chosen.append(i)
+    return np.array(chosen, np.int64)
+
+
+def _encode_gif(frames: RenderedFrames, path: Path, speed: float, report: Progress) -> None:
+    from PIL import Image
+
+    edges = np.round(100 * (frames.edges - frames.edges[0]) / speed).astype(int)
+    durations = [10 * max(int(last), 2) for last in np.diff(edges)]
+    colors, (width, height) = _choose_colors(frames), frames.image_size
+    palette_image, transparent = Image.new("P", (1, 1)), len(colors)
+    palette_image.putpalette(colors.tobytes())
+    palette = [*colors.ravel().tolist(), *_TRANSPARENT] + [0, 0, 0] * (255 - transparent)
+    # An ordered dither stays where it is from frame to frame; error diffusion would flicker.
+    dither = np.tile(_DITHER, (height // 4 + 1, width // 4 + 1))[:height, :width, None]
+    images: list[Image.Image] = []
+    previous = None
+    for i, pixels in enumerate(frames):
+        report("GIF", i, len(frames))
+        pixels[:height] = np.clip(pixels[:height] + dither, 0, 255)
+        indices = np.asarray(Image.fromarray(pixels).quantize(palette=palette_image, dither=Image.Dither.NONE))
+        indices = np.where(indices < transparent, indices, 0).astype(np.uint8)
+        changed = indices if previous is None else np.where(indices == previous, np.uint8(transparent), indices)
+        image = Image.fromarray(changed, "P")
+        image.putpalette(palette)
+        images.append(image)
+        previous = indices
+    with path.open("wb") as file:
+        images[0].save(
+            file,
+            "GIF",
+            save_all=True,
+            append_images=images[1:],
+            duration=durations,
+            loop=0,
+            disposal=1,
+            transparency=transparent,
+            palette=bytes(palette),
+            optimize=False,
+        )
+    report("GIF", len(frames), len(frames))
+
+
+def _choose_colors(frames: RenderedFrames) -> NDArray[np.uint8]:
+    """Return the palette of all frames, uint8 ``(n, 3)``: colors of some frames, the colormap, and white."""
+    from PIL import Image
+
+    pixels = np.concatenate([image[::2, ::2].reshape(-1, 3) for image in frames.sample(12)])
+    colormap = np.repeat(frames.compositor.colormap, len(pixels) // 4000 + 1, axis=0)
+    sample = np.concatenate([pixels[(pixels < 250).any(axis=1)], colormap])
+    side = math.isqrt(len(sample))
+    palette = Image.fromarray(sample[-side * side :].reshape(side, side, 3)).quantize(254).getpalette() or []
+    colors = np.unique(np.array([*palette[: 3 * 254], 255, 255, 255], np.uint8).reshape(-1, 3), axis=0)
+    return colors[(colors != _TRANSPARENT).any(axis=1)]

@@ -1,0 +1,77 @@
+"""GIFs read back: order, speed, one palette, and files that keep to their size."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import staa_widgets.export.gif
+from tests.helpers.barcodes import FIRST, barcode_explanation, read_frame_index
+
+WITHOUT_CHART: dict[str, Any] = {"chart": False, "progress": False}
+
+
+def local_palettes(data: bytes) -> tuple[bool, int, int]:
+    """Tell whether there is a palette for all, and how many of how many frames have one of their own."""
+    at = 13 + (3 << (data[10] & 7) + 1 if data[10] & 0x80 else 0)
+    own = frames = 0
+    while data[at] != 0x3B:
+        if data[at] == 0x21:
+            at += 2
+        else:
+            flags = data[at + 9]
+            frames += 1
+            own += flags >> 7
+            at += 11 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
+        while data[at]:
+            at += data[at] + 1
+        at += 1
+    return bool(data[10] & 0x80), own, frames
+
+
+def test_a_gif_plays_for_ever_in_order_and_at_its_speed(tmp_path: Path):
+    """Frames 20 ms and 60 ms after the one before: pairs are 80 ms apart."""
+    e = barcode_explanation()
+    path = e.to_gif(tmp_path / "movie.gif", **WITHOUT_CHART)
+    data = path.read_bytes()
+    with Image.open(io.BytesIO(data)) as gif:
+        assert gif.info["loop"] == 0
+        codes, durations = [], []
+        for i in range(getattr(gif, "n_frames", 1)):
+            gif.seek(i)
+            codes.append(read_frame_index(np.asarray(gif.convert("RGB"))))
+            durations.append(gif.info["duration"])
+    shown = np.array(codes) - FIRST
+    assert shown[0] == 0
+    assert (np.diff(shown) > 0).all()
+    assert len(shown) == 24
+    np.testing.assert_allclose(np.cumsum([0, *durations[:-1]]) / 1000, e.times[shown] - e.times[0], atol=0.0051)
+    assert sum(durations) / 1000 == pytest.approx(e.end - e.times[0], abs=0.0051)
+    assert local_palettes(data) == (True, 0, 24)
+
+
+def test_a_gif_of_a_still_moment_keeps_its_time(tmp_path: Path):
+    """Equal frames may become one, which is then shown for longer."""
+    e = barcode_explanation(preview=None, maps=np.ones((6, 5, 7), np.float32))
+    with Image.open(e.to_gif(tmp_path / "movie.gif", **WITHOUT_CHART)) as gif:
+        total = 0
+        for i in range(getattr(gif, "n_frames", 1)):
+            gif.seek(i)
+            total += gif.info["duration"]
+    assert total / 1000 == pytest.approx(e.end - e.times[0], abs=0.0051)
+
+
+def test_a_gif_is_made_smaller_where_it_would_be_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    e = barcode_explanation()
+    with Image.open(e.to_gif(tmp_path / "a.gif", max_side=240, **WITHOUT_CHART)) as gif:
+        assert gif.size == (240, 135)
+    size = (tmp_path / "a.gif").stat().st_size
+    monkeypatch.setattr(staa_widgets.export.gif, "GIF_MAX_BYTES", size - 1)
+    with Image.open(e.to_gif(tmp_path / "b.gif", max_side=240, **WITHOUT_CHART)) as gif:
+        assert gif.size == (180, 101)
+    assert (tmp_path / "b.gif").stat().st_size < size
