@@ -33,7 +33,7 @@ def main() -> None:
         found.append((float(np.mean(list(scores.values()))), seed, clip, e, scores))
     found.sort(key=lambda case: case[0])
     for place, (mean, seed, clip, e, scores) in enumerate(found[: options.worst], 1):
-        seen = [int(frames[len(frames) // 2]) for frames in e.sampled]
+        seen = [int(frames[len(frames) // 2]) for frames in e.sampled_frames]
         rows = [[tint_ground_truth(clip, f) for f in seen], [heated(e, s, clip.frames[f]) for s, f in enumerate(seen)]]
         sheet = Image.fromarray(np.concatenate([np.concatenate(row, axis=1) for row in rows]))
         sheet.thumbnail((1280, 1280))
