@@ -210,8 +210,8 @@ def _open_path(src: str | os.PathLike[str]) -> Clip:
         hint = "Download it first." if "://" in str(src) else "Check the path; it is looked up from the working folder."
         raise VideoNotFoundError(f"There is no file {str(src)!r}.", hint) from error
     if not stat.S_ISREG(mode):
-        what = "a folder" if stat.S_ISDIR(mode) else "no ordinary file"
-        raise VideoNotFoundError(f"{str(src)!r} is {what}.", "Give the path of one video file.")
+        kind = "a folder" if stat.S_ISDIR(mode) else "no ordinary file"
+        raise VideoNotFoundError(f"{str(src)!r} is {kind}.", "Give the path of one video file.")
     path = path.resolve()
     try:
         digest = _file_digest(path, path.stat().st_size, path.stat().st_mtime_ns)

@@ -42,7 +42,7 @@ def open_container(
         raise UnreadableVideoError(f"{name!r} may not be read.", "Change its permissions.") from error
     except FFmpegError as error:
         raise UnreadableVideoError(
-            f"{name!r} is no video file, or its beginning or its index is missing.",
+            f"{name!r} is not a video file, or its beginning or its index is missing.",
             "Copy or download it again, or convert it to H.264 in an mp4 file.",
         ) from error
     with container:

@@ -20,7 +20,7 @@ TIME_BASE = Fraction(1, 1000)
 
 
 def barcode_frame(index: int, width: int = 160, height: int = 120) -> NDArray[np.uint8]:
-    """A moving, coloured picture ``(height, width, 3)`` with `index` (below 512) written in its upper third."""
+    """Return a moving, colored picture ``(height, width, 3)`` with `index` (below 512) in its upper third."""
     y, x = np.mgrid[0:height, 0:width]
     frame = np.stack([x * 255 // width, y * 255 // height, 128 + 60 * np.sin((x + 3 * index) / 9)], axis=-1)
     side = height // 6
@@ -32,7 +32,7 @@ def barcode_frame(index: int, width: int = 160, height: int = 120) -> NDArray[np
 
 
 def read_barcode(frame: NDArray[np.uint8]) -> int:
-    """The index that `barcode_frame` wrote."""
+    """Return the index that `barcode_frame` wrote."""
     height, width = frame.shape[:2]
     row = frame[height // 12 : height // 4].mean(axis=(0, 2))
     return sum(1 << bit for bit in range(BITS) if row[int((bit + 0.5) * width / BITS)] > 128)

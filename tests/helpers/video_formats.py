@@ -30,7 +30,7 @@ FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
     "late.mkv": ("decord", {"start": 1.0, "bframes": 2}),
     "late.webm": ("decord", {**VP9, "start": 1.0}),
     "odd_width.webm": ("decord", {**VP9, "size": (161, 120)}),
-    "odd_full_colour.mkv": ("decord", {"size": (161, 121), "pix_fmt": "yuv444p"}),
+    "odd_full_color.mkv": ("decord", {"size": (161, 121), "pix_fmt": "yuv444p"}),
     "odd_height.webm": ("pyav", {**VP9, "size": (161, 121)}),
     "open_groups.mp4": ("pyav", {"bframes": 3, "options": {"x264-params": "open-gop=1:keyint=12"}}),
     "open_groups_hevc.mp4": ("pyav", {**HEVC, "options": {"x265-params": "log-level=none"}}),

@@ -14,10 +14,10 @@ from training.nets import NETS, count_slices
 
 
 def make_clips(count: int = 40) -> np.ndarray:
-    """Grey ground 40 with a light bar that leaves every token more than half ground."""
-    found = np.full((count, 8, 64, 64, 3), 40, np.uint8)
-    found[:, :, :, ::8] = 200
-    return found
+    """Return clips of gray ground 40 with a light bar that covers less than half of every token."""
+    frames = np.full((count, 8, 64, 64, 3), 40, np.uint8)
+    frames[:, :, :, ::8] = 200
+    return frames
 
 
 def test_painting_hides_whole_tokens_of_some_clips() -> None:

@@ -191,7 +191,7 @@ BAD_FRAMES = {
     "half tensor": torch.zeros(4, 8, 8, 3, dtype=torch.bfloat16),
     "channels first": FRAMES.transpose(0, 3, 1, 2),
     "one picture": FRAMES[0],
-    "grey": FRAMES[..., :1],
+    "gray": FRAMES[..., :1],
     "with alpha": np.zeros((4, 8, 8, 4), np.uint8),
     "no frames": FRAMES[:0],
     "no pixels": FRAMES[:, :0],

@@ -25,7 +25,7 @@ def test_each_frame_is_the_one_asked_for(video_case):
 
 
 @pytest.mark.parametrize("video_case", FORMATS, indirect=True)
-def test_frames_are_upright_and_in_colour(video_case):
+def test_frames_are_upright_and_in_color(video_case):
     video, *_ = video_case
     drawn = read_frames(video, np.array([0, 37])).astype(int)
     truth = np.stack([barcode_frame(i, video.width, video.height) for i in (0, 37)])
