@@ -14,12 +14,10 @@ from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.render.colormaps import COLORMAPS
 from staa_widgets.render.compositor import draw_frame
 from staa_widgets.render.style import HeatStyle, compute_heat
-from tests.browser.test_kernel import PageKernel, open_player
 from tests.helpers.barcodes import FIRST, barcode_explanation
 from tests.helpers.chromium import read_canvas, read_picture, wait_for_frame
+from tests.helpers.page_kernel import PageKernel
 from tests.helpers.paths import AXE
-
-__all__ = ["open_player"]
 
 pytestmark = pytest.mark.browser
 

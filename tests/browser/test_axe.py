@@ -8,27 +8,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_hosts import HOST, STATIC, host_arguments
 from tests.helpers.barcodes import barcode_explanation
 from tests.helpers.chromium import PATIENCE
-from tests.helpers.paths import AXE
+from tests.helpers.notebook_model import ANSWER, HOST, host_arguments
+from tests.helpers.paths import AXE, STATIC
 
 pytestmark = pytest.mark.browser
-
-# Answers each request of the page: what the kernel can do, and that everything else went wrong.
-ANSWER = """() => {
-  const answered = new Set();
-  window.answering = setInterval(() => {
-    for (const { id, op } of host.sent) {
-      if (answered.has(id) || op === 'cancel') continue;
-      answered.add(id);
-      const failure = { type: 'RuntimeError', message: 'No luck.', hint: 'Try again.', traceback: 'line 1' };
-      const answer = op === 'hello' ? { ok: true, result: { kernel: true, computes: true, why: '' } }
-        : { ok: false, error: failure };
-      for (const call of host.listeners.get('msg:custom')) call({ v: 2, id, ...answer }, []);
-    }
-  }, 20);
-}"""
 
 
 def serious_findings(page: Page) -> list[Any]:

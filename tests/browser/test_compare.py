@@ -18,10 +18,10 @@ from staa_widgets.explanation.comparison import Comparison
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.render.compositor import draw_frame
 from staa_widgets.widget.panes import pack_panes
-from tests.browser.test_ground_truth import explanation_with_truth
-from tests.browser.test_kernel import PageKernel, open_player  # noqa: F401
+from tests.helpers.barcode_ground_truth import explanation_with_truth
 from tests.helpers.barcodes import FIRST, LAST, barcode_explanation, bit_rectangles, reference_overlay
 from tests.helpers.chromium import frame_slider, read_canvas, read_frame_without_heat, read_picture, wait_for_frame
+from tests.helpers.page_kernel import PageKernel
 from tests.helpers.paths import AXE
 
 pytestmark = pytest.mark.browser
@@ -417,7 +417,7 @@ def test_axe_finds_nothing_serious_in_any_view(open_page: Open, page: Page, sche
         assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in serious] == [], name
 
 
-def test_computing_in_the_second_pane_leaves_the_first(open_player: Callable[..., PageKernel], page: Page) -> None:  # noqa: F811
+def test_computing_in_the_second_pane_leaves_the_first(open_player: Callable[..., PageKernel], page: Page) -> None:
     e = barcode_explanation()
     kernel = open_player(e)
     show_panes(page, [e, other(e)])

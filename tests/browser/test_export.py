@@ -22,7 +22,6 @@ from staa_widgets.export.table import csv_text
 from staa_widgets.render.colormaps import COLORMAPS
 from staa_widgets.render.style import HeatStyle
 from staa_widgets.widget.page import to_html
-from tests.browser.test_kernel import open_player  # noqa: F401  (a fixture)
 from tests.helpers.barcodes import FIRST, LAST, barcode_explanation, barcode_preview
 from tests.helpers.chromium import read_canvas, read_picture, save_picture, wait_for_frame
 from tests.helpers.paths import AXE
@@ -249,7 +248,7 @@ def test_code_that_may_not_be_copied_is_selected(open_page: Callable[[Explanatio
 # --- files by the kernel ---
 
 
-def test_files_come_from_the_kernel(open_player: Callable[..., Any], page: Page) -> None:  # noqa: F811
+def test_files_come_from_the_kernel(open_player: Callable[..., Any], page: Page) -> None:
     kernel = open_player(barcode_explanation(), views=2)
     page.evaluate("host.put({ selection: [2.5, 3], opacity: 0.5 })")
     other_view, view = page.locator(".staa-root").all()

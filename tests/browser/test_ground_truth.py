@@ -14,30 +14,13 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from staa_widgets.explanation.explanation import Explanation
-from staa_widgets.video.ground_truth import GroundTruth
 from staa_widgets.widget.payload import pack
+from tests.helpers.barcode_ground_truth import WHEN, WIDTH, explanation_with_truth
 from tests.helpers.barcodes import FIRST, barcode_explanation
 from tests.helpers.chromium import read_canvas, read_picture, save_picture, wait_for_frame
-from tests.helpers.ground_truth import LabeledFrames
 from tests.helpers.paths import AXE
 
 pytestmark = pytest.mark.browser
-
-WIDTH, HEIGHT, FRAMES = 320, 180, 48
-WHEN = np.zeros(FRAMES, bool)
-WHEN[10:20] = WHEN[30:34] = True
-
-
-def disc_mask(frame: int) -> NDArray[np.bool_]:
-    """What acts: a disc of 30 pixels around a point that moves, with a hole in it."""
-    y, x = np.mgrid[:HEIGHT, :WIDTH] + 0.5
-    away = np.hypot(x - 120 - 3 * frame, y - 90)
-    return (away < 30) & (away > 12)
-
-
-def explanation_with_truth(**changes: Any) -> Explanation:
-    where = np.stack([disc_mask(frame) & WHEN[frame] for frame in range(FRAMES)])
-    return barcode_explanation(ground_truth=GroundTruth.from_clip(LabeledFrames("</b><i>wave", where, WHEN)), **changes)
 
 
 def read_screenshot(element: Locator) -> NDArray[np.int64]:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.widget.page import page_text
-from staa_widgets.widget.payload import pack
 from tests.helpers.barcodes import FIRST, LAST, barcode_explanation
 from tests.helpers.chromium import PATIENCE, wait_for_frame
+from tests.helpers.notebook_model import HOST, host_arguments
 from tests.helpers.paths import STATIC
 
 pytestmark = pytest.mark.browser
@@ -57,37 +55,6 @@ def test_nothing_hangs_over_the_edge(open_page: Callable[[Explanation], Page], w
     picture = page.locator("canvas[data-frame]").bounding_box()
     assert picture
     assert picture["width"] / picture["height"] == pytest.approx(180 / 320 if portrait else 320 / 180, rel=0.02)
-
-
-# A host as anywidget is one: bytes as views into a larger message, and a note of what is set, saved and sent.
-HOST = """async ([code, meta, buffers, traits]) => {
-  const { default: widget } = window.widget ?? await import('data:text/javascript;base64,' + code);
-  const values = { _meta: meta, ...traits }, listeners = new Map();
-  for (const [name, text] of Object.entries(buffers)) {
-    const bytes = Uint8Array.from('\\0\\0\\0' + atob(text), (c) => c.charCodeAt(0));
-    values['_' + name] = new DataView(bytes.buffer, 3);
-  }
-  window.host = { saved: 0, sent: [], values, listeners, change(name, value) {
-    values[name] = value;
-    for (const call of listeners.get('change:' + name) ?? []) call();
-  } };
-  const model = {
-    get: (name) => values[name],
-    set: (name, value) => host.change(name, value),
-    save_changes: () => { host.saved++; },
-    send: (content) => { host.sent.push(content); },
-    on: (event, call) => listeners.set(event, [...(listeners.get(event) ?? []), call]),
-    off: (event, call) => listeners.set(event, listeners.get(event).filter((other) => other !== call)),
-  };
-  host.close = await widget.render({ model, el: window.place ?? document.body });
-}"""
-
-
-def host_arguments(explanation: Explanation, **traits: Any) -> list[Any]:
-    """What `HOST` is given."""
-    meta, buffers = pack(explanation)
-    code = base64.b64encode((STATIC / "widget.js").read_bytes()).decode()
-    return [code, meta, {name: base64.b64encode(data).decode() for name, data in buffers.items()}, traits]
 
 
 def test_widget_module_shows_the_same_player_on_a_notebooks_model(page: Page) -> None:

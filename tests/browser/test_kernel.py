@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,104 +10,12 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from staa_widgets.explanation.explanation import Explanation
-from staa_widgets.widget.payload import pack
 from tests.helpers.barcodes import FIRST, barcode_explanation
-from tests.helpers.chromium import PATIENCE, frame_slider, read_picture, wait_for_frame
-from tests.helpers.paths import AXE, STATIC
+from tests.helpers.chromium import frame_slider, read_picture, wait_for_frame
+from tests.helpers.page_kernel import PageKernel
+from tests.helpers.paths import AXE
 
 pytestmark = pytest.mark.browser
-
-
-# A host as anywidget is one, with a kernel that the test plays.
-HOST = """async ([code, traits, views]) => {
-  const { default: widget } = await import('data:text/javascript;base64,' + code);
-  const values = {}, listeners = new Map();
-  const emit = (event, ...told) => { for (const call of [...(listeners.get(event) ?? [])]) call(...told); };
-  const put = (traits) => {
-    for (const [name, value] of Object.entries(traits)) {
-      const bytes = typeof value === 'string' && Uint8Array.from('\\0\\0\\0' + atob(value), (c) => c.charCodeAt(0));
-      values[name] = bytes ? new DataView(bytes.buffer, 3) : value;
-    }
-    for (const name of Object.keys(traits)) emit('change:' + name);
-  };
-  put(traits);
-  const model = {
-    get: (name) => values[name],
-    set: (name, value) => { values[name] = value; emit('change:' + name); },
-    save_changes: () => {},
-    send: (content) => host.sent.push(structuredClone(content)),
-    on: (event, call) => listeners.set(event, [...(listeners.get(event) ?? []), call]),
-    off: (event, call) => listeners.set(event, (listeners.get(event) ?? []).filter((other) => other !== call)),
-    widget_manager: { kernel: { status: 'idle', statusChanged: { connect() {}, disconnect() {} } } },
-  };
-  const ended = new AbortController();
-  window.host = { sent: [], values, listeners, emit, put, close: () => ended.abort() };
-  for (let view = 0; view < views; view++) {
-    const el = document.body.appendChild(document.createElement('div'));
-    await widget.render({ model, el, signal: ended.signal });
-  }
-}"""
-
-
-class PageKernel:
-    """Plays the kernel's part."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-
-    def sent_requests(self, op: str) -> list[dict[str, Any]]:
-        return self.page.evaluate("op => host.sent.filter(message => message.op === op)", op)
-
-    def answer(self, op: str, **rest: Any) -> None:
-        self.page.wait_for_function("op => host.sent.some(message => message.op === op)", arg=op)
-        self.page.evaluate(
-            "message => host.emit('msg:custom', message)", {"v": 2, "id": self.sent_requests(op)[-1]["id"], **rest}
-        )
-
-    def show(self, e: Explanation) -> None:
-        self.page.evaluate("traits => host.put(traits)", payload_traits(e))
-
-    def disconnect(self) -> None:
-        """Leave as JupyterLab shows it: the view is marked, and then it is said."""
-        self.page.evaluate("""() => {
-          document.body.lastElementChild.className = 'jupyter-widgets-disconnected';
-          host.emit('comm_live_update');
-        }""")
-
-    def fail(self, **changes: str) -> None:
-        error = {"type": "ModelError", "message": "No <b>such</b> layer.", "hint": "Choose another.", "traceback": ""}
-        self.answer("compute", ok=False, error={**error, **changes})
-
-
-def payload_traits(e: Explanation, **changes: Any) -> dict[str, Any]:
-    meta, buffers = pack(e)
-    return {"_meta": {**meta, **changes}, **{f"_{n}": base64.b64encode(b).decode() for n, b in buffers.items()}}
-
-
-@pytest.fixture
-def open_player(page: Page) -> Iterator[Callable[..., PageKernel]]:
-    complaints: list[str] = []
-    page.set_default_timeout(PATIENCE)
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-
-    def opened(e: Explanation, *, computes: bool = True, views: int = 1, **changes: Any) -> PageKernel:
-        page.set_content(
-            f"<!doctype html><html lang=en><title>x</title><style>{(STATIC / 'widget.css').read_text('utf-8')}</style>"
-        )
-        code = base64.b64encode((STATIC / "widget.js").read_bytes()).decode()
-        page.evaluate(HOST, [code, payload_traits(e, **changes), views])
-        page.wait_for_selector("canvas[data-frame]")
-        kernel = PageKernel(page)
-        for hello in kernel.sent_requests("hello"):
-            result = {"kernel": True, "computes": computes, "why": "" if computes else "It was loaded from a file."}
-            page.evaluate(
-                "message => host.emit('msg:custom', message)", {"v": 2, "id": hello["id"], "ok": True, "result": result}
-            )
-        return kernel
-
-    yield opened
-    assert complaints == []
 
 
 def logit_explanation(**changes: Any) -> Explanation:

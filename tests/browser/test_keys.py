@@ -9,10 +9,10 @@ import pytest
 from playwright.sync_api import Page
 
 from staa_widgets.widget.panes import pack_panes
-from tests.browser.test_axe import ANSWER
-from tests.browser.test_hosts import HOST, STATIC
 from tests.helpers.barcodes import FIRST, LAST, barcode_explanation
 from tests.helpers.chromium import PATIENCE
+from tests.helpers.notebook_model import ANSWER, HOST
+from tests.helpers.paths import STATIC
 
 pytestmark = pytest.mark.browser
 

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import CDPSession, Page
 
-from tests.browser.test_hosts import HOST, STATIC, host_arguments
 from tests.helpers.barcodes import LAST, barcode_explanation
 from tests.helpers.chromium import PATIENCE
+from tests.helpers.notebook_model import HOST, host_arguments
+from tests.helpers.paths import STATIC
 
 pytestmark = pytest.mark.browser
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.test_hosts import HOST, STATIC, host_arguments
 from tests.helpers.barcodes import barcode_explanation, barcode_preview, bit_rectangles
 from tests.helpers.chromium import PATIENCE
+from tests.helpers.notebook_model import HOST, host_arguments
+from tests.helpers.paths import STATIC
 
 pytestmark = pytest.mark.browser
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any
@@ -11,6 +12,8 @@ import comm
 import pytest
 from comm.base_comm import BaseComm
 from ipywidgets.widgets.widget import _put_buffers
+
+from staa_widgets.widget.worker import WORKERS
 
 PATIENCE = 60
 
@@ -95,3 +98,11 @@ def replace_comms(monkeypatch: pytest.MonkeyPatch) -> Pages:
 
     monkeypatch.setattr(comm, "create_comm", Recorder)
     return pages
+
+
+def wait_for_worker() -> None:
+    """Wait until the worker has nothing left to do."""
+    deadline = time.monotonic() + PATIENCE
+    while WORKERS.compute.pending:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)

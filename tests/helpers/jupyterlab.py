@@ -38,6 +38,16 @@ OPTIONS = (
     f"--IdentityProvider.token={TOKEN}",
 )
 
+# A first cell: the installed package, and a way to wait for the test.
+LOAD = """
+import json, pathlib, sys, time
+import staa_widgets as staa
+assert staa.__file__.startswith(sys.prefix), staa.__file__
+def wait_for(name):
+    while not pathlib.Path(name).exists():
+        time.sleep(0.02)
+"""
+
 
 @dataclass(frozen=True)
 class Lab:

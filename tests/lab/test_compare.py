@@ -7,8 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
-from tests.helpers.jupyterlab import Notebook
-from tests.lab.test_kernel import LOAD
+from tests.helpers.jupyterlab import LOAD, Notebook
 
 pytestmark = pytest.mark.browser
 

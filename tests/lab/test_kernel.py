@@ -8,19 +8,11 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.helpers.barcodes import FIRST, LAST, barcode_explanation
-from tests.helpers.jupyterlab import Lab, Notebook
+from tests.helpers.jupyterlab import LOAD, Lab, Notebook
 from tests.helpers.lab_view import wait_for_frame
 
 pytestmark = pytest.mark.browser
 
-LOAD = """
-import json, pathlib, sys, time
-import staa_widgets as staa
-assert staa.__file__.startswith(sys.prefix), staa.__file__
-def wait_for(name):
-    while not pathlib.Path(name).exists():
-        time.sleep(0.02)
-"""
 TELL_FRAME = "print(json.dumps(p.frame))"
 SHOW = 'p = staa.Player(staa.Explanation.load("bars.safetensors"))\np'
 

@@ -14,8 +14,7 @@ from staa_widgets.errors import PlayerError
 from staa_widgets.models import VideoModel
 from staa_widgets.widget.settings import SettingError
 from tests.helpers.barcodes import barcode_explanation
-from tests.helpers.comm import Page, Pages, replace_comms
-from tests.widget.test_service import wait_for_worker
+from tests.helpers.comm import Page, Pages, replace_comms, wait_for_worker
 
 PATCH = (1, 2, 0)
 

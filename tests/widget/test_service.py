@@ -18,7 +18,7 @@ from staa_widgets.methods import METHODS
 from staa_widgets.models import VideoModel
 from staa_widgets.widget import worker
 from staa_widgets.widget.protocol import error_message
-from tests.helpers.comm import PATIENCE, Page, Pages, replace_comms
+from tests.helpers.comm import PATIENCE, Page, Pages, replace_comms, wait_for_worker
 from tests.helpers.paths import PROTOCOL
 
 FIXTURE = json.loads((PROTOCOL / "messages.json").read_text("utf-8"))
@@ -33,14 +33,6 @@ def pages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Pages]:
     monkeypatch.setenv("STAA_CACHE", str(tmp_path / "cache"))
     yield replace_comms(monkeypatch)
     wait_for_worker()
-
-
-def wait_for_worker() -> None:
-    """Wait until the worker has nothing left to do."""
-    deadline = time.monotonic() + PATIENCE
-    while worker.WORKERS.compute.pending:
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 @pytest.fixture
