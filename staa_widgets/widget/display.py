@@ -1,4 +1,4 @@
-"""How a player stands in a cell's output: its view, and words for where no view can be."""
+"""The output of a cell that shows a player: its view, and a picture with words for viewers without widgets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TEXT = "A player of staa_widgets stands here while its kernel runs. To see it, 
 
 
 def static_fallback(player: PlayerView) -> dict[str, str]:
-    """Return words and a picture of what a player shows, by media type.
+    """Return a picture of what a player shows with words, by media type.
 
     They are kept in saved notebooks, which sites show without running anything; the player's styles hide them while a
     player is in the same output.

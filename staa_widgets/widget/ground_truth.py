@@ -1,4 +1,4 @@
-"""The truth that a player was given, for explanations that do not know it themselves."""
+"""Ground truth that a player was given, for explanations without their own."""
 
 from __future__ import annotations
 
@@ -10,33 +10,34 @@ from staa_widgets.video.ground_truth import GroundTruth, HasGroundTruth
 
 
 class GivenGroundTruth:
-    """What a player was told of the video of its first explanation.
+    """Ground truth for the video of a player's first explanation.
 
     Parameters
     ----------
     explanation
-        That one.
+        The first explanation.
     ground_truth
-        Of its whole video, or of the range of it that it is about; ``None`` where nothing was told.
+        Of its whole video, or of the range that was explained; ``None`` where it is unknown.
 
     Raises
     ------
     ParameterError
-        If the truth does not fit the explanation.
+        If the ground truth does not fit the explanation.
     """
 
     def __init__(self, explanation: Explanation, ground_truth: HasGroundTruth | GroundTruth | None) -> None:
-        self._known: Explanation | None = None
+        self._reference: Explanation | None = None
         if ground_truth is not None:
-            known = ground_truth if isinstance(ground_truth, GroundTruth) else GroundTruth.from_clip(ground_truth)
+            truth = ground_truth if isinstance(ground_truth, GroundTruth) else GroundTruth.from_clip(ground_truth)
             first, count = explanation.first_frame, len(explanation.times)
-            if len(known.when) > count and len(known.when) >= first + count:
-                known = known.trim(first, first + count)
-            self._known = replace(explanation, ground_truth=known)
+            if len(truth.when) > count and len(truth.when) >= first + count:
+                truth = truth.trim(first, first + count)
+            self._reference = replace(explanation, ground_truth=truth)
 
     def add_to(self, explanation: Explanation) -> Explanation:
-        """Give the truth to an explanation of the same clip; others stay as they are."""
-        if self._known is None or not same_clip(self._known, explanation):
+        """Return an explanation of the same clip with this ground truth; others unchanged."""
+        if self._reference is None or not same_clip(self._reference, explanation):
             return explanation
-        knowing, question = replace(explanation, ground_truth=self._known.ground_truth), request_of(explanation)
-        return attach_request(knowing, question) if question else knowing
+        with_truth = replace(explanation, ground_truth=self._reference.ground_truth)
+        request = request_of(explanation)
+        return attach_request(with_truth, request) if request else with_truth

@@ -1,4 +1,4 @@
-"""Several explanations side by side: what the player is given of them."""
+"""Several explanations side by side, laid out for the player."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ PaneInput = Explanation | Iterable[Explanation] | Mapping[str, Explanation]
 """What a player or a page shows: an explanation, or some, by name or not."""
 
 MAX_PANES = 4
-"""Panes that a player shows at once."""
+"""Most panes that a player shows at once."""
 
 _PER_CLIP = ("frames", "times", "ground_truth")
 _FIRST_ONLY = ("colors",)
 
 
 def as_panes(explanations: PaneInput) -> tuple[Explanation, ...]:
-    """Take one explanation, or some, by name or not, for panes.
+    """Return one explanation or some as a tuple of panes.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def as_panes(explanations: PaneInput) -> tuple[Explanation, ...]:
 
 
 def frame_in_pane(explanation: Explanation, first: Explanation, frame: int) -> int:
-    """Return the source frame that a pane shows with a frame of the first one: of another clip, that of its second."""
+    """Return the source frame that a pane shows with a frame of the first pane; of another clip, at that time."""
     if same_clip(first, explanation):
         return frame
     second = first.times[frame - first.first_frame]
@@ -54,7 +54,7 @@ def frame_in_pane(explanation: Explanation, first: Explanation, frame: int) -> i
 
 
 def pack_panes(explanations: Sequence[Explanation]) -> dict[str, Any]:
-    """Lay explanations out for the player.
+    """Return the payload of explanations for the player.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def pack_panes(explanations: Sequence[Explanation]) -> dict[str, Any]:
 
 
 def pack_traits(explanations: Sequence[Explanation], live: Sequence[bool], cards: dict[Any, Any]) -> dict[str, Any]:
-    """Lay explanations out for a player with a kernel, by trait.
+    """Return the payload of explanations for a player with a kernel, by trait.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Messages between the player and the kernel, as values: what may be asked, and how it is answered. Pure.
+"""Messages between the player and the kernel, as values: requests, and the answers to them. Pure.
 
 Both sides are held to `tests/protocol/messages.json`.
 """
@@ -20,7 +20,7 @@ ARGUMENTS: Mapping[str, Mapping[str, type]] = {
     "frames": {"first": int, "count": int, "pane": int},
     "export": {"format": str, "settings": dict, "pane": int},
 }
-"""What each op takes; what is left out has a default."""
+"""The arguments of each op and their types; all may be left out."""
 
 _NAMES = {str: "a string", dict: "an object", int: "a whole number"}
 _OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError")
@@ -28,12 +28,12 @@ _OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError")
 
 @dataclass(frozen=True)
 class Request:
-    """Something asked of the kernel.
+    """A request of a page to the kernel.
 
     Parameters
     ----------
     id
-        What its answers are known by.
+        Copied into its answers.
     op
         One of `ARGUMENTS`.
     args
@@ -47,7 +47,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Cancel:
-    """Word that nobody waits for a request any more."""
+    """A message that nobody waits for a request any more."""
 
     id: str
 
@@ -84,12 +84,12 @@ def parse_message(content: Mapping[str, Any]) -> Request | Cancel:
 
 
 def result_message(id: str, result: Mapping[str, Any]) -> dict[str, Any]:  # noqa: A002
-    """Say that a request was done."""
+    """Return the message that a request was done."""
     return {"v": VERSION, "id": id, "ok": True, "result": dict(result)}
 
 
 def error_message(id: Any, error: BaseException) -> dict[str, Any]:  # noqa: A002
-    """Say that a request was not done, and why; the traceback goes with errors that nobody foresaw."""
+    """Return the message that a request failed, and why; unexpected errors carry their traceback."""
     name = type(error).__name__
     if isinstance(error, StaaError):
         told = {"type": name, "message": error.message, "hint": error.hint, "traceback": ""}
@@ -107,5 +107,5 @@ def error_message(id: Any, error: BaseException) -> dict[str, Any]:  # noqa: A00
 
 
 def progress_message(id: str, step: str, done: int, total: int) -> dict[str, Any]:  # noqa: A002
-    """Say how far a request has come."""
+    """Return the message of how far a request has come."""
     return {"v": VERSION, "id": id, "progress": {"done": done, "total": total, "label": step}}

@@ -1,4 +1,4 @@
-"""What was run, in words: enough to run it again."""
+"""The details of a run, in words: enough to run it again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def run_details(e: Explanation) -> list[tuple[str, str]]:
-    """Return names and values of what was run, as the player lists them; nothing that is unknown.
+    """Return the names and values of a run, as the player lists them; unknown ones are left out.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def _describe_preview(e: Explanation) -> str:
 
 
 def _flatten(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    """Facts inside of facts, each by the names on the way to it."""
+    """Yield the values of nested mappings, each under the names on the way to it."""
     for name, value in values.items():
         if isinstance(value, Mapping):
             yield from _flatten(value, f"{path}{name} · ")

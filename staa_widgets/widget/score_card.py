@@ -1,4 +1,4 @@
-"""The score card of an explanation whose truth is known, and costs in words."""
+"""The score card of an explanation with ground truth, and costs in words."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ SCORES: Mapping[str, str] = {
     "average_precision": "average precision",
     "temporal_auc": "temporal AUC",
 }
-"""Metrics on the card, and how they are headed there."""
+"""Metrics on the card, and their headings."""
 
 _STEPS = ("decode", "transform", "forward", "method")
 
 
 def score_card(explanation: Explanation) -> dict[str, Any] | None:
-    """Score an explanation against its truth.
+    """Return the scores of an explanation against its ground truth.
 
     Parameters
     ----------
     explanation
-        With its truth; without one there is nothing to score, and a map that explains no decision is not scored.
+        With ground truth; without one there is nothing to score, and an exploratory map is not scored.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def is_class_specific(explanation: Explanation) -> bool:
 
 
 def explanation_cost(explanation: Explanation, method: str | None = None) -> Cost | None:
-    """Say what a method costs on the clip of an explanation: as it was run, or another with its defaults.
+    """Return the cost of a method on the clip of an explanation: as it was run, or another with its defaults.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def explanation_cost(explanation: Explanation, method: str | None = None) -> Cos
 
 
 def format_cost(cost: Cost | None) -> str:
-    """Say a cost in words, such as ``"20 forwards + 20 backwards"``; nothing where it is not known."""
+    """Return a cost in words, such as ``"20 forwards + 20 backwards"``; empty where it is unknown."""
     if cost is None:
         return ""
     counted = {"forward": cost.forwards, "backward": cost.backwards}

@@ -1,4 +1,4 @@
-"""Traits that several threads may set: cells, a kernel's other threads, the worker. traitlets takes no care of that."""
+"""Traits that several threads may set: cells, a kernel's other threads, the worker. traitlets itself has no lock."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _lock = threading.RLock()
 
 @contextmanager
 def trait_lock() -> Iterator[None]:
-    """Change traits alone.
+    """Hold the lock under which traits are changed.
 
     One lock for all widgets, and it gives way in the end, because observers run within and may wait for anything.
     """

@@ -1,4 +1,4 @@
-"""Do something as often as asked, but no more than so many times a second."""
+"""A function that is called at most once in an interval."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 class Throttle:
-    """Runs a function when called: at once, or after the interval with what is true by then.
+    """Calls a function at once, or once after the interval if it was called shortly before.
 
     Waiting needs a running event loop, as every kernel has; without one each call runs at once.
 

@@ -164,18 +164,18 @@ def test_an_edge_of_the_selection_is_taken_and_the_other_stays(page: Page, tmp_p
         page.mouse.up()
         page.mouse.move(*plot_point(plot, 0.5, -200))
 
-    def expected(low: float, high: float) -> str:
+    def selection_words(low: float, high: float) -> str:
         return f"{start + low * whole:.2f} s – {start + high * whole:.2f} s selected"
 
     drag(0.2, 0.6)
     told = page.locator(".staa-value")
-    expect(told).to_contain_text(expected(0.2, 0.6))
+    expect(told).to_contain_text(selection_words(0.2, 0.6))
     drag(0.6, 0.8)
-    expect(told).to_contain_text(expected(0.2, 0.8))
+    expect(told).to_contain_text(selection_words(0.2, 0.8))
     drag(0.2, 0.4)
-    expect(told).to_contain_text(expected(0.4, 0.8))
+    expect(told).to_contain_text(selection_words(0.4, 0.8))
     # Past the other edge the two change places.
     drag(0.4, 0.9)
-    expect(told).to_contain_text(expected(0.8, 0.9))
+    expect(told).to_contain_text(selection_words(0.8, 0.9))
     drag(0.5, 0.6)
-    expect(told).to_contain_text(expected(0.5, 0.6))
+    expect(told).to_contain_text(selection_words(0.5, 0.6))

@@ -210,7 +210,7 @@ def test_a_line_divides_two_pictures(open_page: Open, page: Page) -> None:
     before, after = read_canvases(page)
     assert (before != after).any()
 
-    def divided(share: float) -> None:
+    def assert_divided(share: float) -> None:
         """What is to be seen left and right of the line is of the one and of the other."""
         box = bounding_boxes(page, ".staa-wiper")[0]
         assert (round(box["width"]), round(box["height"])) == (320, 180)
@@ -228,12 +228,12 @@ def test_a_line_divides_two_pictures(open_page: Open, page: Page) -> None:
             assert np.abs(seen[rows, part] - mine[rows, part]).mean() < 1
             assert np.abs(seen[rows, part] - theirs[rows, part]).mean() > 4
 
-    divided(0.5)
+    assert_divided(0.5)
     for key, share in (("ArrowLeft", 45), ("ArrowRight", 50), ("Home", 0), ("End", 100), ("ArrowDown", 95)):
         grip.press(key)
         expect(grip).to_have_value(str(share))
     expect(grip).to_have_attribute("aria-valuetext", "95 % staa, then rollout")
-    divided(0.95)
+    assert_divided(0.95)
     expect(frame_slider(page)).to_have_attribute("aria-valuenow", str(FIRST))
     box = bounding_boxes(page, ".staa-wiper")[0]
     page.mouse.move(box["x"] + 0.95 * box["width"], box["y"] + 90)
@@ -241,7 +241,7 @@ def test_a_line_divides_two_pictures(open_page: Open, page: Page) -> None:
     page.mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 90)
     page.mouse.up()
     expect(grip).to_have_value("25")
-    divided(0.25)
+    assert_divided(0.25)
     assert page.locator(".staa-corner:visible").all_inner_texts() == ["staa", "rollout"]
     # Each side tells of its own.
     for x, one in ((0.1, panes[0]), (0.9, panes[1])):

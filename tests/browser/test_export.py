@@ -33,12 +33,12 @@ pytestmark = pytest.mark.browser
 def open_view(page: Page, tmp_path: Path) -> Callable[..., Page]:
     """Open a page of explanations in a view."""
 
-    def opened(*shown: Explanation, **settings: Any) -> Page:
+    def show(*shown: Explanation, **settings: Any) -> Page:
         page.goto(to_html(shown, tmp_path / "page.html", **settings).as_uri())
         page.wait_for_selector("canvas[data-frame]")
         return page
 
-    return opened
+    return show
 
 
 def other(e: Explanation, **changes: Any) -> Explanation:

@@ -44,13 +44,13 @@ def notebook(lab: Lab, page: Page, request: pytest.FixtureRequest) -> Iterator[C
     page.on("console", complain)
     page.on("pageerror", lambda error: complaints.append(str(error)))
 
-    def opened(*cells: str) -> Notebook:
+    def open_notebook(*cells: str) -> Notebook:
         name = f"{request.node.name}.ipynb"
         lab.write(name, cells)
         books.append(Notebook(page, lab, name))
         return books[-1]
 
-    yield opened
+    yield open_notebook
     page.goto("about:blank")
     lab.end_kernels()
     lab.forget_settings()

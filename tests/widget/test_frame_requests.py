@@ -1,4 +1,4 @@
-"""Pictures of a run of frames: the right ones, in few enough bytes, from a file that is opened once."""
+"""Pictures of a run of frames: the right ones, in few enough bytes, from a file that is file_passes once."""
 
 from __future__ import annotations
 
@@ -59,16 +59,16 @@ def player(path: Path, e: staa.Explanation, model: VideoModel, pages: Pages) -> 
 
 
 @pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def file_passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """First frame of each pass through the file."""
     passes: list[int] = []
     original = readers.iter_pyav
 
-    def counted(video: Any, wanted: Any) -> Any:
+    def count_pass(video: Any, wanted: Any) -> Any:
         passes.append(int(wanted[0]))
         return original(video, wanted)
 
-    monkeypatch.setattr(readers, "iter_pyav", counted)
+    monkeypatch.setattr(readers, "iter_pyav", count_pass)
     return passes
 
 
@@ -134,17 +134,17 @@ def test_the_player_opens_at_the_very_frame_of_the_greatest_attribution(player: 
     assert staa.Player(loaded).frame in e.preview.indices
 
 
-def test_runs_in_a_row_go_through_the_file_once(player: staa.Player, opened: list[int]):
+def test_runs_in_a_row_go_through_the_file_once(player: staa.Player, file_passes: list[int]):
     assert read_frame_numbers(
         request_frames(player, first=30, count=32)[1] + request_frames(player, first=62, count=32)[1]
     ) == [*range(30, 94)]
-    assert opened == [30]
+    assert file_passes == [30]
     assert read_frame_numbers(request_frames(player, first=30, count=2)[1]) == [30, 31]
-    assert opened == [30, 30]
+    assert file_passes == [30, 30]
 
 
 def test_the_file_is_let_go_when_nothing_more_is_asked(
-    player: staa.Player, opened: list[int], monkeypatch: pytest.MonkeyPatch
+    player: staa.Player, file_passes: list[int], monkeypatch: pytest.MonkeyPatch
 ):
     waiting: list[Callable[[], object]] = []
 
@@ -160,10 +160,10 @@ def test_the_file_is_let_go_when_nothing_more_is_asked(
     request_frames(player, first=30, count=2)
     waiting[-1]()
     assert read_frame_numbers(request_frames(player, first=32, count=2)[1]) == [32, 33]
-    assert opened == [30, 32]
+    assert file_passes == [30, 32]
 
 
-def test_a_run_that_nobody_waits_for_stops_and_the_next_goes_on(player: staa.Player, opened: list[int]):
+def test_a_run_that_nobody_waits_for_stops_and_the_next_goes_on(player: staa.Player, file_passes: list[int]):
     def stop(_: str, done: int, __: int) -> None:
         if done == 3:
             raise CancelledError("Enough.")
@@ -171,19 +171,19 @@ def test_a_run_that_nobody_waits_for_stops_and_the_next_goes_on(player: staa.Pla
     with pytest.raises(CancelledError):
         make_frames_operation(player, {"first": 30, "count": 32}).compute(stop)
     assert read_frame_numbers(request_frames(player, first=34, count=2)[1]) == [34, 35]
-    assert opened == [30]
+    assert file_passes == [30]
 
 
 def test_damage_ends_a_run_and_spoils_no_other(player: staa.Player, monkeypatch: pytest.MonkeyPatch):
     original = readers.iter_pyav
 
-    def broken(video: Any, wanted: Any) -> Any:
+    def break_at_frame_40(video: Any, wanted: Any) -> Any:
         for index, frame in zip(wanted, original(video, wanted), strict=False):
             if index == 40:
                 raise UnreadableVideoError("Frame 40 cannot be decoded.")
             yield frame
 
-    monkeypatch.setattr(readers, "iter_pyav", broken)
+    monkeypatch.setattr(readers, "iter_pyav", break_at_frame_40)
     assert read_frame_numbers(request_frames(player, first=30, count=32)[1]) == [*range(30, 40)]
     with pytest.raises(UnreadableVideoError):
         request_frames(player, first=40)
@@ -216,11 +216,11 @@ def test_each_view_has_its_own_latest_run_and_no_progress_is_told(
     go = threading.Event()
     original = FramesOperation.compute
 
-    def held(self: FramesOperation, report: Any) -> Any:
+    def compute_when_allowed(self: FramesOperation, report: Any) -> Any:
         assert go.wait(60)
         return original(self, report)
 
-    monkeypatch.setattr(FramesOperation, "compute", held)
+    monkeypatch.setattr(FramesOperation, "compute", compute_when_allowed)
     for name, first in (("one-1-frames", 30), ("two-1-frames", 62), ("one-2-frames", 94)):
         front.send(request(name, first))
     assert front.wait_for_answer("one-1-frames")["error"]["type"] == "CancelledError"

@@ -30,7 +30,7 @@ def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def drawn() -> staa.ActionClip:
+def drawn_clip() -> staa.ActionClip:
     return staa.action_clip(4, size=48, fps=8)
 
 
@@ -72,9 +72,9 @@ def test_where_the_truth_leaves_no_score_none_is_made_up():
 
 
 @pytest.mark.parametrize("start", [None, 1.0])
-def test_scores_are_those_of_the_drawn_clip_itself(drawn: staa.ActionClip, model: VideoModel, start: float | None):
-    e = staa.explain(drawn, model, start=start, progress=False)
-    direct = ground_truth_on_grid(drawn, e.sampled_frames, e.box, e.maps.shape[1:])
+def test_scores_are_those_of_the_drawn_clip_itself(drawn_clip: staa.ActionClip, model: VideoModel, start: float | None):
+    e = staa.explain(drawn_clip, model, start=start, progress=False)
+    direct = ground_truth_on_grid(drawn_clip, e.sampled_frames, e.box, e.maps.shape[1:])
     found = explanation_ground_truth(e)
     assert found is not None
     np.testing.assert_array_equal(found.where, direct.where)
@@ -130,8 +130,8 @@ def test_costs_are_told_in_words():
     assert told == ["1 forward", "20 forwards + 20 backwards", "2 forwards + 1 backward", ""]
 
 
-def test_cards_of_what_was_shown_stay_side_by_side(drawn: staa.ActionClip, model: VideoModel):
-    first = staa.explain(drawn, model, progress=False)
+def test_cards_of_what_was_shown_stay_side_by_side(drawn_clip: staa.ActionClip, model: VideoModel):
+    first = staa.explain(drawn_clip, model, progress=False)
     player = staa.Player(first)
     assert methods(player) == ["staa"]
     found = player.compute("staa_logit", progress=False)
@@ -144,37 +144,37 @@ def test_cards_of_what_was_shown_stay_side_by_side(drawn: staa.ActionClip, model
     assert player._meta["card"] == player._meta["cards"][0]["key"]
     player.compute(layers="mean", progress=False)
     assert [entry["about"] for entry in player._meta["cards"]][::2] == ["", "layers=mean"]
-    player.show(staa.explain(drawn, model, start=1.0, progress=False))
+    player.show(staa.explain(drawn_clip, model, start=1.0, progress=False))
     assert methods(player) == ["staa"], "of another range, the truth is another"
-    player.show(staa.explain(drawn.frames, model, progress=False))
+    player.show(staa.explain(drawn_clip.frames, model, progress=False))
     assert (methods(player), player._meta["ground_truth"], player._meta["card"]) == ([], None, None)
 
 
-def test_a_player_is_given_the_truth_of_a_file(drawn: staa.ActionClip, model: VideoModel, tmp_path: Path):
-    video = drawn.write_mp4(tmp_path / "clip.mp4")
+def test_a_player_is_given_the_truth_of_a_file(drawn_clip: staa.ActionClip, model: VideoModel, tmp_path: Path):
+    video = drawn_clip.write_mp4(tmp_path / "clip.mp4")
     bare = staa.explain(video, model, progress=False)
     assert bare.ground_truth is None
-    player = staa.Player(bare, ground_truth=drawn)
+    player = staa.Player(bare, ground_truth=drawn_clip)
     assert player.explanation.ground_truth
     assert methods(player) == ["staa"]
     assert player.compute("staa_logit", progress=False).ground_truth
     assert methods(player) == ["staa", "staa_logit"]
     part = staa.Player(
-        staa.explain(video, model, start=1.0, end=3.0, progress=False), ground_truth=drawn
+        staa.explain(video, model, start=1.0, end=3.0, progress=False), ground_truth=drawn_clip
     ).explanation.ground_truth
     assert part
-    np.testing.assert_array_equal(part.when, drawn.when[8:24])
+    np.testing.assert_array_equal(part.when, drawn_clip.when[8:24])
     player = staa.Player(explanation_with_ground_truth(ground_truth=None), ground_truth=GroundTruth.from_clip(KNOWN))
     assert player._meta["ground_truth"]["label"] == "wave"
     with pytest.raises(ParameterError, match="truth is not of"):
-        staa.Player(explanation_with_ground_truth(ground_truth=None), ground_truth=drawn)
+        staa.Player(explanation_with_ground_truth(ground_truth=None), ground_truth=drawn_clip)
 
 
-def test_a_loaded_explanation_learns_the_truth_with_its_video(drawn: staa.ActionClip, model: VideoModel):
-    made = staa.explain(drawn, model, progress=False)
+def test_a_loaded_explanation_learns_the_truth_with_its_video(drawn_clip: staa.ActionClip, model: VideoModel):
+    made = staa.explain(drawn_clip, model, progress=False)
     bare = Explanation.from_bytes(replace(made, ground_truth=None).to_bytes())
     assert methods(staa.Player(bare)) == []
-    assert methods(staa.Player(bare, video=drawn, model=model)) == ["staa"]
+    assert methods(staa.Player(bare, video=drawn_clip, model=model)) == ["staa"]
 
 
 def test_the_runs_are_those_of_the_frames_that_can_be_shown():
