@@ -24,6 +24,7 @@ from staa_widgets.render.style import HeatStyle
 from staa_widgets.widget.page import to_html
 from tests.helpers.barcodes import FIRST, LAST, barcode_explanation, barcode_preview
 from tests.helpers.chromium import read_canvas, read_picture, save_picture, wait_for_frame
+from tests.helpers.page_kernel import PageKernel
 from tests.helpers.paths import AXE
 
 pytestmark = pytest.mark.browser
@@ -248,18 +249,18 @@ def test_code_that_may_not_be_copied_is_selected(open_page: Callable[[Explanatio
 # --- files by the kernel ---
 
 
-def test_files_come_from_the_kernel(open_player: Callable[..., Any], page: Page) -> None:
+def test_files_come_from_the_kernel(open_player: Callable[..., PageKernel], page: Page) -> None:
     kernel = open_player(barcode_explanation(), views=2)
     page.evaluate("host.put({ selection: [2.5, 3], opacity: 0.5 })")
     other_view, view = page.locator(".staa-root").all()
     view.get_by_role("button", name="Take away").click()
     menu = page.get_by_role("dialog")
     menu.get_by_role("button", name="Animation").click()
-    (asked,) = kernel.asked("export")
+    (asked,) = kernel.sent_requests("export")
     look = asked["args"].pop("settings")
     assert asked["args"] == {"format": "gif", "pane": 0}
     assert {name: look[name] for name in ("selection", "opacity")} == {"selection": [2.5, 3], "opacity": 0.5}
-    kernel.say("export", progress={"done": 3, "total": 12, "label": "GIF"})
+    kernel.answer("export", progress={"done": 3, "total": 12, "label": "GIF"})
     expect(menu.get_by_text("Making GIF")).to_be_visible()
     expect(menu.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "25")
     # The other view of the player has nothing to do with it.
@@ -282,17 +283,17 @@ def test_files_come_from_the_kernel(open_player: Callable[..., Any], page: Page)
     expect(menu.get_by_text("Making MP4")).to_be_visible()
     menu.get_by_role("button", name="Cancel").click()
     expect(menu.get_by_text("Making MP4")).to_be_hidden()
-    assert [one["id"] for one in kernel.asked("cancel")] == [kernel.asked("export")[-1]["id"]]
+    assert [one["id"] for one in kernel.sent_requests("cancel")] == [kernel.sent_requests("export")[-1]["id"]]
 
     menu.get_by_role("button", name="Page").click()
     error = {"type": "ExportError", "message": "No <b>room</b>.", "hint": "Make some.", "traceback": ""}
-    kernel.say("export", ok=False, error=error)
+    kernel.answer("export", ok=False, error=error)
     expect(menu.get_by_role("alert")).to_contain_text("No <b>room</b>.")
     expect(menu.get_by_role("alert")).to_contain_text("Make some.")
     menu.get_by_role("button", name="Retry").click()
-    assert [one["args"]["format"] for one in kernel.asked("export")] == ["gif", "mp4", "html", "html"]
+    assert [one["args"]["format"] for one in kernel.sent_requests("export")] == ["gif", "mp4", "html", "html"]
     expect(menu.get_by_role("alert")).to_be_empty()
-    kernel.go()
+    kernel.disconnect()
     for name in ("Film", "Animation", "Page"):
         expect(menu.get_by_role("button", name=name)).to_be_disabled()
         expect(menu.get_by_role("button", name=name)).to_contain_text("the kernel is gone")

@@ -131,7 +131,7 @@ def test_canvas_is_what_numpy_draws(open_page: Callable[[Explanation], Page], ki
             smooth=look.get("Blur", 0.0),
             interpolation="nearest" if look.get("Patches") == "blocks" else "linear",
             normalize="frame" if look.get("Scale") == "per frame" else "clip",
-            time_interpolation=look.get("Over time", "held"),
+            time_interpolation="linear" if look.get("Over time") == "blended" else "hold",
             dim_outside="Not seen" in look,
         )
         found = read_picture(page)
