@@ -189,7 +189,7 @@ def stream(
     StaaError
         As `explain`: before the first window where the question makes no sense, while going otherwise.
     """
-    request = resolve_request(video, resolve_options(model, method, preview=preview, **options))
+    request = resolve_request(video, resolve_options(model, method, "stream", preview=preview, **options))
     return _explain_windows(request, progress)
 
 
@@ -237,7 +237,7 @@ def compare(
     for method, params in named_methods.values():
         # The first request opens the video and loads the model for all.
         clip, loaded = (requests[0].clip, requests[0].model) if requests else (video, model)
-        requests.append(resolve_request(clip, resolve_options(loaded, method.name, **options, **params)))
+        requests.append(resolve_request(clip, resolve_options(loaded, method.name, "compare", **options, **params)))
     memory_cache: MemoryCache = {}
     with progress_reporter(progress) as report, compute_lock(report):
         runs = [ExplainRun(request, report, needs, request.target, memory_cache) for request in requests]

@@ -99,9 +99,9 @@ def explain_many(
     from staa_widgets.models.loading import load_model
 
     listed = list_videos(videos)
-    resolve_options(model, method, **options)  # before the model is loaded
+    resolve_options(model, method, "explain_many", **options)  # before the model is loaded
     loaded = model if isinstance(model, VideoModel) else load_model(model)
-    resolved = resolve_options(loaded, method, **options)
+    resolved = resolve_options(loaded, method, "explain_many", **options)
     target_index(resolved.target, loaded.labels)
     return _outcomes(listed, resolved, progress)
 

@@ -135,9 +135,24 @@ class RequestOptions:
     attention: bool
 
 
+_SHARED_KEYWORDS = (
+    *("model", "target", "start", "end", "window", "stride", "cache", "batch_size"),
+    *("preview", "attention", "progress"),
+)
+KEYWORDS = {
+    "explain": ("video", "method", *_SHARED_KEYWORDS),
+    "stream": ("video", "method", *_SHARED_KEYWORDS),
+    "explain_many": ("videos", "method", *_SHARED_KEYWORDS),
+    "compare": ("video", "methods", *_SHARED_KEYWORDS),
+}
+"""Keywords, by function, that are no parameters of a method."""
+
+
 def resolve_options(
     model: Any,
     method: str,
+    caller: str = "explain",
+    /,
     *,
     target: int | str | None = None,
     start: float | None = None,
@@ -152,6 +167,15 @@ def resolve_options(
 ) -> RequestOptions:
     """Check the keywords of `explain` and fill in the method's parameters; opens and loads nothing.
 
+    Parameters
+    ----------
+    model, method, target, start, end, window, stride, cache, batch_size, preview, attention
+        As for `explain`.
+    caller
+        Function in `KEYWORDS` whose keywords these are.
+    **params
+        Parameters of the method.
+
     Raises
     ------
     StaaError
@@ -164,6 +188,7 @@ def resolve_options(
     if batch_size is not None and not (whole and batch_size >= 1):
         raise ParameterError(f"batch_size is {batch_size!r}.", "Give a whole number of at least 1, or None.")
     entry = get_method(method)
+    entry.check_keywords(caller, KEYWORDS[caller], params)
     all_params = entry.complete(params)
     check_window(window, stride)
     return RequestOptions(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
@@ -89,6 +89,23 @@ class Method:
         complete = registry.fill_defaults(f"method {self.name!r}", self.defaults, params)
         self.find_needs(**complete)
         return complete
+
+    def check_keywords(self, call: str, keywords: Sequence[str], params: Mapping[str, Any]) -> None:
+        """Refuse unknown extra keywords of a function that takes parameters as keywords.
+
+        Parameters
+        ----------
+        call, keywords
+            Name of the function, such as ``"explain"``, and all keywords that it has itself.
+        params
+            Its extra keywords.
+
+        Raises
+        ------
+        ParameterError
+            If one is no parameter; it names the nearest among keywords and parameters.
+        """
+        registry.refuse_unknown_keywords(call, keywords, f"method {self.name!r}", self.defaults, params)
 
     def needs(self, params: Mapping[str, Any] = MappingProxyType({})) -> Needs:
         """Return what a record must hold for these parameters."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -44,6 +44,32 @@ def fill_defaults(owner: str, defaults: Mapping[str, Any], params: Mapping[str, 
                 suggest_name(name, defaults, f"It has {', '.join(defaults) or 'none'}."),
             )
     return {**defaults, **params}
+
+
+def refuse_unknown_keywords(
+    call: str, keywords: Sequence[str], owner: str, defaults: Mapping[str, Any], params: Mapping[str, Any]
+) -> None:
+    """Refuse extra keywords of a call that are no parameters, and name the nearest among both.
+
+    Parameters
+    ----------
+    call, keywords
+        Name of the function that was called, such as ``"explain"``, and all keywords that it has itself.
+    owner, defaults
+        Whose parameters extra keywords are, such as ``"method 'staa'"``, and all of these with their defaults.
+    params
+        Extra keywords of the call.
+
+    Raises
+    ------
+    ParameterError
+        If a name is unknown.
+    """
+    for name in params:
+        if name in defaults:
+            continue
+        hint = suggest_name(name, [*keywords, *defaults], f"The {owner} has {', '.join(defaults) or 'no parameters'}.")
+        raise ParameterError(f"{call}() has no keyword {name!r}.", hint)
 
 
 def look_up(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from staa_widgets.engine.explain import answer_request
 from staa_widgets.engine.request import ExplainRequest, find_request, request_of, transfer_request
 from staa_widgets.explanation.explanation import Explanation, same_clip
+from staa_widgets.methods.registry import METHODS
 from staa_widgets.render.compositor import peak_frame
 from staa_widgets.utils.progress import Progress
 from staa_widgets.widget import file_export
@@ -160,6 +161,9 @@ class Player(PayloadTraits, DerivedTraits):
         MethodError, ParameterError, VideoError, ModelError
             As `staa_widgets.explain`; the player stays as it was.
         """
+        name = method or self.explanation.method
+        if name in METHODS:
+            METHODS[name].check_keywords("compute", ("method", "target", "progress"), params)
         pane, request = self.pane, self.resolve_request(method, target, params)
         self._service.stop("Something newer was asked for.", "compute")
         self.show_result(answer_request(request, progress), request, pane)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import multiprocessing
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +16,8 @@ import pytest
 import torch
 
 import staa_widgets.models.capture
-from staa_widgets import action_clip, explain, load_model, open_clip
+from staa_widgets import action_clip, compare, explain, explain_many, load_model, open_clip, stream
+from staa_widgets.engine.request import KEYWORDS
 from staa_widgets.errors import CancelledError, MethodError, ParameterError, TooFewFramesError
 from staa_widgets.explanation.explanation import class_probabilities
 from staa_widgets.methods import METHODS
@@ -411,3 +414,37 @@ def test_settings_of_torch_and_numpy_are_left_alone(model: VideoModel):
     before = settings()
     explain(NoiseVideo(2), model, "staa", weighting="gradient", cache=False)
     assert settings() == before
+
+
+# --- unknown keywords ---
+
+
+@pytest.mark.parametrize("call", [explain, stream, compare, explain_many])
+def test_the_keywords_that_are_known_are_those_of_the_signature(call: Callable[..., Any]):
+    shared = inspect.signature(explain).parameters
+    own = [name for name in inspect.signature(call).parameters if name not in ("options", "params")]
+    known = KEYWORDS[call.__name__]
+    assert set(own) <= set(known)
+    assert set(known) <= {*own, *shared}
+
+
+@pytest.mark.parametrize("call", [explain, stream, compare, explain_many])
+def test_a_misspelled_keyword_is_looked_up_among_the_functions_own(call: Callable[..., Any]):
+    with pytest.raises(ParameterError) as caught:
+        call("clip.mp4", windw=3)
+    assert str(caught.value) == f"{call.__name__}() has no keyword 'windw'. Did you mean 'window'?"
+
+
+@pytest.mark.parametrize(
+    ("call", "keyword", "hint"),
+    [
+        (explain, "layer", "Did you mean 'layers'?"),
+        (explain, "strid", "Did you mean 'stride'?"),
+        (explain, "qqq", "The method 'staa' has "),
+        (explain_many, "video", "Did you mean 'videos'?"),
+        (compare, "method", "Did you mean 'methods'?"),
+    ],
+)
+def test_an_unknown_keyword_is_told_the_nearest_name(call: Callable[..., Any], keyword: str, hint: str):
+    with pytest.raises(ParameterError, match=re.escape(f"{call.__name__}() has no keyword {keyword!r}. {hint}")):
+        call("clip.mp4", **{keyword: 3})

@@ -335,6 +335,15 @@ def test_method_and_class_are_computed_when_they_are_set(video: Path, model: Vid
     assert player.target == wanted, "the class that was asked for comes back with a method that depends on it"
 
 
+def test_a_misspelled_keyword_of_compute_is_told_the_nearest(video: Path, model: VideoModel):
+    player = staa.Player(staa.explain(video, model, preview=False))
+    with pytest.raises(ParameterError, match=r"^compute\(\) has no keyword 'targt'\. Did you mean 'target'\?"):
+        player.compute(targt=1)
+    with pytest.raises(ParameterError, match=r"Did you mean 'layers'\?"):
+        player.compute(layer="last")
+    assert player.explanation.method == "staa"
+
+
 def test_compute_returns_and_keeps_parameters_of_the_same_method(video: Path, model: VideoModel):
     player = staa.Player(staa.explain(video, model))
     told: list[str] = []
