@@ -1,4 +1,4 @@
-"""`Scores`: finite values by method and metric, and what they say over clips."""
+"""`Scores`: finite values by method and metric, with their means and differences over clips."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Scores:
     Parameters
     ----------
     rows
-        Values; where two answer the same, the last counts.
+        Values; of two for the same model, clip, method and metric the last counts.
 
     Notes
     -----
@@ -34,12 +34,12 @@ class Scores:
         self._differences: dict[tuple[str, str, str, str | None], tuple[Interval, int]] = {}
 
     def values(self, method: str, metric: str, model: str | None = None) -> ValuesByClip:
-        """Give the values of a method and metric."""
+        """Return the values of a method and metric by model and clip."""
         held = self._values.get((method, metric), {})
         return held if model is None else {key: value for key, value in held.items() if key[0] == model}
 
     def mean(self, method: str, metric: str, model: str | None = None) -> Summary | None:
-        """Mean over clips with its interval; ``None`` where there is no value."""
+        """Return the mean over clips with its interval; ``None`` where there is no value."""
         asked = (method, metric, model)
         if asked not in self._means:
             found = list(mean_by_clip(self.values(*asked)).values())
@@ -49,7 +49,7 @@ class Scores:
         return self._means[asked]
 
     def difference(self, one: str, other: str, metric: str, model: str | None = None) -> tuple[Interval, int]:
-        """Mean of one method minus another over the clips that both have, with its interval, and how many these are.
+        """Return the mean difference of two methods over the clips that both have, its interval, and their number.
 
         Differences are taken within a model.
         """

@@ -23,7 +23,7 @@ class Interval(NamedTuple):
 
 
 def bootstrap_interval(values: ArrayLike, *, draws: int = 5000, seed: int = 0) -> Interval:
-    """Mean of one value a clip, clips redrawn with replacement.
+    """Return the mean of one value per clip with its 95 % interval, clips redrawn with replacement.
 
     Parameters
     ----------
@@ -40,14 +40,17 @@ def bootstrap_interval(values: ArrayLike, *, draws: int = 5000, seed: int = 0) -
 
 
 def bootstrap_means(values: ArrayLike, *, draws: int = 5000, seed: int = 0) -> NDArray[np.float64]:
-    """Mean of each bootstrap sample, float64 ``(draws,)``; of as many values the same seed draws the same samples."""
+    """Return the mean of each bootstrap sample, float64 ``(draws,)``.
+
+    For the same number of values the same seed draws the same samples.
+    """
     array = np.asarray(values, np.float64)
     return _resample_counts(len(array), draws, seed) @ array / len(array)
 
 
 @lru_cache(maxsize=4)
 def _resample_counts(count: int, draws: int, seed: int) -> NDArray[np.float64]:
-    """How often each sample ``(draws, n)`` takes each clip: drawn once for the many intervals of one report."""
+    """Return how often each sample takes each clip, ``(draws, n)``; cached for the many intervals of one report."""
     chosen = np.random.default_rng(seed).integers(0, count, (draws, count))
     rows = np.arange(draws)[:, None] * count
     return np.bincount((rows + chosen).ravel(), minlength=draws * count).reshape(draws, count).astype(np.float64)

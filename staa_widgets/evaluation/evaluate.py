@@ -1,6 +1,6 @@
-"""`evaluate`: methods × metrics over clips, so that any explanation can be asked how it compares.
+"""`evaluate`: scores of methods by metrics over clips.
 
-Nothing heavy is loaded before the first call, because the package offers `evaluate` itself.
+Nothing heavy is imported before the first call, because `staa_widgets` itself offers `evaluate`.
 """
 
 from __future__ import annotations
@@ -45,38 +45,38 @@ def evaluate(
 ) -> Results:
     """Score methods by metrics over clips.
 
-    Each clip is one window of the model, sampled evenly, and all methods of a clip speak of one class. An error of one
-    clip, method or metric is kept in `Results.failures` and does not end the rest.
+    Each clip is one window of the model, sampled evenly, and all methods explain the same class of a clip. An error in
+    one clip, method or metric is recorded in `Results.failures`, and the others go on.
 
     Parameters
     ----------
     clips
-        Each anything that `staa_widgets.explain` takes as a video, read one after the other, so that they may be drawn
-        as they are needed; an `ActionClip` brings the truth that some metrics compare with.
+        Videos as for `staa_widgets.explain`, read one after the other, so that a generator will do; an `ActionClip` has
+        the ground truth that some metrics need.
     methods
-        Names in `staa_widgets.METHODS`; or by label of your own a name, or a name with parameters, such as
+        Names in `staa_widgets.METHODS`; or a mapping from labels of your own to a name, or to a name with parameters:
         ``{"last layer": ("staa", {"layers": "last"})}``.
     metrics
-        Names in `staa_widgets.evaluation.metrics.METRICS`; or by label, as the methods.
+        Names in `staa_widgets.evaluation.metrics.METRICS`; or a mapping as for methods.
     model
-        A model as `staa_widgets.explain` takes it, or several by name; ``None`` for the bundled one.
+        A model as for `staa_widgets.explain`, or several by name; ``None`` for the bundled one.
     target
         Class to explain, by index or label; default: the one predicted for the clip.
     references
-        Whether causal metrics are also asked about random orders and the oracle of each clip, which
-        `Results.normalised` needs. It takes some hundred passes a clip and causal metric, whatever the methods.
+        Whether insertion and deletion also score random orders and the oracle of each clip, which
+        `Results.normalized_score` needs. This takes some hundred passes per clip and metric, whatever the methods.
     cache
-        Whether maps, and values that needed the model, are looked up and kept, by content. A run that was broken off
-        then goes on where it stopped.
+        Whether maps, and scores that needed the model, are cached by content. An interrupted run then continues where
+        it stopped.
     batch_size
-        Inputs a pass of what asks the model often; by default what fits the memory.
+        Inputs per pass of methods and metrics that ask the model often; by default as many as fit the memory.
     progress
         As for `staa_widgets.explain`: a function that may raise `CancelledError` to stop, or a bar.
 
     Returns
     -------
     Results
-        Rows of values, with what they cost and what was compared.
+        Scores, costs and facts of what was compared.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def evaluate(
     ModelError
         If a model cannot be loaded.
     CancelledError
-        If `progress` raised it; the cache keeps what was done.
+        If `progress` raised it; finished work stays in the cache.
     """
     from staa_widgets.records.labels import target_index
     from staa_widgets.utils.progress import progress_reporter
@@ -110,7 +110,7 @@ def evaluate(
 
 @dataclass
 class _ProgressMeter:
-    """Tells of the whole while parts tell of themselves."""
+    """Progress of the whole evaluation, called with the progress of its parts."""
 
     report: Progress
     clips: int = 0
@@ -134,7 +134,7 @@ class _ProgressMeter:
 
 @dataclass
 class _EvaluationRun:
-    """An evaluation under way."""
+    """One running evaluation: its settings, its clips and the rows so far."""
 
     methods: LabeledMethods
     metrics: LabeledMetrics
@@ -151,7 +151,7 @@ class _EvaluationRun:
         self.meter.parts = 2 * len(self.models) * len(self.methods)
 
     def evaluate_clip(self, place: int, video: Any) -> None:
-        """Explain and score one clip by every model and method."""
+        """Explain and score one clip with every model and method."""
         from staa_widgets.video.clip import open_clip
 
         self.meter.clip = place
@@ -180,13 +180,13 @@ class _EvaluationRun:
         held = self._explain_all(clip, name, model, part)
         with Scorer(
             loaded, clip, held, self.target, cache=self.cache, batch_size=self.batch_size, report=self.meter
-        ) as scoring:
-            self._score_all(scoring, held, name, model, part + half)
+        ) as scorer:
+            self._score_all(scorer, held, name, model, part + half)
             if self.references and held:
-                self._score_references(scoring, name, model, part + 2 * half - 1)
+                self._score_references(scorer, name, model, part + 2 * half - 1)
 
     def _explain_all(self, clip: Clip, name: str, model: str, part: int) -> dict[str, Explanation]:
-        """Explain a clip by every method that can."""
+        """Return the explanations of a clip by label, without those that failed."""
         from staa_widgets.engine.explain import explain
 
         held, forward = {}, float("nan")
@@ -212,31 +212,31 @@ class _EvaluationRun:
                 self.tables["costs"].append(CostRow(model, name, label, cost["forwards"], cost["backwards"], took))
         return held
 
-    def _score_all(self, scoring: Scorer, held: Iterable[str], name: str, model: str, part: int) -> None:
+    def _score_all(self, scorer: Scorer, held: Iterable[str], name: str, model: str, part: int) -> None:
         """Score every explanation by every metric."""
         for number, label in enumerate(held):
             for metric, (asked, params) in self.metrics.items():
                 self.meter.move_to(f"{metric} of {label} of {model}", part + number)
                 with self._record_failure(model, name, label, metric):
-                    value, course = scoring.score(label, *self.methods[label], asked, params)
+                    value, points = scorer.score(label, *self.methods[label], asked, params)
                     self.tables["rows"].append(Row(model, name, label, metric, value))
-                    if course:
-                        self.tables["curves"].append(CurveRow(model, name, label, metric, *course))
+                    if points:
+                        self.tables["curves"].append(CurveRow(model, name, label, metric, *points))
 
-    def _score_references(self, scoring: Scorer, name: str, model: str, part: int) -> None:
-        """Score orders that no method made by every causal metric."""
+    def _score_references(self, scorer: Scorer, name: str, model: str, part: int) -> None:
+        """Score random orders and the oracle by every insertion or deletion metric."""
         from staa_widgets.evaluation.metrics.insertion_deletion import CURVE_KINDS
 
         for metric, (asked, params) in self.metrics.items():
             if asked.name in CURVE_KINDS:
                 self.meter.move_to(f"{metric} of random orders of {model}", part)
                 with self._record_failure(model, name, metric=metric):
-                    for of, value in scoring.score_references(asked, params).items():
+                    for of, value in scorer.score_references(asked, params).items():
                         self.tables["references"].append(ReferenceRow(model, name, of, metric, value))
 
     @contextmanager
     def _record_failure(self, model: str, clip: str, method: str = "", metric: str = "") -> Iterator[None]:
-        """Keep an error among the failures, so that it does not end the rest."""
+        """Record an error of the block as a failure instead of raising it."""
         try:
             yield
         except CancelledError:
@@ -246,7 +246,7 @@ class _EvaluationRun:
             self.tables["failures"].append(Failure(model, clip, method, metric, type(error).__name__, text))
 
     def collect_results(self) -> Results:
-        """Put together what was found and what was asked."""
+        """Return all rows and settings as results."""
         from staa_widgets.evaluation.results import Results
 
         return Results(

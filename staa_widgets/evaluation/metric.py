@@ -1,4 +1,4 @@
-"""`Metric`: a score of an explanation as a value, and the registry of all of them."""
+"""`Metric`: a function that scores an explanation, with its metadata; and the registry of all metrics."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ METRICS: dict[str, Metric] = {}
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One explanation to be scored, with what is known of it.
+    """One explanation to be scored: its maps, and whatever a metric may need beside them.
 
     Parameters
     ----------
     maps
         float32 ``(S, h, w)``.
     ground_truth
-        What is true on the same grid, where it is known.
+        Ground truth on the same grid, where it is known.
     inputs
-        The window and its model, for metrics that need the model.
+        Pixels and forward function of the window, for metrics that need the model.
     attribute
-        ``(**changes) -> maps``: the same method with the same parameters, on other ``pixels=``, another ``model=`` or
-        about another ``target=``.
+        ``(**changes) -> maps``: runs the same method with the same parameters on other ``pixels=``, another ``model=``
+        or another ``target=``.
     model
         The model of `inputs`, for metrics that change a copy of it.
     class_specific
         Whether the maps depend on the class.
     memo
-        Shared by all cases of one clip and model, so that what does not depend on the method is computed once.
+        Cache shared by all cases of one clip and model, for logits that do not depend on the method.
     """
 
     maps: NDArray[np.float32]
@@ -58,19 +58,19 @@ class Case:
     memo: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def has(self, needed: Requirement) -> bool:
-        """Say whether what a metric needs is here."""
-        held = {
+        """Return whether the case has what a metric needs."""
+        available = {
             "maps": True,
             "ground_truth": self.ground_truth is not None,
             "model": self.inputs is not None,
             "method": self.inputs is not None and self.attribute is not None,
         }
-        return held[needed]
+        return available[needed]
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A function from a `Case` to a number, with what a reader of the number must know.
+    """A function from a `Case` to a number, with the metadata that a reader of the number needs.
 
     Parameters
     ----------
@@ -79,25 +79,25 @@ class Metric:
     run
         ``(case, **params) -> float``.
     category
-        What it asks about: agreement with the truth, effect on the model, agreement with that effect, complexity of
-        the map alone, or whether the map depends on what it ought to depend on.
+        Agreement with the ground truth, effect of insertion and deletion on the model, agreement with the effect of
+        each part, complexity of the map alone, or sanity checks.
     higher_is_better
-        ``None`` where neither end is better by itself.
+        ``None`` where neither direction is better.
     range
         Least and greatest value.
     chance
-        What a map that knows nothing scores, in words.
+        Score of an uninformed map, in words.
     chance_level
-        The same as a number, where one number holds for every clip.
+        The same as a number, if it is the same for every clip.
     needs
-        What it looks at beside the maps: nothing, the truth, the model or the method itself.
+        Its needs beside the maps: none, the ground truth, the model or the method itself.
     find_cost
-        From geometry and complete parameters to passes through the model, or for ``needs="method"`` to runs of the
-        method.
+        Function from geometry and complete parameters to passes through the model, or for ``needs="method"`` to runs of
+        the method.
     version
-        Raised whenever the result changes, so that kept values are not taken for new ones.
+        Raised whenever the result changes, so that cached values of older versions are not used.
     defaults
-        Its parameters and their defaults.
+        Parameters with their defaults.
     summary
         One sentence.
     """
@@ -116,7 +116,7 @@ class Metric:
     summary: str
 
     def complete(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Fill in the defaults.
+        """Return the parameters with defaults filled in.
 
         Raises
         ------
@@ -126,11 +126,11 @@ class Metric:
         return registry.fill_defaults(f"metric {self.name!r}", self.defaults, params)
 
     def cost(self, geometry: Geometry, params: Mapping[str, Any] = MappingProxyType({})) -> int:
-        """Say how many passes (runs of the method for ``needs="method"``) one case takes at most."""
+        """Return the most passes (runs of the method for ``needs="method"``) that one case takes."""
         return self.find_cost(geometry, **self.complete(params))
 
     def __call__(self, case: Case, **params: Any) -> float:
-        """Score a case; NaN where the case lacks what the metric needs, or the metric cannot speak of it."""
+        """Return the score of a case; NaN where the case lacks what the metric needs, or the score is undefined."""
         whole = self.complete(params)
         return float(self.run(case, **whole)) if case.has(self.needs) else math.nan
 
@@ -147,7 +147,10 @@ def metric(
     cost: int | Callable[..., int] = 0,
     version: int = 1,
 ) -> Callable[[Callable[..., float]], Metric]:
-    """Register a function ``(case, *, …) -> float``; its keywords and defaults are the parameters."""
+    """Register a function ``(case, *, …) -> float`` as a metric; its keyword arguments are the parameters.
+
+    The decorated name is a `Metric`, which is called like the function.
+    """
     find_cost: Callable[..., int] = (lambda _, **__: cost) if isinstance(cost, int) else cost
 
     def register(run: Callable[..., float]) -> Metric:
@@ -171,7 +174,7 @@ def metric(
 
 
 def get_metric(name: str) -> Metric:
-    """Look a metric up by name.
+    """Return a metric by name.
 
     Raises
     ------

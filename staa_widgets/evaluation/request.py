@@ -1,4 +1,4 @@
-"""What an evaluation is asked: from names, labels and parameters to what is run, and to what results say of it."""
+"""Request of an evaluation: looks up methods, metrics and models by name, and describes them for the results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from staa_widgets.models import VideoModel
 
 Spec = str | tuple[str, Mapping[str, Any]]
-"""A method or metric: its name, or its name and parameters."""
+"""A method or metric: its name, or its name with parameters."""
 
 LabeledMethods = Mapping[str, tuple["Method", dict[str, Any]]]
 LabeledMetrics = Mapping[str, tuple["Metric", dict[str, Any]]]
@@ -22,7 +22,7 @@ LabeledMetrics = Mapping[str, tuple["Metric", dict[str, Any]]]
 
 
 def look_up_methods(specs: Iterable[str] | Mapping[str, Spec]) -> LabeledMethods:
-    """Look methods up and complete their parameters.
+    """Return methods with complete parameters by label.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def look_up_methods(specs: Iterable[str] | Mapping[str, Spec]) -> LabeledMethods
 
 
 def look_up_metrics(specs: Iterable[str] | Mapping[str, Spec]) -> LabeledMetrics:
-    """Look metrics up and complete their parameters; raises `ParameterError` if a metric or parameter is unknown."""
+    """Return metrics with complete parameters by label; raises `ParameterError` if a name is unknown."""
     from staa_widgets.evaluation.metrics import get_metric
 
     return {
@@ -51,7 +51,7 @@ def look_up_metrics(specs: Iterable[str] | Mapping[str, Spec]) -> LabeledMetrics
 
 
 def load_models(model: Any) -> dict[str, VideoModel]:
-    """Load a model, or several by name.
+    """Return loaded models by name: one model, or each of several.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def describe_settings(
     metrics: LabeledMetrics,
     target: int | str | None,
 ) -> dict[str, Any]:
-    """Say what was compared, as `Results.settings` keeps it."""
+    """Return the facts of models, clips, methods and metrics that `Results.settings` holds."""
     from staa_widgets.models import weights_digest
     from staa_widgets.utils.versions import package_versions
 
@@ -124,7 +124,7 @@ def describe_settings(
 
 
 def _normalize_specs(specs: Iterable[str] | Mapping[str, Spec]) -> list[tuple[str, str, Mapping[str, Any]]]:
-    """Bring names, or names and parameters by label, to label, name and parameters."""
+    """Return label, name and parameters of each method or metric."""
     if isinstance(specs, str):
         specs = (specs,)
     pairs = specs.items() if isinstance(specs, Mapping) else [(name, name) for name in specs]

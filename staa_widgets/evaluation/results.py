@@ -1,4 +1,4 @@
-"""`Results`: what an evaluation found, as a frozen value of plain numbers and words."""
+"""`Results` of an evaluation: a frozen value of plain numbers and words."""
 
 from __future__ import annotations
 
@@ -38,27 +38,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Results:
-    """What an evaluation found.
+    """Scores, costs, curves and failures of an evaluation.
 
     Parameters
     ----------
     rows
-        One `Row` a model, clip, method and metric.
+        One `Row` per model, clip, method and metric.
     costs
-        One `CostRow` a model, clip and method.
+        One `CostRow` per model, clip and method.
     curves
-        One `Curve` a model, clip, method and causal metric, for figures.
+        One `CurveRow` per model, clip, method and insertion or deletion metric.
     references
-        One `ReferenceRow` a model, clip, causal metric and order, which `normalised` measures by.
+        One `ReferenceRow` per model, clip, insertion or deletion metric and order; see `normalized_score`.
     failures
-        What could not be answered, and why.
+        One `Failure` per explanation or score that could not be computed.
     settings
-        What was compared, as JSON values: by name, the ``"models"``, ``"clips"``, ``"methods"`` and ``"metrics"``.
+        Facts as JSON values, by name, of the ``"models"``, ``"clips"``, ``"methods"`` and ``"metrics"``.
 
     Raises
     ------
     ParameterError
-        If the settings hold what JSON cannot say.
+        If the settings hold a value that JSON has no type for.
     """
 
     rows: tuple[Row, ...]
@@ -94,18 +94,18 @@ class Results:
         return self._list_names("metrics", "metric")
 
     def metric_info(self, metric: str) -> Mapping[str, Any]:
-        """Facts of a metric: category, direction, range, chance, summary.
+        """Return facts of a metric: category, direction, range, chance, summary.
 
         Raises
         ------
         ParameterError
-            If it was not asked for.
+            If there is no such metric in the results.
         """
         self._check_names(metric=metric)
         return self.settings.get("metrics", {}).get(metric, {})
 
     def values(self, method: str, metric: str, model: str | None = None) -> dict[str, float]:
-        """Finite values of one method and metric by clip.
+        """Return the finite values of one method and metric by clip.
 
         Parameters
         ----------
@@ -118,7 +118,7 @@ class Results:
         return mean_by_clip(self._scores.values(method, metric, model))
 
     def summary(self, *, pooled: bool = False) -> tuple[Summary, ...]:
-        """Means with 95 % bootstrap intervals over clips, of what has any value.
+        """Return means with 95 % bootstrap intervals over clips, for every model, method and metric with a value.
 
         Parameters
         ----------
@@ -160,9 +160,9 @@ class Results:
         return PairedDifference(one, other, metric, *found, clips, better)
 
     def normalized_score(self, method: str, metric: str, model: str | None = None) -> NormalizedScore:
-        """Say how far a causal metric of a method comes from random orders (0) to the oracle (1).
+        """Return the score of an insertion or deletion metric on a scale from random orders (0) to the oracle (1).
 
-        A ratio of means over clips; see `staa_widgets.evaluation.metrics.insertion_deletion.normalised`.
+        A ratio of means over clips; see `staa_widgets.evaluation.metrics.insertion_deletion.normalize_scores`.
 
         Parameters
         ----------
@@ -189,7 +189,7 @@ class Results:
         return normalize_scores(*(list(part.values()) for part in parts))
 
     def cost(self, method: str, model: str | None = None) -> tuple[float, float, float]:
-        """Mean forwards and backwards of a method's maps, and their median seconds; NaN where unknown."""
+        """Return mean forward passes, mean backward passes and median seconds of a method's maps; NaN where unknown."""
         self._check_names(method=method)
         held = [row for row in self.costs if row.method == method and model in (None, row.model)]
         seconds = median(row.seconds for row in held)
@@ -202,7 +202,7 @@ class Results:
         method: str | Iterable[str] | None = None,
         metric: str | Iterable[str] | None = None,
     ) -> Results:
-        """Keep some models, methods or metrics: a name each, or several.
+        """Return the results of some models, methods or metrics only: one name of a kind, or several.
 
         Raises
         ------
@@ -219,9 +219,9 @@ class Results:
         return Results(**tables, settings=settings)
 
     def __or__(self, other: Results) -> Results:
-        """Join two evaluations, such as of cheap methods on many clips and of dear ones on few.
+        """Merge two evaluations, such as of cheap methods on many clips and of expensive ones on few.
 
-        Where both answer the same, the second counts. A name must mean the same in both.
+        Where both have a score of the same, the second counts. A name must mean the same in both.
 
         Raises
         ------
@@ -246,7 +246,7 @@ class Results:
         return pandas.DataFrame(list(self.rows), columns=list(Row._fields))
 
     def to_json(self, path: str | os.PathLike[str]) -> Path:
-        """Write everything to one JSON file, in one step, and return its path; `from_json` reads it back.
+        """Write the results to one JSON file, in one step, and return its path; `from_json` reads it back.
 
         Raises
         ------
@@ -257,7 +257,7 @@ class Results:
 
     @classmethod
     def from_json(cls, path: str | os.PathLike[str]) -> Results:
-        """Read what `to_json` wrote.
+        """Read results that `to_json` wrote.
 
         Raises
         ------
@@ -270,21 +270,13 @@ class Results:
         return cls(**tables, settings=settings)
 
     def to_html(self, path: str | os.PathLike[str], title: str = "") -> Path:
-        """Write a report that stands alone; see `staa_widgets.evaluation.report.page.to_html`."""
+        """Write an HTML report that needs no network; see `staa_widgets.evaluation.report.page.to_html`."""
         # By name: the report imports this module.
         return import_module("staa_widgets.evaluation.report.page").to_html(self, path, title)
 
     def __repr__(self) -> str:
-        counts = [
-            f"{len(names)} {word if len(names) != 1 else word[:-1]}"
-            for word, names in (
-                ("clips", self.clips),
-                ("models", self.models),
-                ("methods", self.methods),
-                ("metrics", self.metrics),
-                ("failures", self.failures),
-            )
-        ]
+        sizes = {word: len(getattr(self, word)) for word in ("clips", "models", "methods", "metrics", "failures")}
+        counts = [f"{size} {word if size != 1 else word[:-1]}" for word, size in sizes.items()]
         return f"<Results: {', '.join(counts)}>"
 
     @property

@@ -1,4 +1,4 @@
-"""Rows of `Results`: what is kept of each model, clip, method and metric, and what is said of them together."""
+"""Rows of `Results`, and means, medians and intervals over them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NOT_A_NUMBER = float("nan")
 
 
 class Row(NamedTuple):
-    """What one metric says of one method's map of one clip; NaN where it cannot speak."""
+    """Score of one method on one clip by one metric; NaN where the metric is undefined."""
 
     model: str
     clip: str
@@ -22,7 +22,7 @@ class Row(NamedTuple):
 
 
 class CostRow(NamedTuple):
-    """What one map cost: passes through the model, and seconds when it was computed, NaN if they were not measured."""
+    """Cost of one map: passes through the model, and seconds of its computation; NaN if they were not measured."""
 
     model: str
     clip: str
@@ -33,7 +33,7 @@ class CostRow(NamedTuple):
 
 
 class CurveRow(NamedTuple):
-    """Course of a causal metric on one clip: the target's probability `values` with the share `at` of it changed."""
+    """Insertion or deletion curve of one clip: the target's probability at each share of the clip that was changed."""
 
     model: str
     clip: str
@@ -44,7 +44,7 @@ class CurveRow(NamedTuple):
 
 
 class ReferenceRow(NamedTuple):
-    """What a causal metric says of orders that no method made: "random", "random_smooth" (means) or "oracle"."""
+    """Insertion or deletion score of an order that no method made: "random", "random_smooth" (means) or "oracle"."""
 
     model: str
     clip: str
@@ -54,7 +54,7 @@ class ReferenceRow(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """What could not be answered; `method` and `metric` are empty where it concerns all of them."""
+    """Error instead of a score; `method` and `metric` are empty where it concerns all of them."""
 
     model: str
     clip: str
@@ -79,7 +79,7 @@ class Summary(NamedTuple):
 class PairedDifference(NamedTuple):
     """Mean of `one` minus `other` over the clips that both have, with its 95 % paired bootstrap interval.
 
-    `better` is the method that the interval speaks for; ``None`` where it holds 0, or the metric has no direction.
+    `better` is the better method; ``None`` where the interval contains 0 or the metric has no direction.
     """
 
     one: str
@@ -103,9 +103,9 @@ TABLES: Mapping[str, Any] = {
 
 
 def mean_by_clip(held: Mapping[tuple[str, str], float]) -> dict[str, float]:
-    """Give each clip its mean, from values by model and clip.
+    """Return the mean of each clip over models, from values by model and clip.
 
-    The same clip seen by several models is no new evidence, so it must count once in an interval over clips.
+    A clip scored on several models is no new evidence, so it must count once in an interval over clips.
     """
     clips: dict[str, list[float]] = {}
     for (_, clip), value in held.items():
@@ -114,16 +114,16 @@ def mean_by_clip(held: Mapping[tuple[str, str], float]) -> dict[str, float]:
 
 
 def mean_with_interval(values: Sequence[float]) -> Interval:
-    """Mean with its bootstrap interval; one clip has none, which NaN says."""
+    """Return the mean with its bootstrap interval, which is NaN for a single value."""
     return bootstrap_interval(values) if len(values) > 1 else Interval(mean(values), NOT_A_NUMBER, NOT_A_NUMBER)
 
 
 def mean(values: Sequence[float]) -> float:
-    """Mean; NaN of nothing."""
+    """Return the mean; NaN without values."""
     return sum(values) / len(values) if values else NOT_A_NUMBER
 
 
 def median(values: Iterable[float]) -> float:
-    """Median of the finite values; NaN if there are none."""
+    """Return the median of the finite values; NaN if there are none."""
     held = sorted(filter(math.isfinite, values))
     return (held[len(held) // 2] + held[(len(held) - 1) // 2]) / 2 if held else NOT_A_NUMBER

@@ -1,4 +1,4 @@
-"""Values of metrics for the explanations of one clip by one model; what needed the model is kept by content."""
+"""Scores of the explanations of one clip by one model; scores that needed the model are cached by content."""
 
 from __future__ import annotations
 
@@ -37,28 +37,28 @@ if TYPE_CHECKING:
     from staa_widgets.video.clip import Clip
 
 CurvePoints = tuple[tuple[float, ...], tuple[float, ...]]
-"""Shares of the clip, and the target's probability there."""
+"""Shares of the clip that were changed, and the target's probability at each."""
 
 _NEEDS_MODEL = ("model", "method")
 
 
 class Scorer:
-    """Scores explanations of one clip by one model; the model is opened when a value first needs it.
+    """Scores explanations of one clip by one model; the model is opened when a metric first needs it.
 
     Parameters
     ----------
     model, clip
-        Of which the explanations are.
+        The model and the clip that were explained.
     explanations
-        By label, of one window each.
+        Explanations by label, of one window each.
     target
-        Class to speak of; ``None`` for the predicted one.
+        Class that is explained; ``None`` for the predicted one.
     cache
-        Whether values that needed the model are looked up and kept.
+        Whether scores that needed the model are cached.
     batch_size
-        Inputs a pass; ``None`` for what fits the memory.
+        Inputs per pass; ``None`` for as many as fit the memory.
     report
-        Told of progress; may raise to cancel.
+        Receives the progress; may raise to cancel.
     """
 
     def __init__(
@@ -89,42 +89,42 @@ class Scorer:
     def score(
         self, label: str, method: Method, params: Mapping[str, Any], metric: Metric, settings: Mapping[str, Any]
     ) -> tuple[float, CurvePoints | None]:
-        """Score one explanation.
+        """Return the score of one explanation.
 
         Returns
         -------
         value
-            NaN where the metric cannot speak.
-        course
-            Of a causal metric, what its value is the area of.
+            NaN where the metric is undefined.
+        points
+            Curve of an insertion or deletion metric, whose area is the value; ``None`` for other metrics.
         """
         maps = self._explanations[label].maps
         if metric.needs not in _NEEDS_MODEL:
             case = Case(maps, self.ground_truth, class_specific=method.depends_on_class(params), memo=self._memo)
             return _none_to_nan(_nan_to_none(metric(case, **settings))), None
 
-        def make() -> dict[str, Any]:
+        def compute() -> dict[str, Any]:
             with compute_lock(self._report):
                 case = self._make_case(maps, method, params)
                 if metric.name not in CURVE_KINDS:
                     return {"value": _nan_to_none(metric(case, **settings))}
                 kind, order = CURVE_KINDS[metric.name]
-                found = perturbation_curve(case, kind=kind, order=order, **settings)
-                return {"value": _nan_to_none(found.area), "course": [found.share.tolist(), found.score.tolist()]}
+                curve = perturbation_curve(case, kind=kind, order=order, **settings)
+                return {"value": _nan_to_none(curve.area), "points": [curve.share.tolist(), curve.score.tolist()]}
 
         found = self._get_or_compute(
             canonical_json([metric.name, metric.version, settings]),
-            make,
+            compute,
             maps=hashlib.sha256(np.ascontiguousarray(maps).data).hexdigest(),
             method=(method.name, method.version, params),
         )
-        course = found.get("course")
-        return _none_to_nan(found["value"]), (tuple(course[0]), tuple(course[1])) if course else None
+        points = found.get("points")
+        return _none_to_nan(found["value"]), (tuple(points[0]), tuple(points[1])) if points else None
 
     def score_references(self, metric: Metric, settings: Mapping[str, Any]) -> dict[str, float]:
-        """Score random orders, smooth ones and the oracle: means of a causal metric, NaN where there is no oracle."""
+        """Return the scores of random orders and smooth ones (means), and of the oracle, NaN where there is none."""
 
-        def make() -> dict[str, Any]:
+        def compute() -> dict[str, Any]:
             kind, order = CURVE_KINDS[metric.name]
             with compute_lock(self._report):
                 case = Case(self._first_explanation.maps, inputs=self._inputs, memo=self._memo)
@@ -132,12 +132,12 @@ class Scorer:
             means = {"random": found.random.mean(), "random_smooth": found.random_smooth.mean(), "oracle": found.oracle}
             return {name: _nan_to_none(float(value)) for name, value in means.items()}
 
-        found = self._get_or_compute(canonical_json([metric.name, metric.version, settings]), make, method=None)
+        found = self._get_or_compute(canonical_json([metric.name, metric.version, settings]), compute, method=None)
         return {order: _none_to_nan(found[order]) for order in ("random", "random_smooth", "oracle")}
 
     @cached_property
     def ground_truth(self) -> GroundTruthGrid | None:
-        """What is true on the model's grid; ``None`` where the clip does not know."""
+        """Ground truth on the model's token grid; ``None`` where the clip has none."""
         return explanation_ground_truth(self._first_explanation)
 
     @property
@@ -146,9 +146,9 @@ class Scorer:
 
     @cached_property
     def _target(self) -> int:
-        return (
-            int(self._first_explanation.logits.argmax()) if self._requested_target is None else self._requested_target
-        )
+        if self._requested_target is None:
+            return int(self._first_explanation.logits.argmax())
+        return self._requested_target
 
     @cached_property
     def _seed(self) -> int:
@@ -156,9 +156,8 @@ class Scorer:
 
     @cached_property
     def _inputs(self) -> MethodInputs:
-        pixels = self._model.pixels(
-            self._clip.frames(self._first_explanation.sampled_frames.ravel() - self._clip.first_frame)
-        )
+        frames = self._first_explanation.sampled_frames.ravel() - self._clip.first_frame
+        pixels = self._model.pixels(self._clip.frames(frames))
         return self._open.enter_context(
             open_inputs(
                 self._model,
@@ -171,12 +170,12 @@ class Scorer:
         )
 
     def _make_case(self, maps: NDArray[np.float32], method: Method, params: Mapping[str, Any]) -> Case:
-        query = self._inputs
+        inputs = self._inputs
 
-        def again(*, pixels: Any = None, model: VideoModel | None = None, target: int | None = None) -> Any:
+        def attribute_again(*, pixels: Any = None, model: VideoModel | None = None, target: int | None = None) -> Any:
             return attribute(
                 self._model if model is None else model,
-                query.pixels if pixels is None else pixels,
+                inputs.pixels if pixels is None else pixels,
                 method.name,
                 target=self._target if target is None else target,
                 seed=self._seed,
@@ -188,8 +187,8 @@ class Scorer:
         return Case(
             maps=maps,
             ground_truth=self.ground_truth,
-            inputs=query,
-            attribute=again,
+            inputs=inputs,
+            attribute=attribute_again,
             model=self._model,
             class_specific=method.depends_on_class(params),
             memo=self._memo,
@@ -198,18 +197,18 @@ class Scorer:
     def _report_passes(self, done: int, total: int) -> None:
         self._report("passes", done, total)
 
-    def _get_or_compute(self, name: str, make: Callable[[], dict[str, Any]], **about: Any) -> dict[str, Any]:
-        """Look a value up, or make and keep it: those of one method together, in one entry that grows."""
+    def _get_or_compute(self, name: str, compute: Callable[[], dict[str, Any]], **about: Any) -> dict[str, Any]:
+        """Return a cached value, or compute and cache it; all values of one method are in one cache entry."""
         if not self._cache:
-            return make()
+            return compute()
         key = store.key(**about, kind="metric", **self._cache_key_parts)
-        held = self._entries.setdefault(key, {})
-        if not held:
-            held.update(store.get("metric", key, _unpack_values) or {})
-        if name not in held:
-            held[name] = make()
-            store.put("metric", key, pack("metric", held, {}))
-        return held[name]
+        entry = self._entries.setdefault(key, {})
+        if not entry:
+            entry.update(store.get("metric", key, _unpack_values) or {})
+        if name not in entry:
+            entry[name] = compute()
+            store.put("metric", key, pack("metric", entry, {}))
+        return entry[name]
 
     @cached_property
     def _cache_key_parts(self) -> dict[str, Any]:
@@ -232,7 +231,7 @@ def _unpack_values(data: bytes) -> dict[str, Any]:
 
 
 def _nan_to_none(value: float) -> float | None:
-    """Write NaN as ``None``, which is what JSON has for it."""
+    """Return the value, NaN as ``None``, because JSON has no NaN."""
     return float(value) if math.isfinite(value) else None
 
 

@@ -1,7 +1,7 @@
-"""How concentrated a map is. None of it says that a map is right: sharpening alone changes every one of these.
+"""Complexity: how concentrated a map is. No complexity shows that a map is right: sharpening alone changes them all.
 
-The functions on tensors take maps ``(B, …)``, of which magnitudes count, and give float64 ``(B,)``; NaN for a map that
-is zero everywhere.
+The functions on tensors take maps ``(B, …)``, use their magnitudes, and return float64 ``(B,)``; NaN for a map that is
+zero everywhere.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def gini(maps: Tensor) -> Tensor:
-    """Gini index: 0 for a constant map, ``1 - 1/N`` for a single cell (Hurley & Rickard 2009, arXiv 0811.4706)."""
+    """Return the Gini index: 0 for a constant map, ``1 - 1/N`` for one cell (Hurley 2009, arXiv 0811.4706)."""
     import torch
 
     values = maps.double().abs().flatten(1).sort(dim=1).values
@@ -28,7 +28,7 @@ def gini(maps: Tensor) -> Tensor:
 
 
 def entropy(maps: Tensor) -> Tensor:
-    """Entropy of the shares of the cells over the greatest there is: 1 for a constant map, 0 for a single cell."""
+    """Return the entropy of the cells' shares, divided by the maximum: 1 for a constant map, 0 for a single cell."""
     import torch
 
     values = maps.double().abs().flatten(1)

@@ -1,9 +1,9 @@
-"""Whether the map says of each part what taking it away does to the model.
+"""Faithfulness: agreement of the attribution of each part with the effect of removing it.
 
 Faithfulness after Alvarez-Melis & Jaakkola 2018, "Towards Robust Interpretability with Self-Explaining Neural
 Networks" (arXiv 1806.07538), on cells of a clip in place of features.
 
-The functions on tensors take two batches ``(B, n)`` and give float64 ``(B,)``.
+The functions on tensors take two batches ``(B, n)`` and return float64 ``(B,)``.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from staa_widgets.records.geometry import Geometry
 
 DRAWS = 999
-"""Permutations that make a null distribution."""
+"""Default number of permutations of the null distribution."""
 
 
 def pearson(one: Tensor, other: Tensor) -> Tensor:
-    """Linear correlation of each row; NaN where a row is constant."""
+    """Return the linear correlation of each row; NaN where a row is constant."""
     one, other = one.double(), other.double()
     speaks = (one.amax(1) > one.amin(1)) & (other.amax(1) > other.amin(1))
     one, other = one - one.mean(1, keepdim=True), other - other.mean(1, keepdim=True)
@@ -40,7 +40,7 @@ def pearson(one: Tensor, other: Tensor) -> Tensor:
 
 
 def ranks(values: Tensor) -> Tensor:
-    """Rank each row from 1, equal values sharing their mean rank: float64 ``(B, n)``."""
+    """Return the ranks of each row from 1, the mean rank for equal values: float64 ``(B, n)``."""
     import torch
 
     values = values.contiguous()
@@ -51,19 +51,19 @@ def ranks(values: Tensor) -> Tensor:
 
 
 def spearman(one: Tensor, other: Tensor) -> Tensor:
-    """Correlation of ranks of each row, ties sharing their mean rank; NaN where a row is constant."""
+    """Return the rank correlation of each row, the mean rank for equal values; NaN where a row is constant."""
     return pearson(ranks(one), ranks(other))
 
 
 def permutation_p_value(one: Tensor, other: Tensor, *, draws: int = DRAWS, seed: int = 0) -> Tensor:
-    """Chance that rows put in a random order correlate in rank as highly as these do.
+    """Return the probability that rows in random order have at least this rank correlation.
 
     Parameters
     ----------
     one, other
         ``(B, n)``.
     draws
-        Permutations; the smallest p is ``1 / (draws + 1)``.
+        Number of permutations; the smallest p is ``1 / (draws + 1)``.
     seed
         The same seed gives the same permutations.
 
@@ -82,13 +82,13 @@ def permutation_p_value(one: Tensor, other: Tensor, *, draws: int = DRAWS, seed:
     generator = torch.Generator().manual_seed(seed)
     orders = torch.rand(draws, count, generator=generator).argsort(1)
     null = torch.stack([pearson(a[orders], b.expand(draws, -1)) for a, b in zip(first, second, strict=True)])
-    # Sums in another order differ in their last digits, and a tie with what was found counts against it.
+    # Sums in another order differ in their last digits, and a tie counts against the map.
     reached = (null >= found[:, None] - 1e-9).double().sum(1)
     return ((reached + 1) / (draws + 1)).where(found.isfinite(), float("nan"))
 
 
 def _saliency_and_drops(case: Case, units: Units, filler: str, output: Output) -> tuple[Tensor, Tensor]:
-    """Give saliency and drop of every unit, ``(1, n)`` each."""
+    """Return saliency and score drop of every unit, ``(1, n)`` each."""
     import torch
 
     parts = divide_into_units(require_inputs(case).geometry, units)

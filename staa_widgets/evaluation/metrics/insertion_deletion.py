@@ -36,10 +36,10 @@ Kind = Literal["insertion", "deletion"]
 Order = Literal["most", "least"]
 
 STEPS = 16
-"""Steps of a curve; it has one point more."""
+"""Default number of steps of a curve, which has one point more."""
 
 DRAWS = 5
-"""Random orders that a score is set beside, and ways in which ties are broken."""
+"""Number of random orders to compare with, and of random ways to break ties."""
 
 
 class ScoreCurve(NamedTuple):
@@ -81,7 +81,7 @@ class ReferenceScores(NamedTuple):
 
 
 class NormalizedScore(NamedTuple):
-    """How far a method comes from random (0) to the oracle (1), with its 95 % interval; NaN with a reason."""
+    """Score from random orders (0) to the oracle (1), with its 95 % interval; NaN with a reason where undefined."""
 
     value: float
     low: float
@@ -107,7 +107,7 @@ def perturbation_curve(
     Parameters
     ----------
     case
-        Maps and query.
+        Case with maps and inputs.
     kind
         ``"insertion"`` or ``"deletion"``.
     order
@@ -117,14 +117,14 @@ def perturbation_curve(
     filler
         Name in `staa_widgets.methods.fillers.FILLERS`.
     steps
-        At how many shares the model is asked, beside the start; fewer where there are fewer units.
+        Number of shares at which the model is asked, beside the start; at most the number of units.
     output
         ``"probability"`` or ``"logit"`` of the target.
     """
-    query = require_inputs(case)
-    parts = divide_into_units(query.geometry, units)
+    inputs = require_inputs(case)
+    parts = divide_into_units(inputs.geometry, units)
     return _curve_of_values(
-        case, parts, unit_saliency(case.maps, parts), kind, order, filler, steps, output, seed=abs(query.seed)
+        case, parts, unit_saliency(case.maps, parts), kind, order, filler, steps, output, seed=abs(inputs.seed)
     )
 
 
@@ -138,20 +138,20 @@ def reference_scores(
     steps: int = STEPS,
     draws: int = DRAWS,
 ) -> ReferenceScores:
-    """Score random orders and the oracle on a case's clip; the maps are not looked at.
+    """Return the scores of random orders and of the oracle on the clip of a case; its maps are not used.
 
     Parameters
     ----------
     case
-        Its query is asked; its memo keeps the answers.
+        Case with inputs; its memo keeps the logits.
     kind, order, units, filler, steps
         As for `curve`.
     draws
-        How many random orders.
+        Number of random orders.
     """
-    query = require_inputs(case)
-    parts = divide_into_units(query.geometry, units)
-    count, seed = int(parts.max()) + 1, abs(query.seed)
+    inputs = require_inputs(case)
+    parts = divide_into_units(inputs.geometry, units)
+    count, seed = int(parts.max()) + 1, abs(inputs.seed)
 
     def area(values: NDArray[np.float64], seed: int) -> float:
         return _curve_of_values(case, parts, values, kind, order, filler, steps, "probability", seed=seed).area
@@ -170,7 +170,7 @@ def reference_scores(
 def normalize_scores(
     scores: ArrayLike, randoms: ArrayLike, oracles: ArrayLike, *, draws: int = 5000, seed: int = 0
 ) -> NormalizedScore:
-    """Set a method's mean between random and the oracle: ``mean(score - random) / mean(oracle - random)``.
+    """Return ``mean(score - random) / mean(oracle - random)``: 0 for random orders, 1 for the oracle.
 
     A ratio of means over clips, since the ratio of one clip has no mean where its oracle is near random. Works for
     either direction of the score.
@@ -180,13 +180,12 @@ def normalize_scores(
     scores, randoms, oracles
         ``(n,)``, one value a clip; clips in which one of them is NaN are left out.
     draws, seed
-        Of the bootstrap over clips.
+        Number and seed of the bootstrap samples over clips.
 
     Returns
     -------
     Normalised
-        NaN, with the reason, where the oracle is less than three standard errors from random: there is then nothing to
-        measure by.
+        NaN, with the reason, where the oracle is less than three standard errors from random.
     """
     rows = np.stack([np.asarray(part, np.float64) for part in (scores, randoms, oracles)])
     rows = rows[:, np.isfinite(rows).all(axis=0)]
@@ -237,7 +236,7 @@ def _curve_of_values(
 
 
 def _rank_units(values: NDArray[np.float64], seed: int, draw: int) -> NDArray[np.int64]:
-    """List units from the most relevant to the least, equal ones in an order drawn at random."""
+    """Return the units from the most relevant to the least, equal ones in random order."""
     shuffled = np.random.default_rng([seed, draw]).permutation(len(values))
     return shuffled[np.argsort(-values[shuffled], kind="stable")]
 

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 
 def pointing(values: Tensor, truth: Tensor) -> Tensor:
-    """Whether the largest value lies in the truth; where several are largest, the share of them that does."""
+    """Return 1 if the largest value lies in the ground truth, else 0; of several largest values the share that does."""
     values, truth = _flatten_rows(values, truth)
     largest = values == values.amax(1, keepdim=True)
     return _nan_where_undefined(truth, (largest & truth).sum(1) / largest.sum(1).double())
 
 
 def mass(values: Tensor, truth: Tensor) -> Tensor:
-    """Share of the positive mass that lies in the truth; of a map without any, the truth's share of the cells."""
+    """Return the share of positive values inside the ground truth; without any, its share of the cells."""
     values, truth = _flatten_rows(values, truth)
     positive = values.double().clamp_min(0)
     share = (positive * truth).sum(1) / positive.sum(1)
@@ -39,7 +39,7 @@ def mass(values: Tensor, truth: Tensor) -> Tensor:
 
 
 def average_precision(values: Tensor, truth: Tensor) -> Tensor:
-    """Area under precision over recall, cells ranked by value, equal values taken together."""
+    """Return the area under precision over recall, cells ranked by value, equal values taken together."""
     import torch
 
     values, truth = _flatten_rows(values, truth)
@@ -55,9 +55,9 @@ def average_precision(values: Tensor, truth: Tensor) -> Tensor:
 
 
 def auc(values: Tensor, truth: Tensor) -> Tensor:
-    """Chance that a true entry has a larger value than a false one, ties counting half.
+    """Return the probability that a true entry has a larger value than a false one, ties counting half.
 
-    Compares all pairs: meant for curves, not for whole maps.
+    All pairs are compared, so it is meant for curves and not for whole maps.
     """
     values, truth = _flatten_rows(values, truth)
     pairs = truth[:, :, None] & ~truth[:, None, :]
@@ -66,7 +66,7 @@ def auc(values: Tensor, truth: Tensor) -> Tensor:
 
 
 def temporal_curve(maps: Tensor) -> Tensor:
-    """Mass of ``|maps|`` in each slice: ``(B, S, h, w)`` to float64 ``(B, S)``."""
+    """Return the sum of ``|maps|`` in each slice: ``(B, S, h, w)`` to float64 ``(B, S)``."""
     return maps.double().abs().sum((-2, -1))
 
 

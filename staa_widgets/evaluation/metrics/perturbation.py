@@ -1,4 +1,4 @@
-"""Take parts of a clip away and ask the model what it makes of the rest; each question is asked once."""
+"""Perturb a clip, ask the model, and memoize the logits."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ Units = str | Sequence[int]
 Output = Literal["probability", "logit"]
 
 MAX_COARSE_UNITS = 128
-"""Most units that are taken away one by one."""
+"""Most units of the division "coarse"; only up to so many units are removed one by one."""
 
 
 def require_inputs(case: Case) -> MethodInputs:
-    """Give a case's query; raises `ParameterError` if it has none."""
+    """Return the inputs of a case; raises `ParameterError` if it has none."""
     if case.inputs is None:
-        raise ParameterError("This case has no model to ask.", "Give it a query.")
+        raise ParameterError("This case has no model to ask.", "Give it inputs.")
     return case.inputs
 
 
 def divide_into_units(geometry: Geometry, units: Units) -> NDArray[np.int64]:
-    """Divide the token grid into the units that are taken away.
+    """Divide the token grid into units, which are removed as a whole.
 
     Parameters
     ----------
     geometry
-        Of the model.
+        Geometry of the model.
     units
         ``"cells"`` of the token grid; ``"frames"``, whole slices; ``"coarse"``, the smallest square blocks of a slice
         of which there are at most 128 in a clip; or the slices, rows and columns of a block.
@@ -70,7 +70,7 @@ def divide_into_units(geometry: Geometry, units: Units) -> NDArray[np.int64]:
 
 
 def unit_saliency(maps: NDArray[np.floating], units: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Sum maps ``(S, h, w)`` over each unit: ``(n,)``."""
+    """Return the sum of maps ``(S, h, w)`` over each unit, ``(n,)``."""
     if maps.shape != units.shape:
         raise ParameterError(f"The map is {maps.shape}, the model's grid {units.shape}.", "Give maps of this model.")
     return np.bincount(units.ravel(), maps.ravel().astype(np.float64), minlength=int(units.max()) + 1).astype(
@@ -81,18 +81,18 @@ def unit_saliency(maps: NDArray[np.floating], units: NDArray[np.int64]) -> NDArr
 def scores_without(
     case: Case, units: NDArray[np.int64], removed: NDArray[np.bool_], *, filler: str, output: Output
 ) -> NDArray[np.float64]:
-    """Ask what is left of the target's score when units are taken away.
+    """Return the target's score with units removed.
 
     Parameters
     ----------
     case
-        With a query; its `memo` keeps the answers for other metrics and methods.
+        Case with inputs; its `memo` keeps the logits for other metrics and methods.
     units
         ``(S, h, w)``, from `divide_into_units`.
     removed
-        bool ``(m, n)``, which of the n units to take away in each of m questions.
+        bool ``(m, n)``, which of the n units to remove in each of m perturbed clips.
     filler
-        Name in `staa_widgets.methods.fillers.FILLERS`, of what stands in their place.
+        Name in `staa_widgets.methods.fillers.FILLERS`; what replaces the units.
     output
         ``"probability"`` of the target, or its ``"logit"``, which does not saturate.
 
@@ -103,32 +103,32 @@ def scores_without(
     """
     if output not in ("probability", "logit"):
         raise ParameterError(f"output is {output!r}.", "Choose 'probability' or 'logit'.")
-    query = require_inputs(case)
+    inputs = require_inputs(case)
     cells = removed[:, units]
     keys = [("logits", filler, np.packbits(one).tobytes()) for one in cells]
     missing = list({key: n for n, key in enumerate(keys) if key not in case.memo}.values())
-    for first in range(0, len(missing), query.batch_size):
-        query.report(first, len(missing))
-        chosen = missing[first : first + query.batch_size]
-        for n, logits in zip(chosen, _perturbed_logits(query, cells[chosen], filler), strict=True):
+    for first in range(0, len(missing), inputs.batch_size):
+        inputs.report(first, len(missing))
+        chosen = missing[first : first + inputs.batch_size]
+        for n, logits in zip(chosen, _perturbed_logits(inputs, cells[chosen], filler), strict=True):
             case.memo[keys[n]] = logits
     if missing:
-        query.report(len(missing), len(missing))
+        inputs.report(len(missing), len(missing))
     logits = np.stack([case.memo[key] for key in keys])
-    return class_probabilities(logits)[:, query.target] if output == "probability" else logits[:, query.target]
+    return class_probabilities(logits)[:, inputs.target] if output == "probability" else logits[:, inputs.target]
 
 
 def score_drops(case: Case, units: NDArray[np.int64], *, filler: str, output: Output) -> NDArray[np.float64]:
-    """Measure by how much the target's score falls when one unit alone is taken away: ``(n,)``."""
+    """Return by how much the target's score falls when each unit alone is removed, ``(n,)``."""
     count = int(units.max()) + 1
-    asked = np.concatenate([np.zeros((1, count), bool), np.eye(count, dtype=bool)])
-    whole, *parts = scores_without(case, units, asked, filler=filler, output=output)
+    removed = np.concatenate([np.zeros((1, count), bool), np.eye(count, dtype=bool)])
+    whole, *parts = scores_without(case, units, removed, filler=filler, output=output)
     return whole - np.array(parts)
 
 
-def _perturbed_logits(query: MethodInputs, cells: NDArray[np.bool_], filler: str) -> NDArray[np.float64]:
+def _perturbed_logits(inputs: MethodInputs, cells: NDArray[np.bool_], filler: str) -> NDArray[np.float64]:
     import torch
 
-    mask = cell_mask(query.geometry, torch.from_numpy(cells))
+    mask = cell_mask(inputs.geometry, torch.from_numpy(cells))
     with torch.no_grad():
-        return query.forward(fill(query.pixels, mask, filler)).double().cpu().numpy()
+        return inputs.forward(fill(inputs.pixels, mask, filler)).double().cpu().numpy()

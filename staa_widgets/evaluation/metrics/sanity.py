@@ -1,8 +1,8 @@
-"""Whether a map depends on what it ought to depend on: the weights, the class, the order of time, motion.
+"""Sanity checks: whether a map depends on the weights, the class, the order of time and motion.
 
-After "Sanity Checks for Saliency Maps" (Adebayo et al. 2018, arXiv 1810.03292). Each check makes the maps again, by the
-same method and about the same class, under a change, and compares by rank correlation over all cells; NaN where one of
-the two maps is constant and so has no ranks.
+After "Sanity Checks for Saliency Maps" (Adebayo et al. 2018, arXiv 1810.03292). Each check runs the
+same method again under a change and compares the maps by rank correlation over all cells, which is NaN where one of the
+two maps is constant and so has no ranks.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
     from staa_widgets.models import VideoModel
 
 STEPS = 4
-"""Depths to which weights are shuffled, one after the other."""
+"""Default number of steps in which all weights are shuffled."""
 
 
 class CascadingRandomization(NamedTuple):
-    """How alike maps stay while weights are shuffled from the output down.
+    """Similarity of the maps while weights are shuffled from the output down.
 
     Parameters
     ----------
     share
-        float64 ``(n,)``, share of the model's parts that are shuffled; the last is 1.
+        float64 ``(n,)``, share of the layers that are shuffled; the last is 1.
     similarity
-        float64 ``(n,)``, rank correlation with the maps of the model as it is.
+        float64 ``(n,)``, rank correlation with the maps of the unchanged model.
     """
 
     share: NDArray[np.float64]
@@ -46,7 +46,7 @@ class CascadingRandomization(NamedTuple):
 
 
 def similarity(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
-    """Rank correlation over all cells of two maps; NaN where one is constant."""
+    """Return the rank correlation of two maps over all cells; NaN where one is constant."""
     import torch
 
     flat = [torch.from_numpy(np.ascontiguousarray(maps, np.float64)).reshape(1, -1) for maps in (one, other)]
@@ -54,7 +54,7 @@ def similarity(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
 
 
 def parameters_from_output(model: VideoModel) -> list[list[str]]:
-    """Name the parameters of head, layers from last to first, and embeddings."""
+    """Return the names of parameters by part: head, layers from last to first, embeddings."""
     from staa_widgets.models import FAMILIES
 
     module = model.module
@@ -70,16 +70,16 @@ def parameters_from_output(model: VideoModel) -> list[list[str]]:
 
 
 def shuffle_weights(model: VideoModel, names: Sequence[str] | None = None, *, seed: int = 0) -> VideoModel:
-    """Copy a model with the entries of each parameter shuffled among themselves.
+    """Return a copy of a model with the entries of each parameter tensor shuffled.
 
-    The values stay what they were, so that activations keep their scale; what was learnt is gone.
+    The values are the same, so that activations keep their scale, but what was learned is gone.
 
     Parameters
     ----------
     model
-        Left as it is.
+        The model, which is not changed.
     names
-        Of parameters; all where ``None``.
+        Names of parameters to shuffle; all if ``None``.
     seed
         The same seed gives the same model.
     """
@@ -89,20 +89,20 @@ def shuffle_weights(model: VideoModel, names: Sequence[str] | None = None, *, se
 
 
 def cascading_randomization(case: Case, *, steps: int = STEPS, seed: int = 0) -> CascadingRandomization:
-    """Shuffle weights from the output down, as deep again with each step, and make the maps anew.
+    """Return the similarity of the maps while weights are shuffled from the output down, step by step.
 
     Parameters
     ----------
     case
-        With model, query and attribute.
+        Case with model, inputs and attribute.
     steps
-        How often; the last time all weights are shuffled.
+        Number of steps; after the last one all weights are shuffled.
     seed
-        Of the shuffling.
+        Seed of the shuffling.
     """
     query, attribute = _require_method(case)
     if case.model is None:
-        raise ParameterError("This case has no model to copy.", "Give it one.")
+        raise ParameterError("This case has no model to copy.", "Give it a model.")
     if steps < 1:
         raise ParameterError(f"steps is {steps}.", "Give at least 1.")
     parts = parameters_from_output(case.model)
@@ -129,7 +129,7 @@ def _shuffle_in_place(model: VideoModel, names: Sequence[str], seed: int) -> Non
 
 def _require_method(case: Case) -> tuple[MethodInputs, Any]:
     if case.inputs is None or case.attribute is None:
-        raise ParameterError("This case cannot make its maps again.", "Give it a query and attribute.")
+        raise ParameterError("This case cannot run its method again.", "Give it inputs and attribute.")
     return case.inputs, case.attribute
 
 
@@ -140,7 +140,7 @@ _SANITY: dict[str, Any] = {"category": "sanity", "range": (-1.0, 1.0), "needs": 
     "weight_randomization",
     **_SANITY,
     higher_is_better=False,
-    chance="0 for a map that has nothing to do with the first",
+    chance="0 for an unrelated map",
     chance_level=0.0,
     cost=lambda _, *, steps, **__: steps,
 )

@@ -1,13 +1,13 @@
-"""Colours of the report's figures."""
+"""Colors of the report's figures."""
 
 from __future__ import annotations
 
-# Okabe and Ito's, which colour-blind readers can tell apart, without the yellow that vanishes on white.
+# Palette of Okabe and Ito, safe for color-blind readers, without its yellow, which is invisible on white.
 METHOD_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#4b2991", "#7a4b12")
 GROUP_COLORS = {"attention": "#0072b2", "gradient": "#d55e00", "perturbation": "#009e73", "control": "#8a919e"}
 
 
 def make_transparent(color: str) -> str:
-    """Make a colour ``#rrggbb`` so transparent that lines are seen through it."""
+    """Return a color ``#rrggbb`` as a transparent one, through which lines are visible."""
     red, green, blue = (int(color[at : at + 2], 16) for at in (1, 3, 5))
     return f"rgba({red},{green},{blue},0.13)"

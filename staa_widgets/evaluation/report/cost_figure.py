@@ -1,4 +1,4 @@
-"""What a method's maps cost, against what they score."""
+"""Figure of cost against quality: passes of each method against its mean score."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from staa_widgets.evaluation.rows import Summary
 
 HEIGHT, PLOT_HEIGHT = 440, 320
-"""Pixels of the figure, and of the part of it in which points lie."""
+"""Height in pixels of the figure, and of its plot area."""
 
 LABEL_HEIGHT = 17
-"""Pixels of a label's line."""
+"""Height in pixels of a label."""
 
 
 class _Point(NamedTuple):
@@ -35,9 +35,9 @@ class _Point(NamedTuple):
 
 
 def draw_cost_against_quality(results: Results, metric: str, model: str | None = None) -> go.Figure:
-    """Draw a point a method: passes through the model across, the metric's mean with its 95 % interval upwards.
+    """Draw a point per method: passes through the model on x, the metric's mean with its 95 % interval on y.
 
-    The best control is a line: what does not rise above it explains nothing.
+    The best control is a line: a method that does not rise above it explains nothing.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def draw_cost_against_quality(results: Results, metric: str, model: str | None =
     Raises
     ------
     ParameterError
-        If the metric was not asked for.
+        If there is no such metric in the results.
     """
     import plotly.graph_objects as go
 
@@ -100,7 +100,7 @@ def _make_points(results: Results, metric: str, model: str | None) -> list[_Poin
     for method in results.methods:
         forwards, backwards, _ = results.cost(method, model)
         if (found := held.get((method, metric))) and math.isfinite(forwards):
-            # What takes no pass has its place beside what takes one: a logarithm has none for 0.
+            # A logarithmic axis has no 0, so methods without a pass stand beside those with one.
             points.append(_Point(method, method_group(results, method), max(forwards + backwards, 1), found))
     return points
 
@@ -133,16 +133,16 @@ def _draw_group(figure: go.Figure, name: str, points: list[_Point], results: Res
 
 
 def _label_points(figure: go.Figure, points: Sequence[_Point], pixels: float) -> None:
-    """Write names beside points, those at about the same cost shifted until none covers another.
+    """Write names beside points, shifted apart where points have about the same cost.
 
     Parameters
     ----------
     figure
-        To write on.
+        Figure to write on.
     points
-        What is named.
+        Points to name.
     pixels
-        Of one unit of the metric.
+        Height of one unit of the metric.
     """
     columns: dict[int, list[_Point]] = {}
     for point in points:
@@ -169,7 +169,7 @@ def _label_points(figure: go.Figure, points: Sequence[_Point], pixels: float) ->
 
 
 def _spread_labels(wanted: np.ndarray) -> np.ndarray:
-    """Move rising places apart by a label at least, leaving their mean where it was."""
+    """Return rising positions, at least the height of a label apart, with the same mean."""
     places = wanted.copy()
     for i in range(1, len(places)):
         places[i] = max(places[i], places[i - 1] + LABEL_HEIGHT)
@@ -177,7 +177,7 @@ def _spread_labels(wanted: np.ndarray) -> np.ndarray:
 
 
 def _axis_range(values: Sequence[float]) -> tuple[float, float]:
-    """Least and greatest finite value, with some room."""
+    """Return the least and the greatest finite value, with some margin."""
     held = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
     low, high = min(held), max(held)
     room = 0.08 * (high - low) or 0.1

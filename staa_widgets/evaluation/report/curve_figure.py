@@ -1,4 +1,4 @@
-"""The curves that causal metrics are the areas of."""
+"""Figure of insertion and deletion curves."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ GRID = np.linspace(0, 1, 33)
 
 DASHES = ("dot", "dash", "dashdot", "longdash")
 MAX_BANDS = 6
-"""Methods beyond which bands would cover each other; the intervals are then told on hovering only."""
+"""Most methods that get a band; the bands of more would cover each other."""
 
 LEGEND_LINE_HEIGHT = 17
-"""Pixels of a line of the legend, which holds three methods or so."""
+"""Height in pixels of a line of the legend, which holds about three methods."""
 
 CurvesByClip = dict[tuple[str, str], np.ndarray]
 """Probability at each of `GRID`, by model and clip."""
 
 
 def draw_curves(results: Results, metric: str, model: str | None = None) -> go.Figure:
-    """Draw how the target's probability goes as ever more of the clip is changed: means over clips.
+    """Draw the mean curve of each method: the target's probability over the share of the clip that was changed.
 
-    Bands are 95 % intervals; of more than six methods they are told on hovering only.
+    Bands are 95 % intervals; for more than six methods they appear on hovering only.
 
     Parameters
     ----------
     results
-        What to draw; `Results.curves` holds the courses.
+        What to draw; the curves are in `Results.curves`.
     metric
-        Label of a causal metric.
+        Label of an insertion or deletion metric.
     model
         Name of a model; by default all of them together.
 
@@ -62,10 +62,10 @@ def draw_curves(results: Results, metric: str, model: str | None = None) -> go.F
     courses = _interpolate_curves(results, metric, model)
     order = [method for method in dict.fromkeys((*results.methods, *courses)) if method in courses]
     figure = go.Figure(layout={"template": plotly_template()})
-    grey = cycle({"color": GROUP_COLORS["control"], "dash": dash} for dash in DASHES)
-    coloured = cycle([*({"color": c} for c in METHOD_COLORS), *({"color": c, "dash": "dash"} for c in METHOD_COLORS)])
+    gray = cycle({"color": GROUP_COLORS["control"], "dash": dash} for dash in DASHES)
+    colored = cycle([*({"color": c} for c in METHOD_COLORS), *({"color": c, "dash": "dash"} for c in METHOD_COLORS)])
     for method in order:
-        line = {**next(grey if method_group(results, method) == "control" else coloured), "width": 2}
+        line = {**next(gray if method_group(results, method) == "control" else colored), "width": 2}
         _draw_curve(figure, method, _mean_intervals(courses[method]), line, band=len(order) <= MAX_BANDS)
     figure.update_layout(
         xaxis={"title": {"text": f"share of the clip {done}"}, "tickformat": "~%", "range": [0, 1]},
@@ -81,14 +81,16 @@ def draw_curves(results: Results, metric: str, model: str | None = None) -> go.F
 
 
 def _interpolate_curves(results: Results, metric: str, model: str | None) -> dict[str, CurvesByClip]:
-    """Bring every curve of a metric to `GRID`, by method."""
+    """Return the curves of a metric at the shares `GRID`, by method."""
     courses: dict[str, CurvesByClip] = {}
     for row in results.curves:
         if row.metric == metric and model in (None, row.model):
             courses.setdefault(row.method, {})[row.model, row.clip] = np.interp(GRID, row.shares, row.values)
     if not courses:
-        causal = ", ".join(dict.fromkeys(row.metric for row in results.curves))
-        raise ParameterError(f"There are no curves of {metric!r}.", f"There are some of {causal}." if causal else "")
+        with_curves = ", ".join(dict.fromkeys(row.metric for row in results.curves))
+        raise ParameterError(
+            f"There are no curves of {metric!r}.", f"There are some of {with_curves}." if with_curves else ""
+        )
     return courses
 
 

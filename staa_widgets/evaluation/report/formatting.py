@@ -1,4 +1,4 @@
-"""How scores, directions, groups and costs are written, in figures and tables alike."""
+"""Text of scores, directions, groups and costs in figures and tables."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def format_count(count: int, word: str) -> str:
 
 
 def format_label(name: str) -> str:
-    """Write a label of the user's beside a mark or a row of a figure: as text, and not too long."""
+    """Write a label of the user as plain text, shortened to fit a figure."""
     return escape_plotly_text(name, 28)
 
 
 def direction_arrow(results: Results, metric: str) -> str:
-    """Show a metric's direction: an arrow up or down, nothing where it has none."""
+    """Return an arrow up or down for a metric's direction; empty where it has none."""
     return {True: "\u00a0↑", False: "\u00a0↓", None: ""}[results.metric_info(metric).get("higher_is_better")]
 
 
@@ -51,13 +51,13 @@ def format_category(info: Mapping[str, Any]) -> str:
 
 
 def method_group(results: Results, method: str) -> str:
-    """Group of a method; attention where the results do not tell."""
+    """Return the group of a method; "attention" where the results have none."""
     found = results.settings.get("methods", {}).get(method, {}).get("group")
     return found if found in GROUPS else "attention"
 
 
 def format_cost(results: Results, method: str, model: str | None = None) -> str:
-    """Mean passes of a method, such as "1 forward + 1 backward", and its seconds."""
+    """Write the mean passes of a method, such as "1 forward + 1 backward", and its seconds."""
     forwards, backwards, seconds = results.cost(method, model)
     words = [
         f"{count:.4g} {word}{'' if count == 1 else 's'}"
@@ -68,7 +68,7 @@ def format_cost(results: Results, method: str, model: str | None = None) -> str:
 
 
 def hover_text(found: Summary, results: Results) -> str:
-    """Tell of a mean in a figure: whose it is, its interval, its clips, and what chance scores."""
+    """Return the text on hovering over a mean: method, metric, interval, number of clips, and chance."""
     chance = results.metric_info(found.metric).get("chance")
     lines = [
         f"<b>{escape_plotly_text(found.method)}</b>, {escape_plotly_text(found.metric)}",

@@ -1,4 +1,4 @@
-"""The report as a page."""
+"""HTML page of a report."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ COST_NOTE = (
 )
 
 MAX_COST_FIGURES = 4
-"""Metrics whose cost against quality is drawn; the others are in the tables."""
+"""Most metrics whose cost against quality is drawn; the others are in the tables."""
 
 _DRAW_SCRIPT = """
 for (const held of document.querySelectorAll("script[data-figure]")) {
@@ -47,9 +47,9 @@ for (const held of document.querySelectorAll("script[data-figure]")) {
 def to_html(
     results: Results, path: str | os.PathLike[str], title: str = "", *, introduction: Markup | None = None
 ) -> Path:
-    """Write a report: what was compared, summary with intervals, figures, and how to read them.
+    """Write a report: settings, scores with intervals, figures, and notes on how to read them.
 
-    The report is one file that asks no network for anything, and forbids itself to.
+    The report is one file that needs no network; its content policy forbids any request.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def to_html(
     title
         Heading; by default it says how many methods were compared.
     introduction
-        What is said before all else.
+        Section before all others.
 
     Returns
     -------
@@ -82,7 +82,7 @@ def to_page(results: Results, title: str = "", *, introduction: Markup | None = 
     heading = title or f"{format_count(len(results.methods), 'method')} compared"
     style = resources.files("staa_widgets.evaluation.report").joinpath("report.css").read_text("utf-8")
     library, content = get_plotlyjs(), _report_body(results, heading, introduction)
-    # Plotly writes style elements of its own, so styles cannot be held to those known here; scripts are.
+    # Plotly writes its own style elements, so any inline style is allowed; scripts are allowed by hash only.
     policy = (
         f"default-src 'none'; script-src {source_hash(library)} {source_hash(_DRAW_SCRIPT)}; "
         "style-src 'unsafe-inline'; img-src data: blob:"
@@ -125,7 +125,7 @@ def _report_body(results: Results, heading: str, introduction: Markup | None) ->
             element(
                 "p",
                 "A darker cell stands nearer to the best of its column, a white one is its worst. Columns of metrics "
-                "without a direction have no colour.",
+                "without a direction have no color.",
             ),
             _figure_element(draw_score_table(results), "heat-table", 150 + 78 * len(results.metrics)),
         ),
@@ -177,7 +177,7 @@ def _optional_section(heading: str, content: Markup | None) -> Markup | None:
 
 def _figure_element(figure: go.Figure, name: str, width: int) -> Markup:
     height = figure.to_plotly_json()["layout"].get("height", 450)
-    # In a script element only "</script" and "<!--" mean anything, so no "<" may stand in what users name.
+    # In a script element only "</script" and "<!--" are special, so every "<" of a user's name is escaped.
     data = Markup((figure.to_json() or "").replace("<", "\\u003c"))
     return element(
         "div",

@@ -1,4 +1,4 @@
-"""Who is best by a metric, and who cannot be told apart from the best."""
+"""Ranking: the best method of a metric, and the methods that cannot be told apart from it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ SummaryTable = Mapping[tuple[str, str], "Summary"]
 
 
 def index_summaries(results: Results, model: str | None = None) -> dict[tuple[str, str], Summary]:
-    """Give the means of a model, or of all of them together, by method and metric."""
+    """Return the means of a model, or of all of them together, by method and metric."""
     found = results.summary(pooled=model is None)
     return {(row.method, row.metric): row for row in found if row.model == (model or "")}
 
 
 def best_summary(results: Results, metric: str, scored: Iterable[Summary]) -> Summary | None:
-    """Choose the best mean of a metric; ``None`` where there is none, or no end of the metric is better."""
+    """Return the best mean of a metric; ``None`` where there is none, or the metric has no direction."""
     better = results.metric_info(metric).get("higher_is_better")
     of = [found for found in scored if found.metric == metric]
     if better is None or not of:
@@ -30,14 +30,14 @@ def best_summary(results: Results, metric: str, scored: Iterable[Summary]) -> Su
 
 
 def leading_methods(results: Results, metric: str, held: SummaryTable, model: str | None = None) -> list[str]:
-    """Name the best method of a metric, and after it those that cannot be told apart from it.
+    """Return the best method of a metric, and after it those that cannot be told apart from it.
 
     Parameters
     ----------
     results
-        What was found.
+        Results of the evaluation.
     metric
-        Its label.
+        Label of the metric.
     held
         Means of `model`, by method and metric.
     model
@@ -48,5 +48,5 @@ def leading_methods(results: Results, metric: str, held: SummaryTable, model: st
         return []
     rivals = [method for method in results.methods if (method, metric) in held and method != first.method]
     duels = [results.compare(first.method, method, metric, model) for method in rivals]
-    # Without an interval nothing was shown: a single clip does not make a method level with the best.
+    # Without an interval, as for a single clip, nothing shows that a method is level with the best.
     return [first.method, *(duel.other for duel in duels if duel.better is None and math.isfinite(duel.low))]

@@ -1,4 +1,4 @@
-"""Methods × metrics at one glance."""
+"""Figure of the table of scores, methods × metrics."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from staa_widgets.evaluation.rows import Summary
 
 COLOR_SCALE = ((0, "#ffffff"), (1, "#8fb4f0"))
-"""From the worst of a column to its best."""
+"""Colors from the worst to the best of a column."""
 
 ROW_HEIGHT = 30
-"""Pixels of a row."""
+"""Height in pixels of a row."""
 
 
 def draw_score_table(results: Results, model: str | None = None) -> go.Figure:
-    """Draw methods × metrics: means as numbers, coloured by where they stand between the column's worst and best.
+    """Draw methods × metrics: means as numbers, colored from the column's worst to its best.
 
-    Columns whose metric has no direction stay white. Intervals, number of clips and chance are told on hovering.
+    Columns whose metric has no direction stay white. Intervals, number of clips and chance appear on hovering.
 
     Parameters
     ----------
@@ -42,18 +42,18 @@ def draw_score_table(results: Results, model: str | None = None) -> go.Figure:
     held = index_summaries(results, model)
     methods, metrics = list(results.methods), list(results.metrics)
     shape = (len(methods), len(metrics))
-    standing, text, told = np.full(shape, np.nan), np.full(shape, "", object), np.full(shape, "", object)
+    positions, text, hover = np.full(shape, np.nan), np.full(shape, "", object), np.full(shape, "", object)
     for column, metric in enumerate(metrics):
         for row, method in enumerate(methods):
             if found := held.get((method, metric)):
-                text[row, column], told[row, column] = format_number(found.mean), hover_text(found, results)
-        standing[:, column] = _relative_positions([held.get((method, metric)) for method in methods], results, metric)
+                text[row, column], hover[row, column] = format_number(found.mean), hover_text(found, results)
+        positions[:, column] = _relative_positions([held.get((method, metric)) for method in methods], results, metric)
     figure = go.Figure(layout={"template": plotly_template()})
     figure.add_trace(
         go.Heatmap(
-            z=standing,
+            z=positions,
             text=text,
-            customdata=told,
+            customdata=hover,
             texttemplate="%{text}",
             hovertemplate="%{customdata}<extra></extra>",
             hoverongaps=False,
@@ -66,7 +66,7 @@ def draw_score_table(results: Results, model: str | None = None) -> go.Figure:
             textfont={"size": 13, "color": TEXT_COLOR},
         )
     )
-    # Numbers as places and labels as their text: two labels that were cut to the same letters stay two rows.
+    # Positions are numbers, so that two labels shortened to the same text stay two rows.
     ticks = {"ticks": "", "showgrid": False, "zeroline": False, "showline": False, "fixedrange": True}
     figure.update_layout(
         xaxis={
@@ -91,11 +91,11 @@ def draw_score_table(results: Results, model: str | None = None) -> go.Figure:
 
 
 def _relative_positions(column: Sequence[Summary | None], results: Results, metric: str) -> list[float]:
-    """Say where each mean of a column stands: 0 its worst, 1 its best."""
+    """Return the position of each mean in its column: 0 for the worst, 1 for the best."""
     better = results.metric_info(metric).get("higher_is_better")
     known = [found.mean for found in column if found]
     if better is None or not known:
-        # A cell without a colour must still be hovered over, which a gap cannot be.
+        # A cell without a color needs a value, because a gap shows nothing on hovering.
         return [0.0 if found else float("nan") for found in column]
     low, width = min(known), (max(known) - min(known)) or 1.0
     places = [(found.mean - low) / width if found else float("nan") for found in column]

@@ -1,4 +1,4 @@
-"""What was compared and how to read it: models, clips, methods, metrics, and what could not be answered."""
+"""Tables of a report about its settings: models, clips, methods, metrics, and failures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def settings_list(results: Results) -> Markup:
-    """Say what was compared: models, clips, seeds, target."""
+    """Return the list of settings: models, clips, seeds, target."""
     settings = results.settings
     models = [
         join_markup(name, element("span", f" ({about['family']})", class_="quiet") if "family" in about else None)
@@ -43,7 +43,7 @@ def settings_list(results: Results) -> Markup:
 
 
 def metric_table(results: Results) -> Markup:
-    """Explain each metric: what it says, which way is better, range and chance."""
+    """Return the table of metrics: meaning, direction, range and chance."""
     rows = []
     for metric in results.metrics:
         about = results.metric_info(metric)
@@ -59,7 +59,7 @@ def metric_table(results: Results) -> Markup:
 
 
 def method_table(results: Results) -> Markup:
-    """Explain each method: what it works with, whether it knows the class, what it costs."""
+    """Return the table of methods: group, whether it depends on the class, cost."""
     rows = []
     for method, about in _facts_by_name(results, "methods"):
         specific = {True: "of the class", False: "of no class", None: "–"}[about.get("class_specific")]
@@ -73,7 +73,7 @@ def method_table(results: Results) -> Markup:
 
 
 def failure_table(results: Results) -> Markup | None:
-    """List what could not be answered, the same reason once; ``None`` where all could."""
+    """Return the table of failures, each reason once; ``None`` if there are none."""
     if not results.failures:
         return None
 
@@ -117,7 +117,7 @@ def _format_ranges(numbers: Sequence[int]) -> str:
 
 
 def _describe_changes(label: str, about: Mapping[str, Any]) -> Markup | None:
-    """Say what a label stands for, where its name and defaults do not."""
+    """Return the name and the changed parameters of a label; ``None`` if the label says it all."""
     name, params = about.get("name", label), about.get("changed", {})
     if name == label and not params:
         return None

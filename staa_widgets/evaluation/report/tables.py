@@ -1,4 +1,4 @@
-"""What a report says of the scores, in words and tables."""
+"""Findings and score tables of a report."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from staa_widgets.evaluation.rows import Summary
 
 MIN_TRUSTED_CLIPS = 10
-"""Clips below which a bootstrap interval is too narrow to be trusted."""
+"""Fewest clips for a bootstrap interval that is not too narrow."""
 
 READING_NOTE = (
     "Means over clips; small, the 95 % bootstrap interval over clips. Bold: the best of its column, and what cannot be "
@@ -33,7 +33,7 @@ READING_NOTE = (
 
 
 def findings_list(results: Results) -> Markup:
-    """Say of each metric which method is best, and what cannot be told apart from it."""
+    """Return a list with the best method of each metric and those that cannot be told apart from it."""
     held, said = index_summaries(results), []
     for metric in results.metrics:
         if names := leading_methods(results, metric, held):
@@ -50,12 +50,12 @@ def findings_list(results: Results) -> Markup:
 
 
 def score_table(results: Results, model: str | None) -> Markup:
-    """Write the summary: a row a method, a column a metric, intervals below the means.
+    """Return the table of scores: a row per method, a column per metric, intervals below the means.
 
     Parameters
     ----------
     results
-        What to report.
+        Results to report.
     model
         Name of a model; ``None`` for all of them together.
     """
@@ -78,7 +78,7 @@ def score_table(results: Results, model: str | None) -> Markup:
 
 
 def control_table(results: Results) -> Markup | None:
-    """Compare every method with the strongest control of each metric; ``None`` where there are no controls."""
+    """Return the table of differences to the strongest control of each metric; ``None`` without controls."""
     controls = [method for method in results.methods if method_group(results, method) == "control"]
     methods = [method for method in results.methods if method not in controls]
     metrics = [metric for metric in results.metrics if results.metric_info(metric).get("higher_is_better") is not None]
@@ -106,7 +106,7 @@ def control_table(results: Results) -> Markup | None:
 
 
 def normalized_score_table(results: Results) -> Markup | None:
-    """Say how far causal metrics come from random orders to the oracle; ``None`` where neither was asked for."""
+    """Return the table of insertion and deletion scores from random to oracle; ``None`` without references."""
     metrics = list(dict.fromkeys(row.metric for row in results.references))
     if not metrics:
         return None
@@ -130,7 +130,7 @@ def normalized_score_table(results: Results) -> Markup | None:
 
 
 def footnote(results: Results) -> Markup | None:
-    """Warn of what the numbers cannot carry."""
+    """Return warnings about intervals over few clips and means over several models."""
     counts = {found.clips for found in results.summary(pooled=True)}
     said = []
     if counts and min(counts) < MIN_TRUSTED_CLIPS:
@@ -145,9 +145,9 @@ def footnote(results: Results) -> Markup | None:
 
 
 def _describe_rivals(results: Results, metric: str, first: str, others: Sequence[str], scored: Sequence[str]) -> Markup:
-    """Say how the best method of a metric stands to those that were scored beside it."""
+    """Return a sentence that compares the best method of a metric with the others."""
     rivals = [method for method in scored if method not in (first, *others)]
-    # Of one clip there is no interval, and on the clips that both have another than the best may be ahead.
+    # One clip gives no interval, and on the clips that both have another method may be ahead.
     unproven = [method for method in rivals if results.compare(first, method, metric).better != first]
     return join_markup(
         join_markup("; not told apart from it: ", comma_list(others)) if others else None,
