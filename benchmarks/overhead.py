@@ -156,11 +156,11 @@ def measure(
     what = case.what if what is None else what
     kept: dict[str, float] = {}
 
-    def explained(label: str) -> None:
+    def explain_label(label: str) -> None:
         kept[label] = record_share(model, record_and_attribute(model, pixels, *EXPLAINED[label]))
 
     runs: dict[str, Callable[[], Any]] = {"stock": lambda: run_stock(model, pixels)}
-    runs |= {label: partial(explained, label) for label in EXPLAINED if label in what}
+    runs |= {label: partial(explain_label, label) for label in EXPLAINED if label in what}
     if EAGER in what:
         runs[EAGER] = lambda: run_eagerly(model, pixels)
     runs["stock"]()
@@ -199,26 +199,26 @@ def profile(case: ModelCase) -> dict[str, float]:
     clocks: dict[str, float] = {}
     kept: list[Any] = []
 
-    def clocked(name: str, run: Callable[..., Any]) -> Callable[..., Any]:
-        def timed(*args: Any, **settings: Any) -> Any:
+    def add_clock(name: str, run: Callable[..., Any]) -> Callable[..., Any]:
+        def run_with_clock(*args: Any, **settings: Any) -> Any:
             began = time.perf_counter()
             found = run(*args, **settings)
             clocks[name] = clocks.get(name, 0.0) + time.perf_counter() - began
             return found
 
-        return timed
+        return run_with_clock
 
-    def reading(*args: Any) -> Any:
+    def read_with_clocks(*args: Any) -> Any:
         found: Any = family.read(*args)
-        found.takes = {module: clocked("taps", take) for module, take in found.takes.items()}
-        found.records = clocked("records", found.records)
+        found.takes = {module: add_clock("taps", take) for module, take in found.takes.items()}
+        found.records = add_clock("records", found.records)
         return found
 
     asked, rounds = METHODS["staa"], []
     for _ in range(4):
         clocks.clear()
         clocks["stock"] = time_run(lambda: run_stock(model, pixels))
-        with _patched_family(model.family, reading):
+        with _patched_family(model.family, read_with_clocks):
             clocks["recorded pass"] = time_run(lambda: kept.extend(record(model, pixels, asked.needs(), [None])))
         clocks["method"] = time_run(lambda: asked(kept.pop()))
         rounds.append(dict(clocks))

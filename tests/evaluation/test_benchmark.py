@@ -43,7 +43,7 @@ from tests.helpers.timesformers import PROCESSOR, tiny_timesformer
 FEW = ("staa", "staa_logit", "attention_last", "grad_cam", "smooth_grad")
 SMALL = Plan(clips=3, expensive_clips=2, first_clips=2, shuffled_clips=2)
 CONTROLS = [name for name, method in METHODS.items() if method.group == "control"]
-BEATS, BEST, LEVEL, LOGIT, DEARER, FALLS = QUESTIONS
+BEATS, BEST, LEVEL, LOGIT, EXPENSIVE, FALLS = QUESTIONS
 
 
 @pytest.fixture(scope="module")
@@ -61,114 +61,118 @@ def models() -> dict[str, VideoModel]:
 
 
 @pytest.fixture(scope="module")
-def found(store, models) -> Benchmark:
+def small_benchmark(store, models) -> Benchmark:
     return run_benchmark(SMALL, models, methods=FEW, progress=False)
 
 
-def test_it_asks_cheap_methods_about_all_clips_and_dear_ones_about_few(found):
-    assert found.second.failures == found.first.failures == ()
-    assert found.second.models == ("tiny",)
-    assert {*found.second.methods} == {*FEW, *CONTROLS}
-    for name in found.second.methods:
+def test_it_asks_cheap_methods_about_all_clips_and_expensive_ones_about_few(small_benchmark):
+    assert small_benchmark.second.failures == small_benchmark.first.failures == ()
+    assert small_benchmark.second.models == ("tiny",)
+    assert {*small_benchmark.second.methods} == {*FEW, *CONTROLS}
+    for name in small_benchmark.second.methods:
         clips = 2 if name == "smooth_grad" else 3
-        assert {len(found.second.values(name, metric)) for metric in ground_truth_metrics()} == {clips}, name
-        assert len(found.second.values(name, "insertion")) == 2
-    assert set(found.first.methods) == set(found.second.methods) - {"smooth_grad"}
-    assert len(found.first.values("staa", "mass")) == 2
-    assert {row.order for row in found.second.references} >= {"random", "oracle"}
+        assert {len(small_benchmark.second.values(name, metric)) for metric in ground_truth_metrics()} == {clips}, name
+        assert len(small_benchmark.second.values(name, "insertion")) == 2
+    assert set(small_benchmark.first.methods) == set(small_benchmark.second.methods) - {"smooth_grad"}
+    assert len(small_benchmark.first.values("staa", "mass")) == 2
+    assert {row.order for row in small_benchmark.second.references} >= {"random", "oracle"}
 
 
 def test_what_costs_more_than_six_hundred_passes_is_asked_only_by_name_or_in_full(models):
-    cheap, dear, left_out = split_by_cost(None, models.values())
+    cheap, expensive, left_out = split_by_cost(None, models.values())
     assert {"staa", "grad_cam", *CONTROLS} <= {*cheap}
-    assert {"occlusion", "shapley"} <= {*dear}
+    assert {"occlusion", "shapley"} <= {*expensive}
     browsing = {name for name, method in METHODS.items() if method.exploratory}
     assert browsing == {"patch_attention"}, "what explains no decision is not asked"
-    assert {*METHODS} - browsing - {*cheap} - {*dear} == {*left_out} == {"lime", "kernel_shap"}
-    assert browsing.isdisjoint({*cheap, *dear})
+    assert {*METHODS} - browsing - {*cheap} - {*expensive} == {*left_out} == {"lime", "kernel_shap"}
+    assert browsing.isdisjoint({*cheap, *expensive})
     assert min(left_out.values()) > MAX_PASSES
     grid = models["tiny"].geometry
-    assert all(MAX_CHEAP_PASSES < sum(METHODS[name].cost(grid)) <= MAX_PASSES for name in dear)
+    assert all(MAX_CHEAP_PASSES < sum(METHODS[name].cost(grid)) <= MAX_PASSES for name in expensive)
 
-    cheap, dear, left_out = split_by_cost(["lime", "saliency"], models.values())
+    cheap, expensive, left_out = split_by_cost(["lime", "saliency"], models.values())
     assert {*cheap} == {"staa", "saliency", *CONTROLS}
-    assert (dear, left_out) == (["lime"], {})
+    assert (expensive, left_out) == (["lime"], {})
 
-    cheap, dear, left_out = split_by_cost(None, models.values(), everything=True)
-    assert {*cheap, *dear} == {*METHODS} - browsing
+    cheap, expensive, left_out = split_by_cost(None, models.values(), everything=True)
+    assert {*cheap, *expensive} == {*METHODS} - browsing
 
     cheap, _, _ = split_by_cost(["patch_attention"], models.values())
     assert "patch_attention" in cheap
     assert left_out == {}
 
 
-def test_the_pages_say_what_was_left_out(found):
-    assert "full run" not in page(found) + verdict_section(found)
-    about = found.second.settings["benchmark"] | {"left_out": {"lime": 1001}}
-    short = replace(found.second, settings=found.second.settings | {"benchmark": about})
-    for said in (page(replace(found, second=short)), verdict_section(replace(found, second=short))):
+def test_the_pages_say_what_was_left_out(small_benchmark):
+    assert "full run" not in page(small_benchmark) + verdict_section(small_benchmark)
+    about = small_benchmark.second.settings["benchmark"] | {"left_out": {"lime": 1001}}
+    short = replace(small_benchmark.second, settings=small_benchmark.second.settings | {"benchmark": about})
+    for said in (page(replace(small_benchmark, second=short)), verdict_section(replace(small_benchmark, second=short))):
         assert "Methods of more than 600 passes a clip are asked in a full run only: lime (1001)." in said
 
 
-def test_the_sets_are_drawn_from_their_own_seeds_and_variants(found):
-    assert [clip["seed"] for clip in found.second.settings["clips"].values()] == [7_800_000, 7_800_001, 7_800_002]
-    assert {clip["variant"] for clip in found.second.settings["clips"].values()} == {"second"}
-    assert [clip["seed"] for clip in found.first.settings["clips"].values()] == [4_000_000, 4_000_001]
+def test_the_sets_are_drawn_from_their_own_seeds_and_variants(small_benchmark):
+    assert [clip["seed"] for clip in small_benchmark.second.settings["clips"].values()] == [
+        7_800_000,
+        7_800_001,
+        7_800_002,
+    ]
+    assert {clip["variant"] for clip in small_benchmark.second.settings["clips"].values()} == {"second"}
+    assert [clip["seed"] for clip in small_benchmark.first.settings["clips"].values()] == [4_000_000, 4_000_001]
     drawn = next(iter(DrawnClips("second", 1)))
     np.testing.assert_array_equal(drawn.frames, action_clip(7_800_000, fps=8, variant="second").frames)
 
 
-def test_it_keeps_what_each_model_predicted(found):
-    predicted = found.second.settings["benchmark"]["predicted"]["tiny"]
-    assert set(predicted) == set(found.second.clips)
+def test_it_keeps_what_each_model_predicted(small_benchmark):
+    predicted = small_benchmark.second.settings["benchmark"]["predicted"]["tiny"]
+    assert set(predicted) == set(small_benchmark.second.clips)
 
 
-def test_shuffled_weights_are_those_of_another_model(found):
-    held = [part.settings["models"]["tiny"]["weights"] for part in (found.second, found.shuffled)]
+def test_shuffled_weights_are_those_of_another_model(small_benchmark):
+    held = [part.settings["models"]["tiny"]["weights"] for part in (small_benchmark.second, small_benchmark.shuffled)]
     assert held[0] != held[1]
-    assert found.shuffled.values("staa", "mass") != found.second.values("staa", "mass")
+    assert small_benchmark.shuffled.values("staa", "mass") != small_benchmark.second.values("staa", "mass")
     # What knows nothing of the model scores the same on any.
-    for clip, value in found.shuffled.values("motion_energy", "mass").items():
-        assert value == found.second.values("motion_energy", "mass")[clip]
+    for clip, value in small_benchmark.shuffled.values("motion_energy", "mass").items():
+        assert value == small_benchmark.second.values("motion_energy", "mass")[clip]
 
 
-def test_it_is_saved_and_read_with_every_value(found, tmp_path):
-    folder = found.save(tmp_path / "made" / "here")
+def test_it_is_saved_and_read_with_every_value(small_benchmark, tmp_path):
+    folder = small_benchmark.save(tmp_path / "made" / "here")
     again = Benchmark.load(folder)
     assert [row for row in again.second.rows if math.isfinite(row.value)] == [
-        row for row in found.second.rows if math.isfinite(row.value)
+        row for row in small_benchmark.second.rows if math.isfinite(row.value)
     ]
-    assert verdict(again) == verdict(found)
-    page = write_report(found, folder).read_text()
+    assert verdict(again) == verdict(small_benchmark)
+    page = write_report(small_benchmark, folder).read_text()
     assert sorted(file.name for file in folder.glob("*.html")) == ["first.html", "second.html"]
-    for line in verdict(found):
+    for line in verdict(small_benchmark):
         assert line.question in page
 
 
-def test_the_page_of_results_is_made_from_the_files_alone(found, tmp_path):
-    again = Benchmark.load(found.save(tmp_path))
+def test_the_page_of_results_is_made_from_the_files_alone(small_benchmark, tmp_path):
+    again = Benchmark.load(small_benchmark.save(tmp_path))
     text = page(again)
-    assert text == page(found)
+    assert text == page(small_benchmark)
     for question in QUESTIONS:
         assert f"| {question} | " in text
-    for name in found.second.methods:
+    for name in small_benchmark.second.methods:
         assert f"| {name} | " in text
     row = next(line for line in text.splitlines() if line.startswith("| staa | "))
-    assert f"{np.mean([*found.second.values('staa', 'mass').values()]):.2f} [" in row
+    assert f"{np.mean([*small_benchmark.second.values('staa', 'mass').values()]):.2f} [" in row
     assert "Everything was." in text
 
 
-def test_broken_off_it_goes_on_where_it_stopped(found, models, monkeypatch, tmp_path):
+def test_broken_off_it_goes_on_where_it_stopped(small_benchmark, models, monkeypatch, tmp_path):
     """Interrupted in the middle of the second part, then run again: nothing finished is computed twice."""
     monkeypatch.setenv("STAA_CACHE", str(tmp_path / "cache"))
     asked: list[object] = []
     once = METHODS["smooth_grad"]
 
-    def counted(query, **params):
+    def count_calls(query, **params):
         asked.append(query.seed)
         return once.run(query, **params)
 
-    monkeypatch.setitem(METHODS, "smooth_grad", replace(once, run=counted))
+    monkeypatch.setitem(METHODS, "smooth_grad", replace(once, run=count_calls))
 
     def stop(step: str, done: int, total: int) -> None:
         if len(asked) == 2:
@@ -180,7 +184,7 @@ def test_broken_off_it_goes_on_where_it_stopped(found, models, monkeypatch, tmp_
     again = run_benchmark(SMALL, models, methods=FEW, progress=False)
     assert asked.count(first) == 1
     rows = [row for row in again.second.rows if math.isfinite(row.value)]
-    assert rows == [row for row in found.second.rows if math.isfinite(row.value)]
+    assert rows == [row for row in small_benchmark.second.rows if math.isfinite(row.value)]
 
 
 def make_results(
@@ -219,7 +223,7 @@ def answers(scores: dict[str, float], shuffled: Results = FALLEN, **settings) ->
 
 
 def test_a_verdict_says_yes_where_all_is_well():
-    assert answers(GOOD) == {BEATS: True, BEST: True, LEVEL: True, LOGIT: True, DEARER: None, FALLS: True}
+    assert answers(GOOD) == {BEATS: True, BEST: True, LEVEL: True, LOGIT: True, EXPENSIVE: None, FALLS: True}
 
 
 @pytest.mark.parametrize(
@@ -248,9 +252,9 @@ def test_a_class_specific_method_is_no_rival_of_class_agnostic_ones():
     assert answers({**GOOD, "staa_logit": 0.9})[BEST] is True
 
 
-def test_where_dearer_methods_win_is_said_with_cost():
+def test_where_more_expensive_methods_win_is_said_with_cost():
     second = make_results({**GOOD, "occlusion": 0.9})
-    said = {line.question: line.reason for line in verdict(Benchmark(second, second, FALLEN))}[DEARER]
+    said = {line.question: line.reason for line in verdict(Benchmark(second, second, FALLEN))}[EXPENSIVE]
     assert "occlusion (513 forwards, 0.1 s; 20 clips) on ground-truth mean (+0.20" in said
     assert "grad_cam" not in said
 

@@ -65,7 +65,7 @@ def test_drawn_clips_are_scored_by_the_bundled_model():
     assert found.settings["methods"]["random"]["group"] == "control"
 
 
-def test_a_causal_value_is_the_area_of_its_curve(model: VideoModel):
+def test_an_insertion_score_is_the_area_of_its_curve(model: VideoModel):
     found = evaluate([clip(1)], METHODS, METRICS, model, progress=False)
     assert found.failures == ()
     assert len(found.curves) == len(METHODS)

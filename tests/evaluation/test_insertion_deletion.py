@@ -165,7 +165,7 @@ def test_random_and_oracle_are_paid_once_a_clip():
     assert METRICS["monotonicity"].cost(model.geometry) == 13
 
 
-def test_normalised_is_a_ratio_of_means_that_needs_room():
+def test_normalized_score_is_a_ratio_of_means_that_needs_room():
     randoms, oracles = np.array([0.2, 0.4, 0.3, 0.3]), np.array([0.6, 0.8, 0.8, 0.6])
     assert normalize_scores(randoms, randoms, oracles)[:3] == (0, 0, 0)
     assert normalize_scores(oracles, randoms, oracles)[:3] == pytest.approx((1, 1, 1))

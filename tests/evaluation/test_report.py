@@ -146,14 +146,14 @@ def test_one_clip_shows_nobody_to_be_behind():
 
 
 def test_controls_are_what_methods_are_held_against():
-    _, against, normalised, *_ = Reader(report_content()).tables
+    _, against, normalized, *_ = Reader(report_content()).tables
     held = {row[0]: row[1] for row in against}
     assert held["method"] == "pointing\u00a0↑|− guess"
     difference = make_results().compare("good", "guess", "pointing")
     assert held["good"] == f"+{difference.mean:.2f} ✓|[{difference.low:.2f}, {difference.high:.2f}]"
     assert "✓" not in held["weak"]
     assert "guess" not in held
-    share = {row[0]: float(row[1].split("|")[0].replace("−", "-")) for row in normalised[1:]}
+    share = {row[0]: float(row[1].split("|")[0].replace("−", "-")) for row in normalized[1:]}
     assert share["good"] > 0.7 > share["weak"]
 
 

@@ -102,7 +102,7 @@ def test_differences_are_taken_within_a_model():
     assert held.values("one", "score", "hard") == pytest.approx({"clip 0": 0.2, "clip 1": 0.3})
 
 
-def test_normalised_lies_between_random_and_the_oracle():
+def test_normalized_score_lies_between_random_and_the_oracle():
     noise = np.array([0.01, -0.01, 0.0, 0.02, -0.02])
     orders = {"random": 0.2 + noise, "oracle": 0.8 + noise[::-1]}
     references = [ReferenceRow("m", f"clip {n}", of, "score", v) for of, vs in orders.items() for n, v in enumerate(vs)]
@@ -134,7 +134,7 @@ def test_unknown_names_are_said():
         assert caught.value.hint
 
 
-def full() -> Results:
+def full_results() -> Results:
     return results(
         rows("one", "score", [0.1, NAN]),
         rows("other", "loss", [1 / 3]),
@@ -146,7 +146,7 @@ def full() -> Results:
 
 
 def test_a_file_holds_everything(tmp_path: Path):
-    before = full()
+    before = full_results()
     after = Results.from_json(before.to_json(tmp_path / "results.json"))
     for name in ("rows", "costs", "curves", "references", "failures", "settings"):
         assert repr(getattr(after, name)) == repr(getattr(before, name))
@@ -165,7 +165,7 @@ def test_other_files_are_no_results(tmp_path: Path, text: str):
 
 
 def test_another_format_is_said(tmp_path: Path):
-    path = full().to_json(tmp_path / "results.json")
+    path = full_results().to_json(tmp_path / "results.json")
     path.write_text(path.read_text().replace('"format":2', '"format":3'))
     with pytest.raises(FormatError, match="format 3"):
         Results.from_json(path)
@@ -212,7 +212,7 @@ def test_labels_of_the_users_own_stay_in_a_file_of_format_1(tmp_path: Path):
 
 
 def test_some_of_it_can_be_kept():
-    kept = full().select(method="one", metric=["score"])
+    kept = full_results().select(method="one", metric=["score"])
     assert {(row.method, row.metric) for row in kept.rows} == {("one", "score")}
     assert (kept.methods, kept.metrics) == (("one",), ("score",))
     assert len(kept.failures) == len(kept.curves) == 1

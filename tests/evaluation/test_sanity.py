@@ -32,12 +32,12 @@ CHECKS = [name for name, held in METRICS.items() if held.needs == "method"]
 def make_case(model: VideoModel, method: str, pixels: torch.Tensor, *, class_specific: bool = True) -> Case:
     ask = partial(attribute, method=method)
 
-    def again(*, pixels: torch.Tensor = pixels, model: VideoModel = model, target: int) -> np.ndarray:
+    def run_again(*, pixels: torch.Tensor = pixels, model: VideoModel = model, target: int) -> np.ndarray:
         return ask(model, pixels, target=target)
 
     with open_inputs(model, pixels) as query:
-        maps = again(target=query.target)
-    return Case(maps, inputs=query, attribute=again, model=model, class_specific=class_specific)
+        maps = run_again(target=query.target)
+    return Case(maps, inputs=query, attribute=run_again, model=model, class_specific=class_specific)
 
 
 def test_parts_go_from_head_to_embeddings():
@@ -52,7 +52,7 @@ def test_parts_go_from_head_to_embeddings():
     )
 
 
-def test_a_randomised_model_has_the_same_values_elsewhere_and_the_first_is_left():
+def test_a_randomized_model_has_the_same_values_elsewhere_and_the_first_is_left():
     model = tiny_timesformer_model()
     before = {name: value.clone() for name, value in model.module.state_dict().items()}
     changed = shuffle_weights(model, seed=1)
@@ -97,13 +97,13 @@ def test_each_step_shuffles_what_the_steps_before_did_and_more():
     model, pixels = tiny_timesformer_model(), clips(1)[0]
     shuffled: list[list[str]] = []
 
-    def look(*, model: VideoModel, target: int) -> np.ndarray:
+    def list_shuffled(*, model: VideoModel, target: int) -> np.ndarray:
         pairs = zip(model.module.named_parameters(), tiny_timesformer_model().module.parameters(), strict=True)
         shuffled.append([name for (name, one), other in pairs if not torch.equal(one, other)])
         return np.ones((4, 3, 3), np.float32)
 
     with open_inputs(model, pixels) as query:
-        case = Case(np.ones((4, 3, 3), np.float32), inputs=query, attribute=look, model=model)
+        case = Case(np.ones((4, 3, 3), np.float32), inputs=query, attribute=list_shuffled, model=model)
     assert math.isnan(METRICS["weight_randomization"](case, steps=2))
     assert len(shuffled) == 2
     assert set(shuffled[0]) < set(shuffled[1])

@@ -1,4 +1,4 @@
-"""The published evaluation of STAA as its authors' code computes it, to show what it can and cannot tell.
+"""The published evaluation of STAA as its authors' code computes it, to show its limits.
 
 From the notebooks beside "STAA: Spatio-Temporal Attention Attribution" (arXiv 2411.00630). None of these is a metric of
 this package: the faithfulness hides whatever lies at the same places of two arrays that have nothing to do with each
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 SHARES = np.arange(0.1, 1.0, 0.1)
-"""Shares of a map or of the segments that are looked at."""
+"""Shares of a map, or of the segments, that are evaluated."""
 
 
 def hide_top_bytes(frames: NDArray[np.uint8], scores: NDArray[np.floating], share: float = 0.5) -> NDArray[np.uint8]:
-    """Blacken frames where a map is largest, as the published code does it.
+    """Return frames with the bytes blackened that the published code takes for the most relevant ones.
 
     The place of a value in the flattened map is taken for the place of a byte in the flattened frames. The map was the
     last layer's spatial attention from every token to every token, ``(T, 1 + P, 1 + P)``, so that a byte's place has no
@@ -33,9 +33,9 @@ def hide_top_bytes(frames: NDArray[np.uint8], scores: NDArray[np.floating], shar
     frames
         uint8 ``(T, H, W, 3)``.
     scores
-        Of any shape, with no more values than the frames have bytes.
+        Map of any shape, with no more values than the frames have bytes.
     share
-        Of the map that counts as largest.
+        Share of the map to blacken, largest values first.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def hide_top_bytes(frames: NDArray[np.uint8], scores: NDArray[np.floating], shar
 
 
 def faithfulness(logits: ArrayLike, hidden_logits: ArrayLike) -> float:
-    """``1 - mean |difference|`` of the logits of all classes, of the clip as it is and with a part hidden.
+    """Return ``1 - mean |difference|`` between the logits of all classes for the clip and with a part hidden.
 
     Greatest where hiding what a map calls important changes nothing. Not bounded below.
     """
@@ -58,22 +58,22 @@ def faithfulness(logits: ArrayLike, hidden_logits: ArrayLike) -> float:
 
 
 def monotonicity(shares: ArrayLike, changes: ArrayLike) -> float:
-    """Kendall's tau-b between the share that is hidden, or kept, and by how much the prediction changes."""
+    """Return Kendall's tau-b between the share that is hidden, or kept, and the change of the prediction."""
     first, second = (np.sign(np.subtract.outer(x, x)) for x in (np.asarray(shares, float), np.asarray(changes, float)))
     pairs = np.sqrt((first**2).sum() * (second**2).sum())
     return float((first * second).sum() / pairs) if pairs else float("nan")
 
 
 def segment_shapley(probabilities: ArrayLike) -> NDArray[np.float64]:
-    """Give the published "exact Shapley values" of a clip's segments, ``(n,)``.
+    """Return the published "exact Shapley values" of a clip's segments, ``(n,)``.
 
-    Of a coalition's mean probability, where the model never sees a coalition, and averaged over coalitions with equal
-    weights, which are not Shapley's. The order of the values is that of the probabilities.
+    They are gains of a coalition's mean probability, although the model never sees a coalition, averaged over
+    coalitions with equal weights, which are not Shapley's. The order of the values is that of the probabilities.
 
     Parameters
     ----------
     probabilities
-        ``(n,)``, of the class for each segment alone.
+        ``(n,)``, probability of the class for each segment alone.
     """
     held = np.asarray(probabilities, np.float64)
     found = np.zeros(len(held))
@@ -89,14 +89,14 @@ def segment_shapley(probabilities: ArrayLike) -> NDArray[np.float64]:
 
 
 def segment_faithfulness(probabilities: ArrayLike) -> float:
-    """Give the published faithfulness of segment SHAP: ``1 - |mean of all - mean of the greater half|``."""
+    """Return the published faithfulness of segment SHAP: ``1 - |mean of all - mean of the greater half|``."""
     held = np.asarray(probabilities, np.float64)
     kept = held[np.argsort(segment_shapley(held))[-(len(held) // 2) :]]
     return float(1 - abs(held.mean() - kept.mean()))
 
 
 def segment_monotonicity(probabilities: ArrayLike) -> float:
-    """Give the published monotonicity of segment SHAP, which for 8 different probabilities is always -0.5353.
+    """Return the published monotonicity of segment SHAP, which for 8 different probabilities is always -0.5353.
 
     It keeps the greatest 10 % to 90 % of the segments and correlates the share with how far the mean probability of
     what is kept lies from that of all. That distance falls as more is kept, whatever the probabilities are. With 8
@@ -106,7 +106,7 @@ def segment_monotonicity(probabilities: ArrayLike) -> float:
     Parameters
     ----------
     probabilities
-        ``(n,)``, of the class for each segment alone.
+        ``(n,)``, probability of the class for each segment alone.
     """
     held = np.asarray(probabilities, np.float64)
     order = np.argsort(segment_shapley(held))

@@ -78,7 +78,7 @@ def draw_cost_against_quality(results: Results, metric: str, model: str | None =
     marks = [10**power for power in range(math.floor(max(ends)) + 2)]
     direction = {True: ", higher is better", False: ", lower is better", None: ""}[better]
     figure.update_layout(
-        # Room at the right for the label of the dearest method.
+        # Room at the right for the label of the most expensive method.
         xaxis={
             "type": "log",
             "title": {"text": "passes through the model (forward + backward)"},
