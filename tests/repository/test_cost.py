@@ -19,7 +19,7 @@ def test_few_passes_are_scaled_to_all_of_them(monkeypatch: pytest.MonkeyPatch):
         asked.append((name, params))
         return float(cost.total_passes(cost.METHODS[name].cost(model.geometry, params))), 1000 * len(asked)
 
-    monkeypatch.setattr(cost, "run", run)
+    monkeypatch.setattr(cost, "explain_once", run)
     found = {one.method: one for one in cost.measure("tiny", tiny_timesformer_model(), 2, lambda *_: None, whole=False)}
     assert asked[1 : 1 + len(cost.METHOD_PARAMS)] == [(name, few) for name, (_, few) in cost.METHOD_PARAMS.items()]
     passes = {"staa": 1, "staa_logit": 1, "integrated_gradients": 41, "lime": 1001, "kernel_shap": 2177, "shapley": 16}
