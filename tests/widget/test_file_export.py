@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +32,7 @@ from tests.helpers.barcodes import FIRST, LAST, barcode_explanation, read_frame_
 from tests.helpers.comm import Pages, replace_comms
 from tests.helpers.html_page import PageReader
 from tests.helpers.kernel import Kernel
-from tests.helpers.paths import ROOT
+from tests.helpers.paths import JS_SOURCE, ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -112,14 +113,21 @@ def test_a_layer_that_a_pane_lacks_is_its_joint_map(bars: Explanation):
 
 def test_what_cannot_be_made_is_said(bars: Explanation, monkeypatch: pytest.MonkeyPatch):
     player = staa.Player(bars)
-    with pytest.raises(ParameterError, match=r"no 'avi'.*gif, mp4, html"):
+    with pytest.raises(ParameterError, match=r"no 'avi'.*html, mp4, gif"):
         player.operation("export", {"format": "avi"})
     with pytest.raises(SettingError, match="layer is 7"):
         player.operation("export", {"format": "gif", "settings": {"layer": 7}})
     monkeypatch.setattr(taking, "MAX_FILE_BYTES", 1000)
     with pytest.raises(ExportError, match="too many for a page") as caught:
         request_export(player, format="gif")
-    assert "explanation.to_gif(path)" in caught.value.hint
+    assert "explanation.export('clip.gif')" in caught.value.hint
+
+
+def test_the_export_dialog_offers_the_formats_of_the_table():
+    source = (JS_SOURCE / "ui" / "take.ts").read_text("utf-8")
+    assert {*re.findall(r'made\("\w+", "(\w+)"', source)} == {*taking.KERNEL_FORMATS}
+    by_the_page = {*EXPORT_FORMATS} - {*taking.KERNEL_FORMATS}
+    assert {*re.findall(r'item\("\w+", "([A-Z]+): ', source)} == {name.upper() for name in by_the_page}
 
 
 def test_progress_is_told_and_a_cancel_leaves_nothing(bars: Explanation):
@@ -244,7 +252,7 @@ def test_a_kernel_answers_with_files(kernel: Kernel, bars: Explanation):
     ]
     comm = shown["content"]["data"]["text/plain"].strip("'")
     look = {"selection": [2.5, 3.0], "opacity": 0.5}
-    for kind in taking.TYPES:
+    for kind in taking.KERNEL_FORMATS:
         kernel.send(comm, {"v": 2, "id": kind, "op": "export", "args": {"format": kind, "settings": look, "pane": 0}})
         answer = kernel.wait_for_answer(kind)
         assert answer["ok"], answer
