@@ -10,9 +10,10 @@ from PIL import Image
 
 from staa_widgets import action_clip, explain
 from staa_widgets.evaluation.benchmark.plan import CLIP_SETS, FPS
-from staa_widgets.evaluation.figures import heated, tint_ground_truth
+from staa_widgets.evaluation.figures import tint_ground_truth
 from staa_widgets.evaluation.ground_truth import ground_truth_on_grid
 from staa_widgets.evaluation.metrics.localization import score_ground_truth
+from staa_widgets.render.compositor import Compositor
 
 
 def main() -> None:
@@ -34,7 +35,10 @@ def main() -> None:
     found.sort(key=lambda case: case[0])
     for place, (mean, seed, clip, e, scores) in enumerate(found[: options.worst], 1):
         seen = [int(frames[len(frames) // 2]) for frames in e.sampled_frames]
-        rows = [[tint_ground_truth(clip, f) for f in seen], [heated(e, s, clip.frames[f]) for s, f in enumerate(seen)]]
+        compositor = Compositor(e, size=e.frame_size)
+        times = e.spans.mean(axis=1).tolist()
+        heat_maps = [compositor.paint(clip.frames[f], time) for f, time in zip(seen, times, strict=True)]
+        rows = [[tint_ground_truth(clip, f) for f in seen], heat_maps]
         sheet = Image.fromarray(np.concatenate([np.concatenate(row, axis=1) for row in rows]))
         sheet.thumbnail((1280, 1280))
         sheet.save(options.out / f"failure-{place}.jpg", quality=82)

@@ -10,7 +10,7 @@ import numpy as np
 
 from staa_widgets.errors import ParameterError
 from staa_widgets.figures import temporal_bars
-from staa_widgets.render.colormaps import COLORMAPS
+from staa_widgets.render.compositor import Compositor
 from staa_widgets.render.theme import escape_plotly_text
 
 if TYPE_CHECKING:
@@ -72,11 +72,13 @@ def ground_truth_figure(explanation: Explanation, clip: ActionClip) -> go.Figure
             text="the action",
             font={"size": 13, "color": "#00704a"},
         )
+    compositor = Compositor(e, size=e.frame_size)
     for group in np.array_split(np.arange(len(e.sampled_frames)), min(len(e.sampled_frames), MAX_PICTURES)):
         s = int(group[len(group) // 2])
         start, end = e.spans[group[0], 0], e.spans[group[-1], 1]
         seen = int(e.sampled_frames[s, e.sampled_frames.shape[1] // 2])
-        for row, picture in (("y3", tint_ground_truth(clip, seen)), ("y2", heated(e, s, clip.frames[seen]))):
+        heat_map = compositor.paint(clip.frames[seen], float(e.spans[s].mean()))
+        for row, picture in (("y3", tint_ground_truth(clip, seen)), ("y2", heat_map)):
             figure.add_layout_image(
                 source=_picture_data_uri(picture),
                 xref="x",
@@ -118,21 +120,6 @@ def tint_ground_truth(clip: ActionClip, frame: int) -> NDArray[np.uint8]:
     """Draw a frame pale, uint8 ``(H, W, 3)``, with the limbs that act in green."""
     pale = 255 - (255 - clip.frames[frame].astype(np.float64)) * 0.45
     return np.where(clip.where[frame][..., None], np.array(GROUND_TRUTH_COLOR), pale).astype(np.uint8)
-
-
-def heated(e: Explanation, s: int, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Lay the map of slice `s` over a frame, uint8 ``(H, W, 3)``."""
-    from PIL import Image
-
-    height, width = frame.shape[:2]
-    x0, y0, x1, y1 = (round(edge) for edge in e.box)
-    heat = np.zeros((height, width))
-    field = Image.fromarray(np.abs(e.spatial[s])).resize((x1 - x0, y1 - y0), Image.Resampling.BILINEAR)
-    left, top, right, bottom = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
-    heat[top:bottom, left:right] = np.asarray(field)[top - y0 : bottom - y0, left - x0 : right - x0]
-    cover = 0.8 * np.clip(heat / 0.45, 0, 1)[..., None]
-    colours = COLORMAPS["inferno"][(255 * np.clip(heat, 0, 1)).astype(np.uint8)]
-    return (frame * (1 - cover) + colours * cover).astype(np.uint8)
 
 
 def _picture_data_uri(picture: NDArray[np.uint8]) -> str:

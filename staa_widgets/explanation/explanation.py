@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from staa_widgets.errors import FormatError
 from staa_widgets.explanation.exports import Exportable
+from staa_widgets.explanation.old_formats import upgrade
 from staa_widgets.explanation.peak import Peak, describe_position, find_peak
 from staa_widgets.storage.format import pack, read_file, split_fields, unpack
 from staa_widgets.utils.canonical import to_json_value
@@ -24,9 +25,9 @@ from staa_widgets.utils.frozen import freeze, make_read_only, require
 from staa_widgets.video.ground_truth import GroundTruth
 from staa_widgets.video.preview import Preview
 
-FORMAT = 2
-_READABLE_FORMATS = (1, FORMAT)
-"""Format 1 held no truth."""
+FORMAT = 3
+_READABLE_FORMATS = (1, 2, FORMAT)
+"""Format 1 held no ground truth; format 3 renamed fields, see `old_formats`."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -237,10 +238,13 @@ class Explanation(Exportable):
     def from_bytes(cls, data: bytes) -> Explanation:
         """Read the content of a file that `save` wrote; raises `FormatError` as `load` does."""
         values, arrays = unpack("explanation", data)
-        if (found := values.pop("format", None)) not in _READABLE_FORMATS:
+        file_format = values.pop("format", None)
+        if file_format not in _READABLE_FORMATS:
             raise FormatError(
-                f"This explanation has format {found}; this version reads {FORMAT}.", "Update staa_widgets."
+                f"This explanation has format {file_format}; this version reads {FORMAT}.", "Update staa_widgets."
             )
+        if file_format != FORMAT:
+            values, arrays = upgrade(values, arrays)
         inner = {name: arrays.pop(name) for name in [*arrays] if "." in name}
         try:
             for name, kind in _NESTED_PARTS.items():

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from staa_widgets.render.style import DEFAULT_STYLE, HeatStyle, compute_heat
+from staa_widgets.render.heat import compute_heat
+from staa_widgets.render.style import DEFAULT_STYLE, HeatStyle
 from staa_widgets.utils.files import export_bytes
 
 if TYPE_CHECKING:

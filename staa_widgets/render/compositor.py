@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staa_widgets.errors import ParameterError
-from staa_widgets.render.style import DEFAULT_STYLE, HeatStyle, choose_colormap, compute_cutoff, compute_heat
+from staa_widgets.render.heat import choose_colormap, compute_cutoff, compute_heat
+from staa_widgets.render.style import DEFAULT_STYLE, HeatStyle
 
 if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation

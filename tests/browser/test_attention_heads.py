@@ -13,7 +13,8 @@ from playwright.sync_api import Locator, Page, expect
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.render.colormaps import COLORMAPS
 from staa_widgets.render.compositor import draw_frame
-from staa_widgets.render.style import HeatStyle, compute_heat
+from staa_widgets.render.heat import compute_heat
+from staa_widgets.render.style import HeatStyle
 from tests.helpers.barcodes import FIRST, barcode_explanation
 from tests.helpers.chromium import read_canvas, read_picture, wait_for_frame
 from tests.helpers.page_kernel import PageKernel

@@ -11,7 +11,8 @@ import pytest
 from staa_widgets import Comparison, Explanation
 from staa_widgets.errors import ExportError
 from staa_widgets.export.table import to_csv
-from staa_widgets.render.style import HeatStyle, compute_heat
+from staa_widgets.render.heat import compute_heat
+from staa_widgets.render.style import HeatStyle
 from tests.helpers.barcodes import barcode_explanation
 
 

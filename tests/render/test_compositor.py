@@ -14,7 +14,8 @@ import staa_widgets as staa
 from staa_widgets.errors import ParameterError
 from staa_widgets.render.colormaps import COLORMAPS
 from staa_widgets.render.compositor import BACKGROUND, Compositor, draw_frame, frame_image, palette
-from staa_widgets.render.style import HeatStyle, compute_heat
+from staa_widgets.render.heat import compute_heat
+from staa_widgets.render.style import HeatStyle
 from staa_widgets.widget.settings import SETTINGS
 from tests.helpers.barcodes import FIRST, barcode_explanation, barcode_preview, reference_overlay
 from tests.helpers.paths import JS_SOURCE
