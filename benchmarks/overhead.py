@@ -193,7 +193,6 @@ def measure(
 def profile(case: ModelCase) -> dict[str, float]:
     """Tell where the time of `staa` goes beyond stock, in seconds: medians of three."""
     model = case.make()
-    family = FAMILIES[model.family]
     height, width = model.geometry.input_size
     pixels = torch.randn(1, model.geometry.frames, 3, height, width)
     clocks: dict[str, float] = {}
@@ -209,30 +208,20 @@ def profile(case: ModelCase) -> dict[str, float]:
         return run_with_clock
 
     def read_with_clocks(*args: Any) -> Any:
-        found: Any = family.read(*args)
-        found.takes = {module: add_clock("taps", take) for module, take in found.takes.items()}
+        found: Any = model.family.make_reader(*args)
+        found.captures = {module: add_clock("taps", capture) for module, capture in found.captures.items()}
         found.records = add_clock("records", found.records)
         return found
 
+    timed_model = replace(model, family=replace(model.family, make_reader=read_with_clocks))
     asked, rounds = METHODS["staa"], []
     for _ in range(4):
         clocks.clear()
         clocks["stock"] = time_run(lambda: run_stock(model, pixels))
-        with _patched_family(model.family, read_with_clocks):
-            clocks["recorded pass"] = time_run(lambda: kept.extend(record(model, pixels, asked.needs(), [None])))
+        clocks["recorded pass"] = time_run(lambda: kept.extend(record(timed_model, pixels, asked.needs(), [None])))
         clocks["method"] = time_run(lambda: asked(kept.pop()))
         rounds.append(dict(clocks))
     return {name: float(np.median([one.get(name, 0.0) for one in rounds[1:]])) for name in rounds[0]}
-
-
-@contextmanager
-def _patched_family(name: str, read: Any) -> Iterator[None]:
-    before = FAMILIES[name]
-    FAMILIES[name] = replace(before, read=read)
-    try:
-        yield
-    finally:
-        FAMILIES[name] = before
 
 
 def main() -> None:

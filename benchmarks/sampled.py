@@ -1,4 +1,4 @@
-"""What is lost where queries are sampled: bundled joint models, which are small enough to be exact, made to sample."""
+"""Accuracy lost by sampling queries: bundled joint models, small enough to be exact, made to sample."""
 
 from __future__ import annotations
 
@@ -14,18 +14,29 @@ from staa_widgets.evaluation.benchmark.plan import DrawnClips
 from staa_widgets.evaluation.ground_truth import ground_truth_on_grid
 from staa_widgets.evaluation.metrics.localization import ground_truth_metrics, score_ground_truth
 from staa_widgets.methods import METHODS
-from staa_widgets.models import load_model
-from staa_widgets.models.attention import query_sampling as queries
+from staa_widgets.models import BUNDLED_MODELS, VideoModel, load_model
+from staa_widgets.models.attention import query_sampling
+from staa_widgets.models.attention.joint import JointReader
 from staa_widgets.models.capture import record
+from staa_widgets.records.record import Needs
 from staa_widgets.video.sampling import sample_uniform
 
-MODELS = ("vivit", "vivit-1", "videomae", "videomae-1")
 METHODS_ASKED = {"staa": ("staa", {}), "staa, last": ("staa", {"layers": "last"}), "staa_logit": ("staa_logit", {})}
 
 
 def ranks(values: np.ndarray) -> np.ndarray:
     """Rank all cells; contrast makes no ties here but one zero a patch."""
     return np.argsort(np.argsort(values.ravel())).astype(float)
+
+
+def load_joint_models() -> dict[str, VideoModel]:
+    """Load the bundled models with joint attention, by name."""
+    models = {name.removeprefix("bundled/"): load_model(name) for name in BUNDLED_MODELS}
+    return {
+        name: model
+        for name, model in models.items()
+        if isinstance(model.family.make_reader(model.module, model.geometry, Needs()), JointReader)
+    }
 
 
 def main() -> None:
@@ -35,7 +46,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, nargs="+", default=[32, 64, 128])
     parser.add_argument("--json", type=Path, default=Path("out/sampled.json"))
     options = parser.parse_args()
-    models = {name: load_model(f"bundled/{name}") for name in MODELS}
+    models = load_joint_models()
     rows = []
     for clip in tqdm(DrawnClips("first", options.clips)):
         for name, model in models.items():
@@ -51,8 +62,8 @@ def main() -> None:
                 for label, (method, params) in METHODS_ASKED.items():
                     asked = METHODS[method]
                     with (
-                        patch.object(queries, "EXACT", 512 if count == 0 else 0),
-                        patch.object(queries, "COUNT", count),
+                        patch.object(query_sampling, "EXACT_TOKENS", 512 if count == 0 else 0),
+                        patch.object(query_sampling, "SAMPLE_SIZE", count),
                     ):
                         (found,) = record(model, pixels, asked.needs(params), [None])
                     maps = asked(found, **params)

@@ -143,7 +143,7 @@ def _provenance(
     names = dict.fromkeys(name for window_errors in errors for name in window_errors)
     return {
         "versions": package_versions(),
-        "model": {"family": model.family, "weights": run.weights, "transform": model.transform.describe()},
+        "model": {"family": model.family.name, "weights": run.weights, "transform": model.transform.describe()},
         "device": str(model.device),
         "dtype": str(model.dtype).removeprefix("torch."),
         "method": {"name": method.name, "version": method.version, "params": run.params},

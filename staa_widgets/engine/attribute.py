@@ -65,7 +65,7 @@ def open_inputs(
     ParameterError
         If there is no such class, or the batch is empty.
     """
-    from staa_widgets.models import FAMILIES, capture
+    from staa_widgets.models import capture
 
     if target is not None and not 0 <= target < len(model.labels):
         raise ParameterError(f"There is no class {target}.", f"The model has classes 0 to {len(model.labels) - 1}.")
@@ -73,7 +73,6 @@ def open_inputs(
         raise ParameterError(f"batch_size is {batch_size}.", "Give at least 1.")
     if record is None:
         (record,) = capture.record(model, pixels[None], needs, [target])
-    layers: Any = getattr(FAMILIES[model.family], "layers", None)
     with capture.open_classifier(model) as forward:
         yield MethodInputs(
             record=record,
@@ -81,11 +80,11 @@ def open_inputs(
             # A copy made here can be differentiated even if the caller is in inference mode.
             pixels=pixels.detach().float().cpu().clone(),
             forward=forward,
-            layers=tuple(layers(model.module)) if layers else (),
+            layers=model.family.layers(model.module),
             seed=seed,
             batch_size=batch_size,
             report=report,
-            last_layer_order=getattr(FAMILIES[model.family], "last_layer_order", None),
+            last_layer_order=model.family.last_layer_order,
         )
 
 

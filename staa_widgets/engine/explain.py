@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from staa_widgets.engine.run import ExplainRun, MemoryCache
-    from staa_widgets.models.family import VideoModel
+    from staa_widgets.models.video_model import VideoModel
     from staa_widgets.video.clip import Clip
 
 

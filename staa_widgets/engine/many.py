@@ -95,8 +95,8 @@ def explain_many(
     StaaError
         At once, if the question makes no sense whatever the video, or the model cannot be loaded.
     """
-    from staa_widgets.models.family import VideoModel
     from staa_widgets.models.loading import load_model
+    from staa_widgets.models.video_model import VideoModel
 
     listed = list_videos(videos)
     resolve_options(model, method, "explain_many", **options)  # before the model is loaded

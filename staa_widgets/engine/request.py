@@ -13,7 +13,7 @@ from staa_widgets.records.labels import target_index
 
 if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
-    from staa_widgets.models.family import VideoModel
+    from staa_widgets.models.video_model import VideoModel
     from staa_widgets.video.clip import Clip
 
 
@@ -304,8 +304,8 @@ def transfer_request(request: ExplainRequest | None, explanation: Explanation) -
 
 
 def _loaded_model(model: Any) -> VideoModel:
-    from staa_widgets.models.family import VideoModel
     from staa_widgets.models.loading import load_model
+    from staa_widgets.models.video_model import VideoModel
 
     return model if isinstance(model, VideoModel) else load_model(model)
 

@@ -14,8 +14,8 @@ from staa_widgets.engine.timing import StepTimer
 from staa_widgets.methods.registry import Method, get_method
 from staa_widgets.methods.staa import BROWSING_NEEDS
 from staa_widgets.models.batching import samples_queries
-from staa_widgets.models.family import VideoModel
 from staa_widgets.models.fingerprint.weights import weights_digest
+from staa_widgets.models.video_model import VideoModel
 from staa_widgets.records.record import Needs, Record
 from staa_widgets.storage import cache
 from staa_widgets.utils.progress import Progress
@@ -86,7 +86,7 @@ class ExplainRun:
         own = self.method.needs(self.params)
         # Records of one patch are made apart, so that the cached ones serve all patches and methods.
         needs = own if own.patch else own | replace(self.extra_needs, patch=None)
-        if self.request.attention and self.model.attends and not own.patch:
+        if self.request.attention and self.model.family.attends and not own.patch:
             needs = needs | BROWSING_NEEDS
         # Methods that share the record do not make it exact; a model that samples no queries is always exact.
         return replace(needs, exact=own.exact and samples_queries(self.model))

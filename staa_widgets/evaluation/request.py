@@ -89,7 +89,7 @@ def describe_settings(
         "models": {
             name: {
                 "id": held.id,
-                "family": held.family,
+                "family": held.family.name,
                 "weights": weights_digest(held),
                 "geometry": asdict(held.geometry),
                 "device": str(held.device),

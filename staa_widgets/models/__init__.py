@@ -1,12 +1,16 @@
-"""Video transformers: loading them, and how each family is read."""
+"""Loading video classifiers and capturing their attention.
+
+Begin with `loading` (from a name to a `VideoModel`) and `capture` (one forward pass to records of its attention).
+"""
 
 from __future__ import annotations
 
-from staa_widgets.models.family import Family, VideoModel
+from staa_widgets.models.family import Family
 from staa_widgets.models.fingerprint.weights import weights_digest
 from staa_widgets.models.loading import BUNDLED_MODELS, load_model
 from staa_widgets.models.registry import FAMILIES
 from staa_widgets.models.transform import Transform
+from staa_widgets.models.video_model import VideoModel
 from staa_widgets.models.wrap import wrap_model
 
 __all__ = [

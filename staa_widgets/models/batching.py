@@ -1,4 +1,4 @@
-"""How many inputs a model is given at once: what its device holds, and less once that has proved too much."""
+"""Batch size by memory: what the device holds, and less once that has run out of memory."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ import ctypes
 import gc
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
+import torch
+from torch import nn
 
 from staa_widgets.errors import DeviceMemoryError
+from staa_widgets.models.attention.query_sampling import count_tokens
+from staa_widgets.models.family import release_captured
+from staa_widgets.models.video_model import VideoModel
 from staa_widgets.records.record import Needs
-
-if TYPE_CHECKING:
-    from torch import device, nn
-
-    from staa_widgets.models import VideoModel
 
 Result = TypeVar("Result")
 _NO_NEEDS = Needs()
 
 MAX_BATCH = 8
-"""Inputs a pass at most: more makes a CPU no faster."""
+"""Most inputs a pass on a CPU: more makes it no faster."""
 
 CPU_MEMORY = 500_000_000
 """Bytes that the activations of one pass on a CPU may take, roughly."""
 
 MAX_BATCH_ACCELERATOR = 64
-"""Inputs a pass at most on an accelerator."""
+"""Most inputs a pass on an accelerator."""
 
 ACCELERATOR_MEMORY_SHARE = 0.4
-"""Part of an accelerator's free memory that the activations of one pass may take."""
+"""Share of an accelerator's free memory that the activations of one pass may take."""
 
 # Allocators that raise no error of their own: CPU (two wordings), mps, cuBLAS and others.
 _OUT_OF_MEMORY_MESSAGES = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")
@@ -40,16 +40,16 @@ _proven_limits: WeakKeyDictionary[nn.Module, dict[bool, int]] = WeakKeyDictionar
 
 
 def max_batch_size(model: VideoModel, *, needs: Needs = _NO_NEEDS, backward: bool = False) -> int:
-    """Say how many inputs a pass may take for its activations to stay within what the device has.
+    """Return how many inputs one pass may take for its activations to fit the device's memory.
 
     Parameters
     ----------
     model
         Whose layers are counted.
     needs
-        What is recorded: rollout through joint attention holds queries and keys of every layer to the end.
+        What is recorded: rollout through joint attention stores queries and keys of every layer to the end.
     backward
-        Whether gradients are asked for besides, for which the activations of every layer are held at once.
+        Whether there is a backward pass besides, for which the activations of every layer are stored at once.
 
     Returns
     -------
@@ -57,30 +57,30 @@ def max_batch_size(model: VideoModel, *, needs: Needs = _NO_NEEDS, backward: boo
         1 to `MAX_BATCH`, or to `MAX_BATCH_ACCELERATOR` on an accelerator; never more than `run_within_memory` has
         found to fit.
     """
-    grid, config = model.geometry, getattr(model.module, "config", None)
-    tokens = grid.prefix + grid.slices * grid.height * grid.width
+    layout, config = model.geometry, getattr(model.module, "config", None)
+    tokens = count_tokens(layout)
     width, layers = getattr(config, "hidden_size", 768), getattr(config, "num_hidden_layers", 12)
     backward = backward or needs.backward
-    # About twelve arrays as wide as the tokens live at once: queries, keys, values, what feeds forward, residuals.
+    # About twelve arrays as wide as the tokens live at once: queries, keys, values, feed-forward, residuals.
     arrays = 12 * layers if backward else 12
     if needs.spatial and not backward and samples_queries(model):
         arrays += 2 * layers
     # Attention is recorded in float32 whatever the model computes in.
-    each = 4 * tokens * width * arrays
+    bytes_per_input = 4 * tokens * width * arrays
     free = _free_memory(model.device)
-    memory, most = (CPU_MEMORY, MAX_BATCH) if free is None else (ACCELERATOR_MEMORY_SHARE * free, MAX_BATCH_ACCELERATOR)
-    return min(int(np.clip(memory // each, 1, most)), _proven_limit(model, backward=backward))
+    if free is None:
+        memory, maximum = CPU_MEMORY, MAX_BATCH
+    else:
+        memory, maximum = ACCELERATOR_MEMORY_SHARE * free, MAX_BATCH_ACCELERATOR
+    return min(int(np.clip(memory // bytes_per_input, 1, maximum)), _proven_limit(model, backward=backward))
 
 
 def samples_queries(model: VideoModel) -> bool:
-    """Say whether some queries stand for all where it is recorded: joint attention over many tokens."""
-    from staa_widgets.models import FAMILIES
-
-    reading = FAMILIES[model.family].read(model.module, model.geometry, _NO_NEEDS)
-    found = bool(getattr(reading, "sampled", False))
-    # It and what it listens with hold each other.
-    vars(reading).clear()
-    return found
+    """Return whether sampled queries stand for all in records of a model: joint attention over many tokens."""
+    reader = model.family.make_reader(model.module, model.geometry, _NO_NEEDS)
+    samples = reader.samples_queries
+    release_captured(reader)
+    return samples
 
 
 def run_within_memory(
@@ -92,22 +92,22 @@ def run_within_memory(
     max_size: int | None = None,
     count: int | None = None,
 ) -> Result:
-    """Call a function with the number of inputs that it may give the model at once, fewer if memory runs out.
+    """Call a function with a batch size, and again with half of it as long as memory runs out.
 
-    What proved too much is remembered for this model as long as the process runs.
+    The batch size that fits is remembered for this model as long as the process runs.
 
     Parameters
     ----------
     model
-        Who is asked.
+        The model that the function runs.
     use
-        Called with a number; called again with half of it where memory ran out.
+        Called with the batch size.
     needs, backward
-        As for `max_batch_size`; what asks for gradients is remembered apart.
+        As for `max_batch_size`; batch sizes with and without a backward pass are remembered apart.
     max_size
-        Upper bound, by default that of `max_batch_size`.
+        Upper bound; default: `max_batch_size`.
     count
-        How many inputs there are.
+        Number of inputs.
 
     Raises
     ------
@@ -124,9 +124,9 @@ def run_within_memory(
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            # Where not even one fits, others may hold the memory: that says nothing of batches.
+            # If not even one input fits, other programs may use the memory; then nothing is learned of batches.
             _proven_limits.setdefault(model.module, {})[backward] = size // 2 or before
-        # Out here the error is gone, and with it all that its frames kept alive.
+        # Outside the except block: the error is gone, and with it the tensors that its stack frames referenced.
         _release_memory(model.device)
         if size == 1:
             raise DeviceMemoryError(
@@ -136,9 +136,7 @@ def run_within_memory(
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether memory ran out, on whatever device: not every allocator of torch raises an error of its own."""
-    import torch
-
+    """Return whether an error means that memory ran out: not every allocator of torch has its own class of errors."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in _OUT_OF_MEMORY_MESSAGES)
@@ -148,10 +146,8 @@ def _proven_limit(model: VideoModel, *, backward: bool) -> int:
     return _proven_limits.get(model.module, {}).get(backward, 1 << 30)
 
 
-def _free_memory(place: device) -> int | None:
-    """Bytes that an accelerator has left; ``None`` for a CPU, and where it does not say."""
-    import torch
-
+def _free_memory(place: torch.device) -> int | None:
+    """Return the free bytes of an accelerator; ``None`` for a CPU, and for accelerators that do not tell."""
     if place.type == "cuda":
         cached = torch.cuda.memory_reserved(place) - torch.cuda.memory_allocated(place)
         return torch.cuda.mem_get_info(place)[0] + cached
@@ -161,27 +157,25 @@ def _free_memory(place: device) -> int | None:
 
 
 def trim_heap() -> None:
-    """Give memory that nobody uses back to the system.
+    """Return unused memory to the system.
 
-    glibc keeps what lies below the last piece in use, and over hours of video that grows: passes leave holes of many
-    sizes. Other C libraries have nothing to call here.
+    glibc keeps free memory below the last block in use, and over hours of video that grows: passes leave holes of many
+    sizes. Other C libraries have no such call.
     """
-    give_back = _malloc_trim()
-    if give_back is not None:
-        give_back(0)
+    malloc_trim = _find_malloc_trim()
+    if malloc_trim is not None:
+        malloc_trim(0)
 
 
 @cache
-def _malloc_trim() -> Callable[[int], int] | None:
+def _find_malloc_trim() -> Callable[[int], int] | None:
     try:
         return ctypes.CDLL(None).malloc_trim
     except (AttributeError, OSError, TypeError):
         return None
 
 
-def _release_memory(place: device) -> None:
-    import torch
-
+def _release_memory(place: torch.device) -> None:
     gc.collect()
     if place.type == "cuda":
         torch.cuda.empty_cache()

@@ -1,8 +1,8 @@
-"""Take attention out of a running model without changing it.
+"""Capture the attention of one forward pass without changing the model.
 
-Everything done to the model is done inside a context and undone when it closes, on exceptions too. Attention weights
-are recomputed from queries and keys, and only those asked for; the model computes as it was set to, and TimeSformer,
-which knows eager attention only, through sdpa.
+Everything done to the model is done inside a context manager and undone when it closes, on exceptions too. Attention
+weights are recomputed from queries and keys, and only those that are needed. The model computes with the attention
+implementation it was set to; TimeSformer, which has only an eager one, computes with sdpa.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from torch import Tensor, nn
 from transformers import AttentionInterface, PreTrainedConfig
 
 from staa_widgets.errors import ModelError, ParameterError, UnsupportedModelError, WrongInputError
-from staa_widgets.models import FAMILIES
-from staa_widgets.models.family import CaptureCallback, Family, VideoModel
+from staa_widgets.models.family import CaptureCallback, Family, release_captured
+from staa_widgets.models.video_model import VideoModel
 from staa_widgets.models.wrap import WrappedModel
 from staa_widgets.records.record import Needs, Record
 
 _LOCKS: dict[int, threading.RLock] = {}
 _LOCKS_GUARD = threading.Lock()
 _CALLBACKS: dict[tuple[int, nn.Module], CaptureCallback] = {}
-"""What listens to an attention module, in which thread; a pass that another thread makes meanwhile is not heard."""
+"""Capture callbacks by (thread, attention module). Passes in other threads are ignored."""
 
 
 def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[int | None]) -> list[Record]:
-    """Run clips through the model once and keep what was asked for.
+    """Run clips through the model once and record what is needed of its attention.
 
     Parameters
     ----------
     model
-        Left exactly as found: forwards, hooks, mode, gradients.
+        Left exactly as it was: forwards, hooks, mode, gradients.
     pixels
         ``(B, T, 3, H, W)``, the model's input.
     needs
-        What to keep. Gradients cost one backward pass.
+        What to record. Gradients cost one backward pass.
     targets
         Class to speak of for each clip, ``None`` for the predicted one.
 
@@ -58,24 +58,27 @@ def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[in
     ParameterError
         If the targets do not fit.
     UnsupportedModelError
-        If attention does not come through here: compiled in place, or computed in a way that is not known.
+        If attention cannot be captured: the model is compiled in place, or computes it in an unknown way.
     UnsupportedQuestionError
         If something is needed of a model that has no attention to read.
     """
     _check_inputs(model, pixels, targets)
-    family = FAMILIES[model.family]
+    family = model.family
     with _model_lock(model.module), torch.inference_mode(mode=False), torch.set_grad_enabled(needs.backward):
-        reading = family.read(model.module, model.geometry, needs)
-        if reading.captures:
+        reader = family.make_reader(model.module, model.geometry, needs)
+        if reader.captures:
             _refuse_compiled(model.module)
         inputs = pixels.detach().to(model.device, model.dtype, copy=True).requires_grad_(needs.backward)
-        silent = set(reading.captures)
-        takes = {part: partial(_note_and_capture, silent, part, take) for part, take in reading.captures.items()}
+        not_called = set(reader.captures)
+        captures = {
+            module: partial(_note_and_capture, not_called, module, callback)
+            for module, callback in reader.captures.items()
+        }
         with (
             _evaluation_mode(model.module),
-            _capture_attention(family, takes),
-            _patched_methods(family.replacements(model.module, reading)),
-            _forward_pre_hook(reading.norm, reading.capture_readout),
+            _capture_attention(family, captures),
+            _patched_methods(family.replacements(model.module, reader)),
+            _forward_pre_hook(reader.norm, reader.capture_readout),
         ):
             output = model.module(
                 **{model.geometry.input_name: inputs},
@@ -83,28 +86,27 @@ def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[in
                 output_hidden_states=False,
                 return_dict=True,
             )
-        if silent:
+        if not_called:
             raise UnsupportedModelError(
-                f"{len(silent)} of {len(takes)} attention modules did not show their attention: "
-                f"{_class_names(silent)}.",
+                f"{len(not_called)} of {len(captures)} attention modules did not show their attention: "
+                f"{_class_names(not_called)}.",
                 "Something runs in their place: load the model anew, as its class makes it.",
             )
         if not output.logits.isfinite().all():
             raise WrongInputError(
                 "The model's logits are not finite.", "Check the pixels and the weights, or use dtype='float32'."
             )
-        found = reading.records(output.logits, targets)
-        # A reading and what it listens with hold each other: what was taken would stay until the collector comes.
-        vars(reading).clear()
-        return found
+        records = reader.records(output.logits, targets)
+        release_captured(reader)
+        return records
 
 
 @contextmanager
 def open_classifier(model: VideoModel) -> Iterator[Callable[[Tensor], Tensor]]:
-    """Open a model for questions: pixels ``(n, T, 3, H, W)`` in, float32 logits ``(n, K)`` out.
+    """Provide the function that classifies pixels: ``(n, T, 3, H, W)`` in, float32 logits ``(n, K)`` out.
 
-    Gradients flow to the pixels where they are enabled, never into the model's own. The model is locked and in
-    evaluation mode until the context closes, and then as it was.
+    Gradients reach the pixels if they are enabled, never the model's own parameters. The model is locked and in
+    evaluation mode until the context closes; then it is as it was before.
     """
 
     def classify(pixels: Tensor) -> Tensor:
@@ -160,34 +162,37 @@ def _evaluation_mode(module: nn.Module) -> Iterator[None]:
 
 
 def _capture_attention(family: Family, captures: Mapping[nn.Module, CaptureCallback]) -> AbstractContextManager[None]:
-    """Hand what passes through attention modules to `captures`."""
+    """Call the callback of each attention module with what passes through it."""
     if family.attention_forward is None:
         return _capture_by_interface(captures)
     return _patched_methods(
-        {(module, "forward"): partial(family.attention_forward, module, take) for module, take in captures.items()}
+        {
+            (module, "forward"): partial(family.attention_forward, module, callback)
+            for module, callback in captures.items()
+        }
     )
 
 
 @contextmanager
 def _capture_by_interface(captures: Mapping[nn.Module, CaptureCallback]) -> Iterator[None]:
-    """Listen through transformers' `AttentionInterface`; the implementation found goes on computing."""
-    heard = {(threading.get_ident(), module): take for module, take in captures.items()}
+    """Capture through transformers' `AttentionInterface`; the implementation that was set goes on computing."""
+    callbacks = {(threading.get_ident(), module): callback for module, callback in captures.items()}
     configs: list[Any] = list({id(module.config): module.config for module in captures}.values())
     before = [config._attn_implementation for config in configs]
-    for found in before:
-        _find_implementation(found, None)
-    _CALLBACKS.update(heard)
+    for implementation in before:
+        _find_implementation(implementation, None)
+    _CALLBACKS.update(callbacks)
     try:
-        for config, found in zip(configs, before, strict=True):
-            name = f"staa_widgets over {found}"
-            AttentionInterface.register(name, partial(_attend_and_capture, found))
+        for config, implementation in zip(configs, before, strict=True):
+            name = f"staa_widgets over {implementation}"
+            AttentionInterface.register(name, partial(_attend_and_capture, implementation))
             config._attn_implementation = name
         yield
     finally:
-        for config, found in zip(configs, before, strict=True):
-            config._attn_implementation = found
-        for place in heard:
-            _CALLBACKS.pop(place, None)
+        for config, implementation in zip(configs, before, strict=True):
+            config._attn_implementation = implementation
+        for key in callbacks:
+            _CALLBACKS.pop(key, None)
 
 
 def _attend_and_capture(
@@ -199,13 +204,13 @@ def _attend_and_capture(
     mask: Tensor | None,
     **settings: Any,
 ) -> Any:
-    """Compute attention as the implementation of that name does, and hand over what passes to who listens."""
+    """Compute attention by the named implementation, and call the module's callback."""
     compute = _find_implementation(implementation, sys.modules[type(module).__module__].eager_attention_forward)
     output = compute(module, query, key, value, mask, **settings)
-    take = _CALLBACKS.get((threading.get_ident(), module))
-    if take is not None:
+    callback = _CALLBACKS.get((threading.get_ident(), module))
+    if callback is not None:
         with torch.no_grad():
-            take(query, key, value, output[0], settings["scaling"])
+            callback(query, key, value, output[0], settings["scaling"])
     return output
 
 
@@ -223,7 +228,7 @@ def _find_implementation(name: str | None, eager: Any) -> Any:
 
 
 def _refuse_compiled(module: nn.Module) -> None:
-    """Raise where a part was compiled in place: it runs as it was traced, whoever listens."""
+    """Raise if a submodule was compiled in place: compiled code runs without calling the callbacks."""
     compiled = {part for part in module.modules() if part._compiled_call_impl is not None or hasattr(part, "_orig_mod")}
     if compiled:
         raise UnsupportedModelError(
@@ -233,11 +238,11 @@ def _refuse_compiled(module: nn.Module) -> None:
 
 
 def _note_and_capture(
-    silent: set[nn.Module], part: nn.Module, callback: CaptureCallback, *passed: Any
+    not_called: set[nn.Module], module: nn.Module, callback: CaptureCallback, *captured: Any
 ) -> Tensor | None:
-    """Note that a module was heard, and hand on what passed."""
-    silent.discard(part)
-    return callback(*passed)
+    """Call a module's callback, and note that it was called."""
+    not_called.discard(module)
+    return callback(*captured)
 
 
 def _class_names(parts: Iterable[nn.Module]) -> str:
@@ -246,12 +251,12 @@ def _class_names(parts: Iterable[nn.Module]) -> str:
 
 @contextmanager
 def _patched_methods(methods: Mapping[tuple[nn.Module, str], Callable[..., Any]]) -> Iterator[None]:
-    """Put other methods in place of the modules' own, for this thread."""
+    """Replace methods of modules, for this thread only."""
     before = {(module, name): vars(module).get(name) for module, name in methods}
-    here = threading.get_ident()
+    this_thread = threading.get_ident()
 
     def choose(ours: Callable[..., Any], own: Callable[..., Any], *inputs: Any, **settings: Any) -> Any:
-        return (ours if threading.get_ident() == here else own)(*inputs, **settings)
+        return (ours if threading.get_ident() == this_thread else own)(*inputs, **settings)
 
     try:
         for (module, name), method in methods.items():
@@ -266,17 +271,17 @@ def _patched_methods(methods: Mapping[tuple[nn.Module, str], Callable[..., Any]]
 
 
 def _forward_pre_hook(module: nn.Module | None, callback: Callable[[Tensor], None]) -> AbstractContextManager[object]:
-    """Show a module's input to `callback`."""
-    # The handle takes the hook away when the context closes.
+    """Call `callback` with a module's input."""
+    # The handle removes the hook when the context closes.
     return module.register_forward_pre_hook(lambda _, inputs: callback(inputs[0])) if module else nullcontext()
 
 
 def _model_lock(module: nn.Module) -> threading.RLock:
-    """Give the lock shared by all models made from one configuration object."""
+    """Return the lock shared by all models made from one configuration object."""
     if isinstance(module, WrappedModel) and isinstance(module.inner, nn.Module):
         module = module.inner
     config = getattr(module, "config", None)
-    # Other modules call by that name whatever they like.
+    # Of other modules, `config` may be anything.
     owner = config if isinstance(config, PreTrainedConfig) else module
     with _LOCKS_GUARD:
         if id(owner) not in _LOCKS:

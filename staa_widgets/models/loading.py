@@ -1,4 +1,4 @@
-"""Loading a classifier from the hub, a folder or memory. Weights are read from safetensors only; no code is fetched."""
+"""Loading a classifier from the hub, a folder or memory: weights from safetensors only, and no code."""
 
 from __future__ import annotations
 
@@ -19,21 +19,28 @@ from transformers import PreTrainedConfig
 from transformers.utils import logging
 
 from staa_widgets.errors import ModelLoadError, ParameterError, UnsupportedModelError, suggest_name
-from staa_widgets.models.family import Family, VideoModel
+from staa_widgets.models.family import Family
 from staa_widgets.models.registry import FAMILIES
 from staa_widgets.models.transform import Transform
+from staa_widgets.models.video_model import VideoModel
 
 BUNDLED_FOLDER = Path(__file__).parent / "bundled"
-BUNDLED_MODELS: dict[str, Path] = {
-    f"bundled/{name}": folder
-    for name, folder in {
-        "timesformer": BUNDLED_FOLDER,
-        **{name: BUNDLED_FOLDER / name for name in ("timesformer-1", "vivit", "vivit-1", "videomae", "videomae-1")},
-    }.items()
-    if (folder / "config.json").is_file()
-}
-"""Models that come with the package, by the name that `load_model` takes: families, and a second training of each."""
 _PROCESSOR_FILES = ("preprocessor_config.json", "video_preprocessor_config.json")
+
+
+def _find_bundled_models() -> dict[str, Path]:
+    """Return the folders of bundled models by name, in the order of `FAMILIES`; ``-1`` is a second training."""
+    folders = {"timesformer": BUNDLED_FOLDER} | {folder.name: folder for folder in sorted(BUNDLED_FOLDER.iterdir())}
+    return {
+        f"bundled/{name}": folder
+        for family in FAMILIES
+        for name, folder in folders.items()
+        if name.partition("-")[0] == family and (folder / "config.json").is_file()
+    }
+
+
+BUNDLED_MODELS = _find_bundled_models()
+"""Models that come with the package, by the name that `load_model` takes: families, and a second training of each."""
 
 
 def load_model(
@@ -62,9 +69,9 @@ def load_model(
     id
         Name to show; default: the hub id or the folder's name.
     compile
-        Whether methods that ask the model again ask it through `torch.compile`. The pass that attention is read from
-        is never compiled, because a compiled model runs as it was traced, whoever listens. Compiling takes a while at
-        the first pass and whenever the number of inputs in a pass changes; logits differ by rounding.
+        Whether methods that run further passes run them through `torch.compile`. The pass whose attention is captured
+        is never compiled, because compiled code would not call the capture callbacks. Compiling takes a while at the
+        first pass and whenever the number of inputs in a pass changes; logits differ by rounding.
 
     Returns
     -------
@@ -78,29 +85,30 @@ def load_model(
     UnsupportedModelError
         If the architecture is not in `FAMILIES`.
     ParameterError
-        If device or dtype make no sense.
+        If there is no such device or dtype.
     """
     if isinstance(model, nn.Module):
-        if hasattr(model, "_orig_mod"):  # What torch.compile made of it; attention is read from what it was made of.
+        if hasattr(model, "_orig_mod"):  # Made by torch.compile; attention is captured in the original module.
             model, compile = model.get_submodule("_orig_mod"), True  # noqa: A001
         family = _family_of(model)
         module = _check_module(model, device, dtype)
-        name, found = id or type(model).__name__, None
+        name, found_processor = id or type(model).__name__, None
     else:
-        place = _resolve_device(device)
+        target_device = _resolve_device(device)
         source, name = _resolve_source(model)
-        family, module = _read_checkpoint(source, name, place, _resolve_dtype(dtype, place))
-        name, found = id or name, _find_processor(source) if processor is None else None
+        family, module = _read_checkpoint(source, name, target_device, _resolve_dtype(dtype, target_device))
+        name, found_processor = id or name, _find_processor(source) if processor is None else None
     if not module.config.num_labels:
         raise _unsupported_error(f"{name!r} has no classes")
     geometry = family.geometry(module.config)
-    transform = _make_transform(processor if processor is not None else found, family, geometry.input_size, name)
+    processor = found_processor if processor is None else processor
+    transform = _make_transform(processor, family, geometry.input_size, name)
     parameter = next(module.parameters())
     return VideoModel(
         module=module,
         geometry=geometry,
         transform=transform,
-        family=family.name,
+        family=family,
         labels=tuple(str(module.config.id2label[k]) for k in range(module.config.num_labels)),
         id=name,
         device=parameter.device,
@@ -110,8 +118,8 @@ def load_model(
 
 
 def _resolve_source(model: str | Path | None) -> tuple[str, str]:
-    """Where to load from, and a name for it that tells nothing of the machine."""
-    # Their answers on films look as sure as on drawings: wherever they are named, say what they know.
+    """Return where to load from, and a name for it without paths of this machine."""
+    # Bundled models are as sure of real video as of drawings, so their name says what they were trained on.
     if model is None:
         return str(BUNDLED_FOLDER), "bundled (drawn actions only)"
     if isinstance(model, str) and model.startswith("bundled/"):
@@ -159,11 +167,11 @@ def _read_checkpoint(source: str, name: str, device: torch.device, dtype: str | 
         # Foreign files fail in many ways: OSError, SafetensorError, TypeError, a validation error of the hub's own.
         except Exception as error:
             raise _load_error(source, name, error) from error
-    lost = sorted({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])})
-    if lost:
-        more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""
+    missing = sorted({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])})
+    if missing:
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise ModelLoadError(
-            f"The weights of {name!r} do not fit: {', '.join(lost[:3])}{more} are missing or of another size.",
+            f"The weights of {name!r} do not fit: {', '.join(missing[:3])}{more} are missing or of another size.",
             "Give a checkpoint trained for video classification whose config.json fits its weights.",
         )
     return family, module.eval().to(device)
@@ -198,11 +206,11 @@ def _family_of(module: nn.Module) -> Family:
 
 
 def _check_module(module: nn.Module, device: str | torch.device, dtype: str | torch.dtype) -> Any:
-    """Give a user's module back as it is; moving it would change it under its owner's hands."""
+    """Return the user's module as it is, if it has the device and dtype that were asked for; it is never moved."""
     own = next(module.parameters())
-    wanted = own.device if device == "auto" else _resolve_device(device)
-    if wanted != own.device:
-        raise ParameterError(f"The module is on {own.device}, not {wanted}.", "Move it with .to() first.")
+    expected = own.device if device == "auto" else _resolve_device(device)
+    if expected != own.device:
+        raise ParameterError(f"The module is on {own.device}, not {expected}.", "Move it with .to() first.")
     if dtype != "auto" and _resolve_dtype(dtype, own.device) != own.dtype:
         raise ParameterError(f"The module computes in {own.dtype}, not {dtype}.", "Convert it with .to() first.")
     return module
@@ -224,10 +232,10 @@ def _resolve_dtype(dtype: str | torch.dtype, device: torch.device) -> str | torc
     if dtype == "auto":
         return torch.float32 if device.type == "cpu" else "auto"
     known = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-    found = known.get(str(dtype).removeprefix("torch."))
-    if found is None:
+    resolved = known.get(str(dtype).removeprefix("torch."))
+    if resolved is None:
         raise ParameterError(f"The dtype {str(dtype)!r} is not supported.", f"Choose from auto, {', '.join(known)}.")
-    return found
+    return resolved
 
 
 def _find_processor(source: str) -> dict[str, Any] | None:
@@ -247,17 +255,17 @@ def _make_transform(processor: Any, family: Family, size: tuple[int, int], name:
         transform = Transform(shortest_edge=min(size), crop=size, mean=family.mean, std=family.std)
         warnings.warn(
             f"{name!r} comes without a processor: frames are resized to a shortest edge of {min(size)}, cropped at the "
-            f"centre and normalised by mean {family.mean[0]} and std {family.std[0]}. If it was trained otherwise, "
+            f"center and normalized by mean {family.mean[0]} and std {family.std[0]}. If it was trained otherwise, "
             "give load_model a processor.",
             stacklevel=3,
         )
         return transform
-    return Transform.of(processor, size)
+    return Transform.from_processor(processor, size)
 
 
 @contextmanager
 def _quiet_transformers() -> Iterator[None]:
-    """Keep transformers' log and progress bars away while loading."""
+    """Silence transformers' log and progress bars while loading."""
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()

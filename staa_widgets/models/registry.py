@@ -1,4 +1,4 @@
-"""The families that can be read, by name; a new family is one file and one line here."""
+"""Registry of model families by name; a new family is one file in `families` and one line here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From frames to a model's input as its processor's JSON says, and back to source pixels."""
+"""Preprocessing of frames as a processor's JSON says, and the way back to source pixels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 
 from staa_widgets.errors import ModelLoadError
 
-# What the classes assume where the JSON is silent; old files say little.
+# Defaults of the processor classes for what the JSON leaves out; old files hold little.
 _DEFAULTS: dict[str, Any] = {
     "size": {"shortest_edge": 224},
     "crop_size": {"height": 224, "width": 224},
@@ -32,7 +32,9 @@ _TYPE_KEYS = ("image_processor_type", "video_processor_type", "feature_extractor
 
 @dataclass(frozen=True)
 class Transform:
-    """Resize, crop at the centre, scale and normalise, as Hugging Face's PIL image processors do, without torchvision.
+    """Resizes, crops at the center, rescales and normalizes frames, without torchvision.
+
+    Equal to Hugging Face's PIL image processors.
 
     Parameters
     ----------
@@ -41,7 +43,7 @@ class Transform:
     size
         Resize to ``(height, width)``, whatever the shape of the frame.
     crop
-        ``(height, width)`` cut out of the centre; where the frame is smaller it is padded with black.
+        ``(height, width)`` cut out of the center; a smaller frame is padded with black.
     resample
         Pillow's number of the filter.
     scale
@@ -49,7 +51,7 @@ class Transform:
     offset
         Added after `scale`.
     mean, std
-        Of each channel, after `scale` and `offset`.
+        Of the channels, after `scale` and `offset`.
     """
 
     shortest_edge: int | None = None
@@ -63,7 +65,7 @@ class Transform:
 
     @classmethod
     def from_json(cls, processor: Mapping[str, Any]) -> Transform:
-        """Read the contents of ``preprocessor_config.json`` or ``video_preprocessor_config.json``.
+        """Make a transform from the contents of ``preprocessor_config.json`` or ``video_preprocessor_config.json``.
 
         Raises
         ------
@@ -77,7 +79,7 @@ class Transform:
         }
         processor = {**assumed, **{key: value for key, value in processor.items() if value is not None}}
         if "VJEPA2" in names:
-            # Its class goes by the crop, whatever the file says of the size.
+            # Its class computes the size from the crop, whatever the file says.
             wanted = processor["crop_size"]
             crop = wanted if isinstance(wanted, int) else wanted["height"]
             processor["size"] = {"shortest_edge": int(crop * 256 / 224)}
@@ -100,7 +102,7 @@ class Transform:
             wanted = processor["crop_size"]
             crop = (wanted, wanted) if isinstance(wanted, int) else (int(wanted["height"]), int(wanted["width"]))
         rescale = processor.get("do_rescale", True)
-        normalise = processor.get("do_normalize", True)
+        normalize = processor.get("do_normalize", True)
         return cls(
             shortest_edge=shortest_edge,
             size=size,
@@ -108,13 +110,13 @@ class Transform:
             resample=int(processor["resample"]),
             scale=float(processor["rescale_factor"]) if rescale else 1.0,
             offset=-1.0 if rescale and processor.get("offset", False) else 0.0,
-            mean=_per_channel(processor["image_mean"]) if normalise else (0.0, 0.0, 0.0),
-            std=_per_channel(processor["image_std"]) if normalise else (1.0, 1.0, 1.0),
+            mean=_per_channel(processor["image_mean"]) if normalize else (0.0, 0.0, 0.0),
+            std=_per_channel(processor["image_std"]) if normalize else (1.0, 1.0, 1.0),
         )
 
     @classmethod
-    def of(cls, processor: Transform | Mapping[str, Any] | Any, size: tuple[int, int]) -> Transform:
-        """Take a processor in any form, its JSON or one of Hugging Face's, for a model of an input ``(height, width)``.
+    def from_processor(cls, processor: Transform | Mapping[str, Any] | Any, size: tuple[int, int]) -> Transform:
+        """Make a transform from a `Transform`, JSON or Hugging Face processor, for inputs of ``(height, width)``.
 
         Raises
         ------
@@ -125,11 +127,11 @@ class Transform:
             transform = processor
         else:
             transform = cls.from_json(processor if isinstance(processor, Mapping) else processor.to_dict())
-        made = transform.crop or transform.size
-        if made != size:
+        output = transform.crop or transform.size
+        if output != size:
+            made = f"{output[1]}x{output[0]}" if output else "any size"
             raise ModelLoadError(
-                f"The processor makes frames of {f'{made[1]}x{made[0]}' if made else 'any size'}, the model takes "
-                f"{size[1]}x{size[0]}.",
+                f"The processor makes frames of {made}, the model takes {size[1]}x{size[0]}.",
                 "Give a processor that makes this size.",
             )
         return transform
@@ -142,7 +144,7 @@ class Transform:
         return np.ascontiguousarray(values.transpose(0, 3, 1, 2))
 
     def resized_size(self, width: int, height: int) -> tuple[int, int]:
-        """``(width, height)`` of a frame after the resize, before the crop."""
+        """Return ``(width, height)`` of a frame after the resize, before the crop."""
         if self.size is not None:
             return self.size[1], self.size[0]
         if self.shortest_edge is None:
@@ -152,9 +154,9 @@ class Transform:
         return (self.shortest_edge, new_long) if width <= height else (new_long, self.shortest_edge)
 
     def box(self, width: int, height: int) -> tuple[float, float, float, float]:
-        """``(x0, y0, x1, y1)``: the part of a source frame, in its pixels, that fills the model's input.
+        """Return the part of a source frame that fills the model's input: ``(x0, y0, x1, y1)`` in its pixels.
 
-        It reaches beyond the frame where the crop is larger than the resized frame, which is then padded.
+        It reaches beyond the frame if the crop is larger than the resized frame, which is then padded.
         """
         new_width, new_height = self.resized_size(width, height)
         crop_height, crop_width = self.crop or (new_height, new_width)
@@ -163,7 +165,7 @@ class Transform:
         return left * across, top * down, (left + crop_width) * across, (top + crop_height) * down
 
     def describe(self) -> dict[str, Any]:
-        """Say everything as JSON values, for cache keys and provenance."""
+        """Return all settings as JSON values, for cache keys and provenance."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
     def _resize(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -186,7 +188,7 @@ class Transform:
 
 
 def _crop_start(have: int, want: int) -> int:
-    """First row or column of a centred cut, rounded as the processors do; negative where padding comes first."""
+    """Return the first row or column of a center crop, rounded as the processors do; negative for padding."""
     return (have - want) // 2
 
 

@@ -1,4 +1,4 @@
-"""Any classifier that torch can call, for methods that need no attention."""
+"""Wrapping any torch classifier, for methods that need no attention."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from staa_widgets.errors import ModelError, ParameterError, UnsupportedRequestError
 from staa_widgets.models.attention.ops import make_records
-from staa_widgets.models.family import Family, VideoModel
+from staa_widgets.models.family import Family
 from staa_widgets.models.transform import Transform
+from staa_widgets.models.video_model import VideoModel
 from staa_widgets.records.geometry import Geometry
 from staa_widgets.records.record import Needs, Record
 
@@ -26,7 +27,7 @@ _DEFAULT_CELL = 16
 
 
 class WrappedModel(nn.Module):
-    """A callable in the clothes of a classifier of transformers.
+    """A callable with the interface of a transformers classifier.
 
     Parameters
     ----------
@@ -35,7 +36,7 @@ class WrappedModel(nn.Module):
     layout
         Order of the axes that it takes.
     geometry
-        Cells that maps of it have.
+        Grid of its maps.
     classes
         ``K``.
     """
@@ -46,7 +47,7 @@ class WrappedModel(nn.Module):
         self.layout = layout
         self.geometry = geometry
         self.classes = classes
-        # What a function does, or something that a module holds, may not be seen from outside; this stands for it.
+        # Stands in the digest for what cannot be digested: functions, and some attributes of modules.
         self.token = uuid.uuid4().hex
 
     def forward(self, pixel_values: Tensor, **_: Any) -> SimpleNamespace:
@@ -71,9 +72,10 @@ class WrappedModel(nn.Module):
 
 
 class LogitsReader:
-    """A pass that leaves logits and nothing else, see `staa_widgets.models.family.AttentionReader`."""
+    """Reads logits and nothing else, see `staa_widgets.models.family.AttentionReader`."""
 
     norm = None
+    samples_queries = False
     captures: Mapping[nn.Module, Any] = {}
 
     def __init__(self, _: nn.Module, geometry: Geometry, needs: Needs) -> None:
@@ -86,7 +88,7 @@ class LogitsReader:
         self.geometry = geometry
 
     def capture_readout(self, hidden: Tensor) -> None:
-        """Keep nothing."""
+        """Store nothing."""
 
     def records(self, logits: Tensor, targets: Sequence[int | None]) -> list[Record]:
         """Make one record a clip."""
@@ -117,12 +119,12 @@ def wrap_model(
     ----------
     model
         Module or function from clips to logits ``(B, K)``: a tensor, an object or mapping with `logits`, or a tuple
-        that begins with them. A module is left as it is and run in evaluation mode. What else a function uses is left
-        alone, so it should be in evaluation mode; and it should not change: wrap it anew when it did, because what was
-        computed is kept. A module is known again by its weights, attributes and code, with what its functions hold in
-        globals and closures; installed packages count by their versions. Where it holds what cannot be told, such as a
-        module of Python of your own or an open file, and for functions, answers are found again only as long as this
-        wrapping lives.
+        that begins with them. A module is left as it is and run in evaluation mode. Modules that a function uses are
+        left alone: put them into evaluation mode, and wrap the function anew when they change, because results are
+        cached. The cache recognizes a module by its weights, attributes and code, with the globals and closures of its
+        functions; installed packages count by their versions. For functions, and for modules that hold something that
+        cannot be digested, such as a Python module of your own or an open file, cached results are used only as long
+        as this wrapping lives.
     frames
         ``T``, frames that it takes.
     size
@@ -138,7 +140,7 @@ def wrap_model(
         16. Smaller ones cost more passes where cells are hidden one by one.
     processor
         A `Transform`, the contents of a processor's JSON, or a Hugging Face image processor. Default: frames are
-        resized, cropped at the centre to `size` and scaled to 0 to 1, then normalised by `mean` and `std`.
+        resized, cropped at the center to `size` and scaled to 0 to 1, then normalized by `mean` and `std`.
     mean, std
         Of the channels, where there is no processor.
     id
@@ -185,8 +187,8 @@ def wrap_model(
     return VideoModel(
         module=wrapped,
         geometry=geometry,
-        transform=Transform.of(processor, (height, width)),
-        family=GENERIC.name,
+        transform=Transform.from_processor(processor, (height, width)),
+        family=GENERIC,
         labels=names,
         id=name,
         device=torch.device(device or first.device),
@@ -213,7 +215,7 @@ def _check_three(name: str, values: Sequence[float]) -> tuple[float, float, floa
 
 
 def _check_count(name: str, value: Any) -> int:
-    """Give a positive whole number, of numpy too, as an `int`."""
+    """Return a positive whole number, of numpy too, as an `int`."""
     try:
         count = 0 if isinstance(value, bool) else operator.index(value)
     except TypeError:
@@ -224,7 +226,7 @@ def _check_count(name: str, value: Any) -> int:
 
 
 def _nearest_divisor(length: int) -> int:
-    """Of what divides a length, what is nearest to a cell's usual size."""
+    """Return the divisor of a length that is nearest to the default cell size."""
     return min(
         (n for n in range(1, length + 1) if length % n == 0), key=lambda n: max(n / _DEFAULT_CELL, _DEFAULT_CELL / n)
     )
@@ -234,7 +236,7 @@ GENERIC = Family(
     name="generic",
     architecture=WrappedModel,
     geometry=lambda wrapped: wrapped.geometry,
-    read=LogitsReader,
+    make_reader=LogitsReader,
     layers=lambda _: (),
     mean=(0.0, 0.0, 0.0),
     std=(1.0, 1.0, 1.0),

@@ -23,7 +23,8 @@ from staa_widgets.models.capture import record as record_pixels
 from staa_widgets.records.record import Needs
 from staa_widgets.storage import cache
 from tests.helpers.noise_video import NoiseVideo
-from tests.helpers.timesformers import TYPES, clips, tiny_timesformer, tiny_timesformer_model
+from tests.helpers.timesformers import TYPES, tiny_timesformer, tiny_timesformer_model
+from tests.helpers.tiny import random_pixels
 
 NAMES_WITH_PASSES = [name for name, method in METHODS.items() if method.needs_model]
 FEW_PASSES: dict[str, dict[str, Any]] = {
@@ -228,7 +229,7 @@ def test_a_frozen_model_answers_too(video: Path, model: VideoModel):
 @pytest.mark.parametrize("kind", TYPES)
 @pytest.mark.parametrize("name", ["saliency", "integrated_gradients", "occlusion", "shapley", "lime", "random"])
 def test_every_kind_of_attention_can_be_asked(kind: str, name: str):
-    maps = attribute(tiny_timesformer_model(kind), clips(1)[0], name, **FEW_PASSES.get(name, {}))
+    maps = attribute(tiny_timesformer_model(kind), random_pixels(1)[0], name, **FEW_PASSES.get(name, {}))
     assert maps.shape == (4, 3, 3)
     assert maps.any()
 
@@ -237,7 +238,7 @@ def test_every_kind_of_attention_can_be_asked(kind: str, name: str):
 
 
 def test_a_query_holds_what_methods_ask_for(model: VideoModel):
-    pixels = clips(1)[0]
+    pixels = random_pixels(1)[0]
     with open_inputs(model, pixels, needs=Needs(rows=True), seed=9, batch_size=3) as query:
         assert query.record.rows is not None
         assert query.target == int(query.record.logits.argmax())
@@ -262,14 +263,14 @@ def test_a_query_holds_what_methods_ask_for(model: VideoModel):
     ids=str,
 )
 def test_wrong_queries_are_refused(error: type[Exception], asked: dict[str, Any], model: VideoModel):
-    pixels = asked.pop("pixels", clips(1)[0])
+    pixels = asked.pop("pixels", random_pixels(1)[0])
     with pytest.raises(error), open_inputs(model, pixels, **asked):
         pass
 
 
 def test_attention_methods_are_answered_from_the_record(model: VideoModel):
-    (record,) = record_pixels(model, clips(1), METHODS["staa_logit"].needs(), [3])
-    maps = attribute(model, clips(1)[0], "staa_logit", target=3)
+    (record,) = record_pixels(model, random_pixels(1), METHODS["staa_logit"].needs(), [3])
+    maps = attribute(model, random_pixels(1)[0], "staa_logit", target=3)
     np.testing.assert_array_equal(maps, METHODS["staa_logit"](record))
 
 

@@ -38,7 +38,8 @@ from staa_widgets.evaluation.metrics.localization import ground_truth_metrics
 from staa_widgets.evaluation.results import Results
 from staa_widgets.evaluation.rows import CostRow, Row
 from staa_widgets.models import VideoModel
-from tests.helpers.timesformers import PROCESSOR, tiny_timesformer
+from tests.helpers.timesformers import tiny_timesformer
+from tests.helpers.tiny import PROCESSOR
 
 FEW = ("staa", "staa_logit", "attention_last", "grad_cam", "smooth_grad")
 SMALL = Plan(clips=3, expensive_clips=2, first_clips=2, shuffled_clips=2)

@@ -23,7 +23,8 @@ from staa_widgets.evaluation.metrics.sanity import (
 )
 from staa_widgets.models import VideoModel
 from tests.helpers.additive_model import AdditiveModel, random_weights
-from tests.helpers.timesformers import clips, tiny_timesformer_model
+from tests.helpers.timesformers import tiny_timesformer_model
+from tests.helpers.tiny import random_pixels
 
 W = random_weights((3, 2, 4))
 CHECKS = [name for name, held in METRICS.items() if held.needs == "method"]
@@ -75,7 +76,7 @@ def test_a_randomized_model_has_the_same_values_elsewhere_and_the_first_is_left(
 
 def test_shuffling_from_the_output_down_takes_class_specific_maps_first():
     """The head moves what speaks of a class at once; attention moves when its layers are reached."""
-    model, pixels = tiny_timesformer_model(), clips(1)[0]
+    model, pixels = tiny_timesformer_model(), random_pixels(1)[0]
     logit, plain = (
         cascading_randomization(make_case(model, method, pixels), steps=5) for method in ("staa_logit", "staa")
     )
@@ -87,14 +88,14 @@ def test_shuffling_from_the_output_down_takes_class_specific_maps_first():
 
 
 def test_maps_that_never_look_at_the_model_stay_as_they_are():
-    model, pixels = tiny_timesformer_model(), clips(1)[0]
+    model, pixels = tiny_timesformer_model(), random_pixels(1)[0]
     found = METRICS["weight_randomization"](make_case(model, "motion_energy", pixels, class_specific=False))
     assert found == pytest.approx(1)
     assert METRICS["weight_randomization"](make_case(model, "staa", pixels)) < 0.9
 
 
 def test_each_step_shuffles_what_the_steps_before_did_and_more():
-    model, pixels = tiny_timesformer_model(), clips(1)[0]
+    model, pixels = tiny_timesformer_model(), random_pixels(1)[0]
     shuffled: list[list[str]] = []
 
     def list_shuffled(*, model: VideoModel, target: int) -> np.ndarray:
@@ -184,7 +185,7 @@ def test_unevenness_by_hand():
 @pytest.mark.parametrize("name", CHECKS)
 def test_checks_leave_model_and_random_numbers_as_they_were(name: str):
     model = tiny_timesformer_model()
-    case = make_case(model, "staa", clips(1)[0])
+    case = make_case(model, "staa", random_pixels(1)[0])
     state, weights = torch.get_rng_state(), [p.clone() for p in model.module.parameters()]
     first = METRICS[name](case)
     assert METRICS[name](case) == first

@@ -1,4 +1,4 @@
-"""Small random models with joint attention, and what Hugging Face's own eager attention says of them."""
+"""Small random models with joint attention, and their attention by Hugging Face's own eager code."""
 
 from __future__ import annotations
 
@@ -10,29 +10,27 @@ import torch
 from torch import Tensor
 
 from staa_widgets.models import VideoModel
-from tests.helpers.timesformers import TYPES
-from tests.helpers.tiny import tiny, tiny_video_model
+from tests.helpers.tiny import TINY_CONFIGS, tiny_classifier, tiny_video_model
 
-JOINT = ("vivit", "videomae")
+JOINT = tuple(name for name, config in TINY_CONFIGS.items() if config.joint == {})
+"""Families whose attention is joint."""
+EVER_JOINT = tuple(name for name, config in TINY_CONFIGS.items() if config.joint is not None)
+"""Families whose attention is joint, or can be set to."""
 SHAPE = (2, 3, 3)
 
 
 def tiny_joint(family: str, **settings: Any) -> Any:
-    """Make one with joint attention, see `tiny`: tubelets of 2 frames, but of 1 for TimeSformer."""
-    return tiny(family, **_joint_settings(family), **settings)
+    """Make a small classifier with joint attention: tubelets of 2 frames, but of 1 for TimeSformer."""
+    return tiny_classifier(family, **(TINY_CONFIGS[family].joint or {}), **settings)
 
 
 def tiny_joint_model(family: str, **settings: Any) -> VideoModel:
-    """Make one ready to be explained; it is shared, so leave it as it is."""
-    return tiny_video_model(family, **_joint_settings(family), **settings)
-
-
-def _joint_settings(family: str) -> dict[str, str]:
-    return {"attention_type": TYPES[1]} if family == "timesformer" else {}
+    """Make a small `VideoModel` with joint attention; it is shared between tests, so leave it as it is."""
+    return tiny_video_model(family, **(TINY_CONFIGS[family].joint or {}), **settings)
 
 
 def eager_attentions(module: Any, pixels: Tensor, target: int) -> tuple[list[Tensor], list[Tensor]]:
-    """Probabilities of each layer ``(H, N, N)`` for one clip by the model's own eager code, and their gradients."""
+    """Return attention of each layer ``(H, N, N)`` for one clip by the model's own eager code, and its gradients."""
     eager = deepcopy(module).requires_grad_(requires_grad=True)
     eager.set_attn_implementation("eager")
     output = eager(pixels[None], output_attentions=True)
@@ -40,8 +38,8 @@ def eager_attentions(module: Any, pixels: Tensor, target: int) -> tuple[list[Ten
     return [a[0].detach() for a in output.attentions], [s[0] for s in slopes]
 
 
-def values(module: Any, pixels: Tensor) -> list[Tensor]:
-    """Values that attention of each layer is given for one clip, ``(H, N, d)``, by the model's own eager code."""
+def eager_values(module: Any, pixels: Tensor) -> list[Tensor]:
+    """Return the attention values of each layer for one clip, ``(H, N, d)``, by the model's own eager code."""
     eager = deepcopy(module)
     eager.set_attn_implementation("eager")
     modelling: Any = sys.modules[type(module).__module__]

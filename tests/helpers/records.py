@@ -1,4 +1,4 @@
-"""Compare records; compare everything about a module before and after it was captured."""
+"""Comparing records of a pass, and the state of the module that it ran through."""
 
 from __future__ import annotations
 
@@ -9,19 +9,23 @@ import numpy as np
 from staa_widgets.records.record import Record
 
 
-def record_arrays(one: Record) -> dict[str, np.ndarray]:
-    return {name: value for name, value in vars(one).items() if isinstance(value, np.ndarray)}
+def record_arrays(record: Record) -> dict[str, np.ndarray]:
+    """Return the arrays of a record by the names of their fields."""
+    return {name: value for name, value in vars(record).items() if isinstance(value, np.ndarray)}
 
 
-def assert_records_close(found: Record, expected: Record) -> None:
-    """Assert that two records are equal but for rounding, which depends on batch size and on memory alignment."""
-    assert record_arrays(found).keys() == record_arrays(expected).keys()
-    for name, array in record_arrays(found).items():
+def assert_records_close(actual: Record, expected: Record) -> None:
+    """Assert that two records hold the same arrays, up to rounding.
+
+    How a processor rounds depends on the size of a batch and on where the weights lie in memory.
+    """
+    assert record_arrays(actual).keys() == record_arrays(expected).keys()
+    for name, array in record_arrays(actual).items():
         np.testing.assert_allclose(array, record_arrays(expected)[name], atol=1e-5, rtol=1e-3, err_msg=name)
 
 
 def module_state(module: Any) -> list[Any]:
-    """Everything about a module that a guest could leave behind."""
+    """Describe everything about a module that capturing could leave behind."""
     return [
         (
             set(vars(part)),

@@ -10,12 +10,13 @@ import numpy as np
 from staa_widgets.models.capture import record
 from staa_widgets.records.geometry import Geometry
 from staa_widgets.records.record import Record
-from tests.helpers.timesformers import ALL, TYPES, clips, tiny_timesformer_model
+from tests.helpers.timesformers import TYPES, tiny_timesformer_model
+from tests.helpers.tiny import ALL_NEEDS, random_pixels
 
 
 @cache
 def tiny_record(attention_type: str = TYPES[0], seed: int = 1) -> Any:
-    return record(tiny_timesformer_model(attention_type), clips(1, seed=seed), ALL, [2])[0]
+    return record(tiny_timesformer_model(attention_type), random_pixels(1, seed=seed), ALL_NEEDS, [2])[0]
 
 
 def small_record(**arrays: Any) -> Record:

@@ -1,4 +1,4 @@
-"""Small random TimeSformers, and what Hugging Face's own eager attention says of them."""
+"""Small random TimeSformers, and their attention by Hugging Face's own eager code."""
 
 from __future__ import annotations
 
@@ -9,20 +9,18 @@ from torch import Tensor
 from transformers.models.timesformer.modeling_timesformer import TimesformerLayer
 
 from staa_widgets.models import VideoModel
-from tests.helpers.tiny import ALL, PROCESSOR, clips, tiny, tiny_video_model
-
-__all__ = ["ALL", "PROCESSOR", "TYPES", "clips", "run_eager", "tiny_timesformer", "tiny_timesformer_model"]
+from tests.helpers.tiny import tiny_classifier, tiny_video_model
 
 TYPES = ("divided_space_time", "joint_space_time", "space_only")
 
 
 def tiny_timesformer(attention_type: str = TYPES[0], **settings: Any) -> Any:
-    """Make one, see `tiny`."""
-    return tiny("timesformer", attention_type=attention_type, **settings)
+    """Make a small TimeSformer, see `tiny_classifier`."""
+    return tiny_classifier("timesformer", attention_type=attention_type, **settings)
 
 
 def tiny_timesformer_model(attention_type: str = TYPES[0], **settings: Any) -> VideoModel:
-    """Make one ready to be explained; it is shared, so leave it as it is."""
+    """Make a small `VideoModel`; it is shared between tests, so leave it as it is."""
     return tiny_video_model("timesformer", attention_type=attention_type, **settings)
 
 

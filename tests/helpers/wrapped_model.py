@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import staa_widgets as staa
-from staa_widgets.models.family import VideoModel
+from staa_widgets.models.video_model import VideoModel
 
 LABELS = ("left", "right", "none")
 

@@ -18,7 +18,8 @@ from staa_widgets.records.geometry import Geometry
 from staa_widgets.records.record import Needs
 from tests.helpers.joint_models import JOINT, tiny_joint_model
 from tests.helpers.small_records import scale_to_sum_one, small_record, tiny_record
-from tests.helpers.timesformers import TYPES, clips, tiny_timesformer_model
+from tests.helpers.timesformers import TYPES, tiny_timesformer_model
+from tests.helpers.tiny import random_pixels
 
 OWN = ("attention_last", "rollout", "attention_gradient", "grad_cam", "staa_original_code")
 
@@ -126,7 +127,7 @@ def test_grad_cam_leaves_no_hook_when_it_fails() -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_grad_cam_is_that_of_the_models_own_hidden_states(name: str) -> None:
-    model, pixels = make_model(name), clips(1)
+    model, pixels = make_model(name), random_pixels(1)
     maps = attribute(model, pixels[0], "grad_cam", target=2)
     output: Any = model.module(pixels, output_hidden_states=True)
     hidden = output.hidden_states[2]
@@ -171,7 +172,7 @@ def test_a_percentile_out_of_range_is_refused(percentile: Any) -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_answers_every_method_of_attention(name: str) -> None:
-    model, pixels = make_model(name), clips(1)[0]
+    model, pixels = make_model(name), random_pixels(1)[0]
     for method in OWN:
         if method == "staa_original_code" and name != TYPES[0]:
             continue

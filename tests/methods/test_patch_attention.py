@@ -21,11 +21,11 @@ from staa_widgets.models.capture import record
 from staa_widgets.records.geometry import Geometry
 from staa_widgets.records.record import Needs
 from staa_widgets.storage import cache
-from tests.helpers.joint_models import eager_attentions
+from tests.helpers.joint_models import JOINT, eager_attentions
 from tests.helpers.noise_video import NoiseVideo
 from tests.helpers.small_records import scale_to_sum_one
-from tests.helpers.timesformers import TYPES, clips, run_eager, tiny_timesformer_model
-from tests.helpers.tiny import PROCESSOR, tiny, tiny_video_model
+from tests.helpers.timesformers import TYPES, run_eager, tiny_timesformer_model
+from tests.helpers.tiny import PROCESSOR, random_pixels, tiny_classifier, tiny_video_model
 
 H, METHOD = 4, "patch_attention"
 PATCHES = [(0, 0, 0), (1, 2, 0), (1, 0, 1)]
@@ -33,7 +33,7 @@ QUIET: dict[str, Any] = {"preview": False, "progress": False}
 
 
 def record_patch_rows(model: VideoModel, patch: tuple[int, int, int]) -> np.ndarray:
-    (found,) = record(model, clips(1), Needs(patch=patch), [None])
+    (found,) = record(model, random_pixels(1), Needs(patch=patch), [None])
     assert found.patch_rows is not None
     assert found.patch_rows.flags.c_contiguous
     return found.patch_rows
@@ -53,14 +53,14 @@ def record_attention(module: Any) -> list[torch.Tensor]:
 
     with pytest.MonkeyPatch.context() as patch, torch.no_grad():
         patch.setattr(modeling, "eager_attention_forward", keep)
-        copied(pixel_values_videos=clips(1))
+        copied(pixel_values_videos=random_pixels(1))
     return kept
 
 
 @pytest.mark.parametrize("patch", PATCHES)
 def test_divided_attention_goes_on_through_time_from_what_the_patch_sees(patch: tuple[int, int, int]) -> None:
     model, (t, row, column) = tiny_timesformer_model(), patch
-    truth, place = run_eager(model.module, clips(1)[0]), 3 * row + column
+    truth, place = run_eager(model.module, random_pixels(1)[0]), 3 * row + column
     found = record_patch_rows(model, patch)
     assert found.shape == (3, H, 4, 9)
     for layer in range(3):
@@ -76,7 +76,10 @@ def test_divided_attention_goes_on_through_time_from_what_the_patch_sees(patch: 
 @pytest.mark.parametrize("patch", PATCHES)
 def test_attention_within_frames_stays_in_the_frame(patch: tuple[int, int, int]) -> None:
     model, (t, row, column) = tiny_timesformer_model(TYPES[2]), patch
-    truth, found = run_eager(model.module, clips(1)[0]), record_patch_rows(tiny_timesformer_model(TYPES[2]), patch)
+    truth, found = (
+        run_eager(model.module, random_pixels(1)[0]),
+        record_patch_rows(tiny_timesformer_model(TYPES[2]), patch),
+    )
     for layer in range(3):
         expected = np.zeros((H, 4, 9))
         expected[:, t] = truth["space"][layer][t, :, 1 + 3 * row + column, 1:]
@@ -86,17 +89,18 @@ def test_attention_within_frames_stays_in_the_frame(patch: tuple[int, int, int])
 @pytest.mark.parametrize("patch", PATCHES)
 def test_the_row_of_joint_attention_with_time_fastest(patch: tuple[int, int, int]) -> None:
     model, (t, row, column) = tiny_timesformer_model(TYPES[1]), patch
-    truth, found = run_eager(model.module, clips(1)[0]), record_patch_rows(model, patch)
+    truth, found = run_eager(model.module, random_pixels(1)[0]), record_patch_rows(model, patch)
     for layer in range(3):
         expected = truth["space"][layer][0, :, 1 + 4 * (3 * row + column) + t, 1:]
         np.testing.assert_allclose(found[layer], expected.reshape(H, 9, 4).transpose(1, 2), atol=1e-6)
 
 
-@pytest.mark.parametrize(("family", "prefix"), [("vivit", 1), ("videomae", 0)])
+@pytest.mark.parametrize("family", JOINT)
 @pytest.mark.parametrize("patch", PATCHES)
-def test_the_row_of_joint_attention_slice_by_slice(family: str, prefix: int, patch: tuple[int, int, int]) -> None:
+def test_the_row_of_joint_attention_slice_by_slice(family: str, patch: tuple[int, int, int]) -> None:
     model, (s, row, column) = tiny_video_model(family), patch
-    truth, found = eager_attentions(model.module, clips(1)[0], 0)[0], record_patch_rows(model, patch)
+    prefix = model.geometry.prefix
+    truth, found = eager_attentions(model.module, random_pixels(1)[0], 0)[0], record_patch_rows(model, patch)
     assert found.shape == (3, H, 2, 9)
     for layer, matrix in zip(found, truth, strict=True):
         expected = matrix[:, prefix + 9 * s + 3 * row + column, prefix:]
@@ -135,7 +139,7 @@ def test_layers_within_frames_and_over_time_each_show_what_they_see(patch: tuple
 
 
 def test_maps_are_the_mean_over_heads_of_the_layers_chosen() -> None:
-    model, pixels = tiny_video_model("vivit"), clips(1)[0]
+    model, pixels = tiny_video_model("vivit"), random_pixels(1)[0]
     rows = record_patch_rows(model, (1, 2, 0)).mean(1).reshape(3, 2, 3, 3)
     for layers, chosen in (("mean", [0, 1, 2]), ("last", [2]), ([0, -1], [0, 2])):
         maps = attribute(model, pixels, METHOD, patch=(1, 2, 0), layers=layers)
@@ -167,15 +171,15 @@ def test_by_default_the_middle_patch_is_asked_and_everything_fits(family: str) -
 
 def test_other_clips_of_a_batch_do_not_show() -> None:
     model, needs = tiny_video_model("timesformer"), Needs(patch=(1, 2, 0))
-    for i, found in enumerate(record(model, clips(3), needs, [None] * 3)):
-        (alone,) = record(model, clips(3)[i : i + 1], needs, [None])
+    for i, found in enumerate(record(model, random_pixels(3), needs, [None] * 3)):
+        (alone,) = record(model, random_pixels(3)[i : i + 1], needs, [None])
         assert found.patch_rows is not None
         assert alone.patch_rows is not None
         np.testing.assert_allclose(found.patch_rows, alone.patch_rows, atol=1e-6)
 
 
 def test_half_precision_asks_the_same() -> None:
-    model = load_model(tiny("timesformer").bfloat16(), processor=PROCESSOR)
+    model = load_model(tiny_classifier("timesformer").bfloat16(), processor=PROCESSOR)
     np.testing.assert_allclose(
         record_patch_rows(model, (1, 2, 0)), record_patch_rows(tiny_video_model("timesformer"), (1, 2, 0)), atol=0.05
     )
@@ -278,7 +282,7 @@ def test_a_patch_outside_is_refused_before_the_model_runs(patch: tuple[int, int,
         explain(NoiseVideo(2), tiny_timesformer_model(), METHOD, patch=patch, cache=False, **QUIET)
     assert forwards == []
     with pytest.raises(ParameterError, match="grid of 4 slices"):
-        attribute(tiny_timesformer_model(), clips(1)[0], METHOD, patch=patch)
+        attribute(tiny_timesformer_model(), random_pixels(1)[0], METHOD, patch=patch)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from staa_widgets.methods.staa import RESIDUAL
 from staa_widgets.models.capture import record
 from staa_widgets.records.record import Needs
 from tests.helpers.small_records import scale_to_sum_one, small_record, tiny_record
-from tests.helpers.timesformers import TYPES, clips, tiny_timesformer_model
+from tests.helpers.timesformers import TYPES, tiny_timesformer_model
+from tests.helpers.tiny import random_pixels
 
 WEIGHTINGS = ("none", "value", "gradient", "logit")
 
@@ -127,7 +128,7 @@ def test_layers_are_chosen_by_number(weighting: str) -> None:
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
 def test_maps_are_a_distribution_over_space_and_time(attention_type: str, layers: Any, weighting: str) -> None:
     params = {"layers": layers, "weighting": weighting, "time": attention_type != TYPES[2]}
-    (found,) = record(tiny_timesformer_model(attention_type), clips(1), METHODS["staa"].needs(params), [2])
+    (found,) = record(tiny_timesformer_model(attention_type), random_pixels(1), METHODS["staa"].needs(params), [2])
     maps = METHODS["staa"](found, **params)
     assert maps.shape == (4, 3, 3)
     assert maps.min() >= 0
@@ -182,7 +183,7 @@ def test_zero_stays_zero() -> None:
 
 
 def test_the_class_matters_to_methods_that_say_so() -> None:
-    model, pixels = tiny_timesformer_model(), clips(1)
+    model, pixels = tiny_timesformer_model(), random_pixels(1)
     for weighting, specific in (("none", False), ("value", False), ("gradient", True), ("logit", True)):
         params = {"weighting": weighting}
         needs = METHODS["staa"].needs(params)
@@ -272,6 +273,6 @@ def test_a_layer_that_does_not_exist_is_refused() -> None:
 
 
 def test_a_record_without_what_is_needed_is_refused() -> None:
-    (found,) = record(tiny_timesformer_model(), clips(1), Needs(rows=True), [None])
+    (found,) = record(tiny_timesformer_model(), random_pixels(1), Needs(rows=True), [None])
     with pytest.raises(ParameterError, match="does not hold"):
         METHODS["staa"](found, layers="last")

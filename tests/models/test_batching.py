@@ -184,11 +184,11 @@ def test_methods_that_ask_take_no_larger_batches_than_wanted(
     sizes = list[int]()
     original = staa_widgets.engine.window_maps.open_inputs
 
-    def opened(*asked: Any, batch_size: int, **rest: Any) -> Any:
+    def note_batch_size(*asked: Any, batch_size: int, **rest: Any) -> Any:
         sizes.append(batch_size)
         return original(*asked, batch_size=batch_size, **rest)
 
-    monkeypatch.setattr(staa_widgets.engine.window_maps, "open_inputs", opened)
+    monkeypatch.setattr(staa_widgets.engine.window_maps, "open_inputs", note_batch_size)
     explain(NoiseVideo(2), fresh, method, cache=False, preview=False, batch_size=3)
     explain(NoiseVideo(2), fresh, method, cache=False, preview=False)
     assert sizes == [3, 8]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from transformers.activations import ACT2FN
 
-from staa_widgets.models import FAMILIES, load_model
+from staa_widgets.models import load_model
 from staa_widgets.models.attention import chunked as activation
 from staa_widgets.models.attention import query_sampling as queries
 from staa_widgets.models.attention.buffers import TensorBuffer
@@ -19,28 +19,29 @@ from staa_widgets.models.attention.chunked import apply_in_chunks
 from staa_widgets.models.capture import record
 from staa_widgets.models.family import attention_and_projection, submodules_of
 from staa_widgets.records.record import Needs
-from tests.helpers.tiny import PROCESSOR, clips, tiny
+from tests.helpers.joint_models import JOINT
+from tests.helpers.tiny import PROCESSOR, random_pixels, tiny_classifier
 
 FAST = ACT2FN["gelu_fast"]
 
 
 def test_what_is_held_of_all_layers_lies_in_one_piece_of_memory() -> None:
-    hold, given = TensorBuffer(3), list(torch.rand(4, 2, 5))
-    held = [hold(tensor.clone()) for tensor in given]
+    buffer, given = TensorBuffer(3), list(torch.rand(4, 2, 5))
+    held = [buffer.store(tensor.clone()) for tensor in given]
     assert len({tensor.untyped_storage().data_ptr() for tensor in held}) == 2  # the fourth is one too many
     assert held[0].untyped_storage().nbytes() == 3 * given[0].nbytes
     for tensor, kept in zip(given, held, strict=True):
         torch.testing.assert_close(kept, tensor, rtol=0, atol=0)
     other = torch.rand(3)
-    assert TensorBuffer(2)(other) is not other
-    hold = TensorBuffer(2)
-    hold(given[0])
-    assert hold(other) is other
+    assert TensorBuffer(2).store(other) is not other
+    buffer = TensorBuffer(2)
+    buffer.store(given[0])
+    assert buffer.store(other) is other
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 @pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("family", ["vivit", "videomae"])
+@pytest.mark.parametrize("family", JOINT)
 def test_a_pass_that_is_read_is_the_models_own(
     family: str, bias: bool, dtype: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -49,14 +50,14 @@ def test_a_pass_that_is_read_is_the_models_own(
     made: list[nn.Linear] = []
     projected = TensorBuffer.project
 
-    def noted(hold: TensorBuffer, linear: nn.Linear, tokens: Tensor) -> Tensor:
+    def note_and_project(buffer: TensorBuffer, linear: nn.Linear, tokens: Tensor) -> Tensor:
         made.append(linear)
-        return projected(hold, linear, tokens)
+        return projected(buffer, linear, tokens)
 
-    monkeypatch.setattr(TensorBuffer, "project", noted)
-    module = tiny(family, hidden_size=96, intermediate_size=320, qkv_bias=bias).to(getattr(torch, dtype))
+    monkeypatch.setattr(TensorBuffer, "project", note_and_project)
+    module = tiny_classifier(family, hidden_size=96, intermediate_size=320, qkv_bias=bias).to(getattr(torch, dtype))
     model = load_model(module, processor=PROCESSOR)
-    pixels, needs = clips(2), Needs(rows=True, spatial=True)
+    pixels, needs = random_pixels(2), Needs(rows=True, spatial=True)
     with torch.no_grad():
         stock = model.module(pixel_values=pixels.to(model.dtype)).logits.float().numpy()
     found = record(model, pixels, needs, [None, None])
@@ -66,19 +67,19 @@ def test_a_pass_that_is_read_is_the_models_own(
     own = [] if hasattr(attending[0], "q_bias") else attending
     assert {id(part) for part in made} == {id(part) for at in own for part in submodules_of(at, nn.Linear)[:2]}
     assert len(made) == 2 * len(own)
-    monkeypatch.setitem(FAMILIES, family, replace(FAMILIES[family], instead=lambda *_: {}))
+    model = replace(model, family=replace(model.family, replacements=lambda *_: {}))
     for one, other in zip(found, record(model, pixels, needs, [None, None]), strict=True):
         for name in ("rows", "rollout"):
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
 def test_queries_and_keys_are_the_first_projections() -> None:
-    for family, names in (("vivit", {"q_proj", "k_proj"}), ("videomae", {"query", "key"})):
-        module = tiny(family)
+    for family in JOINT:
+        module = tiny_classifier(family)
         attending = next(part for part in module.modules() if hasattr(part, "scaling"))
         first = submodules_of(attending, nn.Linear)[:2]
         found = {name for name, part in attending.named_modules() if any(part is one for one in first)}
-        assert found in (names, {"query", "key"})
+        assert found in ({"q_proj", "k_proj"}, {"query", "key"})
 
 
 class Doubled(nn.Linear):
@@ -88,7 +89,7 @@ class Doubled(nn.Linear):
 
 def test_layers_that_were_changed_go_on_computing_as_they_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queries, "EXACT_TOKENS", 4)
-    module = tiny("vivit", qkv_bias=False)
+    module = tiny_classifier("vivit", qkv_bias=False)
     first, second, _ = (
         attention_and_projection(block)[0] for block in module.modules() if type(block).__name__ == "VivitAttention"
     )
@@ -98,7 +99,7 @@ def test_layers_that_were_changed_go_on_computing_as_they_do(monkeypatch: pytest
     setattr(first, name, doubled)
     own = getattr(second, name).forward
     getattr(second, name).forward = lambda tokens: own(tokens) + 1
-    model, pixels = load_model(module, processor=PROCESSOR), clips(2)
+    model, pixels = load_model(module, processor=PROCESSOR), random_pixels(2)
     with torch.no_grad():
         stock = module(pixel_values=pixels).logits.numpy()
     found = record(model, pixels, Needs(spatial=True), [None, None])
@@ -108,17 +109,17 @@ def test_layers_that_were_changed_go_on_computing_as_they_do(monkeypatch: pytest
 @pytest.mark.parametrize("how", ["plain", "gradients", "autocast", "strided", "flat", "too many"])
 def test_only_plain_projections_are_made_where_they_are_held(how: str) -> None:
     torch.manual_seed(0)
-    linear, tokens, hold = nn.Linear(32, 64), torch.randn(2, 7, 32), TensorBuffer(1)
+    linear, tokens, buffer = nn.Linear(32, 64), torch.randn(2, 7, 32), TensorBuffer(1)
     if how == "strided":
         tokens = torch.randn(7, 2, 32).transpose(0, 1)
     elif how == "flat":
         tokens = tokens[0]
     elif how == "too many":
-        hold(torch.zeros(3))
+        buffer.store(torch.zeros(3))
     with torch.set_grad_enabled(how == "gradients"), torch.autocast("cpu", torch.bfloat16, enabled=how == "autocast"):
-        expected, found = linear(tokens), hold.project(linear, tokens)
+        expected, found = linear(tokens), buffer.project(linear, tokens)
     with torch.no_grad():
-        again = hold(found)
+        again = buffer.store(found)
     assert torch.equal(found, expected)
     assert found.dtype == expected.dtype
     assert found.requires_grad == (how == "gradients")

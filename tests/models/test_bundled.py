@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -67,8 +68,8 @@ def test_its_explanations_point_at_the_acting_limbs(model, sixty):
 
 
 def test_two_of_each_family_come_with_the_package():
-    families = [load_model(name).family for name in BUNDLED_MODELS]
-    assert sorted(families) == ["timesformer", "timesformer", "videomae", "videomae", "vivit", "vivit"]
+    families = Counter(load_model(name).family.name for name in BUNDLED_MODELS)
+    assert list(families.values()) == [2, 2, 2]
     assert len({weights_digest(load_model(name)) for name in BUNDLED_MODELS}) == 6
 
 

@@ -17,39 +17,40 @@ from staa_widgets.models import load_model
 from staa_widgets.models.capture import record
 from staa_widgets.records.record import Needs, Record
 from tests.helpers.records import assert_records_close, module_state, record_arrays
-from tests.helpers.timesformers import ALL, TYPES, clips, tiny_timesformer, tiny_timesformer_model
+from tests.helpers.timesformers import TYPES, tiny_timesformer, tiny_timesformer_model
+from tests.helpers.tiny import ALL_NEEDS, random_pixels
 
 
 @pytest.mark.parametrize("attention_type", TYPES)
 def test_logits_are_those_of_the_untapped_model(attention_type: str) -> None:
-    module, pixels = tiny_timesformer(attention_type), clips(2)
+    module, pixels = tiny_timesformer(attention_type), random_pixels(2)
     with torch.no_grad():
         plain = module(pixels).logits.reshape(2, -1, 5).mean(1).numpy()
-    found = record(tiny_timesformer_model(attention_type), pixels, ALL, [None, 3])
+    found = record(tiny_timesformer_model(attention_type), pixels, ALL_NEEDS, [None, 3])
     np.testing.assert_allclose([one.logits for one in found], plain, atol=1e-5)
     assert [one.target for one in found] == [plain[0].argmax(), 3]
 
 
 @pytest.mark.parametrize("attention_type", TYPES)
 def test_arrays_are_ready_to_be_stored(attention_type: str) -> None:
-    for found in record(tiny_timesformer_model(attention_type), clips(2), ALL, [None, None]):
+    for found in record(tiny_timesformer_model(attention_type), random_pixels(2), ALL_NEEDS, [None, None]):
         for name, array in record_arrays(found).items():
             assert array.flags.c_contiguous, name
             assert array.dtype == (np.float16 if name == "spatial" else np.float32), name
 
 
 def test_only_what_was_asked_for_is_kept() -> None:
-    (found,) = record(tiny_timesformer_model(), clips(1), Needs(rows=True), [2])
+    (found,) = record(tiny_timesformer_model(), random_pixels(1), Needs(rows=True), [2])
     assert set(record_arrays(found)) == {"logits", "rows", "cls"}
-    assert found.target == -1
+    assert found.target is None
 
 
 @pytest.mark.parametrize("attention_type", TYPES)
 def test_a_batch_gives_what_its_clips_give_one_by_one(attention_type: str) -> None:
-    model, pixels, targets = tiny_timesformer_model(attention_type), clips(3), [None, 1, 4]
-    together = record(model, pixels, ALL, targets)
+    model, pixels, targets = tiny_timesformer_model(attention_type), random_pixels(3), [None, 1, 4]
+    together = record(model, pixels, ALL_NEEDS, targets)
     for i, found in enumerate(together):
-        (alone,) = record(model, pixels[i : i + 1], ALL, targets[i : i + 1])
+        (alone,) = record(model, pixels[i : i + 1], ALL_NEEDS, targets[i : i + 1])
         assert alone.target == found.target
         assert_records_close(found, alone)
 
@@ -60,16 +61,16 @@ def test_nothing_of_a_pass_outlives_its_record(attention_type: str) -> None:
         gc.collect()
         return sum(type(held) is torch.Tensor for held in gc.get_objects())
 
-    model, pixels = tiny_timesformer_model(attention_type), clips(1)
-    record(model, pixels, ALL, [2])
+    model, pixels = tiny_timesformer_model(attention_type), random_pixels(1)
+    record(model, pixels, ALL_NEEDS, [2])
     before = tensors()
-    record(model, pixels, ALL, [2])
+    record(model, pixels, ALL_NEEDS, [2])
     assert tensors() == before
 
 
 def test_the_same_clip_gives_the_same_record() -> None:
     models = [load_model(tiny_timesformer(seed=3), processor=tiny_timesformer_model().transform) for _ in range(2)]
-    assert_records_close(*(record(model, clips(1, seed=5), ALL, [None])[0] for model in models))
+    assert_records_close(*(record(model, random_pixels(1, seed=5), ALL_NEEDS, [None])[0] for model in models))
 
 
 @pytest.mark.parametrize("attention_type", TYPES)
@@ -79,7 +80,7 @@ def test_the_model_is_left_exactly_as_found(attention_type: str) -> None:
     module.classifier.weight.requires_grad_(requires_grad=False)
     module.classifier.bias.grad = torch.ones(5)
     before, config = module_state(module), module.config.to_dict()
-    record(load_model(module, processor=tiny_timesformer_model().transform), clips(1), ALL, [None])
+    record(load_model(module, processor=tiny_timesformer_model().transform), random_pixels(1), ALL_NEEDS, [None])
     assert module_state(module) == before
     assert module.config.to_dict() == config
 
@@ -93,7 +94,7 @@ def test_the_model_is_left_as_found_when_it_fails_midway() -> None:
     module.timesformer.encoder.layer[1].layernorm_before.register_forward_hook(fail)
     before = module_state(module)
     with pytest.raises(RuntimeError, match="midway"):
-        record(load_model(module, processor=tiny_timesformer_model().transform), clips(1), ALL, [None])
+        record(load_model(module, processor=tiny_timesformer_model().transform), random_pixels(1), ALL_NEEDS, [None])
     assert module_state(module) == before
 
 
@@ -101,7 +102,7 @@ def test_a_forward_that_the_user_put_in_place_is_put_back() -> None:
     module = tiny_timesformer()
     attention = module.timesformer.encoder.layer[0].attention.attention
     own = attention.forward = lambda *args, **kwargs: type(attention).forward(attention, *args, **kwargs)
-    record(load_model(module, processor=tiny_timesformer_model().transform), clips(1), Needs(rows=True), [None])
+    record(load_model(module, processor=tiny_timesformer_model().transform), random_pixels(1), Needs(rows=True), [None])
     assert attention.forward is own
 
 
@@ -111,7 +112,7 @@ def test_a_model_in_training_mode_is_run_without_dropout() -> None:
         tiny_timesformer(hidden_dropout_prob=0.5, attention_probs_dropout_prob=0.5).train(),
     )
     one, two = (
-        record(load_model(module, processor=tiny_timesformer_model().transform), clips(1), ALL, [None])[0]
+        record(load_model(module, processor=tiny_timesformer_model().transform), random_pixels(1), ALL_NEEDS, [None])[0]
         for module in (still, moving)
     )
     np.testing.assert_allclose(one.logits, two.logits, rtol=1e-5, atol=1e-6)
@@ -120,10 +121,10 @@ def test_a_model_in_training_mode_is_run_without_dropout() -> None:
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, torch.enable_grad])
 def test_gradients_are_found_in_any_mode_and_for_frozen_weights(mode: Any) -> None:
     module = tiny_timesformer().requires_grad_(requires_grad=False)
-    (expected,) = record(tiny_timesformer_model(), clips(1), ALL, [2])
+    (expected,) = record(tiny_timesformer_model(), random_pixels(1), ALL_NEEDS, [2])
     with mode():
-        pixels = clips(1)
-        (found,) = record(load_model(module, processor=tiny_timesformer_model().transform), pixels, ALL, [2])
+        pixels = random_pixels(1)
+        (found,) = record(load_model(module, processor=tiny_timesformer_model().transform), pixels, ALL_NEEDS, [2])
     assert found.gradient_rows is not None
     assert expected.gradient_rows is not None
     assert found.gradient_rows.max() > 0
@@ -133,7 +134,7 @@ def test_gradients_are_found_in_any_mode_and_for_frozen_weights(mode: Any) -> No
 
 def test_threads_in_one_model_lose_nothing() -> None:
     model, needs = tiny_timesformer_model(), Needs(rows=True, temporal=True, contributions=True)
-    pixels = clips(24)
+    pixels = random_pixels(24)
     before = module_state(model.module)
     expected = [record(model, one[None], needs, [1])[0] for one in pixels]
     start = threading.Barrier(4)
@@ -167,7 +168,7 @@ def test_models_that_share_a_configuration_take_turns() -> None:
         part.classifier.register_forward_hook(leave)
     models = [load_model(part, processor=tiny_timesformer_model().transform) for part in (module, other)]
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda model: record(model, clips(1), Needs(rows=True), [None]), models))
+        list(pool.map(lambda model: record(model, random_pixels(1), Needs(rows=True), [None]), models))
     assert most == [1]
 
 
@@ -188,10 +189,10 @@ def test_input_that_does_not_fit_is_refused(shape: tuple[int, ...], says: str) -
 
 def test_pixels_that_are_no_numbers_are_refused() -> None:
     with pytest.raises(WrongInputError, match="not finite"):
-        record(tiny_timesformer_model(), clips(1) * float("nan"), Needs(rows=True), [None])
+        record(tiny_timesformer_model(), random_pixels(1) * float("nan"), Needs(rows=True), [None])
 
 
 @pytest.mark.parametrize("targets", [[5], [-1], [0, 1]])
 def test_targets_that_do_not_fit_are_refused(targets: list[int]) -> None:
     with pytest.raises(ParameterError):
-        record(tiny_timesformer_model(), clips(1), Needs(contributions=True), targets)
+        record(tiny_timesformer_model(), random_pixels(1), Needs(contributions=True), targets)

@@ -18,15 +18,24 @@ from staa_widgets.models.attention import ops as reading
 from staa_widgets.models.capture import record
 from staa_widgets.models.family import submodules_of
 from staa_widgets.records.record import Needs, Record
-from tests.helpers.joint_models import JOINT, SHAPE, eager_attentions, tiny_joint, tiny_joint_model, values
+from tests.helpers.joint_models import (
+    EVER_JOINT,
+    JOINT,
+    SHAPE,
+    eager_attentions,
+    eager_values,
+    tiny_joint,
+    tiny_joint_model,
+)
 from tests.helpers.records import assert_records_close, module_state, record_arrays
-from tests.helpers.timesformers import ALL, PROCESSOR, clips
+from tests.helpers.tiny import ALL_NEEDS, PROCESSOR, random_pixels
 
-READ_SO = [("vivit", {}), ("videomae", {}), ("videomae", {"use_mean_pooling": False})]
+JOINT_VARIANTS = [*((family, {}) for family in JOINT), ("videomae", {"use_mean_pooling": False})]
+EVER_JOINT_VARIANTS = [*JOINT_VARIANTS, *((family, {}) for family in EVER_JOINT if family not in JOINT)]
 
 
-def one(model: VideoModel, needs: Needs = ALL, target: int | None = 2, seed: int = 1) -> Any:
-    return record(model, clips(1, seed=seed), needs, [target])[0]
+def record_one(model: VideoModel, needs: Needs = ALL_NEEDS, target: int | None = 2, seed: int = 1) -> Any:
+    return record(model, random_pixels(1, seed=seed), needs, [target])[0]
 
 
 def readout(model: VideoModel, count: int) -> torch.Tensor:
@@ -70,10 +79,10 @@ def test_oblong_input_has_an_oblong_grid(family: str, config: Any) -> None:
     assert (layout.frames, layout.tubelet, layout.input_size) == (8, 4, (16, 48))
 
 
-@pytest.mark.parametrize(("family", "settings"), READ_SO)
+@pytest.mark.parametrize(("family", "settings"), JOINT_VARIANTS)
 def test_rows_are_the_models_own_and_sum_to_one(family: str, settings: dict[str, Any]) -> None:
     model = tiny_joint_model(family, **settings)
-    found, (truth, _) = one(model), eager_attentions(model.module, clips(1)[0], 2)
+    found, (truth, _) = record_one(model), eager_attentions(model.module, random_pixels(1)[0], 2)
     assert len(found.rows) == 3
     for layer, whole in enumerate(truth):
         row = torch.einsum("q,hqk->hk", readout(model, whole.shape[-1]), whole)
@@ -82,10 +91,10 @@ def test_rows_are_the_models_own_and_sum_to_one(family: str, settings: dict[str,
     assert found.rows.max() > 2 / 18
 
 
-@pytest.mark.parametrize(("family", "settings"), READ_SO)
+@pytest.mark.parametrize(("family", "settings"), JOINT_VARIANTS)
 def test_gradients_equal_those_through_eager_attention(family: str, settings: dict[str, Any]) -> None:
     model = tiny_joint_model(family, **settings)
-    found, (truth, slopes) = one(model), eager_attentions(model.module, clips(1)[0], 2)
+    found, (truth, slopes) = record_one(model), eager_attentions(model.module, random_pixels(1)[0], 2)
     for layer, (whole, slope) in enumerate(zip(truth, slopes, strict=True)):
         read = (readout(model, whole.shape[-1]) > 0).float()
         expected = torch.einsum("q,hqk->hk", read, (whole * slope).relu()).mean(0)
@@ -99,8 +108,8 @@ def test_values_weigh_attention_by_what_it_moves(family: str) -> None:
     module: Any = model.module
     blocks: Any = FAMILIES[family].layers(module)
     after = [submodules_of(block.attention, nn.Linear)[-1] for block in blocks]
-    kept, found = values(module, clips(1)[0]), one(model)
-    truth, _ = eager_attentions(module, clips(1)[0], 2)
+    kept, found = eager_values(module, random_pixels(1)[0]), record_one(model)
+    truth, _ = eager_attentions(module, random_pixels(1)[0], 2)
     assert len(kept) == 3
     for layer, whole in enumerate(truth):
         weight = after[layer].weight.detach()
@@ -110,7 +119,7 @@ def test_values_weigh_attention_by_what_it_moves(family: str) -> None:
         np.testing.assert_allclose(found.value_rows[layer], fold_tokens(model, expected), rtol=1e-3, atol=1e-6)
 
 
-@pytest.mark.parametrize(("family", "settings"), READ_SO)
+@pytest.mark.parametrize(("family", "settings"), JOINT_VARIANTS)
 def test_contributions_add_up_to_the_logit(family: str, settings: dict[str, Any]) -> None:
     """In one layer without MLP what tokens add is what is gone when attention moves nothing, the norm's scale held."""
     module = tiny_joint(family, num_hidden_layers=1, **settings)
@@ -120,14 +129,14 @@ def test_contributions_add_up_to_the_logit(family: str, settings: dict[str, Any]
     for part in (last.weight, last.bias, after.bias):
         nn.init.zeros_(part)
     model = load_model(module, processor=PROCESSOR)
-    norm: Any = FAMILIES[family].read(module, model.geometry, Needs()).norm
-    found = one(model, target=3)
+    norm: Any = FAMILIES[family].make_reader(module, model.geometry, Needs()).norm
+    found = record_one(model, target=3)
 
     def hidden() -> torch.Tensor:
         seen: list[torch.Tensor] = []
         handle = norm.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
         with torch.no_grad():
-            module(clips(1))
+            module(random_pixels(1))
         handle.remove()
         return seen[0] if seen[0].ndim == 2 else seen[0][:, 0]
 
@@ -147,7 +156,7 @@ def test_contributions_add_up_to_the_logit(family: str, settings: dict[str, Any]
     if family == "vivit":  # CLS moves its own value too, which is no patch's.
         (layer,) = found.rows.mean(1).sum((-1, -2))
         assert 0 < layer < 1
-        own, (value,) = found.cls.sum(-1)[0], values(module, clips(1)[0])
+        own, (value,) = found.cls.sum(-1)[0], eager_values(module, random_pixels(1)[0])
         read = sum(own[h] * weight[:, 8 * h : 8 * h + 8] @ value[h, 0] for h in range(4))
         total += float(margin(without + read) - margin(without))
     np.testing.assert_allclose(total, margin(whole) - margin(without), rtol=1e-3)
@@ -155,10 +164,10 @@ def test_contributions_add_up_to_the_logit(family: str, settings: dict[str, Any]
 
 
 @pytest.mark.parametrize("share", [0.5, 0.2])
-@pytest.mark.parametrize(("family", "settings"), [*READ_SO, ("timesformer", {})])
+@pytest.mark.parametrize(("family", "settings"), EVER_JOINT_VARIANTS)
 def test_rollouts_are_products_of_whole_matrices(family: str, settings: dict[str, Any], share: float) -> None:
     model = tiny_joint_model(family, **settings)
-    found, (truth, _) = one(model), eager_attentions(model.module, clips(1)[0], 2)
+    found, (truth, _) = record_one(model), eager_attentions(model.module, random_pixels(1)[0], 2)
     prefix, count = model.geometry.prefix, truth[0].shape[-1]
     flow, eye = readout(model, count), torch.eye(count)
     mixed = [(1 - share) * eye + share * whole.mean(0) for whole in truth]
@@ -185,10 +194,13 @@ def test_rollouts_are_products_of_whole_matrices(family: str, settings: dict[str
         close(name, torch.cat([torch.zeros(prefix), pushed]))
 
 
-@pytest.mark.parametrize(("family", "settings"), [*READ_SO, ("timesformer", {})])
+@pytest.mark.parametrize(("family", "settings"), EVER_JOINT_VARIANTS)
 def test_relevance_is_the_product_of_whole_matrices(family: str, settings: dict[str, Any]) -> None:
     model = tiny_joint_model(family, **settings)
-    found, (truth, slopes) = one(model, Needs(relevance=True)), eager_attentions(model.module, clips(1)[0], 2)
+    found, (truth, slopes) = (
+        record_one(model, Needs(relevance=True)),
+        eager_attentions(model.module, random_pixels(1)[0], 2),
+    )
     eye = torch.eye(truth[0].shape[-1])
     relevance = eye
     for whole, slope in zip(truth, slopes, strict=True):
@@ -201,16 +213,16 @@ def test_relevance_is_the_product_of_whole_matrices(family: str, settings: dict[
 
 @pytest.mark.parametrize("family", JOINT)
 def test_pieces_of_attention_add_up_to_the_whole(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = one(tiny_joint_model(family))
+    whole = record_one(tiny_joint_model(family))
     monkeypatch.setattr(reading, "_CPU_CHUNK", 4 * 19 * 5)
-    for name, array in record_arrays(one(tiny_joint_model(family))).items():
+    for name, array in record_arrays(record_one(tiny_joint_model(family))).items():
         np.testing.assert_allclose(array, record_arrays(whole)[name], rtol=1e-4, atol=1e-6, err_msg=name)
 
 
 def test_only_what_was_asked_for_is_kept() -> None:
-    found = one(tiny_joint_model("videomae"), Needs(rows=True))
+    found = record_one(tiny_joint_model("videomae"), Needs(rows=True))
     assert set(record_arrays(found)) == {"logits", "rows", "cls"}
-    assert found.target == -1
+    assert found.target is None
 
 
 @pytest.mark.parametrize("implementation", ["sdpa", "eager"])
@@ -231,17 +243,17 @@ def test_the_model_is_left_exactly_as_found(family: str, fails: bool, implementa
     model = load_model(module, processor=PROCESSOR)
     if fails:
         with pytest.raises(RuntimeError, match="midway"):
-            one(model)
+            record_one(model)
     else:
-        one(model)
+        record_one(model)
     assert module_state(module) == before
     assert vars(module.config) == config
     assert module.config._attn_implementation == implementation
 
 
-@pytest.mark.parametrize("family", [*JOINT, "timesformer"])
+@pytest.mark.parametrize("family", EVER_JOINT)
 def test_a_pass_that_its_owner_makes_meanwhile_is_not_heard(family: str) -> None:
-    module, pixels = tiny_joint(family), clips(2)
+    module, pixels = tiny_joint(family), random_pixels(2)
     model, needs = load_model(module, processor=PROCESSOR), Needs(rows=True, spatial=True)
     alone = record(model, pixels[:1], needs, [None])[0]
     with torch.no_grad():
@@ -270,7 +282,7 @@ def test_a_pass_that_its_owner_makes_meanwhile_is_not_heard(family: str) -> None
 
 @pytest.mark.parametrize("family", JOINT)
 def test_threads_and_models_of_one_configuration_do_not_mix(family: str) -> None:
-    module, pixels, needs = tiny_joint(family), clips(12), Needs(rows=True, contributions=True)
+    module, pixels, needs = tiny_joint(family), random_pixels(12), Needs(rows=True, contributions=True)
     other = type(module)(module.config).eval()
     models = [load_model(part, processor=PROCESSOR) for part in (module, other)]
     expected = [record(models[i % 2], clip[None], needs, [1])[0] for i, clip in enumerate(pixels)]
@@ -291,8 +303,8 @@ def test_threads_and_models_of_one_configuration_do_not_mix(family: str) -> None
 def test_frozen_weights_have_gradients_to_show(family: str) -> None:
     module = tiny_joint(family).requires_grad_(requires_grad=False)
     with torch.inference_mode():
-        found = one(load_model(module, processor=PROCESSOR))
-    expected = one(tiny_joint_model(family))
+        found = record_one(load_model(module, processor=PROCESSOR))
+    expected = record_one(tiny_joint_model(family))
     np.testing.assert_allclose(found.gradient_rows, expected.gradient_rows, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(found.relevance, expected.relevance, rtol=1e-5, atol=1e-6)
 
@@ -303,21 +315,21 @@ def test_a_saved_folder_is_read_and_explained(family: str, tmp_path: Any) -> Non
     module.save_pretrained(tmp_path)
     with pytest.warns(UserWarning, match="without a processor"):
         model = load_model(tmp_path)
-    assert model.family == family
-    assert_records_close(one(model), one(tiny_joint_model(family)))
+    assert model.family.name == family
+    assert_records_close(record_one(model), record_one(tiny_joint_model(family)))
     e = explain(action_clip(1, size=48, fps=4), model, cache=False, preview=False, progress=False)
     assert e.maps.shape == SHAPE
     assert e.sampled_frames.shape == (2, 2)
     assert e.maps.sum() == pytest.approx(1, abs=1e-5)
 
 
-@pytest.mark.parametrize("family", [*JOINT, "timesformer"])
+@pytest.mark.parametrize("family", EVER_JOINT)
 def test_blocks_come_first_to_last(family: str) -> None:
     module = tiny_joint(family)
     seen: list[nn.Module] = []
     blocks: Any = FAMILIES[family].layers(module)
     for block in blocks:
         block.register_forward_pre_hook(lambda part, _: seen.append(part))
-    module(clips(1))
+    module(random_pixels(1))
     assert seen == list(blocks)
     assert len(seen) == 3

@@ -15,18 +15,28 @@ from staa_widgets.models.attention import ops as reading
 from staa_widgets.models.attention import query_sampling as queries
 from staa_widgets.models.attention import rollout
 from staa_widgets.models.attention.ops import carry_rows, mean_row, mean_row_and_error, mean_row_and_head_mean
+from staa_widgets.models.batching import samples_queries
 from staa_widgets.models.capture import record
 from staa_widgets.records.geometry import Geometry
 from staa_widgets.records.record import Needs, Record
-from tests.helpers.tiny import ALL, clips, tiny_video_model
+from tests.helpers.tiny import ALL_NEEDS, ATTENDING, random_pixels, tiny_video_model
 
-JOINT = ("vivit", "videomae", "vjepa2")
 LAYOUTS = {
     "time first": Geometry(16, 2, 14, 14, "time_major", 1, (224, 224)),
     "patches first, oblong": Geometry(8, 1, 6, 10, "patch_major", 1, (96, 160)),
     "no CLS": Geometry(8, 2, 7, 5, "time_major", 0, (112, 80)),
 }
 STARTS = [(n + 0.5) / 500 for n in range(500)]
+
+
+def sampling_families() -> list[str]:
+    """List the families whose queries are sampled if there are many tokens."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(queries, "EXACT_TOKENS", 0)
+        return [family for family in ATTENDING if samples_queries(tiny_video_model(family))]
+
+
+SAMPLING = sampling_families()
 
 
 @pytest.fixture
@@ -40,8 +50,8 @@ def sampling(monkeypatch: pytest.MonkeyPatch) -> Any:
     return of
 
 
-def one(model: VideoModel, needs: Needs) -> Any:
-    return record(model, clips(1), needs, [2])[0]
+def record_one(model: VideoModel, needs: Needs) -> Any:
+    return record(model, random_pixels(1), needs, [2])[0]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
@@ -177,51 +187,52 @@ def test_rows_and_mean_are_those_of_whole_matrices(piece: int, monkeypatch: pyte
     np.testing.assert_allclose(carry_rows(flow, layer["query"], layer["key"], 1.0), flow @ whole.mean(1), atol=1e-5)
 
 
-@pytest.mark.parametrize("family", JOINT)
+@pytest.mark.parametrize("family", SAMPLING)
 def test_all_queries_sampled_give_what_is_exact(family: str, sampling: Any) -> None:
     model = tiny_video_model(family)
-    exact = one(model, ALL)
+    exact = record_one(model, ALL_NEEDS)
     assert dict(exact.sampling_errors) == {}
     sampling(10_000)
-    found = one(model, ALL)
+    found = record_one(model, ALL_NEEDS)
     assert {"rollout", "value_rollout", "contribution_rollout", "gradient_rollout"} <= found.sampling_errors.keys()
     for name, array in vars(exact).items():
         if isinstance(array, np.ndarray):
             np.testing.assert_allclose(getattr(found, name), array, rtol=1e-3, atol=1e-5, err_msg=name)
 
 
-@pytest.mark.parametrize("family", JOINT)
+@pytest.mark.parametrize("family", SAMPLING)
 def test_exact_reads_every_query_where_others_are_sampled(family: str, sampling: Any) -> None:
     model = tiny_video_model(family)
     needs = [METHODS["staa"].needs({"exact": exact}) for exact in (True, False)]
-    truth = one(model, needs[0])
+    truth = record_one(model, needs[0])
     sampling(4)
-    exact, few = (one(model, wanted) for wanted in needs)
+    exact, few = (record_one(model, wanted) for wanted in needs)
     np.testing.assert_allclose(exact.rollout, truth.rollout, atol=1e-5)
     np.testing.assert_allclose(exact.rows, truth.rows, atol=1e-6)
     assert dict(exact.sampling_errors) == {}
     assert np.abs(few.rollout - truth.rollout).max() > 1e-4
     assert 0 < few.sampling_errors["rollout"] < 1
-    # Only where all tokens are read is a row a sample's.
-    assert ("rows" in few.sampling_errors) == (family == "videomae")
-    if family != "videomae":
+    # Only if the classifier reads the mean of all tokens, rows are estimated too.
+    mean_pooled = getattr(model.family.make_reader(model.module, model.geometry, Needs()), "mean_pooled", False)
+    assert ("rows" in few.sampling_errors) == mean_pooled
+    if not mean_pooled:
         np.testing.assert_allclose(few.rows, truth.rows, atol=1e-6)
 
 
-@pytest.mark.parametrize("family", JOINT)
+@pytest.mark.parametrize("family", SAMPLING)
 def test_what_has_gradients_is_never_sampled(family: str, sampling: Any) -> None:
-    truth = one(tiny_video_model(family), Needs(gradients=True, relevance=True))
+    truth = record_one(tiny_video_model(family), Needs(gradients=True, relevance=True))
     sampling(4)
-    found = one(tiny_video_model(family), Needs(gradients=True, relevance=True))
+    found = record_one(tiny_video_model(family), Needs(gradients=True, relevance=True))
     np.testing.assert_allclose(found.gradient_rows, truth.gradient_rows, rtol=1e-4, atol=1e-7)
     np.testing.assert_allclose(found.relevance, truth.relevance, rtol=1e-4, atol=1e-7)
     assert dict(found.sampling_errors) == {}
 
 
-@pytest.mark.parametrize("family", JOINT)
+@pytest.mark.parametrize("family", SAMPLING)
 def test_sampling_draws_nothing_and_is_the_same_in_a_batch(family: str, sampling: Any) -> None:
     sampling(6)
-    model, pixels, needs = tiny_video_model(family), clips(3), METHODS["staa_logit"].needs()
+    model, pixels, needs = tiny_video_model(family), random_pixels(3), METHODS["staa_logit"].needs()
     state = torch.get_rng_state()
     together: list[Any] = record(model, pixels, needs, [1, 2, 3])
     assert torch.equal(torch.get_rng_state(), state)
@@ -233,7 +244,7 @@ def test_sampling_draws_nothing_and_is_the_same_in_a_batch(family: str, sampling
 
 
 def test_an_explanation_tells_the_error_of_what_was_sampled(sampling: Any) -> None:
-    def explained(**params: Any) -> dict[str, Any]:
+    def explain_provenance(**params: Any) -> dict[str, Any]:
         e = explain(
             action_clip(1, size=48, fps=4),
             tiny_video_model("videomae"),
@@ -244,44 +255,41 @@ def test_an_explanation_tells_the_error_of_what_was_sampled(sampling: Any) -> No
         )
         return dict(e.provenance["standard_errors"])
 
-    assert explained() == {}
+    assert explain_provenance() == {}
     sampling(6)
-    told = explained()
+    told = explain_provenance()
     assert told.keys() == {"rows", "rollout"}
     assert 0 < told["rollout"] < 1
-    assert explained(exact=True) == {}
+    assert explain_provenance(exact=True) == {}
 
 
-def count_kept_values(found: Record) -> int:
+def count_bytes(found: Record) -> int:
     """Bytes of attention in a record."""
     return sum(
         value.nbytes for name, value in vars(found).items() if isinstance(value, np.ndarray) and name != "logits"
     )
 
 
-def record_base_model(family: str) -> tuple[VideoModel, int]:
-    """Make a model of a published size but one layer and narrow heads; give bytes of its full matrices too."""
-    sizes: dict[str, dict[str, Any]] = {
-        "timesformer": {"num_frames": 8},
-        "vivit": {"num_frames": 32},
-        "videomae": {"num_frames": 16},
-    }
+def base_size_model(family: str, frames: int) -> tuple[VideoModel, int]:
+    """Make a model with the tokens of a published one, but narrow heads, and count the bytes of its full matrices."""
     slim = {"hidden_size": 24, "intermediate_size": 8, "num_hidden_layers": 2, "num_labels": 3}
     architecture: Any = FAMILIES[family].architecture
-    module = architecture(architecture.config_class(**slim, **sizes[family])).eval()
+    module = architecture(architecture.config_class(**slim, num_frames=frames)).eval()
     model = load_model(module, processor={"image_mean": 0.5, "image_std": 0.5})
     layout = model.geometry
-    if family == "timesformer":
-        frames, patches = layout.frames, layout.height * layout.width
+    if family == "timesformer":  # within frames, and over time
+        patches = layout.height * layout.width
         scores = frames * (1 + patches) ** 2 + patches * frames**2
     else:
         scores = queries.count_tokens(layout) ** 2
     return model, 2 * 12 * scores * 4
 
 
-@pytest.mark.parametrize(("family", "most"), [("timesformer", 0.05), ("vivit", 0.01), ("videomae", 0.01)])
-def test_little_of_the_full_matrices_is_kept_of_models_of_base_size(family: str, most: float) -> None:
+@pytest.mark.parametrize(
+    ("family", "frames", "most"), [("timesformer", 8, 0.05), ("vivit", 32, 0.01), ("videomae", 16, 0.01)]
+)
+def test_little_of_the_full_matrices_is_kept_of_models_of_base_size(family: str, frames: int, most: float) -> None:
     """Twelve heads, as many tokens as base-size models have; what is kept grows with layers as the matrices do."""
-    model, whole = record_base_model(family)
-    (found,) = record(model, clips(1, model=model), METHODS["staa"].needs(), [0])
-    assert count_kept_values(found) <= most * whole
+    model, whole = base_size_model(family, frames)
+    (found,) = record(model, random_pixels(1, model=model), METHODS["staa"].needs(), [0])
+    assert count_bytes(found) <= most * whole

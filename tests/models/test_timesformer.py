@@ -16,13 +16,14 @@ from staa_widgets.models import VideoModel, load_model
 from staa_widgets.models.capture import record
 from staa_widgets.models.families.timesformer import geometry
 from staa_widgets.records.record import Needs, Record
-from tests.helpers.timesformers import ALL, TYPES, clips, run_eager, tiny_timesformer, tiny_timesformer_model
+from tests.helpers.timesformers import TYPES, run_eager, tiny_timesformer, tiny_timesformer_model
+from tests.helpers.tiny import ALL_NEEDS, random_pixels
 
 T, P, H = 4, 9, 4
 
 
-def one(model: VideoModel, needs: Needs = ALL, target: int | None = 2, seed: int = 1) -> Any:
-    return record(model, clips(1, seed=seed, model=model), needs, [target])[0]
+def record_one(model: VideoModel, needs: Needs = ALL_NEEDS, target: int | None = 2, seed: int = 1) -> Any:
+    return record(model, random_pixels(1, seed=seed, model=model), needs, [target])[0]
 
 
 def split_slices(values: torch.Tensor, attention_type: str) -> np.ndarray:
@@ -49,7 +50,7 @@ def test_token_grid_round_trip(attention_type: str) -> None:
 @pytest.mark.parametrize("attention_type", TYPES)
 def test_rows_are_the_models_own_and_sum_to_one(attention_type: str) -> None:
     model = tiny_timesformer_model(attention_type)
-    found, truth = one(model), run_eager(model.module, clips(1)[0])
+    found, truth = record_one(model), run_eager(model.module, random_pixels(1)[0])
     assert len(found.rows) == 3
     for layer, space in enumerate(truth["space"]):
         np.testing.assert_allclose(truth["attentions"][layer], space, atol=1e-7)
@@ -62,7 +63,7 @@ def test_rows_are_the_models_own_and_sum_to_one(attention_type: str) -> None:
 
 def test_temporal_attention_is_the_models_own_and_sums_to_one() -> None:
     model = tiny_timesformer_model()
-    found, truth = one(model), run_eager(model.module, clips(1)[0])
+    found, truth = record_one(model), run_eager(model.module, random_pixels(1)[0])
     for layer, temporal in enumerate(truth["time"]):
         np.testing.assert_allclose(found.temporal[layer], temporal.mean(1), atol=1e-6)
     np.testing.assert_allclose(found.temporal.sum(-1), 1, atol=1e-5)
@@ -71,7 +72,7 @@ def test_temporal_attention_is_the_models_own_and_sums_to_one() -> None:
 @pytest.mark.parametrize("attention_type", [TYPES[0], TYPES[2]])
 def test_whole_spatial_attention_is_kept_in_half_precision(attention_type: str) -> None:
     model = tiny_timesformer_model(attention_type)
-    found, truth = one(model), run_eager(model.module, clips(1)[0])
+    found, truth = record_one(model), run_eager(model.module, random_pixels(1)[0])
     assert found.spatial.dtype == np.float16
     for layer, space in enumerate(truth["space"]):
         np.testing.assert_allclose(found.spatial[layer], space.mean(1), atol=3e-4)
@@ -79,7 +80,7 @@ def test_whole_spatial_attention_is_kept_in_half_precision(attention_type: str) 
 
 def test_the_mean_of_a_row_says_nothing_of_the_video() -> None:
     for seed in range(3):
-        found = one(tiny_timesformer_model(), seed=seed)
+        found = record_one(tiny_timesformer_model(), seed=seed)
         np.testing.assert_allclose(found.rows.mean(-1), (1 - found.cls) / P, atol=1e-6)
 
 
@@ -90,7 +91,7 @@ def test_a_changed_frame_changes_only_its_slice_of_the_first_layer(attention_typ
         # Time is attended before space, so it must carry nothing for frames to be apart.
         nn.init.zeros_(module.timesformer.encoder.layer[0].temporal_dense.weight)
     model = load_model(module, processor=tiny_timesformer_model().transform)
-    pixels = clips(1).repeat(2, 1, 1, 1, 1)
+    pixels = random_pixels(1).repeat(2, 1, 1, 1, 1)
     pixels[1, 2] += 1
     before, after = record(model, pixels, Needs(rows=True), [None, None])
     assert before.rows is not None
@@ -100,7 +101,7 @@ def test_a_changed_frame_changes_only_its_slice_of_the_first_layer(attention_typ
 
 
 def test_a_changed_patch_changes_only_its_own_temporal_attention_of_the_first_layer() -> None:
-    pixels = clips(1).repeat(2, 1, 1, 1, 1)
+    pixels = random_pixels(1).repeat(2, 1, 1, 1, 1)
     pixels[1, 3, :, 8:16, 16:24] += 1
     before, after = record(tiny_timesformer_model(), pixels, Needs(temporal=True), [None, None])
     assert before.temporal is not None
@@ -115,7 +116,7 @@ def test_values_weigh_attention_by_what_it_moves() -> None:
     kept: dict[Any, Any] = {}
     parts = [part for layer in module.timesformer.encoder.layer for part in (layer.attention, layer.temporal_attention)]
     handles = [part.attention.qkv.register_forward_hook(lambda m, _, out: kept.update({m: out})) for part in parts]
-    found, truth = one(model), run_eager(module, clips(1)[0])
+    found, truth = record_one(model), run_eager(module, random_pixels(1)[0])
     for handle in handles:
         handle.remove()
 
@@ -135,7 +136,7 @@ def test_values_weigh_attention_by_what_it_moves() -> None:
 @pytest.mark.parametrize("attention_type", TYPES)
 def test_gradients_equal_those_through_eager_attention(attention_type: str) -> None:
     model = tiny_timesformer_model(attention_type)
-    found, truth = one(model), run_eager(model.module, clips(1)[0], target=2)
+    found, truth = record_one(model), run_eager(model.module, random_pixels(1)[0], target=2)
     for layer in range(3):
         product = (truth["space"][layer] * truth["space_slopes"][layer]).relu()[:, :, 0, 1:]
         expected = split_slices(product, attention_type).mean(0)
@@ -165,14 +166,14 @@ def relevance_by_whole_matrices(truth: dict[str, Any]) -> np.ndarray:
 
 def test_relevance_of_divided_attention_is_the_product_of_whole_matrices() -> None:
     model = tiny_timesformer_model()
-    found, truth = one(model, Needs(relevance=True)), run_eager(model.module, clips(1)[0], target=2)
+    found, truth = record_one(model, Needs(relevance=True)), run_eager(model.module, random_pixels(1)[0], target=2)
     np.testing.assert_allclose(found.relevance, relevance_by_whole_matrices(truth), rtol=1e-3, atol=1e-7)
     assert found.relevance.max() > 0
 
 
 def test_relevance_within_frames_is_the_product_of_each_frames_matrices() -> None:
     model = tiny_timesformer_model(TYPES[2])
-    found, truth = one(model, Needs(relevance=True)), run_eager(model.module, clips(1)[0], target=2)
+    found, truth = record_one(model, Needs(relevance=True)), run_eager(model.module, random_pixels(1)[0], target=2)
     for t in range(T):
         relevance = np.eye(1 + P)
         for space, slope in zip(truth["space"], truth["space_slopes"], strict=True):
@@ -191,7 +192,7 @@ def test_contributions_add_up_to_the_logit(attention_type: str) -> None:
     nn.init.zeros_(layer.output.dense.weight)
     nn.init.zeros_(layer.output.dense.bias)
     model = load_model(module, processor=tiny_timesformer_model().transform)
-    found = one(model, target=3)
+    found = record_one(model, target=3)
 
     def readouts(keep_patches: bool) -> tuple[torch.Tensor, list[torch.Tensor]]:
         seen: list[torch.Tensor] = []
@@ -205,7 +206,7 @@ def test_contributions_add_up_to_the_logit(attention_type: str) -> None:
         if not keep_patches:
             handles.append(layer.attention.attention.qkv.register_forward_hook(only_cls))
         with torch.no_grad():
-            module(clips(1))
+            module(random_pixels(1))
         for handle in handles:
             handle.remove()
         return seen[0][:, 0], seen
@@ -224,7 +225,7 @@ def test_contributions_add_up_to_the_logit(attention_type: str) -> None:
 
 
 def test_a_lone_logit_has_contributions() -> None:
-    assert np.abs(one(tiny_timesformer_model(num_labels=1), target=0).contributions).max() > 1e-3
+    assert np.abs(record_one(tiny_timesformer_model(num_labels=1), target=0).contributions).max() > 1e-3
 
 
 def joint_maps(truth: dict[str, Any], side: int) -> np.ndarray:
@@ -257,7 +258,7 @@ def test_maps_of_a_base_size_model_equal_an_independent_computation() -> None:
     for name, parameter in module.named_parameters():
         nn.init.ones_(parameter) if "norm" in name else parameter.data.uniform_(-0.1, 0.1, generator=generator)
     model = load_model(module, processor={"image_mean": 0.45, "image_std": 0.225})
-    pixels = clips(1, model=model)
+    pixels = random_pixels(1, model=model)
     (found,) = record(model, pixels, Needs(rows=True, temporal=True, spatial=True), [None])
     assert found.rows is not None
     assert found.rows.max() > 10 / 197
@@ -269,7 +270,7 @@ def test_maps_of_a_base_size_model_equal_an_independent_computation() -> None:
 
 def test_maps_of_the_bundled_model_equal_an_independent_computation() -> None:
     model = load_model()
-    pixels = clips(1, model=model)
+    pixels = random_pixels(1, model=model)
     (found,) = record(model, pixels, Needs(rows=True, temporal=True), [None])
     assert_maps_equal(model, found, run_eager(model.module, pixels[0]))
 
@@ -279,7 +280,7 @@ def test_maps_of_the_bundled_model_equal_an_independent_computation() -> None:
 def test_half_precision_ranks_cells_as_float32(method: str, dtype: str, least: float) -> None:
     whole, half = (load_model(device="cpu", dtype=wanted) for wanted in ("float32", dtype))
     needs = get_method(method).needs()
-    assert rank_correlation(method, one(whole, needs), one(half, needs)) >= least
+    assert rank_correlation(method, record_one(whole, needs), record_one(half, needs)) >= least
 
 
 def test_oblong_input_is_refused() -> None:

@@ -16,15 +16,15 @@ from staa_widgets.models import FAMILIES, VideoModel, load_model
 from staa_widgets.models.capture import record
 from staa_widgets.models.family import submodules_of
 from staa_widgets.records.record import Needs
-from tests.helpers.tiny import ALL, PROCESSOR, clips, tiny, tiny_video_model
+from tests.helpers.tiny import ALL_NEEDS, PROCESSOR, random_pixels, tiny_classifier, tiny_video_model
 
 modelling: Any = pytest.importorskip("transformers.models.videoprism.modeling_videoprism")
 NAME = "videoprism_vision_model"
 T, P, H = 4, 9, 4
 
 
-def one(model: VideoModel, needs: Needs = ALL, target: int | None = 2) -> Any:
-    return record(model, clips(1), needs, [target])[0]
+def record_one(model: VideoModel, needs: Needs = ALL_NEEDS, target: int | None = 2) -> Any:
+    return record(model, random_pixels(1), needs, [target])[0]
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> Any:
             return torch.einsum("bhqk,bhkd->bqhd", probabilities, value), probabilities
 
         monkeypatch.setattr(modelling, "eager_attention_forward", keep)
-        logits = copied(pixel_values_videos=clips(1)).logits
+        logits = copied(pixel_values_videos=random_pixels(1)).logits
         slopes = torch.autograd.grad(logits.reshape(-1)[target], kept)
         return [lay_out_attention(a.detach()) for a in kept], [lay_out_attention(s) for s in slopes]
 
@@ -67,7 +67,7 @@ def fold_tokens(tokens: torch.Tensor) -> np.ndarray:
 
 def test_the_row_is_that_of_the_poolers_query(eager: Any) -> None:
     model = tiny_video_model(NAME)
-    found, (kept, _) = one(model), eager(model.module)
+    found, (kept, _) = record_one(model), eager(model.module)
     assert len(kept) == 5
     np.testing.assert_allclose(found.rows[0], fold_tokens(kept[-1][:, 0]), atol=1e-6)
     np.testing.assert_allclose(found.rows.sum((-1, -2)), 1, atol=1e-5)
@@ -77,7 +77,7 @@ def test_the_row_is_that_of_the_poolers_query(eager: Any) -> None:
 @pytest.mark.parametrize("share", [0.5, 0.2])
 def test_rollouts_are_products_of_whole_matrices(eager: Any, share: float) -> None:
     model = tiny_video_model(NAME)
-    found, (kept, _) = one(model), eager(model.module)
+    found, (kept, _) = record_one(model), eager(model.module)
     starts = {
         "rollout": found.rows.mean(1),
         "value_rollout": found.value_rows,
@@ -94,7 +94,7 @@ def test_rollouts_are_products_of_whole_matrices(eager: Any, share: float) -> No
 
 def test_gradients_and_relevance_equal_those_through_eager_attention(eager: Any) -> None:
     model = tiny_video_model(NAME)
-    found, (kept, slopes) = one(model), eager(model.module)
+    found, (kept, slopes) = record_one(model), eager(model.module)
     flow = (kept[-1] * slopes[-1]).relu()[:, 0].mean(0)
     np.testing.assert_allclose(found.gradient_rows[0], fold_tokens(flow), rtol=1e-3, atol=1e-7)
     for matrix, slope in zip(reversed(kept[:-1]), reversed(slopes[:-1]), strict=True):
@@ -105,10 +105,10 @@ def test_gradients_and_relevance_equal_those_through_eager_attention(eager: Any)
 
 def test_contributions_add_up_to_the_logit() -> None:
     """Nothing but the values and their projection's bias is between the pooler and its norm, whose scale is held."""
-    module = tiny(NAME)
+    module = tiny_classifier(NAME)
     torch.nn.init.zeros_(module.head.o_proj.bias)
-    torch.nn.init.normal_(module.head_layernorm.weight, std=0.2)
-    found = one(load_model(module, processor=PROCESSOR), target=3)
+    torch.nn.init.normal_(module.head_layernorm.weight, std=0.2, generator=torch.Generator().manual_seed(0))
+    found = record_one(load_model(module, processor=PROCESSOR), target=3)
     with torch.no_grad():
         shift = module.classifier(module.head_layernorm.bias)
     margin = (found.logits - found.logits.mean()) - (shift - shift.mean()).numpy()
@@ -121,7 +121,7 @@ def test_values_weigh_the_row_by_what_it_moves() -> None:
     module: Any = model.module
     seen: list[torch.Tensor] = []
     handle = module.head.v_proj.register_forward_hook(lambda _, __, out: seen.append(out.detach()[0]))
-    found = one(model)
+    found = record_one(model)
     handle.remove()
     weight, size = module.head.o_proj.weight.detach(), module.head.head_dim
     heads = [slice(size * h, size * (h + 1)) for h in range(H)]
@@ -131,7 +131,7 @@ def test_values_weigh_the_row_by_what_it_moves() -> None:
 
 
 def test_the_pooler_is_the_only_layer() -> None:
-    found = one(tiny_video_model(NAME))
+    found = record_one(tiny_video_model(NAME))
     with pytest.raises(ParameterError, match="One layer is read"):
         METHODS["staa"](found, layers=[1])
 
@@ -144,7 +144,7 @@ def test_tubelets_of_several_frames_are_refused() -> None:
 
 def test_grad_cam_is_in_its_place() -> None:
     """Four frames differ in number from nine patches, and the last block sees a sequence a patch."""
-    model, pixels = tiny_video_model(NAME), clips(1)
+    model, pixels = tiny_video_model(NAME), random_pixels(1)
     maps = attribute(model, pixels[0], "grad_cam", target=2)
     seen: list[torch.Tensor] = []
     module: Any = deepcopy(model.module)

@@ -16,19 +16,19 @@ from transformers.models.vjepa2 import modeling_vjepa2
 from staa_widgets import action_clip, explain
 from staa_widgets.errors import ParameterError, UnsupportedModelError, UnsupportedRequestError
 from staa_widgets.methods import METHODS
-from staa_widgets.models import FAMILIES, Transform, VideoModel, load_model
+from staa_widgets.models import Transform, VideoModel, load_model
 from staa_widgets.models.attention import query_sampling as queries
 from staa_widgets.models.capture import record
 from staa_widgets.models.families.vjepa2 import geometry
 from staa_widgets.records.record import Needs
 from tests.helpers.records import assert_records_close
-from tests.helpers.tiny import ALL, PROCESSOR, clips, tiny, tiny_video_model
+from tests.helpers.tiny import ALL_NEEDS, PROCESSOR, random_pixels, tiny_classifier, tiny_video_model
 
 H = 4
 
 
-def one(model: VideoModel, needs: Needs = ALL, target: int | None = 2) -> Any:
-    return record(model, clips(1), needs, [target])[0]
+def record_one(model: VideoModel, needs: Needs = ALL_NEEDS, target: int | None = 2) -> Any:
+    return record(model, random_pixels(1), needs, [target])[0]
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> Any:
             return torch.einsum("bhqk,bhkd->bqhd", probabilities, value), probabilities
 
         monkeypatch.setattr(modeling_vjepa2, "eager_attention_forward", keep)
-        logits = copied(pixel_values_videos=clips(1)).logits
+        logits = copied(pixel_values_videos=random_pixels(1)).logits
         slopes = torch.autograd.grad(logits[0, target], kept)
         return [a[0].detach() for a in kept], values, [s[0] for s in slopes]
 
@@ -61,7 +61,7 @@ def fold_tokens(tokens: torch.Tensor) -> np.ndarray:
 
 def test_the_row_is_that_of_the_poolers_query(eager: Any) -> None:
     model = tiny_video_model("vjepa2")
-    found, (kept, _, _) = one(model), eager(model.module)
+    found, (kept, _, _) = record_one(model), eager(model.module)
     assert [a.shape[1] for a in kept] == [18] * 5 + [1]  # encoder, pooler, and the query; the predictor is left out
     assert found.rows.shape == (1, H, 2, 9)
     np.testing.assert_allclose(found.rows[0], fold_tokens(kept[-1][:, 0]), atol=1e-6)
@@ -73,25 +73,25 @@ def test_the_row_is_that_of_the_poolers_query(eager: Any) -> None:
 
 @pytest.mark.parametrize("implementation", ["sdpa", "eager"])
 def test_the_row_is_the_same_whatever_computes(implementation: str) -> None:
-    module = tiny("vjepa2")
+    module = tiny_classifier("vjepa2")
     module.set_attn_implementation(implementation)
-    assert_records_close(one(load_model(module, processor=PROCESSOR)), one(tiny_video_model("vjepa2")))
+    assert_records_close(record_one(load_model(module, processor=PROCESSOR)), record_one(tiny_video_model("vjepa2")))
 
 
 def test_values_weigh_the_row_by_what_it_moves(eager: Any) -> None:
     model = tiny_video_model("vjepa2")
-    found, (kept, values, _) = one(model), eager(model.module)
+    found, (kept, values, _) = record_one(model), eager(model.module)
     expected = (kept[-1][:, 0] * values[-1].norm(dim=-1)).mean(0)
     np.testing.assert_allclose(found.value_rows[0], fold_tokens(expected), rtol=1e-4, atol=1e-6)
 
 
 def test_contributions_add_up_to_what_the_query_brings_to_the_logit() -> None:
     """Without the pooler's MLP they are all of the logit but what the query itself says."""
-    module = tiny("vjepa2")
+    module = tiny_classifier("vjepa2")
     pooler = module.pooler.cross_attention_layer
     for part in (pooler.mlp.fc2.weight, pooler.mlp.fc2.bias):
         nn.init.zeros_(part)
-    found = one(load_model(module, processor=PROCESSOR), target=3)
+    found = record_one(load_model(module, processor=PROCESSOR), target=3)
     with torch.no_grad():
         query = module.classifier(module.pooler.query_tokens[0, 0])
     margin = (found.logits - found.logits.mean()) - (query - query.mean()).numpy()
@@ -102,7 +102,7 @@ def test_contributions_add_up_to_what_the_query_brings_to_the_logit() -> None:
 
 def test_gradients_equal_those_through_eager_attention(eager: Any) -> None:
     model = tiny_video_model("vjepa2")
-    found, (kept, _, slopes) = one(model), eager(model.module)
+    found, (kept, _, slopes) = record_one(model), eager(model.module)
     expected = (kept[-1] * slopes[-1]).relu()[:, 0].mean(0)
     np.testing.assert_allclose(found.gradient_rows[0], fold_tokens(expected), rtol=1e-3, atol=1e-7)
     assert found.gradient_rows.max() > 0
@@ -111,7 +111,7 @@ def test_gradients_equal_those_through_eager_attention(eager: Any) -> None:
 @pytest.mark.parametrize("share", [0.5, 0.2])
 def test_rollouts_are_products_of_whole_matrices(eager: Any, share: float) -> None:
     model = tiny_video_model("vjepa2")
-    found, (kept, _, _) = one(model), eager(model.module)
+    found, (kept, _, _) = record_one(model), eager(model.module)
     starts = {
         "rollout": found.rows.mean(1),
         "value_rollout": found.value_rows,
@@ -127,10 +127,10 @@ def test_rollouts_are_products_of_whole_matrices(eager: Any, share: float) -> No
 
 
 def test_where_there_are_many_tokens_rollout_is_estimated_and_the_row_exact() -> None:
-    module = tiny("vjepa2", crop_size=144)
+    module = tiny_classifier("vjepa2", crop_size=144)
     processor = Transform(shortest_edge=144, crop=(144, 144))
     model = load_model(module, processor=processor)
-    needs, pixels = Needs(rows=True, spatial=True), clips(1, model=model)
+    needs, pixels = Needs(rows=True, spatial=True), random_pixels(1, model=model)
     (guessed,), (exact,) = (record(model, pixels, n, [None]) for n in (needs, needs | Needs(exact=True)))
     assert guessed.rows is not None
     assert exact.rows is not None
@@ -145,7 +145,7 @@ def test_where_there_are_many_tokens_rollout_is_estimated_and_the_row_exact() ->
 
 def test_relevance_is_the_product_of_whole_matrices(eager: Any) -> None:
     model = tiny_video_model("vjepa2")
-    found, (kept, _, slopes) = one(model, Needs(relevance=True)), eager(model.module)
+    found, (kept, _, slopes) = record_one(model, Needs(relevance=True)), eager(model.module)
     relevance = torch.eye(18)
     for whole, slope in zip(kept[:-1], slopes[:-1], strict=True):
         relevance = relevance + (whole * slope).relu().mean(0) @ relevance
@@ -155,7 +155,7 @@ def test_relevance_is_the_product_of_whole_matrices(eager: Any) -> None:
 
 
 def test_the_pooler_is_the_only_layer_and_rollout_goes_through_all() -> None:
-    staa, found = METHODS["staa"], one(tiny_video_model("vjepa2"))
+    staa, found = METHODS["staa"], record_one(tiny_video_model("vjepa2"))
     for weighting in ("none", "value", "gradient", "logit"):
         read = staa(found, layers="last", weighting=weighting, contrast=False)
         for layers in ("mean", [0], [-1]):
@@ -170,13 +170,13 @@ def test_the_pooler_is_the_only_layer_and_rollout_goes_through_all() -> None:
 
 
 def test_the_predictor_is_not_run() -> None:
-    module = tiny("vjepa2")
+    module = tiny_classifier("vjepa2")
 
     def fail(*_: Any) -> None:
         raise AssertionError
 
     module.vjepa2.predictor.register_forward_pre_hook(fail)
-    one(load_model(module, processor=PROCESSOR))
+    record_one(load_model(module, processor=PROCESSOR))
 
 
 def test_its_geometry_is_that_of_its_configuration() -> None:
@@ -206,7 +206,7 @@ def test_its_processor_is_read() -> None:
     # Where the file is silent its class is not: the size follows from the crop.
     assert Transform.from_json({"video_processor_type": "VJEPA2VideoProcessor", "crop_size": 24}) == expected
     assert Transform.from_json({"video_processor_type": "VJEPA2VideoProcessor"}).resized_size(500, 292) == (500, 292)
-    model = load_model(tiny("vjepa2", id2label=dict(enumerate("abcde"))), processor=said)
+    model = load_model(tiny_classifier("vjepa2", id2label=dict(enumerate("abcde"))), processor=said)
     e = explain(action_clip(1, size=48, fps=4), model, cache=False, preview=False, progress=False)
     assert e.box == pytest.approx((48 / 27, 48 / 27, 25 * 48 / 27, 25 * 48 / 27))
     assert e.labels == tuple("abcde")
@@ -223,15 +223,15 @@ def test_queries_and_keys_are_turned_as_the_model_turns_them_to_the_last_bit(
     exact: bool, otherwise: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queries, "EXACT_TOKENS", 4)
-    turn = rotate_differently if otherwise else modeling_vjepa2.rotate_queries_or_keys
+    rotate = rotate_differently if otherwise else modeling_vjepa2.rotate_queries_or_keys
     calls: list[tuple[int, ...]] = []
 
-    def counted(x: torch.Tensor, pos: torch.Tensor) -> torch.Tensor:
+    def count_and_rotate(x: torch.Tensor, pos: torch.Tensor) -> torch.Tensor:
         calls.append(tuple(x.shape))
-        return turn(x, pos)
+        return rotate(x, pos)
 
-    monkeypatch.setattr(modeling_vjepa2, "rotate_queries_or_keys", counted)
-    model, pixels, needs = tiny_video_model("vjepa2"), clips(2), Needs(rows=True, spatial=True, exact=exact)
+    monkeypatch.setattr(modeling_vjepa2, "rotate_queries_or_keys", count_and_rotate)
+    model, pixels, needs = tiny_video_model("vjepa2"), random_pixels(2), Needs(rows=True, spatial=True, exact=exact)
     with torch.no_grad():
         stock = model.module(pixel_values_videos=pixels).logits.numpy()
     calls.clear()
@@ -240,7 +240,7 @@ def test_queries_and_keys_are_turned_as_the_model_turns_them_to_the_last_bit(
     # Asked once what it makes of ones and of one head; in all three layers only where it turns otherwise.
     assert [shape[:2] for shape in calls] == [(2, 1)] * 3 + [(1, 1)] * 3 + otherwise * 18 * [(2, H)]
     calls.clear()
-    monkeypatch.setitem(FAMILIES, "vjepa2", replace(FAMILIES["vjepa2"], instead=lambda *_: {}))
+    model = replace(model, family=replace(model.family, replacements=lambda *_: {}))
     for one, own in zip(found, record(model, pixels, needs, [None, None]), strict=True):
         assert one.rollout is not None
         np.testing.assert_array_equal(one.rollout, own.rollout)

@@ -93,7 +93,7 @@ ATTENTION = [name for name, method in METHODS.items() if method.group == "attent
 def test_methods_answer_or_say_why_not(name: str) -> None:
     settings = dict(QUIET)
     if name in ATTENTION:
-        with pytest.raises(Unsupported, match=r"(reads attention|no blocks).*'occlusion'"):
+        with pytest.raises(Unsupported, match=r"(reads attention|blocks of this model are not known).*'occlusion'"):
             staa.explain(video(), wrap(Corner()), name, **settings)
         return
     e = staa.explain(video(), wrap(Corner()), name, **settings)
@@ -208,7 +208,7 @@ def net_from_source(*, code: str = "clips.mean((2, 3, 4))", before: str = "", **
     return scope["Net"]()
 
 
-def holding(value: Any) -> nn.Module:
+def corner_with_attribute(value: Any) -> nn.Module:
     module = Corner()
     module.held = value
     return module
@@ -255,20 +255,20 @@ MODULE_MAKERS = {
     "closure": net_with_closure,
     "decorated": functools.partial(net_with_closure, graded=False),
     "closure over a dict": lambda k: net_with_closure({"k": [k]}),
-    "array": lambda k: holding(wide(k)),
-    "arrays in containers": lambda k: holding({"a": [(wide(k),)]}),
-    "tensor in a list": lambda k: holding([torch.full((2000,), k)]),
-    "set": lambda k: holding({k, "a", "b"}),
-    "object": lambda k: holding(Settings(k)),
-    "slots": lambda k: holding([Slotted(k)]),
-    "module in a list": lambda k: holding([nn.Dropout(abs(k + 2) / 4)]),
+    "array": lambda k: corner_with_attribute(wide(k)),
+    "arrays in containers": lambda k: corner_with_attribute({"a": [(wide(k),)]}),
+    "tensor in a list": lambda k: corner_with_attribute([torch.full((2000,), k)]),
+    "set": lambda k: corner_with_attribute({k, "a", "b"}),
+    "object": lambda k: corner_with_attribute(Settings(k)),
+    "slots": lambda k: corner_with_attribute([Slotted(k)]),
+    "module in a list": lambda k: corner_with_attribute([nn.Dropout(abs(k + 2) / 4)]),
     "partial": corner_with_partial_forward,
     "global dict": lambda k: net_from_source(code="table['k'] * clips.mean((2, 3, 4))", table={"k": k}),
     "global array": lambda k: net_from_source(code="table.sum() * clips.mean((2, 3, 4))", table=wide(k)),
     "default": lambda k: net_from_source(
         code="f(clips)", before=f"def f(x, k=[{k}]):\n    return k[0] * x.mean((2, 3, 4))"
     ),
-    "lambda in a dict": lambda k: holding({"act": lambda x: x * k}),
+    "lambda in a dict": lambda k: corner_with_attribute({"act": lambda x: x * k}),
 }
 
 
@@ -288,11 +288,11 @@ def test_what_changes_while_it_is_wrapped_counts() -> None:
 
 
 OPAQUE_MODULE_MAKERS = {
-    "lock": lambda: holding(threading.Lock()),
+    "lock": lambda: corner_with_attribute(threading.Lock()),
     "own file": lambda: net_from_source(code="own.f(clips)", own=ModuleType("own")),
     "import": lambda: net_from_source(code="f(clips)", before="def f(x):\n    import own\n    return own.f(x)"),
     "generator": lambda: net_with_closure(i for i in range(3)),
-    "deep": lambda: holding(functools.reduce(lambda inner, _: [inner], range(5000), [])),
+    "deep": lambda: corner_with_attribute(functools.reduce(lambda inner, _: [inner], range(5000), [])),
 }
 
 

@@ -55,10 +55,8 @@ def similarity(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
 
 def parameters_from_output(model: VideoModel) -> list[list[str]]:
     """Return the names of parameters by part: head, layers from last to first, embeddings."""
-    from staa_widgets.models import FAMILIES
-
     module = model.module
-    layers = FAMILIES[model.family].layers(module)
+    layers = model.family.layers(module)
     owner = {id(parameter): depth for depth, layer in enumerate(layers) for parameter in layer.parameters()}
     parts: list[list[str]] = [[] for _ in range(len(layers) + 2)]  # embeddings, layers, head
     seen = False

@@ -1,4 +1,4 @@
-"""Where queries and keys lie to the end of a pass."""
+"""Preallocated memory for the queries and keys of all layers of one pass."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from torch import Tensor, nn
 
 
 class TensorBuffer:
-    """Holds tensors of one shape to the end of a pass, on a CPU in one piece of memory.
+    """Preallocated buffer for tensors of one shape that are needed until the end of a pass.
 
-    Held where they are, they would lie between what the pass takes and gives back, and the system would be asked for
-    fresh memory again and again: 5 % of a pass.
+    Only on a CPU. Queries and keys stored one by one would lie between tensors that are freed again, so that the
+    system is asked for fresh memory over and over: its page faults cost 5 % of a pass.
 
     Parameters
     ----------
     count
-        How many.
+        Number of tensors.
     """
 
     def __init__(self, count: int) -> None:
@@ -25,42 +25,47 @@ class TensorBuffer:
         self._memory: Tensor | None = None
         self._free_slots: Iterator[Tensor] = iter(())
 
-    def __call__(self, tensor: Tensor) -> Tensor:
-        """Give the same numbers, to be held."""
-        if (
-            self._memory is not None
-            and tensor.untyped_storage().data_ptr() == self._memory.untyped_storage().data_ptr()
-        ):
+    def store(self, tensor: Tensor) -> Tensor:
+        """Copy a tensor into the buffer, unless it is there already, and return the copy."""
+        if self._memory is not None and _same_storage(tensor, self._memory):
             return tensor
-        place = self._next_slot(tensor, tensor.shape)
-        return tensor if place is None else place.copy_(tensor)
+        slot = self._next_slot(tensor, tensor.shape)
+        return tensor if slot is None else slot.copy_(tensor)
 
     def new_like(self, tensor: Tensor) -> Tensor:
-        """Give a tensor like another, to be written and then held where it lies."""
-        place = self._next_slot(tensor, tensor.shape)
-        return tensor.new_empty(tensor.shape) if place is None else place
+        """Return an uninitialized tensor of the same shape in the buffer, for the caller to fill."""
+        slot = self._next_slot(tensor, tensor.shape)
+        return tensor.new_empty(tensor.shape) if slot is None else slot
 
     def project(self, linear: nn.Linear, tokens: Tensor) -> Tensor:
-        """Give what a linear layer makes of ``(B, N, D)``, to the last bit, made where it is held if that can be."""
+        """Apply a linear layer to ``(B, N, D)`` and write the output into the buffer if that is possible.
+
+        The result is the same to the last bit.
+        """
         weight, bias = linear.weight, linear.bias
-        same = tokens.dtype == weight.dtype and not torch.is_autocast_enabled(tokens.device.type)
-        place = None
-        if same and tokens.ndim == 3 and tokens.is_contiguous() and not torch.is_grad_enabled():
-            place = self._next_slot(tokens, torch.Size((*tokens.shape[:2], len(weight))))
-        if place is None:
+        same_dtype = tokens.dtype == weight.dtype and not torch.is_autocast_enabled(tokens.device.type)
+        slot = None
+        if same_dtype and tokens.ndim == 3 and tokens.is_contiguous() and not torch.is_grad_enabled():
+            slot = self._next_slot(tokens, torch.Size((*tokens.shape[:2], len(weight))))
+        if slot is None:
             return nn.functional.linear(tokens, weight, bias)
-        given, made = tokens.flatten(0, 1), place.flatten(0, 1)
+        flat_tokens, flat_slot = tokens.flatten(0, 1), slot.flatten(0, 1)
         if bias is None:
-            torch.mm(given, weight.t(), out=made)
+            torch.mm(flat_tokens, weight.t(), out=flat_slot)
         else:
-            torch.addmm(bias, given, weight.t(), out=made)
-        return place
+            torch.addmm(bias, flat_tokens, weight.t(), out=flat_slot)
+        return slot
 
     def _next_slot(self, like: Tensor, shape: torch.Size) -> Tensor | None:
+        """Return the next free slot; ``None`` if there is none of this shape."""
         if like.device.type != "cpu":
             return None
         if self._memory is None:
             self._memory = torch.empty(self._count, *shape, dtype=like.dtype)
             self._free_slots = iter(self._memory)
-        place = next(self._free_slots, None)
-        return place if place is not None and place.shape == shape else None
+        slot = next(self._free_slots, None)
+        return slot if slot is not None and slot.shape == shape else None
+
+
+def _same_storage(one: Tensor, other: Tensor) -> bool:
+    return one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr()

@@ -1,4 +1,4 @@
-"""Activations in fewer trips to memory than transformers takes."""
+"""Elementwise functions applied in chunks that fit a core's cache."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ import torch
 from torch import Tensor
 
 _CHUNK = 1 << 16
-"""Numbers a core takes at once, few enough to stay in its cache with what is made of them on the way."""
+"""Numbers per core and chunk: few enough that a chunk and its intermediate results stay in the core's cache."""
 
 
 def apply_in_chunks(function: Callable[[Tensor], Tensor], tensor: Tensor) -> Tensor:
-    """Apply a function of each number alone, to the last bit as it is.
+    """Apply an elementwise function chunk by chunk; the result is the same to the last bit.
 
-    One made of many steps goes through memory at each; in ViViT that is 17 % of a pass, of which two thirds are saved.
+    An activation of many steps goes through memory at each step. In ViViT that is 17 % of a pass, and chunks save two
+    thirds of it.
 
     Parameters
     ----------
     function
-        The function; any shape in, the same out.
+        Any shape in, the same shape out.
     tensor
-        Any shape. Where a gradient is wanted, elsewhere than on a CPU or where it is small, `own` gets all of it.
+        Any shape. With gradients, not on a CPU, or if it is small, `function` is applied to all of it at once.
     """
-    step = _CHUNK * torch.get_num_threads()
-    if torch.is_grad_enabled() or tensor.device.type != "cpu" or tensor.numel() <= step or not tensor.is_contiguous():
+    size = _CHUNK * torch.get_num_threads()
+    if torch.is_grad_enabled() or tensor.device.type != "cpu" or tensor.numel() <= size or not tensor.is_contiguous():
         return function(tensor)
-    found = torch.empty_like(tensor)
-    for taken, given in zip(tensor.view(-1).split(step), found.view(-1).split(step), strict=True):
-        given.copy_(function(taken))
-    return found
+    result = torch.empty_like(tensor)
+    for source, target in zip(tensor.view(-1).split(size), result.view(-1).split(size), strict=True):
+        target.copy_(function(source))
+    return result

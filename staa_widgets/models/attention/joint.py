@@ -1,4 +1,4 @@
-"""Joint attention over space and time, whatever the family: every token attends to every token of the clip."""
+"""Reader of joint space-time attention: every token attends to every token of the clip."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from staa_widgets.models.attention import query_sampling as queries
+from staa_widgets.models.attention import query_sampling
 from staa_widgets.models.attention.buffers import TensorBuffer
 from staa_widgets.models.attention.ops import (
     carry_relevance,
@@ -29,16 +29,16 @@ from staa_widgets.records.record import Needs, Record
 
 
 class JointReader:
-    """One pass of a model with joint attention being read, see `staa_widgets.models.family.AttentionReader`.
+    """Reads joint attention of one pass, see `staa_widgets.models.family.AttentionReader`.
 
-    Where there are many tokens, sampled queries stand for all, see `staa_widgets.models.attention.query_sampling`,
-    unless all are asked for; then what must go through whole matrices is carried in pieces. What depends on gradients
-    is never sampled: a few queries may hold most of it.
+    With many tokens, sampled queries stand for all, see `staa_widgets.models.attention.query_sampling`, unless
+    ``needs.exact``; then products with whole attention matrices are computed in chunks. Gradients are never sampled: a
+    few queries may hold most of them.
 
     Parameters
     ----------
     geometry, needs
-        Layout of the tokens, and what to keep.
+        Layout of the tokens, and what to record.
     norm, classifier
         Last norm and linear layer; the norm's input is what the classifier reads.
     attentions
@@ -60,37 +60,40 @@ class JointReader:
         self.geometry, self.needs = geometry, needs
         self.norm, self.classifier = norm, classifier
         self.mean_pooled, self.readout_tokens = mean_pooled, slice(None) if mean_pooled else slice(1)
-        self.sampled = queries.samples_queries(geometry, needs)
+        self.samples_queries = query_sampling.samples_queries(geometry, needs)
         self.needs_rows = needs.rows or needs.values or needs.contributions
-        # As a matrix attention is smaller than its queries and keys, or needed for the rows anyway.
-        small = queries.count_tokens(geometry) <= queries.EXACT_TOKENS or (self.needs_rows and mean_pooled)
-        self.keeps_matrices = needs.spatial and not self.sampled and small
-        self.holds = needs.spatial and not needs.backward and not self.keeps_matrices
+        # The attention matrix takes less memory than its queries and keys, or is needed for the rows anyway.
+        small = query_sampling.has_few_tokens(geometry) or (self.needs_rows and mean_pooled)
+        self.keeps_matrices = needs.spatial and not self.samples_queries and small
+        self.keeps_queries = needs.spatial and not needs.backward and not self.keeps_matrices
         self.errors: dict[str, Tensor] = {}
         self.buffer = TensorBuffer(2 * len(attentions))
-        self.query = geometry.token_index(geometry.resolve_patch(needs.patch)) if needs.patch else None
+        self.patch_token = geometry.token_index(geometry.resolve_patch(needs.patch)) if needs.patch else None
         self.layers: list[dict[str, Any]] = [
-            {"after": after, "start": queries.layer_offset(layer)} for layer, (_, after) in enumerate(attentions)
+            {"after": after, "start": query_sampling.layer_offset(layer)} for layer, (_, after) in enumerate(attentions)
         ]
         self.captures: dict[nn.Module, CaptureCallback] = {
-            attention: partial(self._capture, taken)
-            for (attention, _), taken in zip(attentions, self.layers, strict=True)
+            attention: partial(self._capture, captured)
+            for (attention, _), captured in zip(attentions, self.layers, strict=True)
         }
 
     def projection_replacements(self) -> dict[tuple[nn.Module, str], Callable[[Tensor], Tensor]]:
-        """Let queries and keys be made where they are held, which pays for holding them; see `Family.replacements`."""
-        if not self.holds:
+        """Return replacements that project queries and keys into the buffer, see `Family.replacements`.
+
+        The time that saves pays for storing them.
+        """
+        if not self.keeps_queries:
             return {}
         return {
             (part, "forward"): partial(self.buffer.project, part)
             for attention in self.captures
             for part in submodules_of(attention, nn.Linear)[:2]
-            # One of another class, weight or forward computes otherwise.
+            # Subclasses, quantized weights and patched forwards compute something else.
             if type(part) is nn.Linear and type(part.weight) is nn.Parameter and "forward" not in vars(part)
         }
 
     def capture_readout(self, hidden: Tensor) -> None:
-        """Keep what the classifier reads, ``(B, D)``; the norm may have been given all tokens."""
+        """Store what the classifier reads, ``(B, D)``; the norm's input may be all tokens."""
         self.readout = (hidden if hidden.ndim == 2 else hidden[:, 0]).detach()
 
     def records(self, logits: Tensor, targets: Sequence[int | None]) -> list[Record]:
@@ -98,127 +101,133 @@ class JointReader:
         return make_records(self.geometry, "joint", self.needs, logits, targets, self._make_arrays, self.errors)
 
     def _capture(
-        self, taken: dict[str, Any], query: Tensor, key: Tensor, value: Tensor, out: Tensor, scale: float
+        self, captured: dict[str, Any], query: Tensor, key: Tensor, value: Tensor, out: Tensor, scale: float
     ) -> None:
         needs = self.needs
         if self.keeps_matrices:
-            taken["row"], taken["matrix"] = mean_row_and_head_mean(query, key, scale)
+            captured["row"], captured["matrix"] = mean_row_and_head_mean(query, key, scale)
         if self.needs_rows:
             if not self.mean_pooled:
-                taken["row"] = mean_row(query[:, :, :1], key, scale)
-            elif self.sampled:
-                asked = queries.sample_evenly(self.geometry, queries.SAMPLE_SIZE, taken["start"]).to(query.device)
-                taken["row"], taken["row_error"] = mean_row_and_error(query[:, :, asked], key, scale)
+                captured["row"] = mean_row(query[:, :, :1], key, scale)
+            elif self.samples_queries:
+                size, start = query_sampling.SAMPLE_SIZE, captured["start"]
+                sample = query_sampling.sample_evenly(self.geometry, size, start).to(query.device)
+                captured["row"], captured["row_error"] = mean_row_and_error(query[:, :, sample], key, scale)
             elif not self.keeps_matrices:
-                taken["row"] = mean_row(query, key, scale)
+                captured["row"] = mean_row(query, key, scale)
             if needs.values:
-                taken["value_row"] = (taken["row"] * projected_value_norms(value, taken["after"])).mean(1)
-        if self.query is not None:
-            taken["patch_row"] = mean_row(query[:, :, self.query, None], key, scale)
+                captured["value_row"] = (captured["row"] * projected_value_norms(value, captured["after"])).mean(1)
+        if self.patch_token is not None:
+            captured["patch_row"] = mean_row(query[:, :, self.patch_token, None], key, scale)
         if needs.backward:
-            taken |= {"query": query, "key": key, "scale": scale}
-        elif self.holds:
-            taken |= {"query": self.buffer(query), "key": self.buffer(key), "scale": scale}
+            captured |= {"query": query, "key": key, "scale": scale}
+        elif self.keeps_queries:
+            captured |= {"query": self.buffer.store(query), "key": self.buffer.store(key), "scale": scale}
         if needs.contributions or needs.backward:
-            taken["value"] = value
+            captured["value"] = value
         if needs.backward:
-            taken["out"] = out
+            captured["out"] = out
 
     def _make_arrays(self, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        """Bring what was taken to the shapes of a `Record`, with the clips in front."""
-        needs, prefix, found = self.needs, self.geometry.prefix, {}
-        # By name of a rollout: what each layer reads of each token, (B, L, N).
-        read: dict[str, Tensor] = {}
+        """Compute the arrays of a `Record` from what was captured, with the clips in front."""
+        needs, prefix = self.needs, self.geometry.prefix
+        arrays: dict[str, Tensor] = {}
+        # What each layer reads of each token, (B, L, N), by name of the rollout that starts with it.
+        reads: dict[str, Tensor] = {}
         if needs.rows:
             rows = self._stack("row")
             own = rows[..., :prefix].sum(-1, keepdim=True) / self.geometry.slices
-            found |= {"rows": self._to_grid(rows), "cls": own.expand(*own.shape[:-1], self.geometry.slices)}
+            arrays |= {"rows": self._to_grid(rows), "cls": own.expand(*own.shape[:-1], self.geometry.slices)}
             if "row_error" in self.layers[0]:
                 self.errors["rows"] = self._stack("row_error").mean(1)
-        if self.query is not None:
-            found["patch_rows"] = self._to_grid(self._stack("patch_row"))
+        if self.patch_token is not None:
+            arrays["patch_rows"] = self._to_grid(self._stack("patch_row"))
         if needs.values:
-            read["value_rollout"] = self._stack("value_row")
-            found["value_rows"] = self._to_grid(read["value_rollout"])
+            reads["value_rollout"] = self._stack("value_row")
+            arrays["value_rows"] = self._to_grid(reads["value_rollout"])
         if needs.contributions:
             contributions = self._compute_contributions(targets)
-            read["contribution_rollout"] = contributions.sum(2).relu()
-            found["contributions"] = self._to_grid(contributions)
+            reads["contribution_rollout"] = contributions.sum(2).relu()
+            arrays["contributions"] = self._to_grid(contributions)
         if needs.backward:
             self._find_output_gradients(logits, targets)
         if needs.gradients:
-            read["gradient_rollout"] = self._compute_gradient_rows()
-            found["gradient_rows"] = self._to_grid(read["gradient_rollout"])
+            reads["gradient_rollout"] = self._compute_gradient_rows()
+            arrays["gradient_rows"] = self._to_grid(reads["gradient_rollout"])
         if needs.spatial:
-            found |= self._compute_rollouts(read, logits)
+            arrays |= self._compute_rollouts(reads, logits)
         if needs.relevance:
-            found["relevance"] = self._compute_relevance(logits)
-        return found
+            arrays["relevance"] = self._compute_relevance(logits)
+        return arrays
 
     def _stack(self, name: str) -> Tensor:
-        return torch.stack([taken[name] for taken in self.layers], 1)
+        return torch.stack([captured[name] for captured in self.layers], 1)
 
     def _to_grid(self, values: Tensor) -> Tensor:
-        """Bring values of tokens ``(…, N)`` to ``(…, S, P)``."""
+        """Reshape values of tokens ``(…, N)`` to ``(…, S, P)``."""
         values, slices = values[..., self.geometry.prefix :], self.geometry.slices
         if self.geometry.order == "patch_major":
             return values.unflatten(-1, (-1, slices)).transpose(-1, -2)
         return values.unflatten(-1, (slices, -1))
 
     def _readout_weights(self, logits: Tensor) -> Tensor:
-        """Weight of each token in what the classifier reads, ``(B, N)``."""
-        weights = torch.zeros(len(logits), queries.count_tokens(self.geometry), device=logits.device)
+        """Return the weight of each token in what the classifier reads, ``(B, N)``."""
+        weights = torch.zeros(len(logits), query_sampling.count_tokens(self.geometry), device=logits.device)
         weights[:, self.readout_tokens] = 1
         return weights / weights[:1].sum()
 
     def _compute_contributions(self, targets: Tensor) -> Tensor:
-        """Find what each token adds to the target's logit in each layer and head: ``(B, L, H, N)``."""
+        """Compute what each token adds to the target's logit in each layer and head: ``(B, L, H, N)``."""
         direction = class_direction(self.norm, self.classifier, self.readout, targets)
         return torch.stack(
-            [taken["row"] * value_contributions(direction, taken["value"], taken["after"]) for taken in self.layers], 1
+            [
+                captured["row"] * value_contributions(direction, captured["value"], captured["after"])
+                for captured in self.layers
+            ],
+            1,
         )
 
     def _find_output_gradients(self, logits: Tensor, targets: Tensor) -> None:
-        outs = [taken["out"] for taken in self.layers]
+        outs = [captured["out"] for captured in self.layers]
         slopes = torch.autograd.grad(logits, outs, target_one_hot(logits, targets))
-        for taken, slope in zip(self.layers, slopes, strict=True):
-            taken["slope"] = slope.transpose(1, 2)
+        for captured, slope in zip(self.layers, slopes, strict=True):
+            captured["slope"] = slope.transpose(1, 2)
 
     def _compute_gradient_rows(self) -> Tensor:
-        """Attention of the readout times its gradient, ``(B, L, N)``; where all tokens are read, the sum over them."""
-        readers, rows = self.readout_tokens, []
-        for taken in self.layers:
-            query, slope = taken["query"][:, :, readers], taken["slope"][:, :, readers]
+        """Compute attention of the readout times its gradient, ``(B, L, N)``: the sum over all tokens that are read."""
+        readout, rows = self.readout_tokens, []
+        for captured in self.layers:
+            query, slope = captured["query"][:, :, readout], captured["slope"][:, :, readout]
             ones = torch.ones(len(query), query.shape[2], device=query.device)
-            rows.append(carry_relevance(ones, query, taken["key"], taken["value"], slope, taken["scale"]))
+            rows.append(carry_relevance(ones, query, captured["key"], captured["value"], slope, captured["scale"]))
         return torch.stack(rows, 1)
 
-    def _compute_rollouts(self, read: Mapping[str, Tensor], logits: Tensor) -> dict[str, Tensor]:
-        """Carry the readout, and what each layer reads, back to the input, for any share of attention.
+    def _compute_rollouts(self, reads: Mapping[str, Tensor], logits: Tensor) -> dict[str, Tensor]:
+        """Carry the readout, and what each layer reads, back to the input.
 
-        Kept are the coefficients of the powers of the share, ``(B, L + 1, S, P)``, see `roll_out`.
+        Returns the coefficients of the powers of the share of attention, ``(B, L + 1, S, P)``, see `roll_out`.
         """
-        names, prefix = ("rollout", *read), self.geometry.prefix
+        names, prefix = ("rollout", *reads), self.geometry.prefix
         readout = self._readout_weights(logits)
-        starts = torch.stack([readout, *[torch.zeros_like(readout)] * len(read)], 1)
+        starts = torch.stack([readout, *[torch.zeros_like(readout)] * len(reads)], 1)
 
         def add(depth: int, terms: Tensor) -> None:
             for at, name in enumerate(names[1:], 1):
-                terms[:, at, :, 0] += read[name][:, depth, None]
+                terms[:, at, :, 0] += reads[name][:, depth, None]
                 # What a layer reads of CLS itself says nothing of the video.
                 terms[:, at, ..., :prefix] = 0
 
-        path = queries.token_path(self.geometry) if self.sampled else None
+        path = query_sampling.token_path(self.geometry) if self.samples_queries else None
         terms, errors = roll_out(starts, self.layers, add, path)
-        if self.sampled:
+        if self.samples_queries:
             self.errors |= {name: errors[:, at] for at, name in enumerate(names)}
         return {name: self._to_grid(terms[:, at]) for at, name in enumerate(names)}
 
     def _compute_relevance(self, logits: Tensor) -> Tensor:
         """Carry the readout back through ``I + mean_h relu(A · dy/dA)``, less itself: ``(B, S, P)``."""
         flow = readout = self._readout_weights(logits)
-        for taken in reversed(self.layers):
+        for captured in reversed(self.layers):
             flow = flow + carry_relevance(
-                flow, taken["query"], taken["key"], taken["value"], taken["slope"], taken["scale"]
+                flow, captured["query"], captured["key"], captured["value"], captured["slope"], captured["scale"]
             )
         return self._to_grid(flow - readout)

@@ -1,8 +1,8 @@
-"""Which queries stand for all, where reading the attention of every token to every other would cost too much.
+"""Sampling of queries, for clips of so many tokens that reading the attention of all of them would cost too much.
 
-Nothing is drawn: positions are systematic (Madow 1949), each layer begins elsewhere, and the same clip always gives the
-same. Every sample is two half samples that know nothing of each other; half of what they differ by is the standard
-error of their mean.
+Nothing is random: sampling is systematic (Madow 1949), each layer starts at another offset, and the same clip always
+gives the same result. Every sample is two independent half samples; half their difference is the standard error of
+their mean.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from staa_widgets.records.geometry import Geometry
 from staa_widgets.records.record import Needs
 
 EXACT_TOKENS = 512
-"""Tokens up to which all queries are read."""
+"""Number of tokens up to which all queries are read."""
 
 SAMPLE_SIZE = 64
-"""Queries of a layer that are read beyond that, both halves together."""
+"""Queries a layer that are read of more tokens, both half samples together."""
 
 _GOLDEN = (5**0.5 - 1) / 2
 
@@ -28,15 +28,20 @@ def count_tokens(geometry: Geometry) -> int:
     return geometry.prefix + geometry.slices * geometry.height * geometry.width
 
 
+def has_few_tokens(geometry: Geometry) -> bool:
+    """Return whether all queries are read, whatever is needed."""
+    return count_tokens(geometry) <= EXACT_TOKENS
+
+
 def samples_queries(geometry: Geometry, needs: Needs) -> bool:
-    """Say whether some queries stand for all."""
-    return not needs.exact and count_tokens(geometry) > EXACT_TOKENS
+    """Return whether sampled queries stand for all."""
+    return not needs.exact and not has_few_tokens(geometry)
 
 
 def token_path(geometry: Geometry) -> Tensor:
-    """Order tokens so that neighbours on the way are neighbours in the clip: int64 ``(N,)``.
+    """Return the tokens in an order in which neighbors are near in the clip: int64 ``(N,)``.
 
-    First what stands before the patches, then slice by slice, each along a Z-order curve.
+    First the prefix tokens, then slice by slice, each along a Z-order curve.
     """
     row, column = np.mgrid[: geometry.height, : geometry.width]
     curve = sum(((row >> b & 1) << 2 * b + 1) + ((column >> b & 1) << 2 * b) for b in range(16))
@@ -47,56 +52,57 @@ def token_path(geometry: Geometry) -> Tensor:
 
 
 def layer_offset(layer: int) -> float:
-    """Where a layer begins: multiples of the golden ratio lie evenly between 0 and 1."""
+    """Return a layer's offset: multiples of the golden ratio, which are spread evenly between 0 and 1."""
     return (0.5 + layer * _GOLDEN) % 1
 
 
 def sample_evenly(geometry: Geometry, count: int, start: float) -> Tensor:
-    """Choose patches evenly over space and time, the same number in every slice.
+    """Sample patches evenly over space and time, the same number in every slice.
 
     Parameters
     ----------
     geometry
         ``S`` slices of ``P`` patches.
     count
-        How many; raised until it divides evenly over the slices, in pairs.
+        Sample size; rounded up to a multiple of twice the slices.
     start
-        From 0 to below 1. Over all starts each patch is chosen equally often.
+        Offset from 0 to below 1. Over all offsets each patch is sampled equally often.
 
     Returns
     -------
     Tensor
-        int64 ``(m,)``, tokens; every other one is a half sample of its own.
+        int64 ``(m,)``, tokens; even and odd ones are the two half samples.
     """
     patches = token_path(geometry)[geometry.prefix :].reshape(geometry.slices, -1)
     size = patches.shape[1]
     each = min(2 * -(-count // (2 * geometry.slices)), size)
-    # Each slice begins elsewhere, so that no column of patches is looked at throughout.
+    # Each slice starts at another offset, so that no column of patches is sampled throughout.
     begin = (start + _GOLDEN * torch.arange(geometry.slices, dtype=torch.float64)[:, None]) % 1
     places = ((torch.arange(each) + begin) * size / each).long()
-    # And each half looks at other patches in every other slice, or it would see the same part of the picture always.
+    # The second half sample moves on by one slice; otherwise it would see the same part of every slice.
     places[1::2] = places[1::2].roll(1, 1)
     return patches.gather(1, places).ravel()
 
 
 def sample_by_weight(weights: Tensor, count: int, start: float) -> tuple[Tensor, Tensor]:
-    """Choose in proportion to weights, and always what weighs more than its share of the choice.
+    """Sample in proportion to weights; whatever weighs more than its share of the sample is always chosen.
 
     Parameters
     ----------
     weights
-        Non-negative ``(…, N)``; those of neighbours should stand together.
+        Non-negative ``(…, N)``; those of neighbors should be adjacent.
     count
-        How many are chosen, ``m``, at most ``N``.
+        Sample size ``m``, at most ``N``.
     start
-        From 0 to below 1. Over all starts ``Σ factor · x[index]`` is the sum of ``x`` over all that has weight.
+        Offset from 0 to below 1. Over all offsets the mean of ``Σ factor · x[index]`` is the sum of ``x`` wherever
+        there is weight.
 
     Returns
     -------
     index, factor
-        int64 and float32 ``(…, m)``: what was chosen, and how many it stands for; 0 where nothing was left to choose.
+        int64 and float32 ``(…, m)``: what was chosen, and how many it stands for; 0 if nothing with weight was left.
     """
-    # In double precision, which not every accelerator has: there are few numbers.
+    # On the CPU, because not every accelerator has double precision; there are few numbers.
     place, weights = weights.device, weights.cpu().double()
     count = min(count, weights.shape[-1])
     certain = torch.zeros_like(weights, dtype=torch.bool)

@@ -1,4 +1,4 @@
-"""Rotary position embedding in fewer steps than transformers takes, and into a given place."""
+"""Rotary position embedding in fewer steps than transformers takes, written into given memory."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ import torch
 from torch import Tensor
 
 Rotate = Callable[[Tensor, Any], Tensor]
-"""A module's own: queries or keys ``(B, H, N, d)`` and positions in, the same turned out."""
+"""A module's own method: queries or keys ``(B, H, N, d)`` and positions in, the same rotated out."""
 
 
 class RotaryCache:
-    """Turns queries and keys of one pass as its attention modules do, to the last bit.
+    """Rotates queries and keys of one pass as the attention modules do, to the last bit.
 
-    The modules, which share their positions, make cosines and sines anew for each, and nine tensors of the size of the
-    queries on the way: 5 % of a pass. Here both are read off the module once, by what it makes of ones and zeros. Where
-    its own turn is not to the bit what this makes of them, as a later release may have it, its own is used.
+    The modules share their positions, but each computes cosines and sines anew, and nine temporary tensors of the size
+    of the queries: 5 % of a pass. Here cosines and sines are read off the module once, from how it rotates unit
+    vectors. If the result differs from the module's own in one bit, as it may in a later release of transformers, the
+    module's own method is used.
 
     Parameters
     ----------
     allocate
-        Gives a tensor like another to write into.
+        Returns memory for a tensor of the same shape.
     """
 
     def __init__(self, allocate: Callable[[Tensor], Tensor]) -> None:
@@ -31,7 +32,7 @@ class RotaryCache:
         self._is_read = False
 
     def __call__(self, rotate: Rotate, tensor: Tensor, positions: Any) -> Tensor:
-        """Turn ``(B, H, N, d)``; `own` is what this stands in for."""
+        """Rotate ``(B, H, N, d)``; `rotate` is the module's own method, which this replaces."""
         if not self._is_read:
             self._rotation, self._is_read = _read_rotation(rotate, tensor, positions), True
         if self._rotation is None or self._rotation[0].shape[:-2] != tensor.shape[-2:-1]:
@@ -39,23 +40,24 @@ class RotaryCache:
         return _apply_rotation(tensor, *self._rotation, self._allocate(tensor))
 
 
-def _read_rotation(own: Rotate, tensor: Tensor, positions: Any) -> tuple[Tensor, Tensor] | None:
-    """Read cosines and sines ``(N, d/2, 2)`` off a module; ``None`` where they are not all that it does."""
+def _read_rotation(rotate: Rotate, tensor: Tensor, positions: Any) -> tuple[Tensor, Tensor] | None:
+    """Return a module's cosines and sines ``(N, d/2, 2)``; ``None`` if it does more than rotate by them."""
     if tensor.shape[-1] % 2:
         return None
-    ones = torch.eye(2, device=tensor.device, dtype=tensor.dtype).repeat(1, tensor.shape[-1] // 2)
-    first, second = own(ones[:, None, None].expand(2, 1, *tensor.shape[-2:]), positions)[:, 0].unflatten(-1, (-1, 2))
+    units = torch.eye(2, device=tensor.device, dtype=tensor.dtype).repeat(1, tensor.shape[-1] // 2)
+    rotated = rotate(units[:, None, None].expand(2, 1, *tensor.shape[-2:]), positions)[:, 0]
+    first, second = rotated.unflatten(-1, (-1, 2))
     cosine = torch.stack([first[..., 0], second[..., 1]], -1)
     sine = torch.stack([second[..., 0], first[..., 1]], -1)
-    shown = tensor[:1, :1]
-    same = torch.equal(_apply_rotation(shown, cosine, sine, torch.empty_like(shown)), own(shown, positions))
+    sample = tensor[:1, :1]
+    same = torch.equal(_apply_rotation(sample, cosine, sine, torch.empty_like(sample)), rotate(sample, positions))
     return (cosine, sine) if same else None
 
 
 def _apply_rotation(tensor: Tensor, cosine: Tensor, sine: Tensor, out: Tensor) -> Tensor:
-    pairs, made = tensor.unflatten(-1, (-1, 2)), out.unflatten(-1, (-1, 2))
-    torch.mul(pairs, cosine, out=made)
+    pairs, out_pairs = tensor.unflatten(-1, (-1, 2)), out.unflatten(-1, (-1, 2))
+    torch.mul(pairs, cosine, out=out_pairs)
     for one, other in ((0, 1), (1, 0)):
-        # Not in one step, which would round otherwise.
-        made[..., one] += pairs[..., other] * sine[..., one]
+        # A fused multiply-add would round differently.
+        out_pairs[..., one] += pairs[..., other] * sine[..., one]
     return out

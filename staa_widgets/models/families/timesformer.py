@@ -19,9 +19,9 @@ from staa_widgets.errors import UnsupportedModelError
 from staa_widgets.models.attention.joint import JointReader
 from staa_widgets.models.attention.ops import (
     attend_and_summarize,
+    attention_probabilities,
     class_direction,
     make_records,
-    probabilities,
     projected_value_norms,
     relevance_matrix,
     target_one_hot,
@@ -39,7 +39,7 @@ _ATTENTION_TYPES: dict[str, AttentionType] = {
 
 
 def geometry(config: TimesformerConfig) -> Geometry:
-    """Layout of the tokens: CLS, then patches with time fastest, or a sequence for each frame."""
+    """Return the token layout: CLS, then patches with time fastest, or a sequence for each frame."""
     size, patch = config.image_size, config.patch_size
     if not isinstance(size, int) or not isinstance(patch, int):
         raise UnsupportedModelError(
@@ -57,10 +57,10 @@ def geometry(config: TimesformerConfig) -> Geometry:
     )
 
 
-def read(
+def make_reader(
     module: TimesformerForVideoClassification, geometry: Geometry, needs: Needs
 ) -> TimesformerReader | JointReader:
-    """Read a pass."""
+    """Return the reader of one pass."""
     if _ATTENTION_TYPES[module.config.attention_type] != "joint":
         return TimesformerReader(module, geometry, needs)
     layers = submodules_of(module, TimesformerLayer)
@@ -74,32 +74,33 @@ def read(
 
 
 class TimesformerReader:
-    """One pass of a TimeSformer with attention within frames, and over time where it is divided, being read.
+    """Reads attention within frames of one pass of a TimeSformer, and over time if it is divided.
 
-    Where whole matrices are wanted, and no gradients, they are computed once, for the output and for the record.
+    If whole matrices are needed, without gradients, they are computed once, for the output and for the record.
 
     See `staa_widgets.models.family.AttentionReader`.
     """
 
     def __init__(self, module: TimesformerForVideoClassification, geometry: Geometry, needs: Needs) -> None:
         self.geometry, self.needs = geometry, needs
+        self.samples_queries = False
         self.norm = module.timesformer.layernorm
         self.classifier = module.classifier
         self.divided = module.config.attention_type == "divided_space_time"
-        self.query = geometry.resolve_patch(needs.patch) if needs.patch else None
+        self.patch = geometry.resolve_patch(needs.patch) if needs.patch else None
         self.captures: dict[nn.Module, CaptureCallback] = {}
         self.layers: list[dict[str, Any]] = []
         for layer in submodules_of(module, TimesformerLayer):
-            taken: dict[str, Any] = {}
-            self.layers.append(taken)
+            captured: dict[str, Any] = {}
+            self.layers.append(captured)
             after = layer.attention.output.dense.weight
-            self.captures[layer.attention.attention] = partial(self._capture_space, taken, after)
+            self.captures[layer.attention.attention] = partial(self._capture_space, captured, after)
             if self.divided:
                 after = layer.temporal_dense.weight, layer.temporal_attention.output.dense.weight
-                self.captures[layer.temporal_attention.attention] = partial(self._capture_time, taken, after)
+                self.captures[layer.temporal_attention.attention] = partial(self._capture_time, captured, after)
 
     def capture_readout(self, hidden: Tensor) -> None:
-        """Keep CLS before the last norm, ``(B, D)``, or ``(B·T, D)`` where each frame is a sequence."""
+        """Store CLS before the last norm, ``(B, D)``, or ``(B·T, D)`` if each frame is a sequence."""
         self.readout = hidden[:, 0].detach()
 
     def records(self, logits: Tensor, targets: Sequence[int | None]) -> list[Record]:
@@ -109,7 +110,7 @@ class TimesformerReader:
 
     def _capture_space(
         self,
-        taken: dict[str, Any],
+        captured: dict[str, Any],
         after: Tensor,
         query: Tensor,
         key: Tensor,
@@ -117,30 +118,32 @@ class TimesformerReader:
         out: Tensor | None,
         scale: float,
     ) -> Tensor | None:
-        """Take what attention over the patches of a frame says."""
+        """Store what is needed of attention over the patches of a frame."""
         needs = self.needs
         if needs.spatial:
             made, row, mean = attend_and_summarize(query, key, value, scale, mean_dtype=torch.float16)
-            taken["spatial"] = mean
+            captured["spatial"] = mean
         else:
-            made, row = None, probabilities(query[:, :, :1], key, scale)[:, :, 0]
-        taken["row"] = row
-        if self.query is not None:
-            at, token = self.query[0], self.geometry.prefix + self._index_in_frame(self.query)
+            made, row = None, attention_probabilities(query[:, :, :1], key, scale)[:, :, 0]
+        captured["row"] = row
+        if self.patch is not None:
+            at, token = self.patch[0], self.geometry.prefix + self._index_in_frame(self.patch)
             frames = slice(at, None, self.geometry.frames)
-            asking = query[frames, :, token, None]
-            taken["query_space"] = probabilities(asking, key[frames], scale)[:, :, 0, self.geometry.prefix :]
+            patch_query = query[frames, :, token, None]
+            captured["patch_space"] = attention_probabilities(patch_query, key[frames], scale)[
+                :, :, 0, self.geometry.prefix :
+            ]
         if needs.values:
-            taken["value_row"] = (row * projected_value_norms(value, after))[..., 1:].mean(1)
+            captured["value_row"] = (row * projected_value_norms(value, after))[..., 1:].mean(1)
         if needs.contributions:
-            taken["value"], taken["after"] = value, after
+            captured["value"], captured["after"] = value, after
         if needs.backward:
-            taken["space"], taken["space_out"] = (query, key, value, scale), out
+            captured["space"], captured["space_out"] = (query, key, value, scale), out
         return made
 
     def _capture_time(
         self,
-        taken: dict[str, Any],
+        captured: dict[str, Any],
         after: tuple[Tensor, Tensor],
         query: Tensor,
         key: Tensor,
@@ -148,47 +151,47 @@ class TimesformerReader:
         out: Tensor | None,
         scale: float,
     ) -> Tensor | None:
-        """Take what attention over time says; every patch is a sequence of ``T`` frames."""
+        """Store what is needed of attention over time; every patch is a sequence of ``T`` frames."""
         needs, made = self.needs, None
         if needs.temporal or needs.values:
             if needs.values:
-                attention = probabilities(query, key, scale)
-                taken["temporal"] = attention.mean(1)
+                attention = attention_probabilities(query, key, scale)
+                captured["temporal"] = attention.mean(1)
                 weighted = (
                     attention * projected_value_norms(value, after[0].float() @ after[1].float())[:, :, None]
                 ).mean(1)
-                taken["value_temporal"] = weighted / weighted.sum(-1, keepdim=True).clamp_min(1e-30)
+                captured["value_temporal"] = weighted / weighted.sum(-1, keepdim=True).clamp_min(1e-30)
             else:
-                made, _, taken["temporal"] = attend_and_summarize(query, key, value, scale)
-        if self.query is not None:
-            asking = query[:, :, self.query[0], None]
-            taken["query_time"] = probabilities(asking, key, scale)[:, :, 0].mean(1)
+                made, _, captured["temporal"] = attend_and_summarize(query, key, value, scale)
+        if self.patch is not None:
+            patch_query = query[:, :, self.patch[0], None]
+            captured["patch_time"] = attention_probabilities(patch_query, key, scale)[:, :, 0].mean(1)
         if needs.backward:
-            taken["time"], taken["time_out"] = (query, key, value, scale), out
+            captured["time"], captured["time_out"] = (query, key, value, scale), out
         return made
 
     def _make_arrays(self, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        """Bring what was taken to the shapes of a `Record`, with the clips in front."""
+        """Compute the arrays of a `Record` from what was captured, with the clips in front."""
         needs, clips = self.needs, len(targets)
-        found: dict[str, Tensor] = {}
+        arrays: dict[str, Tensor] = {}
         rows = self._stack("row", clips).movedim(2, -2)
         if needs.rows:
-            found |= {"rows": rows[..., 1:], "cls": rows[..., 0]}
-        if self.query is not None:
-            found["patch_rows"] = self._compute_patch_rows(self.query, clips)
+            arrays |= {"rows": rows[..., 1:], "cls": rows[..., 0]}
+        if self.patch is not None:
+            arrays["patch_rows"] = self._compute_patch_rows(self.patch, clips)
         if needs.values:
-            found["value_rows"] = self._stack("value_row", clips)
+            arrays["value_rows"] = self._stack("value_row", clips)
         if needs.contributions:
-            found["contributions"] = rows[..., 1:] * self._compute_contributions(clips, targets)
+            arrays["contributions"] = rows[..., 1:] * self._compute_contributions(clips, targets)
         if needs.backward:
             self._find_attention_gradients(logits, targets)
         if needs.gradients:
-            # Relevance of patches to CLS: its row, without CLS itself.
-            found["gradient_rows"] = self._stack("gradient_spatial", clips)[:, :, :, 0, 1:]
+            # The row of CLS, without CLS itself.
+            arrays["gradient_rows"] = self._stack("gradient_spatial", clips)[:, :, :, 0, 1:]
         if needs.relevance:
-            found["relevance"] = self._compute_relevance(clips)
+            arrays["relevance"] = self._compute_relevance(clips)
         if needs.spatial:
-            found["spatial"] = self._stack("spatial", clips)
+            arrays["spatial"] = self._stack("spatial", clips)
         if self.divided:
             for name, wanted in (
                 ("temporal", needs.temporal),
@@ -196,27 +199,27 @@ class TimesformerReader:
                 ("gradient_temporal", needs.gradients),
             ):
                 if wanted:
-                    found[name] = self._stack(name, clips)
-        return found
+                    arrays[name] = self._stack(name, clips)
+        return arrays
 
     def _stack(self, name: str, clips: int) -> Tensor:
         """Stack layers of ``(B·T or B·P, …)``: ``(B, L, T or P, …)``."""
         return torch.stack([layer[name].unflatten(0, (clips, -1)) for layer in self.layers], 1)
 
-    def _compute_patch_rows(self, query: Patch, clips: int) -> Tensor:
-        """Attention of one patch, ``(B, L, H, T, P)``: to patches of its frame, and on to their other frames."""
-        space = self._stack("query_space", clips).squeeze(2)
+    def _compute_patch_rows(self, patch: Patch, clips: int) -> Tensor:
+        """Compute attention of one patch, ``(B, L, H, T, P)``: to patches of its frame, and on to other frames."""
+        space = self._stack("patch_space", clips).squeeze(2)
         if self.divided:
-            return torch.einsum("blhp,blpu->blhup", space, self._stack("query_time", clips))
+            return torch.einsum("blhp,blpu->blhup", space, self._stack("patch_time", clips))
         rows = space.new_zeros(*space.shape[:3], self.geometry.frames, space.shape[3])
-        rows[..., query[0], :] = space
+        rows[..., patch[0], :] = space
         return rows
 
-    def _index_in_frame(self, query: Patch) -> int:
-        return query[1] * self.geometry.width + query[2]
+    def _index_in_frame(self, patch: Patch) -> int:
+        return patch[1] * self.geometry.width + patch[2]
 
     def _compute_contributions(self, clips: int, targets: Tensor) -> Tensor:
-        """How far each patch's projected value goes along the target's direction: ``(B, L, H, T, P)``."""
+        """Compute what each patch's projected value adds to the target's logit: ``(B, L, H, T, P)``."""
         frames = self.geometry.frames
         if self.divided:
             direction = class_direction(self.norm, self.classifier, self.readout, targets)
@@ -238,13 +241,13 @@ class TimesformerReader:
         slopes = torch.autograd.grad(logits, outs, target_one_hot(logits, targets))
         for (layer, name, kind), slope in zip(places, slopes, strict=True):
             query, key, value, scale = layer[kind]
-            asking = slice(None) if kind == "time" or self.needs.relevance else slice(1)
-            layer[name] = relevance_matrix(query[:, :, asking], key, value, slope[:, asking].transpose(1, 2), scale)
+            rows = slice(None) if kind == "time" or self.needs.relevance else slice(1)
+            layer[name] = relevance_matrix(query[:, :, rows], key, value, slope[:, rows].transpose(1, 2), scale)
 
     def _compute_relevance(self, clips: int) -> Tensor:
         """Carry the readout back through ``I + mean_h relu(A · dy/dA)`` of space and time: ``(B, T, P)``.
 
-        Where frames share one CLS, each copy stands for all of it: attention times its gradient already counts a copy
+        If frames share one CLS, each copy stands for all of it: attention times its gradient already counts a copy
         as the ``1/T`` that it is. What flows to the copies is shared by all.
         """
         flow = torch.zeros(clips, *self.layers[0]["gradient_spatial"].unflatten(0, (clips, -1)).shape[1:3])
@@ -265,9 +268,9 @@ class TimesformerReader:
 def attend_and_capture(
     attention: TimesformerSelfAttention, callback: CaptureCallback, hidden: Tensor, *_: Any, **__: Any
 ) -> tuple[Tensor]:
-    """Compute what `TimesformerSelfAttention.attention_forward` does, and hand over what passes.
+    """Compute what `TimesformerSelfAttention.forward` does, and call the capture callback.
 
-    Who listens may compute the output itself, where no gradients are asked for; otherwise sdpa does.
+    Without gradients the callback may compute the output itself; otherwise sdpa does.
     """
     heads = attention.num_heads
     query, key, value = attention.qkv(hidden).unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4)
@@ -284,7 +287,7 @@ TIMESFORMER = Family(
     name="timesformer",
     architecture=TimesformerForVideoClassification,
     geometry=geometry,
-    read=read,
+    make_reader=make_reader,
     layers=lambda module: submodules_of(module, TimesformerLayer),
     mean=(0.45, 0.45, 0.45),
     std=(0.225, 0.225, 0.225),

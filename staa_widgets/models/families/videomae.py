@@ -1,4 +1,4 @@
-"""VideoMAE (Hugging Face): joint attention over tubelets, read as the mean of all tokens.
+"""VideoMAE (Hugging Face): joint attention over tubelets; the classifier reads the mean of all tokens.
 
 Tong et al., "VideoMAE: Masked Autoencoders are Data-Efficient Learners for Self-Supervised Video Pre-Training", arXiv
 2203.12602.
@@ -16,7 +16,7 @@ from staa_widgets.records.record import Needs
 
 
 def geometry(config: VideoMAEConfig) -> Geometry:
-    """Layout of the tokens: tubelets slice by slice, and no CLS."""
+    """Return the token layout: tubelets slice by slice, and no CLS."""
     size, patch = config.image_size, config.patch_size
     height, width = (size, size) if isinstance(size, int) else size
     down, across = (patch, patch) if isinstance(patch, int) else patch
@@ -31,8 +31,8 @@ def geometry(config: VideoMAEConfig) -> Geometry:
     )
 
 
-def read(module: VideoMAEForVideoClassification, geometry: Geometry, needs: Needs) -> JointReader:
-    """Read a pass; without mean pooling the classifier reads the first token, which is a tubelet like the others."""
+def make_reader(module: VideoMAEForVideoClassification, geometry: Geometry, needs: Needs) -> JointReader:
+    """Return the reader of one pass; without mean pooling the classifier reads the first token, a tubelet."""
     norm = next(part for part in (module.fc_norm, module.videomae.layernorm) if part is not None)
     return JointReader(
         geometry,
@@ -48,8 +48,8 @@ VIDEOMAE = Family(
     name="videomae",
     architecture=VideoMAEForVideoClassification,
     geometry=geometry,
-    read=read,
-    replacements=lambda _, reading: reading.projections(),
+    make_reader=make_reader,
+    replacements=lambda _, reader: reader.projection_replacements(),
     layers=lambda module: submodules_of(module, VideoMAELayer),
     mean=(0.485, 0.456, 0.406),
     std=(0.229, 0.224, 0.225),

@@ -1,4 +1,4 @@
-"""VideoPrism (Hugging Face, not in every release): attention within frames, then over time, read by a pooler's query.
+"""VideoPrism (Hugging Face, not in every release): attention within frames, then over time; a pooler's query reads it.
 
 Zhao et al., "VideoPrism: A Foundational Visual Encoder for Video Understanding", arXiv 2402.13217.
 """
@@ -28,7 +28,7 @@ from staa_widgets.records.record import Needs
 
 
 def geometry(config: VideoPrismVisionConfig) -> Geometry:
-    """Layout of the tokens that the pooler reads: patches frame by frame, and no CLS."""
+    """Return the layout of the tokens that the pooler reads: patches frame by frame, and no CLS."""
     size = config.image_size
     height, width = (size, size) if isinstance(size, int) else size
     frames, down, across = config.tubelet_size
@@ -49,9 +49,9 @@ def geometry(config: VideoPrismVisionConfig) -> Geometry:
 
 
 class VideoPrismReader(PooledReader):
-    """One pass of a VideoPrism being read, see `staa_widgets.models.family.AttentionReader`.
+    """Reads attention of one pass of a VideoPrism, see `staa_widgets.models.family.AttentionReader`.
 
-    The one layer whose row can be read is the pooling head: its learned query asks, patches of all frames answer.
+    The pooling head is the only layer whose row can be read: its learned query attends to the patches of all frames.
     Rollout carries that row back through the encoder over time, patch by patch, and the one within frames. Their scores
     are capped before the softmax, which is repeated here.
     """
@@ -69,57 +69,57 @@ class VideoPrismReader(PooledReader):
                 self.captures[attention] = partial(self._capture, self.layers[-1])
 
     def capture_readout(self, hidden: Tensor) -> None:
-        """Keep what the head gives, ``(B, D)``."""
+        """Store the output of the pooling head, ``(B, D)``."""
         self.readout = hidden[:, 0].detach()
 
     def _capture(
-        self, taken: dict[str, Any], query: Tensor, key: Tensor, value: Tensor, out: Tensor, scale: float
+        self, captured: dict[str, Any], query: Tensor, key: Tensor, value: Tensor, out: Tensor, scale: float
     ) -> None:
-        if self.query is not None:
-            at, place, layout = self.query[0], self.query[1] * self.geometry.width + self.query[2], self.geometry
-            # A sequence a frame, or one a patch.
+        if self.patch is not None:
+            at, place, layout = self.patch[0], self.patch[1] * self.geometry.width + self.patch[2], self.geometry
+            # Sequences are frames, or patches.
             of, token, count = (
-                (at, place, layout.frames) if taken["over"] == "space" else (place, at, layout.height * layout.width)
+                (at, place, layout.frames) if captured["over"] == "space" else (place, at, layout.height * layout.width)
             )
-            taken["patch_row"] = _capped_attention(
-                query[of::count, :, token, None], key[of::count], scale, taken["cap"]
+            captured["patch_row"] = _capped_attention(
+                query[of::count, :, token, None], key[of::count], scale, captured["cap"]
             )[:, :, 0]
         if not (self.needs.spatial or self.needs.relevance):
             return
-        attention = _capped_attention(query, key, scale, taken["cap"])
-        taken["matrix"] = attention.mean(1)
+        attention = _capped_attention(query, key, scale, captured["cap"])
+        captured["matrix"] = attention.mean(1)
         if self.needs.relevance:
-            taken |= {"attention": attention, "value": value, "out": out}
+            captured |= {"attention": attention, "value": value, "out": out}
 
-    def _patch_row(self, layer: dict[str, Any], query: Patch) -> Tensor:
-        found, layout = layer["patch_row"], self.geometry
-        rows = found.new_zeros(*found.shape[:2], layout.slices, layout.height * layout.width)
+    def _patch_row(self, layer: dict[str, Any], patch: Patch) -> Tensor:
+        row, layout = layer["patch_row"], self.geometry
+        rows = row.new_zeros(*row.shape[:2], layout.slices, layout.height * layout.width)
         if layer["over"] == "space":
-            rows[:, :, query[0]] = found
+            rows[:, :, patch[0]] = row
         else:
-            rows[..., query[1] * layout.width + query[2]] = found
+            rows[..., patch[1] * layout.width + patch[2]] = row
         return rows
 
-    def _lengths(self) -> Tensor:
+    def _value_norms(self) -> Tensor:
         return projected_value_norms(self.pooler["value"], self.after)
 
-    def _moved(self, targets: Tensor) -> Tensor:
+    def _value_contributions(self, targets: Tensor) -> Tensor:
         # This norm adds 1 to its weight.
         norm: Any = SimpleNamespace(weight=self.norm.weight + 1, eps=self.norm.eps)
         direction = class_direction(norm, self.classifier, self.readout, targets)
         return value_contributions(direction, self.pooler["value"], self.after)
 
-    def _rollouts(self, read: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        starts = self._to_grid(torch.stack(list(read.values()), 1))
+    def _compute_rollouts(self, reads: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        starts = self._to_grid(torch.stack(list(reads.values()), 1))
         terms = torch.zeros(*starts.shape[:2], len(self.layers) + 1, *starts.shape[2:], device=starts.device)
         terms[:, :, 0] = starts
         for layer in reversed(self.layers):
             through = _carry_flow(terms, layer["over"], layer["matrix"])
             terms[:, :, 1:] += through[:, :, :-1] - terms[:, :, :-1]
-        return {name: terms[:, at] for at, name in enumerate(read)}
+        return {name: terms[:, at] for at, name in enumerate(reads)}
 
-    def _relevance(self) -> Tensor:
-        flow = self._to_grid(self._pooler_relevance())[:, None, None]
+    def _compute_relevance(self) -> Tensor:
+        flow = self._to_grid(self._compute_pooler_relevance())[:, None, None]
         for layer in reversed(self.layers):
             change = layer["slope"].float() @ layer["value"].float().transpose(-2, -1)
             flow = flow + _carry_flow(flow, layer["over"], (layer["attention"] * change).relu().mean(1))
@@ -127,7 +127,7 @@ class VideoPrismReader(PooledReader):
 
 
 def _capped_attention(query: Tensor, key: Tensor, scale: float, cap: float) -> Tensor:
-    """Attention whose scores are capped: float32 ``(n, H, q, k)``."""
+    """Compute attention with capped scores: float32 ``(n, H, q, k)``."""
     scores = query.float() @ key.float().transpose(-2, -1) * scale
     return (cap * (scores / cap).tanh()).softmax(-1)
 
@@ -142,7 +142,7 @@ VIDEOPRISM = Family(
     name="videoprism_vision_model",
     architecture=VideoPrismForVideoClassification,
     geometry=geometry,
-    read=VideoPrismReader,
+    make_reader=VideoPrismReader,
     layers=lambda module: submodules_of(module, VideoPrismLayer),
     mean=(0.0, 0.0, 0.0),
     std=(1.0, 1.0, 1.0),

@@ -1,4 +1,4 @@
-"""ViViT (Hugging Face): joint attention over tubelets, read by CLS.
+"""ViViT (Hugging Face): joint attention over tubelets; the classifier reads CLS.
 
 Arnab et al., "ViViT: A Video Vision Transformer", arXiv 2103.15691.
 """
@@ -21,7 +21,7 @@ from staa_widgets.records.record import Needs
 
 
 def geometry(config: VivitConfig) -> Geometry:
-    """Layout of the tokens: CLS, then tubelets slice by slice."""
+    """Return the token layout: CLS, then tubelets slice by slice."""
     size = config.image_size
     height, width = (size, size) if isinstance(size, int) else size
     tubelet, down, across = config.tubelet_size
@@ -36,18 +36,21 @@ def geometry(config: VivitConfig) -> Geometry:
     )
 
 
-def read(module: VivitForVideoClassification, geometry: Geometry, needs: Needs) -> JointReader:
-    """Read a pass."""
+def make_reader(module: VivitForVideoClassification, geometry: Geometry, needs: Needs) -> JointReader:
+    """Return the reader of one pass."""
     attentions = [attention_and_projection(part) for part in submodules_of(module, VivitAttention)]
     return JointReader(
         geometry, needs, norm=module.vivit.layernorm, classifier=module.classifier, attentions=attentions
     )
 
 
-def replacements(module: nn.Module, reading: JointReader) -> dict[tuple[nn.Module, str], Callable[[Tensor], Tensor]]:
-    """Let the activation, in transformers eight steps, go through memory once; see `Family.replacements`."""
+def replacements(module: nn.Module, reader: JointReader) -> dict[tuple[nn.Module, str], Callable[[Tensor], Tensor]]:
+    """Return replacements that apply the activation in chunks, see `Family.replacements`.
+
+    In transformers it is eight steps, each of which goes through memory.
+    """
     activations = submodules_of(module, FastGELUActivation)
-    return reading.projection_replacements() | {
+    return reader.projection_replacements() | {
         (part, "forward"): partial(apply_in_chunks, part.forward) for part in activations
     }
 
@@ -56,7 +59,7 @@ VIVIT = Family(
     name="vivit",
     architecture=VivitForVideoClassification,
     geometry=geometry,
-    read=read,
+    make_reader=make_reader,
     replacements=replacements,
     layers=lambda module: submodules_of(module, VivitLayer),
     mean=(0.5, 0.5, 0.5),

@@ -1,4 +1,4 @@
-"""V-JEPA 2 (Hugging Face): joint attention over tubelets, read by the learned query of an attentive pooler.
+"""V-JEPA 2 (Hugging Face): joint attention over tubelets; the learned query of an attentive pooler reads it.
 
 Assran et al., "V-JEPA 2: Self-Supervised Video Models Enable Understanding, Prediction and Planning", arXiv 2506.09985.
 """
@@ -22,7 +22,7 @@ from transformers.models.vjepa2.modeling_vjepa2 import (
 )
 
 from staa_widgets.errors import UnsupportedModelError
-from staa_widgets.models.attention import query_sampling as queries
+from staa_widgets.models.attention import query_sampling
 from staa_widgets.models.attention.buffers import TensorBuffer
 from staa_widgets.models.attention.ops import carry_relevance, head_mean, mean_row, value_contributions
 from staa_widgets.models.attention.pooled import PooledReader
@@ -36,7 +36,7 @@ _ROTATION_METHOD = "apply_rotary_embeddings"
 
 
 def geometry(config: VJEPA2Config) -> Geometry:
-    """Layout of the tokens: tubelets slice by slice, and no CLS."""
+    """Return the token layout: tubelets slice by slice, and no CLS."""
     patch = config.patch_size
     if not isinstance(patch, int):
         raise UnsupportedModelError(
@@ -55,21 +55,21 @@ def geometry(config: VJEPA2Config) -> Geometry:
 
 
 def blocks(module: nn.Module) -> tuple[nn.Module, ...]:
-    """Blocks of the encoder and of the pooler that take and give all tokens; the predictor has no part in a class."""
+    """Return the blocks of encoder and pooler through which all tokens go; the predictor has no part in a class."""
     (encoder,) = submodules_of(module, VJEPA2Encoder)
     return submodules_of(encoder, VJEPA2Layer) + submodules_of(module, VJEPA2PoolerSelfAttentionLayer)
 
 
 class VJEPA2Reader(PooledReader):
-    """One pass of a V-JEPA 2 being read, see `staa_widgets.models.family.AttentionReader`.
+    """Reads attention of one pass of a V-JEPA 2, see `staa_widgets.models.family.AttentionReader`.
 
-    The one layer whose row can be read is the pooler's cross attention: its learned query asks, tokens answer. It has
-    no projection behind it, and what stays of the query beside it says nothing of the video. Rollout carries that row
-    back through the pooler's self attention and the encoder; where there are many tokens, sampled queries stand for all
-    on the way (`staa_widgets.models.attention.query_sampling`), but the row itself is exact.
+    The pooler's cross attention is the only layer whose row can be read: its learned query attends to the tokens. It
+    has no output projection, and its residual, the query itself, does not depend on the video. Rollout carries the row
+    back through the pooler's self attention and the encoder; with many tokens, sampled queries stand for all on the way
+    (`staa_widgets.models.attention.query_sampling`), but the row itself is exact.
 
     What a token adds to a logit is what its value, weighted by the row, adds on the direct path: the classifier reads
-    the sum of the query, this and the pooler's MLP of both. What goes through the MLP is left aside.
+    the sum of the query, this and the pooler's MLP of both. The path through the MLP is ignored.
     """
 
     norm = None
@@ -77,70 +77,71 @@ class VJEPA2Reader(PooledReader):
     def __init__(self, module: VJEPA2ForVideoClassification, geometry: Geometry, needs: Needs) -> None:
         super().__init__(geometry, needs)
         self.classifier = module.classifier
-        self.sampled = queries.samples_queries(geometry, needs)
-        self.keeps_matrices = (
-            needs.spatial and not self.sampled and queries.count_tokens(geometry) <= queries.EXACT_TOKENS
-        )
-        (asking,) = submodules_of(module, VJEPA2PoolerCrossAttention)
+        self.samples_queries = query_sampling.samples_queries(geometry, needs)
+        self.keeps_matrices = needs.spatial and not self.samples_queries and query_sampling.has_few_tokens(geometry)
+        (cross_attention,) = submodules_of(module, VJEPA2PoolerCrossAttention)
         (encoder,) = submodules_of(module, VJEPA2Encoder)
-        behind = submodules_of(encoder, VJEPA2RopeAttention) + submodules_of(module, VJEPA2PoolerSelfAttention)
-        self.layers = [{} for _ in behind]
-        self.buffer = TensorBuffer(2 * len(behind))
-        self.captures: dict[nn.Module, CaptureCallback] = {asking: self._capture_pooler}
+        self_attentions = submodules_of(encoder, VJEPA2RopeAttention) + submodules_of(module, VJEPA2PoolerSelfAttention)
+        self.layers = [{} for _ in self_attentions]
+        self.buffer = TensorBuffer(2 * len(self_attentions))
+        self.captures: dict[nn.Module, CaptureCallback] = {cross_attention: self._capture_pooler}
         if needs.spatial or needs.relevance or needs.patch:
-            pairs = zip(behind, self.layers, strict=True)
-            self.captures |= {attention: partial(self._capture, taken) for attention, taken in pairs}
+            pairs = zip(self_attentions, self.layers, strict=True)
+            self.captures |= {attention: partial(self._capture, captured) for attention, captured in pairs}
 
     def rotation_replacements(self) -> dict[tuple[nn.Module, str], Callable[..., Tensor]]:
-        """Rotate queries and keys in the buffer that holds them, which pays for holding them; see `Family`."""
+        """Return replacements that rotate queries and keys into the buffer, see `Family.replacements`.
+
+        The time that saves pays for storing them.
+        """
         if not self.needs.spatial or self.needs.backward or self.keeps_matrices:
             return {}
-        turn = RotaryCache(self.buffer.new_like)
-        turning = [part for part in self.captures if isinstance(part, VJEPA2RopeAttention)]
+        rotary = RotaryCache(self.buffer.new_like)
+        rotating = [part for part in self.captures if isinstance(part, VJEPA2RopeAttention)]
         return {
-            (part, _ROTATION_METHOD): partial(turn, getattr(part, _ROTATION_METHOD))
-            for part in turning
+            (part, _ROTATION_METHOD): partial(rotary, getattr(part, _ROTATION_METHOD))
+            for part in rotating
             if hasattr(part, _ROTATION_METHOD)
         }
 
     def capture_readout(self, hidden: Tensor) -> None:
-        """Keep nothing: the classifier is linear in what it reads."""
+        """Store nothing: the classifier is linear in what it reads."""
 
     def _capture(
-        self, taken: dict[str, Any], query: Tensor, key: Tensor, value: Tensor, out: Tensor, scale: float
+        self, captured: dict[str, Any], query: Tensor, key: Tensor, value: Tensor, out: Tensor, scale: float
     ) -> None:
         if self.keeps_matrices:
-            taken["matrix"] = head_mean(query, key, scale)
-        if self.query is not None:
-            taken["patch_row"] = mean_row(query[:, :, self.geometry.token_index(self.query), None], key, scale)
+            captured["matrix"] = head_mean(query, key, scale)
+        if self.patch is not None:
+            captured["patch_row"] = mean_row(query[:, :, self.geometry.token_index(self.patch), None], key, scale)
         if self.needs.relevance:
-            taken |= {"query": query, "key": key, "value": value, "out": out, "scale": scale}
+            captured |= {"query": query, "key": key, "value": value, "out": out, "scale": scale}
         elif self.needs.spatial and not self.keeps_matrices:
-            taken |= {"query": self.buffer(query), "key": self.buffer(key), "scale": scale}
+            captured |= {"query": self.buffer.store(query), "key": self.buffer.store(key), "scale": scale}
 
-    def _patch_row(self, layer: dict[str, Any], query: Patch) -> Tensor:  # noqa: ARG002  taken on the way
+    def _patch_row(self, layer: dict[str, Any], patch: Patch) -> Tensor:  # noqa: ARG002  captured during the pass
         return self._to_grid(layer["patch_row"])
 
-    def _lengths(self) -> Tensor:
+    def _value_norms(self) -> Tensor:
         return self.pooler["value"].float().norm(dim=-1)
 
-    def _moved(self, targets: Tensor) -> Tensor:
+    def _value_contributions(self, targets: Tensor) -> Tensor:
         weight = self.classifier.weight.float()
         direction = weight[targets] - (weight.mean(0) if len(weight) > 1 else 0)
         return value_contributions(direction, self.pooler["value"], torch.eye(weight.shape[1], device=weight.device))
 
-    def _rollouts(self, read: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        path = queries.token_path(self.geometry) if self.sampled else None
-        terms, errors = roll_out(torch.stack(list(read.values()), 1), self.layers, path=path)
-        if self.sampled:
-            self.errors |= {name: errors[:, at] for at, name in enumerate(read)}
-        return {name: self._to_grid(terms[:, at]) for at, name in enumerate(read)}
+    def _compute_rollouts(self, reads: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        path = query_sampling.token_path(self.geometry) if self.samples_queries else None
+        terms, errors = roll_out(torch.stack(list(reads.values()), 1), self.layers, path=path)
+        if self.samples_queries:
+            self.errors |= {name: errors[:, at] for at, name in enumerate(reads)}
+        return {name: self._to_grid(terms[:, at]) for at, name in enumerate(reads)}
 
-    def _relevance(self) -> Tensor:
-        flow = self._pooler_relevance()
-        for taken in reversed(self.layers):
+    def _compute_relevance(self) -> Tensor:
+        flow = self._compute_pooler_relevance()
+        for captured in reversed(self.layers):
             flow = flow + carry_relevance(
-                flow, taken["query"], taken["key"], taken["value"], taken["slope"], taken["scale"]
+                flow, captured["query"], captured["key"], captured["value"], captured["slope"], captured["scale"]
             )
         return self._to_grid(flow)
 
@@ -149,9 +150,9 @@ VJEPA2 = Family(
     name="vjepa2",
     architecture=VJEPA2ForVideoClassification,
     geometry=geometry,
-    read=VJEPA2Reader,
+    make_reader=VJEPA2Reader,
     layers=blocks,
-    replacements=lambda _, reading: reading.turns(),
+    replacements=lambda _, reader: reader.rotation_replacements(),
     mean=(0.485, 0.456, 0.406),
     std=(0.229, 0.224, 0.225),
 )

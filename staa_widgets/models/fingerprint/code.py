@@ -1,4 +1,4 @@
-"""What a module computes besides its weights: its settings and code, told value by value."""
+"""Digest of what a module computes besides its weights: its attributes and its code, value by value."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 _ATOMS = (type(None), bool, int, float, complex, str, EllipsisType)
-# What is said elsewhere, or says nothing.
+# Digested elsewhere, or without effect on what is computed.
 _IGNORED_CLASS_ATTRIBUTES = {
     "__dict__",
     "__weakref__",
@@ -33,35 +33,37 @@ _STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib"))
 
 
 def code_digest(module: nn.Module, weights: Mapping[str, Tensor], token: str) -> str:
-    """Digest what decides what a module computes, but for its weights.
+    """Compute a digest of everything but weights that decides what a module computes.
 
-    Those are its parts, their attributes, their classes, their code, and whatever functions hold in closures, defaults
-    and globals. Packages that are installed count by name and version.
+    That is its submodules, their attributes, classes and code, and the closures, defaults and globals of functions.
+    Installed packages count by name and version.
 
     Parameters
     ----------
     module
         A module; ``training`` does not count.
     weights
-        Tensors that count elsewhere, by name.
+        Tensors that are digested elsewhere, by name.
     token
-        What stands for values that cannot be told.
+        Stands for values that cannot be digested.
 
     Returns
     -------
     str
         sha256, in hexadecimal.
     """
-    teller = _ValueDigest(weights, token)
-    teller.add(module)
-    return teller.digest.hexdigest()
+    values = _ValueDigest(weights, token)
+    values.add(module)
+    return values.digest.hexdigest()
 
 
 class _ValueDigest:
+    """Digest of Python values that `add` walks through, each once."""
+
     def __init__(self, weights: Mapping[str, Tensor], token: str) -> None:
         self.digest = hashlib.sha256()
         self.token = token
-        # By address; values are held, so that no address is taken twice.
+        # By address. The values are referenced, so that no address is used twice.
         self.seen: dict[int, tuple[str, Any]] = {id(tensor): (name, tensor) for name, tensor in weights.items()}
 
     def add_words(self, *words: object) -> None:
@@ -81,13 +83,13 @@ class _ValueDigest:
             self.seen[id(value)] = f"{len(self.seen)}", value
             try:
                 self._add_new(kind, value)
-            except Exception:  # objects of any kind are asked for their state, and may answer anyhow
+            except Exception:  # pickling hooks of arbitrary objects may raise anything
                 self.add_words("untold", self.token)
 
     def _add_new(self, kind: type, value: Any) -> None:
         if isinstance(value, nn.Module):
             self.add_words("module")
-            self.add((kind, {name: held for name, held in vars(value).items() if name != "training"}))
+            self.add((kind, {name: item for name, item in vars(value).items() if name != "training"}))
         elif kind in (Tensor, nn.Parameter):
             content = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
             self.add_words("tensor", str(value.dtype), tuple(value.shape), hashlib.sha256(content).hexdigest())
@@ -123,7 +125,7 @@ class _ValueDigest:
             self.add(value)
 
     def _add_object(self, kind: type, value: Any) -> None:
-        """Tell what an object would be pickled as, which is all of its state, or raise."""
+        """Add what an object would be pickled as, which is all of its state, or raise."""
         reduce = copyreg.dispatch_table.get(kind)
         reduced: Any = reduce(value) if reduce else value.__reduce_ex__(2)
         if isinstance(reduced, str):
@@ -137,10 +139,13 @@ class _ValueDigest:
     def _add_class(self, kind: type) -> None:
         version = _package_version(kind.__module__)
         self.add_words("class", kind.__module__, kind.__qualname__, version)
-        # A class whose code is changed keeps its name, above all in a notebook; and others' classes are patched there.
-        held = {name: value for name, value in vars(kind).items() if version is None or _is_foreign(value)}
+        # A changed class keeps its name, above all in a notebook, where classes of packages are patched too.
+        attributes = {name: value for name, value in vars(kind).items() if version is None or _is_foreign(value)}
         self.add(
-            (kind.__bases__, {name: value for name, value in held.items() if name not in _IGNORED_CLASS_ATTRIBUTES})
+            (
+                kind.__bases__,
+                {name: value for name, value in attributes.items() if name not in _IGNORED_CLASS_ATTRIBUTES},
+            )
         )
 
     def _add_function(self, function: FunctionType) -> None:
@@ -171,7 +176,7 @@ def _is_foreign(value: Any) -> bool:
 
 
 def _package_version(name: str | None) -> str | None:
-    """Give the version of the installed package that a Python module belongs to; ``None`` for the user's own files."""
+    """Return the version of the package that a Python module belongs to; ``None`` for the user's own files."""
     root = (name or "").partition(".")[0]
     package = sys.modules.get(root)
     file = getattr(package, "__file__", None)

@@ -1,4 +1,4 @@
-"""A digest of a model's weights, remembered as long as they do not change."""
+"""Digest of a model's weights, remembered as long as they do not change."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from staa_widgets.models.family import VideoModel
 from staa_widgets.models.fingerprint.code import code_digest
+from staa_widgets.models.video_model import VideoModel
 from staa_widgets.models.wrap import WrappedModel
 
-# What a configuration says that has no part in the result.
+# Settings of a configuration that do not change the result.
 _IGNORED_SETTINGS = frozenset(
     {"_name_or_path", "architectures", "dtype", "id2label", "label2id", "transformers_version"}
 )
@@ -25,12 +25,12 @@ _lock = threading.Lock()
 
 
 def weights_digest(model: VideoModel | nn.Module) -> str:
-    """Digest a model's weights and the settings they run under.
+    """Compute a digest of a model's weights and settings.
 
-    It is remembered until a weight is replaced or changed in place. Changes are seen by address, by torch's version
-    counter and, because writing through ``.data`` does not count there, by 64 values spread over each tensor. Of a
-    wrapped module its settings and code count too, see `staa_widgets.models.fingerprint.code`; where something of it
-    cannot be told, and of a wrapped function, each wrapping has a digest of its own.
+    It is remembered until a weight is replaced or changed in place. Changes are detected by address, by torch's version
+    counter and, because that does not count writes through ``.data``, by 64 values spread over each tensor. Attributes
+    and code of a wrapped module count too, see `staa_widgets.models.fingerprint.code`. A wrapped function, and a
+    wrapped module with something that cannot be digested, has a new digest each time it is wrapped.
 
     Parameters
     ----------
@@ -43,18 +43,18 @@ def weights_digest(model: VideoModel | nn.Module) -> str:
         sha256, in hexadecimal.
     """
     module = model.module if isinstance(model, VideoModel) else model
-    state, settings = _named_tensors(module), _settings_text(module)
-    mark = settings, tuple((name, t.data_ptr(), 0 if t.is_inference() else t._version) for name, t in state.items())
-    mark = *mark, _probe_values(state)
+    tensors, settings = _named_tensors(module), _settings_text(module)
+    mark = settings, tuple((name, t.data_ptr(), 0 if t.is_inference() else t._version) for name, t in tensors.items())
+    mark = *mark, _probe_values(tensors)
     with _lock:
         if module not in _known_digests or _known_digests[module][0] != mark:
-            _known_digests[module] = mark, _compute_digest(settings, state)
+            _known_digests[module] = mark, _compute_digest(settings, tensors)
         return _known_digests[module][1]
 
 
 def _named_tensors(module: nn.Module) -> dict[str, Tensor]:
     if isinstance(module, WrappedModel):
-        # Buffers that are not saved count as well: nothing is known of what they are for.
+        # Non-persistent buffers count as well, because their purpose is unknown.
         return {**dict(module.named_parameters()), **dict(module.named_buffers())}
     return module.state_dict()
 
@@ -62,24 +62,24 @@ def _named_tensors(module: nn.Module) -> dict[str, Tensor]:
 def _settings_text(module: nn.Module) -> str:
     if isinstance(module, WrappedModel):
         inner: Any = module.inner
-        known = (
+        code = (
             code_digest(inner, _named_tensors(module), module.token) if isinstance(inner, nn.Module) else module.token
         )
-        return f"{module.layout} {known}"
+        return f"{module.layout} {code}"
     config: Any = module.config
-    kept = {key: value for key, value in config.to_dict().items() if key not in _IGNORED_SETTINGS}
-    return type(module).__name__ + json.dumps(kept, sort_keys=True, default=str)
+    settings = {key: value for key, value in config.to_dict().items() if key not in _IGNORED_SETTINGS}
+    return type(module).__name__ + json.dumps(settings, sort_keys=True, default=str)
 
 
 @torch.no_grad()
-def _probe_values(state: dict[str, Tensor]) -> bytes:
-    spread = [t.reshape(-1)[:: max(1, t.numel() // _PROBED_VALUES)].float().cpu() for t in state.values()]
-    return torch.cat(spread).numpy().tobytes() if spread else b""
+def _probe_values(tensors: dict[str, Tensor]) -> bytes:
+    values = [t.reshape(-1)[:: max(1, t.numel() // _PROBED_VALUES)].float().cpu() for t in tensors.values()]
+    return torch.cat(values).numpy().tobytes() if values else b""
 
 
-def _compute_digest(settings: str, state: dict[str, Tensor]) -> str:
+def _compute_digest(settings: str, tensors: dict[str, Tensor]) -> str:
     digest = hashlib.sha256(settings.encode())
-    for name, tensor in sorted(state.items()):
+    for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

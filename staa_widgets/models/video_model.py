@@ -1,0 +1,61 @@
+"""`VideoModel`: a video classifier with everything that is needed to explain it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from staa_widgets.models.family import Family
+from staa_widgets.models.transform import Transform
+from staa_widgets.records.record import Geometry
+
+
+@dataclass(frozen=True, eq=False)
+class VideoModel:
+    """A video classifier with everything that is needed to explain it.
+
+    Parameters
+    ----------
+    module
+        The classifier; it is never changed.
+    geometry
+        Layout of its tokens.
+    transform
+        Turns frames into its input.
+    family
+        How its attention is read.
+    labels
+        ``K`` names of the classes.
+    id
+        Where it came from: hub id, folder name or a name given by the user.
+    device, dtype
+        Where and how it computes.
+    compile
+        Whether passes whose attention is not captured run through `torch.compile`.
+    """
+
+    module: nn.Module
+    geometry: Geometry
+    transform: Transform
+    family: Family
+    labels: tuple[str, ...]
+    id: str
+    device: torch.device
+    dtype: torch.dtype
+    compile: bool = False
+
+    @cached_property
+    def prediction_module(self) -> Callable[..., Any]:
+        """The module for passes whose attention is not captured, compiled if `compile` is set."""
+        return torch.compile(self.module) if self.compile else self.module
+
+    def pixels(self, frames: NDArray[np.uint8]) -> Tensor:
+        """Turn frames, uint8 ``(T, H, W, 3)`` RGB, into the model's input, float32 ``(T, 3, H', W')`` on the CPU."""
+        return torch.from_numpy(self.transform(frames))
