@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.helpers.jupyterlab import LOAD, Notebook
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.lab]
 
 COMPARE = """
 c = staa.compare(staa.action_clip(3, fps=8), methods=["staa", "rollout"])

@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from tests.helpers.barcodes import barcode_explanation
 from tests.helpers.jupyterlab import Lab, Notebook
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.lab]
 
 SHOW = """
 import staa_widgets as staa

@@ -11,7 +11,7 @@ from tests.helpers.barcodes import FIRST, LAST, barcode_explanation
 from tests.helpers.jupyterlab import LOAD, Lab, Notebook
 from tests.helpers.lab_view import wait_for_frame
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.lab]
 
 TELL_FRAME = "print(json.dumps(p.frame))"
 SHOW = 'p = staa.Player(staa.Explanation.load("bars.safetensors"))\np'

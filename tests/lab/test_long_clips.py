@@ -13,7 +13,7 @@ from tests.helpers.jupyterlab import Lab, Notebook
 from tests.helpers.lab_view import picture_canvas
 from tests.helpers.video_files import read_barcode, write_video
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.lab]
 
 COUNT, SECONDS = 500, 300
 

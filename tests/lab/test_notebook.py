@@ -14,7 +14,7 @@ from tests.helpers.chromium import read_canvas
 from tests.helpers.jupyterlab import PATIENCE, TOKEN, Lab, Notebook, run_jupyterlab
 from tests.helpers.lab_view import picture_canvas, wait_for_frame
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.lab]
 pytest.importorskip("notebook")
 
 LOAD = """

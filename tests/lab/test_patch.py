@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.helpers.jupyterlab import Notebook
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.lab]
 
 SHOW = """
 import json

@@ -18,7 +18,7 @@ from tests.helpers.lab_view import (
     wait_for_frame,
 )
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.lab]
 
 LOAD = """
 import json, sys
