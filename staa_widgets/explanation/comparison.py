@@ -1,4 +1,4 @@
-"""`Comparison`: explanations beside each other, of different methods, parameters, classes, models or clips."""
+"""`Comparison`: a mapping of explanations that differ in method, parameters, class, model or clip."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from staa_widgets.utils.canonical import canonical_json
 from staa_widgets.utils.files import write_atomic
 
 MAX_PANES = 4
-"""Explanations that a player or a page shows at once, at most."""
+"""Largest number of explanations that a player or a page shows at once."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -52,7 +52,7 @@ class Comparison(Exportable, Mapping[str, Explanation]):
 
     @classmethod
     def of(cls, *explanations: Explanation) -> Comparison:
-        """Put explanations beside each other under names that say in what they differ, and only that.
+        """Make a comparison whose names state only how the explanations differ.
 
         Parameters
         ----------
@@ -139,45 +139,45 @@ def distinguishing_names(explanations: Sequence[Explanation]) -> list[str]:
     """Name explanations by what differs between them: method, parameters, class, model, clip and range of it."""
     clips = [e.clip_name or "clip" for e in explanations]
     ranges = [f"{e.times[0]:.2f}–{e.end:.2f} s" for e in explanations]
-    asked = [e.target == int(e.logits.argmax()) for e in explanations]
+    of_predicted_class = [e.target == int(e.logits.argmax()) for e in explanations]
     one_clip = len({(e.clip_sha256, e.model_id) for e in explanations}) == 1
     aspects = [
         [e.method for e in explanations],
         _differing_parameters(explanations),
-        # Of several clips or models the class differs by itself: what each one predicted.
-        [e.labels[e.target] for e in explanations] if one_clip or not all(asked) else [""],
+        # Several clips or models predict different classes anyway, so the class tells nothing about the request.
+        [e.labels[e.target] for e in explanations] if one_clip or not all(of_predicted_class) else [""],
         [e.model_id for e in explanations],
         clips,
-        # Of another clip, another range goes without saying.
+        # Different clips have different ranges anyway.
         ranges if len({*zip(clips, ranges, strict=True)}) > len({*clips}) else [],
     ]
-    told = [aspect for aspect in aspects if len(set(aspect)) > 1] or aspects[:1]
-    return make_unique([" · ".join(filter(None, parts)) for parts in zip(*told, strict=True)])
+    differing = [aspect for aspect in aspects if len(set(aspect)) > 1] or aspects[:1]
+    return make_unique([" · ".join(filter(None, parts)) for parts in zip(*differing, strict=True)])
 
 
 def _differing_parameters(explanations: Sequence[Explanation]) -> list[str]:
-    """Say of each which parameters it has that others of its method have otherwise."""
-    found: list[str] = []
+    """Return, for each explanation, the parameters in which it differs from others of its method."""
+    descriptions: list[str] = []
     for e in explanations:
         alike = [other.params for other in explanations if other.method == e.method]
-        found.append(describe_differences(e.params, alike))
-    return found
+        descriptions.append(describe_differences(e.params, alike))
+    return descriptions
 
 
 def describe_differences(params: Mapping[str, Any], alike: Sequence[Mapping[str, Any]]) -> str:
-    """Write the parameters that are not the same in all of `alike`, such as ``layers=last``."""
+    """Return the parameters that are not equal in all of `alike` as text, such as ``layers=last``."""
     known = [key for key in params if all(key in other for other in alike)]
     keys = [key for key in known if len({canonical_json(other[key]) for other in alike}) > 1]
     return ", ".join(f"{key}={params[key]}" for key in keys)
 
 
-def make_unique(given: Sequence[str]) -> list[str]:
-    """Add a number to names that are taken."""
-    found: list[str] = []
-    for name in given:
-        number, free = 1, name
-        while free in found:
+def make_unique(names: Sequence[str]) -> list[str]:
+    """Return names with a number added to each that repeats an earlier one."""
+    unique: list[str] = []
+    for name in names:
+        number, candidate = 1, name
+        while candidate in unique:
             number += 1
-            free = f"{name} ({number})"
-        found.append(free)
-    return found
+            candidate = f"{name} ({number})"
+        unique.append(candidate)
+    return unique

@@ -1,4 +1,4 @@
-"""`Explanation`: where and when a model looked, as a frozen value of plain numpy."""
+"""`Explanation`: the attribution of a clip over space and time, as a frozen value of numpy arrays."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _READABLE_FORMATS = (1, 2, FORMAT)
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Explanation(Exportable):
-    """Where and when a video classifier looked.
+    """Where and when a video classifier looked: its attribution maps and all that is needed to show them.
 
     Arrays are copied and made read-only; to change a part, use `dataclasses.replace`.
 
@@ -46,7 +46,7 @@ class Explanation(Exportable):
     sampled_frames
         int64 ``(S, k)``, the source frames that each slice saw.
     box
-        ``(x0, y0, x1, y1)`` in pixels of the displayed source frame: what the model saw of it.
+        ``(x0, y0, x1, y1)`` in pixels of the displayed source frame: the part that the model saw.
     frame_size
         ``(width, height)`` of the displayed source frame in pixels.
     times
@@ -62,7 +62,7 @@ class Explanation(Exportable):
     target
         Index of the class explained; for a method that does not depend on the class, the predicted one.
     method, params
-        What was run.
+        Name and parameters of the attribution method.
     model_id
         Name of the model.
     clip_sha256
@@ -78,7 +78,7 @@ class Explanation(Exportable):
     preview
         Packed JPEG frames.
     ground_truth
-        Where and when the action happens, of clips of which that is known.
+        Where and when the action happens, for clips with annotations.
 
     request
         What led to it, an `ExplainRequest`, if it was computed in this process. It is not given to the constructor, not
@@ -188,7 +188,7 @@ class Explanation(Exportable):
 
     @cached_property
     def peak(self) -> Peak:
-        """The strongest place of the strongest slice, in seconds and pixels of the displayed frame."""
+        """The strongest patch of the strongest slice, in seconds and pixels of the displayed frame."""
         return find_peak(self.maps, self.temporal, self.spans, self.box)
 
     @property
@@ -256,7 +256,7 @@ class Explanation(Exportable):
             raise FormatError(f"This explanation does not hold together: {error}", "Make it again.") from error
 
     def panes(self) -> list[Explanation]:
-        """Return itself, alone."""
+        """Return a list of itself, for a player or a page."""
         return [self]
 
     def __reduce__(self) -> tuple[Callable[[bytes], Explanation], tuple[bytes]]:

@@ -1,4 +1,4 @@
-"""`Selection`: a range of seconds in the words of the clip."""
+"""`Selection`: the frames, slices and share of attribution in a range of seconds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from staa_widgets.explanation.explanation import Explanation
 
 @dataclass(frozen=True)
 class Selection:
-    """A range of a clip.
+    """A range of seconds of a clip, with its frames, slices and share of attribution.
 
     Parameters
     ----------
@@ -20,9 +20,9 @@ class Selection:
     frames
         Source frames that are shown first within it.
     slices
-        Slices that have a part in it.
+        Slices that overlap the range.
     share
-        Share of the clip's attribution in it, 0 … 1; slices that it cuts count in part.
+        Share of the clip's attribution in it, 0 … 1; slices that the range cuts count in part.
     """
 
     start: float
@@ -33,7 +33,7 @@ class Selection:
 
 
 def select_range(explanation: Explanation, start: float, end: float) -> Selection:
-    """Say what lies between two seconds."""
+    """Return the selection between two seconds."""
     e = explanation
     first, last = (e.first_frame + int(np.searchsorted(e.times, second)) for second in (start, end))
     starts, ends = e.spans.T

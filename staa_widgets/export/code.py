@@ -1,4 +1,4 @@
-"""The lines of Python that make an explanation again."""
+"""Export to Python code: the call that makes an explanation again."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
 
 LINE_WIDTH = 88
-"""Letters of a line beyond which each argument stands on a line of its own."""
+"""Longest line; in a longer call each argument has a line of its own."""
 
 _BUNDLED = re.compile(r"(bundled(?:/[\w-]+)?) \(drawn actions only\)")
 
 
 def explain_call(explanation: Explanation) -> str:
-    """Return a call of `staa_widgets.explain` that makes an explanation again.
+    """Return the call of `staa_widgets.explain` that makes an explanation again, as Python code.
 
     Of the video only its name is known, of the model its name: what has none that Python could open, such as frames in
     memory or a wrapped module, stands as a variable, and a comment says what it was. What is at its default is left
@@ -52,7 +52,7 @@ def explain_call(explanation: Explanation) -> str:
 
 
 def python_literal(value: Any) -> str:
-    """Write a value as Python would read it, strings in double quotes where that needs nothing escaped."""
+    """Return a value as a Python literal, strings in double quotes where nothing needs escaping."""
     plain = isinstance(value, str) and value.isprintable() and not {'"', "\\"} & set(value)
     return f'"{value}"' if plain else repr(value)
 

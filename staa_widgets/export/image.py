@@ -1,4 +1,4 @@
-"""Still pictures of explanations, for viewers that run no widgets: GitHub, nbviewer, a printed page."""
+"""Export to a PNG image, for viewers that run no widgets: GitHub, nbviewer, a printed page."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
 
 MAX_BYTES = 400_000
-"""Bytes of a picture, at most; it has fewer colours, then fewer pixels, to keep to them."""
+"""Largest size of an image in bytes; it gets fewer colors, then fewer pixels, to keep to it."""
 
 
 @dataclass(frozen=True, repr=False)
 class StaticImage:
-    """A picture that shows itself in any notebook.
+    """A PNG image that shows itself in any notebook.
 
     Parameters
     ----------
     png
         The PNG file.
     alt
-        What it shows, in words.
+        Alternative text.
     width, height
         Size on a page in pixels; the file has up to twice as many each way.
     """
@@ -73,7 +73,7 @@ class StaticImage:
         return {"image/png": base64.b64encode(png).decode(), "text/plain": self.alt}, {"image/png": about}
 
     def __repr__(self) -> str:
-        return f"<StaticPicture of {self.width} × {self.height}: {self.alt}>"
+        return f"<StaticImage of {self.width} × {self.height}: {self.alt}>"
 
 
 def render_image(
@@ -83,14 +83,14 @@ def render_image(
     images: int | None = None,
     width: int = 960,
 ) -> StaticImage:
-    """Draw an explanation as one picture: frames under heat with their seconds, over the bars of time.
+    """Draw an explanation as one image: frames under the heat map with their seconds, over the bars of time.
 
     Parameters
     ----------
     explanation
         An explanation, or a comparison: then a row of frames and bars for each.
     style
-        How the heat is drawn.
+        Display settings.
     images
         Frames in a row, at most; by default as many as there is room for. Of each equal part of the clip the strongest
         slice is shown, by the middle one of the frames that the model saw of it.
@@ -99,7 +99,7 @@ def render_image(
 
     Returns
     -------
-    StaticPicture
+    StaticImage
         As the last value of a cell it shows itself; at most some 400 KB.
 
     Raises
@@ -119,12 +119,12 @@ def render_image(
         and (images is None or (isinstance(images, Integral) and 1 <= images <= 40))
     ):
         raise ParameterError(f"width={width!r}, images={images!r}.", "Give 320 to 4000 pixels, 1 to 40 images.")
-    painters = {name: Compositor(e, style) for name, e in rows.items()}
+    compositors = {name: Compositor(e, style) for name, e in rows.items()}
 
-    def drawn(scale: float) -> Canvas:
-        return SummaryLayout(painters, width, images).draw(scale)
+    def draw(scale: float) -> Canvas:
+        return SummaryLayout(compositors, width, images).draw(scale)
 
-    return _encode_png(drawn, painters, alt_text(painters))
+    return _encode_png(draw, compositors, alt_text(compositors))
 
 
 def to_png(
@@ -146,7 +146,7 @@ def to_png(
 
 
 def snapshot(explanation: Explanation, frame: int | None = None, style: HeatStyle = DEFAULT_STYLE) -> StaticImage:
-    """Draw one frame under heat, its colour bar, and the bars of time with the moment marked.
+    """Draw one frame under the heat map, the colorbar, and the bars of time with a marker at the frame.
 
     Parameters
     ----------
@@ -155,11 +155,11 @@ def snapshot(explanation: Explanation, frame: int | None = None, style: HeatStyl
     frame
         Source frame; by default that of the greatest attribution.
     style
-        How the heat is drawn.
+        Display settings.
 
     Returns
     -------
-    StaticPicture
+    StaticImage
         As the last value of a cell it shows itself.
 
     Raises
@@ -169,57 +169,57 @@ def snapshot(explanation: Explanation, frame: int | None = None, style: HeatStyl
     """
     e = explanation
     position = display_index(e, peak_frame(e) if frame is None else frame)
-    painter = Compositor(e, style)
+    compositor = Compositor(e, style)
     found, time = (values[position] for values in display_frames(e))
-    painted = painter.paint(frame_image(e, position), float(time))
+    painted = compositor.paint(frame_image(e, position), float(time))
     at = int(e.slice_of_frame[int(found) - e.first_frame])
-    share = painter.heat.temporal[at]
+    share = compositor.heat.temporal[at]
 
-    def drawn(scale: float) -> Canvas:
-        width = min(max(480.0, painter.size[0]), 720.0)
-        tall = min(width * painter.size[1] / painter.size[0], 720.0)
-        broad = tall * painter.size[0] / painter.size[1]
-        sheet = Canvas(width + 2 * MARGIN, tall + 238, scale)
-        sheet.text(MARGIN, 40, headline(e), 20, width=width)
-        sheet.text(
+    def draw(scale: float) -> Canvas:
+        width = min(max(480.0, compositor.size[0]), 720.0)
+        tall = min(width * compositor.size[1] / compositor.size[0], 720.0)
+        broad = tall * compositor.size[0] / compositor.size[1]
+        canvas = Canvas(width + 2 * MARGIN, tall + 238, scale)
+        canvas.text(MARGIN, 40, headline(e), 20, width=width)
+        canvas.text(
             MARGIN, 62, f"frame {found} · {time:.2f} s · {describe_source(e, style)}", 13, MUTED_COLOR, width=width
         )
-        sheet.paste_image(painted, MARGIN + (width - broad) / 2, 78, broad, tall)
-        draw_playhead(sheet, draw_footer(sheet, painter, MARGIN, MARGIN + width, tall + 96, at), float(time))
-        return sheet
+        canvas.paste_image(painted, MARGIN + (width - broad) / 2, 78, broad, tall)
+        draw_playhead(canvas, draw_footer(canvas, compositor, MARGIN, MARGIN + width, tall + 96, at), float(time))
+        return canvas
 
-    told = f"Frame {found} at {time:.2f} s, {share:.0%} of the attribution in its slice. {alt_text({'': painter})}"
-    return _encode_png(drawn, {"": painter}, told)
+    told = f"Frame {found} at {time:.2f} s, {share:.0%} of the attribution in its slice. {alt_text({'': compositor})}"
+    return _encode_png(draw, {"": compositor}, told)
 
 
 def _encode_png(
     draw: Callable[[float], Canvas], compositors: Mapping[str, Compositor], description: str
 ) -> StaticImage:
-    """Make the PNG file, with the best of the steps that keeps to the budget."""
+    """Encode a PNG file with the most pixels and colors that keep it under `MAX_BYTES`."""
     from PIL import PngImagePlugin
 
-    every = [painter.explanation for painter in compositors.values()]
-    table = np.concatenate([painter.colormap for painter in compositors.values()])
+    every = [compositor.explanation for compositor in compositors.values()]
+    table = np.concatenate([compositor.colormap for compositor in compositors.values()])
     held = PngImagePlugin.PngInfo()
     held.add_itxt("Title", " / ".join(dict.fromkeys(e.clip_name or "clip" for e in every)))
     held.add_itxt("Description", description)
     held.add_itxt("Source", " / ".join(dict.fromkeys(f"{e.method}, {e.model_id}" for e in every)))
     held.add_text("Software", "staa_widgets")
-    data, sheet = b"", None
-    for scale, colours in ((2, 0), (2, 256), (1.5, 256), (1, 256), (1, 96)):
-        sheet = draw(scale) if sheet is None or sheet.scale != scale else sheet
+    data, canvas = b"", None
+    for scale, colors in ((2, 0), (2, 256), (1.5, 256), (1, 256), (1, 96)):
+        canvas = draw(scale) if canvas is None or canvas.scale != scale else canvas
         stream = io.BytesIO()
-        image = _quantize(sheet.image, colours, table) if colours else sheet.image
+        image = _quantize(canvas.image, colors, table) if colors else canvas.image
         image.save(stream, "PNG", pnginfo=held)
         data = stream.getvalue()
         if len(data) <= MAX_BYTES:
             break
-    assert sheet is not None
-    return StaticImage(data, description, round(sheet.width), round(sheet.height))
+    assert canvas is not None
+    return StaticImage(data, description, round(canvas.width), round(canvas.height))
 
 
 def _quantize(image: Image, colors: int, table: NDArray[np.uint8]) -> Image:
-    """Choose fewer colours, the heat's among them however little of the picture it takes."""
+    """Reduce an image to a palette that always includes the colormap, however small the heat map is."""
     from PIL import Image as Pillow
 
     seen = np.asarray(image)[::4, ::4].reshape(-1, 3)

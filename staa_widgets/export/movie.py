@@ -64,7 +64,7 @@ def to_video(
     speed
         Times real speed.
     chart
-        Whether bars of time with the moment marked, and the colour bar, lie under the pictures.
+        Whether bars of time with the moment marked and the colorbar lie under the images.
     progress
         As for `staa_widgets.explain`; where it raises, nothing is written.
 

@@ -1,4 +1,4 @@
-"""The series of time as a table: one row a slice, for spreadsheets and data frames."""
+"""Export to a CSV table: one row per slice of time, for spreadsheets and data frames."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COLUMNS = ("slice", "start_s", "end_s", "share", "signed_share", "frames_seen")
 def to_csv(
     explanation: Explanation | Mapping[str, Explanation], path: str | os.PathLike[str], style: HeatStyle = DEFAULT_STYLE
 ) -> Path:
-    """Write when a model looked as CSV (UTF-8, a comma between values), one row a slice.
+    """Write the attribution over time as CSV (UTF-8, comma-separated), one row per slice.
 
     Columns are ``slice`` (from 1), ``start_s`` and ``end_s`` in seconds, ``share`` of the attribution (0 … 1),
     ``signed_share``, empty where maps are never negative, and ``frames_seen``, source frames with a space between them.

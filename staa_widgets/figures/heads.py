@@ -1,4 +1,4 @@
-"""Every layer and head of a model at one glance: where each looked, and when."""
+"""Figure of the attention of every layer and head: over space and over time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
 
 MAPS_TRACE = "staa-heads"
-"""``meta`` of the trace of maps, by which `link` knows it."""
+"""``meta`` of the trace of maps, by which `staa_widgets.link` recognizes it."""
 
 
 def attention_heads(explanation: Explanation, slice: int | None = None) -> go.Figure:  # noqa: A002
@@ -69,7 +69,7 @@ def attention_heads(explanation: Explanation, slice: int | None = None) -> go.Fi
         title={"text": f"Attention by layer and head<br><span style='{small}'>{source} · {when}</span>"},
         height=tall + low + 260,
         coloraxis={
-            "colorscale": [[i / 15, f"rgb{tuple(colour)}"] for i, colour in enumerate(_COLOR_STOPS.tolist())],
+            "colorscale": [[i / 15, f"rgb{tuple(color)}"] for i, color in enumerate(_COLOR_STOPS.tolist())],
             "cmin": 0,
             "cmax": 1,
             "colorbar": {
@@ -117,7 +117,7 @@ _COLOR_STOPS = COLORMAPS["inferno"][np.linspace(0, 255, 16).round().astype(int)]
 
 
 def _maps_trace(maps: np.ndarray) -> go.Heatmap:
-    """One picture of all maps ``(L, H, h, w)``, an empty row and column between them."""
+    """Return the trace of all maps ``(L, H, h, w)``, with an empty row and column between them."""
     import plotly.graph_objects as go
 
     layers, count, h, w = maps.shape
@@ -144,7 +144,7 @@ def _tile_maps(maps: np.ndarray) -> np.ndarray:
 
 
 def _shares_trace(e: Explanation, mass: np.ndarray) -> go.Heatmap:
-    """One line for each head of each layer: its share in each slice, ``(L, H, S)``, over the greatest of the line."""
+    """Return the trace of one line per head: the share of each slice, ``(L, H, S)``, over the largest of the line."""
     import plotly.graph_objects as go
 
     layers, count, slices = mass.shape

@@ -1,4 +1,4 @@
-"""When a model looked: bars over seconds, of one explanation or of several under each other."""
+"""Figures of the bars of time: attribution over seconds, of one explanation or several under each other."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
 
 ROW_HEIGHT = 150
-"""Pixels of each of several rows."""
+"""Height of each of several rows in pixels."""
 
 
 def temporal_bars(explanation: Explanation) -> go.Figure:
@@ -122,16 +122,16 @@ def _add_bars(figure: go.Figure, e: Explanation, row: int | None = None) -> None
     else:
         traces: Any = figure.data
         told = any(trace.legendgroup for trace in traces)
-        for heights, colour, name in zip(
+        for heights, color, name in zip(
             _bar_heights(e), (POSITIVE_COLOR, BAR_COLOR), ("for the class", "against it"), strict=True
         ):
-            figure.add_trace(_bar_trace(e, heights, colour, name), **place)
+            figure.add_trace(_bar_trace(e, heights, color, name), **place)
             figure.data[-1].update(legendgroup=name, showlegend=not told)
         figure.update_layout(barmode="overlay")
 
 
 def _bar_heights(e: Explanation) -> list[np.ndarray]:
-    """Return the bars' heights: shares, or what is for the class and what against it."""
+    """Return the heights of the bars: shares, or the parts for and against the class."""
     if e.temporal_signed is None:
         return [e.temporal]
     return [(e.temporal + e.temporal_signed) / 2, (e.temporal_signed - e.temporal) / 2]

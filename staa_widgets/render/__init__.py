@@ -1,0 +1,1 @@
+"""From attribution to pixels with numpy and Pillow: heat maps, single frames, summary images, frames of movies."""

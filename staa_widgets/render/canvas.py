@@ -1,4 +1,4 @@
-"""Drawing with Pillow in units of a page's pixels: words, bars of time, bars of colour."""
+"""Drawing with Pillow: text, shapes, bars of time and colorbars, in pixels of a page."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from staa_widgets.render.compositor import Compositor
 
 _SYSTEM_FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "arial.ttf", "Arial Unicode.ttf", "Arial.ttf", "segoeui.ttf")
-"""For letters that Pillow's own font has not."""
+"""Fonts to try for characters that Pillow's built-in font lacks."""
 
 _ASCII_PUNCTUATION = str.maketrans({"–": "-", "—": "-", "×": "x", "…": "...", "’": "'", "“": '"', "”": '"'})
 
 
 class Canvas:
-    """A white sheet to draw on, in pixels of a page; `scale` pixels of the picture make one of the page."""
+    """A white drawing surface. Coordinates are pixels of a page; the image has `scale` times as many."""
 
     def __init__(self, width: float, height: float, scale: float = 1.0) -> None:
         from PIL import Image, ImageDraw
@@ -33,7 +33,7 @@ class Canvas:
         self._draw = ImageDraw.Draw(self.image)
 
     def copy(self) -> Canvas:
-        """Return another sheet with the same on it."""
+        """Return an independent copy."""
         from PIL import ImageDraw
 
         other = object.__new__(Canvas)
@@ -51,7 +51,7 @@ class Canvas:
         anchor: str = "ls",
         width: float = 0,
     ) -> float:
-        """Write one line, cut to `width` or left out, and return where it ends; `anchor` as in Pillow."""
+        """Write one line of text, cut to `width`, and return the x coordinate of its end; `anchor` as in Pillow."""
         font, shown = _choose_font(size * self.scale, text)
         kept = shown
         while width and shown and font.getlength(shown) > width * self.scale:
@@ -62,7 +62,7 @@ class Canvas:
         return x + font.getlength(shown) / self.scale
 
     def rectangle(self, x0: float, y0: float, x1: float, y1: float, color: str) -> None:
-        """Fill a rectangle, at least one pixel of the picture each way."""
+        """Fill a rectangle, at least one pixel of the image wide and high."""
         left, top, right, bottom = (round(edge * self.scale) for edge in (x0, y0, x1, y1))
         self._draw.rectangle((left, top, max(right - 1, left), max(bottom - 1, top)), color)
 
@@ -72,7 +72,7 @@ class Canvas:
         self._draw.line(scaled, color, max(1, round(width * self.scale)), "curve")
 
     def dashed_line(self, x0: float, x1: float, y: float, color: str = MUTED_COLOR) -> None:
-        """Draw a level dashed line."""
+        """Draw a horizontal dashed line."""
         for x in np.arange(x0, x1, 8):
             self.rectangle(x, y - 0.5, min(x + 4, x1), y + 0.5, color)
 
@@ -81,7 +81,7 @@ class Canvas:
         self._draw.ellipse([(v * self.scale) for v in (x - radius, y - radius, x + radius, y + radius)], color)
 
     def paste_image(self, pixels: NDArray[np.uint8], x: float, y: float, width: float, height: float) -> None:
-        """Lay a picture down with corners a little round."""
+        """Paste an image with slightly rounded corners."""
         from PIL import Image, ImageDraw
 
         size = (round(width * self.scale), round(height * self.scale))
@@ -104,7 +104,7 @@ def _load_font(name: str, size: float) -> Any:
 
 
 def _choose_font(size: float, text: str) -> tuple[Any, str]:
-    """Find the font that has most letters of a text, Pillow's own first, and give the text as it can be written."""
+    """Return the font that has most characters of a text, and the text with the missing ones replaced."""
     plain = text.translate(_ASCII_PUNCTUATION)
     candidates = [("", plain), *((name, text) for name in _SYSTEM_FONTS if _load_font(name, size) is not None)]
     name, shown = max(candidates, key=lambda found: sum(_has_glyph(found[0], letter) for letter in found[1]))
@@ -115,13 +115,13 @@ def _choose_font(size: float, text: str) -> tuple[Any, str]:
 
 @cache
 def _has_glyph(name: str, letter: str) -> bool:
-    """Tell whether a font has a letter, by whether it draws the box that stands for missing ones."""
+    """Return whether a font has a character: it must not look like the box of a missing one."""
     font = _load_font(name, 24)
     return letter.isspace() or bytes(font.getmask(letter)) != bytes(font.getmask("\U0010fffe"))
 
 
 class TimeAxis(NamedTuple):
-    """Where bars of time stand on a sheet: from `x0` to `x1` the clip's seconds, from `top` down to `bottom`."""
+    """Rectangle of the bars of time on a canvas: seconds run from `x0` to `x1`, shares from `bottom` up to `top`."""
 
     x0: float
     x1: float
@@ -131,7 +131,7 @@ class TimeAxis(NamedTuple):
     end: float
 
     def x(self, second: float) -> float:
-        """Return where a second lies."""
+        """Return the x coordinate of a second."""
         share = (second - self.start) / (self.end - self.start) if self.end > self.start else 0.0
         return self.x0 + min(max(share, 0.0), 1.0) * (self.x1 - self.x0)
 
@@ -144,7 +144,7 @@ def draw_bars(
     signed: NDArray[np.float64] | None,
     highlighted: Sequence[int] = (),
 ) -> None:
-    """Draw how much of the attribution each slice has; `marked` slices stand out. Shares at the left."""
+    """Draw the share of each slice as bars, with an axis of shares at the left; `highlighted` bars stand out."""
     up = temporal if signed is None else (temporal + signed) / 2
     down = np.zeros_like(temporal) if signed is None else (temporal - signed) / 2
     step = nice_step(float(up.max() + down.max()), 3)
@@ -163,8 +163,8 @@ def draw_bars(
     for s, (start, end) in enumerate(explanation.spans.tolist()):
         left, right = axis.x(start) + 0.5, axis.x(end) - 0.5
         if up[s] > 0:
-            colours = (BAR_COLOR, HIGHLIGHT_COLOR) if signed is None else (POSITIVE_COLOR, "#7d3208")
-            canvas.rectangle(left, y(float(up[s])), right, y(0), colours[s in highlighted])
+            colors = (BAR_COLOR, HIGHLIGHT_COLOR) if signed is None else (POSITIVE_COLOR, "#7d3208")
+            canvas.rectangle(left, y(float(up[s])), right, y(0), colors[s in highlighted])
         if down[s] > 0:
             canvas.rectangle(left, y(0), right, y(-float(down[s])), HIGHLIGHT_COLOR if s in highlighted else BAR_COLOR)
     if signed is None:
@@ -174,7 +174,7 @@ def draw_bars(
 
 
 def draw_time_axis(canvas: Canvas, axis: TimeAxis) -> None:
-    """Draw the axis of seconds under bars."""
+    """Draw the labels of seconds under the bars."""
     step = nice_step(axis.end - axis.start, 8)
     digits = 2 if step < 0.1 else 1 if step < 1 else 0
     for i in range(math.ceil(axis.start / step - 1e-9), math.floor(axis.end / step + 1e-9) + 1):
@@ -193,17 +193,17 @@ def nice_step(span: float, count: int) -> float:
 
 
 def draw_colorbar(canvas: Canvas, x: float, y: float, width: float, compositor: Compositor) -> None:
-    """Draw which colour stands for how much: the colours over numbers over what 1 is. What is hidden is left white."""
-    heat, look, table = compositor.heat, compositor.style, compositor.colormap
+    """Draw the colorbar: colors, numbers, and the meaning of 1. Values below the cutoff are white."""
+    heat, style, colormap = compositor.heat, compositor.style, compositor.colormap
     count = round(width * canvas.scale)
     share = (np.arange(count) + 0.5) / count
     value = 2 * share - 1 if heat.signed else share
-    strength = np.sign(value) * np.abs(value) ** look.gamma
+    strength = np.sign(value) * np.abs(value) ** style.gamma
     level = np.floor((127.5 + 127.5 * strength if heat.signed else 255 * strength) + 0.5).clip(0, 255).astype(int)
-    colours = np.where((np.abs(value) < compositor.cutoff)[:, None], 255, table[level]).astype(np.uint8)
+    colors = np.where((np.abs(value) < compositor.cutoff)[:, None], 255, colormap[level]).astype(np.uint8)
     height = round(10 * canvas.scale)
     canvas.paste_image(
-        np.broadcast_to(colours, (height, count, 3)).copy(), x, y, count / canvas.scale, height / canvas.scale
+        np.broadcast_to(colors, (height, count, 3)).copy(), x, y, count / canvas.scale, height / canvas.scale
     )
     for tick in (-1, -0.5, 0, 0.5, 1) if heat.signed else (0, 0.25, 0.5, 0.75, 1):
         at = x + width * ((tick + 1) / 2 if heat.signed else tick)
@@ -213,7 +213,7 @@ def draw_colorbar(canvas: Canvas, x: float, y: float, width: float, compositor: 
 
 
 def describe_scale(compositor: Compositor, *, several: bool = False) -> str:
-    """Say what a colour bar's 1 stands for."""
+    """Return the meaning of 1 on a colorbar in words."""
     if compositor.style.normalize == "frame":
         return "per frame: 1 is each frame's own maximum; do not compare over time"
     return (

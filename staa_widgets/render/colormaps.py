@@ -1,4 +1,4 @@
-"""Colour tables for heat maps: the player, the pictures and the figures take them from here.
+"""Colormaps of heat maps, for the player, images and figures.
 
 The four sequential ones are those of matplotlib (CC0; cividis by Nuñez, Anderton and Renslow, PLoS ONE 13(7), 2018) at
 every fifth entry. The diverging one is for signed maps: 0 lies in its middle.
@@ -39,9 +39,9 @@ _COLOR_STOPS = {
 
 
 def _interpolate_colormap(stops: str) -> NDArray[np.uint8]:
-    colours = np.frombuffer(bytes.fromhex(stops), np.uint8).reshape(-1, 3)
-    at = np.linspace(0, 255, len(colours))
-    table = np.stack([np.interp(np.arange(256), at, channel) for channel in colours.T], axis=1).round().astype(np.uint8)
+    colors = np.frombuffer(bytes.fromhex(stops), np.uint8).reshape(-1, 3)
+    at = np.linspace(0, 255, len(colors))
+    table = np.stack([np.interp(np.arange(256), at, channel) for channel in colors.T], axis=1).round().astype(np.uint8)
     table.flags.writeable = False
     return table
 

@@ -19,23 +19,23 @@ if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
 
 LEVELS = 1024
-"""Levels that a value is told apart in; palette.ts and composite.ts hold the twins of these numbers."""
+"""Levels that values are rounded to; palette.ts and composite.ts hold the twins of these numbers."""
 
 FADE_RANGE = 0.45
-"""Share of the range above the cut over which heat fades in."""
+"""Part of the range above the cutoff over which the heat map fades in."""
 
 OUTSIDE_BRIGHTNESS = 80
-"""What is left, of 255, of the parts that the model did not see."""
+"""Brightness, of 255, that remains of the parts that the model did not see."""
 
 BACKGROUND, MAX_SIDE = (0x22, 0x25, 0x2B), 640
-"""Colour and longer side of what lies under the heat where an explanation carries no pictures."""
+"""Color and longer side of the background where an explanation has no preview."""
 
 _MAX_OVERLAYS = 8
-"""Overlays kept, so that the frames of a slice share one."""
+"""Cached overlays, so that the frames of a slice share one."""
 
 
 def palette(style: HeatStyle, cutoff: float, colormap: NDArray[np.uint8], *, signed: bool) -> NDArray[np.uint8]:
-    """Return colour and cover of each level, uint8 ``(1024, 4)``; level 0 is value 0, or -1 where values are signed.
+    """Return color and opacity of each level, uint8 ``(1024, 4)``; level 0 is value 0, or -1 where values are signed.
 
     Parameters
     ----------
@@ -52,10 +52,10 @@ def palette(style: HeatStyle, cutoff: float, colormap: NDArray[np.uint8], *, sig
     value = 2 * level / (LEVELS - 1) - 1 if signed else level / (LEVELS - 1)
     strength = np.abs(value) ** style.gamma
     floor = cutoff**style.gamma
-    colour = np.floor((127.5 + 127.5 * np.sign(value) * strength if signed else 255 * strength) + 0.5)
+    color = np.floor((127.5 + 127.5 * np.sign(value) * strength if signed else 255 * strength) + 0.5)
     cover = np.clip((strength - floor) / (FADE_RANGE * (1 - floor)), 0, 1) if floor < 1 else np.zeros(LEVELS)
     alpha = np.floor(255 * style.opacity * cover + 0.5)
-    return np.column_stack([colormap[np.minimum(colour, 255).astype(int)], alpha]).astype(np.uint8)
+    return np.column_stack([colormap[np.minimum(color, 255).astype(int)], alpha]).astype(np.uint8)
 
 
 def display_frames(explanation: Explanation) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -67,7 +67,7 @@ def display_frames(explanation: Explanation) -> tuple[NDArray[np.int64], NDArray
 
 
 def display_index(explanation: Explanation, frame: int) -> int:
-    """Return which of the frames that can be shown is nearest to a source frame; the earlier of two.
+    """Return the index, among the frames that can be shown, of the (earlier) one nearest to a source frame.
 
     Raises
     ------
@@ -82,9 +82,9 @@ def display_index(explanation: Explanation, frame: int) -> int:
 
 
 def peak_frame(explanation: Explanation, *, every_frame: bool = False) -> int:
-    """Source frame that is shown first: of what the strongest slice saw, the one in the middle.
+    """Return the source frame that is shown first: the middle one of those that the strongest slice saw.
 
-    Unless all frames can be asked for (`live`) it is the nearest one of those that can be shown.
+    Unless `every_frame` can be requested, it is the nearest one of those that can be shown.
     """
     e = explanation
     seen = e.sampled_frames[e.temporal.astype(np.float32).argmax()]
@@ -93,14 +93,14 @@ def peak_frame(explanation: Explanation, *, every_frame: bool = False) -> int:
 
 
 class Compositor:
-    """Lays the heat of an explanation over pictures of one size.
+    """Draws the heat map of an explanation over images of one size.
 
     Parameters
     ----------
     explanation
-        Whose heat.
+        The explanation whose heat map is drawn.
     style
-        How it is drawn.
+        Display settings.
     size
         ``(width, height)`` of the pictures; by default that of the preview.
 
@@ -127,7 +127,7 @@ class Compositor:
         self._overlays = OrderedDict()
 
     def paint(self, pixels: NDArray[np.uint8], time: float) -> NDArray[np.uint8]:
-        """Lay the heat of a second over a picture, uint8 ``(height, width, 3)``, and return a new one."""
+        """Return a copy of an image, uint8 ``(height, width, 3)``, under the heat map at a time in seconds."""
         key = self._slices_at(time)
         if key not in self._overlays:
             self._overlays[key] = self._make_overlay(self.map_at(time))
@@ -144,7 +144,7 @@ class Compositor:
         return painted
 
     def map_at(self, time: float) -> NDArray[np.float32]:
-        """Return the map of a second, float32 ``(h, w)``."""
+        """Return the map at a time in seconds, float32 ``(h, w)``."""
         first, second, mix = self._slices_at(time)
         values = self.heat.values
         if mix == 0:
@@ -164,19 +164,19 @@ class Compositor:
         return first, second, float(min(max((time - starts[first]) / gap, 0), 1)) if gap > 0 else 0.0
 
     def _make_overlay(self, field: NDArray[np.float32]) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
-        """Return, within the box, what of a picture stays, of 255, and what is added to 255 times it."""
+        """Return, within the box, the weight of the image (of 255) and the weighted color to add to it."""
         top = 1.0
         if self.style.normalize == "frame":
             top = float(np.abs(field).max()) or 1.0
         signed = self.heat.signed
-        # The cut stays where it is in the clip, so that scaling a frame does not bring hidden cells back.
-        colours = palette(self.style, self.cutoff / top, self.colormap, signed=signed).astype(np.uint16)
+        # The cutoff stays that of the clip: scaling a frame must not reveal hidden cells.
+        colors = palette(self.style, self.cutoff / top, self.colormap, signed=signed).astype(np.uint16)
         half = (LEVELS - 1) / 2 if signed else LEVELS - 1
         gain, bias = half / top, (half if signed else 0) + 0.5
         value = self._column_taps.mix_columns(self._row_taps.mix_rows(field.astype(np.float64)))
         level = np.clip(np.floor(value * gain + bias), 0, LEVELS - 1).astype(np.int64)
-        keep = (255 - colours[:, 3:]).astype(np.uint16)
-        add = (colours[:, :3] * colours[:, 3:] + 127).astype(np.uint16)
+        keep = (255 - colors[:, 3:]).astype(np.uint16)
+        add = (colors[:, :3] * colors[:, 3:] + 127).astype(np.uint16)
         return keep[level], add[level]
 
 
@@ -195,7 +195,7 @@ def draw_frame(
     frame
         Source frame; by default that of the greatest attribution. Where the preview is thinned, the nearest in it.
     style
-        How the heat is drawn.
+        Display settings.
     pixels
         RGB uint8 ``(H, W, 3)``, the frame itself at any size; by default the preview's picture of it.
 
@@ -242,7 +242,7 @@ def display_size(explanation: Explanation) -> tuple[int, int]:
 
 
 class _Taps(NamedTuple):
-    """For each pixel of one side from `start` to `stop`, whose centre lies in the box: its two cells and their mix."""
+    """For each pixel of one side from `start` to `stop`, whose center lies in the box: its two cells and their mix."""
 
     start: int
     stop: int

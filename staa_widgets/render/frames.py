@@ -1,4 +1,4 @@
-"""The frames of an explanation under heat, one after the other, each with the second at which it gives way."""
+"""`RenderedFrames`: the frames of a clip under its heat map, one after the other, for movies."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ FOOTER_HEIGHT = 146
 
 
 class RenderedFrames:
-    """What a movie shows.
+    """The frames of a movie: an iterable of images, with their times in seconds.
 
     Parameters
     ----------
     explanation
-        Whose frames and heat.
+        The explanation whose clip and heat map are shown.
     style
-        How the heat is drawn.
+        Display settings.
     video
         Anything `staa_widgets.open_clip` takes, for every frame at its full size; by default the preview's pictures.
     start, end
         Seconds: only frames whose time lies in ``[start, end)`` are shown.
     chart
-        Whether the bars of time, with the moment marked, and the colour bar lie under the pictures, where those are at
+        Whether the bars of time, with the moment marked, and the colorbar lie under the images, where those are at
         least `MIN_CHART_WIDTH` pixels across.
     max_side
-        Pixels of the pictures' longer side, at most.
+        Largest number of pixels of the images' longer side.
 
     Raises
     ------
@@ -103,12 +103,12 @@ class RenderedFrames:
 
     @property
     def size(self) -> tuple[int, int]:
-        """``(width, height)`` of what is shown."""
+        """``(width, height)`` of each image with its chart."""
         width, height = self.image_size
         return width, height + round(FOOTER_HEIGHT * self._scale)
 
     def select(self, indices: NDArray[np.int64]) -> None:
-        """Show some of the frames alone, each until the next of them."""
+        """Keep only the frames of these indices; each is shown until the next."""
         self._positions, self.frames, self.times = self._positions[indices], self.frames[indices], self.times[indices]
         self.edges = np.append(self.times, self.edges[-1])
 
@@ -118,7 +118,7 @@ class RenderedFrames:
             yield self._render(i, pixels)
 
     def sample(self, count: int) -> Iterator[NDArray[np.uint8]]:
-        """Draw some frames, evenly spread, of the preview."""
+        """Draw `count` frames of the preview, evenly spread."""
         for i in np.unique(np.linspace(0, len(self) - 1, count).round().astype(int)):
             yield self._render(int(i), frame_image(self.explanation, int(self._positions[i])))
 
@@ -138,14 +138,14 @@ class RenderedFrames:
         width = self.image_size[0] / self._scale
         # Frames come in order: only the last slice's is needed again.
         if self._footer is None or self._footer[0] != s:
-            sheet = Canvas(width, FOOTER_HEIGHT, self._scale)
-            self._footer = s, sheet, draw_footer(sheet, self.compositor, 4, width - 4, 16, s)
-        _, sheet, plot = self._footer
-        drawn = sheet.copy()
-        draw_playhead(drawn, plot, time)
-        drawn.text(plot.x1, 112, f"{time:.2f} s", 15, anchor="rs")
-        drawn.text(plot.x1, 128, f"frame {frame}", 12, "#5c6370", "rs")
-        return np.asarray(drawn.image)
+            canvas = Canvas(width, FOOTER_HEIGHT, self._scale)
+            self._footer = s, canvas, draw_footer(canvas, self.compositor, 4, width - 4, 16, s)
+        _, canvas, axis = self._footer
+        image = canvas.copy()
+        draw_playhead(image, axis, time)
+        image.text(axis.x1, 112, f"{time:.2f} s", 15, anchor="rs")
+        image.text(axis.x1, 128, f"frame {frame}", 12, "#5c6370", "rs")
+        return np.asarray(image.image)
 
 
 def _open_source(e: Explanation, video: Any) -> Clip:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Heat(NamedTuple):
-    """The maps on show: the joint attribution, or the attention of one layer.
+    """The maps to draw: the joint attribution, or the attention of one layer.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class Heat(NamedTuple):
 
 
 def compute_heat(explanation: Explanation, style: HeatStyle = DEFAULT_STYLE) -> Heat:
-    """Choose what is shown: the joint maps, or the attention of a layer.
+    """Return the maps to draw: the joint maps, or the attention of a layer or head.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def compute_heat(explanation: Explanation, style: HeatStyle = DEFAULT_STYLE) -> 
 
 
 def _normalize_heat(values: NDArray[np.float32], scale: float, *, signed: bool) -> Heat:
-    """Bring maps to their greatest magnitude, and measure what falls into each slice."""
+    """Scale maps to a largest magnitude of 1, and compute the share of each slice."""
     top = float(np.abs(values).max()) or 1.0
     values = (values.astype(np.float64) / top).astype(np.float32)
     mass = np.abs(values).sum(axis=(1, 2), dtype=np.float64)
@@ -83,7 +83,7 @@ def _normalize_heat(values: NDArray[np.float32], scale: float, *, signed: bool) 
 
 
 def compute_cutoff(heat: Heat, style: HeatStyle) -> float:
-    """Return the value, of the clip's greatest, that cells must exceed to be drawn."""
+    """Return the magnitude, 0 … 1, that cells must exceed to be drawn: the quantile `style.threshold`."""
     if style.threshold <= 0:
         return 0.0
     ranked = np.sort(np.abs(heat.values), axis=None)
@@ -94,5 +94,5 @@ def compute_cutoff(heat: Heat, style: HeatStyle) -> float:
 
 
 def choose_colormap(heat: Heat, style: HeatStyle) -> NDArray[np.uint8]:
-    """Return the colour table in use, uint8 ``(256, 3)``."""
+    """Return the colormap to use, uint8 ``(256, 3)``."""
     return COLORMAPS[DIVERGING if heat.signed else style.colormap]

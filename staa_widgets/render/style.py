@@ -1,4 +1,4 @@
-"""How heat is drawn, and which maps: what the player's settings say, as a frozen value."""
+"""`HeatStyle`: the display settings of a heat map, as a frozen value."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ _RANGES = {"opacity": (0, 1), "threshold": (0, 1), "gamma": (0.05, 20), "smooth"
 
 @dataclass(frozen=True)
 class HeatStyle:
-    """How heat is drawn; the names and defaults are those of the player's settings.
+    """Display settings of a heat map; the names and defaults are those of the player's settings.
 
     Parameters
     ----------
     layer, head
         Layer whose attention is shown, and a head of it; -1 for the joint maps, and for the mean of the heads.
     colormap
-        Name of a colour table. Signed maps have the diverging one whatever is chosen.
+        Name in `COLORMAPS`. Signed maps always have the diverging one.
     opacity
         Cover of the strongest cells, 0 … 1.
     threshold
         Share of the clip's cells that are hidden, the weakest first.
     gamma
-        Power that strengths are raised to.
+        Exponent of the magnitudes.
     smooth
-        Standard deviation, in slices and patches, of the Gaussian that the maps are blurred with before all else.
+        Standard deviation, in slices and patches, of the Gaussian that the maps are blurred with first.
     normalize
         ``"clip"``: 1 is the clip's maximum; ``"frame"``: each frame's own.
     interpolation
@@ -47,12 +47,12 @@ class HeatStyle:
         ``"hold"``: each frame shows the map of its slice; ``"linear"``: maps pass into each other between the middles
         of what slices saw.
     dim_outside
-        Whether to darken what the model did not see.
+        Whether to darken the parts of the frame that the model did not see.
 
     Raises
     ------
     ParameterError
-        If a value is of no use.
+        If a value is not allowed.
     """
 
     layer: int = -1
@@ -84,4 +84,4 @@ class HeatStyle:
 
 
 DEFAULT_STYLE = HeatStyle()
-"""The player's at first."""
+"""The style of a new player."""

@@ -1,4 +1,4 @@
-"""What every figure looks like, and how words get into one."""
+"""Colors and Plotly template of every figure, and the escaping of text in them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BAR_COLOR, HIGHLIGHT_COLOR, POSITIVE_COLOR = "#7ea6ea", "#1d5fd1", "#c2571a"
 
 
 def escape_plotly_text(text: str, longest: int = 60) -> str:
-    """Write a string of a user's so that Plotly shows it letter by letter.
+    """Return text escaped for Plotly, so that it is shown letter by letter.
 
     Plotly takes ``<b>``, ``<a href=…>`` and ``&amp;`` for markup and, on pages with MathJax, ``$…$`` for a formula.
 
@@ -31,7 +31,7 @@ def escape_plotly_text(text: str, longest: int = 60) -> str:
 
 
 def plotly_template() -> go.layout.Template:
-    """Return the looks of every figure here: large letters, dark on white, few lines."""
+    """Return the template of every figure: large letters, dark on white, few lines."""
     import plotly.graph_objects as go
 
     axis = {
