@@ -40,11 +40,6 @@ def pages(monkeypatch: pytest.MonkeyPatch) -> Pages:
     return replace_comms(monkeypatch)
 
 
-@pytest.fixture(scope="module")
-def bars() -> Explanation:
-    return barcode_explanation()
-
-
 def request_export(player: staa.Player, **args: Any) -> tuple[dict[str, Any], bytes]:
     """Name and type of the file that a page asks for, and its content."""
     operation = player.operation("export", args)

@@ -25,11 +25,6 @@ from tests.helpers.html_page import PageReader
 from tests.helpers.paths import JS_SOURCE, PROTOCOL
 
 
-@pytest.fixture(scope="module")
-def bars() -> Explanation:
-    return barcode_explanation()
-
-
 def test_to_html_returns_the_path_and_replaces_in_one_step(bars: Explanation, tmp_path: Path) -> None:
     target = tmp_path / "page.html"
     target.write_text("old")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 import subprocess
 import sys
@@ -13,44 +12,27 @@ from typing import Any
 import numpy as np
 import pytest
 from IPython.core.formatters import IPythonDisplayFormatter, PlainTextFormatter
-from traitlets import TraitError, link
+from traitlets import link
 
 import staa_widgets as staa
-from staa_widgets.engine.request import request_of
-from staa_widgets.errors import ExportError, ParameterError, PlayerError, UnknownMethodError, UnsupportedRequestError
+from staa_widgets.errors import ExportError
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.explanation.selection import Selection, select_range
 from staa_widgets.methods import METHODS
-from staa_widgets.models import VideoModel
-from staa_widgets.render.colormaps import COLORMAPS
 from staa_widgets.widget.payload import is_class_specific, pack
 from staa_widgets.widget.settings import SETTINGS
 from tests.helpers.barcodes import FIRST, LAST, barcode_explanation
-from tests.helpers.comm import PATIENCE, Pages, replace_comms
+from tests.helpers.comm import PATIENCE, Pages
 from tests.helpers.paths import ROOT
-from tests.helpers.timesformers import tiny_timesformer
+
+pytestmark = pytest.mark.usefixtures("pages")
 
 BULK = ("_frames", "_maps", "_times", "_temporal", "_attention", "_ground_truth", "_colors")
-
-
-@pytest.fixture(autouse=True)
-def pages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Pages:
-    monkeypatch.setenv("STAA_CACHE", str(tmp_path / "cache"))
-    return replace_comms(monkeypatch)
-
-
-@pytest.fixture(scope="module")
-def bars() -> Explanation:
-    return barcode_explanation()
 
 
 def state_of(player: staa.Player) -> dict[str, Any]:
     """The player's traits as a page holds them."""
     return player.get_state()
-
-
-def without_request(e: Explanation) -> Explanation:
-    return Explanation.from_bytes(e.to_bytes())
 
 
 # --- what a page is given ---
@@ -127,78 +109,6 @@ def test_a_player_that_was_not_built_is_said(bars: Explanation, monkeypatch: pyt
     monkeypatch.setattr("staa_widgets.widget.bundle.resources.files", lambda _: tmp_path)
     with pytest.raises(ExportError, match=r"widget\.js was not built"):
         staa.Player(bars)
-
-
-# --- settings ---
-
-
-@pytest.mark.parametrize(
-    ("name", "good", "bad", "hint"),
-    [
-        ("frame", [FIRST, LAST, np.int64(110)], [FIRST - 1, LAST + 1, 110.0, True, None, "110"], ""),
-        ("playing", [True, False], [2, None, "yes"], "True or False"),
-        ("rate", [0.1, 1, 4], [0, -1, 100, float("nan"), "fast"], ""),
-        ("loop", [False], ["no"], "True or False"),
-        ("layer", [-1, 0, 2], [-2, 3, 1.5], "2"),
-        ("head", [-1, 0, 1], [2], "1"),
-        ("colormap", [*(set(COLORMAPS) - {"diverging"})], ["jet", "diverging", None], "cividis"),
-        ("colormap", ["magma"], ["magna"], "magma"),
-        ("opacity", [0, 1, 0.3, np.float32(0.5)], [-0.1, 1.1, None, "1", True], "0 to 1"),
-        ("threshold", [0, 1], [2], "0 to 1"),
-        ("gamma", [0.25, 4], [0, -1], ""),
-        ("normalize", ["clip", "frame"], ["slice"], "clip, frame"),
-        ("interpolation", ["nearest", "linear"], ["bilinear"], "linear"),
-        ("time_interpolation", ["hold", "linear"], ["line"], "linear"),
-        ("view", ["overlay", "side", "wipe", "difference", "grid"], ["split"], ""),
-        ("dim_outside", [True], [0.5], "True or False"),
-        ("selection", [None, (2.5, 3), [2, 2.1]], [(3, 2.5), (3,), 3, "23", (2.5, None), (10, 20)], ""),
-        ("theme", ["auto", "light", "dark"], ["darc"], "dark"),
-        ("height", [0, 300], [-1, 0.5], ""),
-    ],
-)
-def test_settings_are_checked(name: str, good: list[Any], bad: list[Any], hint: str, bars: Explanation):
-    player = staa.Player(bars)
-    kept = getattr(player, name)
-    for value in good:
-        setattr(player, name, value)
-        kept = getattr(player, name)
-        assert kept == pytest.approx(tuple(value) if isinstance(value, list) else value)
-        assert type(kept) in (int, float, bool, str, tuple, type(None))
-    for value in bad:
-        with pytest.raises(ParameterError, match=f"^{name} is ") as refused:
-            setattr(player, name, value)
-        assert isinstance(refused.value, TraitError)
-        assert refused.value.hint
-        assert hint in refused.value.hint
-        assert getattr(player, name) == kept
-        with pytest.raises(ParameterError):
-            staa.Player(bars, **{name: value})
-
-
-def test_a_selection_beyond_the_clip_ends_with_it(bars: Explanation):
-    player = staa.Player(bars, selection=(3, 100))
-    assert player.selection == (3, bars.spans[-1, 1])
-
-
-def test_names_that_are_not_there_are_told_apart(bars: Explanation):
-    with pytest.raises(TypeError, match="no setting 'opactiy'; did you mean 'opacity'"):
-        staa.Player(bars, opactiy=0.5)
-    with pytest.raises(TypeError, match=r"no setting 'xyz'; there are .*frame"):
-        staa.Player(bars, xyz=1)
-    with pytest.raises(AttributeError, match="did you mean 'threshold'"):
-        staa.Player(bars).treshold = 0.5  # pyright: ignore[reportAttributeAccessIssue]
-
-
-def test_slice_and_time_follow_the_frame_and_cannot_be_set(bars: Explanation):
-    player = staa.Player(bars)
-    told: list[tuple[str, Any]] = []
-    player.observe(lambda change: told.append((change["name"], change["new"])), ["slice", "time"])
-    player.frame = FIRST
-    assert (player.slice, player.time) == (0, 2.0)
-    assert sorted(told) == [("slice", 0), ("time", 2.0)]
-    for name in ("slice", "time"):
-        with pytest.raises(TraitError, match="read-only"):
-            setattr(player, name, 1)
 
 
 # --- both ways ---
@@ -310,133 +220,6 @@ def test_another_clip_starts_anew_where_its_frames_differ(bars: Explanation, pag
     assert (player.selection, player.layer, player.head, player.opacity) == (None, -1, -1, 0.4)
     assert update["_frames"] == b""
     assert (player.slice, player.time) == (2, bars.times[22])
-
-
-# --- computing ---
-
-
-def test_method_and_class_are_computed_when_they_are_set(video: Path, model: VideoModel, pages: Pages):
-    first = staa.explain(video, model)
-    player = staa.Player(first)
-    page = pages.page_of(player)
-    player.method = "staa_logit"
-    assert (player.method, player.target, player.explanation.method) == ("staa_logit", first.target, "staa_logit")
-    assert len(page.updates) == 1
-    assert "_frames" not in page.updates[0]
-    wanted = (first.target + 1) % 5
-    player.target = f"LABEL_{wanted}"  # pyright: ignore[reportAttributeAccessIssue]
-    assert (player.target, player.explanation.target) == (wanted, wanted)
-    direct = staa.explain(video, model, "staa_logit", target=wanted)
-    np.testing.assert_array_equal(player.explanation.maps, direct.maps)
-    assert base64.b64encode(page.state["_maps"]) == base64.b64encode(pack(direct)[1]["maps"])
-    player.method = "staa"
-    assert player.target == first.target
-    player.method = "staa_logit"
-    assert player.target == wanted, "the class that was asked for comes back with a method that depends on it"
-
-
-def test_a_misspelled_keyword_of_compute_is_told_the_nearest(video: Path, model: VideoModel):
-    player = staa.Player(staa.explain(video, model, preview=False))
-    with pytest.raises(ParameterError, match=r"^compute\(\) has no keyword 'targt'\. Did you mean 'target'\?"):
-        player.compute(targt=1)
-    with pytest.raises(ParameterError, match=r"Did you mean 'layers'\?"):
-        player.compute(layer="last")
-    assert player.explanation.method == "staa"
-
-
-def test_compute_returns_and_keeps_parameters_of_the_same_method(video: Path, model: VideoModel):
-    player = staa.Player(staa.explain(video, model))
-    told: list[str] = []
-    found = player.compute(layers="mean", progress=lambda step, *_: told.append(step))
-    assert player.explanation is found
-    assert found.params["layers"] == "mean"
-    assert player.compute(contrast=False).params["layers"] == "mean"
-    assert player.compute("staa_logit").params["layers"] == METHODS["staa_logit"].defaults["layers"]
-    assert player.compute().method == "staa_logit"
-    assert told
-    assert staa.Player(found).hello()["computes"]
-
-
-@pytest.mark.parametrize(
-    ("change", "error"),
-    [
-        (lambda player: setattr(player, "method", "staa_logits"), UnknownMethodError),
-        (lambda player: setattr(player, "method", None), ParameterError),
-        (lambda player: setattr(player, "target", "nobody"), ParameterError),
-        (lambda player: setattr(player, "target", 77), ParameterError),
-        (lambda player: setattr(player, "target", (player.target + 1) % 5), UnsupportedRequestError),
-        (lambda player: player.compute(layer="mean"), ParameterError),
-        (lambda player: player.compute("staa_logit", progress=interrupt), KeyboardInterrupt),
-    ],
-)
-def test_what_fails_leaves_the_player_as_it_was(
-    change: Any, error: type[BaseException], video: Path, model: VideoModel, pages: Pages
-):
-    first = staa.explain(video, model)
-    player = staa.Player(first)
-    before = state_of(player)
-    with pytest.raises(error):
-        change(player)
-    assert player.explanation is first
-    assert state_of(player) == before
-    assert pages.page_of(player).updates == []
-    player.target = player.target
-    player.method = "staa_logit"
-    assert player.explanation.method == "staa_logit"
-
-
-def interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
-
-
-def test_without_video_and_model_nothing_can_be_computed_and_that_is_said(video: Path, model: VideoModel):
-    loaded = without_request(staa.explain(video, model))
-    player = staa.Player(loaded)
-    for change in (lambda: setattr(player, "method", "staa_logit"), player.compute):
-        with pytest.raises(PlayerError) as refused:
-            change()
-        assert "staa.Player(explanation, video=" in refused.value.hint
-    assert player.method == "staa"
-
-
-def test_a_loaded_explanation_can_be_given_its_video_and_model_again(video: Path, model: VideoModel):
-    least = int(staa.explain(video, model, start=1, end=3).logits.argmin())
-    made = staa.explain(video, model, "staa_logit", target=least, start=1, end=3, layers="mean")
-    player = staa.Player(without_request(made), video=video, model=model)
-    again = player.compute()
-    np.testing.assert_array_equal(again.maps, made.maps)
-    assert (again.target, again.params, again.provenance["cache"]) == (least, made.params, "hit")
-    assert player.compute("staa").first_frame == 8
-
-
-def test_a_question_or_video_and_model_are_given_whole(video: Path, model: VideoModel, bars: Explanation):
-    made = staa.explain(video, model)
-    player = staa.Player(without_request(made), request=request_of(made))
-    assert player.compute("staa_logit").method == "staa_logit"
-    with pytest.raises(ParameterError, match="another clip or model"):
-        staa.Player(bars, request=request_of(made))
-    with pytest.raises(ParameterError, match="without its video"):
-        staa.Player(without_request(made), model=model)
-
-
-def test_another_video_or_model_is_refused(video: Path, model: VideoModel, tmp_path: Path):
-    loaded = without_request(staa.explain(video, model))
-    other = staa.action_clip(4, size=48, fps=8).write_mp4(tmp_path / "other.mp4")
-    with pytest.raises(ParameterError, match="another video"):
-        staa.Player(loaded, video=other, model=model)
-    grown = staa.load_model(tiny_timesformer(num_labels=7), processor=model.transform)
-    with pytest.raises(ParameterError, match="another model"):
-        staa.Player(loaded, video=video, model=grown)
-
-
-def test_a_loaded_explanation_of_the_same_clip_takes_over_the_question(video: Path, model: VideoModel):
-    first = staa.explain(video, model)
-    player = staa.Player(first)
-    player.show(without_request(staa.explain(video, model, "staa_logit", target=4, layers="mean")))
-    assert (player.method, player.target) == ("staa_logit", 4)
-    assert player.compute(contrast=False).target == 4
-    player.show(without_request(staa.explain(video, model, start=1)))
-    assert not player.hello()["computes"]
 
 
 # --- as a cell's value ---
