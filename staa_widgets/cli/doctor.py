@@ -6,6 +6,7 @@ everything, tries every device and explains a drawn clip.
 
 from __future__ import annotations
 
+import argparse
 import ctypes
 import importlib.util
 import json
@@ -21,6 +22,7 @@ from types import ModuleType
 from typing import Literal, NamedTuple
 
 from staa_widgets._version import __version__
+from staa_widgets.cli.output import DONE, FAILED, printable
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -41,6 +43,15 @@ class Check(NamedTuple):
     level: Literal["ok", "warn", "fail"]
     subject: str
     text: str
+
+
+def run_doctor(options: argparse.Namespace) -> int:
+    """Print every check; return 1 if one of them failed."""
+    code = DONE
+    for check in run_checks(options.full):
+        print(f"{check.level:<4}  {check.subject:<13} {printable(check.text)}", flush=True)
+        code = FAILED if check.level == "fail" else code
+    return code
 
 
 def run_checks(full: bool = False) -> Iterator[Check]:

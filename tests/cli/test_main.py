@@ -109,8 +109,8 @@ def test_pages_go_where_they_are_wanted(video: str, model: str, here: Path):
     ("name", "kind", "begins"),
     [
         ("a.mp4", "movie", b"\0\0\0"),
-        ("a.gif", "movie", b"GIF89a"),
-        ("a.PNG", "picture", b"\x89PNG"),
+        ("a.gif", "animation", b"GIF89a"),
+        ("a.PNG", "image", b"\x89PNG"),
         ("a.csv", "table", b"slice,"),
     ],
 )

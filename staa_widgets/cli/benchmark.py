@@ -1,0 +1,28 @@
+"""``staa benchmark``: score methods on drawn clips and say what the scores mean."""
+
+from __future__ import annotations
+
+import argparse
+
+from staa_widgets.cli.output import DONE, printable
+
+
+def run_benchmark_command(options: argparse.Namespace) -> int:
+    """Run the benchmark, print the verdict and write the report."""
+    from staa_widgets.evaluation.benchmark.plan import DEFAULT_PLAN, FULL_PLAN
+    from staa_widgets.evaluation.benchmark.report import write_report
+    from staa_widgets.evaluation.benchmark.run import run_benchmark
+    from staa_widgets.evaluation.benchmark.verdict import verdict
+
+    plan = FULL_PLAN if options.full else DEFAULT_PLAN
+    if options.clips is not None:
+        plan = plan.limit_clips(options.clips)
+    found = run_benchmark(plan, options.models, methods=options.methods, cache=options.cache)
+    report = write_report(found, found.save(options.out))
+    for line in verdict(found):
+        print(printable(f"{line.answer:<4} {line.model or 'all models'}: {line.question}: {line.reason}"))
+    failures = len(found.first.failures) + len(found.second.failures) + len(found.shuffled.failures)
+    if failures:
+        print(f"{failures} questions could not be answered: the report says which and why")
+    print(printable(f"report: {report}, beside it the values as JSON"), flush=True)
+    return DONE

@@ -1,0 +1,50 @@
+"""``staa demo``: explain a drawn clip and compare with its ground truth."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from staa_widgets.cli.output import DONE, open_in_browser, print_summary
+
+if TYPE_CHECKING:
+    from staa_widgets.explanation.explanation import Explanation
+
+
+def run_demo(options: argparse.Namespace) -> int:
+    """Draw a clip, explain it, write its page and compare the explanation with the ground truth."""
+    from staa_widgets.datasets.drawn_actions import action_clip
+    from staa_widgets.engine.explain import explain
+    from staa_widgets.video.ground_truth import GroundTruth
+
+    options.out.mkdir(parents=True, exist_ok=True)
+    clip = action_clip(options.seed)
+    video = clip.write_mp4(options.out / "demo.mp4")
+    print(f"A drawn clip of {clip.label!r}: {video}")
+    # A file does not know what was drawn in it.
+    found = replace(explain(video), ground_truth=GroundTruth.from_clip(clip))
+    page = found.to_html(options.out / "demo.staa.html")
+    print_summary(found, page)
+    print(f"  truth: {_describe_score(found)}")
+    if options.open:
+        open_in_browser(page)
+    return DONE
+
+
+def _describe_score(found: Explanation) -> str:
+    from staa_widgets.evaluation.ground_truth import explanation_ground_truth
+    from staa_widgets.evaluation.metrics.localization import score_ground_truth
+
+    known, truth = found.ground_truth, explanation_ground_truth(found)
+    assert known is not None
+    assert truth is not None
+    start, end = known.spans(found.times, found.end)[0]
+    named = found.labels[int(found.logits.argmax())] == known.label
+    scores = score_ground_truth(found.maps, truth)
+    hit = scores["pointing"] == 1
+    return (
+        f"{known.label!r}, which the model {'found' if named else 'missed'}; its limbs move from {start:.2f} to "
+        f"{end:.2f} s; the strongest point {'lies' if hit else 'does not lie'} on them, with "
+        f"{scores['mass']:.0%} of the attribution (chance: {truth.where.mean():.0%})"
+    )

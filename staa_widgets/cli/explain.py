@@ -1,0 +1,65 @@
+"""``staa explain``: explain videos and write a file for each."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from staa_widgets.cli.output import DONE, FAILED, open_in_browser, print_summary, report_error
+from staa_widgets.errors import ParameterError
+from staa_widgets.explanation.exports import FORMATS_BY_SUFFIX, find_format
+
+
+def run_explain(options: argparse.Namespace) -> int:
+    """Explain the videos and write a file for each; return 1 if one of them failed."""
+    from staa_widgets.engine.many import explain_many, list_videos
+    from staa_widgets.methods import get_method
+    from staa_widgets.models import load_model
+
+    get_method(options.method)
+    model = load_model(options.model, device=options.device)
+    target = options.target
+    if target is not None:
+        target = int(target) if target.isdecimal() and target not in model.labels else target
+    videos = [Path(video) for video in list_videos(options.videos)]
+    pages = iter(_choose_outputs(videos, options.out))
+    outcomes = explain_many(
+        videos, model, options.method, target=target, start=options.start, end=options.end, cache=options.cache
+    )
+    failed = 0
+    for outcome in outcomes:
+        page, found = next(pages), outcome.explanation
+        try:
+            if found is None:
+                raise outcome.error or RuntimeError("There is no explanation.")
+            found.export(page, video=Path(outcome.video))
+        except Exception as error:
+            failed += 1
+            report_error(error, options, outcome.video)
+            continue
+        print_summary(found, page, brief=len(videos) > 1)
+        if options.open:
+            open_in_browser(page)
+    if len(videos) > 1:
+        print(f"{len(videos) - failed} of {len(videos)} videos explained" + (f", {failed} failed" if failed else ""))
+    return FAILED if failed else DONE
+
+
+def _choose_outputs(videos: list[Path], out: Path | None) -> list[Path]:
+    """Choose where the page of each video goes; two videos of one name get two pages."""
+    if out is not None and out.suffix.lower() in FORMATS_BY_SUFFIX:
+        if len(videos) > 1:
+            label = find_format(out).label
+            raise ParameterError(f"{str(out)!r} is one {label} for {len(videos)} videos.", "Give a folder to --out.")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        return [out]
+    folder = out or Path()
+    folder.mkdir(parents=True, exist_ok=True)
+    pages: dict[str, Path] = {}  # by what a disk that minds no capitals takes for one name
+    for video in videos:
+        name, number = f"{video.stem}.staa.html", 1
+        while name.casefold() in pages:
+            number += 1
+            name = f"{video.stem}-{number}.staa.html"
+        pages[name.casefold()] = folder / name
+    return list(pages.values())

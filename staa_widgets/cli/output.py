@@ -1,0 +1,105 @@
+"""What the command line prints: summaries, warnings, errors on one line each; exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from staa_widgets.errors import ParameterError, StaaError, UnknownMethodError
+from staa_widgets.explanation.exports import find_format
+
+if TYPE_CHECKING:
+    from staa_widgets.explanation.explanation import Explanation
+
+
+DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+"""Exit codes."""
+
+_PACKAGE = str(Path(__file__).parents[1])
+
+
+def print_summary(found: Explanation, page: Path, *, brief: bool = False) -> None:
+    """Print the prediction, the peak and the file of an explanation, on one line if `brief`."""
+    from tqdm import tqdm
+
+    from staa_widgets.explanation.peak import describe_position
+
+    (label, probability), peak = found.predictions(1)[0], found.peak
+    about = "" if label == found.labels[found.target] else f" about {found.labels[found.target]!r}"
+    share = f"{found.temporal[peak.slice]:.0%} of the attribution"
+    predicted = f"{found.clip_name}: {label!r}, {probability:.1%}, by {found.model_id}"
+    most = f"most{about} from {peak.start:.2f} to {peak.end:.2f} s"
+    kind, position = find_format(page).label, describe_position(peak, found.frame_size)
+    lines = [predicted, f"  {most} ({share}), there at the {position}", f"  {kind}: {page}"]
+    for line in [f"{predicted}, {most}, {kind}: {page}"] if brief else lines:
+        tqdm.write(printable(line), file=sys.stdout)  # A bar on the same terminal makes room for it.
+    sys.stdout.flush()
+
+
+def report_error(error: Exception, options: argparse.Namespace, video: Path | None = None) -> int:
+    """Print on one line what went wrong, and return the exit code."""
+    if options.debug:
+        traceback.print_exception(error)
+    where = "" if video is None else f"{video}: "
+    if isinstance(error, StaaError):
+        text = str(error)
+    elif isinstance(error, OSError) and error.strerror and error.filename:
+        text = f"{error.strerror}: {str(error.filename)!r}"
+    else:
+        advice = "--debug shows where, 'staa doctor --full' checks the installation"
+        text = f"unexpected {type(error).__name__}: {error} ({advice})"
+    print_warning(f"staa: {where}{' '.join(text.split())}")
+    return USAGE if isinstance(error, ParameterError | UnknownMethodError) else FAILED
+
+
+@contextmanager
+def show_own_warnings(options: argparse.Namespace) -> Iterator[None]:
+    """Show this package's warnings on one line each; what libraries log and warn of is for `--debug`."""
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,  # noqa: ARG001
+        file: TextIO | None = None,  # noqa: ARG001
+        line: str | None = None,  # noqa: ARG001
+    ) -> None:
+        if filename.startswith(_PACKAGE) and category in (UserWarning, RuntimeWarning):
+            print_warning(f"staa: warning: {' '.join(str(message).split())}")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = show
+        before = logging.root.manager.disable
+        logging.disable(before if options.debug else max(before, logging.WARNING))
+        try:
+            yield
+        finally:
+            logging.disable(before)
+
+
+def print_warning(line: str) -> None:
+    """Print a line to standard error, above a progress bar if there is one."""
+    from tqdm import tqdm
+
+    tqdm.write(printable(line), file=sys.stderr)
+    sys.stderr.flush()
+
+
+def open_in_browser(page: Path) -> None:
+    """Open a written page in the default browser."""
+    import webbrowser
+
+    webbrowser.open(page.resolve().as_uri())
+
+
+def printable(text: str) -> str:
+    """Keep names of files and classes from steering the terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
