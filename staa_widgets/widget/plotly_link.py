@@ -86,6 +86,8 @@ class Link:
             for track in self._tracks:
                 if track.marks:
                     track.trace.selectedpoints = track.selected
+        # The figure keeps the callbacks, and so this link, which must not keep the player.
+        del self._player
 
     def _on_hover(self, trace: Any, points: Any, state: object) -> None:
         # A pointer on its way across the figure should not pull a playing video about.

@@ -16,7 +16,7 @@ import json
 import staa_widgets as staa
 e = staa.explain(staa.action_clip(3, fps=8), progress=False)
 rows, columns = e.maps.shape[1:]
-player = staa.Player(e, frame=int(e.sampled[2, 0]))
+player = staa.Player(e, frame=int(e.sampled_frames[2, 0]))
 player
 """
 TELL = "print(json.dumps([player.patch, player.method, player.explanation is e, rows, columns]))"

@@ -174,7 +174,7 @@ def test_a_pane_of_another_clip_is_drawn_at_the_same_second(bars: Explanation):
     assert player.snapshot().png == snapshot(later, FIRST + at).png
 
 
-def test_render_static_draws_all_panes(bars: Explanation):
+def test_render_image_draws_all_panes(bars: Explanation):
     other = replace(bars, method="other", maps=bars.maps[::-1])
     look = HeatStyle(colormap="viridis")
     assert staa.Player(bars, colormap="viridis").render_image(images=3).png == (render_image(bars, look, images=3).png)

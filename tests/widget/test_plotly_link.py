@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -257,6 +259,17 @@ def test_a_cell_that_keeps_the_loop_busy_is_followed_all_the_same():
     now, pace._last = 1, pace._last - 20
     in_a_loop(cell)
     assert drawn == [0, 1]
+
+
+def test_a_figure_does_not_keep_a_player_after_unlink():
+    player, figure = pair()
+    staa.link(player, figure).unlink()
+    player.close()
+    reference = weakref.ref(player)
+    del player
+    gc.collect()
+    assert reference() is None
+    assert figure.data
 
 
 def test_unlinking_leaves_out_what_waits(at_leisure):
