@@ -106,5 +106,5 @@ def test_what_has_no_name_to_open_is_a_variable():
 
 
 def test_it_loads_no_torch():
-    code = "import sys; from staa_widgets.export.code import recipe; assert 'torch' not in sys.modules"
+    code = "import sys; from staa_widgets.export.code import explain_call; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

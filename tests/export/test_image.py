@@ -94,19 +94,19 @@ def mean_difference(picture: StaticImage, wanted: NDArray[np.uint8], width: floa
 
 
 def test_of_a_head_the_words_are_about_that_head():
-    look = HeatStyle(layer=2, head=1)
+    style = HeatStyle(layer=2, head=1)
     shares = E.attention[2, 1].astype(float).sum(axis=(1, 2)) if E.attention is not None else np.empty(0)
     s = int(shares.argmax())
     wanted = f"{shares[s] / shares.sum():.0%} of the attention of layer 3, head 2 from {E.spans[s, 0]:.2f}"
-    assert wanted in render_image(E, look).alt
-    assert wanted in snapshot(E, 120, look).alt
+    assert wanted in render_image(E, style).alt
+    assert wanted in snapshot(E, 120, style).alt
 
 
 def test_a_snapshot_holds_the_frame_under_its_heat():
-    for frame, look in ((FIRST + 5, HeatStyle()), (FIRST + 40, HeatStyle(gamma=0.5, colormap="viridis"))):
-        picture = snapshot(E, frame, look)
-        assert mean_difference(picture, draw_frame(E, frame, look), 480, 28, 78) < 4
-        assert mean_difference(picture, draw_frame(E, frame - 3, look), 480, 28, 78) > 6
+    for frame, style in ((FIRST + 5, HeatStyle()), (FIRST + 40, HeatStyle(gamma=0.5, colormap="viridis"))):
+        picture = snapshot(E, frame, style)
+        assert mean_difference(picture, draw_frame(E, frame, style), 480, 28, 78) < 4
+        assert mean_difference(picture, draw_frame(E, frame - 3, style), 480, 28, 78) > 6
         assert picture.alt.startswith(f"Frame {frame} at {E.times[frame - FIRST]:.2f} s")
     assert snapshot(E).alt.startswith(f"Frame {E.sampled_frames[E.temporal.argmax(), 1]} ")
     with pytest.raises(ParameterError, match="frames 100 to 147"):
@@ -154,11 +154,11 @@ def test_the_colour_bar_says_per_what():
 
 
 def test_the_colour_bar_runs_from_least_to_greatest_and_leaves_out_what_is_hidden():
-    for e, look, name in (
+    for e, style, name in (
         (E, HeatStyle(colormap="viridis", threshold=0.9), "viridis"),
         (SIGNED, HeatStyle(), "diverging"),
     ):
-        sheet, painter = Canvas(300, 60), Compositor(e, look)
+        sheet, painter = Canvas(300, 60), Compositor(e, style)
         draw_colorbar(sheet, 10, 5, 256, painter)
         row, table = np.asarray(sheet.image)[10, 10:266].astype(int), COLORMAPS[name].astype(int)
         assert np.abs(row[255] - table[255]).max() <= 2

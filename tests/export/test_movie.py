@@ -66,10 +66,10 @@ def test_frames_come_back_in_order_at_their_times(tmp_path: Path):
 
 def test_colours_are_those_drawn(tmp_path: Path):
     e = barcode_explanation()
-    look = HeatStyle(interpolation="nearest", opacity=1)
-    clip = open_clip(to_video(e, tmp_path / "movie.mp4", look, **WITHOUT_CHART))
+    style = HeatStyle(interpolation="nearest", opacity=1)
+    clip = open_clip(to_video(e, tmp_path / "movie.mp4", style, **WITHOUT_CHART))
     for i in (0, 21, 47):
-        drawn = draw_frame(e, FIRST + i, look)
+        drawn = draw_frame(e, FIRST + i, style)
         assert np.abs(clip.frames([i])[0].astype(int) - drawn).mean() < 4
 
 

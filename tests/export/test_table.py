@@ -41,9 +41,9 @@ def test_signed_maps_have_a_signed_share(tmp_path: Path):
 
 
 def test_a_layer_can_be_written(tmp_path: Path):
-    e, look = barcode_explanation(), HeatStyle(layer=1, head=0)
-    table = read_columns(e.to_csv(tmp_path / "e.csv", look))
-    np.testing.assert_allclose(np.array(table["share"], float), compute_heat(e, look).temporal, atol=1e-6)
+    e, style = barcode_explanation(), HeatStyle(layer=1, head=0)
+    table = read_columns(e.to_csv(tmp_path / "e.csv", style))
+    np.testing.assert_allclose(np.array(table["share"], float), compute_heat(e, style).temporal, atol=1e-6)
 
 
 def test_explanations_follow_each_other_by_name(tmp_path: Path):

@@ -97,27 +97,27 @@ STYLES = {
 @pytest.mark.parametrize("name", STYLES)
 @pytest.mark.parametrize("kind", ["plain", "portrait", "signed", "padded"])
 def test_an_independent_compositor_draws_the_same(kind: str, name: str):
-    look = STYLES[name]
+    style = STYLES[name]
     changes = {"box": (0.0, -70.0, 320.0, 250.0)} if kind == "padded" else {}
     e = barcode_explanation(portrait=kind == "portrait", signed=kind == "signed", **changes)
     i = 21
-    heat = compute_heat(e, look)
-    field = Compositor(e, look).map_at(e.times[i])
+    heat = compute_heat(e, style)
+    field = Compositor(e, style).map_at(e.times[i])
     wanted = reference_overlay(
         frame_image(e, i),
         field,
         e.box,
-        table="diverging" if heat.signed else look.colormap,
-        opacity=look.opacity,
-        cut=float(np.quantile(np.abs(heat.values.astype(float)), look.threshold)) if look.threshold else 0.0,
-        gamma=look.gamma,
+        table="diverging" if heat.signed else style.colormap,
+        opacity=style.opacity,
+        cut=float(np.quantile(np.abs(heat.values.astype(float)), style.threshold)) if style.threshold else 0.0,
+        gamma=style.gamma,
         signed=heat.signed,
-        linear=look.interpolation == "linear",
-        top=float(np.abs(field).max()) if look.normalize == "frame" else 1.0,
-        dim=look.dim_outside,
+        linear=style.interpolation == "linear",
+        top=float(np.abs(field).max()) if style.normalize == "frame" else 1.0,
+        dim=style.dim_outside,
     )
-    found = draw_frame(e, FIRST + i, look)
-    assert np.abs(found.astype(int) - wanted).max() <= (0 if look.interpolation == "nearest" else 2)
+    found = draw_frame(e, FIRST + i, style)
+    assert np.abs(found.astype(int) - wanted).max() <= (0 if style.interpolation == "nearest" else 2)
     assert (found != frame_image(e, i)).mean() > 0.02
 
 
@@ -175,7 +175,7 @@ def test_a_frame_outside_the_clip_is_refused(frame: Any):
         {"opacity": True},
     ],
 )
-def test_a_look_of_no_use_is_refused(wrong: dict[str, Any]):
+def test_a_style_of_no_use_is_refused(wrong: dict[str, Any]):
     with pytest.raises(ParameterError, match=next(iter(wrong))):
         HeatStyle(**wrong)
 
