@@ -60,17 +60,17 @@ def forwards(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     passes: list[int] = []
     original = staa_widgets.models.capture.record
 
-    def counted(model: VideoModel, pixels: Any, *rest: Any) -> Any:
+    def count_and_record(model: VideoModel, pixels: Any, *rest: Any) -> Any:
         passes.append(len(pixels))
         return original(model, pixels, *rest)
 
-    monkeypatch.setattr(staa_widgets.models.capture, "record", counted)
+    monkeypatch.setattr(staa_widgets.models.capture, "record", count_and_record)
     return passes
 
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    """Drive the machine's own Chromium."""
+    """Arguments that make Playwright launch the Chromium that is installed."""
     from tests.helpers.chromium import launch_args
 
     found = launch_args()
@@ -97,18 +97,18 @@ def open_page(page: Page, tmp_path: Path) -> Iterator[Callable[..., Page]]:
     page.on("console", complain)
     page.on("pageerror", lambda error: complaints.append(str(error)))
 
-    def opened(e: Explanation | Sequence[Explanation], **settings: Any) -> Page:
+    def open_written_page(e: Explanation | Sequence[Explanation], **settings: Any) -> Page:
         page.goto(to_html(e, tmp_path / "page.html", **settings).as_uri())
         page.wait_for_selector("canvas[data-frame]")
         return page
 
-    yield opened
+    yield open_written_page
     assert {*asked} == {(tmp_path / "page.html").as_uri()}
     assert complaints == []
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def distributions(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Source distribution and wheel of the working tree, built where no Node is to be found."""
     source, tools, out = (tmp_path_factory.mktemp(name) for name in ("source", "tools", "out"))
     listed = subprocess.run(
@@ -124,23 +124,23 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     for tool in ("sh", "env", "uname"):
         (tools / tool).symlink_to(str(shutil.which(tool)))
     assert shutil.which("node", path=str(tools)) is None
-    built = subprocess.run(
+    run = subprocess.run(
         [sys.executable, "-m", "build", "--outdir", str(out), str(source)],
         env={**os.environ, "PATH": str(tools)},
         capture_output=True,
         text=True,
     )
-    assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
+    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
     return next(out.glob("*.tar.gz")), next(out.glob("*.whl"))
 
 
 @pytest.fixture(scope="session")
-def clean(built: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def clean_environment(distributions: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment with the wheel in it; only what the package depends on is shared with that of the tests."""
     place = tmp_path_factory.mktemp("clean")
     venv.create(place, with_pip=False)
     site = Path(sysconfig.get_path("purelib", vars={"base": str(place)}))
-    with zipfile.ZipFile(built[1]) as wheel:
+    with zipfile.ZipFile(distributions[1]) as wheel:
         wheel.extractall(site)
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return place

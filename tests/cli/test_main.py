@@ -65,11 +65,11 @@ def test_options_reach_the_explanation(video: str, model: str, monkeypatch: pyte
     asked: dict[str, Any] = {}
     original = staa_widgets.engine.many.explain_many
 
-    def watched(*arguments: Any, **options: Any) -> Any:
+    def record_options(*arguments: Any, **options: Any) -> Any:
         asked.update(options, method=arguments[2])
         return original(*arguments, **options)
 
-    monkeypatch.setattr(staa_widgets.engine.many, "explain_many", watched)
+    monkeypatch.setattr(staa_widgets.engine.many, "explain_many", record_options)
     options = ["--method", "staa_logit", "--target", "label 2", "--start", "1", "--end", "3", "--no-cache"]
     assert run_explain(video, *options, model=model) == 0
     assert asked == {"method": "staa_logit", "target": "label 2", "start": 1, "end": 3, "cache": False}
@@ -178,10 +178,10 @@ def test_a_missing_model_ends_with_1_and_one_line(video: str, capsys: pytest.Cap
 def test_unexpected_errors_are_one_line_unless_debugging(
     video: str, model: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    def broken(*_: Any, **__: Any) -> None:
+    def divide_by_zero(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError("division\nby zero")
 
-    monkeypatch.setattr(staa_widgets.engine.many, "finish_run", broken)
+    monkeypatch.setattr(staa_widgets.engine.many, "finish_run", divide_by_zero)
     assert run_explain(video, model=model) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "unexpected ZeroDivisionError: division by zero" in line
@@ -192,10 +192,10 @@ def test_unexpected_errors_are_one_line_unless_debugging(
 def test_ctrl_c_ends_with_130(
     video: str, model: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    def interrupted(*_: Any, **__: Any) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(staa_widgets.engine.many, "finish_run", interrupted)
+    monkeypatch.setattr(staa_widgets.engine.many, "finish_run", interrupt)
     assert run_explain(video, video, model=model) == 130
     assert capsys.readouterr().err == "staa: stopped\n"
 
@@ -206,11 +206,11 @@ def test_own_warnings_are_one_line_and_foreign_ones_are_silent(
     found = staa_widgets.explain(video, staa_widgets.load_model(model, device="cpu"), cache=False, preview=False)
     original = staa_widgets.engine.run.choose_windows
 
-    def warning(*arguments: Any) -> Any:
+    def warn_and_choose(*arguments: Any) -> Any:
         warnings.warn_explicit("old-fashioned", UserWarning, "/elsewhere/transformers.py", 1)
         return original(*arguments)
 
-    monkeypatch.setattr(staa_widgets.engine.run, "choose_windows", warning)
+    monkeypatch.setattr(staa_widgets.engine.run, "choose_windows", warn_and_choose)
     assert run_explain(video, "--target", str((found.target + 1) % 5), model=model) == 0
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("staa: warning: 'staa' does not depend on the class")

@@ -18,9 +18,9 @@ ITS_OWN = ("/lsp/status",)
 
 
 @pytest.fixture(scope="session")
-def lab(clean: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def lab(clean_environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A server whose kernels have the wheel and not the working tree."""
-    with run_jupyterlab(clean / "bin" / "python", tmp_path_factory.mktemp("lab")) as lab:
+    with run_jupyterlab(clean_environment / "bin" / "python", tmp_path_factory.mktemp("lab")) as lab:
         yield lab
 
 

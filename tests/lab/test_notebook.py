@@ -45,9 +45,9 @@ class Notebook7(Notebook):
 
 
 @pytest.fixture
-def lab7(clean: Path, tmp_path: Path) -> Iterator[Lab]:
+def lab7(clean_environment: Path, tmp_path: Path) -> Iterator[Lab]:
     """A server of its own: JupyterLab serves no pages of Notebook 7."""
-    with run_jupyterlab(clean / "bin" / "python", tmp_path, app="notebook") as lab:
+    with run_jupyterlab(clean_environment / "bin" / "python", tmp_path, app="notebook") as lab:
         yield lab
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 
 import pytest
+
+from tests.helpers.paths import ROOT
 
 HEAVY = ("torch", "transformers", "plotly", "captum", "av", "decord", "PIL", "torchvision")
 
@@ -47,3 +50,18 @@ def test_what_the_package_offers_is_there():
     assert [name for name in staa_widgets.__all__ if not hasattr(staa_widgets, name)] == []
     with pytest.raises(AttributeError, match="explian"):
         staa_widgets.explian  # noqa: B018  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_names_offered_lazily_are_those_that_type_checkers_see():
+    import staa_widgets
+
+    tree = ast.parse((ROOT / "staa_widgets" / "__init__.py").read_text("utf-8"))
+    typed = {
+        alias.asname: (node.module or "").removeprefix("staa_widgets.")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.asname and alias.asname not in ("__version__", "cache")
+    }
+    assert typed == staa_widgets._HOMES
+    assert set(staa_widgets.__all__) == {*typed, "__version__", "cache"}

@@ -64,7 +64,7 @@ def test_nothing_that_a_run_leaves_is_kept(path: Path):
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def quickstart(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Cells by id of the quickstart after nbmake ran a copy of it."""
     folder = tmp_path_factory.mktemp("notebooks")
     copy = shutil.copy(ROOT / "notebooks" / "01_quickstart.ipynb", folder)
@@ -90,33 +90,41 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return {"cells": cells, "memory": most, "asked": folder / "asked", "folder": folder}
 
 
-def printed_text(ran: dict[str, Any], cell: str) -> str:
-    return "".join(output["text"] for output in ran["cells"][cell]["outputs"] if output["output_type"] == "stream")
+def printed_text(quickstart: dict[str, Any], cell: str) -> str:
+    return "".join(
+        output["text"] for output in quickstart["cells"][cell]["outputs"] if output["output_type"] == "stream"
+    )
 
 
-def test_it_asks_no_network(ran: dict[str, Any]):
-    assert not ran["asked"].exists()
+def test_it_asks_no_network(quickstart: dict[str, Any]):
+    assert not quickstart["asked"].exists()
 
 
-def test_it_fits_into_two_gigabytes(ran: dict[str, Any]):
-    assert 50_000_000 < ran["memory"] < MEMORY
+def test_it_fits_into_two_gigabytes(quickstart: dict[str, Any]):
+    assert 50_000_000 < quickstart["memory"] < MEMORY
 
 
-def test_players_and_figures_are_shown(ran: dict[str, Any]):
-    data = [(name, output.get("data", {})) for name, cell in ran["cells"].items() for output in cell.get("outputs", [])]
+def test_players_and_figures_are_shown(quickstart: dict[str, Any]):
+    data = [
+        (name, output.get("data", {}))
+        for name, cell in quickstart["cells"].items()
+        for output in cell.get("outputs", [])
+    ]
     # Where the machine is slow, a bar of progress is a widget too.
     assert {name for name, held in data if VIEW in held} >= {"explain", "beside", "link", "own-player"}
     assert [name for name, held in data if "staa-fallback" in held.get("text/html", "")] == ["explain", "own-player"]
 
 
-def test_nothing_complains(ran: dict[str, Any]):
-    streams = [o for cell in ran["cells"].values() for o in cell.get("outputs", []) if o["output_type"] == "stream"]
+def test_nothing_complains(quickstart: dict[str, Any]):
+    streams = [
+        o for cell in quickstart["cells"].values() for o in cell.get("outputs", []) if o["output_type"] == "stream"
+    ]
     assert [o["text"] for o in streams if o["name"] == "stderr"] == []
 
 
-def test_the_verdict_is_that_of_the_scores(ran: dict[str, Any]):
+def test_the_verdict_is_that_of_the_scores(quickstart: dict[str, Any]):
     """Whatever the bundled model has become, the words follow the numbers beside them."""
-    told = printed_text(ran, "table")
+    told = printed_text(quickstart, "table")
     (header, *rows), verdicts = (part.splitlines() for part in told.split("\n\n"))
     means = {row[:16].strip(): [float(n) for n in re.findall(r"([\d.]+) \[", row)] for row in rows}
     assert set(means) == {"explanation", "motion", "center", "noise"}
@@ -127,11 +135,11 @@ def test_the_verdict_is_that_of_the_scores(ran: dict[str, Any]):
         assert abs(better) <= 0.01 or ("is better than" in words) == (better > 0), told
 
 
-def test_from_file_to_player_in_five_cells(ran: dict[str, Any]):
-    cells = list(ran["cells"].values())
+def test_from_file_to_player_in_five_cells(quickstart: dict[str, Any]):
+    cells = list(quickstart["cells"].values())
     start = next(n for n, cell in enumerate(cells) if cell["source"].startswith("## 2. A video of your own"))
     code = [cell for cell in cells[start:] if cell["cell_type"] == "code"]
     assert len(code) == 5
     assert code[0]["source"].startswith("VIDEO = ")
-    assert (ran["folder"] / "drawn.mp4").stat().st_size > 1000
+    assert (quickstart["folder"] / "drawn.mp4").stat().st_size > 1000
     assert VIEW in code[-1]["outputs"][0]["data"]

@@ -29,8 +29,8 @@ print(staa.__file__, found.labels[found.target], clip.label, sep="\\n")
 """
 
 
-def test_sdist_and_wheel_carry_bundle_styles_and_weights(built):
-    sdist, wheel = built
+def test_sdist_and_wheel_carry_bundle_styles_and_weights(distributions):
+    sdist, wheel = distributions
     with zipfile.ZipFile(wheel) as held:
         names = set(held.namelist())
         assert names >= NEEDED_FILES
@@ -43,9 +43,9 @@ def test_sdist_and_wheel_carry_bundle_styles_and_weights(built):
     assert not any("node_modules" in name for name in inside)
 
 
-def test_the_wheel_explains_and_exports_in_a_clean_environment(clean, tmp_path):
+def test_the_wheel_explains_and_exports_in_a_clean_environment(clean_environment, tmp_path):
     used = subprocess.run(
-        [clean / "bin" / "python", "-W", "error::UserWarning", "-c", USE, str(tmp_path / "page.html")],
+        [clean_environment / "bin" / "python", "-W", "error::UserWarning", "-c", USE, str(tmp_path / "page.html")],
         cwd=tmp_path,
         env={**os.environ, "STAA_CACHE": str(tmp_path / "cache")},
         capture_output=True,
@@ -53,6 +53,6 @@ def test_the_wheel_explains_and_exports_in_a_clean_environment(clean, tmp_path):
     )
     assert used.returncode == 0, used.stderr
     origin, predicted, label = used.stdout.split()
-    assert Path(origin).is_relative_to(clean)
+    assert Path(origin).is_relative_to(clean_environment)
     assert predicted == label
     assert (tmp_path / "page.html").stat().st_size > 50_000
