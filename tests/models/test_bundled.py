@@ -43,24 +43,24 @@ def test_it_names_most_actions_of_clips_drawn_otherwise(model):
 
 
 @pytest.fixture(scope="module")
-def sixty() -> list[ActionClip]:
+def sixty_clips() -> list[ActionClip]:
     return [action_clip(seed, fps=4) for seed in range(UNSEEN, UNSEEN + 60)]
 
 
 @pytest.mark.parametrize("name", BUNDLED_MODELS)
-def test_each_bundled_model_names_most_actions(name, sixty):
+def test_each_bundled_model_names_most_actions(name, sixty_clips):
     other = load_model(name)
-    frames = [other.pixels(open_clip(clip).frames(sample_uniform(clip.times, 8).indices)) for clip in sixty]
+    frames = [other.pixels(open_clip(clip).frames(sample_uniform(clip.times, 8).indices)) for clip in sixty_clips]
     with torch.inference_mode():
         found = other.module(pixel_values=torch.stack(frames)).logits.argmax(-1).tolist()
-    right = [other.labels[k] == clip.label for k, clip in zip(found, sixty, strict=True)]
+    right = [other.labels[k] == clip.label for k, clip in zip(found, sixty_clips, strict=True)]
     assert np.mean(right) >= 0.75
 
 
-def test_its_explanations_point_at_the_acting_limbs(model, sixty):
+def test_its_explanations_point_at_the_acting_limbs(model, sixty_clips):
     """The bar of the project, .70 and .75 on 200 clips, on fewer; docs/training.md has the figures."""
     methods = ("staa", "staa_logit", "motion_energy")
-    found = evaluate(sixty, methods, ["pointing"], model, cache=False, progress=False)
+    found = evaluate(sixty_clips, methods, ["pointing"], model, cache=False, progress=False)
     share = {method: np.mean([*found.values(method, "pointing").values()]) for method in methods}
     assert share["staa"] >= 0.70
     assert share["staa_logit"] >= 0.75

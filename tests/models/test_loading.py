@@ -23,7 +23,7 @@ from tests.helpers.tiny import PROCESSOR, random_pixels
 
 
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def saved_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "walker"
     module = tiny_timesformer(id2label={0: "bow", 1: "clap", 2: "jump", 3: "kick", 4: "wave"})
     module.save_pretrained(folder)
@@ -32,17 +32,17 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def folder(saved: Path, tmp_path: Path) -> Path:
+def folder(saved_folder: Path, tmp_path: Path) -> Path:
     """A copy to be damaged."""
-    return Path(shutil.copytree(saved, tmp_path / "walker"))
+    return Path(shutil.copytree(saved_folder, tmp_path / "walker"))
 
 
 def edit_json(path: Path, **changes: Any) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
-def test_a_folder_is_loaded_with_its_processor(saved: Path) -> None:
-    for source in (saved, str(saved)):
+def test_a_folder_is_loaded_with_its_processor(saved_folder: Path) -> None:
+    for source in (saved_folder, str(saved_folder)):
         model = load_model(source, device="cpu")
         assert model.id == "walker"
         assert model.family.name == "timesformer"
@@ -73,9 +73,9 @@ def test_a_bundled_model_that_is_not_there_is_no_hub_id() -> None:
         load_model("bundled/timesformr")
 
 
-def test_frames_become_the_models_input(saved: Path) -> None:
+def test_frames_become_the_models_input(saved_folder: Path) -> None:
     frames = np.random.default_rng(0).integers(0, 256, (4, 40, 60, 3), np.uint8)
-    model = load_model(saved, device="cpu")
+    model = load_model(saved_folder, device="cpu")
     pixels = model.pixels(frames)
     assert pixels.dtype == torch.float32
     assert pixels.shape == (4, 3, 24, 24)
@@ -127,17 +127,17 @@ def test_a_processor_that_makes_another_size_is_refused() -> None:
             load_model(tiny_timesformer(), processor=processor)
 
 
-def test_half_precision_is_loaded_on_request(saved: Path) -> None:
-    model = load_model(saved, device="cpu", dtype="bfloat16")
+def test_half_precision_is_loaded_on_request(saved_folder: Path) -> None:
+    model = load_model(saved_folder, device="cpu", dtype="bfloat16")
     assert model.dtype == torch.bfloat16
     (found,) = record(model, random_pixels(1), Needs(rows=True), [None])
     assert found.rows is not None
     assert found.rows.dtype == np.float32
 
 
-def test_loading_is_quiet_and_leaves_the_log_as_it_was(saved: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_loading_is_quiet_and_leaves_the_log_as_it_was(saved_folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     before = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    load_model(saved)
+    load_model(saved_folder)
     assert capfd.readouterr() == ("", "")
     assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
 
@@ -218,15 +218,15 @@ def test_a_hub_that_cannot_be_reached_is_an_error_that_says_so(monkeypatch: pyte
 
 
 @pytest.mark.parametrize("params", [{"device": "abacus"}, {"device": "meta9x"}, {"dtype": "int8"}, {"dtype": "half"}])
-def test_device_and_dtype_are_checked(saved: Path, params: dict[str, Any]) -> None:
+def test_device_and_dtype_are_checked(saved_folder: Path, params: dict[str, Any]) -> None:
     with pytest.raises(ParameterError):
-        load_model(saved, **params)
+        load_model(saved_folder, **params)
 
 
-def test_the_digest_is_of_weights_and_settings(saved: Path) -> None:
-    digest = weights_digest(load_model(saved))
+def test_the_digest_is_of_weights_and_settings(saved_folder: Path) -> None:
+    digest = weights_digest(load_model(saved_folder))
     assert len(digest) == 64
-    assert digest == weights_digest(load_model(saved)) == weights_digest(tiny_timesformer())
+    assert digest == weights_digest(load_model(saved_folder)) == weights_digest(tiny_timesformer())
     others = [
         weights_digest(tiny_timesformer(seed=1)),
         weights_digest(tiny_timesformer().half()),

@@ -40,14 +40,14 @@ SAMPLING = sampling_families()
 
 
 @pytest.fixture
-def sampling(monkeypatch: pytest.MonkeyPatch) -> Any:
+def sample_queries(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Make small models sample, with as many queries as are wanted."""
 
-    def of(count: int) -> None:
+    def set_sample_size(count: int) -> None:
         monkeypatch.setattr(queries, "EXACT_TOKENS", 0)
         monkeypatch.setattr(queries, "SAMPLE_SIZE", count)
 
-    return of
+    return set_sample_size
 
 
 def record_one(model: VideoModel, needs: Needs) -> Any:
@@ -188,11 +188,11 @@ def test_rows_and_mean_are_those_of_whole_matrices(piece: int, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("family", SAMPLING)
-def test_all_queries_sampled_give_what_is_exact(family: str, sampling: Any) -> None:
+def test_all_queries_sampled_give_what_is_exact(family: str, sample_queries: Any) -> None:
     model = tiny_video_model(family)
     exact = record_one(model, ALL_NEEDS)
     assert dict(exact.sampling_errors) == {}
-    sampling(10_000)
+    sample_queries(10_000)
     found = record_one(model, ALL_NEEDS)
     assert {"rollout", "value_rollout", "contribution_rollout", "gradient_rollout"} <= found.sampling_errors.keys()
     for name, array in vars(exact).items():
@@ -201,11 +201,11 @@ def test_all_queries_sampled_give_what_is_exact(family: str, sampling: Any) -> N
 
 
 @pytest.mark.parametrize("family", SAMPLING)
-def test_exact_reads_every_query_where_others_are_sampled(family: str, sampling: Any) -> None:
+def test_exact_reads_every_query_where_others_are_sampled(family: str, sample_queries: Any) -> None:
     model = tiny_video_model(family)
     needs = [METHODS["staa"].needs({"exact": exact}) for exact in (True, False)]
     truth = record_one(model, needs[0])
-    sampling(4)
+    sample_queries(4)
     exact, few = (record_one(model, wanted) for wanted in needs)
     np.testing.assert_allclose(exact.rollout, truth.rollout, atol=1e-5)
     np.testing.assert_allclose(exact.rows, truth.rows, atol=1e-6)
@@ -220,9 +220,9 @@ def test_exact_reads_every_query_where_others_are_sampled(family: str, sampling:
 
 
 @pytest.mark.parametrize("family", SAMPLING)
-def test_what_has_gradients_is_never_sampled(family: str, sampling: Any) -> None:
+def test_what_has_gradients_is_never_sampled(family: str, sample_queries: Any) -> None:
     truth = record_one(tiny_video_model(family), Needs(gradients=True, relevance=True))
-    sampling(4)
+    sample_queries(4)
     found = record_one(tiny_video_model(family), Needs(gradients=True, relevance=True))
     np.testing.assert_allclose(found.gradient_rows, truth.gradient_rows, rtol=1e-4, atol=1e-7)
     np.testing.assert_allclose(found.relevance, truth.relevance, rtol=1e-4, atol=1e-7)
@@ -230,8 +230,8 @@ def test_what_has_gradients_is_never_sampled(family: str, sampling: Any) -> None
 
 
 @pytest.mark.parametrize("family", SAMPLING)
-def test_sampling_draws_nothing_and_is_the_same_in_a_batch(family: str, sampling: Any) -> None:
-    sampling(6)
+def test_sampling_draws_nothing_and_is_the_same_in_a_batch(family: str, sample_queries: Any) -> None:
+    sample_queries(6)
     model, pixels, needs = tiny_video_model(family), random_pixels(3), METHODS["staa_logit"].needs()
     state = torch.get_rng_state()
     together: list[Any] = record(model, pixels, needs, [1, 2, 3])
@@ -243,7 +243,7 @@ def test_sampling_draws_nothing_and_is_the_same_in_a_batch(family: str, sampling
         assert found.sampling_errors == pytest.approx(alone.sampling_errors, rel=1e-3)
 
 
-def test_an_explanation_tells_the_error_of_what_was_sampled(sampling: Any) -> None:
+def test_an_explanation_tells_the_error_of_what_was_sampled(sample_queries: Any) -> None:
     def explain_provenance(**params: Any) -> dict[str, Any]:
         e = explain(
             action_clip(1, size=48, fps=4),
@@ -256,7 +256,7 @@ def test_an_explanation_tells_the_error_of_what_was_sampled(sampling: Any) -> No
         return dict(e.provenance["standard_errors"])
 
     assert explain_provenance() == {}
-    sampling(6)
+    sample_queries(6)
     told = explain_provenance()
     assert told.keys() == {"rows", "rollout"}
     assert 0 < told["rollout"] < 1

@@ -140,20 +140,20 @@ def test_the_module_is_left_exactly_as_found() -> None:
 
 
 @pytest.fixture
-def kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+def is_cached(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """Explain through a cache of its own; say whether it was found there."""
     monkeypatch.setenv("STAA_CACHE", str(tmp_path / "cache"))
 
-    def ask(model: Any) -> bool:
+    def explain_and_check(model: Any) -> bool:
         e = staa.explain(video(), model, "occlusion", preview=False, progress=False)
         return e.provenance["cache"] == "hit"
 
-    return ask
+    return explain_and_check
 
 
-def test_a_module_is_known_by_its_weights_structure_and_code(kept: Any) -> None:
-    assert not kept(wrap(Corner()))
-    assert kept(wrap(Corner()))
+def test_a_module_is_known_by_its_weights_structure_and_code(is_cached: Any) -> None:
+    assert not is_cached(wrap(Corner()))
+    assert is_cached(wrap(Corner()))
 
     class Other(Corner):
         def forward(self, clips: Tensor) -> Tensor:
@@ -166,14 +166,14 @@ def test_a_module_is_known_by_its_weights_structure_and_code(kept: Any) -> None:
     set_otherwise = Corner()
     set_otherwise.order = "btchw"
     others = [Other(), changed, set_otherwise, nn.Sequential(Corner())]
-    assert not any(kept(wrap(other)) for other in others)
-    assert not kept(wrap(Corner("btchw"), layout="btchw"))
-    assert not kept(wrap(Corner(), mean=(0.5, 0.5, 0.5)))
-    assert not kept(wrap(Corner(), patch=4))
-    assert kept(wrap(Corner(), labels=("a", "b", "c"), id="another name"))
+    assert not any(is_cached(wrap(other)) for other in others)
+    assert not is_cached(wrap(Corner("btchw"), layout="btchw"))
+    assert not is_cached(wrap(Corner(), mean=(0.5, 0.5, 0.5)))
+    assert not is_cached(wrap(Corner(), patch=4))
+    assert is_cached(wrap(Corner(), labels=("a", "b", "c"), id="another name"))
 
 
-def test_code_that_a_module_calls_counts(kept: Any) -> None:
+def test_code_that_a_module_calls_counts(is_cached: Any) -> None:
     """The same class, but a function of its file was edited, as in a notebook."""
 
     def made(turn: str) -> nn.Module:
@@ -188,9 +188,9 @@ def test_code_that_a_module_calls_counts(kept: Any) -> None:
         )
         return scope["Net"]()
 
-    assert not kept(wrap(made("2 * x")))
-    assert kept(wrap(made("2 * x")))
-    assert not kept(wrap(made("3 * x")))
+    assert not is_cached(wrap(made("2 * x")))
+    assert is_cached(wrap(made("2 * x")))
+    assert not is_cached(wrap(made("3 * x")))
 
 
 def test_tensors_that_are_no_weights_count() -> None:
@@ -312,18 +312,18 @@ def test_a_class_that_was_patched_counts(monkeypatch: pytest.MonkeyPatch) -> Non
     assert weights_digest(wrap(nn.Sequential(nn.Softplus()))) != before
 
 
-def test_a_function_is_known_only_as_long_as_it_is_wrapped(kept: Any) -> None:
+def test_a_function_is_known_only_as_long_as_it_is_wrapped(is_cached: Any) -> None:
     module = Corner().eval()
 
     def answer(clips: Tensor) -> Tensor:
         return module(clips)
 
     model = wrap(answer)
-    assert not kept(model)
-    assert kept(model)
+    assert not is_cached(model)
+    assert is_cached(model)
     # Whether another one, or the same after a change, does the same cannot be seen.
     for function in (answer, functools.partial(answer), module.forward):
-        assert not kept(wrap(function))
+        assert not is_cached(wrap(function))
     assert wrap(answer).id == "answer"
 
 
