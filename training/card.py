@@ -87,7 +87,7 @@ pipeline_tag: video-classification
 # A bundled model
 
 A small {kind}, {size:.1f} MB) that
-recognises ten actions of drawn stick figures (`staa_widgets.action_clip`). It is there so that everything runs offline
+recognizes ten actions of drawn stick figures (`staa_widgets.action_clip`). It is there so that everything runs offline
 in seconds and because the where and when of its videos are known, so that an explanation can be checked. It has seen
 nothing but such drawings: on a film of the real world its answer means nothing, and its maps show what a model does
 outside what it knows.

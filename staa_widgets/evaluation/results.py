@@ -173,7 +173,7 @@ class Results:
 
         Returns
         -------
-        Normalised
+        Normalized
             NaN with a reason where there is no oracle, or it is too near to random to measure by.
         """
         from staa_widgets.evaluation.metrics.insertion_deletion import normalize_scores

@@ -20,14 +20,14 @@ def select_rows(
     A row without such a kind, or with an empty name, concerns all of them and stays.
     """
 
-    def stays(row: Any) -> bool:
+    def is_selected(row: Any) -> bool:
         return all(getattr(row, kind, "") in {*names, ""} for kind, names in names_by_kind.items())
 
     facts = {
         f"{kind}s": {name: fact for name, fact in settings.get(f"{kind}s", {}).items() if name in names}
         for kind, names in names_by_kind.items()
     }
-    return {name: tuple(filter(stays, tables[name])) for name in TABLES}, {**settings, **facts}
+    return {name: tuple(filter(is_selected, tables[name])) for name in TABLES}, {**settings, **facts}
 
 
 def merge_tables(one: Tables, other: Tables) -> dict[str, tuple[Any, ...]]:

@@ -197,16 +197,16 @@ def draw_colorbar(canvas: Canvas, x: float, y: float, width: float, compositor: 
     heat, style, colormap = compositor.heat, compositor.style, compositor.colormap
     count = round(width * canvas.scale)
     share = (np.arange(count) + 0.5) / count
-    value = 2 * share - 1 if heat.signed else share
+    value = 2 * share - 1 if heat.is_signed else share
     strength = np.sign(value) * np.abs(value) ** style.gamma
-    level = np.floor((127.5 + 127.5 * strength if heat.signed else 255 * strength) + 0.5).clip(0, 255).astype(int)
+    level = np.floor((127.5 + 127.5 * strength if heat.is_signed else 255 * strength) + 0.5).clip(0, 255).astype(int)
     colors = np.where((np.abs(value) < compositor.cutoff)[:, None], 255, colormap[level]).astype(np.uint8)
     height = round(10 * canvas.scale)
     canvas.paste_image(
         np.broadcast_to(colors, (height, count, 3)).copy(), x, y, count / canvas.scale, height / canvas.scale
     )
-    for tick in (-1, -0.5, 0, 0.5, 1) if heat.signed else (0, 0.25, 0.5, 0.75, 1):
-        at = x + width * ((tick + 1) / 2 if heat.signed else tick)
+    for tick in (-1, -0.5, 0, 0.5, 1) if heat.is_signed else (0, 0.25, 0.5, 0.75, 1):
+        at = x + width * ((tick + 1) / 2 if heat.is_signed else tick)
         anchor = "ls" if at == x else "rs" if at == x + width else "ms"
         canvas.text(at, y + 24, f"{tick:g}", 12, MUTED_COLOR, anchor)
     canvas.text(x, y + 41, describe_scale(compositor), 12, MUTED_COLOR)

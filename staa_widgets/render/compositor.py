@@ -168,7 +168,7 @@ class Compositor:
         top = 1.0
         if self.style.normalize == "frame":
             top = float(np.abs(field).max()) or 1.0
-        signed = self.heat.signed
+        signed = self.heat.is_signed
         # The cutoff stays that of the clip: scaling a frame must not reveal hidden cells.
         colors = palette(self.style, self.cutoff / top, self.colormap, signed=signed).astype(np.uint16)
         half = (LEVELS - 1) / 2 if signed else LEVELS - 1

@@ -36,7 +36,7 @@ class Heat(NamedTuple):
     temporal_signed: NDArray[np.float64] | None
 
     @property
-    def signed(self) -> bool:
+    def is_signed(self) -> bool:
         """Whether values may be negative."""
         return self.temporal_signed is not None
 
@@ -55,7 +55,7 @@ def compute_heat(explanation: Explanation, style: HeatStyle = DEFAULT_STYLE) -> 
         # The player is sent half floats.
         values = (e.maps / scale).astype(np.float16).astype(np.float32)
         heat = Heat(values, scale, e.temporal, e.temporal_signed)
-        return _normalize_heat(smooth(values, style.smooth), scale, signed=heat.signed) if style.smooth else heat
+        return _normalize_heat(smooth(values, style.smooth), scale, signed=heat.is_signed) if style.smooth else heat
     layers, heads = (0, 0) if attention is None else attention.shape[:2]
     for name, index, count in (("layer", style.layer, layers), ("head", style.head, heads)):
         if index >= count:
@@ -95,4 +95,4 @@ def compute_cutoff(heat: Heat, style: HeatStyle) -> float:
 
 def choose_colormap(heat: Heat, style: HeatStyle) -> NDArray[np.uint8]:
     """Return the colormap to use, uint8 ``(256, 3)``."""
-    return COLORMAPS[DIVERGING if heat.signed else style.colormap]
+    return COLORMAPS[DIVERGING if heat.is_signed else style.colormap]

@@ -141,7 +141,7 @@ class SummaryLayout:
             canvas.rectangle(self.left, top + 26 + 28, self.right, top + 26 + 50, "white")
             canvas.text(self.left, top + 26 + 41, describe_scale(first, several=True), 12, MUTED_COLOR)
         text = "bars: share of the attribution in each slice of time"
-        if any(compositor.heat.signed for compositor in self.compositors.values()):
+        if any(compositor.heat.is_signed for compositor in self.compositors.values()):
             text += "; orange for the class, blue against it"
         canvas.text(self.right, top + 36, text, 12, MUTED_COLOR, "rs", width=self.right - self.left - 260)
         return canvas

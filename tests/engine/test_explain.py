@@ -345,12 +345,12 @@ def explain_in_process(video: Path, model: Path, counts: Path, ready: Any) -> No
     torch.set_num_threads(1)
     original: Callable[..., Any] = staa_widgets.models.capture.record
 
-    def counted(*asked: Any) -> Any:
+    def count_and_record(*asked: Any) -> Any:
         with counts.open("a") as log:
             log.write("forward\n")
         return original(*asked)
 
-    staa_widgets.models.capture.record = counted  # the process ends with it
+    staa_widgets.models.capture.record = count_and_record  # the process ends with it
     if ready is not None:
         ready.wait()
     explain(video, load_model(model, device="cpu"))

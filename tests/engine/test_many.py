@@ -186,12 +186,12 @@ def test_weights_changed_between_two_files_answer_for_the_second(cached: bool, c
 def test_an_answer_that_was_taken_is_let_go(clips: Path, model: VideoModel):
     taken, alive = list[weakref.ref[Any]](), list[int]()
 
-    def tell(*_: Any) -> None:
+    def note_progress(*_: Any) -> None:
         gc.collect()
         if taken:
             alive.append(sum(outcome() is not None for outcome in taken))
 
-    for outcome in explain_many(clips / "[acd].mp4", model, batch_size=1, preview=False, progress=tell):
+    for outcome in explain_many(clips / "[acd].mp4", model, batch_size=1, preview=False, progress=note_progress):
         taken.append(weakref.ref(outcome))
         del outcome
     assert len(taken) == 3

@@ -138,7 +138,7 @@ class BlockedRecord:
 
 
 @pytest.fixture
-def held(monkeypatch: pytest.MonkeyPatch) -> BlockedRecord:
+def blocked_record(monkeypatch: pytest.MonkeyPatch) -> BlockedRecord:
     waiting = BlockedRecord(staa_widgets.models.capture.record)
     monkeypatch.setattr(staa_widgets.models.capture, "record", waiting)
     return waiting
@@ -158,9 +158,11 @@ def run_in_thread(call: Callable[[], object]) -> tuple[threading.Thread, list[ob
     return thread, found
 
 
-def test_who_comes_second_waits_says_so_and_gets_its_own_answer(video: Path, model: VideoModel, held: BlockedRecord):
+def test_who_comes_second_waits_says_so_and_gets_its_own_answer(
+    video: Path, model: VideoModel, blocked_record: BlockedRecord
+):
     first, one = run_in_thread(lambda: explain(video, model, cache=False, preview=False))
-    assert held.began.wait(PATIENCE)
+    assert blocked_record.began.wait(PATIENCE)
     told: list[str] = []
     waits = threading.Event()
 
@@ -173,24 +175,26 @@ def test_who_comes_second_waits_says_so_and_gets_its_own_answer(video: Path, mod
     )
     assert waits.wait(PATIENCE)
     assert set(told) == {WAITING}
-    held.go.set()
+    blocked_record.go.set()
     first.join(PATIENCE)
     second.join(PATIENCE)
     assert [getattr(found, "method", found) for found in (*one, *two)] == ["staa", "staa_logit"]
     assert "model" in told
-    assert held.most == 1
+    assert blocked_record.most == 1
 
 
-def test_who_waits_can_give_up_and_leaves_the_other_alone(video: Path, model: VideoModel, held: BlockedRecord):
+def test_who_waits_can_give_up_and_leaves_the_other_alone(
+    video: Path, model: VideoModel, blocked_record: BlockedRecord
+):
     first, one = run_in_thread(lambda: explain(video, model, cache=False, preview=False))
-    assert held.began.wait(PATIENCE)
+    assert blocked_record.began.wait(PATIENCE)
 
     def give_up(step: str, done: int, total: int) -> None:
         raise CancelledError(f"Given up while {step}.")
 
     with pytest.raises(CancelledError, match=WAITING):
         explain(video, model, cache=False, preview=False, progress=give_up)
-    held.go.set()
+    blocked_record.go.set()
     first.join(PATIENCE)
     assert getattr(one[0], "method", one[0]) == "staa"
 

@@ -44,17 +44,17 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def decoded_frames(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Numbers of the frames that were decoded and turned to RGB so far."""
     seen: list[int] = []
     original = staa_widgets.video.decode._to_upright_rgb
 
-    def watched(*asked: Any) -> Any:
+    def convert_and_note(*asked: Any) -> Any:
         frame = original(*asked)
         seen.append(read_barcode(frame))
         return frame
 
-    monkeypatch.setattr(staa_widgets.video.decode, "_to_upright_rgb", watched)
+    monkeypatch.setattr(staa_widgets.video.decode, "_to_upright_rgb", convert_and_note)
     monkeypatch.setattr(staa_widgets.video.decode, "load_decord", lambda: None)
     return seen
 
@@ -135,12 +135,12 @@ def test_a_window_asked_again_is_the_same_frames(asked: dict[str, Any], long: Pa
 
 
 def test_a_window_says_whether_the_model_was_asked(long: Path, model: VideoModel):
-    def told() -> list[str]:
+    def cache_states() -> list[str]:
         return [part.provenance["cache"] for part in stream(long, model, "saliency", target=1)]
 
     list(stream(long, model))
-    assert told() == ["miss"] * 6
-    assert told() == ["hit"] * 6
+    assert cache_states() == ["miss"] * 6
+    assert cache_states() == ["hit"] * 6
 
 
 def test_windows_share_the_time_of_their_batch(long: Path, model: VideoModel, monkeypatch: pytest.MonkeyPatch):
@@ -233,10 +233,10 @@ def test_a_stride_that_leaves_gaps_is_refused(asked: dict[str, Any], long: Path,
 
 @pytest.mark.parametrize("stride", [None, 1, 3])
 def test_frames_are_decoded_once_however_windows_overlap(
-    stride: float | None, long: Path, model: VideoModel, drawn: list[int]
+    stride: float | None, long: Path, model: VideoModel, decoded_frames: list[int]
 ):
     explain(long, model, stride=stride, preview=False, cache=False, batch_size=2)
-    assert drawn == list(range(4, 168, 8))
+    assert decoded_frames == list(range(4, 168, 8))
 
 
 def test_frames_in_are_frames_out_with_any_stride(long: Path, model: VideoModel):

@@ -19,7 +19,7 @@ from tests.helpers.barcodes import barcode_explanation
 
 
 def clip() -> ActionClip:
-    """48 grey frames of 320 × 180, each of its own brightness; a square acts from frame 10 to 20 and 30 to 40."""
+    """48 gray frames of 320 × 180, each of its own brightness; a square acts from frame 10 to 20 and 30 to 40."""
     frames = np.broadcast_to(np.arange(48, dtype=np.uint8)[:, None, None, None] * 5, (48, 180, 320, 3)).copy()
     when = np.isin(np.arange(48), [*range(10, 20), *range(30, 40)])
     where = np.zeros((48, 180, 320), bool)
@@ -67,9 +67,9 @@ def test_heat_lies_where_the_map_is_strong_and_inside_the_box():
     maps = np.zeros((6, 5, 7), np.float32)
     maps[1, :, -1] = 1
     drawn = pictures(ground_truth_figure(make_explanation(maps=maps), clip()), "y2")
-    grey = np.ptp(drawn[1], axis=2) < 12
+    gray = np.ptp(drawn[1], axis=2) < 12
     box = np.array(make_explanation().box) * 200 / 320
-    columns = np.flatnonzero(~grey.all(axis=0))
+    columns = np.flatnonzero(~gray.all(axis=0))
     assert box[2] - 2 * (box[2] - box[0]) / 7 - 2 <= columns.min()
     assert columns.max() <= box[2] + 2
     assert all((np.ptp(picture, axis=2) < 12).all() for s, picture in enumerate(drawn) if s != 1)

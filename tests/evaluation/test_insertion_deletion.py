@@ -221,7 +221,7 @@ def test_the_work_can_be_cancelled_and_is_told():
 
 @pytest.mark.parametrize(
     "params",
-    [{"kind": "both"}, {"order": "any"}, {"filler": "grey"}, {"steps": 0}, {"output": "loss"}, {"units": "all"}],
+    [{"kind": "both"}, {"order": "any"}, {"filler": "gray"}, {"steps": 0}, {"output": "loss"}, {"units": "all"}],
 )
 def test_unknown_parameters_are_told(params: dict):
     with pytest.raises(ParameterError):

@@ -127,7 +127,7 @@ def test_class_sensitivity_asks_for_the_least_likely_class():
     assert METRICS["class_sensitivity"](model.case(W, by_class({0: other}), target=1)) == pytest.approx(expected)
 
 
-def test_a_class_agnostic_method_is_labelled_so_without_being_run():
+def test_a_class_agnostic_method_is_labeled_so_without_being_run():
     def never(**_: Any) -> Any:
         raise AssertionError
 

@@ -148,12 +148,12 @@ def test_bars_are_as_high_as_their_share():
     assert drawn[100, middles[2]].tolist() == [126, 166, 234]
 
 
-def test_the_colour_bar_says_per_what():
+def test_the_color_bar_says_per_what():
     assert describe_scale(Compositor(E)).startswith("per clip: 1 is the maximum, ")
     assert describe_scale(Compositor(E, HeatStyle(normalize="frame"))).startswith("per frame: ")
 
 
-def test_the_colour_bar_runs_from_least_to_greatest_and_leaves_out_what_is_hidden():
+def test_the_color_bar_runs_from_least_to_greatest_and_leaves_out_what_is_hidden():
     for e, style, name in (
         (E, HeatStyle(colormap="viridis", threshold=0.9), "viridis"),
         (SIGNED, HeatStyle(), "diverging"),

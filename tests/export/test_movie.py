@@ -64,7 +64,7 @@ def test_frames_come_back_in_order_at_their_times(tmp_path: Path):
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
 
 
-def test_colours_are_those_drawn(tmp_path: Path):
+def test_colors_are_those_drawn(tmp_path: Path):
     e = barcode_explanation()
     style = HeatStyle(interpolation="nearest", opacity=1)
     clip = open_clip(to_video(e, tmp_path / "movie.mp4", style, **WITHOUT_CHART))

@@ -169,7 +169,7 @@ def test_plotly_is_loaded_by_the_figure_alone():
 def draw(page: Page, tmp_path) -> Callable[[go.Figure], Page]:
     """Open a figure in Chromium."""
 
-    def drawn(figure: go.Figure) -> Page:
+    def draw_page(figure: go.Figure) -> Page:
         path = tmp_path / "figure.html"
         figure.write_html(path)
         page.set_default_timeout(PATIENCE)
@@ -177,7 +177,7 @@ def draw(page: Page, tmp_path) -> Callable[[go.Figure], Page]:
         page.wait_for_selector(".bars path")
         return page
 
-    return drawn
+    return draw_page
 
 
 @pytest.mark.browser

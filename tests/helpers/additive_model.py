@@ -27,7 +27,7 @@ class AdditiveModel:
     """A model of two classes, the second always at 0, that counts how often it is asked.
 
     Every cell of the clip is bright by 1 in half of its pixels and dark by 1 in the others, so that the clip's mean
-    colour is 0: what `fade` takes away is exactly ``weights`` at that cell, by way of the squares of the pixels.
+    color is 0: what `fade` takes away is exactly ``weights`` at that cell, by way of the squares of the pixels.
     """
 
     def __init__(self, weights: NDArray[np.float64], *, tubelet: int = 1) -> None:

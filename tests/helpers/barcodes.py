@@ -123,12 +123,12 @@ def reference_overlay(
     level = np.clip(np.floor((value * (1 - half) + half) * levels + 0.5), 0, levels)
     value = 2 * level / levels - 1 if signed else level / levels
     strength = np.abs(value) ** gamma
-    colour = np.floor((127.5 + 127.5 * np.sign(value) * strength if signed else 255 * strength) + 0.5).astype(int)
+    color = np.floor((127.5 + 127.5 * np.sign(value) * strength if signed else 255 * strength) + 0.5).astype(int)
     floor = (cut / top) ** gamma
     cover = np.clip((strength - floor) / (0.45 * (1 - floor)), 0, 1) if floor < 1 else np.zeros_like(strength)
     alpha = np.floor(255 * opacity * cover + 0.5).astype(int)[..., None] * inside[..., None]
     below = picture.astype(int)
     if dim:
         below = np.where(inside[..., None], below, (below * 80 + 127) // 255)
-    blended = (below * (255 - alpha) + COLORMAPS[table][np.minimum(colour, 255)].astype(int) * alpha + 127) // 255
+    blended = (below * (255 - alpha) + COLORMAPS[table][np.minimum(color, 255)].astype(int) * alpha + 127) // 255
     return np.where(alpha > 0, blended, below).astype(np.uint8)

@@ -61,14 +61,14 @@ class Page:
 
     def send(self, content: Any) -> None:
         """Send a message to the kernel, in this thread."""
-        self._deliver({"method": "custom", "content": content})
+        self._send_to_kernel({"method": "custom", "content": content})
 
     def set(self, **state: Any) -> None:
         """Set traits, as a page does."""
         self.state |= state
-        self._deliver({"method": "update", "state": state, "buffer_paths": []})
+        self._send_to_kernel({"method": "update", "state": state, "buffer_paths": []})
 
-    def _deliver(self, data: dict[str, Any]) -> None:
+    def _send_to_kernel(self, data: dict[str, Any]) -> None:
         self.comm.handle_msg({"content": {"data": data}, "buffers": []})
 
 

@@ -42,17 +42,17 @@ def eager_values(module: Any, pixels: Tensor) -> list[Tensor]:
     """Return the attention values of each layer for one clip, ``(H, N, d)``, by the model's own eager code."""
     eager = deepcopy(module)
     eager.set_attn_implementation("eager")
-    modelling: Any = sys.modules[type(module).__module__]
-    attend, kept = modelling.eager_attention_forward, []
+    modeling: Any = sys.modules[type(module).__module__]
+    attend, kept = modeling.eager_attention_forward, []
 
     def keep(part: Any, query: Tensor, key: Tensor, value: Tensor, *args: Any, **settings: Any) -> Any:
         kept.append(value[0])
         return attend(part, query, key, value, *args, **settings)
 
-    modelling.eager_attention_forward = keep
+    modeling.eager_attention_forward = keep
     try:
         with torch.no_grad():
             eager(pixels[None])
     finally:
-        modelling.eager_attention_forward = attend
+        modeling.eager_attention_forward = attend
     return kept

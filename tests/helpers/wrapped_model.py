@@ -25,8 +25,8 @@ class Corner(nn.Module):
 
     def forward(self, clips: Tensor) -> Tensor:
         clips = clips if self.order == "bcthw" else clips.transpose(1, 2)
-        grey = self.dropout(clips).mean(1)
-        one, two = grey[:, 2:, :8, :8].mean((1, 2, 3)), grey[:, :2, 8:, 8:].mean((1, 2, 3))
+        gray = self.dropout(clips).mean(1)
+        one, two = gray[:, 2:, :8, :8].mean((1, 2, 3)), gray[:, :2, 8:, 8:].mean((1, 2, 3))
         return self.gain * torch.stack([one, two, 0 * one], 1)
 
 

@@ -14,7 +14,7 @@ from tests.helpers.method_inputs import GRID, draw_pixels, sum_over_cells
 
 
 def gray_clip(*frames: float) -> torch.Tensor:
-    """Frames of one grey each."""
+    """Frames of one gray each."""
     return torch.tensor(frames, dtype=torch.float32)[:, None, None, None].expand(-1, 3, 4, 6).clone()
 
 
@@ -29,7 +29,7 @@ def test_fillers_keep_shape_and_leave_the_clip_alone(name: str):
 
 
 @pytest.mark.parametrize("name", FILLERS)
-def test_a_clip_of_one_colour_stays_as_it_is(name: str):
+def test_a_clip_of_one_color_stays_as_it_is(name: str):
     pixels = gray_clip(0.3, 0.3, 0.3)
     torch.testing.assert_close(FILLERS[name](pixels), pixels)
 
@@ -49,7 +49,7 @@ def test_fillers_over_time(name: str, expected: list[float]):
     torch.testing.assert_close(found, gray_clip(*expected))
 
 
-def test_the_darkest_is_a_colour_that_was_there():
+def test_the_darkest_is_a_color_that_was_there():
     pixels = torch.zeros(2, 3, 4, 6)
     pixels[0], pixels[1] = torch.tensor([0.0, 5, 5])[:, None, None], torch.tensor([3.0, 3, 3])[:, None, None]
     torch.testing.assert_close(FILLERS["darkest"](pixels)[0, :, 0, 0], torch.tensor([3.0, 3, 3]))

@@ -169,7 +169,7 @@ def test_generators_and_pixels_are_left_alone(name: str):
     [
         ("integrated_gradients", {"steps": 0}),
         ("integrated_gradients", {"steps": 2.5}),
-        ("integrated_gradients", {"baseline": "grey"}),
+        ("integrated_gradients", {"baseline": "gray"}),
         ("smooth_grad", {"samples": 0}),
         ("smooth_grad", {"noise": -1}),
         ("smooth_grad", {"noise": "much"}),

@@ -246,7 +246,7 @@ def test_cancelling_ends_the_passes_and_generators_are_left_alone(name: str):
         ("lime", {"segments": (4, 4)}),
         ("kernel_shap", {"segments": (1, 1, 1)}),
         ("kernel_shap", {"samples": True}),
-        ("kernel_shap", {"filler": "grey"}),
+        ("kernel_shap", {"filler": "gray"}),
         ("shapley", {"segments": (9, 1, 1)}),
         ("shapley", {"segments": (4, 2, 2)}),
         ("shapley", {"segments": (0, 1, 1)}),

@@ -85,7 +85,7 @@ def test_cancelling_ends_the_passes():
 
 @pytest.mark.parametrize(
     "params",
-    [{"filler": "fade"}, {"filler": "grey"}, {"cells": 2}, {"cells": (1, 1)}, {"cells": (0, 1, 1)}, {"cells": "111"}],
+    [{"filler": "fade"}, {"filler": "gray"}, {"cells": 2}, {"cells": (1, 1)}, {"cells": (0, 1, 1)}, {"cells": "111"}],
     ids=str,
 )
 def test_wrong_parameters_are_refused(params: dict[str, Any]):

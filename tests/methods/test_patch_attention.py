@@ -220,11 +220,11 @@ def test_several_methods_of_one_clip_take_a_pass_and_the_query_one_more(kept: bo
 def test_no_more_is_recorded_than_the_patch(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Needs] = []
 
-    def watched(model: VideoModel, pixels: Any, needs: Needs, *rest: Any) -> Any:
+    def record_and_note(model: VideoModel, pixels: Any, needs: Needs, *rest: Any) -> Any:
         asked.append(needs)
         return record(model, pixels, needs, *rest)
 
-    monkeypatch.setattr(staa_widgets.models.capture, "record", watched)
+    monkeypatch.setattr(staa_widgets.models.capture, "record", record_and_note)
     explain(NoiseVideo(2), tiny_timesformer_model(), **QUIET)
     explain(NoiseVideo(2), tiny_timesformer_model(), METHOD, patch=(2, 1, 0), **QUIET)
     assert asked[1:] == [Needs(patch=(2, 1, 0))]

@@ -16,7 +16,7 @@ def test_contrast_takes_away_what_is_there_in_every_slice() -> None:
     np.testing.assert_array_equal(contrast(maps), [[[0, 0]], [[1, 0]], [[5, 0]]])
 
 
-def test_normalise_divides_by_the_greatest_magnitude_of_the_clip() -> None:
+def test_normalize_divides_by_the_greatest_magnitude_of_the_clip() -> None:
     maps = np.array([[[1.0, -4.0]], [[2.0, 0.0]]])
     np.testing.assert_array_equal(normalize(maps), [[[0.25, -1]], [[0.5, 0]]])
 

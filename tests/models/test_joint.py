@@ -132,7 +132,7 @@ def test_contributions_add_up_to_the_logit(family: str, settings: dict[str, Any]
     norm: Any = FAMILIES[family].make_reader(module, model.geometry, Needs()).norm
     found = record_one(model, target=3)
 
-    def hidden() -> torch.Tensor:
+    def hidden_state() -> torch.Tensor:
         seen: list[torch.Tensor] = []
         handle = norm.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
         with torch.no_grad():
@@ -140,10 +140,10 @@ def test_contributions_add_up_to_the_logit(family: str, settings: dict[str, Any]
         handle.remove()
         return seen[0] if seen[0].ndim == 2 else seen[0][:, 0]
 
-    whole = hidden()
+    whole = hidden_state()
     weight = after.weight.detach().clone()
     nn.init.zeros_(after.weight)
-    without = hidden()
+    without = hidden_state()
     after.weight.data = weight
     scale = (whole.var(-1, correction=0, keepdim=True) + norm.eps).sqrt()
 

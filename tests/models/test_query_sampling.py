@@ -65,7 +65,7 @@ def test_the_path_meets_every_token_once_and_goes_slice_by_slice(layout: Geometr
     by_token[layout.to_grid(cells).ravel()] = where
     steps = by_token[path[layout.prefix :] - layout.prefix]
     np.testing.assert_array_equal(steps[:, 0], np.sort(steps[:, 0]))
-    # Neighbours on the way are near each other: in rows of 14 the mean step across would be 1 and back 13.
+    # Neighbors on the way are near each other: in rows of 14 the mean step across would be 1 and back 13.
     assert np.abs(np.diff(steps, axis=0)).sum(1).mean() < 2.5
 
 

@@ -18,7 +18,7 @@ from staa_widgets.models.family import submodules_of
 from staa_widgets.records.record import Needs
 from tests.helpers.tiny import ALL_NEEDS, PROCESSOR, random_pixels, tiny_classifier, tiny_video_model
 
-modelling: Any = pytest.importorskip("transformers.models.videoprism.modeling_videoprism")
+modeling: Any = pytest.importorskip("transformers.models.videoprism.modeling_videoprism")
 NAME = "videoprism_vision_model"
 T, P, H = 4, 9, 4
 
@@ -33,14 +33,14 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def run(module: Any, target: int = 2) -> tuple[list[Any], list[Any]]:
         copied = deepcopy(module).requires_grad_(requires_grad=True)
-        attend, kept = modelling.eager_attention_forward, []
+        attend, kept = modeling.eager_attention_forward, []
 
         def keep(part: Any, query: Any, key: Any, value: Any, *args: Any, **kwargs: Any) -> Any:
             probabilities = attend(part, query, key, value, *args, **kwargs)[1]
             kept.append(probabilities)
             return torch.einsum("bhqk,bhkd->bqhd", probabilities, value), probabilities
 
-        monkeypatch.setattr(modelling, "eager_attention_forward", keep)
+        monkeypatch.setattr(modeling, "eager_attention_forward", keep)
         logits = copied(pixel_values_videos=random_pixels(1)).logits
         slopes = torch.autograd.grad(logits.reshape(-1)[target], kept)
         return [lay_out_attention(a.detach()) for a in kept], [lay_out_attention(s) for s in slopes]
@@ -148,7 +148,7 @@ def test_grad_cam_is_in_its_place() -> None:
     maps = attribute(model, pixels[0], "grad_cam", target=2)
     seen: list[torch.Tensor] = []
     module: Any = deepcopy(model.module)
-    submodules_of(module, modelling.VideoPrismLayer)[-1].register_forward_pre_hook(
+    submodules_of(module, modeling.VideoPrismLayer)[-1].register_forward_pre_hook(
         lambda _, inputs: seen.append(inputs[0])
     )
     logits = module(pixel_values_videos=pixels).logits

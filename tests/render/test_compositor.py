@@ -41,17 +41,17 @@ def two_cells(**changes: Any) -> staa.Explanation:
 
 
 def test_pixels_are_those_computed_by_hand():
-    grey = np.full((2, 4, 3), 100, np.uint8)
-    found = draw_frame(two_cells(), 0, HeatStyle(interpolation="nearest"), grey)
-    # Value 1 has the table's last colour at 255 · 0.75 = 191.25, so 191 of 255; value 0 is not drawn.
+    gray = np.full((2, 4, 3), 100, np.uint8)
+    found = draw_frame(two_cells(), 0, HeatStyle(interpolation="nearest"), gray)
+    # Value 1 has the table's last color at 255 · 0.75 = 191.25, so 191 of 255; value 0 is not drawn.
     last = COLORMAPS["inferno"][255].astype(int)
     strong = (100 * (255 - 191) + last * 191 + 127) // 255
     assert found.tolist() == np.broadcast_to([[100] * 3, [100] * 3, strong, strong], (2, 4, 3)).tolist()
-    # Smoothly, pixel centres lie at cells -0.25, 0.25, 0.75 and 1.25, thus at values 0, 0.25, 0.75 and 1.
-    smooth = draw_frame(two_cells(), 0, HeatStyle(opacity=1), grey)[0].astype(int)
+    # Smoothly, pixel centers lie at cells -0.25, 0.25, 0.75 and 1.25, thus at values 0, 0.25, 0.75 and 1.
+    smooth = draw_frame(two_cells(), 0, HeatStyle(opacity=1), gray)[0].astype(int)
     cover = [0, int(255 * (256 / 1023) / 0.45 + 0.5), 255, 255]
-    colours = [COLORMAPS["inferno"][k].astype(int) for k in (0, 64, 191, 255)]
-    wanted = [(100 * (255 - a) + c * a + 127) // 255 for a, c in zip(cover, colours, strict=True)]
+    colors = [COLORMAPS["inferno"][k].astype(int) for k in (0, 64, 191, 255)]
+    wanted = [(100 * (255 - a) + c * a + 127) // 255 for a, c in zip(cover, colors, strict=True)]
     np.testing.assert_array_equal(smooth, wanted)
 
 
@@ -107,11 +107,11 @@ def test_an_independent_compositor_draws_the_same(kind: str, name: str):
         frame_image(e, i),
         field,
         e.box,
-        table="diverging" if heat.signed else style.colormap,
+        table="diverging" if heat.is_signed else style.colormap,
         opacity=style.opacity,
         cut=float(np.quantile(np.abs(heat.values.astype(float)), style.threshold)) if style.threshold else 0.0,
         gamma=style.gamma,
-        signed=heat.signed,
+        signed=heat.is_signed,
         linear=style.interpolation == "linear",
         top=float(np.abs(field).max()) if style.normalize == "frame" else 1.0,
         dim=style.dim_outside,

@@ -235,12 +235,12 @@ def test_in_a_kernel_many_moves_are_few_redraws_and_the_last_one_counts(at_leisu
     drawn: list[float] = []
     figure.layout.on_change(lambda *_: drawn.append(playheads(figure)[0]), "shapes")
 
-    async def moves() -> None:
+    async def move_often() -> None:
         for frame in range(FIRST, LAST + 1):
             player.frame = frame
         await asyncio.sleep(0.5)
 
-    in_a_loop(moves)
+    in_a_loop(move_often)
     assert len(drawn) <= 2
     assert playheads(figure) == [player.time]
 
@@ -275,7 +275,7 @@ def test_a_figure_does_not_keep_a_player_after_unlink():
 def test_unlinking_leaves_out_what_waits(at_leisure):
     player, figure = pair()
 
-    async def moves() -> None:
+    async def move_often() -> None:
         link = staa.link(player, figure)
         player.frame = 100
         player.frame = 101
@@ -285,7 +285,7 @@ def test_unlinking_leaves_out_what_waits(at_leisure):
         await asyncio.sleep(0.3)
         assert figure_content(figure) == before
 
-    in_a_loop(moves)
+    in_a_loop(move_often)
 
 
 # --- selections ---

@@ -184,7 +184,7 @@ def normalize_scores(
 
     Returns
     -------
-    Normalised
+    Normalized
         NaN, with the reason, where the oracle is less than three standard errors from random.
     """
     rows = np.stack([np.asarray(part, np.float64) for part in (scores, randoms, oracles)])
