@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 
 from staa_widgets.cli.output import DONE, FAILED, open_in_browser, print_summary, report_error
@@ -53,6 +54,11 @@ def _choose_outputs(videos: list[Path], out: Path | None) -> list[Path]:
             raise ParameterError(f"{str(out)!r} is one {label} for {len(videos)} videos.", "Give a folder to --out.")
         out.parent.mkdir(parents=True, exist_ok=True)
         return [out]
+    if out is not None and len(videos) == 1 and re.fullmatch(r"\.[a-zA-Z]\w{1,4}", out.suffix) and not out.is_dir():
+        raise ParameterError(
+            f"No format of an explanation ends in {out.suffix!r}.",
+            f"Choose from {', '.join(FORMATS_BY_SUFFIX)}, or give a folder that exists.",
+        )
     folder = out or Path()
     folder.mkdir(parents=True, exist_ok=True)
     pages: dict[str, Path] = {}  # by what a disk that minds no capitals takes for one name

@@ -149,6 +149,7 @@ def test_a_failed_video_does_not_stop_the_others(
         (["--target", "9"], "no class 9"),
         (["--device", "abacus"], "abacus"),
         (["more.mp4", "--out", "one.html"], "one page for 2 videos"),
+        (["--out", "heat.webm"], "ends in '.webm'"),
     ],
 )
 def test_commands_that_make_no_sense_end_with_2_and_one_line(
