@@ -29,6 +29,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "ignore:Session-scoped fixtures defined as instance methods")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run fast tests first: those without a browser, then Chromium's, then JupyterLab's."""
+    items.sort(key=lambda item: [item.get_closest_marker(name) is not None for name in ("lab", "browser")])
+
+
 @pytest.fixture(scope="module")
 def model() -> VideoModel:
     """Model with five classes and random weights."""

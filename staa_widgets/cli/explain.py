@@ -13,7 +13,8 @@ from staa_widgets.explanation.exports import FORMATS_BY_SUFFIX, find_format
 
 def run_explain(options: argparse.Namespace) -> int:
     """Explain the videos and write a file for each; return 1 if one of them failed."""
-    from staa_widgets.engine.many import explain_many, list_videos
+    from staa_widgets.engine.many import explain_many
+    from staa_widgets.engine.video_list import list_videos
     from staa_widgets.methods import get_method
     from staa_widgets.models import load_model
 

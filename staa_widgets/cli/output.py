@@ -25,18 +25,19 @@ DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 _PACKAGE = str(Path(__file__).parents[1])
 
 
-def print_summary(found: Explanation, page: Path, *, brief: bool = False) -> None:
+def print_summary(explanation: Explanation, page: Path, *, brief: bool = False) -> None:
     """Print the prediction, the peak and the file of an explanation, on one line if `brief`."""
     from tqdm import tqdm
 
     from staa_widgets.explanation.peak import describe_position
 
-    (label, probability), peak = found.predictions(1)[0], found.peak
-    about = "" if label == found.labels[found.target] else f" about {found.labels[found.target]!r}"
-    share = f"{found.temporal[peak.slice]:.0%} of the attribution"
-    predicted = f"{found.clip_name}: {label!r}, {probability:.1%}, by {found.model_id}"
+    (label, probability), peak = explanation.predictions(1)[0], explanation.peak
+    labels, target = explanation.labels, explanation.target
+    about = "" if label == labels[target] else f" about {labels[target]!r}"
+    share = f"{explanation.temporal[peak.slice]:.0%} of the attribution"
+    predicted = f"{explanation.clip_name}: {label!r}, {probability:.1%}, by {explanation.model_id}"
     most = f"most{about} from {peak.start:.2f} to {peak.end:.2f} s"
-    kind, position = find_format(page).label, describe_position(peak, found.frame_size)
+    kind, position = find_format(page).label, describe_position(peak, explanation.frame_size)
     lines = [predicted, f"  {most} ({share}), there at the {position}", f"  {kind}: {page}"]
     for line in [f"{predicted}, {most}, {kind}: {page}"] if brief else lines:
         tqdm.write(printable(line), file=sys.stdout)  # A bar on the same terminal makes room for it.

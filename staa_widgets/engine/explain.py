@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from staa_widgets.engine.keys import explanation_key, preview_key
 from staa_widgets.engine.lock import compute_lock
 from staa_widgets.engine.method_list import MethodsLike, name_methods
-from staa_widgets.engine.request import ExplainRequest, attach_request, resolve_options, resolve_request
+from staa_widgets.engine.options import resolve_options
+from staa_widgets.engine.request import ExplainRequest, attach_request, resolve_request
 from staa_widgets.explanation.comparison import Comparison
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.records.record import Needs

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import warnings
 from collections.abc import Callable, Generator, Iterable, Sequence, Sized
@@ -15,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 from staa_widgets.engine.explain import finish_run, warn_if_class_ignored
 from staa_widgets.engine.keys import explanation_key, records_key
 from staa_widgets.engine.lock import compute_lock
-from staa_widgets.engine.request import RequestOptions, resolve_options, resolve_request
-from staa_widgets.errors import CancelledError, ParameterError, StaaError, VideoNotFoundError
+from staa_widgets.engine.options import RequestOptions, resolve_options
+from staa_widgets.engine.request import resolve_request
+from staa_widgets.engine.video_list import list_videos
+from staa_widgets.errors import CancelledError, StaaError
 from staa_widgets.records.labels import target_index
 from staa_widgets.records.record import Needs
 from staa_widgets.storage import cache
 from staa_widgets.utils.progress import Progress, progress_reporter
-from staa_widgets.video.clip import Clip
 
 if TYPE_CHECKING:
     from torch import nn
@@ -30,12 +30,6 @@ if TYPE_CHECKING:
     from staa_widgets.engine.run import ExplainRun
     from staa_widgets.explanation.explanation import Explanation
     from staa_widgets.models import VideoModel
-
-SUFFIXES = (
-    *(".3gp", ".asf", ".avi", ".flv", ".gif", ".ivf", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg"),
-    *(".mts", ".mxf", ".ogv", ".ts", ".webm", ".wmv"),
-)
-"""Of the files that are taken for videos in a folder."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,52 +98,6 @@ def explain_many(
     resolved = resolve_options(loaded, method, "explain_many", **options)
     target_index(resolved.target, loaded.labels)
     return _outcomes(listed, resolved, progress)
-
-
-def list_videos(videos: Any) -> Iterable[Any]:
-    """Return the videos that patterns and folders stand for; a list if their number is known.
-
-    Raises
-    ------
-    VideoNotFoundError
-        If the only pattern or folder holds no video.
-    ParameterError
-        If these are no videos.
-    """
-    if isinstance(videos, str | os.PathLike):
-        paths = _expand_path(videos)
-        if not paths:
-            what = "folder" if Path(videos).expanduser().is_dir() else "pattern"
-            raise VideoNotFoundError(
-                f"There is no video in the {what} {str(videos)!r}.",
-                "Check the path; it is looked up from the working folder.",
-            )
-        return paths
-    if isinstance(videos, Clip | bytes | bytearray | memoryview) or getattr(videos, "ndim", 0) == 4:
-        return [videos]
-    if hasattr(videos, "frames") and hasattr(videos, "times"):
-        return [videos]
-    if hasattr(videos, "columns"):
-        raise ParameterError("A whole data frame is no list of videos.", "Give one column, such as table['path'].")
-    if not isinstance(videos, Iterable):
-        raise ParameterError(f"A {type(videos).__name__} is no list of videos.", "Give a pattern, a folder or a list.")
-    each = (path for video in videos for path in _expand_path(video) or [video])
-    return list(each) if isinstance(videos, Sized) else each
-
-
-def _expand_path(video: Any) -> Sequence[Any]:
-    """Return the paths that a pattern or a folder stands for, sorted; anything else as it is."""
-    if not isinstance(video, str | os.PathLike):
-        return [video]
-    try:
-        path = Path(video).expanduser()
-        if path.is_dir():
-            return sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
-        if glob.has_magic(str(path)) and not path.exists():
-            return sorted(Path(name) for name in glob.glob(str(path), recursive=True) if Path(name).is_file())  # noqa: PTH207  patterns may be absolute
-    except (OSError, ValueError, RuntimeError):
-        pass  # Opening it will say what is wrong with it.
-    return [video]
 
 
 class _ProgressError(BaseException):

@@ -45,7 +45,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 @contextmanager
-def export_path(path: str | os.PathLike[str], what: str) -> Iterator[Path]:
+def export_path(path: str | os.PathLike[str], content: str) -> Iterator[Path]:
     """Yield a temporary path as `atomic_path`, for a file that the user named.
 
     Raises
@@ -61,13 +61,13 @@ def export_path(path: str | os.PathLike[str], what: str) -> Iterator[Path]:
         if isinstance(error, ValueError):
             raise
         raise ExportError(
-            f"The {what} cannot be written to {path}: {error.strerror or error}.",
+            f"The {content} cannot be written to {path}: {error.strerror or error}.",
             "Give a file in a folder that exists, is writable and not full.",
         ) from error
 
 
-def export_bytes(path: str | os.PathLike[str], data: bytes, what: str) -> Path:
+def export_bytes(path: str | os.PathLike[str], data: bytes, content: str) -> Path:
     """Write a file that the user named, in one step; raises as `export_path`."""
-    with export_path(path, what) as part:
+    with export_path(path, content) as part:
         part.write_bytes(data)
     return Path(path)

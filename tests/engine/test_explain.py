@@ -17,7 +17,7 @@ import torch
 
 import staa_widgets.models.capture
 from staa_widgets import action_clip, compare, explain, explain_many, load_model, open_clip, stream
-from staa_widgets.engine.request import KEYWORDS
+from staa_widgets.engine.options import KEYWORDS
 from staa_widgets.errors import CancelledError, MethodError, ParameterError, TooFewFramesError
 from staa_widgets.explanation.explanation import class_probabilities
 from staa_widgets.methods import METHODS

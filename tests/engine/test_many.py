@@ -16,7 +16,7 @@ import torch
 import staa_widgets.engine.many
 import staa_widgets.models.capture
 from staa_widgets import action_clip, explain, explain_many, load_model, open_clip
-from staa_widgets.engine.many import list_videos
+from staa_widgets.engine.video_list import list_videos
 from staa_widgets.errors import (
     CancelledError,
     MethodError,

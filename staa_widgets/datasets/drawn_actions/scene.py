@@ -192,36 +192,38 @@ def draw_scene(seed: int, name: str | None = None, variant: str = "standard") ->
     )
 
 
-def _draw_timing(rng: np.random.Generator, by: Variant, label: str) -> tuple[float, float]:
+def _draw_timing(rng: np.random.Generator, variant: Variant, label: str) -> tuple[float, float]:
     """Draw the action's length and start; before or after it an arm is held up for a short time only."""
     if not ACTIONS[label].once:
-        length = rng.uniform(*by.action_length)
+        length = rng.uniform(*variant.action_length)
         return length, rng.uniform(0.4, STEPS - 0.4 - length)
-    length, held = rng.uniform(*by.one_way_length), rng.uniform(0.4, 1.8)
+    length, held = rng.uniform(*variant.one_way_length), rng.uniform(0.4, 1.8)
     return length, held if label == "lower_arm" else STEPS - length - held
 
 
-def _draw_figure(rng: np.random.Generator, by: Variant, does: str, *, x: float, start: float, stop: float) -> Figure:
-    height = rng.uniform(*by.height)
+def _draw_figure(
+    rng: np.random.Generator, variant: Variant, does: str, *, x: float, start: float, stop: float
+) -> Figure:
+    height = rng.uniform(*variant.height)
     return Figure(
         x=x,
-        feet=rng.uniform(*by.feet),
+        feet=rng.uniform(*variant.feet),
         height=height,
         color=_draw_bright_color(rng),
         mirrored=bool(rng.random() < 0.5),
         motion=does,
         start=start,
         stop=stop,
-        period=rng.uniform(*by.period),
+        period=rng.uniform(*variant.period),
         phase=rng.uniform(0, 2 * np.pi),
     )
 
 
-def _draw_bystander(rng: np.random.Generator, by: Variant, actor: Figure) -> Figure:
-    x = actor.x + rng.uniform(*by.figure_distance) * (1 if actor.x < 0.5 else -1)
+def _draw_bystander(rng: np.random.Generator, variant: Variant, actor: Figure) -> Figure:
+    x = actor.x + rng.uniform(*variant.figure_distance) * (1 if actor.x < 0.5 else -1)
     start, stop = _draw_distractor_interval(rng, actor, 3, 6.5)
-    does = str(rng.choice(list(by.bystander_motions), p=list(by.bystander_motions.values())))
-    figure = _draw_figure(rng, by, does, x=x, start=start, stop=stop)
+    does = str(rng.choice(list(variant.bystander_motions), p=list(variant.bystander_motions.values())))
+    figure = _draw_figure(rng, variant, does, x=x, start=start, stop=stop)
     return replace(figure, drift=rng.uniform(0.08, 0.16) * rng.choice([-1, 1])) if does == "drift" else figure
 
 

@@ -1,0 +1,110 @@
+"""`RequestOptions`: the keywords of `explain`, checked before a video is opened or a model is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+from staa_widgets.errors import ParameterError
+
+
+@dataclass(frozen=True, eq=False)
+class RequestOptions:
+    """Everything of a request but the video, checked; see `resolve_options`.
+
+    Parameters
+    ----------
+    model
+        A `VideoModel`, or anything that `load_model` takes.
+    method, params
+        Name of the method, and all its parameters.
+    target, start, end, window, stride, cache, batch_size, preview, attention
+        As for `explain`.
+    """
+
+    model: Any
+    method: str
+    params: Mapping[str, Any]
+    target: int | str | None
+    start: float | None
+    end: float | None
+    window: float | None
+    stride: float | None
+    cache: bool
+    batch_size: int | None
+    preview: bool
+    attention: bool
+
+
+_SHARED_KEYWORDS = (
+    *("model", "target", "start", "end", "window", "stride", "cache", "batch_size"),
+    *("preview", "attention", "progress"),
+)
+KEYWORDS = {
+    "explain": ("video", "method", *_SHARED_KEYWORDS),
+    "stream": ("video", "method", *_SHARED_KEYWORDS),
+    "explain_many": ("videos", "method", *_SHARED_KEYWORDS),
+    "compare": ("video", "methods", *_SHARED_KEYWORDS),
+}
+"""Keywords, by function, that are no parameters of a method."""
+
+
+def resolve_options(
+    model: Any,
+    method: str,
+    caller: str = "explain",
+    /,
+    *,
+    target: int | str | None = None,
+    start: float | None = None,
+    end: float | None = None,
+    window: float | None = None,
+    stride: float | None = None,
+    cache: bool = True,
+    batch_size: int | None = None,
+    preview: bool = True,
+    attention: bool = True,
+    **params: Any,
+) -> RequestOptions:
+    """Check the keywords of `explain` and fill in the method's parameters; opens and loads nothing.
+
+    Parameters
+    ----------
+    model, method, target, start, end, window, stride, cache, batch_size, preview, attention
+        As for `explain`.
+    caller
+        Function in `KEYWORDS` whose keywords these are.
+    **params
+        Parameters of the method.
+
+    Raises
+    ------
+    StaaError
+        If the keywords are wrong whatever the video.
+    """
+    from staa_widgets.methods.registry import get_method
+    from staa_widgets.video.windows import check_window
+
+    whole = isinstance(batch_size, Integral) and not isinstance(batch_size, bool)
+    if batch_size is not None and not (whole and batch_size >= 1):
+        raise ParameterError(f"batch_size is {batch_size!r}.", "Give a whole number of at least 1, or None.")
+    entry = get_method(method)
+    entry.check_keywords(caller, KEYWORDS[caller], params)
+    all_params = entry.complete(params)
+    check_window(window, stride)
+    return RequestOptions(
+        model=model,
+        method=entry.name,
+        params=all_params,
+        target=target,
+        start=start,
+        end=end,
+        window=window,
+        stride=stride,
+        cache=cache,
+        batch_size=batch_size,
+        preview=preview,
+        attention=attention,
+    )

@@ -1,0 +1,64 @@
+"""Videos that a pattern, a folder or a list stands for."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Sequence, Sized
+from pathlib import Path
+from typing import Any
+
+from staa_widgets.errors import ParameterError, VideoNotFoundError
+from staa_widgets.video.clip import Clip
+
+SUFFIXES = (
+    *(".3gp", ".asf", ".avi", ".flv", ".gif", ".ivf", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg"),
+    *(".mts", ".mxf", ".ogv", ".ts", ".webm", ".wmv"),
+)
+"""Of the files that are taken for videos in a folder."""
+
+
+def list_videos(videos: Any) -> Iterable[Any]:
+    """Return the videos that patterns and folders stand for; a list if their number is known.
+
+    Raises
+    ------
+    VideoNotFoundError
+        If the only pattern or folder holds no video.
+    ParameterError
+        If these are no videos.
+    """
+    if isinstance(videos, str | os.PathLike):
+        paths = _expand_path(videos)
+        if not paths:
+            what = "folder" if Path(videos).expanduser().is_dir() else "pattern"
+            raise VideoNotFoundError(
+                f"There is no video in the {what} {str(videos)!r}.",
+                "Check the path; it is looked up from the working folder.",
+            )
+        return paths
+    if isinstance(videos, Clip | bytes | bytearray | memoryview) or getattr(videos, "ndim", 0) == 4:
+        return [videos]
+    if hasattr(videos, "frames") and hasattr(videos, "times"):
+        return [videos]
+    if hasattr(videos, "columns"):
+        raise ParameterError("A whole data frame is no list of videos.", "Give one column, such as table['path'].")
+    if not isinstance(videos, Iterable):
+        raise ParameterError(f"A {type(videos).__name__} is no list of videos.", "Give a pattern, a folder or a list.")
+    each = (path for video in videos for path in _expand_path(video) or [video])
+    return list(each) if isinstance(videos, Sized) else each
+
+
+def _expand_path(video: Any) -> Sequence[Any]:
+    """Return the paths that a pattern or a folder stands for, sorted; anything else as it is."""
+    if not isinstance(video, str | os.PathLike):
+        return [video]
+    try:
+        path = Path(video).expanduser()
+        if path.is_dir():
+            return sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
+        if glob.has_magic(str(path)) and not path.exists():
+            return sorted(Path(name) for name in glob.glob(str(path), recursive=True) if Path(name).is_file())  # noqa: PTH207  patterns may be absolute
+    except (OSError, ValueError, RuntimeError):
+        pass  # Opening it will say what is wrong with it.
+    return [video]
