@@ -251,14 +251,14 @@ def test_the_digest_is_remembered_until_a_weight_changes(monkeypatch: pytest.Mon
     def through_data() -> None:
         weight.data.mul_(1.01)
 
-    def replaced() -> None:
+    def replace_weight() -> None:
         module.classifier.weight = torch.nn.Parameter(module.classifier.weight.detach() + 1)
 
-    def configured() -> None:
+    def change_config() -> None:
         module.config.layer_norm_eps = 1e-3
 
     seen = [weights_digest(module)]
-    for change in (in_place, through_data, replaced, configured):
+    for change in (in_place, through_data, replace_weight, change_config):
         change()
         seen += [weights_digest(module)]
         assert weights_digest(module) == seen[-1]

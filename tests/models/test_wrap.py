@@ -176,7 +176,7 @@ def test_a_module_is_known_by_its_weights_structure_and_code(is_cached: Any) -> 
 def test_code_that_a_module_calls_counts(is_cached: Any) -> None:
     """The same class, but a function of its file was edited, as in a notebook."""
 
-    def made(turn: str) -> nn.Module:
+    def make_net(turn: str) -> nn.Module:
         scope: dict[str, Any] = {"torch": torch, "nn": nn, "__name__": "cells"}
         exec(
             "def turned(x):\n"
@@ -188,9 +188,9 @@ def test_code_that_a_module_calls_counts(is_cached: Any) -> None:
         )
         return scope["Net"]()
 
-    assert not is_cached(wrap(made("2 * x")))
-    assert is_cached(wrap(made("2 * x")))
-    assert not is_cached(wrap(made("3 * x")))
+    assert not is_cached(wrap(make_net("2 * x")))
+    assert is_cached(wrap(make_net("2 * x")))
+    assert not is_cached(wrap(make_net("3 * x")))
 
 
 def test_tensors_that_are_no_weights_count() -> None:

@@ -23,7 +23,7 @@ MEMORY = 1_600_000_000
 OFFLINE = """
 import os, socket
 
-def guarded(call):
+def refuse_network(call):
     def connect(self, address):
         if self.family != socket.AF_UNIX and not str(address[0]).startswith(("127.", "localhost", "::1")):
             with open(os.environ["ASKED"], "a") as told:
@@ -32,7 +32,7 @@ def guarded(call):
         return call(self, address)
     return connect
 
-socket.socket.connect, socket.socket.connect_ex = guarded(socket.socket.connect), guarded(socket.socket.connect_ex)
+socket.socket.connect, socket.socket.connect_ex = refuse_network(socket.socket.connect), refuse_network(socket.socket.connect_ex)
 """
 MEMORY_WATCH = """
 import resource, subprocess, sys
