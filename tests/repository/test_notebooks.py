@@ -23,7 +23,7 @@ MEMORY = 1_600_000_000
 OFFLINE = """
 import os, socket
 
-def refuse_network(call):
+def offline(call):
     def connect(self, address):
         if self.family != socket.AF_UNIX and not str(address[0]).startswith(("127.", "localhost", "::1")):
             with open(os.environ["ASKED"], "a") as told:
@@ -32,7 +32,7 @@ def refuse_network(call):
         return call(self, address)
     return connect
 
-socket.socket.connect, socket.socket.connect_ex = refuse_network(socket.socket.connect), refuse_network(socket.socket.connect_ex)
+socket.socket.connect, socket.socket.connect_ex = offline(socket.socket.connect), offline(socket.socket.connect_ex)
 """
 MEMORY_WATCH = """
 import resource, subprocess, sys
