@@ -2,7 +2,7 @@ import type { Meta } from "./protocol.js";
 
 const kinds = (texts: string[]) => new Set(texts).size;
 
-/** Name explanations by what they differ in, and only that; `names` of comparison.py does the same, at length. */
+/** Name explanations by what they differ in, and only that; `distinguishing_names` of comparison.py does the same. */
 export function names(metas: readonly Meta[]): string[] {
   const of = (text: (meta: Meta) => string) => metas.map(text);
   const methods = of(({ method }) => method);

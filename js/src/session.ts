@@ -58,7 +58,7 @@ export interface Session {
   readonly raw: Signal<boolean>;
   /** Names of the colour tables to choose from. */
   readonly tables: string[];
-  /** Share of cells that the dynamic threshold of refine.py drops here. */
+  /** Share of cells that the dynamic threshold of methods/postprocess.py drops here. */
   readonly autoThreshold: number;
   /** The wish under way, if it is about the active pane. */
   readonly wish: Wish | null;

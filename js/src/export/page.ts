@@ -1,7 +1,7 @@
 import { LocalModel } from "../model.js";
 import { mount } from "../ui/player.js";
 
-/** Shows the payload that export.py wrote into this page. */
+/** Shows the payload that widget/page.py wrote into this page. */
 function open(): void {
   const values: Record<string, unknown> = {};
   for (const element of document.querySelectorAll<HTMLScriptElement>("script[data-staa]")) {

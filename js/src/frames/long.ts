@@ -6,7 +6,7 @@ import { signal, untracked } from "../signals.js";
 import { throttled, watch } from "../state.js";
 import { type File, frameStore, type Pictures, use } from "./store.js";
 
-/** Frames that are asked for at once; `RUN` of pictures.py is its twin. */
+/** Frames that are asked for at once; `MAX_FRAMES` of widget/frame_requests.py is its twin. */
 export const RUN = 32;
 
 const MB = 2 ** 20;

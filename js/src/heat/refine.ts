@@ -1,6 +1,6 @@
 import { clamp } from "../clock.js";
 
-/** Statistics of a clip's maps; the same formulas as refine.py, and a test holds them together. */
+/** Statistics of a clip's maps; the same formulas as methods/postprocess.py, and a test holds them together. */
 
 /** Magnitudes, rising. */
 export const strengths = (values: Float32Array): Float32Array => values.map(Math.abs).sort();
@@ -17,7 +17,7 @@ export function quantile(sorted: ArrayLike<number>, q: number): number {
 export const rank = (sorted: Float32Array, value: number): number =>
   sorted.filter((other) => other < value).length / sorted.length;
 
-/** Share of cells that `dynamic_threshold` in refine.py drops: fewer survive where the map is concentrated. */
+/** Share of cells that `dynamic_threshold` in methods/postprocess.py drops: fewer survive if a map is concentrated. */
 export function dynamicThreshold(values: readonly number[] | Float32Array): number {
   let total = 0;
   let sum = 0;
@@ -32,7 +32,7 @@ export function dynamicThreshold(values: readonly number[] | Float32Array): numb
 
 /**
  * Maps `(S, h, w)` blurred over neighbouring slices and patches with a Gaussian, its deviation counted in them; the edge
- * is continued. `smooth` of refine.py.
+ * is continued. `smooth` of methods/postprocess.py.
  */
 export function smooth(maps: Float32Array, shape: readonly number[], sigma: number): Float32Array {
   const reach = Math.ceil(3 * sigma);
