@@ -80,8 +80,8 @@ def read_decord(video: VideoFile, indices: NDArray[np.int64]) -> NDArray[np.uint
         if len(reader) != len(video.times):
             raise DecordError(f"decord counts {len(reader)} frames, not {len(video.times)}.")
         batch = reader.get_batch(indices.tolist())
-    # A name that is not UTF-8 raises UnicodeEncodeError.
-    except (decord.DECORDError, UnicodeEncodeError) as error:
+    # Beyond fault_tol decord raises an error that is no DECORDError; a name that is not UTF-8, a UnicodeEncodeError.
+    except (decord.DECORDError, decord.DECORDLimitReachedError, UnicodeEncodeError) as error:
         raise DecordError(str(error)) from error
     # With a bridge of decord's set, the batch is a tensor of another library.
     return batch.asnumpy() if hasattr(batch, "asnumpy") else np.asarray(batch)

@@ -50,3 +50,18 @@ def test_without_decord_pyav_draws_the_same(short_groups, monkeypatch):
         assert np.array_equal(read_frames(video, wanted), before)
     finally:
         load_decord.cache_clear()
+
+
+@pytest.mark.parametrize("name", ["DECORDError", "DECORDLimitReachedError"])
+def test_where_decord_gives_up_pyav_draws(name, short_groups, monkeypatch):
+    decord = load_decord()
+    assert decord is not None
+
+    def give_up(*args, **options):
+        raise getattr(decord, name)("too many frames are damaged")
+
+    video, indices = probe(short_groups, "short_groups.mp4"), np.array([3, 40])
+    expected = read_frames(video, indices)
+    monkeypatch.setattr(decord, "VideoReader", give_up)
+    assert reader_name(video) == "decord"
+    assert np.array_equal(read_frames(video, indices), expected)
