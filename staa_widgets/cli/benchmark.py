@@ -1,4 +1,4 @@
-"""``staa benchmark``: score methods on drawn clips and say what the scores mean."""
+"""``staa benchmark``: score methods on synthetic clips and print a verdict."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def run_benchmark_command(options: argparse.Namespace) -> int:
     plan = FULL_PLAN if options.full else DEFAULT_PLAN
     if options.clips is not None:
         plan = plan.limit_clips(options.clips)
-    found = run_benchmark(plan, options.models, methods=options.methods, cache=options.cache)
-    report = write_report(found, found.save(options.out))
-    for line in verdict(found):
+    results = run_benchmark(plan, options.models, methods=options.methods, cache=options.cache)
+    report = write_report(results, results.save(options.out))
+    for line in verdict(results):
         print(printable(f"{line.answer:<4} {line.model or 'all models'}: {line.question}: {line.reason}"))
-    failures = len(found.first.failures) + len(found.second.failures) + len(found.shuffled.failures)
+    failures = len(results.first.failures) + len(results.second.failures) + len(results.shuffled.failures)
     if failures:
         print(f"{failures} questions could not be answered: the report says which and why")
     print(printable(f"report: {report}, beside it the values as JSON"), flush=True)

@@ -1,4 +1,4 @@
-"""``staa cache``: say what the cache holds, empty it, shorten it."""
+"""``staa cache``: print what the cache holds, clear it or prune it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from staa_widgets.cli.output import DONE
 
 
 def run_cache(options: argparse.Namespace) -> int:
-    """Clear or prune the cache if told to, and print what it holds."""
+    """Clear or prune the cache if requested, and print what it holds."""
     from staa_widgets.storage import cache
 
     if options.action == "clear":
         print(f"removed {cache.clear()} entries")
     elif options.action == "prune":
         print(f"removed {cache.prune()} entries")
-    held = cache.info()
-    kinds = ", ".join(f"{count} {kind}s" for kind, count in held.entries.items()) or "empty"
-    print(f"{held.path}: {kinds}, {held.size / 1e6:.1f} of {held.limit / 1e6:.0f} MB")
+    info = cache.info()
+    kinds = ", ".join(f"{count} {kind}s" for kind, count in info.entries.items()) or "empty"
+    print(f"{info.path}: {kinds}, {info.size / 1e6:.1f} of {info.limit / 1e6:.0f} MB")
     return DONE

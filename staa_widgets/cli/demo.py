@@ -1,4 +1,4 @@
-"""``staa demo``: explain a drawn clip and compare with its ground truth."""
+"""``staa demo``: explain a synthetic clip and compare the explanation with the ground truth."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ def run_demo(options: argparse.Namespace) -> int:
     clip = action_clip(options.seed)
     video = clip.write_mp4(options.out / "demo.mp4")
     print(f"A drawn clip of {clip.label!r}: {video}")
-    # A file does not know what was drawn in it.
-    found = replace(explain(video), ground_truth=GroundTruth.from_clip(clip))
-    page = found.to_html(options.out / "demo.staa.html")
-    print_summary(found, page)
-    print(f"  truth: {_describe_score(found)}")
+    # The video file carries no ground truth.
+    explanation = replace(explain(video), ground_truth=GroundTruth.from_clip(clip))
+    page = explanation.to_html(options.out / "demo.staa.html")
+    print_summary(explanation, page)
+    print(f"  truth: {_describe_score(explanation)}")
     if options.open:
         open_in_browser(page)
     return DONE
 
 
-def _describe_score(found: Explanation) -> str:
+def _describe_score(explanation: Explanation) -> str:
     from staa_widgets.evaluation.ground_truth import explanation_ground_truth
     from staa_widgets.evaluation.metrics.localization import score_ground_truth
 
-    known, truth = found.ground_truth, explanation_ground_truth(found)
-    assert known is not None
+    ground_truth, truth = explanation.ground_truth, explanation_ground_truth(explanation)
+    assert ground_truth is not None
     assert truth is not None
-    start, end = known.spans(found.times, found.end)[0]
-    named = found.labels[int(found.logits.argmax())] == known.label
-    scores = score_ground_truth(found.maps, truth)
+    start, end = ground_truth.spans(explanation.times, explanation.end)[0]
+    correct = explanation.labels[int(explanation.logits.argmax())] == ground_truth.label
+    scores = score_ground_truth(explanation.maps, truth)
     hit = scores["pointing"] == 1
     return (
-        f"{known.label!r}, which the model {'found' if named else 'missed'}; its limbs move from {start:.2f} to "
-        f"{end:.2f} s; the strongest point {'lies' if hit else 'does not lie'} on them, with "
+        f"{ground_truth.label!r}, which the model {'found' if correct else 'missed'}; its limbs move from {start:.2f} "
+        f"to {end:.2f} s; the strongest point {'lies' if hit else 'does not lie'} on them, with "
         f"{scores['mass']:.0%} of the attribution (chance: {truth.where.mean():.0%})"
     )

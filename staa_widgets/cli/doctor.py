@@ -1,7 +1,7 @@
-"""Checks of an installation: what is there, what is missing, and what to do about it.
+"""``staa doctor``: check the installation, and print what is missing and what to do about it.
 
-The usual checks load neither torch nor transformers, which takes seconds: they read versions and files. `--full` loads
-everything, tries every device and explains a drawn clip.
+The default checks load neither torch nor transformers, which takes seconds: they read versions and files. `--full`
+loads everything, tries every device and explains a synthetic clip.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Check(NamedTuple):
     Parameters
     ----------
     level
-        ``"ok"``, ``"warn"`` for what works in part, ``"fail"`` for what does not work.
+        ``"ok"``, ``"warn"`` if it works in part, ``"fail"`` if it does not work.
     subject
         Name of what was checked.
     text
@@ -55,12 +55,12 @@ def run_doctor(options: argparse.Namespace) -> int:
 
 
 def run_checks(full: bool = False) -> Iterator[Check]:
-    """Check everything that explaining a video needs, one thing after the other.
+    """Yield the results of the checks of everything that explaining a video needs, one by one.
 
     Parameters
     ----------
     full
-        Whether to load torch and the bundled model too, to try every device and to explain a drawn clip.
+        Whether to also load torch and the bundled model, try every device and explain a synthetic clip.
     """
     yield Check("ok", "staa_widgets", f"{__version__}, Python {platform.python_version()}, {platform.platform()}")
     for subject, run in {**_CHECKS, **(_TRIALS if full else {})}.items():
@@ -116,7 +116,7 @@ def _check_torchvision() -> Iterator[Check]:
 def _import_torchvision() -> Check:
     try:
         import torchvision  # pyright: ignore[reportMissingImports]
-    except Exception as error:  # A library built for another torch raises anything.
+    except Exception as error:  # A library built for another torch may raise any exception.
         reason = " ".join(str(error).split())[:80]
         return _fail(
             f"{_version_of('torchvision')} does not fit torch {_version_of('torch')} ({reason}), and transformers "
@@ -126,11 +126,11 @@ def _import_torchvision() -> Check:
 
 
 def _check_transformers() -> Iterator[Check]:
-    found = _version_of("transformers")
-    if found.split(".")[0] == "5":
-        yield _ok(found)
+    installed = _version_of("transformers")
+    if installed.split(".")[0] == "5":
+        yield _ok(installed)
     else:
-        yield _fail(f"{found} is installed, 5 is needed: pip install 'transformers>=5,<6'")
+        yield _fail(f"{installed} is installed, 5 is needed: pip install 'transformers>=5,<6'")
 
 
 def _check_readers() -> Iterator[Check]:
@@ -168,9 +168,9 @@ def _check_cache() -> Iterator[Check]:
     from staa_widgets.storage import cache
 
     info = cache.info()
-    home = next(path for path in (info.path, *info.path.parents) if path.exists())
+    existing_path = next(path for path in (info.path, *info.path.parents) if path.exists())
     text = f"{info.path}, {info.size / 1e6:.1f} of {info.limit / 1e6:.0f} MB"
-    if home.is_dir() and os.access(home, os.W_OK | os.X_OK):
+    if existing_path.is_dir() and os.access(existing_path, os.W_OK | os.X_OK):
         yield _ok(text)
     else:
         yield _warn(f"{text}, cannot be written: point STAA_CACHE to a folder that can")
@@ -182,7 +182,7 @@ def _try_devices() -> Iterator[Check]:
     names = [f"cpu ({torch.get_num_threads()} threads)"]
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
-            torch.ones(1, device=f"cuda:{index}").item()  # A driver too old for this build shows only now.
+            torch.ones(1, device=f"cuda:{index}").item()  # A driver too old for this build fails only here.
             memory = torch.cuda.get_device_properties(index).total_memory / 2**30
             names.append(f"cuda:{index} ({torch.cuda.get_device_name(index)}, {memory:.0f} GiB)")
     if torch.backends.mps.is_available():
@@ -208,11 +208,11 @@ def _torch_build() -> ModuleType | None:
     if spec is None or not spec.submodule_search_locations:
         return None
     file = Path(spec.submodule_search_locations[0]) / "version.py"
-    own = importlib.util.spec_from_file_location("torch_version", file)
-    if own is None or own.loader is None:
+    version_spec = importlib.util.spec_from_file_location("torch_version", file)
+    if version_spec is None or version_spec.loader is None:
         return None
-    module = importlib.util.module_from_spec(own)
-    own.loader.exec_module(module)
+    module = importlib.util.module_from_spec(version_spec)
+    version_spec.loader.exec_module(module)
     return module
 
 
@@ -225,13 +225,13 @@ def _has_nvidia_driver() -> bool:
 
 
 def _torchvision_fits_torch() -> bool:
-    """Return whether torchvision names this very build of torch as the one that it needs."""
+    """Return whether torchvision requires exactly the installed build of torch."""
     build = _torch_build()
     try:
-        needed = [re.match(r"torch\s*\(?==\s*([\w.]+)", text) for text in requires("torchvision") or ()]
+        matches = [re.match(r"torch\s*\(?==\s*([\w.]+)", text) for text in requires("torchvision") or ()]
     except PackageNotFoundError:
         return False
-    releases = [match[1] for match in needed if match is not None]
+    releases = [match[1] for match in matches if match is not None]
     if build is None or not releases:
         return False
     release, _, variant = build.__version__.partition("+")

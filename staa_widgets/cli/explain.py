@@ -30,16 +30,16 @@ def run_explain(options: argparse.Namespace) -> int:
     )
     failed = 0
     for outcome in outcomes:
-        page, found = next(pages), outcome.explanation
+        page, explanation = next(pages), outcome.explanation
         try:
-            if found is None:
+            if explanation is None:
                 raise outcome.error or RuntimeError("There is no explanation.")
-            found.export(page, video=Path(outcome.video))
+            explanation.export(page, video=Path(outcome.video))
         except Exception as error:
             failed += 1
             report_error(error, options, outcome.video)
             continue
-        print_summary(found, page, brief=len(videos) > 1)
+        print_summary(explanation, page, brief=len(videos) > 1)
         if options.open:
             open_in_browser(page)
     if len(videos) > 1:
@@ -48,7 +48,7 @@ def run_explain(options: argparse.Namespace) -> int:
 
 
 def _choose_outputs(videos: list[Path], out: Path | None) -> list[Path]:
-    """Choose where the page of each video goes; two videos of one name get two pages."""
+    """Return the output file of each video; videos with the same name get numbered files."""
     if out is not None and out.suffix.lower() in FORMATS_BY_SUFFIX:
         if len(videos) > 1:
             label = find_format(out).label
@@ -62,7 +62,7 @@ def _choose_outputs(videos: list[Path], out: Path | None) -> list[Path]:
         )
     folder = out or Path()
     folder.mkdir(parents=True, exist_ok=True)
-    pages: dict[str, Path] = {}  # by what a disk that minds no capitals takes for one name
+    pages: dict[str, Path] = {}  # by name without case, since some file systems ignore case
     for video in videos:
         name, number = f"{video.stem}.staa.html", 1
         while name.casefold() in pages:

@@ -25,16 +25,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     argv
-        What follows ``staa``; by default what the process was started with.
+        Arguments after ``staa``; default: those of the process.
 
     Returns
     -------
     int
-        0 where all went well, 1 where something failed, 2 for a command that makes no sense, 130 after Ctrl-C.
+        Exit code: 0 for success, 1 for a failure, 2 for invalid arguments, 130 after Ctrl-C.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")  # A label that the terminal has no letters for is no failure.
+            stream.reconfigure(errors="replace")  # A label that the terminal cannot encode is no failure.
     options = _parser().parse_args(argv)
     try:
         with show_own_warnings(options):
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("staa: stopped", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever was reading has left: nothing more can be said, not even while Python closes.
+        # The reader of stdout has closed it. Redirect it, since Python flushes it once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except Exception as error:

@@ -1,4 +1,4 @@
-"""What the command line prints: summaries, warnings, errors on one line each; exit codes."""
+"""Output of the command line: summaries, warnings and errors on one line each; exit codes."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ def print_summary(explanation: Explanation, page: Path, *, brief: bool = False) 
 
     (label, probability), peak = explanation.predictions(1)[0], explanation.peak
     labels, target = explanation.labels, explanation.target
-    about = "" if label == labels[target] else f" about {labels[target]!r}"
+    target_text = "" if label == labels[target] else f" about {labels[target]!r}"
     share = f"{explanation.temporal[peak.slice]:.0%} of the attribution"
-    predicted = f"{explanation.clip_name}: {label!r}, {probability:.1%}, by {explanation.model_id}"
-    most = f"most{about} from {peak.start:.2f} to {peak.end:.2f} s"
+    prediction_text = f"{explanation.clip_name}: {label!r}, {probability:.1%}, by {explanation.model_id}"
+    peak_text = f"most{target_text} from {peak.start:.2f} to {peak.end:.2f} s"
     kind, position = find_format(page).label, describe_position(peak, explanation.frame_size)
-    lines = [predicted, f"  {most} ({share}), there at the {position}", f"  {kind}: {page}"]
-    for line in [f"{predicted}, {most}, {kind}: {page}"] if brief else lines:
-        tqdm.write(printable(line), file=sys.stdout)  # A bar on the same terminal makes room for it.
+    lines = [prediction_text, f"  {peak_text} ({share}), there at the {position}", f"  {kind}: {page}"]
+    for line in [f"{prediction_text}, {peak_text}, {kind}: {page}"] if brief else lines:
+        tqdm.write(printable(line), file=sys.stdout)  # Keeps a progress bar on the same terminal intact.
     sys.stdout.flush()
 
 
 def report_error(error: Exception, options: argparse.Namespace, video: Path | None = None) -> int:
-    """Print on one line what went wrong, and return the exit code."""
+    """Print an error on one line, and return the exit code."""
     if options.debug:
         traceback.print_exception(error)
-    where = "" if video is None else f"{video}: "
+    prefix = "" if video is None else f"{video}: "
     if isinstance(error, StaaError):
         text = str(error)
     elif isinstance(error, OSError) and error.strerror and error.filename:
@@ -56,13 +56,13 @@ def report_error(error: Exception, options: argparse.Namespace, video: Path | No
     else:
         advice = "--debug shows where, 'staa doctor --full' checks the installation"
         text = f"unexpected {type(error).__name__}: {error} ({advice})"
-    print_warning(f"staa: {where}{' '.join(text.split())}")
+    print_warning(f"staa: {prefix}{' '.join(text.split())}")
     return USAGE if isinstance(error, ParameterError | UnknownMethodError) else FAILED
 
 
 @contextmanager
 def show_own_warnings(options: argparse.Namespace) -> Iterator[None]:
-    """Show this package's warnings on one line each; what libraries log and warn of is for `--debug`."""
+    """Show this package's warnings on one line each, hide those of libraries, and their logs unless `--debug`."""
 
     def show(
         message: Warning | str,
@@ -78,12 +78,12 @@ def show_own_warnings(options: argparse.Namespace) -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         warnings.showwarning = show
-        before = logging.root.manager.disable
-        logging.disable(before if options.debug else max(before, logging.WARNING))
+        disabled_level = logging.root.manager.disable
+        logging.disable(disabled_level if options.debug else max(disabled_level, logging.WARNING))
         try:
             yield
         finally:
-            logging.disable(before)
+            logging.disable(disabled_level)
 
 
 def print_warning(line: str) -> None:
@@ -102,5 +102,5 @@ def open_in_browser(page: Path) -> None:
 
 
 def printable(text: str) -> str:
-    """Keep names of files and classes from steering the terminal."""
+    """Return text without unprintable characters, so that names cannot send control sequences to the terminal."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
