@@ -18,12 +18,12 @@ COMPUTED_TRAITS = ("method", "target", "patch")
 
 
 class ComputedTraits(ThreadSafeWidget, Settings):
-    """A widget that computes when one of them is set, in Python or in a page; if that fails, all stays as it was."""
+    """A widget that computes when one of `COMPUTED_TRAITS` is set, in Python or in a page; failures change nothing."""
 
     _service: Service
 
     def compute(self, method: str | None = None, target: int | str | None = None, **params: Any) -> Explanation:
-        """Compute with another method or about another class, and show it."""
+        """Compute an explanation with another method or for another class, and show it."""
         raise NotImplementedError
 
     def operation(self, op: str, args: Mapping[str, Any]) -> Operation:
@@ -31,7 +31,7 @@ class ComputedTraits(ThreadSafeWidget, Settings):
         raise NotImplementedError
 
     def _restore_previous(self) -> bool:
-        """Show what was shown before a patch was asked about, if that is known."""
+        """Show the content that a patch replaced in the active pane; ``False`` if there is none."""
         raise NotImplementedError
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -44,19 +44,19 @@ class ComputedTraits(ThreadSafeWidget, Settings):
         super().__setattr__(name, value)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Take over what a page has set; what cannot be is put right there."""
-        wrong = [name for name in sync_data if name in SETTINGS and not self.accepts(name, sync_data[name])]
-        asked = {name: sync_data[name] for name in COMPUTED_TRAITS if name in sync_data and name not in wrong}
-        super().set_state({name: sync_data[name] for name in sync_data if name not in (*asked, *wrong)})
-        if asked or wrong:
-            self.send_state([*asked, *wrong])
+        """Apply the trait values that a page has set; send the current values of computed and invalid ones back."""
+        invalid = [name for name in sync_data if name in SETTINGS and not self.accepts(name, sync_data[name])]
+        computed = {name: sync_data[name] for name in COMPUTED_TRAITS if name in sync_data and name not in invalid}
+        super().set_state({name: sync_data[name] for name in sync_data if name not in (*computed, *invalid)})
+        if computed or invalid:
+            self.send_state([*computed, *invalid])
         try:
-            patch = SETTINGS["patch"].validate(self, asked.pop("patch", self.patch))
+            patch = SETTINGS["patch"].validate(self, computed.pop("patch", self.patch))
             if patch != self.patch:
                 if not (patch is None and self._restore_previous()):
                     self._service.run("compute", None, self.operation("compute", compute_arguments(patch)))
-            elif any(value != getattr(self, name) for name, value in asked.items()):
-                self._service.run("compute", None, self.operation("compute", asked))
+            elif any(value != getattr(self, name) for name, value in computed.items()):
+                self._service.run("compute", None, self.operation("compute", computed))
         except StaaError as error:
             self.log.warning("The player stays as it was: %s", error)
 
@@ -70,5 +70,5 @@ class ComputedTraits(ThreadSafeWidget, Settings):
         if name != "patch":
             self.compute(**{name: value})
         elif value is not None or not self._restore_previous():
-            asked = compute_arguments(value)
-            self.compute(asked["method"], **asked["params"])
+            arguments = compute_arguments(value)
+            self.compute(arguments["method"], **arguments["params"])

@@ -1,4 +1,4 @@
-"""Traits that follow from what a player shows: time and slice of the frame, method, class and patch of the pane."""
+"""Traits derived from what a player shows: time and slice of the frame; method, class and patch of the pane."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from staa_widgets.widget.patch import Patch, patch_of
 
 
 class DerivedTraits(ComputedTraits):
-    """A widget that shows the `PaneContent` of one pane or several, and keeps the traits that describe them."""
+    """A widget that shows the `PaneContent` of one or more panes, and updates the traits that describe it."""
 
     _contents: tuple[PaneContent, ...]
 
@@ -31,12 +31,12 @@ class DerivedTraits(ComputedTraits):
 
     @property
     def explanation(self) -> Explanation:
-        """The explanation on show, in the active pane where there are several."""
+        """The explanation in the active pane."""
         return self._contents[self.pane].explanation
 
     @property
     def explanations(self) -> tuple[Explanation, ...]:
-        """What is on show, pane by pane."""
+        """The explanations on show, pane by pane."""
         return tuple(content.explanation for content in self._contents)
 
     def on_select(self, fn: Callable[[Selection | None], object], remove: bool = False) -> None:

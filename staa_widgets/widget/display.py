@@ -1,4 +1,4 @@
-"""The output of a cell that shows a player: its view, and a picture with words for viewers without widgets."""
+"""Cell output of a player: the widget view, and a captioned image for viewers without widgets."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ _TEXT = "A player of staa_widgets stands here while its kernel runs. To see it, 
 
 
 def static_fallback(player: PlayerView) -> dict[str, str]:
-    """Return a picture of what a player shows with words, by media type.
+    """Return a captioned image of what a player shows, by media type.
 
-    They are kept in saved notebooks, which sites show without running anything; the player's styles hide them while a
-    player is in the same output.
+    Saved notebooks keep it for sites that display notebooks without running them. The player's CSS hides it while a
+    live player is in the same output.
     """
     try:
         frame = base64.b64encode(draw_poster(player)).decode()
-    except OSError:  # A picture that cannot be decoded, of which the player tells.
+    except OSError:  # The preview cannot be decoded; the player itself reports that.
         return {"text/html": f'<div class="staa-fallback">{_TEXT}</div>', "text/plain": _TEXT}
-    shown = f'<p><img alt="A frame of the video under its heat map" src="data:image/jpeg;base64,{frame}"></p>'
-    return {"text/html": f'<div class="staa-fallback">{shown}{_TEXT}</div>', "text/plain": _TEXT}
+    image = f'<p><img alt="A frame of the video under its heat map" src="data:image/jpeg;base64,{frame}"></p>'
+    return {"text/html": f'<div class="staa-fallback">{image}{_TEXT}</div>', "text/plain": _TEXT}
 
 
 def display_player(player: PlayerView) -> None:

@@ -1,4 +1,4 @@
-"""Exports of a player: files for its pages, still images for its user."""
+"""Exports of a player: files that its pages request, and still images."""
 
 from __future__ import annotations
 
@@ -25,34 +25,34 @@ if TYPE_CHECKING:
     from staa_widgets.video.clip import Clip
 
 KERNEL_FORMATS = {name: row for name, row in EXPORT_FORMATS.items() if row.media_type}
-"""The formats that a page can request of its kernel; pages make the others themselves."""
+"""Export formats that a page requests from the kernel; pages make the others themselves."""
 
 MAX_FILE_BYTES = 100_000_000
-"""Bytes of a file, at most: it reaches the page in one message."""
+"""Most bytes of a file that is sent to a page, which holds all of it in memory."""
 
 POSTER_BYTES = 40_000
-"""Bytes of the picture that a saved notebook keeps of a player, at most, where its content allows."""
+"""Target size in bytes of the image that a saved notebook keeps of a player; the lowest quality may exceed it."""
 
 MAX_PIXELS = 1_000_000_000
-"""Pixels of source frames, all together, up to which a movie shows every frame at full size."""
+"""Total pixels of source frames up to which a movie shows every frame at full size."""
 
 
 @dataclass(frozen=True)
 class ExportOperation:
-    """Write a file of what a page shows.
+    """Export of what a page shows to a file.
 
     Parameters
     ----------
     explanations
-        What is on show, pane by pane.
+        Explanations on show, pane by pane.
     format
         One of `KERNEL_FORMATS`.
     settings
         Settings of the page that are not at their defaults, checked.
     pane
-        The explanation of a format that shows one.
+        Index of the explanation for a format that shows one.
     clip
-        The video of that explanation, where it is at hand.
+        Video of that explanation, if available.
     """
 
     explanations: tuple[Explanation, ...]
@@ -76,7 +76,7 @@ class ExportOperation:
         return content
 
     def finish(self, result: bytes) -> Answer:
-        """Answer with the name and media type of the file, and its content."""
+        """Return the name and media type of the file, and its content."""
         e = self.explanations[self.pane]
         name = f"{file_stem(e.clip_name)}_{file_stem(e.method)}{self.format.suffixes[0]}"
         return {"name": name, "type": self.format.media_type}, [result]
@@ -99,7 +99,7 @@ def make_export_operation(player: PlayerView, args: Mapping[str, Any]) -> Export
     Raises
     ------
     ParameterError
-        If there is no such format, or a setting cannot have its value.
+        If there is no such format, or a setting has an invalid value.
     """
     name = args.get("format")
     if name not in KERNEL_FORMATS:
@@ -114,7 +114,7 @@ def make_export_operation(player: PlayerView, args: Mapping[str, Any]) -> Export
 
 
 def style_from_settings(settings: Mapping[str, Any], *explanations: Explanation) -> HeatStyle:
-    """Return the style that settings say; a layer or head that is not there is the joint map or the mean."""
+    """Return the heat map style of settings; -1 replaces a layer or head that an explanation lacks."""
     values = {field.name: settings[field.name] for field in fields(HeatStyle) if field.name in settings}
     counts = [(0, 0) if e.attention is None else e.attention.shape[:2] for e in explanations]
     for axis, name in enumerate(("layer", "head")):
@@ -124,7 +124,7 @@ def style_from_settings(settings: Mapping[str, Any], *explanations: Explanation)
 
 
 def file_stem(name: str) -> str:
-    """Return a name without its ending, of letters that any disk takes; `stem` in save.ts is its twin."""
+    """Return a name without its suffix, safe as a file name on any system; `stem` in save.ts is its twin."""
     return re.sub(r"[^\w-]+", "_", re.sub(r"\.[^.]*$", "", name)) or "clip"
 
 
@@ -159,7 +159,7 @@ def draw_poster(player: PlayerView) -> bytes:
 
 
 def render_image(player: PlayerView, **options: Any) -> StaticImage:
-    """Return one image of all that is on show; see `Player.render_image`."""
+    """Return one image of all explanations on show; see `Player.render_image`."""
     from staa_widgets.export.image import render_image
 
     style = _player_style(player, *player.explanations)

@@ -1,4 +1,4 @@
-"""Pictures of a run of frames, for a player that scrubs through all of a long clip while its preview holds some."""
+"""Requests for a run of frames as JPEG files: the preview of a long clip holds only some of its frames."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_FRAMES = 32
 """Most frames of one answer; `RUN` of frames/long.ts is its twin."""
 
 MAX_BYTES = 1_900_000
-"""Most bytes of one answer: what some hosts let through is 2 MB."""
+"""Most bytes of one answer: some notebook hosts drop messages above 2 MB."""
 
 _QUALITIES = sorted({quality for quality, _ in LADDER} - {88}, reverse=True)
 
@@ -35,11 +35,11 @@ class FramesOperation:
     Parameters
     ----------
     stream
-        The player's open decoder.
+        Open decoder of the player.
     clip
         The video.
     first, count
-        Positions in the clip.
+        First position in the clip, and number of frames.
     size
         ``(width, height)`` of the pictures in pixels.
     """
@@ -51,7 +51,7 @@ class FramesOperation:
     size: tuple[int, int]
 
     def compute(self, report: Progress) -> list[bytes]:
-        """Return a JPEG file for each frame; fewer where one of them cannot be decoded or not all fit an answer."""
+        """Return a JPEG file for each frame; fewer if a frame cannot be decoded or the answer would be too large."""
         images: list[Image.Image] = []
         frames = self.stream.read(self.clip, self.first, self.count)
         try:
@@ -66,13 +66,13 @@ class FramesOperation:
         return encode_within(images)
 
     def finish(self, result: list[bytes]) -> Answer:
-        """Answer with the first frame, and the offsets at which each picture starts in the one buffer."""
+        """Return the index of the first frame, the offsets of the pictures in the buffer, and the buffer."""
         first = self.clip.first_frame + self.first
         return {"first": first, "offsets": [*accumulate(map(len, result), initial=0)]}, [b"".join(result)]
 
 
 def encode_within(images: list[Image.Image], limit: int = MAX_BYTES) -> list[bytes]:
-    """Return pictures as JPEG files in the best quality in which all keep within `limit` bytes, else as many as do."""
+    """Return JPEG files at the best quality at which all fit into `limit` bytes, else as many as fit."""
     files: list[bytes] = []
     for quality in _QUALITIES:
         files = [encode_jpeg(picture, quality) for picture in images]
@@ -88,9 +88,9 @@ def make_frames_operation(player: PlayerView, args: Mapping[str, Any]) -> Frames
     Raises
     ------
     PlayerError
-        If the video is not at hand.
+        If the video is not available.
     ParameterError
-        If the clip has no such frame, or its explanation keeps no pictures that tell how large they are.
+        If the clip has no such frame, or the explanation has no preview, which sets the size of the pictures.
     """
     pane = player.pane_of(args)
     clip, e = player.clip_of(pane), player.explanations[pane]

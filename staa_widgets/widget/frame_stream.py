@@ -1,4 +1,4 @@
-"""A video that stays open between two requests for frames."""
+"""Decoder of a video that stays open between requests for frames."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from staa_widgets.video.clip import Clip
 
 IDLE_SECONDS = 3.0
-"""How long a file stays open after a run of frames, in case the next run goes on from there."""
+"""Seconds that a file stays open after a run of frames, because the next run often continues it."""
 
 
 class FrameStream:
-    """Decoder of one player, kept open where it stands: the next run mostly goes on where the last one ended."""
+    """Decoder of one player, kept open at its position: the next run of frames usually continues the last one."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

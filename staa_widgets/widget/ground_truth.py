@@ -1,4 +1,4 @@
-"""Ground truth that a player was given, for explanations without their own."""
+"""Ground truth passed to a player, added to the explanations that it shows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class GivenGroundTruth:
     explanation
         The first explanation.
     ground_truth
-        Of its whole video, or of the range that was explained; ``None`` where it is unknown.
+        Ground truth of the whole video or of the explained range; ``None`` if unknown.
 
     Raises
     ------
@@ -35,7 +35,7 @@ class GivenGroundTruth:
             self._reference = replace(explanation, ground_truth=truth)
 
     def add_to(self, explanation: Explanation) -> Explanation:
-        """Return an explanation of the same clip with this ground truth; others unchanged."""
+        """Return an explanation with this ground truth if it is of the same clip, else unchanged."""
         if self._reference is None or not same_clip(self._reference, explanation):
             return explanation
         with_truth = replace(explanation, ground_truth=self._reference.ground_truth)

@@ -1,4 +1,4 @@
-"""The operations that pages can request of a player's kernel, by op of the protocol."""
+"""Operations that a page can request from the kernel, by op of the protocol."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ComputeOperation:
         return answer_request(self.request, report)
 
     def finish(self, result: Explanation) -> Answer:
-        """Show the explanation, and answer with its method, its class and the seconds it took."""
+        """Show the explanation, and return its method, class, use of the cache and computation time in seconds."""
         self.player.show_result(result, self.request, self.pane)
         seconds = round(time.perf_counter() - self.start, 3)
         cache = result.provenance["cache"]
@@ -50,4 +50,4 @@ OPERATIONS: dict[str, Callable[[PlayerView, Mapping[str, Any]], Operation]] = {
     "frames": make_frames_operation,
     "export": make_export_operation,
 }
-"""By op; each takes the player and the arguments that `protocol.parse_message` accepts."""
+"""Functions that make an operation, by op, from the player and the arguments that `parse_message` accepts."""

@@ -40,23 +40,23 @@ _PAGE = """<!doctype html>
 def to_html(
     explanation: PaneInput, path: str | os.PathLike[str], style: HeatStyle | None = None, **settings: Any
 ) -> Path:
-    """Write a page that plays the clip under its heat map.
+    """Write an HTML page that plays the clip under its heat map.
 
-    The page is one file. It opens from disk and inside ``<iframe sandbox="allow-scripts" srcdoc="…">``, asks no network
-    for anything, and forbids itself to.
+    The page is one file. It opens from disk and inside ``<iframe sandbox="allow-scripts" srcdoc="…">``. It loads
+    nothing from a network, and its Content-Security-Policy forbids it.
 
     Parameters
     ----------
     explanation
-        What to show, or up to four, or a `Comparison`, to show side by side; without a preview the heat is drawn on a
-        plain ground.
+        Explanation to show, or up to four of them, or a `Comparison`, side by side; without a preview the heat map is
+        drawn on a plain background.
     path
-        Where to write. An existing file is replaced in one step.
+        File to write; an existing file is replaced atomically.
     style
-        How the heat map is drawn when the page opens.
+        Style of the heat map when the page opens.
     **settings
-        Further settings of `staa_widgets.Player` with which the page opens, such as ``layer=3, opacity=0.5``; they
-        take precedence over `style`.
+        Other settings of `staa_widgets.Player` when the page opens, such as ``layer=3, opacity=0.5``; they take
+        precedence over `style`.
 
     Returns
     -------
@@ -68,9 +68,9 @@ def to_html(
     ExportError
         If the file cannot be written, or the player was not built.
     SettingError
-        If a setting cannot have its value.
+        If a setting has an invalid value.
     TypeError
-        If there is no such setting.
+        If a setting does not exist.
     """
     if style is not None:
         settings = {**asdict(style), **settings}
@@ -82,14 +82,14 @@ def page_text(explanation: PaneInput, **settings: Any) -> str:
     panes = as_panes(explanation)
     state = check_settings(panes, settings, "to_html")
     script, style = read_bundle("page.js"), read_bundle("widget.css")
-    payload = [_payload_element(name, value) for name, value in {**pack_panes(panes), "state": state}.items()]
+    elements = [_payload_element(name, value) for name, value in {**pack_panes(panes), "state": state}.items()]
     first = panes[0]
-    about = [f"{e.labels[e.target]} · {e.method}" for e in panes]
+    descriptions = [f"{e.labels[e.target]} · {e.method}" for e in panes]
     return _PAGE.format(
         policy=f"default-src 'none'; script-src {source_hash(script)}; style-src {source_hash(style)}; img-src data:",
-        title=html.escape(f"{first.clip_name or 'Clip'} · {' | '.join(about)}"),
+        title=html.escape(f"{first.clip_name or 'Clip'} · {' | '.join(descriptions)}"),
         style=style,
-        payload="\n".join(payload),
+        payload="\n".join(elements),
         script=script,
     )
 
@@ -97,6 +97,6 @@ def page_text(explanation: PaneInput, **settings: Any) -> str:
 def _payload_element(name: str, value: Any) -> str:
     if isinstance(value, bytes):
         return f'<script type="text/plain" data-staa="{name}">{base64.b64encode(value).decode()}</script>'
-    # In a script element only "</script" and "<!--" mean anything, so no "<" may stand in what users name.
-    facts = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-    return f'<script type="application/json" data-staa="{name}">{facts}</script>'
+    # Names given by users may contain "</script" or "<!--", which would end the script element: escape every "<".
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+    return f'<script type="application/json" data-staa="{name}">{text}</script>'

@@ -1,4 +1,4 @@
-"""What one pane of a player shows, and the request that led to it."""
+"""Content of one pane of a player: an explanation, and the request that produced it."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from staa_widgets.records.labels import target_index
 
 @dataclass(frozen=True)
 class PaneContent:
-    """An explanation, and the request that led to it; ``None`` where video and model are not at hand."""
+    """An explanation, and the request that produced it; ``None`` if video and model are not available."""
 
     explanation: Explanation
     request: ExplainRequest | None
 
     def require_request(self) -> ExplainRequest:
-        """Return the request; raises `PlayerError` where it is unknown."""
+        """Return the request; raises `PlayerError` if it is unknown."""
         if self.request is None:
             raise missing_request_error()
         return self.request
 
     def change_request(self, method: str | None, target: int | str | None, params: Mapping[str, Any]) -> ExplainRequest:
-        """Return the request for another method, class or parameters; ``None`` leaves them as they are."""
+        """Return the request for another method, class or parameters; ``None`` keeps the current ones."""
         request = self.require_request()
         same_method = method in (None, request.method) and not params
         if same_method and target_index(target, request.model.labels) == self.explanation.target:

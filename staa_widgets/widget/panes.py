@@ -13,40 +13,42 @@ from staa_widgets.explanation.exports import Exportable
 from staa_widgets.widget.payload import pack
 
 PaneInput = Explanation | Iterable[Explanation] | Mapping[str, Explanation]
-"""What a player or a page shows: an explanation, or some, by name or not."""
+"""Content of a player or a page: one explanation, several, or a mapping of names to explanations."""
 
 MAX_PANES = 4
-"""Most panes that a player shows at once."""
+"""Most panes of a player."""
 
 _PER_CLIP = ("frames", "times", "ground_truth")
 _FIRST_ONLY = ("colors",)
 
 
 def as_panes(explanations: PaneInput) -> tuple[Explanation, ...]:
-    """Return one explanation or some as a tuple of panes.
+    """Return the explanations of a player or a page as a tuple, one for each pane.
 
     Raises
     ------
     ParameterError
-        If there are none or more than `MAX_PANES`, or something else is among them.
+        If there are none or more than `MAX_PANES`, or one is not an `Explanation`.
     """
     if isinstance(explanations, Exportable):
         explanations = explanations.panes()
     elif isinstance(explanations, Mapping):
         explanations = explanations.values()
-    found = tuple(explanations)
-    wrong = [type(one).__name__ for one in found if not isinstance(one, Explanation)]
-    if wrong:
-        raise ParameterError(f"A player shows explanations, not {wrong[0]}.", "Make one with staa.explain(video).")
-    if not 1 <= len(found) <= MAX_PANES:
+    panes = tuple(explanations)
+    other_types = [type(pane).__name__ for pane in panes if not isinstance(pane, Explanation)]
+    if other_types:
         raise ParameterError(
-            f"A player shows 1 to {MAX_PANES} explanations side by side, not {len(found)}.", "Choose some of them."
+            f"A player shows explanations, not {other_types[0]}.", "Make one with staa.explain(video)."
         )
-    return found
+    if not 1 <= len(panes) <= MAX_PANES:
+        raise ParameterError(
+            f"A player shows 1 to {MAX_PANES} explanations side by side, not {len(panes)}.", "Choose some of them."
+        )
+    return panes
 
 
 def frame_in_pane(explanation: Explanation, first: Explanation, frame: int) -> int:
-    """Return the source frame that a pane shows with a frame of the first pane; of another clip, at that time."""
+    """Return the source frame of a pane for a frame of the first pane; in another clip, the frame at the same time."""
     if same_clip(first, explanation):
         return frame
     second = first.times[frame - first.first_frame]
@@ -59,28 +61,28 @@ def pack_panes(explanations: Sequence[Explanation]) -> dict[str, Any]:
     Parameters
     ----------
     explanations
-        1 to `MAX_PANES`. The first one's clip is what is played.
+        1 to `MAX_PANES` explanations. The player plays the clip of the first.
 
     Returns
     -------
     dict
-        ``meta`` and the buffers of the first as `pack` gives them; ``others``, the metas of the others, each with
-        ``parts``, where its buffers lie in ``more`` by name; ``more``, those buffers one after the other. A pane of
-        the first one's clip brings no pictures and no truth of its own where they are the same.
+        ``meta`` and the buffers of the first explanation, as returned by `pack`; ``others``, the metas of the others,
+        each with ``parts``, the start and end of its buffers in ``more`` by name; ``more``, those buffers in one. A
+        pane of the same clip as the first omits frames, times and ground truth that are equal.
     """
     first, *rest = explanations
     meta, buffers = pack(first)
     others: list[dict[str, Any]] = []
     more = bytearray()
     for other in rest:
-        own, data = pack(other)
+        other_meta, other_buffers = pack(other)
         parts: dict[str, tuple[int, int]] = {}
-        for name, content in data.items():
+        for name, content in other_buffers.items():
             shared = name in _PER_CLIP and same_clip(first, other) and content == buffers[name]
             if not shared and name not in _FIRST_ONLY:
                 parts[name] = (len(more), len(more) + len(content))
                 more += content
-        others.append({**own, "parts": parts})
+        others.append({**other_meta, "parts": parts})
     return {"meta": meta, **buffers, "others": others, "more": bytes(more)}
 
 
@@ -92,18 +94,19 @@ def pack_traits(explanations: Sequence[Explanation], live: Sequence[bool], cards
     explanations
         As for `pack_panes`.
     live
-        Whether the kernel has each one's video, and so the frames that its preview lacks.
+        For each explanation, whether the kernel has its video, and so the frames that its preview lacks.
     cards
-        What was shown before, by key, which stays beside it; what is new is added, what is shown again keeps its place.
+        Score cards of the explanations shown so far, by clip and key. New cards are added to this dict; a card shown
+        again keeps its position.
     """
-    laid = pack_panes(explanations)
-    metas = (laid["meta"], *laid["others"])
-    for meta, there in zip(metas, live, strict=True):
+    payload = pack_panes(explanations)
+    metas = (payload["meta"], *payload["others"])
+    for meta, has_video in zip(metas, live, strict=True):
         frames = meta["frames"]
-        meta["frames"] = {**frames, "live": there and frames["kept"] is not None}
+        meta["frames"] = {**frames, "live": has_video and frames["kept"] is not None}
     clips = [(e.clip_sha256, e.first_frame, len(e.times)) for e in explanations]
     for clip, meta in zip(clips, metas, strict=True):
         cards |= {(clip, card["key"]): card for card in meta["cards"]}
     for clip, meta in zip(clips, metas, strict=True):
-        meta["cards"] = [card for (of, _), card in cards.items() if of == clip]
-    return {f"_{name}": value for name, value in laid.items()}
+        meta["cards"] = [card for (card_clip, _), card in cards.items() if card_clip == clip]
+    return {f"_{name}": value for name, value in payload.items()}

@@ -15,26 +15,26 @@ Patch = tuple[int, int, int]
 
 
 def patch_of(explanation: Explanation) -> Patch | None:
-    """Return the patch that an explanation is about; ``None`` where it is about none."""
+    """Return the patch whose attention an explanation shows; ``None`` for other methods."""
     if explanation.method != PATCH_METHOD:
         return None
     patch = explanation.params.get("patch")
     if patch is None:
         slices, rows, columns = explanation.maps.shape
         return slices // 2, rows // 2, columns // 2
-    at, row, column = (int(index) for index in patch)
-    return at, row, column
+    slice_index, row, column = (int(index) for index in patch)
+    return slice_index, row, column
 
 
 def previous_content(
     current: PaneContent, previous: PaneContent | None, explanation: Explanation
 ) -> PaneContent | None:
-    """Return what to go back to once `explanation` has replaced the `current` content; ``None`` if it is no patch's."""
+    """Return the content to restore when the user leaves the patch of `explanation`; ``None`` if there is none."""
     if patch_of(explanation) is None or not same_clip(current.explanation, explanation):
         return None
     return previous if patch_of(current.explanation) is not None else current
 
 
 def compute_arguments(patch: Patch | None) -> dict[str, Any]:
-    """Return the arguments of `compute` for a patch; ``None``: of the default method, to leave a patch."""
+    """Return the arguments of `compute` for a patch; for ``None`` those of the default method, which leaves a patch."""
     return {"method": PATCH_METHOD, "params": {"patch": patch}} if patch else {"method": "staa", "params": {}}

@@ -1,4 +1,4 @@
-"""What the player is given of an explanation: small facts as JSON, bulk as bytes."""
+"""Payload of an explanation for the player: metadata as JSON values, arrays and pictures as bytes."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
 
 SCHEMA = 7
-"""Number of this layout; the player refuses any other."""
+"""Version of the payload; the player refuses any other."""
 
 _GROUPS = get_args(Group)
 
 
 def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Lay an explanation out for the player.
+    """Return the payload of an explanation for the player.
 
-    The same two things travel in a page (JSON and base64) and in a notebook (the traits ``_meta`` and ``_<name>``).
-    Numbers are little-endian and in C order.
+    A page carries it as JSON and base64, a notebook as the traits ``_meta`` and ``_<name>``. Numbers are little-endian
+    and in C order.
 
     Parameters
     ----------
     explanation
-        What to show. Without a preview the player draws the heat on a plain ground.
+        Explanation to show. Without a preview the player draws the heat map on a plain background.
 
     Returns
     -------
@@ -43,34 +43,35 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
         ``schema``, ``clip``, ``grid``, ``spans``, ``sampled_frames``, ``sampled_times``, ``labels``, ``probabilities``,
         ``target``, ``method``, ``params``, ``model``: as in `Explanation`; ``box`` in pixels of the displayed source
         frame; ``attention`` is the number of layers and heads.
-        ``frames``: the clip's ``first`` one and their ``total``, those ``kept`` as pictures where they were thinned
-        out, and whether the kernel can be asked for the others (``live``; the player knows).
-        ``pictures``: their ``size`` and the ``offsets`` at which the ``frames`` buffer is cut.
-        ``scale``: the factor from the ``maps`` buffer to the explanation's maps; ``signed`` tells whether they are.
+        ``frames``: index of the clip's ``first`` frame, the ``total`` number of frames, the indices of the ``kept``
+        ones if the preview has only some, and ``live``, whether the kernel can decode the others (set by
+        `pack_traits`).
+        ``pictures``: their ``size``, and their ``offsets`` in the ``frames`` buffer.
+        ``scale``: factor from the ``maps`` buffer to the explanation's maps; ``signed``: whether the maps are signed.
         ``class_specific``: whether these maps depend on the class.
-        ``methods``: what else the decision can be explained with, with ``group`` and ``cost`` in words.
+        ``methods``: methods that can explain the decision, with their ``group`` and ``cost`` in words.
         ``ground_truth``: the action's label, its ``spans`` of seconds, the ``size`` of its masks, and the ``offsets``
         at which the runs of each frame start in the ``ground_truth`` buffer.
-        ``cards``: score cards (`staa_widgets.widget.score_card`) of what was shown; ``card``: the key of the one
-        on show.
-        ``recipe``: the Python that makes the explanation again; ``run_details``: what was run, as names and values.
+        ``cards``: score cards (`staa_widgets.widget.score_card`) of the explanations shown so far; ``card``: key of
+        the card on show.
+        ``recipe``: Python code that makes the explanation again; ``run_details``: names and values that describe it.
         ``colors``: names of the color tables.
     buffers
-        ``frames`` (JPEG files one after the other), ``maps`` (float16 ``(S, h, w)`` over their greatest magnitude),
-        ``temporal`` (float32 ``(2, S)``: mass and signed mass), ``attention`` (float16 ``(L, H, S, h, w)``, empty where
+        ``frames`` (JPEG files one after the other), ``maps`` (float16 ``(S, h, w)``, divided by ``scale``),
+        ``temporal`` (float32 ``(2, S)``: mass and signed mass), ``attention`` (float16 ``(L, H, S, h, w)``, empty if
         there is none), ``ground_truth`` (int32 ``(R, 2)``, runs of pixels as in `GroundTruth`), ``times`` (float64
         ``(F,)``, seconds of every frame of the clip), ``colors`` (uint8 ``(C, 256, 3)``).
 
     Raises
     ------
     ParameterError
-        If the explanation's parameters or provenance hold what JSON cannot say.
+        If the explanation's parameters or provenance cannot be written as JSON.
     """
     e = explanation
     scale = float(np.abs(e.maps).max(initial=0.0)) or 1.0
     preview, attention, signed = e.preview, e.attention, e.temporal_signed
     thinned = preview if preview is not None and len(preview) < len(e.times) else None
-    truth, scored = e.ground_truth, score_card(e)
+    truth, card = e.ground_truth, score_card(e)
     meta = to_json_value(
         {
             "schema": SCHEMA,
@@ -117,8 +118,8 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
                 "size": truth.size,
                 "offsets": truth.offsets,
             },
-            "cards": [scored] if scored else [],
-            "card": scored and scored["key"],
+            "cards": [card] if card else [],
+            "card": card and card["key"],
             "model": e.model_id,
             "recipe": explain_call(e),
             "run_details": run_details(e),
@@ -138,7 +139,7 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
 
 
 def _supports_method(e: Explanation, method: Method) -> bool:
-    """Tell whether an explanation's model can answer a method: a wrapped one has no attention to show."""
+    """Return whether an explanation's model supports a method: a wrapped model exposes no attention."""
     model = e.provenance.get("model")
     wrapped = isinstance(model, Mapping) and model.get("family") == "generic"
     return not wrapped or method.group != "attention"

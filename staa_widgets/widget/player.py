@@ -36,51 +36,52 @@ _WIDGET_KEYWORDS = ("layout", "tabbable", "tooltip")
 
 
 class Player(PayloadTraits, DerivedTraits):
-    """A video under its heat map with its curve of time, in a notebook; up to four explanations side by side.
+    """Notebook widget that plays a clip under its heat map, with a chart over time; up to four explanations in panes.
 
-    All of `Settings` can be read, set, observed and linked, and follows what is done in the browser.
+    Every trait of `Settings` can be read, set, observed and linked, and is updated by what a user does in the browser.
 
     Parameters
     ----------
     explanation
-        What to show, or 1 to 4 explanations, or a `Comparison`. The first one's clip is what is played; a pane of
-        another clip follows it second by second.
+        Explanation to show, or 1 to 4 of them, or a `Comparison`. The player plays the clip of the first; a pane of
+        another clip shows its frame at the same second.
     request
-        The request that led to it, so that other methods and classes can be computed; known for explanations made by
-        `staa_widgets.explain` in this process.
+        Request that produced the first explanation, from which other methods and classes can be computed. Not needed
+        for explanations that `staa_widgets.explain` made in this process.
     video, model
-        As for `staa_widgets.explain`, in place of `request`: for explanations loaded from a file. Like `request`,
-        for the first pane.
+        As for `staa_widgets.explain`, instead of `request`, for an explanation loaded from a file. Like `request`,
+        they apply to the first pane.
     ground_truth
-        An `ActionClip`, or anything else with ``label``, ``where`` and ``when``, of the explanation's video: where it
-        is known what acts, the player outlines it and scores what is shown. Explanations of an `ActionClip` know it.
+        Ground truth of the explanation's video: an `ActionClip`, or another object with ``label``, ``where`` and
+        ``when``. The player outlines it and scores the maps. Explanations of an `ActionClip` already carry it.
     **settings
-        Traits at first, such as ``opacity=0.5``.
+        Initial values of settings, such as ``opacity=0.5``.
 
     Attributes
     ----------
     frame
-        Source frame on show.
+        Index of the source frame on show.
     slice, time
         Slice and second of that frame; read-only.
     pane
-        Index of the active pane: the one that `explanation`, `method`, `target` and `compute` are about.
+        Index of the active pane, to which `explanation`, `method`, `target` and `compute` refer.
     method, target
-        What is on show in it. Setting one computes; if that fails, all stays as it was.
+        Method and class of the explanation in the active pane. Setting one computes an explanation; if that fails,
+        nothing changes.
     patch
-        Patch whose attention is on show in it, ``(slice, row, column)`` counted from 0. Setting one computes it;
-        ``None`` goes back to what was shown before.
+        Patch whose attention the active pane shows: ``(slice, row, column)``, counted from 0. Setting one computes it;
+        ``None`` restores the explanation that was shown before.
     selection
         ``(start, end)`` in seconds, or ``None``.
 
     Raises
     ------
     ParameterError
-        If the video, the model or the truth is another than the explanation's.
+        If the video, the model or the ground truth does not belong to the explanation.
     SettingError
-        If a setting cannot have its value.
+        If a setting has an invalid value.
     TypeError
-        If there is no such setting.
+        If a setting does not exist.
     """
 
     def __init__(
@@ -101,8 +102,8 @@ class Player(PayloadTraits, DerivedTraits):
         self._given_ground_truth = GivenGroundTruth(first, ground_truth)
         requests = [first_request, *(find_request(other, None, None, None) for other in others)]
         self._contents = tuple(
-            PaneContent(self._given_ground_truth.add_to(shown), request)
-            for shown, request in zip((first, *others), requests, strict=True)
+            PaneContent(self._given_ground_truth.add_to(e), request)
+            for e, request in zip((first, *others), requests, strict=True)
         )
         self._previous: list[PaneContent | None] = [None] * len(self._contents)
         self._frame_stream = FrameStream()
@@ -112,7 +113,7 @@ class Player(PayloadTraits, DerivedTraits):
             settings = {"view": "grid", **settings}
         patch = settings.pop("patch", None)
         super().__init__(**self._pack_traits(self._contents), **settings)
-        # ipywidgets keeps the layout that it makes for a widget longer than the widget.
+        # ipywidgets creates this layout but does not close it with the widget: `close` does.
         self._own_layout = None if "layout" in settings else self.layout
         self._update_time_and_slice()
         self.on_msg(lambda _, content, __: self._service.receive(content))
@@ -124,7 +125,7 @@ class Player(PayloadTraits, DerivedTraits):
                 raise
 
     def show(self, explanation: Explanation) -> None:
-        """Put another explanation into the active pane; of the same clip, frame, selection and looks stay."""
+        """Show another explanation in the active pane; for the same clip, frame, selection and style are kept."""
         self._service.stop("Something else was put on show.", "compute")
         request = request_of(explanation) or transfer_request(self._contents[self.pane].request, explanation)
         self.show_result(explanation, request, self.pane)
@@ -136,28 +137,29 @@ class Player(PayloadTraits, DerivedTraits):
         progress: Progress | bool | None = None,
         **params: Any,
     ) -> Explanation:
-        """Compute with another method or about another class, through the cache, and show it.
+        """Compute an explanation with another method or for another class, through the cache, and show it.
 
         Parameters
         ----------
         method
-            Name in `METHODS`; default: the same.
+            Name in `METHODS`; default: the current method.
         target
-            Class, by index or label; default: the same. A method that does not depend on it leaves it for the next.
+            Class, by index or label; default: the current class. A method that does not depend on the class keeps it
+            for later methods.
         progress
             As for `staa_widgets.explain`.
         **params
-            Parameters of the method to change. Those of another method are not carried over.
+            Method parameters to change. Parameters of the previous method are not carried over to another one.
 
         Returns
         -------
         Explanation
-            What is on show now.
+            The explanation now on show.
 
         Raises
         ------
         PlayerError
-            If video and model are not at hand.
+            If the video and the model are not available.
         MethodError, ParameterError, VideoError, ModelError
             As `staa_widgets.explain`; the player stays as it was.
         """
@@ -170,17 +172,17 @@ class Player(PayloadTraits, DerivedTraits):
         return self.explanations[pane]
 
     def snapshot(self, path: str | os.PathLike[str] | None = None) -> StaticImage:
-        """Draw what the active pane shows now as a picture that stays in the notebook, for viewers without widgets.
+        """Draw the active pane as a still image, which a notebook can show without widgets.
 
         Parameters
         ----------
         path
-            Where to write it as a PNG file, if anywhere.
+            PNG file to write; default: none.
 
         Returns
         -------
         StaticImage
-            As the last value of a cell it shows itself.
+            An image that a notebook displays as the last value of a cell.
 
         Raises
         ------
@@ -190,11 +192,11 @@ class Player(PayloadTraits, DerivedTraits):
         return file_export.draw_snapshot(self, path)
 
     def render_image(self, **options: Any) -> StaticImage:
-        """Draw all that is on show over all the time as one picture; options as for `staa_widgets.render_image`."""
+        """Draw one image that summarizes all panes over time; options as for `staa_widgets.render_image`."""
         return file_export.render_image(self, **options)
 
     def close(self) -> None:
-        """Take the player out of every page and stop what it computes."""
+        """Remove the player from every page and stop its computations."""
         if "_service" in vars(self):
             self._service.stop("The player was closed.")
             self._frame_stream.close_if_idle()
@@ -231,25 +233,25 @@ class Player(PayloadTraits, DerivedTraits):
         return SETTINGS["pane"].validate(self, args.get("pane", self.pane))
 
     def clip_of(self, pane: int) -> Clip:
-        """Return the video that a pane shows; raises `PlayerError` where it is not at hand."""
+        """Return the video that a pane shows; raises `PlayerError` if it is not available."""
         return self._contents[pane].require_request().clip
 
     def resolve_request(
         self, method: str | None, target: int | str | None, params: Mapping[str, Any], pane: int | None = None
     ) -> ExplainRequest:
-        """Return the request for what a pane shows, the active one by default, changed so; raises as `compute`."""
+        """Return the request of a pane (default: the active one) with these changes; raises as `compute`."""
         return self._contents[self.pane if pane is None else pane].change_request(method, target, params)
 
     def show_result(self, explanation: Explanation, request: ExplainRequest | None, pane: int) -> None:
-        """Show an explanation in a pane, and keep the request that led to it."""
-        # From the first look at what is on show: the worker may put something into another pane meanwhile.
+        """Show an explanation in a pane, and keep the request that produced it."""
+        # The lock also covers reading the current contents: the worker may replace another pane meanwhile.
         with trait_lock():
             self._replace_pane(PaneContent(self._given_ground_truth.add_to(explanation), request), pane)
 
     # Traits.
 
     def _restore_previous(self) -> bool:
-        """Show what a patch replaced in the active pane; ``False`` if that is unknown."""
+        """Show the content that a patch replaced in the active pane; ``False`` if there is none."""
         previous = self._previous[self.pane]
         if previous is None:
             return False
@@ -258,14 +260,14 @@ class Player(PayloadTraits, DerivedTraits):
         return True
 
     def _replace_pane(self, content: PaneContent, pane: int) -> None:
-        before, explanation = self._contents[pane], content.explanation
-        another_clip = not same_clip(before.explanation, explanation)
+        current, explanation = self._contents[pane], content.explanation
+        another_clip = not same_clip(current.explanation, explanation)
         if another_clip:
             self._cards = {}
         contents = (*self._contents[:pane], content, *self._contents[pane + 1 :])
         traits = self._pack_traits(contents)
         first_frame = peak_frame(explanation, every_frame=content.request is not None)
-        previous = previous_content(before, self._previous[pane], explanation)
+        previous = previous_content(current, self._previous[pane], explanation)
         with self.hold_sync(), self.hold_trait_notifications():
             self._contents = contents
             self._previous[pane] = previous

@@ -1,4 +1,4 @@
-"""What other files of the package use of a player; they import this protocol, and `player` imports them."""
+"""Protocols of a player, for the modules that `player` imports and that therefore cannot import `player`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class ShownExplanations(Protocol):
-    """What settings are checked against."""
+    """Explanations that settings are checked against."""
 
     @property
     def explanations(self) -> tuple[Explanation, ...]:
@@ -27,7 +27,7 @@ class ShownExplanations(Protocol):
 
 
 class PlayerView(ShownExplanations, Protocol):
-    """What operations, exports and the display use of a player."""
+    """Members of a player that operations, exports and the display use."""
 
     comm: Any
 
@@ -46,13 +46,13 @@ class PlayerView(ShownExplanations, Protocol):
         ...
 
     def clip_of(self, pane: int) -> Clip:
-        """Return the video that a pane shows; raises `PlayerError` where it is not at hand."""
+        """Return the video that a pane shows; raises `PlayerError` if it is not available."""
         ...
 
     def resolve_request(
         self, method: str | None, target: int | str | None, params: Mapping[str, Any], pane: int | None = None
     ) -> ExplainRequest:
-        """Return the request for what a pane shows, changed in these respects."""
+        """Return the request of a pane (default: the active one) with these changes."""
         ...
 
     def show_result(self, explanation: Explanation, request: ExplainRequest | None, pane: int) -> None:

@@ -18,14 +18,28 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 INTERVAL = 0.1
-"""Least seconds between two moves of the playhead: a redraw of a figure costs the browser some 20 ms."""
+"""Minimum seconds between two moves of the playhead: redrawing a figure takes a browser about 20 ms."""
 
 
 CURSOR_COLOR, BAND_COLOR = "#c01f2e", "#1d5fd1"
 
 
 class _Track(NamedTuple):
-    """A trace over seconds; of what has width, where each part starts and ends; of bars, which ones were selected."""
+    """A trace over seconds.
+
+    Parameters
+    ----------
+    trace
+        Plotly trace.
+    x
+        Seconds of its points, or the centers of its bars or columns.
+    edges
+        Start and end of each bar or column.
+    marks
+        Whether the bar at the current time is marked.
+    selected
+        Points of the trace that were selected before it was linked.
+    """
 
     trace: Any
     x: NDArray[np.float64]
@@ -50,10 +64,10 @@ class Link:
         self._name, self._band = f"staa-playhead-{id(self):x}", f"staa-selection-{id(self):x}"
         self._throttle = Throttle(self._move_playhead, INTERVAL)
         plots = {(track.trace.xaxis or "x", track.trace.yaxis or "y") for track in self._tracks}
-        look = {"type": "line", "name": self._name, "y0": 0, "y1": 1, "line": {"color": CURSOR_COLOR, "width": 2}}
+        line = {"type": "line", "name": self._name, "y0": 0, "y1": 1, "line": {"color": CURSOR_COLOR, "width": 2}}
         self._plots = [{"xref": x, "yref": f"{y} domain"} for x, y in sorted(plots)]
-        figure.layout.shapes = [*figure.layout.shapes, *({**look, **plot} for plot in self._plots)]
-        # A drag in the figure chooses seconds, as one on the player's axis does; zooming stays in the tool bar.
+        figure.layout.shapes = [*figure.layout.shapes, *({**line, **plot} for plot in self._plots)]
+        # Dragging in the figure selects seconds, as on the player's axis; zooming stays in the tool bar.
         self._drag = figure.layout.dragmode, figure.layout.selectdirection
         figure.update_layout(dragmode="select", selectdirection="h")
         self._move_playhead()
@@ -63,14 +77,14 @@ class Link:
             track.trace.on_click(self._on_click, append=True)
         for trace in self._maps:
             trace.on_click(self._on_head_click, append=True)
-        # What Plotly tells of a selection itself lacks the range in any plot but the first.
+        # The arguments of Plotly's own selection callback lack the range in all subplots but the first.
         figure.layout.on_change(self._on_select, "selections", append=True)
         self._tracks[0].trace.on_deselect(self._on_deselect, append=True)
         player.observe(self._on_time, "time")
         player.observe(self._show_selection, "selection")
 
     def unlink(self) -> None:
-        """End the link: playhead, band and mark go, and nothing else of either changes. A second call does nothing."""
+        """End the link: remove playhead, band and mark, and change nothing else. A second call does nothing."""
         if not self._active:
             return
         # Plotly can add a callback but not remove one: those of an ended link stay in its lists and do nothing.
@@ -86,11 +100,11 @@ class Link:
             for track in self._tracks:
                 if track.marks:
                     track.trace.selectedpoints = track.selected
-        # The figure keeps the callbacks, and so this link, which must not keep the player.
+        # The figure keeps the callbacks and so this link alive: release the player.
         del self._player
 
     def _on_hover(self, trace: Any, points: Any, state: object) -> None:
-        # A pointer on its way across the figure should not pull a playing video about.
+        # A pointer that crosses the figure should not move a video that is playing.
         if self._active and not self._player.playing:
             self._on_click(trace, points, state)
 
@@ -98,7 +112,7 @@ class Link:
         if self._active and points.point_inds:
             track = next(track for track in self._tracks if track.trace is trace)
             point = points.point_inds[0]
-            # Of a map over seconds and something else Plotly tells row and column.
+            # For a heat map Plotly gives (row, column).
             self._player.frame = _frame_at_point(self._player, track, point if isinstance(point, int) else point[1])
 
     def _on_head_click(self, trace: Any, points: Any, _: object) -> None:
@@ -113,21 +127,21 @@ class Link:
     def _on_select(self, *_: object) -> None:
         if not self._active:
             return
-        # Plotly keeps what a page has drawn where its own objects do not show it.
-        drawn = self._figure.layout.to_plotly_json().get("selections") or ()
+        # Selections drawn in a page are in the figure's JSON, but not in its layout object.
+        selections = self._figure.layout.to_plotly_json().get("selections") or ()
         axes = {plot["xref"] for plot in self._plots}
-        found = [sorted((one["x0"], one["x1"])) for one in drawn if one.get("xref") in axes and "x0" in one]
-        if not drawn:
+        ranges = [sorted((item["x0"], item["x1"])) for item in selections if item.get("xref") in axes and "x0" in item]
+        if not selections:
             return
-        # A band takes the place of the outline, which would stay when the selection moves on.
+        # Remove Plotly's outline, which would not follow later selections; a band replaces it.
         self._figure.plotly_relayout({"selections": None})
         for track in self._tracks:
             if track.marks:
-                track.trace.selectedpoints = None  # as the page has it now; the next line marks the bar on show again
+                track.trace.selectedpoints = None  # as in the page; `_move_playhead` then marks the current bar again
         self._move_playhead()
-        if found:
+        if ranges:
             spans = self._player.explanations[0].spans
-            low, high = (float(np.clip(second, spans[0, 0], spans[-1, 1])) for second in found[-1])
+            low, high = (float(np.clip(second, spans[0, 0], spans[-1, 1])) for second in ranges[-1])
             self._player.selection = (low, high) if low < high else None
 
     def _on_deselect(self, *_: object) -> None:
@@ -135,13 +149,13 @@ class Link:
             self._player.selection = None
 
     def _show_selection(self, _: object = None) -> None:
-        chosen, shapes = self._player.selection, self._figure.layout.shapes
-        kept = [shape for shape in shapes if shape.name != self._band]
-        if chosen is not None:
-            look = {"type": "rect", "name": self._band, "fillcolor": BAND_COLOR, "opacity": 0.14, "line": {"width": 0}}
-            place = {"x0": chosen[0], "x1": chosen[1], "y0": 0, "y1": 1, "layer": "below"}
-            kept += [{**look, **place, **plot} for plot in self._plots]
-        self._figure.layout.shapes = kept or None
+        selection = self._player.selection
+        shapes = [shape for shape in self._figure.layout.shapes if shape.name != self._band]
+        if selection is not None:
+            band = {"type": "rect", "name": self._band, "fillcolor": BAND_COLOR, "opacity": 0.14, "line": {"width": 0}}
+            position = {"x0": selection[0], "x1": selection[1], "y0": 0, "y1": 1, "layer": "below"}
+            shapes += [{**band, **position, **plot} for plot in self._plots]
+        self._figure.layout.shapes = shapes or None
 
     def _on_time(self, _: object) -> None:
         self._throttle()
@@ -158,12 +172,12 @@ class Link:
 
 
 def link(player: Player, figure: go.FigureWidget) -> Link:
-    """Let a player and a figure over time follow each other.
+    """Link a player and a Plotly figure over time, so that each follows the other.
 
-    Hovering or clicking a bar shows the frame that the model saw of it, or, of any other trace over seconds, the frame
-    of that time. The player's frame moves a line through the figure and marks its bar. While the player plays, hovering
-    leaves it alone. A drag across the figure selects seconds in the player, and what is selected there is a band in the
-    figure. In the figure of layers and heads a click on a map shows that head in the player.
+    Hovering over or clicking a bar shows the frame that the model saw in that slice; on any other trace over seconds,
+    the frame at that time. While the player plays, hovering does nothing. The player's frame moves a line through the
+    figure and marks its bar. Dragging across the figure selects seconds in the player; its selection is drawn as a band
+    in the figure. In the figure of layers and heads, clicking a map shows that head in the player.
 
     Parameters
     ----------
@@ -176,12 +190,12 @@ def link(player: Player, figure: go.FigureWidget) -> Link:
     Returns
     -------
     Link
-        Its ``unlink()`` leaves both as they were found.
+        Call its ``unlink()`` to end the link and restore the figure.
 
     Raises
     ------
     ParameterError
-        If either is something else, or the figure has nothing drawn over seconds.
+        If an argument has another type, or the figure has no trace over seconds.
     """
     import plotly.graph_objects as go
 
@@ -227,7 +241,8 @@ def _make_track(trace: Any) -> _Track | None:
 
 def _bars_at(player: Player, edges: NDArray[np.float64], time: float) -> list[int]:
     spans = player.explanation.spans
-    # Plotly keeps a bar's middle and width: of a frame on its very edge, edges made of both could say another slice.
+    # Edges computed from a bar's center and width have rounding errors: a frame exactly on an edge could fall into the
+    # neighboring slice. Use the exact spans if they are the same.
     starts, ends = (spans if edges.shape == spans.shape and np.allclose(edges, spans) else edges).T
     return np.flatnonzero((starts <= time) & (time < ends)).tolist()
 
@@ -235,11 +250,11 @@ def _bars_at(player: Player, edges: NDArray[np.float64], time: float) -> list[in
 def _frame_at_point(player: Player, track: _Track, point: int) -> int:
     e, time = player.explanation, float(track.x[point])
     if track.edges is not None:
-        seen = e.sampled_frames[np.searchsorted(e.spans[1:, 0], time, side="right")]
-        frame = int(seen[len(seen) // 2])
+        slice_frames = e.sampled_frames[np.searchsorted(e.spans[1:, 0], time, side="right")]
+        frame = int(slice_frames[len(slice_frames) // 2])
         if point in _bars_at(player, track.edges, float(e.times[frame - e.first_frame])):
-            # The clip that is played may be another than the active pane's.
+            # The player plays the clip of the first pane, which may differ from the active pane's.
             return frame_in_pane(player.explanations[0], e, frame)
     e = player.explanations[0]
-    place = np.searchsorted(e.times, time, side="right") - 1
-    return e.first_frame + int(np.clip(place, 0, len(e.times) - 1))
+    position = np.searchsorted(e.times, time, side="right") - 1
+    return e.first_frame + int(np.clip(position, 0, len(e.times) - 1))

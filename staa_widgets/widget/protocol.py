@@ -1,6 +1,6 @@
-"""Messages between the player and the kernel, as values: requests, and the answers to them. Pure.
+"""Messages between a page and the kernel: requests, and the answers to them.
 
-Both sides are held to `tests/protocol/messages.json`.
+The tests of both sides check the examples in `tests/protocol/messages.json`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ARGUMENTS: Mapping[str, Mapping[str, type]] = {
     "frames": {"first": int, "count": int, "pane": int},
     "export": {"format": str, "settings": dict, "pane": int},
 }
-"""The arguments of each op and their types; all may be left out."""
+"""Arguments of each op and their types; all are optional."""
 
 _NAMES = {str: "a string", dict: "an object", int: "a whole number"}
 _OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError")
@@ -33,7 +33,7 @@ class Request:
     Parameters
     ----------
     id
-        Copied into its answers.
+        Id that is copied into its answers.
     op
         One of `ARGUMENTS`.
     args
@@ -47,7 +47,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Cancel:
-    """A message that nobody waits for a request any more."""
+    """A message that cancels a request."""
 
     id: str
 
@@ -58,7 +58,7 @@ def parse_message(content: Mapping[str, Any]) -> Request | Cancel:
     Raises
     ------
     ProtocolError
-        If it is not one of those that this version knows.
+        If this version does not know the message.
     """
     if not isinstance(content.get("id"), str):
         raise ProtocolError(f"The id {content.get('id')!r} is no string.", "Reload the page.")
@@ -74,28 +74,28 @@ def parse_message(content: Mapping[str, Any]) -> Request | Cancel:
         raise ProtocolError(f"The kernel has no op {op!r}.", f"It has {', '.join(ARGUMENTS)} and cancel.")
     if not isinstance(args, Mapping):
         raise ProtocolError(f"The args of {op} are {args!r}.", "Give an object.")
-    takes = ARGUMENTS[op]
+    types = ARGUMENTS[op]
     for name, value in args.items():
-        if name not in takes:
-            raise ProtocolError(f"{op} takes no {name!r}.", f"It takes {', '.join(takes) or 'nothing'}.")
-        if not isinstance(value, takes[name]) or isinstance(value, bool):
-            raise ProtocolError(f"The {name} of {op} is {value!r}.", f"Give {_NAMES[takes[name]]}.")
+        if name not in types:
+            raise ProtocolError(f"{op} takes no {name!r}.", f"It takes {', '.join(types) or 'nothing'}.")
+        if not isinstance(value, types[name]) or isinstance(value, bool):
+            raise ProtocolError(f"The {name} of {op} is {value!r}.", f"Give {_NAMES[types[name]]}.")
     return Request(content["id"], op, args)
 
 
 def result_message(id: str, result: Mapping[str, Any]) -> dict[str, Any]:  # noqa: A002
-    """Return the message that a request was done."""
+    """Return the message with the result of a request."""
     return {"v": VERSION, "id": id, "ok": True, "result": dict(result)}
 
 
 def error_message(id: Any, error: BaseException) -> dict[str, Any]:  # noqa: A002
-    """Return the message that a request failed, and why; unexpected errors carry their traceback."""
+    """Return the message with the error of a request; unexpected errors include their traceback."""
     name = type(error).__name__
     if isinstance(error, StaaError):
-        told = {"type": name, "message": error.message, "hint": error.hint, "traceback": ""}
+        details = {"type": name, "message": error.message, "hint": error.hint, "traceback": ""}
     else:
         lines = str(error).strip().splitlines()
-        told = {
+        details = {
             "type": name,
             "message": f"{name}: {lines[0]}" if lines else f"{name} was raised.",
             "hint": "Use a smaller model, a shorter clip or batch_size=1."
@@ -103,9 +103,9 @@ def error_message(id: Any, error: BaseException) -> dict[str, Any]:  # noqa: A00
             else "This was not foreseen; the traceback says where it happened.",
             "traceback": "".join(traceback.format_exception(error)),
         }
-    return {"v": VERSION, "id": id, "ok": False, "error": told}
+    return {"v": VERSION, "id": id, "ok": False, "error": details}
 
 
 def progress_message(id: str, step: str, done: int, total: int) -> dict[str, Any]:  # noqa: A002
-    """Return the message of how far a request has come."""
+    """Return the message with the progress of a request."""
     return {"v": VERSION, "id": id, "progress": {"done": done, "total": total, "label": step}}

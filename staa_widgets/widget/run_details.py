@@ -1,4 +1,4 @@
-"""The details of a run, in words: enough to run it again."""
+"""Details of a run as names and texts: enough to run it again."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ if TYPE_CHECKING:
 
 
 def run_details(e: Explanation) -> list[tuple[str, str]]:
-    """Return the names and values of a run, as the player lists them; unknown ones are left out.
+    """Return the names and values that describe a run, as the player lists them, without unknown ones.
 
     Raises
     ------
     ParameterError
-        If the explanation's parameters or provenance hold what JSON cannot say.
+        If the explanation's parameters or provenance cannot be written as JSON.
     """
     slices, rows, columns = e.maps.shape
     width, height = e.frame_size
-    # The engine notes box and parameters too; they stand above already.
-    noted = (
-        one
-        for one in _flatten(to_json_value(e.provenance))
-        if one[0] != "box" and not one[0].startswith("method · params")
-    )
-    found = [
+    # The provenance repeats the box and the parameters, which are listed separately.
+    provenance = [
+        (name, value)
+        for name, value in _flatten(to_json_value(e.provenance))
+        if name != "box" and not name.startswith("method · params")
+    ]
+    details = [
         ("method", e.method),
         *_flatten(to_json_value(e.params), "parameter · "),
         ("model", e.model_id),
@@ -39,22 +39,23 @@ def run_details(e: Explanation) -> list[tuple[str, str]]:
         ("pictures", _describe_preview(e)),
         ("map", f"{slices} slices of {rows} × {columns} patches"),
         ("box seen (x0, y0, x1, y1)", ", ".join(f"{edge:.1f}" for edge in e.box)),
-        ("frames given to the model", ", ".join("+".join(map(str, seen)) for seen in e.sampled_frames.tolist())),
-        *noted,
+        ("frames given to the model", ", ".join("+".join(map(str, frames)) for frames in e.sampled_frames.tolist())),
+        *provenance,
     ]
-    return [(name, text) for name, value in found if (text := _format_value(value))]
+    texts = [(name, _format_value(value)) for name, value in details]
+    return [(name, text) for name, text in texts if text]
 
 
 def _describe_preview(e: Explanation) -> str:
     if e.preview is None:
         return "none kept"
-    kept, total = len(e.preview), len(e.times)
-    every = "every frame" if kept == total else f"{kept} of {total} frames"
-    return f"{every}, {e.preview.width} × {e.preview.height}"
+    kept_count, total = len(e.preview), len(e.times)
+    frames = "every frame" if kept_count == total else f"{kept_count} of {total} frames"
+    return f"{frames}, {e.preview.width} × {e.preview.height}"
 
 
 def _flatten(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the values of nested mappings, each under the names on the way to it."""
+    """Yield the values of nested mappings, each with the path of names that leads to it."""
     for name, value in values.items():
         if isinstance(value, Mapping):
             yield from _flatten(value, f"{path}{name} · ")

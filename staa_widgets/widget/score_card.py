@@ -1,4 +1,4 @@
-"""The score card of an explanation with ground truth, and costs in words."""
+"""Score card of an explanation with ground truth, and the costs of methods in words."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SCORES: Mapping[str, str] = {
     "average_precision": "average precision",
     "temporal_auc": "temporal AUC",
 }
-"""Metrics on the card, and their headings."""
+"""Headings of the metrics on the card, by name."""
 
 _STEPS = ("decode", "transform", "forward", "method")
 
@@ -34,15 +34,15 @@ def score_card(explanation: Explanation) -> dict[str, Any] | None:
     Parameters
     ----------
     explanation
-        With ground truth; without one there is nothing to score, and an exploratory map is not scored.
+        Explanation to score. Without ground truth, and for an exploratory method, there is no card.
 
     Returns
     -------
     dict or None
-        JSON values: `key`, equal for equal questions; `method`; `about`, the class it speaks of if it speaks of one,
-        and the parameters that are not the defaults; `model`; `cost` in words; `seconds` that it took, ``None`` where
-        the model's pass was taken from the cache; `scores` by name, each with its `value`, ``None`` where the truth
-        leaves none, and `chance`, what a map without any preference scores.
+        JSON values: `key`, equal for the same model, method, parameters and class; `method`; `about`, the class if the
+        maps depend on it, and the parameters that differ from the defaults; `model`; `cost` in words; `seconds` of
+        computation, ``None`` if the model's pass came from the cache; `scores` by name, each with its `value`,
+        ``None`` if the ground truth does not define one, and `chance`, the score of a uniform map.
     """
     e = explanation
     method = METHODS.get(e.method)
@@ -54,11 +54,11 @@ def score_card(explanation: Explanation) -> dict[str, Any] | None:
     truth = explanation_ground_truth(e)
     assert truth is not None
     scores, chance = score_ground_truth(e.maps, truth), score_ground_truth(np.ones_like(e.maps), truth)
-    about = [e.labels[e.target]] if is_class_specific(e) else []
+    class_labels = [e.labels[e.target]] if is_class_specific(e) else []
     return {
-        "key": canonical_json([e.model_id, e.method, e.params, about]),
+        "key": canonical_json([e.model_id, e.method, e.params, class_labels]),
         "method": e.method,
-        "about": ", ".join([*about, *_changed_parameters(e)]),
+        "about": ", ".join([*class_labels, *_changed_parameters(e)]),
         "model": e.model_id,
         "cost": format_cost(explanation_cost(e)),
         "seconds": _compute_seconds(e),
@@ -70,62 +70,64 @@ def score_card(explanation: Explanation) -> dict[str, Any] | None:
 
 
 def is_class_specific(explanation: Explanation) -> bool:
-    """Tell whether an explanation's maps depend on the class they are about."""
+    """Return whether an explanation's maps depend on its target class."""
     try:
         return get_method(explanation.method).depends_on_class(explanation.params)
     except (MethodError, ParameterError):
-        # Made by a method that is not registered here: all that is left to go by is what it is about.
+        # The method is not registered here: a target other than the predicted class shows that it depends on one.
         return explanation.target != int(explanation.logits.argmax())
 
 
 def explanation_cost(explanation: Explanation, method: str | None = None) -> Cost | None:
-    """Return the cost of a method on the clip of an explanation: as it was run, or another with its defaults.
+    """Return the cost of an explanation as it was run, or of another method with its defaults on the same clip.
 
     Returns
     -------
     Cost or None
-        Passes over all windows; ``None`` for a method that is not registered here.
+        Passes for all windows; ``None`` for a method that is not registered here.
     """
     e = explanation
     windows = _provenance_entry(e, "sampling").get("frames") or [e.sampled_frames.ravel().tolist()]
     _, height, width = e.maps.shape
-    # What a method costs is decided by how many cells there are, not by how they are laid out.
+    # The cost depends on the number of cells, not on their layout: any layout will do.
     geometry = Geometry(len(windows[0]), e.sampled_frames.shape[1], height, width, "time_major", 0, (0, 0))
     try:
-        asked = get_method(method or e.method)
-        return Cost(*(len(windows) * passes for passes in asked.cost(geometry, e.params if method is None else {})))
+        priced_method = get_method(method or e.method)
+        return Cost(
+            *(len(windows) * passes for passes in priced_method.cost(geometry, e.params if method is None else {}))
+        )
     except (MethodError, ParameterError):
         return None
 
 
 def format_cost(cost: Cost | None) -> str:
-    """Return a cost in words, such as ``"20 forwards + 20 backwards"``; empty where it is unknown."""
+    """Return a cost in words, such as ``"20 forwards + 20 backwards"``; empty if it is unknown."""
     if cost is None:
         return ""
-    counted = {"forward": cost.forwards, "backward": cost.backwards}
-    return " + ".join(f"{count} {name}{'s' if count > 1 else ''}" for name, count in counted.items() if count)
+    passes = {"forward": cost.forwards, "backward": cost.backwards}
+    return " + ".join(f"{count} {name}{'s' if count > 1 else ''}" for name, count in passes.items() if count)
 
 
 def _provenance_entry(e: Explanation, name: str) -> Mapping[str, Any]:
-    found = e.provenance.get(name)
-    return found if isinstance(found, Mapping) else {}
+    entry = e.provenance.get(name)
+    return entry if isinstance(entry, Mapping) else {}
 
 
 def _changed_parameters(e: Explanation) -> list[str]:
     try:
-        # As JSON has it, where tuples are lists.
-        usual = to_json_value(get_method(e.method).defaults)
+        # As JSON values, in which tuples are lists.
+        defaults = to_json_value(get_method(e.method).defaults)
     except MethodError:
-        usual = {}
-    return [f"{name}={value}" for name, value in e.params.items() if name not in usual or usual[name] != value]
+        defaults = {}
+    return [f"{name}={value}" for name, value in e.params.items() if name not in defaults or defaults[name] != value]
 
 
 def _compute_seconds(e: Explanation) -> float | None:
-    taken = _provenance_entry(e, "seconds")
+    seconds = _provenance_entry(e, "seconds")
     passes = explanation_cost(e)
-    if "forward" not in taken and (passes is None or sum(passes) <= 1):
+    if "forward" not in seconds and (passes is None or sum(passes) <= 1):
         return None
-    return round(sum(taken.get(step, 0.0) for step in _STEPS), 3)
+    return round(sum(seconds.get(step, 0.0) for step in _STEPS), 3)
 
 
 def _finite_or_none(value: float) -> float | None:

@@ -1,4 +1,4 @@
-"""The kernel's side of a player: requests come in on any thread, a worker thread computes, answers go out."""
+"""Kernel side of a player: receives requests on any thread, computes in a worker thread and sends the answers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Service:
         self._tasks: dict[str, Task] = {}
 
     def receive(self, content: Any) -> None:
-        """Read a message from a page: answer it at once, or queue it. A message that asks for no answer is ignored."""
+        """Handle a message from a page: answer it at once or queue it. Messages that are not requests are ignored."""
         if not isinstance(content, Mapping) or "id" not in content or content.get("kind") == "anywidget-command":
             return
         try:
@@ -45,20 +45,20 @@ class Service:
             self._host.send(error_message(content["id"], error))
 
     def run(self, op: str, id: str | None, operation: Operation) -> None:  # noqa: A002
-        """Queue an operation in place of the one of the same op under way."""
+        """Queue an operation, and cancel the previous one of the same op."""
         worker = self._workers.of_op(op)
-        own_channel = worker is self._workers.frames
-        task = Task(self._host, id, operation, quiet=own_channel)
-        # Two views of a player may look at different pictures: each has its own latest one.
-        channel = f"{op} {(id or '').partition('-')[0]}" if own_channel else op
+        per_view = worker is self._workers.frames
+        task = Task(self._host, id, operation, quiet=per_view)
+        # Two views of a player may show different frames: a request for frames replaces only one of the same view.
+        channel = f"{op} {(id or '').partition('-')[0]}" if per_view else op
         with self._lock:
-            before, self._tasks[channel] = self._tasks.get(channel), task
-        if before is not None:
-            before.cancel("Something newer was asked for.")
+            previous, self._tasks[channel] = self._tasks.get(channel), task
+        if previous is not None:
+            previous.cancel("Something newer was asked for.")
         worker.submit(lambda: self._run_task(channel, task), lambda: task.send_progress(WAITING, 0, 1))
 
     def stop(self, why: str, *ops: str) -> None:
-        """Cancel what is under way: of these ops, or all of it."""
+        """Cancel the queued and running tasks of these ops, or all tasks."""
         with self._lock:
             tasks = [self._tasks.pop(channel) for channel in [*self._tasks] if not ops or channel.split()[0] in ops]
         for task in tasks:
@@ -68,7 +68,7 @@ class Service:
         try:
             task.run()
         finally:
-            # A finished task would keep explanations and videos that are shown no more.
+            # A finished task holds its explanation and video, which may no longer be on show: release them.
             with self._lock:
                 if self._tasks.get(channel) is task:
                     del self._tasks[channel]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
 
 ParseValue = Callable[[ShownExplanations, Any], Any]
-"""From a player and a value given to the value kept; raises `SettingError`."""
+"""Function from a player and an input value to the value to store; raises `SettingError`."""
 
 
 class SettingError(ParameterError, TraitError):
@@ -28,16 +28,16 @@ class SettingError(ParameterError, TraitError):
 
 
 class Setting(TraitType[Any, Any]):
-    """A trait that travels to the browser and back, parsed by a function.
+    """A trait that is synchronized with the browser, with a function that checks and converts its values.
 
     Parameters
     ----------
     default
-        Value at first.
+        Initial value.
     parse
-        Makes the value kept of the value given.
+        Function that checks a value and converts it to the value to store.
     echo
-        Whether other views of the player in other pages are told of what one view sets.
+        Whether a value set in one view is sent to the views in other pages.
     """
 
     def __init__(self, default: Any, parse: ParseValue, *, echo: bool = True) -> None:
@@ -46,7 +46,7 @@ class Setting(TraitType[Any, Any]):
         self.tag(sync=True, echo_update=echo)
 
     def validate(self, obj: Any, value: Any) -> Any:
-        """Return the value to keep."""
+        """Return the value to store; raises `SettingError`."""
         try:
             return self.parse(obj, value)
         except SettingError as error:
@@ -54,17 +54,17 @@ class Setting(TraitType[Any, Any]):
 
 
 def is_whole_number(value: Any) -> bool:
-    """Tell whether a value is a whole number; ``True`` is none."""
+    """Return whether a value is a whole number; ``True`` and ``False`` are not."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def is_finite_number(value: Any) -> bool:
-    """Tell whether a value is a finite number; ``True`` is none."""
+    """Return whether a value is a finite number; ``True`` and ``False`` are not."""
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def true_or_false() -> ParseValue:
-    """Accept ``True`` and ``False``."""
+    """Return a parser that accepts ``True`` and ``False``."""
 
     def parse(_: ShownExplanations, value: Any) -> bool:
         if not isinstance(value, bool | np.bool_):
@@ -75,7 +75,7 @@ def true_or_false() -> ParseValue:
 
 
 def number_between(low: float, high: float) -> ParseValue:
-    """Accept numbers from `low` to `high`."""
+    """Return a parser that accepts numbers from `low` to `high`."""
 
     def parse(_: ShownExplanations, value: Any) -> float:
         if not (is_finite_number(value) and low <= value <= high):
@@ -86,7 +86,7 @@ def number_between(low: float, high: float) -> ParseValue:
 
 
 def name_from(*names: str) -> ParseValue:
-    """Accept some names."""
+    """Return a parser that accepts these names."""
 
     def parse(_: ShownExplanations, value: Any) -> str:
         if value not in names:
@@ -114,8 +114,8 @@ def _parse_head(player: ShownExplanations, value: Any) -> int:
 def _parse_index(player: ShownExplanations, value: Any, axis: int, what: str) -> int:
     count = max(0 if e.attention is None else e.attention.shape[axis] for e in player.explanations)
     if not (is_whole_number(value) and -1 <= value < count):
-        offer = f"0 to {count - 1} of its {what}, or -1" if count else f"-1: this explanation keeps no {what}"
-        raise SettingError(f"Give {offer}.")
+        choices = f"0 to {count - 1} of its {what}, or -1" if count else f"-1: this explanation keeps no {what}"
+        raise SettingError(f"Give {choices}.")
     return int(value)
 
 
@@ -123,14 +123,16 @@ def _parse_patch(player: ShownExplanations, value: Any) -> tuple[int, int, int] 
     if value is None:
         return None
     grid = player.explanation.maps.shape
-    given = tuple(value) if isinstance(value, Iterable) else ()
-    if len(given) != 3 or not all(is_whole_number(at) and 0 <= at < size for at, size in zip(given, grid, strict=True)):
+    indices = tuple(value) if isinstance(value, Iterable) else ()
+    if len(indices) != 3 or not all(
+        is_whole_number(index) and 0 <= index < size for index, size in zip(indices, grid, strict=True)
+    ):
         slices, rows, columns = grid
         raise SettingError(
             f"Give (slice, row, column) of the {slices} slices of {rows} × {columns} patches, counted from 0, or None."
         )
-    at, row, column = map(int, given)
-    return at, row, column
+    slice_index, row, column = map(int, indices)
+    return slice_index, row, column
 
 
 def _parse_pane(player: ShownExplanations, value: Any) -> int:
@@ -165,7 +167,7 @@ def _parse_height(_: ShownExplanations, value: Any) -> int:
 
 
 class Settings(HasTraits):
-    """What a user sets by hand or in Python; `DEFAULTS` of state.ts is its twin."""
+    """Settings of the player, set in the browser or in Python; `DEFAULTS` of state.ts is their twin."""
 
     frame = Setting(0, _parse_frame, echo=False)
     playing = Setting(False, true_or_false())  # noqa: FBT003
@@ -193,7 +195,7 @@ class Settings(HasTraits):
     target = Int().tag(sync=True)
 
     def accepts(self, name: str, value: Any) -> bool:
-        """Tell whether a setting may have a value."""
+        """Return whether a setting accepts a value."""
         try:
             SETTINGS[name].validate(self, value)
         except SettingError:
@@ -202,30 +204,30 @@ class Settings(HasTraits):
 
 
 SETTINGS = {name: trait for name, trait in Settings.class_traits().items() if isinstance(trait, Setting)}
-"""What `Player` takes as keywords, by name."""
+"""Settings that `Player` accepts as keywords, by name."""
 
 
 def refuse_unknown_names(names: Iterable[str], known: Collection[str], caller: str) -> None:
-    """Raise `TypeError` for a keyword that is not known; it names the nearest."""
+    """Raise `TypeError` for an unknown keyword; its message suggests the nearest known one."""
     for name in names:
         if name not in known:
             close = get_close_matches(name, known, 1)
-            told = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
-            raise TypeError(f"{caller} has no setting {name!r}; {told}")
+            suggestion = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
+            raise TypeError(f"{caller} has no setting {name!r}; {suggestion}")
 
 
 def check_settings(explanations: Sequence[Explanation], settings: Mapping[str, Any], caller: str) -> dict[str, Any]:
-    """Check settings for a view of explanations as `Player` does, and return them as it would keep them.
+    """Check settings for explanations as `Player` does, and return them as it would store them.
 
     Raises
     ------
     SettingError
-        If a setting cannot have its value.
+        If a setting has an invalid value.
     TypeError
-        If there is no such setting.
+        If a setting does not exist.
     """
-    # Which patch is asked about follows from the explanation.
+    # `patch` cannot be set here: it follows from the explanation.
     refuse_unknown_names(settings, [name for name in SETTINGS if name != "patch"], caller)
     host: Any = SimpleNamespace(explanations=tuple(explanations))
-    several = {"view": "grid"} if len(explanations) > 1 else {}
-    return {name: SETTINGS[name].validate(host, value) for name, value in {**several, **settings}.items()}
+    defaults = {"view": "grid"} if len(explanations) > 1 else {}
+    return {name: SETTINGS[name].validate(host, value) for name, value in {**defaults, **settings}.items()}

@@ -1,4 +1,4 @@
-"""Traits that several threads may set: cells, a kernel's other threads, the worker. traitlets itself has no lock."""
+"""A lock for traits: cells, other kernel threads and the worker may set them, and traitlets has no lock."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _lock = threading.RLock()
 
 @contextmanager
 def trait_lock() -> Iterator[None]:
-    """Hold the lock under which traits are changed.
+    """Hold the lock for changing traits; after waiting 2 seconds, go on without it.
 
-    One lock for all widgets, and it gives way in the end, because observers run within and may wait for anything.
+    All widgets share one lock. Observers run while it is held and may wait for other threads, hence the timeout.
     """
-    held = _lock.acquire(timeout=2)
+    acquired = _lock.acquire(timeout=2)
     try:
         yield
     finally:
-        if held:
+        if acquired:
             _lock.release()
 
 
@@ -34,18 +34,18 @@ class ThreadSafeWidget(anywidget.AnyWidget):
             super().__setattr__(name, value)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Take over what a page has set."""
+        """Apply the trait values that a page has set."""
         with trait_lock():
             super().set_state(sync_data)
 
     @contextmanager
     def hold_sync(self) -> Iterator[None]:
-        """Send what is set within in one message."""
+        """Send all changes made in this context in one message."""
         with trait_lock(), super().hold_sync():
             yield
 
     @contextmanager
     def hold_trait_notifications(self) -> Iterator[None]:
-        """Tell observers of what is set within at the end."""
+        """Notify observers of changes made in this context when it ends."""
         with trait_lock(), super().hold_trait_notifications():
             yield

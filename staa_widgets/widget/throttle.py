@@ -1,4 +1,4 @@
-"""A function that is called at most once in an interval."""
+"""`Throttle`: calls a function at most once per interval."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Callable
 
 
 class Throttle:
-    """Calls a function at once, or once after the interval if it was called shortly before.
+    """Calls a function at once, or at the end of the interval if it ran less than an interval ago.
 
     Waiting needs a running event loop, as every kernel has; without one each call runs at once.
 
     Parameters
     ----------
     run
-        What to do; it reads what it needs when it runs, since calls in between are left out.
+        Function to call. It must read current values itself, because calls within an interval are merged into one.
     interval
-        Least seconds between two runs.
+        Minimum seconds between two runs.
     """
 
     def __init__(self, run: Callable[[], None], interval: float) -> None:
@@ -27,20 +27,20 @@ class Throttle:
         self._timer: asyncio.TimerHandle | None = None
 
     def __call__(self) -> None:
-        """Run now, or soon."""
+        """Run the function now or at the end of the interval."""
         wait = self._last + self._interval - time.monotonic()
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             loop = None
         if loop is None or wait <= 0:
-            # Also when a run is waiting: a cell that keeps the loop busy would put it off until it ends.
+            # Even if a timer is pending: it would not fire while a cell keeps the event loop busy.
             self._run_now()
         elif self._timer is None:
             self._timer = loop.call_later(wait, self._run_now)
 
     def cancel(self) -> None:
-        """Leave out what is waiting to run."""
+        """Cancel the pending run."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

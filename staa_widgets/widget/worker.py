@@ -16,32 +16,32 @@ from staa_widgets.utils.progress import Progress
 from staa_widgets.widget.protocol import error_message, progress_message, result_message
 
 INTERVAL = 0.1
-"""Least seconds between two reports of progress."""
+"""Minimum seconds between two progress messages of a task."""
 
 MAX_MESSAGE_BYTES = 2_000_000
-"""Most bytes of bulk in one message: some hosts drop what is larger."""
+"""Most bytes of binary data in one message: some notebook hosts drop larger messages."""
 
 _log = logging.getLogger(__name__)
 
 
 Answer = tuple[Mapping[str, Any], Sequence[bytes]]
-"""JSON values, and bulk beside them."""
+"""JSON values, and binary data beside them."""
 
 
 class Operation(Protocol):
-    """The work that one request asks for, in two steps."""
+    """Work of one request, in two steps: `compute`, then `finish`."""
 
     def compute(self, report: Progress) -> Any:
-        """Do the long part and return its result; `report` raises once nobody waits."""
+        """Do the long part and return its result; `report` raises `CancelledError` once the request is cancelled."""
         ...
 
     def finish(self, result: Any) -> Answer:
-        """Put the result into place, and return what to answer; not called for a cancelled request."""
+        """Apply the result to the player, and return the answer; not called for a cancelled request."""
         ...
 
 
 class Host(Protocol):
-    """What tasks and the service use of a player."""
+    """Members of a player that tasks and the service use."""
 
     def send(self, content: dict[str, Any], buffers: list[bytes] | None = None) -> None:
         """Send a message to every page that shows the player."""
@@ -57,7 +57,7 @@ class Host(Protocol):
 
 
 class Worker:
-    """One thread that runs what is submitted, in order."""
+    """One thread that runs the submitted calls in order."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -73,17 +73,17 @@ class Worker:
 
     def submit(self, run: Callable[[], object], waiting: Callable[[], object]) -> None:
         """Queue a call; `waiting` is called first if the call has to wait for another one."""
-        # By the context a kernel knows which request is answered, and so which of its threads is to hear the next one.
-        within = copy_context()
+        # The kernel keeps the request being answered, and so the thread for its messages, in context variables.
+        context = copy_context()
         with self._lock:
             self._pending += 1
-            waits = self._pending > 1
+            is_waiting = self._pending > 1
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run_forever, name=self._name, daemon=True)
                 self._thread.start()
-        if waits:
+        if is_waiting:
             waiting()
-        self._queue.put(lambda: within.run(run))
+        self._queue.put(lambda: context.run(run))
 
     def _run_forever(self) -> None:
         while True:
@@ -104,9 +104,9 @@ class Workers:
     Parameters
     ----------
     compute
-        For explanations and files.
+        Thread for explanations and files.
     frames
-        For pictures, which do not wait for a computation.
+        Thread for frames, which do not wait for a computation.
     """
 
     compute: Worker = field(default_factory=lambda: Worker("staa-worker"))
@@ -118,23 +118,23 @@ class Workers:
 
 
 WORKERS = Workers()
-"""Shared by all players of a process: only one explanation is computed at a time, and a thread for each of many players
-would never end."""
+"""Shared by all players of a process: only one explanation is computed at a time, and threads of closed players would
+accumulate."""
 
 
 class Task:
-    """One operation asked for by a page; it is answered once.
+    """One operation requested by a page; it is answered exactly once.
 
     Parameters
     ----------
     host
         The player.
     id
-        Of the request; ``None`` where nobody waits for an answer.
+        Id of the request; ``None`` if no answer is expected.
     operation
-        What to do.
+        Operation to run.
     quiet
-        Whether to keep its progress to itself.
+        Whether to send no progress messages.
     """
 
     def __init__(self, host: Host, id: str | None, operation: Operation, *, quiet: bool = False) -> None:  # noqa: A002
@@ -147,7 +147,7 @@ class Task:
         self._last_report = -INTERVAL
 
     def cancel(self, why: str) -> None:
-        """Answer at once that the task is cancelled; the work stops at its next report."""
+        """Answer at once that the task is cancelled; the computation stops at its next report."""
         if self._claim():
             self._answer(CancelledError(why, "What was finished is kept."))
 
@@ -168,12 +168,12 @@ class Task:
             self._answer(error)
 
     def report(self, step: str, done: int, total: int) -> None:
-        """Send how far the operation has come; raises `CancelledError` once nobody waits."""
+        """Send the progress of the operation; raises `CancelledError` once the task is answered."""
         self._check_cancelled()
         self.send_progress(step, done, total)
 
     def send_progress(self, step: str, done: int, total: int) -> None:
-        """Send how far the operation has come, but not too often."""
+        """Send the progress of the operation, at most once in `INTERVAL`."""
         if self.id is not None and not self._quiet and time.monotonic() - self._last_report >= INTERVAL:
             self._last_report = time.monotonic()
             self.host.send(progress_message(self.id, step, done, total))
@@ -183,10 +183,10 @@ class Task:
             raise CancelledError("The computation was cancelled.")
 
     def _claim(self) -> bool:
-        """Return ``True`` to the one caller that may answer."""
+        """Return ``True`` to the first caller only, which must answer."""
         with self._lock:
-            first, self._finished = not self._finished, True
-        return first
+            is_first, self._finished = not self._finished, True
+        return is_first
 
     def _answer(self, outcome: Answer | Exception) -> None:
         if self.id is None:
@@ -203,5 +203,5 @@ class Task:
 
 
 def split_bytes(data: bytes) -> list[bytes]:
-    """Cut bulk into pieces of at most `MAX_MESSAGE_BYTES`."""
+    """Split binary data into pieces of at most `MAX_MESSAGE_BYTES`."""
     return [data[start : start + MAX_MESSAGE_BYTES] for start in range(0, len(data), MAX_MESSAGE_BYTES)]
