@@ -84,7 +84,7 @@ def skeleton(figure: Figure, step: float) -> list[Capsule]:
     """
     pose = pose_at(figure, step)
     size = figure.height
-    moved = figure.drift * _smoothstep((step - figure.start) / (figure.stop - figure.start))
+    shift = figure.drift * _smoothstep((step - figure.start) / (figure.stop - figure.start))
     hips = np.array([0.0, figure.feet - (_HIP_HEIGHT + pose.rise) * size])
     shoulders = hips + _offset(pose.lean, _LENGTHS["torso"] * size)
     head = hips + _offset(pose.lean, (_LENGTHS["torso"] + 1.35 * _HEAD_RADIUS) * size)
@@ -94,13 +94,13 @@ def skeleton(figure: Figure, step: float) -> list[Capsule]:
     ]
     for side in ("left", "right"):
         for joint, names in ((shoulders, ("upper_arm", "forearm")), (hips, ("thigh", "shin"))):
-            at = joint + np.array([(-1 if side == "left" else 1) * 0.035 * size, 0])
+            start = joint + np.array([(-1 if side == "left" else 1) * 0.035 * size, 0])
             for name in names:
-                end = at + _offset(getattr(pose, f"{name}_{side}"), _LENGTHS[name] * size)
-                limbs.append(Capsule(f"{name}_{side}", at, end, _THICKNESS[name] * size))
-                at = end
+                end = start + _offset(getattr(pose, f"{name}_{side}"), _LENGTHS[name] * size)
+                limbs.append(Capsule(f"{name}_{side}", start, end, _THICKNESS[name] * size))
+                start = end
     flip = np.array([-1.0 if figure.mirrored else 1.0, 1.0])
-    offset = np.array([figure.x + moved, 0.0])
+    offset = np.array([figure.x + shift, 0.0])
     return [limb._replace(start=limb.start * flip + offset, end=limb.end * flip + offset) for limb in limbs]
 
 
@@ -111,16 +111,16 @@ def _pixel_coverage(capsule: Capsule, size: int) -> tuple[tuple[slice, slice], N
     high = np.clip(np.ceil(np.maximum(a, b) + radius + 2), 0, size).astype(int)
     y, x = np.ogrid[low[1] : high[1], low[0] : high[0]]
     x, y = x.astype(np.float32) - a[0], y.astype(np.float32) - a[1]
-    along = b - a
-    length = float(along @ along)
-    share = np.clip((x * along[0] + y * along[1]) / length, 0, 1) if length else np.float32(0)
-    distance = np.sqrt((x - share * along[0]) ** 2 + (y - share * along[1]) ** 2)
+    direction = b - a
+    squared_length = float(direction @ direction)
+    share = np.clip((x * direction[0] + y * direction[1]) / squared_length, 0, 1) if squared_length else np.float32(0)
+    distance = np.sqrt((x - share * direction[0]) ** 2 + (y - share * direction[1]) ** 2)
     return (slice(low[1], high[1]), slice(low[0], high[0])), np.clip(radius + 0.5 - distance, 0, 1).astype(np.float32)
 
 
 def _render_ground(scene: Scene, size: int) -> NDArray[np.float32]:
-    at = (np.arange(size) + 0.5) / size
-    x, y = at[None, :], at[:, None]
+    pixel_centers = (np.arange(size) + 0.5) / size
+    x, y = pixel_centers[None, :], pixel_centers[:, None]
     shade = sum(a * np.sin(2 * np.pi * (fx * x + fy * y) + p) for fx, fy, p, a in scene.waves)
     shade = shade + 0.04 * _edge_coverage((y - scene.actor.feet) * size)
     return (np.asarray(scene.ground) + np.asarray(shade)[..., None]).astype(np.float32)
@@ -137,13 +137,13 @@ def _paint(image: NDArray[np.float32], capsule: Capsule, color: tuple[float, flo
 
 def _paint_flicker(image: NDArray[np.float32], flicker: FlickerPatch, step: float) -> None:
     size = len(image)
-    at = (np.arange(size) + 0.5) / size
-    inside = [
-        _edge_coverage((half - np.abs(at - center)) * size)
+    pixel_centers = (np.arange(size) + 0.5) / size
+    coverage = [
+        _edge_coverage((half - np.abs(pixel_centers - center)) * size)
         for center, half in zip(flicker.center, flicker.half_size, strict=True)
     ]
     level = flicker.levels[int(step * flicker.rate) % len(flicker.levels)]
-    image += (inside[1][:, None] * inside[0][None, :] * level).astype(np.float32)[..., None]
+    image += (coverage[1][:, None] * coverage[0][None, :] * level).astype(np.float32)[..., None]
 
 
 def render(scene: Scene, steps: NDArray[np.floating], size: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
@@ -178,10 +178,10 @@ def render(scene: Scene, steps: NDArray[np.floating], size: int) -> tuple[NDArra
         if scene.bystander is not None:
             for capsule in skeleton(scene.bystander, step):
                 _paint(image, capsule, scene.bystander.color)
-        acting = scene.actor.start <= step < scene.actor.stop
+        is_acting = scene.actor.start <= step < scene.actor.stop
         for capsule in skeleton(scene.actor, step):
             _paint(image, capsule, scene.actor.color)
-            if acting and capsule.name in limbs:
+            if is_acting and capsule.name in limbs:
                 window, cover = _pixel_coverage(capsule, size)
                 where[i][window] |= cover >= 0.5
         frames[i] = np.clip(image * 255 + 0.5, 0, 255)
@@ -190,6 +190,6 @@ def render(scene: Scene, steps: NDArray[np.floating], size: int) -> tuple[NDArra
 
 def _ball_at(ball: Ball, step: float) -> Capsule:
     share = (step - ball.start) / (ball.stop - ball.start)
-    at = np.array(ball.from_xy) * (1 - share) + np.array(ball.to_xy) * share
-    at[1] += ball.arc * 4 * share * (1 - share)
-    return Capsule("ball", at, at, ball.radius)
+    position = np.array(ball.from_xy) * (1 - share) + np.array(ball.to_xy) * share
+    position[1] += ball.arc * 4 * share * (1 - share)
+    return Capsule("ball", position, position, ball.radius)

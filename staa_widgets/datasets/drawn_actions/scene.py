@@ -136,7 +136,8 @@ VARIANTS: dict[str, Variant] = {
 """Distributions of scenes by name.
 
 The second has the same classes but smaller figures, lighter grounds of finer grain, slower swings, and always two
-moving figures, of which one matters. It is a test set for choices made on the standard clips: choose nothing by it.
+moving figures, of which only one performs the action. It tests choices that were made on the standard clips: make no
+choice on it.
 """
 
 
@@ -163,32 +164,32 @@ def draw_scene(seed: int, name: str | None = None, variant: str = "standard") ->
         raise ParameterError(f"There is no action {name!r}.", f"Choose one of {', '.join(ACTIONS)}.")
     if variant not in VARIANTS:
         raise ParameterError(f"There is no variant {variant!r} of the clips.", f"Choose one of {', '.join(VARIANTS)}.")
-    by = VARIANTS[variant]
-    rng = np.random.default_rng([seed, by.seed_stream])
+    ranges = VARIANTS[variant]
+    rng = np.random.default_rng([seed, ranges.seed_stream])
     label = str(rng.choice(list(ACTIONS)))
     label = label if name is None else name
-    length, start = _draw_timing(rng, by, label)
-    actor = _draw_figure(rng, by, label, x=rng.uniform(*by.x), start=start, stop=start + length)
-    bystander = _draw_bystander(rng, by, actor) if rng.random() < by.bystander_chance else None
-    patch = _draw_flicker(rng, actor) if rng.random() < 0.92 else None
-    lonely = patch is None or bystander is None or bystander.motion == "idle"
-    ball = _draw_ball(rng, actor) if rng.random() < 0.9 or lonely else None
+    length, start = _draw_timing(rng, ranges, label)
+    actor = _draw_figure(rng, ranges, label, x=rng.uniform(*ranges.x), start=start, stop=start + length)
+    bystander = _draw_bystander(rng, ranges, actor) if rng.random() < ranges.bystander_chance else None
+    flicker = _draw_flicker(rng, actor) if rng.random() < 0.92 else None
+    needs_ball = flicker is None or bystander is None or bystander.motion == "idle"
+    ball = _draw_ball(rng, actor) if rng.random() < 0.9 or needs_ball else None
     return Scene(
         seed=seed,
         label=label,
         actor=actor,
-        ground=tuple(rng.uniform(*by.ground) + rng.uniform(-by.tint, by.tint, 3)),
+        ground=tuple(rng.uniform(*ranges.ground) + rng.uniform(-ranges.tint, ranges.tint, 3)),
         waves=tuple(
             (
-                *rng.uniform(*by.waves, 2) * rng.choice([-1, 1], 2),
+                *rng.uniform(*ranges.waves, 2) * rng.choice([-1, 1], 2),
                 rng.uniform(0, 2 * np.pi),
-                rng.uniform(*by.wave_depth),
+                rng.uniform(*ranges.wave_depth),
             )
             for _ in range(5)
         ),
         bystander=bystander,
         ball=ball,
-        flicker=patch,
+        flicker=flicker,
     )
 
 
@@ -197,12 +198,12 @@ def _draw_timing(rng: np.random.Generator, variant: Variant, label: str) -> tupl
     if not ACTIONS[label].once:
         length = rng.uniform(*variant.action_length)
         return length, rng.uniform(0.4, STEPS - 0.4 - length)
-    length, held = rng.uniform(*variant.one_way_length), rng.uniform(0.4, 1.8)
-    return length, held if label == "lower_arm" else STEPS - length - held
+    length, hold_time = rng.uniform(*variant.one_way_length), rng.uniform(0.4, 1.8)
+    return length, hold_time if label == "lower_arm" else STEPS - length - hold_time
 
 
 def _draw_figure(
-    rng: np.random.Generator, variant: Variant, does: str, *, x: float, start: float, stop: float
+    rng: np.random.Generator, variant: Variant, motion: str, *, x: float, start: float, stop: float
 ) -> Figure:
     height = rng.uniform(*variant.height)
     return Figure(
@@ -211,7 +212,7 @@ def _draw_figure(
         height=height,
         color=_draw_bright_color(rng),
         mirrored=bool(rng.random() < 0.5),
-        motion=does,
+        motion=motion,
         start=start,
         stop=stop,
         period=rng.uniform(*variant.period),
@@ -222,9 +223,9 @@ def _draw_figure(
 def _draw_bystander(rng: np.random.Generator, variant: Variant, actor: Figure) -> Figure:
     x = actor.x + rng.uniform(*variant.figure_distance) * (1 if actor.x < 0.5 else -1)
     start, stop = _draw_distractor_interval(rng, actor, 3, 6.5)
-    does = str(rng.choice(list(variant.bystander_motions), p=list(variant.bystander_motions.values())))
-    figure = _draw_figure(rng, variant, does, x=x, start=start, stop=stop)
-    return replace(figure, drift=rng.uniform(0.08, 0.16) * rng.choice([-1, 1])) if does == "drift" else figure
+    motion = str(rng.choice(list(variant.bystander_motions), p=list(variant.bystander_motions.values())))
+    figure = _draw_figure(rng, variant, motion, x=x, start=start, stop=stop)
+    return replace(figure, drift=rng.uniform(0.08, 0.16) * rng.choice([-1, 1])) if motion == "drift" else figure
 
 
 def _draw_ball(rng: np.random.Generator, actor: Figure) -> Ball:
