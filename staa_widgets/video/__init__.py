@@ -1,4 +1,4 @@
-"""From a file, bytes or an array to frames with times, windows of sampled frames, previews and audio.
+"""Read a video from a file, bytes or an array: its frames and their times, sampled windows, a preview and audio.
 
-Begin with `clip`; behind it `probe` states facts about a file and `decode` reads its pixels.
+Begin with `clip`; it uses `probe` for the facts about a file and `decode` for its pixels.
 """

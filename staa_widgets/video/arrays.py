@@ -18,7 +18,7 @@ ARRAY_FPS = 25.0
 
 
 def check_frames(src: Any) -> NDArray[np.uint8]:
-    """Return uint8 frames ``(F, H, W, 3)`` of an array or a tensor; raises `FrameArrayError` if they are not."""
+    """Return an array or tensor as uint8 frames ``(F, H, W, 3)``; raise `FrameArrayError` if it holds none."""
     frames = _to_numpy(src)
     if not isinstance(frames, np.ndarray):
         raise FrameArrayError(

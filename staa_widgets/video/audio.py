@@ -30,7 +30,7 @@ def has_audio(path: Path) -> bool:
 def audio_packets(
     out: OutputContainer, path: Path, start: float, end: float
 ) -> Iterator[Iterator[tuple[float, Packet]]]:
-    """Yield the packets of a video's audio for another file.
+    """Yield the audio packets of a video, copied or encoded for another file.
 
     Parameters
     ----------
@@ -57,12 +57,12 @@ def audio_packets(
 
     if not path.is_file():
         raise VideoNotFoundError(f"There is no file {str(path)!r}.", "Check audio=.")
-    with open_container(path, path.name) as (container, picture):
+    with open_container(path, path.name) as (container, video_stream):
         if not container.streams.audio:
             raise ExportError(f"{path.name!r} has no sound.", "Leave audio= out.")
         source = container.streams.audio[0]
-        first = float((picture.start_time or 0) * (picture.time_base or 0))
-        begin, stop = first + start, first + end
+        video_start = float((video_stream.start_time or 0) * (video_stream.time_base or 0))
+        begin, stop = video_start + start, video_start + end
         if source.codec_context.name in COPYABLE_CODECS:
             stream = out.add_stream_from_template(source)
         else:
@@ -89,9 +89,9 @@ def audio_packets(
             for frame in container.decode(source):
                 if frame.time is None or not begin <= frame.time < stop:
                     continue
-                for part in resampler.resample(frame):
-                    part.pts, part.time_base = round((frame.time - begin) / base), base
-                    for packet in stream.encode(part):
+                for audio_frame in resampler.resample(frame):
+                    audio_frame.pts, audio_frame.time_base = round((frame.time - begin) / base), base
+                    for packet in stream.encode(audio_frame):
                         yield frame.time - begin, packet
             for packet in stream.encode():
                 yield end - start, packet

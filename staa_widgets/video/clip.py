@@ -49,7 +49,7 @@ class Clip:
         Digest of the whole video's content, in hexadecimal: a file's bytes, or an array's numbers and times. Name and
         range do not change it.
     ground_truth
-        Where and when the action of the clip happens, if that is known.
+        Pixels and frames of the action of the clip, if they are known.
     truncated
         Whether the video goes on after the clip.
     """
@@ -76,7 +76,7 @@ class Clip:
         return float(self.times[0])
 
     def frames(self, indices: ArrayLike) -> NDArray[np.uint8]:
-        """Decode frames, and no others than those needed to reach them.
+        """Decode frames, and of the others only those that are needed to reach them.
 
         Parameters
         ----------
@@ -95,16 +95,16 @@ class Clip:
         UnreadableVideoError, VideoNotFoundError
             If a frame cannot be decoded, or the file has been changed or removed.
         """
-        checked = self._check_indices(indices)
-        if checked.size == 0:
+        frame_indices = self._check_indices(indices)
+        if frame_indices.size == 0:
             return np.empty((0, self.height, self.width, 3), np.uint8)
-        unique, positions = np.unique(checked, return_inverse=True)
+        unique, positions = np.unique(frame_indices, return_inverse=True)
         frames = self._decode(unique + self.first_frame)
-        in_order = len(unique) == len(checked) and np.all(np.diff(positions) > 0)
+        in_order = len(unique) == len(frame_indices) and np.all(np.diff(positions) > 0)
         return frames if in_order else frames[positions]
 
     def iter_frames(self, indices: ArrayLike) -> Iterator[NDArray[np.uint8]]:
-        """Decode frames from front to back in one pass, one at a time: memory does not grow with their number.
+        """Yield decoded frames from front to back, one at a time: memory does not grow with their number.
 
         Parameters
         ----------
@@ -124,19 +124,19 @@ class Clip:
         UnreadableVideoError, VideoNotFoundError
             While iterating, as `frames` does.
         """
-        checked = self._check_indices(indices)
-        if np.any(np.diff(checked) <= 0):
+        frame_indices = self._check_indices(indices)
+        if np.any(np.diff(frame_indices) <= 0):
             raise ParameterError("Frames in one pass do not rise.", "Sort them, or use frames().")
-        return self._iterate(checked + self.first_frame if self.first_frame else checked)
+        return self._iterate(frame_indices + self.first_frame if self.first_frame else frame_indices)
 
     def _check_indices(self, indices: ArrayLike) -> NDArray[np.int64]:
         array = np.asarray(indices)
         if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
             raise ParameterError("Indices of frames are not a row of integers.", "Give a list such as [0, 5, 10].")
         if array.size and (array.min() < 0 or array.max() >= len(self)):
-            wrong = array.min() if array.min() < 0 else array.max()
+            bad_index = array.min() if array.min() < 0 else array.max()
             raise ParameterError(
-                f"There is no frame {wrong} in a clip of {len(self)}.", f"Ask for 0 to {len(self) - 1}."
+                f"There is no frame {bad_index} in a clip of {len(self)}.", f"Ask for 0 to {len(self) - 1}."
             )
         return array.astype(np.int64, copy=False)
 
@@ -240,7 +240,7 @@ def _open_file(source: Path | bytes, name: str, digest: str) -> Clip:
 
 
 @lru_cache(maxsize=256)
-def _file_digest(path: Path, size: int, changed: int) -> str:  # noqa: ARG001  (size and time are keys of the cache)
+def _file_digest(path: Path, size: int, mtime_ns: int) -> str:  # noqa: ARG001  (size and time are keys of the cache)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

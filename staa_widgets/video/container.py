@@ -71,7 +71,7 @@ def decode_stream(container: InputContainer, stream: VideoStream) -> Iterator[Vi
             packet = None
         ended = packet is None
         try:
-            frames = stream.decode(packet)  # None asks for the frames still held back
+            frames = stream.decode(packet)  # None flushes the frames that the decoder still holds
         except FFmpegError:
             continue
         yield from frames

@@ -1,4 +1,4 @@
-"""Decode frames of a video file: decord where it is right, PyAV elsewhere; the pixels are the same."""
+"""Decode frames of a video file: by decord where it is exact, by PyAV elsewhere, to the same pixels."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def read_frames(video: VideoFile, indices: NDArray[np.int64]) -> NDArray[np.uint
 def iter_frames(video: VideoFile, indices: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
     """Decode as `read_frames` does, in one pass from front to back and one frame at a time, ``(height, width, 3)``.
 
-    Always by PyAV, which holds a few frames however long the file is. The file is open until the last frame was given
-    or the iterator is closed; an error is raised when its frame is due.
+    PyAV decodes, because it holds only a few frames however long the file is. The file is open until the last frame was
+    yielded or the iterator is closed; an error is raised when its frame is due.
     """
     _check_unchanged(video)
     yield from iter_pyav(video, indices)
@@ -79,26 +79,27 @@ def iter_pyav(video: VideoFile, indices: NDArray[np.int64]) -> Iterator[NDArray[
     def key_before(position: int) -> int:
         return int(np.searchsorted(video.key_frames, indices[position], side="right")) - 1
 
-    done, keys_back = 0, 0
-    while done < len(indices):
-        start, done_before = max(0, key_before(done) - keys_back), done
+    position, keys_back = 0, 0
+    while position < len(indices):
+        start, start_position = max(0, key_before(position) - keys_back), position
         for index, frame in _decode_from(video, start, patient=keys_back > 0):
-            if index == indices[done]:
+            if index == indices[position]:
                 yield _to_upright_rgb(video, frame)
-                done += 1
-            if done == len(indices) or index > indices[done]:
+                position += 1
+            if position == len(indices) or index > indices[position]:
                 break
             # Seek ahead if a later key frame is nearer to the next requested frame.
-            if done > done_before and video.key_frames[key_before(done)] > index + 1:
+            if position > start_position and video.key_frames[key_before(position)] > index + 1:
                 break
-        if done > done_before:
+        if position > start_position:
             keys_back = 0
         elif start > 0 or keys_back == 0:
             # Not every key frame stands alone (open groups, gradual refresh): begin further back.
             keys_back = 2 * keys_back + 1
         else:
+            frame_index = indices[position]
             raise UnreadableVideoError(
-                f"Frame {indices[done]} of {video.name!r}, at {video.times[indices[done]]:.2f} s, cannot be decoded.",
+                f"Frame {frame_index} of {video.name!r}, at {video.times[frame_index]:.2f} s, cannot be decoded.",
                 "Choose a range without it by start= and end=, or convert the file anew.",
             )
 

@@ -1,4 +1,4 @@
-"""Decode frames with decord, which is fast but right for some files only: `supports` says for which."""
+"""Decode frames with decord, which is fast but exact only for some files: `supports` returns whether it is."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def load_decord() -> ModuleType | None:
 def supports(video: VideoFile) -> bool:
     """Return whether decord decodes a file to the same pixels as PyAV.
 
-    Elsewhere it hangs on files that promise too many frames, raises on AV1, differs in 10 bit, invents times in AVI
+    For other files it hangs if they state too many frames, raises on AV1, differs in 10 bit, invents times in AVI
     with B-frames, is wrong on open groups of pictures and ignores a mirroring.
     """
     stored_height = video.height if video.quarter_turns % 2 == 0 else video.width

@@ -1,4 +1,4 @@
-"""`GroundTruth`: where and when the action of a clip happens, if that is known."""
+"""`GroundTruth`: the pixels and frames of the action of a clip, if they are known."""
 
 from __future__ import annotations
 

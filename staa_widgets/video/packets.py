@@ -23,7 +23,7 @@ PACKET = np.dtype(
     [(name, np.int64) for name in ("pts", "dts", "duration")]
     + [(name, np.bool_) for name in ("key", "shown", "clean", "broken")]
 )
-"""Fields of a packet; in an array, because long videos have many packets."""
+"""numpy type of a packet: long videos have many packets, and an array takes less memory than objects."""
 
 
 def list_packets(container: InputContainer, stream: VideoStream) -> NDArray[np.void]:
@@ -41,25 +41,28 @@ def find_key_frames(
     packets: NDArray[np.void], pts: NDArray[np.int64] | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the frames at which decoding can start, the first included, and the time stamps to seek to."""
-    keys = {0: 0}
+    stamp_by_frame = {0: 0}
     if pts is not None:
-        seeks = packets["pts"][packets["key"] & (packets["pts"] != NO_STAMP)]
-        keys |= {i: at for i, at in zip(np.searchsorted(pts, seeks).tolist(), seeks.tolist(), strict=True) if i}
-    order = sorted(keys)
-    return np.array(order, np.int64), np.array([keys[k] for k in order], np.int64)
+        stamps = packets["pts"][packets["key"] & (packets["pts"] != NO_STAMP)]
+        frames_of_stamps = np.searchsorted(pts, stamps).tolist()
+        stamp_by_frame |= {
+            frame: stamp for frame, stamp in zip(frames_of_stamps, stamps.tolist(), strict=True) if frame
+        }
+    frames = sorted(stamp_by_frame)
+    return np.array(frames, np.int64), np.array([stamp_by_frame[frame] for frame in frames], np.int64)
 
 
 def choose_stamps(
     decoded_pts: Sequence[int | None], packets: NDArray[np.void], stamps_are_exact: bool, name: str
 ) -> tuple[NDArray[np.int64] | None, NDArray[np.int64]]:
-    """Return the stamps that identify the decoded frames, if there are such, and the stamps of their times."""
+    """Return the stamps that identify the decoded frames, ``None`` if unreliable, and the stamps of their times."""
     count = len(decoded_pts)
-    shown = np.array([pts for pts in decoded_pts if pts is not None], np.int64)
-    # Decoding order rises steadily: the next best if the container stores no time of display.
-    decoding_order = np.sort(packets["dts"][packets["dts"] != NO_STAMP])[:count]
-    if stamps_are_exact and _rise(shown, count):
-        return shown, shown
-    for ticks in (decoding_order, np.sort(shown)):
+    display_stamps = np.array([pts for pts in decoded_pts if pts is not None], np.int64)
+    # Decoding stamps always rise: they serve if the container stores no display stamps.
+    decoding_stamps = np.sort(packets["dts"][packets["dts"] != NO_STAMP])[:count]
+    if stamps_are_exact and _rise(display_stamps, count):
+        return display_stamps, display_stamps
+    for ticks in (decoding_stamps, np.sort(display_stamps)):
         if _rise(ticks, count):
             return None, ticks
     raise UnreadableVideoError(
@@ -75,11 +78,12 @@ def _iter_packets(container: InputContainer, stream: VideoStream) -> Iterator[tu
         for packet in container.demux(stream):
             if packet.size:
                 data = memoryview(packet)
-                stamps = (NO_STAMP if at is None else at for at in (packet.pts, packet.dts))
-                key = packet.is_keyframe
-                shown = not packet.is_discard and (codec != "vp8" or bool(data[0] & 0x10))
-                clean = key and _has_idr_picture(codec, header, data)
-                yield *stamps, packet.duration or 0, key, shown, clean, packet.is_corrupt
+                stamps = (NO_STAMP if stamp is None else stamp for stamp in (packet.pts, packet.dts))
+                is_key = packet.is_keyframe
+                # VP8 stores in bit 4 of a packet whether it is shown (RFC 6386, section 9.1).
+                is_shown = not packet.is_discard and (codec != "vp8" or bool(data[0] & 0x10))
+                is_clean = is_key and _has_idr_picture(codec, header, data)
+                yield *stamps, packet.duration or 0, is_key, is_shown, is_clean, packet.is_corrupt
     except FFmpegError:
         yield NO_STAMP, NO_STAMP, 0, False, False, False, True
 
@@ -88,16 +92,17 @@ def _has_idr_picture(codec: str, header: bytes, data: memoryview) -> bool:
     """Return whether a key packet holds an IDR picture, so that no later frame refers to an earlier one."""
     if codec not in ("h264", "hevc"):
         return True
-    place, kinds = (4, {5}) if codec == "h264" else (21, {19, 20})
-    if len(header) <= place or header[0] != 1:  # units without lengths, as in a broadcast stream
+    # The header is the avcC or hvcC record of ISO/IEC 14496-15; one byte holds the size of the units' length fields.
+    length_byte, idr_types = (4, {5}) if codec == "h264" else (21, {19, 20})
+    if len(header) <= length_byte or header[0] != 1:  # units without lengths, as in a broadcast stream
         return False
-    size = 1 + (header[place] & 3)
-    at = 0
-    while at + size < len(data):
-        unit = data[at + size]
-        if (unit & 31 if codec == "h264" else unit >> 1 & 63) in kinds:
+    length_size = 1 + (header[length_byte] & 3)
+    position = 0
+    while position + length_size < len(data):
+        unit = data[position + length_size]
+        if (unit & 31 if codec == "h264" else unit >> 1 & 63) in idr_types:
             return True
-        at += size + int.from_bytes(data[at : at + size], "big")
+        position += length_size + int.from_bytes(data[position : position + length_size], "big")
     return False
 
 

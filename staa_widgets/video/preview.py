@@ -25,12 +25,13 @@ LADDER = ((88, 1.0), (80, 1.0), (70, 1.0), (58, 1.0), (45, 1.0), (40, 0.75), (40
 MAX_FRAMES, MAX_SIDE, MAX_BYTES = 300, 640, 6_000_000
 # Decoded frames in memory at once. Each chunk starts from a key frame, so small chunks are slow.
 CHUNK_BYTES, CHUNK_FRAMES = 48_000_000, 8
+# Frames encoded at each level of the ladder to choose the level.
 PROBES = 8
 
 
 @dataclass(frozen=True, eq=False)
 class Preview:
-    """Frames of the clip as packed JPEG, so that an explanation can show itself.
+    """Frames of the clip as packed JPEG, so that an explanation can be shown without its video.
 
     Parameters
     ----------
@@ -129,13 +130,14 @@ def make_preview(
     """
     indices = even_indices(len(clip), max_frames)
     scale = min(1.0, max_side / max(clip.width, clip.height))
-    share = max_bytes * min(PROBES, len(indices)) / len(indices)
-    probe = clip.frames(indices[even_indices(len(indices), PROBES)])
+    probe_bytes = max_bytes * min(PROBES, len(indices)) / len(indices)
+    probe_frames = clip.frames(indices[even_indices(len(indices), PROBES)])
     steps = [(quality, _scaled_size(clip, scale * factor)) for quality, factor in LADDER]
-    fitting = (i for i, step in enumerate(steps) if sum(len(_encode_frame(frame, *step)) for frame in probe) <= share)
-    level = next(fitting, len(steps) - 1)
+    level = 0
+    while level + 1 < len(steps) and _encoded_bytes(probe_frames, *steps[level]) > probe_bytes:
+        level += 1
     pictures = _encode_frames(clip, indices, *steps[level], progress)
-    # The probes may have been easier than the rest.
+    # The probe frames may compress better than the rest.
     while sum(map(len, pictures)) > max_bytes and level + 1 < len(steps):
         level += 1
         pictures = _encode_frames(clip, indices, *steps[level], progress)
@@ -161,6 +163,10 @@ def _encode_frames(
     return pictures
 
 
+def _encoded_bytes(frames: NDArray[np.uint8], quality: int, size: tuple[int, int]) -> int:
+    return sum(len(_encode_frame(frame, quality, size)) for frame in frames)
+
+
 def _scaled_size(clip: Clip, scale: float) -> tuple[int, int]:
     return max(1, round(clip.width * scale)), max(1, round(clip.height * scale))
 
@@ -179,6 +185,6 @@ def resize_frame(frame: NDArray[np.uint8], size: tuple[int, int]) -> Image.Image
 
 def encode_jpeg(picture: Image.Image, quality: int) -> bytes:
     """Return an image as the bytes of a JPEG file."""
-    stream = io.BytesIO()
-    picture.save(stream, "JPEG", quality=quality)
-    return stream.getvalue()
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()

@@ -98,7 +98,7 @@ class VideoFile:
 
 @dataclass(frozen=True, eq=False)
 class _Header:
-    """What the container and its packets say, without decoding a frame."""
+    """Facts from the container and its packets, read without decoding a frame."""
 
     container: str
     codec: str
@@ -120,8 +120,8 @@ def probe(source: Path | bytes, name: str) -> VideoFile:
     """Return the facts about a video file.
 
     One frame is decoded for its pixel format and rotation. All are decoded, without being kept, if the packets do not
-    determine the frames: time stamps missing, as in AVI with B-frames; interlaced pictures; a truncated file, of which
-    a warning tells. Damage inside a packet shows only when its frame is decoded.
+    determine the frames: time stamps missing, as in AVI with B-frames; interlaced pictures; a truncated file, for
+    which a warning is given. Damage inside a packet shows only when its frame is decoded.
 
     Parameters
     ----------
@@ -227,7 +227,7 @@ def _last_frame_seconds(header: _Header, durations: NDArray[np.int64], times: ND
 
 
 def _pts_to_seconds(ticks: Any, base: Fraction) -> Any:
-    """Return the seconds of time stamps; a time such as 2.0 is exact."""
+    """Return the seconds of time stamps; multiplying first keeps a time such as 2.0 exact."""
     return ticks * base.numerator / base.denominator
 
 
@@ -244,10 +244,10 @@ def _container_duration(container: InputContainer, stream: VideoStream) -> float
 
 def _orientation(frame: VideoFrame) -> tuple[int, bool]:
     """Return the quarter turns counter-clockwise and the mirroring after them, from the frame's display matrix."""
-    side = frame.side_data.get("DISPLAYMATRIX")
-    if side is None:
+    display_matrix = frame.side_data.get("DISPLAYMATRIX")
+    if display_matrix is None:
         return 0, False
-    matrix = np.frombuffer(bytes(side), np.int32)
+    matrix = np.frombuffer(bytes(display_matrix), np.int32)
     a, b, c, d = (float(matrix[i]) for i in (0, 1, 3, 4))
     mirrored = a * d - b * c < 0
     angle = np.arctan2(-b, -a if mirrored else a)

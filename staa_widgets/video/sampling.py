@@ -128,9 +128,9 @@ def _require_frames(count: int, n: int, rate: float | None = None) -> None:
     if n < 1:
         raise ParameterError(f"n={n} frames cannot be sampled.", "Give at least 1.")
     if count < n:
-        at = "" if rate is None else f" at {rate:g} a second"
+        rate_text = "" if rate is None else f" at {rate:g} a second"
         raise TooFewFramesError(
-            f"The clip has {count} frames{at}, and {n} are needed.",
+            f"The clip has {count} frames{rate_text}, and {n} are needed.",
             "Give a longer video, a wider range" + (" or more frames a second." if rate else "."),
         )
 

@@ -16,7 +16,7 @@ from staa_widgets.video.clip import Clip
 from staa_widgets.video.sampling import Sample, sample_uniform, sample_windows
 
 SINGLE_WINDOW_SECONDS = 12.0
-"""Seconds up to which one uniform window shows a model the whole clip."""
+"""Seconds of the longest clip that is sampled as one uniform window."""
 
 WINDOW_SECONDS = 4.0
 """Seconds that a window spans in longer clips."""
@@ -91,7 +91,7 @@ def choose_windows(
     clip
         The clip, ``F`` frames.
     geometry
-        The model takes ``T`` frames at once, ``k`` a slice.
+        Layout of the model's input: ``T`` frames, ``k`` in each slice.
     seconds
         Length of a window; by default the whole clip up to `SINGLE_WINDOW_SECONDS`, beyond it `WINDOW_SECONDS`.
     stride
@@ -107,7 +107,7 @@ def choose_windows(
     TooFewFramesError
         If the clip has fewer than ``T`` frames.
     ParameterError
-        If `seconds` is not positive, or `stride` is not or is longer.
+        If `seconds` or `stride` is not a positive number, or `stride` is longer than a window.
     """
     check_window(seconds, stride)
     count, slices = geometry.frames, geometry.slices
@@ -118,7 +118,8 @@ def choose_windows(
     try:
         samples = sample_windows(clip.times, count, count, count / length)
     except TooFewFramesError:
-        return single  # Enough frames, but most of them within a few moments.
+        # The clip has enough frames, but most lie so close together that the grid has too few.
+        return single
     grid = np.unique(np.concatenate([sample.indices for sample in samples]))
     grid = grid[: len(grid) // geometry.tubelet * geometry.tubelet]
     step = count if stride is None else geometry.tubelet * max(1, round(slices * stride / length))
