@@ -27,7 +27,7 @@ class StaaError(Exception):
 
 
 class VideoError(StaaError, ValueError):
-    """A video cannot be read or lacks what is needed."""
+    """A video cannot be read or has too few frames."""
 
 
 class VideoNotFoundError(VideoError, FileNotFoundError):
@@ -67,7 +67,7 @@ class DeviceMemoryError(ModelError):
 
 
 class MethodError(StaaError, ValueError):
-    """An attribution method is unknown or cannot do what is requested."""
+    """An attribution method is unknown or does not support a request."""
 
 
 class UnknownMethodError(MethodError):
@@ -87,7 +87,7 @@ class MissingPackageError(StaaError, ImportError):
 
 
 class FormatError(StaaError, ValueError):
-    """A file is not an explanation that this version can read."""
+    """A file is damaged, of another kind, or of a version that cannot be read."""
 
 
 class ExportError(StaaError, RuntimeError):
@@ -107,6 +107,6 @@ class CancelledError(StaaError):
 
 
 def suggest_name(name: str, known: Iterable[str], otherwise: str) -> str:
-    """Return a hint at the known name nearest to an unknown one, or `otherwise` if none is near."""
-    close = get_close_matches(name, list(known), 1)
-    return f"Did you mean {close[0]!r}?" if close else otherwise
+    """Return a hint with the known name nearest to an unknown one, or `otherwise` if none is near."""
+    matches = get_close_matches(name, list(known), 1)
+    return f"Did you mean {matches[0]!r}?" if matches else otherwise

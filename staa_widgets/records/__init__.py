@@ -1,4 +1,4 @@
-"""Records: numpy arrays kept of one forward pass, the contract between models and methods.
+"""Records: the numpy arrays of one forward pass that models write and methods read.
 
 Begin with `geometry`, the layout of tokens, then `record`.
 """

@@ -16,7 +16,7 @@ Patch = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Geometry:
-    """Layout of a model's tokens in space and time; the only place that knows token order.
+    """Layout of a model's tokens in space and time; converts between token order and the grid.
 
     Parameters
     ----------
@@ -47,16 +47,16 @@ class Geometry:
 
     @property
     def slices(self) -> int:
-        """``S``, units of time in which the model has one map."""
+        """``S``, the number of slices: the model has one map for each."""
         return self.frames // self.tubelet
 
     def to_grid(self, row: NDArray[np.floating]) -> NDArray[np.floating]:
         """Return values of patch tokens, ``(…, S·h·w)`` in token order without prefix, as ``(…, S, h, w)``."""
-        lead = row.shape[:-1]
+        leading_shape = row.shape[:-1]
         if self.order == "patch_major":
-            cube = row.reshape(*lead, self.height, self.width, self.slices)
+            cube = row.reshape(*leading_shape, self.height, self.width, self.slices)
             return np.moveaxis(cube, -1, -3)
-        return row.reshape(*lead, self.slices, self.height, self.width)
+        return row.reshape(*leading_shape, self.slices, self.height, self.width)
 
     def resolve_patch(self, patch: Patch | Literal["middle"], slices: int | None = None) -> Patch:
         """Return a patch, or the middle one, of a grid of ``slices`` slices (default: those of one window).
@@ -69,18 +69,19 @@ class Geometry:
         grid = self.slices if slices is None else slices, self.height, self.width
         if patch == "middle":
             return grid[0] // 2, grid[1] // 2, grid[2] // 2
-        at, row, column = patch
-        if not (at < grid[0] and row < grid[1] and column < grid[2]):
+        slice_index, row, column = patch
+        if not (slice_index < grid[0] and row < grid[1] and column < grid[2]):
             raise ParameterError(
-                f"The patch {at, row, column} is outside the grid of {grid[0]} slices of {grid[1]}x{grid[2]} patches.",
+                f"The patch {slice_index, row, column} is outside the grid "
+                f"of {grid[0]} slices of {grid[1]}x{grid[2]} patches.",
                 f"Give a slice from 0 to {grid[0] - 1}, a row to {grid[1] - 1} and a column to {grid[2] - 1}.",
             )
-        return at, row, column
+        return slice_index, row, column
 
     def token_index(self, patch: Patch) -> int:
         """Return the index of a patch's token, for a model with all tokens of a clip in one sequence."""
-        at, row, column = patch
-        place = row * self.width + column
+        slice_index, row, column = patch
+        index_in_slice = row * self.width + column
         if self.order == "patch_major":
-            return self.prefix + place * self.slices + at
-        return self.prefix + at * self.height * self.width + place
+            return self.prefix + index_in_slice * self.slices + slice_index
+        return self.prefix + slice_index * self.height * self.width + index_in_slice

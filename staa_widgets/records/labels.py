@@ -21,12 +21,14 @@ def target_index(target: int | str | None, labels: tuple[str, ...]) -> int | Non
     if target is None:
         return None
     if isinstance(target, str):
-        folded = [_normalize_label(label) for label in labels]
-        if _normalize_label(target) in folded:
-            return folded.index(_normalize_label(target))
-        close = get_close_matches(_normalize_label(target), folded, 1, cutoff=0.5)
-        few = ", ".join(labels[:10]) + (", …" if len(labels) > 10 else "")
-        hint = f"Did you mean {labels[folded.index(close[0])]!r}?" if close else f"The model knows {few}."
+        normalized = [_normalize_label(label) for label in labels]
+        if _normalize_label(target) in normalized:
+            return normalized.index(_normalize_label(target))
+        matches = get_close_matches(_normalize_label(target), normalized, 1, cutoff=0.5)
+        first_labels = ", ".join(labels[:10]) + (", …" if len(labels) > 10 else "")
+        hint = f"The model knows {first_labels}."
+        if matches:
+            hint = f"Did you mean {labels[normalized.index(matches[0])]!r}?"
         raise ParameterError(f"The model has no class {target!r}.", hint)
     if isinstance(target, bool) or not isinstance(target, int | np.integer) or not 0 <= target < len(labels):
         raise ParameterError(f"The model has no class {target!r}.", f"Give a label, or 0 to {len(labels) - 1}.")

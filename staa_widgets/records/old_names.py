@@ -1,4 +1,4 @@
-"""Names of methods and parameters in files saved before they were renamed, with the names of today."""
+"""Current names of methods and parameters that were renamed, so that files saved before can be read."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ METHODS = {
     "centre": "center",
     "staa_published": "staa_original_code",
 }
-"""Old name of a method to its name today."""
+"""Current name of each renamed method, by its old name."""
 
 PARAMETERS = {
     "patch_attention": {"query": "patch"},
 }
-"""Name of a method today to its renamed parameters, old to new."""
+"""Current name of each renamed parameter, by the current name of its method and its old name."""
 
 
 def rename_method(name: str) -> str:
-    """Return the name that a method has today; a name that was never changed is returned as it is."""
+    """Return the current name of a method; a name that was never changed is returned as it is."""
     return METHODS.get(name, name)
 
 
 def rename_parameters(method: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters of a method, given by its old name or today's, under the names they have today."""
-    renamed = PARAMETERS.get(rename_method(method), {})
-    return {renamed.get(name, name): value for name, value in params.items()}
+    """Return a method's parameters under their current names; the method may be given by its old name."""
+    new_names = PARAMETERS.get(rename_method(method), {})
+    return {new_names.get(name, name): value for name, value in params.items()}

@@ -1,4 +1,4 @@
-"""`Record`: the arrays kept of one forward pass. `Needs`: which of them a method reads."""
+"""`Record`: the attention and logits of one forward pass. `Needs`: the parts that a method reads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AttentionType = Literal["divided", "joint", "space_only"]
 
 @dataclass(frozen=True)
 class Needs:
-    """Which parts of a `Record` a method reads; the engine joins the needs of all requested methods.
+    """Parts of a `Record` that a method reads; the engine joins the needs of all requested methods.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class Needs:
     temporal
         Temporal attention of divided models.
     spatial
-        Whole head-mean attention within frames, for rollout; for joint attention the rollout itself.
+        Head-mean attention matrices within frames, for rollout; for joint attention the rollout itself.
     values
         Attention weighted by the norm of the value vectors that it moves.
     contributions
@@ -35,7 +35,7 @@ class Needs:
     relevance
         Rollout of attention times its gradient, from the readout; costs one backward pass.
     exact
-        Read every query of joint attention, instead of a sample that stands for all.
+        Read every query of joint attention, instead of estimating the sum over queries from a sample.
     patch
         The attention of this patch, in each layer and head.
     """
@@ -99,17 +99,17 @@ class Record:
     relevance
         float32 ``(S, P)``: the readout carried back through ``I + mean_h relu(a · dy/da)`` of all layers.
     rollout, value_rollout, gradient_rollout, contribution_rollout
-        float32 ``(L + 1, S, P)``, for joint attention, whose whole matrices are too large to keep: the readout,
+        float32 ``(L + 1, S, P)``, for joint attention, whose full matrices are too large to keep: the readout,
         `value_rows`, `gradient_rows` and the positive `contributions`, carried back through plain attention of all
-        layers. Summed over ``n`` with ``a ** n`` they are what arrives where attention has the share ``a`` and the
-        residual the rest.
+        layers. Entry ``n`` is multiplied by ``a ** n``; the sum is the flow that arrives at each patch if attention
+        has the share ``a`` and the residual the rest.
     patch_rows
-        float32 ``(L, H, S, P)``, attention from the requested patch to each patch, without the share of CLS. Of
-        all layers in which patches attend to each other, which for models with a pooler are others than those of
-        `rows`. Divided attention: its head's spatial row times head-mean temporal attention of what that attends to.
+        float32 ``(L, H, S, P)``, attention from the requested patch to each patch, without the share of CLS. ``L``
+        are the layers in which patches attend to each other; in models with a pooler these are not the layers of
+        `rows`. Divided attention: the head's spatial row times the head-mean temporal attention of its patches.
     sampling_errors
-        By array that was estimated from sampled queries: its standard error as a share of its mass. The mean over
-        layers of `rows`, what arrives of a rollout. Nothing where every query was read.
+        Standard error of each array that was estimated from sampled queries, by the array's name, as a share of its
+        sum: for `rows` the mean over layers, for a rollout that of the arriving flow. Empty if every query was read.
     """
 
     geometry: Geometry

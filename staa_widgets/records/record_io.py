@@ -11,7 +11,7 @@ from staa_widgets.storage.format import pack, split_fields, unpack
 
 
 def record_to_bytes(record: Record, needs: Needs) -> bytes:
-    """Return a record, and the needs it answers, as the bytes of a file."""
+    """Return a record, and the needs that it meets, as the bytes of a file."""
     values, arrays = split_fields(record)
     return pack("record", {**values, "geometry": asdict(record.geometry), "needs": asdict(needs)}, arrays)
 
@@ -22,7 +22,7 @@ def record_from_bytes(data: bytes) -> tuple[Record, Needs]:
     Raises
     ------
     FormatError
-        If the bytes are something else, truncated, altered or of another version.
+        If the bytes are no record, truncated, altered or of another version.
     """
     values, arrays = unpack("record", data)
     try:

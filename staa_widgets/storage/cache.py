@@ -46,7 +46,7 @@ class _ProcessState:
     Parameters
     ----------
     warned_folders
-        Folders that cannot be used, of which a warning has been given.
+        Folders that cannot be used and for which a warning was given.
     unpruned_bytes
         Bytes written since the last pruning, by folder and limit.
     """
@@ -69,7 +69,7 @@ class CacheInfo:
     entries
         Number of entries by kind: ``"explanation"``, ``"record"``, ``"maps"``, ``"preview"``.
     size, limit
-        Bytes of all entries, and the most that they may take.
+        Bytes of all entries, and their limit.
     """
 
     path: Path
@@ -84,7 +84,7 @@ def folder() -> Path:
 
 
 def limit() -> int:
-    """Return the most bytes that the cache may take.
+    """Return the size limit of the cache in bytes.
 
     Raises
     ------
@@ -127,18 +127,18 @@ def prune(size: int | None = None) -> int:
     size
         Bytes that may stay; default `limit`.
     """
-    allowed = limit() if size is None else size
+    max_bytes = limit() if size is None else size
     entries = sorted(_list_entries(), key=lambda entry: entry[1].st_mtime_ns)
-    excess = sum(stat.st_size for _, stat in entries) - allowed
-    removed = 0
+    excess = sum(stat.st_size for _, stat in entries) - max_bytes
+    removed_count = 0
     for path, stat in entries:
         if excess <= 0:
             break
         _remove(path)
         excess -= stat.st_size
-        removed += 1
+        removed_count += 1
     _remove_leftovers()
-    return removed
+    return removed_count
 
 
 def key(**parts: Any) -> str:
@@ -183,25 +183,25 @@ def has(kind: str, name: str) -> bool:
 
 def put(kind: str, name: str, data: bytes) -> None:
     """Write the bytes of an entry, then remove old ones beyond the limit; warn once if the folder cannot be written."""
-    allowed = limit()
-    if len(data) > allowed:
+    max_bytes = limit()
+    if len(data) > max_bytes:
         return
     try:
         folder().mkdir(parents=True, exist_ok=True)
         write_atomic(_path(kind, name), data)
-        _make_room(len(data), allowed)
+        _make_room(len(data), max_bytes)
     except OSError as error:
         _warn_once(error)
 
 
-def _make_room(written: int, allowed: int) -> None:
+def _make_room(new_bytes: int, max_bytes: int) -> None:
     """Prune once a twentieth of the limit has been written, because listing the folder at every entry is slow."""
-    place = str(folder()), allowed
-    unpruned = _state.unpruned_bytes.get(place, allowed) + written
-    if unpruned > allowed // 20:
-        prune(allowed)
+    folder_and_limit = str(folder()), max_bytes
+    unpruned = _state.unpruned_bytes.get(folder_and_limit, max_bytes) + new_bytes
+    if unpruned > max_bytes // 20:
+        prune(max_bytes)
         unpruned = 0
-    _state.unpruned_bytes[place] = unpruned
+    _state.unpruned_bytes[folder_and_limit] = unpruned
 
 
 @contextmanager
@@ -235,7 +235,7 @@ def _open_lock(kind: str, name: str) -> FileLock | None:
 
 
 def _try_acquire(file_lock: FileLock) -> bool:
-    """Try for half a second; if the folder allows no locks, return true: work done twice is better than none."""
+    """Try for half a second. Return true if the folder allows no locks: an entry computed twice is better than none."""
     try:
         file_lock.acquire(timeout=0.5)
     except Timeout:
@@ -282,11 +282,11 @@ def _remove(path: Path) -> None:
 
 
 def _warn_once(error: BaseException) -> None:
-    where = folder()
-    if where not in _state.warned_folders:
-        _state.warned_folders.add(where)
+    cache_folder = folder()
+    if cache_folder not in _state.warned_folders:
+        _state.warned_folders.add(cache_folder)
         warnings.warn(
-            f"The cache in {where} cannot be used ({error}); results are computed anew. "
+            f"The cache in {cache_folder} cannot be used ({error}); results are computed anew. "
             "Point STAA_CACHE to a folder that can be written.",
             RuntimeWarning,
             stacklevel=2,

@@ -32,7 +32,7 @@ def pack(kind: str, values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]
     Parameters
     ----------
     kind
-        What the file is, such as ``"explanation"``; `unpack` compares it.
+        Kind of the file, such as ``"explanation"``; `unpack` compares it.
     values
         JSON values.
     arrays
@@ -41,9 +41,9 @@ def pack(kind: str, values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]
     from safetensors.numpy import save
 
     text = canonical_json(values)
-    # safetensors writes an array's memory as it lies: a transposed view would come back scrambled.
-    ordered = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    return save(ordered, {"staa_widgets": kind, "values": text, "sha256": _checksum(text, ordered)})
+    # safetensors writes memory in its own order, so that a transposed view would be read back scrambled.
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    return save(contiguous, {"staa_widgets": kind, "values": text, "sha256": _checksum(text, contiguous)})
 
 
 def unpack(kind: str, data: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -52,14 +52,14 @@ def unpack(kind: str, data: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     Raises
     ------
     FormatError
-        If the bytes are no such file, of another kind, truncated or altered.
+        If the bytes are no such file, or a file of another kind, truncated or altered.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
     try:
-        size = int.from_bytes(data[:8], "little")
-        header = json.loads(data[8 : 8 + size])["__metadata__"]
+        header_size = int.from_bytes(data[:8], "little")
+        header = json.loads(data[8 : 8 + header_size])["__metadata__"]
         actual_kind, text, checksum = header["staa_widgets"], header["values"], header["sha256"]
         arrays = load(data)
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:

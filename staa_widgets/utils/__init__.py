@@ -1,4 +1,4 @@
-"""Small helpers that know nothing of videos or models: JSON, files, frozen arrays, registries, progress, HTML.
+"""Helpers that are independent of videos and models: JSON, files, frozen arrays, registries, progress, HTML.
 
-Begin with `files`: how anything is written.
+Begin with `files`, which replaces a file in one step.
 """

@@ -12,12 +12,12 @@ from staa_widgets.errors import ParameterError
 
 
 def to_json_value(value: Any) -> Any:
-    """Convert a value to what JSON can hold, numpy's numbers and arrays included.
+    """Convert a value that may hold numpy numbers and arrays to one that `json` can write.
 
     Raises
     ------
     ParameterError
-        For anything JSON cannot hold, NaN and infinities included.
+        If the value holds anything that JSON cannot, such as NaN or infinities.
     """
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()

@@ -19,8 +19,8 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> Path:
     OSError
         If the folder is missing, not writable or full; nothing is left behind.
     """
-    with atomic_path(path) as part:
-        part.write_bytes(data)
+    with atomic_path(path) as temporary_path:
+        temporary_path.write_bytes(data)
     return Path(path)
 
 
@@ -31,22 +31,22 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises
     ------
     OSError
-        As `write_atomic`. If the block raises, the temporary file is removed.
+        As in `write_atomic`. If the block raises, the temporary file is removed.
     """
     target = Path(path)
     # Beside the target, because replacing is one step only within a file system.
-    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    temporary_path = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
-        yield part
-        part.replace(target)
+        yield temporary_path
+        temporary_path.replace(target)
     except BaseException:
-        part.unlink(missing_ok=True)
+        temporary_path.unlink(missing_ok=True)
         raise
 
 
 @contextmanager
 def export_path(path: str | os.PathLike[str], content: str) -> Iterator[Path]:
-    """Yield a temporary path as `atomic_path`, for a file that the user named.
+    """Yield a temporary path as `atomic_path` does, for a file that the user named.
 
     Raises
     ------
@@ -54,8 +54,8 @@ def export_path(path: str | os.PathLike[str], content: str) -> Iterator[Path]:
         If the file cannot be written; the message says what, where and why.
     """
     try:
-        with atomic_path(path) as part:
-            yield part
+        with atomic_path(path) as temporary_path:
+            yield temporary_path
     except OSError as error:
         # A VideoNotFoundError is an OSError too, and its message is already complete.
         if isinstance(error, ValueError):
@@ -67,7 +67,7 @@ def export_path(path: str | os.PathLike[str], content: str) -> Iterator[Path]:
 
 
 def export_bytes(path: str | os.PathLike[str], data: bytes, content: str) -> Path:
-    """Write a file that the user named, in one step; raises as `export_path`."""
-    with export_path(path, content) as part:
-        part.write_bytes(data)
+    """Write a file that the user named, in one step; raise `ExportError` if it cannot be written."""
+    with export_path(path, content) as temporary_path:
+        temporary_path.write_bytes(data)
     return Path(path)

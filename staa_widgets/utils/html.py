@@ -8,6 +8,7 @@ import html
 from collections.abc import Iterable
 
 EMPTY = ("meta", "link", "br")
+"""Elements without children and end tag."""
 
 
 class Markup(str):
@@ -39,12 +40,19 @@ def element(tag: str, *children: str | None, **attributes: str | None) -> Markup
 
 def join_markup(*children: str | None) -> Markup:
     """Return children one after another, escaped unless they are `Markup`."""
-    return Markup("".join(c if isinstance(c, Markup) else html.escape(c, quote=False) for c in children if c))
+    return Markup(
+        "".join(child if isinstance(child, Markup) else html.escape(child, quote=False) for child in children if child)
+    )
 
 
 def comma_list(names: Iterable[str]) -> Markup:
     """Return names with commas between them."""
-    return join_markup(*(part for i, name in enumerate(names) for part in (", " if i else "", name)))
+    parts: list[str] = []
+    for name in names:
+        if parts:
+            parts.append(", ")
+        parts.append(name)
+    return join_markup(*parts)
 
 
 def header_row(*names: str) -> Markup:
@@ -55,7 +63,7 @@ def header_row(*names: str) -> Markup:
 def scrolling_table(top: Markup, rows: Iterable[Markup], class_: str | None = None) -> Markup:
     """Return a table that scrolls if it is too wide."""
     content = element("table", element("thead", top), element("tbody", *rows), class_=class_)
-    # Only an element that can have the focus scrolls by keyboard.
+    # The keyboard scrolls only an element that can have the focus.
     return element("div", content, class_="wide", tabindex="0")
 
 

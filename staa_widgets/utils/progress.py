@@ -45,7 +45,7 @@ def _on_terminal() -> bool:
 
 
 class _Bar:
-    """Progress bar that appears after a delay, from a timer because a step may take long, and is removed at the end."""
+    """Progress bar that a timer shows after a delay, because a step may take long; removed at the end."""
 
     def __init__(self, delay: float) -> None:
         self._lock = Lock()

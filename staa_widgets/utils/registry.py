@@ -13,7 +13,7 @@ Entry = TypeVar("Entry")
 
 
 def parameter_defaults(run: Callable[..., Any]) -> Mapping[str, Any]:
-    """Return the names and defaults of a function's parameters, without its first."""
+    """Return the names and defaults of all parameters of a function but the first."""
     return MappingProxyType({p.name: p.default for p in list(inspect.signature(run).parameters.values())[1:]})
 
 
@@ -49,14 +49,14 @@ def fill_defaults(owner: str, defaults: Mapping[str, Any], params: Mapping[str, 
 def refuse_unknown_keywords(
     call: str, keywords: Sequence[str], owner: str, defaults: Mapping[str, Any], params: Mapping[str, Any]
 ) -> None:
-    """Refuse extra keywords of a call that are no parameters, and name the nearest among both.
+    """Raise `ParameterError` for an extra keyword that is no parameter; the message suggests the nearest name.
 
     Parameters
     ----------
     call, keywords
         Name of the function that was called, such as ``"explain"``, and all keywords that it has itself.
     owner, defaults
-        Whose parameters extra keywords are, such as ``"method 'staa'"``, and all of these with their defaults.
+        Owner of the extra keywords, such as ``"method 'staa'"``, and the defaults of all its parameters.
     params
         Extra keywords of the call.
 
