@@ -65,8 +65,8 @@ class WindowAccumulator:
     def _collect_patch(self, patch_window: int) -> None:
         """Attribute the window that answers for the patch; of the others only the logits are needed."""
         self._attribute([patch_window], None, needs=self._patch_needs)
-        others = [window for window in range(len(self.maps)) if window != patch_window]
-        for window_record in record_windows(self._run, others, Needs(), None):
+        other_windows = [window for window in range(len(self.maps)) if window != patch_window]
+        for window_record in record_windows(self._run, other_windows, Needs(), None):
             self.logits[window_record.window] = window_record.record.logits
         self.target = self._predicted_class()
 
@@ -76,17 +76,19 @@ class WindowAccumulator:
         Such records do not depend on the class, and the method reads no more of them than logits.
         """
         run = self._run
-        slim = [self._without_attention(item) for item in record_windows(run, windows, run.needs, None)]
+        records_without_attention = [
+            self._without_attention(item) for item in record_windows(run, windows, run.needs, None)
+        ]
         self.target = self._predicted_class()
-        for window_record in slim:
+        for window_record in records_without_attention:
             self._add(attribute_window(run, window_record, self.target))
 
     def _attribute_then_correct(self, windows: Sequence[int]) -> None:
         """Attribute each window to its own predicted class, then again where all windows together predict another."""
         self._attribute(windows, None)
         self.target = self._predicted_class()
-        others = [window for window in windows if self._targets[window] != self.target]
-        self._attribute(others, self.target, "model, for the class predicted over all windows")
+        other_windows = [window for window in windows if self._targets[window] != self.target]
+        self._attribute(other_windows, self.target, "model, for the class predicted over all windows")
 
     def _attribute(
         self, windows: Sequence[int], target: int | None, step: str = "model", needs: Needs | None = None
@@ -109,10 +111,10 @@ class WindowAccumulator:
         self.logits[window] = record.logits
         self._add_attention(window, record)
         logits = self.logits[window]
-        slim = Record(
+        logits_only = Record(
             record.geometry, record.attention_type, logits, record.target, sampling_errors=record.sampling_errors
         )
-        return WindowRecord(window, slim)
+        return WindowRecord(window, logits_only)
 
     def _add_attention(self, window: int, record: Record) -> None:
         rows = record.rows if record.patch_rows is None else record.patch_rows

@@ -55,12 +55,14 @@ def merge_clip(layout: SliceLayout, windows: WindowAccumulator) -> MergedWindows
     if len(included) > 1:
         maps = [_scale_to_unit_mass(window_maps) for window_maps in maps]
         weights = class_probabilities(windows.logits)[:, windows.target].tolist()
-    where = layout.slice_index[included], [weights[i] for i in included], len(layout.sampled_frames)
+    slice_index = layout.slice_index[included]
+    included_weights = [weights[i] for i in included]
+    slices = len(layout.sampled_frames)
     attention = None
     if windows.attention:
         by_slice = [np.moveaxis(windows.attention.pop(i), 2, 0) for i in included]
-        attention = np.moveaxis(merge_windows(by_slice, *where), 0, 2).astype(np.float16)
-    return MergedWindows(merge_windows(maps, *where), attention, weights)
+        attention = np.moveaxis(merge_windows(by_slice, slice_index, included_weights, slices), 0, 2).astype(np.float16)
+    return MergedWindows(merge_windows(maps, slice_index, included_weights, slices), attention, weights)
 
 
 def explain_clip(
@@ -90,8 +92,8 @@ def explain_window(run: ExplainRun, layout: SliceLayout, result: WindowResult) -
     slices = layout.slice_index[result.window]
     spans = layout.spans[slices]
     clip = open_clip(run.request.clip, float(spans[0, 0]), float(spans[-1, 1]))
-    logits = result.record.logits
     record = result.record
+    logits = record.logits
     attention = None
     if run.request.attention and (record.rows is not None or record.patch_rows is not None):
         attention = attention_maps(record)
@@ -105,7 +107,7 @@ def explain_window(run: ExplainRun, layout: SliceLayout, result: WindowResult) -
         target=result.target,
         attention=attention,
         window_logits=logits[None],
-        provenance=_provenance(run, [result.window], [1.0], [result.record.sampling_errors], result.seconds),
+        provenance=_provenance(run, [result.window], [1.0], [record.sampling_errors], result.seconds),
         **_clip_fields(run, clip),
     )
     return explanation, clip
@@ -140,7 +142,7 @@ def _provenance(
 ) -> dict[str, Any]:
     model, method, clip = run.model, run.method, run.request.clip
     cost = method.cost(model.geometry, run.params)
-    names = dict.fromkeys(name for window_errors in errors for name in window_errors)
+    error_names = dict.fromkeys(name for window_errors in errors for name in window_errors)
     return {
         "versions": package_versions(),
         "model": {"family": model.family.name, "weights": run.weights, "transform": model.transform.describe()},
@@ -156,7 +158,7 @@ def _provenance(
         # Of what was estimated from sampled queries, see `Record.sampling_errors`; the mean over windows.
         "standard_errors": {
             name: float(np.mean([window_errors[name] for window_errors in errors if name in window_errors]))
-            for name in names
+            for name in error_names
         },
         "cost": {name: len(windows) * passes for name, passes in cost._asdict().items()},
         "seconds": dict(seconds),

@@ -237,8 +237,10 @@ def compare(
     requests: list[ExplainRequest] = []
     for method, params in named_methods.values():
         # The first request opens the video and loads the model for all.
-        clip, loaded = (requests[0].clip, requests[0].model) if requests else (video, model)
-        requests.append(resolve_request(clip, resolve_options(loaded, method.name, "compare", **options, **params)))
+        shared_video = requests[0].clip if requests else video
+        shared_model = requests[0].model if requests else model
+        resolved_options = resolve_options(shared_model, method.name, "compare", **options, **params)
+        requests.append(resolve_request(shared_video, resolved_options))
     memory_cache: MemoryCache = {}
     with progress_reporter(progress) as report, compute_lock(report):
         runs = [ExplainRun(request, report, needs, request.target, memory_cache) for request in requests]
@@ -263,15 +265,15 @@ def _explain_windows(request: ExplainRequest, progress: Progress | bool | None) 
     from staa_widgets.engine.run import ExplainRun
     from staa_widgets.engine.window_maps import attribute_windows
 
-    warned = False
+    has_warned = False
     with progress_reporter(progress) as report:
         run = ExplainRun(request, report)
         layout = SliceLayout(run)
         with closing(attribute_windows(run, range(len(run.windows)), run.target)) as results:
             for result in results:
                 explanation, clip = explain_window(run, layout, result)
-                if not warned and request.target not in (None, explanation.target):
-                    warned = True
+                if not has_warned and request.target not in (None, explanation.target):
+                    has_warned = True
                     warn_if_class_ignored(request, explanation, stacklevel=3)
                 run.timer.seconds.clear()
                 with compute_lock(report):
@@ -288,8 +290,13 @@ def _describe_call(
     """Add what belongs to this call: names, times, pictures. The same content may have been explained under others."""
     provenance = explanation.provenance
     sampling = {"window": request.window, "stride": request.stride, "cut": request.clip.truncated}
-    outcome = "hit" if hit else "miss"
-    described = replace(
+    cache_status = "hit" if hit else "miss"
+    if not request.cache:
+        cache_status = "off"
+    seconds = dict(provenance["seconds"])
+    if not hit:
+        seconds.update(run.timer.seconds)
+    call_explanation = replace(
         explanation,
         clip_name=request.clip.name,
         model_id=request.model.id,
@@ -299,11 +306,11 @@ def _describe_call(
         provenance={
             **provenance,
             "sampling": {**provenance["sampling"], **sampling},
-            "cache": outcome if request.cache else "off",
-            "seconds": {**provenance["seconds"], **({} if hit else run.timer.seconds)},
+            "cache": cache_status,
+            "seconds": seconds,
         },
     )
-    return attach_request(described, request)
+    return attach_request(call_explanation, request)
 
 
 def _get_preview(run: ExplainRun, clip: Clip) -> Preview:

@@ -62,10 +62,10 @@ def preview_key(clip: Clip) -> str:
     )
 
 
-def _run_key(run: ExplainRun, **own: Any) -> str:
+def _run_key(run: ExplainRun, **fields: Any) -> str:
     model = run.model
     return cache.key(
-        **own,
+        **fields,
         clip=run.request.clip.sha256,
         transform=model.transform.describe(),
         weights=run.weights,

@@ -50,8 +50,8 @@ class SliceLayout:
     def spans(self) -> NDArray[np.float64]:
         """float64 ``(S', 2)``, half-open seconds that tile the clip."""
         clip = self.run.request.clip
-        moments = clip.times[(self.sampled_frames - clip.first_frame).ravel()]
-        return slice_spans(moments, float(clip.times[0]), clip.end, self.sampled_frames.shape[1])
+        sampled_times = clip.times[(self.sampled_frames - clip.first_frame).ravel()]
+        return slice_spans(sampled_times, float(clip.times[0]), clip.end, self.sampled_frames.shape[1])
 
     def patch_window(self, needs: Needs) -> tuple[int | None, Needs]:
         """Return the window that answers for a patch, and the needs with the patch counted within that window.
@@ -73,5 +73,5 @@ class SliceLayout:
         geometry = self.run.model.geometry
         clip_slice, row, column = geometry.resolve_patch(needs.patch, len(self.sampled_frames))
         windows, slices = np.nonzero(self.slice_index == clip_slice)
-        nearest = int(np.abs(slices - (geometry.slices - 1) / 2).argmin())
-        return int(windows[nearest]), replace(needs, patch=(int(slices[nearest]), row, column))
+        nearest_index = int(np.abs(slices - (geometry.slices - 1) / 2).argmin())
+        return int(windows[nearest_index]), replace(needs, patch=(int(slices[nearest_index]), row, column))

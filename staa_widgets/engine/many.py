@@ -92,12 +92,12 @@ def explain_many(
     from staa_widgets.models.loading import load_model
     from staa_widgets.models.video_model import VideoModel
 
-    listed = list_videos(videos)
+    expanded_videos = list_videos(videos)
     resolve_options(model, method, "explain_many", **options)  # before the model is loaded
-    loaded = model if isinstance(model, VideoModel) else load_model(model)
-    resolved = resolve_options(loaded, method, "explain_many", **options)
-    target_index(resolved.target, loaded.labels)
-    return _outcomes(listed, resolved, progress)
+    loaded_model = model if isinstance(model, VideoModel) else load_model(model)
+    resolved_options = resolve_options(loaded_model, method, "explain_many", **options)
+    target_index(resolved_options.target, loaded_model.labels)
+    return _outcomes(expanded_videos, resolved_options, progress)
 
 
 class _ProgressError(BaseException):
@@ -112,8 +112,8 @@ def _outcomes(
 ) -> Generator[Outcome, None, None]:
     try:
         yield from _explain_groups(videos, options, progress)
-    except _ProgressError as wrapped:
-        raise wrapped.error from None
+    except _ProgressError as progress_error:
+        raise progress_error.error from None
 
 
 def _explain_groups(
@@ -127,9 +127,9 @@ def _explain_groups(
     with progress_reporter(progress) as report:
 
         def report_video(video: Any, step: str, part: int, parts: int) -> None:
-            where = f" {part}/{parts}" if parts > 1 else ""
+            part_number = f" {part}/{parts}" if parts > 1 else ""
             # `done` is read when this is called: it counts the videos finished by then.
-            _report_or_stop(report, f"{_name(video)}: {step}{where}", done, max(total or 0, done + 1))
+            _report_or_stop(report, f"{_name(video)}: {step}{part_number}", done, max(total or 0, done + 1))
 
         while True:
             # Asked again for each group: how much fits may have been learned since.
@@ -147,9 +147,9 @@ def _explain_groups(
                 _report_or_stop(report, _name(video), done, max(total or 0, done))
                 yield outcome
                 del outcome  # Not in memory while the next one is made.
-                for waiting in runs:
-                    if not isinstance(waiting, Exception):
-                        waiting.refresh_weights()
+                for group_run in runs:
+                    if not isinstance(group_run, Exception):
+                        group_run.refresh_weights()
 
 
 def _report_or_stop(report: Progress, step: str, done: int, total: int) -> None:
@@ -192,22 +192,23 @@ def _outcome(video: Any, run: ExplainRun | Exception) -> Outcome:
 
 def _record_together(runs: Sequence[ExplainRun]) -> None:
     """Make the missing records of clips of one window together; a run that fails here is tried by itself later."""
-    short = [run for run in runs if len(run.windows) == 1 and not (run.needs.patch or _is_cached(run))]
-    if any(run.request.cache for run in short):
+    single_window_runs = [run for run in runs if len(run.windows) == 1 and not (run.needs.patch or _is_cached(run))]
+    if any(run.request.cache for run in single_window_runs):
         # The same content twice is recorded once; a common order keeps two processes from waiting for each other.
-        short = [run for _, run in sorted({records_key(run): run for run in reversed(short)}.items())]
-    if len(short) < 2:
+        runs_by_key = {records_key(run): run for run in reversed(single_window_runs)}
+        single_window_runs = [runs_by_key[key] for key in sorted(runs_by_key)]
+    if len(single_window_runs) < 2:
         return
     try:
-        _record_in_common_batches(short)
+        _record_in_common_batches(single_window_runs)
     except CancelledError:
         raise
     except StaaError:
         pass  # Computing the videos one by one will tell which of them it is.
     except Exception as error:
         warnings.warn(
-            f"{len(short)} videos could not be computed together ({type(error).__name__}: {error}); each is computed "
-            "by itself.",
+            f"{len(single_window_runs)} videos could not be computed together ({type(error).__name__}: {error}); "
+            "each is computed by itself.",
             RuntimeWarning,
             stacklevel=5,
         )

@@ -48,9 +48,9 @@ def merge_windows(
     NDArray[np.float32]
         ``(S', …)``, slices in order of time.
     """
-    total = np.zeros((slices, *parts[0].shape[1:]), np.float32)
+    merged = np.zeros((slices, *parts[0].shape[1:]), np.float32)
     for values, weight, index in zip(parts, weights, slice_index, strict=True):
-        total[index] += np.float32(weight) * values
+        merged[index] += np.float32(weight) * values
     counts = np.bincount(slice_index.ravel(), minlength=slices).clip(1).astype(np.float32)
-    total /= counts.reshape(-1, *[1] * (total.ndim - 1))
-    return total
+    merged /= counts.reshape(-1, *[1] * (merged.ndim - 1))
+    return merged

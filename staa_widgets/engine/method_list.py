@@ -34,25 +34,25 @@ def name_methods(methods: MethodsLike) -> dict[str, MethodChoice]:
         choices.setdefault(canonical_json([method.name, method.complete(params)]), (method, params))
     names: list[str] = []
     for method, params in choices.values():
-        alike = [other.complete(given) for other, given in choices.values() if other is method]
+        params_of_same_method = [other.complete(values) for other, values in choices.values() if other is method]
         # A parameter left at its default is not named.
-        given = {key: value for key, value in method.complete(params).items() if key in params}
-        names.append(f"{method.name} {describe_differences(given, alike)}".strip())
+        explicit_params = {key: value for key, value in method.complete(params).items() if key in params}
+        names.append(f"{method.name} {describe_differences(explicit_params, params_of_same_method)}".strip())
     return dict(zip(make_unique(names), choices.values(), strict=True))
 
 
 def _list_pairs(methods: MethodsLike) -> list[tuple[str, Mapping[str, Any]]]:
     """Return ``(name, parameters)`` of every entry."""
-    wrong = ParameterError(
+    error = ParameterError(
         f"methods is {methods!r}.", "Give a list of names, or of names and parameters: ['staa', ('staa', {…})]."
     )
     if isinstance(methods, str) or not isinstance(methods, Mapping | Sequence) or not methods:
-        raise wrong
+        raise error
     entries: Iterable[Any] = methods.items() if isinstance(methods, Mapping) else methods
     pairs: list[tuple[str, Mapping[str, Any]]] = []
     for entry in entries:
         pair = (entry, {}) if isinstance(entry, str) else entry
         if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], Mapping)):
-            raise wrong
+            raise error
         pairs.append(pair)
     return pairs

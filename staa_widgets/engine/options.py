@@ -87,8 +87,8 @@ def resolve_options(
     from staa_widgets.methods.registry import get_method
     from staa_widgets.video.windows import check_window
 
-    whole = isinstance(batch_size, Integral) and not isinstance(batch_size, bool)
-    if batch_size is not None and not (whole and batch_size >= 1):
+    is_whole_number = isinstance(batch_size, Integral) and not isinstance(batch_size, bool)
+    if batch_size is not None and not (is_whole_number and batch_size >= 1):
         raise ParameterError(f"batch_size is {batch_size!r}.", "Give a whole number of at least 1, or None.")
     entry = get_method(method)
     entry.check_keywords(caller, KEYWORDS[caller], params)

@@ -136,11 +136,11 @@ def record_batch(pending: Sequence[PendingWindow], needs: Needs, max_size: int |
             targets = [window.target if needs.class_specific else None for window in windows]
             records.extend(record(model, torch.stack([window.pixels for window in windows]), needs, targets))
 
-    began = time.perf_counter()
+    start_time = time.perf_counter()
     run_within_memory(model, run_passes, needs=needs, max_size=max_size, count=len(pending))
-    share = (time.perf_counter() - began) / len(pending)
+    seconds_per_window = (time.perf_counter() - start_time) / len(pending)
     for window, window_record in zip(pending, records, strict=True):
-        window.run.timer.add("forward", share)
+        window.run.timer.add("forward", seconds_per_window)
         _store_record(window, window_record, needs)
     return records
 
@@ -151,15 +151,15 @@ def look_up_record(run: ExplainRun, window: int, needs: Needs, target: int | Non
     if needs.patch:
         return None, replaced_needs
     # A record made for the predicted class serves a request for that class by name too.
-    for recorded_for in dict.fromkeys((target, None)):
-        stored = _read_record(run, window, recorded_for)
-        if stored is None:
+    for record_target in dict.fromkeys((target, None)):
+        entry = _read_record(run, window, record_target)
+        if entry is None:
             continue
-        record, stored_needs = stored
-        complete = stored_needs | needs == stored_needs
-        if complete and (not needs.class_specific or target in (None, record.target)):
+        record, stored_needs = entry
+        holds_all_needs = stored_needs | needs == stored_needs
+        if holds_all_needs and (not needs.class_specific or target in (None, record.target)):
             return record, stored_needs
-        if recorded_for == target:
+        if record_target == target:
             replaced_needs = stored_needs
     return None, replaced_needs
 
@@ -192,13 +192,13 @@ def _look_up_or_record(
         if missing:
             if report_start is not None:
                 report_start()
-            before = dict(run.timer.seconds)
+            seconds_before = dict(run.timer.seconds)
             pending = [PendingWindow(run, window, target, reader.window(window)) for window in missing]
             if len(run.windows) > len(batch):
                 trim_heap()
-            made = record_batch(pending, all_needs, run.request.batch_size)
-            seconds = run.timer.since(before, len(missing))
-            for item, record in zip(pending, made, strict=True):
+            new_records = record_batch(pending, all_needs, run.request.batch_size)
+            seconds = run.timer.since(seconds_before, len(missing))
+            for item, record in zip(pending, new_records, strict=True):
                 records[item.window] = WindowRecord(item.window, record, item.pixels, cached=False, seconds=seconds)
     return deque(records[window] for window in batch)
 

@@ -189,9 +189,9 @@ def find_request(
         clip, _loaded_model(model), preview=e.preview is not None, attention=e.attention is not None
     )
     if not _matches(request, e):
-        what = "video" if clip.sha256 != e.clip_sha256 else "model"
+        different_part = "video" if clip.sha256 != e.clip_sha256 else "model"
         raise ParameterError(
-            f"This is another {what} than the explanation's.", f"It is of {e.clip_name!r} by {e.model_id!r}."
+            f"This is another {different_part} than the explanation's.", f"It is of {e.clip_name!r} by {e.model_id!r}."
         )
     return _with_settings_of(request, e)
 

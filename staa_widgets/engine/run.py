@@ -83,13 +83,13 @@ class ExplainRun:
     @cached_property
     def needs(self) -> Needs:
         """What the run's records must hold."""
-        own = self.method.needs(self.params)
+        method_needs = self.method.needs(self.params)
         # Records of one patch are made apart, so that the cached ones serve all patches and methods.
-        needs = own if own.patch else own | replace(self.extra_needs, patch=None)
-        if self.request.attention and self.model.family.attends and not own.patch:
+        needs = method_needs if method_needs.patch else method_needs | replace(self.extra_needs, patch=None)
+        if self.request.attention and self.model.family.attends and not method_needs.patch:
             needs = needs | BROWSING_NEEDS
         # Methods that share the record do not make it exact; a model that samples no queries is always exact.
-        return replace(needs, exact=own.exact and samples_queries(self.model))
+        return replace(needs, exact=method_needs.exact and samples_queries(self.model))
 
     @cached_property
     def windows(self) -> Windows:
@@ -138,13 +138,13 @@ class ExplainRun:
         """
         if not self.request.cache:
             return compute(), False
-        stored = cache.get(kind, key, read)
-        if stored is not None:
-            return stored, True
+        cached_value = cache.get(kind, key, read)
+        if cached_value is not None:
+            return cached_value, True
         with cache.lock(kind, key, self.report_waiting):
-            stored = cache.get(kind, key, read)
-            if stored is not None:
-                return stored, True
+            cached_value = cache.get(kind, key, read)
+            if cached_value is not None:
+                return cached_value, True
             value = compute()
             cache.put(kind, key, write(value))
         return value, False

@@ -23,11 +23,11 @@ class StepTimer:
     @contextmanager
     def clock(self, step: str) -> Iterator[None]:
         """Add the seconds that the block takes to a step."""
-        began = time.perf_counter()
+        start_time = time.perf_counter()
         try:
             yield
         finally:
-            self.add(step, time.perf_counter() - began)
+            self.add(step, time.perf_counter() - start_time)
 
     def add(self, step: str, seconds: float) -> None:
         """Add seconds to a step."""

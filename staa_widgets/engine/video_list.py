@@ -31,9 +31,9 @@ def list_videos(videos: Any) -> Iterable[Any]:
     if isinstance(videos, str | os.PathLike):
         paths = _expand_path(videos)
         if not paths:
-            what = "folder" if Path(videos).expanduser().is_dir() else "pattern"
+            kind = "folder" if Path(videos).expanduser().is_dir() else "pattern"
             raise VideoNotFoundError(
-                f"There is no video in the {what} {str(videos)!r}.",
+                f"There is no video in the {kind} {str(videos)!r}.",
                 "Check the path; it is looked up from the working folder.",
             )
         return paths
@@ -45,8 +45,8 @@ def list_videos(videos: Any) -> Iterable[Any]:
         raise ParameterError("A whole data frame is no list of videos.", "Give one column, such as table['path'].")
     if not isinstance(videos, Iterable):
         raise ParameterError(f"A {type(videos).__name__} is no list of videos.", "Give a pattern, a folder or a list.")
-    each = (path for video in videos for path in _expand_path(video) or [video])
-    return list(each) if isinstance(videos, Sized) else each
+    expanded_videos = (path for video in videos for path in _expand_path(video) or [video])
+    return list(expanded_videos) if isinstance(videos, Sized) else expanded_videos
 
 
 def _expand_path(video: Any) -> Sequence[Any]:

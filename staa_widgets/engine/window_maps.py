@@ -80,7 +80,8 @@ def attribute_windows(
 
 def attribute_window(run: ExplainRun, window_record: WindowRecord, target: int | None) -> WindowResult:
     """Return the maps of a window; `target` as for `attribute_windows`."""
-    record, before = window_record.record, dict(run.timer.seconds)
+    record = window_record.record
+    seconds_before = dict(run.timer.seconds)
     window_target = int(record.logits.argmax()) if target is None else target
     with compute_lock(run.report):
         maps, hit = _window_maps(run, window_record, window_target)
@@ -90,7 +91,7 @@ def attribute_window(run: ExplainRun, window_record: WindowRecord, target: int |
         record,
         window_target,
         cached=hit and window_record.cached,
-        seconds={**window_record.seconds, **run.timer.since(before)},
+        seconds={**window_record.seconds, **run.timer.since(seconds_before)},
     )
 
 

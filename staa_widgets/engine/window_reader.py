@@ -67,8 +67,8 @@ class WindowReader:
                 self._pixels[int(frames_to_read[self._next])] = self._transform(frame[None])[0]
             self._next += 1
         pixels = torch.stack([self._pixels[index] for index in indices])
-        last = number + 1 == len(self._windows)
-        first_needed = np.inf if last else self._windows[number + 1].indices[0]
+        is_last_window = number + 1 == len(self._windows)
+        first_needed = np.inf if is_last_window else self._windows[number + 1].indices[0]
         self._pixels = {index: frame for index, frame in self._pixels.items() if index >= first_needed}
         return pixels
 

@@ -155,8 +155,8 @@ def grad_cam(inputs: MethodInputs) -> NDArray[np.float32]:
 
 
 def _original_code_needs(percentile: float | None) -> Needs:
-    number = isinstance(percentile, int | float) and not isinstance(percentile, bool)
-    if percentile is not None and not (number and 0 <= percentile < 100):
+    is_number = isinstance(percentile, int | float) and not isinstance(percentile, bool)
+    if percentile is not None and not (is_number and 0 <= percentile < 100):
         raise ParameterError(f"percentile is {percentile!r}.", "Give None, or a number from 0 to below 100.")
     return Needs(spatial=True)
 

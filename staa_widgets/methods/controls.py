@@ -50,11 +50,12 @@ def motion_energy(frames: NDArray[np.generic], shape: tuple[int, int, int]) -> N
         ``(S, h, w)``.
     """
     gray = frames.astype(np.float32).mean(axis=-1)
-    step = np.abs(np.diff(gray, axis=0))
-    before, after = np.concatenate([step[:1], step]), np.concatenate([step, step[-1:]])
+    differences = np.abs(np.diff(gray, axis=0))
+    to_previous = np.concatenate([differences[:1], differences])
+    to_next = np.concatenate([differences, differences[-1:]])
     slices, height, width = shape
     rows, columns = gray.shape[1] // height, gray.shape[2] // width
-    cells = ((before + after) / 2)[:, : height * rows, : width * columns].reshape(
+    cells = ((to_previous + to_next) / 2)[:, : height * rows, : width * columns].reshape(
         slices, len(gray) // slices, height, rows, width, columns
     )
     return cells.mean(axis=(1, 3, 5))

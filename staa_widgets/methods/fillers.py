@@ -29,8 +29,8 @@ def blur(pixels: Tensor) -> Tensor:
 
     sigma = BLUR_SIGMA * min(pixels.shape[-2:])
     reach = round(3 * sigma)
-    places = torch.arange(-reach, reach + 1, device=pixels.device)
-    kernel = (-0.5 * (places / sigma) ** 2).exp()
+    offsets = torch.arange(-reach, reach + 1, device=pixels.device)
+    kernel = (-0.5 * (offsets / sigma) ** 2).exp()
     kernel = (kernel / kernel.sum()).to(pixels.dtype)
     planes = pad(pixels.flatten(0, 1)[:, None], (reach,) * 4, mode="replicate")
     planes = conv2d(conv2d(planes, kernel[None, None, :, None]), kernel[None, None, None, :])
@@ -97,9 +97,11 @@ def cell_mask(geometry: Geometry, cells: Tensor) -> Tensor:
 def cell_sums(geometry: Geometry, values: Tensor) -> Tensor:
     """Sum values of pixels, ``(T, 3, H, W)``, over the channels, frames and pixels of each cell: ``(S, h, w)``."""
     rows, columns = _patch_size(geometry)
-    seen = values.sum(1)[:, : rows * geometry.height, : columns * geometry.width]
-    parts = seen.reshape(geometry.slices, geometry.tubelet, geometry.height, rows, geometry.width, columns)
-    return parts.sum((1, 3, 5))
+    covered_pixels = values.sum(1)[:, : rows * geometry.height, : columns * geometry.width]
+    pixels_by_cell = covered_pixels.reshape(
+        geometry.slices, geometry.tubelet, geometry.height, rows, geometry.width, columns
+    )
+    return pixels_by_cell.sum((1, 3, 5))
 
 
 def fill(pixels: Tensor, removed: Tensor, filler: str) -> Tensor:
@@ -142,9 +144,9 @@ def _hold_last_frame(pixels: Tensor, removed: Tensor) -> Tensor:
     import torch
 
     count = removed.shape[1]
-    times = torch.arange(count, device=removed.device)[None, :, None, None].expand_as(removed)
-    before = times.where(~removed, -1).cummax(1).values
-    after = times.where(~removed, count).flip(1).cummin(1).values.flip(1)
-    sources = before.where(before >= 0, after.where(after < count, count // 2))
-    sources = sources[:, :, None].expand(-1, -1, pixels.shape[1], -1, -1)
-    return pixels.expand(len(removed), *pixels.shape).gather(1, sources)
+    frame_numbers = torch.arange(count, device=removed.device)[None, :, None, None].expand_as(removed)
+    last_visible = frame_numbers.where(~removed, -1).cummax(1).values
+    next_visible = frame_numbers.where(~removed, count).flip(1).cummin(1).values.flip(1)
+    source_frames = last_visible.where(last_visible >= 0, next_visible.where(next_visible < count, count // 2))
+    source_frames = source_frames[:, :, None].expand(-1, -1, pixels.shape[1], -1, -1)
+    return pixels.expand(len(removed), *pixels.shape).gather(1, source_frames)

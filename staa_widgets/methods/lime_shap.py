@@ -134,8 +134,8 @@ def kernel_shap(
     labels = label_segments(inputs.shape, segments)
     coalitions = draw_shapley_coalitions(int(labels.max()) + 1, samples, inputs.seed)
     logits = _coalition_logits(inputs, labels, filler, coalitions)
-    whole, nothing = logits[:2]
-    values = constrained_coefficients(coalitions[2:], logits[2:] - nothing, whole - nothing)
+    clip_logit, hidden_logit = logits[:2]
+    values = constrained_coefficients(coalitions[2:], logits[2:] - hidden_logit, clip_logit - hidden_logit)
     return spread_over_cells(values, labels)
 
 
@@ -170,8 +170,8 @@ def shapley(inputs: MethodInputs, *, segments: Sequence[int] = (8, 1, 1), filler
     labels = label_segments(inputs.shape, segments)
     coalitions = all_coalitions(int(labels.max()) + 1)
     logits = _coalition_logits(inputs, labels, filler, coalitions[:-1])
-    whole = inputs.record.logits[inputs.target]  # Known from the recorded pass.
-    return spread_over_cells(exact_shapley_values(np.append(logits, whole)), labels)
+    clip_logit = inputs.record.logits[inputs.target]  # Known from the recorded pass.
+    return spread_over_cells(exact_shapley_values(np.append(logits, clip_logit)), labels)
 
 
 def _coalition_logits(
@@ -196,14 +196,14 @@ def draw_shapley_coalitions(count: int, samples: int, seed: int) -> NDArray[np.b
 
     All coalitions of k segments together have the weight ``1 / (k (n - k))``, up to a factor.
     """
-    random = np.random.default_rng(seed)
+    generator = np.random.default_rng(seed)
     sizes = np.arange(1, count)
     weights = 1 / (sizes * (count - sizes))
     coalitions = np.zeros((samples, count), bool)
     coalitions[0] = True
     for first in range(2, samples, 2):
-        size = random.choice(sizes, p=weights / weights.sum())
-        coalitions[first, random.permutation(count)[:size]] = True
+        size = generator.choice(sizes, p=weights / weights.sum())
+        coalitions[first, generator.permutation(count)[:size]] = True
         coalitions[first + 1 : first + 2] = ~coalitions[first]
     return coalitions
 
@@ -223,11 +223,12 @@ def ridge_coefficients(
     coalitions: NDArray[np.bool_], logits: NDArray[np.float64], weights: NDArray[np.float64], penalty: float
 ) -> NDArray[np.float64]:
     """Solve weighted ridge regression with an intercept, which is not penalized; return coefficients ``(n,)``."""
-    shares = weights / weights.sum()
-    features = coalitions - shares @ coalitions
-    outputs = logits - shares @ logits
-    weighted = features.T * weights
-    return np.linalg.solve(weighted @ features + penalty * np.eye(features.shape[1]), weighted @ outputs)
+    normalized_weights = weights / weights.sum()
+    features = coalitions - normalized_weights @ coalitions
+    outputs = logits - normalized_weights @ logits
+    weighted_features = features.T * weights
+    penalties = penalty * np.eye(features.shape[1])
+    return np.linalg.solve(weighted_features @ features + penalties, weighted_features @ outputs)
 
 
 def constrained_coefficients(
@@ -252,8 +253,9 @@ def exact_shapley_values(worths: NDArray[np.float64]) -> NDArray[np.float64]:
     coalitions = np.arange(len(worths))
     values = np.empty(count)
     for player in range(count):
-        without = coalitions[coalitions >> player & 1 == 0]
-        sizes = [coalition.bit_count() for coalition in without.tolist()]
-        orders = [factorial(size) * factorial(count - size - 1) for size in sizes]
-        values[player] = np.dot(orders, worths[without | 1 << player] - worths[without]) / factorial(count)
+        coalitions_without = coalitions[coalitions >> player & 1 == 0]
+        sizes = [coalition.bit_count() for coalition in coalitions_without.tolist()]
+        order_counts = [factorial(size) * factorial(count - size - 1) for size in sizes]
+        gains = worths[coalitions_without | 1 << player] - worths[coalitions_without]
+        values[player] = np.dot(order_counts, gains) / factorial(count)
     return values

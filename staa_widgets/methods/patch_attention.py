@@ -15,7 +15,8 @@ from staa_widgets.records.record import Needs, Record
 
 
 def _patch_needs(patch: Sequence[int] | None, layers: Layers) -> Needs:
-    if not (layers in ("mean", "last") if isinstance(layers, str) else is_indices(layers)):
+    is_valid = layers in ("mean", "last") if isinstance(layers, str) else is_indices(layers)
+    if not is_valid:
         raise ParameterError(f"layers is {layers!r}.", "Choose from mean, last, or give a list of layers.")
     if patch is None:
         return Needs(patch="middle")
@@ -23,8 +24,8 @@ def _patch_needs(patch: Sequence[int] | None, layers: Layers) -> Needs:
         raise ParameterError(
             f"patch is {patch!r}.", "Give a patch of the token grid as (slice, row, column), each counted from 0."
         )
-    at, row, column = (int(value) for value in patch)
-    return Needs(patch=(at, row, column))
+    slice_number, row, column = (int(value) for value in patch)
+    return Needs(patch=(slice_number, row, column))
 
 
 @method("patch_attention", needs=_patch_needs, class_specific=False, exploratory=True)

@@ -44,9 +44,12 @@ def _needs(layers: Layers, weighting: str, contrast: bool, residual: float, exac
             raise ParameterError(f"{name} is {value!r}.", "Give True or False.")
     if isinstance(residual, bool) or not isinstance(residual, int | float) or not 0 <= residual <= 1:
         raise ParameterError(f"residual is {residual!r}.", "Give a number from 0 to 1.")
-    known = ("last", "mean", "rollout")
-    if not (layers in known if isinstance(layers, str) else is_indices(layers)):
-        raise ParameterError(f"layers is {layers!r}.", f"Choose from {', '.join(known)}, or give a list of layers.")
+    layer_names = ("last", "mean", "rollout")
+    is_valid = layers in layer_names if isinstance(layers, str) else is_indices(layers)
+    if not is_valid:
+        raise ParameterError(
+            f"layers is {layers!r}.", f"Choose from {', '.join(layer_names)}, or give a list of layers."
+        )
     needs = _WEIGHTING_NEEDS[weighting] | Needs(exact=exact)
     return needs | Needs(spatial=True, temporal=True) if layers == "rollout" else needs
 
@@ -195,15 +198,13 @@ def _joint_maps(record: Record, layers: Layers, weighting: str, residual: float,
     if layers == "rollout":
         return to_grid(record.geometry, _roll_out(record, weighting, 1 - residual, time=time))
     rows = _readout_rows(record, weighting)
-    chosen = layer_indices(layers, len(rows))
+    indices = layer_indices(layers, len(rows))
     if record.attention_type == "divided" and time:
-        temporal = {"value": record.value_temporal, "gradient": record.gradient_temporal}.get(
-            weighting, record.temporal
-        )
-        return to_grid(
-            record.geometry, np.einsum("ltp,lptu->up", rows[chosen], require_array(temporal)[chosen]) / len(chosen)
-        )
-    return to_grid(record.geometry, rows[chosen].mean(0))
+        weighted_temporal = {"value": record.value_temporal, "gradient": record.gradient_temporal}
+        temporal = require_array(weighted_temporal.get(weighting, record.temporal))
+        maps = np.einsum("ltp,lptu->up", rows[indices], temporal[indices]) / len(indices)
+        return to_grid(record.geometry, maps)
+    return to_grid(record.geometry, rows[indices].mean(0))
 
 
 def _readout_rows(record: Record, weighting: str) -> NDArray[np.floating]:
@@ -218,13 +219,13 @@ def _readout_rows(record: Record, weighting: str) -> NDArray[np.floating]:
 def _roll_out(record: Record, weighting: str, share: float, *, time: bool) -> NDArray[np.floating]:
     """Carry the readout's row from the last layer to the input, `share` of it through attention: ``(S, P)``."""
     if record.attention_type == "joint":
-        rolled = {
+        rollouts = {
             "none": record.rollout,
             "value": record.value_rollout,
             "gradient": record.gradient_rollout,
             "logit": record.contribution_rollout,
         }
-        terms = require_array(rolled[weighting])
+        terms = require_array(rollouts[weighting])
         # The terms have both signs: rounding can make a zero sum slightly negative.
         return np.maximum(np.tensordot(np.float32(share) ** np.arange(len(terms)), terms, 1), 0)
     spatial = require_array(record.spatial)
@@ -283,8 +284,8 @@ def layer_indices(layers: Layers, count: int) -> list[int]:
         return [count - 1]
     if layers == "mean":
         return list(range(count))
-    chosen = [int(layer) for layer in layers]
-    if not all(-count <= layer < count for layer in chosen):
-        known = "One layer is read of this model, 0." if count == 1 else f"The model has layers 0 to {count - 1}."
-        raise ParameterError(f"layers is {layers!r}.", known)
-    return chosen
+    indices = [int(layer) for layer in layers]
+    if not all(-count <= layer < count for layer in indices):
+        hint = "One layer is read of this model, 0." if count == 1 else f"The model has layers 0 to {count - 1}."
+        raise ParameterError(f"layers is {layers!r}.", hint)
+    return indices
