@@ -1,4 +1,5 @@
-"""The order of the steps from a video to an explanation.
+"""The steps from a video to an explanation, in order.
 
-Begin with `explain.py`: `explain` and `finish_run` are the whole way; `request.py` and `run.py` are its two values.
+Begin with `explain.py`: `explain` and `finish_run` contain every step. `request.py` and `run.py` define the two values
+that are passed from step to step: a request, and the run that computes it.
 """

@@ -1,4 +1,4 @@
-"""`WindowAccumulator`: what is kept of each window until all of a clip's windows are done."""
+"""`WindowAccumulator`: collects maps, logits and attention until all windows of a clip are done."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ if TYPE_CHECKING:
     from staa_widgets.engine.run import ExplainRun
 
 ATTENTION_LIMIT = 32_000_000
-"""Bytes of attention by layer and head beyond which it is left out: long clips of large models."""
+"""Largest attention by layer and head that is kept, in bytes; long clips of large models exceed it."""
 
 
 class WindowAccumulator:
     """Maps, logits and attention of a clip's windows.
 
-    Maps and logits lie in one array each: small arrays, made between passes, would keep freed memory from the system.
+    Maps and logits are stored in one array each: small arrays allocated between passes would keep the process from
+    returning freed memory to the system.
 
     Parameters
     ----------
     run
         The run.
     layout
-        The slices of its clip.
+        The slices of the run's clip.
     """
 
     def __init__(self, run: ExplainRun, layout: SliceLayout) -> None:
@@ -47,7 +48,7 @@ class WindowAccumulator:
         self._targets = np.empty(count, np.int64)
 
     def collect(self) -> None:
-        """Record and attribute all windows; `target` is then the class that their maps explain."""
+        """Record and attribute all windows, and set `target` to the class that their maps explain."""
         run, windows = self._run, range(len(self.maps))
         if self.patch_window is not None:
             self._collect_patch(self.patch_window)
@@ -63,7 +64,7 @@ class WindowAccumulator:
             self._attribute_then_correct(windows)
 
     def _collect_patch(self, patch_window: int) -> None:
-        """Attribute the window that answers for the patch; of the others only the logits are needed."""
+        """Attribute the window chosen for the patch; record only the logits of the other windows."""
         self._attribute([patch_window], None, needs=self._patch_needs)
         other_windows = [window for window in range(len(self.maps)) if window != patch_window]
         for window_record in record_windows(self._run, other_windows, Needs(), None):
@@ -71,9 +72,9 @@ class WindowAccumulator:
         self.target = self._predicted_class()
 
     def _record_then_attribute(self, windows: Sequence[int]) -> None:
-        """Find the class predicted over all windows, then attribute each to it, with a method that calls the model.
+        """Record all windows, then attribute each to the class predicted over all, for a method that calls the model.
 
-        Such records do not depend on the class, and the method reads no more of them than logits.
+        The records do not depend on the class, and such a method reads only their logits.
         """
         run = self._run
         records_without_attention = [
@@ -84,7 +85,7 @@ class WindowAccumulator:
             self._add(attribute_window(run, window_record, self.target))
 
     def _attribute_then_correct(self, windows: Sequence[int]) -> None:
-        """Attribute each window to its own predicted class, then again where all windows together predict another."""
+        """Attribute each window to its own predicted class, and again if all windows together predict another class."""
         self._attribute(windows, None)
         self.target = self._predicted_class()
         other_windows = [window for window in windows if self._targets[window] != self.target]
@@ -106,7 +107,7 @@ class WindowAccumulator:
             self.errors[result.window] = result.record.sampling_errors
 
     def _without_attention(self, window_record: WindowRecord) -> WindowRecord:
-        """Keep the attention here, and return the record with no more than its logits."""
+        """Store the attention and logits of a window, and return its record with the logits only."""
         window, record = window_record.window, window_record.record
         self.logits[window] = record.logits
         self._add_attention(window, record)

@@ -1,4 +1,4 @@
-"""From the results of windows to an explanation: of the whole clip, or of the part for which one window stands."""
+"""Build an explanation from the results of windows: of a whole clip, or of the part that one window covers."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class MergedWindows:
-    """The windows of a clip as one.
+    """Maps and attention of all windows of a clip, merged.
 
     Parameters
     ----------
     maps
         float32 ``(S', h, w)``.
     attention
-        float16 ``(L, H, S', h, w)``, if it was asked for and is not too large.
+        float16 ``(L, H, S', h, w)``; ``None`` if it was not requested or is too large.
     weights
         Weight of each window, ``W``.
     """
@@ -43,10 +43,11 @@ class MergedWindows:
 
 
 def merge_clip(layout: SliceLayout, windows: WindowAccumulator) -> MergedWindows:
-    """Lay the maps and the attention of windows end to end.
+    """Merge the maps and the attention of a clip's windows along time.
 
-    Each of several windows is scaled to a mass of 1 and weighted by the probability of the class in it: without the
-    weight, time would be flat over a long clip. If one patch was asked for, only the window that answers for it counts.
+    If there are several windows, the maps of each are scaled to a mass of 1 and weighted by the target's probability in
+    that window: without the weight, time would be flat over a long clip. If a patch was requested, only the window
+    chosen for it counts.
     """
     count = len(windows.maps)
     included = list(range(count)) if windows.patch_window is None else [windows.patch_window]
@@ -85,9 +86,9 @@ def explain_clip(
 
 
 def explain_window(run: ExplainRun, layout: SliceLayout, result: WindowResult) -> tuple[Explanation, Clip]:
-    """Return the explanation of the part of a clip for which one window stands, and that part.
+    """Return the explanation of the part of a clip that one window covers, and that part.
 
-    The parts of windows that lie end to end tile the clip; those of overlapping windows overlap.
+    The parts of adjacent windows tile the clip; the parts of overlapping windows overlap.
     """
     slices = layout.slice_index[result.window]
     spans = layout.spans[slices]
@@ -155,7 +156,7 @@ def _provenance(
             "window_weights": weights,
         },
         "box": model.transform.box(clip.width, clip.height),
-        # Of what was estimated from sampled queries, see `Record.sampling_errors`; the mean over windows.
+        # Errors of values estimated from sampled queries, see `Record.sampling_errors`; mean over windows.
         "standard_errors": {
             name: float(np.mean([window_errors[name] for window_errors in errors if name in window_errors]))
             for name in error_names

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def ignore_progress(done: int, total: int) -> None:
-    """Do nothing with a report of progress."""
+    """Ignore a progress report."""
 
 
 @contextmanager
@@ -37,33 +37,33 @@ def open_inputs(
     report: Callable[[int, int], object] = ignore_progress,
     record: Record | None = None,
 ) -> Iterator[MethodInputs]:
-    """Open a model for a method that calls it; the model is locked and in evaluation mode until this closes.
+    """Open the inputs of a method that calls the model, which is locked and in evaluation mode until they close.
 
     Parameters
     ----------
     model
-        The model; it is left as it was, on errors too.
+        The model; its state is restored at the end, on errors too.
     pixels
         float32 ``(T, 3, H, W)``, the model's input.
     needs
-        What the record must hold, where it is made here.
+        Arrays that the record must hold, if it is made here.
     target
-        Class to explain; ``None`` for the one predicted by the record.
+        Class to explain; ``None`` for the class with the highest logit in the record.
     seed
-        For methods that draw at random.
+        Seed of methods that draw at random.
     batch_size
-        Inputs a pass.
+        Number of inputs per pass.
     report
         ``report(done, total)``, called between passes; it may raise `CancelledError`.
     record
-        Record of these pixels, if there is one; otherwise it takes one pass.
+        Record of these pixels, if there is one; otherwise it is made in one pass.
 
     Raises
     ------
     WrongInputError
         If the pixels do not fit the model.
     ParameterError
-        If there is no such class, or the batch is empty.
+        If the model has no such class, or `batch_size` is less than 1.
     """
     from staa_widgets.models import capture
 
@@ -137,7 +137,7 @@ def attribute(
     Raises
     ------
     StaaError
-        As `open_inputs` and `run_method` do, and where method or parameters are unknown.
+        As `open_inputs` and `run_method`, and if the method or a parameter is unknown.
     """
     entry = get_method(method)
     needs = entry.needs(params)

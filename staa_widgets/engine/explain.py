@@ -1,6 +1,6 @@
-"""`explain`, `stream` and `compare`: the order of the steps from a video to an explanation.
+"""`explain`, `stream` and `compare`: the steps from a video to an explanation, in order.
 
-Begin with `explain` and `finish_run`: together they are the whole way of one video.
+Begin with `explain` and `finish_run`: together they contain every step for one video.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def explain(
     progress: Progress | bool | None = None,
     **params: Any,
 ) -> Explanation:
-    """Find where and when a video classifier looked.
+    """Explain a video classifier's prediction: return maps of where and when in the video it looked.
 
     Parameters
     ----------
@@ -60,46 +60,46 @@ def explain(
     method
         Name in `METHODS`.
     target
-        Class to explain, by index or label; default: the predicted one. Methods that do not depend on the class
-        always speak of the predicted one.
+        Class to explain, by index or label; default: the predicted class. Methods that do not depend on the class
+        always explain the predicted one.
     start, end
         Seconds; only frames whose time lies in ``[start, end)`` are explained.
     window
-        Seconds that one window of the model spans. By default a clip of up to 12 s is one window; longer ones are
-        divided into windows of 4 s, each weighted by the target's probability in it.
+        Length of one window of the model in seconds. By default a clip of up to 12 s is one window; a longer clip is
+        divided into windows of 4 s. The maps of several windows are weighted by the target's probability in each.
     stride
-        Seconds from the start of one window to the next, rounded to whole slices and no longer than a window; by
-        default windows lie end to end. Slices that several windows saw get their average.
+        Seconds from the start of one window to the start of the next, rounded to whole slices and no longer than a
+        window. By default each window starts where the one before ends. Where windows overlap, their maps are averaged.
     cache
-        Whether to look the answer up, and keep it, by content. ``False`` leaves no trace on disk.
+        Whether to use the disk cache, whose keys are made from content. ``False`` leaves no trace on disk.
     batch_size
-        Windows that the model is given at once, at most. By default as many as the device's memory holds; in any case
-        fewer where memory runs out.
+        Maximum number of windows per forward pass. By default as many as fit the device's memory; in either case
+        smaller batches are used if memory runs out.
     preview
-        Whether to pack pictures of the clip, which the player shows.
+        Whether to add preview pictures of the clip, which the player shows.
     attention
-        Whether to keep attention by layer and head, for browsing.
+        Whether to keep the attention of each layer and head, for browsing.
     progress
-        ``progress(step, done, total)`` is called between steps, and between the passes of methods that take many; it
-        may raise `CancelledError` to stop. Windows finished by then are kept in the cache. ``True`` for a bar,
-        ``False`` for silence, ``None`` for a bar in a notebook or on a terminal if it takes long. Computations of one
-        process wait for each other, and say so.
+        Callback ``progress(step, done, total)``, called between steps and, for methods that take many passes, between
+        passes. It may raise `CancelledError` to stop; windows finished by then stay in the cache. ``True`` shows a
+        progress bar, ``False`` shows nothing, and ``None`` shows a bar in a notebook or on a terminal if it takes long.
+        A process computes one explanation at a time; a call that has to wait reports it.
     **params
         Parameters of the method.
 
     Returns
     -------
     Explanation
-        Plain numpy, with everything that was run in its `provenance`.
+        Maps and attention as numpy arrays; `provenance` lists everything that was run.
 
     Raises
     ------
     VideoError
         If the video cannot be read or is too short for the model.
     ModelError
-        If the model cannot be loaded, or not one window fits its device's memory.
+        If the model cannot be loaded, or not even one window fits its device's memory.
     MethodError
-        If the method is unknown or cannot answer for this model.
+        If the method is unknown or does not support this model.
     ParameterError
         If a parameter is unknown or out of range.
     MissingPackageError
@@ -126,7 +126,7 @@ def explain(
 
 
 def answer_request(request: ExplainRequest, progress: Progress | bool | None = None) -> Explanation:
-    """Return the explanation that a request asks for; `progress` as for `explain`."""
+    """Return the explanation for a request; `progress` as for `explain`."""
     from staa_widgets.engine.run import ExplainRun
 
     with progress_reporter(progress) as report:
@@ -134,7 +134,7 @@ def answer_request(request: ExplainRequest, progress: Progress | bool | None = N
 
 
 def finish_run(run: ExplainRun) -> Explanation:
-    """Return the explanation that a run's request asks for: look it up, or record, attribute, merge and wrap."""
+    """Return the explanation for a run: read it from the cache, or record, attribute and merge its windows."""
     from staa_widgets.engine.accumulator import WindowAccumulator
     from staa_widgets.engine.assemble import explain_clip, merge_clip
     from staa_widgets.engine.layout import SliceLayout
@@ -142,9 +142,9 @@ def finish_run(run: ExplainRun) -> Explanation:
     request = run.request
 
     def compute() -> Explanation:
-        layout = SliceLayout(run)  # the windows that were chosen, and the slices of the clip that they see
+        layout = SliceLayout(run)  # the chosen windows and their slices of the clip
         windows = WindowAccumulator(run, layout)
-        windows.collect()  # records each window in a forward pass, and attributes it
+        windows.collect()  # records each window in a forward pass and attributes it
         merged = merge_clip(layout, windows)
         return explain_clip(run, layout, windows, merged)
 
@@ -164,31 +164,31 @@ def stream(
     progress: Progress | bool | None = None,
     **options: Any,
 ) -> Generator[Explanation, None, None]:
-    """Explain a video window by window, each as soon as its batch is done; memory does not grow with length.
+    """Explain a video window by window; memory does not grow with the length of the video.
 
-    Each window is explained by itself: its maps are not weighted by the windows beside it, and without `target` a
-    class-specific method speaks of the class predicted in that window. Its `spans` tell its seconds on the clock of the
-    whole video; windows that lie end to end have parts that tile it. `explain` merges the same windows.
+    Each window is returned as soon as its batch is done, and is explained independently of the others: its maps are not
+    weighted, and without `target` a class-specific method explains the class predicted in that window. `spans` are in
+    seconds of the whole video. Windows that do not overlap tile the video. `explain` merges the same windows.
 
     Parameters
     ----------
     video, model, method, progress
         As for `explain`.
     preview
-        Whether each window brings pictures, which the player shows.
+        Whether to add preview pictures of each window's part, which the player shows.
     **options
         Other keywords of `explain`, and parameters of the method.
 
     Yields
     ------
     Explanation
-        Of one window's part of the video, in order. Closing the generator stops within one batch; windows finished by
-        then are kept in the cache.
+        The explanation of one window's part of the video, in order. Closing the generator stops within one batch;
+        windows finished by then stay in the cache.
 
     Raises
     ------
     StaaError
-        As `explain`: before the first window where the question makes no sense, while going otherwise.
+        As `explain`: when `stream` is called if the arguments are wrong, otherwise when a window is computed.
     """
     request = resolve_request(video, resolve_options(model, method, "stream", preview=preview, **options))
     return _explain_windows(request, progress)
@@ -202,17 +202,17 @@ def compare(
     progress: Progress | bool | None = None,
     **options: Any,
 ) -> Comparison:
-    """Explain a video by several methods, which share what the model is asked.
+    """Explain a video with several methods, which share the recorded passes through the model.
 
-    One recorded pass a window answers all methods that read records. Without cache that holds for videos of one window;
-    for longer ones every method then takes a pass of its own.
+    One recorded pass per window serves all methods that read records. Without the cache this holds for videos of one
+    window only; for longer videos each method then records its own pass.
 
     Parameters
     ----------
     video, model, progress
         As for `explain`.
     methods
-        Names in `METHODS`, each by itself or with its parameters: ``["staa", ("staa", {"layers": "last"})]``, or a
+        Names in `METHODS`, each alone or with its parameters: ``["staa", ("staa", {"layers": "last"})]``, or a
         mapping from names to parameters.
     **options
         Other keywords of `explain`.
@@ -220,13 +220,13 @@ def compare(
     Returns
     -------
     Comparison
-        In the order asked for, by method; where one is asked in several ways, by method and what differs, such as
-        ``"staa layers=last"``.
+        The explanations in the order of `methods`, by method name. If a method is listed with several sets of
+        parameters, the names also state the parameters that differ, such as ``"staa layers=last"``.
 
     Raises
     ------
     StaaError
-        As `explain`; the first method that cannot answer ends all.
+        As `explain`; the first method that fails ends the comparison.
     """
     from staa_widgets.engine.run import ExplainRun
 
@@ -248,7 +248,7 @@ def compare(
 
 
 def warn_if_class_ignored(request: ExplainRequest, explanation: Explanation, stacklevel: int) -> None:
-    """Warn if a class was asked for and the method does not depend on the class."""
+    """Warn if a class was requested but the method does not depend on the class."""
     if request.target in (None, explanation.target):
         return
     labels = explanation.labels
@@ -287,7 +287,10 @@ def _explain_windows(request: ExplainRequest, progress: Progress | bool | None) 
 def _describe_call(
     run: ExplainRun, explanation: Explanation, request: ExplainRequest, preview: Preview | None, *, hit: bool
 ) -> Explanation:
-    """Add what belongs to this call: names, times, pictures. The same content may have been explained under others."""
+    """Return the explanation with the names, settings, times and preview of this call.
+
+    A cached explanation may come from a call with other names for the same content.
+    """
     provenance = explanation.provenance
     sampling = {"window": request.window, "stride": request.stride, "cut": request.clip.truncated}
     cache_status = "hit" if hit else "miss"

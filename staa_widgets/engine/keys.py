@@ -1,7 +1,7 @@
-"""Cache keys: all that decides a cached value, listed once.
+"""Cache keys: everything that a cached value depends on.
 
-A key holds content and settings, never names: a renamed file or model finds what was computed before. `_run_key` adds
-what every value of a run depends on.
+A key holds content and settings, never names, so that a renamed file or model still finds its entries. `_run_key` adds
+the fields that all values of a run depend on.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def maps_key(run: ExplainRun, window: int, target: int) -> str:
 
 
 def preview_key(clip: Clip) -> str:
-    """Return the key of a clip's packed pictures, which all methods, models and classes share."""
+    """Return the key of a clip's preview pictures, which all methods, models and classes share."""
     return cache.key(
         kind="preview", clip=clip.sha256, extent=(clip.first_frame, len(clip)), limits=(MAX_FRAMES, MAX_SIDE, MAX_BYTES)
     )

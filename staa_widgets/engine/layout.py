@@ -1,4 +1,4 @@
-"""`SliceLayout`: the slices of a clip, and which of its windows saw each."""
+"""`SliceLayout`: the slices of a clip, and the windows that contain each of them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class SliceLayout:
-    """The slices of a clip: which frames each saw, when, and in which windows it lies.
+    """The slices of a clip: their source frames, their spans in seconds, and the windows that contain them.
 
     Parameters
     ----------
     run
-        The run whose windows saw them.
+        The run whose windows contain the slices.
     """
 
     run: ExplainRun
@@ -54,14 +54,14 @@ class SliceLayout:
         return slice_spans(sampled_times, float(clip.times[0]), clip.end, self.sampled_frames.shape[1])
 
     def patch_window(self, needs: Needs) -> tuple[int | None, Needs]:
-        """Return the window that answers for a patch, and the needs with the patch counted within that window.
+        """Return the window chosen for a patch, and the needs with the patch's slice counted within that window.
 
-        Of several windows that saw the patch's slice it is the one in which the slice is nearest to the middle.
+        If several windows contain the patch's slice, it is the one in which the slice is nearest to the middle.
 
         Returns
         -------
         window, needs
-            ``None`` and `needs` unchanged if these name no patch.
+            ``None`` and `needs` unchanged if they name no patch.
 
         Raises
         ------

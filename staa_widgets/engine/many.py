@@ -1,4 +1,4 @@
-"""`explain_many`: many videos, one after the other; short ones share batches, an error of one does not end the rest."""
+"""`explain_many`: explain many videos; short ones share batches, and an error in one does not stop the others."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class Outcome:
     Parameters
     ----------
     video
-        As it was given; the path where it was found by a pattern or in a folder.
+        The video as it was passed; its path if it comes from a pattern or a folder.
     explanation
-        ``None`` where there is an error.
+        ``None`` if there is an error.
     error
-        ``None`` where there is an explanation; mostly a `StaaError`, which says what to do next.
+        ``None`` if there is an explanation; usually a `StaaError`, which says what to do next.
     """
 
     video: Any
@@ -59,35 +59,36 @@ def explain_many(
     progress: Progress | bool | None = None,
     **options: Any,
 ) -> Generator[Outcome, None, None]:
-    """Explain many videos, one result after the other.
+    """Explain many videos and yield the outcome of each.
 
-    Videos of one window share batches on the model. Run again, what is in the cache is answered from there, so that a
-    run that broke off goes on where it was.
+    Videos of one window share batches. Explanations in the cache are not computed again, so that an interrupted run
+    continues where it stopped.
 
     Parameters
     ----------
     videos
-        A pattern such as ``"clips/*.mp4"`` or a folder, both sorted; or any iterable of what `explain` takes, patterns
-        and folders: a list, a column of a data frame, a generator. What has no length is read a batch ahead.
+        A pattern such as ``"clips/*.mp4"`` or a folder, both sorted; or any iterable of patterns, folders and videos as
+        for `explain`: a list, a column of a data frame, a generator. An iterable without a length is read one batch
+        ahead.
     model, method
         As for `explain`; the model is loaded once.
     progress
-        As for `explain`; `done` and `total` count videos, `step` names the one at hand and what is done with it.
+        As for `explain`; `done` and `total` count videos, `step` names the current video and its step.
     **options
         Other keywords of `explain`, and parameters of the method.
 
     Yields
     ------
     Outcome
-        One for each video, in order. `CancelledError` and ``KeyboardInterrupt`` end all; other errors are told in the
-        outcome. Closing the generator stops before the next batch.
+        One for each video, in order. `CancelledError` and ``KeyboardInterrupt`` end the run; other errors are returned
+        in the outcome. Closing the generator stops before the next batch.
 
     Raises
     ------
     VideoNotFoundError
         If the only pattern or folder holds no video.
     StaaError
-        At once, if the question makes no sense whatever the video, or the model cannot be loaded.
+        At once, if a keyword is wrong for every video, or the model cannot be loaded.
     """
     from staa_widgets.models.loading import load_model
     from staa_widgets.models.video_model import VideoModel
@@ -101,7 +102,7 @@ def explain_many(
 
 
 class _ProgressError(BaseException):
-    """An error of the caller's own `progress`: not a file's error, so that nothing on the way may catch it as one."""
+    """Wrapper of an error raised by the caller's `progress`, so that it is not caught as an error of a video."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error
@@ -119,7 +120,7 @@ def _outcomes(
 def _explain_groups(
     videos: Iterable[Any], options: RequestOptions, progress: Progress | bool | None
 ) -> Generator[Outcome, None, None]:
-    """Explain videos in groups of one batch, whose records are made together."""
+    """Yield the outcomes of videos, which are recorded together in groups of one batch."""
     from staa_widgets.models.batching import max_batch_size
 
     iterator, done = iter(videos), 0
@@ -128,11 +129,11 @@ def _explain_groups(
 
         def report_video(video: Any, step: str, part: int, parts: int) -> None:
             part_number = f" {part}/{parts}" if parts > 1 else ""
-            # `done` is read when this is called: it counts the videos finished by then.
+            # `done` is read at the time of the call: it counts the videos finished by then.
             _report_or_stop(report, f"{_name(video)}: {step}{part_number}", done, max(total or 0, done + 1))
 
         while True:
-            # Asked again for each group: how much fits may have been learned since.
+            # Computed for each group: memory may have run out in a pass since, which lowers the batch size.
             group = list(islice(iterator, options.batch_size or max_batch_size(options.model)))
             if not group:
                 return
@@ -146,7 +147,7 @@ def _explain_groups(
                     run.memory_cache.clear()
                 _report_or_stop(report, _name(video), done, max(total or 0, done))
                 yield outcome
-                del outcome  # Not in memory while the next one is made.
+                del outcome  # Frees its memory before the next one is computed.
                 for group_run in runs:
                     if not isinstance(group_run, Exception):
                         group_run.refresh_weights()
@@ -191,10 +192,10 @@ def _outcome(video: Any, run: ExplainRun | Exception) -> Outcome:
 
 
 def _record_together(runs: Sequence[ExplainRun]) -> None:
-    """Make the missing records of clips of one window together; a run that fails here is tried by itself later."""
+    """Record clips of one window in common batches; a run that fails here is tried again by itself."""
     single_window_runs = [run for run in runs if len(run.windows) == 1 and not (run.needs.patch or _is_cached(run))]
     if any(run.request.cache for run in single_window_runs):
-        # The same content twice is recorded once; a common order keeps two processes from waiting for each other.
+        # Equal content is recorded once; a common order of locks keeps two processes from a deadlock.
         runs_by_key = {records_key(run): run for run in reversed(single_window_runs)}
         single_window_runs = [runs_by_key[key] for key in sorted(runs_by_key)]
     if len(single_window_runs) < 2:
@@ -204,7 +205,7 @@ def _record_together(runs: Sequence[ExplainRun]) -> None:
     except CancelledError:
         raise
     except StaaError:
-        pass  # Computing the videos one by one will tell which of them it is.
+        pass  # Computing the videos one by one will show which of them fails.
     except Exception as error:
         warnings.warn(
             f"{len(single_window_runs)} videos could not be computed together ({type(error).__name__}: {error}); "

@@ -1,4 +1,4 @@
-"""Join the maps of overlapping windows into one row of slices."""
+"""Merge the maps of windows, which may overlap, into one sequence of slices."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def slice_layout(sampled: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray
     Parameters
     ----------
     sampled
-        int64 ``(W, S, k)``, the frames that each slice saw: slices of the same frames are one slice.
+        int64 ``(W, S, k)``, the source frames of each slice; slices of the same frames are one slice.
 
     Returns
     -------
@@ -30,7 +30,7 @@ def slice_layout(sampled: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray
 def merge_windows(
     parts: Sequence[NDArray[np.floating]], slice_index: NDArray[np.int64], weights: Sequence[float], slices: int
 ) -> NDArray[np.float32]:
-    """Return the weighted maps of all windows in one array; a slice that several windows saw gets their mean.
+    """Return the weighted maps of all windows in one array; a slice of several windows gets their mean.
 
     Parameters
     ----------
@@ -39,9 +39,9 @@ def merge_windows(
     slice_index
         int64 ``(W, S)``, from `slice_layout`.
     weights
-        Factor on each window.
+        Factor for the maps of each window.
     slices
-        ``S'``; slices that no window saw are zero.
+        Number of slices ``S'``; slices in no window are zero.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The methods argument of `staa_widgets.compare`: check it and name every entry."""
+"""Check the `methods` argument of `staa_widgets.compare` and name every entry."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from staa_widgets.methods.registry import Method
 from staa_widgets.utils.canonical import canonical_json
 
 MethodsLike = Sequence[str | tuple[str, Mapping[str, Any]]] | Mapping[str, Mapping[str, Any]]
-"""What `staa_widgets.compare` takes: names of methods, each by itself or with its parameters."""
+"""Type of the `methods` argument of `staa_widgets.compare`: names of methods, each alone or with its parameters."""
 
 MethodChoice = tuple[Method, Mapping[str, Any]]
-"""A method and the parameters that are given for it."""
+"""A method and the parameters passed for it."""
 
 
 def name_methods(methods: MethodsLike) -> dict[str, MethodChoice]:
-    """Return the chosen methods and their parameters by a name that tells them apart; duplicates are left out.
+    """Return the methods and their parameters by unique name; duplicates are left out.
 
     Raises
     ------

@@ -12,7 +12,7 @@ from staa_widgets.errors import ParameterError
 
 @dataclass(frozen=True, eq=False)
 class RequestOptions:
-    """Everything of a request but the video, checked; see `resolve_options`.
+    """The checked keywords of a request, without the video; see `resolve_options`.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ KEYWORDS = {
     "explain_many": ("videos", "method", *_SHARED_KEYWORDS),
     "compare": ("video", "methods", *_SHARED_KEYWORDS),
 }
-"""Keywords, by function, that are no parameters of a method."""
+"""Keywords of each function that are not parameters of a method."""
 
 
 def resolve_options(
@@ -82,7 +82,7 @@ def resolve_options(
     Raises
     ------
     StaaError
-        If the keywords are wrong whatever the video.
+        If a keyword is wrong for every video.
     """
     from staa_widgets.methods.registry import get_method
     from staa_widgets.video.windows import check_window

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class PendingWindow:
-    """A window without a record.
+    """A window that has no record yet.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class WindowRecord:
     record
         Its record.
     pixels
-        Input of the model, float32 ``(T, 3, H, W)``, if the record was made now.
+        Input of the model, float32 ``(T, 3, H, W)``; ``None`` if the record was in the cache.
     cached
         Whether the record was in the cache.
     seconds
@@ -74,7 +74,7 @@ class WindowRecord:
 def record_windows(
     run: ExplainRun, windows: Sequence[int], needs: Needs, target: int | None, step: str = "model"
 ) -> Iterator[WindowRecord]:
-    """Yield the record of each window, with its pixels if it was made now; missing records are made in batches.
+    """Yield the record of each window; those that are not in the cache are made in batches.
 
     No lock is held between batches, and no more than one batch is in memory.
 
@@ -83,9 +83,9 @@ def record_windows(
     run
         The run.
     windows
-        Indices of its windows, rising.
+        Increasing indices of windows of the run.
     needs
-        What each record must hold.
+        Arrays that each record must hold.
     target
         Class that the records are made for, ``None`` for the one predicted in each window.
     step
@@ -105,7 +105,7 @@ def record_windows(
                 done += 1
             if records:
                 break
-    # The caller changed the model between two results: what is left of the batch is of the old weights.
+    # The caller changed the model between two results: the rest of the batch was recorded with the old weights.
     if done < len(windows):
         yield from record_windows(run, windows[done:], needs, target, step)
 
@@ -118,9 +118,9 @@ def record_batch(pending: Sequence[PendingWindow], needs: Needs, max_size: int |
     pending
         Windows of one model.
     needs
-        What the records must hold.
+        Arrays that the records must hold.
     max_size
-        Windows a pass at most; by default as many as the device holds.
+        Maximum number of windows per pass; by default as many as fit the device's memory.
     """
     import torch
 
@@ -130,7 +130,7 @@ def record_batch(pending: Sequence[PendingWindow], needs: Needs, max_size: int |
     model = pending[0].run.model
 
     def run_passes(size: int) -> None:
-        # After memory ran out this begins again, in smaller passes, where the last finished pass ended.
+        # Called again with a smaller size if memory runs out; it continues after the last finished pass.
         while len(records) < len(pending):
             windows = pending[len(records) : len(records) + size]
             targets = [window.target if needs.class_specific else None for window in windows]
@@ -146,11 +146,11 @@ def record_batch(pending: Sequence[PendingWindow], needs: Needs, max_size: int |
 
 
 def look_up_record(run: ExplainRun, window: int, needs: Needs, target: int | None) -> tuple[Record | None, Needs]:
-    """Return a cached record that holds all that is needed, or ``None``, and what the entry to be replaced holds."""
+    """Return a cached record and the needs it meets, or ``None`` and the needs that the entry to be replaced meets."""
     replaced_needs = Needs()
     if needs.patch:
         return None, replaced_needs
-    # A record made for the predicted class serves a request for that class by name too.
+    # A record made for the predicted class also serves a request for that class by name.
     for record_target in dict.fromkeys((target, None)):
         entry = _read_record(run, window, record_target)
         if entry is None:
@@ -180,7 +180,7 @@ def _look_up_or_record(
     records: dict[int, WindowRecord] = {}
     missing: list[int] = []
     with compute_lock(run.report), record_lock(run):
-        # What an entry holds already is recorded again with what is new, so that it goes on serving both.
+        # The new record also holds all arrays of the entry it replaces, so that it serves earlier requests too.
         all_needs = needs
         for window in batch:
             record, stored_needs = look_up_record(run, window, needs, target)

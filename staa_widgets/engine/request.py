@@ -24,7 +24,7 @@ class ExplainRequest:
     Parameters
     ----------
     clip
-        The video, or the range of it.
+        The video, or the requested range of it.
     model
         The model to explain.
     method
@@ -32,12 +32,12 @@ class ExplainRequest:
     params
         Parameters of the method.
     target
-        Index of the class asked for, ``None`` for the predicted one. Methods that do not depend on the class ignore it;
-        it stays here for those that do.
+        Index of the requested class, ``None`` for the predicted one. Methods that do not depend on the class ignore it;
+        it is kept for a change to a method that does.
     window, stride, cache, batch_size, preview, attention
         As for `explain`.
     frames
-        ``T`` frames of the clip's only window, counted within the clip, if they were chosen before, as those of one
+        The ``T`` frames of the clip's only window, counted within the clip, if they are fixed, such as those of one
         window of a stream; `window` and `stride` are then ignored.
     """
 
@@ -108,7 +108,7 @@ class ExplainRequest:
 
 
 def resolve_request(video: Any, options: RequestOptions) -> ExplainRequest:
-    """Open a video and load the model.
+    """Return the request for a video: open the video and load the model.
 
     Parameters
     ----------
@@ -148,14 +148,14 @@ def attach_request(explanation: Explanation, request: ExplainRequest) -> Explana
 
 
 def request_of(explanation: Explanation) -> ExplainRequest | None:
-    """Return the request that led to an explanation; ``None`` if it was made elsewhere, as one loaded from a file."""
+    """Return the request of an explanation; ``None`` if it is unknown, as for one loaded from a file."""
     return explanation.request
 
 
 def find_request(
     explanation: Explanation, request: ExplainRequest | None, video: Any, model: Any
 ) -> ExplainRequest | None:
-    """Return the request that led, or would lead, to an explanation.
+    """Return the request of an explanation, or build it from the video and the model.
 
     Parameters
     ----------
@@ -164,12 +164,13 @@ def find_request(
     request
         Its request, if known.
     video, model
-        Otherwise, as `staa_widgets.explain` takes them. Without any of these it is that of `request_of`.
+        Video and model of the request if it is unknown, as for `staa_widgets.explain`. Without them the result is that
+        of `request_of`.
 
     Raises
     ------
     ParameterError
-        If they are others than the explanation's.
+        If the request, the video or the model does not match the explanation, or the model is given without a video.
     """
     e = explanation
     if request is not None:
@@ -197,7 +198,7 @@ def find_request(
 
 
 def transfer_request(request: ExplainRequest | None, explanation: Explanation) -> ExplainRequest | None:
-    """Return a request for another explanation of the same clip and model; ``None`` if it is of others."""
+    """Return the request with the settings of another explanation; ``None`` if its clip or model differs."""
     if request is None or not _matches(request, explanation):
         return None
     return _with_settings_of(request, explanation)
@@ -217,6 +218,6 @@ def _matches(request: ExplainRequest, e: Explanation) -> bool:
 
 
 def _with_settings_of(request: ExplainRequest, e: Explanation) -> ExplainRequest:
-    # A class that was not the predicted one must have been asked for.
+    # A target that is not the predicted class must have been requested.
     target = e.target if e.target != int(e.logits.argmax()) else request.target
     return replace(request, method=e.method, params=e.params, target=target)

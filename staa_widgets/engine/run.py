@@ -25,23 +25,23 @@ from staa_widgets.video.windows import Windows, choose_windows
 T = TypeVar("T")
 
 MemoryCache = dict[str, tuple[Record, Needs]]
-"""Records of clips of one window and what they hold, by their keys, in memory."""
+"""In-memory cache: records of clips of one window and the needs they meet, by record key."""
 
 
 @dataclass(frozen=True, eq=False)
 class ExplainRun:
-    """One request being computed: what follows from it, and the time that its steps take.
+    """One request being computed: the values derived from it, and the time of its steps.
 
     Parameters
     ----------
     request
         The request.
     report
-        Is called with progress; may raise to cancel.
+        Progress callback; may raise to cancel.
     extra_needs
-        What the run's records must hold beyond what its own method needs.
+        Arrays that the run's records must hold beyond those that its own method needs.
     record_target
-        Class that records are made for if the method does not depend on the class; ``None`` for the predicted one.
+        Class of the records if the method does not depend on the class; ``None`` for the predicted one.
     memory_cache
         Records of clips of one window; runs of the same frames share it.
     timer
@@ -82,9 +82,9 @@ class ExplainRun:
 
     @cached_property
     def needs(self) -> Needs:
-        """What the run's records must hold."""
+        """Arrays that the run's records must hold."""
         method_needs = self.method.needs(self.params)
-        # Records of one patch are made apart, so that the cached ones serve all patches and methods.
+        # Records of one patch are made separately: the cached records serve all patches and methods.
         needs = method_needs if method_needs.patch else method_needs | replace(self.extra_needs, patch=None)
         if self.request.attention and self.model.family.attends and not method_needs.patch:
             needs = needs | BROWSING_NEEDS
@@ -127,9 +127,9 @@ class ExplainRun:
         kind, key
             Kind of the entry and its key, see `staa_widgets.engine.keys`.
         read, write
-            From the entry's bytes to the value, and back.
+            Functions from the entry's bytes to the value, and from the value to bytes.
         compute
-            Makes the value. It runs in one process at a time for each key.
+            Function that computes the value; for each key it runs in one process at a time.
 
         Returns
         -------
@@ -150,5 +150,5 @@ class ExplainRun:
         return value, False
 
     def report_waiting(self) -> None:
-        """Report that another process computes the same; the report may raise to cancel."""
+        """Report that another process computes the same value; the report may raise to cancel."""
         self.report("waiting for another process", 0, 1)

@@ -1,4 +1,4 @@
-"""Seconds that the steps of a run take."""
+"""`StepTimer`: the seconds that each step of a run takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Videos that a pattern, a folder or a list stands for."""
+"""Expand patterns, folders and lists to videos."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ SUFFIXES = (
     *(".3gp", ".asf", ".avi", ".flv", ".gif", ".ivf", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg"),
     *(".mts", ".mxf", ".ogv", ".ts", ".webm", ".wmv"),
 )
-"""Of the files that are taken for videos in a folder."""
+"""Suffixes of the files in a folder that count as videos."""
 
 
 def list_videos(videos: Any) -> Iterable[Any]:
-    """Return the videos that patterns and folders stand for; a list if their number is known.
+    """Return the videos of patterns, folders and lists; a list if their number is known.
 
     Raises
     ------
     VideoNotFoundError
         If the only pattern or folder holds no video.
     ParameterError
-        If these are no videos.
+        If `videos` is a whole data frame, or neither a video nor an iterable.
     """
     if isinstance(videos, str | os.PathLike):
         paths = _expand_path(videos)
@@ -50,7 +50,7 @@ def list_videos(videos: Any) -> Iterable[Any]:
 
 
 def _expand_path(video: Any) -> Sequence[Any]:
-    """Return the paths that a pattern or a folder stands for, sorted; anything else as it is."""
+    """Return the sorted paths of a pattern or a folder; any other video alone in a list."""
     if not isinstance(video, str | os.PathLike):
         return [video]
     try:
@@ -60,5 +60,5 @@ def _expand_path(video: Any) -> Sequence[Any]:
         if glob.has_magic(str(path)) and not path.exists():
             return sorted(Path(name) for name in glob.glob(str(path), recursive=True) if Path(name).is_file())  # noqa: PTH207  patterns may be absolute
     except (OSError, ValueError, RuntimeError):
-        pass  # Opening it will say what is wrong with it.
+        pass  # `open_clip` will report the error.
     return [video]

@@ -1,4 +1,4 @@
-"""Maps of windows: what a method makes of each window's record."""
+"""Maps of windows: run the attribution method on the record of each window."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ class WindowResult:
     target
         Class that the maps explain, or the predicted one.
     cached
-        Whether the model was not called.
+        Whether the maps were obtained without calling the model.
     seconds
-        Time by step; what was done for several windows together is divided evenly.
+        Seconds by step; the time of a step for several windows is divided evenly among them.
     """
 
     window: int
@@ -64,13 +64,13 @@ def attribute_windows(
     run
         The run.
     windows
-        Indices of its windows, rising.
+        Increasing indices of windows of the run.
     target
         Class to explain, ``None`` for the one predicted in each window.
     step
         Name under which progress of the model's passes is reported.
     needs
-        What the records must hold; default: the run's.
+        Arrays that the records must hold; default: the run's needs.
     """
     record_target = target if run.class_specific else run.record_target
     records = record_windows(run, windows, needs or run.needs, record_target, step)
@@ -105,13 +105,13 @@ def _window_maps(run: ExplainRun, window_record: WindowRecord, target: int) -> t
     if not run.method.needs_model:
         with run.timer.clock("method"):
             return run.method(window_record.record, **run.params), True
-    # Maps that take more passes than the record are cached by themselves.
+    # Maps that take more passes than the record have their own cache entry.
     key = maps_key(run, window_record.window, target)
     return run.get_or_compute("maps", key, _read_maps, _write_maps, lambda: _compute_maps(run, window_record, target))
 
 
 def _compute_maps(run: ExplainRun, window_record: WindowRecord, target: int) -> NDArray[np.float32]:
-    """Return the maps by a method that calls the model again."""
+    """Return a window's maps by a method that calls the model again."""
     window, model = window_record.window, run.model
     pixels = _window_pixels(run, window) if window_record.pixels is None else window_record.pixels
     step = f"window {window + 1} of {len(run.windows)}, passes" if len(run.windows) > 1 else "passes"

@@ -44,7 +44,7 @@ class WindowReader:
         self._pixels: dict[int, Tensor] = {}
 
     def window(self, number: int) -> Tensor:
-        """Return the model's input for a window, float32 ``(T, 3, H', W')``; numbers must rise from call to call."""
+        """Return the model's input for a window, float32 ``(T, 3, H', W')``; numbers must increase between calls."""
         import torch
 
         frames_to_read = self._windows.indices
@@ -55,7 +55,7 @@ class WindowReader:
             with self._clock("transform"):
                 return self._transform(frames)
         if self._next < len(frames_to_read) and frames_to_read[self._next] < indices[0]:
-            # Windows were left out: begin again at the key frame before this one.
+            # Windows were skipped: begin again at the key frame before this one.
             self.close()
             self._next = int(np.searchsorted(frames_to_read, indices[0]))
         while self._next < len(frames_to_read) and frames_to_read[self._next] <= indices[-1]:

@@ -29,13 +29,13 @@ def _last_needs(exact: bool) -> Needs:
 def attention_last(record: Record, *, exact: bool = False) -> NDArray[np.float32]:
     """Return the readout's attention row of the last layer.
 
-    The usual picture of a transformer's attention. Where a model attends within frames, it is the row of each frame,
-    which says where, and every slice has the same mass.
+    The usual picture of a transformer's attention. For models whose spatial attention stays within frames, it is the
+    row of each frame: it shows where, and every slice has the same mass.
 
     Parameters
     ----------
     record
-        What the forward pass recorded.
+        Record of the forward pass.
     exact
         As for `staa`.
 
@@ -58,7 +58,7 @@ def rollout(record: Record, *, exact: bool = False) -> NDArray[np.float32]:
     Parameters
     ----------
     record
-        What the forward pass recorded.
+        Record of the forward pass.
     exact
         As for `staa`.
 
@@ -83,13 +83,12 @@ def attention_gradient(record: Record) -> NDArray[np.float32]:
 
     Chefer et al., "Generic Attention-model Explainability", arXiv 2103.15679: ``R ← R + mean_h relu(A · dy/dA) R``.
     Here one row vector goes from the last layer to the first, ``r ← r + r · mean_h relu(A · dy/dA)``, in divided
-    attention through space and then through time. The row that the readout starts with is
-    left out.
+    attention through space and then through time. The row that the readout starts with is left out.
 
     Parameters
     ----------
     record
-        What the forward and the backward pass recorded, for the target.
+        Record of the forward and the backward pass for the target.
 
     Returns
     -------
@@ -103,8 +102,8 @@ def attention_gradient(record: Record) -> NDArray[np.float32]:
 def grad_cam(inputs: MethodInputs) -> NDArray[np.float32]:
     """Grad-CAM on the token grid: weight the channels of the last block's input tokens by their mean gradient.
 
-    Selvaraju et al., "Grad-CAM", arXiv 1610.02391. The last block's input, because its output reaches the classifier
-    only through CLS; CLS itself has no place on the grid.
+    Selvaraju et al., "Grad-CAM", arXiv 1610.02391. It reads the last block's input, because the block's output reaches
+    the classifier only through CLS, and CLS is not on the grid.
 
     Parameters
     ----------
@@ -114,12 +113,12 @@ def grad_cam(inputs: MethodInputs) -> NDArray[np.float32]:
     Returns
     -------
     NDArray[np.float32]
-        ``(S, h, w)``, non-negative, sum 1, or all zero where every cell lowers the target's logit.
+        ``(S, h, w)``, non-negative, sum 1, or all zero if every cell lowers the target's logit.
 
     Raises
     ------
     UnsupportedRequestError
-        If the model's blocks are not known, as of a wrapped one.
+        If the model's blocks are not known, as for a wrapped model.
     """
     import torch
 
@@ -129,7 +128,7 @@ def grad_cam(inputs: MethodInputs) -> NDArray[np.float32]:
             "Use a method by gradients or perturbation, such as 'integrated_gradients' or 'occlusion'.",
         )
     inputs.report(0, 1)
-    # By thread, because the model's owner may run it in another one meanwhile.
+    # By thread, because the model's owner may run it in another thread at the same time.
     block_inputs: dict[int, Tensor] = {}
 
     def replace_tokens(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -172,7 +171,7 @@ def staa_original_code(record: Record, *, percentile: float | None = None) -> ND
     Parameters
     ----------
     record
-        What the forward pass recorded.
+        Record of the forward pass.
     percentile
         Values of each frame's map below this percentile are set to zero. The published code draws it at random between
         70 and 90, or takes 70, or sets nothing to zero; here nothing is random.

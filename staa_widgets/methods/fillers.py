@@ -1,7 +1,7 @@
-"""Fillers: what is shown in place of a hidden part of a clip.
+"""Fillers: pixels that replace a hidden part of a clip.
 
-A filler makes a clip from a clip, ``(T, 3, H, W)`` of the model's input. Except for `fade` it is no constant that
-stands out: a gray patch on a dark ground is a new thing to see, not the absence of one.
+A filler returns a clip made from a clip, both ``(T, 3, H, W)`` as the model's input. Except for `fade`, no filler is a
+constant: a gray patch on a dark background would be a new object in the clip, not the absence of one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BLUR_SIGMA = 1 / 8
 
 
 def blur(pixels: Tensor) -> Tensor:
-    """Blur every frame so much that limbs vanish while the colors of the ground stay."""
+    """Blur every frame so strongly that limbs vanish and the colors of the background stay."""
     import torch
     from torch.nn.functional import conv2d, pad
 
@@ -38,23 +38,23 @@ def blur(pixels: Tensor) -> Tensor:
 
 
 def median(pixels: Tensor) -> Tensor:
-    """Show at every pixel its median over time: what is there most of the time."""
+    """Set every pixel to its median over time, which is what it shows most of the time."""
     return pixels.median(0, keepdim=True).values.expand_as(pixels).clone()
 
 
 def darkest(pixels: Tensor) -> Tensor:
-    """Show at every pixel the darkest of its colors over time."""
+    """Set every pixel to the darkest of its colors over time."""
     frame = pixels.mean(1, keepdim=True).argmin(0, keepdim=True)
     return pixels.gather(0, frame.expand(1, *pixels.shape[1:])).expand_as(pixels).clone()
 
 
 def freeze(pixels: Tensor) -> Tensor:
-    """Show the frame before; in the first frame, the frame after. `fill` looks further where that is removed too."""
+    """Replace each frame by the previous one, the first by the next; `fill` looks further if that is removed too."""
     return pixels[[1, *range(len(pixels) - 1)]] if len(pixels) > 1 else pixels.clone()
 
 
 def fade(pixels: Tensor) -> Tensor:
-    """Show the clip's mean color everywhere."""
+    """Set every pixel to the clip's mean color."""
     return pixels.mean((0, 2, 3), keepdim=True).expand_as(pixels).clone()
 
 
@@ -65,7 +65,7 @@ FILLERS: Mapping[str, Filler] = {
     "freeze": freeze,
     "fade": fade,
 }
-"""Fillers by name: pixels ``(T, 3, H, W)`` to what stands in for them, of the same shape."""
+"""Fillers by name: from pixels ``(T, 3, H, W)`` to replacement pixels of the same shape."""
 
 
 def get_filler(name: str) -> Filler:

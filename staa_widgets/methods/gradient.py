@@ -1,8 +1,8 @@
-"""Methods by gradients of the target's logit with respect to the pixels, computed by captum.
+"""Gradient methods: gradients of the target's logit with respect to the pixels, computed by captum.
 
-Values of pixels are summed over the cells of the token grid: channels, the pixels of a patch and the frames of a slice.
-captum draws noise from the process's random generators, for all samples at once. The two methods with noise draw it
-here, from a generator of their own, and let captum differentiate batch by batch.
+The values of pixels are summed over each cell of the token grid: over channels, the pixels of a patch and the frames of
+a slice. captum draws noise from the process's global random generators, for all samples at once. The two methods with
+noise therefore draw it here, from their own generator, and let captum differentiate batch by batch.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`MethodInputs`: a window and its model, for methods that must run the model again."""
+"""`MethodInputs`: pixels, record and model of a window, for methods that must run the model again."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class MethodInputs:
-    """A window of a clip, what the first pass recorded of it, and the model.
+    """Pixels of a window, the record of its first pass, and the model as a function.
 
     Parameters
     ----------
     record
-        What the first pass recorded, with all that the method needs.
+        Record of the first pass, with all arrays that the method needs.
     target
         Class to explain.
     pixels
         float32 ``(T, 3, H, W)`` on the CPU, the model's input.
     forward
-        From ``(n, T, 3, H, W)`` to float32 logits ``(n, K)``, in evaluation mode; differentiable in its input where
-        gradients are enabled. The model's own parameters gather no gradients.
+        Function from ``(n, T, 3, H, W)`` to float32 logits ``(n, K)``, in evaluation mode; differentiable in its input
+        if gradients are enabled. The model's own parameters gather no gradients.
     layers
         Modules of the model's layers, first to last.
     seed
-        For methods that draw at random; made from the clip's content and the window.
+        Seed of methods that draw at random, derived from the clip's content and the window.
     batch_size
-        Inputs to give `forward` at once.
+        Number of inputs to pass to `forward` at once.
     report
         ``report(done, total)``: to be called between batches; it raises `CancelledError` to stop.
     last_layer_order
-        Order of the tokens that the last layer takes, as ``Geometry.order``, where it differs from that.
+        Order of the last layer's input tokens, if it differs from ``Geometry.order``.
     """
 
     record: Record

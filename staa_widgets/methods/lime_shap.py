@@ -2,7 +2,7 @@
 
 All three show the model clips in which some segments are hidden. A *coalition* is the set of segments that stay
 visible; coalitions are rows of a bool array ``(m, n)`` for n segments. Each coalition is one pass through the model, in
-batches, and gives one logit of the target; what the logits say of each segment is computed in closed form.
+batches, and gives one logit of the target; the value of each segment is computed from the logits in closed form.
 """
 
 from __future__ import annotations
@@ -81,9 +81,10 @@ def lime(
     samples
         Number of clips to show to the model.
     segments
-        Into how many runs time, rows and columns are divided, as equal as the token grid allows; no more than it has.
+        Number of runs into which time, rows and columns are divided, as equal as the token grid allows; at most one run
+        per cell.
     filler
-        What is shown in place of hidden segments, as for `occlusion`.
+        Filler that replaces hidden segments, as for `occlusion`.
 
     Returns
     -------
@@ -114,14 +115,14 @@ def kernel_shap(
     Lundberg & Lee, "A Unified Approach to Interpreting Model Predictions", arXiv 1705.07874. Coalitions are drawn with
     the probabilities of the Shapley kernel, in pairs of a coalition and its complement, which makes the estimate less
     noisy (Covert & Lee, arXiv 2012.01536). The kernel's weight is infinite for all segments and for none, so that the
-    fit must agree with the model there. Their package takes 2048 coalitions, and two more a segment.
+    fit must agree with the model there. Their package draws 2048 coalitions plus two per segment.
 
     Parameters
     ----------
     inputs
         The window and its model.
     samples
-        Number of coalitions, all segments and none among them.
+        Number of coalitions, including that of all segments and that of none.
     segments, filler
         As for `lime`.
 

@@ -31,20 +31,20 @@ def _cost(geometry: Geometry, *, cells: Sequence[int], **_: Any) -> Cost:
 def occlusion(inputs: MethodInputs, *, filler: str = "blur", cells: Sequence[int] = (1, 1, 1)) -> NDArray[np.float32]:
     """Hide one part of the clip after another and measure by how much the target's logit falls.
 
-    Zeiler & Fergus, "Visualizing and Understanding Convolutional Networks", arXiv 1311.2901. The logit and not the
-    probability, which of a model that is sure hardly falls whatever is hidden; the methods by gradients explain the
-    logit too.
+    Zeiler & Fergus, "Visualizing and Understanding Convolutional Networks", arXiv 1311.2901. It measures the logit,
+    not the probability: the probability of a confident prediction hardly falls, whatever is hidden. Gradient methods
+    explain the logit too.
 
     Parameters
     ----------
     inputs
         The window and its model.
     filler
-        What is shown in place of the hidden part: ``"blur"``, ``"median"`` or ``"darkest"`` over time, or ``"freeze"``;
+        Filler that replaces the hidden part: ``"blur"``, ``"median"`` or ``"darkest"`` over time, or ``"freeze"``;
         see `staa_widgets.methods.fillers`.
     cells
-        How many slices, rows and columns of cells are hidden at once, in blocks beside each other without overlap. The
-        fall of the logit is shared evenly among the cells of a block.
+        Size of a hidden block in slices, rows and columns of cells. Blocks do not overlap; the fall of the logit is
+        shared evenly among the cells of a block.
 
     Returns
     -------

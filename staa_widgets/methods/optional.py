@@ -8,12 +8,12 @@ from staa_widgets.errors import MissingPackageError
 
 
 def import_captum() -> Any:
-    """Import and return `captum.attr`, for the methods by gradients.
+    """Import and return `captum.attr`, for gradient methods.
 
     Raises
     ------
     MissingPackageError
-        If it is not installed.
+        If captum cannot be imported.
     """
     try:
         from captum import attr

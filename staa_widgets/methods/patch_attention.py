@@ -1,4 +1,4 @@
-"""Where the attention of one patch goes: for exploring a model, not for explaining its decisions."""
+"""Attention of one patch to all patches: for exploring a model, not for explaining its decisions."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def patch_attention(
     encoder, then those of its pooler. VideoPrism attends within frames in some layers, over time in others: each layer
     is zero where it does not attend.
 
-    Of several windows one is used, in which the patch's slice is nearest to the middle; the maps of all others are
-    zero, as no attention leaves a window. `Explanation.attention` holds the attention of the same patch by layer and
-    head.
+    Of several windows, only the one in which the patch's slice is nearest to the middle is used; the maps of the others
+    are zero, because attention does not cross windows. `Explanation.attention` holds the attention of the same patch by
+    layer and head.
 
     Parameters
     ----------
     record
-        What the forward pass recorded, of this patch.
+        Record of the forward pass for this patch.
     patch
         ``(slice, row, column)`` of the token grid, counted from 0; default: the middle patch of the middle slice.
     layers

@@ -9,9 +9,9 @@ from staa_widgets.errors import ParameterError
 
 
 def contrast(maps: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Subtract each patch's minimum over time, ``M(s, p) - min_s M(·, p)``: attention sinks and background.
+    """Subtract each patch's minimum over time, ``M(s, p) - min_s M(·, p)``, to remove attention sinks and background.
 
-    The minimum and not the median, because an action may well last half of the clip.
+    It is the minimum, not the median, because an action may last half of the clip.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def normalize(maps: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def smooth(maps: NDArray[np.floating], sigma: float = 0.7) -> NDArray[np.float32]:
-    """Blur maps over slices, rows and columns with a Gaussian; edges are continued, so that a constant stays one.
+    """Blur maps over slices, rows and columns with a Gaussian; edges are repeated, so that constant maps stay constant.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""`Method`: an attribution method as a value, and the registry of all of them."""
+"""`Method`: an attribution method with its metadata, and the registry of all methods."""
 
 from __future__ import annotations
 
@@ -35,34 +35,34 @@ _ONE_PASS = Cost(1)
 
 @dataclass(frozen=True)
 class Method:
-    """An attribution function, with what a caller must know about it.
+    """An attribution function with its metadata.
 
     Parameters
     ----------
     name
         Its name in `METHODS`.
     run
-        ``(record, **params)`` to float32 ``(S, h, w)``, or ``(inputs, **params)`` where it must run the model again.
+        ``(record, **params)`` to float32 ``(S, h, w)``, or ``(inputs, **params)`` if it must run the model again.
     needs_model
         Whether it takes `staa_widgets.methods.inputs.MethodInputs` in place of a `Record`.
     group
-        What it works with.
+        Kind of method: by attention, gradients or perturbation, or a control.
     find_needs
-        From complete parameters to what must be in the record; raises `ParameterError` on values it does not know.
+        Function from complete parameters to the record's `Needs`; raises `ParameterError` if a value is wrong.
     find_cost
-        From geometry and complete parameters to `Cost`.
+        Function from geometry and complete parameters to `Cost`.
     class_specific
-        Whether the maps depend on the class, with default parameters; `depends_on_class` says so for others.
+        Whether the maps depend on the class, with default parameters; see `depends_on_class` for others.
     signed
         Whether the maps may be negative.
     exploratory
-        Whether its maps explain no decision and are only to be looked at: a benchmark leaves it out unless it is named.
+        Whether its maps are for exploration only and explain no decision: benchmarks leave it out unless it is named.
     version
-        Raised whenever the result changes, so that cached maps are not taken for new ones.
+        Number that increases whenever the result changes, so that outdated cached maps are not used.
     defaults
         Its parameters and their defaults.
     summary
-        One sentence.
+        First line of the function's docstring.
     """
 
     name: str
@@ -112,15 +112,15 @@ class Method:
         return self.find_needs(**self.complete(params))
 
     def cost(self, geometry: Geometry, params: Mapping[str, Any] = MappingProxyType({})) -> Cost:
-        """Return how often one window passes through a model of this geometry."""
+        """Return the passes that one window takes through a model of this geometry."""
         return self.find_cost(geometry, **self.complete(params))
 
     def depends_on_class(self, params: Mapping[str, Any] = MappingProxyType({})) -> bool:
-        """Tell whether the maps depend on the class, with these parameters."""
+        """Return whether the maps depend on the class, with these parameters."""
         return self.class_specific if self.needs_model else self.needs(params).class_specific
 
     def __call__(self, source: Any, **params: Any) -> NDArray[np.float32]:
-        """Compute maps, float32 ``(S, h, w)``, from a `Record`, or from `MethodInputs` where `needs_model`."""
+        """Compute maps, float32 ``(S, h, w)``, from a `Record`, or from `MethodInputs` if `needs_model`."""
         return self.run(source, **self.complete(params))
 
 
@@ -147,8 +147,8 @@ def method(
     name, class_specific, group, needs_model, signed, exploratory, version
         As for `Method`.
     needs, cost
-        A constant, or a function of complete parameters; that of the cost takes the geometry first. A method with
-        parameters has a function for `needs`, which refuses wrong values.
+        A constant, or a function of complete parameters; the function for `cost` takes the geometry first. A method
+        with parameters has a function for `needs`, which refuses wrong values.
     """
     find_needs: Callable[..., Needs] = (lambda **_: needs) if isinstance(needs, Needs) else needs
     find_cost: Callable[..., Cost] = (lambda _, **__: cost) if isinstance(cost, Cost) else cost

@@ -1,4 +1,4 @@
-"""Divide the token grid into parts, hide some of them, and compute the target's logit of what is left."""
+"""Divide the token grid into parts, and compute the target's logit with some of them hidden."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def label_blocks(shape: Shape, size: Sequence[int]) -> NDArray[np.int64]:
 def label_segments(shape: Shape, counts: Sequence[int]) -> NDArray[np.int64]:
     """Label the cells by segments: each axis is divided into `counts` runs, equal to within one cell.
 
-    An axis with fewer cells than that has one run a cell.
+    An axis with fewer cells than runs has one run per cell.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def masked_logit_function(
     labels
         ``(S, h, w)``, from `label_blocks` or `label_segments`.
     filler
-        Name in `FILLERS`, of what is shown in place of hidden parts.
+        Name in `FILLERS` of the filler that replaces hidden parts.
     total
         Number of logits that will be computed in all, for progress reports after each batch.
 

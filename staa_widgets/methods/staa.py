@@ -55,7 +55,7 @@ def _needs(layers: Layers, weighting: str, contrast: bool, residual: float, exac
 
 
 def is_indices(layers: Any) -> bool:
-    """Tell whether layers are given as a list of whole numbers."""
+    """Return whether layers are given as a list of whole numbers."""
     return (
         isinstance(layers, Sequence)
         and len(layers) > 0
@@ -85,22 +85,23 @@ def staa(
     Parameters
     ----------
     record
-        What the forward pass recorded.
+        Record of the forward pass.
     layers
         ``"last"``, ``"mean"``, a list of layers (their mean; negative ones count from the end) or ``"rollout"``: one
         row vector carried from the readout to the input through ``r I + (1 - r) S`` and ``r I + (1 - r) U`` of each
         layer, where ``r`` is `residual`.
     weighting
-        ``"none"``; ``"value"``: attention times the norm of what it moves; ``"gradient"``: the positive part of
-        attention times its gradient; ``"logit"``: the positive part of what each patch adds to the target's logit. The
-        last two are class-specific. With rollout, what each layer reads in this way is carried back by plain attention.
+        ``"none"``; ``"value"``: attention times the norm of the value vectors it moves; ``"gradient"``: the positive
+        part of attention times its gradient; ``"logit"``: the positive part of what each patch adds to the target's
+        logit. The last two are class-specific. With rollout, the weighted row of each layer is carried back by plain
+        attention.
     residual
         Share of each layer's output that is taken to come through the residual connection, for rollout. Abnar & Zuidema
         (arXiv 2005.00928) take one half; Kobayashi et al. (arXiv 2109.07152) measure far more.
     contrast
         Subtract each patch's minimum over time, see `staa_widgets.methods.postprocess.contrast`.
     time
-        ``False`` explains only where: temporal attention is left out and every slice gets the same mass.
+        ``False`` leaves temporal attention out: every slice gets the same mass, and the maps show only where.
     exact
         By default joint attention over more than 512 tokens is sampled. Where the readout is the mean of all tokens, 64
         queries a layer are read, spread over space and time; rollout goes through the 64 queries that hold most of the
@@ -116,7 +117,7 @@ def staa(
     Raises
     ------
     UnsupportedRequestError
-        If time is asked of space-only attention, or space alone of joint attention.
+        If `time` is true for space-only attention, or false for joint attention.
     ParameterError
         If a layer does not exist.
     """
@@ -159,7 +160,7 @@ def staa_logit(
     Parameters
     ----------
     record
-        What the forward pass recorded, for the target.
+        Record of the forward pass for the target.
     layers, residual, contrast, exact
         As for `staa`.
 
@@ -226,7 +227,7 @@ def _roll_out(record: Record, weighting: str, share: float, *, time: bool) -> ND
             "logit": record.contribution_rollout,
         }
         terms = require_array(rollouts[weighting])
-        # The terms have both signs: rounding can make a zero sum slightly negative.
+        # The terms have both signs: rounding can make a sum of zero slightly negative.
         return np.maximum(np.tensordot(np.float32(share) ** np.arange(len(terms)), terms, 1), 0)
     spatial = require_array(record.spatial)
     temporal = require_array(record.temporal) if time and record.attention_type == "divided" else None

@@ -25,7 +25,7 @@ def check_three_whole_numbers(name: str, values: Any, hint: str) -> None:
 
 
 def check_hiding_filler(filler: str) -> None:
-    """Refuse an unknown filler, and ``"fade"``, whose constant is something new to see."""
+    """Refuse an unknown filler, and ``"fade"``, whose constant color would be a new object in the clip."""
     get_filler(filler)
     if filler == "fade":
         raise ParameterError(
