@@ -34,7 +34,7 @@ class Comparison(Exportable, Mapping[str, Explanation]):
     Raises
     ------
     ParameterError
-        If there are none, or a value is no explanation.
+        If there are no explanations, a name is not a string, or a value is not an `Explanation`.
     """
 
     explanations: Mapping[str, Explanation]
@@ -62,7 +62,7 @@ class Comparison(Exportable, Mapping[str, Explanation]):
         Raises
         ------
         ParameterError
-            If there are none, or something else is among them.
+            If there are no explanations, or an argument is not an `Explanation`.
         """
         for e in explanations:
             if not isinstance(e, Explanation):
@@ -79,12 +79,12 @@ class Comparison(Exportable, Mapping[str, Explanation]):
         return Comparison({name: self.explanations[name] for name in names})
 
     def panes(self) -> list[Explanation]:
-        """Return the explanations for a player or a page; raises `ParameterError` if those are too many."""
+        """Return the explanations for a player or a page; raises `ParameterError` for more than `MAX_PANES`."""
         if len(self) > MAX_PANES:
-            some = ", ".join(repr(name) for name in list(self)[:2])
+            first_names = ", ".join(repr(name) for name in list(self)[:2])
             raise ParameterError(
                 f"{len(self)} explanations are too many to be shown at once: there is room for {MAX_PANES}.",
-                f"Choose some: comparison.only({some}).",
+                f"Choose some: comparison.only({first_names}).",
             )
         return list(self.explanations.values())
 
@@ -94,12 +94,12 @@ class Comparison(Exportable, Mapping[str, Explanation]):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Comparison:
-        """Read what `save` wrote.
+        """Read a comparison from a file that `save` wrote.
 
         Raises
         ------
         FormatError
-            If the file is no comparison, or cut short, altered, or of a newer format.
+            If the file is not a comparison, or is truncated, altered, or of a newer format.
         OSError
             If it cannot be read.
         """
@@ -132,11 +132,12 @@ class Comparison(Exportable, Mapping[str, Explanation]):
         return Comparison._from_bytes, (self._to_bytes(),)
 
     def __repr__(self) -> str:
-        return "\n".join(["<Comparison", *(f"  {name}: {e!r}" for name, e in self.explanations.items())]) + ">"
+        lines = [f"  {name}: {e!r}" for name, e in self.explanations.items()]
+        return "\n".join(["<Comparison", *lines]) + ">"
 
 
 def distinguishing_names(explanations: Sequence[Explanation]) -> list[str]:
-    """Name explanations by what differs between them: method, parameters, class, model, clip and range of it."""
+    """Return names that state how explanations differ: in method, parameters, class, model, clip and time range."""
     clips = [e.clip_name or "clip" for e in explanations]
     ranges = [f"{e.times[0]:.2f}–{e.end:.2f} s" for e in explanations]
     of_predicted_class = [e.target == int(e.logits.argmax()) for e in explanations]
@@ -159,20 +160,20 @@ def _differing_parameters(explanations: Sequence[Explanation]) -> list[str]:
     """Return, for each explanation, the parameters in which it differs from others of its method."""
     descriptions: list[str] = []
     for e in explanations:
-        alike = [other.params for other in explanations if other.method == e.method]
-        descriptions.append(describe_differences(e.params, alike))
+        same_method_params = [other.params for other in explanations if other.method == e.method]
+        descriptions.append(describe_differences(e.params, same_method_params))
     return descriptions
 
 
 def describe_differences(params: Mapping[str, Any], alike: Sequence[Mapping[str, Any]]) -> str:
     """Return the parameters that are not equal in all of `alike` as text, such as ``layers=last``."""
-    known = [key for key in params if all(key in other for other in alike)]
-    keys = [key for key in known if len({canonical_json(other[key]) for other in alike}) > 1]
-    return ", ".join(f"{key}={params[key]}" for key in keys)
+    common_keys = [key for key in params if all(key in other for other in alike)]
+    differing_keys = [key for key in common_keys if len({canonical_json(other[key]) for other in alike}) > 1]
+    return ", ".join(f"{key}={params[key]}" for key in differing_keys)
 
 
 def make_unique(names: Sequence[str]) -> list[str]:
-    """Return names with a number added to each that repeats an earlier one."""
+    """Return unique names: each name that repeats an earlier one gets a number, such as ``"rollout (2)"``."""
     unique: list[str] = []
     for name in names:
         number, candidate = 1, name

@@ -27,14 +27,14 @@ from staa_widgets.video.preview import Preview
 
 FORMAT = 3
 _READABLE_FORMATS = (1, 2, FORMAT)
-"""Format 1 held no ground truth; format 3 renamed fields, see `old_formats`."""
+"""Format 1 had no ground truth; format 3 renamed fields, see `old_formats`."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Explanation(Exportable):
     """Where and when a video classifier looked: its attribution maps and all that is needed to show them.
 
-    Arrays are copied and made read-only; to change a part, use `dataclasses.replace`.
+    Arrays are copied and made read-only; to change a field, use `dataclasses.replace`.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class Explanation(Exportable):
     end
         Seconds at which the clip ends.
     logits
-        float32 ``(K,)``, of the windows' mean where there are several.
+        float32 ``(K,)``; with several windows, the mean of their logits.
     labels
         ``K`` names of the classes.
     target
@@ -70,24 +70,24 @@ class Explanation(Exportable):
     clip_name
         File name or other short name of the video, for headings.
     provenance
-        Versions, sampling, transform, seconds a step; JSON values only.
+        Versions, sampling, transform, seconds per step; JSON values only.
     attention
         float16 ``(L, H, S, h, w)``, attention of each layer and head, for browsing.
     window_logits
-        float32 ``(W, K)``.
+        float32 ``(W, K)``, the logits of each window.
     preview
         Packed JPEG frames.
     ground_truth
         Where and when the action happens, for clips with annotations.
 
     request
-        What led to it, an `ExplainRequest`, if it was computed in this process. It is not given to the constructor, not
-        saved, and not copied by `dataclasses.replace`.
+        The `ExplainRequest` that led to the explanation, if it was computed in this process. It is not a constructor
+        argument, not saved, and not copied by `dataclasses.replace`.
 
     Raises
     ------
     ParameterError
-        If a part has the wrong shape or does not fit the others; the message names it.
+        If a field has the wrong shape or does not fit the others; the message names it.
     """
 
     maps: NDArray[np.float32]
@@ -142,12 +142,12 @@ class Explanation(Exportable):
         require(len(self.labels) == classes, f"Explanation.labels has {len(self.labels)} names for {classes} logits.")
         require(0 <= self.target < classes, f"Explanation.target {self.target} is not below {classes}.")
         (x0, y0, x1, y1), (width, height) = self.box, self.frame_size
-        # A crop wider than the frame pads it, so the box may reach beyond; it must still see some of the frame.
-        seen = max(x0, 0) < min(x1, width) and max(y0, 0) < min(y1, height)
-        require(seen, f"Explanation.box {self.box} sees nothing of a frame of {width} × {height}.")
+        # A crop larger than the frame is padded, so the box may reach beyond the frame, but it must overlap it.
+        overlaps_frame = max(x0, 0) < min(x1, width) and max(y0, 0) < min(y1, height)
+        require(overlaps_frame, f"Explanation.box {self.box} sees nothing of a frame of {width} × {height}.")
         if self.ground_truth is not None:
-            fits = (len(self.ground_truth.when), self.ground_truth.size) == (len(self.times), self.frame_size)
-            require(fits, f"Explanation.truth is not of {len(self.times)} frames of {width} × {height}.")
+            same_size = (len(self.ground_truth.when), self.ground_truth.size) == (len(self.times), self.frame_size)
+            require(same_size, f"Explanation.truth is not of {len(self.times)} frames of {width} × {height}.")
 
     @cached_property
     def temporal(self) -> NDArray[np.float64]:
@@ -163,7 +163,7 @@ class Explanation(Exportable):
 
     @cached_property
     def temporal_signed(self) -> NDArray[np.float64] | None:
-        """float64 ``(S,)``, the sum of maps in each slice over the whole mass; ``None`` where no value is negative."""
+        """float64 ``(S,)``, each slice's sum of maps over the sum of ``|maps|``; ``None`` if no value is negative."""
         if self.maps.min() >= 0:
             return None
         mass = self.maps.sum(axis=(1, 2), dtype=np.float64)
@@ -171,20 +171,20 @@ class Explanation(Exportable):
 
     @cached_property
     def spatial(self) -> NDArray[np.float32]:
-        """float32 ``(S, h, w)``, maps over the clip's maximum of ``|maps|``, thus within -1 … 1."""
+        """float32 ``(S, h, w)``, maps divided by the clip's maximum of ``|maps|``, thus within -1 … 1."""
         top = np.abs(self.maps).max()
         return make_read_only(self.maps / top if top else self.maps.copy())
 
     @cached_property
     def probabilities(self) -> NDArray[np.float64]:
-        """float64 ``(K,)``; see `class_probabilities`."""
+        """float64 ``(K,)``, the probability of each class; see `class_probabilities`."""
         return make_read_only(class_probabilities(self.logits))
 
     @cached_property
     def slice_of_frame(self) -> NDArray[np.int64]:
-        """int64 ``(F,)``, the slice that stands for each frame of the clip."""
-        found = np.searchsorted(self.spans[:, 0], self.times, side="right") - 1
-        return make_read_only(np.clip(found, 0, len(self.spans) - 1))
+        """int64 ``(F,)``, the index of the slice that stands for each frame of the clip."""
+        slices = np.searchsorted(self.spans[:, 0], self.times, side="right") - 1
+        return make_read_only(np.clip(slices, 0, len(self.spans) - 1))
 
     @cached_property
     def peak(self) -> Peak:
@@ -213,12 +213,12 @@ class Explanation(Exportable):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Explanation:
-        """Read what `save` wrote.
+        """Read an explanation from a file that `save` wrote.
 
         Raises
         ------
         FormatError
-            If the file is no explanation, or cut short, altered, or of a newer format.
+            If the file is not an explanation, or is truncated, altered, or of a newer format.
         OSError
             If it cannot be read.
         """
@@ -230,8 +230,8 @@ class Explanation(Exportable):
         del values["request"]
         for name in _NESTED_PARTS:
             if values[name] is not None:
-                values[name], inner = split_fields(values[name])
-                arrays |= {f"{name}.{key}": array for key, array in inner.items()}
+                values[name], part_arrays = split_fields(values[name])
+                arrays |= {f"{name}.{key}": array for key, array in part_arrays.items()}
         return pack("explanation", {**values, "format": FORMAT}, arrays)
 
     @classmethod
@@ -245,18 +245,23 @@ class Explanation(Exportable):
             )
         if file_format != FORMAT:
             values, arrays = upgrade(values, arrays)
-        inner = {name: arrays.pop(name) for name in [*arrays] if "." in name}
+        nested_arrays = {name: arrays.pop(name) for name in [*arrays] if "." in name}
         try:
             for name, kind in _NESTED_PARTS.items():
                 if values.get(name) is not None:
-                    own = {key.removeprefix(f"{name}."): inner[key] for key in inner if key.startswith(f"{name}.")}
-                    values[name] = kind(**values[name], **own)
+                    prefix = f"{name}."
+                    part_arrays = {
+                        key.removeprefix(prefix): array
+                        for key, array in nested_arrays.items()
+                        if key.startswith(prefix)
+                    }
+                    values[name] = kind(**values[name], **part_arrays)
             return cls(**values, **arrays)
         except (KeyError, TypeError, ValueError) as error:
             raise FormatError(f"This explanation does not hold together: {error}", "Make it again.") from error
 
     def panes(self) -> list[Explanation]:
-        """Return a list of itself, for a player or a page."""
+        """Return a list of this explanation alone: the only pane of its player or page."""
         return [self]
 
     def __reduce__(self) -> tuple[Callable[[bytes], Explanation], tuple[bytes]]:
@@ -264,9 +269,9 @@ class Explanation(Exportable):
 
     def __repr__(self) -> str:
         label, probability = self.predictions(1)[0]
-        about = "" if label == self.labels[self.target] else f", about {self.labels[self.target]!r}"
+        target = "" if label == self.labels[self.target] else f", about {self.labels[self.target]!r}"
         return (
-            f"<Explanation of {self.clip_name or 'a clip'!r} by {self.method}{about}: {label!r} {probability:.0%}, "
+            f"<Explanation of {self.clip_name or 'a clip'!r} by {self.method}{target}: {label!r} {probability:.0%}, "
             f"mostly at {self.peak.start:.2f}–{self.peak.end:.2f} s, {describe_position(self.peak, self.frame_size)}>"
         )
 

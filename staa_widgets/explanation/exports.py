@@ -1,4 +1,4 @@
-"""The file formats of explanations, in one table by name.
+"""Export formats of explanations: the table of formats by name, and the export methods of `Exportable`.
 
 `EXPORT_FORMATS` is the only list of formats: `Explanation.export`, ``staa explain --out`` and the export dialog of the
 player read it. To add a format, write its function in `staa_widgets.export` and add a row here.
@@ -32,13 +32,13 @@ class ExportFormat:
     Parameters
     ----------
     name
-        Name in `EXPORT_FORMATS`, by which the player asks for it.
+        Name in `EXPORT_FORMATS`; the player requests the format by it.
     suffixes
         Endings of file names, in lower case; the first is the usual one.
     label
-        A noun for people, such as ``"movie"``.
+        Noun shown to users, such as ``"movie"``.
     description
-        What the file shows, in words for a menu.
+        Content of the file, as shown in a menu.
     writer
         ``"package.module:function"`` for `import_by_name`. The function takes an explanation or a comparison, a path
         and options, writes the file in one step and returns its path.
@@ -78,11 +78,11 @@ class ExportFormat:
         ExportError
             If the file cannot be written.
         ParameterError
-            If this format needs one explanation and there are several, or an option cannot have its value.
+            If this format needs one explanation and there are several, or the value of an option is invalid.
         """
-        shown: Any = explanations
+        subject: Any = explanations
         if self.single:
-            shown, *others = explanations.panes()
+            subject, *others = explanations.panes()
             if others:
                 raise ParameterError(
                     f"A {self.label} shows one explanation, not {len(others) + 1}.",
@@ -90,7 +90,7 @@ class ExportFormat:
                 )
         if style is not None:
             options["style"] = style
-        return import_by_name(self.writer)(shown, path, **options)
+        return import_by_name(self.writer)(subject, path, **options)
 
     def to_bytes(self, explanations: Exportable, style: Any = None, **options: Any) -> bytes:
         """Return the content of the file that `write` writes; parameters and errors are the same."""
@@ -146,10 +146,10 @@ EXPORT_FORMATS = MappingProxyType(
         )
     }
 )
-"""Every `ExportFormat` by its name."""
+"""`ExportFormat` by name."""
 
 FORMATS_BY_SUFFIX = MappingProxyType({suffix: row for row in EXPORT_FORMATS.values() for suffix in row.suffixes})
-"""Every `ExportFormat` by each ending of file names."""
+"""`ExportFormat` by file name suffix."""
 
 FIGURE = "figures:draw_figure"
 PLAYER = "widget.player:Player"
@@ -195,12 +195,12 @@ class Exportable(ABC):
         ExportError
             If there is no format of this suffix, or the file cannot be written.
         ParameterError
-            If the format needs one explanation and there are several, or an option cannot have its value.
+            If the format needs one explanation and there are several, or the value of an option is invalid.
         """
-        row = find_format(path)
-        if video is not None and row.shows_video:
+        export_format = find_format(path)
+        if video is not None and export_format.shows_video:
             options = {"video": video, "audio": True, **options}
-        return row.write(self, path, style, **options)
+        return export_format.write(self, path, style, **options)
 
     def to_html(self, path: str | os.PathLike[str], style: Any = None, **settings: Any) -> Path:
         """Write a page that plays the clip under its heat map offline; settings as for `staa_widgets.Player`."""

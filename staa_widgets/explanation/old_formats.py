@@ -10,11 +10,11 @@ from staa_widgets.records.old_names import rename_method, rename_parameters
 _T = TypeVar("_T")
 
 _FIELDS = {"sampled": "sampled_frames", "truth": "ground_truth", "duration": "end"}
-"""Name of a field in formats 1 and 2 to its name today."""
+"""Field names of formats 1 and 2, mapped to the names of today."""
 
 
 def upgrade(values: Mapping[str, Any], arrays: Mapping[str, _T]) -> tuple[dict[str, Any], dict[str, _T]]:
-    """Return the values and arrays of a file of format 1 or 2 under the names of today."""
+    """Return the values and arrays of a file of format 1 or 2 under the field, method and parameter names of today."""
     renamed = _rename_fields(values)
     renamed["params"] = rename_parameters(renamed["method"], renamed["params"])
     renamed["method"] = rename_method(renamed["method"])
@@ -25,7 +25,7 @@ def upgrade(values: Mapping[str, Any], arrays: Mapping[str, _T]) -> tuple[dict[s
 
 
 def _rename_fields(items: Mapping[str, Any]) -> dict[str, Any]:
-    """Rename fields; of a nested name such as ``truth.runs`` only the first part."""
+    """Rename fields; in a nested name such as ``truth.runs``, only the part before the dot is renamed."""
     renamed: dict[str, Any] = {}
     for name, item in items.items():
         field, dot, inner = name.partition(".")

@@ -16,7 +16,7 @@ class Peak(NamedTuple):
     slice
         Index of the slice with the largest share of attribution.
     start, end
-        Seconds that this slice stands for, half-open.
+        Half-open interval of seconds that this slice stands for.
     x, y
         Center of its strongest patch in pixels of the displayed source frame.
     """

@@ -16,13 +16,13 @@ class Selection:
     Parameters
     ----------
     start, end
-        Seconds, half-open.
+        Half-open interval of seconds.
     frames
-        Source frames that are shown first within it.
+        Source frames whose time lies in the range.
     slices
         Slices that overlap the range.
     share
-        Share of the clip's attribution in it, 0 … 1; slices that the range cuts count in part.
+        Share of the clip's attribution in the range, 0 … 1; slices that lie partly in it count in part.
     """
 
     start: float
@@ -33,13 +33,13 @@ class Selection:
 
 
 def select_range(explanation: Explanation, start: float, end: float) -> Selection:
-    """Return the selection between two seconds."""
+    """Return the frames, slices and share of attribution from second `start` to second `end`."""
     e = explanation
     first, last = (e.first_frame + int(np.searchsorted(e.times, second)) for second in (start, end))
     starts, ends = e.spans.T
-    inside = np.clip(np.minimum(ends, end) - np.maximum(starts, start), 0, None)
+    overlaps = np.clip(np.minimum(ends, end) - np.maximum(starts, start), 0, None)
     lengths = ends - starts
-    parts = np.divide(inside, lengths, out=np.zeros_like(inside), where=lengths > 0)
-    touched = np.flatnonzero(inside)
-    slices = range(int(touched[0]), int(touched[-1]) + 1) if touched.size else range(0)
-    return Selection(start, end, range(first, last), slices, min(float(parts @ e.temporal), 1.0))
+    fractions = np.divide(overlaps, lengths, out=np.zeros_like(overlaps), where=lengths > 0)
+    indices = np.flatnonzero(overlaps)
+    slices = range(int(indices[0]), int(indices[-1]) + 1) if indices.size else range(0)
+    return Selection(start, end, range(first, last), slices, min(float(fractions @ e.temporal), 1.0))
