@@ -1,4 +1,4 @@
-"""Drawing with Pillow: text, shapes, bars of time and colorbars, in pixels of a page."""
+"""Drawing with Pillow: text, shapes, bars of time and colorbars, in page pixels."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ _SYSTEM_FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "arial.ttf", "Arial U
 """Fonts to try for characters that Pillow's built-in font lacks."""
 
 _ASCII_PUNCTUATION = str.maketrans({"–": "-", "—": "-", "×": "x", "…": "...", "’": "'", "“": '"', "”": '"'})
+"""Replacements made before text is drawn in Pillow's built-in font."""
 
 
 class Canvas:
-    """A white drawing surface. Coordinates are pixels of a page; the image has `scale` times as many."""
+    """White drawing surface. Coordinates are page pixels; the image has `scale` times as many each way."""
 
     def __init__(self, width: float, height: float, scale: float = 1.0) -> None:
         from PIL import Image, ImageDraw
@@ -52,14 +53,14 @@ class Canvas:
         width: float = 0,
     ) -> float:
         """Write one line of text, cut to `width`, and return the x coordinate of its end; `anchor` as in Pillow."""
-        font, shown = _choose_font(size * self.scale, text)
-        kept = shown
-        while width and shown and font.getlength(shown) > width * self.scale:
-            kept = kept[:-1].rstrip()
-            shown = kept and kept + "..."
-        at = (round(x * self.scale), round(y * self.scale))
-        self._draw.text(at, shown, color, font, anchor)
-        return x + font.getlength(shown) / self.scale
+        font, line = _choose_font(size * self.scale, text)
+        prefix = line
+        while width and line and font.getlength(line) > width * self.scale:
+            prefix = prefix[:-1].rstrip()
+            line = prefix and prefix + "..."
+        position = (round(x * self.scale), round(y * self.scale))
+        self._draw.text(position, line, color, font, anchor)
+        return x + font.getlength(line) / self.scale
 
     def rectangle(self, x0: float, y0: float, x1: float, y1: float, color: str) -> None:
         """Fill a rectangle, at least one pixel of the image wide and high."""
@@ -78,19 +79,19 @@ class Canvas:
 
     def disc(self, x: float, y: float, radius: float, color: str) -> None:
         """Fill a circle."""
-        self._draw.ellipse([(v * self.scale) for v in (x - radius, y - radius, x + radius, y + radius)], color)
+        self._draw.ellipse([edge * self.scale for edge in (x - radius, y - radius, x + radius, y + radius)], color)
 
     def paste_image(self, pixels: NDArray[np.uint8], x: float, y: float, width: float, height: float) -> None:
         """Paste an image with slightly rounded corners."""
         from PIL import Image, ImageDraw
 
         size = (round(width * self.scale), round(height * self.scale))
-        laid = Image.fromarray(pixels)
-        if laid.size != size:
-            laid = laid.resize(size, Image.Resampling.LANCZOS)
+        picture = Image.fromarray(pixels)
+        if picture.size != size:
+            picture = picture.resize(size, Image.Resampling.LANCZOS)
         mask = Image.new("L", size, 0)
         ImageDraw.Draw(mask).rounded_rectangle((0, 0, size[0] - 1, size[1] - 1), 3 * self.scale, 255)
-        self.image.paste(laid, (round(x * self.scale), round(y * self.scale)), mask)
+        self.image.paste(picture, (round(x * self.scale), round(y * self.scale)), mask)
 
 
 @cache
@@ -104,18 +105,18 @@ def _load_font(name: str, size: float) -> Any:
 
 
 def _choose_font(size: float, text: str) -> tuple[Any, str]:
-    """Return the font that has most characters of a text, and the text with the missing ones replaced."""
+    """Return the font that has the most characters of a text, and the text with the missing ones replaced by ``?``."""
     plain = text.translate(_ASCII_PUNCTUATION)
     candidates = [("", plain), *((name, text) for name in _SYSTEM_FONTS if _load_font(name, size) is not None)]
-    name, shown = max(candidates, key=lambda found: sum(_has_glyph(found[0], letter) for letter in found[1]))
+    name, line = max(candidates, key=lambda candidate: sum(_has_glyph(candidate[0], c) for c in candidate[1]))
     if sum(_has_glyph("", letter) for letter in plain) == len(plain):
-        name, shown = "", plain
-    return _load_font(name, size), "".join(letter if _has_glyph(name, letter) else "?" for letter in shown)
+        name, line = "", plain
+    return _load_font(name, size), "".join(letter if _has_glyph(name, letter) else "?" for letter in line)
 
 
 @cache
 def _has_glyph(name: str, letter: str) -> bool:
-    """Return whether a font has a character: it must not look like the box of a missing one."""
+    """Return whether a font has a character, that is, does not draw the box of a missing character for it."""
     font = _load_font(name, 24)
     return letter.isspace() or bytes(font.getmask(letter)) != bytes(font.getmask("\U0010fffe"))
 
@@ -144,7 +145,7 @@ def draw_bars(
     signed: NDArray[np.float64] | None,
     highlighted: Sequence[int] = (),
 ) -> None:
-    """Draw the share of each slice as bars, with an axis of shares at the left; `highlighted` bars stand out."""
+    """Draw the share of each slice as a bar, with an axis of shares at the left; `highlighted` bars are darker."""
     up = temporal if signed is None else (temporal + signed) / 2
     down = np.zeros_like(temporal) if signed is None else (temporal - signed) / 2
     step = nice_step(float(up.max() + down.max()), 3)
@@ -168,13 +169,13 @@ def draw_bars(
         if down[s] > 0:
             canvas.rectangle(left, y(0), right, y(-float(down[s])), HIGHLIGHT_COLOR if s in highlighted else BAR_COLOR)
     if signed is None:
-        even = y(1 / len(temporal))
-        canvas.dashed_line(axis.x0, axis.x1, even)
-        canvas.text(axis.x1 + 6, even, "even", 12, MUTED_COLOR, "lm")
+        even_y = y(1 / len(temporal))
+        canvas.dashed_line(axis.x0, axis.x1, even_y)
+        canvas.text(axis.x1 + 6, even_y, "even", 12, MUTED_COLOR, "lm")
 
 
 def draw_time_axis(canvas: Canvas, axis: TimeAxis) -> None:
-    """Draw the labels of seconds under the bars."""
+    """Draw ticks and their seconds under the bars."""
     step = nice_step(axis.end - axis.start, 8)
     digits = 2 if step < 0.1 else 1 if step < 1 else 0
     for i in range(math.ceil(axis.start / step - 1e-9), math.floor(axis.end / step + 1e-9) + 1):
@@ -193,7 +194,7 @@ def nice_step(span: float, count: int) -> float:
 
 
 def draw_colorbar(canvas: Canvas, x: float, y: float, width: float, compositor: Compositor) -> None:
-    """Draw the colorbar: colors, numbers, and the meaning of 1. Values below the cutoff are white."""
+    """Draw the colorbar with its ticks and its caption. Values below the cutoff are white."""
     heat, style, colormap = compositor.heat, compositor.style, compositor.colormap
     count = round(width * canvas.scale)
     share = (np.arange(count) + 0.5) / count
@@ -206,14 +207,14 @@ def draw_colorbar(canvas: Canvas, x: float, y: float, width: float, compositor: 
         np.broadcast_to(colors, (height, count, 3)).copy(), x, y, count / canvas.scale, height / canvas.scale
     )
     for tick in (-1, -0.5, 0, 0.5, 1) if heat.is_signed else (0, 0.25, 0.5, 0.75, 1):
-        at = x + width * ((tick + 1) / 2 if heat.is_signed else tick)
-        anchor = "ls" if at == x else "rs" if at == x + width else "ms"
-        canvas.text(at, y + 24, f"{tick:g}", 12, MUTED_COLOR, anchor)
+        tick_x = x + width * ((tick + 1) / 2 if heat.is_signed else tick)
+        anchor = "ls" if tick_x == x else "rs" if tick_x == x + width else "ms"
+        canvas.text(tick_x, y + 24, f"{tick:g}", 12, MUTED_COLOR, anchor)
     canvas.text(x, y + 41, describe_scale(compositor), 12, MUTED_COLOR)
 
 
 def describe_scale(compositor: Compositor, *, several: bool = False) -> str:
-    """Return the meaning of 1 on a colorbar in words."""
+    """Return the caption of a colorbar: the maximum that its value 1 stands for."""
     if compositor.style.normalize == "frame":
         return "per frame: 1 is each frame's own maximum; do not compare over time"
     return (

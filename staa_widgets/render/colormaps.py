@@ -40,8 +40,9 @@ _COLOR_STOPS = {
 
 def _interpolate_colormap(stops: str) -> NDArray[np.uint8]:
     colors = np.frombuffer(bytes.fromhex(stops), np.uint8).reshape(-1, 3)
-    at = np.linspace(0, 255, len(colors))
-    table = np.stack([np.interp(np.arange(256), at, channel) for channel in colors.T], axis=1).round().astype(np.uint8)
+    positions = np.linspace(0, 255, len(colors))
+    channels = [np.interp(np.arange(256), positions, channel) for channel in colors.T]
+    table = np.stack(channels, axis=1).round().astype(np.uint8)
     table.flags.writeable = False
     return table
 

@@ -1,4 +1,4 @@
-"""A frame under its heat map in numpy: pixel by pixel the same integers as the player's canvas."""
+"""Compositing of heat maps over frames in numpy; every pixel has the same integers as in the player's canvas."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
 
 LEVELS = 1024
-"""Levels that values are rounded to; palette.ts and composite.ts hold the twins of these numbers."""
+"""Number of levels that map values are rounded to; palette.ts and composite.ts use the same constants."""
 
 FADE_RANGE = 0.45
 """Part of the range above the cutoff over which the heat map fades in."""
 
 OUTSIDE_BRIGHTNESS = 80
-"""Brightness, of 255, that remains of the parts that the model did not see."""
+"""Part of the brightness, in 255ths, that a frame keeps outside the box that the model saw."""
 
 BACKGROUND, MAX_SIDE = (0x22, 0x25, 0x2B), 640
 """Color and longer side of the background where an explanation has no preview."""
 
 _MAX_OVERLAYS = 8
-"""Cached overlays, so that the frames of a slice share one."""
+"""Largest number of cached overlays; the frames of a slice share one."""
 
 
 def palette(style: HeatStyle, cutoff: float, colormap: NDArray[np.uint8], *, signed: bool) -> NDArray[np.uint8]:
@@ -42,7 +42,7 @@ def palette(style: HeatStyle, cutoff: float, colormap: NDArray[np.uint8], *, sig
     style
         Opacity and gamma.
     cutoff
-        Values up to this one are not drawn, of the value that takes the last level.
+        Magnitude up to which values are not drawn, as a share of the value at the last level.
     colormap
         uint8 ``(256, 3)``.
     signed
@@ -59,7 +59,7 @@ def palette(style: HeatStyle, cutoff: float, colormap: NDArray[np.uint8], *, sig
 
 
 def display_frames(explanation: Explanation) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return source index and seconds of each frame that can be shown, ``(P,)`` each."""
+    """Return the source indices and times of the frames that can be shown, ``(P,)`` each: of the preview, or all."""
     e = explanation
     if e.preview is not None:
         return e.preview.indices, e.preview.times
@@ -67,7 +67,7 @@ def display_frames(explanation: Explanation) -> tuple[NDArray[np.int64], NDArray
 
 
 def display_index(explanation: Explanation, frame: int) -> int:
-    """Return the index, among the frames that can be shown, of the (earlier) one nearest to a source frame.
+    """Return the index, among `display_frames`, of the frame nearest to a source frame; of two, the earlier.
 
     Raises
     ------
@@ -82,13 +82,13 @@ def display_index(explanation: Explanation, frame: int) -> int:
 
 
 def peak_frame(explanation: Explanation, *, every_frame: bool = False) -> int:
-    """Return the source frame that is shown first: the middle one of those that the strongest slice saw.
+    """Return the source frame to show first: the middle frame of those that the strongest slice saw.
 
-    Unless `every_frame` can be requested, it is the nearest one of those that can be shown.
+    Unless `every_frame` is true, it is replaced by the nearest of `display_frames`.
     """
     e = explanation
-    seen = e.sampled_frames[e.temporal.astype(np.float32).argmax()]
-    frame = int(seen[len(seen) // 2])
+    slice_frames = e.sampled_frames[e.temporal.astype(np.float32).argmax()]
+    frame = int(slice_frames[len(slice_frames) // 2])
     return frame if every_frame else int(display_frames(e)[0][display_index(e, frame)])
 
 
@@ -102,12 +102,12 @@ class Compositor:
     style
         Display settings.
     size
-        ``(width, height)`` of the pictures; by default that of the preview.
+        ``(width, height)`` of the images; default: that of the preview.
 
     Raises
     ------
     ParameterError
-        If the explanation keeps no such layer or head.
+        If the explanation has no attention of this layer or head.
     """
 
     def __init__(
@@ -117,8 +117,8 @@ class Compositor:
         self.style, self.heat, self.size = style, compute_heat(e, style), size or display_size(e)
         self.cutoff, self.colormap = compute_cutoff(self.heat, style), choose_colormap(self.heat, style)
         self._centers = e.times[e.sampled_frames - e.first_frame].mean(axis=1)
-        across, down = self.size[0] / e.frame_size[0], self.size[1] / e.frame_size[1]
-        self.box = (e.box[0] * across, e.box[1] * down, e.box[2] * across, e.box[3] * down)
+        x_scale, y_scale = self.size[0] / e.frame_size[0], self.size[1] / e.frame_size[1]
+        self.box = (e.box[0] * x_scale, e.box[1] * y_scale, e.box[2] * x_scale, e.box[3] * y_scale)
         _, rows, columns = self.heat.values.shape
         linear = style.interpolation == "linear"
         self._column_taps = _make_taps(self.size[0], self.box[0], self.box[2], columns, linear=linear)
@@ -133,13 +133,13 @@ class Compositor:
             self._overlays[key] = self._make_overlay(self.map_at(time))
             if len(self._overlays) > _MAX_OVERLAYS:
                 self._overlays.popitem(last=False)
-        keep, add = self._overlays[key]
+        frame_weight, weighted_color = self._overlays[key]
         rows, columns = (slice(taps.start, taps.stop) for taps in (self._row_taps, self._column_taps))
         painted = pixels.copy()
         if self.style.dim_outside:
             painted = ((painted.astype(np.uint16) * OUTSIDE_BRIGHTNESS + 127) // 255).astype(np.uint8)
-        mixed = pixels[rows, columns] * keep + add
-        # Division by 255, exact for what fits 16 bits.
+        mixed = pixels[rows, columns] * frame_weight + weighted_color
+        # Integer division by 255; the formula is exact for the 16-bit numbers here.
         painted[rows, columns] = (mixed + 1 + (mixed >> 8)) >> 8
         return painted
 
@@ -154,30 +154,31 @@ class Compositor:
         )
 
     def _slices_at(self, time: float) -> tuple[int, int, float]:
-        held = self.style.time_interpolation == "hold"
-        starts = self.explanation.spans[:, 0] if held else self._centers
+        """Return the two slices that are mixed at a time in seconds, and the weight of the second."""
+        hold = self.style.time_interpolation == "hold"
+        starts = self.explanation.spans[:, 0] if hold else self._centers
         first = max(int(np.searchsorted(starts, time, side="right")) - 1, 0)
-        if held:
+        if hold:
             return first, first, 0.0
         second = min(first + 1, len(starts) - 1)
         gap = starts[second] - starts[first]
         return first, second, float(min(max((time - starts[first]) / gap, 0), 1)) if gap > 0 else 0.0
 
     def _make_overlay(self, field: NDArray[np.float32]) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
-        """Return, within the box, the weight of the image (of 255) and the weighted color to add to it."""
-        top = 1.0
+        """Return, for each pixel within the box, the weight of the frame (of 255) and the weighted color to add."""
+        maximum = 1.0
         if self.style.normalize == "frame":
-            top = float(np.abs(field).max()) or 1.0
+            maximum = float(np.abs(field).max()) or 1.0
         signed = self.heat.is_signed
         # The cutoff stays that of the clip: scaling a frame must not reveal hidden cells.
-        colors = palette(self.style, self.cutoff / top, self.colormap, signed=signed).astype(np.uint16)
+        colors = palette(self.style, self.cutoff / maximum, self.colormap, signed=signed).astype(np.uint16)
         half = (LEVELS - 1) / 2 if signed else LEVELS - 1
-        gain, bias = half / top, (half if signed else 0) + 0.5
+        gain, bias = half / maximum, (half if signed else 0) + 0.5
         value = self._column_taps.mix_columns(self._row_taps.mix_rows(field.astype(np.float64)))
         level = np.clip(np.floor(value * gain + bias), 0, LEVELS - 1).astype(np.int64)
-        keep = (255 - colors[:, 3:]).astype(np.uint16)
-        add = (colors[:, :3] * colors[:, 3:] + 127).astype(np.uint16)
-        return keep[level], add[level]
+        frame_weight = (255 - colors[:, 3:]).astype(np.uint16)
+        weighted_color = (colors[:, :3] * colors[:, 3:] + 127).astype(np.uint16)
+        return frame_weight[level], weighted_color[level]
 
 
 def draw_frame(
@@ -191,13 +192,13 @@ def draw_frame(
     Parameters
     ----------
     explanation
-        What to draw.
+        The explanation to draw.
     frame
-        Source frame; by default that of the greatest attribution. Where the preview is thinned, the nearest in it.
+        Source frame; default: `peak_frame`. Without `pixels`, it is replaced by the nearest frame of the preview.
     style
         Display settings.
     pixels
-        RGB uint8 ``(H, W, 3)``, the frame itself at any size; by default the preview's picture of it.
+        RGB uint8 ``(H, W, 3)``, the frame itself at any size; default: the preview's image of it.
 
     Returns
     -------
@@ -207,7 +208,7 @@ def draw_frame(
     Raises
     ------
     ParameterError
-        If there is no such frame, layer or head, or `pixels` are no picture.
+        If there is no such frame, layer or head, or `pixels` is not an RGB image.
     """
     e = explanation
     position = display_index(e, peak_frame(e) if frame is None else frame)
@@ -221,7 +222,7 @@ def draw_frame(
 
 
 def frame_image(explanation: Explanation, position: int) -> NDArray[np.uint8]:
-    """Return a frame that can be shown without heat, uint8 ``(H, W, 3)``; plain ground where there is no picture."""
+    """Return one of `display_frames` without its heat map, uint8 ``(H, W, 3)``; plain background without a preview."""
     from PIL import Image
 
     e = explanation
@@ -232,7 +233,7 @@ def frame_image(explanation: Explanation, position: int) -> NDArray[np.uint8]:
 
 
 def display_size(explanation: Explanation) -> tuple[int, int]:
-    """Return ``(width, height)`` of the pictures that can be shown."""
+    """Return ``(width, height)`` of the images that `frame_image` returns."""
     e = explanation
     if e.preview is not None:
         return e.preview.width, e.preview.height
@@ -242,7 +243,10 @@ def display_size(explanation: Explanation) -> tuple[int, int]:
 
 
 class _Taps(NamedTuple):
-    """For each pixel of one side from `start` to `stop`, whose center lies in the box: its two cells and their mix."""
+    """Interpolation along one side of an image: for each pixel, the two cells to mix and the weight of the second.
+
+    The pixels from `start` to `stop` are those whose center lies in the box.
+    """
 
     start: int
     stop: int
@@ -261,7 +265,9 @@ class _Taps(NamedTuple):
 
 def _make_taps(size: int, start: float, end: float, cells: int, *, linear: bool) -> _Taps:
     begin, stop = (min(max(math.ceil(edge - 0.5), 0), size) for edge in (start, end))
-    at = ((np.arange(begin, stop) + 0.5 - start) / (end - start)) * cells
-    place = np.asarray(np.clip(at - 0.5, 0, cells - 1) if linear else np.minimum(np.floor(at), cells - 1), np.float64)
-    first = np.floor(place).astype(np.int64)
-    return _Taps(begin, stop, first, np.minimum(first + 1, cells - 1), place - first)
+    pixel_centers = ((np.arange(begin, stop) + 0.5 - start) / (end - start)) * cells
+    last = cells - 1
+    positions = np.clip(pixel_centers - 0.5, 0, last) if linear else np.minimum(np.floor(pixel_centers), last)
+    positions = np.asarray(positions, np.float64)
+    first = np.floor(positions).astype(np.int64)
+    return _Taps(begin, stop, first, np.minimum(first + 1, last), positions - first)

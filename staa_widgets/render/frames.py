@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from staa_widgets.video.clip import Clip
 
 MIN_WIDTH = 320
-"""Pixels across, at least, where a chart lies under the pictures."""
+"""Width in pixels to which narrower images are enlarged if there is a chart under them."""
 
 MIN_CHART_WIDTH = 84
-"""Pixels across below which no chart is drawn: the words would have no room."""
+"""Width of the images in pixels below which no chart is drawn: its text would not fit."""
 
 FOOTER_HEIGHT = 146
-"""Height of the chart in units of a page."""
+"""Height of the chart in page pixels."""
 
 
 class RenderedFrames:
@@ -40,19 +40,19 @@ class RenderedFrames:
     style
         Display settings.
     video
-        Anything `staa_widgets.open_clip` takes, for every frame at its full size; by default the preview's pictures.
+        Anything `staa_widgets.open_clip` takes, for every frame at its full size; default: the preview's images.
     start, end
         Seconds: only frames whose time lies in ``[start, end)`` are shown.
     chart
-        Whether the bars of time, with the moment marked, and the colorbar lie under the images, where those are at
-        least `MIN_CHART_WIDTH` pixels across.
+        Whether to draw the bars of time, with a marker at the current time, and the colorbar under the images. Images
+        narrower than `MIN_CHART_WIDTH` pixels get none.
     max_side
         Largest number of pixels of the images' longer side.
 
     Raises
     ------
     ParameterError
-        If the video is another than the explanation's, or no frame lies in the range.
+        If the video is not the one that was explained, or no frame lies in the range.
     VideoError
         If the video cannot be read.
     """
@@ -73,18 +73,18 @@ class RenderedFrames:
         frames, times = display_frames(e) if video is None else (e.first_frame + np.arange(len(e.times)), e.times)
         if not all(edge is None or isinstance(edge, Real) for edge in (start, end)):
             raise ParameterError(f"start is {start!r} and end {end!r}.", "Give them in seconds.")
-        inside = np.ones(len(times), bool)
-        for edge, kept in ((start, np.greater_equal), (end, np.less)):
+        in_range = np.ones(len(times), bool)
+        for edge, compare in ((start, np.greater_equal), (end, np.less)):
             if edge is not None:
-                inside &= kept(times, edge)
-        if not inside.any():
+                in_range &= compare(times, edge)
+        if not in_range.any():
             raise ParameterError(
                 f"No frame lies from {start} to {end} s.", f"The clip runs from {times[0]:.2f} to {e.end:.2f} s."
             )
-        self._positions = np.flatnonzero(inside)
-        self.frames, self.times = frames[inside], times[inside]
-        following = np.append(times[1:], e.end)[inside][-1]
-        self.edges = np.append(self.times, following if end is None else max(min(following, end), self.times[-1]))
+        self._positions = np.flatnonzero(in_range)
+        self.frames, self.times = frames[in_range], times[in_range]
+        next_time = np.append(times[1:], e.end)[in_range][-1]
+        self.edges = np.append(self.times, next_time if end is None else max(min(next_time, end), self.times[-1]))
         if self.edges[-1] <= self.edges[-2]:
             self.edges[-1] = self.edges[-2] + _median_gap(times)
         width, height = display_size(e) if self._clip is None else (self._clip.width, self._clip.height)
@@ -108,7 +108,7 @@ class RenderedFrames:
         return width, height + round(FOOTER_HEIGHT * self._scale)
 
     def select(self, indices: NDArray[np.int64]) -> None:
-        """Keep only the frames of these indices; each is shown until the next."""
+        """Keep only the frames at these indices; each is shown until the next one."""
         self._positions, self.frames, self.times = self._positions[indices], self.frames[indices], self.times[indices]
         self.edges = np.append(self.times, self.edges[-1])
 
@@ -118,7 +118,7 @@ class RenderedFrames:
             yield self._render(i, pixels)
 
     def sample(self, count: int) -> Iterator[NDArray[np.uint8]]:
-        """Draw `count` frames of the preview, evenly spread."""
+        """Draw at most `count` evenly spread frames, from the images of the preview."""
         for i in np.unique(np.linspace(0, len(self) - 1, count).round().astype(int)):
             yield self._render(int(i), frame_image(self.explanation, int(self._positions[i])))
 
@@ -136,7 +136,7 @@ class RenderedFrames:
     def _render_footer(self, frame: int, time: float) -> NDArray[np.uint8]:
         s = int(self.explanation.slice_of_frame[frame - self.explanation.first_frame])
         width = self.image_size[0] / self._scale
-        # Frames come in order: only the last slice's is needed again.
+        # Frames come in order, so only the footer of the current slice is needed again.
         if self._footer is None or self._footer[0] != s:
             canvas = Canvas(width, FOOTER_HEIGHT, self._scale)
             self._footer = s, canvas, draw_footer(canvas, self.compositor, 4, width - 4, 16, s)
@@ -152,8 +152,8 @@ def _open_source(e: Explanation, video: Any) -> Clip:
     from staa_widgets.video.clip import open_clip
 
     clip = open_clip(video)
-    last = e.first_frame + len(e.times)
-    if clip.sha256 != e.clip_sha256 or clip.first_frame > e.first_frame or clip.first_frame + len(clip) < last:
+    stop = e.first_frame + len(e.times)
+    if clip.sha256 != e.clip_sha256 or clip.first_frame > e.first_frame or clip.first_frame + len(clip) < stop:
         raise ParameterError(
             f"{clip.name!r} is not the video that was explained.", f"Give {e.clip_name!r}, or leave video= out."
         )

@@ -1,4 +1,4 @@
-"""The heat map of an explanation in a style: which maps, up to what cutoff, in which colormap."""
+"""Heat map of an explanation in a given style: its maps, cutoff and colormap."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Heat(NamedTuple):
     Parameters
     ----------
     values
-        float32 ``(S, h, w)`` within -1 … 1, over the greatest magnitude of the clip.
+        float32 ``(S, h, w)`` within -1 … 1: the maps divided by the clip's largest magnitude.
     scale
         Factor from `values` back to the explanation's own numbers.
     temporal, temporal_signed
@@ -47,12 +47,12 @@ def compute_heat(explanation: Explanation, style: HeatStyle = DEFAULT_STYLE) -> 
     Raises
     ------
     ParameterError
-        If the explanation keeps no such layer or head.
+        If the explanation has no attention of this layer or head.
     """
     e, attention = explanation, explanation.attention
     if style.layer < 0:
         scale = float(np.abs(e.maps).max()) or 1.0
-        # The player is sent half floats.
+        # Rounded to half floats, because the player receives those.
         values = (e.maps / scale).astype(np.float16).astype(np.float32)
         heat = Heat(values, scale, e.temporal, e.temporal_signed)
         return _normalize_heat(smooth(values, style.smooth), scale, signed=heat.is_signed) if style.smooth else heat
@@ -62,10 +62,10 @@ def compute_heat(explanation: Explanation, style: HeatStyle = DEFAULT_STYLE) -> 
             hint = f"Give 0 to {count - 1}, or -1." if count else "Explain with attention=True."
             raise ParameterError(f"This explanation keeps no {name} {index}.", hint)
     assert attention is not None
-    chosen = range(heads) if style.head < 0 else [style.head]
+    head_indices = range(heads) if style.head < 0 else [style.head]
     values = np.zeros(e.maps.shape, np.float32)
-    for head in chosen:
-        values = (values + attention[style.layer, head].astype(np.float64) / len(chosen)).astype(np.float32)
+    for head in head_indices:
+        values = (values + attention[style.layer, head].astype(np.float64) / len(head_indices)).astype(np.float32)
     return _normalize_heat(smooth(values, style.smooth), 1.0, signed=False)
 
 
@@ -87,12 +87,12 @@ def compute_cutoff(heat: Heat, style: HeatStyle) -> float:
     if style.threshold <= 0:
         return 0.0
     ranked = np.sort(np.abs(heat.values), axis=None)
-    at = style.threshold * (ranked.size - 1)
-    low = math.floor(at)
+    rank = style.threshold * (ranked.size - 1)
+    low = math.floor(rank)
     below, above = float(ranked[low]), float(ranked[min(low + 1, ranked.size - 1)])
-    return below + (above - below) * (at - low)
+    return below + (above - below) * (rank - low)
 
 
 def choose_colormap(heat: Heat, style: HeatStyle) -> NDArray[np.uint8]:
-    """Return the colormap to use, uint8 ``(256, 3)``."""
+    """Return the colormap of a heat map, uint8 ``(256, 3)``: the diverging one if values may be negative."""
     return COLORMAPS[DIVERGING if heat.is_signed else style.colormap]

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import TYPE_CHECKING
 
 from staa_widgets.errors import ParameterError, suggest_name
 from staa_widgets.render.colormaps import COLORMAPS, DIVERGING
-
-if TYPE_CHECKING:
-    pass
 
 _CHOICES = {
     "colormap": tuple(name for name in COLORMAPS if name != DIVERGING),
@@ -28,24 +24,24 @@ class HeatStyle:
     Parameters
     ----------
     layer, head
-        Layer whose attention is shown, and a head of it; -1 for the joint maps, and for the mean of the heads.
+        Layer whose attention is shown (-1: the joint maps instead), and its head (-1: the mean of all heads).
     colormap
-        Name in `COLORMAPS`. Signed maps always have the diverging one.
+        Name in `COLORMAPS`. Signed maps are always drawn in the diverging one.
     opacity
-        Cover of the strongest cells, 0 … 1.
+        Opacity of the strongest cells, 0 … 1.
     threshold
         Share of the clip's cells that are hidden, the weakest first.
     gamma
         Exponent of the magnitudes.
     smooth
-        Standard deviation, in slices and patches, of the Gaussian that the maps are blurred with first.
+        Standard deviation, in slices and patches, of the Gaussian blur applied to the maps first.
     normalize
         ``"clip"``: 1 is the clip's maximum; ``"frame"``: each frame's own.
     interpolation
         ``"linear"``, or ``"nearest"`` for blocks.
     time_interpolation
-        ``"hold"``: each frame shows the map of its slice; ``"linear"``: maps pass into each other between the middles
-        of what slices saw.
+        ``"hold"``: each frame shows the map of its slice; ``"linear"``: maps are blended between the mean times of the
+        frames that the slices saw.
     dim_outside
         Whether to darken the parts of the frame that the model did not see.
 
@@ -68,10 +64,11 @@ class HeatStyle:
     dim_outside: bool = False
 
     def __post_init__(self) -> None:
-        for name, known in _CHOICES.items():
-            if (value := getattr(self, name)) not in known:
+        for name, choices in _CHOICES.items():
+            value = getattr(self, name)
+            if value not in choices:
                 raise ParameterError(
-                    f"{name} is {value!r}.", suggest_name(str(value), known, f"Choose from {', '.join(known)}.")
+                    f"{name} is {value!r}.", suggest_name(str(value), choices, f"Choose from {', '.join(choices)}.")
                 )
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)

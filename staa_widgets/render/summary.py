@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
 
 MARGIN, LABEL_WIDTH, EVEN_LABEL_WIDTH = 28, 44, 34
-"""Pixels around everything, left of the bars for their numbers, and right of them for a label."""
+"""Page pixels of the outer margin, of the numbers left of the bars, and of the label right of the bars."""
 
 MIN_IMAGE_WIDTH = 24
-"""Smallest width of an image with the gap beside it."""
+"""Smallest width of an image in page pixels, with the gap beside it."""
 
 PLAYHEAD_COLOR = "#c01f2e"
 
@@ -31,7 +31,7 @@ PLAYHEAD_COLOR = "#c01f2e"
 def draw_footer(
     canvas: Canvas, compositor: Compositor, left: float, right: float, top: float, highlighted: int
 ) -> TimeAxis:
-    """Draw bars of time, one of them highlighted, over the colorbar; return the axis. Both are 130 pixels high."""
+    """Draw bars of time, one of them highlighted, and the colorbar below, 130 pixels in all; return the time axis."""
     e, heat = compositor.explanation, compositor.heat
     axis = TimeAxis(
         left + LABEL_WIDTH, right - EVEN_LABEL_WIDTH, top, top + 56, float(e.spans[0, 0]), float(e.spans[-1, 1])
@@ -43,16 +43,16 @@ def draw_footer(
 
 
 def draw_playhead(canvas: Canvas, axis: TimeAxis, time: float) -> None:
-    """Draw a marker at a second of the bars of time."""
+    """Draw a marker at a time in seconds on the bars of time."""
     canvas.rectangle(axis.x(time) - 1, axis.top - 6, axis.x(time) + 1, axis.bottom, PLAYHEAD_COLOR)
     canvas.disc(axis.x(time), axis.top - 6, 3.5, PLAYHEAD_COLOR)
 
 
 def headline(e: Explanation) -> str:
-    """Return the predicted class, and the explained one if it is another."""
+    """Return the predicted class and its probability, and the explained class if it differs."""
     label, probability = e.predictions(1)[0]
-    other = "" if label == e.labels[e.target] else f", explained: {e.labels[e.target]}"
-    return f"{label}, {probability:.0%}{other}"
+    target = "" if label == e.labels[e.target] else f", explained: {e.labels[e.target]}"
+    return f"{label}, {probability:.0%}{target}"
 
 
 def describe_source(e: Explanation, style: HeatStyle = DEFAULT_STYLE) -> str:
@@ -70,7 +70,7 @@ def describe_map(style: HeatStyle) -> str:
 
 
 def with_heat_maps(compositor: Compositor) -> Explanation:
-    """Return the explanation with the drawn maps in place of its own, so that its peak is that of the image."""
+    """Return the explanation with the maps that are drawn, so that its peak is the one visible in the image."""
     e, style = compositor.explanation, compositor.style
     if style.layer < 0 and not style.smooth:
         return e
@@ -88,12 +88,12 @@ def alt_text(compositors: Mapping[str, Compositor]) -> str:
     """Return the alternative text of an image of explanations."""
     sentences = []
     for name, compositor in compositors.items():
-        e, what = with_heat_maps(compositor), describe_map(compositor.style)
-        share = f"{e.temporal[e.peak.slice]:.0%} of the {what or 'attribution'}"
-        by = f"{name}: {headline(e)}" if name else headline(e)
+        e, map_name = with_heat_maps(compositor), describe_map(compositor.style)
+        share = f"{e.temporal[e.peak.slice]:.0%} of the {map_name or 'attribution'}"
+        title = f"{name}: {headline(e)}" if name else headline(e)
         sentences.append(
-            f"{by}, in {e.clip_name or 'a clip'} by {e.method}: {share} from {e.peak.start:.2f} to {e.peak.end:.2f} s, "
-            f"there at the {describe_position(e.peak, e.frame_size)}."
+            f"{title}, in {e.clip_name or 'a clip'} by {e.method}: {share} from {e.peak.start:.2f} to {e.peak.end:.2f} "
+            f"s, there at the {describe_position(e.peak, e.frame_size)}."
         )
     return " ".join(sentences)
 
@@ -106,23 +106,25 @@ class SummaryLayout:
         (self.style,) = {compositor.style for compositor in compositors.values()}
         self.left, self.right = MARGIN + LABEL_WIDTH, width - MARGIN - EVEN_LABEL_WIDTH
         room, gap = self.right - self.left, 8
-        aspect = max(p.size[0] / p.size[1] for p in compositors.values())
-        slices = max(len(p.explanation.spans) for p in compositors.values())
-        fitting = int(np.clip(round(room / (116 * aspect + gap)), 2, 10)) if images is None else images
-        self.count = min(fitting, slices, int(room // MIN_IMAGE_WIDTH))
+        aspect = max(compositor.size[0] / compositor.size[1] for compositor in compositors.values())
+        slices = max(len(compositor.explanation.spans) for compositor in compositors.values())
+        max_images = int(np.clip(round(room / (116 * aspect + gap)), 2, 10)) if images is None else images
+        self.count = min(max_images, slices, int(room // MIN_IMAGE_WIDTH))
         self.cell = (room + gap) / self.count
         self.image_width = min(self.cell - gap, 300 * aspect)
         self.image_height = self.image_width / aspect
         spans = [compositor.explanation.spans for compositor in compositors.values()]
-        together = all(np.array_equal(other, spans[0]) for other in spans)
-        mean = np.mean([compositor.heat.temporal for compositor in compositors.values()], axis=0) if together else None
+        same_slices = all(np.array_equal(other, spans[0]) for other in spans)
+        # Explanations with the same slices show the same frames: the strongest by the mean of their shares.
+        shares = [compositor.heat.temporal for compositor in compositors.values()]
+        mean = np.mean(shares, axis=0) if same_slices else None
         self.slices = {
             name: strongest_slices(compositor.heat.temporal if mean is None else mean, self.count)
             for name, compositor in compositors.items()
         }
 
     def draw(self, scale: float) -> Canvas:
-        """Draw the summary image with `scale` pixels for each one of the page."""
+        """Draw the summary image with `scale` image pixels per page pixel."""
         several = len(self.compositors) > 1
         chart = 56 if several else 84
         row = self.image_height + 40 + 30 + chart + (34 if several else 0)
@@ -147,20 +149,21 @@ class SummaryLayout:
         return canvas
 
     def _draw_title(self, canvas: Canvas) -> None:
-        every = [compositor.explanation for compositor in self.compositors.values()]
+        explanations = [compositor.explanation for compositor in self.compositors.values()]
         room = self.width - 2 * MARGIN
-        heads = dict.fromkeys(map(headline, every))
-        title = next(iter(heads)) if len(heads) == 1 else " / ".join(dict.fromkeys(e.clip_name for e in every))
+        headlines = dict.fromkeys(map(headline, explanations))
+        clip_names = dict.fromkeys(e.clip_name for e in explanations)
+        title = next(iter(headlines)) if len(headlines) == 1 else " / ".join(clip_names)
         canvas.text(MARGIN, 42, title, 22, width=room)
-        if len(every) == 1:
-            (e,) = every
+        if len(explanations) == 1:
+            (e,) = explanations
             (compositor,) = self.compositors.values()
             canvas.text(self.width - MARGIN, 66, describe_peak(compositor), 13, TEXT_COLOR, "rs", width=room * 0.4)
             canvas.text(MARGIN, 66, describe_source(e, self.style), 13, MUTED_COLOR, width=room * 0.58)
         else:
-            parts = zip(*((e.clip_name, e.method, e.model_id, describe_map(self.style)) for e in every), strict=True)
-            shared = [part[0] for part in parts if len(set(part)) == 1]
-            canvas.text(MARGIN, 66, " · ".join(filter(None, shared)), 13, MUTED_COLOR, width=room)
+            sources = [(e.clip_name, e.method, e.model_id, describe_map(self.style)) for e in explanations]
+            common_names = [names[0] for names in zip(*sources, strict=True) if len(set(names)) == 1]
+            canvas.text(MARGIN, 66, " · ".join(filter(None, common_names)), 13, MUTED_COLOR, width=room)
 
     def _draw_name(self, canvas: Canvas, name: str, compositor: Compositor, top: float) -> None:
         e = compositor.explanation
@@ -176,17 +179,18 @@ class SummaryLayout:
         axis = TimeAxis(self.left, self.right, bottom + 40, bottom + 40 + chart, start, end)
         for i, s in enumerate(slices):
             middle = self.left + (i + 0.5) * self.cell - 4
-            seen = e.sampled_frames[s]
-            position = display_index(e, int(seen[len(seen) // 2]))
+            slice_frames = e.sampled_frames[s]
+            position = display_index(e, int(slice_frames[len(slice_frames) // 2]))
             time = float(display_frames(e)[1][position])
             painted = compositor.paint(frame_image(e, position), time)
-            tall = self.image_width * compositor.size[1] / compositor.size[0]
-            broad = self.image_width * min(1, self.image_height / tall)
-            tall = min(tall, self.image_height)
-            canvas.paste_image(painted, middle - broad / 2, top + (self.image_height - tall) / 2, broad, tall)
-            end_of = canvas.text(middle - broad / 2, bottom + 18, f"{time:.2f} s", 13)
-            canvas.text(end_of + 8, bottom + 18, f"{heat.temporal[s]:.0%}", 13, HIGHLIGHT_COLOR)
-            # From the picture to its bar.
+            full_height = self.image_width * compositor.size[1] / compositor.size[0]
+            image_width = self.image_width * min(1, self.image_height / full_height)
+            image_height = min(full_height, self.image_height)
+            left = middle - image_width / 2
+            canvas.paste_image(painted, left, top + (self.image_height - image_height) / 2, image_width, image_height)
+            text_end = canvas.text(left, bottom + 18, f"{time:.2f} s", 13)
+            canvas.text(text_end + 8, bottom + 18, f"{heat.temporal[s]:.0%}", 13, HIGHLIGHT_COLOR)
+            # Line from the image to its bar.
             x = axis.x((e.spans[s, 0] + e.spans[s, 1]) / 2)
             canvas.line([(middle, bottom + 24), (x, axis.top)], "#aab1bd", 1)
         draw_bars(canvas, axis, e, heat.temporal, heat.temporal_signed, slices)

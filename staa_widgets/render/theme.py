@@ -12,7 +12,7 @@ BAR_COLOR, HIGHLIGHT_COLOR, POSITIVE_COLOR = "#7ea6ea", "#1d5fd1", "#c2571a"
 
 
 def escape_plotly_text(text: str, longest: int = 60) -> str:
-    """Return text escaped for Plotly, so that it is shown letter by letter.
+    """Return text escaped for Plotly, so that it is shown literally.
 
     Plotly takes ``<b>``, ``<a href=…>`` and ``&amp;`` for markup and, on pages with MathJax, ``$…$`` for a formula.
 
@@ -21,13 +21,14 @@ def escape_plotly_text(text: str, longest: int = 60) -> str:
     text
         Any string.
     longest
-        Letters beyond which it is cut.
+        Largest number of characters; longer text is cut.
     """
-    shown = " ".join(text.split())
-    shown = shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
+    line = " ".join(text.split())
+    if len(line) > longest:
+        line = f"{line[: longest - 1]}…"
     for letter in "&<>$":
-        shown = shown.replace(letter, f"&#{ord(letter)};")
-    return shown
+        line = line.replace(letter, f"&#{ord(letter)};")
+    return line
 
 
 def plotly_template() -> go.layout.Template:
@@ -51,7 +52,7 @@ def plotly_template() -> go.layout.Template:
             "plot_bgcolor": "white",
             "xaxis": {**axis, "showgrid": False, "showline": True},
             "yaxis": {**axis, "nticks": 5},
-            # Room at the right: a notebook's scroll bar covers what was measured before it came.
+            # Room at the right: a notebook's scroll bar may appear after the figure is measured and cover its edge.
             "margin": {"l": 16, "r": 36, "t": 76, "b": 16},
             "bargap": 0,
             "hoverlabel": {"font": {"size": 14, "color": TEXT_COLOR}, "bgcolor": "white", "bordercolor": MUTED_COLOR},
