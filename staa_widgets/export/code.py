@@ -1,4 +1,4 @@
-"""Export to Python code: the call that makes an explanation again."""
+"""Export to Python code: the call that computes an explanation again."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
 
 LINE_WIDTH = 88
-"""Longest line; in a longer call each argument has a line of its own."""
+"""Largest width of a line; a longer call has one argument per line."""
 
 _BUNDLED = re.compile(r"(bundled(?:/[\w-]+)?) \(drawn actions only\)")
 
 
 def explain_call(explanation: Explanation) -> str:
-    """Return the call of `staa_widgets.explain` that makes an explanation again, as Python code.
+    """Return the call of `staa_widgets.explain` that computes an explanation again, as Python code.
 
-    Of the video only its name is known, of the model its name: what has none that Python could open, such as frames in
-    memory or a wrapped module, stands as a variable, and a comment says what it was. What is at its default is left
-    out.
+    An explanation has only the names of its video and model. A video or model that cannot be opened by its name, such
+    as frames in memory or a wrapped module, stands as a variable, and a comment says what it was. Arguments at their
+    default are left out.
 
     Parameters
     ----------
     explanation
-        What to make again.
+        The explanation to compute again.
 
     Returns
     -------
     str
-        An expression; names of users are quoted as Python literals.
+        An expression; names given by users are quoted as Python literals.
     """
     e = explanation
     arguments, notes = [_video_argument(e)], []
@@ -43,7 +43,8 @@ def explain_call(explanation: Explanation) -> str:
     model = _model_argument(e)
     if model == "model":
         notes.append(f"model: {python_literal(e.model_id)}, made by staa.wrap_model")
-    arguments += [model] * (model != "")
+    if model:
+        arguments.append(model)
     arguments += [f"{name}={python_literal(value)}" for name, value in _keyword_arguments(e).items()]
     call = f"staa.explain({', '.join(arguments)})"
     if len(call) > LINE_WIDTH:
@@ -72,23 +73,23 @@ def _model_argument(e: Explanation) -> str:
 
 
 def _keyword_arguments(e: Explanation) -> dict[str, Any]:
-    method, question = METHODS.get(e.method), request_of(e)
-    named: dict[str, Any] = {"method": e.method}
-    # As `question.restated` has it: a class that was not the predicted one must have been asked for.
+    method, request = METHODS.get(e.method), request_of(e)
+    keywords: dict[str, Any] = {"method": e.method}
+    # A class other than the predicted one must have been requested.
     if e.target != int(e.logits.argmax()):
         label = e.labels[e.target]
-        named["target"] = label if target_index(label, e.labels) == e.target else e.target
+        keywords["target"] = label if target_index(label, e.labels) == e.target else e.target
     if e.first_frame > 0:
-        named["start"] = float(e.times[0])
+        keywords["start"] = float(e.times[0])
     sampling = e.provenance.get("sampling", {})
     if e.first_frame > 0 or sampling.get("cut"):
-        named["end"] = e.end
-    named |= {name: sampling[name] for name in ("window", "stride") if sampling.get(name) is not None}
-    if question is not None:
-        named |= {name: False for name in ("preview", "attention") if not getattr(question, name)}
-    usual = {} if method is None else method.defaults
-    return named | {
+        keywords["end"] = e.end
+    keywords |= {name: sampling[name] for name in ("window", "stride") if sampling.get(name) is not None}
+    if request is not None:
+        keywords |= {name: False for name in ("preview", "attention") if not getattr(request, name)}
+    defaults = {} if method is None else method.defaults
+    return keywords | {
         key: value
         for key, value in e.params.items()
-        if key.isidentifier() and not (key in usual and canonical_json(value) == canonical_json(usual[key]))
+        if key.isidentifier() and not (key in defaults and canonical_json(value) == canonical_json(defaults[key]))
     }

@@ -1,4 +1,4 @@
-"""Export to an animated GIF of few megabytes."""
+"""Export to an animated GIF, with smaller frames if the file exceeds 10 MB."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ GIF_MAX_SIDE, GIF_MAX_FPS, GIF_MAX_FRAMES, GIF_MAX_BYTES = 480, 17, 300, 10_000_
 """Limits of a GIF: pixels of the longer side of its frames, frames a second, frames, bytes."""
 
 _DITHER = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]], np.int16) // 2 - 4
-"""Bayer matrix about 0: what is added to the brightness of each pixel before it takes the nearest color."""
+"""Bayer matrix around 0, added to each pixel before it takes the nearest color of the palette."""
 
 _TRANSPARENT = (1, 254, 3)
-"""Color in the palette that stands for a pixel as in the frame before."""
+"""Palette color of pixels that are the same as in the previous frame."""
 
 
 def to_gif(
@@ -43,7 +43,7 @@ def to_gif(
     max_side: int = GIF_MAX_SIDE,
     progress: Progress | bool | None = None,
 ) -> Path:
-    """Write a GIF of the clip under its heat map, which repeats for ever.
+    """Write a GIF of the clip under its heat map, repeating forever.
 
     At most 17 frames a second of the preview are shown, each until the next one is due. All frames share one palette,
     so colors do not flicker. If the file exceeds 10 MB the frames are made smaller.
@@ -55,7 +55,7 @@ def to_gif(
     path
         File to write, ``.gif``; replaced in one step.
     max_side
-        Pixels of the longer side of the frames, at most.
+        Largest number of pixels of the longer side of the frames.
 
     Returns
     -------
@@ -67,41 +67,41 @@ def to_gif(
     ExportError
         If the file cannot be written.
     ParameterError
-        If no frame lies in the range, or a number cannot be used.
+        If no frame lies in the range, or a number is out of range.
     """
     speed = validate_speed(speed)
     if not (isinstance(max_side, Integral) and 16 <= max_side <= 4096):
         raise ParameterError(f"max_side is {max_side!r}.", "Give 16 to 4096 pixels.")
-    with open_movie_file(path, ".gif") as part, progress_reporter(progress) as report:
+    with open_movie_file(path, ".gif") as temporary_path, progress_reporter(progress) as report:
         for side in (max_side, max_side * 3 // 4, max_side // 2, max_side * 3 // 8):
             frames = RenderedFrames(explanation, style, start=start, end=end, chart=chart, max_side=side)
             frames.select(_thin_frames(frames.times / speed))
-            _encode_gif(frames, part, speed, report)
-            if part.stat().st_size <= GIF_MAX_BYTES:
+            _encode_gif(frames, temporary_path, speed, report)
+            if temporary_path.stat().st_size <= GIF_MAX_BYTES:
                 break
     return Path(path)
 
 
 def _thin_frames(times: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return indices of frames that keep to the limits of rate and number; the first one is among them."""
+    """Return the indices of frames to keep within the limits of frame rate and count, the first frame included."""
     min_gap = max(1 / GIF_MAX_FPS, (times[-1] - times[0]) / GIF_MAX_FRAMES)
-    chosen = [0]
+    indices = [0]
     for i, time in enumerate(times.tolist()):
-        if time - times[chosen[-1]] >= min_gap - 1e-6:
-            chosen.append(i)
-    return np.array(chosen, np.int64)
+        if time - times[indices[-1]] >= min_gap - 1e-6:
+            indices.append(i)
+    return np.array(indices, np.int64)
 
 
 def _encode_gif(frames: RenderedFrames, path: Path, speed: float, report: Progress) -> None:
     from PIL import Image
 
     edges = np.round(100 * (frames.edges - frames.edges[0]) / speed).astype(int)
-    durations = [10 * max(int(last), 2) for last in np.diff(edges)]
+    durations = [10 * max(int(hundredths), 2) for hundredths in np.diff(edges)]
     colors, (width, height) = _choose_colors(frames), frames.image_size
     palette_image, transparent = Image.new("P", (1, 1)), len(colors)
     palette_image.putpalette(colors.tobytes())
     palette = [*colors.ravel().tolist(), *_TRANSPARENT] + [0, 0, 0] * (255 - transparent)
-    # An ordered dither stays where it is from frame to frame; error diffusion would flicker.
+    # Ordered dither has the same pattern in every frame; error diffusion would flicker.
     dither = np.tile(_DITHER, (height // 4 + 1, width // 4 + 1))[:height, :width, None]
     images: list[Image.Image] = []
     previous = None
@@ -132,7 +132,7 @@ def _encode_gif(frames: RenderedFrames, path: Path, speed: float, report: Progre
 
 
 def _choose_colors(frames: RenderedFrames) -> NDArray[np.uint8]:
-    """Return the palette of all frames, uint8 ``(n, 3)``: colors of some frames, the colormap, and white."""
+    """Return the palette of all frames, uint8 ``(n, 3)``: colors sampled from frames, the colormap, and white."""
     from PIL import Image
 
     pixels = np.concatenate([image[::2, ::2].reshape(-1, 3) for image in frames.sample(12)])

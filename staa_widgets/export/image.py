@@ -39,12 +39,12 @@ if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
 
 MAX_BYTES = 400_000
-"""Largest size of an image in bytes; it gets fewer colors, then fewer pixels, to keep to it."""
+"""Largest size of an image in bytes; larger ones are drawn with fewer colors, then with fewer pixels."""
 
 
 @dataclass(frozen=True, repr=False)
 class StaticImage:
-    """A PNG image that shows itself in any notebook.
+    """PNG image that displays itself in any notebook.
 
     Parameters
     ----------
@@ -69,8 +69,8 @@ class StaticImage:
         return self.png, {"width": self.width, "height": self.height, "alt": self.alt}
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, Any]]:
-        png, about = self._repr_png_()
-        return {"image/png": base64.b64encode(png).decode(), "text/plain": self.alt}, {"image/png": about}
+        png, metadata = self._repr_png_()
+        return {"image/png": base64.b64encode(png).decode(), "text/plain": self.alt}, {"image/png": metadata}
 
     def __repr__(self) -> str:
         return f"<StaticImage of {self.width} × {self.height}: {self.alt}>"
@@ -92,15 +92,15 @@ def render_image(
     style
         Display settings.
     images
-        Frames in a row, at most; by default as many as there is room for. Of each equal part of the clip the strongest
-        slice is shown, by the middle one of the frames that the model saw of it.
+        Largest number of frames in a row; default: as many as fit. The clip is divided into as many equal parts. The
+        strongest slice of each part is shown: the middle frame of those that the model saw.
     width
-        Pixels on a page.
+        Width on a page in pixels.
 
     Returns
     -------
     StaticImage
-        As the last value of a cell it shows itself; at most some 400 KB.
+        Displays itself as the last value of a notebook cell; at most about 400 KB.
 
     Raises
     ------
@@ -151,16 +151,16 @@ def snapshot(explanation: Explanation, frame: int | None = None, style: HeatStyl
     Parameters
     ----------
     explanation
-        What to draw.
+        The explanation to draw.
     frame
-        Source frame; by default that of the greatest attribution.
+        Source frame; default: the middle frame of those that the strongest slice saw.
     style
         Display settings.
 
     Returns
     -------
     StaticImage
-        As the last value of a cell it shows itself.
+        Displays itself as the last value of a notebook cell.
 
     Raises
     ------
@@ -170,47 +170,47 @@ def snapshot(explanation: Explanation, frame: int | None = None, style: HeatStyl
     e = explanation
     position = display_index(e, peak_frame(e) if frame is None else frame)
     compositor = Compositor(e, style)
-    found, time = (values[position] for values in display_frames(e))
+    source_frame, time = (values[position] for values in display_frames(e))
     painted = compositor.paint(frame_image(e, position), float(time))
-    at = int(e.slice_of_frame[int(found) - e.first_frame])
-    share = compositor.heat.temporal[at]
+    slice_index = int(e.slice_of_frame[int(source_frame) - e.first_frame])
+    share = compositor.heat.temporal[slice_index]
 
     def draw(scale: float) -> Canvas:
         width = min(max(480.0, compositor.size[0]), 720.0)
-        tall = min(width * compositor.size[1] / compositor.size[0], 720.0)
-        broad = tall * compositor.size[0] / compositor.size[1]
-        canvas = Canvas(width + 2 * MARGIN, tall + 238, scale)
+        image_height = min(width * compositor.size[1] / compositor.size[0], 720.0)
+        image_width = image_height * compositor.size[0] / compositor.size[1]
+        canvas = Canvas(width + 2 * MARGIN, image_height + 238, scale)
         canvas.text(MARGIN, 40, headline(e), 20, width=width)
-        canvas.text(
-            MARGIN, 62, f"frame {found} · {time:.2f} s · {describe_source(e, style)}", 13, MUTED_COLOR, width=width
-        )
-        canvas.paste_image(painted, MARGIN + (width - broad) / 2, 78, broad, tall)
-        draw_playhead(canvas, draw_footer(canvas, compositor, MARGIN, MARGIN + width, tall + 96, at), float(time))
+        source = f"frame {source_frame} · {time:.2f} s · {describe_source(e, style)}"
+        canvas.text(MARGIN, 62, source, 13, MUTED_COLOR, width=width)
+        canvas.paste_image(painted, MARGIN + (width - image_width) / 2, 78, image_width, image_height)
+        axis = draw_footer(canvas, compositor, MARGIN, MARGIN + width, image_height + 96, slice_index)
+        draw_playhead(canvas, axis, float(time))
         return canvas
 
-    told = f"Frame {found} at {time:.2f} s, {share:.0%} of the attribution in its slice. {alt_text({'': compositor})}"
-    return _encode_png(draw, {"": compositor}, told)
+    description = f"Frame {source_frame} at {time:.2f} s, {share:.0%} of the attribution in its slice."
+    return _encode_png(draw, {"": compositor}, f"{description} {alt_text({'': compositor})}")
 
 
 def _encode_png(
     draw: Callable[[float], Canvas], compositors: Mapping[str, Compositor], description: str
 ) -> StaticImage:
-    """Encode a PNG file with the most pixels and colors that keep it under `MAX_BYTES`."""
+    """Return a PNG image with as many pixels and colors as fit into `MAX_BYTES`."""
     from PIL import PngImagePlugin
 
-    every = [compositor.explanation for compositor in compositors.values()]
-    table = np.concatenate([compositor.colormap for compositor in compositors.values()])
-    held = PngImagePlugin.PngInfo()
-    held.add_itxt("Title", " / ".join(dict.fromkeys(e.clip_name or "clip" for e in every)))
-    held.add_itxt("Description", description)
-    held.add_itxt("Source", " / ".join(dict.fromkeys(f"{e.method}, {e.model_id}" for e in every)))
-    held.add_text("Software", "staa_widgets")
+    explanations = [compositor.explanation for compositor in compositors.values()]
+    colormaps = np.concatenate([compositor.colormap for compositor in compositors.values()])
+    metadata = PngImagePlugin.PngInfo()
+    metadata.add_itxt("Title", " / ".join(dict.fromkeys(e.clip_name or "clip" for e in explanations)))
+    metadata.add_itxt("Description", description)
+    metadata.add_itxt("Source", " / ".join(dict.fromkeys(f"{e.method}, {e.model_id}" for e in explanations)))
+    metadata.add_text("Software", "staa_widgets")
     data, canvas = b"", None
     for scale, colors in ((2, 0), (2, 256), (1.5, 256), (1, 256), (1, 96)):
         canvas = draw(scale) if canvas is None or canvas.scale != scale else canvas
         stream = io.BytesIO()
-        image = _quantize(canvas.image, colors, table) if colors else canvas.image
-        image.save(stream, "PNG", pnginfo=held)
+        image = _quantize(canvas.image, colors, colormaps) if colors else canvas.image
+        image.save(stream, "PNG", pnginfo=metadata)
         data = stream.getvalue()
         if len(data) <= MAX_BYTES:
             break
@@ -218,15 +218,16 @@ def _encode_png(
     return StaticImage(data, description, round(canvas.width), round(canvas.height))
 
 
-def _quantize(image: Image, colors: int, table: NDArray[np.uint8]) -> Image:
-    """Reduce an image to a palette that always includes the colormap, however small the heat map is."""
+def _quantize(image: Image, colors: int, colormaps: NDArray[np.uint8]) -> Image:
+    """Return an image in a palette of `colors` that covers the colormaps, however small the heat map is."""
     from PIL import Image as Pillow
 
-    seen = np.asarray(image)[::4, ::4].reshape(-1, 3)
-    seen = seen[(seen < 250).any(axis=1)]
-    sample = np.concatenate([seen, np.repeat(table, len(seen) // 2000 + 1, axis=0)])
+    pixels = np.asarray(image)[::4, ::4].reshape(-1, 3)
+    pixels = pixels[(pixels < 250).any(axis=1)]
+    sample = np.concatenate([pixels, np.repeat(colormaps, len(pixels) // 2000 + 1, axis=0)])
     side = math.isqrt(len(sample))
-    found = Pillow.fromarray(sample[-side * side :].reshape(side, side, 3)).quantize(colors - 1)
+    quantized = Pillow.fromarray(sample[-side * side :].reshape(side, side, 3)).quantize(colors - 1)
+    sampled_colors = (quantized.getpalette() or [])[: 3 * colors - 3]
     palette = Pillow.new("P", (1, 1))
-    palette.putpalette([*(found.getpalette() or [])[: 3 * colors - 3], 255, 255, 255])  # the ground stays white
+    palette.putpalette([*sampled_colors, 255, 255, 255])  # White, so that the background stays white.
     return image.quantize(palette=palette, dither=Pillow.Dither.FLOYDSTEINBERG)

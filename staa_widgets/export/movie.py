@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
 
 TICKS_PER_SECOND = 90_000
-"""Ticks of a second in mp4 files."""
+"""Time base of the mp4 files: ticks per second."""
 
 
 def to_video(
@@ -48,23 +48,23 @@ def to_video(
     Parameters
     ----------
     explanation
-        What to show.
+        The explanation whose clip and heat map are shown.
     path
         File to write, ``.mp4``; replaced in one step.
     style
-        How the heat map is drawn.
+        Display settings of the heat map.
     video
-        The video that was explained, as `staa_widgets.open_clip` takes it: then every frame is shown at full size. By
-        default the preview's pictures, of which there are at most 300 of at most 640 pixels.
+        The video that was explained, as `staa_widgets.open_clip` takes it: then every frame is shown at full size.
+        Default: the images of the preview, at most 300 of at most 640 pixels.
     audio
         Path of a video whose sound is kept, cut to the same seconds. ``True`` keeps the sound of `video` where that is
         a file with sound and `speed` is 1.
     start, end
         Seconds: only frames whose time lies in ``[start, end)`` are shown.
     speed
-        Times real speed.
+        Playback speed as a multiple of real time.
     chart
-        Whether bars of time with the moment marked and the colorbar lie under the images.
+        Whether to draw the bars of time, with a marker at the current time, and the colorbar under the images.
     progress
         As for `staa_widgets.explain`; where it raises, nothing is written.
 
@@ -78,7 +78,7 @@ def to_video(
     ExportError
         If the file cannot be written, or `audio` has no sound.
     ParameterError
-        If the video is another than the explanation's, or no frame lies in the range.
+        If the video is not the one that was explained, or no frame lies in the range.
     VideoError
         If `video` or `audio` cannot be read.
     """
@@ -86,10 +86,10 @@ def to_video(
 
     speed = validate_speed(speed)
     sound = _find_sound(audio, video, speed)
-    with open_movie_file(path, ".mp4") as part, progress_reporter(progress) as report:
+    with open_movie_file(path, ".mp4") as temporary_path, progress_reporter(progress) as report:
         frames = RenderedFrames(explanation, style, video=video, start=start, end=end, chart=chart)
         try:
-            _encode_mp4(frames, part, sound, speed, report)
+            _encode_mp4(frames, temporary_path, sound, speed, report)
         except FFmpegError as error:
             raise ExportError(
                 f"The movie cannot be made: {error.strerror}.", "See that the disk is not full; leave audio= out."
@@ -98,14 +98,14 @@ def to_video(
 
 
 def validate_speed(speed: float) -> float:
-    """Return a factor of speed as a float; raises `ParameterError` if it is none from 0.05 to 100."""
+    """Return a playback speed as a float; raises `ParameterError` if it is not from 0.05 to 100."""
     if isinstance(speed, bool) or not isinstance(speed, Real) or not 0.05 <= speed <= 100:
         raise ParameterError(f"speed is {speed!r}.", "Give times real speed, such as 0.5.")
     return float(speed)
 
 
 def _find_sound(audio: str | os.PathLike[str] | bool | None, video: Any, speed: float) -> Path | None:
-    """Return the file whose sound is kept, if any."""
+    """Return the path of the file whose sound is kept, if any."""
     if audio is None or audio is False:
         return None
     if isinstance(audio, bool):
@@ -118,19 +118,19 @@ def _find_sound(audio: str | os.PathLike[str] | bool | None, video: Any, speed: 
 
 @contextmanager
 def open_movie_file(path: str | os.PathLike[str], suffix: str) -> Iterator[Path]:
-    """Give the path of an empty file beside `path`, which takes its place at the end.
+    """Yield the path of an empty file in the same folder, which is renamed to `path` at the end.
 
     Raises
     ------
     ExportError
-        If the name ends in something else than `suffix`, or the file cannot be written.
+        If the name does not end in `suffix`, or the file cannot be written.
     """
     if Path(path).suffix.lower() != suffix:
         raise ExportError(f"The file name must end in {suffix}, got {Path(path).name!r}.", f"Let it end in {suffix}.")
-    with export_path(path, "movie") as part:
+    with export_path(path, "movie") as temporary_path:
         # A folder that cannot be written to is reported before the frames are drawn, which may take minutes.
-        part.touch()
-        yield part
+        temporary_path.touch()
+        yield temporary_path
 
 
 def _encode_mp4(frames: RenderedFrames, path: Path, audio: Path | None, speed: float, report: Progress) -> None:
@@ -139,7 +139,7 @@ def _encode_mp4(frames: RenderedFrames, path: Path, audio: Path | None, speed: f
 
     ticks = np.round((frames.edges - frames.edges[0]) / speed * TICKS_PER_SECOND).astype(np.int64)
     order = np.arange(len(ticks))
-    ticks = np.maximum.accumulate(ticks - order) + order  # no two at once
+    ticks = np.maximum.accumulate(ticks - order) + order  # No two frames at the same tick.
     width, height = (side + side % 2 for side in frames.size)
     with ExitStack() as stack:
         out = stack.enter_context(av.open(str(path.absolute()), "w", format="mp4", options={"movflags": "+faststart"}))
@@ -182,6 +182,6 @@ def _mux(out: OutputContainer, packets: list[Packet], durations: dict[int, int])
 
 
 def _pad_to_even(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    """Repeat the last row and column where H.264 wants one more."""
-    more = ((0, height - pixels.shape[0]), (0, width - pixels.shape[1]), (0, 0))
-    return np.ascontiguousarray(np.pad(pixels, more, "edge"))
+    """Return an image padded to even sides, which yuv420p requires, by repeating its last row and column."""
+    padding = ((0, height - pixels.shape[0]), (0, width - pixels.shape[1]), (0, 0))
+    return np.ascontiguousarray(np.pad(pixels, padding, "edge"))

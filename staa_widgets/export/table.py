@@ -35,7 +35,7 @@ def to_csv(
     path
         File to write; replaced in one step.
     style
-        Its layer and head choose what is written: the joint maps or a layer's attention.
+        Its layer and head select the maps: the joint maps, or the attention of a layer or head.
 
     Returns
     -------
@@ -57,12 +57,12 @@ def csv_text(explanation: Explanation | Mapping[str, Explanation], style: HeatSt
     several = isinstance(explanation, Mapping)
     stream = io.StringIO()
     writer = csv.writer(stream)
-    writer.writerow([*["name"] * several, *COLUMNS])
+    writer.writerow(["name", *COLUMNS] if several else COLUMNS)
     for name, e in explanation.items() if several else [("", explanation)]:
         heat = compute_heat(e, style)
         for s, (start, end) in enumerate(e.spans):
             signed = "" if heat.temporal_signed is None else f"{heat.temporal_signed[s]:.6f}"
             frames = " ".join(map(str, e.sampled_frames[s]))
             row = [s + 1, f"{start:.6f}", f"{end:.6f}", f"{heat.temporal[s]:.6f}", signed, frames]
-            writer.writerow([*[name] * several, *row])
+            writer.writerow([name, *row] if several else row)
     return stream.getvalue()

@@ -30,12 +30,12 @@ def draw_figure(explanation: Explanation | Comparison, kind: str = "time", **opt
     Raises
     ------
     ParameterError
-        If there is no such figure, or none of a comparison.
+        If there is no figure of this name, or it cannot be drawn of a comparison.
     """
     figures: dict[str, Any] = _COMPARISON_FIGURES if isinstance(explanation, Mapping) else _FIGURES
     if kind not in figures:
-        of_what = " of a comparison" if kind in _FIGURES else ""
+        suffix = " of a comparison" if kind in _FIGURES else ""
         raise ParameterError(
-            f"There is no figure {kind!r}{of_what}.", suggest_name(kind, figures, f"Choose from {', '.join(figures)}.")
+            f"There is no figure {kind!r}{suffix}.", suggest_name(kind, figures, f"Choose from {', '.join(figures)}.")
         )
     return figures[kind](explanation, **options)

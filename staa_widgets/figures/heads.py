@@ -20,15 +20,15 @@ MAPS_TRACE = "staa-heads"
 
 
 def attention_heads(explanation: Explanation, slice: int | None = None) -> go.Figure:  # noqa: A002
-    """Draw the attention of every layer and head: above where, one small map each, below when, one line each.
+    """Draw the attention of every layer and head: a small map of each above, and its shares over time below.
 
-    Each map and each line is drawn over its own maximum: shapes can be compared, strengths cannot; pointing at one
-    tells its own numbers.
+    Each map and each line is divided by its own maximum, so that shapes can be compared but strengths cannot. Hovering
+    over a cell shows its value: in a map the attention, in a line the share of the slice.
 
     Parameters
     ----------
     explanation
-        With its `attention`, float16 ``(L, H, S, h, w)``.
+        An explanation that has `attention`, float16 ``(L, H, S, h, w)``.
     slice
         Index of the slice whose maps are drawn; by default the mean over all of them.
 
@@ -40,7 +40,7 @@ def attention_heads(explanation: Explanation, slice: int | None = None) -> go.Fi
     Raises
     ------
     ParameterError
-        If the explanation keeps no attention by layer and head, or there is no such slice.
+        If the explanation has no attention by layer and head, or there is no such slice.
     """
     from plotly.subplots import make_subplots
 
@@ -55,19 +55,20 @@ def attention_heads(explanation: Explanation, slice: int | None = None) -> go.Fi
         raise ParameterError(f"slice is {slice!r}.", f"Give 0 to {slices - 1}, or None for their mean.")
     attention = e.attention.astype(np.float32)
     x0, y0, x1, y1 = e.box
-    cell = (y1 - y0) / h / ((x1 - x0) / w)
-    tall = 880 / count * layers * h * cell / w
-    low = float(np.clip(5 * layers * count, 160, 420))
-    figure = make_subplots(2, 1, row_heights=[tall, low], vertical_spacing=90 / (tall + low))
+    cell_aspect = (y1 - y0) / h / ((x1 - x0) / w)
+    maps_height = 880 / count * layers * h * cell_aspect / w
+    lines_height = float(np.clip(5 * layers * count, 160, 420))
+    plots_height = maps_height + lines_height
+    figure = make_subplots(2, 1, row_heights=[maps_height, lines_height], vertical_spacing=90 / plots_height)
     figure.add_trace(_maps_trace(attention.mean(axis=2) if slice is None else attention[:, :, slice]), row=1, col=1)
     figure.add_trace(_shares_trace(e, attention.sum(axis=(3, 4))), row=2, col=1)
-    when = "mean over time" if slice is None else f"{e.spans[slice, 0]:.2f} – {e.spans[slice, 1]:.2f} s"
+    time_text = "mean over time" if slice is None else f"{e.spans[slice, 0]:.2f} – {e.spans[slice, 1]:.2f} s"
     source = " · ".join(escape_plotly_text(name) for name in (e.clip_name, e.model_id) if name)
-    small = f"font-size:13px;color:{MUTED_COLOR}"
+    small_style = f"font-size:13px;color:{MUTED_COLOR}"
     figure.update_layout(
         template=plotly_template(),
-        title={"text": f"Attention by layer and head<br><span style='{small}'>{source} · {when}</span>"},
-        height=tall + low + 260,
+        title={"text": f"Attention by layer and head<br><span style='{small_style}'>{source} · {time_text}</span>"},
+        height=plots_height + 260,
         coloraxis={
             "colorscale": [[i / 15, f"rgb{tuple(color)}"] for i, color in enumerate(_COLOR_STOPS.tolist())],
             "cmin": 0,
@@ -81,9 +82,9 @@ def attention_heads(explanation: Explanation, slice: int | None = None) -> go.Fi
             },
         },
     )
-    plain: dict[str, Any] = {"showgrid": False, "zeroline": False, "showline": False, "ticks": ""}
+    bare_axis: dict[str, Any] = {"showgrid": False, "zeroline": False, "showline": False, "ticks": ""}
     figure.update_xaxes(
-        **plain,
+        **bare_axis,
         title_text="head",
         tickvals=[i * (w + 1) + (w - 1) / 2 for i in range(count)],
         ticktext=[str(i + 1) for i in range(count)],
@@ -91,19 +92,19 @@ def attention_heads(explanation: Explanation, slice: int | None = None) -> go.Fi
         row=1,
     )
     figure.update_yaxes(
-        **plain,
+        **bare_axis,
         title_text="layer",
         tickvals=[i * (h + 1) + (h - 1) / 2 for i in range(layers)],
         ticktext=[str(i + 1) for i in range(layers)],
         autorange="reversed",
         scaleanchor="x",
-        scaleratio=cell,
+        scaleratio=cell_aspect,
         constrain="domain",
         row=1,
     )
     figure.update_xaxes(title_text="seconds", range=[float(e.spans[0, 0]), float(e.spans[-1, 1])], row=2)
     figure.update_yaxes(
-        **plain,
+        **bare_axis,
         title_text="layer, and its heads",
         tickvals=[(i + 0.5) * count for i in range(layers)],
         ticktext=[str(i + 1) for i in range(layers)],
@@ -123,10 +124,11 @@ def _maps_trace(maps: np.ndarray) -> go.Heatmap:
     layers, count, h, w = maps.shape
     tops = maps.max(axis=(2, 3), keepdims=True)
     shapes = np.divide(maps, tops, out=np.zeros_like(maps), where=tops > 0)
-    told = np.stack(np.broadcast_arrays(*np.ogrid[1 : layers + 1, 1 : count + 1, 1 : h + 1, 1 : w + 1], maps), axis=-1)
+    numbers = np.ogrid[1 : layers + 1, 1 : count + 1, 1 : h + 1, 1 : w + 1]
+    hover_values = np.stack(np.broadcast_arrays(*numbers, maps), axis=-1)
     return go.Heatmap(
         z=_tile_maps(shapes),
-        customdata=_tile_maps(told.astype(np.float32)),
+        customdata=_tile_maps(hover_values.astype(np.float32)),
         coloraxis="coloraxis",
         hoverongaps=False,
         hovertemplate="layer %{customdata[0]}, head %{customdata[1]}<br>row %{customdata[2]}, column %{customdata[3]}"
@@ -136,15 +138,16 @@ def _maps_trace(maps: np.ndarray) -> go.Heatmap:
 
 
 def _tile_maps(maps: np.ndarray) -> np.ndarray:
+    """Return maps ``(L, H, h, w, …)`` side by side in one array, with NaN in the row and column between them."""
     layers, count, h, w = maps.shape[:4]
     padded = np.full((layers, count, h + 1, w + 1, *maps.shape[4:]), np.nan, np.float32)
     padded[:, :, :h, :w] = maps
-    whole = padded.swapaxes(1, 2).reshape(layers * (h + 1), count * (w + 1), *maps.shape[4:])
-    return whole[:-1, :-1]
+    tiles = padded.swapaxes(1, 2).reshape(layers * (h + 1), count * (w + 1), *maps.shape[4:])
+    return tiles[:-1, :-1]
 
 
 def _shares_trace(e: Explanation, mass: np.ndarray) -> go.Heatmap:
-    """Return the trace of one line per head: the share of each slice, ``(L, H, S)``, over the largest of the line."""
+    """Return the trace of one line per head: each slice's attention, ``(L, H, S)``, divided by the line's maximum."""
     import plotly.graph_objects as go
 
     layers, count, slices = mass.shape
@@ -153,12 +156,12 @@ def _shares_trace(e: Explanation, mass: np.ndarray) -> go.Heatmap:
     shares = np.divide(lines, total, out=np.full_like(lines, 1 / slices), where=total > 0)
     layer, head = 1 + np.indices((layers, count)).reshape(2, -1)
     starts, ends = e.spans.T.astype(np.float32)
-    told = np.stack(np.broadcast_arrays(layer[:, None], head[:, None], starts, ends, shares), axis=-1)
+    hover_values = np.stack(np.broadcast_arrays(layer[:, None], head[:, None], starts, ends, shares), axis=-1)
     return go.Heatmap(
         x=np.append(e.spans[:, 0], e.spans[-1, 1]),
         y=np.arange(layers * count + 1),
         z=np.divide(lines, top, out=np.zeros_like(lines), where=top > 0),
-        customdata=told.astype(np.float32),
+        customdata=hover_values.astype(np.float32),
         coloraxis="coloraxis",
         hovertemplate="layer %{customdata[0]}, head %{customdata[1]}<br>"
         "%{customdata[2]:.2f} – %{customdata[3]:.2f} s: <b>%{customdata[4]:.1%}</b> of its attention<extra></extra>",

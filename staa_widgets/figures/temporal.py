@@ -28,13 +28,13 @@ ROW_HEIGHT = 150
 def temporal_bars(explanation: Explanation) -> go.Figure:
     """Draw when the model looked: a bar for every slice, as wide as the seconds it stands for.
 
-    Of maps with negative values the part of each slice's share that speaks for the class goes up, and what speaks
-    against it down; both together are the share. A dashed line shows what every slice would have if all had the same.
+    If maps have negative values, each bar is split: the part of the share in favor of the class points up, the part
+    against it down. Otherwise a dashed line marks the share that every slice would have if all were equal.
 
     Parameters
     ----------
     explanation
-        What to draw.
+        The explanation to draw.
 
     Returns
     -------
@@ -64,17 +64,17 @@ def temporal_bars(explanation: Explanation) -> go.Figure:
 def comparison_bars(comparison: Comparison) -> go.Figure:
     """Draw when each of several explanations looked, under each other on one axis of seconds.
 
-    All rows have the same scale, so bars can be compared across them.
+    All rows have the same scale, so that bars can be compared between rows.
 
     Parameters
     ----------
     comparison
-        What to draw, one row each.
+        The explanations to draw, one row each.
 
     Returns
     -------
     Figure
-        Wrap it in ``go.FigureWidget`` to `staa_widgets.link` it to a player of any of them.
+        Wrap it in ``go.FigureWidget`` to `staa_widgets.link` it to a player of any of the explanations.
     """
     from plotly.subplots import make_subplots
 
@@ -105,28 +105,28 @@ def comparison_bars(comparison: Comparison) -> go.Figure:
     )
     figure.update_xaxes(range=[float(min(s[0, 0] for s in spans)), float(max(s[-1, 1] for s in spans))])
     figure.update_xaxes(title_text="seconds", row=rows)
-    tops = [np.stack(_bar_heights(e)) for e in comparison.values()]
-    low, top = min(0.0, *(t.min() for t in tops)), max(t.max() for t in tops)
+    heights = [np.stack(_bar_heights(e)) for e in comparison.values()]
+    low, top = min(0.0, *(h.min() for h in heights)), max(h.max() for h in heights)
     figure.update_yaxes(tickformat="~%", nticks=4, range=[1.05 * low, 1.05 * top])
     figure.update_yaxes(title_text="share of the attribution", row=(rows + 1) // 2)
     return figure
 
 
 def _add_bars(figure: go.Figure, e: Explanation, row: int | None = None) -> None:
-    """Add the bars of an explanation, in a row of several."""
-    place: dict[str, Any] = {} if row is None else {"row": row, "col": 1}
+    """Add the bars of an explanation to a figure, in the given row if the figure has several."""
+    subplot: dict[str, Any] = {} if row is None else {"row": row, "col": 1}
     if e.temporal_signed is None:
-        figure.add_trace(_bar_trace(e, e.temporal, BAR_COLOR), **place)
-        figure.add_hline(y=1 / len(e.temporal), line={"dash": "dash", "width": 1.5, "color": MUTED_COLOR}, **place)
+        figure.add_trace(_bar_trace(e, e.temporal, BAR_COLOR), **subplot)
+        figure.add_hline(y=1 / len(e.temporal), line={"dash": "dash", "width": 1.5, "color": MUTED_COLOR}, **subplot)
         figure.data[-1].showlegend = False
     else:
         traces: Any = figure.data
-        told = any(trace.legendgroup for trace in traces)
+        has_legend = any(trace.legendgroup for trace in traces)
         for heights, color, name in zip(
             _bar_heights(e), (POSITIVE_COLOR, BAR_COLOR), ("for the class", "against it"), strict=True
         ):
-            figure.add_trace(_bar_trace(e, heights, color, name), **place)
-            figure.data[-1].update(legendgroup=name, showlegend=not told)
+            figure.add_trace(_bar_trace(e, heights, color, name), **subplot)
+            figure.data[-1].update(legendgroup=name, showlegend=not has_legend)
         figure.update_layout(barmode="overlay")
 
 
@@ -139,42 +139,42 @@ def _bar_heights(e: Explanation) -> list[np.ndarray]:
 
 def _prediction_text(e: Explanation) -> str:
     label, probability = e.predictions(1)[0]
-    about = "" if label == e.labels[e.target] else f", about {escape_plotly_text(e.labels[e.target])}"
-    return f"{escape_plotly_text(label)} {probability:.0%}{about}"
+    target = "" if label == e.labels[e.target] else f", about {escape_plotly_text(e.labels[e.target])}"
+    return f"{escape_plotly_text(label)} {probability:.0%}{target}"
 
 
-def _title_html(about: str, source: str) -> str:
+def _title_html(heading: str, source: str) -> str:
     # Not Plotly's own subtitle: in a notebook it lands above the title.
-    return f"{about}<br><span style='font-size:13px;color:{MUTED_COLOR}'>{source}</span>"
+    return f"{heading}<br><span style='font-size:13px;color:{MUTED_COLOR}'>{source}</span>"
 
 
 def _bar_trace(e: Explanation, heights: np.ndarray, color: str, name: str | None = None) -> go.Bar:
     import plotly.graph_objects as go
 
     starts, ends = e.spans.T
-    seen = [", ".join(map(str, frames)) for frames in e.sampled_frames.tolist()]
+    frame_lists = [", ".join(map(str, frames)) for frames in e.sampled_frames.tolist()]
     return go.Bar(
         x=(starts + ends) / 2,
         width=ends - starts,
         y=heights,
         name=name,
-        customdata=list(zip(range(1, len(seen) + 1), starts, ends, seen, np.abs(heights), strict=True)),
+        customdata=list(zip(range(1, len(starts) + 1), starts, ends, frame_lists, np.abs(heights), strict=True)),
         hovertemplate=f"<b>%{{customdata[4]:.1%}}</b> {name or ''}<br>"
         "slice %{customdata[0]}: %{customdata[1]:.2f} – %{customdata[2]:.2f} s<br>"
         "frames seen: %{customdata[3]}<extra></extra>",
         marker={"color": color, "line": {"color": "white", "width": 1}},
-        # How `link` marks the bar on show.
+        # `link` selects the bar of the time that the player shows.
         selected={"marker": {"color": HIGHLIGHT_COLOR if color == BAR_COLOR else "#7d3208"}},
         unselected={"marker": {"opacity": 1}},
     )
 
 
 def _layout_options(e: Explanation) -> dict[str, Any]:
-    about = f"When: {escape_plotly_text(e.method)}, class {escape_plotly_text(e.labels[e.target])}"
+    heading = f"When: {escape_plotly_text(e.method)}, class {escape_plotly_text(e.labels[e.target])}"
     source = " · ".join(escape_plotly_text(name) for name in (e.clip_name, e.model_id) if name)
     return {
         "template": plotly_template(),
-        "title": {"text": _title_html(about, source)},
+        "title": {"text": _title_html(heading, source)},
         "xaxis": {"title": {"text": "seconds"}, "range": [float(e.spans[0, 0]), float(e.spans[-1, 1])]},
         "yaxis": {"title": {"text": "share of the attribution"}, "tickformat": "~%"},
         "height": 340,
