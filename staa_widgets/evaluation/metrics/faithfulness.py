@@ -33,10 +33,10 @@ DRAWS = 999
 def pearson(one: Tensor, other: Tensor) -> Tensor:
     """Return the linear correlation of each row; NaN where a row is constant."""
     one, other = one.double(), other.double()
-    speaks = (one.amax(1) > one.amin(1)) & (other.amax(1) > other.amin(1))
+    varies = (one.amax(1) > one.amin(1)) & (other.amax(1) > other.amin(1))
     one, other = one - one.mean(1, keepdim=True), other - other.mean(1, keepdim=True)
-    found = (one * other).sum(1) / (one.square().sum(1) * other.square().sum(1)).sqrt()
-    return found.clamp(-1, 1).where(speaks, float("nan"))
+    correlation = (one * other).sum(1) / (one.square().sum(1) * other.square().sum(1)).sqrt()
+    return correlation.clamp(-1, 1).where(varies, float("nan"))
 
 
 def ranks(values: Tensor) -> Tensor:
@@ -76,15 +76,15 @@ def permutation_p_value(one: Tensor, other: Tensor, *, draws: int = DRAWS, seed:
 
     if draws < 1:
         raise ParameterError(f"draws is {draws}.", "Give at least 1.")
-    found = spearman(one, other)
+    observed = spearman(one, other)
     first, second = ranks(one), ranks(other)
     count = first.shape[1]
     generator = torch.Generator().manual_seed(seed)
     orders = torch.rand(draws, count, generator=generator).argsort(1)
     null = torch.stack([pearson(a[orders], b.expand(draws, -1)) for a, b in zip(first, second, strict=True)])
-    # Sums in another order differ in their last digits, and a tie counts against the map.
-    reached = (null >= found[:, None] - 1e-9).double().sum(1)
-    return ((reached + 1) / (draws + 1)).where(found.isfinite(), float("nan"))
+    # The tolerance is for sums in another order, which differ in their last digits: a tie counts against the map.
+    at_least_observed = (null >= observed[:, None] - 1e-9).double().sum(1)
+    return ((at_least_observed + 1) / (draws + 1)).where(observed.isfinite(), float("nan"))
 
 
 def _saliency_and_drops(case: Case, units: Units, filler: str, output: Output) -> tuple[Tensor, Tensor]:
@@ -92,8 +92,8 @@ def _saliency_and_drops(case: Case, units: Units, filler: str, output: Output) -
     import torch
 
     parts = divide_into_units(require_inputs(case).geometry, units)
-    lost = score_drops(case, parts, filler=filler, output=output)
-    return torch.from_numpy(unit_saliency(case.maps, parts))[None], torch.from_numpy(lost)[None]
+    drops = score_drops(case, parts, filler=filler, output=output)
+    return torch.from_numpy(unit_saliency(case.maps, parts))[None], torch.from_numpy(drops)[None]
 
 
 def _count_passes(geometry: Geometry, *, units: Units, **_: object) -> int:

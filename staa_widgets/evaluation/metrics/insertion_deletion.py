@@ -1,9 +1,9 @@
-"""Insertion and deletion: the target's probability while parts of a clip come or go in the order of a map.
+"""Insertion and deletion: the target's probability while parts of a clip are added or removed in the order of a map.
 
 After RISE (Petsiuk et al. 2018, arXiv 1806.07421) and "Spatio-Temporal Perturbations for Video Attribution" (Li et al.
-2021, arXiv 2109.00222). Removing scattered cells destroys a clip faster than removing a smooth region whatever a map
-says, so a score means something beside `references` only: random orders of the same clip, smooth and not. Insertion,
-and deletion of the least relevant first, suffer from it less; they are one and the same order of parts.
+2021, arXiv 2109.00222). Removing scattered cells destroys a clip faster than removing a smooth region, whatever the
+map, so a score means something only beside `reference_scores`: those of random orders of the same clip, smooth and not.
+Insertion, and deletion of the least relevant first, suffer less from this; both use the same order of parts.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class ReferenceScores(NamedTuple):
     random_smooth
         float64 ``(draws,)``, of smooth random maps, which remove connected regions as explanations do.
     oracle
-        Score of the order by what the removal of each unit alone costs; NaN where there are more than 128 units.
+        Score of the units in the order of the score drop when each is removed alone; NaN for more than 128 units.
     """
 
     random: NDArray[np.float64]
@@ -99,7 +99,7 @@ def perturbation_curve(
     steps: int = STEPS,
     output: Output = "probability",
 ) -> ScoreCurve:
-    """Insert units into a filled clip, or delete them from the whole one, in the order of a map.
+    """Return the curve of the target's score while units are inserted or deleted in the order of a map.
 
     Ties are broken at random; where a step falls between equal values the curve is the mean of five ways to do so, and
     a constant map has the mean curve of five random orders.
@@ -117,7 +117,7 @@ def perturbation_curve(
     filler
         Name in `staa_widgets.methods.fillers.FILLERS`.
     steps
-        Number of shares at which the model is asked, beside the start; at most the number of units.
+        Number of shares at which the model runs, beside the start; at most the number of units.
     output
         ``"probability"`` or ``"logit"`` of the target.
     """
@@ -145,7 +145,7 @@ def reference_scores(
     case
         Case with inputs; its memo keeps the logits.
     kind, order, units, filler, steps
-        As for `curve`.
+        As for `perturbation_curve`.
     draws
         Number of random orders.
     """
@@ -184,7 +184,7 @@ def normalize_scores(
 
     Returns
     -------
-    Normalized
+    NormalizedScore
         NaN, with the reason, where the oracle is less than three standard errors from random.
     """
     rows = np.stack([np.asarray(part, np.float64) for part in (scores, randoms, oracles)])
@@ -192,14 +192,14 @@ def normalize_scores(
     count = rows.shape[1]
     if count < 2:
         return NormalizedScore(np.nan, np.nan, np.nan, f"only {count} clips have a score, a random score and an oracle")
-    gain, room = rows[0] - rows[1], rows[2] - rows[1]
-    error = room.std(ddof=1) / np.sqrt(count)
-    if not abs(room.mean()) >= 3 * error or room.mean() == 0:
-        reason = f"oracle and random differ by {abs(room.mean()):.3g}, less than three standard errors of {error:.2g}"
+    gain, span = rows[0] - rows[1], rows[2] - rows[1]
+    error = span.std(ddof=1) / np.sqrt(count)
+    if not abs(span.mean()) >= 3 * error or span.mean() == 0:
+        reason = f"oracle and random differ by {abs(span.mean()):.3g}, less than three standard errors of {error:.2g}"
         return NormalizedScore(np.nan, np.nan, np.nan, reason)
-    ratios = bootstrap_means(gain, draws=draws, seed=seed) / bootstrap_means(room, draws=draws, seed=seed)
+    ratios = bootstrap_means(gain, draws=draws, seed=seed) / bootstrap_means(span, draws=draws, seed=seed)
     low, high = np.quantile(ratios, [0.025, 0.975])
-    return NormalizedScore(float(gain.mean() / room.mean()), float(low), float(high), "")
+    return NormalizedScore(float(gain.mean() / span.mean()), float(low), float(high), "")
 
 
 def _curve_of_values(
@@ -214,25 +214,25 @@ def _curve_of_values(
     *,
     seed: int,
 ) -> ScoreCurve:
-    for name, value, known in (("kind", kind, ("insertion", "deletion")), ("order", order, ("most", "least"))):
-        if value not in known:
-            raise ParameterError(f"{name} is {value!r}.", f"Choose from {', '.join(known)}.")
+    for name, value, choices in (("kind", kind, ("insertion", "deletion")), ("order", order, ("most", "least"))):
+        if value not in choices:
+            raise ParameterError(f"{name} is {value!r}.", f"Choose from {', '.join(choices)}.")
     if steps < 1:
         raise ParameterError(f"steps is {steps}.", "Give at least 1.")
     count = len(values)
     cuts = np.unique(np.linspace(0, count, min(steps, count) + 1).round().astype(int))
     falling = np.sort(values)[::-1]
-    at = cuts[1:-1] if order == "most" else count - cuts[1:-1]
-    tied = bool(np.any(falling[at - 1] == falling[at]))
-    asked = []
+    boundaries = cuts[1:-1] if order == "most" else count - cuts[1:-1]
+    tied = bool(np.any(falling[boundaries - 1] == falling[boundaries]))
+    removal_masks = []
     for draw in range(DRAWS if tied else 1):
         rank = _rank_units(values, seed, draw)
-        place = np.empty(count, np.int64)
-        place[rank if order == "most" else rank[::-1]] = np.arange(count)
-        taken = place[None, :] < cuts[:, None]
-        asked.append(taken if kind == "deletion" else ~taken)
-    scores = scores_without(case, parts, np.concatenate(asked), filler=filler, output=output)
-    return ScoreCurve(cuts / count, scores.reshape(len(asked), -1).mean(axis=0))
+        position = np.empty(count, np.int64)
+        position[rank if order == "most" else rank[::-1]] = np.arange(count)
+        changed = position[None, :] < cuts[:, None]
+        removal_masks.append(changed if kind == "deletion" else ~changed)
+    scores = scores_without(case, parts, np.concatenate(removal_masks), filler=filler, output=output)
+    return ScoreCurve(cuts / count, scores.reshape(len(removal_masks), -1).mean(axis=0))
 
 
 def _rank_units(values: NDArray[np.float64], seed: int, draw: int) -> NDArray[np.int64]:

@@ -46,10 +46,10 @@ def average_precision(values: Tensor, truth: Tensor) -> Tensor:
     values, order = values.sort(dim=1, descending=True)
     hits = truth.gather(1, order).double()
     count = values.shape[1]
-    places = torch.arange(count, device=values.device).expand_as(order)
+    positions = torch.arange(count, device=values.device).expand_as(order)
     ends_tie = torch.ones_like(truth)
     ends_tie[:, :-1] = values[:, :-1] != values[:, 1:]
-    end = places.where(ends_tie, torch.tensor(count, device=values.device)).flip(1).cummin(1).values.flip(1)
+    end = positions.where(ends_tie, torch.tensor(count, device=values.device)).flip(1).cummin(1).values.flip(1)
     precision = hits.cumsum(1).gather(1, end) / (end + 1)
     return _nan_where_undefined(truth, (hits * precision).sum(1) / hits.sum(1))
 
@@ -61,8 +61,8 @@ def auc(values: Tensor, truth: Tensor) -> Tensor:
     """
     values, truth = _flatten_rows(values, truth)
     pairs = truth[:, :, None] & ~truth[:, None, :]
-    won = (values[:, :, None] > values[:, None, :]).double() + 0.5 * (values[:, :, None] == values[:, None, :])
-    return _nan_where_undefined(truth, (won * pairs).sum((1, 2)) / pairs.sum((1, 2)))
+    wins = (values[:, :, None] > values[:, None, :]).double() + 0.5 * (values[:, :, None] == values[:, None, :])
+    return _nan_where_undefined(truth, (wins * pairs).sum((1, 2)) / pairs.sum((1, 2)))
 
 
 def temporal_curve(maps: Tensor) -> Tensor:

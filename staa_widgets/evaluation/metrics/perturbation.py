@@ -24,7 +24,7 @@ Units = str | Sequence[int]
 Output = Literal["probability", "logit"]
 
 MAX_COARSE_UNITS = 128
-"""Most units of the division "coarse"; only up to so many units are removed one by one."""
+"""Most units of the division "coarse", and most units of which each is removed alone for the oracle."""
 
 
 def require_inputs(case: Case) -> MethodInputs:
@@ -43,7 +43,7 @@ def divide_into_units(geometry: Geometry, units: Units) -> NDArray[np.int64]:
         Geometry of the model.
     units
         ``"cells"`` of the token grid; ``"frames"``, whole slices; ``"coarse"``, the smallest square blocks of a slice
-        of which there are at most 128 in a clip; or the slices, rows and columns of a block.
+        that make at most 128 units of a clip; or the slices, rows and columns of a block.
 
     Returns
     -------
@@ -92,7 +92,7 @@ def scores_without(
     removed
         bool ``(m, n)``, which of the n units to remove in each of m perturbed clips.
     filler
-        Name in `staa_widgets.methods.fillers.FILLERS`; what replaces the units.
+        Name in `staa_widgets.methods.fillers.FILLERS`, of the content that replaces the units.
     output
         ``"probability"`` of the target, or its ``"logit"``, which does not saturate.
 
@@ -105,12 +105,12 @@ def scores_without(
         raise ParameterError(f"output is {output!r}.", "Choose 'probability' or 'logit'.")
     inputs = require_inputs(case)
     cells = removed[:, units]
-    keys = [("logits", filler, np.packbits(one).tobytes()) for one in cells]
+    keys = [("logits", filler, np.packbits(mask).tobytes()) for mask in cells]
     missing = list({key: n for n, key in enumerate(keys) if key not in case.memo}.values())
-    for first in range(0, len(missing), inputs.batch_size):
-        inputs.report(first, len(missing))
-        chosen = missing[first : first + inputs.batch_size]
-        for n, logits in zip(chosen, _perturbed_logits(inputs, cells[chosen], filler), strict=True):
+    for start in range(0, len(missing), inputs.batch_size):
+        inputs.report(start, len(missing))
+        batch = missing[start : start + inputs.batch_size]
+        for n, logits in zip(batch, _perturbed_logits(inputs, cells[batch], filler), strict=True):
             case.memo[keys[n]] = logits
     if missing:
         inputs.report(len(missing), len(missing))
@@ -122,8 +122,8 @@ def score_drops(case: Case, units: NDArray[np.int64], *, filler: str, output: Ou
     """Return by how much the target's score falls when each unit alone is removed, ``(n,)``."""
     count = int(units.max()) + 1
     removed = np.concatenate([np.zeros((1, count), bool), np.eye(count, dtype=bool)])
-    whole, *parts = scores_without(case, units, removed, filler=filler, output=output)
-    return whole - np.array(parts)
+    unperturbed, *perturbed = scores_without(case, units, removed, filler=filler, output=output)
+    return unperturbed - np.array(perturbed)
 
 
 def _perturbed_logits(inputs: MethodInputs, cells: NDArray[np.bool_], filler: str) -> NDArray[np.float64]:

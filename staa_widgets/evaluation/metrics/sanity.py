@@ -59,18 +59,18 @@ def parameters_from_output(model: VideoModel) -> list[list[str]]:
     layers = model.family.layers(module)
     owner = {id(parameter): depth for depth, layer in enumerate(layers) for parameter in layer.parameters()}
     parts: list[list[str]] = [[] for _ in range(len(layers) + 2)]  # embeddings, layers, head
-    seen = False
+    layers_seen = False
     for name, parameter in module.named_parameters():
         depth = owner.get(id(parameter))
-        seen |= depth is not None
-        parts[depth + 1 if depth is not None else (-1 if seen else 0)].append(name)
+        layers_seen |= depth is not None
+        parts[depth + 1 if depth is not None else (-1 if layers_seen else 0)].append(name)
     return [part for part in reversed(parts) if part]
 
 
 def shuffle_weights(model: VideoModel, names: Sequence[str] | None = None, *, seed: int = 0) -> VideoModel:
     """Return a copy of a model with the entries of each parameter tensor shuffled.
 
-    The values are the same, so that activations keep their scale, but what was learned is gone.
+    The values are the same, so that activations keep their scale, but nothing learned remains.
 
     Parameters
     ----------
@@ -81,9 +81,9 @@ def shuffle_weights(model: VideoModel, names: Sequence[str] | None = None, *, se
     seed
         The same seed gives the same model.
     """
-    copied = replace(model, module=deepcopy(model.module), id=f"{model.id}, shuffled")
-    _shuffle_in_place(copied, [name for name, _ in model.module.named_parameters()] if names is None else names, seed)
-    return copied
+    shuffled = replace(model, module=deepcopy(model.module), id=f"{model.id}, shuffled")
+    _shuffle_in_place(shuffled, [name for name, _ in model.module.named_parameters()] if names is None else names, seed)
+    return shuffled
 
 
 def cascading_randomization(case: Case, *, steps: int = STEPS, seed: int = 0) -> CascadingRandomization:
@@ -98,29 +98,29 @@ def cascading_randomization(case: Case, *, steps: int = STEPS, seed: int = 0) ->
     seed
         Seed of the shuffling.
     """
-    query, attribute = _require_method(case)
+    inputs, attribute = _require_method(case)
     if case.model is None:
         raise ParameterError("This case has no model to copy.", "Give it a model.")
     if steps < 1:
         raise ParameterError(f"steps is {steps}.", "Give at least 1.")
     parts = parameters_from_output(case.model)
     cuts = np.unique(np.linspace(0, len(parts), min(steps, len(parts)) + 1).round().astype(int))
-    changed = shuffle_weights(case.model, [])
-    found = []
+    shuffled = shuffle_weights(case.model, [])
+    similarities = []
     for start, stop in pairwise(cuts):
-        _shuffle_in_place(changed, [name for part in parts[start:stop] for name in part], seed)
-        found.append(similarity(case.maps, attribute(model=changed, target=query.target)))
-    return CascadingRandomization(cuts[1:] / len(parts), np.array(found))
+        _shuffle_in_place(shuffled, [name for part in parts[start:stop] for name in part], seed)
+        similarities.append(similarity(case.maps, attribute(model=shuffled, target=inputs.target)))
+    return CascadingRandomization(cuts[1:] / len(parts), np.array(similarities))
 
 
 def _shuffle_in_place(model: VideoModel, names: Sequence[str], seed: int) -> None:
     import torch
 
-    places = {name: n for n, (name, _) in enumerate(model.module.named_parameters())}
+    positions = {name: n for n, (name, _) in enumerate(model.module.named_parameters())}
     with torch.no_grad():
         for name in names:
             parameter = model.module.get_parameter(name)
-            generator = torch.Generator().manual_seed(seed * 1_000_003 + places[name])
+            generator = torch.Generator().manual_seed(seed * 1_000_003 + positions[name])
             order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
             parameter.copy_(parameter.flatten()[order].reshape(parameter.shape))
 
@@ -150,9 +150,9 @@ def weight_randomization(case: Case, *, steps: int = STEPS, seed: int = 0) -> fl
     """
     if case.model is None:
         return float("nan")
-    found = cascading_randomization(case, steps=steps, seed=seed).similarity
-    found = found[np.isfinite(found)]
-    return float(found.mean()) if len(found) else float("nan")
+    similarities = cascading_randomization(case, steps=steps, seed=seed).similarity
+    similarities = similarities[np.isfinite(similarities)]
+    return float(similarities.mean()) if len(similarities) else float("nan")
 
 
 @metric(
@@ -168,11 +168,11 @@ def class_sensitivity(case: Case) -> float:
 
     A class-agnostic method makes one map for all classes, which is not a fault of it but must be said.
     """
-    query, attribute = _require_method(case)
+    inputs, attribute = _require_method(case)
     if not case.class_specific:
         return 1.0
-    likeliest = query.record.logits.argsort()
-    other = next((int(k) for k in likeliest if k != query.target), None)
+    least_likely_first = inputs.record.logits.argsort()
+    other = next((int(k) for k in least_likely_first if k != inputs.target), None)
     return float("nan") if other is None else similarity(case.maps, attribute(target=other))
 
 
@@ -189,18 +189,18 @@ def frame_shuffle(case: Case) -> float:
     Near 1 the maps follow what is in a frame wherever it stands; how far they should change depends on how far the
     model heeds order, so neither end is better.
     """
-    query, attribute = _require_method(case)
-    slices = query.geometry.slices
+    inputs, attribute = _require_method(case)
+    slices = inputs.geometry.slices
     if slices < 2:
         return float("nan")
-    rng = np.random.default_rng([abs(query.seed), slices])
+    rng = np.random.default_rng([abs(inputs.seed), slices])
     order = rng.permutation(slices)
     while (order == np.arange(slices)).all():
         order = rng.permutation(slices)
-    shuffled = query.pixels.unflatten(0, (slices, -1))[order.tolist()].flatten(0, 1)
-    found = np.empty_like(case.maps)
-    found[order] = attribute(pixels=shuffled, target=query.target)
-    return similarity(case.maps, found)
+    shuffled = inputs.pixels.unflatten(0, (slices, -1))[order.tolist()].flatten(0, 1)
+    restored = np.empty_like(case.maps)
+    restored[order] = attribute(pixels=shuffled, target=inputs.target)
+    return similarity(case.maps, restored)
 
 
 @metric(
@@ -212,8 +212,8 @@ def frame_shuffle(case: Case) -> float:
 )
 def reversal(case: Case) -> float:
     """How alike maps stay when the clip runs backwards and the maps are turned round again; neither end is better."""
-    query, attribute = _require_method(case)
-    return similarity(case.maps, attribute(pixels=query.pixels.flip(0), target=query.target)[::-1])
+    inputs, attribute = _require_method(case)
+    return similarity(case.maps, attribute(pixels=inputs.pixels.flip(0), target=inputs.target)[::-1])
 
 
 @metric(
@@ -232,12 +232,12 @@ def freeze(case: Case) -> float:
     The middle frame is shown throughout, so that no moment differs from another; what is uneven comes from the model's
     places in time or from the method. Maps of zero are even.
     """
-    query, attribute = _require_method(case)
-    still = query.pixels[len(query.pixels) // 2].expand_as(query.pixels).contiguous()
-    return unevenness(attribute(pixels=still, target=query.target))
+    inputs, attribute = _require_method(case)
+    still = inputs.pixels[len(inputs.pixels) // 2].expand_as(inputs.pixels).contiguous()
+    return unevenness(attribute(pixels=still, target=inputs.target))
 
 
 def unevenness(maps: NDArray[np.floating]) -> float:
-    """Share of ``|maps|`` ``(S, h, w)`` that lies above an even share of the slices, 0 to ``1 - 1/S``."""
+    """Return the share of ``|maps|`` ``(S, h, w)`` above an even share for each slice, 0 to ``1 - 1/S``."""
     mass = np.abs(maps).sum(axis=(1, 2), dtype=np.float64)
     return float(np.clip(mass / mass.sum() - 1 / len(mass), 0, None).sum()) if mass.any() else 0.0
