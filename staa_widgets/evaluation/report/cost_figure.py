@@ -42,7 +42,7 @@ def draw_cost_against_quality(results: Results, metric: str, model: str | None =
     Parameters
     ----------
     results
-        What to draw.
+        Results of the evaluation.
     metric
         Label of the metric.
     model
@@ -59,9 +59,11 @@ def draw_cost_against_quality(results: Results, metric: str, model: str | None =
     points = _make_points(results, metric, model)
     figure = go.Figure(layout={"template": plotly_template()})
     for name in GROUP_COLORS:
-        if of := [point for point in points if point.group == name]:
-            _draw_group(figure, name, of, results, model)
-    if control := best_summary(results, metric, [point.summary for point in points if point.group == "control"]):
+        group_points = [point for point in points if point.group == name]
+        if group_points:
+            _draw_group(figure, name, group_points, results, model)
+    control = best_summary(results, metric, [point.summary for point in points if point.group == "control"])
+    if control:
         figure.add_hline(
             y=control.mean,
             line={"dash": "dash", "width": 1.5, "color": MUTED_COLOR},
@@ -72,19 +74,20 @@ def draw_cost_against_quality(results: Results, metric: str, model: str | None =
             },
             annotation_position="top right" if better else "bottom right",
         )
-    low, high = _axis_range([bound for *_, found in points for bound in (found.mean, found.low, found.high)])
+    summaries = [point.summary for point in points]
+    low, high = _axis_range([end for summary in summaries for end in (summary.mean, summary.low, summary.high)])
     _label_points(figure, [point for point in points if point.group != "control"], PLOT_HEIGHT / (high - low))
-    ends = [math.log10(point.passes) for point in points] or [0.0]
-    marks = [10**power for power in range(math.floor(max(ends)) + 2)]
+    log_passes = [math.log10(point.passes) for point in points] or [0.0]
+    tick_values = [10**power for power in range(math.floor(max(log_passes)) + 2)]
     direction = {True: ", higher is better", False: ", lower is better", None: ""}[better]
     figure.update_layout(
         # Room at the right for the label of the most expensive method.
         xaxis={
             "type": "log",
             "title": {"text": "passes through the model (forward + backward)"},
-            "range": [min(ends) - 0.1, max(ends) + 0.3 + 0.25 * (max(ends) - min(ends))],
-            "tickvals": marks,
-            "ticktext": [f"{mark:,}" for mark in marks],
+            "range": [min(log_passes) - 0.1, max(log_passes) + 0.3 + 0.25 * (max(log_passes) - min(log_passes))],
+            "tickvals": tick_values,
+            "ticktext": [f"{tick:,}" for tick in tick_values],
         },
         yaxis={"title": {"text": escape_plotly_text(metric) + direction}, "range": [low, high]},
         height=HEIGHT,
@@ -96,12 +99,14 @@ def draw_cost_against_quality(results: Results, metric: str, model: str | None =
 
 
 def _make_points(results: Results, metric: str, model: str | None) -> list[_Point]:
-    held, points = index_summaries(results, model), []
+    summaries = index_summaries(results, model)
+    points = []
     for method in results.methods:
         forwards, backwards, _ = results.cost(method, model)
-        if (found := held.get((method, metric))) and math.isfinite(forwards):
+        summary = summaries.get((method, metric))
+        if summary and math.isfinite(forwards):
             # A logarithmic axis has no 0, so methods without a pass stand beside those with one.
-            points.append(_Point(method, method_group(results, method), max(forwards + backwards, 1), found))
+            points.append(_Point(method, method_group(results, method), max(forwards + backwards, 1), summary))
     return points
 
 
@@ -150,8 +155,8 @@ def _label_points(figure: go.Figure, points: Sequence[_Point], pixels: float) ->
         columns.setdefault(round(math.log10(point.passes) * 2), []).append(point)
     for column in columns.values():
         rising = sorted(column, key=lambda point: point.summary.mean)
-        wanted = np.array([point.summary.mean * pixels for point in rising])
-        for point, shift in zip(rising, wanted - _spread_labels(wanted), strict=True):
+        preferred = np.array([point.summary.mean * pixels for point in rising])
+        for point, shift in zip(rising, preferred - _spread_labels(preferred), strict=True):
             figure.add_annotation(
                 x=math.log10(point.passes),
                 y=point.summary.mean,
@@ -168,20 +173,20 @@ def _label_points(figure: go.Figure, points: Sequence[_Point], pixels: float) ->
             )
 
 
-def _spread_labels(wanted: np.ndarray) -> np.ndarray:
+def _spread_labels(preferred: np.ndarray) -> np.ndarray:
     """Return rising positions, at least the height of a label apart, with the same mean."""
-    places = wanted.copy()
-    for i in range(1, len(places)):
-        places[i] = max(places[i], places[i - 1] + LABEL_HEIGHT)
-    return places - np.mean(places - wanted)
+    positions = preferred.copy()
+    for i in range(1, len(positions)):
+        positions[i] = max(positions[i], positions[i - 1] + LABEL_HEIGHT)
+    return positions - np.mean(positions - preferred)
 
 
 def _axis_range(values: Sequence[float]) -> tuple[float, float]:
     """Return the least and the greatest finite value, with some margin."""
-    held = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
-    low, high = min(held), max(held)
-    room = 0.08 * (high - low) or 0.1
-    return low - room, high + room
+    finite = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
+    low, high = min(finite), max(finite)
+    margin = 0.08 * (high - low) or 0.1
+    return low - margin, high + margin
 
 
 def _zero_if_not_finite(value: float) -> float:

@@ -44,7 +44,7 @@ def draw_curves(results: Results, metric: str, model: str | None = None) -> go.F
     Parameters
     ----------
     results
-        What to draw; the curves are in `Results.curves`.
+        Results of the evaluation; the curves are in `Results.curves`.
     metric
         Label of an insertion or deletion metric.
     model
@@ -58,17 +58,17 @@ def draw_curves(results: Results, metric: str, model: str | None = None) -> go.F
     import plotly.graph_objects as go
 
     name = str(results.metric_info(metric).get("name", metric))
-    done = "put in" if name.startswith("insertion") else "taken out" if name.startswith("deletion") else "changed"
-    courses = _interpolate_curves(results, metric, model)
-    order = [method for method in dict.fromkeys((*results.methods, *courses)) if method in courses]
+    change = "put in" if name.startswith("insertion") else "taken out" if name.startswith("deletion") else "changed"
+    curves = _interpolate_curves(results, metric, model)
+    order = [method for method in dict.fromkeys((*results.methods, *curves)) if method in curves]
     figure = go.Figure(layout={"template": plotly_template()})
     gray = cycle({"color": GROUP_COLORS["control"], "dash": dash} for dash in DASHES)
     colored = cycle([*({"color": c} for c in METHOD_COLORS), *({"color": c, "dash": "dash"} for c in METHOD_COLORS)])
     for method in order:
         line = {**next(gray if method_group(results, method) == "control" else colored), "width": 2}
-        _draw_curve(figure, method, _mean_intervals(courses[method]), line, band=len(order) <= MAX_BANDS)
+        _draw_curve(figure, method, _mean_intervals(curves[method]), line, band=len(order) <= MAX_BANDS)
     figure.update_layout(
-        xaxis={"title": {"text": f"share of the clip {done}"}, "tickformat": "~%", "range": [0, 1]},
+        xaxis={"title": {"text": f"share of the clip {change}"}, "tickformat": "~%", "range": [0, 1]},
         yaxis={"title": {"text": "probability of the target class"}, "range": [0, 1.02]},
         height=460 + LEGEND_LINE_HEIGHT * (len(order) // 3),
         margin={"t": 30},
@@ -82,35 +82,36 @@ def draw_curves(results: Results, metric: str, model: str | None = None) -> go.F
 
 def _interpolate_curves(results: Results, metric: str, model: str | None) -> dict[str, CurvesByClip]:
     """Return the curves of a metric at the shares `GRID`, by method."""
-    courses: dict[str, CurvesByClip] = {}
+    curves: dict[str, CurvesByClip] = {}
     for row in results.curves:
         if row.metric == metric and model in (None, row.model):
-            courses.setdefault(row.method, {})[row.model, row.clip] = np.interp(GRID, row.shares, row.values)
-    if not courses:
-        with_curves = ", ".join(dict.fromkeys(row.metric for row in results.curves))
+            curves.setdefault(row.method, {})[row.model, row.clip] = np.interp(GRID, row.shares, row.values)
+    if not curves:
+        available = ", ".join(dict.fromkeys(row.metric for row in results.curves))
         raise ParameterError(
-            f"There are no curves of {metric!r}.", f"There are some of {with_curves}." if with_curves else ""
+            f"There are no curves of {metric!r}.", f"There are some of {available}." if available else ""
         )
-    return courses
+    return curves
 
 
-def _mean_intervals(courses: CurvesByClip) -> list[Interval]:
-    return [
-        mean_with_interval(list(mean_by_clip({of: float(course[place]) for of, course in courses.items()}).values()))
-        for place in range(len(GRID))
-    ]
+def _mean_intervals(curves: CurvesByClip) -> list[Interval]:
+    intervals = []
+    for index in range(len(GRID)):
+        values = {key: float(curve[index]) for key, curve in curves.items()}
+        intervals.append(mean_with_interval(list(mean_by_clip(values).values())))
+    return intervals
 
 
 def _draw_curve(
-    figure: go.Figure, method: str, bands: list[Interval], line: Mapping[str, object], *, band: bool
+    figure: go.Figure, method: str, intervals: list[Interval], line: Mapping[str, object], *, band: bool
 ) -> None:
     import plotly.graph_objects as go
 
-    if band and all(math.isfinite(each.low) for each in bands):
+    if band and all(math.isfinite(interval.low) for interval in intervals):
         figure.add_trace(
             go.Scatter(
                 x=[*GRID, *GRID[::-1]],
-                y=[each.high for each in bands] + [each.low for each in reversed(bands)],
+                y=[interval.high for interval in intervals] + [interval.low for interval in reversed(intervals)],
                 fill="toself",
                 fillcolor=make_transparent(str(line["color"])),
                 line={"width": 0},
@@ -122,12 +123,12 @@ def _draw_curve(
     figure.add_trace(
         go.Scatter(
             x=GRID,
-            y=[each.mean for each in bands],
+            y=[interval.mean for interval in intervals],
             name=format_label(method),
             legendgroup=method,
             mode="lines",
             line=dict(line),
-            customdata=[f"[{format_number(each.low)}, {format_number(each.high)}]" for each in bands],
+            customdata=[f"[{format_number(interval.low)}, {format_number(interval.high)}]" for interval in intervals],
             hovertemplate=f"{format_label(method)}: %{{y:.2f}} %{{customdata}}<extra></extra>",
         )
     )

@@ -21,8 +21,8 @@ def format_number(value: float) -> str:
     """Write a score: two decimals, fewer of large ones, a dash for NaN."""
     if not math.isfinite(value):
         return "–"
-    said = f"{abs(value):.2f}" if abs(value) < 10 else f"{abs(value):.1f}"
-    return f"−{said}" if value < 0 and float(said) else said
+    digits = f"{abs(value):.2f}" if abs(value) < 10 else f"{abs(value):.1f}"
+    return f"−{digits}" if value < 0 and float(digits) else digits
 
 
 def format_interval(low: float, high: float) -> str:
@@ -52,8 +52,8 @@ def format_category(info: Mapping[str, Any]) -> str:
 
 def method_group(results: Results, method: str) -> str:
     """Return the group of a method; "attention" where the results have none."""
-    found = results.settings.get("methods", {}).get(method, {}).get("group")
-    return found if found in GROUPS else "attention"
+    group = results.settings.get("methods", {}).get(method, {}).get("group")
+    return group if group in GROUPS else "attention"
 
 
 def format_cost(results: Results, method: str, model: str | None = None) -> str:

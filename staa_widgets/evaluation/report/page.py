@@ -54,13 +54,13 @@ def to_html(
     Parameters
     ----------
     results
-        What to report.
+        Results of the evaluation.
     path
         Where to write. An existing file is replaced in one step.
     title
-        Heading; by default it says how many methods were compared.
+        Heading; by default the number of methods compared.
     introduction
-        Section before all others.
+        Section to put before all others.
 
     Returns
     -------
@@ -151,18 +151,19 @@ def _curve_section(results: Results) -> Markup | None:
         )
         for name in names
     ]
-    beside = tables.normalized_score_table(results)
-    return _section("Curves", *figures, beside and element("h3", "Between random and the oracle"), beside)
+    normalized_table = tables.normalized_score_table(results)
+    heading = normalized_table and element("h3", "Between random and the oracle")
+    return _section("Curves", *figures, heading, normalized_table)
 
 
 def _cost_section(results: Results) -> Markup | None:
     directed = [metric for metric in results.metrics if results.metric_info(metric).get("higher_is_better") is not None]
     if not results.costs or not directed:
         return None
-    shown = directed[:MAX_COST_FIGURES]
+    drawn_metrics = directed[:MAX_COST_FIGURES]
     figures = [
         join_markup(element("h3", name), _figure_element(draw_cost_against_quality(results, name), "cost", 640))
-        for name in shown
+        for name in drawn_metrics
     ]
     return _section("Cost against quality", element("p", COST_NOTE), *figures)
 

@@ -33,21 +33,24 @@ def draw_score_table(results: Results, model: str | None = None) -> go.Figure:
     Parameters
     ----------
     results
-        What to draw.
+        Results of the evaluation.
     model
         Name of a model; by default all of them together.
     """
     import plotly.graph_objects as go
 
-    held = index_summaries(results, model)
+    summaries = index_summaries(results, model)
     methods, metrics = list(results.methods), list(results.metrics)
     shape = (len(methods), len(metrics))
     positions, text, hover = np.full(shape, np.nan), np.full(shape, "", object), np.full(shape, "", object)
     for column, metric in enumerate(metrics):
         for row, method in enumerate(methods):
-            if found := held.get((method, metric)):
-                text[row, column], hover[row, column] = format_number(found.mean), hover_text(found, results)
-        positions[:, column] = _relative_positions([held.get((method, metric)) for method in methods], results, metric)
+            summary = summaries.get((method, metric))
+            if summary:
+                text[row, column] = format_number(summary.mean)
+                hover[row, column] = hover_text(summary, results)
+        column_summaries = [summaries.get((method, metric)) for method in methods]
+        positions[:, column] = _relative_positions(column_summaries, results, metric)
     figure = go.Figure(layout={"template": plotly_template()})
     figure.add_trace(
         go.Heatmap(
@@ -93,10 +96,10 @@ def draw_score_table(results: Results, model: str | None = None) -> go.Figure:
 def _relative_positions(column: Sequence[Summary | None], results: Results, metric: str) -> list[float]:
     """Return the position of each mean in its column: 0 for the worst, 1 for the best."""
     better = results.metric_info(metric).get("higher_is_better")
-    known = [found.mean for found in column if found]
-    if better is None or not known:
+    means = [summary.mean for summary in column if summary]
+    if better is None or not means:
         # A cell without a color needs a value, because a gap shows nothing on hovering.
-        return [0.0 if found else float("nan") for found in column]
-    low, width = min(known), (max(known) - min(known)) or 1.0
-    places = [(found.mean - low) / width if found else float("nan") for found in column]
-    return places if better else [1 - place for place in places]
+        return [0.0 if summary else float("nan") for summary in column]
+    low, width = min(means), (max(means) - min(means)) or 1.0
+    positions = [(summary.mean - low) / width if summary else float("nan") for summary in column]
+    return positions if better else [1 - position for position in positions]

@@ -24,21 +24,21 @@ def settings_list(results: Results) -> Markup:
     """Return the list of settings: models, clips, seeds, target."""
     settings = results.settings
     models = [
-        join_markup(name, element("span", f" ({about['family']})", class_="quiet") if "family" in about else None)
-        for name, about in _facts_by_name(results, "models")
+        join_markup(name, element("span", f" ({facts['family']})", class_="quiet") if "family" in facts else None)
+        for name, facts in _facts_by_name(results, "models")
     ]
     target = settings.get("target")
-    held = {
+    entries = {
         "Models" if len(models) > 1 else "Model": comma_list(models),
         "Clips": _describe_clips(results),
         "Target": "the class that the model predicts" if target is None else str(target),
         "Methods": comma_list(results.methods),
         "Metrics": comma_list([f"{metric}{direction_arrow(results, metric)}" for metric in results.metrics]),
         "Not answered": format_count(len(results.failures), "question") if results.failures else "",
-        "Made with": ", ".join(f"{name} {of}" for name, of in settings.get("versions", {}).items()),
+        "Made with": ", ".join(f"{name} {version}" for name, version in settings.get("versions", {}).items()),
     }
     return element(
-        "dl", *(join_markup(element("dt", name), element("dd", said)) for name, said in held.items() if said)
+        "dl", *(join_markup(element("dt", name), element("dd", text)) for name, text in entries.items() if text)
     )
 
 
@@ -46,14 +46,14 @@ def metric_table(results: Results) -> Markup:
     """Return the table of metrics: meaning, direction, range and chance."""
     rows = []
     for metric in results.metrics:
-        about = results.metric_info(metric)
-        better = {True: "higher ↑", False: "lower ↓", None: "neither"}[about.get("higher_is_better")]
-        low, high = about.get("range") or (None, None)
-        ends = " … ".join("∞" if end is None else f"{end:g}" for end in (low, high)) if about.get("range") else "–"
-        chance = about.get("chance") or "–"
-        name = join_markup(metric, _describe_changes(metric, about))
-        cells = [element("td", cell) for cell in (better, ends, format_category(about))]
-        words = [element("td", cell, class_="words") for cell in (about.get("summary", ""), chance)]
+        facts = results.metric_info(metric)
+        better = {True: "higher ↑", False: "lower ↓", None: "neither"}[facts.get("higher_is_better")]
+        low, high = facts.get("range") or (None, None)
+        ends = " … ".join("∞" if end is None else f"{end:g}" for end in (low, high)) if facts.get("range") else "–"
+        chance = facts.get("chance") or "–"
+        name = join_markup(metric, _describe_changes(metric, facts))
+        cells = [element("td", cell) for cell in (better, ends, format_category(facts))]
+        words = [element("td", cell, class_="words") for cell in (facts.get("summary", ""), chance)]
         rows.append(element("tr", element("th", name, scope="row"), *words, *cells))
     return scrolling_table(header_row("metric", "what it says", "chance", "better", "range", "asks about"), rows)
 
@@ -61,14 +61,14 @@ def metric_table(results: Results) -> Markup:
 def method_table(results: Results) -> Markup:
     """Return the table of methods: group, whether it depends on the class, cost."""
     rows = []
-    for method, about in _facts_by_name(results, "methods"):
-        specific = {True: "of the class", False: "of no class", None: "–"}[about.get("class_specific")]
+    for method, facts in _facts_by_name(results, "methods"):
+        class_text = {True: "of the class", False: "of no class", None: "–"}[facts.get("class_specific")]
         cells = [
-            element("td", cell) for cell in (method_group(results, method), specific, format_cost(results, method))
+            element("td", cell) for cell in (method_group(results, method), class_text, format_cost(results, method))
         ]
-        what = element("td", about.get("summary", ""), class_="words")
-        name = join_markup(method, _describe_changes(method, about))
-        rows.append(element("tr", element("th", name, scope="row"), what, *cells))
+        summary = element("td", facts.get("summary", ""), class_="words")
+        name = join_markup(method, _describe_changes(method, facts))
+        rows.append(element("tr", element("th", name, scope="row"), summary, *cells))
     return scrolling_table(header_row("method", "what it is", "works with", "speaks", "cost"), rows)
 
 
@@ -81,24 +81,24 @@ def failure_table(results: Results) -> Markup | None:
         return (failure.model, failure.method, failure.metric, failure.error, failure.message)
 
     rows = []
-    for (model, method, metric, error, message), of in groupby(sorted(results.failures, key=reason), reason):
-        clips = [failure.clip for failure in of]
-        named = ", ".join(clips[:3]) + (f" and {len(clips) - 3} more" if len(clips) > 3 else "")
+    for (model, method, metric, error, message), failures in groupby(sorted(results.failures, key=reason), reason):
+        clips = [failure.clip for failure in failures]
+        clip_names = ", ".join(clips[:3]) + (f" and {len(clips) - 3} more" if len(clips) > 3 else "")
         cells = [element("td", cell or "all") for cell in (model, method, metric)]
         why = element("td", f"{message} ({error})", class_="words")
-        rows.append(element("tr", element("td", named, class_="words"), why, *cells))
+        rows.append(element("tr", element("td", clip_names, class_="words"), why, *cells))
     return scrolling_table(header_row("clips", "why", "model", "method", "metric"), rows)
 
 
 def _facts_by_name(results: Results, kind: str) -> list[tuple[str, dict[str, Any]]]:
-    told = results.settings.get(kind, {})
-    return [(name, told.get(name, {})) for name in getattr(results, kind)]
+    facts = results.settings.get(kind, {})
+    return [(name, facts.get(name, {})) for name in getattr(results, kind)]
 
 
 def _describe_clips(results: Results) -> str:
-    told = [about for _, about in _facts_by_name(results, "clips")]
-    seeds = sorted(about["seed"] for about in told if isinstance(about.get("seed"), int))
-    if len(seeds) < len(told) or not seeds:
+    clip_facts = [facts for _, facts in _facts_by_name(results, "clips")]
+    seeds = sorted(facts["seed"] for facts in clip_facts if isinstance(facts.get("seed"), int))
+    if len(seeds) < len(clip_facts) or not seeds:
         names = ", ".join(results.clips[:5]) + (", …" if len(results.clips) > 5 else "")
         return f"{len(results.clips)}: {names}" if results.clips else ""
     return f"{len(seeds)} drawn actions, {'seeds' if len(seeds) > 1 else 'seed'} {_format_ranges(seeds)}"
@@ -112,13 +112,13 @@ def _format_ranges(numbers: Sequence[int]) -> str:
             runs[-1].append(value)
         else:
             runs.append([value])
-    said = [f"{run[0]} – {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs]
-    return ", ".join(said[:6]) + (", …" if len(said) > 6 else "")
+    ranges = [f"{run[0]} – {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs]
+    return ", ".join(ranges[:6]) + (", …" if len(ranges) > 6 else "")
 
 
-def _describe_changes(label: str, about: Mapping[str, Any]) -> Markup | None:
-    """Return the name and the changed parameters of a label; ``None`` if the label says it all."""
-    name, params = about.get("name", label), about.get("changed", {})
+def _describe_changes(label: str, facts: Mapping[str, Any]) -> Markup | None:
+    """Return the name and the changed parameters behind a label; ``None`` if the label is the name, with defaults."""
+    name, params = facts.get("name", label), facts.get("changed", {})
     if name == label and not params:
         return None
     return element("small", f"{name}({', '.join(f'{key}={value!r}' for key, value in params.items())})")

@@ -33,20 +33,20 @@ READING_NOTE = (
 
 
 def findings_list(results: Results) -> Markup:
-    """Return a list with the best method of each metric and those that cannot be told apart from it."""
-    held, said = index_summaries(results), []
+    """Return a list with the best method of each metric and the methods that do not differ significantly from it."""
+    summaries = index_summaries(results)
+    findings = []
     for metric in results.metrics:
-        if names := leading_methods(results, metric, held):
+        names = leading_methods(results, metric, summaries)
+        if names:
             first, *others = names
-            found = held[first, metric]
-            what = f" {format_number(found.mean)} {format_interval(found.low, found.high)}".rstrip()
-            rest = _describe_rivals(results, metric, first, others, [method for method, of in held if of == metric])
-            said.append(
-                element(
-                    "li", element("b", metric), f"{direction_arrow(results, metric)}: ", element("b", first), what, rest
-                )
-            )
-    return element("ul", *said) if said else element("p", "No metric here has a direction, so none is best.")
+            summary = summaries[first, metric]
+            score = f" {format_number(summary.mean)} {format_interval(summary.low, summary.high)}".rstrip()
+            scored = [method for method, other_metric in summaries if other_metric == metric]
+            rivals = _describe_rivals(results, metric, first, others, scored)
+            arrow = direction_arrow(results, metric)
+            findings.append(element("li", element("b", metric), f"{arrow}: ", element("b", first), score, rivals))
+    return element("ul", *findings) if findings else element("p", "No metric here has a direction, so none is best.")
 
 
 def score_table(results: Results, model: str | None) -> Markup:
@@ -59,16 +59,17 @@ def score_table(results: Results, model: str | None) -> Markup:
     model
         Name of a model; ``None`` for all of them together.
     """
-    held = index_summaries(results, model)
-    bold = {metric: leading_methods(results, metric, held, model) for metric in results.metrics}
-    most = max((found.clips for found in held.values()), default=0)
+    summaries = index_summaries(results, model)
+    leaders = {metric: leading_methods(results, metric, summaries, model) for metric in results.metrics}
+    most_clips = max((summary.clips for summary in summaries.values()), default=0)
     rows = []
     for name, methods in _methods_by_group(results):
         span = str(len(results.metrics) + 2)
         rows.append(element("tr", element("th", name, colspan=span, scope="rowgroup"), class_="group"))
         for method in methods:
             cells = [
-                _score_cell(held.get((method, metric)), method in bold[metric], most) for metric in results.metrics
+                _score_cell(summaries.get((method, metric)), method in leaders[metric], most_clips)
+                for metric in results.metrics
             ]
             cost = element("td", element("small", format_cost(results, method, model)), class_="cost")
             rows.append(element("tr", element("th", element("span", method), scope="row"), *cells, cost))
@@ -84,10 +85,9 @@ def control_table(results: Results) -> Markup | None:
     metrics = [metric for metric in results.metrics if results.metric_info(metric).get("higher_is_better") is not None]
     if not (controls and methods and metrics):
         return None
-    scored = [found for found in results.summary(pooled=True) if found.method in controls]
-    strongest = {
-        metric: found.method if (found := best_summary(results, metric, scored)) else None for metric in metrics
-    }
+    summaries = [summary for summary in results.summary(pooled=True) if summary.method in controls]
+    best_controls = {metric: best_summary(results, metric, summaries) for metric in metrics}
+    strongest = {metric: best.method if best else None for metric, best in best_controls.items()}
     rows = [
         element(
             "tr",
@@ -96,8 +96,8 @@ def control_table(results: Results) -> Markup | None:
         )
         for method in methods
     ]
-    beside = [_metric_header(results, metric, f"− {strongest[metric] or 'no control'}") for metric in metrics]
-    top = element("tr", element("th", "method", scope="col"), *beside)
+    headers = [_metric_header(results, metric, f"− {strongest[metric] or 'no control'}") for metric in metrics]
+    top = element("tr", element("th", "method", scope="col"), *headers)
     note = (
         "Maps that know nothing of the model score this by luck, by the middle of the frame or by what moves. "
         "The paired difference to the strongest control of each metric; ✓ where every control is beaten (paired, 95 %)."
@@ -114,12 +114,12 @@ def normalized_score_table(results: Results) -> Markup | None:
     for method in results.methods:
         cells = []
         for metric in metrics:
-            found = results.normalized_score(method, metric)
+            score = results.normalized_score(method, metric)
             cells.append(
-                element("td", format_number(found.value), element("small", format_interval(found.low, found.high)))
+                element("td", format_number(score.value), element("small", format_interval(score.low, score.high)))
             )
-            if found.reason:
-                reasons.setdefault(f"{metric}: {found.reason}", method)
+            if score.reason:
+                reasons.setdefault(f"{metric}: {score.reason}", method)
         rows.append(element("tr", element("th", element("span", method), scope="row"), *cells))
     top = element("tr", element("th", "method", scope="col"), *(_metric_header(results, metric) for metric in metrics))
     missing = element("p", f"– {'; '.join(reasons)}.", class_="quiet") if reasons else None
@@ -131,17 +131,19 @@ def normalized_score_table(results: Results) -> Markup | None:
 
 def footnote(results: Results) -> Markup | None:
     """Return warnings about intervals over few clips and means over several models."""
-    counts = {found.clips for found in results.summary(pooled=True)}
-    said = []
+    counts = {summary.clips for summary in results.summary(pooled=True)}
+    sentences = []
     if counts and min(counts) < MIN_TRUSTED_CLIPS:
-        said.append(
+        sentences.append(
             f"Intervals over fewer than {MIN_TRUSTED_CLIPS} clips are too narrow: read them as a first impression."
         )
     if len(counts) > 1:
-        said.append("Where a number of clips stands beside a mean, the method was scored on fewer than the others.")
+        sentences.append(
+            "Where a number of clips stands beside a mean, the method was scored on fewer than the others."
+        )
     if len(results.models) > 1:
-        said.append("All models together; a clip counts once, with its mean over the models.")
-    return element("p", " ".join(said), class_="quiet") if said else None
+        sentences.append("All models together; a clip counts once, with its mean over the models.")
+    return element("p", " ".join(sentences), class_="quiet") if sentences else None
 
 
 def _describe_rivals(results: Results, metric: str, first: str, others: Sequence[str], scored: Sequence[str]) -> Markup:
@@ -156,33 +158,34 @@ def _describe_rivals(results: Results, metric: str, first: str, others: Sequence
     )
 
 
-def _score_cell(found: Summary | None, bold: bool, most: int) -> Markup:
-    if found is None:
+def _score_cell(summary: Summary | None, bold: bool, most: int) -> Markup:
+    if summary is None:
         return element("td", "–", class_="quiet")
-    few = element("small", f"of {format_count(found.clips, 'clip')}") if found.clips < most else None
+    clip_note = element("small", f"of {format_count(summary.clips, 'clip')}") if summary.clips < most else None
     return element(
         "td",
-        element("span", format_number(found.mean), class_="best" if bold else None),
-        element("small", format_interval(found.low, found.high)),
-        few,
+        element("span", format_number(summary.mean), class_="best" if bold else None),
+        element("small", format_interval(summary.low, summary.high)),
+        clip_note,
     )
 
 
 def _control_cell(results: Results, method: str, metric: str, strongest: str | None, controls: Sequence[str]) -> Markup:
-    found = results.compare(method, strongest, metric) if strongest else None
-    if found is None or not found.clips:
+    comparison = results.compare(method, strongest, metric) if strongest else None
+    if comparison is None or not comparison.clips:
         return element("td", "–", class_="quiet")
-    against = [results.compare(method, control, metric) for control in controls]
-    beaten = all(one.better == method for one in against if one.clips)
-    difference = f"{'+' if found.mean > 0 else ''}{format_number(found.mean)}{' ✓' if beaten else ''}"
-    below = format_interval(found.low, found.high)
-    return element("td", element("span", difference, class_="best" if beaten else None), element("small", below))
+    comparisons = [results.compare(method, control, metric) for control in controls]
+    beaten = all(each.better == method for each in comparisons if each.clips)
+    text = f"{'+' if comparison.mean > 0 else ''}{format_number(comparison.mean)}{' ✓' if beaten else ''}"
+    interval_text = format_interval(comparison.low, comparison.high)
+    return element("td", element("span", text, class_="best" if beaten else None), element("small", interval_text))
 
 
 def _methods_by_group(results: Results) -> Iterable[tuple[str, list[str]]]:
     for name in GROUPS:
-        if of := [method for method in results.methods if method_group(results, method) == name]:
-            yield name, of
+        methods = [method for method in results.methods if method_group(results, method) == name]
+        if methods:
+            yield name, methods
 
 
 def _metric_header(results: Results, metric: str, below: str | None = None) -> Markup:
