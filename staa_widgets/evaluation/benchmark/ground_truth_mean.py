@@ -17,7 +17,7 @@ GROUND_TRUTH_MEAN = "ground-truth mean"
 
 
 def list_ground_truth_metrics(results: Results) -> tuple[str, ...]:
-    """Return the labels of the ground-truth metrics of results that have a direction, the mean left out."""
+    """Return the labels of the ground-truth metrics with a direction, without the ground-truth mean itself."""
     directed = (
         label
         for label in results.metrics
@@ -28,7 +28,7 @@ def list_ground_truth_metrics(results: Results) -> tuple[str, ...]:
 
 
 def add_ground_truth_mean(results: Results) -> Results:
-    """Return results with the metric `GROUND_TRUTH_MEAN`, for the clips that have a value of every metric in it.
+    """Return results with the metric `GROUND_TRUTH_MEAN` added, for clips with a value of every metric in it.
 
     A metric is in the mean if it has a direction and a finite range.
     """
@@ -39,11 +39,9 @@ def add_ground_truth_mean(results: Results) -> Results:
         if row.metric in bounded and math.isfinite(row.value):
             worst, best = bounded[row.metric]
             scores.setdefault((row.model, row.clip, row.method), []).append((row.value - worst) / (best - worst))
-    rows = [
-        Row(*about, GROUND_TRUTH_MEAN, mean(values)) for about, values in scores.items() if len(values) == len(bounded)
-    ]
-    about_mean = {"name": GROUND_TRUTH_MEAN, "higher_is_better": True, "category": "ground_truth", "range": [0, 1]}
-    metrics = {GROUND_TRUTH_MEAN: about_mean, **results.settings.get("metrics", {})}
+    rows = [Row(*key, GROUND_TRUTH_MEAN, mean(values)) for key, values in scores.items() if len(values) == len(bounded)]
+    mean_info = {"name": GROUND_TRUTH_MEAN, "higher_is_better": True, "category": "ground_truth", "range": [0, 1]}
+    metrics = {GROUND_TRUTH_MEAN: mean_info, **results.settings.get("metrics", {})}
     return replace(results, rows=(*results.rows, *rows), settings={**results.settings, "metrics": metrics})
 
 

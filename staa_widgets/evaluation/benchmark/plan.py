@@ -1,4 +1,4 @@
-"""Plan of a benchmark: which clips, which methods by their cost, by which metrics."""
+"""Plan of a benchmark: its clips, its methods by their cost, and its metrics."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ CLIP_SETS: dict[str, tuple[str, int]] = {"first": ("standard", 4_000_000), "seco
 """Variant of the clips and seed of the first, by set."""
 
 INSERTION_METRIC: dict[str, Spec] = {"insertion": ("insertion", {"units": "coarse", "steps": 8})}
-"""Insertion as the default run measures it: in coarse blocks, because only these have an oracle to compare with."""
+"""Insertion with the parameters of the default run: in coarse blocks, because only these have an oracle."""
 
 MAX_CHEAP_PASSES = 30
-"""Forward and backward passes up to which a method explains every clip; more expensive ones explain few."""
+"""Most forward and backward passes of a method that explains every clip; more expensive methods explain few clips."""
 
 MAX_PASSES = 600
-"""Passes a clip beyond which a method is asked only where it is named, or everything is measured."""
+"""Most passes per clip of a method; a more expensive one runs only if it is named, or in a full run."""
 
 SHUFFLED_METHODS = ("staa", "staa_logit")
-"""Methods that are also asked of models with shuffled weights."""
+"""Methods that also explain models with shuffled weights, beside the controls."""
 
 FPS = 8
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured.
+    """Numbers of clips of a benchmark, and whether to run every method and metric.
 
     Parameters
     ----------
     clips
-        Of the second set, for methods of up to `MAX_CHEAP_PASSES` passes.
+        Clips of the second set for methods of up to `MAX_CHEAP_PASSES` passes.
     expensive_clips
-        Of these, for more expensive methods and for metrics that ask the model.
+        Clips of the second set for more expensive methods and for metrics that need the model.
     first_clips
-        Of the first set.
+        Clips of the first set.
     shuffled_clips
-        Of the second set, for models with shuffled weights.
+        Clips of the second set for models with shuffled weights.
     everything
-        Whether every method is asked, rather than those of up to `MAX_PASSES` passes, and every metric, rather than
-        the ground-truth metrics and one insertion.
+        Whether to run every method, not only those of up to `MAX_PASSES` passes, and every metric, not only the
+        ground-truth metrics and one insertion.
     """
 
     clips: int = 50
@@ -65,9 +65,9 @@ class Plan:
                 raise ParameterError(f"{name} is {getattr(self, name)}.", "Two clips are the fewest to compare on.")
 
     def limit_clips(self, clips: int) -> Plan:
-        """Return the plan on this many clips, and no part of it on more."""
-        rest = ("expensive_clips", "first_clips", "shuffled_clips")
-        return replace(self, clips=clips, **{name: min(getattr(self, name), clips) for name in rest})
+        """Return the plan with this number of clips, and no other number above it."""
+        other_numbers = ("expensive_clips", "first_clips", "shuffled_clips")
+        return replace(self, clips=clips, **{name: min(getattr(self, name), clips) for name in other_numbers})
 
 
 DEFAULT_PLAN = Plan()
@@ -76,7 +76,7 @@ FULL_PLAN = Plan(500, 500, 500, 500, everything=True)
 
 @dataclass(frozen=True)
 class DrawnClips:
-    """Clips of a set, drawn one after the other as they are asked for; `start` for another seed of the first one."""
+    """Clips of a set, each drawn when iteration reaches it; `start` replaces the seed of the first one."""
 
     set: str
     count: int
@@ -86,9 +86,9 @@ class DrawnClips:
         return self.count
 
     def __iter__(self) -> Iterator[ActionClip]:
-        variant, first = CLIP_SETS[self.set]
-        first = first if self.start is None else self.start
-        return (action_clip(first + n, fps=FPS, variant=variant) for n in range(self.count))
+        variant, first_seed = CLIP_SETS[self.set]
+        first_seed = first_seed if self.start is None else self.start
+        return (action_clip(first_seed + n, fps=FPS, variant=variant) for n in range(self.count))
 
 
 def split_by_cost(
@@ -99,25 +99,27 @@ def split_by_cost(
     Parameters
     ----------
     methods
-        Names, none of which is left out; ``None`` for all that explain a decision.
+        Names of methods, none of which is left out; ``None`` for all but the exploratory ones.
     models
-        Models that are explained.
+        Models to explain.
     everything
         Whether no method is left out.
 
     Returns
     -------
     cheap, expensive
-        Names of those of up to `MAX_CHEAP_PASSES` passes, and of more.
+        Names of the methods of up to `MAX_CHEAP_PASSES` passes, and of more.
     left_out
-        Passes of those beyond `MAX_PASSES`, by name.
+        Passes of the methods beyond `MAX_PASSES`, by name.
     """
-    every = {name for name, method in METHODS.items() if not method.exploratory}
-    asked = every if methods is None else {"staa", *(get_method(name).name for name in methods)}
-    names = [name for name, method in METHODS.items() if name in asked or method.group == "control"]
-    grids = [model.geometry for model in models]
-    passes = {name: max(sum(METHODS[name].cost(grid)) for grid in grids) for name in names}
-    left_out = {n: count for n, count in passes.items() if count > MAX_PASSES and methods is None and not everything}
+    default_names = {name for name, method in METHODS.items() if not method.exploratory}
+    selected = default_names if methods is None else {"staa", *(get_method(name).name for name in methods)}
+    names = [name for name, method in METHODS.items() if name in selected or method.group == "control"]
+    geometries = [model.geometry for model in models]
+    passes = {name: max(sum(METHODS[name].cost(geometry)) for geometry in geometries) for name in names}
+    left_out: dict[str, int] = {}
+    if methods is None and not everything:
+        left_out = {name: count for name, count in passes.items() if count > MAX_PASSES}
     cheap = [name for name, count in passes.items() if count <= MAX_CHEAP_PASSES]
     return cheap, [name for name in names if name not in (*cheap, *left_out)], left_out
 
@@ -142,7 +144,7 @@ def plan_evaluations(plan: Plan, cheap: list[str], expensive: list[str]) -> dict
     Parameters
     ----------
     plan
-        How much is measured.
+        Numbers of clips.
     cheap, expensive
         Names of methods, from `split_by_cost`.
     """
@@ -152,10 +154,10 @@ def plan_evaluations(plan: Plan, cheap: list[str], expensive: list[str]) -> dict
         PlannedEvaluation(plan.expensive_clips, cheap + expensive, {**ground_truth, **INSERTION_METRIC}),
     ]
     if plan.everything:
-        asking, running = _further_metrics()
+        model_metrics, rerun_metrics = _further_metrics()
         second += [
-            PlannedEvaluation(plan.expensive_clips, cheap + expensive, asking),
-            PlannedEvaluation(plan.expensive_clips, cheap, running),
+            PlannedEvaluation(plan.expensive_clips, cheap + expensive, model_metrics),
+            PlannedEvaluation(plan.expensive_clips, cheap, rerun_metrics),
         ]
     shuffled = [name for name in cheap if METHODS[name].group == "control" or name in SHUFFLED_METHODS]
     return {
@@ -167,7 +169,7 @@ def plan_evaluations(plan: Plan, cheap: list[str], expensive: list[str]) -> dict
 
 def _further_metrics() -> tuple[dict[str, Spec], dict[str, Spec]]:
     """Return all other metrics: those that need maps or model, and those that run the method again."""
-    asking: dict[str, Spec] = {
+    model_metrics: dict[str, Spec] = {
         f"{metric.name}, {units}, {filler}": (metric.name, {"units": units, "filler": filler})
         for metric in METRICS.values()
         if metric.category == "insertion_deletion"
@@ -175,5 +177,5 @@ def _further_metrics() -> tuple[dict[str, Spec], dict[str, Spec]]:
         for filler in ("blur", "fade", "freeze")
     }
     others = [metric for metric in METRICS.values() if metric.category not in ("ground_truth", "insertion_deletion")]
-    asking |= {metric.name: metric.name for metric in others if metric.needs != "method"}
-    return asking, {metric.name: metric.name for metric in others if metric.needs == "method"}
+    model_metrics |= {metric.name: metric.name for metric in others if metric.needs != "method"}
+    return model_metrics, {metric.name: metric.name for metric in others if metric.needs == "method"}

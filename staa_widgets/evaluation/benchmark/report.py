@@ -31,11 +31,11 @@ def write_report(benchmark: Benchmark, folder: str | os.PathLike[str]) -> Path:
     ExportError
         If a file cannot be written.
     """
-    into = Path(folder)
-    to_html(benchmark.first, into / "first.html", "Benchmark: clips that chose the default")
+    folder_path = Path(folder)
+    to_html(benchmark.first, folder_path / "first.html", "Benchmark: clips that chose the default")
     return to_html(
         benchmark.second,
-        into / "second.html",
+        folder_path / "second.html",
         "Benchmark: clips that chose nothing",
         introduction=verdict_section(benchmark),
     )
@@ -57,6 +57,6 @@ def verdict_section(benchmark: Benchmark) -> Markup:
 
 def left_out_sentence(benchmark: Benchmark) -> str:
     """Return a sentence that names the methods left out because of their cost; empty if there are none."""
-    names = benchmark.second.settings.get("benchmark", {}).get("left_out", {})
-    told = ", ".join(f"{name} ({passes})" for name, passes in names.items())
-    return f" Methods of more than {MAX_PASSES} passes a clip are asked in a full run only: {told}." if told else ""
+    passes_by_method = benchmark.second.settings.get("benchmark", {}).get("left_out", {})
+    names = ", ".join(f"{name} ({passes})" for name, passes in passes_by_method.items())
+    return f" Methods of more than {MAX_PASSES} passes a clip are asked in a full run only: {names}." if names else ""

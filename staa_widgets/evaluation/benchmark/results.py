@@ -16,11 +16,11 @@ class Benchmark:
     Parameters
     ----------
     first
-        On the clips that chose the defaults.
+        Results on the clips that were used to choose the defaults.
     second
-        On clips that were not used to choose defaults: these count.
+        Results on held-out clips, which count.
     shuffled
-        Of models with shuffled weights, on clips of the second set.
+        Results of models with shuffled weights, on clips of the second set.
     """
 
     first: Results
@@ -35,11 +35,11 @@ class Benchmark:
         OSError
             If the folder cannot be written.
         """
-        into = Path(folder)
-        into.mkdir(parents=True, exist_ok=True)
+        folder_path = Path(folder)
+        folder_path.mkdir(parents=True, exist_ok=True)
         for part in fields(self):
-            getattr(self, part.name).to_json(into / f"{part.name}.json")
-        return into
+            getattr(self, part.name).to_json(folder_path / f"{part.name}.json")
+        return folder_path
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Benchmark:

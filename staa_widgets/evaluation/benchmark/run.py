@@ -1,7 +1,7 @@
 """The benchmark: all methods and controls on drawn clips with ground truth, on several models.
 
-There are two sets of clips. The first, standard one chose the defaults; the second is drawn otherwise and chose
-nothing, so its results count.
+There are two sets of clips. The first, standard one was used to choose the defaults. The second is drawn differently
+and held out: its results count.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ def run_benchmark(
     Parameters
     ----------
     plan
-        How much is measured.
+        Numbers of clips, and whether to run every method and metric.
     models
         Names of bundled models, such as ``"vivit"``, or models by name; default: all that are bundled.
     methods
-        Names, whatever they cost; default: all of up to `plan.MAX_PASSES` passes, or all if the plan is everything.
-        Controls are always among them, and so is ``"staa"``.
+        Names of methods of any cost; default: all of up to `plan.MAX_PASSES` passes, or all if `Plan.everything` is
+        set. The controls and ``"staa"`` are always added.
     cache
         Whether to use the cache; an interrupted run then continues where it stopped.
     batch_size
@@ -66,53 +66,53 @@ def run_benchmark(
     ParameterError
         If a model is unknown.
     UnknownMethodError
-        If a method is.
+        If a method is unknown.
     CancelledError
         If `progress` raised it.
     """
     loaded = load_models(_name_models(models))
-    began = time.perf_counter()
+    start = time.perf_counter()
     with progress_reporter(progress) as report:
 
-        def run(name: str, asked: list[PlannedEvaluation], of: Mapping[str, VideoModel]) -> Results:
-            found = [
+        def run(name: str, parts: list[PlannedEvaluation], models_to_explain: Mapping[str, VideoModel]) -> Results:
+            results_of_parts = [
                 evaluate(
                     DrawnClips("first" if name == "first" else "second", part.clips),
                     part.methods,
                     part.metrics,
-                    of,
+                    models_to_explain,
                     cache=cache,
                     batch_size=batch_size,
                     references=part.references,
-                    progress=_prefix_progress(f"{name}, part {n + 1} of {len(asked)}", report),
+                    progress=_prefix_progress(f"{name}, part {n + 1} of {len(parts)}", report),
                 )
-                for n, part in enumerate(asked)
+                for n, part in enumerate(parts)
             ]
-            spent = round(time.perf_counter() - began, 1)
+            seconds = round(time.perf_counter() - start, 1)
             return _add_benchmark_facts(
-                reduce(or_, found), set=name, plan=asdict(plan), seconds=spent, left_out=left_out
+                reduce(or_, results_of_parts), set=name, plan=asdict(plan), seconds=seconds, left_out=left_out
             )
 
         cheap, expensive, left_out = split_by_cost(methods, loaded.values(), everything=plan.everything)
         shuffled = {name: shuffle_weights(model) for name, model in loaded.items()}
-        found = {
-            name: run(name, asked, shuffled if name == "shuffled" else loaded)
-            for name, asked in plan_evaluations(plan, cheap, expensive).items()
+        results_by_name = {
+            name: run(name, evaluations, shuffled if name == "shuffled" else loaded)
+            for name, evaluations in plan_evaluations(plan, cheap, expensive).items()
         }
         for name, count in (("first", plan.first_clips), ("second", plan.clips)):
-            found[name] = _add_benchmark_facts(
-                found[name], predicted=_predicted_labels(loaded, DrawnClips(name, count), cache)
+            results_by_name[name] = _add_benchmark_facts(
+                results_by_name[name], predicted=_predicted_labels(loaded, DrawnClips(name, count), cache)
             )
-    return Benchmark(**found)
+    return Benchmark(**results_by_name)
 
 
 def _name_models(models: Iterable[str] | Mapping[str, Any] | None) -> Mapping[str, Any]:
     """Return models by name, without the "bundled/" of bundled ones."""
     if isinstance(models, Mapping):
         return models
-    given = BUNDLED_MODELS if models is None else models
-    whole = [f"bundled/{name}" if f"bundled/{name}" in BUNDLED_MODELS else name for name in given]
-    return {name.removeprefix("bundled/"): name for name in whole}
+    names = BUNDLED_MODELS if models is None else models
+    full_names = [f"bundled/{name}" if f"bundled/{name}" in BUNDLED_MODELS else name for name in names]
+    return {name.removeprefix("bundled/"): name for name in full_names}
 
 
 def _prefix_progress(title: str, report: Progress) -> Callable[[str, int, int], object]:
@@ -121,16 +121,16 @@ def _prefix_progress(title: str, report: Progress) -> Callable[[str, int, int], 
 
 def _predicted_labels(models: Mapping[str, VideoModel], clips: DrawnClips, cache: bool) -> dict[str, dict[str, str]]:
     """Return the class that each model predicts, by name of the model and name of the clip in the results."""
-    found: dict[str, dict[str, str]] = {name: {} for name in models}
+    labels: dict[str, dict[str, str]] = {name: {} for name in models}
     for clip in clips:
-        opened = open_clip(clip)
-        asked = {"window": opened.end, "cache": cache, "preview": False, "attention": False, "progress": False}
+        opened_clip = open_clip(clip)
+        settings = {"window": opened_clip.end, "cache": cache, "preview": False, "attention": False, "progress": False}
         for name, model in models.items():
-            e = explain(opened, model, "uniform", **asked)
-            found[name][f"{clip.label} {clip.seed}"] = e.labels[int(np.argmax(e.logits))]
-    return found
+            e = explain(opened_clip, model, "uniform", **settings)
+            labels[name][f"{clip.label} {clip.seed}"] = e.labels[int(np.argmax(e.logits))]
+    return labels
 
 
 def _add_benchmark_facts(results: Results, **facts: Any) -> Results:
-    held = results.settings.get("benchmark", {})
-    return replace(results, settings={**results.settings, "benchmark": {**held, **facts}})
+    known_facts = results.settings.get("benchmark", {})
+    return replace(results, settings={**results.settings, "benchmark": {**known_facts, **facts}})

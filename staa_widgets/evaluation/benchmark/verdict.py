@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 DEFAULT_METHOD, CLASS_SPECIFIC_METHOD = "staa", "staa_logit"
 
 MAX_NAMED_DIFFERENCES = 6
-"""Differences that an answer names one by one."""
+"""Most differences that an answer lists."""
 
 Answer = tuple[bool | None, str]
 
 
 class VerdictLine(NamedTuple):
-    """Answer to one question; `holds` is ``None`` if there is too little data, or if it is no yes-or-no question."""
+    """Answer to one question; `holds` is ``None`` without enough data, or if it is not a yes-or-no question."""
 
     question: str
     model: str
@@ -59,11 +59,11 @@ def verdict(benchmark: Benchmark) -> tuple[VerdictLine, ...]:
 def _beats_controls(second: Results, _: Results, model: str | None) -> Answer:
     metrics = list_ground_truth_metrics(second)
     duels = _compare_with_rivals(second, DEFAULT_METHOD, _list_controls(second), metrics, model)
-    lost = [duel for duel in duels if duel.better != DEFAULT_METHOD]
+    not_beaten = [duel for duel in duels if duel.better != DEFAULT_METHOD]
     if not _all_have_intervals(duels):
         return None, _TOO_LITTLE_DATA
-    if lost:
-        return False, f"not ahead of {_format_clearest(lost)}"
+    if not_beaten:
+        return False, f"not ahead of {_format_clearest(not_beaten)}"
     return True, f"by least over {_format_rival(min(duels, key=_least_advantage(second)))}"
 
 
@@ -76,17 +76,18 @@ def _best_of_one_pass(second: Results, _: Results, model: str | None) -> Answer:
         return None, _TOO_LITTLE_DATA
     duels = _compare_with_rivals(second, DEFAULT_METHOD, rivals, list_ground_truth_metrics(second), model)
     behind = [duel for duel in duels if duel.better == duel.other]
-    short = [duel for duel in overall if duel.better != DEFAULT_METHOD]
-    said = f"ahead of {_format_clearest([d for d in overall if d.better == DEFAULT_METHOD])}"
-    if short:
-        said += f"; not ahead of {_format_clearest(short)}"
+    not_ahead = [duel for duel in overall if duel.better != DEFAULT_METHOD]
+    reason = f"ahead of {_format_clearest([d for d in overall if d.better == DEFAULT_METHOD])}"
+    if not_ahead:
+        reason += f"; not ahead of {_format_clearest(not_ahead)}"
     if behind:
-        said += f"; behind {_format_clearest(behind)}"
-    return not short and not behind, said
+        reason += f"; behind {_format_clearest(behind)}"
+    return not not_ahead and not behind, reason
 
 
 def _level_with_backward(second: Results, _: Results, model: str | None) -> Answer:
-    # A recorded pass comes before every question, so that one pass there and one back are told as two and one.
+    # Only backward passes are compared: the recorded pass counts too, so that a method of one forward and one backward
+    # pass has a cost of two forwards and one backward.
     rivals = _list_methods(second, backwards=1)
     metrics = (GROUND_TRUTH_MEAN, *list_ground_truth_metrics(second))
     duels = _compare_with_rivals(second, DEFAULT_METHOD, rivals, metrics, model)
@@ -107,33 +108,32 @@ def _logit_is_worth_it(second: Results, _: Results, model: str | None) -> Answer
         return None, _TOO_LITTLE_DATA
     metrics = list_ground_truth_metrics(second)
     duels = _compare_with_rivals(second, CLASS_SPECIFIC_METHOD, [DEFAULT_METHOD], metrics, model)
-    won = [duel for duel in duels if duel.better == CLASS_SPECIFIC_METHOD]
-    lost = [duel for duel in duels if duel.better == DEFAULT_METHOD]
-    said = f"{GROUND_TRUTH_MEAN} {_format_signed(overall)}"
-    said += f"; ahead on {', '.join(map(_format_metric, won))}" if won else ""
-    said += f"; behind on {', '.join(map(_format_metric, lost))}" if lost else ""
-    return overall.better == CLASS_SPECIFIC_METHOD, said
+    ahead = [duel for duel in duels if duel.better == CLASS_SPECIFIC_METHOD]
+    behind = [duel for duel in duels if duel.better == DEFAULT_METHOD]
+    reason = f"{GROUND_TRUTH_MEAN} {_format_signed(overall)}"
+    reason += f"; ahead on {', '.join(map(_format_metric, ahead))}" if ahead else ""
+    reason += f"; behind on {', '.join(map(_format_metric, behind))}" if behind else ""
+    return overall.better == CLASS_SPECIFIC_METHOD, reason
 
 
 def _expensive_methods_ahead(second: Results, _: Results, model: str | None) -> Answer:
     categories = ("ground_truth", "insertion_deletion")
     metrics = [m for m in second.metrics if second.metric_info(m).get("category") in categories]
     rivals = [m for m in _list_methods(second) if sum(second.cost(m, model)[:2]) > 3]
-    won = [d for d in _compare_with_rivals(second, DEFAULT_METHOD, rivals, metrics, model) if d.better == d.other]
-    said = []
+    ahead = [d for d in _compare_with_rivals(second, DEFAULT_METHOD, rivals, metrics, model) if d.better == d.other]
+    rival_texts = []
     for rival in rivals:
-        wins = [duel for duel in won if duel.other == rival]
-        if wins:
+        rival_wins = [duel for duel in ahead if duel.other == rival]
+        if rival_wins:
             forwards, backwards, seconds = second.cost(rival, model)
             passes = f"{forwards:.0f} forwards" + (f" and {backwards:.0f} backwards" if backwards else "")
             times = "" if math.isnan(seconds) else f", {seconds:.2g} s"
-            clips = min(duel.clips for duel in wins)
-            said.append(
-                f"{rival} ({passes}{times}; {clips} clips) on {', '.join(map(_format_metric, map(_swap_sides, wins)))}"
-            )
+            clips = min(duel.clips for duel in rival_wins)
+            scores = ", ".join(_format_metric(_swap_sides(duel)) for duel in rival_wins)
+            rival_texts.append(f"{rival} ({passes}{times}; {clips} clips) on {scores}")
     if not rivals:
         return None, _TOO_LITTLE_DATA
-    return None, "; ".join(said) or f"none of {', '.join(rivals)} is ahead on anything"
+    return None, "; ".join(rival_texts) or f"none of {', '.join(rivals)} is ahead on anything"
 
 
 def _falls_with_shuffled_weights(second: Results, shuffled: Results, model: str | None) -> Answer:
@@ -145,15 +145,15 @@ def _falls_with_shuffled_weights(second: Results, shuffled: Results, model: str 
     drops = {metric: _score_drop(second, shuffled, metric, model) for metric in (GROUND_TRUTH_MEAN, *metrics)}
     if not _all_have_intervals(duels) or not math.isfinite(drops[GROUND_TRUTH_MEAN].low):
         return None, _TOO_LITTLE_DATA
-    # To be ahead of a constant map means little; only being ahead of every control counts.
+    # A constant map is easy to beat, so a metric counts only if the method beats every control.
     ahead = [m for m in metrics if all(d.better == DEFAULT_METHOD for d in duels if d.metric == m)]
-    kept = [m for m, drop in drops.items() if not drop.low > 0]
-    said = f"{GROUND_TRUTH_MEAN} falls by {_format_interval(drops[GROUND_TRUTH_MEAN])}"
-    said += f"; does not fall on {', '.join(kept)}" if kept else ""
-    said += (
+    not_falling = [m for m, drop in drops.items() if not drop.low > 0]
+    reason = f"{GROUND_TRUTH_MEAN} falls by {_format_interval(drops[GROUND_TRUTH_MEAN])}"
+    reason += f"; does not fall on {', '.join(not_falling)}" if not_falling else ""
+    reason += (
         f"; still ahead of every control on {', '.join(ahead)}" if ahead else "; on no metric ahead of every control"
     )
-    return not ahead and GROUND_TRUTH_MEAN not in kept, said
+    return not ahead and GROUND_TRUTH_MEAN not in not_falling, reason
 
 
 QUESTIONS: Mapping[str, Callable[[Results, Results, str | None], Answer]] = {
@@ -172,9 +172,9 @@ _TOO_LITTLE_DATA = "too little was measured to say"
 def _compare_with_rivals(
     results: Results, one: str, others: Iterable[str], metrics: Iterable[str], model: str | None
 ) -> list[PairedDifference]:
-    """Return the paired differences from each rival by each metric, where both were scored."""
-    every = [results.compare(one, other, metric, model) for other in others for metric in metrics if other != one]
-    return [duel for duel in every if duel.clips]
+    """Return the paired differences from each rival by each metric, for which both methods have scores."""
+    duels = [results.compare(one, other, metric, model) for other in others for metric in metrics if other != one]
+    return [duel for duel in duels if duel.clips]
 
 
 def _all_have_intervals(duels: list[PairedDifference]) -> bool:
@@ -182,18 +182,18 @@ def _all_have_intervals(duels: list[PairedDifference]) -> bool:
 
 
 def _list_controls(results: Results) -> list[str]:
-    return [name for name, about in _method_facts(results).items() if about.get("group") == "control"]
+    return [name for name, facts in _method_facts(results).items() if facts.get("group") == "control"]
 
 
 def _list_methods(results: Results, **passes: int) -> list[str]:
     """Return the methods that are not controls and take this many forward or backward passes."""
     names = [
         name
-        for name, about in _method_facts(results).items()
-        if about.get("group") != "control" and name != DEFAULT_METHOD
+        for name, facts in _method_facts(results).items()
+        if facts.get("group") != "control" and name != DEFAULT_METHOD
     ]
-    asked = [(("forwards", "backwards").index(kind), count) for kind, count in passes.items()]
-    return [name for name in names if all(results.cost(name)[place] == count for place, count in asked)]
+    columns = [(("forwards", "backwards").index(kind), count) for kind, count in passes.items()]
+    return [name for name in names if all(results.cost(name)[column] == count for column, count in columns)]
 
 
 def _method_facts(results: Results) -> Mapping[str, Any]:
@@ -201,14 +201,14 @@ def _method_facts(results: Results) -> Mapping[str, Any]:
 
 
 def _score_drop(second: Results, shuffled: Results, metric: str, model: str | None) -> Interval:
-    """Mean loss of the default method when weights are shuffled, over clips of both; positive if it gets worse."""
+    """Return the mean drop of the default method's score under shuffled weights, positive if it gets worse."""
     sign = 1 if second.metric_info(metric)["higher_is_better"] else -1
     trained, untrained = (results.values(DEFAULT_METHOD, metric, model) for results in (second, shuffled))
     return mean_with_interval([sign * (trained[clip] - untrained[clip]) for clip in trained if clip in untrained])
 
 
 def _least_advantage(results: Results) -> Callable[[PairedDifference], float]:
-    """Return a function that gives the least advantage of the first method that the interval allows."""
+    """Return a function of a duel: the least advantage of its first method within the interval."""
 
     def least_advantage(duel: PairedDifference) -> float:
         return duel.low if results.metric_info(duel.metric)["higher_is_better"] else -duel.high
@@ -221,10 +221,10 @@ def _swap_sides(duel: PairedDifference) -> PairedDifference:
 
 
 def _format_clearest(duels: list[PairedDifference]) -> str:
-    """Name the largest differences, and how many more there are."""
-    few = sorted(duels, key=lambda duel: -abs(duel.mean))[:MAX_NAMED_DIFFERENCES]
-    rest = [f"and {len(duels) - MAX_NAMED_DIFFERENCES} more"] if len(duels) > MAX_NAMED_DIFFERENCES else []
-    return "; ".join([*map(_format_rival, few), *rest]) or "none"
+    """Return the text of the largest differences, and the number of the others."""
+    largest = sorted(duels, key=lambda duel: -abs(duel.mean))[:MAX_NAMED_DIFFERENCES]
+    remainder = [f"and {len(duels) - MAX_NAMED_DIFFERENCES} more"] if len(duels) > MAX_NAMED_DIFFERENCES else []
+    return "; ".join([*map(_format_rival, largest), *remainder]) or "none"
 
 
 def _format_rival(duel: PairedDifference) -> str:
@@ -239,5 +239,5 @@ def _format_signed(duel: PairedDifference) -> str:
     return _format_interval(Interval(duel.mean, duel.low, duel.high), sign="+")
 
 
-def _format_interval(of: Interval, sign: str = "") -> str:
-    return f"{of.mean:{sign}.2f} [{of.low:{sign}.2f}, {of.high:{sign}.2f}]"
+def _format_interval(interval: Interval, sign: str = "") -> str:
+    return f"{interval.mean:{sign}.2f} [{interval.low:{sign}.2f}, {interval.high:{sign}.2f}]"
