@@ -18,11 +18,12 @@ class Scores:
     Parameters
     ----------
     rows
-        Values; of two for the same model, clip, method and metric the last counts.
+        Values; the last one counts if a model, clip, method and metric occur twice.
 
     Notes
     -----
-    Everywhere `model` is a name, or ``None`` for all models together: a clip then counts once, with its mean over them.
+    In all functions `model` is a name, or ``None`` for all models together: a clip then counts once, with its mean over
+    the models.
     """
 
     def __init__(self, rows: Iterable[Row]) -> None:
@@ -35,27 +36,29 @@ class Scores:
 
     def values(self, method: str, metric: str, model: str | None = None) -> ValuesByClip:
         """Return the values of a method and metric by model and clip."""
-        held = self._values.get((method, metric), {})
-        return held if model is None else {key: value for key, value in held.items() if key[0] == model}
+        scores = self._values.get((method, metric), {})
+        return scores if model is None else {key: value for key, value in scores.items() if key[0] == model}
 
     def mean(self, method: str, metric: str, model: str | None = None) -> Summary | None:
         """Return the mean over clips with its interval; ``None`` where there is no value."""
-        asked = (method, metric, model)
-        if asked not in self._means:
-            found = list(mean_by_clip(self.values(*asked)).values())
-            self._means[asked] = (
-                Summary(model or "", method, metric, *mean_with_interval(found), len(found)) if found else None
-            )
-        return self._means[asked]
+        key = (method, metric, model)
+        if key not in self._means:
+            clip_means = list(mean_by_clip(self.values(*key)).values())
+            self._means[key] = None
+            if clip_means:
+                interval = mean_with_interval(clip_means)
+                self._means[key] = Summary(model or "", method, metric, *interval, len(clip_means))
+        return self._means[key]
 
     def difference(self, one: str, other: str, metric: str, model: str | None = None) -> tuple[Interval, int]:
         """Return the mean difference of two methods over the clips that both have, its interval, and their number.
 
         Differences are taken within a model.
         """
-        asked = (one, other, metric, model)
-        if asked not in self._differences:
+        cache_key = (one, other, metric, model)
+        if cache_key not in self._differences:
             ours, theirs = self.values(one, metric, model), self.values(other, metric, model)
-            found = list(mean_by_clip({key: ours[key] - theirs[key] for key in ours if key in theirs}).values())
-            self._differences[asked] = mean_with_interval(found), len(found)
-        return self._differences[asked]
+            differences = {key: ours[key] - theirs[key] for key in ours if key in theirs}
+            clip_differences = list(mean_by_clip(differences).values())
+            self._differences[cache_key] = mean_with_interval(clip_differences), len(clip_differences)
+        return self._differences[cache_key]

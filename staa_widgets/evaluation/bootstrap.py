@@ -51,6 +51,7 @@ def bootstrap_means(values: ArrayLike, *, draws: int = 5000, seed: int = 0) -> N
 @lru_cache(maxsize=4)
 def _resample_counts(count: int, draws: int, seed: int) -> NDArray[np.float64]:
     """Return how often each sample takes each clip, ``(draws, n)``; cached for the many intervals of one report."""
-    chosen = np.random.default_rng(seed).integers(0, count, (draws, count))
-    rows = np.arange(draws)[:, None] * count
-    return np.bincount((rows + chosen).ravel(), minlength=draws * count).reshape(draws, count).astype(np.float64)
+    clip_indices = np.random.default_rng(seed).integers(0, count, (draws, count))
+    row_offsets = np.arange(draws)[:, None] * count
+    counts = np.bincount((row_offsets + clip_indices).ravel(), minlength=draws * count)
+    return counts.reshape(draws, count).astype(np.float64)

@@ -76,7 +76,7 @@ def evaluate(
     Returns
     -------
     Results
-        Scores, costs and facts of what was compared.
+        Scores and costs, with facts of the models, clips, methods and metrics.
 
     Raises
     ------
@@ -96,15 +96,16 @@ def evaluate(
         raise ParameterError("clips is a single video.", "Give several, or one in a list: [video].")
     if batch_size is not None and batch_size < 1:
         raise ParameterError(f"batch_size is {batch_size}.", "Give at least 1.")
-    asked, scored = look_up_methods(methods), look_up_metrics(metrics)
+    labeled_methods, labeled_metrics = look_up_methods(methods), look_up_metrics(metrics)
     models = load_models(model)
-    for loaded in models.values():
-        target_index(target, loaded.labels)
+    for video_model in models.values():
+        target_index(target, video_model.labels)
     with progress_reporter(progress) as report:
-        run = _EvaluationRun(asked, scored, models, target, references, cache, batch_size, _ProgressMeter(report))
-        for place, video in enumerate(clips):
-            run.meter.clips = max(length_hint(clips, 0), place + 1)
-            run.evaluate_clip(place, video)
+        meter = _ProgressMeter(report)
+        run = _EvaluationRun(labeled_methods, labeled_metrics, models, target, references, cache, batch_size, meter)
+        for index, video in enumerate(clips):
+            run.meter.clips = max(length_hint(clips, 0), index + 1)
+            run.evaluate_clip(index, video)
     return run.collect_results()
 
 
@@ -124,9 +125,9 @@ class _ProgressMeter:
         self("", 0, 0)
 
     def __call__(self, step: str, done: int, total: int) -> None:
-        inner = f": {step} {done} of {total}" if total > 1 else f": {step}" if step else ""
+        step_text = f": {step} {done} of {total}" if total > 1 else f": {step}" if step else ""
         self.report(
-            f"clip {self.clip + 1} of {self.clips}, {self.activity}{inner}",
+            f"clip {self.clip + 1} of {self.clips}, {self.activity}{step_text}",
             self.clip * self.parts + self.part,
             self.clips * self.parts,
         )
@@ -150,50 +151,51 @@ class _EvaluationRun:
     def __post_init__(self) -> None:
         self.meter.parts = 2 * len(self.models) * len(self.methods)
 
-    def evaluate_clip(self, place: int, video: Any) -> None:
+    def evaluate_clip(self, index: int, video: Any) -> None:
         """Explain and score one clip with every model and method."""
         from staa_widgets.video.clip import open_clip
 
-        self.meter.clip = place
+        self.meter.clip = index
         self.meter.move_to("reading", 0)
-        name = Path(video).name if isinstance(video, str | os.PathLike) else f"clip {place + 1}"
+        name = Path(video).name if isinstance(video, str | os.PathLike) else f"clip {index + 1}"
         with self._record_failure("", name):
             clip = open_clip(video)
-            about = {
+            facts = {
                 "sha256": clip.sha256,
                 "range": [clip.first_frame, clip.first_frame + len(clip)],
-                **{part: getattr(video, part) for part in ("label", "seed", "variant") if hasattr(video, part)},
+                **{key: getattr(video, key) for key in ("label", "seed", "variant") if hasattr(video, key)},
             }
-            name = f"{about['label']} {about['seed']}" if {"label", "seed"} <= about.keys() else clip.name
-            if (again := next((n for n, known in self.clips.items() if known == about), None)) is not None:
-                raise ParameterError(f"The clip is the same as {again!r}, and counted once.", "Leave it out.")
+            name = f"{facts['label']} {facts['seed']}" if {"label", "seed"} <= facts.keys() else clip.name
+            same_clip = next((other for other, other_facts in self.clips.items() if other_facts == facts), None)
+            if same_clip is not None:
+                raise ParameterError(f"The clip is the same as {same_clip!r}, and counted once.", "Leave it out.")
             if name in self.clips:
                 name = f"{name} ({clip.sha256[:8]})"
-            self.clips[name] = about
+            self.clips[name] = facts
             for number, model in enumerate(self.models):
                 self._evaluate_model(clip, name, model, 2 * number * len(self.methods))
 
     def _evaluate_model(self, clip: Clip, name: str, model: str, part: int) -> None:
         from staa_widgets.evaluation.scorer import Scorer
 
-        loaded, half = self.models[model], len(self.methods)
-        held = self._explain_all(clip, name, model, part)
+        loaded, method_count = self.models[model], len(self.methods)
+        explanations = self._explain_all(clip, name, model, part)
         with Scorer(
-            loaded, clip, held, self.target, cache=self.cache, batch_size=self.batch_size, report=self.meter
+            loaded, clip, explanations, self.target, cache=self.cache, batch_size=self.batch_size, report=self.meter
         ) as scorer:
-            self._score_all(scorer, held, name, model, part + half)
-            if self.references and held:
-                self._score_references(scorer, name, model, part + 2 * half - 1)
+            self._score_all(scorer, explanations, name, model, part + method_count)
+            if self.references and explanations:
+                self._score_references(scorer, name, model, part + 2 * method_count - 1)
 
     def _explain_all(self, clip: Clip, name: str, model: str, part: int) -> dict[str, Explanation]:
         """Return the explanations of a clip by label, without those that failed."""
         from staa_widgets.engine.explain import explain
 
-        held, forward = {}, float("nan")
+        explanations, forward_seconds = {}, float("nan")
         for number, (label, (method, params)) in enumerate(self.methods.items()):
             self.meter.move_to(f"{label} of {model}", part + number)
             with self._record_failure(model, name, label):
-                held[label] = e = explain(
+                e = explain(
                     clip,
                     self.models[model],
                     method.name,
@@ -205,34 +207,35 @@ class _EvaluationRun:
                     progress=self.meter,
                     **params,
                 )
+                explanations[label] = e
                 seconds, cost = e.provenance["seconds"], e.provenance["cost"]
-                # A pass that several methods share is counted for each: alone, each would need it.
-                forward = seconds.get("forward", forward)
-                took = seconds.get("forward", forward) + seconds.get("method", float("nan"))
-                self.tables["costs"].append(CostRow(model, name, label, cost["forwards"], cost["backwards"], took))
-        return held
+                # A forward pass that methods share counts for each of them, because each alone would need it.
+                forward_seconds = seconds.get("forward", forward_seconds)
+                total = seconds.get("forward", forward_seconds) + seconds.get("method", float("nan"))
+                self.tables["costs"].append(CostRow(model, name, label, cost["forwards"], cost["backwards"], total))
+        return explanations
 
-    def _score_all(self, scorer: Scorer, held: Iterable[str], name: str, model: str, part: int) -> None:
+    def _score_all(self, scorer: Scorer, labels: Iterable[str], name: str, model: str, part: int) -> None:
         """Score every explanation by every metric."""
-        for number, label in enumerate(held):
-            for metric, (asked, params) in self.metrics.items():
-                self.meter.move_to(f"{metric} of {label} of {model}", part + number)
-                with self._record_failure(model, name, label, metric):
-                    value, points = scorer.score(label, *self.methods[label], asked, params)
-                    self.tables["rows"].append(Row(model, name, label, metric, value))
+        for number, label in enumerate(labels):
+            for metric_label, (metric, params) in self.metrics.items():
+                self.meter.move_to(f"{metric_label} of {label} of {model}", part + number)
+                with self._record_failure(model, name, label, metric_label):
+                    value, points = scorer.score(label, *self.methods[label], metric, params)
+                    self.tables["rows"].append(Row(model, name, label, metric_label, value))
                     if points:
-                        self.tables["curves"].append(CurveRow(model, name, label, metric, *points))
+                        self.tables["curves"].append(CurveRow(model, name, label, metric_label, *points))
 
     def _score_references(self, scorer: Scorer, name: str, model: str, part: int) -> None:
         """Score random orders and the oracle by every insertion or deletion metric."""
         from staa_widgets.evaluation.metrics.insertion_deletion import CURVE_KINDS
 
-        for metric, (asked, params) in self.metrics.items():
-            if asked.name in CURVE_KINDS:
-                self.meter.move_to(f"{metric} of random orders of {model}", part)
-                with self._record_failure(model, name, metric=metric):
-                    for of, value in scorer.score_references(asked, params).items():
-                        self.tables["references"].append(ReferenceRow(model, name, of, metric, value))
+        for metric_label, (metric, params) in self.metrics.items():
+            if metric.name in CURVE_KINDS:
+                self.meter.move_to(f"{metric_label} of random orders of {model}", part)
+                with self._record_failure(model, name, metric=metric_label):
+                    for order, value in scorer.score_references(metric, params).items():
+                        self.tables["references"].append(ReferenceRow(model, name, order, metric_label, value))
 
     @contextmanager
     def _record_failure(self, model: str, clip: str, method: str = "", metric: str = "") -> Iterator[None]:

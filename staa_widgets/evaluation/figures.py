@@ -1,4 +1,4 @@
-"""A drawn clip's truth beside an explanation of it, as one figure."""
+"""Figure of a drawn clip's ground truth beside an explanation of the clip."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 GROUND_TRUTH_COLOR = (0, 158, 96)
 MAX_PICTURES = 8
-"""Pictures in a row; where there are more slices, some of them."""
+"""Most pictures in a row; of more slices only some are drawn."""
 
 MAX_PICTURE_SIDE = 200
 """Pixels of a picture's longer side."""
 
 
 def ground_truth_figure(explanation: Explanation, clip: ActionClip) -> go.Figure:
-    """Draw truth and explanation slice by slice: where in two rows of pictures, when under them.
+    """Draw ground truth and explanation slice by slice: two rows of pictures above a bar chart over time.
 
     The upper row tints the limbs that act, the lower one lays the map over the same frames, scaled to the clip's
     greatest value. Below, the time in which the action happens is shaded behind the explanation's bars.
@@ -39,7 +39,7 @@ def ground_truth_figure(explanation: Explanation, clip: ActionClip) -> go.Figure
     explanation
         An explanation of `clip`.
     clip
-        The drawn clip, which knows its truth.
+        The drawn clip, with its ground truth.
 
     Raises
     ------
@@ -76,9 +76,9 @@ def ground_truth_figure(explanation: Explanation, clip: ActionClip) -> go.Figure
     for group in np.array_split(np.arange(len(e.sampled_frames)), min(len(e.sampled_frames), MAX_PICTURES)):
         s = int(group[len(group) // 2])
         start, end = e.spans[group[0], 0], e.spans[group[-1], 1]
-        seen = int(e.sampled_frames[s, e.sampled_frames.shape[1] // 2])
-        heat_map = compositor.paint(clip.frames[seen], float(e.spans[s].mean()))
-        for row, picture in (("y3", tint_ground_truth(clip, seen)), ("y2", heat_map)):
+        frame = int(e.sampled_frames[s, e.sampled_frames.shape[1] // 2])
+        heat_map = compositor.paint(clip.frames[frame], float(e.spans[s].mean()))
+        for row, picture in (("y3", tint_ground_truth(clip, frame)), ("y2", heat_map)):
             figure.add_layout_image(
                 source=_picture_data_uri(picture),
                 xref="x",
@@ -127,6 +127,6 @@ def _picture_data_uri(picture: NDArray[np.uint8]) -> str:
 
     image = Image.fromarray(picture)
     image.thumbnail((MAX_PICTURE_SIDE, MAX_PICTURE_SIDE))
-    held = io.BytesIO()
-    image.save(held, "JPEG", quality=88)
-    return f"data:image/jpeg;base64,{base64.b64encode(held.getvalue()).decode()}"
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=88)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"

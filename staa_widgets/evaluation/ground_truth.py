@@ -1,4 +1,4 @@
-"""Ground truth of a clip on the token grid of a model: in which cells, and in which slices, the action happens."""
+"""Ground truth of a clip on the token grid of a model: the cells and the slices in which the action happens."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def ground_truth_on_grid(
     clip
         The drawn clip.
     sampled
-        int ``(S, k)``, frames that each slice saw.
+        int ``(S, k)``, indices of the frames of each slice.
     box
-        ``(x0, y0, x1, y1)``, pixels of the frame that the model saw.
+        ``(x0, y0, x1, y1)``, part of the frame that the model sees, in pixels.
     grid
         ``(h, w)``, token grid.
     """
@@ -45,17 +45,18 @@ def ground_truth_on_grid(
 
 def explanation_ground_truth(explanation: Explanation) -> GroundTruthGrid | None:
     """Return the ground truth of an explanation on the grid of its maps; ``None`` if its clip has none."""
-    e, known = explanation, explanation.ground_truth
-    if known is None:
+    e, ground_truth = explanation, explanation.ground_truth
+    if ground_truth is None:
         return None
-    seen = e.sampled_frames - e.first_frame
+    frames = e.sampled_frames - e.first_frame
     (x0, y0, x1, y1), (width, height) = e.box, e.frame_size
-    # A box may reach beyond the frame, where nothing is true.
+    # A box may reach beyond the frame; the masks are padded with False there.
     left, top = (max(0, math.ceil(-edge)) for edge in (x0, y0))
     right, bottom = max(0, math.ceil(x1 - width)), max(0, math.ceil(y1 - height))
-    where = np.pad(known.masks(seen.ravel()), ((0, 0), (top, bottom), (left, right)))
-    where = where.reshape(*seen.shape, *where.shape[1:])
-    return _masks_to_grid(where, known.when[seen], (x0 + left, y0 + top, x1 + left, y1 + top), e.maps.shape[1:])
+    where = np.pad(ground_truth.masks(frames.ravel()), ((0, 0), (top, bottom), (left, right)))
+    where = where.reshape(*frames.shape, *where.shape[1:])
+    box = (x0 + left, y0 + top, x1 + left, y1 + top)
+    return _masks_to_grid(where, ground_truth.when[frames], box, e.maps.shape[1:])
 
 
 def _masks_to_grid(
@@ -65,7 +66,7 @@ def _masks_to_grid(
     x0, y0, x1, y1 = box
     ys = np.linspace(y0, y1, grid[0] + 1).round().astype(int)
     xs = np.linspace(x0, x1, grid[1] + 1).round().astype(int)
-    seen = where[:, :, ys[0] : ys[-1], xs[0] : xs[-1]].astype(np.float64)
-    sums = np.add.reduceat(np.add.reduceat(seen, ys[:-1] - ys[0], axis=2), xs[:-1] - xs[0], axis=3)
+    visible = where[:, :, ys[0] : ys[-1], xs[0] : xs[-1]].astype(np.float64)
+    sums = np.add.reduceat(np.add.reduceat(visible, ys[:-1] - ys[0], axis=2), xs[:-1] - xs[0], axis=3)
     cover = sums / (np.diff(ys)[:, None] * np.diff(xs)[None, :])
     return GroundTruthGrid(cover.mean(axis=1) >= MIN_COVER, np.any(when, axis=1))

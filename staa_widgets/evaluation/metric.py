@@ -126,13 +126,13 @@ class Metric:
         return registry.fill_defaults(f"metric {self.name!r}", self.defaults, params)
 
     def cost(self, geometry: Geometry, params: Mapping[str, Any] = MappingProxyType({})) -> int:
-        """Return the most passes (runs of the method for ``needs="method"``) that one case takes."""
+        """Return the greatest number of passes for one case; for ``needs="method"``, of runs of the method."""
         return self.find_cost(geometry, **self.complete(params))
 
     def __call__(self, case: Case, **params: Any) -> float:
         """Return the score of a case; NaN where the case lacks what the metric needs, or the score is undefined."""
-        whole = self.complete(params)
-        return float(self.run(case, **whole)) if case.has(self.needs) else math.nan
+        complete_params = self.complete(params)
+        return float(self.run(case, **complete_params)) if case.has(self.needs) else math.nan
 
 
 def metric(

@@ -1,4 +1,4 @@
-"""Names in files of results of format 1, with the names of today."""
+"""Old names in result files of format 1, mapped to the names of today."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def update_format_1(
 
 
 def rename_metric(name: str) -> str:
-    """Return the name that a metric has today; a name that was never changed is returned as it is."""
+    """Return today's name of a metric; a name that never changed is returned unchanged."""
     return METRICS.get(name, name)
 
 

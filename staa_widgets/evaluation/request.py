@@ -33,12 +33,12 @@ def look_up_methods(specs: Iterable[str] | Mapping[str, Spec]) -> LabeledMethods
     """
     from staa_widgets.methods import get_method
 
-    found = {
+    labeled_methods = {
         label: (get_method(name), get_method(name).complete(params)) for label, name, params in _normalize_specs(specs)
     }
-    if not found:
+    if not labeled_methods:
         raise ParameterError("No method is given.", "Name some, such as methods=('staa', 'random').")
-    return found
+    return labeled_methods
 
 
 def look_up_metrics(specs: Iterable[str] | Mapping[str, Spec]) -> LabeledMetrics:
@@ -62,15 +62,15 @@ def load_models(model: Any) -> dict[str, VideoModel]:
     """
     from staa_widgets.models import VideoModel, load_model
 
-    def load(of: Any) -> VideoModel:
-        return of if isinstance(of, VideoModel) else load_model(of)
+    def load(source: Any) -> VideoModel:
+        return source if isinstance(source, VideoModel) else load_model(source)
 
     if isinstance(model, Mapping):
         if not model:
             raise ParameterError("No model is given.", "Leave it out for what is bundled.")
         return {str(name): load(of) for name, of in model.items()}
-    one = load(model)
-    return {one.id: one}
+    video_model = load(model)
+    return {video_model.id: video_model}
 
 
 def describe_settings(
@@ -80,7 +80,7 @@ def describe_settings(
     metrics: LabeledMetrics,
     target: int | str | None,
 ) -> dict[str, Any]:
-    """Return the facts of models, clips, methods and metrics that `Results.settings` holds."""
+    """Return the facts of models, clips, methods and metrics for `Results.settings`."""
     from staa_widgets.models import weights_digest
     from staa_widgets.utils.versions import package_versions
 
@@ -88,14 +88,14 @@ def describe_settings(
         "target": target,
         "models": {
             name: {
-                "id": held.id,
-                "family": held.family.name,
-                "weights": weights_digest(held),
-                "geometry": asdict(held.geometry),
-                "device": str(held.device),
-                "dtype": str(held.dtype).removeprefix("torch."),
+                "id": video_model.id,
+                "family": video_model.family.name,
+                "weights": weights_digest(video_model),
+                "geometry": asdict(video_model.geometry),
+                "device": str(video_model.device),
+                "dtype": str(video_model.dtype).removeprefix("torch."),
             }
-            for name, held in models.items()
+            for name, video_model in models.items()
         },
         "clips": clips,
         "methods": {
@@ -128,14 +128,14 @@ def _normalize_specs(specs: Iterable[str] | Mapping[str, Spec]) -> list[tuple[st
     if isinstance(specs, str):
         specs = (specs,)
     pairs = specs.items() if isinstance(specs, Mapping) else [(name, name) for name in specs]
-    return [(label, of, {}) if isinstance(of, str) else (label, of[0], of[1]) for label, of in pairs]
+    return [(label, spec, {}) if isinstance(spec, str) else (label, spec[0], spec[1]) for label, spec in pairs]
 
 
-def _describe(of: Method | Metric, params: Mapping[str, Any]) -> dict[str, Any]:
+def _describe(entry: Method | Metric, params: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "name": of.name,
-        "version": of.version,
+        "name": entry.name,
+        "version": entry.version,
         "params": params,
-        "changed": {name: value for name, value in params.items() if value != of.defaults[name]},
-        "summary": of.summary,
+        "changed": {name: value for name, value in params.items() if value != entry.defaults[name]},
+        "summary": entry.summary,
     }

@@ -1,4 +1,4 @@
-"""`Results` of an evaluation: a frozen value of plain numbers and words."""
+"""`Results` of an evaluation: a frozen value of plain numbers and strings."""
 
 from __future__ import annotations
 
@@ -126,13 +126,13 @@ class Results:
             Whether models are put together: a clip then counts once, with its mean over them, and `Summary.model` is
             ``""``.
         """
-        found = (
+        means = (
             self._scores.mean(method, metric, model)
             for model in ([None] if pooled else self.models)
             for method in self.methods
             for metric in self.metrics
         )
-        return tuple(filter(None, found))
+        return tuple(filter(None, means))
 
     def compare(self, one: str, other: str, metric: str, model: str | None = None) -> PairedDifference:
         """Compare two methods on the clips that both have.
@@ -149,15 +149,16 @@ class Results:
         Raises
         ------
         ParameterError
-            If one of them was not asked for.
+            If one of them is not in the results.
         """
         self._check_names(method=one, metric=metric, model=model)
         self._check_names(method=other)
-        found, clips = self._scores.difference(one, other, metric, model)
-        direction, better = self.metric_info(metric).get("higher_is_better"), None
-        if direction is not None and (found.low > 0 or found.high < 0):
-            better = one if (found.low > 0) == direction else other
-        return PairedDifference(one, other, metric, *found, clips, better)
+        difference, clips = self._scores.difference(one, other, metric, model)
+        higher_is_better = self.metric_info(metric).get("higher_is_better")
+        better = None
+        if higher_is_better is not None and (difference.low > 0 or difference.high < 0):
+            better = one if (difference.low > 0) == higher_is_better else other
+        return PairedDifference(one, other, metric, *difference, clips, better)
 
     def normalized_score(self, method: str, metric: str, model: str | None = None) -> NormalizedScore:
         """Return the score of an insertion or deletion metric on a scale from random orders (0) to the oracle (1).
@@ -169,11 +170,11 @@ class Results:
         method, metric
             Labels.
         model
-            Name of a model; by default each clip has its mean over those that have all three values.
+            Name of a model; by default each clip has its mean over the models with all three values.
 
         Returns
         -------
-        Normalized
+        NormalizedScore
             NaN with a reason where there is no oracle, or it is too near to random to measure by.
         """
         from staa_widgets.evaluation.metrics.insertion_deletion import normalize_scores
@@ -185,15 +186,15 @@ class Results:
             for order in ("random", "oracle")
         )
         shared = [key for key in ours if math.isfinite(random.get(key, math.nan) + oracle.get(key, math.nan))]
-        parts = [mean_by_clip({key: held[key] for key in shared}) for held in (ours, random, oracle)]
-        return normalize_scores(*(list(part.values()) for part in parts))
+        parts = [mean_by_clip({key: values[key] for key in shared}) for values in (ours, random, oracle)]
+        return normalize_scores(*(list(means_of_clips.values()) for means_of_clips in parts))
 
     def cost(self, method: str, model: str | None = None) -> tuple[float, float, float]:
         """Return mean forward passes, mean backward passes and median seconds of a method's maps; NaN where unknown."""
         self._check_names(method=method)
-        held = [row for row in self.costs if row.method == method and model in (None, row.model)]
-        seconds = median(row.seconds for row in held)
-        return mean([row.forwards for row in held]), mean([row.backwards for row in held]), seconds
+        rows = [row for row in self.costs if row.method == method and model in (None, row.model)]
+        seconds = median(row.seconds for row in rows)
+        return mean([row.forwards for row in rows]), mean([row.backwards for row in rows]), seconds
 
     def select(
         self,
@@ -207,7 +208,7 @@ class Results:
         Raises
         ------
         ParameterError
-            If a name was not asked for.
+            If a name is not in the results.
         """
         names_by_kind: dict[str, set[str]] = {}
         for kind, names in (("model", model), ("method", method), ("metric", metric)):
@@ -221,12 +222,12 @@ class Results:
     def __or__(self, other: Results) -> Results:
         """Merge two evaluations, such as of cheap methods on many clips and of expensive ones on few.
 
-        Where both have a score of the same, the second counts. A name must mean the same in both.
+        Of two scores of the same model, clip, method and metric, the second counts. A name must mean the same in both.
 
         Raises
         ------
         ParameterError
-            If a name does not.
+            If a name has another meaning in each.
         """
         tables = merge_tables(self._tables, other._tables)
         return Results(**tables, settings=merge_settings(self.settings, other.settings))
@@ -288,14 +289,14 @@ class Results:
         return Scores(self.rows)
 
     def _list_names(self, kind: str, part: str) -> tuple[str, ...]:
-        seen = (getattr(row, part) for row in (*self.rows, *self.costs) if hasattr(row, part))
-        return tuple(dict.fromkeys((*self.settings.get(kind, {}), *seen)))
+        row_names = (getattr(row, part) for row in (*self.rows, *self.costs) if hasattr(row, part))
+        return tuple(dict.fromkeys((*self.settings.get(kind, {}), *row_names)))
 
     def _check_names(self, **names: str | None) -> None:
         for kind, name in names.items():
-            known = getattr(self, f"{kind}s")
-            if name is not None and name not in known:
+            available = getattr(self, f"{kind}s")
+            if name is not None and name not in available:
                 raise ParameterError(
                     f"There is no {kind} {name!r} in these results.",
-                    suggest_name(name, known, f"There are {', '.join(known) or 'none'}."),
+                    suggest_name(name, available, f"There are {', '.join(available) or 'none'}."),
                 )

@@ -1,4 +1,4 @@
-"""The JSON file of results: its format, and the names that older files use."""
+"""The JSON file of results: writing it, and reading it in today's and in older formats."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def encode_results(tables: Tables, settings: Mapping[str, Any]) -> bytes:
 
 
 def decode_results(data: bytes, name: str) -> tuple[dict[str, tuple[Any, ...]], dict[str, Any]]:
-    """Return the tables and the settings in a JSON file, format 1 with its names of today.
+    """Return the tables and the settings of a JSON file; old names of format 1 become the names of today.
 
     Parameters
     ----------
@@ -48,12 +48,12 @@ def decode_results(data: bytes, name: str) -> tuple[dict[str, tuple[Any, ...]], 
         content = json.loads(data)
         if content["staa_widgets"] != KIND:
             raise ValueError(content["staa_widgets"])
-        found = content["format"]
-        if found not in (1, FORMAT):
-            raise FormatError(f"{name} has format {found}; this version reads 1 to {FORMAT}.", "Evaluate again.")
+        file_format = content["format"]
+        if file_format not in (1, FORMAT):
+            raise FormatError(f"{name} has format {file_format}; this version reads 1 to {FORMAT}.", "Evaluate again.")
         tables = {key: tuple(_row_from_json(kind, row) for row in content[key]) for key, kind in TABLES.items()}
         settings = content["settings"]
-        return update_format_1(tables, settings) if found == 1 else (tables, settings)
+        return update_format_1(tables, settings) if file_format == 1 else (tables, settings)
     except FormatError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

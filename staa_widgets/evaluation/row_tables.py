@@ -1,4 +1,4 @@
-"""Selecting from and merging the tables of results."""
+"""Select rows from the tables of results, and merge the tables of two."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def select_rows(
 
 
 def merge_tables(one: Tables, other: Tables) -> dict[str, tuple[Any, ...]]:
-    """Return the rows of both; where both have a row about the same, that of the second."""
+    """Return the rows of both; of two rows with the same key, see `_index_rows`, the second one."""
     return {name: tuple({**_index_rows(one[name]), **_index_rows(other[name])}.values()) for name in TABLES}
 
 
@@ -56,5 +56,5 @@ def merge_settings(one: Settings, other: Settings) -> dict[str, Any]:
 
 
 def _index_rows(rows: Iterable[Any]) -> dict[tuple[str, ...], Any]:
-    """Return rows by the words in them, which are all that a row is about."""
+    """Return rows by their string fields, such as model, clip, method and metric, which are the key of a row."""
     return {tuple(word for word in row if isinstance(word, str)): row for row in rows}

@@ -44,7 +44,7 @@ class CurveRow(NamedTuple):
 
 
 class ReferenceRow(NamedTuple):
-    """Insertion or deletion score of an order that no method made: "random", "random_smooth" (means) or "oracle"."""
+    """Insertion or deletion score of a reference order: "random" or "random_smooth" (means), or "oracle"."""
 
     model: str
     clip: str
@@ -125,5 +125,5 @@ def mean(values: Sequence[float]) -> float:
 
 def median(values: Iterable[float]) -> float:
     """Return the median of the finite values; NaN if there are none."""
-    held = sorted(filter(math.isfinite, values))
-    return (held[len(held) // 2] + held[(len(held) - 1) // 2]) / 2 if held else NOT_A_NUMBER
+    finite = sorted(filter(math.isfinite, values))
+    return (finite[len(finite) // 2] + finite[(len(finite) - 1) // 2]) / 2 if finite else NOT_A_NUMBER

@@ -112,14 +112,14 @@ class Scorer:
                 curve = perturbation_curve(case, kind=kind, order=order, **settings)
                 return {"value": _nan_to_none(curve.area), "points": [curve.share.tolist(), curve.score.tolist()]}
 
-        found = self._get_or_compute(
+        result = self._get_or_compute(
             canonical_json([metric.name, metric.version, settings]),
             compute,
             maps=hashlib.sha256(np.ascontiguousarray(maps).data).hexdigest(),
             method=(method.name, method.version, params),
         )
-        points = found.get("points")
-        return _none_to_nan(found["value"]), (tuple(points[0]), tuple(points[1])) if points else None
+        points = result.get("points")
+        return _none_to_nan(result["value"]), (tuple(points[0]), tuple(points[1])) if points else None
 
     def score_references(self, metric: Metric, settings: Mapping[str, Any]) -> dict[str, float]:
         """Return the scores of random orders and smooth ones (means), and of the oracle, NaN where there is none."""
@@ -128,12 +128,16 @@ class Scorer:
             kind, order = CURVE_KINDS[metric.name]
             with compute_lock(self._report):
                 case = Case(self._first_explanation.maps, inputs=self._inputs, memo=self._memo)
-                found = reference_scores(case, kind=kind, order=order, **settings)
-            means = {"random": found.random.mean(), "random_smooth": found.random_smooth.mean(), "oracle": found.oracle}
+                reference = reference_scores(case, kind=kind, order=order, **settings)
+            means = {
+                "random": reference.random.mean(),
+                "random_smooth": reference.random_smooth.mean(),
+                "oracle": reference.oracle,
+            }
             return {name: _nan_to_none(float(value)) for name, value in means.items()}
 
-        found = self._get_or_compute(canonical_json([metric.name, metric.version, settings]), compute, method=None)
-        return {order: _none_to_nan(found[order]) for order in ("random", "random_smooth", "oracle")}
+        values = self._get_or_compute(canonical_json([metric.name, metric.version, settings]), compute, method=None)
+        return {order: _none_to_nan(values[order]) for order in ("random", "random_smooth", "oracle")}
 
     @cached_property
     def ground_truth(self) -> GroundTruthGrid | None:
@@ -197,11 +201,11 @@ class Scorer:
     def _report_passes(self, done: int, total: int) -> None:
         self._report("passes", done, total)
 
-    def _get_or_compute(self, name: str, compute: Callable[[], dict[str, Any]], **about: Any) -> dict[str, Any]:
+    def _get_or_compute(self, name: str, compute: Callable[[], dict[str, Any]], **key_parts: Any) -> dict[str, Any]:
         """Return a cached value, or compute and cache it; all values of one method are in one cache entry."""
         if not self._cache:
             return compute()
-        key = store.key(**about, kind="metric", **self._cache_key_parts)
+        key = store.key(**key_parts, kind="metric", **self._cache_key_parts)
         entry = self._entries.setdefault(key, {})
         if not entry:
             entry.update(store.get("metric", key, _unpack_values) or {})
@@ -212,12 +216,12 @@ class Scorer:
 
     @cached_property
     def _cache_key_parts(self) -> dict[str, Any]:
-        e, truth = self._first_explanation, self.ground_truth
-        marks = None if truth is None else hashlib.sha256(np.packbits(truth.where).data).hexdigest()
+        e, ground_truth = self._first_explanation, self.ground_truth
+        digest = None if ground_truth is None else hashlib.sha256(np.packbits(ground_truth.where).data).hexdigest()
         return {
             "clip": self._clip.sha256,
             "frames": e.sampled_frames.tolist(),
-            "ground_truth": marks,
+            "ground_truth": digest,
             "weights": weights_digest(self._model),
             "transform": self._model.transform.describe(),
             "geometry": asdict(self._model.geometry),
