@@ -1,0 +1,1 @@
+"""Measurements of speed, memory and quality, one program per module: `python -m benchmarks.overhead --help`."""

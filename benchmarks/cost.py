@@ -79,58 +79,60 @@ def main() -> None:
         processor=Transform.from_json({"size": {"shortest_edge": 224}, "crop_size": {"height": 224, "width": 224}}),
     )
     with progress_reporter(None) as report:
-        found = measure("bundled TimeSformer, 8 x 64", small, options.whole_rounds, report, whole=True)
-        found += measure("TimeSformer-B, 8 x 224", large, options.rounds, report, whole=False)
-    print(table(found))
+        measurements = measure("bundled TimeSformer, 8 x 64", small, options.whole_rounds, report, whole=True)
+        measurements += measure("TimeSformer-B, 8 x 224", large, options.rounds, report, whole=False)
+    print(table(measurements))
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    about = {"threads": torch.get_num_threads(), "cores": os.cpu_count(), "torch": torch.__version__}
-    options.json.write_text(json.dumps({"about": about, "found": [asdict(one) for one in found]}, indent=1))
+    machine = {"threads": torch.get_num_threads(), "cores": os.cpu_count(), "torch": torch.__version__}
+    options.json.write_text(json.dumps({"about": machine, "found": [asdict(one) for one in measurements]}, indent=1))
 
 
 def measure(
     title: str, model: VideoModel, rounds: int, report: Callable[[str, int, int], object], *, whole: bool
 ) -> list[Measurement]:
-    """Time every method once a round, one after the other, once the model is warm."""
+    """Return the measurements of every method on a model: each runs once per round, after a first run to warm up."""
     clip = action_clip(7, fps=8)
-    places = np.linspace(0, len(clip.frames) - 1, model.geometry.frames).round().astype(int)
-    pixels = model.pixels(clip.frames[places])
-    asked = {name: usual if whole else few for name, (usual, few) in METHOD_PARAMS.items()}
-    seconds = {name: np.empty(rounds) for name in asked}
-    peaks: dict[str, int | None] = dict.fromkeys(asked)
+    frame_indices = np.linspace(0, len(clip.frames) - 1, model.geometry.frames).round().astype(int)
+    pixels = model.pixels(clip.frames[frame_indices])
+    params_by_method = {name: usual if whole else short for name, (usual, short) in METHOD_PARAMS.items()}
+    seconds = {name: np.empty(rounds) for name in params_by_method}
+    peaks: dict[str, int | None] = dict.fromkeys(params_by_method)
     explain_once(model, pixels, "staa", {})
     for n in range(rounds):
-        for name, params in asked.items():
+        for name, params in params_by_method.items():
             report(f"{title}: {name}", n, rounds)
             seconds[name][n], peak = explain_once(model, pixels, name, params)
-            # Later rounds find memory that earlier ones left to the allocator.
+            # The greatest of all rounds: later ones reuse memory that earlier ones left to the allocator.
             peaks[name] = max(filter(None, (peak, peaks[name])), default=None)
-    passes = {name: total_passes(METHODS[name].cost(model.geometry, asked[name])) for name in asked}
+    passes = {
+        name: total_passes(METHODS[name].cost(model.geometry, params_by_method[name])) for name in params_by_method
+    }
     rows = []
     for name, (usual, _) in METHOD_PARAMS.items():
         cost = METHODS[name].cost(model.geometry, usual)
         scaled = total_passes(cost) != passes[name]
         seconds[name] *= total_passes(cost) / passes[name]
         shares = {own: median(seconds[own] / seconds[name]) for own in OWN if name not in OWN}
-        came_from = passes[name] if scaled else None
-        typical = float(np.median(seconds[name]))
-        rows.append(Measurement(title, name, usual, *cost, typical, came_from, rounds, shares, peaks[name]))
+        timed_passes = passes[name] if scaled else None
+        median_seconds = float(np.median(seconds[name]))
+        rows.append(Measurement(title, name, usual, *cost, median_seconds, timed_passes, rounds, shares, peaks[name]))
     return rows
 
 
 def explain_once(
     model: VideoModel, pixels: torch.Tensor, name: str, params: dict[str, Any]
 ) -> tuple[float, int | None]:
-    """Explain once: seconds, and bytes beyond those held before, ``None`` where the system does not tell."""
+    """Explain once; return seconds and peak memory beyond the memory before, in bytes (``None`` if unknown)."""
     batch = max_batch_size(model, backward=METHODS[name].cost(model.geometry, params).backwards > 0)
     before = reset_peak_memory()
-    began = time.perf_counter()
+    start = time.perf_counter()
     attribute(model, pixels, name, batch_size=batch, **params)
-    seconds = time.perf_counter() - began
+    seconds = time.perf_counter() - start
     return seconds, None if before is None else read_memory("VmHWM") - before
 
 
 def reset_peak_memory() -> int | None:
-    """Give back what is free, set the peak to what is held, and tell it in bytes."""
+    """Free unused memory, reset the peak, and return the memory in use, in bytes; ``None`` if unknown."""
     gc.collect()
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
@@ -140,25 +142,25 @@ def reset_peak_memory() -> int | None:
 
 
 def read_memory(field: str) -> int:
-    """Read one of the process's memory figures, in bytes."""
+    """Return a memory figure of this process, such as ``"VmRSS"``, in bytes."""
     line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field))
     return 1024 * int(line.split()[1])
 
 
 def total_passes(cost: Cost) -> int:
-    """Add forwards and backwards."""
+    """Return the number of forward and backward passes together."""
     return cost.forwards + cost.backwards
 
 
 def median(values: np.ndarray) -> Interval:
-    """Median with its 95 % bootstrap interval over rounds."""
-    chosen = np.random.default_rng(0).integers(0, len(values), (5000, len(values)))
-    low, high = np.quantile(np.median(values[chosen], axis=1), [0.025, 0.975])
+    """Return the median with its 95 % bootstrap interval over rounds."""
+    round_indices = np.random.default_rng(0).integers(0, len(values), (5000, len(values)))
+    low, high = np.quantile(np.median(values[round_indices], axis=1), [0.025, 0.975])
     return Interval(float(np.median(values)), float(low), float(high))
 
 
 def table(found: list[Measurement]) -> str:
-    """Write what was found as Markdown."""
+    """Return the measurements as a Markdown table."""
     lines = [
         "| model | method | passes (forward + backward) | seconds | `staa` takes of it | `staa_logit` | peak memory |",
         "|---|---|---|---|---|---|---|",
@@ -177,12 +179,12 @@ def table(found: list[Measurement]) -> str:
         ]
         lines.append(f"| {' | '.join(cells)} |")
     sampled = [one for one in found if one.method in ("lime", "kernel_shap")]
-    worst = max(one.shares["staa"].high for one in sampled)
-    asking = max(one.shares["staa"].high for one in found if one.shares)
+    share = max(one.shares["staa"].high for one in sampled)
+    share_of_all = max(one.shares["staa"].high for one in found if one.shares)
     lines += [
         "",
-        f"Goal, under 1 % of LIME and KernelSHAP: at most {worst:.2%}, {'met' if worst < 0.01 else 'not met'}. "
-        f"Published, under 3 % of SHAP and LIME; of all methods here at most {asking:.1%}.",
+        f"Goal, under 1 % of LIME and KernelSHAP: at most {share:.2%}, {'met' if share < 0.01 else 'not met'}. "
+        f"Published, under 3 % of SHAP and LIME; of all methods here at most {share_of_all:.1%}.",
     ]
     return "\n".join(lines)
 

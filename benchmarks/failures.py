@@ -17,7 +17,7 @@ from staa_widgets.render.compositor import Compositor
 
 
 def main() -> None:
-    """Score, choose, draw and say which."""
+    """Score the clips, draw the worst ones, and print their seeds and scores."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clips", type=int, default=50)
     parser.add_argument("--worst", type=int, default=3)
@@ -25,25 +25,25 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs"))
     options = parser.parse_args()
     variant, first = CLIP_SETS["second"]
-    found = []
+    cases = []
     for seed in range(first, first + options.clips):
         clip = action_clip(seed, fps=FPS, variant=variant)
         e = explain(clip, options.model, preview=False, progress=False)
         truth = ground_truth_on_grid(clip, e.sampled_frames, e.box, (e.maps.shape[1], e.maps.shape[2]))
         scores = score_ground_truth(e.maps, truth)
-        found.append((float(np.mean(list(scores.values()))), seed, clip, e, scores))
-    found.sort(key=lambda case: case[0])
-    for place, (mean, seed, clip, e, scores) in enumerate(found[: options.worst], 1):
-        seen = [int(frames[len(frames) // 2]) for frames in e.sampled_frames]
+        cases.append((float(np.mean(list(scores.values()))), seed, clip, e, scores))
+    cases.sort(key=lambda case: case[0])
+    for rank, (mean, seed, clip, e, scores) in enumerate(cases[: options.worst], 1):
+        middle_frames = [int(indices[len(indices) // 2]) for indices in e.sampled_frames]
         compositor = Compositor(e, size=e.frame_size)
         times = e.spans.mean(axis=1).tolist()
-        heat_maps = [compositor.paint(clip.frames[f], time) for f, time in zip(seen, times, strict=True)]
-        rows = [[tint_ground_truth(clip, f) for f in seen], heat_maps]
+        heat_maps = [compositor.paint(clip.frames[f], time) for f, time in zip(middle_frames, times, strict=True)]
+        rows = [[tint_ground_truth(clip, f) for f in middle_frames], heat_maps]
         sheet = Image.fromarray(np.concatenate([np.concatenate(row, axis=1) for row in rows]))
         sheet.thumbnail((1280, 1280))
-        sheet.save(options.out / f"failure-{place}.jpg", quality=82)
-        told = ", ".join(f"{name} {value:.2f}" for name, value in scores.items())
-        print(f"{place}: seed {seed}, {clip.label!r} taken for {e.predictions(1)[0]}, mean {mean:.2f}: {told}")
+        sheet.save(options.out / f"failure-{rank}.jpg", quality=82)
+        score_text = ", ".join(f"{name} {value:.2f}" for name, value in scores.items())
+        print(f"{rank}: seed {seed}, {clip.label!r} taken for {e.predictions(1)[0]}, mean {mean:.2f}: {score_text}")
 
 
 if __name__ == "__main__":

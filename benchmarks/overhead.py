@@ -29,7 +29,7 @@ from staa_widgets.models.attention import query_sampling as queries
 from staa_widgets.models.capture import record
 from staa_widgets.models.transform import Transform
 
-# As the smallest classifier that is published; its predictor, which classifying does without, is left small.
+# As the smallest published classifier, but with a small predictor, which classification does not use.
 _VJEPA2_L: dict[str, Any] = {"crop_size": 256, "frames_per_clip": 16, "pred_num_hidden_layers": 1}
 _VJEPA2: dict[str, Any] = {
     **_VJEPA2_L,
@@ -39,7 +39,7 @@ _VJEPA2: dict[str, Any] = {
     "num_attention_heads": 12,
 }
 LONG = 45.0
-"""Seconds of rounds with a model, where their number is not asked for; at least three are made, at most 40."""
+"""Seconds for the rounds of a model if their number is not given; at least three rounds, at most 40."""
 EXPLAINED: dict[str, tuple[str, dict[str, Any]]] = {
     "staa": ("staa", {}),
     "staa, last": ("staa", {"layers": "last"}),
@@ -51,7 +51,7 @@ EAGER = "eager, output_attentions"
 
 @dataclass(frozen=True)
 class ModelCase:
-    """A model, and what is timed beside stock."""
+    """A model, and the runs that are timed beside the stock forward pass."""
 
     title: str
     make: Callable[[], VideoModel]
@@ -88,93 +88,93 @@ DEFAULT_CASES = [name for name in CASES if name != "vjepa2-l"]
 
 
 def time_run(run: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
-    """Time one call; what it leaves is collected before, not while, the next one is timed."""
+    """Return the seconds of one call; garbage is collected before the clock starts."""
     gc.collect()
-    began = clock()
+    start = clock()
     run()
-    return clock() - began
+    return clock() - start
 
 
 def median_ratio(over: np.ndarray, under: np.ndarray) -> Interval:
-    """Median of ratios of passes ``(n,)`` made together, with its 95 % bootstrap interval over rounds."""
+    """Return the median ratio of paired passes ``(n,)`` with its 95 % bootstrap interval over rounds."""
     ratios = over / under
-    chosen = np.random.default_rng(0).integers(0, len(ratios), (5000, len(ratios)))
-    low, high = np.quantile(np.median(ratios[chosen], axis=1), [0.025, 0.975])
+    round_indices = np.random.default_rng(0).integers(0, len(ratios), (5000, len(ratios)))
+    low, high = np.quantile(np.median(ratios[round_indices], axis=1), [0.025, 0.975])
     return Interval(float(np.median(ratios)), float(low), float(high))
 
 
 def run_stock(model: VideoModel, pixels: torch.Tensor, **settings: Any) -> Any:
-    """Run the model as it comes."""
+    """Run the unchanged model, and return its output."""
     with torch.inference_mode():
         return model.module(**{model.geometry.input_name: pixels}, **settings)
 
 
 def record_and_attribute(model: VideoModel, pixels: torch.Tensor, method: str, params: dict[str, Any]) -> Any:
-    """Record a pass and make the maps; give the record."""
-    asked = METHODS[method]
-    (found,) = record(model, pixels, asked.needs(params), [None])
-    asked(found, **params)
-    return found
+    """Record a pass and compute the maps; return the record."""
+    requested_method = METHODS[method]
+    (pass_record,) = record(model, pixels, requested_method.needs(params), [None])
+    requested_method(pass_record, **params)
+    return pass_record
 
 
 @contextmanager
 def eager_attention(model: VideoModel) -> Iterator[None]:
-    """Let a model compute attention eagerly meanwhile."""
+    """Switch a model to eager attention for the duration of the block."""
     module: Any = model.module
-    before = module.config._attn_implementation
+    previous = module.config._attn_implementation
     module.set_attn_implementation("eager")
     try:
         yield
     finally:
-        module.set_attn_implementation(before)
+        module.set_attn_implementation(previous)
 
 
 def run_eagerly(model: VideoModel, pixels: torch.Tensor) -> None:
-    """Run the model with all of its attention given."""
+    """Run the model with eager attention, and let it return all attention matrices."""
     with eager_attention(model):
         run_stock(model, pixels, output_attentions=True)
 
 
 def record_share(model: VideoModel, found: Any) -> float:
-    """Bytes that a record keeps of a pass, over those of float32 attention of all layers and heads."""
-    kept = sum(value.nbytes for value in vars(found).values() if isinstance(value, np.ndarray))
+    """Return the bytes of a record divided by those of float32 attention of all layers and heads."""
+    record_bytes = sum(value.nbytes for value in vars(found).values() if isinstance(value, np.ndarray))
     layout, module = model.geometry, model.module
     config: Any = module.config
     patches = layout.height * layout.width
-    each = layout.slices * (1 + patches) ** 2 + patches * layout.slices**2
-    scores = each if found.attention_type == "divided" else queries.count_tokens(layout) ** 2
-    return kept / (4 * config.num_hidden_layers * config.num_attention_heads * scores)
+    divided_scores = layout.slices * (1 + patches) ** 2 + patches * layout.slices**2
+    scores = divided_scores if found.attention_type == "divided" else queries.count_tokens(layout) ** 2
+    return record_bytes / (4 * config.num_hidden_layers * config.num_attention_heads * scores)
 
 
 def measure(
     case: ModelCase, rounds: int | None, clock: Callable[[], float], what: Sequence[str] | None = None
 ) -> list[dict[str, Any]]:
-    """Time everything a case asks for, all of it in each round, in an order of its own: what went before has a say."""
+    """Time all runs of a case in each round, in random order, because a run depends on the one before it."""
     model = case.make()
     height, width = model.geometry.input_size
     pixels = torch.randn(1, model.geometry.frames, 3, height, width, generator=torch.Generator().manual_seed(0))
     what = case.what if what is None else what
-    kept: dict[str, float] = {}
+    shares: dict[str, float] = {}
 
     def explain_label(label: str) -> None:
-        kept[label] = record_share(model, record_and_attribute(model, pixels, *EXPLAINED[label]))
+        shares[label] = record_share(model, record_and_attribute(model, pixels, *EXPLAINED[label]))
 
     runs: dict[str, Callable[[], Any]] = {"stock": lambda: run_stock(model, pixels)}
     runs |= {label: partial(explain_label, label) for label in EXPLAINED if label in what}
     if EAGER in what:
         runs[EAGER] = lambda: run_eagerly(model, pixels)
     runs["stock"]()
-    taken: dict[str, list[float]] = {label: [] for label in runs}
+    seconds: dict[str, list[float]] = {label: [] for label in runs}
     orders = np.random.default_rng(0)
-    # What stays to the end need not be looked through before each pass.
+    # Objects that live to the end are excluded from the collection before each pass.
     gc.freeze()
-    began = time.perf_counter()
-    for done in tqdm(range(rounds or 40), desc=case.title):
-        if rounds is None and done >= 3 and time.perf_counter() - began > LONG:
+    start = time.perf_counter()
+    for round_number in tqdm(range(rounds or 40), desc=case.title):
+        if rounds is None and round_number >= 3 and time.perf_counter() - start > LONG:
             break
         for label in orders.permutation(list(runs)).tolist():
-            taken[label].append(time_run(runs[label], clock))
-    times = {label: np.array(values) for label, values in taken.items()}
+            seconds[label].append(time_run(runs[label], clock))
+    times = {label: np.array(values) for label, values in seconds.items()}
     return [
         {
             "model": case.title,
@@ -183,7 +183,7 @@ def measure(
             "each": values.tolist(),
             "over_stock": median_ratio(values, times["stock"]),
             "over_eager": median_ratio(values, times[EAGER]) if EAGER in times else None,
-            "kept": kept.get(label),
+            "kept": shares.get(label),
             "rounds": len(values),
         }
         for label, values in times.items()
@@ -191,37 +191,37 @@ def measure(
 
 
 def profile(case: ModelCase) -> dict[str, float]:
-    """Tell where the time of `staa` goes beyond stock, in seconds: medians of three."""
+    """Return the seconds of each part of `staa` and of the stock forward pass: medians of three."""
     model = case.make()
     height, width = model.geometry.input_size
     pixels = torch.randn(1, model.geometry.frames, 3, height, width)
     clocks: dict[str, float] = {}
-    kept: list[Any] = []
+    records: list[Any] = []
 
     def add_clock(name: str, run: Callable[..., Any]) -> Callable[..., Any]:
         def run_with_clock(*args: Any, **settings: Any) -> Any:
-            began = time.perf_counter()
-            found = run(*args, **settings)
-            clocks[name] = clocks.get(name, 0.0) + time.perf_counter() - began
-            return found
+            start = time.perf_counter()
+            result = run(*args, **settings)
+            clocks[name] = clocks.get(name, 0.0) + time.perf_counter() - start
+            return result
 
         return run_with_clock
 
     def read_with_clocks(*args: Any) -> Any:
-        found: Any = model.family.make_reader(*args)
-        found.captures = {module: add_clock("taps", capture) for module, capture in found.captures.items()}
-        found.records = add_clock("records", found.records)
-        return found
+        reader: Any = model.family.make_reader(*args)
+        reader.captures = {module: add_clock("taps", capture) for module, capture in reader.captures.items()}
+        reader.records = add_clock("records", reader.records)
+        return reader
 
     timed_model = replace(model, family=replace(model.family, make_reader=read_with_clocks))
-    asked, rounds = METHODS["staa"], []
+    method, rounds = METHODS["staa"], []
     for _ in range(4):
         clocks.clear()
         clocks["stock"] = time_run(lambda: run_stock(model, pixels))
-        clocks["recorded pass"] = time_run(lambda: kept.extend(record(timed_model, pixels, asked.needs(), [None])))
-        clocks["method"] = time_run(lambda: asked(kept.pop()))
+        clocks["recorded pass"] = time_run(lambda: records.extend(record(timed_model, pixels, method.needs(), [None])))
+        clocks["method"] = time_run(lambda: method(records.pop()))
         rounds.append(dict(clocks))
-    return {name: float(np.median([one.get(name, 0.0) for one in rounds[1:]])) for name in rounds[0]}
+    return {name: float(np.median([seconds.get(name, 0.0) for seconds in rounds[1:]])) for name in rounds[0]}
 
 
 def main() -> None:
@@ -237,9 +237,9 @@ def main() -> None:
     if options.profile:
         print("| model | stock | recorded pass | of which taps | records | method |\n|---|---|---|---|---|---|")
         for name in options.models:
-            said = profile(CASES[name])
+            seconds = profile(CASES[name])
             names = ("stock", "recorded pass", "taps", "records", "method")
-            print(f"| {CASES[name].title} | {' | '.join(f'{said[column]:.3f} s' for column in names)} |")
+            print(f"| {CASES[name].title} | {' | '.join(f'{seconds[column]:.3f} s' for column in names)} |")
         return
     rows = []
     for name in options.models:
@@ -251,10 +251,10 @@ def main() -> None:
         "| model | what | seconds | over stock | over eager with attentions | bytes kept |\n|---|---|---|---|---|---|"
     )
     for row in rows:
-        kept = "" if row["kept"] is None else f"{100 * row['kept']:.2f} %"
+        share = "" if row["kept"] is None else f"{100 * row['kept']:.2f} %"
         print(
             f"| {row['model']} | {row['what']} | {row['seconds']:.3f} | {row['over_stock']} | "
-            f"{row['over_eager'] or ''} | {kept} |"
+            f"{row['over_eager'] or ''} | {share} |"
         )
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(rows))

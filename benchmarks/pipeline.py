@@ -32,40 +32,40 @@ FIRST_FRAME = """() => new Promise((done) => {
 
 
 def time_call(run: Callable[[], Any]) -> tuple[Any, float]:
-    """Give what a call returns and the seconds it took."""
-    began = time.perf_counter()
-    found = run()
-    return found, time.perf_counter() - began
+    """Return the result of a call and its seconds."""
+    start = time.perf_counter()
+    result = run()
+    return result, time.perf_counter() - start
 
 
 def median(values: list[float]) -> Interval:
-    """Median with its 95 % bootstrap interval."""
+    """Return the median with its 95 % bootstrap interval."""
     array = np.asarray(values)
-    chosen = np.random.default_rng(0).integers(0, len(array), (5000, len(array)))
-    low, high = np.quantile(np.median(array[chosen], axis=1), [0.025, 0.975])
+    indices = np.random.default_rng(0).integers(0, len(array), (5000, len(array)))
+    low, high = np.quantile(np.median(array[indices], axis=1), [0.025, 0.975])
     return Interval(float(np.median(array)), float(low), float(high))
 
 
 def time_explain(path: Path, model: Any, folder: Path, repeats: int) -> dict[str, list[float]]:
-    """Explain a file anew and from the cache, in pairs; seconds by step."""
-    taken: dict[str, list[float]] = {step: [] for step in (*STEPS, "cached call")}
+    """Explain a file without and then with a cached result, again and again; return the seconds by step."""
+    seconds_by_step: dict[str, list[float]] = {step: [] for step in (*STEPS, "cached call")}
     for repeat in range(repeats):
         os.environ["STAA_CACHE"] = str(folder / f"cache-{repeat}")
         clip, opening = time_call(lambda: staa.open_clip(path))
-        found, all_but_open = time_call(lambda clip=clip: staa.explain(clip, model, progress=False))
+        explanation, all_but_open = time_call(lambda clip=clip: staa.explain(clip, model, progress=False))
         _, cached = time_call(lambda: staa.explain(path, model, progress=False))
-        spent = {"open": opening, **found.provenance["seconds"]}
-        spent["cache write and the rest"] = all_but_open - sum(spent[step] for step in STEPS[1:6])
-        spent["all"] = opening + all_but_open
+        seconds = {"open": opening, **explanation.provenance["seconds"]}
+        seconds["cache write and the rest"] = all_but_open - sum(seconds[step] for step in STEPS[1:6])
+        seconds["all"] = opening + all_but_open
         for step in STEPS:
-            taken[step].append(spent[step])
-        taken["cached call"].append(cached)
+            seconds_by_step[step].append(seconds[step])
+        seconds_by_step["cached call"].append(cached)
         cache.clear()
-    return taken
+    return seconds_by_step
 
 
 def time_first_paint(page_file: Path, repeats: int) -> list[float]:
-    """Seconds from opening the exported page to its first frame."""
+    """Return the seconds from opening the exported page to its first frame."""
     with sync_playwright() as playwright, playwright.chromium.launch(**launch_args() or {}) as browser:
         seconds = []
         for _ in range(repeats + 1):
@@ -73,7 +73,7 @@ def time_first_paint(page_file: Path, repeats: int) -> list[float]:
             page.goto(page_file.as_uri(), wait_until="commit")
             seconds.append(page.evaluate(FIRST_FRAME) / 1000)
             page.close()
-    return seconds[1:]  # the browser's own first page is not ours
+    return seconds[1:]  # without the first page, which includes the start of the browser
 
 
 def main() -> None:
@@ -87,11 +87,11 @@ def main() -> None:
         path = staa.action_clip(3, size=256, fps=25).write_mp4(folder / "clip.mp4")
         model = staa.load_model()
         first = staa.explain(path, model, cache=False, progress=False)
-        taken = time_explain(path, model, folder, options.repeats)
+        seconds_by_step = time_explain(path, model, folder, options.repeats)
         page, export = time_call(lambda: first.to_html(folder / "clip.html"))
-        taken["export of the page"] = [export]
-        taken["first paint of the page"] = time_first_paint(page, options.repeats)
-    rows = [{"step": step, "seconds": median(values)} for step, values in taken.items()]
+        seconds_by_step["export of the page"] = [export]
+        seconds_by_step["first paint of the page"] = time_first_paint(page, options.repeats)
+    rows = [{"step": step, "seconds": median(values)} for step, values in seconds_by_step.items()]
     print(f"4 s of {path.name}, {first.frame_size[0]} px, {len(first.times)} frames; {first.model_id}\n")
     print("| step | median (ms) | 95 % interval |\n|---|---|---|")
     for row in rows:

@@ -113,18 +113,18 @@ Row = tuple[str, float, str]
 
 
 def _animation(panes: int, seconds: float) -> list[Row]:
-    """Play 75 frames a second, so that every turn of the display has another frame and another map.
+    """Measure playback at 75 frames a second, so that each refresh of the display shows a new frame and a new map.
 
-    At the display's own rate one turn would now and then find the frame of the turn before.
+    At the rate of the display itself some refreshes would find the frame of the one before.
     """
     times = np.arange(300) / 75
     pictures = barcode_preview(np.arange(300), times, 640, 360)
-    shown = []
+    explanations = []
     for seed in range(panes):
         maps = np.random.default_rng(seed).gamma(0.6, size=(16, 14, 14)).astype(np.float32)
         edges = np.linspace(0, 4, 17)
         sampled = np.arange(16)[:, None] * 18 + 9
-        shown.append(
+        explanations.append(
             barcode_explanation(
                 maps=maps,
                 spans=np.stack([edges[:-1], edges[1:]], axis=1),
@@ -140,7 +140,7 @@ def _animation(panes: int, seconds: float) -> list[Row]:
         )
     view = "grid" if panes > 1 else "overlay"
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
-        path = to_html(shown, Path(home) / "page.html", time_interpolation="linear", view=view)
+        path = to_html(explanations, Path(home) / "page.html", time_interpolation="linear", view=view)
         with playwright.chromium.launch(**launch_args() or {}) as browser:
             page = browser.new_page(viewport={"width": 1600, "height": 1100})
             page.goto(path.as_uri())
@@ -148,8 +148,8 @@ def _animation(panes: int, seconds: float) -> list[Row]:
             root = page.locator(".staa-root")
             root.evaluate(PLAY, 1)
             frames, turns = root.evaluate(PLAY, seconds)
-    what = f"{panes} pane{'s' * (panes > 1)} at 640 × 360, every frame with another map"
-    return [(f"{what}: drawn", frames / panes, "a second"), ("  most that this display shows", turns, "a second")]
+    title = f"{panes} pane{'s' * (panes > 1)} at 640 × 360, every frame with another map"
+    return [(f"{title}: drawn", frames / panes, "a second"), ("  most that this display shows", turns, "a second")]
 
 
 def _times(lab: Lab, repeats: int, seeks: int, seconds: float) -> list[Row]:
@@ -165,7 +165,7 @@ def _times(lab: Lab, repeats: int, seeks: int, seconds: float) -> list[Row]:
         root.scroll_into_view_if_needed()
         scrubbed = np.array(root.evaluate(SCRUB, seeks))
         frames, turns = root.evaluate(PLAY, seconds)
-        # A kernel that has imported nothing yet, the clip's answer in the cache.
+        # A new kernel without any import, and with the explanation in the cache.
         fresh = []
         for _ in range(max(1, repeats // 3)):
             lab.end_kernels()
@@ -186,9 +186,9 @@ def _first_frame(book: Notebook, cell: int) -> float:
     _editor(book, cell).click()
     page.evaluate(DRAWN)
     page.keyboard.press("Control+Enter")
-    taken = page.evaluate("() => window.firstFrame")
+    milliseconds = page.evaluate("() => window.firstFrame")
     book.wait_for_end(cell)
-    return taken
+    return milliseconds
 
 
 def _editor(book: Notebook, cell: int) -> Locator:

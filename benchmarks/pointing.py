@@ -17,7 +17,7 @@ METRICS = ("pointing", "average_precision", "temporal_auc")
 
 
 def tables(found: Results, labels: list[str]) -> str:
-    """Means by method, paired differences from the controls, and pointing by action."""
+    """Return Markdown tables: means by method, paired differences from the controls, and pointing by action."""
     lines = [f"| method | {' | '.join(METRICS)} |\n|---|{'---|' * len(METRICS)}"]
     for method in METHODS:
         cells = [bootstrap_interval([*found.values(method, metric).values()]) for metric in METRICS]
@@ -31,8 +31,8 @@ def tables(found: Results, labels: list[str]) -> str:
     lines.append(f"\n| action | clips | {' | '.join(METHODS[:2])} |\n|---|---|---|---|")
     points = [np.array([found.values(method, "pointing")[clip] for clip in found.clips]) for method in METHODS[:2]]
     for action in sorted(set(labels)):
-        those = np.array(labels) == action
-        lines.append(f"| {action} | {those.sum()} | {' | '.join(f'{p[those].mean():.2f}' for p in points)} |")
+        of_action = np.array(labels) == action
+        lines.append(f"| {action} | {of_action.sum()} | {' | '.join(f'{p[of_action].mean():.2f}' for p in points)} |")
     return "\n".join(lines)
 
 
@@ -44,8 +44,8 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=200)
     options = parser.parse_args()
     clips = DrawnClips("first", options.clips, options.first)
-    found = evaluate(clips, METHODS, METRICS, load_model(options.model), progress=True)
-    print(tables(found, [clip.label for clip in clips]))
+    results = evaluate(clips, METHODS, METRICS, load_model(options.model), progress=True)
+    print(tables(results, [clip.label for clip in clips]))
 
 
 if __name__ == "__main__":

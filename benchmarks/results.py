@@ -24,7 +24,7 @@ ORDER = ("attention", "gradient", "perturbation", "control")
 
 
 def page(found: Benchmark) -> str:
-    """Write everything that is said of a run, as Markdown."""
+    """Return the page about a run, as Markdown."""
     first, second, shuffled = (
         add_ground_truth_mean(results) for results in (found.first, found.second, found.shuffled)
     )
@@ -52,8 +52,8 @@ def page(found: Benchmark) -> str:
 def _describe_run(found: Benchmark) -> str:
     plan = found.second.settings["benchmark"]["plan"]
     seconds = max(part.settings["benchmark"]["seconds"] for part in (found.first, found.second, found.shuffled))
-    versions = ", ".join(f"{name} {of}" for name, of in found.second.settings["versions"].items())
-    devices = {about["device"] for about in found.second.settings["models"].values()}
+    versions = ", ".join(f"{name} {version}" for name, version in found.second.settings["versions"].items())
+    devices = {facts["device"] for facts in found.second.settings["models"].values()}
     return (
         f"Second set: {plan['clips']} clips (seeds from {CLIP_SETS['second'][1]}), {plan['expensive_clips']} of them "
         f"for methods of more than {MAX_CHEAP_PASSES} passes and for metrics that ask the model."
@@ -65,16 +65,16 @@ def _describe_run(found: Benchmark) -> str:
 
 def _model_table(found: Benchmark) -> str:
     rows = []
-    for name, about in found.second.settings["models"].items():
+    for name, facts in found.second.settings["models"].items():
         shares = [_accuracy(results, name) for results in (found.first, found.second)]
-        rows.append([name, about["family"], *shares, f"`{about['weights'][:12]}`"])
+        rows.append([name, facts["family"], *shares, f"`{facts['weights'][:12]}`"])
     return _format_table(["model", "family", "right on the first set", "right on the second", "weights"], rows)
 
 
 def _accuracy(results: Results, model: str) -> str:
-    named = results.settings["benchmark"]["predicted"][model]
-    right = [clip.rsplit(" ", 1)[0] == label for clip, label in named.items()]
-    return f"{sum(right)} of {len(right)}"
+    predicted = results.settings["benchmark"]["predicted"][model]
+    correct = [clip.rsplit(" ", 1)[0] == label for clip, label in predicted.items()]
+    return f"{sum(correct)} of {len(correct)}"
 
 
 def _verdict_text(found: Benchmark) -> str:
@@ -85,7 +85,7 @@ def _verdict_text(found: Benchmark) -> str:
         ["question", *(name or "all" for name in names)],
         [[question, *(answers[question, name].answer for name in names)] for question in QUESTIONS],
     )
-    said = [
+    sections = [
         f"**{question}**\n\n"
         + "\n".join(
             f"- {name or 'all models'}: {answers[question, name].answer}; {answers[question, name].reason}"
@@ -93,14 +93,16 @@ def _verdict_text(found: Benchmark) -> str:
         )
         for question in QUESTIONS
     ]
-    return f"{table}\n" + "\n\n".join(said) + "\n"
+    return f"{table}\n" + "\n\n".join(sections) + "\n"
 
 
 def _score_table(results: Results, metrics: Iterable[str], model: str | None = None) -> str:
-    held = {(s.method, s.metric): s for s in results.summary(pooled=model is None) if model is None or s.model == model}
+    summaries = {
+        (s.method, s.metric): s for s in results.summary(pooled=model is None) if model is None or s.model == model
+    }
     rows = []
     for method in _sort_methods(results):
-        cells = [held.get((method, metric)) for metric in metrics]
+        cells = [summaries.get((method, metric)) for metric in metrics]
         if any(cells):
             count = max(cell.clips for cell in cells if cell)
             values = [_format_interval(cell.mean, cell.low, cell.high) if cell else "–" for cell in cells]
@@ -113,7 +115,7 @@ def _tables_by_model(results: Results, metrics: Iterable[str]) -> str:
 
 
 def _shift_table(first: Results, second: Results) -> str:
-    """Write how the ground-truth mean changes from set to set; the clips are others, so nothing is paired."""
+    """Return the table of the ground-truth mean on both sets; their clips differ, so the change is not paired."""
     rows = []
     for method in _sort_methods(first):
         ours, theirs = (results.values(method, GROUND_TRUTH_MEAN) for results in (first, second))
@@ -132,9 +134,9 @@ def _curve_metric_tables(results: Results, metrics: Iterable[str]) -> str:
         for method in _sort_methods(results):
             values = results.values(method, metric)
             if values:
-                found = results.normalized_score(method, metric)
+                score = results.normalized_score(method, metric)
                 share = (
-                    _format_interval(found.value, found.low, found.high) if math.isfinite(found.value) else found.reason
+                    _format_interval(score.value, score.low, score.high) if math.isfinite(score.value) else score.reason
                 )
                 rows.append(
                     [method, _format_interval(*mean_with_interval(list(values.values()))), share, str(len(values))]
@@ -148,29 +150,29 @@ def _other_metrics(results: Results, metrics: list[str]) -> Iterable[str]:
     if metrics:
         yield "## Other metrics, second set\n\n"
         for category in dict.fromkeys(str(results.metric_info(metric).get("category")) for metric in metrics):
-            of = [metric for metric in metrics if results.metric_info(metric).get("category") == category]
+            labels = [metric for metric in metrics if results.metric_info(metric).get("category") == category]
             yield f"### {category}\n\n"
-            yield "\n".join(f"- {metric}: {results.metric_info(metric).get('summary')}" for metric in of) + "\n\n"
-            yield _score_table(results, of) + "\n"
+            yield "\n".join(f"- {metric}: {results.metric_info(metric).get('summary')}" for metric in labels) + "\n\n"
+            yield _score_table(results, labels) + "\n"
 
 
 def _failure_table(found: Benchmark) -> str:
     reasons: dict[tuple[str, ...], int] = {}
     for name, results in (("first", found.first), ("second", found.second), ("shuffled", found.shuffled)):
         for failure in results.failures:
-            about = (name, failure.model, failure.method, failure.metric, failure.message)
-            reasons[about] = reasons.get(about, 0) + 1
+            key = (name, failure.model, failure.method, failure.metric, failure.message)
+            reasons[key] = reasons.get(key, 0) + 1
     if not reasons:
         return "Everything was.\n"
-    rows = [[*(part or "all" for part in about[:4]), str(count), about[4]] for about, count in reasons.items()]
+    rows = [[*(part or "all" for part in key[:4]), str(count), key[4]] for key, count in reasons.items()]
     return _format_table(["set", "model", "method", "metric", "clips", "why"], rows)
 
 
 def _sort_methods(results: Results) -> list[str]:
-    """Methods by group, and within it best first."""
-    about = results.settings["methods"]
+    """Return the methods by group, the best of each group first."""
+    facts = results.settings["methods"]
     means = {s.method: s.mean for s in results.summary(pooled=True) if s.metric == GROUND_TRUTH_MEAN}
-    return sorted(results.methods, key=lambda name: (ORDER.index(about[name]["group"]), -means.get(name, 0)))
+    return sorted(results.methods, key=lambda name: (ORDER.index(facts[name]["group"]), -means.get(name, 0)))
 
 
 def _format_cost(results: Results, method: str, model: str | None) -> str:

@@ -25,7 +25,7 @@ METHODS_ASKED = {"staa": ("staa", {}), "staa, last": ("staa", {"layers": "last"}
 
 
 def ranks(values: np.ndarray) -> np.ndarray:
-    """Rank all cells; contrast makes no ties here but one zero a patch."""
+    """Return the ranks of all cells; contrast makes no ties except one zero per patch."""
     return np.argsort(np.argsort(values.ravel())).astype(float)
 
 
@@ -51,22 +51,22 @@ def main() -> None:
     for clip in tqdm(DrawnClips("first", options.clips)):
         for name, model in models.items():
             layout = model.geometry
-            place = sample_uniform(clip.times, layout.frames).indices
-            pixels = model.pixels(clip.frames[place])[None]
+            frame_indices = sample_uniform(clip.times, layout.frames).indices
+            pixels = model.pixels(clip.frames[frame_indices])[None]
             box = model.transform.box(clip.frames.shape[2], clip.frames.shape[1])
             truth = ground_truth_on_grid(
-                clip, place.reshape(layout.slices, layout.tubelet), box, (layout.height, layout.width)
+                clip, frame_indices.reshape(layout.slices, layout.tubelet), box, (layout.height, layout.width)
             )
             exact: dict[str, np.ndarray] = {}
             for count in (0, *options.queries):
                 for label, (method, params) in METHODS_ASKED.items():
-                    asked = METHODS[method]
+                    requested_method = METHODS[method]
                     with (
                         patch.object(query_sampling, "EXACT_TOKENS", 512 if count == 0 else 0),
                         patch.object(query_sampling, "SAMPLE_SIZE", count),
                     ):
-                        (found,) = record(model, pixels, asked.needs(params), [None])
-                    maps = asked(found, **params)
+                        (pass_record,) = record(model, pixels, requested_method.needs(params), [None])
+                    maps = requested_method(pass_record, **params)
                     exact.setdefault(label, maps)
                     rows.append(
                         {
@@ -75,7 +75,7 @@ def main() -> None:
                             "queries": count,
                             "correlation": float(np.corrcoef(ranks(maps), ranks(exact[label]))[0, 1]),
                             "distance": float(np.abs(maps - exact[label]).sum() / 2),
-                            "error": max(found.sampling_errors.values(), default=0.0),
+                            "error": max(pass_record.sampling_errors.values(), default=0.0),
                             **score_ground_truth(maps, truth),
                         }
                     )
@@ -84,9 +84,9 @@ def main() -> None:
     columns = ("correlation", "distance", "error", *ground_truth_metrics())
     print(f"| model | method | queries | {' | '.join(columns)} |\n|---|---|---|{'---|' * len(columns)}")
     for key in dict.fromkeys((row["model"], row["method"], row["queries"]) for row in rows):
-        held = [row for row in rows if (row["model"], row["method"], row["queries"]) == key]
-        said = [f"{np.nanmean([row[column] for row in held]):.3f}" for column in columns]
-        print(f"| {key[0]} | {key[1]} | {key[2] or 'all'} | {' | '.join(said)} |")
+        group = [row for row in rows if (row["model"], row["method"], row["queries"]) == key]
+        cells = [f"{np.nanmean([row[column] for row in group]):.3f}" for column in columns]
+        print(f"| {key[0]} | {key[1]} | {key[2] or 'all'} | {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ BATCHES = (1, 2, 4, 8)
 
 
 def write_long_clip(path: Path, seconds: int) -> None:
-    """Write a drawn clip over and over until the file is so long."""
+    """Write a video of this length that repeats a drawn clip."""
     frames = action_clip(3, size=SIZE, fps=FPS).frames
     pictures = [av.VideoFrame.from_ndarray(frame, format="rgb24").reformat(format="yuv420p") for frame in frames]
     with av.open(str(path), "w") as out:
@@ -45,21 +45,22 @@ def write_long_clip(path: Path, seconds: int) -> None:
 
 
 def measure(path: Path, batch_size: int | None) -> dict[str, float]:
-    """Explain one file in this process."""
+    """Explain one file in this process; return windows, seconds and memory."""
     model = load_model()
     settings: dict[str, Any] = {"cache": False, "preview": False, "attention": False, "progress": False}
-    # Once before the clock runs: what is loaded and compiled with the first pass is no part of a video's cost.
+    # One run before the clock starts: loading and compiling in the first pass are not part of a video's cost.
     explain(action_clip(3, size=SIZE, fps=FPS), model, **settings)
-    before, began = _peak_memory(), time.perf_counter()
-    found = explain(path, model, batch_size=batch_size, **settings)
-    taken = time.perf_counter() - began
-    windows = 1 if found.window_logits is None else len(found.window_logits)
+    loaded_memory, start = _peak_memory(), time.perf_counter()
+    explanation = explain(path, model, batch_size=batch_size, **settings)
+    seconds = time.perf_counter() - start
+    arrays = (explanation.maps, explanation.spans, explanation.sampled_frames, explanation.times)
+    windows = 1 if explanation.window_logits is None else len(explanation.window_logits)
     return {
         "windows": windows,
-        "seconds": taken,
-        "loaded_mb": before,
+        "seconds": seconds,
+        "loaded_mb": loaded_memory,
         "peak_mb": _peak_memory(),
-        "answer_mb": sum(array.nbytes for array in (found.maps, found.spans, found.sampled_frames, found.times)) / 1e6,
+        "answer_mb": sum(array.nbytes for array in arrays) / 1e6,
     }
 
 
@@ -108,9 +109,9 @@ def _measure_in_process(path: Path, batch_size: int | None) -> dict[str, float]:
 
 
 def _peak_memory() -> float:
-    """Most memory that this process has held, in MB."""
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most / 1e6 if sys.platform == "darwin" else most * 1024 / 1e6
+    """Return the peak memory of this process, in MB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
 
 
 if __name__ == "__main__":

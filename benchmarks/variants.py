@@ -24,7 +24,7 @@ from staa_widgets.methods.staa import RESIDUAL
 from staa_widgets.models import BUNDLED_MODELS, load_model
 
 RANKING = ("pointing", "average_precision", "temporal_auc")
-"""What a default is chosen by: the mean of these."""
+"""Metrics whose mean chooses the defaults."""
 
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     f"{name}: {', '.join(str(v) for v in settings.values())}{', contrast' if contrast else ''}": (
@@ -57,50 +57,56 @@ COMPARED = ("attention_last", "rollout", *(name for name, method in METHODS.item
 
 
 def default_label(name: str) -> str:
-    """Row of the table that a method's defaults stand for."""
+    """Return the label of the variant with a method's default parameters."""
     defaults = METHODS[name].defaults
     return next(
         label
-        for label, (of, params) in VARIANTS.items()
-        if of == name and all(params.get(key, defaults[key]) == value for key, value in defaults.items())
+        for label, (method, params) in VARIANTS.items()
+        if method == name and all(params.get(key, defaults[key]) == value for key, value in defaults.items())
     )
 
 
 def best_label(name: str, found: Results) -> str:
-    """Find the variant that should be a method's default: by definition with contrast and, for `staa`, unweighted."""
+    """Return the label of the best variant with contrast and without weighting, which should be the default."""
     means = {(s.method, s.metric): s.mean for s in found.summary(pooled=True)}
-    candidates = [k for k, (of, p) in VARIANTS.items() if of == name and p["contrast"] and "weighting" not in p]
+    candidates = [
+        label_of_variant
+        for label_of_variant, (method, params) in VARIANTS.items()
+        if method == name and params["contrast"] and "weighting" not in params
+    ]
     return max(candidates, key=lambda label: np.mean([means[label, metric] for metric in RANKING]))
 
 
 def table(found: Results, model: str | None = None) -> str:
-    """Markdown table of means with 95 % intervals."""
-    held = {(s.method, s.metric): s for s in found.summary(pooled=model is None) if model is None or s.model == model}
+    """Return a Markdown table of means with 95 % intervals."""
+    summaries = {
+        (s.method, s.metric): s for s in found.summary(pooled=model is None) if model is None or s.model == model
+    }
     metrics = (GROUND_TRUTH_MEAN, *list_ground_truth_metrics(found))
     head = f"| method | {' | '.join(metrics)} |\n|---|{'---|' * len(metrics)}\n"
     rows = []
     for method in found.methods:
-        cells = [held.get((method, metric)) for metric in metrics]
-        said = [str(Interval(cell.mean, cell.low, cell.high)) if cell else "–" for cell in cells]
-        rows.append(f"| {method} | {' | '.join(said)} |\n")
+        cells = [summaries.get((method, metric)) for metric in metrics]
+        texts = [str(Interval(cell.mean, cell.low, cell.high)) if cell else "–" for cell in cells]
+        rows.append(f"| {method} | {' | '.join(texts)} |\n")
     return head + "".join(rows)
 
 
 def comparisons(found: Results, label: str) -> str:
-    """Markdown table of paired differences between a default and its other variants, and the controls."""
+    """Return a Markdown table of paired differences of a default from its other variants and the controls."""
     metrics = (GROUND_TRUTH_MEAN, *list_ground_truth_metrics(found))
     head = f"| {label} minus | {' | '.join(metrics)} |\n|---|{'---|' * len(metrics)}\n"
     rows = []
     for other in found.methods:
         duels = [found.compare(label, other, metric) for metric in metrics]
         if other != label and all(duel.clips for duel in duels):
-            said = [str(Interval(duel.mean, duel.low, duel.high)) for duel in duels]
-            rows.append(f"| {other} | {' | '.join(said)} |\n")
+            texts = [str(Interval(duel.mean, duel.low, duel.high)) for duel in duels]
+            rows.append(f"| {other} | {' | '.join(texts)} |\n")
     return head + "".join(rows)
 
 
 def page(found: Results) -> str:
-    """Write the tables, and what they choose."""
+    """Return the page of tables as Markdown; print a default that is not the best variant."""
     found = add_ground_truth_mean(found)
     defaults = {name: default_label(name) for name in ("staa", "staa_logit")}
     best = {name: best_label(name, found) for name in defaults}
@@ -130,11 +136,13 @@ def main() -> None:
     options = parser.parse_args()
     if not options.reuse:
         models = {str(name).removeprefix("bundled/"): load_model(name) for name in options.models or BUNDLED_MODELS}
-        asked = {**VARIANTS, **{name: (name, {}) for name in COMPARED}}
-        found = evaluate(DrawnClips("first", options.clips), asked, ground_truth_metrics(), models, progress=True)
+        methods = {**VARIANTS, **{name: (name, {}) for name in COMPARED}}
+        results = evaluate(DrawnClips("first", options.clips), methods, ground_truth_metrics(), models, progress=True)
         options.json.parent.mkdir(parents=True, exist_ok=True)
-        found.to_json(options.json)
-        print(json.dumps(sorted({failure.message for failure in found.failures}), indent=2) if found.failures else "")
+        results.to_json(options.json)
+        print(
+            json.dumps(sorted({failure.message for failure in results.failures}), indent=2) if results.failures else ""
+        )
     text = page(Results.from_json(options.json))
     print(text)
     if options.page:
