@@ -1,4 +1,4 @@
-"""Reading attention from queries and keys, whatever the family.
+"""Reading attention from queries and keys, for all families.
 
 Begin with `joint` and `pooled`, the readers that families share; `ops` holds the tensor functions they use.
 """

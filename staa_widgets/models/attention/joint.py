@@ -38,7 +38,7 @@ class JointReader:
     Parameters
     ----------
     geometry, needs
-        Layout of the tokens, and what to record.
+        Layout of the tokens, and the quantities to record.
     norm, classifier
         Last norm and linear layer; the norm's input is what the classifier reads.
     attentions
@@ -63,14 +63,15 @@ class JointReader:
         self.samples_queries = query_sampling.samples_queries(geometry, needs)
         self.needs_rows = needs.rows or needs.values or needs.contributions
         # The attention matrix takes less memory than its queries and keys, or is needed for the rows anyway.
-        small = query_sampling.has_few_tokens(geometry) or (self.needs_rows and mean_pooled)
-        self.keeps_matrices = needs.spatial and not self.samples_queries and small
+        matrices_are_cheap = query_sampling.has_few_tokens(geometry) or (self.needs_rows and mean_pooled)
+        self.keeps_matrices = needs.spatial and not self.samples_queries and matrices_are_cheap
         self.keeps_queries = needs.spatial and not needs.backward and not self.keeps_matrices
         self.errors: dict[str, Tensor] = {}
         self.buffer = TensorBuffer(2 * len(attentions))
         self.patch_token = geometry.token_index(geometry.resolve_patch(needs.patch)) if needs.patch else None
         self.layers: list[dict[str, Any]] = [
-            {"after": after, "start": query_sampling.layer_offset(layer)} for layer, (_, after) in enumerate(attentions)
+            {"projection": projection, "start": query_sampling.layer_offset(layer)}
+            for layer, (_, projection) in enumerate(attentions)
         ]
         self.captures: dict[nn.Module, CaptureCallback] = {
             attention: partial(self._capture, captured)
@@ -80,7 +81,7 @@ class JointReader:
     def projection_replacements(self) -> dict[tuple[nn.Module, str], Callable[[Tensor], Tensor]]:
         """Return replacements that project queries and keys into the buffer, see `Family.replacements`.
 
-        The time that saves pays for storing them.
+        The time saved this way pays for storing them.
         """
         if not self.keeps_queries:
             return {}
@@ -93,11 +94,11 @@ class JointReader:
         }
 
     def capture_readout(self, hidden: Tensor) -> None:
-        """Store what the classifier reads, ``(B, D)``; the norm's input may be all tokens."""
+        """Store the hidden state that the classifier reads, ``(B, D)``; the norm's input may hold all tokens."""
         self.readout = (hidden if hidden.ndim == 2 else hidden[:, 0]).detach()
 
     def records(self, logits: Tensor, targets: Sequence[int | None]) -> list[Record]:
-        """Make one record a clip."""
+        """Make one record per clip."""
         return make_records(self.geometry, "joint", self.needs, logits, targets, self._make_arrays, self.errors)
 
     def _capture(
@@ -116,7 +117,7 @@ class JointReader:
             elif not self.keeps_matrices:
                 captured["row"] = mean_row(query, key, scale)
             if needs.values:
-                captured["value_row"] = (captured["row"] * projected_value_norms(value, captured["after"])).mean(1)
+                captured["value_row"] = (captured["row"] * projected_value_norms(value, captured["projection"])).mean(1)
         if self.patch_token is not None:
             captured["patch_row"] = mean_row(query[:, :, self.patch_token, None], key, scale)
         if needs.backward:
@@ -129,15 +130,18 @@ class JointReader:
             captured["out"] = out
 
     def _make_arrays(self, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        """Compute the arrays of a `Record` from what was captured, with the clips in front."""
+        """Compute the arrays of a `Record` from the captured tensors; their first axis is the clips."""
         needs, prefix = self.needs, self.geometry.prefix
         arrays: dict[str, Tensor] = {}
-        # What each layer reads of each token, (B, L, N), by name of the rollout that starts with it.
+        # Weight of each token in the output of each layer, (B, L, N), by name of the rollout that starts with it.
         reads: dict[str, Tensor] = {}
         if needs.rows:
             rows = self._stack("row")
-            own = rows[..., :prefix].sum(-1, keepdim=True) / self.geometry.slices
-            arrays |= {"rows": self._to_grid(rows), "cls": own.expand(*own.shape[:-1], self.geometry.slices)}
+            cls_share = rows[..., :prefix].sum(-1, keepdim=True) / self.geometry.slices
+            arrays |= {
+                "rows": self._to_grid(rows),
+                "cls": cls_share.expand(*cls_share.shape[:-1], self.geometry.slices),
+            }
             if "row_error" in self.layers[0]:
                 self.errors["rows"] = self._stack("row_error").mean(1)
         if self.patch_token is not None:
@@ -171,25 +175,25 @@ class JointReader:
         return values.unflatten(-1, (slices, -1))
 
     def _readout_weights(self, logits: Tensor) -> Tensor:
-        """Return the weight of each token in what the classifier reads, ``(B, N)``."""
+        """Return the weight of each token in the input of the classifier, ``(B, N)``."""
         weights = torch.zeros(len(logits), query_sampling.count_tokens(self.geometry), device=logits.device)
         weights[:, self.readout_tokens] = 1
         return weights / weights[:1].sum()
 
     def _compute_contributions(self, targets: Tensor) -> Tensor:
-        """Compute what each token adds to the target's logit in each layer and head: ``(B, L, H, N)``."""
+        """Compute the contribution of each token to the target's logit in each layer and head: ``(B, L, H, N)``."""
         direction = class_direction(self.norm, self.classifier, self.readout, targets)
         return torch.stack(
             [
-                captured["row"] * value_contributions(direction, captured["value"], captured["after"])
+                captured["row"] * value_contributions(direction, captured["value"], captured["projection"])
                 for captured in self.layers
             ],
             1,
         )
 
     def _find_output_gradients(self, logits: Tensor, targets: Tensor) -> None:
-        outs = [captured["out"] for captured in self.layers]
-        slopes = torch.autograd.grad(logits, outs, target_one_hot(logits, targets))
+        outputs = [captured["out"] for captured in self.layers]
+        slopes = torch.autograd.grad(logits, outputs, target_one_hot(logits, targets))
         for captured, slope in zip(self.layers, slopes, strict=True):
             captured["slope"] = slope.transpose(1, 2)
 
@@ -203,7 +207,7 @@ class JointReader:
         return torch.stack(rows, 1)
 
     def _compute_rollouts(self, reads: Mapping[str, Tensor], logits: Tensor) -> dict[str, Tensor]:
-        """Carry the readout, and what each layer reads, back to the input.
+        """Carry the readout, and the token weights of each layer, back to the input.
 
         Returns the coefficients of the powers of the share of attention, ``(B, L + 1, S, P)``, see `roll_out`.
         """
@@ -211,17 +215,17 @@ class JointReader:
         readout = self._readout_weights(logits)
         starts = torch.stack([readout, *[torch.zeros_like(readout)] * len(reads)], 1)
 
-        def add(depth: int, terms: Tensor) -> None:
-            for at, name in enumerate(names[1:], 1):
-                terms[:, at, :, 0] += reads[name][:, depth, None]
-                # What a layer reads of CLS itself says nothing of the video.
-                terms[:, at, ..., :prefix] = 0
+        def add_reads(depth: int, terms: Tensor) -> None:
+            for index, name in enumerate(names[1:], 1):
+                terms[:, index, :, 0] += reads[name][:, depth, None]
+                # The weight of CLS itself belongs to no part of the video.
+                terms[:, index, ..., :prefix] = 0
 
         path = query_sampling.token_path(self.geometry) if self.samples_queries else None
-        terms, errors = roll_out(starts, self.layers, add, path)
+        terms, errors = roll_out(starts, self.layers, add_reads, path)
         if self.samples_queries:
-            self.errors |= {name: errors[:, at] for at, name in enumerate(names)}
-        return {name: self._to_grid(terms[:, at]) for at, name in enumerate(names)}
+            self.errors |= {name: errors[:, index] for index, name in enumerate(names)}
+        return {name: self._to_grid(terms[:, index]) for index, name in enumerate(names)}
 
     def _compute_relevance(self, logits: Tensor) -> Tensor:
         """Carry the readout back through ``I + mean_h relu(A · dy/dA)``, less itself: ``(B, S, P)``."""

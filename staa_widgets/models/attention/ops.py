@@ -1,4 +1,4 @@
-"""Pure functions on queries, keys and values, in chunks that fit memory and in float32 whatever comes in."""
+"""Pure functions on queries, keys and values, in chunks that fit memory, in float32 for inputs of any dtype."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from staa_widgets.records.geometry import Geometry
 from staa_widgets.records.record import AttentionType, Needs, Record
 
 _CPU_CHUNK = 3 << 20
-"""Attention probabilities a chunk on a CPU: few enough to stay in its cache."""
+"""Number of attention probabilities per chunk on a CPU: few enough to stay in its cache."""
 
 _ACCELERATOR_CHUNK = 1 << 27
-"""Attention probabilities a chunk on an accelerator."""
+"""Number of attention probabilities per chunk on an accelerator."""
 
 
 def attention_probabilities(query: Tensor, key: Tensor, scale: float) -> Tensor:
@@ -31,7 +31,7 @@ def split_by_head(weight: Tensor, heads: int) -> Tensor:
 def projected_value_norms(value: Tensor, weight: Tensor) -> Tensor:
     """Compute norms of each head's projected values: ``(n, H, N, d)`` and weight ``(D, H·d)`` to float32 ``(n, H, N)``.
 
-    By the ``d × d`` Gram matrix of each head, without a tensor of the size ``N × D`` a head.
+    Computed from the ``d × d`` Gram matrix of each head, without a tensor of size ``N × D`` per head.
     """
     projection = split_by_head(weight, value.shape[1])
     gram = projection.transpose(1, 2) @ projection
@@ -47,8 +47,8 @@ def class_direction(norm: nn.LayerNorm, classifier: nn.Module, readout: Tensor, 
     """
     weight = classifier.get_parameter("weight").float()
     std = (readout.float().var(-1, correction=0, keepdim=True) + norm.eps).sqrt()
-    common = weight.mean(0) if len(weight) > 1 else 0
-    direction = norm.weight.float() * (weight[targets] - common) / std
+    mean_weight = weight.mean(0) if len(weight) > 1 else 0
+    direction = norm.weight.float() * (weight[targets] - mean_weight) / std
     return direction - direction.mean(-1, keepdim=True)
 
 
@@ -57,8 +57,8 @@ def value_contributions(direction: Tensor, value: Tensor, weight: Tensor) -> Ten
 
     `direction` ``(n, D)``, `value` ``(n, H, N, d)``, `weight` ``(D, H·d)`` give float32 ``(n, H, N)``.
     """
-    onto = torch.einsum("nD,hDd->nhd", direction, split_by_head(weight, value.shape[1]))
-    return torch.einsum("nhd,nhkd->nhk", onto, value.float())
+    head_directions = torch.einsum("nD,hDd->nhd", direction, split_by_head(weight, value.shape[1]))
+    return torch.einsum("nhd,nhkd->nhk", head_directions, value.float())
 
 
 def mean_row(query: Tensor, key: Tensor, scale: float) -> Tensor:
@@ -80,20 +80,20 @@ def mean_row_and_error(query: Tensor, key: Tensor, scale: float) -> tuple[Tensor
 
 
 def mean_row_and_head_mean(query: Tensor, key: Tensor, scale: float) -> tuple[Tensor, Tensor]:
-    """Compute `mean_row` and `head_mean` of all queries in one go."""
+    """Compute `mean_row` and `head_mean` of all queries, from attention that is computed once."""
     total = torch.zeros(*key.shape[:3], device=key.device)
     mean = torch.empty(len(query), query.shape[2], key.shape[2], device=key.device)
-    for clips, part, attention in attention_chunks(query, key, scale):
+    for clips, queries, attention in attention_chunks(query, key, scale):
         total[clips] += attention.sum(2)
-        torch.mean(attention, 1, out=mean[clips, part])
+        torch.mean(attention, 1, out=mean[clips, queries])
     return total / query.shape[2], mean
 
 
 def head_mean(query: Tensor, key: Tensor, scale: float) -> Tensor:
     """Average attention over heads: float32 ``(n, q, k)``."""
     mean = torch.empty(len(query), query.shape[2], key.shape[2], device=key.device)
-    for clips, part, attention in attention_chunks(query, key, scale):
-        torch.mean(attention, 1, out=mean[clips, part])
+    for clips, queries, attention in attention_chunks(query, key, scale):
+        torch.mean(attention, 1, out=mean[clips, queries])
     return mean
 
 
@@ -107,14 +107,14 @@ def attend_and_summarize(
     output, row, mean
         ``(n, q, H, d)`` of the value's dtype, float32 ``(n, H, k)``, and ``(n, q, k)``.
     """
-    count, heads, asking, width = query.shape
-    output = value.new_empty(count, asking, heads, width)
+    count, heads, query_count, width = query.shape
+    output = value.new_empty(count, query_count, heads, width)
     row = torch.empty(*key.shape[:3], device=key.device)
-    mean = torch.empty(count, asking, key.shape[2], device=key.device, dtype=mean_dtype)
-    for clips, part, attention in attention_chunks(query, key, scale):
-        output[clips, part] = (attention.to(value.dtype) @ value[clips]).transpose(1, 2)
-        mean[clips, part] = attention.mean(1)
-        if part.start == 0:
+    mean = torch.empty(count, query_count, key.shape[2], device=key.device, dtype=mean_dtype)
+    for clips, queries, attention in attention_chunks(query, key, scale):
+        output[clips, queries] = (attention.to(value.dtype) @ value[clips]).transpose(1, 2)
+        mean[clips, queries] = attention.mean(1)
+        if queries.start == 0:
             row[clips] = attention[:, :, 0]
     return output, row, mean
 
@@ -122,8 +122,8 @@ def attend_and_summarize(
 def carry_rows(rows: Tensor, query: Tensor, key: Tensor, scale: float) -> Tensor:
     """Multiply row vectors ``(n, r, N)`` by head-mean attention, ``rows @ mean_h A_h``, without storing ``N × N``."""
     out = torch.zeros_like(rows)
-    for clips, part, attention in attention_chunks(query, key, scale):
-        out[clips] += rows[clips, :, part] @ attention.mean(1)
+    for clips, queries, attention in attention_chunks(query, key, scale):
+        out[clips] += rows[clips, :, queries] @ attention.mean(1)
     return out
 
 
@@ -140,9 +140,9 @@ def relevance_matrix(query: Tensor, key: Tensor, value: Tensor, slope: Tensor, s
 def carry_relevance(row: Tensor, query: Tensor, key: Tensor, value: Tensor, slope: Tensor, scale: float) -> Tensor:
     """Multiply a row vector ``(n, q)`` by `relevance_matrix`: ``(n, k)``, without storing ``q × k``."""
     out = torch.zeros(len(row), key.shape[2], device=row.device)
-    for clips, part in _chunk_slices(query, key):
-        chunk = query[clips, :, part], key[clips], value[clips], slope[clips, :, part]
-        out[clips] += (row[clips, None, part] @ relevance_matrix(*chunk, scale))[:, 0]
+    for clips, queries in _chunk_slices(query, key):
+        chunk = query[clips, :, queries], key[clips], value[clips], slope[clips, :, queries]
+        out[clips] += (row[clips, None, queries] @ relevance_matrix(*chunk, scale))[:, 0]
     return out
 
 
@@ -160,11 +160,11 @@ def make_records(
     make_arrays: Callable[[Tensor, Tensor], Mapping[str, Tensor]],
     errors: Mapping[str, Tensor] = MappingProxyType({}),
 ) -> list[Record]:
-    """Make one record a clip.
+    """Make one record per clip.
 
-    `logits` as the model gave them, ``(B, K)``, or ``(B·T, K)`` if each frame is a sequence; `make_arrays` is called
-    with the logits of the clips and their targets and returns the arrays of the records with the clips in front;
-    `errors` ``(B,)``, filled by then, are those of `Record`.
+    `logits` are those that the model returned: ``(B, K)``, or ``(B·T, K)`` if each frame is a sequence. `make_arrays`
+    is called with the logits of the clips and their targets, and returns the arrays of the records; their first axis is
+    the clips. It may fill `errors`, ``(B,)`` by name, which become the sampling errors of each `Record`.
     """
     logits = logits.reshape(len(targets), -1, logits.shape[-1]).mean(1)
     predicted = logits.argmax(-1).tolist()
@@ -194,24 +194,24 @@ def attention_chunks(query: Tensor, key: Tensor, scale: float) -> Iterator[tuple
     """
     key = key.float().transpose(-2, -1)
     memory: Tensor | None = None
-    for clips, part in list(_chunk_slices(query, key.transpose(-2, -1))):
+    for clips, queries in list(_chunk_slices(query, key.transpose(-2, -1))):
         # Scale queries, not scores: there are fewer of them.
-        scaled = query[clips, :, part].float() * scale
+        scaled = query[clips, :, queries].float() * scale
         shape = torch.Size((*scaled.shape[:-1], key.shape[-1]))
         # Allocate once, for the first chunk, which is the largest: fresh memory costs as much as filling it.
         memory = scaled.new_empty(shape.numel()) if memory is None else memory
         scores = torch.matmul(scaled, key[clips], out=memory[: shape.numel()].view(shape))
         # In place is safe on a CPU, where softmax reads each row before it writes it.
-        yield clips, part, torch.softmax(scores, -1, out=scores if scores.device.type == "cpu" else None)
+        yield clips, queries, torch.softmax(scores, -1, out=scores if scores.device.type == "cpu" else None)
 
 
 def _chunk_slices(query: Tensor, key: Tensor) -> Iterator[tuple[slice, slice]]:
     """Yield slices of clips and of queries whose attention fits a chunk."""
     size = _CPU_CHUNK if query.device.type == "cpu" else _ACCELERATOR_CHUNK
     row = query.shape[1] * key.shape[2]
-    # One clip at a time, unless clips are tiny: several together means copying their queries and keys.
-    together = max(size // 24 // (row * query.shape[2]), 1)
-    step = max(size // (row * together), 1)
-    for first in range(0, len(query), together):
+    # Several clips in one chunk means copying their queries and keys, so only tiny clips share a chunk.
+    clips_per_chunk = max(size // 24 // (row * query.shape[2]), 1)
+    step = max(size // (row * clips_per_chunk), 1)
+    for first in range(0, len(query), clips_per_chunk):
         for start in range(0, query.shape[2], step):
-            yield slice(first, first + together), slice(start, start + step)
+            yield slice(first, first + clips_per_chunk), slice(start, start + step)

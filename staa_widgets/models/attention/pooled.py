@@ -25,7 +25,7 @@ class PooledReader(ABC):
     geometry
         Layout of the tokens that the pooler reads.
     needs
-        What to record.
+        Quantities to record.
     """
 
     def __init__(self, geometry: Geometry, needs: Needs) -> None:
@@ -34,11 +34,11 @@ class PooledReader(ABC):
         self.errors: dict[str, Tensor] = {}
         self.patch = geometry.resolve_patch(needs.patch) if needs.patch else None
         self.pooler: dict[str, Any] = {}
-        # What was captured of each layer before the pooler, first to last.
+        # Captured tensors of each layer before the pooler, first to last.
         self.layers: list[dict[str, Any]] = []
 
     def records(self, logits: Tensor, targets: Sequence[int | None]) -> list[Record]:
-        """Make one record a clip."""
+        """Make one record per clip."""
         return make_records(self.geometry, "joint", self.needs, logits, targets, self._make_arrays, self.errors)
 
     def _capture_pooler(self, query: Tensor, key: Tensor, value: Tensor, out: Tensor, scale: float) -> None:
@@ -46,10 +46,10 @@ class PooledReader(ABC):
         self.pooler["row"] = mean_row(query, key, scale)
 
     def _make_arrays(self, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        """Compute the arrays of a `Record` from what was captured, with the clips in front."""
+        """Compute the arrays of a `Record` from the captured tensors; their first axis is the clips."""
         needs, row = self.needs, self.pooler["row"]
         arrays: dict[str, Tensor] = {}
-        # What the pooler reads of each token, (B, N), by name of the rollout that starts with it.
+        # Weight of each token in the pooler's output, (B, N), by name of the rollout that starts with it.
         reads = {"rollout": row.mean(1)}
         if needs.rows:
             rows = self._to_grid(row[:, None])
@@ -80,8 +80,8 @@ class PooledReader(ABC):
 
     def _find_output_gradients(self, logits: Tensor, targets: Tensor) -> None:
         captured = [self.pooler, *self.layers] if self.needs.relevance else [self.pooler]
-        outs = [layer["out"] for layer in captured]
-        slopes = torch.autograd.grad(logits, outs, target_one_hot(logits, targets))
+        outputs = [layer["out"] for layer in captured]
+        slopes = torch.autograd.grad(logits, outputs, target_one_hot(logits, targets))
         for layer, slope in zip(captured, slopes, strict=True):
             layer["slope"] = slope.transpose(1, 2)
 
@@ -96,15 +96,15 @@ class PooledReader(ABC):
 
     @abstractmethod
     def _value_norms(self) -> Tensor:
-        """Compute the norm of what each value adds to the readout: ``(B, H, N)``."""
+        """Compute the norm of each value's contribution to the readout: ``(B, H, N)``."""
 
     @abstractmethod
     def _value_contributions(self, targets: Tensor) -> Tensor:
-        """Compute what each value adds to the target's logit over the mean logit: ``(B, H, N)``."""
+        """Compute the contribution of each value to the target's logit minus the mean logit: ``(B, H, N)``."""
 
     @abstractmethod
     def _compute_rollouts(self, reads: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Carry what the pooler reads, ``(B, N)`` by name, back to the input.
+        """Carry the token weights of the pooler, ``(B, N)`` by name, back to the input.
 
         Returns the coefficients of the powers of the share of attention, ``(B, L + 1, S, P)``.
         """

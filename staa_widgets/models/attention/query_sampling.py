@@ -18,7 +18,7 @@ EXACT_TOKENS = 512
 """Number of tokens up to which all queries are read."""
 
 SAMPLE_SIZE = 64
-"""Queries a layer that are read of more tokens, both half samples together."""
+"""Number of queries read per layer if there are more tokens, both half samples together."""
 
 _GOLDEN = (5**0.5 - 1) / 2
 
@@ -29,12 +29,12 @@ def count_tokens(geometry: Geometry) -> int:
 
 
 def has_few_tokens(geometry: Geometry) -> bool:
-    """Return whether all queries are read, whatever is needed."""
+    """Return whether there are few enough tokens that all queries are always read."""
     return count_tokens(geometry) <= EXACT_TOKENS
 
 
 def samples_queries(geometry: Geometry, needs: Needs) -> bool:
-    """Return whether sampled queries stand for all."""
+    """Return whether attention is estimated from sampled queries."""
     return not needs.exact and not has_few_tokens(geometry)
 
 
@@ -71,21 +71,21 @@ def sample_evenly(geometry: Geometry, count: int, start: float) -> Tensor:
     Returns
     -------
     Tensor
-        int64 ``(m,)``, tokens; even and odd ones are the two half samples.
+        int64 ``(m,)``, token indices; those at even and at odd positions are the two half samples.
     """
     patches = token_path(geometry)[geometry.prefix :].reshape(geometry.slices, -1)
     size = patches.shape[1]
-    each = min(2 * -(-count // (2 * geometry.slices)), size)
+    per_slice = min(2 * -(-count // (2 * geometry.slices)), size)
     # Each slice starts at another offset, so that no column of patches is sampled throughout.
-    begin = (start + _GOLDEN * torch.arange(geometry.slices, dtype=torch.float64)[:, None]) % 1
-    places = ((torch.arange(each) + begin) * size / each).long()
+    offsets = (start + _GOLDEN * torch.arange(geometry.slices, dtype=torch.float64)[:, None]) % 1
+    positions = ((torch.arange(per_slice) + offsets) * size / per_slice).long()
     # The second half sample moves on by one slice; otherwise it would see the same part of every slice.
-    places[1::2] = places[1::2].roll(1, 1)
-    return patches.gather(1, places).ravel()
+    positions[1::2] = positions[1::2].roll(1, 1)
+    return patches.gather(1, positions).ravel()
 
 
 def sample_by_weight(weights: Tensor, count: int, start: float) -> tuple[Tensor, Tensor]:
-    """Sample in proportion to weights; whatever weighs more than its share of the sample is always chosen.
+    """Sample indices in proportion to their weights; an index with over ``1/m`` of all weight is always sampled.
 
     Parameters
     ----------
@@ -100,25 +100,27 @@ def sample_by_weight(weights: Tensor, count: int, start: float) -> tuple[Tensor,
     Returns
     -------
     index, factor
-        int64 and float32 ``(…, m)``: what was chosen, and how many it stands for; 0 if nothing with weight was left.
+        int64 and float32 ``(…, m)``: the sampled indices, and the number of indices that each stands for; 0 if no
+        index with weight remained.
     """
     # On the CPU, because not every accelerator has double precision; there are few numbers.
-    place, weights = weights.device, weights.cpu().double()
+    device, weights = weights.device, weights.cpu().double()
     count = min(count, weights.shape[-1])
     certain = torch.zeros_like(weights, dtype=torch.bool)
-    chance = torch.zeros_like(weights)
+    probability = torch.zeros_like(weights)
     for _ in range(count + 1):
-        rest = weights.masked_fill(certain, 0)
-        left = (count - certain.sum(-1, keepdim=True)).clamp_min(0)
-        chance = (rest * (left / rest.sum(-1, keepdim=True).clamp_min(1e-300))).masked_fill(certain, 1)
-        more = chance > 1 - 1e-9
-        if bool((more == certain).all()):
+        remaining_weights = weights.masked_fill(certain, 0)
+        remaining_count = (count - certain.sum(-1, keepdim=True)).clamp_min(0)
+        per_weight = remaining_count / remaining_weights.sum(-1, keepdim=True).clamp_min(1e-300)
+        probability = (remaining_weights * per_weight).masked_fill(certain, 1)
+        saturated = probability > 1 - 1e-9
+        if bool((saturated == certain).all()):
             break
-        certain = more
-    reached = chance.cumsum(-1)
+        certain = saturated
+    cumulative = probability.cumsum(-1)
     steps = torch.arange(count) + start
-    index = torch.searchsorted(reached, steps.expand(*weights.shape[:-1], -1).contiguous(), right=True)
-    found = index < weights.shape[-1]
+    index = torch.searchsorted(cumulative, steps.expand(*weights.shape[:-1], -1).contiguous(), right=True)
+    is_valid = index < weights.shape[-1]
     index = index.clamp_max(weights.shape[-1] - 1)
-    factor = torch.where(found, 1 / chance.gather(-1, index).clamp_min(1e-300), 0)
-    return index.to(place), factor.float().to(place)
+    factor = torch.where(is_valid, 1 / probability.gather(-1, index).clamp_min(1e-300), 0)
+    return index.to(device), factor.float().to(device)

@@ -25,8 +25,8 @@ def roll_out(
 
     Returns the coefficients of the powers of `share`. With a `path`, `query_sampling.SAMPLE_SIZE` queries stand for all
     in each layer, sampled in proportion to what flows through them. Two half samples are carried separately. Each is
-    unbiased for any share: which queries are sampled in a layer depends on what flows into it, never on the attention
-    that is read there.
+    unbiased for any share: the sample of a layer depends on the flow into that layer, never on the attention that is
+    read there.
 
     Parameters
     ----------
@@ -43,24 +43,24 @@ def roll_out(
     Returns
     -------
     terms, errors
-        ``(B, K, L + 1, N)``, and ``(B, K)``: standard errors as shares of what arrives, 0 if nothing is sampled.
+        ``(B, K, L + 1, N)``, and ``(B, K)``: standard errors as shares of the flow that arrives, 0 without sampling.
     """
     halves = 1 if path is None else 2
     terms = torch.zeros(*starts.shape[:2], halves, len(layers) + 1, starts.shape[-1], device=starts.device)
     terms[..., 0, :] = starts[:, :, None]
     for depth, layer in reversed(list(enumerate(layers))):
         if path is not None:
-            through = _carry_sampled(terms, layer, path.to(starts.device), query_sampling.layer_offset(depth))
+            carried_terms = _carry_sampled(terms, layer, path.to(starts.device), query_sampling.layer_offset(depth))
         elif "matrix" in layer:
-            through = terms.flatten(1, 3) @ layer["matrix"]
+            carried_terms = terms.flatten(1, 3) @ layer["matrix"]
         else:
-            through = carry_rows(terms.flatten(1, 3), layer["query"], layer["key"], layer["scale"])
-        terms[..., 1:, :] += through.view_as(terms)[..., :-1, :] - terms[..., :-1, :]
+            carried_terms = carry_rows(terms.flatten(1, 3), layer["query"], layer["key"], layer["scale"])
+        terms[..., 1:, :] += carried_terms.view_as(terms)[..., :-1, :] - terms[..., :-1, :]
         after_layer(depth, terms)
     if path is None:
         return terms[:, :, 0], starts.new_zeros(starts.shape[:2])
-    arriving = _flow_per_token(terms)
-    errors = (arriving[:, :, 0] - arriving[:, :, 1]).abs().sum(-1) / arriving.sum((2, 3)).clamp_min(1e-30)
+    flow = _flow_per_token(terms)
+    errors = (flow[:, :, 0] - flow[:, :, 1]).abs().sum(-1) / flow.sum((2, 3)).clamp_min(1e-30)
     return terms.mean(2), errors
 
 
@@ -77,10 +77,10 @@ def _carry_sampled(terms: Tensor, layer: Mapping[str, Any], path: Tensor, start:
     samples = [
         query_sampling.sample_by_weight(flow[:, :, half], size, (start + half / halves) % 1) for half in range(halves)
     ]
-    index = path[torch.stack([places for places, _ in samples], 2)]
+    index = path[torch.stack([positions for positions, _ in samples], 2)]
     factor = torch.stack([factors for _, factors in samples], 2)
     query, key = layer["query"], layer["key"]
-    sampled = index.flatten(1)[:, None, :, None].expand(-1, query.shape[1], -1, query.shape[-1])
-    attention = head_mean(query.gather(2, sampled), key, layer["scale"]).view(*index.shape, -1)
+    query_index = index.flatten(1)[:, None, :, None].expand(-1, query.shape[1], -1, query.shape[-1])
+    attention = head_mean(query.gather(2, query_index), key, layer["scale"]).view(*index.shape, -1)
     weighted = terms.gather(-1, index[..., None, :].expand(*terms.shape[:-1], -1)) * factor[..., None, :]
     return weighted @ attention

@@ -1,4 +1,4 @@
-"""Rotary position embedding in fewer steps than transformers takes, written into given memory."""
+"""Rotary position embedding in fewer steps than transformers takes, written into preallocated memory."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def _read_rotation(rotate: Rotate, tensor: Tensor, positions: Any) -> tuple[Tens
     cosine = torch.stack([first[..., 0], second[..., 1]], -1)
     sine = torch.stack([second[..., 0], first[..., 1]], -1)
     sample = tensor[:1, :1]
-    same = torch.equal(_apply_rotation(sample, cosine, sine, torch.empty_like(sample)), rotate(sample, positions))
-    return (cosine, sine) if same else None
+    is_equal = torch.equal(_apply_rotation(sample, cosine, sine, torch.empty_like(sample)), rotate(sample, positions))
+    return (cosine, sine) if is_equal else None
 
 
 def _apply_rotation(tensor: Tensor, cosine: Tensor, sine: Tensor, out: Tensor) -> Tensor:
     pairs, out_pairs = tensor.unflatten(-1, (-1, 2)), out.unflatten(-1, (-1, 2))
     torch.mul(pairs, cosine, out=out_pairs)
-    for one, other in ((0, 1), (1, 0)):
+    for index, partner in ((0, 1), (1, 0)):
         # A fused multiply-add would round differently.
-        out_pairs[..., one] += pairs[..., other] * sine[..., one]
+        out_pairs[..., index] += pairs[..., partner] * sine[..., index]
     return out
