@@ -93,85 +93,88 @@ class TimesformerReader:
         for layer in submodules_of(module, TimesformerLayer):
             captured: dict[str, Any] = {}
             self.layers.append(captured)
-            after = layer.attention.output.dense.weight
-            self.captures[layer.attention.attention] = partial(self._capture_space, captured, after)
+            projection = layer.attention.output.dense.weight
+            self.captures[layer.attention.attention] = partial(self._capture_space, captured, projection)
             if self.divided:
-                after = layer.temporal_dense.weight, layer.temporal_attention.output.dense.weight
-                self.captures[layer.temporal_attention.attention] = partial(self._capture_time, captured, after)
+                projections = layer.temporal_dense.weight, layer.temporal_attention.output.dense.weight
+                self.captures[layer.temporal_attention.attention] = partial(self._capture_time, captured, projections)
 
     def capture_readout(self, hidden: Tensor) -> None:
         """Store CLS before the last norm, ``(B, D)``, or ``(B·T, D)`` if each frame is a sequence."""
         self.readout = hidden[:, 0].detach()
 
     def records(self, logits: Tensor, targets: Sequence[int | None]) -> list[Record]:
-        """Make one record a clip."""
+        """Make one record per clip."""
         kind: AttentionType = "divided" if self.divided else "space_only"
         return make_records(self.geometry, kind, self.needs, logits, targets, self._make_arrays)
 
     def _capture_space(
         self,
         captured: dict[str, Any],
-        after: Tensor,
+        projection: Tensor,
         query: Tensor,
         key: Tensor,
         value: Tensor,
         out: Tensor | None,
         scale: float,
     ) -> Tensor | None:
-        """Store what is needed of attention over the patches of a frame."""
+        """Store attention over the patches of a frame; return the output if it was computed along with it."""
         needs = self.needs
         if needs.spatial:
-            made, row, mean = attend_and_summarize(query, key, value, scale, mean_dtype=torch.float16)
+            output, row, mean = attend_and_summarize(query, key, value, scale, mean_dtype=torch.float16)
             captured["spatial"] = mean
         else:
-            made, row = None, attention_probabilities(query[:, :, :1], key, scale)[:, :, 0]
+            output, row = None, attention_probabilities(query[:, :, :1], key, scale)[:, :, 0]
         captured["row"] = row
         if self.patch is not None:
-            at, token = self.patch[0], self.geometry.prefix + self._index_in_frame(self.patch)
-            frames = slice(at, None, self.geometry.frames)
-            patch_query = query[frames, :, token, None]
-            captured["patch_space"] = attention_probabilities(patch_query, key[frames], scale)[
+            token = self.geometry.prefix + self._index_in_frame(self.patch)
+            # Sequences are frames, clip by clip.
+            sequences = slice(self.patch[0], None, self.geometry.frames)
+            patch_query = query[sequences, :, token, None]
+            captured["patch_space"] = attention_probabilities(patch_query, key[sequences], scale)[
                 :, :, 0, self.geometry.prefix :
             ]
         if needs.values:
-            captured["value_row"] = (row * projected_value_norms(value, after))[..., 1:].mean(1)
+            captured["value_row"] = (row * projected_value_norms(value, projection))[..., 1:].mean(1)
         if needs.contributions:
-            captured["value"], captured["after"] = value, after
+            captured["value"], captured["projection"] = value, projection
         if needs.backward:
             captured["space"], captured["space_out"] = (query, key, value, scale), out
-        return made
+        return output
 
     def _capture_time(
         self,
         captured: dict[str, Any],
-        after: tuple[Tensor, Tensor],
+        projections: tuple[Tensor, Tensor],
         query: Tensor,
         key: Tensor,
         value: Tensor,
         out: Tensor | None,
         scale: float,
     ) -> Tensor | None:
-        """Store what is needed of attention over time; every patch is a sequence of ``T`` frames."""
-        needs, made = self.needs, None
+        """Store attention over time; return the output if it was computed along with it.
+
+        Every patch is a sequence of ``T`` frames.
+        """
+        needs, output = self.needs, None
         if needs.temporal or needs.values:
             if needs.values:
                 attention = attention_probabilities(query, key, scale)
                 captured["temporal"] = attention.mean(1)
-                weighted = (
-                    attention * projected_value_norms(value, after[0].float() @ after[1].float())[:, :, None]
-                ).mean(1)
+                norms = projected_value_norms(value, projections[0].float() @ projections[1].float())
+                weighted = (attention * norms[:, :, None]).mean(1)
                 captured["value_temporal"] = weighted / weighted.sum(-1, keepdim=True).clamp_min(1e-30)
             else:
-                made, _, captured["temporal"] = attend_and_summarize(query, key, value, scale)
+                output, _, captured["temporal"] = attend_and_summarize(query, key, value, scale)
         if self.patch is not None:
             patch_query = query[:, :, self.patch[0], None]
             captured["patch_time"] = attention_probabilities(patch_query, key, scale)[:, :, 0].mean(1)
         if needs.backward:
             captured["time"], captured["time_out"] = (query, key, value, scale), out
-        return made
+        return output
 
     def _make_arrays(self, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        """Compute the arrays of a `Record` from what was captured, with the clips in front."""
+        """Compute the arrays of a `Record` from the captured tensors; their first axis is the clips."""
         needs, clips = self.needs, len(targets)
         arrays: dict[str, Tensor] = {}
         rows = self._stack("row", clips).movedim(2, -2)
@@ -193,12 +196,12 @@ class TimesformerReader:
         if needs.spatial:
             arrays["spatial"] = self._stack("spatial", clips)
         if self.divided:
-            for name, wanted in (
+            for name, is_needed in (
                 ("temporal", needs.temporal),
                 ("value_temporal", needs.values),
                 ("gradient_temporal", needs.gradients),
             ):
-                if wanted:
+                if is_needed:
                     arrays[name] = self._stack(name, clips)
         return arrays
 
@@ -219,7 +222,7 @@ class TimesformerReader:
         return patch[1] * self.geometry.width + patch[2]
 
     def _compute_contributions(self, clips: int, targets: Tensor) -> Tensor:
-        """Compute what each patch's projected value adds to the target's logit: ``(B, L, H, T, P)``."""
+        """Compute the contribution of each patch's projected value to the target's logit: ``(B, L, H, T, P)``."""
         frames = self.geometry.frames
         if self.divided:
             direction = class_direction(self.norm, self.classifier, self.readout, targets)
@@ -227,19 +230,18 @@ class TimesformerReader:
         else:
             direction = class_direction(self.norm, self.classifier, self.readout, targets.repeat_interleave(frames))
         for layer in self.layers:
-            layer["moved"] = value_contributions(direction, layer["value"], layer["after"])[..., 1:] / frames
-        return self._stack("moved", clips).movedim(2, -2)
+            contributions = value_contributions(direction, layer["value"], layer["projection"])
+            layer["contribution"] = contributions[..., 1:] / frames
+        return self._stack("contribution", clips).movedim(2, -2)
 
     def _find_attention_gradients(self, logits: Tensor, targets: Tensor) -> None:
-        kinds = (
-            {"gradient_spatial": "space", "gradient_temporal": "time"}
-            if self.divided
-            else {"gradient_spatial": "space"}
-        )
-        places = [(layer, name, kind) for layer in self.layers for name, kind in kinds.items()]
-        outs = [layer[f"{kind}_out"] for layer, _, kind in places]
-        slopes = torch.autograd.grad(logits, outs, target_one_hot(logits, targets))
-        for (layer, name, kind), slope in zip(places, slopes, strict=True):
+        kinds = {"gradient_spatial": "space"}
+        if self.divided:
+            kinds["gradient_temporal"] = "time"
+        entries = [(layer, name, kind) for layer in self.layers for name, kind in kinds.items()]
+        outputs = [layer[f"{kind}_out"] for layer, _, kind in entries]
+        slopes = torch.autograd.grad(logits, outputs, target_one_hot(logits, targets))
+        for (layer, name, kind), slope in zip(entries, slopes, strict=True):
             query, key, value, scale = layer[kind]
             rows = slice(None) if kind == "time" or self.needs.relevance else slice(1)
             layer[name] = relevance_matrix(query[:, :, rows], key, value, slope[:, rows].transpose(1, 2), scale)

@@ -60,10 +60,10 @@ class VideoPrismReader(PooledReader):
         super().__init__(geometry, needs)
         self.norm, self.classifier = module.head_layernorm, module.classifier
         (head,) = submodules_of(module, VideoPrismMultiheadAttentionPoolingHead)
-        self.after = submodules_of(head, nn.Linear)[-1].weight
+        self.projection = submodules_of(head, nn.Linear)[-1].weight
         self.captures: dict[nn.Module, CaptureCallback] = {head: self._capture_pooler}
-        for at, attention in enumerate(submodules_of(module, VideoPrismAttention)):
-            over = "space" if at < module.config.num_spatial_layers else "time"
+        for index, attention in enumerate(submodules_of(module, VideoPrismAttention)):
+            over = "space" if index < module.config.num_spatial_layers else "time"
             self.layers.append({"over": over, "cap": attention.attn_logit_softcapping})
             if needs.spatial or needs.relevance or needs.patch:
                 self.captures[attention] = partial(self._capture, self.layers[-1])
@@ -76,14 +76,15 @@ class VideoPrismReader(PooledReader):
         self, captured: dict[str, Any], query: Tensor, key: Tensor, value: Tensor, out: Tensor, scale: float
     ) -> None:
         if self.patch is not None:
-            at, place, layout = self.patch[0], self.patch[1] * self.geometry.width + self.patch[2], self.geometry
-            # Sequences are frames, or patches.
-            of, token, count = (
-                (at, place, layout.frames) if captured["over"] == "space" else (place, at, layout.height * layout.width)
-            )
-            captured["patch_row"] = _capped_attention(
-                query[of::count, :, token, None], key[of::count], scale, captured["cap"]
-            )[:, :, 0]
+            layout = self.geometry
+            frame, index_in_frame = self.patch[0], self.patch[1] * layout.width + self.patch[2]
+            # Sequences are frames, or patches over time; those of a clip follow each other.
+            if captured["over"] == "space":
+                sequences, token = slice(frame, None, layout.frames), index_in_frame
+            else:
+                sequences, token = slice(index_in_frame, None, layout.height * layout.width), frame
+            patch_query = query[sequences, :, token, None]
+            captured["patch_row"] = _capped_attention(patch_query, key[sequences], scale, captured["cap"])[:, :, 0]
         if not (self.needs.spatial or self.needs.relevance):
             return
         attention = _capped_attention(query, key, scale, captured["cap"])
@@ -101,22 +102,22 @@ class VideoPrismReader(PooledReader):
         return rows
 
     def _value_norms(self) -> Tensor:
-        return projected_value_norms(self.pooler["value"], self.after)
+        return projected_value_norms(self.pooler["value"], self.projection)
 
     def _value_contributions(self, targets: Tensor) -> Tensor:
         # This norm adds 1 to its weight.
         norm: Any = SimpleNamespace(weight=self.norm.weight + 1, eps=self.norm.eps)
         direction = class_direction(norm, self.classifier, self.readout, targets)
-        return value_contributions(direction, self.pooler["value"], self.after)
+        return value_contributions(direction, self.pooler["value"], self.projection)
 
     def _compute_rollouts(self, reads: Mapping[str, Tensor]) -> dict[str, Tensor]:
         starts = self._to_grid(torch.stack(list(reads.values()), 1))
         terms = torch.zeros(*starts.shape[:2], len(self.layers) + 1, *starts.shape[2:], device=starts.device)
         terms[:, :, 0] = starts
         for layer in reversed(self.layers):
-            through = _carry_flow(terms, layer["over"], layer["matrix"])
-            terms[:, :, 1:] += through[:, :, :-1] - terms[:, :, :-1]
-        return {name: terms[:, at] for at, name in enumerate(reads)}
+            carried_terms = _carry_flow(terms, layer["over"], layer["matrix"])
+            terms[:, :, 1:] += carried_terms[:, :, :-1] - terms[:, :, :-1]
+        return {name: terms[:, index] for index, name in enumerate(reads)}
 
     def _compute_relevance(self) -> Tensor:
         flow = self._to_grid(self._compute_pooler_relevance())[:, None, None]
@@ -146,6 +147,6 @@ VIDEOPRISM = Family(
     layers=lambda module: submodules_of(module, VideoPrismLayer),
     mean=(0.0, 0.0, 0.0),
     std=(1.0, 1.0, 1.0),
-    # Blocks over time take a sequence a patch.
+    # The sequences of blocks over time are patches.
     last_layer_order="patch_major",
 )

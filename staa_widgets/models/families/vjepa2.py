@@ -55,7 +55,7 @@ def geometry(config: VJEPA2Config) -> Geometry:
 
 
 def blocks(module: nn.Module) -> tuple[nn.Module, ...]:
-    """Return the blocks of encoder and pooler through which all tokens go; the predictor has no part in a class."""
+    """Return the blocks of encoder and pooler through which all tokens go; the predictor does not affect the logits."""
     (encoder,) = submodules_of(module, VJEPA2Encoder)
     return submodules_of(encoder, VJEPA2Layer) + submodules_of(module, VJEPA2PoolerSelfAttentionLayer)
 
@@ -68,8 +68,8 @@ class VJEPA2Reader(PooledReader):
     back through the pooler's self attention and the encoder; with many tokens, sampled queries stand for all on the way
     (`staa_widgets.models.attention.query_sampling`), but the row itself is exact.
 
-    What a token adds to a logit is what its value, weighted by the row, adds on the direct path: the classifier reads
-    the sum of the query, this and the pooler's MLP of both. The path through the MLP is ignored.
+    The contribution of a token to a logit is that of its value, weighted by the row, on the direct path: the classifier
+    reads the sum of the query, the weighted values and the pooler's MLP of both. The path through the MLP is ignored.
     """
 
     norm = None
@@ -92,20 +92,20 @@ class VJEPA2Reader(PooledReader):
     def rotation_replacements(self) -> dict[tuple[nn.Module, str], Callable[..., Tensor]]:
         """Return replacements that rotate queries and keys into the buffer, see `Family.replacements`.
 
-        The time that saves pays for storing them.
+        The time saved this way pays for storing them.
         """
         if not self.needs.spatial or self.needs.backward or self.keeps_matrices:
             return {}
         rotary = RotaryCache(self.buffer.new_like)
-        rotating = [part for part in self.captures if isinstance(part, VJEPA2RopeAttention)]
+        attentions = [part for part in self.captures if isinstance(part, VJEPA2RopeAttention)]
         return {
             (part, _ROTATION_METHOD): partial(rotary, getattr(part, _ROTATION_METHOD))
-            for part in rotating
+            for part in attentions
             if hasattr(part, _ROTATION_METHOD)
         }
 
     def capture_readout(self, hidden: Tensor) -> None:
-        """Store nothing: the classifier is linear in what it reads."""
+        """Store nothing: the classifier is linear in its input."""
 
     def _capture(
         self, captured: dict[str, Any], query: Tensor, key: Tensor, value: Tensor, out: Tensor, scale: float
@@ -134,8 +134,8 @@ class VJEPA2Reader(PooledReader):
         path = query_sampling.token_path(self.geometry) if self.samples_queries else None
         terms, errors = roll_out(torch.stack(list(reads.values()), 1), self.layers, path=path)
         if self.samples_queries:
-            self.errors |= {name: errors[:, at] for at, name in enumerate(reads)}
-        return {name: self._to_grid(terms[:, at]) for at, name in enumerate(reads)}
+            self.errors |= {name: errors[:, index] for index, name in enumerate(reads)}
+        return {name: self._to_grid(terms[:, index]) for index, name in enumerate(reads)}
 
     def _compute_relevance(self) -> Tensor:
         flow = self._compute_pooler_relevance()
