@@ -1,4 +1,4 @@
-"""Batch size by memory: what the device holds, and less once that has run out of memory."""
+"""Batch sizes that fit the memory of a device, and smaller ones after it has run out of memory."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ Result = TypeVar("Result")
 _NO_NEEDS = Needs()
 
 MAX_BATCH = 8
-"""Most inputs a pass on a CPU: more makes it no faster."""
+"""Maximum number of inputs per pass on a CPU: larger batches are no faster."""
 
 CPU_MEMORY = 500_000_000
-"""Bytes that the activations of one pass on a CPU may take, roughly."""
+"""Approximate number of bytes that the activations of one pass on a CPU may take."""
 
 MAX_BATCH_ACCELERATOR = 64
-"""Most inputs a pass on an accelerator."""
+"""Maximum number of inputs per pass on an accelerator."""
 
 ACCELERATOR_MEMORY_SHARE = 0.4
 """Share of an accelerator's free memory that the activations of one pass may take."""
@@ -45,11 +45,12 @@ def max_batch_size(model: VideoModel, *, needs: Needs = _NO_NEEDS, backward: boo
     Parameters
     ----------
     model
-        Whose layers are counted.
+        Model whose layers are counted.
     needs
-        What is recorded: rollout through joint attention stores queries and keys of every layer to the end.
+        Recorded quantities: rollout through joint attention stores queries and keys of every layer until the end of
+        the pass.
     backward
-        Whether there is a backward pass besides, for which the activations of every layer are stored at once.
+        Whether a backward pass follows, for which the activations of all layers are stored at once.
 
     Returns
     -------
@@ -65,18 +66,18 @@ def max_batch_size(model: VideoModel, *, needs: Needs = _NO_NEEDS, backward: boo
     arrays = 12 * layers if backward else 12
     if needs.spatial and not backward and samples_queries(model):
         arrays += 2 * layers
-    # Attention is recorded in float32 whatever the model computes in.
+    # Attention is recorded in float32 for models of any dtype.
     bytes_per_input = 4 * tokens * width * arrays
-    free = _free_memory(model.device)
-    if free is None:
+    free_bytes = _free_memory(model.device)
+    if free_bytes is None:
         memory, maximum = CPU_MEMORY, MAX_BATCH
     else:
-        memory, maximum = ACCELERATOR_MEMORY_SHARE * free, MAX_BATCH_ACCELERATOR
+        memory, maximum = ACCELERATOR_MEMORY_SHARE * free_bytes, MAX_BATCH_ACCELERATOR
     return min(int(np.clip(memory // bytes_per_input, 1, maximum)), _proven_limit(model, backward=backward))
 
 
 def samples_queries(model: VideoModel) -> bool:
-    """Return whether sampled queries stand for all in records of a model: joint attention over many tokens."""
+    """Return whether records of a model come from sampled queries, as they do for joint attention over many tokens."""
     reader = model.family.make_reader(model.module, model.geometry, _NO_NEEDS)
     samples = reader.samples_queries
     release_captured(reader)
@@ -92,7 +93,7 @@ def run_within_memory(
     max_size: int | None = None,
     count: int | None = None,
 ) -> Result:
-    """Call a function with a batch size, and again with half of it as long as memory runs out.
+    """Call a function with a batch size, and again with half of it until memory is sufficient.
 
     The batch size that fits is remembered for this model as long as the process runs.
 
@@ -116,7 +117,7 @@ def run_within_memory(
     """
     backward = backward or needs.backward
     bound = max_size or max_batch_size(model, needs=needs, backward=backward)
-    before = _proven_limit(model, backward=backward)
+    previous_limit = _proven_limit(model, backward=backward)
     while True:
         size = min(bound, count or bound, _proven_limit(model, backward=backward))
         try:
@@ -124,8 +125,8 @@ def run_within_memory(
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            # If not even one input fits, other programs may use the memory; then nothing is learned of batches.
-            _proven_limits.setdefault(model.module, {})[backward] = size // 2 or before
+            # If not even one input fits, other programs may use the memory; then this says nothing about batch sizes.
+            _proven_limits.setdefault(model.module, {})[backward] = size // 2 or previous_limit
         # Outside the except block: the error is gone, and with it the tensors that its stack frames referenced.
         _release_memory(model.device)
         if size == 1:
@@ -139,19 +140,19 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error means that memory ran out: not every allocator of torch has its own class of errors."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in _OUT_OF_MEMORY_MESSAGES)
+    return isinstance(error, RuntimeError) and any(message in str(error).lower() for message in _OUT_OF_MEMORY_MESSAGES)
 
 
 def _proven_limit(model: VideoModel, *, backward: bool) -> int:
     return _proven_limits.get(model.module, {}).get(backward, 1 << 30)
 
 
-def _free_memory(place: torch.device) -> int | None:
-    """Return the free bytes of an accelerator; ``None`` for a CPU, and for accelerators that do not tell."""
-    if place.type == "cuda":
-        cached = torch.cuda.memory_reserved(place) - torch.cuda.memory_allocated(place)
-        return torch.cuda.mem_get_info(place)[0] + cached
-    if place.type == "mps":
+def _free_memory(device: torch.device) -> int | None:
+    """Return the free bytes of an accelerator; ``None`` for a CPU, and for accelerators that do not report it."""
+    if device.type == "cuda":
+        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + cached
+    if device.type == "mps":
         return max(0, torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
     return None
 
@@ -175,9 +176,9 @@ def _find_malloc_trim() -> Callable[[int], int] | None:
         return None
 
 
-def _release_memory(place: torch.device) -> None:
+def _release_memory(device: torch.device) -> None:
     gc.collect()
-    if place.type == "cuda":
+    if device.type == "cuda":
         torch.cuda.empty_cache()
-    elif place.type == "mps":
+    elif device.type == "mps":
         torch.mps.empty_cache()

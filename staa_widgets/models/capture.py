@@ -32,7 +32,7 @@ _CALLBACKS: dict[tuple[int, nn.Module], CaptureCallback] = {}
 
 
 def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[int | None]) -> list[Record]:
-    """Run clips through the model once and record what is needed of its attention.
+    """Run clips through the model once and record its attention.
 
     Parameters
     ----------
@@ -41,9 +41,9 @@ def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[in
     pixels
         ``(B, T, 3, H, W)``, the model's input.
     needs
-        What to record. Gradients cost one backward pass.
+        Quantities to record. Gradients cost one backward pass.
     targets
-        Class to speak of for each clip, ``None`` for the predicted one.
+        Class to explain for each clip, ``None`` for the predicted one.
 
     Returns
     -------
@@ -53,14 +53,14 @@ def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[in
     Raises
     ------
     WrongInputError
-        If the pixels do not fit, or make logits that are not finite. TimeSformer would run with another number of
+        If the pixels have the wrong shape, or the logits are not finite. TimeSformer would run with another number of
         frames and mix frames with patches.
     ParameterError
-        If the targets do not fit.
+        If the number of targets is wrong, or a target is no class of the model.
     UnsupportedModelError
         If attention cannot be captured: the model is compiled in place, or computes it in an unknown way.
-    UnsupportedQuestionError
-        If something is needed of a model that has no attention to read.
+    UnsupportedRequestError
+        If attention is needed of a model that has none to read.
     """
     _check_inputs(model, pixels, targets)
     family = model.family
@@ -151,18 +151,18 @@ def _check_inputs(model: VideoModel, pixels: Tensor, targets: Sequence[int | Non
 
 @contextmanager
 def _evaluation_mode(module: nn.Module) -> Iterator[None]:
-    """Run in evaluation mode and put every submodule's own mode back."""
-    modes = [(part, part.training) for part in module.modules()]
+    """Run a module in evaluation mode, then restore the mode of every submodule."""
+    modes = [(submodule, submodule.training) for submodule in module.modules()]
     module.eval()
     try:
         yield
     finally:
-        for part, training in modes:
-            part.training = training
+        for submodule, training in modes:
+            submodule.training = training
 
 
 def _capture_attention(family: Family, captures: Mapping[nn.Module, CaptureCallback]) -> AbstractContextManager[None]:
-    """Call the callback of each attention module with what passes through it."""
+    """Call the callback of each attention module with the tensors that pass through it."""
     if family.attention_forward is None:
         return _capture_by_interface(captures)
     return _patched_methods(
@@ -175,21 +175,21 @@ def _capture_attention(family: Family, captures: Mapping[nn.Module, CaptureCallb
 
 @contextmanager
 def _capture_by_interface(captures: Mapping[nn.Module, CaptureCallback]) -> Iterator[None]:
-    """Capture through transformers' `AttentionInterface`; the implementation that was set goes on computing."""
+    """Capture through transformers' `AttentionInterface`; the configured implementation still computes the output."""
     callbacks = {(threading.get_ident(), module): callback for module, callback in captures.items()}
     configs: list[Any] = list({id(module.config): module.config for module in captures}.values())
-    before = [config._attn_implementation for config in configs]
-    for implementation in before:
+    implementations = [config._attn_implementation for config in configs]
+    for implementation in implementations:
         _find_implementation(implementation, None)
     _CALLBACKS.update(callbacks)
     try:
-        for config, implementation in zip(configs, before, strict=True):
+        for config, implementation in zip(configs, implementations, strict=True):
             name = f"staa_widgets over {implementation}"
             AttentionInterface.register(name, partial(_attend_and_capture, implementation))
             config._attn_implementation = name
         yield
     finally:
-        for config, implementation in zip(configs, before, strict=True):
+        for config, implementation in zip(configs, implementations, strict=True):
             config._attn_implementation = implementation
         for key in callbacks:
             _CALLBACKS.pop(key, None)
@@ -252,18 +252,18 @@ def _class_names(parts: Iterable[nn.Module]) -> str:
 @contextmanager
 def _patched_methods(methods: Mapping[tuple[nn.Module, str], Callable[..., Any]]) -> Iterator[None]:
     """Replace methods of modules, for this thread only."""
-    before = {(module, name): vars(module).get(name) for module, name in methods}
+    original_attributes = {(module, name): vars(module).get(name) for module, name in methods}
     this_thread = threading.get_ident()
 
-    def choose(ours: Callable[..., Any], own: Callable[..., Any], *inputs: Any, **settings: Any) -> Any:
-        return (ours if threading.get_ident() == this_thread else own)(*inputs, **settings)
+    def choose(replacement: Callable[..., Any], original: Callable[..., Any], *inputs: Any, **settings: Any) -> Any:
+        return (replacement if threading.get_ident() == this_thread else original)(*inputs, **settings)
 
     try:
         for (module, name), method in methods.items():
             setattr(module, name, partial(choose, method, getattr(module, name)))
         yield
     finally:
-        for (module, name), method in before.items():
+        for (module, name), method in original_attributes.items():
             if method is not None:
                 setattr(module, name, method)
             else:
@@ -271,7 +271,7 @@ def _patched_methods(methods: Mapping[tuple[nn.Module, str], Callable[..., Any]]
 
 
 def _forward_pre_hook(module: nn.Module | None, callback: Callable[[Tensor], None]) -> AbstractContextManager[object]:
-    """Call `callback` with a module's input."""
+    """Call `callback` with the input of each forward pass of a module."""
     # The handle removes the hook when the context closes.
     return module.register_forward_pre_hook(lambda _, inputs: callback(inputs[0])) if module else nullcontext()
 
@@ -281,7 +281,7 @@ def _model_lock(module: nn.Module) -> threading.RLock:
     if isinstance(module, WrappedModel) and isinstance(module.inner, nn.Module):
         module = module.inner
     config = getattr(module, "config", None)
-    # Of other modules, `config` may be anything.
+    # On modules that are not from transformers, the attribute `config` may hold anything.
     owner = config if isinstance(config, PreTrainedConfig) else module
     with _LOCKS_GUARD:
         if id(owner) not in _LOCKS:

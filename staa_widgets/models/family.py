@@ -33,7 +33,7 @@ class AttentionReader(Protocol):
 
     @property
     def samples_queries(self) -> bool:
-        """Whether sampled queries stand for all, see `staa_widgets.models.attention.query_sampling`."""
+        """Whether attention is estimated from sampled queries, see `staa_widgets.models.attention.query_sampling`."""
         ...
 
     @property
@@ -42,17 +42,17 @@ class AttentionReader(Protocol):
         ...
 
     def capture_readout(self, hidden: Tensor) -> None:
-        """Store what the classifier reads, before its last norm."""
+        """Store the hidden states that the classifier reads, before its last norm."""
         ...
 
     def records(self, logits: Tensor, targets: Sequence[int | None]) -> list[Record]:
-        """Make one record a clip from what was captured; `logits` as the model gave them."""
+        """Make one record per clip from the captured tensors; `logits` are those that the model returned."""
         ...
 
 
 @dataclass(frozen=True)
 class Family:
-    """How the attention of one architecture is read.
+    """Description of one architecture: its token layout and how its attention is read.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class Family:
         From a classifier and its reader to the methods replaced during a pass, by ``(submodule, method name)``. They
         compute the same result to the last bit, faster.
     attends
-        Whether there is attention to read; without it only methods that need nothing but logits can be used.
+        Whether the model has attention to read. If not, only methods that need nothing but its logits can be used.
     last_layer_order
         Token order of the last block's input, as ``Geometry.order``, if it differs from the readout's.
     """
@@ -99,12 +99,12 @@ def attention_and_projection(block: nn.Module) -> tuple[nn.Module, Tensor]:
     Releases of transformers divide a block differently, but the module that attends always holds the scale of its
     scores, and the output projection is the block's last linear layer.
     """
-    attention = next(part for part in block.modules() if hasattr(part, "scaling"))
+    attention = next(submodule for submodule in block.modules() if hasattr(submodule, "scaling"))
     return attention, submodules_of(block, nn.Linear)[-1].weight
 
 
 def release_captured(reader: AttentionReader) -> None:
-    """Drop everything a reader holds, so that the captured tensors are freed now and not at the next collection.
+    """Drop everything a reader holds, so that the captured tensors are freed now, not at the next collection.
 
     A reader and its callbacks refer to each other. Without this, the tensors of a pass stay in memory until Python's
     garbage collector runs, which over hours of video may be many passes later.
@@ -114,4 +114,4 @@ def release_captured(reader: AttentionReader) -> None:
 
 def submodules_of(module: nn.Module, kind: type[Submodule]) -> tuple[Submodule, ...]:
     """Return all submodules of a class, in the order in which they were made."""
-    return tuple(part for part in module.modules() if isinstance(part, kind))
+    return tuple(submodule for submodule in module.modules() if isinstance(submodule, kind))

@@ -1,4 +1,4 @@
-"""Loading a classifier from the hub, a folder or memory: weights from safetensors only, and no code."""
+"""Loading a classifier from the hub, a folder or memory: safetensors weights only, and no remote code."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PROCESSOR_FILES = ("preprocessor_config.json", "video_preprocessor_config.json"
 
 
 def _find_bundled_models() -> dict[str, Path]:
-    """Return the folders of bundled models by name, in the order of `FAMILIES`; ``-1`` is a second training."""
+    """Return the folders of bundled models by name, in the order of `FAMILIES`; ``-1`` marks a second training run."""
     folders = {"timesformer": BUNDLED_FOLDER} | {folder.name: folder for folder in sorted(BUNDLED_FOLDER.iterdir())}
     return {
         f"bundled/{name}": folder
@@ -62,7 +62,7 @@ def load_model(
     device
         ``"auto"`` takes cuda, mps or cpu, in this order; a module in memory stays where it is.
     dtype
-        ``"auto"`` is float32 on a CPU and otherwise what the weights are stored in.
+        ``"auto"`` is float32 on a CPU and otherwise the dtype in which the weights are stored.
     processor
         A `Transform`, the contents of a processor's JSON, or a Hugging Face image processor. Default: the processor
         beside the weights; where there is none, one made from the configuration, with a warning.
@@ -92,16 +92,17 @@ def load_model(
             model, compile = model.get_submodule("_orig_mod"), True  # noqa: A001
         family = _family_of(model)
         module = _check_module(model, device, dtype)
-        name, found_processor = id or type(model).__name__, None
+        name, stored_processor = id or type(model).__name__, None
     else:
         target_device = _resolve_device(device)
         source, name = _resolve_source(model)
         family, module = _read_checkpoint(source, name, target_device, _resolve_dtype(dtype, target_device))
-        name, found_processor = id or name, _find_processor(source) if processor is None else None
+        name = id or name
+        stored_processor = _find_processor(source) if processor is None else None
     if not module.config.num_labels:
         raise _unsupported_error(f"{name!r} has no classes")
     geometry = family.geometry(module.config)
-    processor = found_processor if processor is None else processor
+    processor = stored_processor if processor is None else processor
     transform = _make_transform(processor, family, geometry.input_size, name)
     parameter = next(module.parameters())
     return VideoModel(
@@ -118,8 +119,8 @@ def load_model(
 
 
 def _resolve_source(model: str | Path | None) -> tuple[str, str]:
-    """Return where to load from, and a name for it without paths of this machine."""
-    # Bundled models are as sure of real video as of drawings, so their name says what they were trained on.
+    """Return the folder or hub id to load from, and a name to show that has no paths of this machine."""
+    # Bundled models give confident predictions for real video too; their name warns that they saw drawings only.
     if model is None:
         return str(BUNDLED_FOLDER), "bundled (drawn actions only)"
     if isinstance(model, str) and model.startswith("bundled/"):
@@ -167,11 +168,13 @@ def _read_checkpoint(source: str, name: str, device: torch.device, dtype: str | 
         # Foreign files fail in many ways: OSError, SafetensorError, TypeError, a validation error of the hub's own.
         except Exception as error:
             raise _load_error(source, name, error) from error
-    missing = sorted({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])})
-    if missing:
-        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+    missing_keys = sorted({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])})
+    if missing_keys:
+        key_list = ", ".join(missing_keys[:3])
+        if len(missing_keys) > 3:
+            key_list += f" and {len(missing_keys) - 3} more"
         raise ModelLoadError(
-            f"The weights of {name!r} do not fit: {', '.join(missing[:3])}{more} are missing or of another size.",
+            f"The weights of {name!r} do not fit: {key_list} are missing or of another size.",
             "Give a checkpoint trained for video classification whose config.json fits its weights.",
         )
     return family, module.eval().to(device)
@@ -191,10 +194,10 @@ def _load_error(source: str, name: str, error: Exception) -> ModelLoadError:
 
 
 def _unsupported_error(what: str) -> UnsupportedModelError:
-    known = ", ".join(f"{f.name} ({f.architecture.__name__})" for f in FAMILIES.values() if f.attends)
+    families = ", ".join(f"{f.name} ({f.architecture.__name__})" for f in FAMILIES.values() if f.attends)
     return UnsupportedModelError(
         f"{what}, which is not supported.",
-        f"Supported: {known}. Any other can be explained without attention: see staa_widgets.wrap_model.",
+        f"Supported: {families}. Any other can be explained without attention: see staa_widgets.wrap_model.",
     )
 
 
@@ -206,13 +209,13 @@ def _family_of(module: nn.Module) -> Family:
 
 
 def _check_module(module: nn.Module, device: str | torch.device, dtype: str | torch.dtype) -> Any:
-    """Return the user's module as it is, if it has the device and dtype that were asked for; it is never moved."""
-    own = next(module.parameters())
-    expected = own.device if device == "auto" else _resolve_device(device)
-    if expected != own.device:
-        raise ParameterError(f"The module is on {own.device}, not {expected}.", "Move it with .to() first.")
-    if dtype != "auto" and _resolve_dtype(dtype, own.device) != own.dtype:
-        raise ParameterError(f"The module computes in {own.dtype}, not {dtype}.", "Convert it with .to() first.")
+    """Return the user's module unchanged; raise if it is not on the requested device or has another dtype."""
+    parameter = next(module.parameters())
+    expected = parameter.device if device == "auto" else _resolve_device(device)
+    if expected != parameter.device:
+        raise ParameterError(f"The module is on {parameter.device}, not {expected}.", "Move it with .to() first.")
+    if dtype != "auto" and _resolve_dtype(dtype, parameter.device) != parameter.dtype:
+        raise ParameterError(f"The module computes in {parameter.dtype}, not {dtype}.", "Convert it with .to() first.")
     return module
 
 
@@ -231,11 +234,11 @@ def _resolve_device(device: str | torch.device) -> torch.device:
 def _resolve_dtype(dtype: str | torch.dtype, device: torch.device) -> str | torch.dtype:
     if dtype == "auto":
         return torch.float32 if device.type == "cpu" else "auto"
-    known = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-    resolved = known.get(str(dtype).removeprefix("torch."))
-    if resolved is None:
-        raise ParameterError(f"The dtype {str(dtype)!r} is not supported.", f"Choose from auto, {', '.join(known)}.")
-    return resolved
+    dtypes = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+    torch_dtype = dtypes.get(str(dtype).removeprefix("torch."))
+    if torch_dtype is None:
+        raise ParameterError(f"The dtype {str(dtype)!r} is not supported.", f"Choose from auto, {', '.join(dtypes)}.")
+    return torch_dtype
 
 
 def _find_processor(source: str) -> dict[str, Any] | None:

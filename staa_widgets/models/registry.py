@@ -14,7 +14,7 @@ try:
     from staa_widgets.models.families.videoprism import VIDEOPRISM
 
     _OPTIONAL = (VIDEOPRISM,)
-except ImportError:  # This release of transformers does not have it.
+except ImportError:  # This release of transformers has no VideoPrism.
     pass
 
 FAMILIES: dict[str, Family] = {

@@ -1,4 +1,4 @@
-"""Preprocessing of frames as a processor's JSON says, and the way back to source pixels."""
+"""Preprocessing of frames according to a processor's JSON, and the mapping back to source pixels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 
 from staa_widgets.errors import ModelLoadError
 
-# Defaults of the processor classes for what the JSON leaves out; old files hold little.
+# Defaults of the processor classes for keys that the JSON lacks; old files have few keys.
 _DEFAULTS: dict[str, Any] = {
     "size": {"shortest_edge": 224},
     "crop_size": {"height": 224, "width": 224},
@@ -41,17 +41,17 @@ class Transform:
     shortest_edge
         Resize so that the shorter edge has this many pixels. Exclusive with `size`.
     size
-        Resize to ``(height, width)``, whatever the shape of the frame.
+        Resize to ``(height, width)``, for frames of any shape.
     crop
         ``(height, width)`` cut out of the center; a smaller frame is padded with black.
     resample
-        Pillow's number of the filter.
+        Number of Pillow's resampling filter.
     scale
         Factor on the pixel values, 0 to 255.
     offset
-        Added after `scale`.
+        Number added after `scale`.
     mean, std
-        Of the channels, after `scale` and `offset`.
+        Mean and standard deviation of the channels, after `scale` and `offset`.
     """
 
     shortest_edge: int | None = None
@@ -70,37 +70,41 @@ class Transform:
         Raises
         ------
         ModelLoadError
-            If it asks for something that this transform does not do.
+            If the processor has a step that this transform does not support.
         """
         names = "".join(str(processor.get(key, "")) for key in _TYPE_KEYS)
-        assumed = {
-            **_DEFAULTS,
-            **(_VIVIT_DEFAULTS if names.startswith("Vivit") else _VJEPA2_DEFAULTS if "VJEPA2" in names else {}),
-        }
-        processor = {**assumed, **{key: value for key, value in processor.items() if value is not None}}
+        defaults = dict(_DEFAULTS)
+        if names.startswith("Vivit"):
+            defaults |= _VIVIT_DEFAULTS
+        elif "VJEPA2" in names:
+            defaults |= _VJEPA2_DEFAULTS
+        processor = defaults | {key: value for key, value in processor.items() if value is not None}
         if "VJEPA2" in names:
-            # Its class computes the size from the crop, whatever the file says.
-            wanted = processor["crop_size"]
-            crop = wanted if isinstance(wanted, int) else wanted["height"]
-            processor["size"] = {"shortest_edge": int(crop * 256 / 224)}
+            # Its processor class computes the size from the crop size and ignores the size in the file.
+            crop_size = processor["crop_size"]
+            crop_height = crop_size if isinstance(crop_size, int) else crop_size["height"]
+            processor["size"] = {"shortest_edge": int(crop_height * 256 / 224)}
         shortest_edge, size = None, None
         if processor.get("do_resize", True):
-            wanted = processor["size"]
-            if isinstance(wanted, int):
-                shortest_edge = wanted
-            elif "shortest_edge" in wanted and not wanted.get("longest_edge"):
-                shortest_edge = int(wanted["shortest_edge"])
-            elif "height" in wanted and "width" in wanted:
-                size = (int(wanted["height"]), int(wanted["width"]))
+            resize = processor["size"]
+            if isinstance(resize, int):
+                shortest_edge = resize
+            elif "shortest_edge" in resize and not resize.get("longest_edge"):
+                shortest_edge = int(resize["shortest_edge"])
+            elif "height" in resize and "width" in resize:
+                size = (int(resize["height"]), int(resize["width"]))
             else:
                 raise ModelLoadError(
-                    f"The processor resizes by {dict(wanted)}, which is not supported.",
+                    f"The processor resizes by {dict(resize)}, which is not supported.",
                     "Give processor=Transform(…) to load_model.",
                 )
         crop = None
         if processor.get("do_center_crop", True):
-            wanted = processor["crop_size"]
-            crop = (wanted, wanted) if isinstance(wanted, int) else (int(wanted["height"]), int(wanted["width"]))
+            crop_size = processor["crop_size"]
+            if isinstance(crop_size, int):
+                crop = (crop_size, crop_size)
+            else:
+                crop = (int(crop_size["height"]), int(crop_size["width"]))
         rescale = processor.get("do_rescale", True)
         normalize = processor.get("do_normalize", True)
         return cls(
@@ -121,7 +125,7 @@ class Transform:
         Raises
         ------
         ModelLoadError
-            If it makes another size, or asks for something that this transform does not do.
+            If it makes another size, or has a step that this transform does not support.
         """
         if isinstance(processor, Transform):
             transform = processor
@@ -129,17 +133,17 @@ class Transform:
             transform = cls.from_json(processor if isinstance(processor, Mapping) else processor.to_dict())
         output = transform.crop or transform.size
         if output != size:
-            made = f"{output[1]}x{output[0]}" if output else "any size"
+            output_text = f"{output[1]}x{output[0]}" if output else "any size"
             raise ModelLoadError(
-                f"The processor makes frames of {made}, the model takes {size[1]}x{size[0]}.",
+                f"The processor makes frames of {output_text}, the model takes {size[1]}x{size[0]}.",
                 "Give a processor that makes this size.",
             )
         return transform
 
     def __call__(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Turn frames, uint8 ``(T, H, W, 3)`` RGB, into float32 ``(T, 3, H', W')``."""
-        small = np.stack([self._crop_center(self._resize(frame)) for frame in frames])
-        values = (small.astype(np.float64) * self.scale + self.offset).astype(np.float32)
+        crops = np.stack([self._crop_center(self._resize(frame)) for frame in frames])
+        values = (crops.astype(np.float64) * self.scale + self.offset).astype(np.float32)
         values = (values - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
         return np.ascontiguousarray(values.transpose(0, 3, 1, 2))
 
@@ -179,19 +183,19 @@ class Transform:
             return frame
         height, width = self.crop
         top, left = _crop_start(frame.shape[0], height), _crop_start(frame.shape[1], width)
-        inside = frame[max(top, 0) : top + height, max(left, 0) : left + width]
-        if inside.shape[:2] == self.crop:
-            return inside
+        overlap = frame[max(top, 0) : top + height, max(left, 0) : left + width]
+        if overlap.shape[:2] == self.crop:
+            return overlap
         padded = np.zeros((height, width, 3), np.uint8)
-        padded[max(-top, 0) :, max(-left, 0) :][: inside.shape[0], : inside.shape[1]] = inside
+        padded[max(-top, 0) :, max(-left, 0) :][: overlap.shape[0], : overlap.shape[1]] = overlap
         return padded
 
 
-def _crop_start(have: int, want: int) -> int:
+def _crop_start(length: int, crop: int) -> int:
     """Return the first row or column of a center crop, rounded as the processors do; negative for padding."""
-    return (have - want) // 2
+    return (length - crop) // 2
 
 
 def _per_channel(value: float | list[float]) -> tuple[float, float, float]:
-    one, two, three = [float(value)] * 3 if isinstance(value, int | float) else map(float, value)
-    return one, two, three
+    red, green, blue = [float(value)] * 3 if isinstance(value, int | float) else map(float, value)
+    return red, green, blue

@@ -28,15 +28,15 @@ class VideoModel:
     geometry
         Layout of its tokens.
     transform
-        Turns frames into its input.
+        Preprocessing that turns frames into its input.
     family
         How its attention is read.
     labels
         ``K`` names of the classes.
     id
-        Where it came from: hub id, folder name or a name given by the user.
+        Its origin: hub id, folder name or a name given by the user.
     device, dtype
-        Where and how it computes.
+        Device and data type that it computes with.
     compile
         Whether passes whose attention is not captured run through `torch.compile`.
     """

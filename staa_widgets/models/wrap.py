@@ -34,11 +34,11 @@ class WrappedModel(nn.Module):
     inner
         Module or function from clips to logits.
     layout
-        Order of the axes that it takes.
+        Order of the axes of its input.
     geometry
         Grid of its maps.
     classes
-        ``K``.
+        Number of classes, ``K``.
     """
 
     def __init__(self, inner: Callable[..., Any], layout: Layout, geometry: Geometry, classes: int) -> None:
@@ -47,7 +47,7 @@ class WrappedModel(nn.Module):
         self.layout = layout
         self.geometry = geometry
         self.classes = classes
-        # Stands in the digest for what cannot be digested: functions, and some attributes of modules.
+        # Stands in the digest for values that cannot be digested: functions, and some attributes of modules.
         self.token = uuid.uuid4().hex
 
     def forward(self, pixel_values: Tensor, **_: Any) -> SimpleNamespace:
@@ -63,16 +63,16 @@ class WrappedModel(nn.Module):
         elif isinstance(output, tuple | list) and output:
             output = output[0]
         if not isinstance(output, Tensor) or output.shape != (clips, self.classes):
-            found = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else f"a {type(output).__name__}"
+            description = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else f"a {type(output).__name__}"
             raise ModelError(
-                f"For {clips} clips the model gave {found}, not logits of shape ({clips}, {self.classes}).",
+                f"For {clips} clips the model gave {description}, not logits of shape ({clips}, {self.classes}).",
                 f"Wrap a function that gives them, with labels of {self.classes} classes.",
             )
         return output
 
 
 class LogitsReader:
-    """Reads logits and nothing else, see `staa_widgets.models.family.AttentionReader`."""
+    """Reads nothing but logits, see `staa_widgets.models.family.AttentionReader`."""
 
     norm = None
     samples_queries = False
@@ -91,7 +91,7 @@ class LogitsReader:
         """Store nothing."""
 
     def records(self, logits: Tensor, targets: Sequence[int | None]) -> list[Record]:
-        """Make one record a clip."""
+        """Make one record per clip."""
         return make_records(self.geometry, "joint", Needs(), logits, targets, lambda *_: {})
 
 
@@ -126,32 +126,32 @@ def wrap_model(
         cannot be digested, such as a Python module of your own or an open file, cached results are used only as long
         as this wrapping lives.
     frames
-        ``T``, frames that it takes.
+        Number of frames that it takes, ``T``.
     size
         Height and width of its input in pixels, or both as one number.
     labels
-        Names of the ``K`` classes, or how many there are.
+        Names of the ``K`` classes, or their number.
     layout
-        ``"btchw"`` or ``"bcthw"``: the order of axes that it takes.
+        ``"btchw"`` or ``"bcthw"``: the order of the axes of its input.
     tubelet
-        Frames that one slice of the maps stands for.
+        Number of frames that one slice of the maps covers.
     patch
-        Height and width in pixels of the cells of the maps; default: what divides the size evenly and is nearest to
-        16. Smaller ones cost more passes where cells are hidden one by one.
+        Height and width in pixels of the cells of the maps; default: the divisors of height and width nearest to 16.
+        Methods that hide cells one by one need more passes for smaller cells.
     processor
         A `Transform`, the contents of a processor's JSON, or a Hugging Face image processor. Default: frames are
         resized, cropped at the center to `size` and scaled to 0 to 1, then normalized by `mean` and `std`.
     mean, std
-        Of the channels, where there is no processor.
+        Mean and standard deviation of the channels, used if there is no processor.
     id
         Name to show; default: the name of its class or function.
     device, dtype
-        What it is given; default: those of its first parameter, or the CPU and float32.
+        Device and data type of its input; default: those of its first parameter, or the CPU and float32.
 
     Raises
     ------
     ParameterError
-        If the parameters make no sense together.
+        If a parameter is invalid, or some do not fit together.
     ModelLoadError
         If the processor makes another size.
     """
@@ -161,14 +161,20 @@ def wrap_model(
         raise ParameterError(f"There is no layout {layout!r}.", f"Choose from {', '.join(get_args(Layout))}.")
     frames, tubelet = _check_count("frames", frames), _check_count("tubelet", tubelet)
     height, width = _check_pair("size", size)
-    down, across = (_nearest_divisor(height), _nearest_divisor(width)) if patch is None else _check_pair("patch", patch)
-    for name, whole, part in (("frames", frames, tubelet), ("height", height, down), ("width", width, across)):
-        if whole % part:
+    if patch is None:
+        patch_height, patch_width = _nearest_divisor(height), _nearest_divisor(width)
+    else:
+        patch_height, patch_width = _check_pair("patch", patch)
+    divisions = (("frames", frames, tubelet), ("height", height, patch_height), ("width", width, patch_width))
+    for name, length, divisor in divisions:
+        if length % divisor:
             raise ParameterError(
-                f"{name} of {whole} cannot be divided into parts of {part}.", "Choose others by tubelet= and patch=."
+                f"{name} of {length} cannot be divided into parts of {divisor}.",
+                "Choose others by tubelet= and patch=.",
             )
     try:
-        names = tuple(map(str, range(operator.index(labels)) if isinstance(labels, int | np.integer) else labels))
+        classes = range(operator.index(labels)) if isinstance(labels, int | np.integer) else labels
+        names = tuple(map(str, classes))
     except TypeError:
         raise ParameterError(f"labels is {labels!r}.", "Name the classes, or say how many there are.") from None
     if not names:
@@ -181,9 +187,10 @@ def wrap_model(
             std=_check_three("std", std),
         )
     name = id or getattr(model, "__name__", type(model).__name__)
-    geometry = Geometry(frames, tubelet, height // down, width // across, "time_major", 0, (height, width))
+    rows, columns = height // patch_height, width // patch_width
+    geometry = Geometry(frames, tubelet, rows, columns, "time_major", 0, (height, width))
     wrapped = WrappedModel(model, layout, geometry, len(names))
-    first = next(wrapped.parameters(), torch.empty(0))
+    parameter = next(wrapped.parameters(), torch.empty(0))
     return VideoModel(
         module=wrapped,
         geometry=geometry,
@@ -191,8 +198,8 @@ def wrap_model(
         family=GENERIC,
         labels=names,
         id=name,
-        device=torch.device(device or first.device),
-        dtype=dtype or first.dtype,
+        device=torch.device(device or parameter.device),
+        dtype=dtype or parameter.dtype,
     )
 
 
@@ -215,7 +222,7 @@ def _check_three(name: str, values: Sequence[float]) -> tuple[float, float, floa
 
 
 def _check_count(name: str, value: Any) -> int:
-    """Return a positive whole number, of numpy too, as an `int`."""
+    """Return a positive integer of Python or numpy as an `int`."""
     try:
         count = 0 if isinstance(value, bool) else operator.index(value)
     except TypeError:
@@ -227,9 +234,8 @@ def _check_count(name: str, value: Any) -> int:
 
 def _nearest_divisor(length: int) -> int:
     """Return the divisor of a length that is nearest to the default cell size."""
-    return min(
-        (n for n in range(1, length + 1) if length % n == 0), key=lambda n: max(n / _DEFAULT_CELL, _DEFAULT_CELL / n)
-    )
+    divisors = [number for number in range(1, length + 1) if length % number == 0]
+    return min(divisors, key=lambda divisor: max(divisor / _DEFAULT_CELL, _DEFAULT_CELL / divisor))
 
 
 GENERIC = Family(

@@ -1,4 +1,4 @@
-"""Digest of what a module computes besides its weights: its attributes and its code, value by value."""
+"""Digest of a module's code and attributes, value by value, without its weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 _ATOMS = (type(None), bool, int, float, complex, str, EllipsisType)
-# Digested elsewhere, or without effect on what is computed.
+# Attributes that are digested elsewhere, or do not affect the computation.
 _IGNORED_CLASS_ATTRIBUTES = {
     "__dict__",
     "__weakref__",
@@ -125,13 +125,13 @@ class _ValueDigest:
             self.add(value)
 
     def _add_object(self, kind: type, value: Any) -> None:
-        """Add what an object would be pickled as, which is all of its state, or raise."""
+        """Add the pickled form of an object, which is all of its state; raise if it cannot be pickled."""
         reduce = copyreg.dispatch_table.get(kind)
         reduced: Any = reduce(value) if reduce else value.__reduce_ex__(2)
         if isinstance(reduced, str):
-            home = getattr(value, "__module__", None) or kind.__module__
-            version = _package_version(home)
-            self.add_words("named", home, reduced, self.token if version is None else version)
+            module_name = getattr(value, "__module__", None) or kind.__module__
+            version = _package_version(module_name)
+            self.add_words("named", module_name, reduced, self.token if version is None else version)
         else:
             callable_, args, state, items, pairs = (*reduced[:5], None, None, None)[:5]
             self.add((kind, callable_, args, state, list(items or ()), list(pairs or ())))
@@ -149,9 +149,9 @@ class _ValueDigest:
         )
 
     def _add_function(self, function: FunctionType) -> None:
-        home = function.__globals__.get("__name__")
-        version = _package_version(home)
-        self.add_words("function", home, function.__qualname__, version)
+        module_name = function.__globals__.get("__name__")
+        version = _package_version(module_name)
+        self.add_words("function", module_name, function.__qualname__, version)
         self.add((function.__defaults__, function.__kwdefaults__, function.__closure__, vars(function)))
         if version is None:
             self._add_code(function.__code__, function.__globals__)
@@ -163,11 +163,12 @@ class _ValueDigest:
                 self._add_code(constant, scope)
             else:
                 self.add(constant)
-        steps = [(step.opname, step.argval) for step in dis.get_instructions(code)]
-        for name in sorted({name for does, name in steps if does in ("LOAD_GLOBAL", "LOAD_NAME") and name in scope}):
+        instructions = [(step.opname, step.argval) for step in dis.get_instructions(code)]
+        loads = {name for operation, name in instructions if operation in ("LOAD_GLOBAL", "LOAD_NAME")}
+        for name in sorted(name for name in loads if name in scope):
             self.add_words("global", name)
             self.add(scope[name])
-        if any(does == "IMPORT_NAME" for does, _ in steps):
+        if any(operation == "IMPORT_NAME" for operation, _ in instructions):
             self.add_words("untold", self.token)
 
 
@@ -183,5 +184,5 @@ def _package_version(name: str | None) -> str | None:
     parts = Path(file).parts if file else ()
     if "site-packages" in parts or "dist-packages" in parts:
         return getattr(package, "__version__", None)
-    standard = root in sys.stdlib_module_names and (not file or _STANDARD_LIBRARY in Path(file).parents)
-    return sys.version if standard else None
+    in_standard_library = root in sys.stdlib_module_names and (not file or _STANDARD_LIBRARY in Path(file).parents)
+    return sys.version if in_standard_library else None

@@ -1,4 +1,4 @@
-"""Digest of a model's weights, remembered as long as they do not change."""
+"""Digest of a model's weights, cached until they change."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _IGNORED_SETTINGS = frozenset(
     {"_name_or_path", "architectures", "dtype", "id2label", "label2id", "transformers_version"}
 )
 _PROBED_VALUES = 64
-_known_digests: WeakKeyDictionary[nn.Module, tuple[Any, str]] = WeakKeyDictionary()
+_cached_digests: WeakKeyDictionary[nn.Module, tuple[Any, str]] = WeakKeyDictionary()
 _lock = threading.Lock()
 
 
 def weights_digest(model: VideoModel | nn.Module) -> str:
     """Compute a digest of a model's weights and settings.
 
-    It is remembered until a weight is replaced or changed in place. Changes are detected by address, by torch's version
+    It is cached until a weight is replaced or changed in place. Changes are detected by address, by torch's version
     counter and, because that does not count writes through ``.data``, by 64 values spread over each tensor. Attributes
     and code of a wrapped module count too, see `staa_widgets.models.fingerprint.code`. A wrapped function, and a
     wrapped module with something that cannot be digested, has a new digest each time it is wrapped.
@@ -44,12 +44,12 @@ def weights_digest(model: VideoModel | nn.Module) -> str:
     """
     module = model.module if isinstance(model, VideoModel) else model
     tensors, settings = _named_tensors(module), _settings_text(module)
-    mark = settings, tuple((name, t.data_ptr(), 0 if t.is_inference() else t._version) for name, t in tensors.items())
-    mark = *mark, _probe_values(tensors)
+    versions = tuple((name, t.data_ptr(), 0 if t.is_inference() else t._version) for name, t in tensors.items())
+    state = settings, versions, _probe_values(tensors)
     with _lock:
-        if module not in _known_digests or _known_digests[module][0] != mark:
-            _known_digests[module] = mark, _compute_digest(settings, tensors)
-        return _known_digests[module][1]
+        if module not in _cached_digests or _cached_digests[module][0] != state:
+            _cached_digests[module] = state, _compute_digest(settings, tensors)
+        return _cached_digests[module][1]
 
 
 def _named_tensors(module: nn.Module) -> dict[str, Tensor]:
