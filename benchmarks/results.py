@@ -1,4 +1,4 @@
-"""Make docs/results.md from what `staa benchmark` wrote."""
+"""Make docs/generated/results.md from what `staa benchmark` wrote."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ def main() -> None:
     """Read the JSON, write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("out/benchmark"), help="where `staa benchmark` wrote")
-    parser.add_argument("--page", type=Path, default=Path("docs/results.md"))
+    parser.add_argument("--page", type=Path, default=Path("docs/generated/results.md"))
     options = parser.parse_args()
     options.page.write_text(page(Benchmark.load(options.folder)), encoding="utf-8")
     print(options.page)
@@ -206,6 +206,10 @@ whose *where* and *when* are known, the predicted class as target. A cell is tru
 it. Means over clips with 95 % bootstrap intervals over clips; all models together, a clip counts once, with its mean
 over them. The first set chose the defaults; the second has other figure sizes, grounds and tempo, always two moving
 figures of whom one matters, and chose nothing.
+
+Temporal scores do not yet tell `staa` from a prior: the action always lies in the middle of a clip, and a bell curve
+in time that knows neither clip nor model scores a temporal AUC of .90 on drawn clips where `staa` scores .91 (not told
+apart; the bell is not among the controls below).
 
 {about}
 

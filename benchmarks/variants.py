@@ -131,7 +131,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=200)
     parser.add_argument("--models", nargs="+", help="names or folders; default: all that are bundled")
     parser.add_argument("--json", type=Path, default=Path("out/variants.json"))
-    parser.add_argument("--page", type=Path, help="write the tables as Markdown, such as docs/variants.md")
+    parser.add_argument("--page", type=Path, help="write the tables as Markdown, such as docs/generated/variants.md")
     parser.add_argument("--reuse", action="store_true", help="make the tables from the JSON of an earlier run")
     options = parser.parse_args()
     if not options.reuse:
@@ -151,10 +151,11 @@ def main() -> None:
 
 PAGE = """# Which variant is right
 
-Made by `python -m benchmarks.variants --page docs/variants.md`; do not edit. Drawn actions with distractors, the
-predicted class as target, on {models}. A cell is true when the acting limbs cover 10 % of it. Means over {clips} clips
-(seeds from {first}) with 95 % bootstrap intervals over clips; higher is better. These clips choose; what the choice is
-worth on clips that chose nothing is in `results.md`.
+Made by `python -m benchmarks.variants --page docs/generated/variants.md`; do not edit. Drawn actions with
+distractors, the predicted class as target, on {models}.
+A cell is true when the acting limbs cover 10 % of it. Means over {clips} clips (seeds from {first}) with 95 % bootstrap
+intervals over clips; higher is better. These clips choose; what the choice is worth on clips that chose nothing is in
+`results.md`.
 
 The default of a method is its variant with the largest mean of pointing, average_precision and temporal_auc here, over
 all models, among those with contrast and without weighting, as the methods are defined: `staa` is "{staa}",

@@ -44,7 +44,7 @@ def test_the_environment_has_what_the_package_is_built_and_run_with():
 
 
 def test_binder_and_make_lab_open_the_same_notebook():
-    links = re.findall(r"https://mybinder\.org/v2/\S+?(?=[`)])", (ROOT / "README.md").read_text("utf-8"))
+    links = re.findall(r"https://mybinder\.org/v2/\S+?(?=[`)])", (ROOT / "docs" / "install.md").read_text("utf-8"))
     assert links
     opened = {parse_qs(urlsplit(link).query)["urlpath"][0] for link in links}
     made = re.findall(r"jupyter lab .*?default_url=/(\S+)", (ROOT / "Makefile").read_text("utf-8"))
