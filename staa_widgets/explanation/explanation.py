@@ -138,7 +138,7 @@ class Explanation(Exportable):
         require(bool((starts <= ends).all()), "Explanation.spans has an interval that ends before it starts.")
         require(np.array_equal(starts[1:], ends[:-1]), "Explanation.spans leave a gap or overlap.")
         inside = (self.sampled_frames >= self.first_frame) & (self.sampled_frames < self.first_frame + len(self.times))
-        require(bool(inside.all()), "Explanation.sampled names a frame outside the clip.")
+        require(bool(inside.all()), "Explanation.sampled_frames names a frame outside the clip.")
         require(len(self.labels) == classes, f"Explanation.labels has {len(self.labels)} names for {classes} logits.")
         require(0 <= self.target < classes, f"Explanation.target {self.target} is not below {classes}.")
         (x0, y0, x1, y1), (width, height) = self.box, self.frame_size
@@ -147,7 +147,7 @@ class Explanation(Exportable):
         require(overlaps_frame, f"Explanation.box {self.box} sees nothing of a frame of {width} × {height}.")
         if self.ground_truth is not None:
             same_size = (len(self.ground_truth.when), self.ground_truth.size) == (len(self.times), self.frame_size)
-            require(same_size, f"Explanation.truth is not of {len(self.times)} frames of {width} × {height}.")
+            require(same_size, f"Explanation.ground_truth is not of {len(self.times)} frames of {width} × {height}.")
 
     @cached_property
     def temporal(self) -> NDArray[np.float64]:

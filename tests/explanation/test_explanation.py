@@ -126,7 +126,7 @@ def test_nothing_can_be_changed():
         ({"spans": [[1.0, 1.5]]}, "spans has shape"),
         ({"spans": [[1.0, 1.4], [1.5, 2.0]]}, "gap or overlap"),
         ({"spans": [[1.0, 2.5], [2.5, 2.0]]}, "ends before"),
-        ({"sampled_frames": [[19], [22]]}, "sampled names a frame"),
+        ({"sampled_frames": [[19], [22]]}, "sampled_frames names a frame"),
         ({"times": [1.0, 0.9, 1.5, 1.75]}, "times do not rise"),
         ({"labels": ("clap",)}, "labels has 1 names"),
         ({"target": 2}, "target 2"),
