@@ -29,6 +29,7 @@ from staa_widgets.evaluation.rows import (
     mean_by_clip,
     median,
 )
+from staa_widgets.utils.by_name import import_by_name
 from staa_widgets.utils.canonical import to_json_value
 from staa_widgets.utils.files import write_atomic
 
@@ -273,7 +274,7 @@ class Results:
     def to_html(self, path: str | os.PathLike[str], title: str = "") -> Path:
         """Write an HTML report that needs no network; see `staa_widgets.evaluation.report.page.to_html`."""
         # By name: the report imports this module.
-        return import_module("staa_widgets.evaluation.report.page").to_html(self, path, title)
+        return import_by_name("evaluation.report.page:to_html")(self, path, title)
 
     def __repr__(self) -> str:
         sizes = {word: len(getattr(self, word)) for word in ("clips", "models", "methods", "metrics", "failures")}
