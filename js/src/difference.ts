@@ -1,8 +1,8 @@
+import { computed } from "@preact/signals-core";
 import { mapAt } from "./heat/maps.js";
 import { strengths } from "./heat/refine.js";
 import { type Box, draw, type Pane, type Shown } from "./pane.js";
 import { taps } from "./render/composite.js";
-import { computed } from "./signals.js";
 import type { State } from "./state.js";
 
 /** Cells over a part of a picture. */

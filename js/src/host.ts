@@ -1,9 +1,9 @@
+import { type Signal, signal } from "@preact/signals-core";
 import { asUint8 } from "./bytes.js";
 import { save } from "./export/save.js";
 import { type Kernel, watchKernel } from "./kernel.js";
 import type { Model } from "./model.js";
 import { openRpc, type Rpc } from "./rpc.js";
-import { type Signal, signal } from "./signals.js";
 import { watch } from "./state.js";
 import { createWork, type Work } from "./work.js";
 

@@ -1,6 +1,6 @@
+import { computed, type ReadonlySignal, signal } from "@preact/signals-core";
 import type { Listener, Model } from "./model.js";
 import { CANCELLED, listen, type Refusal, type Rpc, UNREACHABLE } from "./rpc.js";
-import { computed, type ReadonlySignal, signal } from "./signals.js";
 import { watch } from "./state.js";
 
 /** `none`: a page without one; `busy`: it runs something else and answers late; `gone`: what made this player is over. */

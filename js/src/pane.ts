@@ -1,3 +1,4 @@
+import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals-core";
 import { type Clock, clockOf } from "./clock.js";
 import { type Heat, heatOf, mapAt } from "./heat/maps.js";
 import { palette } from "./heat/palette.js";
@@ -5,7 +6,6 @@ import { quantile } from "./heat/refine.js";
 import { outline } from "./heat/truth.js";
 import { type Film, type Meta, type Payload, sameClip } from "./protocol.js";
 import type { Overlay } from "./render/composite.js";
-import { computed, type ReadonlySignal, type Signal, signal } from "./signals.js";
 import type { State } from "./state.js";
 
 type Size = readonly [number, number];

@@ -1,3 +1,4 @@
+import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals-core";
 import { patchWords } from "./asked.js";
 import { type Clock, clamp } from "./clock.js";
 import { differenceOf } from "./difference.js";
@@ -9,7 +10,6 @@ import type { Host } from "./host.js";
 import { names } from "./names.js";
 import { type Pane, paneOf, type Shown } from "./pane.js";
 import { type Film, type Meta, type Payload, sameFilm } from "./protocol.js";
-import { computed, type ReadonlySignal, type Signal, signal } from "./signals.js";
 import type { State, View } from "./state.js";
 import type { Wish } from "./work.js";
 

@@ -1,5 +1,5 @@
+import { effect, type Signal, signal, untracked } from "@preact/signals-core";
 import type { Listener, Model } from "./model.js";
-import { effect, type Signal, signal, untracked } from "./signals.js";
 
 export type View = "overlay" | "side" | "wipe" | "difference" | "grid";
 
@@ -98,9 +98,13 @@ export function hear(model: Model, event: string, until: AbortSignal, call: List
   until.addEventListener("abort", () => model.off(event, call));
 }
 
-/** Run `run` now and whenever a signal it read changes. */
+/** Run `run` now and whenever a signal that it read changes, until `until` is aborted. */
 export function watch(until: AbortSignal, run: () => void): void {
-  until.addEventListener("abort", effect(run));
+  // An effect would call a returned function as its cleanup.
+  const end = effect(() => {
+    run();
+  });
+  until.addEventListener("abort", () => end());
 }
 
 /** Call at once, but no more often than every `interval` milliseconds; the last call is never left out. */

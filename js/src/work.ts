@@ -1,6 +1,6 @@
+import { type Signal, signal } from "@preact/signals-core";
 import type { Failure, Json, Progress } from "./protocol.js";
 import { CANCELLED, type Refusal, type Result, type Rpc } from "./rpc.js";
-import { type Signal, signal } from "./signals.js";
 
 /** What is asked of the kernel for a pane, the active one if none is named; what is left out stays as it is. */
 export type Wish = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,14 @@ import staa_widgets
 STATIC = Path(staa_widgets.__file__).parent / "widget" / "static"
 
 
-@pytest.mark.parametrize(("name", "kilobytes"), [("widget.js", 60), ("page.js", 60), ("widget.css", 10)])
+@pytest.mark.parametrize(("name", "kilobytes"), [("widget.js", 100), ("page.js", 100), ("widget.css", 16)])
 def test_bundle_is_small_enough_to_travel_in_every_notebook(name: str, kilobytes: int) -> None:
     assert 0 < (STATIC / name).stat().st_size <= kilobytes * 1024
+
+
+@pytest.mark.parametrize("name", ["widget.js", "page.js"])
+def test_script_is_small_when_compressed(name: str) -> None:
+    assert len(gzip.compress((STATIC / name).read_bytes())) <= 40 * 1024
 
 
 def test_widget_is_one_module_that_imports_nothing() -> None:

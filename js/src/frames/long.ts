@@ -1,8 +1,8 @@
+import { signal, untracked } from "@preact/signals-core";
 import { asUint8 } from "../bytes.js";
 import { nearest } from "../clock.js";
 import { CANCELLED, type Refusal } from "../rpc.js";
 import type { Session } from "../session.js";
-import { signal, untracked } from "../signals.js";
 import { throttled, watch } from "../state.js";
 import { type File, frameStore, type Pictures, use } from "./store.js";
 

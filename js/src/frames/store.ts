@@ -1,4 +1,4 @@
-import type { ReadonlySignal } from "../signals.js";
+import type { ReadonlySignal } from "@preact/signals-core";
 
 /** Bytes of decoded pictures to keep: about 100 at 640 × 360. */
 const BUDGET = 96 * 2 ** 20;

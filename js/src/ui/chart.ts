@@ -1,6 +1,6 @@
+import { signal } from "@preact/signals-core";
 import { atOrBefore, clamp } from "../clock.js";
 import type { Session } from "../session.js";
-import { signal } from "../signals.js";
 import { watch } from "../state.js";
 import { bars, niceStep } from "./bars.js";
 import { button, carrier, h, onDrag, percent, seconds, svg } from "./dom.js";

@@ -1,6 +1,6 @@
+import { computed } from "@preact/signals-core";
 import { patchWords } from "../asked.js";
 import type { Session } from "../session.js";
-import { computed } from "../signals.js";
 import { watch } from "../state.js";
 import { h, tool } from "./dom.js";
 import type { Acts } from "./keys.js";

@@ -1,6 +1,6 @@
+import { computed, signal } from "@preact/signals-core";
 import { drawThumbnails, sizeOf, type Thumbnail, thumbnails } from "../heat/heads.js";
 import type { Session } from "../session.js";
-import { computed, signal } from "../signals.js";
 import { watch } from "../state.js";
 import { button, h, seconds } from "./dom.js";
 import { place } from "./patch.js";

@@ -1,5 +1,5 @@
+import type { Signal } from "@preact/signals-core";
 import type { Session } from "../session.js";
-import type { Signal } from "../signals.js";
 import { watch } from "../state.js";
 import { colourbar } from "./colourbar.js";
 import { button, fillOptions, h, percent } from "./dom.js";

@@ -1,5 +1,5 @@
+import { computed, signal } from "@preact/signals-core";
 import type { Session } from "../session.js";
-import { computed, signal } from "../signals.js";
 import { watch } from "../state.js";
 import { button, focused, h, percent } from "./dom.js";
 import { offer } from "./offer.js";

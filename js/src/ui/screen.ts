@@ -1,10 +1,10 @@
+import type { Signal } from "@preact/signals-core";
 import type { Pictures } from "../frames/store.js";
 import { rank } from "../heat/refine.js";
 import { LINES } from "../heat/truth.js";
 import type { Pane, Shown } from "../pane.js";
 import { canvas2d } from "../render/canvas2d.js";
 import type { Session } from "../session.js";
-import type { Signal } from "../signals.js";
 import { watch } from "../state.js";
 import { h, percent, svg } from "./dom.js";
 import { patchAt, patchOn, place, placePatch } from "./patch.js";

@@ -1,6 +1,6 @@
+import { signal } from "@preact/signals-core";
 import type { Pane, Shown } from "../pane.js";
 import type { Session } from "../session.js";
-import { signal } from "../signals.js";
 import { watch } from "../state.js";
 import { button, h } from "./dom.js";
 import { type Pointed, screen, versus } from "./screen.js";

@@ -1,5 +1,5 @@
-import { LocalModel } from "../model.js";
-import { mount } from "../ui/player.js";
+import { LocalModel } from "./model.js";
+import { mount } from "./ui/player.js";
 
 /** Shows the payload that widget/page.py wrote into this page. */
 function open(): void {
