@@ -1,4 +1,4 @@
-import type { Model } from "./model.js";
+import type { Model } from "./host/model.js";
 import { mount } from "./ui/player.js";
 
 interface View {

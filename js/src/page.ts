@@ -1,4 +1,4 @@
-import { LocalModel } from "./model.js";
+import { LocalModel } from "./host/model.js";
 import { mount } from "./ui/player.js";
 
 /** Shows the payload that widget/page.py wrote into this page. */

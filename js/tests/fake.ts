@@ -1,8 +1,8 @@
 import { setMaxListeners } from "node:events";
 import { readFileSync } from "node:fs";
-import type { Bytes } from "../src/bytes.js";
-import type { Listener, Model } from "../src/model.js";
-import type { Request } from "../src/protocol.js";
+import type { Bytes } from "../src/core/bytes.js";
+import type { Request } from "../src/host/messages.js";
+import type { Listener, Model } from "../src/host/model.js";
 
 /** A file that pytest reads too. */
 export function fixture(name: string) {

@@ -124,7 +124,7 @@ def style_from_settings(settings: Mapping[str, Any], *explanations: Explanation)
 
 
 def file_stem(name: str) -> str:
-    """Return a name without its suffix, safe as a file name on any system; `stem` in save.ts is its twin."""
+    """Return a name without its suffix, safe as a file name on any system; `stem` in core/save.ts is its twin."""
     return re.sub(r"[^\w-]+", "_", re.sub(r"\.[^.]*$", "", name)) or "clip"
 
 

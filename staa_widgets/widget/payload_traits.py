@@ -8,7 +8,7 @@ from staa_widgets.widget.bundle import read_bundle
 
 
 class PayloadTraits(HasTraits):
-    """Traits with the payload of `pack_panes` and the built player; `BULK` of protocol.ts is their twin."""
+    """Traits with the payload of `pack_panes` and the built player; `BULK` of host/payload.ts is their twin."""
 
     _esm = Unicode().tag(sync=True)
     _css = Unicode().tag(sync=True)

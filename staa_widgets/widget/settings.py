@@ -167,7 +167,7 @@ def _parse_height(_: ShownExplanations, value: Any) -> int:
 
 
 class Settings(HasTraits):
-    """Settings of the player, set in the browser or in Python; `DEFAULTS` of state.ts is their twin."""
+    """Settings of the player, set in the browser or in Python; `DEFAULTS` of core/settings.ts is their twin."""
 
     frame = Setting(0, _parse_frame, echo=False)
     playing = Setting(False, true_or_false())  # noqa: FBT003

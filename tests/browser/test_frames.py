@@ -142,7 +142,7 @@ def test_canvas_is_what_numpy_draws(open_page: Callable[[Explanation], Page], ki
 
 
 def test_statistics_of_the_player_are_those_of_refine() -> None:
-    """`js/tests/heat.test.ts` holds the front end against the same file."""
+    """`js/tests/heat/heat.test.ts` holds the front end against the same file."""
     for case in json.loads((PROTOCOL / "refine.json").read_text("utf-8")):
         maps = np.array(case["maps"]).reshape(case["shape"])
         assert np.flatnonzero(dynamic_threshold(maps)).tolist() == case["kept"]

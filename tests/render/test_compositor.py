@@ -20,7 +20,7 @@ from staa_widgets.widget.settings import SETTINGS
 from tests.helpers.barcodes import FIRST, barcode_explanation, barcode_preview, reference_overlay
 from tests.helpers.paths import JS_SOURCE
 
-STATE = JS_SOURCE / "state.ts"
+STATE = JS_SOURCE / "core" / "settings.ts"
 
 
 def two_cells(**changes: Any) -> staa.Explanation:

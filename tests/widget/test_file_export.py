@@ -119,7 +119,7 @@ def test_what_cannot_be_made_is_said(bars: Explanation, monkeypatch: pytest.Monk
 
 
 def test_the_export_dialog_offers_the_formats_of_the_table():
-    source = (JS_SOURCE / "ui" / "take.ts").read_text("utf-8")
+    source = (JS_SOURCE / "ui" / "export_dialog.ts").read_text("utf-8")
     assert {*re.findall(r'made\("\w+", "(\w+)"', source)} == {*taking.KERNEL_FORMATS}
     by_the_page = {*EXPORT_FORMATS} - {*taking.KERNEL_FORMATS}
     assert {*re.findall(r'item\("\w+", "([A-Z]+): ', source)} == {name.upper() for name in by_the_page}

@@ -148,7 +148,7 @@ def test_what_json_cannot_say_is_refused_when_it_is_made() -> None:
 
 
 def test_payload_is_what_the_player_expects(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`js/tests/protocol.test.ts` reads the same file."""
+    """`js/tests/host/payload.test.ts` reads the same file."""
     # Other methods come and go.
     few = {name: METHODS[name] for name in ("staa", "staa_logit", "saliency")}
     monkeypatch.setattr("staa_widgets.widget.payload.METHODS", few)
@@ -163,5 +163,5 @@ def payload_as_json(e: Explanation) -> dict[str, Any]:
 
 
 def test_front_end_reads_the_layout_that_is_written() -> None:
-    source = (JS_SOURCE / "protocol.ts").read_text("utf-8")
+    source = (JS_SOURCE / "host" / "payload.ts").read_text("utf-8")
     assert re.findall(r"SCHEMA = (\d+);", source) == [str(pack(small_explanation())[0]["schema"])]

@@ -72,7 +72,7 @@ def picture_bytes(e: Explanation) -> tuple[Any, ...]:
 
 
 def test_the_settings_are_those_of_the_front_end(bars: Explanation):
-    source = (ROOT / "js" / "src" / "state.ts").read_text("utf-8")
+    source = (ROOT / "js" / "src" / "core" / "settings.ts").read_text("utf-8")
     found = re.search(r"DEFAULTS: Traits = \{(.*?)\}", source, re.DOTALL)
     assert found
     words = {"null": None, "true": True, "false": False}

@@ -1,6 +1,6 @@
-import type { Pane } from "../pane.js";
-import type { Session } from "../session.js";
-import { save, stem } from "./save.js";
+import { save, stem } from "../core/save.js";
+import type { Pane } from "../session/pane.js";
+import type { Session } from "../session/session.js";
 
 /** Pixels across, of the file, that words need. */
 const LEAST = 560;

@@ -1,4 +1,4 @@
-import type { Session } from "../session.js";
+import type { Session } from "../session/session.js";
 
 const COLUMNS = "slice,start_s,end_s,share,signed_share,frames_seen";
 

@@ -1,5 +1,5 @@
-import type { Blend } from "../clock.js";
-import type { Payload } from "../protocol.js";
+import type { Blend } from "../core/timeline.js";
+import type { Payload } from "../host/payload.js";
 import { type Heat, heatOf, mapAt } from "./maps.js";
 
 /** A layer and one of its heads, or for head -1 their mean, and where its corner lies in a picture of all thumbnails. */

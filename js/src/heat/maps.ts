@@ -1,5 +1,5 @@
-import type { Blend } from "../clock.js";
-import type { Payload } from "../protocol.js";
+import type { Blend } from "../core/timeline.js";
+import type { Payload } from "../host/payload.js";
 import { smooth, strengths } from "./refine.js";
 
 /** The maps on show: the joint attribution, or the attention of one layer. */

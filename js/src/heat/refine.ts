@@ -1,4 +1,4 @@
-import { clamp } from "../clock.js";
+import { clamp } from "../core/timeline.js";
 
 /** Statistics of a clip's maps; the same formulas as methods/postprocess.py, and a test holds them together. */
 

@@ -1,11 +1,11 @@
 import { signal } from "@preact/signals-core";
-import { atOrBefore, clamp } from "../clock.js";
-import type { Session } from "../session.js";
-import { watch } from "../state.js";
-import { bars, niceStep } from "./bars.js";
+import { watch } from "../core/reactive.js";
+import { atOrBefore, clamp } from "../core/timeline.js";
+import type { Session } from "../session/session.js";
+import { bars, niceStep } from "./chart_bars.js";
+import { range, summary, tabled } from "./chart_text.js";
 import { button, carrier, h, onDrag, percent, seconds, svg } from "./dom.js";
 import { legend } from "./legend.js";
-import { range, summary, tabled } from "./reading.js";
 
 const AXIS = 22;
 

@@ -1,6 +1,6 @@
-import { leavePatch } from "../asked.js";
-import { clamp } from "../clock.js";
-import type { Session } from "../session.js";
+import { clamp } from "../core/timeline.js";
+import { leavePatch } from "../session/patch_actions.js";
+import type { Session } from "../session/session.js";
 import { percent } from "./dom.js";
 
 /** What keys can do beyond the session. */

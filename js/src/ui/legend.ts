@@ -1,7 +1,7 @@
-import type { Session } from "../session.js";
-import { watch } from "../state.js";
+import { watch } from "../core/reactive.js";
+import type { Session } from "../session/session.js";
+import { range } from "./chart_text.js";
 import { button, h } from "./dom.js";
-import { range } from "./reading.js";
 
 /** Names what is outlined and marked, and turns both on and off. */
 export function legend({ meta, state, toggleTruth, until }: Session): HTMLElement {

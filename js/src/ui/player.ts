@@ -1,22 +1,24 @@
+import { watch } from "../core/reactive.js";
+import type { State } from "../core/settings.js";
 import { savePicture } from "../export/png.js";
-import { connect, type Host } from "../host.js";
-import type { Model } from "../model.js";
-import { playback } from "../playback.js";
-import { BULK, type Payload, readPayloads } from "../protocol.js";
-import { openSession, type Session } from "../session.js";
-import { createState, hear, type State, watch } from "../state.js";
-import { cards } from "./cards.js";
-import { details } from "./details.js";
+import { connect, type Host } from "../host/connection.js";
+import { listen, type Model } from "../host/model.js";
+import { BULK, type Payload, readPayloads } from "../host/payload.js";
+import { createState } from "../host/settings_sync.js";
+import { playback } from "../session/playback.js";
+import { openSession, type Session } from "../session/session.js";
+import { heads } from "./attention_heads.js";
 import { focused, h } from "./dom.js";
-import { head } from "./head.js";
-import { heads } from "./heads.js";
+import { take } from "./export_dialog.js";
+import { head } from "./header.js";
 import { help } from "./help.js";
 import { listenForKeys } from "./keys.js";
-import { look } from "./look.js";
-import { method } from "./method.js";
+import { method } from "./method_menu.js";
 import { predictions } from "./predictions.js";
+import { details } from "./run_details.js";
+import { cards } from "./score_cards.js";
 import { stage } from "./stage.js";
-import { take } from "./take.js";
+import { look } from "./style_panel.js";
 import { timeline } from "./timeline.js";
 import { transport } from "./transport.js";
 
@@ -48,7 +50,7 @@ export function mount(model: Model, parent: HTMLElement, until: AbortSignal): HT
   watch(until, () => {
     if (shown.session?.stale()) changed();
   });
-  for (const name of BULK) hear(model, `change:${name}`, until, changed);
+  for (const name of BULK) listen(model, `change:${name}`, changed, until);
   until.addEventListener("abort", () => {
     shown.end.abort();
     shown.root.remove();

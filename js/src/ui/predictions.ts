@@ -1,8 +1,8 @@
 import { computed, signal } from "@preact/signals-core";
-import type { Session } from "../session.js";
-import { watch } from "../state.js";
+import { watch } from "../core/reactive.js";
+import type { Session } from "../session/session.js";
+import { offer } from "./class_method_prompt.js";
 import { button, focused, h, percent } from "./dom.js";
-import { offer } from "./offer.js";
 
 const SHOWN = 5;
 

@@ -1,14 +1,14 @@
 import type { Signal } from "@preact/signals-core";
+import { watch } from "../core/reactive.js";
 import type { Pictures } from "../frames/store.js";
+import { LINES } from "../heat/outline.js";
 import { rank } from "../heat/refine.js";
-import { LINES } from "../heat/truth.js";
-import type { Pane, Shown } from "../pane.js";
 import { canvas2d } from "../render/canvas2d.js";
-import type { Session } from "../session.js";
-import { watch } from "../state.js";
+import type { Pane, Shown } from "../session/pane.js";
+import type { Session } from "../session/session.js";
 import { h, percent, svg } from "./dom.js";
-import { patchAt, patchOn, place, placePatch } from "./patch.js";
-import { query } from "./query.js";
+import { query } from "./patch_click.js";
+import { patchAt, patchOn, place, placePatch } from "./patch_position.js";
 
 /** The place under the pointer, in shares of the picture, and what is drawn there. */
 export interface Pointed {

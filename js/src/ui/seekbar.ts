@@ -1,6 +1,6 @@
-import { RUN } from "../frames/long.js";
-import type { Session } from "../session.js";
-import { watch } from "../state.js";
+import { watch } from "../core/reactive.js";
+import { RUN } from "../frames/remote.js";
+import type { Session } from "../session/session.js";
 import { carrier, h, onDrag, percent, seconds, svg } from "./dom.js";
 
 /** A slider over the clip's frames; ticks mark those that the model was given. */

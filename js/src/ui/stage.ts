@@ -1,10 +1,10 @@
 import { signal } from "@preact/signals-core";
-import type { Pane, Shown } from "../pane.js";
-import type { Session } from "../session.js";
-import { watch } from "../state.js";
+import { watch } from "../core/reactive.js";
+import type { Pane, Shown } from "../session/pane.js";
+import type { Session } from "../session/session.js";
 import { button, h } from "./dom.js";
 import { type Pointed, screen, versus } from "./screen.js";
-import { wiper } from "./wiper.js";
+import { wiper } from "./wipe_handle.js";
 
 /** The panes as the view has them: all of them, one, one beside its frame or over another, or what is between two. */
 export function stage(session: Session): HTMLElement {

@@ -1,4 +1,4 @@
-import type { Session } from "../session.js";
+import type { Session } from "../session/session.js";
 import { chart } from "./chart.js";
 import { h } from "./dom.js";
 import { seekbar } from "./seekbar.js";

@@ -1,5 +1,5 @@
-import { RATES, type Session } from "../session.js";
-import { watch } from "../state.js";
+import { watch } from "../core/reactive.js";
+import { RATES, type Session } from "../session/session.js";
 import { fillOptions, h, icon, seconds, tool } from "./dom.js";
 import { describe } from "./seekbar.js";
 import { views } from "./views.js";

@@ -1,5 +1,5 @@
-import type { Session } from "../session.js";
-import { watch } from "../state.js";
+import { watch } from "../core/reactive.js";
+import type { Session } from "../session/session.js";
 import { h } from "./dom.js";
 import { versus } from "./screen.js";
 

@@ -1,0 +1,25 @@
+import type { Json } from "../core/json.js";
+import { DEFAULTS } from "../core/settings.js";
+import type { Session } from "../session/session.js";
+
+/** What a player must be set to, other than it is at first, to show what this one shows. */
+export function settings({ state, panes }: Session): { [trait: string]: Json } {
+  // What passes, or follows from the explanation itself, is left out.
+  const { playing, patch, ...kept } = state;
+  const usual = panes.length > 1 ? { ...DEFAULTS, view: "grid" } : DEFAULTS;
+  const now = Object.entries(kept).map(([name, { value }]) => [name, value as Json] as const);
+  return Object.fromEntries(now.filter(([name, value]) => value !== usual[name as keyof typeof usual]));
+}
+
+/** The Python that makes this view. */
+export function python(session: Session): string {
+  const several = session.panes.length > 1;
+  const names = session.panes.map((_, i) => (several ? `e${i + 1}` : "e"));
+  const made = session.panes.map(({ meta }, i) => `${names[i]} = ${meta.peek().recipe}\n`);
+  const shown = several ? `[${names.join(", ")}]` : "e";
+  const given = Object.entries(settings(session)).map(([name, value]) => `, ${name}=${literal(value)}`);
+  return `import staa_widgets as staa\n\n${made.join("")}staa.Player(${shown}${given.join("")})\n`;
+}
+
+const literal = (value: Json): string =>
+  typeof value === "boolean" ? (value ? "True" : "False") : JSON.stringify(value).replace(",", ", ");

@@ -1,0 +1,39 @@
+import type { Json } from "../core/json.js";
+
+/** Number of the messages that this player reads; `VERSION` in protocol.py is its twin. */
+export const VERSION = 2;
+
+export interface Progress {
+  done: number;
+  total: number;
+  label: string;
+}
+
+/** Why a request was not done, in words for the user. */
+export interface Failure {
+  /** Name of the error's class. */
+  type: string;
+  message: string;
+  hint: string;
+  /** Empty where the error was foreseen. */
+  traceback: string;
+}
+
+export interface Request {
+  v: number;
+  id: string;
+  op: string;
+  args: { [key: string]: Json };
+}
+
+export type Answer = { v: number; id: string } & (
+  | { ok: true; result: { [key: string]: Json } }
+  | { ok: false; error: Failure }
+  | { progress: Progress }
+);
+
+/** Read a message from the kernel; `null` where it is none of ours. */
+export function readAnswer(content: unknown): Answer | null {
+  const { v, id, ok, progress } = (content ?? {}) as Record<string, unknown>;
+  return v === VERSION && typeof id === "string" && (progress ?? ok) !== undefined ? (content as Answer) : null;
+}

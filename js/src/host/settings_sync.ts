@@ -1,0 +1,33 @@
+import { signal, untracked } from "@preact/signals-core";
+import { throttled, watch } from "../core/reactive.js";
+import { DEFAULTS, type State } from "../core/settings.js";
+import { listen, type Model } from "./model.js";
+
+/** Mirror the host's traits as signals, both ways, until `until` is aborted. */
+export function createState(model: Model, until: AbortSignal): State {
+  const mirrored = Object.entries(DEFAULTS).map(([name, fallback]) => {
+    const read = () => model.get(name) ?? fallback;
+    const mirror = signal<unknown>(read());
+    const send = () => {
+      if (model.get(name) === mirror.peek()) return;
+      model.set(name, mirror.peek());
+      model.save_changes();
+    };
+    // A kernel has better things to do than to follow playback.
+    const report = name === "frame" ? throttled(send, 100, until) : send;
+    watch(until, () => {
+      mirror.value;
+      untracked(report);
+    });
+    listen(
+      model,
+      `change:${name}`,
+      () => {
+        mirror.value = read();
+      },
+      until,
+    );
+    return [name, mirror];
+  });
+  return Object.fromEntries(mirrored);
+}

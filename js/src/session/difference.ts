@@ -1,0 +1,69 @@
+import { computed } from "@preact/signals-core";
+import type { State } from "../core/settings.js";
+import { mapAt } from "../heat/maps.js";
+import { strengths } from "../heat/refine.js";
+import { taps } from "../render/composite.js";
+import { type Box, draw, type Pane, type Shown } from "./pane.js";
+
+/** Cells over a part of a picture. */
+export interface Grid {
+  /** How many across and down. */
+  readonly cells: readonly number[];
+  readonly box: Box;
+}
+
+const cellOf = ({ cells, box }: Grid, side: number) => (box[side + 2] - box[side]) / cells[side];
+
+/** What both grids cover, in cells like the smaller of theirs. */
+export function commonGrid(one: Grid, other: Grid): Grid {
+  const box = one.box.map((edge, i) => Math[i < 2 ? "max" : "min"](edge, other.box[i])) as unknown as Box;
+  const count = (side: number) =>
+    Math.max(1, Math.round((box[side + 2] - box[side]) / Math.min(cellOf(one, side), cellOf(other, side))));
+  return { cells: [count(0), count(1)], box };
+}
+
+/** Read a map at the middles of another grid's cells, which lie inside its own, linear between the middles of those. */
+export function resample(map: Float32Array, from: Grid, to: Grid): Float32Array {
+  const [across, down] = to.cells.map((count, side) => {
+    const place = (edge: number) => (from.box[edge] - to.box[side]) / cellOf(to, side);
+    return taps(count, place(side), place(side + 2), from.cells[side], true);
+  });
+  const [columns, rows] = to.cells;
+  return Float32Array.from({ length: rows * columns }, (_, i) => {
+    const [x, y] = [i % columns, Math.floor(i / columns)];
+    const at = (row: number) => {
+      const first = row * from.cells[0];
+      return mix(map[first + across.first[x]], map[first + across.second[x]], across.mix[x]);
+    };
+    return mix(at(down.first[y]), at(down.second[y]), down.mix[y]);
+  });
+}
+
+const mix = (one: number, other: number, share: number) => one + (other - one) * share;
+
+/** What one pane shows less what another of the same clip shows, each over its own clip's greatest magnitude. */
+export function differenceOf(one: Pane, other: Pane, state: State): Shown {
+  const [own, theirs] = [one, other].map(({ film, box }): Grid => ({ cells: film.grid.slice(1).reverse(), box }));
+  const grid = commonGrid(own, theirs);
+  const [columns, rows] = grid.cells;
+  const subtract = (map: Float32Array, less: Float32Array) => {
+    const taken = resample(less, theirs, grid);
+    return resample(map, own, grid).map((value, i) => value - taken[i]);
+  };
+  const basis = {
+    ...one,
+    box: grid.box,
+    map: computed(() => subtract(one.map.value, other.map.value)),
+    heat: computed(() => {
+      // Each pair of slices that are on show together, at one of the positions where they are.
+      const pairs = new Map(one.clock.slices.map((slice, i) => [`${slice} ${other.clock.slices[i]}`, i]));
+      const at = ({ heat, clock }: Pane, moment: number) => mapAt(heat.value, clock.held(moment));
+      const values = Float32Array.from([...pairs.values()].flatMap((i) => [...subtract(at(one, i), at(other, i))]));
+      return { ...one.heat.value, values, sorted: strengths(values), rows, columns, signed: true };
+    }),
+    table: computed(() => one.payload.value.colours.get("diverging")!),
+    // Two signed maps can be as far as 2 apart.
+    reach: computed(() => (one.heat.value.signed || other.heat.value.signed ? 2 : 1)),
+  };
+  return draw(basis, state);
+}

@@ -1,0 +1,106 @@
+import { untracked } from "@preact/signals-core";
+import { asUint8 } from "../core/bytes.js";
+import { throttled, watch } from "../core/reactive.js";
+import { cut, type LongStore, longStore, NEAR, RUN } from "../frames/remote.js";
+import { frameStore, type Pictures } from "../frames/store.js";
+import { CANCELLED, type Refusal, type Rpc } from "../host/rpc.js";
+import type { Pane } from "./pane.js";
+
+/** Milliseconds between two changes of mind about what is asked for. */
+const PACE = 100;
+
+/** What the frames are fetched for, and from where. */
+interface Viewer {
+  readonly panes: readonly Pane[];
+  readonly rpc: Rpc;
+  /** Show a short message. */
+  readonly notify: (text: string) => void;
+  readonly until: AbortSignal;
+}
+
+/** Pictures of each pane, decoded a little ahead, and of long clips fetched; `null` where there are none. */
+export function openPictures(viewer: Viewer): (Pictures | null)[] {
+  const { panes, until } = viewer;
+  const stores: (Pictures | null)[] = [];
+  const long: Long[] = [];
+  for (const [pane, { payload, film, whole, clock, position }] of panes.entries()) {
+    const { jpegs } = payload.peek();
+    const { pictures, frames } = film;
+    const { first, kept } = frames;
+    let store = pictures && stores[panes.findIndex((other) => other.payload.peek().jpegs === jpegs)];
+    if (pictures && !store) {
+      const { offsets, size } = pictures;
+      const files = cut(jpegs, offsets);
+      if (whole && kept) {
+        const at = kept.map((frame) => frame - first);
+        const found = longStore(files, at, clock.count, size);
+        long.push({ store: found, pane, first });
+        store = found;
+      } else store = frameStore((at) => files[at], size);
+      const { prepare, close } = store;
+      until.addEventListener("abort", close);
+      watch(until, () => prepare(position.value));
+    }
+    stores.push(store);
+  }
+  if (long[0]) fetchRuns(viewer, long);
+  return stores;
+}
+
+interface Long {
+  store: LongStore;
+  pane: number;
+  /** Source frame at position 0. */
+  first: number;
+}
+
+/** Keep asking for the run that is wanted most, one at a time, and for none that was passed. */
+function fetchRuns({ panes, rpc, notify, until }: Viewer, long: Long[]): void {
+  let under: { store: LongStore; run: number; id: string } | undefined;
+  const end = () => {
+    const id = under?.id;
+    under = undefined;
+    if (id) rpc.cancel(id);
+  };
+  const next = () => {
+    const wishes = NEAR.flatMap((_, place) =>
+      long.flatMap((one) => {
+        const run = one.store.missing(place);
+        return run === undefined ? [] : [{ ...one, place, run }];
+      }),
+    );
+    const [wish] = wishes;
+    const going = wishes.find(({ store, run }) => store === under?.store && run === under.run);
+    if (going && (going === wish || wish.place)) return;
+    end();
+    if (!wish) return;
+    const { store, run, pane, first } = wish;
+    const { id, answer } = rpc.request("frames", { first: first + run * RUN, count: RUN, pane });
+    const mine = { store, run, id };
+    under = mine;
+    answer.then(
+      ({ result, buffers }) => {
+        under = undefined;
+        store.put(run, result.offsets as number[], asUint8(buffers[0]));
+      },
+      ({ failure }: Refusal) => {
+        if (under !== mine) return;
+        under = undefined;
+        if (failure.type === CANCELLED) return;
+        store.fail(run);
+        notify(failure.message);
+        next();
+      },
+    );
+  };
+  // A pointer on its way passes many runs a second.
+  const soon = throttled(next, PACE, until);
+  until.addEventListener("abort", end);
+  watch(until, () => {
+    for (const { store, pane } of long) {
+      store.cached.value;
+      store.prepare(panes[pane].position.value);
+    }
+    untracked(under ? soon : next);
+  });
+}

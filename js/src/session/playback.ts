@@ -1,0 +1,41 @@
+import { watch } from "../core/reactive.js";
+import type { Session } from "./session.js";
+
+/** Move the frame on with the wall clock while `playing`, each frame for as long as it lasts in the video. */
+export function playback(session: Session): void {
+  const { state, clock, position, until } = session;
+  let handle = 0;
+  let second = 0;
+  let shown = -1;
+  let before = 0;
+  const stop = () => cancelAnimationFrame(handle);
+
+  const tick = (now: number) => {
+    handle = requestAnimationFrame(tick);
+    const [from, to] = session.range;
+    const here = position.peek();
+    const next = second + ((now - before) / 1000) * state.rate.peek();
+    before = now;
+    // Somebody else moved the frame: go on from there.
+    if (here !== shown) second = clock.times[here];
+    // A frame that is not there yet is waited for.
+    else if (next >= to || session.pictures[0]?.ready(clock.at(next)) !== false) second = next;
+    if (second >= to && !state.loop.peek()) {
+      state.playing.value = false;
+      return;
+    }
+    if (second >= to || second < from) second = from;
+    shown = clock.at(second);
+    if (shown !== here) session.seek(shown);
+  };
+
+  watch(until, () => {
+    stop();
+    if (!state.playing.value) return;
+    const [from, to] = session.range;
+    if (clock.until(position.peek()) >= to) session.seekTime(from);
+    shown = -1;
+    handle = requestAnimationFrame(tick);
+  });
+  until.addEventListener("abort", stop);
+}

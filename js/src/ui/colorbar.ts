@@ -1,0 +1,35 @@
+import { watch } from "../core/reactive.js";
+import { palette } from "../heat/palette.js";
+import type { Session } from "../session/session.js";
+import { h } from "./dom.js";
+import { versus } from "./screen.js";
+
+/** Which colour stands for how much, and of what. What the threshold hides is left out of the bar. */
+export function colourbar(session: Session): HTMLElement {
+  const { active, view, difference, state, until } = session;
+  const bar = h("div", { class: "staa-gradient" });
+  const ticks = h("div", { class: "staa-ticks" });
+  const words = h("div", { class: "staa-quiet" });
+  watch(until, () => {
+    const taken = view.value === "difference" && difference.value;
+    const { heat, cut, table, reach } = taken || active.value;
+    const { signed, scale } = heat.value;
+    const [most, gamma] = [reach?.value ?? 1, state.gamma.value];
+    const value = (share: number) => (signed ? 2 * share - 1 : share) * most;
+    const rgba = palette({ table: table.value, opacity: 1, cut: 0, gamma, signed });
+    const stops = Array.from({ length: 26 }, (_, i) => {
+      const at = 4 * Math.round((i / 25) * (rgba.length / 4 - 1));
+      const hidden = Math.abs(value(i / 25)) < cut.value;
+      return `${hidden ? "transparent" : `rgb(${rgba.slice(at, at + 3).join(" ")})`} ${4 * i}%`;
+    });
+    bar.style.backgroundImage = `linear-gradient(to right, ${stops.join()})`;
+    ticks.replaceChildren(...[0, 0.25, 0.5, 0.75, 1].map((share) => h("span", {}, String(value(share)))));
+    words.textContent =
+      state.normalize.value === "frame"
+        ? "per frame: 1 is each frame’s own maximum"
+        : taken
+          ? `${versus(session)}, each of its clip’s maximum`
+          : `per clip: 1 is the maximum, ${scale.toPrecision(2)}`;
+  });
+  return h("div", { class: "staa-colourbar" }, bar, ticks, words);
+}

@@ -1,0 +1,74 @@
+import { watch } from "../core/reactive.js";
+import { save, stem } from "../core/save.js";
+import { python, settings } from "../export/code.js";
+import { table } from "../export/table.js";
+import type { Session } from "../session/session.js";
+import { button, dialog, h } from "./dom.js";
+import { request } from "./request_status.js";
+
+/** What can be taken away, over everything. */
+export function take(session: Session, savePicture: () => void): { dialog: HTMLElement; open: () => void } {
+  const { state, meta, host, until } = session;
+  const { kernel, taking, notice } = host;
+  const item = (name: string, words: string, run: () => void) => {
+    const element = button("", run, "");
+    element.append(h("b", {}, name), h("span", { class: "staa-quiet" }, words));
+    return element;
+  };
+  /** By the kernel. */
+  const made = (name: string, format: string, words: string) => {
+    const ask = () => taking.ask({ format, settings: settings(session), pane: state.pane.peek() });
+    const element = item(name, "", ask);
+    watch(until, () => {
+      const absent = { none: "needs a notebook with its kernel", gone: "the kernel is gone, run the cell again" };
+      const why = absent[kernel.state.value as "none"];
+      element.disabled = !!why;
+      element.lastChild!.textContent = `${format.toUpperCase()}: ${why ?? words}`;
+    });
+    return element;
+  };
+  const saveTable = () => {
+    const { clip, method } = meta.peek();
+    const name = `${stem(clip.name)}_${method}.csv`;
+    save(name, new Blob([table(session)], { type: "text/csv" }));
+    session.say(`Saved ${name}`);
+  };
+  const code = h("textarea", { class: "staa-code", readonly: true, rows: 6, hidden: true, "aria-label": "Python" });
+  const copy = async () => {
+    code.value = python(session);
+    code.hidden = false;
+    code.select();
+    try {
+      await navigator.clipboard.writeText(code.value);
+      session.say("Copied");
+    } catch {
+      // On plain http there is no clipboard.
+      session.say("This page may not copy: press Ctrl+C or ⌘C");
+    }
+  };
+  const picture = item("Picture", "PNG: what is on show, with its colour bar (S)", savePicture);
+  const said = h("p", { role: "status" });
+  watch(until, () => {
+    said.textContent = notice.value.text;
+  });
+  const element = dialog(
+    "Take away",
+    picture,
+    item("Table", "CSV: the share of each slice of time", saveTable),
+    item("Code", "Python: the lines that make this view, to copy", copy),
+    made("Film", "mp4", "the clip, or what is selected, under heat"),
+    made("Animation", "gif", "the same"),
+    made("Page", "html", "one file that plays anywhere"),
+    code,
+    ...(kernel.state.peek() === "none"
+      ? [said]
+      : request(session, taking, ({ format }) => [`Making ${format?.toUpperCase()}`], picture, said)),
+  );
+  const open = () => {
+    session.say("");
+    code.hidden = true;
+    element.showModal();
+    picture.focus();
+  };
+  return { dialog: element, open };
+}

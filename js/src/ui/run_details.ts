@@ -1,0 +1,12 @@
+import { watch } from "../core/reactive.js";
+import type { Session } from "../session/session.js";
+import { h } from "./dom.js";
+
+/** What was run: enough to run it again. */
+export function details({ meta, until }: Session): HTMLElement {
+  const list = h("dl", { class: "staa-facts" });
+  watch(until, () =>
+    list.replaceChildren(...meta.value.run_details.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
+  );
+  return h("details", { class: "staa-details" }, h("summary", { class: "staa-title" }, "What was run"), list);
+}

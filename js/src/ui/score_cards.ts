@@ -1,0 +1,53 @@
+import { watch } from "../core/reactive.js";
+import type { Card } from "../host/payload.js";
+import type { Session } from "../session/session.js";
+import { h, seconds } from "./dom.js";
+
+/** How each explanation that was shown stands up to the truth, side by side; nothing where the truth is not known. */
+export function cards({ meta, panes, active, until }: Session): HTMLElement {
+  const list = h("ol", { class: "staa-cards" });
+  const element = h("section", {}, h("h3", { class: "staa-title" }, "Against the truth"), list);
+  watch(until, () => {
+    // In a notebook each explanation knows of all that were shown of its clip, in a page only of itself.
+    const same = panes.filter(({ position }) => position === active.value.position);
+    const found = same.flatMap((pane) => pane.meta.value.cards);
+    const all = [...new Map(found.map((one) => [one.key, one])).values()];
+    const several = new Set(all.map(({ model }) => model)).size > 1;
+    element.hidden = !all.length;
+    list.replaceChildren(
+      ...all.map((one) =>
+        h(
+          "li",
+          { class: "staa-card", "aria-current": `${one.key === meta.value.card}` },
+          h("div", {}, h("b", {}, one.method), quiet(several && one.model, one.about)),
+          ...one.scores.map((_, i) => score(one, i, all)),
+          quiet(one.cost, one.seconds !== null && seconds(one.seconds)),
+        ),
+      ),
+    );
+  });
+  return element;
+}
+
+const quiet = (...words: (string | false)[]) => h("p", { class: "staa-quiet" }, words.filter(Boolean).join(" · "));
+
+function score(one: Card, i: number, all: Card[]): HTMLElement {
+  const { name, value, chance } = one.scores[i];
+  // What is not known has no length.
+  const length = Number(value);
+  const mark = Number(chance);
+  const best = value !== null && all.length > 1 && all.every(({ scores }) => Number(scores[i].value) <= value);
+  const bar = h("span", { class: "staa-fill" });
+  bar.style.width = `${100 * length}%`;
+  const tick = h("span", { class: "staa-chance" });
+  tick.style.left = `${100 * mark}%`;
+  const row = (...parts: HTMLElement[]) => h("div", { class: "staa-score" }, ...parts);
+  return h(
+    "div",
+    { class: length <= mark ? "staa-below" : "" },
+    row(h("span", {}, name), h(best ? "b" : "span", {}, decimal(value))),
+    row(h("span", { class: "staa-meter" }, tick, bar), quiet(`chance ${decimal(chance)}`)),
+  );
+}
+
+const decimal = (value: number | null): string => value?.toFixed(2) ?? "–";

@@ -1,0 +1,114 @@
+import type { Signal } from "@preact/signals-core";
+import { watch } from "../core/reactive.js";
+import type { Session } from "../session/session.js";
+import { colourbar } from "./colorbar.js";
+import { button, fillOptions, h, percent } from "./dom.js";
+
+/** How the heat is drawn. */
+export function look(session: Session): HTMLElement {
+  const { meta, state, until } = session;
+  const { layer, head, colormap } = state;
+
+  const row = (label: string, control: HTMLElement, ...more: HTMLElement[]) => {
+    control.setAttribute("aria-label", label);
+    return h(
+      "div",
+      { class: "staa-row" },
+      h("span", { class: "staa-name", "aria-hidden": "true" }, label),
+      control,
+      ...more,
+    );
+  };
+
+  const slider = (label: string, value: Signal<number>, [min, max]: number[], title = "", ...more: HTMLElement[]) => {
+    const output = h("output", { class: "staa-number" });
+    const set = () => {
+      value.value = Number(element.value);
+    };
+    const element = h("input", { type: "range", min, max, step: 0.01, title, input: set });
+    watch(until, () => {
+      element.value = String(value.value);
+      output.textContent = max > 1 ? value.value.toFixed(2) : percent(value.value);
+      element.setAttribute("aria-valuetext", output.textContent);
+    });
+    return row(label, element, ...more, output);
+  };
+
+  const select = (
+    label: string,
+    options: () => (readonly [value: string, text: string])[],
+    shown: () => string | number,
+    set: (value: string) => void,
+  ) => {
+    const element = h("select", { class: "staa-select", change: () => set(element.value) });
+    watch(until, () => {
+      fillOptions(element, options());
+      element.value = String(shown());
+      element.disabled = element.length < 2;
+    });
+    return row(label, element);
+  };
+
+  /** Of the layers, or of the heads of one. */
+  const source = (label: string, value: Signal<number>, first: () => string, name: string, axis: 0 | 1) => {
+    const number = (i: number) => [`${i}`, `${name} ${i + 1}`] as const;
+    const options = () => [
+      ["-1", first()] as const,
+      ...[...Array(meta.value.attention?.[axis] ?? 0).keys()].map(number),
+    ];
+    const set = (chosen: string) => {
+      value.value = Number(chosen);
+    };
+    const element = select(label, options, () => value.value, set);
+    watch(until, () => {
+      element.hidden = !meta.value.attention || (axis > 0 && layer.value < 0);
+    });
+    return element;
+  };
+
+  const choice = <T>(label: string, value: Signal<T>, ...options: [value: T, text: string][]) => {
+    const buttons = options.map(([option, text]) => {
+      const click = () => {
+        value.value = option;
+      };
+      const element = h("button", { type: "button", class: "staa-option", click }, text);
+      watch(until, () => element.setAttribute("aria-pressed", String(value.value === option)));
+      return element;
+    });
+    return row(label, h("div", { class: "staa-choice", role: "group" }, ...buttons));
+  };
+
+  const auto = button("auto", () => {
+    state.threshold.value = session.autoThreshold;
+  });
+  auto.title = "Dynamic threshold: the more concentrated the map, the less is kept";
+  const colours = () => {
+    const signed = session.colours.value === "diverging";
+    return (signed ? ["diverging"] : session.tables).map((name) => [name, name] as const);
+  };
+  return h(
+    "section",
+    { class: "staa-look" },
+    h("h3", { class: "staa-title" }, "Heat"),
+    colourbar(session),
+    source("Map", layer, () => `joint (${meta.value.method})`, "layer", 0),
+    source("Head", head, () => "mean of heads", "head", 1),
+    slider("Opacity", state.opacity, [0, 1]),
+    slider("Hide weakest", state.threshold, [0, 0.99], "Share of the clip’s cells", auto),
+    slider("Sharpen", state.gamma, [0.25, 4], "Power of each strength"),
+    slider("Blur", state.smooth, [0, 3], "Gaussian over patches and slices; the chart follows"),
+    select(
+      "Colours",
+      colours,
+      () => session.colours.value,
+      (name) => {
+        colormap.value = name;
+      },
+    ),
+    choice("Scale", state.normalize, ["clip", "per clip"], ["frame", "per frame"]),
+    choice("Patches", state.interpolation, ["linear", "smooth"], ["nearest", "blocks"]),
+    choice("Over time", state.time_interpolation, ["hold", "held"], ["linear", "blended"]),
+    session.panes.some(({ cropped }) => cropped) &&
+      choice("Not seen", state.dim_outside, [false, "clear"], [true, "dimmed"]),
+  );
+}

@@ -1,0 +1,40 @@
+import type { Signal } from "@preact/signals-core";
+import { watch } from "../core/reactive.js";
+import type { Session } from "../session/session.js";
+import { h, icon, onDrag } from "./dom.js";
+import { versus } from "./screen.js";
+
+/**
+ * The line between two pictures that lie over one another, `share` hundredths from the left, and their names; of a
+ * difference its name alone.
+ */
+export function wiper(session: Session, share: Signal<number>): HTMLElement {
+  const { panes, active, pair, view, until } = session;
+  const label = () => h("span", { class: "staa-corner" });
+  const [before, after] = [label(), label()];
+  const range = h("input", {
+    class: "staa-hidden",
+    type: "range",
+    step: 5,
+    "aria-label": "Line between the pictures",
+    input: () => {
+      share.value = range.valueAsNumber;
+    },
+  });
+  const grip = h("label", { class: "staa-grip" }, icon("wipe"), range);
+  const element = h("div", { class: "staa-wiper" }, before, after, grip);
+  onDrag(element, (at) => {
+    share.value = Math.round(100 * at);
+  });
+  watch(until, () => {
+    const wipe = view.value === "wipe";
+    element.hidden = !wipe && view.value !== "difference";
+    grip.hidden = after.hidden = !wipe;
+    const sides = panes.length > 1 ? pair.value : ["frame", active.value.meta.value.method];
+    before.textContent = wipe ? sides[0] : versus(session);
+    after.textContent = sides[1];
+    range.value = `${share.value}`;
+    range.setAttribute("aria-valuetext", `${share.value} % ${sides.join(", then ")}`);
+  });
+  return element;
+}

@@ -1,0 +1,108 @@
+import { describe, expect, it } from "vitest";
+import { copied, halfToFloat32 } from "../../src/core/bytes.js";
+import { heatOf, mapAt } from "../../src/heat/maps.js";
+import { LocalModel } from "../../src/host/model.js";
+import { type Meta, readPayloads, sameFilm } from "../../src/host/payload.js";
+import { fixture, payloadTraits } from "../fake.js";
+
+// test_export.py holds this file against what Python writes.
+const { _meta: meta } = fixture("payload");
+
+describe("the payload", () => {
+  const [payload] = readPayloads(new LocalModel(payloadTraits()));
+
+  it("holds the maps over their greatest magnitude, with its factor", () => {
+    expect([...payload.maps]).toEqual([0, 0.25, -0.5, 0.125, 1, 0, 0.0625, -0.25]);
+    expect(payload.meta.scale).toBe(4);
+    expect(payload.meta.grid).toEqual([2, 2, 2]);
+  });
+  it("holds mass and signed mass of each slice", () => {
+    expect([...payload.temporal]).toEqual([3.5 / 8.75, 5.25 / 8.75].map(Math.fround));
+    expect([...payload.temporalSigned]).toEqual([-0.5 / 8.75, 3.25 / 8.75].map(Math.fround));
+    expect(payload.meta.signed).toBe(true);
+  });
+  it("holds a colour table by each name", () => {
+    expect([...payload.colours.keys()]).toEqual(["cividis", "viridis", "magma", "inferno", "diverging"]);
+    expect([...payload.colours.get("inferno")!.subarray(0, 3)]).toEqual([0, 0, 4]);
+    expect([...payload.colours.get("inferno")!.subarray(765)]).toEqual([252, 255, 164]);
+  });
+  it("holds further panes, which take over what they do not bring", () => {
+    const maps = new Uint8Array(new Float32Array(4).buffer);
+    const own = { ...meta, method: "other", parts: { maps: [3, 19] } };
+    const more = new Uint8Array([9, 9, 9, ...maps, 9]);
+    const panes = readPayloads(new LocalModel({ ...payloadTraits(), _others: [own], _more: more }));
+    expect(panes.map((pane) => pane.meta.method)).toEqual([meta.method, "other"]);
+    expect([...panes[1].maps]).toEqual([0, 0, 0, 0, 0, 0, 0, 0]);
+    expect(panes[1].jpegs).toBe(panes[0].jpegs);
+    expect(panes[1].temporal).toEqual(panes[0].temporal);
+    const pictured = { ...own, parts: { ...own.parts, frames: [0, 3] } };
+    const [, other] = readPayloads(new LocalModel({ ...payloadTraits(), _others: [pictured], _more: more }));
+    expect([...other.jpegs]).toEqual([9, 9, 9]);
+  });
+  it("refuses another layout", () => {
+    const other = new LocalModel({ _meta: { ...meta, schema: 99 } });
+    expect(() => readPayloads(other)).toThrow("layout 99");
+    expect(() => readPayloads(new LocalModel({}))).toThrow("layout undefined");
+  });
+  it("tells what can be asked for, and what depends on the class", () => {
+    const { methods, class_specific } = payload.meta;
+    expect(methods.map((method) => [method.name, method.class_specific, method.group, method.cost])).toEqual([
+      ["staa", false, "attention", "1 forward"],
+      ["staa_logit", true, "attention", "1 forward"],
+      ["saliency", true, "gradient", "2 forwards + 1 backward"],
+    ]);
+    expect(class_specific).toBe(false);
+  });
+  it("holds what acts, where and when, and how the map stands up to it", () => {
+    const { ground_truth: truth, cards, card } = payload.meta;
+    expect(truth?.spans).toEqual([[3, 4]]);
+    const [width] = truth!.size;
+    // Two rows of four pixels in the third frame, sixty rows of a hundred in the fourth.
+    expect(truth?.offsets).toEqual([0, 0, 0, 2, 62]);
+    expect([...payload.truth.subarray(0, 4)]).toEqual([10 * width + 5, 10 * width + 9, 11 * width + 5, 11 * width + 9]);
+    expect([...payload.truth.subarray(4, 6)]).toEqual([80, 180]);
+    expect(payload.truth).toHaveLength(2 * 62);
+    expect(cards.map(({ key }) => key)).toEqual([card]);
+    expect(cards[0].scores).toEqual([
+      { name: "pointing", value: 1, chance: 0.125 },
+      { name: "mass", value: 0.6957, chance: 0.125 },
+      { name: "average precision", value: 1, chance: 0.125 },
+      { name: "temporal AUC", value: 1, chance: 0.5 },
+    ]);
+  });
+  it("is of the same film whatever explains it, until clip, frames, grid, spans or box are others", () => {
+    const { spans, clip, frames } = payload.meta;
+    const same = (changes: Partial<Meta>) => sameFilm(payload.meta, structuredClone({ ...payload.meta, ...changes }));
+    expect(same({ method: "other", target: 0, scale: 7, signed: false, attention: null, labels: [] })).toBe(true);
+    expect(same({ ground_truth: null, cards: [], card: null })).toBe(true);
+    expect(same({ grid: [2, 2, 3] })).toBe(false);
+    expect(same({ spans: [spans[1], spans[0]] })).toBe(false);
+    expect(same({ box: [0, 0, 1, 1] })).toBe(false);
+    expect(same({ clip: { ...clip, sha256: "cd" } })).toBe(false);
+    expect(same({ frames: { ...frames, total: 5 } })).toBe(false);
+  });
+
+  it("shows a layer over the clip's maximum, its time as shares", () => {
+    const heat = heatOf(payload, 1, -1);
+    expect([...heat.values]).toEqual([8, 9, 10, 11, 12, 13, 14, 15].map((value) => Math.fround(value / 15)));
+    expect(heat.temporal[0]).toBeCloseTo(38 / 92);
+    expect(heat.signed).toBe(false);
+  });
+  it("blends the maps of two slices", () => {
+    const heat = heatOf(payload, -1, -1);
+    expect([...mapAt(heat, { from: 0, to: 1, mix: 0.5 })]).toEqual([0.5, 0.125, -0.21875, -0.0625]);
+  });
+});
+
+describe("bytes", () => {
+  it("widens float16 exactly: zeros, subnormals, largest, infinities", () => {
+    const bits = Uint16Array.from([0x0000, 0x8000, 0x0001, 0x03ff, 0x0400, 0x3c00, 0xbc01, 0x7bff, 0x7c00, 0xfc00]);
+    const wanted = [0, -0, 2 ** -24, 1023 * 2 ** -24, 2 ** -14, 1, -(1 + 1 / 1024), 65504, Infinity, -Infinity];
+    expect([...halfToFloat32(bits)]).toEqual(wanted);
+    expect(halfToFloat32(Uint16Array.from([0x7e00]))[0]).toBeNaN();
+  });
+  it("takes nothing for no bytes", () => {
+    expect(copied(null).byteLength).toBe(0);
+    expect(halfToFloat32(undefined)).toHaveLength(0);
+  });
+});

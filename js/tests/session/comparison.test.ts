@@ -1,0 +1,156 @@
+import { expect, it } from "vitest";
+import { connect } from "../../src/host/connection.js";
+import { type Meta, type Payload, readPayloads } from "../../src/host/payload.js";
+import { createState } from "../../src/host/settings_sync.js";
+import { commonGrid, type Grid, resample } from "../../src/session/difference.js";
+import { names } from "../../src/session/names.js";
+import { openSession } from "../../src/session/session.js";
+import { columns } from "../../src/ui/stage.js";
+import { controller, FakeModel, FakeSignal, payloadTraits } from "../fake.js";
+
+async function open(...others: ((first: Payload) => Payload)[]) {
+  const model = new FakeModel(payloadTraits(), { status: "idle", statusChanged: new FakeSignal() });
+  const until = controller().signal;
+  const host = connect(model, () => false, until);
+  const [first] = readPayloads(model);
+  const payloads = [first, ...others.map((make) => make(first))];
+  const session = openSession(payloads, createState(model, until), host, until);
+  model.answer("hello", { ok: true, result: { kernel: true, computes: true, why: "" } });
+  await new Promise<void>((done) => setTimeout(done));
+  return { model, session, state: session.state };
+}
+
+const change =
+  (meta: Partial<Meta>, rest: Partial<Payload> = {}) =>
+  (first: Payload): Payload => ({ ...first, ...rest, meta: { ...first.meta, ...meta } });
+
+const elsewhere = { clip: { name: "other.mp4", size: [320, 180] as [number, number], end: 4, sha256: "ef" } };
+
+const grid = (rows: number, columns: number, ...box: [number, number, number, number]): Grid => ({
+  cells: [columns, rows],
+  box,
+});
+
+it("takes what both grids cover, in cells like the smaller of theirs", () => {
+  const whole = grid(2, 4, 0, 0, 8, 4);
+  expect(commonGrid(whole, whole)).toEqual(whole);
+  expect(commonGrid(whole, grid(2, 2, 2, 0, 6, 4))).toEqual(grid(2, 2, 2, 0, 6, 4));
+  expect(commonGrid(grid(4, 4, 2, 0, 6, 4), whole)).toEqual(grid(4, 4, 2, 0, 6, 4));
+  expect(commonGrid(whole, grid(1, 1, 4, -4, 12, 2))).toEqual(grid(1, 2, 4, 0, 8, 2));
+});
+
+it("reads a map between the middles of its cells, and no further than the outermost", () => {
+  const two = grid(1, 2, 0, 0, 2, 1);
+  expect([...resample(Float32Array.of(0, 1), two, grid(1, 4, 0, 0, 2, 1))]).toEqual([0, 0.25, 0.75, 1]);
+  // The same place in the frame, whatever the boxes.
+  expect([...resample(Float32Array.of(0, 1), two, grid(1, 1, 0.5, 0, 1.5, 1))]).toEqual([0.5]);
+  const square = grid(2, 2, 10, 10, 30, 30);
+  expect([...resample(Float32Array.of(0, 1, 2, 3), square, square)]).toEqual([0, 1, 2, 3]);
+  expect([...resample(Float32Array.of(0, 1, 2, 3), square, grid(1, 1, 10, 10, 30, 30))]).toEqual([1.5]);
+});
+
+it("subtracts the next pane from the active one at the moment on show, each by its own clock", async () => {
+  const spans: [number, number][] = [
+    [2, 2.5],
+    [2.5, 4],
+  ];
+  const { session, state } = await open(
+    change({ method: "other", spans, signed: false }, { maps: Float32Array.of(1, 0, 0, 0, 0.5, 0.5, 0.5, 0.5) }),
+  );
+  const [one, other] = session.panes;
+  const difference = session.difference.value!;
+  const { values } = difference.heat.value;
+  // Three pairs of slices are on show together: 0 and 0, 0 and 1, 1 and 1.
+  expect(values.length).toBe(3 * 4);
+  for (const frame of one.clock.frames) {
+    state.frame.value = frame;
+    const expected = [...one.map.value].map((value, i) => value - other.map.value[i]);
+    expect([...difference.map.value]).toEqual(expected.map(Math.fround));
+    const at = [2.5, 3, 4].findIndex((end) => session.time.value < end);
+    expect([...values.slice(4 * at, 4 * at + 4)]).toEqual([...difference.map.value]);
+  }
+  // One of the two is signed.
+  expect(difference.reach!.value).toBe(2);
+  expect(difference.overlay.value.top).toBe(2);
+  state.normalize.value = "frame";
+  expect(difference.overlay.value.top).toBe(Math.max(...[...difference.map.value].map(Math.abs)));
+  session.turn(1);
+  expect(session.difference.value!.map.value[0]).toBeCloseTo(-difference.map.value[0], 6);
+});
+
+it("speaks of the active pane, and goes around", async () => {
+  const { session, state } = await open(change({ method: "rollout", target: 1 }), change({ method: "gradcam" }));
+  expect(session.names.value).toEqual(["staa · jump", "rollout · clap", "gradcam · jump"]);
+  session.turn(1);
+  expect([state.pane.value, session.meta.value.method, session.next.value]).toEqual([1, "rollout", session.panes[2]]);
+  session.turn(-1);
+  session.turn(-1);
+  expect([state.pane.value, session.meta.value.method, session.next.value]).toEqual([2, "gradcam", session.panes[0]]);
+  expect(session.host.notice.value.text).toBe("gradcam · jump");
+});
+
+it("follows the clock of the first pane: one position a clip, and the same second in another clip", async () => {
+  const later = (first: Payload) => change(elsewhere, { times: first.times.map((time) => time + 1) })(first);
+  const { session, state } = await open(change({ method: "rollout" }), later, later);
+  const [one, same, apart, too] = session.panes;
+  expect(same.position).toBe(one.position);
+  expect(too.position).toBe(apart.position);
+  state.frame.value = 103;
+  expect(one.clock.times[one.position.value]).toBe(3.75);
+  expect(apart.clock.times[apart.position.value]).toBeLessThanOrEqual(3.75);
+  expect(apart.clock.times[apart.position.value + 1]).toBeGreaterThan(3.75);
+  expect(session.differences.map((difference) => difference !== null)).toEqual([true, false, true, false]);
+});
+
+it("has the views that its panes allow", async () => {
+  const alone = await open();
+  alone.state.view.value = "difference";
+  expect([alone.session.view.value, alone.session.next.value]).toEqual(["overlay", alone.session.panes[0]]);
+  const { session, state } = await open(change(elsewhere), change({ ...elsewhere, method: "rollout" }));
+  state.view.value = "grid";
+  const seen = Array.from({ length: 4 }, () => {
+    session.nextView();
+    return session.view.value;
+  });
+  expect(seen).toEqual(["overlay", "side", "wipe", "grid"]);
+  state.view.value = "difference";
+  expect(session.view.value).toBe("overlay");
+  state.pane.value = 1;
+  expect(session.view.value).toBe("difference");
+});
+
+it("computes in the pane that was active when it was asked", async () => {
+  const { model, session, state } = await open(change({ method: "rollout" }));
+  session.turn(1);
+  session.explain("staa_logit");
+  expect(model.asked("compute").at(-1)!.args).toEqual({ method: "staa_logit", target: 2, pane: 1 });
+  expect(session.wish).toMatchObject({ method: "staa_logit" });
+  state.pane.value = 0;
+  expect(session.wish).toBeNull();
+});
+
+it("names panes by what they differ in, as comparison.py does", () => {
+  const of = (...changes: Partial<Meta>[]) =>
+    names(changes.map((meta) => change(meta)(readPayloads(new FakeModel(payloadTraits()))[0]).meta));
+  expect(of({}, {})).toEqual(["staa", "staa (2)"]);
+  expect(of({ params: { layers: "last", contrast: true } }, { params: { layers: [1, 2], contrast: true } })).toEqual([
+    "layers=last",
+    "layers=[1,2]",
+  ]);
+  expect(of({ method: "rollout", params: {} }, { model: "vivit" }, { target: 0 })).toEqual([
+    "rollout · jump · barcodes",
+    "staa · jump · vivit",
+    "staa · wave · barcodes",
+  ]);
+  const told = of({ model: "org/vivit (drawn only)" }, { model: "org/videomae" });
+  expect(told).toEqual(["vivit", "videomae"]);
+  expect(of({ model: "one/vivit" }, { model: "another/vivit" })).toEqual(["one/vivit", "another/vivit"]);
+  expect(of(elsewhere, { ...elsewhere, clip: { ...elsewhere.clip, name: "" } })).toEqual(["other.mp4", "clip"]);
+});
+
+it("stands panes side by side so that pictures come out large", () => {
+  const [wide, square, tall] = [16 / 9, 1, 9 / 16];
+  expect([wide, square, tall].map((shape) => columns(2, shape))).toEqual([2, 2, 2]);
+  expect([wide, square, tall].map((shape) => columns(3, shape))).toEqual([2, 3, 3]);
+  expect([wide, square, tall].map((shape) => columns(4, shape))).toEqual([2, 2, 4]);
+});

@@ -1,0 +1,112 @@
+import { expect, it } from "vitest";
+import { connect } from "../../src/host/connection.js";
+import { LocalModel } from "../../src/host/model.js";
+import { type Payload, readPayloads } from "../../src/host/payload.js";
+import { createState } from "../../src/host/settings_sync.js";
+import { patchOf, patchWords } from "../../src/session/patch.js";
+import { askPatch, keepBefore, leavePatch } from "../../src/session/patch_actions.js";
+import { openSession, type Session } from "../../src/session/session.js";
+import { type Acts, KEYS } from "../../src/ui/keys.js";
+import { controller, FakeModel, FakeSignal, payloadTraits } from "../fake.js";
+
+const turn = () => new Promise<void>((done) => setTimeout(done));
+
+async function open(result: unknown = { kernel: true, computes: true, why: "" }) {
+  const model = new FakeModel(payloadTraits(), { status: "idle", statusChanged: new FakeSignal() });
+  const until = controller().signal;
+  const host = connect(model, () => false, until);
+  const session = openSession(readPayloads(model), createState(model, until), host, until);
+  model.answer("hello", { ok: true, result });
+  await turn();
+  return { model, session, pane: session.panes[0] };
+}
+
+/** The attention of a patch, in the place of an explanation. */
+function asked(payload: Payload, patch: [number, number, number] | null): Payload {
+  return { ...payload, meta: { ...payload.meta, method: "patch_attention", params: { patch } } };
+}
+
+const pressEscape = (session: Session) => {
+  const [, , run] = KEYS.find(([keys]) => keys === "Esc")!;
+  return run(session, -1, {} as Acts, "Escape");
+};
+
+it("knows the patch of an explanation and of a wish, by default the one in the middle", () => {
+  const params = { patch: [1, 2, 4] };
+  expect(patchOf({ method: "patch_attention", params })).toEqual([1, 2, 4]);
+  expect(patchOf({ method: "staa", params })).toBeNull();
+  expect(patchOf({ method: "patch_attention", params: { patch: null }, grid: [2, 5, 7] })).toEqual([1, 2, 3]);
+  expect(patchOf({ target: 2 } as object)).toBeNull();
+  expect(patchWords({ method: "patch_attention", params })).toBe("attention of the patch at row 3, column 5, slice 2");
+  expect(patchWords({ method: "staa", params: {} })).toBe("");
+});
+
+it("asks the kernel by an ordinary request, and Escape cancels it", async () => {
+  const { model, session, pane } = await open();
+  session.select([session.clock.start, session.clock.end]);
+  askPatch(session, pane, [1, 0, 1]);
+  const [request] = model.asked("compute");
+  expect(request.args).toEqual({ method: "patch_attention", params: { patch: [1, 0, 1] }, pane: 0 });
+  expect(pressEscape(session)).not.toBe(false);
+  expect(model.asked("cancel").map(({ id }) => id)).toEqual([request.id]);
+  expect(session.host.work.running.value).toBeNull();
+  expect(session.state.selection.value).not.toBeNull();
+});
+
+it("goes back by the trait, before anything else that Escape does", async () => {
+  const { model, session, pane } = await open();
+  session.select([session.clock.start, session.clock.end]);
+  const before = pane.payload.value;
+  model.set("patch", [1, 0, 1]);
+  session.show([asked(before, [1, 0, 1])]);
+  expect(session.host.notice.value.text).toBe("attention of the patch at row 1, column 2, slice 2");
+  pressEscape(session);
+  expect(model.get("patch")).toBeNull();
+  expect(session.state.selection.value).not.toBeNull();
+  session.show([before]);
+  pressEscape(session);
+  expect(session.state.selection.value).toBeNull();
+  expect(pressEscape(session)).toBe(false);
+});
+
+it("brings back itself what it has kept once the kernel is gone", async () => {
+  const { model, session, pane } = await open();
+  const before = pane.payload.value;
+  const [one, other] = [asked(before, [0, 0, 0]), asked(before, [1, 0, 0])];
+  for (const payload of [before, one, other]) keepBefore(pane, payload);
+  session.show([other]);
+  model.emit("destroy");
+  leavePatch(session);
+  expect(pane.payload.value).toBe(before);
+});
+
+it("says once what is missing", async () => {
+  const { model, session, pane } = await open({ kernel: true, computes: false, why: "It was loaded from a file." });
+  askPatch(session, pane, [0, 0, 0]);
+  expect(session.host.notice.value.text).toBe("It was loaded from a file.");
+  session.say("");
+  askPatch(session, pane, [0, 0, 1]);
+  expect(session.host.notice.value.text).toBe("");
+  expect(model.asked("compute")).toEqual([]);
+});
+
+it("does not ask models that show no attention", async () => {
+  const { model, session, pane } = await open();
+  const { meta } = pane.payload.value;
+  const methods = meta.methods.map((method) => ({ ...method, group: "gradient" }));
+  session.show([{ ...pane.payload.value, meta: { ...meta, methods } }]);
+  askPatch(session, pane, [0, 0, 0]);
+  expect(session.host.notice.value.text).toContain("shows no attention");
+  expect(model.asked("compute")).toEqual([]);
+});
+
+it("leaves a page's explanation of a patch as it is", () => {
+  const model = new LocalModel(payloadTraits());
+  const until = controller().signal;
+  const payloads = readPayloads(model).map((payload) => asked(payload, null));
+  const host = connect(model, () => false, until);
+  const session = openSession(payloads, createState(model, until), host, until);
+  expect(leavePatch(session)).toBe(false);
+  askPatch(session, session.panes[0], [0, 0, 0]);
+  expect(host.notice.value.text).toContain("open this in a notebook");
+});

@@ -1,0 +1,115 @@
+import { expect, it } from "vitest";
+import { watch } from "../../src/core/reactive.js";
+import { connect } from "../../src/host/connection.js";
+import { type Payload, readPayloads } from "../../src/host/payload.js";
+import { createState } from "../../src/host/settings_sync.js";
+import { openSession } from "../../src/session/session.js";
+import { controller, FakeModel, FakeSignal, payloadTraits } from "../fake.js";
+
+const turn = () => new Promise<void>((done) => setTimeout(done));
+
+async function open() {
+  const model = new FakeModel(payloadTraits(), { status: "idle", statusChanged: new FakeSignal() });
+  const until = controller().signal;
+  const host = connect(model, () => false, until);
+  const session = openSession(readPayloads(model), createState(model, until), host, until);
+  model.answer("hello", { ok: true, result: { kernel: true, computes: true, why: "" } });
+  await turn();
+  return { model, session, pane: session.panes[0], until };
+}
+
+/** The same film with its maps the other way round. */
+function other(payload: Payload): Payload {
+  const meta = {
+    ...payload.meta,
+    method: "staa_logit",
+    class_specific: true,
+    target: 0,
+    signed: false,
+    attention: null,
+  };
+  return { ...payload, meta, maps: payload.maps.slice().reverse(), temporal: payload.temporal.slice().reverse() };
+}
+
+it("starts at the moment of the greatest attribution", async () => {
+  const { session } = await open();
+  expect(session.state.frame.value).toBe(103);
+});
+
+it("shows another explanation of the film without moving frame or looks", async () => {
+  const { session, pane, until } = await open();
+  session.state.frame.value = 101;
+  session.state.threshold.value = 0.5;
+  session.state.layer.value = 1;
+  const shares: number[] = [];
+  let moves = 0;
+  watch(until, () => {
+    session.position.value;
+    moves++;
+  });
+  watch(until, () => void shares.push(session.heat.value.temporal[0]));
+  const before = pane.payload.value;
+  session.state.layer.value = -1;
+  session.show([other(before)]);
+  expect(session.state.frame.value).toBe(101);
+  expect(session.state.threshold.value).toBe(0.5);
+  expect(moves).toBe(1);
+  expect(shares.at(-1)).toBe(before.temporal[1]);
+  expect([...pane.map.value]).toEqual([...before.maps].reverse().slice(0, 4));
+  expect(session.colours.value).toBe("inferno");
+  expect(session.host.notice.value.text).toBe("staa_logit: wave");
+});
+
+it("falls back to the joint map where an explanation carries no layers", async () => {
+  const { session, pane } = await open();
+  session.state.layer.value = 1;
+  expect(session.heat.value.signed).toBe(false);
+  session.show([{ ...pane.payload.value, meta: { ...pane.payload.value.meta, attention: null } }]);
+  expect(session.heat.value.values).toEqual(pane.payload.value.maps);
+});
+
+it("goes through the methods, from the one that was asked for last", async () => {
+  const { model, session, pane } = await open();
+  const methods = pane.payload.value.meta.methods.slice(0, 2);
+  const three = [...methods, { ...methods[0], name: "rollout" }];
+  session.show([{ ...pane.payload.value, meta: { ...pane.payload.value.meta, methods: three } }]);
+  session.nextMethod();
+  session.nextMethod();
+  expect(model.asked("compute").map(({ args }) => args)).toEqual([
+    { method: "staa_logit", target: 2 },
+    { method: "rollout" },
+  ]);
+  // Once around is where it started: nothing is left to compute.
+  session.nextMethod();
+  expect(session.host.work.running.value).toBeNull();
+});
+
+it("asks for nothing while there is nobody to ask, and says why", async () => {
+  const { model, session } = await open();
+  model.emit("destroy");
+  session.nextMethod();
+  expect(model.asked("compute")).toEqual([]);
+  expect(session.host.notice.value.text).toContain("run the cell again");
+});
+
+it("outlines what acts in the frame on show, until it is told not to", async () => {
+  const { session, pane } = await open();
+  const { state } = session;
+  const { outline } = pane;
+  // The last frame: 100 × 60 pixels from the upper edge on.
+  expect(outline.value).toMatch(/^M[\d .L]+Z$/);
+  state.frame.value = 101;
+  expect(outline.value).toBe("");
+  state.frame.value = 102;
+  expect(outline.value).not.toBe("");
+  session.toggleTruth();
+  expect([state.show_ground_truth.value, outline.value]).toEqual([false, ""]);
+  expect(session.host.notice.value.text).toBe("Truth hidden");
+  session.toggleTruth();
+  expect(outline.value).not.toBe("");
+  session.show([{ ...pane.payload.value, meta: { ...pane.payload.value.meta, ground_truth: null } }]);
+  expect(outline.value).toBe("");
+  session.toggleTruth();
+  expect(state.show_ground_truth.value).toBe(true);
+  expect(session.host.notice.value.text).toContain("not known");
+});

@@ -1,0 +1,31 @@
+import { expect, it } from "vitest";
+import { bars, niceStep } from "../../src/ui/chart_bars.js";
+
+it("divides an axis at round numbers", () => {
+  for (const [range, step] of [
+    [4, 1],
+    [10, 2],
+    [3.9, 1],
+    [0.31, 0.1],
+    [61, 20],
+    [6, 1],
+  ]) {
+    expect(niceStep(range, 6)).toBeCloseTo(step, 10);
+  }
+  expect(niceStep(0, 6)).toBe(1);
+});
+
+it("gathers slices into bars that keep their mean and their most, wherever the range begins", () => {
+  const values = Float32Array.of(1, 3, 0, 4, 5);
+  expect(bars(values, 0, 5, 1).map(({ mean, most }) => [mean, most])).toEqual(
+    [...values].map((value) => [value, value]),
+  );
+  const pairs = [
+    { from: 0, to: 2, mean: 2, most: 3 },
+    { from: 2, to: 4, mean: 2, most: 4 },
+    { from: 4, to: 5, mean: 5, most: 5 },
+  ];
+  expect(bars(values, 0, 5, 2)).toEqual(pairs);
+  expect(bars(values, 1, 4, 2)).toEqual(pairs.slice(0, 2));
+  expect(bars(values, 3, 5, 2)).toEqual(pairs.slice(1));
+});
