@@ -1,4 +1,4 @@
-"""Methods that ask the model again, from video to explanation."""
+"""Methods that run the model again, from video to explanation."""
 
 from __future__ import annotations
 
@@ -69,30 +69,30 @@ def module_state(module: torch.nn.Module) -> Any:
 
 
 @pytest.mark.parametrize("name", NAMES_WITH_PASSES)
-def test_every_method_that_asks_gives_an_explanation(name: str, video: Path, model: VideoModel):
+def test_every_method_with_passes_gives_an_explanation(name: str, video: Path, model: VideoModel):
     params = FEW_PASSES.get(name, {})
-    found = explain(video, model, name, **params)
-    assert found.maps.shape == (4, 3, 3)
-    assert found.maps.any()
-    assert (found.maps.min() >= 0) or METHODS[name].signed
+    explanation = explain(video, model, name, **params)
+    assert explanation.maps.shape == (4, 3, 3)
+    assert explanation.maps.any()
+    assert (explanation.maps.min() >= 0) or METHODS[name].signed
     pixels = model.pixels(open_clip(video).frames([4, 12, 20, 28]))
     if name not in RANDOM_NAMES:
-        direct = attribute(model, pixels, name, target=found.target, **params)
-        np.testing.assert_allclose(found.maps, direct, rtol=1e-3, atol=1e-5)
+        direct = attribute(model, pixels, name, target=explanation.target, **params)
+        np.testing.assert_allclose(explanation.maps, direct, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["saliency", "occlusion"])
-def test_a_class_can_be_asked_for(name: str, video: Path, model: VideoModel):
+def test_a_class_can_be_chosen(name: str, video: Path, model: VideoModel):
     predicted = explain(video, model, name, **FEW_PASSES.get(name, {}))
     other = explain(video, model, name, target=(predicted.target + 1) % 5, **FEW_PASSES.get(name, {}))
     assert other.target == (predicted.target + 1) % 5
     assert not np.allclose(predicted.maps, other.maps)
-    named = explain(video, model, name, target=predicted.target, **FEW_PASSES.get(name, {}))
-    np.testing.assert_array_equal(predicted.maps, named.maps)
-    asked = request_of(predicted)
-    assert asked is not None
-    assert asked.class_specific
-    assert answer_request(asked.with_changes(target=other.target)).provenance["cache"] == "hit"
+    with_target = explain(video, model, name, target=predicted.target, **FEW_PASSES.get(name, {}))
+    np.testing.assert_array_equal(predicted.maps, with_target.maps)
+    request = request_of(predicted)
+    assert request is not None
+    assert request.class_specific
+    assert answer_request(request.with_changes(target=other.target)).provenance["cache"] == "hit"
 
 
 def test_a_control_does_not_depend_on_the_class(video: Path, model: VideoModel):
@@ -101,7 +101,7 @@ def test_a_control_does_not_depend_on_the_class(video: Path, model: VideoModel):
         assert explain(video, model, "uniform", target=(predicted + 1) % 5).target == predicted
 
 
-def test_what_was_answered_is_not_asked_again(video: Path):
+def test_cached_maps_take_no_further_pass(video: Path):
     counter = CountedModel()
     first = explain(video, counter.model, "occlusion", cells=(1, 3, 3))
     assert sum(counter.inputs) == 1 + 4
@@ -117,7 +117,7 @@ def test_what_was_answered_is_not_asked_again(video: Path):
     assert cache.info().entries == {"explanation": 4, "maps": 3, "preview": 1, "record": 2}
 
 
-def test_damaged_maps_are_made_again(video: Path, folder: Path):
+def test_damaged_maps_are_computed_again(video: Path, folder: Path):
     counter = CountedModel()
     first = explain(video, counter.model, "occlusion", cells=(1, 3, 3))
     for path in folder.glob("[em]*.safetensors"):
@@ -132,7 +132,7 @@ def test_without_cache_nothing_is_written(video: Path, model: VideoModel, folder
     assert not folder.exists()
 
 
-def test_what_is_drawn_at_random_goes_by_the_content(video: Path, model: VideoModel, tmp_path: Path):
+def test_random_maps_depend_on_the_content_of_the_video(video: Path, model: VideoModel, tmp_path: Path):
     other = tmp_path / "other.mp4"
     other.write_bytes(video.read_bytes())
     one, same = (explain(path, model, "random", cache=False).maps for path in (video, other))
@@ -140,11 +140,11 @@ def test_what_is_drawn_at_random_goes_by_the_content(video: Path, model: VideoMo
     assert not np.array_equal(one, explain(video, model, "random", start=1, cache=False).maps)
 
 
-def test_provenance_says_what_it_cost(video: Path, model: VideoModel):
-    told = explain(video, model, "integrated_gradients", steps=3).provenance
-    assert told["cost"] == {"forwards": 4, "backwards": 3}
-    assert told["seconds"]["method"] > 0
-    assert "captum" in told["versions"]
+def test_provenance_states_the_cost(video: Path, model: VideoModel):
+    provenance = explain(video, model, "integrated_gradients", steps=3).provenance
+    assert provenance["cost"] == {"forwards": 4, "backwards": 3}
+    assert provenance["seconds"]["method"] > 0
+    assert "captum" in provenance["versions"]
     assert explain(video, model).provenance["cost"] == {"forwards": 1, "backwards": 0}
     assert explain(NoiseVideo(20), model, "saliency").provenance["cost"] == {"forwards": 10, "backwards": 5}
 
@@ -152,24 +152,24 @@ def test_provenance_says_what_it_cost(video: Path, model: VideoModel):
 # --- windows ---
 
 
-def test_each_window_is_asked_about_one_class(model: VideoModel):
-    found = explain(NoiseVideo(20, seed=2), model, "saliency")
-    assert found.window_logits is not None
-    assert len(set(found.window_logits.argmax(1).tolist())) > 1, "the windows are to disagree"
-    named = explain(NoiseVideo(20, seed=2), model, "saliency", target=found.target, cache=False)
-    np.testing.assert_array_equal(found.maps, named.maps)
-    weights = found.provenance["sampling"]["window_weights"]
-    np.testing.assert_allclose(found.maps.reshape(5, -1).sum(1), weights, rtol=1e-5)
+def test_all_windows_are_explained_for_one_class(model: VideoModel):
+    explanation = explain(NoiseVideo(20, seed=2), model, "saliency")
+    assert explanation.window_logits is not None
+    assert len(set(explanation.window_logits.argmax(1).tolist())) > 1, "the windows are to disagree"
+    with_target = explain(NoiseVideo(20, seed=2), model, "saliency", target=explanation.target, cache=False)
+    np.testing.assert_array_equal(explanation.maps, with_target.maps)
+    weights = explanation.provenance["sampling"]["window_weights"]
+    np.testing.assert_allclose(explanation.maps.reshape(5, -1).sum(1), weights, rtol=1e-5)
 
 
 def test_progress_counts_passes_window_by_window(model: VideoModel):
-    told: list[tuple[str, int, int]] = []
-    explain(NoiseVideo(14), model, "occlusion", cells=(1, 3, 3), progress=lambda *step: told.append(step))
+    steps: list[tuple[str, int, int]] = []
+    explain(NoiseVideo(14), model, "occlusion", cells=(1, 3, 3), progress=lambda *step: steps.append(step))
     windows = [f"window {n} of 4, passes" for n in (1, 2, 3, 4)]
-    assert [step for step in told if step[0] in windows] == [(step, n, 4) for step in windows for n in (0, 4)]
-    told.clear()
-    explain(NoiseVideo(4), model, "occlusion", cells=(1, 3, 3), progress=lambda *step: told.append(step))
-    assert [step for step in told if step[0] == "passes"] == [("passes", 0, 4), ("passes", 4, 4)]
+    assert [step for step in steps if step[0] in windows] == [(step, n, 4) for step in windows for n in (0, 4)]
+    steps.clear()
+    explain(NoiseVideo(4), model, "occlusion", cells=(1, 3, 3), progress=lambda *step: steps.append(step))
+    assert [step for step in steps if step[0] == "passes"] == [("passes", 0, 4), ("passes", 4, 4)]
 
 
 def test_cancelled_work_keeps_the_windows_that_were_finished():
@@ -184,7 +184,7 @@ def test_cancelled_work_keeps_the_windows_that_were_finished():
         with pytest.raises(CancelledError):
             explain(NoiseVideo(20), counter.model, "occlusion", cells=(1, 3, 3), progress=cancel)
     assert module_state(counter.module) == before
-    assert sum(counter.inputs) == 5 + 3 * 4 + 4  # the third window was asked about twice, the others once
+    assert sum(counter.inputs) == 5 + 3 * 4 + 4  # the third window ran twice, the others once
     explain(NoiseVideo(20), counter.model, "occlusion", cells=(1, 3, 3))
     assert sum(counter.inputs) == 5 + 3 * 4 + 4 + 3 * 4
 
@@ -193,7 +193,7 @@ def test_cancelled_work_keeps_the_windows_that_were_finished():
 
 
 @pytest.mark.parametrize("name", NAMES_WITH_PASSES)
-def test_the_model_and_the_generators_are_left_as_found(name: str, video: Path):
+def test_the_model_and_the_generators_are_left_unchanged(name: str, video: Path):
     def generators() -> tuple[bytes, str]:
         return torch.get_rng_state().numpy().tobytes(), str(np.random.get_state())  # noqa: NPY002
 
@@ -201,59 +201,59 @@ def test_the_model_and_the_generators_are_left_as_found(name: str, video: Path):
     module.train()
     module.classifier.eval()
     module.classifier.bias.grad = torch.ones(5)
-    mine = load_model(module, processor=tiny_timesformer_model().transform)
+    own_model = load_model(module, processor=tiny_timesformer_model().transform)
     before = module_state(module), generators(), torch.is_grad_enabled()
-    explain(video, mine, name, cache=False, **FEW_PASSES.get(name, {}))
+    explain(video, own_model, name, cache=False, **FEW_PASSES.get(name, {}))
     assert (module_state(module), generators(), torch.is_grad_enabled()) == before
     torch.testing.assert_close(module.classifier.bias.grad, torch.ones(5))
 
 
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 @pytest.mark.parametrize("name", ["saliency", "gradient_shap", "occlusion", "motion_energy"])
-def test_the_callers_mode_makes_no_difference(name: str, mode: Any, video: Path, model: VideoModel):
+def test_the_gradient_mode_of_the_caller_makes_no_difference(name: str, mode: Any, video: Path, model: VideoModel):
     expected = explain(video, model, name, cache=False, **FEW_PASSES.get(name, {}))
     with mode():
-        found = explain(video, model, name, cache=False, **FEW_PASSES.get(name, {}))
-    np.testing.assert_allclose(found.maps, expected.maps, rtol=1e-5, atol=1e-7)
+        explanation = explain(video, model, name, cache=False, **FEW_PASSES.get(name, {}))
+    np.testing.assert_allclose(explanation.maps, expected.maps, rtol=1e-5, atol=1e-7)
 
 
-def test_a_frozen_model_answers_too(video: Path, model: VideoModel):
+def test_a_frozen_model_is_explained_too(video: Path, model: VideoModel):
     module = tiny_timesformer().requires_grad_(requires_grad=False)
     frozen = load_model(module, processor=model.transform)
     expected = explain(video, model, "saliency", cache=False).maps
-    found = explain(video, frozen, "saliency", cache=False)
-    np.testing.assert_allclose(found.maps, expected, rtol=1e-4, atol=1e-6)
+    explanation = explain(video, frozen, "saliency", cache=False)
+    np.testing.assert_allclose(explanation.maps, expected, rtol=1e-4, atol=1e-6)
     assert not any(p.requires_grad for p in module.parameters())
 
 
 @pytest.mark.parametrize("kind", TYPES)
 @pytest.mark.parametrize("name", ["saliency", "integrated_gradients", "occlusion", "shapley", "lime", "random"])
-def test_every_kind_of_attention_can_be_asked(kind: str, name: str):
+def test_methods_explain_every_kind_of_attention(kind: str, name: str):
     maps = attribute(tiny_timesformer_model(kind), random_pixels(1)[0], name, **FEW_PASSES.get(name, {}))
     assert maps.shape == (4, 3, 3)
     assert maps.any()
 
 
-# --- queries ---
+# --- inputs ---
 
 
-def test_a_query_holds_what_methods_ask_for(model: VideoModel):
+def test_inputs_hold_what_methods_need(model: VideoModel):
     pixels = random_pixels(1)[0]
-    with open_inputs(model, pixels, needs=Needs(rows=True), seed=9, batch_size=3) as query:
-        assert query.record.rows is not None
-        assert query.target == int(query.record.logits.argmax())
-        assert (query.seed, query.batch_size, query.shape) == (9, 3, (4, 3, 3))
-        assert len(query.layers) == 3
-        torch.testing.assert_close(query.pixels, pixels)
-        again = query.forward(torch.stack([pixels, pixels]))
-        np.testing.assert_allclose(again.detach().numpy(), [query.record.logits] * 2, rtol=1e-4, atol=1e-5)
-    with open_inputs(model, pixels, target=2, record=query.record) as other:
-        assert other.record is query.record
+    with open_inputs(model, pixels, needs=Needs(rows=True), seed=9, batch_size=3) as inputs:
+        assert inputs.record.rows is not None
+        assert inputs.target == int(inputs.record.logits.argmax())
+        assert (inputs.seed, inputs.batch_size, inputs.shape) == (9, 3, (4, 3, 3))
+        assert len(inputs.layers) == 3
+        torch.testing.assert_close(inputs.pixels, pixels)
+        again = inputs.forward(torch.stack([pixels, pixels]))
+        np.testing.assert_allclose(again.detach().numpy(), [inputs.record.logits] * 2, rtol=1e-4, atol=1e-5)
+    with open_inputs(model, pixels, target=2, record=inputs.record) as other:
+        assert other.record is inputs.record
         assert other.target == 2
 
 
 @pytest.mark.parametrize(
-    ("error", "asked"),
+    ("error", "arguments"),
     [
         (ParameterError, {"target": 5}),
         (ParameterError, {"target": -1}),
@@ -262,13 +262,13 @@ def test_a_query_holds_what_methods_ask_for(model: VideoModel):
     ],
     ids=str,
 )
-def test_wrong_queries_are_refused(error: type[Exception], asked: dict[str, Any], model: VideoModel):
-    pixels = asked.pop("pixels", random_pixels(1)[0])
-    with pytest.raises(error), open_inputs(model, pixels, **asked):
+def test_wrong_inputs_are_refused(error: type[Exception], arguments: dict[str, Any], model: VideoModel):
+    pixels = arguments.pop("pixels", random_pixels(1)[0])
+    with pytest.raises(error), open_inputs(model, pixels, **arguments):
         pass
 
 
-def test_attention_methods_are_answered_from_the_record(model: VideoModel):
+def test_attention_methods_read_the_record(model: VideoModel):
     (record,) = record_pixels(model, random_pixels(1), METHODS["staa_logit"].needs(), [3])
     maps = attribute(model, random_pixels(1)[0], "staa_logit", target=3)
     np.testing.assert_array_equal(maps, METHODS["staa_logit"](record))
@@ -278,15 +278,15 @@ def test_maps_that_are_not_finite_are_refused(model: VideoModel, monkeypatch: py
     monkeypatch.setattr("staa_widgets.methods.registry.METHODS", METHODS.copy())
 
     @method("broken", class_specific=False, needs_model=True)
-    def broken(query: Any) -> np.ndarray:
-        return np.full(query.shape, np.nan)
+    def broken(inputs: Any) -> np.ndarray:
+        return np.full(inputs.shape, np.nan)
 
     monkeypatch.setitem(METHODS, "broken", broken)
     with pytest.raises(MethodError, match="finite"):
         explain(video, model, "broken")
 
 
-def test_passes_are_smaller_for_larger_models_and_for_gradients():
+def test_batches_are_smaller_for_larger_models_and_for_gradients():
     small = tiny_timesformer_model()
     assert max_batch_size(small) == max_batch_size(small, backward=True) == 8
     long = replace(small.geometry, frames=96, height=14, width=14)

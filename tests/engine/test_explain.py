@@ -1,4 +1,4 @@
-"""`explain`: from a video to an explanation, in one place, in one order, and never twice."""
+"""`explain`: from a video to an explanation, and from the cache the second time."""
 
 from __future__ import annotations
 
@@ -31,72 +31,72 @@ pytestmark = pytest.mark.usefixtures("folder")
 
 
 def test_an_explanation_says_where_and_when(video: Path, model: VideoModel):
-    found = explain(video, model)
-    assert found.maps.shape == (4, 3, 3)
-    assert found.maps.min() >= 0
-    assert found.temporal.sum() == pytest.approx(1)
-    assert found.spans[0, 0] == 0
-    assert found.spans[-1, 1] == found.end == pytest.approx(4)
-    np.testing.assert_array_equal(found.sampled_frames, [[4], [12], [20], [28]])
-    assert found.box == pytest.approx((0, 0, 48, 48))
-    assert found.frame_size == (48, 48)
-    assert found.target == int(found.logits.argmax())
-    assert found.attention is not None
-    assert found.attention.shape == (3, 4, 4, 3, 3)
-    assert (found.clip_name, found.model_id, found.method) == ("clip.mp4", "tiny", "staa")
-    assert found.preview is not None
-    np.testing.assert_array_equal(found.preview.indices, np.arange(32))
+    explanation = explain(video, model)
+    assert explanation.maps.shape == (4, 3, 3)
+    assert explanation.maps.min() >= 0
+    assert explanation.temporal.sum() == pytest.approx(1)
+    assert explanation.spans[0, 0] == 0
+    assert explanation.spans[-1, 1] == explanation.end == pytest.approx(4)
+    np.testing.assert_array_equal(explanation.sampled_frames, [[4], [12], [20], [28]])
+    assert explanation.box == pytest.approx((0, 0, 48, 48))
+    assert explanation.frame_size == (48, 48)
+    assert explanation.target == int(explanation.logits.argmax())
+    assert explanation.attention is not None
+    assert explanation.attention.shape == (3, 4, 4, 3, 3)
+    assert (explanation.clip_name, explanation.model_id, explanation.method) == ("clip.mp4", "tiny", "staa")
+    assert explanation.preview is not None
+    np.testing.assert_array_equal(explanation.preview.indices, np.arange(32))
 
 
 def test_provenance_says_what_was_run(video: Path, model: VideoModel):
-    told = explain(video, model, layers="mean").provenance
-    assert told["versions"].keys() >= {"python", "staa_widgets", "numpy", "torch", "transformers", "av"}
-    assert told["sampling"]["frames"] == [[4, 12, 20, 28]]
-    assert told["sampling"]["times"] == [[0.5, 1.5, 2.5, 3.5]]
-    assert told["method"] == {
+    provenance = explain(video, model, layers="mean").provenance
+    assert provenance["versions"].keys() >= {"python", "staa_widgets", "numpy", "torch", "transformers", "av"}
+    assert provenance["sampling"]["frames"] == [[4, 12, 20, 28]]
+    assert provenance["sampling"]["times"] == [[0.5, 1.5, 2.5, 3.5]]
+    assert provenance["method"] == {
         "name": "staa",
         "version": METHODS["staa"].version,
         "params": {**METHODS["staa"].defaults, "layers": "mean"},
     }
-    assert told["seconds"].keys() == {"decode", "transform", "forward", "method", "preview"}
-    assert (told["device"], told["dtype"], told["cache"]) == ("cpu", "float32", "miss")
-    assert told["model"]["transform"] == model.transform.describe()
+    assert provenance["seconds"].keys() == {"decode", "transform", "forward", "method", "preview"}
+    assert (provenance["device"], provenance["dtype"], provenance["cache"]) == ("cpu", "float32", "miss")
+    assert provenance["model"]["transform"] == model.transform.describe()
 
 
-def test_frames_and_model_are_what_the_maps_come_from(video: Path, model: VideoModel):
+def test_maps_come_from_the_sampled_frames_and_the_model(video: Path, model: VideoModel):
     """The engine adds nothing of its own to a clip of one window."""
-    found = explain(video, model, method="staa_logit", target=2, cache=False)
+    explanation = explain(video, model, method="staa_logit", target=2, cache=False)
     clip = open_clip(video)
     method = METHODS["staa_logit"]
     pixels = model.pixels(clip.frames([4, 12, 20, 28]))[None]
     (record,) = staa_widgets.models.capture.record(model, pixels, method.needs(), [2])
-    np.testing.assert_array_equal(found.maps, method(record))
-    np.testing.assert_array_equal(found.logits, record.logits)
+    np.testing.assert_array_equal(explanation.maps, method(record))
+    np.testing.assert_array_equal(explanation.logits, record.logits)
 
 
 def test_the_box_follows_the_crop_of_landscape_and_portrait(model: VideoModel):
     squared = replace(model, transform=Transform(shortest_edge=24, crop=(24, 24)))
     for shape, box in (((30, 40), (5, 0, 35, 30)), ((40, 30), (0, 5, 30, 35))):
         video = np.zeros((8, *shape, 3), np.uint8)
-        found = explain(video, squared, cache=False)
-        assert found.frame_size == shape[::-1]
-        assert found.box == pytest.approx(box)
+        explanation = explain(video, squared, cache=False)
+        assert explanation.frame_size == shape[::-1]
+        assert explanation.box == pytest.approx(box)
 
 
 def test_a_range_keeps_the_clock_of_the_video(video: Path, model: VideoModel):
-    found = explain(video, model, start=1, end=3)
-    assert found.first_frame == 8
-    np.testing.assert_array_equal(found.times, np.arange(8, 24) / 8)
-    np.testing.assert_array_equal(found.sampled_frames.ravel(), [10, 14, 18, 22])
-    np.testing.assert_allclose(found.spans[[0, -1], [0, 1]], [1, 3])
-    assert found.preview is not None
-    np.testing.assert_array_equal(found.preview.indices, np.arange(8, 24))
+    explanation = explain(video, model, start=1, end=3)
+    assert explanation.first_frame == 8
+    np.testing.assert_array_equal(explanation.times, np.arange(8, 24) / 8)
+    np.testing.assert_array_equal(explanation.sampled_frames.ravel(), [10, 14, 18, 22])
+    np.testing.assert_allclose(explanation.spans[[0, -1], [0, 1]], [1, 3])
+    assert explanation.preview is not None
+    np.testing.assert_array_equal(explanation.preview.indices, np.arange(8, 24))
     again = explain(open_clip(video, 1, 3), model)
     assert again.provenance["cache"] == "hit"
 
 
 @pytest.mark.parametrize("target", [3, "LABEL_3", "label 3", "label-3"])
-def test_a_class_is_asked_for_by_index_or_label(target: int | str, video: Path, model: VideoModel):
+def test_a_class_is_chosen_by_index_or_label(target: int | str, video: Path, model: VideoModel):
     assert explain(video, model, "staa_logit", target=target).target == 3
 
 
@@ -114,8 +114,8 @@ def test_a_method_without_class_says_that_it_explains_the_predicted_one(video: P
     assert explain(video, model, target=predicted).target == predicted
 
 
-def test_wrong_questions_are_refused_before_any_work(video: Path, model: VideoModel, forwards: list[int], folder: Path):
-    wrong: list[tuple[type[Exception], dict[str, Any]]] = [
+def test_wrong_requests_are_refused_before_any_work(video: Path, model: VideoModel, forwards: list[int], folder: Path):
+    cases: list[tuple[type[Exception], dict[str, Any]]] = [
         (MethodError, {"method": "stab"}),
         (ParameterError, {"layer": "last"}),
         (ParameterError, {"layers": "first"}),
@@ -128,9 +128,9 @@ def test_wrong_questions_are_refused_before_any_work(video: Path, model: VideoMo
         (ParameterError, {"stride": "1"}),
         (TooFewFramesError, {"start": 1, "end": 1.3}),
     ]
-    for error, asked in wrong:
+    for error, options in cases:
         with pytest.raises(error) as refused:
-            explain(video, model, **asked)
+            explain(video, model, **options)
         assert getattr(refused.value, "hint", "")
     assert forwards == []
     assert not folder.exists()
@@ -140,7 +140,7 @@ def test_wrong_questions_are_refused_before_any_work(video: Path, model: VideoMo
 
 
 @pytest.mark.parametrize(("seconds", "count"), [(2, 1), (12, 1), (12.5, 3), (20, 5), (21, 6)])
-def test_clips_over_twelve_seconds_are_seen_in_windows_of_four(seconds: float, count: int):
+def test_clips_over_twelve_seconds_are_split_into_windows_of_four(seconds: float, count: int):
     clip = noise_clip(seconds)
     samples = choose_windows(clip, GEOMETRY)
     assert len(samples) == count
@@ -168,7 +168,7 @@ def test_windows_of_tubelets_share_whole_slices():
     assert flat == sorted(set(flat))
 
 
-def test_a_clip_that_is_shown_within_moments_is_one_window():
+def test_a_clip_with_nearly_all_frames_in_a_second_is_one_window():
     """All but one frame lie in the first second: a grid of seconds would not fill a window."""
     times = np.r_[np.linspace(0, 1, 20), 30.0]
     clip = open_clip(np.zeros((21, 8, 8, 3), np.uint8), times=times)
@@ -177,15 +177,15 @@ def test_a_clip_that_is_shown_within_moments_is_one_window():
 
 
 def test_a_window_weighs_as_much_as_its_probability(model: VideoModel):
-    found = explain(NoiseVideo(20), model, "staa_logit", target=1)
-    assert found.window_logits is not None
-    assert found.window_logits.shape == (5, 5)
-    np.testing.assert_allclose(found.logits, found.window_logits.mean(0), rtol=1e-6)
-    chances = class_probabilities(found.window_logits)[:, 1]
-    np.testing.assert_allclose(found.maps.reshape(5, -1).sum(1), chances, rtol=1e-5)
-    assert found.spans.shape == (20, 2)
-    assert found.slice_of_frame.tolist() == sorted(found.slice_of_frame.tolist())
-    assert found.provenance["sampling"]["window_weights"] == pytest.approx(chances.tolist())
+    explanation = explain(NoiseVideo(20), model, "staa_logit", target=1)
+    assert explanation.window_logits is not None
+    assert explanation.window_logits.shape == (5, 5)
+    np.testing.assert_allclose(explanation.logits, explanation.window_logits.mean(0), rtol=1e-6)
+    chances = class_probabilities(explanation.window_logits)[:, 1]
+    np.testing.assert_allclose(explanation.maps.reshape(5, -1).sum(1), chances, rtol=1e-5)
+    assert explanation.spans.shape == (20, 2)
+    assert explanation.slice_of_frame.tolist() == sorted(explanation.slice_of_frame.tolist())
+    assert explanation.provenance["sampling"]["window_weights"] == pytest.approx(chances.tolist())
 
 
 @pytest.mark.parametrize("seed", [0, 2, 8])
@@ -195,32 +195,34 @@ def test_over_a_long_video_the_curve_peaks_in_the_window_of_the_action(seed: int
     still = np.repeat(clip.frames[~clip.when][:1], 32, axis=0)
     long = NoiseVideo(40)
     long.frames = np.concatenate([clip.frames if window == 6 else still for window in range(10)])
-    found = explain(long, None, "staa_logit", target=clip.label, cache=False, preview=False)
-    assert found.temporal.reshape(10, -1).sum(1).argmax() == 6
-    assert 24 <= found.peak.start < 28
+    explanation = explain(long, None, "staa_logit", target=clip.label, cache=False, preview=False)
+    assert explanation.temporal.reshape(10, -1).sum(1).argmax() == 6
+    assert 24 <= explanation.peak.start < 28
 
 
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_windows_together_or_one_by_one_give_the_same(batch_size: int, model: VideoModel, forwards: list[int]):
     long = NoiseVideo(15)
-    found = explain(long, model, cache=False, batch_size=batch_size)
+    explanation = explain(long, model, cache=False, batch_size=batch_size)
     assert forwards == ([1] * 4 if batch_size == 1 else [3, 1])
-    np.testing.assert_allclose(found.maps, explain(long, model, cache=False).maps, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(explanation.maps, explain(long, model, cache=False).maps, rtol=1e-3, atol=1e-5)
 
 
-def test_all_windows_speak_of_the_class_predicted_over_all(model: VideoModel):
-    found = explain(NoiseVideo(20, seed=2), model, "staa_logit")
-    named = explain(NoiseVideo(20, seed=2), model, "staa_logit", target=int(found.logits.argmax()), cache=False)
-    assert found.target == named.target
-    # Not the same windows share a batch, and sums round otherwise with its size.
-    np.testing.assert_allclose(found.maps, named.maps, rtol=1e-5, atol=1e-6)
+def test_all_windows_are_explained_for_the_class_predicted_over_all(model: VideoModel):
+    explanation = explain(NoiseVideo(20, seed=2), model, "staa_logit")
+    with_target = explain(
+        NoiseVideo(20, seed=2), model, "staa_logit", target=int(explanation.logits.argmax()), cache=False
+    )
+    assert explanation.target == with_target.target
+    # Other windows share a batch, and rounding depends on the size of the batch.
+    np.testing.assert_allclose(explanation.maps, with_target.maps, rtol=1e-5, atol=1e-6)
 
 
 # --- cache ---
 
 
 def copy_with_another_byte(path: Path, folder: Path) -> Path:
-    """The same pictures in a file that differs in a byte that no reader looks at."""
+    """Copy a video and append bytes that no reader reads."""
     copy = folder / "changed.mp4"
     copy.write_bytes(path.read_bytes() + b"\0\0\0\x09free\0")
     return copy
@@ -241,7 +243,7 @@ def test_the_same_content_under_another_name_is_a_hit(video: Path, model: VideoM
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "options",
     [
         {"layers": "last"},
         {"contrast": False},
@@ -251,19 +253,17 @@ def test_the_same_content_under_another_name_is_a_hit(video: Path, model: VideoM
     ],
     ids=str,
 )
-def test_other_readings_of_a_cached_clip_do_without_the_model(
-    asked: dict[str, Any], video: Path, model: VideoModel, forwards: list[int]
+def test_other_parameters_on_a_cached_clip_take_no_pass(
+    options: dict[str, Any], video: Path, model: VideoModel, forwards: list[int]
 ):
     explain(video, model)
-    found = explain(video, model, **asked)
+    explanation = explain(video, model, **options)
     assert forwards == [1]
-    fresh = explain(video, model, **asked, cache=False)
-    np.testing.assert_allclose(found.maps, fresh.maps, rtol=1e-4, atol=1e-6)
+    fresh = explain(video, model, **options, cache=False)
+    np.testing.assert_allclose(explanation.maps, fresh.maps, rtol=1e-4, atol=1e-6)
 
 
-def test_what_was_recorded_for_the_predicted_class_answers_by_its_name(
-    video: Path, model: VideoModel, forwards: list[int]
-):
+def test_a_request_for_the_predicted_class_uses_its_record(video: Path, model: VideoModel, forwards: list[int]):
     predicted = explain(video, model, "staa_logit").target
     assert explain(video, model, "staa_logit", target=predicted).target == predicted
     assert forwards == [1]
@@ -271,9 +271,7 @@ def test_what_was_recorded_for_the_predicted_class_answers_by_its_name(
     assert forwards == [1, 1]
 
 
-def test_a_record_that_lacks_something_is_completed_and_answers_both(
-    video: Path, model: VideoModel, forwards: list[int]
-):
+def test_a_record_with_missing_parts_is_completed_once(video: Path, model: VideoModel, forwards: list[int]):
     for layers in ("last", "rollout", "last", "rollout", "mean"):
         explain(video, model, layers=layers, attention=False)
     assert forwards == [1, 1]
@@ -287,7 +285,7 @@ def test_anything_that_changes_the_answer_is_a_miss(
     with torch.no_grad():
         other_weights.classifier.bias[0] += 1e-3
     crop = replace(model.transform, shortest_edge=25)
-    for asked in (
+    for change in (
         {"video": copy_with_another_byte(video, tmp_path)},
         {"start": 1},
         {"window": 2},
@@ -295,18 +293,18 @@ def test_anything_that_changes_the_answer_is_a_miss(
         {"model": load_model(other_weights, processor=model.transform)},
     ):
         before = len(forwards)
-        found = explain(**{"video": video, "model": model, **asked})
-        assert found.provenance["cache"] == "miss", asked
-        assert len(forwards) == before + 1, asked
+        explanation = explain(**{"video": video, "model": model, **change})
+        assert explanation.provenance["cache"] == "miss", change
+        assert len(forwards) == before + 1, change
 
 
 def test_a_weight_changed_in_place_is_a_miss(video: Path, forwards: list[int]):
     module = tiny_timesformer()
-    mine = load_model(module, processor=tiny_timesformer_model().transform)
-    before = explain(video, mine)
+    own_model = load_model(module, processor=tiny_timesformer_model().transform)
+    before = explain(video, own_model)
     with torch.no_grad():
         module.classifier.bias[1] += 1
-    after = explain(video, mine)
+    after = explain(video, own_model)
     assert after.logits[1] == pytest.approx(before.logits[1] + 1, abs=1e-5)
     assert forwards == [1, 1]
 
@@ -330,25 +328,25 @@ def test_without_cache_nothing_is_read_or_written(video: Path, model: VideoModel
     assert forwards == [1, 1, 1]
 
 
-def test_a_cache_that_cannot_be_written_is_no_hindrance(
+def test_an_unwritable_cache_warns_and_the_clip_is_explained(
     video: Path, model: VideoModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     (tmp_path / "file").touch()
     monkeypatch.setenv("STAA_CACHE", str(tmp_path / "file" / "cache"))
     monkeypatch.setattr(cache._state, "warned_folders", set())
     with pytest.warns(RuntimeWarning, match="STAA_CACHE"):
-        found = explain(video, model)
-    assert explain(video, model).maps.tolist() == found.maps.tolist()
+        explanation = explain(video, model)
+    assert explain(video, model).maps.tolist() == explanation.maps.tolist()
 
 
 def explain_in_process(video: Path, model: Path, counts: Path, ready: Any) -> None:
     torch.set_num_threads(1)
     original: Callable[..., Any] = staa_widgets.models.capture.record
 
-    def count_and_record(*asked: Any) -> Any:
+    def count_and_record(*arguments: Any) -> Any:
         with counts.open("a") as log:
             log.write("forward\n")
-        return original(*asked)
+        return original(*arguments)
 
     staa_widgets.models.capture.record = count_and_record  # the process ends with it
     if ready is not None:
@@ -380,11 +378,11 @@ def test_processes_share_what_was_computed_and_compute_it_once(video: Path, mode
 # --- progress, cancelling, leaving things as they are ---
 
 
-def test_progress_is_told_step_by_step(model: VideoModel):
-    told: list[tuple[str, int, int]] = []
-    explain(NoiseVideo(20), model, batch_size=2, progress=lambda *step: told.append(step))
-    assert [step for step in told if step[0] == "model"] == [("model", n, 5) for n in (0, 2, 4, 5)]
-    assert told[-1] == ("pictures", 160, 160)
+def test_progress_is_reported_step_by_step(model: VideoModel):
+    steps: list[tuple[str, int, int]] = []
+    explain(NoiseVideo(20), model, batch_size=2, progress=lambda *step: steps.append(step))
+    assert [step for step in steps if step[0] == "model"] == [("model", n, 5) for n in (0, 2, 4, 5)]
+    assert steps[-1] == ("pictures", 160, 160)
 
 
 def test_cancelled_work_keeps_the_windows_that_were_finished(model: VideoModel, forwards: list[int]):
@@ -399,7 +397,7 @@ def test_cancelled_work_keeps_the_windows_that_were_finished(model: VideoModel, 
     assert forwards == [1] * 5
 
 
-def test_nothing_is_said_where_there_is_no_terminal(model: VideoModel, capfd: pytest.CaptureFixture[str]):
+def test_no_progress_is_printed_without_a_terminal(model: VideoModel, capfd: pytest.CaptureFixture[str]):
     explain(NoiseVideo(2), model, cache=False)
     assert capfd.readouterr() == ("", "")
     explain(NoiseVideo(2), model, cache=False, progress=True)
@@ -420,7 +418,7 @@ def test_settings_of_torch_and_numpy_are_left_alone(model: VideoModel):
 
 
 @pytest.mark.parametrize("call", [explain, stream, compare, explain_many])
-def test_the_keywords_that_are_known_are_those_of_the_signature(call: Callable[..., Any]):
+def test_known_keywords_are_those_of_the_signature(call: Callable[..., Any]):
     shared = inspect.signature(explain).parameters
     own = [name for name in inspect.signature(call).parameters if name not in ("options", "params")]
     known = KEYWORDS[call.__name__]
@@ -429,7 +427,7 @@ def test_the_keywords_that_are_known_are_those_of_the_signature(call: Callable[.
 
 
 @pytest.mark.parametrize("call", [explain, stream, compare, explain_many])
-def test_a_misspelled_keyword_is_looked_up_among_the_functions_own(call: Callable[..., Any]):
+def test_a_misspelled_keyword_is_compared_with_the_functions_own(call: Callable[..., Any]):
     with pytest.raises(ParameterError) as caught:
         call("clip.mp4", windw=3)
     assert str(caught.value) == f"{call.__name__}() has no keyword 'windw'. Did you mean 'window'?"
@@ -445,6 +443,6 @@ def test_a_misspelled_keyword_is_looked_up_among_the_functions_own(call: Callabl
         (compare, "method", "Did you mean 'methods'?"),
     ],
 )
-def test_an_unknown_keyword_is_told_the_nearest_name(call: Callable[..., Any], keyword: str, hint: str):
+def test_an_unknown_keyword_is_refused_with_the_nearest_name(call: Callable[..., Any], keyword: str, hint: str):
     with pytest.raises(ParameterError, match=re.escape(f"{call.__name__}() has no keyword {keyword!r}. {hint}")):
         call("clip.mp4", **{keyword: 3})

@@ -1,4 +1,4 @@
-"""Many videos: patterns, order, errors of one file, batches over files, going on where a run broke off."""
+"""Many videos: patterns, order, errors of one file, batches over files, resuming an interrupted run."""
 
 from __future__ import annotations
 
@@ -46,17 +46,22 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def test_each_file_gets_an_answer_or_an_error_in_order(clips: Path, model: VideoModel):
-    found = list(explain_many([clips / "d.mp4", clips / "b.mp4", "missing.mp4", clips / "a.mp4"], model))
-    assert [str(one.video).rsplit("/")[-1] for one in found] == ["d.mp4", "b.mp4", "missing.mp4", "a.mp4"]
-    assert [type(one.error) for one in found] == [type(None), UnreadableVideoError, VideoNotFoundError, type(None)]
-    assert [one.explanation is None for one in found] == [False, True, True, False]
-    for one in (found[0], found[3]):
-        alone = explain(one.video, model, cache=False)
-        assert one.explanation is not None
-        np.testing.assert_allclose(one.explanation.maps, alone.maps, rtol=1e-3, atol=1e-6)
-        assert one.explanation.clip_name == one.video.name
-        assert one.explanation.preview is not None
+def test_each_file_gets_an_explanation_or_an_error_in_order(clips: Path, model: VideoModel):
+    outcomes = list(explain_many([clips / "d.mp4", clips / "b.mp4", "missing.mp4", clips / "a.mp4"], model))
+    assert [str(outcome.video).rsplit("/")[-1] for outcome in outcomes] == ["d.mp4", "b.mp4", "missing.mp4", "a.mp4"]
+    assert [type(outcome.error) for outcome in outcomes] == [
+        type(None),
+        UnreadableVideoError,
+        VideoNotFoundError,
+        type(None),
+    ]
+    assert [outcome.explanation is None for outcome in outcomes] == [False, True, True, False]
+    for outcome in (outcomes[0], outcomes[3]):
+        alone = explain(outcome.video, model, cache=False)
+        assert outcome.explanation is not None
+        np.testing.assert_allclose(outcome.explanation.maps, alone.maps, rtol=1e-3, atol=1e-6)
+        assert outcome.explanation.clip_name == outcome.video.name
+        assert outcome.explanation.preview is not None
 
 
 def test_patterns_and_folders_are_sorted(clips: Path, monkeypatch: pytest.MonkeyPatch):
@@ -69,18 +74,18 @@ def test_patterns_and_folders_are_sorted(clips: Path, monkeypatch: pytest.Monkey
     assert list_videos(clips.parent / "x[1].mp4") == [clips.parent / "x[1].mp4"]
 
 
-@pytest.mark.parametrize("nothing", ["*.avi", "."])
+@pytest.mark.parametrize("pattern", ["*.avi", "."])
 def test_a_pattern_or_a_folder_without_videos_is_refused_with_a_hint(
-    nothing: str, model: VideoModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pattern: str, model: VideoModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(VideoNotFoundError, match="no video in the") as refused:
-        explain_many(nothing, model)
+        explain_many(pattern, model)
     assert refused.value.hint
 
 
 class Column:
-    """What a column of a data frame is to those who iterate over it."""
+    """Has a length and iterates over its values, as a column of a data frame does."""
 
     def __init__(self, *values: Any) -> None:
         self.values = values
@@ -95,12 +100,12 @@ class Column:
 def test_columns_generators_and_single_videos_are_lists(clips: Path, model: VideoModel):
     paths = [str(clips / "a.mp4"), float("nan"), str(clips / "c.mp4")]
     for videos in (Column(*paths), iter(paths)):
-        found = list(explain_many(videos, model, preview=False))
-        assert [one.error is None for one in found] == [True, False, True]
+        outcomes = list(explain_many(videos, model, preview=False))
+        assert [outcome.error is None for outcome in outcomes] == [True, False, True]
     frames = NoiseVideo(2)
-    for one in (frames, frames.frames, open_clip(frames), (clips / "a.mp4").read_bytes()):
-        (outcome,) = explain_many(one, model, preview=False)
-        assert outcome.video is one
+    for video in (frames, frames.frames, open_clip(frames), (clips / "a.mp4").read_bytes()):
+        (outcome,) = explain_many(video, model, preview=False)
+        assert outcome.video is video
         assert outcome.explanation is not None
 
 
@@ -116,27 +121,27 @@ def test_a_whole_data_frame_is_refused(model: VideoModel):
 @pytest.mark.parametrize("cached", [True, False])
 def test_short_clips_share_batches(cached: bool, clips: Path, model: VideoModel, forwards: list[int]):
     videos = [clips / "a.mp4", clips / "b.mp4", NoiseVideo(20), clips / "c.mp4", clips / "d.mp4"]
-    found = list(explain_many(videos, model, "staa_logit", cache=cached, batch_size=5, preview=False))
-    assert [one.error is None for one in found] == [True, False, True, True, True]
+    outcomes = list(explain_many(videos, model, "staa_logit", cache=cached, batch_size=5, preview=False))
+    assert [outcome.error is None for outcome in outcomes] == [True, False, True, True, True]
     assert forwards[:2] == [3, 5]  # three short clips at once, then the five windows of the long one
-    for one in (found[0], found[2]):
-        assert one.explanation is not None
-        alone = explain(one.video, model, "staa_logit", cache=False)
-        np.testing.assert_allclose(one.explanation.maps, alone.maps, rtol=1e-3, atol=1e-6)
+    for outcome in (outcomes[0], outcomes[2]):
+        assert outcome.explanation is not None
+        alone = explain(outcome.video, model, "staa_logit", cache=False)
+        np.testing.assert_allclose(outcome.explanation.maps, alone.maps, rtol=1e-3, atol=1e-6)
 
 
-def test_methods_that_ask_the_model_again_are_answered_too(clips: Path, model: VideoModel):
-    for one in explain_many([clips / "a.mp4", clips / "c.mp4"], model, "occlusion", preview=False, cache=False):
-        assert one.explanation is not None
+def test_methods_with_further_passes_explain_many_videos(clips: Path, model: VideoModel):
+    for outcome in explain_many([clips / "a.mp4", clips / "c.mp4"], model, "occlusion", preview=False, cache=False):
+        assert outcome.explanation is not None
         np.testing.assert_allclose(
-            one.explanation.maps, explain(one.video, model, "occlusion", cache=False).maps, rtol=1e-3, atol=1e-5
+            outcome.explanation.maps, explain(outcome.video, model, "occlusion", cache=False).maps, rtol=1e-3, atol=1e-5
         )
 
 
 def test_the_same_content_twice_is_computed_once(clips: Path, model: VideoModel, forwards: list[int]):
     same = clips / "a.mp4"
-    found = list(explain_many([same, same.read_bytes(), same], model, preview=False))
-    assert [one.error for one in found] == [None] * 3
+    outcomes = list(explain_many([same, same.read_bytes(), same], model, preview=False))
+    assert [outcome.error for outcome in outcomes] == [None] * 3
     assert forwards == [1]
 
 
@@ -146,56 +151,58 @@ def test_one_clip_that_spoils_a_batch_does_not_spoil_the_others(
     original = staa_widgets.models.capture.record
     dark = np.zeros((8, 24, 24, 3), np.uint8)
 
-    def picky(model: VideoModel, pixels: torch.Tensor, *rest: Any) -> Any:
+    def refuse_dark(model: VideoModel, pixels: torch.Tensor, *rest: Any) -> Any:
         if (pixels.flatten(1).std(1) == 0).any():
             raise WrongInputError("Too dark.")
         return original(model, pixels, *rest)
 
-    monkeypatch.setattr(staa_widgets.models.capture, "record", picky)
-    found = list(explain_many([clips / "a.mp4", dark, NoiseVideo(0.2), clips / "c.mp4"], model, preview=False))
-    assert [type(one.error) for one in found] == [type(None), WrongInputError, TooFewFramesError, type(None)]
+    monkeypatch.setattr(staa_widgets.models.capture, "record", refuse_dark)
+    outcomes = list(explain_many([clips / "a.mp4", dark, NoiseVideo(0.2), clips / "c.mp4"], model, preview=False))
+    assert [type(outcome.error) for outcome in outcomes] == [type(None), WrongInputError, TooFewFramesError, type(None)]
 
 
-def test_a_second_run_goes_on_where_the_first_was_stopped(clips: Path, model: VideoModel, forwards: list[int]):
+def test_a_second_run_resumes_where_the_first_stopped(clips: Path, model: VideoModel, forwards: list[int]):
     videos = [clips / f"{name}.mp4" for name in "acd"]
     running = explain_many(videos, model, batch_size=1, preview=False)
     next(running)
     next(running)
     running.close()
     assert forwards == [1, 1]
-    found = [one.explanation for one in explain_many(videos, model, batch_size=1, preview=False)]
-    assert [one.provenance["cache"] for one in found if one] == ["hit", "hit", "miss"]
+    explanations = [outcome.explanation for outcome in explain_many(videos, model, batch_size=1, preview=False)]
+    assert [e.provenance["cache"] for e in explanations if e] == ["hit", "hit", "miss"]
     assert forwards == [1, 1, 1]
 
 
 @pytest.mark.parametrize("cached", [True, False])
-def test_weights_changed_between_two_files_answer_for_the_second(cached: bool, clips: Path):
+def test_weights_changed_between_two_files_apply_to_the_second(cached: bool, clips: Path):
     module = tiny_timesformer()
-    mine = load_model(module, processor=tiny_timesformer_model().transform, id="tiny")
-    running = explain_many(clips / "[ac].mp4", mine, preview=False, cache=cached)
+    own_model = load_model(module, processor=tiny_timesformer_model().transform, id="tiny")
+    running = explain_many(clips / "[ac].mp4", own_model, preview=False, cache=cached)
     first = next(running).explanation
     with torch.no_grad():
         module.classifier.bias[1] += 1
-    (second,) = (one.explanation for one in running)
+    (second,) = (outcome.explanation for outcome in running)
     assert first is not None
     assert second is not None
     assert first.provenance["model"]["weights"] != second.provenance["model"]["weights"]
-    np.testing.assert_allclose(second.logits, explain(clips / "c.mp4", mine, cache=False).logits, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        second.logits, explain(clips / "c.mp4", own_model, cache=False).logits, rtol=1e-5, atol=1e-5
+    )
 
 
-def test_an_answer_that_was_taken_is_let_go(clips: Path, model: VideoModel):
-    taken, alive = list[weakref.ref[Any]](), list[int]()
+def test_memory_of_a_consumed_outcome_is_freed(clips: Path, model: VideoModel):
+    references, alive_counts = list[weakref.ref[Any]](), list[int]()
 
     def note_progress(*_: Any) -> None:
         gc.collect()
-        if taken:
-            alive.append(sum(outcome() is not None for outcome in taken))
+        if references:
+            alive_counts.append(sum(outcome() is not None for outcome in references))
 
     for outcome in explain_many(clips / "[acd].mp4", model, batch_size=1, preview=False, progress=note_progress):
-        taken.append(weakref.ref(outcome))
+        references.append(weakref.ref(outcome))
         del outcome
-    assert len(taken) == 3
-    assert set(alive) == {0}
+    assert len(references) == 3
+    assert set(alive_counts) == {0}
 
 
 def test_nothing_is_left_on_disk_without_cache(clips: Path, model: VideoModel, folder: Path):
@@ -204,16 +211,16 @@ def test_nothing_is_left_on_disk_without_cache(clips: Path, model: VideoModel, f
 
 
 def test_progress_counts_files_and_names_the_step(clips: Path, model: VideoModel):
-    told: list[tuple[str, int, int]] = []
+    steps: list[tuple[str, int, int]] = []
     videos = [clips / "a.mp4", clips / "b.mp4", NoiseVideo(20)]
-    list(explain_many(videos, model, batch_size=2, progress=lambda *step: told.append(step)))
-    assert {total for _, _, total in told} == {3}
-    counts = [done for _, done, _ in told]
+    list(explain_many(videos, model, batch_size=2, progress=lambda *step: steps.append(step)))
+    assert {total for _, _, total in steps} == {3}
+    counts = [done for _, done, _ in steps]
     assert counts == sorted(counts)
     assert counts[-1] == 3
-    assert told[0] == ("a.mp4: opening", 0, 3)
-    assert ("video: model 2/5", 2, 3) in told
-    assert told[-1][0] == "video"
+    assert steps[0] == ("a.mp4: opening", 0, 3)
+    assert ("video: model 2/5", 2, 3) in steps
+    assert steps[-1][0] == "video"
 
 
 def test_cancelling_ends_all(clips: Path, model: VideoModel):
@@ -228,7 +235,7 @@ def test_cancelling_ends_all(clips: Path, model: VideoModel):
 
 @pytest.mark.parametrize("where", ["a.mp4: opening", "a.mp4: model", "c.mp4: pictures", "c.mp4"])
 def test_an_error_of_progress_itself_ends_all(where: str, clips: Path, model: VideoModel):
-    """It is no file's, and not taken for memory that ran out either."""
+    """The error belongs to no file, and is not mistaken for a lack of memory."""
 
     def fail(step: str, done: int, total: int) -> None:
         if step.startswith(where):
@@ -238,20 +245,20 @@ def test_an_error_of_progress_itself_ends_all(where: str, clips: Path, model: Vi
         list(explain_many(clips / "[ac].mp4", model, progress=fail))
 
 
-def test_what_goes_wrong_in_a_batch_only_is_told_and_loses_no_clip(
+def test_an_error_of_a_batch_alone_gives_a_warning_and_loses_no_clip(
     clips: Path, model: VideoModel, monkeypatch: pytest.MonkeyPatch
 ):
     original = staa_widgets.models.capture.record
 
-    def alone(model: VideoModel, pixels: torch.Tensor, *rest: Any) -> Any:
+    def record_single(model: VideoModel, pixels: torch.Tensor, *rest: Any) -> Any:
         if len(pixels) > 1:
             raise ValueError("one at a time")
         return original(model, pixels, *rest)
 
-    monkeypatch.setattr(staa_widgets.models.capture, "record", alone)
+    monkeypatch.setattr(staa_widgets.models.capture, "record", record_single)
     with pytest.warns(RuntimeWarning, match=r"2 videos .* \(ValueError: one at a time\)"):
-        found = list(explain_many(clips / "[ac].mp4", model, preview=False))
-    assert [one.error for one in found] == [None, None]
+        outcomes = list(explain_many(clips / "[ac].mp4", model, preview=False))
+    assert [outcome.error for outcome in outcomes] == [None, None]
 
 
 def test_ctrl_c_ends_all(clips: Path, model: VideoModel, monkeypatch: pytest.MonkeyPatch):
@@ -263,20 +270,20 @@ def test_ctrl_c_ends_all(clips: Path, model: VideoModel, monkeypatch: pytest.Mon
         list(explain_many(clips / "[ac].mp4", model))
 
 
-def test_questions_that_make_no_sense_are_refused_at_once(clips: Path, model: VideoModel):
-    wrong: list[tuple[type[Exception], dict[str, Any]]] = [
+def test_wrong_requests_are_refused_at_once(clips: Path, model: VideoModel):
+    cases: list[tuple[type[Exception], dict[str, Any]]] = [
         (MethodError, {"method": "stab"}),
         (ParameterError, {"layer": "last"}),
         (ParameterError, {"target": "nothing"}),
         (ParameterError, {"batch_size": 0}),
         (ParameterError, {"window": 0}),
     ]
-    for error, asked in wrong:
+    for error, options in cases:
         with pytest.raises(error):
-            explain_many(clips, model, **asked)
+            explain_many(clips, model, **options)
 
 
-def test_a_class_that_a_method_cannot_speak_of_is_warned_of(clips: Path, model: VideoModel):
+def test_a_target_that_the_method_ignores_gives_a_warning(clips: Path, model: VideoModel):
     target = (explain(clips / "a.mp4", model, preview=False).target + 1) % 5
     with pytest.warns(UserWarning, match="does not depend on the class"):
         list(explain_many(clips / "a.mp4", model, target=target, preview=False))

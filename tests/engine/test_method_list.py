@@ -1,4 +1,4 @@
-"""Names of the methods that a comparison is asked for."""
+"""Names of the methods of a comparison."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ from staa_widgets.engine.method_list import name_methods
 from staa_widgets.errors import MethodError, ParameterError
 
 
-def test_names_of_methods_say_what_was_asked():
-    asked = [("staa", {"layers": "last"}), ("staa", {"layers": "last", "contrast": False}), ("staa_logit", {}), "staa"]
-    assert list(name_methods(asked)) == ["staa layers=last", "staa layers=last, contrast=False", "staa_logit", "staa"]
+def test_names_of_methods_state_their_parameters():
+    methods = [
+        ("staa", {"layers": "last"}),
+        ("staa", {"layers": "last", "contrast": False}),
+        ("staa_logit", {}),
+        "staa",
+    ]
+    assert list(name_methods(methods)) == ["staa layers=last", "staa layers=last, contrast=False", "staa_logit", "staa"]
     assert list(name_methods({"staa": {"layers": "last"}})) == ["staa"]
     assert list(name_methods(["staa", "staa", ("staa", {})])) == ["staa"]
 
@@ -20,6 +25,6 @@ def test_names_of_methods_say_what_was_asked():
 @pytest.mark.parametrize(
     "wrong", ["staa", [], {}, 3, [("staa",)], [("staa", 3)], [3], [("staa", {"layer": 1})], ["stab"], [("stab", {})]]
 )
-def test_methods_that_make_no_sense_are_refused(wrong: Any):
+def test_wrong_methods_are_refused(wrong: Any):
     with pytest.raises((ParameterError, MethodError)):
         name_methods(wrong)

@@ -1,4 +1,4 @@
-"""What a cached clip answers without the model: records and explanations are kept apart."""
+"""Records and explanations in the cache: which requests run the model again."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ LAYERS: tuple[Any, ...] = ("last", "mean", "rollout", [0, -1])
 pytestmark = pytest.mark.usefixtures("folder")
 
 
-def test_one_pass_answers_every_reading_of_plain_attention(video: Path, model: VideoModel, forwards: list[int]):
+def test_one_pass_serves_all_parameters_of_plain_attention(video: Path, model: VideoModel, forwards: list[int]):
     explain(video, model, preview=False)
     for layers, contrast, time, residual in product(LAYERS, (True, False), (True, False), (0.5, 0.7)):
         explain(video, model, layers=layers, contrast=contrast, time=time, residual=residual, preview=False)
     assert forwards == [1]
 
 
-def test_every_weighting_takes_one_pass_and_then_all_are_answered(video: Path, model: VideoModel, forwards: list[int]):
+def test_each_weighting_takes_one_pass_and_is_cached_from_then_on(video: Path, model: VideoModel, forwards: list[int]):
     for count, weighting in enumerate(("none", "value", "logit", "gradient"), 1):
         for layers in ("rollout", *LAYERS):
             explain(video, model, layers=layers, weighting=weighting, preview=False)
         assert len(forwards) == count, weighting
     for weighting, layers in product(("none", "value", "logit", "gradient"), LAYERS):
-        asked = {"layers": layers, "weighting": weighting, "contrast": False, "residual": 0.6}
-        found = explain(video, model, **asked, preview=False)
+        params = {"layers": layers, "weighting": weighting, "contrast": False, "residual": 0.6}
+        explanation = explain(video, model, **params, preview=False)
         assert len(forwards) == 4
-        fresh = explain(video, model, **asked, preview=False, cache=False)
-        np.testing.assert_allclose(found.maps, fresh.maps, rtol=1e-3, atol=1e-6)
+        fresh = explain(video, model, **params, preview=False, cache=False)
+        np.testing.assert_allclose(explanation.maps, fresh.maps, rtol=1e-3, atol=1e-6)
         forwards.pop()
     explain(video, model, "staa_logit", preview=False)
     assert len(forwards) == 4
 
 
-def test_joint_attention_keeps_what_was_recorded_too(video: Path, forwards: list[int]):
+def test_records_of_joint_attention_are_cached_too(video: Path, forwards: list[int]):
     vivit = tiny_joint_model("vivit")
     for _ in range(2):
         for weighting, layers in product(("none", "value", "logit", "gradient"), ("rollout", "mean", "last")):
@@ -58,8 +58,8 @@ def test_a_named_class_is_recorded_beside_the_predicted_one(video: Path, model: 
     predicted = explain(video, model, "staa_logit", preview=False).target
     other = (predicted + 1) % 5
     for target in (predicted, other, None, other, predicted):
-        found = explain(video, model, "staa_logit", target=target, preview=False)
-        assert found.target == (predicted if target is None else target)
+        explanation = explain(video, model, "staa_logit", target=target, preview=False)
+        assert explanation.target == (predicted if target is None else target)
     explain(video, model, preview=False)
     assert len(forwards) == 2
 
@@ -76,7 +76,7 @@ def sampling(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("sampling")
 @pytest.mark.parametrize("first", [True, False])
-def test_what_is_answered_does_not_depend_on_what_was_asked_before(first: bool, video: Path, forwards: list[int]):
+def test_an_explanation_does_not_depend_on_earlier_requests(first: bool, video: Path, forwards: list[int]):
     mae = tiny_joint_model("videomae")
     fresh = {exact: explain(video, mae, exact=exact, preview=False, cache=False) for exact in (True, False)}
     assert np.abs(fresh[True].maps - fresh[False].maps).max() > 1e-4
@@ -84,9 +84,9 @@ def test_what_is_answered_does_not_depend_on_what_was_asked_before(first: bool, 
     for exact in (first, not first, first):
         for layers in ("rollout", "mean"):
             explain(video, mae, exact=exact, layers=layers, preview=False)
-        found = explain(video, mae, exact=exact, preview=False)
-        np.testing.assert_allclose(found.maps, fresh[exact].maps, rtol=1e-4, atol=1e-7)
-        assert found.provenance["standard_errors"].keys() == fresh[exact].provenance["standard_errors"].keys()
+        explanation = explain(video, mae, exact=exact, preview=False)
+        np.testing.assert_allclose(explanation.maps, fresh[exact].maps, rtol=1e-4, atol=1e-7)
+        assert explanation.provenance["standard_errors"].keys() == fresh[exact].provenance["standard_errors"].keys()
     assert len(forwards) == 2
     for exact in (True, False):
         other = explain(video, mae, "staa_logit", exact=exact, preview=False)
@@ -107,24 +107,24 @@ def test_a_method_compared_with_an_exact_one_is_not_made_exact(cached: bool, vid
 def test_where_nothing_is_sampled_exact_is_the_same_record(
     family: str, video: Path, model: VideoModel, forwards: list[int], monkeypatch: pytest.MonkeyPatch
 ):
-    """Models with few tokens, and however many tokens those of divided attention."""
-    asked = tiny_joint_model(family) if family == "vivit" else model
-    if asked is model:
+    """Models with few tokens, and models with divided attention and any number of tokens."""
+    exact_model = tiny_joint_model(family) if family == "vivit" else model
+    if exact_model is model:
         monkeypatch.setattr(queries, "EXACT_TOKENS", 0)
     for exact in (False, True, False):
-        explain(video, asked, exact=exact, preview=False)
+        explain(video, exact_model, exact=exact, preview=False)
     assert forwards == [1]
 
 
 @pytest.mark.usefixtures("sampling")
-def test_errors_are_told_of_all_windows(monkeypatch: pytest.MonkeyPatch):
-    """The first window may be the one that knows of no error."""
+def test_provenance_states_the_standard_errors_of_all_windows(monkeypatch: pytest.MonkeyPatch):
+    """Also if the first window has none."""
     original = staa_widgets.models.capture.record
 
-    def first_exact(*asked: Any) -> Any:
-        first, *rest = original(*asked)
+    def first_exact(*arguments: Any) -> Any:
+        first, *rest = original(*arguments)
         return [replace(first, sampling_errors={}), *rest]
 
     monkeypatch.setattr(staa_widgets.models.capture, "record", first_exact)
-    found = explain(NoiseVideo(20), tiny_joint_model("videomae"), cache=False, preview=False)
-    assert found.provenance["standard_errors"].keys() == {"rows", "rollout"}
+    explanation = explain(NoiseVideo(20), tiny_joint_model("videomae"), cache=False, preview=False)
+    assert explanation.provenance["standard_errors"].keys() == {"rows", "rollout"}

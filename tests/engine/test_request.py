@@ -1,4 +1,4 @@
-"""What was asked is kept, asked again in other words, and answered one at a time."""
+"""Requests are kept with their explanations, changed, and computed one at a time."""
 
 from __future__ import annotations
 
@@ -34,41 +34,41 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def make_request(video: Path, model: VideoModel, *rest: Any, **params: Any) -> ExplainRequest:
-    question = request_of(explain(video, model, *rest, preview=False, **params))
-    assert question is not None
-    return question
+    request = request_of(explain(video, model, *rest, preview=False, **params))
+    assert request is not None
+    return request
 
 
-def test_explain_remembers_all_that_was_asked(video: Path, model: VideoModel):
-    found = explain(video, model, "staa_logit", target="label 2", start=1, window=2, batch_size=3, layers="mean")
-    question = request_of(found)
-    assert question is not None
-    assert question.clip.first_frame == 8
-    assert question.model is model
-    assert (question.method, dict(question.params)) == (
+def test_an_explanation_keeps_its_request(video: Path, model: VideoModel):
+    explanation = explain(video, model, "staa_logit", target="label 2", start=1, window=2, batch_size=3, layers="mean")
+    request = request_of(explanation)
+    assert request is not None
+    assert request.clip.first_frame == 8
+    assert request.model is model
+    assert (request.method, dict(request.params)) == (
         "staa_logit",
         {**METHODS["staa_logit"].defaults, "layers": "mean"},
     )
-    assert (question.target, question.window, question.batch_size) == (2, 2, 3)
-    assert (question.cache, question.preview, question.attention) == (True, True, True)
-    again = answer_request(question)
+    assert (request.target, request.window, request.batch_size) == (2, 2, 3)
+    assert (request.cache, request.preview, request.attention) == (True, True, True)
+    again = answer_request(request)
     assert again.provenance["cache"] == "hit"
-    np.testing.assert_array_equal(again.maps, found.maps)
+    np.testing.assert_array_equal(again.maps, explanation.maps)
 
 
-def test_a_question_lives_as_long_as_its_explanation(video: Path, model: VideoModel):
-    found = explain(video, model, preview=False)
-    question = weakref.ref(request_of(found))
-    assert request_of(replace(found)) is None
-    assert request_of(type(found).from_bytes(found.to_bytes())) is None
+def test_a_request_lives_as_long_as_its_explanation(video: Path, model: VideoModel):
+    explanation = explain(video, model, preview=False)
+    reference = weakref.ref(request_of(explanation))
+    assert request_of(replace(explanation)) is None
+    assert request_of(type(explanation).from_bytes(explanation.to_bytes())) is None
     gc.collect()
-    assert question() is not None
-    del found
+    assert reference() is not None
+    del explanation
     gc.collect()
-    assert question() is None
+    assert reference() is None
 
 
-def test_other_words_keep_what_still_applies(video: Path, model: VideoModel):
+def test_changes_keep_the_parameters_that_still_apply(video: Path, model: VideoModel):
     first = make_request(video, model, weighting="value")
     assert dict(first.with_changes(params={"layers": "mean"}).params) == {
         **METHODS["staa"].defaults,
@@ -81,17 +81,17 @@ def test_other_words_keep_what_still_applies(video: Path, model: VideoModel):
     assert answer_request(other).target == 4
 
 
-def test_the_class_asked_for_survives_a_method_without_one(video: Path, model: VideoModel, recwarn: Any):
-    about_four = make_request(video, model, "staa_logit", target=4)
-    between = about_four.with_changes("staa", target=4)
-    found = answer_request(between)
-    assert found.target == int(found.logits.argmax()) != 4
-    assert answer_request(between.with_changes("staa_logit")).target == 4
+def test_the_target_survives_a_method_without_a_class(video: Path, model: VideoModel, recwarn: Any):
+    with_target = make_request(video, model, "staa_logit", target=4)
+    without_class = with_target.with_changes("staa", target=4)
+    explanation = answer_request(without_class)
+    assert explanation.target == int(explanation.logits.argmax()) != 4
+    assert answer_request(without_class.with_changes("staa_logit")).target == 4
     assert not recwarn.list
 
 
 @pytest.mark.parametrize(
-    ("words", "error", "hint"),
+    ("changes", "error", "hint"),
     [
         ({"method": "staa_logits"}, UnknownMethodError, "staa_logit"),
         ({"params": {"layer": "mean"}}, ParameterError, "layers"),
@@ -102,39 +102,39 @@ def test_the_class_asked_for_survives_a_method_without_one(video: Path, model: V
         ({"method": "staa", "target": 3}, UnsupportedRequestError, "staa_logit"),
     ],
 )
-def test_what_cannot_be_asked_is_said(
-    words: dict[str, Any], error: type[Exception], hint: str, video: Path, model: VideoModel
+def test_wrong_changes_are_refused_with_a_hint(
+    changes: dict[str, Any], error: type[Exception], hint: str, video: Path, model: VideoModel
 ):
-    question = make_request(video, model)
+    request = make_request(video, model)
     with pytest.raises(error) as refused:
-        question.with_changes(**words)
+        request.with_changes(**changes)
     assert hint in getattr(refused.value, "hint")  # noqa: B009
 
 
-def test_weighting_by_the_logit_makes_staa_speak_of_a_class(video: Path, model: VideoModel):
-    question = make_request(video, model).with_changes(target=3, params={"weighting": "logit"})
-    assert question.class_specific
-    assert answer_request(question).target == 3
+def test_weighting_by_the_logit_makes_staa_class_specific(video: Path, model: VideoModel):
+    request = make_request(video, model).with_changes(target=3, params={"weighting": "logit"})
+    assert request.class_specific
+    assert answer_request(request).target == 3
 
 
 # --- one at a time ---
 
 
 class BlockedRecord:
-    """A model's forward pass that waits until it is let go, and counts who is in it."""
+    """A forward pass that waits for `go`, and counts the threads inside it."""
 
     def __init__(self, original: Callable[..., Any]) -> None:
         self.original = original
         self.inside, self.most = 0, 0
         self.began, self.go = threading.Event(), threading.Event()
 
-    def __call__(self, *asked: Any) -> Any:
+    def __call__(self, *arguments: Any) -> Any:
         self.inside += 1
         self.most = max(self.most, self.inside)
         self.began.set()
         assert self.go.wait(PATIENCE)
         self.inside -= 1
-        return self.original(*asked)
+        return self.original(*arguments)
 
 
 @pytest.fixture
@@ -145,48 +145,48 @@ def blocked_record(monkeypatch: pytest.MonkeyPatch) -> BlockedRecord:
 
 
 def run_in_thread(call: Callable[[], object]) -> tuple[threading.Thread, list[object]]:
-    found: list[object] = []
+    results: list[object] = []
 
     def run() -> None:
         try:
-            found.append(call())
+            results.append(call())
         except Exception as error:
-            found.append(error)
+            results.append(error)
 
     thread = threading.Thread(target=run)
     thread.start()
-    return thread, found
+    return thread, results
 
 
-def test_who_comes_second_waits_says_so_and_gets_its_own_answer(
+def test_a_second_request_waits_reports_it_and_gets_its_own_result(
     video: Path, model: VideoModel, blocked_record: BlockedRecord
 ):
-    first, one = run_in_thread(lambda: explain(video, model, cache=False, preview=False))
+    first, first_results = run_in_thread(lambda: explain(video, model, cache=False, preview=False))
     assert blocked_record.began.wait(PATIENCE)
-    told: list[str] = []
+    steps: list[str] = []
     waits = threading.Event()
 
     def report(step: str, done: int, total: int) -> None:
-        told.append(step)
+        steps.append(step)
         waits.set()
 
-    second, two = run_in_thread(
+    second, second_results = run_in_thread(
         lambda: explain(video, model, "staa_logit", cache=False, preview=False, progress=report)
     )
     assert waits.wait(PATIENCE)
-    assert set(told) == {WAITING}
+    assert set(steps) == {WAITING}
     blocked_record.go.set()
     first.join(PATIENCE)
     second.join(PATIENCE)
-    assert [getattr(found, "method", found) for found in (*one, *two)] == ["staa", "staa_logit"]
-    assert "model" in told
+    assert [getattr(result, "method", result) for result in (*first_results, *second_results)] == ["staa", "staa_logit"]
+    assert "model" in steps
     assert blocked_record.most == 1
 
 
-def test_who_waits_can_give_up_and_leaves_the_other_alone(
+def test_a_waiting_request_can_be_cancelled_and_the_other_goes_on(
     video: Path, model: VideoModel, blocked_record: BlockedRecord
 ):
-    first, one = run_in_thread(lambda: explain(video, model, cache=False, preview=False))
+    first, results = run_in_thread(lambda: explain(video, model, cache=False, preview=False))
     assert blocked_record.began.wait(PATIENCE)
 
     def give_up(step: str, done: int, total: int) -> None:
@@ -196,22 +196,22 @@ def test_who_waits_can_give_up_and_leaves_the_other_alone(
         explain(video, model, cache=False, preview=False, progress=give_up)
     blocked_record.go.set()
     first.join(PATIENCE)
-    assert getattr(one[0], "method", one[0]) == "staa"
+    assert getattr(results[0], "method", results[0]) == "staa"
 
 
-def test_asking_from_within_an_answer_does_not_wait_for_itself(video: Path, model: VideoModel):
-    inner = []
+def test_explaining_inside_a_progress_callback_does_not_block(video: Path, model: VideoModel):
+    explanations = []
 
-    def ask(step: str, done: int, total: int) -> None:
-        if not inner:
-            inner.append(None)
-            inner[0] = explain(video, model, "staa_logit", preview=False, cache=False)
+    def explain_inside(step: str, done: int, total: int) -> None:
+        if not explanations:
+            explanations.append(None)
+            explanations[0] = explain(video, model, "staa_logit", preview=False, cache=False)
 
-    explain(video, model, preview=False, cache=False, progress=ask)
-    assert inner[0].method == "staa_logit"
+    explain(video, model, preview=False, cache=False, progress=explain_inside)
+    assert explanations[0].method == "staa_logit"
 
 
-def test_the_turn_is_given_back_after_an_error(video: Path, model: VideoModel, monkeypatch: pytest.MonkeyPatch):
+def test_the_lock_is_released_after_an_error(video: Path, model: VideoModel, monkeypatch: pytest.MonkeyPatch):
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -219,9 +219,9 @@ def test_the_turn_is_given_back_after_an_error(video: Path, model: VideoModel, m
         patched.setattr(staa_widgets.models.capture, "record", stop)
         with pytest.raises(KeyboardInterrupt):
             explain(video, model, preview=False)
-    thread, found = run_in_thread(lambda: explain(video, model, preview=False))
+    thread, results = run_in_thread(lambda: explain(video, model, preview=False))
     thread.join(PATIENCE)
-    assert getattr(found[0], "method", found[0]) == "staa"
+    assert getattr(results[0], "method", results[0]) == "staa"
 
 
 # --- the bar ---
@@ -253,6 +253,6 @@ def test_a_step_of_another_length_starts_the_bar_anew(capfd: pytest.CaptureFixtu
     with progress_reporter(progress=True) as report:
         report("model", 2, 3)
         report("pictures", 10, 40)
-    told = capfd.readouterr().err
-    assert "2/3" in told
-    assert "10/40" in told
+    text = capfd.readouterr().err
+    assert "2/3" in text
+    assert "10/40" in text

@@ -1,4 +1,4 @@
-"""Long videos, window by window: what is yielded, what is merged, what is decoded, what is kept."""
+"""Long videos, window by window: explanations, merging, decoding and caching."""
 
 from __future__ import annotations
 
@@ -46,20 +46,20 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def decoded_frames(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Numbers of the frames that were decoded and turned to RGB so far."""
-    seen: list[int] = []
+    numbers: list[int] = []
     original = staa_widgets.video.decode._to_upright_rgb
 
-    def convert_and_note(*asked: Any) -> Any:
-        frame = original(*asked)
-        seen.append(read_barcode(frame))
+    def convert_and_note(*arguments: Any) -> Any:
+        frame = original(*arguments)
+        numbers.append(read_barcode(frame))
         return frame
 
     monkeypatch.setattr(staa_widgets.video.decode, "_to_upright_rgb", convert_and_note)
     monkeypatch.setattr(staa_widgets.video.decode, "load_decord", lambda: None)
-    return seen
+    return numbers
 
 
-# --- what is yielded ---
+# --- windows ---
 
 
 def test_each_window_is_an_explanation_of_its_part(long: Path, model: VideoModel):
@@ -84,7 +84,7 @@ def test_each_window_is_an_explanation_of_its_part(long: Path, model: VideoModel
     assert parts[5].spans[0, 0] == parts[4].spans[1, 0]
 
 
-def test_the_windows_merged_by_hand_are_what_explain_gives(long: Path, model: VideoModel):
+def test_windows_merged_by_hand_equal_explain(long: Path, model: VideoModel):
     """Weighted by the target's probability; the three slices that two windows saw are averaged."""
     parts = list(stream(long, model, "staa_logit", target=2))
     whole = explain(long, model, "staa_logit", target=2, cache=False)
@@ -99,42 +99,42 @@ def test_the_windows_merged_by_hand_are_what_explain_gives(long: Path, model: Vi
     np.testing.assert_array_equal(whole.spans[1:, 0], whole.spans[:-1, 1])
 
 
-def test_without_a_class_each_window_speaks_of_its_own(long: Path, model: VideoModel):
+def test_without_a_target_each_window_explains_its_own_class(long: Path, model: VideoModel):
     for part in stream(long, model, "staa_logit"):
         assert part.target == int(part.logits.argmax())
 
 
 def test_a_short_video_is_one_window_and_the_same_explanation(video: Path, model: VideoModel):
     (only,) = stream(video, model, preview=True)
-    found = explain(video, model, cache=False)
-    np.testing.assert_array_equal(only.maps, found.maps)
-    np.testing.assert_array_equal(only.spans, found.spans)
+    explanation = explain(video, model, cache=False)
+    np.testing.assert_array_equal(only.maps, explanation.maps)
+    np.testing.assert_array_equal(only.spans, explanation.spans)
     assert only.preview is not None
     np.testing.assert_array_equal(only.preview.indices, np.arange(32))
 
 
-def test_a_window_can_be_asked_again_in_other_words(long: Path, model: VideoModel):
+def test_the_request_of_a_window_can_be_changed(long: Path, model: VideoModel):
     part = next(stream(long, model))
-    question = request_of(part)
-    assert question is not None
-    other = answer_request(question.with_changes("staa_logit"))
+    request = request_of(part)
+    assert request is not None
+    other = answer_request(request.with_changes("staa_logit"))
     assert (other.first_frame, other.end) == (part.first_frame, part.end)
 
 
-@pytest.mark.parametrize("asked", [{}, {"window": 20}, {"window": 3.7}, {"stride": 3}])
-def test_a_window_asked_again_is_the_same_frames(asked: dict[str, Any], long: Path, model: VideoModel):
-    for part in stream(long, model, **asked):
-        question = request_of(part)
-        assert question is not None
-        again = answer_request(question)
+@pytest.mark.parametrize("options", [{}, {"window": 20}, {"window": 3.7}, {"stride": 3}])
+def test_the_request_of_a_window_keeps_its_frames(options: dict[str, Any], long: Path, model: VideoModel):
+    for part in stream(long, model, **options):
+        request = request_of(part)
+        assert request is not None
+        again = answer_request(request)
         np.testing.assert_array_equal(again.sampled_frames, part.sampled_frames)
         np.testing.assert_allclose(again.maps, part.maps, rtol=1e-6)
         np.testing.assert_array_equal(
-            answer_request(question.with_changes("motion_energy")).sampled_frames, part.sampled_frames
+            answer_request(request.with_changes("motion_energy")).sampled_frames, part.sampled_frames
         )
 
 
-def test_a_window_says_whether_the_model_was_asked(long: Path, model: VideoModel):
+def test_a_window_states_whether_its_record_was_cached(long: Path, model: VideoModel):
     def cache_states() -> list[str]:
         return [part.provenance["cache"] for part in stream(long, model, "saliency", target=1)]
 
@@ -146,14 +146,14 @@ def test_a_window_says_whether_the_model_was_asked(long: Path, model: VideoModel
 def test_windows_share_the_time_of_their_batch(long: Path, model: VideoModel, monkeypatch: pytest.MonkeyPatch):
     """By a clock on which decoding a frame takes a second; the last window has one frame of its own."""
     monkeypatch.setattr(staa_widgets.engine.timing, "time", SimpleNamespace(perf_counter=count().__next__))
-    told = [part.provenance["seconds"] for part in stream(long, model, batch_size=3, cache=False)]
-    assert [seconds.keys() for seconds in told] == [{"decode", "transform", "forward", "method"}] * 6
+    timings = [part.provenance["seconds"] for part in stream(long, model, batch_size=3, cache=False)]
+    assert [seconds.keys() for seconds in timings] == [{"decode", "transform", "forward", "method"}] * 6
     for step in ("decode", "transform"):
-        assert [seconds[step] for seconds in told] == [4, 4, 4, 3, 3, 3]
+        assert [seconds[step] for seconds in timings] == [4, 4, 4, 3, 3, 3]
     assert {"preview"} <= next(stream(long, model, preview=True, cache=False)).provenance["seconds"].keys()
 
 
-def test_a_stream_warns_once_of_a_class_that_its_method_leaves_aside(long: Path, model: VideoModel):
+def test_a_stream_warns_once_of_a_target_that_its_method_ignores(long: Path, model: VideoModel):
     target = (next(stream(long, model)).target + 1) % 5
     with pytest.warns(UserWarning, match="does not depend on the class") as warned:
         list(stream(long, model, target=target))
@@ -162,28 +162,30 @@ def test_a_stream_warns_once_of_a_class_that_its_method_leaves_aside(long: Path,
 
 
 @pytest.mark.parametrize("method", ["saliency", "occlusion"])
-def test_methods_that_ask_record_each_window_once(method: str, long: Path, model: VideoModel, forwards: list[int]):
-    told: list[tuple[str, int, int]] = []
-    found = explain(long, model, method, cache=False, preview=False, progress=lambda *step: told.append(step))
+def test_methods_with_passes_record_each_window_once(method: str, long: Path, model: VideoModel, forwards: list[int]):
+    steps: list[tuple[str, int, int]] = []
+    explanation = explain(long, model, method, cache=False, preview=False, progress=lambda *step: steps.append(step))
     assert sum(forwards) == 6
-    assert [step for step in told if step[0] == "model"] == [("model", 0, 6), ("model", 6, 6)]
-    named = explain(long, model, method, target=found.target, cache=False, preview=False)
-    np.testing.assert_allclose(found.maps, named.maps, rtol=1e-4, atol=1e-7)
-    assert found.attention is not None
-    assert named.attention is not None
-    np.testing.assert_array_equal(found.attention, named.attention)
+    assert [step for step in steps if step[0] == "model"] == [("model", 0, 6), ("model", 6, 6)]
+    with_target = explain(long, model, method, target=explanation.target, cache=False, preview=False)
+    np.testing.assert_allclose(explanation.maps, with_target.maps, rtol=1e-4, atol=1e-7)
+    assert explanation.attention is not None
+    assert with_target.attention is not None
+    np.testing.assert_array_equal(explanation.attention, with_target.attention)
 
 
-def test_a_second_round_has_a_name_of_its_own(model: VideoModel):
-    """Two windows may predict another class than all together."""
-    told: list[tuple[str, int, int]] = []
+def test_a_second_round_of_passes_has_its_own_name(model: VideoModel):
+    """Some windows predict another class than all windows together."""
+    steps: list[tuple[str, int, int]] = []
     clip = NoiseVideo(40, seed=2)
-    found = explain(clip, model, "staa_logit", cache=False, preview=False, progress=lambda *step: told.append(step))
-    assert found.window_logits is not None
-    others = int((found.window_logits.argmax(1) != found.target).sum())
+    explanation = explain(
+        clip, model, "staa_logit", cache=False, preview=False, progress=lambda *step: steps.append(step)
+    )
+    assert explanation.window_logits is not None
+    others = int((explanation.window_logits.argmax(1) != explanation.target).sum())
     assert 0 < others < 10
-    assert [step for step in told if step[0] == "model"] == [("model", n, 10) for n in (0, 8, 10)]
-    assert told[-1] == ("model, for the class predicted over all windows", others, others)
+    assert [step for step in steps if step[0] == "model"] == [("model", n, 10) for n in (0, 8, 10)]
+    assert steps[-1] == ("model, for the class predicted over all windows", others, others)
 
 
 @pytest.mark.parametrize("seed", [0, 8])
@@ -193,14 +195,14 @@ def test_over_a_long_file_the_curve_peaks_in_the_window_of_the_action(seed: int,
     still = np.repeat(clip.frames[~clip.when][:1], 32, axis=0)
     frames = np.concatenate([clip.frames if window == 6 else still for window in range(10)])
     path = write_frames(clip, frames, tmp_path / "long.mp4")
-    found = explain(path, None, "staa_logit", target=clip.label, preview=False)
-    assert found.window_logits is not None
-    assert found.window_logits.shape[0] == 10
-    weights = found.provenance["sampling"]["window_weights"]
-    np.testing.assert_allclose(weights, class_probabilities(found.window_logits)[:, found.target])
+    explanation = explain(path, None, "staa_logit", target=clip.label, preview=False)
+    assert explanation.window_logits is not None
+    assert explanation.window_logits.shape[0] == 10
+    weights = explanation.provenance["sampling"]["window_weights"]
+    np.testing.assert_allclose(weights, class_probabilities(explanation.window_logits)[:, explanation.target])
     assert int(np.argmax(weights)) == 6
-    assert found.temporal.reshape(10, -1).sum(1).argmax() == 6
-    assert 24 <= found.peak.start < 28
+    assert explanation.temporal.reshape(10, -1).sum(1).argmax() == 6
+    assert 24 <= explanation.peak.start < 28
 
 
 def write_frames(clip: ActionClip, frames: NDArray[np.uint8], path: Path) -> Path:
@@ -223,12 +225,12 @@ def test_windows_slide_by_a_stride_in_whole_slices(stride: float | None, starts:
     assert {frame for sample in samples for frame in sample.indices.tolist()} == set(range(4, 168, 8))
 
 
-@pytest.mark.parametrize("asked", [{"stride": 0}, {"stride": 5}, {"stride": 3, "window": 2}, {"window": -1}])
-def test_a_stride_that_leaves_gaps_is_refused(asked: dict[str, Any], long: Path, model: VideoModel):
+@pytest.mark.parametrize("options", [{"stride": 0}, {"stride": 5}, {"stride": 3, "window": 2}, {"window": -1}])
+def test_a_stride_that_leaves_gaps_is_refused(options: dict[str, Any], long: Path, model: VideoModel):
     with pytest.raises(ParameterError):
-        explain(long, model, **asked)
+        explain(long, model, **options)
     with pytest.raises(ParameterError):
-        stream(long, model, **asked)  # before the first window is asked for
+        stream(long, model, **options)  # before the first window is requested
 
 
 @pytest.mark.parametrize("stride", [None, 1, 3])
@@ -239,33 +241,33 @@ def test_frames_are_decoded_once_however_windows_overlap(
     assert decoded_frames == list(range(4, 168, 8))
 
 
-def test_frames_in_are_frames_out_with_any_stride(long: Path, model: VideoModel):
+def test_sampled_frames_do_not_depend_on_the_stride(long: Path, model: VideoModel):
     plain = explain(long, model, preview=False)
-    slid = explain(long, model, stride=1, preview=False)
-    np.testing.assert_array_equal(slid.sampled_frames, plain.sampled_frames)
-    np.testing.assert_array_equal(slid.spans, plain.spans)
+    overlapping = explain(long, model, stride=1, preview=False)
+    np.testing.assert_array_equal(overlapping.sampled_frames, plain.sampled_frames)
+    np.testing.assert_array_equal(overlapping.spans, plain.spans)
 
 
-def test_between_windows_only_frames_are_held_that_the_next_one_shows(long: Path, model: VideoModel):
+def test_the_reader_holds_only_frames_of_the_next_window(long: Path, model: VideoModel):
     clip = open_clip(long)
     samples = choose_windows(clip, model.geometry, stride=1)
-    alive: list[int] = []
+    counts: list[int] = []
 
     def transform(frames: NDArray[np.uint8]) -> torch.Tensor:
         return torch.full((len(frames), 1), read_barcode(frames[0]), dtype=torch.int64)
 
-    reel = WindowReader(clip, samples, transform, lambda _: nullcontext())
-    for number in (0, 1, 2, 7, 8, len(samples) - 1):  # what is cached in between is left out
-        assert reel.window(number).ravel().tolist() == samples[number].indices.tolist()
-        alive.append(len(reel._pixels))
-    reel.close()
-    assert alive == [*[model.geometry.frames - 1] * 5, 0]  # a window begins one frame after the last
+    reader = WindowReader(clip, samples, transform, lambda _: nullcontext())
+    for number in (0, 1, 2, 7, 8, len(samples) - 1):  # cached windows in between are skipped
+        assert reader.window(number).ravel().tolist() == samples[number].indices.tolist()
+        counts.append(len(reader._pixels))
+    reader.close()
+    assert counts == [*[model.geometry.frames - 1] * 5, 0]  # a window begins one frame after the last
 
 
-def test_one_pass_gives_the_frames_that_random_access_gives(long: Path):
+def test_one_pass_decodes_the_same_frames_as_random_access(long: Path):
     clip = open_clip(long, 2, 19)
-    wanted = [0, 3, 4, 50, 51, 135]
-    for frame, other in zip(clip.iter_frames(wanted), clip.frames(wanted), strict=True):
+    indices = [0, 3, 4, 50, 51, 135]
+    for frame, other in zip(clip.iter_frames(indices), clip.frames(indices), strict=True):
         np.testing.assert_array_equal(frame, other)
     for wrong in ([3, 3], [4, 3], [136], [-1]):
         with pytest.raises(ParameterError):
@@ -275,17 +277,17 @@ def test_one_pass_gives_the_frames_that_random_access_gives(long: Path):
 # --- stopping ---
 
 
-def test_a_stream_that_is_closed_keeps_what_was_finished(long: Path, model: VideoModel, forwards: list[int]):
+def test_a_closed_stream_keeps_its_finished_windows(long: Path, model: VideoModel, forwards: list[int]):
     parts = stream(long, model, batch_size=2)
     next(parts)
-    assert forwards == [2]  # no window is begun before it is wanted
+    assert forwards == [2]  # no window is begun before it is requested
     next(parts)
     next(parts)
     parts.close()
     assert forwards == [2, 2]
-    seen = list(stream(long, model, batch_size=2))
+    windows = list(stream(long, model, batch_size=2))
     assert forwards == [2, 2, 2]
-    assert [part.provenance["cache"] for part in seen] == ["hit"] * 4 + ["miss"] * 2
+    assert [part.provenance["cache"] for part in windows] == ["hit"] * 4 + ["miss"] * 2
     explain(long, model)
     assert forwards == [2, 2, 2]
 
@@ -311,24 +313,24 @@ def test_a_stream_is_cancelled_by_its_progress(long: Path, model: VideoModel, fo
 
 
 def test_a_stream_refuses_at_once(long: Path, model: VideoModel):
-    for error, asked in (
+    for error, options in (
         (VideoNotFoundError, {"video": "missing.mp4"}),
         (MethodError, {"method": "stab"}),
         (ParameterError, {"layers": "first"}),
         (ParameterError, {"target": "nothing"}),
     ):
         with pytest.raises(error):
-            stream(**{"video": long, "model": model, **asked})
+            stream(**{"video": long, "model": model, **options})
 
 
 @pytest.mark.parametrize("method", ["staa_logit", "occlusion"])
 @pytest.mark.parametrize("batch_size", [1, 3])
-def test_weights_changed_between_windows_are_not_answered_for_by_the_old_ones(
+def test_weights_changed_between_windows_apply_from_the_next_window(
     method: str, batch_size: int, long: Path, forwards: list[int]
 ):
     module = tiny_timesformer()
-    mine = load_model(module, processor=tiny_timesformer_model().transform, id="tiny")
-    parts = stream(long, mine, method, target=1, batch_size=batch_size)
+    own_model = load_model(module, processor=tiny_timesformer_model().transform, id="tiny")
+    parts = stream(long, own_model, method, target=1, batch_size=batch_size)
     first = next(parts)
     before = copy.deepcopy(module.state_dict())
     with torch.no_grad():
@@ -337,14 +339,14 @@ def test_weights_changed_between_windows_are_not_answered_for_by_the_old_ones(
     second = next(parts)
     parts.close()
     assert first.provenance["model"]["weights"] != second.provenance["model"]["weights"]
-    fresh = list(islice(stream(long, mine, method, target=1, cache=False, batch_size=1), 2))[1]
+    fresh = list(islice(stream(long, own_model, method, target=1, cache=False, batch_size=1), 2))[1]
     module.load_state_dict(before)
     forwards.clear()
-    old = list(islice(stream(long, mine, method, target=1, batch_size=1), 2))
+    old = list(islice(stream(long, own_model, method, target=1, batch_size=1), 2))
     np.testing.assert_allclose(second.logits, fresh.logits, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(second.maps, fresh.maps, rtol=1e-3, atol=1e-5)
     np.testing.assert_array_equal(old[0].maps, first.maps)
-    expected = list(islice(stream(long, mine, method, target=1, batch_size=1, cache=False), 2))[1]
+    expected = list(islice(stream(long, own_model, method, target=1, batch_size=1, cache=False), 2))[1]
     np.testing.assert_allclose(old[1].maps, expected.maps, rtol=1e-3, atol=1e-5)
     np.testing.assert_allclose(old[1].logits, expected.logits, rtol=1e-5, atol=1e-5)
 
@@ -355,10 +357,10 @@ def test_weights_changed_between_windows_are_not_answered_for_by_the_old_ones(
 def test_compared_methods_share_one_pass(video: Path, model: VideoModel, forwards: list[int]):
     for cached in (False, True):
         forwards.clear()
-        found = compare(video, model, ["staa_logit", "staa"], cache=cached, preview=False)
-        assert list(found) == ["staa_logit", "staa"]
+        comparison = compare(video, model, ["staa_logit", "staa"], cache=cached, preview=False)
+        assert list(comparison) == ["staa_logit", "staa"]
         assert forwards == [1]
-    for name, explanation in found.items():
+    for name, explanation in comparison.items():
         np.testing.assert_allclose(
             explanation.maps, explain(video, model, name, cache=False).maps, rtol=1e-4, atol=1e-6
         )
@@ -367,10 +369,10 @@ def test_compared_methods_share_one_pass(video: Path, model: VideoModel, forward
 def test_compared_methods_share_the_pass_of_a_named_class_and_of_long_videos(
     long: Path, model: VideoModel, forwards: list[int]
 ):
-    found = compare(long, model, {"staa": {"layers": "last"}, "staa_logit": {}}, target=3, preview=False)
+    comparison = compare(long, model, {"staa": {"layers": "last"}, "staa_logit": {}}, target=3, preview=False)
     assert sum(forwards) == 6
-    assert found["staa_logit"].target == 3
-    assert found["staa"].params["layers"] == "last"
+    assert comparison["staa_logit"].target == 3
+    assert comparison["staa"].params["layers"] == "last"
 
 
 @pytest.mark.parametrize("methods", ["staa", [], ["stab"]])
