@@ -1,4 +1,4 @@
-"""Fixtures of the tests in a browser."""
+"""Fixtures of the browser tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def open_player(page: Page) -> Iterator[Callable[..., PageKernel]]:
-    """Show an explanation on a notebook's model; at the end nothing complained."""
+    """Open players on a notebook's model; fail when the browser console printed something."""
     from tests.helpers.chromium import PATIENCE
     from tests.helpers.page_kernel import HOST, PageKernel, payload_traits
 

@@ -1,4 +1,4 @@
-"""Layers × heads, the blur and the patch that is asked about, in Chromium; the test plays the kernel."""
+"""Attention heads, blur and patch attention in Chromium; the test plays the kernel."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ PATCH = (2, 1, 4)
 
 
 def thumbnail_cell(page: Page, layer: int, head: int | None = None) -> Locator:
-    """A thumbnail; layers and heads are counted from 0, no head is their mean."""
+    """The thumbnail of a layer and head, counted from 0; without a head, of the mean of heads."""
     which = "mean of heads" if head is None else f"head {head + 1}"
     return page.get_by_role("gridcell", name=f"layer {layer + 1}, {which}, peaks at ")
 
 
 def expected_thumbnails(e: Explanation, frame: int, table: str = "inferno") -> NDArray[np.uint8]:
-    """All maps of a frame's slice, one by one: the first layer lowest, the means last."""
+    """Colored maps of all layers and heads at the slice of a frame; the mean of heads comes last."""
     assert e.attention is not None
     attention = e.attention.astype(np.float64)
     maps = np.concatenate([attention, attention.mean(1, keepdims=True)], 1)
@@ -41,7 +41,7 @@ def expected_thumbnails(e: Explanation, frame: int, table: str = "inferno") -> N
 
 
 def read_thumbnails(page: Page, e: Explanation) -> NDArray[np.uint8]:
-    """The same, cut out of the canvas."""
+    """The thumbnails of all layers and heads, cut out of the canvas."""
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     image = read_canvas(page.locator(".staa-board canvas"))
     assert e.attention is not None
@@ -52,13 +52,13 @@ def read_thumbnails(page: Page, e: Explanation) -> NDArray[np.uint8]:
 
 
 def chart_shares(page: Page) -> NDArray[np.float64]:
-    """What the bars of the chart are of their sum."""
+    """Bar heights of the chart as shares of their sum."""
     bars = page.locator(".staa-slice rect:first-child").all()
     heights = np.array([float(bar.get_attribute("height") or 0) for bar in bars])
     return heights / heights.sum()
 
 
-def test_thumbnails_are_the_maps_of_the_moment_and_a_click_shows_one_alone(
+def test_thumbnails_show_the_maps_of_the_slice_and_a_click_selects_one(
     open_page: Callable[[Explanation], Page],
 ) -> None:
     e = barcode_explanation()
@@ -81,13 +81,13 @@ def test_thumbnails_are_the_maps_of_the_moment_and_a_click_shows_one_alone(
     page.keyboard.up("o")
 
     for head in (1, None):
-        asked = HeatStyle(layer=1, head=-1 if head is None else head)
+        style = HeatStyle(layer=1, head=-1 if head is None else head)
         thumbnail_cell(page, 1, head).click()
         expect(thumbnail_cell(page, 1, head)).to_have_attribute("aria-selected", "true")
         expect(page.locator("[aria-selected=true][role=gridcell]")).to_have_count(1)
-        np.testing.assert_array_equal(read_picture(page), draw_frame(e, FIRST, asked, frame))
-        np.testing.assert_allclose(chart_shares(page), compute_heat(e, asked).temporal, atol=1e-3)
-    # The mean again is the joint map, and a head again the mean.
+        np.testing.assert_array_equal(read_picture(page), draw_frame(e, FIRST, style, frame))
+        np.testing.assert_allclose(chart_shares(page), compute_heat(e, style).temporal, atol=1e-3)
+    # A second click on the mean goes back to the joint map, a second click on a head to the mean.
     thumbnail_cell(page, 1).click()
     np.testing.assert_array_equal(read_picture(page), plain)
     expect(page.get_by_role("button", name="Joint", exact=True)).to_have_attribute("aria-pressed", "true")
@@ -98,12 +98,12 @@ def test_thumbnails_are_the_maps_of_the_moment_and_a_click_shows_one_alone(
     np.testing.assert_array_equal(read_picture(page), plain)
 
 
-def test_thumbnails_are_walked_by_keys_and_say_what_they_are(open_page: Callable[[Explanation], Page]) -> None:
+def test_thumbnails_are_reached_by_keys_and_named(open_page: Callable[[Explanation], Page]) -> None:
     e = barcode_explanation()
     page = open_page(e)
     page.locator(".staa-root").press("Home")
     page.locator("summary", has_text="Layers").press("Enter")
-    # A page hears that it was opened a moment later.
+    # The `toggle` event comes after the key press.
     expect(thumbnail_cell(page, 0, 0)).to_be_visible()
     page.keyboard.press("Tab")
     expect(thumbnail_cell(page, 0, 0)).to_be_focused()
@@ -113,14 +113,14 @@ def test_thumbnails_are_walked_by_keys_and_say_what_they_are(open_page: Callable
     assert e.attention is not None
     peak = int(compute_heat(e, HeatStyle(layer=2, head=1)).temporal.argmax())
     second = e.times[e.sampled_frames[peak] - FIRST][[0, -1]].mean()
-    told = f"peaks at {second:.2f} s"
-    expect(page.get_by_role("gridcell", name=f"layer 3, head 2, {told}")).to_be_focused()
+    peak_words = f"peaks at {second:.2f} s"
+    expect(page.get_by_role("gridcell", name=f"layer 3, head 2, {peak_words}")).to_be_focused()
     page.evaluate(AXE.read_text("utf-8"))
-    found = page.evaluate("axe.run('.staa-heads', { resultTypes: ['violations'] })")
-    assert [violation["id"] for violation in found["violations"]] == []
+    report = page.evaluate("axe.run('.staa-heads', { resultTypes: ['violations'] })")
+    assert [violation["id"] for violation in report["violations"]] == []
     page.keyboard.press("Enter")
     expect(page.get_by_label("Head", exact=True)).to_have_value("1")
-    expect(page.locator(".staa-heads .staa-trim")).to_have_text(f"layer 3, head 2, {told}")
+    expect(page.locator(".staa-heads .staa-trim")).to_have_text(f"layer 3, head 2, {peak_words}")
     page.keyboard.press("End")
     page.keyboard.press("Space")
     expect(page.get_by_label("Head", exact=True)).to_have_value("-1")
@@ -130,17 +130,17 @@ def test_thumbnails_are_walked_by_keys_and_say_what_they_are(open_page: Callable
     expect(thumbnail_cell(page, 2, 0)).to_have_attribute("aria-selected", "true")
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Joint", exact=True)).to_be_focused()
-    # Back to the one on show.
+    # Focus returns to the selected thumbnail.
     page.keyboard.press("Shift+Tab")
     expect(thumbnail_cell(page, 2, 0)).to_be_focused()
 
 
-def test_an_explanation_without_attention_has_none(open_page: Callable[[Explanation], Page]) -> None:
+def test_an_explanation_without_attention_has_no_thumbnails(open_page: Callable[[Explanation], Page]) -> None:
     page = open_page(barcode_explanation(attention=None))
     expect(page.locator(".staa-heads")).to_be_hidden()
 
 
-def test_the_chart_follows_the_blur_and_nothing_else_that_is_only_drawn(
+def test_the_chart_follows_the_blur_but_not_threshold_gamma_or_opacity(
     open_page: Callable[[Explanation], Page],
 ) -> None:
     e = barcode_explanation()
@@ -158,7 +158,7 @@ def test_the_chart_follows_the_blur_and_nothing_else_that_is_only_drawn(
 
 
 def patch_center(page: Page, e: Explanation, row: int, column: int) -> tuple[float, float]:
-    """Where a patch is on the page."""
+    """Page coordinates of the center of a patch."""
     box = page.locator(".staa-picture:visible").bounding_box()
     assert box
     _, rows, columns = e.maps.shape
@@ -169,13 +169,13 @@ def patch_center(page: Page, e: Explanation, row: int, column: int) -> tuple[flo
 
 
 def patch_explanation(patch: tuple[int, int, int] = PATCH, **changes: Any) -> Explanation:
-    """The attention of a patch, in the same film."""
+    """Explanation of the same clip by `patch_attention`."""
     e = barcode_explanation()
     return barcode_explanation(maps=e.maps[::-1].copy(), method="patch_attention", params={"patch": patch}, **changes)
 
 
 def show_answer(kernel: PageKernel, e: Explanation) -> None:
-    """Show an answer as the kernel does."""
+    """Set the traits of an explanation as the kernel does."""
     patch = e.params.get("patch") if e.method == "patch_attention" else None
     kernel.page.evaluate("patch => host.put({ patch })", patch and list(patch))
     kernel.show(e)
@@ -188,14 +188,14 @@ def go_to_slice(page: Page, e: Explanation, s: int) -> None:
     wait_for_frame(page, int(e.sampled_frames[s, 0]))
 
 
-def test_a_click_asks_where_the_attention_of_a_patch_goes(open_player: Callable[..., PageKernel], page: Page) -> None:
+def test_a_click_computes_the_attention_of_a_patch(open_player: Callable[..., PageKernel], page: Page) -> None:
     e = barcode_explanation()
     kernel = open_player(e)
     go_to_slice(page, e, PATCH[0])
     before = read_picture(page)
     spot = patch_center(page, e, *PATCH[1:])
 
-    # Neither a drag nor two clicks ask, nor one beside what the model saw.
+    # A drag, a double click and a click outside the crop send no request.
     page.mouse.move(*spot)
     page.mouse.down()
     page.mouse.move(spot[0] + 30, spot[1])
@@ -237,7 +237,7 @@ def test_a_click_asks_where_the_attention_of_a_patch_goes(open_player: Callable[
     assert mark.get_attribute("data-elsewhen") == ""
     assert "patch_attention" not in page.get_by_label("Method", exact=True).locator("optgroup option").all_inner_texts()
 
-    # Escape leaves the patch first, then the selection; the kernel brings back what was shown.
+    # The first Escape leaves the patch, the second clears the selection.
     page.keyboard.press("[")
     page.locator(".staa-root").press("Escape")
     assert page.evaluate("[host.values.patch, host.values.selection === null]") == [None, False]
@@ -249,7 +249,7 @@ def test_a_click_asks_where_the_attention_of_a_patch_goes(open_player: Callable[
     np.testing.assert_array_equal(read_picture(page), before)
 
 
-def test_a_patch_that_failed_is_told_and_one_can_go_back_without_a_kernel(
+def test_failed_patch_is_shown_and_back_works_without_a_kernel(
     open_player: Callable[..., PageKernel], page: Page
 ) -> None:
     e = barcode_explanation()
@@ -273,7 +273,7 @@ def test_a_patch_that_failed_is_told_and_one_can_go_back_without_a_kernel(
     page.locator(".staa-root").press("End")
 
 
-def test_where_nothing_can_be_asked_a_click_says_so_once(open_player: Callable[..., PageKernel], page: Page) -> None:
+def test_click_says_once_why_patches_cannot_be_computed(open_player: Callable[..., PageKernel], page: Page) -> None:
     e = barcode_explanation()
     kernel = open_player(e, computes=False)
     page.mouse.click(*patch_center(page, e, 1, 1))
@@ -286,7 +286,7 @@ def test_where_nothing_can_be_asked_a_click_says_so_once(open_player: Callable[.
     assert kernel.sent_requests("compute") == []
 
 
-def test_a_page_of_a_patch_marks_it_and_says_where_others_can_be_asked(
+def test_a_page_of_a_patch_marks_it_and_points_to_the_notebook_for_others(
     open_page: Callable[[Explanation], Page],
 ) -> None:
     e = patch_explanation((5, 0, 6))

@@ -1,4 +1,4 @@
-"""axe looks at the player in each of its states."""
+"""axe checks the player in each of its states."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ pytestmark = pytest.mark.browser
 
 
 def serious_findings(page: Page) -> list[Any]:
-    """What axe finds serious in what is on show."""
-    # Fading in, words have not their colour yet.
+    """Serious and critical accessibility violations in the page."""
+    # During a fade-in, text does not have its final color yet.
     page.evaluate("() => Promise.all(document.getAnimations().map((animation) => animation.finished))")
-    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    report = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
     return [
-        (one["id"], [node["html"][:200] for node in one["nodes"]])
-        for one in found["violations"]
-        if one["impact"] in ("serious", "critical")
+        (violation["id"], [node["html"][:200] for node in violation["nodes"]])
+        for violation in report["violations"]
+        if violation["impact"] in ("serious", "critical")
     ]
 
 
@@ -34,29 +34,29 @@ def test_axe_finds_nothing_serious(open_page: Callable[..., Page], page: Page, s
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 900})
     e, others = barcode_explanation(), [barcode_explanation(signed=True, method=name) for name in ("a", "b", "c")]
-    found = {}
+    findings = {}
     open_page(e)
     page.evaluate(AXE.read_text("utf-8"))
-    found["plain"] = serious_findings(page)
+    findings["plain"] = serious_findings(page)
     for summary in page.locator("summary:visible").all():
         summary.click()
     expect(page.locator("details[open]")).to_have_count(2)
-    found["heads and facts"] = serious_findings(page)
+    findings["heads and facts"] = serious_findings(page)
     root = page.locator(".staa-root")
     for key in ("?", "e"):
         root.press(key)
         expect(page.locator("dialog[open]")).to_have_count(1)
-        found[f"dialog {key}"] = serious_findings(page)
+        findings[f"dialog {key}"] = serious_findings(page)
         page.keyboard.press("Escape")
     for view in ("grid", "wipe", "difference", "side"):
         open_page([e, *others] if view == "grid" else others[:2], view=view)
         page.evaluate(AXE.read_text("utf-8"))
-        found[view] = serious_findings(page)
-    assert {state: what for state, what in found.items() if what} == {}
+        findings[view] = serious_findings(page)
+    assert {state: violations for state, violations in findings.items() if violations} == {}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious_where_something_failed(page: Page, scheme: Any) -> None:
+def test_axe_finds_nothing_serious_beside_an_error(page: Page, scheme: Any) -> None:
     page.set_default_timeout(PATIENCE)
     page.emulate_media(color_scheme=scheme)
     page.set_content(

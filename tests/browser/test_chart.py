@@ -1,4 +1,4 @@
-"""The bars of time in Chromium: panes on one axis, many slices, zoom, and a selection taken by its edges."""
+"""The temporal chart in Chromium: panes on one axis, many slices, zoom, and dragged selections."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tests.helpers.chromium import PATIENCE, frame_slider
 pytestmark = pytest.mark.browser
 
 
-def open_chart(page: Page, tmp_path: Path, shown: Explanation | Sequence[Explanation]) -> Locator:
+def open_chart(page: Page, tmp_path: Path, explanations: Explanation | Sequence[Explanation]) -> Locator:
     page.set_default_timeout(PATIENCE)
-    page.goto(to_html(shown, tmp_path / "page.html").as_uri())
+    page.goto(to_html(explanations, tmp_path / "page.html").as_uri())
     page.wait_for_selector("canvas[data-frame]")
     return page.locator(".staa-plot")
 
@@ -35,14 +35,14 @@ def three_explanations() -> list[Explanation]:
 
 
 def many_slices(slices: int = 600) -> Explanation:
-    """A slice of 48 frames each, one of them the strongest by far."""
+    """An explanation of many slices, one of them 40 times as strong as the others."""
     e = barcode_explanation()
     edges = np.linspace(e.spans[0, 0], e.end, slices + 1)
     maps = np.ones((slices, 2, 2), np.float32)
     maps[301] = 40
-    seen = FIRST + np.searchsorted(e.times, edges[:-1], side="right")[:, None] - 1
+    sampled = FIRST + np.searchsorted(e.times, edges[:-1], side="right")[:, None] - 1
     spans = np.stack([edges[:-1], edges[1:]], axis=1)
-    return barcode_explanation(maps=maps, spans=spans, sampled_frames=seen, attention=None)
+    return barcode_explanation(maps=maps, spans=spans, sampled_frames=sampled, attention=None)
 
 
 def bar_heights(bars: Locator, kind: str = "rect") -> list[float]:
@@ -55,74 +55,74 @@ def plot_point(plot: Locator, share: float, y: float) -> tuple[float, float]:
     return box["x"] + share * box["width"], box["y"] + y
 
 
-def test_panes_share_an_axis_a_scale_and_a_reading(page: Page, tmp_path: Path) -> None:
+def test_panes_share_one_axis_one_scale_and_one_readout(page: Page, tmp_path: Path) -> None:
     page.set_viewport_size({"width": 1280, "height": 900})
     panes = three_explanations()
     plot = open_chart(page, tmp_path, [*panes, barcode_explanation(method="last")])
     bars = plot.locator(".staa-slice")
     slices = len(panes[0].spans)
     expect(bars).to_have_count(4 * slices)
-    tall = np.array(bar_heights(bars)).reshape(4, slices)
+    heights = np.array(bar_heights(bars)).reshape(4, slices)
     shares = np.array([e.temporal for e in [*panes, panes[0]]])
-    np.testing.assert_allclose(tall / tall.max(), shares / shares.max(), atol=0.02)
+    np.testing.assert_allclose(heights / heights.max(), shares / shares.max(), atol=0.02)
     expect(page.get_by_text("share of the attribution, one scale")).to_be_visible()
-    # All that moves the player is on a screen of 900 pixels.
+    # All controls of playback fit a screen of 900 pixels.
     below = plot.bounding_box()
     assert below
     assert below["y"] + below["height"] <= 900
-    # Hovering reads every pane at that time.
+    # Hovering reads the values of all panes at that time.
     page.mouse.move(*plot_point(plot, 0.01, 30))
-    told = page.locator(".staa-value")
+    readout = page.locator(".staa-value")
     words = [f"{name} {100 * e.temporal[0]:.1f} %" for name, e in zip(("staa", "rollout"), panes, strict=False)]
     for word in words:
-        expect(told).to_contain_text(word)
+        expect(readout).to_contain_text(word)
     expect(plot.locator(".staa-hovered")).to_have_count(4)
-    # A name makes its pane the active one, which the summary is about.
+    # A click on a name makes its pane active; the summary describes the active pane.
     plot.get_by_role("button", name="rollout").click()
     expect(plot.get_by_role("button", name="rollout")).to_have_attribute("aria-pressed", "true")
-    most = f"{100 * panes[1].temporal.max():.0f} %"
-    expect(plot.get_by_role("img").first).to_have_attribute("aria-label", re.compile(f"most, {re.escape(most)}"))
+    peak_share = f"{100 * panes[1].temporal.max():.0f} %"
+    expect(plot.get_by_role("img").first).to_have_attribute("aria-label", re.compile(f"most, {re.escape(peak_share)}"))
     assert plot.locator("table tr").nth(1).inner_text().endswith(f"{100 * panes[1].temporal[0]:.1f} %")
 
 
-def test_many_slices_are_gathered_and_can_be_looked_at_closely(page: Page, tmp_path: Path) -> None:
+def test_many_slices_are_grouped_into_bars_until_zoomed(page: Page, tmp_path: Path) -> None:
     e = many_slices()
     plot = open_chart(page, tmp_path, e)
-    bars, told = plot.locator(".staa-slice"), page.locator(".staa-value")
+    bars, readout = plot.locator(".staa-slice"), page.locator(".staa-value")
     box = plot.bounding_box()
     assert box
     per = int(np.ceil(2 * len(e.spans) / box["width"]))
     assert per > 1
     expect(bars).to_have_count(int(np.ceil(len(e.spans) / per)))
     expect(page.get_by_text(f"{per} slices a bar: mean, paler the most")).to_be_visible()
-    # The bar of the strongest slice: its mean, and over it as far as its most.
-    tall = bar_heights(bars)
-    at_most = int(np.argmax(tall))
-    assert at_most == 301 // per
-    group = bars.nth(at_most).locator("rect")
+    # The bar of the strongest slice shows the mean of its group, and paler its maximum.
+    heights = bar_heights(bars)
+    peak_bar = int(np.argmax(heights))
+    assert peak_bar == 301 // per
+    group = bars.nth(peak_bar).locator("rect")
     mean, rest = (float(group.nth(i).get_attribute("height") or 0) for i in (0, 2))
-    chunk = e.temporal[at_most * per : (at_most + 1) * per]
+    chunk = e.temporal[peak_bar * per : (peak_bar + 1) * per]
     assert (mean + rest) / mean == pytest.approx(chunk.max() / chunk.mean(), rel=0.05)
-    page.mouse.move(*plot_point(plot, (at_most + 0.5) * per / 600, 50))
-    expect(told).to_contain_text(f"slices {at_most * per + 1}–{(at_most + 1) * per}")
-    expect(told).to_contain_text("most ")
+    page.mouse.move(*plot_point(plot, (peak_bar + 0.5) * per / 600, 50))
+    expect(readout).to_contain_text(f"slices {peak_bar * per + 1}–{(peak_bar + 1) * per}")
+    expect(readout).to_contain_text("most ")
     assert plot.locator("table tr").count() == 1 + 300
-    # Closer, every slice has its bar.
+    # Zoomed in, every slice has its own bar.
     page.get_by_role("button", name="Show less time").click()
     page.get_by_role("button", name="Show less time").click()
     expect(page.get_by_text("slices a bar")).to_have_count(0)
     assert len(bars.all()) in range(148, 153)
-    # The axis says which part it is; along it one goes by a slider, by keys too.
+    # A slider moves the visible part and names it.
     part = page.get_by_role("slider", name="Part of the clip in the bars")
     part.focus()
     page.keyboard.press("Home")
     start, end = e.spans[0, 0], e.end
     expect(part).to_have_attribute("aria-valuetext", f"{start:.2f} s – {start + (end - start) / 4:.2f} s")
-    # A click seeks what stands there.
+    # A click seeks the frame below the pointer.
     frame = FIRST + int(np.searchsorted(e.times, start + 0.125 * (end - start), side="right")) - 1
     page.mouse.click(*plot_point(plot, 0.5, 50))
     expect(frame_slider(page)).to_have_attribute("aria-valuenow", str(frame))
-    # What is on show follows the playhead; the seek bar stays the whole clip.
+    # The visible part follows the playhead.
     page.locator(".staa-root").press("End")
     expect(part).not_to_have_attribute("aria-valuetext", f"{start:.2f} s – {start + (end - start) / 4:.2f} s")
     expect(plot.locator(".staa-playhead")).to_be_visible()
@@ -140,18 +140,18 @@ def test_the_wheel_zooms_with_ctrl_and_scrolls_without(page: Page, tmp_path: Pat
     page.mouse.wheel(0, -400)
     page.keyboard.up("Control")
     expect(part).to_be_enabled()
-    about, before = part.get_attribute("aria-valuetext"), page.evaluate("scrollY")
+    range_words, scroll_before = part.get_attribute("aria-valuetext"), page.evaluate("scrollY")
     page.mouse.wheel(0, -120)
-    # The page forbids itself to evaluate strings, so Playwright cannot wait by one.
+    # The policy of the page forbids evaluating strings, so `wait_for_function` does not work.
     page.evaluate(
         "before => new Promise((done) => { const look = () => "
         "scrollY !== before ? done() : requestAnimationFrame(look); look(); })",
-        before,
+        scroll_before,
     )
-    assert part.get_attribute("aria-valuetext") == about
+    assert part.get_attribute("aria-valuetext") == range_words
 
 
-def test_an_edge_of_the_selection_is_taken_and_the_other_stays(page: Page, tmp_path: Path) -> None:
+def test_dragging_one_edge_of_the_selection_leaves_the_other(page: Page, tmp_path: Path) -> None:
     e = barcode_explanation()
     plot = open_chart(page, tmp_path, e)
     brush = page.locator(".staa-axis-area")
@@ -168,14 +168,14 @@ def test_an_edge_of_the_selection_is_taken_and_the_other_stays(page: Page, tmp_p
         return f"{start + low * whole:.2f} s – {start + high * whole:.2f} s selected"
 
     drag(0.2, 0.6)
-    told = page.locator(".staa-value")
-    expect(told).to_contain_text(selection_words(0.2, 0.6))
+    readout = page.locator(".staa-value")
+    expect(readout).to_contain_text(selection_words(0.2, 0.6))
     drag(0.6, 0.8)
-    expect(told).to_contain_text(selection_words(0.2, 0.8))
+    expect(readout).to_contain_text(selection_words(0.2, 0.8))
     drag(0.2, 0.4)
-    expect(told).to_contain_text(selection_words(0.4, 0.8))
-    # Past the other edge the two change places.
+    expect(readout).to_contain_text(selection_words(0.4, 0.8))
+    # Dragged past the other edge, the two edges swap.
     drag(0.4, 0.9)
-    expect(told).to_contain_text(selection_words(0.8, 0.9))
+    expect(readout).to_contain_text(selection_words(0.8, 0.9))
     drag(0.5, 0.6)
-    expect(told).to_contain_text(selection_words(0.5, 0.6))
+    expect(readout).to_contain_text(selection_words(0.5, 0.6))

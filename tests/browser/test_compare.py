@@ -1,4 +1,4 @@
-"""Panes of a page side by side, in a real browser: one clock, wipe, difference, and which of them is spoken of."""
+"""Panes of a page in Chromium: one clock, wipe, difference, and the active pane."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def another_clip(shift: float = 0.31) -> Explanation:
 
 
 def with_another_grid(e: Explanation) -> Explanation:
-    """Of the same clip, with other cells, another box and other slices."""
+    """An explanation of the same clip with another patch grid, box and slices."""
     edges = np.linspace(e.spans[0, 0], e.end, 5)
     sampled = FIRST + np.array([[3, 9], [14, 20], [25, 33], [39, 46]])
     maps = np.random.default_rng(5).gamma(0.6, size=(4, 9, 6)).astype(np.float32)
@@ -61,7 +61,7 @@ def with_another_grid(e: Explanation) -> Explanation:
 
 
 def view_button(page: Page, name: str) -> Locator:
-    """A button of the views."""
+    """The button of a view."""
     return page.get_by_role("group", name="View").get_by_role("button", name=name, exact=True)
 
 
@@ -76,37 +76,37 @@ def read_canvases(page: Page) -> list[NDArray[np.uint8]]:
 
 
 def bounding_boxes(page: Page, selector: str) -> list[dict[str, float]]:
-    found = [one.bounding_box() for one in page.locator(selector).locator("visible=true").all()]
-    return [{name: float(box[name]) for name in ("x", "y", "width", "height")} for box in found if box]
+    boxes = [one.bounding_box() for one in page.locator(selector).locator("visible=true").all()]
+    return [{name: float(box[name]) for name in ("x", "y", "width", "height")} for box in boxes if box]
 
 
 def page_positions(page: Page, selector: str) -> str:
-    """Where elements are in the page, however far it is scrolled."""
+    """Positions of elements in the page, independent of scrolling."""
     return page.locator(selector).evaluate_all("""all => JSON.stringify(all.map((one) => {
       const { x, y, width, height } = one.getBoundingClientRect();
       return [x, y + scrollY, width, height];
     }))""")
 
 
-# Goes to each position by key and reads the code in the pixels of every pane, once each shows what it should.
-WALK = """async ([cells, wanted]) => {
+# Steps through the clip by key and reads the barcode of every pane once all show the expected frames.
+WALK = """async ([cells, expected]) => {
   const root = document.querySelector('.staa-root');
   const canvases = [...root.querySelectorAll('canvas[data-frame]')];
   const press = (key) => root.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }));
-  const seen = [];
+  const numbers = [];
   let turns = 2000;
   press('Home');
-  for (const frames of wanted) {
-    if (seen.length) press('ArrowRight');
+  for (const frames of expected) {
+    if (numbers.length) press('ArrowRight');
     while (turns-- > 0 && canvases.some((one, i) => one.dataset.frame !== String(frames[i]))) {
       await new Promise(requestAnimationFrame);
     }
-    seen.push(canvases.map((canvas, i) => cells[i].reduce((sum, [x0, y0, x1, y1], bit) => {
+    numbers.push(canvases.map((canvas, i) => cells[i].reduce((sum, [x0, y0, x1, y1], bit) => {
       const [, green] = canvas.getContext('2d').getImageData((x0 + x1) >> 1, (y0 + y1) >> 1, 1, 1).data;
       return sum + ((green > 127 ? 1 : 0) << bit);
     }, 0)));
   }
-  return seen;
+  return numbers;
 }"""
 
 
@@ -114,16 +114,16 @@ def test_panes_show_the_same_moment(open_page: Open) -> None:
     e, far = barcode_explanation(), another_clip()
     panes = [e, other(e), far]
     page = open_page(panes)
-    # In another clip, the frame that is on show at the second of the first one's.
-    there = np.maximum(np.searchsorted(far.times, e.times, "right") - 1, 0)
-    wanted = [[FIRST + i, FIRST + i, far.first_frame + int(there[i])] for i in range(len(e.times))]
-    assert len({frames[2] for frames in wanted}) > 20
-    seen = page.evaluate(WALK, [[bit_rectangles(*one.frame_size) for one in panes], wanted])
-    assert seen == wanted
-    assert wanted[-1][0] == LAST
+    # The frame of the other clip at the same second.
+    frames_of_far = np.maximum(np.searchsorted(far.times, e.times, "right") - 1, 0)
+    expected = [[FIRST + i, FIRST + i, far.first_frame + int(frames_of_far[i])] for i in range(len(e.times))]
+    assert len({frames[2] for frames in expected}) > 20
+    shown_frames = page.evaluate(WALK, [[bit_rectangles(*one.frame_size) for one in panes], expected])
+    assert shown_frames == expected
+    assert expected[-1][0] == LAST
 
 
-def test_each_pane_is_drawn_as_it_is_alone(open_page: Open) -> None:
+def test_each_pane_is_drawn_as_a_single_one(open_page: Open) -> None:
     e = barcode_explanation()
     panes = [e, other(e), another_clip()]
     page = open_page(panes)
@@ -132,15 +132,15 @@ def test_each_pane_is_drawn_as_it_is_alone(open_page: Open) -> None:
     page.keyboard.down("o")
     plain = read_canvases(page)
     page.keyboard.up("o")
-    for one, picture, found in zip(panes, plain, read_canvases(page), strict=True):
-        np.testing.assert_array_equal(found, draw_frame(one, FIRST, pixels=picture))
-    # One map is drawn where one is to be seen.
+    for explanation, plain_picture, picture_with_heat in zip(panes, plain, read_canvases(page), strict=True):
+        np.testing.assert_array_equal(picture_with_heat, draw_frame(explanation, FIRST, pixels=plain_picture))
+    # The view of one pane draws only one.
     view_button(page, "one").click()
     expect(page.locator("canvas[data-frame]")).to_have_count(1)
     np.testing.assert_array_equal(read_picture(page), draw_frame(e, FIRST, pixels=plain[0]))
 
 
-def test_one_pane_is_spoken_of(open_page: Open) -> None:
+def test_method_class_and_details_are_those_of_the_active_pane(open_page: Open) -> None:
     e = barcode_explanation()
     panes = [e, other(e, target=1), other(e, 2, method="motion_energy", model_id="another")]
     page = open_page(panes)
@@ -150,23 +150,23 @@ def test_one_pane_is_spoken_of(open_page: Open) -> None:
     facts = page.locator(".staa-details")
     facts.locator("summary").click()
 
-    def spoken_of(i: int) -> None:
+    def expect_active(i: int) -> None:
         expect(pressed).to_have_text(names[i])
         expect(page.locator(".staa-method b").first).to_have_text(panes[i].method)
         expect(page.locator(".staa-target .staa-trim")).to_have_text(panes[i].labels[panes[i].target])
         expect(facts).to_contain_text(panes[i].model_id)
 
-    spoken_of(0)
+    expect_active(0)
     for key, i in (("p", 1), ("p", 2), ("p", 0), ("Shift+P", 2), ("Shift+P", 1)):
         page.keyboard.press(key)
-        spoken_of(i)
+        expect_active(i)
     pane_heading(page, names[2]).click()
-    spoken_of(2)
+    expect_active(2)
     page.locator("canvas[data-frame]").nth(1).click(position={"x": 200, "y": 20})
-    spoken_of(1)
+    expect_active(1)
     view_button(page, "one").click()
     page.keyboard.press("p")
-    spoken_of(2)
+    expect_active(2)
     page.keyboard.press("Home")
     wait_for_frame(page, FIRST)
     np.testing.assert_array_equal(read_picture(page), draw_frame(panes[2], FIRST, pixels=read_frame_without_heat(page)))
@@ -175,7 +175,7 @@ def test_one_pane_is_spoken_of(open_page: Open) -> None:
 
 
 @pytest.mark.parametrize("width", [360, 800, 1400])
-def test_nothing_moves_and_nothing_hangs_over(open_page: Open, page: Page, width: int) -> None:
+def test_nothing_moves_and_nothing_overflows_in_any_view(open_page: Open, page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     e = barcode_explanation()
     open_page([e, other(e), another_clip(), other(e, 3, method="motion_energy_with_a_long_name")])
@@ -194,12 +194,12 @@ def test_nothing_moves_and_nothing_hangs_over(open_page: Open, page: Page, width
                 assert stage["x"] - 0.5 <= box["x"]
                 assert box["x"] + box["width"] <= stage["x"] + stage["width"] + 0.5
                 assert box["y"] + box["height"] <= stage["y"] + stage["height"] + 0.5
-    # Where panes lie one below the other, all of them are higher than one.
+    # On narrow pages the grid stacks the panes and is higher than the other views.
     assert len({place for together, place in places if width >= 480 or not together}) == 1
 
 
-def test_a_line_divides_two_pictures(open_page: Open, page: Page) -> None:
-    # Pictures are as large on the screen as they are.
+def test_wipe_divides_two_panes(open_page: Open, page: Page) -> None:
+    # Show the pictures at their own size.
     e = barcode_explanation(box=(0.0, 0.0, 320.0, 180.0))
     panes = [e, other(e)]
     page.set_viewport_size({"width": 1000, "height": 800})
@@ -211,12 +211,12 @@ def test_a_line_divides_two_pictures(open_page: Open, page: Page) -> None:
     assert (before != after).any()
 
     def assert_divided(share: float) -> None:
-        """What is to be seen left and right of the line is of the one and of the other."""
+        """Assert that one pane shows left of the line and the other right of it."""
         box = bounding_boxes(page, ".staa-wiper")[0]
         assert (round(box["width"]), round(box["height"])) == (320, 180)
         page.mouse.move(0, 0)
         shot = page.screenshot(clip={name: round(box[name]) for name in ("x", "y", "width", "height")})  # type: ignore[arg-type]
-        seen = read_png(shot).astype(int)
+        pixels = read_png(shot).astype(int)
         line = round(share * 320)
         for part, mine, theirs in (
             (slice(0, max(line - 24, 0)), before, after),
@@ -225,8 +225,8 @@ def test_a_line_divides_two_pictures(open_page: Open, page: Page) -> None:
             rows = slice(40, 180)  # Below the names.
             if part.stop - part.start < 20:
                 continue
-            assert np.abs(seen[rows, part] - mine[rows, part]).mean() < 1
-            assert np.abs(seen[rows, part] - theirs[rows, part]).mean() > 4
+            assert np.abs(pixels[rows, part] - mine[rows, part]).mean() < 1
+            assert np.abs(pixels[rows, part] - theirs[rows, part]).mean() > 4
 
     assert_divided(0.5)
     for key, share in (("ArrowLeft", 45), ("ArrowRight", 50), ("Home", 0), ("End", 100), ("ArrowDown", 95)):
@@ -243,13 +243,13 @@ def test_a_line_divides_two_pictures(open_page: Open, page: Page) -> None:
     expect(grip).to_have_value("25")
     assert_divided(0.25)
     assert page.locator(".staa-corner:visible").all_inner_texts() == ["staa", "rollout"]
-    # Each side tells of its own.
+    # The readout of each side is of its own pane.
     for x, one in ((0.1, panes[0]), (0.9, panes[1])):
         page.mouse.move(box["x"] + x * box["width"], box["y"] + 150)
         value = one.maps[0, int(150 / 180 * 5), int(x * 7)] / one.maps.max()
-        told = page.locator(".staa-readout:visible", has_text="of the clip’s maximum")
-        expect(told).to_have_count(1)
-        expect(told).to_contain_text(f"{value:.2f} of")
+        readout = page.locator(".staa-readout:visible", has_text="of the clip’s maximum")
+        expect(readout).to_have_count(1)
+        expect(readout).to_contain_text(f"{value:.2f} of")
 
 
 def read_png(png: bytes) -> NDArray[np.uint8]:
@@ -257,7 +257,7 @@ def read_png(png: bytes) -> NDArray[np.uint8]:
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
 
 
-def test_a_line_divides_frame_and_heat(open_page: Open) -> None:
+def test_wipe_of_one_pane_divides_frame_and_heat(open_page: Open) -> None:
     page = open_page(barcode_explanation())
     page.get_by_role("button", name="wipe").click()
     assert page.locator(".staa-corner:visible").all_inner_texts() == ["frame", "staa"]
@@ -271,13 +271,13 @@ def test_a_line_divides_frame_and_heat(open_page: Open) -> None:
 
 
 def cell_weights(to: NDArray[np.float64], start: float, end: float, count: int) -> NDArray[np.float64]:
-    """How much of each cell of a side a place has: linear between the middles of cells."""
+    """Linear interpolation weights of positions between cell centers, one row per position."""
     at = np.clip((to - start) / (end - start) * count - 0.5, 0, count - 1)
     return np.maximum(0, 1 - np.abs(at[:, None] - np.arange(count)))
 
 
 def expected_difference(one: Explanation, another: Explanation) -> tuple[Subtract, tuple[float, float, float, float]]:
-    """The difference of two slices, each over its clip's greatest magnitude, and the box that both saw."""
+    """A function for the difference of two normalized slices, and the box that both explanations cover."""
     p, q = np.array(one.box), np.array(another.box)
     box = np.concatenate([np.maximum(p[:2], q[:2]), np.minimum(p[2:], q[2:])])
     counts = []
@@ -301,7 +301,7 @@ def expected_difference(one: Explanation, another: Explanation) -> tuple[Subtrac
 
 
 @pytest.mark.parametrize("grid", ["same", "another", "signed"])
-def test_a_difference_is_what_numpy_subtracts(open_page: Open, grid: str) -> None:
+def test_difference_equals_the_overlay_drawn_in_numpy(open_page: Open, grid: str) -> None:
     e = barcode_explanation(signed=grid == "signed")
     second = with_another_grid(e) if grid == "another" else other(e)
     page, frame = open_page([e, second], view="difference"), 21
@@ -317,21 +317,21 @@ def test_a_difference_is_what_numpy_subtracts(open_page: Open, grid: str) -> Non
     }
     every = np.concatenate([np.abs(subtract(*pair)).ravel() for pair in pairs])
     reach = 2 if grid == "signed" else 1
-    looks: list[tuple[str, dict[str, Any]]] = [
+    styles: list[tuple[str, dict[str, Any]]] = [
         ("smooth", {"linear": True}),
         ("blocks", {"linear": False}),
     ]
     for first, last in ((e, second), (second, e)):
         sign = 1 if first is e else -1
         field = sign * subtract(int(e.slice_of_frame[frame]), int(second.slice_of_frame[frame]))
-        for name, look in looks:
+        for name, style in styles:
             page.get_by_role("button", name=name, exact=True).click()
-            for normalise, top in (("per frame", float(np.abs(field).max())), ("per clip", reach)):
-                page.get_by_role("button", name=normalise, exact=True).click()
-                expected = reference_overlay(plain, field, box, table="diverging", signed=True, top=top, **look)
-                found = read_picture(page)
-                assert np.abs(found.astype(int) - expected.astype(int)).max() <= 2, (name, normalise)
-                assert (found != plain).mean() > 0.02
+            for scale, top in (("per frame", float(np.abs(field).max())), ("per clip", reach)):
+                page.get_by_role("button", name=scale, exact=True).click()
+                expected = reference_overlay(plain, field, box, table="diverging", signed=True, top=top, **style)
+                picture_shown = read_picture(page)
+                assert np.abs(picture_shown.astype(int) - expected.astype(int)).max() <= 2, (name, scale)
+                assert (picture_shown != plain).mean() > 0.02
         page.get_by_role("slider", name="Hide weakest").fill("0.6")
         cut = float(np.quantile(every, 0.6))
         expected = reference_overlay(
@@ -344,7 +344,7 @@ def test_a_difference_is_what_numpy_subtracts(open_page: Open, grid: str) -> Non
         expect(page.locator(".staa-colourbar")).to_contain_text(f"{names}, each of its clip’s maximum")
         assert page.locator(".staa-ticks").inner_text().split() == [f"{reach * v:g}" for v in (-1, -0.5, 0, 0.5, 1)]
         expect(page.get_by_label("Colours", exact=True)).to_be_disabled()
-        # The place of the strongest, by pointer.
+        # Point at the cell of the largest difference.
         row, column = np.unravel_index(np.abs(field).argmax(), field.shape)
         picture = bounding_boxes(page, "canvas")[0]
         x = box[0] + (column + 0.5) / field.shape[1] * (box[2] - box[0])
@@ -356,7 +356,7 @@ def test_a_difference_is_what_numpy_subtracts(open_page: Open, grid: str) -> Non
         page.keyboard.press("p")
 
 
-def test_of_two_clips_there_is_no_difference(open_page: Open) -> None:
+def test_there_is_no_difference_between_two_clips(open_page: Open) -> None:
     e, far = barcode_explanation(), another_clip()
     page = open_page([e, far, replace(far, method="rollout")])
     expect(view_button(page, "A − B")).to_be_disabled()
@@ -372,27 +372,27 @@ def test_of_two_clips_there_is_no_difference(open_page: Open) -> None:
     expect(view_button(page, "one")).to_have_attribute("aria-pressed", "true")
 
 
-def test_a_place_is_marked_in_all_panes_of_its_clip(open_page: Open) -> None:
+def test_a_hovered_position_is_marked_in_all_panes_of_its_clip(open_page: Open) -> None:
     e = barcode_explanation()
     page = open_page([e, with_another_grid(e), another_clip()])
     page.keyboard.press("Home")
     wait_for_frame(page, FIRST)
     picture = bounding_boxes(page, "canvas")[0]
     page.mouse.move(picture["x"] + 0.5 * picture["width"], picture["y"] + 0.5 * picture["height"])
-    shown = page.locator(".staa-readout:visible")
-    expect(shown).to_have_count(2)
+    readouts = page.locator(".staa-readout:visible")
+    expect(readouts).to_have_count(2)
     second = with_another_grid(e)
     column, row = int((160 - 10) / 290.5 * 6), int((90 + 20) / 190.25 * 9)
     value = second.maps[0, row, column] / second.maps.max()
-    assert shown.all_inner_texts()[1] == f"{value:.2f}"
-    assert "row 3, column 3, slice 1" in shown.all_inner_texts()[0]
+    assert readouts.all_inner_texts()[1] == f"{value:.2f}"
+    assert "row 3, column 3, slice 1" in readouts.all_inner_texts()[0]
     marks = bounding_boxes(page, ".staa-cell")
     assert len(marks) == 2
     page.mouse.move(0, 0)
-    expect(shown).to_have_count(0)
+    expect(readouts).to_have_count(0)
 
 
-def test_cards_are_those_of_all_panes_of_the_clip(open_page: Open) -> None:
+def test_score_cards_cover_all_panes_of_the_clip(open_page: Open) -> None:
     e = explanation_with_truth()
     page = open_page([e, explanation_with_truth(maps=e.maps[::-1].copy(), method="rollout", params={}), another_clip()])
     heads = page.locator(".staa-cards > li > div:first-child > b")
@@ -412,8 +412,8 @@ def test_axe_finds_nothing_serious_in_any_view(open_page: Open, page: Page, sche
     page.evaluate(AXE.read_text("utf-8"))
     for name in ("all", "one", "side", "wipe", "A − B"):
         view_button(page, name).click()
-        found = page.evaluate("axe.run('.staa-root', { resultTypes: ['violations'] })")
-        serious = [v for v in found["violations"] if v["impact"] in ("serious", "critical")]
+        report = page.evaluate("axe.run('.staa-root', { resultTypes: ['violations'] })")
+        serious = [v for v in report["violations"] if v["impact"] in ("serious", "critical")]
         assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in serious] == [], name
 
 
@@ -424,7 +424,7 @@ def test_computing_in_the_second_pane_leaves_the_first(open_player: Callable[...
     page.evaluate("() => { host.values.view = 'grid'; host.emit('change:view') }")
     expect(page.locator("canvas[data-frame]")).to_have_count(2)
     root = page.locator(".staa-root")
-    root.evaluate("root => { root.id = 'kept' }")
+    root.evaluate("root => { root.id = 'first' }")
     root.press("Home")
     wait_for_frame(page, FIRST)
     before = read_canvases(page)
@@ -435,26 +435,26 @@ def test_computing_in_the_second_pane_leaves_the_first(open_player: Callable[...
     kernel.answer("compute", progress={"done": 1, "total": 4, "label": "forward"})
     expect(page.locator(".staa-method")).to_contain_text("Pane 2: computing staa_logit for jump")
     expect(page.locator(".staa-tab[data-busy]")).to_have_text("rollout")
-    # Another pane is looked at meanwhile.
+    # Another pane can be active during the computation.
     root.press("p")
     expect(page.get_by_label("Method", exact=True)).to_have_value("staa")
     expect(page.locator(".staa-method")).to_contain_text("Pane 2: computing")
-    found = other(e, 7, method="staa_logit")
-    show_panes(page, [e, found])
+    computed = other(e, 7, method="staa_logit")
+    show_panes(page, [e, computed])
     kernel.answer("compute", ok=True, result={"method": "staa_logit", "target": 2})
     expect(page.locator(".staa-tab[data-busy]")).to_have_count(0)
     assert page.locator(".staa-tab").all_inner_texts() == ["staa", "staa_logit"]
-    assert page.locator("#kept").count() == 1, "nothing was built anew"
+    assert page.locator("#first").count() == 1, "the player was not rebuilt"
     after = read_canvases(page)
     np.testing.assert_array_equal(after[0], before[0])
     page.keyboard.down("o")
     plain = read_canvases(page)[1]
     page.keyboard.up("o")
-    np.testing.assert_array_equal(after[1], draw_frame(found, FIRST, pixels=plain))
+    np.testing.assert_array_equal(after[1], draw_frame(computed, FIRST, pixels=plain))
 
 
 def show_panes(page: Page, panes: Sequence[Explanation]) -> None:
-    """Show these as a kernel does, all traits at once."""
+    """Set the traits of several panes as the kernel does, all at once."""
     traits = {
         f"_{name}": base64.b64encode(value).decode() if isinstance(value, bytes) else value
         for name, value in pack_panes(panes).items()

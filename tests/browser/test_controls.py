@@ -1,4 +1,4 @@
-"""The page in Chromium: moved by mouse and keys, and what it tells."""
+"""The page in Chromium: mouse, keys, playback, readouts and saved pictures."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_dragging_scrubs(open_page: Callable[[Explanation], Page], where: str) -
     )
 
 
-def test_hovering_a_bar_says_its_time_and_share(open_page: Callable[[Explanation], Page]) -> None:
+def test_hovering_a_bar_shows_its_time_and_share(open_page: Callable[[Explanation], Page]) -> None:
     e = barcode_explanation()
     page = open_page(e)
     page.locator(".staa-bars-area").hover(position={"x": 2, "y": 30})
@@ -113,7 +113,7 @@ def test_keys_do_what_the_help_says(open_page: Callable[[Explanation], Page]) ->
     expect(page.get_by_role("dialog")).to_be_hidden()
 
 
-def test_handled_keys_stay_and_others_pass(open_page: Callable[[Explanation], Page]) -> None:
+def test_handled_keys_are_consumed_and_others_propagate(open_page: Callable[[Explanation], Page]) -> None:
     page = open_page(barcode_explanation())
     page.evaluate("() => { window.passed = []; document.addEventListener('keydown', e => window.passed.push(e.key)) }")
     for key in ("c", "ArrowLeft", "t", "b", "Control+c", "Escape", "Tab", "Tab"):
@@ -132,7 +132,7 @@ def test_controls_keep_their_own_keys(open_page: Callable[[Explanation], Page]) 
     assert frame_slider(page).get_attribute("aria-valuenow") == frame
 
 
-def test_playing_keeps_the_times_of_the_frames(open_page: Callable[[Explanation], Page], page: Page) -> None:
+def test_playing_shows_each_frame_at_its_time(open_page: Callable[[Explanation], Page], page: Page) -> None:
     e = barcode_explanation()
     page.clock.install(time=0)
     open_page(e)
@@ -140,16 +140,16 @@ def test_playing_keeps_the_times_of_the_frames(open_page: Callable[[Explanation]
     page.keyboard.press("Home")
     page.get_by_role("button", name="Loop").click()
     page.keyboard.press("k")
-    passed = 0
+    elapsed = 0
     for step in (310, 400, 700):
         page.clock.run_for(step)
-        passed += step
-        found = int(frame_slider(page).get_attribute("aria-valuenow") or 0) - FIRST
+        elapsed += step
+        frame = int(frame_slider(page).get_attribute("aria-valuenow") or 0) - FIRST
         # The clock of the page ticks in frames of 16 ms.
         earliest, latest = (
-            np.searchsorted(e.times - e.times[0], passed / 1000 - lag, "right") - 1 for lag in (0.05, 0)
+            np.searchsorted(e.times - e.times[0], elapsed / 1000 - lag, "right") - 1 for lag in (0.05, 0)
         )
-        assert earliest <= found <= latest
+        assert earliest <= frame <= latest
     page.clock.run_for(2000)
     assert frame_slider(page).get_attribute("aria-valuenow") == str(LAST)
     expect(page.get_by_role("button", name="Play (space)")).to_be_visible()
@@ -170,17 +170,17 @@ def test_playing_stays_inside_the_selection_and_loops(open_page: Callable[[Expla
     start, end = (e.times[0] + share * (e.end - e.times[0]) for share in (0.25, 0.5))
     expect(page.locator(".staa-value")).to_contain_text("selected")
     page.keyboard.press("k")
-    seen = set()
+    frames = set()
     for _ in range(100):
         page.clock.run_for(16)
-        seen.add(int(frame_slider(page).get_attribute("aria-valuenow") or 0) - FIRST)
+        frames.add(int(frame_slider(page).get_attribute("aria-valuenow") or 0) - FIRST)
     low, high = (int(np.searchsorted(e.times, second, "right")) - 1 for second in (start, end))
-    assert seen == set(range(low, high + 1))
+    assert frames == set(range(low, high + 1))
     page.keyboard.press("Escape")
     expect(page.locator(".staa-value")).not_to_contain_text("selected")
 
 
-def test_hovering_the_picture_names_patch_and_value(open_page: Callable[[Explanation], Page]) -> None:
+def test_hovering_the_picture_shows_patch_and_value(open_page: Callable[[Explanation], Page]) -> None:
     e = barcode_explanation()
     page = open_page(e)
     page.locator(".staa-root").press("Home")
@@ -200,7 +200,7 @@ def test_hovering_the_picture_names_patch_and_value(open_page: Callable[[Explana
     expect(readout).to_have_text("not seen by the model")
 
 
-def test_picture_is_saved_as_it_is_shown(open_page: Callable[[Explanation], Page]) -> None:
+def test_saved_picture_equals_the_shown_one(open_page: Callable[[Explanation], Page]) -> None:
     e = barcode_explanation()
     frames = np.arange(FIRST, FIRST + len(e.times))
     page = open_page(
@@ -213,7 +213,7 @@ def test_picture_is_saved_as_it_is_shown(open_page: Callable[[Explanation], Page
     np.testing.assert_array_equal(picture.shown, read_picture(page))
 
 
-def test_predictions_and_what_was_run_are_told(open_page: Callable[[Explanation], Page]) -> None:
+def test_predictions_and_run_details_are_shown(open_page: Callable[[Explanation], Page]) -> None:
     e = barcode_explanation()
     page = open_page(e)
     rows = page.locator(".staa-classes li").all_inner_texts()

@@ -1,4 +1,4 @@
-"""Taking away in Chromium: the menu, the picture, the table, the code, and files that a kernel makes."""
+"""Export in Chromium: the dialog, the picture, the table, the code, and files made by the kernel."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def open_view(page: Page, tmp_path: Path) -> Callable[..., Page]:
-    """Open a page of explanations in a view."""
+    """Open a page of explanations with given settings."""
 
-    def show(*shown: Explanation, **settings: Any) -> Page:
-        page.goto(to_html(shown, tmp_path / "page.html", **settings).as_uri())
+    def show(*explanations: Explanation, **settings: Any) -> Page:
+        page.goto(to_html(explanations, tmp_path / "page.html", **settings).as_uri())
         page.wait_for_selector("canvas[data-frame]")
         return page
 
@@ -47,7 +47,7 @@ def other(e: Explanation, **changes: Any) -> Explanation:
 
 
 def download_entry(page: Page, name: str) -> Download:
-    """What is downloaded when an entry of the menu is chosen."""
+    """The download that an entry of the export dialog starts."""
     with page.expect_download() as download:
         page.get_by_role("dialog").get_by_role("button", name=name).click()
     return download.value
@@ -60,7 +60,7 @@ def is_near(pixel: Any, colour: Any, by: float = 6) -> bool:
 # --- the menu ---
 
 
-def test_the_menu_is_used_by_keys_alone(open_page: Callable[[Explanation], Page]) -> None:
+def test_the_export_dialog_works_by_keys_alone(open_page: Callable[[Explanation], Page]) -> None:
     page = open_page(barcode_explanation())
     page.evaluate(AXE.read_text("utf-8"))
     menu, button = page.get_by_role("dialog", name="Take away"), page.get_by_role("button", name="Take away (E)")
@@ -71,17 +71,17 @@ def test_the_menu_is_used_by_keys_alone(open_page: Callable[[Explanation], Page]
     expect(items.filter(has_text="Picture")).to_be_focused()
     names = ["Close", "Picture", "Table", "Code", "Film", "Animation", "Page"]
     assert [text.split("\n")[0] for text in items.all_inner_texts()] == names
-    # Without a kernel three of them cannot be, and say why.
+    # Three formats need a kernel and say so.
     for name in names:
-        here = items.filter(has_text=name).first
+        item = items.filter(has_text=name).first
         if name in names[4:]:
-            expect(here).to_be_disabled()
-            expect(here).to_contain_text("needs a notebook with its kernel")
+            expect(item).to_be_disabled()
+            expect(item).to_contain_text("needs a notebook with its kernel")
         else:
-            expect(here).to_be_enabled()
-    found = page.evaluate("async () => (await axe.run()).violations.map(({ id, impact }) => [id, impact])")
-    assert [one for one in found if one[1] in ("serious", "critical")] == []
-    # Keys of the player are at rest while it is open.
+            expect(item).to_be_enabled()
+    violations = page.evaluate("async () => (await axe.run()).violations.map(({ id, impact }) => [id, impact])")
+    assert [violation for violation in violations if violation[1] in ("serious", "critical")] == []
+    # Keys of the player do nothing while the dialog is open.
     frame = page.locator("canvas[data-frame]").get_attribute("data-frame")
     page.keyboard.press("End")
     assert page.locator("canvas[data-frame]").get_attribute("data-frame") == frame
@@ -99,7 +99,7 @@ def test_the_menu_is_used_by_keys_alone(open_page: Callable[[Explanation], Page]
 
 @pytest.mark.parametrize(("scheme", "ground"), [("light", (255, 255, 255)), ("dark", (0x17, 0x19, 0x1D))])
 @pytest.mark.parametrize("signed", [False, True])
-def test_the_picture_has_its_colours_in_numbers(
+def test_the_picture_has_a_colorbar_with_numbers(
     open_page: Callable[[Explanation], Page], page: Page, scheme: Any, ground: tuple[int, ...], signed: bool
 ) -> None:
     page.emulate_media(color_scheme=scheme)
@@ -111,12 +111,12 @@ def test_the_picture_has_its_colours_in_numbers(
     assert margin == 14
     assert is_near(image[2, 2], ground, 0)
     assert is_near(image[-3, -3], ground, 0)
-    # The bar runs from end to end under the picture, from the table's first colour to its last.
+    # The colorbar spans the width of the picture, from the first color to the last.
     bar, table = image[top + 360 + 14 + 7, 14:654], COLORMAPS["diverging" if signed else "viridis"]
     for share in np.linspace(0.01, 0.99, 25):
         assert is_near(bar[round(share * 639)], table[round(share * 255)], 8), share
     assert is_near(image[top + 360 + 7, 300], ground, 0)
-    # Words: a heading above; numbers at both ends of the bar and in its middle, and what they mean, below.
+    # Text: a heading above; below the bar numbers at both ends and in the middle, and what they mean.
     inked = np.abs(image.astype(int) - ground).max(axis=2) > 90
     assert [bool(inked[14 + 20 * line : 34 + 20 * line].any()) for line in range(3)] == [True] * 3
     numbers = inked[top + 360 + 28 : top + 360 + 48]
@@ -125,18 +125,18 @@ def test_the_picture_has_its_colours_in_numbers(
     assert inked[-34:-14, 14:200].any()
 
 
-def test_the_picture_shows_all_that_is_on_show(open_view: Callable[..., Page]) -> None:
+def test_the_picture_shows_all_panes(open_view: Callable[..., Page]) -> None:
     e = barcode_explanation()
     page = open_view(e, other(e))
     one, two = (read_canvas(canvas) for canvas in page.locator("canvas[data-frame]").all())
     assert (one != two).any()
-    shown = save_picture(page, 642, 180, spare=2).shown
-    # Side by side with two pixels between them, each with its own pixels.
-    np.testing.assert_array_equal(shown[:, :320], one)
-    np.testing.assert_array_equal(shown[:, -320:], two)
+    saved = save_picture(page, 642, 180, spare=2).shown
+    # The panes lie side by side, two pixels apart.
+    np.testing.assert_array_equal(saved[:, :320], one)
+    np.testing.assert_array_equal(saved[:, -320:], two)
 
 
-def test_a_wipe_and_a_difference_are_saved_as_they_are_seen(open_view: Callable[..., Page]) -> None:
+def test_wipe_and_difference_are_saved_as_shown(open_view: Callable[..., Page]) -> None:
     e = barcode_explanation()
     big = {"preview": barcode_preview(np.arange(FIRST, LAST + 1), e.times, 640, 360)}
     page = open_view(replace(e, **big), other(e, **big), view="wipe")
@@ -144,11 +144,11 @@ def test_a_wipe_and_a_difference_are_saved_as_they_are_seen(open_view: Callable[
     for _ in range(4):
         grip.press("ArrowLeft")
     below, above = (read_canvas(canvas) for canvas in page.locator("canvas[data-frame]").all())
-    shown = save_picture(page, 640, 360).shown
+    saved = save_picture(page, 640, 360).shown
     line = round(640 * 0.3)
-    np.testing.assert_array_equal(shown[80:, : line - 3], below[80:, : line - 3])
-    np.testing.assert_array_equal(shown[80:, line + 3 :], above[80:, line + 3 :])
-    assert is_near(shown[200, line], (255, 255, 255))
+    np.testing.assert_array_equal(saved[80:, : line - 3], below[80:, : line - 3])
+    np.testing.assert_array_equal(saved[80:, line + 3 :], above[80:, line + 3 :])
+    assert is_near(saved[200, line], (255, 255, 255))
     page = open_view(replace(e, **big), other(e, **big), view="difference")
     difference = read_canvas(page.locator("canvas[data-frame]"))
     np.testing.assert_array_equal(save_picture(page, 640, 360).shown[80:], difference[80:])
@@ -161,20 +161,20 @@ def read_csv(text: str) -> list[list[str]]:
     return list(csv.reader(io.StringIO(text, newline="")))
 
 
-def assert_same_table(found: str, wanted: str) -> None:
-    """Compare cell by cell, numbers to 1e-5."""
-    one, two = read_csv(found), read_csv(wanted)
-    assert one[0] == two[0]
-    assert len(one) == len(two) > 1
-    for left, right in zip(one[1:], two[1:], strict=True):
-        for a, b in zip(left, right, strict=True):
-            if re.fullmatch(r"-?\d+\.\d+", b):
-                assert float(a) == pytest.approx(float(b), abs=1e-5)
+def assert_same_table(table: str, expected: str) -> None:
+    """Assert that two CSV tables agree, numbers to 1e-5."""
+    rows, expected_rows = read_csv(table), read_csv(expected)
+    assert rows[0] == expected_rows[0]
+    assert len(rows) == len(expected_rows) > 1
+    for row, expected_row in zip(rows[1:], expected_rows[1:], strict=True):
+        for cell, expected_cell in zip(row, expected_row, strict=True):
+            if re.fullmatch(r"-?\d+\.\d+", expected_cell):
+                assert float(cell) == pytest.approx(float(expected_cell), abs=1e-5)
             else:
-                assert a == b
+                assert cell == expected_cell
 
 
-def test_the_table_is_that_of_to_csv(open_view: Callable[..., Page]) -> None:
+def test_the_table_equals_to_csv(open_view: Callable[..., Page]) -> None:
     e = barcode_explanation(signed=True)
     joint = barcode_explanation()
     later = replace(
@@ -187,13 +187,13 @@ def test_the_table_is_that_of_to_csv(open_view: Callable[..., Page]) -> None:
         ([e, other(joint)], {}),
         ([e, later], {}),
     ]
-    for shown, look in cases:
-        page = open_view(*shown, **look)
+    for explanations, style in cases:
+        page = open_view(*explanations, **style)
         page.keyboard.press("e")
         download = download_entry(page, "Table")
         assert download.suggested_filename == "bars_staa.csv"
-        whole = shown[0] if len(shown) == 1 else Comparison.of(*shown)
-        assert_same_table(Path(download.path()).read_text("utf-8"), csv_text(whole, HeatStyle(**look)))
+        exported = explanations[0] if len(explanations) == 1 else Comparison.of(*explanations)
+        assert_same_table(Path(download.path()).read_text("utf-8"), csv_text(exported, HeatStyle(**style)))
 
 
 def read_code_text(page: Page) -> str:
@@ -202,10 +202,12 @@ def read_code_text(page: Page) -> str:
     return page.get_by_role("textbox", name="Python").input_value()
 
 
-def test_the_code_makes_the_view(open_view: Callable[..., Page], page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_code_reproduces_the_view(
+    open_view: Callable[..., Page], page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     e = barcode_explanation()
-    shown = [e, other(e, clip_name='it\'s "my" \\clip.mp4')]
+    explanations = [e, other(e, clip_name='it\'s "my" \\clip.mp4')]
     settings: dict[str, Any] = {
         "frame": 130,
         "layer": 1,
@@ -217,24 +219,30 @@ def test_the_code_makes_the_view(open_view: Callable[..., Page], page: Page, mon
         "loop": False,
         "time_interpolation": "linear",
     }
-    open_view(*shown, **settings)
+    open_view(*explanations, **settings)
     code = read_code_text(page)
     expect(page.get_by_role("dialog").get_by_role("status")).to_have_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == code
-    known = {(one.clip_name, one.method): one for one in shown}
-    monkeypatch.setattr(staa, "explain", lambda video, model, *, method, **_: known[video, method], raising=False)
+    by_clip_and_method = {(explanation.clip_name, explanation.method): explanation for explanation in explanations}
+
+    def look_up(video: str, model: str, *, method: str, **_: Any) -> Explanation:
+        return by_clip_and_method[video, method]
+
+    monkeypatch.setattr(staa, "explain", look_up, raising=False)
     for other_settings in (settings, {}):
-        found: dict[str, Any] = {}
-        exec(code.replace("staa.Player(", "player = staa.Player("), found)
-        player = found["player"]
-        assert player.explanations == tuple(shown)
+        namespace: dict[str, Any] = {}
+        exec(code.replace("staa.Player(", "player = staa.Player("), namespace)
+        player = namespace["player"]
+        assert player.explanations == tuple(explanations)
         assert {name: getattr(player, name) for name in other_settings} == other_settings
-        open_view(*shown)
+        open_view(*explanations)
         code = read_code_text(page)
     assert "view" not in code
 
 
-def test_code_that_may_not_be_copied_is_selected(open_page: Callable[[Explanation], Page], page: Page) -> None:
+def test_code_is_selected_where_the_clipboard_is_unavailable(
+    open_page: Callable[[Explanation], Page], page: Page
+) -> None:
     page.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
     open_page(barcode_explanation())
     code = read_code_text(page)
@@ -256,14 +264,14 @@ def test_files_come_from_the_kernel(open_player: Callable[..., PageKernel], page
     view.get_by_role("button", name="Take away").click()
     menu = page.get_by_role("dialog")
     menu.get_by_role("button", name="Animation").click()
-    (asked,) = kernel.sent_requests("export")
-    look = asked["args"].pop("settings")
-    assert asked["args"] == {"format": "gif", "pane": 0}
-    assert {name: look[name] for name in ("selection", "opacity")} == {"selection": [2.5, 3], "opacity": 0.5}
+    (request,) = kernel.sent_requests("export")
+    settings = request["args"].pop("settings")
+    assert request["args"] == {"format": "gif", "pane": 0}
+    assert {name: settings[name] for name in ("selection", "opacity")} == {"selection": [2.5, 3], "opacity": 0.5}
     kernel.answer("export", progress={"done": 3, "total": 12, "label": "GIF"})
     expect(menu.get_by_text("Making GIF")).to_be_visible()
     expect(menu.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "25")
-    # The other view of the player has nothing to do with it.
+    # The other view of the player shows no progress.
     expect(other_view.locator(".staa-chip")).to_have_text("")
     content = base64.b64encode(b"GIF89a").decode()
     with page.expect_download() as download:
@@ -273,7 +281,7 @@ def test_files_come_from_the_kernel(open_player: Callable[..., PageKernel], page
               const message = { v: 2, id, ok: true, result: { name: 'bars_staa.gif', type: 'image/gif' } };
               host.emit('msg:custom', message, [new DataView(bytes.buffer, 1)]);
             }""",
-            [asked["id"], content],
+            [request["id"], content],
         )
     assert download.value.suggested_filename == "bars_staa.gif"
     assert Path(download.value.path()).read_bytes() == b"GIF89a"
@@ -299,10 +307,10 @@ def test_files_come_from_the_kernel(open_player: Callable[..., PageKernel], page
         expect(menu.get_by_role("button", name=name)).to_contain_text("the kernel is gone")
 
 
-# --- the page that is taken away ---
+# --- the exported page ---
 
 
-def test_a_page_opens_as_it_was_left(open_view: Callable[..., Page], page: Page) -> None:
+def test_a_page_opens_with_the_settings_of_its_export(open_view: Callable[..., Page], page: Page) -> None:
     settings = {"frame": 110, "layer": 1, "opacity": 0.25, "view": "side", "theme": "dark", "selection": (2.5, 3.0)}
     open_view(barcode_explanation(), **settings)
     wait_for_frame(page, 110)

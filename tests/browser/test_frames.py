@@ -1,4 +1,4 @@
-"""The page in Chromium: every frame is the one it says, and drawn as numpy draws it."""
+"""The page in Chromium shows every frame under its own number, with the heat map that numpy draws."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from tests.helpers.paths import PROTOCOL
 pytestmark = pytest.mark.browser
 
 
-# Walks every frame by key and reads what canvas, slider, playhead, texts and bars say once it is drawn.
+# Steps through all frames by key and reads canvas, slider, playhead, text and bars of each.
 WALK = """async ([cells, steps]) => {
   const root = document.querySelector('.staa-root'), canvas = root.querySelector('canvas[data-frame]');
   const press = (key) => root.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }));
-  const slider = root.querySelector('.staa-seek'), seen = [];
+  const slider = root.querySelector('.staa-seek'), readings = [];
   const across = (mark) => parseFloat(root.querySelector(mark).parentElement.style.transform.split('(')[1]);
   press('Home');
   for (let step = 0; step < steps; step++) {
@@ -37,7 +37,7 @@ WALK = """async ([cells, steps]) => {
     const context = canvas.getContext('2d');
     const bits = cells.map(([x0, y0, x1, y1]) =>
       context.getImageData((x0 + x1) >> 1, (y0 + y1) >> 1, 1, 1).data[1] > 127 ? 1 : 0);
-    seen.push({
+    readings.push({
       code: bits.reduce((sum, bit, i) => sum + (bit << i), 0),
       frame: Number(canvas.dataset.frame),
       valuetext: slider.getAttribute('aria-valuetext'),
@@ -48,29 +48,29 @@ WALK = """async ([cells, steps]) => {
       value: root.querySelector('.staa-value').textContent,
     });
   }
-  return seen;
+  return readings;
 }"""
 
 
 @pytest.mark.parametrize("portrait", [False, True])
-def test_every_frame_is_the_one_it_says(open_page: Callable[[Explanation], Page], portrait: bool) -> None:
+def test_every_frame_shows_its_own_number(open_page: Callable[[Explanation], Page], portrait: bool) -> None:
     e = barcode_explanation(portrait=portrait)
-    seen = open_page(e).evaluate(WALK, [bit_rectangles(*e.frame_size), len(e.times)])
+    readings = open_page(e).evaluate(WALK, [bit_rectangles(*e.frame_size), len(e.times)])
     sampled = set(e.sampled_frames.ravel().tolist())
-    assert len(seen) == len(e.times) < 2**BITS
-    for i, found in enumerate(seen):
+    assert len(readings) == len(e.times) < 2**BITS
+    for i, reading in enumerate(readings):
         frame, s = FIRST + i, int(e.slice_of_frame[i])
         share = 100 * (e.times[i] - e.spans[0, 0]) / (e.end - e.spans[0, 0])
-        assert found["code"] == found["frame"] == frame
-        assert found["playhead"] == pytest.approx(share, abs=1e-3)
-        assert found["thumb"] == found["playhead"]
-        assert found["bar"] == s
-        assert f"{e.times[i]:.2f} / {e.end:.2f} s" in found["text"]
-        assert f"frame {frame} of 100–147" in found["text"]
-        assert ("sampled" in found["text"]) == (frame in sampled)
-        assert re.fullmatch(rf"frame {frame} of .*, \d\.\d\d s, attention [\d.]+ %", found["valuetext"])
-        assert found["value"].startswith(f"slice {s + 1} · {e.spans[s, 0]:.2f} s")
-        assert float(found["value"].split("· ")[-1].rstrip(" %")) == pytest.approx(100 * e.temporal[s], abs=0.51)
+        assert reading["code"] == reading["frame"] == frame
+        assert reading["playhead"] == pytest.approx(share, abs=1e-3)
+        assert reading["thumb"] == reading["playhead"]
+        assert reading["bar"] == s
+        assert f"{e.times[i]:.2f} / {e.end:.2f} s" in reading["text"]
+        assert f"frame {frame} of 100–147" in reading["text"]
+        assert ("sampled" in reading["text"]) == (frame in sampled)
+        assert re.fullmatch(rf"frame {frame} of .*, \d\.\d\d s, attention [\d.]+ %", reading["valuetext"])
+        assert reading["value"].startswith(f"slice {s + 1} · {e.spans[s, 0]:.2f} s")
+        assert float(reading["value"].split("· ")[-1].rstrip(" %")) == pytest.approx(100 * e.temporal[s], abs=0.51)
 
 
 def test_page_opens_at_the_moment_of_the_greatest_attribution(open_page: Callable[[Explanation], Page]) -> None:
@@ -79,15 +79,15 @@ def test_page_opens_at_the_moment_of_the_greatest_attribution(open_page: Callabl
     assert int(frame_slider(page).get_attribute("aria-valuenow") or 0) == e.sampled_frames[e.temporal.argmax()][1]
 
 
-def set_style(page: Page, look: dict[str, Any]) -> None:
-    for label, value in look.items():
+def set_style(page: Page, settings: dict[str, Any]) -> None:
+    for label, value in settings.items():
         if isinstance(value, str):
             page.get_by_role("button", name=value, exact=True).click()
         else:
             page.get_by_role("slider", name=label).fill(str(value))
 
 
-USUAL: dict[str, Any] = {
+DEFAULTS: dict[str, Any] = {
     "Patches": "smooth",
     "Scale": "per clip",
     "Over time": "held",
@@ -96,7 +96,7 @@ USUAL: dict[str, Any] = {
     "Sharpen": 1,
     "Blur": 0,
 }
-LOOKS: dict[str, dict[str, Any]] = {
+STYLES: dict[str, dict[str, Any]] = {
     "smooth": {},
     "blocks": {"Patches": "blocks"},
     "sharp blocks": {"Patches": "blocks", "Opacity": 0.4, "Hide weakest": 0.6},
@@ -109,8 +109,8 @@ LOOKS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("kind", ["plain", "portrait", "signed", "padded"])
-def test_canvas_is_what_numpy_draws(open_page: Callable[[Explanation], Page], kind: str) -> None:
-    # Padded: the model saw a square around the whole frame, with ground above and below.
+def test_canvas_equals_the_overlay_drawn_in_numpy(open_page: Callable[[Explanation], Page], kind: str) -> None:
+    # Padded: the model saw a square that is higher than the frame.
     changes = {"box": (0.0, -70.0, 320.0, 250.0)} if kind == "padded" else {}
     e = barcode_explanation(portrait=kind == "portrait", signed=kind == "signed", **changes)
     page, frame = open_page(e), 21
@@ -119,30 +119,30 @@ def test_canvas_is_what_numpy_draws(open_page: Callable[[Explanation], Page], ki
         page.keyboard.press("ArrowRight")
     wait_for_frame(page, FIRST + frame)
     plain = read_frame_without_heat(page)
-    for name, look in LOOKS.items():
-        if "Not seen" in look and kind == "padded":
+    for name, settings in STYLES.items():
+        if "Not seen" in settings and kind == "padded":
             expect(page.get_by_role("button", name="dimmed")).to_have_count(0)
             continue
-        set_style(page, {**USUAL, **look})
-        asked = HeatStyle(
-            opacity=look.get("Opacity", 0.75),
-            threshold=look.get("Hide weakest", 0.0),
-            gamma=look.get("Sharpen", 1.0),
-            smooth=look.get("Blur", 0.0),
-            interpolation="nearest" if look.get("Patches") == "blocks" else "linear",
-            normalize="frame" if look.get("Scale") == "per frame" else "clip",
-            time_interpolation="linear" if look.get("Over time") == "blended" else "hold",
-            dim_outside="Not seen" in look,
+        set_style(page, {**DEFAULTS, **settings})
+        style = HeatStyle(
+            opacity=settings.get("Opacity", 0.75),
+            threshold=settings.get("Hide weakest", 0.0),
+            gamma=settings.get("Sharpen", 1.0),
+            smooth=settings.get("Blur", 0.0),
+            interpolation="nearest" if settings.get("Patches") == "blocks" else "linear",
+            normalize="frame" if settings.get("Scale") == "per frame" else "clip",
+            time_interpolation="linear" if settings.get("Over time") == "blended" else "hold",
+            dim_outside="Not seen" in settings,
         )
-        found = read_picture(page)
-        np.testing.assert_array_equal(found, draw_frame(e, FIRST + frame, asked, plain), name)
-        assert (found != plain).mean() > 0.02, name
-        if "Not seen" in look:
+        picture = read_picture(page)
+        np.testing.assert_array_equal(picture, draw_frame(e, FIRST + frame, style, plain), name)
+        assert (picture != plain).mean() > 0.02, name
+        if "Not seen" in settings:
             page.get_by_role("button", name="clear", exact=True).click()
 
 
-def test_statistics_of_the_player_are_those_of_refine() -> None:
-    """`js/tests/heat/heat.test.ts` holds the front end against the same file."""
+def test_postprocessing_matches_the_file_shared_with_the_player() -> None:
+    """`js/tests/heat/heat.test.ts` compares the front end with the same file."""
     for case in json.loads((PROTOCOL / "refine.json").read_text("utf-8")):
         maps = np.array(case["maps"]).reshape(case["shape"])
         assert np.flatnonzero(dynamic_threshold(maps)).tolist() == case["kept"]

@@ -1,4 +1,4 @@
-"""The truth in an exported page, in a real browser: its outline, its band, its key, and the score cards."""
+"""Ground truth in an exported page: outline, band in the chart, key, and score cards."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def read_screenshot(element: Locator) -> NDArray[np.int64]:
 
 
 def hide_toast(page: Page) -> None:
-    """Keep what is said in passing off the picture."""
+    """Hide the short notice that covers a part of the picture."""
     page.evaluate("document.querySelector('.staa-toast').style.display = 'none'")
 
 
@@ -40,7 +40,7 @@ def go_to_frame(page: Page, frame: int) -> None:
     wait_for_frame(page, FIRST + frame)
 
 
-def test_the_outline_lies_along_the_edge_of_what_acts(open_page: Callable[[Explanation], Page]) -> None:
+def test_the_outline_lies_along_the_edge_of_the_ground_truth(open_page: Callable[[Explanation], Page]) -> None:
     page = open_page(explanation_with_truth())
     hide_toast(page)
     go_to_frame(page, 14)
@@ -52,21 +52,23 @@ def test_the_outline_lies_along_the_edge_of_what_acts(open_page: Callable[[Expla
     np.testing.assert_array_equal(read_picture(page), heated, "the picture itself is never drawn on")
     rows, columns = np.nonzero(np.abs(marked - bare).max(axis=2) > 40)
     scale = marked.shape[1] / WIDTH
-    # How far each changed pixel of the screen is from the disc's two edges, in pixels of the clip.
-    away = np.hypot((columns + 0.5) / scale - 120 - 3 * 14, (rows + 0.5) / scale - 90)
-    from_edge = np.minimum(np.abs(away - 30), np.abs(away - 12))
+    # Distance of each changed pixel from the two edges of the ring, in pixels of the clip.
+    distance = np.hypot((columns + 0.5) / scale - 120 - 3 * 14, (rows + 0.5) / scale - 90)
+    from_edge = np.minimum(np.abs(distance - 30), np.abs(distance - 12))
     assert from_edge.max() < 1 + 2.5 / scale
-    # And it goes all the way around both.
+    # The outline is closed around both edges.
     angle = np.arctan2((rows + 0.5) / scale - 90, (columns + 0.5) / scale - 162)
-    for near in (np.abs(away - 30) < 3, np.abs(away - 12) < 3):
-        assert len(np.unique((angle[near] // (np.pi / 24)).astype(int))) == 48
-    # Drawn light over dark, it stands out from any ground.
+    for edge in (np.abs(distance - 30) < 3, np.abs(distance - 12) < 3):
+        assert len(np.unique((angle[edge] // (np.pi / 24)).astype(int))) == 48
+    # The outline is light over dark, visible on any background.
     line = marked[rows, columns]
     assert line[:, 1].max() > 240
     assert (line.sum(axis=1) < bare[rows, columns].sum(axis=1)).mean() > 0.2
 
 
-def test_it_is_there_when_the_action_is_and_while_heat_is(open_page: Callable[[Explanation], Page]) -> None:
+def test_the_outline_is_shown_during_the_action_and_hidden_with_the_heat(
+    open_page: Callable[[Explanation], Page],
+) -> None:
     page = open_page(explanation_with_truth())
     outline = page.locator(".staa-truth path").last
     for frame in (9, 10, 19, 20, 30):
@@ -81,14 +83,14 @@ def test_it_is_there_when_the_action_is_and_while_heat_is(open_page: Callable[[E
 def test_a_saved_picture_carries_the_outline(open_page: Callable[[Explanation], Page]) -> None:
     page = open_page(explanation_with_truth())
     go_to_frame(page, 14)
-    found = []
+    pictures = []
     for _ in range(2):
-        found.append(save_picture(page, 640, 360).shown.astype(np.int64))
+        pictures.append(save_picture(page, 640, 360).shown.astype(np.int64))
         page.keyboard.press("g")
-    y, x = np.nonzero(np.abs(found[0] - found[1]).max(axis=2) > 40)
-    away = np.hypot(x / 2 + 0.25 - 162, y / 2 + 0.25 - 90)
-    assert len(away) > 500
-    assert np.minimum(np.abs(away - 30), np.abs(away - 12)).max() < 4
+    y, x = np.nonzero(np.abs(pictures[0] - pictures[1]).max(axis=2) > 40)
+    distance = np.hypot(x / 2 + 0.25 - 162, y / 2 + 0.25 - 90)
+    assert len(distance) > 500
+    assert np.minimum(np.abs(distance - 30), np.abs(distance - 12)).max() < 4
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -101,18 +103,18 @@ def test_the_band_covers_the_seconds_of_the_action(
     page.mouse.move(0, 0)
     go_to_frame(page, 0)
     plot = page.locator(".staa-plot")
-    shown = read_screenshot(plot)
+    with_band = read_screenshot(plot)
     page.keyboard.press("g")
     expect(page.locator(".staa-during")).to_have_count(0)
-    changed = np.abs(shown - read_screenshot(plot)).max(axis=2) > 6
+    changed = np.abs(with_band - read_screenshot(plot)).max(axis=2) > 6
     start, end = e.spans[0, 0], e.spans[-1, 1]
     middles = start + (np.arange(changed.shape[1]) + 0.5) / changed.shape[1] * (end - start)
     times = [*e.times, e.end]
     inside = np.any([(middles >= times[a]) & (middles < times[b]) for a, b in ((10, 20), (30, 34))], axis=0)
     assert 0.2 < inside.mean() < 0.6
-    # The strip along the top is as wide as the action is long, but for the pixels that its ends run through.
+    # The strip along the top covers the action; its four ends may fall within a pixel.
     assert (changed[2] != inside).sum() <= 4
-    # Below it, the band lies behind the bars and hides none.
+    # Below the strip, the band lies behind the bars and hides none.
     assert changed[6:90][:, inside].mean() > 0.2
     assert not changed[6:90][:, ~(inside | np.roll(inside, 1) | np.roll(inside, -1))].any()
     bar = page.locator(".staa-slice").nth(int(e.slice_of_frame[14])).locator("rect").first.bounding_box()
@@ -125,22 +127,24 @@ def test_the_band_covers_the_seconds_of_the_action(
     assert changed[6 : int(bar["y"] - box["y"]) - 2, x].any()
 
 
-def test_key_and_legend_turn_it_off_and_on_and_the_help_says_so(open_page: Callable[[Explanation], Page]) -> None:
+def test_key_and_legend_toggle_the_ground_truth_and_the_help_lists_the_key(
+    open_page: Callable[[Explanation], Page],
+) -> None:
     page = open_page(explanation_with_truth())
     go_to_frame(page, 14)
     legend = page.get_by_role("button", name="truth: </b><i>wave, ")
     marks = page.locator(".staa-during")
     expect(legend).to_have_attribute("aria-pressed", "true")
     times = [*explanation_with_truth().times, explanation_with_truth().end]
-    told = ", ".join(f"{times[a]:.2f} s – {times[b]:.2f} s" for a, b in ((10, 20), (30, 34)))
-    expect(legend).to_have_text(f"truth: </b><i>wave, {told}")
+    seconds = ", ".join(f"{times[a]:.2f} s – {times[b]:.2f} s" for a, b in ((10, 20), (30, 34)))
+    expect(legend).to_have_text(f"truth: </b><i>wave, {seconds}")
     expect(marks).to_have_count(4)
-    for turn in (lambda: page.keyboard.press("g"), legend.click):
-        turn()
+    for toggle in (lambda: page.keyboard.press("g"), legend.click):
+        toggle()
         expect(legend).to_have_attribute("aria-pressed", "false")
         expect(marks).to_have_count(0)
         expect(page.locator(".staa-truth path").last).to_have_attribute("d", "")
-        turn()
+        toggle()
         expect(legend).to_have_attribute("aria-pressed", "true")
         expect(marks).to_have_count(4)
     page.keyboard.press("?")
@@ -148,7 +152,7 @@ def test_key_and_legend_turn_it_off_and_on_and_the_help_says_so(open_page: Calla
     expect(terms).to_contain_text("Gtruth on or off")
 
 
-def test_without_a_known_truth_nothing_is_drawn_scored_or_promised(open_page: Callable[[Explanation], Page]) -> None:
+def test_without_ground_truth_nothing_is_drawn_or_scored(open_page: Callable[[Explanation], Page]) -> None:
     page = open_page(barcode_explanation())
     expect(page.get_by_role("button", name="truth")).to_have_count(0)
     expect(page.get_by_role("heading", name="Against the truth")).to_have_count(0)
@@ -160,7 +164,7 @@ def test_without_a_known_truth_nothing_is_drawn_scored_or_promised(open_page: Ca
 
 
 def three_cards(e: Explanation) -> list[dict[str, Any]]:
-    """Cards of three explanations, as a player keeps them."""
+    """Score cards of three explanations, in the layout of the payload."""
     flat = explanation_with_truth(maps=np.ones_like(e.maps), method="uniform", params={})
     other = explanation_with_truth(maps=e.maps[::-1].copy(), method="staa_logit", params={"layers": "mean"})
     return [card for one in (e, other, flat) for card in pack(one)[0]["cards"]]
@@ -172,34 +176,34 @@ def test_cards_stand_side_by_side_with_chance_and_cost(
     e = explanation_with_truth()
     cards = three_cards(e)
     meta, buffers = pack(e)
-    # As in a notebook, where a player has shown three.
+    # A notebook player that has shown three explanations has three cards.
     monkeypatch.setattr(
         "staa_widgets.widget.panes.pack", lambda _: ({**meta, "cards": json.loads(json.dumps(cards))}, buffers)
     )
     page = open_page(e)
-    shown = page.locator(".staa-cards > li")
-    expect(shown).to_have_count(3)
+    items = page.locator(".staa-cards > li")
+    expect(items).to_have_count(3)
     expect(page.locator(".staa-cards > [aria-current=true]")).to_contain_text("staa")
-    boxes = [shown.nth(i).bounding_box() for i in range(3)]
+    boxes = [items.nth(i).bounding_box() for i in range(3)]
     assert all(boxes)
     assert len({box["y"] for box in boxes if box}) == 1, "side by side where there is room"
-    expect(shown.nth(1)).to_contain_text("jump, layers=mean")
-    expect(shown.nth(2)).to_contain_text("1 forward")
+    expect(items.nth(1)).to_contain_text("jump, layers=mean")
+    expect(items.nth(2)).to_contain_text("1 forward")
     for i, card in enumerate(cards):
-        lines = shown.nth(i).locator(".staa-score").all_inner_texts()
-        told = [[s["name"], f"{s['value']:.2f}", f"chance {s['chance']:.2f}"] for s in card["scores"]]
-        assert " ".join(lines).split() == " ".join(map(" ".join, told)).split()
-    # What is best of each score stands out, and what is no better than chance.
+        lines = items.nth(i).locator(".staa-score").all_inner_texts()
+        scores = [[s["name"], f"{s['value']:.2f}", f"chance {s['chance']:.2f}"] for s in card["scores"]]
+        assert " ".join(lines).split() == " ".join(map(" ".join, scores)).split()
+    # The best value of each score is bold; values no better than chance are marked.
     for k in range(4):
         best = max(card["scores"][k]["value"] for card in cards)
         for i, card in enumerate(cards):
-            number = shown.nth(i).locator(".staa-score").nth(2 * k).locator(":last-child")
+            number = items.nth(i).locator(".staa-score").nth(2 * k).locator(":last-child")
             assert (number.evaluate("e => e.tagName") == "B") == (card["scores"][k]["value"] == best)
-    expect(shown.nth(2).locator(".staa-below")).to_have_count(4)
+    expect(items.nth(2).locator(".staa-below")).to_have_count(4)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious_and_nothing_hangs_over(
+def test_axe_finds_nothing_serious_and_nothing_overflows(
     open_page: Callable[[Explanation], Page], page: Page, scheme: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page.emulate_media(color_scheme=scheme)
@@ -210,8 +214,8 @@ def test_axe_finds_nothing_serious_and_nothing_hangs_over(
     open_page(e)
     page.evaluate(AXE.read_text("utf-8"))
     for _ in range(2):
-        found = page.evaluate("axe.run('.staa-root', { resultTypes: ['violations'] })")
-        serious = [v for v in found["violations"] if v["impact"] in ("serious", "critical")]
+        report = page.evaluate("axe.run('.staa-root', { resultTypes: ['violations'] })")
+        serious = [v for v in report["violations"] if v["impact"] in ("serious", "critical")]
         assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in serious] == []
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         page.keyboard.press("g")

@@ -1,4 +1,4 @@
-"""The player wherever it is shown: in a sandbox, with hostile names, narrow and wide, on a notebook's model."""
+"""The player in its hosts: a sandbox, a strict policy, a shadow tree, and narrow and wide pages."""
 
 from __future__ import annotations
 
@@ -42,11 +42,13 @@ def test_hostile_names_are_shown_as_text(open_page: Callable[[Explanation], Page
 
 @pytest.mark.parametrize("width", [360, 600, 1000, 1600])
 @pytest.mark.parametrize("portrait", [False, True])
-def test_nothing_hangs_over_the_edge(open_page: Callable[[Explanation], Page], width: int, portrait: bool) -> None:
+def test_nothing_overflows_the_width_of_the_page(
+    open_page: Callable[[Explanation], Page], width: int, portrait: bool
+) -> None:
     page = open_page(barcode_explanation(portrait=portrait, clip_name="a_very_long_name_without_any_space_" * 4))
     page.set_viewport_size({"width": width, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    # What carries a mark is moved with it, and cut off by the timeline.
+    # A carrier moves with its mark and is clipped by the timeline.
     outside = """() => [...document.querySelectorAll('.staa-root :not(.staa-carrier)')].filter((element) => {
       const { left, right, width } = element.getBoundingClientRect();
       return width > 0 && (left < -1 || right > innerWidth + 1);
@@ -72,13 +74,13 @@ def test_widget_module_shows_the_same_player_on_a_notebooks_model(page: Page) ->
     assert page.evaluate("[...host.listeners.values()].flat().length") == 0
 
 
-# What VS Code and Colab allow a widget: an origin of its own, scripts and styles they have let in, nothing fetched.
+# VS Code and Colab give a widget its own origin, allow their scripts and styles, and forbid network requests.
 POLICY = (
     "default-src 'none'; script-src 'nonce-of-the-host'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:"
 )
 
 
-def test_widget_module_lives_in_a_sandbox_under_a_strict_policy(page: Page) -> None:
+def test_widget_module_works_in_a_sandbox_under_a_strict_policy(page: Page) -> None:
     complaints: list[str] = []
     page.set_default_timeout(PATIENCE)
     page.on("console", lambda message: complaints.append(message.text))
@@ -106,7 +108,7 @@ def test_widget_module_lives_in_a_sandbox_under_a_strict_policy(page: Page) -> N
     canvas = inside.get_by_label("The frame under the heat map")
     inside.locator(".staa-root").press("End")
     expect(canvas).to_have_attribute("data-frame", str(LAST))
-    # Every control once: none needs what the policy forbids, or the page around.
+    # Press every control once: none needs the surrounding page or breaks the policy.
     for button in inside.locator(".staa-root button:visible:enabled").all():
         if button.is_visible() and button.is_enabled():
             button.click(force=True)
@@ -117,11 +119,11 @@ def test_widget_module_lives_in_a_sandbox_under_a_strict_policy(page: Page) -> N
     sizes = inside.evaluate("host.sent.map((content) => JSON.stringify(content).length)")
     assert len(sizes) > 0
     assert max(sizes) < 1000
-    # Full screen is asked for and refused, which the player says.
+    # The browser reports that it refuses full screen.
     assert [text for text in complaints if "fullscreen is not allowed" not in text] == []
 
 
-def test_widget_module_lives_in_a_shadow_tree(page: Page) -> None:
+def test_widget_module_works_in_a_shadow_tree(page: Page) -> None:
     page.set_default_timeout(PATIENCE)
     page.set_content("<div id=place></div>")
     style = (STATIC / "widget.css").read_text("utf-8")

@@ -1,4 +1,4 @@
-"""The player on a notebook's model, in Chromium: what it asks of a kernel and what it makes of the answers."""
+"""The player on a notebook's model, in Chromium: its requests to the kernel and how it shows the answers."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ pytestmark = pytest.mark.browser
 
 
 def logit_explanation(**changes: Any) -> Explanation:
-    """Another explanation of the same film."""
+    """Explanation of the same clip by `staa_logit`."""
     e = barcode_explanation(signed=True)
     return barcode_explanation(signed=True, maps=e.maps[::-1].copy(), method="staa_logit", **changes)
 
 
 def class_rows(page: Page, name: str | None = None) -> Locator:
-    """The classes that can be chosen."""
+    """The options of the class list."""
     return page.get_by_role("listbox", name="Classes").get_by_role("option", name=name)
 
 
 def part_offsets(page: Page) -> list[float]:
-    """Where the parts of the player begin, counted from its top."""
+    """Vertical positions of the parts of the player."""
     return page.evaluate("[...document.querySelectorAll('.staa-film > *, .staa-look')].map(part => part.offsetTop)")
 
 
@@ -60,7 +60,7 @@ def test_choosing_a_method_computes_and_shows_it_in_place(open_player: Callable[
     kernel.answer("compute", progress={"done": 1, "total": 4, "label": "model"})
     expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "25")
     expect(page.locator(".staa-method")).to_contain_text("model · 1 of 4")
-    # Nothing moves while it computes, and the rest goes on.
+    # Nothing moves during the computation, and seeking still works.
     assert part_offsets(page) == places
     page.locator(".staa-root").press("End")
     page.locator(".staa-root").press("Home")
@@ -93,13 +93,13 @@ def test_key_goes_to_the_next_method_and_a_computation_is_cancelled(
     expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
     expect(page.get_by_label("Method", exact=True)).to_have_value("staa")
     expect(page.get_by_label("Method", exact=True)).to_be_focused()
-    (asked,) = kernel.sent_requests("compute")
-    assert kernel.sent_requests("cancel") == [{"v": 2, "op": "cancel", "id": asked["id"]}]
+    (request,) = kernel.sent_requests("compute")
+    assert kernel.sent_requests("cancel") == [{"v": 2, "op": "cancel", "id": request["id"]}]
     kernel.fail(type="CancelledError")
     expect(page.get_by_role("alert")).to_be_empty()
 
 
-def test_failure_is_told_in_place_and_tried_again(open_player: Callable[..., PageKernel], page: Page) -> None:
+def test_failure_is_shown_in_place_and_retried(open_player: Callable[..., PageKernel], page: Page) -> None:
     kernel = open_player(barcode_explanation())
     page.locator(".staa-root").press("m")
     kernel.fail(traceback="Traceback (most recent call last):\n  <i>line</i>")
@@ -138,7 +138,7 @@ def test_class_is_chosen_by_mouse_and_by_keys(open_player: Callable[..., PageKer
     assert frame_slider(page).get_attribute("aria-valuenow") == frame
 
 
-def test_method_that_knows_no_classes_offers_one_that_does(open_player: Callable[..., PageKernel], page: Page) -> None:
+def test_class_agnostic_method_offers_a_class_specific_one(open_player: Callable[..., PageKernel], page: Page) -> None:
     kernel = open_player(barcode_explanation())
     class_rows(page, name="clap").click()
     expect(page.locator(".staa-says")).to_contain_text("The map of staa is the same for every class. Explain “clap” by")
@@ -170,7 +170,7 @@ def test_one_of_hundreds_of_classes_is_found(open_player: Callable[..., PageKern
     assert kernel.sent_requests("compute")[-1]["args"] == {"target": labels.index("riding 70")}
 
 
-def test_kernel_that_goes_is_missed_and_the_rest_stays(open_player: Callable[..., PageKernel], page: Page) -> None:
+def test_lost_kernel_is_shown_and_seeking_still_works(open_player: Callable[..., PageKernel], page: Page) -> None:
     kernel = open_player(barcode_explanation())
     page.locator(".staa-root").press("m")
     kernel.disconnect()
@@ -184,13 +184,13 @@ def test_kernel_that_goes_is_missed_and_the_rest_stays(open_player: Callable[...
     wait_for_frame(page, FIRST)
 
 
-def test_explanation_from_a_file_says_what_is_missing(open_player: Callable[..., PageKernel], page: Page) -> None:
+def test_explanation_from_a_file_says_why_it_cannot_compute(open_player: Callable[..., PageKernel], page: Page) -> None:
     open_player(barcode_explanation(), computes=False)
     expect(page.locator(".staa-method")).to_contain_text("It was loaded from a file.")
     expect(page.get_by_label("Method", exact=True)).to_be_disabled()
 
 
-def test_another_film_takes_the_place_of_the_whole(open_player: Callable[..., PageKernel], page: Page) -> None:
+def test_another_clip_rebuilds_the_player(open_player: Callable[..., PageKernel], page: Page) -> None:
     kernel = open_player(barcode_explanation())
     page.locator(".staa-root").press("Home")
     wait_for_frame(page, FIRST)
@@ -220,7 +220,9 @@ def test_views_of_one_model_move_and_compute_together(open_player: Callable[...,
     assert page.evaluate("[...host.listeners.values()].flat().length") == 0
 
 
-def test_payload_of_another_layout_is_refused_in_words(open_player: Callable[..., PageKernel], page: Page) -> None:
+def test_payload_of_an_unknown_layout_is_refused_with_a_message(
+    open_player: Callable[..., PageKernel], page: Page
+) -> None:
     kernel = open_player(barcode_explanation())
     page.evaluate("host.put({ _meta: { ...host.values._meta, schema: 99 } })")
     expect(page.get_by_role("alert")).to_contain_text("layout 99")
@@ -228,7 +230,7 @@ def test_payload_of_another_layout_is_refused_in_words(open_player: Callable[...
     expect(page.locator("canvas[data-frame]")).to_be_visible()
 
 
-def test_what_stands_in_for_a_player_is_hidden_beside_one(open_player: Callable[..., PageKernel], page: Page) -> None:
+def test_fallback_text_is_hidden_beside_a_live_player(open_player: Callable[..., PageKernel], page: Page) -> None:
     open_player(barcode_explanation())
     page.evaluate("""() => {
       const area = (player) => {
@@ -249,7 +251,7 @@ def test_what_stands_in_for_a_player_is_hidden_beside_one(open_player: Callable[
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious_and_nothing_hangs_over(
+def test_axe_finds_nothing_serious_and_nothing_overflows(
     open_player: Callable[..., PageKernel], page: Page, scheme: Any
 ) -> None:
     page.emulate_media(color_scheme=scheme)
@@ -260,8 +262,8 @@ def test_axe_finds_nothing_serious_and_nothing_hangs_over(
     page.evaluate(AXE.read_text("utf-8"))
 
     def check() -> None:
-        found = page.evaluate("axe.run('.staa-root', { resultTypes: ['violations'] })")
-        serious = [v for v in found["violations"] if v["impact"] in ("serious", "critical")]
+        report = page.evaluate("axe.run('.staa-root', { resultTypes: ['violations'] })")
+        serious = [v for v in report["violations"] if v["impact"] in ("serious", "critical")]
         assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in serious] == []
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
 

@@ -1,4 +1,4 @@
-"""Every key that the help lists does what it says, on a notebook's model, and none of them goes on to the notebook."""
+"""Every key in the help does what the help says, and none of them reaches the notebook."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.helpers.paths import STATIC
 
 pytestmark = pytest.mark.browser
 
-# What is looked at after a key: a trait of the model, or words on the page. Each line of the help has its steps here.
+# Steps for each line of the help: the key, the trait or selector to read after it, and the expected value or text.
 STEPS: dict[str, list[tuple[str, str, Any]]] = {
     "play or pause": [("k", "playing", True), (" ", "playing", False), (" ", "playing", True), ("k", "playing", False)],
     "first or last frame": [("End", "frame", LAST), ("Home", "frame", FIRST)],
@@ -54,27 +54,27 @@ STEPS: dict[str, list[tuple[str, str, Any]]] = {
     "take away": [("e", "dialog[open]", "Take away")],
     "this list": [("?", "dialog[open]", "this list")],
 }
-LOOK = """(what) => {
-  if (what === 'fullscreen') return document.fullscreenElement !== null;
-  if (what === 'threshold>0') return host.values.threshold > 0;
-  if (what === 'view!=grid') return host.values.view !== 'grid';
-  if (/[.[]/.test(what)) return [...document.querySelectorAll(what)].map((one) => one.textContent).join(' ');
-  return host.values[what];
+READ = """(subject) => {
+  if (subject === 'fullscreen') return document.fullscreenElement !== null;
+  if (subject === 'threshold>0') return host.values.threshold > 0;
+  if (subject === 'view!=grid') return host.values.view !== 'grid';
+  if (/[.[]/.test(subject)) return [...document.querySelectorAll(subject)].map((e) => e.textContent).join(' ');
+  return host.values[subject];
 }"""
-SAME = """([look, what, wanted]) => {
-  const found = eval(look)(what);
-  return /[.[]/.test(what) ? found.includes(wanted) : JSON.stringify(found) === JSON.stringify(wanted);
+MATCHES = """([read, subject, expected]) => {
+  const value = eval(read)(subject);
+  return /[.[]/.test(subject) ? value.includes(expected) : JSON.stringify(value) === JSON.stringify(expected);
 }"""
 
 
-def test_every_key_of_the_help(page: Page) -> None:
-    laid = pack_panes([barcode_explanation(), barcode_explanation(method="a")])
-    bulk = {name: base64.b64encode(value).decode() for name, value in laid.items() if isinstance(value, bytes)}
+def test_every_key_in_the_help_does_what_it_says(page: Page) -> None:
+    payload = pack_panes([barcode_explanation(), barcode_explanation(method="a")])
+    bulk = {name: base64.b64encode(value).decode() for name, value in payload.items() if isinstance(value, bytes)}
     code = base64.b64encode((STATIC / "widget.js").read_bytes()).decode()
     page.set_default_timeout(PATIENCE)
     page.set_content(f"<style>{(STATIC / 'widget.css').read_text('utf-8')}</style>")
-    traits = {"_others": laid["others"], "view": "grid", "method": "staa", "target": 0, "frame": FIRST}
-    page.evaluate(HOST, [code, laid["meta"], bulk, traits])
+    traits = {"_others": payload["others"], "view": "grid", "method": "staa", "target": 0, "frame": FIRST}
+    page.evaluate(HOST, [code, payload["meta"], bulk, traits])
     page.evaluate(ANSWER)
     page.wait_for_function("!document.querySelector('.staa-root select[aria-label=Method]').disabled")
     page.evaluate(
@@ -88,10 +88,10 @@ def test_every_key_of_the_help(page: Page) -> None:
     assert sorted(listed) == sorted(STEPS)
     page.evaluate("passed.length = 0")
     for steps in STEPS.values():
-        for key, what, wanted in steps:
+        for key, subject, expected in steps:
             root.press(key)
-            page.wait_for_function(SAME, arg=[LOOK, what, wanted])
-            if what == "dialog[open]":
+            page.wait_for_function(MATCHES, arg=[READ, subject, expected])
+            if subject == "dialog[open]":
                 page.keyboard.press("Escape")
                 page.evaluate("passed.length = 0")
             assert page.evaluate("passed") == [], key

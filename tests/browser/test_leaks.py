@@ -1,4 +1,4 @@
-"""Players that are opened and closed leave nothing behind: no picture, no listener, no element, no timer."""
+"""A closed player leaves nothing behind: no decoded picture, listener, element or timer."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tests.helpers.paths import STATIC
 
 pytestmark = pytest.mark.browser
 
-# Counts decoded pictures that are not let go, and timers and turns of the display that are waited for.
+# Counts decoded pictures that were not closed, and pending timers.
 WATCH = """
 window.pictures = new Set();
 const decode = window.createImageBitmap;
-window.createImageBitmap = async (...given) => {
-  const picture = await decode(...given), close = picture.close;
+window.createImageBitmap = async (...args) => {
+  const picture = await decode(...args), close = picture.close;
   pictures.add(picture);
   picture.close = () => { pictures.delete(picture); close.call(picture); };
   return picture;
@@ -28,7 +28,7 @@ window.waiting = new Map();
 const later = window.setTimeout, never = window.clearTimeout, each = window.setInterval, stop = window.clearInterval;
 window.later = later;
 window.setTimeout = (call, ...rest) => {
-  const id = later((...given) => { waiting.delete(id); call(...given); }, ...rest);
+  const id = later((...args) => { waiting.delete(id); call(...args); }, ...rest);
   waiting.set(id, String(call));
   return id;
 };
@@ -36,9 +36,9 @@ window.clearTimeout = (id) => { waiting.delete(id); never(id); };
 window.setInterval = (call, ...rest) => { const id = each(call, ...rest); waiting.set(id, String(call)); return id; };
 window.clearInterval = (id) => { waiting.delete(id); stop(id); };
 """
-# Opens a player, lets it decode and play, closes it.
-ROUND = """async ([open, given, last]) => {
-  await eval(open)(given);
+# Opens a player, decodes the last frame, plays, and closes it.
+ROUND = """async ([open, args, last]) => {
+  await eval(open)(args);
   const root = document.querySelector('.staa-root');
   const press = (key) => root.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }));
   press('End');
@@ -47,37 +47,37 @@ ROUND = """async ([open, given, last]) => {
   press(' ');
   await new Promise(requestAnimationFrame);
   host.close();
-  // Pictures that were being decoded come and go.
+  // Let pending decodes finish.
   await new Promise((done) => later(done, 30));
 }"""
 
 
 def count_objects(page: Page, devtools: CDPSession) -> dict[str, Any]:
-    """What a page holds after its rubbish is collected."""
+    """Numbers of nodes and listeners of a page after garbage collection."""
     for _ in range(2):
         devtools.send("HeapProfiler.collectGarbage")
-    metrics = {one["name"]: one["value"] for one in devtools.send("Performance.getMetrics")["metrics"]}
+    metrics = {metric["name"]: metric["value"] for metric in devtools.send("Performance.getMetrics")["metrics"]}
     return {name: metrics[name] for name in ("Nodes", "JSEventListeners")}
 
 
-def test_fifty_players_leave_nothing(page: Page) -> None:
+def test_fifty_closed_players_leave_nothing_behind(page: Page) -> None:
     page.set_default_timeout(PATIENCE)
     page.add_init_script(WATCH)
     page.goto("about:blank")
     page.set_content(f"<style>{(STATIC / 'widget.css').read_text('utf-8')}</style>")
     devtools = page.context.new_cdp_session(page)
     devtools.send("Performance.enable")
-    given = [HOST, host_arguments(barcode_explanation()), LAST]
-    # What the browser keeps once for all is there after a few.
+    arguments = [HOST, host_arguments(barcode_explanation()), LAST]
+    # Five rounds fill the caches of the browser.
     for _ in range(5):
-        page.evaluate(ROUND, given)
+        page.evaluate(ROUND, arguments)
     before = count_objects(page, devtools)
     for _ in range(50):
-        page.evaluate(ROUND, given)
+        page.evaluate(ROUND, arguments)
     assert page.evaluate("pictures.size") == 0
     assert page.evaluate("[...host.listeners.values()].flat().length") == 0
     assert page.evaluate("[...waiting.values()]") == []
     assert page.locator("body > *").count() == 0
     after = count_objects(page, devtools)
-    # Less than one of a player's hundreds stays for each of the fifty.
+    # A player has hundreds of each; 50 left would be one per player.
     assert {name for name, count in after.items() if count >= before[name] + 50} == set()

@@ -1,4 +1,4 @@
-"""A long clip in Chromium: every frame can be sought, what stands in is said to, and the kernel is asked for little."""
+"""A long clip in Chromium: every frame can be sought, a stand-in frame is named, and requests are few."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.helpers.video_files import BITS, read_barcode, write_video
 
 pytestmark = pytest.mark.browser
 
-COUNT, KEPT = 500, 20
+COUNT, PREVIEW_COUNT = 500, 20
 NOTE = "canvas[data-frame] ~ .staa-preview"
 
 
@@ -36,9 +36,9 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def e(path: Path, model: VideoModel) -> Explanation:
-    """Twenty seconds of which twenty pictures were kept."""
-    found = staa.explain(path, model, window=2, preview=False, cache=False, progress=False)
-    return replace(found, preview=make_preview(open_clip(path), max_frames=KEPT))
+    """An explanation of 20 seconds whose preview has 20 frames."""
+    explanation = staa.explain(path, model, window=2, preview=False, cache=False, progress=False)
+    return replace(explanation, preview=make_preview(open_clip(path), max_frames=PREVIEW_COUNT))
 
 
 @pytest.fixture
@@ -61,12 +61,12 @@ def sent_frame_requests(page: Page) -> list[dict[str, Any]]:
 
 
 def read_shown_frames(page: Page) -> tuple[int, int]:
-    """What the canvas says it shows, and the number in the picture, without its heat."""
+    """The frame number of the canvas attribute, and the one in the picture without its heat map."""
     page.keyboard.down("o")
     canvas = page.locator("canvas[data-frame]")
-    found = int(canvas.get_attribute("data-frame") or -1), read_barcode(read_canvas(canvas))
+    frames = int(canvas.get_attribute("data-frame") or -1), read_barcode(read_canvas(canvas))
     page.keyboard.up("o")
-    return found
+    return frames
 
 
 def test_random_seeks_show_no_wrong_frame(page: Page, player: staa.Player) -> None:
@@ -76,7 +76,7 @@ def test_random_seeks_show_no_wrong_frame(page: Page, player: staa.Player) -> No
     assert report["wrong"] == []
     assert report["stood"] > 0
     assert all(args["first"] % MAX_FRAMES == 0 and args["count"] == MAX_FRAMES for args in sent_frame_requests(page))
-    # Each run comes once; what was passed before it came was cancelled.
+    # Each run of frames is answered once; requests for runs that were skipped are canceled.
     cancelled = page.evaluate("host.sent.filter(({ op }) => op === 'cancel').length")
     assert (
         len({args["first"] for args in sent_frame_requests(page)})
@@ -87,16 +87,18 @@ def test_random_seeks_show_no_wrong_frame(page: Page, player: staa.Player) -> No
     assert 0 < max(sizes) <= MAX_BYTES
 
 
-def test_what_is_kept_stands_in_until_the_frame_is_there(page: Page, e: Explanation, player: staa.Player) -> None:
+def test_nearest_preview_frame_stands_in_until_the_frame_arrives(
+    page: Page, e: Explanation, player: staa.Player
+) -> None:
     open_live(page, player)
     assert e.preview is not None
     page.wait_for_function("host.open.size === 0")
     page.evaluate("host.holding = true")
-    here = sent_frame_requests(page)[-1]["first"]
+    first_loaded = sent_frame_requests(page)[-1]["first"]
     note, cached = page.locator(NOTE), page.locator(".staa-cached line")
     expect(cached).to_have_count(3)
     target = 301
-    assert target > here + 2 * MAX_FRAMES
+    assert target > first_loaded + 2 * MAX_FRAMES
     page.locator(".staa-root").focus()
     page.evaluate(f"host.model.set('frame', {target})")
     near = int(e.preview.indices[np.abs(e.preview.indices - target).argmin()])
@@ -104,7 +106,7 @@ def test_what_is_kept_stands_in_until_the_frame_is_there(page: Page, e: Explanat
     assert read_shown_frames(page) == (near, near)
     expect(note).to_have_text(f"preview of frame {near}")
     expect(frame_slider(page)).to_have_attribute("aria-valuenow", str(target))
-    # What was passed is no longer wanted.
+    # A request that is no longer needed is canceled.
     page.evaluate("host.model.set('frame', 470)")
     page.wait_for_function("host.sent.at(-1).op === 'frames' && host.sent.at(-1).args.first === 448")
     assert page.evaluate("host.sent.at(-2).op") == "cancel"
@@ -115,7 +117,7 @@ def test_what_is_kept_stands_in_until_the_frame_is_there(page: Page, e: Explanat
     expect(cached).not_to_have_count(3)
 
 
-def test_playing_waits_for_frames_that_are_not_there_yet(page: Page, player: staa.Player) -> None:
+def test_playing_waits_for_frames_that_have_not_arrived(page: Page, player: staa.Player) -> None:
     page.clock.install(time=0)
     open_live(page, player)
     page.clock.pause_at(60_000)
@@ -128,7 +130,7 @@ def test_playing_waits_for_frames_that_are_not_there_yet(page: Page, player: sta
     page.locator(".staa-root").press("k")
     for _ in range(300):
         page.clock.run_for(16)
-    # At four times the speed a turn of the display is more than a frame.
+    # At rate 4 the display skips frames.
     waits = int(frame_slider(page).get_attribute("aria-valuenow") or 0)
     assert waits in (last - 1, last)
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
@@ -139,9 +141,7 @@ def test_playing_waits_for_frames_that_are_not_there_yet(page: Page, player: sta
     assert int(frame_slider(page).get_attribute("aria-valuenow") or 0) > last
 
 
-def test_without_the_kernel_there_are_the_frames_that_were_kept(
-    page: Page, e: Explanation, player: staa.Player
-) -> None:
+def test_without_the_kernel_the_preview_frames_remain(page: Page, e: Explanation, player: staa.Player) -> None:
     open_live(page, player)
     page.evaluate("host.model.set('frame', 250)")
     page.wait_for_selector("canvas[data-frame='250']")
@@ -149,7 +149,7 @@ def test_without_the_kernel_there_are_the_frames_that_were_kept(
     assert e.preview is not None
     near = int(e.preview.indices[np.abs(e.preview.indices - 250).argmin()])
     page.wait_for_selector(f"canvas[data-frame='{near}']")
-    expect(page.get_by_text(f"{KEPT} of {COUNT} frames travel with this player")).to_be_visible()
+    expect(page.get_by_text(f"{PREVIEW_COUNT} of {COUNT} frames travel with this player")).to_be_visible()
     page.locator(".staa-root").press("End")
     page.keyboard.press("ArrowLeft")
     page.wait_for_selector(f"canvas[data-frame='{e.preview.indices[-2]}']")
@@ -157,10 +157,10 @@ def test_without_the_kernel_there_are_the_frames_that_were_kept(
     expect(page.locator(NOTE)).to_be_hidden()
 
 
-def test_a_video_that_is_gone_is_told_and_not_asked_for_again(
+def test_missing_video_is_reported_and_not_requested_again(
     page: Page, path: Path, player: staa.Player, tmp_path: Path
 ) -> None:
-    away = path.rename(tmp_path / "away.mp4")
+    moved = path.rename(tmp_path / "away.mp4")
     try:
         open_live(page, player)
         expect(page.locator(".staa-toast", has_text="'long.mp4' is no longer there.")).to_be_visible()
@@ -171,12 +171,12 @@ def test_a_video_that_is_gone_is_told_and_not_asked_for_again(
         assert read_shown_frames(page) == (0, 0)
         assert len(sent_frame_requests(page)) == before
     finally:
-        away.rename(path)
+        moved.rename(path)
 
 
 def test_a_page_says_how_many_frames_travel_with_it(page: Page, e: Explanation, tmp_path: Path) -> None:
     page.goto(e.to_html(tmp_path / "page.html").as_uri())
-    expect(page.get_by_text(f"{KEPT} of {COUNT} frames travel with this page")).to_be_visible()
+    expect(page.get_by_text(f"{PREVIEW_COUNT} of {COUNT} frames travel with this page")).to_be_visible()
     page.locator(".staa-root").press("Home")
     page.keyboard.press("ArrowRight")
     assert e.preview is not None

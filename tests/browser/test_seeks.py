@@ -1,4 +1,4 @@
-"""What is promised in numbers of the player on a notebook's model: right frames, and nothing asked of the kernel."""
+"""500 random seeks in a notebook's player show the right frame and send the kernel no request."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from tests.helpers.paths import STATIC
 pytestmark = pytest.mark.browser
 
 SLICES = 300
-# Goes to each frame in turn, by the host or by key, and reads the number in its bars once it is drawn.
+# Seeks each frame and reads the number in its barcode once it is drawn.
 SEEK = """async ([cells, frames]) => {
   const root = document.querySelector('.staa-root'), canvas = root.querySelector('canvas[data-frame]');
   const context = canvas.getContext('2d');
-  const seen = [];
+  const numbers = [];
   for (const frame of frames) {
     host.change('frame', frame);
     while (canvas.dataset.frame !== String(frame)) await new Promise(requestAnimationFrame);
-    seen.push(cells.reduce((sum, [x0, y0, x1, y1], i) =>
+    numbers.push(cells.reduce((sum, [x0, y0, x1, y1], i) =>
       sum + ((context.getImageData((x0 + x1) >> 1, (y0 + y1) >> 1, 1, 1).data[1] > 127 ? 1 : 0) << i), 0));
   }
-  return seen;
+  return numbers;
 }"""
 WALK = """async (steps) => {
   const root = document.querySelector('.staa-root'), canvas = root.querySelector('canvas[data-frame]');
@@ -43,7 +43,7 @@ WALK = """async (steps) => {
 }"""
 
 
-def test_random_seeks_are_right_and_three_hundred_slices_ask_nothing(page: Page) -> None:
+def test_random_seeks_in_three_hundred_slices_are_right_and_send_no_requests(page: Page) -> None:
     times, edges = np.arange(SLICES) / 25, np.arange(SLICES + 1) / 25
     sampled = np.arange(SLICES)[:, None]
     e = barcode_explanation(
@@ -61,9 +61,9 @@ def test_random_seeks_are_right_and_three_hundred_slices_ask_nothing(page: Page)
     page.evaluate(HOST, host_arguments(e, frame=0))
     page.wait_for_selector("canvas[data-frame='0']")
     frames = np.random.default_rng(2).integers(0, SLICES, 500)
-    # Going to where one is waits for nothing: no two in turn are the same.
+    # Drop repeated frames: a seek to the current frame draws nothing to wait for.
     frames = frames[np.diff(frames, prepend=0) != 0]
-    seen = page.evaluate(SEEK, [bit_rectangles(320, 180), frames.tolist()])
-    assert (np.array(seen) != frames % 256).sum() == 0
+    shown_frames = page.evaluate(SEEK, [bit_rectangles(320, 180), frames.tolist()])
+    assert (np.array(shown_frames) != frames % 256).sum() == 0
     assert page.evaluate(WALK, SLICES) == SLICES
     assert {content["op"] for content in page.evaluate("host.sent")} == {"hello"}

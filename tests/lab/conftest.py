@@ -1,4 +1,4 @@
-"""JupyterLab with the installed wheel, one for all tests; a notebook and a kernel for each."""
+"""One JupyterLab server with the installed wheel; each test has its own notebook and kernel."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.helpers.jupyterlab import PATIENCE, Lab, Notebook, run_jupyterlab
 if TYPE_CHECKING:
     from playwright.sync_api import ConsoleMessage, Page
 
-# Lab asks for what this server does not run.
-ITS_OWN = ("/lsp/status",)
+# Lab requests services that this server does not run.
+IGNORED_URLS = ("/lsp/status",)
 
 
 @pytest.fixture(scope="session")
@@ -26,21 +26,21 @@ def lab(clean_environment: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture
 def notebook(lab: Lab, page: Page, request: pytest.FixtureRequest) -> Iterator[Callable[..., Notebook]]:
-    """Write cells into a notebook and open it; at the end nothing went out and nothing complained."""
+    """Write and open notebooks; fail on requests to other servers and on errors in the console."""
     from playwright.sync_api import expect
 
-    asked: list[str] = []
+    requested_urls: list[str] = []
     complaints: list[str] = []
     books: list[Notebook] = []
 
     def complain(message: ConsoleMessage) -> None:
-        if message.type == "error" and not any(part in message.location["url"] for part in ITS_OWN):
+        if message.type == "error" and not any(part in message.location["url"] for part in IGNORED_URLS):
             complaints.append(message.text)
 
     page.set_default_timeout(PATIENCE)
     expect.set_options(timeout=PATIENCE)
     page.set_viewport_size({"width": 1280, "height": 1000})
-    page.on("request", lambda found: asked.append(found.url))
+    page.on("request", lambda sent: requested_urls.append(sent.url))
     page.on("console", complain)
     page.on("pageerror", lambda error: complaints.append(str(error)))
 
@@ -54,6 +54,6 @@ def notebook(lab: Lab, page: Page, request: pytest.FixtureRequest) -> Iterator[C
     page.goto("about:blank")
     lab.end_kernels()
     lab.forget_settings()
-    assert [url for url in asked if not url.startswith((lab.url, "data:", "blob:", "about:"))] == []
-    forgiven = [part for book in books for part in book.allowed_complaints]
-    assert [text for text in complaints if not any(part in text for part in forgiven)] == []
+    assert [url for url in requested_urls if not url.startswith((lab.url, "data:", "blob:", "about:"))] == []
+    allowed = [part for book in books for part in book.allowed_complaints]
+    assert [text for text in complaints if not any(part in text for part in allowed)] == []

@@ -1,4 +1,4 @@
-"""Several panes in JupyterLab: what is computed or shown takes the place of one, and nothing else moves."""
+"""Several panes in JupyterLab: a new explanation replaces the active pane and no other."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ p
 TELL = "print(json.dumps([p.pane, p.method, [e.method for e in p.explanations]]))"
 
 
-def test_what_is_computed_takes_the_place_of_the_active_pane(notebook: Callable[..., Notebook]) -> None:
+def test_computed_explanation_replaces_the_active_pane(notebook: Callable[..., Notebook]) -> None:
     book = notebook(LOAD, COMPARE, TELL, "p.show(c['staa'])")
     book.run(0)
     root = book.run_player(1)
     tabs = root.locator(".staa-tab")
     expect(tabs).to_have_text(["staa", "rollout"])
     expect(root.locator("canvas[data-frame]")).to_have_count(2)
-    root.evaluate("root => { root.id = 'kept' }")
+    root.evaluate("root => { root.id = 'first' }")
     root.press("p")
     assert book.run_json(2) == [1, "rollout", ["staa", "rollout"]]
     root.get_by_role("combobox", name="Method", exact=True).select_option("staa_logit")
@@ -35,4 +35,4 @@ def test_what_is_computed_takes_the_place_of_the_active_pane(notebook: Callable[
     book.run(3)
     expect(tabs).to_have_text(["staa", "staa (2)"])
     expect(tabs.nth(1)).to_have_attribute("aria-pressed", "true")
-    assert book.page.locator("#kept").count() == 1, "nothing was built anew"
+    assert book.page.locator("#first").count() == 1, "the player was not rebuilt"

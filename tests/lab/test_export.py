@@ -1,4 +1,4 @@
-"""Taking away in JupyterLab: a file that the kernel makes is downloaded; a saved notebook shows pictures without it."""
+"""Export in JupyterLab: a file made by the kernel is downloaded; a saved notebook keeps pictures."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def test_a_gif_is_downloaded_and_a_picture_is_saved(notebook: Callable[..., Note
     with Image.open(Path(download.value.path())) as gif:
         assert gif.format == "GIF"
         gif.seek(5)
-    # Keys go back to the player, and Escape is not JupyterLab's.
+    # Escape closes the dialog only, and keys go to the player again.
     book.page.keyboard.press("Escape")
     root.press("End")
     assert book.sources()[1] == "p.snapshot()"
     expect(book.run(1).locator("img")).to_be_visible()
     book.save()
     first, second = (cell["outputs"] for cell in lab.read(book.name)["cells"])
-    kept = "".join(first[-1]["data"]["text/html"])
-    assert 'src="data:image/jpeg;base64,' in kept
-    assert len(kept) < 60_000
+    html = "".join(first[-1]["data"]["text/html"])
+    assert 'src="data:image/jpeg;base64,' in html
+    assert len(html) < 60_000
     assert "image/png" in second[-1]["data"]

@@ -1,4 +1,4 @@
-"""The player and its kernel in JupyterLab: busy, asked to compute, failing, restarted, gone."""
+"""The player and its kernel in JupyterLab: busy, computing, failing, restarted, gone."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def files(lab: Lab) -> None:
 
 
 def kernel_chip(root: Locator) -> Locator:
-    """What the player says of its kernel, in two words."""
+    """The state of the kernel in the player's header."""
     return root.locator(".staa-chip")
 
 
 @pytest.mark.parametrize("before", ["", f"p.frame = {FIRST}; time.sleep(0.1)\n"], ids=["apart", "after a set"])
-def test_busy_kernel_is_told_and_does_not_stop_scrubbing(
+def test_busy_kernel_is_shown_and_does_not_stop_scrubbing(
     notebook: Callable[..., Notebook], lab: Lab, before: str
 ) -> None:
-    # A kernel hears a player during a cell in a thread of its own; not so after that cell has set something of it.
+    # A thread answers the player while a cell runs, but not after that cell has set a trait of the player.
     book = notebook(LOAD, SHOW, f"{before}wait_for('go')", "print(json.dumps([p.frame, p.opacity]))")
     book.run(0)
     root = book.run_player(1)
@@ -91,11 +91,11 @@ def test_another_method_and_class_are_computed(notebook: Callable[..., Notebook]
     def heights() -> list[str]:
         return bars.evaluate_all("bars => bars.map((bar) => bar.getAttribute('height'))")
 
-    first, shown = heights(), root.locator("canvas[data-frame]").get_attribute("data-frame")
+    first, frame = heights(), root.locator("canvas[data-frame]").get_attribute("data-frame")
     name, target, _, _, _ = book.run_json(2)
     assert name == "staa"
     rows = root.get_by_role("listbox", name="Classes").get_by_role("option")
-    # A method that knows no classes says so, and offers one that does.
+    # A class-agnostic method says so and offers a class-specific one.
     expect(root.get_by_text("The same map for every class")).to_be_visible()
     other = rows.nth(1).locator("span").first.inner_text()
     rows.nth(1).click()
@@ -103,21 +103,21 @@ def test_another_method_and_class_are_computed(notebook: Callable[..., Notebook]
     root.get_by_role("button", name="Explain", exact=True).click()
     expect(line).to_contain_text(f"{other} · staa_logit")
     assert heights() != first
-    assert root.locator("canvas[data-frame]").get_attribute("data-frame") == shown
-    found = book.run_json(2)
-    assert found == ["staa_logit", found[1], "staa_logit", found[1], []]
-    assert found[1] != target
-    # Now the class alone; and while a cell runs.
+    assert root.locator("canvas[data-frame]").get_attribute("data-frame") == frame
+    state = book.run_json(2)
+    assert state == ["staa_logit", state[1], "staa_logit", state[1], []]
+    assert state[1] != target
+    # Choose another class while a cell runs.
     third = rows.nth(2).locator("span").first.inner_text()
     book.start(4)
     expect(kernel_chip(root)).to_have_text("kernel busy")
     rows.nth(2).click()
     (lab.books / "go").touch()
     expect(line).to_contain_text(f"{third} · staa_logit")
-    # From Python, by name.
+    # Compute from Python, with the class by name.
     book.run(3)
     expect(line).to_contain_text("wave · staa_logit")
-    # And back, by key; what was computed before comes from the cache.
+    # Back to the first method, from the cache.
     method.select_option("staa")
     expect(line).to_contain_text("· staa ·")
     assert heights() == first
@@ -156,12 +156,12 @@ def test_computing_can_be_cancelled_and_errors_are_shown_in_place(notebook: Call
     alert.get_by_role("button", name="Retry").click()
     expect(line).to_contain_text("· broken ·")
     expect(alert).to_be_empty()
-    # The cancelled one stopped at its next step.
-    name, _, shown, _, calls = book.run_json(2)
-    assert (name, shown, calls) == ("broken", "broken", ["slow"])
+    # The canceled computation stopped at its next step.
+    name, _, shown_method, _, calls = book.run_json(2)
+    assert (name, shown_method, calls) == ("broken", "broken", ["slow"])
 
 
-def test_restarted_kernel_is_told_and_the_player_goes_on(notebook: Callable[..., Notebook]) -> None:
+def test_restarted_kernel_is_shown_and_seeking_still_works(notebook: Callable[..., Notebook]) -> None:
     book = notebook(LOAD, SHOW)
     book.run(0)
     root = book.run_player(1)
@@ -183,7 +183,7 @@ def test_reopened_notebook_says_what_to_do(notebook: Callable[..., Notebook], la
     book.run_player(1).press("Home")
     assert book.run_json(2) == FIRST
     book.save()
-    # While its kernel lives, the player is there again and alive.
+    # With a live kernel the reopened notebook shows a working player.
     book.open()
     root = book.cells.nth(1).locator(".staa-root")
     wait_for_frame(root, FIRST)
@@ -193,7 +193,7 @@ def test_reopened_notebook_says_what_to_do(notebook: Callable[..., Notebook], la
     assert book.run_json(2) == LAST
     book.save()
     lab.end_kernels()
-    # What ipywidgets itself says to a view whose model is nowhere.
+    # ipywidgets prints this for a view without a model.
     book.allowed_complaints.append("widget model not found")
     book.open()
     output = book.cells.nth(1).locator(".jp-OutputArea").first

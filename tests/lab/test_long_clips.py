@@ -1,4 +1,4 @@
-"""A long clip in JupyterLab: all its frames can be sought, also while a cell runs."""
+"""A long clip in JupyterLab: every frame can be sought, even while a cell runs."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ import json, pathlib, sys, time
 import staa_widgets as staa
 assert staa.__file__.startswith(sys.prefix), staa.__file__
 e = staa.explain("long.mp4", window=60, progress=False)
-kept = e.preview.indices.tolist()
-assert len(kept) == 300, len(kept)
+preview_frames = e.preview.indices.tolist()
+assert len(preview_frames) == 300, len(preview_frames)
 chosen = []
 """
 SHOW = "p = staa.Player(e)\np.on_select(chosen.append)\np"
@@ -48,25 +48,28 @@ def check_frame(root: Locator, frame: int) -> None:
     root.page.keyboard.up("o")
 
 
-def test_every_frame_of_five_minutes_is_found_while_a_cell_runs(notebook: Callable[..., Notebook], lab: Lab) -> None:
-    book = notebook(LOAD, SHOW, WAIT, TELL, "print(json.dumps(kept))")
+def test_every_frame_of_five_minutes_can_be_sought_while_a_cell_runs(
+    notebook: Callable[..., Notebook], lab: Lab
+) -> None:
+    book = notebook(LOAD, SHOW, WAIT, TELL, "print(json.dumps(preview_frames))")
     book.run(0)
     root = book.run_player(1)
-    kept = set(book.run_json(4))
+    preview_frames = set(book.run_json(4))
     book.start(2)
     expect(root.locator(".staa-chip")).to_have_text("kernel busy")
     bar = root.locator(".staa-seek")
     bar.scroll_into_view_if_needed()
-    others = [frame for frame in np.random.default_rng(0).permutation(COUNT).tolist() if frame not in kept][:12]
-    found = -1
+    shuffled = np.random.default_rng(0).permutation(COUNT).tolist()
+    others = [frame for frame in shuffled if frame not in preview_frames][:12]
+    shown_frame = -1
     for frame in others:
         box = bar.bounding_box()
         assert box
         book.page.mouse.click(box["x"] + (frame + 0.5) / COUNT * box["width"], box["y"] + box["height"] / 2)
-        found = int(bar.get_attribute("aria-valuenow") or -1)
-        # A pixel is about a frame.
-        assert abs(found - frame) <= 2
-        check_frame(root, found)
+        shown_frame = int(bar.get_attribute("aria-valuenow") or -1)
+        # A pixel of the bar is about one frame.
+        assert abs(shown_frame - frame) <= 2
+        check_frame(root, shown_frame)
     root.press("[")
     root.press("End")
     check_frame(root, COUNT - 1)
@@ -75,5 +78,5 @@ def test_every_frame_of_five_minutes_is_found_while_a_cell_runs(notebook: Callab
     book.wait_for_end(2)
     frame, ranges = book.run_json(3)
     assert frame == COUNT - 1
-    # The selection is told in frames of the video, those that were not kept as well.
-    assert ranges[-1] == [found, COUNT]
+    # The selection counts all frames of the video, not only those of the preview.
+    assert ranges[-1] == [shown_frame, COUNT]

@@ -1,4 +1,4 @@
-"""The player in Jupyter Notebook 7: seen, scrubbed, its keys its own, its kernel told of."""
+"""The player in Jupyter Notebook 7: display, scrubbing, keys and the state of the kernel."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ WAIT = "while not pathlib.Path('go').exists():\n    time.sleep(0.02)"
 
 
 class Notebook7(Notebook):
-    """A notebook open in Notebook 7, which shows one a page and no status bar."""
+    """A notebook open in Notebook 7, which has no status bar."""
 
     def open(self) -> None:
         self.page.goto(f"{self.lab.url}notebooks/{self.name}?token={TOKEN}")
         self.wait_for_idle()
 
     def wait_for_idle(self) -> None:
-        # It may be shown as idle before there is a kernel.
+        # The page shows "idle" before there is a kernel.
         until = time.monotonic() + PATIENCE / 1000
         while self.lab.kernel_states() != ["idle"]:
             assert time.monotonic() < until, "no kernel"
@@ -46,7 +46,7 @@ class Notebook7(Notebook):
 
 @pytest.fixture
 def lab7(clean_environment: Path, tmp_path: Path) -> Iterator[Lab]:
-    """A server of its own: JupyterLab serves no pages of Notebook 7."""
+    """A server for Notebook 7, whose pages JupyterLab does not serve."""
     with run_jupyterlab(clean_environment / "bin" / "python", tmp_path, app="notebook") as lab:
         yield lab
 
@@ -55,8 +55,8 @@ def test_player_in_notebook_7(lab7: Lab, page: Page) -> None:
     page.set_default_timeout(PATIENCE)
     expect.set_options(timeout=PATIENCE)
     page.set_viewport_size({"width": 1280, "height": 1000})
-    broken: list[str] = []
-    page.on("pageerror", lambda error: broken.append(error.stack or str(error)))
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(error.stack or str(error)))
     barcode_explanation().save(lab7.books / "bars.safetensors")
     lab7.write("seven.ipynb", [LOAD, "print(json.dumps([p.frame, p.slice]))", WAIT])
     book = Notebook7(page, lab7, "seven.ipynb")
@@ -73,7 +73,7 @@ def test_player_in_notebook_7(lab7: Lab, page: Page) -> None:
     for key in ("b", "a", "d", "d", "x", "Enter", "Space", "Space"):
         page.keyboard.press(key)
     assert book.cells.count() == cells
-    # It goes on while a cell runs, and says so.
+    # Seeking works while a cell runs, and the header says that the kernel is busy.
     chip = root.locator(".staa-chip")
     book.start(2)
     expect(chip).to_have_text("kernel busy")
@@ -81,5 +81,5 @@ def test_player_in_notebook_7(lab7: Lab, page: Page) -> None:
     wait_for_frame(root, LAST)
     (lab7.books / "go").touch()
     expect(chip).to_have_text("")
-    # Notebook 7 has errors of its own.
-    assert [stack for stack in broken if f"{lab7.url}static/" not in stack] == []
+    # Ignore errors of Notebook 7 itself.
+    assert [stack for stack in errors if f"{lab7.url}static/" not in stack] == []

@@ -1,4 +1,4 @@
-"""A patch of the picture is asked about in JupyterLab, by a click and from a cell, and left again."""
+"""Patch attention in JupyterLab: chosen by a click and from a cell, and left again."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def click_picture(root: Locator, across: float, down: float) -> None:
     picture.click(position={"x": across * box["width"], "y": down * box["height"]})
 
 
-def test_a_patch_is_asked_by_a_click_and_from_a_cell_and_left_again(notebook: Callable[..., Notebook]) -> None:
+def test_a_patch_is_chosen_by_a_click_and_from_a_cell_and_left_again(notebook: Callable[..., Notebook]) -> None:
     book = notebook(SHOW, TELL, "player.patch = (1, 0, 3)", "player.patch = None")
     root = book.run_player(0)
     mark, head = root.locator(".staa-asked"), root.locator(".staa-head")
     expect(mark).to_be_hidden()
     click_picture(root, 0.4, 0.6)
     expect(mark).to_be_visible()
-    *asked, rows, columns = book.run_json(1)
+    *player_state, rows, columns = book.run_json(1)
     patch = [2, int(0.6 * rows), int(0.4 * columns)]
-    assert asked == [patch, "patch_attention", False]
+    assert player_state == [patch, "patch_attention", False]
     expect(head).to_contain_text(f"attention of the patch at row {patch[1] + 1}, column {patch[2] + 1}, slice 3")
     book.run(2)
     expect(head).to_contain_text("attention of the patch at row 1, column 4, slice 2")

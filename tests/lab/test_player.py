@@ -1,4 +1,4 @@
-"""The player in JupyterLab: seen, moved, read and set from cells, among other widgets."""
+"""The player in JupyterLab: scrubbing, traits in both directions, keys, and linked widgets."""
 
 from __future__ import annotations
 
@@ -51,16 +51,18 @@ def test_explanation_in_a_cell_is_the_player_and_scrubs(notebook: Callable[..., 
         assert playhead_position(root) == pytest.approx(expected_position(e, frame), abs=0.005)
     mouse.up()
     assert (read_canvas(picture_canvas(root)) != before).any()
-    # What a reopened notebook shows is hidden while the player lives.
+    # The fallback text of a reopened notebook is hidden beside a live player.
     expect(book.cells.nth(1).locator(".staa-fallback")).to_be_hidden()
 
 
 def test_frame_and_selection_reach_python_and_come_back(notebook: Callable[..., Notebook]) -> None:
     e = barcode_explanation()
-    chosen = "chosen = []\np.on_select(lambda s: chosen.append(s and [s.start, s.end, list(s.frames), s.share]))\np"
+    record_selections = (
+        "chosen = []\np.on_select(lambda s: chosen.append(s and [s.start, s.end, list(s.frames), s.share]))\np"
+    )
     book = notebook(
         LOAD,
-        chosen,
+        record_selections,
         TELL,
         "print(json.dumps(chosen[-1]))",
         f"p.frame = {FIRST + 7}\np.selection = (2.5, 3.0)",
@@ -91,8 +93,8 @@ def test_frame_and_selection_reach_python_and_come_back(notebook: Callable[..., 
     book.run(4)
     wait_for_frame(root, FIRST + 7)
     band = root.locator(".staa-band")
-    found = float((band.get_attribute("width") or "").rstrip("%"))
-    assert found == pytest.approx(100 * (3.0 - 2.5) / (e.end - e.times[0]), abs=1e-3)
+    width = float((band.get_attribute("width") or "").rstrip("%"))
+    assert width == pytest.approx(100 * (3.0 - 2.5) / (e.end - e.times[0]), abs=1e-3)
     assert book.run_json(3)[:2] == [2.5, 3.0]
     expect(book.run(5)).to_contain_text(f"The clip has frames {FIRST} to {LAST}")
     wait_for_frame(root, FIRST + 7)
@@ -119,14 +121,14 @@ def test_keys_stay_in_the_player(notebook: Callable[..., Notebook]) -> None:
     expect(book.page.locator(".jp-Dialog")).to_have_count(0)
     expect(book.page.locator(".jp-Notebook")).not_to_have_class("jp-mod-editMode")
     expect(book.cells.nth(1).locator(".jp-InputPrompt")).to_have_text("[2]:")
-    # And the notebook has its keys again where the player has not the focus.
+    # The notebook handles keys when the player does not have the focus.
     book.cells.nth(2).locator(".jp-InputPrompt").click()
     book.page.keyboard.press("b")
     expect(book.cells).to_have_count(4)
 
 
-def test_thirty_players_and_none_is_blank(notebook: Callable[..., Notebook]) -> None:
-    # In two cells: JupyterLab folds outputs beyond the fiftieth of a cell, and a player with its words is two.
+def test_thirty_players_show_and_none_is_blank(notebook: Callable[..., Notebook]) -> None:
+    # Two cells: JupyterLab folds outputs beyond the fiftieth of a cell, and a player has two outputs.
     many = "from IPython.display import display\nfor i in range({}, {}):\n    display(staa.Player(e, frame=i))"
     book = notebook(LOAD, many.format(FIRST, FIRST + 15), many.format(FIRST + 15, FIRST + 30))
     for cell in range(3):
@@ -160,7 +162,7 @@ def test_slider_of_ipywidgets_is_linked_beside_the_player(notebook: Callable[...
     wait_for_frame(root, FIRST)
     expect(readout).to_have_text(str(FIRST))
     assert book.run_json(2) == [FIRST, FIRST]
-    # A second view of the same player follows, and is followed.
+    # A second view of the same player follows the first, and the first follows it.
     second = book.run_player(3)
     wait_for_frame(second, FIRST)
     second.press("End")
@@ -187,11 +189,11 @@ def test_bars_of_a_figure_move_the_player_and_back(notebook: Callable[..., Noteb
     x = (e.spans[last].mean() - e.spans[0, 0]) / (e.end - e.spans[0, 0])
     book.page.mouse.click(area["x"] + x * area["width"], area["y"] + area["height"] - 3)
     expect(root.locator(".staa-slice").nth(last)).to_have_class("staa-slice staa-current")
-    book.page.mouse.move(0, 0)  # a bar that is drawn again under the pointer is hovered again
+    book.page.mouse.move(0, 0)  # A bar that is redrawn under the pointer is hovered again.
     root.press("Home")
     wait_for_frame(root, FIRST)
     assert book.run_json(2) == [0, [[0]]]
-    # A drag across the figure selects in the player; what is selected there is a band here, and goes with it.
+    # A drag across the figure selects in the player; a band in the figure shows the selection of the player.
     plot.scroll_into_view_if_needed()
     area = plot.bounding_box()
     assert area
