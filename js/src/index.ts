@@ -1,3 +1,5 @@
+// Entry of `widget.js`: the module that anywidget loads in a notebook.
+
 import type { Model } from "./host/model.js";
 import { mount } from "./ui/player.js";
 

@@ -1,3 +1,5 @@
+// Entry of `page.js`: opens the player in an exported page, from the payload that widget/page.py wrote into it.
+
 import { LocalModel } from "./host/model.js";
 import { mount } from "./ui/player.js";
 

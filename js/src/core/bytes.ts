@@ -1,3 +1,5 @@
+// Bytes from a host: views of any kind as `Uint8Array`, copies for typed arrays, and float16 to float32.
+
 /** Any way in which a host hands bytes over; views may start anywhere in a larger buffer. */
 export type Bytes = ArrayBuffer | ArrayBufferView | null | undefined;
 

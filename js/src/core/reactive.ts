@@ -1,3 +1,5 @@
+// Helpers for signals: run a function whenever a signal changes, and limit how often a function runs.
+
 import { effect } from "@preact/signals-core";
 
 /** Run `run` now and whenever a signal that it read changes, until `until` is aborted. */

@@ -1,3 +1,5 @@
+// Downloads: hand a file to the user, and make a safe file name from a clip's name.
+
 /** Hand a file to the user as a download. */
 export function save(name: string, content: Blob): void {
   const url = URL.createObjectURL(content);

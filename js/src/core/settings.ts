@@ -1,3 +1,5 @@
+// The settings of the player and their defaults; each is a trait of the Python widget and a signal here.
+
 import type { Signal } from "@preact/signals-core";
 
 export type View = "overlay" | "side" | "wipe" | "difference" | "grid";

@@ -1,4 +1,4 @@
-/** Frames, seconds and slices: which is which. Pure. */
+// Conversion between source frames, positions, seconds and slices of a clip.
 
 export const clamp = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), high);
 

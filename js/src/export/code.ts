@@ -1,3 +1,5 @@
+// Export as code: the settings that differ from their defaults, and the Python that makes the same view.
+
 import type { Json } from "../core/json.js";
 import { DEFAULTS } from "../core/settings.js";
 import type { Session } from "../session/session.js";

@@ -1,3 +1,5 @@
+// Export as an image: draws the stage, its labels and the color bar into a PNG file.
+
 import { save, stem } from "../core/save.js";
 import type { Pane } from "../session/pane.js";
 import type { Session } from "../session/session.js";

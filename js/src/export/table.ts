@@ -1,3 +1,5 @@
+// Export as a table: the attribution of each slice as CSV.
+
 import type { Session } from "../session/session.js";
 
 const COLUMNS = "slice,start_s,end_s,share,signed_share,frames_seen";

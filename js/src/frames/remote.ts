@@ -1,3 +1,5 @@
+// Frames of a long clip: kept frames as previews, all others in runs that are fetched from the kernel.
+
 import { signal } from "@preact/signals-core";
 import { nearest } from "../core/timeline.js";
 import { type File, frameStore, type Pictures, use } from "./store.js";

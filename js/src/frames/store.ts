@@ -1,3 +1,5 @@
+// Frames as JPEG files, decoded on demand; the pictures that were used last are kept in memory.
+
 import type { ReadonlySignal } from "@preact/signals-core";
 
 /** Bytes of decoded pictures to keep: about 100 at 640 × 360. */

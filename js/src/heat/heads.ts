@@ -1,3 +1,5 @@
+// Thumbnails of the attention of every layer and head, and their layout in one picture.
+
 import type { Blend } from "../core/timeline.js";
 import type { Payload } from "../host/payload.js";
 import { type Heat, heatOf, mapAt } from "./maps.js";

@@ -1,3 +1,5 @@
+// Heat maps of an explanation: the joint map or the attention of a layer, and the map at one moment.
+
 import type { Blend } from "../core/timeline.js";
 import type { Payload } from "../host/payload.js";
 import { smooth, strengths } from "./refine.js";

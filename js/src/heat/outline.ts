@@ -1,3 +1,5 @@
+// The outline of a ground-truth mask as an SVG path.
+
 /** How often the outline's points are drawn towards their neighbours: enough that steps of pixels look like a line. */
 const SMOOTHING = 4;
 

@@ -1,3 +1,5 @@
+// The color and opacity of each level of a heat map.
+
 /** Levels that a value is told apart in; the numpy reference in the tests counts with the same. */
 export const LEVELS = 1024;
 

@@ -1,6 +1,7 @@
-import { clamp } from "../core/timeline.js";
+// Statistics of a clip's maps: strengths, quantiles, dynamic threshold, blur; the same formulas as methods/postprocess.py,
+// compared with them by js/tests/heat/heat.test.ts.
 
-/** Statistics of a clip's maps; the same formulas as methods/postprocess.py, and a test holds them together. */
+import { clamp } from "../core/timeline.js";
 
 /** Magnitudes, rising. */
 export const strengths = (values: Float32Array): Float32Array => values.map(Math.abs).sort();

@@ -1,3 +1,5 @@
+// Everything behind the player that outlives one explanation: kernel, requests, exports and notices.
+
 import { type Signal, signal } from "@preact/signals-core";
 import { asUint8 } from "../core/bytes.js";
 import { watch } from "../core/reactive.js";

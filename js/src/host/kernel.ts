@@ -1,3 +1,5 @@
+// The state of the kernel behind the player: none, ready, busy or gone, and whether it can compute.
+
 import { computed, type ReadonlySignal, signal } from "@preact/signals-core";
 import { watch } from "../core/reactive.js";
 import { type Listener, listen, type Model } from "./model.js";

@@ -1,3 +1,5 @@
+// Messages between the player and the kernel: their types, and how an answer is read.
+
 import type { Json } from "../core/json.js";
 
 /** Number of the messages that this player reads; `VERSION` in protocol.py is its twin. */

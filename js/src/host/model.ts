@@ -1,3 +1,5 @@
+// The interface of the host's model, and a model for a page without a kernel.
+
 import type { Bytes } from "../core/bytes.js";
 
 export type Listener = (content?: unknown, buffers?: readonly Bytes[]) => void;

@@ -1,3 +1,5 @@
+// The payload of an explanation: its types, and how it is read from the host's traits.
+
 import { asUint8, type Bytes, copied, halfToFloat32 } from "../core/bytes.js";
 import type { Json } from "../core/json.js";
 import type { Model } from "./model.js";

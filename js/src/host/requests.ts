@@ -1,3 +1,5 @@
+// The request that a player has under way, such as a computation or an export, its progress and its failure.
+
 import { type Signal, signal } from "@preact/signals-core";
 import type { Json } from "../core/json.js";
 import type { Failure, Progress } from "./messages.js";

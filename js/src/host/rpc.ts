@@ -1,3 +1,5 @@
+// Requests to the kernel over the model's messages: sending, answers, cancelling.
+
 import type { Bytes } from "../core/bytes.js";
 import type { Json } from "../core/json.js";
 import { type Answer, type Failure, type Progress, readAnswer, VERSION } from "./messages.js";

@@ -1,3 +1,5 @@
+// Keeps the settings equal to the host's traits, both ways.
+
 import { signal, untracked } from "@preact/signals-core";
 import { throttled, watch } from "../core/reactive.js";
 import { DEFAULTS, type State } from "../core/settings.js";

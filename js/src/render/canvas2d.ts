@@ -1,3 +1,5 @@
+// Draws a frame and the heat map over it on a canvas.
+
 import { composite, type Overlay } from "./composite.js";
 
 /** Ground to draw on where an explanation carries no pictures. */

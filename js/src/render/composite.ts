@@ -1,3 +1,5 @@
+// Lays a heat map over pixels; the same arithmetic as render/compositor.py, to the same integers.
+
 import { LEVELS } from "../heat/palette.js";
 
 /** What is left, of 255, of the parts that the model did not see. */

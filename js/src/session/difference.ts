@@ -1,3 +1,5 @@
+// The difference of two panes: their maps on a common grid, subtracted.
+
 import { computed } from "@preact/signals-core";
 import type { State } from "../core/settings.js";
 import { mapAt } from "../heat/maps.js";

@@ -1,3 +1,5 @@
+// Short names for explanations, made of what they differ in.
+
 import type { Meta } from "../host/payload.js";
 
 const kinds = (texts: string[]) => new Set(texts).size;

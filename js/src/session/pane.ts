@@ -1,3 +1,5 @@
+// A pane: one explanation on show, and everything that is derived from it at the frame on show.
+
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals-core";
 import type { State } from "../core/settings.js";
 import { type Clock, clockOf } from "../core/timeline.js";

@@ -1,3 +1,5 @@
+// The patch whose attention an explanation or a request is about, and its description.
+
 import type { Json } from "../core/json.js";
 
 /** The method that shows where the attention of one patch goes. */

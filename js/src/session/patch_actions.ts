@@ -1,3 +1,5 @@
+// What the user can do with patches: ask for the attention of one, and go back.
+
 import type { Host } from "../host/connection.js";
 import type { Payload } from "../host/payload.js";
 import type { Pane } from "./pane.js";

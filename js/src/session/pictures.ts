@@ -1,3 +1,5 @@
+// Opens the frames of each pane, and fetches those of long clips from the kernel as they are needed.
+
 import { untracked } from "@preact/signals-core";
 import { asUint8 } from "../core/bytes.js";
 import { throttled, watch } from "../core/reactive.js";

@@ -1,3 +1,5 @@
+// Playback: moves the frame on with the wall clock.
+
 import { watch } from "../core/reactive.js";
 import type { Session } from "./session.js";
 

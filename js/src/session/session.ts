@@ -1,3 +1,5 @@
+// The session: panes, derived signals and actions that all parts of the player share.
+
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals-core";
 import type { State, View } from "../core/settings.js";
 import { type Clock, clamp } from "../core/timeline.js";

@@ -1,3 +1,5 @@
+// Thumbnails of all layers and heads, to choose one.
+
 import { computed, signal } from "@preact/signals-core";
 import { watch } from "../core/reactive.js";
 import { drawThumbnails, sizeOf, type Thumbnail, thumbnails } from "../heat/heads.js";

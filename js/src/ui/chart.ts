@@ -1,3 +1,5 @@
+// The chart of attribution over time: bars, axis, zoom, selection and playhead.
+
 import { signal } from "@preact/signals-core";
 import { watch } from "../core/reactive.js";
 import { atOrBefore, clamp } from "../core/timeline.js";

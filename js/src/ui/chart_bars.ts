@@ -1,3 +1,5 @@
+// Numbers for the chart: slices merged into bars, and round steps for its axes.
+
 /** What one bar tells of some slices. */
 export interface Bar {
   /** Slices, half-open. */

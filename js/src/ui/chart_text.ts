@@ -1,3 +1,5 @@
+// The chart in words: a time range, a summary and a table for screen readers.
+
 import type { Session } from "../session/session.js";
 import { bars } from "./chart_bars.js";
 import { h, percent, seconds } from "./dom.js";

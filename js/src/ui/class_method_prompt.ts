@@ -1,3 +1,5 @@
+// A prompt for another method, when a class was chosen but the method on show is the same for all classes.
+
 import type { Signal } from "@preact/signals-core";
 import { watch } from "../core/reactive.js";
 import type { Session } from "../session/session.js";

@@ -1,3 +1,5 @@
+// The color bar: which color stands for which value.
+
 import { watch } from "../core/reactive.js";
 import { palette } from "../heat/palette.js";
 import type { Session } from "../session/session.js";

@@ -1,3 +1,5 @@
+// Helpers that make DOM elements: elements, buttons, dialogs, icons, dragging, and numbers as text.
+
 type Child = Node | string | null | false;
 type Attributes = Record<string, string | number | boolean | ((event: never) => void)>;
 

@@ -1,3 +1,5 @@
+// The export dialog: image, table, code, and the files that the kernel makes.
+
 import { watch } from "../core/reactive.js";
 import { save, stem } from "../core/save.js";
 import { python, settings } from "../export/code.js";

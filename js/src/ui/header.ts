@@ -1,3 +1,5 @@
+// The header: clip, class, method and model, the state of the kernel, and buttons.
+
 import { computed } from "@preact/signals-core";
 import { watch } from "../core/reactive.js";
 import { patchWords } from "../session/patch.js";

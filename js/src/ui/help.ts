@@ -1,3 +1,5 @@
+// The list of keys.
+
 import { dialog, h } from "./dom.js";
 import { KEYS } from "./keys.js";
 

@@ -1,3 +1,5 @@
+// Keyboard shortcuts: the table of keys, and the listener.
+
 import { clamp } from "../core/timeline.js";
 import { leavePatch } from "../session/patch_actions.js";
 import type { Session } from "../session/session.js";

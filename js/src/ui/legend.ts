@@ -1,3 +1,5 @@
+// The legend of the ground truth, which shows and hides it.
+
 import { watch } from "../core/reactive.js";
 import type { Session } from "../session/session.js";
 import { range } from "./chart_text.js";

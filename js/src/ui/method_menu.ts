@@ -1,3 +1,5 @@
+// The method menu, with the scope, the cost and the progress of a computation.
+
 import { watch } from "../core/reactive.js";
 import type { Method } from "../host/payload.js";
 import type { Wish } from "../host/requests.js";

@@ -1,3 +1,5 @@
+// A click on a patch asks for its attention; the patch on show is marked.
+
 import { watch } from "../core/reactive.js";
 import type { Pane } from "../session/pane.js";
 import { patchOf } from "../session/patch.js";

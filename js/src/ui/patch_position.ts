@@ -1,3 +1,5 @@
+// Positions of patches: the patch under a pointer, and elements placed over a patch.
+
 import type { Shown } from "../session/pane.js";
 
 type Laid = Pick<Shown, "size" | "box" | "heat">;

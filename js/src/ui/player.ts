@@ -1,3 +1,5 @@
+// The whole player: builds all parts for a model, and rebuilds them when its explanations change.
+
 import { watch } from "../core/reactive.js";
 import type { State } from "../core/settings.js";
 import { savePicture } from "../export/png.js";

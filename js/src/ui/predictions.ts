@@ -1,3 +1,5 @@
+// The list of predicted classes; with a kernel, choosing one explains it.
+
 import { computed, signal } from "@preact/signals-core";
 import { watch } from "../core/reactive.js";
 import type { Session } from "../session/session.js";

@@ -1,3 +1,5 @@
+// The progress of a request, or its error with a hint and a button to retry.
+
 import { watch } from "../core/reactive.js";
 import type { Wish, Work } from "../host/requests.js";
 import type { Session } from "../session/session.js";

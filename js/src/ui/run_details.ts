@@ -1,3 +1,5 @@
+// Details of how the explanation was computed.
+
 import { watch } from "../core/reactive.js";
 import type { Session } from "../session/session.js";
 import { h } from "./dom.js";

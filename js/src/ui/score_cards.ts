@@ -1,3 +1,5 @@
+// Score cards: the metrics of each explanation against the ground truth.
+
 import { watch } from "../core/reactive.js";
 import type { Card } from "../host/payload.js";
 import type { Session } from "../session/session.js";

@@ -1,3 +1,5 @@
+// One picture of the stage: a frame under its heat map, with the ground truth, the patch and a readout.
+
 import type { Signal } from "@preact/signals-core";
 import { watch } from "../core/reactive.js";
 import type { Pictures } from "../frames/store.js";

@@ -1,3 +1,5 @@
+// The seek bar: a slider over all frames, with marks at the sampled ones.
+
 import { watch } from "../core/reactive.js";
 import { RUN } from "../frames/remote.js";
 import type { Session } from "../session/session.js";

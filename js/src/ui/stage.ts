@@ -1,3 +1,5 @@
+// The stage: pictures of all panes, arranged by the view.
+
 import { signal } from "@preact/signals-core";
 import { watch } from "../core/reactive.js";
 import type { Pane, Shown } from "../session/pane.js";

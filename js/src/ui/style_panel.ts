@@ -1,3 +1,5 @@
+// Controls for how the heat map is drawn.
+
 import type { Signal } from "@preact/signals-core";
 import { watch } from "../core/reactive.js";
 import type { Session } from "../session/session.js";

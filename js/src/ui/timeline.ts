@@ -1,3 +1,5 @@
+// The seek bar over the chart.
+
 import type { Session } from "../session/session.js";
 import { chart } from "./chart.js";
 import { h } from "./dom.js";

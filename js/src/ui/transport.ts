@@ -1,3 +1,5 @@
+// Controls for playback: play, step, speed, loop, and the view.
+
 import { watch } from "../core/reactive.js";
 import { RATES, type Session } from "../session/session.js";
 import { fillOptions, h, icon, seconds, tool } from "./dom.js";

@@ -1,3 +1,5 @@
+// Buttons that choose the view: overlay, side by side, wipe, difference, grid.
+
 import { watch } from "../core/reactive.js";
 import type { Session } from "../session/session.js";
 import { h } from "./dom.js";

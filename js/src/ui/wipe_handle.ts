@@ -1,3 +1,5 @@
+// The handle between two pictures in the wipe view, and the names of both.
+
 import type { Signal } from "@preact/signals-core";
 import { watch } from "../core/reactive.js";
 import type { Session } from "../session/session.js";
