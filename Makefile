@@ -22,7 +22,7 @@ PYTEST := $(BIN)/python -m pytest
 # Tests in JupyterLab are marked `browser` too.
 SKIPPED := $(if $(STAA_SKIP_BROWSER), and not browser)
 
-.PHONY: demo lab test test-python test-browser test-lab test-all vitest lint format bench truth matrix train clean help
+.PHONY: demo lab test test-python test-browser test-lab test-all vitest lint format settings bench truth matrix train clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -34,6 +34,8 @@ help:
 	@echo "make test-all"
 	@echo "             run the tests, then what takes longer: slow tests and the matrix (up to 90 minutes)"
 	@echo "make lint    ruff, pyright, import-linter, biome, tsc"
+	@echo "make settings"
+	@echo "             write js/src/core/generated.ts: the settings and constants that Python and the player share"
 	@echo "make bench   measure overhead, cost, scale and the player on this machine (a quarter of an hour)"
 	@echo "make truth   score every method against what is known of drawn clips"
 	@echo "make matrix  test other releases of transformers and anywidget, and marimo, each in its own environment"
@@ -85,6 +87,9 @@ format: $(VENV)/.developing
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	cd js && npm run --silent format
+
+settings: $(VENV)/.installed
+	@$(BIN)/python -m js.generate
 
 bench: $(VENV)/.developing $(BUNDLE)
 	for part in overhead cost scale pipeline player; do $(BIN)/python -m benchmarks.$$part || exit 1; done

@@ -16,7 +16,7 @@ from staa_widgets.utils.files import export_bytes
 if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
 
-COLUMNS = ("slice", "start_s", "end_s", "share", "signed_share", "frames_seen")
+CSV_COLUMNS = ("slice", "start_s", "end_s", "share", "signed_share", "frames_seen")
 
 
 def to_csv(
@@ -57,7 +57,7 @@ def csv_text(explanation: Explanation | Mapping[str, Explanation], style: HeatSt
     several = isinstance(explanation, Mapping)
     stream = io.StringIO()
     writer = csv.writer(stream)
-    writer.writerow(["name", *COLUMNS] if several else COLUMNS)
+    writer.writerow(["name", *CSV_COLUMNS] if several else CSV_COLUMNS)
     for name, e in explanation.items() if several else [("", explanation)]:
         heat = compute_heat(e, style)
         for s, (start, end) in enumerate(e.spans):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
 
 LEVELS = 1024
-"""Number of levels that map values are rounded to; palette.ts and composite.ts use the same constants."""
+"""Number of levels that map values are rounded to."""
 
 FADE_RANGE = 0.45
 """Part of the range above the cutoff over which the heat map fades in."""
@@ -27,8 +27,11 @@ FADE_RANGE = 0.45
 OUTSIDE_BRIGHTNESS = 80
 """Part of the brightness, in 255ths, that a frame keeps outside the box that the model saw."""
 
-BACKGROUND, MAX_SIDE = (0x22, 0x25, 0x2B), 640
-"""Color and longer side of the background where an explanation has no preview."""
+BACKGROUND = (0x22, 0x25, 0x2B)
+"""Color of the background where an explanation has no preview."""
+
+BACKGROUND_MAX_SIDE = 640
+"""Longer side of that background in pixels."""
 
 _MAX_OVERLAYS = 8
 """Largest number of cached overlays; the frames of a slice share one."""
@@ -237,7 +240,7 @@ def display_size(explanation: Explanation) -> tuple[int, int]:
     e = explanation
     if e.preview is not None:
         return e.preview.width, e.preview.height
-    factor = min(1.0, MAX_SIDE / max(e.frame_size))
+    factor = min(1.0, BACKGROUND_MAX_SIDE / max(e.frame_size))
     width, height = (max(1, math.floor(side * factor + 0.5)) for side in e.frame_size)
     return width, height
 

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
 
 from staa_widgets.errors import ParameterError, suggest_name
 from staa_widgets.render.colormaps import COLORMAPS, DIVERGING
 
-_CHOICES = {
+CHOICES: Mapping[str, tuple[str, ...]] = {
     "colormap": tuple(name for name in COLORMAPS if name != DIVERGING),
     "normalize": ("clip", "frame"),
     "interpolation": ("nearest", "linear"),
     "time_interpolation": ("hold", "linear"),
 }
-_RANGES = {"opacity": (0, 1), "threshold": (0, 1), "gamma": (0.05, 20), "smooth": (0, 5)}
+"""Accepted names of the settings that take a name."""
+
+RANGES: Mapping[str, tuple[float, float]] = {
+    "opacity": (0, 1),
+    "threshold": (0, 1),
+    "gamma": (0.05, 20),
+    "smooth": (0, 5),
+}
+"""Least and greatest value of the settings that take a number."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +73,13 @@ class HeatStyle:
     dim_outside: bool = False
 
     def __post_init__(self) -> None:
-        for name, choices in _CHOICES.items():
+        for name, choices in CHOICES.items():
             value = getattr(self, name)
             if value not in choices:
                 raise ParameterError(
                     f"{name} is {value!r}.", suggest_name(str(value), choices, f"Choose from {', '.join(choices)}.")
                 )
-        for name, (low, high) in _RANGES.items():
+        for name, (low, high) in RANGES.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, Real) or not low <= value <= high:
                 raise ParameterError(f"{name} is {value!r}.", f"Give a number from {low:g} to {high:g}.")

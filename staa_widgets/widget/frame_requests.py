@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from staa_widgets.video.clip import Clip
 
 MAX_FRAMES = 32
-"""Most frames of one answer; `RUN` of frames/remote.ts is its twin."""
+"""Most frames of one answer."""
 
 MAX_BYTES = 1_900_000
 """Most bytes of one answer: some notebook hosts drop messages above 2 MB."""

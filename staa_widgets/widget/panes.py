@@ -8,15 +8,13 @@ from typing import Any
 import numpy as np
 
 from staa_widgets.errors import ParameterError
+from staa_widgets.explanation.comparison import MAX_PANES
 from staa_widgets.explanation.explanation import Explanation, same_clip
 from staa_widgets.explanation.exports import Exportable
 from staa_widgets.widget.payload import pack
 
 PaneInput = Explanation | Iterable[Explanation] | Mapping[str, Explanation]
 """Content of a player or a page: one explanation, several, or a mapping of names to explanations."""
-
-MAX_PANES = 4
-"""Most panes of a player."""
 
 _PER_CLIP = ("frames", "times", "ground_truth")
 _FIRST_ONLY = ("colors",)

@@ -23,7 +23,7 @@ from staa_widgets.widget.panes import PaneInput, as_panes, pack_traits
 from staa_widgets.widget.patch import previous_content
 from staa_widgets.widget.payload_traits import PayloadTraits
 from staa_widgets.widget.service import Service
-from staa_widgets.widget.settings import SETTINGS, refuse_unknown_names
+from staa_widgets.widget.settings import COMPARISON_VIEW, SETTINGS, refuse_unknown_names
 from staa_widgets.widget.thread_safe import trait_lock
 from staa_widgets.widget.worker import Operation
 
@@ -110,7 +110,7 @@ class Player(PayloadTraits, DerivedTraits):
         self._cards: dict[Any, Any] = {}
         self._service = Service(self)
         if others:
-            settings = {"view": "grid", **settings}
+            settings = {"view": COMPARISON_VIEW, **settings}
         patch = settings.pop("patch", None)
         super().__init__(**self._pack_traits(self._contents), **settings)
         # ipywidgets creates this layout but does not close it with the widget: `close` does.

@@ -12,7 +12,8 @@ from typing import Any
 
 from staa_widgets.errors import ProtocolError, StaaError
 
-VERSION = 2
+MESSAGE_VERSION = 2
+"""Version of the messages; a page with another one is refused."""
 
 ARGUMENTS: Mapping[str, Mapping[str, type]] = {
     "hello": {},
@@ -62,9 +63,10 @@ def parse_message(content: Mapping[str, Any]) -> Request | Cancel:
     """
     if not isinstance(content.get("id"), str):
         raise ProtocolError(f"The id {content.get('id')!r} is no string.", "Reload the page.")
-    if content.get("v") != VERSION:
+    if content.get("v") != MESSAGE_VERSION:
         raise ProtocolError(
-            f"The page speaks version {content.get('v')!r} of the player's messages, the kernel version {VERSION}.",
+            f"The page speaks version {content.get('v')!r} of the player's messages, "
+            f"the kernel version {MESSAGE_VERSION}.",
             "Restart the kernel, reload the page and run the cell again.",
         )
     op, args = content.get("op"), content.get("args", {})
@@ -85,7 +87,7 @@ def parse_message(content: Mapping[str, Any]) -> Request | Cancel:
 
 def result_message(id: str, result: Mapping[str, Any]) -> dict[str, Any]:  # noqa: A002
     """Return the message with the result of a request."""
-    return {"v": VERSION, "id": id, "ok": True, "result": dict(result)}
+    return {"v": MESSAGE_VERSION, "id": id, "ok": True, "result": dict(result)}
 
 
 def error_message(id: Any, error: BaseException) -> dict[str, Any]:  # noqa: A002
@@ -103,9 +105,9 @@ def error_message(id: Any, error: BaseException) -> dict[str, Any]:  # noqa: A00
             else "This was not foreseen; the traceback says where it happened.",
             "traceback": "".join(traceback.format_exception(error)),
         }
-    return {"v": VERSION, "id": id, "ok": False, "error": details}
+    return {"v": MESSAGE_VERSION, "id": id, "ok": False, "error": details}
 
 
 def progress_message(id: str, step: str, done: int, total: int) -> dict[str, Any]:  # noqa: A002
     """Return the message with the progress of a request."""
-    return {"v": VERSION, "id": id, "progress": {"done": done, "total": total, "label": step}}
+    return {"v": MESSAGE_VERSION, "id": id, "progress": {"done": done, "total": total, "label": step}}

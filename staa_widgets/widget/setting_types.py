@@ -1,0 +1,186 @@
+"""Types of the player's settings: functions that check and convert a value, and the errors for invalid ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from traitlets import TraitError, TraitType
+
+from staa_widgets.errors import ParameterError, suggest_name
+from staa_widgets.widget.player_protocol import ShownExplanations
+
+ParseValue = Callable[[ShownExplanations, Any], Any]
+"""Function from a player and an input value to the value to store; raises `SettingError`."""
+
+
+class SettingError(ParameterError, TraitError):
+    """A setting of the player cannot have this value."""
+
+
+class Setting(TraitType[Any, Any]):
+    """A trait that is synchronized with the browser, with a function that checks and converts its values.
+
+    Parameters
+    ----------
+    default
+        Initial value.
+    parse
+        Function that checks a value and converts it to the value to store. ``js/generate.py`` writes the TypeScript
+        type of the setting from its return type.
+    description
+        What the setting does, in one sentence.
+    echo
+        Whether a value set in one view is sent to the views in other pages.
+    """
+
+    def __init__(self, default: Any, parse: ParseValue, description: str, *, echo: bool = True) -> None:
+        super().__init__(default, allow_none=False, help=description)
+        self.parse = parse
+        self.description = description
+        self.tag(sync=True, echo_update=echo)
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        """Return the value to store; raises `SettingError`."""
+        try:
+            return self.parse(obj, value)
+        except SettingError as error:
+            raise SettingError(f"{self.name} is {value!r}.", error.message) from None
+
+
+def is_whole_number(value: Any) -> bool:
+    """Return whether a value is a whole number; ``True`` and ``False`` are not."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def is_finite_number(value: Any) -> bool:
+    """Return whether a value is a finite number; ``True`` and ``False`` are not."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+@dataclass(frozen=True)
+class TrueOrFalse:
+    """Parser that accepts ``True`` and ``False``."""
+
+    def __call__(self, _: ShownExplanations, value: Any) -> bool:
+        """Return the value; raises `SettingError`."""
+        if not isinstance(value, bool | np.bool_):
+            raise SettingError("Give True or False.")
+        return bool(value)
+
+
+@dataclass(frozen=True)
+class NumberBetween:
+    """Parser that accepts numbers from `low` to `high`.
+
+    Parameters
+    ----------
+    low, high
+        Least and greatest value.
+    slider
+        Least and greatest value of the slider in the player; default: `low` and `high`.
+    """
+
+    low: float
+    high: float
+    slider: tuple[float, float] | None = None
+
+    def __call__(self, _: ShownExplanations, value: Any) -> float:
+        """Return the value; raises `SettingError`."""
+        if not (is_finite_number(value) and self.low <= value <= self.high):
+            raise SettingError(f"Give a number from {self.low:g} to {self.high:g}.")
+        return float(value)
+
+
+@dataclass(frozen=True)
+class NameFrom:
+    """Parser that accepts these names."""
+
+    names: tuple[str, ...]
+
+    def __call__(self, _: ShownExplanations, value: Any) -> str:
+        """Return the value; raises `SettingError`."""
+        if value not in self.names:
+            raise SettingError(suggest_name(str(value), self.names, f"Choose from {', '.join(self.names)}."))
+        return str(value)
+
+
+def parse_frame(player: ShownExplanations, value: Any) -> int:
+    """Return a source frame of the first pane's clip; raises `SettingError`."""
+    first, count = player.explanations[0].first_frame, len(player.explanations[0].times)
+    if not (is_whole_number(value) and first <= value < first + count):
+        raise SettingError(f"The clip has frames {first} to {first + count - 1}.")
+    return int(value)
+
+
+def parse_layer(player: ShownExplanations, value: Any) -> int:
+    """Return a layer that one of the explanations keeps, or -1; raises `SettingError`."""
+    return _parse_index(player, value, 0, "layers")
+
+
+def parse_head(player: ShownExplanations, value: Any) -> int:
+    """Return a head that one of the explanations keeps, or -1; raises `SettingError`."""
+    return _parse_index(player, value, 1, "heads")
+
+
+def _parse_index(player: ShownExplanations, value: Any, axis: int, what: str) -> int:
+    count = max(0 if e.attention is None else e.attention.shape[axis] for e in player.explanations)
+    if not (is_whole_number(value) and -1 <= value < count):
+        choices = f"0 to {count - 1} of its {what}, or -1" if count else f"-1: this explanation keeps no {what}"
+        raise SettingError(f"Give {choices}.")
+    return int(value)
+
+
+def parse_patch(player: ShownExplanations, value: Any) -> tuple[int, int, int] | None:
+    """Return a patch of the active explanation's grid, or ``None``; raises `SettingError`."""
+    if value is None:
+        return None
+    grid = player.explanation.maps.shape
+    indices = tuple(value) if isinstance(value, Iterable) else ()
+    if len(indices) != 3 or not all(
+        is_whole_number(index) and 0 <= index < size for index, size in zip(indices, grid, strict=True)
+    ):
+        slices, rows, columns = grid
+        raise SettingError(
+            f"Give (slice, row, column) of the {slices} slices of {rows} × {columns} patches, counted from 0, or None."
+        )
+    slice_index, row, column = map(int, indices)
+    return slice_index, row, column
+
+
+def parse_pane(player: ShownExplanations, value: Any) -> int:
+    """Return the index of a pane; raises `SettingError`."""
+    count = len(player.explanations)
+    if not (is_whole_number(value) and 0 <= value < count):
+        raise SettingError(f"Give a pane from 0 to {count - 1}." if count > 1 else "There is one pane, 0.")
+    return int(value)
+
+
+def parse_selection(player: ShownExplanations, value: Any) -> tuple[float, float] | None:
+    """Return two seconds within the first pane's clip, or ``None``; raises `SettingError`."""
+    if value is None:
+        return None
+    spans = player.explanations[0].spans
+    start, end = float(spans[0, 0]), float(spans[-1, 1])
+    if (
+        isinstance(value, str)
+        or not hasattr(value, "__len__")
+        or len(value) != 2
+        or not all(map(is_finite_number, value))
+    ):
+        raise SettingError("Give two seconds, (start, end), or None.")
+    low, high = (float(min(max(second, start), end)) for second in value)
+    if not low < high:
+        raise SettingError(f"Give a start before an end; the clip runs from {start:.2f} to {end:.2f} s.")
+    return low, high
+
+
+def parse_height(_: ShownExplanations, value: Any) -> int:
+    """Return a number of pixels; raises `SettingError`."""
+    if not (is_whole_number(value) and value >= 0):
+        raise SettingError("Give pixels, or 0 to fit the window.")
+    return int(value)
