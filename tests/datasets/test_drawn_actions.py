@@ -105,8 +105,15 @@ def test_standard_scenes_are_what_they_have_always_been():
     """The model was trained on them and the default chosen by them."""
     scenes = [draw_scene(seed) for seed in (0, 3, 7, 11, 4_000_000, 5_500_000)]
     scenes += [draw_scene(5, name) for name in ("wave", "lower_arm")]
-    digest = hashlib.sha256(json.dumps([asdict(scene) for scene in scenes]).encode()).hexdigest()
+    assert all(scene.actor.second_start is None for scene in scenes)
+    # Nothing in these clips happens twice: they were drawn before anything could.
+    fields = [asdict(scene, dict_factory=_without_second_start) for scene in scenes]
+    digest = hashlib.sha256(json.dumps(fields).encode()).hexdigest()
     assert digest == "126777b12d362e5891bcdaaa10302e9fa15eb18c156d4664206f30722317edd7"
+
+
+def _without_second_start(fields: list[tuple[str, object]]) -> dict[str, object]:
+    return {name: value for name, value in fields if name != "second_start"}
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """Synthetic clips of drawn actions, with ground truth of where and when the action happens.
 
-A stick figure performs one of ten actions for part of a clip and idles for the rest, beside moving distractors that
-do not depend on the class. An explanation of a classifier of these actions can be checked against the ground truth.
+A stick figure performs one of ten actions for part of a clip and idles for the rest, or holds one of two poses, beside
+moving distractors that do not depend on the class. An explanation of a classifier of these actions can be checked
+against the ground truth.
 Scenes are vectors: the same seed gives the same scene at any size and frame rate.
 """
 
@@ -14,8 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from staa_widgets.datasets.drawn_actions.drawing import render
-from staa_widgets.datasets.drawn_actions.poses import ACTIONS
-from staa_widgets.datasets.drawn_actions.scene import STEPS, VARIANTS, draw_scene
+from staa_widgets.datasets.drawn_actions.poses import ACTIONS, CLASSES, HELD_POSES
+from staa_widgets.datasets.drawn_actions.scene import DEFAULT_KIND, KINDS, VARIANTS, draw_scene
+from staa_widgets.datasets.drawn_actions.timing import STEPS
 from staa_widgets.errors import ParameterError
 from staa_widgets.video.encode import encode_h264
 
@@ -24,7 +26,18 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["ACTIONS", "STEPS", "VARIANTS", "ActionClip", "action_clip", "draw_scene", "render"]
+__all__ = [
+    "ACTIONS",
+    "CLASSES",
+    "HELD_POSES",
+    "KINDS",
+    "STEPS",
+    "VARIANTS",
+    "ActionClip",
+    "action_clip",
+    "draw_scene",
+    "render",
+]
 
 
 @dataclass(frozen=True)
@@ -47,6 +60,10 @@ class ActionClip:
         Seed of the scene.
     variant
         Name of the scene's distribution, in `VARIANTS`.
+    kind
+        Name of the kind of clip, in `KINDS`.
+    visible_share
+        Share of the action's time that the clip shows; 1 also if the action fills the clip.
     """
 
     frames: NDArray[np.uint8]
@@ -56,6 +73,13 @@ class ActionClip:
     when: NDArray[np.bool_]
     seed: int
     variant: str = "standard"
+    kind: str = DEFAULT_KIND
+    visible_share: float = 1.0
+
+    @property
+    def has_temporal_truth(self) -> bool:
+        """Whether some frames show the action and others do not; if not, temporal metrics are undefined."""
+        return bool(self.when.any() and not self.when.all())
 
     def write_mp4(self, path: str | os.PathLike[str]) -> Path:
         """Write the frames as H.264 and return the path.
@@ -79,6 +103,7 @@ def action_clip(
     fps: float = 16,
     seconds: float = 4,
     variant: str = "standard",
+    kind: str = DEFAULT_KIND,
 ) -> ActionClip:
     """Return a drawn clip of an action, with its ground truth.
 
@@ -87,29 +112,46 @@ def action_clip(
     seed
         The same seed gives the same scene, at any size and frame rate.
     name
-        An action of `ACTIONS`; by default the seed chooses one.
+        An action of `ACTIONS` or, for kind ``"stay"``, a pose of `HELD_POSES`; by default the seed chooses one.
     size
         Width and height in pixels, at least 16 and even.
     fps
         Frames a second; at least 8 frames are needed in all.
     seconds
-        Length of the clip.
+        Length of the clip; a clip of kind ``"cut"`` is a part of one of this length.
     variant
         One of `VARIANTS`: ``"second"`` draws the same actions in another way, to check that results on the standard
         clips hold beyond them.
+    kind
+        One of `KINDS`: when the action happens.
 
     Raises
     ------
     ParameterError
-        If action or variant is unknown or a number is out of range.
+        If action, variant or kind is unknown or a number is out of range.
     """
     if size < 16 or size % 2:
         raise ParameterError(f"size is {size}.", "Give an even number of pixels from 16 up, such as 320.")
     count = round(fps * seconds) if fps > 0 and seconds > 0 else 0
     if count < STEPS:
         raise ParameterError(f"fps={fps} and seconds={seconds} make {count} frames.", f"Make at least {STEPS}.")
-    scene = draw_scene(seed, name, variant)
-    steps = np.arange(count) * (STEPS / count)
+    scene = draw_scene(seed, name, variant, kind)
+    actor = scene.actor
+    if kind == "cut":
+        count = max(STEPS, round(count * (actor.stop - actor.start) / STEPS))
+        steps = actor.start + np.arange(count) * ((actor.stop - actor.start) / count)
+    else:
+        steps = np.arange(count) * (STEPS / count)
     frames, where = render(scene, steps, size)
-    when = (steps >= scene.actor.start) & (steps < scene.actor.stop)
-    return ActionClip(frames, np.arange(count) / fps, scene.label, where, when, seed, variant)
+    times = np.arange(count) / fps
+    return ActionClip(
+        frames,
+        times,
+        scene.label,
+        where,
+        actor.is_moving(steps),
+        seed,
+        variant,
+        kind,
+        actor.visible_share(),
+    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from staa_widgets.datasets.drawn_actions.poses import ACTIONS, MOTIONS, REST, Pose
+from staa_widgets.datasets.drawn_actions.poses import CLASSES, MOTIONS, REST, Pose
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,14 +39,15 @@ def pose_at(figure: Figure, step: float) -> Pose:
     step
         Time in steps, 0 to 8.
     """
-    action = ACTIONS.get(figure.motion)
-    active = figure.start <= step < figure.stop
+    action = CLASSES.get(figure.motion)
+    start = figure.start_of_motion(step)
+    length = figure.stop - figure.start
     if action is not None and action.once:
-        pose = _interpolate_pose(action.a, action.b, _smoothstep((step - figure.start) / (figure.stop - figure.start)))
-    elif active and (action is not None or figure.motion in MOTIONS):
+        pose = _interpolate_pose(action.a, action.b, _smoothstep((step - figure.start) / length))
+    elif start is not None and (action is not None or figure.motion in MOTIONS):
         a, b = (action.a, action.b) if action is not None else MOTIONS[figure.motion]
-        swing = (1 - np.cos(2 * np.pi * (step - figure.start) / figure.period + figure.phase)) / 2
-        edge = min(step - figure.start, figure.stop - step) / 0.4
+        swing = (1 - np.cos(2 * np.pi * (step - start) / figure.period + figure.phase)) / 2
+        edge = min(step - start, start + length - step) / 0.4
         pose = _interpolate_pose(REST, _interpolate_pose(a, b, float(swing)), _smoothstep(edge))
     else:
         pose = REST
@@ -168,7 +169,7 @@ def render(scene: Scene, steps: NDArray[np.floating], size: int) -> tuple[NDArra
     ground = _render_ground(scene, size)
     frames = np.empty((len(steps), size, size, 3), np.uint8)
     where = np.zeros((len(steps), size, size), bool)
-    limbs = ACTIONS[scene.label].limbs
+    limbs = CLASSES[scene.label].limbs
     for i, step in enumerate(steps):
         image = ground.copy()
         if scene.flicker is not None and scene.flicker.start <= step < scene.flicker.stop:
@@ -178,7 +179,7 @@ def render(scene: Scene, steps: NDArray[np.floating], size: int) -> tuple[NDArra
         if scene.bystander is not None:
             for capsule in skeleton(scene.bystander, step):
                 _paint(image, capsule, scene.bystander.color)
-        is_acting = scene.actor.start <= step < scene.actor.stop
+        is_acting = scene.actor.start_of_motion(step) is not None
         for capsule in skeleton(scene.actor, step):
             _paint(image, capsule, scene.actor.color)
             if is_acting and capsule.name in limbs:

@@ -1,4 +1,4 @@
-"""The ten actions as a table of poses."""
+"""The ten actions and the two held poses as a table of poses."""
 
 from __future__ import annotations
 
@@ -92,6 +92,16 @@ ACTIONS: dict[str, Action] = {
     "lower_arm": Action(_UP, REST, _ARM, once=True),
 }  # fmt: skip
 """The ten actions by name; ``lower_arm`` is ``raise_arm`` backwards, so that temporal order matters."""
+
+_CROUCH = replace(REST, thigh_left=-72, shin_left=8, thigh_right=72, shin_right=-8, rise=-0.17)
+HELD_POSES: dict[str, Action] = {
+    "hold_arm": Action(_UP, _UP, _ARM),
+    "crouch": Action(_CROUCH, _CROUCH, _BODY),
+}
+"""Two classes of a pose that is held: the evidence for them stays where it is."""
+
+CLASSES: dict[str, Action] = {**ACTIONS, **HELD_POSES}
+"""All classes by name: the ten actions and the two held poses."""
 
 _STRIDE = (
     replace(REST, thigh_left=-48, shin_left=12, upper_arm_right=40, forearm_right=60, upper_arm_left=6),

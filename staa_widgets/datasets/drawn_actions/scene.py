@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staa_widgets.datasets.drawn_actions.poses import ACTIONS
+from staa_widgets.datasets.drawn_actions.poses import ACTIONS, HELD_POSES
+from staa_widgets.datasets.drawn_actions.timing import STEPS, Range, Timing, draw_anywhere, draw_middle, fill_clip
 from staa_widgets.errors import ParameterError
 
-STEPS = 8
-"""Time steps of a clip; an action fills 3 to 5 of them."""
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+KINDS: dict[str, str] = {
+    "middle": "the clip shows the whole action, mostly in its middle",
+    "anywhere": "the action is inside, cut off at an edge, done twice, or it fills the clip: no moment is likelier",
+    "stay": "a pose is held from the first frame to the last, while other things move",
+    "cut": "a clip of kind 'middle', cut to its action",
+}
+"""Kinds of clips by name: when the action happens.
+
+Of kinds "middle" and "anywhere" a seed draws the same scene, at other times. Of kinds "stay" and "cut", and where the
+action fills the clip, no frame is without the action: temporal metrics are undefined.
+"""
+
+DEFAULT_KIND = "middle"
 
 
 @dataclass(frozen=True)
@@ -28,6 +44,26 @@ class Figure:
     period: float
     phase: float
     drift: float = 0
+    second_start: float | None = None
+    """Start of the second time that the motion is done, as long as the first."""
+
+    def start_of_motion(self, step: float) -> float | None:
+        """Return the start of the motion that goes on at a time; ``None`` while the figure rests."""
+        for start in (self.start, self.second_start):
+            if start is not None and start <= step < start + (self.stop - self.start):
+                return start
+        return None
+
+    def is_moving(self, steps: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Return, of times in steps ``(F,)``, in which the motion goes on."""
+        return np.array([self.start_of_motion(float(step)) is not None for step in steps])
+
+    def visible_share(self, first: float = 0, last: float = STEPS) -> float:
+        """Return the share of the motion between two times; 1 if the motion fills all the time between them."""
+        length = self.stop - self.start
+        starts = [start for start in (self.start, self.second_start) if start is not None]
+        visible = sum(max(0.0, min(start + length, last) - max(start, first)) for start in starts)
+        return min(1.0, visible / min(len(starts) * length, last - first))
 
 
 @dataclass(frozen=True)
@@ -69,9 +105,6 @@ class Scene:
     flicker: FlickerPatch | None = None
 
 
-Range = tuple[float, float]
-
-
 @dataclass(frozen=True)
 class Variant:
     """Distribution of scenes: ranges of uniform draws, lengths in shares of the frame, times in steps."""
@@ -85,8 +118,9 @@ class Variant:
     """Horizontal distance of the two figures."""
     period: Range
     action_length: Range
+    """Length of an action of kind "middle"."""
     one_way_length: Range
-    """Length of an action that is one movement."""
+    """Length of an action of kind "middle" that is one movement."""
     ground: Range
     tint: float
     waves: Range
@@ -141,7 +175,7 @@ choice on it.
 """
 
 
-def draw_scene(seed: int, name: str | None = None, variant: str = "standard") -> Scene:
+def draw_scene(seed: int, name: str | None = None, variant: str = "standard", kind: str = DEFAULT_KIND) -> Scene:
     """Return a random scene of a seed.
 
     Parameters
@@ -149,27 +183,33 @@ def draw_scene(seed: int, name: str | None = None, variant: str = "standard") ->
     seed
         Non-negative integer.
     name
-        An action of `ACTIONS`; by default the seed chooses one.
+        An action of `ACTIONS` or, for kind ``"stay"``, a pose of `HELD_POSES`; by default the seed chooses one.
     variant
         One of `VARIANTS`.
+    kind
+        One of `KINDS`.
 
     Raises
     ------
     ParameterError
-        If action or variant is unknown or the seed negative.
+        If action, variant or kind is unknown or the seed negative.
     """
     if seed < 0:
         raise ParameterError(f"seed is {seed}.", "Give a whole number from 0 up.")
-    if name is not None and name not in ACTIONS:
-        raise ParameterError(f"There is no action {name!r}.", f"Choose one of {', '.join(ACTIONS)}.")
+    if kind not in KINDS:
+        raise ParameterError(f"There is no kind {kind!r} of clips.", f"Choose one of {', '.join(KINDS)}.")
+    labels = HELD_POSES if kind == "stay" else ACTIONS
+    if name is not None and name not in labels:
+        raise ParameterError(f"No clip of kind {kind!r} shows {name!r}.", f"Choose one of {', '.join(labels)}.")
     if variant not in VARIANTS:
         raise ParameterError(f"There is no variant {variant!r} of the clips.", f"Choose one of {', '.join(VARIANTS)}.")
     ranges = VARIANTS[variant]
     rng = np.random.default_rng([seed, ranges.seed_stream])
-    label = str(rng.choice(list(ACTIONS)))
+    label = str(rng.choice(list(labels)))
     label = label if name is None else name
-    length, start = _draw_timing(rng, ranges, label)
-    actor = _draw_figure(rng, ranges, label, x=rng.uniform(*ranges.x), start=start, stop=start + length)
+    timing = _draw_timing(rng, ranges, label, kind, seed)
+    actor = _draw_figure(rng, ranges, label, x=rng.uniform(*ranges.x), start=timing.start, stop=timing.stop)
+    actor = replace(actor, second_start=timing.second_start)
     bystander = _draw_bystander(rng, ranges, actor) if rng.random() < ranges.bystander_chance else None
     flicker = _draw_flicker(rng, actor) if rng.random() < 0.92 else None
     needs_ball = flicker is None or bystander is None or bystander.motion == "idle"
@@ -193,13 +233,14 @@ def draw_scene(seed: int, name: str | None = None, variant: str = "standard") ->
     )
 
 
-def _draw_timing(rng: np.random.Generator, variant: Variant, label: str) -> tuple[float, float]:
-    """Draw the action's length and start; before or after it an arm is held up for a short time only."""
-    if not ACTIONS[label].once:
-        length = rng.uniform(*variant.action_length)
-        return length, rng.uniform(0.4, STEPS - 0.4 - length)
-    length, hold_time = rng.uniform(*variant.one_way_length), rng.uniform(0.4, 1.8)
-    return length, hold_time if label == "lower_arm" else STEPS - length - hold_time
+def _draw_timing(rng: np.random.Generator, variant: Variant, label: str, kind: str, seed: int) -> Timing:
+    if kind == "stay":
+        return fill_clip(label)
+    middle = draw_middle(rng, variant.action_length, variant.one_way_length, label)
+    if kind != "anywhere":
+        return middle
+    # By numbers of its own, so that the rest of the scene is that of kind "middle".
+    return draw_anywhere(np.random.default_rng([seed, variant.seed_stream, 1]), label)
 
 
 def _draw_figure(
