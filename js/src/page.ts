@@ -15,7 +15,6 @@ function open(): void {
     // The text is a third larger than the bytes, which are all that is needed from here on.
     element.remove();
   }
-  if ((values._others as unknown[])?.length) values.view ??= "grid";
   const root = mount(new LocalModel(values), document.body, new AbortController().signal);
   if (window.top === window) root.focus({ preventScroll: true });
 }

@@ -20,7 +20,7 @@ from staa_widgets.widget.settings import SETTINGS
 from tests.helpers.barcodes import FIRST, barcode_explanation, barcode_preview, reference_overlay
 from tests.helpers.paths import JS_SOURCE
 
-STATE = JS_SOURCE / "core" / "settings.ts"
+GENERATED = JS_SOURCE / "core" / "generated.ts"
 
 
 def two_cells(**changes: Any) -> staa.Explanation:
@@ -183,7 +183,7 @@ def test_a_style_of_no_use_is_refused(wrong: dict[str, Any]):
 def test_defaults_are_those_of_the_player_and_of_the_page():
     given = asdict(HeatStyle())
     assert {name: SETTINGS[name].default_value for name in given} == given
-    listed = re.search(r"DEFAULTS: Traits = \{(.*?)\};", STATE.read_text("utf-8"), re.DOTALL)
+    listed = re.search(r"DEFAULTS: Settings = \{(.*?)\};", GENERATED.read_text("utf-8"), re.DOTALL)
     assert listed is not None
     page = dict(re.findall(r"(\w+): (.+),", listed[1]))
     assert {name: json.loads(page[name]) for name in given} == given

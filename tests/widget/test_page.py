@@ -163,5 +163,5 @@ def payload_as_json(e: Explanation) -> dict[str, Any]:
 
 
 def test_front_end_reads_the_layout_that_is_written() -> None:
-    source = (JS_SOURCE / "host" / "payload.ts").read_text("utf-8")
+    source = (JS_SOURCE / "core" / "generated.ts").read_text("utf-8")
     assert re.findall(r"SCHEMA = (\d+);", source) == [str(pack(small_explanation())[0]["schema"])]

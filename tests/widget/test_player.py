@@ -72,8 +72,8 @@ def picture_bytes(e: Explanation) -> tuple[Any, ...]:
 
 
 def test_the_settings_are_those_of_the_front_end(bars: Explanation):
-    source = (ROOT / "js" / "src" / "core" / "settings.ts").read_text("utf-8")
-    found = re.search(r"DEFAULTS: Traits = \{(.*?)\}", source, re.DOTALL)
+    source = (ROOT / "js" / "src" / "core" / "generated.ts").read_text("utf-8")
+    found = re.search(r"DEFAULTS: Settings = \{(.*?)\}", source, re.DOTALL)
     assert found
     words = {"null": None, "true": True, "false": False}
     defaults = {}

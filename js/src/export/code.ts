@@ -1,14 +1,14 @@
 // Export as code: the settings that differ from their defaults, and the Python that makes the same view.
 
+import { COMPARISON_VIEW, DEFAULTS } from "../core/generated.js";
 import type { Json } from "../core/json.js";
-import { DEFAULTS } from "../core/settings.js";
 import type { Session } from "../session/session.js";
 
 /** What a player must be set to, other than it is at first, to show what this one shows. */
 export function settings({ state, panes }: Session): { [trait: string]: Json } {
   // What passes, or follows from the explanation itself, is left out.
   const { playing, patch, ...kept } = state;
-  const usual = panes.length > 1 ? { ...DEFAULTS, view: "grid" } : DEFAULTS;
+  const usual = panes.length > 1 ? { ...DEFAULTS, view: COMPARISON_VIEW } : DEFAULTS;
   const now = Object.entries(kept).map(([name, { value }]) => [name, value as Json] as const);
   return Object.fromEntries(now.filter(([name, value]) => value !== usual[name as keyof typeof usual]));
 }

@@ -1,8 +1,7 @@
 // Export as a table: the attribution of each slice as CSV.
 
+import { CSV_COLUMNS } from "../core/generated.js";
 import type { Session } from "../session/session.js";
-
-const COLUMNS = "slice,start_s,end_s,share,signed_share,frames_seen";
 
 /** When the models looked, as CSV, one row a slice; `to_text` in table.py writes the same. */
 export function table({ panes, names }: Session): string {
@@ -20,5 +19,5 @@ export function table({ panes, names }: Session): string {
       ].join();
     });
   });
-  return [name("name") + COLUMNS, ...rows, ""].join("\r\n");
+  return [name("name") + CSV_COLUMNS.join(), ...rows, ""].join("\r\n");
 }

@@ -1,18 +1,16 @@
 // Frames of a long clip: kept frames as previews, all others in runs that are fetched from the kernel.
 
 import { signal } from "@preact/signals-core";
+import { MAX_FRAMES } from "../core/generated.js";
 import { nearest } from "../core/timeline.js";
 import { type File, frameStore, type Pictures, use } from "./store.js";
-
-/** Frames that are asked for at once; `MAX_FRAMES` of widget/frame_requests.py is its twin. */
-export const RUN = 32;
 
 const MB = 2 ** 20;
 
 /** Runs to have, counted from the one on show in the direction of travel; the most urgent first. */
 export const NEAR = [0, 1, 2, -1];
 
-const runOf = (position: number) => Math.floor(position / RUN);
+const runOf = (position: number) => Math.floor(position / MAX_FRAMES);
 
 export const cut = (bytes: File, offsets: readonly number[]) =>
   offsets.slice(1).map((end, i) => bytes.subarray(offsets[i], end));
@@ -34,7 +32,7 @@ export function longStore(
   const runs = new Map<number, File[]>();
   /** Runs not to ask for again until another one is on show. */
   const failed = new Set<number>();
-  const file = (position: number) => runs.get(runOf(position))?.[position % RUN];
+  const file = (position: number) => runs.get(runOf(position))?.[position % MAX_FRAMES];
   const stand = frameStore((at) => posters[at], size);
   const frames = frameStore(file, size, 64 * MB);
   let at = 0;
@@ -68,7 +66,7 @@ export function longStore(
     /** The run at this place of `NEAR`, where it is missing. */
     missing(place: number) {
       const run = runOf(at) + NEAR[place] * direction;
-      return run < 0 || run * RUN >= count || there(run) ? undefined : run;
+      return run < 0 || run * MAX_FRAMES >= count || there(run) ? undefined : run;
     },
     put(run: number, offsets: readonly number[], bytes: File) {
       runs.set(run, cut(bytes, offsets));

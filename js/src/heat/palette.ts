@@ -1,10 +1,6 @@
 // The color and opacity of each level of a heat map.
 
-/** Levels that a value is told apart in; the numpy reference in the tests counts with the same. */
-export const LEVELS = 1024;
-
-/** Share of the range above the cut over which heat fades in: a hard edge would look like a boundary in the video. */
-const SOFT = 0.45;
+import { FADE_RANGE, LEVELS } from "../core/generated.js";
 
 export interface Look {
   /** RGB `(256, 3)`. */
@@ -24,7 +20,7 @@ export function palette({ table, opacity, cut, gamma, signed }: Look): Uint8Arra
     const value = signed ? (2 * level) / (LEVELS - 1) - 1 : level / (LEVELS - 1);
     const strength = Math.abs(value) ** gamma;
     const colour = Math.floor((signed ? 127.5 + 127.5 * Math.sign(value) * strength : 255 * strength) + 0.5);
-    const cover = floor < 1 ? Math.min(Math.max((strength - floor) / (SOFT * (1 - floor)), 0), 1) : 0;
+    const cover = floor < 1 ? Math.min(Math.max((strength - floor) / (FADE_RANGE * (1 - floor)), 0), 1) : 0;
     for (let c = 0; c < 3; c++) rgba[4 * level + c] = table[3 * Math.min(colour, 255) + c];
     rgba[4 * level + 3] = Math.floor(255 * opacity * cover + 0.5);
   }

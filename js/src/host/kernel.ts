@@ -1,9 +1,10 @@
 // The state of the kernel behind the player: none, ready, busy or gone, and whether it can compute.
 
 import { computed, type ReadonlySignal, signal } from "@preact/signals-core";
+import { CANCELLED } from "../core/generated.js";
 import { watch } from "../core/reactive.js";
 import { type Listener, listen, type Model } from "./model.js";
-import { CANCELLED, type Refusal, type Rpc, UNREACHABLE } from "./rpc.js";
+import { type Refusal, type Rpc, UNREACHABLE } from "./rpc.js";
 
 /** `none`: a page without one; `busy`: it runs something else and answers late; `gone`: what made this player is over. */
 export type KernelState = "none" | "ready" | "busy" | "gone";

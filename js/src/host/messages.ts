@@ -1,9 +1,7 @@
 // Messages between the player and the kernel: their types, and how an answer is read.
 
+import { MESSAGE_VERSION } from "../core/generated.js";
 import type { Json } from "../core/json.js";
-
-/** Number of the messages that this player reads; `VERSION` in protocol.py is its twin. */
-export const VERSION = 2;
 
 export interface Progress {
   done: number;
@@ -37,5 +35,5 @@ export type Answer = { v: number; id: string } & (
 /** Read a message from the kernel; `null` where it is none of ours. */
 export function readAnswer(content: unknown): Answer | null {
   const { v, id, ok, progress } = (content ?? {}) as Record<string, unknown>;
-  return v === VERSION && typeof id === "string" && (progress ?? ok) !== undefined ? (content as Answer) : null;
+  return v === MESSAGE_VERSION && typeof id === "string" && (progress ?? ok) !== undefined ? (content as Answer) : null;
 }

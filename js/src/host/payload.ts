@@ -1,11 +1,9 @@
 // The payload of an explanation: its types, and how it is read from the host's traits.
 
 import { asUint8, type Bytes, copied, halfToFloat32 } from "../core/bytes.js";
+import { type Group, SCHEMA } from "../core/generated.js";
 import type { Json } from "../core/json.js";
 import type { Model } from "./model.js";
-
-/** Layout of the payload that this player reads; `SCHEMA` in payload.py is its twin. */
-export const SCHEMA = 7;
 
 /** A method that a kernel can be asked for. */
 export interface Method {
@@ -13,8 +11,8 @@ export interface Method {
   summary: string;
   /** Whether its map is of one class; else it is the same for all. */
   class_specific: boolean;
-  /** What it works with, such as `attention`. */
-  group: string;
+  /** What it works with. */
+  group: Group;
   /** Passes through the model for this clip, in words. */
   cost: string;
 }
@@ -120,15 +118,10 @@ export interface Payload {
   colours: Map<string, Uint8Array>;
 }
 
-/** Traits that hold the explanations; a host sets them together and tells of each. */
-export const BULK = "meta frames maps times temporal attention ground_truth colors others more"
-  .split(" ")
-  .map((name) => `_${name}`);
-
 /** Of a further pane: where its buffers lie in `_more`. What is missing is as in the first one. */
 type Further = { parts?: { [buffer: string]: [from: number, to: number] } };
 
-/** Read the panes that `pack_panes` in payload.py wrote into the traits of `BULK`. */
+/** Read the panes that `pack_panes` in payload.py wrote into the traits of `PAYLOAD_TRAITS`. */
 export function readPayloads(model: Model): Payload[] {
   const trait = (name: string) => asUint8(model.get(`_${name}`) as Bytes);
   const more = trait("more");

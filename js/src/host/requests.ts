@@ -1,9 +1,10 @@
 // The request that a player has under way, such as a computation or an export, its progress and its failure.
 
 import { type Signal, signal } from "@preact/signals-core";
+import { CANCELLED } from "../core/generated.js";
 import type { Json } from "../core/json.js";
 import type { Failure, Progress } from "./messages.js";
-import { CANCELLED, type Refusal, type Result, type Rpc } from "./rpc.js";
+import type { Refusal, Result, Rpc } from "./rpc.js";
 
 /** What is asked of the kernel for a pane, the active one if none is named; what is left out stays as it is. */
 export type Wish = {

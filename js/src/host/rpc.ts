@@ -1,17 +1,15 @@
 // Requests to the kernel over the model's messages: sending, answers, cancelling.
 
 import type { Bytes } from "../core/bytes.js";
+import { CANCELLED, MESSAGE_VERSION } from "../core/generated.js";
 import type { Json } from "../core/json.js";
-import { type Answer, type Failure, type Progress, readAnswer, VERSION } from "./messages.js";
+import { type Answer, type Failure, type Progress, readAnswer } from "./messages.js";
 import { listen, type Model } from "./model.js";
 
 /** What a request that was not done rejects with. */
 export interface Refusal {
   readonly failure: Failure;
 }
-
-/** The name under which the kernel, too, says that nobody waits for an answer any more. */
-export const CANCELLED = "CancelledError";
 
 /** The connection to the kernel is closed. */
 export const UNREACHABLE = "ConnectionError";
@@ -47,10 +45,10 @@ export function openRpc(model: Model, until: AbortSignal, overhear: (answer: Ans
   let count = 0;
   const pending = new Map<string, { op: string; end(answer: Answer, buffers?: readonly Bytes[]): void }>();
   const refuse = (id: string, type = CANCELLED, message = "", hint = "") =>
-    pending.get(id)?.end({ v: VERSION, id, ok: false, error: { type, message, hint, traceback: "" } });
+    pending.get(id)?.end({ v: MESSAGE_VERSION, id, ok: false, error: { type, message, hint, traceback: "" } });
   const send = (id: string, op: string, more = {}) => {
     try {
-      model.send?.({ v: VERSION, id, op, ...more });
+      model.send?.({ v: MESSAGE_VERSION, id, op, ...more });
     } catch (error) {
       // A connection that was closed says so by throwing.
       refuse(id, UNREACHABLE, `The kernel cannot be reached (${error}).`, "Run the cell again.");

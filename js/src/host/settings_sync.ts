@@ -1,8 +1,9 @@
 // Keeps the settings equal to the host's traits, both ways.
 
 import { signal, untracked } from "@preact/signals-core";
+import { DEFAULTS } from "../core/generated.js";
 import { throttled, watch } from "../core/reactive.js";
-import { DEFAULTS, type State } from "../core/settings.js";
+import type { State } from "../core/settings.js";
 import { listen, type Model } from "./model.js";
 
 /** Mirror the host's traits as signals, both ways, until `until` is aborted. */

@@ -1,9 +1,7 @@
 // Draws a frame and the heat map over it on a canvas.
 
+import { BACKGROUND } from "../core/generated.js";
 import { composite, type Overlay } from "./composite.js";
-
-/** Ground to draw on where an explanation carries no pictures. */
-const GROUND = "#22252b";
 
 /** Draws a picture under a map. */
 export interface Compositor {
@@ -18,7 +16,7 @@ export function canvas2d(canvas: HTMLCanvasElement): Compositor {
       const { width, height } = canvas;
       if (picture) context.drawImage(picture, 0, 0, width, height);
       else {
-        context.fillStyle = GROUND;
+        context.fillStyle = BACKGROUND;
         context.fillRect(0, 0, width, height);
       }
       if (!overlay) return;

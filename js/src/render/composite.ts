@@ -1,9 +1,6 @@
 // Lays a heat map over pixels; the same arithmetic as render/compositor.py, to the same integers.
 
-import { LEVELS } from "../heat/palette.js";
-
-/** What is left, of 255, of the parts that the model did not see. */
-const DIMMED = 80;
+import { LEVELS, OUTSIDE_BRIGHTNESS } from "../core/generated.js";
 
 export interface Overlay {
   /** `(rows, columns)`. */
@@ -61,9 +58,9 @@ export function composite(pixels: Uint8ClampedArray, width: number, height: numb
   const bias = (overlay.signed ? (LEVELS - 1) / 2 : 0) + 0.5;
   // Of each level, what stays of a pixel, of 255, and what comes to 255 times it: two channels to a word, 16 bits each,
   // with the half that rounds. One level more is for what the model did not see: alpha stays whole there too.
-  const keep = new Int32Array(LEVELS + 1).fill(DIMMED);
+  const keep = new Int32Array(LEVELS + 1).fill(OUTSIDE_BRIGHTNESS);
   const even = new Int32Array(LEVELS + 1).fill(0x800080);
-  const odd = new Int32Array(LEVELS + 1).fill(((255 * (255 - DIMMED) + 128) << 16) | 128);
+  const odd = new Int32Array(LEVELS + 1).fill(((255 * (255 - OUTSIDE_BRIGHTNESS) + 128) << 16) | 128);
   for (let level = 0; level < LEVELS; level++) {
     const at = 4 * level;
     const cover = palette[at + 3];

@@ -1,6 +1,7 @@
 // The difference of two panes: their maps on a common grid, subtracted.
 
 import { computed } from "@preact/signals-core";
+import { DIVERGING } from "../core/generated.js";
 import type { State } from "../core/settings.js";
 import { mapAt } from "../heat/maps.js";
 import { strengths } from "../heat/refine.js";
@@ -63,7 +64,7 @@ export function differenceOf(one: Pane, other: Pane, state: State): Shown {
       const values = Float32Array.from([...pairs.values()].flatMap((i) => [...subtract(at(one, i), at(other, i))]));
       return { ...one.heat.value, values, sorted: strengths(values), rows, columns, signed: true };
     }),
-    table: computed(() => one.payload.value.colours.get("diverging")!),
+    table: computed(() => one.payload.value.colours.get(DIVERGING)!),
     // Two signed maps can be as far as 2 apart.
     reach: computed(() => (one.heat.value.signed || other.heat.value.signed ? 2 : 1)),
   };

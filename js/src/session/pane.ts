@@ -1,6 +1,7 @@
 // A pane: one explanation on show, and everything that is derived from it at the frame on show.
 
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals-core";
+import { BACKGROUND_MAX_SIDE, DEFAULTS, DIVERGING } from "../core/generated.js";
 import type { State } from "../core/settings.js";
 import { type Clock, clockOf } from "../core/timeline.js";
 import { type Heat, heatOf, mapAt } from "../heat/maps.js";
@@ -101,7 +102,7 @@ export function paneOf(given: Payload, state: State, fetched: boolean, others: r
   const frames = whole ? Array.from({ length: total }, (_, i) => origin + i) : kept;
   const times = frames.map((frame) => given.times[frame - origin]);
   const clock = clockOf(frames, times, film.spans, film.sampled_frames, film.sampled_times);
-  const fit = Math.min(1, 640 / Math.max(...film.clip.size));
+  const fit = Math.min(1, BACKGROUND_MAX_SIDE / Math.max(...film.clip.size));
   // One size for all of a clip, so that their boxes can be compared.
   const size: Size =
     same?.size ??
@@ -122,8 +123,8 @@ export function paneOf(given: Payload, state: State, fetched: boolean, others: r
   const heat = computed(() => heatOf(payload.value, state.layer.value, state.head.value, state.smooth.value));
   const colours = computed(() => {
     const chosen = state.colormap.value;
-    if (heat.value.signed) return "diverging";
-    return chosen !== "diverging" && payload.value.colours.has(chosen) ? chosen : "inferno";
+    if (heat.value.signed) return DIVERGING;
+    return payload.value.colours.has(chosen) ? chosen : DEFAULTS.colormap;
   });
   const basis = {
     payload,

@@ -1,9 +1,7 @@
 // The patch whose attention an explanation or a request is about, and its description.
 
+import { PATCH_METHOD } from "../core/generated.js";
 import type { Json } from "../core/json.js";
-
-/** The method that shows where the attention of one patch goes. */
-export const PATCH_METHOD = "patch_attention";
 
 /** Slice, row and column, counted from 0. */
 export type Patch = readonly [slice: number, row: number, column: number];

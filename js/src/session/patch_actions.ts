@@ -1,9 +1,10 @@
 // What the user can do with patches: ask for the attention of one, and go back.
 
+import { PATCH_METHOD } from "../core/generated.js";
 import type { Host } from "../host/connection.js";
 import type { Payload } from "../host/payload.js";
 import type { Pane } from "./pane.js";
-import { PATCH_METHOD, type Patch, patchOf } from "./patch.js";
+import { type Patch, patchOf } from "./patch.js";
 import type { Session } from "./session.js";
 
 /** Players that were told that a patch cannot be asked about. */

@@ -2,10 +2,11 @@
 
 import { untracked } from "@preact/signals-core";
 import { asUint8 } from "../core/bytes.js";
+import { CANCELLED, MAX_FRAMES } from "../core/generated.js";
 import { throttled, watch } from "../core/reactive.js";
-import { cut, type LongStore, longStore, NEAR, RUN } from "../frames/remote.js";
+import { cut, type LongStore, longStore, NEAR } from "../frames/remote.js";
 import { frameStore, type Pictures } from "../frames/store.js";
-import { CANCELLED, type Refusal, type Rpc } from "../host/rpc.js";
+import type { Refusal, Rpc } from "../host/rpc.js";
 import type { Pane } from "./pane.js";
 
 /** Milliseconds between two changes of mind about what is asked for. */
@@ -77,7 +78,7 @@ function fetchRuns({ panes, rpc, notify, until }: Viewer, long: Long[]): void {
     end();
     if (!wish) return;
     const { store, run, pane, first } = wish;
-    const { id, answer } = rpc.request("frames", { first: first + run * RUN, count: RUN, pane });
+    const { id, answer } = rpc.request("frames", { first: first + run * MAX_FRAMES, count: MAX_FRAMES, pane });
     const mine = { store, run, id };
     under = mine;
     answer.then(

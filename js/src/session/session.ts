@@ -1,6 +1,7 @@
 // The session: panes, derived signals and actions that all parts of the player share.
 
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals-core";
+import { DIVERGING } from "../core/generated.js";
 import type { State, View } from "../core/settings.js";
 import { type Clock, clamp } from "../core/timeline.js";
 import type { Pictures } from "../frames/store.js";
@@ -153,10 +154,10 @@ export function openSession(given: readonly Payload[], state: State, host: Host,
     meta,
     slice: computed(() => active.value.slice.value),
     heat,
-    colours: computed(() => (view.value === "difference" ? "diverging" : active.value.colours.value)),
+    colours: computed(() => (view.value === "difference" ? DIVERGING : active.value.colours.value)),
     raw: signal(false),
     get tables() {
-      return meta.value.colors.filter((name) => name !== "diverging");
+      return meta.value.colors.filter((name) => name !== DIVERGING);
     },
     get autoThreshold() {
       return dynamicThreshold(heat.value.values);

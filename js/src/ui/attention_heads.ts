@@ -1,6 +1,7 @@
 // Thumbnails of all layers and heads, to choose one.
 
 import { computed, signal } from "@preact/signals-core";
+import { DEFAULTS } from "../core/generated.js";
 import { watch } from "../core/reactive.js";
 import { drawThumbnails, sizeOf, type Thumbnail, thumbnails } from "../heat/heads.js";
 import type { Session } from "../session/session.js";
@@ -62,7 +63,7 @@ export function heads(session: Session): HTMLElement {
     const moment =
       state.time_interpolation.value === "linear" ? clock.blend(position.value) : { from: at, to: at, mix: 0 };
     const { colours } = payload.value;
-    drawThumbnails(image.data, all.value, moment, colours.get(state.colormap.value) ?? colours.get("inferno")!);
+    drawThumbnails(image.data, all.value, moment, colours.get(state.colormap.value) ?? colours.get(DEFAULTS.colormap)!);
     [canvas.width, canvas.height] = size;
     canvas.getContext("2d")!.putImageData(image, 0, 0);
   });

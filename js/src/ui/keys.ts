@@ -1,5 +1,6 @@
 // Keyboard shortcuts: the table of keys, and the listener.
 
+import { DIVERGING, SLIDERS } from "../core/generated.js";
 import { clamp } from "../core/timeline.js";
 import { leavePatch } from "../session/patch_actions.js";
 import type { Session } from "../session/session.js";
@@ -46,7 +47,7 @@ export const KEYS: readonly Binding[] = [
     "−|+",
     "opacity",
     ({ state: { opacity }, say }, by) => {
-      opacity.value = clamp(Math.round(20 * opacity.value + by) / 20, 0, 1);
+      opacity.value = clamp(Math.round(20 * opacity.value + by) / 20, ...SLIDERS.opacity);
       say(`Opacity ${percent(opacity.value)}`);
     },
   ],
@@ -62,8 +63,9 @@ export const KEYS: readonly Binding[] = [
     "C",
     "next colour table",
     ({ state: { colormap }, colours, tables, say }) => {
-      const signed = colours.value === "diverging";
-      if (!signed) colormap.value = tables[(tables.indexOf(colours.value) + 1) % tables.length];
+      const signed = colours.value === DIVERGING;
+      const next = tables[(tables.indexOf(colours.value) + 1) % tables.length];
+      if (!signed) colormap.value = next as typeof colormap.value;
       say(`Colours: ${colours.value}${signed ? ", as the map is signed" : ""}`);
     },
   ],

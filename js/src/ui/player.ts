@@ -1,11 +1,12 @@
 // The whole player: builds all parts for a model, and rebuilds them when its explanations change.
 
+import { PAYLOAD_TRAITS } from "../core/generated.js";
 import { watch } from "../core/reactive.js";
 import type { State } from "../core/settings.js";
 import { savePicture } from "../export/png.js";
 import { connect, type Host } from "../host/connection.js";
 import { listen, type Model } from "../host/model.js";
-import { BULK, type Payload, readPayloads } from "../host/payload.js";
+import { type Payload, readPayloads } from "../host/payload.js";
 import { createState } from "../host/settings_sync.js";
 import { playback } from "../session/playback.js";
 import { openSession, type Session } from "../session/session.js";
@@ -52,7 +53,7 @@ export function mount(model: Model, parent: HTMLElement, until: AbortSignal): HT
   watch(until, () => {
     if (shown.session?.stale()) changed();
   });
-  for (const name of BULK) listen(model, `change:${name}`, changed, until);
+  for (const name of PAYLOAD_TRAITS) listen(model, `change:${name}`, changed, until);
   until.addEventListener("abort", () => {
     shown.end.abort();
     shown.root.remove();

@@ -1,7 +1,7 @@
 // The seek bar: a slider over all frames, with marks at the sampled ones.
 
+import { MAX_FRAMES } from "../core/generated.js";
 import { watch } from "../core/reactive.js";
-import { RUN } from "../frames/remote.js";
 import type { Session } from "../session/session.js";
 import { carrier, h, onDrag, percent, seconds, svg } from "./dom.js";
 
@@ -34,7 +34,7 @@ export function seekbar(session: Session): HTMLElement {
   const cached = session.pictures[0]?.cached;
   if (cached) {
     const lines = svg("svg", { class: "staa-cached" });
-    const x = (run: number) => `${100 * clock.share(times[run * RUN] ?? end)}%`;
+    const x = (run: number) => `${100 * clock.share(times[run * MAX_FRAMES] ?? end)}%`;
     rail.append(lines);
     watch(until, () => {
       const line = (run: number) => svg("line", { x1: x(run), x2: x(run + 1), y1: 1.5, y2: 1.5 });

@@ -1,6 +1,7 @@
 // Controls for how the heat map is drawn.
 
 import type { Signal } from "@preact/signals-core";
+import { DIVERGING, SLIDERS } from "../core/generated.js";
 import { watch } from "../core/reactive.js";
 import type { Session } from "../session/session.js";
 import { colourbar } from "./colorbar.js";
@@ -22,7 +23,9 @@ export function look(session: Session): HTMLElement {
     );
   };
 
-  const slider = (label: string, value: Signal<number>, [min, max]: number[], title = "", ...more: HTMLElement[]) => {
+  const slider = (label: string, name: keyof typeof SLIDERS, title = "", ...more: HTMLElement[]) => {
+    const value = state[name];
+    const [min, max] = SLIDERS[name];
     const output = h("output", { class: "staa-number" });
     const set = () => {
       value.value = Number(element.value);
@@ -85,8 +88,8 @@ export function look(session: Session): HTMLElement {
   });
   auto.title = "Dynamic threshold: the more concentrated the map, the less is kept";
   const colours = () => {
-    const signed = session.colours.value === "diverging";
-    return (signed ? ["diverging"] : session.tables).map((name) => [name, name] as const);
+    const signed = session.colours.value === DIVERGING;
+    return (signed ? [DIVERGING] : session.tables).map((name) => [name, name] as const);
   };
   return h(
     "section",
@@ -95,16 +98,16 @@ export function look(session: Session): HTMLElement {
     colourbar(session),
     source("Map", layer, () => `joint (${meta.value.method})`, "layer", 0),
     source("Head", head, () => "mean of heads", "head", 1),
-    slider("Opacity", state.opacity, [0, 1]),
-    slider("Hide weakest", state.threshold, [0, 0.99], "Share of the clip’s cells", auto),
-    slider("Sharpen", state.gamma, [0.25, 4], "Power of each strength"),
-    slider("Blur", state.smooth, [0, 3], "Gaussian over patches and slices; the chart follows"),
+    slider("Opacity", "opacity"),
+    slider("Hide weakest", "threshold", "Share of the clip’s cells", auto),
+    slider("Sharpen", "gamma", "Power of each strength"),
+    slider("Blur", "smooth", "Gaussian over patches and slices; the chart follows"),
     select(
       "Colours",
       colours,
       () => session.colours.value,
       (name) => {
-        colormap.value = name;
+        colormap.value = name as typeof colormap.value;
       },
     ),
     choice("Scale", state.normalize, ["clip", "per clip"], ["frame", "per frame"]),

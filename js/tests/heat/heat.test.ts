@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { LEVELS } from "../../src/core/generated.js";
 import { heatOf } from "../../src/heat/maps.js";
-import { LEVELS, palette } from "../../src/heat/palette.js";
+import { palette } from "../../src/heat/palette.js";
 import { dynamicThreshold, quantile, rank, smooth, strengths } from "../../src/heat/refine.js";
 import type { Payload } from "../../src/host/payload.js";
 import { composite, type Overlay } from "../../src/render/composite.js";

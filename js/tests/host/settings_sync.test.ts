@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { DEFAULTS } from "../../src/core/generated.js";
 import { watch } from "../../src/core/reactive.js";
-import { DEFAULTS } from "../../src/core/settings.js";
 import { LocalModel } from "../../src/host/model.js";
 import { createState } from "../../src/host/settings_sync.js";
 

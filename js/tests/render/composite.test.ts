@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { LEVELS } from "../../src/heat/palette.js";
+import { LEVELS } from "../../src/core/generated.js";
 import { composite, type Overlay } from "../../src/render/composite.js";
 
 /** One cell of the strongest value over a whole row. */

@@ -93,7 +93,7 @@ it("says once what is missing", async () => {
 it("does not ask models that show no attention", async () => {
   const { model, session, pane } = await open();
   const { meta } = pane.payload.value;
-  const methods = meta.methods.map((method) => ({ ...method, group: "gradient" }));
+  const methods = meta.methods.map((method) => ({ ...method, group: "gradient" as const }));
   session.show([{ ...pane.payload.value, meta: { ...meta, methods } }]);
   askPatch(session, pane, [0, 0, 0]);
   expect(session.host.notice.value.text).toContain("shows no attention");

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { longStore, RUN } from "../../src/frames/remote.js";
+import { MAX_FRAMES } from "../../src/core/generated.js";
+import { longStore } from "../../src/frames/remote.js";
 import { connect } from "../../src/host/connection.js";
 import { readPayloads } from "../../src/host/payload.js";
 import { createState } from "../../src/host/settings_sync.js";
@@ -25,7 +26,7 @@ const named = (picture: unknown) => (picture as { name?: string } | undefined)?.
 const file = (name: string) => new TextEncoder().encode(name);
 
 /** The answer to a request for a run: the file of frame 7 is `7`. */
-function answer(first: number, count = RUN) {
+function answer(first: number, count = MAX_FRAMES) {
   const files = Array.from({ length: count }, (_, i) => String(first + i));
   const offsets = [0];
   for (const { length } of files) offsets.push(offsets.at(-1)! + length);
@@ -86,7 +87,7 @@ it("lets playback go on to what is there or will never be", () => {
 });
 
 it("keeps the runs used last, within its room", () => {
-  const [one, two, three] = [0, 1, 2].map((run) => answer(run * RUN));
+  const [one, two, three] = [0, 1, 2].map((run) => answer(run * MAX_FRAMES));
   const pictures = store(one.bytes.length + two.bytes.length + 1);
   pictures.put(0, one.offsets, one.bytes);
   pictures.put(1, two.offsets, two.bytes);
@@ -135,7 +136,7 @@ it("asks for one run at a time, the one on show first, and cancels what was pass
   expect(session.clock.count).toBe(200);
   session.state.frame.value = 175;
   expect(firsts().at(-1)).toBe(164);
-  expect(model.asked("frames").at(-1)!.args).toEqual({ first: 164, count: RUN, pane: 0 });
+  expect(model.asked("frames").at(-1)!.args).toEqual({ first: 164, count: MAX_FRAMES, pane: 0 });
   await deliver();
   await deliver();
   await deliver();
