@@ -1,4 +1,9 @@
-"""See where and when a video transformer looked."""
+"""See where and when a video transformer looked.
+
+This module only names what the package offers: `_HOMES` says which module defines a name, and a name is imported when
+it is first used. Begin reading with `staa_widgets.engine.explain`. CONTRIBUTING.md lists all packages and what is in
+them.
+"""
 
 from __future__ import annotations
 

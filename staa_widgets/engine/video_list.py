@@ -1,4 +1,4 @@
-"""Expand patterns, folders and lists to videos."""
+"""The videos of `explain_many`: expand patterns, folders and lists of videos."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Loading video classifiers and capturing their attention.
 
 Begin with `loading` (from a name to a `VideoModel`) and `capture` (one forward pass to records of its attention).
+`families` has one file for each architecture, `registry` lists them; `wrap` takes any other classifier.
 """
 
 from __future__ import annotations

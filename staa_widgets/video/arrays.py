@@ -1,4 +1,4 @@
-"""Check videos given as frames in an array, and their times."""
+"""Videos given as frames in memory: check an array or tensor, and compute the times of its frames."""
 
 from __future__ import annotations
 

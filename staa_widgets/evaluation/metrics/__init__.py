@@ -1,4 +1,7 @@
-"""All metrics: importing this package registers those of every module."""
+"""Metrics: one function each, from a `Case` to a number; importing this package registers all of them.
+
+Begin with `complexity`, the shortest module. `staa_widgets.evaluation.metric` says what a metric declares.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,4 @@
-"""HTML report of `Results`: begin at `staa_widgets.evaluation.report.page`; its figures are in modules of their own."""
+"""HTML report of `Results`: one page with tables and figures.
+
+Begin with `page`, which puts the page together; each figure is in a module of its own.
+"""
