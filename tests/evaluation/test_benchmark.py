@@ -1,4 +1,4 @@
-"""The benchmark on few clips: what it asks, that it goes on where it stopped, and that its verdict can say no."""
+"""The benchmark on few clips: its plan, how it resumes, and a verdict that can be negative."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ BEATS, BEST, LEVEL, LOGIT, EXPENSIVE, FALLS = QUESTIONS
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
+def cache_folder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STAA_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
@@ -56,17 +56,17 @@ def store(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def models() -> dict[str, VideoModel]:
-    """One that knows nothing, with the grid of the bundled ones and a tenth of their cost."""
+    """An untrained model with the grid of the bundled ones and a tenth of their cost."""
     module = tiny_timesformer(image_size=64, num_frames=8, num_hidden_layers=2)
     return {"tiny": load_model(module, processor=replace(PROCESSOR, shortest_edge=64, crop=(64, 64)), id="tiny")}
 
 
 @pytest.fixture(scope="module")
-def small_benchmark(store, models) -> Benchmark:
+def small_benchmark(cache_folder, models) -> Benchmark:
     return run_benchmark(SMALL, models, methods=FEW, progress=False)
 
 
-def test_it_asks_cheap_methods_about_all_clips_and_expensive_ones_about_few(small_benchmark):
+def test_cheap_methods_run_on_all_clips_and_expensive_ones_on_few(small_benchmark):
     assert small_benchmark.second.failures == small_benchmark.first.failures == ()
     assert small_benchmark.second.models == ("tiny",)
     assert {*small_benchmark.second.methods} == {*FEW, *CONTROLS}
@@ -79,14 +79,14 @@ def test_it_asks_cheap_methods_about_all_clips_and_expensive_ones_about_few(smal
     assert {row.order for row in small_benchmark.second.references} >= {"random", "oracle"}
 
 
-def test_what_costs_more_than_six_hundred_passes_is_asked_only_by_name_or_in_full(models):
+def test_methods_over_six_hundred_passes_run_only_by_name_or_in_full(models):
     cheap, expensive, left_out = split_by_cost(None, models.values())
     assert {"staa", "grad_cam", *CONTROLS} <= {*cheap}
     assert {"occlusion", "shapley"} <= {*expensive}
-    browsing = {name for name, method in METHODS.items() if method.exploratory}
-    assert browsing == {"patch_attention"}, "what explains no decision is not asked"
-    assert {*METHODS} - browsing - {*cheap} - {*expensive} == {*left_out} == {"lime", "kernel_shap"}
-    assert browsing.isdisjoint({*cheap, *expensive})
+    exploratory = {name for name, method in METHODS.items() if method.exploratory}
+    assert exploratory == {"patch_attention"}, "methods that explain no decision do not run"
+    assert {*METHODS} - exploratory - {*cheap} - {*expensive} == {*left_out} == {"lime", "kernel_shap"}
+    assert exploratory.isdisjoint({*cheap, *expensive})
     assert min(left_out.values()) > MAX_PASSES
     grid = models["tiny"].geometry
     assert all(MAX_CHEAP_PASSES < sum(METHODS[name].cost(grid)) <= MAX_PASSES for name in expensive)
@@ -96,19 +96,19 @@ def test_what_costs_more_than_six_hundred_passes_is_asked_only_by_name_or_in_ful
     assert (expensive, left_out) == (["lime"], {})
 
     cheap, expensive, left_out = split_by_cost(None, models.values(), everything=True)
-    assert {*cheap, *expensive} == {*METHODS} - browsing
+    assert {*cheap, *expensive} == {*METHODS} - exploratory
 
     cheap, _, _ = split_by_cost(["patch_attention"], models.values())
     assert "patch_attention" in cheap
     assert left_out == {}
 
 
-def test_the_pages_say_what_was_left_out(small_benchmark):
+def test_the_pages_name_the_methods_left_out(small_benchmark):
     assert "full run" not in page(small_benchmark) + verdict_section(small_benchmark)
-    about = small_benchmark.second.settings["benchmark"] | {"left_out": {"lime": 1001}}
-    short = replace(small_benchmark.second, settings=small_benchmark.second.settings | {"benchmark": about})
-    for said in (page(replace(small_benchmark, second=short)), verdict_section(replace(small_benchmark, second=short))):
-        assert "Methods of more than 600 passes a clip are asked in a full run only: lime (1001)." in said
+    settings = small_benchmark.second.settings["benchmark"] | {"left_out": {"lime": 1001}}
+    short = replace(small_benchmark.second, settings=small_benchmark.second.settings | {"benchmark": settings})
+    for text in (page(replace(small_benchmark, second=short)), verdict_section(replace(small_benchmark, second=short))):
+        assert "Methods of more than 600 passes a clip are asked in a full run only: lime (1001)." in text
 
 
 def test_the_sets_are_drawn_from_their_own_seeds_and_variants(small_benchmark):
@@ -123,21 +123,23 @@ def test_the_sets_are_drawn_from_their_own_seeds_and_variants(small_benchmark):
     np.testing.assert_array_equal(drawn.frames, action_clip(7_800_000, fps=8, variant="second").frames)
 
 
-def test_it_keeps_what_each_model_predicted(small_benchmark):
+def test_the_predictions_of_each_model_are_saved(small_benchmark):
     predicted = small_benchmark.second.settings["benchmark"]["predicted"]["tiny"]
     assert set(predicted) == set(small_benchmark.second.clips)
 
 
 def test_shuffled_weights_are_those_of_another_model(small_benchmark):
-    held = [part.settings["models"]["tiny"]["weights"] for part in (small_benchmark.second, small_benchmark.shuffled)]
-    assert held[0] != held[1]
+    weights = [
+        part.settings["models"]["tiny"]["weights"] for part in (small_benchmark.second, small_benchmark.shuffled)
+    ]
+    assert weights[0] != weights[1]
     assert small_benchmark.shuffled.values("staa", "mass") != small_benchmark.second.values("staa", "mass")
-    # What knows nothing of the model scores the same on any.
+    # A control scores the same on any model.
     for clip, value in small_benchmark.shuffled.values("motion_energy", "mass").items():
         assert value == small_benchmark.second.values("motion_energy", "mass")[clip]
 
 
-def test_it_is_saved_and_read_with_every_value(small_benchmark, tmp_path):
+def test_a_saved_benchmark_is_read_with_every_value(small_benchmark, tmp_path):
     folder = small_benchmark.save(tmp_path / "made" / "here")
     again = Benchmark.load(folder)
     assert [row for row in again.second.rows if math.isfinite(row.value)] == [
@@ -150,7 +152,7 @@ def test_it_is_saved_and_read_with_every_value(small_benchmark, tmp_path):
         assert line.question in page
 
 
-def test_the_page_of_results_is_made_from_the_files_alone(small_benchmark, tmp_path):
+def test_the_page_of_results_needs_the_saved_files_alone(small_benchmark, tmp_path):
     again = Benchmark.load(small_benchmark.save(tmp_path))
     text = page(again)
     assert text == page(small_benchmark)
@@ -163,27 +165,27 @@ def test_the_page_of_results_is_made_from_the_files_alone(small_benchmark, tmp_p
     assert "Everything was." in text
 
 
-def test_broken_off_it_goes_on_where_it_stopped(small_benchmark, models, monkeypatch, tmp_path):
+def test_an_interrupted_benchmark_resumes_where_it_stopped(small_benchmark, models, monkeypatch, tmp_path):
     """Interrupted in the middle of the second part, then run again: nothing finished is computed twice."""
     monkeypatch.setenv("STAA_CACHE", str(tmp_path / "cache"))
-    asked: list[object] = []
-    once = METHODS["smooth_grad"]
+    seeds: list[object] = []
+    original = METHODS["smooth_grad"]
 
-    def count_calls(query, **params):
-        asked.append(query.seed)
-        return once.run(query, **params)
+    def count_calls(inputs, **params):
+        seeds.append(inputs.seed)
+        return original.run(inputs, **params)
 
-    monkeypatch.setitem(METHODS, "smooth_grad", replace(once, run=count_calls))
+    monkeypatch.setitem(METHODS, "smooth_grad", replace(original, run=count_calls))
 
     def stop(step: str, done: int, total: int) -> None:
-        if len(asked) == 2:
+        if len(seeds) == 2:
             raise CancelledError("enough")
 
     with pytest.raises(CancelledError):
         run_benchmark(SMALL, models, methods=FEW, progress=stop)
-    first = asked[0]
+    first = seeds[0]
     again = run_benchmark(SMALL, models, methods=FEW, progress=False)
-    assert asked.count(first) == 1
+    assert seeds.count(first) == 1
     rows = [row for row in again.second.rows if math.isfinite(row.value)]
     assert rows == [row for row in small_benchmark.second.rows if math.isfinite(row.value)]
 
@@ -191,19 +193,17 @@ def test_broken_off_it_goes_on_where_it_stopped(small_benchmark, models, monkeyp
 def make_results(
     scores: dict[str, float], *, clips: int = 20, spread: float = 0.02, cost: dict | None = None
 ) -> Results:
-    """Results in which each method scores around a number on every truth metric."""
+    """Make results in which each method scores near its number on every ground-truth metric."""
     rng = np.random.default_rng(0)
-    rows = [
-        Row("m", f"c{n}", name, metric, score + spread * rng.standard_normal())
-        for name, score in scores.items()
-        for metric in ground_truth_metrics()
-        for n in range(clips)
-    ]
+    rows = []
+    for name, score in scores.items():
+        for metric_name in ground_truth_metrics():
+            rows += [Row("m", f"c{n}", name, metric_name, score + spread * rng.standard_normal()) for n in range(clips)]
     passes: dict[str, tuple[int, int]] = {"grad_cam": (2, 1), "occlusion": (513, 0), **(cost or {})}
     costs = [CostRow("m", "c0", name, *passes.get(name, (1, 0)), 0.1) for name in scores]
-    about = {name: {"group": METHODS[name].group, "class_specific": METHODS[name].class_specific} for name in scores}
+    methods = {name: {"group": METHODS[name].group, "class_specific": METHODS[name].class_specific} for name in scores}
     metrics = {metric: {"category": "ground_truth", "higher_is_better": True} for metric in ground_truth_metrics()}
-    return Results(tuple(rows), tuple(costs), settings={"methods": about, "metrics": metrics})
+    return Results(tuple(rows), tuple(costs), settings={"methods": methods, "metrics": metrics})
 
 
 GOOD = {
@@ -223,7 +223,7 @@ def answers(scores: dict[str, float], shuffled: Results = FALLEN, **settings) ->
     return {line.question: line.holds for line in verdict(Benchmark(second, second, shuffled))}
 
 
-def test_a_verdict_says_yes_where_all_is_well():
+def test_a_verdict_is_positive_where_all_claims_hold():
     assert answers(GOOD) == {BEATS: True, BEST: True, LEVEL: True, LOGIT: True, EXPENSIVE: None, FALLS: True}
 
 
@@ -239,28 +239,28 @@ def test_a_verdict_says_yes_where_all_is_well():
         (LOGIT, {"staa_logit": 0.6}),
     ],
 )
-def test_a_verdict_says_no_to_the_one_that_fails(question, changed):
-    found = answers({**GOOD, **changed})
-    assert [name for name, holds in found.items() if holds is False] == [question]
+def test_a_verdict_is_negative_for_the_question_that_fails(question, changed):
+    verdicts = answers({**GOOD, **changed})
+    assert [name for name, holds in verdicts.items() if holds is False] == [question]
 
 
-@pytest.mark.parametrize("kept", [0.5, 0.7])
-def test_shuffled_weights_that_change_too_little_are_told(kept):
-    assert answers(GOOD, make_results({"staa": kept, "random": 0.1, "center": 0.3}))[FALLS] is False
+@pytest.mark.parametrize("score", [0.5, 0.7])
+def test_a_score_that_falls_too_little_on_shuffled_weights_is_reported(score):
+    assert answers(GOOD, make_results({"staa": score, "random": 0.1, "center": 0.3}))[FALLS] is False
 
 
 def test_a_class_specific_method_is_no_rival_of_class_agnostic_ones():
     assert answers({**GOOD, "staa_logit": 0.9})[BEST] is True
 
 
-def test_where_more_expensive_methods_win_is_said_with_cost():
+def test_more_expensive_winners_are_named_with_their_cost():
     second = make_results({**GOOD, "occlusion": 0.9})
-    said = {line.question: line.reason for line in verdict(Benchmark(second, second, FALLEN))}[EXPENSIVE]
-    assert "occlusion (513 forwards, 0.1 s; 20 clips) on ground-truth mean (+0.20" in said
-    assert "grad_cam" not in said
+    reason = {line.question: line.reason for line in verdict(Benchmark(second, second, FALLEN))}[EXPENSIVE]
+    assert "occlusion (513 forwards, 0.1 s; 20 clips) on ground-truth mean (+0.20" in reason
+    assert "grad_cam" not in reason
 
 
-def test_too_few_clips_give_no_answer():
+def test_too_few_clips_give_no_verdict():
     assert set(answers(GOOD, clips=1).values()) == {None}
 
 
@@ -290,7 +290,7 @@ def strangeness():
     del METRICS["strangeness"]
 
 
-def test_every_registered_ground_truth_metric_is_asked(strangeness, models, store):
+def test_every_registered_ground_truth_metric_is_evaluated(strangeness, models, cache_folder):
     assert strangeness in ground_truth_metrics()
     for evaluations in plan_evaluations(SMALL, ["staa"], []).values():
         assert strangeness in evaluations[0].metrics
@@ -302,13 +302,13 @@ def test_every_registered_ground_truth_metric_is_asked(strangeness, models, stor
 
 
 def test_the_mean_counts_a_metric_in_its_direction_and_on_its_range():
-    """Ten minus a score says what the score says: the mean and the verdict must not change."""
+    """Ten minus a score holds the same information: the mean and the verdict must not change."""
     plain = make_results(GOOD)
     twin = [row._replace(metric="strangeness", value=10 - row.value) for row in plain.rows if row.metric == "mass"]
-    about = {"category": "ground_truth", "higher_is_better": False, "range": [9, 10]}
+    info = {"category": "ground_truth", "higher_is_better": False, "range": [9, 10]}
 
     def with_twin(results: Results, rows: list[Row]) -> Results:
-        metrics = {**results.settings["metrics"], "strangeness": about}
+        metrics = {**results.settings["metrics"], "strangeness": info}
         return replace(results, rows=(*results.rows, *rows), settings={**results.settings, "metrics": metrics})
 
     mean, masses = add_ground_truth_mean(plain).values("staa", GROUND_TRUTH_MEAN), plain.values("staa", "mass")
@@ -325,15 +325,15 @@ def test_the_mean_counts_a_metric_in_its_direction_and_on_its_range():
 
 def test_a_metric_without_bounds_is_compared_but_not_in_the_mean():
     results = make_results(GOOD)
-    about = {"category": "ground_truth", "higher_is_better": True, "range": [None, None]}
-    metrics = {**results.settings["metrics"], "strangeness": about}
+    info = {"category": "ground_truth", "higher_is_better": True, "range": [None, None]}
+    metrics = {**results.settings["metrics"], "strangeness": info}
     unbounded = replace(results, settings={**results.settings, "metrics": metrics})
     assert "strangeness" in list_ground_truth_metrics(unbounded)
     means = [add_ground_truth_mean(each).values("staa", GROUND_TRUTH_MEAN) for each in (results, unbounded)]
     assert means[0] == means[1]
 
 
-def test_full_is_everything_on_five_hundred_clips():
+def test_the_full_plan_runs_everything_on_five_hundred_clips():
     assert FULL_PLAN.clips == FULL_PLAN.expensive_clips == 500
     assert FULL_PLAN.everything
     assert Plan().limit_clips(3) == Plan(3, 3, 3, 3)
@@ -342,19 +342,19 @@ def test_full_is_everything_on_five_hundred_clips():
         Plan().limit_clips(1)
 
 
-def test_the_command_writes_json_and_pages_and_says_the_verdict(store, tmp_path, capsys):
+def test_the_command_writes_json_and_pages_and_prints_the_verdict(cache_folder, tmp_path, capsys):
     arguments = ["--clips", "2", "--models", "timesformer", "--methods", "staa"]
     assert main(["benchmark", "--out", str(tmp_path / "b"), *arguments]) == 0
-    said = capsys.readouterr().out
-    assert all(question in said for question in QUESTIONS)
-    assert str(tmp_path / "b") in said
-    held = json.loads((tmp_path / "b" / "second.json").read_text())
-    assert len(held["settings"]["clips"]) == 2
+    output = capsys.readouterr().out
+    assert all(question in output for question in QUESTIONS)
+    assert str(tmp_path / "b") in output
+    saved_results = json.loads((tmp_path / "b" / "second.json").read_text())
+    assert len(saved_results["settings"]["clips"]) == 2
     assert (tmp_path / "b" / "second.html").exists()
 
 
 @pytest.mark.parametrize("arguments", [["--clips", "1"], ["--models", "nothing-of-the-kind"], ["--methods", "stab"]])
-def test_the_command_says_what_is_wrong_before_it_begins(arguments, tmp_path, capsys):
+def test_the_command_refuses_wrong_arguments_before_any_work(arguments, tmp_path, capsys):
     assert main(["benchmark", "--out", str(tmp_path / "b"), *arguments]) != 0
     assert "staa: " in capsys.readouterr().err
     assert not (tmp_path / "b").exists()

@@ -1,4 +1,4 @@
-"""Bootstrap intervals against what is known of them."""
+"""Bootstrap intervals against known values."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from staa_widgets.evaluation.bootstrap import bootstrap_interval
 
 def test_the_interval_of_a_normal_mean_is_its_standard_error():
     values = np.random.default_rng(0).normal(5, 2, 400)
-    found = bootstrap_interval(values)
-    assert found.mean == pytest.approx(values.mean())
-    assert found.high - found.low == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.08)
-    assert found == bootstrap_interval(values)
+    interval = bootstrap_interval(values)
+    assert interval.mean == pytest.approx(values.mean())
+    assert interval.high - interval.low == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.08)
+    assert interval == bootstrap_interval(values)
 
 
 def test_pairing_removes_what_the_clips_share():
@@ -24,5 +24,5 @@ def test_pairing_removes_what_the_clips_share():
     assert bootstrap_interval(better).low < bootstrap_interval(worse).high
 
 
-def test_nothing_to_draw_from_chance():
+def test_equal_values_have_an_interval_of_width_zero():
     assert bootstrap_interval(np.full(10, 3.0)) == (3.0, 3.0, 3.0)

@@ -1,4 +1,4 @@
-"""`evaluate`: real clips and models, every value once, and no error that ends the rest."""
+"""`evaluate`: real clips and models, every value computed once, and errors that do not end the run."""
 
 from __future__ import annotations
 
@@ -32,55 +32,55 @@ def clip(seed: int) -> Any:
     return action_clip(seed, size=48, fps=8)
 
 
-def without_model(monkeypatch: pytest.MonkeyPatch) -> None:
+def forbid_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every pass through a model fail."""
 
     def refuse(*_: Any, **__: Any) -> Any:
-        raise AssertionError("the model was asked")
+        raise AssertionError("the model was run")
 
     monkeypatch.setattr(staa_widgets.models.capture, "record", refuse)
     monkeypatch.setattr(staa_widgets.models.capture, "open_classifier", refuse)
 
 
 def row_texts(results: Results) -> list[str]:
-    """Give rows as text, in which NaN equals NaN."""
+    """Return rows as text, in which NaN equals NaN."""
     return [repr(row) for row in results.rows]
 
 
 def test_drawn_clips_are_scored_by_the_bundled_model():
     clips = [action_clip(seed, fps=8) for seed in (4_000_000, 4_000_001)]
-    found = evaluate(clips, ("staa", "random"), {"mass": "mass", **METRICS}, progress=False)
-    assert found.failures == ()
-    assert found.clips == tuple(f"{c.label} {c.seed}" for c in clips)
-    assert len(found.rows) == 2 * 2 * 3
-    assert all(np.isfinite(row.value) for row in found.rows)
-    for drawn, name in zip(clips, found.clips, strict=True):
+    results = evaluate(clips, ("staa", "random"), {"mass": "mass", **METRICS}, progress=False)
+    assert results.failures == ()
+    assert results.clips == tuple(f"{c.label} {c.seed}" for c in clips)
+    assert len(results.rows) == 2 * 2 * 3
+    assert all(np.isfinite(row.value) for row in results.rows)
+    for drawn, name in zip(clips, results.clips, strict=True):
         e = explain(drawn, preview=False)
         by_hand = score_ground_truth(e.maps, ground_truth_on_grid(drawn, e.sampled_frames, e.box, e.maps.shape[1:]))
-        assert found.values("staa", "mass")[name] == by_hand["mass"]
-        assert found.values("staa", "pointing")[name] == by_hand["pointing"]
-    assert {(row.forwards, row.backwards) for row in found.costs} == {(1, 0)}
-    assert all(row.seconds > 0 for row in found.costs)
-    assert found.metric_info("insertion")["higher_is_better"] is True
-    assert found.settings["methods"]["random"]["group"] == "control"
+        assert results.values("staa", "mass")[name] == by_hand["mass"]
+        assert results.values("staa", "pointing")[name] == by_hand["pointing"]
+    assert {(row.forwards, row.backwards) for row in results.costs} == {(1, 0)}
+    assert all(row.seconds > 0 for row in results.costs)
+    assert results.metric_info("insertion")["higher_is_better"] is True
+    assert results.settings["methods"]["random"]["group"] == "control"
 
 
 def test_an_insertion_score_is_the_area_of_its_curve(model: VideoModel):
-    found = evaluate([clip(1)], METHODS, METRICS, model, progress=False)
-    assert found.failures == ()
-    assert len(found.curves) == len(METHODS)
-    for row in found.curves:
+    results = evaluate([clip(1)], METHODS, METRICS, model, progress=False)
+    assert results.failures == ()
+    assert len(results.curves) == len(METHODS)
+    for row in results.curves:
         assert row.shares[0] == 0
         assert row.shares[-1] == 1
-        assert np.trapezoid(row.values, row.shares) == pytest.approx(found.values(row.method, "insertion")[row.clip])
-    assert {row.order for row in found.references} == {"random", "random_smooth", "oracle"}
-    assert all(0 <= row.value <= 1 for row in found.references)
+        assert np.trapezoid(row.values, row.shares) == pytest.approx(results.values(row.method, "insertion")[row.clip])
+    assert {row.order for row in results.references} == {"random", "random_smooth", "oracle"}
+    assert all(0 <= row.value <= 1 for row in results.references)
 
 
-def test_the_second_run_answers_from_the_cache(model: VideoModel, monkeypatch: pytest.MonkeyPatch):
+def test_the_second_run_uses_the_cache(model: VideoModel, monkeypatch: pytest.MonkeyPatch):
     metrics = {**METRICS, "reversal": "reversal"}
     first = evaluate([clip(1), clip(2)], METHODS, metrics, model, progress=False)
-    without_model(monkeypatch)
+    forbid_passes(monkeypatch)
     again = evaluate([clip(1), clip(2)], METHODS, metrics, model, progress=False)
     assert again.failures == ()
     assert row_texts(again) == row_texts(first)
@@ -89,86 +89,86 @@ def test_the_second_run_answers_from_the_cache(model: VideoModel, monkeypatch: p
     assert repr(again.costs) == repr(first.costs)
 
 
-def test_without_the_cache_the_same_is_found_and_nothing_kept(model: VideoModel, folder: Path):
-    off = evaluate([clip(1)], METHODS, METRICS, model, cache=False, progress=False)
+def test_without_the_cache_the_results_are_equal_and_nothing_is_written(model: VideoModel, folder: Path):
+    uncached = evaluate([clip(1)], METHODS, METRICS, model, cache=False, progress=False)
     assert not folder.exists()
-    assert row_texts(off) == row_texts(evaluate([clip(1)], METHODS, METRICS, model, progress=False))
+    assert row_texts(uncached) == row_texts(evaluate([clip(1)], METHODS, METRICS, model, progress=False))
 
 
-def test_a_method_asked_again_answers_as_it_did(model: VideoModel, monkeypatch: pytest.MonkeyPatch):
-    """Metrics make maps anew: with no change they must be those that are scored, also of methods that draw."""
-    made = []
+def test_a_repeated_attribution_gives_the_same_maps(model: VideoModel, monkeypatch: pytest.MonkeyPatch):
+    """Metrics compute maps again: without a change these equal the scored maps, for random methods too."""
+    attributions = []
 
-    def spy(*given: Any, **settings: Any) -> Any:
-        made.append(attribute(*given, **settings))
-        return made[-1]
+    def attribute_and_note(*arguments: Any, **settings: Any) -> Any:
+        attributions.append(attribute(*arguments, **settings))
+        return attributions[-1]
 
-    monkeypatch.setattr(scorer, "attribute", spy)
+    monkeypatch.setattr(scorer, "attribute", attribute_and_note)
     monkeypatch.setattr(sanity, "similarity", lambda one, other: float(np.array_equal(one, other)))
     monkeypatch.setattr("torch.Tensor.flip", lambda pixels, *_: pixels)
-    found = evaluate([clip(1)], ("random",), ("reversal",), model, progress=False)
+    results = evaluate([clip(1)], ("random",), ("reversal",), model, progress=False)
     maps = explain(clip(1), model, "random").maps
-    np.testing.assert_array_equal(made[0], maps)
-    assert found.failures == ()
+    np.testing.assert_array_equal(attributions[0], maps)
+    assert results.failures == ()
 
 
 def test_a_damaged_video_is_a_failure_and_the_rest_goes_on(model: VideoModel, tmp_path: Path):
     damaged = tmp_path / "damaged.mp4"
     damaged.write_bytes(clip(1).write_mp4(tmp_path / "whole.mp4").read_bytes()[:700])
     clips = [clip(1), damaged, tmp_path / "missing.mp4", clip(1), clip(2)]
-    found = evaluate(clips, ("staa",), ("pointing",), model, progress=False)
-    assert [(f.clip, f.error) for f in found.failures] == [
+    results = evaluate(clips, ("staa",), ("pointing",), model, progress=False)
+    assert [(f.clip, f.error) for f in results.failures] == [
         ("damaged.mp4", "UnreadableVideoError"),
         ("missing.mp4", "VideoNotFoundError"),
         ("clip 4", "ParameterError"),
     ]
-    assert "counted once" in found.failures[2].message
-    assert found.clips == tuple(f"{clip(seed).label} {seed}" for seed in (1, 2))
-    assert len(found.rows) == 2
+    assert "counted once" in results.failures[2].message
+    assert results.clips == tuple(f"{clip(seed).label} {seed}" for seed in (1, 2))
+    assert len(results.rows) == 2
 
 
-def test_a_method_that_cannot_answer_is_a_failure_of_its_own(model: VideoModel):
-    strange = {"staa": "staa", "space": ("staa", {"layers": [99]})}
-    found = evaluate([clip(1)], strange, ("pointing", "insertion"), model, references=False, progress=False)
-    assert {(f.method, f.metric) for f in found.failures} == {("space", "")}
-    assert {row.method for row in found.rows} == {"staa"}
+def test_a_failing_method_leaves_the_others_alone(model: VideoModel):
+    methods = {"staa": "staa", "space": ("staa", {"layers": [99]})}
+    results = evaluate([clip(1)], methods, ("pointing", "insertion"), model, references=False, progress=False)
+    assert {(f.method, f.metric) for f in results.failures} == {("space", "")}
+    assert {row.method for row in results.rows} == {"staa"}
 
 
 def test_a_clip_without_truth_scores_nan_where_truth_is_needed(model: VideoModel, video: Path):
-    found = evaluate([video], ("staa",), METRICS, model, references=False, progress=False)
-    assert found.failures == ()
-    assert np.isnan([row.value for row in found.rows if row.metric == "pointing"]).all()
-    assert found.values("staa", "insertion").keys() == {"clip.mp4"}
+    results = evaluate([video], ("staa",), METRICS, model, references=False, progress=False)
+    assert results.failures == ()
+    assert np.isnan([row.value for row in results.rows if row.metric == "pointing"]).all()
+    assert results.values("staa", "insertion").keys() == {"clip.mp4"}
 
 
-def test_cancelling_keeps_what_was_done(model: VideoModel, monkeypatch: pytest.MonkeyPatch):
+def test_cancelling_keeps_the_finished_scores(model: VideoModel, monkeypatch: pytest.MonkeyPatch):
     def stop(step: str, done: int, total: int) -> None:
         if step.startswith("clip 2 of 2"):
             raise CancelledError("Enough.")
 
     with pytest.raises(CancelledError, match="Enough"):
         evaluate([clip(1), clip(2)], METHODS, METRICS, model, progress=stop)
-    without_model(monkeypatch)
-    kept = evaluate([clip(1)], METHODS, METRICS, model, progress=False)
-    assert kept.failures == ()
-    assert len(kept.rows) == len(METHODS) * len(METRICS)
+    forbid_passes(monkeypatch)
+    results = evaluate([clip(1)], METHODS, METRICS, model, progress=False)
+    assert results.failures == ()
+    assert len(results.rows) == len(METHODS) * len(METRICS)
 
 
-def test_progress_says_which_clip_and_how_far(model: VideoModel):
+def test_progress_names_the_clip_and_counts(model: VideoModel):
     steps: list[tuple[str, int, int]] = []
     evaluate((clip(seed) for seed in (1, 2)), ("staa",), METRICS, model, progress=lambda *step: steps.append(step))
-    assert steps[0][0].startswith("clip 1 of 1")  # nobody knows how many a generator has left
+    assert steps[0][0].startswith("clip 1 of 1")  # a generator has no length
     assert steps[-1][0].startswith("clip 2 of 2")
     done = [done for _, done, _ in steps]
     assert done == sorted(done)
     assert all(done <= total for _, done, total in steps)
 
 
-def test_several_models_and_a_class_of_ones_own(model: VideoModel):
-    found = evaluate([clip(1)], ("staa_logit",), METRICS, {"a": model, "b": model}, target=2, progress=False)
-    assert found.models == ("a", "b")
-    assert found.settings["target"] == 2
-    one, other = (found.values("staa_logit", "insertion", name) for name in "ab")
+def test_several_models_and_a_chosen_target(model: VideoModel):
+    results = evaluate([clip(1)], ("staa_logit",), METRICS, {"a": model, "b": model}, target=2, progress=False)
+    assert results.models == ("a", "b")
+    assert results.settings["target"] == 2
+    one, other = (results.values("staa_logit", "insertion", name) for name in "ab")
     assert one == other
     assert one != evaluate([clip(1)], ("staa_logit",), METRICS, model, target=1, progress=False).values(
         "staa_logit", "insertion"
@@ -190,12 +190,12 @@ def test_several_models_and_a_class_of_ones_own(model: VideoModel):
         ({"model": {}}, ParameterError),
     ],
 )
-def test_what_makes_no_sense_is_said_before_anything_runs(model: VideoModel, changes: Any, error: type[Exception]):
+def test_wrong_arguments_are_refused_before_any_work(model: VideoModel, changes: Any, error: type[Exception]):
     with pytest.raises(error):
         evaluate(**{"clips": [], "model": model, "progress": False, **changes})
 
 
-def test_the_package_offers_the_function():
+def test_the_package_exports_evaluate():
     import staa_widgets
     import staa_widgets.evaluation.metrics.localization
 

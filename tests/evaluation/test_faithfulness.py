@@ -1,4 +1,4 @@
-"""Correlations with known answers, and the complexity of maps that are simple enough to say."""
+"""Correlations with known values, and the complexity of simple maps."""
 
 from __future__ import annotations
 
@@ -40,27 +40,27 @@ def test_correlations_by_hand():
 
 
 def test_constant_rows_have_no_correlation():
-    for of in (pearson, spearman, permutation_p_value):
-        assert math.isnan(of(rows([0.1, 0.1, 0.1]), rows([1, 2, 3])).item())
-        assert math.isnan(of(rows([1, 2, 3]), rows([0.1, 0.1, 0.1])).item())
+    for statistic in (pearson, spearman, permutation_p_value):
+        assert math.isnan(statistic(rows([0.1, 0.1, 0.1]), rows([1, 2, 3])).item())
+        assert math.isnan(statistic(rows([1, 2, 3]), rows([0.1, 0.1, 0.1])).item())
 
 
-def test_the_permutation_null_comes_near_what_counting_all_permutations_gives():
+def test_the_sampled_p_value_is_near_the_exact_one():
     one, other = rows([1, 2, 3, 4, 5]), rows([1, 3, 2, 4, 4])
-    found = spearman(one, other).item()
-    every = [spearman(one, other[:, list(order)]).item() for order in permutations(range(5))]
-    exact = np.mean(np.array(every) >= found - 1e-9)
+    correlation = spearman(one, other).item()
+    permuted_correlations = [spearman(one, other[:, list(order)]).item() for order in permutations(range(5))]
+    exact = np.mean(np.array(permuted_correlations) >= correlation - 1e-9)
     assert permutation_p_value(one, other, draws=4000).item() == pytest.approx(exact, abs=0.012)
     assert permutation_p_value(one, -one, draws=99).item() == 1
     assert permutation_p_value(one, other, seed=3).item() == permutation_p_value(one, other, seed=3).item()
 
 
-def test_p_is_even_under_chance():
+def test_p_values_are_uniform_under_chance():
     generator = torch.Generator().manual_seed(0)
     one, other = (torch.rand(1500, 12, generator=generator) for _ in range(2))
-    found = permutation_p_value(one, other, draws=199)
-    assert found.mean().item() == pytest.approx(METRICS["monotonicity_p"].chance_level, abs=0.03)
-    assert (found <= 0.05).double().mean().item() == pytest.approx(0.05, abs=0.02)
+    p_values = permutation_p_value(one, other, draws=199)
+    assert p_values.mean().item() == pytest.approx(METRICS["monotonicity_p"].chance_level, abs=0.03)
+    assert (p_values <= 0.05).double().mean().item() == pytest.approx(0.05, abs=0.02)
 
 
 @pytest.mark.parametrize("scale", [1, 3, -1])
@@ -80,26 +80,26 @@ def test_faithfulness_is_the_correlation_with_the_drops_whatever_the_map():
     assert by_frame == pytest.approx(np.sign(np.diff(maps.sum((1, 2))) * np.diff(W.sum((1, 2))))[0])
 
 
-def test_monotonicity_asks_for_order_alone():
-    bent = np.exp(4 * W)
-    case = AdditiveModel(W).case(bent)
+def test_monotonicity_depends_on_order_alone():
+    monotone_maps = np.exp(4 * W)
+    case = AdditiveModel(W).case(monotone_maps)
     assert METRICS["monotonicity"](case, **FADE) == pytest.approx(1)
     assert METRICS["faithfulness_correlation"](case, **FADE) < 0.9
 
 
 @pytest.mark.parametrize("name", ["faithfulness_correlation", "monotonicity", "monotonicity_p"])
-def test_a_constant_map_agrees_with_nothing_and_a_binary_one_with_what_it_marks(name: str):
+def test_a_constant_map_scores_nan_and_a_binary_one_scores_well(name: str):
     assert math.isnan(METRICS[name](AdditiveModel(W).case(np.ones(W.shape)), **FADE))
     binary = METRICS[name](AdditiveModel(W).case((np.median(W) < W) * 1.0), **FADE)
     assert binary < 0.01 if name == "monotonicity_p" else 0.8 < binary < 1
 
 
-def test_shuffled_maps_agree_by_chance():
+def test_shuffled_maps_score_at_chance():
     case, rng = AdditiveModel(W).case(W), np.random.default_rng(0)
     shuffled = [Case(rng.permuted(W.ravel()).reshape(W.shape), inputs=case.inputs, memo=case.memo) for _ in range(200)]
     for name in ("faithfulness_correlation", "monotonicity"):
-        found = np.mean([METRICS[name](one, **FADE) for one in shuffled])
-        assert found == pytest.approx(METRICS[name].chance_level, abs=3 / math.sqrt(200 * 17))
+        mean_score = np.mean([METRICS[name](one, **FADE) for one in shuffled])
+        assert mean_score == pytest.approx(METRICS[name].chance_level, abs=3 / math.sqrt(200 * 17))
 
 
 def test_sparseness_and_entropy_by_hand():
@@ -111,7 +111,7 @@ def test_sparseness_and_entropy_by_hand():
     assert math.isnan(entropy(rows([0, 0])).item())
 
 
-def test_complexity_heeds_values_and_not_places():
+def test_complexity_depends_on_values_and_not_on_places():
     maps = np.abs(random_weights((2, 4, 4))).astype(np.float32)
     shuffled = np.random.default_rng(0).permuted(maps.ravel()).reshape(maps.shape)
     for name in ("sparseness", "entropy"):

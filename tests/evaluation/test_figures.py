@@ -1,4 +1,4 @@
-"""Truth beside explanation: the right frames over the right seconds, the limbs tinted, the heat inside the box."""
+"""Figure of ground truth and explanation: frames over their seconds, tinted limbs, heat inside the box."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def make_explanation(**changes: Any) -> Explanation:
 
 
 def pictures(figure: Any, row: str) -> list[NDArray[np.int64]]:
-    held = [image.source.split(",")[1] for image in figure.layout.images if image.yref == row]
-    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))).astype(int) for data in held]
+    sources = [image.source.split(",")[1] for image in figure.layout.images if image.yref == row]
+    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))).astype(int) for data in sources]
 
 
 def test_each_slice_shows_its_frame_over_its_seconds():
@@ -59,8 +59,8 @@ def test_acting_limbs_are_tinted_and_nothing_else():
     for mask in (mask for mask in tinted if mask.any()):
         rows, columns = np.nonzero(mask)
         scale = 200 / 320
-        found = [rows.min(), rows.max() + 1, columns.min(), columns.max() + 1]
-        np.testing.assert_allclose(found, np.array([40, 120, 100, 180]) * scale, atol=2)
+        extent = [rows.min(), rows.max() + 1, columns.min(), columns.max() + 1]
+        np.testing.assert_allclose(extent, np.array([40, 120, 100, 180]) * scale, atol=2)
 
 
 def test_heat_lies_where_the_map_is_strong_and_inside_the_box():
@@ -86,14 +86,14 @@ def test_the_title_is_text():
     assert figure.layout.title.text == "Truth and explanation: a &#60;b&#62;kick&#60;/b&#62;, by staa"
 
 
-def test_of_many_slices_some_are_shown():
+def test_eight_of_many_slices_are_shown():
     edges = np.linspace(0, 4.8, 25)
     sampled = np.arange(24)[:, None] * 2
     e = make_explanation(
         maps=np.ones((24, 5, 7)), spans=np.stack([edges[:-1], edges[1:]], 1), sampled_frames=sampled, attention=None
     )
-    shown = pictures(ground_truth_figure(e, clip()), "y2")
-    assert len(shown) == 8
+    images = pictures(ground_truth_figure(e, clip()), "y2")
+    assert len(images) == 8
 
 
 @pytest.mark.parametrize("changes", [{"frame_size": (180, 320), "box": (0, 0, 180, 180)}, {"first_frame": 9}])

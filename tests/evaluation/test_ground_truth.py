@@ -14,14 +14,14 @@ def test_ground_truth_on_grid_counts_cells_from_ten_percent_inside_the_box():
     where[1, 0:9, 20] = True  # nine of 100 pixels: too few
     where[1, 15, 5] = True  # outside the box
     clip = ActionClip(np.zeros((2, 20, 40, 3), np.uint8), np.arange(2.0), "wave", where, np.array([True, False]), 0)
-    found = ground_truth_on_grid(clip, np.array([[0], [1]]), (10, 0, 30, 20), (2, 2))
-    np.testing.assert_array_equal(found.where[0], [[True, False], [False, False]])
-    assert not found.where[1].any()
-    np.testing.assert_array_equal(found.when, [True, False])
+    truth = ground_truth_on_grid(clip, np.array([[0], [1]]), (10, 0, 30, 20), (2, 2))
+    np.testing.assert_array_equal(truth.where[0], [[True, False], [False, False]])
+    assert not truth.where[1].any()
+    np.testing.assert_array_equal(truth.when, [True, False])
 
 
 def test_truth_of_a_drawn_clip_lies_where_it_is_drawn():
     clip = action_clip(0, size=128, fps=2)
-    found = ground_truth_on_grid(clip, np.arange(8)[:, None], (0, 0, 128, 128), (8, 8))
-    assert found.where[found.when].any(axis=(1, 2)).all()
-    assert 0.005 < found.where.mean() < 0.15
+    truth = ground_truth_on_grid(clip, np.arange(8)[:, None], (0, 0, 128, 128), (8, 8))
+    assert truth.where[truth.when].any(axis=(1, 2)).all()
+    assert 0.005 < truth.where.mean() < 0.15

@@ -14,7 +14,7 @@ from staa_widgets.evaluation.metrics import METRICS, localization
 
 HALF_TRUE = torch.tensor([True, True, False, False])
 FIRST_TRUE = torch.tensor([True, False, False, False])
-EVERY = (localization.pointing, localization.mass, localization.average_precision, localization.auc)
+SCORES = (localization.pointing, localization.mass, localization.average_precision, localization.auc)
 
 
 def row(*values: float) -> torch.Tensor:
@@ -49,29 +49,29 @@ def test_constant_maps_score_what_chance_scores():
 
 def test_binary_maps():
     half = row(1, 0, 1, 0)
-    assert [of(half, HALF_TRUE).item() for of in EVERY] == [0.5, 0.5, 0.5, 0.5]
-    assert [of(HALF_TRUE[None].float(), HALF_TRUE).item() for of in EVERY] == [1, 1, 1, 1]
+    assert [score(half, HALF_TRUE).item() for score in SCORES] == [0.5, 0.5, 0.5, 0.5]
+    assert [score(HALF_TRUE[None].float(), HALF_TRUE).item() for score in SCORES] == [1, 1, 1, 1]
 
 
 def test_each_map_of_a_batch_may_have_its_own_truth():
     values = torch.rand(3, 2, 2, 2, generator=torch.Generator().manual_seed(0)).round(decimals=1)
     hits = torch.rand(3, 2, 2, 2, generator=torch.Generator().manual_seed(1)) < 0.4
-    for of in EVERY:
-        together = of(values, hits)
-        assert together.tolist() == [of(values[n : n + 1], hits[n]).item() for n in range(3)]
+    for score in SCORES:
+        together = score(values, hits)
+        assert together.tolist() == [score(values[n : n + 1], hits[n]).item() for n in range(3)]
 
 
-def test_where_the_truth_has_no_inside_or_no_outside_nothing_is_said():
+def test_without_true_or_without_false_cells_scores_are_nan():
     for empty in (torch.zeros(4, dtype=torch.bool), torch.ones(4, dtype=torch.bool)):
-        assert all(math.isnan(of(row(1, 2, 3, 4), empty).item()) for of in EVERY)
-    found = localization.score_ground_truth(
+        assert all(math.isnan(score(row(1, 2, 3, 4), empty).item()) for score in SCORES)
+    scores = localization.score_ground_truth(
         np.ones((2, 2, 2)), GroundTruthGrid(np.zeros((2, 2, 2), bool), np.array([True, False]))
     )
-    assert [name for name, value in found.items() if math.isnan(value)] == ["pointing", "mass", "average_precision"]
-    found = localization.score_ground_truth(
+    assert [name for name, value in scores.items() if math.isnan(value)] == ["pointing", "mass", "average_precision"]
+    scores = localization.score_ground_truth(
         np.ones((2, 2, 2)), GroundTruthGrid(np.eye(2, dtype=bool)[None].repeat(2, 0), np.array([True] * 2))
     )
-    assert [name for name, value in found.items() if math.isnan(value)] == ["temporal_auc", "temporal_pointing"]
+    assert [name for name, value in scores.items() if math.isnan(value)] == ["temporal_auc", "temporal_pointing"]
 
 
 def test_a_map_of_another_shape_is_refused():
@@ -85,10 +85,10 @@ def test_a_shuffled_map_scores_as_chance():
     rng = np.random.default_rng(0)
     where = np.zeros((8, 8, 8), bool)
     where[:3, 2:4, 2:4] = True
-    held = GroundTruthGrid(where, np.arange(8) // 3 == 0)
-    assert set(localization.score_ground_truth(where.astype(np.float32), held).values()) == {1.0}
+    truth = GroundTruthGrid(where, np.arange(8) // 3 == 0)
+    assert set(localization.score_ground_truth(where.astype(np.float32), truth).values()) == {1.0}
     shuffled = torch.from_numpy(rng.permuted(np.tile(where.ravel(), (400, 1)), axis=1).reshape(-1, 8, 8, 8)).float()
-    hits, when = torch.from_numpy(where), torch.from_numpy(held.when)
+    hits, when = torch.from_numpy(where), torch.from_numpy(truth.when)
     assert localization.pointing(shuffled, hits).mean().item() == pytest.approx(where.mean(), abs=0.01)
     assert localization.mass(shuffled, hits).mean().item() == pytest.approx(where.mean(), abs=0.01)
     assert localization.average_precision(shuffled, hits).mean().item() == pytest.approx(where.mean(), abs=0.01)

@@ -1,4 +1,4 @@
-"""What every metric tells of itself, and how it is asked."""
+"""Descriptions of the metrics, and metrics by name."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ GEOMETRY = Geometry(8, 1, 8, 8, "patch_major", 1, (64, 64))
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_a_metric_tells_what_its_reader_must_know(name: str):
-    held = METRICS[name]
-    least, most = held.range
-    assert held.name == name
+def test_a_metric_states_its_range_chance_and_cost(name: str):
+    metric = METRICS[name]
+    least, most = metric.range
+    assert metric.name == name
     assert least < most
-    assert held.chance
-    assert held.summary.endswith(".")
-    assert held.chance_level is None or least <= held.chance_level <= most
-    passes = held.cost(GEOMETRY)
-    assert passes == 0 if held.needs in ("maps", "ground_truth") else passes > 0
+    assert metric.chance
+    assert metric.summary.endswith(".")
+    assert metric.chance_level is None or least <= metric.chance_level <= most
+    passes = metric.cost(GEOMETRY)
+    assert passes == 0 if metric.needs in ("maps", "ground_truth") else passes > 0
 
 
-@pytest.mark.parametrize("name", [name for name, held in METRICS.items() if held.needs != "maps"])
-def test_what_a_metric_needs_and_has_not_makes_no_number(name: str):
+@pytest.mark.parametrize("name", [name for name, metric in METRICS.items() if metric.needs != "maps"])
+def test_a_metric_without_its_inputs_is_nan(name: str):
     assert math.isnan(METRICS[name](Case(np.ones((2, 2, 2), np.float32))))
 
 
-def test_unknown_names_are_told_with_the_nearest():
+def test_unknown_names_are_refused_with_the_nearest():
     with pytest.raises(ParameterError, match="'temporal_auc'"):
         get_metric("temporal AUC")
     with pytest.raises(ParameterError, match="has no parameter 'steps'"):
         METRICS["pointing"].complete({"steps": 3})
 
 
-def test_the_registry_is_whole_and_light_after_one_import():
+def test_one_import_registers_all_metrics_without_torch():
     code = (
         "import sys; from staa_widgets.evaluation.metrics import METRICS; print(len(METRICS), 'torch' in sys.modules)"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert told == [str(len(METRICS)), "False"]
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert output == [str(len(METRICS)), "False"]

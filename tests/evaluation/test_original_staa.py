@@ -1,4 +1,4 @@
-"""What the published formulas can and cannot tell."""
+"""What the published formulas measure, and what they cannot."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from staa_widgets.evaluation.benchmark import original_staa as published
 def test_segment_monotonicity_is_a_constant():
     rng = np.random.default_rng(0)
     draws = [rng.random(8) for _ in range(20)] + [np.linspace(0, 1, 8), 1e-3 * np.arange(8.0)[::-1], 1 - rng.random(8)]
-    found = {round(published.segment_monotonicity(probabilities), 4) for probabilities in draws}
-    assert found == {-0.5353}
+    values = {round(published.segment_monotonicity(probabilities), 4) for probabilities in draws}
+    assert values == {-0.5353}
     assert published.segment_monotonicity(draws[0]) == pytest.approx(-19 / np.sqrt(36 * 35))
 
 
@@ -40,7 +40,7 @@ def test_faithfulness_by_hand_is_best_where_nothing_changes():
     assert published.faithfulness([1, 2], [4, 1]) == 1 - (3 + 1) / 2
 
 
-def test_hiding_takes_places_in_one_array_for_places_in_another():
+def test_hiding_applies_positions_in_one_array_to_another():
     frames = np.full((1, 2, 2, 3), 9, np.uint8)
     hidden = published.hide_top_bytes(frames, np.array([[0, 3], [1, 2]]))
     np.testing.assert_array_equal(hidden.ravel(), [9, 0, 9, 0, *[9] * 8])
@@ -50,9 +50,9 @@ def test_hiding_takes_places_in_one_array_for_places_in_another():
 
 
 def test_faithfulness_cannot_tell_an_exact_explanation_from_a_shuffled_one():
-    """A model of ten classes, each a weighted sum of pixels; the map of the likeliest is what each cell adds to it."""
+    """The exact map holds what each cell adds to the likeliest of ten classes, each a weighted sum of pixels."""
     rng = np.random.default_rng(0)
-    found = {"exact": [], "shuffled": [], "turned": []}
+    scores = {"exact": [], "shuffled": [], "turned": []}
     for _ in range(300):
         frames = rng.integers(0, 256, (4, 8, 8, 3), dtype=np.uint8)
         weights = rng.normal(0, 0.002, (10, *frames.shape))
@@ -61,17 +61,17 @@ def test_faithfulness_cannot_tell_an_exact_explanation_from_a_shuffled_one():
             return (weights * frames).sum((1, 2, 3, 4))
 
         logits = classify(frames)
-        # As attention, a row of scores for every token that asks: 512 values, put on the first 512 of 768 bytes.
+        # As in attention, a row of scores for every query token: 512 values, put on the first 512 of 768 bytes.
         cells = (weights[logits.argmax()] * frames).reshape(4, 4, 2, 4, 2, 3).sum((2, 4, 5)).reshape(4, 16)
-        scores = np.einsum("tp,tq->tpq", np.ones((4, 8)), cells[:, :16])
+        attention = np.einsum("tp,tq->tpq", np.ones((4, 8)), cells[:, :16])
         for name, changed in {
-            "exact": scores,
-            "shuffled": rng.permutation(scores.ravel()),
-            "turned": -scores,
+            "exact": attention,
+            "shuffled": rng.permutation(attention.ravel()),
+            "turned": -attention,
         }.items():
-            found[name].append(published.faithfulness(logits, classify(published.hide_top_bytes(frames, changed))))
-    exact = np.array(found["exact"])
+            scores[name].append(published.faithfulness(logits, classify(published.hide_top_bytes(frames, changed))))
+    exact = np.array(scores["exact"])
     for other in ("shuffled", "turned"):
-        apart = exact - np.array(found[other])
-        assert abs(apart.mean()) < 3 * apart.std() / np.sqrt(len(apart))
-        assert abs(apart.mean()) < 0.25 * exact.std()
+        differences = exact - np.array(scores[other])
+        assert abs(differences.mean()) < 3 * differences.std() / np.sqrt(len(differences))
+        assert abs(differences.mean()) < 0.25 * exact.std()

@@ -1,4 +1,4 @@
-"""The report: one file that opens offline, in which what users name stays text."""
+"""The report: one file that opens offline and shows the users' names as text."""
 
 from __future__ import annotations
 
@@ -46,55 +46,56 @@ METRICS: dict[str, Any] = {
 }
 
 
-def make_results(named: str = "", models: tuple[str, ...] = ("m",)) -> Results:
-    """Four methods of which "guess" is the control; "good" and "fair" cannot be told apart."""
+def make_results(suffix: str = "", models: tuple[str, ...] = ("m",)) -> Results:
+    """Make results of four methods: "guess" is the control; "good" and "fair" are too close to tell apart."""
     noise = np.random.default_rng(0).normal(0, 0.1, (len(models), len(LEVELS), CLIPS))
-    rows, costs, courses, references = [], [], [], []
+    rows, costs, curves, references = [], [], [], []
     for m, model in enumerate(models):
         for k, (method, level) in enumerate(LEVELS.items()):
-            label = method + named
+            label = method + suffix
             for n in range(CLIPS):
-                at = (model + named, f"clip {n}{named}", label)
+                key = (model + suffix, f"clip {n}{suffix}", label)
                 value = level + noise[m, k, n]
-                costs.append(CostRow(*at, 1 if method != "fair" else 21, 0 if method != "fair" else 20, 0.5))
-                rows += [Row(*at, f"{metric}{named}", float(value)) for metric in ("pointing", "sparseness")]
-                rows.append(Row(*at, f"deletion{named}", float(1 - value)))
-                courses.append(CurveRow(*at, f"deletion{named}", (0.0, 0.5, 1.0), (0.9, float(1 - value), 0.1)))
+                forwards, backwards = (21, 20) if method == "fair" else (1, 0)
+                costs.append(CostRow(*key, forwards, backwards, 0.5))
+                rows += [Row(*key, f"{metric}{suffix}", float(value)) for metric in ("pointing", "sparseness")]
+                rows.append(Row(*key, f"deletion{suffix}", float(1 - value)))
+                curves.append(CurveRow(*key, f"deletion{suffix}", (0.0, 0.5, 1.0), (0.9, float(1 - value), 0.1)))
         for n in range(CLIPS):
             orders = {"random": 0.7, "oracle": 0.1 + 0.001 * n}
             references += [
-                ReferenceRow(model + named, f"clip {n}{named}", order, f"deletion{named}", v)
+                ReferenceRow(model + suffix, f"clip {n}{suffix}", order, f"deletion{suffix}", v)
                 for order, v in orders.items()
             ]
     settings = {
         "target": None,
-        "models": {model + named: {"family": "timesformer"} for model in models},
-        "clips": {f"clip {n}{named}": {"seed": 40 + n} for n in range(CLIPS)},
+        "models": {model + suffix: {"family": "timesformer"} for model in models},
+        "clips": {f"clip {n}{suffix}": {"seed": 40 + n} for n in range(CLIPS)},
         "methods": {
-            method + named: {
+            method + suffix: {
                 "group": "control" if method == "guess" else "attention",
                 "class_specific": True,
-                "name": f"staa{named}",
-                "changed": {"layers": f"last{named}"},
-                "summary": f"It looks.{named}",
+                "name": f"staa{suffix}",
+                "changed": {"layers": f"last{suffix}"},
+                "summary": f"It looks.{suffix}",
             }
             for method in LEVELS
         },
-        "metrics": {metric + named: {**about, "summary": f"It says.{named}"} for metric, about in METRICS.items()},
+        "metrics": {metric + suffix: {**facts, "summary": f"It says.{suffix}"} for metric, facts in METRICS.items()},
         "versions": {"staa_widgets": "0"},
     }
-    failures = [Failure("m" + named, f"clip {n}{named}", "", "", "VideoError", f"Broken.{named}") for n in range(5)]
-    return Results(tuple(rows), tuple(costs), tuple(courses), tuple(references), tuple(failures), settings)
+    failures = [Failure("m" + suffix, f"clip {n}{suffix}", "", "", "VideoError", f"Broken.{suffix}") for n in range(5)]
+    return Results(tuple(rows), tuple(costs), tuple(curves), tuple(references), tuple(failures), settings)
 
 
 @cache
-def report_content(named: str = "", *models: str) -> str:
-    """Page without the library in it, which is long to read."""
-    return to_page(make_results(named, models or ("m",))).replace(get_plotlyjs(), "")
+def report_content(suffix: str = "", *models: str) -> str:
+    """Return the report without the Plotly library, which is long."""
+    return to_page(make_results(suffix, models or ("m",))).replace(get_plotlyjs(), "")
 
 
 def traces(figure: Any) -> Any:
-    """Give what a figure draws; Plotly's own types say nothing of it."""
+    """Return the traces of a figure, untyped, because Plotly's types do not describe them."""
     return figure.data
 
 
@@ -123,36 +124,36 @@ class Reader(HTMLParser):
             self.tables[-1][-1][-1] += data
 
 
-def test_scores_say_mean_interval_and_what_is_best():
+def test_the_score_table_states_means_intervals_and_the_best_method():
     results = make_results()
     page = report_content()
     scores = {row[0]: row for row in Reader(page).tables[0]}
-    best, level, weak, control = (found for found in results.summary() if found.metric == "pointing")
+    best, fair, weak, control = (summary for summary in results.summary() if summary.metric == "pointing")
     assert scores["good"][1] == f"{best.mean:.2f}|[{best.low:.2f}, {best.high:.2f}]"
-    for found, bold in ((best, True), (level, True), (weak, False), (control, False)):
-        assert (f'<span class="best">{found.mean:.2f}</span>' in page) == bold
+    for summary, bold in ((best, True), (fair, True), (weak, False), (control, False)):
+        assert (f'<span class="best">{summary.mean:.2f}</span>' in page) == bold
     assert f"<b>good</b> {best.mean:.2f} [{best.low:.2f}, {best.high:.2f}]; not told apart from it: fair" in page
     assert scores["fair"][-1] == "|21 forwards + 20 backwards, 0.5 s"
 
 
-def test_one_clip_shows_nobody_to_be_behind():
+def test_with_one_clip_no_method_is_shown_to_be_behind():
     whole = make_results()
     rows = [row for row in whole.rows if row.clip == "clip 0"]
     page = to_page(Results(tuple(rows), settings=whole.settings)).replace(get_plotlyjs(), "")
     best, *others = sorted((row for row in rows if row.metric == "pointing"), key=lambda row: -row.value)
-    found = page.partition(f"<b>{best.method}</b> {best.value:.2f}; not shown to be behind it: ")[2].partition("<")[0]
-    assert {*found.split(", ")} == {row.method for row in others}
+    names = page.partition(f"<b>{best.method}</b> {best.value:.2f}; not shown to be behind it: ")[2].partition("<")[0]
+    assert {*names.split(", ")} == {row.method for row in others}
     assert "every other" not in page
 
 
-def test_controls_are_what_methods_are_held_against():
-    _, against, normalized, *_ = Reader(report_content()).tables
-    held = {row[0]: row[1] for row in against}
-    assert held["method"] == "pointing\u00a0↑|− guess"
+def test_methods_are_compared_with_the_controls():
+    _, comparison, normalized, *_ = Reader(report_content()).tables
+    differences = {row[0]: row[1] for row in comparison}
+    assert differences["method"] == "pointing\u00a0↑|− guess"
     difference = make_results().compare("good", "guess", "pointing")
-    assert held["good"] == f"+{difference.mean:.2f} ✓|[{difference.low:.2f}, {difference.high:.2f}]"
-    assert "✓" not in held["weak"]
-    assert "guess" not in held
+    assert differences["good"] == f"+{difference.mean:.2f} ✓|[{difference.low:.2f}, {difference.high:.2f}]"
+    assert "✓" not in differences["weak"]
+    assert "guess" not in differences
     share = {row[0]: float(row[1].split("|")[0].replace("−", "-")) for row in normalized[1:]}
     assert share["good"] > 0.7 > share["weak"]
 
@@ -173,16 +174,17 @@ def test_heading_and_facts():
     assert Reader(report_content("", "a", "b")).tags.count("details") == 3
 
 
-def test_heat_is_where_a_method_stands_in_its_column():
+def test_heat_is_the_place_of_a_method_within_its_column():
     results = make_results()
     (heat,) = traces(draw_score_table(results))
     assert isinstance(heat, go.Heatmap)
-    standing = np.asarray(heat.z)
-    means = {(found.method, found.metric): found.mean for found in results.summary()}
+    heat_values = np.asarray(heat.z)
+    means = {(summary.method, summary.metric): summary.mean for summary in results.summary()}
     column = np.array([means[method, "pointing"] for method in LEVELS])
-    np.testing.assert_allclose(standing[:, 0], (column - column.min()) / np.ptp(column))
-    np.testing.assert_allclose(standing[:, 1], standing[:, 0])  # deletion is 1 - pointing, and the lower the better
-    assert not standing[:, 2].any()
+    np.testing.assert_allclose(heat_values[:, 0], (column - column.min()) / np.ptp(column))
+    # Deletion is 1 - pointing, and lower is better.
+    np.testing.assert_allclose(heat_values[:, 1], heat_values[:, 0])
+    assert not heat_values[:, 2].any()
     assert "[" in np.asarray(heat.customdata)[0, 0]
 
 
@@ -202,30 +204,32 @@ def test_curves_are_means_with_bands():
     lines = [trace for trace in traces(draw_curves(results, "deletion")) if trace.name]
     assert [line.name for line in lines] == list(LEVELS)
     middle = np.flatnonzero(np.asarray(lines[0].x) == 0.5)[0]
-    deletion = next(found for found in results.summary() if (found.method, found.metric) == ("good", "deletion"))
+    deletion = next(
+        summary for summary in results.summary() if (summary.method, summary.metric) == ("good", "deletion")
+    )
     assert lines[0].y[middle] == pytest.approx(deletion.mean)
     assert lines[0].customdata[middle] == f"[{deletion.low:.2f}, {deletion.high:.2f}]"
     with pytest.raises(ParameterError, match="no curves of 'pointing'"):
         draw_curves(results, "pointing")
 
 
-def test_many_curves_are_told_apart_and_their_bands_do_not_cover_them():
+def test_many_curves_differ_in_style_and_have_no_bands():
     assert [trace.fill for trace in traces(draw_curves(make_results(), "deletion"))].count("toself") == len(LEVELS)
     few = make_results()
-    courses = [row._replace(method=f"{row.method} {n}") for n in range(4) for row in few.curves]
-    many = traces(draw_curves(Results(few.rows, curves=tuple(courses), settings=few.settings), "deletion"))
+    curves = [row._replace(method=f"{row.method} {n}") for n in range(4) for row in few.curves]
+    many = traces(draw_curves(Results(few.rows, curves=tuple(curves), settings=few.settings), "deletion"))
     assert len(many) == 4 * len(LEVELS)
     assert len({(trace.line.color, trace.line.dash) for trace in many}) == len(many)
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [(0.126, "0.13"), (-0.126, "−0.13"), (-0.001, "0.00"), (12.34, "12.3"), (math.nan, "–")]
+    ("value", "text"), [(0.126, "0.13"), (-0.126, "−0.13"), (-0.001, "0.00"), (12.34, "12.3"), (math.nan, "–")]
 )
-def test_numbers(value: float, said: str):
-    assert format_number(value) == said
+def test_numbers_have_three_digits_or_a_dash(value: float, text: str):
+    assert format_number(value) == text
 
 
-def test_markup_escapes_what_is_not_markup():
+def test_text_is_escaped_and_markup_is_not():
     inner = element("b", "<i>&")
     assert inner == "<b>&lt;i&gt;&amp;</b>"
     assert element("p", inner, "<", None, class_='"x"', data_a="1", id=None) == (
@@ -238,7 +242,7 @@ def test_hostile_names_add_no_element():
     assert Reader(report_content(HOSTILE)).tags == Reader(report_content()).tags
 
 
-def test_little_makes_a_report_too(tmp_path: Path):
+def test_results_of_one_or_no_row_make_a_report(tmp_path: Path):
     one = Results((Row("m", "c", "a", "x", 0.5),))
     assert one.to_html(tmp_path / "one.html").read_text("utf-8").count("<table") == 3
     assert "<h1>" in to_page(Results(()))
@@ -249,9 +253,9 @@ def test_little_makes_a_report_too(tmp_path: Path):
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [1280, 420])
 def test_report_opens_offline_with_names_as_text(page: Page, tmp_path: Path, width: int):
-    asked: list[str] = []
+    requests: list[str] = []
     complaints: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    page.on("request", lambda request: requests.append(request.url))
     page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.set_default_timeout(PATIENCE)
@@ -260,9 +264,9 @@ def test_report_opens_offline_with_names_as_text(page: Page, tmp_path: Path, wid
     page.goto(path.as_uri(), timeout=PATIENCE)
     page.wait_for_function("document.querySelectorAll('.main-svg').length && document.readyState === 'complete'")
     figures = page.locator(".plot").count()
-    assert figures == 4  # heat, one course, and the cost of two metrics with a direction
+    assert figures == 4  # heat, one curve, and the cost of two metrics with a direction
     assert page.locator(".plot .plot-container").count() == figures
-    assert asked == [path.as_uri()]
+    assert requests == [path.as_uri()]
     assert complaints == []
     assert page.evaluate("window.pwned") is None
     assert page.locator("img, main b b").count() == 0
@@ -273,5 +277,7 @@ def test_report_opens_offline_with_names_as_text(page: Page, tmp_path: Path, wid
 
 def test_figures_in_the_page_are_json():
     page = report_content(HOSTILE)
-    held = [part.split("</script>")[0].split(">", 1)[1] for part in page.split('<script type="application/json"')[1:]]
-    assert [set(json.loads(text)) for text in held] == [{"data", "layout"}] * 4
+    figures = [
+        part.split("</script>")[0].split(">", 1)[1] for part in page.split('<script type="application/json"')[1:]
+    ]
+    assert [set(json.loads(text)) for text in figures] == [{"data", "layout"}] * 4

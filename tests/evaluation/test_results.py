@@ -1,4 +1,4 @@
-"""Results made by hand: what is said of them is worked out, and they come back from a file as they were."""
+"""Results made by hand: summaries, comparisons, and files that keep every value."""
 
 from __future__ import annotations
 
@@ -28,116 +28,120 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def rows(method: str, metric: str, values: Any, model: str = "m") -> list[Row]:
+def make_rows(method: str, metric: str, values: Any, model: str = "m") -> list[Row]:
     return [Row(model, f"clip {n}", method, metric, float(value)) for n, value in enumerate(values)]
 
 
-def results(*parts: list[Row], **changes: Any) -> Results:
+def make_results(*parts: list[Row], **changes: Any) -> Results:
     return Results(tuple(row for part in parts for row in part), **{"settings": SETTINGS, **changes})
 
 
 def test_summary_is_the_mean_with_the_bootstrap_interval_over_clips():
-    (found,) = results(rows("one", "score", [*HARD, NAN])).summary()
-    assert found == ("m", "one", "score", *bootstrap_interval(HARD), 6)
+    (summary,) = make_results(make_rows("one", "score", [*HARD, NAN])).summary()
+    assert summary == ("m", "one", "score", *bootstrap_interval(HARD), 6)
 
 
 def test_a_single_clip_has_no_interval():
-    (found,) = results(rows("one", "score", [0.5])).summary()
-    assert (found.mean, found.clips) == (0.5, 1)
-    assert math.isnan(found.low)
-    assert math.isnan(found.high)
+    (summary,) = make_results(make_rows("one", "score", [0.5])).summary()
+    assert (summary.mean, summary.clips) == (0.5, 1)
+    assert math.isnan(summary.low)
+    assert math.isnan(summary.high)
 
 
-def test_what_has_no_value_has_no_summary():
-    held = results(rows("one", "score", [NAN, NAN]), rows("other", "score", [1, 0]))
-    assert [found.method for found in held.summary()] == ["other"]
-    assert held.methods == ("one", "other")
+def test_a_method_without_values_has_no_summary():
+    results = make_results(make_rows("one", "score", [NAN, NAN]), make_rows("other", "score", [1, 0]))
+    assert [summary.method for summary in results.summary()] == ["other"]
+    assert results.methods == ("one", "other")
 
 
 def test_comparison_is_paired():
     """Clips differ far more than methods do: only within clips is the difference to be seen."""
-    held = results(rows("one", "score", HARD + 0.1), rows("other", "score", HARD))
-    ours, theirs = held.summary()
-    assert ours.low < theirs.high
-    found = held.compare("one", "other", "score")
-    assert found[3:6] == pytest.approx((0.1, 0.1, 0.1))
-    assert (found.clips, found.better) == (6, "one")
-    assert held.compare("other", "one", "score").better == "one"
+    results = make_results(make_rows("one", "score", HARD + 0.1), make_rows("other", "score", HARD))
+    one, other = results.summary()
+    assert one.low < other.high
+    comparison = results.compare("one", "other", "score")
+    assert comparison[3:6] == pytest.approx((0.1, 0.1, 0.1))
+    assert (comparison.clips, comparison.better) == (6, "one")
+    assert results.compare("other", "one", "score").better == "one"
 
 
 def test_the_lower_is_better_where_the_metric_says_so():
-    held = results(rows("one", "loss", HARD + 0.1), rows("other", "loss", HARD))
-    assert held.compare("one", "other", "loss").better == "other"
+    results = make_results(make_rows("one", "loss", HARD + 0.1), make_rows("other", "loss", HARD))
+    assert results.compare("one", "other", "loss").better == "other"
 
 
 @pytest.mark.parametrize(("metric", "shift"), [("shape", 0.1), ("score", 0.0)], ids=["no direction", "no difference"])
-def test_nothing_is_better(metric: str, shift: float):
-    held = results(rows("one", metric, HARD + shift), rows("other", metric, HARD))
-    assert held.compare("one", "other", metric).better is None
+def test_no_method_is_better_without_direction_or_difference(metric: str, shift: float):
+    results = make_results(make_rows("one", metric, HARD + shift), make_rows("other", metric, HARD))
+    assert results.compare("one", "other", metric).better is None
 
 
 def test_only_clips_that_both_have_are_compared():
-    held = results(rows("one", "score", [1, 1]), rows("other", "score", [0, NAN, 0, 0]))
-    found = held.compare("one", "other", "score")
-    assert (found.mean, found.clips) == (1, 1)
-    assert found.better is None  # one clip shows nothing
+    results = make_results(make_rows("one", "score", [1, 1]), make_rows("other", "score", [0, NAN, 0, 0]))
+    comparison = results.compare("one", "other", "score")
+    assert (comparison.mean, comparison.clips) == (1, 1)
+    assert comparison.better is None  # one clip shows nothing
 
 
 def test_models_together_count_a_clip_once():
-    held = results(rows("one", "score", [0, 1, 0.5], "a"), rows("one", "score", [1, 0, 0.5], "b"))
-    assert [(found.model, found.clips) for found in held.summary()] == [("a", 3), ("b", 3)]
-    (pooled,) = held.summary(pooled=True)
+    results = make_results(make_rows("one", "score", [0, 1, 0.5], "a"), make_rows("one", "score", [1, 0, 0.5], "b"))
+    assert [(summary.model, summary.clips) for summary in results.summary()] == [("a", 3), ("b", 3)]
+    (pooled,) = results.summary(pooled=True)
     assert pooled == ("", "one", "score", 0.5, 0.5, 0.5, 3)
 
 
 def test_differences_are_taken_within_a_model():
     """`other` was not run on the easy model, which must not speak for `one`."""
-    held = results(
-        rows("one", "score", [0.2, 0.3], "hard"),
-        rows("one", "score", [1, 1], "easy"),
-        rows("other", "score", [0.3, 0.4], "hard"),
+    results = make_results(
+        make_rows("one", "score", [0.2, 0.3], "hard"),
+        make_rows("one", "score", [1, 1], "easy"),
+        make_rows("other", "score", [0.3, 0.4], "hard"),
     )
-    assert held.compare("one", "other", "score").mean == pytest.approx(-0.1)
-    assert held.values("one", "score") == pytest.approx({"clip 0": 0.6, "clip 1": 0.65})
-    assert held.values("one", "score", "hard") == pytest.approx({"clip 0": 0.2, "clip 1": 0.3})
+    assert results.compare("one", "other", "score").mean == pytest.approx(-0.1)
+    assert results.values("one", "score") == pytest.approx({"clip 0": 0.6, "clip 1": 0.65})
+    assert results.values("one", "score", "hard") == pytest.approx({"clip 0": 0.2, "clip 1": 0.3})
 
 
 def test_normalized_score_lies_between_random_and_the_oracle():
     noise = np.array([0.01, -0.01, 0.0, 0.02, -0.02])
     orders = {"random": 0.2 + noise, "oracle": 0.8 + noise[::-1]}
-    references = [ReferenceRow("m", f"clip {n}", of, "score", v) for of, vs in orders.items() for n, v in enumerate(vs)]
-    held = results(rows("one", "score", [0.5] * 5), references=tuple(references))
-    found = held.normalized_score("one", "score")
-    assert found.value == pytest.approx(0.5)
-    assert found.low < 0.5 < found.high
-    refused = results(rows("one", "score", [0.5] * 5)).normalized_score("one", "score")
-    assert math.isnan(refused.value)
-    assert refused.reason
+    references = [
+        ReferenceRow("m", f"clip {n}", order, "score", v)
+        for order, scores in orders.items()
+        for n, v in enumerate(scores)
+    ]
+    results = make_results(make_rows("one", "score", [0.5] * 5), references=tuple(references))
+    score = results.normalized_score("one", "score")
+    assert score.value == pytest.approx(0.5)
+    assert score.low < 0.5 < score.high
+    without_references = make_results(make_rows("one", "score", [0.5] * 5)).normalized_score("one", "score")
+    assert math.isnan(without_references.value)
+    assert without_references.reason
 
 
 def test_cost_is_the_mean_of_passes_and_the_median_of_seconds():
-    spent = [CostRow("m", f"clip {n}", "one", 3, 1, seconds) for n, seconds in enumerate([9.0, 1.0, NAN, 2.0])]
-    assert results(costs=tuple(spent)).cost("one") == (3, 1, 2.0)
+    costs = [CostRow("m", f"clip {n}", "one", 3, 1, seconds) for n, seconds in enumerate([9.0, 1.0, NAN, 2.0])]
+    assert make_results(costs=tuple(costs)).cost("one") == (3, 1, 2.0)
 
 
-def test_unknown_names_are_said():
-    held = results(rows("one", "score", HARD))
-    for ask in (
-        lambda: held.values("onee", "score"),
-        lambda: held.compare("one", "none", "score"),
-        lambda: held.metric_info("scor"),
-        lambda: held.values("one", "score", "n"),
-        lambda: held.select(method=("one", "two")),
+def test_unknown_names_are_refused_with_a_hint():
+    results = make_results(make_rows("one", "score", HARD))
+    for call in (
+        lambda: results.values("onee", "score"),
+        lambda: results.compare("one", "none", "score"),
+        lambda: results.metric_info("scor"),
+        lambda: results.values("one", "score", "n"),
+        lambda: results.select(method=("one", "two")),
     ):
         with pytest.raises(ParameterError, match="There is no") as caught:
-            ask()
+            call()
         assert caught.value.hint
 
 
 def full_results() -> Results:
-    return results(
-        rows("one", "score", [0.1, NAN]),
-        rows("other", "loss", [1 / 3]),
+    return make_results(
+        make_rows("one", "score", [0.1, NAN]),
+        make_rows("other", "loss", [1 / 3]),
         costs=(CostRow("m", "clip 0", "one", 1, 0, NAN),),
         curves=(CurveRow("m", "clip 0", "one", "score", (0.0, 0.5, 1.0), (0.1, 0.2, 1 / 3)),),
         references=(ReferenceRow("m", "clip 0", "oracle", "score", NAN),),
@@ -164,7 +168,7 @@ def test_other_files_are_no_results(tmp_path: Path, text: str):
         Results.from_json(path)
 
 
-def test_another_format_is_said(tmp_path: Path):
+def test_an_unknown_format_is_refused(tmp_path: Path):
     path = full_results().to_json(tmp_path / "results.json")
     path.write_text(path.read_text().replace('"format":2', '"format":3'))
     with pytest.raises(FormatError, match="format 3"):
@@ -174,22 +178,22 @@ def test_another_format_is_said(tmp_path: Path):
         Results.from_json(path)
 
 
-def test_a_file_of_format_1_has_the_names_of_today():
+def test_a_file_of_format_1_is_read_with_the_names_of_today():
     old = json.loads(FORMAT_1.read_text())
-    found = Results.from_json(FORMAT_1)
+    results = Results.from_json(FORMAT_1)
     names = {"centre": "center", "staa_published": "staa_original_code"}
-    assert found.methods == tuple(names.get(name, name) for name in old["settings"]["methods"])
-    assert found.settings["methods"]["center"]["name"] == "center"
-    assert set(found.methods) <= METHODS.keys()
-    assert [(row.method, row.metric, row.value) for row in found.rows if math.isfinite(row.value)] == [
+    assert results.methods == tuple(names.get(name, name) for name in old["settings"]["methods"])
+    assert results.settings["methods"]["center"]["name"] == "center"
+    assert set(results.methods) <= METHODS.keys()
+    assert [(row.method, row.metric, row.value) for row in results.rows if math.isfinite(row.value)] == [
         (names.get(method, method), metric, value) for _, _, method, metric, value in old["rows"] if value is not None
     ]
-    assert {cost.method for cost in found.costs} == {*found.methods}
-    for label in found.metrics:
-        facts, metric = found.metric_info(label), METRICS[label]
+    assert {cost.method for cost in results.costs} == {*results.methods}
+    for label in results.metrics:
+        facts, metric = results.metric_info(label), METRICS[label]
         assert (facts["category"], facts["needs"]) == (metric.category, metric.needs)
         assert metric.complete(facts["params"]) == facts["params"]
-    assert found.metric_info("faithfulness_correlation")["changed"] == {"units": "frames", "output": "probability"}
+    assert results.metric_info("faithfulness_correlation")["changed"] == {"units": "frames", "output": "probability"}
 
 
 def test_labels_of_the_users_own_stay_in_a_file_of_format_1(tmp_path: Path):
@@ -201,42 +205,42 @@ def test_labels_of_the_users_own_stay_in_a_file_of_format_1(tmp_path: Path):
     old |= {"rows": [["m", "c", "truth", "of", 0.5]], "costs": [], "curves": [], "references": [], "failures": []}
     path = tmp_path / "old.json"
     path.write_text(json.dumps(old))
-    found = Results.from_json(path)
-    assert found.rows == (("m", "c", "truth", "of", 0.5),)
-    assert found.settings["methods"]["truth"]["name"] == "center"
-    assert found.metric_info("of")["params"]["output"] == "probability"
-    assert found.settings["benchmark"] == {
+    results = Results.from_json(path)
+    assert results.rows == (("m", "c", "truth", "of", 0.5),)
+    assert results.settings["methods"]["truth"]["name"] == "center"
+    assert results.metric_info("of")["params"]["output"] == "probability"
+    assert results.settings["benchmark"] == {
         "plan": {"clips": 3, "expensive_clips": 2},
         "left_out": {"patch_attention": 700},
     }
 
 
-def test_some_of_it_can_be_kept():
-    kept = full_results().select(method="one", metric=["score"])
-    assert {(row.method, row.metric) for row in kept.rows} == {("one", "score")}
-    assert (kept.methods, kept.metrics) == (("one",), ("score",))
-    assert len(kept.failures) == len(kept.curves) == 1
+def test_methods_and_metrics_can_be_selected():
+    selection = full_results().select(method="one", metric=["score"])
+    assert {(row.method, row.metric) for row in selection.rows} == {("one", "score")}
+    assert (selection.methods, selection.metrics) == (("one",), ("score",))
+    assert len(selection.failures) == len(selection.curves) == 1
 
 
-def test_two_evaluations_are_joined_and_the_second_counts():
-    first = results(rows("one", "score", [0, 0]))
-    joined = first | results(rows("one", "score", [1]), rows("other", "score", [1]))
+def test_the_second_of_two_joined_evaluations_takes_precedence():
+    first = make_results(make_rows("one", "score", [0, 0]))
+    joined = first | make_results(make_rows("one", "score", [1]), make_rows("other", "score", [1]))
     assert joined.values("one", "score") == {"clip 0": 1, "clip 1": 0}
     assert joined.values("other", "score") == {"clip 0": 1}
-    strange = results(settings={"methods": {"one": {"group": "gradient"}}})
+    conflicting = make_results(settings={"methods": {"one": {"group": "gradient"}}})
     with pytest.raises(ParameterError, match="'one' among the methods"):
-        _ = first | strange
+        _ = first | conflicting
 
 
-def test_pandas_is_asked_only_for_a_data_frame(monkeypatch: pytest.MonkeyPatch):
-    held = results(rows("one", "score", [0.5]))
+def test_pandas_is_needed_only_for_a_data_frame(monkeypatch: pytest.MonkeyPatch):
+    results = make_results(make_rows("one", "score", [0.5]))
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ParameterError, match="pandas is not installed") as caught:
-        held.to_pandas()
+        results.to_pandas()
     assert "pip install pandas" in caught.value.hint
     stand_in = SimpleNamespace(DataFrame=lambda data, columns: (data, columns))
     monkeypatch.setitem(sys.modules, "pandas", stand_in)
-    assert held.to_pandas() == (
+    assert results.to_pandas() == (
         [("m", "clip 0", "one", "score", 0.5)],
         ["model", "clip", "method", "metric", "value"],
     )

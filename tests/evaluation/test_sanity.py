@@ -1,4 +1,4 @@
-"""Sanity checks with methods that are known to depend on one thing or another."""
+"""Sanity checks of methods with known dependencies."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from tests.helpers.timesformers import tiny_timesformer_model
 from tests.helpers.tiny import random_pixels
 
 W = random_weights((3, 2, 4))
-CHECKS = [name for name, held in METRICS.items() if held.needs == "method"]
+CHECKS = [name for name, metric in METRICS.items() if metric.needs == "method"]
 
 
 def make_case(model: VideoModel, method: str, pixels: torch.Tensor, *, class_specific: bool = True) -> Case:
-    ask = partial(attribute, method=method)
+    run_method = partial(attribute, method=method)
 
     def run_again(*, pixels: torch.Tensor = pixels, model: VideoModel = model, target: int) -> np.ndarray:
-        return ask(model, pixels, target=target)
+        return run_method(model, pixels, target=target)
 
-    with open_inputs(model, pixels) as query:
-        maps = run_again(target=query.target)
-    return Case(maps, inputs=query, attribute=run_again, model=model, class_specific=class_specific)
+    with open_inputs(model, pixels) as inputs:
+        maps = run_again(target=inputs.target)
+    return Case(maps, inputs=inputs, attribute=run_again, model=model, class_specific=class_specific)
 
 
 def test_parts_go_from_head_to_embeddings():
@@ -53,7 +53,7 @@ def test_parts_go_from_head_to_embeddings():
     )
 
 
-def test_a_randomized_model_has_the_same_values_elsewhere_and_the_first_is_left():
+def test_shuffling_permutes_the_weights_of_a_copy():
     model = tiny_timesformer_model()
     before = {name: value.clone() for name, value in model.module.state_dict().items()}
     changed = shuffle_weights(model, seed=1)
@@ -74,8 +74,8 @@ def test_a_randomized_model_has_the_same_values_elsewhere_and_the_first_is_left(
     )
 
 
-def test_shuffling_from_the_output_down_takes_class_specific_maps_first():
-    """The head moves what speaks of a class at once; attention moves when its layers are reached."""
+def test_shuffling_from_the_output_down_changes_class_specific_maps_first():
+    """The head changes class-specific maps at once; attention changes when its layers are reached."""
     model, pixels = tiny_timesformer_model(), random_pixels(1)[0]
     logit, plain = (
         cascading_randomization(make_case(model, method, pixels), steps=5) for method in ("staa_logit", "staa")
@@ -87,14 +87,14 @@ def test_shuffling_from_the_output_down_takes_class_specific_maps_first():
     assert abs(plain.similarity[-1]) < 0.6
 
 
-def test_maps_that_never_look_at_the_model_stay_as_they_are():
+def test_maps_that_do_not_depend_on_the_model_do_not_change():
     model, pixels = tiny_timesformer_model(), random_pixels(1)[0]
-    found = METRICS["weight_randomization"](make_case(model, "motion_energy", pixels, class_specific=False))
-    assert found == pytest.approx(1)
+    score = METRICS["weight_randomization"](make_case(model, "motion_energy", pixels, class_specific=False))
+    assert score == pytest.approx(1)
     assert METRICS["weight_randomization"](make_case(model, "staa", pixels)) < 0.9
 
 
-def test_each_step_shuffles_what_the_steps_before_did_and_more():
+def test_each_step_shuffles_more_weights_than_the_step_before():
     model, pixels = tiny_timesformer_model(), random_pixels(1)[0]
     shuffled: list[list[str]] = []
 
@@ -103,8 +103,8 @@ def test_each_step_shuffles_what_the_steps_before_did_and_more():
         shuffled.append([name for (name, one), other in pairs if not torch.equal(one, other)])
         return np.ones((4, 3, 3), np.float32)
 
-    with open_inputs(model, pixels) as query:
-        case = Case(np.ones((4, 3, 3), np.float32), inputs=query, attribute=list_shuffled, model=model)
+    with open_inputs(model, pixels) as inputs:
+        case = Case(np.ones((4, 3, 3), np.float32), inputs=inputs, attribute=list_shuffled, model=model)
     assert math.isnan(METRICS["weight_randomization"](case, steps=2))
     assert len(shuffled) == 2
     assert set(shuffled[0]) < set(shuffled[1])
@@ -117,7 +117,7 @@ def by_class(maps: dict[int, Any]) -> Any:
     return lambda *, target: maps[target]
 
 
-def test_class_sensitivity_asks_for_the_least_likely_class():
+def test_class_sensitivity_compares_with_the_least_likely_class():
     model = AdditiveModel(W)
     assert METRICS["class_sensitivity"](model.case(W, by_class({1: -W}))) == -1
     assert METRICS["class_sensitivity"](model.case(W, by_class({1: W}))) == 1
@@ -136,7 +136,7 @@ def test_a_class_agnostic_method_is_labeled_so_without_being_run():
 
 
 @pytest.mark.parametrize("tubelet", [1, 2])
-def test_maps_that_follow_the_frames_are_put_back_where_they_were(tubelet: int):
+def test_maps_that_follow_their_frames_score_one(tubelet: int):
     """Brightness of a cell is the same wherever its frame stands; its place in time is not."""
     model = AdditiveModel(W, tubelet=tubelet)
     pixels = torch.rand(model.pixels.shape, generator=torch.Generator().manual_seed(0))
@@ -162,17 +162,19 @@ def test_reversal_by_hand():
     assert METRICS["reversal"](model.case(maps, lambda *, pixels, target: maps)) == -1
 
 
-def test_a_frozen_clip_has_no_moment():
-    seen = []
+def test_freeze_measures_the_unevenness_left_on_a_frozen_clip():
+    clips = []
 
-    def still(*, pixels: torch.Tensor, target: int) -> np.ndarray:
-        seen.append(pixels)
+    def attribute_frozen(*, pixels: torch.Tensor, target: int) -> np.ndarray:
+        clips.append(pixels)
         return np.array([2.0, 1, 1]).reshape(3, 1, 1)
 
     pixels = torch.arange(3.0)[:, None, None, None].expand(3, 3, 2, 2)
     model = AdditiveModel(np.ones((3, 1, 1)))
-    assert METRICS["freeze"](model.case(np.ones((3, 1, 1)), still, pixels=pixels)) == pytest.approx(1 / 2 - 1 / 3)
-    assert (seen[0] == 1).all()
+    assert METRICS["freeze"](model.case(np.ones((3, 1, 1)), attribute_frozen, pixels=pixels)) == pytest.approx(
+        1 / 2 - 1 / 3
+    )
+    assert (clips[0] == 1).all()
 
 
 def test_unevenness_by_hand():
