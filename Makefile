@@ -39,7 +39,8 @@ help:
 	@echo "make bench   measure overhead, cost, scale and the player on this machine (a quarter of an hour)"
 	@echo "make truth   score every method against what is known of drawn clips"
 	@echo "make matrix  test other releases of transformers and anywidget, and marimo, each in its own environment"
-	@echo "make train   draw the training clips and train the six bundled models again (about five hours)"
+	@echo "make train   draw the training clips and train the six bundled models again (about seven hours); what is finished"
+	@echo "             is not done again, so it can be stopped at any time: checkpoints lie in out/training"
 	@echo "make clean   remove everything that make made"
 
 demo: $(VENV)/.installed $(BUNDLE)

@@ -1,7 +1,8 @@
 """Train a bundled model on drawn actions: `make train`.
 
 Draws the clips, trains a small model from scratch, saves it in the package and prints its accuracy on held-out clips.
-`training/card.py` then measures the saved model through `explain` and writes the model card.
+`training/card.py` then measures the saved model through `explain` and writes the model card. After every epoch a
+checkpoint is written: a run that was stopped goes on from it, and a finished stage is not trained again.
 
 After the first stage a model is as accurate as later, but stores information in cells that have nothing to do with the
 action, and attention points there. The later stages paint over cells, drop attention and shift scenes; see
@@ -13,9 +14,11 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +28,17 @@ from tqdm import tqdm
 from transformers import PreTrainedModel
 
 from training.augment import augment_clips
-from training.data import IDLE_SEEDS, NAMES, NONE, TRAIN_SEEDS, VALIDATION_SEEDS, load_training_clips
+from training.checkpoint import checkpoint_path, read_checkpoint, restore_random_state, write_checkpoint
+from training.data import (
+    CLEARLY_VISIBLE,
+    IDLE_SEEDS,
+    NAMES,
+    NONE,
+    TRAIN_SEEDS,
+    VALIDATION_SEEDS,
+    TrainingClips,
+    load_training_clips,
+)
 from training.nets import NETS, count_slices
 
 
@@ -47,9 +60,9 @@ class Stage:
 
 BATCH = 32
 STAGES = (
-    Stage(epochs=8, rate=1e-3, warm_up=100),
-    Stage(epochs=3, rate=8e-4, warm_up=50, dropout=0.15, painted=0.2, shift=6),
-    Stage(epochs=3, rate=5e-4, warm_up=50, dropout=0.1, painted=0.12, shift=6),
+    Stage(epochs=10, rate=1e-3, warm_up=100),
+    Stage(epochs=4, rate=8e-4, warm_up=50, dropout=0.15, painted=0.2, shift=6),
+    Stage(epochs=4, rate=5e-4, warm_up=50, dropout=0.1, painted=0.12, shift=6),
 )
 BUNDLED = Path(__file__).parent.parent / "staa_widgets" / "models" / "bundled"
 PREPROCESSOR = {
@@ -84,68 +97,136 @@ def target_probabilities(labels: np.ndarray) -> torch.Tensor:
 
 
 @torch.no_grad()
-def accuracy(model: torch.nn.Module, clips: np.ndarray, labels: np.ndarray) -> float:
-    """Return the share of clips whose class is predicted."""
+def is_predicted(model: torch.nn.Module, frames: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return bool ``(N,)``, whether the class of each clip is predicted."""
     model.eval()
     predicted = [
-        model(pixel_values=to_model_input(clips[i : i + 50])).logits.argmax(-1).numpy()
-        for i in range(0, len(clips), 50)
+        model(pixel_values=to_model_input(frames[i : i + 50])).logits.argmax(-1).numpy()
+        for i in range(0, len(frames), 50)
     ]
-    return float((np.concatenate(predicted) == labels).mean())
+    return np.concatenate(predicted) == labels
 
 
 def train(options: argparse.Namespace) -> None:
-    """Train a model, print the accuracy after every epoch and save it."""
+    """Train a model through the stages that are left, print the accuracy after every epoch, and save it at the end."""
+    folder = options.store / bundled_name(options.family, options.seed)
     torch.manual_seed(options.seed)
-    rng = np.random.default_rng(options.seed)
-    clips, labels = load_training_clips(TRAIN_SEEDS, options.clips, 64, 0.25, options.store)
-    held_out, held_out_labels = load_training_clips(VALIDATION_SEEDS, 400, 64, 1, options.store)
-    idle, none = load_training_clips(IDLE_SEEDS, options.clips // 8, 64, 0.25, options.store, idle=True)
-    clips, labels = np.concatenate([clips, idle]), np.concatenate([labels, none])
     model: Any = NETS[options.family]()
-    if options.start is not None:
-        model = type(model).from_pretrained(options.start, dtype=torch.float32)
-    print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {len(clips)} clips", flush=True)
-    began = time.perf_counter()
-    done = 0 if options.start is None else 1
-    for number, stage in enumerate(STAGES[done:], done + 1):
+    for number, stage in enumerate(STAGES[: options.stages], 1):
+        settings = f"{options.family}, seed {options.seed}, {options.clips} clips, {STAGES[:number]}"
+        checkpoint = checkpoint_path(folder, number)
+        state = read_checkpoint(checkpoint, settings)
         model = with_dropout(model, stage.dropout)
-        for epoch, loss in enumerate(train_epochs(model, stage, clips, labels, rng), 1):
-            share = accuracy(model, held_out, held_out_labels)
-            minutes = (time.perf_counter() - began) / 60
-            print(
-                f"stage {number}, epoch {epoch}: loss {loss:.3f}, held-out {share:.3f}, {minutes:.1f} min", flush=True
-            )
-            save(model, options.out or bundled_folder(options.family, options.seed))
+        if state is not None and len(state["losses"]) == stage.epochs:
+            model.load_state_dict(state["model"])
+            print(f"stage {number} is finished", flush=True)
+            continue
+        clips, held_out = load_clips(options.clips, options.store)
+        print(f"stage {number}: {len(clips.frames)} clips", flush=True)
+        report = partial(print_epoch, number, model, held_out, time.perf_counter())
+        train_stage(model, stage, clips, [options.seed, number], checkpoint, settings, report)
+    if options.stages == len(STAGES):
+        save(model, options.out or bundled_folder(options.family, options.seed))
 
 
-def train_epochs(
-    model: Any, stage: Stage, clips: np.ndarray, labels: np.ndarray, rng: np.random.Generator
-) -> Iterator[float]:
-    """Train one stage; yield the mean loss after every epoch."""
-    steps = stage.epochs * (len(clips) // BATCH)
+def load_clips(count: int, store: Path) -> tuple[TrainingClips, TrainingClips]:
+    """Return the training clips, of which one in nine shows nobody acting, and the held-out clips."""
+    acting = load_training_clips(TRAIN_SEEDS, count, 64, 0.25, store)
+    idle = load_training_clips(IDLE_SEEDS, count // 8, 64, 0.25, store, idle=True)
+    held_out = load_training_clips(VALIDATION_SEEDS, 800, 64, 1, store)
+    return TrainingClips(*(np.concatenate(parts) for parts in zip(acting, idle, strict=True))), held_out
+
+
+def print_epoch(stage: int, model: torch.nn.Module, held_out: TrainingClips, start: float, losses: list[float]) -> None:
+    """Print the loss of the last epoch, and the accuracy by the visible share of the action."""
+    hits = is_predicted(model, held_out.frames, held_out.labels)
+    clear = held_out.visible >= CLEARLY_VISIBLE
+    minutes = (time.perf_counter() - start) / 60
+    print(
+        f"stage {stage}, epoch {len(losses)}: loss {losses[-1]:.3f}, held-out {hits[clear].mean():.3f} where "
+        f"{CLEARLY_VISIBLE:.0%} of the action is visible, {hits[~clear].mean():.3f} below, {minutes:.1f} min",
+        flush=True,
+    )
+
+
+def train_stage(
+    model: Any,
+    stage: Stage,
+    clips: TrainingClips,
+    seed: list[int],
+    checkpoint: Path,
+    settings: str,
+    report: Callable[[list[float]], object],
+) -> list[float]:
+    """Train one stage, from its checkpoint if there is one; return the mean loss of every epoch.
+
+    Parameters
+    ----------
+    model
+        The model, changed in place.
+    stage
+        Its settings.
+    clips
+        Training clips.
+    seed
+        Seed of the stage.
+    checkpoint
+        File to go on from, written after every epoch.
+    settings
+        Description of all that the stage depends on; a checkpoint of others is not used.
+    report
+        Called after every epoch with the losses so far.
+    """
+    steps = stage.epochs * (len(clips.frames) // BATCH)
+    rng = np.random.default_rng(seed)
+    torch.manual_seed(int(rng.integers(2**31)))
     optimizer = torch.optim.AdamW(model.parameters(), lr=stage.rate, betas=(0.9, 0.98), weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda s: min(1, (s + 1) / stage.warm_up) * 0.5 * (1 + np.cos(np.pi * min(1, s / steps)))
+        optimizer, lambda s: min(1, (s + 1) / stage.warm_up) * 0.5 * (1 + math.cos(math.pi * min(1, s / steps)))
     )
+    losses: list[float] = []
+    state = read_checkpoint(checkpoint, settings)
+    if state is not None:
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        schedule.load_state_dict(state["schedule"])
+        losses = list(state["losses"])
+        restore_random_state(state, rng)
+    while len(losses) < stage.epochs:
+        losses.append(train_epoch(model, stage, clips, optimizer, schedule, rng, f"epoch {len(losses) + 1}"))
+        write_checkpoint(checkpoint, settings, rng, model=model, optimizer=optimizer, schedule=schedule, losses=losses)
+        report(losses)
+    return losses
+
+
+def train_epoch(
+    model: Any,
+    stage: Stage,
+    clips: TrainingClips,
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+    rng: np.random.Generator,
+    title: str,
+) -> float:
+    """Train on every clip once; return the mean loss."""
     loss_of = torch.nn.CrossEntropyLoss(label_smoothing=0.05)
     slices = count_slices(model.config)
-    for epoch in range(stage.epochs):
-        model.train()
-        losses = []
-        order = rng.permutation(len(clips))[: len(clips) // BATCH * BATCH].reshape(-1, BATCH)
-        for batch in tqdm(order, desc=f"epoch {epoch + 1}/{stage.epochs}", leave=False, mininterval=5):
-            seen = augment_clips(clips[batch], slices, stage.painted, stage.shift, rng)
-            with torch.autocast("cpu", torch.bfloat16):
-                logits = model(pixel_values=to_model_input(seen)).logits
-            loss = loss_of(logits.float(), target_probabilities(labels[batch]))
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-            losses.append(loss.item())
-        yield float(np.mean(losses))
+    model.train()
+    losses = []
+    count = len(clips.frames)
+    order = rng.permutation(count)[: count // BATCH * BATCH].reshape(-1, BATCH)
+    for batch in tqdm(order, desc=title, leave=False, mininterval=30):
+        seen = augment_clips(clips.frames[batch], slices, stage.painted, stage.shift, rng)
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = model(pixel_values=to_model_input(seen)).logits
+        loss = loss_of(logits.float(), target_probabilities(clips.labels[batch]))
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        losses.append(loss.item())
+    return float(np.mean(losses))
 
 
 def with_dropout(model: Any, share: float) -> Any:
@@ -157,11 +238,15 @@ def with_dropout(model: Any, share: float) -> Any:
     return renewed
 
 
+def bundled_name(family: str, seed: int) -> str:
+    """Return the name of a bundled model."""
+    return f"{family}-{seed}" if seed else family
+
+
 def bundled_folder(family: str, seed: int) -> Path:
     """Return the folder of a bundled model in the package, where `staa_widgets.load_model` looks."""
-    if family == "timesformer" and seed == 0:
-        return BUNDLED
-    return BUNDLED / (f"{family}-{seed}" if seed else family)
+    name = bundled_name(family, seed)
+    return BUNDLED if name == "timesformer" else BUNDLED / name
 
 
 def save(model: PreTrainedModel, out: Path) -> None:
@@ -179,7 +264,7 @@ if __name__ == "__main__":
     parser.add_argument("--family", choices=NETS, default="timesformer")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--clips", type=int, default=12_800)
-    parser.add_argument("--start", type=Path, help="weights of the first stage to go on from; default: from nothing")
-    parser.add_argument("--store", type=Path, default=Path("out/training"), help="where drawn clips are kept")
+    parser.add_argument("--stages", type=int, choices=range(1, 4), default=3, help="stop after this stage")
+    parser.add_argument("--store", type=Path, default=Path("out/training"), help="folder of clips and checkpoints")
     parser.add_argument("--out", type=Path, help="default: where the package finds it")
     train(parser.parse_args())

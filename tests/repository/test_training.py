@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
+from training import data
 from training import train as training
 from training.augment import PAINTED_CLIPS, augment_clips
+from training.data import NAMES, NONE, TrainingClips, draw_training_clip
 from training.nets import NETS, count_slices
 
 
@@ -58,15 +64,76 @@ def test_a_stage_keeps_the_weights_and_the_saved_model_drops_nothing(tmp_path: P
         assert json.loads((tmp_path / family / "config.json").read_text())["attention_probs_dropout_prob"] == 0
 
 
-def test_one_epoch_of_a_stage_changes_the_model() -> None:
+STAGE = training.Stage(epochs=2, rate=1e-3, warm_up=1, dropout=0.1, painted=0.1, shift=2)
+
+
+def train_small(folder: Path, report: Callable[[list[float]], object] = len, settings: str = "small") -> Any:
+    """Train a small stage and return the model with the losses of its epochs."""
+    torch.manual_seed(0)
     model = training.with_dropout(NETS["timesformer"](), 0.1)
     before = model.classifier.weight.clone()
-    stage = training.Stage(epochs=2, rate=1e-3, warm_up=1, dropout=0.1, painted=0.1, shift=2)
-    labels = np.arange(32) % 10
-    losses = list(training.train_epochs(model, stage, make_clips(32), labels, np.random.default_rng(0)))
+    clips = TrainingClips(make_clips(32), np.arange(32) % len(NAMES), np.ones(32))
+    losses = training.train_stage(model, STAGE, clips, [0, 1], folder / "stage-1.pt", settings, report)
+    assert not torch.equal(before, model.classifier.weight)
+    return model, losses
+
+
+def stop_training(losses: list[float]) -> None:
+    """Stop a stage after its first epoch, as a killed process does."""
+    raise KeyboardInterrupt
+
+
+def test_a_stopped_stage_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    model, losses = train_small(tmp_path / "once")
     assert len(losses) == 2
     assert np.isfinite(losses).all()
-    assert not torch.equal(before, model.classifier.weight)
+    with pytest.raises(KeyboardInterrupt):
+        train_small(tmp_path / "stopped", stop_training)
+    assert [path.name for path in (tmp_path / "stopped").iterdir()] == ["stage-1.pt"]
+    epochs: list[list[float]] = []
+    resumed, same_losses = train_small(tmp_path / "stopped", lambda so_far: epochs.append(list(so_far)))
+    assert same_losses == losses
+    assert len(epochs) == 1
+    state = resumed.state_dict()
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+    train_small(tmp_path / "stopped", stop_training)  # Finished: no epoch is left that could be stopped.
+    with pytest.raises(KeyboardInterrupt):
+        train_small(tmp_path / "stopped", stop_training, "other settings")
+
+
+def test_training_skips_finished_stages_and_saves_at_the_end(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(training, "STAGES", (STAGE, STAGE))
+    monkeypatch.setattr(training, "load_clips", lambda *_: (clips, clips))
+    clips = TrainingClips(make_clips(32), np.arange(32) % len(NAMES), np.linspace(0.5, 1, 32))
+    options = Namespace(family="vivit", seed=1, clips=32, stages=1, store=tmp_path, out=tmp_path / "model")
+    training.train(options)
+    assert not options.out.exists()
+    options.stages = 2
+    training.train(options)
+    assert "stage 1 is finished" in capsys.readouterr().out
+    config = json.loads((options.out / "config.json").read_text())
+    assert [config["id2label"][str(n)] for n in range(len(NAMES))] == NAMES
+    assert (tmp_path / "vivit-1" / "stage-2.pt").exists()
+
+
+def test_a_training_clip_shows_at_least_half_of_its_action() -> None:
+    drawn = [draw_training_clip(seed, 16, 0, idle=False) for seed in range(400)]
+    frames, labels, visible = zip(*drawn, strict=True)
+    assert {clip.shape for clip in frames} == {(8, 16, 16, 3)}
+    assert set(labels) == set(range(len(NAMES)))
+    assert min(visible) >= 0.5
+    assert np.mean(np.array(visible) >= 0.75) > 0.6
+    assert draw_training_clip(7, 16, 0, idle=True)[1] == NONE
+
+
+def test_drawn_training_clips_are_kept_by_shard(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(data, "SHARD", 3)
+    clips = data.load_training_clips(5, 4, 16, 0, tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+    monkeypatch.setattr(data, "ProcessPoolExecutor", None)
+    again = data.load_training_clips(5, 4, 16, 0, tmp_path)
+    np.testing.assert_array_equal(clips.frames, again.frames)
+    np.testing.assert_array_equal(clips.frames[3], draw_training_clip(8, 16, 0, idle=False)[0])
 
 
 def test_slices_are_those_of_the_family() -> None:
