@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { readFileSync } from "node:fs";
 import type { Bytes } from "../src/core/bytes.js";
-import type { Request } from "../src/host/messages.js";
+import type { RequestMessage } from "../src/host/messages.js";
 import type { Listener, Model } from "../src/host/model.js";
 
 /** A file that pytest reads too. */
@@ -31,7 +31,7 @@ export function controller(): AbortController {
 
 /** A model as anywidget gives one in a notebook: it tells several listeners, sends, and knows its manager. */
 export class FakeModel implements Model {
-  readonly sent: Request[] = [];
+  readonly sent: RequestMessage[] = [];
   readonly listeners = new Map<string, Set<Listener>>();
   readonly widget_manager: unknown;
   readonly values: Record<string, unknown>;
@@ -64,7 +64,7 @@ export class FakeModel implements Model {
   }
 
   send(content: unknown): void {
-    this.sent.push(content as Request);
+    this.sent.push(content as RequestMessage);
   }
 
   emit(event: string, content?: unknown, buffers: readonly Bytes[] = []): void {
@@ -77,7 +77,7 @@ export class FakeModel implements Model {
     this.emit("msg:custom", { v: 2, id, ...rest });
   }
 
-  asked(op: string): Request[] {
+  asked(op: string): RequestMessage[] {
     return this.sent.filter((message) => message.op === op);
   }
 

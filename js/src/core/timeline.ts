@@ -27,7 +27,7 @@ export interface Blend {
   mix: number;
 }
 
-export interface Clock {
+export interface Timeline {
   readonly frames: readonly number[];
   readonly times: readonly number[];
   readonly count: number;
@@ -38,27 +38,27 @@ export interface Clock {
   /** Positions that show a sampled frame, rising. */
   readonly sampled: readonly number[];
   /** Position whose picture is on screen at a second. */
-  at(time: number): number;
+  positionAt(time: number): number;
   /** Position of a source frame, or of the nearest one that is there. */
-  of(frame: number): number;
+  positionOf(frame: number): number;
   /** Second at which the picture of a position gives way to the next. */
-  until(position: number): number;
+  endOf(position: number): number;
   /** Where a second lies between start and end, 0 … 1. */
   share(time: number): number;
   /** Slices to mix at a position: linear between the middles of what they saw, so a sampled frame shows its own map. */
   blend(position: number): Blend;
-  held(position: number): Blend;
+  hold(position: number): Blend;
   /** The next position in `direction` that shows a sampled frame, or the one at hand where there is none. */
   nextSampled(position: number, direction: 1 | -1): number;
 }
 
-export function clockOf(
+export function createTimeline(
   frames: readonly number[],
   times: readonly number[],
   spans: readonly (readonly [number, number])[],
   seen: readonly (readonly number[])[],
   seenTimes: readonly (readonly number[])[],
-): Clock {
+): Timeline {
   const start = spans[0][0];
   const end = spans[spans.length - 1][1];
   const starts = spans.map(([from]) => from);
@@ -75,16 +75,16 @@ export function clockOf(
     end,
     slices,
     sampled,
-    at: (time) => atOrBefore(times, time),
-    of: (frame) => nearest(frames, frame),
-    until: (position) => times[position + 1] ?? Math.max(end, times[position]),
+    positionAt: (time) => atOrBefore(times, time),
+    positionOf: (frame) => nearest(frames, frame),
+    endOf: (position) => times[position + 1] ?? Math.max(end, times[position]),
     share: (time) => part(time, start, end),
     blend(position) {
       const from = atOrBefore(middles, times[position]);
       const to = Math.min(from + 1, middles.length - 1);
       return { from, to, mix: to > from ? part(times[position], middles[from], middles[to]) : 0 };
     },
-    held: (position) => ({ from: slices[position], to: slices[position], mix: 0 }),
+    hold: (position) => ({ from: slices[position], to: slices[position], mix: 0 }),
     nextSampled: (position, direction) =>
       sampled.filter((other) => (other - position) * direction > 0).at(direction > 0 ? 0 : -1) ?? position,
   };

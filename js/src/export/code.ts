@@ -5,7 +5,9 @@ import type { Json } from "../core/json.js";
 import type { Session } from "../session/session.js";
 
 /** What a player must be set to, other than it is at first, to show what this one shows. */
-export function settings({ state, panes }: Session): { [trait: string]: Json } {
+export function changedSettings(session: Session): { [trait: string]: Json } {
+  const { state } = session;
+  const { all: panes } = session.panes;
   // What passes, or follows from the explanation itself, is left out.
   const { playing, patch, ...kept } = state;
   const usual = panes.length > 1 ? { ...DEFAULTS, view: COMPARISON_VIEW } : DEFAULTS;
@@ -14,14 +16,14 @@ export function settings({ state, panes }: Session): { [trait: string]: Json } {
 }
 
 /** The Python that makes this view. */
-export function python(session: Session): string {
-  const several = session.panes.length > 1;
-  const names = session.panes.map((_, i) => (several ? `e${i + 1}` : "e"));
-  const made = session.panes.map(({ meta }, i) => `${names[i]} = ${meta.peek().recipe}\n`);
+export function pythonCode(session: Session): string {
+  const several = session.panes.all.length > 1;
+  const names = session.panes.all.map((_, i) => (several ? `e${i + 1}` : "e"));
+  const made = session.panes.all.map(({ meta }, i) => `${names[i]} = ${meta.peek().recipe}\n`);
   const shown = several ? `[${names.join(", ")}]` : "e";
-  const given = Object.entries(settings(session)).map(([name, value]) => `, ${name}=${literal(value)}`);
+  const given = Object.entries(changedSettings(session)).map(([name, value]) => `, ${name}=${pythonLiteral(value)}`);
   return `import staa_widgets as staa\n\n${made.join("")}staa.Player(${shown}${given.join("")})\n`;
 }
 
-const literal = (value: Json): string =>
+const pythonLiteral = (value: Json): string =>
   typeof value === "boolean" ? (value ? "True" : "False") : JSON.stringify(value).replace(",", ", ");

@@ -9,12 +9,12 @@ const LEAST = 560;
 
 /** Hand what the player shows to the user as a PNG file named after clip, frame and method. */
 export function savePicture(session: Session, root: HTMLElement): void {
-  const { clip, method } = session.meta.peek();
-  const frame = session.clock.frames[session.position.peek()];
+  const { clip, method } = session.view.meta.peek();
+  const frame = session.panes.timeline.frames[session.panes.position.peek()];
   const name = `${stem(clip.name)}_frame${frame}_${stem(method)}.png`;
   draw(session, root).toBlob((picture) => {
     if (picture) save(name, picture);
-    session.say(picture ? `Saved ${name}` : "The picture could not be made");
+    session.host.notify(picture ? `Saved ${name}` : "The picture could not be made");
   });
 }
 
@@ -77,7 +77,7 @@ function draw(session: Session, root: HTMLElement): HTMLCanvasElement {
   context.font = `600 ${font}`;
   write(words(".staa-clip"), unit + row / 2, ink);
   context.font = font;
-  write(facts(session), unit + 1.5 * row);
+  write(captionOf(session), unit + 1.5 * row);
   write(words(".staa-now"), unit + 2.5 * row);
   fill(style(".staa-stage").backgroundColor, unit, start, width, height);
 
@@ -128,12 +128,14 @@ function draw(session: Session, root: HTMLElement): HTMLCanvasElement {
 }
 
 /** Class, method, model and map: of several panes on show what they share, for their labels tell in what they differ. */
-function facts({ state: { layer, head }, view, panes, active }: Session): string {
+function captionOf(session: Session): string {
+  const { layer, head } = session.state;
+  const { all: panes, active } = session.panes;
   const of = ({ meta }: Pane) => {
     const { labels, target, method, model } = meta.peek();
     return [labels[target], method, model];
   };
-  const alone = /overlay|side/.test(view.peek());
+  const alone = /overlay|side/.test(session.view.mode.peek());
   const shared = of(active.peek()).filter((fact, i) => alone || panes.every((pane) => of(pane)[i] === fact));
   if (layer.peek() >= 0) {
     shared.push(`layer ${layer.peek() + 1}`, head.peek() < 0 ? "mean of heads" : `head ${head.peek() + 1}`);

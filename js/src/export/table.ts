@@ -4,9 +4,11 @@ import { CSV_COLUMNS } from "../core/generated.js";
 import type { Session } from "../session/session.js";
 
 /** When the models looked, as CSV, one row a slice; `to_text` in table.py writes the same. */
-export function table({ panes, names }: Session): string {
+export function tableAsCsv(session: Session): string {
+  const { all: panes } = session.panes;
+  const { names } = session.view;
   const name = (text: string) => (panes.length > 1 ? `${text},` : "");
-  const rows = panes.flatMap(({ film: { spans, sampled_frames }, heat }, i) => {
+  const rows = panes.flatMap(({ layout: { spans, sampled_frames }, heat }, i) => {
     const { temporal, temporalSigned, signed } = heat.peek();
     const quoted = name(`"${names.peek()[i].replaceAll('"', '""')}"`);
     return spans.map((span, s) => {

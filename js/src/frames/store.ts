@@ -14,18 +14,18 @@ export interface Pictures {
   /** Decode what is to be drawn at a position. */
   load(position: number): Promise<ImageBitmap>;
   /** The position whose picture is drawn at a position for now. */
-  shown(position: number): number;
+  shownPosition(position: number): number;
   /** Whether playback may go on to a position. */
   ready(position: number): boolean;
   /** Make ready for what comes after a position. */
   prepare(position: number): void;
   close(): void;
   /** Runs of a long clip that are there; a signal, so that what was drawn before is drawn anew. */
-  readonly cached?: ReadonlySignal<readonly number[]>;
+  readonly cachedRuns?: ReadonlySignal<readonly number[]>;
 }
 
 /** What is kept under a key; it becomes the one that was used last. */
-export function use<T>(kept: Map<number, T>, key: number): T | undefined {
+export function markUsed<T>(kept: Map<number, T>, key: number): T | undefined {
   const value = kept.get(key);
   if (value && kept.delete(key)) kept.set(key, value);
   return value;
@@ -54,8 +54,8 @@ export function frameStore(
     return picture;
   };
   const store: Pictures = {
-    peek: (position) => use(kept, position),
-    shown: (position) => position,
+    peek: (position) => markUsed(kept, position),
+    shownPosition: (position) => position,
     ready: () => true,
     prepare(position) {
       for (let ahead = position + 1; ahead <= position + 6; ahead++) {

@@ -2,7 +2,7 @@
 
 import type { Blend } from "../core/timeline.js";
 import type { Payload } from "../host/payload.js";
-import { type Heat, heatOf, mapAt } from "./maps.js";
+import { computeHeat, type Heat, mapAt } from "./maps.js";
 
 /** A layer and one of its heads, or for head -1 their mean, and where its corner lies in a picture of all thumbnails. */
 export interface Thumbnail {
@@ -24,14 +24,14 @@ export function thumbnails(payload: Payload): Thumbnail[] {
     const column = at % (heads + 1);
     const layer = (at - column) / (heads + 1);
     const head = column < heads ? column : -1;
-    const heat = heatOf(payload, layer, head);
+    const heat = computeHeat(payload, layer, head);
     const x = column * (heat.columns + GAP) + (head < 0 ? BEFORE_MEANS : 0);
     return { layer, head, heat, x, y: (layers - 1 - layer) * (heat.rows + GAP) };
   });
 }
 
 /** Pixels of their picture: the first layer reaches lowest, the last mean farthest. */
-export const sizeOf = (all: readonly Thumbnail[]): [width: number, height: number] => [
+export const thumbnailsSize = (all: readonly Thumbnail[]): [width: number, height: number] => [
   all[all.length - 1].x + all[0].heat.columns,
   all[0].y + all[0].heat.rows,
 ];
@@ -43,7 +43,7 @@ export function drawThumbnails(
   moment: Blend,
   table: Uint8Array,
 ): void {
-  const [width] = sizeOf(all);
+  const [width] = thumbnailsSize(all);
   for (const { heat, x, y } of all) {
     for (const [cell, value] of mapAt(heat, moment).entries()) {
       const at = 4 * ((y + Math.floor(cell / heat.columns)) * width + x + (cell % heat.columns));

@@ -2,7 +2,7 @@
 
 import type { Blend } from "../core/timeline.js";
 import type { Payload } from "../host/payload.js";
-import { smooth, strengths } from "./refine.js";
+import { smooth, sortedMagnitudes } from "./refine.js";
 
 /** The maps on show: the joint attribution, or the attention of one layer. */
 export interface Heat {
@@ -20,7 +20,7 @@ export interface Heat {
 }
 
 /** The joint maps for layer -1; else the attention of a layer, of one head or, for head -1, their mean. */
-export function heatOf(payload: Payload, layer: number, head: number, sigma = 0): Heat {
+export function computeHeat(payload: Payload, layer: number, head: number, sigma = 0): Heat {
   const { maps, attention, meta } = payload;
   const { grid, attention: kept } = meta;
   const [slices, rows, columns] = grid;
@@ -32,7 +32,7 @@ export function heatOf(payload: Payload, layer: number, head: number, sigma = 0)
   const blurred = smooth(shown, grid, sigma);
   const top = blurred.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const values = blurred.map((value) => value / (top || 1));
-  const sorted = strengths(values);
+  const sorted = sortedMagnitudes(values);
   // What falls into each slice, of all.
   const total = sorted.reduce((sum, value) => sum + value, 0) || 1;
   const series = (size: (value: number) => number) => {

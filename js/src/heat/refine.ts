@@ -4,7 +4,7 @@
 import { clamp } from "../core/timeline.js";
 
 /** Magnitudes, rising. */
-export const strengths = (values: Float32Array): Float32Array => values.map(Math.abs).sort();
+export const sortedMagnitudes = (values: Float32Array): Float32Array => values.map(Math.abs).sort();
 
 /** numpy's default quantile, `q` from 0 to 1. */
 export function quantile(sorted: ArrayLike<number>, q: number): number {

@@ -4,7 +4,7 @@ import { computed, type ReadonlySignal, signal } from "@preact/signals-core";
 import { CANCELLED } from "../core/generated.js";
 import { watch } from "../core/reactive.js";
 import { type Listener, listen, type Model } from "./model.js";
-import { type Refusal, type Rpc, UNREACHABLE } from "./rpc.js";
+import { type Rejection, type Rpc, UNREACHABLE } from "./rpc.js";
 
 /** `none`: a page without one; `busy`: it runs something else and answers late; `gone`: what made this player is over. */
 export type KernelState = "none" | "ready" | "busy" | "gone";
@@ -12,16 +12,16 @@ export type KernelState = "none" | "ready" | "busy" | "gone";
 export interface Kernel {
   readonly state: ReadonlySignal<KernelState>;
   /** Whether a method or a class can be asked for. */
-  readonly computes: ReadonlySignal<boolean>;
+  readonly canCompute: ReadonlySignal<boolean>;
   /** What is missing and what to do, or how it goes on; empty where there is nothing to say. */
-  readonly why: ReadonlySignal<string>;
+  readonly reason: ReadonlySignal<string>;
 }
 
 /** Milliseconds of silence, or of a running cell, that count as busy: what is shorter would only flicker. */
-const PATIENCE = 500;
+const BUSY_DELAY = 500;
 
 /** Milliseconds between two questions where the host does not tell how its kernel is. */
-const INTERVAL = 5000;
+const HELLO_INTERVAL = 5000;
 
 const BUSY = "The kernel is running a cell: requests wait.";
 const SILENT = "The kernel does not answer: it is busy or gone.";
@@ -47,12 +47,12 @@ interface Message {
 
 /** Follow the kernel behind a model; `disconnected` tells whether the host marked the view as cut off. */
 export function watchKernel(model: Model, rpc: Rpc, disconnected: () => boolean, until: AbortSignal): Kernel {
-  if (!model.send) return { state: signal("none"), computes: signal(false), why: signal("") };
+  if (!model.send) return { state: signal("none"), canCompute: signal(false), reason: signal("") };
   const alive = signal(!disconnected());
-  const running = lasting(until);
-  const silent = lasting(until);
+  const running = delayedFlag(until);
+  const silent = delayedFlag(until);
   /** Why nothing can be computed, once the kernel said so; empty where it can. */
-  const refused = signal<string | null>(null);
+  const refusal = signal<string | null>(null);
   const lost = () => {
     alive.value = false;
   };
@@ -62,12 +62,12 @@ export function watchKernel(model: Model, rpc: Rpc, disconnected: () => boolean,
     rpc.request("hello").answer.then(
       ({ result }) => {
         silent.note(false);
-        refused.value = result.computes ? "" : `${result.why}`;
+        refusal.value = result.computes ? "" : `${result.why}`;
       },
-      ({ failure: { type, message, hint } }: Refusal) => {
+      ({ failure: { type, message, hint } }: Rejection) => {
         silent.note(false);
         if (type === UNREACHABLE) lost();
-        else if (type !== CANCELLED) refused.value = `${message} ${hint}`;
+        else if (type !== CANCELLED) refusal.value = `${message} ${hint}`;
       },
     );
   };
@@ -75,62 +75,65 @@ export function watchKernel(model: Model, rpc: Rpc, disconnected: () => boolean,
   const { kernel } = (model.widget_manager ?? {}) as { kernel?: Connection | null };
   if (kernel?.statusChanged) follow(kernel, running.note, lost, until);
   else {
-    const interval = setInterval(() => document.hidden || hello(), INTERVAL);
+    const interval = setInterval(() => document.hidden || hello(), HELLO_INTERVAL);
     until.addEventListener("abort", () => clearInterval(interval));
   }
   // After a restart. The host's view marks itself when it is made; later only its model knows, and anywidget calls
   // listeners on the view.
-  const look: Listener = function (this: unknown) {
+  const updateAlive: Listener = function (this: unknown) {
     alive.value = (this as { model?: { comm_live?: boolean } } | undefined)?.model?.comm_live ?? !disconnected();
   };
-  listen(model, "comm_live_update", look, until);
+  listen(model, "comm_live_update", updateAlive, until);
   listen(model, "destroy", lost, until);
   watch(until, () => {
     if (alive.value) hello();
-    else rpc.drop();
+    else rpc.cancelAll();
   });
 
   const busy = computed(() => (running.long.value ? BUSY : silent.long.value ? SILENT : ""));
   return {
     state: computed(() => (alive.value ? (busy.value ? "busy" : "ready") : "gone")),
-    computes: computed(() => alive.value && refused.value === ""),
-    why: computed(() => (alive.value ? refused.value || busy.value : GONE)),
+    canCompute: computed(() => alive.value && refusal.value === ""),
+    reason: computed(() => (alive.value ? refusal.value || busy.value : GONE)),
   };
 }
 
 /** Note whether a cell is running, and call `lost` when the kernel ends. */
 function follow(kernel: Connection, note: (busy: boolean) => void, lost: () => void, until: AbortSignal): void {
   const cells = new Set<string | undefined>();
-  const plug = <T>(source: Source<T> | undefined, slot: (sender: unknown, value: T) => void) => {
+  const connectSlot = <T>(source: Source<T> | undefined, slot: (sender: unknown, value: T) => void) => {
     source?.connect(slot);
     until.addEventListener("abort", () => source?.disconnect(slot));
   };
   note(kernel.status === "busy");
-  plug(kernel.statusChanged, (_, status) => {
+  connectSlot(kernel.statusChanged, (_, status) => {
     if (/dead|terminating|restarting/.test(status)) lost();
     else if (!kernel.iopubMessage) note(status === "busy");
   });
   // Each message of a player makes the kernel busy and idle again, in a shell of its own even while a cell runs: where
   // the messages behind a status can be seen, only cells count.
-  plug(kernel.iopubMessage, (_, { parent_header: { msg_id, msg_type, subshell_id }, content: { execution_state } }) => {
-    if (subshell_id) return;
-    if (execution_state === "idle") cells.delete(msg_id);
-    else if (execution_state === "busy" && msg_type === "execute_request") cells.add(msg_id);
-    else return;
-    note(cells.size > 0);
-  });
-  plug(kernel.disposed, lost);
+  connectSlot(
+    kernel.iopubMessage,
+    (_, { parent_header: { msg_id, msg_type, subshell_id }, content: { execution_state } }) => {
+      if (subshell_id) return;
+      if (execution_state === "idle") cells.delete(msg_id);
+      else if (execution_state === "busy" && msg_type === "execute_request") cells.add(msg_id);
+      else return;
+      note(cells.size > 0);
+    },
+  );
+  connectSlot(kernel.disposed, lost);
 }
 
 /** Whether something that begins and ends has been going on for longer than a moment. */
-function lasting(until: AbortSignal) {
+function delayedFlag(until: AbortSignal) {
   const long = signal(false);
   let timer: ReturnType<typeof setTimeout> | undefined;
   const later = () => {
     long.value = true;
   };
   const note = (going: boolean) => {
-    if (going) timer ??= setTimeout(later, PATIENCE);
+    if (going) timer ??= setTimeout(later, BUSY_DELAY);
     else {
       clearTimeout(timer);
       timer = undefined;

@@ -19,7 +19,7 @@ export interface Failure {
   traceback: string;
 }
 
-export interface Request {
+export interface RequestMessage {
   v: number;
   id: string;
   op: string;

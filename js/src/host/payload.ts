@@ -18,7 +18,7 @@ export interface Method {
 }
 
 /** What is known of the clip's action. */
-export interface Truth {
+export interface GroundTruth {
   label: string;
   /** Seconds in which it happens. */
   spans: [start: number, end: number][];
@@ -29,7 +29,7 @@ export interface Truth {
 }
 
 /** How an explanation stands up to the truth. */
-export interface Card {
+export interface ScoreCard {
   /** Equal for equal questions. */
   key: string;
   method: string;
@@ -66,9 +66,9 @@ export interface Meta {
   /** Whether the map on show depends on the class. */
   class_specific: boolean;
   methods: Method[];
-  ground_truth: Truth | null;
+  ground_truth: GroundTruth | null;
   /** Of all that was shown of this clip. */
-  cards: Card[];
+  cards: ScoreCard[];
   /** `key` of the card of what is on show; `null` where there is none. */
   card: string | null;
   model: string;
@@ -80,22 +80,24 @@ export interface Meta {
 }
 
 /** The part of an explanation that the frames, the axis of time and the grid are laid out by. */
-export type Film = Pick<
+export type ClipLayout = Pick<
   Meta,
   "clip" | "frames" | "pictures" | "grid" | "box" | "spans" | "sampled_frames" | "sampled_times"
 >;
 
-const FILM = "clip frames pictures grid box spans sampled_frames sampled_times".split(" ") as (keyof Film)[];
+const LAYOUT_FIELDS = "clip frames pictures grid box spans sampled_frames sampled_times".split(
+  " ",
+) as (keyof ClipLayout)[];
 
 /** Whether two explanations are of the same pictures at the same times. */
-export function sameClip(one: Film, other: Film): boolean {
-  const which = ({ clip, frames }: Film) => [clip.sha256, frames.first, frames.total, frames.kept].join();
+export function sameClip(one: ClipLayout, other: ClipLayout): boolean {
+  const which = ({ clip, frames }: ClipLayout) => [clip.sha256, frames.first, frames.total, frames.kept].join();
   return which(one) === which(other);
 }
 
 /** Whether one explanation can take the place of another with everything else staying where it is. */
-export function sameFilm(one: Film, other: Film): boolean {
-  const laid = (film: Film) => JSON.stringify(FILM.map((name) => film[name]));
+export function sameLayout(one: ClipLayout, other: ClipLayout): boolean {
+  const laid = (film: ClipLayout) => JSON.stringify(LAYOUT_FIELDS.map((name) => film[name]));
   return laid(one) === laid(other);
 }
 
@@ -113,20 +115,23 @@ export interface Payload {
   /** `(L, H, S, h, w)`, empty where there is none. */
   attention: Float32Array;
   /** `(R, 2)`, half-open runs of pixels that act, counted through their mask row by row. */
-  truth: Int32Array;
+  groundTruth: Int32Array;
   /** RGB `(256, 3)` by name. */
-  colours: Map<string, Uint8Array>;
+  colormaps: Map<string, Uint8Array>;
 }
 
 /** Of a further pane: where its buffers lie in `_more`. What is missing is as in the first one. */
-type Further = { parts?: { [buffer: string]: [from: number, to: number] } };
+type FurtherPane = { parts?: { [buffer: string]: [from: number, to: number] } };
 
 /** Read the panes that `pack_panes` in payload.py wrote into the traits of `PAYLOAD_TRAITS`. */
 export function readPayloads(model: Model): Payload[] {
   const trait = (name: string) => asUint8(model.get(`_${name}`) as Bytes);
   const more = trait("more");
   const pictures = trait("frames");
-  const metas = [model.get("_meta"), ...((model.get("_others") ?? []) as Meta[])] as ((Meta & Further) | undefined)[];
+  const metas = [model.get("_meta"), ...((model.get("_others") ?? []) as Meta[])] as (
+    | (Meta & FurtherPane)
+    | undefined
+  )[];
   return metas.map((meta) => {
     if (meta?.schema !== SCHEMA) {
       throw new Error(`This player reads layout ${SCHEMA}, not layout ${meta?.schema}.`);
@@ -136,7 +141,7 @@ export function readPayloads(model: Model): Payload[] {
       return part ? more.subarray(...part) : trait(name);
     };
     const temporal = new Float32Array(copied(bytes("temporal")));
-    const colours = bytes("colors");
+    const colors = bytes("colors");
     const [slices] = meta.grid;
     return {
       meta,
@@ -147,8 +152,8 @@ export function readPayloads(model: Model): Payload[] {
       temporalSigned: temporal.subarray(slices),
       times: new Float64Array(copied(bytes("times"))),
       attention: halfToFloat32(bytes("attention")),
-      truth: new Int32Array(copied(bytes("ground_truth"))),
-      colours: new Map(meta.colors.map((name, i) => [name, colours.subarray(768 * i, 768 * (i + 1))])),
+      groundTruth: new Int32Array(copied(bytes("ground_truth"))),
+      colormaps: new Map(meta.colors.map((name, i) => [name, colors.subarray(768 * i, 768 * (i + 1))])),
     };
   });
 }

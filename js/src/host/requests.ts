@@ -4,53 +4,54 @@ import { type Signal, signal } from "@preact/signals-core";
 import { CANCELLED } from "../core/generated.js";
 import type { Json } from "../core/json.js";
 import type { Failure, Progress } from "./messages.js";
-import type { Refusal, Result, Rpc } from "./rpc.js";
+import type { Rejection, Result, Rpc } from "./rpc.js";
 
-/** What is asked of the kernel for a pane, the active one if none is named; what is left out stays as it is. */
-export type Wish = {
+/** What is requested from the kernel for a pane, by default the active one; what is left out stays as it is. */
+export type Request = {
   method?: string;
   target?: number;
   params?: { [name: string]: Json };
   pane?: number;
-  /** Of a file: what it is to be, and how the heat is drawn in it. */
+  /** For an export: the format of the file, and the settings to draw with. */
   format?: string;
   settings?: { [trait: string]: Json };
 };
 
-/** The one request of an op that a player may have under way, and how the last one failed. */
-export interface Work {
-  /** Its wish is empty where another view of the same model asked. */
-  readonly running: Signal<{ id: string; wish: Wish; progress: Progress | null } | null>;
-  readonly failed: Signal<{ wish: Wish; failure: Failure } | null>;
-  ask(wish: Wish): void;
+/** The one request of an operation that a player may have under way, and how the last one failed. */
+export interface RequestRunner {
+  /** The request is empty if another view of the same model made it. */
+  readonly running: Signal<{ id: string; request: Request; progress: Progress | null } | null>;
+  readonly failed: Signal<{ request: Request; failure: Failure } | null>;
+  start(request: Request): void;
   cancel(): void;
-  /** Follow what another view of the same model asked for. */
+  /** Show the progress of a request that another view of the same model made; `null` when it ends. */
   overhear(id: string, progress: Progress | null): void;
 }
 
-/** `done` is given what the kernel answers to the requests of one op. */
-export function createWork(rpc: Rpc, op = "compute", done?: (found: Result) => void): Work {
-  const running: Work["running"] = signal(null);
-  const failed: Work["failed"] = signal(null);
+/** Run the requests of one operation of the protocol; `onResult` is called with the result of each. */
+export function createRequestRunner(rpc: Rpc, op = "compute", onResult?: (result: Result) => void): RequestRunner {
+  const running: RequestRunner["running"] = signal(null);
+  const failed: RequestRunner["failed"] = signal(null);
+  /** End a request, if it is still the one under way; return whether it was. */
   const end = (id: string) => {
-    const mine = running.peek()?.id === id;
-    if (mine) running.value = null;
-    return mine;
+    const current = running.peek()?.id === id;
+    if (current) running.value = null;
+    return current;
   };
   return {
     running,
     failed,
-    ask(wish) {
+    start(request) {
       const show = (progress: Progress | null) => {
-        running.value = { id, wish, progress };
+        running.value = { id, request, progress };
       };
       failed.value = null;
-      const { id, answer } = rpc.request(op, wish, show);
+      const { id, answer } = rpc.request(op, request, show);
       show(null);
       answer.then(
-        (found) => end(id) && done?.(found),
-        ({ failure }: Refusal) => {
-          if (end(id) && failure.type !== CANCELLED) failed.value = { wish, failure };
+        (result) => end(id) && onResult?.(result),
+        ({ failure }: Rejection) => {
+          if (end(id) && failure.type !== CANCELLED) failed.value = { request, failure };
         },
       );
     },
@@ -59,8 +60,8 @@ export function createWork(rpc: Rpc, op = "compute", done?: (found: Result) => v
       if (id && end(id)) rpc.cancel(id);
     },
     overhear(id, progress) {
-      const now = running.peek();
-      if (!now || now.id === id) running.value = progress && { id, wish: {}, progress };
+      const current = running.peek();
+      if (!current || current.id === id) running.value = progress && { id, request: {}, progress };
     },
   };
 }

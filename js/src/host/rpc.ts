@@ -6,90 +6,90 @@ import type { Json } from "../core/json.js";
 import { type Answer, type Failure, type Progress, readAnswer } from "./messages.js";
 import { listen, type Model } from "./model.js";
 
-/** What a request that was not done rejects with. */
-export interface Refusal {
+/** What the answer of a failed request rejects with. */
+export interface Rejection {
   readonly failure: Failure;
 }
 
-/** The connection to the kernel is closed. */
+/** Type of the failure of a request when the connection to the kernel is closed. */
 export const UNREACHABLE = "ConnectionError";
 
-/** What a request gave. */
+/** The result of a request. */
 export interface Result {
   result: { [key: string]: Json };
-  /** Bulk that came with it, in pieces of one message each. */
+  /** Binary data that came with it, one buffer a message. */
   buffers: readonly Bytes[];
 }
 
-export interface Call {
+export interface PendingCall {
   readonly id: string;
-  /** Rejects with a `Refusal` and nothing else. */
+  /** Rejects with a `Rejection` and nothing else. */
   readonly answer: Promise<Result>;
 }
 
 export interface Rpc {
-  request(op: string, args?: { [key: string]: Json }, report?: (progress: Progress) => void): Call;
-  /** Stop waiting, at once, and tell the kernel, which may be too busy to hear it. */
+  request(op: string, args?: { [key: string]: Json }, report?: (progress: Progress) => void): PendingCall;
+  /** Stop waiting at once, and tell the kernel, which may be too busy to react. */
   cancel(id: string): void;
-  /** Stop waiting for every answer: nobody is there to give one. */
-  drop(): void;
+  /** Stop waiting for all answers, without telling the kernel. */
+  cancelAll(): void;
 }
 
 /**
- * Requests to the kernel: at most one of each op is under way, and the latest one wins. `overhear` is given what answers
- * the requests of other views of this model.
+ * Send requests to the kernel: at most one for each operation is under way, and the latest one wins. `overhear` is called
+ * with answers to the requests of other views of this model.
  */
 export function openRpc(model: Model, until: AbortSignal, overhear: (answer: Answer) => void): Rpc {
   // Several views of one model hear each other's answers; `crypto.randomUUID` is missing on plain http.
-  const own = `${Math.random()}-`;
+  const prefix = `${Math.random()}-`;
   let count = 0;
-  const pending = new Map<string, { op: string; end(answer: Answer, buffers?: readonly Bytes[]): void }>();
-  const refuse = (id: string, type = CANCELLED, message = "", hint = "") =>
-    pending.get(id)?.end({ v: MESSAGE_VERSION, id, ok: false, error: { type, message, hint, traceback: "" } });
+  const pending = new Map<string, { op: string; receive(answer: Answer, buffers?: readonly Bytes[]): void }>();
+  const fail = (id: string, type = CANCELLED, message = "", hint = "") =>
+    pending.get(id)?.receive({ v: MESSAGE_VERSION, id, ok: false, error: { type, message, hint, traceback: "" } });
   const send = (id: string, op: string, more = {}) => {
     try {
       model.send?.({ v: MESSAGE_VERSION, id, op, ...more });
     } catch (error) {
-      // A connection that was closed says so by throwing.
-      refuse(id, UNREACHABLE, `The kernel cannot be reached (${error}).`, "Run the cell again.");
+      // A closed connection throws.
+      fail(id, UNREACHABLE, `The kernel cannot be reached (${error}).`, "Run the cell again.");
     }
   };
   const cancel = (id: string) => {
-    refuse(id);
+    fail(id);
     send(id, "cancel");
   };
-  const drop = () => {
-    for (const id of pending.keys()) refuse(id);
+  const cancelAll = () => {
+    for (const id of pending.keys()) fail(id);
   };
   listen(
     model,
     "msg:custom",
     (content, buffers) => {
       const answer = readAnswer(content);
-      const asked = answer && pending.get(answer.id);
-      if (asked) asked.end(answer, buffers);
-      else if (answer && !answer.id.startsWith(own)) overhear(answer);
+      const request = answer && pending.get(answer.id);
+      if (request) request.receive(answer, buffers);
+      else if (answer && !answer.id.startsWith(prefix)) overhear(answer);
     },
     until,
   );
-  until.addEventListener("abort", drop);
+  until.addEventListener("abort", cancelAll);
   return {
     cancel,
-    drop,
+    cancelAll,
     request(op, args = {}, report) {
       for (const [id, other] of pending) if (other.op === op) cancel(id);
-      const id = `${own}${++count}-${op}`;
+      const id = `${prefix}${++count}-${op}`;
       const answer = new Promise<Result>((resolve, reject) => {
-        // What is too large for one message comes with the progress before the answer.
-        const got: Bytes[] = [];
-        const end = (said: Answer, buffers: readonly Bytes[] = []) => {
-          got.push(...buffers);
-          if ("progress" in said) return report?.(said.progress);
+        // Data too large for one message comes with the progress messages before the answer.
+        const received: Bytes[] = [];
+        const receive = (message: Answer, buffers: readonly Bytes[] = []) => {
+          received.push(...buffers);
+          if ("progress" in message) return report?.(message.progress);
           pending.delete(id);
-          if (said.ok) resolve({ result: said.result, buffers: got });
-          else reject({ failure: said.error });
+          if (message.ok) resolve({ result: message.result, buffers: received });
+          else reject({ failure: message.error });
         };
-        pending.set(id, { op, end });
+        pending.set(id, { op, receive });
       });
       send(id, op, { args });
       return { id, answer };

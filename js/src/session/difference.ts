@@ -4,9 +4,9 @@ import { computed } from "@preact/signals-core";
 import { DIVERGING } from "../core/generated.js";
 import type { State } from "../core/settings.js";
 import { mapAt } from "../heat/maps.js";
-import { strengths } from "../heat/refine.js";
+import { sortedMagnitudes } from "../heat/refine.js";
 import { taps } from "../render/composite.js";
-import { type Box, draw, type Pane, type Shown } from "./pane.js";
+import { type Box, type HeatPicture, type Pane, withOverlay } from "./pane.js";
 
 /** Cells over a part of a picture. */
 export interface Grid {
@@ -44,29 +44,31 @@ export function resample(map: Float32Array, from: Grid, to: Grid): Float32Array 
 
 const mix = (one: number, other: number, share: number) => one + (other - one) * share;
 
-/** What one pane shows less what another of the same clip shows, each over its own clip's greatest magnitude. */
-export function differenceOf(one: Pane, other: Pane, state: State): Shown {
-  const [own, theirs] = [one, other].map(({ film, box }): Grid => ({ cells: film.grid.slice(1).reverse(), box }));
-  const grid = commonGrid(own, theirs);
+/** The heat of one pane minus that of another of the same clip, each divided by its own maximum over the clip. */
+export function differenceOf(one: Pane, other: Pane, state: State): HeatPicture {
+  const [oneGrid, otherGrid] = [one, other].map(
+    ({ layout, box }): Grid => ({ cells: layout.grid.slice(1).reverse(), box }),
+  );
+  const grid = commonGrid(oneGrid, otherGrid);
   const [columns, rows] = grid.cells;
   const subtract = (map: Float32Array, less: Float32Array) => {
-    const taken = resample(less, theirs, grid);
-    return resample(map, own, grid).map((value, i) => value - taken[i]);
+    const lower = resample(less, otherGrid, grid);
+    return resample(map, oneGrid, grid).map((value, i) => value - lower[i]);
   };
-  const basis = {
+  const source = {
     ...one,
     box: grid.box,
     map: computed(() => subtract(one.map.value, other.map.value)),
     heat: computed(() => {
-      // Each pair of slices that are on show together, at one of the positions where they are.
-      const pairs = new Map(one.clock.slices.map((slice, i) => [`${slice} ${other.clock.slices[i]}`, i]));
-      const at = ({ heat, clock }: Pane, moment: number) => mapAt(heat.value, clock.held(moment));
+      // One position for each pair of slices that are on show together.
+      const pairs = new Map(one.timeline.slices.map((slice, i) => [`${slice} ${other.timeline.slices[i]}`, i]));
+      const at = ({ heat, timeline }: Pane, moment: number) => mapAt(heat.value, timeline.hold(moment));
       const values = Float32Array.from([...pairs.values()].flatMap((i) => [...subtract(at(one, i), at(other, i))]));
-      return { ...one.heat.value, values, sorted: strengths(values), rows, columns, signed: true };
+      return { ...one.heat.value, values, sorted: sortedMagnitudes(values), rows, columns, signed: true };
     }),
-    table: computed(() => one.payload.value.colours.get(DIVERGING)!),
+    colorTable: computed(() => one.payload.value.colormaps.get(DIVERGING)!),
     // Two signed maps can be as far as 2 apart.
-    reach: computed(() => (one.heat.value.signed || other.heat.value.signed ? 2 : 1)),
+    maxDifference: computed(() => (one.heat.value.signed || other.heat.value.signed ? 2 : 1)),
   };
-  return draw(basis, state);
+  return withOverlay(source, state);
 }

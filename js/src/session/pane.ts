@@ -3,80 +3,84 @@
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals-core";
 import { BACKGROUND_MAX_SIDE, DEFAULTS, DIVERGING } from "../core/generated.js";
 import type { State } from "../core/settings.js";
-import { type Clock, clockOf } from "../core/timeline.js";
-import { type Heat, heatOf, mapAt } from "../heat/maps.js";
+import { createTimeline, type Timeline } from "../core/timeline.js";
+import { computeHeat, type Heat, mapAt } from "../heat/maps.js";
 import { outline } from "../heat/outline.js";
 import { palette } from "../heat/palette.js";
 import { quantile } from "../heat/refine.js";
-import { type Film, type Meta, type Payload, sameClip } from "../host/payload.js";
+import { type ClipLayout, type Meta, type Payload, sameClip } from "../host/payload.js";
 import type { Overlay } from "../render/composite.js";
 
 type Size = readonly [number, number];
 export type Box = readonly [x0: number, y0: number, x1: number, y1: number];
 
-/** What a map is drawn from. */
-interface Basis {
+/** What a heat map is drawn from. */
+interface HeatSource {
   readonly heat: ReadonlySignal<Heat>;
   /** Map `(h, w)` on show. */
   readonly map: ReadonlySignal<Float32Array>;
-  /** Colour table, RGB `(256, 3)`. */
-  readonly table: ReadonlySignal<Uint8Array>;
-  /** Of a difference: the greatest that there could be, which takes the last level. */
-  readonly reach?: ReadonlySignal<number>;
+  /** The colormap, RGB `(256, 3)`. */
+  readonly colorTable: ReadonlySignal<Uint8Array>;
+  /** For a difference of panes: the largest possible value, which has the colormap's last color. */
+  readonly maxDifference?: ReadonlySignal<number>;
   /** Size of the pictures in pixels. */
   readonly size: Size;
-  /** What the model saw, in pixels of the pictures. */
+  /** The part of the frame that the model saw, in pixels of the pictures. */
   readonly box: Box;
 }
 
-interface Drawn {
-  /** Value that cells must exceed to be drawn, of the clip's greatest. */
-  readonly cut: ReadonlySignal<number>;
+/** How a heat map is laid over a frame. */
+interface HeatOverlay {
+  /** Value that cells must exceed to be drawn, as a share of the clip's maximum. */
+  readonly cutoff: ReadonlySignal<number>;
   readonly overlay: ReadonlySignal<Overlay>;
   /** Whether the model saw less than the whole frame. */
   readonly cropped: boolean;
 }
 
-/** A map over pictures, as a screen draws it. */
-export interface Shown extends Basis, Drawn {
+/** A heat map over frames: of a pane, or the difference of two panes. */
+export interface HeatPicture extends HeatSource, HeatOverlay {
   readonly meta: ReadonlySignal<Meta>;
-  readonly clock: Clock;
-  /** Position of the frame on show among those of this film; one signal for all panes of a clip. */
+  readonly timeline: Timeline;
+  /** Position of the frame on show on the timeline; one signal for all panes of a clip. */
   readonly position: ReadonlySignal<number>;
   readonly slice: ReadonlySignal<number>;
-  /** What acts in the frame on show, as a path in pixels of the truth's masks; empty where nothing does. */
+  /** Outline of the ground truth in the frame on show, as a path in pixels of its masks; empty if there is none. */
   readonly outline: ReadonlySignal<string>;
 }
 
-/** One explanation on show, and all that follows from it at the moment on show. */
-export interface Pane extends Shown {
-  /** Another explanation of the same film may take its place. */
+/** One explanation on show, and what follows from it for the frame on show. */
+export interface Pane extends HeatPicture {
+  /** The explanation; another one of the same clip may replace it. */
   readonly payload: Signal<Payload>;
-  /** What stays while explanations change. */
-  readonly film: Film;
-  /** Whether every frame of the clip can be shown, not only those that were kept of a long one. */
-  readonly whole: boolean;
-  /** Name of the colour table in use: signed maps have 0 in the middle whatever is chosen. */
-  readonly colours: ReadonlySignal<string>;
+  /** The last payload that was not about a patch. */
+  beforePatch: Payload | null;
+  /** Frames, times and grid, which stay while explanations change. */
+  readonly layout: ClipLayout;
+  /** Whether every frame of the clip can be shown, not only those that a long clip keeps. */
+  readonly complete: boolean;
+  /** Name of the colormap in use: always the diverging one for signed maps. */
+  readonly colormap: ReadonlySignal<string>;
 }
 
-/** How a map is laid over a picture. */
-export function draw<T extends Basis>(basis: T, state: State): T & Drawn {
-  const { heat, map, table, reach, size, box } = basis;
-  const cut = computed(() => state.threshold.value && quantile(heat.value.sorted, state.threshold.value));
+const maxMagnitude = (map: Float32Array) => map.reduce((top, value) => Math.max(top, Math.abs(value)), 0);
+
+/** Add how the heat map is laid over the frame, which follows from the settings. */
+export function withOverlay<T extends HeatSource>(source: T, state: State): T & HeatOverlay {
+  const { heat, map, colorTable, maxDifference, size, box } = source;
+  const cutoff = computed(() => state.threshold.value && quantile(heat.value.sorted, state.threshold.value));
   const overlay = computed(() => {
-    const most = reach?.value ?? 1;
-    const perFrame = state.normalize.value === "frame";
-    const top = (perFrame && map.value.reduce((found, value) => Math.max(found, Math.abs(value)), 0)) || most;
+    const clipTop = maxDifference?.value ?? 1;
+    const top = (state.normalize.value === "frame" && maxMagnitude(map.value)) || clipTop;
     return {
       ...heat.value,
       map: map.value,
       top,
-      // The cut stays where it is in the clip, so that scaling a frame does not bring hidden cells back.
+      // The cutoff is the same in every frame of the clip, so that scaling per frame does not bring hidden cells back.
       palette: palette({
-        table: table.value,
+        colorTable: colorTable.value,
         opacity: state.opacity.value,
-        cut: cut.value / top,
+        cutoff: cutoff.value / top,
         gamma: state.gamma.value,
         signed: heat.value.signed,
       }),
@@ -86,68 +90,70 @@ export function draw<T extends Basis>(basis: T, state: State): T & Drawn {
     };
   });
   const cropped = box.some((edge, i) => (i < 2 ? edge > 0.5 : edge < size[i - 2] - 0.5));
-  return { ...basis, cut, overlay, cropped };
+  return { ...source, cutoff, overlay, cropped };
 }
 
 /**
- * A pane after others shows what its own film has at the second that the first of them shows. `fetched` says whether
- * frames that do not travel with the explanation can be shown.
+ * Make a pane of a payload. A pane of another clip than the first one shows the same second as the first pane. `canFetch`
+ * says whether the kernel can send frames that did not come with the payload.
  */
-export function paneOf(given: Payload, state: State, fetched: boolean, others: readonly Pane[]): Pane {
-  const film: Film = given.meta;
-  const { first: origin, total, kept, live } = film.frames;
+export function createPane(initial: Payload, state: State, canFetch: boolean, others: readonly Pane[]): Pane {
+  const layout: ClipLayout = initial.meta;
+  const { first: firstFrame, total, kept, live } = layout.frames;
   const [first] = others;
-  const same = others.find((other) => sameClip(other.film, film));
-  const whole = !kept || (same ? same.whole : fetched && live);
-  const frames = whole ? Array.from({ length: total }, (_, i) => origin + i) : kept;
-  const times = frames.map((frame) => given.times[frame - origin]);
-  const clock = clockOf(frames, times, film.spans, film.sampled_frames, film.sampled_times);
-  const fit = Math.min(1, BACKGROUND_MAX_SIDE / Math.max(...film.clip.size));
-  // One size for all of a clip, so that their boxes can be compared.
-  const size: Size =
-    same?.size ??
-    film.pictures?.size ??
-    (film.clip.size.map((side) => Math.round(side * fit) || 1) as [number, number]);
-  const box = film.box.map((edge, i) => edge * (size[i % 2] / film.clip.size[i % 2])) as unknown as Box;
+  const same = others.find((other) => sameClip(other.layout, layout));
+  const complete = !kept || (same ? same.complete : canFetch && live);
+  const frames = complete ? Array.from({ length: total }, (_, i) => firstFrame + i) : kept;
+  const times = frames.map((frame) => initial.times[frame - firstFrame]);
+  const timeline = createTimeline(frames, times, layout.spans, layout.sampled_frames, layout.sampled_times);
+  const size = same?.size ?? pictureSize(layout);
+  const box = layout.box.map((edge, i) => edge * (size[i % 2] / layout.clip.size[i % 2])) as unknown as Box;
 
   if (!first && state.frame.value === null) {
-    const { temporal } = given;
-    const seen = film.sampled_frames[temporal.indexOf(Math.max(...temporal))];
-    state.frame.value = frames[clock.of(seen[seen.length >> 1])];
+    const { temporal } = initial;
+    const sampled = layout.sampled_frames[temporal.indexOf(Math.max(...temporal))];
+    state.frame.value = frames[timeline.positionOf(sampled[sampled.length >> 1])];
   }
-  const position =
-    same?.position ??
-    computed(() => (first ? clock.at(first.clock.times[first.position.value]) : clock.of(state.frame.value!)));
-  const payload = signal(given);
+  const ownPosition = () =>
+    first ? timeline.positionAt(first.timeline.times[first.position.value]) : timeline.positionOf(state.frame.value!);
+  const position = same?.position ?? computed(ownPosition);
+  const payload = signal(initial);
   const meta = computed(() => payload.value.meta);
-  const heat = computed(() => heatOf(payload.value, state.layer.value, state.head.value, state.smooth.value));
-  const colours = computed(() => {
+  const heat = computed(() => computeHeat(payload.value, state.layer.value, state.head.value, state.smooth.value));
+  const colormap = computed(() => {
     const chosen = state.colormap.value;
     if (heat.value.signed) return DIVERGING;
-    return payload.value.colours.has(chosen) ? chosen : DEFAULTS.colormap;
+    return payload.value.colormaps.has(chosen) ? chosen : DEFAULTS.colormap;
   });
-  const basis = {
+  const source = {
     payload,
+    beforePatch: null,
     meta,
-    film,
-    clock,
-    whole,
+    layout,
+    timeline,
+    complete,
     position,
-    slice: computed(() => clock.slices[position.value]),
+    slice: computed(() => timeline.slices[position.value]),
     heat,
-    map: computed(() =>
-      mapAt(heat.value, clock[state.time_interpolation.value === "hold" ? "held" : "blend"](position.value)),
-    ),
-    colours,
-    table: computed(() => payload.value.colours.get(colours.value)!),
+    map: computed(() => mapAt(heat.value, timeline[blendMode(state)](position.value))),
+    colormap,
+    colorTable: computed(() => payload.value.colormaps.get(colormap.value)!),
     size,
     box,
     outline: computed(() => {
       const { ground_truth: truth } = meta.value;
       if (!truth || !state.show_ground_truth.value) return "";
-      const [from, to] = truth.offsets.slice(frames[position.value] - origin);
-      return outline(payload.value.truth.subarray(2 * from, 2 * to), truth.size);
+      const [from, to] = truth.offsets.slice(frames[position.value] - firstFrame);
+      return outline(payload.value.groundTruth.subarray(2 * from, 2 * to), truth.size);
     }),
   };
-  return draw(basis, state);
+  return withOverlay(source, state);
+}
+
+const blendMode = (state: State) => (state.time_interpolation.value === "hold" ? "hold" : "blend");
+
+/** The size of the pictures in pixels; for a clip without pictures, that of the clip, scaled down to `BACKGROUND_MAX_SIDE`. */
+function pictureSize({ pictures, clip }: ClipLayout): Size {
+  const scale = Math.min(1, BACKGROUND_MAX_SIDE / Math.max(...clip.size));
+  return pictures?.size ?? (clip.size.map((side) => Math.round(side * scale) || 1) as [number, number]);
 }

@@ -4,13 +4,13 @@ import { untracked } from "@preact/signals-core";
 import { asUint8 } from "../core/bytes.js";
 import { CANCELLED, MAX_FRAMES } from "../core/generated.js";
 import { throttled, watch } from "../core/reactive.js";
-import { cut, type LongStore, longStore, NEAR } from "../frames/remote.js";
+import { type RemoteStore, RUN_OFFSETS, remoteStore, splitFiles } from "../frames/remote.js";
 import { frameStore, type Pictures } from "../frames/store.js";
-import type { Refusal, Rpc } from "../host/rpc.js";
+import type { Rejection, Rpc } from "../host/rpc.js";
 import type { Pane } from "./pane.js";
 
 /** Milliseconds between two changes of mind about what is asked for. */
-const PACE = 100;
+const CHANGE_INTERVAL = 100;
 
 /** What the frames are fetched for, and from where. */
 interface Viewer {
@@ -25,18 +25,18 @@ interface Viewer {
 export function openPictures(viewer: Viewer): (Pictures | null)[] {
   const { panes, until } = viewer;
   const stores: (Pictures | null)[] = [];
-  const long: Long[] = [];
-  for (const [pane, { payload, film, whole, clock, position }] of panes.entries()) {
+  const long: RemoteClip[] = [];
+  for (const [pane, { payload, layout, complete, timeline, position }] of panes.entries()) {
     const { jpegs } = payload.peek();
-    const { pictures, frames } = film;
+    const { pictures, frames } = layout;
     const { first, kept } = frames;
     let store = pictures && stores[panes.findIndex((other) => other.payload.peek().jpegs === jpegs)];
     if (pictures && !store) {
       const { offsets, size } = pictures;
-      const files = cut(jpegs, offsets);
-      if (whole && kept) {
+      const files = splitFiles(jpegs, offsets);
+      if (complete && kept) {
         const at = kept.map((frame) => frame - first);
-        const found = longStore(files, at, clock.count, size);
+        const found = remoteStore(files, at, timeline.count, size);
         long.push({ store: found, pane, first });
         store = found;
       } else store = frameStore((at) => files[at], size);
@@ -50,23 +50,23 @@ export function openPictures(viewer: Viewer): (Pictures | null)[] {
   return stores;
 }
 
-interface Long {
-  store: LongStore;
+interface RemoteClip {
+  store: RemoteStore;
   pane: number;
   /** Source frame at position 0. */
   first: number;
 }
 
 /** Keep asking for the run that is wanted most, one at a time, and for none that was passed. */
-function fetchRuns({ panes, rpc, notify, until }: Viewer, long: Long[]): void {
-  let under: { store: LongStore; run: number; id: string } | undefined;
+function fetchRuns({ panes, rpc, notify, until }: Viewer, long: RemoteClip[]): void {
+  let under: { store: RemoteStore; run: number; id: string } | undefined;
   const end = () => {
     const id = under?.id;
     under = undefined;
     if (id) rpc.cancel(id);
   };
   const next = () => {
-    const wishes = NEAR.flatMap((_, place) =>
+    const wishes = RUN_OFFSETS.flatMap((_, place) =>
       long.flatMap((one) => {
         const run = one.store.missing(place);
         return run === undefined ? [] : [{ ...one, place, run }];
@@ -86,7 +86,7 @@ function fetchRuns({ panes, rpc, notify, until }: Viewer, long: Long[]): void {
         under = undefined;
         store.put(run, result.offsets as number[], asUint8(buffers[0]));
       },
-      ({ failure }: Refusal) => {
+      ({ failure }: Rejection) => {
         if (under !== mine) return;
         under = undefined;
         if (failure.type === CANCELLED) return;
@@ -97,11 +97,11 @@ function fetchRuns({ panes, rpc, notify, until }: Viewer, long: Long[]): void {
     );
   };
   // A pointer on its way passes many runs a second.
-  const soon = throttled(next, PACE, until);
+  const soon = throttled(next, CHANGE_INTERVAL, until);
   until.addEventListener("abort", end);
   watch(until, () => {
     for (const { store, pane } of long) {
-      store.cached.value;
+      store.cachedRuns.value;
       store.prepare(panes[pane].position.value);
     }
     untracked(under ? soon : next);

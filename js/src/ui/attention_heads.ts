@@ -3,17 +3,19 @@
 import { computed, signal } from "@preact/signals-core";
 import { DEFAULTS } from "../core/generated.js";
 import { watch } from "../core/reactive.js";
-import { drawThumbnails, sizeOf, type Thumbnail, thumbnails } from "../heat/heads.js";
+import { drawThumbnails, type Thumbnail, thumbnails, thumbnailsSize } from "../heat/heads.js";
 import type { Session } from "../session/session.js";
 import { button, h, seconds } from "./dom.js";
-import { place } from "./patch_position.js";
+import { placeRectangle } from "./patch_position.js";
 
 /**
  * Thumbnails of every layer and head at the moment on show. A click looks at one alone, another at the mean of its layer,
  * a third at the joint map. Nothing where the explanation carries no attention.
  */
-export function heads(session: Session): HTMLElement {
-  const { active, meta, slice, state, until } = session;
+export function attentionHeads(session: Session): HTMLElement {
+  const { state, until } = session;
+  const { active } = session.panes;
+  const { meta, slice } = session.view;
   const open = signal(false);
   const all = computed(() => (open.value ? thumbnails(active.value.payload.value) : []));
   /** On show, or -1 for the joint map; a head that is not there is the mean, which comes last. */
@@ -56,14 +58,19 @@ export function heads(session: Session): HTMLElement {
   };
   watch(until, () => {
     if (!all.value.length) return;
-    const { payload, clock, position } = active.value;
-    const size = sizeOf(all.value);
+    const { payload, timeline, position } = active.value;
+    const size = thumbnailsSize(all.value);
     const image = new ImageData(...size);
     const at = slice.value;
     const moment =
-      state.time_interpolation.value === "linear" ? clock.blend(position.value) : { from: at, to: at, mix: 0 };
-    const { colours } = payload.value;
-    drawThumbnails(image.data, all.value, moment, colours.get(state.colormap.value) ?? colours.get(DEFAULTS.colormap)!);
+      state.time_interpolation.value === "linear" ? timeline.blend(position.value) : { from: at, to: at, mix: 0 };
+    const { colormaps } = payload.value;
+    drawThumbnails(
+      image.data,
+      all.value,
+      moment,
+      colormaps.get(state.colormap.value) ?? colormaps.get(DEFAULTS.colormap)!,
+    );
     [canvas.width, canvas.height] = size;
     canvas.getContext("2d")!.putImageData(image, 0, 0);
   });
@@ -111,7 +118,7 @@ export function heads(session: Session): HTMLElement {
     }
     for (const [at, thumbnail] of all.value.entries()) {
       const { x, y, heat } = thumbnail;
-      place(cells[at], { size: sizeOf(all.value) }, [x, y, x + heat.columns, y + heat.rows]);
+      placeRectangle(cells[at], { size: thumbnailsSize(all.value) }, [x, y, x + heat.columns, y + heat.rows]);
       cells[at].title = words(thumbnail);
       cells[at].tabIndex = at === Math.max(chosen.value, 0) ? 0 : -1;
       cells[at].setAttribute("aria-selected", String(at === chosen.value));

@@ -4,9 +4,9 @@ import { signal } from "@preact/signals-core";
 import { watch } from "../core/reactive.js";
 import { atOrBefore, clamp } from "../core/timeline.js";
 import type { Session } from "../session/session.js";
-import { bars, niceStep } from "./chart_bars.js";
-import { range, summary, tabled } from "./chart_text.js";
-import { button, carrier, h, onDrag, percent, seconds, svg } from "./dom.js";
+import { mergeBars, niceStep } from "./chart_bars.js";
+import { summary, tableRows, timeRange } from "./chart_text.js";
+import { button, h, movingMark, onDrag, percent, seconds, svg } from "./dom.js";
 import { legend } from "./legend.js";
 
 const AXIS = 22;
@@ -15,14 +15,16 @@ type Span = readonly [from: number, to: number];
 
 /** Bars of time: how much of the attribution fell into each slice. Click or drag to seek, drag on the axis to select. */
 export function chart(session: Session): { header: HTMLElement; element: HTMLElement } {
-  const { clock, panes, active, names, meta, state, time, until } = session;
-  const { start, end } = clock;
+  const { state, until } = session;
+  const { timeline, all: panes, active } = session.panes;
+  const { names, meta, time } = session.view;
+  const { start, end } = timeline;
   const whole = end - start;
   const several = panes.length > 1;
   // Of a pane's bars: four leave room for what stands below.
   const height = [92, 60, 46, 36][panes.length - 1];
   const floor = height * panes.length;
-  const starts = panes.map(({ film }) => film.spans.map(([from]) => from));
+  const starts = panes.map(({ layout }) => layout.spans.map(([from]) => from));
   /** What is on show of the time: where it begins, and its length. */
   const view = signal<Span>([start, whole]);
   const width = signal(640);
@@ -49,7 +51,7 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
   /** Show more or less time, about what is pointed at or the frame on show. */
   const zoom = (factor: number) => {
     const [from, before] = view.peek();
-    const length = clamp(before * factor, (4 * whole) / clock.count, whole);
+    const length = clamp(before * factor, (4 * whole) / timeline.count, whole);
     const part = clamp((hovered.peek() ?? time.peek()) - from, 0, before) / before;
     go(from + part * (before - length), length);
   };
@@ -70,7 +72,7 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
   });
   const brush = h("div", { class: "staa-axis-area", title: "Drag to select" });
   const table = h("table");
-  const playhead = carrier("staa-playhead");
+  const playhead = movingMark("staa-playhead");
   const wheel = (event: WheelEvent) => {
     // Alone the wheel scrolls the page.
     if (!event.ctrlKey) return;
@@ -118,7 +120,7 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
     const above = several ? 16 : 6;
     const [from, length] = view.value;
     plot.replaceChildren();
-    drawn.value = panes.map(({ heat, film: { spans } }, i) => {
+    drawn.value = panes.map(({ heat, layout: { spans } }, i) => {
       const { signed, temporal } = heat.value;
       const y = (value: number) => i * height + above + ((height - above) * (top - value)) / (top + bottom);
       for (let tick = several ? 0 : -bottom; tick <= top + step / 2; tick += step) {
@@ -131,7 +133,7 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
       const first = atOrBefore(starts[i], from);
       const last = atOrBefore(starts[i], from + length - 1e-9) + 1;
       const per = Math.ceil((2 * (last - first)) / width.value);
-      const [up, down] = halves[i].map((half) => bars(half, first, last, per));
+      const [up, down] = halves[i].map((half) => mergeBars(half, first, last, per));
       const elements = up.map(({ from, to, mean, most }, k) => {
         const bar = (kind: string, high: number, low: number) =>
           block(
@@ -181,7 +183,7 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
 
   watch(until, () => {
     picture.setAttribute("aria-label", summary(session));
-    table.replaceChildren(...tabled(session));
+    table.replaceChildren(...tableRows(session));
   });
 
   const marked: Element[] = [];
@@ -190,7 +192,7 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
     const pointed = hovered.value;
     for (const bar of marked.splice(0)) bar.setAttribute("class", "staa-slice");
     const told = drawn.value.map(([per, before, elements], i) => {
-      const { heat, slice, film } = panes[i];
+      const { heat, slice, layout } = panes[i];
       const mark = (s: number, name: string) => {
         const bar = elements[Math.floor(s / per) - before];
         if (bar) marked.push(bar);
@@ -199,18 +201,18 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
       };
       const now = mark(slice.value, "staa-current");
       const s = pointed === null ? now : mark(atOrBefore(starts[i], pointed), "staa-hovered");
-      const [{ from, to, mean, most }] = bars(heat.value.temporal, s, s + 1, pointed === null ? 1 : per);
+      const [{ from, to, mean, most }] = mergeBars(heat.value.temporal, s, s + 1, pointed === null ? 1 : per);
       const some = to - from > 1;
       const value = some ? `mean ${percent(mean)}, most ${percent(most)}` : percent(mean);
       const where = some ? `slices ${from + 1}–${to}` : `slice ${to}`;
       return [
-        `${where} · ${range(film.spans[from][0], film.spans[to - 1][1])}`,
+        `${where} · ${timeRange(layout.spans[from][0], layout.spans[to - 1][1])}`,
         several ? `${names.value[i]} ${value}` : value,
       ];
     });
     readout.textContent =
       chosen && pointed === null
-        ? `${range(...chosen)} selected · ${percent(session.shareBetween(...chosen))}`
+        ? `${timeRange(...chosen)} selected · ${percent(session.view.shareBetween(...chosen))}`
         : [told[panes.indexOf(active.value)][0], ...told.map(([, value]) => value)].join(" · ");
   });
 
@@ -225,7 +227,7 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
     if (now < from || now >= from + length) go(now - length / 10);
   });
 
-  onDrag(surface, (part) => session.seekTime(at(part)));
+  onDrag(surface, (part) => session.actions.seekTime(at(part)));
   let anchor = 0;
   onDrag(brush, (part, begin) => {
     const here = at(part);
@@ -235,7 +237,7 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
       const held = chosen.findIndex((edge) => Math.abs(share(edge) - part) * width.peek() < 8);
       anchor = held < 0 ? here : chosen[1 - held];
     }
-    session.select([Math.min(anchor, here), Math.max(anchor, here)]);
+    session.actions.select([Math.min(anchor, here), Math.max(anchor, here)]);
   });
 
   const slide = h("input", {
@@ -250,7 +252,7 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
     slide.max = `${end - length}`;
     slide.valueAsNumber = from;
     slide.disabled = length >= whole;
-    slide.setAttribute("aria-valuetext", range(from, from + length));
+    slide.setAttribute("aria-valuetext", timeRange(from, from + length));
   });
   const zoomer = (sign: string, factor: number, title: string) =>
     Object.assign(

@@ -10,7 +10,7 @@ export interface Bar {
 }
 
 /** Bars for the slices `from` … `to`, of `per` slices each; the same slices are together wherever the range begins. */
-export function bars(values: Float32Array, from: number, to: number, per: number): Bar[] {
+export function mergeBars(values: Float32Array, from: number, to: number, per: number): Bar[] {
   const found: Bar[] = [];
   for (let start = from - (from % per); start < to; start += per) {
     const part = values.subarray(start, start + per);

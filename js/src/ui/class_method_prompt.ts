@@ -4,15 +4,16 @@ import type { Signal } from "@preact/signals-core";
 import { watch } from "../core/reactive.js";
 import type { Session } from "../session/session.js";
 import { button, fillOptions, h } from "./dom.js";
-import { options } from "./method_menu.js";
+import { methodOptions } from "./method_menu.js";
 
 /** Where a class was chosen but the method on show knows no classes: the methods that do. Then `back` takes the focus. */
-export function offer(session: Session, asked: Signal<number | null>, back: () => void): HTMLElement {
-  const { meta, host, until } = session;
+export function classMethodPrompt(session: Session, asked: Signal<number | null>, back: () => void): HTMLElement {
+  const { host, until } = session;
+  const { meta } = session.view;
   const words = h("p");
   const select = h("select", { class: "staa-select", "aria-label": "Method for one class" });
   const explain = button("Explain", () => {
-    session.explain(select.value, asked.peek()!);
+    session.actions.explain(select.value, asked.peek()!);
     close();
   });
   const close = () => {
@@ -27,7 +28,7 @@ export function offer(session: Session, asked: Signal<number | null>, back: () =
     element.hidden = target === null || class_specific;
     if (element.hidden) return;
     const able = methods.filter((one) => one.class_specific);
-    fillOptions(select, options(able));
+    fillOptions(select, methodOptions(able));
     // The sibling of the method on show answers the same question.
     select.value = (able.find(({ name }) => name.startsWith(method)) ?? able[0])?.name;
     words.replaceChildren(
@@ -35,7 +36,7 @@ export function offer(session: Session, asked: Signal<number | null>, back: () =
       h("b", {}, method),
       ` is the same for every class. Explain “${labels[target!]}” by`,
     );
-    explain.disabled = !(able[0] && host.kernel.computes.value);
+    explain.disabled = !(able[0] && host.kernel.canCompute.value);
   });
   return element;
 }

@@ -4,24 +4,26 @@ import { watch } from "../core/reactive.js";
 import { palette } from "../heat/palette.js";
 import type { Session } from "../session/session.js";
 import { h } from "./dom.js";
-import { versus } from "./screen.js";
+import { differenceName } from "./screen.js";
 
 /** Which colour stands for how much, and of what. What the threshold hides is left out of the bar. */
-export function colourbar(session: Session): HTMLElement {
-  const { active, view, difference, state, until } = session;
+export function colorbar(session: Session): HTMLElement {
+  const { state, until } = session;
+  const { active, difference } = session.panes;
+  const { mode } = session.view;
   const bar = h("div", { class: "staa-gradient" });
   const ticks = h("div", { class: "staa-ticks" });
   const words = h("div", { class: "staa-quiet" });
   watch(until, () => {
-    const taken = view.value === "difference" && difference.value;
-    const { heat, cut, table, reach } = taken || active.value;
+    const taken = mode.value === "difference" && difference.value;
+    const { heat, cutoff, colorTable, maxDifference } = taken || active.value;
     const { signed, scale } = heat.value;
-    const [most, gamma] = [reach?.value ?? 1, state.gamma.value];
+    const [most, gamma] = [maxDifference?.value ?? 1, state.gamma.value];
     const value = (share: number) => (signed ? 2 * share - 1 : share) * most;
-    const rgba = palette({ table: table.value, opacity: 1, cut: 0, gamma, signed });
+    const rgba = palette({ colorTable: colorTable.value, opacity: 1, cutoff: 0, gamma, signed });
     const stops = Array.from({ length: 26 }, (_, i) => {
       const at = 4 * Math.round((i / 25) * (rgba.length / 4 - 1));
-      const hidden = Math.abs(value(i / 25)) < cut.value;
+      const hidden = Math.abs(value(i / 25)) < cutoff.value;
       return `${hidden ? "transparent" : `rgb(${rgba.slice(at, at + 3).join(" ")})`} ${4 * i}%`;
     });
     bar.style.backgroundImage = `linear-gradient(to right, ${stops.join()})`;
@@ -30,7 +32,7 @@ export function colourbar(session: Session): HTMLElement {
       state.normalize.value === "frame"
         ? "per frame: 1 is each frame’s own maximum"
         : taken
-          ? `${versus(session)}, each of its clip’s maximum`
+          ? `${differenceName(session)}, each of its clip’s maximum`
           : `per clip: 1 is the maximum, ${scale.toPrecision(2)}`;
   });
   return h("div", { class: "staa-colourbar" }, bar, ticks, words);

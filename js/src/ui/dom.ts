@@ -94,7 +94,7 @@ export function onDrag(element: Element, move: (share: number, begin: boolean) =
 }
 
 /** A mark that is moved across its parent by `translateX` in percent of the parent's width: nothing is laid out anew. */
-export const carrier = (mark: string): HTMLElement => h("div", { class: "staa-carrier" }, h("div", { class: mark }));
+export const movingMark = (mark: string): HTMLElement => h("div", { class: "staa-carrier" }, h("div", { class: mark }));
 
 const ICONS = {
   play: "M8 5v14l11-7z",
@@ -117,7 +117,7 @@ export function icon(name: keyof typeof ICONS): SVGSVGElement {
 }
 
 /** A button with an icon, called what it says under the pointer. */
-export const tool = (name: keyof typeof ICONS, title: string, click: () => void, look = ""): HTMLButtonElement =>
+export const iconButton = (name: keyof typeof ICONS, title: string, click: () => void, look = ""): HTMLButtonElement =>
   h("button", { class: `staa-button ${look}`, type: "button", title, click }, icon(name));
 
 export const seconds = (value: number, digits = 2): string => `${value.toFixed(digits)} s`;

@@ -2,16 +2,17 @@
 
 import { watch } from "../core/reactive.js";
 import { save, stem } from "../core/save.js";
-import { python, settings } from "../export/code.js";
-import { table } from "../export/table.js";
+import { changedSettings, pythonCode } from "../export/code.js";
+import { tableAsCsv } from "../export/table.js";
 import type { Session } from "../session/session.js";
 import { button, dialog, h } from "./dom.js";
-import { request } from "./request_status.js";
+import { requestStatus } from "./request_status.js";
 
 /** What can be taken away, over everything. */
-export function take(session: Session, savePicture: () => void): { dialog: HTMLElement; open: () => void } {
-  const { state, meta, host, until } = session;
-  const { kernel, taking, notice } = host;
+export function exportDialog(session: Session, savePicture: () => void): { dialog: HTMLElement; open: () => void } {
+  const { state, host, until } = session;
+  const { meta } = session.view;
+  const { kernel, fileExport, notice } = host;
   const item = (name: string, words: string, run: () => void) => {
     const element = button("", run, "");
     element.append(h("b", {}, name), h("span", { class: "staa-quiet" }, words));
@@ -19,7 +20,7 @@ export function take(session: Session, savePicture: () => void): { dialog: HTMLE
   };
   /** By the kernel. */
   const made = (name: string, format: string, words: string) => {
-    const ask = () => taking.ask({ format, settings: settings(session), pane: state.pane.peek() });
+    const ask = () => fileExport.start({ format, settings: changedSettings(session), pane: state.pane.peek() });
     const element = item(name, "", ask);
     watch(until, () => {
       const absent = { none: "needs a notebook with its kernel", gone: "the kernel is gone, run the cell again" };
@@ -32,20 +33,20 @@ export function take(session: Session, savePicture: () => void): { dialog: HTMLE
   const saveTable = () => {
     const { clip, method } = meta.peek();
     const name = `${stem(clip.name)}_${method}.csv`;
-    save(name, new Blob([table(session)], { type: "text/csv" }));
-    session.say(`Saved ${name}`);
+    save(name, new Blob([tableAsCsv(session)], { type: "text/csv" }));
+    session.host.notify(`Saved ${name}`);
   };
   const code = h("textarea", { class: "staa-code", readonly: true, rows: 6, hidden: true, "aria-label": "Python" });
   const copy = async () => {
-    code.value = python(session);
+    code.value = pythonCode(session);
     code.hidden = false;
     code.select();
     try {
       await navigator.clipboard.writeText(code.value);
-      session.say("Copied");
+      session.host.notify("Copied");
     } catch {
       // On plain http there is no clipboard.
-      session.say("This page may not copy: press Ctrl+C or ⌘C");
+      session.host.notify("This page may not copy: press Ctrl+C or ⌘C");
     }
   };
   const picture = item("Picture", "PNG: what is on show, with its colour bar (S)", savePicture);
@@ -64,10 +65,10 @@ export function take(session: Session, savePicture: () => void): { dialog: HTMLE
     code,
     ...(kernel.state.peek() === "none"
       ? [said]
-      : request(session, taking, ({ format }) => [`Making ${format?.toUpperCase()}`], picture, said)),
+      : requestStatus(session, fileExport, ({ format }) => [`Making ${format?.toUpperCase()}`], picture, said)),
   );
   const open = () => {
-    session.say("");
+    session.host.notify("");
     code.hidden = true;
     element.showModal();
     picture.focus();

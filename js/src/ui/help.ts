@@ -4,7 +4,7 @@ import { dialog, h } from "./dom.js";
 import { KEYS } from "./keys.js";
 
 /** The list of keys, over everything. */
-export function help(): HTMLDialogElement {
+export function keyHelp(): HTMLDialogElement {
   const lines = KEYS.flatMap(([keys, does]) => {
     const names = keys.split("|").flatMap((key, i) => [i ? " " : "", h("kbd", {}, key)]);
     return [h("dt", {}, ...names), h("dd", {}, does)];

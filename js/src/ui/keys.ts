@@ -2,14 +2,13 @@
 
 import { DIVERGING, SLIDERS } from "../core/generated.js";
 import { clamp } from "../core/timeline.js";
-import { leavePatch } from "../session/patch_actions.js";
 import type { Session } from "../session/session.js";
 import { percent } from "./dom.js";
 
 /** What keys can do beyond the session. */
-export interface Acts {
+export interface PlayerActions {
   savePicture(): void;
-  takeAway(): void;
+  openExport(): void;
   fullScreen(): void;
   help(): void;
 }
@@ -21,80 +20,86 @@ export interface Acts {
 type Binding = readonly [
   keys: string,
   does: string,
-  run: (session: Session, by: 1 | -1, acts: Acts, key: string) => unknown,
+  run: (session: Session, by: 1 | -1, acts: PlayerActions, key: string) => unknown,
 ];
 
 export const KEYS: readonly Binding[] = [
-  ["Space|K", "play or pause", (s) => s.togglePlay()],
-  ["←|→|,|.", "one frame back or on", (s, by) => s.step(by)],
-  ["Shift ←|Shift →", "one sampled frame back or on", (s, by) => s.stepSampled(by)],
-  ["Home|End", "first or last frame", (s, by) => s.seek(by * s.clock.count)],
+  ["Space|K", "play or pause", ({ actions }) => actions.togglePlay()],
+  ["←|→|,|.", "one frame back or on", ({ actions }, by) => actions.step(by)],
+  ["Shift ←|Shift →", "one sampled frame back or on", ({ actions }, by) => actions.stepSampled(by)],
+  ["Home|End", "first or last frame", ({ actions, panes }, by) => actions.seek(by * panes.timeline.count)],
   [
     "0–9",
     "to 0 % … 90 % of the clip",
-    (s, _by, _acts, key) => s.seekTime(s.clock.start + (Number(key) / 10) * (s.clock.end - s.clock.start)),
+    ({ actions, panes: { timeline } }, _by, _acts, key) =>
+      actions.seekTime(timeline.start + (Number(key) / 10) * (timeline.end - timeline.start)),
   ],
-  ["J|L", "slower or faster", (s, by) => s.changeRate(by)],
-  ["[|]", "select from or up to this frame", (s, by) => s.mark(by < 0 ? 0 : 1)],
+  ["J|L", "slower or faster", ({ actions }, by) => actions.changeRate(by)],
+  ["[|]", "select from or up to this frame", ({ actions }, by) => actions.setSelectionEnd(by < 0 ? 0 : 1)],
   [
     "Esc",
     "leave a patch; clear the selection",
-    (s) => leavePatch(s) !== false || (s.state.selection.value ? s.select(null) : false),
+    ({ actions, state }) => actions.leavePatch() || (state.selection.value ? actions.select(null) : false),
   ],
-  ["G", "truth on or off", (s) => s.toggleTruth()],
-  ["O", "hold to lift the heat", (s) => s.lift(true)],
+  ["G", "truth on or off", ({ actions }) => actions.toggleGroundTruth()],
+  ["O", "hold to lift the heat", ({ actions }) => actions.hideHeat(true)],
   [
     "−|+",
     "opacity",
-    ({ state: { opacity }, say }, by) => {
+    ({ state: { opacity }, host }, by) => {
       opacity.value = clamp(Math.round(20 * opacity.value + by) / 20, ...SLIDERS.opacity);
-      say(`Opacity ${percent(opacity.value)}`);
+      host.notify(`Opacity ${percent(opacity.value)}`);
     },
   ],
   [
     "T",
     "dynamic threshold on or off",
-    ({ state: { threshold }, autoThreshold, say }) => {
-      threshold.value = threshold.value ? 0 : autoThreshold;
-      say(threshold.value ? `The weakest ${percent(threshold.value)} are hidden` : "No threshold");
+    ({ state: { threshold }, view, host }) => {
+      threshold.value = threshold.value ? 0 : view.autoThreshold;
+      host.notify(threshold.value ? `The weakest ${percent(threshold.value)} are hidden` : "No threshold");
     },
   ],
   [
     "C",
     "next colour table",
-    ({ state: { colormap }, colours, tables, say }) => {
-      const signed = colours.value === DIVERGING;
-      const next = tables[(tables.indexOf(colours.value) + 1) % tables.length];
-      if (!signed) colormap.value = next as typeof colormap.value;
-      say(`Colours: ${colours.value}${signed ? ", as the map is signed" : ""}`);
+    ({ state, view, host }) => {
+      const signed = view.colormap.value === DIVERGING;
+      const { colormaps } = view;
+      const next = colormaps[(colormaps.indexOf(view.colormap.value) + 1) % colormaps.length];
+      if (!signed) state.colormap.value = next as typeof state.colormap.value;
+      host.notify(`Colours: ${view.colormap.value}${signed ? ", as the map is signed" : ""}`);
     },
   ],
   [
     "↓|↑",
     "layer down or up; the lowest is the joint map",
-    ({ state: { layer }, meta, say }, by) => {
-      const { attention } = meta.value;
+    ({ state: { layer }, view, host }, by) => {
+      const { attention } = view.meta.value;
       if (attention) layer.value = clamp(layer.value + by, -1, attention[0] - 1);
-      say(attention ? (layer.value < 0 ? "Joint map" : `Layer ${layer.value + 1}`) : "No layers here");
+      host.notify(attention ? (layer.value < 0 ? "Joint map" : `Layer ${layer.value + 1}`) : "No layers here");
     },
   ],
   [
     "H|A",
     "next head; mean of heads",
-    ({ state: { layer, head }, meta, say }, by) => {
-      const { attention } = meta.value;
-      if (!attention || layer.value < 0) return say("Choose a layer first (↑)");
+    ({ state: { layer, head }, view, host }, by) => {
+      const { attention } = view.meta.value;
+      if (!attention || layer.value < 0) return host.notify("Choose a layer first (↑)");
       head.value = by < 0 ? (head.value + 1) % attention[1] : -1;
-      return say(by < 0 ? `Head ${head.value + 1}` : "Mean of heads");
+      return host.notify(by < 0 ? `Head ${head.value + 1}` : "Mean of heads");
     },
   ],
-  ["P|Shift P", "next pane or the one before", (s, by) => s.panes.length > 1 && s.turn(by < 0 ? 1 : -1)],
-  ["V", "next view", (s) => s.nextView()],
-  ["M", "next method, in a notebook", (s) => s.nextMethod()],
-  ["F", "full screen", (_s, _by, acts) => acts.fullScreen()],
-  ["S", "save this picture", (_s, _by, acts) => acts.savePicture()],
-  ["E", "take away", (_s, _by, acts) => acts.takeAway()],
-  ["?", "this list", (_s, _by, acts) => acts.help()],
+  [
+    "P|Shift P",
+    "next pane or the one before",
+    ({ actions, panes }, by) => panes.all.length > 1 && actions.stepPane(by < 0 ? 1 : -1),
+  ],
+  ["V", "next view", ({ actions }) => actions.nextView()],
+  ["M", "next method, in a notebook", ({ actions }) => actions.nextMethod()],
+  ["F", "full screen", (_session, _by, acts) => acts.fullScreen()],
+  ["S", "save this picture", (_session, _by, acts) => acts.savePicture()],
+  ["E", "take away", (_session, _by, acts) => acts.openExport()],
+  ["?", "this list", (_session, _by, acts) => acts.help()],
 ];
 
 /** Values of `KeyboardEvent.key` that are listed by another name. */
@@ -117,7 +122,7 @@ const OWN: readonly (readonly [controls: string, keys: RegExp])[] = [
 ];
 
 /** Listen for keys anywhere inside `root`; handled ones go no further, all others do. */
-export function listenForKeys(root: HTMLElement, session: Session, acts: Acts): void {
+export function listenForKeys(root: HTMLElement, session: Session, acts: PlayerActions): void {
   const options = { signal: session.until };
   const handle = (event: KeyboardEvent) => {
     const { key, shiftKey } = event;
@@ -136,7 +141,7 @@ export function listenForKeys(root: HTMLElement, session: Session, acts: Acts): 
   // JupyterLab looks at the element that has the focus first, and hears keys before it: being told so on `root` is not
   // enough for the controls inside.
   const claim = ({ target }: Event) => (target as HTMLElement).setAttribute("data-lm-suppress-shortcuts", "true");
-  const lower = () => session.lift(false);
+  const lower = () => session.actions.hideHeat(false);
   root.addEventListener("focusin", claim, options);
   root.addEventListener("keydown", handle, options);
   for (const type of ["keyup", "focusout"]) root.addEventListener(type, lower, options);

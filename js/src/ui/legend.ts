@@ -2,18 +2,21 @@
 
 import { watch } from "../core/reactive.js";
 import type { Session } from "../session/session.js";
-import { range } from "./chart_text.js";
+import { timeRange } from "./chart_text.js";
 import { button, h } from "./dom.js";
 
 /** Names what is outlined and marked, and turns both on and off. */
-export function legend({ meta, state, toggleTruth, until }: Session): HTMLElement {
+export function legend(session: Session): HTMLElement {
+  const { state, until } = session;
+  const { meta } = session.view;
+  const { toggleGroundTruth } = session.actions;
   const name = h("span", { class: "staa-known" });
-  const element = button(name, toggleTruth, "");
+  const element = button(name, toggleGroundTruth, "");
   element.title = "Outline and band (G)";
   watch(until, () => {
     const { ground_truth: truth } = meta.value;
     element.hidden = !truth;
-    const when = truth?.spans.map((span) => range(...span)).join(", ");
+    const when = truth?.spans.map((span) => timeRange(...span)).join(", ");
     name.textContent = `truth: ${truth?.label}, ${when || "at no time"}`;
     element.setAttribute("aria-pressed", `${state.show_ground_truth.value}`);
   });

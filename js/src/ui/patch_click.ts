@@ -3,7 +3,6 @@
 import { watch } from "../core/reactive.js";
 import type { Pane } from "../session/pane.js";
 import { patchOf } from "../session/patch.js";
-import { askPatch, keepBefore } from "../session/patch_actions.js";
 import type { Session } from "../session/session.js";
 import { h } from "./dom.js";
 import { patchAt, placePatch } from "./patch_position.js";
@@ -15,8 +14,9 @@ const STILL = 4;
 const DOUBLE = 250;
 
 /** Ask where the attention of a patch goes by a click on it, and mark the patch that is on show. */
-export function query(session: Session, pane: Pane, picture: HTMLElement): HTMLElement {
-  const { active, until } = session;
+export function patchClick(session: Session, pane: Pane, picture: HTMLElement): HTMLElement {
+  const { until } = session;
+  const { active } = session.panes;
   // Only a click on the active pane asks: one on another chooses that pane, and a drag is no click at all.
   let began: PointerEvent | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -31,13 +31,12 @@ export function query(session: Session, pane: Pane, picture: HTMLElement): HTMLE
     const still = began && Math.hypot(event.clientX - began.clientX, event.clientY - began.clientY) <= STILL;
     const { patch } = patchAt(pane, picture, event);
     if (still && patch && event.detail === 1)
-      timer = setTimeout(askPatch, DOUBLE, session, pane, [pane.slice.peek(), ...patch]);
+      timer = setTimeout(session.actions.requestPatch, DOUBLE, pane, [pane.slice.peek(), ...patch]);
   });
 
   const mark = h("div", { class: "staa-cell staa-asked" });
   watch(until, () => {
     const payload = pane.payload.value;
-    keepBefore(pane, payload);
     const patch = patchOf(payload.meta);
     mark.hidden = !patch;
     if (!patch) return;

@@ -1,8 +1,8 @@
 // Positions of patches: the patch under a pointer, and elements placed over a patch.
 
-import type { Shown } from "../session/pane.js";
+import type { HeatPicture } from "../session/pane.js";
 
-type Laid = Pick<Shown, "size" | "box" | "heat">;
+type Laid = Pick<HeatPicture, "size" | "box" | "heat">;
 
 /** The patch of a pane under a pointer, and where the pointer is in the picture; no patch where the model saw nothing. */
 export function patchAt(
@@ -29,13 +29,13 @@ export function placePatch(element: HTMLElement, pane: Laid, [row, column]: read
   const [x, y, right, bottom] = pane.box;
   const [width, height] = [(right - x) / columns, (bottom - y) / rows];
   const [left, top] = [x + column * width, y + row * height];
-  place(element, pane, [left, top, left + width, top + height]);
+  placeRectangle(element, pane, [left, top, left + width, top + height]);
 }
 
 /** Set an element over a rectangle given in pixels of the picture, or the part of it that is inside. */
-export function place(
+export function placeRectangle(
   element: HTMLElement,
-  { size: [width, height] }: Pick<Shown, "size">,
+  { size: [width, height] }: Pick<HeatPicture, "size">,
   [x0, y0, x1, y1]: readonly [number, number, number, number],
 ): void {
   const away = [y0 / height, 1 - x1 / width, 1 - y1 / height, x0 / width];

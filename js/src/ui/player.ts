@@ -10,18 +10,18 @@ import { type Payload, readPayloads } from "../host/payload.js";
 import { createState } from "../host/settings_sync.js";
 import { playback } from "../session/playback.js";
 import { openSession, type Session } from "../session/session.js";
-import { heads } from "./attention_heads.js";
+import { attentionHeads } from "./attention_heads.js";
 import { focused, h } from "./dom.js";
-import { take } from "./export_dialog.js";
-import { head } from "./header.js";
-import { help } from "./help.js";
+import { exportDialog } from "./export_dialog.js";
+import { header } from "./header.js";
+import { keyHelp } from "./help.js";
 import { listenForKeys } from "./keys.js";
-import { method } from "./method_menu.js";
+import { methodMenu } from "./method_menu.js";
 import { predictions } from "./predictions.js";
-import { details } from "./run_details.js";
-import { cards } from "./score_cards.js";
+import { runDetails } from "./run_details.js";
+import { scoreCards } from "./score_cards.js";
 import { stage } from "./stage.js";
-import { look } from "./style_panel.js";
+import { stylePanel } from "./style_panel.js";
 import { timeline } from "./timeline.js";
 import { transport } from "./transport.js";
 
@@ -38,7 +38,7 @@ export function mount(model: Model, parent: HTMLElement, until: AbortSignal): HT
     if (until.aborted) return;
     const payloads = read(model);
     const { root, session, end } = shown;
-    if (typeof payloads !== "string" && session?.show(payloads)) return;
+    if (typeof payloads !== "string" && session?.panes.replace(payloads)) return;
     const inside = focused(root);
     end.abort();
     shown = build(payloads, state, host);
@@ -51,7 +51,7 @@ export function mount(model: Model, parent: HTMLElement, until: AbortSignal): HT
   };
   // With the kernel the frames go that only it has.
   watch(until, () => {
-    if (shown.session?.stale()) changed();
+    if (shown.session?.panes.outdated()) changed();
   });
   for (const name of PAYLOAD_TRAITS) listen(model, `change:${name}`, changed, until);
   until.addEventListener("abort", () => {
@@ -89,29 +89,29 @@ function build(payloads: Payload[] | string, state: State, host: Host): Shown {
     return { root, end };
   }
   const session = openSession(payloads, state, host, end.signal);
-  root.setAttribute("aria-label", `Player of ${session.film.clip.name || "a clip"}; keys: ?`);
-  const keys = help();
+  root.setAttribute("aria-label", `Player of ${session.panes.layout.clip.name || "a clip"}; keys: ?`);
+  const keys = keyHelp();
   const save = () => savePicture(session, root);
-  const taken = take(session, save);
+  const taken = exportDialog(session, save);
   const acts = {
     savePicture: save,
-    takeAway: taken.open,
+    openExport: taken.open,
     fullScreen: async () => {
       try {
         await (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen());
       } catch {
-        session.say("Full screen is not allowed here");
+        session.host.notify("Full screen is not allowed here");
       }
     },
     help: () => keys.showModal(),
   };
   const part = (name: string, ...children: HTMLElement[]) => h("div", { class: `staa-${name}` }, ...children);
   root.append(
-    head(session, acts),
+    header(session, acts),
     part(
       "body",
-      part("film", stage(session), transport(session), timeline(session), heads(session), cards(session)),
-      part("panel", part("what", method(session), predictions(session)), look(session), details(session)),
+      part("film", stage(session), transport(session), timeline(session), attentionHeads(session), scoreCards(session)),
+      part("panel", part("what", methodMenu(session), predictions(session)), stylePanel(session), runDetails(session)),
     ),
     keys,
     taken.dialog,

@@ -3,20 +3,21 @@
 import { computed, signal } from "@preact/signals-core";
 import { watch } from "../core/reactive.js";
 import type { Session } from "../session/session.js";
-import { offer } from "./class_method_prompt.js";
+import { classMethodPrompt } from "./class_method_prompt.js";
 import { button, focused, h, percent } from "./dom.js";
 
 const SHOWN = 5;
 
 /** The likeliest classes or all of them, and the one that was explained; with a kernel, choosing one explains it. */
 export function predictions(session: Session): HTMLElement {
-  const { meta, host, until } = session;
-  const { computes } = host.kernel;
+  const { host, until } = session;
+  const { meta } = session.view;
+  const { canCompute } = host.kernel;
   const open = signal(false);
   const wanted = signal("");
   /** A class that was chosen while the method knows no classes. */
   const asked = signal<number | null>(null);
-  const target = computed(() => session.wish?.target ?? meta.value.target);
+  const target = computed(() => session.view.activeRequest?.target ?? meta.value.target);
   let shown: number[] = [];
   let rows: HTMLElement[] = [];
 
@@ -24,9 +25,9 @@ export function predictions(session: Session): HTMLElement {
     const { labels, probabilities, class_specific, target: explained } = meta.value;
     const now = k === target.value;
     const click = () => {
-      if (!computes.peek()) return;
+      if (!canCompute.peek()) return;
       if (!class_specific) asked.value = k;
-      else if (k !== explained) session.ask({ target: k });
+      else if (k !== explained) session.actions.request({ target: k });
     };
     const bar = h("span", { class: "staa-fill" });
     bar.style.width = `${100 * probabilities[k]}%`;
@@ -83,7 +84,7 @@ export function predictions(session: Session): HTMLElement {
     rows = shown.map(row);
     list.replaceChildren(...rows);
     list.className = `staa-classes${all ? " staa-long" : ""}`;
-    list.setAttribute("aria-disabled", `${!computes.value}`);
+    list.setAttribute("aria-disabled", `${!canCompute.value}`);
     // Tab reaches one row; the focus stays on its class.
     const kept = rows[shown.indexOf(focus)];
     const entry = kept ?? rows[shown.indexOf(target.value)] ?? rows[0];
@@ -100,6 +101,6 @@ export function predictions(session: Session): HTMLElement {
     h("div", { class: "staa-row" }, h("h3", { class: "staa-title" }, "What the model says"), toggle),
     search,
     list,
-    offer(session, asked, enter),
+    classMethodPrompt(session, asked, enter),
   );
 }

@@ -1,7 +1,7 @@
 // The progress of a request, or its error with a hint and a button to retry.
 
 import { watch } from "../core/reactive.js";
-import type { Wish, Work } from "../host/requests.js";
+import type { Request, RequestRunner } from "../host/requests.js";
 import type { Session } from "../session/session.js";
 import { button, h } from "./dom.js";
 
@@ -9,10 +9,10 @@ import { button, h } from "./dom.js";
  * How far a request has come, under `title` and in the place of `about` so that nothing moves; then what went wrong and
  * what to do, the traceback folded away. `next` takes the focus when a button goes.
  */
-export function request(
+export function requestStatus(
   { host: { kernel }, until }: Session,
-  work: Work,
-  title: (wish: Wish) => (Node | string)[],
+  work: RequestRunner,
+  title: (wish: Request) => (Node | string)[],
   next: HTMLElement,
   about: HTMLElement,
 ): HTMLElement[] {
@@ -36,7 +36,7 @@ export function request(
     about.classList.toggle("staa-away", !!now);
     computing.classList.toggle("staa-away", !now);
     if (!now) return;
-    words.replaceChildren(...title(now.wish));
+    words.replaceChildren(...title(now.request));
     const { done, total, label } = now.progress ?? { done: 0, total: 0, label: "" };
     const share = Math.round((100 * done) / (total || 1));
     bar.style.width = `${share}%`;
@@ -49,7 +49,7 @@ export function request(
   const dismiss = () => {
     work.failed.value = null;
   };
-  const retry = act("Retry", () => work.ask(work.failed.peek()!.wish));
+  const retry = act("Retry", () => work.start(work.failed.peek()!.request));
   const actions = h("div", { class: "staa-row" }, retry, act("Dismiss", dismiss));
   watch(until, () => {
     const failed = work.failed.value;

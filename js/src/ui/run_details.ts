@@ -5,7 +5,9 @@ import type { Session } from "../session/session.js";
 import { h } from "./dom.js";
 
 /** What was run: enough to run it again. */
-export function details({ meta, until }: Session): HTMLElement {
+export function runDetails(session: Session): HTMLElement {
+  const { until } = session;
+  const { meta } = session.view;
   const list = h("dl", { class: "staa-facts" });
   watch(until, () =>
     list.replaceChildren(...meta.value.run_details.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),

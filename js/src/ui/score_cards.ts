@@ -1,12 +1,15 @@
 // Score cards: the metrics of each explanation against the ground truth.
 
 import { watch } from "../core/reactive.js";
-import type { Card } from "../host/payload.js";
+import type { ScoreCard } from "../host/payload.js";
 import type { Session } from "../session/session.js";
 import { h, seconds } from "./dom.js";
 
 /** How each explanation that was shown stands up to the truth, side by side; nothing where the truth is not known. */
-export function cards({ meta, panes, active, until }: Session): HTMLElement {
+export function scoreCards(session: Session): HTMLElement {
+  const { until } = session;
+  const { all: panes, active } = session.panes;
+  const { meta } = session.view;
   const list = h("ol", { class: "staa-cards" });
   const element = h("section", {}, h("h3", { class: "staa-title" }, "Against the truth"), list);
   watch(until, () => {
@@ -33,7 +36,7 @@ export function cards({ meta, panes, active, until }: Session): HTMLElement {
 
 const quiet = (...words: (string | false)[]) => h("p", { class: "staa-quiet" }, words.filter(Boolean).join(" · "));
 
-function score(one: Card, i: number, all: Card[]): HTMLElement {
+function score(one: ScoreCard, i: number, all: ScoreCard[]): HTMLElement {
   const { name, value, chance } = one.scores[i];
   // What is not known has no length.
   const length = Number(value);

@@ -6,15 +6,15 @@ import type { Pictures } from "../frames/store.js";
 import { LINES } from "../heat/outline.js";
 import { rank } from "../heat/refine.js";
 import { canvas2d } from "../render/canvas2d.js";
-import type { Pane, Shown } from "../session/pane.js";
+import type { HeatPicture, Pane } from "../session/pane.js";
 import type { Session } from "../session/session.js";
 import { h, percent, svg } from "./dom.js";
-import { query } from "./patch_click.js";
-import { patchAt, patchOn, place, placePatch } from "./patch_position.js";
+import { patchClick } from "./patch_click.js";
+import { patchAt, patchOn, placePatch, placeRectangle } from "./patch_position.js";
 
 /** The place under the pointer, in shares of the picture, and what is drawn there. */
-export interface Pointed {
-  on: Shown;
+export interface PointedPlace {
+  on: HeatPicture;
   x: number;
   y: number;
 }
@@ -25,14 +25,15 @@ export interface Pointed {
  */
 export function screen(
   session: Session,
-  pane: Shown,
+  pane: HeatPicture,
   store: Pictures | null,
   visible: () => boolean,
-  pointed: Signal<Pointed | null>,
+  pointed: Signal<PointedPlace | null>,
   whose: (() => string) | null,
 ): HTMLElement {
-  const { until, raw } = session;
-  const { position, clock, overlay } = pane;
+  const { until } = session;
+  const { heatHidden } = session.view;
+  const { position, timeline, overlay } = pane;
   const [width, height] = pane.size;
   const canvas = h("canvas", { width, height, role: "img", "aria-label": "The frame alone" });
   const drawn = canvas2d(canvas);
@@ -49,35 +50,38 @@ export function screen(
       return;
     }
     const at = position.value;
-    const heat = whose && !raw.value ? overlay.value : null;
+    const heat = whose && !heatHidden.value ? overlay.value : null;
     const paint = () => {
       const picture = store?.peek(at) ?? null;
       if (turn !== mine || (store && !picture)) return false;
       drawn.draw(picture, heat);
-      const frame = clock.frames[store?.shown(at) ?? at];
+      const frame = timeline.frames[store?.shownPosition(at) ?? at];
       if (whose) canvas.dataset.frame = `${frame}`;
-      preview.hidden = frame === clock.frames[at];
+      preview.hidden = frame === timeline.frames[at];
       preview.textContent = `preview of frame ${frame}`;
       return true;
     };
-    if (!paint()) store?.load(at).then(paint, () => session.say(`Frame ${clock.frames[at]} cannot be decoded`));
+    if (!paint())
+      store?.load(at).then(paint, () => session.host.notify(`Frame ${timeline.frames[at]} cannot be decoded`));
   });
   if (whose) {
     const seen = h("div", { class: "staa-seen", hidden: !pane.cropped });
-    place(seen, pane, pane.box);
+    placeRectangle(seen, pane, pane.box);
     layer.append(seen, truth(session, pane));
     element.append(...hover(session, pane, element, pointed, whose));
-    if (!pane.reach) element.append(query(session, pane as Pane, element));
+    if (!pane.maxDifference) element.append(patchClick(session, pane as Pane, element));
     watch(until, () => canvas.setAttribute("aria-label", `The frame under the heat map of ${whose()}`));
   }
   return element;
 }
 
 /** What is taken from what. */
-export const versus = ({ pair }: Session): string => pair.value.join(" − ");
+export const differenceName = ({ view }: Session): string => view.pairNames.value.join(" − ");
 
 /** The outline of what acts; drawn as a line of its own, so that it is sharp at any size. */
-function truth({ raw, until }: Session, { meta, outline }: Shown): SVGSVGElement {
+function truth(session: Session, { meta, outline }: HeatPicture): SVGSVGElement {
+  const { until } = session;
+  const { heatHidden } = session.view;
   const lines = LINES.map(([stroke, width]) =>
     svg("path", { stroke, "stroke-width": width, "vector-effect": "non-scaling-stroke" }),
   );
@@ -85,7 +89,7 @@ function truth({ raw, until }: Session, { meta, outline }: Shown): SVGSVGElement
   const element = svg("svg", look, ...lines);
   watch(until, () => {
     element.setAttribute("viewBox", `0 0 ${meta.value.ground_truth?.size.join(" ") ?? "1 1"}`);
-    for (const line of lines) line.setAttribute("d", raw.value ? "" : outline.value);
+    for (const line of lines) line.setAttribute("d", heatHidden.value ? "" : outline.value);
   });
   return element;
 }
@@ -93,14 +97,14 @@ function truth({ raw, until }: Session, { meta, outline }: Shown): SVGSVGElement
 /** Name the patch under the pointer and what it was given; in short where that is on another pane of the clip. */
 function hover(
   session: Session,
-  pane: Shown,
+  pane: HeatPicture,
   picture: HTMLElement,
-  pointed: Signal<Pointed | null>,
+  pointed: Signal<PointedPlace | null>,
   whose: () => string,
 ): HTMLElement[] {
   const cell = h("div", { class: "staa-cell" });
   const readout = h("div", { class: "staa-readout" });
-  const { heat, map, reach, slice } = pane;
+  const { heat, map, maxDifference, slice } = pane;
   watch(session.until, () => {
     const at = pointed.value;
     const here = at?.on === pane;
@@ -119,9 +123,9 @@ function hover(
     const value = map.value[row * heat.value.columns + column];
     const weaker = percent(rank(heat.value.sorted, Math.abs(value)));
     const where = `\nrow ${row + 1}, column ${column + 1}, slice ${slice.value + 1}`;
-    const click = session.host.kernel.computes.value ? "\nclick: where its attention goes" : "";
-    const words = `${reach ? whose() : "of the clip’s maximum"}\nstronger than ${weaker} of all${reach ? "" : where + click}`;
-    const number = h("b", {}, `${reach && value > 0 ? "+" : ""}${value.toFixed(2)}`);
+    const click = session.host.kernel.canCompute.value ? "\nclick: where its attention goes" : "";
+    const words = `${maxDifference ? whose() : "of the clip’s maximum"}\nstronger than ${weaker} of all${maxDifference ? "" : where + click}`;
+    const number = h("b", {}, `${maxDifference && value > 0 ? "+" : ""}${value.toFixed(2)}`);
     readout.replaceChildren(number, here ? ` ${words}` : "");
   });
   picture.addEventListener("pointermove", (event) => {

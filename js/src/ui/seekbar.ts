@@ -3,13 +3,15 @@
 import { MAX_FRAMES } from "../core/generated.js";
 import { watch } from "../core/reactive.js";
 import type { Session } from "../session/session.js";
-import { carrier, h, onDrag, percent, seconds, svg } from "./dom.js";
+import { h, movingMark, onDrag, percent, seconds, svg } from "./dom.js";
 
 /** A slider over the clip's frames; ticks mark those that the model was given. */
 export function seekbar(session: Session): HTMLElement {
-  const { clock, position, heat, slice, time, until } = session;
-  const { frames, times, sampled, start, end } = clock;
-  const thumb = carrier("staa-thumb");
+  const { until } = session;
+  const { timeline, position } = session.panes;
+  const { heat, slice, time } = session.view;
+  const { frames, times, sampled, start, end } = timeline;
+  const thumb = movingMark("staa-thumb");
   const played = h("div", { class: "staa-played" });
   const rail = h("div", { class: "staa-rail" }, played);
   const element = h(
@@ -27,34 +29,35 @@ export function seekbar(session: Session): HTMLElement {
   // More ticks could not be told apart.
   for (const at of sampled.length > 200 ? [] : sampled) {
     const tick = h("div", { class: "staa-tick" });
-    tick.style.left = `${100 * clock.share(times[at])}%`;
+    tick.style.left = `${100 * timeline.share(times[at])}%`;
     element.append(tick);
   }
   element.append(thumb);
-  const cached = session.pictures[0]?.cached;
+  const cached = session.panes.pictures[0]?.cachedRuns;
   if (cached) {
     const lines = svg("svg", { class: "staa-cached" });
-    const x = (run: number) => `${100 * clock.share(times[run * MAX_FRAMES] ?? end)}%`;
+    const x = (run: number) => `${100 * timeline.share(times[run * MAX_FRAMES] ?? end)}%`;
     rail.append(lines);
     watch(until, () => {
       const line = (run: number) => svg("line", { x1: x(run), x2: x(run + 1), y1: 1.5, y2: 1.5 });
       lines.replaceChildren(...cached.value.map(line));
     });
   }
-  onDrag(element, (share) => session.seekTime(start + share * (end - start)));
+  onDrag(element, (share) => session.actions.seekTime(start + share * (end - start)));
   watch(until, () => {
-    const at = clock.share(time.value);
+    const at = timeline.share(time.value);
     thumb.style.transform = `translateX(${100 * at}%)`;
     played.style.transform = `scaleX(${at})`;
     const share = percent(heat.value.temporal[slice.value]);
     element.setAttribute("aria-valuenow", `${frames[position.value]}`);
-    element.setAttribute("aria-valuetext", `${describe(session)}, ${seconds(time.value)}, attention ${share}`);
+    element.setAttribute("aria-valuetext", `${describeFrame(session)}, ${seconds(time.value)}, attention ${share}`);
   });
   return element;
 }
 
 /** Which frame is on show, in words. */
-export function describe({ position, clock, film }: Session): string {
-  const { total, first } = film.frames;
-  return `frame ${clock.frames[position.value]} of ${first ? `${first}–${first + total - 1}` : total}`;
+export function describeFrame(session: Session): string {
+  const { position, timeline, layout } = session.panes;
+  const { total, first } = layout.frames;
+  return `frame ${timeline.frames[position.value]} of ${first ? `${first}–${first + total - 1}` : total}`;
 }

@@ -2,19 +2,21 @@
 
 import { signal } from "@preact/signals-core";
 import { watch } from "../core/reactive.js";
-import type { Pane, Shown } from "../session/pane.js";
+import type { HeatPicture, Pane } from "../session/pane.js";
 import type { Session } from "../session/session.js";
 import { button, h } from "./dom.js";
-import { type Pointed, screen, versus } from "./screen.js";
-import { wiper } from "./wipe_handle.js";
+import { differenceName, type PointedPlace, screen } from "./screen.js";
+import { wipeHandle } from "./wipe_handle.js";
 
 /** The panes as the view has them: all of them, one, one beside its frame or over another, or what is between two. */
 export function stage(session: Session): HTMLElement {
-  const { panes, active, next, view, names, state, host, until } = session;
+  const { state, host, until } = session;
+  const { all: panes, active, next } = session.panes;
+  const { mode, names } = session.view;
   const several = panes.length > 1;
-  const pointed = signal<Pointed | null>(null);
-  const add = (pane: Shown, i: number, visible: (way: string) => boolean, whose: (() => string) | null) =>
-    screen(session, pane, session.pictures[i], () => visible(view.value), pointed, whose);
+  const pointed = signal<PointedPlace | null>(null);
+  const add = (pane: HeatPicture, i: number, visible: (way: string) => boolean, whose: (() => string) | null) =>
+    screen(session, pane, session.panes.pictures[i], () => visible(mode.value), pointed, whose);
   const cell = (pane: Pane, i: number) => {
     const here = () => pane === active.value;
     const name = () => names.value[i];
@@ -27,29 +29,29 @@ export function stage(session: Session): HTMLElement {
     const among = (way: string) =>
       way === "grid" || (here() ? way !== "difference" : way === "wipe" && pane === next.value);
     const drawn = add(pane, i, among, name);
-    drawn.addEventListener("pointerdown", () => view.peek() === "grid" && choose());
+    drawn.addEventListener("pointerdown", () => mode.peek() === "grid" && choose());
     watch(until, () => {
       heading.textContent = name();
       heading.title = `${name()} (P)`;
       heading.setAttribute("aria-pressed", `${here()}`);
-      heading.toggleAttribute("data-busy", host.work.running.value?.wish.pane === i);
+      heading.toggleAttribute("data-busy", host.computation.running.value?.request.pane === i);
       // It lies over the other one.
-      drawn.classList.toggle("staa-upper", view.value === "wipe" && here() !== several);
+      drawn.classList.toggle("staa-upper", mode.value === "wipe" && here() !== several);
     });
-    const less = session.differences[i];
+    const less = session.panes.differences[i];
     const taken =
       less &&
       add(
         less,
         i,
         (way) => here() && way === "difference",
-        () => versus(session),
+        () => differenceName(session),
       );
     return h("div", { class: "staa-pane" }, heading, add(pane, i, alone, null), drawn, taken);
   };
   const toast = h("div", { class: "staa-toast", role: "status" });
   const share = signal(50);
-  const element = h("div", {}, ...panes.map(cell), wiper(session, share), toast);
+  const element = h("div", {}, ...panes.map(cell), wipeHandle(session, share), toast);
 
   // Of the cells of a grid: between the widest and the tallest.
   const shapeOf = ({ size: [width, height] }: Pane) => width / height;
@@ -59,7 +61,7 @@ export function stage(session: Session): HTMLElement {
   watch(until, () => {
     const wide = Math.max(shapeOf(active.value), shapeOf(next.value));
     const height = state.height.value ? `--staa-height:${state.height.value}px` : "";
-    element.className = `staa-stage staa-${view.value}${several ? " staa-several" : ""}`;
+    element.className = `staa-stage staa-${mode.value}${several ? " staa-several" : ""}`;
     element.style.cssText = `--staa-shape:${shape};--staa-across:${across};--staa-down:${down};--staa-panes:${panes.length};--staa-wide:${wide};--staa-share:${share.value / 100};${height}`;
   });
 

@@ -4,12 +4,13 @@ import type { Signal } from "@preact/signals-core";
 import { DIVERGING, SLIDERS } from "../core/generated.js";
 import { watch } from "../core/reactive.js";
 import type { Session } from "../session/session.js";
-import { colourbar } from "./colorbar.js";
+import { colorbar } from "./colorbar.js";
 import { button, fillOptions, h, percent } from "./dom.js";
 
 /** How the heat is drawn. */
-export function look(session: Session): HTMLElement {
-  const { meta, state, until } = session;
+export function stylePanel(session: Session): HTMLElement {
+  const { state, until } = session;
+  const { meta } = session.view;
   const { layer, head, colormap } = state;
 
   const row = (label: string, control: HTMLElement, ...more: HTMLElement[]) => {
@@ -84,18 +85,18 @@ export function look(session: Session): HTMLElement {
   };
 
   const auto = button("auto", () => {
-    state.threshold.value = session.autoThreshold;
+    state.threshold.value = session.view.autoThreshold;
   });
   auto.title = "Dynamic threshold: the more concentrated the map, the less is kept";
-  const colours = () => {
-    const signed = session.colours.value === DIVERGING;
-    return (signed ? [DIVERGING] : session.tables).map((name) => [name, name] as const);
+  const colormaps = () => {
+    const signed = session.view.colormap.value === DIVERGING;
+    return (signed ? [DIVERGING] : session.view.colormaps).map((name) => [name, name] as const);
   };
   return h(
     "section",
     { class: "staa-look" },
     h("h3", { class: "staa-title" }, "Heat"),
-    colourbar(session),
+    colorbar(session),
     source("Map", layer, () => `joint (${meta.value.method})`, "layer", 0),
     source("Head", head, () => "mean of heads", "head", 1),
     slider("Opacity", "opacity"),
@@ -104,8 +105,8 @@ export function look(session: Session): HTMLElement {
     slider("Blur", "smooth", "Gaussian over patches and slices; the chart follows"),
     select(
       "Colours",
-      colours,
-      () => session.colours.value,
+      colormaps,
+      () => session.view.colormap.value,
       (name) => {
         colormap.value = name as typeof colormap.value;
       },
@@ -113,7 +114,7 @@ export function look(session: Session): HTMLElement {
     choice("Scale", state.normalize, ["clip", "per clip"], ["frame", "per frame"]),
     choice("Patches", state.interpolation, ["linear", "smooth"], ["nearest", "blocks"]),
     choice("Over time", state.time_interpolation, ["hold", "held"], ["linear", "blended"]),
-    session.panes.some(({ cropped }) => cropped) &&
+    session.panes.all.some(({ cropped }) => cropped) &&
       choice("Not seen", state.dim_outside, [false, "clear"], [true, "dimmed"]),
   );
 }

@@ -8,9 +8,10 @@ import { seekbar } from "./seekbar.js";
 /** Seek bar over the whole clip, and bars over what is on show of its time. */
 export function timeline(session: Session): HTMLElement {
   const { header, element } = chart(session);
-  const { clock, panes, film, host } = session;
+  const { host } = session;
+  const { timeline, all: panes, layout } = session.panes;
   const page = host.kernel.state.peek() === "none" ? "page" : "player";
-  const words = `${clock.count} of ${film.frames.total} frames travel with this ${page}`;
-  const some = !panes[0].whole && h("p", { class: "staa-quiet" }, words);
+  const words = `${timeline.count} of ${layout.frames.total} frames travel with this ${page}`;
+  const some = !panes[0].complete && h("p", { class: "staa-quiet" }, words);
   return h("div", { class: "staa-timeline" }, seekbar(session), some, header, element);
 }

@@ -1,16 +1,20 @@
 // Controls for playback: play, step, speed, loop, and the view.
 
 import { watch } from "../core/reactive.js";
-import { RATES, type Session } from "../session/session.js";
-import { fillOptions, h, icon, seconds, tool } from "./dom.js";
-import { describe } from "./seekbar.js";
+import { RATES } from "../session/actions.js";
+import type { Session } from "../session/session.js";
+import { fillOptions, h, icon, iconButton, seconds } from "./dom.js";
+import { describeFrame } from "./seekbar.js";
 import { views } from "./views.js";
 
 /** Play, step, speed, which frame is on show, and in which view. */
 export function transport(session: Session): HTMLElement {
-  const { state, time, clock, position, step, until } = session;
-  const play = tool("play", "", session.togglePlay, "staa-main");
-  const loop = tool("loop", "Loop", () => {
+  const { state, until } = session;
+  const { timeline, position } = session.panes;
+  const { time } = session.view;
+  const { step } = session.actions;
+  const play = iconButton("play", "", session.actions.togglePlay, "staa-main");
+  const loop = iconButton("loop", "Loop", () => {
     state.loop.value = !state.loop.value;
   });
   const rate = h("select", {
@@ -38,15 +42,15 @@ export function transport(session: Session): HTMLElement {
     rate.value = `${own}`;
   });
   watch(until, () => {
-    now.textContent = `${time.value.toFixed(2)} / ${seconds(clock.end)}`;
-    which.textContent = describe(session) + (clock.sampled.includes(position.value) ? ", sampled" : "");
+    now.textContent = `${time.value.toFixed(2)} / ${seconds(timeline.end)}`;
+    which.textContent = describeFrame(session) + (timeline.sampled.includes(position.value) ? ", sampled" : "");
   });
   return h(
     "div",
     { class: "staa-transport" },
-    tool("back", "Previous frame (←)", () => step(-1)),
+    iconButton("back", "Previous frame (←)", () => step(-1)),
     play,
-    tool("forward", "Next frame (→)", () => step(1)),
+    iconButton("forward", "Next frame (→)", () => step(1)),
     h("div", { class: "staa-now" }, now, which),
     views(session),
     rate,

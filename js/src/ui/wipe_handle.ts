@@ -4,14 +4,16 @@ import type { Signal } from "@preact/signals-core";
 import { watch } from "../core/reactive.js";
 import type { Session } from "../session/session.js";
 import { h, icon, onDrag } from "./dom.js";
-import { versus } from "./screen.js";
+import { differenceName } from "./screen.js";
 
 /**
  * The line between two pictures that lie over one another, `share` hundredths from the left, and their names; of a
  * difference its name alone.
  */
-export function wiper(session: Session, share: Signal<number>): HTMLElement {
-  const { panes, active, pair, view, until } = session;
+export function wipeHandle(session: Session, share: Signal<number>): HTMLElement {
+  const { until } = session;
+  const { all: panes, active } = session.panes;
+  const { pairNames, mode } = session.view;
   const label = () => h("span", { class: "staa-corner" });
   const [before, after] = [label(), label()];
   const range = h("input", {
@@ -29,11 +31,11 @@ export function wiper(session: Session, share: Signal<number>): HTMLElement {
     share.value = Math.round(100 * at);
   });
   watch(until, () => {
-    const wipe = view.value === "wipe";
-    element.hidden = !wipe && view.value !== "difference";
+    const wipe = mode.value === "wipe";
+    element.hidden = !wipe && mode.value !== "difference";
     grip.hidden = after.hidden = !wipe;
-    const sides = panes.length > 1 ? pair.value : ["frame", active.value.meta.value.method];
-    before.textContent = wipe ? sides[0] : versus(session);
+    const sides = panes.length > 1 ? pairNames.value : ["frame", active.value.meta.value.method];
+    before.textContent = wipe ? sides[0] : differenceName(session);
     after.textContent = sides[1];
     range.value = `${share.value}`;
     range.setAttribute("aria-valuetext", `${share.value} % ${sides.join(", then ")}`);

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { stem } from "../../src/core/save.js";
-import { python, settings } from "../../src/export/code.js";
-import { table } from "../../src/export/table.js";
+import { changedSettings, pythonCode } from "../../src/export/code.js";
+import { tableAsCsv } from "../../src/export/table.js";
 import { connect } from "../../src/host/connection.js";
 import { type Payload, readPayloads } from "../../src/host/payload.js";
 import { createState } from "../../src/host/settings_sync.js";
@@ -26,25 +26,25 @@ const rows = (text: string) => text.split("\r\n").map((line) => line.split(","))
 
 it("writes one row a slice", () => {
   const session = open();
-  const lines = table(session).split("\r\n");
+  const lines = tableAsCsv(session).split("\r\n");
   expect(lines[0]).toBe("slice,start_s,end_s,share,signed_share,frames_seen");
   expect(lines).toHaveLength(4);
   expect(lines[3]).toBe("");
   const [slice, start, end, share, , seen] = lines[2].split(",");
   expect([slice, start, end, seen]).toEqual(["2", "3.000000", "4.000000", "103"]);
-  expect(Number(share)).toBeCloseTo(session.heat.value.temporal[1], 6);
+  expect(Number(share)).toBeCloseTo(session.view.heat.value.temporal[1], 6);
 });
 
 it("writes what is on show: the layer and head that are chosen", () => {
   const session = open();
-  const joint = table(session);
+  const joint = tableAsCsv(session);
   session.state.layer.value = 1;
-  expect(rows(table(session))[1][4]).toBe("");
-  expect(rows(table(session))[1][3]).not.toBe(rows(joint)[1][3]);
+  expect(rows(tableAsCsv(session))[1][4]).toBe("");
+  expect(rows(tableAsCsv(session))[1][3]).not.toBe(rows(joint)[1][3]);
 });
 
 it("names the rows of several panes, which follow each other", () => {
-  const lines = table(open((one) => [one, other(one)])).split("\r\n");
+  const lines = tableAsCsv(open((one) => [one, other(one)])).split("\r\n");
   expect(lines[0]).toBe("name,slice,start_s,end_s,share,signed_share,frames_seen");
   expect(lines.slice(1).map((line) => line.replace(/,4\.0.*/, ""))).toEqual([
     expect.stringMatching(/^"staa",1,/),
@@ -58,11 +58,11 @@ it("names the rows of several panes, which follow each other", () => {
 it("tells only what was set, not what passes", () => {
   const session = open();
   session.state.playing.value = true;
-  expect(settings(session)).toEqual({ frame: 103 });
+  expect(changedSettings(session)).toEqual({ frame: 103 });
   session.state.opacity.value = 0.5;
   session.state.selection.value = [2.5, 3];
   session.state.loop.value = false;
-  expect(settings(session)).toEqual({ frame: 103, opacity: 0.5, selection: [2.5, 3], loop: false });
+  expect(changedSettings(session)).toEqual({ frame: 103, opacity: 0.5, selection: [2.5, 3], loop: false });
 });
 
 it("writes Python", () => {
@@ -70,18 +70,18 @@ it("writes Python", () => {
   session.state.selection.value = [2.5, 3];
   session.state.dim_outside.value = true;
   session.state.colormap.value = "magma";
-  const [head, none, call, shown, end] = python(session).split("\n");
+  const [head, none, call, shown, end] = pythonCode(session).split("\n");
   expect([head, none, end]).toEqual(["import staa_widgets as staa", "", ""]);
-  expect(call).toBe(`e = ${session.meta.value.recipe}`);
+  expect(call).toBe(`e = ${session.view.meta.value.recipe}`);
   expect(shown).toBe('staa.Player(e, frame=103, colormap="magma", dim_outside=True, selection=[2.5, 3])');
 });
 
 it("writes several panes as a list, whose usual view is the grid", () => {
   const session = open((one) => [one, other(one)]);
   session.state.view.value = "grid";
-  expect(python(session).split("\n").slice(-2, -1)).toEqual(["staa.Player([e1, e2], frame=103)"]);
+  expect(pythonCode(session).split("\n").slice(-2, -1)).toEqual(["staa.Player([e1, e2], frame=103)"]);
   session.state.view.value = "overlay";
-  expect(python(session)).toContain('view="overlay"');
+  expect(pythonCode(session)).toContain('view="overlay"');
 });
 
 it("names files by letters of any disk", () => {

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { drawThumbnails, sizeOf, thumbnails } from "../../src/heat/heads.js";
-import { heatOf } from "../../src/heat/maps.js";
+import { drawThumbnails, thumbnails, thumbnailsSize } from "../../src/heat/heads.js";
+import { computeHeat } from "../../src/heat/maps.js";
 import type { Payload } from "../../src/host/payload.js";
 
 const [L, H, S, ROWS, COLUMNS] = [3, 2, 4, 2, 3];
@@ -36,7 +36,7 @@ it("takes of each layer its heads, and last their mean", () => {
 it("draws a pixel a cell, the first layer lowest and the means apart, each over its top of the clip", () => {
   const one = payload();
   const all = thumbnails(one);
-  const [width, height] = sizeOf(all);
+  const [width, height] = thumbnailsSize(all);
   expect([width, height]).toEqual([(H + 1) * (COLUMNS + 1) + 1, L * (ROWS + 1) - 1]);
   const table = Uint8Array.from({ length: 768 }, (_, i) => Math.floor(i / 3));
   for (const moment of [
@@ -48,7 +48,7 @@ it("draws a pixel a cell, the first layer lowest and the means apart, each over 
     const expected = new Uint8ClampedArray(pixels.length);
     for (let layer = 0; layer < L; layer++) {
       for (let head = 0; head <= H; head++) {
-        const { values } = heatOf(one, layer, head < H ? head : -1);
+        const { values } = computeHeat(one, layer, head < H ? head : -1);
         for (let cell = 0; cell < CELLS; cell++) {
           const [a, b] = [values[moment.from * CELLS + cell], values[moment.to * CELLS + cell]];
           const x = head * (COLUMNS + 1) + (head === H ? 2 : 0) + (cell % COLUMNS);

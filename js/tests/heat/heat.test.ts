@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { LEVELS } from "../../src/core/generated.js";
-import { heatOf } from "../../src/heat/maps.js";
+import { computeHeat } from "../../src/heat/maps.js";
 import { palette } from "../../src/heat/palette.js";
-import { dynamicThreshold, quantile, rank, smooth, strengths } from "../../src/heat/refine.js";
+import { dynamicThreshold, quantile, rank, smooth, sortedMagnitudes } from "../../src/heat/refine.js";
 import type { Payload } from "../../src/host/payload.js";
 import { composite, type Overlay } from "../../src/render/composite.js";
 
@@ -36,7 +36,7 @@ describe.each(cases)("statistics of $name maps", ({ maps, kept, quantiles, shape
     for (const [sigma, expected] of Object.entries(blurred)) {
       expect(apart(smooth(maps32, shape, Number(sigma)), expected)).toBeLessThan(1e-5 * Math.max(1, ...expected));
     }
-    const values = heatOf(payload(maps32, shape), -1, -1, 0.7);
+    const values = computeHeat(payload(maps32, shape), -1, -1, 0.7);
     const cut = quantile(values.sorted, dynamicThreshold(values.values));
     const found = values.values.map((value) => (Math.abs(value) > cut ? Math.abs(value) ** 1.75 : 0));
     expect(apart(found, refined)).toBeLessThan(1e-3);
@@ -58,7 +58,7 @@ describe("heatOf", () => {
   const maps = Float32Array.of(0, 1, 0, 0, 0, 0, 0, 0.25);
   const heads = Float32Array.from({ length: 16 }, (_, i) => (i < 8 ? maps[i] : 0.5));
   it("counts what falls into each slice of the blurred maps, and keeps the scale", () => {
-    const { temporal, scale, values } = heatOf(payload(maps, [2, 2, 2]), -1, -1, 0.7);
+    const { temporal, scale, values } = computeHeat(payload(maps, [2, 2, 2]), -1, -1, 0.7);
     const blurred = smooth(maps, [2, 2, 2], 0.7);
     const top = Math.max(...blurred);
     expect(scale).toBeCloseTo(2 * top, 6);
@@ -69,22 +69,22 @@ describe("heatOf", () => {
   });
   it("gives signed maps both curves", () => {
     const signed = Float32Array.of(1, 0, 0, 0, -1, -1, 0, 0);
-    const { temporal, temporalSigned } = heatOf(payload(signed, [2, 2, 2]), -1, -1, 0.1);
+    const { temporal, temporalSigned } = computeHeat(payload(signed, [2, 2, 2]), -1, -1, 0.1);
     expect([...temporal].map((share) => share.toFixed(4))).toEqual(["0.3333", "0.6667"]);
     expect([...temporalSigned].map((share) => share.toFixed(4))).toEqual(["0.3333", "-0.6667"]);
   });
   it("takes one head, or the mean of all", () => {
     const one = payload(maps, [2, 2, 2], [1, 2, heads]);
-    expect([...heatOf(one, 0, 0).values]).toEqual([...maps]);
-    expect([...heatOf(one, 0, -1).values].map((value) => Number(value.toFixed(4)))).toEqual(
+    expect([...computeHeat(one, 0, 0).values]).toEqual([...maps]);
+    expect([...computeHeat(one, 0, -1).values].map((value) => Number(value.toFixed(4)))).toEqual(
       [0.25, 0.75, 0.25, 0.25, 0.25, 0.25, 0.25, 0.375].map((value) => Number((value / 0.75).toFixed(4))),
     );
-    expect(heatOf(one, 0, 1).temporal[0]).toBe(0.5);
+    expect(computeHeat(one, 0, 1).temporal[0]).toBe(0.5);
   });
 });
 
 it("ranks a value among the magnitudes of the clip", () => {
-  const sorted = strengths(Float32Array.of(0.5, -1, 0, 0.25));
+  const sorted = sortedMagnitudes(Float32Array.of(0.5, -1, 0, 0.25));
   expect([...sorted]).toEqual([0, 0.25, 0.5, 1]);
   expect([0, 0.25, 0.3, 1, 2].map((value) => rank(sorted, value))).toEqual([0, 0.25, 0.5, 0.75, 1]);
 });
@@ -92,18 +92,18 @@ it("ranks a value among the magnitudes of the clip", () => {
 const grey = Uint8Array.from({ length: 768 }, (_, i) => Math.floor(i / 3));
 
 describe("palette", () => {
-  const look = { table: grey, opacity: 1, cut: 0, gamma: 1, signed: false };
+  const look = { colorTable: grey, opacity: 1, cutoff: 0, gamma: 1, signed: false };
   it("draws nothing at 0 and everything at the top", () => {
     const rgba = palette(look);
     expect([...rgba.subarray(0, 4)]).toEqual([0, 0, 0, 0]);
     expect([...rgba.subarray(-4)]).toEqual([255, 255, 255, 255]);
   });
   it("hides what does not exceed the cut, and fades in above it", () => {
-    const covers = palette({ ...look, cut: 0.5 }).filter((_, i) => i % 4 === 3);
+    const covers = palette({ ...look, cutoff: 0.5 }).filter((_, i) => i % 4 === 3);
     expect(covers.subarray(0, LEVELS / 2).every((cover) => cover === 0)).toBe(true);
     expect(covers[LEVELS / 2 + 40]).toBeGreaterThan(0);
     expect(covers[LEVELS - 1]).toBe(255);
-    expect(Math.max(...palette({ ...look, cut: 1 }).filter((_, i) => i % 4 === 3))).toBe(0);
+    expect(Math.max(...palette({ ...look, cutoff: 1 }).filter((_, i) => i % 4 === 3))).toBe(0);
   });
   it("puts 0 in the middle of a signed table, and covers both ends alike", () => {
     const rgba = palette({ ...look, signed: true, opacity: 0.5 });
@@ -120,7 +120,7 @@ describe("composite", () => {
     columns: 2,
     top: 1,
     signed: false,
-    palette: palette({ table: grey, opacity: 1, cut: 0, gamma: 1, signed: false }),
+    palette: palette({ colorTable: grey, opacity: 1, cutoff: 0, gamma: 1, signed: false }),
     linear: false,
     box: [1, 0, 5, 1],
     dim: false,

@@ -44,17 +44,17 @@ function open(kernel: unknown = null) {
 describe("a page", () => {
   it("has no kernel and nothing to say", () => {
     const { kernel } = connect(new LocalModel({}), () => false, controller().signal);
-    expect([kernel.state.value, kernel.computes.value, kernel.why.value]).toEqual(["none", false, ""]);
+    expect([kernel.state.value, kernel.canCompute.value, kernel.reason.value]).toEqual(["none", false, ""]);
   });
 });
 
 describe("in JupyterLab", () => {
   it("is ready, and computes once the kernel said so", async () => {
     const { model, kernel } = open(new FakeKernel());
-    expect([kernel.state.value, kernel.computes.value]).toEqual(["ready", false]);
+    expect([kernel.state.value, kernel.canCompute.value]).toEqual(["ready", false]);
     model.answer("hello", READY);
     await turn();
-    expect([kernel.state.value, kernel.computes.value, kernel.why.value]).toEqual(["ready", true, ""]);
+    expect([kernel.state.value, kernel.canCompute.value, kernel.reason.value]).toEqual(["ready", true, ""]);
     await vi.advanceTimersByTimeAsync(60_000);
     expect(model.asked("hello")).toHaveLength(1);
   });
@@ -62,14 +62,14 @@ describe("in JupyterLab", () => {
     const { model, kernel } = open(new FakeKernel());
     model.answer("hello", { ok: true, result: { kernel: true, computes: false, why: "Loaded from a file." } });
     await turn();
-    expect([kernel.computes.value, kernel.why.value]).toEqual([false, "Loaded from a file."]);
+    expect([kernel.canCompute.value, kernel.reason.value]).toEqual([false, "Loaded from a file."]);
   });
   it("says what a kernel of another version says", async () => {
     const { model, kernel } = open(new FakeKernel());
     const error = { type: "ProtocolError", message: "Another version.", hint: "Restart.", traceback: "" };
     model.answer("hello", { ok: false, error });
     await turn();
-    expect([kernel.computes.value, kernel.why.value]).toEqual([false, "Another version. Restart."]);
+    expect([kernel.canCompute.value, kernel.reason.value]).toEqual([false, "Another version. Restart."]);
   });
   it("is busy while a cell runs for longer than a moment", async () => {
     const lab = new FakeKernel();
@@ -81,10 +81,10 @@ describe("in JupyterLab", () => {
     expect(kernel.state.value).toBe("ready");
     await vi.advanceTimersByTimeAsync(300);
     expect(kernel.state.value).toBe("busy");
-    expect(kernel.why.value).toContain("running a cell");
-    expect(kernel.computes.value).toBe(true);
+    expect(kernel.reason.value).toContain("running a cell");
+    expect(kernel.canCompute.value).toBe(true);
     lab.be("idle", "execute_request", "c1");
-    expect([kernel.state.value, kernel.why.value]).toEqual(["ready", ""]);
+    expect([kernel.state.value, kernel.reason.value]).toEqual(["ready", ""]);
   });
   it("does not flicker for short cells", async () => {
     const lab = new FakeKernel();
@@ -138,12 +138,12 @@ describe("in JupyterLab", () => {
     const { kernel, model, host } = open(lab);
     model.answer("hello", READY);
     await turn();
-    host.work.ask({ target: 1 });
+    host.computation.start({ target: 1 });
     lab.be(status, "shutdown_request", "s");
     await turn();
-    expect([kernel.state.value, kernel.computes.value]).toEqual(["gone", false]);
-    expect(kernel.why.value).toContain("run the cell again");
-    expect([host.work.running.value, host.work.failed.value]).toEqual([null, null]);
+    expect([kernel.state.value, kernel.canCompute.value]).toEqual(["gone", false]);
+    expect(kernel.reason.value).toContain("run the cell again");
+    expect([host.computation.running.value, host.computation.failed.value]).toEqual([null, null]);
   });
   it("is gone when its connection is disposed of, as after a shut-down", () => {
     const lab = new FakeKernel();
@@ -173,7 +173,7 @@ describe("in JupyterLab", () => {
     expect(model.asked("hello")).toHaveLength(2);
     model.answer("hello", READY);
     await turn();
-    expect([kernel.state.value, kernel.computes.value]).toEqual(["ready", true]);
+    expect([kernel.state.value, kernel.canCompute.value]).toEqual(["ready", true]);
   });
   it("is gone when nothing can be sent to it", async () => {
     const model = new FakeModel({}, new FakeKernel());
@@ -201,10 +201,10 @@ describe("where the host does not tell how its kernel is", () => {
     const { kernel, model, ended } = open();
     await vi.advanceTimersByTimeAsync(600);
     expect(kernel.state.value).toBe("busy");
-    expect(kernel.why.value).toContain("does not answer");
+    expect(kernel.reason.value).toContain("does not answer");
     model.answer("hello", READY);
     await turn();
-    expect([kernel.state.value, kernel.computes.value]).toEqual(["ready", true]);
+    expect([kernel.state.value, kernel.canCompute.value]).toEqual(["ready", true]);
     await vi.advanceTimersByTimeAsync(5000);
     expect(model.asked("hello")).toHaveLength(2);
     // One question waits at a time, however long the silence.

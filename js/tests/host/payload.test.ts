@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { copied, halfToFloat32 } from "../../src/core/bytes.js";
-import { heatOf, mapAt } from "../../src/heat/maps.js";
+import { computeHeat, mapAt } from "../../src/heat/maps.js";
 import { LocalModel } from "../../src/host/model.js";
-import { type Meta, readPayloads, sameFilm } from "../../src/host/payload.js";
+import { type Meta, readPayloads, sameLayout } from "../../src/host/payload.js";
 import { fixture, payloadTraits } from "../fake.js";
 
 // test_export.py holds this file against what Python writes.
@@ -22,9 +22,9 @@ describe("the payload", () => {
     expect(payload.meta.signed).toBe(true);
   });
   it("holds a colour table by each name", () => {
-    expect([...payload.colours.keys()]).toEqual(["cividis", "viridis", "magma", "inferno", "diverging"]);
-    expect([...payload.colours.get("inferno")!.subarray(0, 3)]).toEqual([0, 0, 4]);
-    expect([...payload.colours.get("inferno")!.subarray(765)]).toEqual([252, 255, 164]);
+    expect([...payload.colormaps.keys()]).toEqual(["cividis", "viridis", "magma", "inferno", "diverging"]);
+    expect([...payload.colormaps.get("inferno")!.subarray(0, 3)]).toEqual([0, 0, 4]);
+    expect([...payload.colormaps.get("inferno")!.subarray(765)]).toEqual([252, 255, 164]);
   });
   it("holds further panes, which take over what they do not bring", () => {
     const maps = new Uint8Array(new Float32Array(4).buffer);
@@ -59,9 +59,14 @@ describe("the payload", () => {
     const [width] = truth!.size;
     // Two rows of four pixels in the third frame, sixty rows of a hundred in the fourth.
     expect(truth?.offsets).toEqual([0, 0, 0, 2, 62]);
-    expect([...payload.truth.subarray(0, 4)]).toEqual([10 * width + 5, 10 * width + 9, 11 * width + 5, 11 * width + 9]);
-    expect([...payload.truth.subarray(4, 6)]).toEqual([80, 180]);
-    expect(payload.truth).toHaveLength(2 * 62);
+    expect([...payload.groundTruth.subarray(0, 4)]).toEqual([
+      10 * width + 5,
+      10 * width + 9,
+      11 * width + 5,
+      11 * width + 9,
+    ]);
+    expect([...payload.groundTruth.subarray(4, 6)]).toEqual([80, 180]);
+    expect(payload.groundTruth).toHaveLength(2 * 62);
     expect(cards.map(({ key }) => key)).toEqual([card]);
     expect(cards[0].scores).toEqual([
       { name: "pointing", value: 1, chance: 0.125 },
@@ -72,7 +77,7 @@ describe("the payload", () => {
   });
   it("is of the same film whatever explains it, until clip, frames, grid, spans or box are others", () => {
     const { spans, clip, frames } = payload.meta;
-    const same = (changes: Partial<Meta>) => sameFilm(payload.meta, structuredClone({ ...payload.meta, ...changes }));
+    const same = (changes: Partial<Meta>) => sameLayout(payload.meta, structuredClone({ ...payload.meta, ...changes }));
     expect(same({ method: "other", target: 0, scale: 7, signed: false, attention: null, labels: [] })).toBe(true);
     expect(same({ ground_truth: null, cards: [], card: null })).toBe(true);
     expect(same({ grid: [2, 2, 3] })).toBe(false);
@@ -83,13 +88,13 @@ describe("the payload", () => {
   });
 
   it("shows a layer over the clip's maximum, its time as shares", () => {
-    const heat = heatOf(payload, 1, -1);
+    const heat = computeHeat(payload, 1, -1);
     expect([...heat.values]).toEqual([8, 9, 10, 11, 12, 13, 14, 15].map((value) => Math.fround(value / 15)));
     expect(heat.temporal[0]).toBeCloseTo(38 / 92);
     expect(heat.signed).toBe(false);
   });
   it("blends the maps of two slices", () => {
-    const heat = heatOf(payload, -1, -1);
+    const heat = computeHeat(payload, -1, -1);
     expect([...mapAt(heat, { from: 0, to: 1, mix: 0.5 })]).toEqual([0.5, 0.125, -0.21875, -0.0625]);
   });
 });

@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from "vitest";
 import type { Json } from "../../src/core/json.js";
 import { type Failure, type Progress, readAnswer } from "../../src/host/messages.js";
-import { createWork } from "../../src/host/requests.js";
-import { openRpc, type Refusal } from "../../src/host/rpc.js";
+import { createRequestRunner } from "../../src/host/requests.js";
+import { openRpc, type Rejection } from "../../src/host/rpc.js";
 import { controller, FakeModel, fixture } from "../fake.js";
 
 // test_service.py holds the kernel's side against the same file.
@@ -27,7 +27,7 @@ function open() {
   return { model, ended, overheard, rpc: openRpc(model, ended.signal, overheard) };
 }
 
-const settled = (answer: Promise<unknown>) => answer.catch((refusal: Refusal) => refusal);
+const settled = (answer: Promise<unknown>) => answer.catch((refusal: Rejection) => refusal);
 
 describe.each(file.conversations)("conversation: $name", ({ request, cancel, answers }) => {
   it("is led as written down", async () => {
@@ -43,8 +43,8 @@ describe.each(file.conversations)("conversation: $name", ({ request, cancel, ans
     const last = answers.at(-1)!;
     const outcome = await settled(answer);
     if (last.ok) expect(outcome).toEqual({ result: last.result, buffers: [] });
-    else if (cancel) expect((outcome as Refusal).failure.type).toBe(last.error?.type);
-    else expect((outcome as Refusal).failure).toEqual(last.error);
+    else if (cancel) expect((outcome as Rejection).failure.type).toBe(last.error?.type);
+    else expect((outcome as Rejection).failure).toEqual(last.error);
     // What comes after a cancel is of no interest any more.
     expect(reported).toEqual(cancel ? [] : answers.slice(0, -1).map((said) => said.progress));
   });
@@ -70,7 +70,7 @@ it.each(file.refused)("a request refused for $name is told with what to do", asy
   const { answer } = rpc.request("hello");
   const error = { type: "ProtocolError", message, hint, traceback: "" };
   model.answer("hello", { ok: false, error });
-  expect(((await settled(answer)) as Refusal).failure).toEqual(error);
+  expect(((await settled(answer)) as Rejection).failure).toEqual(error);
 });
 
 describe("Rpc", () => {
@@ -79,7 +79,7 @@ describe("Rpc", () => {
     const hello = rpc.request("hello");
     const first = rpc.request("compute", { target: 1 });
     const second = rpc.request("compute", { target: 2 });
-    expect(((await settled(first.answer)) as Refusal).failure.type).toBe("CancelledError");
+    expect(((await settled(first.answer)) as Rejection).failure.type).toBe("CancelledError");
     expect(model.sent.map(({ op, id }) => [op, id])).toEqual([
       ["hello", hello.id],
       ["compute", first.id],
@@ -107,7 +107,7 @@ describe("Rpc", () => {
     model.send = () => {
       throw new Error("Canceled");
     };
-    const { failure } = (await settled(rpc.request("compute").answer)) as Refusal;
+    const { failure } = (await settled(rpc.request("compute").answer)) as Rejection;
     expect(failure.message).toContain("Canceled");
     expect(failure.type).toBe("ConnectionError");
   });
@@ -115,7 +115,7 @@ describe("Rpc", () => {
     const { model, ended, rpc } = open();
     const { answer } = rpc.request("compute");
     ended.abort();
-    expect(((await settled(answer)) as Refusal).failure.type).toBe("CancelledError");
+    expect(((await settled(answer)) as Rejection).failure.type).toBe("CancelledError");
     expect(model.listening).toBe(0);
   });
   it("tells the answers of other views from late ones of its own", async () => {
@@ -133,35 +133,35 @@ describe("Rpc", () => {
 describe("Work", () => {
   const start = () => {
     const { model, rpc } = open();
-    return { model, work: createWork(rpc) };
+    return { model, work: createRequestRunner(rpc) };
   };
   const turn = () => new Promise<void>((done) => setTimeout(done));
 
   it("shows how far it is, and ends", async () => {
     const { model, work } = start();
-    work.ask({ target: 3 });
-    expect(work.running.value).toMatchObject({ wish: { target: 3 }, progress: null });
+    work.start({ target: 3 });
+    expect(work.running.value).toMatchObject({ request: { target: 3 }, progress: null });
     model.answer("compute", { progress: { done: 1, total: 2, label: "model" } });
     expect(work.running.value?.progress).toEqual({ done: 1, total: 2, label: "model" });
     model.answer("compute", { ok: true, result: {} });
     await turn();
     expect([work.running.value, work.failed.value]).toEqual([null, null]);
   });
-  it("keeps a failure until it is tried again, with the same wish", async () => {
+  it("keeps a failure until it is tried again, with the same request", async () => {
     const { model, work } = start();
     const error = { type: "ModelError", message: "No.", hint: "Do.", traceback: "" };
-    work.ask({ method: "staa_logit", target: 1 });
+    work.start({ method: "staa_logit", target: 1 });
     model.answer("compute", { ok: false, error });
     await turn();
     expect(work.running.value).toBeNull();
-    expect(work.failed.value).toEqual({ wish: { method: "staa_logit", target: 1 }, failure: error });
-    work.ask(work.failed.value!.wish);
+    expect(work.failed.value).toEqual({ request: { method: "staa_logit", target: 1 }, failure: error });
+    work.start(work.failed.value!.request);
     expect(work.failed.value).toBeNull();
     expect(model.asked("compute").at(-1)!.args).toEqual({ method: "staa_logit", target: 1 });
   });
   it("is cancelled at once and without an error", async () => {
     const { model, work } = start();
-    work.ask({ target: 1 });
+    work.start({ target: 1 });
     work.cancel();
     expect(work.running.value).toBeNull();
     await turn();
@@ -170,17 +170,17 @@ describe("Work", () => {
   });
   it("makes no error of it when the kernel cancels, as for another view's newer request", async () => {
     const { model, work } = start();
-    work.ask({ target: 1 });
+    work.start({ target: 1 });
     model.answer("compute", { ok: false, error: { type: "CancelledError", message: "", hint: "", traceback: "" } });
     await turn();
     expect([work.running.value, work.failed.value]).toEqual([null, null]);
   });
   it("does not let an outpaced request end or fail a newer one", async () => {
     const { model, work } = start();
-    work.ask({ target: 1 });
-    work.ask({ target: 2 });
+    work.start({ target: 1 });
+    work.start({ target: 2 });
     await turn();
-    expect(work.running.value?.wish).toEqual({ target: 2 });
+    expect(work.running.value?.request).toEqual({ target: 2 });
     expect(work.failed.value).toBeNull();
     expect(model.asked("compute")).toHaveLength(2);
   });
@@ -189,9 +189,9 @@ describe("Work", () => {
     const progress = { done: 1, total: 4, label: "model" };
     work.overhear("other-1", progress);
     expect(work.running.value).toMatchObject({ id: "other-1", progress });
-    work.ask({ target: 2 });
+    work.start({ target: 2 });
     work.overhear("other-1", progress);
-    expect(work.running.value?.wish).toEqual({ target: 2 });
+    expect(work.running.value?.request).toEqual({ target: 2 });
     work.cancel();
     work.overhear("other-2", progress);
     work.overhear("other-2", null);

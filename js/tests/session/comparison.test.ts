@@ -57,76 +57,87 @@ it("subtracts the next pane from the active one at the moment on show, each by i
   const { session, state } = await open(
     change({ method: "other", spans, signed: false }, { maps: Float32Array.of(1, 0, 0, 0, 0.5, 0.5, 0.5, 0.5) }),
   );
-  const [one, other] = session.panes;
-  const difference = session.difference.value!;
+  const [one, other] = session.panes.all;
+  const difference = session.panes.difference.value!;
   const { values } = difference.heat.value;
   // Three pairs of slices are on show together: 0 and 0, 0 and 1, 1 and 1.
   expect(values.length).toBe(3 * 4);
-  for (const frame of one.clock.frames) {
+  for (const frame of one.timeline.frames) {
     state.frame.value = frame;
     const expected = [...one.map.value].map((value, i) => value - other.map.value[i]);
     expect([...difference.map.value]).toEqual(expected.map(Math.fround));
-    const at = [2.5, 3, 4].findIndex((end) => session.time.value < end);
+    const at = [2.5, 3, 4].findIndex((end) => session.view.time.value < end);
     expect([...values.slice(4 * at, 4 * at + 4)]).toEqual([...difference.map.value]);
   }
   // One of the two is signed.
-  expect(difference.reach!.value).toBe(2);
+  expect(difference.maxDifference!.value).toBe(2);
   expect(difference.overlay.value.top).toBe(2);
   state.normalize.value = "frame";
   expect(difference.overlay.value.top).toBe(Math.max(...[...difference.map.value].map(Math.abs)));
-  session.turn(1);
-  expect(session.difference.value!.map.value[0]).toBeCloseTo(-difference.map.value[0], 6);
+  session.actions.stepPane(1);
+  expect(session.panes.difference.value!.map.value[0]).toBeCloseTo(-difference.map.value[0], 6);
 });
 
 it("speaks of the active pane, and goes around", async () => {
   const { session, state } = await open(change({ method: "rollout", target: 1 }), change({ method: "gradcam" }));
-  expect(session.names.value).toEqual(["staa · jump", "rollout · clap", "gradcam · jump"]);
-  session.turn(1);
-  expect([state.pane.value, session.meta.value.method, session.next.value]).toEqual([1, "rollout", session.panes[2]]);
-  session.turn(-1);
-  session.turn(-1);
-  expect([state.pane.value, session.meta.value.method, session.next.value]).toEqual([2, "gradcam", session.panes[0]]);
+  expect(session.view.names.value).toEqual(["staa · jump", "rollout · clap", "gradcam · jump"]);
+  session.actions.stepPane(1);
+  expect([state.pane.value, session.view.meta.value.method, session.panes.next.value]).toEqual([
+    1,
+    "rollout",
+    session.panes.all[2],
+  ]);
+  session.actions.stepPane(-1);
+  session.actions.stepPane(-1);
+  expect([state.pane.value, session.view.meta.value.method, session.panes.next.value]).toEqual([
+    2,
+    "gradcam",
+    session.panes.all[0],
+  ]);
   expect(session.host.notice.value.text).toBe("gradcam · jump");
 });
 
 it("follows the clock of the first pane: one position a clip, and the same second in another clip", async () => {
   const later = (first: Payload) => change(elsewhere, { times: first.times.map((time) => time + 1) })(first);
   const { session, state } = await open(change({ method: "rollout" }), later, later);
-  const [one, same, apart, too] = session.panes;
+  const [one, same, apart, too] = session.panes.all;
   expect(same.position).toBe(one.position);
   expect(too.position).toBe(apart.position);
   state.frame.value = 103;
-  expect(one.clock.times[one.position.value]).toBe(3.75);
-  expect(apart.clock.times[apart.position.value]).toBeLessThanOrEqual(3.75);
-  expect(apart.clock.times[apart.position.value + 1]).toBeGreaterThan(3.75);
-  expect(session.differences.map((difference) => difference !== null)).toEqual([true, false, true, false]);
+  expect(one.timeline.times[one.position.value]).toBe(3.75);
+  expect(apart.timeline.times[apart.position.value]).toBeLessThanOrEqual(3.75);
+  expect(apart.timeline.times[apart.position.value + 1]).toBeGreaterThan(3.75);
+  expect(session.panes.differences.map((difference) => difference !== null)).toEqual([true, false, true, false]);
 });
 
 it("has the views that its panes allow", async () => {
   const alone = await open();
   alone.state.view.value = "difference";
-  expect([alone.session.view.value, alone.session.next.value]).toEqual(["overlay", alone.session.panes[0]]);
+  expect([alone.session.view.mode.value, alone.session.panes.next.value]).toEqual([
+    "overlay",
+    alone.session.panes.all[0],
+  ]);
   const { session, state } = await open(change(elsewhere), change({ ...elsewhere, method: "rollout" }));
   state.view.value = "grid";
   const seen = Array.from({ length: 4 }, () => {
-    session.nextView();
-    return session.view.value;
+    session.actions.nextView();
+    return session.view.mode.value;
   });
   expect(seen).toEqual(["overlay", "side", "wipe", "grid"]);
   state.view.value = "difference";
-  expect(session.view.value).toBe("overlay");
+  expect(session.view.mode.value).toBe("overlay");
   state.pane.value = 1;
-  expect(session.view.value).toBe("difference");
+  expect(session.view.mode.value).toBe("difference");
 });
 
 it("computes in the pane that was active when it was asked", async () => {
   const { model, session, state } = await open(change({ method: "rollout" }));
-  session.turn(1);
-  session.explain("staa_logit");
+  session.actions.stepPane(1);
+  session.actions.explain("staa_logit");
   expect(model.asked("compute").at(-1)!.args).toEqual({ method: "staa_logit", target: 2, pane: 1 });
-  expect(session.wish).toMatchObject({ method: "staa_logit" });
+  expect(session.view.activeRequest).toMatchObject({ method: "staa_logit" });
   state.pane.value = 0;
-  expect(session.wish).toBeNull();
+  expect(session.view.activeRequest).toBeNull();
 });
 
 it("names panes by what they differ in, as comparison.py does", () => {

@@ -3,10 +3,9 @@ import { connect } from "../../src/host/connection.js";
 import { LocalModel } from "../../src/host/model.js";
 import { type Payload, readPayloads } from "../../src/host/payload.js";
 import { createState } from "../../src/host/settings_sync.js";
-import { patchOf, patchWords } from "../../src/session/patch.js";
-import { askPatch, keepBefore, leavePatch } from "../../src/session/patch_actions.js";
+import { describePatch, patchOf } from "../../src/session/patch.js";
 import { openSession, type Session } from "../../src/session/session.js";
-import { type Acts, KEYS } from "../../src/ui/keys.js";
+import { KEYS, type PlayerActions } from "../../src/ui/keys.js";
 import { controller, FakeModel, FakeSignal, payloadTraits } from "../fake.js";
 
 const turn = () => new Promise<void>((done) => setTimeout(done));
@@ -18,7 +17,7 @@ async function open(result: unknown = { kernel: true, computes: true, why: "" })
   const session = openSession(readPayloads(model), createState(model, until), host, until);
   model.answer("hello", { ok: true, result });
   await turn();
-  return { model, session, pane: session.panes[0] };
+  return { model, session, pane: session.panes.all[0] };
 }
 
 /** The attention of a patch, in the place of an explanation. */
@@ -28,7 +27,7 @@ function asked(payload: Payload, patch: [number, number, number] | null): Payloa
 
 const pressEscape = (session: Session) => {
   const [, , run] = KEYS.find(([keys]) => keys === "Esc")!;
-  return run(session, -1, {} as Acts, "Escape");
+  return run(session, -1, {} as PlayerActions, "Escape");
 };
 
 it("knows the patch of an explanation and of a wish, by default the one in the middle", () => {
@@ -37,33 +36,35 @@ it("knows the patch of an explanation and of a wish, by default the one in the m
   expect(patchOf({ method: "staa", params })).toBeNull();
   expect(patchOf({ method: "patch_attention", params: { patch: null }, grid: [2, 5, 7] })).toEqual([1, 2, 3]);
   expect(patchOf({ target: 2 } as object)).toBeNull();
-  expect(patchWords({ method: "patch_attention", params })).toBe("attention of the patch at row 3, column 5, slice 2");
-  expect(patchWords({ method: "staa", params: {} })).toBe("");
+  expect(describePatch({ method: "patch_attention", params })).toBe(
+    "attention of the patch at row 3, column 5, slice 2",
+  );
+  expect(describePatch({ method: "staa", params: {} })).toBe("");
 });
 
 it("asks the kernel by an ordinary request, and Escape cancels it", async () => {
   const { model, session, pane } = await open();
-  session.select([session.clock.start, session.clock.end]);
-  askPatch(session, pane, [1, 0, 1]);
+  session.actions.select([session.panes.timeline.start, session.panes.timeline.end]);
+  session.actions.requestPatch(pane, [1, 0, 1]);
   const [request] = model.asked("compute");
   expect(request.args).toEqual({ method: "patch_attention", params: { patch: [1, 0, 1] }, pane: 0 });
   expect(pressEscape(session)).not.toBe(false);
   expect(model.asked("cancel").map(({ id }) => id)).toEqual([request.id]);
-  expect(session.host.work.running.value).toBeNull();
+  expect(session.host.computation.running.value).toBeNull();
   expect(session.state.selection.value).not.toBeNull();
 });
 
 it("goes back by the trait, before anything else that Escape does", async () => {
   const { model, session, pane } = await open();
-  session.select([session.clock.start, session.clock.end]);
+  session.actions.select([session.panes.timeline.start, session.panes.timeline.end]);
   const before = pane.payload.value;
   model.set("patch", [1, 0, 1]);
-  session.show([asked(before, [1, 0, 1])]);
+  session.panes.replace([asked(before, [1, 0, 1])]);
   expect(session.host.notice.value.text).toBe("attention of the patch at row 1, column 2, slice 2");
   pressEscape(session);
   expect(model.get("patch")).toBeNull();
   expect(session.state.selection.value).not.toBeNull();
-  session.show([before]);
+  session.panes.replace([before]);
   pressEscape(session);
   expect(session.state.selection.value).toBeNull();
   expect(pressEscape(session)).toBe(false);
@@ -73,19 +74,19 @@ it("brings back itself what it has kept once the kernel is gone", async () => {
   const { model, session, pane } = await open();
   const before = pane.payload.value;
   const [one, other] = [asked(before, [0, 0, 0]), asked(before, [1, 0, 0])];
-  for (const payload of [before, one, other]) keepBefore(pane, payload);
-  session.show([other]);
+  session.panes.replace([one]);
+  session.panes.replace([other]);
   model.emit("destroy");
-  leavePatch(session);
+  session.actions.leavePatch();
   expect(pane.payload.value).toBe(before);
 });
 
 it("says once what is missing", async () => {
   const { model, session, pane } = await open({ kernel: true, computes: false, why: "It was loaded from a file." });
-  askPatch(session, pane, [0, 0, 0]);
+  session.actions.requestPatch(pane, [0, 0, 0]);
   expect(session.host.notice.value.text).toBe("It was loaded from a file.");
-  session.say("");
-  askPatch(session, pane, [0, 0, 1]);
+  session.host.notify("");
+  session.actions.requestPatch(pane, [0, 0, 1]);
   expect(session.host.notice.value.text).toBe("");
   expect(model.asked("compute")).toEqual([]);
 });
@@ -94,8 +95,8 @@ it("does not ask models that show no attention", async () => {
   const { model, session, pane } = await open();
   const { meta } = pane.payload.value;
   const methods = meta.methods.map((method) => ({ ...method, group: "gradient" as const }));
-  session.show([{ ...pane.payload.value, meta: { ...meta, methods } }]);
-  askPatch(session, pane, [0, 0, 0]);
+  session.panes.replace([{ ...pane.payload.value, meta: { ...meta, methods } }]);
+  session.actions.requestPatch(pane, [0, 0, 0]);
   expect(session.host.notice.value.text).toContain("shows no attention");
   expect(model.asked("compute")).toEqual([]);
 });
@@ -106,7 +107,7 @@ it("leaves a page's explanation of a patch as it is", () => {
   const payloads = readPayloads(model).map((payload) => asked(payload, null));
   const host = connect(model, () => false, until);
   const session = openSession(payloads, createState(model, until), host, until);
-  expect(leavePatch(session)).toBe(false);
-  askPatch(session, session.panes[0], [0, 0, 0]);
+  expect(session.actions.leavePatch()).toBe(false);
+  session.actions.requestPatch(session.panes.all[0], [0, 0, 0]);
   expect(host.notice.value.text).toContain("open this in a notebook");
 });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { MAX_FRAMES } from "../../src/core/generated.js";
-import { longStore } from "../../src/frames/remote.js";
+import { remoteStore } from "../../src/frames/remote.js";
 import { connect } from "../../src/host/connection.js";
 import { readPayloads } from "../../src/host/payload.js";
 import { createState } from "../../src/host/settings_sync.js";
@@ -35,7 +35,7 @@ function answer(first: number, count = MAX_FRAMES) {
 
 function store(room?: number) {
   const kept = [0, 50, 99];
-  return longStore(
+  return remoteStore(
     kept.map((at) => file(`poster ${at}`)),
     kept,
     100,
@@ -48,15 +48,15 @@ it("stands the nearest kept frame in until the run is there, and then decodes th
   const pictures = store();
   expect(pictures.peek(40)).toBeUndefined();
   expect(named(await pictures.load(40))).toBe("poster 50");
-  expect([named(pictures.peek(40)), pictures.shown(40)]).toEqual(["poster 50", 50]);
+  expect([named(pictures.peek(40)), pictures.shownPosition(40)]).toEqual(["poster 50", 50]);
   const { offsets, bytes } = answer(32);
   pictures.put(1, offsets, bytes);
   // No stand-in any more: what was drawn stays until the frame is decoded.
-  expect([pictures.peek(40), pictures.shown(40)]).toEqual([undefined, 40]);
+  expect([pictures.peek(40), pictures.shownPosition(40)]).toEqual([undefined, 40]);
   expect(named(await pictures.load(40))).toBe("40");
-  expect(pictures.cached.value).toEqual([1]);
+  expect(pictures.cachedRuns.value).toEqual([1]);
   // A frame that was kept is the frame.
-  expect([named(await pictures.load(99)), pictures.shown(99)]).toEqual(["poster 99", 99]);
+  expect([named(await pictures.load(99)), pictures.shownPosition(99)]).toEqual(["poster 99", 99]);
 });
 
 it("wants the run on show, two ahead and one behind in the direction of travel", () => {
@@ -76,7 +76,7 @@ it("lets playback go on to what is there or will never be", () => {
   const { offsets, bytes } = answer(32, 4);
   pictures.put(1, offsets, bytes);
   // Of a run cut short by a damaged frame the rest stays as it was kept.
-  expect([pictures.ready(40), pictures.shown(35), pictures.shown(40)]).toEqual([true, 35, 50]);
+  expect([pictures.ready(40), pictures.shownPosition(35), pictures.shownPosition(40)]).toEqual([true, 35, 50]);
   pictures.prepare(70);
   pictures.fail(2);
   expect([pictures.ready(70), pictures.missing(0)]).toEqual([true, undefined]);
@@ -93,7 +93,7 @@ it("keeps the runs used last, within its room", () => {
   pictures.put(1, two.offsets, two.bytes);
   pictures.prepare(5);
   pictures.put(2, three.offsets, three.bytes);
-  expect([...pictures.cached.value].sort()).toEqual([0, 2]);
+  expect([...pictures.cachedRuns.value].sort()).toEqual([0, 2]);
 });
 
 it("leaves no picture open, not even one that is decoded when it closes", async () => {
@@ -132,8 +132,8 @@ async function watching(live = true) {
 
 it("asks for one run at a time, the one on show first, and cancels what was passed", async () => {
   const { model, session, deliver, firsts } = await watching();
-  expect(session.panes[0].whole).toBe(true);
-  expect(session.clock.count).toBe(200);
+  expect(session.panes.all[0].complete).toBe(true);
+  expect(session.panes.timeline.count).toBe(200);
   session.state.frame.value = 175;
   expect(firsts().at(-1)).toBe(164);
   expect(model.asked("frames").at(-1)!.args).toEqual({ first: 164, count: MAX_FRAMES, pane: 0 });
@@ -171,7 +171,11 @@ it("goes on after an error elsewhere only, and says it once", async () => {
 
 it("shows what was kept where nobody has the rest, and stops asking when it is taken down", async () => {
   const { model, session } = await watching(false);
-  expect([session.panes[0].whole, session.clock.frames, model.asked("frames")]).toEqual([false, [100, 200, 299], []]);
+  expect([session.panes.all[0].complete, session.panes.timeline.frames, model.asked("frames")]).toEqual([
+    false,
+    [100, 200, 299],
+    [],
+  ]);
   const { model: other, until } = await watching();
   expect(other.asked("frames").length).toBe(1);
   until.abort();

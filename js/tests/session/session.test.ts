@@ -15,7 +15,7 @@ async function open() {
   const session = openSession(readPayloads(model), createState(model, until), host, until);
   model.answer("hello", { ok: true, result: { kernel: true, computes: true, why: "" } });
   await turn();
-  return { model, session, pane: session.panes[0], until };
+  return { model, session, pane: session.panes.all[0], until };
 }
 
 /** The same film with its maps the other way round. */
@@ -44,50 +44,50 @@ it("shows another explanation of the film without moving frame or looks", async 
   const shares: number[] = [];
   let moves = 0;
   watch(until, () => {
-    session.position.value;
+    session.panes.position.value;
     moves++;
   });
-  watch(until, () => void shares.push(session.heat.value.temporal[0]));
+  watch(until, () => void shares.push(session.view.heat.value.temporal[0]));
   const before = pane.payload.value;
   session.state.layer.value = -1;
-  session.show([other(before)]);
+  session.panes.replace([other(before)]);
   expect(session.state.frame.value).toBe(101);
   expect(session.state.threshold.value).toBe(0.5);
   expect(moves).toBe(1);
   expect(shares.at(-1)).toBe(before.temporal[1]);
   expect([...pane.map.value]).toEqual([...before.maps].reverse().slice(0, 4));
-  expect(session.colours.value).toBe("inferno");
+  expect(session.view.colormap.value).toBe("inferno");
   expect(session.host.notice.value.text).toBe("staa_logit: wave");
 });
 
 it("falls back to the joint map where an explanation carries no layers", async () => {
   const { session, pane } = await open();
   session.state.layer.value = 1;
-  expect(session.heat.value.signed).toBe(false);
-  session.show([{ ...pane.payload.value, meta: { ...pane.payload.value.meta, attention: null } }]);
-  expect(session.heat.value.values).toEqual(pane.payload.value.maps);
+  expect(session.view.heat.value.signed).toBe(false);
+  session.panes.replace([{ ...pane.payload.value, meta: { ...pane.payload.value.meta, attention: null } }]);
+  expect(session.view.heat.value.values).toEqual(pane.payload.value.maps);
 });
 
 it("goes through the methods, from the one that was asked for last", async () => {
   const { model, session, pane } = await open();
   const methods = pane.payload.value.meta.methods.slice(0, 2);
   const three = [...methods, { ...methods[0], name: "rollout" }];
-  session.show([{ ...pane.payload.value, meta: { ...pane.payload.value.meta, methods: three } }]);
-  session.nextMethod();
-  session.nextMethod();
+  session.panes.replace([{ ...pane.payload.value, meta: { ...pane.payload.value.meta, methods: three } }]);
+  session.actions.nextMethod();
+  session.actions.nextMethod();
   expect(model.asked("compute").map(({ args }) => args)).toEqual([
     { method: "staa_logit", target: 2 },
     { method: "rollout" },
   ]);
   // Once around is where it started: nothing is left to compute.
-  session.nextMethod();
-  expect(session.host.work.running.value).toBeNull();
+  session.actions.nextMethod();
+  expect(session.host.computation.running.value).toBeNull();
 });
 
 it("asks for nothing while there is nobody to ask, and says why", async () => {
   const { model, session } = await open();
   model.emit("destroy");
-  session.nextMethod();
+  session.actions.nextMethod();
   expect(model.asked("compute")).toEqual([]);
   expect(session.host.notice.value.text).toContain("run the cell again");
 });
@@ -102,14 +102,14 @@ it("outlines what acts in the frame on show, until it is told not to", async () 
   expect(outline.value).toBe("");
   state.frame.value = 102;
   expect(outline.value).not.toBe("");
-  session.toggleTruth();
+  session.actions.toggleGroundTruth();
   expect([state.show_ground_truth.value, outline.value]).toEqual([false, ""]);
   expect(session.host.notice.value.text).toBe("Truth hidden");
-  session.toggleTruth();
+  session.actions.toggleGroundTruth();
   expect(outline.value).not.toBe("");
-  session.show([{ ...pane.payload.value, meta: { ...pane.payload.value.meta, ground_truth: null } }]);
+  session.panes.replace([{ ...pane.payload.value, meta: { ...pane.payload.value.meta, ground_truth: null } }]);
   expect(outline.value).toBe("");
-  session.toggleTruth();
+  session.actions.toggleGroundTruth();
   expect(state.show_ground_truth.value).toBe(true);
   expect(session.host.notice.value.text).toContain("not known");
 });

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { bars, niceStep } from "../../src/ui/chart_bars.js";
+import { mergeBars, niceStep } from "../../src/ui/chart_bars.js";
 
 it("divides an axis at round numbers", () => {
   for (const [range, step] of [
@@ -17,7 +17,7 @@ it("divides an axis at round numbers", () => {
 
 it("gathers slices into bars that keep their mean and their most, wherever the range begins", () => {
   const values = Float32Array.of(1, 3, 0, 4, 5);
-  expect(bars(values, 0, 5, 1).map(({ mean, most }) => [mean, most])).toEqual(
+  expect(mergeBars(values, 0, 5, 1).map(({ mean, most }) => [mean, most])).toEqual(
     [...values].map((value) => [value, value]),
   );
   const pairs = [
@@ -25,7 +25,7 @@ it("gathers slices into bars that keep their mean and their most, wherever the r
     { from: 2, to: 4, mean: 2, most: 4 },
     { from: 4, to: 5, mean: 5, most: 5 },
   ];
-  expect(bars(values, 0, 5, 2)).toEqual(pairs);
-  expect(bars(values, 1, 4, 2)).toEqual(pairs.slice(0, 2));
-  expect(bars(values, 3, 5, 2)).toEqual(pairs.slice(1));
+  expect(mergeBars(values, 0, 5, 2)).toEqual(pairs);
+  expect(mergeBars(values, 1, 4, 2)).toEqual(pairs.slice(0, 2));
+  expect(mergeBars(values, 3, 5, 2)).toEqual(pairs.slice(1));
 });

@@ -1,0 +1,91 @@
+// Signals derived from the panes and the settings: the view, the time, and what the active pane shows.
+
+import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals-core";
+import { DIVERGING } from "../core/generated.js";
+import type { State, View } from "../core/settings.js";
+import type { Heat } from "../heat/maps.js";
+import { dynamicThreshold } from "../heat/refine.js";
+import type { Host } from "../host/connection.js";
+import type { Meta } from "../host/payload.js";
+import type { Request } from "../host/requests.js";
+import { names } from "./names.js";
+import type { Pane } from "./pane.js";
+import type { Panes } from "./panes.js";
+
+/** All views; the first and the last need several panes. */
+const VIEWS: readonly View[] = ["grid", "overlay", "side", "wipe", "difference"];
+
+/** What follows from panes and settings. */
+export interface SessionView {
+  /** Views for this number of panes. */
+  readonly modes: readonly View[];
+  /** The view on show; panes of two clips have no difference. */
+  readonly mode: ReadonlySignal<View>;
+  /** Short names of all panes, made of what they differ in. */
+  readonly names: ReadonlySignal<string[]>;
+  /** Short names of the active pane and the next one. */
+  readonly pairNames: ReadonlySignal<string[]>;
+  /** Second of the frame on show. */
+  readonly time: ReadonlySignal<number>;
+  /** Seconds that are played: from and to. */
+  readonly playedRange: readonly [number, number];
+  /** Whether the frames are shown without heat for a moment. */
+  readonly heatHidden: Signal<boolean>;
+  // Of the active pane.
+  readonly meta: ReadonlySignal<Meta>;
+  readonly slice: ReadonlySignal<number>;
+  readonly heat: ReadonlySignal<Heat>;
+  /** Name of the colormap on show. */
+  readonly colormap: ReadonlySignal<string>;
+  /** Names of the colormaps to choose from. */
+  readonly colormaps: string[];
+  /** Share of cells that `dynamic_threshold` of methods/postprocess.py drops. */
+  readonly autoThreshold: number;
+  /** The computation under way, if it is for the active pane. */
+  readonly activeRequest: Request | null;
+  /** Whether a view can be chosen now. */
+  allows(mode: View): boolean;
+  /** Share of the attribution between two seconds; of a slice that is cut, its part. */
+  shareBetween(start: number, end: number): number;
+}
+
+export function deriveView(panes: Panes, state: State, { computation }: Host): SessionView {
+  const { all, active, next, index, difference, timeline, position } = panes;
+  const modes = all.length > 1 ? VIEWS : VIEWS.slice(1, 4);
+  const allows = (mode: View) => modes.includes(mode) && (mode !== "difference" || difference.value !== null);
+  const mode = computed(() => (allows(state.view.value) ? state.view.value : "overlay"));
+  const meta = computed(() => active.value.meta.value);
+  const heat = computed(() => active.value.heat.value);
+  const namesOf = (some: readonly Pane[]) => names(some.map((pane) => pane.meta.value));
+  return {
+    modes,
+    mode,
+    allows,
+    names: computed(() => namesOf(all)),
+    pairNames: computed(() => namesOf([active.value, next.value])),
+    time: computed(() => timeline.times[position.value]),
+    get playedRange() {
+      return state.selection.value ?? ([timeline.start, timeline.end] as const);
+    },
+    heatHidden: signal(false),
+    meta,
+    slice: computed(() => active.value.slice.value),
+    heat,
+    colormap: computed(() => (mode.value === "difference" ? DIVERGING : active.value.colormap.value)),
+    get colormaps() {
+      return meta.value.colors.filter((name) => name !== DIVERGING);
+    },
+    get autoThreshold() {
+      return dynamicThreshold(heat.value.values);
+    },
+    get activeRequest() {
+      const request = computation.running.value?.request;
+      return request && (request.pane ?? index.value) === index.value ? request : null;
+    },
+    shareBetween: (start, end) =>
+      active.value.layout.spans.reduce((sum, [from, to], slice) => {
+        const inside = Math.min(end, to) - Math.max(start, from);
+        return inside > 0 ? sum + (heat.value.temporal[slice] * inside) / (to - from) : sum;
+      }, 0),
+  };
+}
