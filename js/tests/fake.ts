@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import type { Bytes } from "../src/core/bytes.js";
 import type { RequestMessage } from "../src/host/messages.js";
 import type { Listener, Model } from "../src/host/model.js";
+import type { Meta, Payload } from "../src/host/payload.js";
 
 /** A file that pytest reads too. */
 export function fixture(name: string) {
@@ -20,6 +21,13 @@ export function payloadTraits(): Record<string, unknown> {
     values[name] = new DataView(message.buffer, 7, bytes.length);
   }
   return values;
+}
+
+/** Payloads of panes that Python has named; here after `nameOf`. */
+export function named(payloads: Payload[], nameOf: (meta: Meta) => string): Payload[] {
+  const panes = payloads.map(({ meta }) => nameOf(meta));
+  const pairs = panes.map((own, i): [string, string] => [own, panes[(i + 1) % panes.length]]);
+  return payloads.map((payload) => ({ ...payload, meta: { ...payload.meta, names: { panes, pairs } } }));
 }
 
 /** Node warns of more than ten listeners; a browser knows no such limit. */

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,13 +148,20 @@ def distinguishing_names(explanations: Sequence[Explanation]) -> list[str]:
         _differing_parameters(explanations),
         # Several clips or models predict different classes anyway, so the class tells nothing about the request.
         [e.labels[e.target] for e in explanations] if one_clip or not all(of_predicted_class) else [""],
-        [e.model_id for e in explanations],
+        _brief_model_names(explanations),
         clips,
         # Different clips have different ranges anyway.
         ranges if len({*zip(clips, ranges, strict=True)}) > len({*clips}) else [],
     ]
     differing = [aspect for aspect in aspects if len(set(aspect)) > 1] or aspects[:1]
     return make_unique([" · ".join(filter(None, parts)) for parts in zip(*differing, strict=True)])
+
+
+def _brief_model_names(explanations: Sequence[Explanation]) -> list[str]:
+    """Return ``"vivit"`` for ``"org/vivit (drawn only)"``; the full ids if the brief names of two models are equal."""
+    model_ids = [e.model_id for e in explanations]
+    brief_names = [re.sub(r"^[^ ]*/| \(.*\)$", "", model_id) for model_id in model_ids]
+    return model_ids if len({*brief_names}) < len({*model_ids}) else brief_names
 
 
 def _differing_parameters(explanations: Sequence[Explanation]) -> list[str]:

@@ -1,8 +1,9 @@
-"""Atomic writing: a file is replaced in one step, so that it is whole or absent."""
+"""Atomic writing, by which a file is whole or absent, and safe file names."""
 
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,3 +72,8 @@ def export_bytes(path: str | os.PathLike[str], data: bytes, content: str) -> Pat
     with export_path(path, content) as temporary_path:
         temporary_path.write_bytes(data)
     return Path(path)
+
+
+def file_stem(name: str) -> str:
+    """Return a name without its suffix, safe as a file name on any system; ``"clip"`` if nothing is left."""
+    return re.sub(r"[^\w-]+", "_", re.sub(r"\.[^.]*$", "", name)) or "clip"

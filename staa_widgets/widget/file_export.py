@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from staa_widgets.errors import ExportError, ParameterError, PlayerError
 from staa_widgets.explanation.comparison import Comparison
 from staa_widgets.explanation.exports import EXPORT_FORMATS, ExportFormat
 from staa_widgets.render.style import HeatStyle
+from staa_widgets.utils.files import file_stem
 from staa_widgets.widget.panes import frame_in_pane
 from staa_widgets.widget.player_protocol import PlayerView
 from staa_widgets.widget.settings import check_settings
@@ -121,11 +121,6 @@ def style_from_settings(settings: Mapping[str, Any], *explanations: Explanation)
         if values.get(name, -1) >= min(count[axis] for count in counts):
             values[name] = -1
     return HeatStyle(**values)
-
-
-def file_stem(name: str) -> str:
-    """Return a name without its suffix, safe as a file name on any system; `stem` in core/save.ts is its twin."""
-    return re.sub(r"[^\w-]+", "_", re.sub(r"\.[^.]*$", "", name)) or "clip"
 
 
 def draw_snapshot(player: PlayerView, path: str | os.PathLike[str] | None) -> StaticImage:

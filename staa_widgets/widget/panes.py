@@ -11,7 +11,7 @@ from staa_widgets.errors import ParameterError
 from staa_widgets.explanation.comparison import MAX_PANES
 from staa_widgets.explanation.explanation import Explanation, same_clip
 from staa_widgets.explanation.exports import Exportable
-from staa_widgets.widget.payload import pack
+from staa_widgets.widget.payload import pack, pane_names
 
 PaneInput = Explanation | Iterable[Explanation] | Mapping[str, Explanation]
 """Content of a player or a page: one explanation, several, or a mapping of names to explanations."""
@@ -64,12 +64,14 @@ def pack_panes(explanations: Sequence[Explanation]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``meta`` and the buffers of the first explanation, as returned by `pack`; ``others``, the metas of the others,
-        each with ``parts``, the start and end of its buffers in ``more`` by name; ``more``, those buffers in one. A
-        pane of the same clip as the first omits frames, times and ground truth that are equal.
+        ``meta`` and the buffers of the first explanation, as returned by `pack`, with the names of all panes;
+        ``others``, the metas of the others, each with ``parts``, the start and end of its buffers in ``more`` by name;
+        ``more``, those buffers in one. A pane of the same clip as the first omits frames, times and ground truth that
+        are equal.
     """
     first, *rest = explanations
     meta, buffers = pack(first)
+    names = pane_names(explanations)
     others: list[dict[str, Any]] = []
     more = bytearray()
     for other in rest:
@@ -80,8 +82,8 @@ def pack_panes(explanations: Sequence[Explanation]) -> dict[str, Any]:
             if not shared and name not in _FIRST_ONLY:
                 parts[name] = (len(more), len(more) + len(content))
                 more += content
-        others.append({**other_meta, "parts": parts})
-    return {"meta": meta, **buffers, "others": others, "more": bytes(more)}
+        others.append({**other_meta, "parts": parts, "names": names})
+    return {"meta": {**meta, "names": names}, **buffers, "others": others, "more": bytes(more)}
 
 
 def pack_traits(explanations: Sequence[Explanation], live: Sequence[bool], cards: dict[Any, Any]) -> dict[str, Any]:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
+from staa_widgets.explanation.comparison import distinguishing_names
 from staa_widgets.export.code import explain_call
 from staa_widgets.methods import METHODS
 from staa_widgets.methods.registry import Group, Method
 from staa_widgets.render.colormaps import COLORMAPS
 from staa_widgets.utils.canonical import to_json_value
+from staa_widgets.utils.files import file_stem
 from staa_widgets.widget.run_details import run_details
 from staa_widgets.widget.score_card import explanation_cost, format_cost, is_class_specific, score_card
 
 if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
 
-SCHEMA = 7
+SCHEMA = 8
 """Version of the payload; the player refuses any other."""
 
 _GROUPS = get_args(Group)
@@ -54,6 +56,7 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
         at which the runs of each frame start in the ``ground_truth`` buffer.
         ``cards``: score cards (`staa_widgets.widget.score_card`) of the explanations shown so far; ``card``: key of
         the card on show.
+        ``names``: as returned by `pane_names`; ``file_stems``: the names of ``clip`` and ``method`` in file names.
         ``recipe``: Python code that makes the explanation again; ``run_details``: names and values that describe it.
         ``colors``: names of the color tables.
     buffers
@@ -121,6 +124,8 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
             "cards": [card] if card else [],
             "card": card and card["key"],
             "model": e.model_id,
+            "names": pane_names([e]),
+            "file_stems": {"clip": file_stem(e.clip_name), "method": file_stem(e.method)},
             "recipe": explain_call(e),
             "run_details": run_details(e),
             "colors": list(COLORMAPS),
@@ -136,6 +141,19 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
         "colors": np.stack(list(COLORMAPS.values())).tobytes(),
     }
     return meta, buffers
+
+
+def pane_names(explanations: Sequence[Explanation]) -> dict[str, Any]:
+    """Return short names of panes, which state how the explanations differ.
+
+    Returns
+    -------
+    dict
+        ``panes``: one name for each pane; ``pairs``: for each pane, the names of it and of the next, or of the first
+        after the last, by which these two alone are told apart.
+    """
+    pairs = zip(explanations, [*explanations[1:], explanations[0]], strict=True)
+    return {"panes": distinguishing_names(explanations), "pairs": [distinguishing_names(pair) for pair in pairs]}
 
 
 def _supports_method(e: Explanation, method: Method) -> bool:

@@ -48,6 +48,17 @@ def test_a_comparison_is_a_mapping_that_nobody_can_change():
             ["staa · layers=last", "staa · layers=mean", "saliency"],
         ),
         ([{"model_id": "x", "target": 1}, {"model_id": "y"}], ["clap · x", "jump · y"]),
+        (
+            [{"params": {"layers": "last", "contrast": True}}, {"params": {"layers": [1, 2], "contrast": True}}],
+            ["layers=last", "layers=[1, 2]"],
+        ),
+        (
+            [{"method": "rollout", "params": {}}, {"model_id": "vivit"}, {"target": 1}],
+            ["rollout · jump · barcodes", "staa · jump · vivit", "staa · clap · barcodes"],
+        ),
+        ([{"model_id": "org/vivit (drawn only)"}, {"model_id": "org/videomae"}], ["vivit", "videomae"]),
+        ([{"model_id": "one/vivit"}, {"model_id": "another/vivit"}], ["one/vivit", "another/vivit"]),
+        ([{"clip_name": "other.mp4"}, {"clip_name": ""}], ["other.mp4", "clip"]),
     ],
 )
 def test_names_say_what_differs_and_only_that(changes: list[dict[str, Any]], wanted: list[str]):

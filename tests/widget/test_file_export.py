@@ -139,13 +139,6 @@ def test_progress_is_told_and_a_cancel_leaves_nothing(bars: Explanation):
     assert told[-1][2] == len(bars.times)
 
 
-def test_names_are_those_of_any_disk():
-    assert taking.file_stem("my clip (1).mp4") == "my_clip_1_"
-    assert taking.file_stem("größe.avi") == "größe"
-    assert taking.file_stem("../../.mp4") == "_"
-    assert taking.file_stem("") == "clip"
-
-
 # --- still pictures ---
 
 

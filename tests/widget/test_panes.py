@@ -49,6 +49,16 @@ def test_a_pane_of_another_clip_brings_its_own(first: Explanation):
     assert laid["more"][start:end] == laid["frames"]
 
 
+def test_the_page_is_told_what_the_panes_are_called(first: Explanation):
+    laid = pack_panes([first, other(first), other(first, target=first.target)])
+    names = {
+        "panes": ["staa · jump", "other · clap", "other · jump"],
+        "pairs": [["staa · jump", "other · clap"], ["clap", "jump"], ["other", "staa"]],
+    }
+    assert [meta["names"] for meta in (laid["meta"], *laid["others"])] == [names] * 3
+    assert pack_panes([first])["meta"]["names"]["panes"] == ["staa"]
+
+
 def test_traits_speak_of_the_active_pane(first: Explanation):
     second = other(first)
     player = staa.Player([first, second])

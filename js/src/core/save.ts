@@ -1,4 +1,4 @@
-// Downloads: hand a file to the user, and make a safe file name from a clip's name.
+// Downloads: hand a file to the user.
 
 /** Hand a file to the user as a download. */
 export function save(name: string, content: Blob): void {
@@ -9,6 +9,3 @@ export function save(name: string, content: Blob): void {
   link.click();
   URL.revokeObjectURL(url);
 }
-
-/** A clip's name without its ending, of letters that any disk takes; `file_stem` in file_export.py is its twin. */
-export const stem = (name: string): string => name.replace(/\.[^.]*$/, "").replace(/[^\p{L}\p{N}_-]+/gu, "_") || "clip";

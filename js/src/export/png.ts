@@ -1,6 +1,6 @@
 // Export as an image: draws the stage, its labels and the color bar into a PNG file.
 
-import { save, stem } from "../core/save.js";
+import { save } from "../core/save.js";
 import type { Pane } from "../session/pane.js";
 import type { Session } from "../session/session.js";
 
@@ -9,9 +9,9 @@ const LEAST = 560;
 
 /** Hand what the player shows to the user as a PNG file named after clip, frame and method. */
 export function savePicture(session: Session, root: HTMLElement): void {
-  const { clip, method } = session.view.meta.peek();
+  const { clip, method } = session.view.meta.peek().file_stems;
   const frame = session.panes.timeline.frames[session.panes.position.peek()];
-  const name = `${stem(clip.name)}_frame${frame}_${stem(method)}.png`;
+  const name = `${clip}_frame${frame}_${method}.png`;
   draw(session, root).toBlob((picture) => {
     if (picture) save(name, picture);
     session.host.notify(picture ? `Saved ${name}` : "The picture could not be made");

@@ -72,6 +72,10 @@ export interface Meta {
   /** `key` of the card of what is on show; `null` where there is none. */
   card: string | null;
   model: string;
+  /** Names of all panes, and for each pane those of it and the next, by which these two alone are told apart. */
+  names: { panes: string[]; pairs: [own: string, next: string][] };
+  /** The clip's and the method's part in names of files. */
+  file_stems: { clip: string; method: string };
   /** The Python that makes the explanation again. */
   recipe: string;
   /** What was run, in words. */

@@ -62,7 +62,7 @@ export function createActions(panes: Panes, view: SessionView, state: State, hos
     },
     request: (request) => computation.start(all.length > 1 ? { ...request, pane: index.peek() } : request),
     requestPatch: (pane, patch) => requestPatch({ host, panes: all }, pane, patch),
-    leavePatch: () => leavePatch({ host, state, pane: panes.active.peek() }),
+    leavePatch: () => leavePatch({ host, state, pane: panes.active.peek(), names: panes.names }),
     stepPane(by) {
       state.pane.value = (index.peek() + by + all.length) % all.length;
       notify(view.names.peek()[index.peek()]);

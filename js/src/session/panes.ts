@@ -1,11 +1,11 @@
 // The panes of a session: the explanations on show, which of them is active, and the frames that they show.
 
-import { computed, type ReadonlySignal } from "@preact/signals-core";
+import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals-core";
 import type { State } from "../core/settings.js";
 import type { Timeline } from "../core/timeline.js";
 import type { Pictures } from "../frames/store.js";
 import type { Host } from "../host/connection.js";
-import { type ClipLayout, type Payload, sameLayout } from "../host/payload.js";
+import { type ClipLayout, type Meta, type Payload, sameLayout } from "../host/payload.js";
 import { differenceOf } from "./difference.js";
 import { createPane, type HeatPicture, type Pane } from "./pane.js";
 import { describePatch } from "./patch.js";
@@ -25,6 +25,8 @@ export interface Panes {
   readonly differences: readonly (HeatPicture | null)[];
   /** The difference of the active pane. */
   readonly difference: ReadonlySignal<HeatPicture | null>;
+  /** Names of the panes, made by Python. */
+  readonly names: Signal<Meta["names"]>;
   /** The frames of each pane; `null` if it has none. */
   readonly pictures: readonly (Pictures | null)[];
   /** Layout of the first pane's clip, which all others follow. */
@@ -52,6 +54,7 @@ export function openPanes(payloads: readonly Payload[], state: State, host: Host
     const other = all[(i + 1) % all.length];
     return pane !== other && pane.position === other.position ? differenceOf(pane, other, state) : null;
   });
+  const names = signal(payloads[0].meta.names);
   const outdated = () => fetches !== canFetch();
   return {
     all,
@@ -60,6 +63,7 @@ export function openPanes(payloads: readonly Payload[], state: State, host: Host
     next: computed(() => all[(index.value + 1) % all.length]),
     differences,
     difference: computed(() => differences[index.value]),
+    names,
     pictures: openPictures({ panes: all, rpc, notify, until }),
     layout,
     timeline,
@@ -68,6 +72,7 @@ export function openPanes(payloads: readonly Payload[], state: State, host: Host
     replace(payloads) {
       const same = payloads.length === all.length && all.every((pane, i) => sameLayout(pane.layout, payloads[i].meta));
       if (!same || outdated()) return false;
+      names.value = payloads[0].meta.names;
       for (const [i, pane] of all.entries()) {
         const before = pane.meta.peek();
         const { meta } = payloads[i];

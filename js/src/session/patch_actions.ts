@@ -1,9 +1,11 @@
 // What the user can do with patches: request the attention of one, and go back.
 
+import type { Signal } from "@preact/signals-core";
 import { PATCH_METHOD } from "../core/generated.js";
 import { watch } from "../core/reactive.js";
 import type { State } from "../core/settings.js";
 import type { Host } from "../host/connection.js";
+import type { Meta } from "../host/payload.js";
 import type { Pane } from "./pane.js";
 import { type Patch, patchOf } from "./patch.js";
 
@@ -31,8 +33,16 @@ export function rememberPayload(pane: Pane, until: AbortSignal): void {
   });
 }
 
+/** The pane to go back in, and the names of all panes, which change with it. */
+interface PatchPane {
+  readonly host: Host;
+  readonly state: State;
+  readonly pane: Pane;
+  readonly names: Signal<Meta["names"]>;
+}
+
 /** Go back from a patch to what was shown before, or stop computing one; return whether there was anything to leave. */
-export function leavePatch({ host, state, pane }: { host: Host; state: State; pane: Pane }): boolean {
+export function leavePatch({ host, state, pane, names }: PatchPane): boolean {
   const { computation, kernel } = host;
   if (patchOf(computation.running.peek()?.request ?? {})) {
     computation.cancel();
@@ -43,6 +53,7 @@ export function leavePatch({ host, state, pane }: { host: Host; state: State; pa
     // Python cannot send the explanation again.
     if (!pane.beforePatch) return false;
     pane.payload.value = pane.beforePatch;
+    names.value = pane.beforePatch.meta.names;
   }
   state.patch.value = null;
   return true;

@@ -8,8 +8,6 @@ import { dynamicThreshold } from "../heat/refine.js";
 import type { Host } from "../host/connection.js";
 import type { Meta } from "../host/payload.js";
 import type { Request } from "../host/requests.js";
-import { names } from "./names.js";
-import type { Pane } from "./pane.js";
 import type { Panes } from "./panes.js";
 
 /** All views; the first and the last need several panes. */
@@ -21,9 +19,9 @@ export interface SessionView {
   readonly modes: readonly View[];
   /** The view on show; panes of two clips have no difference. */
   readonly mode: ReadonlySignal<View>;
-  /** Short names of all panes, made of what they differ in. */
+  /** Short names of all panes, which state how they differ. */
   readonly names: ReadonlySignal<string[]>;
-  /** Short names of the active pane and the next one. */
+  /** Short names of the active pane and the next one, by which these two alone are told apart. */
   readonly pairNames: ReadonlySignal<string[]>;
   /** Second of the frame on show. */
   readonly time: ReadonlySignal<number>;
@@ -50,19 +48,18 @@ export interface SessionView {
 }
 
 export function deriveView(panes: Panes, state: State, { computation }: Host): SessionView {
-  const { all, active, next, index, difference, timeline, position } = panes;
+  const { all, active, names, index, difference, timeline, position } = panes;
   const modes = all.length > 1 ? VIEWS : VIEWS.slice(1, 4);
   const allows = (mode: View) => modes.includes(mode) && (mode !== "difference" || difference.value !== null);
   const mode = computed(() => (allows(state.view.value) ? state.view.value : "overlay"));
   const meta = computed(() => active.value.meta.value);
   const heat = computed(() => active.value.heat.value);
-  const namesOf = (some: readonly Pane[]) => names(some.map((pane) => pane.meta.value));
   return {
     modes,
     mode,
     allows,
-    names: computed(() => namesOf(all)),
-    pairNames: computed(() => namesOf([active.value, next.value])),
+    names: computed(() => names.value.panes),
+    pairNames: computed(() => names.value.pairs[index.value]),
     time: computed(() => timeline.times[position.value]),
     get playedRange() {
       return state.selection.value ?? ([timeline.start, timeline.end] as const);

@@ -1,7 +1,7 @@
 // The export dialog: image, table, code, and the files that the kernel makes.
 
 import { watch } from "../core/reactive.js";
-import { save, stem } from "../core/save.js";
+import { save } from "../core/save.js";
 import { changedSettings, pythonCode } from "../export/code.js";
 import { tableAsCsv } from "../export/table.js";
 import type { Session } from "../session/session.js";
@@ -31,8 +31,8 @@ export function exportDialog(session: Session, savePicture: () => void): { dialo
     return element;
   };
   const saveTable = () => {
-    const { clip, method } = meta.peek();
-    const name = `${stem(clip.name)}_${method}.csv`;
+    const { clip, method } = meta.peek().file_stems;
+    const name = `${clip}_${method}.csv`;
     save(name, new Blob([tableAsCsv(session)], { type: "text/csv" }));
     session.host.notify(`Saved ${name}`);
   };

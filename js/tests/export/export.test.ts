@@ -1,12 +1,11 @@
 import { expect, it } from "vitest";
-import { stem } from "../../src/core/save.js";
 import { changedSettings, pythonCode } from "../../src/export/code.js";
 import { tableAsCsv } from "../../src/export/table.js";
 import { connect } from "../../src/host/connection.js";
 import { type Payload, readPayloads } from "../../src/host/payload.js";
 import { createState } from "../../src/host/settings_sync.js";
 import { openSession } from "../../src/session/session.js";
-import { controller, FakeModel, payloadTraits } from "../fake.js";
+import { controller, FakeModel, named, payloadTraits } from "../fake.js";
 
 function open(change: (payload: Payload) => Payload[] = (payload) => [payload]) {
   const model = new FakeModel(payloadTraits());
@@ -14,7 +13,7 @@ function open(change: (payload: Payload) => Payload[] = (payload) => [payload]) 
   const state = createState(model, until);
   const [payload] = readPayloads(model);
   return openSession(
-    change(payload),
+    named(change(payload), ({ method }) => method),
     state,
     connect(model, () => false, until),
     until,
@@ -82,8 +81,4 @@ it("writes several panes as a list, whose usual view is the grid", () => {
   expect(pythonCode(session).split("\n").slice(-2, -1)).toEqual(["staa.Player([e1, e2], frame=103)"]);
   session.state.view.value = "overlay";
   expect(pythonCode(session)).toContain('view="overlay"');
-});
-
-it("names files by letters of any disk", () => {
-  expect(["my clip (1).mp4", "größe.avi", "../../../.mp4", ""].map(stem)).toEqual(["my_clip_1_", "größe", "_", "clip"]);
 });

@@ -3,17 +3,18 @@ import { connect } from "../../src/host/connection.js";
 import { type Meta, type Payload, readPayloads } from "../../src/host/payload.js";
 import { createState } from "../../src/host/settings_sync.js";
 import { commonGrid, type Grid, resample } from "../../src/session/difference.js";
-import { names } from "../../src/session/names.js";
 import { openSession } from "../../src/session/session.js";
 import { columns } from "../../src/ui/stage.js";
-import { controller, FakeModel, FakeSignal, payloadTraits } from "../fake.js";
+import { controller, FakeModel, FakeSignal, named, payloadTraits } from "../fake.js";
+
+const nameOf = ({ method, labels, target }: Meta) => `${method} · ${labels[target]}`;
 
 async function open(...others: ((first: Payload) => Payload)[]) {
   const model = new FakeModel(payloadTraits(), { status: "idle", statusChanged: new FakeSignal() });
   const until = controller().signal;
   const host = connect(model, () => false, until);
   const [first] = readPayloads(model);
-  const payloads = [first, ...others.map((make) => make(first))];
+  const payloads = named([first, ...others.map((make) => make(first))], nameOf);
   const session = openSession(payloads, createState(model, until), host, until);
   model.answer("hello", { ok: true, result: { kernel: true, computes: true, why: "" } });
   await new Promise<void>((done) => setTimeout(done));
@@ -81,6 +82,7 @@ it("subtracts the next pane from the active one at the moment on show, each by i
 it("speaks of the active pane, and goes around", async () => {
   const { session, state } = await open(change({ method: "rollout", target: 1 }), change({ method: "gradcam" }));
   expect(session.view.names.value).toEqual(["staa · jump", "rollout · clap", "gradcam · jump"]);
+  expect(session.view.pairNames.value).toEqual(["staa · jump", "rollout · clap"]);
   session.actions.stepPane(1);
   expect([state.pane.value, session.view.meta.value.method, session.panes.next.value]).toEqual([
     1,
@@ -95,6 +97,10 @@ it("speaks of the active pane, and goes around", async () => {
     session.panes.all[0],
   ]);
   expect(session.host.notice.value.text).toBe("gradcam · jump");
+  expect(session.view.pairNames.value).toEqual(["gradcam · jump", "staa · jump"]);
+  const payloads = session.panes.all.map((pane) => pane.payload.value);
+  session.panes.replace(named([change({ method: "saliency" })(payloads[0]), ...payloads.slice(1)], nameOf));
+  expect(session.view.names.value).toEqual(["saliency · jump", "rollout · clap", "gradcam · jump"]);
 });
 
 it("follows the clock of the first pane: one position a clip, and the same second in another clip", async () => {
@@ -138,25 +144,6 @@ it("computes in the pane that was active when it was asked", async () => {
   expect(session.view.activeRequest).toMatchObject({ method: "staa_logit" });
   state.pane.value = 0;
   expect(session.view.activeRequest).toBeNull();
-});
-
-it("names panes by what they differ in, as comparison.py does", () => {
-  const of = (...changes: Partial<Meta>[]) =>
-    names(changes.map((meta) => change(meta)(readPayloads(new FakeModel(payloadTraits()))[0]).meta));
-  expect(of({}, {})).toEqual(["staa", "staa (2)"]);
-  expect(of({ params: { layers: "last", contrast: true } }, { params: { layers: [1, 2], contrast: true } })).toEqual([
-    "layers=last",
-    "layers=[1,2]",
-  ]);
-  expect(of({ method: "rollout", params: {} }, { model: "vivit" }, { target: 0 })).toEqual([
-    "rollout · jump · barcodes",
-    "staa · jump · vivit",
-    "staa · wave · barcodes",
-  ]);
-  const told = of({ model: "org/vivit (drawn only)" }, { model: "org/videomae" });
-  expect(told).toEqual(["vivit", "videomae"]);
-  expect(of({ model: "one/vivit" }, { model: "another/vivit" })).toEqual(["one/vivit", "another/vivit"]);
-  expect(of(elsewhere, { ...elsewhere, clip: { ...elsewhere.clip, name: "" } })).toEqual(["other.mp4", "clip"]);
 });
 
 it("stands panes side by side so that pictures come out large", () => {

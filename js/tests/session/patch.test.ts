@@ -6,7 +6,7 @@ import { createState } from "../../src/host/settings_sync.js";
 import { describePatch, patchOf } from "../../src/session/patch.js";
 import { openSession, type Session } from "../../src/session/session.js";
 import { KEYS, type PlayerActions } from "../../src/ui/keys.js";
-import { controller, FakeModel, FakeSignal, payloadTraits } from "../fake.js";
+import { controller, FakeModel, FakeSignal, named, payloadTraits } from "../fake.js";
 
 const turn = () => new Promise<void>((done) => setTimeout(done));
 
@@ -75,10 +75,12 @@ it("brings back itself what it has kept once the kernel is gone", async () => {
   const before = pane.payload.value;
   const [one, other] = [asked(before, [0, 0, 0]), asked(before, [1, 0, 0])];
   session.panes.replace([one]);
-  session.panes.replace([other]);
+  session.panes.replace(named([other], () => "a patch"));
+  expect(session.view.names.value).toEqual(["a patch"]);
   model.emit("destroy");
   session.actions.leavePatch();
   expect(pane.payload.value).toBe(before);
+  expect(session.view.names.value).toEqual(["staa"]);
 });
 
 it("says once what is missing", async () => {
