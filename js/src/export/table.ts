@@ -3,7 +3,10 @@
 import { CSV_COLUMNS } from "../core/generated.js";
 import type { Session } from "../session/session.js";
 
-/** When the models looked, as CSV, one row a slice; `to_text` in table.py writes the same. */
+/**
+ * The attribution of each slice as CSV, one row per slice. `csv_text` of export/table.py writes the same;
+ * tests/browser/test_export.py compares the two.
+ */
 export function tableAsCsv(session: Session): string {
   const { all: panes } = session.panes;
   const { names } = session.view;

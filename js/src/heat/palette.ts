@@ -1,4 +1,5 @@
-// The color and opacity of each level of a heat map.
+// The color and opacity of each level of a heat map, by the arithmetic of `palette` in render/compositor.py;
+// tests/browser/test_frames.py compares the pixels.
 
 import { FADE_RANGE, LEVELS } from "../core/generated.js";
 

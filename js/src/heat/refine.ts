@@ -1,5 +1,5 @@
-// Statistics of a clip's maps: strengths, quantiles, dynamic threshold, blur; the same formulas as methods/postprocess.py,
-// compared with them by js/tests/heat/heat.test.ts.
+// Statistics of a clip's maps: strengths, quantiles, dynamic threshold, blur. The formulas are those of
+// methods/postprocess.py: heat.test.ts and tests/browser/test_frames.py check the same cases, tests/protocol/refine.json.
 
 import { clamp } from "../core/timeline.js";
 

@@ -1,4 +1,5 @@
-// Lays a heat map over pixels; the same arithmetic as render/compositor.py, to the same integers.
+// Lays a heat map over pixels, by the arithmetic of render/compositor.py, to the same integers;
+// tests/browser/test_frames.py compares the pixels.
 
 import { LEVELS, OUTSIDE_BRIGHTNESS } from "../core/generated.js";
 

@@ -16,7 +16,7 @@ interface Case {
   smooth: Record<string, number[]>;
   refined: number[];
 }
-// test_page.py holds this file against refine.py and numpy.
+// tests/browser/test_frames.py holds this file against methods/postprocess.py and numpy.
 const cases: Case[] = JSON.parse(
   readFileSync(new URL("../../../tests/protocol/refine.json", import.meta.url), "utf-8"),
 );

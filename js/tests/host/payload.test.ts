@@ -5,7 +5,7 @@ import { LocalModel } from "../../src/host/model.js";
 import { type Meta, readPayloads, sameLayout } from "../../src/host/payload.js";
 import { fixture, payloadTraits } from "../fake.js";
 
-// test_export.py holds this file against what Python writes.
+// tests/widget/test_page.py holds this file against what Python writes.
 const { _meta: meta } = fixture("payload");
 
 describe("the payload", () => {
