@@ -1,4 +1,4 @@
-"""Other readings of attention are what their papers say, by hand and against the models' own code."""
+"""Attention baselines against values worked out by hand and the models' own code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.helpers.small_records import scale_to_sum_one, small_record, tiny_rec
 from tests.helpers.timesformers import TYPES, tiny_timesformer_model
 from tests.helpers.tiny import random_pixels
 
-OWN = ("attention_last", "rollout", "attention_gradient", "grad_cam", "staa_original_code")
+BASELINES = ("attention_last", "rollout", "attention_gradient", "grad_cam", "staa_original_code")
 
 
 MODELS = (*TYPES, *JOINT)
@@ -38,15 +38,15 @@ def test_the_last_row_by_hand() -> None:
     np.testing.assert_allclose(maps, [[[0.375, 0.125]], [[1 / 3, 1 / 6]]], rtol=1e-6)
 
 
-def test_the_last_row_of_joint_attention_says_when() -> None:
-    found = tiny_record(TYPES[1])
-    maps = METHODS["attention_last"](found)
-    np.testing.assert_allclose(maps, scale_to_sum_one(found.rows[-1].mean(0)).reshape(4, 3, 3), atol=1e-6)
+def test_the_last_row_of_joint_attention_varies_over_time() -> None:
+    record = tiny_record(TYPES[1])
+    maps = METHODS["attention_last"](record)
+    np.testing.assert_allclose(maps, scale_to_sum_one(record.rows[-1].mean(0)).reshape(4, 3, 3), atol=1e-6)
     assert np.ptp(maps.sum((1, 2))) > 0.01
 
 
 def test_rollout_by_hand() -> None:
-    # Half of what CLS reads goes to frames at once, half through time; nothing is taken away as always there.
+    # Half of what CLS reads stays in its frame, half goes through time; the contrast step is not applied.
     spatial = [[[[0.5, 0.4, 0.1], [0, 1, 0], [0, 0, 1]], [[0.5, 0.3, 0.2], [0, 1, 0], [0, 0, 1]]]]
     here = np.array([[0.4, 0.1], [0.3, 0.2]])
     routed = np.array([[0.4 * 0.9 + 0.3 * 0.5, 0.02], [0.4 * 0.1 + 0.3 * 0.5, 0.28]])
@@ -62,7 +62,7 @@ def test_rollout_within_frames_gives_every_slice_the_same() -> None:
 def test_attention_gradient_by_hand() -> None:
     """Two layers of one head over CLS and two patches; all scores are 0, so that each attends to each by a third."""
     layers = [nn.Identity(), nn.Identity()]
-    reading = JointReader(
+    reader = JointReader(
         Geometry(1, 1, 1, 2, "time_major", 1, (8, 16)),
         Needs(relevance=True),
         norm=nn.LayerNorm(1),
@@ -71,14 +71,14 @@ def test_attention_gradient_by_hand() -> None:
     )
     flat = torch.zeros(1, 1, 3, 1)
     lower, upper = (torch.zeros(1, 3, 1, 1, requires_grad=True) for _ in layers)
-    reading.captures[layers[0]](flat, flat, torch.tensor([0.0, 1, 2]).reshape(flat.shape), lower, 1.0)
-    reading.captures[layers[1]](flat, flat, torch.tensor([0.0, 3, -3]).reshape(flat.shape), upper, 1.0)
+    reader.captures[layers[0]](flat, flat, torch.tensor([0.0, 1, 2]).reshape(flat.shape), lower, 1.0)
+    reader.captures[layers[1]](flat, flat, torch.tensor([0.0, 3, -3]).reshape(flat.shape), upper, 1.0)
     # dy/da = slope · value. Above, CLS: a third of (0, 6, -6), so that patch 1 gets 2. Below, patch 1: a third of
     # (0, 1, 2), so that it passes 2/3 to itself and 4/3 to patch 2.
-    (found,) = reading.records((2 * upper[:, 0, 0] + lower[:, 1, 0]).reshape(1, 1), [0])
-    assert found.relevance is not None
-    np.testing.assert_allclose(found.relevance, [[2 + 2 / 3, 4 / 3]], rtol=1e-6)
-    np.testing.assert_allclose(METHODS["attention_gradient"](found), [[[2 / 3, 1 / 3]]], rtol=1e-6)
+    (record,) = reader.records((2 * upper[:, 0, 0] + lower[:, 1, 0]).reshape(1, 1), [0])
+    assert record.relevance is not None
+    np.testing.assert_allclose(record.relevance, [[2 + 2 / 3, 4 / 3]], rtol=1e-6)
+    np.testing.assert_allclose(METHODS["attention_gradient"](record), [[[2 / 3, 1 / 3]]], rtol=1e-6)
 
 
 def make_cam_inputs(layer: nn.Module, forward: Any, target: int = 0) -> MethodInputs:
@@ -146,7 +146,7 @@ def test_the_published_code_by_hand() -> None:
     np.testing.assert_allclose(maps, scale_to_sum_one([[[0, 0.5]], [[0, 0.3]]]), rtol=1e-6)
 
 
-def test_the_published_code_sees_nothing_but_the_first_frame() -> None:
+def test_the_published_code_reads_only_the_first_frame() -> None:
     spatial = np.random.default_rng(0).random((2, 2, 3, 3))
     one = METHODS["staa_original_code"](small_record(spatial=spatial))
     other = spatial.copy()
@@ -171,9 +171,9 @@ def test_a_percentile_out_of_range_is_refused(percentile: Any) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_every_model_answers_every_method_of_attention(name: str) -> None:
+def test_every_attention_method_explains_every_model(name: str) -> None:
     model, pixels = make_model(name), random_pixels(1)[0]
-    for method in OWN:
+    for method in BASELINES:
         if method == "staa_original_code" and name != TYPES[0]:
             continue
         one, two = (attribute(model, pixels, method, target=target) for target in (1, 2))
@@ -183,21 +183,24 @@ def test_every_model_answers_every_method_of_attention(name: str) -> None:
         assert (np.abs(one - two).max() > 1e-4) == METHODS[method].depends_on_class()
 
 
-def test_methods_say_what_they_cost_and_whether_the_class_matters() -> None:
-    layout = tiny_timesformer_model().geometry
-    said = {name: (METHODS[name].cost(layout), METHODS[name].depends_on_class(), METHODS[name].group) for name in OWN}
-    assert said == {
+def test_methods_state_their_cost_and_whether_the_class_matters() -> None:
+    geometry = tiny_timesformer_model().geometry
+    descriptions = {
+        name: (METHODS[name].cost(geometry), METHODS[name].depends_on_class(), METHODS[name].group)
+        for name in BASELINES
+    }
+    assert descriptions == {
         "attention_last": (Cost(1), False, "attention"),
         "rollout": (Cost(1), False, "attention"),
         "attention_gradient": (Cost(1, 1), True, "attention"),
         "grad_cam": (Cost(2, 1), True, "attention"),
         "staa_original_code": (Cost(1), False, "attention"),
     }
-    assert METHODS["staa"].cost(layout) == Cost(1)
-    assert METHODS["staa"].cost(layout, {"weighting": "gradient"}) == Cost(1, 1)
+    assert METHODS["staa"].cost(geometry) == Cost(1)
+    assert METHODS["staa"].cost(geometry, {"weighting": "gradient"}) == Cost(1, 1)
 
 
 @pytest.mark.parametrize("method", ["attention_last", "rollout"])
-def test_exact_is_yes_or_no(method: str) -> None:
+def test_exact_is_true_or_false(method: str) -> None:
     with pytest.raises(ParameterError, match="exact"):
         METHODS[method].needs({"exact": "no"})

@@ -1,4 +1,4 @@
-"""Controls: maps that know nothing of the model."""
+"""Controls: maps that do not depend on the model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.helpers.method_inputs import draw_pixels, linear_model, make_inputs
 CONTROLS = [name for name, method in METHODS.items() if method.group == "control"]
 
 
-def test_controls_are_maps_and_the_drawn_ones_differ_by_seed():
+def test_controls_have_the_shape_of_the_grid_and_random_ones_depend_on_the_seed():
     shape = (4, 8, 6)
     for control in (controls.random, controls.random_smooth):
         assert control(shape, 0).shape == shape
@@ -36,7 +36,7 @@ def test_motion_energy_by_hand():
     assert maps[:, 1].max() == maps[:, 0, 1].max() == 0
 
 
-def test_what_exceeds_the_grid_belongs_to_no_cell():
+def test_pixels_outside_the_grid_belong_to_no_cell():
     frames = np.zeros((2, 5, 7, 3), np.uint8)
     frames[1, 4:, :] = frames[1, :, 6:] = 200
     assert controls.motion_energy(frames, (1, 2, 3)).max() == 0
@@ -50,7 +50,7 @@ def test_there_are_five_controls_and_none_depends_on_the_class():
 
 
 @pytest.mark.parametrize("name", CONTROLS)
-def test_controls_as_methods_do_without_the_model(name: str):
+def test_controls_as_methods_do_not_run_the_model(name: str):
     calls = []
     inputs = make_inputs(linear_model(draw_pixels(1)), seed=3)
     maps = METHODS[name](make_inputs(linear_model(draw_pixels(1)), seed=3, forward=calls.append))

@@ -45,25 +45,25 @@ def test_a_clip_of_one_color_stays_as_it_is(name: str):
     ],
 )
 def test_fillers_over_time(name: str, expected: list[float]):
-    found = FILLERS[name](gray_clip(2, 9, 1, 2, 2))
-    torch.testing.assert_close(found, gray_clip(*expected))
+    filled = FILLERS[name](gray_clip(2, 9, 1, 2, 2))
+    torch.testing.assert_close(filled, gray_clip(*expected))
 
 
-def test_the_darkest_is_a_color_that_was_there():
+def test_darkest_fills_with_a_color_of_the_clip():
     pixels = torch.zeros(2, 3, 4, 6)
     pixels[0], pixels[1] = torch.tensor([0.0, 5, 5])[:, None, None], torch.tensor([3.0, 3, 3])[:, None, None]
     torch.testing.assert_close(FILLERS["darkest"](pixels)[0, :, 0, 0], torch.tensor([3.0, 3, 3]))
 
 
-def test_blur_spreads_a_point_evenly_and_loses_nothing_of_it():
+def test_blur_spreads_a_point_evenly_and_keeps_its_sum():
     pixels = torch.zeros(1, 3, 33, 33)
     pixels[0, 1, 16, 16] = 1
-    found = FILLERS["blur"](pixels)[0]
-    assert found[0].abs().max() == found[2].abs().max() == 0
-    assert found[1].sum().item() == pytest.approx(1, abs=1e-5)
-    torch.testing.assert_close(found[1], found[1].T)
-    torch.testing.assert_close(found[1], found[1].flip(0))
-    spread = (found[1].sum(0) * (torch.arange(33) - 16) ** 2).sum().sqrt()
+    blurred = FILLERS["blur"](pixels)[0]
+    assert blurred[0].abs().max() == blurred[2].abs().max() == 0
+    assert blurred[1].sum().item() == pytest.approx(1, abs=1e-5)
+    torch.testing.assert_close(blurred[1], blurred[1].T)
+    torch.testing.assert_close(blurred[1], blurred[1].flip(0))
+    spread = (blurred[1].sum(0) * (torch.arange(33) - 16) ** 2).sum().sqrt()
     assert spread.item() == pytest.approx(33 / 8, rel=0.02)
 
 
@@ -83,7 +83,7 @@ def test_a_cell_covers_its_pixels_in_the_frames_of_its_slice():
     assert mask[0, 2:, :2, 4:].all()
 
 
-def test_every_pixel_goes_with_one_cell_and_sums_take_what_models_see():
+def test_every_pixel_belongs_to_one_cell_and_sums_cover_the_grid():
     odd = replace(GRID, input_size=(5, 7))
     masks = cell_mask(odd, torch.eye(12, dtype=torch.bool).reshape(12, 2, 2, 3))
     assert (masks.sum(0) == 1).all()
@@ -91,17 +91,17 @@ def test_every_pixel_goes_with_one_cell_and_sums_take_what_models_see():
     np.testing.assert_allclose(cell_sums(odd, pixels), sum_over_cells(pixels[..., :4, :6]), rtol=1e-5, atol=1e-5)
 
 
-def test_filling_changes_what_is_masked_and_nothing_else():
+def test_filling_changes_masked_pixels_only():
     pixels = draw_pixels()
     mask = cell_mask(GRID, torch.arange(12).reshape(1, 2, 2, 3) == 4)
-    found = fill(pixels, mask, "fade")
-    inside = mask[:, :, None].expand_as(found)
-    torch.testing.assert_close(found[~inside], pixels[None][~inside])
-    torch.testing.assert_close(found[inside], FILLERS["fade"](pixels)[None][inside])
+    filled = fill(pixels, mask, "fade")
+    inside = mask[:, :, None].expand_as(filled)
+    torch.testing.assert_close(filled[~inside], pixels[None][~inside])
+    torch.testing.assert_close(filled[inside], FILLERS["fade"](pixels)[None][inside])
 
 
-def test_freezing_holds_the_last_frame_that_is_still_there():
+def test_freeze_holds_the_last_frame_that_remains():
     pixels = gray_clip(2, 9, 1, 4)
-    gone = torch.tensor([[False, True, True, False], [True, True, False, False], [True, True, True, True]])
-    found = fill(pixels, gone[:, :, None, None].expand(-1, -1, 4, 6), "freeze")[:, :, 0, 0, 0]
-    assert found.tolist() == [[2, 2, 2, 4], [1, 1, 1, 4], [1, 1, 1, 1]]
+    hidden_frames = torch.tensor([[False, True, True, False], [True, True, False, False], [True, True, True, True]])
+    filled = fill(pixels, hidden_frames[:, :, None, None].expand(-1, -1, 4, 6), "freeze")[:, :, 0, 0, 0]
+    assert filled.tolist() == [[2, 2, 2, 4], [1, 1, 1, 4], [1, 1, 1, 1]]

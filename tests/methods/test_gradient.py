@@ -32,16 +32,16 @@ def curved_model(pixels: Tensor) -> Tensor:
     return torch.stack([mixed, torch.exp(mixed) + torch.sigmoid((pixels * WEIGHTS).sum((1, 2, 3, 4)))], 1)
 
 
-def assert_close(found: np.ndarray, expected: np.ndarray, tolerance: float = 1e-4) -> None:
-    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+def assert_close(actual: np.ndarray, expected: np.ndarray, tolerance: float = 1e-4) -> None:
+    np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=tolerance)
 
 
-def test_there_are_five_and_all_speak_of_a_class():
+def test_the_five_gradient_methods_are_class_specific():
     assert NAMES == ["saliency", "input_x_gradient", "integrated_gradients", "smooth_grad", "gradient_shap"]
     assert all(METHODS[name].depends_on_class() for name in NAMES)
 
 
-def test_a_linear_model_is_answered_by_its_weights():
+def test_maps_of_a_linear_model_follow_its_weights():
     inputs = make_inputs(linear_model(WEIGHTS))
     blurred = FILLERS["blur"](inputs.pixels)
     assert_close(METHODS["saliency"](inputs), sum_over_cells(WEIGHTS.abs()))
@@ -53,13 +53,13 @@ def test_a_linear_model_is_answered_by_its_weights():
     )
 
 
-def test_the_class_that_was_asked_for_is_answered():
+def test_the_target_class_is_explained():
     """Class 0 is a constant."""
     for name in NAMES:
         assert not METHODS[name](make_inputs(linear_model(WEIGHTS), target=0)).any()
 
 
-def test_squares_are_answered_by_the_pixels():
+def test_maps_of_a_sum_of_squares_follow_the_pixels():
     inputs = make_inputs(sum_of_squares)
     median = FILLERS["median"](inputs.pixels)
     assert_close(METHODS["saliency"](inputs), sum_over_cells(inputs.pixels.abs()))
@@ -79,7 +79,7 @@ def test_squares_are_answered_by_the_pixels():
 
 
 def test_noise_is_a_share_of_the_range_of_the_pixels():
-    """The gradient of squares is the noisy copy itself; around zero what is left is the noise."""
+    """The gradient of squares is the noisy copy itself; around zero only the noise remains."""
     pixels = torch.zeros(4, 3, 4, 6)
     pixels[0, 0, 0, 0], pixels[0, 0, 0, 1] = 5, -5
     maps = METHODS["smooth_grad"](make_inputs(sum_of_squares, pixels), samples=1, noise=0.1)
@@ -98,13 +98,13 @@ def test_integrated_gradients_are_complete(baseline: str):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_batches_make_no_difference_and_seeds_only_where_something_is_drawn(name: str):
+def test_batch_size_makes_no_difference_and_the_seed_only_to_random_methods(name: str):
     method = METHODS[name]
-    found = method(make_inputs(curved_model))
+    expected = method(make_inputs(curved_model))
     for batch_size in (1, 3, 64):
-        assert_close(method(make_inputs(curved_model, batch_size=batch_size)), found, 1e-5)
-    np.testing.assert_array_equal(method(make_inputs(curved_model)), found)
-    same = np.allclose(method(make_inputs(curved_model, seed=1)), found, atol=1e-6)
+        assert_close(method(make_inputs(curved_model, batch_size=batch_size)), expected, 1e-5)
+    np.testing.assert_array_equal(method(make_inputs(curved_model)), expected)
+    same = np.allclose(method(make_inputs(curved_model, seed=1)), expected, atol=1e-6)
     assert same == (name not in ("smooth_grad", "gradient_shap"))
 
 
@@ -115,7 +115,7 @@ def test_maps_are_signed_only_where_the_method_says_so(name: str):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_passes_are_bounded_counted_and_told(name: str):
+def test_passes_are_bounded_counted_and_reported(name: str):
     batches, reports = [], []
 
     def count_batches(pixels: Tensor) -> Tensor:
@@ -186,7 +186,7 @@ def test_wrong_parameters_are_refused(name: str, params: dict[str, Any]):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_without_captum_it_is_said_how_to_get_it(name: str, monkeypatch: pytest.MonkeyPatch):
+def test_without_captum_the_error_says_how_to_install_it(name: str, monkeypatch: pytest.MonkeyPatch):
     original = builtins.__import__
 
     def import_no_captum(module: str, *rest: Any) -> Any:

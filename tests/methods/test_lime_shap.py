@@ -28,14 +28,14 @@ SHAPLEY, KERNEL, LIME = (METHODS[name] for name in ("shapley", "kernel_shap", "l
 
 
 def shapley_by_orders(worth: Callable[[Tensor], Tensor], players: int) -> np.ndarray:
-    """Shapley values from their definition: what each player adds, averaged over all orders of coming."""
+    """Shapley values from their definition: what each player adds, averaged over all orders in which they join."""
     values, orders = np.zeros(8), list(permutations(range(players)))
     for order in orders:
-        there = torch.zeros(1, 8, dtype=torch.double)
+        coalition = torch.zeros(1, 8, dtype=torch.double)
         for player in order:
-            before = worth(there).item()
-            there[0, player] = 1
-            values[player] += worth(there).item() - before
+            before = worth(coalition).item()
+            coalition[0, player] = 1
+            values[player] += worth(coalition).item() - before
     return values / len(orders)
 
 
@@ -52,47 +52,51 @@ def test_segments_divide_each_axis_evenly():
 # --- exact values ---
 
 
-def test_a_glove_is_worth_what_shapley_says():
+def test_the_glove_game_has_its_known_shapley_values():
     """Segment 0 holds a left glove, 1 and 2 a right one each, a pair is worth 6; the other segments are ignored."""
-    found = segment_sums(SHAPLEY(game_inputs(lambda there: 6 * there[:, 0] * there[:, 1:3].amax(1)), segments=EIGHT))
-    np.testing.assert_allclose(found, [4, 1, 1, 0, 0, 0, 0, 0], atol=1e-5)
+    values = segment_sums(
+        SHAPLEY(game_inputs(lambda coalitions: 6 * coalitions[:, 0] * coalitions[:, 1:3].amax(1)), segments=EIGHT)
+    )
+    np.testing.assert_allclose(values, [4, 1, 1, 0, 0, 0, 0, 0], atol=1e-5)
 
 
 def test_shapley_is_the_mean_over_all_orders():
-    def worth(there: Tensor) -> Tensor:
-        return random_game(3)(torch.cat([there[:, :5], torch.zeros(len(there), 3)], 1))
+    def worth(coalitions: Tensor) -> Tensor:
+        return random_game(3)(torch.cat([coalitions[:, :5], torch.zeros(len(coalitions), 3)], 1))
 
-    found = segment_sums(SHAPLEY(game_inputs(worth), segments=EIGHT))
-    np.testing.assert_allclose(found, shapley_by_orders(worth, 5), atol=1e-5)
+    values = segment_sums(SHAPLEY(game_inputs(worth), segments=EIGHT))
+    np.testing.assert_allclose(values, shapley_by_orders(worth, 5), atol=1e-5)
 
 
 def test_equal_segments_get_equal_values():
-    found = segment_sums(SHAPLEY(game_inputs(lambda there: there.sum(1).square() + 3 * there[:, 7]), segments=EIGHT))
-    np.testing.assert_allclose(found, [8] * 7 + [11], atol=1e-4)
+    values = segment_sums(
+        SHAPLEY(game_inputs(lambda coalitions: coalitions.sum(1).square() + 3 * coalitions[:, 7]), segments=EIGHT)
+    )
+    np.testing.assert_allclose(values, [8] * 7 + [11], atol=1e-4)
 
 
 @pytest.mark.parametrize("filler", ["blur", "median", "darkest", "freeze"])
-def test_shapley_values_sum_to_what_is_lost_when_all_is_hidden(filler: str):
+def test_shapley_values_sum_to_the_drop_when_all_is_hidden(filler: str):
     def forward(pixels: Tensor) -> Tensor:
         mixed = torch.tanh(pixels.flatten(1) @ draw_pixels(8).flatten() / 4)
         return torch.stack([mixed, mixed.exp() + torch.sigmoid((pixels * WEIGHTS).sum((1, 2, 3, 4)))], 1)
 
     inputs = make_inputs(forward)
-    # Nothing is left to hold: the clip's middle frame is shown.
+    # With every frame hidden, freeze shows the clip's middle frame.
     hidden = inputs.pixels[[2] * 4] if filler == "freeze" else FILLERS[filler](inputs.pixels)
     logits = forward(torch.stack([inputs.pixels, hidden]))[:, 1]
     for segments in (EIGHT, (8, 1, 1)):
-        found = SHAPLEY(inputs, segments=segments, filler=filler).sum()
-        assert found == pytest.approx(float(logits[0] - logits[1]), abs=1e-5)
+        total = SHAPLEY(inputs, segments=segments, filler=filler).sum()
+        assert total == pytest.approx(float(logits[0] - logits[1]), abs=1e-5)
     assert abs(logits[0] - logits[1]) > 0.01
 
 
 def test_by_default_segments_are_slices_of_time():
     inputs = make_inputs(linear_model(WEIGHTS))
-    lost = sum_over_cells(WEIGHTS * (inputs.pixels - FILLERS["blur"](inputs.pixels)))
-    found = SHAPLEY(inputs)
-    np.testing.assert_allclose(found.sum((1, 2)), lost.sum((1, 2)), atol=1e-4)
-    assert np.ptp(found, axis=(1, 2)).max() == 0
+    losses = sum_over_cells(WEIGHTS * (inputs.pixels - FILLERS["blur"](inputs.pixels)))
+    maps = SHAPLEY(inputs)
+    np.testing.assert_allclose(maps.sum((1, 2)), losses.sum((1, 2)), atol=1e-4)
+    assert np.ptp(maps, axis=(1, 2)).max() == 0
     long = Geometry(16, 1, 4, 4, "time_major", 0, (8, 8))
     assert SHAPLEY.cost(long) == (256, 0)
     assert SHAPLEY.cost(GRID) == (4, 0)
@@ -102,12 +106,12 @@ def test_by_default_segments_are_slices_of_time():
 
 
 @pytest.mark.parametrize("name", ["shapley", "kernel_shap"])
-def test_segments_that_only_add_up_are_worth_what_they_add(name: str):
+def test_segments_of_a_linear_model_get_their_own_losses(name: str):
     inputs = make_inputs(linear_model(WEIGHTS))
-    lost = sum_over_cells(WEIGHTS * (inputs.pixels - FILLERS["median"](inputs.pixels)))
+    losses = sum_over_cells(WEIGHTS * (inputs.pixels - FILLERS["median"](inputs.pixels)))
     samples = {} if name == "shapley" else {"samples": 40}
-    found = METHODS[name](inputs, segments=EIGHT, filler="median", **samples)
-    np.testing.assert_allclose(segment_sums(found), np.bincount(GROUPS.ravel(), lost.ravel()), atol=1e-3)
+    maps = METHODS[name](inputs, segments=EIGHT, filler="median", **samples)
+    np.testing.assert_allclose(segment_sums(maps), np.bincount(GROUPS.ravel(), losses.ravel()), atol=1e-3)
 
 
 def test_kernel_shap_comes_close_to_the_exact_values():
@@ -116,35 +120,37 @@ def test_kernel_shap_comes_close_to_the_exact_values():
     few, many = (segment_sums(KERNEL(inputs, segments=EIGHT, samples=samples)) for samples in (60, 6000))
     assert np.abs(many - exact).mean() < 0.04
     assert np.abs(many - exact).mean() < np.abs(few - exact).mean() / 3
-    for found in (few, many):
-        assert found.sum() == pytest.approx(exact.sum(), abs=1e-3)
+    for values in (few, many):
+        assert values.sum() == pytest.approx(exact.sum(), abs=1e-3)
 
 
-def test_lime_finds_sign_and_order_of_what_segments_add():
+def test_lime_finds_sign_and_order_of_the_contributions():
     """The fit is exact but for the penalty of 1, against a quarter of the weights of some 1000 samples."""
-    added = np.array([3.0, -2.0, 1.0, 0.5, -0.25, 0.0, 2.0, -1.0])
-    inputs = game_inputs(lambda there: there @ torch.from_numpy(added), batch_size=512)
-    found = segment_sums(LIME(inputs, segments=EIGHT))
-    assert np.argsort(found).tolist() == np.argsort(added).tolist()
-    np.testing.assert_allclose(found, added, atol=0.06)
-    assert np.abs(found).sum() < np.abs(added).sum()
+    contributions = np.array([3.0, -2.0, 1.0, 0.5, -0.25, 0.0, 2.0, -1.0])
+    inputs = game_inputs(lambda coalitions: coalitions @ torch.from_numpy(contributions), batch_size=512)
+    values = segment_sums(LIME(inputs, segments=EIGHT))
+    assert np.argsort(values).tolist() == np.argsort(contributions).tolist()
+    np.testing.assert_allclose(values, contributions, atol=0.06)
+    assert np.abs(values).sum() < np.abs(contributions).sum()
 
 
 def test_lime_fits_weighted_samples_and_not_shapley_values():
     """Solve the same regression by its normal equations, over all coalitions, which are equally likely."""
     worth = random_game(6)
     inputs = game_inputs(worth, batch_size=512)
-    there = torch.from_numpy(ALL_COALITIONS).double()
-    distance = 1 - np.sqrt(there.numpy().mean(1))
+    coalitions = torch.from_numpy(ALL_COALITIONS).double()
+    distance = 1 - np.sqrt(coalitions.numpy().mean(1))
     weights = np.exp(-(distance**2) / (2 * 0.25**2))
-    design = np.column_stack([there.numpy(), np.ones(256)])
-    expected = np.linalg.solve(design.T @ (weights[:, None] * design), design.T @ (weights * worth(there).numpy()))[:8]
-    found = segment_sums(LIME(inputs, segments=EIGHT, samples=6000))
-    np.testing.assert_allclose(found, expected, atol=0.08)
-    assert np.abs(found - segment_sums(SHAPLEY(inputs, segments=EIGHT))).max() > 0.1
+    design = np.column_stack([coalitions.numpy(), np.ones(256)])
+    expected = np.linalg.solve(
+        design.T @ (weights[:, None] * design), design.T @ (weights * worth(coalitions).numpy())
+    )[:8]
+    values = segment_sums(LIME(inputs, segments=EIGHT, samples=6000))
+    np.testing.assert_allclose(values, expected, atol=0.08)
+    assert np.abs(values - segment_sums(SHAPLEY(inputs, segments=EIGHT))).max() > 0.1
 
 
-def test_the_class_that_was_asked_for_is_answered():
+def test_the_target_class_is_explained():
     """Class 0 is a constant."""
     for method, params in ((SHAPLEY, {}), (KERNEL, {"samples": 9}), (LIME, {"samples": 9})):
         assert np.abs(method(make_inputs(linear_model(WEIGHTS), target=0), **params)).max() < 1e-6
@@ -154,24 +160,24 @@ def test_the_class_that_was_asked_for_is_answered():
 
 
 @pytest.mark.parametrize("method", [KERNEL, LIME], ids=lambda method: method.name)
-def test_a_seed_is_an_answer(method: Any):
-    def maps(**changes: Any) -> np.ndarray:
+def test_maps_depend_on_the_seed_and_not_on_the_batch_size(method: Any):
+    def compute_maps(**changes: Any) -> np.ndarray:
         return method(game_inputs(random_game(5), **changes), segments=EIGHT, samples=50)
 
-    found = maps()
-    np.testing.assert_array_equal(maps(), found)
+    expected = compute_maps()
+    np.testing.assert_array_equal(compute_maps(), expected)
     for batch_size in (1, 64):
-        np.testing.assert_allclose(maps(batch_size=batch_size), found, atol=1e-5)
-    assert np.abs(maps(seed=1) - found).max() > 0.01
+        np.testing.assert_allclose(compute_maps(batch_size=batch_size), expected, atol=1e-5)
+    assert np.abs(compute_maps(seed=1) - expected).max() > 0.01
 
 
 @pytest.mark.parametrize(("name", "params"), [("shapley", {}), ("kernel_shap", {"samples": 60}), ("lime", {})])
-def test_any_model_can_be_asked(name: str, params: dict[str, Any]):
+def test_a_wrapped_function_can_be_explained(name: str, params: dict[str, Any]):
     """A function that sees the upper left corner of the last two frames and nothing else."""
 
     def corner(clips: Tensor) -> Tensor:
-        seen = clips[:, :, 2:, :8, :8].square().mean((1, 2, 3, 4))
-        return torch.stack([torch.zeros_like(seen), seen], 1)
+        energy = clips[:, :, 2:, :8, :8].square().mean((1, 2, 3, 4))
+        return torch.stack([torch.zeros_like(energy), energy], 1)
 
     model = wrap_model(corner, frames=4, size=16, labels=2, layout="bcthw", patch=8)
     pixels = torch.randn(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -194,7 +200,7 @@ def test_any_model_can_be_asked(name: str, params: dict[str, Any]):
         ("lime", {"samples": 12}, 12),
     ],
 )
-def test_passes_are_bounded_counted_and_told(name: str, params: dict[str, Any], passes: int):
+def test_passes_are_bounded_counted_and_reported(name: str, params: dict[str, Any], passes: int):
     batches, reports = [], []
 
     def count_batches(pixels: Tensor) -> Tensor:

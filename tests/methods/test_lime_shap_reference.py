@@ -1,4 +1,4 @@
-"""LIME, KernelSHAP and Shapley values beside captum's, which is installed for the tests and never used by them."""
+"""LIME, KernelSHAP and Shapley values compared with captum, which these three methods do not use."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class NormalEquations(Model):
 
 
 def draw_from(coalitions: np.ndarray) -> Callable[..., Iterator[Tensor]]:
-    """Make the function by which captum draws samples, of given coalitions."""
+    """Return a sampler for captum that yields the coalitions in order."""
 
     def draw(_: Tensor, **__: Any) -> Iterator[Tensor]:
         for coalition in coalitions:
@@ -63,7 +63,7 @@ def cosine_kernel(_: Tensor, __: Tensor, coalition: Tensor, **___: Any) -> float
 
 @pytest.mark.parametrize("samples", [40, 1000])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_lime_is_captums_on_the_same_samples(seed: int, samples: int):
+def test_lime_equals_captum_on_the_same_samples(seed: int, samples: int):
     worth = random_game(seed)
     coalitions = draw_lime_coalitions(8, samples, seed)
     assert coalitions[0].all()
@@ -80,8 +80,8 @@ def test_lime_is_captums_on_the_same_samples(seed: int, samples: int):
 
 @pytest.mark.parametrize("samples", [40, 1001])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_kernel_shap_is_captums_on_the_same_coalitions(seed: int, samples: int):
-    """captum gives all and none a great weight in place of an infinite one."""
+def test_kernel_shap_equals_captum_on_the_same_coalitions(seed: int, samples: int):
+    """captum gives the full and the empty coalition a great weight instead of an infinite one."""
     worth = random_game(seed)
     reference = KernelShap(worth)
     reference.interpretable_model = NormalEquations(0)
@@ -91,7 +91,7 @@ def test_kernel_shap_is_captums_on_the_same_coalitions(seed: int, samples: int):
     np.testing.assert_allclose(segment_sums(maps), expected, atol=3e-3)
 
 
-def test_kernel_shap_is_captums_on_average_over_its_own_coalitions():
+def test_kernel_shap_equals_captum_on_average_over_its_own_coalitions():
     worth = random_game(5)
     reference = KernelShap(worth)
     reference.interpretable_model = NormalEquations(0)
@@ -102,15 +102,15 @@ def test_kernel_shap_is_captums_on_average_over_its_own_coalitions():
     np.testing.assert_allclose(segment_sums(maps), expected, atol=0.2)
 
 
-def test_exact_values_are_captums():
+def test_exact_values_equal_captum():
     """Of six players, in all their 720 orders."""
 
     def worth(coalitions: Tensor) -> Tensor:
         return random_game(3)(torch.cat([coalitions[:, :6], torch.zeros(len(coalitions), 2)], 1))
 
     expected = ShapleyValues(worth).attribute(torch.ones(1, 8)[:, :6], perturbations_per_eval=64)[0]
-    found = segment_sums(shapley(game_inputs(worth, batch_size=64), segments=EIGHT))
-    np.testing.assert_allclose(found, [*expected.tolist(), 0, 0], atol=1e-5)
+    values = segment_sums(shapley(game_inputs(worth, batch_size=64), segments=EIGHT))
+    np.testing.assert_allclose(values, [*expected.tolist(), 0, 0], atol=1e-5)
 
 
 def test_coalitions_are_drawn_by_the_shapley_kernel_in_pairs():
@@ -134,7 +134,7 @@ def test_the_shapley_kernels_fit_to_all_coalitions_is_the_shapley_value():
     repeated = np.repeat(ALL_COALITIONS, repeats[ALL_COALITIONS.sum(1)], axis=0)
     worths = worth(torch.from_numpy(repeated)).numpy()
     nothing, whole = worth(torch.tensor([[0] * 8, [1] * 8])).tolist()
-    found = constrained_coefficients(repeated, worths - nothing, whole - nothing)
+    values = constrained_coefficients(repeated, worths - nothing, whole - nothing)
     exact = segment_sums(shapley(game_inputs(worth, batch_size=64), segments=EIGHT))
-    np.testing.assert_allclose(found, exact, atol=1e-5)
-    assert found.sum() == pytest.approx(whole - nothing)
+    np.testing.assert_allclose(values, exact, atol=1e-5)
+    assert values.sum() == pytest.approx(whole - nothing)

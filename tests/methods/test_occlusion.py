@@ -19,13 +19,13 @@ OCCLUSION = METHODS["occlusion"]
 
 
 @pytest.mark.parametrize("filler", ["blur", "median", "darkest"])
-def test_a_linear_model_loses_what_its_weights_say(filler: str):
+def test_maps_of_a_linear_model_are_its_losses(filler: str):
     inputs = make_inputs(linear_model(WEIGHTS))
-    lost = WEIGHTS * (inputs.pixels - FILLERS[filler](inputs.pixels))
-    np.testing.assert_allclose(OCCLUSION(inputs, filler=filler), sum_over_cells(lost), atol=1e-4)
+    losses = WEIGHTS * (inputs.pixels - FILLERS[filler](inputs.pixels))
+    np.testing.assert_allclose(OCCLUSION(inputs, filler=filler), sum_over_cells(losses), atol=1e-4)
 
 
-def test_a_frozen_slice_holds_the_frame_before_it_or_after():
+def test_freeze_fills_with_the_frame_before_or_after():
     inputs = make_inputs(linear_model(WEIGHTS))
     frozen = inputs.pixels[[2, 2, 1, 1]]
     np.testing.assert_allclose(
@@ -33,7 +33,7 @@ def test_a_frozen_slice_holds_the_frame_before_it_or_after():
     )
 
 
-def test_cells_hidden_together_share_what_is_lost():
+def test_cells_hidden_together_share_their_loss():
     inputs = make_inputs(linear_model(WEIGHTS))
     alone = OCCLUSION(inputs, filler="median")
     together = OCCLUSION(inputs, filler="median", cells=(2, 1, 2))
@@ -43,22 +43,22 @@ def test_cells_hidden_together_share_what_is_lost():
         np.testing.assert_allclose(together[:, row, 2], alone[:, row, 2].mean(), atol=1e-4)
 
 
-def test_the_class_that_was_asked_for_is_answered():
+def test_the_target_class_is_explained():
     assert not OCCLUSION(make_inputs(linear_model(WEIGHTS), target=0)).any()
     assert OCCLUSION.depends_on_class()
     assert OCCLUSION.signed
 
 
-def test_a_cell_that_speaks_against_the_class_is_negative():
+def test_a_cell_that_lowers_the_logit_is_negative():
     pixels = torch.zeros(4, 3, 4, 6)
     pixels[0, :, 0, 0] = 1
-    found = OCCLUSION(make_inputs(linear_model(-torch.ones(4, 3, 4, 6)), pixels), filler="median")
-    assert found[0, 0, 0] == -3
-    assert np.count_nonzero(found) == 1
+    maps = OCCLUSION(make_inputs(linear_model(-torch.ones(4, 3, 4, 6)), pixels), filler="median")
+    assert maps[0, 0, 0] == -3
+    assert np.count_nonzero(maps) == 1
 
 
 @pytest.mark.parametrize(("size", "passes"), [((1, 1, 1), 12), ((1, 2, 2), 4), ([2, 2, 3], 1), ((9, 9, 9), 1)])
-def test_passes_are_bounded_counted_and_told(size: Any, passes: int):
+def test_passes_are_bounded_counted_and_reported(size: Any, passes: int):
     batches, reports = [], []
 
     def count_batches(pixels: Tensor) -> Tensor:

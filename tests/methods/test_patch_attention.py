@@ -1,4 +1,4 @@
-"""Where the attention of one patch went is what the models' own eager code says, asked once and cached by patch."""
+"""The attention of one patch, compared with the models' own eager code, and its passes and cache entries."""
 
 from __future__ import annotations
 
@@ -33,66 +33,63 @@ QUIET: dict[str, Any] = {"preview": False, "progress": False}
 
 
 def record_patch_rows(model: VideoModel, patch: tuple[int, int, int]) -> np.ndarray:
-    (found,) = record(model, random_pixels(1), Needs(patch=patch), [None])
-    assert found.patch_rows is not None
-    assert found.patch_rows.flags.c_contiguous
-    return found.patch_rows
+    (patch_record,) = record(model, random_pixels(1), Needs(patch=patch), [None])
+    assert patch_record.patch_rows is not None
+    assert patch_record.patch_rows.flags.c_contiguous
+    return patch_record.patch_rows
 
 
 def record_attention(module: Any) -> list[torch.Tensor]:
-    """Probabilities of each call of eager attention, in order, ``(n, H, q, k)``."""
+    """Return the probabilities of each call of eager attention, in order, ``(n, H, q, k)``."""
     copied = deepcopy(module)
     copied.set_attn_implementation("eager")
     modeling: Any = sys.modules[type(module).__module__]
-    attend, kept = modeling.eager_attention_forward, []
+    attend, probabilities = modeling.eager_attention_forward, []
 
-    def keep(*args: Any, **settings: Any) -> Any:
+    def attend_and_note(*args: Any, **settings: Any) -> Any:
         out = attend(*args, **settings)
-        kept.append(out[1].detach())
+        probabilities.append(out[1].detach())
         return out
 
     with pytest.MonkeyPatch.context() as patch, torch.no_grad():
-        patch.setattr(modeling, "eager_attention_forward", keep)
+        patch.setattr(modeling, "eager_attention_forward", attend_and_note)
         copied(pixel_values_videos=random_pixels(1))
-    return kept
+    return probabilities
 
 
 @pytest.mark.parametrize("patch", PATCHES)
-def test_divided_attention_goes_on_through_time_from_what_the_patch_sees(patch: tuple[int, int, int]) -> None:
+def test_divided_attention_is_the_product_of_space_and_time(patch: tuple[int, int, int]) -> None:
     model, (t, row, column) = tiny_timesformer_model(), patch
-    truth, place = run_eager(model.module, random_pixels(1)[0]), 3 * row + column
-    found = record_patch_rows(model, patch)
-    assert found.shape == (3, H, 4, 9)
+    eager, place = run_eager(model.module, random_pixels(1)[0]), 3 * row + column
+    rows = record_patch_rows(model, patch)
+    assert rows.shape == (3, H, 4, 9)
     for layer in range(3):
-        space, time = truth["space"][layer][t, :, 1 + place, 1:], truth["time"][layer].mean(1)
+        space, time = eager["space"][layer][t, :, 1 + place, 1:], eager["time"][layer].mean(1)
         np.testing.assert_allclose(time.sum(-1), 1, atol=1e-5)
         for later in range(4):
-            np.testing.assert_allclose(found[layer, :, later], space * time[:, t, later], atol=1e-6)
+            np.testing.assert_allclose(rows[layer, :, later], space * time[:, t, later], atol=1e-6)
         np.testing.assert_allclose(
-            found[layer].sum((1, 2)), 1 - truth["space"][layer][t, :, 1 + place, 0].numpy(), atol=1e-5
+            rows[layer].sum((1, 2)), 1 - eager["space"][layer][t, :, 1 + place, 0].numpy(), atol=1e-5
         )
 
 
 @pytest.mark.parametrize("patch", PATCHES)
 def test_attention_within_frames_stays_in_the_frame(patch: tuple[int, int, int]) -> None:
     model, (t, row, column) = tiny_timesformer_model(TYPES[2]), patch
-    truth, found = (
-        run_eager(model.module, random_pixels(1)[0]),
-        record_patch_rows(tiny_timesformer_model(TYPES[2]), patch),
-    )
+    eager, rows = run_eager(model.module, random_pixels(1)[0]), record_patch_rows(model, patch)
     for layer in range(3):
         expected = np.zeros((H, 4, 9))
-        expected[:, t] = truth["space"][layer][t, :, 1 + 3 * row + column, 1:]
-        np.testing.assert_allclose(found[layer], expected, atol=1e-6)
+        expected[:, t] = eager["space"][layer][t, :, 1 + 3 * row + column, 1:]
+        np.testing.assert_allclose(rows[layer], expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("patch", PATCHES)
 def test_the_row_of_joint_attention_with_time_fastest(patch: tuple[int, int, int]) -> None:
     model, (t, row, column) = tiny_timesformer_model(TYPES[1]), patch
-    truth, found = run_eager(model.module, random_pixels(1)[0]), record_patch_rows(model, patch)
+    eager, rows = run_eager(model.module, random_pixels(1)[0]), record_patch_rows(model, patch)
     for layer in range(3):
-        expected = truth["space"][layer][0, :, 1 + 4 * (3 * row + column) + t, 1:]
-        np.testing.assert_allclose(found[layer], expected.reshape(H, 9, 4).transpose(1, 2), atol=1e-6)
+        expected = eager["space"][layer][0, :, 1 + 4 * (3 * row + column) + t, 1:]
+        np.testing.assert_allclose(rows[layer], expected.reshape(H, 9, 4).transpose(1, 2), atol=1e-6)
 
 
 @pytest.mark.parametrize("family", JOINT)
@@ -100,9 +97,9 @@ def test_the_row_of_joint_attention_with_time_fastest(patch: tuple[int, int, int
 def test_the_row_of_joint_attention_slice_by_slice(family: str, patch: tuple[int, int, int]) -> None:
     model, (s, row, column) = tiny_video_model(family), patch
     prefix = model.geometry.prefix
-    truth, found = eager_attentions(model.module, random_pixels(1)[0], 0)[0], record_patch_rows(model, patch)
-    assert found.shape == (3, H, 2, 9)
-    for layer, matrix in zip(found, truth, strict=True):
+    eager, rows = eager_attentions(model.module, random_pixels(1)[0], 0)[0], record_patch_rows(model, patch)
+    assert rows.shape == (3, H, 2, 9)
+    for layer, matrix in zip(rows, eager, strict=True):
         expected = matrix[:, prefix + 9 * s + 3 * row + column, prefix:]
         np.testing.assert_allclose(layer, expected.reshape(H, 2, 9), rtol=1e-5, atol=1e-6)
         if not prefix:
@@ -110,13 +107,13 @@ def test_the_row_of_joint_attention_slice_by_slice(family: str, patch: tuple[int
 
 
 @pytest.mark.parametrize("patch", PATCHES)
-def test_a_model_with_a_pooler_is_asked_in_the_layers_before_it(patch: tuple[int, int, int]) -> None:
+def test_a_model_with_a_pooler_is_read_before_its_cross_attention(patch: tuple[int, int, int]) -> None:
     model, (s, row, column) = tiny_video_model("vjepa2"), patch
-    *truth, pooler = record_attention(model.module)
+    *eager, pooler = record_attention(model.module)
     assert pooler.shape[2] == 1
-    assert len(truth) == 5  # three of the encoder, two of the pooler
-    found = record_patch_rows(model, patch)
-    for layer, matrix in zip(found, truth, strict=True):
+    assert len(eager) == 5  # three of the encoder, two of the pooler
+    rows = record_patch_rows(model, patch)
+    for layer, matrix in zip(rows, eager, strict=True):
         expected = matrix[0, :, 9 * s + 3 * row + column]
         np.testing.assert_allclose(layer, expected.reshape(H, 2, 9), rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(layer.sum((1, 2)), 1, atol=1e-5)
@@ -124,18 +121,18 @@ def test_a_model_with_a_pooler_is_asked_in_the_layers_before_it(patch: tuple[int
 
 @pytest.mark.skipif("videoprism_vision_model" not in FAMILIES, reason="this transformers has no VideoPrism")
 @pytest.mark.parametrize("patch", PATCHES)
-def test_layers_within_frames_and_over_time_each_show_what_they_see(patch: tuple[int, int, int]) -> None:
+def test_layers_within_frames_and_over_time_have_their_own_rows(patch: tuple[int, int, int]) -> None:
     model, (t, row, column) = tiny_video_model("videoprism_vision_model"), patch
-    *truth, _ = record_attention(model.module)
-    found, place = record_patch_rows(model, patch), 3 * row + column
-    for layer, matrix in zip(found, truth, strict=True):
+    *eager, _ = record_attention(model.module)
+    rows, place = record_patch_rows(model, patch), 3 * row + column
+    for layer, matrix in zip(rows, eager, strict=True):
         expected = np.zeros((H, 4, 9))
         if len(matrix) == 4:
             expected[:, t] = matrix[t, :, place]
         else:
             expected[:, :, place] = matrix[place, :, t]
         np.testing.assert_allclose(layer, expected, atol=1e-6)
-    assert [len(matrix) for matrix in truth] == [4, 4, 9, 9]
+    assert [len(matrix) for matrix in eager] == [4, 4, 9, 9]
 
 
 def test_maps_are_the_mean_over_heads_of_the_layers_chosen() -> None:
@@ -154,7 +151,7 @@ def test_maps_are_the_mean_over_heads_of_the_layers_chosen() -> None:
 
 
 @pytest.mark.parametrize("family", [name for name, family in FAMILIES.items() if family.attends])
-def test_by_default_the_middle_patch_is_asked_and_everything_fits(family: str) -> None:
+def test_the_default_is_the_middle_patch(family: str) -> None:
     model = tiny_video_model(family)
     slices = model.geometry.slices
     e = explain(NoiseVideo(2), model, METHOD, cache=False, **QUIET)
@@ -169,16 +166,16 @@ def test_by_default_the_middle_patch_is_asked_and_everything_fits(family: str) -
     np.testing.assert_allclose(scale_to_sum_one(e.attention.astype(float).mean((0, 1))), e.maps, atol=1e-3)
 
 
-def test_other_clips_of_a_batch_do_not_show() -> None:
+def test_other_clips_of_a_batch_do_not_matter() -> None:
     model, needs = tiny_video_model("timesformer"), Needs(patch=(1, 2, 0))
-    for i, found in enumerate(record(model, random_pixels(3), needs, [None] * 3)):
-        (alone,) = record(model, random_pixels(3)[i : i + 1], needs, [None])
-        assert found.patch_rows is not None
-        assert alone.patch_rows is not None
-        np.testing.assert_allclose(found.patch_rows, alone.patch_rows, atol=1e-6)
+    for i, batch_record in enumerate(record(model, random_pixels(3), needs, [None] * 3)):
+        (single_record,) = record(model, random_pixels(3)[i : i + 1], needs, [None])
+        assert batch_record.patch_rows is not None
+        assert single_record.patch_rows is not None
+        np.testing.assert_allclose(batch_record.patch_rows, single_record.patch_rows, atol=1e-6)
 
 
-def test_half_precision_asks_the_same() -> None:
+def test_half_precision_gives_nearly_the_same_rows() -> None:
     model = load_model(tiny_classifier("timesformer").bfloat16(), processor=PROCESSOR)
     np.testing.assert_allclose(
         record_patch_rows(model, (1, 2, 0)), record_patch_rows(tiny_video_model("timesformer"), (1, 2, 0)), atol=0.05
@@ -186,92 +183,94 @@ def test_half_precision_asks_the_same() -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_one_pass_answers_a_query_and_the_cache_the_same_query(forwards: list[int]) -> None:
+def test_each_patch_takes_one_pass_and_is_cached(forwards: list[int]) -> None:
     model, video = tiny_timesformer_model(), NoiseVideo(2)
     first = explain(video, model, **QUIET)
     assert forwards == [1]
-    asked = explain(video, model, METHOD, patch=(2, 1, 0), **QUIET)
+    patch_explanation = explain(video, model, METHOD, patch=(2, 1, 0), **QUIET)
     assert forwards == [1, 1]
-    np.testing.assert_allclose(asked.logits, first.logits, atol=1e-5)
+    np.testing.assert_allclose(patch_explanation.logits, first.logits, atol=1e-5)
     again = explain(video, model, METHOD, patch=[2, 1, 0], **QUIET)
     assert forwards == [1, 1]
     assert again.provenance["cache"] == "hit"
-    np.testing.assert_array_equal(again.maps, asked.maps)
+    np.testing.assert_array_equal(again.maps, patch_explanation.maps)
     other = explain(video, model, METHOD, patch=(2, 1, 1), **QUIET)
     assert forwards == [1, 1, 1]
-    assert np.abs(other.maps - asked.maps).max() > 1e-3
-    # What the readout read is there as before, and no record of a patch beside it.
+    assert np.abs(other.maps - patch_explanation.maps).max() > 1e-3
+    # The record of the readout stays, and patches have no records of their own.
     assert cache.info().entries == {"explanation": 3, "record": 1}
     explain(video, model, layers="last", **QUIET)
     assert forwards == [1, 1, 1]
 
 
-@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("cached", [True, False])
 @pytest.mark.usefixtures("folder")
-def test_several_methods_of_one_clip_take_a_pass_and_the_query_one_more(kept: bool, forwards: list[int]) -> None:
+def test_several_methods_of_one_clip_share_a_pass_and_the_patch_takes_one_more(
+    cached: bool, forwards: list[int]
+) -> None:
     methods = {"staa": {}, METHOD: {"patch": (3, 0, 2)}, "rollout": {}}
-    found = compare(NoiseVideo(2), tiny_timesformer_model(), methods, cache=kept, **QUIET)
+    comparison = compare(NoiseVideo(2), tiny_timesformer_model(), methods, cache=cached, **QUIET)
     assert forwards == [1, 1]
     alone = explain(NoiseVideo(2), tiny_timesformer_model(), METHOD, patch=(3, 0, 2), cache=False, **QUIET)
-    np.testing.assert_allclose(found[METHOD].maps, alone.maps, atol=1e-6)
+    np.testing.assert_allclose(comparison[METHOD].maps, alone.maps, atol=1e-6)
 
 
 @pytest.mark.usefixtures("folder")
-def test_no_more_is_recorded_than_the_patch(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Needs] = []
+def test_only_the_patch_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded_needs: list[Needs] = []
 
     def record_and_note(model: VideoModel, pixels: Any, needs: Needs, *rest: Any) -> Any:
-        asked.append(needs)
+        recorded_needs.append(needs)
         return record(model, pixels, needs, *rest)
 
     monkeypatch.setattr(staa_widgets.models.capture, "record", record_and_note)
     explain(NoiseVideo(2), tiny_timesformer_model(), **QUIET)
     explain(NoiseVideo(2), tiny_timesformer_model(), METHOD, patch=(2, 1, 0), **QUIET)
-    assert asked[1:] == [Needs(patch=(2, 1, 0))]
+    assert recorded_needs[1:] == [Needs(patch=(2, 1, 0))]
 
 
 @pytest.mark.usefixtures("folder")
 def test_each_of_many_videos_takes_one_pass(forwards: list[int]) -> None:
-    found = list(explain_many([NoiseVideo(2), NoiseVideo(2, seed=1)], tiny_timesformer_model(), METHOD, **QUIET))
-    assert all(outcome.explanation is not None for outcome in found)
+    outcomes = list(explain_many([NoiseVideo(2), NoiseVideo(2, seed=1)], tiny_timesformer_model(), METHOD, **QUIET))
+    assert all(outcome.explanation is not None for outcome in outcomes)
     assert forwards == [1, 1]
 
 
 @pytest.mark.usefixtures("folder")
-def test_of_several_windows_only_the_one_that_saw_the_patch_answers(forwards: list[int]) -> None:
+def test_of_several_windows_only_one_with_the_patch_has_a_map(forwards: list[int]) -> None:
     model, video = tiny_timesformer_model(), NoiseVideo(4)
     first = explain(video, model, window=1, stride=0.5, **QUIET)
     assert len(first.maps) == 16
     before = len(forwards)
     e = explain(video, model, METHOD, patch=(9, 1, 1), window=1, stride=0.5, **QUIET)
-    # Windows of 4 slices, 2 apart: slice 9 is the second of that which begins at 8, the last but one of that at 6.
+    # Windows of 4 slices, 2 apart: slice 9 lies in the window from 6 and in the window from 8.
     assert forwards[before:] == [1]
     assert e.maps.sum() == pytest.approx(1, abs=1e-5)
-    shown = np.flatnonzero(e.maps.any((1, 2)))
-    assert shown.tolist() in ([6, 7, 8, 9], [8, 9, 10, 11])
+    slices = np.flatnonzero(e.maps.any((1, 2)))
+    assert slices.tolist() in ([6, 7, 8, 9], [8, 9, 10, 11])
     weights = e.provenance["sampling"]["window_weights"]
     assert sum(weights) == 1
     frames = e.provenance["sampling"]["frames"][weights.index(1)]
     pixels = model.pixels(video.frames[frames])
-    local = (9 - int(shown[0]), 1, 1)
-    np.testing.assert_allclose(e.maps[shown], attribute(model, pixels, METHOD, patch=local), atol=1e-6)
+    local = (9 - int(slices[0]), 1, 1)
+    np.testing.assert_allclose(e.maps[slices], attribute(model, pixels, METHOD, patch=local), atol=1e-6)
     np.testing.assert_allclose(e.logits, first.logits, atol=1e-5)
     assert e.attention is not None
-    assert not e.attention[:, :, np.setdiff1d(np.arange(16), shown)].any()
+    assert not e.attention[:, :, np.setdiff1d(np.arange(16), slices)].any()
     np.testing.assert_allclose(scale_to_sum_one(e.attention.astype(float).mean((0, 1))), e.maps, atol=1e-3)
     end = explain(video, model, METHOD, patch=(15, 1, 1), window=1, stride=0.5, **QUIET)
     assert np.flatnonzero(end.maps.any((1, 2))).tolist() == [12, 13, 14, 15]
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_window_of_a_stream_is_asked_by_itself() -> None:
+def test_each_window_of_a_stream_is_explained_by_itself() -> None:
     windows = list(stream(NoiseVideo(4), tiny_timesformer_model(), METHOD, patch=(3, 2, 2), window=1, **QUIET))
     assert len(windows) == 4
     for e in windows:
         assert e.maps.sum() == pytest.approx(1, abs=1e-5)
-        question = request_of(e)
-        assert question is not None
-        np.testing.assert_allclose(answer_request(question).maps, e.maps, atol=1e-6)
+        request = request_of(e)
+        assert request is not None
+        np.testing.assert_allclose(answer_request(request).maps, e.maps, atol=1e-6)
     with pytest.raises(ParameterError, match="4 slices"):
         next(stream(NoiseVideo(4), tiny_timesformer_model(), METHOD, patch=(4, 2, 2), window=1, **QUIET))
 
@@ -286,7 +285,7 @@ def test_a_patch_outside_is_refused_before_the_model_runs(patch: tuple[int, int,
 
 
 @pytest.mark.parametrize(
-    ("params", "says"),
+    ("params", "message"),
     [
         ({"patch": (0, 0)}, "patch is"),
         ({"patch": (0, -1, 0)}, "patch is"),
@@ -298,8 +297,8 @@ def test_a_patch_outside_is_refused_before_the_model_runs(patch: tuple[int, int,
         ({"layers": []}, "mean, last"),
     ],
 )
-def test_what_is_no_query_is_refused(params: dict[str, Any], says: str) -> None:
-    with pytest.raises(ParameterError, match=says):
+def test_wrong_parameters_are_refused(params: dict[str, Any], message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
         METHODS[METHOD].needs(params)
 
 
@@ -310,15 +309,15 @@ def test_a_model_without_attention_says_so() -> None:
         explain(video(), wrap(Corner()), METHOD, cache=False, **QUIET)
 
 
-def test_it_is_to_be_looked_at_and_not_scored_unless_named() -> None:
+def test_the_method_is_exploratory() -> None:
     assert [name for name, method in METHODS.items() if method.exploratory] == [METHOD]
     assert not METHODS[METHOD].depends_on_class()
 
 
-def test_a_patch_and_its_token_are_those_of_fold() -> None:
+def test_token_indices_match_the_grid() -> None:
     for order, prefix in (("patch_major", 1), ("time_major", 0), ("time_major", 1)):
-        layout = Geometry(6, 2, 3, 4, order, prefix, (24, 32))  # pyright: ignore[reportArgumentType]
-        tokens = layout.to_grid(np.arange(36.0))
+        geometry = Geometry(6, 2, 3, 4, order, prefix, (24, 32))  # pyright: ignore[reportArgumentType]
+        tokens = geometry.to_grid(np.arange(36.0))
         for patch in np.ndindex(3, 3, 4):
-            assert layout.token_index(patch) - prefix == tokens[patch]
-        assert layout.resolve_patch("middle") == (1, 1, 2)
+            assert geometry.token_index(patch) - prefix == tokens[patch]
+        assert geometry.resolve_patch("middle") == (1, 1, 2)

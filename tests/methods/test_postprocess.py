@@ -1,4 +1,4 @@
-"""Refinements by hand-computed answers."""
+"""Refinements against values worked out by hand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from staa_widgets.errors import ParameterError
 from staa_widgets.methods.postprocess import contrast, dynamic_threshold, focus, normalize, signal_to_noise, smooth
 
 
-def test_contrast_takes_away_what_is_there_in_every_slice() -> None:
+def test_contrast_subtracts_the_minimum_over_slices() -> None:
     maps = np.array([[[1.0, 5.0]], [[2.0, 5.0]], [[6.0, 5.0]]])
     np.testing.assert_array_equal(contrast(maps), [[[0, 0]], [[1, 0]], [[5, 0]]])
 
@@ -65,7 +65,7 @@ def test_threshold_gives_zero_maps_back_and_drops_constant_ones() -> None:
     np.testing.assert_array_equal(dynamic_threshold(np.ones((2, 2, 2))), np.zeros((2, 2, 2)))
 
 
-def test_focus_is_its_parts_in_order() -> None:
+def test_focus_applies_its_steps_in_order() -> None:
     maps = np.random.default_rng(0).random((8, 4, 4))
     cut = dynamic_threshold(contrast(smooth(maps, 0.5)), 0.6, 0.8)
     np.testing.assert_allclose(focus(maps, 3, sigma=0.5, low=0.6, high=0.8), (cut / cut.max()) ** 3, rtol=1e-5)

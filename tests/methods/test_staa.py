@@ -1,4 +1,4 @@
-"""Methods are registered functions from records to maps, and STAA is what its formulas say."""
+"""STAA against its formulas, and the registry of methods."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def test_staa_weighted_by_the_logit_by_hand() -> None:
     np.testing.assert_allclose(maps, scale_to_sum_one([[[1.8, 0.0]], [[0.2, 1.0]]]), rtol=1e-6, atol=1e-8)
 
 
-def test_contrast_takes_away_what_is_always_there() -> None:
-    # Of 1.8 and 0.2 the lesser is taken, of 0 and 1 nothing.
+def test_contrast_subtracts_the_minimum_over_slices() -> None:
+    # The minimum of 1.8 and 0.2 is subtracted; the minimum of 0 and 1 is 0.
     maps = METHODS["staa"](small_record(), layers="last", weighting="logit", contrast=True)
     np.testing.assert_allclose(maps, scale_to_sum_one([[[1.6, 0.0]], [[0.0, 1.0]]]), rtol=1e-6, atol=1e-8)
 
 
 def test_rollout_by_hand() -> None:
-    # From CLS half stays, half is read; of that half flows through time; CLS and patches look at themselves else.
+    # CLS keeps half and reads half, of which half goes through time; patches attend to themselves alone.
     spatial = [[[[0.5, 0.4, 0.1], [0, 1, 0], [0, 0, 1]], [[0.5, 0.3, 0.2], [0, 1, 0], [0, 0, 1]]]]
     read = np.array([[0.4, 0.1], [0.3, 0.2]]) / 4
     temporal = np.array([[0.4 * 0.9 + 0.3 * 0.5, 0.02], [0.4 * 0.1 + 0.3 * 0.5, 0.28]]) / 4
@@ -51,9 +51,9 @@ def test_rollout_by_hand() -> None:
     np.testing.assert_allclose(maps[:, 0], scale_to_sum_one(read + temporal), rtol=1e-3)
 
 
-def whole_matrices(found: Any) -> list[tuple[np.ndarray, np.ndarray]]:
+def whole_matrices(window_record: Any) -> list[tuple[np.ndarray, np.ndarray]]:
     """Each layer's attention within frames and over time as matrices over CLS and all patches, frame by frame."""
-    layers, frames, tokens, _ = found.spatial.shape
+    layers, frames, tokens, _ = window_record.spatial.shape
     patches = tokens - 1
     matrices = []
     for layer in range(layers):
@@ -61,61 +61,63 @@ def whole_matrices(found: Any) -> list[tuple[np.ndarray, np.ndarray]]:
         time[0, 0] = 1
         for t in range(frames):
             at = slice(1 + t * patches, 1 + (t + 1) * patches)
-            block = found.spatial[layer, t].astype(float)
+            block = window_record.spatial[layer, t].astype(float)
             space[0, 0] += block[0, 0] / frames
             space[0, at], space[at, 0], space[at, at] = block[0, 1:] / frames, block[1:, 0], block[1:, 1:]
             for p in range(patches):
-                time[1 + t * patches + p, 1 + p :: patches] = found.temporal[layer, p, t]
+                time[1 + t * patches + p, 1 + p :: patches] = window_record.temporal[layer, p, t]
         matrices.append((space, time))
     return matrices
 
 
 @pytest.mark.parametrize("residual", [0, 0.5, 0.8])
 def test_rollout_is_the_product_of_whole_matrices(residual: float) -> None:
-    found = tiny_record()
+    window_record = tiny_record()
     one, flow = np.eye(1 + 4 * 9), np.eye(1 + 4 * 9)[0]
-    for space, time in reversed(whole_matrices(found)):
+    for space, time in reversed(whole_matrices(window_record)):
         np.testing.assert_allclose(space.sum(1), 1, atol=2e-3)
         flow = flow @ (residual * one + (1 - residual) * space) @ (residual * one + (1 - residual) * time)
-    maps = METHODS["staa"](found, layers="rollout", residual=residual, contrast=False)
+    maps = METHODS["staa"](window_record, layers="rollout", residual=residual, contrast=False)
     np.testing.assert_allclose(maps, scale_to_sum_one(flow[1:]).reshape(4, 3, 3), atol=1e-5)
 
 
 @pytest.mark.parametrize("weighting", WEIGHTINGS[1:])
-def test_rollout_of_a_weighting_carries_what_each_layer_reads(weighting: str) -> None:
-    found = tiny_record()
+def test_rollout_of_a_weighting_adds_the_rows_of_each_layer(weighting: str) -> None:
+    window_record = tiny_record()
     rows = {
-        "value": found.value_rows,
-        "gradient": found.gradient_rows,
-        "logit": np.maximum(found.contributions.sum(1), 0),
+        "value": window_record.value_rows,
+        "gradient": window_record.gradient_rows,
+        "logit": np.maximum(window_record.contributions.sum(1), 0),
     }[weighting]
-    flow, matrices = np.zeros(4 * 9), whole_matrices(found)
+    flow, matrices = np.zeros(4 * 9), whole_matrices(window_record)
     for layer in (2, 1, 0):
         flow = flow + rows[layer].reshape(-1)
         flow = RESIDUAL * flow + (1 - RESIDUAL) * flow @ matrices[layer][1][1:, 1:]
         if layer:
             flow = RESIDUAL * flow + (1 - RESIDUAL) * flow @ matrices[layer - 1][0][1:, 1:]
-    maps = METHODS["staa"](found, layers="rollout", weighting=weighting, contrast=False)
+    maps = METHODS["staa"](window_record, layers="rollout", weighting=weighting, contrast=False)
     np.testing.assert_allclose(maps, scale_to_sum_one(flow).reshape(4, 3, 3), atol=1e-5)
 
 
-def test_staa_logit_is_the_geometric_mean_of_attention_and_what_speaks_for_the_class() -> None:
-    found = tiny_record()
+def test_staa_logit_is_the_geometric_mean_of_attention_and_contributions() -> None:
+    window_record = tiny_record()
     for layers in ("last", "mean", "rollout", [0, -1]):
         plain = {"layers": layers, "contrast": False}
-        read, spoken = (METHODS["staa"](found, weighting=weighting, **plain) for weighting in ("none", "logit"))
-        both = METHODS["staa_logit"](found, **plain)
-        np.testing.assert_allclose(both, scale_to_sum_one(np.sqrt(read * spoken)), atol=1e-6)
-        sharp = METHODS["staa_logit"](found, layers=layers)
+        attention, contributions = (
+            METHODS["staa"](window_record, weighting=weighting, **plain) for weighting in ("none", "logit")
+        )
+        both = METHODS["staa_logit"](window_record, **plain)
+        np.testing.assert_allclose(both, scale_to_sum_one(np.sqrt(attention * contributions)), atol=1e-6)
+        sharp = METHODS["staa_logit"](window_record, layers=layers)
         np.testing.assert_allclose(sharp, scale_to_sum_one(postprocess.contrast(both)), atol=1e-6)
 
 
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
 def test_layers_are_chosen_by_number(weighting: str) -> None:
-    found, staa = tiny_record(), METHODS["staa"]
+    window_record, staa = tiny_record(), METHODS["staa"]
 
     def maps(layers: Any) -> np.ndarray:
-        return staa(found, layers=layers, weighting=weighting, contrast=False)
+        return staa(window_record, layers=layers, weighting=weighting, contrast=False)
 
     np.testing.assert_array_equal(maps("last"), maps([2]))
     np.testing.assert_array_equal(maps("last"), maps([-1]))
@@ -128,50 +130,57 @@ def test_layers_are_chosen_by_number(weighting: str) -> None:
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
 def test_maps_are_a_distribution_over_space_and_time(attention_type: str, layers: Any, weighting: str) -> None:
     params = {"layers": layers, "weighting": weighting, "time": attention_type != TYPES[2]}
-    (found,) = record(tiny_timesformer_model(attention_type), random_pixels(1), METHODS["staa"].needs(params), [2])
-    maps = METHODS["staa"](found, **params)
+    (window_record,) = record(
+        tiny_timesformer_model(attention_type), random_pixels(1), METHODS["staa"].needs(params), [2]
+    )
+    maps = METHODS["staa"](window_record, **params)
     assert maps.shape == (4, 3, 3)
     assert maps.min() >= 0
     assert maps.sum() == pytest.approx(1, abs=1e-5)
 
 
 def test_joint_attention_is_the_row_itself() -> None:
-    found = tiny_record(TYPES[1])
-    maps = METHODS["staa"](found, layers="last", contrast=False)
-    np.testing.assert_allclose(maps, scale_to_sum_one(found.rows[-1].mean(0)).reshape(4, 3, 3), atol=1e-6)
+    window_record = tiny_record(TYPES[1])
+    maps = METHODS["staa"](window_record, layers="last", contrast=False)
+    np.testing.assert_allclose(maps, scale_to_sum_one(window_record.rows[-1].mean(0)).reshape(4, 3, 3), atol=1e-6)
     for weighting, terms in zip(
         WEIGHTINGS,
-        (found.rollout, found.value_rollout, found.gradient_rollout, found.contribution_rollout),
+        (
+            window_record.rollout,
+            window_record.value_rollout,
+            window_record.gradient_rollout,
+            window_record.contribution_rollout,
+        ),
         strict=True,
     ):
-        maps = METHODS["staa"](found, layers="rollout", weighting=weighting, residual=0.75, contrast=False)
+        maps = METHODS["staa"](window_record, layers="rollout", weighting=weighting, residual=0.75, contrast=False)
         rolled = sum(0.25**power * term for power, term in enumerate(terms))
         np.testing.assert_allclose(maps, scale_to_sum_one(rolled).reshape(4, 3, 3), atol=1e-6)
 
 
-def test_attention_within_frames_cannot_say_when() -> None:
-    found = tiny_record(TYPES[2])
+def test_attention_within_frames_has_no_time() -> None:
+    window_record = tiny_record(TYPES[2])
     with pytest.raises(UnsupportedRequestError, match="cannot say when"):
-        METHODS["staa"](found)
-    maps = METHODS["staa"](found, time=False)
+        METHODS["staa"](window_record)
+    maps = METHODS["staa"](window_record, time=False)
     np.testing.assert_allclose(maps.sum((1, 2)), 0.25, atol=1e-6)
 
 
-def test_space_only_models_answer_when_through_their_logits() -> None:
+def test_logits_give_space_only_models_a_curve_over_time() -> None:
     maps = METHODS["staa_logit"](tiny_record(TYPES[2]))
     assert np.ptp(maps.sum((1, 2))) > 0.05
 
 
 def test_space_alone_is_the_spatial_row_of_each_frame() -> None:
-    found = tiny_record()
-    maps = METHODS["staa"](found, layers="last", time=False, contrast=False)
-    rows = found.rows[-1].mean(0)
+    window_record = tiny_record()
+    maps = METHODS["staa"](window_record, layers="last", time=False, contrast=False)
+    rows = window_record.rows[-1].mean(0)
     np.testing.assert_allclose(maps.reshape(4, 9), rows / rows.sum(1, keepdims=True) / 4, atol=1e-6)
     with pytest.raises(UnsupportedRequestError, match="space alone"):
         METHODS["staa"](tiny_record(TYPES[1]), time=False)
 
 
-def test_a_slice_where_nothing_is_left_is_uniform_when_only_where_is_asked() -> None:
+def test_an_empty_slice_is_uniform_in_space_alone() -> None:
     nothing = small_record(rows=[[[[0.0, 0.0], [0.4, 0.1]]]])
     maps = METHODS["staa"](nothing, layers="last", time=False)
     np.testing.assert_allclose(maps[0], 0.25)
@@ -182,7 +191,7 @@ def test_zero_stays_zero() -> None:
     np.testing.assert_array_equal(maps, np.zeros((2, 1, 2)))
 
 
-def test_the_class_matters_to_methods_that_say_so() -> None:
+def test_class_specific_methods_depend_on_the_class() -> None:
     model, pixels = tiny_timesformer_model(), random_pixels(1)
     for weighting, specific in (("none", False), ("value", False), ("gradient", True), ("logit", True)):
         params = {"weighting": weighting}
@@ -203,23 +212,23 @@ def test_attention_maps_show_each_head_routed_through_time() -> None:
 
 @pytest.mark.parametrize("attention_type", TYPES)
 def test_attention_maps_average_to_staa(attention_type: str) -> None:
-    found = tiny_record(attention_type)
-    mean = attention_maps(found).astype(float).mean((0, 1))
+    window_record = tiny_record(attention_type)
+    mean = attention_maps(window_record).astype(float).mean((0, 1))
     if attention_type == TYPES[2]:
-        np.testing.assert_allclose(mean, found.rows.mean((0, 1)).reshape(4, 3, 3) / 4, atol=1e-4)
+        np.testing.assert_allclose(mean, window_record.rows.mean((0, 1)).reshape(4, 3, 3) / 4, atol=1e-4)
     else:
         np.testing.assert_allclose(
-            scale_to_sum_one(mean), METHODS["staa"](found, layers="mean", contrast=False), atol=1e-4
+            scale_to_sum_one(mean), METHODS["staa"](window_record, layers="mean", contrast=False), atol=1e-4
         )
 
 
-def test_contrast_is_the_refinement() -> None:
-    found = tiny_record()
-    plain, sharp = (METHODS["staa"](found, contrast=flag) for flag in (False, True))
+def test_the_contrast_parameter_applies_the_refinement() -> None:
+    window_record = tiny_record()
+    plain, sharp = (METHODS["staa"](window_record, contrast=flag) for flag in (False, True))
     np.testing.assert_allclose(sharp, scale_to_sum_one(postprocess.contrast(plain)), atol=1e-5)
 
 
-def test_methods_say_what_they_are() -> None:
+def test_methods_describe_themselves() -> None:
     staa = get_method("staa")
     assert dict(staa.defaults) == {
         "layers": "rollout",
@@ -245,7 +254,7 @@ def test_an_unknown_method_names_the_nearest(name: str, hint: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("params", "says"),
+    ("params", "message"),
     [
         ({"layer": "last"}, "Did you mean 'layers'"),
         ({"layers": "first"}, "last, mean, rollout"),
@@ -257,8 +266,8 @@ def test_an_unknown_method_names_the_nearest(name: str, hint: str) -> None:
         ({"contrast": 1}, "True or False"),
     ],
 )
-def test_a_wrong_parameter_is_refused_before_the_model_runs(params: dict[str, Any], says: str) -> None:
-    with pytest.raises(ParameterError, match=says):
+def test_a_wrong_parameter_is_refused_before_the_model_runs(params: dict[str, Any], message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
         get_method("staa").needs(params)
 
 
@@ -272,7 +281,7 @@ def test_a_layer_that_does_not_exist_is_refused() -> None:
         METHODS["staa"](tiny_record(), layers=[3])
 
 
-def test_a_record_without_what_is_needed_is_refused() -> None:
-    (found,) = record(tiny_timesformer_model(), random_pixels(1), Needs(rows=True), [None])
+def test_a_record_without_the_needed_arrays_is_refused() -> None:
+    (window_record,) = record(tiny_timesformer_model(), random_pixels(1), Needs(rows=True), [None])
     with pytest.raises(ParameterError, match="does not hold"):
-        METHODS["staa"](found, layers="last")
+        METHODS["staa"](window_record, layers="last")
