@@ -235,7 +235,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=Path("out/overhead.json"))
     options = parser.parse_args()
     if options.profile:
-        print("| model | stock | recorded pass | of which taps | records | method |\n|---|---|---|---|---|---|")
+        print("| model | stock | recorded pass | of which capture | records | method |\n|---|---|---|---|---|---|")
         for name in options.models:
             seconds = profile(CASES[name])
             names = ("stock", "recorded pass", "taps", "records", "method")
