@@ -76,7 +76,7 @@ def to_video(
     Raises
     ------
     ExportError
-        If the file cannot be written, or `audio` has no sound.
+        If the file cannot be written, or `audio` has no audio track.
     ParameterError
         If the video is not the one that was explained, or no frame lies in the range.
     VideoError

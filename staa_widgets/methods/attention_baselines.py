@@ -124,8 +124,8 @@ def grad_cam(inputs: MethodInputs) -> NDArray[np.float32]:
 
     if not inputs.layers:
         raise UnsupportedRequestError(
-            "Grad-CAM reads the tokens of a block, and the blocks of this model are not known.",
-            "Use a method by gradients or perturbation, such as 'integrated_gradients' or 'occlusion'.",
+            "Grad-CAM reads the tokens of a transformer block, but the blocks of this model are not known.",
+            "Use a gradient or perturbation method, such as 'integrated_gradients' or 'occlusion'.",
         )
     inputs.report(0, 1)
     # By thread, because the model's owner may run it in another thread at the same time.
@@ -156,7 +156,10 @@ def grad_cam(inputs: MethodInputs) -> NDArray[np.float32]:
 def _original_code_needs(percentile: float | None) -> Needs:
     is_number = isinstance(percentile, int | float) and not isinstance(percentile, bool)
     if percentile is not None and not (is_number and 0 <= percentile < 100):
-        raise ParameterError(f"percentile is {percentile!r}.", "Give None, or a number from 0 to below 100.")
+        raise ParameterError(
+            f"percentile must be None, or at least 0 and less than 100, got {percentile!r}.",
+            "Use None to keep all values.",
+        )
     return Needs(spatial=True)
 
 
@@ -188,14 +191,14 @@ def staa_original_code(record: Record, *, percentile: float | None = None) -> ND
     """
     if record.attention_type != "divided":
         raise UnsupportedRequestError(
-            "The code published with STAA reads the spatial attention of divided models only.",
-            "Use method='staa', which reads this model too.",
+            "The code published with STAA supports only models with divided space-time attention.",
+            "Use method='staa', which supports this model.",
         )
     spatial = require_array(record.spatial)[-1, 0].astype(np.float32)
     frames = record.geometry.slices
     if frames >= len(spatial):
         raise UnsupportedRequestError(
-            f"The code published with STAA takes the row of a patch for each of {frames} frames, and there are "
+            f"The code published with STAA reads a different patch for each frame, but there are {frames} frames and "
             f"{len(spatial) - 1} patches.",
             "Use method='staa'.",
         )

@@ -34,7 +34,9 @@ def _needs(*, baseline: str = "blur", steps: int = 1, samples: int = 1, noise: f
     for name, count in (("steps", steps), ("samples", samples)):
         check_whole_number(name, count)
     if isinstance(noise, bool) or not isinstance(noise, int | float) or not 0 <= noise < np.inf:
-        raise ParameterError(f"noise is {noise!r}.", "Give a share of the range of the pixels, such as 0.15.")
+        raise ParameterError(
+            f"noise must be a number of at least 0, got {noise!r}.", "Give a share of the pixels' range, such as 0.15."
+        )
     return Needs()
 
 

@@ -31,14 +31,14 @@ RIDGE_PENALTY = 1.0
 MAX_EXACT_SEGMENTS = 8
 """Most segments for exact Shapley values: 256 coalitions."""
 
-_SEGMENTS_HINT = "Give into how many runs to divide time, rows and columns: (4, 4, 4)."
+_SEGMENTS_HINT = "Give the number of parts along time, rows and columns, such as (4, 4, 4)."
 
 
 def _needs(segments: Sequence[int], filler: str, samples: int) -> Needs:
     check_hiding_filler(filler)
     check_three_whole_numbers("segments", segments, _SEGMENTS_HINT)
     if prod(segments) < 2:
-        raise ParameterError("One segment has nothing to be compared with.", _SEGMENTS_HINT)
+        raise ParameterError(f"segments={segments!r} gives one segment, but at least two are needed.", _SEGMENTS_HINT)
     check_whole_number("samples", samples, 2)
     return Needs()
 
@@ -52,8 +52,8 @@ def _exact_needs(segments: Sequence[int], filler: str) -> Needs:
     check_three_whole_numbers("segments", segments, _SEGMENTS_HINT)
     if prod(segments) > MAX_EXACT_SEGMENTS:
         raise ParameterError(
-            f"{prod(segments)} segments have 2^{prod(segments)} coalitions, each a pass through the model.",
-            f"Choose at most {MAX_EXACT_SEGMENTS} segments for exact values, or method='kernel_shap'.",
+            f"Exact Shapley values of {prod(segments)} segments need 2^{prod(segments)} passes through the model.",
+            f"Use at most {MAX_EXACT_SEGMENTS} segments, or estimate the values with method='kernel_shap'.",
         )
     return Needs()
 

@@ -15,7 +15,8 @@ def require_array(array: NDArray[Any] | None) -> NDArray[Any]:
     """Return an array of a record; raise `ParameterError` if it was not recorded."""
     if array is None:
         raise ParameterError(
-            "The record does not hold what these parameters need.", "Record it anew with the method's needs(params)."
+            "The record does not contain an array that these parameters need.",
+            "Record the pass again with the method's needs(params).",
         )
     return array
 

@@ -18,7 +18,8 @@ from staa_widgets.records.record import Needs
 
 def _needs(filler: str, cells: Sequence[int]) -> Needs:
     check_hiding_filler(filler)
-    check_three_whole_numbers("cells", cells, "Give how many slices, rows and columns to hide at once: (1, 1, 1).")
+    hint = "Give the number of slices, rows and columns to hide at once, such as (1, 1, 1)."
+    check_three_whole_numbers("cells", cells, hint)
     return Needs()
 
 

@@ -19,6 +19,7 @@ def import_captum() -> Any:
         from captum import attr
     except ImportError as error:
         raise MissingPackageError(
-            f"This method needs captum, which cannot be imported ({error}).", "pip install 'staa-widgets[baselines]'"
+            f"This method needs captum, which could not be imported: {error}.",
+            "Install it with: pip install 'staa-widgets[baselines]'",
         ) from error
     return attr

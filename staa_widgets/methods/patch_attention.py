@@ -17,12 +17,15 @@ from staa_widgets.records.record import Needs, Record
 def _patch_needs(patch: Sequence[int] | None, layers: Layers) -> Needs:
     is_valid = layers in ("mean", "last") if isinstance(layers, str) else is_indices(layers)
     if not is_valid:
-        raise ParameterError(f"layers is {layers!r}.", "Choose from mean, last, or give a list of layers.")
+        raise ParameterError(
+            f"layers must be 'mean', 'last' or a list of layers, got {layers!r}.", "For example, layers=[0, -1]."
+        )
     if patch is None:
         return Needs(patch="middle")
     if not (is_indices(patch) and len(patch) == 3 and min(patch) >= 0):
         raise ParameterError(
-            f"patch is {patch!r}.", "Give a patch of the token grid as (slice, row, column), each counted from 0."
+            f"patch must be three whole numbers of at least 0, got {patch!r}.",
+            "Give a patch of the token grid as (slice, row, column), each counted from 0.",
         )
     slice_number, row, column = (int(value) for value in patch)
     return Needs(patch=(slice_number, row, column))

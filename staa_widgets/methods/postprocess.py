@@ -64,7 +64,7 @@ def smooth(maps: NDArray[np.floating], sigma: float = 0.7) -> NDArray[np.float32
         If `sigma` is negative.
     """
     if not sigma >= 0:
-        raise ParameterError(f"sigma is {sigma}.", "Give 0 or more.")
+        raise ParameterError(f"sigma must be at least 0, got {sigma}.", "Use sigma=0 to leave the maps unchanged.")
     blurred = np.asarray(maps, np.float64)
     reach = int(np.ceil(3 * sigma))
     if reach:
@@ -101,7 +101,9 @@ def dynamic_threshold(maps: NDArray[np.floating], low: float = 0.70, high: float
         If not ``0 ≤ low ≤ high ≤ 1``.
     """
     if not 0 <= low <= high <= 1:
-        raise ParameterError(f"low is {low} and high is {high}.", "Give 0 <= low <= high <= 1.")
+        raise ParameterError(
+            f"low={low} and high={high} must satisfy 0 <= low <= high <= 1.", "For example, low=0.7 and high=0.9."
+        )
     strength = np.abs(np.asarray(maps, np.float64))
     total = strength.sum()
     if total == 0:
@@ -139,7 +141,7 @@ def focus(
         If a parameter is out of range.
     """
     if not gamma > 0:
-        raise ParameterError(f"gamma is {gamma}.", "Give more than 0.")
+        raise ParameterError(f"gamma must be greater than 0, got {gamma}.", "Use a value above 1 to sharpen the maps.")
     return normalize(normalize(dynamic_threshold(contrast(smooth(maps, sigma)), low, high)) ** gamma)
 
 
@@ -168,9 +170,14 @@ def signal_to_noise(maps: NDArray[np.floating], where: NDArray[np.bool_]) -> flo
     """
     where = np.asarray(where, bool)
     if where.shape != maps.shape:
-        raise ParameterError(f"maps has shape {maps.shape}, where {where.shape}.", "Give them the same shape.")
+        raise ParameterError(
+            f"maps and where must have the same shape, got {maps.shape} and {where.shape}.",
+            "Give one value of where for each cell of the maps.",
+        )
     if not where.any() or where.all():
-        raise ParameterError("The region is empty or everything.", "Give one with an inside and an outside.")
+        raise ParameterError(
+            "The region must cover some cells, but not all of them.", "Give a region with an inside and an outside."
+        )
     strength = np.abs(np.asarray(maps, np.float64))
     if not strength.any():
         return float("nan")

@@ -41,14 +41,15 @@ def _needs(layers: Layers, weighting: str, contrast: bool, residual: float, exac
         raise ParameterError(f"There is no weighting {weighting!r}.", f"Choose from {', '.join(_WEIGHTING_NEEDS)}.")
     for name, value in (("contrast", contrast), ("time", time), ("exact", exact)):
         if not isinstance(value, bool):
-            raise ParameterError(f"{name} is {value!r}.", "Give True or False.")
+            raise ParameterError(f"{name} must be True or False, got {value!r}.", f"For example, {name}=True.")
     if isinstance(residual, bool) or not isinstance(residual, int | float) or not 0 <= residual <= 1:
-        raise ParameterError(f"residual is {residual!r}.", "Give a number from 0 to 1.")
+        raise ParameterError(f"residual must be a number from 0 to 1, got {residual!r}.", f"The default is {RESIDUAL}.")
     layer_names = ("last", "mean", "rollout")
     is_valid = layers in layer_names if isinstance(layers, str) else is_indices(layers)
     if not is_valid:
         raise ParameterError(
-            f"layers is {layers!r}.", f"Choose from {', '.join(layer_names)}, or give a list of layers."
+            f"layers must be 'last', 'mean', 'rollout' or a list of layers, got {layers!r}.",
+            "For example, layers='rollout' or layers=[0, -1].",
         )
     needs = _WEIGHTING_NEEDS[weighting] | Needs(exact=exact)
     return needs | Needs(spatial=True, temporal=True) if layers == "rollout" else needs
@@ -123,12 +124,13 @@ def staa(
     """
     if time and record.attention_type == "space_only":
         raise UnsupportedRequestError(
-            "This model attends within frames only, so that its attention cannot say when.",
-            "Pass time=False for where alone, or use method='staa_logit'.",
+            "This model attends only within frames, so its attention contains no information about time.",
+            "Use time=False for spatial maps only, or method='staa_logit'.",
         )
     if not time and record.attention_type == "joint":
         raise UnsupportedRequestError(
-            "Joint attention has no part that is about space alone.", "Leave time=True, or normalize each slice."
+            "Joint attention cannot be separated into space and time, as time=False requires.",
+            "Use time=True, and normalize each slice of the maps if only the positions matter.",
         )
     maps = _joint_maps(record, layers, weighting, residual, time=time)
     if contrast:
@@ -287,6 +289,8 @@ def layer_indices(layers: Layers, count: int) -> list[int]:
         return list(range(count))
     indices = [int(layer) for layer in layers]
     if not all(-count <= layer < count for layer in indices):
-        hint = "One layer is read of this model, 0." if count == 1 else f"The model has layers 0 to {count - 1}."
-        raise ParameterError(f"layers is {layers!r}.", hint)
+        hint = f"The model has layers 0 to {count - 1}; -1 is the last one."
+        if count == 1:
+            hint = "Only one layer of this model is read: 0."
+        raise ParameterError(f"layers={layers!r} names a layer that does not exist.", hint)
     return indices

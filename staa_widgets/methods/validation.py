@@ -14,14 +14,16 @@ from staa_widgets.methods.fillers import FILLERS, get_filler
 def check_whole_number(name: str, value: Any, least: int = 1) -> None:
     """Refuse a value that is not a whole number or is less than `least`."""
     if not _is_whole_number(value) or value < least:
-        raise ParameterError(f"{name} is {value!r}.", f"Give a whole number, at least {least}.")
+        raise ParameterError(
+            f"{name} must be a whole number of at least {least}, got {value!r}.", f"Give {least} or more."
+        )
 
 
 def check_three_whole_numbers(name: str, values: Any, hint: str) -> None:
     """Refuse values that are not three whole numbers, each at least 1."""
     is_list = isinstance(values, Sequence) and not isinstance(values, str)
     if not (is_list and len(values) == 3 and all(_is_whole_number(value) and value >= 1 for value in values)):
-        raise ParameterError(f"{name} is {values!r}.", hint)
+        raise ParameterError(f"{name} must be three whole numbers of at least 1, got {values!r}.", hint)
 
 
 def check_hiding_filler(filler: str) -> None:
@@ -29,7 +31,7 @@ def check_hiding_filler(filler: str) -> None:
     get_filler(filler)
     if filler == "fade":
         raise ParameterError(
-            "The filler 'fade' puts a constant into the clip, which stands out of it.",
+            "The filler 'fade' cannot hide parts of a clip: its constant color would look like a new object.",
             f"Choose from {', '.join(name for name in FILLERS if name != 'fade')}.",
         )
 

@@ -131,8 +131,8 @@ def run_within_memory(
         _release_memory(model.device)
         if size == 1:
             raise DeviceMemoryError(
-                f"One window of {model.id!r} does not fit the memory of {model.device}.",
-                "Free some, use a smaller model or dtype='bfloat16', or load it with device='cpu'.",
+                f"A single window of {model.id!r} does not fit into the memory of {model.device}.",
+                "Free memory, use a smaller model or dtype='bfloat16', or load the model with device='cpu'.",
             )
 
 

@@ -88,13 +88,14 @@ def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[in
             )
         if not_called:
             raise UnsupportedModelError(
-                f"{len(not_called)} of {len(captures)} attention modules did not show their attention: "
+                f"Could not capture the attention of {len(not_called)} of {len(captures)} attention modules: "
                 f"{_class_names(not_called)}.",
-                "Something runs in their place: load the model anew, as its class makes it.",
+                "Other code runs in their place: load the model again without changing it.",
             )
         if not output.logits.isfinite().all():
             raise WrongInputError(
-                "The model's logits are not finite.", "Check the pixels and the weights, or use dtype='float32'."
+                "The model's logits are not finite.",
+                "Check the pixels and the weights, or use dtype='float32'.",
             )
         records = reader.records(output.logits, targets)
         release_captured(reader)
@@ -130,20 +131,21 @@ def _check_inputs(model: VideoModel, pixels: Tensor, targets: Sequence[int | Non
     height, width = geometry.input_size
     if pixels.ndim != 5 or pixels.shape[2] != 3:
         raise WrongInputError(
-            f"The pixels have shape {tuple(pixels.shape)}.", "Give them as (clips, frames, 3, height, width)."
+            f"Pixels must have shape (clips, frames, 3, height, width), got {tuple(pixels.shape)}.",
+            "Stack the output of VideoModel.pixels for each clip.",
         )
     if pixels.shape[1] != geometry.frames:
         raise WrongInputError(
-            f"The model takes {geometry.frames} frames and was given {pixels.shape[1]}.",
+            f"The model takes {geometry.frames} frames, got {pixels.shape[1]}.",
             f"Sample {geometry.frames} frames from the clip.",
         )
     if pixels.shape[3:] != (height, width):
         raise WrongInputError(
-            f"The model takes frames of {width}x{height} and was given {pixels.shape[4]}x{pixels.shape[3]}.",
-            "Use VideoModel.pixels, or give load_model a processor that makes this size.",
+            f"The model takes frames of {width}x{height} pixels, got {pixels.shape[4]}x{pixels.shape[3]}.",
+            "Use VideoModel.pixels, or give load_model a processor with this output size.",
         )
     if len(targets) != len(pixels):
-        raise ParameterError(f"{len(pixels)} clips came with {len(targets)} targets.", "Give one target for each clip.")
+        raise ParameterError(f"Got {len(pixels)} clips but {len(targets)} targets.", "Give one target for each clip.")
     for target in targets:
         if target is not None and not 0 <= target < len(model.labels):
             raise ParameterError(f"There is no class {target}.", f"The model has classes 0 to {len(model.labels) - 1}.")
@@ -223,7 +225,7 @@ def _find_implementation(name: str | None, eager: Any) -> Any:
     except KeyError:
         raise UnsupportedModelError(
             f"transformers has no attention implementation {name!r}.",
-            "Choose one with module.set_attn_implementation('sdpa').",
+            "Choose one that it has, such as module.set_attn_implementation('sdpa').",
         ) from None
 
 
@@ -232,8 +234,8 @@ def _refuse_compiled(module: nn.Module) -> None:
     compiled = {part for part in module.modules() if part._compiled_call_impl is not None or hasattr(part, "_orig_mod")}
     if compiled:
         raise UnsupportedModelError(
-            f"{_class_names(compiled)} was compiled in place, so that its attention cannot be read.",
-            "Load the model anew; load_model(…, compile=True) compiles what can be.",
+            f"{_class_names(compiled)} was compiled in place, so its attention cannot be captured.",
+            "Load the model again; load_model(…, compile=True) compiles the passes that allow it.",
         )
 
 

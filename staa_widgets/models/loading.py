@@ -126,8 +126,8 @@ def _resolve_source(model: str | Path | None) -> tuple[str, str]:
     if isinstance(model, str) and model.startswith("bundled/"):
         if model not in BUNDLED_MODELS:
             raise ModelLoadError(
-                f"No model {model!r} comes with the package.",
-                suggest_name(model, BUNDLED_MODELS, f"There are {', '.join(BUNDLED_MODELS)}."),
+                f"There is no bundled model {model!r}.",
+                suggest_name(model, BUNDLED_MODELS, f"Choose from {', '.join(BUNDLED_MODELS)}."),
             )
         return str(BUNDLED_MODELS[model]), f"{model} (drawn actions only)"
     path = Path(model).expanduser()
@@ -138,7 +138,9 @@ def _resolve_source(model: str | Path | None) -> tuple[str, str]:
             )
         return str(path), path.resolve().name
     if path.is_file():
-        raise ModelLoadError(f"{str(model)!r} is a file.", "Give the folder that holds it and its config.json.")
+        raise ModelLoadError(
+            f"{str(model)!r} is a file, not a folder.", "Give the folder that contains the weights and config.json."
+        )
     if not isinstance(model, str) or not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", model):
         raise ModelLoadError(
             f"There is no folder {str(model)!r}.", "Give an existing folder, or a hub id such as 'owner/name'."
@@ -154,7 +156,7 @@ def _read_checkpoint(source: str, name: str, device: torch.device, dtype: str | 
             raise _load_error(source, name, error) from error
         family = FAMILIES.get(settings.get("model_type", ""))
         if family is None or not family.attends:
-            raise _unsupported_error(f"{name!r} is of type {settings.get('model_type')!r}")
+            raise _unsupported_error(f"{name!r} has the model type {settings.get('model_type')!r}")
         try:
             architecture: Any = family.architecture
             module, info = architecture.from_pretrained(
@@ -174,8 +176,8 @@ def _read_checkpoint(source: str, name: str, device: torch.device, dtype: str | 
         if len(missing_keys) > 3:
             key_list += f" and {len(missing_keys) - 3} more"
         raise ModelLoadError(
-            f"The weights of {name!r} do not fit: {key_list} are missing or of another size.",
-            "Give a checkpoint trained for video classification whose config.json fits its weights.",
+            f"The weights of {name!r} do not match its config.json: {key_list} are missing or of another size.",
+            "Use a checkpoint trained for video classification, with the config.json that belongs to it.",
         )
     return family, module.eval().to(device)
 
@@ -184,20 +186,20 @@ def _load_error(source: str, name: str, error: Exception) -> ModelLoadError:
     reason = str(error).strip().split("\n")[0] or type(error).__name__
     if not Path(source).is_dir():
         return ModelLoadError(
-            f"{name!r} is no folder here and could not be loaded from the hub: {reason}",
-            "Check the spelling and the network, or download it once and give its folder.",
+            f"{name!r} is not a local folder and could not be loaded from the Hugging Face Hub: {reason}",
+            "Check the spelling and the network connection, or download the model and give its folder.",
         )
-    hint = "Write the folder anew with save_pretrained."
+    hint = "Save the model again with save_pretrained."
     if isinstance(error, SafetensorError):
         hint = "The weights are damaged: copy or download them again."
-    return ModelLoadError(f"The model {name!r} cannot be loaded: {reason}", hint)
+    return ModelLoadError(f"Cannot load the model {name!r}: {reason}", hint)
 
 
 def _unsupported_error(what: str) -> UnsupportedModelError:
     families = ", ".join(f"{f.name} ({f.architecture.__name__})" for f in FAMILIES.values() if f.attends)
     return UnsupportedModelError(
         f"{what}, which is not supported.",
-        f"Supported: {families}. Any other can be explained without attention: see staa_widgets.wrap_model.",
+        f"Supported: {families}. For any other model, use staa_widgets.wrap_model and a method without attention.",
     )
 
 
@@ -215,7 +217,9 @@ def _check_module(module: nn.Module, device: str | torch.device, dtype: str | to
     if expected != parameter.device:
         raise ParameterError(f"The module is on {parameter.device}, not {expected}.", "Move it with .to() first.")
     if dtype != "auto" and _resolve_dtype(dtype, parameter.device) != parameter.dtype:
-        raise ParameterError(f"The module computes in {parameter.dtype}, not {dtype}.", "Convert it with .to() first.")
+        raise ParameterError(
+            f"The module has the dtype {parameter.dtype}, not {dtype}.", "Convert it with .to() first."
+        )
     return module
 
 
@@ -227,7 +231,8 @@ def _resolve_device(device: str | torch.device) -> torch.device:
         return torch.empty(0, device=device).device
     except (RuntimeError, AssertionError) as error:
         raise ParameterError(
-            f"The device {str(device)!r} cannot be used: {str(error).splitlines()[0]}", "Leave device='auto'."
+            f"The device {str(device)!r} cannot be used: {str(error).splitlines()[0]}",
+            "Use device='auto' to choose one automatically.",
         ) from error
 
 
@@ -249,7 +254,9 @@ def _find_processor(source: str) -> dict[str, Any] | None:
         except (FileNotFoundError, EntryNotFoundError):
             continue
         except ValueError as error:
-            raise ModelLoadError(f"{name} is no JSON: {error}", "Mend it, or give processor=Transform(…).") from error
+            raise ModelLoadError(
+                f"{name} is not valid JSON: {error}", "Fix the file, or give processor=Transform(…)."
+            ) from error
     return None
 
 
@@ -257,9 +264,9 @@ def _make_transform(processor: Any, family: Family, size: tuple[int, int], name:
     if processor is None:
         transform = Transform(shortest_edge=min(size), crop=size, mean=family.mean, std=family.std)
         warnings.warn(
-            f"{name!r} comes without a processor: frames are resized to a shortest edge of {min(size)}, cropped at the "
-            f"center and normalized by mean {family.mean[0]} and std {family.std[0]}. If it was trained otherwise, "
-            "give load_model a processor.",
+            f"{name!r} comes without a processor: frames are resized to a shortest edge of {min(size)} pixels, cropped "
+            f"at the center and normalized with mean {family.mean[0]} and std {family.std[0]}. If the model was "
+            "trained with other preprocessing, give load_model a processor.",
             stacklevel=3,
         )
         return transform

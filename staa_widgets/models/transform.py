@@ -95,8 +95,8 @@ class Transform:
                 size = (int(resize["height"]), int(resize["width"]))
             else:
                 raise ModelLoadError(
-                    f"The processor resizes by {dict(resize)}, which is not supported.",
-                    "Give processor=Transform(…) to load_model.",
+                    f"The processor's resize setting {dict(resize)} is not supported.",
+                    "Give load_model processor=Transform(…).",
                 )
         crop = None
         if processor.get("do_center_crop", True):
@@ -135,8 +135,8 @@ class Transform:
         if output != size:
             output_text = f"{output[1]}x{output[0]}" if output else "any size"
             raise ModelLoadError(
-                f"The processor makes frames of {output_text}, the model takes {size[1]}x{size[0]}.",
-                "Give a processor that makes this size.",
+                f"The processor outputs frames of {output_text}, but the model takes {size[1]}x{size[0]}.",
+                "Give a processor with this output size.",
             )
         return transform
 

@@ -65,8 +65,8 @@ class WrappedModel(nn.Module):
         if not isinstance(output, Tensor) or output.shape != (clips, self.classes):
             description = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else f"a {type(output).__name__}"
             raise ModelError(
-                f"For {clips} clips the model gave {description}, not logits of shape ({clips}, {self.classes}).",
-                f"Wrap a function that gives them, with labels of {self.classes} classes.",
+                f"For {clips} clips the model returned {description}, not logits of shape ({clips}, {self.classes}).",
+                "Wrap a function that returns one logit per clip and class, and check the number of labels.",
             )
         return output
 
@@ -81,9 +81,9 @@ class LogitsReader:
     def __init__(self, _: nn.Module, geometry: Geometry, needs: Needs) -> None:
         if needs != Needs():
             raise UnsupportedRequestError(
-                "A wrapped model shows its logits only, and this method reads attention inside the model.",
-                "Use a method by gradients or perturbation, such as 'integrated_gradients' or 'occlusion', or a "
-                "control; for attention load a model of a family by load_model.",
+                "This method reads attention inside the model, but a wrapped model gives access to its logits only.",
+                "Use a gradient or perturbation method, such as 'integrated_gradients' or 'occlusion', or a control. "
+                "For attention, load a supported architecture with load_model.",
             )
         self.geometry = geometry
 
@@ -156,7 +156,10 @@ def wrap_model(
         If the processor makes another size.
     """
     if not callable(model):
-        raise ParameterError(f"The model is a {type(model).__name__}.", "Give a module or a function.")
+        raise ParameterError(
+            f"The model must be a module or a function, got {type(model).__name__}.",
+            "To load a model by its name, use load_model.",
+        )
     if layout not in get_args(Layout):
         raise ParameterError(f"There is no layout {layout!r}.", f"Choose from {', '.join(get_args(Layout))}.")
     frames, tubelet = _check_count("frames", frames), _check_count("tubelet", tubelet)
@@ -169,16 +172,18 @@ def wrap_model(
     for name, length, divisor in divisions:
         if length % divisor:
             raise ParameterError(
-                f"{name} of {length} cannot be divided into parts of {divisor}.",
-                "Choose others by tubelet= and patch=.",
+                f"{name}={length} is not divisible by {divisor}.",
+                "Choose another tubelet= for frames, or another patch= for height and width.",
             )
     try:
         classes = range(operator.index(labels)) if isinstance(labels, int | np.integer) else labels
         names = tuple(map(str, classes))
     except TypeError:
-        raise ParameterError(f"labels is {labels!r}.", "Name the classes, or say how many there are.") from None
+        raise ParameterError(
+            f"labels must be the names of the classes or their number, got {labels!r}.", "For example, labels=10."
+        ) from None
     if not names:
-        raise ParameterError("There are no labels.", "Name the classes, or say how many there are.")
+        raise ParameterError("labels must not be empty.", "Give the names of the classes or their number.")
     if processor is None:
         processor = Transform(
             shortest_edge=min(height, width),
@@ -209,7 +214,9 @@ def _check_pair(name: str, size: Size) -> tuple[int, int]:
     except TypeError:
         pair = size, size
     if len(pair) != 2:
-        raise ParameterError(f"{name} is {size!r}.", "Give height and width in pixels, or one number.")
+        raise ParameterError(
+            f"{name} must be (height, width) or one number, got {size!r}.", "Give it in pixels, such as 224."
+        )
     return _check_count(name, pair[0]), _check_count(name, pair[1])
 
 
@@ -217,7 +224,9 @@ def _check_three(name: str, values: Sequence[float]) -> tuple[float, float, floa
     try:
         red, green, blue = map(float, values)
     except (TypeError, ValueError):
-        raise ParameterError(f"{name} is {values!r}.", "Give three numbers, one a channel.") from None
+        raise ParameterError(
+            f"{name} must be three numbers, got {values!r}.", "Give one number per channel: red, green, blue."
+        ) from None
     return red, green, blue
 
 
@@ -228,7 +237,7 @@ def _check_count(name: str, value: Any) -> int:
     except TypeError:
         count = 0
     if count < 1:
-        raise ParameterError(f"{name} is {value!r}.", "Give whole numbers from 1.")
+        raise ParameterError(f"{name} must be a whole number of at least 1, got {value!r}.", "Give 1 or more.")
     return count
 
 

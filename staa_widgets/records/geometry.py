@@ -74,7 +74,8 @@ class Geometry:
             raise ParameterError(
                 f"The patch {slice_index, row, column} is outside the grid "
                 f"of {grid[0]} slices of {grid[1]}x{grid[2]} patches.",
-                f"Give a slice from 0 to {grid[0] - 1}, a row to {grid[1] - 1} and a column to {grid[2] - 1}.",
+                f"Choose a slice from 0 to {grid[0] - 1}, a row from 0 to {grid[1] - 1} "
+                f"and a column from 0 to {grid[2] - 1}.",
             )
         return slice_index, row, column
 

@@ -26,12 +26,14 @@ def target_index(target: int | str | None, labels: tuple[str, ...]) -> int | Non
             return normalized.index(_normalize_label(target))
         matches = get_close_matches(_normalize_label(target), normalized, 1, cutoff=0.5)
         first_labels = ", ".join(labels[:10]) + (", …" if len(labels) > 10 else "")
-        hint = f"The model knows {first_labels}."
+        hint = f"Its classes are {first_labels}."
         if matches:
             hint = f"Did you mean {labels[normalized.index(matches[0])]!r}?"
         raise ParameterError(f"The model has no class {target!r}.", hint)
     if isinstance(target, bool) or not isinstance(target, int | np.integer) or not 0 <= target < len(labels):
-        raise ParameterError(f"The model has no class {target!r}.", f"Give a label, or 0 to {len(labels) - 1}.")
+        raise ParameterError(
+            f"The model has no class {target!r}.", f"Give a label, or an index from 0 to {len(labels) - 1}."
+        )
     return int(target)
 
 

@@ -22,7 +22,7 @@ def record_from_bytes(data: bytes) -> tuple[Record, Needs]:
     Raises
     ------
     FormatError
-        If the bytes are no record, truncated, altered or of another version.
+        If the bytes are not a record, or the record is truncated, altered or of another version.
     """
     values, arrays = unpack("record", data)
     try:
@@ -30,4 +30,4 @@ def record_from_bytes(data: bytes) -> tuple[Record, Needs]:
         geometry["input_size"] = tuple(geometry["input_size"])
         return Record(geometry=Geometry(**geometry), **values, **arrays), needs
     except (KeyError, TypeError) as error:
-        raise FormatError("This record is of another version.", "Compute it again.") from error
+        raise FormatError("This record was written by another version.", "Compute it again.") from error

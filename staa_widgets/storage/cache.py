@@ -3,7 +3,7 @@
 Entries are safetensors files with a checksum in one folder, named by kind and key. The folder is `STAA_CACHE` or the
 user's cache folder. Its size stays under `STAA_CACHE_LIMIT` (such as ``"500MB"``; default 2 GB): the least recently
 used entries are removed. The cache never makes an explanation fail: if the folder cannot be written, one warning is
-given and results are computed anew.
+given, and results are computed again.
 """
 
 from __future__ import annotations
@@ -89,14 +89,14 @@ def limit() -> int:
     Raises
     ------
     ParameterError
-        If `STAA_CACHE_LIMIT` is no size.
+        If `STAA_CACHE_LIMIT` is not a size.
     """
     text = os.environ.get("STAA_CACHE_LIMIT", "").strip()
     if not text:
         return DEFAULT_LIMIT
     match = re.fullmatch(r"(\d+(?:\.\d*)?)\s*([KMGT]?B)?", text, re.IGNORECASE)
     if not match:
-        raise ParameterError(f"STAA_CACHE_LIMIT is {text!r}.", "Give a size such as 500MB or 2GB.")
+        raise ParameterError(f"STAA_CACHE_LIMIT must be a size, got {text!r}.", "For example, 500MB or 2GB.")
     return int(float(match[1]) * _UNITS[(match[2] or "").upper()])
 
 
@@ -286,8 +286,8 @@ def _warn_once(error: BaseException) -> None:
     if cache_folder not in _state.warned_folders:
         _state.warned_folders.add(cache_folder)
         warnings.warn(
-            f"The cache in {cache_folder} cannot be used ({error}); results are computed anew. "
-            "Point STAA_CACHE to a folder that can be written.",
+            f"The cache in {cache_folder} cannot be used ({error}), so results are not reused. "
+            "Set STAA_CACHE to a folder that is writable.",
             RuntimeWarning,
             stacklevel=2,
         )

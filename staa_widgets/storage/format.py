@@ -52,7 +52,7 @@ def unpack(kind: str, data: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     Raises
     ------
     FormatError
-        If the bytes are no such file, or a file of another kind, truncated or altered.
+        If the bytes are not such a file, or the file is of another kind, truncated or altered.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load
@@ -64,12 +64,18 @@ def unpack(kind: str, data: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
         arrays = load(data)
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise FormatError(
-            f"These bytes are no {kind} written by staa_widgets.", "The file may be cut short or of another program."
+            f"Cannot read the {kind}: the data is truncated or was not written by staa_widgets.",
+            "Check that it is the right file, and copy or save it again.",
         ) from error
     if actual_kind != kind:
-        raise FormatError(f"This file holds a {actual_kind}, not a {kind}.", "Open it with what wrote it.")
+        raise FormatError(
+            f"Cannot read the {kind}: the file is of another kind, {actual_kind}.",
+            "Load it with the class that saved it, such as Explanation or Comparison.",
+        )
     if checksum != _checksum(text, arrays):
-        raise FormatError(f"This {kind} was altered after it was written.", "Make it again from the video.")
+        raise FormatError(
+            f"Cannot read the {kind}: the file was changed after it was written.", "Compute it again from the video."
+        )
     return json.loads(text), arrays
 
 

@@ -28,8 +28,8 @@ def to_json_value(value: Any) -> Any:
     if value is None or isinstance(value, str | bool | int) or (isinstance(value, float) and np.isfinite(value)):
         return value
     raise ParameterError(
-        f"{value!r} of type {type(value).__name__} cannot be kept with an explanation.",
-        "Give finite numbers, strings, lists or mappings of them.",
+        f"{value!r} of type {type(value).__name__} cannot be stored as JSON.",
+        "Use finite numbers, strings, and lists or mappings of them.",
     )
 
 

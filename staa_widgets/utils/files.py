@@ -63,7 +63,7 @@ def export_path(path: str | os.PathLike[str], content: str) -> Iterator[Path]:
             raise
         raise ExportError(
             f"The {content} cannot be written to {path}: {error.strerror or error}.",
-            "Give a file in a folder that exists, is writable and not full.",
+            "Choose a folder that exists, is writable and has free space.",
         ) from error
 
 

@@ -23,19 +23,19 @@ def freeze(owner: object, name: str, dtype: type[np.generic], shape: tuple[int |
     Raises
     ------
     ParameterError
-        If the field is no array of this type and shape, or holds NaN or infinite values.
+        If the field is not an array of this type and shape, or contains NaN or infinite values.
     """
     field_name = f"{type(owner).__name__}.{name}"
     try:
         array = np.array(getattr(owner, name), dtype)
     except (TypeError, ValueError) as error:
-        raise ParameterError(f"{field_name} is no array of {dtype.__name__}.") from error
+        raise ParameterError(f"{field_name} cannot be converted to an array of type {dtype.__name__}.") from error
     fits = array.ndim == len(shape) and all(
         expected in (None, actual) for expected, actual in zip(shape, array.shape, strict=True)
     )
     expected_shape = "(" + ", ".join("any" if length is None else str(length) for length in shape) + ")"
-    require(fits, f"{field_name} has shape {array.shape}, not {expected_shape}.")
-    require(array.dtype.kind != "f" or bool(np.isfinite(array).all()), f"{field_name} holds NaN or infinite values.")
+    require(fits, f"{field_name} must have shape {expected_shape}, got {array.shape}.")
+    require(array.dtype.kind != "f" or bool(np.isfinite(array).all()), f"{field_name} contains NaN or infinite values.")
     object.__setattr__(owner, name, make_read_only(array))
 
 

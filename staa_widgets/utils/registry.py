@@ -39,10 +39,8 @@ def fill_defaults(owner: str, defaults: Mapping[str, Any], params: Mapping[str, 
     """
     for name in params:
         if name not in defaults:
-            raise ParameterError(
-                f"The {owner} has no parameter {name!r}.",
-                suggest_name(name, defaults, f"It has {', '.join(defaults) or 'none'}."),
-            )
+            known = f"Its parameters are {', '.join(defaults)}." if defaults else "It has no parameters."
+            raise ParameterError(f"The {owner} has no parameter {name!r}.", suggest_name(name, defaults, known))
     return {**defaults, **params}
 
 
@@ -68,7 +66,8 @@ def refuse_unknown_keywords(
     for name in params:
         if name in defaults:
             continue
-        hint = suggest_name(name, [*keywords, *defaults], f"The {owner} has {', '.join(defaults) or 'no parameters'}.")
+        known = f"the parameters {', '.join(defaults)}" if defaults else "no parameters"
+        hint = suggest_name(name, [*keywords, *defaults], f"The {owner} has {known}.")
         raise ParameterError(f"{call}() has no keyword {name!r}.", hint)
 
 
@@ -89,6 +88,6 @@ def look_up(
     if not isinstance(name, str) or name not in registry:
         raise error(
             f"There is no {kind} {name!r}.",
-            suggest_name(str(name), registry, f"There are {', '.join(sorted(registry))}."),
+            suggest_name(str(name), registry, f"Choose from {', '.join(sorted(registry))}."),
         )
     return registry[name]

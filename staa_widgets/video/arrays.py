@@ -23,40 +23,46 @@ def check_frames(src: Any) -> NDArray[np.uint8]:
     if not isinstance(frames, np.ndarray):
         raise FrameArrayError(
             f"Cannot read a video from a {type(src).__name__}.",
-            "Give a path, bytes, or uint8 frames (F, H, W, 3) in one array.",
+            "Give a path, bytes, or one array of uint8 frames (F, H, W, 3).",
         )
     if frames.dtype != np.uint8:
-        hint = "Give RGB from 0 to 255 as uint8."
+        hint = "Give RGB values from 0 to 255."
         if frames.dtype.kind == "f":
-            hint = "Give uint8, such as (frames * 255).round().astype('uint8') for values from 0 to 1 without NaN."
-        raise FrameArrayError(f"Frames have the type {frames.dtype}, not uint8.", hint)
+            hint = "Convert values from 0 to 1 with (frames * 255).round().astype('uint8'), and remove NaN first."
+        raise FrameArrayError(f"Frames must be uint8, got {frames.dtype}.", hint)
     if frames.ndim != 4 or frames.shape[3] != 3:
-        hint = "Frames are (F, H, W, 3): frame, row, column, RGB."
+        hint = "The axes are frame, row, column and RGB channel."
         if frames.ndim == 4 and frames.shape[1] == 3:
-            hint = "Channels come last: frames.transpose(0, 2, 3, 1), or permute for a tensor."
-        raise FrameArrayError(f"Frames have the shape {frames.shape}.", hint)
+            hint = "Move the channels last: frames.transpose(0, 2, 3, 1), or permute for a tensor."
+        raise FrameArrayError(f"Frames must have shape (F, H, W, 3), got {frames.shape}.", hint)
     if frames.size == 0:
-        raise FrameArrayError(f"Frames of the shape {frames.shape} hold no picture.", "Give at least one frame.")
+        raise FrameArrayError(f"Frames of shape {frames.shape} contain no pixels.", "Give at least one frame.")
     return frames
 
 
 def frame_times(count: int, fps: float | None, times: ArrayLike | None) -> tuple[NDArray[np.float64], float]:
     """Return the seconds of frames in an array, from 0, and the second at which the last frame ends."""
     if fps is not None and times is not None:
-        raise ParameterError("Both fps= and times= are given.", "Give one of them.")
+        raise ParameterError("fps= and times= cannot be combined.", "Give only one of them.")
     if times is None:
         rate = ARRAY_FPS if fps is None else fps
         if not 0 < rate < math.inf:
-            raise ParameterError(f"fps must be a positive number, got {rate}.", "Give frames a second, such as fps=25.")
+            raise ParameterError(
+                f"fps must be a positive number, got {rate}.", "Give frames per second, such as fps=25."
+            )
         return make_read_only(np.arange(count) / rate), count / rate
     try:
         seconds = np.array(_to_numpy(times), np.float64)
     except (TypeError, ValueError) as error:
-        raise FrameArrayError("times= are no numbers.", "Give one second for each frame.") from error
+        raise FrameArrayError("times= must contain only numbers.", "Give the time of each frame in seconds.") from error
     if seconds.shape != (count,):
-        raise FrameArrayError(f"times= has the shape {seconds.shape} for {count} frames.", "Give one for each frame.")
+        raise FrameArrayError(
+            f"times= must have shape ({count},), got {seconds.shape}.", "Give the time of each frame in seconds."
+        )
     if not np.all(np.isfinite(seconds)) or np.any(np.diff(seconds) <= 0):
-        raise FrameArrayError("times= do not rise from frame to frame.", "Give seconds in the order of the frames.")
+        raise FrameArrayError(
+            "times= must be finite and increase from frame to frame.", "Sort the frames and remove repeated times."
+        )
     seconds -= seconds[0]
     return make_read_only(seconds), float(seconds[-1]) + _median_gap(seconds)
 
@@ -67,7 +73,7 @@ def _to_numpy(src: Any) -> Any:
         try:
             return src.detach().cpu().numpy()
         except TypeError as error:
-            raise FrameArrayError(f"Frames have the type {src.dtype}, not uint8.", "Give uint8 frames.") from error
+            raise FrameArrayError(f"Frames must be uint8, got {src.dtype}.", "Convert them to uint8.") from error
     return src
 
 

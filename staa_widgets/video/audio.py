@@ -56,10 +56,10 @@ def audio_packets(
     from staa_widgets.video.container import open_container
 
     if not path.is_file():
-        raise VideoNotFoundError(f"There is no file {str(path)!r}.", "Check audio=.")
+        raise VideoNotFoundError(f"There is no file {str(path)!r}.", "Check the path given as audio=.")
     with open_container(path, path.name) as (container, video_stream):
         if not container.streams.audio:
-            raise ExportError(f"{path.name!r} has no sound.", "Leave audio= out.")
+            raise ExportError(f"{path.name!r} has no audio track.", "Leave out audio=, or give a file that has one.")
         source = container.streams.audio[0]
         video_start = float((video_stream.start_time or 0) * (video_stream.time_base or 0))
         begin, stop = video_start + start, video_start + end

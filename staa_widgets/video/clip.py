@@ -91,7 +91,7 @@ class Clip:
         Raises
         ------
         ParameterError
-            If an index is no integer or lies outside the clip.
+            If an index is not an integer or lies outside the clip.
         UnreadableVideoError, VideoNotFoundError
             If a frame cannot be decoded, or the file has been changed or removed.
         """
@@ -120,23 +120,27 @@ class Clip:
         Raises
         ------
         ParameterError
-            If an index is no integer or lies outside the clip, or they do not rise.
+            If an index is not an integer, lies outside the clip, or is not greater than the one before it.
         UnreadableVideoError, VideoNotFoundError
             While iterating, as `frames` does.
         """
         frame_indices = self._check_indices(indices)
         if np.any(np.diff(frame_indices) <= 0):
-            raise ParameterError("Frames in one pass do not rise.", "Sort them, or use frames().")
+            raise ParameterError(
+                "Frame indices must increase when frames are read in one pass.",
+                "Sort them and remove repeats, or use frames().",
+            )
         return self._iterate(frame_indices + self.first_frame if self.first_frame else frame_indices)
 
     def _check_indices(self, indices: ArrayLike) -> NDArray[np.int64]:
         array = np.asarray(indices)
         if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
-            raise ParameterError("Indices of frames are not a row of integers.", "Give a list such as [0, 5, 10].")
+            raise ParameterError("Frame indices must be a list of integers.", "For example, [0, 5, 10].")
         if array.size and (array.min() < 0 or array.max() >= len(self)):
             bad_index = array.min() if array.min() < 0 else array.max()
             raise ParameterError(
-                f"There is no frame {bad_index} in a clip of {len(self)}.", f"Ask for 0 to {len(self) - 1}."
+                f"There is no frame {bad_index} in a clip of {len(self)} frames.",
+                f"Choose indices from 0 to {len(self) - 1}.",
             )
         return array.astype(np.int64, copy=False)
 
@@ -182,7 +186,10 @@ def open_clip(
     if isinstance(src, Clip | str | os.PathLike | bytes | bytearray | memoryview) and not (
         fps is None and times is None
     ):
-        raise ParameterError("Only frames take fps= and times=.", "A file has times of its own: leave them out.")
+        raise ParameterError(
+            "fps= and times= apply only to a video given as an array of frames.",
+            "Leave them out: a file has its own frame times.",
+        )
     if isinstance(src, Clip):
         clip = src
     elif isinstance(src, str | os.PathLike):
@@ -205,18 +212,22 @@ def _open_path(src: str | os.PathLike[str]) -> Clip:
     try:
         mode = path.stat().st_mode
     except PermissionError as error:
-        raise UnreadableVideoError(f"{path.name!r} may not be read.", "Change its permissions.") from error
+        raise UnreadableVideoError(f"No permission to read {path.name!r}.", "Change its permissions.") from error
     except (OSError, ValueError) as error:
-        hint = "Download it first." if "://" in str(src) else "Check the path; it is looked up from the working folder."
+        hint = "Check the path; a relative path starts at the current working directory."
+        if "://" in str(src):
+            hint = "Download the video first: web addresses are not supported."
         raise VideoNotFoundError(f"There is no file {str(src)!r}.", hint) from error
     if not stat.S_ISREG(mode):
-        kind = "a folder" if stat.S_ISDIR(mode) else "no ordinary file"
+        kind = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
         raise VideoNotFoundError(f"{str(src)!r} is {kind}.", "Give the path of one video file.")
     path = path.resolve()
     try:
         digest = _file_digest(path, path.stat().st_size, path.stat().st_mtime_ns)
     except OSError as error:
-        raise UnreadableVideoError(f"{path.name!r} may not be read.", "Check its permissions and its disk.") from error
+        raise UnreadableVideoError(
+            f"{path.name!r} cannot be read: {error.strerror or error}.", "Check its permissions and the disk."
+        ) from error
     # A name may hold bytes that are not UTF-8, which neither HTML nor JSON can hold.
     return _open_file(path, os.fsencode(path.name).decode("utf-8", "replace"), digest)
 
@@ -270,16 +281,18 @@ def _trim(clip: Clip, start: float | None, end: float | None) -> Clip:
     try:
         begin, stop = float(0.0 if start is None else start), float(clip.end if end is None else end)
     except (TypeError, ValueError) as error:
-        raise ParameterError("start= and end= are not numbers.", "Give them in seconds.") from error
+        raise ParameterError(
+            f"start= and end= must be numbers, got {start!r} and {end!r}.", "Give them in seconds."
+        ) from error
     if not (math.isfinite(begin) and 0 <= begin < stop):
         raise ParameterError(
-            f"start={begin} and end={stop} are not a range of seconds.",
+            f"start={begin} and end={stop} are not a valid range.",
             f"Give seconds with 0 <= start < end; the clip ends at {clip.end:.2f} s.",
         )
     first, last = np.searchsorted(clip.times, [begin, stop])
     if first == last:
         raise TooFewFramesError(
-            f"No frame of {clip.name!r} lies from {begin:.3f} to {stop:.3f} s.",
+            f"{clip.name!r} has no frame between {begin:.3f} and {stop:.3f} s.",
             f"Widen the range; the clip ends at {clip.end:.2f} s.",
         )
     next_frame = clip.times[last] if last < len(clip) else clip.end

@@ -39,21 +39,21 @@ def open_container(
         options = {"format_whitelist": CONTAINERS}
         container = av.open(file, "r", options=options, metadata_errors="ignore", timeout=OPEN_TIMEOUT)
     except PermissionError as error:
-        raise UnreadableVideoError(f"{name!r} may not be read.", "Change its permissions.") from error
+        raise UnreadableVideoError(f"No permission to read {name!r}.", "Change its permissions.") from error
     except FFmpegError as error:
         raise UnreadableVideoError(
-            f"{name!r} is not a video file, or its beginning or its index is missing.",
+            f"{name!r} is not a video file, or its header or index is missing.",
             "Copy or download it again, or convert it to H.264 in an mp4 file.",
         ) from error
     with container:
         tracks = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
         if not tracks:
-            raise UnreadableVideoError(f"{name!r} holds no moving picture.", "Give a file with a video track.")
+            raise UnreadableVideoError(f"{name!r} has no video track.", "Give a file that contains video.")
         best = container.streams.best("video")
         stream = best if isinstance(best, VideoStream) and best in tracks else tracks[0]
         if stream.codec_context is None:
             raise UnreadableVideoError(
-                f"There is no decoder for the pictures of {name!r}.", "Convert it to H.264 in an mp4 file."
+                f"There is no decoder for the video track of {name!r}.", "Convert it to H.264 in an mp4 file."
             )
         stream.thread_type = threads
         stream.codec_context.thread_count = THREADS

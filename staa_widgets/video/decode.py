@@ -100,7 +100,7 @@ def iter_pyav(video: VideoFile, indices: NDArray[np.int64]) -> Iterator[NDArray[
             frame_index = indices[position]
             raise UnreadableVideoError(
                 f"Frame {frame_index} of {video.name!r}, at {video.times[frame_index]:.2f} s, cannot be decoded.",
-                "Choose a range without it by start= and end=, or convert the file anew.",
+                "Choose a range without this frame with start= and end=, or convert the file again.",
             )
 
 
@@ -116,7 +116,9 @@ def _check_unchanged(video: VideoFile) -> None:
         try:
             changed = read_file_stamp(video.source) != video.file_stamp
         except OSError as error:
-            raise VideoNotFoundError(f"{video.name!r} is no longer there.", "Open it where it is now.") from error
+            raise VideoNotFoundError(
+                f"{video.name!r} no longer exists.", "If it was moved or renamed, open it at its new path."
+            ) from error
         if changed:
             raise UnreadableVideoError(f"{video.name!r} has changed since it was opened.", "Open it again.")
 

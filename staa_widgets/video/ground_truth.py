@@ -72,10 +72,10 @@ class GroundTruth:
         edges, (starts, ends) = self.offsets, self.runs.T
         require(
             edges[0] == 0 and edges[-1] == len(self.runs) and bool((np.diff(edges) >= 0).all()),
-            "GroundTruth.offsets do not divide its runs.",
+            "GroundTruth.offsets must increase from 0 to the number of runs.",
         )
         inside = (starts >= 0) & (starts < ends) & (ends <= width * height)
-        require(bool(inside.all()), f"GroundTruth.runs leave a frame of {width} × {height}.")
+        require(bool(inside.all()), f"GroundTruth.runs must lie within a frame of {width} × {height}.")
 
     @classmethod
     def from_clip(cls, clip: HasGroundTruth) -> GroundTruth:
@@ -87,7 +87,10 @@ class GroundTruth:
             If ``where`` is not ``(F, H, W)`` or ``when`` not ``(F,)``.
         """
         where, when = np.asarray(clip.where, np.bool_), np.asarray(clip.when, np.bool_)
-        require(where.ndim == 3 and when.shape == where.shape[:1], "where is (F, H, W) and when (F,).")
+        require(
+            where.ndim == 3 and when.shape == where.shape[:1],
+            f"where must have shape (F, H, W) and when (F,), got {where.shape} and {when.shape}.",
+        )
         runs = [_find_runs(frame) for frame in where]
         return cls(
             label=clip.label,

@@ -66,8 +66,8 @@ def choose_stamps(
         if _rise(ticks, count):
             return None, ticks
     raise UnreadableVideoError(
-        f"The frames of {name!r} carry no usable times.",
-        "Convert it to H.264 in an mp4 file, or give frames and times.",
+        f"The frames of {name!r} have no usable timestamps.",
+        "Convert it to H.264 in an mp4 file, or give the frames as an array with times=.",
     )
 
 

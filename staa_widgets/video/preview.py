@@ -65,13 +65,13 @@ class Preview:
         freeze(self, "times", np.float64, (count,))
         freeze(self, "offsets", np.int64, (count + 1,))
         freeze(self, "data", np.uint8, (None,))
-        require(count > 0 and bool((np.diff(self.indices) > 0).all()), "Preview.indices do not rise.")
+        require(count > 0 and bool((np.diff(self.indices) > 0).all()), "Preview.indices must increase.")
         edges = self.offsets
         require(
             edges[0] == 0 and edges[-1] == self.data.size and bool((np.diff(edges) > 0).all()),
-            "Preview.offsets do not divide its data.",
+            "Preview.offsets must increase from 0 to the size of the data.",
         )
-        require(self.width > 0 and self.height > 0, "Preview has no size.")
+        require(self.width > 0 and self.height > 0, "Preview.width and Preview.height must be positive.")
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -91,7 +91,7 @@ class Preview:
         try:
             return cls(**values, **arrays)
         except (TypeError, ParameterError) as error:
-            raise FormatError(f"These pictures do not hold together: {error}", "Make them again.") from error
+            raise FormatError(f"The preview is inconsistent: {error}", "Create it again.") from error
 
 
 def even_indices(count: int, limit: int) -> NDArray[np.int64]:

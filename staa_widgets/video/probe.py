@@ -163,7 +163,8 @@ def probe(source: Path | bytes, name: str) -> VideoFile:
     )
     if not is_complete:
         warnings.warn(
-            f"{name!r} is damaged or breaks off: {len(times)} frames can be read, {end:.2f} seconds.", stacklevel=3
+            f"{name!r} is damaged or incomplete: only {len(times)} frames ({end:.2f} seconds) can be read.",
+            stacklevel=3,
         )
 
     key_frames, seek_pts = find_key_frames(packets, pts)

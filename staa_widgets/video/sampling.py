@@ -81,7 +81,7 @@ def sample_windows(times: NDArray[np.float64], n: int, stride: int, rate: float)
     grid = _frame_grid(times, rate)
     _require_frames(len(grid), n, rate)
     if not 1 <= stride <= n:
-        raise ParameterError(f"stride={stride} would skip frames or not advance.", f"Give 1 to {n}.")
+        raise ParameterError(f"stride must be from 1 to {n}, got {stride}.", "A larger stride would skip frames.")
     starts = [*range(0, len(grid) - n, stride), len(grid) - n]
     return tuple(_make_sample(times, grid[s : s + n]) for s in starts)
 
@@ -111,11 +111,13 @@ def slice_spans(sample_times: ArrayLike, start: float, end: float, group: int = 
     moments = np.asarray(sample_times, np.float64)
     if moments.ndim != 1 or group < 1 or not moments.size or moments.size % group:
         raise ParameterError(
-            f"Times of the shape {moments.shape} do not fall into groups of {group}.",
-            "Give T times, T a multiple of it.",
+            f"Times of shape {moments.shape} cannot be divided into groups of {group}.",
+            "Give one row of times, whose number is a multiple of the group.",
         )
     if np.any(np.diff(moments) <= 0) or not start <= moments[0] <= moments[-1] < end:
-        raise ParameterError(f"The times do not rise from {start} to {end} s.", "Sort them and widen the range.")
+        raise ParameterError(
+            f"The times must increase and lie between {start} and {end} s.", "Sort them, or widen the range."
+        )
     cuts = (moments[group - 1 : -1 : group] + moments[group::group]) / 2
     return np.stack([np.r_[start, cuts], np.r_[cuts, end]], axis=1)
 
@@ -126,19 +128,19 @@ def _make_sample(times: NDArray[np.float64], indices: NDArray[np.int64]) -> Samp
 
 def _require_frames(count: int, n: int, rate: float | None = None) -> None:
     if n < 1:
-        raise ParameterError(f"n={n} frames cannot be sampled.", "Give at least 1.")
+        raise ParameterError(f"n must be at least 1, got {n}.", "Give the number of frames to sample.")
     if count < n:
-        rate_text = "" if rate is None else f" at {rate:g} a second"
+        rate_text = "" if rate is None else f" at {rate:g} per second"
         raise TooFewFramesError(
-            f"The clip has {count} frames{rate_text}, and {n} are needed.",
-            "Give a longer video, a wider range" + (" or more frames a second." if rate else "."),
+            f"The clip has {count} frames{rate_text}, but {n} are needed.",
+            "Use a longer video, a wider range or a higher frame rate." if rate else "Use a longer video or range.",
         )
 
 
 def _frame_grid(times: NDArray[np.float64], rate: float) -> NDArray[np.int64]:
     """Return the frames displayed at the middle of each 1/rate seconds, each once."""
     if not 0 < rate < np.inf:
-        raise ParameterError(f"rate must be a positive number, got {rate}.", "Give frames a second, such as rate=4.")
+        raise ParameterError(f"rate must be a positive number, got {rate}.", "Give frames per second, such as rate=4.")
     if len(times) < 2:
         return np.arange(len(times))
     length = times[-1] - times[0] + np.median(np.diff(times))

@@ -68,13 +68,18 @@ def check_window(seconds: float | None, stride: float | None) -> None:
     """Raise `ParameterError` for a window length or stride that `choose_windows` cannot use."""
     for name, value in (("window", seconds), ("stride", stride)):
         if value is not None and (isinstance(value, bool) or not isinstance(value, Real)):
-            raise ParameterError(f"{name} is {value!r}.", "Give a number of seconds, or None.")
+            raise ParameterError(
+                f"{name} must be a number of seconds or None, got {value!r}.", f"For example, {name}=2.5."
+            )
     if seconds is not None and not 0 < seconds < np.inf:
-        raise ParameterError(f"window is {seconds} seconds.", "Give a positive number, or None.")
+        raise ParameterError(
+            f"window must be a positive number of seconds, got {seconds}.",
+            "Give its length in seconds, or None for the default.",
+        )
     if stride is not None and not 0 < stride <= (seconds or WINDOW_SECONDS):
         raise ParameterError(
-            f"stride is {stride} seconds and a window {seconds or WINDOW_SECONDS:g}.",
-            "Give a positive number no longer than a window, or None.",
+            f"stride must be positive and at most the window's {seconds or WINDOW_SECONDS:g} seconds, got {stride}.",
+            "Use a shorter stride or a longer window, or None for windows end to end.",
         )
 
 

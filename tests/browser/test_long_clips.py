@@ -163,7 +163,7 @@ def test_missing_video_is_reported_and_not_requested_again(
     moved = path.rename(tmp_path / "away.mp4")
     try:
         open_live(page, player)
-        expect(page.locator(".staa-toast", has_text="'long.mp4' is no longer there.")).to_be_visible()
+        expect(page.locator(".staa-toast", has_text="'long.mp4' no longer exists.")).to_be_visible()
         page.wait_for_function("host.open.size === 0")
         before = len(sent_frame_requests(page))
         page.locator(".staa-root").press("ArrowRight")

@@ -119,11 +119,11 @@ def test_nothing_can_be_changed():
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"maps": np.zeros((2, 3))}, "maps has shape"),
-        ({"maps": np.full((2, 2, 3), np.nan)}, "maps holds NaN"),
-        ({"maps": "maps"}, "maps is no array"),
+        ({"maps": np.zeros((2, 3))}, "maps must have shape"),
+        ({"maps": np.full((2, 2, 3), np.nan)}, "maps contains NaN"),
+        ({"maps": "maps"}, "maps cannot be converted"),
         ({"maps": np.zeros((2, 0, 3))}, "maps is empty"),
-        ({"spans": [[1.0, 1.5]]}, "spans has shape"),
+        ({"spans": [[1.0, 1.5]]}, "spans must have shape"),
         ({"spans": [[1.0, 1.4], [1.5, 2.0]]}, "gap or overlap"),
         ({"spans": [[1.0, 2.5], [2.5, 2.0]]}, "ends before"),
         ({"sampled_frames": [[19], [22]]}, "sampled_frames names a frame"),
@@ -132,10 +132,10 @@ def test_nothing_can_be_changed():
         ({"target": 2}, "target 2"),
         ({"target": -1}, "target -1"),
         ({"box": (60, 0, 90, 40)}, "box"),
-        ({"attention": np.zeros((1, 1, 3, 2, 3))}, "attention has shape"),
-        ({"window_logits": np.zeros((2, 3))}, "window_logits has shape"),
-        ({"params": {"model": object()}}, "cannot be kept"),
-        ({"provenance": {"loss": float("nan")}}, "cannot be kept"),
+        ({"attention": np.zeros((1, 1, 3, 2, 3))}, "attention must have shape"),
+        ({"window_logits": np.zeros((2, 3))}, "window_logits must have shape"),
+        ({"params": {"model": object()}}, "cannot be stored"),
+        ({"provenance": {"loss": float("nan")}}, "cannot be stored"),
     ],
 )
 def test_parts_that_do_not_fit_are_named(changes: dict[str, Any], named: str):

@@ -174,7 +174,7 @@ def test_sound_that_is_not_there_is_said(tmp_path: Path):
     silent = tmp_path / "silent.mp4"
     write_video(silent, 30)
     e, target = explain_by_hand(silent), tmp_path / "movie.mp4"
-    with pytest.raises(ExportError, match="has no sound"):
+    with pytest.raises(ExportError, match="has no audio track"):
         e.to_video(target, audio=silent, progress=False)
     with pytest.raises(VideoNotFoundError, match="gone"):
         e.to_video(target, audio=tmp_path / "gone.mp4", progress=False)

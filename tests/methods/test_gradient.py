@@ -197,4 +197,4 @@ def test_without_captum_the_error_says_how_to_install_it(name: str, monkeypatch:
     monkeypatch.setattr(builtins, "__import__", import_no_captum)
     with pytest.raises(MissingPackageError, match="captum") as refused:
         METHODS[name](make_inputs(curved_model))
-    assert refused.value.hint == "pip install 'staa-widgets[baselines]'"
+    assert refused.value.hint == "Install it with: pip install 'staa-widgets[baselines]'"

@@ -277,7 +277,7 @@ def test_each_window_of_a_stream_is_explained_by_itself() -> None:
 
 @pytest.mark.parametrize("patch", [(4, 0, 0), (0, 3, 0), (0, 0, 3)])
 def test_a_patch_outside_is_refused_before_the_model_runs(patch: tuple[int, int, int], forwards: list[int]) -> None:
-    with pytest.raises(ParameterError, match=r"grid of 4 slices of 3x3 patches.*slice from 0 to 3, a row to 2"):
+    with pytest.raises(ParameterError, match=r"grid of 4 slices of 3x3 patches.*slice from 0 to 3, a row from 0 to 2"):
         explain(NoiseVideo(2), tiny_timesformer_model(), METHOD, patch=patch, cache=False, **QUIET)
     assert forwards == []
     with pytest.raises(ParameterError, match="grid of 4 slices"):
@@ -287,14 +287,14 @@ def test_a_patch_outside_is_refused_before_the_model_runs(patch: tuple[int, int,
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"patch": (0, 0)}, "patch is"),
-        ({"patch": (0, -1, 0)}, "patch is"),
-        ({"patch": (0.0, 1, 0)}, "patch is"),
-        ({"patch": "middle"}, "patch is"),
-        ({"patch": 3}, "patch is"),
-        ({"patch": (True, 0, 0)}, "patch is"),
-        ({"layers": "rollout"}, "mean, last"),
-        ({"layers": []}, "mean, last"),
+        ({"patch": (0, 0)}, "patch must be"),
+        ({"patch": (0, -1, 0)}, "patch must be"),
+        ({"patch": (0.0, 1, 0)}, "patch must be"),
+        ({"patch": "middle"}, "patch must be"),
+        ({"patch": 3}, "patch must be"),
+        ({"patch": (True, 0, 0)}, "patch must be"),
+        ({"layers": "rollout"}, "'mean', 'last'"),
+        ({"layers": []}, "'mean', 'last'"),
     ],
 )
 def test_wrong_parameters_are_refused(params: dict[str, Any], message: str) -> None:

@@ -175,9 +175,9 @@ def test_models_that_share_a_configuration_take_turns() -> None:
 @pytest.mark.parametrize(
     ("shape", "says"),
     [
-        ((1, 3, 3, 24, 24), "takes 4 frames and was given 3"),
-        ((1, 8, 3, 24, 24), "takes 4 frames and was given 8"),
-        ((1, 4, 3, 32, 24), "takes frames of 24x24 and was given 24x32"),
+        ((1, 3, 3, 24, 24), "takes 4 frames, got 3"),
+        ((1, 8, 3, 24, 24), "takes 4 frames, got 8"),
+        ((1, 4, 3, 32, 24), "takes frames of 24x24 pixels, got 24x32"),
         ((4, 3, 24, 24), "shape"),
         ((1, 4, 1, 24, 24), "shape"),
     ],

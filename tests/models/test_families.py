@@ -269,7 +269,7 @@ def test_every_method_of_attention_answers_or_says_why_not(family: str, name: st
 @pytest.mark.parametrize("frames", [2, 6, 8])
 @pytest.mark.parametrize("family", ATTENDING)
 def test_another_number_of_frames_is_refused(family: str, frames: int) -> None:
-    with pytest.raises(WrongInputError, match=f"takes 4 frames and was given {frames}"):
+    with pytest.raises(WrongInputError, match=f"takes 4 frames, got {frames}"):
         record(tiny_video_model(family), torch.zeros(1, frames, 3, 24, 24), Needs(rows=True), [None])
 
 
@@ -296,7 +296,9 @@ def test_attention_that_is_not_shown_is_refused(family: str) -> None:
         module(**{model.geometry.input_name: random_pixels(1)})
     block.forward = lambda hidden, *_, **__: (hidden, None) if isinstance(outputs[0], tuple) else hidden
     before = state_of_forwards(module)
-    with pytest.raises(UnsupportedModelError, match=r"attention modules did not show.*Attention.*load the model anew"):
+    with pytest.raises(
+        UnsupportedModelError, match=r"Could not capture the attention of .*Attention.*load the model again"
+    ):
         record(model, random_pixels(1), Needs(rows=True, spatial=True), [None])
     assert state_of_forwards(module) == before
 

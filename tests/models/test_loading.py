@@ -101,7 +101,7 @@ def test_a_module_in_memory_stays_as_it_is() -> None:
     assert model.module is module
     assert module.training
     assert model.id == "mine"
-    with pytest.raises(ParameterError, match="computes in torch"):
+    with pytest.raises(ParameterError, match="has the dtype torch"):
         load_model(module, processor=PROCESSOR, dtype="float16")
     with pytest.raises(ParameterError, match="is on cpu"):
         load_model(module, processor=PROCESSOR, device="meta")
@@ -123,7 +123,7 @@ def test_without_a_processor_one_is_made_and_said(folder: Path) -> None:
 
 def test_a_processor_that_makes_another_size_is_refused() -> None:
     for processor, says in ((Transform(size=(32, 32)), "32x32"), (Transform(shortest_edge=24), "any size")):
-        with pytest.raises(ModelLoadError, match=f"makes frames of {says}, the model takes 24x24"):
+        with pytest.raises(ModelLoadError, match=f"outputs frames of {says}, but the model takes 24x24"):
             load_model(tiny_timesformer(), processor=processor)
 
 
@@ -159,12 +159,16 @@ def test_weights_of_another_size_are_named(folder: Path) -> None:
     ("name", "change", "says"),
     [
         ("model.safetensors", lambda data: data[: len(data) // 2], "damaged"),
-        ("model.safetensors", lambda _: b"", "cannot be loaded"),
+        ("model.safetensors", lambda _: b"", "Cannot load the model"),
         ("model.safetensors", None, "no file named model.safetensors"),
         ("config.json", lambda data: data[:20], "not a valid JSON"),
-        ("config.json", lambda data: data.replace(b'"hidden_size": 32', b'"hidden_size": "x"'), "cannot be loaded"),
+        (
+            "config.json",
+            lambda data: data.replace(b'"hidden_size": 32', b'"hidden_size": "x"'),
+            "Cannot load the model",
+        ),
         ("config.json", None, "has no config.json"),
-        ("preprocessor_config.json", lambda data: data[:20], "is no JSON"),
+        ("preprocessor_config.json", lambda data: data[:20], "is not valid JSON"),
     ],
 )
 def test_damaged_files_are_refused(folder: Path, name: str, change: Any, says: str) -> None:
@@ -213,7 +217,9 @@ def test_a_path_that_does_not_exist_is_not_sought_on_the_hub(tmp_path: Path, fol
 
 def test_a_hub_that_cannot_be_reached_is_an_error_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(ModelLoadError, match=r"'nobody/nothing' is no folder here and could not be loaded.*network"):
+    with pytest.raises(
+        ModelLoadError, match=r"'nobody/nothing' is not a local folder and could not be loaded.*network"
+    ):
         load_model("nobody/nothing")
 
 

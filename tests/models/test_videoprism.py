@@ -132,7 +132,7 @@ def test_values_weigh_the_row_by_what_it_moves() -> None:
 
 def test_the_pooler_is_the_only_layer() -> None:
     found = record_one(tiny_video_model(NAME))
-    with pytest.raises(ParameterError, match="One layer is read"):
+    with pytest.raises(ParameterError, match="Only one layer of this model is read"):
         METHODS["staa"](found, layers=[1])
 
 

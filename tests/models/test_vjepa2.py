@@ -163,9 +163,9 @@ def test_the_pooler_is_the_only_layer_and_rollout_goes_through_all() -> None:
         rolled = staa(found, layers="rollout", weighting=weighting, contrast=False)
         assert not np.allclose(rolled, read, rtol=1e-2)
     for layers in ([1], [0, 1], [-2]):
-        with pytest.raises(ParameterError, match="One layer is read"):
+        with pytest.raises(ParameterError, match="Only one layer of this model is read"):
             staa(found, layers=layers)
-    with pytest.raises(UnsupportedRequestError, match="space alone"):
+    with pytest.raises(UnsupportedRequestError, match="cannot be separated into space and time"):
         staa(found, time=False)
 
 

@@ -26,5 +26,5 @@ def test_values_and_arrays_come_back_in_any_memory_order():
 
 
 def test_a_file_of_another_kind_is_refused():
-    with pytest.raises(FormatError, match="holds a preview, not a record"):
+    with pytest.raises(FormatError, match="Cannot read the record: the file is of another kind, preview"):
         unpack("record", pack("preview", {}, {}))

@@ -119,7 +119,7 @@ def test_a_range_that_is_none_is_refused(film, start, end):
 
 
 def test_a_range_between_two_frames_has_too_few(film):
-    with pytest.raises(TooFewFramesError, match="No frame"):
+    with pytest.raises(TooFewFramesError, match="has no frame between"):
         open_clip(film, start=0.41, end=0.43)
 
 
@@ -222,9 +222,9 @@ def test_a_rate_that_is_none_is_refused(fps):
 
 
 def test_times_are_given_once_and_only_with_frames(film):
-    with pytest.raises(ParameterError, match="Both"):
+    with pytest.raises(ParameterError, match="cannot be combined"):
         open_clip(FRAMES, fps=25, times=np.arange(40))
-    with pytest.raises(ParameterError, match="Only frames"):
+    with pytest.raises(ParameterError, match="apply only to a video given as an array"):
         open_clip(film, fps=25)
 
 
@@ -262,8 +262,8 @@ def test_what_is_wrong_is_said(film, tmp_path):
     files = write_bad_files(tmp_path, film)
     for name, words in {
         "empty.mp4": "is empty",
-        "song.m4a": "holds no moving picture",
-        "cut.mp4": "its index is missing",
+        "song.m4a": "has no video track",
+        "cut.mp4": "header or index is missing",
     }.items():
         with pytest.raises(UnreadableVideoError, match=words):
             open_clip(files[name])
@@ -281,5 +281,5 @@ def test_paths_that_name_no_file_are_refused(name, tmp_path, monkeypatch):
 
 def test_a_pipe_is_refused_without_waiting_for_it(tmp_path):
     os.mkfifo(tmp_path / "pipe.mp4")
-    with pytest.raises(VideoNotFoundError, match="no ordinary file"):
+    with pytest.raises(VideoNotFoundError, match="not a regular file"):
         open_clip(tmp_path / "pipe.mp4")

@@ -131,10 +131,13 @@ def action_clip(
         If action, variant or kind is unknown or a number is out of range.
     """
     if size < 16 or size % 2:
-        raise ParameterError(f"size is {size}.", "Give an even number of pixels from 16 up, such as 320.")
+        raise ParameterError(f"size must be an even number of at least 16, got {size}.", "For example, size=320.")
     count = round(fps * seconds) if fps > 0 and seconds > 0 else 0
     if count < STEPS:
-        raise ParameterError(f"fps={fps} and seconds={seconds} make {count} frames.", f"Make at least {STEPS}.")
+        raise ParameterError(
+            f"fps={fps} and seconds={seconds} give {count} frames, but a clip has at least {STEPS}.",
+            "Increase fps or seconds; both must be positive.",
+        )
     scene = draw_scene(seed, name, variant, kind)
     actor = scene.actor
     if kind == "cut":

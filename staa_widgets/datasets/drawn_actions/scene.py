@@ -195,14 +195,14 @@ def draw_scene(seed: int, name: str | None = None, variant: str = "standard", ki
         If action, variant or kind is unknown or the seed negative.
     """
     if seed < 0:
-        raise ParameterError(f"seed is {seed}.", "Give a whole number from 0 up.")
+        raise ParameterError(f"seed must be at least 0, got {seed}.", "Give a whole number, such as seed=0.")
     if kind not in KINDS:
-        raise ParameterError(f"There is no kind {kind!r} of clips.", f"Choose one of {', '.join(KINDS)}.")
+        raise ParameterError(f"There is no kind {kind!r} of clips.", f"Choose from {', '.join(KINDS)}.")
     labels = HELD_POSES if kind == "stay" else ACTIONS
     if name is not None and name not in labels:
-        raise ParameterError(f"No clip of kind {kind!r} shows {name!r}.", f"Choose one of {', '.join(labels)}.")
+        raise ParameterError(f"A clip of kind {kind!r} cannot show {name!r}.", f"Choose from {', '.join(labels)}.")
     if variant not in VARIANTS:
-        raise ParameterError(f"There is no variant {variant!r} of the clips.", f"Choose one of {', '.join(VARIANTS)}.")
+        raise ParameterError(f"There is no variant {variant!r}.", f"Choose from {', '.join(VARIANTS)}.")
     ranges = VARIANTS[variant]
     rng = np.random.default_rng([seed, ranges.seed_stream])
     label = str(rng.choice(list(labels)))

@@ -43,8 +43,8 @@ def geometry(config: TimesformerConfig) -> Geometry:
     size, patch = config.image_size, config.patch_size
     if not isinstance(size, int) or not isinstance(patch, int):
         raise UnsupportedModelError(
-            f"This TimeSformer has image size {size} and patch size {patch}.",
-            "transformers runs TimeSformer on square images and patches only: give both as one number.",
+            f"A TimeSformer with image size {size} and patch size {patch} is not supported.",
+            "Use square images and patches: in the configuration, give each size as one number.",
         )
     return Geometry(
         frames=config.num_frames,

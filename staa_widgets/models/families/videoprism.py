@@ -34,7 +34,7 @@ def geometry(config: VideoPrismVisionConfig) -> Geometry:
     frames, down, across = config.tubelet_size
     if frames != 1:
         raise UnsupportedModelError(
-            f"This VideoPrism has tubelets of {frames} frames.", "transformers runs it with tubelets of one frame."
+            f"A VideoPrism with tubelets of {frames} frames is not supported.", "Use tubelets of one frame."
         )
     return Geometry(
         frames=config.num_frames,

@@ -40,7 +40,8 @@ def geometry(config: VJEPA2Config) -> Geometry:
     patch = config.patch_size
     if not isinstance(patch, int):
         raise UnsupportedModelError(
-            f"This V-JEPA 2 has patch size {patch}.", "transformers runs it with square patches: give one number."
+            f"A V-JEPA 2 with patch size {patch} is not supported.",
+            "Use square patches: in the configuration, give the size as one number.",
         )
     return Geometry(
         frames=config.frames_per_clip,
