@@ -27,10 +27,10 @@ def _last_needs(exact: bool) -> Needs:
 
 @method("attention_last", needs=_last_needs, class_specific=False)
 def attention_last(record: Record, *, exact: bool = False) -> NDArray[np.float32]:
-    """Return the readout's attention row of the last layer.
+    """Attention from the readout (such as CLS) to every patch in the last layer.
 
-    The usual picture of a transformer's attention. For models whose spatial attention stays within frames, it is the
-    row of each frame: it shows where, and every slice has the same mass.
+    In models whose spatial attention stays within frames, each frame has its own row, and every slice gets the same
+    mass: the maps show where, not when.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def attention_last(record: Record, *, exact: bool = False) -> NDArray[np.float32
 
 @method("rollout", needs=lambda exact: staa.needs({"exact": exact}), class_specific=False)
 def rollout(record: Record, *, exact: bool = False) -> NDArray[np.float32]:
-    """Attention rollout: carry the readout's row through attention and residuals of all layers, in space and time.
+    """Attention rollout through the attention and residuals of all layers, in space and time.
 
     Abnar & Zuidema, "Quantifying Attention Flow in Transformers", arXiv 2005.00928. Each layer is
     ``(S + I) / 2``: half attention, half residual; in divided attention also ``(U + I) / 2`` over time. Space-only
@@ -79,7 +79,7 @@ def rollout(record: Record, *, exact: bool = False) -> NDArray[np.float32]:
 
 @method("attention_gradient", needs=Needs(relevance=True), class_specific=True, cost=Cost(1, 1))
 def attention_gradient(record: Record) -> NDArray[np.float32]:
-    """Carry the readout back through attention times its gradient in all layers, spatial and temporal.
+    """Attention times its gradient, propagated through all layers, in space and time (Chefer et al. 2021).
 
     Chefer et al., "Generic Attention-model Explainability", arXiv 2103.15679: ``R ← R + mean_h relu(A · dy/dA) R``.
     Here one row vector goes from the last layer to the first, ``r ← r + r · mean_h relu(A · dy/dA)``, in divided
@@ -100,7 +100,7 @@ def attention_gradient(record: Record) -> NDArray[np.float32]:
 
 @method("grad_cam", needs_model=True, class_specific=True, cost=Cost(2, 1))
 def grad_cam(inputs: MethodInputs) -> NDArray[np.float32]:
-    """Grad-CAM on the token grid: weight the channels of the last block's input tokens by their mean gradient.
+    """Grad-CAM on the tokens of the last transformer block: channels weighted by their mean gradient.
 
     Selvaraju et al., "Grad-CAM", arXiv 1610.02391. It reads the last block's input, because the block's output reaches
     the classifier only through CLS, and CLS is not on the grid.
@@ -165,7 +165,7 @@ def _original_code_needs(percentile: float | None) -> Needs:
 
 @method("staa_original_code", needs=_original_code_needs, class_specific=False)
 def staa_original_code(record: Record, *, percentile: float | None = None) -> NDArray[np.float32]:
-    """Reproduce the code published with STAA, for comparison only: it reads the wrong rows and no temporal attention.
+    """Original code published with STAA, for comparison only: it reads the wrong rows and no temporal attention.
 
     In the last layer's spatial attention of frame 0, it takes the row of patch ``i`` as the map of frame ``i``. The
     row's mass, the published temporal score, is the attention of that patch of frame 0 to all tokens but CLS, whatever

@@ -63,29 +63,29 @@ def motion_energy(frames: NDArray[np.generic], shape: tuple[int, int, int]) -> N
 
 @method("uniform", group="control", class_specific=False, needs_model=True)
 def _uniform(inputs: MethodInputs) -> NDArray[np.float32]:
-    """Control: give every cell the same value."""
+    """Control: the same value in every cell."""
     return uniform(inputs.shape)
 
 
 @method("random", group="control", class_specific=False, needs_model=True)
 def _random(inputs: MethodInputs) -> NDArray[np.float32]:
-    """Control: draw every cell at random."""
+    """Control: an independent random value in every cell."""
     return random(inputs.shape, inputs.seed)
 
 
 @method("random_smooth", group="control", class_specific=False, needs_model=True)
 def _random_smooth(inputs: MethodInputs) -> NDArray[np.float32]:
-    """Control: draw soft blobs at random."""
+    """Control: random smooth blobs."""
     return random_smooth(inputs.shape, inputs.seed)
 
 
 @method("center", group="control", class_specific=False, needs_model=True)
 def _center(inputs: MethodInputs) -> NDArray[np.float32]:
-    """Control: point at the middle of the frame, always."""
+    """Control: a Gaussian at the center of the frame, the same for every clip."""
     return center(inputs.shape)
 
 
 @method("motion_energy", group="control", class_specific=False, needs_model=True)
 def _motion_energy(inputs: MethodInputs) -> NDArray[np.float32]:
-    """Control: point at whatever moves, without asking the model."""
+    """Control: motion energy (frame differences), computed without the model."""
     return motion_energy(inputs.pixels.permute(0, 2, 3, 1).numpy(), inputs.shape)

@@ -46,7 +46,9 @@ def _cost(_: Geometry, *, steps: int = 1, samples: int = 1, **__: Any) -> Cost:
 
 @method("saliency", group="gradient", needs_model=True, class_specific=True, cost=_ONE_GRADIENT)
 def saliency(inputs: MethodInputs) -> NDArray[np.float32]:
-    """Sum the magnitude of the gradient over each cell (Simonyan, Vedaldi & Zisserman 2013, arXiv 1312.6034).
+    """Saliency: magnitude of the pixel gradient (Simonyan, Vedaldi & Zisserman 2013, arXiv 1312.6034).
+
+    The magnitudes are summed over each cell.
 
     Returns
     -------
@@ -58,7 +60,7 @@ def saliency(inputs: MethodInputs) -> NDArray[np.float32]:
 
 @method("input_x_gradient", group="gradient", needs_model=True, class_specific=True, signed=True, cost=_ONE_GRADIENT)
 def input_x_gradient(inputs: MethodInputs) -> NDArray[np.float32]:
-    """Sum each pixel times its gradient over each cell (Shrikumar, Greenside & Kundaje 2017, arXiv 1704.02685).
+    """Input × gradient: each pixel times its gradient (Shrikumar, Greenside & Kundaje 2017, arXiv 1704.02685).
 
     The pixels are the model's input, normalized: zero is the mean color of its training data.
 
@@ -82,14 +84,14 @@ def input_x_gradient(inputs: MethodInputs) -> NDArray[np.float32]:
     cost=_cost,
 )
 def integrated_gradients(inputs: MethodInputs, *, steps: int = 20, baseline: str = "blur") -> NDArray[np.float32]:
-    """Integrate gradients on the line from a baseline to the clip (Sundararajan, Taly & Yan 2017, arXiv 1703.01365).
+    """Integrated gradients from a baseline to the clip (Sundararajan, Taly & Yan 2017, arXiv 1703.01365).
 
     Parameters
     ----------
     inputs
         The window and its model.
     steps
-        Number of points on the line, by Gauss-Legendre quadrature.
+        Number of points of the Gauss-Legendre quadrature between baseline and clip.
     baseline
         Name in `FILLERS`; the filler makes the baseline from the clip.
 
@@ -111,7 +113,7 @@ def integrated_gradients(inputs: MethodInputs, *, steps: int = 20, baseline: str
 
 @method("smooth_grad", group="gradient", needs_model=True, class_specific=True, needs=_needs, cost=_cost)
 def smooth_grad(inputs: MethodInputs, *, samples: int = 16, noise: float = 0.15) -> NDArray[np.float32]:
-    """Average gradients over noisy copies of the clip (Smilkov and others 2017, arXiv 1706.03825).
+    """SmoothGrad: gradients averaged over noisy copies of the clip (Smilkov et al. 2017, arXiv 1706.03825).
 
     Parameters
     ----------
@@ -139,7 +141,7 @@ def smooth_grad(inputs: MethodInputs, *, samples: int = 16, noise: float = 0.15)
 def gradient_shap(
     inputs: MethodInputs, *, samples: int = 16, noise: float = 0.05, baseline: str = "blur"
 ) -> NDArray[np.float32]:
-    """Average gradients at random points between a baseline and noisy copies (Lundberg & Lee 2017, arXiv 1705.07874).
+    """GradientSHAP: gradients averaged between a baseline and noisy copies (Lundberg & Lee 2017, arXiv 1705.07874).
 
     Parameters
     ----------

@@ -67,7 +67,7 @@ def _exact_cost(geometry: Geometry, *, segments: Sequence[int], **_: Any) -> Cos
 def lime(
     inputs: MethodInputs, *, samples: int = 1000, segments: Sequence[int] = (4, 4, 4), filler: str = "blur"
 ) -> NDArray[np.float32]:
-    """Fit a linear model to the target's logit over clips with random segments hidden.
+    """LIME: linear model fitted to the target's logit over clips with random segments hidden.
 
     Ribeiro, Singh & Guestrin, "Why Should I Trust You?", arXiv 1602.04938, with the settings of its authors' package
     for images: 1000 samples, the first of them the whole clip; each segment hidden in half of the others; ridge
@@ -79,10 +79,9 @@ def lime(
     inputs
         The window and its model.
     samples
-        Number of clips to show to the model.
+        Number of perturbed clips, each one forward pass.
     segments
-        Number of runs into which time, rows and columns are divided, as equal as the token grid allows; at most one run
-        per cell.
+        Number of parts along time, rows and columns, as equal as the token grid allows; at most one part per cell.
     filler
         Filler that replaces hidden segments, as for `occlusion`.
 
@@ -110,7 +109,7 @@ def lime(
 def kernel_shap(
     inputs: MethodInputs, *, samples: int = 2048, segments: Sequence[int] = (4, 4, 4), filler: str = "blur"
 ) -> NDArray[np.float32]:
-    """Estimate the Shapley value of each segment by a linear model fitted to random coalitions.
+    """KernelSHAP: Shapley value of each segment, estimated from random coalitions of segments.
 
     Lundberg & Lee, "A Unified Approach to Interpreting Model Predictions", arXiv 1705.07874. Coalitions are drawn with
     the probabilities of the Shapley kernel, in pairs of a coalition and its complement, which makes the estimate less
@@ -122,7 +121,7 @@ def kernel_shap(
     inputs
         The window and its model.
     samples
-        Number of coalitions, including that of all segments and that of none.
+        Number of coalitions, including the one of all segments and the empty one.
     segments, filler
         As for `lime`.
 
@@ -150,7 +149,7 @@ def kernel_shap(
     cost=_exact_cost,
 )
 def shapley(inputs: MethodInputs, *, segments: Sequence[int] = (8, 1, 1), filler: str = "blur") -> NDArray[np.float32]:
-    """Compute the exact Shapley value of each of at most 8 segments, of time by default, from all their coalitions.
+    """Exact Shapley value of each segment from all coalitions: up to 8 segments, along time by default.
 
     Shapley, "A Value for n-Person Games", 1953: what a segment adds to the target's logit, averaged over all orders in
     which segments can be added to the clip with everything hidden. Each coalition is one pass through the model.

@@ -1,4 +1,4 @@
-"""Occlusion: by how much the target's logit falls when a part of the clip is hidden (Zeiler & Fergus 2014)."""
+"""Occlusion: drop of the target's logit when a part of the clip is hidden (Zeiler & Fergus 2014)."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def _cost(geometry: Geometry, *, cells: Sequence[int], **_: Any) -> Cost:
 
 @method("occlusion", group="perturbation", needs_model=True, class_specific=True, signed=True, needs=_needs, cost=_cost)
 def occlusion(inputs: MethodInputs, *, filler: str = "blur", cells: Sequence[int] = (1, 1, 1)) -> NDArray[np.float32]:
-    """Hide one part of the clip after another and measure by how much the target's logit falls.
+    """Occlusion: drop of the target's logit when each part of the clip is hidden in turn.
 
     Zeiler & Fergus, "Visualizing and Understanding Convolutional Networks", arXiv 1311.2901. It measures the logit,
-    not the probability: the probability of a confident prediction hardly falls, whatever is hidden. Gradient methods
+    not the probability: the probability of a confident prediction hardly drops, whatever is hidden. Gradient methods
     explain the logit too.
 
     Parameters
@@ -44,7 +44,7 @@ def occlusion(inputs: MethodInputs, *, filler: str = "blur", cells: Sequence[int
         Filler that replaces the hidden part: ``"blur"``, ``"median"`` or ``"darkest"`` over time, or ``"freeze"``;
         see `staa_widgets.methods.fillers`.
     cells
-        Size of a hidden block in slices, rows and columns of cells. Blocks do not overlap; the fall of the logit is
+        Size of a hidden block in slices, rows and columns of cells. Blocks do not overlap; the drop of the logit is
         shared evenly among the cells of a block.
 
     Returns

@@ -38,7 +38,7 @@ def patch_attention(
     patch: Sequence[int] | None = None,  # noqa: ARG001  the record is of this patch
     layers: Layers = "mean",
 ) -> NDArray[np.float32]:
-    """Show where and when one patch attends.
+    """Attention of one selected patch to all patches, in space and time.
 
     The patch takes the place of the readout, so that the maps show how tokens work together, not why a class was
     predicted. Joint attention: the patch's own row, mean over heads. Divided attention:

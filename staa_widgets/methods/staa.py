@@ -79,9 +79,10 @@ def staa(
     time: bool = True,
     exact: bool = False,  # noqa: ARG001  decides what is recorded
 ) -> NDArray[np.float32]:
-    """Attention from the readout to every patch of every slice, routed through time.
+    """Space-time attention from the readout (such as CLS) to every patch, by rollout through all layers.
 
-    Divided attention: ``M(t', p) = 1/T Σ_t S[t, CLS, p] · U[p, t, t']``; joint attention: the row itself.
+    The readout is what the classifier reads: CLS, the query of a pooler, or the mean of all tokens. Divided attention:
+    ``M(t', p) = 1/T Σ_t S[t, CLS, p] · U[p, t, t']``; joint attention: the row itself.
 
     Parameters
     ----------
@@ -151,7 +152,7 @@ def staa_logit(
     contrast: bool = True,
     exact: bool = False,  # noqa: ARG001  decides what is recorded
 ) -> NDArray[np.float32]:
-    """Attribute the target's logit: attention times each patch's contribution to the logit, carried through time.
+    """Class-specific STAA: attention combined with each patch's contribution to the target's logit.
 
     In layer l patch p of frame t adds ``1/T Σ_h a_h[t, CLS, p] · W_o^h v_h[t, p]`` to the readout; its positive part
     along the direction of the target is carried back to the input. The map is the geometric mean of this,

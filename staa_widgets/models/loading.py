@@ -7,12 +7,14 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import torch
 from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError
+from huggingface_hub.utils import logging as hub_logging
 from safetensors import SafetensorError
 from torch import nn
 from transformers import PreTrainedConfig
@@ -96,9 +98,10 @@ def load_model(
     else:
         target_device = _resolve_device(device)
         source, name = _resolve_source(model)
-        family, module = _read_checkpoint(source, name, target_device, _resolve_dtype(dtype, target_device))
+        with _quiet_libraries():
+            family, module = _read_checkpoint(source, name, target_device, _resolve_dtype(dtype, target_device))
+            stored_processor = _find_processor(source) if processor is None else None
         name = id or name
-        stored_processor = _find_processor(source) if processor is None else None
     if not module.config.num_labels:
         raise _unsupported_error(f"{name!r} has no classes")
     geometry = family.geometry(module.config)
@@ -145,31 +148,44 @@ def _resolve_source(model: str | Path | None) -> tuple[str, str]:
         raise ModelLoadError(
             f"There is no folder {str(model)!r}.", "Give an existing folder, or a hub id such as 'owner/name'."
         )
+    if "/" not in model:
+        _refuse_misspelled_bundled_name(model)
     return model, model
 
 
+def _refuse_misspelled_bundled_name(name: str) -> None:
+    """Raise `ModelLoadError` if a name is nearly that of a bundled model: asking the hub would take half a minute."""
+    full_names = {full_name.removeprefix("bundled/"): full_name for full_name in BUNDLED_MODELS}
+    matches = get_close_matches(name.casefold(), ["bundled", *full_names], 1, cutoff=0.8)
+    if not matches:
+        return
+    hint = f"Choose from {', '.join(BUNDLED_MODELS)}, or leave the name out for the default."
+    if matches[0] in full_names:
+        hint = f"Did you mean {full_names[matches[0]]!r}?"
+    raise ModelLoadError(f"There is no folder or bundled model {name!r}.", hint)
+
+
 def _read_checkpoint(source: str, name: str, device: torch.device, dtype: str | torch.dtype) -> tuple[Family, Any]:
-    with _quiet_transformers():
-        try:
-            settings, _ = PreTrainedConfig.get_config_dict(source)
-        except (OSError, ValueError) as error:
-            raise _load_error(source, name, error) from error
-        family = FAMILIES.get(settings.get("model_type", ""))
-        if family is None or not family.attends:
-            raise _unsupported_error(f"{name!r} has the model type {settings.get('model_type')!r}")
-        try:
-            architecture: Any = family.architecture
-            module, info = architecture.from_pretrained(
-                source,
-                config=architecture.config_class.from_dict(settings),
-                dtype=dtype,
-                use_safetensors=True,
-                output_loading_info=True,
-                ignore_mismatched_sizes=True,
-            )
-        # Foreign files fail in many ways: OSError, SafetensorError, TypeError, a validation error of the hub's own.
-        except Exception as error:
-            raise _load_error(source, name, error) from error
+    try:
+        settings, _ = PreTrainedConfig.get_config_dict(source)
+    except (OSError, ValueError) as error:
+        raise _load_error(source, name, error) from error
+    family = FAMILIES.get(settings.get("model_type", ""))
+    if family is None or not family.attends:
+        raise _unsupported_error(f"{name!r} has the model type {settings.get('model_type')!r}")
+    try:
+        architecture: Any = family.architecture
+        module, info = architecture.from_pretrained(
+            source,
+            config=architecture.config_class.from_dict(settings),
+            dtype=dtype,
+            use_safetensors=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+        )
+    # Foreign files fail in many ways: OSError, SafetensorError, TypeError, a validation error of the hub's own.
+    except Exception as error:
+        raise _load_error(source, name, error) from error
     missing_keys = sorted({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])})
     if missing_keys:
         key_list = ", ".join(missing_keys[:3])
@@ -274,14 +290,18 @@ def _make_transform(processor: Any, family: Family, size: tuple[int, int], name:
 
 
 @contextmanager
-def _quiet_transformers() -> Iterator[None]:
-    """Silence transformers' log and progress bars while loading."""
+def _quiet_libraries() -> Iterator[None]:
+    """Silence the logs of transformers and huggingface_hub, and their progress bars, while loading."""
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    hub_verbosity = hub_logging.get_verbosity()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+    # Without a network it logs each of six attempts.
+    hub_logging.set_verbosity_error()
     try:
         yield
     finally:
         logging.set_verbosity(verbosity)
+        hub_logging.set_verbosity(hub_verbosity)
         if bars:
             logging.enable_progress_bar()

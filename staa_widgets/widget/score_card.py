@@ -101,11 +101,12 @@ def explanation_cost(explanation: Explanation, method: str | None = None) -> Cos
 
 
 def format_cost(cost: Cost | None) -> str:
-    """Return a cost in words, such as ``"20 forwards + 20 backwards"``; empty if it is unknown."""
+    """Return a cost in words, such as ``"20 forward + 20 backward passes"``; empty if it is unknown."""
     if cost is None:
         return ""
     passes = {"forward": cost.forwards, "backward": cost.backwards}
-    return " + ".join(f"{count} {name}{'s' if count > 1 else ''}" for name, count in passes.items() if count)
+    counts = " + ".join(f"{count} {name}" for name, count in passes.items() if count)
+    return f"{counts} {'pass' if sum(cost) == 1 else 'passes'}"
 
 
 def _provenance_entry(e: Explanation, name: str) -> Mapping[str, Any]:

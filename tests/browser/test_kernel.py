@@ -50,8 +50,11 @@ def test_choosing_a_method_computes_and_shows_it_in_place(open_player: Callable[
     groups = choice.locator("optgroup")
     labels = groups.evaluate_all("groups => groups.map((group) => group.label)")
     assert labels == ["attention", "gradient", "perturbation", "control"]
-    assert groups.nth(0).locator("option").all_inner_texts()[:2] == ["staa · 1 forward", "staa_logit · 1 forward"]
-    assert "saliency · 2 forwards + 1 backward" in groups.nth(1).locator("option").all_inner_texts()
+    assert groups.nth(0).locator("option").all_inner_texts()[:2] == [
+        "staa · 1 forward pass",
+        "staa_logit · 1 forward pass",
+    ]
+    assert "saliency · 2 forward + 1 backward passes" in groups.nth(1).locator("option").all_inner_texts()
     expect(page.locator(".staa-method")).to_contain_text("The same map for every class")
     places = part_offsets(page)
     choice.focus()

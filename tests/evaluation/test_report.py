@@ -133,7 +133,7 @@ def test_the_score_table_states_means_intervals_and_the_best_method():
     for summary, bold in ((best, True), (fair, True), (weak, False), (control, False)):
         assert (f'<span class="best">{summary.mean:.2f}</span>' in page) == bold
     assert f"<b>good</b> {best.mean:.2f} [{best.low:.2f}, {best.high:.2f}]; not told apart from it: fair" in page
-    assert scores["fair"][-1] == "|21 forwards + 20 backwards, 0.5 s"
+    assert scores["fair"][-1] == "|21 forward + 20 backward passes, 0.5 s"
 
 
 def test_with_one_clip_no_method_is_shown_to_be_behind():

@@ -238,7 +238,7 @@ def test_methods_describe_themselves() -> None:
         "time": True,
         "exact": False,
     }
-    assert staa.summary.endswith("routed through time.")
+    assert staa.summary.startswith("Space-time attention from the readout")
     assert staa.version == 3
     assert not staa.signed
     assert staa.needs() == Needs(rows=True, temporal=True, spatial=True)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import ViTConfig, ViTForImageClassification
+from huggingface_hub.utils import logging as hub_logging
+from transformers import PreTrainedConfig, ViTConfig, ViTForImageClassification
 from transformers.utils import logging
 
 from staa_widgets.errors import ModelLoadError, ParameterError, UnsupportedModelError
@@ -71,6 +72,38 @@ def test_the_first_bundled_model_is_the_default() -> None:
 def test_a_bundled_model_that_is_not_there_is_no_hub_id() -> None:
     with pytest.raises(ModelLoadError, match="Did you mean 'bundled/timesformer'"):
         load_model("bundled/timesformr")
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("bundled", r"Choose from bundled/timesformer, .* or leave the name out"),
+        ("Bundle", "Choose from bundled/timesformer"),
+        ("vivit", r"Did you mean 'bundled/vivit'\?"),
+        ("TimeSformer-1", r"Did you mean 'bundled/timesformer-1'\?"),
+    ],
+)
+def test_a_name_near_a_bundled_model_is_refused_without_asking_the_hub(
+    name: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PreTrainedConfig, "get_config_dict", pytest.fail)
+    with pytest.raises(ModelLoadError, match=f"There is no folder or bundled model '{name}'. {hint}"):
+        load_model(name)
+
+
+def test_other_names_are_sought_on_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    requested = []
+
+    def fail(source: str) -> None:
+        requested.append(source)
+        raise OSError("no network")
+
+    monkeypatch.setattr(PreTrainedConfig, "get_config_dict", fail)
+    names = ["gpt2", "videomae-base-finetuned-kinetics", "facebook/timesformer-base", "bundle/timesformer"]
+    for name in names:
+        with pytest.raises(ModelLoadError, match="could not be loaded from the Hugging Face Hub: no network"):
+            load_model(name)
+    assert requested == names
 
 
 def test_frames_become_the_models_input(saved_folder: Path) -> None:
@@ -140,6 +173,20 @@ def test_loading_is_quiet_and_leaves_the_log_as_it_was(saved_folder: Path, capfd
     load_model(saved_folder)
     assert capfd.readouterr() == ("", "")
     assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
+
+
+def test_attempts_of_the_hub_are_not_logged(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    logger = hub_logging.get_logger("huggingface_hub.utils._http")
+
+    def fail(_: str) -> None:
+        logger.warning("Retrying in 1s [Retry 1/5].")
+        raise OSError("no network")
+
+    monkeypatch.setattr(PreTrainedConfig, "get_config_dict", fail)
+    with pytest.raises(ModelLoadError, match="no network"):
+        load_model("nobody/nothing")
+    logger.warning("logged again")
+    assert caplog.messages == ["logged again"]
 
 
 def test_weights_that_are_missing_are_named(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:

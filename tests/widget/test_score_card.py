@@ -95,7 +95,7 @@ def test_nothing_is_true_beyond_the_frame():
 
 def test_a_card_says_what_was_asked_and_what_it_cost():
     made = read_card(small_explanation())
-    assert (made["method"], made["about"], made["cost"], made["seconds"]) == ("staa", "", "1 forward", None)
+    assert (made["method"], made["about"], made["cost"], made["seconds"]) == ("staa", "", "1 forward pass", None)
     assert read_card(replace(small_explanation(), target=1))["key"] == made["key"], (
         "its map does not depend on the class"
     )
@@ -127,7 +127,7 @@ def test_cost_is_of_the_whole_clip():
 
 def test_costs_are_told_in_words():
     told = [format_cost(Cost(1)), format_cost(Cost(20, 20)), format_cost(Cost(2, 1)), format_cost(None)]
-    assert told == ["1 forward", "20 forwards + 20 backwards", "2 forwards + 1 backward", ""]
+    assert told == ["1 forward pass", "20 forward + 20 backward passes", "2 forward + 1 backward passes", ""]
 
 
 def test_cards_of_what_was_shown_stay_side_by_side(drawn_clip: staa.ActionClip, model: VideoModel):

@@ -47,9 +47,9 @@ describe("the payload", () => {
   it("tells what can be asked for, and what depends on the class", () => {
     const { methods, class_specific } = payload.meta;
     expect(methods.map((method) => [method.name, method.class_specific, method.group, method.cost])).toEqual([
-      ["staa", false, "attention", "1 forward"],
-      ["staa_logit", true, "attention", "1 forward"],
-      ["saliency", true, "gradient", "2 forwards + 1 backward"],
+      ["staa", false, "attention", "1 forward pass"],
+      ["staa_logit", true, "attention", "1 forward pass"],
+      ["saliency", true, "gradient", "2 forward + 1 backward passes"],
     ]);
     expect(class_specific).toBe(false);
   });

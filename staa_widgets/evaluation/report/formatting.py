@@ -57,14 +57,17 @@ def method_group(results: Results, method: str) -> str:
 
 
 def format_cost(results: Results, method: str, model: str | None = None) -> str:
-    """Write the mean passes of a method, such as "1 forward + 1 backward", and its seconds."""
+    """Write the mean passes of a method, such as "1 forward + 1 backward passes", and its seconds."""
     forwards, backwards, seconds = results.cost(method, model)
-    words = [
-        f"{count:.4g} {word}{'' if count == 1 else 's'}"
-        for count, word in ((forwards, "forward"), (backwards, "backward"))
+    passes = {
+        word: count
+        for word, count in (("forward", forwards), ("backward", backwards))
         if math.isfinite(count) and (count or word == "forward")
-    ]
-    return " + ".join(words) + (f", {seconds:.2g} s" if math.isfinite(seconds) else "")
+    }
+    words = " + ".join(f"{count:.4g} {word}" for word, count in passes.items())
+    if passes:
+        words += " pass" if sum(passes.values()) == 1 else " passes"
+    return words + (f", {seconds:.2g} s" if math.isfinite(seconds) else "")
 
 
 def hover_text(found: Summary, results: Results) -> str:
