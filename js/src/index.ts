@@ -6,7 +6,7 @@ import { mount } from "./ui/player.js";
 interface View {
   model: Model;
   el: HTMLElement;
-  /** Older anywidgets give none and call what `render` returns. */
+  /** Older versions of anywidget pass none and call the function that `render` returns. */
   signal?: AbortSignal;
 }
 

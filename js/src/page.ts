@@ -3,16 +3,16 @@
 import { LocalModel } from "./host/model.js";
 import { mount } from "./ui/player.js";
 
-/** Shows the payload that widget/page.py wrote into this page. */
+/** Show the payload that widget/page.py wrote into this page. */
 function open(): void {
   const values: Record<string, unknown> = {};
   for (const element of document.querySelectorAll<HTMLScriptElement>("script[data-staa]")) {
     const text = element.textContent ?? "";
     const { staa } = element.dataset;
-    // What the page opens with is told by the names of traits, all else is theirs with a line before it.
+    // The element `state` has settings by name; the others are named like their traits, without the underscore.
     if (staa === "state") Object.assign(values, JSON.parse(text));
     else values[`_${staa}`] = element.type === "application/json" ? JSON.parse(text) : fromBase64(text);
-    // The text is a third larger than the bytes, which are all that is needed from here on.
+    // The text takes a third more memory than the bytes and is not needed any more.
     element.remove();
   }
   const root = mount(new LocalModel(values), document.body, new AbortController().signal);

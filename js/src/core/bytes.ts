@@ -1,6 +1,6 @@
 // Bytes from a host: views of any kind as `Uint8Array`, copies for typed arrays, and float16 to float32.
 
-/** Any way in which a host hands bytes over; views may start anywhere in a larger buffer. */
+/** Bytes as hosts pass them; a view may start anywhere in a larger buffer. */
 export type Bytes = ArrayBuffer | ArrayBufferView | null | undefined;
 
 export function asUint8(bytes: Bytes): Uint8Array<ArrayBuffer> {
@@ -8,12 +8,12 @@ export function asUint8(bytes: Bytes): Uint8Array<ArrayBuffer> {
   return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
 }
 
-/** A copy of the bytes: a view on numbers must start at a multiple of their size, which the host does not promise. */
-export const copied = (bytes: Bytes): ArrayBuffer => asUint8(bytes).slice().buffer;
+/** A copy of the bytes: a typed array must start at a multiple of its item size, which hosts do not guarantee. */
+export const copyBytes = (bytes: Bytes): ArrayBuffer => asUint8(bytes).slice().buffer;
 
-/** Widen little-endian float16 to float32, exactly: the same bits further up, and the exponent counted from elsewhere. */
+/** Convert little-endian float16 to float32, exactly: shift the bits, then correct the exponent's bias by 2 ** 112. */
 export function halfToFloat32(bytes: Bytes): Float32Array<ArrayBuffer> {
-  const words = new Uint32Array(new Uint16Array(copied(bytes))).map(
+  const words = new Uint32Array(new Uint16Array(copyBytes(bytes))).map(
     (half) => ((half & 0x8000) << 16) | ((half & 0x7fff) << 13) | ((half & 0x7c00) > 0x7bff ? 0x7f800000 : 0),
   );
   return new Float32Array(words.buffer).map((value) => value * 2 ** 112);

@@ -11,7 +11,7 @@ export function watch(until: AbortSignal, run: () => void): void {
   until.addEventListener("abort", () => end());
 }
 
-/** Call at once, but no more often than every `interval` milliseconds; the last call is never left out. */
+/** Return a function that runs `call` at most once in `interval` milliseconds; the last call is never left out. */
 export function throttled(call: () => void, interval: number, until: AbortSignal): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let due = false;

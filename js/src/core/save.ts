@@ -1,7 +1,7 @@
 // Downloads: hand a file to the user.
 
-/** Hand a file to the user as a download. */
-export function save(name: string, content: Blob): void {
+/** Download a file. */
+export function saveFile(name: string, content: Blob): void {
   const url = URL.createObjectURL(content);
   const link = document.createElement("a");
   link.href = url;

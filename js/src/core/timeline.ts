@@ -2,7 +2,7 @@
 
 export const clamp = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), high);
 
-/** Position of the last value that is not greater than `value`; 0 where all are. */
+/** Position of the last value that is not greater than `value`; 0 if all are greater. */
 export function atOrBefore(sorted: ArrayLike<number>, value: number): number {
   let low = 0;
   let high = sorted.length;
@@ -14,12 +14,13 @@ export function atOrBefore(sorted: ArrayLike<number>, value: number): number {
   return low;
 }
 
-/** Position of the value nearest to `value`; the earlier of two that are equally near. */
+/** Position of the value nearest to `value`; of two that are equally near, the first. */
 export function nearest(sorted: ArrayLike<number>, value: number): number {
   const before = atOrBefore(sorted, value);
   return Math.abs(sorted[before + 1] - value) < Math.abs(value - sorted[before]) ? before + 1 : before;
 }
 
+/** Two slices that are mixed. */
 export interface Blend {
   from: number;
   to: number;
@@ -27,28 +28,30 @@ export interface Blend {
   mix: number;
 }
 
+/** The frames of a clip that can be shown. A position counts them from 0; positions, times and slices correspond. */
 export interface Timeline {
   readonly frames: readonly number[];
   readonly times: readonly number[];
   readonly count: number;
   readonly start: number;
   readonly end: number;
-  /** Slice of each position. */
+  /** The slice of each position. */
   readonly slices: readonly number[];
-  /** Positions that show a sampled frame, rising. */
+  /** Positions of sampled frames, in rising order. */
   readonly sampled: readonly number[];
-  /** Position whose picture is on screen at a second. */
+  /** Position of the frame on show at a second. */
   positionAt(time: number): number;
-  /** Position of a source frame, or of the nearest one that is there. */
+  /** Position of a source frame, or of the nearest one that can be shown. */
   positionOf(frame: number): number;
-  /** Second at which the picture of a position gives way to the next. */
+  /** Second at which the frame of a position is replaced by the next. */
   endOf(position: number): number;
-  /** Where a second lies between start and end, 0 … 1. */
+  /** Place of a second between start and end, 0 … 1. */
   share(time: number): number;
-  /** Slices to mix at a position: linear between the middles of what they saw, so a sampled frame shows its own map. */
+  /** Slices to mix at a position, linearly between the mean times of their sampled frames. */
   blend(position: number): Blend;
+  /** The slice of a position alone. */
   hold(position: number): Blend;
-  /** The next position in `direction` that shows a sampled frame, or the one at hand where there is none. */
+  /** Position of the next sampled frame in a direction; `position` itself if there is none. */
   nextSampled(position: number, direction: 1 | -1): number;
 }
 
@@ -65,7 +68,7 @@ export function createTimeline(
   const slices = times.map((time) => atOrBefore(starts, time));
   const sampled = [...new Set(seen.flat().map((frame) => nearest(frames, frame)))].sort((a, b) => a - b);
   const middles = seenTimes.map((all) => all.reduce((sum, time) => sum + time) / all.length);
-  // Of a moment among those of no length, the beginning.
+  // In a range without length, 0 / 0 is not a number.
   const part = (time: number, from: number, to: number) => clamp((time - from) / (to - from) || 0, 0, 1);
   return {
     frames,

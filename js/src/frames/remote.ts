@@ -1,4 +1,4 @@
-// Frames of a long clip: kept frames as previews, all others in runs that are fetched from the kernel.
+// Frames of a long clip: some travel with the explanation as previews, all others are fetched from the kernel in runs.
 
 import { signal } from "@preact/signals-core";
 import { MAX_FRAMES } from "../core/generated.js";
@@ -12,75 +12,77 @@ export const RUN_OFFSETS = [0, 1, 2, -1];
 
 const runOf = (position: number) => Math.floor(position / MAX_FRAMES);
 
+/** Split bytes into files that lie one after another, at these offsets. */
 export const splitFiles = (bytes: File, offsets: readonly number[]) =>
   offsets.slice(1).map((end, i) => bytes.subarray(offsets[i], end));
 
 export type RemoteStore = ReturnType<typeof remoteStore>;
 
 /**
- * Every frame of a long clip: those `kept` of it, at rising positions, at once as `posters`, the others in runs as they
- * come. The posters stand in for frames that are not there yet.
+ * All frames of a long clip. `previews` are files of some frames, at the rising positions `previewPositions`: they are
+ * there at once, and stand in for other frames until those are fetched. `memory` is for files, in bytes.
  */
 export function remoteStore(
-  posters: File[],
-  kept: readonly number[],
+  previews: File[],
+  previewPositions: readonly number[],
   count: number,
   size: readonly [number, number],
-  room = 48 * MB,
+  memory = 48 * MB,
 ) {
   const cachedRuns = signal<readonly number[]>([]);
   const runs = new Map<number, File[]>();
-  /** Runs not to ask for again until another one is on show. */
+  /** Runs that could not be fetched; they are requested again once another run was on show. */
   const failed = new Set<number>();
   const file = (position: number) => runs.get(runOf(position))?.[position % MAX_FRAMES];
-  const stand = frameStore((at) => posters[at], size);
-  const frames = frameStore(file, size, 64 * MB);
-  let at = 0;
+  const previewStore = frameStore((i) => previews[i], size);
+  const store = frameStore(file, size, 64 * MB);
+  let current = 0;
   let direction = 1;
-  const poster = (position: number) => nearest(kept, position);
-  const shownPosition = (position: number) => (file(position) ? position : kept[poster(position)]);
-  /** Ask for the picture of a position where it is to be had for now. */
-  const from =
-    <Act extends "peek" | "load">(act: Act) =>
+  const previewOf = (position: number) => nearest(previewPositions, position);
+  const shownPosition = (position: number) => (file(position) ? position : previewPositions[previewOf(position)]);
+  /** Call a method of the store that has a picture for a position now. */
+  const either =
+    <Name extends "peek" | "load">(name: Name) =>
     (position: number) => {
       cachedRuns.value;
-      const found = file(position) ? frames[act](position) : stand[act](poster(position));
-      return found as ReturnType<Pictures[Act]>;
+      const picture = file(position) ? store[name](position) : previewStore[name](previewOf(position));
+      return picture as ReturnType<Pictures[Name]>;
     };
-  const there = (run: number) => runs.has(run) || failed.has(run);
+  const settled = (run: number) => runs.has(run) || failed.has(run);
   return {
     cachedRuns,
     shownPosition,
-    peek: from("peek"),
-    load: from("load"),
-    /** What failed to come will not, so that nothing waits for it. */
-    ready: (position: number) => there(runOf(position)) || shownPosition(position) === position,
+    peek: either("peek"),
+    load: either("load"),
+    /** Playback does not wait for runs that failed. */
+    ready: (position: number) => settled(runOf(position)) || shownPosition(position) === position,
     prepare(position: number) {
-      if (position === at) return;
-      direction = Math.sign(position - at);
-      if (runOf(position) !== runOf(at)) failed.clear();
-      at = position;
-      markUsed(runs, runOf(at));
-      frames.prepare(at);
+      if (position === current) return;
+      direction = Math.sign(position - current);
+      if (runOf(position) !== runOf(current)) failed.clear();
+      current = position;
+      markUsed(runs, runOf(current));
+      store.prepare(current);
     },
-    /** The run at this place of `NEAR`, where it is missing. */
-    missing(place: number) {
-      const run = runOf(at) + RUN_OFFSETS[place] * direction;
-      return run < 0 || run * MAX_FRAMES >= count || there(run) ? undefined : run;
+    /** The run at this index of `RUN_OFFSETS`, if it is missing. */
+    missing(urgency: number) {
+      const run = runOf(current) + RUN_OFFSETS[urgency] * direction;
+      return run < 0 || run * MAX_FRAMES >= count || settled(run) ? undefined : run;
     },
+    /** Add a run that was fetched, and drop the ones used longest ago if there is no room. */
     put(run: number, offsets: readonly number[], bytes: File) {
       runs.set(run, splitFiles(bytes, offsets));
-      let held = 0;
+      let total = 0;
       for (const [other, files] of [...runs].reverse()) {
-        held += files[0]?.buffer.byteLength ?? 0;
-        if (held > room && other !== run) runs.delete(other);
+        total += files[0]?.buffer.byteLength ?? 0;
+        if (total > memory && other !== run) runs.delete(other);
       }
       cachedRuns.value = [...runs.keys()];
     },
     fail: (run: number) => failed.add(run),
     close() {
-      stand.close();
-      frames.close();
+      previewStore.close();
+      store.close();
     },
   };
 }

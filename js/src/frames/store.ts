@@ -1,76 +1,79 @@
-// Frames as JPEG files, decoded on demand; the pictures that were used last are kept in memory.
+// Frames as JPEG files, decoded on demand; the pictures that were used last stay in memory.
 
 import type { ReadonlySignal } from "@preact/signals-core";
 
-/** Bytes of decoded pictures to keep: about 100 at 640 × 360. */
-const BUDGET = 96 * 2 ** 20;
+/** Bytes of decoded pictures to hold in memory: about 100 pictures of 640 × 360. */
+const MEMORY = 96 * 2 ** 20;
+
+/** Pictures to decode ahead of the one on show. */
+const AHEAD = 6;
 
 export type File = Uint8Array<ArrayBuffer>;
 
 /** The pictures of a pane by position. */
 export interface Pictures {
-  /** What to draw at a position, if it is decoded. */
+  /** The picture to draw at a position, if it is decoded. */
   peek(position: number): ImageBitmap | undefined;
-  /** Decode what is to be drawn at a position. */
+  /** Decode the picture to draw at a position. */
   load(position: number): Promise<ImageBitmap>;
   /** The position whose picture is drawn at a position for now. */
   shownPosition(position: number): number;
   /** Whether playback may go on to a position. */
   ready(position: number): boolean;
-  /** Make ready for what comes after a position. */
+  /** Decode ahead of a position. */
   prepare(position: number): void;
   close(): void;
-  /** Runs of a long clip that are there; a signal, so that what was drawn before is drawn anew. */
+  /** Runs of a long clip that were fetched; a signal, so that their frames are drawn again. */
   readonly cachedRuns?: ReadonlySignal<readonly number[]>;
 }
 
-/** What is kept under a key; it becomes the one that was used last. */
-export function markUsed<T>(kept: Map<number, T>, key: number): T | undefined {
-  const value = kept.get(key);
-  if (value && kept.delete(key)) kept.set(key, value);
+/** Return the value of a key, and move it to the end of the map, as the one that was used last. */
+export function markUsed<T>(map: Map<number, T>, key: number): T | undefined {
+  const value = map.get(key);
+  if (value && map.delete(key)) map.set(key, value);
   return value;
 }
 
-/** JPEG files, by position where they are there, decoded on demand; the pictures used last are kept. */
+/** Decode JPEG files on demand; `file` returns the one of a position, if there is one. */
 export function frameStore(
   file: (position: number) => File | undefined,
   [width, height]: readonly [number, number],
-  budget = BUDGET,
+  memory = MEMORY,
 ): Pictures {
-  let room = Math.max(8, budget / (4 * width * height));
-  const kept = new Map<number, ImageBitmap>();
-  const coming = new Map<number, Promise<ImageBitmap>>();
+  let capacity = Math.max(8, memory / (4 * width * height));
+  const decoded = new Map<number, ImageBitmap>();
+  const decoding = new Map<number, Promise<ImageBitmap>>();
   const trim = () => {
-    for (const [oldest, old] of kept) {
-      if (kept.size <= room) break;
-      kept.delete(oldest);
-      old.close();
+    for (const [position, picture] of decoded) {
+      if (decoded.size <= capacity) break;
+      decoded.delete(position);
+      picture.close();
     }
   };
   const decode = async (position: number) => {
     const picture = await createImageBitmap(new Blob([file(position)!], { type: "image/jpeg" }));
-    kept.set(position, picture);
+    decoded.set(position, picture);
     trim();
     return picture;
   };
   const store: Pictures = {
-    peek: (position) => markUsed(kept, position),
+    peek: (position) => markUsed(decoded, position),
     shownPosition: (position) => position,
     ready: () => true,
     prepare(position) {
-      for (let ahead = position + 1; ahead <= position + 6; ahead++) {
+      for (let ahead = position + 1; ahead <= position + AHEAD; ahead++) {
         if (file(ahead)) store.load(ahead).catch(() => {});
       }
     },
     async load(position) {
-      const picture = store.peek(position) ?? coming.get(position);
+      const picture = store.peek(position) ?? decoding.get(position);
       if (picture) return picture;
-      const decoding = decode(position).finally(() => coming.delete(position));
-      coming.set(position, decoding);
-      return decoding;
+      const promise = decode(position).finally(() => decoding.delete(position));
+      decoding.set(position, promise);
+      return promise;
     },
     close() {
-      room = 0;
+      capacity = 0;
       trim();
     },
   };

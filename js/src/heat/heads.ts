@@ -4,7 +4,7 @@ import type { Blend } from "../core/timeline.js";
 import type { Payload } from "../host/payload.js";
 import { computeHeat, type Heat, mapAt } from "./maps.js";
 
-/** A layer and one of its heads, or for head -1 their mean, and where its corner lies in a picture of all thumbnails. */
+/** The heat map of one head of a layer (head -1: their mean), and the corner of its thumbnail in the picture of all. */
 export interface Thumbnail {
   layer: number;
   head: number;
@@ -13,11 +13,11 @@ export interface Thumbnail {
   y: number;
 }
 
-/** Pixels between two thumbnails, and more before the means. */
+/** Pixels between two thumbnails, and additional ones before the column of means. */
 const GAP = 1;
 const BEFORE_MEANS = 2;
 
-/** The heads of each layer, and after them their mean; the first layer is the lowest. A pixel is a cell. */
+/** Thumbnails of all heads, then the mean, of each layer; the first layer is at the bottom. A pixel is a cell. */
 export function thumbnails(payload: Payload): Thumbnail[] {
   const [layers, heads] = payload.meta.attention ?? [0, 0];
   return Array.from({ length: layers * (heads + 1) }, (_, at) => {
@@ -30,25 +30,25 @@ export function thumbnails(payload: Payload): Thumbnail[] {
   });
 }
 
-/** Pixels of their picture: the first layer reaches lowest, the last mean farthest. */
+/** Width and height of the picture of all thumbnails. The first one is lowest, the last one farthest right. */
 export const thumbnailsSize = (all: readonly Thumbnail[]): [width: number, height: number] => [
   all[all.length - 1].x + all[0].heat.columns,
   all[0].y + all[0].heat.rows,
 ];
 
-/** Draw them at one moment into RGBA pixels of `sizeOf`, each over its own greatest value of the clip. */
+/** Draw thumbnails at one moment into RGBA pixels of `thumbnailsSize`, each relative to its own maximum in the clip. */
 export function drawThumbnails(
   pixels: Uint8ClampedArray,
-  all: readonly Thumbnail[],
+  thumbnails: readonly Thumbnail[],
   moment: Blend,
-  table: Uint8Array,
+  colorTable: Uint8Array,
 ): void {
-  const [width] = thumbnailsSize(all);
-  for (const { heat, x, y } of all) {
+  const [width] = thumbnailsSize(thumbnails);
+  for (const { heat, x, y } of thumbnails) {
     for (const [cell, value] of mapAt(heat, moment).entries()) {
       const at = 4 * ((y + Math.floor(cell / heat.columns)) * width + x + (cell % heat.columns));
       const level = 3 * Math.round(255 * value);
-      for (let c = 0; c < 3; c++) pixels[at + c] = table[level + c];
+      for (let c = 0; c < 3; c++) pixels[at + c] = colorTable[level + c];
       pixels[at + 3] = 255;
     }
   }

@@ -4,36 +4,40 @@ import type { Blend } from "../core/timeline.js";
 import type { Payload } from "../host/payload.js";
 import { smooth, sortedMagnitudes } from "./refine.js";
 
-/** The maps on show: the joint attribution, or the attention of one layer. */
+/** Heat maps: the joint attribution of all layers, or the attention of one layer. */
 export interface Heat {
-  /** `(S, h, w)` within -1 … 1: over the greatest magnitude of the clip, never slice by slice. */
+  /** `(S, h, w)` in -1 … 1, divided by the maximum magnitude of the whole clip. */
   readonly values: Float32Array;
-  /** Factor from `values` back to the explanation's own numbers. */
+  /** Factor from `values` to the numbers of the explanation. */
   readonly scale: number;
+  /** All magnitudes in rising order. */
   readonly sorted: Float32Array;
   readonly rows: number;
   readonly columns: number;
   readonly signed: boolean;
-  /** `(S,)`, sums to 1. */
+  /** Share of each slice, `(S,)`; sums to 1. */
   readonly temporal: Float32Array;
+  /** The same with signs. */
   readonly temporalSigned: Float32Array;
 }
 
-/** The joint maps for layer -1; else the attention of a layer, of one head or, for head -1, their mean. */
+/** Heat maps on show: the joint maps (layer -1), or the attention of one head or of the mean of heads (head -1). */
 export function computeHeat(payload: Payload, layer: number, head: number, sigma = 0): Heat {
   const { maps, attention, meta } = payload;
-  const { grid, attention: kept } = meta;
+  const { grid, attention: attentionShape } = meta;
   const [slices, rows, columns] = grid;
-  const [layers, heads] = kept ?? [0, 0];
+  const [layers, heads] = attentionShape ?? [0, 0];
   const joint = layer < 0 || layer >= layers;
   const chosen = head < 0 || head >= heads ? [...Array(heads).keys()] : [head];
-  const own = (h: number, i: number) => attention[(layer * heads + h) * maps.length + i];
-  const shown = joint ? maps : maps.map((_, i) => chosen.reduce((sum, h) => sum + own(h, i), 0) / chosen.length);
+  const attentionAt = (h: number, i: number) => attention[(layer * heads + h) * maps.length + i];
+  const shown = joint
+    ? maps
+    : maps.map((_, i) => chosen.reduce((sum, h) => sum + attentionAt(h, i), 0) / chosen.length);
   const blurred = smooth(shown, grid, sigma);
   const top = blurred.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const values = blurred.map((value) => value / (top || 1));
   const sorted = sortedMagnitudes(values);
-  // What falls into each slice, of all.
+  // The share of each slice.
   const total = sorted.reduce((sum, value) => sum + value, 0) || 1;
   const series = (size: (value: number) => number) => {
     const sums = new Float32Array(slices);
@@ -49,12 +53,12 @@ export function computeHeat(payload: Payload, layer: number, head: number, sigma
     signed: joint && meta.signed,
     temporal: top ? series(Math.abs) : new Float32Array(slices).fill(1 / slices),
     temporalSigned: series(Number),
-    // Those of the explanation are exact.
+    // Python computed these in full precision.
     ...(joint && !sigma && { temporal: payload.temporal, temporalSigned: payload.temporalSigned }),
   };
 }
 
-/** One map `(h, w)` for a moment in time. */
+/** The map `(h, w)` of one slice, or of a blend of two. */
 export function mapAt(heat: Heat, { from, to, mix }: Blend): Float32Array {
   const size = heat.rows * heat.columns;
   const first = heat.values.subarray(from * size, (from + 1) * size);

@@ -1,21 +1,20 @@
 // The outline of a ground-truth mask as an SVG path.
 
-/** How often the outline's points are drawn towards their neighbours: enough that steps of pixels look like a line. */
+/** Number of smoothing passes: enough that the steps of pixels look like a line. */
 const SMOOTHING = 4;
 
-/** Colour and width of its lines, from below; whatever the picture is like, one of the two stands out from it. */
-export const LINES: readonly (readonly [colour: string, width: number])[] = [
+/** Color and width of the two lines, the lower one first: a dark and a bright one, so that one of them is visible. */
+export const OUTLINE_STROKES: readonly (readonly [color: string, width: number])[] = [
   ["rgb(0 0 0 / 0.65)", 4],
   ["#4dffa6", 1.75],
 ];
 
 /**
- * The outline of a mask as a path in its pixels. It runs along the edges of the pixels inside, their steps smoothed by
- * less than half a pixel.
+ * The outline of a mask as an SVG path in its pixels, along pixel edges, smoothed by less than half a pixel.
  *
- * @param runs `(R, 2)`, half-open runs of pixels inside, counted row by row.
+ * @param runs `(R, 2)`, half-open runs of the mask's pixels, counted row by row.
  */
-export function outline(runs: Int32Array, [width, height]: readonly [number, number]): string {
+export function outlineOf(runs: Int32Array, [width, height]: readonly [number, number]): string {
   const columns = width + 2;
   const inside = new Uint8Array(columns * (height + 2));
   const pixels: number[] = [];
@@ -23,8 +22,7 @@ export function outline(runs: Int32Array, [width, height]: readonly [number, num
     for (let pixel = runs[i]; pixel < runs[i + 1]; pixel++)
       pixels.push((Math.floor(pixel / width) + 1) * columns + (pixel % width) + 1);
   for (const pixel of pixels) inside[pixel] = 1;
-  // From each corner, which has the index of the pixel below it on the right, to the next along an edge between inside and
-  // outside, clockwise.
+  // Edges between inside and outside, clockwise, from corner to corner. A corner has the index of the pixel to its lower right.
   const next = new Map<number, number[]>();
   const edge = (outside: number, from: number, to: number) => {
     if (!inside[outside]) next.set(from, [...(next.get(from) ?? []), to]);
@@ -41,7 +39,7 @@ export function outline(runs: Int32Array, [width, height]: readonly [number, num
     let line: [number, number][] = [];
     for (let at: number | undefined = start; at !== undefined; at = next.get(at)?.pop())
       line.push([(at % columns) - 1, Math.floor(at / columns) - 1]);
-    // Back where it began.
+    // The last point is the first one again.
     line.pop();
     for (let i = 0; i < SMOOTHING; i++) line = smoothed(line);
     if (line.length) path += `M${line.map((point) => point.map((value) => value.toFixed(2)).join(" ")).join("L")}Z`;

@@ -3,6 +3,7 @@
 
 import { FADE_RANGE, LEVELS } from "../core/generated.js";
 
+/** How a heat map is colored. */
 export interface HeatStyle {
   /** RGB `(256, 3)`. */
   colorTable: Uint8Array;
@@ -13,7 +14,7 @@ export interface HeatStyle {
   signed: boolean;
 }
 
-/** Colour and cover of each level, RGBA `(LEVELS, 4)`; level 0 is value 0, or -1 where values are signed. */
+/** Color and opacity of each level, RGBA `(LEVELS, 4)`. Level 0 is value 0, or -1 if values are signed. */
 export function palette({ colorTable, opacity, cutoff, gamma, signed }: HeatStyle): Uint8Array {
   const rgba = new Uint8Array(4 * LEVELS);
   const floor = cutoff ** gamma;

@@ -3,7 +3,7 @@
 
 import { clamp } from "../core/timeline.js";
 
-/** Magnitudes, rising. */
+/** Magnitudes in rising order. */
 export const sortedMagnitudes = (values: Float32Array): Float32Array => values.map(Math.abs).sort();
 
 /** numpy's default quantile, `q` from 0 to 1. */
@@ -18,7 +18,7 @@ export function quantile(sorted: ArrayLike<number>, q: number): number {
 export const rank = (sorted: Float32Array, value: number): number =>
   sorted.filter((other) => other < value).length / sorted.length;
 
-/** Share of cells that `dynamic_threshold` in methods/postprocess.py drops: fewer survive if a map is concentrated. */
+/** Share of cells that `dynamic_threshold` in methods/postprocess.py hides: more, the more concentrated the map. */
 export function dynamicThreshold(values: readonly number[] | Float32Array): number {
   let total = 0;
   let sum = 0;
@@ -27,30 +27,30 @@ export function dynamicThreshold(values: readonly number[] | Float32Array): numb
     total += size;
     sum += size && size * Math.log(size);
   }
-  // The exponential of the entropy of the shares: as many cells, equally strong, would be as concentrated.
+  // exp(entropy of the shares): the number of equally strong cells that would be as concentrated.
   return total && clamp(1 - (total * Math.exp(-sum / total)) / values.length, 0.7, 0.9);
 }
 
 /**
- * Maps `(S, h, w)` blurred over neighbouring slices and patches with a Gaussian, its deviation counted in them; the edge
- * is continued. `smooth` of methods/postprocess.py.
+ * Blur maps `(S, h, w)` over slices and patches with a Gaussian of standard deviation `sigma`; edges are repeated. The same
+ * as `smooth` of methods/postprocess.py.
  */
 export function smooth(maps: Float32Array, shape: readonly number[], sigma: number): Float32Array {
   const reach = Math.ceil(3 * sigma);
   if (!reach) return maps;
   const kernel = Array.from({ length: 2 * reach + 1 }, (_, k) => Math.exp(-0.5 * ((k - reach) / sigma) ** 2));
   const total = kernel.reduce((sum, weight) => sum + weight);
-  let found = Float64Array.from(maps);
+  let blurred = Float64Array.from(maps);
   let stride = maps.length;
   for (const size of shape) {
-    const from = found;
+    const from = blurred;
     const step = stride / size;
     stride = step;
-    found = from.map((_, i) => {
+    blurred = from.map((_, i) => {
       const at = Math.floor(i / step) % size;
       const near = (k: number) => from[i + (clamp(at + k - reach, 0, size - 1) - at) * step];
       return kernel.reduce((sum, weight, k) => sum + near(k) * weight, 0) / total;
     });
   }
-  return Float32Array.from(found);
+  return Float32Array.from(blurred);
 }

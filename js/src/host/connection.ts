@@ -3,7 +3,7 @@
 import { type Signal, signal } from "@preact/signals-core";
 import { asUint8 } from "../core/bytes.js";
 import { watch } from "../core/reactive.js";
-import { save } from "../core/save.js";
+import { saveFile } from "../core/save.js";
 import { type Kernel, watchKernel } from "./kernel.js";
 import type { Model } from "./model.js";
 import { createRequestRunner, type RequestRunner } from "./requests.js";
@@ -36,7 +36,7 @@ export function connect(model: Model, disconnected: () => boolean, until: AbortS
   };
   const computation = createRequestRunner(rpc);
   const fileExport = createRequestRunner(rpc, "export", ({ result: { name, type }, buffers }) => {
-    save(`${name}`, new Blob(buffers.map(asUint8), { type: `${type}` }));
+    saveFile(`${name}`, new Blob(buffers.map(asUint8), { type: `${type}` }));
     notify(`Saved ${name}`);
   });
   const kernel = watchKernel(model, rpc, disconnected, until);

@@ -6,28 +6,29 @@ import { watch } from "../core/reactive.js";
 import { type Listener, listen, type Model } from "./model.js";
 import { type Rejection, type Rpc, UNREACHABLE } from "./rpc.js";
 
-/** `none`: a page without one; `busy`: it runs something else and answers late; `gone`: what made this player is over. */
+/** `none`: a page without a kernel; `busy`: it runs something else; `gone`: the kernel that made this player has ended. */
 export type KernelState = "none" | "ready" | "busy" | "gone";
 
+/** The kernel as the player sees it. */
 export interface Kernel {
   readonly state: ReadonlySignal<KernelState>;
-  /** Whether a method or a class can be asked for. */
+  /** Whether another explanation can be computed. */
   readonly canCompute: ReadonlySignal<boolean>;
-  /** What is missing and what to do, or how it goes on; empty where there is nothing to say. */
+  /** Why not and what to do, or that the kernel is busy; else empty. */
   readonly reason: ReadonlySignal<string>;
 }
 
-/** Milliseconds of silence, or of a running cell, that count as busy: what is shorter would only flicker. */
+/** Milliseconds of silence, or of a running cell, that count as busy; anything shorter would flicker. */
 const BUSY_DELAY = 500;
 
-/** Milliseconds between two questions where the host does not tell how its kernel is. */
+/** Milliseconds between two `hello` requests, in hosts that do not report the state of the kernel. */
 const HELLO_INTERVAL = 5000;
 
 const BUSY = "The kernel is running a cell: requests wait.";
 const SILENT = "The kernel does not answer: it is busy or gone.";
 const GONE = "The kernel is gone. To choose a method or class, run the cell again; the rest works.";
 
-/** The parts of JupyterLab's connection to a kernel that are used here. */
+/** The parts of JupyterLab's kernel connection that are used here. */
 interface Connection {
   status: string;
   statusChanged: Source<string>;
@@ -35,37 +36,39 @@ interface Connection {
   iopubMessage?: Source<Message>;
 }
 
+/** A signal of JupyterLab. */
 interface Source<T> {
   connect(slot: (sender: unknown, value: T) => void): void;
   disconnect(slot: (sender: unknown, value: T) => void): void;
 }
 
+/** A message of the Jupyter protocol. */
 interface Message {
   parent_header: { msg_id?: string; msg_type?: string; subshell_id?: string | null };
   content: { execution_state?: string };
 }
 
-/** Follow the kernel behind a model; `disconnected` tells whether the host marked the view as cut off. */
+/** Watch the kernel behind a model; `disconnected` returns whether the host marked the view as disconnected. */
 export function watchKernel(model: Model, rpc: Rpc, disconnected: () => boolean, until: AbortSignal): Kernel {
   if (!model.send) return { state: signal("none"), canCompute: signal(false), reason: signal("") };
   const alive = signal(!disconnected());
   const running = delayedFlag(until);
   const silent = delayedFlag(until);
-  /** Why nothing can be computed, once the kernel said so; empty where it can. */
+  /** Why the kernel cannot compute; empty if it can, `null` before it has answered. */
   const refusal = signal<string | null>(null);
   const lost = () => {
     alive.value = false;
   };
   const hello = () => {
-    if (silent.going() || !alive.peek()) return;
-    silent.note(true);
+    if (silent.waiting() || !alive.peek()) return;
+    silent.set(true);
     rpc.request("hello").answer.then(
       ({ result }) => {
-        silent.note(false);
+        silent.set(false);
         refusal.value = result.computes ? "" : `${result.why}`;
       },
       ({ failure: { type, message, hint } }: Rejection) => {
-        silent.note(false);
+        silent.set(false);
         if (type === UNREACHABLE) lost();
         else if (type !== CANCELLED) refusal.value = `${message} ${hint}`;
       },
@@ -73,13 +76,13 @@ export function watchKernel(model: Model, rpc: Rpc, disconnected: () => boolean,
   };
 
   const { kernel } = (model.widget_manager ?? {}) as { kernel?: Connection | null };
-  if (kernel?.statusChanged) follow(kernel, running.note, lost, until);
+  if (kernel?.statusChanged) watchConnection(kernel, running.set, lost, until);
   else {
     const interval = setInterval(() => document.hidden || hello(), HELLO_INTERVAL);
     until.addEventListener("abort", () => clearInterval(interval));
   }
-  // After a restart. The host's view marks itself when it is made; later only its model knows, and anywidget calls
-  // listeners on the view.
+  // Called after a restart. The host marks a view only when the view is made; later only the view's model has the state.
+  // anywidget calls listeners with the view as `this`.
   const updateAlive: Listener = function (this: unknown) {
     alive.value = (this as { model?: { comm_live?: boolean } } | undefined)?.model?.comm_live ?? !disconnected();
   };
@@ -90,7 +93,7 @@ export function watchKernel(model: Model, rpc: Rpc, disconnected: () => boolean,
     else rpc.cancelAll();
   });
 
-  const busy = computed(() => (running.long.value ? BUSY : silent.long.value ? SILENT : ""));
+  const busy = computed(() => (running.shown.value ? BUSY : silent.shown.value ? SILENT : ""));
   return {
     state: computed(() => (alive.value ? (busy.value ? "busy" : "ready") : "gone")),
     canCompute: computed(() => alive.value && refusal.value === ""),
@@ -98,20 +101,25 @@ export function watchKernel(model: Model, rpc: Rpc, disconnected: () => boolean,
   };
 }
 
-/** Note whether a cell is running, and call `lost` when the kernel ends. */
-function follow(kernel: Connection, note: (busy: boolean) => void, lost: () => void, until: AbortSignal): void {
+/** Call `setRunning` when a cell begins or ends to run, and `lost` when the kernel ends. */
+function watchConnection(
+  kernel: Connection,
+  setRunning: (running: boolean) => void,
+  lost: () => void,
+  until: AbortSignal,
+): void {
   const cells = new Set<string | undefined>();
   const connectSlot = <T>(source: Source<T> | undefined, slot: (sender: unknown, value: T) => void) => {
     source?.connect(slot);
     until.addEventListener("abort", () => source?.disconnect(slot));
   };
-  note(kernel.status === "busy");
+  setRunning(kernel.status === "busy");
   connectSlot(kernel.statusChanged, (_, status) => {
     if (/dead|terminating|restarting/.test(status)) lost();
-    else if (!kernel.iopubMessage) note(status === "busy");
+    else if (!kernel.iopubMessage) setRunning(status === "busy");
   });
-  // Each message of a player makes the kernel busy and idle again, in a shell of its own even while a cell runs: where
-  // the messages behind a status can be seen, only cells count.
+  // Each message of a player makes the kernel busy and idle again, in a subshell even while a cell runs. If the host shows
+  // the messages behind a status, only cells count.
   connectSlot(
     kernel.iopubMessage,
     (_, { parent_header: { msg_id, msg_type, subshell_id }, content: { execution_state } }) => {
@@ -119,27 +127,27 @@ function follow(kernel: Connection, note: (busy: boolean) => void, lost: () => v
       if (execution_state === "idle") cells.delete(msg_id);
       else if (execution_state === "busy" && msg_type === "execute_request") cells.add(msg_id);
       else return;
-      note(cells.size > 0);
+      setRunning(cells.size > 0);
     },
   );
   connectSlot(kernel.disposed, lost);
 }
 
-/** Whether something that begins and ends has been going on for longer than a moment. */
+/** A flag whose signal `shown` becomes true only after `BUSY_DELAY`. */
 function delayedFlag(until: AbortSignal) {
-  const long = signal(false);
+  const shown = signal(false);
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const later = () => {
-    long.value = true;
+  const show = () => {
+    shown.value = true;
   };
-  const note = (going: boolean) => {
-    if (going) timer ??= setTimeout(later, BUSY_DELAY);
+  const set = (on: boolean) => {
+    if (on) timer ??= setTimeout(show, BUSY_DELAY);
     else {
       clearTimeout(timer);
       timer = undefined;
-      long.value = false;
+      shown.value = false;
     }
   };
-  until.addEventListener("abort", () => note(false));
-  return { long, note, going: () => timer !== undefined };
+  until.addEventListener("abort", () => set(false));
+  return { shown, set, waiting: () => timer !== undefined };
 }

@@ -9,13 +9,13 @@ export interface Progress {
   label: string;
 }
 
-/** Why a request was not done, in words for the user. */
+/** Why a request failed, for the user. */
 export interface Failure {
-  /** Name of the error's class. */
+  /** Name of the error class. */
   type: string;
   message: string;
   hint: string;
-  /** Empty where the error was foreseen. */
+  /** Empty for expected errors. */
   traceback: string;
 }
 
@@ -32,7 +32,7 @@ export type Answer = { v: number; id: string } & (
   | { progress: Progress }
 );
 
-/** Read a message from the kernel; `null` where it is none of ours. */
+/** Read a message from the kernel; `null` if it is not an answer of this version. */
 export function readAnswer(content: unknown): Answer | null {
   const { v, id, ok, progress } = (content ?? {}) as Record<string, unknown>;
   return v === MESSAGE_VERSION && typeof id === "string" && (progress ?? ok) !== undefined ? (content as Answer) : null;

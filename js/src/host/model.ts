@@ -5,8 +5,8 @@ import type { Bytes } from "../core/bytes.js";
 export type Listener = (content?: unknown, buffers?: readonly Bytes[]) => void;
 
 /**
- * What the player asks of its host. anywidget's model has this shape, and `LocalModel` gives it to a page without a
- * kernel; nothing in the player knows which of the two it talks to.
+ * The interface between the player and its host. In a notebook it is anywidget's model, in an exported page a `LocalModel`;
+ * the rest of the player does not distinguish them.
  */
 export interface Model {
   get(name: string): unknown;
@@ -14,9 +14,9 @@ export interface Model {
   save_changes(): void;
   on(event: string, callback: Listener): void;
   off(event: string, callback: Listener): void;
-  /** Send a message to the kernel; where this is missing there is none. Answers come as the event `msg:custom`. */
+  /** Send a message to the kernel; missing if there is no kernel. Answers come as the event `msg:custom`. */
   send?(content: unknown): void;
-  /** JupyterLab's, with the connection to the kernel. */
+  /** JupyterLab's widget manager, with the connection to the kernel. */
   widget_manager?: unknown;
 }
 
@@ -26,7 +26,7 @@ export function listen(model: Model, event: string, listener: Listener, until: A
   until.addEventListener("abort", () => model.off(event, listener));
 }
 
-/** Traits kept in the page itself. */
+/** A model for a page without a kernel. */
 export class LocalModel implements Model {
   readonly #values: Map<string, unknown>;
   readonly #listeners = new Map<string, Set<Listener>>();

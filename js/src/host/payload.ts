@@ -1,53 +1,53 @@
 // The payload of an explanation: its types, and how it is read from the host's traits.
 
-import { asUint8, type Bytes, copied, halfToFloat32 } from "../core/bytes.js";
+import { asUint8, type Bytes, copyBytes, halfToFloat32 } from "../core/bytes.js";
 import { type Group, SCHEMA } from "../core/generated.js";
 import type { Json } from "../core/json.js";
 import type { Model } from "./model.js";
 
-/** A method that a kernel can be asked for. */
+/** A method that the kernel can compute. */
 export interface Method {
   name: string;
   summary: string;
-  /** Whether its map is of one class; else it is the same for all. */
+  /** Whether its map depends on the class. */
   class_specific: boolean;
   /** What it works with. */
   group: Group;
-  /** Passes through the model for this clip, in words. */
+  /** Cost for this clip as text, in passes through the model. */
   cost: string;
 }
 
-/** What is known of the clip's action. */
+/** The true place and time of the clip's action. */
 export interface GroundTruth {
   label: string;
-  /** Seconds in which it happens. */
+  /** Seconds in which the action happens. */
   spans: [start: number, end: number][];
-  /** Width and height of its masks, which cover the whole frame. */
+  /** Width and height of the masks, which cover the whole frame. */
   size: [number, number];
-  /** Where the runs of each frame of the clip start in the buffer. */
+  /** Index of the first run of each frame in the buffer. */
   offsets: number[];
 }
 
-/** How an explanation stands up to the truth. */
+/** Metrics of an explanation against the ground truth. */
 export interface ScoreCard {
-  /** Equal for equal questions. */
+  /** Equal for explanations of the same model, method, class and parameters. */
   key: string;
   method: string;
-  /** The class it is of, and parameters that are not the usual ones. */
+  /** The class, and parameters that differ from their defaults. */
   about: string;
   model: string;
   cost: string;
-  /** `null` where the pass through the model was taken from the cache. */
+  /** Time of computation; `null` if the pass through the model came from the cache. */
   seconds: number | null;
-  /** `chance` is what a map without any preference scores; `null` where the truth leaves no score. */
+  /** `chance` is the score of a uniform map; `null` if the ground truth allows no score. */
   scores: { name: string; value: number | null; chance: number | null }[];
 }
 
-/** The trait `_meta`. Seconds, source frame indices, and pixels of the displayed source frame. */
+/** The trait `_meta`. Times are in seconds, frames are source frames, lengths are pixels of the source frame. */
 export interface Meta {
   schema: number;
   clip: { name: string; size: [number, number]; end: number; sha256: string };
-  /** Those `kept` as pictures where they were thinned out, and whether the kernel has the others. */
+  /** `kept`: frames of a long clip that come with the payload, or `null` for all; `live`: whether the kernel has the others. */
   frames: { first: number; total: number; kept: number[] | null; live: boolean };
   pictures: { size: [number, number]; offsets: number[] } | null;
   grid: [slices: number, rows: number, columns: number];
@@ -67,23 +67,23 @@ export interface Meta {
   class_specific: boolean;
   methods: Method[];
   ground_truth: GroundTruth | null;
-  /** Of all that was shown of this clip. */
+  /** Score cards of all explanations of this clip that were shown. */
   cards: ScoreCard[];
-  /** `key` of the card of what is on show; `null` where there is none. */
+  /** `key` of the score card of this explanation; `null` if there is none. */
   card: string | null;
   model: string;
-  /** Names of all panes, and for each pane those of it and the next, by which these two alone are told apart. */
+  /** Short names of all panes, and for each pane the names that distinguish it from the next one. */
   names: { panes: string[]; pairs: [own: string, next: string][] };
-  /** The clip's and the method's part in names of files. */
+  /** Parts of file names for the clip and the method. */
   file_stems: { clip: string; method: string };
-  /** The Python that makes the explanation again. */
+  /** Python code that computes the explanation again. */
   recipe: string;
-  /** What was run, in words. */
+  /** Details of the computation, as text. */
   run_details: [name: string, value: string][];
   colors: string[];
 }
 
-/** The part of an explanation that the frames, the axis of time and the grid are laid out by. */
+/** The part of an explanation that determines its frames, its timeline and its grid. */
 export type ClipLayout = Pick<
   Meta,
   "clip" | "frames" | "pictures" | "grid" | "box" | "spans" | "sampled_frames" | "sampled_times"
@@ -93,22 +93,23 @@ const LAYOUT_FIELDS = "clip frames pictures grid box spans sampled_frames sample
   " ",
 ) as (keyof ClipLayout)[];
 
-/** Whether two explanations are of the same pictures at the same times. */
+/** Whether two explanations have the same frames. */
 export function sameClip(one: ClipLayout, other: ClipLayout): boolean {
-  const which = ({ clip, frames }: ClipLayout) => [clip.sha256, frames.first, frames.total, frames.kept].join();
-  return which(one) === which(other);
+  const identity = ({ clip, frames }: ClipLayout) => [clip.sha256, frames.first, frames.total, frames.kept].join();
+  return identity(one) === identity(other);
 }
 
-/** Whether one explanation can take the place of another with everything else staying where it is. */
+/** Whether one explanation can replace another without a change of frames, timeline or grid. */
 export function sameLayout(one: ClipLayout, other: ClipLayout): boolean {
-  const laid = (film: ClipLayout) => JSON.stringify(LAYOUT_FIELDS.map((name) => film[name]));
-  return laid(one) === laid(other);
+  const fieldsOf = (layout: ClipLayout) => JSON.stringify(LAYOUT_FIELDS.map((name) => layout[name]));
+  return fieldsOf(one) === fieldsOf(other);
 }
 
+/** An explanation as the player has it: `meta` and its arrays. */
 export interface Payload {
   meta: Meta;
   jpegs: Uint8Array<ArrayBuffer>;
-  /** `(S, h, w)` over their greatest magnitude. */
+  /** `(S, h, w)`, divided by the maximum magnitude. */
   maps: Float32Array;
   /** Share of the clip's attribution in each slice. */
   temporal: Float32Array;
@@ -116,15 +117,15 @@ export interface Payload {
   temporalSigned: Float32Array;
   /** Seconds of every frame of the clip. */
   times: Float64Array;
-  /** `(L, H, S, h, w)`, empty where there is none. */
+  /** `(L, H, S, h, w)`, empty if there is none. */
   attention: Float32Array;
-  /** `(R, 2)`, half-open runs of pixels that act, counted through their mask row by row. */
+  /** `(R, 2)`, half-open runs of mask pixels, counted row by row. */
   groundTruth: Int32Array;
-  /** RGB `(256, 3)` by name. */
+  /** Colormaps by name, RGB `(256, 3)`. */
   colormaps: Map<string, Uint8Array>;
 }
 
-/** Of a further pane: where its buffers lie in `_more`. What is missing is as in the first one. */
+/** For panes after the first: places of their buffers in `_more`. Missing buffers are those of the first pane. */
 type FurtherPane = { parts?: { [buffer: string]: [from: number, to: number] } };
 
 /** Read the panes that `pack_panes` in payload.py wrote into the traits of `PAYLOAD_TRAITS`. */
@@ -144,19 +145,19 @@ export function readPayloads(model: Model): Payload[] {
       const part = meta.parts?.[name];
       return part ? more.subarray(...part) : trait(name);
     };
-    const temporal = new Float32Array(copied(bytes("temporal")));
+    const temporal = new Float32Array(copyBytes(bytes("temporal")));
     const colors = bytes("colors");
     const [slices] = meta.grid;
     return {
       meta,
-      // One array for the same pictures, so that they are decoded once.
+      // Panes with the same pictures share one array, so that they are decoded once.
       jpegs: meta.parts?.frames ? bytes("frames") : pictures,
       maps: halfToFloat32(bytes("maps")),
       temporal: temporal.subarray(0, slices),
       temporalSigned: temporal.subarray(slices),
-      times: new Float64Array(copied(bytes("times"))),
+      times: new Float64Array(copyBytes(bytes("times"))),
       attention: halfToFloat32(bytes("attention")),
-      groundTruth: new Int32Array(copied(bytes("ground_truth"))),
+      groundTruth: new Int32Array(copyBytes(bytes("ground_truth"))),
       colormaps: new Map(meta.colors.map((name, i) => [name, colors.subarray(768 * i, 768 * (i + 1))])),
     };
   });

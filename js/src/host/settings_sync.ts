@@ -6,7 +6,7 @@ import { throttled, watch } from "../core/reactive.js";
 import type { State } from "../core/settings.js";
 import { listen, type Model } from "./model.js";
 
-/** Mirror the host's traits as signals, both ways, until `until` is aborted. */
+/** Make a signal for each setting, and keep it equal to the host's trait, both ways, until `until` is aborted. */
 export function createState(model: Model, until: AbortSignal): State {
   const mirrored = Object.entries(DEFAULTS).map(([name, fallback]) => {
     const read = () => model.get(name) ?? fallback;
@@ -16,7 +16,7 @@ export function createState(model: Model, until: AbortSignal): State {
       model.set(name, mirror.peek());
       model.save_changes();
     };
-    // A kernel has better things to do than to follow playback.
+    // Throttle: do not send every played frame to the kernel.
     const report = name === "frame" ? throttled(send, 100, until) : send;
     watch(until, () => {
       mirror.value;

@@ -3,13 +3,13 @@
 import { BACKGROUND } from "../core/generated.js";
 import { composite, type Overlay } from "./composite.js";
 
-/** Draws a picture under a map. */
+/** Draws a frame, and a heat map over it. */
 export interface Compositor {
   draw(picture: CanvasImageSource | null, overlay: Overlay | null): void;
 }
 
 export function canvas2d(canvas: HTMLCanvasElement): Compositor {
-  // Every frame is read back to be blended: pixels kept by the GPU would have to travel twice.
+  // Every frame is read back to be blended, which is slow from the GPU.
   const context = canvas.getContext("2d", { willReadFrequently: true, alpha: false })!;
   return {
     draw(picture, overlay) {

@@ -3,32 +3,34 @@
 
 import { LEVELS, OUTSIDE_BRIGHTNESS } from "../core/generated.js";
 
+/** A heat map to lay over a frame. */
 export interface Overlay {
   /** `(rows, columns)`. */
   map: Float32Array;
   rows: number;
   columns: number;
-  /** Value that takes the last level. */
+  /** Value of the last level. */
   top: number;
   signed: boolean;
   palette: Uint8Array;
   linear: boolean;
-  /** Where the map lies, in pixels of the picture; may reach beyond it. */
+  /** Place of the map, in pixels of the picture; may reach beyond it. */
   box: readonly [number, number, number, number];
-  /** Whether to darken what lies outside of it. */
+  /** Whether to darken the picture outside of the box. */
   dim: boolean;
 }
 
+/** For each pixel along one side, the two cells that it is interpolated from. */
 interface Taps {
   first: Uint16Array;
   second: Uint16Array;
   mix: Float64Array;
-  /** Half-open range of pixels whose centre lies in the box. */
+  /** Half-open range of pixels whose center lies in the box. */
   from: number;
   to: number;
 }
 
-/** For each pixel along one side: the two cells it lies between, and how far along. */
+/** For each pixel along one side: the two cells it lies between, and the weight of the second. */
 export function taps(size: number, start: number, end: number, cells: number, linear: boolean): Taps {
   const result = {
     first: new Uint16Array(size),
@@ -48,8 +50,8 @@ export function taps(size: number, start: number, end: number, cells: number, li
 }
 
 /**
- * Lay a map over RGBA pixels, in place. The scalar map is interpolated and then coloured, never the other way round;
- * cover is counted in integers, so that the numpy reference comes to the same numbers.
+ * Lay a map over RGBA pixels, in place. The map is interpolated first and colored then. Opacity is an integer, so that
+ * numpy computes the same pixels.
  */
 export function composite(pixels: Uint8ClampedArray, width: number, height: number, overlay: Overlay): void {
   const { map, rows, columns, palette, box } = overlay;
@@ -57,8 +59,8 @@ export function composite(pixels: Uint8ClampedArray, width: number, height: numb
   const down = taps(height, box[1], box[3], rows, overlay.linear);
   const gain = (overlay.signed ? (LEVELS - 1) / 2 : LEVELS - 1) / overlay.top;
   const bias = (overlay.signed ? (LEVELS - 1) / 2 : 0) + 0.5;
-  // Of each level, what stays of a pixel, of 255, and what comes to 255 times it: two channels to a word, 16 bits each,
-  // with the half that rounds. One level more is for what the model did not see: alpha stays whole there too.
+  // For each level: the part of a pixel that stays, of 255, and 255 times what is added, two channels of 16 bits in a word,
+  // with one half for rounding. One more level darkens what the model did not see; alpha stays 255 there too.
   const keep = new Int32Array(LEVELS + 1).fill(OUTSIDE_BRIGHTNESS);
   const even = new Int32Array(LEVELS + 1).fill(0x800080);
   const odd = new Int32Array(LEVELS + 1).fill(((255 * (255 - OUTSIDE_BRIGHTNESS) + 128) << 16) | 128);
@@ -75,7 +77,7 @@ export function composite(pixels: Uint8ClampedArray, width: number, height: numb
     const share = keep[level];
     const e = (Math.imul(word & 0xff00ff, share) + even[level]) | 0;
     const o = (Math.imul((word >>> 8) & 0xff00ff, share) + odd[level]) | 0;
-    // Division by 255, exact for 16 bits.
+    // Exact division of 16 bits by 255.
     words[at] = (((e + ((e >>> 8) & 0xff00ff)) >>> 8) & 0xff00ff) | ((o + ((o >>> 8) & 0xff00ff)) & 0xff00ff00);
   };
   const line = new Float64Array(columns);

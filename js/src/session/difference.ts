@@ -8,16 +8,16 @@ import { sortedMagnitudes } from "../heat/refine.js";
 import { taps } from "../render/composite.js";
 import { type Box, type HeatPicture, type Pane, withOverlay } from "./pane.js";
 
-/** Cells over a part of a picture. */
+/** A grid of cells over a part of a picture. */
 export interface Grid {
-  /** How many across and down. */
+  /** Number of cells across and down. */
   readonly cells: readonly number[];
   readonly box: Box;
 }
 
 const cellOf = ({ cells, box }: Grid, side: number) => (box[side + 2] - box[side]) / cells[side];
 
-/** What both grids cover, in cells like the smaller of theirs. */
+/** A grid over the part that two grids share, with cells of the smaller size of both. */
 export function commonGrid(one: Grid, other: Grid): Grid {
   const box = one.box.map((edge, i) => Math[i < 2 ? "max" : "min"](edge, other.box[i])) as unknown as Box;
   const count = (side: number) =>
@@ -25,7 +25,7 @@ export function commonGrid(one: Grid, other: Grid): Grid {
   return { cells: [count(0), count(1)], box };
 }
 
-/** Read a map at the middles of another grid's cells, which lie inside its own, linear between the middles of those. */
+/** Interpolate a map linearly at the cell centers of another grid inside of its own. */
 export function resample(map: Float32Array, from: Grid, to: Grid): Float32Array {
   const [across, down] = to.cells.map((count, side) => {
     const place = (edge: number) => (from.box[edge] - to.box[side]) / cellOf(to, side);

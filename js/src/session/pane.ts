@@ -5,7 +5,7 @@ import { BACKGROUND_MAX_SIDE, DEFAULTS, DIVERGING } from "../core/generated.js";
 import type { State } from "../core/settings.js";
 import { createTimeline, type Timeline } from "../core/timeline.js";
 import { computeHeat, type Heat, mapAt } from "../heat/maps.js";
-import { outline } from "../heat/outline.js";
+import { outlineOf } from "../heat/outline.js";
 import { palette } from "../heat/palette.js";
 import { quantile } from "../heat/refine.js";
 import { type ClipLayout, type Meta, type Payload, sameClip } from "../host/payload.js";
@@ -144,7 +144,7 @@ export function createPane(initial: Payload, state: State, canFetch: boolean, ot
       const { ground_truth: truth } = meta.value;
       if (!truth || !state.show_ground_truth.value) return "";
       const [from, to] = truth.offsets.slice(frames[position.value] - firstFrame);
-      return outline(payload.value.groundTruth.subarray(2 * from, 2 * to), truth.size);
+      return outlineOf(payload.value.groundTruth.subarray(2 * from, 2 * to), truth.size);
     }),
   };
   return withOverlay(source, state);

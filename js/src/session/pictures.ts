@@ -9,101 +9,106 @@ import { frameStore, type Pictures } from "../frames/store.js";
 import type { Rejection, Rpc } from "../host/rpc.js";
 import type { Pane } from "./pane.js";
 
-/** Milliseconds between two changes of mind about what is asked for. */
+/** Milliseconds between two changes of the run that is requested. */
 const CHANGE_INTERVAL = 100;
 
-/** What the frames are fetched for, and from where. */
+/** The panes that need frames, and where the frames come from. */
 interface Viewer {
   readonly panes: readonly Pane[];
   readonly rpc: Rpc;
-  /** Show a short message. */
+  /** Show a short message to the user. */
   readonly notify: (text: string) => void;
   readonly until: AbortSignal;
 }
 
-/** Pictures of each pane, decoded a little ahead, and of long clips fetched; `null` where there are none. */
+/** A long clip whose frames are fetched. */
+interface RemoteClip {
+  store: RemoteStore;
+  /** Index of its pane. */
+  pane: number;
+  /** Source frame at position 0. */
+  first: number;
+}
+
+/** Open the pictures of each pane, decoded a little ahead, and fetch those of long clips; `null` if there are none. */
 export function openPictures(viewer: Viewer): (Pictures | null)[] {
   const { panes, until } = viewer;
   const stores: (Pictures | null)[] = [];
-  const long: RemoteClip[] = [];
-  for (const [pane, { payload, layout, complete, timeline, position }] of panes.entries()) {
+  const remoteClips: RemoteClip[] = [];
+  for (const [index, pane] of panes.entries()) {
+    const { payload, layout, complete, timeline, position } = pane;
     const { jpegs } = payload.peek();
     const { pictures, frames } = layout;
-    const { first, kept } = frames;
     let store = pictures && stores[panes.findIndex((other) => other.payload.peek().jpegs === jpegs)];
     if (pictures && !store) {
       const { offsets, size } = pictures;
       const files = splitFiles(jpegs, offsets);
-      if (complete && kept) {
-        const at = kept.map((frame) => frame - first);
-        const found = remoteStore(files, at, timeline.count, size);
-        long.push({ store: found, pane, first });
-        store = found;
-      } else store = frameStore((at) => files[at], size);
+      if (complete && frames.kept) {
+        const previewPositions = frames.kept.map((frame) => frame - frames.first);
+        const remote = remoteStore(files, previewPositions, timeline.count, size);
+        remoteClips.push({ store: remote, pane: index, first: frames.first });
+        store = remote;
+      } else store = frameStore((i) => files[i], size);
       const { prepare, close } = store;
       until.addEventListener("abort", close);
       watch(until, () => prepare(position.value));
     }
     stores.push(store);
   }
-  if (long[0]) fetchRuns(viewer, long);
+  if (remoteClips.length) fetchRuns(viewer, remoteClips);
   return stores;
 }
 
-interface RemoteClip {
-  store: RemoteStore;
-  pane: number;
-  /** Source frame at position 0. */
-  first: number;
-}
-
-/** Keep asking for the run that is wanted most, one at a time, and for none that was passed. */
-function fetchRuns({ panes, rpc, notify, until }: Viewer, long: RemoteClip[]): void {
-  let under: { store: RemoteStore; run: number; id: string } | undefined;
-  const end = () => {
-    const id = under?.id;
-    under = undefined;
+/** Request the most urgent run that is missing, one at a time, and cancel requests for runs that were passed. */
+function fetchRuns({ panes, rpc, notify, until }: Viewer, clips: RemoteClip[]): void {
+  let current: { store: RemoteStore; run: number; id: string } | undefined;
+  const cancel = () => {
+    const id = current?.id;
+    current = undefined;
     if (id) rpc.cancel(id);
   };
-  const next = () => {
-    const wishes = RUN_OFFSETS.flatMap((_, place) =>
-      long.flatMap((one) => {
-        const run = one.store.missing(place);
-        return run === undefined ? [] : [{ ...one, place, run }];
+  const missingRuns = () =>
+    RUN_OFFSETS.flatMap((_, urgency) =>
+      clips.flatMap((clip) => {
+        const run = clip.store.missing(urgency);
+        return run === undefined ? [] : [{ ...clip, urgency, run }];
       }),
     );
-    const [wish] = wishes;
-    const going = wishes.find(({ store, run }) => store === under?.store && run === under.run);
-    if (going && (going === wish || wish.place)) return;
-    end();
-    if (!wish) return;
-    const { store, run, pane, first } = wish;
+  const fetchNext = () => {
+    const missing = missingRuns();
+    const [mostUrgent] = missing;
+    const underWay = missing.find(({ store, run }) => store === current?.store && run === current.run);
+    // Only the run on show is urgent enough to cancel another one.
+    if (underWay && (underWay === mostUrgent || mostUrgent.urgency)) return;
+    cancel();
+    if (!mostUrgent) return;
+    const { store, run, pane, first } = mostUrgent;
     const { id, answer } = rpc.request("frames", { first: first + run * MAX_FRAMES, count: MAX_FRAMES, pane });
-    const mine = { store, run, id };
-    under = mine;
+    const request = { store, run, id };
+    current = request;
     answer.then(
       ({ result, buffers }) => {
-        under = undefined;
+        current = undefined;
         store.put(run, result.offsets as number[], asUint8(buffers[0]));
       },
       ({ failure }: Rejection) => {
-        if (under !== mine) return;
-        under = undefined;
+        if (current !== request) return;
+        current = undefined;
         if (failure.type === CANCELLED) return;
         store.fail(run);
         notify(failure.message);
-        next();
+        fetchNext();
       },
     );
   };
-  // A pointer on its way passes many runs a second.
-  const soon = throttled(next, CHANGE_INTERVAL, until);
-  until.addEventListener("abort", end);
+  // A pointer dragged along the seek bar passes many runs a second.
+  const fetchSoon = throttled(fetchNext, CHANGE_INTERVAL, until);
+  until.addEventListener("abort", cancel);
   watch(until, () => {
-    for (const { store, pane } of long) {
+    for (const { store, pane } of clips) {
       store.cachedRuns.value;
       store.prepare(panes[pane].position.value);
     }
-    untracked(under ? soon : next);
+    untracked(current ? fetchSoon : fetchNext);
   });
 }

@@ -1,7 +1,7 @@
 // The export dialog: image, table, code, and the files that the kernel makes.
 
 import { watch } from "../core/reactive.js";
-import { save } from "../core/save.js";
+import { saveFile } from "../core/save.js";
 import { changedSettings, pythonCode } from "../export/code.js";
 import { tableAsCsv } from "../export/table.js";
 import type { Session } from "../session/session.js";
@@ -33,7 +33,7 @@ export function exportDialog(session: Session, savePicture: () => void): { dialo
   const saveTable = () => {
     const { clip, method } = meta.peek().file_stems;
     const name = `${clip}_${method}.csv`;
-    save(name, new Blob([tableAsCsv(session)], { type: "text/csv" }));
+    saveFile(name, new Blob([tableAsCsv(session)], { type: "text/csv" }));
     session.host.notify(`Saved ${name}`);
   };
   const code = h("textarea", { class: "staa-code", readonly: true, rows: 6, hidden: true, "aria-label": "Python" });

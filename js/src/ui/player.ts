@@ -8,7 +8,7 @@ import { connect, type Host } from "../host/connection.js";
 import { listen, type Model } from "../host/model.js";
 import { type Payload, readPayloads } from "../host/payload.js";
 import { createState } from "../host/settings_sync.js";
-import { playback } from "../session/playback.js";
+import { runPlayback } from "../session/playback.js";
 import { openSession, type Session } from "../session/session.js";
 import { attentionHeads } from "./attention_heads.js";
 import { focused, h } from "./dom.js";
@@ -116,7 +116,7 @@ function build(payloads: Payload[] | string, state: State, host: Host): Shown {
     keys,
     taken.dialog,
   );
-  playback(session);
+  runPlayback(session);
   listenForKeys(root, session, acts);
   return { root, session, end };
 }

@@ -3,7 +3,7 @@
 import type { Signal } from "@preact/signals-core";
 import { watch } from "../core/reactive.js";
 import type { Pictures } from "../frames/store.js";
-import { LINES } from "../heat/outline.js";
+import { OUTLINE_STROKES } from "../heat/outline.js";
 import { rank } from "../heat/refine.js";
 import { canvas2d } from "../render/canvas2d.js";
 import type { HeatPicture, Pane } from "../session/pane.js";
@@ -82,7 +82,7 @@ export const differenceName = ({ view }: Session): string => view.pairNames.valu
 function truth(session: Session, { meta, outline }: HeatPicture): SVGSVGElement {
   const { until } = session;
   const { heatHidden } = session.view;
-  const lines = LINES.map(([stroke, width]) =>
+  const lines = OUTLINE_STROKES.map(([stroke, width]) =>
     svg("path", { stroke, "stroke-width": width, "vector-effect": "non-scaling-stroke" }),
   );
   const look = { class: "staa-truth", fill: "none", preserveAspectRatio: "none", "aria-hidden": "true" };

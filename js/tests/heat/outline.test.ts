@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { outline } from "../../src/heat/outline.js";
+import { outlineOf } from "../../src/heat/outline.js";
 
 /** Lines of a path, each closed, as points. */
 const lines = (path: string) =>
@@ -25,7 +25,7 @@ const area = (line: number[][]) =>
 it("runs along the edges of the pixels inside", () => {
   // Rows 2 … 9, columns 3 … 14 of 20: 8 x 12 pixels.
   const rows = Array.from({ length: 8 }, (_, i) => [20 * (i + 2) + 3, 20 * (i + 2) + 15]);
-  const [line, ...others] = lines(outline(Int32Array.from(rows.flat()), [20, 16]));
+  const [line, ...others] = lines(outlineOf(Int32Array.from(rows.flat()), [20, 16]));
   expect(others).toEqual([]);
   const [xs, ys] = [0, 1].map((axis) => line.map((point) => point[axis]));
   expect([Math.min(...xs), Math.max(...xs)]).toEqual([3, 15]);
@@ -36,7 +36,7 @@ it("runs along the edges of the pixels inside", () => {
 
 it("goes around each part of its own, along the border of the frame too", () => {
   // A column at the left border, and one pixel in the corner that touches nothing.
-  const path = outline(Int32Array.from([0, 1, 6, 7, 12, 13, 17, 18]), [6, 3]);
+  const path = outlineOf(Int32Array.from([0, 1, 6, 7, 12, 13, 17, 18]), [6, 3]);
   const found = lines(path);
   expect(found).toHaveLength(2);
   expect(found[0].every(([x, y]) => x >= 0 && x <= 1 && y >= 0 && y <= 3)).toBe(true);
@@ -44,10 +44,10 @@ it("goes around each part of its own, along the border of the frame too", () => 
 });
 
 it("follows a run around the end of a row", () => {
-  const found = lines(outline(Int32Array.from([3, 5]), [4, 2]));
+  const found = lines(outlineOf(Int32Array.from([3, 5]), [4, 2]));
   expect(found.map((line) => line.map(([x]) => Math.round(x / 4))[0])).toEqual([1, 0]);
 });
 
 it("is nothing where nothing is inside", () => {
-  expect(outline(new Int32Array(0), [320, 320])).toBe("");
+  expect(outlineOf(new Int32Array(0), [320, 320])).toBe("");
 });

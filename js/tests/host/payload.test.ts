@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { copied, halfToFloat32 } from "../../src/core/bytes.js";
+import { copyBytes, halfToFloat32 } from "../../src/core/bytes.js";
 import { computeHeat, mapAt } from "../../src/heat/maps.js";
 import { LocalModel } from "../../src/host/model.js";
 import { type Meta, readPayloads, sameLayout } from "../../src/host/payload.js";
@@ -107,7 +107,7 @@ describe("bytes", () => {
     expect(halfToFloat32(Uint16Array.from([0x7e00]))[0]).toBeNaN();
   });
   it("takes nothing for no bytes", () => {
-    expect(copied(null).byteLength).toBe(0);
+    expect(copyBytes(null).byteLength).toBe(0);
     expect(halfToFloat32(undefined)).toHaveLength(0);
   });
 });
