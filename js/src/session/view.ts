@@ -21,7 +21,7 @@ export interface SessionView {
   readonly mode: ReadonlySignal<View>;
   /** Short names of all panes, which state how they differ. */
   readonly names: ReadonlySignal<string[]>;
-  /** Short names of the active pane and the next one, by which these two alone are told apart. */
+  /** Short names of the active pane and the next one, which state how these two differ. */
   readonly pairNames: ReadonlySignal<string[]>;
   /** Second of the frame on show. */
   readonly time: ReadonlySignal<number>;
