@@ -12,10 +12,12 @@ from types import NoneType
 from typing import Any, get_args, get_type_hints
 
 from staa_widgets.errors import CancelledError
+from staa_widgets.explanation.exports import ExportFormat
 from staa_widgets.export.table import CSV_COLUMNS
 from staa_widgets.methods.registry import Group
 from staa_widgets.render.colormaps import DIVERGING
 from staa_widgets.render.compositor import BACKGROUND, BACKGROUND_MAX_SIDE, FADE_RANGE, LEVELS, OUTSIDE_BRIGHTNESS
+from staa_widgets.widget.file_export import KERNEL_FORMATS
 from staa_widgets.widget.frame_requests import MAX_FRAMES
 from staa_widgets.widget.patch import PATCH_METHOD
 from staa_widgets.widget.payload import SCHEMA
@@ -60,6 +62,8 @@ def generated_text() -> str:
         constant("BACKGROUND", css_color(BACKGROUND), "Color of the background where an explanation has no preview."),
         constant("BACKGROUND_MAX_SIDE", BACKGROUND_MAX_SIDE, "Longer side of that background in pixels."),
         constant("COMPARISON_VIEW", COMPARISON_VIEW, "View of a new player with several panes."),
+        f"{comment('Files that the kernel makes, by format.')}export const KERNEL_FORMATS = "
+        f"{object_literal({name: format_words(row) for name, row in KERNEL_FORMATS.items()})} as const;\n",
         f"{comment('Group of an attribution method.')}export type Group = {union(get_args(Group))};\n",
         settings_interface(settings),
         f"{comment('Settings of a new player.')}export const DEFAULTS: Settings = "
@@ -74,6 +78,11 @@ def constant(name: str, value: Any, description: str) -> str:
     """Return the declaration of a constant, with its description."""
     start, end = f"export const {name} = ", " as const;" if isinstance(value, tuple) else ";"
     return f"{comment(description)}{start}{literal(value, LINE_WIDTH - len(start) - len(end))}{end}\n"
+
+
+def format_words(export_format: ExportFormat) -> dict[str, str]:
+    """Return the words for an export format in the player's dialog."""
+    return {"label": export_format.label, "description": export_format.description}
 
 
 def settings_interface(settings: Mapping[str, Setting]) -> str:
@@ -118,6 +127,8 @@ def literal(value: Any, width: int) -> str:
         entries = [literal(entry, LINE_WIDTH) for entry in value]
         line = f"[{', '.join(entries)}]"
         return line if len(line) <= width else f"[\n{''.join(f'  {entry},{chr(10)}' for entry in entries)}]"
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{name}: {literal(entry, LINE_WIDTH)}' for name, entry in value.items())} }}"
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return json.dumps(value, ensure_ascii=False)

@@ -81,7 +81,7 @@ class HeatStyle:
                 )
         for name, (low, high) in RANGES.items():
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, Real) or not low <= value <= high:
+            if isinstance(value, bool) or not isinstance(value, Real) or not low <= float(value) <= high:
                 raise ParameterError(f"{name} is {value!r}.", f"Give a number from {low:g} to {high:g}.")
         for name in ("layer", "head"):
             value = getattr(self, name)

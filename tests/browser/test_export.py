@@ -69,7 +69,7 @@ def test_the_export_dialog_works_by_keys_alone(open_page: Callable[[Explanation]
     expect(menu).to_be_visible()
     items = menu.get_by_role("button")
     expect(items.filter(has_text="Picture")).to_be_focused()
-    names = ["Close", "Picture", "Table", "Code", "Film", "Animation", "Page"]
+    names = ["Close", "Picture", "Table", "Code", "Page", "Movie", "Animation"]
     assert [text.split("\n")[0] for text in items.all_inner_texts()] == names
     # Three formats need a kernel and say so.
     for name in names:
@@ -287,7 +287,7 @@ def test_files_come_from_the_kernel(open_player: Callable[..., PageKernel], page
     assert Path(download.value.path()).read_bytes() == b"GIF89a"
     expect(menu.get_by_role("status")).to_have_text("Saved bars_staa.gif")
 
-    menu.get_by_role("button", name="Film").click()
+    menu.get_by_role("button", name="Movie").click()
     expect(menu.get_by_text("Making MP4")).to_be_visible()
     menu.get_by_role("button", name="Cancel").click()
     expect(menu.get_by_text("Making MP4")).to_be_hidden()
@@ -302,7 +302,7 @@ def test_files_come_from_the_kernel(open_player: Callable[..., PageKernel], page
     assert [one["args"]["format"] for one in kernel.sent_requests("export")] == ["gif", "mp4", "html", "html"]
     expect(menu.get_by_role("alert")).to_be_empty()
     kernel.disconnect()
-    for name in ("Film", "Animation", "Page"):
+    for name in ("Movie", "Animation", "Page"):
         expect(menu.get_by_role("button", name=name)).to_be_disabled()
         expect(menu.get_by_role("button", name=name)).to_contain_text("the kernel is gone")
 

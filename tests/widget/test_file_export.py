@@ -120,7 +120,11 @@ def test_what_cannot_be_made_is_said(bars: Explanation, monkeypatch: pytest.Monk
 
 def test_the_export_dialog_offers_the_formats_of_the_table():
     source = (JS_SOURCE / "ui" / "export_dialog.ts").read_text("utf-8")
-    assert {*re.findall(r'made\("\w+", "(\w+)"', source)} == {*taking.KERNEL_FORMATS}
+    assert "Object.entries(KERNEL_FORMATS)" in source
+    generated = (JS_SOURCE / "core" / "generated.ts").read_text("utf-8")
+    table = re.search(r"KERNEL_FORMATS = \{\n(.*?)\} as const;", generated, re.DOTALL)
+    assert table
+    assert {*re.findall(r"^  (\w+): ", table[1], re.MULTILINE)} == {*taking.KERNEL_FORMATS}
     by_the_page = {*EXPORT_FORMATS} - {*taking.KERNEL_FORMATS}
     assert {*re.findall(r'item\("\w+", "([A-Z]+): ', source)} == {name.upper() for name in by_the_page}
 

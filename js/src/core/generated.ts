@@ -54,6 +54,13 @@ export const BACKGROUND_MAX_SIDE = 640;
 /** View of a new player with several panes. */
 export const COMPARISON_VIEW = "grid";
 
+/** Files that the kernel makes, by format. */
+export const KERNEL_FORMATS = {
+  html: { label: "page", description: "one file that plays anywhere" },
+  mp4: { label: "movie", description: "the clip, or the selected seconds, under the heat map" },
+  gif: { label: "animation", description: "the same as a small file without sound" },
+} as const;
+
 /** Group of an attribution method. */
 export type Group = "attention" | "gradient" | "perturbation" | "control";
 

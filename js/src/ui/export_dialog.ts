@@ -1,5 +1,6 @@
 // The export dialog: image, table, code, and the files that the kernel makes.
 
+import { KERNEL_FORMATS } from "../core/generated.js";
 import { watch } from "../core/reactive.js";
 import { saveFile } from "../core/save.js";
 import { changedSettings, pythonCode } from "../export/code.js";
@@ -18,15 +19,15 @@ export function exportDialog(session: Session, savePicture: () => void): { dialo
     element.append(h("b", {}, name), h("span", { class: "staa-quiet" }, words));
     return element;
   };
-  /** By the kernel. */
-  const made = (name: string, format: string, words: string) => {
-    const ask = () => fileExport.start({ format, settings: changedSettings(session), pane: state.pane.peek() });
-    const element = item(name, "", ask);
+  /** The button for a file that the kernel makes. */
+  const kernelItem = (format: string, label: string, description: string) => {
+    const start = () => fileExport.start({ format, settings: changedSettings(session), pane: state.pane.peek() });
+    const element = item(label[0].toUpperCase() + label.slice(1), "", start);
     watch(until, () => {
       const absent = { none: "needs a notebook with its kernel", gone: "the kernel is gone, run the cell again" };
       const why = absent[kernel.state.value as "none"];
       element.disabled = !!why;
-      element.lastChild!.textContent = `${format.toUpperCase()}: ${why ?? words}`;
+      element.lastChild!.textContent = `${format.toUpperCase()}: ${why ?? description}`;
     });
     return element;
   };
@@ -59,9 +60,7 @@ export function exportDialog(session: Session, savePicture: () => void): { dialo
     picture,
     item("Table", "CSV: the share of each slice of time", saveTable),
     item("Code", "Python: the lines that make this view, to copy", copy),
-    made("Film", "mp4", "the clip, or what is selected, under heat"),
-    made("Animation", "gif", "the same"),
-    made("Page", "html", "one file that plays anywhere"),
+    ...Object.entries(KERNEL_FORMATS).map(([format, { label, description }]) => kernelItem(format, label, description)),
     code,
     ...(kernel.state.peek() === "none"
       ? [said]
