@@ -1,4 +1,4 @@
-"""The command line: pages, words, exit codes; errors on one line each."""
+"""The command line: pages, output, exit codes, and errors on one line each."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PROCESSOR = '{"size": {"shortest_edge": 24}, "crop_size": {"height": 24, "width"
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("STAA_CACHE", str(tmp_path / "cache"))
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
@@ -48,44 +48,46 @@ def run_explain(*arguments: str, model: str) -> int:
     return main(["explain", "--device", "cpu", "--model", model, *arguments])
 
 
-def test_a_page_is_written_and_said_where(video: str, model: str, here: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_page_is_written_and_its_path_printed(
+    video: str, model: str, working_folder: Path, capsys: pytest.CaptureFixture[str]
+):
     assert run_explain(video, model=model) == 0
-    told = capsys.readouterr()
-    page = here / "clip.staa.html"
+    captured = capsys.readouterr()
+    page = working_folder / "clip.staa.html"
     assert page.read_text().startswith("<!doctype html>")
-    first, second, third = told.out.splitlines()
+    first, second, third = captured.out.splitlines()
     assert first.startswith("clip.mp4: 'LABEL_")
     assert "s (" in second
     assert "of the attribution), there at the" in second
     assert third == "  page: clip.staa.html"
-    assert told.err == ""
+    assert captured.err == ""
 
 
 def test_options_reach_the_explanation(video: str, model: str, monkeypatch: pytest.MonkeyPatch):
-    asked: dict[str, Any] = {}
+    received_options: dict[str, Any] = {}
     original = staa_widgets.engine.many.explain_many
 
     def record_options(*arguments: Any, **options: Any) -> Any:
-        asked.update(options, method=arguments[2])
+        received_options.update(options, method=arguments[2])
         return original(*arguments, **options)
 
     monkeypatch.setattr(staa_widgets.engine.many, "explain_many", record_options)
     options = ["--method", "staa_logit", "--target", "label 2", "--start", "1", "--end", "3", "--no-cache"]
     assert run_explain(video, *options, model=model) == 0
-    assert asked == {"method": "staa_logit", "target": "label 2", "start": 1, "end": 3, "cache": False}
+    assert received_options == {"method": "staa_logit", "target": "label 2", "start": 1, "end": 3, "cache": False}
     assert not cache.folder().exists()
     assert run_explain(video, "--method", "staa_logit", "--target", "2", model=model) == 0
-    assert asked["target"] == 2
+    assert received_options["target"] == 2
 
 
 def test_several_videos_get_a_line_each_and_a_last_one(
-    video: str, model: str, here: Path, capsys: pytest.CaptureFixture[str]
+    video: str, model: str, working_folder: Path, capsys: pytest.CaptureFixture[str]
 ):
     """A pattern that no shell has expanded, and a folder."""
-    (here / "clips").mkdir()
+    (working_folder / "clips").mkdir()
     for name in ("b.mp4", "a.mp4"):
-        (here / "clips" / name).write_bytes(Path(video).read_bytes())
-    (here / "clips" / "notes.txt").touch()
+        (working_folder / "clips" / name).write_bytes(Path(video).read_bytes())
+    (working_folder / "clips" / "notes.txt").touch()
     for several in ("clips/*.mp4", "clips"):
         assert run_explain(several, model=model) == 0
         first, second, last = capsys.readouterr().out.splitlines()
@@ -97,12 +99,12 @@ def test_several_videos_get_a_line_each_and_a_last_one(
     assert capsys.readouterr().err.startswith("staa: clips/*.avi: There is no file")
 
 
-def test_pages_go_where_they_are_wanted(video: str, model: str, here: Path):
+def test_pages_are_written_to_the_chosen_paths(video: str, model: str, working_folder: Path):
     assert run_explain(video, "--out", "pages/of/mine", model=model) == 0
     assert run_explain(video, "--out", "other/one.html", model=model) == 0
     assert run_explain(video, video, model=model) == 0
-    found = sorted(str(path.relative_to(here)) for path in here.rglob("*.html"))
-    assert found == ["clip-2.staa.html", "clip.staa.html", "other/one.html", "pages/of/mine/clip.staa.html"]
+    pages = sorted(str(path.relative_to(working_folder)) for path in working_folder.rglob("*.html"))
+    assert pages == ["clip-2.staa.html", "clip.staa.html", "other/one.html", "pages/of/mine/clip.staa.html"]
 
 
 @pytest.mark.parametrize(
@@ -114,35 +116,42 @@ def test_pages_go_where_they_are_wanted(video: str, model: str, here: Path):
         ("a.csv", "table", b"slice,"),
     ],
 )
-def test_the_name_says_what_is_written(
-    name: str, kind: str, begins: bytes, video: str, model: str, here: Path, capsys: pytest.CaptureFixture[str]
+def test_the_suffix_selects_the_format(
+    name: str,
+    kind: str,
+    begins: bytes,
+    video: str,
+    model: str,
+    working_folder: Path,
+    capsys: pytest.CaptureFixture[str],
 ):
     assert run_explain(video, "--out", f"made/{name}", model=model) == 0
     assert capsys.readouterr().out.splitlines()[-1] == f"  {kind}: made/{name}"
-    assert (here / "made" / name).read_bytes().startswith(begins)
+    assert (working_folder / "made" / name).read_bytes().startswith(begins)
     if name == "a.mp4":
-        assert (len(open_clip(here / "made" / name)), open_clip(here / "made" / name).end) == (32, 4)
+        clip = open_clip(working_folder / "made" / name)
+        assert (len(clip), clip.end) == (32, 4)
     assert run_explain(video, video, "--out", name, model=model) == 2
     assert f"one {kind} for 2 videos" in capsys.readouterr().err
 
 
 def test_a_failed_video_does_not_stop_the_others(
-    video: str, model: str, here: Path, capsys: pytest.CaptureFixture[str]
+    video: str, model: str, working_folder: Path, capsys: pytest.CaptureFixture[str]
 ):
-    (here / "text\x1b[31m.mp4").write_text("no video")
+    (working_folder / "text\x1b[31m.mp4").write_text("no video")
     assert run_explain("missing.mp4", "text\x1b[31m.mp4", video, model=model) == 1
-    told = capsys.readouterr()
-    said, last = told.out.splitlines()
-    assert said.startswith("clip.mp4: ")
+    captured = capsys.readouterr()
+    first, last = captured.out.splitlines()
+    assert first.startswith("clip.mp4: ")
     assert last == "1 of 3 videos explained, 2 failed"
-    missing, text = told.err.splitlines()
+    missing, text = captured.err.splitlines()
     assert missing.startswith("staa: missing.mp4: There is no file")
     assert "text?[31m.mp4" in text
-    assert sorted(path.name for path in here.glob("*.html")) == ["clip.staa.html"]
+    assert sorted(path.name for path in working_folder.glob("*.html")) == ["clip.staa.html"]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--method", "stab"], "Did you mean 'staa'?"),
         (["--target", "LABEL_9"], "no class 'LABEL_9'"),
@@ -152,14 +161,14 @@ def test_a_failed_video_does_not_stop_the_others(
         (["--out", "heat.webm"], "ends in '.webm'"),
     ],
 )
-def test_commands_that_make_no_sense_end_with_2_and_one_line(
-    arguments: list[str], said: str, video: str, model: str, here: Path, capsys: pytest.CaptureFixture[str]
+def test_wrong_commands_end_with_2_and_one_line(
+    arguments: list[str], message: str, video: str, model: str, working_folder: Path, capsys: pytest.CaptureFixture[str]
 ):
     assert run_explain(video, *arguments, model=model) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("staa: ")
-    assert said in line
-    assert not list(here.iterdir())
+    assert message in line
+    assert not list(working_folder.iterdir())
 
 
 @pytest.mark.parametrize("arguments", [[], ["explain"], ["explian", "x.mp4"], ["explain", "x", "--start", "soon"]])
@@ -204,7 +213,7 @@ def test_ctrl_c_ends_with_130(
 def test_own_warnings_are_one_line_and_foreign_ones_are_silent(
     video: str, model: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    found = staa_widgets.explain(video, staa_widgets.load_model(model, device="cpu"), cache=False, preview=False)
+    explanation = staa_widgets.explain(video, staa_widgets.load_model(model, device="cpu"), cache=False, preview=False)
     original = staa_widgets.engine.run.choose_windows
 
     def warn_and_choose(*arguments: Any) -> Any:
@@ -212,12 +221,12 @@ def test_own_warnings_are_one_line_and_foreign_ones_are_silent(
         return original(*arguments)
 
     monkeypatch.setattr(staa_widgets.engine.run, "choose_windows", warn_and_choose)
-    assert run_explain(video, "--target", str((found.target + 1) % 5), model=model) == 0
+    assert run_explain(video, "--target", str((explanation.target + 1) % 5), model=model) == 0
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("staa: warning: 'staa' does not depend on the class")
 
 
-def test_a_terminal_without_letters_for_a_label_is_no_failure(video: str, model: str, tmp_path: Path):
+def test_a_terminal_without_unicode_is_no_failure(video: str, model: str, tmp_path: Path):
     renamed = tmp_path / "Füße.mp4"
     renamed.write_bytes(Path(video).read_bytes())
     command = [sys.executable, "-m", "staa_widgets", "explain", str(renamed), "--model", model, "--device", "cpu"]
@@ -227,7 +236,7 @@ def test_a_terminal_without_letters_for_a_label_is_no_failure(video: str, model:
     assert run.stdout.startswith("F??e.mp4: ")
 
 
-def test_a_reader_that_leaves_early_is_no_traceback():
+def test_a_closed_pipe_gives_no_traceback():
     script = "import sys; from staa_widgets.cli.main import main; sys.exit(main(['cache', 'info']))"
     process = subprocess.Popen(
         [sys.executable, "-c", script],
@@ -243,29 +252,32 @@ def test_a_reader_that_leaves_early_is_no_traceback():
     process.wait(60)
 
 
-def test_the_version_is_told(capsys: pytest.CaptureFixture[str]):
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as ended:
         main(["--version"])
     assert ended.value.code == 0
     assert capsys.readouterr().out == f"staa_widgets {staa_widgets.__version__}\n"
 
 
-def test_the_demo_explains_a_drawn_clip_and_compares_with_the_truth(here: Path, capsys: pytest.CaptureFixture[str]):
+def test_the_demo_explains_a_drawn_clip_and_compares_with_the_truth(
+    working_folder: Path, capsys: pytest.CaptureFixture[str]
+):
     assert main(["demo", "--out", "shown"]) == 0
-    assert sorted(path.name for path in (here / "shown").iterdir()) == ["demo.mp4", "demo.staa.html"]
-    told = capsys.readouterr().out
-    assert f"truth: {action_clip(3, size=16).label!r}, which the model found" in told
-    assert "page: shown/demo.staa.html" in told.replace(os.sep, "/")
+    assert sorted(path.name for path in (working_folder / "shown").iterdir()) == ["demo.mp4", "demo.staa.html"]
+    output = capsys.readouterr().out
+    assert f"truth: {action_clip(3, size=16).label!r}, which the model found" in output
+    assert "page: shown/demo.staa.html" in output.replace(os.sep, "/")
 
 
-def test_the_cache_is_looked_after(video: str, model: str, capsys: pytest.CaptureFixture[str]):
+def test_the_cache_can_be_listed_pruned_and_cleared(video: str, model: str, capsys: pytest.CaptureFixture[str]):
     assert main(["cache", "info"]) == 0
     assert "empty, 0.0 of 2000 MB" in capsys.readouterr().out
     run_explain(video, model=model)
     capsys.readouterr()
     assert main(["cache", "prune"]) == 0
-    assert "removed 0 entries\n" in (told := capsys.readouterr().out)
-    assert "1 explanations, 1 previews, 1 records" in told
+    output = capsys.readouterr().out
+    assert "removed 0 entries\n" in output
+    assert "1 explanations, 1 previews, 1 records" in output
     assert main(["cache", "clear"]) == 0
     assert capsys.readouterr().out.startswith("removed 3 entries\n")
     assert cache.info().entries == {}
@@ -274,14 +286,14 @@ def test_the_cache_is_looked_after(video: str, model: str, capsys: pytest.Captur
 # --- doctor ---
 
 
-def test_a_sound_installation_is_found_sound(capsys: pytest.CaptureFixture[str]):
+def test_a_sound_installation_passes_the_doctor(capsys: pytest.CaptureFixture[str]):
     assert main(["doctor"]) == 0
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
     for subject in ("torch", "devices", "torchvision", "transformers", "readers", "bundled model", "player", "cache"):
-        assert f"\nok    {subject} " in told
+        assert f"\nok    {subject} " in output
 
 
-def test_the_doctor_sees_a_torchvision_that_breaks_transformers(tmp_path: Path):
+def test_the_doctor_reports_a_torchvision_that_breaks_transformers(tmp_path: Path):
     fake = tmp_path / "site"
     (fake / "torchvision").mkdir(parents=True)
     (fake / "torchvision" / "__init__.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')")
@@ -301,7 +313,7 @@ def test_the_doctor_sees_a_torchvision_that_breaks_transformers(tmp_path: Path):
     assert "Traceback" not in run.stderr
 
 
-def test_the_doctor_sees_a_cache_that_cannot_be_written(
+def test_the_doctor_reports_a_cache_that_cannot_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     (tmp_path / "file").touch()
@@ -335,7 +347,7 @@ def test_the_doctor_imports_a_torchvision_only_if_it_is_for_another_torch(
     assert f"\n{'ok  ' if fits else 'fail'}  torchvision " in capsys.readouterr().out
 
 
-def test_the_doctor_loads_the_bundled_model_only_when_told_to_be_thorough(capsys: pytest.CaptureFixture[str]):
+def test_the_full_doctor_explains_a_clip_with_the_bundled_model(capsys: pytest.CaptureFixture[str]):
     assert main(["doctor", "--full"]) == 0
     text = capsys.readouterr().out
     assert f"\nok    explaining    {action_clip(3, size=16).label!r} (" in text

@@ -1,4 +1,4 @@
-"""Drawn actions: what is drawn, and that the truth about it is true."""
+"""Drawn actions: their scenes and their ground truth."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ def test_where_is_marked_only_while_the_action_happens():
         assert not clip.where[~clip.when].any()
 
 
-def test_where_covers_what_changes_when_only_the_action_changes():
-    """Two actions of the same arm: whatever differs between the two clips lies in one of their truths."""
+def test_where_covers_pixels_that_change_with_the_action():
+    """Two actions of the same arm: pixels that differ between the clips lie in one of their ground truths."""
     wave, punch = action_clip(3, "wave", size=128, fps=4), action_clip(3, "punch", size=128, fps=4)
     differs = np.abs(wave.frames.astype(int) - punch.frames).max(axis=-1) > 100
     assert not differs[~wave.when].any()
-    seen, truth = differs[wave.when], (wave.where | punch.where)[wave.when]
-    assert seen.sum() > 200
-    assert (seen & truth).sum() > 0.9 * seen.sum()
+    changed_pixels, truth = differs[wave.when], (wave.where | punch.where)[wave.when]
+    assert changed_pixels.sum() > 200
+    assert (changed_pixels & truth).sum() > 0.9 * changed_pixels.sum()
 
 
 def test_raise_backwards_is_lower():
@@ -74,7 +74,7 @@ def test_raise_backwards_is_lower():
         assert up.upper_arm_right == pytest.approx(down.upper_arm_right)
 
 
-def test_every_clip_has_something_that_moves_and_says_nothing():
+def test_every_clip_has_a_moving_distractor():
     for seed in range(300):
         scene = draw_scene(seed)
         assert scene.ball or (scene.bystander and scene.bystander.motion in {"march", "drift"})
@@ -90,19 +90,19 @@ def test_distractors_do_not_depend_on_the_class():
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_motion_energy_alone_does_not_find_the_action(variant):
-    """The set is worth something only if frame differences point right in at most 30 % of clips, at AP up to .25."""
+    """Frame differences must point to the action in at most 30 % of clips, at a mean AP of at most 0.25."""
     sampled = (np.arange(8) * 2 + 1)[:, None]
-    found = []
+    scores = []
     for seed in range(8_000_000, 8_000_120):
         clip = action_clip(seed, size=64, fps=4, variant=variant)
         truth = ground_truth_on_grid(clip, sampled, (0, 0, 64, 64), (8, 8))
-        found.append(score_ground_truth(controls.motion_energy(clip.frames[sampled[:, 0]], (8, 8, 8)), truth))
-    assert np.mean([f["pointing"] for f in found]) <= 0.30
-    assert np.mean([f["average_precision"] for f in found]) <= 0.25
+        scores.append(score_ground_truth(controls.motion_energy(clip.frames[sampled[:, 0]], (8, 8, 8)), truth))
+    assert np.mean([f["pointing"] for f in scores]) <= 0.30
+    assert np.mean([f["average_precision"] for f in scores]) <= 0.25
 
 
-def test_standard_scenes_are_what_they_have_always_been():
-    """The model was trained on them and the default chosen by them."""
+def test_standard_scenes_never_change():
+    """The bundled models were trained on them, and the default method was chosen on them."""
     scenes = [draw_scene(seed) for seed in (0, 3, 7, 11, 4_000_000, 5_500_000)]
     scenes += [draw_scene(5, name) for name in ("wave", "lower_arm")]
     assert all(scene.actor.second_start is None for scene in scenes)
@@ -117,24 +117,24 @@ def _without_second_start(fields: list[tuple[str, object]]) -> dict[str, object]
 
 
 @pytest.mark.parametrize(
-    ("seed", "label", "mean", "spread", "true"),
+    ("seed", "label", "mean", "spread", "true_pixels"),
     [
         (0, "kick", 52.518926, 54.815677, 651),
         (3, "wave", 65.543162, 62.110049, 412),
         (4_000_000, "lower_arm", 70.523303, 66.519010, 532),
     ],
 )
-def test_standard_clips_are_drawn_as_always(seed, label, mean, spread, true):
-    """By moments rather than by bits: a processor may round a sine otherwise."""
+def test_standard_clips_never_change(seed, label, mean, spread, true_pixels):
+    """Moments are compared and not bits, because processors round a sine differently."""
     clip = action_clip(seed, size=64, fps=4)
     assert clip.label == label
     assert clip.frames.mean() == pytest.approx(mean, abs=1e-4)
     assert clip.frames.std() == pytest.approx(spread, abs=1e-4)
-    assert clip.where.sum() == pytest.approx(true, abs=1)
+    assert clip.where.sum() == pytest.approx(true_pixels, abs=1)
 
 
-def test_the_second_set_is_drawn_otherwise_and_two_figures_always_move():
-    """Sizes, grounds and tempo that the standard clips never have; who stands by always moves, in a way of no class."""
+def test_the_second_set_has_its_own_style_and_a_bystander_that_moves():
+    """Standard clips never have its sizes, backgrounds and tempo; the bystander always moves, as no class does."""
     for seed in range(200):
         first, second = draw_scene(seed), draw_scene(seed, variant="second")
         assert second.actor.height < 0.7 <= first.actor.height
@@ -149,7 +149,7 @@ def test_the_second_set_is_drawn_otherwise_and_two_figures_always_move():
 
 
 def test_truth_of_the_second_set_is_the_actor_alone():
-    """The other figure's moving limbs are no truth: where it stands, nothing is marked."""
+    """The moving limbs of the bystander are not marked."""
     for seed in range(12):
         scene = draw_scene(seed, variant="second")
         clip = action_clip(seed, size=64, fps=4, variant="second")
@@ -161,15 +161,15 @@ def test_truth_of_the_second_set_is_the_actor_alone():
 
 
 def test_both_figures_of_the_second_set_move():
-    moved = []
+    moving_shares = []
     for seed in range(12):
         scene = draw_scene(seed, variant="second")
         assert scene.bystander is not None
         still = replace(scene.bystander, motion="idle")
         steps = np.arange(32) / 4
         frames = [render(replace(scene, bystander=b), steps, 64)[0].astype(int) for b in (scene.bystander, still)]
-        moved.append((np.abs(frames[0] - frames[1]).max(axis=(1, 2, 3)) > 40).mean())
-    assert min(moved) >= 0.25
+        moving_shares.append((np.abs(frames[0] - frames[1]).max(axis=(1, 2, 3)) > 40).mean())
+    assert min(moving_shares) >= 0.25
 
 
 def test_write_mp4_keeps_frames_and_times(tmp_path):
@@ -195,7 +195,7 @@ def test_write_mp4_keeps_frames_and_times(tmp_path):
         {"seed": -1},
     ],
 )
-def test_bad_arguments_say_what_to_do(arguments):
+def test_wrong_arguments_are_refused_with_a_hint(arguments):
     with pytest.raises(ParameterError) as caught:
         action_clip(**{"seed": 0, **arguments})
     assert caught.value.hint

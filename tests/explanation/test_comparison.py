@@ -1,4 +1,4 @@
-"""Comparisons: names that say what differs, what each can be made into, and methods asked in several ways."""
+"""Comparisons: their names, their files and pages, and one method with several parameters."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_comparison_is_a_mapping_that_nobody_can_change():
 
 
 @pytest.mark.parametrize(
-    ("changes", "wanted"),
+    ("changes", "expected"),
     [
         ([{}, {}], ["staa", "staa (2)"]),
         ([{}, {"target": 1}], ["jump", "clap"]),
@@ -61,29 +61,29 @@ def test_a_comparison_is_a_mapping_that_nobody_can_change():
         ([{"clip_name": "other.mp4"}, {"clip_name": ""}], ["other.mp4", "clip"]),
     ],
 )
-def test_names_say_what_differs_and_only_that(changes: list[dict[str, Any]], wanted: list[str]):
-    assert list(Comparison.of(*(barcode_explanation(**change) for change in changes))) == wanted
+def test_names_state_the_differences_and_nothing_else(changes: list[dict[str, Any]], expected: list[str]):
+    assert list(Comparison.of(*(barcode_explanation(**change) for change in changes))) == expected
 
 
-def test_some_can_be_chosen_in_any_order():
+def test_explanations_can_be_selected_in_any_order():
     assert list(make_comparison().only("motion_energy", "staa")) == ["motion_energy", "staa"]
     with pytest.raises(ParameterError, match="'staa', 'motion_energy'"):
         make_comparison().only("stab")
 
 
-def test_more_than_four_are_kept_and_not_shown(tmp_path: Path):
+def test_more_than_four_are_allowed_and_not_shown(tmp_path: Path):
     many = Comparison.of(*(barcode_explanation(target=0, model_id=str(i)) for i in range(5)))
     assert list(many) == ["0", "1", "2", "3", "4"]
     assert len(many.only("0", "2", "3", "4").panes()) == 4
-    for refused in (many.panes, lambda: many.to_html(tmp_path / "page.html")):
+    for show in (many.panes, lambda: many.to_html(tmp_path / "page.html")):
         with pytest.raises(ParameterError, match="5 explanations are too many") as caught:
-            refused()
+            show()
         assert "only('0', '1')" in caught.value.hint
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("wrong", [{}, [], "staa", {"a": 1}, {1: barcode_explanation()}])
-def test_what_holds_no_explanations_is_refused(wrong: Any):
+def test_values_that_are_no_explanations_are_refused(wrong: Any):
     with pytest.raises(ParameterError):
         Comparison(wrong)
 
@@ -98,7 +98,7 @@ def are_equal(one: Explanation, other: Explanation) -> bool:
     return one.params == other.params and np.array_equal(one.maps, other.maps) and repr(one) == repr(other)
 
 
-def test_it_comes_back_from_a_file_and_from_a_pickle(tmp_path: Path):
+def test_a_comparison_can_be_saved_and_pickled(tmp_path: Path):
     both = make_comparison()
     for again in (Comparison.load(both.save(tmp_path / "both.staa")), pickle.loads(pickle.dumps(both))):
         assert list(again) == list(both)
@@ -113,32 +113,32 @@ def test_it_comes_back_from_a_file_and_from_a_pickle(tmp_path: Path):
 # --- compare ---
 
 
-def test_one_method_in_several_ways(video: Path, model: VideoModel, forwards: list[int]):
-    asked = ["staa", ("staa", {"layers": "last"}), "motion_energy"]
-    found = compare(video, model, asked, cache=False, preview=False)
-    assert list(found) == ["staa", "staa layers=last", "motion_energy"]
-    assert found["staa layers=last"].params["layers"] == "last"
-    assert found["staa"].params["layers"] != "last"
-    assert np.abs(found["staa"].maps - found["staa layers=last"].maps).max() > 0
+def test_one_method_with_several_parameters(video: Path, model: VideoModel, forwards: list[int]):
+    methods = ["staa", ("staa", {"layers": "last"}), "motion_energy"]
+    comparison = compare(video, model, methods, cache=False, preview=False)
+    assert list(comparison) == ["staa", "staa layers=last", "motion_energy"]
+    assert comparison["staa layers=last"].params["layers"] == "last"
+    assert comparison["staa"].params["layers"] != "last"
+    assert np.abs(comparison["staa"].maps - comparison["staa layers=last"].maps).max() > 0
     assert forwards == [1]
 
 
-# --- shown ---
+# --- display ---
 
 
-def test_a_page_holds_all_panes(tmp_path: Path):
+def test_a_page_shows_all_explanations(tmp_path: Path):
     both = make_comparison()
     page = both.to_html(tmp_path / "both.html").read_text("utf-8")
     assert "<title>bars.mp4 · jump · staa | jump · motion_energy</title>" in page
 
 
-def test_in_a_kernel_it_shows_a_player_and_elsewhere_words(monkeypatch: pytest.MonkeyPatch):
-    both, shown = make_comparison(), []
+def test_a_player_is_shown_in_a_kernel_only(monkeypatch: pytest.MonkeyPatch):
+    both, players = make_comparison(), []
     with pytest.raises(NotImplementedError):
         both._ipython_display_()
     monkeypatch.setattr("staa_widgets.utils.environment.in_kernel", lambda: True)
-    monkeypatch.setattr("staa_widgets.widget.player.Player._ipython_display_", lambda player: shown.append(player))
+    monkeypatch.setattr("staa_widgets.widget.player.Player._ipython_display_", lambda player: players.append(player))
     both._ipython_display_()
-    assert [e.method for e in shown[0].explanations] == ["staa", "motion_energy"]
+    assert [e.method for e in players[0].explanations] == ["staa", "motion_energy"]
     with pytest.raises(ParameterError, match="too many"):
         Comparison.of(*(barcode_explanation(model_id=str(i)) for i in range(5)))._ipython_display_()

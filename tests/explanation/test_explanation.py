@@ -1,4 +1,4 @@
-"""`Explanation`: a frozen value that answers where and when, and survives saving."""
+"""`Explanation`: a frozen value with maps over space and time, the same after saving and loading."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def explanation_with_preview() -> Explanation:
 def assert_same(one: Explanation, other: Explanation) -> None:
     for part, twin in ((one, other), (one.preview, other.preview)):
         assert type(part) is type(twin)
-        for f in dataclasses.fields(part) if part is not None and not isinstance(part, type) else ():
+        if part is None:
+            continue
+        for f in dataclasses.fields(part):
             a, b = getattr(part, f.name), getattr(twin, f.name)
             if isinstance(a, np.ndarray):
                 assert a.dtype == b.dtype
@@ -63,10 +65,10 @@ def test_signed_maps_give_a_signed_curve_beside_the_mass():
 
 
 def test_zero_maps_give_equal_shares_and_a_warning():
-    nothing = make_explanation(maps=np.zeros((2, 2, 3)))
+    empty = make_explanation(maps=np.zeros((2, 2, 3)))
     with pytest.warns(RuntimeWarning, match="no time stands out"):
-        np.testing.assert_array_equal(nothing.temporal, [0.5, 0.5])
-    assert not nothing.spatial.any()
+        np.testing.assert_array_equal(empty.temporal, [0.5, 0.5])
+    assert not empty.spatial.any()
 
 
 def test_space_is_scaled_over_the_whole_clip():
@@ -81,13 +83,13 @@ def test_predictions_are_probabilities_best_first():
     np.testing.assert_array_equal(large.probabilities, [1, 0])
 
 
-def test_every_frame_has_the_slice_whose_span_holds_it():
+def test_every_frame_has_the_slice_whose_span_contains_it():
     np.testing.assert_array_equal(make_explanation().slice_of_frame, [0, 0, 1, 1])
     edges = make_explanation(times=[1.0, 1.4999, 1.5, 9.0], end=9.5)
     np.testing.assert_array_equal(edges.slice_of_frame, [0, 0, 1, 1])
 
 
-def test_the_peak_is_told_in_seconds_and_pixels_of_the_source_frame():
+def test_the_peak_is_in_seconds_and_pixels_of_the_source_frame():
     peak = make_explanation().peak
     assert (peak.slice, peak.start, peak.end) == (1, 1.5, 2.0)
     assert (peak.x, peak.y) == pytest.approx((15 + 30 * 5 / 6, 30))
@@ -117,7 +119,7 @@ def test_nothing_can_be_changed():
 
 
 @pytest.mark.parametrize(
-    ("changes", "named"),
+    ("changes", "message"),
     [
         ({"maps": np.zeros((2, 3))}, "maps must have shape"),
         ({"maps": np.full((2, 2, 3), np.nan)}, "maps contains NaN"),
@@ -138,12 +140,12 @@ def test_nothing_can_be_changed():
         ({"provenance": {"loss": float("nan")}}, "cannot be stored"),
     ],
 )
-def test_parts_that_do_not_fit_are_named(changes: dict[str, Any], named: str):
-    with pytest.raises(ParameterError, match=named):
+def test_fields_that_do_not_fit_are_named(changes: dict[str, Any], message: str):
+    with pytest.raises(ParameterError, match=message):
         make_explanation(**changes)
 
 
-def test_pictures_that_do_not_fit_are_named():
+def test_previews_that_do_not_fit_are_refused():
     sound = explanation_with_preview().preview
     assert sound is not None
     assert [sound.jpeg(i) for i in range(len(sound))] == [b"\0\1\2", b"\3\4"]
@@ -158,7 +160,7 @@ def test_pictures_that_do_not_fit_are_named():
 def test_saving_and_loading_gives_the_same(explanation: Explanation, tmp_path: Path):
     path = explanation.save(tmp_path / "clip.safetensors")
     assert_same(Explanation.load(path), explanation)
-    assert [found.name for found in tmp_path.iterdir()] == ["clip.safetensors"]
+    assert [file.name for file in tmp_path.iterdir()] == ["clip.safetensors"]
     assert_same(pickle.loads(pickle.dumps(explanation)), explanation)
     assert_same(copy.deepcopy(explanation), explanation)
 
@@ -166,10 +168,10 @@ def test_saving_and_loading_gives_the_same(explanation: Explanation, tmp_path: P
 def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     path = make_explanation().save(tmp_path / "clip.safetensors")
 
-    def full(self: Path, data: bytes) -> int:
+    def fail_to_write(self: Path, data: bytes) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(Path, "write_bytes", fail_to_write)
     with pytest.raises(OSError, match="No space"):
         make_explanation(target=0).save(path)
     assert Explanation.load(path).target == 1
@@ -201,6 +203,6 @@ def test_a_file_that_is_no_sound_explanation_is_refused(tmp_path: Path):
         Explanation.load(tmp_path / "missing")
 
 
-def test_a_single_logit_speaks_of_yes_or_no() -> None:
+def test_a_single_logit_gives_a_sigmoid_probability() -> None:
     np.testing.assert_allclose(class_probabilities(np.array([[0.0], [np.log(3)]])), [[0.5], [0.75]])
     np.testing.assert_allclose(class_probabilities(np.array([0.0, np.log(3)])), [0.25, 0.75])

@@ -1,4 +1,4 @@
-"""The lines that make an explanation again: they make it again."""
+"""Code that computes an explanation again, executed."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.helpers.barcodes import barcode_explanation
 HOSTILE = "it's \"x\" \\ \n'''; import os  # ü\u2028\ud800.mp4"
 
 
-def run_code(code: str, **known: Any) -> Any:
-    return eval(code, {"staa": staa, **known})
+def run_code(code: str, **names: Any) -> Any:
+    return eval(code, {"staa": staa, **names})
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def e(video: Path) -> Explanation:
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
-    "asked",
+    "options",
     [
         {},
         {"method": "staa_logit", "target": "wave"},
@@ -39,11 +39,11 @@ def e(video: Path) -> Explanation:
         {"model": "bundled/vivit-1", "window": 2.0, "stride": 1.0, "attention": False},
         {"method": "patch_attention", "patch": [1, 2, 3]},
     ],
-    ids=lambda asked: "-".join(map(str, asked)) or "default",
+    ids=lambda options: "-".join(map(str, options)) or "default",
 )
-def test_it_makes_the_same_explanation(video: Path, monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any]):
+def test_the_code_makes_the_same_explanation(video: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]):
     monkeypatch.chdir(video.parent)
-    first = staa.explain(video, progress=False, **asked)
+    first = staa.explain(video, progress=False, **options)
     again = run_code(explain_call(first))
     np.testing.assert_allclose(again.maps, first.maps, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(again.times, first.times)
@@ -52,20 +52,20 @@ def test_it_makes_the_same_explanation(video: Path, monkeypatch: pytest.MonkeyPa
     assert again.provenance["cost"] == first.provenance["cost"]
 
 
-@pytest.mark.parametrize("asked", [{}, {"end": 2.0}, {"start": 1.0, "end": 3.0}, {"window": 2.0, "stride": 1.0}])
-def test_one_that_was_saved_says_the_same(video: Path, tmp_path: Path, asked: dict[str, Any]):
-    first = staa.explain(video, cache=False, progress=False, **asked)
+@pytest.mark.parametrize("options", [{}, {"end": 2.0}, {"start": 1.0, "end": 3.0}, {"window": 2.0, "stride": 1.0}])
+def test_the_code_of_a_saved_explanation_is_the_same(video: Path, tmp_path: Path, options: dict[str, Any]):
+    first = staa.explain(video, cache=False, progress=False, **options)
     first.save(tmp_path / "e.safetensors")
     assert explain_call(Explanation.load(tmp_path / "e.safetensors")) == explain_call(first)
 
 
-def test_a_streamed_window_that_was_saved_says_the_same(video: Path, tmp_path: Path):
+def test_the_code_of_a_saved_window_is_the_same(video: Path, tmp_path: Path):
     for first in staa.stream(video, cache=False, preview=True, progress=False, window=2.0, stride=1.0):
         first.save(tmp_path / "e.safetensors")
         assert explain_call(Explanation.load(tmp_path / "e.safetensors")) == explain_call(first)
 
 
-def test_what_is_at_its_default_is_left_out(e: Explanation):
+def test_defaults_are_left_out(e: Explanation):
     assert explain_call(e) == 'staa.explain("clip.mp4", method="staa")'
 
 
@@ -73,27 +73,27 @@ def test_names_are_literals():
     for text in (HOSTILE, "", "a 'b'", 'a "b"', "\\", "straße.mp4"):
         assert run_code(python_literal(text)) == text
     assert python_literal("clip.mp4") == '"clip.mp4"'
-    seen: list[Any] = []
+    calls: list[Any] = []
 
     class Staa:
         @staticmethod
         def explain(*args: Any, **named: Any) -> None:
-            seen.append((args, named))
+            calls.append((args, named))
 
     labels = ("wave", HOSTILE, "jump", "kick")
     e = barcode_explanation(
         clip_name=HOSTILE, model_id=HOSTILE, labels=labels, target=1, method=HOSTILE, params={HOSTILE: 1}
     )
     eval(explain_call(e), {"staa": Staa})
-    assert seen == [((HOSTILE, HOSTILE), {"method": HOSTILE, "target": HOSTILE, "start": 2.0, "end": e.end})]
+    assert calls == [((HOSTILE, HOSTILE), {"method": HOSTILE, "target": HOSTILE, "start": 2.0, "end": e.end})]
 
 
-def test_labels_alike_are_told_apart_by_index():
+def test_labels_that_differ_in_case_are_given_by_index():
     e = barcode_explanation(labels=("wave", "Wave", "jump", "kick"), target=1)
     assert "target=1" in explain_call(e)
 
 
-def test_what_has_no_name_to_open_is_a_variable():
+def test_a_video_or_model_without_a_usable_name_is_a_variable():
     e = barcode_explanation(clip_name="wave\n2", model_id="Net", provenance={"model": {"family": "generic"}})
     code = explain_call(e)
     assert code.startswith('staa.explain(video, model, method="staa", ')
@@ -105,6 +105,6 @@ def test_what_has_no_name_to_open_is_a_variable():
         run_code(code)
 
 
-def test_it_loads_no_torch():
+def test_the_module_does_not_import_torch():
     code = "import sys; from staa_widgets.export.code import explain_call; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

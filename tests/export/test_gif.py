@@ -1,4 +1,4 @@
-"""GIFs read back: order, speed, one palette, and files that keep to their size."""
+"""GIFs read back: order, speed, one palette, and the limit of the file size."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ WITHOUT_CHART: dict[str, Any] = {"chart": False, "progress": False}
 
 
 def local_palettes(data: bytes) -> tuple[bool, int, int]:
-    """Tell whether there is a palette for all, and how many of how many frames have one of their own."""
-    at = 13 + (3 << (data[10] & 7) + 1 if data[10] & 0x80 else 0)
-    own = frames = 0
-    while data[at] != 0x3B:
-        if data[at] == 0x21:
-            at += 2
+    """Return whether there is a global palette, the number of local palettes and the number of frames."""
+    position = 13 + (3 << (data[10] & 7) + 1 if data[10] & 0x80 else 0)
+    local = frames = 0
+    while data[position] != 0x3B:
+        if data[position] == 0x21:
+            position += 2
         else:
-            flags = data[at + 9]
+            flags = data[position + 9]
             frames += 1
-            own += flags >> 7
-            at += 11 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
-        while data[at]:
-            at += data[at] + 1
-        at += 1
-    return bool(data[10] & 0x80), own, frames
+            local += flags >> 7
+            position += 11 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
+        while data[position]:
+            position += data[position] + 1
+        position += 1
+    return bool(data[10] & 0x80), local, frames
 
 
 def test_a_gif_plays_for_ever_in_order_and_at_its_speed(tmp_path: Path):
@@ -46,11 +46,11 @@ def test_a_gif_plays_for_ever_in_order_and_at_its_speed(tmp_path: Path):
             gif.seek(i)
             codes.append(read_frame_index(np.asarray(gif.convert("RGB"))))
             durations.append(gif.info["duration"])
-    shown = np.array(codes) - FIRST
-    assert shown[0] == 0
-    assert (np.diff(shown) > 0).all()
-    assert len(shown) == 24
-    np.testing.assert_allclose(np.cumsum([0, *durations[:-1]]) / 1000, e.times[shown] - e.times[0], atol=0.0051)
+    frames = np.array(codes) - FIRST
+    assert frames[0] == 0
+    assert (np.diff(frames) > 0).all()
+    assert len(frames) == 24
+    np.testing.assert_allclose(np.cumsum([0, *durations[:-1]]) / 1000, e.times[frames] - e.times[0], atol=0.0051)
     assert sum(durations) / 1000 == pytest.approx(e.end - e.times[0], abs=0.0051)
     assert local_palettes(data) == (True, 0, 24)
 

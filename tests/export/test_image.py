@@ -1,4 +1,4 @@
-"""Still pictures: what they say of themselves, what is drawn where, and that they stay small."""
+"""Static images: their metadata, what is drawn where, and the limit of the file size."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def read_pixels(picture: StaticImage) -> NDArray[np.int64]:
 
 
 @pytest.mark.parametrize(
-    "shown",
+    "content",
     [
         E,
         Comparison.of(E, barcode_explanation(signed=True, method="saliency")),
@@ -52,54 +52,54 @@ def read_pixels(picture: StaticImage) -> NDArray[np.int64]:
         barcode_explanation(portrait=True),
     ],
 )
-def test_a_picture_says_what_it_is(shown: Any):
-    picture = render_image(shown)
-    found = open_image(picture)
+def test_an_image_carries_its_description(content: Any):
+    picture = render_image(content)
+    image = open_image(picture)
     assert len(picture.png) <= MAX_BYTES
-    assert found.format == "PNG"
-    assert found.text["Title"] == "bars.mp4"
-    assert found.text["Software"] == "staa_widgets"
-    assert found.text["Description"] == picture.alt
+    assert image.format == "PNG"
+    assert image.text["Title"] == "bars.mp4"
+    assert image.text["Software"] == "staa_widgets"
+    assert image.text["Description"] == picture.alt
     assert "jump, 81%" in picture.alt
-    assert "staa" in found.text["Source"]
-    assert found.width in (picture.width, 1.5 * picture.width, 2 * picture.width)
-    ground = np.asarray(found.convert("RGB"))[[0, -1], [0, -1]]
+    assert "staa" in image.text["Source"]
+    assert image.width in (picture.width, 1.5 * picture.width, 2 * picture.width)
+    ground = np.asarray(image.convert("RGB"))[[0, -1], [0, -1]]
     assert (ground == 255).all()
 
 
-def test_notebooks_are_given_picture_and_words():
+def test_notebooks_get_image_and_alternative_text():
     picture = render_image(E)
-    bundle, about = picture._repr_mimebundle_()
+    bundle, metadata = picture._repr_mimebundle_()
     assert base64.b64decode(bundle["image/png"]) == picture.png == picture._repr_png_()[0]
     assert bundle["text/plain"] == picture.alt
-    assert about["image/png"] == {"width": 960, "height": picture.height, "alt": picture.alt}
+    assert metadata["image/png"] == {"width": 960, "height": picture.height, "alt": picture.alt}
     peak = E.peak
     assert f"{E.temporal[peak.slice]:.0%} of the attribution from {peak.start:.2f} to {peak.end:.2f} s" in picture.alt
 
 
-def test_names_stand_before_what_is_said_of_each():
+def test_each_description_begins_with_its_name():
     both = Comparison.of(E, barcode_explanation(method="saliency"))
     assert render_image(both).alt.count("jump, 81%") == 2
     assert render_image(both).alt.startswith("staa: ")
     assert " saliency: " in render_image(both).alt
 
 
-def mean_difference(picture: StaticImage, wanted: NDArray[np.uint8], width: float, x: float, y: float) -> float:
-    """Return how far, on average, a part of the picture is from what should be drawn there."""
+def mean_difference(picture: StaticImage, expected: NDArray[np.uint8], width: float, x: float, y: float) -> float:
+    """Return the mean difference between a part of the image and the pixels expected there."""
     image = open_image(picture).convert("RGB")
     scale = image.width / picture.width
-    tall = width * wanted.shape[0] / wanted.shape[1]
-    part = image.crop([round(v * scale) for v in (x, y, x + width, y + tall)]).resize(wanted.shape[1::-1])
-    return float(np.abs(np.asarray(part).astype(int) - wanted).mean())
+    tall = width * expected.shape[0] / expected.shape[1]
+    part = image.crop([round(v * scale) for v in (x, y, x + width, y + tall)]).resize(expected.shape[1::-1])
+    return float(np.abs(np.asarray(part).astype(int) - expected).mean())
 
 
-def test_of_a_head_the_words_are_about_that_head():
+def test_the_alternative_text_of_a_head_is_about_that_head():
     style = HeatStyle(layer=2, head=1)
     shares = E.attention[2, 1].astype(float).sum(axis=(1, 2)) if E.attention is not None else np.empty(0)
     s = int(shares.argmax())
-    wanted = f"{shares[s] / shares.sum():.0%} of the attention of layer 3, head 2 from {E.spans[s, 0]:.2f}"
-    assert wanted in render_image(E, style).alt
-    assert wanted in snapshot(E, 120, style).alt
+    text = f"{shares[s] / shares.sum():.0%} of the attention of layer 3, head 2 from {E.spans[s, 0]:.2f}"
+    assert text in render_image(E, style).alt
+    assert text in snapshot(E, 120, style).alt
 
 
 def test_a_snapshot_holds_the_frame_under_its_heat():
@@ -113,7 +113,7 @@ def test_a_snapshot_holds_the_frame_under_its_heat():
         snapshot(E, 99)
 
 
-def test_the_strongest_slice_of_each_part_is_shown():
+def test_the_strongest_slice_of_each_part_is_chosen():
     assert strongest_slices(np.array([1, 5, 2, 2, 9, 1, 0, 1.0]), 4) == [1, 2, 4, 7]
     assert strongest_slices(np.array([1.0, 2]), 6) == [0, 1]
     assert strongest_slices(np.array([1.0, 2]), 1) == [1]
@@ -135,12 +135,12 @@ def test_pictures_of_slices_stand_in_order():
 
 def test_bars_are_as_high_as_their_share():
     e = barcode_explanation(maps=np.ones((6, 5, 7), np.float32) * np.array([1, 2, 3, 4, 5, 5])[:, None, None])
-    sheet = Canvas(400, 120)
-    plot = TimeAxis(50, 350, 10, 110, float(e.spans[0, 0]), float(e.spans[-1, 1]))
-    draw_bars(sheet, plot, e, e.temporal, None, [3])
-    drawn = np.asarray(sheet.image).astype(int)
+    canvas = Canvas(400, 120)
+    axis = TimeAxis(50, 350, 10, 110, float(e.spans[0, 0]), float(e.spans[-1, 1]))
+    draw_bars(canvas, axis, e, e.temporal, None, [3])
+    drawn = np.asarray(canvas.image).astype(int)
     blue = (drawn[..., 2] - drawn[..., 0]) > 60
-    middles = [round((plot.x(start) + plot.x(end)) / 2) for start, end in e.spans]
+    middles = [round((axis.x(start) + axis.x(end)) / 2) for start, end in e.spans]
     heights = blue[:, middles].sum(axis=0)
     # 25 % is the greatest share, so the axis goes to 30 %; the dashed line takes a pixel or two.
     np.testing.assert_allclose(heights, e.temporal / 0.3 * 100, atol=2.5)
@@ -148,39 +148,39 @@ def test_bars_are_as_high_as_their_share():
     assert drawn[100, middles[2]].tolist() == [126, 166, 234]
 
 
-def test_the_color_bar_says_per_what():
+def test_the_color_bar_states_its_normalization():
     assert describe_scale(Compositor(E)).startswith("per clip: 1 is the maximum, ")
     assert describe_scale(Compositor(E, HeatStyle(normalize="frame"))).startswith("per frame: ")
 
 
-def test_the_color_bar_runs_from_least_to_greatest_and_leaves_out_what_is_hidden():
+def test_the_color_bar_runs_from_least_to_greatest_without_hidden_values():
     for e, style, name in (
         (E, HeatStyle(colormap="viridis", threshold=0.9), "viridis"),
         (SIGNED, HeatStyle(), "diverging"),
     ):
-        sheet, painter = Canvas(300, 60), Compositor(e, style)
-        draw_colorbar(sheet, 10, 5, 256, painter)
-        row, table = np.asarray(sheet.image)[10, 10:266].astype(int), COLORMAPS[name].astype(int)
+        canvas, compositor = Canvas(300, 60), Compositor(e, style)
+        draw_colorbar(canvas, 10, 5, 256, compositor)
+        row, table = np.asarray(canvas.image)[10, 10:266].astype(int), COLORMAPS[name].astype(int)
         assert np.abs(row[255] - table[255]).max() <= 2
         assert np.abs(row[200] - table[200]).max() <= 2
         hidden = np.flatnonzero((row == 255).all(axis=1))
-        assert len(hidden) == pytest.approx(256 * painter.cutoff, abs=1)
+        assert len(hidden) == pytest.approx(256 * compositor.cutoff, abs=1)
         assert np.abs(row[0] - (table[0] if name == "diverging" else 255)).max() <= 2
 
 
-def test_letters_that_no_font_has_become_others():
+def test_characters_missing_in_the_font_are_replaced():
     assert _choose_font(13, "1.0–2.0 s × 3…")[1] == "1.0-2.0 s x 3..."
     assert _choose_font(13, "plain · words")[1] == "plain · words"
     assert _choose_font(13, "hop \U0010fffe")[1] == "hop ?"
-    sheet = Canvas(100, 30)
-    assert sheet.text(0, 20, "a very long name of a class", width=60) <= 61
+    canvas = Canvas(100, 30)
+    assert canvas.text(0, 20, "a very long name of a class", width=60) <= 61
 
 
 def test_steps_are_round():
     assert [nice_step(span, 3) for span in (1, 0.3, 0.19, 7, 0)] == [0.5, pytest.approx(0.1), pytest.approx(0.1), 5, 1]
 
 
-def test_noise_is_made_to_fit(monkeypatch: pytest.MonkeyPatch):
+def test_an_image_is_reduced_to_the_size_limit(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("staa_widgets.export.image.MAX_BYTES", 60_000)
     assert len(render_image(E).png) <= 60_000
 
@@ -194,7 +194,7 @@ def test_pictures_are_written_in_one_step(tmp_path: Path):
 
 
 @pytest.mark.parametrize("options", [{}, {"images": 40}])
-def test_the_narrowest_page_has_room(options: dict[str, Any]):
+def test_the_narrowest_image_can_be_drawn(options: dict[str, Any]):
     edges = np.arange(61) / 10
     spans, sampled = np.stack([edges[:-1], edges[1:]], axis=1), FIRST + np.arange(60)[:, None]
     changes: dict[str, Any] = {
@@ -209,14 +209,14 @@ def test_the_narrowest_page_has_room(options: dict[str, Any]):
 
 
 def test_a_word_without_room_is_left_out():
-    sheet = Canvas(100, 20)
-    assert sheet.text(3, 15, "word", width=-1) == 3
-    assert np.asarray(sheet.image).min() == 255
-    assert 3 < sheet.text(3, 15, "a word that is far too long", width=40) <= 43
+    canvas = Canvas(100, 20)
+    assert canvas.text(3, 15, "word", width=-1) == 3
+    assert np.asarray(canvas.image).min() == 255
+    assert 3 < canvas.text(3, 15, "a word that is far too long", width=40) <= 43
 
 
 @pytest.mark.parametrize("wrong", [{"width": 10}, {"width": "400"}, {"images": 0}, {"images": 2.5}])
-def test_sizes_of_no_use_are_refused(wrong: dict[str, Any]):
+def test_wrong_sizes_are_refused(wrong: dict[str, Any]):
     with pytest.raises(ParameterError):
         render_image(E, **wrong)
     with pytest.raises(ParameterError, match="nothing to draw"):
@@ -225,5 +225,5 @@ def test_sizes_of_no_use_are_refused(wrong: dict[str, Any]):
         render_image(E, HeatStyle(layer=9))
 
 
-def test_the_package_offers_it():
+def test_the_package_exports_render_image():
     assert staa.render_image is render_image

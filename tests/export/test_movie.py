@@ -1,4 +1,4 @@
-"""Movies read back: every frame in order, at its time, with its sound; GIFs of one palette; no litter of failures."""
+"""Movies read back: every frame in order, at its time, with its sound; no file is left by a failure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WITHOUT_CHART: dict[str, Any] = {"chart": False, "progress": False}
 
 
 def explain_by_hand(path: Path, **changes: Any) -> Explanation:
-    """Explain a video by made-up maps."""
+    """Return an explanation of a video with made-up maps."""
     clip = open_clip(path)
     spans = np.linspace(clip.times[0], clip.end, 7)
     parts = {
@@ -51,15 +51,15 @@ def explain_by_hand(path: Path, **changes: Any) -> Explanation:
 def test_frames_come_back_in_order_at_their_times(tmp_path: Path):
     """The explanation's frames lie 20 and 60 ms apart."""
     e = barcode_explanation()
-    ended = e.to_video(tmp_path / "movie.mp4", **WITHOUT_CHART)
-    assert ended == tmp_path / "movie.mp4"
-    clip = open_clip(ended)
+    path = e.to_video(tmp_path / "movie.mp4", **WITHOUT_CHART)
+    assert path == tmp_path / "movie.mp4"
+    clip = open_clip(path)
     assert (clip.width, clip.height) == (320, 180)
     np.testing.assert_allclose(clip.times, e.times - e.times[0], atol=1e-4)
     assert clip.end == pytest.approx(e.end - e.times[0], abs=1e-4)
     frames = clip.frames(np.arange(len(clip)))
     assert [read_frame_index(frame) for frame in frames] == list(range(FIRST, FIRST + 48))
-    with av.open(str(ended)) as file:
+    with av.open(str(path)) as file:
         stream = file.streams.video[0]
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
 
@@ -84,7 +84,7 @@ def test_a_thinned_preview_keeps_its_speed(tmp_path: Path):
     np.testing.assert_allclose(slow.times, 2 * clip.times, atol=1e-4)
 
 
-def test_a_range_is_cut(tmp_path: Path):
+def test_a_range_can_be_exported(tmp_path: Path):
     e = barcode_explanation()
     clip = open_clip(e.to_video(tmp_path / "movie.mp4", start=2.5, end=3.2, **WITHOUT_CHART))
     inside = np.flatnonzero((e.times >= 2.5) & (e.times < 3.2))
@@ -129,11 +129,11 @@ def write_video_with_sound(path: Path, codec: str, seconds: float = 2.4) -> Path
     for click in np.arange(0.5, seconds, 0.5):
         at = int(click * rate)
         wave[0, at : at + 960] = 0.8 * np.sin(np.arange(960) / 6)
-    with av.open(str(picture)) as given, av.open(str(path), "w") as out:
-        shown = given.streams.video[0]
-        copy = out.add_stream_from_template(shown)
+    with av.open(str(picture)) as silent, av.open(str(path), "w") as out:
+        video_stream = silent.streams.video[0]
+        copy = out.add_stream_from_template(video_stream)
         sound = cast("AudioStream", out.add_stream(codec, rate=rate, layout="mono"))
-        for packet in given.demux(shown):
+        for packet in silent.demux(video_stream):
             if packet.size:
                 packet.stream = copy
                 out.mux(packet)
@@ -151,26 +151,26 @@ def write_video_with_sound(path: Path, codec: str, seconds: float = 2.4) -> Path
 def find_clicks(path: Path) -> list[float]:
     """Return the seconds at which sound begins."""
     with av.open(str(path)) as file:
-        heard = [(f.time or 0.0, np.abs(f.to_ndarray().astype(float)).max(axis=0)) for f in file.decode(audio=0)]
-    times = np.concatenate([start + np.arange(len(wave)) / 48_000 for start, wave in heard])
-    loud = times[np.concatenate([wave for _, wave in heard]) > 0.2 * max(wave.max() for _, wave in heard)]
+        chunks = [(f.time or 0.0, np.abs(f.to_ndarray().astype(float)).max(axis=0)) for f in file.decode(audio=0)]
+    times = np.concatenate([start + np.arange(len(wave)) / 48_000 for start, wave in chunks])
+    loud = times[np.concatenate([wave for _, wave in chunks]) > 0.2 * max(wave.max() for _, wave in chunks)]
     return loud[np.diff(loud, prepend=-1) > 0.2].tolist()
 
 
-@pytest.mark.parametrize(("codec", "suffix", "kept"), [("aac", ".mp4", "aac"), ("pcm_s16le", ".mkv", "aac")])
-def test_sound_is_kept_in_time(tmp_path: Path, codec: str, suffix: str, kept: str):
+@pytest.mark.parametrize(("codec", "suffix", "saved_codec"), [("aac", ".mp4", "aac"), ("pcm_s16le", ".mkv", "aac")])
+def test_sound_is_kept_in_time(tmp_path: Path, codec: str, suffix: str, saved_codec: str):
     source = write_video_with_sound(tmp_path / f"loud{suffix}", codec)
     e = explain_by_hand(source)
     whole = e.to_video(tmp_path / "whole.mp4", audio=source, video=source, **WITHOUT_CHART)
     with av.open(str(whole)) as file:
-        assert [stream.codec_context.name for stream in file.streams] == ["h264", kept]
+        assert [stream.codec_context.name for stream in file.streams] == ["h264", saved_codec]
         assert float(file.duration or 0) / 1e6 == pytest.approx(e.end, abs=0.06)
     np.testing.assert_allclose(find_clicks(whole), [0.5, 1, 1.5, 2], atol=0.03)
     part = e.to_video(tmp_path / "part.mp4", audio=source, start=0.72, end=1.8, video=source, **WITHOUT_CHART)
     np.testing.assert_allclose(find_clicks(part), [0.28, 0.78], atol=0.03)
 
 
-def test_sound_that_is_not_there_is_said(tmp_path: Path):
+def test_missing_sound_is_an_error(tmp_path: Path):
     silent = tmp_path / "silent.mp4"
     write_video(silent, 30)
     e, target = explain_by_hand(silent), tmp_path / "movie.mp4"
@@ -187,7 +187,7 @@ def test_sound_that_is_not_there_is_said(tmp_path: Path):
 # --- both ---
 
 
-def test_the_chart_lies_under_the_picture_and_follows(tmp_path: Path):
+def test_the_chart_lies_under_the_picture_and_its_playhead_moves(tmp_path: Path):
     e = barcode_explanation()
     clip = open_clip(e.to_video(tmp_path / "movie.mp4", progress=False))
     assert clip.width == 320
@@ -205,25 +205,25 @@ def test_the_chart_lies_under_the_picture_and_follows(tmp_path: Path):
 
 
 @pytest.mark.parametrize("make", [to_video, to_gif])
-def test_progress_is_told_and_cancelling_leaves_nothing(tmp_path: Path, make: Any):
+def test_progress_is_reported_and_cancelling_leaves_no_file(tmp_path: Path, make: Any):
     e, target = barcode_explanation(), tmp_path / f"movie.{'mp4' if make is to_video else 'gif'}"
     target.write_bytes(b"old")
-    told: list[tuple[str, int, int]] = []
+    steps: list[tuple[str, int, int]] = []
 
     def stop(step: str, done: int, total: int) -> None:
-        told.append((step, done, total))
+        steps.append((step, done, total))
         if done == 5:
             raise CancelledError("Enough.")
 
     with pytest.raises(CancelledError):
         make(e, target, chart=False, progress=stop)
-    assert [done for _, done, _ in told] == list(range(6))
+    assert [done for _, done, _ in steps] == list(range(6))
     assert list(tmp_path.iterdir()) == [target]
     assert target.read_bytes() == b"old"
 
 
 @pytest.mark.parametrize(("make", "suffix"), [(to_video, ".mp4"), (to_gif, ".gif")])
-def test_a_path_or_a_number_of_no_use_is_said(tmp_path: Path, make: Any, suffix: str):
+def test_wrong_paths_and_numbers_are_refused(tmp_path: Path, make: Any, suffix: str):
     e = barcode_explanation()
     for name in (f"missing/movie{suffix}", "movie.avi", "movie"):
         with pytest.raises(ExportError) as caught:
@@ -251,16 +251,16 @@ def test_bytes_are_those_of_the_file(tmp_path: Path):
 
 def test_memory_does_not_grow_with_slices():
     e = barcode_explanation()
-    film = RenderedFrames(e, HeatStyle())
+    frames = RenderedFrames(e, HeatStyle())
 
-    def sheets() -> int:
+    def count_canvases() -> int:
         return sum(type(one) is Canvas for one in gc.get_objects())
 
     gc.collect()
-    before = sheets()
-    most = max(sheets() for _ in film)
+    before = count_canvases()
+    max_count = max(count_canvases() for _ in frames)
     assert len(e.spans) == 6
-    assert most - before < 4
+    assert max_count - before < 4
 
 
 @pytest.mark.parametrize(("max_side", "tall"), [(60, 60), (200, 200 + 102)])

@@ -1,4 +1,4 @@
-"""Tables, parsed as any program would."""
+"""Tables, read back by Python's csv module."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read_columns(path: Path) -> dict[str, list[str]]:
     return dict(zip(header, map(list, zip(*rows, strict=True)), strict=True))
 
 
-def test_a_row_a_slice(tmp_path: Path):
+def test_each_slice_has_a_row(tmp_path: Path):
     e = barcode_explanation()
     table = read_columns(e.to_csv(tmp_path / "e.csv"))
     assert list(table) == ["slice", "start_s", "end_s", "share", "signed_share", "frames_seen"]
@@ -57,11 +57,11 @@ def test_explanations_follow_each_other_by_name(tmp_path: Path):
         assert table["name"] == ["a"] * 6 + ['odd, "b"'] * 6
         assert table["slice"] == [*"123456"] * 2
         assert table["signed_share"][6:] == [""] * 6
-        for name, wanted in {
+        for name, columns in {
             "start_s": [e.spans[:, 0] for e in (one, other)],
             "share": [one.temporal, other.temporal],
         }.items():
-            np.testing.assert_allclose(np.array(table[name], float), np.concatenate(wanted), atol=1e-6)
+            np.testing.assert_allclose(np.array(table[name], float), np.concatenate(columns), atol=1e-6)
 
 
 def make_comparison(one: Explanation, other: Explanation) -> Comparison:
@@ -72,7 +72,7 @@ def shift_times(e: Explanation) -> Explanation:
     return barcode_explanation(times=e.times + 1, spans=e.spans + 1, end=e.end + 1, preview=None)
 
 
-def test_a_path_that_cannot_be_written_is_said(tmp_path: Path):
+def test_a_path_that_cannot_be_written_is_refused_with_a_hint(tmp_path: Path):
     with pytest.raises(ExportError, match="cannot be written") as caught:
         barcode_explanation().to_csv(tmp_path / "missing" / "e.csv")
     assert caught.value.hint

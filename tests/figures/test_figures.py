@@ -1,4 +1,4 @@
-"""Figures: bars where and as wide as the spans, strings that stay strings, and no Plotly before it is asked for."""
+"""Figures: bars over their spans, names shown as text, and Plotly imported only when needed."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from tests.helpers.chromium import PATIENCE
 HOSTILE = "</b><b>bold</b> &lt; <a href='javascript:1'>link</a> $x^2$ {y} %{y}"
 
 
-def read_bars(e: Explanation | Comparison) -> Any:
-    """Draw; Plotly's own types say nothing of what a figure holds."""
+def draw_temporal(e: Explanation | Comparison) -> Any:
+    """Return the figure of the temporal curve, untyped, because Plotly's types do not describe it."""
     return e.to_plotly()
 
 
-def test_bars_stand_where_and_as_wide_as_the_spans():
+def test_bars_cover_their_spans():
     e = barcode_explanation()
-    (bars,) = read_bars(e).data
+    (bars,) = draw_temporal(e).data
     assert isinstance(bars, go.Bar)
     x, width = np.asarray(bars.x), np.asarray(bars.width)
     np.testing.assert_allclose(np.stack([x - width / 2, x + width / 2], axis=1), e.spans)
@@ -38,14 +38,14 @@ def test_bars_stand_where_and_as_wide_as_the_spans():
     assert len(set(np.diff(e.spans).ravel().round(6))) > 1
 
 
-def test_even_share_is_drawn():
-    (line,) = read_bars(barcode_explanation()).layout.shapes
+def test_the_even_share_is_drawn_as_a_line():
+    (line,) = draw_temporal(barcode_explanation()).layout.shapes
     assert line.y0 == line.y1 == pytest.approx(1 / 6)
 
 
 def test_signed_bars_together_are_the_share():
     e = barcode_explanation(signed=True)
-    up, down = read_bars(e).data
+    up, down = draw_temporal(e).data
     assert (np.asarray(up.y) >= 0).all()
     assert (np.asarray(down.y) <= 0).all()
     np.testing.assert_allclose(np.asarray(up.y) - np.asarray(down.y), e.temporal)
@@ -53,13 +53,13 @@ def test_signed_bars_together_are_the_share():
     np.testing.assert_allclose(np.asarray(up.y) + np.asarray(down.y), e.temporal_signed)
 
 
-def test_axis_is_the_clip():
+def test_the_axis_covers_the_clip():
     e = barcode_explanation()
-    assert read_bars(e).layout.xaxis.range == (e.spans[0, 0], e.spans[-1, 1])
+    assert draw_temporal(e).layout.xaxis.range == (e.spans[0, 0], e.spans[-1, 1])
 
 
 def test_title_names_target_method_clip_and_model():
-    text = read_bars(barcode_explanation()).layout.title.text
+    text = draw_temporal(barcode_explanation()).layout.title.text
     assert re.sub("<[^>]*>", "|", text) == "When: staa, class jump||bars.mp4 · barcodes|"
 
 
@@ -75,7 +75,7 @@ def test_methods_stand_under_each_other_on_one_axis_and_scale():
             "three": barcode_explanation(),
         }
     )
-    figure = read_bars(both)
+    figure = draw_temporal(both)
     assert [(bar.xaxis, len(bar.x)) for bar in figure.data] == [("x", 6), ("x2", 6), ("x2", 6), ("x3", 6)]
     np.testing.assert_allclose(np.asarray(figure.data[0].y), both["one"].temporal)
     heights = np.concatenate([np.asarray(bar.y) for bar in figure.data])
@@ -94,7 +94,7 @@ def test_methods_stand_under_each_other_on_one_axis_and_scale():
 def test_clips_of_other_times_share_the_axis():
     e = barcode_explanation()
     later = barcode_explanation(times=e.times + 1, spans=e.spans + 1, end=e.end + 1, preview=None, clip_name="b.mp4")
-    figure = read_bars(Comparison.of(e, later))
+    figure = draw_temporal(Comparison.of(e, later))
     assert figure.layout.xaxis.range == (2.0, e.end + 1)
     assert "bars.mp4 · b.mp4" in figure.layout.title.text
 
@@ -109,18 +109,18 @@ def test_every_layer_and_head_has_its_map_in_its_place():
     for layer, head in np.ndindex(3, 2):
         block = np.s_[layer * 6 : layer * 6 + 5, head * 8 : head * 8 + 7]
         np.testing.assert_allclose(maps[block], mean[layer, head] / mean[layer, head].max(), atol=1e-3)
-        told = np.asarray(where.customdata)[block]
-        assert set(map(tuple, told[..., :2].reshape(-1, 2))) == {(layer + 1, head + 1)}
-        np.testing.assert_allclose(told[..., 4], mean[layer, head], atol=1e-3)
-        assert told[4, 6, 2:4].tolist() == [5, 7]
+        hover_data = np.asarray(where.customdata)[block]
+        assert set(map(tuple, hover_data[..., :2].reshape(-1, 2))) == {(layer + 1, head + 1)}
+        np.testing.assert_allclose(hover_data[..., 4], mean[layer, head], atol=1e-3)
+        assert hover_data[4, 6, 2:4].tolist() == [5, 7]
     assert np.isnan(maps[5]).all()
     assert np.isnan(maps[:, 7]).all()
     shares = e.attention.astype(float).sum(axis=(3, 4)).reshape(6, 6)
     np.testing.assert_allclose(np.asarray(when.x), [*e.spans[:, 0], e.spans[-1, 1]])
     np.testing.assert_allclose(np.asarray(when.z), shares / shares.max(axis=1, keepdims=True), atol=1e-3)
-    told = np.asarray(when.customdata)
-    np.testing.assert_allclose(told[..., 4], shares / shares.sum(axis=1, keepdims=True), atol=1e-3)
-    assert told[3, 0, :2].tolist() == [2, 2]
+    hover_data = np.asarray(when.customdata)
+    np.testing.assert_allclose(hover_data[..., 4], shares / shares.sum(axis=1, keepdims=True), atol=1e-3)
+    assert hover_data[3, 0, :2].tolist() == [2, 2]
 
 
 def test_heads_of_one_slice():
@@ -137,7 +137,7 @@ def test_heads_of_one_slice():
         draw_heads(barcode_explanation(attention=None))
 
 
-def test_a_figure_that_there_is_not_is_said():
+def test_an_unknown_figure_is_refused():
     with pytest.raises(ParameterError, match="no figure 'haeds'") as caught:
         barcode_explanation().to_plotly("haeds")
     assert "'heads'" in caught.value.hint
@@ -147,14 +147,14 @@ def draw_heads(e: Explanation, **options: Any) -> Any:
     return e.to_plotly("heads", **options)
 
 
-def test_text_is_cut_and_spelled():
+def test_text_is_shortened_and_escaped():
     assert escape_plotly_text("a\n b\t<i>") == "a b &#60;i&#62;"
     assert escape_plotly_text("x" * 61) == "x" * 59 + "…"
     assert escape_plotly_text("<" * 61).count("&#60;") == 59
 
 
 def test_figure_can_be_copied_and_written():
-    figure = read_bars(barcode_explanation())
+    figure = draw_temporal(barcode_explanation())
     assert go.Figure(figure.to_dict()) == figure
     assert "bars.mp4" in figure.to_json()
 
@@ -181,22 +181,22 @@ def draw(page: Page, tmp_path) -> Callable[[go.Figure], Page]:
 
 
 @pytest.mark.browser
-def test_strings_are_shown_letter_by_letter(draw):
+def test_names_are_shown_as_text(draw):
     labels = ("wave", "clap", HOSTILE, "kick")
-    page = draw(read_bars(barcode_explanation(labels=labels, clip_name=HOSTILE, model_id=HOSTILE, method=HOSTILE)))
-    cut = HOSTILE[:59] + "…"
+    page = draw(draw_temporal(barcode_explanation(labels=labels, clip_name=HOSTILE, model_id=HOSTILE, method=HOSTILE)))
+    shortened = HOSTILE[:59] + "…"
     lines = page.locator(".gtitle > tspan.line")
-    assert lines.all_text_contents() == [f"When: {cut}, class {cut}", f"{cut} · {cut}"]
+    assert lines.all_text_contents() == [f"When: {shortened}, class {shortened}", f"{shortened} · {shortened}"]
     assert page.locator(".infolayer a, .infolayer [style*='bold']").count() == 0
 
 
 @pytest.mark.browser
 def test_hovering_says_share_slice_and_seconds(draw):
     e = barcode_explanation()
-    page = draw(read_bars(e))
+    page = draw(draw_temporal(e))
     page.locator(".bars path").nth(2).hover(position={"x": 30, "y": 30}, force=True)
-    told = page.locator(".hoverlayer .hovertext").first.text_content() or ""
+    text = page.locator(".hoverlayer .hovertext").first.text_content() or ""
     start, end = e.spans[2]
-    assert f"{e.temporal[2]:.1%}" in told
-    assert f"slice 3: {start:.2f} – {end:.2f} s" in told
-    assert "118, 122" in told
+    assert f"{e.temporal[2]:.1%}" in text
+    assert f"slice 3: {start:.2f} – {end:.2f} s" in text
+    assert "118, 122" in text
