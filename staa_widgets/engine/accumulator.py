@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staa_widgets.engine.records import WindowRecord, record_windows
+from staa_widgets.engine.records import RUNNING_MODEL, WindowRecord, record_windows
 from staa_widgets.engine.window_maps import WindowResult, attribute_window, attribute_windows
 from staa_widgets.methods.staa import attention_maps
 from staa_widgets.records.record import Needs, Record
@@ -89,10 +89,10 @@ class WindowAccumulator:
         self._attribute(windows, None)
         self.target = self._predicted_class()
         other_windows = [window for window in windows if self._targets[window] != self.target]
-        self._attribute(other_windows, self.target, "model, for the class predicted over all windows")
+        self._attribute(other_windows, self.target, "running the model for the class predicted over all windows")
 
     def _attribute(
-        self, windows: Sequence[int], target: int | None, step: str = "model", needs: Needs | None = None
+        self, windows: Sequence[int], target: int | None, step: str = RUNNING_MODEL, needs: Needs | None = None
     ) -> None:
         for result in attribute_windows(self._run, windows, target, step, needs):
             self._add_attention(result.window, result.record)

@@ -68,9 +68,9 @@ def open_inputs(
     from staa_widgets.models import capture
 
     if target is not None and not 0 <= target < len(model.labels):
-        raise ParameterError(f"There is no class {target}.", f"The model has classes 0 to {len(model.labels) - 1}.")
+        raise ParameterError(f"The model has no class {target}.", f"Choose from 0 to {len(model.labels) - 1}.")
     if batch_size < 1:
-        raise ParameterError(f"batch_size is {batch_size}.", "Give at least 1.")
+        raise ParameterError(f"batch_size is {batch_size}.", "Use a whole number of at least 1.")
     if record is None:
         (record,) = capture.record(model, pixels[None], needs, [target])
     with capture.open_classifier(model) as forward:
@@ -103,7 +103,9 @@ def run_method(method: Method, params: Mapping[str, Any], inputs: MethodInputs) 
     """
     maps = np.asarray(method(inputs if method.needs_model else inputs.record, **params), np.float32)
     if not np.isfinite(maps).all():
-        raise MethodError(f"The maps of {method.name!r} are not finite.", "Load the model with dtype='float32'.")
+        raise MethodError(
+            f"Method {method.name!r} returned maps with NaN or infinite values.", "Load the model with dtype='float32'."
+        )
     return maps
 
 

@@ -253,8 +253,9 @@ def warn_if_class_ignored(request: ExplainRequest, explanation: Explanation, sta
         return
     labels = explanation.labels
     warnings.warn(
-        f"{explanation.method!r} does not depend on the class: this explains {labels[explanation.target]!r}, which was "
-        f"predicted, not {labels[request.target]!r}. Class-specific methods, such as 'staa_logit', can.",
+        f"Method {explanation.method!r} does not depend on the class: it explained the predicted class, "
+        f"{labels[explanation.target]!r}, not {labels[request.target]!r}. For that, use a class-specific "
+        "method, such as 'staa_logit'.",
         stacklevel=stacklevel,
     )
 
@@ -320,6 +321,6 @@ def _get_preview(run: ExplainRun, clip: Clip) -> Preview:
     # Cached apart from the explanation: it is the largest part, and every method, model and class of a clip shares it.
     def compute() -> Preview:
         with run.timer.clock("preview"):
-            return make_preview(clip, progress=lambda done, total: run.report("pictures", done, total))
+            return make_preview(clip, progress=lambda done, total: run.report("making the preview", done, total))
 
     return run.get_or_compute("preview", preview_key(clip), Preview.from_bytes, Preview.to_bytes, compute)[0]

@@ -208,8 +208,8 @@ def _record_together(runs: Sequence[ExplainRun]) -> None:
         pass  # Computing the videos one by one will show which of them fails.
     except Exception as error:
         warnings.warn(
-            f"{len(single_window_runs)} videos could not be computed together ({type(error).__name__}: {error}); "
-            "each is computed by itself.",
+            f"{len(single_window_runs)} videos could not be processed in one batch ({type(error).__name__}: {error}); "
+            "they are processed one by one.",
             RuntimeWarning,
             stacklevel=5,
         )
@@ -237,10 +237,10 @@ def _record_in_common_batches(runs: Sequence[ExplainRun]) -> None:
 
 def _pending_window(run: ExplainRun) -> PendingWindow | None:
     """Read the frames of a clip's only window; ``None`` if they cannot be read, which is reported later."""
-    from staa_widgets.engine.records import PendingWindow
+    from staa_widgets.engine.records import RUNNING_MODEL, PendingWindow
     from staa_widgets.engine.window_reader import WindowReader
 
-    run.report("model", 0, 1)
+    run.report(RUNNING_MODEL, 0, 1)
     with closing(WindowReader(run.request.clip, run.windows, run.model.pixels, run.timer.clock)) as reader:
         try:
             return PendingWindow(run, 0, run.target, reader.window(0))

@@ -44,7 +44,7 @@ def name_methods(methods: MethodsLike) -> dict[str, MethodChoice]:
 def _list_pairs(methods: MethodsLike) -> list[tuple[str, Mapping[str, Any]]]:
     """Return ``(name, parameters)`` of every entry."""
     error = ParameterError(
-        f"methods is {methods!r}.", "Give a list of names, or of names and parameters: ['staa', ('staa', {…})]."
+        f"methods is {methods!r}.", "Pass a list of names, or of (name, parameters) pairs: ['staa', ('staa', {…})]."
     )
     if isinstance(methods, str) or not isinstance(methods, Mapping | Sequence) or not methods:
         raise error

@@ -89,7 +89,7 @@ def resolve_options(
 
     is_whole_number = isinstance(batch_size, Integral) and not isinstance(batch_size, bool)
     if batch_size is not None and not (is_whole_number and batch_size >= 1):
-        raise ParameterError(f"batch_size is {batch_size!r}.", "Give a whole number of at least 1, or None.")
+        raise ParameterError(f"batch_size is {batch_size!r}.", "Use a whole number of at least 1, or None.")
     entry = get_method(method)
     entry.check_keywords(caller, KEYWORDS[caller], params)
     all_params = entry.complete(params)

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from staa_widgets.engine.run import ExplainRun
 
+RUNNING_MODEL = "running the model"
+"""Name of the step in progress reports."""
+
 
 @dataclass(frozen=True, eq=False)
 class PendingWindow:
@@ -72,7 +75,7 @@ class WindowRecord:
 
 
 def record_windows(
-    run: ExplainRun, windows: Sequence[int], needs: Needs, target: int | None, step: str = "model"
+    run: ExplainRun, windows: Sequence[int], needs: Needs, target: int | None, step: str = RUNNING_MODEL
 ) -> Iterator[WindowRecord]:
     """Yield the record of each window; those that are not in the cache are made in batches.
 

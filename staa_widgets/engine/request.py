@@ -101,7 +101,7 @@ class ExplainRequest:
         if target is not None and same_method and not request.class_specific:
             others = " or ".join([repr(other.name) for other in METHODS.values() if other.class_specific][:3])
             raise UnsupportedRequestError(
-                f"{new_method.name!r} does not depend on the class: its maps are those of the predicted one.",
+                f"Method {new_method.name!r} does not depend on the class: it always explains the predicted one.",
                 f"Choose a class-specific method, such as {others}." if others else "",
             )
         return request
@@ -175,11 +175,13 @@ def find_request(
     e = explanation
     if request is not None:
         if not _matches(request, e):
-            raise ParameterError("The request is about another clip or model than the explanation.")
+            raise ParameterError(
+                "The request has another clip or model than the explanation.", "Pass the request of this explanation."
+            )
         return request
     if video is None:
         if model is not None:
-            raise ParameterError("The model is given without its video.", "Give both.")
+            raise ParameterError("model= was passed without video=.", "Pass both.")
         return request_of(e)
     from staa_widgets.video.clip import open_clip
 
@@ -192,7 +194,8 @@ def find_request(
     if not _matches(request, e):
         different_part = "video" if clip.sha256 != e.clip_sha256 else "model"
         raise ParameterError(
-            f"This is another {different_part} than the explanation's.", f"It is of {e.clip_name!r} by {e.model_id!r}."
+            f"This is not the {different_part} that was explained.",
+            f"The explanation is of {e.clip_name!r} and model {e.model_id!r}.",
         )
     return _with_settings_of(request, e)
 

@@ -31,10 +31,10 @@ def list_videos(videos: Any) -> Iterable[Any]:
     if isinstance(videos, str | os.PathLike):
         paths = _expand_path(videos)
         if not paths:
-            kind = "folder" if Path(videos).expanduser().is_dir() else "pattern"
+            is_folder = Path(videos).expanduser().is_dir()
             raise VideoNotFoundError(
-                f"There is no video in the {kind} {str(videos)!r}.",
-                "Check the path; it is looked up from the working folder.",
+                f"No video in the folder {str(videos)!r}." if is_folder else f"No file matches {str(videos)!r}.",
+                "Check the path; relative paths start at the working directory.",
             )
         return paths
     if isinstance(videos, Clip | bytes | bytearray | memoryview) or getattr(videos, "ndim", 0) == 4:
@@ -42,9 +42,13 @@ def list_videos(videos: Any) -> Iterable[Any]:
     if hasattr(videos, "frames") and hasattr(videos, "times"):
         return [videos]
     if hasattr(videos, "columns"):
-        raise ParameterError("A whole data frame is no list of videos.", "Give one column, such as table['path'].")
+        raise ParameterError(
+            "Cannot use a whole data frame as a list of videos.", "Pass one column, such as table['path']."
+        )
     if not isinstance(videos, Iterable):
-        raise ParameterError(f"A {type(videos).__name__} is no list of videos.", "Give a pattern, a folder or a list.")
+        raise ParameterError(
+            f"Cannot read a list of videos from {type(videos).__name__}.", "Pass a pattern, a folder or a list."
+        )
     expanded_videos = (path for video in videos for path in _expand_path(video) or [video])
     return list(expanded_videos) if isinstance(videos, Sized) else expanded_videos
 

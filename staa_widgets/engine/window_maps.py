@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from staa_widgets.engine.attribute import open_inputs, run_method
 from staa_widgets.engine.keys import maps_key
 from staa_widgets.engine.lock import compute_lock
-from staa_widgets.engine.records import WindowRecord, record_windows
+from staa_widgets.engine.records import RUNNING_MODEL, WindowRecord, record_windows
 from staa_widgets.errors import FormatError
 from staa_widgets.models.batching import run_within_memory
 from staa_widgets.records.record import Needs, Record
@@ -55,7 +55,7 @@ class WindowResult:
 
 
 def attribute_windows(
-    run: ExplainRun, windows: Sequence[int], target: int | None, step: str = "model", needs: Needs | None = None
+    run: ExplainRun, windows: Sequence[int], target: int | None, step: str = RUNNING_MODEL, needs: Needs | None = None
 ) -> Generator[WindowResult, None, None]:
     """Yield the maps of windows one after the other; closing the generator stops before the next batch.
 
@@ -114,7 +114,7 @@ def _compute_maps(run: ExplainRun, window_record: WindowRecord, target: int) -> 
     """Return a window's maps by a method that calls the model again."""
     window, model = window_record.window, run.model
     pixels = _window_pixels(run, window) if window_record.pixels is None else window_record.pixels
-    step = f"window {window + 1} of {len(run.windows)}, passes" if len(run.windows) > 1 else "passes"
+    window_text = f", window {window + 1} of {len(run.windows)}" if len(run.windows) > 1 else ""
 
     def attribute_in_batches(batch_size: int) -> NDArray[np.float32]:
         with open_inputs(
@@ -123,7 +123,7 @@ def _compute_maps(run: ExplainRun, window_record: WindowRecord, target: int) -> 
             target=target,
             seed=window_seed(run.request.clip.sha256, run.frames(window)),
             batch_size=batch_size,
-            report=lambda done, total: run.report(step, done, total),
+            report=lambda done, total: run.report(f"running the method{window_text}", done, total),
             record=window_record.record,
         ) as inputs:
             return run_method(run.method, run.params, inputs)
@@ -143,7 +143,7 @@ def _window_pixels(run: ExplainRun, window: int) -> Tensor:
 def _read_maps(data: bytes) -> NDArray[np.float32]:
     _, arrays = unpack("maps", data)
     if "maps" not in arrays:
-        raise FormatError("These maps are of another version.", "Compute them again.")
+        raise FormatError("The cached maps were written by another version.", "Compute the explanation again.")
     return arrays["maps"]
 
 

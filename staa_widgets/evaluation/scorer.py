@@ -199,7 +199,7 @@ class Scorer:
         )
 
     def _report_passes(self, done: int, total: int) -> None:
-        self._report("passes", done, total)
+        self._report("running the model", done, total)
 
     def _get_or_compute(self, name: str, compute: Callable[[], dict[str, Any]], **key_parts: Any) -> dict[str, Any]:
         """Return a cached value, or compute and cache it; all values of one method are in one cache entry."""

@@ -42,12 +42,14 @@ class Comparison(Exportable, Mapping[str, Explanation]):
 
     def __post_init__(self) -> None:
         if not isinstance(self.explanations, Mapping) or not self.explanations:
-            raise ParameterError("There is nothing to compare.", "Give explanations: Comparison.of(a, b).")
+            raise ParameterError(
+                "A comparison needs at least one explanation.", "Pass explanations: Comparison.of(a, b)."
+            )
         for name, e in self.explanations.items():
             if not (isinstance(name, str) and isinstance(e, Explanation)):
                 raise ParameterError(
-                    f"{name!r} is {type(e).__name__}, no explanation by name.",
-                    "Give explanations: Comparison.of(a, b).",
+                    f"A comparison maps names to explanations, but {name!r} maps to {type(e).__name__}.",
+                    "Pass explanations: Comparison.of(a, b).",
                 )
         object.__setattr__(self, "explanations", MappingProxyType(dict(self.explanations)))
 
@@ -67,7 +69,7 @@ class Comparison(Exportable, Mapping[str, Explanation]):
         """
         for e in explanations:
             if not isinstance(e, Explanation):
-                raise ParameterError(f"{type(e).__name__} is no Explanation.", "Make one with staa.explain.")
+                raise ParameterError(f"Cannot compare {type(e).__name__}.", "Pass explanations from staa.explain.")
         return cls(dict(zip(distinguishing_names(explanations), explanations, strict=True)))
 
     def only(self, *names: str) -> Comparison:
@@ -75,7 +77,7 @@ class Comparison(Exportable, Mapping[str, Explanation]):
         for name in names:
             if name not in self.explanations:
                 raise ParameterError(
-                    f"There is no {name!r} here.", f"There are {', '.join(map(repr, self.explanations))}."
+                    f"The comparison has no {name!r}.", f"It has {', '.join(map(repr, self.explanations))}."
                 )
         return Comparison({name: self.explanations[name] for name in names})
 
@@ -84,8 +86,8 @@ class Comparison(Exportable, Mapping[str, Explanation]):
         if len(self) > MAX_PANES:
             first_names = ", ".join(repr(name) for name in list(self)[:2])
             raise ParameterError(
-                f"{len(self)} explanations are too many to be shown at once: there is room for {MAX_PANES}.",
-                f"Choose some: comparison.only({first_names}).",
+                f"Cannot show {len(self)} explanations at once: the maximum is {MAX_PANES}.",
+                f"Select some by name: comparison.only({first_names}).",
             )
         return list(self.explanations.values())
 
@@ -118,7 +120,7 @@ class Comparison(Exportable, Mapping[str, Explanation]):
             explanations = [Explanation.from_bytes(arrays[str(i)].tobytes()) for i in range(len(names))]
             return cls(dict(zip(names, explanations, strict=True)))
         except (KeyError, TypeError, ParameterError) as error:
-            raise FormatError(f"This comparison does not hold together: {error}", "Make it again.") from error
+            raise FormatError(f"The saved comparison is inconsistent: {error}", "Make the comparison again.") from error
 
     def __getitem__(self, name: str) -> Explanation:
         return self.explanations[name]

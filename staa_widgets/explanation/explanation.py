@@ -133,21 +133,28 @@ class Explanation(Exportable):
 
     def _validate(self, classes: int) -> None:
         require(self.maps.size > 0, "Explanation.maps is empty.")
-        require(len(self.times) > 0 and bool((np.diff(self.times) >= 0).all()), "Explanation.times do not rise.")
+        require(
+            len(self.times) > 0 and bool((np.diff(self.times) >= 0).all()),
+            "Explanation.times must not be empty or decrease.",
+        )
         starts, ends = self.spans.T
         require(bool((starts <= ends).all()), "Explanation.spans has an interval that ends before it starts.")
-        require(np.array_equal(starts[1:], ends[:-1]), "Explanation.spans leave a gap or overlap.")
+        require(np.array_equal(starts[1:], ends[:-1]), "Explanation.spans has gaps or overlaps.")
         inside = (self.sampled_frames >= self.first_frame) & (self.sampled_frames < self.first_frame + len(self.times))
-        require(bool(inside.all()), "Explanation.sampled_frames names a frame outside the clip.")
+        require(bool(inside.all()), "Explanation.sampled_frames has a frame outside the clip.")
         require(len(self.labels) == classes, f"Explanation.labels has {len(self.labels)} names for {classes} logits.")
-        require(0 <= self.target < classes, f"Explanation.target {self.target} is not below {classes}.")
+        require(
+            0 <= self.target < classes, f"Explanation.target is {self.target}, but the classes are 0 to {classes - 1}."
+        )
         (x0, y0, x1, y1), (width, height) = self.box, self.frame_size
         # A crop larger than the frame is padded, so the box may reach beyond the frame, but it must overlap it.
         overlaps_frame = max(x0, 0) < min(x1, width) and max(y0, 0) < min(y1, height)
-        require(overlaps_frame, f"Explanation.box {self.box} sees nothing of a frame of {width} × {height}.")
+        require(overlaps_frame, f"Explanation.box {self.box} does not overlap the frame of {width} × {height}.")
         if self.ground_truth is not None:
             same_size = (len(self.ground_truth.when), self.ground_truth.size) == (len(self.times), self.frame_size)
-            require(same_size, f"Explanation.ground_truth is not of {len(self.times)} frames of {width} × {height}.")
+            require(
+                same_size, f"Explanation.ground_truth does not have {len(self.times)} frames of {width} × {height}."
+            )
 
     @cached_property
     def temporal(self) -> NDArray[np.float64]:
@@ -157,7 +164,9 @@ class Explanation(Exportable):
         """
         mass = np.abs(self.maps, dtype=np.float64).sum(axis=(1, 2))
         if not mass.any():
-            warnings.warn("The maps are zero everywhere: no time stands out.", RuntimeWarning, stacklevel=3)
+            warnings.warn(
+                "The maps are zero everywhere, so every slice gets an equal share.", RuntimeWarning, stacklevel=3
+            )
             mass = np.ones_like(mass)
         return make_read_only(mass / mass.sum())
 
@@ -241,7 +250,8 @@ class Explanation(Exportable):
         file_format = values.pop("format", None)
         if file_format not in _READABLE_FORMATS:
             raise FormatError(
-                f"This explanation has format {file_format}; this version reads {FORMAT}.", "Update staa_widgets."
+                f"The explanation has format {file_format}, but this version reads formats 1 to {FORMAT}.",
+                "Update staa_widgets.",
             )
         if file_format != FORMAT:
             values, arrays = upgrade(values, arrays)
@@ -258,7 +268,7 @@ class Explanation(Exportable):
                     values[name] = kind(**values[name], **part_arrays)
             return cls(**values, **arrays)
         except (KeyError, TypeError, ValueError) as error:
-            raise FormatError(f"This explanation does not hold together: {error}", "Make it again.") from error
+            raise FormatError(f"The saved explanation is inconsistent: {error}", "Explain the video again.") from error
 
     def panes(self) -> list[Explanation]:
         """Return a list of this explanation alone: the only pane of its player or page."""
@@ -269,7 +279,7 @@ class Explanation(Exportable):
 
     def __repr__(self) -> str:
         label, probability = self.predictions(1)[0]
-        target = "" if label == self.labels[self.target] else f", about {self.labels[self.target]!r}"
+        target = "" if label == self.labels[self.target] else f" for {self.labels[self.target]!r}, predicted"
         return (
             f"<Explanation of {self.clip_name or 'a clip'!r} by {self.method}{target}: {label!r} {probability:.0%}, "
             f"mostly at {self.peak.start:.2f}–{self.peak.end:.2f} s, {describe_position(self.peak, self.frame_size)}>"

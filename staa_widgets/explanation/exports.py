@@ -85,8 +85,8 @@ class ExportFormat:
             subject, *others = explanations.panes()
             if others:
                 raise ParameterError(
-                    f"A {self.label} shows one explanation, not {len(others) + 1}.",
-                    f"Choose one by its name: comparison[name].export('clip{self.suffixes[0]}').",
+                    f"A file of type {self.suffixes[0]} holds one explanation, not {len(others) + 1}.",
+                    f"Export one of them: comparison[name].export('clip{self.suffixes[0]}').",
                 )
         if style is not None:
             options["style"] = style
@@ -106,7 +106,7 @@ EXPORT_FORMATS = MappingProxyType(
                 name="html",
                 suffixes=(".html", ".htm"),
                 label="page",
-                description="one file that plays anywhere",
+                description="interactive player in one HTML file that works offline",
                 writer="widget.page:to_html",
                 media_type="text/html",
             ),
@@ -114,7 +114,7 @@ EXPORT_FORMATS = MappingProxyType(
                 name="mp4",
                 suffixes=(".mp4",),
                 label="movie",
-                description="the clip, or the selected seconds, under the heat map",
+                description="the clip or the selected seconds with the heat map",
                 writer="export.movie:to_video",
                 media_type="video/mp4",
                 single=True,
@@ -124,7 +124,7 @@ EXPORT_FORMATS = MappingProxyType(
                 name="gif",
                 suffixes=(".gif",),
                 label="animation",
-                description="the same as a small file without sound",
+                description="the same without sound, in a smaller file",
                 writer="export.gif:to_gif",
                 media_type="image/gif",
                 single=True,
@@ -133,14 +133,14 @@ EXPORT_FORMATS = MappingProxyType(
                 name="png",
                 suffixes=(".png",),
                 label="image",
-                description="frames under the heat map, over the bars of time",
+                description="frames with the heat map, above the chart of attribution over time",
                 writer="export.image:to_png",
             ),
             ExportFormat(
                 name="csv",
                 suffixes=(".csv",),
                 label="table",
-                description="the share of the attribution in each slice of time",
+                description="the share of the attribution in each time slice",
                 writer="export.table:to_csv",
             ),
         )
@@ -160,8 +160,8 @@ def find_format(path: str | os.PathLike[str]) -> ExportFormat:
     suffix = Path(path).suffix.lower()
     if suffix not in FORMATS_BY_SUFFIX:
         raise ExportError(
-            f"There is no export format for the file name {Path(path).name!r}.",
-            f"Let it end in one of {', '.join(FORMATS_BY_SUFFIX)}.",
+            f"Cannot export to {Path(path).name!r}: its suffix is not that of an export format.",
+            f"End the file name in one of {', '.join(FORMATS_BY_SUFFIX)}.",
         )
     return FORMATS_BY_SUFFIX[suffix]
 

@@ -39,10 +39,10 @@ def explain_call(explanation: Explanation) -> str:
     e = explanation
     arguments, notes = [_video_argument(e)], []
     if arguments[0] == "video":
-        notes.append(f"video: what {python_literal(e.clip_name)} was read from")
+        notes.append(f"video: the source of {python_literal(e.clip_name)}")
     model = _model_argument(e)
     if model == "model":
-        notes.append(f"model: {python_literal(e.model_id)}, made by staa.wrap_model")
+        notes.append(f"model: {python_literal(e.model_id)}, from staa.wrap_model")
     if model:
         arguments.append(model)
     arguments += [f"{name}={python_literal(value)}" for name, value in _keyword_arguments(e).items()]

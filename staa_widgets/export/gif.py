@@ -71,7 +71,7 @@ def to_gif(
     """
     speed = validate_speed(speed)
     if not (isinstance(max_side, Integral) and 16 <= max_side <= 4096):
-        raise ParameterError(f"max_side is {max_side!r}.", "Give 16 to 4096 pixels.")
+        raise ParameterError(f"max_side is {max_side!r}.", "Use a whole number of pixels from 16 to 4096.")
     with open_movie_file(path, ".gif") as temporary_path, progress_reporter(progress) as report:
         for side in (max_side, max_side * 3 // 4, max_side // 2, max_side * 3 // 8):
             frames = RenderedFrames(explanation, style, start=start, end=end, chart=chart, max_side=side)
@@ -106,7 +106,7 @@ def _encode_gif(frames: RenderedFrames, path: Path, speed: float, report: Progre
     images: list[Image.Image] = []
     previous = None
     for i, pixels in enumerate(frames):
-        report("GIF", i, len(frames))
+        report("writing the GIF", i, len(frames))
         pixels[:height] = np.clip(pixels[:height] + dither, 0, 255)
         indices = np.asarray(Image.fromarray(pixels).quantize(palette=palette_image, dither=Image.Dither.NONE))
         indices = np.where(indices < transparent, indices, 0).astype(np.uint8)
@@ -128,7 +128,7 @@ def _encode_gif(frames: RenderedFrames, path: Path, speed: float, report: Progre
             palette=bytes(palette),
             optimize=False,
         )
-    report("GIF", len(frames), len(frames))
+    report("writing the GIF", len(frames), len(frames))
 
 
 def _choose_colors(frames: RenderedFrames) -> NDArray[np.uint8]:

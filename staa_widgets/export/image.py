@@ -112,13 +112,16 @@ def render_image(
     else:
         rows = dict(explanation)
         if not rows:
-            raise ParameterError("There is nothing to draw.", "Give an explanation, or a Comparison.")
+            raise ParameterError("There is no explanation to draw.", "Pass an Explanation or a Comparison.")
     if not (
         isinstance(width, Integral)
         and 320 <= width <= 4000
         and (images is None or (isinstance(images, Integral) and 1 <= images <= 40))
     ):
-        raise ParameterError(f"width={width!r}, images={images!r}.", "Give 320 to 4000 pixels, 1 to 40 images.")
+        raise ParameterError(
+            f"width is {width!r} and images is {images!r}.",
+            "Use a width from 320 to 4000 pixels and 1 to 40 images, or None.",
+        )
     compositors = {name: Compositor(e, style) for name, e in rows.items()}
 
     def draw(scale: float) -> Canvas:

@@ -92,7 +92,7 @@ def to_video(
             _encode_mp4(frames, temporary_path, sound, speed, report)
         except FFmpegError as error:
             raise ExportError(
-                f"The movie cannot be made: {error.strerror}.", "See that the disk is not full; leave audio= out."
+                f"Cannot write the movie: {error.strerror}.", "Check that the disk is not full, or omit audio=."
             ) from error
     return Path(path)
 
@@ -100,7 +100,7 @@ def to_video(
 def validate_speed(speed: float) -> float:
     """Return a playback speed as a float; raises `ParameterError` if it is not from 0.05 to 100."""
     if isinstance(speed, bool) or not isinstance(speed, Real) or not 0.05 <= speed <= 100:
-        raise ParameterError(f"speed is {speed!r}.", "Give times real speed, such as 0.5.")
+        raise ParameterError(f"speed is {speed!r}.", "Use a factor from 0.05 to 100, such as 0.5 for half speed.")
     return float(speed)
 
 
@@ -112,7 +112,7 @@ def _find_sound(audio: str | os.PathLike[str] | bool | None, video: Any, speed: 
         keeps_sound = speed == 1 and isinstance(video, str | os.PathLike) and has_audio(Path(video))
         return Path(video) if keeps_sound else None
     if speed != 1:
-        raise ParameterError("Sound is kept at real speed alone.", "Leave out audio= or speed=.")
+        raise ParameterError("A movie can only have sound at speed=1.", "Omit audio= or speed=.")
     return Path(audio)
 
 
@@ -126,7 +126,9 @@ def open_movie_file(path: str | os.PathLike[str], suffix: str) -> Iterator[Path]
         If the name does not end in `suffix`, or the file cannot be written.
     """
     if Path(path).suffix.lower() != suffix:
-        raise ExportError(f"The file name must end in {suffix}, got {Path(path).name!r}.", f"Let it end in {suffix}.")
+        raise ExportError(
+            f"The file name must end in {suffix}, got {Path(path).name!r}.", f"Use {Path(path).stem + suffix!r}."
+        )
     with export_path(path, "movie") as temporary_path:
         # A folder that cannot be written to is reported before the frames are drawn, which may take minutes.
         temporary_path.touch()
@@ -160,7 +162,7 @@ def _encode_mp4(frames: RenderedFrames, path: Path, audio: Path | None, speed: f
         sound_packet = next(sound, None)
         durations = dict(zip(ticks[:-1].tolist(), np.diff(ticks).tolist(), strict=True))
         for i, (pixels, tick) in enumerate(zip(frames, ticks[:-1].tolist(), strict=True)):
-            report("video", i, len(frames))
+            report("writing the movie", i, len(frames))
             frame = av.VideoFrame.from_ndarray(_pad_to_even(pixels, width, height), format="rgb24")
             frame = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU601, dst_color_range=ColorRange.MPEG)
             frame.pts, frame.time_base = tick, Fraction(1, TICKS_PER_SECOND)
@@ -172,7 +174,7 @@ def _encode_mp4(frames: RenderedFrames, path: Path, audio: Path | None, speed: f
         while sound_packet is not None:
             out.mux(sound_packet[1])
             sound_packet = next(sound, None)
-        report("video", len(frames), len(frames))
+        report("writing the movie", len(frames), len(frames))
 
 
 def _mux(out: OutputContainer, packets: list[Packet], durations: dict[int, int]) -> None:

@@ -34,8 +34,9 @@ def draw_figure(explanation: Explanation | Comparison, kind: str = "time", **opt
     """
     figures: dict[str, Any] = _COMPARISON_FIGURES if isinstance(explanation, Mapping) else _FIGURES
     if kind not in figures:
-        suffix = " of a comparison" if kind in _FIGURES else ""
+        subject = "a comparison" if isinstance(explanation, Mapping) else "an explanation"
         raise ParameterError(
-            f"There is no figure {kind!r}{suffix}.", suggest_name(kind, figures, f"Choose from {', '.join(figures)}.")
+            f"There is no figure {kind!r} of {subject}.",
+            suggest_name(kind, figures, f"Choose from {', '.join(figures)}."),
         )
     return figures[kind](explanation, **options)

@@ -47,12 +47,12 @@ def attention_heads(explanation: Explanation, slice: int | None = None) -> go.Fi
     e = explanation
     if e.attention is None:
         raise ParameterError(
-            "This explanation keeps no attention by layer and head.",
-            "Explain with attention=True, by a model that has attention.",
+            "The explanation has no attention of layers and heads.",
+            "Explain with attention=True and a model that has attention.",
         )
     layers, count, slices, h, w = e.attention.shape
     if slice is not None and not (isinstance(slice, int | np.integer) and 0 <= slice < slices):
-        raise ParameterError(f"slice is {slice!r}.", f"Give 0 to {slices - 1}, or None for their mean.")
+        raise ParameterError(f"slice is {slice!r}.", f"Choose from 0 to {slices - 1}, or None for the mean.")
     attention = e.attention.astype(np.float32)
     x0, y0, x1, y1 = e.box
     cell_aspect = (y1 - y0) / h / ((x1 - x0) / w)
@@ -74,7 +74,7 @@ def attention_heads(explanation: Explanation, slice: int | None = None) -> go.Fi
             "cmin": 0,
             "cmax": 1,
             "colorbar": {
-                "title": {"text": "of each one’s own maximum", "side": "right"},
+                "title": {"text": "share of its own maximum", "side": "right"},
                 "tickvals": [0, 0.5, 1],
                 "thickness": 14,
                 "len": 0.4,
@@ -105,7 +105,7 @@ def attention_heads(explanation: Explanation, slice: int | None = None) -> go.Fi
     figure.update_xaxes(title_text="seconds", range=[float(e.spans[0, 0]), float(e.spans[-1, 1])], row=2)
     figure.update_yaxes(
         **bare_axis,
-        title_text="layer, and its heads",
+        title_text="layer (one row per head)",
         tickvals=[(i + 0.5) * count for i in range(layers)],
         ticktext=[str(i + 1) for i in range(layers)],
         range=[layers * count, 0],

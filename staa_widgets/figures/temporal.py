@@ -97,7 +97,9 @@ def comparison_bars(comparison: Comparison) -> go.Figure:
     spans = [e.spans for e in comparison.values()]
     figure.update_layout(
         template=plotly_template(),
-        title={"text": _title_html("When", " · ".join(clips) if len(clips) < 3 else f"{len(clips)} clips")},
+        title={
+            "text": _title_html("Attribution over time", " · ".join(clips) if len(clips) < 3 else f"{len(clips)} clips")
+        },
         height=ROW_HEIGHT * rows + 150,
         margin={"t": 108},
         hovermode="x",
@@ -139,7 +141,7 @@ def _bar_heights(e: Explanation) -> list[np.ndarray]:
 
 def _prediction_text(e: Explanation) -> str:
     label, probability = e.predictions(1)[0]
-    target = "" if label == e.labels[e.target] else f", about {escape_plotly_text(e.labels[e.target])}"
+    target = "" if label == e.labels[e.target] else f", explained: {escape_plotly_text(e.labels[e.target])}"
     return f"{escape_plotly_text(label)} {probability:.0%}{target}"
 
 
@@ -161,7 +163,7 @@ def _bar_trace(e: Explanation, heights: np.ndarray, color: str, name: str | None
         customdata=list(zip(range(1, len(starts) + 1), starts, ends, frame_lists, np.abs(heights), strict=True)),
         hovertemplate=f"<b>%{{customdata[4]:.1%}}</b> {name or ''}<br>"
         "slice %{customdata[0]}: %{customdata[1]:.2f} – %{customdata[2]:.2f} s<br>"
-        "frames seen: %{customdata[3]}<extra></extra>",
+        "frames sampled: %{customdata[3]}<extra></extra>",
         marker={"color": color, "line": {"color": "white", "width": 1}},
         # `link` selects the bar of the time that the player shows.
         selected={"marker": {"color": HIGHLIGHT_COLOR if color == BAR_COLOR else "#7d3208"}},
@@ -170,7 +172,7 @@ def _bar_trace(e: Explanation, heights: np.ndarray, color: str, name: str | None
 
 
 def _layout_options(e: Explanation) -> dict[str, Any]:
-    heading = f"When: {escape_plotly_text(e.method)}, class {escape_plotly_text(e.labels[e.target])}"
+    heading = f"Attribution over time: {escape_plotly_text(e.method)}, class {escape_plotly_text(e.labels[e.target])}"
     source = " · ".join(escape_plotly_text(name) for name in (e.clip_name, e.model_id) if name)
     return {
         "template": plotly_template(),

@@ -80,7 +80,7 @@ def display_index(explanation: Explanation, frame: int) -> int:
     e = explanation
     last = e.first_frame + len(e.times) - 1
     if isinstance(frame, bool) or not isinstance(frame, Integral) or not e.first_frame <= frame <= last:
-        raise ParameterError(f"frame is {frame!r}.", f"The clip has frames {e.first_frame} to {last}.")
+        raise ParameterError(f"frame is {frame!r}.", f"Choose from {e.first_frame} to {last}, the frames of the clip.")
     return int(np.abs(display_frames(e)[0] - int(frame)).argmin())
 
 
@@ -219,7 +219,7 @@ def draw_frame(
         pixels, time = frame_image(e, position), float(display_frames(e)[1][position])
     else:
         if not (isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8 and pixels.shape[2:] == (3,)):
-            raise ParameterError("pixels are no RGB picture.", "Give uint8 (H, W, 3).")
+            raise ParameterError("pixels is not an RGB image.", "Pass a uint8 array of shape (H, W, 3).")
         time = float(e.times[(peak_frame(e) if frame is None else frame) - e.first_frame])
     return Compositor(e, style, (pixels.shape[1], pixels.shape[0])).paint(pixels, time)
 

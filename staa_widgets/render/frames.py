@@ -72,14 +72,15 @@ class RenderedFrames:
         self._clip = None if video is None else _open_source(e, video)
         frames, times = display_frames(e) if video is None else (e.first_frame + np.arange(len(e.times)), e.times)
         if not all(edge is None or isinstance(edge, Real) for edge in (start, end)):
-            raise ParameterError(f"start is {start!r} and end {end!r}.", "Give them in seconds.")
+            raise ParameterError(f"start is {start!r} and end is {end!r}.", "Pass seconds, or None.")
         in_range = np.ones(len(times), bool)
         for edge, compare in ((start, np.greater_equal), (end, np.less)):
             if edge is not None:
                 in_range &= compare(times, edge)
         if not in_range.any():
             raise ParameterError(
-                f"No frame lies from {start} to {end} s.", f"The clip runs from {times[0]:.2f} to {e.end:.2f} s."
+                f"No frame lies between start={start} and end={end} s.",
+                f"The clip runs from {times[0]:.2f} to {e.end:.2f} s.",
             )
         self._positions = np.flatnonzero(in_range)
         self.frames, self.times = frames[in_range], times[in_range]
@@ -155,7 +156,7 @@ def _open_source(e: Explanation, video: Any) -> Clip:
     stop = e.first_frame + len(e.times)
     if clip.sha256 != e.clip_sha256 or clip.first_frame > e.first_frame or clip.first_frame + len(clip) < stop:
         raise ParameterError(
-            f"{clip.name!r} is not the video that was explained.", f"Give {e.clip_name!r}, or leave video= out."
+            f"{clip.name!r} is not the video that was explained.", f"Pass {e.clip_name!r}, or omit video=."
         )
     return clip
 

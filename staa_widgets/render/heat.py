@@ -59,8 +59,8 @@ def compute_heat(explanation: Explanation, style: HeatStyle = DEFAULT_STYLE) -> 
     layers, heads = (0, 0) if attention is None else attention.shape[:2]
     for name, index, count in (("layer", style.layer, layers), ("head", style.head, heads)):
         if index >= count:
-            hint = f"Give 0 to {count - 1}, or -1." if count else "Explain with attention=True."
-            raise ParameterError(f"This explanation keeps no {name} {index}.", hint)
+            hint = f"Choose from 0 to {count - 1}, or -1." if count else "Explain with attention=True."
+            raise ParameterError(f"The explanation has no attention of {name} {index}.", hint)
     assert attention is not None
     head_indices = range(heads) if style.head < 0 else [style.head]
     values = np.zeros(e.maps.shape, np.float32)

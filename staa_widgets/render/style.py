@@ -82,11 +82,11 @@ class HeatStyle:
         for name, (low, high) in RANGES.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, Real) or not low <= float(value) <= high:
-                raise ParameterError(f"{name} is {value!r}.", f"Give a number from {low:g} to {high:g}.")
+                raise ParameterError(f"{name} is {value!r}.", f"Use a number from {low:g} to {high:g}.")
         for name in ("layer", "head"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, Integral) or value < -1:
-                raise ParameterError(f"{name} is {value!r}.", "Give its number from 0, or -1.")
+                raise ParameterError(f"{name} is {value!r}.", "Use its index, counted from 0, or -1.")
 
 
 DEFAULT_STYLE = HeatStyle()

@@ -81,7 +81,7 @@ def describe_peak(compositor: Compositor) -> str:
     """Return the time and position of the peak in words."""
     e = with_heat_maps(compositor)
     share, position = e.temporal[e.peak.slice], describe_position(e.peak, e.frame_size)
-    return f"most at {e.peak.start:.2f}–{e.peak.end:.2f} s ({share:.0%}), at the {position}"
+    return f"peak: {e.peak.start:.2f}–{e.peak.end:.2f} s ({share:.0%}), {position}"
 
 
 def alt_text(compositors: Mapping[str, Compositor]) -> str:
@@ -92,8 +92,8 @@ def alt_text(compositors: Mapping[str, Compositor]) -> str:
         share = f"{e.temporal[e.peak.slice]:.0%} of the {map_name or 'attribution'}"
         title = f"{name}: {headline(e)}" if name else headline(e)
         sentences.append(
-            f"{title}, in {e.clip_name or 'a clip'} by {e.method}: {share} from {e.peak.start:.2f} to {e.peak.end:.2f} "
-            f"s, there at the {describe_position(e.peak, e.frame_size)}."
+            f"{title}; {e.clip_name or 'clip'}, {e.method}: {share} from {e.peak.start:.2f} to {e.peak.end:.2f} "
+            f"s, strongest at the {describe_position(e.peak, e.frame_size)}."
         )
     return " ".join(sentences)
 
@@ -142,9 +142,9 @@ class SummaryLayout:
         if several and first.style.normalize == "clip":
             canvas.rectangle(self.left, top + 26 + 28, self.right, top + 26 + 50, "white")
             canvas.text(self.left, top + 26 + 41, describe_scale(first, several=True), 12, MUTED_COLOR)
-        text = "bars: share of the attribution in each slice of time"
+        text = "bars: share of the attribution in each time slice"
         if any(compositor.heat.is_signed for compositor in self.compositors.values()):
-            text += "; orange for the class, blue against it"
+            text += "; orange: for the class, blue: against it"
         canvas.text(self.right, top + 36, text, 12, MUTED_COLOR, "rs", width=self.right - self.left - 260)
         return canvas
 

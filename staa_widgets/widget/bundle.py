@@ -13,5 +13,6 @@ def read_bundle(name: str) -> str:
         return resources.files("staa_widgets.widget").joinpath("static", name).read_text("utf-8")
     except FileNotFoundError as error:
         raise ExportError(
-            f"The player is missing: {name} was not built.", "Run `npm install && npm run build` in js/, or reinstall."
+            f"The player is incomplete: {name} was not built.",
+            "Run `npm install && npm run build` in js/, or reinstall staa_widgets.",
         ) from error

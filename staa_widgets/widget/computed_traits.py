@@ -40,7 +40,9 @@ class ComputedTraits(ThreadSafeWidget, Settings):
             return
         if not name.startswith("_") and not hasattr(type(self), name):
             close = get_close_matches(name, SETTINGS, 1)
-            raise AttributeError(f"Player has no {name!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
+            raise AttributeError(
+                f"Player has no attribute {name!r}." + (f" Did you mean {close[0]!r}?" if close else "")
+            )
         super().__setattr__(name, value)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
@@ -58,13 +60,15 @@ class ComputedTraits(ThreadSafeWidget, Settings):
             elif any(value != getattr(self, name) for name, value in computed.items()):
                 self._service.run("compute", None, self.operation("compute", computed))
         except StaaError as error:
-            self.log.warning("The player stays as it was: %s", error)
+            self.log.warning("The player was not changed: %s", error)
 
     def _set_computed(self, name: str, value: Any) -> None:
         if name == "patch":
             value = SETTINGS[name].validate(self, value)
         elif value is None:
-            raise SettingError(f"{name} is None.", "Give a name or an index.")
+            raise SettingError(
+                f"{name} is None.", f"Choose a {'method by name' if name == 'method' else 'class by label or index'}."
+            )
         if value == getattr(self, name):
             return
         if name != "patch":

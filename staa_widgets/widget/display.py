@@ -8,7 +8,7 @@ from staa_widgets.utils.environment import in_kernel
 from staa_widgets.widget.file_export import draw_poster
 from staa_widgets.widget.player_protocol import PlayerView
 
-_TEXT = "A player of staa_widgets stands here while its kernel runs. To see it, run this cell again in Jupyter."
+_TEXT = "The staa_widgets player needs a running kernel. Run this cell again in Jupyter to show it."
 
 
 def static_fallback(player: PlayerView) -> dict[str, str]:
@@ -21,7 +21,7 @@ def static_fallback(player: PlayerView) -> dict[str, str]:
         frame = base64.b64encode(draw_poster(player)).decode()
     except OSError:  # The preview cannot be decoded; the player itself reports that.
         return {"text/html": f'<div class="staa-fallback">{_TEXT}</div>', "text/plain": _TEXT}
-    image = f'<p><img alt="A frame of the video under its heat map" src="data:image/jpeg;base64,{frame}"></p>'
+    image = f'<p><img alt="A frame of the video with the heat map" src="data:image/jpeg;base64,{frame}"></p>'
     return {"text/html": f'<div class="staa-fallback">{image}{_TEXT}</div>', "text/plain": _TEXT}
 
 

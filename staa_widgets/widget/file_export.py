@@ -63,15 +63,15 @@ class ExportOperation:
 
     def compute(self, report: Progress) -> bytes:
         """Return the content of the file."""
-        report(self.format.name, 0, 1)
+        report(f"writing the {self.format.label}", 0, 1)
         if self.format.single:
             content = self._movie(report)
         else:
             content = self.format.to_bytes(_as_exportable(self.explanations), **self.settings)
         if len(content) > MAX_FILE_BYTES:
             raise ExportError(
-                f"The file has {len(content) / 1e6:.0f} MB, too many for a page to save.",
-                f"Select a shorter range, or write it in Python: explanation.export('clip{self.format.suffixes[0]}').",
+                f"The file has {len(content) / 1e6:.0f} MB, which is too large to save from the browser.",
+                f"Select a shorter range, or export it in Python: explanation.export('clip{self.format.suffixes[0]}').",
             )
         return content
 
@@ -103,7 +103,7 @@ def make_export_operation(player: PlayerView, args: Mapping[str, Any]) -> Export
     """
     name = args.get("format")
     if name not in KERNEL_FORMATS:
-        raise ParameterError(f"A player makes no {name!r}.", f"Choose from {', '.join(KERNEL_FORMATS)}.")
+        raise ParameterError(f"The kernel has no export format {name!r}.", f"Choose from {', '.join(KERNEL_FORMATS)}.")
     pane, explanations = player.pane_of(args), player.explanations
     settings = check_settings(explanations, args.get("settings", {}), "export")
     try:

@@ -96,6 +96,6 @@ def make_frames_operation(player: PlayerView, args: Mapping[str, Any]) -> Frames
     clip, e = player.clip_of(pane), player.explanations[pane]
     first = args.get("first", clip.first_frame) - clip.first_frame
     if not 0 <= first < len(clip) or e.preview is None:
-        raise ParameterError(f"There are no pictures from frame {args.get('first')} on.", "Reload the page.")
+        raise ParameterError(f"There are no frames to send from frame {args.get('first')} on.", "Reload the page.")
     count = max(1, min(args.get("count", MAX_FRAMES), MAX_FRAMES, len(clip) - first))
     return FramesOperation(player.frame_stream, clip, first, count, (e.preview.width, e.preview.height))

@@ -29,7 +29,7 @@ _PAGE = """<!doctype html>
 <style>{style}</style>
 </head>
 <body class="staa-page">
-<noscript>This page draws a video with its heat map and needs JavaScript.</noscript>
+<noscript>This page needs JavaScript to play the video and its heat map.</noscript>
 {payload}
 <script>{script}</script>
 </body>

@@ -36,12 +36,10 @@ def as_panes(explanations: PaneInput) -> tuple[Explanation, ...]:
     other_types = [type(pane).__name__ for pane in panes if not isinstance(pane, Explanation)]
     if other_types:
         raise ParameterError(
-            f"A player shows explanations, not {other_types[0]}.", "Make one with staa.explain(video)."
+            f"Cannot show {other_types[0]} in a player.", "Pass explanations, such as staa.explain(video)."
         )
     if not 1 <= len(panes) <= MAX_PANES:
-        raise ParameterError(
-            f"A player shows 1 to {MAX_PANES} explanations side by side, not {len(panes)}.", "Choose some of them."
-        )
+        raise ParameterError(f"Cannot show {len(panes)} explanations in a player.", f"Pass 1 to {MAX_PANES}.")
     return panes
 
 

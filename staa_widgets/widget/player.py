@@ -126,7 +126,7 @@ class Player(PayloadTraits, DerivedTraits):
 
     def show(self, explanation: Explanation) -> None:
         """Show another explanation in the active pane; for the same clip, frame, selection and style are kept."""
-        self._service.stop("Something else was put on show.", "compute")
+        self._service.stop("Another explanation was shown.", "compute")
         request = request_of(explanation) or transfer_request(self._contents[self.pane].request, explanation)
         self.show_result(explanation, request, self.pane)
 
@@ -167,7 +167,7 @@ class Player(PayloadTraits, DerivedTraits):
         if name in METHODS:
             METHODS[name].check_keywords("compute", ("method", "target", "progress"), params)
         pane, request = self.pane, self.resolve_request(method, target, params)
-        self._service.stop("Something newer was asked for.", "compute")
+        self._service.stop("A newer request replaced this one.", "compute")
         self.show_result(answer_request(request, progress), request, pane)
         return self.explanations[pane]
 
@@ -255,7 +255,7 @@ class Player(PayloadTraits, DerivedTraits):
         previous = self._previous[self.pane]
         if previous is None:
             return False
-        self._service.stop("Something else was put on show.", "compute")
+        self._service.stop("Another explanation was shown.", "compute")
         self.show_result(previous.explanation, previous.request, self.pane)
         return True
 

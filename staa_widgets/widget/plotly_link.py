@@ -58,8 +58,8 @@ class Link:
         self._maps: list[Any] = [trace for trace in figure.data if _shows_heads(trace)]
         if not self._tracks:
             raise ParameterError(
-                "The figure has nothing drawn over seconds.",
-                "Make it with go.FigureWidget(player.explanation.to_plotly()).",
+                "The figure has no trace with seconds on its x axis.",
+                "Use figure = go.FigureWidget(player.explanation.to_plotly()).",
             )
         self._name, self._band = f"staa-playhead-{id(self):x}", f"staa-selection-{id(self):x}"
         self._throttle = Throttle(self._move_playhead, INTERVAL)
@@ -201,16 +201,18 @@ def link(player: Player, figure: go.FigureWidget) -> Link:
 
     if not isinstance(player, Player):
         raise ParameterError(
-            f"link takes a Player first, not {type(player).__name__}.", "Make one: player = staa.Player(explanation)."
+            f"The first argument of link must be a Player, got {type(player).__name__}.",
+            "Use player = staa.Player(explanation).",
         )
     if isinstance(figure, go.Figure) and not isinstance(figure, go.FigureWidget):
         raise ParameterError(
-            "A go.Figure cannot tell Python what is hovered.", "Wrap it: figure = go.FigureWidget(figure)."
+            "A go.Figure does not report hovering and clicks to Python.",
+            "Wrap it: figure = go.FigureWidget(figure).",
         )
     if not isinstance(figure, go.FigureWidget):
         raise ParameterError(
-            f"link takes a go.FigureWidget second, not {type(figure).__name__}.",
-            "Make one: figure = go.FigureWidget(player.explanation.to_plotly()).",
+            f"The second argument of link must be a go.FigureWidget, got {type(figure).__name__}.",
+            "Use figure = go.FigureWidget(player.explanation.to_plotly()).",
         )
     return Link(player, figure)
 

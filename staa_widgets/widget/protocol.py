@@ -62,26 +62,25 @@ def parse_message(content: Mapping[str, Any]) -> Request | Cancel:
         If this version does not know the message.
     """
     if not isinstance(content.get("id"), str):
-        raise ProtocolError(f"The id {content.get('id')!r} is no string.", "Reload the page.")
+        raise ProtocolError(f"The request id must be a string, got {content.get('id')!r}.", "Reload the page.")
     if content.get("v") != MESSAGE_VERSION:
         raise ProtocolError(
-            f"The page speaks version {content.get('v')!r} of the player's messages, "
-            f"the kernel version {MESSAGE_VERSION}.",
+            f"The page uses protocol version {content.get('v')!r}, but the kernel uses version {MESSAGE_VERSION}.",
             "Restart the kernel, reload the page and run the cell again.",
         )
     op, args = content.get("op"), content.get("args", {})
     if op == "cancel":
         return Cancel(content["id"])
     if not isinstance(op, str) or op not in ARGUMENTS:
-        raise ProtocolError(f"The kernel has no op {op!r}.", f"It has {', '.join(ARGUMENTS)} and cancel.")
+        raise ProtocolError(f"The kernel has no operation {op!r}.", f"It has {', '.join(ARGUMENTS)} and cancel.")
     if not isinstance(args, Mapping):
-        raise ProtocolError(f"The args of {op} are {args!r}.", "Give an object.")
+        raise ProtocolError(f"The arguments of {op} are {args!r}.", "Send an object.")
     types = ARGUMENTS[op]
     for name, value in args.items():
         if name not in types:
-            raise ProtocolError(f"{op} takes no {name!r}.", f"It takes {', '.join(types) or 'nothing'}.")
+            raise ProtocolError(f"{op} has no argument {name!r}.", f"It has {', '.join(types) or 'none'}.")
         if not isinstance(value, types[name]) or isinstance(value, bool):
-            raise ProtocolError(f"The {name} of {op} is {value!r}.", f"Give {_NAMES[types[name]]}.")
+            raise ProtocolError(f"The argument {name!r} of {op} is {value!r}.", f"Send {_NAMES[types[name]]}.")
     return Request(content["id"], op, args)
 
 
@@ -99,10 +98,10 @@ def error_message(id: Any, error: BaseException) -> dict[str, Any]:  # noqa: A00
         lines = str(error).strip().splitlines()
         details = {
             "type": name,
-            "message": f"{name}: {lines[0]}" if lines else f"{name} was raised.",
+            "message": f"{name}: {lines[0]}" if lines else name,
             "hint": "Use a smaller model, a shorter clip or batch_size=1."
             if name in _OUT_OF_MEMORY
-            else "This was not foreseen; the traceback says where it happened.",
+            else "This is unexpected; see the traceback for where it happened.",
             "traceback": "".join(traceback.format_exception(error)),
         }
     return {"v": MESSAGE_VERSION, "id": id, "ok": False, "error": details}

@@ -33,13 +33,13 @@ def run_details(e: Explanation) -> list[tuple[str, str]]:
         ("model", e.model_id),
         ("explained class", e.labels[e.target]),
         ("clip", e.clip_name),
-        ("clip’s sha256", e.clip_sha256),
+        ("clip SHA-256", e.clip_sha256),
         ("frame size", f"{width} × {height}"),
         ("time", f"{e.spans[0, 0]:.2f} s – {e.spans[-1, 1]:.2f} s, {len(e.times)} frames"),
-        ("pictures", _describe_preview(e)),
+        ("preview", _describe_preview(e)),
         ("map", f"{slices} slices of {rows} × {columns} patches"),
-        ("box seen (x0, y0, x1, y1)", ", ".join(f"{edge:.1f}" for edge in e.box)),
-        ("frames given to the model", ", ".join("+".join(map(str, frames)) for frames in e.sampled_frames.tolist())),
+        ("model input box (x0, y0, x1, y1)", ", ".join(f"{edge:.1f}" for edge in e.box)),
+        ("sampled frames", ", ".join("+".join(map(str, frames)) for frames in e.sampled_frames.tolist())),
         *provenance,
     ]
     texts = [(name, _format_value(value)) for name, value in details]
@@ -48,9 +48,9 @@ def run_details(e: Explanation) -> list[tuple[str, str]]:
 
 def _describe_preview(e: Explanation) -> str:
     if e.preview is None:
-        return "none kept"
+        return "none"
     kept_count, total = len(e.preview), len(e.times)
-    frames = "every frame" if kept_count == total else f"{kept_count} of {total} frames"
+    frames = "all frames" if kept_count == total else f"{kept_count} of {total} frames"
     return f"{frames}, {e.preview.width} × {e.preview.height}"
 
 

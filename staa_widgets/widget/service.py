@@ -54,7 +54,7 @@ class Service:
         with self._lock:
             previous, self._tasks[channel] = self._tasks.get(channel), task
         if previous is not None:
-            previous.cancel("Something newer was asked for.")
+            previous.cancel("A newer request replaced this one.")
         worker.submit(lambda: self._run_task(channel, task), lambda: task.send_progress(WAITING, 0, 1))
 
     def stop(self, why: str, *ops: str) -> None:

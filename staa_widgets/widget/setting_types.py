@@ -69,7 +69,7 @@ class TrueOrFalse:
     def __call__(self, _: ShownExplanations, value: Any) -> bool:
         """Return the value; raises `SettingError`."""
         if not isinstance(value, bool | np.bool_):
-            raise SettingError("Give True or False.")
+            raise SettingError("Use True or False.")
         return bool(value)
 
 
@@ -92,7 +92,7 @@ class NumberBetween:
     def __call__(self, _: ShownExplanations, value: Any) -> float:
         """Return the value; raises `SettingError`."""
         if not (is_finite_number(value) and self.low <= value <= self.high):
-            raise SettingError(f"Give a number from {self.low:g} to {self.high:g}.")
+            raise SettingError(f"Use a number from {self.low:g} to {self.high:g}.")
         return float(value)
 
 
@@ -113,7 +113,7 @@ def parse_frame(player: ShownExplanations, value: Any) -> int:
     """Return a source frame of the first pane's clip; raises `SettingError`."""
     first, count = player.explanations[0].first_frame, len(player.explanations[0].times)
     if not (is_whole_number(value) and first <= value < first + count):
-        raise SettingError(f"The clip has frames {first} to {first + count - 1}.")
+        raise SettingError(f"Choose from {first} to {first + count - 1}, the frames of the clip.")
     return int(value)
 
 
@@ -130,8 +130,12 @@ def parse_head(player: ShownExplanations, value: Any) -> int:
 def _parse_index(player: ShownExplanations, value: Any, axis: int, what: str) -> int:
     count = max(0 if e.attention is None else e.attention.shape[axis] for e in player.explanations)
     if not (is_whole_number(value) and -1 <= value < count):
-        choices = f"0 to {count - 1} of its {what}, or -1" if count else f"-1: this explanation keeps no {what}"
-        raise SettingError(f"Give {choices}.")
+        choices = (
+            f"from 0 to {count - 1}, the explanation's {what}, or -1"
+            if count
+            else f"-1: the explanation has no attention of {what}"
+        )
+        raise SettingError(f"Choose {choices}.")
     return int(value)
 
 
@@ -146,7 +150,7 @@ def parse_patch(player: ShownExplanations, value: Any) -> tuple[int, int, int] |
     ):
         slices, rows, columns = grid
         raise SettingError(
-            f"Give (slice, row, column) of the {slices} slices of {rows} × {columns} patches, counted from 0, or None."
+            f"Use None or (slice, row, column), counted from 0, of the {slices} slices of {rows} × {columns} patches."
         )
     slice_index, row, column = map(int, indices)
     return slice_index, row, column
@@ -156,7 +160,7 @@ def parse_pane(player: ShownExplanations, value: Any) -> int:
     """Return the index of a pane; raises `SettingError`."""
     count = len(player.explanations)
     if not (is_whole_number(value) and 0 <= value < count):
-        raise SettingError(f"Give a pane from 0 to {count - 1}." if count > 1 else "There is one pane, 0.")
+        raise SettingError(f"Choose a pane from 0 to {count - 1}." if count > 1 else "There is only pane 0.")
     return int(value)
 
 
@@ -172,15 +176,15 @@ def parse_selection(player: ShownExplanations, value: Any) -> tuple[float, float
         or len(value) != 2
         or not all(map(is_finite_number, value))
     ):
-        raise SettingError("Give two seconds, (start, end), or None.")
+        raise SettingError("Use (start, end) in seconds, or None.")
     low, high = (float(min(max(second, start), end)) for second in value)
     if not low < high:
-        raise SettingError(f"Give a start before an end; the clip runs from {start:.2f} to {end:.2f} s.")
+        raise SettingError(f"Use a start before the end; the clip runs from {start:.2f} to {end:.2f} s.")
     return low, high
 
 
 def parse_height(_: ShownExplanations, value: Any) -> int:
     """Return a number of pixels; raises `SettingError`."""
     if not (is_whole_number(value) and value >= 0):
-        raise SettingError("Give pixels, or 0 to fit the window.")
+        raise SettingError("Use a whole number of pixels, or 0 to fit the window.")
     return int(value)

@@ -108,8 +108,8 @@ def refuse_unknown_names(names: Iterable[str], known: Collection[str], caller: s
     for name in names:
         if name not in known:
             close = get_close_matches(name, known, 1)
-            suggestion = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
-            raise TypeError(f"{caller} has no setting {name!r}; {suggestion}")
+            suggestion = f"Did you mean {close[0]!r}?" if close else f"Choose from {', '.join(known)}."
+            raise TypeError(f"{caller} has no setting {name!r}. {suggestion}")
 
 
 def check_settings(explanations: Sequence[Explanation], settings: Mapping[str, Any], caller: str) -> dict[str, Any]:

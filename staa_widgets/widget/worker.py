@@ -91,7 +91,7 @@ class Worker:
             try:
                 run()
             except BaseException:
-                _log.exception("A computation for a player broke off.")
+                _log.exception("A computation for a player failed.")
             finally:
                 with self._lock:
                     self._pending -= 1
@@ -149,7 +149,7 @@ class Task:
     def cancel(self, why: str) -> None:
         """Answer at once that the task is cancelled; the computation stops at its next report."""
         if self._claim():
-            self._answer(CancelledError(why, "What was finished is kept."))
+            self._answer(CancelledError(why, "Finished parts stay in the cache."))
 
     def run(self) -> None:
         """Run the operation and answer."""
@@ -191,14 +191,14 @@ class Task:
     def _answer(self, outcome: Answer | Exception) -> None:
         if self.id is None:
             if isinstance(outcome, Exception):
-                _log.warning("The player stays as it was: %s", outcome)
+                _log.warning("The player was not changed: %s", outcome)
         elif isinstance(outcome, Exception):
             self.host.send(error_message(self.id, outcome))
         else:
             result, buffers = outcome
             pieces = [piece for data in buffers for piece in split_bytes(data)]
             for done, piece in enumerate(pieces[:-1], 1):
-                self.host.send(progress_message(self.id, "sending", done, len(pieces)), [piece])
+                self.host.send(progress_message(self.id, "sending the file", done, len(pieces)), [piece])
             self.host.send(result_message(self.id, result), pieces[-1:])
 
 

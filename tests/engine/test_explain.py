@@ -18,6 +18,7 @@ import torch
 import staa_widgets.models.capture
 from staa_widgets import action_clip, compare, explain, explain_many, load_model, open_clip, stream
 from staa_widgets.engine.options import KEYWORDS
+from staa_widgets.engine.records import RUNNING_MODEL
 from staa_widgets.errors import CancelledError, MethodError, ParameterError, TooFewFramesError
 from staa_widgets.explanation.explanation import class_probabilities
 from staa_widgets.methods import METHODS
@@ -381,8 +382,8 @@ def test_processes_share_what_was_computed_and_compute_it_once(video: Path, mode
 def test_progress_is_reported_step_by_step(model: VideoModel):
     steps: list[tuple[str, int, int]] = []
     explain(NoiseVideo(20), model, batch_size=2, progress=lambda *step: steps.append(step))
-    assert [step for step in steps if step[0] == "model"] == [("model", n, 5) for n in (0, 2, 4, 5)]
-    assert steps[-1] == ("pictures", 160, 160)
+    assert [step for step in steps if step[0] == RUNNING_MODEL] == [(RUNNING_MODEL, n, 5) for n in (0, 2, 4, 5)]
+    assert steps[-1] == ("making the preview", 160, 160)
 
 
 def test_cancelled_work_keeps_the_windows_that_were_finished(model: VideoModel, forwards: list[int]):

@@ -79,7 +79,7 @@ def test_a_pattern_or_a_folder_without_videos_is_refused_with_a_hint(
     pattern: str, model: VideoModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(VideoNotFoundError, match="no video in the") as refused:
+    with pytest.raises(VideoNotFoundError, match=r"No (video in the folder|file matches)") as refused:
         explain_many(pattern, model)
     assert refused.value.hint
 
@@ -219,7 +219,7 @@ def test_progress_counts_files_and_names_the_step(clips: Path, model: VideoModel
     assert counts == sorted(counts)
     assert counts[-1] == 3
     assert steps[0] == ("a.mp4: opening", 0, 3)
-    assert ("video: model 2/5", 2, 3) in steps
+    assert ("video: running the model 2/5", 2, 3) in steps
     assert steps[-1][0] == "video"
 
 
@@ -233,7 +233,7 @@ def test_cancelling_ends_all(clips: Path, model: VideoModel):
         list(running)
 
 
-@pytest.mark.parametrize("where", ["a.mp4: opening", "a.mp4: model", "c.mp4: pictures", "c.mp4"])
+@pytest.mark.parametrize("where", ["a.mp4: opening", "a.mp4: running the model", "c.mp4: making the preview", "c.mp4"])
 def test_an_error_of_progress_itself_ends_all(where: str, clips: Path, model: VideoModel):
     """The error belongs to no file, and is not mistaken for a lack of memory."""
 

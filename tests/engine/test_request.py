@@ -19,6 +19,7 @@ import staa_widgets.models.capture
 from staa_widgets import explain
 from staa_widgets.engine.explain import answer_request
 from staa_widgets.engine.lock import WAITING
+from staa_widgets.engine.records import RUNNING_MODEL
 from staa_widgets.engine.request import ExplainRequest, request_of
 from staa_widgets.errors import CancelledError, ParameterError, UnknownMethodError, UnsupportedRequestError
 from staa_widgets.methods import METHODS
@@ -179,7 +180,7 @@ def test_a_second_request_waits_reports_it_and_gets_its_own_result(
     first.join(PATIENCE)
     second.join(PATIENCE)
     assert [getattr(result, "method", result) for result in (*first_results, *second_results)] == ["staa", "staa_logit"]
-    assert "model" in steps
+    assert RUNNING_MODEL in steps
     assert blocked_record.most == 1
 
 

@@ -22,6 +22,7 @@ import staa_widgets.video.decode
 from staa_widgets import action_clip, compare, explain, load_model, open_clip, stream
 from staa_widgets.datasets.drawn_actions import ActionClip
 from staa_widgets.engine.explain import answer_request
+from staa_widgets.engine.records import RUNNING_MODEL
 from staa_widgets.engine.request import request_of
 from staa_widgets.engine.window_reader import WindowReader
 from staa_widgets.errors import CancelledError, MethodError, ParameterError, VideoNotFoundError
@@ -166,7 +167,7 @@ def test_methods_with_passes_record_each_window_once(method: str, long: Path, mo
     steps: list[tuple[str, int, int]] = []
     explanation = explain(long, model, method, cache=False, preview=False, progress=lambda *step: steps.append(step))
     assert sum(forwards) == 6
-    assert [step for step in steps if step[0] == "model"] == [("model", 0, 6), ("model", 6, 6)]
+    assert [step for step in steps if step[0] == RUNNING_MODEL] == [(RUNNING_MODEL, 0, 6), (RUNNING_MODEL, 6, 6)]
     with_target = explain(long, model, method, target=explanation.target, cache=False, preview=False)
     np.testing.assert_allclose(explanation.maps, with_target.maps, rtol=1e-4, atol=1e-7)
     assert explanation.attention is not None
@@ -184,8 +185,8 @@ def test_a_second_round_of_passes_has_its_own_name(model: VideoModel):
     assert explanation.window_logits is not None
     others = int((explanation.window_logits.argmax(1) != explanation.target).sum())
     assert 0 < others < 10
-    assert [step for step in steps if step[0] == "model"] == [("model", n, 10) for n in (0, 8, 10)]
-    assert steps[-1] == ("model, for the class predicted over all windows", others, others)
+    assert [step for step in steps if step[0] == RUNNING_MODEL] == [(RUNNING_MODEL, n, 10) for n in (0, 8, 10)]
+    assert steps[-1] == ("running the model for the class predicted over all windows", others, others)
 
 
 @pytest.mark.parametrize("seed", [0, 8])

@@ -66,7 +66,7 @@ def test_signed_maps_give_a_signed_curve_beside_the_mass():
 
 def test_zero_maps_give_equal_shares_and_a_warning():
     empty = make_explanation(maps=np.zeros((2, 2, 3)))
-    with pytest.warns(RuntimeWarning, match="no time stands out"):
+    with pytest.warns(RuntimeWarning, match="every slice gets an equal share"):
         np.testing.assert_array_equal(empty.temporal, [0.5, 0.5])
     assert not empty.spatial.any()
 
@@ -98,7 +98,7 @@ def test_the_peak_is_in_seconds_and_pixels_of_the_source_frame():
         repr(make_explanation())
         == "<Explanation of 'clip.mp4' by staa: 'wave' 75%, mostly at 1.50–2.00 s, bottom right>"
     )
-    assert "about 'clap': 'wave' 75%" in repr(make_explanation(target=0))
+    assert "by staa for 'clap', predicted: 'wave' 75%" in repr(make_explanation(target=0))
 
 
 def test_nothing_can_be_changed():
@@ -126,13 +126,13 @@ def test_nothing_can_be_changed():
         ({"maps": "maps"}, "maps cannot be converted"),
         ({"maps": np.zeros((2, 0, 3))}, "maps is empty"),
         ({"spans": [[1.0, 1.5]]}, "spans must have shape"),
-        ({"spans": [[1.0, 1.4], [1.5, 2.0]]}, "gap or overlap"),
+        ({"spans": [[1.0, 1.4], [1.5, 2.0]]}, "gaps or overlaps"),
         ({"spans": [[1.0, 2.5], [2.5, 2.0]]}, "ends before"),
-        ({"sampled_frames": [[19], [22]]}, "sampled_frames names a frame"),
-        ({"times": [1.0, 0.9, 1.5, 1.75]}, "times do not rise"),
+        ({"sampled_frames": [[19], [22]]}, "sampled_frames has a frame"),
+        ({"times": [1.0, 0.9, 1.5, 1.75]}, "times must not be empty or decrease"),
         ({"labels": ("clap",)}, "labels has 1 names"),
-        ({"target": 2}, "target 2"),
-        ({"target": -1}, "target -1"),
+        ({"target": 2}, "target is 2"),
+        ({"target": -1}, "target is -1"),
         ({"box": (60, 0, 90, 40)}, "box"),
         ({"attention": np.zeros((1, 1, 3, 2, 3))}, "attention must have shape"),
         ({"window_logits": np.zeros((2, 3))}, "window_logits must have shape"),

@@ -52,7 +52,7 @@ def test_export_writes_the_format_of_the_suffix(name: str, tmp_path: Path):
 
 @pytest.mark.parametrize("name", ["clip.avi", "clip", ".html", "clip.html "])
 def test_an_unknown_suffix_is_refused_with_the_known_ones(name: str, tmp_path: Path):
-    with pytest.raises(ExportError, match="no export format") as caught:
+    with pytest.raises(ExportError, match="not that of an export format") as caught:
         barcode_explanation().export(tmp_path / name)
     assert all(suffix in caught.value.hint for suffix in FORMATS_BY_SUFFIX)
     assert list(tmp_path.iterdir()) == []
@@ -64,7 +64,7 @@ def test_a_comparison_is_exported_where_the_format_can_show_several(tmp_path: Pa
     for row in EXPORT_FORMATS.values():
         target = tmp_path / f"both{row.suffixes[0]}"
         if row.single:
-            with pytest.raises(ParameterError, match="shows one explanation, not 2"):
+            with pytest.raises(ParameterError, match="holds one explanation, not 2"):
                 both.export(target)
             assert row.to_bytes(Comparison.of(one), **FAST[row.name])
         else:

@@ -97,7 +97,7 @@ def test_a_video_or_model_without_a_usable_name_is_a_variable():
     e = barcode_explanation(clip_name="wave\n2", model_id="Net", provenance={"model": {"family": "generic"}})
     code = explain_call(e)
     assert code.startswith('staa.explain(video, model, method="staa", ')
-    assert "# video: what 'wave\\n2' was read from; model: \"Net\", made by staa.wrap_model" in code
+    assert "# video: the source of 'wave\\n2'; model: \"Net\", from staa.wrap_model" in code
     long = explain_call(barcode_explanation(params={90 * "a": 1}))
     assert long.startswith('staa.explain(\n    "bars.mp4",\n    "barcodes",\n    method="staa",\n')
     assert long.endswith(f"    {90 * 'a'}=1,\n)")

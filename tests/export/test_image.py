@@ -109,7 +109,7 @@ def test_a_snapshot_holds_the_frame_under_its_heat():
         assert mean_difference(picture, draw_frame(E, frame - 3, style), 480, 28, 78) > 6
         assert picture.alt.startswith(f"Frame {frame} at {E.times[frame - FIRST]:.2f} s")
     assert snapshot(E).alt.startswith(f"Frame {E.sampled_frames[E.temporal.argmax(), 1]} ")
-    with pytest.raises(ParameterError, match="frames 100 to 147"):
+    with pytest.raises(ParameterError, match="from 100 to 147"):
         snapshot(E, 99)
 
 
@@ -219,9 +219,9 @@ def test_a_word_without_room_is_left_out():
 def test_wrong_sizes_are_refused(wrong: dict[str, Any]):
     with pytest.raises(ParameterError):
         render_image(E, **wrong)
-    with pytest.raises(ParameterError, match="nothing to draw"):
+    with pytest.raises(ParameterError, match="no explanation to draw"):
         render_image({})
-    with pytest.raises(ParameterError, match="no layer"):
+    with pytest.raises(ParameterError, match="no attention of layer"):
         render_image(E, HeatStyle(layer=9))
 
 

@@ -60,7 +60,7 @@ def test_the_axis_covers_the_clip():
 
 def test_title_names_target_method_clip_and_model():
     text = draw_temporal(barcode_explanation()).layout.title.text
-    assert re.sub("<[^>]*>", "|", text) == "When: staa, class jump||bars.mp4 · barcodes|"
+    assert re.sub("<[^>]*>", "|", text) == "Attribution over time: staa, class jump||bars.mp4 · barcodes|"
 
 
 def axis_ranges(figure: Any) -> list[tuple[float, ...]]:
@@ -84,7 +84,7 @@ def test_methods_stand_under_each_other_on_one_axis_and_scale():
     names = [re.sub("<[^>]*>", "|", note.text) for note in figure.layout.annotations]
     assert names[0] == "one |jump 81%|"
     assert names[1].startswith("&#60;/b&#62;")
-    assert names[1].endswith("|jump 81%, about wave|")
+    assert names[1].endswith("|jump 81%, explained: wave|")
     axes = [figure.layout[name] for name in ("xaxis", "xaxis2", "xaxis3")]
     assert {axis.range for axis in axes} == {(2.0, both["one"].end)}
     assert [axis.matches for axis in axes] == ["x3", "x3", None]
@@ -186,7 +186,10 @@ def test_names_are_shown_as_text(draw):
     page = draw(draw_temporal(barcode_explanation(labels=labels, clip_name=HOSTILE, model_id=HOSTILE, method=HOSTILE)))
     shortened = HOSTILE[:59] + "…"
     lines = page.locator(".gtitle > tspan.line")
-    assert lines.all_text_contents() == [f"When: {shortened}, class {shortened}", f"{shortened} · {shortened}"]
+    assert lines.all_text_contents() == [
+        f"Attribution over time: {shortened}, class {shortened}",
+        f"{shortened} · {shortened}",
+    ]
     assert page.locator(".infolayer a, .infolayer [style*='bold']").count() == 0
 
 

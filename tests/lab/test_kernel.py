@@ -198,7 +198,7 @@ def test_reopened_notebook_says_what_to_do(notebook: Callable[..., Notebook], la
     book.open()
     output = book.cells.nth(1).locator(".jp-OutputArea").first
     expect(output.locator(".staa-fallback")).to_be_visible()
-    expect(output).to_contain_text("run this cell again")
+    expect(output).to_contain_text("Run this cell again")
     expect(output.locator(".staa-root")).to_have_count(0)
     book.run(0)
     wait_for_frame(book.run_player(1), 122)

@@ -96,7 +96,7 @@ def test_frame_and_selection_reach_python_and_come_back(notebook: Callable[..., 
     width = float((band.get_attribute("width") or "").rstrip("%"))
     assert width == pytest.approx(100 * (3.0 - 2.5) / (e.end - e.times[0]), abs=1e-3)
     assert book.run_json(3)[:2] == [2.5, 3.0]
-    expect(book.run(5)).to_contain_text(f"The clip has frames {FIRST} to {LAST}")
+    expect(book.run(5)).to_contain_text(f"Choose from {FIRST} to {LAST}, the frames of the clip")
     wait_for_frame(root, FIRST + 7)
     book.run(6)
     expect(band).to_be_hidden()

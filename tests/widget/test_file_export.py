@@ -108,12 +108,12 @@ def test_a_layer_that_a_pane_lacks_is_its_joint_map(bars: Explanation):
 
 def test_what_cannot_be_made_is_said(bars: Explanation, monkeypatch: pytest.MonkeyPatch):
     player = staa.Player(bars)
-    with pytest.raises(ParameterError, match=r"no 'avi'.*html, mp4, gif"):
+    with pytest.raises(ParameterError, match=r"no export format 'avi'.*html, mp4, gif"):
         player.operation("export", {"format": "avi"})
     with pytest.raises(SettingError, match="layer is 7"):
         player.operation("export", {"format": "gif", "settings": {"layer": 7}})
     monkeypatch.setattr(taking, "MAX_FILE_BYTES", 1000)
-    with pytest.raises(ExportError, match="too many for a page") as caught:
+    with pytest.raises(ExportError, match="too large to save") as caught:
         request_export(player, format="gif")
     assert "explanation.export('clip.gif')" in caught.value.hint
 

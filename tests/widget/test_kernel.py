@@ -83,7 +83,7 @@ def test_an_explanation_as_a_cells_value_is_a_player_and_words_for_without(kerne
     view, words = (message["content"]["data"] for message in outputs)
     assert view.keys() == {VIEW, "text/plain"}
     assert words.keys() == {"text/html", "text/plain"}
-    assert "run this cell again" in words["text/plain"]
+    assert "Run this cell again" in words["text/plain"]
     opened = kernel.wait_for_message(lambda message: message["content"].get("comm_id") == view[VIEW]["model_id"])
     assert opened["msg_type"] == "comm_open"
     assert opened["content"]["data"]["state"]["_meta"]["clip"]["name"] == "clip.mp4"

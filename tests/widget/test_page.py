@@ -109,7 +109,7 @@ def test_a_page_opens_as_it_is_told_to(bars: Explanation, tmp_path: Path) -> Non
 
 
 def test_settings_of_a_page_are_checked_as_a_players_are(bars: Explanation, tmp_path: Path) -> None:
-    with pytest.raises(TypeError, match="to_html has no setting 'opacty'; did you mean 'opacity'"):
+    with pytest.raises(TypeError, match=r"to_html has no setting 'opacty'\. Did you mean 'opacity'"):
         page_text(bars, opacty=0.5)
     with pytest.raises(TypeError, match="'patch'"):
         page_text(bars, patch=(0, 0, 0))

@@ -90,17 +90,17 @@ def test_a_pane_of_another_clip_follows_second_by_second(first: Explanation):
     assert player.slice == later.slice_of_frame[at] < later.slice_of_frame[-1]
 
 
-@pytest.mark.parametrize(("count", "what"), [(0, "not 0"), (5, "not 5")])
+@pytest.mark.parametrize(("count", "what"), [(0, "Cannot show 0"), (5, "Cannot show 5")])
 def test_one_to_four_panes(first: Explanation, count: int, what: str):
     with pytest.raises(ParameterError, match=what):
         staa.Player([first] * count)
 
 
 def test_what_is_no_explanation_is_refused(first: Explanation):
-    with pytest.raises(ParameterError, match="not str"):
+    with pytest.raises(ParameterError, match="Cannot show str"):
         staa.Player([first, "clip.mp4"])  # pyright: ignore[reportArgumentType]
     player = staa.Player(first)
-    with pytest.raises(SettingError, match="one pane"):
+    with pytest.raises(SettingError, match="only pane 0"):
         player.pane = 1
 
 

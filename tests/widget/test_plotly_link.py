@@ -224,7 +224,7 @@ def test_what_cannot_be_linked_is_said(figure: Any, hint: str):
 
 
 def test_an_explanation_is_no_player():
-    with pytest.raises(ParameterError, match="not Explanation") as caught:
+    with pytest.raises(ParameterError, match="got Explanation") as caught:
         staa.link(E, go.FigureWidget(E.to_plotly()))  # pyright: ignore[reportArgumentType]
     assert "staa.Player" in caught.value.hint
 

@@ -13,10 +13,10 @@ def test_what_was_run_is_told_in_words():
     assert told["parameter · contrast"] == "True"
     assert told["explained class"] == "jump"
     assert told["time"] == "2.00 s – 3.90 s, 48 frames"
-    assert told["pictures"] == "every frame, 320 × 180"
+    assert told["preview"] == "all frames, 320 × 180"
     assert told["map"] == "6 slices of 5 × 7 patches"
-    assert told["box seen (x0, y0, x1, y1)"] == "70.3, 0.0, 310.1, 180.0"
-    assert told["frames given to the model"].startswith("102+106, 110+114, ")
+    assert told["model input box (x0, y0, x1, y1)"] == "70.3, 0.0, 310.1, 180.0"
+    assert told["sampled frames"].startswith("102+106, 110+114, ")
     assert told["seconds · model"] == "0.125"
 
 
@@ -32,11 +32,11 @@ def test_facts_inside_of_facts_are_named_by_their_way_and_what_is_unknown_is_lef
     told = dict(run_details(e))
     assert told["method · weights · mean"] == "0.33333, , 2"
     assert told["cached"] == "False"
-    assert told["pictures"] == "none kept"
+    assert told["preview"] == "none"
     assert not told.keys() & {"box", "method · params · steps", "cost", "label"}
 
 
 def test_pictures_that_were_thinned_out_are_counted():
     e = barcode_explanation()
     some = barcode_preview(np.arange(FIRST, FIRST + 48, 4), e.times[::4], 320, 180)
-    assert dict(run_details(barcode_explanation(preview=some)))["pictures"] == "12 of 48 frames, 320 × 180"
+    assert dict(run_details(barcode_explanation(preview=some)))["preview"] == "12 of 48 frames, 320 × 180"

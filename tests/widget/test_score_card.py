@@ -166,7 +166,7 @@ def test_a_player_is_given_the_truth_of_a_file(drawn_clip: staa.ActionClip, mode
     np.testing.assert_array_equal(part.when, drawn_clip.when[8:24])
     player = staa.Player(explanation_with_ground_truth(ground_truth=None), ground_truth=GroundTruth.from_clip(KNOWN))
     assert player._meta["ground_truth"]["label"] == "wave"
-    with pytest.raises(ParameterError, match="truth is not of"):
+    with pytest.raises(ParameterError, match="ground_truth does not have"):
         staa.Player(explanation_with_ground_truth(ground_truth=None), ground_truth=drawn_clip)
 
 

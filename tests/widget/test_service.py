@@ -90,7 +90,7 @@ def test_conversations_go_as_both_sides_expect(
     monkeypatch.setattr(worker, "INTERVAL", float("inf"))  # The first report of each request, and no more.
     if "without video" in case["name"]:
         player = staa.Player(staa.Explanation.from_bytes(player.explanation.to_bytes()))
-    if "unforeseen" in case["name"]:
+    if "unexpectedly" in case["name"]:
         forward.error = ZeroDivisionError("<b>division</b> by zero")
     front = pages.page_of(player)
     front.send(case["request"])
@@ -327,7 +327,7 @@ def test_what_is_large_goes_in_pieces(monkeypatch: pytest.MonkeyPatch):
     host: Any = Host()
     worker.Task(host, "1", Operation()).run()
     assert host.sent == [
-        ({"done": 1, "total": 3, "label": "sending"}, [b"0123"]),
-        ({"done": 2, "total": 3, "label": "sending"}, [b"4567"]),
+        ({"done": 1, "total": 3, "label": "sending the file"}, [b"0123"]),
+        ({"done": 2, "total": 3, "label": "sending the file"}, [b"4567"]),
         ({"name": "x"}, [b"89"]),
     ]

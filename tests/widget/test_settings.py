@@ -66,11 +66,11 @@ def test_a_selection_beyond_the_clip_ends_with_it(bars: Explanation):
 
 
 def test_names_that_are_not_there_are_told_apart(bars: Explanation):
-    with pytest.raises(TypeError, match="no setting 'opactiy'; did you mean 'opacity'"):
+    with pytest.raises(TypeError, match=r"no setting 'opactiy'\. Did you mean 'opacity'"):
         staa.Player(bars, opactiy=0.5)
-    with pytest.raises(TypeError, match=r"no setting 'xyz'; there are .*frame"):
+    with pytest.raises(TypeError, match=r"no setting 'xyz'. Choose from .*frame"):
         staa.Player(bars, xyz=1)
-    with pytest.raises(AttributeError, match="did you mean 'threshold'"):
+    with pytest.raises(AttributeError, match="Did you mean 'threshold'"):
         staa.Player(bars).treshold = 0.5  # pyright: ignore[reportAttributeAccessIssue]
 
 

@@ -56,9 +56,9 @@ export const COMPARISON_VIEW = "grid";
 
 /** Files that the kernel makes, by format. */
 export const KERNEL_FORMATS = {
-  html: { label: "page", description: "one file that plays anywhere" },
-  mp4: { label: "movie", description: "the clip, or the selected seconds, under the heat map" },
-  gif: { label: "animation", description: "the same as a small file without sound" },
+  html: { label: "page", description: "interactive player in one HTML file that works offline" },
+  mp4: { label: "movie", description: "the clip or the selected seconds with the heat map" },
+  gif: { label: "animation", description: "the same without sound, in a smaller file" },
 } as const;
 
 /** Group of an attribution method. */
