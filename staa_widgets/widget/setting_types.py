@@ -130,11 +130,7 @@ def parse_head(player: ShownExplanations, value: Any) -> int:
 def _parse_index(player: ShownExplanations, value: Any, axis: int, what: str) -> int:
     count = max(0 if e.attention is None else e.attention.shape[axis] for e in player.explanations)
     if not (is_whole_number(value) and -1 <= value < count):
-        choices = (
-            f"from 0 to {count - 1}, the explanation's {what}, or -1"
-            if count
-            else f"-1: the explanation has no attention of {what}"
-        )
+        choices = f"from 0 to {count - 1} of its {what}, or -1" if count else f"-1: there is no attention of {what}"
         raise SettingError(f"Choose {choices}.")
     return int(value)
 
