@@ -1,4 +1,4 @@
-"""Fixtures of the tests of the player without a browser."""
+"""Fixtures for tests of the player without a browser."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tests.helpers.comm import Pages, replace_comms
 
 @pytest.fixture
 def pages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Pages:
-    """The pages of the players that a test makes, which has a cache of its own."""
+    """Simulated pages of the players of a test; the test has its own cache."""
     monkeypatch.setenv("STAA_CACHE", str(tmp_path / "cache"))
     return replace_comms(monkeypatch)
 
 
 @pytest.fixture(scope="module")
 def bars() -> Explanation:
-    """The explanation whose pictures carry their frame's index."""
+    """An explanation whose frames show their index as a barcode."""
     return barcode_explanation()

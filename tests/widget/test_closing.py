@@ -1,4 +1,4 @@
-"""A player that is closed is gone from the kernel: its comm, its widgets, its memory, what it had queued."""
+"""A closed player is freed: its comm, its widgets, its memory and its queued requests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 import weakref
 from typing import Any
 
-from ipywidgets.widgets import widget as kept
+from ipywidgets.widgets import widget as widget_module
 
 import staa_widgets as staa
 from staa_widgets.widget.worker import WORKERS
@@ -21,13 +21,13 @@ def open_and_close(e: staa.Explanation) -> tuple[weakref.ref[Any], weakref.ref[A
     return weakref.ref(player), weakref.ref(player.layout)
 
 
-def test_fifty_players_are_freed():
+def test_fifty_closed_players_are_freed():
     e = barcode_explanation()
     staa.Player(e).close()
     gc.collect()
-    before = len(kept._instances), threading.active_count()
+    before = len(widget_module._instances), threading.active_count()
     refs = [open_and_close(e) for _ in range(50)]
     gc.collect()
-    assert (len(kept._instances), threading.active_count()) == before
+    assert (len(widget_module._instances), threading.active_count()) == before
     assert sum(ref() is not None for both in refs for ref in both) == 0
     assert [worker.pending for worker in (WORKERS.compute, WORKERS.frames)] == [0, 0]

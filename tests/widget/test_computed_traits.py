@@ -1,4 +1,4 @@
-"""Method and class of a player: setting one computes, and what fails leaves the player as it was."""
+"""Traits `method` and `target`: setting one computes, and a failure leaves the player unchanged."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ def test_method_and_class_are_computed_when_they_are_set(video: Path, model: Vid
     assert (player.method, player.target, player.explanation.method) == ("staa_logit", first.target, "staa_logit")
     assert len(page.updates) == 1
     assert "_frames" not in page.updates[0]
-    wanted = (first.target + 1) % 5
-    player.target = f"LABEL_{wanted}"  # pyright: ignore[reportAttributeAccessIssue]
-    assert (player.target, player.explanation.target) == (wanted, wanted)
-    direct = staa.explain(video, model, "staa_logit", target=wanted)
+    target = (first.target + 1) % 5
+    player.target = f"LABEL_{target}"  # pyright: ignore[reportAttributeAccessIssue]
+    assert (player.target, player.explanation.target) == (target, target)
+    direct = staa.explain(video, model, "staa_logit", target=target)
     np.testing.assert_array_equal(player.explanation.maps, direct.maps)
     assert base64.b64encode(page.state["_maps"]) == base64.b64encode(pack(direct)[1]["maps"])
     player.method = "staa"
     assert player.target == first.target
     player.method = "staa_logit"
-    assert player.target == wanted, "the class that was asked for comes back with a method that depends on it"
+    assert player.target == target, "the requested class returns with a class-specific method"
 
 
-def test_a_misspelled_keyword_of_compute_is_told_the_nearest(video: Path, model: VideoModel):
+def test_a_misspelled_keyword_of_compute_gets_a_suggestion(video: Path, model: VideoModel):
     player = staa.Player(staa.explain(video, model, preview=False))
     with pytest.raises(ParameterError, match=r"^compute\(\) has no keyword 'targt'\. Did you mean 'target'\?"):
         player.compute(targt=1)
@@ -57,15 +57,15 @@ def test_a_misspelled_keyword_of_compute_is_told_the_nearest(video: Path, model:
 
 def test_compute_returns_and_keeps_parameters_of_the_same_method(video: Path, model: VideoModel):
     player = staa.Player(staa.explain(video, model))
-    told: list[str] = []
-    found = player.compute(layers="mean", progress=lambda step, *_: told.append(step))
-    assert player.explanation is found
-    assert found.params["layers"] == "mean"
+    steps: list[str] = []
+    computed = player.compute(layers="mean", progress=lambda step, *_: steps.append(step))
+    assert player.explanation is computed
+    assert computed.params["layers"] == "mean"
     assert player.compute(contrast=False).params["layers"] == "mean"
     assert player.compute("staa_logit").params["layers"] == METHODS["staa_logit"].defaults["layers"]
     assert player.compute().method == "staa_logit"
-    assert told
-    assert staa.Player(found).hello()["computes"]
+    assert steps
+    assert staa.Player(computed).hello()["computes"]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_compute_returns_and_keeps_parameters_of_the_same_method(video: Path, mo
         (lambda player: player.compute("staa_logit", progress=interrupt), KeyboardInterrupt),
     ],
 )
-def test_what_fails_leaves_the_player_as_it_was(
+def test_a_failure_leaves_the_player_unchanged(
     change: Any, error: type[BaseException], video: Path, model: VideoModel, pages: Pages
 ):
     first = staa.explain(video, model)
@@ -100,34 +100,34 @@ def interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def test_without_video_and_model_nothing_can_be_computed_and_that_is_said(video: Path, model: VideoModel):
+def test_without_video_and_model_computing_is_refused_with_a_hint(video: Path, model: VideoModel):
     loaded = without_request(staa.explain(video, model))
     player = staa.Player(loaded)
     for change in (lambda: setattr(player, "method", "staa_logit"), player.compute):
-        with pytest.raises(PlayerError) as refused:
+        with pytest.raises(PlayerError) as caught:
             change()
-        assert "staa.Player(explanation, video=" in refused.value.hint
+        assert "staa.Player(explanation, video=" in caught.value.hint
     assert player.method == "staa"
 
 
-def test_a_loaded_explanation_can_be_given_its_video_and_model_again(video: Path, model: VideoModel):
-    least = int(staa.explain(video, model, start=1, end=3).logits.argmin())
-    made = staa.explain(video, model, "staa_logit", target=least, start=1, end=3, layers="mean")
-    player = staa.Player(without_request(made), video=video, model=model)
-    again = player.compute()
-    np.testing.assert_array_equal(again.maps, made.maps)
-    assert (again.target, again.params, again.provenance["cache"]) == (least, made.params, "hit")
+def test_a_loaded_explanation_computes_with_its_video_and_model(video: Path, model: VideoModel):
+    weakest = int(staa.explain(video, model, start=1, end=3).logits.argmin())
+    original = staa.explain(video, model, "staa_logit", target=weakest, start=1, end=3, layers="mean")
+    player = staa.Player(without_request(original), video=video, model=model)
+    computed = player.compute()
+    np.testing.assert_array_equal(computed.maps, original.maps)
+    assert (computed.target, computed.params, computed.provenance["cache"]) == (weakest, original.params, "hit")
     assert player.compute("staa").first_frame == 8
 
 
-def test_a_question_or_video_and_model_are_given_whole(video: Path, model: VideoModel, bars: Explanation):
-    made = staa.explain(video, model)
-    player = staa.Player(without_request(made), request=request_of(made))
+def test_a_player_needs_a_request_or_both_video_and_model(video: Path, model: VideoModel, bars: Explanation):
+    original = staa.explain(video, model)
+    player = staa.Player(without_request(original), request=request_of(original))
     assert player.compute("staa_logit").method == "staa_logit"
     with pytest.raises(ParameterError, match="another clip or model"):
-        staa.Player(bars, request=request_of(made))
+        staa.Player(bars, request=request_of(original))
     with pytest.raises(ParameterError, match="without video="):
-        staa.Player(without_request(made), model=model)
+        staa.Player(without_request(original), model=model)
 
 
 def test_another_video_or_model_is_refused(video: Path, model: VideoModel, tmp_path: Path):
@@ -135,12 +135,12 @@ def test_another_video_or_model_is_refused(video: Path, model: VideoModel, tmp_p
     other = staa.action_clip(4, size=48, fps=8).write_mp4(tmp_path / "other.mp4")
     with pytest.raises(ParameterError, match="not the video that was explained"):
         staa.Player(loaded, video=other, model=model)
-    grown = staa.load_model(tiny_timesformer(num_labels=7), processor=model.transform)
+    larger_model = staa.load_model(tiny_timesformer(num_labels=7), processor=model.transform)
     with pytest.raises(ParameterError, match="not the model that was explained"):
-        staa.Player(loaded, video=video, model=grown)
+        staa.Player(loaded, video=video, model=larger_model)
 
 
-def test_a_loaded_explanation_of_the_same_clip_takes_over_the_question(video: Path, model: VideoModel):
+def test_a_loaded_explanation_of_the_same_clip_inherits_the_request(video: Path, model: VideoModel):
     first = staa.explain(video, model)
     player = staa.Player(first)
     player.show(without_request(staa.explain(video, model, "staa_logit", target=4, layers="mean")))

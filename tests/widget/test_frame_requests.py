@@ -1,4 +1,4 @@
-"""Pictures of a run of frames: the right ones, in few enough bytes, from a file that is file_passes once."""
+"""Requests for frames: the right ones, within the limit of bytes, with one pass through the file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from PIL import Image
 import staa_widgets as staa
 from staa_widgets.errors import CancelledError, ParameterError, PlayerError, UnreadableVideoError
 from staa_widgets.models import VideoModel
-from staa_widgets.video import decode as readers
+from staa_widgets.video import decode
 from staa_widgets.video.clip import open_clip
 from staa_widgets.video.preview import make_preview
 from staa_widgets.widget import frame_stream
@@ -43,9 +43,9 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def e(path: Path, model: VideoModel) -> staa.Explanation:
-    """Half of the clip, of which four pictures were kept, at half the size."""
-    found = staa.explain(path, model, start=1.2, window=1, preview=False, cache=False, progress=False)
-    return replace(found, preview=make_preview(open_clip(path, 1.2), max_frames=4, max_side=80))
+    """An explanation of half of the clip, with a preview of four frames at half the size."""
+    explanation = staa.explain(path, model, start=1.2, window=1, preview=False, cache=False, progress=False)
+    return replace(explanation, preview=make_preview(open_clip(path, 1.2), max_frames=4, max_side=80))
 
 
 @pytest.fixture
@@ -62,13 +62,13 @@ def player(path: Path, e: staa.Explanation, model: VideoModel, pages: Pages) -> 
 def file_passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """First frame of each pass through the file."""
     passes: list[int] = []
-    original = readers.iter_pyav
+    original = decode.iter_pyav
 
-    def count_pass(video: Any, wanted: Any) -> Any:
-        passes.append(int(wanted[0]))
-        return original(video, wanted)
+    def count_pass(video: Any, indices: Any) -> Any:
+        passes.append(int(indices[0]))
+        return original(video, indices)
 
-    monkeypatch.setattr(readers, "iter_pyav", count_pass)
+    monkeypatch.setattr(decode, "iter_pyav", count_pass)
     return passes
 
 
@@ -84,7 +84,7 @@ def read_frame_numbers(images: list[Image.Image]) -> list[int]:
     return [read_barcode(np.asarray(image.convert("RGB"))) for image in images]
 
 
-def test_a_run_is_the_frames_asked_for_at_the_previews_size(player: staa.Player, e: staa.Explanation):
+def test_requested_frames_come_at_the_size_of_the_preview(player: staa.Player, e: staa.Explanation):
     assert e.first_frame == 30
     result, images = request_frames(player, first=62, count=32)
     assert result["first"] == 62
@@ -92,7 +92,7 @@ def test_a_run_is_the_frames_asked_for_at_the_previews_size(player: staa.Player,
     assert {image.size for image in images} == {(80, 60)}
 
 
-def test_no_run_is_longer_than_agreed_or_than_the_clip(player: staa.Player):
+def test_runs_are_limited_to_max_frames_and_to_the_clip(player: staa.Player):
     assert len(request_frames(player, first=30, count=1000)[1]) == MAX_FRAMES
     assert read_frame_numbers(request_frames(player, first=COUNT - 3, count=MAX_FRAMES)[1]) == [
         *range(COUNT - 3, COUNT)
@@ -105,36 +105,36 @@ def test_frames_that_the_clip_does_not_have_are_refused(player: staa.Player, fir
         request_frames(player, first=first, count=MAX_FRAMES)
 
 
-def test_an_explanation_without_its_video_has_no_frames_to_give(e: staa.Explanation):
+def test_an_explanation_without_its_video_refuses_frame_requests(e: staa.Explanation):
     loaded = staa.Explanation.from_bytes(e.to_bytes())
     with pytest.raises(PlayerError, match="does not have the video"):
         request_frames(staa.Player(loaded), first=30)
 
 
-def test_a_page_is_told_where_other_frames_can_be_had(
+def test_a_page_knows_whether_it_can_request_frames(
     player: staa.Player, e: staa.Explanation, pages: Pages, path: Path, model: VideoModel
 ):
     assert e.preview is not None
-    told = pages.page_of(player).initial["_meta"]["frames"]
-    assert told == {"first": 30, "total": 90, "kept": e.preview.indices.tolist(), "live": True}
+    frames = pages.page_of(player).initial["_meta"]["frames"]
+    assert frames == {"first": 30, "total": 90, "kept": e.preview.indices.tolist(), "live": True}
     times = np.frombuffer(pages.page_of(player).initial["_times"], "<f8")
     np.testing.assert_array_equal(times, e.times)
     loaded = staa.Explanation.from_bytes(e.to_bytes())
     assert not pages.page_of(staa.Player(loaded)).initial["_meta"]["frames"]["live"]
-    every = replace(e, preview=make_preview(open_clip(path, 1.2)))
-    told = pages.page_of(staa.Player(every, video=path, model=model)).initial["_meta"]["frames"]
-    assert (told["kept"], told["live"]) == (None, False)
+    with_all_frames = replace(e, preview=make_preview(open_clip(path, 1.2)))
+    frames = pages.page_of(staa.Player(with_all_frames, video=path, model=model)).initial["_meta"]["frames"]
+    assert (frames["kept"], frames["live"]) == (None, False)
 
 
-def test_the_player_opens_at_the_very_frame_of_the_greatest_attribution(player: staa.Player, e: staa.Explanation):
-    seen = e.sampled_frames[e.temporal.argmax()]
-    assert player.frame == seen[len(seen) // 2]
+def test_the_player_opens_at_the_frame_of_the_greatest_attribution(player: staa.Player, e: staa.Explanation):
+    sampled = e.sampled_frames[e.temporal.argmax()]
+    assert player.frame == sampled[len(sampled) // 2]
     loaded = staa.Explanation.from_bytes(e.to_bytes())
     assert e.preview is not None
     assert staa.Player(loaded).frame in e.preview.indices
 
 
-def test_runs_in_a_row_go_through_the_file_once(player: staa.Player, file_passes: list[int]):
+def test_consecutive_runs_share_one_pass_through_the_file(player: staa.Player, file_passes: list[int]):
     assert read_frame_numbers(
         request_frames(player, first=30, count=32)[1] + request_frames(player, first=62, count=32)[1]
     ) == [*range(30, 94)]
@@ -143,7 +143,7 @@ def test_runs_in_a_row_go_through_the_file_once(player: staa.Player, file_passes
     assert file_passes == [30, 30]
 
 
-def test_the_file_is_let_go_when_nothing_more_is_asked(
+def test_the_file_is_closed_after_a_time_without_requests(
     player: staa.Player, file_passes: list[int], monkeypatch: pytest.MonkeyPatch
 ):
     waiting: list[Callable[[], object]] = []
@@ -163,7 +163,7 @@ def test_the_file_is_let_go_when_nothing_more_is_asked(
     assert file_passes == [30, 32]
 
 
-def test_a_run_that_nobody_waits_for_stops_and_the_next_goes_on(player: staa.Player, file_passes: list[int]):
+def test_a_canceled_run_stops_and_the_next_continues(player: staa.Player, file_passes: list[int]):
     def stop(_: str, done: int, __: int) -> None:
         if done == 3:
             raise CancelledError("Enough.")
@@ -174,31 +174,31 @@ def test_a_run_that_nobody_waits_for_stops_and_the_next_goes_on(player: staa.Pla
     assert file_passes == [30]
 
 
-def test_damage_ends_a_run_and_spoils_no_other(player: staa.Player, monkeypatch: pytest.MonkeyPatch):
-    original = readers.iter_pyav
+def test_a_damaged_frame_ends_a_run_and_affects_no_other(player: staa.Player, monkeypatch: pytest.MonkeyPatch):
+    original = decode.iter_pyav
 
-    def break_at_frame_40(video: Any, wanted: Any) -> Any:
-        for index, frame in zip(wanted, original(video, wanted), strict=False):
+    def break_at_frame_40(video: Any, indices: Any) -> Any:
+        for index, frame in zip(indices, original(video, indices), strict=False):
             if index == 40:
                 raise UnreadableVideoError("Frame 40 cannot be decoded.")
             yield frame
 
-    monkeypatch.setattr(readers, "iter_pyav", break_at_frame_40)
+    monkeypatch.setattr(decode, "iter_pyav", break_at_frame_40)
     assert read_frame_numbers(request_frames(player, first=30, count=32)[1]) == [*range(30, 40)]
     with pytest.raises(UnreadableVideoError):
         request_frames(player, first=40)
     assert read_frame_numbers(request_frames(player, first=62, count=1)[1]) == [62]
 
 
-def test_an_answer_keeps_within_its_bytes():
+def test_an_answer_is_within_the_limit_of_bytes():
     noise = np.random.default_rng(0).integers(0, 256, (MAX_FRAMES, 360, 640, 3), np.uint8)
-    hard = [Image.fromarray(frame) for frame in noise]
-    files = encode_within(hard)
+    noisy = [Image.fromarray(frame) for frame in noise]
+    files = encode_within(noisy)
     assert 0 < sum(map(len, files)) <= MAX_BYTES
     assert len(files) < MAX_FRAMES
-    easy = [Image.new("RGB", (640, 360), (i, 0, 0)) for i in range(MAX_FRAMES)]
-    assert len(encode_within(easy)) == MAX_FRAMES
-    assert len(encode_within(hard[:1], 10)) == 1
+    plain = [Image.new("RGB", (640, 360), (i, 0, 0)) for i in range(MAX_FRAMES)]
+    assert len(encode_within(plain)) == MAX_FRAMES
+    assert len(encode_within(noisy[:1], 10)) == 1
 
 
 def request(name: str, first: int) -> dict[str, Any]:
@@ -210,7 +210,7 @@ def front(player: staa.Player, pages: Pages) -> Page:
     return pages.page_of(player)
 
 
-def test_each_view_has_its_own_latest_run_and_no_progress_is_told(
+def test_each_view_has_its_own_latest_run_and_no_progress_is_sent(
     front: Page, player: staa.Player, monkeypatch: pytest.MonkeyPatch
 ):
     go = threading.Event()
@@ -230,7 +230,7 @@ def test_each_view_has_its_own_latest_run_and_no_progress_is_told(
     assert not [message for message in front.messages if "progress" in message]
 
 
-def test_a_closed_player_draws_no_more(front: Page, player: staa.Player, monkeypatch: pytest.MonkeyPatch):
+def test_a_closed_player_cancels_its_frame_requests(front: Page, player: staa.Player, monkeypatch: pytest.MonkeyPatch):
     go = threading.Event()
     monkeypatch.setattr(FramesOperation, "compute", lambda *_: go.wait(60))
     front.send(request("one-1-frames", 30))

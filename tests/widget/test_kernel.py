@@ -1,4 +1,4 @@
-"""The player in a real kernel: as a cell's value, while cells run, cancelled and interrupted."""
+"""The player in a real kernel: as a cell's value, during cells, canceled and interrupted."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def running(folder: Path) -> Iterator[Kernel]:
 
 @pytest.fixture
 def kernel(running: Kernel, folder: Path) -> Iterator[Kernel]:
-    """The kernel with an empty cache, nothing held, and nothing heard."""
+    """The kernel with an empty cache and no recorded messages."""
     running.messages.clear()
     yield running
     (folder / "go").touch()
@@ -61,7 +61,7 @@ def kernel(running: Kernel, folder: Path) -> Iterator[Kernel]:
 
 
 def wait_for_file(path: Path) -> None:
-    """Wait for a file."""
+    """Wait until a file exists."""
     deadline = time.monotonic() + PATIENCE
     while not path.exists():
         assert time.monotonic() < deadline
@@ -77,37 +77,38 @@ def request(name: str, op: str, **args: Any) -> dict[str, Any]:
     return {"v": 2, "id": name, "op": op, "args": args}
 
 
-def test_an_explanation_as_a_cells_value_is_a_player_and_words_for_without(kernel: Kernel):
+def test_an_explanation_as_a_cells_value_is_a_player_and_a_fallback(kernel: Kernel):
     outputs = [message for message in kernel.run("make()") if message["msg_type"] in ("display_data", "execute_result")]
     assert [message["msg_type"] for message in outputs] == ["display_data", "display_data"]
-    view, words = (message["content"]["data"] for message in outputs)
+    view, fallback = (message["content"]["data"] for message in outputs)
     assert view.keys() == {VIEW, "text/plain"}
-    assert words.keys() == {"text/html", "text/plain"}
-    assert "Run this cell again" in words["text/plain"]
-    opened = kernel.wait_for_message(lambda message: message["content"].get("comm_id") == view[VIEW]["model_id"])
-    assert opened["msg_type"] == "comm_open"
-    assert opened["content"]["data"]["state"]["_meta"]["clip"]["name"] == "clip.mp4"
-    again = [
+    assert fallback.keys() == {"text/html", "text/plain"}
+    assert "Run this cell again" in fallback["text/plain"]
+    model_id = view[VIEW]["model_id"]
+    comm_open = kernel.wait_for_message(lambda message: message["content"].get("comm_id") == model_id)
+    assert comm_open["msg_type"] == "comm_open"
+    assert comm_open["content"]["data"]["state"]["_meta"]["clip"]["name"] == "clip.mp4"
+    second = [
         message["content"]["data"] for message in kernel.run("staa.Player(make())") if "data" in message["content"]
     ]
-    assert again[-2].keys() == {VIEW, "text/plain"}
-    assert again[-1] == words
+    assert second[-2].keys() == {VIEW, "text/plain"}
+    assert second[-1] == fallback
 
 
-def test_what_is_computed_reaches_the_page_before_the_answer(kernel: Kernel):
+def test_a_result_reaches_the_page_before_the_answer(kernel: Kernel):
     comm = make_player(kernel)
     kernel.send(comm, request("a-1", "compute", method="staa_logit", target=4))
     answer = kernel.wait_for_answer("a-1")
     assert answer["ok"], answer
     assert (answer["result"]["method"], answer["result"]["target"]) == ("staa_logit", 4)
-    said = [message["content"]["data"] for message in kernel.messages if message["content"].get("comm_id") == comm]
-    states = [data["state"] for data in said if data.get("method") == "update"]
+    contents = [message["content"]["data"] for message in kernel.messages if message["content"].get("comm_id") == comm]
+    states = [data["state"] for data in contents if data.get("method") == "update"]
     (state,) = states
     assert (state["method"], state["target"], state["_meta"]["target"]) == ("staa_logit", 4, 4)
     kernel.run("assert (player.method, player.target, player.explanation.target) == ('staa_logit', 4, 4)")
 
 
-def test_a_running_cell_delays_answers_unless_a_subshell_hears_them(kernel: Kernel, folder: Path):
+def test_a_running_cell_delays_answers_unless_a_subshell_handles_them(kernel: Kernel, folder: Path):
     comm = make_player(kernel)
     subshell = kernel.create_subshell()
     kernel.send(comm, request("b-1", "hello"), subshell)
@@ -141,7 +142,7 @@ def test_a_cell_and_the_page_compute_one_after_the_other(kernel: Kernel, folder:
     kernel.send(comm, request("d-0", "hello"), subshell)
     kernel.wait_for_answer("d-0")
     cell = kernel.start(
-        "staa_widgets.models.capture.record = block_record; found = make(method='staa_logit', target=2)"
+        "staa_widgets.models.capture.record = block_record; computed = make(method='staa_logit', target=2)"
     )
     wait_for_file(folder / "began")
     kernel.send(comm, request("d-1", "compute", method="staa_logit", target=1), subshell)
@@ -149,7 +150,7 @@ def test_a_cell_and_the_page_compute_one_after_the_other(kernel: Kernel, folder:
     (folder / "go").touch()
     kernel.finish(cell)
     assert kernel.wait_for_answer("d-1")["result"]["target"] == 1
-    kernel.run("assert (found.target, player.explanation.target) == (2, 1)")
+    kernel.run("assert (computed.target, player.explanation.target) == (2, 1)")
     kernel.run("assert (player.explanation.maps == make(method='staa_logit', target=1, window=2).maps).all()")
 
 
@@ -165,8 +166,8 @@ holding.start()
 """
 
 
-def test_a_cell_that_starts_meanwhile_does_not_keep_the_page_from_cancelling(kernel: Kernel, folder: Path):
-    """What the worker says must not send the page's next message to the thread that runs the cell."""
+def test_a_cell_that_starts_during_a_request_does_not_block_its_cancel(kernel: Kernel, folder: Path):
+    """A message of the worker must not route the page's next message to the thread of the cell."""
     comm = make_player(kernel)
     subshell = kernel.create_subshell()
     kernel.run(HOLD)
@@ -187,7 +188,7 @@ def test_a_cell_that_starts_meanwhile_does_not_keep_the_page_from_cancelling(ker
     kernel.run("holding.join(); assert player.method == 'staa'")
 
 
-def test_cancelling_answers_at_once_and_leaves_the_kernel_clean(kernel: Kernel, folder: Path):
+def test_canceling_is_answered_at_once_and_leaves_the_kernel_clean(kernel: Kernel, folder: Path):
     comm = make_player(kernel)
     kernel.run("before = dict(player.get_state()); staa_widgets.models.capture.record = block_record")
     kernel.send(comm, request("e-1", "compute", method="staa_logit"))
@@ -221,8 +222,8 @@ def test_an_interrupted_cell_leaves_the_kernel_clean(kernel: Kernel, folder: Pat
     assert {path.suffix for path in (folder / "cache").iterdir()} <= {".safetensors", ".lock"}
 
 
-def test_long_work_shows_a_bar_in_the_notebook_which_goes_away(kernel: Kernel, folder: Path):
-    cell = kernel.start("staa_widgets.models.capture.record = block_record; found = make(progress=None)")
+def test_long_work_shows_a_progress_bar_that_disappears(kernel: Kernel, folder: Path):
+    cell = kernel.start("staa_widgets.models.capture.record = block_record; make(progress=None)")
     bar = kernel.wait_for_message(lambda message: message["msg_type"] == "display_data")
     assert bar["parent_header"]["msg_id"] == cell
     view = bar["content"]["data"][VIEW]["model_id"]
@@ -232,4 +233,4 @@ def test_long_work_shows_a_bar_in_the_notebook_which_goes_away(kernel: Kernel, f
     assert any(m["msg_type"] == "comm_close" and m["content"]["comm_id"] == view for m in outputs)
     (last,) = [m["content"] for m in outputs if m["msg_type"] == "update_display_data"]
     assert last["transient"] == bar["content"]["transient"]
-    assert not any(last["data"].values()), "a saved notebook keeps no view of a bar that is no more"
+    assert not any(last["data"].values()), "a saved notebook keeps no view of a closed bar"

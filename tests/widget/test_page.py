@@ -1,4 +1,4 @@
-"""The page: one file, nothing from elsewhere, nothing of a user's text taken for markup."""
+"""The exported page: one file without external links, with all user text escaped."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def test_to_html_returns_the_path_and_replaces_in_one_step(bars: Explanation, tm
 
 
 @pytest.mark.parametrize("where", ["missing/page.html", "."])
-def test_a_path_that_cannot_be_written_is_said(bars: Explanation, tmp_path: Path, where: str) -> None:
+def test_an_unwritable_path_is_an_export_error(bars: Explanation, tmp_path: Path, where: str) -> None:
     with pytest.raises(ExportError, match="cannot be written") as caught:
         to_html(bars, tmp_path / where)
     assert caught.value.hint
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_player_that_was_not_built_is_said(
+def test_a_missing_bundle_is_an_export_error(
     bars: Explanation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(bundle.resources, "files", lambda _: tmp_path)
@@ -50,18 +50,20 @@ def test_a_player_that_was_not_built_is_said(
         page_text(bars)
 
 
-def test_page_names_nothing_outside_itself(bars: Explanation) -> None:
+def test_page_has_no_external_links(bars: Explanation) -> None:
     page = PageReader(page_text(bars))
-    links = [has[key] for _, has in page.elements for key in ("src", "href", "srcset", "action") if key in has]
+    link_attributes = ("src", "href", "srcset", "action")
+    links = [value for _, attributes in page.elements for name, value in attributes.items() if name in link_attributes]
     assert links == ["data:,"]
     (style,) = page.of("style")
     assert "url(" not in style
     assert "@import" not in style
 
 
-def test_policy_allows_the_pages_own_script_and_style_alone(bars: Explanation) -> None:
+def test_policy_allows_only_the_script_and_style_of_the_page(bars: Explanation) -> None:
     page = PageReader(page_text(bars))
-    (policy,) = [has["content"] for _, has in page.elements if has.get("http-equiv") == "Content-Security-Policy"]
+    metas = [attributes for _, attributes in page.elements if "http-equiv" in attributes]
+    (policy,) = [meta["content"] for meta in metas if meta["http-equiv"] == "Content-Security-Policy"]
     script = page.of("script")[-1]
     assert policy == (
         f"default-src 'none'; script-src {csp_hash(script)}; style-src {csp_hash(page.of('style')[0])}; img-src data:"
@@ -72,7 +74,7 @@ def csp_hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def test_hostile_names_stay_text() -> None:
+def test_markup_in_names_is_escaped() -> None:
     labels = ("wave", "clap", HOSTILE, "kick")
     e = barcode_explanation(labels=labels, clip_name=HOSTILE, model_id=HOSTILE, params={HOSTILE: HOSTILE})
     page, plain = PageReader(page_text(e)), PageReader(page_text(barcode_explanation()))
@@ -83,7 +85,7 @@ def test_hostile_names_stay_text() -> None:
     assert meta["params"] == {HOSTILE: HOSTILE}
 
 
-def test_page_carries_the_payload_whole(bars: Explanation) -> None:
+def test_page_contains_the_whole_payload(bars: Explanation) -> None:
     page = PageReader(page_text(bars))
     meta, buffers = pack(bars)
     assert json.loads(page.of("script", **{"data-staa": "meta"})[0]) == json.loads(json.dumps(meta))
@@ -99,7 +101,7 @@ def state_of(page: str) -> Any:
     return json.loads(PageReader(page).of("script", **{"data-staa": "state"})[0])
 
 
-def test_a_page_opens_as_it_is_told_to(bars: Explanation, tmp_path: Path) -> None:
+def test_a_page_opens_with_the_given_settings(bars: Explanation, tmp_path: Path) -> None:
     settings = {"layer": 1, "opacity": np.float32(0.5), "selection": [0, 2.5], "theme": "dark"}
     state = state_of(bars.to_html(tmp_path / "page.html", **settings).read_text("utf-8"))
     assert state == {"layer": 1, "opacity": 0.5, "selection": [2.0, 2.5], "theme": "dark"}
@@ -108,7 +110,7 @@ def test_a_page_opens_as_it_is_told_to(bars: Explanation, tmp_path: Path) -> Non
     assert state_of(page_text([bars, bars], view="side")) == {"view": "side"}
 
 
-def test_settings_of_a_page_are_checked_as_a_players_are(bars: Explanation, tmp_path: Path) -> None:
+def test_settings_of_a_page_are_checked_like_those_of_a_player(bars: Explanation, tmp_path: Path) -> None:
     with pytest.raises(TypeError, match=r"to_html has no setting 'opacty'\. Did you mean 'opacity'"):
         page_text(bars, opacty=0.5)
     with pytest.raises(TypeError, match="'patch'"):
@@ -142,18 +144,18 @@ def test_without_preview_every_frame_of_the_clip_can_be_sought(bars: Explanation
     assert np.frombuffer(buffers["times"], "<f8").tolist() == bars.times.tolist()
 
 
-def test_what_json_cannot_say_is_refused_when_it_is_made() -> None:
+def test_parameters_that_json_cannot_hold_are_refused() -> None:
     with pytest.raises(ParameterError):
         barcode_explanation(params={"layers": object()})
 
 
-def test_payload_is_what_the_player_expects(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_payload_equals_the_file_shared_with_the_front_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """`js/tests/host/payload.test.ts` reads the same file."""
-    # Other methods come and go.
-    few = {name: METHODS[name] for name in ("staa", "staa_logit", "saliency")}
-    monkeypatch.setattr("staa_widgets.widget.payload.METHODS", few)
-    wanted = json.loads((PROTOCOL / "payload.json").read_text("utf-8"))
-    assert payload_as_json(small_explanation()) == wanted
+    # Three methods, so that a new method does not change the file.
+    methods = {name: METHODS[name] for name in ("staa", "staa_logit", "saliency")}
+    monkeypatch.setattr("staa_widgets.widget.payload.METHODS", methods)
+    expected = json.loads((PROTOCOL / "payload.json").read_text("utf-8"))
+    assert payload_as_json(small_explanation()) == expected
 
 
 def payload_as_json(e: Explanation) -> dict[str, Any]:
@@ -162,6 +164,6 @@ def payload_as_json(e: Explanation) -> dict[str, Any]:
     return json.loads(json.dumps({"_meta": meta, **texts}))
 
 
-def test_front_end_reads_the_layout_that_is_written() -> None:
+def test_front_end_reads_the_schema_version_that_python_writes() -> None:
     source = (JS_SOURCE / "core" / "generated.ts").read_text("utf-8")
     assert re.findall(r"SCHEMA = (\d+);", source) == [str(pack(small_explanation())[0]["schema"])]

@@ -1,4 +1,4 @@
-"""Several explanations in one player: what travels, what the traits speak of, what is refused."""
+"""Several explanations in one player: the payload, the traits of the active pane, and errors."""
 
 from __future__ import annotations
 
@@ -31,35 +31,35 @@ def other(first: Explanation, **changes: Any) -> Explanation:
     return replace(first, **{"method": "other", "maps": first.maps[:, ::-1] + 1, "target": 1, **changes})
 
 
-def test_a_pane_of_the_same_clip_brings_no_pictures_again(first: Explanation):
+def test_a_pane_of_the_same_clip_repeats_no_frames(first: Explanation):
     second = other(first)
-    laid = pack_panes([first, second])
-    [meta] = laid["others"]
+    payload = pack_panes([first, second])
+    [meta] = payload["others"]
     assert "frames" not in meta["parts"]
     assert "colors" not in meta["parts"]
     start, end = meta["parts"]["maps"]
-    maps = np.frombuffer(laid["more"][start:end], "<f2").reshape(second.maps.shape)
+    maps = np.frombuffer(payload["more"][start:end], "<f2").reshape(second.maps.shape)
     np.testing.assert_allclose(maps * meta["scale"], second.maps, rtol=1e-3)
-    assert len(laid["more"]) == sum(end - start for start, end in meta["parts"].values())
+    assert len(payload["more"]) == sum(end - start for start, end in meta["parts"].values())
 
 
-def test_a_pane_of_another_clip_brings_its_own(first: Explanation):
-    laid = pack_panes([first, other(first, clip_sha256="ef" * 32)])
-    start, end = laid["others"][0]["parts"]["frames"]
-    assert laid["more"][start:end] == laid["frames"]
+def test_a_pane_of_another_clip_has_its_own_frames(first: Explanation):
+    payload = pack_panes([first, other(first, clip_sha256="ef" * 32)])
+    start, end = payload["others"][0]["parts"]["frames"]
+    assert payload["more"][start:end] == payload["frames"]
 
 
-def test_the_page_is_told_what_the_panes_are_called(first: Explanation):
-    laid = pack_panes([first, other(first), other(first, target=first.target)])
+def test_the_payload_has_the_names_of_the_panes(first: Explanation):
+    payload = pack_panes([first, other(first), other(first, target=first.target)])
     names = {
         "panes": ["staa · jump", "other · clap", "other · jump"],
         "pairs": [["staa · jump", "other · clap"], ["clap", "jump"], ["other", "staa"]],
     }
-    assert [meta["names"] for meta in (laid["meta"], *laid["others"])] == [names] * 3
+    assert [meta["names"] for meta in (payload["meta"], *payload["others"])] == [names] * 3
     assert pack_panes([first])["meta"]["names"]["panes"] == ["staa"]
 
 
-def test_traits_speak_of_the_active_pane(first: Explanation):
+def test_traits_describe_the_active_pane(first: Explanation):
     second = other(first)
     player = staa.Player([first, second])
     assert (player.view, player.pane, player.method) == ("grid", 0, first.method)
@@ -73,7 +73,7 @@ def test_traits_speak_of_the_active_pane(first: Explanation):
     assert staa.Player([first, second], view="overlay").view == "overlay"
 
 
-def test_a_pane_of_another_clip_follows_second_by_second(first: Explanation):
+def test_a_pane_of_another_clip_shows_the_same_second(first: Explanation):
     shift = float(np.ptp(first.times)) / 2
     later = other(
         first,
@@ -90,13 +90,13 @@ def test_a_pane_of_another_clip_follows_second_by_second(first: Explanation):
     assert player.slice == later.slice_of_frame[at] < later.slice_of_frame[-1]
 
 
-@pytest.mark.parametrize(("count", "what"), [(0, "Cannot show 0"), (5, "Cannot show 5")])
-def test_one_to_four_panes(first: Explanation, count: int, what: str):
-    with pytest.raises(ParameterError, match=what):
+@pytest.mark.parametrize(("count", "message"), [(0, "Cannot show 0"), (5, "Cannot show 5")])
+def test_a_player_has_one_to_four_panes(first: Explanation, count: int, message: str):
+    with pytest.raises(ParameterError, match=message):
         staa.Player([first] * count)
 
 
-def test_what_is_no_explanation_is_refused(first: Explanation):
+def test_panes_must_be_explanations(first: Explanation):
     with pytest.raises(ParameterError, match="Cannot show str"):
         staa.Player([first, "clip.mp4"])  # pyright: ignore[reportArgumentType]
     player = staa.Player(first)
@@ -104,49 +104,49 @@ def test_what_is_no_explanation_is_refused(first: Explanation):
         player.pane = 1
 
 
-def test_a_selection_is_told_of_the_active_pane(first: Explanation):
+def test_selection_callbacks_get_the_values_of_the_active_pane(first: Explanation):
     second = other(first, maps=first.maps[::-1])
     player = staa.Player([first, second])
-    told: list[Any] = []
-    player.on_select(told.append)
+    selections: list[Any] = []
+    player.on_select(selections.append)
     start, end = map(float, first.spans[1])
     player.selection = (start, end)
     player.pane = 1
     player.selection = None
     player.selection = (start, end)
-    assert [found and found.slices for found in told] == [range(1, 2), None, range(1, 2)]
-    shares = [found.share for found in told if found]
+    assert [selection and selection.slices for selection in selections] == [range(1, 2), None, range(1, 2)]
+    shares = [selection.share for selection in selections if selection]
     assert shares == [pytest.approx(first.temporal[1]), pytest.approx(second.temporal[1])]
     frames = first.first_frame + np.searchsorted(first.times, (start, end))
-    assert [found.frames for found in told if found] == [range(*map(int, frames))] * 2
+    assert [selection.frames for selection in selections if selection] == [range(*map(int, frames))] * 2
 
 
-def test_a_comparison_is_shown_as_its_explanations_are(first: Explanation, tmp_path: Path):
+def test_a_comparison_is_shown_like_its_explanations(first: Explanation, tmp_path: Path):
     both = staa.Comparison.of(first, other(first))
     assert staa.Player(both).explanations == tuple(both.values())
-    pages = [to_html(shown, tmp_path / "page.html").read_text("utf-8") for shown in (both, both.panes())]
+    pages = [to_html(panes, tmp_path / "page.html").read_text("utf-8") for panes in (both, both.panes())]
     assert pages[0] == pages[1]
 
 
 def test_two_threads_may_change_two_panes(first: Explanation, monkeypatch: pytest.MonkeyPatch):
-    """The worker lays a computed pane out while a cell puts something into another one."""
-    player, laying = staa.Player([first, other(first)]), threading.Event()
+    """The worker packs a computed pane while a cell shows an explanation in another one."""
+    player, packing = staa.Player([first, other(first)]), threading.Event()
 
-    def slowly(*args: Any) -> Any:
-        laying.set()
+    def pack_slowly(*args: Any) -> Any:
+        packing.set()
         time.sleep(0.1)
         return pack_traits(*args)
 
-    monkeypatch.setattr("staa_widgets.widget.player.pack_traits", slowly)
+    monkeypatch.setattr("staa_widgets.widget.player.pack_traits", pack_slowly)
     with ThreadPoolExecutor(1) as pool:
-        settled = pool.submit(player.show_result, other(first, method="computed"), None, 1)
-        assert laying.wait(10)
+        future = pool.submit(player.show_result, other(first, method="computed"), None, 1)
+        assert packing.wait(10)
         player.show(other(first, method="shown"))
-        settled.result(10)
+        future.result(10)
     assert [e.method for e in player.explanations] == ["shown", "computed"]
 
 
-def test_a_player_that_cannot_be_made_leaves_nothing_open(first: Explanation):
+def test_a_player_that_fails_to_open_leaves_no_widget(first: Explanation):
     before = set(_instances)
     with pytest.raises(PlayerError):
         staa.Player(first, patch=(0, 0, 0))

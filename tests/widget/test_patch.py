@@ -1,4 +1,4 @@
-"""A patch whose attention a player shows: asked for from Python and from the page, left again, refused."""
+"""Patch attention in a player: chosen from Python and from the page, left again, and refused."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def request(front: Page, patch: Any, name: str = "a") -> dict[str, Any]:
     return front.wait_for_answer(name)
 
 
-def test_python_asks_and_goes_back_to_the_very_explanation(
+def test_python_sets_a_patch_and_returns_to_the_same_explanation(
     player: staa.Player, front: Page, model: VideoModel, video: Path
 ) -> None:
     before = player.explanation
@@ -58,10 +58,10 @@ def test_python_asks_and_goes_back_to_the_very_explanation(
     assert (player.method, player.target) == ("staa_logit", 3)
     assert (front.state["patch"], front.state["_meta"]["method"]) == (None, "staa_logit")
     player.target = 1
-    assert player.explanation.params["layers"] == "last", "what led to it was kept as well"
+    assert player.explanation.params["layers"] == "last", "the request of the explanation is restored as well"
 
 
-def test_the_page_asks_by_a_request_and_goes_back_by_the_trait(player: staa.Player, front: Page) -> None:
+def test_the_page_requests_a_patch_and_returns_by_the_trait(player: staa.Player, front: Page) -> None:
     before = player.explanation
     answer = request(front, list(PATCH))
     assert answer["ok"], answer
@@ -77,7 +77,7 @@ def test_the_page_asks_by_a_request_and_goes_back_by_the_trait(player: staa.Play
 
 
 @pytest.mark.parametrize("patch", [(9, 0, 0), (0, -1, 0), (0, 0), "abc", (0, 0, 0.5), 4, (True, 0, 0)])
-def test_what_is_no_patch_is_refused_and_put_right_in_the_page(player: staa.Player, front: Page, patch: Any) -> None:
+def test_an_invalid_patch_is_refused_and_reset_in_the_page(player: staa.Player, front: Page, patch: Any) -> None:
     before = player.explanation
     with pytest.raises(SettingError, match=r"slices of 3 × 3 patches"):
         player.patch = patch
@@ -85,40 +85,40 @@ def test_what_is_no_patch_is_refused_and_put_right_in_the_page(player: staa.Play
     assert (player.explanation, front.state["patch"]) == (before, None)
 
 
-def test_a_request_for_a_patch_that_is_none_is_answered_in_words(player: staa.Player, front: Page) -> None:
+def test_a_request_for_a_patch_outside_the_grid_gets_an_error(player: staa.Player, front: Page) -> None:
     answer = request(front, [0, 7, 0])
     assert (answer["ok"], answer["error"]["type"]) == (False, "ParameterError")
     assert "outside the grid" in answer["error"]["message"]
     assert player.patch is None
 
 
-def test_a_player_of_a_patch_goes_to_the_usual_method_where_nothing_came_before(
+def test_leaving_the_patch_of_a_new_player_computes_the_default_method(
     player: staa.Player, video: Path, model: VideoModel
 ) -> None:
-    alone = staa.Player(staa.explain(video, model, method="patch_attention", patch=PATCH, progress=False))
-    assert alone.patch == PATCH
-    alone.patch = None
-    assert alone.method == "staa"
+    patch_player = staa.Player(staa.explain(video, model, method="patch_attention", patch=PATCH, progress=False))
+    assert patch_player.patch == PATCH
+    patch_player.patch = None
+    assert patch_player.method == "staa"
     assert staa.Player(player.explanation, patch=PATCH).patch == PATCH
 
 
-def test_each_pane_has_its_own(player: staa.Player, video: Path, model: VideoModel) -> None:
+def test_each_pane_has_its_own_patch(player: staa.Player, video: Path, model: VideoModel) -> None:
     first, second = player.explanation, staa.explain(video, model, progress=False)
-    both = staa.Player([first, second])
-    both.pane = 1
-    both.patch = PATCH
-    both.pane = 0
-    assert both.patch is None
-    both.patch = (0, 0, 0)
-    both.pane = 1
-    assert both.patch == PATCH
-    both.patch = None
-    assert both.explanation is second
-    both.pane = 0
-    assert both.patch == (0, 0, 0)
+    two_panes = staa.Player([first, second])
+    two_panes.pane = 1
+    two_panes.patch = PATCH
+    two_panes.pane = 0
+    assert two_panes.patch is None
+    two_panes.patch = (0, 0, 0)
+    two_panes.pane = 1
+    assert two_panes.patch == PATCH
+    two_panes.patch = None
+    assert two_panes.explanation is second
+    two_panes.pane = 0
+    assert two_panes.patch == (0, 0, 0)
 
 
-def test_another_method_ends_it(player: staa.Player) -> None:
+def test_another_method_leaves_the_patch(player: staa.Player) -> None:
     player.patch = PATCH
     player.compute("staa")
     assert player.patch is None
@@ -126,18 +126,18 @@ def test_another_method_ends_it(player: staa.Player) -> None:
     assert player.method == "staa"
 
 
-def test_without_the_video_it_is_said_what_is_missing() -> None:
+def test_without_the_video_a_patch_is_refused() -> None:
     player = staa.Player(barcode_explanation())
     with pytest.raises(PlayerError, match="does not have the video"):
         player.patch = (0, 0, 0)
     assert player.patch is None
 
 
-def test_it_is_neither_offered_among_the_methods_nor_scored(player: staa.Player, pages: Pages) -> None:
+def test_patch_attention_is_not_listed_as_a_method_and_not_scored(player: staa.Player, pages: Pages) -> None:
     clip = staa.action_clip(3)
     model = staa.load_model()
-    asked = staa.Player(staa.explain(clip, model, method="patch_attention", patch=(2, 1, 1), progress=False))
-    meta = pages.page_of(asked).state["_meta"]
+    patch_player = staa.Player(staa.explain(clip, model, method="patch_attention", patch=(2, 1, 1), progress=False))
+    meta = pages.page_of(patch_player).state["_meta"]
     assert "patch_attention" not in {method["name"] for method in meta["methods"]}
     assert (meta["ground_truth"] is None, meta["cards"], meta["card"]) == (False, [], None)
     assert tuple(meta["params"]["patch"]) == (2, 1, 1)

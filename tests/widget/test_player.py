@@ -1,4 +1,4 @@
-"""The player in Python: what it takes, what it refuses, and what reaches the page."""
+"""The player in Python: its arguments, its traits in both directions, and errors."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ BULK = ("_frames", "_maps", "_times", "_temporal", "_attention", "_ground_truth"
 
 
 def state_of(player: staa.Player) -> dict[str, Any]:
-    """The player's traits as a page holds them."""
+    """The traits of a player as its page has them."""
     return player.get_state()
 
 
-# --- what a page is given ---
+# --- the payload of a page ---
 
 
-def test_a_page_gets_the_whole_explanation_when_the_player_is_made(bars: Explanation, pages: Pages):
+def test_a_new_page_gets_the_whole_explanation(bars: Explanation, pages: Pages):
     player = staa.Player(bars, opacity=0.5)
     page = pages.page_of(player)
     meta, buffers = pack(bars)
@@ -50,15 +50,15 @@ def test_a_page_gets_the_whole_explanation_when_the_player_is_made(bars: Explana
     assert page.updates == []
 
 
-def test_the_moment_of_greatest_attribution_comes_first(bars: Explanation, pages: Pages):
-    """Slice 2 weighs most and saw source frames 118 and 122."""
+def test_a_player_opens_at_the_greatest_attribution(bars: Explanation, pages: Pages):
+    """Slice 2 has the largest share and sampled frames 118 and 122."""
     player = staa.Player(bars)
     assert (player.frame, player.slice) == (122, 2)
     assert player.time == bars.times[22]
     assert pages.page_of(player).initial["frame"] == 122
 
 
-def test_where_pictures_were_thinned_out_the_nearest_one_comes_first(bars: Explanation):
+def test_with_a_thinned_preview_a_player_opens_at_the_nearest_frame(bars: Explanation):
     assert bars.preview is not None
     thin = barcode_explanation(
         preview=type(bars.preview)(np.array([100, 121, 124]), bars.times[[0, 21, 24]], *picture_bytes(bars))
@@ -71,33 +71,33 @@ def picture_bytes(e: Explanation) -> tuple[Any, ...]:
     return e.preview.offsets[:4], e.preview.data[: e.preview.offsets[3]], e.preview.width, e.preview.height
 
 
-def test_the_settings_are_those_of_the_front_end(bars: Explanation):
+def test_the_front_end_has_the_same_settings_and_defaults(bars: Explanation):
     source = (ROOT / "js" / "src" / "core" / "generated.ts").read_text("utf-8")
-    found = re.search(r"DEFAULTS: Settings = \{(.*?)\}", source, re.DOTALL)
-    assert found
-    words = {"null": None, "true": True, "false": False}
+    declaration = re.search(r"DEFAULTS: Settings = \{(.*?)\}", source, re.DOTALL)
+    assert declaration
+    constants = {"null": None, "true": True, "false": False}
     defaults = {}
-    for line in found[1].strip().splitlines():
+    for line in declaration[1].strip().splitlines():
         name, value = line.strip().rstrip(",").split(": ")
-        defaults[name] = words[value] if value in words else value.strip('"') if '"' in value else float(value)
+        defaults[name] = constants[value] if value in constants else value.strip('"') if '"' in value else float(value)
     player = staa.Player(bars)
     assert defaults.keys() == SETTINGS.keys()
     assert {name: getattr(player, name) for name in defaults} == {**defaults, "frame": 122}
 
 
-def test_the_payload_lists_the_methods_and_says_whether_the_class_matters(bars: Explanation):
+def test_the_payload_lists_the_methods_and_which_are_class_specific(bars: Explanation):
     meta, _ = pack(bars)
-    told = {entry["name"]: entry for entry in meta["methods"]}
-    assert told.keys() == {name for name, method in METHODS.items() if not method.exploratory}
-    for name, entry in told.items():
+    entries = {entry["name"]: entry for entry in meta["methods"]}
+    assert entries.keys() == {name for name, method in METHODS.items() if not method.exploratory}
+    for name, entry in entries.items():
         method = METHODS[name]
         assert (entry["class_specific"], entry["group"]) == (method.class_specific, method.group)
         assert entry["summary"]
         assert entry["cost"]
-    assert [told[name]["class_specific"] for name in ("staa", "staa_logit")] == [False, True]
+    assert [entries[name]["class_specific"] for name in ("staa", "staa_logit")] == [False, True]
     groups = [entry["group"] for entry in meta["methods"]]
     assert [*dict.fromkeys(groups)] == ["attention", "gradient", "perturbation", "control"]
-    assert groups == sorted(groups, key=[*dict.fromkeys(groups)].index), "those of one group stand together"
+    assert groups == sorted(groups, key=[*dict.fromkeys(groups)].index), "methods of a group are adjacent"
     assert meta["class_specific"] is False
     assert is_class_specific(barcode_explanation(method="staa_logit", params={"layers": "mean"}))
     assert is_class_specific(barcode_explanation(params={"weighting": "gradient"}))
@@ -105,35 +105,35 @@ def test_the_payload_lists_the_methods_and_says_whether_the_class_matters(bars: 
     assert is_class_specific(barcode_explanation(method="of another version", target=1))
 
 
-def test_a_player_that_was_not_built_is_said(bars: Explanation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_a_missing_bundle_is_an_export_error(bars: Explanation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr("staa_widgets.widget.bundle.resources.files", lambda _: tmp_path)
     with pytest.raises(ExportError, match=r"widget\.js was not built"):
         staa.Player(bars)
 
 
-# --- both ways ---
+# --- traits in both directions ---
 
 
-def test_what_python_sets_reaches_the_page(bars: Explanation, pages: Pages):
+def test_traits_set_in_python_reach_the_page(bars: Explanation, pages: Pages):
     player = staa.Player(bars)
     page = pages.page_of(player)
     player.frame, player.selection, player.opacity = 110, (2.5, 3), 0.25
     assert page.updates == [{"frame": 110}, {"selection": (2.5, 3.0)}, {"opacity": 0.25}]
 
 
-def test_what_the_page_sets_reaches_python(bars: Explanation, pages: Pages):
+def test_traits_set_in_the_page_reach_python(bars: Explanation, pages: Pages):
     player = staa.Player(bars)
     page = pages.page_of(player)
-    seen: list[Any] = []
-    player.observe(lambda change: seen.append((change["name"], change["new"])), ["frame", "selection", "playing"])
+    changes: list[Any] = []
+    player.observe(lambda change: changes.append((change["name"], change["new"])), ["frame", "selection", "playing"])
     page.set(frame=110)
     page.set(selection=[2.5, 3], playing=True)
     assert (player.frame, player.selection, player.playing, player.time) == (110, (2.5, 3.0), True, bars.times[10])
-    assert seen == [("frame", 110), ("selection", (2.5, 3.0)), ("playing", True)]
+    assert changes == [("frame", 110), ("selection", (2.5, 3.0)), ("playing", True)]
     assert page.updates == []
 
 
-def test_what_moves_often_is_not_sent_back_to_the_page(
+def test_fast_changing_traits_are_not_echoed_to_the_page(
     bars: Explanation, pages: Pages, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("ipywidgets.widgets.widget.JUPYTER_WIDGETS_ECHO", True)
@@ -144,7 +144,7 @@ def test_what_moves_often_is_not_sent_back_to_the_page(
     assert page.echoes == [{"colormap": "magma", "theme": "dark"}]
 
 
-def test_what_a_page_sets_wrongly_is_put_right_there(bars: Explanation, pages: Pages):
+def test_invalid_values_from_a_page_are_reset_there(bars: Explanation, pages: Pages):
     player = staa.Player(bars)
     page = pages.page_of(player)
     page.set(frame=5, opacity=0.5, colormap="jet")
@@ -152,7 +152,7 @@ def test_what_a_page_sets_wrongly_is_put_right_there(bars: Explanation, pages: P
     assert page.updates == [{"frame": 122, "colormap": "inferno"}]
 
 
-def test_two_players_are_linked_as_any_widgets(bars: Explanation):
+def test_two_players_can_be_linked_by_traitlets(bars: Explanation):
     one, other = staa.Player(bars), staa.Player(bars)
     link((one, "frame"), (other, "frame"))
     one.frame = 111
@@ -161,33 +161,33 @@ def test_two_players_are_linked_as_any_widgets(bars: Explanation):
     assert one.frame == 112
 
 
-def test_a_selection_is_told_in_the_words_of_the_clip(bars: Explanation, pages: Pages):
-    """Slices end at 2.32, 2.48, 2.64, 2.8 and 2.96 s, after hand; frames are 20 and 60 ms apart in turn."""
+def test_selection_callbacks_get_seconds_frames_slices_and_share(bars: Explanation, pages: Pages):
+    """Slices end at 2.32, 2.48, 2.64, 2.8 and 2.96 s; frames are alternately 20 and 60 ms apart."""
     player = staa.Player(bars)
-    told: list[Selection | None] = []
-    player.on_select(told.append)
+    selections: list[Selection | None] = []
+    player.on_select(selections.append)
     start, end = bars.spans[1, 0], float(bars.spans[2].mean())
     pages.page_of(player).set(selection=[start, end])
     first, last = np.flatnonzero((bars.times >= start) & (bars.times < end))[[0, -1]]
-    (found,) = told
-    assert found is not None
-    assert (found.start, found.end) == (start, end)
-    assert (found.frames, found.slices) == (range(FIRST + first, FIRST + last + 1), range(1, 3))
-    assert found.share == pytest.approx(bars.temporal[1] + bars.temporal[2] / 2)
+    (selection,) = selections
+    assert selection is not None
+    assert (selection.start, selection.end) == (start, end)
+    assert (selection.frames, selection.slices) == (range(FIRST + first, FIRST + last + 1), range(1, 3))
+    assert selection.share == pytest.approx(bars.temporal[1] + bars.temporal[2] / 2)
     player.selection = None
-    assert told[1:] == [None]
-    player.on_select(told.append, remove=True)
+    assert selections[1:] == [None]
+    player.on_select(selections.append, remove=True)
     player.selection = (bars.times[0], bars.end)
-    assert len(told) == 2
-    everything = select_range(bars, float(bars.times[0]), bars.end)
-    assert (everything.frames, everything.slices) == (range(FIRST, LAST + 1), range(6))
-    assert everything.share == pytest.approx(1)
+    assert len(selections) == 2
+    whole_clip = select_range(bars, float(bars.times[0]), bars.end)
+    assert (whole_clip.frames, whole_clip.slices) == (range(FIRST, LAST + 1), range(6))
+    assert whole_clip.share == pytest.approx(1)
 
 
-# --- showing something else ---
+# --- showing another explanation ---
 
 
-def test_another_explanation_of_the_clip_comes_in_one_message_without_pictures(bars: Explanation, pages: Pages):
+def test_another_explanation_of_the_clip_is_one_message_without_frames(bars: Explanation, pages: Pages):
     player = staa.Player(bars, frame=105, selection=(2.5, 3), opacity=0.4, layer=2, head=1)
     page = pages.page_of(player)
     other = barcode_explanation(maps=bars.maps[::-1], target=1, method="staa_logit", params={})
@@ -202,15 +202,15 @@ def test_another_explanation_of_the_clip_comes_in_one_message_without_pictures(b
 
 def test_observers_see_the_whole_change(bars: Explanation):
     player = staa.Player(bars)
-    seen: list[Any] = []
+    states: list[Any] = []
     player.observe(
-        lambda _: seen.append((player.method, player.target, player.explanation.target)), ["method", "target"]
+        lambda _: states.append((player.method, player.target, player.explanation.target)), ["method", "target"]
     )
     player.show(barcode_explanation(target=1, method="staa_logit", params={}))
-    assert seen == [("staa_logit", 1, 1)] * 2
+    assert states == [("staa_logit", 1, 1)] * 2
 
 
-def test_another_clip_starts_anew_where_its_frames_differ(bars: Explanation, pages: Pages):
+def test_another_clip_resets_frame_and_selection(bars: Explanation, pages: Pages):
     player = staa.Player(bars, frame=147, selection=(2.5, 3), opacity=0.4, layer=2, head=1)
     page = pages.page_of(player)
     later = barcode_explanation(first_frame=500, sampled_frames=bars.sampled_frames + 400, preview=None, attention=None)
@@ -225,23 +225,23 @@ def test_another_clip_starts_anew_where_its_frames_differ(bars: Explanation, pag
 # --- as a cell's value ---
 
 
-def test_outside_a_kernel_an_explanation_stays_words(bars: Explanation, capsys: pytest.CaptureFixture[str]):
+def test_outside_a_kernel_an_explanation_is_shown_as_text(bars: Explanation, capsys: pytest.CaptureFixture[str]):
     for value in (bars, staa.Player(bars)):
         assert not IPythonDisplayFormatter()(value)
         assert "bars.mp4" in PlainTextFormatter()(value)
     assert capsys.readouterr().out == ""
 
 
-def test_plain_use_loads_no_widgets(tmp_path: Path):
+def test_explaining_and_saving_imports_no_widget_library(tmp_path: Path):
     code = (
         "import sys, staa_widgets as staa\n"
         "e = staa.explain(staa.action_clip(0), cache=False, progress=False); repr(e)\n"
         "e.load(e.save(sys.argv[1])); e.to_bytes()\n"
         "print([name for name in ('anywidget', 'ipywidgets', 'IPython', 'traitlets') if name in sys.modules])"
     )
-    told = [sys.executable, "-c", code, str(tmp_path / "e.safetensors")]
-    run = subprocess.run(told, capture_output=True, text=True, check=True)
-    assert run.stdout == "[]\n"
+    command = [sys.executable, "-c", code, str(tmp_path / "e.safetensors")]
+    process = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert process.stdout == "[]\n"
 
 
 # --- threads ---
@@ -251,14 +251,14 @@ def test_traits_set_by_several_threads_agree_with_the_page(bars: Explanation, pa
     player = staa.Player(bars)
     page = pages.page_of(player)
     others = [bars, barcode_explanation(maps=bars.maps[::-1], target=1), barcode_explanation(attention=None, target=3)]
-    failed: list[BaseException] = []
+    errors: list[BaseException] = []
 
     def repeat(call: Any) -> None:
         try:
             for turn in range(60):
                 call(turn)
         except BaseException as error:
-            failed.append(error)
+            errors.append(error)
 
     def set_both(turn: int) -> None:
         player.frame = FIRST + turn % 40
@@ -280,7 +280,7 @@ def test_traits_set_by_several_threads_agree_with_the_page(bars: Explanation, pa
             thread.join(PATIENCE)
     finally:
         sys.setswitchinterval(interval)
-    assert failed == []
+    assert errors == []
     assert page.state == page.initial | state_of(player)
     assert (player.frame, player.opacity, player.gamma) == (FIRST + 19, 0.59, 1 + 59 / 100)
     assert player.explanation is others[2]

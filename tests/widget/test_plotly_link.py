@@ -1,4 +1,4 @@
-"""A player and a figure that follow each other, told what a browser would tell them."""
+"""A player linked with a Plotly figure; the test sends the messages of the browser."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ E = barcode_explanation()
 
 
 @pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch):
-    """Follow without waiting: Playwright, after a browser test, leaves a loop running that nobody turns."""
+def follow_at_once(monkeypatch: pytest.MonkeyPatch):
+    """Follow without delay: after a browser test, Playwright leaves an event loop that is set but not running."""
     monkeypatch.setattr("staa_widgets.widget.plotly_link.INTERVAL", 0)
 
 
 @pytest.fixture
-def at_leisure(monkeypatch: pytest.MonkeyPatch):
-    """Follow at the pace of a kernel."""
+def follow_at_kernel_pace(monkeypatch: pytest.MonkeyPatch):
+    """Limit updates to the rate of a kernel."""
     monkeypatch.setattr("staa_widgets.widget.plotly_link.INTERVAL", INTERVAL)
 
 
-def in_a_loop(run: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run in an event loop of its own, as a kernel does."""
+def run_in_event_loop(run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a coroutine in a new event loop, as a kernel does."""
     with ThreadPoolExecutor(1) as pool:
         pool.submit(lambda: asyncio.run(run())).result()
 
@@ -46,31 +46,31 @@ def pair(e: Explanation = E) -> tuple[staa.Player, Any]:
 
 
 def send_point(figure: Any, index: int, event: str = "plotly_hover", trace: int = 0) -> None:
-    """Report a pointer over one point, as the figure's own JavaScript does."""
+    """Send the message of the figure's JavaScript for a pointer over one point."""
     x, y = figure.data[trace].x[index], figure.data[trace].y[index]
     points = {"xs": [x], "ys": [y], "point_indexes": [index], "trace_indexes": [trace]}
     figure._js2py_pointsCallback = {"event_type": event, "points": points}
 
 
 def playheads(figure: Any) -> list[float]:
-    found = [shape for shape in figure.layout.shapes if (shape.name or "").startswith("staa-playhead")]
-    assert all(shape.x0 == shape.x1 for shape in found)
-    return [shape.x0 for shape in found]
+    shapes = [shape for shape in figure.layout.shapes if (shape.name or "").startswith("staa-playhead")]
+    assert all(shape.x0 == shape.x1 for shape in shapes)
+    return [shape.x0 for shape in shapes]
 
 
 def figure_content(figure: Any) -> dict[str, Any]:
-    """All of a figure; no shapes are no shapes, however they are written."""
-    whole = figure.to_dict()
-    return {**whole, "layout": {**whole["layout"], "shapes": whole["layout"].get("shapes") or []}}
+    """The figure as a dict; missing shapes and no shapes are equal."""
+    content = figure.to_dict()
+    return {**content, "layout": {**content["layout"], "shapes": content["layout"].get("shapes") or []}}
 
 
 @pytest.mark.parametrize("event", ["plotly_hover", "plotly_click"])
-def test_pointing_at_a_bar_shows_the_frame_the_model_saw_of_it(event: str):
+def test_pointing_at_a_bar_shows_its_sampled_frame(event: str):
     player, figure = pair()
     staa.link(player, figure)
-    for s, seen in enumerate(E.sampled_frames.tolist()):
+    for s, frames in enumerate(E.sampled_frames.tolist()):
         send_point(figure, s, event)
-        assert player.frame == seen[1]
+        assert player.frame == frames[1]
         assert player.slice == s
 
 
@@ -84,7 +84,7 @@ def test_the_players_frame_moves_the_playhead_and_marks_its_bar():
         assert figure.data[0].selectedpoints == (E.slice_of_frame[frame - FIRST],)
 
 
-def test_a_frame_on_the_very_edge_belongs_to_the_later_bar():
+def test_a_frame_on_an_edge_belongs_to_the_later_bar():
     times = np.arange(48) / 10
     spans = np.stack([np.arange(6) * 0.8, np.arange(1, 7) * 0.8], axis=1)
     spans[:, 1] = [*spans[1:, 0], times[-1] + 0.1]
@@ -96,8 +96,8 @@ def test_a_frame_on_the_very_edge_belongs_to_the_later_bar():
         assert figure.data[0].selectedpoints == (player.slice,)
 
 
-def test_one_move_is_one_move():
-    """Neither side answers the other's answer."""
+def test_one_hover_changes_the_frame_once():
+    """Player and figure do not answer each other in a loop."""
     player, figure = pair()
     staa.link(player, figure)
     frames: list[int] = []
@@ -109,7 +109,7 @@ def test_one_move_is_one_move():
     assert frames == [E.sampled_frames[4, 1], 100]
 
 
-def test_while_playing_hovering_leaves_the_player_alone_and_a_click_does_not():
+def test_during_playback_a_click_seeks_and_hovering_does_not():
     player, figure = pair()
     staa.link(player, figure)
     before, player.playing = player.frame, True
@@ -119,11 +119,11 @@ def test_while_playing_hovering_leaves_the_player_alone_and_a_click_does_not():
     assert player.frame == E.sampled_frames[5, 1]
 
 
-def test_unlink_leaves_both_as_found():
+def test_unlink_restores_both():
     player, figure = pair()
-    heard: list[Any] = []
-    figure.data[0].on_hover(lambda *_: heard.append("hover"))
-    figure.data[0].on_click(lambda *_: heard.append("click"))
+    events: list[Any] = []
+    figure.data[0].on_hover(lambda *_: events.append("hover"))
+    figure.data[0].on_click(lambda *_: events.append("click"))
     figure.update_traces(selectedpoints=[0, 5])
     figure.add_vline(x=3, name="mine")
     before, frame = figure_content(figure), player.frame
@@ -137,11 +137,11 @@ def test_unlink_leaves_both_as_found():
     send_point(figure, 1)
     send_point(figure, 1, "plotly_click")
     player.frame = 102
-    assert (heard, player.frame, figure_content(figure)) == (["hover", "click"], 102, before)
+    assert (events, player.frame, figure_content(figure)) == (["hover", "click"], 102, before)
     assert not player._trait_notifiers.get("time", {}).get("change")
 
 
-def test_what_a_user_drew_meanwhile_stays():
+def test_unlink_keeps_shapes_of_the_user():
     player, figure = pair()
     link = staa.link(player, figure)
     figure.add_vline(x=3, name="mine")
@@ -183,7 +183,7 @@ def test_times_beyond_the_clip_show_its_first_and_last_frame():
     assert player.frame == FIRST
 
 
-def test_each_plot_of_several_has_its_playhead():
+def test_each_subplot_has_a_playhead():
     from plotly.subplots import make_subplots
 
     figure: Any = go.FigureWidget(make_subplots(rows=2, cols=1))
@@ -196,7 +196,7 @@ def test_each_plot_of_several_has_its_playhead():
     assert playheads(figure) == [2.0, 2.0]
 
 
-def test_another_explanation_on_show_is_followed():
+def test_the_link_follows_another_explanation():
     player, figure = pair()
     staa.link(player, figure)
     later = barcode_explanation(times=E.times + 1, spans=E.spans + 1, end=E.end + 1, preview=None)
@@ -215,7 +215,7 @@ def test_another_explanation_on_show_is_followed():
     ],
     ids=["no widget", "no figure", "empty", "categories", "no axis"],
 )
-def test_what_cannot_be_linked_is_said(figure: Any, hint: str):
+def test_figures_without_a_time_axis_are_refused(figure: Any, hint: str):
     before = figure.to_dict() if hasattr(figure, "to_dict") else None
     with pytest.raises(ParameterError) as caught:
         staa.link(staa.Player(E), figure)
@@ -223,42 +223,42 @@ def test_what_cannot_be_linked_is_said(figure: Any, hint: str):
     assert before is None or figure.to_dict() == before
 
 
-def test_an_explanation_is_no_player():
+def test_an_explanation_is_refused_as_a_player():
     with pytest.raises(ParameterError, match="got Explanation") as caught:
         staa.link(E, go.FigureWidget(E.to_plotly()))  # pyright: ignore[reportArgumentType]
     assert "staa.Player" in caught.value.hint
 
 
-def test_in_a_kernel_many_moves_are_few_redraws_and_the_last_one_counts(at_leisure):
+def test_many_changes_are_few_redraws_and_end_at_the_last(follow_at_kernel_pace):
     player, figure = pair()
     staa.link(player, figure)
-    drawn: list[float] = []
-    figure.layout.on_change(lambda *_: drawn.append(playheads(figure)[0]), "shapes")
+    drawn_times: list[float] = []
+    figure.layout.on_change(lambda *_: drawn_times.append(playheads(figure)[0]), "shapes")
 
     async def move_often() -> None:
         for frame in range(FIRST, LAST + 1):
             player.frame = frame
         await asyncio.sleep(0.5)
 
-    in_a_loop(move_often)
-    assert len(drawn) <= 2
+    run_in_event_loop(move_often)
+    assert len(drawn_times) <= 2
     assert playheads(figure) == [player.time]
 
 
-def test_a_cell_that_keeps_the_loop_busy_is_followed_all_the_same():
-    """What waits for the loop would wait for the cell's end."""
-    drawn: list[int] = []
-    pace = Throttle(lambda: drawn.append(now), 10)
+def test_the_figure_follows_during_a_cell_that_blocks_the_event_loop():
+    """A timer of the event loop would wait for the end of the cell."""
+    calls: list[int] = []
+    throttle = Throttle(lambda: calls.append(now), 10)
 
     async def cell() -> None:
-        pace()
-        pace()
+        throttle()
+        throttle()
 
     now = 0
-    in_a_loop(cell)
-    now, pace._last = 1, pace._last - 20
-    in_a_loop(cell)
-    assert drawn == [0, 1]
+    run_in_event_loop(cell)
+    now, throttle._last = 1, throttle._last - 20
+    run_in_event_loop(cell)
+    assert calls == [0, 1]
 
 
 def test_a_figure_does_not_keep_a_player_after_unlink():
@@ -272,7 +272,7 @@ def test_a_figure_does_not_keep_a_player_after_unlink():
     assert figure.data
 
 
-def test_unlinking_leaves_out_what_waits(at_leisure):
+def test_unlink_drops_pending_updates(follow_at_kernel_pace):
     player, figure = pair()
 
     async def move_often() -> None:
@@ -285,16 +285,16 @@ def test_unlinking_leaves_out_what_waits(at_leisure):
         await asyncio.sleep(0.3)
         assert figure_content(figure) == before
 
-    in_a_loop(move_often)
+    run_in_event_loop(move_often)
 
 
 # --- selections ---
 
 
 def send_drag(figure: Any, start: float, end: float, xref: str = "x") -> None:
-    """Report a range drawn across a plot, as the figure's own JavaScript does."""
-    drawn = {"type": "rect", "xref": xref, "yref": xref.replace("x", "y"), "x0": start, "x1": end, "y0": 0, "y1": 1}
-    figure._js2py_relayout = {"relayout_data": {"selections": [drawn]}, "source_view_id": "v"}
+    """Send the message of the figure's JavaScript for a range drawn across a plot."""
+    selection = {"type": "rect", "xref": xref, "yref": xref.replace("x", "y"), "x0": start, "x1": end, "y0": 0, "y1": 1}
+    figure._js2py_relayout = {"relayout_data": {"selections": [selection]}, "source_view_id": "v"}
 
 
 def bands(figure: Any) -> list[tuple[str, float, float]]:
@@ -305,10 +305,10 @@ def test_a_range_drawn_in_the_figure_is_selected_in_the_player():
     player, figure = pair()
     staa.link(player, figure)
     assert (figure.layout.dragmode, figure.layout.selectdirection) == ("select", "h")
-    for start, end, wanted in ((2.5, 3.1, (2.5, 3.1)), (3.1, 2.5, (2.5, 3.1)), (0, 2.2, (2.0, 2.2))):
+    for start, end, expected in ((2.5, 3.1, (2.5, 3.1)), (3.1, 2.5, (2.5, 3.1)), (0, 2.2, (2.0, 2.2))):
         send_drag(figure, start, end)
-        assert player.selection == wanted
-        assert bands(figure) == [("x", *wanted)]
+        assert player.selection == expected
+        assert bands(figure) == [("x", *expected)]
         assert "selections" not in figure.layout.to_plotly_json()
     send_drag(figure, 50, 60)
     assert player.selection is None
@@ -326,7 +326,7 @@ def test_a_range_selected_in_the_player_is_a_band_in_the_figure():
     assert bands(figure) == []
 
 
-def test_clicking_it_away_in_the_figure_clears_it():
+def test_deselecting_in_the_figure_clears_the_selection():
     player, figure = pair()
     staa.link(player, figure)
     player.selection = (3, 3.5)
@@ -335,10 +335,10 @@ def test_clicking_it_away_in_the_figure_clears_it():
     assert player.selection is None
 
 
-def test_unlinking_leaves_no_band_and_hears_no_more():
+def test_unlink_removes_the_band_and_the_observers():
     player, figure = pair()
     figure.layout.dragmode = "pan"
-    before, heard = figure_content(figure), len(player._trait_notifiers["selection"]["change"])
+    before, observer_count = figure_content(figure), len(player._trait_notifiers["selection"]["change"])
     link = staa.link(player, figure)
     send_drag(figure, 2.5, 3)
     link.unlink()
@@ -347,10 +347,10 @@ def test_unlinking_leaves_no_band_and_hears_no_more():
     player.selection = None
     player.selection = (3, 3.2)
     assert bands(figure) == []
-    assert len(player._trait_notifiers["selection"]["change"]) == heard
+    assert len(player._trait_notifiers["selection"]["change"]) == observer_count
 
 
-def test_every_plot_of_a_comparison_selects_and_follows():
+def test_every_subplot_of_a_comparison_selects_and_follows():
     both = staa.Comparison.of(E, barcode_explanation(signed=True, method="saliency"))
     player = staa.Player(E)
     figure: Any = go.FigureWidget(both.to_plotly())
@@ -369,7 +369,7 @@ def send_map_click(figure: Any, row: int, column: int, trace: int) -> None:
     figure._js2py_pointsCallback = {"event_type": "plotly_click", "points": points}
 
 
-def test_a_click_on_a_map_shows_that_head_and_on_a_line_that_time():
+def test_a_click_on_a_map_shows_its_head_and_on_a_line_its_time():
     player = staa.Player(E)
     figure: Any = go.FigureWidget(E.to_plotly("heads"))
     link = staa.link(player, figure)
@@ -378,7 +378,7 @@ def test_a_click_on_a_map_shows_that_head_and_on_a_line_that_time():
     assert (player.layer, player.head) == (2, 1)
     send_map_click(figure, 4, 5, 1)
     assert player.slice == 5
-    # What is drawn across the maps is no range of seconds.
+    # A range across the maps has no seconds.
     send_drag(figure, 2.5, 3, "x")
     assert player.selection is None
     send_drag(figure, 2.5, 3, "x2")
@@ -391,8 +391,8 @@ def test_a_click_on_a_map_shows_that_head_and_on_a_line_that_time():
     assert player.slice != 0
 
 
-def test_a_figure_of_another_clip_moves_the_clip_that_is_played():
-    """The pane on show shows 96 frames of 50 a second from frame 0 on, twice as long as the clip that is played."""
+def test_a_figure_of_another_clip_moves_the_first_clip():
+    """The active pane is of a clip of 192 frames at 50 per second; the first pane's clip sets the frame."""
     times = 2 + np.arange(192) / 50
     edges = np.linspace(2, times[-1] + 0.02, 7)
     changes: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Requests from the page: read, queued, computed by one worker, answered once."""
+"""Requests from the page: parsed, queued, computed by one worker, answered once."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def front(player: staa.Player, pages: Pages) -> Page:
     return pages.page_of(player)
 
 
-class Forward:
-    """Stands in a model's way until it is let go."""
+class BlockingForward:
+    """Replacement for `capture.record` that blocks until `go` is set."""
 
     def __init__(self, original: Callable[..., Any]) -> None:
         self.original = original
@@ -54,21 +54,21 @@ class Forward:
         self.began, self.go = threading.Event(), threading.Event()
         self.error: Exception | None = None
 
-    def __call__(self, *asked: Any) -> Any:
+    def __call__(self, *arguments: Any) -> Any:
         self.count += 1
         self.began.set()
         assert self.go.wait(PATIENCE)
         if self.error:
             raise self.error
-        return self.original(*asked)
+        return self.original(*arguments)
 
 
 @pytest.fixture
-def forward(player: staa.Player, monkeypatch: pytest.MonkeyPatch) -> Iterator[Forward]:
-    held = Forward(staa_widgets.models.capture.record)
-    monkeypatch.setattr(staa_widgets.models.capture, "record", held)
-    yield held
-    held.go.set()
+def forward(player: staa.Player, monkeypatch: pytest.MonkeyPatch) -> Iterator[BlockingForward]:
+    blocking = BlockingForward(staa_widgets.models.capture.record)
+    monkeypatch.setattr(staa_widgets.models.capture, "record", blocking)
+    yield blocking
+    blocking.go.set()
     wait_for_worker()
 
 
@@ -84,10 +84,10 @@ def cancel_message(name: str) -> dict[str, Any]:
 
 
 @cases_of("conversations")
-def test_conversations_go_as_both_sides_expect(
-    case: Any, player: staa.Player, pages: Pages, forward: Forward, monkeypatch: pytest.MonkeyPatch
+def test_conversations_match_the_file_shared_with_the_front_end(
+    case: Any, player: staa.Player, pages: Pages, forward: BlockingForward, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(worker, "INTERVAL", float("inf"))  # The first report of each request, and no more.
+    monkeypatch.setattr(worker, "INTERVAL", float("inf"))  # Only the first progress report of each request.
     if "without video" in case["name"]:
         player = staa.Player(staa.Explanation.from_bytes(player.explanation.to_bytes()))
     if "unexpectedly" in case["name"]:
@@ -106,18 +106,19 @@ def test_conversations_go_as_both_sides_expect(
 
 
 def comparable_message(message: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what differs from run to run, but not whether it is there."""
+    """A message without values that differ between runs."""
     message = json.loads(json.dumps(message))
     if "seconds" in message.get("result", {}):
         message["result"]["seconds"] = message["result"]["seconds"] >= 0
-    if traceback := message.get("error", {}).get("traceback"):
+    traceback = message.get("error", {}).get("traceback")
+    if traceback:
         lines = traceback.splitlines()
         message["error"]["traceback"] = [lines[0], lines[-1]]
     return message
 
 
 @cases_of("refused")
-def test_what_breaks_the_protocol_is_answered_all_the_same(case: Any, front: Page):
+def test_invalid_requests_get_a_protocol_error(case: Any, front: Page):
     front.send(case["request"])
     (answer,) = front.messages
     assert answer["id"] == case["request"]["id"]
@@ -131,28 +132,28 @@ def test_what_breaks_the_protocol_is_answered_all_the_same(case: Any, front: Pag
 
 
 @cases_of("ignored")
-def test_what_asks_for_nothing_is_not_answered(case: Any, front: Page):
+def test_messages_without_a_request_are_not_answered(case: Any, front: Page):
     front.send(case["request"])
     front.send({"v": 2, "id": "after", "op": "hello"})
     assert [message["id"] for message in front.messages] == ["after"]
 
 
-def test_running_out_of_memory_has_a_hint_of_its_own(front: Page, forward: Forward):
+def test_running_out_of_memory_has_its_own_hint(front: Page, forward: BlockingForward):
     forward.error = MemoryError()
     forward.go.set()
     front.send(compute_request("1", method="staa_logit"))
     error = front.wait_for_answer("1")["error"]
     assert error["type"] == "DeviceMemoryError"
     assert "smaller model" in error["hint"]
-    assert "shorter clip" in error_message("2", MemoryError())["error"]["hint"]  # while decoding, say
+    assert "shorter clip" in error_message("2", MemoryError())["error"]["hint"]  # For example while decoding.
 
 
 # --- computing ---
 
 
-def test_the_page_is_shown_the_result_before_it_is_told(player: staa.Player, front: Page):
-    told: list[Any] = []
-    player.observe(lambda change: told.append((change["new"], threading.current_thread().name)), "target")
+def test_the_page_gets_the_result_before_the_answer(player: staa.Player, front: Page):
+    changes: list[Any] = []
+    player.observe(lambda change: changes.append((change["new"], threading.current_thread().name)), "target")
     target = (player.target + 1) % 5
     front.send(compute_request("1", method="staa_logit", target=target, params={"layers": "mean"}))
     result = front.wait_for_answer("1")["result"]
@@ -162,7 +163,7 @@ def test_the_page_is_shown_the_result_before_it_is_told(player: staa.Player, fro
     assert not update.keys() & {"_frames", "_colors", "frame"}
     assert (result["method"], result["target"], result["cache"]) == ("staa_logit", target, "miss")
     assert player.explanation.params == {**METHODS["staa_logit"].defaults, "layers": "mean"}
-    assert told == [(target, "staa-worker")]
+    assert changes == [(target, "staa-worker")]
     front.send(compute_request("2", method="staa"))
     assert front.wait_for_answer("2")["result"]["cache"] == "hit"
     assert player.method == "staa"
@@ -170,7 +171,7 @@ def test_the_page_is_shown_the_result_before_it_is_told(player: staa.Player, fro
     assert front.wait_for_answer("3")["result"]["target"] == target
 
 
-def test_progress_is_told_no_more_often_than_the_interval(front: Page, monkeypatch: pytest.MonkeyPatch):
+def test_progress_is_sent_no_more_often_than_the_interval(front: Page, monkeypatch: pytest.MonkeyPatch):
     now = [0.0]
 
     class Clock:
@@ -196,7 +197,7 @@ def test_progress_is_told_no_more_often_than_the_interval(front: Page, monkeypat
     assert host.sent == [*range(0, 100, 7)]
 
 
-def test_a_newer_request_of_a_player_takes_the_place_of_the_older(player: staa.Player, front: Page, forward: Forward):
+def test_a_newer_request_of_a_player_cancels_the_older(player: staa.Player, front: Page, forward: BlockingForward):
     front.send(compute_request("1", method="staa_logit", target=1))
     assert forward.began.wait(PATIENCE)
     front.send(compute_request("2", method="staa_logit", target=4))
@@ -211,7 +212,7 @@ def test_a_newer_request_of_a_player_takes_the_place_of_the_older(player: staa.P
     assert [message["id"] for message in front.messages if "ok" in message] == ["1", "2", "3"]
 
 
-def test_what_is_done_is_kept_no_longer(player: staa.Player, front: Page, forward: Forward):
+def test_finished_tasks_are_dropped(player: staa.Player, front: Page, forward: BlockingForward):
     forward.go.set()
     for name, args in (("1", {"method": "staa_logit", "target": 1}), ("2", {"method": "nothing"})):
         front.send(compute_request(name, **args))
@@ -221,7 +222,7 @@ def test_what_is_done_is_kept_no_longer(player: staa.Player, front: Page, forwar
 
 
 def test_players_take_turns_and_do_not_cancel_each_other(
-    player: staa.Player, front: Page, pages: Pages, forward: Forward
+    player: staa.Player, front: Page, pages: Pages, forward: BlockingForward
 ):
     other = staa.Player(player.explanation)
     front.send(compute_request("1", method="staa_logit", target=1))
@@ -233,26 +234,26 @@ def test_players_take_turns_and_do_not_cancel_each_other(
     assert (player.target, other.target) == (1, 4)
 
 
-def test_what_waits_can_be_cancelled_and_is_never_begun(
-    player: staa.Player, front: Page, pages: Pages, forward: Forward
+def test_a_queued_request_can_be_canceled_before_it_starts(
+    player: staa.Player, front: Page, pages: Pages, forward: BlockingForward
 ):
     other = staa.Player(player.explanation)
     front.send(compute_request("1", method="staa_logit", target=1))
     assert forward.began.wait(PATIENCE)
-    waiting = pages.page_of(other)
-    waiting.send(compute_request("2", method="staa_logit", target=4))
-    waiting.send(cancel_message("2"))
-    assert waiting.wait_for_answer("2")["error"]["type"] == "CancelledError"
-    waiting.send(cancel_message("2"))
+    waiting_page = pages.page_of(other)
+    waiting_page.send(compute_request("2", method="staa_logit", target=4))
+    waiting_page.send(cancel_message("2"))
+    assert waiting_page.wait_for_answer("2")["error"]["type"] == "CancelledError"
+    waiting_page.send(cancel_message("2"))
     forward.go.set()
     assert front.wait_for_answer("1")["ok"]
     wait_for_worker()
     assert forward.count == 1
-    assert waiting.updates == []
-    assert [message for message in waiting.messages if "ok" in message] == [waiting.wait_for_answer("2")]
+    assert waiting_page.updates == []
+    assert [message for message in waiting_page.messages if "ok" in message] == [waiting_page.wait_for_answer("2")]
 
 
-def test_cancelling_something_else_changes_nothing(front: Page, forward: Forward):
+def test_canceling_another_request_changes_nothing(front: Page, forward: BlockingForward):
     front.send(compute_request("1", method="staa_logit"))
     front.send(cancel_message("0"))
     forward.go.set()
@@ -261,18 +262,18 @@ def test_cancelling_something_else_changes_nothing(front: Page, forward: Forward
     assert len([message for message in front.messages if "ok" in message]) == 1
 
 
-def test_a_call_in_python_takes_the_place_of_the_pages(player: staa.Player, front: Page, forward: Forward):
+def test_a_call_in_python_cancels_the_request_of_the_page(player: staa.Player, front: Page, forward: BlockingForward):
     front.send(compute_request("1", method="staa_logit", target=1))
     assert forward.began.wait(PATIENCE)
     threading.Timer(0.05, forward.go.set).start()
-    found = player.compute("staa_logit", 4)
+    computed = player.compute("staa_logit", 4)
     assert front.wait_for_answer("1")["error"]["type"] == "CancelledError"
     wait_for_worker()
-    assert player.explanation is found
+    assert player.explanation is computed
     assert [update["target"] for update in front.updates] == [4]
 
 
-def test_a_closed_player_computes_no_more(player: staa.Player, front: Page, forward: Forward):
+def test_a_closed_player_cancels_its_request(player: staa.Player, front: Page, forward: BlockingForward):
     front.send(compute_request("1", method="staa_logit"))
     assert forward.began.wait(PATIENCE)
     player.close()
@@ -282,7 +283,7 @@ def test_a_closed_player_computes_no_more(player: staa.Player, front: Page, forw
     assert player.explanation.method == "staa"
 
 
-def test_an_observer_that_fails_is_told_and_the_worker_goes_on(player: staa.Player, front: Page):
+def test_a_failing_observer_is_reported_and_the_worker_continues(player: staa.Player, front: Page):
     def fail(change: Any) -> None:
         raise LookupError("observer")
 
@@ -296,7 +297,7 @@ def test_an_observer_that_fails_is_told_and_the_worker_goes_on(player: staa.Play
 
 
 def test_a_linked_widget_may_set_method_and_class(player: staa.Player, front: Page, caplog: pytest.LogCaptureFixture):
-    """As `jslink` to a dropdown does: the traits say what is on show, so the page is put right until it is."""
+    """As with `jslink` to a dropdown: the page shows the old values until the result is computed."""
     front.set(method="staa_logit")
     front.wait_until(lambda page: page.state["method"] == "staa_logit" and "_maps" in page.updates[-1])
     assert front.updates[0] == {"method": "staa"}
@@ -308,7 +309,7 @@ def test_a_linked_widget_may_set_method_and_class(player: staa.Player, front: Pa
     assert front.messages == []
 
 
-def test_what_is_large_goes_in_pieces(monkeypatch: pytest.MonkeyPatch):
+def test_large_answers_are_sent_in_pieces(monkeypatch: pytest.MonkeyPatch):
     class Host:
         def __init__(self) -> None:
             self.sent: list[Any] = []

@@ -1,4 +1,4 @@
-"""Settings of the player: what each accepts, and what is said of anything else."""
+"""Settings of the player: accepted values, and errors for all others."""
 
 from __future__ import annotations
 
@@ -43,29 +43,29 @@ pytestmark = pytest.mark.usefixtures("pages")
 )
 def test_settings_are_checked(name: str, good: list[Any], bad: list[Any], hint: str, bars: Explanation):
     player = staa.Player(bars)
-    kept = getattr(player, name)
+    current = getattr(player, name)
     for value in good:
         setattr(player, name, value)
-        kept = getattr(player, name)
-        assert kept == pytest.approx(tuple(value) if isinstance(value, list) else value)
-        assert type(kept) in (int, float, bool, str, tuple, type(None))
+        current = getattr(player, name)
+        assert current == pytest.approx(tuple(value) if isinstance(value, list) else value)
+        assert type(current) in (int, float, bool, str, tuple, type(None))
     for value in bad:
-        with pytest.raises(ParameterError, match=f"^{name} is ") as refused:
+        with pytest.raises(ParameterError, match=f"^{name} is ") as caught:
             setattr(player, name, value)
-        assert isinstance(refused.value, TraitError)
-        assert refused.value.hint
-        assert hint in refused.value.hint
-        assert getattr(player, name) == kept
+        assert isinstance(caught.value, TraitError)
+        assert caught.value.hint
+        assert hint in caught.value.hint
+        assert getattr(player, name) == current
         with pytest.raises(ParameterError):
             staa.Player(bars, **{name: value})
 
 
-def test_a_selection_beyond_the_clip_ends_with_it(bars: Explanation):
+def test_a_selection_beyond_the_clip_is_clamped(bars: Explanation):
     player = staa.Player(bars, selection=(3, 100))
     assert player.selection == (3, bars.spans[-1, 1])
 
 
-def test_names_that_are_not_there_are_told_apart(bars: Explanation):
+def test_misspelled_settings_get_a_suggestion(bars: Explanation):
     with pytest.raises(TypeError, match=r"no setting 'opactiy'\. Did you mean 'opacity'"):
         staa.Player(bars, opactiy=0.5)
     with pytest.raises(TypeError, match=r"no setting 'xyz'. Choose from .*frame"):
@@ -76,11 +76,11 @@ def test_names_that_are_not_there_are_told_apart(bars: Explanation):
 
 def test_slice_and_time_follow_the_frame_and_cannot_be_set(bars: Explanation):
     player = staa.Player(bars)
-    told: list[tuple[str, Any]] = []
-    player.observe(lambda change: told.append((change["name"], change["new"])), ["slice", "time"])
+    changes: list[tuple[str, Any]] = []
+    player.observe(lambda change: changes.append((change["name"], change["new"])), ["slice", "time"])
     player.frame = FIRST
     assert (player.slice, player.time) == (0, 2.0)
-    assert sorted(told) == [("slice", 0), ("time", 2.0)]
+    assert sorted(changes) == [("slice", 0), ("time", 2.0)]
     for name in ("slice", "time"):
         with pytest.raises(TraitError, match="read-only"):
             setattr(player, name, 1)
