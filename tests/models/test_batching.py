@@ -1,4 +1,4 @@
-"""Batches by memory: chosen, halved where memory runs out, remembered, and left alone otherwise."""
+"""Batch sizes by memory: chosen in advance, halved when memory runs out, and remembered per model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import staa_widgets.models.capture
 from staa_widgets import explain, explain_many, load_model
 from staa_widgets.errors import DeviceMemoryError
 from staa_widgets.models import VideoModel
-from staa_widgets.models.attention import query_sampling as queries
+from staa_widgets.models.attention import query_sampling
 from staa_widgets.models.batching import is_out_of_memory, max_batch_size, run_within_memory
 from staa_widgets.records.record import Needs
 from tests.helpers.joint_models import tiny_joint_model
@@ -31,24 +31,24 @@ MPS = "MPS backend out of memory (MPS allocated: 8.75 GB, other allocations: 9 G
 
 
 @pytest.fixture
-def fresh() -> VideoModel:
-    """A model of its own: what it has proved to be too large for is remembered."""
+def model() -> VideoModel:
+    """A new model for each test: a model remembers the batch sizes that did not fit."""
     return load_model(tiny_timesformer(), processor=tiny_timesformer_model().transform, id="tiny")
 
 
-def limit_memory(monkeypatch: pytest.MonkeyPatch, most: int, error: Exception) -> list[int]:
-    """Let memory run out above so many inputs; give the sizes that were tried."""
-    tried: list[int] = []
+def limit_memory(monkeypatch: pytest.MonkeyPatch, max_size: int, error: Exception) -> list[int]:
+    """Raise an error for batches above a size; return the list of tried sizes."""
+    sizes: list[int] = []
     original = staa_widgets.models.capture.record
 
     def record(model: VideoModel, pixels: torch.Tensor, *rest: Any) -> Any:
-        tried.append(len(pixels))
-        if len(pixels) > most:
+        sizes.append(len(pixels))
+        if len(pixels) > max_size:
             raise error
         return original(model, pixels, *rest)
 
     monkeypatch.setattr(staa_widgets.models.capture, "record", record)
-    return tried
+    return sizes
 
 
 @pytest.mark.parametrize(
@@ -57,74 +57,74 @@ def limit_memory(monkeypatch: pytest.MonkeyPatch, most: int, error: Exception) -
     ids=["cuda", "cpu", "newer cpu", "mps"],
 )
 def test_batches_are_halved_and_the_model_remembered(
-    error: Exception, fresh: VideoModel, monkeypatch: pytest.MonkeyPatch
+    error: Exception, model: VideoModel, monkeypatch: pytest.MonkeyPatch
 ):
-    expected = explain(NoiseVideo(40), fresh, cache=False, preview=False, batch_size=2).maps
-    tried = limit_memory(monkeypatch, 2, error)
-    found = explain(NoiseVideo(40), fresh, cache=False, preview=False)
-    assert tried == [8, 4, 2, 2, 2, 2, 2]
-    np.testing.assert_allclose(found.maps, expected, rtol=1e-4)
-    tried.clear()
-    explain(NoiseVideo(40), fresh, cache=False, preview=False)
-    assert tried == [2] * 5
-    tried.clear()
-    explain(NoiseVideo(40), fresh, cache=False, preview=False, batch_size=10)
-    assert tried == [2] * 5
-    other = load_model(tiny_timesformer(), processor=fresh.transform)
+    expected = explain(NoiseVideo(40), model, cache=False, preview=False, batch_size=2).maps
+    sizes = limit_memory(monkeypatch, 2, error)
+    explanation = explain(NoiseVideo(40), model, cache=False, preview=False)
+    assert sizes == [8, 4, 2, 2, 2, 2, 2]
+    np.testing.assert_allclose(explanation.maps, expected, rtol=1e-4)
+    sizes.clear()
+    explain(NoiseVideo(40), model, cache=False, preview=False)
+    assert sizes == [2] * 5
+    sizes.clear()
+    explain(NoiseVideo(40), model, cache=False, preview=False, batch_size=10)
+    assert sizes == [2] * 5
+    other = load_model(tiny_timesformer(), processor=model.transform)
     assert max_batch_size(other) == 8
 
 
-def test_what_is_finished_is_not_computed_again(fresh: VideoModel, monkeypatch: pytest.MonkeyPatch):
-    """Memory may run out late: when another program has taken it."""
-    original, tried = staa_widgets.models.capture.record, list[int]()
+def test_finished_windows_are_not_computed_again(model: VideoModel, monkeypatch: pytest.MonkeyPatch):
+    """Memory can run out in a later batch, when another program takes it."""
+    original, sizes = staa_widgets.models.capture.record, list[int]()
 
     def record(model: VideoModel, pixels: torch.Tensor, *rest: Any) -> Any:
-        tried.append(len(pixels))
-        if tried in ([4, 4], [4, 4, 2]):
+        sizes.append(len(pixels))
+        if sizes in ([4, 4], [4, 4, 2]):
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return original(model, pixels, *rest)
 
     monkeypatch.setattr(staa_widgets.models.capture, "record", record)
-    explain(NoiseVideo(40), fresh, cache=False, preview=False, batch_size=4)
-    assert tried == [4, 4, 2, 1, 1, 1, 1, 1, 1]
+    explain(NoiseVideo(40), model, cache=False, preview=False, batch_size=4)
+    assert sizes == [4, 4, 2, 1, 1, 1, 1, 1, 1]
 
 
-def test_a_window_that_does_not_fit_is_a_typed_error(fresh: VideoModel, monkeypatch: pytest.MonkeyPatch):
+def test_a_window_that_does_not_fit_is_a_typed_error(model: VideoModel, monkeypatch: pytest.MonkeyPatch):
     limit_memory(monkeypatch, 0, torch.OutOfMemoryError("CUDA out of memory."))
-    with pytest.raises(DeviceMemoryError, match="does not fit") as refused:
-        explain(NoiseVideo(20), fresh, cache=False, preview=False)
-    assert "bfloat16" in refused.value.hint
-    assert max_batch_size(fresh) == 8  # memory may be there another time
+    with pytest.raises(DeviceMemoryError, match="does not fit") as caught:
+        explain(NoiseVideo(20), model, cache=False, preview=False)
+    assert "bfloat16" in caught.value.hint
+    assert max_batch_size(model) == 8  # Memory may be free next time.
 
 
-def test_the_error_keeps_nothing_of_the_pass_that_failed(fresh: VideoModel):
-    """Who collects errors would otherwise hold the activations of each."""
-    alive = list[weakref.ref[Any]]()
+def test_the_error_holds_no_tensors_of_the_failed_pass(model: VideoModel):
+    """A list of errors must not hold the activations of each."""
+    references = list[weakref.ref[Any]]()
 
     def fail(size: int) -> None:
         activations = torch.zeros(10)
-        alive.append(weakref.ref(activations))
+        references.append(weakref.ref(activations))
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    with pytest.raises(DeviceMemoryError) as refused:
-        run_within_memory(fresh, fail, max_size=2)
-    assert len(alive) == 2
-    assert [made() for made in alive] == [None, None]
-    assert refused.value.__cause__ is None
-    assert refused.value.__context__ is None
+    with pytest.raises(DeviceMemoryError) as caught:
+        run_within_memory(model, fail, max_size=2)
+    assert len(references) == 2
+    assert [reference() for reference in references] == [None, None]
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
 
 
-def test_other_errors_pass(fresh: VideoModel):
+def test_other_errors_are_raised_unchanged(model: VideoModel):
     def fail(size: int) -> None:
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
     with pytest.raises(RuntimeError, match="mat1"):
-        run_within_memory(fresh, fail)
-    assert max_batch_size(fresh) == 8
+        run_within_memory(model, fail)
+    assert max_batch_size(model) == 8
     assert not is_out_of_memory(ValueError("out of memory"))
 
 
-def test_passes_of_methods_that_ask_are_halved_apart(fresh: VideoModel):
+def test_backward_passes_have_their_own_batch_size(model: VideoModel):
     sizes: list[int] = []
 
     def use(size: int) -> int:
@@ -133,27 +133,27 @@ def test_passes_of_methods_that_ask_are_halved_apart(fresh: VideoModel):
             raise MemoryError
         return size
 
-    assert run_within_memory(fresh, use, backward=True) == 2
+    assert run_within_memory(model, use, backward=True) == 2
     assert sizes == [8, 4, 2]
-    assert (max_batch_size(fresh, backward=True), max_batch_size(fresh)) == (2, 8)
-    assert run_within_memory(fresh, lambda size: size, backward=True, count=1) == 1
+    assert (max_batch_size(model, backward=True), max_batch_size(model)) == (2, 8)
+    assert run_within_memory(model, lambda size: size, backward=True, count=1) == 1
 
 
-def test_an_accelerator_takes_what_its_memory_holds(fresh: VideoModel, monkeypatch: pytest.MonkeyPatch):
-    each = 12 * 4 * (1 + 4 * 9) * 32
-    for free, expected in ((10**12, 64), (each * 10 / 0.4, 10), (0, 1)):
+def test_batch_size_on_an_accelerator_follows_free_memory(model: VideoModel, monkeypatch: pytest.MonkeyPatch):
+    input_bytes = 12 * 4 * (1 + 4 * 9) * 32
+    for free, expected in ((10**12, 64), (input_bytes * 10 / 0.4, 10), (0, 1)):
         monkeypatch.setattr(staa_widgets.models.batching, "_free_memory", lambda _, free=free: int(free) + 1)
-        assert max_batch_size(fresh) == expected
+        assert max_batch_size(model) == expected
 
 
 def test_rollout_through_many_tokens_takes_more_memory(monkeypatch: pytest.MonkeyPatch):
-    """Queries and keys of all three layers are held until the last one is done; of few tokens they are not."""
+    """With many tokens, queries and keys of all three layers are stored until the last layer is done."""
     vivit, divided = tiny_joint_model("vivit"), tiny_timesformer_model()
-    each = 4 * (1 + 2 * 9) * 32
-    monkeypatch.setattr(staa_widgets.models.batching, "CPU_MEMORY", each * 40)
+    input_bytes = 4 * (1 + 2 * 9) * 32
+    monkeypatch.setattr(staa_widgets.models.batching, "CPU_MEMORY", input_bytes * 40)
     rollout, rows = Needs(spatial=True), Needs(rows=True)
     assert [max_batch_size(vivit, needs=needs) for needs in (rollout, rows)] == [3, 3]
-    monkeypatch.setattr(queries, "EXACT_TOKENS", 0)
+    monkeypatch.setattr(query_sampling, "EXACT_TOKENS", 0)
     assert [max_batch_size(vivit, needs=needs) for needs in (rollout, rows, replace(rollout, exact=True))] == [2, 3, 2]
     monkeypatch.setattr(staa_widgets.models.batching, "CPU_MEMORY", 4 * (1 + 4 * 9) * 32 * 40)
     assert max_batch_size(divided, needs=rollout) == 3
@@ -161,11 +161,11 @@ def test_rollout_through_many_tokens_takes_more_memory(monkeypatch: pytest.Monke
     monkeypatch.setattr(
         staa_widgets.models.capture, "record", note_batch_sizes(staa_widgets.models.capture.record, sizes)
     )
-    monkeypatch.setattr(staa_widgets.models.batching, "CPU_MEMORY", each * 40)
+    monkeypatch.setattr(staa_widgets.models.batching, "CPU_MEMORY", input_bytes * 40)
     explain(NoiseVideo(20), vivit, cache=False, preview=False)
     assert sizes == [2, 2, 1]
     outcomes = explain_many([NoiseVideo(2, seed) for seed in range(3)], vivit, cache=False, preview=False)
-    assert len([one.explanation for one in outcomes if one.explanation]) == 3
+    assert len([outcome.explanation for outcome in outcomes if outcome.explanation]) == 3
     assert sizes == [2, 2, 1, 2, 1]
 
 
@@ -178,28 +178,28 @@ def note_batch_sizes(original: Any, sizes: list[int]) -> Any:
 
 
 @pytest.mark.parametrize("method", ["occlusion", "integrated_gradients"])
-def test_methods_that_ask_take_no_larger_batches_than_wanted(
-    method: str, fresh: VideoModel, monkeypatch: pytest.MonkeyPatch
+def test_methods_with_forward_passes_keep_to_the_given_batch_size(
+    method: str, model: VideoModel, monkeypatch: pytest.MonkeyPatch
 ):
     sizes = list[int]()
     original = staa_widgets.engine.window_maps.open_inputs
 
-    def note_batch_size(*asked: Any, batch_size: int, **rest: Any) -> Any:
+    def note_batch_size(*arguments: Any, batch_size: int, **keywords: Any) -> Any:
         sizes.append(batch_size)
-        return original(*asked, batch_size=batch_size, **rest)
+        return original(*arguments, batch_size=batch_size, **keywords)
 
     monkeypatch.setattr(staa_widgets.engine.window_maps, "open_inputs", note_batch_size)
-    explain(NoiseVideo(2), fresh, method, cache=False, preview=False, batch_size=3)
-    explain(NoiseVideo(2), fresh, method, cache=False, preview=False)
+    explain(NoiseVideo(2), model, method, cache=False, preview=False, batch_size=3)
+    explain(NoiseVideo(2), model, method, cache=False, preview=False)
     assert sizes == [3, 8]
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_records_are_float32_in_half_precision(dtype: torch.dtype, fresh: VideoModel):
-    half = load_model(tiny_timesformer().to(dtype), processor=fresh.transform)
-    assert half.dtype == dtype
-    found = explain(NoiseVideo(20), half, cache=False, preview=False)
-    exact = explain(NoiseVideo(20), replace(fresh), cache=False, preview=False)
-    assert found.maps.dtype == found.logits.dtype == np.float32
-    assert found.provenance["dtype"] == str(dtype).removeprefix("torch.")
-    assert np.corrcoef(found.maps.ravel(), exact.maps.ravel())[0, 1] > 0.95
+def test_records_are_float32_in_half_precision(dtype: torch.dtype, model: VideoModel):
+    half_model = load_model(tiny_timesformer().to(dtype), processor=model.transform)
+    assert half_model.dtype == dtype
+    half_result = explain(NoiseVideo(20), half_model, cache=False, preview=False)
+    float_result = explain(NoiseVideo(20), replace(model), cache=False, preview=False)
+    assert half_result.maps.dtype == half_result.logits.dtype == np.float32
+    assert half_result.provenance["dtype"] == str(dtype).removeprefix("torch.")
+    assert np.corrcoef(half_result.maps.ravel(), float_result.maps.ravel())[0, 1] > 0.95

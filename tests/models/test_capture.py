@@ -1,4 +1,4 @@
-"""Attention is taken out of a running model, and the model does not notice."""
+"""Capturing attention changes neither the logits nor the model."""
 
 from __future__ import annotations
 
@@ -22,50 +22,50 @@ from tests.helpers.tiny import ALL_NEEDS, random_pixels
 
 
 @pytest.mark.parametrize("attention_type", TYPES)
-def test_logits_are_those_of_the_untapped_model(attention_type: str) -> None:
+def test_capturing_does_not_change_the_logits(attention_type: str) -> None:
     module, pixels = tiny_timesformer(attention_type), random_pixels(2)
     with torch.no_grad():
         plain = module(pixels).logits.reshape(2, -1, 5).mean(1).numpy()
-    found = record(tiny_timesformer_model(attention_type), pixels, ALL_NEEDS, [None, 3])
-    np.testing.assert_allclose([one.logits for one in found], plain, atol=1e-5)
-    assert [one.target for one in found] == [plain[0].argmax(), 3]
+    records = record(tiny_timesformer_model(attention_type), pixels, ALL_NEEDS, [None, 3])
+    np.testing.assert_allclose([clip_record.logits for clip_record in records], plain, atol=1e-5)
+    assert [clip_record.target for clip_record in records] == [plain[0].argmax(), 3]
 
 
 @pytest.mark.parametrize("attention_type", TYPES)
-def test_arrays_are_ready_to_be_stored(attention_type: str) -> None:
-    for found in record(tiny_timesformer_model(attention_type), random_pixels(2), ALL_NEEDS, [None, None]):
-        for name, array in record_arrays(found).items():
+def test_arrays_are_contiguous_and_of_the_stored_type(attention_type: str) -> None:
+    for clip_record in record(tiny_timesformer_model(attention_type), random_pixels(2), ALL_NEEDS, [None, None]):
+        for name, array in record_arrays(clip_record).items():
             assert array.flags.c_contiguous, name
             assert array.dtype == (np.float16 if name == "spatial" else np.float32), name
 
 
-def test_only_what_was_asked_for_is_kept() -> None:
-    (found,) = record(tiny_timesformer_model(), random_pixels(1), Needs(rows=True), [2])
-    assert set(record_arrays(found)) == {"logits", "rows", "cls"}
-    assert found.target is None
+def test_only_requested_arrays_are_recorded() -> None:
+    (clip_record,) = record(tiny_timesformer_model(), random_pixels(1), Needs(rows=True), [2])
+    assert set(record_arrays(clip_record)) == {"logits", "rows", "cls"}
+    assert clip_record.target is None
 
 
 @pytest.mark.parametrize("attention_type", TYPES)
-def test_a_batch_gives_what_its_clips_give_one_by_one(attention_type: str) -> None:
+def test_a_batch_equals_its_clips_one_by_one(attention_type: str) -> None:
     model, pixels, targets = tiny_timesformer_model(attention_type), random_pixels(3), [None, 1, 4]
-    together = record(model, pixels, ALL_NEEDS, targets)
-    for i, found in enumerate(together):
-        (alone,) = record(model, pixels[i : i + 1], ALL_NEEDS, targets[i : i + 1])
-        assert alone.target == found.target
-        assert_records_close(found, alone)
+    batch = record(model, pixels, ALL_NEEDS, targets)
+    for i, batched in enumerate(batch):
+        (single,) = record(model, pixels[i : i + 1], ALL_NEEDS, targets[i : i + 1])
+        assert single.target == batched.target
+        assert_records_close(batched, single)
 
 
 @pytest.mark.parametrize("attention_type", TYPES)
-def test_nothing_of_a_pass_outlives_its_record(attention_type: str) -> None:
-    def tensors() -> int:
+def test_tensors_of_a_pass_are_freed(attention_type: str) -> None:
+    def count_tensors() -> int:
         gc.collect()
-        return sum(type(held) is torch.Tensor for held in gc.get_objects())
+        return sum(type(value) is torch.Tensor for value in gc.get_objects())
 
     model, pixels = tiny_timesformer_model(attention_type), random_pixels(1)
     record(model, pixels, ALL_NEEDS, [2])
-    before = tensors()
+    before = count_tensors()
     record(model, pixels, ALL_NEEDS, [2])
-    assert tensors() == before
+    assert count_tensors() == before
 
 
 def test_the_same_clip_gives_the_same_record() -> None:
@@ -74,7 +74,7 @@ def test_the_same_clip_gives_the_same_record() -> None:
 
 
 @pytest.mark.parametrize("attention_type", TYPES)
-def test_the_model_is_left_exactly_as_found(attention_type: str) -> None:
+def test_the_model_is_restored(attention_type: str) -> None:
     module = tiny_timesformer(attention_type).train()
     module.timesformer.encoder.layer[1].eval()
     module.classifier.weight.requires_grad_(requires_grad=False)
@@ -85,7 +85,7 @@ def test_the_model_is_left_exactly_as_found(attention_type: str) -> None:
     assert module.config.to_dict() == config
 
 
-def test_the_model_is_left_as_found_when_it_fails_midway() -> None:
+def test_the_model_is_restored_after_an_error() -> None:
     module = tiny_timesformer().train()
 
     def fail(*_: Any) -> None:
@@ -98,41 +98,43 @@ def test_the_model_is_left_as_found_when_it_fails_midway() -> None:
     assert module_state(module) == before
 
 
-def test_a_forward_that_the_user_put_in_place_is_put_back() -> None:
+def test_a_forward_set_by_the_user_is_restored() -> None:
     module = tiny_timesformer()
     attention = module.timesformer.encoder.layer[0].attention.attention
-    own = attention.forward = lambda *args, **kwargs: type(attention).forward(attention, *args, **kwargs)
+    own_forward = attention.forward = lambda *args, **kwargs: type(attention).forward(attention, *args, **kwargs)
     record(load_model(module, processor=tiny_timesformer_model().transform), random_pixels(1), Needs(rows=True), [None])
-    assert attention.forward is own
+    assert attention.forward is own_forward
 
 
 def test_a_model_in_training_mode_is_run_without_dropout() -> None:
-    still, moving = (
+    without_dropout, with_dropout = (
         tiny_timesformer(),
         tiny_timesformer(hidden_dropout_prob=0.5, attention_probs_dropout_prob=0.5).train(),
     )
-    one, two = (
+    expected, clip_record = (
         record(load_model(module, processor=tiny_timesformer_model().transform), random_pixels(1), ALL_NEEDS, [None])[0]
-        for module in (still, moving)
+        for module in (without_dropout, with_dropout)
     )
-    np.testing.assert_allclose(one.logits, two.logits, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(expected.logits, clip_record.logits, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, torch.enable_grad])
-def test_gradients_are_found_in_any_mode_and_for_frozen_weights(mode: Any) -> None:
+def test_gradients_are_recorded_in_any_mode_and_for_frozen_weights(mode: Any) -> None:
     module = tiny_timesformer().requires_grad_(requires_grad=False)
     (expected,) = record(tiny_timesformer_model(), random_pixels(1), ALL_NEEDS, [2])
     with mode():
         pixels = random_pixels(1)
-        (found,) = record(load_model(module, processor=tiny_timesformer_model().transform), pixels, ALL_NEEDS, [2])
-    assert found.gradient_rows is not None
+        (clip_record,) = record(
+            load_model(module, processor=tiny_timesformer_model().transform), pixels, ALL_NEEDS, [2]
+        )
+    assert clip_record.gradient_rows is not None
     assert expected.gradient_rows is not None
-    assert found.gradient_rows.max() > 0
-    np.testing.assert_allclose(found.gradient_rows, expected.gradient_rows, rtol=1e-4, atol=1e-6)
+    assert clip_record.gradient_rows.max() > 0
+    np.testing.assert_allclose(clip_record.gradient_rows, expected.gradient_rows, rtol=1e-4, atol=1e-6)
     assert all(parameter.grad is None for parameter in module.parameters())
 
 
-def test_threads_in_one_model_lose_nothing() -> None:
+def test_threads_can_record_with_one_model() -> None:
     model, needs = tiny_timesformer_model(), Needs(rows=True, temporal=True, contributions=True)
     pixels = random_pixels(24)
     before = module_state(model.module)
@@ -144,20 +146,20 @@ def test_threads_in_one_model_lose_nothing() -> None:
         return {i: record(model, pixels[i : i + 1], needs, [1])[0] for i in range(offset, 24, 4)}
 
     with ThreadPoolExecutor(4) as pool:
-        found = {i: one for part in pool.map(work, range(4)) for i, one in part.items()}
-    for i, one in found.items():
+        records = {i: one for part in pool.map(work, range(4)) for i, one in part.items()}
+    for i, one in records.items():
         assert_records_close(one, expected[i])
     assert module_state(model.module) == before
 
 
-def test_models_that_share_a_configuration_take_turns() -> None:
+def test_models_that_share_a_configuration_run_one_at_a_time() -> None:
     module = tiny_timesformer()
     other = type(module)(module.config).eval()
-    running, most = [0], [0]
+    running, max_running = [0], [0]
 
     def enter(*_: Any) -> None:
         running[0] += 1
-        most[0] = max(most[0], running[0])
+        max_running[0] = max(max_running[0], running[0])
         time.sleep(0.05)
 
     def leave(*_: Any) -> None:
@@ -169,11 +171,11 @@ def test_models_that_share_a_configuration_take_turns() -> None:
     models = [load_model(part, processor=tiny_timesformer_model().transform) for part in (module, other)]
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda model: record(model, random_pixels(1), Needs(rows=True), [None]), models))
-    assert most == [1]
+    assert max_running == [1]
 
 
 @pytest.mark.parametrize(
-    ("shape", "says"),
+    ("shape", "message"),
     [
         ((1, 3, 3, 24, 24), "takes 4 frames, got 3"),
         ((1, 8, 3, 24, 24), "takes 4 frames, got 8"),
@@ -182,12 +184,12 @@ def test_models_that_share_a_configuration_take_turns() -> None:
         ((1, 4, 1, 24, 24), "shape"),
     ],
 )
-def test_input_that_does_not_fit_is_refused(shape: tuple[int, ...], says: str) -> None:
-    with pytest.raises(WrongInputError, match=says):
+def test_input_that_does_not_fit_is_refused(shape: tuple[int, ...], message: str) -> None:
+    with pytest.raises(WrongInputError, match=message):
         record(tiny_timesformer_model(), torch.zeros(shape), Needs(rows=True), [None])
 
 
-def test_pixels_that_are_no_numbers_are_refused() -> None:
+def test_pixels_that_are_not_finite_are_refused() -> None:
     with pytest.raises(WrongInputError, match="not finite"):
         record(tiny_timesformer_model(), random_pixels(1) * float("nan"), Needs(rows=True), [None])
 

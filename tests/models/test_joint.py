@@ -1,4 +1,4 @@
-"""What is read from ViViT and VideoMAE is what their own eager code computes, and they do not notice."""
+"""Records of ViViT and VideoMAE equal those computed from their own eager attention."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from transformers import VideoMAEConfig, VivitConfig
 
 from staa_widgets import action_clip, explain
 from staa_widgets.models import FAMILIES, VideoModel, load_model
-from staa_widgets.models.attention import ops as reading
+from staa_widgets.models.attention import ops
 from staa_widgets.models.capture import record
 from staa_widgets.models.family import submodules_of
 from staa_widgets.records.record import Needs, Record
@@ -39,14 +39,14 @@ def record_one(model: VideoModel, needs: Needs = ALL_NEEDS, target: int | None =
 
 
 def readout(model: VideoModel, count: int) -> torch.Tensor:
-    """Weight of each token in what the classifier reads."""
+    """Weight of each token in the input of the classifier."""
     module: Any = model.module
     pooled = getattr(module, "fc_norm", None) is not None
     return torch.ones(count) / count if pooled else torch.eye(count)[0]
 
 
 def fold_tokens(model: VideoModel, tokens: torch.Tensor) -> np.ndarray:
-    """Bring values of tokens to ``(…, S, P)``: both families count time first."""
+    """Values of tokens as ``(…, S, P)``: both families have time first."""
     return tokens[..., model.geometry.prefix :].reshape(*tokens.shape[:-1], 2, 9).detach().numpy()
 
 
@@ -80,71 +80,74 @@ def test_oblong_input_has_an_oblong_grid(family: str, config: Any) -> None:
 
 
 @pytest.mark.parametrize(("family", "settings"), JOINT_VARIANTS)
-def test_rows_are_the_models_own_and_sum_to_one(family: str, settings: dict[str, Any]) -> None:
+def test_rows_equal_eager_attention_and_sum_to_one(family: str, settings: dict[str, Any]) -> None:
     model = tiny_joint_model(family, **settings)
-    found, (truth, _) = record_one(model), eager_attentions(model.module, random_pixels(1)[0], 2)
-    assert len(found.rows) == 3
-    for layer, whole in enumerate(truth):
+    clip_record, (attentions, _) = record_one(model), eager_attentions(model.module, random_pixels(1)[0], 2)
+    assert len(clip_record.rows) == 3
+    for layer, whole in enumerate(attentions):
         row = torch.einsum("q,hqk->hk", readout(model, whole.shape[-1]), whole)
-        np.testing.assert_allclose(found.rows[layer], fold_tokens(model, row), atol=1e-6)
-    np.testing.assert_allclose(found.rows.sum((-1, -2)) + found.cls.sum(-1), 1, atol=1e-5)
-    assert found.rows.max() > 2 / 18
+        np.testing.assert_allclose(clip_record.rows[layer], fold_tokens(model, row), atol=1e-6)
+    np.testing.assert_allclose(clip_record.rows.sum((-1, -2)) + clip_record.cls.sum(-1), 1, atol=1e-5)
+    assert clip_record.rows.max() > 2 / 18
 
 
 @pytest.mark.parametrize(("family", "settings"), JOINT_VARIANTS)
 def test_gradients_equal_those_through_eager_attention(family: str, settings: dict[str, Any]) -> None:
     model = tiny_joint_model(family, **settings)
-    found, (truth, slopes) = record_one(model), eager_attentions(model.module, random_pixels(1)[0], 2)
-    for layer, (whole, slope) in enumerate(zip(truth, slopes, strict=True)):
+    clip_record, (attentions, gradients) = record_one(model), eager_attentions(model.module, random_pixels(1)[0], 2)
+    for layer, (whole, gradient) in enumerate(zip(attentions, gradients, strict=True)):
         read = (readout(model, whole.shape[-1]) > 0).float()
-        expected = torch.einsum("q,hqk->hk", read, (whole * slope).relu()).mean(0)
-        np.testing.assert_allclose(found.gradient_rows[layer], fold_tokens(model, expected), rtol=1e-3, atol=1e-7)
-        assert found.gradient_rows[layer].max() > 0
+        expected = torch.einsum("q,hqk->hk", read, (whole * gradient).relu()).mean(0)
+        np.testing.assert_allclose(clip_record.gradient_rows[layer], fold_tokens(model, expected), rtol=1e-3, atol=1e-7)
+        assert clip_record.gradient_rows[layer].max() > 0
 
 
 @pytest.mark.parametrize("family", JOINT)
-def test_values_weigh_attention_by_what_it_moves(family: str) -> None:
+def test_value_rows_are_weighted_by_value_norms(family: str) -> None:
     model = tiny_joint_model(family)
     module: Any = model.module
     blocks: Any = FAMILIES[family].layers(module)
-    after = [submodules_of(block.attention, nn.Linear)[-1] for block in blocks]
-    kept, found = eager_values(module, random_pixels(1)[0]), record_one(model)
-    truth, _ = eager_attentions(module, random_pixels(1)[0], 2)
-    assert len(kept) == 3
-    for layer, whole in enumerate(truth):
-        weight = after[layer].weight.detach()
-        moved = [kept[layer][h] @ weight[:, 8 * h : 8 * h + 8].T for h in range(4)]
+    output_layers = [submodules_of(block.attention, nn.Linear)[-1] for block in blocks]
+    values, clip_record = eager_values(module, random_pixels(1)[0]), record_one(model)
+    attentions, _ = eager_attentions(module, random_pixels(1)[0], 2)
+    assert len(values) == 3
+    for layer, whole in enumerate(attentions):
+        weight = output_layers[layer].weight.detach()
+        moved = [values[layer][h] @ weight[:, 8 * h : 8 * h + 8].T for h in range(4)]
         row = torch.einsum("q,hqk->hk", readout(model, whole.shape[-1]), whole)
         expected = (row * torch.stack(moved).norm(dim=-1)).mean(0)
-        np.testing.assert_allclose(found.value_rows[layer], fold_tokens(model, expected), rtol=1e-3, atol=1e-6)
+        np.testing.assert_allclose(clip_record.value_rows[layer], fold_tokens(model, expected), rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.parametrize(("family", "settings"), JOINT_VARIANTS)
 def test_contributions_add_up_to_the_logit(family: str, settings: dict[str, Any]) -> None:
-    """In one layer without MLP what tokens add is what is gone when attention moves nothing, the norm's scale held."""
+    """In one layer without MLP, contributions sum to the change of the margin when attention is zeroed.
+
+    The scale of the norm is constant.
+    """
     module = tiny_joint(family, num_hidden_layers=1, **settings)
     block: Any
     (block,) = FAMILIES[family].layers(module)
-    after, last = submodules_of(block.attention, nn.Linear)[-1], submodules_of(block, nn.Linear)[-1]
-    for part in (last.weight, last.bias, after.bias):
+    output_layer, last = submodules_of(block.attention, nn.Linear)[-1], submodules_of(block, nn.Linear)[-1]
+    for part in (last.weight, last.bias, output_layer.bias):
         nn.init.zeros_(part)
     model = load_model(module, processor=PROCESSOR)
     norm: Any = FAMILIES[family].make_reader(module, model.geometry, Needs()).norm
-    found = record_one(model, target=3)
+    clip_record = record_one(model, target=3)
 
     def hidden_state() -> torch.Tensor:
-        seen: list[torch.Tensor] = []
-        handle = norm.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+        inputs_of_norm: list[torch.Tensor] = []
+        handle = norm.register_forward_pre_hook(lambda _, inputs: inputs_of_norm.append(inputs[0]))
         with torch.no_grad():
             module(random_pixels(1))
         handle.remove()
-        return seen[0] if seen[0].ndim == 2 else seen[0][:, 0]
+        return inputs_of_norm[0] if inputs_of_norm[0].ndim == 2 else inputs_of_norm[0][:, 0]
 
     whole = hidden_state()
-    weight = after.weight.detach().clone()
-    nn.init.zeros_(after.weight)
-    without = hidden_state()
-    after.weight.data = weight
+    weight = output_layer.weight.detach().clone()
+    nn.init.zeros_(output_layer.weight)
+    without_attention = hidden_state()
+    output_layer.weight.data = weight
     scale = (whole.var(-1, correction=0, keepdim=True) + norm.eps).sqrt()
 
     def margin(read: torch.Tensor) -> torch.Tensor:
@@ -152,83 +155,83 @@ def test_contributions_add_up_to_the_logit(family: str, settings: dict[str, Any]
         logits = normed @ module.classifier.weight.detach().T
         return (logits[:, 3] - logits.mean(-1)).mean()
 
-    total = found.contributions.sum()
-    if family == "vivit":  # CLS moves its own value too, which is no patch's.
-        (layer,) = found.rows.mean(1).sum((-1, -2))
+    total = clip_record.contributions.sum()
+    if family == "vivit":  # CLS also attends to itself, which is no patch.
+        (layer,) = clip_record.rows.mean(1).sum((-1, -2))
         assert 0 < layer < 1
-        own, (value,) = found.cls.sum(-1)[0], eager_values(module, random_pixels(1)[0])
+        own, (value,) = clip_record.cls.sum(-1)[0], eager_values(module, random_pixels(1)[0])
         read = sum(own[h] * weight[:, 8 * h : 8 * h + 8] @ value[h, 0] for h in range(4))
-        total += float(margin(without + read) - margin(without))
-    np.testing.assert_allclose(total, margin(whole) - margin(without), rtol=1e-3)
-    assert abs(found.contributions.sum()) > 1e-2
+        total += float(margin(without_attention + read) - margin(without_attention))
+    np.testing.assert_allclose(total, margin(whole) - margin(without_attention), rtol=1e-3)
+    assert abs(clip_record.contributions.sum()) > 1e-2
 
 
 @pytest.mark.parametrize("share", [0.5, 0.2])
 @pytest.mark.parametrize(("family", "settings"), EVER_JOINT_VARIANTS)
-def test_rollouts_are_products_of_whole_matrices(family: str, settings: dict[str, Any], share: float) -> None:
+def test_rollouts_equal_products_of_full_matrices(family: str, settings: dict[str, Any], share: float) -> None:
     model = tiny_joint_model(family, **settings)
-    found, (truth, _) = record_one(model), eager_attentions(model.module, random_pixels(1)[0], 2)
-    prefix, count = model.geometry.prefix, truth[0].shape[-1]
+    clip_record, (attentions, _) = record_one(model), eager_attentions(model.module, random_pixels(1)[0], 2)
+    prefix, count = model.geometry.prefix, attentions[0].shape[-1]
     flow, eye = readout(model, count), torch.eye(count)
-    mixed = [(1 - share) * eye + share * whole.mean(0) for whole in truth]
+    mixed = [(1 - share) * eye + share * whole.mean(0) for whole in attentions]
     for whole in reversed(mixed):
         flow = flow @ whole
 
-    def close(name: str, tokens: torch.Tensor) -> None:
+    def assert_rollout(name: str, tokens: torch.Tensor) -> None:
         expected = model.geometry.to_grid(tokens[prefix:].numpy()).reshape(model.geometry.slices, 9)
-        rolled = sum(share**power * term for power, term in enumerate(getattr(found, name)))
+        rolled = sum(share**power * term for power, term in enumerate(getattr(clip_record, name)))
         np.testing.assert_allclose(rolled, expected, rtol=1e-3, atol=1e-5)
 
-    close("rollout", flow)
+    assert_rollout("rollout", flow)
     for name, rows in {
-        "value_rollout": found.value_rows,
-        "gradient_rollout": found.gradient_rows,
-        "contribution_rollout": np.maximum(found.contributions.sum(1), 0),
+        "value_rollout": clip_record.value_rows,
+        "gradient_rollout": clip_record.gradient_rows,
+        "contribution_rollout": np.maximum(clip_record.contributions.sum(1), 0),
     }.items():
         order = [int(i) for i in model.geometry.to_grid(np.arange(float(count - prefix))).ravel()]
-        pushed = torch.zeros(count - prefix)
+        flow_of_rows = torch.zeros(count - prefix)
         for layer in (2, 1, 0):
-            pushed[order] += torch.from_numpy(rows[layer].ravel())
+            flow_of_rows[order] += torch.from_numpy(rows[layer].ravel())
             if layer:
-                pushed = pushed @ mixed[layer - 1][prefix:, prefix:]
-        close(name, torch.cat([torch.zeros(prefix), pushed]))
+                flow_of_rows = flow_of_rows @ mixed[layer - 1][prefix:, prefix:]
+        assert_rollout(name, torch.cat([torch.zeros(prefix), flow_of_rows]))
 
 
 @pytest.mark.parametrize(("family", "settings"), EVER_JOINT_VARIANTS)
-def test_relevance_is_the_product_of_whole_matrices(family: str, settings: dict[str, Any]) -> None:
+def test_relevance_equals_the_product_of_full_matrices(family: str, settings: dict[str, Any]) -> None:
     model = tiny_joint_model(family, **settings)
-    found, (truth, slopes) = (
+    clip_record, (attentions, gradients) = (
         record_one(model, Needs(relevance=True)),
         eager_attentions(model.module, random_pixels(1)[0], 2),
     )
-    eye = torch.eye(truth[0].shape[-1])
+    eye = torch.eye(attentions[0].shape[-1])
     relevance = eye
-    for whole, slope in zip(truth, slopes, strict=True):
-        relevance = relevance + (whole * slope).relu().mean(0) @ relevance
+    for whole, gradient in zip(attentions, gradients, strict=True):
+        relevance = relevance + (whole * gradient).relu().mean(0) @ relevance
     row = readout(model, len(eye)) @ (relevance - eye)
     expected = model.geometry.to_grid(row[model.geometry.prefix :].numpy()).reshape(model.geometry.slices, 9)
-    np.testing.assert_allclose(found.relevance, expected, rtol=1e-3, atol=1e-7)
-    assert found.relevance.max() > 0
+    np.testing.assert_allclose(clip_record.relevance, expected, rtol=1e-3, atol=1e-7)
+    assert clip_record.relevance.max() > 0
 
 
 @pytest.mark.parametrize("family", JOINT)
-def test_pieces_of_attention_add_up_to_the_whole(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunked_attention_equals_the_whole(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = record_one(tiny_joint_model(family))
-    monkeypatch.setattr(reading, "_CPU_CHUNK", 4 * 19 * 5)
+    monkeypatch.setattr(ops, "_CPU_CHUNK", 4 * 19 * 5)
     for name, array in record_arrays(record_one(tiny_joint_model(family))).items():
         np.testing.assert_allclose(array, record_arrays(whole)[name], rtol=1e-4, atol=1e-6, err_msg=name)
 
 
-def test_only_what_was_asked_for_is_kept() -> None:
-    found = record_one(tiny_joint_model("videomae"), Needs(rows=True))
-    assert set(record_arrays(found)) == {"logits", "rows", "cls"}
-    assert found.target is None
+def test_only_requested_arrays_are_recorded() -> None:
+    clip_record = record_one(tiny_joint_model("videomae"), Needs(rows=True))
+    assert set(record_arrays(clip_record)) == {"logits", "rows", "cls"}
+    assert clip_record.target is None
 
 
 @pytest.mark.parametrize("implementation", ["sdpa", "eager"])
 @pytest.mark.parametrize("fails", [False, True])
 @pytest.mark.parametrize("family", JOINT)
-def test_the_model_is_left_exactly_as_found(family: str, fails: bool, implementation: str) -> None:
+def test_the_model_is_restored(family: str, fails: bool, implementation: str) -> None:
     module = tiny_joint(family).train()
     module.set_attn_implementation(implementation)
     blocks: Any = FAMILIES[family].layers(module)
@@ -252,36 +255,36 @@ def test_the_model_is_left_exactly_as_found(family: str, fails: bool, implementa
 
 
 @pytest.mark.parametrize("family", EVER_JOINT)
-def test_a_pass_that_its_owner_makes_meanwhile_is_not_heard(family: str) -> None:
+def test_a_forward_pass_in_another_thread_is_not_captured(family: str) -> None:
     module, pixels = tiny_joint(family), random_pixels(2)
     model, needs = load_model(module, processor=PROCESSOR), Needs(rows=True, spatial=True)
-    alone = record(model, pixels[:1], needs, [None])[0]
+    expected = record(model, pixels[:1], needs, [None])[0]
     with torch.no_grad():
-        plain = module(pixels[1:]).logits
-    seen: list[torch.Tensor] = []
+        expected_logits = module(pixels[1:]).logits
+    logits_of_owner: list[torch.Tensor] = []
 
-    def owner() -> None:
+    def run_as_owner() -> None:
         with torch.no_grad():
-            seen.append(module(pixels[1:]).logits)
+            logits_of_owner.append(module(pixels[1:]).logits)
 
     block: Any = FAMILIES[family].layers(module)[1]
-    here = threading.get_ident()
+    recording_thread = threading.get_ident()
 
-    def meanwhile(*_: Any) -> None:
-        if threading.get_ident() == here:
-            thread = threading.Thread(target=owner)
+    def run_other_thread(*_: Any) -> None:
+        if threading.get_ident() == recording_thread:
+            thread = threading.Thread(target=run_as_owner)
             thread.start()
             thread.join()
 
-    block.register_forward_pre_hook(meanwhile)
-    found = record(model, pixels[:1], needs, [None])[0]
-    for name, array in record_arrays(found).items():
-        np.testing.assert_array_equal(array, record_arrays(alone)[name], err_msg=name)
-    torch.testing.assert_close(seen, [plain], rtol=0, atol=0)
+    block.register_forward_pre_hook(run_other_thread)
+    clip_record = record(model, pixels[:1], needs, [None])[0]
+    for name, array in record_arrays(clip_record).items():
+        np.testing.assert_array_equal(array, record_arrays(expected)[name], err_msg=name)
+    torch.testing.assert_close(logits_of_owner, [expected_logits], rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("family", JOINT)
-def test_threads_and_models_of_one_configuration_do_not_mix(family: str) -> None:
+def test_threads_and_models_that_share_a_configuration_do_not_mix(family: str) -> None:
     module, pixels, needs = tiny_joint(family), random_pixels(12), Needs(rows=True, contributions=True)
     other = type(module)(module.config).eval()
     models = [load_model(part, processor=PROCESSOR) for part in (module, other)]
@@ -293,24 +296,24 @@ def test_threads_and_models_of_one_configuration_do_not_mix(family: str) -> None
         return {i: record(models[i % 2], pixels[i : i + 1], needs, [1])[0] for i in range(offset, 12, 4)}
 
     with ThreadPoolExecutor(4) as pool:
-        found = {i: r for part in pool.map(work, range(4)) for i, r in part.items()}
-    for i, r in found.items():
+        records = {i: r for part in pool.map(work, range(4)) for i, r in part.items()}
+    for i, r in records.items():
         assert_records_close(r, expected[i])
     assert module.config._attn_implementation == "sdpa"
 
 
 @pytest.mark.parametrize("family", JOINT)
-def test_frozen_weights_have_gradients_to_show(family: str) -> None:
+def test_gradients_are_recorded_for_frozen_weights(family: str) -> None:
     module = tiny_joint(family).requires_grad_(requires_grad=False)
     with torch.inference_mode():
-        found = record_one(load_model(module, processor=PROCESSOR))
+        clip_record = record_one(load_model(module, processor=PROCESSOR))
     expected = record_one(tiny_joint_model(family))
-    np.testing.assert_allclose(found.gradient_rows, expected.gradient_rows, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(found.relevance, expected.relevance, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(clip_record.gradient_rows, expected.gradient_rows, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(clip_record.relevance, expected.relevance, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("family", JOINT)
-def test_a_saved_folder_is_read_and_explained(family: str, tmp_path: Any) -> None:
+def test_a_saved_folder_is_loaded_and_explained(family: str, tmp_path: Any) -> None:
     module = tiny_joint(family)
     module.save_pretrained(tmp_path)
     with pytest.warns(UserWarning, match="without a processor"):
@@ -324,12 +327,12 @@ def test_a_saved_folder_is_read_and_explained(family: str, tmp_path: Any) -> Non
 
 
 @pytest.mark.parametrize("family", EVER_JOINT)
-def test_blocks_come_first_to_last(family: str) -> None:
+def test_layers_are_in_forward_order(family: str) -> None:
     module = tiny_joint(family)
-    seen: list[nn.Module] = []
+    called_blocks: list[nn.Module] = []
     blocks: Any = FAMILIES[family].layers(module)
     for block in blocks:
-        block.register_forward_pre_hook(lambda part, _: seen.append(part))
+        block.register_forward_pre_hook(lambda part, _: called_blocks.append(part))
     module(random_pixels(1))
-    assert seen == list(blocks)
-    assert len(seen) == 3
+    assert called_blocks == list(blocks)
+    assert len(called_blocks) == 3

@@ -1,4 +1,4 @@
-"""Models are loaded whole or not at all, and known by their weights."""
+"""Models are loaded completely or refused, and identified by a digest of their weights."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def saved_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(saved_folder: Path, tmp_path: Path) -> Path:
-    """A copy to be damaged."""
+    """A copy of the saved folder that a test may damage."""
     return Path(shutil.copytree(saved_folder, tmp_path / "walker"))
 
 
@@ -52,9 +52,9 @@ def test_a_folder_is_loaded_with_its_processor(saved_folder: Path) -> None:
         assert (model.geometry.frames, model.geometry.height, model.geometry.width) == (4, 3, 3)
         assert (model.device, model.dtype) == (torch.device("cpu"), torch.float32)
         assert not model.module.training
-        (found,) = record(model, random_pixels(1), Needs(rows=True), [None])
-        (same,) = record(tiny_timesformer_model(), random_pixels(1), Needs(rows=True), [None])
-        np.testing.assert_allclose(found.logits, same.logits, rtol=1e-5, atol=1e-6)
+        (clip_record,) = record(model, random_pixels(1), Needs(rows=True), [None])
+        (expected,) = record(tiny_timesformer_model(), random_pixels(1), Needs(rows=True), [None])
+        np.testing.assert_allclose(clip_record.logits, expected.logits, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", BUNDLED_MODELS)
@@ -69,7 +69,7 @@ def test_the_first_bundled_model_is_the_default() -> None:
     assert weights_digest(load_model(next(iter(BUNDLED_MODELS)))) == weights_digest(load_model())
 
 
-def test_a_bundled_model_that_is_not_there_is_no_hub_id() -> None:
+def test_a_misspelled_bundled_model_gets_a_suggestion() -> None:
     with pytest.raises(ModelLoadError, match="Did you mean 'bundled/timesformer'"):
         load_model("bundled/timesformr")
 
@@ -115,7 +115,7 @@ def test_frames_become_the_models_input(saved_folder: Path) -> None:
     record(model, pixels[None], Needs(rows=True), [None])
 
 
-def test_a_video_processor_is_read_where_there_is_no_image_processor(folder: Path) -> None:
+def test_a_video_processor_is_read_without_an_image_processor(folder: Path) -> None:
     (folder / "preprocessor_config.json").rename(folder / "video_preprocessor_config.json")
     assert load_model(folder).transform.shortest_edge == 30
 
@@ -128,7 +128,7 @@ def test_the_bundled_model_needs_no_network() -> None:
     assert model.geometry.slices == 8
 
 
-def test_a_module_in_memory_stays_as_it_is() -> None:
+def test_a_module_in_memory_is_not_changed() -> None:
     module = tiny_timesformer().train()
     model = load_model(module, processor=PROCESSOR, id="mine")
     assert model.module is module
@@ -140,14 +140,14 @@ def test_a_module_in_memory_stays_as_it_is() -> None:
         load_model(module, processor=PROCESSOR, device="meta")
 
 
-def test_processors_are_taken_in_every_form() -> None:
-    theirs = VideoMAEProcessor(size={"shortest_edge": 30}, crop_size={"height": 24, "width": 24})
-    ours = Transform.from_json(theirs.to_dict())
-    for processor in (theirs, theirs.to_dict(), ours):
-        assert load_model(tiny_timesformer(), processor=processor).transform == ours
+def test_processors_are_accepted_in_every_form() -> None:
+    image_processor = VideoMAEProcessor(size={"shortest_edge": 30}, crop_size={"height": 24, "width": 24})
+    transform = Transform.from_json(image_processor.to_dict())
+    for processor in (image_processor, image_processor.to_dict(), transform):
+        assert load_model(tiny_timesformer(), processor=processor).transform == transform
 
 
-def test_without_a_processor_one_is_made_and_said(folder: Path) -> None:
+def test_without_a_processor_a_default_is_used_with_a_warning(folder: Path) -> None:
     (folder / "preprocessor_config.json").unlink()
     for source in (folder, tiny_timesformer()):
         with pytest.warns(UserWarning, match="without a processor.*shortest edge of 24.*mean 0.45"):
@@ -155,20 +155,20 @@ def test_without_a_processor_one_is_made_and_said(folder: Path) -> None:
 
 
 def test_a_processor_that_makes_another_size_is_refused() -> None:
-    for processor, says in ((Transform(size=(32, 32)), "32x32"), (Transform(shortest_edge=24), "any size")):
-        with pytest.raises(ModelLoadError, match=f"outputs frames of {says}, but the model takes 24x24"):
+    for processor, size in ((Transform(size=(32, 32)), "32x32"), (Transform(shortest_edge=24), "any size")):
+        with pytest.raises(ModelLoadError, match=f"outputs frames of {size}, but the model takes 24x24"):
             load_model(tiny_timesformer(), processor=processor)
 
 
 def test_half_precision_is_loaded_on_request(saved_folder: Path) -> None:
     model = load_model(saved_folder, device="cpu", dtype="bfloat16")
     assert model.dtype == torch.bfloat16
-    (found,) = record(model, random_pixels(1), Needs(rows=True), [None])
-    assert found.rows is not None
-    assert found.rows.dtype == np.float32
+    (clip_record,) = record(model, random_pixels(1), Needs(rows=True), [None])
+    assert clip_record.rows is not None
+    assert clip_record.rows.dtype == np.float32
 
 
-def test_loading_is_quiet_and_leaves_the_log_as_it_was(saved_folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_loading_is_quiet_and_restores_logging(saved_folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     before = logging.get_verbosity(), logging.is_progress_bar_enabled()
     load_model(saved_folder)
     assert capfd.readouterr() == ("", "")
@@ -203,7 +203,7 @@ def test_weights_of_another_size_are_named(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "change", "says"),
+    ("name", "change", "message"),
     [
         ("model.safetensors", lambda data: data[: len(data) // 2], "damaged"),
         ("model.safetensors", lambda _: b"", "Cannot load the model"),
@@ -218,13 +218,13 @@ def test_weights_of_another_size_are_named(folder: Path) -> None:
         ("preprocessor_config.json", lambda data: data[:20], "is not valid JSON"),
     ],
 )
-def test_damaged_files_are_refused(folder: Path, name: str, change: Any, says: str) -> None:
+def test_damaged_files_are_refused(folder: Path, name: str, change: Any, message: str) -> None:
     path = folder / name
     if change is None:
         path.unlink()
     else:
         path.write_bytes(change(path.read_bytes()))
-    with pytest.raises(ModelLoadError, match=says):
+    with pytest.raises(ModelLoadError, match=message):
         load_model(folder)
 
 
@@ -235,26 +235,26 @@ def test_pickled_weights_are_not_opened(folder: Path) -> None:
         load_model(folder)
 
 
-def test_what_is_not_supported_is_told_what_is(folder: Path) -> None:
-    image = ViTForImageClassification(
+def test_unsupported_models_are_refused_with_the_supported_types(folder: Path) -> None:
+    image_model = ViTForImageClassification(
         ViTConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8, image_size=16)
     )
-    image.save_pretrained(folder)
-    for source, says in (
+    image_model.save_pretrained(folder)
+    for source, kind in (
         (folder, "type 'vit'"),
-        (image, "ViTForImageClassification"),
+        (image_model, "ViTForImageClassification"),
         (tiny_timesformer().timesformer, "TimesformerModel"),
         (torch.nn.Linear(1, 1), "Linear"),
         (tiny_timesformer(num_labels=0), "has no classes"),
     ):
-        with pytest.raises(UnsupportedModelError, match=rf"{says}.*Supported: timesformer \(Timesformer"):
+        with pytest.raises(UnsupportedModelError, match=rf"{kind}.*Supported: timesformer \(Timesformer"):
             load_model(source)
     edit_json(folder / "config.json", model_type="a_new_one", auto_map={"AutoConfig": "code.Config"})
     with pytest.raises(UnsupportedModelError, match="a_new_one"):
         load_model(folder)
 
 
-def test_a_path_that_does_not_exist_is_not_sought_on_the_hub(tmp_path: Path, folder: Path) -> None:
+def test_a_missing_path_is_not_searched_on_the_hub(tmp_path: Path, folder: Path) -> None:
     for source in (tmp_path / "no", str(tmp_path / "no"), "./no", "~/no/such/folder"):
         with pytest.raises(ModelLoadError, match="There is no folder"):
             load_model(source)
@@ -262,7 +262,7 @@ def test_a_path_that_does_not_exist_is_not_sought_on_the_hub(tmp_path: Path, fol
         load_model(folder / "model.safetensors")
 
 
-def test_a_hub_that_cannot_be_reached_is_an_error_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_hub_is_named_in_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(
         ModelLoadError, match=r"'nobody/nothing' is not a local folder and could not be loaded.*network"
@@ -276,7 +276,7 @@ def test_device_and_dtype_are_checked(saved_folder: Path, params: dict[str, Any]
         load_model(saved_folder, **params)
 
 
-def test_the_digest_is_of_weights_and_settings(saved_folder: Path) -> None:
+def test_the_digest_depends_on_weights_and_configuration(saved_folder: Path) -> None:
     digest = weights_digest(load_model(saved_folder))
     assert len(digest) == 64
     assert digest == weights_digest(load_model(saved_folder)) == weights_digest(tiny_timesformer())
@@ -289,7 +289,7 @@ def test_the_digest_is_of_weights_and_settings(saved_folder: Path) -> None:
     assert len({digest, *others}) == 5
 
 
-def test_the_digest_is_remembered_until_a_weight_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_digest_is_cached_until_a_weight_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     module, runs = tiny_timesformer(), []
     from staa_widgets.models.fingerprint import weights as digest
 
@@ -297,11 +297,11 @@ def test_the_digest_is_remembered_until_a_weight_changes(monkeypatch: pytest.Mon
     monkeypatch.setattr(digest, "_compute_digest", lambda *args: runs.append(1) or compute(*args))
     weight = module.timesformer.encoder.layer[1].intermediate.dense.weight
 
-    def in_place() -> None:
+    def change_in_place() -> None:
         with torch.no_grad():
             weight[3, 4] += 1
 
-    def through_data() -> None:
+    def change_through_data() -> None:
         weight.data.mul_(1.01)
 
     def replace_weight() -> None:
@@ -310,10 +310,10 @@ def test_the_digest_is_remembered_until_a_weight_changes(monkeypatch: pytest.Mon
     def change_config() -> None:
         module.config.layer_norm_eps = 1e-3
 
-    seen = [weights_digest(module)]
-    for change in (in_place, through_data, replace_weight, change_config):
+    digests = [weights_digest(module)]
+    for change in (change_in_place, change_through_data, replace_weight, change_config):
         change()
-        seen += [weights_digest(module)]
-        assert weights_digest(module) == seen[-1]
-    assert len(set(seen)) == 5
+        digests.append(weights_digest(module))
+        assert weights_digest(module) == digests[-1]
+    assert len(set(digests)) == 5
     assert len(runs) == 5

@@ -1,4 +1,4 @@
-"""The transform is what the PIL processors do, and its box is what the model sees."""
+"""The transform equals the PIL processors, and its box is the region that the model sees."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ def frames(width: int, height: int, count: int = 2) -> np.ndarray:
 
 @pytest.mark.parametrize("settings", SETTINGS)
 @pytest.mark.parametrize("size", SIZES)
-def test_it_equals_the_pil_processor(settings: dict[str, Any], size: tuple[int, int]) -> None:
+def test_transform_equals_the_pil_processor(settings: dict[str, Any], size: tuple[int, int]) -> None:
     processor = VideoMAEProcessor(**settings)
     video = frames(*size)
     expected = processor(list(video), return_tensors="np")["pixel_values"][0]
-    found = Transform.from_json(json.loads(processor.to_json_string()))(video)
-    assert found.dtype == np.float32
-    assert found.flags.c_contiguous
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    pixels = Transform.from_json(json.loads(processor.to_json_string()))(video)
+    assert pixels.dtype == np.float32
+    assert pixels.flags.c_contiguous
+    np.testing.assert_allclose(pixels, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_it_equals_the_vivit_processor(size: tuple[int, int]) -> None:
+def test_transform_equals_the_vivit_processor(size: tuple[int, int]) -> None:
     processor = VivitImageProcessor(size={"shortest_edge": 72}, crop_size={"height": 64, "width": 64})
     video = frames(*size)
     expected = np.asarray(processor.preprocess(list(video))["pixel_values"][0])
     np.testing.assert_allclose(Transform.from_json(processor.to_dict())(video), expected, atol=1e-5)
-    silent = {"video_processor_type": "VivitVideoProcessor", "size": {"shortest_edge": 72}, "crop_size": 64}
-    np.testing.assert_allclose(Transform.from_json(silent)(video), expected, atol=1e-5)
+    minimal = {"video_processor_type": "VivitVideoProcessor", "size": {"shortest_edge": 72}, "crop_size": 64}
+    np.testing.assert_allclose(Transform.from_json(minimal)(video), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("size", [(320, 240), (240, 320), (333, 127), (127, 333)])
@@ -64,27 +64,27 @@ def test_it_equals_the_vivit_processor(size: tuple[int, int]) -> None:
         Transform(crop=(100, 101)),
     ],
 )
-def test_box_round_trip(transform: Transform, size: tuple[int, int]) -> None:
-    """Dots drawn at the corners of the box are at the corners of the input, and the box fills it."""
+def test_box_corners_are_the_corners_of_the_input(transform: Transform, size: tuple[int, int]) -> None:
+    """Dots at the corners of the box appear at the corners of the input, and the box fills it."""
     width, height = size
     x0, y0, x1, y1 = transform.box(width, height)
     x, y = np.arange(width) + 0.5, np.arange(height) + 0.5
     inside = ((y > y0) & (y < y1))[:, None] & ((x > x0) & (x < x1))
-    seen = transform((inside[None, ..., None] * np.full(3, 255)).astype(np.uint8))[0, 0]
-    assert seen[1:-1, 1:-1].min() == 1
-    assert seen[[0, 0, -1, -1], [0, -1, 0, -1]].min() > 0.5
+    pixels = transform((inside[None, ..., None] * np.full(3, 255)).astype(np.uint8))[0, 0]
+    assert pixels[1:-1, 1:-1].min() == 1
+    assert pixels[[0, 0, -1, -1], [0, -1, 0, -1]].min() > 0.5
     # Dots of 6 % of the frame at the corners of the box.
     dot = 0.06
     across, down = dot * (x1 - x0), dot * (y1 - y0)
     corners = ((y > y0) & (y < y0 + down) | (y > y1 - down) & (y < y1))[:, None] & (
         (x > x0) & (x < x0 + across) | (x > x1 - across) & (x < x1)
     )
-    seen = transform((corners[None, ..., None] * np.full(3, 255)).astype(np.uint8))[0, 0]
-    assert seen[[0, 0, -1, -1], [0, -1, 0, -1]].min() > 0.5
-    rows, columns = np.nonzero(seen > 0.5)
-    for place, length in ((rows, seen.shape[0]), (columns, seen.shape[1])):
-        at = (place + 0.5) / length
-        assert np.all((at < dot + 1.5 / length) | (at > 1 - dot - 1.5 / length))
+    pixels = transform((corners[None, ..., None] * np.full(3, 255)).astype(np.uint8))[0, 0]
+    assert pixels[[0, 0, -1, -1], [0, -1, 0, -1]].min() > 0.5
+    rows, columns = np.nonzero(pixels > 0.5)
+    for indices, length in ((rows, pixels.shape[0]), (columns, pixels.shape[1])):
+        position = (indices + 0.5) / length
+        assert np.all((position < dot + 1.5 / length) | (position > 1 - dot - 1.5 / length))
 
 
 def test_box_of_landscape_and_portrait() -> None:
@@ -94,22 +94,22 @@ def test_box_of_landscape_and_portrait() -> None:
     assert Transform(size=(224, 224)).box(640, 360) == (0, 0, 640, 360)
 
 
-def test_box_reaches_out_of_a_frame_that_is_padded() -> None:
+def test_box_of_a_padded_frame_is_larger_than_the_frame() -> None:
     assert Transform(crop=(100, 100)).box(50, 200) == (-25, 50, 75, 150)
 
 
-def test_an_old_file_that_says_little() -> None:
+def test_an_old_processor_file_gets_the_defaults_of_its_class() -> None:
     transform = Transform.from_json({"feature_extractor_type": "VideoMAEFeatureExtractor", "size": 224})
     assert transform == Transform(shortest_edge=224, crop=(224, 224), mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 
 
-def test_it_describes_itself_in_json() -> None:
-    described = Transform(shortest_edge=64, crop=(64, 64)).describe()
-    assert json.loads(json.dumps(described)) == described
-    assert described != Transform(shortest_edge=65, crop=(64, 64)).describe()
+def test_describe_returns_json() -> None:
+    description = Transform(shortest_edge=64, crop=(64, 64)).describe()
+    assert json.loads(json.dumps(description)) == description
+    assert description != Transform(shortest_edge=65, crop=(64, 64)).describe()
 
 
 @pytest.mark.parametrize("size", [{"longest_edge": 224}, {"shortest_edge": 224, "longest_edge": 300}, {"height": 3}])
-def test_a_resize_that_it_does_not_know_is_refused(size: dict[str, int]) -> None:
+def test_an_unknown_resize_is_refused(size: dict[str, int]) -> None:
     with pytest.raises(ModelLoadError, match="not supported"):
         Transform.from_json({"size": size})

@@ -1,4 +1,4 @@
-"""What is read from V-JEPA 2 is what its own eager code computes."""
+"""Records of V-JEPA 2 equal those computed from its own eager attention."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from staa_widgets import action_clip, explain
 from staa_widgets.errors import ParameterError, UnsupportedModelError, UnsupportedRequestError
 from staa_widgets.methods import METHODS
 from staa_widgets.models import Transform, VideoModel, load_model
-from staa_widgets.models.attention import query_sampling as queries
+from staa_widgets.models.attention import query_sampling
 from staa_widgets.models.capture import record
 from staa_widgets.models.families.vjepa2 import geometry
 from staa_widgets.records.record import Needs
@@ -33,140 +33,144 @@ def record_one(model: VideoModel, needs: Needs = ALL_NEEDS, target: int | None =
 
 @pytest.fixture
 def eager(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Run a copy with eager attention; give the probabilities of each call, in order, values, and gradients."""
+    """Function that runs a copy with eager attention and returns attentions, values and gradients, in order."""
 
     def run(module: Any, target: int = 2) -> tuple[list[Any], list[Any], list[Any]]:
-        copied = deepcopy(module).requires_grad_(requires_grad=True)
-        copied.set_attn_implementation("eager")
-        attend, kept, values = modeling_vjepa2.eager_attention_forward, [], []
+        module_copy = deepcopy(module).requires_grad_(requires_grad=True)
+        module_copy.set_attn_implementation("eager")
+        attend, attentions, values = modeling_vjepa2.eager_attention_forward, [], []
 
-        def keep(part: Any, query: Any, key: Any, value: Any, *args: Any, **kwargs: Any) -> Any:
+        def keep_attention(part: Any, query: Any, key: Any, value: Any, *args: Any, **kwargs: Any) -> Any:
             probabilities = attend(part, query, key, value, *args, **kwargs)[1]
-            kept.append(probabilities)
+            attentions.append(probabilities)
             values.append(value[0].detach())
             return torch.einsum("bhqk,bhkd->bqhd", probabilities, value), probabilities
 
-        monkeypatch.setattr(modeling_vjepa2, "eager_attention_forward", keep)
-        logits = copied(pixel_values_videos=random_pixels(1)).logits
-        slopes = torch.autograd.grad(logits[0, target], kept)
-        return [a[0].detach() for a in kept], values, [s[0] for s in slopes]
+        monkeypatch.setattr(modeling_vjepa2, "eager_attention_forward", keep_attention)
+        logits = module_copy(pixel_values_videos=random_pixels(1)).logits
+        gradients = torch.autograd.grad(logits[0, target], attentions)
+        return [a[0].detach() for a in attentions], values, [s[0] for s in gradients]
 
     return run
 
 
 def fold_tokens(tokens: torch.Tensor) -> np.ndarray:
-    """Bring ``(…, N)`` to ``(…, S, P)``: slice by slice."""
+    """Values of tokens ``(…, N)`` as ``(…, S, P)``."""
     return tokens.reshape(*tokens.shape[:-1], 2, 9).numpy()
 
 
-def test_the_row_is_that_of_the_poolers_query(eager: Any) -> None:
+def test_rows_are_the_attention_of_the_poolers_query(eager: Any) -> None:
     model = tiny_video_model("vjepa2")
-    found, (kept, _, _) = record_one(model), eager(model.module)
-    assert [a.shape[1] for a in kept] == [18] * 5 + [1]  # encoder, pooler, and the query; the predictor is left out
-    assert found.rows.shape == (1, H, 2, 9)
-    np.testing.assert_allclose(found.rows[0], fold_tokens(kept[-1][:, 0]), atol=1e-6)
-    np.testing.assert_allclose(found.rows.sum((-1, -2)), 1, atol=1e-5)
-    assert found.rows.max() > 1.5 / 18
-    assert found.cls.shape == (1, H, 2)
-    assert not found.cls.any()
+    clip_record, (attentions, _, _) = record_one(model), eager(model.module)
+    assert [a.shape[1] for a in attentions] == [18] * 5 + [
+        1
+    ]  # encoder, pooler, and the query; the predictor is left out
+    assert clip_record.rows.shape == (1, H, 2, 9)
+    np.testing.assert_allclose(clip_record.rows[0], fold_tokens(attentions[-1][:, 0]), atol=1e-6)
+    np.testing.assert_allclose(clip_record.rows.sum((-1, -2)), 1, atol=1e-5)
+    assert clip_record.rows.max() > 1.5 / 18
+    assert clip_record.cls.shape == (1, H, 2)
+    assert not clip_record.cls.any()
 
 
 @pytest.mark.parametrize("implementation", ["sdpa", "eager"])
-def test_the_row_is_the_same_whatever_computes(implementation: str) -> None:
+def test_rows_do_not_depend_on_the_attention_implementation(implementation: str) -> None:
     module = tiny_classifier("vjepa2")
     module.set_attn_implementation(implementation)
     assert_records_close(record_one(load_model(module, processor=PROCESSOR)), record_one(tiny_video_model("vjepa2")))
 
 
-def test_values_weigh_the_row_by_what_it_moves(eager: Any) -> None:
+def test_value_rows_are_weighted_by_value_norms(eager: Any) -> None:
     model = tiny_video_model("vjepa2")
-    found, (kept, values, _) = record_one(model), eager(model.module)
-    expected = (kept[-1][:, 0] * values[-1].norm(dim=-1)).mean(0)
-    np.testing.assert_allclose(found.value_rows[0], fold_tokens(expected), rtol=1e-4, atol=1e-6)
+    clip_record, (attentions, values, _) = record_one(model), eager(model.module)
+    expected = (attentions[-1][:, 0] * values[-1].norm(dim=-1)).mean(0)
+    np.testing.assert_allclose(clip_record.value_rows[0], fold_tokens(expected), rtol=1e-4, atol=1e-6)
 
 
-def test_contributions_add_up_to_what_the_query_brings_to_the_logit() -> None:
-    """Without the pooler's MLP they are all of the logit but what the query itself says."""
+def test_contributions_add_up_to_the_logit_without_the_query_itself() -> None:
+    """Without the MLP of the pooler, the logit is the contributions plus the query token's own part."""
     module = tiny_classifier("vjepa2")
     pooler = module.pooler.cross_attention_layer
     for part in (pooler.mlp.fc2.weight, pooler.mlp.fc2.bias):
         nn.init.zeros_(part)
-    found = record_one(load_model(module, processor=PROCESSOR), target=3)
+    clip_record = record_one(load_model(module, processor=PROCESSOR), target=3)
     with torch.no_grad():
         query = module.classifier(module.pooler.query_tokens[0, 0])
-    margin = (found.logits - found.logits.mean()) - (query - query.mean()).numpy()
-    np.testing.assert_allclose(found.contributions.sum(), margin[3], rtol=1e-4)
-    assert found.contributions.shape == (1, H, 2, 9)
+    margin = (clip_record.logits - clip_record.logits.mean()) - (query - query.mean()).numpy()
+    np.testing.assert_allclose(clip_record.contributions.sum(), margin[3], rtol=1e-4)
+    assert clip_record.contributions.shape == (1, H, 2, 9)
     assert abs(margin[3]) > 1e-2
 
 
 def test_gradients_equal_those_through_eager_attention(eager: Any) -> None:
     model = tiny_video_model("vjepa2")
-    found, (kept, _, slopes) = record_one(model), eager(model.module)
-    expected = (kept[-1] * slopes[-1]).relu()[:, 0].mean(0)
-    np.testing.assert_allclose(found.gradient_rows[0], fold_tokens(expected), rtol=1e-3, atol=1e-7)
-    assert found.gradient_rows.max() > 0
+    clip_record, (attentions, _, gradients) = record_one(model), eager(model.module)
+    expected = (attentions[-1] * gradients[-1]).relu()[:, 0].mean(0)
+    np.testing.assert_allclose(clip_record.gradient_rows[0], fold_tokens(expected), rtol=1e-3, atol=1e-7)
+    assert clip_record.gradient_rows.max() > 0
 
 
 @pytest.mark.parametrize("share", [0.5, 0.2])
-def test_rollouts_are_products_of_whole_matrices(eager: Any, share: float) -> None:
+def test_rollouts_equal_products_of_full_matrices(eager: Any, share: float) -> None:
     model = tiny_video_model("vjepa2")
-    found, (kept, _, _) = record_one(model), eager(model.module)
+    clip_record, (attentions, _, _) = record_one(model), eager(model.module)
     starts = {
-        "rollout": found.rows.mean(1),
-        "value_rollout": found.value_rows,
-        "gradient_rollout": found.gradient_rows,
-        "contribution_rollout": np.maximum(found.contributions.sum(1), 0),
+        "rollout": clip_record.rows.mean(1),
+        "value_rollout": clip_record.value_rows,
+        "gradient_rollout": clip_record.gradient_rows,
+        "contribution_rollout": np.maximum(clip_record.contributions.sum(1), 0),
     }
     for name, start in starts.items():
         flow = torch.from_numpy(start.reshape(18))
-        for whole in reversed(kept[:-1]):
+        for whole in reversed(attentions[:-1]):
             flow = (1 - share) * flow + share * flow @ whole.mean(0)
-        rolled = sum(share**power * term for power, term in enumerate(getattr(found, name)))
+        rolled = sum(share**power * term for power, term in enumerate(getattr(clip_record, name)))
         np.testing.assert_allclose(rolled, fold_tokens(flow), rtol=1e-3, atol=1e-6, err_msg=name)
 
 
-def test_where_there_are_many_tokens_rollout_is_estimated_and_the_row_exact() -> None:
+def test_with_many_tokens_rollout_is_estimated_and_rows_are_exact() -> None:
     module = tiny_classifier("vjepa2", crop_size=144)
     processor = Transform(shortest_edge=144, crop=(144, 144))
     model = load_model(module, processor=processor)
     needs, pixels = Needs(rows=True, spatial=True), random_pixels(1, model=model)
-    (guessed,), (exact,) = (record(model, pixels, n, [None]) for n in (needs, needs | Needs(exact=True)))
-    assert guessed.rows is not None
+    (estimated,), (exact,) = (record(model, pixels, n, [None]) for n in (needs, needs | Needs(exact=True)))
+    assert estimated.rows is not None
     assert exact.rows is not None
-    np.testing.assert_array_equal(guessed.rows, exact.rows)
+    np.testing.assert_array_equal(estimated.rows, exact.rows)
     assert exact.sampling_errors == {}
-    assert set(guessed.sampling_errors) == {"rollout"}
-    rolled = [np.tensordot(0.3 ** np.arange(6), one.rollout, 1) for one in (guessed, exact) if one.rollout is not None]
-    off = np.abs(rolled[0] - rolled[1]).sum()
-    assert 0 < off < 3 * guessed.sampling_errors["rollout"]
-    assert guessed.sampling_errors["rollout"] < 0.1
+    assert set(estimated.sampling_errors) == {"rollout"}
+    rolled = [
+        np.tensordot(0.3 ** np.arange(6), one.rollout, 1) for one in (estimated, exact) if one.rollout is not None
+    ]
+    deviation = np.abs(rolled[0] - rolled[1]).sum()
+    assert 0 < deviation < 3 * estimated.sampling_errors["rollout"]
+    assert estimated.sampling_errors["rollout"] < 0.1
 
 
-def test_relevance_is_the_product_of_whole_matrices(eager: Any) -> None:
+def test_relevance_equals_the_product_of_full_matrices(eager: Any) -> None:
     model = tiny_video_model("vjepa2")
-    found, (kept, _, slopes) = record_one(model, Needs(relevance=True)), eager(model.module)
+    clip_record, (attentions, _, gradients) = record_one(model, Needs(relevance=True)), eager(model.module)
     relevance = torch.eye(18)
-    for whole, slope in zip(kept[:-1], slopes[:-1], strict=True):
+    for whole, slope in zip(attentions[:-1], gradients[:-1], strict=True):
         relevance = relevance + (whole * slope).relu().mean(0) @ relevance
-    expected = (kept[-1] * slopes[-1]).relu().mean(0) @ relevance
-    np.testing.assert_allclose(found.relevance, fold_tokens(expected[0]), rtol=1e-3, atol=1e-7)
-    assert found.relevance.max() > 0
+    expected = (attentions[-1] * gradients[-1]).relu().mean(0) @ relevance
+    np.testing.assert_allclose(clip_record.relevance, fold_tokens(expected[0]), rtol=1e-3, atol=1e-7)
+    assert clip_record.relevance.max() > 0
 
 
-def test_the_pooler_is_the_only_layer_and_rollout_goes_through_all() -> None:
-    staa, found = METHODS["staa"], record_one(tiny_video_model("vjepa2"))
+def test_the_pooler_is_the_only_layer_of_rows_and_rollout_uses_all() -> None:
+    staa, clip_record = METHODS["staa"], record_one(tiny_video_model("vjepa2"))
     for weighting in ("none", "value", "gradient", "logit"):
-        read = staa(found, layers="last", weighting=weighting, contrast=False)
+        read = staa(clip_record, layers="last", weighting=weighting, contrast=False)
         for layers in ("mean", [0], [-1]):
-            np.testing.assert_array_equal(staa(found, layers=layers, weighting=weighting, contrast=False), read)
-        rolled = staa(found, layers="rollout", weighting=weighting, contrast=False)
+            np.testing.assert_array_equal(staa(clip_record, layers=layers, weighting=weighting, contrast=False), read)
+        rolled = staa(clip_record, layers="rollout", weighting=weighting, contrast=False)
         assert not np.allclose(rolled, read, rtol=1e-2)
     for layers in ([1], [0, 1], [-2]):
         with pytest.raises(ParameterError, match="Only one layer of this model is read"):
-            staa(found, layers=layers)
+            staa(clip_record, layers=layers)
     with pytest.raises(UnsupportedRequestError, match="cannot be separated into space and time"):
-        staa(found, time=False)
+        staa(clip_record, time=False)
 
 
 def test_the_predictor_is_not_run() -> None:
@@ -188,7 +192,7 @@ def test_its_geometry_is_that_of_its_configuration() -> None:
 
 
 def test_its_processor_is_read() -> None:
-    said = {
+    settings = {
         "crop_size": {"height": 24, "width": 24},
         "do_center_crop": True,
         "do_normalize": True,
@@ -202,11 +206,11 @@ def test_its_processor_is_read() -> None:
         "video_processor_type": "VJEPA2VideoProcessor",
     }
     expected = Transform(shortest_edge=27, crop=(24, 24), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
-    assert Transform.from_json(said) == expected
-    # Where the file is silent its class is not: the size follows from the crop.
+    assert Transform.from_json(settings) == expected
+    # Without a size in the file, the class derives it from the crop.
     assert Transform.from_json({"video_processor_type": "VJEPA2VideoProcessor", "crop_size": 24}) == expected
     assert Transform.from_json({"video_processor_type": "VJEPA2VideoProcessor"}).resized_size(500, 292) == (500, 292)
-    model = load_model(tiny_classifier("vjepa2", id2label=dict(enumerate("abcde"))), processor=said)
+    model = load_model(tiny_classifier("vjepa2", id2label=dict(enumerate("abcde"))), processor=settings)
     e = explain(action_clip(1, size=48, fps=4), model, cache=False, preview=False, progress=False)
     assert e.box == pytest.approx((48 / 27, 48 / 27, 25 * 48 / 27, 25 * 48 / 27))
     assert e.labels == tuple("abcde")
@@ -217,13 +221,13 @@ def rotate_differently(x: torch.Tensor, pos: torch.Tensor) -> torch.Tensor:
     return x * angle.cos() + x.flip(-1) * angle.sin()
 
 
-@pytest.mark.parametrize("otherwise", [False, True])
+@pytest.mark.parametrize("differently", [False, True])
 @pytest.mark.parametrize("exact", [False, True])
-def test_queries_and_keys_are_turned_as_the_model_turns_them_to_the_last_bit(
-    exact: bool, otherwise: bool, monkeypatch: pytest.MonkeyPatch
+def test_rotated_queries_and_keys_are_bit_identical_to_those_of_the_model(
+    exact: bool, differently: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queries, "EXACT_TOKENS", 4)
-    rotate = rotate_differently if otherwise else modeling_vjepa2.rotate_queries_or_keys
+    monkeypatch.setattr(query_sampling, "EXACT_TOKENS", 4)
+    rotate = rotate_differently if differently else modeling_vjepa2.rotate_queries_or_keys
     calls: list[tuple[int, ...]] = []
 
     def count_and_rotate(x: torch.Tensor, pos: torch.Tensor) -> torch.Tensor:
@@ -233,15 +237,15 @@ def test_queries_and_keys_are_turned_as_the_model_turns_them_to_the_last_bit(
     monkeypatch.setattr(modeling_vjepa2, "rotate_queries_or_keys", count_and_rotate)
     model, pixels, needs = tiny_video_model("vjepa2"), random_pixels(2), Needs(rows=True, spatial=True, exact=exact)
     with torch.no_grad():
-        stock = model.module(pixel_values_videos=pixels).logits.numpy()
+        logits = model.module(pixel_values_videos=pixels).logits.numpy()
     calls.clear()
-    found = record(model, pixels, needs, [None, None])
-    np.testing.assert_array_equal([r.logits for r in found], stock)
-    # Asked once what it makes of ones and of one head; in all three layers only where it turns otherwise.
-    assert [shape[:2] for shape in calls] == [(2, 1)] * 3 + [(1, 1)] * 3 + otherwise * 18 * [(2, H)]
+    records = record(model, pixels, needs, [None, None])
+    np.testing.assert_array_equal([r.logits for r in records], logits)
+    # The model's rotation is probed with ones on one head, and used in all layers only if ours differs.
+    assert [shape[:2] for shape in calls] == [(2, 1)] * 3 + [(1, 1)] * 3 + differently * 18 * [(2, H)]
     calls.clear()
     model = replace(model, family=replace(model.family, replacements=lambda *_: {}))
-    for one, own in zip(found, record(model, pixels, needs, [None, None]), strict=True):
+    for one, own in zip(records, record(model, pixels, needs, [None, None]), strict=True):
         assert one.rollout is not None
         np.testing.assert_array_equal(one.rollout, own.rollout)
     assert [shape[:2] for shape in calls] == 18 * [(2, H)]

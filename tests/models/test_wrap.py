@@ -1,4 +1,4 @@
-"""Any classifier can be wrapped and asked whatever needs no attention; nothing is mistaken for something else."""
+"""Wrapped classifiers: methods without attention work, and digests tell different modules apart."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ from tests.helpers.wrapped_model import LABELS, Corner, video, wrap
 QUIET: dict[str, Any] = {"cache": False, "preview": False, "progress": False}
 
 
-def single_cell_mask(at: tuple[int, int, int]) -> np.ndarray:
-    found = np.zeros((2, 2, 2), bool)
-    found[at] = True
-    return found
+def single_cell_mask(cell: tuple[int, int, int]) -> np.ndarray:
+    mask = np.zeros((2, 2, 2), bool)
+    mask[cell] = True
+    return mask
 
 
 @pytest.mark.parametrize("method", ["occlusion", "saliency", "input_x_gradient", "integrated_gradients"])
-@pytest.mark.parametrize(("label", "at"), [("left", (1, 0, 0)), ("right", (0, 1, 1))])
-def test_what_decides_is_found_and_nothing_else(method: str, label: str, at: tuple[int, int, int]) -> None:
+@pytest.mark.parametrize(("label", "cell"), [("left", (1, 0, 0)), ("right", (0, 1, 1))])
+def test_maps_show_the_deciding_cell_only(method: str, label: str, cell: tuple[int, int, int]) -> None:
     params = {"filler": "median"} if method == "occlusion" else {}
     e = staa.explain(video(), wrap(Corner()), method, target=label, **params, **QUIET)
-    np.testing.assert_array_equal(np.abs(e.maps) > 1e-6, single_cell_mask(at))
+    np.testing.assert_array_equal(np.abs(e.maps) > 1e-6, single_cell_mask(cell))
     assert e.attention is None
     assert e.labels == LABELS
     assert e.model_id == "Corner"
 
 
 @pytest.mark.parametrize("layout", ["bcthw", "btchw"])
-def test_both_layouts_are_given_what_they_take(layout: Any) -> None:
+def test_both_layouts_get_their_axis_order(layout: Any) -> None:
     frames = video()
     model = wrap(Corner(layout), layout=layout)
     e = staa.explain(frames, model, "uniform", **QUIET)
@@ -64,15 +64,16 @@ def test_both_layouts_are_given_what_they_take(layout: Any) -> None:
     ],
     ids=["tensor", "object", "mapping", "tuple", "list"],
 )
-def test_logits_are_taken_in_every_form(shape: Any) -> None:
+def test_logits_are_accepted_in_every_form(shape: Any) -> None:
     module = Corner().eval()
-    (expected,) = record(wrap(module), clip := torch.rand(1, 4, 3, 16, 16), Needs(), [None])
-    (found,) = record(wrap(lambda clips: shape(module(clips))), clip, Needs(), [None])
-    np.testing.assert_array_equal(found.logits, expected.logits)
+    clip = torch.rand(1, 4, 3, 16, 16)
+    (expected,) = record(wrap(module), clip, Needs(), [None])
+    (clip_record,) = record(wrap(lambda clips: shape(module(clips))), clip, Needs(), [None])
+    np.testing.assert_array_equal(clip_record.logits, expected.logits)
 
 
 @pytest.mark.parametrize(
-    ("model", "says"),
+    ("model", "message"),
     [
         (lambda clips: clips.mean((1, 2, 3, 4)), r"shape \(1,\), not logits of shape \(1, 3\)"),
         (lambda clips: torch.zeros(len(clips), 2), r"shape \(1, 2\), not"),
@@ -81,8 +82,8 @@ def test_logits_are_taken_in_every_form(shape: Any) -> None:
         (lambda clips: {"scores": clips}, "a dict"),
     ],
 )
-def test_what_is_no_logits_is_refused(model: Any, says: str) -> None:
-    with pytest.raises(ModelError, match=says):
+def test_outputs_that_are_not_logits_are_refused(model: Any, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
         staa.explain(video(), wrap(model), "uniform", **QUIET)
 
 
@@ -90,7 +91,7 @@ ATTENTION = [name for name, method in METHODS.items() if method.group == "attent
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_methods_answer_or_say_why_not(name: str) -> None:
+def test_methods_compute_maps_or_are_refused(name: str) -> None:
     settings = dict(QUIET)
     if name in ATTENTION:
         with pytest.raises(Unsupported, match=r"(reads attention|blocks of this model are not known).*'occlusion'"):
@@ -101,17 +102,17 @@ def test_methods_answer_or_say_why_not(name: str) -> None:
     assert np.abs(e.maps).max() > 0
 
 
-def test_the_menu_offers_what_can_answer() -> None:
+def test_the_player_lists_only_supported_methods() -> None:
     e = staa.explain(video(), wrap(Corner()), "occlusion", **QUIET)
     offered = {method["name"] for method in pack(e)[0]["methods"]}
     assert offered == set(METHODS) - set(ATTENTION)
     assert "occlusion" in offered
-    usual = staa.explain(staa.action_clip(1, size=48, fps=4), None, "uniform", **QUIET)
-    listed = {name for name, method in METHODS.items() if not method.exploratory}
-    assert {method["name"] for method in pack(usual)[0]["methods"]} == listed
+    bundled = staa.explain(staa.action_clip(1, size=48, fps=4), None, "uniform", **QUIET)
+    public = {name for name, method in METHODS.items() if not method.exploratory}
+    assert {method["name"] for method in pack(bundled)[0]["methods"]} == public
 
 
-def test_it_is_played_exported_and_saved(tmp_path: Path) -> None:
+def test_explanations_of_wrapped_models_are_played_exported_and_saved(tmp_path: Path) -> None:
     clip = staa.action_clip(1, size=48, fps=4)
     e = staa.explain(clip, wrap(Corner(), size=32, patch=16), "occlusion", cache=False, progress=False)
     player = staa.Player(e)
@@ -122,18 +123,18 @@ def test_it_is_played_exported_and_saved(tmp_path: Path) -> None:
     assert player.explanation.method == "saliency"
     player.close()
     assert b"occlusion" in e.to_html(tmp_path / "e.html").read_bytes()
-    again = staa.Explanation.load(e.save(tmp_path / "e.safetensors"))
-    np.testing.assert_array_equal(again.maps, e.maps)
+    loaded = staa.Explanation.load(e.save(tmp_path / "e.safetensors"))
+    np.testing.assert_array_equal(loaded.maps, e.maps)
 
 
-def test_the_module_is_left_exactly_as_found() -> None:
+def test_the_module_is_restored() -> None:
     module = nn.Sequential(Corner(), nn.Dropout(0.5)).train()
     module[1].eval()
     before = module_state(module)
     model = wrap(module)
     first = staa.explain(video(), model, "integrated_gradients", **QUIET)
-    again = staa.explain(video(), model, "integrated_gradients", **QUIET)
-    np.testing.assert_array_equal(first.maps, again.maps)  # without dropout
+    second = staa.explain(video(), model, "integrated_gradients", **QUIET)
+    np.testing.assert_array_equal(first.maps, second.maps)  # Dropout is off.
     with pytest.raises(ModelError), open_classifier(wrap(module, labels=2)) as classify:
         classify(torch.rand(1, 4, 3, 16, 16))
     assert module_state(module) == before
@@ -141,7 +142,7 @@ def test_the_module_is_left_exactly_as_found() -> None:
 
 @pytest.fixture
 def is_cached(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """Explain through a cache of its own; say whether it was found there."""
+    """Function that explains with a new cache and returns whether the result was a cache hit."""
     monkeypatch.setenv("STAA_CACHE", str(tmp_path / "cache"))
 
     def explain_and_check(model: Any) -> bool:
@@ -151,7 +152,7 @@ def is_cached(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     return explain_and_check
 
 
-def test_a_module_is_known_by_its_weights_structure_and_code(is_cached: Any) -> None:
+def test_the_digest_depends_on_weights_structure_and_code(is_cached: Any) -> None:
     assert not is_cached(wrap(Corner()))
     assert is_cached(wrap(Corner()))
 
@@ -163,9 +164,9 @@ def test_a_module_is_known_by_its_weights_structure_and_code(is_cached: Any) -> 
     changed = Corner()
     with torch.no_grad():
         changed.gain.add_(1)
-    set_otherwise = Corner()
-    set_otherwise.order = "btchw"
-    others = [Other(), changed, set_otherwise, nn.Sequential(Corner())]
+    reordered = Corner()
+    reordered.order = "btchw"
+    others = [Other(), changed, reordered, nn.Sequential(Corner())]
     assert not any(is_cached(wrap(other)) for other in others)
     assert not is_cached(wrap(Corner("btchw"), layout="btchw"))
     assert not is_cached(wrap(Corner(), mean=(0.5, 0.5, 0.5)))
@@ -173,7 +174,7 @@ def test_a_module_is_known_by_its_weights_structure_and_code(is_cached: Any) -> 
     assert is_cached(wrap(Corner(), labels=("a", "b", "c"), id="another name"))
 
 
-def test_code_that_a_module_calls_counts(is_cached: Any) -> None:
+def test_the_digest_depends_on_called_code(is_cached: Any) -> None:
     """The same class, but a function of its file was edited, as in a notebook."""
 
     def make_net(turn: str) -> nn.Module:
@@ -193,7 +194,7 @@ def test_code_that_a_module_calls_counts(is_cached: Any) -> None:
     assert not is_cached(wrap(make_net("3 * x")))
 
 
-def test_tensors_that_are_no_weights_count() -> None:
+def test_the_digest_depends_on_tensors_that_are_not_weights() -> None:
     one, two = Corner(), Corner()
     one.__dict__["kernel"], two.__dict__["kernel"] = torch.zeros(5000), torch.zeros(5000)
     assert weights_digest(wrap(one)) == weights_digest(wrap(two))
@@ -202,7 +203,7 @@ def test_tensors_that_are_no_weights_count() -> None:
 
 
 def net_from_source(*, code: str = "clips.mean((2, 3, 4))", before: str = "", **scope: Any) -> nn.Module:
-    """Make a module as in a notebook."""
+    """A module whose class was defined by `exec`, as in a notebook."""
     scope |= {"torch": torch, "nn": nn, "np": np, "__name__": "cells"}
     exec(f"{before}\nclass Net(nn.Module):\n    def forward(self, clips):\n        return {code}\n", scope)
     return scope["Net"]()
@@ -231,7 +232,7 @@ def corner_with_partial_forward(value: float) -> nn.Module:
 
 
 class Settings:
-    """Attributes of any object count."""
+    """An object in an attribute of a module."""
 
     def __init__(self, gain: float) -> None:
         self.gain = gain
@@ -245,7 +246,7 @@ class Slotted:
 
 
 def wide(middle: float) -> np.ndarray:
-    """As ``repr`` shortens it, one is like the other."""
+    """An array so large that its ``repr`` omits the middle value."""
     array = np.zeros((64, 64))
     array[32, 32] = middle
     return array
@@ -273,12 +274,12 @@ MODULE_MAKERS = {
 
 
 @pytest.mark.parametrize("make", MODULE_MAKERS.values(), ids=MODULE_MAKERS)
-def test_what_a_module_holds_or_reaches_counts(make: Any) -> None:
+def test_the_digest_depends_on_attributes_globals_and_closures(make: Any) -> None:
     assert weights_digest(wrap(make(1.0))) == weights_digest(wrap(make(1.0)))
     assert weights_digest(wrap(make(1.0))) != weights_digest(wrap(make(-1.0)))
 
 
-def test_what_changes_while_it_is_wrapped_counts() -> None:
+def test_the_digest_depends_on_changes_after_wrapping() -> None:
     table = {"k": 1.0}
     model = wrap(net_from_source(code="table['k'] * clips.mean((2, 3, 4))", table=table))
     before = weights_digest(model)
@@ -297,22 +298,22 @@ OPAQUE_MODULE_MAKERS = {
 
 
 @pytest.mark.parametrize("make", OPAQUE_MODULE_MAKERS.values(), ids=OPAQUE_MODULE_MAKERS)
-def test_what_cannot_be_told_is_no_false_hit(make: Any) -> None:
+def test_modules_that_cannot_be_hashed_never_share_a_digest(make: Any) -> None:
     model = wrap(make())
     before = weights_digest(model)
     assert weights_digest(model) == before != weights_digest(wrap(make()))
-    vars(model.module.inner)["extra"] = 1  # what can be told still counts
+    vars(model.module.inner)["extra"] = 1  # Other attributes still count.
     assert weights_digest(model) != before
 
 
-def test_a_class_that_was_patched_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_digest_depends_on_patched_classes(monkeypatch: pytest.MonkeyPatch) -> None:
     before = weights_digest(wrap(nn.Sequential(nn.Softplus())))
     assert weights_digest(wrap(nn.Sequential(nn.Softplus()))) == before
     monkeypatch.setattr(nn.Softplus, "forward", lambda self, x: -x)
     assert weights_digest(wrap(nn.Sequential(nn.Softplus()))) != before
 
 
-def test_a_function_is_known_only_as_long_as_it_is_wrapped(is_cached: Any) -> None:
+def test_a_function_has_the_same_digest_only_while_wrapped(is_cached: Any) -> None:
     module = Corner().eval()
 
     def answer(clips: Tensor) -> Tensor:
@@ -321,14 +322,14 @@ def test_a_function_is_known_only_as_long_as_it_is_wrapped(is_cached: Any) -> No
     model = wrap(answer)
     assert not is_cached(model)
     assert is_cached(model)
-    # Whether another one, or the same after a change, does the same cannot be seen.
+    # Whether two functions compute the same cannot be checked.
     for function in (answer, functools.partial(answer), module.forward):
         assert not is_cached(wrap(function))
     assert wrap(answer).id == "answer"
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("changes", "message"),
     [
         ({"layout": "thwc"}, "no layout 'thwc'"),
         ({"frames": 0}, "frames must be .*, got 0"),
@@ -349,12 +350,12 @@ def test_a_function_is_known_only_as_long_as_it_is_wrapped(is_cached: Any) -> No
         ({"labels": 2.5}, "labels must be .*, got 2.5"),
     ],
 )
-def test_what_makes_no_sense_is_refused(changes: dict[str, Any], says: str) -> None:
-    with pytest.raises(ParameterError, match=says):
+def test_invalid_arguments_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
         wrap(Corner(), **changes)
 
 
-def test_numbers_of_numpy_are_numbers() -> None:
+def test_numpy_numbers_are_accepted() -> None:
     two, sixteen = np.int64(2), np.int32(16)
     model = wrap(Corner(), frames=two, tubelet=two, size=sixteen, patch=np.array([8, 8]), labels=np.int64(3))
     assert model.geometry == wrap(Corner(), frames=2).geometry
@@ -364,14 +365,14 @@ def test_numbers_of_numpy_are_numbers() -> None:
 
 
 @pytest.mark.parametrize("config", [{"depth": 2}, ("depth", 2), SimpleNamespace(depth=2), "depth 2"], ids=repr)
-def test_a_config_of_any_kind_is_left_alone(config: Any) -> None:
+def test_an_unrelated_config_attribute_is_ignored(config: Any) -> None:
     module = Corner()
     module.config = config
     e = staa.explain(video(), wrap(module), "occlusion", **QUIET)
     np.testing.assert_array_equal(e.maps, staa.explain(video(), wrap(Corner()), "occlusion", **QUIET).maps)
 
 
-def test_what_cannot_be_called_is_refused() -> None:
+def test_a_model_that_is_not_callable_is_refused() -> None:
     with pytest.raises(ParameterError, match="got str"):
         wrap("facebook/some-model")
 
@@ -382,21 +383,21 @@ def test_defaults_and_processors() -> None:
     assert (layout.slices, layout.height, layout.width, layout.input_size) == (4, 7, 6, (112, 90))
     assert model.labels == ("0", "1", "2")
     assert model.transform == Transform(shortest_edge=90, crop=(112, 90))
-    ours = Transform(size=(16, 16), mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
-    said = {"size": {"height": 16, "width": 16}, "do_center_crop": False}
-    for processor in (ours, said):
-        assert wrap(Corner(), processor=processor).transform == ours
+    transform = Transform(size=(16, 16), mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+    settings = {"size": {"height": 16, "width": 16}, "do_center_crop": False}
+    for processor in (transform, settings):
+        assert wrap(Corner(), processor=processor).transform == transform
     with pytest.raises(ModelLoadError, match="outputs frames of 32x32, but the model takes 16x16"):
         wrap(Corner(), processor=Transform(size=(32, 32)))
 
 
-def test_half_precision_is_given_what_it_takes() -> None:
+def test_a_half_precision_model_gets_half_precision_input() -> None:
     model = wrap(Corner().to(torch.bfloat16))
     assert model.dtype == torch.bfloat16
     e = staa.explain(video(), model, "input_x_gradient", target="left", **QUIET)
     np.testing.assert_array_equal(np.abs(e.maps) > 1e-6, single_cell_mask((1, 0, 0)))
 
 
-def test_an_unknown_module_is_told_of_wrapping() -> None:
+def test_the_error_for_an_unknown_module_suggests_wrap_model() -> None:
     with pytest.raises(UnsupportedModelError, match=r"Corner, which is not supported.*wrap_model"):
         load_model(Corner())
