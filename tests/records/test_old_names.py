@@ -1,4 +1,4 @@
-"""Names in old files, as they are today."""
+"""Names in old files are mapped to those of today."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records as files."""
+"""Records are written to and read from files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GEOMETRY = Geometry(frames=4, tubelet=2, height=3, width=5, order="time_major", 
 
 
 @pytest.mark.parametrize("target", [None, 1])
-def test_a_record_and_its_needs_come_back(target: int | None):
+def test_a_record_and_its_needs_are_loaded_unchanged(target: int | None):
     rows = np.arange(60, dtype=np.float32).reshape(1, 2, 2, 15)
     record = Record(GEOMETRY, "joint", np.zeros(3, np.float32), target, rows=rows, sampling_errors={"rows": 0.1})
     needs = Needs(rows=True, patch=(1, 2, 3))
@@ -27,6 +27,6 @@ def test_a_record_and_its_needs_come_back(target: int | None):
     assert loaded_needs.rows
 
 
-def test_a_record_of_other_fields_is_refused():
+def test_a_record_with_unknown_fields_is_refused():
     with pytest.raises(FormatError, match="another version"):
         record_from_bytes(pack("record", {"needs": {}, "geometry": {"input_size": [1, 1]}}, {}))

@@ -1,4 +1,4 @@
-"""Binder's configuration: what it names is there, names no place to fetch it from, and its last step works."""
+"""Binder's configuration: versions match the package, no package host is named, and postBuild works."""
 
 from __future__ import annotations
 
@@ -23,65 +23,65 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
 
 def specifier(name: str, requirements: list[str]) -> str:
-    (found,) = (parsed.specifier for parsed in map(Requirement, requirements) if parsed.name == name)
-    return str(found)
+    (result,) = (parsed.specifier for parsed in map(Requirement, requirements) if parsed.name == name)
+    return str(result)
 
 
-def test_no_place_is_named():
+def test_no_package_host_is_named():
     for path in (ROOT / "binder").iterdir():
         assert not re.search(r"://|\.(org|com|io)\b|index-url", path.read_text("utf-8")), path
     assert ENVIRONMENT["channels"] == ["conda-forge"]
 
 
-def test_the_environment_has_what_the_package_is_built_and_run_with():
-    named = {re.split("[<>=]", name)[0]: re.sub("^[a-z-]+", "", name) for name in ENVIRONMENT["dependencies"]}
-    assert set(named) >= {"python", "pip", "pytorch-cpu", "nodejs"}
-    assert named["pytorch-cpu"] == specifier("torch", PROJECT["project"]["dependencies"])
+def test_the_environment_has_the_versions_of_the_package():
+    versions = {re.split("[<>=]", name)[0]: re.sub("^[a-z-]+", "", name) for name in ENVIRONMENT["dependencies"]}
+    assert set(versions) >= {"python", "pip", "pytorch-cpu", "nodejs"}
+    assert versions["pytorch-cpu"] == specifier("torch", PROJECT["project"]["dependencies"])
     for name in ("hatchling", "hatch-jupyter-builder"):
-        assert named[name] == specifier(name, PROJECT["build-system"]["requires"])
+        assert versions[name] == specifier(name, PROJECT["build-system"]["requires"])
     oldest = PROJECT["project"]["requires-python"].removeprefix(">=")
-    assert named["python"] == f"={oldest}"
+    assert versions["python"] == f"={oldest}"
 
 
 def test_binder_and_make_lab_open_the_same_notebook():
     links = re.findall(r"https://mybinder\.org/v2/\S+?(?=[`)])", (ROOT / "docs" / "install.md").read_text("utf-8"))
     assert links
-    opened = {parse_qs(urlsplit(link).query)["urlpath"][0] for link in links}
-    made = re.findall(r"jupyter lab .*?default_url=/(\S+)", (ROOT / "Makefile").read_text("utf-8"))
-    assert opened == set(made)
-    assert all((ROOT / path.removeprefix("lab/tree/")).is_file() for path in made)
+    binder_paths = {parse_qs(urlsplit(link).query)["urlpath"][0] for link in links}
+    make_paths = re.findall(r"jupyter lab .*?default_url=/(\S+)", (ROOT / "Makefile").read_text("utf-8"))
+    assert binder_paths == set(make_paths)
+    assert all((ROOT / path.removeprefix("lab/tree/")).is_file() for path in make_paths)
 
 
-def test_post_build_installs_a_package_that_explains(tmp_path: Path):
-    """In a copy of the tree; of the environment only what conda would have put there is shared."""
-    tree, place = tmp_path / "tree", tmp_path / "environment"
-    told = subprocess.run(
+def test_post_build_installs_a_working_package(tmp_path: Path):
+    """Run in a copy of the tree; the new environment shares only the dependencies that conda would install."""
+    tree, environment = tmp_path / "tree", tmp_path / "environment"
+    git_files = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
         check=True,
         capture_output=True,
         text=True,
     )
-    for name in filter(None, told.stdout.split("\0")):
+    for name in filter(None, git_files.stdout.split("\0")):
         if (ROOT / name).is_file():
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, tree / name)
     assert os.access(tree / "binder" / "postBuild", os.X_OK)
-    venv.create(place, with_pip=True)
-    site = Path(sysconfig.get_path("purelib", vars={"base": str(place)}))
+    venv.create(environment, with_pip=True)
+    site = Path(sysconfig.get_path("purelib", vars={"base": str(environment)}))
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    path = os.pathsep.join([str(place / "bin"), str(Path(sys.prefix) / "bin"), os.environ["PATH"]])
-    run = subprocess.run(
+    path = os.pathsep.join([str(environment / "bin"), str(Path(sys.prefix) / "bin"), os.environ["PATH"]])
+    process = subprocess.run(
         ["binder/postBuild"], cwd=tree, env={**os.environ, "PATH": path}, capture_output=True, text=True
     )
-    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
-    assert run.stdout.splitlines()[-1].startswith("<Explanation of 'kick' by staa"), run.stdout
+    assert process.returncode == 0, process.stdout[-3000:] + process.stderr[-3000:]
+    assert process.stdout.splitlines()[-1].startswith("<Explanation of 'kick' by staa"), process.stdout
     installed = site / "staa_widgets"
     assert (installed / "widget" / "static" / "widget.js").is_file()
     assert not (tree / "js" / "node_modules").exists()
 
 
-def test_post_build_stops_where_a_step_fails():
+def test_post_build_stops_at_the_first_failing_step():
     script = (ROOT / "binder" / "postBuild").read_text("utf-8")
     assert script.startswith("#!/usr/bin/env bash\n")
     assert "set -euo pipefail" in script

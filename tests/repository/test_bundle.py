@@ -1,4 +1,4 @@
-"""The built player keeps its budget."""
+"""The built player is within its size limits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STATIC = Path(staa_widgets.__file__).parent / "widget" / "static"
 
 
 @pytest.mark.parametrize(("name", "kilobytes"), [("widget.js", 100), ("page.js", 100), ("widget.css", 16)])
-def test_bundle_is_small_enough_to_travel_in_every_notebook(name: str, kilobytes: int) -> None:
+def test_bundle_is_small_enough_for_every_notebook(name: str, kilobytes: int) -> None:
     assert 0 < (STATIC / name).stat().st_size <= kilobytes * 1024
 
 

@@ -1,4 +1,4 @@
-"""Docstrings name the parameters that are there."""
+"""Docstrings name only parameters that exist."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 def documented_names(docstring: str) -> list[str]:
     """Return the names in the section "Parameters" of a docstring in numpy style."""
-    found = re.search(r"^( *)Parameters\n *-{3,}\n((?:\1.*\n|\n)*)", docstring + "\n", re.MULTILINE)
-    if not found:
+    section = re.search(r"^( *)Parameters\n *-{3,}\n((?:\1.*\n|\n)*)", docstring + "\n", re.MULTILINE)
+    if not section:
         return []
-    indent, names = found[1], []
-    for line in found[2].splitlines():
+    indent, names = section[1], []
+    for line in section[2].splitlines():
         if re.match(r"\s*(Returns|Raises|Yields|Attributes|Notes|Warns)\s*$", line):
             break
         if line.startswith(indent) and line[len(indent) :][:1].strip():
@@ -50,7 +50,7 @@ def wrong_names(file: Path, root: Path = ROOT) -> Iterator[str]:
                     yield f"{file.relative_to(root)}:{node.lineno} {node.name}: {name}"
 
 
-def test_parameters_in_docstrings_are_those_of_the_code():
+def test_parameters_in_docstrings_exist():
     files = sorted((ROOT / "staa_widgets").rglob("*.py"))
     assert [wrong for file in files for wrong in wrong_names(file)] == []
 

@@ -1,4 +1,4 @@
-"""What is loaded when: importing the package and asking for help cost nothing."""
+"""Importing the package and printing the help load no heavy library."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ HEAVY = ("torch", "transformers", "plotly", "captum", "av", "decord", "PIL", "to
 
 
 def heavy_modules_after(code: str) -> set[str]:
-    """Which heavy packages a fresh Python holds after running `code`."""
-    told = f"{code}\nimport sys; print('LOADED', *[name for name in {HEAVY!r} if name in sys.modules])"
-    run = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
-    return set(run.stdout.splitlines()[-1].split()[1:])
+    """The heavy packages that a new Python process has loaded after running `code`."""
+    code_with_report = f"{code}\nimport sys; print('LOADED', *[name for name in {HEAVY!r} if name in sys.modules])"
+    process = subprocess.run([sys.executable, "-c", code_with_report], capture_output=True, text=True, check=True)
+    return set(process.stdout.splitlines()[-1].split()[1:])
 
 
 @pytest.mark.parametrize(
@@ -31,20 +31,20 @@ def heavy_modules_after(code: str) -> set[str]:
     ],
     ids=["the package", "values and cache", "help", "cache info", "methods"],
 )
-def test_light_things_load_nothing_heavy(code: str):
+def test_light_code_loads_no_heavy_library(code: str):
     assert heavy_modules_after(code) == set()
 
 
-def test_the_doctor_says_what_there_is_without_loading_it():
+def test_the_doctor_reports_libraries_without_loading_them():
     loaded = heavy_modules_after("import staa_widgets.cli.main; staa_widgets.cli.main.main(['doctor'])")
     assert loaded <= {"av", "decord"}
 
 
-def test_opening_and_sampling_clips_does_without_torch():
+def test_opening_clips_does_not_load_torch():
     assert not heavy_modules_after("import staa_widgets; staa_widgets.open_clip") & {"torch", "transformers"}
 
 
-def test_what_the_package_offers_is_there():
+def test_public_names_exist():
     import staa_widgets
 
     assert [name for name in staa_widgets.__all__ if not hasattr(staa_widgets, name)] == []
@@ -52,7 +52,7 @@ def test_what_the_package_offers_is_there():
         staa_widgets.explian  # noqa: B018  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def test_names_offered_lazily_are_those_that_type_checkers_see():
+def test_lazy_names_equal_those_for_type_checkers():
     import staa_widgets
 
     tree = ast.parse((ROOT / "staa_widgets" / "__init__.py").read_text("utf-8"))

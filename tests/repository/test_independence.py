@@ -1,4 +1,4 @@
-"""No test imports from another test: what several tests share is in tests/helpers."""
+"""No test imports from another test: shared code is in tests/helpers."""
 
 from __future__ import annotations
 
@@ -41,5 +41,5 @@ def test_every_form_of_import_is_seen(text: str, tmp_path: Path):
 def test_no_file_imports_from_a_test():
     files = sorted((ROOT / "tests").rglob("*.py"))
     assert len(files) > 100
-    found = {str(file.relative_to(ROOT)): imports_of_tests(file) for file in files}
-    assert {file: names for file, names in found.items() if names} == {}
+    imports = {str(file.relative_to(ROOT)): imports_of_tests(file) for file in files}
+    assert {file: names for file, names in imports.items() if names} == {}

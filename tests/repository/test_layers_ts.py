@@ -52,8 +52,8 @@ def test_no_files_import_each_other_in_a_circle():
 
 def test_every_local_import_is_seen():
     graph = import_graph(JS_SOURCE.resolve())
-    named = sum(len(re.findall(r'^(?:import|\} from|export).*"\.', text, re.MULTILINE)) for text in sources())
-    assert sum(len(targets) for targets in graph.values()) == named > 100
+    import_lines = sum(len(re.findall(r'^(?:import|\} from|export).*"\.', text, re.MULTILINE)) for text in sources())
+    assert sum(len(targets) for targets in graph.values()) == import_lines > 100
 
 
 def sources() -> list[str]:

@@ -1,4 +1,4 @@
-"""The notebooks run from top to bottom offline on a small machine, and are kept without what they print."""
+"""The notebooks run from top to bottom, offline and within Binder's memory, and are saved without outputs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.helpers.paths import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MEMORY = 1_600_000_000
-"""Bytes that a kernel may take of Binder's two gigabytes; JupyterLab's server wants some 200 MB of the rest."""
+"""Limit of a kernel in bytes: Binder has 2 GB, of which JupyterLab's server takes about 200 MB."""
 
 OFFLINE = """
 import os, socket
@@ -26,8 +26,8 @@ import os, socket
 def offline(call):
     def connect(self, address):
         if self.family != socket.AF_UNIX and not str(address[0]).startswith(("127.", "localhost", "::1")):
-            with open(os.environ["ASKED"], "a") as told:
-                told.write(f"{address}\\n")
+            with open(os.environ["CONNECTIONS_FILE"], "a") as file:
+                file.write(f"{address}\\n")
             raise OSError("no network in this test")
         return call(self, address)
     return connect
@@ -37,14 +37,14 @@ socket.socket.connect, socket.socket.connect_ex = offline(socket.socket.connect)
 MEMORY_WATCH = """
 import resource, subprocess, sys
 code = subprocess.run([sys.executable, "-m", "pytest", *sys.argv[1:]]).returncode
-print("MOST", resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+print("PEAK", resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 sys.exit(code)
 """
 VIEW = "application/vnd.jupyter.widget-view+json"
 
 
-def two_cores() -> None:
-    """Leave a child no more than Binder gives."""
+def use_two_cores() -> None:
+    """Limit a child process to two cores, as on Binder."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
 
 
@@ -53,7 +53,7 @@ def test_there_is_a_quickstart():
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_nothing_that_a_run_leaves_is_kept(path: Path):
+def test_notebooks_are_saved_without_outputs(path: Path):
     notebook = json.loads(path.read_text("utf-8"))
     nbformat.validate(notebook)
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
@@ -65,29 +65,29 @@ def test_nothing_that_a_run_leaves_is_kept(path: Path):
 
 @pytest.fixture(scope="module")
 def quickstart(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Cells by id of the quickstart after nbmake ran a copy of it."""
+    """Cells by id, peak memory and folder of a copy of the quickstart after nbmake ran it."""
     folder = tmp_path_factory.mktemp("notebooks")
     copy = shutil.copy(ROOT / "notebooks" / "01_quickstart.ipynb", folder)
     (folder / "path").mkdir()
     (folder / "path" / "sitecustomize.py").write_text(OFFLINE)
-    run = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", MEMORY_WATCH, "-p", "no:cacheprovider", "--nbmake", "--overwrite", str(copy)],
         cwd=folder,
         env={
             **os.environ,
             "PYTHONPATH": os.pathsep.join([str(folder / "path"), str(ROOT)]),
             "STAA_CACHE": str(folder / "cache"),
-            "ASKED": str(folder / "asked"),
+            "CONNECTIONS_FILE": str(folder / "connections"),
         },
-        preexec_fn=two_cores,
+        preexec_fn=use_two_cores,
         capture_output=True,
         text=True,
     )
-    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
-    assert "1 passed" in run.stdout
-    most = int(re.findall(r"MOST (\d+)", run.stdout)[0]) * (1 if sys.platform == "darwin" else 1024)
+    assert process.returncode == 0, process.stdout[-3000:] + process.stderr[-3000:]
+    assert "1 passed" in process.stdout
+    peak_memory = int(re.findall(r"PEAK (\d+)", process.stdout)[0]) * (1 if sys.platform == "darwin" else 1024)
     cells = {cell["id"]: cell for cell in nbformat.read(copy, as_version=4).cells}
-    return {"cells": cells, "memory": most, "asked": folder / "asked", "folder": folder}
+    return {"cells": cells, "memory": peak_memory, "connections": folder / "connections", "folder": folder}
 
 
 def printed_text(quickstart: dict[str, Any], cell: str) -> str:
@@ -96,11 +96,11 @@ def printed_text(quickstart: dict[str, Any], cell: str) -> str:
     )
 
 
-def test_it_asks_no_network(quickstart: dict[str, Any]):
-    assert not quickstart["asked"].exists()
+def test_the_quickstart_opens_no_connection(quickstart: dict[str, Any]):
+    assert not quickstart["connections"].exists()
 
 
-def test_it_fits_into_two_gigabytes(quickstart: dict[str, Any]):
+def test_the_quickstart_fits_into_two_gigabytes(quickstart: dict[str, Any]):
     assert 50_000_000 < quickstart["memory"] < MEMORY
 
 
@@ -110,29 +110,32 @@ def test_players_and_figures_are_shown(quickstart: dict[str, Any]):
         for name, cell in quickstart["cells"].items()
         for output in cell.get("outputs", [])
     ]
-    # Where the machine is slow, a bar of progress is a widget too.
-    assert {name for name, held in data if VIEW in held} >= {"explain", "beside", "link", "own-player"}
-    assert [name for name, held in data if "staa-fallback" in held.get("text/html", "")] == ["explain", "own-player"]
+    # On a slow machine a progress bar is shown, which is a widget too.
+    assert {name for name, contents in data if VIEW in contents} >= {"explain", "beside", "link", "own-player"}
+    assert [name for name, contents in data if "staa-fallback" in contents.get("text/html", "")] == [
+        "explain",
+        "own-player",
+    ]
 
 
-def test_nothing_complains(quickstart: dict[str, Any]):
+def test_nothing_is_printed_to_stderr(quickstart: dict[str, Any]):
     streams = [
         o for cell in quickstart["cells"].values() for o in cell.get("outputs", []) if o["output_type"] == "stream"
     ]
     assert [o["text"] for o in streams if o["name"] == "stderr"] == []
 
 
-def test_the_verdict_is_that_of_the_scores(quickstart: dict[str, Any]):
-    """Whatever the bundled model has become, the words follow the numbers beside them."""
-    told = printed_text(quickstart, "table")
-    (header, *rows), verdicts = (part.splitlines() for part in told.split("\n\n"))
+def test_the_verdict_matches_the_scores(quickstart: dict[str, Any]):
+    """The printed verdict follows from the printed numbers, whatever the bundled model is."""
+    text = printed_text(quickstart, "table")
+    (header, *rows), verdicts = (part.splitlines() for part in text.split("\n\n"))
     means = {row[:16].strip(): [float(n) for n in re.findall(r"([\d.]+) \[", row)] for row in rows}
     assert set(means) == {"explanation", "motion", "center", "noise"}
     assert all(len(values) == 3 for values in means.values()), header
     for column, words in enumerate(verdicts[1:]):
         best = max(values[column] for name, values in means.items() if name != "explanation")
         better = means["explanation"][column] - best
-        assert abs(better) <= 0.01 or ("is better than" in words) == (better > 0), told
+        assert abs(better) <= 0.01 or ("is better than" in words) == (better > 0), text
 
 
 def test_from_file_to_player_in_five_cells(quickstart: dict[str, Any]):

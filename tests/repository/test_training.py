@@ -20,47 +20,47 @@ from training.nets import NETS, count_slices
 
 
 def make_clips(count: int = 40) -> np.ndarray:
-    """Return clips of gray ground 40 with a light bar that covers less than half of every token."""
+    """Clips with a gray background of 40 and a light bar over less than half of every token."""
     frames = np.full((count, 8, 64, 64, 3), 40, np.uint8)
     frames[:, :, :, ::8] = 200
     return frames
 
 
 def test_painting_hides_whole_tokens_of_some_clips() -> None:
-    seen = augment_clips(make_clips(), 4, 0.25, 0, np.random.default_rng(0))
-    lit = (seen == seen.max(axis=(1, 2, 3, 4), keepdims=True)).any(-1)
-    tokens = lit.reshape(40, 4, 2, 8, 8, 8, 8).transpose(0, 1, 3, 5, 2, 4, 6).reshape(40, 4, 8, 8, -1).sum(-1)
+    augmented = augment_clips(make_clips(), 4, 0.25, 0, np.random.default_rng(0))
+    is_bright = (augmented == augmented.max(axis=(1, 2, 3, 4), keepdims=True)).any(-1)
+    tokens = is_bright.reshape(40, 4, 2, 8, 8, 8, 8).transpose(0, 1, 3, 5, 2, 4, 6).reshape(40, 4, 8, 8, -1).sum(-1)
     assert set(np.unique(tokens)) == {0, 16}
     hidden = (tokens == 0).mean(axis=(1, 2, 3))
     assert abs((hidden > 0).mean() - PAINTED_CLIPS) < 0.2
     assert abs(hidden[hidden > 0].mean() - 0.25) < 0.03
 
 
-def test_a_shift_moves_the_whole_clip_by_no_more_than_asked() -> None:
+def test_a_shift_moves_the_whole_clip_by_at_most_the_limit() -> None:
     dot = np.zeros((200, 8, 64, 64, 3), np.uint8)
     dot[:, :, 32, 20] = 255
-    seen = augment_clips(dot, 8, 0, 6, np.random.default_rng(1))
-    where = [np.argwhere(clip[..., 0] > 100) for clip in seen]
-    assert all(len(found) == 8 and (found[:, 1:] == found[0, 1:]).all() for found in where)
-    rows, columns = np.array([found[0, 1:] for found in where]).T
+    augmented = augment_clips(dot, 8, 0, 6, np.random.default_rng(1))
+    bright_pixels = [np.argwhere(clip[..., 0] > 100) for clip in augmented]
+    assert all(len(pixels) == 8 and (pixels[:, 1:] == pixels[0, 1:]).all() for pixels in bright_pixels)
+    rows, columns = np.array([pixels[0, 1:] for pixels in bright_pixels]).T
     assert rows.min() == 26
     assert rows.max() == 38
     assert set(columns) <= set(range(14, 27)) | set(range(37, 50))
 
 
-def test_a_stage_keeps_the_weights_and_the_saved_model_drops_nothing(tmp_path: Path) -> None:
+def test_dropout_keeps_the_weights_and_the_saved_model_has_none(tmp_path: Path) -> None:
     for family, make in NETS.items():
         model = make()
-        renewed = training.with_dropout(model, 0.15)
-        state = renewed.state_dict()
+        with_dropout = training.with_dropout(model, 0.15)
+        state = with_dropout.state_dict()
         assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
         pixels = training.to_model_input(make_clips(2))
         torch.manual_seed(0)
-        learning = renewed.train()(pixel_values=pixels).logits
-        assert not torch.allclose(learning, renewed(pixel_values=pixels).logits), family
-        still, before = (net.eval()(pixel_values=pixels).logits for net in (renewed, model))
-        torch.testing.assert_close(still, before, rtol=1e-5, atol=1e-5)
-        training.save(renewed, tmp_path / family)
+        training_logits = with_dropout.train()(pixel_values=pixels).logits
+        assert not torch.allclose(training_logits, with_dropout(pixel_values=pixels).logits), family
+        logits, expected = (net.eval()(pixel_values=pixels).logits for net in (with_dropout, model))
+        torch.testing.assert_close(logits, expected, rtol=1e-5, atol=1e-5)
+        training.save(with_dropout, tmp_path / family)
         assert json.loads((tmp_path / family / "config.json").read_text())["attention_probs_dropout_prob"] == 0
 
 
@@ -136,7 +136,7 @@ def test_drawn_training_clips_are_kept_by_shard(tmp_path: Path, monkeypatch) -> 
     np.testing.assert_array_equal(clips.frames[3], draw_training_clip(8, 16, 0, idle=False)[0])
 
 
-def test_slices_are_those_of_the_family() -> None:
+def test_number_of_slices_per_family() -> None:
     assert {name: count_slices(make().config) for name, make in NETS.items()} == {
         "timesformer": 8,
         "vivit": 4,

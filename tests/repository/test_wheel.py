@@ -1,4 +1,4 @@
-"""The package as people get it: built from source without Node on the machine, used in a clean environment."""
+"""The distributed package: built from source without Node and used in a clean environment."""
 
 from __future__ import annotations
 
@@ -23,36 +23,36 @@ NEEDED_FILES = {
 USE = """
 import sys, staa_widgets as staa
 clip = staa.action_clip(3, fps=4)
-found = staa.explain(clip)
-page = found.to_html(sys.argv[1])
-print(staa.__file__, found.labels[found.target], clip.label, sep="\\n")
+e = staa.explain(clip)
+page = e.to_html(sys.argv[1])
+print(staa.__file__, e.labels[e.target], clip.label, sep="\\n")
 """
 
 
-def test_sdist_and_wheel_carry_bundle_styles_and_weights(distributions):
+def test_sdist_and_wheel_contain_bundle_styles_and_weights(distributions):
     sdist, wheel = distributions
-    with zipfile.ZipFile(wheel) as held:
-        names = set(held.namelist())
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
         assert names >= NEEDED_FILES
-        sizes = [held.getinfo(f"staa_widgets/models/bundled/{model}model.safetensors").file_size for model in MODELS]
+        sizes = [archive.getinfo(f"staa_widgets/models/bundled/{model}model.safetensors").file_size for model in MODELS]
         assert max(sizes) <= 3_000_000
     assert not any("node_modules" in name or name.startswith("tests/") for name in names)
-    with tarfile.open(sdist) as held:
-        inside = {name.split("/", 1)[1] for name in held.getnames() if "/" in name}
-    assert inside >= NEEDED_FILES
-    assert not any("node_modules" in name for name in inside)
+    with tarfile.open(sdist) as archive:
+        sdist_names = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
+    assert sdist_names >= NEEDED_FILES
+    assert not any("node_modules" in name for name in sdist_names)
 
 
 def test_the_wheel_explains_and_exports_in_a_clean_environment(clean_environment, tmp_path):
-    used = subprocess.run(
+    process = subprocess.run(
         [clean_environment / "bin" / "python", "-W", "error::UserWarning", "-c", USE, str(tmp_path / "page.html")],
         cwd=tmp_path,
         env={**os.environ, "STAA_CACHE": str(tmp_path / "cache")},
         capture_output=True,
         text=True,
     )
-    assert used.returncode == 0, used.stderr
-    origin, predicted, label = used.stdout.split()
+    assert process.returncode == 0, process.stderr
+    origin, predicted, label = process.stdout.split()
     assert Path(origin).is_relative_to(clean_environment)
     assert predicted == label
     assert (tmp_path / "page.html").stat().st_size > 50_000

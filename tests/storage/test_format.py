@@ -1,4 +1,4 @@
-"""The file format: any change to a file is noticed."""
+"""The file format: any changed bit is detected."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from staa_widgets.errors import FormatError
 from staa_widgets.storage.format import pack, unpack
 
 
-def test_no_bit_of_a_file_can_change_unseen():
+def test_every_changed_bit_is_detected():
     data = pack("record", {"value": 1.0}, {"array": np.full(4, 1, np.float32)})
     for i in range(len(data)):
         changed = bytearray(data)
@@ -18,7 +18,7 @@ def test_no_bit_of_a_file_can_change_unseen():
             unpack("record", bytes(changed))
 
 
-def test_values_and_arrays_come_back_in_any_memory_order():
+def test_values_and_arrays_of_any_memory_order_are_loaded_unchanged():
     array = np.arange(6).reshape(2, 3)
     values, arrays = unpack("record", pack("record", {"a": [1, None]}, {"array": array.T}))
     assert values == {"a": [1, None]}

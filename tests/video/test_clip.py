@@ -22,8 +22,8 @@ FRAMES = np.stack([barcode_frame(i, 64, 48) for i in range(40)])
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("films") / "film.mp4"
+def video_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("videos") / "video.mp4"
     write_video(path, 50, bframes=2, gop=10)
     return path
 
@@ -32,78 +32,81 @@ def read_barcodes(clip: Clip, indices) -> list[int]:
     return [read_barcode(frame) for frame in clip.frames(indices)]
 
 
-def test_a_file_becomes_a_clip(film):
-    clip = open_clip(film)
-    assert (clip.name, clip.width, clip.height, len(clip), clip.first_frame) == ("film.mp4", 160, 120, 50, 0)
+def test_a_file_becomes_a_clip(video_path):
+    clip = open_clip(video_path)
+    assert (clip.name, clip.width, clip.height, len(clip), clip.first_frame) == ("video.mp4", 160, 120, 50, 0)
     assert clip.times.tolist() == [i / 25 for i in range(50)]
     assert clip.end == 2.0
-    assert clip.sha256 == hashlib.sha256(film.read_bytes()).hexdigest()
+    assert clip.sha256 == hashlib.sha256(video_path.read_bytes()).hexdigest()
 
 
-def test_frames_keep_order_and_duplicates(film):
-    clip = open_clip(film)
-    asked = [30, 2, 30, 49, 0, 2]
-    assert read_barcodes(clip, asked) == asked
-    assert read_barcodes(clip, np.array(asked, np.uint8)) == asked
+def test_frames_keep_order_and_duplicates(video_path):
+    clip = open_clip(video_path)
+    indices = [30, 2, 30, 49, 0, 2]
+    assert read_barcodes(clip, indices) == indices
+    assert read_barcodes(clip, np.array(indices, np.uint8)) == indices
     assert clip.frames([]).shape == (0, 120, 160, 3)
     assert clip.frames([7]).dtype == np.uint8
 
 
-def test_frames_belong_to_who_asked():
+def test_returned_frames_are_copies():
     clip = open_clip(FRAMES)
     clip.frames([3, 4])[:] = 0
     assert read_barcodes(clip, [3, 4]) == [3, 4]
 
 
-@pytest.mark.parametrize("asked", [[-1], [50], [0.5], [True], [[1]], 3, ["1"]])
-def test_frames_that_do_not_exist_are_refused(film, asked):
+@pytest.mark.parametrize("indices", [[-1], [50], [0.5], [True], [[1]], 3, ["1"]])
+def test_frames_that_do_not_exist_are_refused(video_path, indices):
     with pytest.raises(ParameterError):
-        open_clip(film).frames(asked)
+        open_clip(video_path).frames(indices)
 
 
-def test_a_clip_is_a_value(film):
-    clip = open_clip(film)
+def test_a_clip_is_immutable(video_path):
+    clip = open_clip(video_path)
     with pytest.raises(FrozenInstanceError):
         clip.name = "other"  # pyright: ignore[reportAttributeAccessIssue]
     with pytest.raises(ValueError, match="read-only"):
         clip.times[0] = 1.0
 
 
-def test_bytes_path_and_text_give_the_same_clip(film, monkeypatch):
-    monkeypatch.chdir(film.parent)
-    clips = [open_clip(s) for s in (film, str(film), "film.mp4", film.read_bytes(), bytearray(film.read_bytes()))]
+def test_bytes_path_and_text_give_the_same_clip(video_path, monkeypatch):
+    monkeypatch.chdir(video_path.parent)
+    clips = [
+        open_clip(s)
+        for s in (video_path, str(video_path), "video.mp4", video_path.read_bytes(), bytearray(video_path.read_bytes()))
+    ]
     assert len({c.sha256 for c in clips}) == 1
     for clip in clips:
         assert np.array_equal(clip.times, clips[0].times)
         assert read_barcodes(clip, [49, 11]) == [49, 11]
 
 
-def test_a_clip_outlives_the_working_folder(film, monkeypatch, tmp_path):
-    monkeypatch.chdir(film.parent)
-    clip = open_clip("film.mp4")
+def test_a_clip_is_readable_after_a_change_of_folder(video_path, monkeypatch, tmp_path):
+    monkeypatch.chdir(video_path.parent)
+    clip = open_clip("video.mp4")
     monkeypatch.chdir(tmp_path)
     assert read_barcodes(clip, [8]) == [8]
 
 
-def test_a_range_keeps_the_clock_of_the_video(film):
-    clip = open_clip(film, start=0.4, end=1.0)
+def test_a_range_keeps_the_clock_of_the_video(video_path):
+    clip = open_clip(video_path, start=0.4, end=1.0)
     assert (len(clip), clip.first_frame, clip.times[0], clip.end) == (15, 10, 0.4, 1.0)
     assert read_barcodes(clip, [0, 14]) == [10, 24]
-    assert clip.sha256 == open_clip(film).sha256
+    assert clip.sha256 == open_clip(video_path).sha256
 
 
-def test_a_range_ends_with_the_video_or_with_its_last_frame(film):
-    assert open_clip(film, start=1.9, end=99.0).end == 2.0
-    assert open_clip(film, start=1.9, end=float("inf")).end == 2.0
-    assert len(open_clip(film, end=0.1)) == 3
-    assert open_clip(film, end=0.1).end == 0.1
+def test_a_range_ends_with_the_video_or_with_its_last_frame(video_path):
+    assert open_clip(video_path, start=1.9, end=99.0).end == 2.0
+    assert open_clip(video_path, start=1.9, end=float("inf")).end == 2.0
+    assert len(open_clip(video_path, end=0.1)) == 3
+    assert open_clip(video_path, end=0.1).end == 0.1
     sparse = open_clip(FRAMES[:3], times=[0.0, 1.0, 5.0])
     assert open_clip(sparse, end=4.0).end == 4.0
     assert open_clip(sparse, start=1.0, end=99.0).times.tolist() == [1.0, 5.0]
 
 
-def test_a_range_of_a_range_is_counted_from_the_video(film):
-    clip = open_clip(open_clip(film, start=0.4), start=0.8, end=1.0)
+def test_a_range_of_a_range_is_counted_from_the_video(video_path):
+    clip = open_clip(open_clip(video_path, start=0.4), start=0.8, end=1.0)
     assert clip.first_frame == 20
     assert read_barcodes(clip, [0, 4]) == [20, 24]
     assert open_clip(clip) is clip
@@ -113,14 +116,14 @@ def test_a_range_of_a_range_is_counted_from_the_video(film):
     ("start", "end"),
     [(1.0, 1.0), (1.5, 1.0), (-1.0, None), (2.0, None), (float("nan"), None), (0, float("nan")), ("a", 1)],
 )
-def test_a_range_that_is_none_is_refused(film, start, end):
+def test_an_invalid_range_is_refused(video_path, start, end):
     with pytest.raises(ParameterError):
-        open_clip(film, start, end)
+        open_clip(video_path, start, end)
 
 
-def test_a_range_between_two_frames_has_too_few(film):
+def test_a_range_between_two_frames_has_too_few(video_path):
     with pytest.raises(TooFewFramesError, match="has no frame between"):
-        open_clip(film, start=0.41, end=0.43)
+        open_clip(video_path, start=0.41, end=0.43)
 
 
 def test_frames_in_an_array_or_tensor():
@@ -149,11 +152,11 @@ def test_anything_with_frames_and_times_is_a_video():
     assert (clip.name, clip.end, read_barcodes(clip, [39])) == ("wave", 5.0, [39])
 
 
-def test_bytes_of_a_name_that_are_no_letters_are_told_as_such(film, tmp_path):
-    """Neither a page nor a message to one can carry them."""
+def test_undecodable_bytes_in_a_name_are_replaced(video_path, tmp_path):
+    """JSON and HTML cannot hold such bytes."""
     path = os.fsencode(tmp_path) + b"/a\xff.mp4"
     try:
-        os.link(film, path)
+        os.link(video_path, path)
     except OSError:
         pytest.skip("This disk takes no such name.")
     clip = open_clip(os.fsdecode(path))
@@ -161,12 +164,12 @@ def test_bytes_of_a_name_that_are_no_letters_are_told_as_such(film, tmp_path):
     assert len(clip.frames([0])) == 1
 
 
-def test_the_digest_follows_content_and_not_the_name(film, tmp_path):
+def test_the_digest_depends_on_content_and_not_on_the_name(video_path, tmp_path):
     other = tmp_path / "other.mp4"
-    other.write_bytes(film.read_bytes())
+    other.write_bytes(video_path.read_bytes())
     first = open_clip(other).sha256
-    assert first == open_clip(film).sha256
-    data = bytearray(film.read_bytes())
+    assert first == open_clip(video_path).sha256
+    data = bytearray(video_path.read_bytes())
     data[-1] ^= 1
     other.write_bytes(data)
     os.utime(other, ns=(1, 1))
@@ -202,7 +205,7 @@ BAD_FRAMES = {
 
 
 @pytest.mark.parametrize("kind", BAD_FRAMES)
-def test_what_is_no_video_is_refused_with_a_way_out(kind):
+def test_arrays_that_are_no_video_are_refused_with_a_hint(kind):
     with pytest.raises(FrameArrayError) as caught:
         open_clip(BAD_FRAMES[kind])
     assert caught.value.message
@@ -216,28 +219,28 @@ def test_times_that_do_not_rise_with_the_frames_are_refused(times):
 
 
 @pytest.mark.parametrize("fps", [0, -5, float("nan"), float("inf")])
-def test_a_rate_that_is_none_is_refused(fps):
+def test_an_invalid_rate_is_refused(fps):
     with pytest.raises(ParameterError, match="fps"):
         open_clip(FRAMES, fps=fps)
 
 
-def test_times_are_given_once_and_only_with_frames(film):
+def test_times_are_given_once_and_only_with_frames(video_path):
     with pytest.raises(ParameterError, match="cannot be combined"):
         open_clip(FRAMES, fps=25, times=np.arange(40))
     with pytest.raises(ParameterError, match="apply only to a video given as an array"):
-        open_clip(film, fps=25)
+        open_clip(video_path, fps=25)
 
 
-def write_bad_files(folder: Path, film: Path) -> dict[str, Path]:
-    whole = film.read_bytes()
+def write_bad_files(folder: Path, video_path: Path) -> dict[str, Path]:
+    video_data = video_path.read_bytes()
     write_audio(folder / "song.m4a")
     contents = {
         "empty.mp4": b"",
         "text.mp4": b"This is no video. " * 50,
         "random.mp4": np.random.default_rng(0).bytes(50_000),
         "random.mkv": np.random.default_rng(1).bytes(50_000),
-        "cut.mp4": whole[: len(whole) // 2],
-        "head.mp4": whole[:40],
+        "cut.mp4": video_data[: len(video_data) // 2],
+        "head.mp4": video_data[:40],
         "picture.mp4": b"\x89PNG\r\n\x1a\n" + bytes(100),
     }
     for name, data in contents.items():
@@ -245,8 +248,8 @@ def write_bad_files(folder: Path, film: Path) -> dict[str, Path]:
     return {name: folder / name for name in (*contents, "song.m4a")}
 
 
-def test_files_without_a_video_are_refused_with_a_way_out(film, tmp_path, capfd):
-    files = write_bad_files(tmp_path, film)
+def test_files_without_a_video_are_refused_with_a_hint(video_path, tmp_path, capfd):
+    files = write_bad_files(tmp_path, video_path)
     before = sorted(tmp_path.iterdir())
     for path in files.values():
         for source in (path, path.read_bytes()):
@@ -258,14 +261,14 @@ def test_files_without_a_video_are_refused_with_a_way_out(film, tmp_path, capfd)
     assert capfd.readouterr() == ("", "")
 
 
-def test_what_is_wrong_is_said(film, tmp_path):
-    files = write_bad_files(tmp_path, film)
-    for name, words in {
+def test_errors_name_the_cause(video_path, tmp_path):
+    files = write_bad_files(tmp_path, video_path)
+    for name, message in {
         "empty.mp4": "is empty",
         "song.m4a": "has no video track",
         "cut.mp4": "header or index is missing",
     }.items():
-        with pytest.raises(UnreadableVideoError, match=words):
+        with pytest.raises(UnreadableVideoError, match=message):
             open_clip(files[name])
 
 

