@@ -136,13 +136,13 @@ def _check_inputs(model: VideoModel, pixels: Tensor, targets: Sequence[int | Non
         )
     if pixels.shape[1] != geometry.frames:
         raise WrongInputError(
-            f"The model takes {geometry.frames} frames, got {pixels.shape[1]}.",
+            f"The model expects {geometry.frames} frames, got {pixels.shape[1]}.",
             f"Sample {geometry.frames} frames from the clip.",
         )
     if pixels.shape[3:] != (height, width):
         raise WrongInputError(
-            f"The model takes frames of {width}x{height} pixels, got {pixels.shape[4]}x{pixels.shape[3]}.",
-            "Use VideoModel.pixels, or give load_model a processor with this output size.",
+            f"The model expects frames of {width}x{height} pixels, got {pixels.shape[4]}x{pixels.shape[3]}.",
+            "Use VideoModel.pixels, or pass load_model a processor with this output size.",
         )
     if len(targets) != len(pixels):
         raise ParameterError(f"Got {len(pixels)} clips but {len(targets)} targets.", "Give one target for each clip.")
@@ -225,7 +225,7 @@ def _find_implementation(name: str | None, eager: Any) -> Any:
     except KeyError:
         raise UnsupportedModelError(
             f"transformers has no attention implementation {name!r}.",
-            "Choose one that it has, such as module.set_attn_implementation('sdpa').",
+            "Choose another one, for example with module.set_attn_implementation('sdpa').",
         ) from None
 
 

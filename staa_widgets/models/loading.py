@@ -271,7 +271,7 @@ def _find_processor(source: str) -> dict[str, Any] | None:
             continue
         except ValueError as error:
             raise ModelLoadError(
-                f"{name} is not valid JSON: {error}", "Fix the file, or give processor=Transform(…)."
+                f"{name} is not valid JSON: {error}", "Fix the file, or pass processor=Transform(…)."
             ) from error
     return None
 
@@ -282,7 +282,7 @@ def _make_transform(processor: Any, family: Family, size: tuple[int, int], name:
         warnings.warn(
             f"{name!r} comes without a processor: frames are resized to a shortest edge of {min(size)} pixels, cropped "
             f"at the center and normalized with mean {family.mean[0]} and std {family.std[0]}. If the model was "
-            "trained with other preprocessing, give load_model a processor.",
+            "trained with other preprocessing, pass load_model a processor.",
             stacklevel=3,
         )
         return transform

@@ -96,7 +96,7 @@ class Transform:
             else:
                 raise ModelLoadError(
                     f"The processor's resize setting {dict(resize)} is not supported.",
-                    "Give load_model processor=Transform(…).",
+                    "Pass processor=Transform(…) to load_model.",
                 )
         crop = None
         if processor.get("do_center_crop", True):
@@ -135,7 +135,7 @@ class Transform:
         if output != size:
             output_text = f"{output[1]}x{output[0]}" if output else "any size"
             raise ModelLoadError(
-                f"The processor outputs frames of {output_text}, but the model takes {size[1]}x{size[0]}.",
+                f"The processor outputs frames of {output_text}, but the model expects {size[1]}x{size[0]}.",
                 "Give a processor with this output size.",
             )
         return transform

@@ -30,4 +30,4 @@ def record_from_bytes(data: bytes) -> tuple[Record, Needs]:
         geometry["input_size"] = tuple(geometry["input_size"])
         return Record(geometry=Geometry(**geometry), **values, **arrays), needs
     except (KeyError, TypeError) as error:
-        raise FormatError("This record was written by another version.", "Compute it again.") from error
+        raise FormatError("This record was written by another version of staa_widgets.", "Compute it again.") from error

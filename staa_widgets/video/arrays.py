@@ -28,7 +28,7 @@ def check_frames(src: Any) -> NDArray[np.uint8]:
     if frames.dtype != np.uint8:
         hint = "Give RGB values from 0 to 255."
         if frames.dtype.kind == "f":
-            hint = "Convert values from 0 to 1 with (frames * 255).round().astype('uint8'), and remove NaN first."
+            hint = "Convert values from 0 to 1 without NaN by (frames * 255).round().astype('uint8')."
         raise FrameArrayError(f"Frames must be uint8, got {frames.dtype}.", hint)
     if frames.ndim != 4 or frames.shape[3] != 3:
         hint = "The axes are frame, row, column and RGB channel."

@@ -130,11 +130,11 @@ def _require_frames(count: int, n: int, rate: float | None = None) -> None:
     if n < 1:
         raise ParameterError(f"n must be at least 1, got {n}.", "Give the number of frames to sample.")
     if count < n:
-        rate_text = "" if rate is None else f" at {rate:g} per second"
-        raise TooFewFramesError(
-            f"The clip has {count} frames{rate_text}, but {n} are needed.",
-            "Use a longer video, a wider range or a higher frame rate." if rate else "Use a longer video or range.",
-        )
+        rate_text, hint = "", "Use a longer video or a wider range."
+        if rate is not None:
+            rate_text = f" at {rate:g} per second"
+            hint = "Use a longer video, a wider range or more frames per second."
+        raise TooFewFramesError(f"The clip has {count} frames{rate_text}, but {n} are needed.", hint)
 
 
 def _frame_grid(times: NDArray[np.float64], rate: float) -> NDArray[np.int64]:

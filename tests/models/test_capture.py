@@ -177,9 +177,9 @@ def test_models_that_share_a_configuration_run_one_at_a_time() -> None:
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        ((1, 3, 3, 24, 24), "takes 4 frames, got 3"),
-        ((1, 8, 3, 24, 24), "takes 4 frames, got 8"),
-        ((1, 4, 3, 32, 24), "takes frames of 24x24 pixels, got 24x32"),
+        ((1, 3, 3, 24, 24), "expects 4 frames, got 3"),
+        ((1, 8, 3, 24, 24), "expects 4 frames, got 8"),
+        ((1, 4, 3, 32, 24), "expects frames of 24x24 pixels, got 24x32"),
         ((4, 3, 24, 24), "shape"),
         ((1, 4, 1, 24, 24), "shape"),
     ],

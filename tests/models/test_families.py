@@ -272,7 +272,7 @@ def test_every_attention_method_computes_maps_or_is_refused(family: str, name: s
 @pytest.mark.parametrize("frames", [2, 6, 8])
 @pytest.mark.parametrize("family", ATTENDING)
 def test_another_number_of_frames_is_refused(family: str, frames: int) -> None:
-    with pytest.raises(WrongInputError, match=f"takes 4 frames, got {frames}"):
+    with pytest.raises(WrongInputError, match=f"expects 4 frames, got {frames}"):
         record(tiny_video_model(family), torch.zeros(1, frames, 3, 24, 24), Needs(rows=True), [None])
 
 

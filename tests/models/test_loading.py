@@ -156,7 +156,7 @@ def test_without_a_processor_a_default_is_used_with_a_warning(folder: Path) -> N
 
 def test_a_processor_that_makes_another_size_is_refused() -> None:
     for processor, size in ((Transform(size=(32, 32)), "32x32"), (Transform(shortest_edge=24), "any size")):
-        with pytest.raises(ModelLoadError, match=f"outputs frames of {size}, but the model takes 24x24"):
+        with pytest.raises(ModelLoadError, match=f"outputs frames of {size}, but the model expects 24x24"):
             load_model(tiny_timesformer(), processor=processor)
 
 

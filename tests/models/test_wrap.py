@@ -387,7 +387,7 @@ def test_defaults_and_processors() -> None:
     settings = {"size": {"height": 16, "width": 16}, "do_center_crop": False}
     for processor in (transform, settings):
         assert wrap(Corner(), processor=processor).transform == transform
-    with pytest.raises(ModelLoadError, match="outputs frames of 32x32, but the model takes 16x16"):
+    with pytest.raises(ModelLoadError, match="outputs frames of 32x32, but the model expects 16x16"):
         wrap(Corner(), processor=Transform(size=(32, 32)))
 
 
