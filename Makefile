@@ -22,7 +22,7 @@ PYTEST := $(BIN)/python -m pytest
 # Tests in JupyterLab are marked `browser` too.
 SKIPPED := $(if $(STAA_SKIP_BROWSER), and not browser)
 
-.PHONY: demo lab test test-python test-browser test-lab test-all vitest lint format settings bench truth matrix train clean help
+.PHONY: demo lab test test-python test-browser test-lab test-all vitest lint format settings reference bench truth matrix train clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -36,6 +36,8 @@ help:
 	@echo "make lint    ruff, pyright, import-linter, biome, tsc"
 	@echo "make settings"
 	@echo "             write js/src/core/generated.ts: the settings and constants that Python and the player share"
+	@echo "make reference"
+	@echo "             write docs/reference.md: the public API, from the docstrings"
 	@echo "make bench   measure overhead, cost, scale and the player on this machine (a quarter of an hour)"
 	@echo "make truth   score every method against what is known of drawn clips"
 	@echo "make matrix  test other releases of transformers and anywidget, and marimo, each in its own environment"
@@ -91,6 +93,9 @@ format: $(VENV)/.developing
 
 settings: $(VENV)/.installed
 	@$(BIN)/python -m js.generate
+
+reference: $(VENV)/.installed
+	@$(BIN)/python -m docs.reference
 
 bench: $(VENV)/.developing $(BUNDLE)
 	for part in overhead cost scale pipeline player; do $(BIN)/python -m benchmarks.$$part || exit 1; done
