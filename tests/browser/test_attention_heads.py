@@ -72,9 +72,9 @@ def test_thumbnails_show_the_maps_of_the_slice_and_a_click_selects_one(
     last = int(page.get_by_role("slider", name="Frame").get_attribute("aria-valuenow") or 0)
     np.testing.assert_array_equal(read_thumbnails(page, e), expected_thumbnails(e, last))
     assert (expected_thumbnails(e, FIRST) != expected_thumbnails(e, last)).any()
-    page.get_by_label("Colours").select_option("viridis")
+    page.get_by_label("Colormap").select_option("viridis")
     np.testing.assert_array_equal(read_thumbnails(page, e), expected_thumbnails(e, last, "viridis"))
-    page.get_by_label("Colours").select_option("inferno")
+    page.get_by_label("Colormap").select_option("inferno")
     page.locator(".staa-root").press("Home")
     page.keyboard.down("o")
     frame = read_picture(page)
@@ -90,11 +90,11 @@ def test_thumbnails_show_the_maps_of_the_slice_and_a_click_selects_one(
     # A second click on the mean goes back to the joint map, a second click on a head to the mean.
     thumbnail_cell(page, 1).click()
     np.testing.assert_array_equal(read_picture(page), plain)
-    expect(page.get_by_role("button", name="Joint", exact=True)).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="Joint map", exact=True)).to_have_attribute("aria-pressed", "true")
     thumbnail_cell(page, 0, 1).click()
     thumbnail_cell(page, 0, 1).click()
     expect(thumbnail_cell(page, 0)).to_have_attribute("aria-selected", "true")
-    page.get_by_role("button", name="Joint", exact=True).click()
+    page.get_by_role("button", name="Joint map", exact=True).click()
     np.testing.assert_array_equal(read_picture(page), plain)
 
 
@@ -129,7 +129,7 @@ def test_thumbnails_are_reached_by_keys_and_named(open_page: Callable[[Explanati
     page.keyboard.press("h")
     expect(thumbnail_cell(page, 2, 0)).to_have_attribute("aria-selected", "true")
     page.keyboard.press("Tab")
-    expect(page.get_by_role("button", name="Joint", exact=True)).to_be_focused()
+    expect(page.get_by_role("button", name="Joint map", exact=True)).to_be_focused()
     # Focus returns to the selected thumbnail.
     page.keyboard.press("Shift+Tab")
     expect(thumbnail_cell(page, 2, 0)).to_be_focused()
@@ -145,7 +145,7 @@ def test_the_chart_follows_the_blur_but_not_threshold_gamma_or_opacity(
 ) -> None:
     e = barcode_explanation()
     page = open_page(e)
-    for label, value in (("Hide weakest", "0.8"), ("Sharpen", "2"), ("Opacity", "0.3")):
+    for label, value in (("Threshold", "0.8"), ("Gamma", "2"), ("Opacity", "0.3")):
         page.get_by_role("slider", name=label).fill(value)
     np.testing.assert_allclose(chart_shares(page), e.temporal, atol=1e-3)
     page.get_by_role("slider", name="Blur").fill("1.5")

@@ -65,7 +65,7 @@ def test_panes_share_one_axis_one_scale_and_one_readout(page: Page, tmp_path: Pa
     heights = np.array(bar_heights(bars)).reshape(4, slices)
     shares = np.array([e.temporal for e in [*panes, panes[0]]])
     np.testing.assert_allclose(heights / heights.max(), shares / shares.max(), atol=0.02)
-    expect(page.get_by_text("share of the attribution, one scale")).to_be_visible()
+    expect(page.get_by_text("share of the attribution, one scale for all panes")).to_be_visible()
     # All controls of playback fit a screen of 900 pixels.
     below = plot.bounding_box()
     assert below
@@ -80,8 +80,8 @@ def test_panes_share_one_axis_one_scale_and_one_readout(page: Page, tmp_path: Pa
     # A click on a name makes its pane active; the summary describes the active pane.
     plot.get_by_role("button", name="rollout").click()
     expect(plot.get_by_role("button", name="rollout")).to_have_attribute("aria-pressed", "true")
-    peak_share = f"{100 * panes[1].temporal.max():.0f} %"
-    expect(plot.get_by_role("img").first).to_have_attribute("aria-label", re.compile(f"most, {re.escape(peak_share)}"))
+    summary = re.compile(f"largest share, {100 * panes[1].temporal.max():.0f} %")
+    expect(plot.get_by_role("img").first).to_have_attribute("aria-label", summary)
     assert plot.locator("table tr").nth(1).inner_text().endswith(f"{100 * panes[1].temporal[0]:.1f} %")
 
 
@@ -94,7 +94,7 @@ def test_many_slices_are_grouped_into_bars_until_zoomed(page: Page, tmp_path: Pa
     per = int(np.ceil(2 * len(e.spans) / box["width"]))
     assert per > 1
     expect(bars).to_have_count(int(np.ceil(len(e.spans) / per)))
-    expect(page.get_by_text(f"{per} slices a bar: mean, paler the most")).to_be_visible()
+    expect(page.get_by_text(f"{per} slices per bar: mean, and maximum in a paler color")).to_be_visible()
     # The bar of the strongest slice shows the mean of its group, and paler its maximum.
     heights = bar_heights(bars)
     peak_bar = int(np.argmax(heights))
@@ -105,15 +105,15 @@ def test_many_slices_are_grouped_into_bars_until_zoomed(page: Page, tmp_path: Pa
     assert (mean + rest) / mean == pytest.approx(chunk.max() / chunk.mean(), rel=0.05)
     page.mouse.move(*plot_point(plot, (peak_bar + 0.5) * per / 600, 50))
     expect(readout).to_contain_text(f"slices {peak_bar * per + 1}–{(peak_bar + 1) * per}")
-    expect(readout).to_contain_text("most ")
+    expect(readout).to_contain_text("maximum ")
     assert plot.locator("table tr").count() == 1 + 300
     # Zoomed in, every slice has its own bar.
-    page.get_by_role("button", name="Show less time").click()
-    page.get_by_role("button", name="Show less time").click()
-    expect(page.get_by_text("slices a bar")).to_have_count(0)
+    page.get_by_role("button", name="Zoom in").click()
+    page.get_by_role("button", name="Zoom in").click()
+    expect(page.get_by_text("slices per bar")).to_have_count(0)
     assert len(bars.all()) in range(148, 153)
     # A slider moves the visible part and names it.
-    part = page.get_by_role("slider", name="Part of the clip in the bars")
+    part = page.get_by_role("slider", name="Visible part of the clip")
     part.focus()
     page.keyboard.press("Home")
     start, end = e.spans[0, 0], e.end
@@ -135,7 +135,7 @@ def test_the_wheel_zooms_with_ctrl_and_scrolls_without(page: Page, tmp_path: Pat
     plot = open_chart(page, tmp_path, many_slices())
     plot.scroll_into_view_if_needed()
     page.mouse.move(*plot_point(plot, 0.5, 40))
-    part = page.get_by_role("slider", name="Part of the clip in the bars")
+    part = page.get_by_role("slider", name="Visible part of the clip")
     page.keyboard.down("Control")
     page.mouse.wheel(0, -400)
     page.keyboard.up("Control")
@@ -179,3 +179,21 @@ def test_dragging_one_edge_of_the_selection_leaves_the_other(page: Page, tmp_pat
     expect(readout).to_contain_text(selection_words(0.8, 0.9))
     drag(0.5, 0.6)
     expect(readout).to_contain_text(selection_words(0.5, 0.6))
+
+
+def test_the_sideways_wheel_moves_the_visible_part_once_zoomed(page: Page, tmp_path: Path) -> None:
+    plot = open_chart(page, tmp_path, many_slices())
+    part = page.get_by_role("slider", name="Visible part of the clip")
+    page.mouse.move(*plot_point(plot, 0.5, 40))
+    page.mouse.wheel(300, 0)
+    expect(part).to_be_disabled()  # everything is visible: nothing to move
+    page.get_by_role("button", name="Zoom in").click()
+    page.mouse.move(*plot_point(plot, 0.5, 40))
+    before = float(part.input_value())
+    page.mouse.wheel(60, 0)
+    expect(part).not_to_have_value(str(before))
+    moved = float(part.input_value()) - before
+    e = many_slices()
+    box = plot.bounding_box()
+    assert box
+    assert moved == pytest.approx((e.end - e.spans[0, 0]) / 2 * 60 / box["width"], rel=0.1)

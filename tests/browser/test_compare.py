@@ -171,7 +171,7 @@ def test_method_class_and_details_are_those_of_the_active_pane(open_page: Open) 
     wait_for_frame(page, FIRST)
     np.testing.assert_array_equal(read_picture(page), draw_frame(panes[2], FIRST, pixels=read_frame_without_heat(page)))
     page.keyboard.press("?")
-    expect(page.locator(".staa-keys")).to_contain_text("P Shift Pnext pane")
+    expect(page.locator(".staa-keys")).to_contain_text("P Shift PNext or previous pane")
 
 
 @pytest.mark.parametrize("width", [360, 800, 1400])
@@ -180,7 +180,7 @@ def test_nothing_moves_and_nothing_overflows_in_any_view(open_page: Open, page: 
     e = barcode_explanation()
     open_page([e, other(e), another_clip(), other(e, 3, method="motion_energy_with_a_long_name")])
     places: list[tuple[bool, str]] = []
-    for name in ("all", "one", "side", "wipe", "A − B", "all"):
+    for name in ("all", "one", "side by side", "wipe", "difference", "all"):
         view_button(page, name).click()
         for _ in range(4):
             page.keyboard.press("p")
@@ -206,7 +206,7 @@ def test_wipe_divides_two_panes(open_page: Open, page: Page) -> None:
     open_page(panes, height=180, view="wipe")
     page.locator(".staa-root").press("Home")
     wait_for_frame(page, FIRST)
-    grip = page.get_by_role("slider", name="Line between the pictures")
+    grip = page.get_by_role("slider", name="Position of the dividing line")
     before, after = read_canvases(page)
     assert (before != after).any()
 
@@ -261,7 +261,7 @@ def test_wipe_of_one_pane_divides_frame_and_heat(open_page: Open) -> None:
     page = open_page(barcode_explanation())
     page.get_by_role("button", name="wipe").click()
     assert page.locator(".staa-corner:visible").all_inner_texts() == ["frame", "staa"]
-    plain, heated = read_canvas(page.get_by_label("The frame alone")), read_picture(page)
+    plain, heated = read_canvas(page.get_by_label("Frame without heat map")), read_picture(page)
     assert (plain != heated).any()
     page.keyboard.down("o")
     np.testing.assert_array_equal(read_picture(page), plain)
@@ -332,18 +332,18 @@ def test_difference_equals_the_overlay_drawn_in_numpy(open_page: Open, grid: str
                 picture_shown = read_picture(page)
                 assert np.abs(picture_shown.astype(int) - expected.astype(int)).max() <= 2, (name, scale)
                 assert (picture_shown != plain).mean() > 0.02
-        page.get_by_role("slider", name="Hide weakest").fill("0.6")
+        page.get_by_role("slider", name="Threshold").fill("0.6")
         cut = float(np.quantile(every, 0.6))
         expected = reference_overlay(
             plain, field, box, table="diverging", signed=True, top=reach, cut=cut, linear=False
         )
         assert np.abs(read_picture(page).astype(int) - expected.astype(int)).max() <= 2
-        page.get_by_role("slider", name="Hide weakest").fill("0")
+        page.get_by_role("slider", name="Threshold").fill("0")
         names = f"{first.method} − {last.method}"
         expect(page.locator(".staa-corner:visible")).to_have_text(names)
-        expect(page.locator(".staa-colourbar")).to_contain_text(f"{names}, each of its clip’s maximum")
+        expect(page.locator(".staa-colourbar")).to_contain_text(f"{names}, each divided by its clip’s maximum")
         assert page.locator(".staa-ticks").inner_text().split() == [f"{reach * v:g}" for v in (-1, -0.5, 0, 0.5, 1)]
-        expect(page.get_by_label("Colours", exact=True)).to_be_disabled()
+        expect(page.get_by_label("Colormap", exact=True)).to_be_disabled()
         # Point at the cell of the largest difference.
         row, column = np.unravel_index(np.abs(field).argmax(), field.shape)
         picture = bounding_boxes(page, "canvas")[0]
@@ -359,14 +359,14 @@ def test_difference_equals_the_overlay_drawn_in_numpy(open_page: Open, grid: str
 def test_there_is_no_difference_between_two_clips(open_page: Open) -> None:
     e, far = barcode_explanation(), another_clip()
     page = open_page([e, far, replace(far, method="rollout")])
-    expect(view_button(page, "A − B")).to_be_disabled()
-    assert "are of two clips" in str(view_button(page, "A − B").get_attribute("title"))
+    expect(view_button(page, "difference")).to_be_disabled()
+    assert "show different clips" in str(view_button(page, "difference").get_attribute("title"))
     for _ in range(4):
         page.keyboard.press("v")
     expect(view_button(page, "all")).to_have_attribute("aria-pressed", "true")
     page.keyboard.press("p")
-    expect(view_button(page, "A − B")).to_be_enabled()
-    view_button(page, "A − B").click()
+    expect(view_button(page, "difference")).to_be_enabled()
+    view_button(page, "difference").click()
     expect(page.locator(".staa-corner:visible")).to_have_text("staa − rollout")
     page.keyboard.press("p")
     expect(view_button(page, "one")).to_have_attribute("aria-pressed", "true")
@@ -401,7 +401,7 @@ def test_score_cards_cover_all_panes_of_the_clip(open_page: Open) -> None:
     page.keyboard.press("p")
     expect(page.locator(".staa-cards > [aria-current=true]")).to_contain_text("rollout")
     page.keyboard.press("p")
-    expect(page.get_by_role("heading", name="Against the truth")).to_have_count(0)
+    expect(page.get_by_role("heading", name="Compared with the ground truth")).to_have_count(0)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -410,7 +410,7 @@ def test_axe_finds_nothing_serious_in_any_view(open_page: Open, page: Page, sche
     e = barcode_explanation()
     open_page([e, other(e)])
     page.evaluate(AXE.read_text("utf-8"))
-    for name in ("all", "one", "side", "wipe", "A − B"):
+    for name in ("all", "one", "side by side", "wipe", "difference"):
         view_button(page, name).click()
         report = page.evaluate("axe.run('.staa-root', { resultTypes: ['violations'] })")
         serious = [v for v in report["violations"] if v["impact"] in ("serious", "critical")]

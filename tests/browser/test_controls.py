@@ -91,9 +91,9 @@ def test_keys_do_what_the_help_says(open_page: Callable[[Explanation], Page]) ->
     press("0", FIRST)
     press("5", FIRST + int(np.searchsorted(e.times, e.times[0] + 0.5 * (e.end - e.times[0]), "right")) - 1)
     page.keyboard.press("c")
-    expect(page.get_by_label("Colours", exact=True)).to_have_value("cividis")
+    expect(page.get_by_label("Colormap", exact=True)).to_have_value("cividis")
     page.keyboard.press("t")
-    dropped = float(page.get_by_role("slider", name="Hide weakest").input_value())
+    dropped = float(page.get_by_role("slider", name="Threshold").input_value())
     assert dropped == pytest.approx(1 - (dynamic_threshold(e.maps) != 0).mean(), abs=0.02)
     page.keyboard.press("-")
     expect(page.get_by_role("slider", name="Opacity")).to_have_value("0.7")
@@ -128,7 +128,7 @@ def test_controls_keep_their_own_keys(open_page: Callable[[Explanation], Page]) 
     page.get_by_role("slider", name="Opacity").press("ArrowLeft")
     expect(page.get_by_role("slider", name="Opacity")).to_have_value("0.74")
     page.get_by_role("button", name="blocks").press("Space")
-    expect(page.get_by_role("button", name="Play (space)")).to_be_visible()
+    expect(page.get_by_role("button", name="Play (Space)")).to_be_visible()
     assert frame_slider(page).get_attribute("aria-valuenow") == frame
 
 
@@ -152,7 +152,7 @@ def test_playing_shows_each_frame_at_its_time(open_page: Callable[[Explanation],
         assert earliest <= frame <= latest
     page.clock.run_for(2000)
     assert frame_slider(page).get_attribute("aria-valuenow") == str(LAST)
-    expect(page.get_by_role("button", name="Play (space)")).to_be_visible()
+    expect(page.get_by_role("button", name="Play (Space)")).to_be_visible()
 
 
 def test_playing_stays_inside_the_selection_and_loops(open_page: Callable[[Explanation], Page], page: Page) -> None:
@@ -197,7 +197,7 @@ def test_hovering_the_picture_shows_patch_and_value(open_page: Callable[[Explana
     weaker = (np.abs(e.maps) < abs(e.maps[0, row, column])).mean()
     assert float(re.findall(r"than ([\d.]+) %", readout.inner_text())[0]) == pytest.approx(100 * weaker, abs=0.51)
     page.mouse.move(picture["x"] + 3, picture["y"] + 3)
-    expect(readout).to_have_text("not seen by the model")
+    expect(readout).to_have_text("outside the crop that the model was given")
 
 
 def test_saved_picture_equals_the_shown_one(open_page: Callable[[Explanation], Page]) -> None:
@@ -220,7 +220,7 @@ def test_predictions_and_run_details_are_shown(open_page: Callable[[Explanation]
     assert [row.split("\n")[0] for row in rows] == [label for label, _ in e.predictions()]
     assert f"{100 * e.probabilities[2]:.0f} %" in rows[0]
     assert "explained" in rows[0]
-    page.get_by_text("What was run").click()
+    page.get_by_text("Details", exact=True).click()
     facts = page.locator(".staa-details").inner_text()
     for words in ("rollout", "barcodes", e.clip_sha256, "70.3, 0.0, 310.1, 180.0", "102+106", "0.125"):
         assert words in facts
@@ -229,7 +229,7 @@ def test_predictions_and_run_details_are_shown(open_page: Callable[[Explanation]
 def test_side_by_side_shows_the_frame_alone(open_page: Callable[[Explanation], Page]) -> None:
     page = open_page(barcode_explanation())
     page.get_by_role("button", name="side by side").click()
-    plain = page.get_by_label("The frame alone")
+    plain = page.get_by_label("Frame without heat map")
     expect(plain).to_be_visible()
     assert (read_canvas(plain) == read_frame_without_heat(page)).all()
     assert (read_canvas(plain) != read_picture(page)).any()

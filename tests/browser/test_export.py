@@ -63,7 +63,7 @@ def is_near(pixel: Any, colour: Any, by: float = 6) -> bool:
 def test_the_export_dialog_works_by_keys_alone(open_page: Callable[[Explanation], Page]) -> None:
     page = open_page(barcode_explanation())
     page.evaluate(AXE.read_text("utf-8"))
-    menu, button = page.get_by_role("dialog", name="Take away"), page.get_by_role("button", name="Take away (E)")
+    menu, button = page.get_by_role("dialog", name="Export"), page.get_by_role("button", name="Export (E)")
     button.focus()
     page.keyboard.press("Enter")
     expect(menu).to_be_visible()
@@ -105,7 +105,7 @@ def test_the_picture_has_a_colorbar_with_numbers(
     page.emulate_media(color_scheme=scheme)
     open_page(barcode_explanation(signed=signed))
     if not signed:
-        page.get_by_role("combobox", name="Colours").select_option("viridis")
+        page.get_by_role("combobox", name="Colormap").select_option("viridis")
     read_picture(page)
     _, image, _, margin, top = save_picture(page, 640, 360)
     assert margin == 14
@@ -261,7 +261,7 @@ def test_files_come_from_the_kernel(open_player: Callable[..., PageKernel], page
     kernel = open_player(barcode_explanation(), views=2)
     page.evaluate("host.put({ selection: [2.5, 3], opacity: 0.5 })")
     other_view, view = page.locator(".staa-root").all()
-    view.get_by_role("button", name="Take away").click()
+    view.get_by_role("button", name="Export").click()
     menu = page.get_by_role("dialog")
     menu.get_by_role("button", name="Animation").click()
     (request,) = kernel.sent_requests("export")
@@ -269,7 +269,7 @@ def test_files_come_from_the_kernel(open_player: Callable[..., PageKernel], page
     assert request["args"] == {"format": "gif", "pane": 0}
     assert {name: settings[name] for name in ("selection", "opacity")} == {"selection": [2.5, 3], "opacity": 0.5}
     kernel.answer("export", progress={"done": 3, "total": 12, "label": "GIF"})
-    expect(menu.get_by_text("Making GIF")).to_be_visible()
+    expect(menu.get_by_text("Writing GIF")).to_be_visible()
     expect(menu.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "25")
     # The other view of the player shows no progress.
     expect(other_view.locator(".staa-chip")).to_have_text("")
@@ -288,9 +288,9 @@ def test_files_come_from_the_kernel(open_player: Callable[..., PageKernel], page
     expect(menu.get_by_role("status")).to_have_text("Saved bars_staa.gif")
 
     menu.get_by_role("button", name="Movie").click()
-    expect(menu.get_by_text("Making MP4")).to_be_visible()
+    expect(menu.get_by_text("Writing MP4")).to_be_visible()
     menu.get_by_role("button", name="Cancel").click()
-    expect(menu.get_by_text("Making MP4")).to_be_hidden()
+    expect(menu.get_by_text("Writing MP4")).to_be_hidden()
     assert [one["id"] for one in kernel.sent_requests("cancel")] == [kernel.sent_requests("export")[-1]["id"]]
 
     menu.get_by_role("button", name="Page").click()
@@ -315,6 +315,6 @@ def test_a_page_opens_with_the_settings_of_its_export(open_view: Callable[..., P
     open_view(barcode_explanation(), **settings)
     wait_for_frame(page, 110)
     expect(page.get_by_role("slider", name="Opacity")).to_have_value("0.25")
-    expect(page.get_by_label("The frame alone")).to_be_visible()
+    expect(page.get_by_label("Frame without heat map")).to_be_visible()
     expect(page.locator(".staa-root")).to_have_css("background-color", "rgb(23, 25, 29)")
     expect(page.locator(".staa-band").first).to_be_visible()

@@ -88,23 +88,23 @@ def set_style(page: Page, settings: dict[str, Any]) -> None:
 
 
 DEFAULTS: dict[str, Any] = {
-    "Patches": "smooth",
+    "Between patches": "smooth",
     "Scale": "per clip",
-    "Over time": "held",
+    "Between slices": "hold",
     "Opacity": 0.75,
-    "Hide weakest": 0,
-    "Sharpen": 1,
+    "Threshold": 0,
+    "Gamma": 1,
     "Blur": 0,
 }
 STYLES: dict[str, dict[str, Any]] = {
     "smooth": {},
-    "blocks": {"Patches": "blocks"},
-    "sharp blocks": {"Patches": "blocks", "Opacity": 0.4, "Hide weakest": 0.6},
-    "sharp": {"Hide weakest": 0.8, "Sharpen": 1.75, "Opacity": 1},
-    "own scale": {"Scale": "per frame", "Hide weakest": 0.3},
-    "dark outside": {"Patches": "blocks", "Not seen": "dimmed"},
-    "blended": {"Over time": "blended"},
-    "blurred": {"Blur": 0.7, "Hide weakest": 0.4},
+    "blocks": {"Between patches": "blocks"},
+    "sharp blocks": {"Between patches": "blocks", "Opacity": 0.4, "Threshold": 0.6},
+    "sharp": {"Threshold": 0.8, "Gamma": 1.75, "Opacity": 1},
+    "own scale": {"Scale": "per frame", "Threshold": 0.3},
+    "dark outside": {"Between patches": "blocks", "Outside the crop": "dim"},
+    "blended": {"Between slices": "interpolate"},
+    "blurred": {"Blur": 0.7, "Threshold": 0.4},
 }
 
 
@@ -120,25 +120,25 @@ def test_canvas_equals_the_overlay_drawn_in_numpy(open_page: Callable[[Explanati
     wait_for_frame(page, FIRST + frame)
     plain = read_frame_without_heat(page)
     for name, settings in STYLES.items():
-        if "Not seen" in settings and kind == "padded":
-            expect(page.get_by_role("button", name="dimmed")).to_have_count(0)
+        if "Outside the crop" in settings and kind == "padded":
+            expect(page.get_by_role("button", name="dim")).to_have_count(0)
             continue
         set_style(page, {**DEFAULTS, **settings})
         style = HeatStyle(
             opacity=settings.get("Opacity", 0.75),
-            threshold=settings.get("Hide weakest", 0.0),
-            gamma=settings.get("Sharpen", 1.0),
+            threshold=settings.get("Threshold", 0.0),
+            gamma=settings.get("Gamma", 1.0),
             smooth=settings.get("Blur", 0.0),
-            interpolation="nearest" if settings.get("Patches") == "blocks" else "linear",
+            interpolation="nearest" if settings.get("Between patches") == "blocks" else "linear",
             normalize="frame" if settings.get("Scale") == "per frame" else "clip",
-            time_interpolation="linear" if settings.get("Over time") == "blended" else "hold",
-            dim_outside="Not seen" in settings,
+            time_interpolation="linear" if settings.get("Between slices") == "interpolate" else "hold",
+            dim_outside="Outside the crop" in settings,
         )
         picture = read_picture(page)
         np.testing.assert_array_equal(picture, draw_frame(e, FIRST + frame, style, plain), name)
         assert (picture != plain).mean() > 0.02, name
-        if "Not seen" in settings:
-            page.get_by_role("button", name="clear", exact=True).click()
+        if "Outside the crop" in settings:
+            page.get_by_role("button", name="show", exact=True).click()
 
 
 def test_postprocessing_matches_the_file_shared_with_the_player() -> None:

@@ -47,7 +47,7 @@ def test_the_outline_lies_along_the_edge_of_the_ground_truth(open_page: Callable
     picture = page.locator(".staa-picture").last
     marked, heated = read_screenshot(picture), read_picture(page)
     page.keyboard.press("g")
-    expect(page.get_by_role("button", name="truth")).to_have_attribute("aria-pressed", "false")
+    expect(page.get_by_role("button", name="ground truth")).to_have_attribute("aria-pressed", "false")
     bare = read_screenshot(picture)
     np.testing.assert_array_equal(read_picture(page), heated, "the picture itself is never drawn on")
     rows, columns = np.nonzero(np.abs(marked - bare).max(axis=2) > 40)
@@ -132,12 +132,12 @@ def test_key_and_legend_toggle_the_ground_truth_and_the_help_lists_the_key(
 ) -> None:
     page = open_page(explanation_with_truth())
     go_to_frame(page, 14)
-    legend = page.get_by_role("button", name="truth: </b><i>wave, ")
+    legend = page.get_by_role("button", name="ground truth: </b><i>wave, ")
     marks = page.locator(".staa-during")
     expect(legend).to_have_attribute("aria-pressed", "true")
     times = [*explanation_with_truth().times, explanation_with_truth().end]
     seconds = ", ".join(f"{times[a]:.2f} s – {times[b]:.2f} s" for a, b in ((10, 20), (30, 34)))
-    expect(legend).to_have_text(f"truth: </b><i>wave, {seconds}")
+    expect(legend).to_have_text(f"ground truth: </b><i>wave, {seconds}")
     expect(marks).to_have_count(4)
     for toggle in (lambda: page.keyboard.press("g"), legend.click):
         toggle()
@@ -149,17 +149,17 @@ def test_key_and_legend_toggle_the_ground_truth_and_the_help_lists_the_key(
         expect(marks).to_have_count(4)
     page.keyboard.press("?")
     terms = page.locator(".staa-keys")
-    expect(terms).to_contain_text("Gtruth on or off")
+    expect(terms).to_contain_text("GShow or hide the ground truth")
 
 
 def test_without_ground_truth_nothing_is_drawn_or_scored(open_page: Callable[[Explanation], Page]) -> None:
     page = open_page(barcode_explanation())
-    expect(page.get_by_role("button", name="truth")).to_have_count(0)
-    expect(page.get_by_role("heading", name="Against the truth")).to_have_count(0)
+    expect(page.get_by_role("button", name="ground truth")).to_have_count(0)
+    expect(page.get_by_role("heading", name="Compared with the ground truth")).to_have_count(0)
     expect(page.locator(".staa-during")).to_have_count(0)
     before = read_canvas(page.locator("canvas[data-frame]"))
     page.keyboard.press("g")
-    expect(page.locator(".staa-toast", has_text="What acts is not known")).to_be_visible()
+    expect(page.locator(".staa-toast", has_text="This clip has no ground truth")).to_be_visible()
     np.testing.assert_array_equal(read_canvas(page.locator("canvas[data-frame]")), before)
 
 

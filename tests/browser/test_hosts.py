@@ -105,7 +105,7 @@ def test_widget_module_works_in_a_sandbox_under_a_strict_policy(page: Page) -> N
     inside.wait_for_function("window.widget")
     _, *rest = host_arguments(barcode_explanation(), method="staa", target=0)
     inside.evaluate(HOST, ["", *rest])
-    canvas = inside.get_by_label("The frame under the heat map")
+    canvas = inside.get_by_label("Frame with the heat map")
     inside.locator(".staa-root").press("End")
     expect(canvas).to_have_attribute("data-frame", str(LAST))
     # Press every control once: none needs the surrounding page or breaks the policy.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page
 
+from staa_widgets.explanation.comparison import Comparison
 from staa_widgets.widget.panes import pack_panes
 from tests.helpers.barcodes import FIRST, LAST, barcode_explanation
 from tests.helpers.chromium import PATIENCE
@@ -18,42 +20,54 @@ pytestmark = pytest.mark.browser
 
 # Steps for each line of the help: the key, the trait or selector to read after it, and the expected value or text.
 STEPS: dict[str, list[tuple[str, str, Any]]] = {
-    "play or pause": [("k", "playing", True), (" ", "playing", False), (" ", "playing", True), ("k", "playing", False)],
-    "first or last frame": [("End", "frame", LAST), ("Home", "frame", FIRST)],
-    "one frame back or on": [
+    "Play or pause": [("k", "playing", True), (" ", "playing", False), (" ", "playing", True), ("k", "playing", False)],
+    "First or last frame": [("End", "frame", LAST), ("Home", "frame", FIRST)],
+    "Previous or next frame": [
         ("ArrowRight", "frame", FIRST + 1),
         (".", "frame", FIRST + 2),
         (",", "frame", FIRST + 1),
         ("ArrowLeft", "frame", FIRST),
     ],
-    "one sampled frame back or on": [
+    "Previous or next frame that the model was given": [
         ("Shift+ArrowRight", "frame", FIRST + 2),
         ("Shift+ArrowRight", "frame", FIRST + 6),
         ("Shift+ArrowLeft", "frame", FIRST + 2),
     ],
-    "to 0 % … 90 % of the clip": [("0", "frame", FIRST)],
-    "slower or faster": [("l", "rate", 2), ("j", "rate", 1), ("j", "rate", 0.5), ("l", "rate", 1)],
-    "select from or up to this frame": [("]", "selection", [2, 2.02])],
-    "leave a patch; clear the selection": [("Escape", "selection", None)],
-    "truth on or off": [("g", ".staa-stage .staa-toast", "What acts is not known")],
-    "hold to lift the heat": [],
-    "opacity": [("+", "opacity", 0.8), ("-", "opacity", 0.75)],
-    "dynamic threshold on or off": [("t", "threshold>0", True), ("t", "threshold>0", False)],
-    "next colour table": [("c", "colormap", "cividis")],
-    "layer down or up; the lowest is the joint map": [
+    "Jump to 0 % … 90 % of the clip": [("0", "frame", FIRST)],
+    "Slower or faster": [("l", "rate", 2), ("j", "rate", 1), ("j", "rate", 0.5), ("l", "rate", 1)],
+    "Start or end the selection at this frame": [("]", "selection", [2, 2.02])],
+    "Leave the view of a patch, or clear the selection": [("Escape", "selection", None)],
+    "Show or hide the ground truth": [("g", ".staa-stage .staa-toast", "This clip has no ground truth")],
+    "Hide the heat map while the key is held": [],
+    "Lower or raise the opacity": [("+", "opacity", 0.8), ("-", "opacity", 0.75)],
+    "Dynamic threshold on or off": [("t", "threshold>0", True), ("t", "threshold>0", False)],
+    "Next colormap": [("c", "colormap", "cividis")],
+    "Lower or higher layer; below the first is the joint map": [
         ("ArrowUp", "layer", 0),
         ("ArrowUp", "layer", 1),
         ("ArrowDown", "layer", 0),
     ],
-    "next head; mean of heads": [("h", "head", 0), ("h", "head", 1), ("a", "head", -1)],
-    "next pane or the one before": [("p", "pane", 1), ("Shift+P", "pane", 0)],
-    "next view": [("v", "view!=grid", True)],
-    "next method, in a notebook": [("m", "[role=alert]", "No luck.")],
-    "full screen": [("f", "fullscreen", True), ("f", "fullscreen", False)],
-    "save this picture": [("s", ".staa-stage .staa-toast", "Saved")],
-    "take away": [("e", "dialog[open]", "Take away")],
-    "this list": [("?", "dialog[open]", "this list")],
+    "Next head; mean of all heads": [("h", "head", 0), ("h", "head", 1), ("a", "head", -1)],
+    "Next or previous pane": [("p", "pane", 1), ("Shift+P", "pane", 0)],
+    "Next view": [("v", "view!=grid", True)],
+    "Next method (in a notebook)": [("m", "[role=alert]", "No luck.")],
+    "Full screen": [("f", "fullscreen", True), ("f", "fullscreen", False)],
+    "Save the picture": [("s", ".staa-stage .staa-toast", "Saved")],
+    "Export": [("e", "dialog[open]", "Export")],
+    "Show the keyboard shortcuts": [("?", "dialog[open]", "Show the keyboard shortcuts")],
 }
+TOOLTIPS = (
+    "Play (Space)",
+    "Previous frame (←)",
+    "Next frame (→)",
+    "Speed (J, L)",
+    "Export (E)",
+    "Full screen (F)",
+    "Keyboard shortcuts (?)",
+    "Opacity of the heat map (−, +)",
+    "All panes (V)",
+    "a (P)",
+)
 READ = """(subject) => {
   if (subject === 'fullscreen') return document.fullscreenElement !== null;
   if (subject === 'threshold>0') return host.values.threshold > 0;
@@ -95,3 +109,18 @@ def test_every_key_in_the_help_does_what_it_says(page: Page) -> None:
                 page.keyboard.press("Escape")
                 page.evaluate("passed.length = 0")
             assert page.evaluate("passed") == [], key
+
+
+def test_buttons_have_words_or_a_tooltip_and_tooltips_name_the_key(page: Page, tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    Comparison.of(barcode_explanation(), barcode_explanation(method="a")).to_html(path)
+    page.goto(path.as_uri())
+    page.wait_for_selector(".staa-root")
+    unnamed = page.evaluate(
+        "[...document.querySelectorAll('.staa-root button')]"
+        ".filter((b) => !b.textContent.trim() && !b.title).map((b) => b.outerHTML)"
+    )
+    assert unnamed == []
+    titles = page.evaluate("[...document.querySelectorAll('.staa-root [title]')].map((e) => e.title)")
+    for tooltip in TOOLTIPS:
+        assert tooltip in titles

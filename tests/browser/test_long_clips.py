@@ -149,7 +149,7 @@ def test_without_the_kernel_the_preview_frames_remain(page: Page, e: Explanation
     assert e.preview is not None
     near = int(e.preview.indices[np.abs(e.preview.indices - 250).argmin()])
     page.wait_for_selector(f"canvas[data-frame='{near}']")
-    expect(page.get_by_text(f"{PREVIEW_COUNT} of {COUNT} frames travel with this player")).to_be_visible()
+    expect(page.get_by_text(f"This player contains {PREVIEW_COUNT} of {COUNT} frames")).to_be_visible()
     page.locator(".staa-root").press("End")
     page.keyboard.press("ArrowLeft")
     page.wait_for_selector(f"canvas[data-frame='{e.preview.indices[-2]}']")
@@ -176,7 +176,7 @@ def test_missing_video_is_reported_and_not_requested_again(
 
 def test_a_page_says_how_many_frames_travel_with_it(page: Page, e: Explanation, tmp_path: Path) -> None:
     page.goto(e.to_html(tmp_path / "page.html").as_uri())
-    expect(page.get_by_text(f"{PREVIEW_COUNT} of {COUNT} frames travel with this page")).to_be_visible()
+    expect(page.get_by_text(f"This page contains {PREVIEW_COUNT} of {COUNT} frames")).to_be_visible()
     page.locator(".staa-root").press("Home")
     page.keyboard.press("ArrowRight")
     assert e.preview is not None

@@ -14,7 +14,7 @@ export function savePicture(session: Session, root: HTMLElement): void {
   const name = `${clip}_frame${frame}_${method}.png`;
   drawPlayer(session, root).toBlob((picture) => {
     if (picture) saveFile(name, picture);
-    session.host.notify(picture ? `Saved ${name}` : "The picture could not be made");
+    session.host.notify(picture ? `Saved ${name}` : "The picture could not be saved");
   });
 }
 

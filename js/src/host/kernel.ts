@@ -24,9 +24,9 @@ const BUSY_DELAY = 500;
 /** Milliseconds between two `hello` requests, in hosts that do not report the state of the kernel. */
 const HELLO_INTERVAL = 5000;
 
-const BUSY = "The kernel is running a cell: requests wait.";
-const SILENT = "The kernel does not answer: it is busy or gone.";
-const GONE = "The kernel is gone. To choose a method or class, run the cell again; the rest works.";
+const BUSY = "The kernel is running a cell. Requests wait until it ends.";
+const SILENT = "The kernel does not answer. It is busy or has stopped.";
+const GONE = "The kernel has stopped. Run the cell again to choose a method or a class; everything else still works.";
 
 /** The parts of JupyterLab's kernel connection that are used here. */
 interface Connection {

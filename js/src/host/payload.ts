@@ -139,7 +139,7 @@ export function readPayloads(model: Model): Payload[] {
   )[];
   return metas.map((meta) => {
     if (meta?.schema !== SCHEMA) {
-      throw new Error(`This player reads layout ${SCHEMA}, not layout ${meta?.schema}.`);
+      throw new Error(`This player reads data of layout ${SCHEMA}, not of layout ${meta?.schema}.`);
     }
     const bytes = (name: string) => {
       const part = meta.parts?.[name];

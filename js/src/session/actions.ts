@@ -75,7 +75,7 @@ export function createActions(panes: Panes, view: SessionView, state: State, hos
       const { methods, method } = view.meta.value;
       const last = methods.findIndex(({ name }) => name === (view.activeRequest?.method ?? method));
       const next = methods[(last + 1) % methods.length]?.name ?? method;
-      if (!kernel.canCompute.value) notify(kernel.reason.value || "This needs a notebook");
+      if (!kernel.canCompute.value) notify(kernel.reason.value || "Another method needs a running notebook");
       else if (next === method) computation.cancel();
       else {
         actions.explain(next);
@@ -86,7 +86,9 @@ export function createActions(panes: Panes, view: SessionView, state: State, hos
       const { show_ground_truth: shown } = state;
       const { ground_truth: truth } = view.meta.value;
       if (truth) shown.value = !shown.value;
-      notify(!truth ? "What acts is not known" : shown.value ? `Truth: ${truth.label}` : "Truth hidden");
+      notify(
+        !truth ? "This clip has no ground truth" : shown.value ? `Ground truth: ${truth.label}` : "Ground truth hidden",
+      );
     },
     hideHeat(hidden) {
       view.heatHidden.value = hidden;

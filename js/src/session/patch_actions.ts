@@ -13,9 +13,10 @@ import { type Patch, patchOf } from "./patch.js";
 export function requestPatch({ host, panes }: { host: Host; panes: readonly Pane[] }, pane: Pane, patch: Patch): void {
   const { kernel, computation, shownHints, notify } = host;
   let missing = "";
-  if (!kernel.canCompute.peek()) missing = kernel.reason.peek() || "To ask about a patch, open this in a notebook";
+  if (!kernel.canCompute.peek())
+    missing = kernel.reason.peek() || "To see where the attention of a patch goes, open this in a notebook";
   else if (!pane.meta.peek().methods.some(({ group }) => group === "attention")) {
-    missing = "This model shows no attention";
+    missing = "The attention of this model cannot be read";
   }
   if (!missing) {
     computation.start({ method: PATCH_METHOD, params: { patch: [...patch] }, pane: panes.indexOf(pane) });

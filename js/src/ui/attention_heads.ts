@@ -77,7 +77,7 @@ export function attentionHeads(session: Session): HTMLElement {
 
   const about = h("p", { class: "staa-trim" });
   const joint = button(
-    "Joint",
+    "Joint map",
     () => {
       state.layer.value = -1;
     },
@@ -97,7 +97,12 @@ export function attentionHeads(session: Session): HTMLElement {
   const element = h(
     "details",
     { class: "staa-heads", toggle },
-    h("summary", { title: "Each over its own maximum of the clip" }, h("b", {}, "Layers × heads"), count),
+    h(
+      "summary",
+      { title: "Each thumbnail is scaled to its own maximum over the clip" },
+      h("b", {}, "Layers × heads"),
+      count,
+    ),
     thumbs,
     h("div", { class: "staa-row" }, about, joint),
   );

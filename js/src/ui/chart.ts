@@ -8,6 +8,7 @@ import { mergeBars, niceStep } from "./chart_bars.js";
 import { summary, tableRows, timeRange } from "./chart_text.js";
 import { button, h, movingMark, onDrag, percent, seconds, svg } from "./dom.js";
 import { legend } from "./legend.js";
+import { tooltip } from "./shortcuts.js";
 
 const AXIS = 22;
 
@@ -70,14 +71,17 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
       hovered.value = null;
     },
   });
-  const brush = h("div", { class: "staa-axis-area", title: "Drag to select" });
+  const brush = h("div", { class: "staa-axis-area", title: tooltip("Drag to select a range", "select") });
   const table = h("table");
   const playhead = movingMark("staa-playhead");
   const wheel = (event: WheelEvent) => {
-    // Alone the wheel scrolls the page.
-    if (!event.ctrlKey) return;
+    const { deltaX, deltaY } = event;
+    const [from, length] = view.peek();
+    if (event.ctrlKey) zoom(2 ** (deltaY / 200));
+    else if (Math.abs(deltaX) > Math.abs(deltaY) && length < whole) go(from + (deltaX / width.peek()) * length);
+    // The page scrolls.
+    else return;
     event.preventDefault();
-    zoom(2 ** (event.deltaY / 200));
   };
   const element = h(
     "div",
@@ -129,7 +133,7 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
       }
       const even = y(1 / temporal.length);
       if (!signed) plot.append(line("staa-even", even, "3 4"));
-      if (!signed && !i) plot.append(label("100%", even - 4, "even", "end"));
+      if (!signed && !i) plot.append(label("100%", even - 4, "uniform", "end"));
       const first = atOrBefore(starts[i], from);
       const last = atOrBefore(starts[i], from + length - 1e-9) + 1;
       const per = Math.ceil((2 * (last - first)) / width.value);
@@ -167,8 +171,8 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
       plot.append(label(across(part), floor + 17, text, part > 0.97 ? "end" : "middle"));
     }
     const [[most]] = drawn.peek();
-    about.textContent = `share of the attribution${several ? ", one scale" : ""}${
-      most > 1 ? ` · ${most} slices a bar: mean, paler the most` : ""
+    about.textContent = `share of the attribution${several ? ", one scale for all panes" : ""}${
+      most > 1 ? ` · ${most} slices per bar: mean, and maximum in a paler color` : ""
     }`;
   });
 
@@ -203,7 +207,7 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
       const s = pointed === null ? now : mark(atOrBefore(starts[i], pointed), "staa-hovered");
       const [{ from, to, mean, most }] = mergeBars(heat.value.temporal, s, s + 1, pointed === null ? 1 : per);
       const some = to - from > 1;
-      const value = some ? `mean ${percent(mean)}, most ${percent(most)}` : percent(mean);
+      const value = some ? `mean ${percent(mean)}, maximum ${percent(most)}` : percent(mean);
       const where = some ? `slices ${from + 1}–${to}` : `slice ${to}`;
       return [
         `${where} · ${timeRange(layout.spans[from][0], layout.spans[to - 1][1])}`,
@@ -244,7 +248,7 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
     type: "range",
     min: start,
     step: "any",
-    "aria-label": "Part of the clip in the bars",
+    "aria-label": "Visible part of the clip",
     input: () => go(slide.valueAsNumber),
   });
   watch(until, () => {
@@ -261,7 +265,7 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
     );
   const many = starts.some(({ length }) => length > 24);
   const closer = many
-    ? [slide, zoomer("−", 2, "Show more time (Ctrl + wheel)"), zoomer("+", 0.5, "Show less time (Ctrl + wheel)")]
+    ? [slide, zoomer("−", 2, "Zoom out (Ctrl + wheel)"), zoomer("+", 0.5, "Zoom in (Ctrl + wheel)")]
     : [];
   const header = h(
     "div",

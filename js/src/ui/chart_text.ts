@@ -13,7 +13,7 @@ export function summary(session: Session): string {
   const { temporal } = heat.value;
   const most = Math.max(...temporal);
   const peak = timeRange(...active.value.layout.spans[temporal.indexOf(most)]);
-  return `Attribution in ${temporal.length} slices of time; most, ${percent(most)}, ${peak}.`;
+  return `Attribution in ${temporal.length} time slices; the largest share, ${percent(most)}, lies at ${peak}.`;
 }
 
 /** The bars as rows of a table, 300 at most. */

@@ -34,7 +34,7 @@ export function classMethodPrompt(session: Session, asked: Signal<number | null>
     words.replaceChildren(
       "The map of ",
       h("b", {}, method),
-      ` is the same for every class. Explain “${labels[target!]}” by`,
+      ` is the same for every class. Explain “${labels[target!]}” with`,
     );
     explain.disabled = !(able[0] && host.kernel.canCompute.value);
   });

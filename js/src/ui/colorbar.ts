@@ -32,7 +32,7 @@ export function colorbar(session: Session): HTMLElement {
       state.normalize.value === "frame"
         ? "per frame: 1 is each frame’s own maximum"
         : taken
-          ? `${differenceName(session)}, each of its clip’s maximum`
+          ? `${differenceName(session)}, each divided by its clip’s maximum`
           : `per clip: 1 is the maximum, ${scale.toPrecision(2)}`;
   });
   return h("div", { class: "staa-colourbar" }, bar, ticks, words);

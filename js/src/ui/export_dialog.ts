@@ -8,6 +8,7 @@ import { tableAsCsv } from "../export/table.js";
 import type { Session } from "../session/session.js";
 import { button, dialog, h } from "./dom.js";
 import { requestStatus } from "./request_status.js";
+import { tooltip } from "./shortcuts.js";
 
 /** What can be taken away, over everything. */
 export function exportDialog(session: Session, savePicture: () => void): { dialog: HTMLElement; open: () => void } {
@@ -24,7 +25,7 @@ export function exportDialog(session: Session, savePicture: () => void): { dialo
     const start = () => fileExport.start({ format, settings: changedSettings(session), pane: state.pane.peek() });
     const element = item(label[0].toUpperCase() + label.slice(1), "", start);
     watch(until, () => {
-      const absent = { none: "needs a notebook with its kernel", gone: "the kernel is gone, run the cell again" };
+      const absent = { none: "needs a running notebook", gone: "the kernel is gone; run the cell again" };
       const why = absent[kernel.state.value as "none"];
       element.disabled = !!why;
       element.lastChild!.textContent = `${format.toUpperCase()}: ${why ?? description}`;
@@ -47,24 +48,24 @@ export function exportDialog(session: Session, savePicture: () => void): { dialo
       session.host.notify("Copied");
     } catch {
       // On plain http there is no clipboard.
-      session.host.notify("This page may not copy: press Ctrl+C or ⌘C");
+      session.host.notify("Copying is blocked on this page: press Ctrl+C or ⌘C");
     }
   };
-  const picture = item("Picture", "PNG: what is on show, with its colour bar (S)", savePicture);
+  const picture = item("Picture", tooltip("PNG: the frame and its heat map, with the color bar", "save"), savePicture);
   const said = h("p", { role: "status" });
   watch(until, () => {
     said.textContent = notice.value.text;
   });
   const element = dialog(
-    "Take away",
+    "Export",
     picture,
-    item("Table", "CSV: the share of each slice of time", saveTable),
-    item("Code", "Python: the lines that make this view, to copy", copy),
+    item("Table", "CSV: the share of every time slice", saveTable),
+    item("Code", "Python: code that makes this view, to copy", copy),
     ...Object.entries(KERNEL_FORMATS).map(([format, { label, description }]) => kernelItem(format, label, description)),
     code,
     ...(kernel.state.peek() === "none"
       ? [said]
-      : requestStatus(session, fileExport, ({ format }) => [`Making ${format?.toUpperCase()}`], picture, said)),
+      : requestStatus(session, fileExport, ({ format }) => [`Writing ${format?.toUpperCase()}`], picture, said)),
   );
   const open = () => {
     session.host.notify("");

@@ -6,6 +6,7 @@ import { describePatch } from "../session/patch.js";
 import type { Session } from "../session/session.js";
 import { h, iconButton } from "./dom.js";
 import type { PlayerActions } from "./keys.js";
+import { tooltip } from "./shortcuts.js";
 
 /** The clip, what is shown of it, and how the kernel is. */
 export function header(session: Session, acts: PlayerActions): HTMLElement {
@@ -26,7 +27,7 @@ export function header(session: Session, acts: PlayerActions): HTMLElement {
     const { value } = kernel.state;
     if (value === "gone") return "kernel gone";
     if (computation.running.value) return "computing";
-    if (computation.failed.value) return "not computed";
+    if (computation.failed.value) return "failed";
     return value === "busy" ? "kernel busy" : "";
   });
   watch(until, () => {
@@ -37,9 +38,9 @@ export function header(session: Session, acts: PlayerActions): HTMLElement {
     "header",
     { class: "staa-head" },
     h("h2", { class: "staa-clip" }, layout.clip.name || "Clip"),
-    iconButton("take", "Take away (E)", acts.openExport),
-    iconButton("expand", "Full screen (F)", acts.fullScreen),
-    iconButton("help", "Keys (?)", acts.help),
+    iconButton("take", tooltip("Export", "export"), acts.openExport),
+    iconButton("expand", tooltip("Full screen", "fullScreen"), acts.fullScreen),
+    iconButton("help", tooltip("Keyboard shortcuts", "help"), acts.help),
     h("div", { class: "staa-line" }, about, chip),
   );
 }

@@ -1,9 +1,10 @@
-// Keyboard shortcuts: the table of keys, and the listener.
+// What each keyboard shortcut runs, and the listener.
 
 import { DIVERGING, SLIDERS } from "../core/generated.js";
 import { clamp } from "../core/timeline.js";
 import type { Session } from "../session/session.js";
 import { percent } from "./dom.js";
+import { SHORTCUTS, type Shortcut } from "./shortcuts.js";
 
 /** What keys can do beyond the session. */
 export interface PlayerActions {
@@ -14,93 +15,59 @@ export interface PlayerActions {
 }
 
 /**
- * Keys between bars, what they do, and how. `by` is -1 for the first key and the third, else 1. A run returns `false` where
- * there was nothing to do, so that the key goes on to the page.
+ * Run a shortcut. `by` is -1 for its first key and its third, else 1. Returns `false` where there was nothing to do, so
+ * that the key goes on to the page.
  */
-type Binding = readonly [
-  keys: string,
-  does: string,
-  run: (session: Session, by: 1 | -1, acts: PlayerActions, key: string) => unknown,
-];
+type Command = (session: Session, by: 1 | -1, playerActions: PlayerActions, key: string) => unknown;
 
-export const KEYS: readonly Binding[] = [
-  ["Space|K", "play or pause", ({ actions }) => actions.togglePlay()],
-  ["←|→|,|.", "one frame back or on", ({ actions }, by) => actions.step(by)],
-  ["Shift ←|Shift →", "one sampled frame back or on", ({ actions }, by) => actions.stepSampled(by)],
-  ["Home|End", "first or last frame", ({ actions, panes }, by) => actions.seek(by * panes.timeline.count)],
-  [
-    "0–9",
-    "to 0 % … 90 % of the clip",
-    ({ actions, panes: { timeline } }, _by, _acts, key) =>
-      actions.seekTime(timeline.start + (Number(key) / 10) * (timeline.end - timeline.start)),
-  ],
-  ["J|L", "slower or faster", ({ actions }, by) => actions.changeRate(by)],
-  ["[|]", "select from or up to this frame", ({ actions }, by) => actions.setSelectionEnd(by < 0 ? 0 : 1)],
-  [
-    "Esc",
-    "leave a patch; clear the selection",
-    ({ actions, state }) => actions.leavePatch() || (state.selection.value ? actions.select(null) : false),
-  ],
-  ["G", "truth on or off", ({ actions }) => actions.toggleGroundTruth()],
-  ["O", "hold to lift the heat", ({ actions }) => actions.hideHeat(true)],
-  [
-    "−|+",
-    "opacity",
-    ({ state: { opacity }, host }, by) => {
-      opacity.value = clamp(Math.round(20 * opacity.value + by) / 20, ...SLIDERS.opacity);
-      host.notify(`Opacity ${percent(opacity.value)}`);
-    },
-  ],
-  [
-    "T",
-    "dynamic threshold on or off",
-    ({ state: { threshold }, view, host }) => {
-      threshold.value = threshold.value ? 0 : view.autoThreshold;
-      host.notify(threshold.value ? `The weakest ${percent(threshold.value)} are hidden` : "No threshold");
-    },
-  ],
-  [
-    "C",
-    "next colour table",
-    ({ state, view, host }) => {
-      const signed = view.colormap.value === DIVERGING;
-      const { colormaps } = view;
-      const next = colormaps[(colormaps.indexOf(view.colormap.value) + 1) % colormaps.length];
-      if (!signed) state.colormap.value = next as typeof state.colormap.value;
-      host.notify(`Colours: ${view.colormap.value}${signed ? ", as the map is signed" : ""}`);
-    },
-  ],
-  [
-    "↓|↑",
-    "layer down or up; the lowest is the joint map",
-    ({ state: { layer }, view, host }, by) => {
-      const { attention } = view.meta.value;
-      if (attention) layer.value = clamp(layer.value + by, -1, attention[0] - 1);
-      host.notify(attention ? (layer.value < 0 ? "Joint map" : `Layer ${layer.value + 1}`) : "No layers here");
-    },
-  ],
-  [
-    "H|A",
-    "next head; mean of heads",
-    ({ state: { layer, head }, view, host }, by) => {
-      const { attention } = view.meta.value;
-      if (!attention || layer.value < 0) return host.notify("Choose a layer first (↑)");
-      head.value = by < 0 ? (head.value + 1) % attention[1] : -1;
-      return host.notify(by < 0 ? `Head ${head.value + 1}` : "Mean of heads");
-    },
-  ],
-  [
-    "P|Shift P",
-    "next pane or the one before",
-    ({ actions, panes }, by) => panes.all.length > 1 && actions.stepPane(by < 0 ? 1 : -1),
-  ],
-  ["V", "next view", ({ actions }) => actions.nextView()],
-  ["M", "next method, in a notebook", ({ actions }) => actions.nextMethod()],
-  ["F", "full screen", (_session, _by, acts) => acts.fullScreen()],
-  ["S", "save this picture", (_session, _by, acts) => acts.savePicture()],
-  ["E", "take away", (_session, _by, acts) => acts.openExport()],
-  ["?", "this list", (_session, _by, acts) => acts.help()],
-];
+export const COMMANDS: { readonly [name in Shortcut]: Command } = {
+  play: ({ actions }) => actions.togglePlay(),
+  step: ({ actions }, by) => actions.step(by),
+  stepSampled: ({ actions }, by) => actions.stepSampled(by),
+  ends: ({ actions, panes }, by) => actions.seek(by * panes.timeline.count),
+  percent: ({ actions, panes: { timeline } }, _by, _playerActions, key) =>
+    actions.seekTime(timeline.start + (Number(key) / 10) * (timeline.end - timeline.start)),
+  rate: ({ actions }, by) => actions.changeRate(by),
+  select: ({ actions }, by) => actions.setSelectionEnd(by < 0 ? 0 : 1),
+  leave: ({ actions, state }) => actions.leavePatch() || (state.selection.value ? actions.select(null) : false),
+  groundTruth: ({ actions }) => actions.toggleGroundTruth(),
+  raw: ({ actions }) => actions.hideHeat(true),
+  opacity: ({ state: { opacity }, host }, by) => {
+    opacity.value = clamp(Math.round(20 * opacity.value + by) / 20, ...SLIDERS.opacity);
+    host.notify(`Opacity ${percent(opacity.value)}`);
+  },
+  threshold: ({ state: { threshold }, view, host }) => {
+    threshold.value = threshold.value ? 0 : view.autoThreshold;
+    const { value } = threshold;
+    host.notify(value ? `Threshold ${percent(value)}: the weakest cells are hidden` : "No threshold");
+  },
+  colormap: ({ state, view, host }) => {
+    const signed = view.colormap.value === DIVERGING;
+    const { colormaps } = view;
+    const next = colormaps[(colormaps.indexOf(view.colormap.value) + 1) % colormaps.length];
+    if (!signed) state.colormap.value = next as typeof state.colormap.value;
+    host.notify(`Colormap: ${view.colormap.value}${signed ? ", because the map is signed" : ""}`);
+  },
+  layer: ({ state: { layer }, view, host }, by) => {
+    const { attention } = view.meta.value;
+    if (!attention) return host.notify("This explanation has no layers");
+    layer.value = clamp(layer.value + by, -1, attention[0] - 1);
+    return host.notify(layer.value < 0 ? "Joint map" : `Layer ${layer.value + 1}`);
+  },
+  head: ({ state: { layer, head }, view, host }, by) => {
+    const { attention } = view.meta.value;
+    if (!attention || layer.value < 0) return host.notify("Choose a layer first (↑)");
+    head.value = by < 0 ? (head.value + 1) % attention[1] : -1;
+    return host.notify(by < 0 ? `Head ${head.value + 1}` : "Mean of all heads");
+  },
+  pane: ({ actions, panes }, by) => panes.all.length > 1 && actions.stepPane(by < 0 ? 1 : -1),
+  view: ({ actions }) => actions.nextView(),
+  method: ({ actions }) => actions.nextMethod(),
+  fullScreen: (_session, _by, playerActions) => playerActions.fullScreen(),
+  save: (_session, _by, playerActions) => playerActions.savePicture(),
+  export: (_session, _by, playerActions) => playerActions.openExport(),
+  help: (_session, _by, playerActions) => playerActions.help(),
+};
 
 /** Values of `KeyboardEvent.key` that are listed by another name. */
 const NAMES: { [key: string]: string } = {
@@ -131,9 +98,9 @@ export function listenForKeys(root: HTMLElement, session: Session, acts: PlayerA
     const name = (/^\d$/.test(key) ? "0–9" : (NAMES[key] ?? key)).toUpperCase();
     if (OWN.some(([controls, keys]) => target.matches(controls) && keys.test(name))) return;
     const full = shiftKey && /^[←→↑↓P]$/.test(name) ? `SHIFT ${name}` : name;
-    for (const [keys, , run] of KEYS) {
-      const at = keys.toUpperCase().split("|").indexOf(full);
-      if (at < 0 || run(session, at % 2 ? 1 : -1, acts, key) === false) continue;
+    for (const shortcut of Object.keys(COMMANDS) as Shortcut[]) {
+      const at = SHORTCUTS[shortcut][0].toUpperCase().split("|").indexOf(full);
+      if (at < 0 || COMMANDS[shortcut](session, at % 2 ? 1 : -1, acts, key) === false) continue;
       event.preventDefault();
       event.stopPropagation();
     }

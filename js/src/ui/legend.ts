@@ -4,6 +4,7 @@ import { watch } from "../core/reactive.js";
 import type { Session } from "../session/session.js";
 import { timeRange } from "./chart_text.js";
 import { button, h } from "./dom.js";
+import { tooltip } from "./shortcuts.js";
 
 /** Names what is outlined and marked, and turns both on and off. */
 export function legend(session: Session): HTMLElement {
@@ -12,12 +13,12 @@ export function legend(session: Session): HTMLElement {
   const { toggleGroundTruth } = session.actions;
   const name = h("span", { class: "staa-known" });
   const element = button(name, toggleGroundTruth, "");
-  element.title = "Outline and band (G)";
+  element.title = tooltip("Show or hide the outline and the band", "groundTruth");
   watch(until, () => {
     const { ground_truth: truth } = meta.value;
     element.hidden = !truth;
     const when = truth?.spans.map((span) => timeRange(...span)).join(", ");
-    name.textContent = `truth: ${truth?.label}, ${when || "at no time"}`;
+    name.textContent = `ground truth: ${truth?.label}, ${when || "never"}`;
     element.setAttribute("aria-pressed", `${state.show_ground_truth.value}`);
   });
   return element;

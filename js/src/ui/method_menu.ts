@@ -7,6 +7,7 @@ import { describePatch } from "../session/patch.js";
 import type { Session } from "../session/session.js";
 import { button, fillOptions, h } from "./dom.js";
 import { requestStatus } from "./request_status.js";
+import { tooltip } from "./shortcuts.js";
 
 /** How the map was made, whether it is of one class, and what the kernel has to say. */
 export function methodMenu(session: Session): HTMLElement {
@@ -17,14 +18,14 @@ export function methodMenu(session: Session): HTMLElement {
   const select = h("select", {
     class: "staa-select",
     "aria-label": "Method",
-    title: "Method (M)",
+    title: tooltip("Method", "method"),
     change: () => session.actions.explain(select.value),
   });
   const back = button("Back", () => {
     select.focus();
     session.actions.leavePatch();
   });
-  back.title = "Back (Esc)";
+  back.title = tooltip("Back", "leave");
   const scope = h("p");
   const words = h("p", { class: "staa-quiet" });
   watch(until, () => {
@@ -37,7 +38,7 @@ export function methodMenu(session: Session): HTMLElement {
     const patch = describePatch(meta.value);
     back.hidden = kernel.state.value === "none";
     if (patch) scope.replaceChildren(`The ${patch} `, back);
-    else if (class_specific) scope.replaceChildren("A map of the class ", h("b", {}, labels[target]));
+    else if (class_specific) scope.replaceChildren("Map for the class ", h("b", {}, labels[target]));
     else scope.textContent = "The same map for every class";
     words.textContent = kernel.reason.value || (one ? `${one.summary} ${one.cost && `Cost: ${one.cost}.`}` : "");
   });

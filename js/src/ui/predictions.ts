@@ -98,7 +98,7 @@ export function predictions(session: Session): HTMLElement {
   return h(
     "section",
     { class: "staa-says" },
-    h("div", { class: "staa-row" }, h("h3", { class: "staa-title" }, "What the model says"), toggle),
+    h("div", { class: "staa-row" }, h("h3", { class: "staa-title" }, "Predictions"), toggle),
     search,
     list,
     classMethodPrompt(session, asked, enter),

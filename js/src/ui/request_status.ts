@@ -42,7 +42,7 @@ export function requestStatus(
     bar.style.width = `${share}%`;
     meter.setAttribute("aria-valuenow", String(share));
     const busy = kernel.state.value === "busy" ? ": it is running a cell" : "";
-    step.textContent = now.progress ? `${label} · ${done} of ${total}` : `waiting for the kernel${busy}`;
+    step.textContent = now.progress ? `${label} · ${done} of ${total}` : `Waiting for the kernel${busy}`;
   });
 
   const failure = h("div", { role: "alert" });

@@ -4,7 +4,7 @@ import { watch } from "../core/reactive.js";
 import type { Session } from "../session/session.js";
 import { h } from "./dom.js";
 
-/** What was run: enough to run it again. */
+/** The model, the input and the settings of the run: enough to run it again. */
 export function runDetails(session: Session): HTMLElement {
   const { until } = session;
   const { meta } = session.view;
@@ -12,5 +12,5 @@ export function runDetails(session: Session): HTMLElement {
   watch(until, () =>
     list.replaceChildren(...meta.value.run_details.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
   );
-  return h("details", { class: "staa-details" }, h("summary", { class: "staa-title" }, "What was run"), list);
+  return h("details", { class: "staa-details" }, h("summary", { class: "staa-title" }, "Details"), list);
 }

@@ -11,7 +11,7 @@ export function scoreCards(session: Session): HTMLElement {
   const { all: panes, active } = session.panes;
   const { meta } = session.view;
   const list = h("ol", { class: "staa-cards" });
-  const element = h("section", {}, h("h3", { class: "staa-title" }, "Against the truth"), list);
+  const element = h("section", {}, h("h3", { class: "staa-title" }, "Compared with the ground truth"), list);
   watch(until, () => {
     // In a notebook each explanation knows of all that were shown of its clip, in a page only of itself.
     const same = panes.filter(({ position }) => position === active.value.position);

@@ -35,7 +35,7 @@ export function screen(
   const { heatHidden } = session.view;
   const { position, timeline, overlay } = pane;
   const [width, height] = pane.size;
-  const canvas = h("canvas", { width, height, role: "img", "aria-label": "The frame alone" });
+  const canvas = h("canvas", { width, height, role: "img", "aria-label": "Frame without heat map" });
   const drawn = canvas2d(canvas);
   const preview = h("span", { class: "staa-corner staa-preview", hidden: true });
   const layer = h("div", { class: "staa-layer" }, canvas, preview);
@@ -61,8 +61,7 @@ export function screen(
       preview.textContent = `preview of frame ${frame}`;
       return true;
     };
-    if (!paint())
-      store?.load(at).then(paint, () => session.host.notify(`Frame ${timeline.frames[at]} cannot be decoded`));
+    if (!paint()) store?.load(at).then(paint, () => session.host.notify(`Cannot decode frame ${timeline.frames[at]}`));
   });
   if (whose) {
     const seen = h("div", { class: "staa-seen", hidden: !pane.cropped });
@@ -70,7 +69,7 @@ export function screen(
     layer.append(seen, truth(session, pane));
     element.append(...hover(session, pane, element, pointed, whose));
     if (!pane.maxDifference) element.append(patchClick(session, pane as Pane, element));
-    watch(until, () => canvas.setAttribute("aria-label", `The frame under the heat map of ${whose()}`));
+    watch(until, () => canvas.setAttribute("aria-label", `Frame with the heat map of ${whose()}`));
   }
   return element;
 }
@@ -116,15 +115,15 @@ function hover(
     const { x, y } = at;
     // Inside of the picture, below the pointer or above it.
     readout.style.cssText = `left:${100 * x}%;top:${100 * y}%;translate:${-100 * x}% ${y > 0.7 ? "calc(-100% - 14px)" : "14px"}`;
-    readout.textContent = "not seen by the model";
+    readout.textContent = "outside the crop that the model was given";
     if (!patch) return;
     placePatch(cell, pane, patch);
     const [row, column] = patch;
     const value = map.value[row * heat.value.columns + column];
     const weaker = percent(rank(heat.value.sorted, Math.abs(value)));
     const where = `\nrow ${row + 1}, column ${column + 1}, slice ${slice.value + 1}`;
-    const click = session.host.kernel.canCompute.value ? "\nclick: where its attention goes" : "";
-    const words = `${maxDifference ? whose() : "of the clip’s maximum"}\nstronger than ${weaker} of all${maxDifference ? "" : where + click}`;
+    const click = session.host.kernel.canCompute.value ? "\nclick to see where its attention goes" : "";
+    const words = `${maxDifference ? whose() : "of the clip’s maximum"}\nstronger than ${weaker} of all cells${maxDifference ? "" : where + click}`;
     const number = h("b", {}, `${maxDifference && value > 0 ? "+" : ""}${value.toFixed(2)}`);
     readout.replaceChildren(number, here ? ` ${words}` : "");
   });

@@ -6,6 +6,7 @@ import type { HeatPicture, Pane } from "../session/pane.js";
 import type { Session } from "../session/session.js";
 import { button, h } from "./dom.js";
 import { differenceName, type PointedPlace, screen } from "./screen.js";
+import { tooltip } from "./shortcuts.js";
 import { wipeHandle } from "./wipe_handle.js";
 
 /** The panes as the view has them: all of them, one, one beside its frame or over another, or what is between two. */
@@ -32,7 +33,7 @@ export function stage(session: Session): HTMLElement {
     drawn.addEventListener("pointerdown", () => mode.peek() === "grid" && choose());
     watch(until, () => {
       heading.textContent = name();
-      heading.title = `${name()} (P)`;
+      heading.title = tooltip(name(), "pane", 0);
       heading.setAttribute("aria-pressed", `${here()}`);
       heading.toggleAttribute("data-busy", host.computation.running.value?.request.pane === i);
       // It lies over the other one.

@@ -6,6 +6,7 @@ import { watch } from "../core/reactive.js";
 import type { Session } from "../session/session.js";
 import { colorbar } from "./colorbar.js";
 import { button, fillOptions, h, percent } from "./dom.js";
+import { tooltip } from "./shortcuts.js";
 
 /** How the heat is drawn. */
 export function stylePanel(session: Session): HTMLElement {
@@ -87,7 +88,7 @@ export function stylePanel(session: Session): HTMLElement {
   const auto = button("auto", () => {
     state.threshold.value = session.view.autoThreshold;
   });
-  auto.title = "Dynamic threshold: the more concentrated the map, the less is kept";
+  auto.title = tooltip("Dynamic threshold: the more concentrated the map, the fewer cells stay visible", "threshold");
   const colormaps = () => {
     const signed = session.view.colormap.value === DIVERGING;
     return (signed ? [DIVERGING] : session.view.colormaps).map((name) => [name, name] as const);
@@ -95,16 +96,16 @@ export function stylePanel(session: Session): HTMLElement {
   return h(
     "section",
     { class: "staa-look" },
-    h("h3", { class: "staa-title" }, "Heat"),
+    h("h3", { class: "staa-title" }, "Heat map"),
     colorbar(session),
-    source("Map", layer, () => `joint (${meta.value.method})`, "layer", 0),
-    source("Head", head, () => "mean of heads", "head", 1),
-    slider("Opacity", "opacity"),
-    slider("Hide weakest", "threshold", "Share of the clip’s cells", auto),
-    slider("Sharpen", "gamma", "Power of each strength"),
-    slider("Blur", "smooth", "Gaussian over patches and slices; the chart follows"),
+    source("Map", layer, () => `joint map (${meta.value.method})`, "layer", 0),
+    source("Head", head, () => "mean of all heads", "head", 1),
+    slider("Opacity", "opacity", tooltip("Opacity of the heat map", "opacity")),
+    slider("Threshold", "threshold", "Share of the clip’s cells that are hidden, the weakest first", auto),
+    slider("Gamma", "gamma", "Exponent of the map: above 1 it sharpens, below 1 it flattens"),
+    slider("Blur", "smooth", "Standard deviation of a Gaussian, in patches and slices; the chart follows"),
     select(
-      "Colours",
+      "Colormap",
       colormaps,
       () => session.view.colormap.value,
       (name) => {
@@ -112,9 +113,9 @@ export function stylePanel(session: Session): HTMLElement {
       },
     ),
     choice("Scale", state.normalize, ["clip", "per clip"], ["frame", "per frame"]),
-    choice("Patches", state.interpolation, ["linear", "smooth"], ["nearest", "blocks"]),
-    choice("Over time", state.time_interpolation, ["hold", "held"], ["linear", "blended"]),
+    choice("Between patches", state.interpolation, ["linear", "smooth"], ["nearest", "blocks"]),
+    choice("Between slices", state.time_interpolation, ["hold", "hold"], ["linear", "interpolate"]),
     session.panes.all.some(({ cropped }) => cropped) &&
-      choice("Not seen", state.dim_outside, [false, "clear"], [true, "dimmed"]),
+      choice("Outside the crop", state.dim_outside, [false, "show"], [true, "dim"]),
   );
 }

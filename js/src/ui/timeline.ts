@@ -11,7 +11,7 @@ export function timeline(session: Session): HTMLElement {
   const { host } = session;
   const { timeline, all: panes, layout } = session.panes;
   const page = host.kernel.state.peek() === "none" ? "page" : "player";
-  const words = `${timeline.count} of ${layout.frames.total} frames travel with this ${page}`;
+  const words = `This ${page} contains ${timeline.count} of ${layout.frames.total} frames`;
   const some = !panes[0].complete && h("p", { class: "staa-quiet" }, words);
   return h("div", { class: "staa-timeline" }, seekbar(session), some, header, element);
 }

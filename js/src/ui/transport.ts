@@ -5,6 +5,7 @@ import { RATES } from "../session/actions.js";
 import type { Session } from "../session/session.js";
 import { fillOptions, h, icon, iconButton, seconds } from "./dom.js";
 import { describeFrame } from "./seekbar.js";
+import { tooltip } from "./shortcuts.js";
 import { views } from "./views.js";
 
 /** Play, step, speed, which frame is on show, and in which view. */
@@ -14,13 +15,13 @@ export function transport(session: Session): HTMLElement {
   const { time } = session.view;
   const { step } = session.actions;
   const play = iconButton("play", "", session.actions.togglePlay, "staa-main");
-  const loop = iconButton("loop", "Loop", () => {
+  const loop = iconButton("loop", "Play in a loop", () => {
     state.loop.value = !state.loop.value;
   });
   const rate = h("select", {
     class: "staa-select staa-rate",
     "aria-label": "Speed",
-    title: "Speed (J, L)",
+    title: tooltip("Speed", "rate"),
     change: () => {
       state.rate.value = +rate.value;
     },
@@ -30,7 +31,7 @@ export function transport(session: Session): HTMLElement {
   watch(until, () => {
     const [name, does] = state.playing.value ? (["pause", "Pause"] as const) : (["play", "Play"] as const);
     play.replaceChildren(icon(name));
-    play.title = `${does} (space)`;
+    play.title = tooltip(does, "play");
     const own = state.rate.value;
     loop.setAttribute("aria-pressed", `${state.loop.value}`);
     // A host may set a speed that is not on the list.
@@ -48,9 +49,9 @@ export function transport(session: Session): HTMLElement {
   return h(
     "div",
     { class: "staa-transport" },
-    iconButton("back", "Previous frame (←)", () => step(-1)),
+    iconButton("back", tooltip("Previous frame", "step", 0), () => step(-1)),
     play,
-    iconButton("forward", "Next frame (→)", () => step(1)),
+    iconButton("forward", tooltip("Next frame", "step", 1), () => step(1)),
     h("div", { class: "staa-now" }, now, which),
     views(session),
     rate,

@@ -1,29 +1,49 @@
 // Buttons that choose the view: overlay, side by side, wipe, difference, grid.
 
+import type { Settings } from "../core/generated.js";
 import { watch } from "../core/reactive.js";
 import type { Session } from "../session/session.js";
 import { h } from "./dom.js";
 import { differenceName } from "./screen.js";
+import { tooltip } from "./shortcuts.js";
+
+type Words = { [view in Settings["view"]]: readonly [name: string, title: string] };
+
+const SEVERAL: Words = {
+  grid: ["all", "All panes"],
+  overlay: ["one", "The active pane alone"],
+  side: ["side by side", "The frame and its heat map side by side"],
+  wipe: ["wipe", "Two panes on either side of a line"],
+  difference: ["difference", "The difference of two panes"],
+};
+
+const SINGLE: Words = {
+  ...SEVERAL,
+  overlay: ["overlay", "The heat map over the frame"],
+  wipe: ["wipe", "The frame and its heat map on either side of a line"],
+};
 
 /** Ways to arrange the panes; those that make sense for as many as there are. */
 export function views(session: Session): HTMLElement {
   const { state, until } = session;
   const { all: panes, difference } = session.panes;
   const { mode } = session.view;
-  const [one, side] = panes.length > 1 ? ["one", "side"] : ["overlay", "side by side"];
-  const names = { grid: "all", overlay: one, side, wipe: "wipe", difference: "A − B" };
-  const buttons = session.view.modes.map((way) => {
+  const words = panes.length > 1 ? SEVERAL : SINGLE;
+  const buttons = session.view.modes.map((view) => {
     const click = () => {
-      state.view.value = way;
+      state.view.value = view;
     };
-    const button = h("button", { type: "button", class: "staa-option", click }, names[way]);
+    const [name, title] = words[view];
+    const button = h("button", { type: "button", class: "staa-option", click, title: tooltip(title, "view") }, name);
     watch(until, () => {
-      button.setAttribute("aria-pressed", `${mode.value === way}`);
-      if (way !== "difference") return;
+      button.setAttribute("aria-pressed", `${mode.value === view}`);
+      if (view !== "difference") return;
       button.disabled = !difference.value;
-      button.title = difference.value ? `${differenceName(session)} (V)` : "A and B are of two clips";
+      button.title = difference.value
+        ? tooltip(differenceName(session), "view")
+        : "These two panes show different clips";
     });
     return button;
   });
-  return h("div", { class: "staa-choice staa-views", role: "group", title: "View (V)" }, ...buttons);
+  return h("div", { class: "staa-choice staa-views", role: "group", "aria-label": "View" }, ...buttons);
 }

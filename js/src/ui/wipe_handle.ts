@@ -20,7 +20,7 @@ export function wipeHandle(session: Session, share: Signal<number>): HTMLElement
     class: "staa-hidden",
     type: "range",
     step: 5,
-    "aria-label": "Line between the pictures",
+    "aria-label": "Position of the dividing line",
     input: () => {
       share.value = range.valueAsNumber;
     },

@@ -142,7 +142,7 @@ describe("in JupyterLab", () => {
     lab.be(status, "shutdown_request", "s");
     await turn();
     expect([kernel.state.value, kernel.canCompute.value]).toEqual(["gone", false]);
-    expect(kernel.reason.value).toContain("run the cell again");
+    expect(kernel.reason.value).toContain("Run the cell again");
     expect([host.computation.running.value, host.computation.failed.value]).toEqual([null, null]);
   });
   it("is gone when its connection is disposed of, as after a shut-down", () => {

@@ -5,7 +5,7 @@ import { type Payload, readPayloads } from "../../src/host/payload.js";
 import { createState } from "../../src/host/settings_sync.js";
 import { describePatch, patchOf } from "../../src/session/patch.js";
 import { openSession, type Session } from "../../src/session/session.js";
-import { KEYS, type PlayerActions } from "../../src/ui/keys.js";
+import { COMMANDS, type PlayerActions } from "../../src/ui/keys.js";
 import { controller, FakeModel, FakeSignal, named, payloadTraits } from "../fake.js";
 
 const turn = () => new Promise<void>((done) => setTimeout(done));
@@ -26,8 +26,7 @@ function asked(payload: Payload, patch: [number, number, number] | null): Payloa
 }
 
 const pressEscape = (session: Session) => {
-  const [, , run] = KEYS.find(([keys]) => keys === "Esc")!;
-  return run(session, -1, {} as PlayerActions, "Escape");
+  return COMMANDS.leave(session, -1, {} as PlayerActions, "Escape");
 };
 
 it("knows the patch of an explanation and of a wish, by default the one in the middle", () => {
@@ -99,7 +98,7 @@ it("does not ask models that show no attention", async () => {
   const methods = meta.methods.map((method) => ({ ...method, group: "gradient" as const }));
   session.panes.replace([{ ...pane.payload.value, meta: { ...meta, methods } }]);
   session.actions.requestPatch(pane, [0, 0, 0]);
-  expect(session.host.notice.value.text).toContain("shows no attention");
+  expect(session.host.notice.value.text).toContain("cannot be read");
   expect(model.asked("compute")).toEqual([]);
 });
 

@@ -89,7 +89,7 @@ it("asks for nothing while there is nobody to ask, and says why", async () => {
   model.emit("destroy");
   session.actions.nextMethod();
   expect(model.asked("compute")).toEqual([]);
-  expect(session.host.notice.value.text).toContain("run the cell again");
+  expect(session.host.notice.value.text).toContain("Run the cell again");
 });
 
 it("outlines what acts in the frame on show, until it is told not to", async () => {
@@ -104,12 +104,12 @@ it("outlines what acts in the frame on show, until it is told not to", async () 
   expect(outline.value).not.toBe("");
   session.actions.toggleGroundTruth();
   expect([state.show_ground_truth.value, outline.value]).toEqual([false, ""]);
-  expect(session.host.notice.value.text).toBe("Truth hidden");
+  expect(session.host.notice.value.text).toBe("Ground truth hidden");
   session.actions.toggleGroundTruth();
   expect(outline.value).not.toBe("");
   session.panes.replace([{ ...pane.payload.value, meta: { ...pane.payload.value.meta, ground_truth: null } }]);
   expect(outline.value).toBe("");
   session.actions.toggleGroundTruth();
   expect(state.show_ground_truth.value).toBe(true);
-  expect(session.host.notice.value.text).toContain("not known");
+  expect(session.host.notice.value.text).toContain("no ground truth");
 });
