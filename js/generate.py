@@ -22,7 +22,7 @@ from staa_widgets.widget.frame_requests import MAX_FRAMES
 from staa_widgets.widget.patch import PATCH_METHOD
 from staa_widgets.widget.payload import SCHEMA
 from staa_widgets.widget.payload_traits import PAYLOAD_TRAITS
-from staa_widgets.widget.protocol import MESSAGE_VERSION
+from staa_widgets.widget.protocol import ARGUMENTS, MESSAGE_VERSION
 from staa_widgets.widget.setting_types import NameFrom, NumberBetween, Setting
 from staa_widgets.widget.settings import COMPARISON_VIEW, SETTINGS, Settings
 
@@ -62,6 +62,7 @@ def generated_text() -> str:
         constant("BACKGROUND", css_color(BACKGROUND), "Color of the background where an explanation has no preview."),
         constant("BACKGROUND_MAX_SIDE", BACKGROUND_MAX_SIDE, "Longer side of that background in pixels."),
         constant("COMPARISON_VIEW", COMPARISON_VIEW, "View of a new player with several panes."),
+        f"{comment('Operation that a page can request from the kernel.')}export type Op = {union(ARGUMENTS)};\n",
         f"{comment('Files that the kernel makes, by format.')}export const KERNEL_FORMATS = "
         f"{object_literal({name: format_words(row) for name, row in KERNEL_FORMATS.items()})} as const;\n",
         f"{comment('Group of an attribution method.')}export type Group = {union(get_args(Group))};\n",

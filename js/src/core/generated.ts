@@ -54,6 +54,9 @@ export const BACKGROUND_MAX_SIDE = 640;
 /** View of a new player with several panes. */
 export const COMPARISON_VIEW = "grid";
 
+/** Operation that a page can request from the kernel. */
+export type Op = "hello" | "compute" | "frames" | "export";
+
 /** Files that the kernel makes, by format. */
 export const KERNEL_FORMATS = {
   html: { label: "page", description: "interactive player in one HTML file that works offline" },

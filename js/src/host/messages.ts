@@ -1,6 +1,6 @@
 // Messages between the player and the kernel: their types, and how an answer is read.
 
-import { MESSAGE_VERSION } from "../core/generated.js";
+import { MESSAGE_VERSION, type Op } from "../core/generated.js";
 import type { Json } from "../core/json.js";
 
 export interface Progress {
@@ -22,7 +22,7 @@ export interface Failure {
 export interface RequestMessage {
   v: number;
   id: string;
-  op: string;
+  op: Op | "cancel";
   args: { [key: string]: Json };
 }
 

@@ -1,7 +1,7 @@
 // The request that a player has under way, such as a computation or an export, its progress and its failure.
 
 import { type Signal, signal } from "@preact/signals-core";
-import { CANCELLED } from "../core/generated.js";
+import { CANCELLED, type Op } from "../core/generated.js";
 import type { Json } from "../core/json.js";
 import type { Failure, Progress } from "./messages.js";
 import type { Rejection, Result, Rpc } from "./rpc.js";
@@ -29,7 +29,7 @@ export interface RequestRunner {
 }
 
 /** Run the requests of one operation of the protocol; `onResult` is called with the result of each. */
-export function createRequestRunner(rpc: Rpc, op = "compute", onResult?: (result: Result) => void): RequestRunner {
+export function createRequestRunner(rpc: Rpc, op: Op = "compute", onResult?: (result: Result) => void): RequestRunner {
   const running: RequestRunner["running"] = signal(null);
   const failed: RequestRunner["failed"] = signal(null);
   /** End a request, if it is still the one under way; return whether it was. */

@@ -1,9 +1,9 @@
 // Requests to the kernel over the model's messages: sending, answers, cancelling.
 
 import type { Bytes } from "../core/bytes.js";
-import { CANCELLED, MESSAGE_VERSION } from "../core/generated.js";
+import { CANCELLED, MESSAGE_VERSION, type Op } from "../core/generated.js";
 import type { Json } from "../core/json.js";
-import { type Answer, type Failure, type Progress, readAnswer } from "./messages.js";
+import { type Answer, type Failure, type Progress, type RequestMessage, readAnswer } from "./messages.js";
 import { listen, type Model } from "./model.js";
 
 /** What the answer of a failed request rejects with. */
@@ -28,7 +28,7 @@ export interface PendingCall {
 }
 
 export interface Rpc {
-  request(op: string, args?: { [key: string]: Json }, report?: (progress: Progress) => void): PendingCall;
+  request(op: Op, args?: { [key: string]: Json }, report?: (progress: Progress) => void): PendingCall;
   /** Stop waiting at once, and tell the kernel, which may be too busy to react. */
   cancel(id: string): void;
   /** Stop waiting for all answers, without telling the kernel. */
@@ -43,10 +43,10 @@ export function openRpc(model: Model, until: AbortSignal, overhear: (answer: Ans
   // Several views of one model hear each other's answers; `crypto.randomUUID` is missing on plain http.
   const prefix = `${Math.random()}-`;
   let count = 0;
-  const pending = new Map<string, { op: string; receive(answer: Answer, buffers?: readonly Bytes[]): void }>();
+  const pending = new Map<string, { op: Op; receive(answer: Answer, buffers?: readonly Bytes[]): void }>();
   const fail = (id: string, type = CANCELLED, message = "", hint = "") =>
     pending.get(id)?.receive({ v: MESSAGE_VERSION, id, ok: false, error: { type, message, hint, traceback: "" } });
-  const send = (id: string, op: string, more = {}) => {
+  const send = (id: string, op: RequestMessage["op"], more = {}) => {
     try {
       model.send?.({ v: MESSAGE_VERSION, id, op, ...more });
     } catch (error) {

@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
+import type { Op } from "../../src/core/generated.js";
 import type { Json } from "../../src/core/json.js";
 import { type Failure, type Progress, readAnswer } from "../../src/host/messages.js";
 import { createRequestRunner } from "../../src/host/requests.js";
@@ -8,7 +9,7 @@ import { controller, FakeModel, fixture } from "../fake.js";
 // test_service.py holds the kernel's side against the same file.
 interface Conversation {
   name: string;
-  request: { op: string; args: { [key: string]: Json } };
+  request: { op: Op; args: { [key: string]: Json } };
   cancel?: object;
   answers: { progress?: Progress; ok?: boolean; result?: object; error?: Failure }[];
 }
