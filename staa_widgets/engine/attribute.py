@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from staa_widgets.datasets.drawn_actions import STEPS, action_clip
 from staa_widgets.errors import MethodError, ParameterError
 from staa_widgets.methods.inputs import MethodInputs
 from staa_widgets.methods.registry import Method, get_method
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from staa_widgets.models import VideoModel
+
+
+OTHER_CLIP_SEEDS = 21_000_000
+"""Seed of the first of the drawn clips whose maps serve as maps of another clip."""
 
 
 def ignore_progress(done: int, total: int) -> None:
@@ -85,7 +91,19 @@ def open_inputs(
             batch_size=batch_size,
             report=report,
             last_layer_order=model.family.last_layer_order,
+            record_other=partial(_record_drawn_clip, model, seed),
         )
+
+
+def _record_drawn_clip(model: VideoModel, seed: int, needs: Needs) -> Record:
+    """Return the record of a drawn clip that the seed chooses."""
+    from staa_widgets.models import capture
+
+    frame_count = model.geometry.frames
+    clip = action_clip(OTHER_CLIP_SEEDS + seed % 1000, size=128, fps=max(frame_count, STEPS) / 4, kind="anywhere")
+    frames = clip.frames[np.linspace(0, len(clip.frames) - 1, frame_count).round().astype(int)]
+    (record,) = capture.record(model, model.pixels(frames)[None], needs, [None])
+    return record
 
 
 def run_method(method: Method, params: Mapping[str, Any], inputs: MethodInputs) -> NDArray[np.float32]:

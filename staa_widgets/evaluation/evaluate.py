@@ -27,7 +27,18 @@ if TYPE_CHECKING:
     from staa_widgets.utils.progress import Progress
     from staa_widgets.video.clip import Clip
 
-DEFAULT_METHODS = ("staa", "staa_logit", "rollout", "uniform", "random", "random_smooth", "center", "motion_energy")
+CONTROLS = (
+    "uniform",
+    "random",
+    "random_smooth",
+    "center",
+    "bell",
+    "center_bell",
+    "slot_frequency",
+    "motion_energy",
+    "other_clip",
+)
+DEFAULT_METHODS = ("staa", "staa_logit", "rollout", *CONTROLS)
 DEFAULT_METRICS = ("pointing", "mass", "average_precision", "temporal_auc", "temporal_pointing", "insertion")
 
 

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from functools import cache
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
+from staa_widgets.errors import ParameterError, UnsupportedRequestError
 from staa_widgets.methods.inputs import MethodInputs
-from staa_widgets.methods.registry import method
+from staa_widgets.methods.registry import Cost, method
+from staa_widgets.methods.staa import staa
+from staa_widgets.records.record import Needs
+
+FREQUENCY_FILE = Path(__file__).with_name("slot_frequency.json")
+"""Share of the training clips in which each cell is part of the action, by kind; `training/frequency.py` writes it."""
+
+BELL_WIDTH = 1.5 / 8
+"""Standard deviation of the bell in time, as a share of the clip: with 8 slices, 1.5 slices."""
 
 
 def uniform(shape: tuple[int, int, int]) -> NDArray[np.float32]:
@@ -36,6 +49,64 @@ def center(shape: tuple[int, int, int]) -> NDArray[np.float32]:
     x = (np.arange(width) + 0.5) / width - 0.5
     prior = np.exp(-(y[:, None] ** 2 + x[None, :] ** 2) / (2 * 0.25**2))
     return np.broadcast_to(prior, shape).astype(np.float32)
+
+
+def bell(shape: tuple[int, int, int]) -> NDArray[np.float32]:
+    """Return a Gaussian around the middle of the clip's time, the same in every place."""
+    slices = shape[0]
+    time = (np.arange(slices) + 0.5) / slices - 0.5
+    prior = np.exp(-(time**2) / (2 * BELL_WIDTH**2))
+    return np.broadcast_to(prior[:, None, None], shape).astype(np.float32)
+
+
+def center_bell(shape: tuple[int, int, int]) -> NDArray[np.float32]:
+    """Return `center` times `bell`: a Gaussian around the middle of space and time."""
+    return center(shape) * bell(shape)
+
+
+def slot_frequency(shape: tuple[int, int, int], kind: str = "anywhere") -> NDArray[np.float32]:
+    """Return the share of training clips in which each cell belongs to the action.
+
+    It is the strongest map that does not depend on the clip.
+
+    Parameters
+    ----------
+    shape
+        ``(S, h, w)``; for other grids than that of the table, its mean over the area of each cell.
+    kind
+        Kind of the training clips: ``"anywhere"``, or ``"middle"`` for those of earlier models.
+
+    Raises
+    ------
+    ParameterError
+        If there is no table of this kind.
+    """
+    tables = _read_frequencies()
+    if kind not in tables:
+        raise ParameterError(
+            f"There is no table of frequencies for kind {kind!r}.", f"Choose from {', '.join(tables)}."
+        )
+    table = tables[kind]
+    for axis, count in enumerate(shape):
+        table = _mean_over_cells(table, axis, count)
+    return table.astype(np.float32)
+
+
+@cache
+def _read_frequencies() -> dict[str, NDArray[np.floating]]:
+    document = json.loads(FREQUENCY_FILE.read_text())
+    return {name: np.array(table) for name, table in document.items() if isinstance(table, list)}
+
+
+def _mean_over_cells(table: NDArray[np.floating], axis: int, count: int) -> NDArray[np.floating]:
+    """Return the means of a step function over `count` equal parts of an axis."""
+    table = np.moveaxis(table, axis, 0)
+    sums = np.concatenate([np.zeros((1, *table.shape[1:])), table.cumsum(axis=0)])
+    edges = np.linspace(0, len(table), count + 1)
+    below = np.minimum(edges.astype(int), len(table) - 1)
+    share = (edges - below).reshape(-1, *[1] * (table.ndim - 1))
+    at_edges = sums[below] + share * table[below]
+    return np.moveaxis(np.diff(at_edges, axis=0) * count / len(table), 0, axis)
 
 
 def motion_energy(frames: NDArray[np.generic], shape: tuple[int, int, int]) -> NDArray[np.float32]:
@@ -85,7 +156,38 @@ def _center(inputs: MethodInputs) -> NDArray[np.float32]:
     return center(inputs.shape)
 
 
+@method("bell", group="control", class_specific=False, needs_model=True)
+def _bell(inputs: MethodInputs) -> NDArray[np.float32]:
+    """Control: a Gaussian at the middle of the clip's time, the same for every clip."""
+    return bell(inputs.shape)
+
+
+@method("center_bell", group="control", class_specific=False, needs_model=True)
+def _center_bell(inputs: MethodInputs) -> NDArray[np.float32]:
+    """Control: a Gaussian at the center of the frame and the middle of time, the same for every clip."""
+    return center_bell(inputs.shape)
+
+
+def _frequency_needs(kind: str) -> Needs:
+    slot_frequency((1, 1, 1), kind)
+    return Needs()
+
+
+@method("slot_frequency", group="control", class_specific=False, needs_model=True, needs=_frequency_needs)
+def _slot_frequency(inputs: MethodInputs, *, kind: str = "anywhere") -> NDArray[np.float32]:
+    """Control: the share of training clips in which each cell belongs to the action, the same for every clip."""
+    return slot_frequency(inputs.shape, kind)
+
+
 @method("motion_energy", group="control", class_specific=False, needs_model=True)
 def _motion_energy(inputs: MethodInputs) -> NDArray[np.float32]:
     """Control: motion energy (frame differences), computed without the model."""
     return motion_energy(inputs.pixels.permute(0, 2, 3, 1).numpy(), inputs.shape)
+
+
+@method("other_clip", group="control", class_specific=False, needs_model=True, cost=Cost(2))
+def _other_clip(inputs: MethodInputs) -> NDArray[np.float32]:
+    """Control: the map of `staa` for another clip, a drawn one that the seed chooses."""
+    if inputs.record_other is None:
+        raise UnsupportedRequestError("These inputs cannot record another clip.", "Choose another control.")
+    return staa(inputs.record_other(staa.needs()))

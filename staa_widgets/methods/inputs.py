@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from staa_widgets.records.geometry import Geometry
-    from staa_widgets.records.record import Record
+    from staa_widgets.records.record import Needs, Record
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +38,8 @@ class MethodInputs:
         ``report(done, total)``: to be called between batches; it raises `CancelledError` to stop.
     last_layer_order
         Order of the last layer's input tokens, if it differs from ``Geometry.order``.
+    record_other
+        Function from `Needs` to the record of another clip, a drawn one that `seed` chooses; one forward pass.
     """
 
     record: Record
@@ -49,6 +51,7 @@ class MethodInputs:
     batch_size: int
     report: Callable[[int, int], object]
     last_layer_order: Literal["patch_major"] | None = None
+    record_other: Callable[[Needs], Record] | None = None
 
     @property
     def geometry(self) -> Geometry:
