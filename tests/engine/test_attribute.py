@@ -36,7 +36,7 @@ FEW_PASSES: dict[str, dict[str, Any]] = {
     "kernel_shap": {"samples": 20, "segments": (2, 2, 2)},
     "shapley": {"segments": (3, 1, 1)},
 }
-RANDOM_NAMES = ("random", "random_smooth", "smooth_grad", "gradient_shap", "lime", "kernel_shap")
+RANDOM_NAMES = ("random", "random_smooth", "other_clip", "smooth_grad", "gradient_shap", "lime", "kernel_shap")
 
 
 @pytest.fixture(autouse=True)
