@@ -1,4 +1,4 @@
-"""Models whose answers are known: the logit of a clip is a weighted sum of the means of its cells."""
+"""A model with known logits: a weighted sum over the cells of a clip."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def make_geometry(slices: int, height: int, width: int, tubelet: int = 1) -> Geo
 
 
 class AdditiveModel:
-    """A model of two classes, the second always at 0, that counts how often it is asked.
+    """A model of two classes that counts its passes; the logit of the second class is 0.
 
-    Every cell of the clip is bright by 1 in half of its pixels and dark by 1 in the others, so that the clip's mean
-    color is 0: what `fade` takes away is exactly ``weights`` at that cell, by way of the squares of the pixels.
+    Half of the pixels of every cell are 1 and the others -1, so that the clip's mean color is 0. The model squares the
+    pixels: filling a cell with ``fade`` lowers the logit by exactly the weight of the cell.
     """
 
     def __init__(self, weights: NDArray[np.float64], *, tubelet: int = 1) -> None:
@@ -40,7 +40,7 @@ class AdditiveModel:
         self.pixels = signs.expand(self.geometry.frames, 3, height, width).clone()
 
     def cells(self, pixels: Tensor) -> Tensor:
-        """Share of each cell that is still there: ``(n, S, h, w)``."""
+        """Return the share of each cell that is not filled: ``(n, S, h, w)``."""
         s, h, w = self.weights.shape
         return pixels.double().square().reshape(len(pixels), s, -1, h, PATCH, w, PATCH).mean((2, 4, 6))
 
@@ -69,5 +69,5 @@ class AdditiveModel:
 
 
 def random_weights(shape: tuple[int, int, int], seed: int = 0) -> NDArray[np.float64]:
-    """Different values of either sign."""
+    """Return distinct weights of both signs, in random order."""
     return np.random.default_rng(seed).permutation(np.linspace(-1, 2, int(np.prod(shape)))).reshape(shape)

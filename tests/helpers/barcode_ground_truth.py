@@ -1,4 +1,4 @@
-"""The explanation of `barcodes` with ground truth: a ring that moves, in some of the frames."""
+"""The explanation of `barcodes` with ground truth: a moving ring in some of the frames."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ WHEN = np.zeros(FRAMES, bool)
 WHEN[10:20] = WHEN[30:34] = True
 
 
-def disc_mask(frame: int) -> NDArray[np.bool_]:
-    """Return the mask of what acts: a disc of 30 pixels around a point that moves, with a hole in it."""
+def ring_mask(frame: int) -> NDArray[np.bool_]:
+    """Return the mask of a frame's action: a ring of 30 pixels radius around a moving point."""
     y, x = np.mgrid[:HEIGHT, :WIDTH] + 0.5
-    away = np.hypot(x - 120 - 3 * frame, y - 90)
-    return (away < 30) & (away > 12)
+    distance = np.hypot(x - 120 - 3 * frame, y - 90)
+    return (distance < 30) & (distance > 12)
 
 
 def explanation_with_truth(**changes: Any) -> Explanation:
-    """Return the explanation of `barcodes` with a disc that acts in some frames."""
-    where = np.stack([disc_mask(frame) & WHEN[frame] for frame in range(FRAMES)])
+    """Return the explanation of `barcodes` with a ring as ground truth in some frames."""
+    where = np.stack([ring_mask(frame) & WHEN[frame] for frame in range(FRAMES)])
     return barcode_explanation(ground_truth=GroundTruth.from_clip(LabeledFrames("</b><i>wave", where, WHEN)), **changes)

@@ -1,4 +1,4 @@
-"""An explanation made by hand whose pictures carry their frame's index, and a numpy reference of how it is drawn."""
+"""An explanation made by hand whose pictures show their frame index, and a numpy reference of the player's drawing."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ LABELS = ("wave", "clap", "jump", "kick")
 
 
 def bit_rectangles(width: int, height: int) -> list[tuple[int, int, int, int]]:
-    """Rectangles of the bits, in a strip of 60 pixels at the left or, in portrait, at the top."""
+    """Return the rectangles of the bits, in a strip of 60 pixels at the left or, in portrait, at the top."""
     if width >= height:
         return [(8, 4 + i * height // BITS, 52, (i + 1) * height // BITS - 4) for i in range(BITS)]
     return [(4 + i * width // BITS, 8, (i + 1) * width // BITS - 4, 52) for i in range(BITS)]
 
 
 def draw_barcode(index: int, width: int, height: int) -> NDArray[np.uint8]:
-    """A soft ground with a moving disc, and the index in black and white cells."""
+    """Return a picture with a color gradient, a moving disc, and its index in black and white cells."""
     y, x = np.mgrid[:height, :width]
     image = np.stack([60 + 80 * x / width, 70 + 60 * y / height, 90 + 40 * (x + y) / (width + height)], axis=-1)
     image[(x - width * 0.55 - 3 * (index % 20)) ** 2 + (y - height / 2) ** 2 < 400] = (230, 220, 190)
@@ -35,7 +35,7 @@ def draw_barcode(index: int, width: int, height: int) -> NDArray[np.uint8]:
 
 
 def read_frame_index(frame: NDArray[np.uint8]) -> int:
-    """Return the frame index that an image of `draw_barcode` carries."""
+    """Return the frame index in an image of `draw_barcode`."""
     places = bit_rectangles(320, 180)
     return sum(
         1 << bit for bit, (x0, y0, x1, y1) in enumerate(places) if frame[(y0 + y1) // 2, (x0 + x1) // 2, 1] > 127
@@ -43,7 +43,7 @@ def read_frame_index(frame: NDArray[np.uint8]) -> int:
 
 
 def barcode_preview(indices: NDArray[np.int64], times: NDArray[np.float64], width: int, height: int) -> Preview:
-    """Pack the pictures of source frames, as `make_preview` would."""
+    """Return a preview of source frames, packed as by `make_preview`."""
     jpegs = []
     for index in indices:
         buffer = io.BytesIO()
@@ -54,7 +54,7 @@ def barcode_preview(indices: NDArray[np.int64], times: NDArray[np.float64], widt
 
 
 def barcode_explanation(*, portrait: bool = False, signed: bool = False, **changes: Any) -> Explanation:
-    """48 frames from source frame 100 on at changing intervals, 6 slices of 2 sampled frames on a 5 × 7 grid."""
+    """Return an explanation of 48 frames, from source frame 100, with 6 slices of 2 sampled frames on a 5 × 7 grid."""
     slices, rows, columns, first = 6, 5, 7, FIRST
     width, height = (180, 320) if portrait else (320, 180)
     box = (0.0, 70.3, 180.0, 310.1) if portrait else (70.3, 0.0, 310.1, 180.0)
@@ -67,7 +67,7 @@ def barcode_explanation(*, portrait: bool = False, signed: bool = False, **chang
     maps = random.gamma(0.6, size=(slices, rows, columns)) * np.array([1, 2, 5, 3, 1, 0.5])[:, None, None]
     if signed:
         maps *= random.choice([-1, 1], maps.shape, p=[0.4, 0.6])
-    parts: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "maps": maps.astype(np.float32),
         "spans": np.stack([edges[:-1], edges[1:]], axis=1),
         "sampled_frames": sampled + first,
@@ -88,7 +88,7 @@ def barcode_explanation(*, portrait: bool = False, signed: bool = False, **chang
         "attention": random.random((3, 2, slices, rows, columns)).astype(np.float16),
         "preview": barcode_preview(np.arange(FIRST, LAST + 1), times, width, height),
     }
-    return Explanation(**{**parts, **changes})
+    return Explanation(**{**fields, **changes})
 
 
 def reference_overlay(
@@ -105,7 +105,7 @@ def reference_overlay(
     top: float = 1.0,
     dim: bool = False,
 ) -> NDArray[np.uint8]:
-    """Lay a map ``(h, w)`` over a picture ``(H, W, 3)`` inside `box`, as the player should."""
+    """Return a picture ``(H, W, 3)`` under a map ``(h, w)`` inside `box`, as the player should draw it."""
     height, width, _ = picture.shape
     x0, y0, x1, y1 = box
     across, columns = (np.arange(width) + 0.5 - x0) / (x1 - x0), field.shape[1]

@@ -1,4 +1,4 @@
-"""The machine's own Chromium, and what a test sees of a page in it."""
+"""The installed Chromium, and reading pictures from a page in it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Locator, Page
 
-# Pictures are composed in software; a loaded machine needs its time.
+# Milliseconds. Chromium composes in software, which is slow on a loaded machine.
 PATIENCE = 60_000
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 def launch_args() -> dict[str, Any] | None:
-    """Tell Playwright where Chromium is; without its sandbox, because containers run tests as root."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    return {"executable_path": found, "args": ["--no-sandbox"]} if found else None
+    """Return Playwright's arguments for the installed Chromium; no sandbox, because containers run tests as root."""
+    executable_path = next(filter(None, map(shutil.which, NAMES)), None)
+    return {"executable_path": executable_path, "args": ["--no-sandbox"]} if executable_path else None
 
 
 def wait_for_frame(page: Page, frame: int) -> None:
@@ -29,20 +29,20 @@ def wait_for_frame(page: Page, frame: int) -> None:
 
 
 def read_picture(page: Page) -> NDArray[np.uint8]:
-    """RGB of the heated picture, whole."""
+    """Return the whole picture with its heat map, RGB."""
     # Two turns of the event loop: one for the signals, one for the paint.
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     return read_canvas(page.locator("canvas[data-frame]"))
 
 
 def read_canvas(canvas: Locator) -> NDArray[np.uint8]:
-    """RGB of a canvas."""
+    """Return the pixels of a canvas, RGB."""
     url = canvas.evaluate("canvas => canvas.toDataURL('image/png')")
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))).convert("RGB"))
 
 
 def read_frame_without_heat(page: Page) -> NDArray[np.uint8]:
-    """The picture on show without its heat, read while O is held."""
+    """Return the picture without its heat map, read while O is pressed."""
     page.keyboard.down("o")
     image = read_picture(page)
     page.keyboard.up("o")
@@ -50,7 +50,7 @@ def read_frame_without_heat(page: Page) -> NDArray[np.uint8]:
 
 
 class SavedPicture(NamedTuple):
-    """A picture saved by its key: the file's name, its RGB, what of it was on show, and where that starts."""
+    """A picture saved with S: the file's name, its pixels, the part shown in the player, and where that part starts."""
 
     name: str
     image: NDArray[np.uint8]
@@ -60,7 +60,7 @@ class SavedPicture(NamedTuple):
 
 
 def save_picture(page: Page, width: int, height: int, spare: int = 0) -> SavedPicture:
-    """Save the picture; what is on show takes so many pixels of it, in width some more or less."""
+    """Save the picture with S; the part shown has a size of `width` (± `spare`) times `height`."""
     with page.expect_download() as download:
         page.keyboard.press("s")
     image = np.asarray(Image.open(download.value.path()).convert("RGB"))
@@ -74,12 +74,12 @@ def save_picture(page: Page, width: int, height: int, spare: int = 0) -> SavedPi
 
 
 def frame_slider(page: Page) -> Locator:
-    """The slider over the frames."""
+    """Return the slider over the frames."""
     return page.get_by_role("slider", name="Frame")
 
 
 def axis_position(page: Page, selector: str) -> float:
-    """Where the middle of an element lies on the axis of time, 0 … 1."""
+    """Return the position of an element's center on the time axis, 0 … 1."""
     box, plot = page.locator(selector).bounding_box(), page.locator(".staa-plot").bounding_box()
     assert box
     assert plot

@@ -1,4 +1,4 @@
-"""The page's end of a widget's comm, without a page: it applies what it is sent, as a page would."""
+"""The page's end of a widget's comm, without a page: it applies messages as a page does."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ PATIENCE = 60
 
 
 class Page:
-    """Everything sent on one comm.
+    """Records the messages of one comm, and sends messages to the kernel.
 
     Parameters
     ----------
-    opened
-        State and buffers that the widget was opened with.
+    open_message
+        State and buffers with which the widget was opened.
     """
 
-    def __init__(self, opened: Mapping[str, Any]) -> None:
-        self.initial: dict[str, Any] = dict(opened["state"])
+    def __init__(self, open_message: Mapping[str, Any]) -> None:
+        self.initial: dict[str, Any] = dict(open_message["state"])
         self.state = dict(self.initial)
         self.updates: list[dict[str, Any]] = []
         self.echoes: list[dict[str, Any]] = []
@@ -49,10 +49,10 @@ class Page:
                 self.messages.append(data["content"])
             self._arrived.notify_all()
 
-    def wait_until(self, found: Callable[[Page], bool]) -> None:
-        """Wait until something holds."""
+    def wait_until(self, condition: Callable[[Page], bool]) -> None:
+        """Wait until a condition holds."""
         with self._arrived:
-            assert self._arrived.wait_for(lambda: found(self), PATIENCE)
+            assert self._arrived.wait_for(lambda: condition(self), PATIENCE)
 
     def wait_for_answer(self, name: str) -> dict[str, Any]:
         """Wait for the answer to a request."""
@@ -80,7 +80,7 @@ class Pages(dict[str, Page]):
 
 
 def replace_comms(monkeypatch: pytest.MonkeyPatch) -> Pages:
-    """Take the place of the kernel's comms."""
+    """Replace the kernel's comms and return the pages at their other end."""
     pages = Pages()
 
     class Recorder(BaseComm):

@@ -15,7 +15,7 @@ HOSTILE = "</script><script>window.pwned=1</script><!--<script><img src=x onerro
 
 
 def make_explanation(**changes: Any) -> Explanation:
-    """Two slices of 2 x 3 patches over 4 frames of a 60 x 40 video, of which the model saw the middle 30 x 40."""
+    """Return two slices of 2 x 3 patches over 4 frames of a 60 x 40 video; the model's crop is the middle 30 x 40."""
     maps = np.array([[[0, 1, 0], [0, 0, 0]], [[0, 0, 0], [0, 0, 3]]], np.float32)
     return Explanation(
         **{
@@ -41,7 +41,7 @@ def make_explanation(**changes: Any) -> Explanation:
 
 
 def small_explanation() -> Explanation:
-    """Two slices of 2 x 2 signed cells with a hostile name and ground truth, without pictures."""
+    """Return two slices of 2 x 2 signed cells with a hostile name and ground truth, without pictures."""
     return barcode_explanation(
         maps=np.array([[[0, 1], [-2, 0.5]], [[4, 0], [0.25, -1]]], np.float32),
         times=[2.0, 2.5, 3.0, 3.75],
@@ -56,14 +56,14 @@ def small_explanation() -> Explanation:
 
 
 def partial_ground_truth() -> GroundTruth:
-    """Something in the last two of four frames; in the last one, 100 x 60 pixels of the model's first cell."""
+    """Return ground truth in the last two of four frames; in the last, 100 x 60 pixels of the model's first cell."""
     where = np.zeros((4, 180, 320), bool)
     where[2, 10:12, 5:9] = where[3, :60, 80:180] = True
     return GroundTruth.from_clip(LabeledFrames("</script><b>jump", where, np.array([False, False, True, True])))
 
 
 def explanation_with_ground_truth(**changes: Any) -> Explanation:
-    """Explanation of four frames of 4 x 2 pixels, with their truth."""
+    """Return an explanation of four frames of 4 x 2 pixels, with their ground truth."""
     return make_explanation(
         **{"frame_size": (4, 2), "box": (0, 0, 4, 2), "ground_truth": GroundTruth.from_clip(KNOWN), **changes}
     )

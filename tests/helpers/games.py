@@ -1,4 +1,4 @@
-"""Games: inputs of methods whose logit is a chosen function of which of eight segments are visible."""
+"""Games: method inputs whose logit is a function of the visible ones among eight segments."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ EIGHT = (2, 2, 2)
 """Divides the grid of `tests.helpers.method_inputs` into the segments of `GROUPS`."""
 
 GROUPS = np.array([[[0, 0, 1], [2, 2, 3]], [[4, 4, 5], [6, 6, 7]]])
-"""Eight segments of 2 × 2 × 3 cells: two slices, two rows, and the columns in a run of two and one alone."""
+"""Eight segments of 2 × 2 × 3 cells: two slices, two rows, and columns in groups of two and one."""
 
 ALL_COALITIONS = np.array(np.unravel_index(np.arange(256), (2,) * 8)).T.astype(bool)
 """All coalitions of eight players, ``(256, 8)``."""
 
 Worth = Callable[[Tensor], Tensor]
-"""From float64 coalitions ``(n, 8)``, 1 for who is there, to their worth ``(n,)``."""
+"""From float64 coalitions ``(n, 8)``, 1 for every player in it, to their worth ``(n,)``."""
 
 
 def game_inputs(worth: Worth, **changes: Any) -> MethodInputs:
@@ -39,7 +39,7 @@ def game_inputs(worth: Worth, **changes: Any) -> MethodInputs:
 
 
 def random_game(seed: int) -> Worth:
-    """Make a game in which every coalition has a worth of its own."""
+    """Make a game in which every coalition has its own random worth."""
     table = torch.randn(256, generator=torch.Generator().manual_seed(seed), dtype=torch.double)
     return lambda coalitions: table[(coalitions.long() << torch.arange(8)).sum(1)]
 

@@ -1,4 +1,4 @@
-"""What is known of a small clip of four frames."""
+"""Ground truth of a small clip of four frames."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WHERE = np.array(
 
 
 class LabeledFrames(NamedTuple):
-    """What somebody knows of a clip."""
+    """Label and masks of a clip, as a user gives them."""
 
     label: str
     where: NDArray[np.bool_]

@@ -27,6 +27,7 @@ class PageReader(HTMLParser):
         if self.inside:
             self.texts[-1] += data
 
-    def of(self, tag: str, **attributes: str) -> list[str]:
-        found = zip(self.elements, self.texts, strict=True)
-        return [t for (name, has), t in found if name == tag and attributes.items() <= has.items()]
+    def texts_of(self, tag: str, **attributes: str) -> list[str]:
+        """Return the texts of the elements with a tag and these attributes."""
+        pairs = zip(self.elements, self.texts, strict=True)
+        return [text for (name, present), text in pairs if name == tag and attributes.items() <= present.items()]

@@ -1,4 +1,4 @@
-"""Hugging Face's image processors that do without torchvision, by one name in all releases."""
+"""Hugging Face's image processors without torchvision, under one name in all releases."""
 
 from __future__ import annotations
 

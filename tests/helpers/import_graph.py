@@ -103,8 +103,11 @@ def _imports(tree: ast.AST, name: str, is_package: bool, files: Mapping[str, Pat
         elif isinstance(node, ast.ImportFrom):
             base = _absolute(node, name, is_package)
             for alias in node.names:
-                whole = f"{base}.{alias.name}"
-                modules |= {module for module in (whole if whole in files else base,) if module in files}
+                submodule = f"{base}.{alias.name}"
+                if submodule in files:
+                    modules.add(submodule)
+                elif base in files:
+                    modules.add(base)
     return modules
 
 
@@ -113,4 +116,6 @@ def _absolute(node: ast.ImportFrom, name: str, is_package: bool) -> str:
         return node.module or ""
     parts = name.split(".")
     above = parts[: len(parts) - node.level + is_package]
-    return ".".join([*above, *([node.module] if node.module else [])])
+    if node.module:
+        above.append(node.module)
+    return ".".join(above)

@@ -43,16 +43,16 @@ def eager_values(module: Any, pixels: Tensor) -> list[Tensor]:
     eager = deepcopy(module)
     eager.set_attn_implementation("eager")
     modeling: Any = sys.modules[type(module).__module__]
-    attend, kept = modeling.eager_attention_forward, []
+    attend, values = modeling.eager_attention_forward, []
 
-    def keep(part: Any, query: Tensor, key: Tensor, value: Tensor, *args: Any, **settings: Any) -> Any:
-        kept.append(value[0])
+    def attend_and_note(part: Any, query: Tensor, key: Tensor, value: Tensor, *args: Any, **settings: Any) -> Any:
+        values.append(value[0])
         return attend(part, query, key, value, *args, **settings)
 
-    modeling.eager_attention_forward = keep
+    modeling.eager_attention_forward = attend_and_note
     try:
         with torch.no_grad():
             eager(pixels[None])
     finally:
         modeling.eager_attention_forward = attend
-    return kept
+    return values

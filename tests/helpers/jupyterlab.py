@@ -1,4 +1,4 @@
-"""A JupyterLab of its own, and a notebook in it as somebody at the screen sees it."""
+"""A JupyterLab server, and notebooks opened and run in it through a browser."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TOKEN = "a-token-of-the-tests"
 PATIENCE = 60_000
 SETTINGS = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
-    # Light or dark as the page is asked to be.
+    # Light or dark as the browser prefers.
     "@jupyterlab/apputils-extension:themes": {"adaptive-theme": True},
 }
 OPTIONS = (
@@ -38,7 +38,7 @@ OPTIONS = (
     f"--IdentityProvider.token={TOKEN}",
 )
 
-# A first cell: the installed package, and a way to wait for the test.
+# A first cell: imports the installed package and defines a way to wait for the test.
 LOAD = """
 import json, pathlib, sys, time
 import staa_widgets as staa
@@ -56,23 +56,23 @@ class Lab:
     Parameters
     ----------
     url
-        Where it answers, with a slash at the end.
+        Address, with a slash at the end.
     books
-        Folder of its notebooks, which its kernels start in.
+        Folder of its notebooks, in which its kernels start.
     """
 
     url: str
     books: Path
 
     def write(self, name: str, cells: Sequence[str]) -> None:
-        """Put a notebook there, never run."""
+        """Write a notebook that has never run."""
         kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
         book = nbformat.v4.new_notebook(metadata={"kernelspec": kernel})
         book.cells = [nbformat.v4.new_code_cell(cell) for cell in cells]
         nbformat.write(book, self.books / name)
 
     def read(self, name: str) -> Any:
-        """Return what is saved of a notebook."""
+        """Return the saved notebook."""
         return json.loads((self.books / name).read_text("utf-8"))
 
     def end_kernels(self) -> None:
@@ -81,17 +81,17 @@ class Lab:
             self._ask(f"api/sessions/{session['id']}", "DELETE").close()
 
     def kernel_states(self) -> list[str]:
-        """Return the state of each kernel, as the server has it."""
+        """Return the state of each kernel, as the server reports it."""
         return [session["kernel"]["execution_state"] for session in json.load(self._ask("api/sessions"))]
 
     def set_preferences(self, package: str, plugin: str, **values: Any) -> None:
-        """Set what a user may set, for pages opened from now on."""
+        """Set user settings of a plugin, for pages opened from now on."""
         path = self.books.parent / "settings" / package / f"{plugin}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(values))
 
     def forget_settings(self) -> None:
-        """Let JupyterLab be as it is installed for the next page."""
+        """Remove all user settings, for pages opened from now on."""
         shutil.rmtree(self.books.parent / "settings", ignore_errors=True)
 
     def _ask(self, path: str, method: str = "GET") -> Any:
@@ -108,8 +108,8 @@ def run_jupyterlab(python: Path, home: Path, app: str = "jupyterlab") -> Iterato
     Parameters
     ----------
     python
-        Interpreter whose environment holds what is tested. It finds JupyterLab among its modules; Lab's own files are
-        taken from the running environment where its prefix lacks them.
+        Interpreter of the environment under test. JupyterLab is among its modules; Lab's own files are linked from the
+        running environment where its prefix lacks them.
     home
         Empty folder.
     app
@@ -145,10 +145,11 @@ def run_jupyterlab(python: Path, home: Path, app: str = "jupyterlab") -> Iterato
 
 
 def _url(server: subprocess.Popen[bytes], home: Path) -> str:
-    told = home / "runtime" / f"jpserver-{server.pid}.json"
+    info_file = home / "runtime" / f"jpserver-{server.pid}.json"
     until = time.monotonic() + 60
     while time.monotonic() < until and server.poll() is None:
-        if told.exists() and (text := told.read_text("utf-8")):
+        text = info_file.read_text("utf-8") if info_file.exists() else ""
+        if text:
             return json.loads(text)["url"]
         time.sleep(0.05)
     raise RuntimeError(f"JupyterLab did not start:\n{(home / 'server.log').read_text()[-3000:]}")
@@ -160,12 +161,12 @@ class Notebook:
     Parameters
     ----------
     page, lab, name
-        Where, of which server, and the file's name.
+        Browser page, server, and the file's name.
 
     Attributes
     ----------
-    forgiven
-        Parts of what the browser's console may complain of.
+    allowed_complaints
+        Parts of console messages that are no failure.
     """
 
     def __init__(self, page: Page, lab: Lab, name: str) -> None:
@@ -177,18 +178,18 @@ class Notebook:
         self.open()
 
     def open(self) -> None:
-        """Open the notebook afresh, as one comes back to it, and wait for its kernel."""
+        """Open the notebook in a fresh workspace and wait for its kernel."""
         self.page.goto(f"{self.lab.url}lab/tree/{self.name}?token={TOKEN}&reset")
         self.wait_for_idle()
 
     def wait_for_idle(self) -> None:
-        """Wait until the kernel has nothing to do."""
+        """Wait until the kernel is idle."""
         self.page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
 
     def start(self, cell: int) -> Locator:
-        """Run a cell by its keys; returns its output without waiting for it to end."""
+        """Run a cell with Control+Enter and return its output without waiting for the end."""
         prompt = self.cells.nth(cell).locator(".jp-InputPrompt")
-        # Emptied, because a new kernel may count to the number that stands there.
+        # Emptied, because a new kernel may count to the same number.
         prompt.evaluate("prompt => { prompt.textContent = '' }")
         self.cells.nth(cell).locator(".cm-content").click()
         self.page.keyboard.press("Control+Enter")
@@ -216,7 +217,7 @@ class Notebook:
         return root
 
     def sources(self) -> list[str]:
-        """Return what stands in the cells."""
+        """Return the source text of the cells."""
         return self.page.locator(".jp-Notebook .jp-CodeCell .cm-content").all_inner_texts()
 
     def choose(self, menu: str, item: str) -> None:
@@ -225,14 +226,14 @@ class Notebook:
         self.page.locator(".lm-Menu-itemLabel", has_text=re.compile(f"^{re.escape(item)}$")).click()
 
     def restart(self) -> None:
-        """Restart the kernel and wait until it is there again."""
+        """Restart the kernel and wait until it is idle."""
         self.choose("Kernel", "Restart Kernel…")
         self.page.locator(".jp-Dialog .jp-mod-accept").click()
         expect(self.page.locator(".jp-Dialog")).to_have_count(0)
         self.wait_for_idle()
 
     def save(self) -> None:
-        """Save, and wait for the server's word that it stands on the disk."""
+        """Save, and wait for the server's confirmation."""
         with self.page.expect_response(_is_save, timeout=PATIENCE) as answer:
             self.page.keyboard.press("Control+s")
         assert answer.value.ok, answer.value.status_text

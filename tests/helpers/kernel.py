@@ -1,4 +1,4 @@
-"""A real kernel, and what it says, without a page."""
+"""A real kernel and its messages, without a page."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Message = Mapping[str, Any]
 
 
 class Kernel:
-    """One kernel of its own.
+    """A running kernel.
 
     Parameters
     ----------
     folder
-        Where its cache and files lie.
+        Folder of its cache and files.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -40,19 +40,19 @@ class Kernel:
         self.manager.cleanup_resources()
 
     def start(self, code: str) -> str:
-        """Start a cell and return what its outputs are known by."""
+        """Start a cell and return the message id of its outputs."""
         return self.client.execute(code)
 
     def run(self, code: str) -> list[Message]:
-        """Run a cell to its end and return what it put out; an error in it is one here."""
+        """Run a cell to its end and return its outputs; an error in the cell fails the test."""
         cell = self.start(code)
         outputs = self.finish(cell)
-        wrong = [message["content"]["traceback"] for message in outputs if message["msg_type"] == "error"]
-        assert not wrong, "\n".join(wrong[0])
+        tracebacks = [message["content"]["traceback"] for message in outputs if message["msg_type"] == "error"]
+        assert not tracebacks, "\n".join(tracebacks[0])
         return outputs
 
     def finish(self, cell: str) -> list[Message]:
-        """Wait until a cell has ended and return what it put out."""
+        """Wait until a cell has ended and return its outputs."""
         self.wait_for_message(
             lambda message: (
                 message["parent_header"].get("msg_id") == cell and message["content"].get("execution_state") == "idle"
@@ -60,20 +60,20 @@ class Kernel:
         )
         return [message for message in self.messages if message["parent_header"].get("msg_id") == cell]
 
-    def wait_for_message(self, wanted: Callable[[Message], bool]) -> Message:
-        """Return the first message of all so far that is wanted, or wait for it."""
+    def wait_for_message(self, condition: Callable[[Message], bool]) -> Message:
+        """Return the first message that meets a condition, or wait for it."""
         deadline = time.monotonic() + PATIENCE
         for message in self.messages:
-            if wanted(message):
+            if condition(message):
                 return message
         while True:
             message = self.client.get_iopub_msg(timeout=deadline - time.monotonic())
             self.messages.append(message)
-            if wanted(message):
+            if condition(message):
                 return message
 
     def create_subshell(self) -> str:
-        """Ask for a thread that hears messages while a cell runs."""
+        """Create a subshell, a thread that handles messages while a cell runs, and return its id."""
         self.client.control_channel.send(self.client.session.msg("create_subshell_request", {}))
         while True:
             reply = self.client.control_channel.get_msg(timeout=PATIENCE)
@@ -95,7 +95,7 @@ class Kernel:
         )
 
     def wait_for_progress(self, name: str, label: str) -> None:
-        """Wait until a request is told to have come to a step."""
+        """Wait until the progress of a request has come to a step."""
         self.wait_for_message(
             lambda message: (
                 _content(message).get("id") == name and _content(message).get("progress", {}).get("label") == label

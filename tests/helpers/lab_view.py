@@ -1,4 +1,4 @@
-"""What is seen of a player: read from its pixels, not from what it says of itself."""
+"""The picture and the playhead of a player in JupyterLab, read from its pixels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.helpers.chromium import read_canvas
 
 
 def picture_canvas(root: Locator) -> Locator:
-    """The heated picture of a player."""
+    """Return the canvas of a player's picture."""
     return root.locator("canvas[data-frame]")
 
 
@@ -21,7 +21,7 @@ def wait_for_frame(root: Locator, frame: int) -> None:
 
 
 def read_frame_number(root: Locator) -> int:
-    """Number in the bars of the picture on show, which lie outside the heat."""
+    """Return the frame number in the bars of the picture, which lie outside the heat map."""
     image = read_canvas(picture_canvas(root))
     height, width, _ = image.shape
     return sum(
@@ -31,7 +31,7 @@ def read_frame_number(root: Locator) -> int:
 
 
 def playhead_position(root: Locator) -> float:
-    """Where the playhead stands over the bars, 0 … 1."""
+    """Return the position of the playhead over the bars, 0 … 1."""
     head, plot = (root.locator(name).bounding_box() for name in (".staa-playhead", ".staa-plot"))
     assert head
     assert plot
@@ -39,6 +39,6 @@ def playhead_position(root: Locator) -> float:
 
 
 def expected_position(e, frame: int) -> float:
-    """Where a frame should stand, 0 … 1."""
+    """Return the position that the playhead should have at a frame, 0 … 1."""
     start = e.spans[0, 0]
     return float((e.times[frame - e.first_frame] - start) / (np.max(e.spans) - start))

@@ -1,4 +1,4 @@
-"""A player in a page whose kernel is this very process: the player's own operations answer the page."""
+"""A player in a page whose kernel is the test's process: the player's operations answer the page."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ HOST = """async ([code, traits]) => {
   await widget.render({ model, el, signal: new AbortController().signal });
 }"""
 
-# Seeks to these frames, each once the one before is there; at every turn of the display the number in the picture must
-# be the one that the canvas names, and a stand-in must be said to be one.
+# Seeks to frames one after the other. In every display frame, the number in the picture must be the canvas's frame, and
+# a preview must be labeled as one.
 SEEK = """async ([frames, bits]) => {
   const root = document.querySelector('.staa-root'), canvas = root.querySelector('canvas[data-frame]');
   const slider = root.querySelector('.staa-seek'), note = canvas.parentElement.querySelector('.staa-preview');
@@ -70,13 +70,13 @@ SEEK = """async ([frames, bits]) => {
       if (code() !== shown) report.wrong.push([frame, shown, code()]);
       if (canvas.dataset.frame !== before || shown === frame) drawn ||= performance.now() - began;
       if (shown === frame) break;
-      const said = !note.hidden && note.textContent === `preview of frame ${shown}`;
-      if (drawn && !said) report.wrong.push([frame, 'unsaid']);
+      const labeled = !note.hidden && note.textContent === `preview of frame ${shown}`;
+      if (drawn && !labeled) report.wrong.push([frame, 'no label']);
       report.stood += drawn > 0;
       if (performance.now() - began > 60000) return { ...report, wrong: [...report.wrong, [frame, 'never came']] };
     }
-    const told = Number(slider.getAttribute('aria-valuenow'));
-    if (!note.hidden || told !== frame) report.wrong.push([frame, 'told otherwise']);
+    const sliderFrame = Number(slider.getAttribute('aria-valuenow'));
+    if (!note.hidden || sliderFrame !== frame) report.wrong.push([frame, 'wrong slider']);
     report.first.push(drawn);
     report.whole.push(performance.now() - began);
   }
@@ -86,10 +86,10 @@ SEEK = """async ([frames, bits]) => {
 
 
 def open_live(page: Page, player: Player) -> list[int]:
-    """Show a player in an empty page; returns the bytes of each answer, as they come."""
+    """Show a player in an empty page and return the sizes of the answers in bytes, a list that grows."""
     sizes: list[int] = []
 
-    def ask(args: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    def answer_request(args: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         try:
             operation = OPERATIONS["frames"](player, args)
             result, buffers = operation.finish(operation.compute(lambda *_: None))
@@ -105,7 +105,7 @@ def open_live(page: Page, player: Player) -> list[int]:
         if isinstance(value, bytes | str | int | float | list | tuple | dict | None)
     }
     style = (STATIC / "widget.css").read_text("utf-8")
-    page.expose_function("askKernel", ask)
+    page.expose_function("askKernel", answer_request)
     page.set_content(f"<!doctype html><html lang=en><title>x</title><style>{style}</style>")
     page.evaluate(HOST, [base64.b64encode((STATIC / "widget.js").read_bytes()).decode(), traits])
     page.wait_for_selector("canvas[data-frame]")

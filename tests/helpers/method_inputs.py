@@ -1,4 +1,4 @@
-"""Inputs of methods, of models small enough to explain by hand."""
+"""Inputs of methods, for models that are small enough to explain by hand."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def make_inputs(
     logits: Callable[[Tensor], Tensor], pixels: Tensor | None = None, *, geometry: Geometry = GRID, **changes: Any
 ) -> MethodInputs:
     """Make inputs whose model is a function from ``(n, T, 3, H, W)`` to logits ``(n, K)``."""
-    window = draw_pixels(geometry=geometry) if pixels is None else pixels
-    known = logits(window[None])[0].detach().numpy().astype(np.float32)
+    clip = draw_pixels(geometry=geometry) if pixels is None else pixels
+    values = logits(clip[None])[0].detach().numpy().astype(np.float32)
     inputs = MethodInputs(
-        record=Record(geometry=geometry, attention_type="joint", logits=known),
+        record=Record(geometry=geometry, attention_type="joint", logits=values),
         target=1,
-        pixels=window,
+        pixels=clip,
         forward=logits,
         layers=(),
         seed=0,
@@ -48,9 +48,9 @@ def linear_model(weights: Tensor) -> Callable[[Tensor], Tensor]:
 
 
 def sum_over_cells(values: Tensor, *, geometry: Geometry = GRID) -> np.ndarray:
-    """Sum pixels ``(T, 3, H, W)`` over cells the slow way."""
-    found = np.zeros((geometry.slices, geometry.height, geometry.width), np.float32)
-    for (s, y, x), _ in np.ndenumerate(found):
+    """Return the sums of pixels ``(T, 3, H, W)`` over cells, by loops."""
+    sums = np.zeros((geometry.slices, geometry.height, geometry.width), np.float32)
+    for (s, y, x), _ in np.ndenumerate(sums):
         k = geometry.tubelet
-        found[s, y, x] = values[s * k : (s + 1) * k, :, 2 * y : 2 * y + 2, 2 * x : 2 * x + 2].sum()
-    return found
+        sums[s, y, x] = values[s * k : (s + 1) * k, :, 2 * y : 2 * y + 2, 2 * x : 2 * x + 2].sum()
+    return sums

@@ -1,4 +1,4 @@
-"""A notebook's model in an empty page: it shows the built widget, and notes what the widget sets, saves and sends."""
+"""A notebook's model in an empty page: it shows the built widget and records its changes and messages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.widget.payload import pack
 from tests.helpers.paths import STATIC
 
-# A host as anywidget is one: bytes as views into a larger message, and a note of what is set, saved and sent.
+# A host like anywidget: bytes are views into a larger message; it records what the widget sets, saves and sends.
 HOST = """async ([code, meta, buffers, traits]) => {
   const { default: widget } = window.widget ?? await import('data:text/javascript;base64,' + code);
   const values = { _meta: meta, ...traits }, listeners = new Map();
@@ -40,7 +40,7 @@ def host_arguments(explanation: Explanation, **traits: Any) -> list[Any]:
     return [code, meta, {name: base64.b64encode(data).decode() for name, data in buffers.items()}, traits]
 
 
-# Answers each request of the page: what the kernel can do, and that everything else went wrong.
+# Answers each request of the page: `hello` with what the kernel can do, all others with an error.
 ANSWER = """() => {
   const answered = new Set();
   window.answering = setInterval(() => {

@@ -1,4 +1,4 @@
-"""The player on a notebook's model in an empty page, with a kernel that the test plays."""
+"""The player on a notebook's model in an empty page; the test takes the place of the kernel."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from playwright.sync_api import Page
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.widget.payload import pack
 
-# A host as anywidget is one, with a kernel that the test plays.
+# A host like anywidget; the test takes the place of the kernel.
 HOST = """async ([code, traits, views]) => {
   const { default: widget } = await import('data:text/javascript;base64,' + code);
   const values = {}, listeners = new Map();
-  const emit = (event, ...told) => { for (const call of [...(listeners.get(event) ?? [])]) call(...told); };
+  const emit = (event, ...rest) => { for (const call of [...(listeners.get(event) ?? [])]) call(...rest); };
   const put = (traits) => {
     for (const [name, value] of Object.entries(traits)) {
       const bytes = typeof value === 'string' && Uint8Array.from('\\0\\0\\0' + atob(value), (c) => c.charCodeAt(0));
@@ -48,11 +48,11 @@ class PageKernel:
         self.page = page
 
     def sent_requests(self, op: str) -> list[dict[str, Any]]:
-        """Return the messages of an op that the page has sent."""
+        """Return the requests of an operation that the page has sent."""
         return self.page.evaluate("op => host.sent.filter(message => message.op === op)", op)
 
     def answer(self, op: str, **rest: Any) -> None:
-        """Answer the latest request of an op, once there is one."""
+        """Answer the latest request of an operation, once there is one."""
         self.page.wait_for_function("op => host.sent.some(message => message.op === op)", arg=op)
         self.page.evaluate(
             "message => host.emit('msg:custom', message)", {"v": 2, "id": self.sent_requests(op)[-1]["id"], **rest}
@@ -63,7 +63,7 @@ class PageKernel:
         self.page.evaluate("traits => host.put(traits)", payload_traits(e))
 
     def disconnect(self) -> None:
-        """Leave as JupyterLab shows it: the view is marked, and then it is said."""
+        """Disconnect as JupyterLab does: mark the view, then emit the event."""
         self.page.evaluate("""() => {
           document.body.lastElementChild.className = 'jupyter-widgets-disconnected';
           host.emit('comm_live_update');

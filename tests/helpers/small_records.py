@@ -20,15 +20,15 @@ def tiny_record(attention_type: str = TYPES[0], seed: int = 1) -> Any:
 
 
 def small_record(**arrays: Any) -> Record:
-    """Two frames of two patches, one layer, one head; CLS keeps half of its attention."""
-    given: dict[str, Any] = {
+    """Return a record of two frames of two patches, one layer, one head; CLS keeps half of its attention."""
+    values: dict[str, Any] = {
         "rows": [[[[0.4, 0.1], [0.3, 0.2]]]],
         "temporal": [[[[0.9, 0.1], [0.5, 0.5]], [[0.2, 0.8], [0.0, 1.0]]]],
         "contributions": [[[[2.0, -4.0], [0.0, 1.0]]]],
         **arrays,
     }
-    held: dict[str, Any] = {name: np.asarray(value, np.float32) for name, value in given.items()}
-    return Record(Geometry(2, 1, 1, 2, "patch_major", 1, (8, 16)), "divided", np.zeros(3, np.float32), **held)
+    fields: dict[str, Any] = {name: np.asarray(value, np.float32) for name, value in values.items()}
+    return Record(Geometry(2, 1, 1, 2, "patch_major", 1, (8, 16)), "divided", np.zeros(3, np.float32), **fields)
 
 
 def scale_to_sum_one(maps: Any) -> np.ndarray:

@@ -27,15 +27,15 @@ def tiny_timesformer_model(attention_type: str = TYPES[0], **settings: Any) -> V
 def run_eager(module: Any, pixels: Tensor, target: int | None = None) -> dict[str, Any]:
     """Run one clip through the model's own code, with a hook on the dropout that every probability passes.
 
-    Gives logits ``(K,)``, the outputs' own attentions, and by layer the probabilities of attention over space and over
-    time, with their gradients where a target is given.
+    Returns logits ``(K,)``, the outputs' own attentions, and by layer the probabilities of attention over space and
+    over time, with their gradients where a target is given.
     """
     space, time, handles = [], [], []
     for layer in (part for part in module.modules() if isinstance(part, TimesformerLayer)):
-        for name, kept in (("attention", space), ("temporal_attention", time)):
+        for name, maps in (("attention", space), ("temporal_attention", time)):
             if hasattr(layer, name):
                 dropout = getattr(layer, name).attention.attn_drop
-                handles.append(dropout.register_forward_hook(lambda _, __, out, kept=kept: kept.append(out)))
+                handles.append(dropout.register_forward_hook(lambda _, __, out, maps=maps: maps.append(out)))
     with torch.set_grad_enabled(target is not None):
         output = module(pixels[None], output_attentions=True)
         logits = output.logits.mean(0)

@@ -106,11 +106,11 @@ def remux(
     shift: float = 0.0,
     options: Mapping[str, str] | None = None,
 ) -> None:
-    """Copy the packets of a video, edited by number, earlier by `shift` seconds; options go to the muxer."""
-    with av.open(str(source)) as given, av.open(str(path), "w", options=dict(options or {})) as out:
-        stream = given.streams.video[0]
+    """Copy the packets of a video, edited by their number, `shift` seconds earlier; options go to the muxer."""
+    with av.open(str(source)) as source_file, av.open(str(path), "w", options=dict(options or {})) as out:
+        stream = source_file.streams.video[0]
         copy = out.add_stream_from_template(stream)
-        for number, packet in enumerate(p for p in given.demux(stream) if p.size):
+        for number, packet in enumerate(p for p in source_file.demux(stream) if p.size):
             edited = av.Packet(edit(number, bytes(packet)))
             edited.stream, edited.time_base, edited.is_keyframe = copy, packet.time_base, packet.is_keyframe
             ticks = round(shift / packet.time_base)
@@ -120,7 +120,7 @@ def remux(
 
 
 def write_audio(path: Path | str, seconds: float = 1.0, rate: int = 8000) -> None:
-    """Write a file that holds sound alone."""
+    """Write a file with sound and no video."""
     with av.open(str(path), "w") as out:
         stream = out.add_stream("aac", rate=rate, layout="mono")
         samples = np.zeros((1, int(seconds * rate)), np.float32)

@@ -1,4 +1,4 @@
-"""A wrapped model that looks at two corners of a clip, so that every map of it is known."""
+"""A wrapped model that reads two corners of a clip, so that its maps are known."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LABELS = ("left", "right", "none")
 
 
 class Corner(nn.Module):
-    """Say 0 for what is bright at the top left of the last two frames, 1 at the bottom right of the first two."""
+    """Logit 0: brightness at the top left of the last two frames; logit 1: at the bottom right of the first two."""
 
     def __init__(self, order: str = "bcthw") -> None:
         super().__init__()

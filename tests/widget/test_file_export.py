@@ -93,8 +93,9 @@ def test_a_page_opens_with_the_view_and_all_panes(bars: Explanation):
     result, content = request_export(player, format="html", settings=settings, pane=1)
     assert result == {"name": "bars_other_b_.html", "type": "text/html"}
     page = PageReader(content.decode())
-    assert json.loads(page.of("script", **{"data-staa": "state"})[0]) == settings
-    assert [meta["method"] for meta in json.loads(page.of("script", **{"data-staa": "others"})[0])] == ["other/<b>"]
+    assert json.loads(page.texts_of("script", **{"data-staa": "state"})[0]) == settings
+    others = json.loads(page.texts_of("script", **{"data-staa": "others"})[0])
+    assert [meta["method"] for meta in others] == ["other/<b>"]
 
 
 def test_a_pane_without_the_layer_shows_its_joint_map(bars: Explanation):

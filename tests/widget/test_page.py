@@ -55,7 +55,7 @@ def test_page_has_no_external_links(bars: Explanation) -> None:
     link_attributes = ("src", "href", "srcset", "action")
     links = [value for _, attributes in page.elements for name, value in attributes.items() if name in link_attributes]
     assert links == ["data:,"]
-    (style,) = page.of("style")
+    (style,) = page.texts_of("style")
     assert "url(" not in style
     assert "@import" not in style
 
@@ -64,10 +64,8 @@ def test_policy_allows_only_the_script_and_style_of_the_page(bars: Explanation) 
     page = PageReader(page_text(bars))
     metas = [attributes for _, attributes in page.elements if "http-equiv" in attributes]
     (policy,) = [meta["content"] for meta in metas if meta["http-equiv"] == "Content-Security-Policy"]
-    script = page.of("script")[-1]
-    assert policy == (
-        f"default-src 'none'; script-src {csp_hash(script)}; style-src {csp_hash(page.of('style')[0])}; img-src data:"
-    )
+    script, style = page.texts_of("script")[-1], page.texts_of("style")[0]
+    assert policy == (f"default-src 'none'; script-src {csp_hash(script)}; style-src {csp_hash(style)}; img-src data:")
 
 
 def csp_hash(text: str) -> str:
@@ -79,8 +77,8 @@ def test_markup_in_names_is_escaped() -> None:
     e = barcode_explanation(labels=labels, clip_name=HOSTILE, model_id=HOSTILE, params={HOSTILE: HOSTILE})
     page, plain = PageReader(page_text(e)), PageReader(page_text(barcode_explanation()))
     assert [tag for tag, _ in page.elements] == [tag for tag, _ in plain.elements]
-    assert HOSTILE in page.of("title")[0]
-    meta = json.loads(page.of("script", **{"data-staa": "meta"})[0])
+    assert HOSTILE in page.texts_of("title")[0]
+    meta = json.loads(page.texts_of("script", **{"data-staa": "meta"})[0])
     assert meta["labels"] == list(labels)
     assert meta["params"] == {HOSTILE: HOSTILE}
 
@@ -88,9 +86,9 @@ def test_markup_in_names_is_escaped() -> None:
 def test_page_contains_the_whole_payload(bars: Explanation) -> None:
     page = PageReader(page_text(bars))
     meta, buffers = pack(bars)
-    assert json.loads(page.of("script", **{"data-staa": "meta"})[0]) == json.loads(json.dumps(meta))
+    assert json.loads(page.texts_of("script", **{"data-staa": "meta"})[0]) == json.loads(json.dumps(meta))
     for name, data in buffers.items():
-        assert base64.b64decode(page.of("script", **{"data-staa": name})[0]) == data
+        assert base64.b64decode(page.texts_of("script", **{"data-staa": name})[0]) == data
 
 
 def test_same_explanation_gives_the_same_page(bars: Explanation) -> None:
@@ -98,7 +96,7 @@ def test_same_explanation_gives_the_same_page(bars: Explanation) -> None:
 
 
 def state_of(page: str) -> Any:
-    return json.loads(PageReader(page).of("script", **{"data-staa": "state"})[0])
+    return json.loads(PageReader(page).texts_of("script", **{"data-staa": "state"})[0])
 
 
 def test_a_page_opens_with_the_given_settings(bars: Explanation, tmp_path: Path) -> None:
