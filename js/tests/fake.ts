@@ -5,12 +5,12 @@ import type { RequestMessage } from "../src/host/messages.js";
 import type { Listener, Model } from "../src/host/model.js";
 import type { Meta, Payload } from "../src/host/payload.js";
 
-/** A file that pytest reads too. */
+/** A file of `tests/protocol`, which pytest reads too. */
 export function fixture(name: string) {
   return JSON.parse(readFileSync(new URL(`../../tests/protocol/${name}.json`, import.meta.url), "utf-8"));
 }
 
-/** The traits of `payload.json`, each buffer in the middle of a larger one, at an odd place, as a kernel delivers them. */
+/** The traits of `payload.json`, each buffer at an odd offset within a larger one, as a kernel delivers them. */
 export function payloadTraits(): Record<string, unknown> {
   const { _meta, ...buffers } = fixture("payload");
   const values: Record<string, unknown> = { _meta };
@@ -23,27 +23,27 @@ export function payloadTraits(): Record<string, unknown> {
   return values;
 }
 
-/** Payloads of panes that Python has named; here after `nameOf`. */
+/** Payloads with the names of panes that Python sends, here those of `nameOf`. */
 export function named(payloads: Payload[], nameOf: (meta: Meta) => string): Payload[] {
   const panes = payloads.map(({ meta }) => nameOf(meta));
   const pairs = panes.map((own, i): [string, string] => [own, panes[(i + 1) % panes.length]]);
   return payloads.map((payload) => ({ ...payload, meta: { ...payload.meta, names: { panes, pairs } } }));
 }
 
-/** Node warns of more than ten listeners; a browser knows no such limit. */
+/** An abort controller without Node's limit of ten listeners, which browsers do not have. */
 export function controller(): AbortController {
-  const made = new AbortController();
-  setMaxListeners(0, made.signal);
-  return made;
+  const abortController = new AbortController();
+  setMaxListeners(0, abortController.signal);
+  return abortController;
 }
 
-/** A model as anywidget gives one in a notebook: it tells several listeners, sends, and knows its manager. */
+/** A model as anywidget provides it in a notebook: several listeners, sent messages, and a widget manager. */
 export class FakeModel implements Model {
   readonly sent: RequestMessage[] = [];
   readonly listeners = new Map<string, Set<Listener>>();
   readonly widget_manager: unknown;
   readonly values: Record<string, unknown>;
-  /** What anywidget calls listeners on. */
+  /** The object that anywidget binds listeners to. */
   readonly view: { model: { comm_live?: boolean } } = { model: {} };
 
   constructor(values: Record<string, unknown> = {}, kernel: unknown = null) {
@@ -79,13 +79,13 @@ export class FakeModel implements Model {
     for (const callback of [...(this.listeners.get(event) ?? [])]) callback.call(this.view, content, buffers);
   }
 
-  /** Answer the last request of an op. */
+  /** Answer the last request of an operation. */
   answer(op: string, rest: Record<string, unknown>): void {
-    const { id } = this.asked(op).at(-1)!;
+    const { id } = this.requests(op).at(-1)!;
     this.emit("msg:custom", { v: 2, id, ...rest });
   }
 
-  asked(op: string): RequestMessage[] {
+  requests(op: string): RequestMessage[] {
     return this.sent.filter((message) => message.op === op);
   }
 
@@ -94,7 +94,7 @@ export class FakeModel implements Model {
   }
 }
 
-/** A signal as JupyterLab's: slots are called with the sender and a value. */
+/** A signal like JupyterLab's: slots are called with the sender and a value. */
 export class FakeSignal<T> {
   readonly slots = new Set<(sender: unknown, value: T) => void>();
 

@@ -23,18 +23,18 @@ function open(change: (payload: Payload) => Payload[] = (payload) => [payload]) 
 const other = (payload: Payload): Payload => ({ ...payload, meta: { ...payload.meta, method: 'a "b",c' } });
 const rows = (text: string) => text.split("\r\n").map((line) => line.split(","));
 
-it("writes one row a slice", () => {
+it("writes one row for each slice", () => {
   const session = open();
   const lines = tableAsCsv(session).split("\r\n");
   expect(lines[0]).toBe("slice,start_s,end_s,share,signed_share,frames_seen");
   expect(lines).toHaveLength(4);
   expect(lines[3]).toBe("");
-  const [slice, start, end, share, , seen] = lines[2].split(",");
-  expect([slice, start, end, seen]).toEqual(["2", "3.000000", "4.000000", "103"]);
+  const [slice, start, end, share, , frames] = lines[2].split(",");
+  expect([slice, start, end, frames]).toEqual(["2", "3.000000", "4.000000", "103"]);
   expect(Number(share)).toBeCloseTo(session.view.heat.value.temporal[1], 6);
 });
 
-it("writes what is on show: the layer and head that are chosen", () => {
+it("writes the shown map: the selected layer and head", () => {
   const session = open();
   const joint = tableAsCsv(session);
   session.state.layer.value = 1;
@@ -42,7 +42,7 @@ it("writes what is on show: the layer and head that are chosen", () => {
   expect(rows(tableAsCsv(session))[1][3]).not.toBe(rows(joint)[1][3]);
 });
 
-it("names the rows of several panes, which follow each other", () => {
+it("writes the panes one after the other, each row with its name", () => {
   const lines = tableAsCsv(open((one) => [one, other(one)])).split("\r\n");
   expect(lines[0]).toBe("name,slice,start_s,end_s,share,signed_share,frames_seen");
   expect(lines.slice(1).map((line) => line.replace(/,4\.0.*/, ""))).toEqual([
@@ -54,7 +54,7 @@ it("names the rows of several panes, which follow each other", () => {
   ]);
 });
 
-it("tells only what was set, not what passes", () => {
+it("exports settings, but not the state of playback", () => {
   const session = open();
   session.state.playing.value = true;
   expect(changedSettings(session)).toEqual({ frame: 103 });
@@ -64,18 +64,18 @@ it("tells only what was set, not what passes", () => {
   expect(changedSettings(session)).toEqual({ frame: 103, opacity: 0.5, selection: [2.5, 3], loop: false });
 });
 
-it("writes Python", () => {
+it("writes Python code", () => {
   const session = open();
   session.state.selection.value = [2.5, 3];
   session.state.dim_outside.value = true;
   session.state.colormap.value = "magma";
-  const [head, none, call, shown, end] = pythonCode(session).split("\n");
-  expect([head, none, end]).toEqual(["import staa_widgets as staa", "", ""]);
+  const [head, blank, call, player, end] = pythonCode(session).split("\n");
+  expect([head, blank, end]).toEqual(["import staa_widgets as staa", "", ""]);
   expect(call).toBe(`e = ${session.view.meta.value.recipe}`);
-  expect(shown).toBe('staa.Player(e, frame=103, colormap="magma", dim_outside=True, selection=[2.5, 3])');
+  expect(player).toBe('staa.Player(e, frame=103, colormap="magma", dim_outside=True, selection=[2.5, 3])');
 });
 
-it("writes several panes as a list, whose usual view is the grid", () => {
+it("writes several panes as a list, with the grid as default view", () => {
   const session = open((one) => [one, other(one)]);
   session.state.view.value = "grid";
   expect(pythonCode(session).split("\n").slice(-2, -1)).toEqual(["staa.Player([e1, e2], frame=103)"]);

@@ -6,7 +6,7 @@ import type { Payload } from "../../src/host/payload.js";
 const [L, H, S, ROWS, COLUMNS] = [3, 2, 4, 2, 3];
 const CELLS = ROWS * COLUMNS;
 
-/** Maps at random, those of the first head all zero in the first layer. */
+/** A payload with random attention; the first head of the first layer is zero. */
 function payload(): Payload {
   let seed = 7;
   const random = () => {
@@ -19,7 +19,7 @@ function payload(): Payload {
   return { meta, attention, maps, temporal: new Float32Array(S) } as unknown as Payload;
 }
 
-it("takes of each layer its heads, and last their mean", () => {
+it("lists the heads of each layer and then their mean", () => {
   const one = payload();
   const all = thumbnails(one);
   expect(all.map(({ layer, head }) => [layer, head])).toEqual(
@@ -33,7 +33,7 @@ it("takes of each layer its heads, and last their mean", () => {
   expect([...thumbnails({ ...one, meta: { ...one.meta, attention: null } })]).toEqual([]);
 });
 
-it("draws a pixel a cell, the first layer lowest and the means apart, each over its top of the clip", () => {
+it("draws one pixel per cell, the first layer lowest and the means apart, each scaled to its maximum", () => {
   const one = payload();
   const all = thumbnails(one);
   const [width, height] = thumbnailsSize(all);
@@ -61,9 +61,9 @@ it("draws a pixel a cell, the first layer lowest and the means apart, each over 
         }
       }
     }
-    const apart = pixels.map((value, i) => Math.abs(value - expected[i]));
-    expect(Math.max(...apart)).toBeLessThanOrEqual(1);
-    // Between the thumbnails nothing is drawn.
+    const differences = pixels.map((value, i) => Math.abs(value - expected[i]));
+    expect(Math.max(...differences)).toBeLessThanOrEqual(1);
+    // The gaps between thumbnails are empty.
     expect(pixels.filter((value, i) => i % 4 === 3 && value > 0).length).toBe(L * (H + 1) * CELLS);
   }
 });

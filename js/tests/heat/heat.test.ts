@@ -26,7 +26,7 @@ describe.each(cases)("statistics of $name maps", ({ maps, kept, quantiles, shape
   it("are numpy's quantiles", () => {
     for (const [q, value] of Object.entries(quantiles)) expect(quantile(sorted, Number(q))).toBeCloseTo(value, 12);
   });
-  it("let the same cells survive the dynamic threshold as in Python", () => {
+  it("keep the same cells at the dynamic threshold as in Python", () => {
     const cut = quantile(sorted, dynamicThreshold(maps));
     const alive = maps.flatMap((value, i) => (Math.abs(value) > cut ? [i] : []));
     expect(alive).toEqual(kept);
@@ -34,30 +34,32 @@ describe.each(cases)("statistics of $name maps", ({ maps, kept, quantiles, shape
   it("are blurred as in Python, and refined by blur, cut and power", () => {
     const maps32 = Float32Array.from(maps);
     for (const [sigma, expected] of Object.entries(blurred)) {
-      expect(apart(smooth(maps32, shape, Number(sigma)), expected)).toBeLessThan(1e-5 * Math.max(1, ...expected));
+      expect(maxDifference(smooth(maps32, shape, Number(sigma)), expected)).toBeLessThan(
+        1e-5 * Math.max(1, ...expected),
+      );
     }
     const values = computeHeat(payload(maps32, shape), -1, -1, 0.7);
     const cut = quantile(values.sorted, dynamicThreshold(values.values));
-    const found = values.values.map((value) => (Math.abs(value) > cut ? Math.abs(value) ** 1.75 : 0));
-    expect(apart(found, refined)).toBeLessThan(1e-3);
+    const powered = values.values.map((value) => (Math.abs(value) > cut ? Math.abs(value) ** 1.75 : 0));
+    expect(maxDifference(powered, refined)).toBeLessThan(1e-3);
   });
 });
 
 /** Greatest difference of two lists of numbers. */
-const apart = (one: ArrayLike<number>, other: ArrayLike<number>) =>
+const maxDifference = (one: ArrayLike<number>, other: ArrayLike<number>) =>
   Array.from(one).reduce((most, value, i) => Math.max(most, Math.abs(value - other[i])), 0);
 
-/** As much of a payload as maps need. */
+/** The parts of a payload that `computeHeat` reads. */
 function payload(maps: Float32Array, grid: [number, number, number], attention?: [number, number, Float32Array]) {
   const meta = { grid, scale: 2, signed: maps.some((value) => value < 0), attention: attention?.slice(0, 2) ?? null };
   const temporal = new Float32Array(grid[0]);
   return { meta, maps, temporal, temporalSigned: temporal, attention: attention?.[2] } as unknown as Payload;
 }
 
-describe("heatOf", () => {
+describe("computeHeat", () => {
   const maps = Float32Array.of(0, 1, 0, 0, 0, 0, 0, 0.25);
   const heads = Float32Array.from({ length: 16 }, (_, i) => (i < 8 ? maps[i] : 0.5));
-  it("counts what falls into each slice of the blurred maps, and keeps the scale", () => {
+  it("gives the share of each slice of the blurred maps, and keeps the scale", () => {
     const { temporal, scale, values } = computeHeat(payload(maps, [2, 2, 2]), -1, -1, 0.7);
     const blurred = smooth(maps, [2, 2, 2], 0.7);
     const top = Math.max(...blurred);
@@ -67,13 +69,13 @@ describe("heatOf", () => {
     expect(temporal[0]).toBeCloseTo(blurred.subarray(0, 4).reduce((sum, value) => sum + value) / mass, 6);
     expect(temporal[0]).not.toBeCloseTo(0.8, 1);
   });
-  it("gives signed maps both curves", () => {
+  it("gives signed maps absolute and signed shares", () => {
     const signed = Float32Array.of(1, 0, 0, 0, -1, -1, 0, 0);
     const { temporal, temporalSigned } = computeHeat(payload(signed, [2, 2, 2]), -1, -1, 0.1);
     expect([...temporal].map((share) => share.toFixed(4))).toEqual(["0.3333", "0.6667"]);
     expect([...temporalSigned].map((share) => share.toFixed(4))).toEqual(["0.3333", "-0.6667"]);
   });
-  it("takes one head, or the mean of all", () => {
+  it("shows one head, or the mean of all", () => {
     const one = payload(maps, [2, 2, 2], [1, 2, heads]);
     expect([...computeHeat(one, 0, 0).values]).toEqual([...maps]);
     expect([...computeHeat(one, 0, -1).values].map((value) => Number(value.toFixed(4)))).toEqual(
@@ -98,14 +100,14 @@ describe("palette", () => {
     expect([...rgba.subarray(0, 4)]).toEqual([0, 0, 0, 0]);
     expect([...rgba.subarray(-4)]).toEqual([255, 255, 255, 255]);
   });
-  it("hides what does not exceed the cut, and fades in above it", () => {
+  it("hides values up to the cutoff, and fades in above it", () => {
     const covers = palette({ ...look, cutoff: 0.5 }).filter((_, i) => i % 4 === 3);
     expect(covers.subarray(0, LEVELS / 2).every((cover) => cover === 0)).toBe(true);
     expect(covers[LEVELS / 2 + 40]).toBeGreaterThan(0);
     expect(covers[LEVELS - 1]).toBe(255);
     expect(Math.max(...palette({ ...look, cutoff: 1 }).filter((_, i) => i % 4 === 3))).toBe(0);
   });
-  it("puts 0 in the middle of a signed table, and covers both ends alike", () => {
+  it("puts 0 in the middle of a signed table, with equal opacity at both ends", () => {
     const rgba = palette({ ...look, signed: true, opacity: 0.5 });
     expect([rgba[0], rgba[3]]).toEqual([0, 128]);
     expect([rgba[4 * (LEVELS - 1)], rgba[4 * LEVELS - 1]]).toEqual([255, 128]);
@@ -130,22 +132,22 @@ describe("composite", () => {
     composite(pixels, 6, 1, { ...overlay, ...changes });
     return [...pixels].filter((_, i) => i % 4 === 0);
   };
-  it("draws cells inside the box only, and none that is 0", () => {
+  it("draws only cells inside the box that are not 0", () => {
     expect(run({})).toEqual([100, 100, 100, 255, 255, 100]);
   });
-  it("interpolates the map before it colours it", () => {
+  it("interpolates the map before coloring", () => {
     const [, , left, right] = run({ linear: true });
-    // 1/4 of the way: grey 64 under a cover of 0.25 / 0.45; 3/4: grey 191, whole.
+    // At 1/4: gray 64 with an alpha of 0.25 / 0.45; at 3/4: gray 191, opaque.
     expect(left).toBe(Math.floor((100 * (255 - 142) + 64 * 142 + 127) / 255));
     expect(right).toBe(191);
   });
-  it("scales to the top it is given", () => {
+  it("scales to the given maximum", () => {
     expect(run({ map: Float32Array.of(0.5, 0.25), top: 0.5 }).slice(1, 3)).toEqual([255, 255]);
   });
   it("darkens outside of the box and not inside", () => {
     expect(run({ dim: true, map: Float32Array.of(0, 0) })).toEqual([31, 100, 100, 100, 100, 31]);
   });
-  it("takes a box that reaches beyond the picture", () => {
+  it("accepts a box larger than the picture", () => {
     expect(run({ box: [-6, -1, 6, 2] })).toEqual([255, 255, 255, 255, 255, 255]);
   });
 });

@@ -15,14 +15,14 @@ afterEach(() => {
 const READY = { ok: true, result: { kernel: true, computes: true, why: "" } };
 const turn = () => vi.advanceTimersByTimeAsync(0);
 
-/** A kernel as JupyterLab shows it: each status with the message that it belongs to. */
+/** A kernel as JupyterLab provides it: each status comes with its message. */
 class FakeKernel {
   status = "idle";
   readonly statusChanged = new FakeSignal<string>();
   readonly iopubMessage = new FakeSignal<unknown>();
   readonly disposed = new FakeSignal<undefined>();
 
-  be(status: string, msg_type: string, msg_id: string, subshell_id: string | null = null): void {
+  emitStatus(status: string, msg_type: string, msg_id: string, subshell_id: string | null = null): void {
     this.status = status;
     this.statusChanged.emit(status);
     this.iopubMessage.emit({
@@ -42,21 +42,21 @@ function open(kernel: unknown = null) {
 }
 
 describe("a page", () => {
-  it("has no kernel and nothing to say", () => {
+  it("has no kernel and no reason to show", () => {
     const { kernel } = connect(new LocalModel({}), () => false, controller().signal);
     expect([kernel.state.value, kernel.canCompute.value, kernel.reason.value]).toEqual(["none", false, ""]);
   });
 });
 
 describe("in JupyterLab", () => {
-  it("is ready, and computes once the kernel said so", async () => {
+  it("is ready, and can compute after the answer to `hello`", async () => {
     const { model, kernel } = open(new FakeKernel());
     expect([kernel.state.value, kernel.canCompute.value]).toEqual(["ready", false]);
     model.answer("hello", READY);
     await turn();
     expect([kernel.state.value, kernel.canCompute.value, kernel.reason.value]).toEqual(["ready", true, ""]);
     await vi.advanceTimersByTimeAsync(60_000);
-    expect(model.asked("hello")).toHaveLength(1);
+    expect(model.requests("hello")).toHaveLength(1);
   });
   it("says why nothing can be computed", async () => {
     const { model, kernel } = open(new FakeKernel());
@@ -64,26 +64,26 @@ describe("in JupyterLab", () => {
     await turn();
     expect([kernel.canCompute.value, kernel.reason.value]).toEqual([false, "Loaded from a file."]);
   });
-  it("says what a kernel of another version says", async () => {
+  it("shows the error of a kernel of another version", async () => {
     const { model, kernel } = open(new FakeKernel());
     const error = { type: "ProtocolError", message: "Another version.", hint: "Restart.", traceback: "" };
     model.answer("hello", { ok: false, error });
     await turn();
     expect([kernel.canCompute.value, kernel.reason.value]).toEqual([false, "Another version. Restart."]);
   });
-  it("is busy while a cell runs for longer than a moment", async () => {
+  it("is busy while a cell runs for longer than half a second", async () => {
     const lab = new FakeKernel();
     const { model, kernel } = open(lab);
     model.answer("hello", READY);
     await turn();
-    lab.be("busy", "execute_request", "c1");
+    lab.emitStatus("busy", "execute_request", "c1");
     await vi.advanceTimersByTimeAsync(300);
     expect(kernel.state.value).toBe("ready");
     await vi.advanceTimersByTimeAsync(300);
     expect(kernel.state.value).toBe("busy");
     expect(kernel.reason.value).toContain("running a cell");
     expect(kernel.canCompute.value).toBe(true);
-    lab.be("idle", "execute_request", "c1");
+    lab.emitStatus("idle", "execute_request", "c1");
     expect([kernel.state.value, kernel.reason.value]).toEqual(["ready", ""]);
   });
   it("does not flicker for short cells", async () => {
@@ -91,39 +91,39 @@ describe("in JupyterLab", () => {
     const { model, kernel } = open(lab);
     model.answer("hello", READY);
     for (let cell = 0; cell < 5; cell++) {
-      lab.be("busy", "execute_request", `c${cell}`);
+      lab.emitStatus("busy", "execute_request", `c${cell}`);
       await vi.advanceTimersByTimeAsync(300);
-      lab.be("idle", "execute_request", `c${cell}`);
+      lab.emitStatus("idle", "execute_request", `c${cell}`);
       expect(kernel.state.value).toBe("ready");
     }
     await vi.advanceTimersByTimeAsync(1000);
     expect(kernel.state.value).toBe("ready");
   });
-  it("stays busy when a shell beside the running cell answers a player", async () => {
+  it("stays busy when a subshell answers a player during a cell", async () => {
     const lab = new FakeKernel();
     const { kernel, model } = open(lab);
     model.answer("hello", READY);
-    lab.be("busy", "execute_request", "c1");
+    lab.emitStatus("busy", "execute_request", "c1");
     await vi.advanceTimersByTimeAsync(600);
-    lab.be("busy", "comm_msg", "m1", "sub-1");
-    lab.be("idle", "comm_msg", "m1", "sub-1");
+    lab.emitStatus("busy", "comm_msg", "m1", "sub-1");
+    lab.emitStatus("idle", "comm_msg", "m1", "sub-1");
     expect(kernel.state.value).toBe("busy");
-    lab.be("idle", "execute_request", "c1");
+    lab.emitStatus("idle", "execute_request", "c1");
     expect(kernel.state.value).toBe("ready");
   });
-  it("is busy where it opens while a cell runs, until that ends", async () => {
+  it("is busy when opened during a cell, until the cell ends", async () => {
     const lab = new FakeKernel();
     lab.status = "busy";
     const { kernel, model } = open(lab);
     model.answer("hello", READY);
     await vi.advanceTimersByTimeAsync(600);
     expect(kernel.state.value).toBe("busy");
-    lab.be("idle", "comm_msg", "m1", "sub-1");
+    lab.emitStatus("idle", "comm_msg", "m1", "sub-1");
     expect(kernel.state.value).toBe("busy");
-    lab.be("idle", "execute_request", "c0");
+    lab.emitStatus("idle", "execute_request", "c0");
     expect(kernel.state.value).toBe("ready");
   });
-  it("follows the status alone where messages cannot be seen", async () => {
+  it("follows the status alone without access to messages", async () => {
     const statusChanged = new FakeSignal<string>();
     const { kernel, model } = open({ status: "idle", statusChanged });
     model.answer("hello", READY);
@@ -139,28 +139,28 @@ describe("in JupyterLab", () => {
     model.answer("hello", READY);
     await turn();
     host.computation.start({ target: 1 });
-    lab.be(status, "shutdown_request", "s");
+    lab.emitStatus(status, "shutdown_request", "s");
     await turn();
     expect([kernel.state.value, kernel.canCompute.value]).toEqual(["gone", false]);
     expect(kernel.reason.value).toContain("Run the cell again");
     expect([host.computation.running.value, host.computation.failed.value]).toEqual([null, null]);
   });
-  it("is gone when its connection is disposed of, as after a shut-down", () => {
+  it("is gone when its connection is disposed, as after a shutdown", () => {
     const lab = new FakeKernel();
     const { kernel } = open(lab);
     lab.disposed.emit(undefined);
     expect(kernel.state.value).toBe("gone");
   });
-  it("is gone from the start in a notebook that was reopened, and does not ask", () => {
+  it("is gone in a reopened notebook, and sends no request", () => {
     const model = new FakeModel({}, null);
     const { kernel } = connect(model, () => true, controller().signal);
     expect(kernel.state.value).toBe("gone");
     expect(model.sent).toEqual([]);
   });
-  it.each(["the model", "the view"])("goes with its comm and comes back with it, as %s says", async (who) => {
+  it.each(["the model", "the view"])("follows the state of its comm, as reported by %s", async (source) => {
     const { kernel, model, view } = open(new FakeKernel());
     const live = (is: boolean) => {
-      if (who === "the model") model.view.model.comm_live = is;
+      if (source === "the model") model.view.model.comm_live = is;
       else view.disconnected = !is;
     };
     model.answer("hello", READY);
@@ -170,12 +170,12 @@ describe("in JupyterLab", () => {
     expect(kernel.state.value).toBe("gone");
     live(true);
     model.emit("comm_live_update");
-    expect(model.asked("hello")).toHaveLength(2);
+    expect(model.requests("hello")).toHaveLength(2);
     model.answer("hello", READY);
     await turn();
     expect([kernel.state.value, kernel.canCompute.value]).toEqual(["ready", true]);
   });
-  it("is gone when nothing can be sent to it", async () => {
+  it("is gone when sending fails", async () => {
     const model = new FakeModel({}, new FakeKernel());
     model.send = () => {
       throw new Error("Cannot send");
@@ -187,7 +187,7 @@ describe("in JupyterLab", () => {
   it("leaves no slot, listener or timer behind", async () => {
     const lab = new FakeKernel();
     const { model, ended } = open(lab);
-    lab.be("busy", "execute_request", "c1");
+    lab.emitStatus("busy", "execute_request", "c1");
     ended.abort();
     expect(model.listening).toBe(0);
     expect(lab.statusChanged.slots.size + lab.iopubMessage.slots.size + lab.disposed.slots.size).toBe(0);
@@ -196,8 +196,8 @@ describe("in JupyterLab", () => {
   });
 });
 
-describe("where the host does not tell how its kernel is", () => {
-  it("asks now and then, and calls silence busy", async () => {
+describe("in a host without kernel status", () => {
+  it("sends `hello` now and then, and treats silence as busy", async () => {
     const { kernel, model, ended } = open();
     await vi.advanceTimersByTimeAsync(600);
     expect(kernel.state.value).toBe("busy");
@@ -206,20 +206,20 @@ describe("where the host does not tell how its kernel is", () => {
     await turn();
     expect([kernel.state.value, kernel.canCompute.value]).toEqual(["ready", true]);
     await vi.advanceTimersByTimeAsync(5000);
-    expect(model.asked("hello")).toHaveLength(2);
-    // One question waits at a time, however long the silence.
+    expect(model.requests("hello")).toHaveLength(2);
+    // Only one request is open at a time.
     await vi.advanceTimersByTimeAsync(30_000);
-    expect(model.asked("hello")).toHaveLength(2);
+    expect(model.requests("hello")).toHaveLength(2);
     expect(kernel.state.value).toBe("busy");
     ended.abort();
     await turn();
     expect(vi.getTimerCount()).toBe(0);
   });
-  it("does not ask from a page that nobody sees", async () => {
+  it("sends no request from a hidden page", async () => {
     const { model } = open();
     model.answer("hello", READY);
     vi.stubGlobal("document", { hidden: true });
     await vi.advanceTimersByTimeAsync(30_000);
-    expect(model.asked("hello")).toHaveLength(1);
+    expect(model.requests("hello")).toHaveLength(1);
   });
 });

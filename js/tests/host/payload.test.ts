@@ -5,28 +5,28 @@ import { LocalModel } from "../../src/host/model.js";
 import { type Meta, readPayloads, sameLayout } from "../../src/host/payload.js";
 import { fixture, payloadTraits } from "../fake.js";
 
-// tests/widget/test_page.py holds this file against what Python writes.
+// tests/widget/test_page.py compares this file with the payload from Python.
 const { _meta: meta } = fixture("payload");
 
 describe("the payload", () => {
   const [payload] = readPayloads(new LocalModel(payloadTraits()));
 
-  it("holds the maps over their greatest magnitude, with its factor", () => {
+  it("has the maps divided by their greatest magnitude, and that scale", () => {
     expect([...payload.maps]).toEqual([0, 0.25, -0.5, 0.125, 1, 0, 0.0625, -0.25]);
     expect(payload.meta.scale).toBe(4);
     expect(payload.meta.grid).toEqual([2, 2, 2]);
   });
-  it("holds mass and signed mass of each slice", () => {
+  it("has share and signed share of each slice", () => {
     expect([...payload.temporal]).toEqual([3.5 / 8.75, 5.25 / 8.75].map(Math.fround));
     expect([...payload.temporalSigned]).toEqual([-0.5 / 8.75, 3.25 / 8.75].map(Math.fround));
     expect(payload.meta.signed).toBe(true);
   });
-  it("holds a colour table by each name", () => {
+  it("has a color table for each name", () => {
     expect([...payload.colormaps.keys()]).toEqual(["cividis", "viridis", "magma", "inferno", "diverging"]);
     expect([...payload.colormaps.get("inferno")!.subarray(0, 3)]).toEqual([0, 0, 4]);
     expect([...payload.colormaps.get("inferno")!.subarray(765)]).toEqual([252, 255, 164]);
   });
-  it("holds further panes, which take over what they do not bring", () => {
+  it("has further panes, which use the parts of the first that they do not have", () => {
     const maps = new Uint8Array(new Float32Array(4).buffer);
     const own = { ...meta, method: "other", parts: { maps: [3, 19] } };
     const more = new Uint8Array([9, 9, 9, ...maps, 9]);
@@ -39,12 +39,12 @@ describe("the payload", () => {
     const [, other] = readPayloads(new LocalModel({ ...payloadTraits(), _others: [pictured], _more: more }));
     expect([...other.jpegs]).toEqual([9, 9, 9]);
   });
-  it("refuses another layout", () => {
+  it("refuses another schema version", () => {
     const other = new LocalModel({ _meta: { ...meta, schema: 99 } });
     expect(() => readPayloads(other)).toThrow("layout 99");
     expect(() => readPayloads(new LocalModel({}))).toThrow("layout undefined");
   });
-  it("tells what can be asked for, and what depends on the class", () => {
+  it("lists the methods, and which depend on the class", () => {
     const { methods, class_specific } = payload.meta;
     expect(methods.map((method) => [method.name, method.class_specific, method.group, method.cost])).toEqual([
       ["staa", false, "attention", "1 forward pass"],
@@ -53,7 +53,7 @@ describe("the payload", () => {
     ]);
     expect(class_specific).toBe(false);
   });
-  it("holds what acts, where and when, and how the map stands up to it", () => {
+  it("has the ground truth in space and time, and the score cards", () => {
     const { ground_truth: truth, cards, card } = payload.meta;
     expect(truth?.spans).toEqual([[3, 4]]);
     const [width] = truth!.size;
@@ -75,7 +75,7 @@ describe("the payload", () => {
       { name: "temporal AUC", value: 1, chance: 0.5 },
     ]);
   });
-  it("is of the same film whatever explains it, until clip, frames, grid, spans or box are others", () => {
+  it("has the same layout for any method, unless clip, frames, grid, spans or box differ", () => {
     const { spans, clip, frames } = payload.meta;
     const same = (changes: Partial<Meta>) => sameLayout(payload.meta, structuredClone({ ...payload.meta, ...changes }));
     expect(same({ method: "other", target: 0, scale: 7, signed: false, attention: null, labels: [] })).toBe(true);
@@ -87,13 +87,13 @@ describe("the payload", () => {
     expect(same({ frames: { ...frames, total: 5 } })).toBe(false);
   });
 
-  it("shows a layer over the clip's maximum, its time as shares", () => {
+  it("scales a layer to its maximum in the clip, with shares of slices", () => {
     const heat = computeHeat(payload, 1, -1);
     expect([...heat.values]).toEqual([8, 9, 10, 11, 12, 13, 14, 15].map((value) => Math.fround(value / 15)));
     expect(heat.temporal[0]).toBeCloseTo(38 / 92);
     expect(heat.signed).toBe(false);
   });
-  it("blends the maps of two slices", () => {
+  it("interpolates between the maps of two slices", () => {
     const heat = computeHeat(payload, -1, -1);
     expect([...mapAt(heat, { from: 0, to: 1, mix: 0.5 })]).toEqual([0.5, 0.125, -0.21875, -0.0625]);
   });
@@ -102,11 +102,11 @@ describe("the payload", () => {
 describe("bytes", () => {
   it("widens float16 exactly: zeros, subnormals, largest, infinities", () => {
     const bits = Uint16Array.from([0x0000, 0x8000, 0x0001, 0x03ff, 0x0400, 0x3c00, 0xbc01, 0x7bff, 0x7c00, 0xfc00]);
-    const wanted = [0, -0, 2 ** -24, 1023 * 2 ** -24, 2 ** -14, 1, -(1 + 1 / 1024), 65504, Infinity, -Infinity];
-    expect([...halfToFloat32(bits)]).toEqual(wanted);
+    const expected = [0, -0, 2 ** -24, 1023 * 2 ** -24, 2 ** -14, 1, -(1 + 1 / 1024), 65504, Infinity, -Infinity];
+    expect([...halfToFloat32(bits)]).toEqual(expected);
     expect(halfToFloat32(Uint16Array.from([0x7e00]))[0]).toBeNaN();
   });
-  it("takes nothing for no bytes", () => {
+  it("gives empty arrays for missing bytes", () => {
     expect(copyBytes(null).byteLength).toBe(0);
     expect(halfToFloat32(undefined)).toHaveLength(0);
   });

@@ -1,27 +1,20 @@
-import { setMaxListeners } from "node:events";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { DEFAULTS } from "../../src/core/generated.js";
 import { watch } from "../../src/core/reactive.js";
 import { LocalModel } from "../../src/host/model.js";
 import { createState } from "../../src/host/settings_sync.js";
+import { controller } from "../fake.js";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-/** Node warns of more than ten listeners; a browser knows no such limit. */
-function controller(): AbortController {
-  const made = new AbortController();
-  setMaxListeners(0, made.signal);
-  return made;
-}
-
 describe("state", () => {
-  it("starts with what the host says, and defaults for the rest", () => {
+  it("starts with the values of the host, and defaults for the rest", () => {
     const state = createState(new LocalModel({ opacity: 0.25 }), controller().signal);
     expect(state.opacity.value).toBe(0.25);
     expect(state.colormap.value).toBe(DEFAULTS.colormap);
   });
-  it("goes both ways", () => {
+  it("is synchronized in both directions", () => {
     const model = new LocalModel({});
     const state = createState(model, controller().signal);
     state.threshold.value = 0.5;
@@ -29,7 +22,7 @@ describe("state", () => {
     model.set("colormap", "magma");
     expect(state.colormap.value).toBe("magma");
   });
-  it("reports frames at most ten times a second, and the last one always", () => {
+  it("reports frames at most ten times a second, and always the last", () => {
     const model = new LocalModel({ frame: 0 });
     const reported: unknown[] = [];
     model.on("change:frame", () => reported.push(model.get("frame")));
@@ -43,7 +36,7 @@ describe("state", () => {
     expect(reported.length).toBeLessThanOrEqual(6);
     expect(reported.at(-1)).toBe(50);
   });
-  it("lets go of the host when it ends", () => {
+  it("stops following the host when it ends", () => {
     const model = new LocalModel({});
     const ended = controller();
     const state = createState(model, ended.signal);

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { LEVELS } from "../../src/core/generated.js";
 import { composite, type Overlay } from "../../src/render/composite.js";
 
-/** One cell of the strongest value over a whole row. */
+/** An overlay of one cell with the greatest value over a whole row. */
 function overlay(width: number, [red, green, blue, cover]: number[], changes: Partial<Overlay> = {}): Overlay {
   const palette = new Uint8Array(4 * LEVELS);
   palette.set([red, green, blue, cover], 4 * (LEVELS - 1));
@@ -24,7 +24,7 @@ function overlay(width: number, [red, green, blue, cover]: number[], changes: Pa
 const row = () =>
   Uint8ClampedArray.from({ length: 1024 }, (_, i) => [i >> 2, 255 - (i >> 2), (i >> 2) ^ 85, 255][i % 4]);
 
-test("every value of a channel under every cover is the quotient by 255, rounded; alpha stays whole", () => {
+test("every channel value is blended at every opacity with rounding; alpha stays 255", () => {
   for (let cover = 0; cover < 256; cover++) {
     for (const colour of [
       [0, 255, 128],
@@ -32,20 +32,20 @@ test("every value of a channel under every cover is the quotient by 255, rounded
       [cover, 255 - cover, 3],
     ]) {
       const pixels = row();
-      const mixed = (value: number, c: number) => Math.floor((value * (255 - cover) + colour[c] * cover + 127) / 255);
-      const wanted = row().map((value, i) => (i % 4 === 3 ? 255 : mixed(value, i % 4)));
+      const blended = (value: number, c: number) => Math.floor((value * (255 - cover) + colour[c] * cover + 127) / 255);
+      const expected = row().map((value, i) => (i % 4 === 3 ? 255 : blended(value, i % 4)));
       composite(pixels, 256, 1, overlay(256, [...colour, cover]));
-      expect(pixels, `${colour} at ${cover}`).toEqual(wanted);
+      expect(pixels, `${colour} at ${cover}`).toEqual(expected);
     }
   }
 });
 
-test("what the model did not see is darkened to 80 of 255, left and right, above and below", () => {
+test("pixels outside the box are darkened to 80 of 255 on all sides", () => {
   const one = row();
   const pixels = new Uint8ClampedArray(3 * one.length);
   for (let y = 0; y < 3; y++) pixels.set(one, y * one.length);
   composite(pixels, 256, 3, overlay(256, [0, 0, 0, 0], { box: [10, 1, 200, 2], dim: true }));
   const dark = one.map((value, i) => (i % 4 === 3 ? 255 : Math.floor((value * 80 + 127) / 255)));
-  const mixed = one.map((value, i) => (i >= 40 && i < 800 ? value : dark[i]));
-  expect([...pixels]).toEqual([...dark, ...mixed, ...dark]);
+  const blended = one.map((value, i) => (i >= 40 && i < 800 ? value : dark[i]));
+  expect([...pixels]).toEqual([...dark, ...blended, ...dark]);
 });

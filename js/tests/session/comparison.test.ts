@@ -25,14 +25,14 @@ const change =
   (meta: Partial<Meta>, rest: Partial<Payload> = {}) =>
   (first: Payload): Payload => ({ ...first, ...rest, meta: { ...first.meta, ...meta } });
 
-const elsewhere = { clip: { name: "other.mp4", size: [320, 180] as [number, number], end: 4, sha256: "ef" } };
+const otherClip = { clip: { name: "other.mp4", size: [320, 180] as [number, number], end: 4, sha256: "ef" } };
 
 const grid = (rows: number, columns: number, ...box: [number, number, number, number]): Grid => ({
   cells: [columns, rows],
   box,
 });
 
-it("takes what both grids cover, in cells like the smaller of theirs", () => {
+it("covers the common area of two grids, with cells of the finer one", () => {
   const whole = grid(2, 4, 0, 0, 8, 4);
   expect(commonGrid(whole, whole)).toEqual(whole);
   expect(commonGrid(whole, grid(2, 2, 2, 0, 6, 4))).toEqual(grid(2, 2, 2, 0, 6, 4));
@@ -40,17 +40,17 @@ it("takes what both grids cover, in cells like the smaller of theirs", () => {
   expect(commonGrid(whole, grid(1, 1, 4, -4, 12, 2))).toEqual(grid(1, 2, 4, 0, 8, 2));
 });
 
-it("reads a map between the middles of its cells, and no further than the outermost", () => {
+it("interpolates a map between cell centers, and is constant beyond the outermost", () => {
   const two = grid(1, 2, 0, 0, 2, 1);
   expect([...resample(Float32Array.of(0, 1), two, grid(1, 4, 0, 0, 2, 1))]).toEqual([0, 0.25, 0.75, 1]);
-  // The same place in the frame, whatever the boxes.
+  // Boxes differ, but the position in the frame is the same.
   expect([...resample(Float32Array.of(0, 1), two, grid(1, 1, 0.5, 0, 1.5, 1))]).toEqual([0.5]);
   const square = grid(2, 2, 10, 10, 30, 30);
   expect([...resample(Float32Array.of(0, 1, 2, 3), square, square)]).toEqual([0, 1, 2, 3]);
   expect([...resample(Float32Array.of(0, 1, 2, 3), square, grid(1, 1, 10, 10, 30, 30))]).toEqual([1.5]);
 });
 
-it("subtracts the next pane from the active one at the moment on show, each by its own clock", async () => {
+it("subtracts the next pane from the active one at the same second, each on its own timeline", async () => {
   const spans: [number, number][] = [
     [2, 2.5],
     [2.5, 4],
@@ -79,7 +79,7 @@ it("subtracts the next pane from the active one at the moment on show, each by i
   expect(session.panes.difference.value!.map.value[0]).toBeCloseTo(-difference.map.value[0], 6);
 });
 
-it("speaks of the active pane, and goes around", async () => {
+it("shows the names of the active pane, and steps around", async () => {
   const { session, state } = await open(change({ method: "rollout", target: 1 }), change({ method: "gradcam" }));
   expect(session.view.names.value).toEqual(["staa · jump", "rollout · clap", "gradcam · jump"]);
   expect(session.view.pairNames.value).toEqual(["staa · jump", "rollout · clap"]);
@@ -103,8 +103,8 @@ it("speaks of the active pane, and goes around", async () => {
   expect(session.view.names.value).toEqual(["saliency · jump", "rollout · clap", "gradcam · jump"]);
 });
 
-it("follows the clock of the first pane: one position a clip, and the same second in another clip", async () => {
-  const later = (first: Payload) => change(elsewhere, { times: first.times.map((time) => time + 1) })(first);
+it("follows the timeline of the first pane: one position per clip, and the same second in another clip", async () => {
+  const later = (first: Payload) => change(otherClip, { times: first.times.map((time) => time + 1) })(first);
   const { session, state } = await open(change({ method: "rollout" }), later, later);
   const [one, same, apart, too] = session.panes.all;
   expect(same.position).toBe(one.position);
@@ -116,37 +116,37 @@ it("follows the clock of the first pane: one position a clip, and the same secon
   expect(session.panes.differences.map((difference) => difference !== null)).toEqual([true, false, true, false]);
 });
 
-it("has the views that its panes allow", async () => {
+it("offers the views that its panes allow", async () => {
   const alone = await open();
   alone.state.view.value = "difference";
   expect([alone.session.view.mode.value, alone.session.panes.next.value]).toEqual([
     "overlay",
     alone.session.panes.all[0],
   ]);
-  const { session, state } = await open(change(elsewhere), change({ ...elsewhere, method: "rollout" }));
+  const { session, state } = await open(change(otherClip), change({ ...otherClip, method: "rollout" }));
   state.view.value = "grid";
-  const seen = Array.from({ length: 4 }, () => {
+  const views = Array.from({ length: 4 }, () => {
     session.actions.nextView();
     return session.view.mode.value;
   });
-  expect(seen).toEqual(["overlay", "side", "wipe", "grid"]);
+  expect(views).toEqual(["overlay", "side", "wipe", "grid"]);
   state.view.value = "difference";
   expect(session.view.mode.value).toBe("overlay");
   state.pane.value = 1;
   expect(session.view.mode.value).toBe("difference");
 });
 
-it("computes in the pane that was active when it was asked", async () => {
+it("computes in the pane that was active at the request", async () => {
   const { model, session, state } = await open(change({ method: "rollout" }));
   session.actions.stepPane(1);
   session.actions.explain("staa_logit");
-  expect(model.asked("compute").at(-1)!.args).toEqual({ method: "staa_logit", target: 2, pane: 1 });
+  expect(model.requests("compute").at(-1)!.args).toEqual({ method: "staa_logit", target: 2, pane: 1 });
   expect(session.view.activeRequest).toMatchObject({ method: "staa_logit" });
   state.pane.value = 0;
   expect(session.view.activeRequest).toBeNull();
 });
 
-it("stands panes side by side so that pictures come out large", () => {
+it("arranges panes so that pictures are large", () => {
   const [wide, square, tall] = [16 / 9, 1, 9 / 16];
   expect([wide, square, tall].map((shape) => columns(2, shape))).toEqual([2, 2, 2]);
   expect([wide, square, tall].map((shape) => columns(3, shape))).toEqual([2, 3, 3]);

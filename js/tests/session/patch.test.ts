@@ -20,8 +20,8 @@ async function open(result: unknown = { kernel: true, computes: true, why: "" })
   return { model, session, pane: session.panes.all[0] };
 }
 
-/** The attention of a patch, in the place of an explanation. */
-function asked(payload: Payload, patch: [number, number, number] | null): Payload {
+/** An explanation by `patch_attention` in place of another. */
+function withPatch(payload: Payload, patch: [number, number, number] | null): Payload {
   return { ...payload, meta: { ...payload.meta, method: "patch_attention", params: { patch } } };
 }
 
@@ -29,7 +29,7 @@ const pressEscape = (session: Session) => {
   return COMMANDS.leave(session, -1, {} as PlayerActions, "Escape");
 };
 
-it("knows the patch of an explanation and of a wish, by default the one in the middle", () => {
+it("reads the patch of an explanation and of a request, by default the middle one", () => {
   const params = { patch: [1, 2, 4] };
   expect(patchOf({ method: "patch_attention", params })).toEqual([1, 2, 4]);
   expect(patchOf({ method: "staa", params })).toBeNull();
@@ -41,24 +41,24 @@ it("knows the patch of an explanation and of a wish, by default the one in the m
   expect(describePatch({ method: "staa", params: {} })).toBe("");
 });
 
-it("asks the kernel by an ordinary request, and Escape cancels it", async () => {
+it("sends an ordinary request to the kernel, and Escape cancels it", async () => {
   const { model, session, pane } = await open();
   session.actions.select([session.panes.timeline.start, session.panes.timeline.end]);
   session.actions.requestPatch(pane, [1, 0, 1]);
-  const [request] = model.asked("compute");
+  const [request] = model.requests("compute");
   expect(request.args).toEqual({ method: "patch_attention", params: { patch: [1, 0, 1] }, pane: 0 });
   expect(pressEscape(session)).not.toBe(false);
-  expect(model.asked("cancel").map(({ id }) => id)).toEqual([request.id]);
+  expect(model.requests("cancel").map(({ id }) => id)).toEqual([request.id]);
   expect(session.host.computation.running.value).toBeNull();
   expect(session.state.selection.value).not.toBeNull();
 });
 
-it("goes back by the trait, before anything else that Escape does", async () => {
+it("leaves the patch by the trait; Escape does this before anything else", async () => {
   const { model, session, pane } = await open();
   session.actions.select([session.panes.timeline.start, session.panes.timeline.end]);
   const before = pane.payload.value;
   model.set("patch", [1, 0, 1]);
-  session.panes.replace([asked(before, [1, 0, 1])]);
+  session.panes.replace([withPatch(before, [1, 0, 1])]);
   expect(session.host.notice.value.text).toBe("attention of the patch at row 1, column 2, slice 2");
   pressEscape(session);
   expect(model.get("patch")).toBeNull();
@@ -69,10 +69,10 @@ it("goes back by the trait, before anything else that Escape does", async () => 
   expect(pressEscape(session)).toBe(false);
 });
 
-it("brings back itself what it has kept once the kernel is gone", async () => {
+it("restores the previous explanation itself without a kernel", async () => {
   const { model, session, pane } = await open();
   const before = pane.payload.value;
-  const [one, other] = [asked(before, [0, 0, 0]), asked(before, [1, 0, 0])];
+  const [one, other] = [withPatch(before, [0, 0, 0]), withPatch(before, [1, 0, 0])];
   session.panes.replace([one]);
   session.panes.replace(named([other], () => "a patch"));
   expect(session.view.names.value).toEqual(["a patch"]);
@@ -82,30 +82,30 @@ it("brings back itself what it has kept once the kernel is gone", async () => {
   expect(session.view.names.value).toEqual(["staa"]);
 });
 
-it("says once what is missing", async () => {
+it("says once why patches cannot be computed", async () => {
   const { model, session, pane } = await open({ kernel: true, computes: false, why: "It was loaded from a file." });
   session.actions.requestPatch(pane, [0, 0, 0]);
   expect(session.host.notice.value.text).toBe("It was loaded from a file.");
   session.host.notify("");
   session.actions.requestPatch(pane, [0, 0, 1]);
   expect(session.host.notice.value.text).toBe("");
-  expect(model.asked("compute")).toEqual([]);
+  expect(model.requests("compute")).toEqual([]);
 });
 
-it("does not ask models that show no attention", async () => {
+it("sends no request for models without attention", async () => {
   const { model, session, pane } = await open();
   const { meta } = pane.payload.value;
   const methods = meta.methods.map((method) => ({ ...method, group: "gradient" as const }));
   session.panes.replace([{ ...pane.payload.value, meta: { ...meta, methods } }]);
   session.actions.requestPatch(pane, [0, 0, 0]);
   expect(session.host.notice.value.text).toContain("cannot be read");
-  expect(model.asked("compute")).toEqual([]);
+  expect(model.requests("compute")).toEqual([]);
 });
 
-it("leaves a page's explanation of a patch as it is", () => {
+it("does not leave the patch on an exported page", () => {
   const model = new LocalModel(payloadTraits());
   const until = controller().signal;
-  const payloads = readPayloads(model).map((payload) => asked(payload, null));
+  const payloads = readPayloads(model).map((payload) => withPatch(payload, null));
   const host = connect(model, () => false, until);
   const session = openSession(payloads, createState(model, until), host, until);
   expect(session.actions.leavePatch()).toBe(false);

@@ -18,7 +18,7 @@ async function open() {
   return { model, session, pane: session.panes.all[0], until };
 }
 
-/** The same film with its maps the other way round. */
+/** An explanation of the same clip with its maps in reverse order. */
 function other(payload: Payload): Payload {
   const meta = {
     ...payload.meta,
@@ -36,7 +36,7 @@ it("starts at the moment of the greatest attribution", async () => {
   expect(session.state.frame.value).toBe(103);
 });
 
-it("shows another explanation of the film without moving frame or looks", async () => {
+it("shows another explanation of the clip without changing frame or settings", async () => {
   const { session, pane, until } = await open();
   session.state.frame.value = 101;
   session.state.threshold.value = 0.5;
@@ -60,7 +60,7 @@ it("shows another explanation of the film without moving frame or looks", async 
   expect(session.host.notice.value.text).toBe("staa_logit: wave");
 });
 
-it("falls back to the joint map where an explanation carries no layers", async () => {
+it("falls back to the joint map for an explanation without layers", async () => {
   const { session, pane } = await open();
   session.state.layer.value = 1;
   expect(session.view.heat.value.signed).toBe(false);
@@ -68,31 +68,31 @@ it("falls back to the joint map where an explanation carries no layers", async (
   expect(session.view.heat.value.values).toEqual(pane.payload.value.maps);
 });
 
-it("goes through the methods, from the one that was asked for last", async () => {
+it("steps through the methods from the last requested one", async () => {
   const { model, session, pane } = await open();
   const methods = pane.payload.value.meta.methods.slice(0, 2);
   const three = [...methods, { ...methods[0], name: "rollout" }];
   session.panes.replace([{ ...pane.payload.value, meta: { ...pane.payload.value.meta, methods: three } }]);
   session.actions.nextMethod();
   session.actions.nextMethod();
-  expect(model.asked("compute").map(({ args }) => args)).toEqual([
+  expect(model.requests("compute").map(({ args }) => args)).toEqual([
     { method: "staa_logit", target: 2 },
     { method: "rollout" },
   ]);
-  // Once around is where it started: nothing is left to compute.
+  // After a full round the first method is shown again, and nothing is computed.
   session.actions.nextMethod();
   expect(session.host.computation.running.value).toBeNull();
 });
 
-it("asks for nothing while there is nobody to ask, and says why", async () => {
+it("sends no request without a kernel, and says why", async () => {
   const { model, session } = await open();
   model.emit("destroy");
   session.actions.nextMethod();
-  expect(model.asked("compute")).toEqual([]);
+  expect(model.requests("compute")).toEqual([]);
   expect(session.host.notice.value.text).toContain("Run the cell again");
 });
 
-it("outlines what acts in the frame on show, until it is told not to", async () => {
+it("outlines the ground truth in the current frame until it is turned off", async () => {
   const { session, pane } = await open();
   const { state } = session;
   const { outline } = pane;

@@ -15,7 +15,7 @@ it("divides an axis at round numbers", () => {
   expect(niceStep(0, 6)).toBe(1);
 });
 
-it("gathers slices into bars that keep their mean and their most, wherever the range begins", () => {
+it("merges slices into bars with their mean and maximum, wherever the range begins", () => {
   const values = Float32Array.of(1, 3, 0, 4, 5);
   expect(mergeBars(values, 0, 5, 1).map(({ mean, most }) => [mean, most])).toEqual(
     [...values].map((value) => [value, value]),
