@@ -76,7 +76,7 @@ def test_the_export_dialog_works_by_keys_alone(open_page: Callable[[Explanation]
         item = items.filter(has_text=name).first
         if name in names[4:]:
             expect(item).to_be_disabled()
-            expect(item).to_contain_text("needs a notebook with its kernel")
+            expect(item).to_contain_text("needs a running notebook")
         else:
             expect(item).to_be_enabled()
     violations = page.evaluate("async () => (await axe.run()).violations.map(({ id, impact }) => [id, impact])")
@@ -251,7 +251,7 @@ def test_code_is_selected_where_the_clipboard_is_unavailable(
     field = page.get_by_role("textbox", name="Python")
     expect(field).to_be_focused()
     assert field.evaluate("field => [field.selectionStart, field.selectionEnd]") == [0, len(code)]
-    expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text("may not copy")
+    expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text("Copying is blocked")
 
 
 # --- files by the kernel ---

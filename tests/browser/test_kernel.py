@@ -144,7 +144,7 @@ def test_class_is_chosen_by_mouse_and_by_keys(open_player: Callable[..., PageKer
 def test_class_agnostic_method_offers_a_class_specific_one(open_player: Callable[..., PageKernel], page: Page) -> None:
     kernel = open_player(barcode_explanation())
     class_rows(page, name="clap").click()
-    expect(page.locator(".staa-says")).to_contain_text("The map of staa is the same for every class. Explain “clap” by")
+    expect(page.locator(".staa-says")).to_contain_text("The map of staa is the same for every class. Explain “clap” with")
     assert kernel.sent_requests("compute") == []
     page.get_by_role("button", name="Not now").click()
     expect(page.get_by_role("button", name="Explain")).to_be_hidden()
@@ -178,7 +178,7 @@ def test_lost_kernel_is_shown_and_seeking_still_works(open_player: Callable[...,
     page.locator(".staa-root").press("m")
     kernel.disconnect()
     expect(page.get_by_text("kernel gone")).to_be_visible()
-    expect(page.locator(".staa-method")).to_contain_text("run the cell again")
+    expect(page.locator(".staa-method")).to_contain_text("Run the cell again")
     expect(page.get_by_label("Method", exact=True)).to_be_disabled()
     expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
     class_rows(page, name="clap").click(force=True)
