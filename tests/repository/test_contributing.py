@@ -67,9 +67,9 @@ def outcomes(clone: Path) -> dict[str, list[str]]:
 FAMILY_TESTS = [
     f"{name}[lab_vivit]"
     for name in (
-        "test_the_geometry_is_that_of_the_tokens",
-        "test_a_changed_slice_changes_only_itself_in_the_first_layer",
-        "test_a_saved_folder_is_read_and_explained",
+        "test_the_geometry_matches_the_order_of_the_tokens",
+        "test_a_changed_slice_changes_only_its_own_rows_in_the_first_layer",
+        "test_a_saved_folder_is_loaded_and_explained",
     )
 ]
 
