@@ -53,8 +53,7 @@ def draw_training_clip(seed: int, size: int, through_video: float, idle: bool) -
     The frames are uint8 ``(8, size, size, 3)``. With ``idle`` nobody acts, and the class is `NONE`.
     """
     rng = np.random.default_rng([seed, 64])
-    is_held = rng.random() < len(HELD_POSES) / len(CLASSES)
-    scene = draw_scene(seed, kind="stay" if is_held else "anywhere")
+    scene = draw_scene(seed, kind=draw_kind(rng))
     label = NONE if idle else NAMES.index(scene.label)
     first, last = _draw_part(rng, scene.actor)
     visible = scene.actor.visible_share(first, last)
@@ -68,6 +67,11 @@ def draw_training_clip(seed: int, size: int, through_video: float, idle: bool) -
         resized = [np.asarray(p.resize((size, size), Image.Resampling.BILINEAR)) for p in pictures]
         return np.stack(resized), label, visible
     return render(scene, steps, size)[0], label, visible
+
+
+def draw_kind(rng: np.random.Generator) -> str:
+    """Draw the kind of a clip, such that each class is as likely as any other."""
+    return "stay" if rng.random() < len(HELD_POSES) / len(CLASSES) else "anywhere"
 
 
 def _draw_part(rng: np.random.Generator, actor: Figure) -> tuple[float, float]:

@@ -27,7 +27,7 @@ KINDS = ("anywhere", "middle")
 def true_cells(seed: int, kind: str) -> np.ndarray:
     """Return the cells of a clip that are part of the action, bool ``(8, 8, 8)``."""
     scene = draw_scene(seed, kind=kind)
-    steps = np.arange(STEPS) + 0.5
+    steps = np.arange(0.5, STEPS)
     frames, where = render(scene, steps, SIZE)
     clip = ActionClip(frames, steps, scene.label, where, scene.actor.is_moving(steps), seed)
     side = SIZE // PATCH
