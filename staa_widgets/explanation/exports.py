@@ -46,6 +46,10 @@ class ExportFormat:
         Media type of a file that the kernel makes for the player; empty if the player makes it itself.
     single
         Whether the file needs exactly one explanation.
+    takes_range
+        Whether the writer takes ``start=``, ``end=`` and ``progress=``, to write the selected seconds only.
+    takes_settings
+        Whether the writer takes the settings of a player as options.
     shows_video
         Whether the writer takes ``video=`` and ``audio=``, to show the video itself in place of the preview.
     """
@@ -57,6 +61,8 @@ class ExportFormat:
     writer: str
     media_type: str = ""
     single: bool = False
+    takes_range: bool = False
+    takes_settings: bool = False
     shows_video: bool = False
 
     def write(self, explanations: Exportable, path: str | os.PathLike[str], style: Any = None, **options: Any) -> Path:
@@ -109,6 +115,7 @@ EXPORT_FORMATS = MappingProxyType(
                 description="interactive player in one HTML file that works offline",
                 writer="widget.page:to_html",
                 media_type="text/html",
+                takes_settings=True,
             ),
             ExportFormat(
                 name="mp4",
@@ -118,6 +125,7 @@ EXPORT_FORMATS = MappingProxyType(
                 writer="export.movie:to_video",
                 media_type="video/mp4",
                 single=True,
+                takes_range=True,
                 shows_video=True,
             ),
             ExportFormat(
@@ -128,6 +136,7 @@ EXPORT_FORMATS = MappingProxyType(
                 writer="export.gif:to_gif",
                 media_type="image/gif",
                 single=True,
+                takes_range=True,
             ),
             ExportFormat(
                 name="png",

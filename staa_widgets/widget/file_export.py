@@ -64,10 +64,8 @@ class ExportOperation:
     def compute(self, report: Progress) -> bytes:
         """Return the content of the file."""
         report(f"writing the {self.format.label}", 0, 1)
-        if self.format.single:
-            content = self._movie(report)
-        else:
-            content = self.format.to_bytes(_as_exportable(self.explanations), **self.settings)
+        subject = self.explanations[self.pane] if self.format.single else _as_exportable(self.explanations)
+        content = self.format.to_bytes(subject, **self._options(report))
         if len(content) > MAX_FILE_BYTES:
             raise ExportError(
                 f"The file has {len(content) / 1e6:.0f} MB, which is too large to save from the browser.",
@@ -81,16 +79,23 @@ class ExportOperation:
         name = f"{file_stem(e.clip_name)}_{file_stem(e.method)}{self.format.suffixes[0]}"
         return {"name": name, "type": self.format.media_type}, [result]
 
-    def _movie(self, report: Progress) -> bytes:
+    def _options(self, report: Progress) -> dict[str, Any]:
+        """Return the options of the format's writer."""
+        if self.format.takes_settings:
+            return dict(self.settings)
         e = self.explanations[self.pane]
+        options: dict[str, Any] = {
+            "style": style_from_settings(self.settings, *([e] if self.format.single else self.explanations))
+        }
         start, end = self.settings.get("selection") or (None, None)
-        options: dict[str, Any] = {"start": start, "end": end, "progress": report}
+        if self.format.takes_range:
+            options |= {"start": start, "end": end, "progress": report}
         if self.format.shows_video and self.clip is not None:
             low, high = (e.times[0] if start is None else start), (e.end if end is None else end)
             frames = int(((e.times >= low) & (e.times < high)).sum())
             if frames * self.clip.width * self.clip.height <= MAX_PIXELS:
                 options["video"] = self.clip
-        return self.format.to_bytes(e, style_from_settings(self.settings, e), **options)
+        return options
 
 
 def make_export_operation(player: PlayerView, args: Mapping[str, Any]) -> ExportOperation:

@@ -52,26 +52,21 @@ def run_python(clone: Path, *arguments: str) -> str:
     return run.stdout
 
 
-@pytest.fixture(scope="module")
-def outcomes(clone: Path) -> dict[str, list[str]]:
-    """Names of the tests that passed, by file, after those of all recipes and of the families were run."""
+def passed_tests(clone: Path, *arguments: str) -> dict[str, list[str]]:
+    """Run pytest on the copy; return the names of the tests that passed, by file."""
     report = clone / "report.xml"
-    families = [f"tests/models/test_families.py::{name}" for name in FAMILY_TESTS]
-    run_python(clone, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junit-xml={report}", *RECIPE_TESTS, *families)
+    run_python(clone, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junit-xml={report}", *arguments)
     passed: dict[str, list[str]] = {}
     for case in ElementTree.parse(report).iter("testcase"):
+        assert not len(case), f"{case.attrib['name']} was skipped"
         passed.setdefault(case.attrib["classname"].replace(".", "/") + ".py", []).append(case.attrib["name"])
     return passed
 
 
-FAMILY_TESTS = [
-    f"{name}[lab_vivit]"
-    for name in (
-        "test_the_geometry_matches_the_order_of_the_tokens",
-        "test_a_changed_slice_changes_only_its_own_rows_in_the_first_layer",
-        "test_a_saved_folder_is_loaded_and_explained",
-    )
-]
+@pytest.fixture(scope="module")
+def outcomes(clone: Path) -> dict[str, list[str]]:
+    """Names of the tests of all recipes that passed, by file."""
+    return passed_tests(clone, *RECIPE_TESTS)
 
 
 def test_each_kind_of_addition_has_a_recipe_with_a_test():
@@ -89,8 +84,9 @@ def test_a_recipe_that_is_followed_passes_its_test(path: str, outcomes: dict[str
     assert outcomes[path] == written
 
 
-def test_the_family_passes_the_tests_of_all_families(outcomes: dict[str, list[str]]):
-    assert outcomes["tests/models/test_families.py"] == FAMILY_TESTS
+def test_the_family_passes_the_tests_of_all_families(clone: Path):
+    (names,) = passed_tests(clone, "tests/models/test_families.py", "-k", "lab_vivit").values()
+    assert len(names) > 20
 
 
 def test_the_copy_is_what_is_imported(clone: Path):

@@ -127,7 +127,7 @@ def test_the_export_dialog_offers_the_formats_of_the_table():
     assert table
     assert {*re.findall(r"^  (\w+): ", table[1], re.MULTILINE)} == {*file_export.KERNEL_FORMATS}
     page_formats = {*EXPORT_FORMATS} - {*file_export.KERNEL_FORMATS}
-    assert {*re.findall(r'item\("\w+", "([A-Z]+): ', source)} == {name.upper() for name in page_formats}
+    assert {*re.findall(r'"([A-Z]+): ', source)} == {name.upper() for name in page_formats}
 
 
 def test_progress_is_reported_and_can_cancel(bars: Explanation):
