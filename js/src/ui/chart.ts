@@ -1,283 +1,182 @@
-// The chart of attribution over time: bars, axis, zoom, selection and playhead.
+// The chart of attribution over time: puts bars, axis, readout, zoom, selection and playhead together.
 
-import { signal } from "@preact/signals-core";
 import { watch } from "../core/reactive.js";
-import { atOrBefore, clamp } from "../core/timeline.js";
 import type { Session } from "../session/session.js";
-import { mergeBars, niceStep } from "./chart_bars.js";
+import { type DrawnBars, drawBands, drawBars } from "./chart_plot.js";
+import { chartReadout } from "./chart_readout.js";
 import { summary, tableRows, timeRange } from "./chart_text.js";
-import { button, h, movingMark, onDrag, percent, seconds, svg } from "./dom.js";
+import { type ChartView, createChartView } from "./chart_view.js";
+import { button, h, movingMark, onDrag, svg } from "./dom.js";
 import { legend } from "./legend.js";
 import { tooltip } from "./shortcuts.js";
 
-const AXIS = 22;
+/** Height of the time axis in pixels. */
+const AXIS_HEIGHT = 22;
 
-type Span = readonly [from: number, to: number];
+/** Pixels around an end of the selection in which a drag moves that end. */
+const GRIP = 8;
 
-/** Bars of time: how much of the attribution fell into each slice. Click or drag to seek, drag on the axis to select. */
+/** With more slices than this in a pane, the chart can be zoomed. */
+const ZOOM_SLICES = 24;
+
+/** Bars of the attribution of each slice. Click or drag to seek, drag on the axis to select. */
 export function chart(session: Session): { header: HTMLElement; element: HTMLElement } {
-  const { state, until } = session;
-  const { timeline, all: panes, active } = session.panes;
-  const { names, meta, time } = session.view;
-  const { start, end } = timeline;
-  const whole = end - start;
-  const several = panes.length > 1;
-  // Of a pane's bars: four leave room for what stands below.
-  const height = [92, 60, 46, 36][panes.length - 1];
-  const floor = height * panes.length;
-  const starts = panes.map(({ layout }) => layout.spans.map(([from]) => from));
-  /** What is on show of the time: where it begins, and its length. */
-  const view = signal<Span>([start, whole]);
-  const width = signal(640);
-  const hovered = signal<number | null>(null);
-  /** Of each pane: the bars on show, of `per` slices each, after those that are before. */
-  const drawn = signal<(readonly [per: number, before: number, elements: Element[]])[]>([]);
-  const share = (second: number) => (second - view.value[0]) / view.value[1];
-  const at = (part: number) => view.value[0] + part * view.value[1];
-  const across = (part: number) => `${100 * part}%`;
-  const block = (kind: string, [from, to]: Span, y: number, tall: number, opacity = 1) =>
-    svg("rect", {
-      class: kind,
-      x: across(share(from)),
-      width: across(share(to) - share(from)),
-      y,
-      height: tall,
-      "fill-opacity": opacity,
-    });
-  const line = (kind: string, y: number, dashes = "") =>
-    svg("line", { class: kind, x2: "100%", y1: y, y2: y, "stroke-dasharray": dashes });
-  const go = (from: number, length = view.peek()[1]) => {
-    view.value = [clamp(from, start, end - length), length];
-  };
-  /** Show more or less time, about what is pointed at or the frame on show. */
-  const zoom = (factor: number) => {
-    const [from, before] = view.peek();
-    const length = clamp(before * factor, (4 * whole) / timeline.count, whole);
-    const part = clamp((hovered.peek() ?? time.peek()) - from, 0, before) / before;
-    go(from + part * (before - length), length);
-  };
-
-  const readout = h("span", { class: "staa-value" });
-  const about = h("span", { class: "staa-quiet" });
-  const behind = svg("g");
+  const { until } = session;
+  const { all: panes } = session.panes;
+  const view = createChartView(session);
+  const bands = svg("g");
   const plot = svg("g");
-  const picture = svg("svg", { class: "staa-chart", height: floor + AXIS, role: "img" }, behind, plot);
-  const surface = h("div", {
-    class: "staa-bars-area",
-    pointermove: ({ offsetX }: MouseEvent) => {
-      hovered.value = at(offsetX / width.peek());
-    },
-    pointerleave: () => {
-      hovered.value = null;
-    },
-  });
-  const brush = h("div", { class: "staa-axis-area", title: tooltip("Drag to select a range", "select") });
+  const picture = svg("svg", { class: "staa-chart", height: view.plotHeight + AXIS_HEIGHT, role: "img" }, bands, plot);
   const table = h("table");
-  const playhead = movingMark("staa-playhead");
-  const wheel = (event: WheelEvent) => {
-    const { deltaX, deltaY } = event;
-    const [from, length] = view.peek();
-    if (event.ctrlKey) zoom(2 ** (deltaY / 200));
-    else if (Math.abs(deltaX) > Math.abs(deltaY) && length < whole) go(from + (deltaX / width.peek()) * length);
-    // The page scrolls.
-    else return;
-    event.preventDefault();
-  };
   const element = h(
     "div",
-    { class: "staa-plot", wheel, dblclick: () => zoom(Infinity) },
+    { class: "staa-plot", wheel: onWheel(view), dblclick: () => view.zoom(Infinity) },
     picture,
-    surface,
-    brush,
+    seekArea(session, view),
+    selectionArea(session, view),
     h("div", { class: "staa-hidden" }, table),
-    playhead,
+    playhead(session, view),
+    ...(panes.length > 1 ? panes.map((_, i) => paneButton(session, view, i)) : []),
   );
-  for (const [i, pane] of several ? panes.entries() : []) {
-    const choose = () => {
-      state.pane.value = i;
-    };
-    const name = h("button", { class: "staa-lane", type: "button", click: choose });
-    name.style.top = `${i * height}px`;
-    watch(until, () => {
-      name.textContent = names.value[i];
-      name.setAttribute("aria-pressed", `${active.value === pane}`);
-    });
-    element.append(name);
-  }
-
   const observer = new ResizeObserver(() => {
-    width.value = element.clientWidth;
+    view.width.value = element.clientWidth;
   });
   observer.observe(element);
   until.addEventListener("abort", () => observer.disconnect());
-
-  watch(until, () => {
-    const halves = panes.map(({ heat }) => {
-      const { temporal, temporalSigned } = heat.value;
-      return [1, -1].map((sign) => temporal.map((mass, s) => (mass + sign * temporalSigned[s]) / 2));
-    });
-    const [high, low] = [0, 1].map((half) => Math.max(...halves.flatMap((both) => [...both[half]])));
-    // One scale for all panes, so that heights can be compared; round where there is room for its steps.
-    const step = (several ? high : niceStep(high + low, 3)) || 1;
-    const top = Math.ceil(high / step) * step || step;
-    const bottom = several ? low : Math.ceil(low / step) * step;
-    const above = several ? 16 : 6;
-    const [from, length] = view.value;
-    plot.replaceChildren();
-    drawn.value = panes.map(({ heat, layout: { spans } }, i) => {
-      const { signed, temporal } = heat.value;
-      const y = (value: number) => i * height + above + ((height - above) * (top - value)) / (top + bottom);
-      for (let tick = several ? 0 : -bottom; tick <= top + step / 2; tick += step) {
-        plot.append(line("staa-grid", y(tick)));
-        if (!several || tick) plot.append(label(-8, y(tick) + 4, percent(Math.abs(tick)), "end"));
-      }
-      const even = y(1 / temporal.length);
-      if (!signed) plot.append(line("staa-even", even, "3 4"));
-      if (!signed && !i) plot.append(label("100%", even - 4, "uniform", "end"));
-      const first = atOrBefore(starts[i], from);
-      const last = atOrBefore(starts[i], from + length - 1e-9) + 1;
-      const per = Math.ceil((2 * (last - first)) / width.value);
-      const [up, down] = halves[i].map((half) => mergeBars(half, first, last, per));
-      const elements = up.map(({ from, to, mean, most }, k) => {
-        const bar = (kind: string, high: number, low: number) =>
-          block(
-            `staa-bar${kind}`,
-            [spans[from][0], spans[to - 1][1]],
-            y(high),
-            Math.max(y(low) - y(high), +(high > low)),
-          );
-        const below = down[k];
-        const warm = signed ? " staa-warm" : "";
-        return svg(
-          "g",
-          { class: "staa-slice", "stroke-width": per > 1 ? 0 : 1.5 },
-          bar(warm, mean, 0),
-          bar("", 0, -below.mean),
-          per > 1 && bar(`${warm} staa-most`, most, mean),
-          per > 1 && bar(" staa-most", -below.mean, -below.most),
-        );
-      });
-      plot.append(...elements);
-      return [per, Math.floor(first / per), elements] as const;
-    });
-
-    // Seconds, or minutes where there are many.
-    const unit = length > 180 ? 60 : 1;
-    const gap = niceStep(length / unit, 6) * unit;
-    for (let i = Math.ceil(from / gap - 1e-9); i * gap <= from + length; i++) {
-      const part = share(i * gap);
-      const text = unit > 1 ? `${(i * gap) / unit} min` : seconds(i * gap, gap < 0.1 ? 2 : +(gap < 1));
-      // At the very end it would hang over the edge.
-      plot.append(label(across(part), floor + 17, text, part > 0.97 ? "end" : "middle"));
-    }
-    const [[most]] = drawn.peek();
-    about.textContent = `share of the attribution${several ? ", one scale for all panes" : ""}${
-      most > 1 ? ` · ${most} slices per bar: mean, and maximum in a paler color` : ""
-    }`;
-  });
-
-  watch(until, () => {
-    const spans = (state.show_ground_truth.value && meta.value.ground_truth?.spans) || [];
-    const chosen = state.selection.value;
-    behind.replaceChildren(
-      ...spans.flatMap((span) => [block("staa-during", span, 0, floor, 0.16), block("staa-during", span, 0, 4)]),
-      ...(chosen ? [block("staa-band", chosen, 0, floor + 6, 0.14)] : []),
-    );
-  });
-
   watch(until, () => {
     picture.setAttribute("aria-label", summary(session));
     table.replaceChildren(...tableRows(session));
   });
 
-  const marked: Element[] = [];
+  drawBands(session, view, bands);
+  const drawn = drawBars(session, view, plot);
+  const caption = h("span", { class: "staa-quiet" });
   watch(until, () => {
-    const chosen = state.selection.value;
-    const pointed = hovered.value;
-    for (const bar of marked.splice(0)) bar.setAttribute("class", "staa-slice");
-    const told = drawn.value.map(([per, before, elements], i) => {
-      const { heat, slice, layout } = panes[i];
-      const mark = (s: number, name: string) => {
-        const bar = elements[Math.floor(s / per) - before];
-        if (bar) marked.push(bar);
-        bar?.classList.add(name);
-        return s;
-      };
-      const now = mark(slice.value, "staa-current");
-      const s = pointed === null ? now : mark(atOrBefore(starts[i], pointed), "staa-hovered");
-      const [{ from, to, mean, most }] = mergeBars(heat.value.temporal, s, s + 1, pointed === null ? 1 : per);
-      const some = to - from > 1;
-      const value = some ? `mean ${percent(mean)}, maximum ${percent(most)}` : percent(mean);
-      const where = some ? `slices ${from + 1}–${to}` : `slice ${to}`;
-      return [
-        `${where} · ${timeRange(layout.spans[from][0], layout.spans[to - 1][1])}`,
-        several ? `${names.value[i]} ${value}` : value,
-      ];
-    });
-    readout.textContent =
-      chosen && pointed === null
-        ? `${timeRange(...chosen)} selected · ${percent(session.view.shareBetween(...chosen))}`
-        : [told[panes.indexOf(active.value)][0], ...told.map(([, value]) => value)].join(" · ");
+    caption.textContent = captionOf(drawn.value);
   });
-
-  watch(until, () => {
-    const here = share(time.value);
-    playhead.hidden = here < 0 || here > 1;
-    playhead.style.transform = `translateX(${100 * here}%)`;
-  });
-  watch(until, () => {
-    const now = time.value;
-    const [from, length] = view.peek();
-    if (now < from || now >= from + length) go(now - length / 10);
-  });
-
-  onDrag(surface, (part) => session.actions.seekTime(at(part)));
-  let anchor = 0;
-  onDrag(brush, (part, begin) => {
-    const here = at(part);
-    if (begin) {
-      // An edge of the selection is taken hold of, and the other one stays.
-      const chosen = state.selection.peek() ?? [];
-      const held = chosen.findIndex((edge) => Math.abs(share(edge) - part) * width.peek() < 8);
-      anchor = held < 0 ? here : chosen[1 - held];
-    }
-    session.actions.select([Math.min(anchor, here), Math.max(anchor, here)]);
-  });
-
-  const slide = h("input", {
-    type: "range",
-    min: start,
-    step: "any",
-    "aria-label": "Visible part of the clip",
-    input: () => go(slide.valueAsNumber),
-  });
-  watch(until, () => {
-    const [from, length] = view.value;
-    slide.max = `${end - length}`;
-    slide.valueAsNumber = from;
-    slide.disabled = length >= whole;
-    slide.setAttribute("aria-valuetext", timeRange(from, from + length));
-  });
-  const zoomer = (sign: string, factor: number, title: string) =>
-    Object.assign(
-      button(sign, () => zoom(factor)),
-      { title, ariaLabel: title },
-    );
-  const many = starts.some(({ length }) => length > 24);
-  const closer = many
-    ? [slide, zoomer("−", 2, "Zoom out (Ctrl + wheel)"), zoomer("+", 0.5, "Zoom in (Ctrl + wheel)")]
-    : [];
+  const zoomable = view.sliceStarts.some(({ length }) => length > ZOOM_SLICES);
   const header = h(
     "div",
     { class: "staa-chart-head" },
     h("span", { class: "staa-title" }, "When"),
-    about,
+    caption,
     legend(session),
-    h("span", { class: "staa-zoom" }, readout, ...closer),
+    h(
+      "span",
+      { class: "staa-zoom" },
+      chartReadout(session, view, drawn),
+      ...(zoomable ? zoomControls(session, view) : []),
+    ),
   );
   return { header, element };
 }
 
-/** Words in the chart, readable over its lines. */
-const label = (x: string | number, y: number, text: string, anchor: string): SVGTextElement =>
-  svg("text", { class: "staa-label", x, y, "text-anchor": anchor, "stroke-width": 3, "paint-order": "stroke" }, text);
+/** Explain what the heights of the bars show. */
+function captionOf(bars: readonly DrawnBars[]): string {
+  const scale = bars.length > 1 ? ", one scale for all panes" : "";
+  const [{ slicesPerBar }] = bars;
+  const merged = slicesPerBar > 1 ? ` · ${slicesPerBar} slices per bar: mean, and maximum in a paler color` : "";
+  return `share of the attribution${scale}${merged}`;
+}
+
+/** The wheel scrolls sideways through the clip, and zooms with Ctrl; else the page scrolls. */
+function onWheel(view: ChartView): (event: WheelEvent) => void {
+  return (event) => {
+    const { deltaX, deltaY } = event;
+    const [from, length] = view.range.peek();
+    const sideways = Math.abs(deltaX) > Math.abs(deltaY);
+    if (event.ctrlKey) view.zoom(2 ** (deltaY / 200));
+    else if (sideways && length < view.clipLength) view.scrollTo(from + (deltaX / view.width.peek()) * length);
+    else return;
+    event.preventDefault();
+  };
+}
+
+/** The area over the bars, where the user points at slices and seeks. */
+function seekArea(session: Session, view: ChartView): HTMLElement {
+  const area = h("div", {
+    class: "staa-bars-area",
+    pointermove: ({ offsetX }: MouseEvent) => {
+      view.hovered.value = view.secondAt(offsetX / view.width.peek());
+    },
+    pointerleave: () => {
+      view.hovered.value = null;
+    },
+  });
+  onDrag(area, (share) => session.actions.seekTime(view.secondAt(share)));
+  return area;
+}
+
+/** The area over the axis, where a drag selects a range or moves one end of the selection. */
+function selectionArea(session: Session, view: ChartView): HTMLElement {
+  const area = h("div", { class: "staa-axis-area", title: tooltip("Drag to select a range", "select") });
+  /** The end of the selection that stays. */
+  let anchor = 0;
+  onDrag(area, (share, begin) => {
+    const here = view.secondAt(share);
+    if (begin) {
+      const ends = session.state.selection.peek() ?? [];
+      const grabbed = ends.findIndex((end) => Math.abs(view.share(end) - share) * view.width.peek() < GRIP);
+      anchor = grabbed < 0 ? here : ends[1 - grabbed];
+    }
+    session.actions.select([Math.min(anchor, here), Math.max(anchor, here)]);
+  });
+  return area;
+}
+
+/** The line at the second of the frame on show; the chart scrolls when it leaves. */
+function playhead(session: Session, view: ChartView): HTMLElement {
+  const { time } = session.view;
+  const mark = movingMark("staa-playhead");
+  watch(session.until, () => {
+    const share = view.share(time.value);
+    mark.hidden = share < 0 || share > 1;
+    mark.style.transform = `translateX(${100 * share}%)`;
+  });
+  watch(session.until, () => {
+    const now = time.value;
+    const [from, length] = view.range.peek();
+    if (now < from || now >= from + length) view.scrollTo(now - length / 10);
+  });
+  return mark;
+}
+
+/** The name of a pane over its bars; a click makes it the active one. */
+function paneButton(session: Session, view: ChartView, index: number): HTMLElement {
+  const { all: panes, active } = session.panes;
+  const click = () => {
+    session.state.pane.value = index;
+  };
+  const name = h("button", { class: "staa-lane", type: "button", click });
+  name.style.top = `${index * view.laneHeight}px`;
+  watch(session.until, () => {
+    name.textContent = session.view.names.value[index];
+    name.setAttribute("aria-pressed", `${active.value === panes[index]}`);
+  });
+  return name;
+}
+
+/** A slider that scrolls, and buttons that zoom. */
+function zoomControls(session: Session, view: ChartView): HTMLElement[] {
+  const { start, end } = session.panes.timeline;
+  const slider = h("input", {
+    type: "range",
+    min: start,
+    step: "any",
+    "aria-label": "Visible part of the clip",
+    input: () => view.scrollTo(slider.valueAsNumber),
+  });
+  watch(session.until, () => {
+    const [from, length] = view.range.value;
+    slider.max = `${end - length}`;
+    slider.valueAsNumber = from;
+    slider.disabled = length >= view.clipLength;
+    slider.setAttribute("aria-valuetext", timeRange(from, from + length));
+  });
+  const zoomButton = (sign: string, factor: number, title: string) =>
+    Object.assign(
+      button(sign, () => view.zoom(factor)),
+      { title, ariaLabel: title },
+    );
+  return [slider, zoomButton("−", 2, "Zoom out (Ctrl + wheel)"), zoomButton("+", 0.5, "Zoom in (Ctrl + wheel)")];
+}
