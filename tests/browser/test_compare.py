@@ -341,7 +341,7 @@ def test_difference_equals_the_overlay_drawn_in_numpy(open_page: Open, grid: str
         page.get_by_role("slider", name="Threshold").fill("0")
         names = f"{first.method} − {last.method}"
         expect(page.locator(".staa-corner:visible")).to_have_text(names)
-        expect(page.locator(".staa-colourbar")).to_contain_text(f"{names}, each divided by its clip’s maximum")
+        expect(page.locator(".staa-colorbar")).to_contain_text(f"{names}, each divided by its clip’s maximum")
         assert page.locator(".staa-ticks").inner_text().split() == [f"{reach * v:g}" for v in (-1, -0.5, 0, 0.5, 1)]
         expect(page.get_by_label("Colormap", exact=True)).to_be_disabled()
         # Point at the cell of the largest difference.

@@ -31,7 +31,7 @@ def class_rows(page: Page, name: str | None = None) -> Locator:
 
 def part_offsets(page: Page) -> list[float]:
     """Vertical positions of the parts of the player."""
-    return page.evaluate("[...document.querySelectorAll('.staa-film > *, .staa-look')].map(part => part.offsetTop)")
+    return page.evaluate("[...document.querySelectorAll('.staa-film > *, .staa-style')].map(part => part.offsetTop)")
 
 
 def bar_heights(page: Page) -> list[float]:
@@ -76,7 +76,7 @@ def test_choosing_a_method_computes_and_shows_it_in_place(open_player: Callable[
     expect(page.locator(".staa-method")).to_contain_text("Map for the class jump")
     expect(page.get_by_label("Map", exact=True).locator("option").first).to_have_text("joint map (staa_logit)")
     expect(page.get_by_label("Colormap", exact=True)).to_have_value("diverging")
-    expect(page.locator(".staa-facts")).to_contain_text("staa_logit")
+    expect(page.locator(".staa-run-details")).to_contain_text("staa_logit")
     expect(choice).to_be_focused()
     assert page.evaluate("root === document.querySelector('.staa-root')")
     assert part_offsets(page) == places
@@ -144,8 +144,8 @@ def test_class_is_chosen_by_mouse_and_by_keys(open_player: Callable[..., PageKer
 def test_class_agnostic_method_offers_a_class_specific_one(open_player: Callable[..., PageKernel], page: Page) -> None:
     kernel = open_player(barcode_explanation())
     class_rows(page, name="clap").click()
-    expect(page.locator(".staa-says")).to_contain_text("The map of staa is the same for every class.")
-    expect(page.locator(".staa-says")).to_contain_text("Explain “clap” with")
+    expect(page.locator(".staa-predictions")).to_contain_text("The map of staa is the same for every class.")
+    expect(page.locator(".staa-predictions")).to_contain_text("Explain “clap” with")
     assert kernel.sent_requests("compute") == []
     page.get_by_role("button", name="Not now").click()
     expect(page.get_by_role("button", name="Explain")).to_be_hidden()

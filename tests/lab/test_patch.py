@@ -32,7 +32,7 @@ def click_picture(root: Locator, across: float, down: float) -> None:
 def test_a_patch_is_chosen_by_a_click_and_from_a_cell_and_left_again(notebook: Callable[..., Notebook]) -> None:
     book = notebook(SHOW, TELL, "player.patch = (1, 0, 3)", "player.patch = None")
     root = book.run_player(0)
-    mark, head = root.locator(".staa-asked"), root.locator(".staa-head")
+    mark, head = root.locator(".staa-patch-mark"), root.locator(".staa-head")
     expect(mark).to_be_hidden()
     click_picture(root, 0.4, 0.6)
     expect(mark).to_be_visible()

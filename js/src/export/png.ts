@@ -110,7 +110,7 @@ function drawPlayer(session: Session, root: HTMLElement): HTMLCanvasElement {
     context.restore();
   }
   if (grip) fill("#fff", line - 1, grip[1], 2, grip[3]);
-  for (const patchMark of visible(".staa-asked")) {
+  for (const patchMark of visible(".staa-patch-mark")) {
     context.strokeStyle = getComputedStyle(patchMark).outlineColor;
     context.lineWidth = unit / 8;
     context.strokeRect(...place(patchMark));
@@ -130,7 +130,7 @@ function drawPlayer(session: Session, root: HTMLElement): HTMLCanvasElement {
     const align = i ? (i < 4 ? "center" : "right") : "left";
     write(tick.textContent, barTop + unit + row / 2, foreground, unit + (i / 4) * width, align);
   }
-  write(textOf(".staa-colourbar .staa-quiet"), barTop + unit + 1.5 * row);
+  write(textOf(".staa-colorbar .staa-quiet"), barTop + unit + 1.5 * row);
   return canvas;
 }
 

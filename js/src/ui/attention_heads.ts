@@ -9,8 +9,8 @@ import { button, h, seconds } from "./dom.js";
 import { placeRectangle } from "./patch_position.js";
 
 /**
- * Thumbnails of every layer and head at the moment on show. A click looks at one alone, another at the mean of its layer,
- * a third at the joint map. Nothing where the explanation carries no attention.
+ * Thumbnails of all layers and heads at the frame on show. A click shows one head, a second click the mean of its layer, a
+ * third the joint map. Hidden if the explanation contains no attention.
  */
 export function attentionHeads(session: Session): HTMLElement {
   const { state, until } = session;
@@ -18,11 +18,11 @@ export function attentionHeads(session: Session): HTMLElement {
   const { meta, slice } = session.view;
   const open = signal(false);
   const all = computed(() => (open.value ? thumbnails(active.value.payload.value) : []));
-  /** On show, or -1 for the joint map; a head that is not there is the mean, which comes last. */
+  /** Index of the thumbnail on show, or -1 for the joint map. The last one of a layer is the mean. */
   const chosen = computed(() =>
     all.value.findIndex(({ layer, head }) => layer === state.layer.value && (head < 0 || head === state.head.value)),
   );
-  const words = ({ layer, head, heat: { temporal } }: Thumbnail) => {
+  const describeThumbnail = ({ layer, head, heat: { temporal } }: Thumbnail) => {
     const seen = meta.value.sampled_times[temporal.indexOf(Math.max(...temporal))];
     const peak = seconds((seen[0] + seen[seen.length - 1]) / 2);
     return `layer ${layer + 1}, ${head < 0 ? "mean of heads" : `head ${head + 1}`}, peaks at ${peak}`;
@@ -34,9 +34,9 @@ export function attentionHeads(session: Session): HTMLElement {
   const cellOf = (_: unknown, at: number) => {
     const click = () => {
       const { layer, head } = all.value[at];
-      const again = at === chosen.value;
-      state.layer.value = again && head < 0 ? -1 : layer;
-      state.head.value = again ? -1 : head;
+      const isChosen = at === chosen.value;
+      state.layer.value = isChosen && head < 0 ? -1 : layer;
+      state.head.value = isChosen ? -1 : head;
     };
     const keydown = (event: KeyboardEvent) => {
       const across = meta.value.attention![1] + 1;
@@ -75,7 +75,7 @@ export function attentionHeads(session: Session): HTMLElement {
     canvas.getContext("2d")!.putImageData(image, 0, 0);
   });
 
-  const about = h("p", { class: "staa-trim" });
+  const description = h("p", { class: "staa-trim" });
   const joint = button(
     "Joint map",
     () => {
@@ -104,32 +104,32 @@ export function attentionHeads(session: Session): HTMLElement {
       count,
     ),
     thumbs,
-    h("div", { class: "staa-row" }, about, joint),
+    h("div", { class: "staa-row" }, description, joint),
   );
-  let built = "";
+  let builtShape = "";
   watch(until, () => {
     const [layers, heads] = meta.value.attention ?? [0, 0];
     element.hidden = !layers;
     const shape = ` ${layers} × ${heads}`;
     count.textContent = shape;
     if (!all.value.length) return;
-    if (built !== shape) {
+    if (builtShape !== shape) {
       cells = all.value.map(cellOf);
       const rows = Array.from({ length: layers }, (_, layer) =>
         h("div", { role: "row" }, ...cells.slice(layer * (heads + 1), (layer + 1) * (heads + 1))),
       );
       grid.replaceChildren(...rows);
-      built = shape;
+      builtShape = shape;
     }
     for (const [at, thumbnail] of all.value.entries()) {
       const { x, y, heat } = thumbnail;
       placeRectangle(cells[at], { size: thumbnailsSize(all.value) }, [x, y, x + heat.columns, y + heat.rows]);
-      cells[at].title = words(thumbnail);
+      cells[at].title = describeThumbnail(thumbnail);
       cells[at].tabIndex = at === Math.max(chosen.value, 0) ? 0 : -1;
       cells[at].setAttribute("aria-selected", String(at === chosen.value));
     }
     joint.setAttribute("aria-pressed", String(chosen.value < 0));
-    about.textContent = cells[chosen.value]?.title ?? "joint map";
+    description.textContent = cells[chosen.value]?.title ?? "joint map";
     thumbs.style.maxWidth = `${Math.max(6, heads + 1) * 44}px`;
   });
   return element;

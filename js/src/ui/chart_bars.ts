@@ -1,24 +1,24 @@
 // Numbers for the chart: slices merged into bars, and round steps for its axes.
 
-/** What one bar tells of some slices. */
+/** A bar, which stands for one or more slices. */
 export interface Bar {
   /** Slices, half-open. */
   from: number;
   to: number;
   mean: number;
-  most: number;
+  max: number;
 }
 
-/** Bars for the slices `from` … `to`, of `per` slices each; the same slices are together wherever the range begins. */
-export function mergeBars(values: Float32Array, from: number, to: number, per: number): Bar[] {
-  const found: Bar[] = [];
-  for (let start = from - (from % per); start < to; start += per) {
-    const part = values.subarray(start, start + per);
+/** Merge the slices `from` … `to` into bars of `slicesPerBar`. The same slices share a bar wherever the range begins. */
+export function mergeBars(values: Float32Array, from: number, to: number, slicesPerBar: number): Bar[] {
+  const merged: Bar[] = [];
+  for (let start = from - (from % slicesPerBar); start < to; start += slicesPerBar) {
+    const part = values.subarray(start, start + slicesPerBar);
     const { length } = part;
     const mean = part.reduce((sum, value) => sum + value) / length;
-    found.push({ from: start, to: start + length, mean, most: Math.max(...part) });
+    merged.push({ from: start, to: start + length, mean, max: Math.max(...part) });
   }
-  return found;
+  return merged;
 }
 
 /** The round number (1, 2 or 5 times a power of ten) that divides `range` into at most `count` steps. */

@@ -124,7 +124,7 @@ function barsOf(
   const merged = slicesPerBar > 1;
   const [positive, negative] = halves.map((half) => mergeBars(half, first, last, slicesPerBar));
   const warm = heat.value.signed ? " staa-warm" : "";
-  const elements = positive.map(({ from, to, mean, most }, k) => {
+  const elements = positive.map(({ from, to, mean, max }, k) => {
     const below = negative[k];
     const bar = (kind: string, high: number, low: number) => {
       const height = Math.max(y(low) - y(high), +(high > low));
@@ -135,8 +135,8 @@ function barsOf(
       { class: "staa-slice", "stroke-width": merged ? 0 : 1.5 },
       bar(warm, mean, 0),
       bar("", 0, -below.mean),
-      merged && bar(`${warm} staa-most`, most, mean),
-      merged && bar(" staa-most", -below.mean, -below.most),
+      merged && bar(`${warm} staa-most`, max, mean),
+      merged && bar(" staa-most", -below.mean, -below.max),
     );
   });
   return { slicesPerBar, before: Math.floor(first / slicesPerBar), elements };

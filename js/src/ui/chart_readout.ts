@@ -35,9 +35,9 @@ export function chartReadout(
       const current = mark(slice.value, "staa-current");
       const chosen = hovered === null ? current : mark(atOrBefore(view.sliceStarts[i], hovered), "staa-hovered");
       const merged = hovered === null ? 1 : slicesPerBar;
-      const [{ from, to, mean, most }] = mergeBars(heat.value.temporal, chosen, chosen + 1, merged);
+      const [{ from, to, mean, max }] = mergeBars(heat.value.temporal, chosen, chosen + 1, merged);
       const several = to - from > 1;
-      const value = several ? `mean ${percent(mean)}, maximum ${percent(most)}` : percent(mean);
+      const value = several ? `mean ${percent(mean)}, maximum ${percent(max)}` : percent(mean);
       const slices = several ? `slices ${from + 1}–${to}` : `slice ${to}`;
       return {
         place: `${slices} · ${timeRange(layout.spans[from][0], layout.spans[to - 1][1])}`,

@@ -4,19 +4,20 @@ import type { Session } from "../session/session.js";
 import { mergeBars } from "./chart_bars.js";
 import { h, percent, seconds } from "./dom.js";
 
+/** Format a range of seconds. */
 export const timeRange = (from: number, to: number): string => `${seconds(from)} – ${seconds(to)}`;
 
-/** The bars in a sentence. */
+/** Summarize the bars in a sentence. */
 export function summary(session: Session): string {
   const { active } = session.panes;
   const { heat } = session.view;
   const { temporal } = heat.value;
-  const most = Math.max(...temporal);
-  const peak = timeRange(...active.value.layout.spans[temporal.indexOf(most)]);
-  return `Attribution in ${temporal.length} time slices; the largest share, ${percent(most)}, lies at ${peak}.`;
+  const max = Math.max(...temporal);
+  const peak = timeRange(...active.value.layout.spans[temporal.indexOf(max)]);
+  return `Attribution in ${temporal.length} time slices; the largest share, ${percent(max)}, lies at ${peak}.`;
 }
 
-/** The bars as rows of a table, 300 at most. */
+/** The bars as rows of a table; slices are merged into 300 rows at most. */
 export function tableRows(session: Session): HTMLElement[] {
   const { active } = session.panes;
   const { heat } = session.view;

@@ -6,37 +6,44 @@ import type { Session } from "../session/session.js";
 import { button, fillOptions, h } from "./dom.js";
 import { methodOptions } from "./method_menu.js";
 
-/** Where a class was chosen but the method on show knows no classes: the methods that do. Then `back` takes the focus. */
-export function classMethodPrompt(session: Session, asked: Signal<number | null>, back: () => void): HTMLElement {
+/**
+ * Offer methods that depend on the class when a class was chosen but the method on show does not. `restoreFocus` is called
+ * when the prompt closes.
+ */
+export function classMethodPrompt(
+  session: Session,
+  pendingClass: Signal<number | null>,
+  restoreFocus: () => void,
+): HTMLElement {
   const { host, until } = session;
   const { meta } = session.view;
-  const words = h("p");
+  const text = h("p");
   const select = h("select", { class: "staa-select", "aria-label": "Method for one class" });
   const explain = button("Explain", () => {
-    session.actions.explain(select.value, asked.peek()!);
+    session.actions.explain(select.value, pendingClass.peek()!);
     close();
   });
   const close = () => {
-    back();
-    asked.value = null;
+    restoreFocus();
+    pendingClass.value = null;
   };
   const controls = h("div", { class: "staa-row" }, select, explain, button("Not now", close));
-  const element = h("div", { class: "staa-card", role: "group", "aria-live": "polite" }, words, controls);
+  const element = h("div", { class: "staa-card", role: "group", "aria-live": "polite" }, text, controls);
   watch(until, () => {
     const { methods, method, labels, class_specific } = meta.value;
-    const target = asked.value;
+    const target = pendingClass.value;
     element.hidden = target === null || class_specific;
     if (element.hidden) return;
-    const able = methods.filter((one) => one.class_specific);
-    fillOptions(select, methodOptions(able));
-    // The sibling of the method on show answers the same question.
-    select.value = (able.find(({ name }) => name.startsWith(method)) ?? able[0])?.name;
-    words.replaceChildren(
+    const classMethods = methods.filter((one) => one.class_specific);
+    fillOptions(select, methodOptions(classMethods));
+    // Prefer a method of the same family, such as `staa_logit` for `staa`.
+    select.value = (classMethods.find(({ name }) => name.startsWith(method)) ?? classMethods[0])?.name;
+    text.replaceChildren(
       "The map of ",
       h("b", {}, method),
       ` is the same for every class. Explain “${labels[target!]}” with`,
     );
-    explain.disabled = !(able[0] && host.kernel.canCompute.value);
+    explain.disabled = !(classMethods[0] && host.kernel.canCompute.value);
   });
   return element;
 }

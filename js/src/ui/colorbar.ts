@@ -6,20 +6,20 @@ import type { Session } from "../session/session.js";
 import { h } from "./dom.js";
 import { differenceName } from "./screen.js";
 
-/** Which colour stands for how much, and of what. What the threshold hides is left out of the bar. */
+/** The colormap with its values. Colors that the threshold hides are transparent. */
 export function colorbar(session: Session): HTMLElement {
   const { state, until } = session;
   const { active, difference } = session.panes;
   const { mode } = session.view;
   const bar = h("div", { class: "staa-gradient" });
   const ticks = h("div", { class: "staa-ticks" });
-  const words = h("div", { class: "staa-quiet" });
+  const caption = h("div", { class: "staa-quiet" });
   watch(until, () => {
-    const taken = mode.value === "difference" && difference.value;
-    const { heat, cutoff, colorTable, maxDifference } = taken || active.value;
+    const shownDifference = mode.value === "difference" && difference.value;
+    const { heat, cutoff, colorTable, maxDifference } = shownDifference || active.value;
     const { signed, scale } = heat.value;
-    const [most, gamma] = [maxDifference?.value ?? 1, state.gamma.value];
-    const value = (share: number) => (signed ? 2 * share - 1 : share) * most;
+    const [max, gamma] = [maxDifference?.value ?? 1, state.gamma.value];
+    const value = (share: number) => (signed ? 2 * share - 1 : share) * max;
     const rgba = palette({ colorTable: colorTable.value, opacity: 1, cutoff: 0, gamma, signed });
     const stops = Array.from({ length: 26 }, (_, i) => {
       const at = 4 * Math.round((i / 25) * (rgba.length / 4 - 1));
@@ -28,12 +28,12 @@ export function colorbar(session: Session): HTMLElement {
     });
     bar.style.backgroundImage = `linear-gradient(to right, ${stops.join()})`;
     ticks.replaceChildren(...[0, 0.25, 0.5, 0.75, 1].map((share) => h("span", {}, String(value(share)))));
-    words.textContent =
+    caption.textContent =
       state.normalize.value === "frame"
         ? "per frame: 1 is each frame’s own maximum"
-        : taken
+        : shownDifference
           ? `${differenceName(session)}, each divided by its clip’s maximum`
           : `per clip: 1 is the maximum, ${scale.toPrecision(2)}`;
   });
-  return h("div", { class: "staa-colourbar" }, bar, ticks, words);
+  return h("div", { class: "staa-colorbar" }, bar, ticks, caption);
 }

@@ -3,7 +3,7 @@
 type Child = Node | string | null | false;
 type Attributes = Record<string, string | number | boolean | ((event: never) => void)>;
 
-/** Make an element. Strings become text nodes, functions listeners; `true` sets an empty attribute, `false` none. */
+/** Make an HTML element. Strings become text nodes, functions listeners; `true` sets an empty attribute, `false` none. */
 export function h<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   attributes: Attributes = {},
@@ -12,6 +12,7 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return fill(document.createElement(tag), attributes, children);
 }
 
+/** Make an SVG element, as `h` does for HTML. */
 export function svg<K extends keyof SVGElementTagNameMap>(
   tag: K,
   attributes: Attributes = {},
@@ -29,11 +30,11 @@ function fill<E extends Element>(element: E, attributes: Attributes, children: C
   return element;
 }
 
-/** A button that says what it does. */
-export const button = (text: Child, click: () => void, look = "staa-small"): HTMLButtonElement =>
-  h("button", { class: `staa-button ${look}`, type: "button", click }, text);
+/** A button with text. */
+export const button = (text: Child, click: () => void, className = "staa-small"): HTMLButtonElement =>
+  h("button", { class: `staa-button ${className}`, type: "button", click }, text);
 
-/** What lies over everything; Escape, its button and a click beside it close it. */
+/** A modal dialog; Escape, its button and a click beside it close it. */
 export function dialog(title: string, ...children: Child[]): HTMLDialogElement {
   const click = ({ target }: Event) => target === element && element.close();
   const close = button("Close", () => element.close(), "staa-small staa-end");
@@ -42,7 +43,7 @@ export function dialog(title: string, ...children: Child[]): HTMLDialogElement {
   return element;
 }
 
-/** Give a select these options, unless it has them: an open list would close. Those of one group come together. */
+/** Set the options of a select, in groups. Equal options are left alone, because an open list would close. */
 export function fillOptions(
   element: HTMLSelectElement,
   options: (readonly [value: string, text: string, group?: string])[],
@@ -63,13 +64,13 @@ export function fillOptions(
   }
 }
 
-/** The element inside of `parent` that has the focus; a host may keep the player in a shadow tree. */
+/** The element inside `parent` that has the focus, also in a shadow tree. */
 export function focused(parent: HTMLElement): HTMLElement | null {
   const { activeElement } = parent.getRootNode() as Document | ShadowRoot;
   return parent.contains(activeElement) ? (activeElement as HTMLElement) : null;
 }
 
-/** Where a pointer is across an element, 0 … 1, while it is pressed there and dragged anywhere. */
+/** Call `move` with the place of the pointer across an element, 0 … 1, while it is dragged from there. */
 export function onDrag(element: Element, move: (share: number, begin: boolean) => void, end?: () => void): void {
   const report = (event: PointerEvent, begin: boolean) => {
     const { left, width } = element.getBoundingClientRect();
@@ -93,7 +94,7 @@ export function onDrag(element: Element, move: (share: number, begin: boolean) =
   listen("pointercancel", release);
 }
 
-/** A mark that is moved across its parent by `translateX` in percent of the parent's width: nothing is laid out anew. */
+/** A mark that is moved by `translateX` in percent of its parent's width, which needs no new layout. */
 export const movingMark = (mark: string): HTMLElement => h("div", { class: "staa-carrier" }, h("div", { class: mark }));
 
 const ICONS = {
@@ -116,12 +117,18 @@ export function icon(name: keyof typeof ICONS): SVGSVGElement {
   );
 }
 
-/** A button with an icon, called what it says under the pointer. */
-export const iconButton = (name: keyof typeof ICONS, title: string, click: () => void, look = ""): HTMLButtonElement =>
-  h("button", { class: `staa-button ${look}`, type: "button", title, click }, icon(name));
+/** A button with an icon; its tooltip is its name. */
+export const iconButton = (
+  name: keyof typeof ICONS,
+  title: string,
+  click: () => void,
+  className = "",
+): HTMLButtonElement => h("button", { class: `staa-button ${className}`, type: "button", title, click }, icon(name));
 
+/** Format a number of seconds. */
 export const seconds = (value: number, digits = 2): string => `${value.toFixed(digits)} s`;
 
+/** Format a share as percent. */
 export const percent = (share: number): string => {
   const value = 100 * share;
   if (value > 0 && value < 0.095) return `${Number(value.toPrecision(2))} %`;

@@ -10,14 +10,14 @@ import { button, dialog, h } from "./dom.js";
 import { requestStatus } from "./request_status.js";
 import { tooltip } from "./shortcuts.js";
 
-/** What can be taken away, over everything. */
+/** A dialog with everything that can be exported. */
 export function exportDialog(session: Session, savePicture: () => void): { dialog: HTMLElement; open: () => void } {
   const { state, host, until } = session;
   const { meta } = session.view;
   const { kernel, fileExport, notice } = host;
-  const item = (name: string, words: string, run: () => void) => {
+  const item = (name: string, text: string, run: () => void) => {
     const element = button("", run, "");
-    element.append(h("b", {}, name), h("span", { class: "staa-quiet" }, words));
+    element.append(h("b", {}, name), h("span", { class: "staa-quiet" }, text));
     return element;
   };
   /** The button for a file that the kernel makes. */
@@ -47,14 +47,14 @@ export function exportDialog(session: Session, savePicture: () => void): { dialo
       await navigator.clipboard.writeText(code.value);
       session.host.notify("Copied");
     } catch {
-      // On plain http there is no clipboard.
+      // Pages over plain http have no clipboard.
       session.host.notify("Copying is blocked on this page: press Ctrl+C or ⌘C");
     }
   };
   const picture = item("Picture", tooltip("PNG: the frame and its heat map, with the color bar", "save"), savePicture);
-  const said = h("p", { role: "status" });
+  const notification = h("p", { role: "status" });
   watch(until, () => {
-    said.textContent = notice.value.text;
+    notification.textContent = notice.value.text;
   });
   const element = dialog(
     "Export",
@@ -64,8 +64,14 @@ export function exportDialog(session: Session, savePicture: () => void): { dialo
     ...Object.entries(KERNEL_FORMATS).map(([format, { label, description }]) => kernelItem(format, label, description)),
     code,
     ...(kernel.state.peek() === "none"
-      ? [said]
-      : requestStatus(session, fileExport, ({ format }) => [`Writing ${format?.toUpperCase()}`], picture, said)),
+      ? [notification]
+      : requestStatus(
+          session,
+          fileExport,
+          ({ format }) => [`Writing ${format?.toUpperCase()}`],
+          picture,
+          notification,
+        )),
   );
   const open = () => {
     session.host.notify("");

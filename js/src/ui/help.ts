@@ -3,7 +3,7 @@
 import { dialog, h } from "./dom.js";
 import { SHORTCUTS } from "./shortcuts.js";
 
-/** The list of keys, over everything. */
+/** A dialog with the list of keys. */
 export function keyHelp(): HTMLDialogElement {
   const lines = Object.values(SHORTCUTS).flatMap(([keys, does]) => {
     const names = keys.split("|").flatMap((key, i) => [i ? " " : "", h("kbd", {}, key)]);

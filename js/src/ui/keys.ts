@@ -6,7 +6,7 @@ import type { Session } from "../session/session.js";
 import { percent } from "./dom.js";
 import { SHORTCUTS, type Shortcut } from "./shortcuts.js";
 
-/** What keys can do beyond the session. */
+/** Actions of keys and buttons that need more than the session. */
 export interface PlayerActions {
   savePicture(): void;
   openExport(): void;
@@ -15,8 +15,8 @@ export interface PlayerActions {
 }
 
 /**
- * Run a shortcut. `by` is -1 for its first key and its third, else 1. Returns `false` where there was nothing to do, so
- * that the key goes on to the page.
+ * Run a shortcut. `by` is -1 for its first and third key, else 1. Returns `false` if there was nothing to do; the page then
+ * handles the key.
  */
 type Command = (session: Session, by: 1 | -1, playerActions: PlayerActions, key: string) => unknown;
 
@@ -69,8 +69,8 @@ export const COMMANDS: { readonly [name in Shortcut]: Command } = {
   help: (_session, _by, playerActions) => playerActions.help(),
 };
 
-/** Values of `KeyboardEvent.key` that are listed by another name. */
-const NAMES: { [key: string]: string } = {
+/** Names in the list of shortcuts for values of `KeyboardEvent.key`. */
+const KEY_NAMES: { [key: string]: string } = {
   " ": "Space",
   ArrowLeft: "←",
   ArrowRight: "→",
@@ -81,35 +81,35 @@ const NAMES: { [key: string]: string } = {
   "=": "+",
 };
 
-/** Keys that a control under the focus uses itself. */
-const OWN: readonly (readonly [controls: string, keys: RegExp])[] = [
+/** Keys that belong to the control that has the focus. */
+const KEYS_OF_CONTROLS: readonly (readonly [controls: string, keys: RegExp])[] = [
   ["select, [type=search]", /./],
   ["[type=range]", /[←→↑↓]|HOME|END|PAGE/],
   ["button, summary, a", /SPACE|ENTER/],
 ];
 
-/** Listen for keys anywhere inside `root`; handled ones go no further, all others do. */
-export function listenForKeys(root: HTMLElement, session: Session, acts: PlayerActions): void {
+/** Listen for keys inside `root`. Keys of shortcuts are not passed on to the page. */
+export function listenForKeys(root: HTMLElement, session: Session, playerActions: PlayerActions): void {
   const options = { signal: session.until };
   const handle = (event: KeyboardEvent) => {
     const { key, shiftKey } = event;
     const target = event.target as Element;
     if (event.ctrlKey || event.metaKey || event.altKey || root.querySelector("dialog[open]")) return;
-    const name = (/^\d$/.test(key) ? "0–9" : (NAMES[key] ?? key)).toUpperCase();
-    if (OWN.some(([controls, keys]) => target.matches(controls) && keys.test(name))) return;
-    const full = shiftKey && /^[←→↑↓P]$/.test(name) ? `SHIFT ${name}` : name;
+    const name = (/^\d$/.test(key) ? "0–9" : (KEY_NAMES[key] ?? key)).toUpperCase();
+    if (KEYS_OF_CONTROLS.some(([controls, keys]) => target.matches(controls) && keys.test(name))) return;
+    const keyName = shiftKey && /^[←→↑↓P]$/.test(name) ? `SHIFT ${name}` : name;
     for (const shortcut of Object.keys(COMMANDS) as Shortcut[]) {
-      const at = SHORTCUTS[shortcut][0].toUpperCase().split("|").indexOf(full);
-      if (at < 0 || COMMANDS[shortcut](session, at % 2 ? 1 : -1, acts, key) === false) continue;
+      const at = SHORTCUTS[shortcut][0].toUpperCase().split("|").indexOf(keyName);
+      if (at < 0 || COMMANDS[shortcut](session, at % 2 ? 1 : -1, playerActions, key) === false) continue;
       event.preventDefault();
       event.stopPropagation();
     }
   };
-  // JupyterLab looks at the element that has the focus first, and hears keys before it: being told so on `root` is not
-  // enough for the controls inside.
-  const claim = ({ target }: Event) => (target as HTMLElement).setAttribute("data-lm-suppress-shortcuts", "true");
-  const lower = () => session.actions.hideHeat(false);
-  root.addEventListener("focusin", claim, options);
+  // JupyterLab handles keys before the player does, unless the element with the focus has this attribute; on `root` alone
+  // it is not enough.
+  const claimKeys = ({ target }: Event) => (target as HTMLElement).setAttribute("data-lm-suppress-shortcuts", "true");
+  const showHeat = () => session.actions.hideHeat(false);
+  root.addEventListener("focusin", claimKeys, options);
   root.addEventListener("keydown", handle, options);
-  for (const type of ["keyup", "focusout"]) root.addEventListener(type, lower, options);
+  for (const type of ["keyup", "focusout"]) root.addEventListener(type, showHeat, options);
 }

@@ -6,7 +6,7 @@ import { timeRange } from "./chart_text.js";
 import { button, h } from "./dom.js";
 import { tooltip } from "./shortcuts.js";
 
-/** Names what is outlined and marked, and turns both on and off. */
+/** A button with the label and the times of the ground truth, which shows and hides its outline and its band. */
 export function legend(session: Session): HTMLElement {
   const { state, until } = session;
   const { meta } = session.view;

@@ -9,7 +9,7 @@ import { button, fillOptions, h } from "./dom.js";
 import { requestStatus } from "./request_status.js";
 import { tooltip } from "./shortcuts.js";
 
-/** How the map was made, whether it is of one class, and what the kernel has to say. */
+/** The method, whether its map depends on the class, and the progress of a computation. */
 export function methodMenu(session: Session): HTMLElement {
   const { host, until } = session;
   const { meta } = session.view;
@@ -27,20 +27,21 @@ export function methodMenu(session: Session): HTMLElement {
   });
   back.title = tooltip("Back", "leave");
   const scope = h("p");
-  const words = h("p", { class: "staa-quiet" });
+  const description = h("p", { class: "staa-quiet" });
   watch(until, () => {
-    const { class_specific, labels, target, method: own, methods } = meta.value;
-    const one = methods.find((method) => method.name === own);
-    fillOptions(select, [...(one ? [] : [[own, own] as const]), ...methodOptions(methods)]);
-    select.value = session.view.activeRequest?.method ?? own;
+    const { class_specific, labels, target, method: shownMethod, methods } = meta.value;
+    const entry = methods.find((method) => method.name === shownMethod);
+    fillOptions(select, [...(entry ? [] : [[shownMethod, shownMethod] as const]), ...methodOptions(methods)]);
+    select.value = session.view.activeRequest?.method ?? shownMethod;
     select.disabled = !kernel.canCompute.value;
-    name.textContent = own;
+    name.textContent = shownMethod;
     const patch = describePatch(meta.value);
     back.hidden = kernel.state.value === "none";
     if (patch) scope.replaceChildren(`The ${patch} `, back);
     else if (class_specific) scope.replaceChildren("Map for the class ", h("b", {}, labels[target]));
     else scope.textContent = "The same map for every class";
-    words.textContent = kernel.reason.value || (one ? `${one.summary} ${one.cost && `Cost: ${one.cost}.`}` : "");
+    description.textContent =
+      kernel.reason.value || (entry ? `${entry.summary} ${entry.cost && `Cost: ${entry.cost}.`}` : "");
   });
   const title = (wish: Request) => {
     const { target, pane = -1 } = wish;
@@ -57,10 +58,10 @@ export function methodMenu(session: Session): HTMLElement {
     { class: "staa-method" },
     h("h3", { class: "staa-title" }, "Method"),
     kernel.state.peek() === "none" ? name : select,
-    ...requestStatus(session, computation, title, select, h("div", {}, scope, words)),
+    ...requestStatus(session, computation, title, select, h("div", {}, scope, description)),
   );
 }
 
-/** Methods as options, those of a group together, each with its price. */
+/** Options for methods, each with its cost and its group. */
 export const methodOptions = (methods: Method[]) =>
   methods.map(({ name, group, cost }) => [name, cost ? `${name} · ${cost}` : name, group] as const);

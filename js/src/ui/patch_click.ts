@@ -7,34 +7,35 @@ import type { Session } from "../session/session.js";
 import { h } from "./dom.js";
 import { patchAt, placePatch } from "./patch_position.js";
 
-/** Pixels that a pointer may wander while it is still a click. */
-const STILL = 4;
+/** Pixels that the pointer may move during a click. */
+const CLICK_DISTANCE = 4;
 
-/** Milliseconds in which a second click makes it a double one. */
-const DOUBLE = 250;
+/** Milliseconds to wait for the second click of a double click. */
+const DOUBLE_CLICK_DELAY = 250;
 
-/** Ask where the attention of a patch goes by a click on it, and mark the patch that is on show. */
+/** Request the attention of a patch when it is clicked; return the mark of the patch on show. */
 export function patchClick(session: Session, pane: Pane, picture: HTMLElement): HTMLElement {
   const { until } = session;
   const { active } = session.panes;
-  // Only a click on the active pane asks: one on another chooses that pane, and a drag is no click at all.
-  let began: PointerEvent | null = null;
+  // Only a click in the active pane requests a patch; in another pane it activates that pane.
+  let pressed: PointerEvent | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const stop = () => clearTimeout(timer);
   until.addEventListener("abort", stop);
   const press = (event: PointerEvent) => {
-    began = pane === active.peek() && !event.button ? event : null;
+    pressed = pane === active.peek() && !event.button ? event : null;
   };
   picture.addEventListener("pointerdown", press, true);
   picture.addEventListener("click", (event) => {
     stop();
-    const still = began && Math.hypot(event.clientX - began.clientX, event.clientY - began.clientY) <= STILL;
+    const still =
+      pressed && Math.hypot(event.clientX - pressed.clientX, event.clientY - pressed.clientY) <= CLICK_DISTANCE;
     const { patch } = patchAt(pane, picture, event);
     if (still && patch && event.detail === 1)
-      timer = setTimeout(session.actions.requestPatch, DOUBLE, pane, [pane.slice.peek(), ...patch]);
+      timer = setTimeout(session.actions.requestPatch, DOUBLE_CLICK_DELAY, pane, [pane.slice.peek(), ...patch]);
   });
 
-  const mark = h("div", { class: "staa-cell staa-asked" });
+  const mark = h("div", { class: "staa-cell staa-patch-mark" });
   watch(until, () => {
     const payload = pane.payload.value;
     const patch = patchOf(payload.meta);

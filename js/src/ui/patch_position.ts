@@ -2,11 +2,12 @@
 
 import type { HeatPicture } from "../session/pane.js";
 
-type Laid = Pick<HeatPicture, "size" | "box" | "heat">;
+/** The part of a picture that determines the places of patches. */
+type PatchLayout = Pick<HeatPicture, "size" | "box" | "heat">;
 
-/** The patch of a pane under a pointer, and where the pointer is in the picture; no patch where the model saw nothing. */
+/** The place of a pointer in the picture and the patch there; `null` outside of the crop that the model saw. */
 export function patchAt(
-  pane: Laid,
+  pane: PatchLayout,
   picture: HTMLElement,
   event: MouseEvent,
 ): { x: number; y: number; patch: [row: number, column: number] | null } {
@@ -15,16 +16,16 @@ export function patchAt(
   return { x, y, patch: patchOn(pane, x, y) };
 }
 
-/** The patch at a place given in shares of the picture. */
-export function patchOn({ size, box, heat }: Laid, x: number, y: number): [row: number, column: number] | null {
+/** The patch at a place, given in shares of the picture. */
+export function patchOn({ size, box, heat }: PatchLayout, x: number, y: number): [row: number, column: number] | null {
   const { rows, columns } = heat.peek();
   const column = Math.floor(((x * size[0] - box[0]) / (box[2] - box[0])) * columns);
   const row = Math.floor(((y * size[1] - box[1]) / (box[3] - box[1])) * rows);
   return column < 0 || row < 0 || column >= columns || row >= rows ? null : [row, column];
 }
 
-/** Set an element over a patch. */
-export function placePatch(element: HTMLElement, pane: Laid, [row, column]: readonly [number, number]): void {
+/** Place an element over a patch. */
+export function placePatch(element: HTMLElement, pane: PatchLayout, [row, column]: readonly [number, number]): void {
   const { rows, columns } = pane.heat.peek();
   const [x, y, right, bottom] = pane.box;
   const [width, height] = [(right - x) / columns, (bottom - y) / rows];
@@ -32,7 +33,7 @@ export function placePatch(element: HTMLElement, pane: Laid, [row, column]: read
   placeRectangle(element, pane, [left, top, left + width, top + height]);
 }
 
-/** Set an element over a rectangle given in pixels of the picture, or the part of it that is inside. */
+/** Place an element over a rectangle in pixels of the picture, cut to the picture. */
 export function placeRectangle(
   element: HTMLElement,
   { size: [width, height] }: Pick<HeatPicture, "size">,

@@ -28,40 +28,40 @@ import { transport } from "./transport.js";
 /** Build the player for a model inside `parent`; aborting `until` takes it down. */
 export function mount(model: Model, parent: HTMLElement, until: AbortSignal): HTMLElement {
   const state = createState(model, until);
-  // What JupyterLab marks a view with whose kernel is gone.
+  // JupyterLab marks a view with this class when its kernel is gone.
   const host = connect(model, () => !!parent.closest(".jupyter-widgets-disconnected"), until);
-  let shown = build(read(model), state, host);
-  parent.append(shown.root);
-  let due = false;
+  let player = build(read(model), state, host);
+  parent.append(player.root);
+  let refreshDue = false;
   const refresh = () => {
-    due = false;
+    refreshDue = false;
     if (until.aborted) return;
     const payloads = read(model);
-    const { root, session, end } = shown;
+    const { root, session, end } = player;
     if (typeof payloads !== "string" && session?.panes.replace(payloads)) return;
-    const inside = focused(root);
+    const hadFocus = focused(root);
     end.abort();
-    shown = build(payloads, state, host);
-    root.replaceWith(shown.root);
-    if (inside) shown.root.focus({ preventScroll: true });
+    player = build(payloads, state, host);
+    root.replaceWith(player.root);
+    if (hadFocus) player.root.focus({ preventScroll: true });
   };
-  const changed = () => {
-    if (!due) queueMicrotask(refresh);
-    due = true;
+  const scheduleRefresh = () => {
+    if (!refreshDue) queueMicrotask(refresh);
+    refreshDue = true;
   };
-  // With the kernel the frames go that only it has.
+  // Without the kernel, frames that only it has cannot be shown any more.
   watch(until, () => {
-    if (shown.session?.panes.outdated()) changed();
+    if (player.session?.panes.outdated()) scheduleRefresh();
   });
-  for (const name of PAYLOAD_TRAITS) listen(model, `change:${name}`, changed, until);
+  for (const name of PAYLOAD_TRAITS) listen(model, `change:${name}`, scheduleRefresh, until);
   until.addEventListener("abort", () => {
-    shown.end.abort();
-    shown.root.remove();
+    player.end.abort();
+    player.root.remove();
   });
-  return shown.root;
+  return player.root;
 }
 
-/** The explanations of a model, or why they cannot be shown. */
+/** Read the explanations of a model, or return why they cannot be shown. */
 function read(model: Model): Payload[] | string {
   try {
     return readPayloads(model);
@@ -70,13 +70,15 @@ function read(model: Model): Payload[] | string {
   }
 }
 
-interface Shown {
+/** A player on the page; without a session if the explanations cannot be shown. */
+interface BuiltPlayer {
   root: HTMLElement;
   session?: Session;
   end: AbortController;
 }
 
-function build(payloads: Payload[] | string, state: State, host: Host): Shown {
+/** Build the player for some explanations, or for the message why they cannot be shown. */
+function build(payloads: Payload[] | string, state: State, host: Host): BuiltPlayer {
   const end = new AbortController();
   const root = h("div", { class: "staa-root", tabindex: 0, role: "group", "data-lm-suppress-shortcuts": "true" });
   watch(end.signal, () => {
@@ -92,10 +94,10 @@ function build(payloads: Payload[] | string, state: State, host: Host): Shown {
   root.setAttribute("aria-label", `Player of ${session.panes.layout.clip.name || "a clip"}; keys: ?`);
   const keys = keyHelp();
   const save = () => savePicture(session, root);
-  const taken = exportDialog(session, save);
-  const acts = {
+  const exporter = exportDialog(session, save);
+  const playerActions = {
     savePicture: save,
-    openExport: taken.open,
+    openExport: exporter.open,
     fullScreen: async () => {
       try {
         await (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen());
@@ -107,16 +109,16 @@ function build(payloads: Payload[] | string, state: State, host: Host): Shown {
   };
   const part = (name: string, ...children: HTMLElement[]) => h("div", { class: `staa-${name}` }, ...children);
   root.append(
-    header(session, acts),
+    header(session, playerActions),
     part(
       "body",
       part("film", stage(session), transport(session), timeline(session), attentionHeads(session), scoreCards(session)),
       part("panel", part("what", methodMenu(session), predictions(session)), stylePanel(session), runDetails(session)),
     ),
     keys,
-    taken.dialog,
+    exporter.dialog,
   );
   runPlayback(session);
-  listenForKeys(root, session, acts);
+  listenForKeys(root, session, playerActions);
   return { root, session, end };
 }

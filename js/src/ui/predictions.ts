@@ -6,19 +6,20 @@ import type { Session } from "../session/session.js";
 import { classMethodPrompt } from "./class_method_prompt.js";
 import { button, focused, h, percent } from "./dom.js";
 
-const SHOWN = 5;
+/** Classes in the short list. */
+const TOP_CLASSES = 5;
 
-/** The likeliest classes or all of them, and the one that was explained; with a kernel, choosing one explains it. */
+/** The most probable classes, or all, and the explained one; with a kernel, choosing one explains it. */
 export function predictions(session: Session): HTMLElement {
   const { host, until } = session;
   const { meta } = session.view;
   const { canCompute } = host.kernel;
   const open = signal(false);
-  const wanted = signal("");
-  /** A class that was chosen while the method knows no classes. */
-  const asked = signal<number | null>(null);
+  const searchText = signal("");
+  /** The class that was chosen while the method does not depend on the class. */
+  const pendingClass = signal<number | null>(null);
   const target = computed(() => session.view.activeRequest?.target ?? meta.value.target);
-  let shown: number[] = [];
+  let shownClasses: number[] = [];
   let rows: HTMLElement[] = [];
 
   const row = (k: number) => {
@@ -26,7 +27,7 @@ export function predictions(session: Session): HTMLElement {
     const now = k === target.value;
     const click = () => {
       if (!canCompute.peek()) return;
-      if (!class_specific) asked.value = k;
+      if (!class_specific) pendingClass.value = k;
       else if (k !== explained) session.actions.request({ target: k });
     };
     const bar = h("span", { class: "staa-fill" });
@@ -40,7 +41,7 @@ export function predictions(session: Session): HTMLElement {
       h("span", { class: "staa-meter", "aria-hidden": "true" }, bar),
     );
   };
-  /** Arrows walk through the rows, Enter and Space choose. */
+  /** Arrows move through the rows; Enter and Space choose. */
   const keydown = (event: KeyboardEvent) => {
     const at = rows.indexOf(event.target as HTMLElement);
     const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: rows.length - 1 }[event.key];
@@ -51,17 +52,17 @@ export function predictions(session: Session): HTMLElement {
     event.stopPropagation();
   };
   const list = h("ol", { role: "listbox", "aria-label": "Classes", keydown });
-  const enter = () => list.querySelector<HTMLElement>("[tabindex='0']")?.focus();
+  const focusList = () => list.querySelector<HTMLElement>("[tabindex='0']")?.focus();
   const search = h("input", {
     class: "staa-select staa-search",
     type: "search",
     placeholder: "Find a class",
     input: () => {
-      wanted.value = search.value.trim().toLowerCase();
+      searchText.value = search.value.trim().toLowerCase();
     },
     keydown: (event: KeyboardEvent) => {
       if (!/^(ArrowDown|Enter)$/.test(event.key)) return;
-      enter();
+      focusList();
       event.preventDefault();
     },
   });
@@ -76,31 +77,33 @@ export function predictions(session: Session): HTMLElement {
   watch(until, () => {
     const { labels, probabilities, target: explained } = meta.value;
     const all = open.value;
-    const focus = shown[rows.indexOf(focused(list)!)];
-    shown = labels
+    const focus = shownClasses[rows.indexOf(focused(list)!)];
+    shownClasses = labels
       .map((_, k) => k)
       .sort((a, b) => probabilities[b] - probabilities[a])
-      .filter((k, i) => (all ? labels[k].toLowerCase().includes(wanted.value) : i < SHOWN || k === explained));
-    rows = shown.map(row);
+      .filter((k, i) =>
+        all ? labels[k].toLowerCase().includes(searchText.value) : i < TOP_CLASSES || k === explained,
+      );
+    rows = shownClasses.map(row);
     list.replaceChildren(...rows);
     list.className = `staa-classes${all ? " staa-long" : ""}`;
     list.setAttribute("aria-disabled", `${!canCompute.value}`);
-    // Tab reaches one row; the focus stays on its class.
-    const kept = rows[shown.indexOf(focus)];
-    const entry = kept ?? rows[shown.indexOf(target.value)] ?? rows[0];
+    // Tab reaches one row. The focus stays on the class that has it.
+    const focusedRow = rows[shownClasses.indexOf(focus)];
+    const entry = focusedRow ?? rows[shownClasses.indexOf(target.value)] ?? rows[0];
     if (entry) entry.tabIndex = 0;
-    kept?.focus();
-    toggle.hidden = labels.length <= SHOWN;
-    toggle.textContent = all ? `Top ${SHOWN}` : `All ${labels.length}`;
+    focusedRow?.focus();
+    toggle.hidden = labels.length <= TOP_CLASSES;
+    toggle.textContent = all ? `Top ${TOP_CLASSES}` : `All ${labels.length}`;
     toggle.setAttribute("aria-expanded", `${all}`);
     search.hidden = !all;
   });
   return h(
     "section",
-    { class: "staa-says" },
+    { class: "staa-predictions" },
     h("div", { class: "staa-row" }, h("h3", { class: "staa-title" }, "Predictions"), toggle),
     search,
     list,
-    classMethodPrompt(session, asked, enter),
+    classMethodPrompt(session, pendingClass, focusList),
   );
 }

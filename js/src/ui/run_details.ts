@@ -8,7 +8,7 @@ import { h } from "./dom.js";
 export function runDetails(session: Session): HTMLElement {
   const { until } = session;
   const { meta } = session.view;
-  const list = h("dl", { class: "staa-facts" });
+  const list = h("dl", { class: "staa-run-details" });
   watch(until, () =>
     list.replaceChildren(...meta.value.run_details.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
   );

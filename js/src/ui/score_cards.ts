@@ -5,7 +5,7 @@ import type { ScoreCard } from "../host/payload.js";
 import type { Session } from "../session/session.js";
 import { h, seconds } from "./dom.js";
 
-/** How each explanation that was shown stands up to the truth, side by side; nothing where the truth is not known. */
+/** Score cards of all explanations of this clip, side by side; hidden if there is no ground truth. */
 export function scoreCards(session: Session): HTMLElement {
   const { until } = session;
   const { all: panes, active } = session.panes;
@@ -13,19 +13,19 @@ export function scoreCards(session: Session): HTMLElement {
   const list = h("ol", { class: "staa-cards" });
   const element = h("section", {}, h("h3", { class: "staa-title" }, "Compared with the ground truth"), list);
   watch(until, () => {
-    // In a notebook each explanation knows of all that were shown of its clip, in a page only of itself.
+    // In a notebook each explanation has the cards of all that were shown; in an exported page only its own.
     const same = panes.filter(({ position }) => position === active.value.position);
-    const found = same.flatMap((pane) => pane.meta.value.cards);
-    const all = [...new Map(found.map((one) => [one.key, one])).values()];
-    const several = new Set(all.map(({ model }) => model)).size > 1;
-    element.hidden = !all.length;
+    const cards = same.flatMap((pane) => pane.meta.value.cards);
+    const uniqueCards = [...new Map(cards.map((one) => [one.key, one])).values()];
+    const several = new Set(uniqueCards.map(({ model }) => model)).size > 1;
+    element.hidden = !uniqueCards.length;
     list.replaceChildren(
-      ...all.map((one) =>
+      ...uniqueCards.map((one) =>
         h(
           "li",
           { class: "staa-card", "aria-current": `${one.key === meta.value.card}` },
           h("div", {}, h("b", {}, one.method), quiet(several && one.model, one.about)),
-          ...one.scores.map((_, i) => score(one, i, all)),
+          ...one.scores.map((_, i) => scoreBar(one, i, uniqueCards)),
           quiet(one.cost, one.seconds !== null && seconds(one.seconds)),
         ),
       ),
@@ -36,9 +36,9 @@ export function scoreCards(session: Session): HTMLElement {
 
 const quiet = (...words: (string | false)[]) => h("p", { class: "staa-quiet" }, words.filter(Boolean).join(" · "));
 
-function score(one: ScoreCard, i: number, all: ScoreCard[]): HTMLElement {
+function scoreBar(one: ScoreCard, i: number, all: ScoreCard[]): HTMLElement {
   const { name, value, chance } = one.scores[i];
-  // What is not known has no length.
+  // An unknown score has a bar of length 0.
   const length = Number(value);
   const mark = Number(chance);
   const best = value !== null && all.length > 1 && all.every(({ scores }) => Number(scores[i].value) <= value);

@@ -5,7 +5,7 @@ import { watch } from "../core/reactive.js";
 import type { Session } from "../session/session.js";
 import { h, movingMark, onDrag, percent, seconds, svg } from "./dom.js";
 
-/** A slider over the clip's frames; ticks mark those that the model was given. */
+/** A slider over the clip's frames, with ticks at sampled frames. */
 export function seekbar(session: Session): HTMLElement {
   const { until } = session;
   const { timeline, position } = session.panes;
@@ -26,7 +26,7 @@ export function seekbar(session: Session): HTMLElement {
     },
     rail,
   );
-  // More ticks could not be told apart.
+  // More ticks could not be distinguished.
   for (const at of sampled.length > 200 ? [] : sampled) {
     const tick = h("div", { class: "staa-tick" });
     tick.style.left = `${100 * timeline.share(times[at])}%`;
@@ -55,7 +55,7 @@ export function seekbar(session: Session): HTMLElement {
   return element;
 }
 
-/** Which frame is on show, in words. */
+/** Describe the frame on show. */
 export function describeFrame(session: Session): string {
   const { position, timeline, layout } = session.panes;
   const { total, first } = layout.frames;

@@ -8,7 +8,7 @@ import { colorbar } from "./colorbar.js";
 import { button, fillOptions, h, percent } from "./dom.js";
 import { tooltip } from "./shortcuts.js";
 
-/** How the heat is drawn. */
+/** Controls for the layer, the colors, the threshold and the interpolation. */
 export function stylePanel(session: Session): HTMLElement {
   const { state, until } = session;
   const { meta } = session.view;
@@ -56,8 +56,8 @@ export function stylePanel(session: Session): HTMLElement {
     return row(label, element);
   };
 
-  /** Of the layers, or of the heads of one. */
-  const source = (label: string, value: Signal<number>, first: () => string, name: string, axis: 0 | 1) => {
+  /** A menu of layers, or of the heads of a layer. */
+  const attentionSelect = (label: string, value: Signal<number>, first: () => string, name: string, axis: 0 | 1) => {
     const number = (i: number) => [`${i}`, `${name} ${i + 1}`] as const;
     const options = () => [
       ["-1", first()] as const,
@@ -73,7 +73,7 @@ export function stylePanel(session: Session): HTMLElement {
     return element;
   };
 
-  const choice = <T>(label: string, value: Signal<T>, ...options: [value: T, text: string][]) => {
+  const optionButtons = <T>(label: string, value: Signal<T>, ...options: [value: T, text: string][]) => {
     const buttons = options.map(([option, text]) => {
       const click = () => {
         value.value = option;
@@ -95,11 +95,11 @@ export function stylePanel(session: Session): HTMLElement {
   };
   return h(
     "section",
-    { class: "staa-look" },
+    { class: "staa-style" },
     h("h3", { class: "staa-title" }, "Heat map"),
     colorbar(session),
-    source("Map", layer, () => `joint map (${meta.value.method})`, "layer", 0),
-    source("Head", head, () => "mean of all heads", "head", 1),
+    attentionSelect("Map", layer, () => `joint map (${meta.value.method})`, "layer", 0),
+    attentionSelect("Head", head, () => "mean of all heads", "head", 1),
     slider("Opacity", "opacity", tooltip("Opacity of the heat map", "opacity")),
     slider("Threshold", "threshold", "Share of the clip’s cells that are hidden, the weakest first", auto),
     slider("Gamma", "gamma", "Exponent of the map: above 1 it sharpens, below 1 it flattens"),
@@ -112,10 +112,10 @@ export function stylePanel(session: Session): HTMLElement {
         colormap.value = name as typeof colormap.value;
       },
     ),
-    choice("Scale", state.normalize, ["clip", "per clip"], ["frame", "per frame"]),
-    choice("Between patches", state.interpolation, ["linear", "smooth"], ["nearest", "blocks"]),
-    choice("Between slices", state.time_interpolation, ["hold", "hold"], ["linear", "interpolate"]),
+    optionButtons("Scale", state.normalize, ["clip", "per clip"], ["frame", "per frame"]),
+    optionButtons("Between patches", state.interpolation, ["linear", "smooth"], ["nearest", "blocks"]),
+    optionButtons("Between slices", state.time_interpolation, ["hold", "hold"], ["linear", "interpolate"]),
     session.panes.all.some(({ cropped }) => cropped) &&
-      choice("Outside the crop", state.dim_outside, [false, "show"], [true, "dim"]),
+      optionButtons("Outside the crop", state.dim_outside, [false, "show"], [true, "dim"]),
   );
 }

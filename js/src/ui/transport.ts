@@ -8,7 +8,7 @@ import { describeFrame } from "./seekbar.js";
 import { tooltip } from "./shortcuts.js";
 import { views } from "./views.js";
 
-/** Play, step, speed, which frame is on show, and in which view. */
+/** Buttons for playback, the time and frame on show, the view and the speed. */
 export function transport(session: Session): HTMLElement {
   const { state, until } = session;
   const { timeline, position } = session.panes;
@@ -26,25 +26,25 @@ export function transport(session: Session): HTMLElement {
       state.rate.value = +rate.value;
     },
   });
-  const now = h("div", { class: "staa-time staa-trim" });
-  const which = h("div", { class: "staa-quiet staa-trim" });
+  const clock = h("div", { class: "staa-time staa-trim" });
+  const frameText = h("div", { class: "staa-quiet staa-trim" });
   watch(until, () => {
     const [name, does] = state.playing.value ? (["pause", "Pause"] as const) : (["play", "Play"] as const);
     play.replaceChildren(icon(name));
     play.title = tooltip(does, "play");
-    const own = state.rate.value;
+    const current = state.rate.value;
     loop.setAttribute("aria-pressed", `${state.loop.value}`);
-    // A host may set a speed that is not on the list.
-    const rates = [...new Set([...RATES, own])];
+    // Python may set a speed that is not in the list.
+    const rates = [...new Set([...RATES, current])];
     fillOptions(
       rate,
       rates.map((value) => [`${value}`, `${value} ×`]),
     );
-    rate.value = `${own}`;
+    rate.value = `${current}`;
   });
   watch(until, () => {
-    now.textContent = `${time.value.toFixed(2)} / ${seconds(timeline.end)}`;
-    which.textContent = describeFrame(session) + (timeline.sampled.includes(position.value) ? ", sampled" : "");
+    clock.textContent = `${time.value.toFixed(2)} / ${seconds(timeline.end)}`;
+    frameText.textContent = describeFrame(session) + (timeline.sampled.includes(position.value) ? ", sampled" : "");
   });
   return h(
     "div",
@@ -52,7 +52,7 @@ export function transport(session: Session): HTMLElement {
     iconButton("back", tooltip("Previous frame", "step", 0), () => step(-1)),
     play,
     iconButton("forward", tooltip("Next frame", "step", 1), () => step(1)),
-    h("div", { class: "staa-now" }, now, which),
+    h("div", { class: "staa-now" }, clock, frameText),
     views(session),
     rate,
     loop,

@@ -7,9 +7,9 @@ import { h } from "./dom.js";
 import { differenceName } from "./screen.js";
 import { tooltip } from "./shortcuts.js";
 
-type Words = { [view in Settings["view"]]: readonly [name: string, title: string] };
+type ViewTexts = { [view in Settings["view"]]: readonly [name: string, title: string] };
 
-const SEVERAL: Words = {
+const SEVERAL: ViewTexts = {
   grid: ["all", "All panes"],
   overlay: ["one", "The active pane alone"],
   side: ["side by side", "The frame and its heat map side by side"],
@@ -17,23 +17,23 @@ const SEVERAL: Words = {
   difference: ["difference", "The difference of two panes"],
 };
 
-const SINGLE: Words = {
+const SINGLE: ViewTexts = {
   ...SEVERAL,
   overlay: ["overlay", "The heat map over the frame"],
   wipe: ["wipe", "The frame and its heat map on either side of a line"],
 };
 
-/** Ways to arrange the panes; those that make sense for as many as there are. */
+/** A button for each view that is possible with this number of panes. */
 export function views(session: Session): HTMLElement {
   const { state, until } = session;
   const { all: panes, difference } = session.panes;
   const { mode } = session.view;
-  const words = panes.length > 1 ? SEVERAL : SINGLE;
+  const texts = panes.length > 1 ? SEVERAL : SINGLE;
   const buttons = session.view.modes.map((view) => {
     const click = () => {
       state.view.value = view;
     };
-    const [name, title] = words[view];
+    const [name, title] = texts[view];
     const button = h("button", { type: "button", class: "staa-option", click, title: tooltip(title, "view") }, name);
     watch(until, () => {
       button.setAttribute("aria-pressed", `${mode.value === view}`);

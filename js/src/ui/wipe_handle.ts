@@ -7,8 +7,8 @@ import { h, icon, onDrag } from "./dom.js";
 import { differenceName } from "./screen.js";
 
 /**
- * The line between two pictures that lie over one another, `share` hundredths from the left, and their names; of a
- * difference its name alone.
+ * The line between two pictures that lie over one another, `share` percent from the left, and their names; in the
+ * difference view the name of the difference.
  */
 export function wipeHandle(session: Session, share: Signal<number>): HTMLElement {
   const { until } = session;

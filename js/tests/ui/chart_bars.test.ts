@@ -17,13 +17,13 @@ it("divides an axis at round numbers", () => {
 
 it("merges slices into bars with their mean and maximum, wherever the range begins", () => {
   const values = Float32Array.of(1, 3, 0, 4, 5);
-  expect(mergeBars(values, 0, 5, 1).map(({ mean, most }) => [mean, most])).toEqual(
+  expect(mergeBars(values, 0, 5, 1).map(({ mean, max }) => [mean, max])).toEqual(
     [...values].map((value) => [value, value]),
   );
   const pairs = [
-    { from: 0, to: 2, mean: 2, most: 3 },
-    { from: 2, to: 4, mean: 2, most: 4 },
-    { from: 4, to: 5, mean: 5, most: 5 },
+    { from: 0, to: 2, mean: 2, max: 3 },
+    { from: 2, to: 4, mean: 2, max: 4 },
+    { from: 4, to: 5, mean: 5, max: 5 },
   ];
   expect(mergeBars(values, 0, 5, 2)).toEqual(pairs);
   expect(mergeBars(values, 1, 4, 2)).toEqual(pairs.slice(0, 2));
