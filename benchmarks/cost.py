@@ -84,7 +84,9 @@ def main() -> None:
     print(table(measurements))
     options.json.parent.mkdir(parents=True, exist_ok=True)
     machine = {"threads": torch.get_num_threads(), "cores": os.cpu_count(), "torch": torch.__version__}
-    options.json.write_text(json.dumps({"about": machine, "found": [asdict(one) for one in measurements]}, indent=1))
+    options.json.write_text(
+        json.dumps({"machine": machine, "measurements": [asdict(one) for one in measurements]}, indent=1)
+    )
 
 
 def measure(
@@ -159,13 +161,13 @@ def median(values: np.ndarray) -> Interval:
     return Interval(float(np.median(values)), float(low), float(high))
 
 
-def table(found: list[Measurement]) -> str:
+def table(measurements: list[Measurement]) -> str:
     """Return the measurements as a Markdown table."""
     lines = [
         "| model | method | passes (forward + backward) | seconds | `staa` takes of it | `staa_logit` | peak memory |",
         "|---|---|---|---|---|---|---|",
     ]
-    for one in found:
+    for one in measurements:
         shares = [f"{100 * s.mean:.2g} % [{100 * s.low:.2g}, {100 * s.high:.2g}]" for s in one.shares.values()]
         mark = f" (scaled from {one.scaled_from} passes)" if one.scaled_from else ""
         peak = "not measured" if one.peak_bytes is None else f"{one.peak_bytes / 1e6:.0f} MB"
@@ -178,9 +180,9 @@ def table(found: list[Measurement]) -> str:
             peak,
         ]
         lines.append(f"| {' | '.join(cells)} |")
-    sampled = [one for one in found if one.method in ("lime", "kernel_shap")]
+    sampled = [one for one in measurements if one.method in ("lime", "kernel_shap")]
     share = max(one.shares["staa"].high for one in sampled)
-    share_of_all = max(one.shares["staa"].high for one in found if one.shares)
+    share_of_all = max(one.shares["staa"].high for one in measurements if one.shares)
     lines += [
         "",
         f"Goal, under 1 % of LIME and KernelSHAP: at most {share:.2%}, {'met' if share < 0.01 else 'not met'}. "

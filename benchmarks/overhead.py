@@ -135,14 +135,14 @@ def run_eagerly(model: VideoModel, pixels: torch.Tensor) -> None:
         run_stock(model, pixels, output_attentions=True)
 
 
-def record_share(model: VideoModel, found: Any) -> float:
+def record_share(model: VideoModel, record: Any) -> float:
     """Return the bytes of a record divided by those of float32 attention of all layers and heads."""
-    record_bytes = sum(value.nbytes for value in vars(found).values() if isinstance(value, np.ndarray))
+    record_bytes = sum(value.nbytes for value in vars(record).values() if isinstance(value, np.ndarray))
     layout, module = model.geometry, model.module
     config: Any = module.config
     patches = layout.height * layout.width
     divided_scores = layout.slices * (1 + patches) ** 2 + patches * layout.slices**2
-    scores = divided_scores if found.attention_type == "divided" else queries.count_tokens(layout) ** 2
+    scores = divided_scores if record.attention_type == "divided" else queries.count_tokens(layout) ** 2
     return record_bytes / (4 * config.num_hidden_layers * config.num_attention_heads * scores)
 
 
@@ -183,7 +183,7 @@ def measure(
             "each": values.tolist(),
             "over_stock": median_ratio(values, times["stock"]),
             "over_eager": median_ratio(values, times[EAGER]) if EAGER in times else None,
-            "kept": shares.get(label),
+            "record_share": shares.get(label),
             "rounds": len(values),
         }
         for label, values in times.items()
@@ -248,10 +248,10 @@ def main() -> None:
         gc.unfreeze()
         gc.collect()
     print(
-        "| model | what | seconds | over stock | over eager with attentions | bytes kept |\n|---|---|---|---|---|---|"
+        "| model | what | seconds | over stock | over eager with attentions | record bytes |\n|---|---|---|---|---|---|"
     )
     for row in rows:
-        share = "" if row["kept"] is None else f"{100 * row['kept']:.2f} %"
+        share = "" if row["record_share"] is None else f"{100 * row['record_share']:.2f} %"
         print(
             f"| {row['model']} | {row['what']} | {row['seconds']:.3f} | {row['over_stock']} | "
             f"{row['over_eager'] or ''} | {share} |"

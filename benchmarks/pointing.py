@@ -1,4 +1,4 @@
-"""Whether a model's explanations point at the action, on clips whose seeds chose nothing, see docs/training.md."""
+"""Whether a model's explanations point at the action, on held-out clips, see docs/training.md."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ METHODS = ("staa", "staa_logit", "motion_energy", "center", "random")
 METRICS = ("pointing", "average_precision", "temporal_auc")
 
 
-def tables(found: Results, labels: list[str]) -> str:
+def tables(results: Results, labels: list[str]) -> str:
     """Return Markdown tables: means by method, paired differences from the controls, and pointing by action."""
     lines = [f"| method | {' | '.join(METRICS)} |\n|---|{'---|' * len(METRICS)}"]
     for method in METHODS:
-        cells = [bootstrap_interval([*found.values(method, metric).values()]) for metric in METRICS]
+        cells = [bootstrap_interval([*results.values(method, metric).values()]) for metric in METRICS]
         lines.append(f"| {method} | {' | '.join(map(str, cells))} |")
     lines.append(f"\n| minus | {' | '.join(METRICS)} |\n|---|{'---|' * len(METRICS)}")
     for method in METHODS[:2]:
         for control in METHODS[2:]:
-            duels = [found.compare(method, control, metric) for metric in METRICS]
+            duels = [results.compare(method, control, metric) for metric in METRICS]
             cells = [str(Interval(duel.mean, duel.low, duel.high)) for duel in duels]
             lines.append(f"| {method} minus {control} | {' | '.join(cells)} |")
     lines.append(f"\n| action | clips | {' | '.join(METHODS[:2])} |\n|---|---|---|---|")
-    points = [np.array([found.values(method, "pointing")[clip] for clip in found.clips]) for method in METHODS[:2]]
+    points = [np.array([results.values(method, "pointing")[clip] for clip in results.clips]) for method in METHODS[:2]]
     for action in sorted(set(labels)):
         of_action = np.array(labels) == action
         lines.append(f"| {action} | {of_action.sum()} | {' | '.join(f'{p[of_action].mean():.2f}' for p in points)} |")

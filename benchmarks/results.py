@@ -23,20 +23,20 @@ from staa_widgets.evaluation.rows import mean_with_interval
 ORDER = ("attention", "gradient", "perturbation", "control")
 
 
-def page(found: Benchmark) -> str:
+def page(benchmark: Benchmark) -> str:
     """Return the page about a run, as Markdown."""
     first, second, shuffled = (
-        add_ground_truth_mean(results) for results in (found.first, found.second, found.shuffled)
+        add_ground_truth_mean(results) for results in (benchmark.first, benchmark.second, benchmark.shuffled)
     )
     ground_truth = (GROUND_TRUTH_MEAN, *list_ground_truth_metrics(second))
     categories = {metric: second.metric_info(metric).get("category") for metric in second.metrics}
     insertion_deletion = [metric for metric, category in categories.items() if category == "insertion_deletion"]
     others = [metric for metric in second.metrics if metric not in (*ground_truth, *insertion_deletion)]
     return PAGE.format(
-        about=_describe_run(found),
-        models=_model_table(found),
+        about=_describe_run(benchmark),
+        models=_model_table(benchmark),
         reading=READING_NOTE,
-        verdict=_verdict_text(found),
+        verdict=_verdict_text(benchmark),
         second=_score_table(second, ground_truth),
         second_by_model=_tables_by_model(second, ground_truth),
         first=_score_table(first, ground_truth),
@@ -45,30 +45,32 @@ def page(found: Benchmark) -> str:
         others="".join(_other_metrics(second, others)),
         shuffled=_score_table(shuffled, ground_truth),
         shuffled_by_model=_tables_by_model(shuffled, ground_truth),
-        failures=_failure_table(found),
+        failures=_failure_table(benchmark),
     )
 
 
-def _describe_run(found: Benchmark) -> str:
-    plan = found.second.settings["benchmark"]["plan"]
-    seconds = max(part.settings["benchmark"]["seconds"] for part in (found.first, found.second, found.shuffled))
-    versions = ", ".join(f"{name} {version}" for name, version in found.second.settings["versions"].items())
-    devices = {facts["device"] for facts in found.second.settings["models"].values()}
+def _describe_run(benchmark: Benchmark) -> str:
+    plan = benchmark.second.settings["benchmark"]["plan"]
+    seconds = max(
+        part.settings["benchmark"]["seconds"] for part in (benchmark.first, benchmark.second, benchmark.shuffled)
+    )
+    versions = ", ".join(f"{name} {version}" for name, version in benchmark.second.settings["versions"].items())
+    devices = {facts["device"] for facts in benchmark.second.settings["models"].values()}
     return (
         f"Second set: {plan['clips']} clips (seeds from {CLIP_SETS['second'][1]}), {plan['expensive_clips']} of them "
-        f"for methods of more than {MAX_CHEAP_PASSES} passes and for metrics that ask the model."
-        f"{left_out_sentence(found)} First set: {plan['first_clips']} clips (from {CLIP_SETS['first'][1]}). "
+        f"for methods of more than {MAX_CHEAP_PASSES} passes and for metrics that run the model."
+        f"{left_out_sentence(benchmark)} First set: {plan['first_clips']} clips (from {CLIP_SETS['first'][1]}). "
         f"Shuffled weights: {plan['shuffled_clips']} clips of the second set. The run took {seconds / 60:.1f} "
-        f"minutes on {', '.join(sorted(devices))}, less what was known from before; {versions}."
+        f"minutes on {', '.join(sorted(devices))}, without the results that were in the cache; {versions}."
     )
 
 
-def _model_table(found: Benchmark) -> str:
+def _model_table(benchmark: Benchmark) -> str:
     rows = []
-    for name, facts in found.second.settings["models"].items():
-        shares = [_accuracy(results, name) for results in (found.first, found.second)]
+    for name, facts in benchmark.second.settings["models"].items():
+        shares = [_accuracy(results, name) for results in (benchmark.first, benchmark.second)]
         rows.append([name, facts["family"], *shares, f"`{facts['weights'][:12]}`"])
-    return _format_table(["model", "family", "right on the first set", "right on the second", "weights"], rows)
+    return _format_table(["model", "family", "correct, first set", "correct, second set", "weights"], rows)
 
 
 def _accuracy(results: Results, model: str) -> str:
@@ -77,8 +79,8 @@ def _accuracy(results: Results, model: str) -> str:
     return f"{sum(correct)} of {len(correct)}"
 
 
-def _verdict_text(found: Benchmark) -> str:
-    lines = verdict(found)
+def _verdict_text(benchmark: Benchmark) -> str:
+    lines = verdict(benchmark)
     names = list(dict.fromkeys(line.model for line in lines))
     answers = {(line.question, line.model): line for line in lines}
     table = _format_table(
@@ -107,7 +109,7 @@ def _score_table(results: Results, metrics: Iterable[str], model: str | None = N
             count = max(cell.clips for cell in cells if cell)
             values = [_format_interval(cell.mean, cell.low, cell.high) if cell else "–" for cell in cells]
             rows.append([method, *values, _format_cost(results, method, model), str(count)])
-    return _format_table(["method", *metrics, "forwards + backwards, seconds", "clips"], rows)
+    return _format_table(["method", *metrics, "forward + backward passes, seconds", "clips"], rows)
 
 
 def _tables_by_model(results: Results, metrics: Iterable[str]) -> str:
@@ -141,7 +143,7 @@ def _curve_metric_tables(results: Results, metrics: Iterable[str]) -> str:
                 rows.append(
                     [method, _format_interval(*mean_with_interval(list(values.values()))), share, str(len(values))]
                 )
-        head = ["method", metric, "from random (0) to oracle (1)", "clips"]
+        head = ["method", metric, "from random order (0) to oracle (1)", "clips"]
         parts.append(f"### {metric}\n\n{results.metric_info(metric)['summary']}\n\n{_format_table(head, rows)}")
     return "\n".join(parts)
 
@@ -156,16 +158,16 @@ def _other_metrics(results: Results, metrics: list[str]) -> Iterable[str]:
             yield _score_table(results, labels) + "\n"
 
 
-def _failure_table(found: Benchmark) -> str:
+def _failure_table(benchmark: Benchmark) -> str:
     reasons: dict[tuple[str, ...], int] = {}
-    for name, results in (("first", found.first), ("second", found.second), ("shuffled", found.shuffled)):
+    for name, results in (("first", benchmark.first), ("second", benchmark.second), ("shuffled", benchmark.shuffled)):
         for failure in results.failures:
             key = (name, failure.model, failure.method, failure.metric, failure.message)
             reasons[key] = reasons.get(key, 0) + 1
     if not reasons:
-        return "Everything was.\n"
+        return "None.\n"
     rows = [[*(part or "all" for part in key[:4]), str(count), key[4]] for key, count in reasons.items()]
-    return _format_table(["set", "model", "method", "metric", "clips", "why"], rows)
+    return _format_table(["set", "model", "method", "metric", "clips", "reason"], rows)
 
 
 def _sort_methods(results: Results) -> list[str]:
@@ -201,20 +203,21 @@ def main() -> None:
 
 PAGE = """# Which explanation is right
 
-Made by `python -m benchmarks.results` from what `staa benchmark` wrote; do not edit. Drawn actions with distractors
-whose *where* and *when* are known, the predicted class as target. A cell is true when the acting limbs cover 10 % of
-it. Means over clips with 95 % bootstrap intervals over clips; all models together, a clip counts once, with its mean
-over them. The first set chose the defaults; the second has other figure sizes, grounds and tempo, always two moving
-figures of whom one matters, and chose nothing.
+Generated by `python -m benchmarks.results` from the output of `staa benchmark`; do not edit. The clips are drawn
+actions with distractors and ground truth; the target is the predicted class. A cell is in the ground truth if the
+acting limbs cover 10 % of it. Values are means over clips with 95 % bootstrap intervals over clips; for all
+models together, each clip counts once, with its mean over the models. The first set was used to choose the defaults.
+The second set is held out: it has other figure sizes, backgrounds and tempo, and always two moving figures of which one
+matters.
 
 Temporal scores do not yet tell `staa` from a prior: the action always lies in the middle of a clip, and a bell curve
-in time that knows neither clip nor model scores a temporal AUC of .90 on drawn clips where `staa` scores .91 (not told
-apart; the bell is not among the controls below).
+in time that knows neither clip nor model scores a temporal AUC of .90 on drawn clips where `staa` scores .91 (no
+significant difference; the bell is not among the controls below).
 
 {about}
 
 {models}
-## Verdict, on the second set
+## Verdict, second set
 
 {reading}
 
@@ -231,17 +234,17 @@ apart; the bell is not among the controls below).
 {shift}
 ## Insertion and deletion, second set
 
-Area under the target's probability; how far a method comes from random orders to the oracle is a ratio of means over
-clips, refused where the oracle is too near to random to measure by.
+Area under the target's probability curve. The position of a method between random orders (0) and the oracle (1) is a
+ratio of means over clips; it is left out if the oracle is too close to random.
 
 {insertion_deletion}
 {others}## Shuffled weights, second set
 
-The same models with the entries of every weight tensor permuted.
+The same models with the entries of every weight tensor shuffled.
 
 {shuffled}
 {shuffled_by_model}
-## What could not be answered
+## Failures
 
 {failures}"""
 

@@ -23,6 +23,6 @@ def run_benchmark_command(options: argparse.Namespace) -> int:
         print(printable(f"{line.answer:<4} {line.model or 'all models'}: {line.question}: {line.reason}"))
     failures = len(results.first.failures) + len(results.second.failures) + len(results.shuffled.failures)
     if failures:
-        print(f"{failures} questions could not be answered: the report says which and why")
-    print(printable(f"report: {report}, beside it the values as JSON"), flush=True)
+        print(f"{failures} explanations or scores failed; the report lists the reasons")
+    print(printable(f"report: {report} (the scores are in the same folder, as JSON)"), flush=True)
     return DONE

@@ -21,12 +21,12 @@ def run_demo(options: argparse.Namespace) -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     clip = action_clip(options.seed)
     video = clip.write_mp4(options.out / "demo.mp4")
-    print(f"A drawn clip of {clip.label!r}: {video}")
+    print(f"Synthetic video of {clip.label!r}: {video}")
     # The video file carries no ground truth.
     explanation = replace(explain(video), ground_truth=GroundTruth.from_clip(clip))
     page = explanation.to_html(options.out / "demo.staa.html")
     print_summary(explanation, page)
-    print(f"  truth: {_describe_score(explanation)}")
+    print(f"  ground truth: {_describe_score(explanation)}")
     if options.open:
         open_in_browser(page)
     return DONE
@@ -44,7 +44,7 @@ def _describe_score(explanation: Explanation) -> str:
     scores = score_ground_truth(explanation.maps, truth)
     hit = scores["pointing"] == 1
     return (
-        f"{ground_truth.label!r}, which the model {'found' if correct else 'missed'}; its limbs move from {start:.2f} "
-        f"to {end:.2f} s; the strongest point {'lies' if hit else 'does not lie'} on them, with "
+        f"{ground_truth.label!r}, {'predicted correctly' if correct else 'not predicted'}; the limbs move from "
+        f"{start:.2f} to {end:.2f} s; the strongest point {'lies' if hit else 'does not lie'} on them, and they get "
         f"{scores['mass']:.0%} of the attribution (chance: {truth.where.mean():.0%})"
     )

@@ -85,7 +85,7 @@ def _fail(text: str) -> Check:
 def _check_torch() -> Iterator[Check]:
     build = _torch_build()
     if build is None:
-        yield _fail("not installed: see https://pytorch.org/get-started/locally/")
+        yield _fail("not installed; install it as described at https://pytorch.org/get-started/locally/")
     else:
         yield _ok(f"{build.__version__}, {os.cpu_count()} cores")
 
@@ -94,21 +94,21 @@ def _check_devices() -> Iterator[Check]:
     build = _torch_build()
     if build is not None and build.cuda is not None:
         if _has_nvidia_driver():
-            yield _ok("cpu, cuda by its driver ('staa doctor --full' tries it)")
+            yield _ok("cpu; cuda: driver found ('staa doctor --full' tests it)")
         else:
             yield _ok("cpu")
-            yield _warn("this torch is built for CUDA, but no GPU or driver is to be found: everything runs on the CPU")
+            yield _warn("this PyTorch is built for CUDA, but no NVIDIA driver was found: models run on the CPU")
     elif build is not None and getattr(build, "hip", None):
-        yield _ok("cpu, ROCm by its build ('staa doctor --full' tries it)")
+        yield _ok("cpu; PyTorch is built for ROCm ('staa doctor --full' tests it)")
     else:
         yield _ok("cpu, mps" if (sys.platform, platform.machine()) == ("darwin", "arm64") else "cpu")
 
 
 def _check_torchvision() -> Iterator[Check]:
     if find_spec("torchvision") is None:
-        yield _ok("not installed, and not needed")
+        yield _ok("not installed (not needed)")
     elif _torchvision_fits_torch():
-        yield _ok(f"{_version_of('torchvision')}, not needed")
+        yield _ok(f"{_version_of('torchvision')} (not needed)")
     else:
         yield _import_torchvision()
 
@@ -119,10 +119,10 @@ def _import_torchvision() -> Check:
     except Exception as error:  # A library built for another torch may raise any exception.
         reason = " ".join(str(error).split())[:80]
         return _fail(
-            f"{_version_of('torchvision')} does not fit torch {_version_of('torch')} ({reason}), and transformers "
-            "loads no model beside it. It is not needed here: pip uninstall torchvision"
+            f"{_version_of('torchvision')} does not fit torch {_version_of('torch')} ({reason}), so transformers "
+            "cannot load models. staa_widgets does not need torchvision: pip uninstall torchvision"
         )
-    return _ok(f"{torchvision.__version__}, not needed")
+    return _ok(f"{torchvision.__version__} (not needed)")
 
 
 def _check_transformers() -> Iterator[Check]:
@@ -130,7 +130,7 @@ def _check_transformers() -> Iterator[Check]:
     if installed.split(".")[0] == "5":
         yield _ok(installed)
     else:
-        yield _fail(f"{installed} is installed, 5 is needed: pip install 'transformers>=5,<6'")
+        yield _fail(f"{installed} is installed, but version 5 is required: pip install 'transformers>=5,<6'")
 
 
 def _check_readers() -> Iterator[Check]:
@@ -140,7 +140,7 @@ def _check_readers() -> Iterator[Check]:
     try:
         import decord  # noqa: F401
     except (ImportError, OSError):
-        yield _warn("decord cannot be imported: PyAV decodes everything, more slowly")
+        yield _warn("decord cannot be imported: PyAV decodes all videos, which is slower")
     else:
         yield _ok(f"decord {_version_of('decord', 'decord2')}")
 
@@ -152,14 +152,14 @@ def _check_bundled_model() -> Iterator[Check]:
     config = json.loads((folder / "config.json").read_text("utf-8"))
     with safe_open(folder / "model.safetensors", "numpy") as weights:
         count = len(weights.keys())
-    yield _ok(f"{len(config['id2label'])} classes, {config['num_frames']} frames, {count} tensors of weights")
+    yield _ok(f"{len(config['id2label'])} classes, {config['num_frames']} frames, {count} weight tensors")
 
 
 def _check_player() -> Iterator[Check]:
     folder = _PACKAGE / "widget" / "static"
     missing = [name for name in ("page.js", "widget.js", "widget.css") if not (folder / name).is_file()]
     if missing:
-        yield _fail(f"{', '.join(missing)} not built: npm ci && npm run build in js/, or reinstall")
+        yield _fail(f"{', '.join(missing)} not built: run 'npm ci && npm run build' in js/, or reinstall staa_widgets")
     else:
         yield _ok("built")
 
@@ -173,7 +173,7 @@ def _check_cache() -> Iterator[Check]:
     if existing_path.is_dir() and os.access(existing_path, os.W_OK | os.X_OK):
         yield _ok(text)
     else:
-        yield _warn(f"{text}, cannot be written: point STAA_CACHE to a folder that can")
+        yield _warn(f"{text}, not writable: set STAA_CACHE to a writable folder")
 
 
 def _try_devices() -> Iterator[Check]:
@@ -198,7 +198,7 @@ def _try_explaining() -> Iterator[Check]:
     model = load_model()
     clip = action_clip(seed=3)
     label, probability = explain(clip, model, cache=False, preview=False, progress=False).predictions(1)[0]
-    text = f"{label!r} ({probability:.0%}) in a drawn clip of {clip.label!r}, on {model.device}"
+    text = f"{label!r} ({probability:.0%}) predicted for a synthetic video of {clip.label!r}, on {model.device}"
     yield _ok(text) if label == clip.label else _fail(text)
 
 
@@ -253,9 +253,9 @@ _CHECKS: dict[str, Callable[[], Iterator[Check]]] = {
     "devices": _check_devices,
     "torchvision": _check_torchvision,
     "transformers": _check_transformers,
-    "readers": _check_readers,
+    "video readers": _check_readers,
     "bundled model": _check_bundled_model,
     "player": _check_player,
     "cache": _check_cache,
 }
-_TRIALS: dict[str, Callable[[], Iterator[Check]]] = {"devices": _try_devices, "explaining": _try_explaining}
+_TRIALS: dict[str, Callable[[], Iterator[Check]]] = {"devices": _try_devices, "explanation": _try_explaining}

@@ -52,13 +52,13 @@ def _choose_outputs(videos: list[Path], out: Path | None) -> list[Path]:
     if out is not None and out.suffix.lower() in FORMATS_BY_SUFFIX:
         if len(videos) > 1:
             label = find_format(out).label
-            raise ParameterError(f"{str(out)!r} is one {label} for {len(videos)} videos.", "Give a folder to --out.")
+            raise ParameterError(f"{str(out)!r} is one {label} for {len(videos)} videos.", "Pass a folder to --out.")
         out.parent.mkdir(parents=True, exist_ok=True)
         return [out]
     if out is not None and len(videos) == 1 and re.fullmatch(r"\.[a-zA-Z]\w{1,4}", out.suffix) and not out.is_dir():
         raise ParameterError(
-            f"No format of an explanation ends in {out.suffix!r}.",
-            f"Choose from {', '.join(FORMATS_BY_SUFFIX)}, or give a folder that exists.",
+            f"Cannot export to a file that ends in {out.suffix!r}.",
+            f"Choose from {', '.join(FORMATS_BY_SUFFIX)}, or pass an existing folder.",
         )
     folder = out or Path()
     folder.mkdir(parents=True, exist_ok=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import TextIOWrapper
 from pathlib import Path
+from typing import Any
 
 from staa_widgets._version import __version__
 from staa_widgets.cli.benchmark import run_benchmark_command
@@ -15,7 +16,7 @@ from staa_widgets.cli.cache import run_cache
 from staa_widgets.cli.demo import run_demo
 from staa_widgets.cli.doctor import run_doctor
 from staa_widgets.cli.explain import run_explain
-from staa_widgets.cli.output import FAILED, INTERRUPTED, report_error, show_own_warnings
+from staa_widgets.cli.output import FAILED, INTERRUPTED, filter_warnings, report_error
 from staa_widgets.explanation.exports import FORMATS_BY_SUFFIX
 
 
@@ -37,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # A label that the terminal cannot encode is no failure.
     options = _parser().parse_args(argv)
     try:
-        with show_own_warnings(options):
+        with filter_warnings(options):
             code = options.run(options)
             sys.stdout.flush()
             return code
@@ -54,63 +55,142 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="staa", description="See where and when a video transformer looked.", allow_abbrev=False
+        prog="staa",
+        description="Explain video transformers: show where and when in a video a model looked.",
+        epilog="Start with 'staa demo'. 'staa COMMAND --help' lists the options of a command.",
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"staa_widgets {__version__}")
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--debug", action="store_true", help="show where an error comes from")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_explain(commands)
+    _add_demo(commands)
+    _add_benchmark(commands)
+    _add_doctor(commands)
+    _add_cache(commands)
+    return parser
 
-    explain = commands.add_parser(
-        "explain", parents=[common], help="explain videos and write a page for each", allow_abbrev=False
+
+def _add_command(
+    commands: Any, name: str, summary: str, run: Callable[[argparse.Namespace], int], details: str = ""
+) -> argparse.ArgumentParser:
+    """Add a command; its help shows the summary, and the details after it."""
+    command = commands.add_parser(
+        name, help=summary, description=f"{summary[0].upper()}{summary[1:]}. {details}".strip(), allow_abbrev=False
     )
-    explain.add_argument("videos", nargs="+", type=Path, metavar="VIDEO")
-    explain.add_argument("--model", help="hub id or folder (default: the bundled model)")
-    explain.add_argument("--method", default="staa", help="default: %(default)s")
-    explain.add_argument("--target", help="class to explain, a label or an index (default: the predicted one)")
-    explain.add_argument("--start", type=float, metavar="S", help="seconds at which to begin")
-    explain.add_argument("--end", type=float, metavar="S", help="seconds at which to end")
+    command.add_argument(
+        "--debug", action="store_true", help="show the traceback of errors, and the warnings and logs of libraries"
+    )
+    command.set_defaults(run=run)
+    return command
+
+
+def _add_explain(commands: Any) -> None:
+    explain = _add_command(
+        commands,
+        "explain",
+        "show where and when a model looked in videos, and write a page for each",
+        run_explain,
+        "The page is one HTML file, which plays the video under a heat map and works offline.",
+    )
+    explain.add_argument(
+        "videos",
+        nargs="+",
+        type=Path,
+        metavar="VIDEO",
+        help="video file, folder of videos, or pattern in quotes such as 'clips/*.mp4'",
+    )
+    explain.add_argument(
+        "--model",
+        help="model on the Hugging Face Hub, such as owner/name, or a local folder (default: the small model included "
+        "in this package, which knows only the synthetic videos of 'staa demo')",
+    )
+    explain.add_argument(
+        "--method", default="staa", help="attribution method, such as staa_logit or rollout (default: %(default)s)"
+    )
+    explain.add_argument("--target", help="class to explain, as label or index (default: the predicted class)")
+    explain.add_argument("--start", type=float, metavar="S", help="explain only from this second on")
+    explain.add_argument("--end", type=float, metavar="S", help="explain only up to this second")
     explain.add_argument(
         "--out",
         type=Path,
-        help=f"folder for the pages (default: this folder), or for one video a file: {', '.join(FORMATS_BY_SUFFIX)}",
+        help="folder for the pages (default: the current folder); for a single video also a file that ends in "
+        f"{', '.join(FORMATS_BY_SUFFIX)}",
     )
-    explain.add_argument("--open", action="store_true", help="open the pages in a browser")
-    explain.add_argument("--no-cache", dest="cache", action="store_false", help="neither read nor write the cache")
-    explain.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: %(default)s)")
-    explain.set_defaults(run=run_explain)
-
-    demo = commands.add_parser(
-        "demo", parents=[common], help="explain a drawn clip whose truth is known", allow_abbrev=False
+    explain.add_argument("--open", action="store_true", help="open each page in the web browser")
+    _add_no_cache(explain)
+    explain.add_argument(
+        "--device", default="auto", help="where to run the model: auto, cpu, cuda or mps (default: %(default)s)"
     )
-    demo.add_argument("--out", type=Path, default=Path("staa-demo"), help="folder to write to (default: %(default)s)")
-    demo.add_argument("--seed", type=int, default=3, help="which clip is drawn (default: %(default)s)")
-    demo.add_argument("--open", action="store_true", help="open the page in a browser")
-    demo.set_defaults(run=run_demo)
 
-    benchmark = commands.add_parser(
+
+def _add_demo(commands: Any) -> None:
+    demo = _add_command(
+        commands, "demo", "explain a synthetic video, and compare the result with the ground truth", run_demo
+    )
+    demo.add_argument(
+        "--out", type=Path, default=Path("staa-demo"), help="folder for the video and its page (default: %(default)s)"
+    )
+    demo.add_argument(
+        "--seed", type=int, default=3, help="number of the video; each number gives another one (default: %(default)s)"
+    )
+    demo.add_argument("--open", action="store_true", help="open the page in the web browser")
+
+
+def _add_benchmark(commands: Any) -> None:
+    benchmark = _add_command(
+        commands,
         "benchmark",
-        parents=[common],
-        help="score methods on drawn clips whose truth is known, beside controls",
-        allow_abbrev=False,
+        "compare attribution methods on synthetic videos with ground truth",
+        run_benchmark_command,
+        "Controls that know nothing about the model, such as random maps, are scored too.",
     )
-    benchmark.add_argument("--full", action="store_true", help="500 clips and every metric: takes many hours")
-    benchmark.add_argument("--clips", type=int, metavar="N", help="measure on N clips")
-    benchmark.add_argument("--models", nargs="+", metavar="MODEL", help="default: all that are bundled")
-    benchmark.add_argument("--methods", nargs="+", metavar="METHOD", help="default: all of up to 1000 passes")
     benchmark.add_argument(
-        "--out", type=Path, default=Path("staa-benchmark"), help="folder to write to (default: %(default)s)"
+        "--full", action="store_true", help="score all methods by all metrics on 500 clips; this takes many hours"
     )
-    benchmark.add_argument("--no-cache", dest="cache", action="store_false", help="neither read nor write the cache")
-    benchmark.set_defaults(run=run_benchmark_command)
+    benchmark.add_argument("--clips", type=int, metavar="N", help="number of clips, at least 2")
+    benchmark.add_argument(
+        "--models", nargs="+", metavar="MODEL", help="models, such as vivit (default: all models in this package)"
+    )
+    benchmark.add_argument(
+        "--methods",
+        nargs="+",
+        metavar="METHOD",
+        help="methods to score beside staa and the controls (default: all of up to 600 passes per clip)",
+    )
+    benchmark.add_argument(
+        "--out", type=Path, default=Path("staa-benchmark"), help="folder for the report (default: %(default)s)"
+    )
+    _add_no_cache(benchmark)
 
-    doctor = commands.add_parser("doctor", parents=[common], help="check this installation", allow_abbrev=False)
+
+def _add_doctor(commands: Any) -> None:
+    doctor = _add_command(
+        commands, "doctor", "check the installation, and say how to fix what does not work", run_doctor
+    )
     doctor.add_argument(
-        "--full", action="store_true", help="also load torch, try every device and explain a drawn clip (some seconds)"
+        "--full",
+        action="store_true",
+        help="also load PyTorch, test every device and explain a synthetic video; this takes some seconds",
     )
-    doctor.set_defaults(run=run_doctor)
 
-    cache = commands.add_parser("cache", parents=[common], help="look after the cache", allow_abbrev=False)
-    cache.add_argument("action", choices=("info", "clear", "prune"), help="say what it holds, empty it, shorten it")
-    cache.set_defaults(run=run_cache)
-    return parser
+
+def _add_cache(commands: Any) -> None:
+    cache = _add_command(
+        commands,
+        "cache",
+        "show, clear or prune the cache",
+        run_cache,
+        "The cache stores results on disk, so that nothing is computed twice.",
+    )
+    cache.add_argument(
+        "action",
+        choices=("info", "clear", "prune"),
+        help="info: show the folder, content and size; clear: remove everything; prune: remove the least recently used "
+        "results until the size is below the limit",
+    )
+
+
+def _add_no_cache(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--no-cache", dest="cache", action="store_false", help="compute everything again, and store nothing on disk"
+    )

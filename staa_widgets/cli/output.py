@@ -33,12 +33,12 @@ def print_summary(explanation: Explanation, page: Path, *, brief: bool = False) 
 
     (label, probability), peak = explanation.predictions(1)[0], explanation.peak
     labels, target = explanation.labels, explanation.target
-    target_text = "" if label == labels[target] else f" about {labels[target]!r}"
+    target_text = "" if label == labels[target] else f" for {labels[target]!r}"
     share = f"{explanation.temporal[peak.slice]:.0%} of the attribution"
     prediction_text = f"{explanation.clip_name}: {label!r}, {probability:.1%}, by {explanation.model_id}"
-    peak_text = f"most{target_text} from {peak.start:.2f} to {peak.end:.2f} s"
+    peak_text = f"peak{target_text}: {peak.start:.2f} to {peak.end:.2f} s"
     kind, position = find_format(page).label, describe_position(peak, explanation.frame_size)
-    lines = [prediction_text, f"  {peak_text} ({share}), there at the {position}", f"  {kind}: {page}"]
+    lines = [prediction_text, f"  {peak_text} ({share}), strongest at the {position}", f"  {kind}: {page}"]
     for line in [f"{prediction_text}, {peak_text}, {kind}: {page}"] if brief else lines:
         tqdm.write(printable(line), file=sys.stdout)  # Keeps a progress bar on the same terminal intact.
     sys.stdout.flush()
@@ -54,26 +54,28 @@ def report_error(error: Exception, options: argparse.Namespace, video: Path | No
     elif isinstance(error, OSError) and error.strerror and error.filename:
         text = f"{error.strerror}: {str(error.filename)!r}"
     else:
-        advice = "--debug shows where, 'staa doctor --full' checks the installation"
+        advice = "--debug shows the traceback, 'staa doctor --full' checks the installation"
         text = f"unexpected {type(error).__name__}: {error} ({advice})"
     print_warning(f"staa: {prefix}{' '.join(text.split())}")
     return USAGE if isinstance(error, ParameterError | UnknownMethodError) else FAILED
 
 
 @contextmanager
-def show_own_warnings(options: argparse.Namespace) -> Iterator[None]:
-    """Show this package's warnings on one line each, hide those of libraries, and their logs unless `--debug`."""
+def filter_warnings(options: argparse.Namespace) -> Iterator[None]:
+    """Show this package's warnings on one line each; show warnings and logs of libraries only with ``--debug``."""
 
     def show(
         message: Warning | str,
         category: type[Warning],
         filename: str,
-        lineno: int,  # noqa: ARG001
+        lineno: int,
         file: TextIO | None = None,  # noqa: ARG001
-        line: str | None = None,  # noqa: ARG001
+        line: str | None = None,
     ) -> None:
         if filename.startswith(_PACKAGE) and category in (UserWarning, RuntimeWarning):
             print_warning(f"staa: warning: {' '.join(str(message).split())}")
+        elif options.debug:
+            print_warning(warnings.formatwarning(message, category, filename, lineno, line).rstrip())
 
     with warnings.catch_warnings():
         warnings.simplefilter("always")
@@ -86,11 +88,11 @@ def show_own_warnings(options: argparse.Namespace) -> Iterator[None]:
             logging.disable(disabled_level)
 
 
-def print_warning(line: str) -> None:
-    """Print a line to standard error, above a progress bar if there is one."""
+def print_warning(text: str) -> None:
+    """Print a warning to standard error, above a progress bar if there is one."""
     from tqdm import tqdm
 
-    tqdm.write(printable(line), file=sys.stderr)
+    tqdm.write("\n".join(map(printable, text.split("\n"))), file=sys.stderr)
     sys.stderr.flush()
 
 

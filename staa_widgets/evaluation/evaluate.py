@@ -104,9 +104,9 @@ def evaluate(
     from staa_widgets.utils.progress import progress_reporter
 
     if isinstance(clips, str | bytes | os.PathLike) or hasattr(clips, "frames") or hasattr(clips, "shape"):
-        raise ParameterError("clips is a single video.", "Give several, or one in a list: [video].")
+        raise ParameterError("clips is a single video.", "Pass a list, such as [video].")
     if batch_size is not None and batch_size < 1:
-        raise ParameterError(f"batch_size is {batch_size}.", "Give at least 1.")
+        raise ParameterError(f"batch_size is {batch_size}.", "Use a whole number of at least 1, or None.")
     labeled_methods, labeled_metrics = look_up_methods(methods), look_up_metrics(metrics)
     models = load_models(model)
     for video_model in models.values():
@@ -179,7 +179,9 @@ class _EvaluationRun:
             name = f"{facts['label']} {facts['seed']}" if {"label", "seed"} <= facts.keys() else clip.name
             same_clip = next((other for other, other_facts in self.clips.items() if other_facts == facts), None)
             if same_clip is not None:
-                raise ParameterError(f"The clip is the same as {same_clip!r}, and counted once.", "Leave it out.")
+                raise ParameterError(
+                    f"The clip is the same as {same_clip!r} and is not counted again.", "Remove the duplicate."
+                )
             if name in self.clips:
                 name = f"{name} ({clip.sha256[:8]})"
             self.clips[name] = facts
@@ -204,7 +206,7 @@ class _EvaluationRun:
 
         explanations, forward_seconds = {}, float("nan")
         for number, (label, (method, params)) in enumerate(self.methods.items()):
-            self.meter.move_to(f"{label} of {model}", part + number)
+            self.meter.move_to(f"{label}, {model}", part + number)
             with self._record_failure(model, name, label):
                 e = explain(
                     clip,
@@ -230,7 +232,7 @@ class _EvaluationRun:
         """Score every explanation by every metric."""
         for number, label in enumerate(labels):
             for metric_label, (metric, params) in self.metrics.items():
-                self.meter.move_to(f"{metric_label} of {label} of {model}", part + number)
+                self.meter.move_to(f"{metric_label} of {label}, {model}", part + number)
                 with self._record_failure(model, name, label, metric_label):
                     value, points = scorer.score(label, *self.methods[label], metric, params)
                     self.tables["rows"].append(Row(model, name, label, metric_label, value))
@@ -243,7 +245,7 @@ class _EvaluationRun:
 
         for metric_label, (metric, params) in self.metrics.items():
             if metric.name in CURVE_KINDS:
-                self.meter.move_to(f"{metric_label} of random orders of {model}", part)
+                self.meter.move_to(f"{metric_label} of random orders, {model}", part)
                 with self._record_failure(model, name, metric=metric_label):
                     for order, value in scorer.score_references(metric, params).items():
                         self.tables["references"].append(ReferenceRow(model, name, order, metric_label, value))

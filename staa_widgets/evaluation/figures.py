@@ -48,10 +48,12 @@ def ground_truth_figure(explanation: Explanation, clip: ActionClip) -> go.Figure
     """
     e = explanation
     if (*e.frame_size, e.sampled_frames.max() < len(clip.frames)) != (*clip.frames.shape[2:0:-1], True):
-        raise ParameterError("The explanation is not of this clip.", "Explain the clip itself: staa.explain(clip).")
+        raise ParameterError("The explanation is of another clip.", "Explain this clip: staa.explain(clip).")
     figure = temporal_bars(e)
     figure.update_layout(
-        title={"text": f"Truth and explanation: {escape_plotly_text(clip.label)}, by {escape_plotly_text(e.method)}"},
+        title={
+            "text": f"Ground truth and explanation: {escape_plotly_text(clip.label)}, {escape_plotly_text(e.method)}"
+        },
         height=520,
         margin={"t": 60},
         yaxis={"domain": [0, 0.36]},
@@ -69,7 +71,7 @@ def ground_truth_figure(explanation: Explanation, clip: ActionClip) -> go.Figure
             yref="y domain",
             yanchor="bottom",
             showarrow=False,
-            text="the action",
+            text="action",
             font={"size": 13, "color": "#00704a"},
         )
     compositor = Compositor(e, size=e.frame_size)

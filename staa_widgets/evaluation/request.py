@@ -29,7 +29,7 @@ def look_up_methods(specs: Iterable[str] | Mapping[str, Spec]) -> LabeledMethods
     UnknownMethodError
         If there is no such method.
     ParameterError
-        If a parameter is unknown, or no method is given.
+        If a parameter is unknown, or there is no method.
     """
     from staa_widgets.methods import get_method
 
@@ -37,7 +37,7 @@ def look_up_methods(specs: Iterable[str] | Mapping[str, Spec]) -> LabeledMethods
         label: (get_method(name), get_method(name).complete(params)) for label, name, params in _normalize_specs(specs)
     }
     if not labeled_methods:
-        raise ParameterError("No method is given.", "Name some, such as methods=('staa', 'random').")
+        raise ParameterError("methods is empty.", "Pass at least one, such as methods=('staa', 'random').")
     return labeled_methods
 
 
@@ -67,7 +67,7 @@ def load_models(model: Any) -> dict[str, VideoModel]:
 
     if isinstance(model, Mapping):
         if not model:
-            raise ParameterError("No model is given.", "Leave it out for what is bundled.")
+            raise ParameterError("model is an empty mapping.", "Omit model= to use the bundled model.")
         return {str(name): load(of) for name, of in model.items()}
     video_model = load(model)
     return {video_model.id: video_model}

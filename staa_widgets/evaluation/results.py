@@ -244,7 +244,9 @@ class Results:
         try:
             pandas: Any = import_module("pandas")
         except ImportError as error:
-            raise ParameterError("pandas is not installed.", "pip install pandas, or use Results.rows.") from error
+            raise ParameterError(
+                "pandas is not installed.", "Run `pip install pandas`, or use Results.rows."
+            ) from error
         return pandas.DataFrame(list(self.rows), columns=list(Row._fields))
 
     def to_json(self, path: str | os.PathLike[str]) -> Path:
@@ -298,6 +300,6 @@ class Results:
             available = getattr(self, f"{kind}s")
             if name is not None and name not in available:
                 raise ParameterError(
-                    f"There is no {kind} {name!r} in these results.",
-                    suggest_name(name, available, f"There are {', '.join(available) or 'none'}."),
+                    f"The results have no {kind} {name!r}.",
+                    suggest_name(name, available, f"They have {', '.join(available) or 'none'}."),
                 )

@@ -50,14 +50,17 @@ def decode_results(data: bytes, name: str) -> tuple[dict[str, tuple[Any, ...]], 
             raise ValueError(content["staa_widgets"])
         file_format = content["format"]
         if file_format not in (1, FORMAT):
-            raise FormatError(f"{name} has format {file_format}; this version reads 1 to {FORMAT}.", "Evaluate again.")
+            raise FormatError(
+                f"{name} has format {file_format}, but this version reads formats 1 to {FORMAT}.",
+                "Update staa_widgets.",
+            )
         tables = {key: tuple(_row_from_json(kind, row) for row in content[key]) for key, kind in TABLES.items()}
         settings = content["settings"]
         return update_format_1(tables, settings) if file_format == 1 else (tables, settings)
     except FormatError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise FormatError(f"{name} holds no results of an evaluation.", "Write them with to_json.") from error
+        raise FormatError(f"{name} does not contain evaluation results.", "Write them with Results.to_json.") from error
 
 
 def _row_to_json(row: tuple[Any, ...]) -> list[Any]:

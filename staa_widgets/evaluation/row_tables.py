@@ -48,9 +48,7 @@ def merge_settings(one: Settings, other: Settings) -> dict[str, Any]:
         ours, theirs = one.get(kind, {}), other.get(kind, {})
         for name in ours.keys() & theirs.keys():
             if ours[name] != theirs[name]:
-                raise ParameterError(
-                    f"{name!r} among the {kind} is not the same in both results.", "Give one of them another name."
-                )
+                raise ParameterError(f"{name!r} in the {kind} differs between the two results.", "Rename one of them.")
         merged[kind] = {**ours, **theirs}
     return merged
 

@@ -102,13 +102,13 @@ TABLES: Mapping[str, Any] = {
 """Kind of row by the field of `Results` that holds it."""
 
 
-def mean_by_clip(held: Mapping[tuple[str, str], float]) -> dict[str, float]:
+def mean_by_clip(scores: Mapping[tuple[str, str], float]) -> dict[str, float]:
     """Return the mean of each clip over models, from values by model and clip.
 
     A clip scored on several models is no new evidence, so it must count once in an interval over clips.
     """
     clips: dict[str, list[float]] = {}
-    for (_, clip), value in held.items():
+    for (_, clip), value in scores.items():
         clips.setdefault(clip, []).append(value)
     return {clip: mean(values) for clip, values in clips.items()}
 

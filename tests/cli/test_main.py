@@ -15,6 +15,7 @@ import staa_widgets.engine.many
 import staa_widgets.engine.run
 from staa_widgets import action_clip, open_clip
 from staa_widgets.cli.main import main
+from staa_widgets.evaluation.benchmark.plan import MAX_PASSES
 from staa_widgets.storage import cache
 from tests.helpers import paths
 from tests.helpers.timesformers import tiny_timesformer
@@ -58,7 +59,7 @@ def test_a_page_is_written_and_its_path_printed(
     first, second, third = captured.out.splitlines()
     assert first.startswith("clip.mp4: 'LABEL_")
     assert "s (" in second
-    assert "of the attribution), there at the" in second
+    assert "of the attribution), strongest at the" in second
     assert third == "  page: clip.staa.html"
     assert captured.err == ""
 
@@ -223,7 +224,9 @@ def test_own_warnings_are_one_line_and_foreign_ones_are_silent(
     monkeypatch.setattr(staa_widgets.engine.run, "choose_windows", warn_and_choose)
     assert run_explain(video, "--target", str((explanation.target + 1) % 5), model=model) == 0
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("staa: warning: 'staa' does not depend on the class")
+    assert line.startswith("staa: warning: Method 'staa' does not depend on the class")
+    assert run_explain(video, "--debug", "--no-cache", model=model) == 0
+    assert "/elsewhere/transformers.py:1: UserWarning: old-fashioned" in capsys.readouterr().err
 
 
 def test_a_terminal_without_unicode_is_no_failure(video: str, model: str, tmp_path: Path):
@@ -259,13 +262,24 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]):
     assert capsys.readouterr().out == f"staa_widgets {staa_widgets.__version__}\n"
 
 
+@pytest.mark.parametrize("command", ["explain", "demo", "benchmark", "doctor", "cache"])
+def test_the_help_of_a_command_describes_every_option(command: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "--debug show the traceback" in text
+    if command == "benchmark":
+        assert f"up to {MAX_PASSES} passes" in text
+
+
 def test_the_demo_explains_a_drawn_clip_and_compares_with_the_truth(
     working_folder: Path, capsys: pytest.CaptureFixture[str]
 ):
     assert main(["demo", "--out", "shown"]) == 0
     assert sorted(path.name for path in (working_folder / "shown").iterdir()) == ["demo.mp4", "demo.staa.html"]
     output = capsys.readouterr().out
-    assert f"truth: {action_clip(3, size=16).label!r}, which the model found" in output
+    assert f"ground truth: {action_clip(3, size=16).label!r}, predicted correctly" in output
     assert "page: shown/demo.staa.html" in output.replace(os.sep, "/")
 
 
@@ -289,7 +303,16 @@ def test_the_cache_can_be_listed_pruned_and_cleared(video: str, model: str, caps
 def test_a_sound_installation_passes_the_doctor(capsys: pytest.CaptureFixture[str]):
     assert main(["doctor"]) == 0
     output = capsys.readouterr().out
-    for subject in ("torch", "devices", "torchvision", "transformers", "readers", "bundled model", "player", "cache"):
+    for subject in (
+        "torch",
+        "devices",
+        "torchvision",
+        "transformers",
+        "video readers",
+        "bundled model",
+        "player",
+        "cache",
+    ):
         assert f"\nok    {subject} " in output
 
 
@@ -350,5 +373,5 @@ def test_the_doctor_imports_a_torchvision_only_if_it_is_for_another_torch(
 def test_the_full_doctor_explains_a_clip_with_the_bundled_model(capsys: pytest.CaptureFixture[str]):
     assert main(["doctor", "--full"]) == 0
     text = capsys.readouterr().out
-    assert f"\nok    explaining    {action_clip(3, size=16).label!r} (" in text
+    assert f"\nok    explanation   {action_clip(3, size=16).label!r} (" in text
     assert "\nok    devices       cpu (" in text

@@ -83,7 +83,7 @@ def test_the_time_of_the_action_is_shaded():
 
 def test_the_title_is_text():
     figure: Any = ground_truth_figure(make_explanation(), clip())
-    assert figure.layout.title.text == "Truth and explanation: a &#60;b&#62;kick&#60;/b&#62;, by staa"
+    assert figure.layout.title.text == "Ground truth and explanation: a &#60;b&#62;kick&#60;/b&#62;, staa"
 
 
 def test_eight_of_many_slices_are_shown():
@@ -100,5 +100,5 @@ def test_eight_of_many_slices_are_shown():
 def test_another_clip_is_refused(changes: dict[str, Any]):
     if "first_frame" in changes:
         changes = {**changes, "sampled_frames": make_explanation().sampled_frames + 9}
-    with pytest.raises(ParameterError, match="not of this clip"):
+    with pytest.raises(ParameterError, match="of another clip"):
         ground_truth_figure(make_explanation(**changes), clip())

@@ -34,7 +34,7 @@ METRICS: dict[str, Any] = {
         "category": "ground_truth",
         "higher_is_better": True,
         "range": [0, 1],
-        "chance": "share of true cells",
+        "chance": "share of cells in the ground truth",
     },
     "deletion": {
         "category": "insertion_deletion",
@@ -132,7 +132,7 @@ def test_the_score_table_states_means_intervals_and_the_best_method():
     assert scores["good"][1] == f"{best.mean:.2f}|[{best.low:.2f}, {best.high:.2f}]"
     for summary, bold in ((best, True), (fair, True), (weak, False), (control, False)):
         assert (f'<span class="best">{summary.mean:.2f}</span>' in page) == bold
-    assert f"<b>good</b> {best.mean:.2f} [{best.low:.2f}, {best.high:.2f}]; not told apart from it: fair" in page
+    assert f"<b>good</b> {best.mean:.2f} [{best.low:.2f}, {best.high:.2f}]; no clear difference from: fair" in page
     assert scores["fair"][-1] == "|21 forward + 20 backward passes, 0.5 s"
 
 
@@ -141,7 +141,7 @@ def test_with_one_clip_no_method_is_shown_to_be_behind():
     rows = [row for row in whole.rows if row.clip == "clip 0"]
     page = to_page(Results(tuple(rows), settings=whole.settings)).replace(get_plotlyjs(), "")
     best, *others = sorted((row for row in rows if row.metric == "pointing"), key=lambda row: -row.value)
-    names = page.partition(f"<b>{best.method}</b> {best.value:.2f}; not shown to be behind it: ")[2].partition("<")[0]
+    names = page.partition(f"<b>{best.method}</b> {best.value:.2f}; not shown to be worse: ")[2].partition("<")[0]
     assert {*names.split(", ")} == {row.method for row in others}
     assert "every other" not in page
 
@@ -160,7 +160,14 @@ def test_methods_are_compared_with_the_controls():
 
 def test_report_explains_metrics_and_names_failures():
     *_, metrics, methods, failures = Reader(report_content()).tables
-    assert metrics[1] == ["pointing", "It says.", "share of true cells", "higher ↑", "0 … 1", "ground truth"]
+    assert metrics[1] == [
+        "pointing",
+        "It says.",
+        "share of cells in the ground truth",
+        "higher ↑",
+        "0 … 1",
+        "ground truth",
+    ]
     assert metrics[3][3:5] == ["neither", "0 … ∞"]
     assert methods[1][0] == "good|staa(layers='last')"
     assert failures[1][:2] == ["clip 0, clip 1, clip 2 and 2 more", "Broken. (VideoError)"]

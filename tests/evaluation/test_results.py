@@ -133,7 +133,7 @@ def test_unknown_names_are_refused_with_a_hint():
         lambda: results.values("one", "score", "n"),
         lambda: results.select(method=("one", "two")),
     ):
-        with pytest.raises(ParameterError, match="There is no") as caught:
+        with pytest.raises(ParameterError, match="The results have no") as caught:
             call()
         assert caught.value.hint
 
@@ -164,7 +164,7 @@ def test_a_file_holds_everything(tmp_path: Path):
 def test_other_files_are_no_results(tmp_path: Path, text: str):
     path = tmp_path / "file.json"
     path.write_text(text)
-    with pytest.raises(FormatError, match=r"file\.json holds no results"):
+    with pytest.raises(FormatError, match=r"file\.json does not contain evaluation results"):
         Results.from_json(path)
 
 
@@ -228,7 +228,7 @@ def test_the_second_of_two_joined_evaluations_takes_precedence():
     assert joined.values("one", "score") == {"clip 0": 1, "clip 1": 0}
     assert joined.values("other", "score") == {"clip 0": 1}
     conflicting = make_results(settings={"methods": {"one": {"group": "gradient"}}})
-    with pytest.raises(ParameterError, match="'one' among the methods"):
+    with pytest.raises(ParameterError, match="'one' in the methods differs"):
         _ = first | conflicting
 
 

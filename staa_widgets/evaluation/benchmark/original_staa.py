@@ -44,7 +44,9 @@ def hide_top_bytes(frames: NDArray[np.uint8], scores: NDArray[np.floating], shar
         If there are more scores than bytes.
     """
     if scores.size > frames.size:
-        raise ParameterError(f"{scores.size} scores for {frames.size} bytes.", "Give larger frames.")
+        raise ParameterError(
+            f"The map has {scores.size} values, but the frames have {frames.size} bytes.", "Use larger frames."
+        )
     hidden = frames.copy()
     hidden.flat[np.argsort(scores, axis=None)[-int(share * scores.size) :]] = 0
     return hidden

@@ -62,7 +62,7 @@ class Plan:
     def __post_init__(self) -> None:
         for name in ("clips", "expensive_clips", "first_clips", "shuffled_clips"):
             if getattr(self, name) < 2:
-                raise ParameterError(f"{name} is {getattr(self, name)}.", "Two clips are the fewest to compare on.")
+                raise ParameterError(f"{name} is {getattr(self, name)}.", "Use at least 2 clips.")
 
     def limit_clips(self, clips: int) -> Plan:
         """Return the plan with this number of clips, and no other number above it."""

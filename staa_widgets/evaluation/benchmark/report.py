@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from staa_widgets.evaluation.benchmark.results import Benchmark
 
 READING_NOTE = (
-    "By paired 95 % bootstrap intervals over clips: ahead or behind is what the interval of the mean difference leaves "
-    f"no doubt of. {GROUND_TRUTH_MEAN!r} is the mean of the ground-truth metrics, scaled to 0 (worst) to 1 (best). "
-    "Each comparison stands for itself: of many, one in forty errs to either side."
+    "Differences are paired by clip, with 95 % bootstrap intervals. A method is ahead or behind if the interval of the "
+    f"mean difference excludes 0. {GROUND_TRUTH_MEAN!r} is the mean of the ground-truth metrics, each scaled from 0 "
+    "(worst) to 1 (best). There is no correction for multiple comparisons: by chance alone, one comparison in forty is "
+    "called ahead and one in forty behind."
 )
 
 
@@ -32,11 +33,11 @@ def write_report(benchmark: Benchmark, folder: str | os.PathLike[str]) -> Path:
         If a file cannot be written.
     """
     folder_path = Path(folder)
-    to_html(benchmark.first, folder_path / "first.html", "Benchmark: clips that chose the default")
+    to_html(benchmark.first, folder_path / "first.html", "Benchmark: clips used to choose the defaults")
     return to_html(
         benchmark.second,
         folder_path / "second.html",
-        "Benchmark: clips that chose nothing",
+        "Benchmark: held-out clips",
         introduction=verdict_section(benchmark),
     )
 
@@ -49,7 +50,7 @@ def verdict_section(benchmark: Benchmark) -> Markup:
         for line in lines:
             cells = element("td", line.answer), element("td", line.reason, class_="words")
             rows.append(element("tr", element("th", line.model or "all models", scope="row"), *cells))
-    answers = scrolling_table(header_row("models", "answer", "found"), rows, "verdict")
+    answers = scrolling_table(header_row("models", "answer", "reason"), rows, "verdict")
     return element(
         "section", element("h2", "Verdict"), element("p", READING_NOTE + left_out_sentence(benchmark)), answers
     )
@@ -59,4 +60,4 @@ def left_out_sentence(benchmark: Benchmark) -> str:
     """Return a sentence that names the methods left out because of their cost; empty if there are none."""
     passes_by_method = benchmark.second.settings.get("benchmark", {}).get("left_out", {})
     names = ", ".join(f"{name} ({passes})" for name, passes in passes_by_method.items())
-    return f" Methods of more than {MAX_PASSES} passes a clip are asked in a full run only: {names}." if names else ""
+    return f" Only a full run includes methods of more than {MAX_PASSES} passes per clip: {names}." if names else ""

@@ -64,7 +64,7 @@ def _beats_controls(second: Results, _: Results, model: str | None) -> Answer:
         return None, _TOO_LITTLE_DATA
     if not_beaten:
         return False, f"not ahead of {_format_clearest(not_beaten)}"
-    return True, f"by least over {_format_rival(min(duels, key=_least_advantage(second)))}"
+    return True, f"smallest lead: over {_format_rival(min(duels, key=_least_advantage(second)))}"
 
 
 def _best_of_one_pass(second: Results, _: Results, model: str | None) -> Answer:
@@ -126,14 +126,14 @@ def _expensive_methods_ahead(second: Results, _: Results, model: str | None) -> 
         rival_wins = [duel for duel in ahead if duel.other == rival]
         if rival_wins:
             forwards, backwards, seconds = second.cost(rival, model)
-            passes = f"{forwards:.0f} forwards" + (f" and {backwards:.0f} backwards" if backwards else "")
+            passes = f"{forwards:.0f} forward" + (f" and {backwards:.0f} backward" if backwards else "") + " passes"
             times = "" if math.isnan(seconds) else f", {seconds:.2g} s"
             clips = min(duel.clips for duel in rival_wins)
             scores = ", ".join(_format_metric(_swap_sides(duel)) for duel in rival_wins)
             rival_texts.append(f"{rival} ({passes}{times}; {clips} clips) on {scores}")
     if not rivals:
         return None, _TOO_LITTLE_DATA
-    return None, "; ".join(rival_texts) or f"none of {', '.join(rivals)} is ahead on anything"
+    return None, "; ".join(rival_texts) or f"none of {', '.join(rivals)} is ahead on any metric"
 
 
 def _falls_with_shuffled_weights(second: Results, shuffled: Results, model: str | None) -> Answer:
@@ -148,10 +148,12 @@ def _falls_with_shuffled_weights(second: Results, shuffled: Results, model: str 
     # A constant map is easy to beat, so a metric counts only if the method beats every control.
     ahead = [m for m in metrics if all(d.better == DEFAULT_METHOD for d in duels if d.metric == m)]
     not_falling = [m for m, drop in drops.items() if not drop.low > 0]
-    reason = f"{GROUND_TRUTH_MEAN} falls by {_format_interval(drops[GROUND_TRUTH_MEAN])}"
-    reason += f"; does not fall on {', '.join(not_falling)}" if not_falling else ""
+    reason = f"{GROUND_TRUTH_MEAN} drops by {_format_interval(drops[GROUND_TRUTH_MEAN])}"
+    reason += f"; no drop on {', '.join(not_falling)}" if not_falling else ""
     reason += (
-        f"; still ahead of every control on {', '.join(ahead)}" if ahead else "; on no metric ahead of every control"
+        f"; still ahead of every control on {', '.join(ahead)}"
+        if ahead
+        else "; not ahead of every control on any metric"
     )
     return not ahead and GROUND_TRUTH_MEAN not in not_falling, reason
 
@@ -161,12 +163,12 @@ QUESTIONS: Mapping[str, Callable[[Results, Results, str | None], Answer]] = {
     f"{DEFAULT_METHOD} is the best class-agnostic method of one pass": _best_of_one_pass,
     f"{DEFAULT_METHOD} is not behind any method of one forward and one backward pass": _level_with_backward,
     f"{CLASS_SPECIFIC_METHOD} beats {DEFAULT_METHOD}": _logit_is_worth_it,
-    f"where more expensive methods are ahead of {DEFAULT_METHOD}": _expensive_methods_ahead,
-    f"with shuffled weights {DEFAULT_METHOD} falls to the controls": _falls_with_shuffled_weights,
+    f"more expensive methods that are ahead of {DEFAULT_METHOD}": _expensive_methods_ahead,
+    f"with shuffled weights {DEFAULT_METHOD} drops to the level of the controls": _falls_with_shuffled_weights,
 }
 """Function that answers each question, from results of the second set and of shuffled weights."""
 
-_TOO_LITTLE_DATA = "too little was measured to say"
+_TOO_LITTLE_DATA = "not enough data"
 
 
 def _compare_with_rivals(

@@ -55,7 +55,7 @@ def sparseness(case: Case) -> float:
 
 @metric("entropy", category="complexity", higher_is_better=None, range=(0.0, 1.0), chance="1 for a constant map")
 def _entropy(case: Case) -> float:
-    """Entropy of the attribution over the cells of the clip, as a share of that of a constant map.
+    """Entropy of the attribution over the cells of the clip, relative to a constant map.
 
     As complexity in Bhatt et al. 2020, arXiv 2005.00631, but comparable between grids.
     """
@@ -72,7 +72,7 @@ def _entropy(case: Case) -> float:
     needs="ground_truth",
 )
 def signal_to_noise(case: Case) -> float:
-    """Mean strength on what acts over mean strength elsewhere, in decibels.
+    """Ratio of the mean attribution in the ground truth to the mean elsewhere, in decibels.
 
     Sharpening alone raises it without bound: never quote it without average precision and the same refinement of the
     controls. See `staa_widgets.methods.postprocess.signal_to_noise`.
@@ -81,6 +81,7 @@ def signal_to_noise(case: Case) -> float:
     where = case.ground_truth.where
     if where.shape != case.maps.shape:
         raise ParameterError(
-            f"The map is {case.maps.shape}, the ground truth {where.shape}.", "Bring both to one grid."
+            f"The map has shape {case.maps.shape}, but the ground truth has {where.shape}.",
+            "Use the same grid for both.",
         )
     return refine.signal_to_noise(case.maps, where) if where.any() and not where.all() else float("nan")

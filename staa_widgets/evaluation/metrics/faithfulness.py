@@ -75,7 +75,7 @@ def permutation_p_value(one: Tensor, other: Tensor, *, draws: int = DRAWS, seed:
     import torch
 
     if draws < 1:
-        raise ParameterError(f"draws is {draws}.", "Give at least 1.")
+        raise ParameterError(f"draws is {draws}.", "Use at least 1.")
     observed = spearman(one, other)
     first, second = ranks(one), ranks(other)
     count = first.shape[1]
@@ -114,20 +114,20 @@ _CORRELATION: dict[str, Any] = {
 def faithfulness_correlation(
     case: Case, *, units: Units = "coarse", filler: str = "blur", output: Output = "logit"
 ) -> float:
-    """Correlation of a part's attribution with what the target loses when that part alone is taken away.
+    """Correlation between each part's attribution and the drop of the target's score when it alone is removed.
 
-    The logit by default, because the probability of a model that is sure hardly moves whatever is taken. A constant map
-    says nothing of any part: NaN.
+    The score is the logit by default, because the probability of a confident model hardly changes. A constant map has
+    no correlation: NaN.
     """
     return float(pearson(*_saliency_and_drops(case, units, filler, output)))
 
 
 @metric("monotonicity", **_CORRELATION)
 def monotonicity(case: Case, *, units: Units = "coarse", filler: str = "blur", output: Output = "logit") -> float:
-    """Rank correlation of attribution and loss over parts that are taken away one by one.
+    """Rank correlation between each part's attribution and the drop of the target's score when it alone is removed.
 
-    Equal values share their mean rank; a constant map has none: NaN. `monotonicity_p` says how likely chance is to
-    reach as much.
+    Equal values share their mean rank; a constant map has none: NaN. `monotonicity_p` is the probability that chance
+    reaches the same value.
     """
     return float(spearman(*_saliency_and_drops(case, units, filler, output)))
 
@@ -137,12 +137,12 @@ def monotonicity(case: Case, *, units: Units = "coarse", filler: str = "blur", o
     **_FAITHFULNESS,
     higher_is_better=False,
     range=(0.0, 1.0),
-    chance="any value alike, one half in the mean",
+    chance="uniform from 0 to 1, mean 0.5",
     chance_level=0.5,
 )
 def monotonicity_p(
     case: Case, *, units: Units = "coarse", filler: str = "blur", output: Output = "logit", draws: int = DRAWS
 ) -> float:
-    """Chance that attribution handed out to the parts at random reaches the same rank correlation."""
+    """Probability that a random permutation of the attribution reaches the same rank correlation."""
     seed = abs(require_inputs(case).seed) % 2**31
     return float(permutation_p_value(*_saliency_and_drops(case, units, filler, output), draws=draws, seed=seed))

@@ -218,7 +218,7 @@ def _curve_of_values(
         if value not in choices:
             raise ParameterError(f"{name} is {value!r}.", f"Choose from {', '.join(choices)}.")
     if steps < 1:
-        raise ParameterError(f"steps is {steps}.", "Give at least 1.")
+        raise ParameterError(f"steps is {steps}.", "Use at least 1.")
     count = len(values)
     cuts = np.unique(np.linspace(0, count, min(steps, count) + 1).round().astype(int))
     falling = np.sort(values)[::-1]
@@ -256,7 +256,7 @@ CURVE_KINDS: dict[str, tuple[Kind, Order]] = {
 _AREA: dict[str, Any] = {
     "category": "insertion_deletion",
     "range": (0.0, 1.0),
-    "chance": "the same clip's random orders, smooth and not",
+    "chance": "random orders of the same clip",
     "needs": "model",
     "cost": _count_passes,
 }
@@ -264,23 +264,23 @@ _AREA: dict[str, Any] = {
 
 @metric("insertion", **_AREA, higher_is_better=True)
 def insertion(case: Case, *, units: Units = "cells", filler: str = "blur", steps: int = STEPS) -> float:
-    """Area under the target's probability while parts are put into a filled clip, most relevant first."""
+    """Area under the target's probability curve as parts are inserted into a filled clip, most relevant first."""
     return perturbation_curve(case, kind="insertion", order="most", units=units, filler=filler, steps=steps).area
 
 
 @metric("insertion_least", **_AREA, higher_is_better=False)
 def insertion_least(case: Case, *, units: Units = "cells", filler: str = "blur", steps: int = STEPS) -> float:
-    """Area under the target's probability while parts are put into a filled clip, least relevant first."""
+    """Area under the target's probability curve as parts are inserted into a filled clip, least relevant first."""
     return perturbation_curve(case, kind="insertion", order="least", units=units, filler=filler, steps=steps).area
 
 
 @metric("deletion", **_AREA, higher_is_better=False)
 def deletion(case: Case, *, units: Units = "cells", filler: str = "blur", steps: int = STEPS) -> float:
-    """Area under the target's probability while parts are taken out of the clip, most relevant first."""
+    """Area under the target's probability curve as parts are deleted from the clip, most relevant first."""
     return perturbation_curve(case, kind="deletion", order="most", units=units, filler=filler, steps=steps).area
 
 
 @metric("deletion_least", **_AREA, higher_is_better=True)
 def deletion_least(case: Case, *, units: Units = "cells", filler: str = "blur", steps: int = STEPS) -> float:
-    """Area under the target's probability while parts are taken out of the clip, least relevant first."""
+    """Area under the target's probability curve as parts are deleted from the clip, least relevant first."""
     return perturbation_curve(case, kind="deletion", order="least", units=units, filler=filler, steps=steps).area

@@ -85,8 +85,8 @@ def _case_tensors(case: Case) -> tuple[Tensor, Tensor, Tensor]:
     assert case.ground_truth is not None
     if case.maps.shape != case.ground_truth.where.shape:
         raise ParameterError(
-            f"The map is {case.maps.shape}, the ground truth {case.ground_truth.where.shape}.",
-            "Bring both to one grid.",
+            f"The map has shape {case.maps.shape}, but the ground truth has {case.ground_truth.where.shape}.",
+            "Use the same grid for both.",
         )
     where, when = (torch.from_numpy(np.array(part, bool)) for part in case.ground_truth)
     return torch.from_numpy(np.array(case.maps))[None], where, when
@@ -100,37 +100,37 @@ _GROUND_TRUTH: dict[str, Any] = {
 }
 
 
-@metric("pointing", **_GROUND_TRUTH, chance="share of true cells")
+@metric("pointing", **_GROUND_TRUTH, chance="share of cells in the ground truth")
 def _pointing(case: Case) -> float:
-    """Whether the strongest cell of the clip lies on what acts."""
+    """Whether the strongest cell of the clip lies in the ground truth."""
     maps, where, _ = _case_tensors(case)
     return float(pointing(maps, where))
 
 
-@metric("mass", **_GROUND_TRUTH, chance="share of true cells")
+@metric("mass", **_GROUND_TRUTH, chance="share of cells in the ground truth")
 def _mass(case: Case) -> float:
-    """Share of the positive attribution that lies on what acts."""
+    """Share of the positive attribution that lies in the ground truth."""
     maps, where, _ = _case_tensors(case)
     return float(mass(maps, where))
 
 
-@metric("average_precision", **_GROUND_TRUTH, chance="share of true cells")
+@metric("average_precision", **_GROUND_TRUTH, chance="share of cells in the ground truth")
 def _average_precision(case: Case) -> float:
-    """How far cells on what acts come before all others, cells ranked by attribution."""
+    """Average precision of the cells in the ground truth, with all cells ranked by attribution."""
     maps, where, _ = _case_tensors(case)
     return float(average_precision(maps, where))
 
 
-@metric("temporal_auc", **_GROUND_TRUTH, chance="one half", chance_level=0.5)
+@metric("temporal_auc", **_GROUND_TRUTH, chance="0.5", chance_level=0.5)
 def _temporal_auc(case: Case) -> float:
-    """Chance that a slice of the action gets more attribution than one without it."""
+    """Probability that a slice with the action gets more attribution than one without it (ROC AUC)."""
     maps, _, when = _case_tensors(case)
     return float(auc(temporal_curve(maps), when))
 
 
-@metric("temporal_pointing", **_GROUND_TRUTH, chance="share of true slices")
+@metric("temporal_pointing", **_GROUND_TRUTH, chance="share of slices in the ground truth")
 def _temporal_pointing(case: Case) -> float:
-    """Whether the slice with most attribution lies in the action."""
+    """Whether the slice with the most attribution is part of the action."""
     maps, _, when = _case_tensors(case)
     return float(pointing(temporal_curve(maps), when))
 

@@ -30,7 +30,7 @@ MAX_COARSE_UNITS = 128
 def require_inputs(case: Case) -> MethodInputs:
     """Return the inputs of a case; raises `ParameterError` if it has none."""
     if case.inputs is None:
-        raise ParameterError("This case has no model to ask.", "Give it inputs.")
+        raise ParameterError("The case has no inputs for the model.", "Pass inputs= to Case.")
     return case.inputs
 
 
@@ -64,7 +64,7 @@ def divide_into_units(geometry: Geometry, units: Units) -> NDArray[np.int64]:
         block = tuple(int(n) for n in units)
     else:
         raise ParameterError(
-            f"units is {units!r}.", "Choose 'cells', 'coarse' or 'frames', or give a block such as (1, 2, 2)."
+            f"units is {units!r}.", "Choose 'cells', 'coarse', 'frames', or a block such as (1, 2, 2)."
         )
     return label_blocks(shape, block)
 
@@ -72,7 +72,9 @@ def divide_into_units(geometry: Geometry, units: Units) -> NDArray[np.int64]:
 def unit_saliency(maps: NDArray[np.floating], units: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the sum of maps ``(S, h, w)`` over each unit, ``(n,)``."""
     if maps.shape != units.shape:
-        raise ParameterError(f"The map is {maps.shape}, the model's grid {units.shape}.", "Give maps of this model.")
+        raise ParameterError(
+            f"The map has shape {maps.shape}, but the model's grid has {units.shape}.", "Use maps of this model."
+        )
     return np.bincount(units.ravel(), maps.ravel().astype(np.float64), minlength=int(units.max()) + 1).astype(
         np.float64
     )

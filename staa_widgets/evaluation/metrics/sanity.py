@@ -100,9 +100,9 @@ def cascading_randomization(case: Case, *, steps: int = STEPS, seed: int = 0) ->
     """
     inputs, attribute = _require_method(case)
     if case.model is None:
-        raise ParameterError("This case has no model to copy.", "Give it a model.")
+        raise ParameterError("The case has no model.", "Pass model= to Case.")
     if steps < 1:
-        raise ParameterError(f"steps is {steps}.", "Give at least 1.")
+        raise ParameterError(f"steps is {steps}.", "Use at least 1.")
     parts = parameters_from_output(case.model)
     cuts = np.unique(np.linspace(0, len(parts), min(steps, len(parts)) + 1).round().astype(int))
     shuffled = shuffle_weights(case.model, [])
@@ -127,7 +127,7 @@ def _shuffle_in_place(model: VideoModel, names: Sequence[str], seed: int) -> Non
 
 def _require_method(case: Case) -> tuple[MethodInputs, Any]:
     if case.inputs is None or case.attribute is None:
-        raise ParameterError("This case cannot run its method again.", "Give it inputs and attribute.")
+        raise ParameterError("The case cannot run its method again.", "Pass inputs= and attribute= to Case.")
     return case.inputs, case.attribute
 
 
@@ -143,7 +143,7 @@ _SANITY: dict[str, Any] = {"category": "sanity", "range": (-1.0, 1.0), "needs": 
     cost=lambda _, *, steps, **__: steps,
 )
 def weight_randomization(case: Case, *, steps: int = STEPS, seed: int = 0) -> float:
-    """How alike maps stay while the model's weights are shuffled from the output down, mean over the steps.
+    """Similarity to the maps after the model's weights are shuffled from the output down, mean over the steps.
 
     A map that stays the same shows the clip and not the model: a control that never looks at the model scores 1. Steps
     whose maps are constant have no ranks and are left out.
@@ -164,9 +164,9 @@ def weight_randomization(case: Case, *, steps: int = STEPS, seed: int = 0) -> fl
     cost=1,
 )
 def class_sensitivity(case: Case) -> float:
-    """How alike the maps of the target and of the least likely class are; 1 for a class-agnostic method.
+    """Similarity between the maps of the target and of the least likely class; 1 for a class-agnostic method.
 
-    A class-agnostic method makes one map for all classes, which is not a fault of it but must be said.
+    A class-agnostic method makes one map for all classes, which is no fault but should be reported.
     """
     inputs, attribute = _require_method(case)
     if not case.class_specific:
@@ -180,14 +180,14 @@ def class_sensitivity(case: Case) -> float:
     "frame_shuffle",
     **_SANITY,
     higher_is_better=None,
-    chance="1 where the order of time plays no part",
+    chance="1 if the order of the frames has no effect",
     cost=1,
 )
 def frame_shuffle(case: Case) -> float:
-    """How alike maps stay when slices are shown in another order and the maps put back into the first.
+    """Similarity to the maps of the clip with its slices in another order, put back into the original order.
 
-    Near 1 the maps follow what is in a frame wherever it stands; how far they should change depends on how far the
-    model heeds order, so neither end is better.
+    Near 1, the maps follow the content of a frame whatever its position. How much they should change depends on how
+    much the model uses the order, so neither end is better.
     """
     inputs, attribute = _require_method(case)
     slices = inputs.geometry.slices
@@ -207,11 +207,11 @@ def frame_shuffle(case: Case) -> float:
     "reversal",
     **_SANITY,
     higher_is_better=None,
-    chance="1 where the direction of time plays no part",
+    chance="1 if the direction of time has no effect",
     cost=1,
 )
 def reversal(case: Case) -> float:
-    """How alike maps stay when the clip runs backwards and the maps are turned round again; neither end is better."""
+    """Similarity to the maps of the reversed clip, reversed again; neither end is better."""
     inputs, attribute = _require_method(case)
     return similarity(case.maps, attribute(pixels=inputs.pixels.flip(0), target=inputs.target)[::-1])
 
@@ -227,10 +227,10 @@ def reversal(case: Case) -> float:
     cost=1,
 )
 def freeze(case: Case) -> float:
-    """Find how much attribution would have to move to be even in time, on a clip that stands still.
+    """Share of attribution that would have to move to be even over time, on a clip that repeats one frame.
 
-    The middle frame is shown throughout, so that no moment differs from another; what is uneven comes from the model's
-    places in time or from the method. Maps of zero are even.
+    The clip repeats its middle frame, so that no moment differs from another; any unevenness comes from the model's
+    temporal positions or from the method. Maps of zero are even.
     """
     inputs, attribute = _require_method(case)
     still = inputs.pixels[len(inputs.pixels) // 2].expand_as(inputs.pixels).contiguous()

@@ -58,7 +58,7 @@ def draw_curves(results: Results, metric: str, model: str | None = None) -> go.F
     import plotly.graph_objects as go
 
     name = str(results.metric_info(metric).get("name", metric))
-    change = "put in" if name.startswith("insertion") else "taken out" if name.startswith("deletion") else "changed"
+    change = "inserted" if name.startswith("insertion") else "deleted" if name.startswith("deletion") else "changed"
     curves = _interpolate_curves(results, metric, model)
     order = [method for method in dict.fromkeys((*results.methods, *curves)) if method in curves]
     figure = go.Figure(layout={"template": plotly_template()})
@@ -88,9 +88,7 @@ def _interpolate_curves(results: Results, metric: str, model: str | None) -> dic
             curves.setdefault(row.method, {})[row.model, row.clip] = np.interp(GRID, row.shares, row.values)
     if not curves:
         available = ", ".join(dict.fromkeys(row.metric for row in results.curves))
-        raise ParameterError(
-            f"There are no curves of {metric!r}.", f"There are some of {available}." if available else ""
-        )
+        raise ParameterError(f"There are no curves of {metric!r}.", f"Choose from {available}." if available else "")
     return curves
 
 

@@ -70,12 +70,13 @@ def format_cost(results: Results, method: str, model: str | None = None) -> str:
     return words + (f", {seconds:.2g} s" if math.isfinite(seconds) else "")
 
 
-def hover_text(found: Summary, results: Results) -> str:
+def hover_text(summary: Summary, results: Results) -> str:
     """Return the text on hovering over a mean: method, metric, interval, number of clips, and chance."""
-    chance = results.metric_info(found.metric).get("chance")
+    chance = results.metric_info(summary.metric).get("chance")
+    interval = f"[{format_number(summary.low)}, {format_number(summary.high)}]"
     lines = [
-        f"<b>{escape_plotly_text(found.method)}</b>, {escape_plotly_text(found.metric)}",
-        f"{format_number(found.mean)} [{format_number(found.low)}, {format_number(found.high)}], {found.clips} clips",
+        f"<b>{escape_plotly_text(summary.method)}</b>, {escape_plotly_text(summary.metric)}",
+        f"{format_number(summary.mean)} {interval}, {summary.clips} clips",
         f"chance: {escape_plotly_text(chance)}" if chance else "",
     ]
     return "<br>".join(filter(None, lines))

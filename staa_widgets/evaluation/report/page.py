@@ -24,21 +24,21 @@ if TYPE_CHECKING:
     from staa_widgets.evaluation.results import Results
 
 COST_NOTE = (
-    "Passes that one map takes, against what it scores. The bars are 95 % intervals, the dashed line is the best "
-    "control: a method that does not rise above it explains nothing."
+    "Score of each method against the number of passes that one map takes. Bars are 95 % intervals. The dashed line is "
+    "the best control: a method that is no better than it explains nothing."
 )
 
 MAX_COST_FIGURES = 4
 """Most metrics whose cost against quality is drawn; the others are in the tables."""
 
 _DRAW_SCRIPT = """
-for (const held of document.querySelectorAll("script[data-figure]")) {
-  const { data, layout } = JSON.parse(held.textContent);
-  Plotly.newPlot(held.previousElementSibling, data, layout, {
+for (const source of document.querySelectorAll("script[data-figure]")) {
+  const { data, layout } = JSON.parse(source.textContent);
+  Plotly.newPlot(source.previousElementSibling, data, layout, {
     responsive: true,
     displaylogo: false,
     modeBarButtons: [["toImage"]],
-    toImageButtonOptions: { format: "svg", filename: held.dataset.figure },
+    toImageButtonOptions: { format: "svg", filename: source.dataset.figure },
   });
 }
 """
@@ -108,31 +108,33 @@ def _report_body(results: Results, heading: str, introduction: Markup | None) ->
         element("h1", heading),
         facts.settings_list(results),
         introduction,
-        _section("In short", tables.findings_list(results)),
+        _section("Summary", tables.findings_list(results)),
         _section(
             "Scores",
             element("p", tables.READING_NOTE),
             tables.score_table(results, None if several else next(iter(results.models), None)),
             tables.footnote(results),
             *(
-                element("details", element("summary", f"By {name} alone"), tables.score_table(results, name))
+                element("details", element("summary", f"Only {name}"), tables.score_table(results, name))
                 for name in (results.models if several else ())
             ),
         ),
-        _optional_section("Against the controls", tables.control_table(results)),
+        _optional_section("Compared with the controls", tables.control_table(results)),
         _section(
-            "Where each stands",
+            "Scores at a glance",
             element(
                 "p",
-                "A darker cell stands nearer to the best of its column, a white one is its worst. Columns of metrics "
+                "The darker a cell, the nearer it is to the best score of its column; the worst is white. Metrics "
                 "without a direction have no color.",
             ),
             _figure_element(draw_score_table(results), "heat-table", 150 + 78 * len(results.metrics)),
         ),
         _curve_section(results),
         _cost_section(results),
-        _section("How to read it", facts.metric_table(results), element("h3", "Methods"), facts.method_table(results)),
-        _optional_section("What could not be answered", facts.failure_table(results)),
+        _section(
+            "Metrics and methods", facts.metric_table(results), element("h3", "Methods"), facts.method_table(results)
+        ),
+        _optional_section("Failures", facts.failure_table(results)),
         element(
             "details", element("summary", "All settings"), element("pre", _settings_json(results)), class_="settings"
         ),
@@ -152,7 +154,7 @@ def _curve_section(results: Results) -> Markup | None:
         for name in names
     ]
     normalized_table = tables.normalized_score_table(results)
-    heading = normalized_table and element("h3", "Between random and the oracle")
+    heading = normalized_table and element("h3", "Scores relative to random orders and the oracle")
     return _section("Curves", *figures, heading, normalized_table)
 
 
@@ -165,7 +167,7 @@ def _cost_section(results: Results) -> Markup | None:
         join_markup(element("h3", name), _figure_element(draw_cost_against_quality(results, name), "cost", 640))
         for name in drawn_metrics
     ]
-    return _section("Cost against quality", element("p", COST_NOTE), *figures)
+    return _section("Score and cost", element("p", COST_NOTE), *figures)
 
 
 def _section(heading: str, *content: str | None) -> Markup:

@@ -29,7 +29,7 @@ def best_summary(results: Results, metric: str, scored: Iterable[Summary]) -> Su
     return max(summaries, key=lambda summary: summary.mean if better else -summary.mean)
 
 
-def leading_methods(results: Results, metric: str, held: SummaryTable, model: str | None = None) -> list[str]:
+def leading_methods(results: Results, metric: str, summaries: SummaryTable, model: str | None = None) -> list[str]:
     """Return the best method of a metric, and after it the methods that do not differ significantly from it.
 
     Parameters
@@ -38,15 +38,15 @@ def leading_methods(results: Results, metric: str, held: SummaryTable, model: st
         Results of the evaluation.
     metric
         Label of the metric.
-    held
+    summaries
         Means of `model`, by method and metric.
     model
         Name of a model; ``None`` for all of them together.
     """
-    best = best_summary(results, metric, held.values())
+    best = best_summary(results, metric, summaries.values())
     if best is None:
         return []
-    rivals = [method for method in results.methods if (method, metric) in held and method != best.method]
+    rivals = [method for method in results.methods if (method, metric) in summaries and method != best.method]
     duels = [results.compare(best.method, method, metric, model) for method in rivals]
     # Without an interval, as for a single clip, nothing shows that a method is level with the best.
     return [best.method, *(duel.other for duel in duels if duel.better is None and math.isfinite(duel.low))]

@@ -9,7 +9,6 @@ from staa_widgets.evaluation.report.formatting import (
     direction_arrow,
     format_category,
     format_cost,
-    format_count,
     method_group,
 )
 from staa_widgets.utils.html import Markup, comma_list, element, header_row, join_markup, scrolling_table
@@ -31,11 +30,11 @@ def settings_list(results: Results) -> Markup:
     entries = {
         "Models" if len(models) > 1 else "Model": comma_list(models),
         "Clips": _describe_clips(results),
-        "Target": "the class that the model predicts" if target is None else str(target),
+        "Target": "the predicted class" if target is None else str(target),
         "Methods": comma_list(results.methods),
         "Metrics": comma_list([f"{metric}{direction_arrow(results, metric)}" for metric in results.metrics]),
-        "Not answered": format_count(len(results.failures), "question") if results.failures else "",
-        "Made with": ", ".join(f"{name} {version}" for name, version in settings.get("versions", {}).items()),
+        "Failures": str(len(results.failures)) if results.failures else "",
+        "Versions": ", ".join(f"{name} {version}" for name, version in settings.get("versions", {}).items()),
     }
     return element(
         "dl", *(join_markup(element("dt", name), element("dd", text)) for name, text in entries.items() if text)
@@ -55,21 +54,21 @@ def metric_table(results: Results) -> Markup:
         cells = [element("td", cell) for cell in (better, ends, format_category(facts))]
         words = [element("td", cell, class_="words") for cell in (facts.get("summary", ""), chance)]
         rows.append(element("tr", element("th", name, scope="row"), *words, *cells))
-    return scrolling_table(header_row("metric", "what it says", "chance", "better", "range", "asks about"), rows)
+    return scrolling_table(header_row("metric", "meaning", "chance", "better", "range", "category"), rows)
 
 
 def method_table(results: Results) -> Markup:
     """Return the table of methods: group, whether it depends on the class, cost."""
     rows = []
     for method, facts in _facts_by_name(results, "methods"):
-        class_text = {True: "of the class", False: "of no class", None: "–"}[facts.get("class_specific")]
+        class_text = {True: "yes", False: "no", None: "–"}[facts.get("class_specific")]
         cells = [
             element("td", cell) for cell in (method_group(results, method), class_text, format_cost(results, method))
         ]
         summary = element("td", facts.get("summary", ""), class_="words")
         name = join_markup(method, _describe_changes(method, facts))
         rows.append(element("tr", element("th", name, scope="row"), summary, *cells))
-    return scrolling_table(header_row("method", "what it is", "works with", "speaks", "cost"), rows)
+    return scrolling_table(header_row("method", "description", "group", "class-specific", "cost"), rows)
 
 
 def failure_table(results: Results) -> Markup | None:
@@ -87,7 +86,7 @@ def failure_table(results: Results) -> Markup | None:
         cells = [element("td", cell or "all") for cell in (model, method, metric)]
         why = element("td", f"{message} ({error})", class_="words")
         rows.append(element("tr", element("td", clip_names, class_="words"), why, *cells))
-    return scrolling_table(header_row("clips", "why", "model", "method", "metric"), rows)
+    return scrolling_table(header_row("clips", "reason", "model", "method", "metric"), rows)
 
 
 def _facts_by_name(results: Results, kind: str) -> list[tuple[str, dict[str, Any]]]:

@@ -27,8 +27,9 @@ MIN_TRUSTED_CLIPS = 10
 """Fewest clips for a bootstrap interval that is not too narrow."""
 
 READING_NOTE = (
-    "Means over clips; small, the 95 % bootstrap interval over clips. Bold: the best of its column, and what cannot be "
-    "told apart from it (the paired 95 % interval of their difference holds 0). ↑ higher is better, ↓ lower is better."
+    "Means over clips, with 95 % bootstrap intervals in small type. Bold: the best method of the column, and all that "
+    "do not differ from it (the paired 95 % interval of the difference includes 0). ↑ higher is better, ↓ lower is "
+    "better."
 )
 
 
@@ -46,7 +47,11 @@ def findings_list(results: Results) -> Markup:
             rivals = _describe_rivals(results, metric, first, others, scored)
             arrow = direction_arrow(results, metric)
             findings.append(element("li", element("b", metric), f"{arrow}: ", element("b", first), score, rivals))
-    return element("ul", *findings) if findings else element("p", "No metric here has a direction, so none is best.")
+    return (
+        element("ul", *findings)
+        if findings
+        else element("p", "None of the metrics has a direction, so there is no best method.")
+    )
 
 
 def score_table(results: Results, model: str | None) -> Markup:
@@ -99,8 +104,8 @@ def control_table(results: Results) -> Markup | None:
     headers = [_metric_header(results, metric, f"− {strongest[metric] or 'no control'}") for metric in metrics]
     top = element("tr", element("th", "method", scope="col"), *headers)
     note = (
-        "Maps that know nothing of the model score this by luck, by the middle of the frame or by what moves. "
-        "The paired difference to the strongest control of each metric; ✓ where every control is beaten (paired, 95 %)."
+        "The controls know nothing about the model: they score by chance, by the center of the frame or by motion. "
+        "Paired differences from the strongest control of each metric; ✓ marks methods that beat every control (95 %)."
     )
     return join_markup(element("p", note), scrolling_table(top, rows, "scores"))
 
@@ -122,9 +127,10 @@ def normalized_score_table(results: Results) -> Markup | None:
                 reasons.setdefault(f"{metric}: {score.reason}", method)
         rows.append(element("tr", element("th", element("span", method), scope="row"), *cells))
     top = element("tr", element("th", "method", scope="col"), *(_metric_header(results, metric) for metric in metrics))
-    missing = element("p", f"– {'; '.join(reasons)}.", class_="quiet") if reasons else None
+    missing = element("p", f"– means: {'; '.join(reasons)}.", class_="quiet") if reasons else None
     note = (
-        "0 is the mean of random orders of the same clip, 1 the order by what each part alone costs: ratios of means."
+        "0 is the mean of random orders of the same clip; 1 is the order by the score drop when each part is "
+        "removed alone. Values are ratios of means over clips."
     )
     return join_markup(element("p", note), scrolling_table(top, rows, "scores"), missing)
 
@@ -135,14 +141,14 @@ def footnote(results: Results) -> Markup | None:
     sentences = []
     if counts and min(counts) < MIN_TRUSTED_CLIPS:
         sentences.append(
-            f"Intervals over fewer than {MIN_TRUSTED_CLIPS} clips are too narrow: read them as a first impression."
+            f"Intervals over fewer than {MIN_TRUSTED_CLIPS} clips are too narrow: treat them as a first impression."
         )
     if len(counts) > 1:
         sentences.append(
-            "Where a number of clips stands beside a mean, the method was scored on fewer than the others."
+            "A number of clips beside a mean shows that the method was scored on fewer clips than the others."
         )
     if len(results.models) > 1:
-        sentences.append("All models together; a clip counts once, with its mean over the models.")
+        sentences.append("All models together: each clip counts once, with its mean over the models.")
     return element("p", " ".join(sentences), class_="quiet") if sentences else None
 
 
@@ -152,9 +158,9 @@ def _describe_rivals(results: Results, metric: str, first: str, others: Sequence
     # One clip gives no interval, and on the clips that both have another method may be ahead.
     unproven = [method for method in rivals if results.compare(first, method, metric).better != first]
     return join_markup(
-        join_markup("; not told apart from it: ", comma_list(others)) if others else None,
-        join_markup("; not shown to be behind it: ", comma_list(unproven)) if unproven else None,
-        "; every other is behind it" if rivals and not (others or unproven) else None,
+        join_markup("; no clear difference from: ", comma_list(others)) if others else None,
+        join_markup("; not shown to be worse: ", comma_list(unproven)) if unproven else None,
+        "; better than all others" if rivals and not (others or unproven) else None,
     )
 
 
