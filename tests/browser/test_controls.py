@@ -72,7 +72,7 @@ def test_bars_stand_over_their_spans(open_page: Callable[[Explanation], Page]) -
     assert len(rows) == 1 + len(e.spans)
 
 
-def test_keys_do_what_the_help_says(open_page: Callable[[Explanation], Page]) -> None:
+def test_keys_seek_and_change_settings(open_page: Callable[[Explanation], Page]) -> None:
     e = barcode_explanation()
     page = open_page(e)
 

@@ -53,8 +53,8 @@ def download_entry(page: Page, name: str) -> Download:
     return download.value
 
 
-def is_near(pixel: Any, colour: Any, by: float = 6) -> bool:
-    return bool(np.abs(np.asarray(pixel, float) - np.asarray(colour, float)).max() <= by)
+def is_near(pixel: Any, color: Any, by: float = 6) -> bool:
+    return bool(np.abs(np.asarray(pixel, float) - np.asarray(color, float)).max() <= by)
 
 
 # --- the menu ---

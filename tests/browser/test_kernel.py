@@ -86,9 +86,7 @@ def test_choosing_a_method_computes_and_shows_it_in_place(open_player: Callable[
     assert (read_picture(page) != before).any()
 
 
-def test_key_goes_to_the_next_method_and_a_computation_is_cancelled(
-    open_player: Callable[..., PageKernel], page: Page
-) -> None:
+def test_key_computes_the_next_method_and_cancel_stops_it(open_player: Callable[..., PageKernel], page: Page) -> None:
     kernel = open_player(barcode_explanation())
     page.locator(".staa-root").press("m")
     expect(page.get_by_label("Method", exact=True)).to_have_value("staa_logit")

@@ -77,10 +77,10 @@ def test_random_seeks_show_no_wrong_frame(page: Page, player: staa.Player) -> No
     assert report["stood"] > 0
     assert all(args["first"] % MAX_FRAMES == 0 and args["count"] == MAX_FRAMES for args in sent_frame_requests(page))
     # Each run of frames is answered once; requests for runs that were skipped are canceled.
-    cancelled = page.evaluate("host.sent.filter(({ op }) => op === 'cancel').length")
+    canceled = page.evaluate("host.sent.filter(({ op }) => op === 'cancel').length")
     assert (
         len({args["first"] for args in sent_frame_requests(page)})
-        == len(sent_frame_requests(page)) - cancelled
+        == len(sent_frame_requests(page)) - canceled
         == -(-COUNT // MAX_FRAMES)
     )
     assert page.evaluate("host.most") == 1

@@ -127,7 +127,7 @@ def test_keys_stay_in_the_player(notebook: Callable[..., Notebook]) -> None:
     expect(book.cells).to_have_count(4)
 
 
-def test_thirty_players_show_and_none_is_blank(notebook: Callable[..., Notebook]) -> None:
+def test_thirty_players_are_drawn_without_a_blank_one(notebook: Callable[..., Notebook]) -> None:
     # Two cells: JupyterLab folds outputs beyond the fiftieth of a cell, and a player has two outputs.
     many = "from IPython.display import display\nfor i in range({}, {}):\n    display(staa.Player(e, frame=i))"
     book = notebook(LOAD, many.format(FIRST, FIRST + 15), many.format(FIRST + 15, FIRST + 30))

@@ -64,7 +64,8 @@ def test_recording_leaves_the_logits_bit_identical(
     attending = [part for part in module.modules() if hasattr(part, "scaling")]
     # Older VideoMAEs do not call their projections as layers, so their queries and keys are copied.
     own = [] if hasattr(attending[0], "q_bias") else attending
-    assert {id(part) for part in projections} == {id(part) for at in own for part in submodules_of(at, nn.Linear)[:2]}
+    expected = [part for attention in own for part in submodules_of(attention, nn.Linear)[:2]]
+    assert {id(part) for part in projections} == {id(part) for part in expected}
     assert len(projections) == 2 * len(own)
     model = replace(model, family=replace(model.family, replacements=lambda *_: {}))
     for one, other in zip(records, record(model, pixels, needs, [None, None]), strict=True):

@@ -64,7 +64,7 @@ def test_rows_are_the_attention_of_the_poolers_query(eager: Any) -> None:
     clip_record, (attentions, _, _) = record_one(model), eager(model.module)
     assert [a.shape[1] for a in attentions] == [18] * 5 + [
         1
-    ]  # encoder, pooler, and the query; the predictor is left out
+    ]  # Encoder, pooler, and the query; the predictor is not run.
     assert clip_record.rows.shape == (1, H, 2, 9)
     np.testing.assert_allclose(clip_record.rows[0], fold_tokens(attentions[-1][:, 0]), atol=1e-6)
     np.testing.assert_allclose(clip_record.rows.sum((-1, -2)), 1, atol=1e-5)

@@ -49,8 +49,8 @@ def test_both_layouts_get_their_axis_order(layout: Any) -> None:
     frames = video()
     model = wrap(Corner(layout), layout=layout)
     e = staa.explain(frames, model, "uniform", **QUIET)
-    grey = frames.astype(np.float64).mean(-1) / 255
-    np.testing.assert_allclose(e.logits, [2 * grey[2:, :8, :8].mean(), 2 * grey[:2, 8:, 8:].mean(), 0], rtol=1e-5)
+    gray = frames.astype(np.float64).mean(-1) / 255
+    np.testing.assert_allclose(e.logits, [2 * gray[2:, :8, :8].mean(), 2 * gray[:2, 8:, 8:].mean(), 0], rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ def test_the_generated_file_is_fresh():
 
 
 @pytest.mark.parametrize(
-    ("default", "parse", "wanted"),
+    ("default", "parse", "expected"),
     [
         (False, TrueOrFalse(), "boolean"),
         (0.5, NumberBetween(0, 1), "number"),
@@ -29,8 +29,8 @@ def test_the_generated_file_is_fresh():
         (None, parse_patch, "readonly [number, number, number] | null"),
     ],
 )
-def test_the_type_of_a_setting_is_that_of_its_values(default: Any, parse: Any, wanted: str):
-    assert generate.setting_type(Setting(default, parse, "A setting.")) == wanted
+def test_typescript_types_of_settings(default: Any, parse: Any, expected: str):
+    assert generate.setting_type(Setting(default, parse, "A setting.")) == expected
 
 
 def test_every_setting_has_a_default_and_every_number_from_a_range_a_slider():

@@ -117,8 +117,8 @@ def test_training_skips_finished_stages_and_saves_at_the_end(tmp_path: Path, mon
 
 
 def test_a_training_clip_shows_at_least_half_of_its_action() -> None:
-    drawn = [draw_training_clip(seed, 16, 0, idle=False) for seed in range(400)]
-    frames, labels, visible = zip(*drawn, strict=True)
+    clips = [draw_training_clip(seed, 16, 0, idle=False) for seed in range(400)]
+    frames, labels, visible = zip(*clips, strict=True)
     assert {clip.shape for clip in frames} == {(8, 16, 16, 3)}
     assert set(labels) == set(range(len(NAMES)))
     assert min(visible) >= 0.5

@@ -20,7 +20,8 @@ from tests.helpers.video_formats import COUNT, FORMATS
 def test_each_frame_is_the_requested_one(video_case):
     video, *_ = video_case
     rng = np.random.default_rng(0)
-    for indices in (np.arange(COUNT), *(np.sort(rng.choice(COUNT, 6, replace=False)) for _ in range(4))):
+    samples = [np.sort(rng.choice(COUNT, 6, replace=False)) for _ in range(4)]
+    for indices in [np.arange(COUNT), *samples]:
         assert [read_barcode(f) for f in read_frames(video, indices)] == indices.tolist()
 
 

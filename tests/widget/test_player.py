@@ -76,10 +76,15 @@ def test_the_front_end_has_the_same_settings_and_defaults(bars: Explanation):
     declaration = re.search(r"DEFAULTS: Settings = \{(.*?)\}", source, re.DOTALL)
     assert declaration
     constants = {"null": None, "true": True, "false": False}
-    defaults = {}
+    defaults: dict[str, Any] = {}
     for line in declaration[1].strip().splitlines():
         name, value = line.strip().rstrip(",").split(": ")
-        defaults[name] = constants[value] if value in constants else value.strip('"') if '"' in value else float(value)
+        if value in constants:
+            defaults[name] = constants[value]
+        elif '"' in value:
+            defaults[name] = value.strip('"')
+        else:
+            defaults[name] = float(value)
     player = staa.Player(bars)
     assert defaults.keys() == SETTINGS.keys()
     assert {name: getattr(player, name) for name in defaults} == {**defaults, "frame": 122}
