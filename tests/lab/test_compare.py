@@ -16,11 +16,11 @@ c = staa.compare(staa.action_clip(3, fps=8), methods=["staa", "rollout"])
 p = staa.Player(c.values())
 p
 """
-TELL = "print(json.dumps([p.pane, p.method, [e.method for e in p.explanations]]))"
+PRINT_STATE = "print(json.dumps([p.pane, p.method, [e.method for e in p.explanations]]))"
 
 
 def test_computed_explanation_replaces_the_active_pane(notebook: Callable[..., Notebook]) -> None:
-    book = notebook(LOAD, COMPARE, TELL, "p.show(c['staa'])")
+    book = notebook(LOAD, COMPARE, PRINT_STATE, "p.show(c['staa'])")
     book.run(0)
     root = book.run_player(1)
     tabs = root.locator(".staa-tab")

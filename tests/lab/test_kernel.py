@@ -13,7 +13,7 @@ from tests.helpers.lab_view import wait_for_frame
 
 pytestmark = [pytest.mark.browser, pytest.mark.lab]
 
-TELL_FRAME = "print(json.dumps(p.frame))"
+PRINT_FRAME = "print(json.dumps(p.frame))"
 SHOW = 'p = staa.Player(staa.Explanation.load("bars.safetensors"))\np'
 
 
@@ -78,11 +78,11 @@ assert len(e.window_logits) > 2, len(e.window_logits)
 p = staa.Player(e)
 p
 """
-TELL = "print(json.dumps([p.method, p.target, p.explanation.method, p.explanation.target, calls]))"
+PRINT_STATE = "print(json.dumps([p.method, p.target, p.explanation.method, p.explanation.target, calls]))"
 
 
 def test_another_method_and_class_are_computed(notebook: Callable[..., Notebook], lab: Lab) -> None:
-    book = notebook(LOAD, COMPUTE, TELL, "p.compute('staa_logit', target='wave')", "wait_for('go')")
+    book = notebook(LOAD, COMPUTE, PRINT_STATE, "p.compute('staa_logit', target='wave')", "wait_for('go')")
     book.run(0)
     root = book.run_player(1)
     method, line = root.get_by_role("combobox", name="Method", exact=True), root.locator(".staa-line")
@@ -124,7 +124,7 @@ def test_another_method_and_class_are_computed(notebook: Callable[..., Notebook]
 
 
 def test_computing_can_be_cancelled_and_errors_are_shown_in_place(notebook: Callable[..., Notebook], lab: Lab) -> None:
-    book = notebook(LOAD, COMPUTE, TELL)
+    book = notebook(LOAD, COMPUTE, PRINT_STATE)
     book.run(0)
     root = book.run_player(1)
     method, line = root.get_by_role("combobox", name="Method", exact=True), root.locator(".staa-line")
@@ -178,7 +178,7 @@ def test_restarted_kernel_is_shown_and_seeking_still_works(notebook: Callable[..
 
 
 def test_reopened_notebook_says_what_to_do(notebook: Callable[..., Notebook], lab: Lab) -> None:
-    book = notebook(LOAD, SHOW, TELL_FRAME)
+    book = notebook(LOAD, SHOW, PRINT_FRAME)
     book.run(0)
     book.run_player(1).press("Home")
     assert book.run_json(2) == FIRST

@@ -28,7 +28,7 @@ chosen = []
 """
 SHOW = "p = staa.Player(e)\np.on_select(chosen.append)\np"
 WAIT = "while not pathlib.Path('go').exists(): time.sleep(0.02)"
-TELL = "print(json.dumps([p.frame, [[s.frames.start, s.frames.stop] for s in chosen if s]]))"
+PRINT_STATE = "print(json.dumps([p.frame, [[s.frames.start, s.frames.stop] for s in chosen if s]]))"
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +51,7 @@ def check_frame(root: Locator, frame: int) -> None:
 def test_every_frame_of_five_minutes_can_be_sought_while_a_cell_runs(
     notebook: Callable[..., Notebook], lab: Lab
 ) -> None:
-    book = notebook(LOAD, SHOW, WAIT, TELL, "print(json.dumps(preview_frames))")
+    book = notebook(LOAD, SHOW, WAIT, PRINT_STATE, "print(json.dumps(preview_frames))")
     book.run(0)
     root = book.run_player(1)
     preview_frames = set(book.run_json(4))

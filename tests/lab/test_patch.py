@@ -19,7 +19,7 @@ rows, columns = e.maps.shape[1:]
 player = staa.Player(e, frame=int(e.sampled_frames[2, 0]))
 player
 """
-TELL = "print(json.dumps([player.patch, player.method, player.explanation is e, rows, columns]))"
+PRINT_STATE = "print(json.dumps([player.patch, player.method, player.explanation is e, rows, columns]))"
 
 
 def click_picture(root: Locator, across: float, down: float) -> None:
@@ -30,7 +30,7 @@ def click_picture(root: Locator, across: float, down: float) -> None:
 
 
 def test_a_patch_is_chosen_by_a_click_and_from_a_cell_and_left_again(notebook: Callable[..., Notebook]) -> None:
-    book = notebook(SHOW, TELL, "player.patch = (1, 0, 3)", "player.patch = None")
+    book = notebook(SHOW, PRINT_STATE, "player.patch = (1, 0, 3)", "player.patch = None")
     root = book.run_player(0)
     mark, head = root.locator(".staa-patch-mark"), root.locator(".staa-head")
     expect(mark).to_be_hidden()

@@ -27,7 +27,7 @@ assert staa.__file__.startswith(sys.prefix), staa.__file__
 e = staa.Explanation.load("bars.safetensors")
 p = staa.Player(e)
 """
-TELL = "print(json.dumps([p.frame, p.slice, p.selection]))"
+PRINT_STATE = "print(json.dumps([p.frame, p.slice, p.selection]))"
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +63,7 @@ def test_frame_and_selection_reach_python_and_come_back(notebook: Callable[..., 
     book = notebook(
         LOAD,
         record_selections,
-        TELL,
+        PRINT_STATE,
         "print(json.dumps(chosen[-1]))",
         f"p.frame = {FIRST + 7}\np.selection = (2.5, 3.0)",
         "p.frame = 4000",
