@@ -33,8 +33,8 @@ DRAWN = """() => {
     let began = 0;
     document.addEventListener('keydown', (e) => { if (e.key === 'Enter') began ||= performance.now(); }, true);
     const look = () => {
-      const found = [...document.querySelectorAll('canvas[data-frame]')].some((canvas) => !before.has(canvas));
-      if (found && began) done(performance.now() - began);
+      const drawn = [...document.querySelectorAll('canvas[data-frame]')].some((canvas) => !before.has(canvas));
+      if (drawn && began) done(performance.now() - began);
       else requestAnimationFrame(look);
     };
     look();
