@@ -81,7 +81,7 @@ def test_options_reach_the_explanation(video: str, model: str, monkeypatch: pyte
     assert received_options["target"] == 2
 
 
-def test_several_videos_get_a_line_each_and_a_last_one(
+def test_several_videos_get_a_line_each_and_a_summary(
     video: str, model: str, working_folder: Path, capsys: pytest.CaptureFixture[str]
 ):
     """A pattern that no shell has expanded, and a folder."""
@@ -109,7 +109,7 @@ def test_pages_are_written_to_the_chosen_paths(video: str, model: str, working_f
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "begins"),
+    ("name", "kind", "signature"),
     [
         ("a.mp4", "movie", b"\0\0\0"),
         ("a.gif", "animation", b"GIF89a"),
@@ -120,7 +120,7 @@ def test_pages_are_written_to_the_chosen_paths(video: str, model: str, working_f
 def test_the_suffix_selects_the_format(
     name: str,
     kind: str,
-    begins: bytes,
+    signature: bytes,
     video: str,
     model: str,
     working_folder: Path,
@@ -128,7 +128,7 @@ def test_the_suffix_selects_the_format(
 ):
     assert run_explain(video, "--out", f"made/{name}", model=model) == 0
     assert capsys.readouterr().out.splitlines()[-1] == f"  {kind}: made/{name}"
-    assert (working_folder / "made" / name).read_bytes().startswith(begins)
+    assert (working_folder / "made" / name).read_bytes().startswith(signature)
     if name == "a.mp4":
         clip = open_clip(working_folder / "made" / name)
         assert (len(clip), clip.end) == (32, 4)
@@ -174,9 +174,9 @@ def test_wrong_commands_end_with_2_and_one_line(
 
 @pytest.mark.parametrize("arguments", [[], ["explain"], ["explian", "x.mp4"], ["explain", "x", "--start", "soon"]])
 def test_unknown_arguments_end_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]):
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as caught:
         main(arguments)
-    assert ended.value.code == 2
+    assert caught.value.code == 2
     assert "usage: staa" in capsys.readouterr().err
 
 
@@ -256,9 +256,9 @@ def test_a_closed_pipe_gives_no_traceback():
 
 
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]):
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as caught:
         main(["--version"])
-    assert ended.value.code == 0
+    assert caught.value.code == 0
     assert capsys.readouterr().out == f"staa_widgets {staa_widgets.__version__}\n"
 
 

@@ -29,7 +29,7 @@ def test_shapes_types_and_times():
         clip.label = "other"  # type: ignore[misc]
 
 
-def test_a_seed_is_a_scene_at_any_size_and_rate():
+def test_a_seed_gives_one_scene_at_any_size_and_rate():
     small, again = action_clip(7, size=64, fps=4), action_clip(7, size=64, fps=4)
     np.testing.assert_array_equal(small.frames, again.frames)
     large = action_clip(7, size=320, fps=8)
@@ -66,11 +66,11 @@ def test_where_covers_pixels_that_change_with_the_action():
     assert (changed_pixels & truth).sum() > 0.9 * changed_pixels.sum()
 
 
-def test_raise_backwards_is_lower():
+def test_lowering_is_raising_reversed_in_time():
     raised, lowered = draw_scene(5, "raise_arm").actor, draw_scene(5, "lower_arm").actor
     middles = [(actor.start + actor.stop) / 2 for actor in (raised, lowered)]
-    for away in np.linspace(-2.2, 2.2, 9):
-        up, down = pose_at(raised, middles[0] + away), pose_at(lowered, middles[1] - away)
+    for offset in np.linspace(-2.2, 2.2, 9):
+        up, down = pose_at(raised, middles[0] + offset), pose_at(lowered, middles[1] - offset)
         assert up.upper_arm_right == pytest.approx(down.upper_arm_right)
 
 
@@ -148,7 +148,7 @@ def test_the_second_set_has_its_own_style_and_a_bystander_that_moves():
     assert labels != [draw_scene(seed).label for seed in range(200)]
 
 
-def test_truth_of_the_second_set_is_the_actor_alone():
+def test_truth_of_the_second_set_marks_the_actor_alone():
     """The moving limbs of the bystander are not marked."""
     for seed in range(12):
         scene = draw_scene(seed, variant="second")
@@ -156,8 +156,8 @@ def test_truth_of_the_second_set_is_the_actor_alone():
         assert clip.label == scene.label
         assert clip.where[clip.when].any(axis=(1, 2)).all()
         assert not clip.where[~clip.when].any()
-        alone = render(replace(scene, bystander=None, ball=None, flicker=None), np.arange(16) / 2, 64)[1]
-        np.testing.assert_array_equal(clip.where, alone)
+        actor_mask = render(replace(scene, bystander=None, ball=None, flicker=None), np.arange(16) / 2, 64)[1]
+        np.testing.assert_array_equal(clip.where, actor_mask)
 
 
 def test_both_figures_of_the_second_set_move():

@@ -54,8 +54,8 @@ class CountedModel:
         self.inputs: list[int] = []
         self.module.register_forward_pre_hook(self._count, with_kwargs=True)
 
-    def _count(self, _: Any, positional: Any, named: dict[str, Any]) -> None:
-        self.inputs.append(len(named["pixel_values"]))
+    def _count(self, _: Any, positional: Any, keywords: dict[str, Any]) -> None:
+        self.inputs.append(len(keywords["pixel_values"]))
 
 
 def module_state(module: torch.nn.Module) -> Any:

@@ -31,7 +31,7 @@ from tests.helpers.timesformers import tiny_timesformer, tiny_timesformer_model
 pytestmark = pytest.mark.usefixtures("folder")
 
 
-def test_an_explanation_says_where_and_when(video: Path, model: VideoModel):
+def test_an_explanation_has_maps_over_space_and_time(video: Path, model: VideoModel):
     explanation = explain(video, model)
     assert explanation.maps.shape == (4, 3, 3)
     assert explanation.maps.min() >= 0
@@ -49,7 +49,7 @@ def test_an_explanation_says_where_and_when(video: Path, model: VideoModel):
     np.testing.assert_array_equal(explanation.preview.indices, np.arange(32))
 
 
-def test_provenance_says_what_was_run(video: Path, model: VideoModel):
+def test_provenance_describes_the_run(video: Path, model: VideoModel):
     provenance = explain(video, model, layers="mean").provenance
     assert provenance["versions"].keys() >= {"python", "staa_widgets", "numpy", "torch", "transformers", "av"}
     assert provenance["sampling"]["frames"] == [[4, 12, 20, 28]]
@@ -84,7 +84,7 @@ def test_the_box_follows_the_crop_of_landscape_and_portrait(model: VideoModel):
         assert explanation.box == pytest.approx(box)
 
 
-def test_a_range_keeps_the_clock_of_the_video(video: Path, model: VideoModel):
+def test_a_range_keeps_the_times_of_the_video(video: Path, model: VideoModel):
     explanation = explain(video, model, start=1, end=3)
     assert explanation.first_frame == 8
     np.testing.assert_array_equal(explanation.times, np.arange(8, 24) / 8)
@@ -103,12 +103,12 @@ def test_a_class_is_chosen_by_index_or_label(target: int | str, video: Path, mod
 
 @pytest.mark.parametrize("target", [5, -1, True, 1.0, "LABEL_9", "nothing"])
 def test_an_unknown_class_is_refused_with_a_hint(target: Any, video: Path, model: VideoModel):
-    with pytest.raises(ParameterError, match="no class") as refused:
+    with pytest.raises(ParameterError, match="no class") as caught:
         explain(video, model, target=target)
-    assert "LABEL_" in refused.value.hint or "0 to 4" in refused.value.hint
+    assert "LABEL_" in caught.value.hint or "0 to 4" in caught.value.hint
 
 
-def test_a_method_without_class_says_that_it_explains_the_predicted_one(video: Path, model: VideoModel):
+def test_a_method_without_classes_warns_and_explains_the_predicted_class(video: Path, model: VideoModel):
     predicted = explain(video, model).target
     with pytest.warns(UserWarning, match="does not depend on the class"):
         assert explain(video, model, target=(predicted + 1) % 5).target == predicted
@@ -130,9 +130,9 @@ def test_wrong_requests_are_refused_before_any_work(video: Path, model: VideoMod
         (TooFewFramesError, {"start": 1, "end": 1.3}),
     ]
     for error, options in cases:
-        with pytest.raises(error) as refused:
+        with pytest.raises(error) as caught:
             explain(video, model, **options)
-        assert getattr(refused.value, "hint", "")
+        assert getattr(caught.value, "hint", "")
     assert forwards == []
     assert not folder.exists()
 
@@ -145,14 +145,14 @@ def test_clips_over_twelve_seconds_are_split_into_windows_of_four(seconds: float
     clip = noise_clip(seconds)
     samples = choose_windows(clip, GEOMETRY)
     assert len(samples) == count
-    every = np.concatenate([sample.indices for sample in samples])
+    frames = np.concatenate([sample.indices for sample in samples])
     assert len(samples[0]) == 4
     for sample in samples:
         assert (np.diff(sample.indices) > 0).all()
         np.testing.assert_array_equal(sample.times, clip.times[sample.indices])
     if count > 1:
         # one frame a second, with nothing left out, to the end and without repeats
-        np.testing.assert_array_equal(np.diff(np.unique(every)), 8)
+        np.testing.assert_array_equal(np.diff(np.unique(frames)), 8)
         assert clip.end - samples[-1].times[-1] < 1.5
 
 
@@ -278,9 +278,7 @@ def test_a_record_with_missing_parts_is_completed_once(video: Path, model: Video
     assert forwards == [1, 1]
 
 
-def test_anything_that_changes_the_answer_is_a_miss(
-    video: Path, model: VideoModel, forwards: list[int], tmp_path: Path
-):
+def test_anything_that_changes_the_maps_is_a_miss(video: Path, model: VideoModel, forwards: list[int], tmp_path: Path):
     explain(video, model)
     other_weights = tiny_timesformer()
     with torch.no_grad():
@@ -355,7 +353,7 @@ def explain_in_process(video: Path, model: Path, counts: Path, ready: Any) -> No
     explain(video, load_model(model, device="cpu"))
 
 
-def test_processes_share_what_was_computed_and_compute_it_once(video: Path, model: VideoModel, tmp_path: Path):
+def test_processes_share_the_cache_and_compute_once(video: Path, model: VideoModel, tmp_path: Path):
     saved, counts = tmp_path / "model", tmp_path / "forwards"
     model.module.save_pretrained(saved)  # pyright: ignore[reportCallIssue]
     (saved / "preprocessor_config.json").write_text(
@@ -420,11 +418,11 @@ def test_settings_of_torch_and_numpy_are_left_alone(model: VideoModel):
 
 @pytest.mark.parametrize("call", [explain, stream, compare, explain_many])
 def test_known_keywords_are_those_of_the_signature(call: Callable[..., Any]):
-    shared = inspect.signature(explain).parameters
-    own = [name for name in inspect.signature(call).parameters if name not in ("options", "params")]
-    known = KEYWORDS[call.__name__]
-    assert set(own) <= set(known)
-    assert set(known) <= {*own, *shared}
+    shared_keywords = inspect.signature(explain).parameters
+    own_keywords = [name for name in inspect.signature(call).parameters if name not in ("options", "params")]
+    known_keywords = KEYWORDS[call.__name__]
+    assert set(own_keywords) <= set(known_keywords)
+    assert set(known_keywords) <= {*own_keywords, *shared_keywords}
 
 
 @pytest.mark.parametrize("call", [explain, stream, compare, explain_many])

@@ -57,19 +57,19 @@ def test_each_file_gets_an_explanation_or_an_error_in_order(clips: Path, model: 
     ]
     assert [outcome.explanation is None for outcome in outcomes] == [False, True, True, False]
     for outcome in (outcomes[0], outcomes[3]):
-        alone = explain(outcome.video, model, cache=False)
+        single = explain(outcome.video, model, cache=False)
         assert outcome.explanation is not None
-        np.testing.assert_allclose(outcome.explanation.maps, alone.maps, rtol=1e-3, atol=1e-6)
+        np.testing.assert_allclose(outcome.explanation.maps, single.maps, rtol=1e-3, atol=1e-6)
         assert outcome.explanation.clip_name == outcome.video.name
         assert outcome.explanation.preview is not None
 
 
 def test_patterns_and_folders_are_sorted(clips: Path, monkeypatch: pytest.MonkeyPatch):
-    every = [clips / f"{name}.mp4" for name in "abcd"]
-    assert list_videos(clips / "*.mp4") == list_videos(str(clips)) == every
-    assert list_videos([clips / "[ad].mp4", "c?.mp4"]) == [every[0], every[3], "c?.mp4"]
+    videos = [clips / f"{name}.mp4" for name in "abcd"]
+    assert list_videos(clips / "*.mp4") == list_videos(str(clips)) == videos
+    assert list_videos([clips / "[ad].mp4", "c?.mp4"]) == [videos[0], videos[3], "c?.mp4"]
     monkeypatch.setenv("HOME", str(clips.parent))
-    assert list_videos(f"~/{clips.name}/[ab].mp4") == every[:2]
+    assert list_videos(f"~/{clips.name}/[ab].mp4") == videos[:2]
     (clips.parent / "x[1].mp4").touch()
     assert list_videos(clips.parent / "x[1].mp4") == [clips.parent / "x[1].mp4"]
 
@@ -79,9 +79,9 @@ def test_a_pattern_or_a_folder_without_videos_is_refused_with_a_hint(
     pattern: str, model: VideoModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(VideoNotFoundError, match=r"No (video in the folder|file matches)") as refused:
+    with pytest.raises(VideoNotFoundError, match=r"No (video in the folder|file matches)") as caught:
         explain_many(pattern, model)
-    assert refused.value.hint
+    assert caught.value.hint
 
 
 class Column:
@@ -126,8 +126,8 @@ def test_short_clips_share_batches(cached: bool, clips: Path, model: VideoModel,
     assert forwards[:2] == [3, 5]  # three short clips at once, then the five windows of the long one
     for outcome in (outcomes[0], outcomes[2]):
         assert outcome.explanation is not None
-        alone = explain(outcome.video, model, "staa_logit", cache=False)
-        np.testing.assert_allclose(outcome.explanation.maps, alone.maps, rtol=1e-3, atol=1e-6)
+        single = explain(outcome.video, model, "staa_logit", cache=False)
+        np.testing.assert_allclose(outcome.explanation.maps, single.maps, rtol=1e-3, atol=1e-6)
 
 
 def test_methods_with_further_passes_explain_many_videos(clips: Path, model: VideoModel):

@@ -69,7 +69,7 @@ def test_a_named_class_is_recorded_beside_the_predicted_one(video: Path, model: 
 
 @pytest.fixture
 def sampling(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make small models with joint attention sample."""
+    """Make small models with joint attention sample their queries."""
     monkeypatch.setattr(queries, "EXACT_TOKENS", 0)
     monkeypatch.setattr(queries, "SAMPLE_SIZE", 6)
 

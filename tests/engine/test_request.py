@@ -107,9 +107,9 @@ def test_wrong_changes_are_refused_with_a_hint(
     changes: dict[str, Any], error: type[Exception], hint: str, video: Path, model: VideoModel
 ):
     request = make_request(video, model)
-    with pytest.raises(error) as refused:
+    with pytest.raises(error) as caught:
         request.with_changes(**changes)
-    assert hint in getattr(refused.value, "hint")  # noqa: B009
+    assert hint in getattr(caught.value, "hint")  # noqa: B009
 
 
 def test_weighting_by_the_logit_makes_staa_class_specific(video: Path, model: VideoModel):
@@ -239,11 +239,11 @@ def test_a_terminal_gets_a_bar_for_long_work_only(monkeypatch: pytest.MonkeyPatc
         report("model", 1, 2)
     assert sys.stderr.getvalue() == ""  # pyright: ignore[reportAttributeAccessIssue]
 
-    drawn = threading.Event()
-    monkeypatch.setattr(Terminal, "flush", lambda self: "1/2" in self.getvalue() and drawn.set())
+    bar_drawn = threading.Event()
+    monkeypatch.setattr(Terminal, "flush", lambda self: "1/2" in self.getvalue() and bar_drawn.set())
     with progress_reporter(None) as report:
         report("model", 1, 2)
-        assert drawn.wait(PATIENCE)
+        assert bar_drawn.wait(PATIENCE)
         text = sys.stderr.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
     assert "model" in text
     assert "1/2" in text

@@ -145,7 +145,7 @@ def test_a_window_states_whether_its_record_was_cached(long: Path, model: VideoM
 
 
 def test_windows_share_the_time_of_their_batch(long: Path, model: VideoModel, monkeypatch: pytest.MonkeyPatch):
-    """By a clock on which decoding a frame takes a second; the last window has one frame of its own."""
+    """The test's clock makes decoding a frame take a second; the last window adds only one frame."""
     monkeypatch.setattr(staa_widgets.engine.timing, "time", SimpleNamespace(perf_counter=count().__next__))
     timings = [part.provenance["seconds"] for part in stream(long, model, batch_size=3, cache=False)]
     assert [seconds.keys() for seconds in timings] == [{"decode", "transform", "forward", "method"}] * 6
@@ -377,6 +377,6 @@ def test_compared_methods_share_the_pass_of_a_named_class_and_of_long_videos(
 
 
 @pytest.mark.parametrize("methods", ["staa", [], ["stab"]])
-def test_comparing_nothing_or_the_unknown_is_refused(methods: Any, video: Path, model: VideoModel):
+def test_comparing_no_or_unknown_methods_is_refused(methods: Any, video: Path, model: VideoModel):
     with pytest.raises((ParameterError, MethodError)):
         compare(video, model, methods)

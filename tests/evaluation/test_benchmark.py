@@ -264,7 +264,7 @@ def test_too_few_clips_give_no_verdict():
     assert set(answers(GOOD, clips=1).values()) == {None}
 
 
-def test_the_mean_of_truth_is_of_clips_that_have_every_metric():
+def test_the_ground_truth_mean_leaves_out_clips_that_lack_a_metric():
     results = make_results({"staa": 0.5, "random": 0.1}, clips=2, spread=0)
     short = replace(results, rows=results.rows[1:])
     assert add_ground_truth_mean(short).values("staa", GROUND_TRUTH_MEAN) == pytest.approx({"c1": 0.5})
@@ -304,22 +304,26 @@ def test_every_registered_ground_truth_metric_is_evaluated(strangeness, models, 
 def test_the_mean_counts_a_metric_in_its_direction_and_on_its_range():
     """Ten minus a score holds the same information: the mean and the verdict must not change."""
     plain = make_results(GOOD)
-    twin = [row._replace(metric="strangeness", value=10 - row.value) for row in plain.rows if row.metric == "mass"]
+    inverted_rows = [
+        row._replace(metric="strangeness", value=10 - row.value) for row in plain.rows if row.metric == "mass"
+    ]
     info = {"category": "ground_truth", "higher_is_better": False, "range": [9, 10]}
 
-    def with_twin(results: Results, rows: list[Row]) -> Results:
+    def add_rows(results: Results, rows: list[Row]) -> Results:
         metrics = {**results.settings["metrics"], "strangeness": info}
         return replace(results, rows=(*results.rows, *rows), settings={**results.settings, "metrics": metrics})
 
     mean, masses = add_ground_truth_mean(plain).values("staa", GROUND_TRUTH_MEAN), plain.values("staa", "mass")
-    both = add_ground_truth_mean(with_twin(plain, twin)).values("staa", GROUND_TRUTH_MEAN)
-    assert both == pytest.approx({clip: (5 * value + masses[clip]) / 6 for clip, value in mean.items()})
-    fallen = [row._replace(metric="strangeness", value=10 - row.value) for row in FALLEN.rows if row.metric == "mass"]
-    second, shuffled = with_twin(plain, twin), with_twin(FALLEN, fallen)
+    combined_mean = add_ground_truth_mean(add_rows(plain, inverted_rows)).values("staa", GROUND_TRUTH_MEAN)
+    assert combined_mean == pytest.approx({clip: (5 * value + masses[clip]) / 6 for clip, value in mean.items()})
+    fallen_rows = [
+        row._replace(metric="strangeness", value=10 - row.value) for row in FALLEN.rows if row.metric == "mass"
+    ]
+    second, shuffled = add_rows(plain, inverted_rows), add_rows(FALLEN, fallen_rows)
     lines = verdict(Benchmark(second, second, shuffled))
     assert {line.question: line.holds for line in lines} == answers(GOOD)
-    worse = [row._replace(value=9.95) if row.method == "staa" else row for row in twin]
-    lines = verdict(Benchmark(second, with_twin(plain, worse), shuffled))
+    worse_rows = [row._replace(value=9.95) if row.method == "staa" else row for row in inverted_rows]
+    lines = verdict(Benchmark(second, add_rows(plain, worse_rows), shuffled))
     assert next(line for line in lines if line.question == BEATS).holds is False
 
 

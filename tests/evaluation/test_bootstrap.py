@@ -16,7 +16,7 @@ def test_the_interval_of_a_normal_mean_is_its_standard_error():
     assert interval == bootstrap_interval(values)
 
 
-def test_pairing_removes_what_the_clips_share():
+def test_pairing_removes_the_variance_between_clips():
     rng = np.random.default_rng(1)
     shared = rng.normal(0, 10, 200)
     better, worse = shared + 1 + rng.normal(0, 0.5, 200), shared

@@ -76,7 +76,7 @@ def test_insertion_and_deletion_of_the_least_share_their_passes():
     assert model.passes == passes
 
 
-def test_frames_are_taken_whole():
+def test_the_unit_frames_removes_whole_frames():
     model = AdditiveModel(W, tubelet=2)
     by_frame = W.sum((1, 2))
     curve = perturbation_curve(model.case(W), units="frames", filler="fade", output="logit")

@@ -20,12 +20,12 @@ GEOMETRY = Geometry(8, 1, 8, 8, "patch_major", 1, (64, 64))
 @pytest.mark.parametrize("name", METRICS)
 def test_a_metric_states_its_range_chance_and_cost(name: str):
     metric = METRICS[name]
-    least, most = metric.range
+    low, high = metric.range
     assert metric.name == name
-    assert least < most
+    assert low < high
     assert metric.chance
     assert metric.summary.endswith(".")
-    assert metric.chance_level is None or least <= metric.chance_level <= most
+    assert metric.chance_level is None or low <= metric.chance_level <= high
     passes = metric.cost(GEOMETRY)
     assert passes == 0 if metric.needs in ("maps", "ground_truth") else passes > 0
 

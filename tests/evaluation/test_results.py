@@ -55,7 +55,7 @@ def test_a_method_without_values_has_no_summary():
 
 
 def test_comparison_is_paired():
-    """Clips differ far more than methods do: only within clips is the difference to be seen."""
+    """Clips differ far more than methods, so that the difference shows only within clips."""
     results = make_results(make_rows("one", "score", HARD + 0.1), make_rows("other", "score", HARD))
     one, other = results.summary()
     assert one.low < other.high
@@ -91,7 +91,7 @@ def test_models_together_count_a_clip_once():
 
 
 def test_differences_are_taken_within_a_model():
-    """`other` was not run on the easy model, which must not speak for `one`."""
+    """`other` was not run on the easy model, which must not raise `one` in the comparison."""
     results = make_results(
         make_rows("one", "score", [0.2, 0.3], "hard"),
         make_rows("one", "score", [1, 1], "easy"),
@@ -161,7 +161,7 @@ def test_a_file_holds_everything(tmp_path: Path):
 @pytest.mark.parametrize(
     "text", ["", "[]", '{"staa_widgets": "results"}', '{"staa_widgets": "other", "format": 1}', "{" * 5000]
 )
-def test_other_files_are_no_results(tmp_path: Path, text: str):
+def test_other_files_are_refused(tmp_path: Path, text: str):
     path = tmp_path / "file.json"
     path.write_text(text)
     with pytest.raises(FormatError, match=r"file\.json does not contain evaluation results"):

@@ -41,7 +41,7 @@ def make_case(model: VideoModel, method: str, pixels: torch.Tensor, *, class_spe
     return Case(maps, inputs=inputs, attribute=run_again, model=model, class_specific=class_specific)
 
 
-def test_parts_go_from_head_to_embeddings():
+def test_parameters_are_ordered_from_head_to_embeddings():
     model = tiny_timesformer_model()
     parts = parameters_from_output(model)
     assert len(parts) == 2 + 3
@@ -137,7 +137,7 @@ def test_a_class_agnostic_method_is_labeled_so_without_being_run():
 
 @pytest.mark.parametrize("tubelet", [1, 2])
 def test_maps_that_follow_their_frames_score_one(tubelet: int):
-    """Brightness of a cell is the same wherever its frame stands; its place in time is not."""
+    """The brightness of a cell moves with its frame; its position in time does not."""
     model = AdditiveModel(W, tubelet=tubelet)
     pixels = torch.rand(model.pixels.shape, generator=torch.Generator().manual_seed(0))
 

@@ -20,18 +20,18 @@ def make_comparison() -> Comparison:
     return Comparison.of(barcode_explanation(), barcode_explanation(method="motion_energy", params={}))
 
 
-def test_a_comparison_is_a_mapping_that_nobody_can_change():
-    both = make_comparison()
-    assert list(both) == ["staa", "motion_energy"]
-    assert both["staa"].method == "staa"
-    assert len(both) == 2
-    assert "staa" in both
-    assert dict(both) == dict(both.items())
+def test_a_comparison_is_an_immutable_mapping():
+    comparison = make_comparison()
+    assert list(comparison) == ["staa", "motion_energy"]
+    assert comparison["staa"].method == "staa"
+    assert len(comparison) == 2
+    assert "staa" in comparison
+    assert dict(comparison) == dict(comparison.items())
     with pytest.raises(TypeError):
-        both["staa"] = both["motion_energy"]  # pyright: ignore[reportIndexIssue]
+        comparison["staa"] = comparison["motion_energy"]  # pyright: ignore[reportIndexIssue]
     with pytest.raises(AttributeError, match="cannot assign"):
-        both.explanations = {}  # pyright: ignore[reportAttributeAccessIssue]
-    assert repr(both).count("<Explanation of 'bars.mp4' by") == 2
+        comparison.explanations = {}  # pyright: ignore[reportAttributeAccessIssue]
+    assert repr(comparison).count("<Explanation of 'bars.mp4' by") == 2
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_values_that_are_no_explanations_are_refused(wrong: Any):
         Comparison(wrong)
 
 
-def test_of_takes_explanations_alone():
+def test_of_refuses_values_that_are_no_explanations():
     for wrong in ([], [barcode_explanation(), "staa"]):
         with pytest.raises(ParameterError):
             Comparison.of(*wrong)
@@ -99,10 +99,10 @@ def are_equal(one: Explanation, other: Explanation) -> bool:
 
 
 def test_a_comparison_can_be_saved_and_pickled(tmp_path: Path):
-    both = make_comparison()
-    for again in (Comparison.load(both.save(tmp_path / "both.staa")), pickle.loads(pickle.dumps(both))):
-        assert list(again) == list(both)
-        assert all(are_equal(again[name], both[name]) for name in both)
+    comparison = make_comparison()
+    for again in (Comparison.load(comparison.save(tmp_path / "both.staa")), pickle.loads(pickle.dumps(comparison))):
+        assert list(again) == list(comparison)
+        assert all(are_equal(again[name], comparison[name]) for name in comparison)
     broken = tmp_path / "broken.staa"
     broken.write_bytes((tmp_path / "both.staa").read_bytes()[:-9])
     for path in (broken, barcode_explanation().save(tmp_path / "one.staa")):
@@ -127,18 +127,18 @@ def test_one_method_with_several_parameters(video: Path, model: VideoModel, forw
 
 
 def test_a_page_shows_all_explanations(tmp_path: Path):
-    both = make_comparison()
-    page = both.to_html(tmp_path / "both.html").read_text("utf-8")
+    comparison = make_comparison()
+    page = comparison.to_html(tmp_path / "both.html").read_text("utf-8")
     assert "<title>bars.mp4 · jump · staa | jump · motion_energy</title>" in page
 
 
 def test_a_player_is_shown_in_a_kernel_only(monkeypatch: pytest.MonkeyPatch):
-    both, players = make_comparison(), []
+    comparison, players = make_comparison(), []
     with pytest.raises(NotImplementedError):
-        both._ipython_display_()
+        comparison._ipython_display_()
     monkeypatch.setattr("staa_widgets.utils.environment.in_kernel", lambda: True)
     monkeypatch.setattr("staa_widgets.widget.player.Player._ipython_display_", lambda player: players.append(player))
-    both._ipython_display_()
+    comparison._ipython_display_()
     assert [e.method for e in players[0].explanations] == ["staa", "motion_energy"]
     with pytest.raises(ParameterError, match="Cannot show"):
         Comparison.of(*(barcode_explanation(model_id=str(i)) for i in range(5)))._ipython_display_()

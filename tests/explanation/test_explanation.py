@@ -38,12 +38,12 @@ def explanation_with_preview() -> Explanation:
 
 
 def assert_same(one: Explanation, other: Explanation) -> None:
-    for part, twin in ((one, other), (one.preview, other.preview)):
-        assert type(part) is type(twin)
+    for part, other_part in ((one, other), (one.preview, other.preview)):
+        assert type(part) is type(other_part)
         if part is None:
             continue
         for f in dataclasses.fields(part):
-            a, b = getattr(part, f.name), getattr(twin, f.name)
+            a, b = getattr(part, f.name), getattr(other_part, f.name)
             if isinstance(a, np.ndarray):
                 assert a.dtype == b.dtype
                 np.testing.assert_array_equal(a, b)
@@ -51,7 +51,7 @@ def assert_same(one: Explanation, other: Explanation) -> None:
                 assert a == b
 
 
-def test_time_is_the_share_of_mass_in_each_slice():
+def test_the_temporal_curve_is_the_share_of_mass_in_each_slice():
     np.testing.assert_allclose(make_explanation().temporal, [0.25, 0.75])
     assert make_explanation().temporal_signed is None
 
@@ -101,7 +101,7 @@ def test_the_peak_is_in_seconds_and_pixels_of_the_source_frame():
     assert "by staa for 'clap', predicted: 'wave' 75%" in repr(make_explanation(target=0))
 
 
-def test_nothing_can_be_changed():
+def test_an_explanation_cannot_be_changed():
     maps = np.ones((2, 2, 3), np.float32)
     params = {"layers": [1, 2]}
     explanation = make_explanation(maps=maps, params=params)
@@ -196,9 +196,9 @@ def test_a_file_that_is_no_sound_explanation_is_refused(tmp_path: Path):
     for name, content in broken.items():
         path = tmp_path / name
         path.write_bytes(content)
-        with pytest.raises(FormatError, match=f"^{name}: ") as refused:
+        with pytest.raises(FormatError, match=f"^{name}: ") as caught:
             Explanation.load(path)
-        assert refused.value.hint
+        assert caught.value.hint
     with pytest.raises(FileNotFoundError):
         Explanation.load(tmp_path / "missing")
 

@@ -58,14 +58,14 @@ def test_an_unknown_suffix_is_refused_with_the_known_ones(name: str, tmp_path: P
 
 def test_a_comparison_is_exported_where_the_format_can_show_several(tmp_path: Path):
     one = barcode_explanation()
-    both = Comparison.of(one, barcode_explanation(method="saliency", params={}))
+    comparison = Comparison.of(one, barcode_explanation(method="saliency", params={}))
     for row in EXPORT_FORMATS.values():
         target = tmp_path / f"both{row.suffixes[0]}"
         if row.single:
             with pytest.raises(ParameterError, match="holds one explanation, not 2"):
-                both.export(target)
+                comparison.export(target)
             assert row.to_bytes(Comparison.of(one), **FAST.get(row.name, {}))
         else:
-            assert both.export(target, **FAST.get(row.name, {})).stat().st_size > 0
+            assert comparison.export(target, **FAST.get(row.name, {})).stat().st_size > 0
     with pytest.raises(ParameterError, match="no figure 'heads' of a comparison"):
-        both.to_plotly("heads")
+        comparison.to_plotly("heads")

@@ -77,8 +77,8 @@ def test_names_are_literals():
 
     class Staa:
         @staticmethod
-        def explain(*args: Any, **named: Any) -> None:
-            calls.append((args, named))
+        def explain(*args: Any, **keywords: Any) -> None:
+            calls.append((args, keywords))
 
     labels = ("wave", HOSTILE, "jump", "kick")
     e = barcode_explanation(

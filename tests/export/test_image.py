@@ -78,10 +78,10 @@ def test_notebooks_get_image_and_alternative_text():
 
 
 def test_each_description_begins_with_its_name():
-    both = Comparison.of(E, barcode_explanation(method="saliency"))
-    assert render_image(both).alt.count("jump, 81%") == 2
-    assert render_image(both).alt.startswith("staa: ")
-    assert " saliency: " in render_image(both).alt
+    comparison = Comparison.of(E, barcode_explanation(method="saliency"))
+    assert render_image(comparison).alt.count("jump, 81%") == 2
+    assert render_image(comparison).alt.startswith("staa: ")
+    assert " saliency: " in render_image(comparison).alt
 
 
 def mean_difference(picture: StaticImage, expected: NDArray[np.uint8], width: float, x: float, y: float) -> float:

@@ -158,7 +158,7 @@ def find_clicks(path: Path) -> list[float]:
 
 
 @pytest.mark.parametrize(("codec", "suffix", "saved_codec"), [("aac", ".mp4", "aac"), ("pcm_s16le", ".mkv", "aac")])
-def test_sound_is_kept_in_time(tmp_path: Path, codec: str, suffix: str, saved_codec: str):
+def test_sound_stays_in_time(tmp_path: Path, codec: str, suffix: str, saved_codec: str):
     source = write_video_with_sound(tmp_path / f"loud{suffix}", codec)
     e = explain_by_hand(source)
     whole = e.to_video(tmp_path / "whole.mp4", audio=source, video=source, **WITHOUT_CHART)

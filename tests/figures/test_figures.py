@@ -68,16 +68,16 @@ def axis_ranges(figure: Any) -> list[tuple[float, ...]]:
 
 
 def test_methods_stand_under_each_other_on_one_axis_and_scale():
-    both = Comparison(
+    comparison = Comparison(
         {
             "one": barcode_explanation(),
             HOSTILE: barcode_explanation(signed=True, target=0),
             "three": barcode_explanation(),
         }
     )
-    figure = draw_temporal(both)
+    figure = draw_temporal(comparison)
     assert [(bar.xaxis, len(bar.x)) for bar in figure.data] == [("x", 6), ("x2", 6), ("x2", 6), ("x3", 6)]
-    np.testing.assert_allclose(np.asarray(figure.data[0].y), both["one"].temporal)
+    np.testing.assert_allclose(np.asarray(figure.data[0].y), comparison["one"].temporal)
     heights = np.concatenate([np.asarray(bar.y) for bar in figure.data])
     ((low, high),) = set(axis_ranges(figure))
     assert low < heights.min() < heights.max() < high
@@ -86,7 +86,7 @@ def test_methods_stand_under_each_other_on_one_axis_and_scale():
     assert names[1].startswith("&#60;/b&#62;")
     assert names[1].endswith("|jump 81%, explained: wave|")
     axes = [figure.layout[name] for name in ("xaxis", "xaxis2", "xaxis3")]
-    assert {axis.range for axis in axes} == {(2.0, both["one"].end)}
+    assert {axis.range for axis in axes} == {(2.0, comparison["one"].end)}
     assert [axis.matches for axis in axes] == ["x3", "x3", None]
     assert [bar.showlegend for bar in figure.data] == [False, True, True, False]
 
@@ -127,8 +127,8 @@ def test_heads_of_one_slice():
     e = barcode_explanation()
     assert e.attention is not None
     figure = draw_heads(e, slice=4)
-    alone = e.attention[1, 0, 4].astype(float)
-    np.testing.assert_allclose(np.asarray(figure.data[0].z)[6:11, :7], alone / alone.max(), atol=1e-3)
+    head_maps = e.attention[1, 0, 4].astype(float)
+    np.testing.assert_allclose(np.asarray(figure.data[0].z)[6:11, :7], head_maps / head_maps.max(), atol=1e-3)
     assert f"{e.spans[4, 0]:.2f} – {e.spans[4, 1]:.2f} s" in figure.layout.title.text
     for wrong in (6, -1, "first"):
         with pytest.raises(ParameterError, match="slice is"):
@@ -159,7 +159,7 @@ def test_figure_can_be_copied_and_written():
     assert "bars.mp4" in figure.to_json()
 
 
-def test_plotly_is_loaded_by_the_figure_alone():
+def test_importing_figures_does_not_import_plotly():
     code = "import sys, staa_widgets.figures; from staa_widgets import Explanation; print('plotly' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"
@@ -194,7 +194,7 @@ def test_names_are_shown_as_text(draw):
 
 
 @pytest.mark.browser
-def test_hovering_says_share_slice_and_seconds(draw):
+def test_hovering_shows_share_slice_and_seconds(draw):
     e = barcode_explanation()
     page = draw(draw_temporal(e))
     page.locator(".bars path").nth(2).hover(position={"x": 30, "y": 30}, force=True)

@@ -69,9 +69,9 @@ def test_blur_spreads_a_point_evenly_and_keeps_its_sum():
 
 @pytest.mark.parametrize("name", ["blurred", 3, None, ["blur"]])
 def test_an_unknown_filler_is_refused(name: object):
-    with pytest.raises(ParameterError, match="filler") as refused:
+    with pytest.raises(ParameterError, match="filler") as caught:
         get_filler(name)  # pyright: ignore[reportArgumentType]
-    assert "blur" in refused.value.hint
+    assert "blur" in caught.value.hint
 
 
 def test_a_cell_covers_its_pixels_in_the_frames_of_its_slice():

@@ -180,9 +180,9 @@ def test_generators_and_pixels_are_left_alone(name: str):
     ids=str,
 )
 def test_wrong_parameters_are_refused(name: str, params: dict[str, Any]):
-    with pytest.raises(ParameterError) as refused:
+    with pytest.raises(ParameterError) as caught:
         METHODS[name].complete(params)
-    assert refused.value.hint
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -195,6 +195,6 @@ def test_without_captum_the_error_says_how_to_install_it(name: str, monkeypatch:
         return original(module, *rest)
 
     monkeypatch.setattr(builtins, "__import__", import_no_captum)
-    with pytest.raises(MissingPackageError, match="captum") as refused:
+    with pytest.raises(MissingPackageError, match="captum") as caught:
         METHODS[name](make_inputs(curved_model))
-    assert refused.value.hint == "Install it with: pip install 'staa-widgets[baselines]'"
+    assert caught.value.hint == "Install it with: pip install 'staa-widgets[baselines]'"

@@ -262,9 +262,9 @@ def test_cancelling_ends_the_passes_and_generators_are_left_alone(name: str):
     ids=str,
 )
 def test_wrong_parameters_are_refused(name: str, params: dict[str, Any]):
-    with pytest.raises(ParameterError) as refused:
+    with pytest.raises(ParameterError) as caught:
         METHODS[name].complete(params)
-    assert refused.value.hint
+    assert caught.value.hint
 
 
 def test_captum_and_scikit_learn_are_not_imported(monkeypatch: pytest.MonkeyPatch):

@@ -89,6 +89,6 @@ def test_cancelling_ends_the_passes():
     ids=str,
 )
 def test_wrong_parameters_are_refused(params: dict[str, Any]):
-    with pytest.raises(ParameterError) as refused:
+    with pytest.raises(ParameterError) as caught:
         OCCLUSION.complete(params)
-    assert refused.value.hint
+    assert caught.value.hint

@@ -211,8 +211,8 @@ def test_several_methods_of_one_clip_share_a_pass_and_the_patch_takes_one_more(
     methods = {"staa": {}, METHOD: {"patch": (3, 0, 2)}, "rollout": {}}
     comparison = compare(NoiseVideo(2), tiny_timesformer_model(), methods, cache=cached, **QUIET)
     assert forwards == [1, 1]
-    alone = explain(NoiseVideo(2), tiny_timesformer_model(), METHOD, patch=(3, 0, 2), cache=False, **QUIET)
-    np.testing.assert_allclose(comparison[METHOD].maps, alone.maps, atol=1e-6)
+    single = explain(NoiseVideo(2), tiny_timesformer_model(), METHOD, patch=(3, 0, 2), cache=False, **QUIET)
+    np.testing.assert_allclose(comparison[METHOD].maps, single.maps, atol=1e-6)
 
 
 @pytest.mark.usefixtures("folder")

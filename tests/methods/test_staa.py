@@ -106,10 +106,10 @@ def test_staa_logit_is_the_geometric_mean_of_attention_and_contributions() -> No
         attention, contributions = (
             METHODS["staa"](window_record, weighting=weighting, **plain) for weighting in ("none", "logit")
         )
-        both = METHODS["staa_logit"](window_record, **plain)
-        np.testing.assert_allclose(both, scale_to_sum_one(np.sqrt(attention * contributions)), atol=1e-6)
+        product = METHODS["staa_logit"](window_record, **plain)
+        np.testing.assert_allclose(product, scale_to_sum_one(np.sqrt(attention * contributions)), atol=1e-6)
         sharp = METHODS["staa_logit"](window_record, layers=layers)
-        np.testing.assert_allclose(sharp, scale_to_sum_one(postprocess.contrast(both)), atol=1e-6)
+        np.testing.assert_allclose(sharp, scale_to_sum_one(postprocess.contrast(product)), atol=1e-6)
 
 
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
