@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--model", help="default: the bundled model")
     parser.add_argument("--out", type=Path, default=Path("docs"))
     options = parser.parse_args()
-    variant, first = CLIP_SETS["second"]
+    variant, first, _ = CLIP_SETS["second"]
     cases = []
     for seed in range(first, first + options.clips):
         clip = action_clip(seed, fps=FPS, variant=variant)

@@ -174,7 +174,7 @@ class _EvaluationRun:
             facts = {
                 "sha256": clip.sha256,
                 "range": [clip.first_frame, clip.first_frame + len(clip)],
-                **{key: getattr(video, key) for key in ("label", "seed", "variant") if hasattr(video, key)},
+                **{key: getattr(video, key) for key in ("label", "seed", "variant", "kind") if hasattr(video, key)},
             }
             name = f"{facts['label']} {facts['seed']}" if {"label", "seed"} <= facts.keys() else clip.name
             same_clip = next((other for other, other_facts in self.clips.items() if other_facts == facts), None)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.results import page
-from staa_widgets import METHODS, load_model
+from staa_widgets import METHODS, evaluate, load_model
 from staa_widgets.cli.main import main
 from staa_widgets.datasets.drawn_actions import action_clip
 from staa_widgets.errors import CancelledError, ParameterError
@@ -20,9 +20,11 @@ from staa_widgets.evaluation.benchmark.ground_truth_mean import (
     list_ground_truth_metrics,
 )
 from staa_widgets.evaluation.benchmark.plan import (
+    CLIP_SETS,
     FULL_PLAN,
     MAX_CHEAP_PASSES,
     MAX_PASSES,
+    STILL_SETS,
     DrawnClips,
     Plan,
     plan_evaluations,
@@ -362,3 +364,24 @@ def test_the_command_refuses_wrong_arguments_before_any_work(arguments, tmp_path
     assert main(["benchmark", "--out", str(tmp_path / "b"), *arguments]) != 0
     assert "staa: " in capsys.readouterr().err
     assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize("name", [*CLIP_SETS, *STILL_SETS])
+def test_every_named_set_draws_its_kind_of_clips(name):
+    (clip,) = DrawnClips(name, 1)
+    if name in STILL_SETS:
+        kind, seed = STILL_SETS[name]
+        assert (clip.kind, clip.label, clip.seed) == ("still", f"still, {kind}", seed)
+    else:
+        assert (clip.variant, clip.seed, clip.kind) == CLIP_SETS[name]
+    assert next(iter(DrawnClips(name, 1, 5))).seed == 5
+
+
+def test_clips_that_the_action_fills_are_left_out_of_temporal_metrics(cache_folder, models):
+    seeds = [seed for seed in range(60) if not action_clip(seed, size=16, fps=2, kind="anywhere").has_temporal_truth]
+    clips = [action_clip(seed, size=64, fps=4, kind="anywhere") for seed in (0, seeds[0])]
+    assert [clip.has_temporal_truth for clip in clips] == [True, False]
+    results = evaluate(clips, ["uniform"], ["temporal_auc", "average_precision"], models)
+    assert len(results.values("uniform", "average_precision")) == 2
+    assert [*results.values("uniform", "temporal_auc")] == [results.clips[0]]
+    assert [facts["kind"] for facts in results.settings["clips"].values()] == ["anywhere", "anywhere"]

@@ -10,6 +10,7 @@ import torch
 
 from staa_widgets.errors import ParameterError
 from staa_widgets.evaluation.ground_truth import GroundTruthGrid
+from staa_widgets.evaluation.metric import Case
 from staa_widgets.evaluation.metrics import METRICS, localization
 
 HALF_TRUE = torch.tensor([True, True, False, False])
@@ -95,3 +96,40 @@ def test_a_shuffled_map_scores_as_chance():
     curves = localization.temporal_curve(shuffled)
     assert localization.auc(curves, when).mean().item() == pytest.approx(METRICS["temporal_auc"].chance_level, abs=0.03)
     assert localization.pointing(curves, when).mean().item() == pytest.approx(3 / 8, abs=0.05)
+
+
+def test_at_equal_entropy_maps_that_differ_by_a_power_have_the_same_mass():
+    maps = torch.rand((1, 4, 6, 6), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    truth = torch.zeros((4, 6, 6), dtype=torch.bool)
+    truth[1, 2:4] = True
+    assert not torch.allclose(localization.mass(maps, truth), localization.mass(maps**3, truth))
+    once, cubed = (localization.sharpen(each, 0.1) for each in (maps, maps**3))
+    torch.testing.assert_close(once, cubed, rtol=1e-6, atol=1e-9)
+    shares = once / once.sum()
+    entropy = -(shares * shares.log()).sum()
+    assert float(entropy.exp()) / 144 == pytest.approx(0.1, rel=1e-4)
+
+
+def test_sharpening_by_hand_and_where_it_cannot_sharpen():
+    # Two values a and b with b = a²: shares 1 / (1 + r) and r / (1 + r); the half and half of equal ones stays.
+    two = torch.tensor([[0.5, 0.25, 0.0, -1.0]])
+    sharp = localization.sharpen(two, 0.4)
+    assert sharp[0, 0] == 1
+    assert sharp[0, 2] == sharp[0, 3] == 0
+    share = float(sharp[0, 1] / sharp.sum())
+    entropy = -(share * np.log(share) + (1 - share) * np.log(1 - share))
+    assert np.exp(entropy) / 4 == pytest.approx(0.4, rel=1e-4)
+    flat = torch.ones((1, 8))
+    torch.testing.assert_close(localization.sharpen(flat, 0.1), flat.double())
+    torch.testing.assert_close(localization.sharpen(torch.zeros((1, 8)), 0.1), torch.zeros((1, 8), dtype=torch.float64))
+
+
+def test_mass_at_equal_entropy_is_a_parameter_of_mass():
+    where = np.zeros((2, 2, 2), bool)
+    where[0, 0, 0] = True
+    truth = GroundTruthGrid(where, np.array([True, False]))
+    maps = np.arange(8, 0, -1, dtype=np.float32).reshape(2, 2, 2)
+    case = Case(maps, truth)
+    plain, sharp = METRICS["mass"](case), METRICS["mass"](case, effective_share=1.5 / 8)
+    assert plain == pytest.approx(8 / 36)
+    assert sharp > 0.8

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from staa_widgets.datasets.drawn_actions import ActionClip, action_clip
+from staa_widgets.datasets.drawn_actions import STILL_KINDS, ActionClip, action_clip, still_clip
 from staa_widgets.errors import ParameterError
 from staa_widgets.evaluation.metrics import METRICS
 from staa_widgets.evaluation.metrics.localization import ground_truth_metrics
@@ -16,8 +16,31 @@ if TYPE_CHECKING:
     from staa_widgets.evaluation.request import Spec
     from staa_widgets.models import VideoModel
 
-CLIP_SETS: dict[str, tuple[str, int]] = {"first": ("standard", 4_000_000), "second": ("second", 7_800_000)}
-"""Variant of the clips and seed of the first, by set."""
+
+class ClipSet(NamedTuple):
+    """A named set of drawn clips: variant of the scenes, seed of the first clip, and kind of the clips."""
+
+    variant: str
+    first_seed: int
+    kind: str = "middle"
+
+
+CLIP_SETS: dict[str, ClipSet] = {
+    "first": ClipSet("standard", 4_000_000),
+    "second": ClipSet("second", 7_800_000),
+    "anywhere": ClipSet("standard", 14_000_000, "anywhere"),
+    "anywhere_second": ClipSet("second", 17_800_000, "anywhere"),
+    "stay": ClipSet("standard", 15_000_000, "stay"),
+    "cut": ClipSet("standard", 16_000_000, "cut"),
+}
+"""Sets of clips with ground truth, by name.
+
+In "first" and "second" all actions lie in the middle, so that a curve that knows no clip finds their time. In
+"anywhere" and "anywhere_second" none does. In "stay" and "cut" the action fills the clip, so that only place is scored.
+"""
+
+STILL_SETS: dict[str, tuple[str, int]] = {f"still_{kind}": (kind, 18_000_000) for kind in STILL_KINDS}
+"""Sets of clips in which nothing happens: kind of still clip and seed of the first, by name."""
 
 INSERTION_METRIC: dict[str, Spec] = {"insertion": ("insertion", {"units": "coarse", "steps": 8})}
 """Insertion with the parameters of the default run: in coarse blocks, because only these have an oracle."""
@@ -76,7 +99,10 @@ FULL_PLAN = Plan(500, 500, 500, 500, everything=True)
 
 @dataclass(frozen=True)
 class DrawnClips:
-    """Clips of a set, each drawn when iteration reaches it; `start` replaces the seed of the first one."""
+    """Clips of a set in `CLIP_SETS` or `STILL_SETS`, each drawn when iteration reaches it.
+
+    `start` replaces the seed of the first one.
+    """
 
     set: str
     count: int
@@ -86,9 +112,15 @@ class DrawnClips:
         return self.count
 
     def __iter__(self) -> Iterator[ActionClip]:
-        variant, first_seed = CLIP_SETS[self.set]
+        if self.set in STILL_SETS:
+            still_kind, first_seed = STILL_SETS[self.set]
+            return (still_clip(seed, still_kind, fps=FPS) for seed in self._seeds(first_seed))
+        variant, first_seed, kind = CLIP_SETS[self.set]
+        return (action_clip(seed, fps=FPS, variant=variant, kind=kind) for seed in self._seeds(first_seed))
+
+    def _seeds(self, first_seed: int) -> range:
         first_seed = first_seed if self.start is None else self.start
-        return (action_clip(first_seed + n, fps=FPS, variant=variant) for n in range(self.count))
+        return range(first_seed, first_seed + self.count)
 
 
 def split_by_cost(

@@ -38,6 +38,34 @@ def mass(values: Tensor, truth: Tensor) -> Tensor:
     return _nan_where_undefined(truth, share.where(positive.sum(1) > 0, truth.double().mean(1)))
 
 
+def sharpen(values: Tensor, effective_share: float) -> Tensor:
+    """Return values ``(B, …)``, raised to the power at which their entropy is the same for all.
+
+    Mass inside the ground truth grows with any power, of any map; at equal entropy it can be compared.
+
+    Parameters
+    ----------
+    values
+        Values; negative ones count as 0.
+    effective_share
+        Share of the entries to concentrate on: ``exp(entropy) / entries``. With fewer positive entries, or more equal
+        ones, the nearest that a power reaches.
+    """
+    import torch
+
+    flat = values.double().clamp_min(0).flatten(1)
+    logs = (flat / flat.amax(1, keepdim=True)).log()
+    low, high = (torch.full((len(flat), 1), end, dtype=torch.float64) for end in (-8.0, 8.0))
+    for _ in range(60):
+        middle = (low + high) / 2
+        shares = (logs * middle.exp()).softmax(1)
+        entropy = -torch.special.xlogy(shares, shares).sum(1, keepdim=True)
+        too_wide = entropy.exp() / flat.shape[1] > effective_share
+        low, high = torch.where(too_wide, middle, low), torch.where(too_wide, high, middle)
+    sharpened = (logs * high.exp()).exp()
+    return sharpened.where(flat.amax(1, keepdim=True) > 0, flat).reshape(values.shape)
+
+
 def average_precision(values: Tensor, truth: Tensor) -> Tensor:
     """Return the area under precision over recall, cells ranked by value, equal values taken together."""
     import torch
@@ -108,10 +136,13 @@ def _pointing(case: Case) -> float:
 
 
 @metric("mass", **_GROUND_TRUTH, chance="share of cells in the ground truth")
-def _mass(case: Case) -> float:
-    """Share of the positive attribution that lies in the ground truth."""
+def _mass(case: Case, *, effective_share: float | None = None) -> float:
+    """Share of the positive attribution that lies in the ground truth.
+
+    With `effective_share` maps are first sharpened to this entropy, so that all methods have the same.
+    """
     maps, where, _ = _case_tensors(case)
-    return float(mass(maps, where))
+    return float(mass(maps if effective_share is None else sharpen(maps, effective_share), where))
 
 
 @metric("average_precision", **_GROUND_TRUTH, chance="share of cells in the ground truth")
