@@ -9,7 +9,7 @@ import type { Model } from "./model.js";
 import { createRequestRunner, type RequestRunner } from "./requests.js";
 import { openRpc, type Rpc } from "./rpc.js";
 
-/** What lies behind the player and outlives the explanation on show. */
+/** Everything behind the player that outlives the explanation on show. */
 export interface Host {
   readonly kernel: Kernel;
   readonly rpc: Rpc;
@@ -25,6 +25,7 @@ export interface Host {
   readonly shownHints: Set<string>;
 }
 
+/** Connect to the kernel behind a model; `disconnected` returns whether the host marked the view as disconnected. */
 export function connect(model: Model, disconnected: () => boolean, until: AbortSignal): Host {
   const rpc = openRpc(model, until, (answer) => {
     // A file is made for one view, which saves it; an explanation is shown in all views.

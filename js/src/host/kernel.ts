@@ -14,7 +14,7 @@ export interface Kernel {
   readonly state: ReadonlySignal<KernelState>;
   /** Whether another explanation can be computed. */
   readonly canCompute: ReadonlySignal<boolean>;
-  /** Why not and what to do, or that the kernel is busy; else empty. */
+  /** The reason why nothing can be computed and what to do, or that the kernel is busy; else empty. */
   readonly reason: ReadonlySignal<string>;
 }
 

@@ -11,7 +11,7 @@ export interface Method {
   summary: string;
   /** Whether its map depends on the class. */
   class_specific: boolean;
-  /** What it works with. */
+  /** The kind of method. */
   group: Group;
   /** Cost for this clip as text, in passes through the model. */
   cost: string;

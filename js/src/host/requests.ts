@@ -6,7 +6,7 @@ import type { Json } from "../core/json.js";
 import type { Failure, Progress } from "./messages.js";
 import type { Rejection, Result, Rpc } from "./rpc.js";
 
-/** What is requested from the kernel for a pane, by default the active one; what is left out stays as it is. */
+/** A request for a pane, by default the active one. Fields that are left out stay as they are. */
 export type Request = {
   method?: string;
   target?: number;

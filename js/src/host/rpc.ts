@@ -6,7 +6,7 @@ import type { Json } from "../core/json.js";
 import { type Answer, type Failure, type Progress, type RequestMessage, readAnswer } from "./messages.js";
 import { listen, type Model } from "./model.js";
 
-/** What the answer of a failed request rejects with. */
+/** The reason with which the answer of a failed request is rejected. */
 export interface Rejection {
   readonly failure: Failure;
 }

@@ -12,7 +12,7 @@ import { describePatch } from "./patch.js";
 import { rememberPayload } from "./patch_actions.js";
 import { openPictures } from "./pictures.js";
 
-/** What is on show. */
+/** The explanations on show. */
 export interface Panes {
   readonly all: readonly Pane[];
   /** Index of the active pane. */

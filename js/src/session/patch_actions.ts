@@ -1,4 +1,4 @@
-// What the user can do with patches: request the attention of one, and go back.
+// Actions with patches: request the attention of one, and go back.
 
 import type { Signal } from "@preact/signals-core";
 import { PATCH_METHOD } from "../core/generated.js";

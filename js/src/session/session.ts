@@ -1,4 +1,4 @@
-// The session: what all parts of the player share while the same clips are on show.
+// The session: the state that all parts of the player share while the same clips are on show.
 
 import type { State } from "../core/settings.js";
 import type { Host } from "../host/connection.js";
@@ -12,9 +12,9 @@ export interface Session {
   readonly state: State;
   /** The kernel, requests and notices. */
   readonly host: Host;
-  /** What is on show. */
+  /** The explanations on show. */
   readonly panes: Panes;
-  /** What follows from panes and settings. */
+  /** Signals that are derived from panes and settings. */
   readonly view: SessionView;
   /** Moves that the user can make. */
   readonly actions: Actions;

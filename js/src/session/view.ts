@@ -13,7 +13,7 @@ import type { Panes } from "./panes.js";
 /** All views; the first and the last need several panes. */
 const VIEWS: readonly View[] = ["grid", "overlay", "side", "wipe", "difference"];
 
-/** What follows from panes and settings. */
+/** Signals that are derived from the panes and the settings. */
 export interface SessionView {
   /** Views for this number of panes. */
   readonly modes: readonly View[];
@@ -27,7 +27,7 @@ export interface SessionView {
   readonly time: ReadonlySignal<number>;
   /** Seconds that are played: from and to. */
   readonly playedRange: readonly [number, number];
-  /** Whether the frames are shown without heat for a moment. */
+  /** Whether the heat maps are hidden for a moment. */
   readonly heatHidden: Signal<boolean>;
   // Of the active pane.
   readonly meta: ReadonlySignal<Meta>;
@@ -37,13 +37,13 @@ export interface SessionView {
   readonly colormap: ReadonlySignal<string>;
   /** Names of the colormaps to choose from. */
   readonly colormaps: string[];
-  /** Share of cells that `dynamic_threshold` of methods/postprocess.py drops. */
+  /** Share of cells that `dynamic_threshold` of methods/postprocess.py hides. */
   readonly autoThreshold: number;
   /** The computation under way, if it is for the active pane. */
   readonly activeRequest: Request | null;
   /** Whether a view can be chosen now. */
   allows(mode: View): boolean;
-  /** Share of the attribution between two seconds; of a slice that is cut, its part. */
+  /** Share of the attribution between two seconds; a slice counts by the part that lies between them. */
   shareBetween(start: number, end: number): number;
 }
 

@@ -1,4 +1,4 @@
-// What each keyboard shortcut runs, and the listener.
+// The command of each keyboard shortcut, and the listener.
 
 import { DIVERGING, SLIDERS } from "../core/generated.js";
 import { clamp } from "../core/timeline.js";

@@ -19,7 +19,7 @@ export function stage(session: Session): HTMLElement {
   const addScreen = (
     pane: HeatPicture,
     i: number,
-    visible: (way: string) => boolean,
+    visible: (view: string) => boolean,
     heatName: (() => string) | null,
   ) => screen(session, pane, session.panes.pictures[i], () => visible(mode.value), pointed, heatName);
   const paneElement = (pane: Pane, i: number) => {
@@ -30,9 +30,9 @@ export function stage(session: Session): HTMLElement {
     };
     const heading = button("", choose, "staa-trim staa-tab");
     heading.hidden = !several;
-    const frameInView = (way: string) => isActive() && (way === "side" || (way === "wipe" && !several));
-    const inView = (way: string) =>
-      way === "grid" || (isActive() ? way !== "difference" : way === "wipe" && pane === next.value);
+    const frameInView = (view: string) => isActive() && (view === "side" || (view === "wipe" && !several));
+    const inView = (view: string) =>
+      view === "grid" || (isActive() ? view !== "difference" : view === "wipe" && pane === next.value);
     const picture = addScreen(pane, i, inView, name);
     picture.addEventListener("pointerdown", () => mode.peek() === "grid" && choose());
     watch(until, () => {
@@ -49,7 +49,7 @@ export function stage(session: Session): HTMLElement {
       addScreen(
         difference,
         i,
-        (way) => isActive() && way === "difference",
+        (view) => isActive() && view === "difference",
         () => differenceName(session),
       );
     return h("div", { class: "staa-pane" }, heading, addScreen(pane, i, frameInView, null), picture, differencePicture);
