@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from staa_widgets.errors import MethodError, ParameterError
-from staa_widgets.methods import METHODS, get_method
+from staa_widgets.methods import METHODS, controls, get_method
 from staa_widgets.methods.registry import Cost
 from staa_widgets.records.geometry import Geometry
 from staa_widgets.utils.canonical import canonical_json, to_json_value
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from staa_widgets.explanation.explanation import Explanation
 
 SCORES: Mapping[str, str] = {
@@ -24,6 +26,14 @@ SCORES: Mapping[str, str] = {
     "temporal_auc": "temporal AUC",
 }
 """Headings of the metrics on the card, by name."""
+
+PRIORS: tuple[Callable[[tuple[int, int, int]], NDArray[np.float32]], ...] = (
+    controls.center,
+    controls.bell,
+    controls.center_bell,
+    controls.slot_frequency,
+)
+"""Controls that do not depend on the clip; a method that does not beat them says nothing about it."""
 
 _STEPS = ("decode", "transform", "forward", "method")
 
@@ -42,7 +52,8 @@ def score_card(explanation: Explanation) -> dict[str, Any] | None:
         JSON values: `key`, equal for the same model, method, parameters and class; `method`; `about`, the class if the
         maps depend on it, and the parameters that differ from the defaults; `model`; `cost` in words; `seconds` of
         computation, ``None`` if the model's pass came from the cache; `scores` by name, each with its `value`,
-        ``None`` if the ground truth does not define one, and `chance`, the score of a uniform map.
+        ``None`` if the ground truth does not define one; `chance`, the score of a uniform map; and `prior`, the best
+        score of a control that does not depend on the clip (`PRIORS`).
     """
     e = explanation
     method = METHODS.get(e.method)
@@ -54,6 +65,7 @@ def score_card(explanation: Explanation) -> dict[str, Any] | None:
     truth = explanation_ground_truth(e)
     assert truth is not None
     scores, chance = score_ground_truth(e.maps, truth), score_ground_truth(np.ones_like(e.maps), truth)
+    priors = [score_ground_truth(prior(e.maps.shape), truth) for prior in PRIORS]
     class_labels = [e.labels[e.target]] if is_class_specific(e) else []
     return {
         "key": canonical_json([e.model_id, e.method, e.params, class_labels]),
@@ -63,7 +75,12 @@ def score_card(explanation: Explanation) -> dict[str, Any] | None:
         "cost": format_cost(explanation_cost(e)),
         "seconds": _compute_seconds(e),
         "scores": [
-            {"name": SCORES[name], "value": _finite_or_none(scores[name]), "chance": _finite_or_none(chance[name])}
+            {
+                "name": SCORES[name],
+                "value": _finite_or_none(scores[name]),
+                "chance": _finite_or_none(chance[name]),
+                "prior": _finite_or_none(max(prior[name] for prior in priors)),
+            }
             for name in SCORES
         ],
     }

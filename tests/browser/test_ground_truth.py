@@ -191,7 +191,10 @@ def test_cards_stand_side_by_side_with_chance_and_cost(
     expect(items.nth(2)).to_contain_text("1 forward")
     for i, card in enumerate(cards):
         lines = items.nth(i).locator(".staa-score").all_inner_texts()
-        scores = [[s["name"], f"{s['value']:.2f}", f"chance {s['chance']:.2f}"] for s in card["scores"]]
+        scores = [
+            [s["name"], f"{s['value']:.2f}", f"chance {s['chance']:.2f} · prior {s['prior']:.2f}"]
+            for s in card["scores"]
+        ]
         assert " ".join(lines).split() == " ".join(map(" ".join, scores)).split()
     # The best value of each score is bold; values no better than chance are marked.
     for k in range(4):

@@ -19,7 +19,7 @@ from staa_widgets.methods.registry import Cost
 from staa_widgets.models import VideoModel
 from staa_widgets.video.ground_truth import GroundTruth
 from staa_widgets.widget.payload import pack
-from staa_widgets.widget.score_card import explanation_cost, format_cost, score_card
+from staa_widgets.widget.score_card import PRIORS, SCORES, explanation_cost, format_cost, score_card
 from tests.helpers.explanations import explanation_with_ground_truth, small_explanation
 from tests.helpers.ground_truth import KNOWN
 
@@ -58,6 +58,21 @@ def test_scores_come_with_chance():
     assert scores(replace(small_explanation(), maps=inverted))["mass"] == 0
     constant = replace(small_explanation(), maps=np.full_like(small_explanation().maps, 0.5))
     assert scores(constant) == scores(constant, "chance")
+
+
+def test_scores_come_with_that_of_the_best_control_that_does_not_depend_on_the_clip():
+    e = small_explanation()
+    truth = explanation_ground_truth(e)
+    assert truth is not None
+    priors = [score_ground_truth(prior(e.maps.shape), truth) for prior in PRIORS]
+    best = {SCORES[name]: round(max(prior[name] for prior in priors), 4) for name in SCORES}
+    assert scores(e, "prior") == best
+    assert {prior.__name__ for prior in PRIORS} == {"center", "bell", "center_bell", "slot_frequency"}
+    assert e.ground_truth is not None
+    filled = replace(e, ground_truth=replace(e.ground_truth, when=np.ones(4, bool)))
+    assert scores(filled)["temporal AUC"] is None
+    assert scores(filled, "prior")["temporal AUC"] is None
+    assert scores(filled)["pointing"] is not None
 
 
 def test_without_a_true_cell_scores_are_none():

@@ -39,8 +39,11 @@ export interface ScoreCard {
   cost: string;
   /** Time of computation; `null` if the pass through the model came from the cache. */
   seconds: number | null;
-  /** `chance` is the score of a uniform map; `null` if the ground truth allows no score. */
-  scores: { name: string; value: number | null; chance: number | null }[];
+  /**
+   * `chance` is the score of a uniform map, `prior` the best score of a control that does not depend on the clip; `null`
+   * if the ground truth allows no score.
+   */
+  scores: { name: string; value: number | null; chance: number | null; prior: number | null }[];
 }
 
 /** The trait `_meta`. Times are in seconds, frames are source frames, lengths are pixels of the source frame. */

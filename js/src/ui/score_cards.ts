@@ -37,7 +37,7 @@ export function scoreCards(session: Session): HTMLElement {
 const quiet = (...words: (string | false)[]) => h("p", { class: "staa-quiet" }, words.filter(Boolean).join(" · "));
 
 function scoreBar(one: ScoreCard, i: number, all: ScoreCard[]): HTMLElement {
-  const { name, value, chance } = one.scores[i];
+  const { name, value, chance, prior } = one.scores[i];
   // An unknown score has a bar of length 0.
   const length = Number(value);
   const mark = Number(chance);
@@ -51,7 +51,12 @@ function scoreBar(one: ScoreCard, i: number, all: ScoreCard[]): HTMLElement {
     "div",
     { class: length <= mark ? "staa-below" : "" },
     row(h("span", {}, name), h(best ? "b" : "span", {}, decimal(value))),
-    row(h("span", { class: "staa-meter" }, tick, bar), quiet(`chance ${decimal(chance)}`)),
+    value === null
+      ? quiet("undefined for this clip")
+      : row(
+          h("span", { class: "staa-meter" }, tick, bar),
+          quiet(`chance ${decimal(chance)}`, `prior ${decimal(prior)}`),
+        ),
   );
 }
 

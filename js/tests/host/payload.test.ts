@@ -69,10 +69,10 @@ describe("the payload", () => {
     expect(payload.groundTruth).toHaveLength(2 * 62);
     expect(cards.map(({ key }) => key)).toEqual([card]);
     expect(cards[0].scores).toEqual([
-      { name: "pointing", value: 1, chance: 0.125 },
-      { name: "mass", value: 0.6957, chance: 0.125 },
-      { name: "average precision", value: 1, chance: 0.125 },
-      { name: "temporal AUC", value: 1, chance: 0.5 },
+      { name: "pointing", value: 1, chance: 0.125, prior: 0.125 },
+      { name: "mass", value: 0.6957, chance: 0.125, prior: 0.125 },
+      { name: "average precision", value: 1, chance: 0.125, prior: 0.125 },
+      { name: "temporal AUC", value: 1, chance: 0.5, prior: 0.5 },
     ]);
   });
   it("has the same layout for any method, unless clip, frames, grid, spans or box differ", () => {
