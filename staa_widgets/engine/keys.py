@@ -2,6 +2,9 @@
 
 A key holds content and settings, never names, so that a renamed file or model still finds its entries. `_run_key` adds
 the fields that all values of a run depend on.
+
+A key does not contain the code that computes a value. After a change that gives other values for the same inputs, such
+as another way to merge windows, raise `FORMAT` in `staa_widgets.storage.cache`, or the `version` of the method.
 """
 
 from __future__ import annotations
@@ -38,7 +41,7 @@ def record_key(run: ExplainRun, window: int, target: int | None) -> str:
     return _run_key(run, kind="record", frames=run.frames(window), target=record_target, exact=run.needs.exact)
 
 
-def records_key(run: ExplainRun) -> str:
+def record_lock_name(run: ExplainRun) -> str:
     """Return the name of the lock under which a run's records are made."""
     return _run_key(run, kind="records", frames=run.all_frames())
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from staa_widgets.engine.explain import finish_run, warn_if_class_ignored
-from staa_widgets.engine.keys import explanation_key, records_key
+from staa_widgets.engine.keys import explanation_key, record_lock_name
 from staa_widgets.engine.lock import compute_lock
 from staa_widgets.engine.options import RequestOptions, resolve_options
 from staa_widgets.engine.request import resolve_request
@@ -196,7 +196,7 @@ def _record_together(runs: Sequence[ExplainRun]) -> None:
     single_window_runs = [run for run in runs if len(run.windows) == 1 and not (run.needs.patch or _is_cached(run))]
     if any(run.request.cache for run in single_window_runs):
         # Equal content is recorded once; a common order of locks keeps two processes from a deadlock.
-        runs_by_key = {records_key(run): run for run in reversed(single_window_runs)}
+        runs_by_key = {record_lock_name(run): run for run in reversed(single_window_runs)}
         single_window_runs = [runs_by_key[key] for key in sorted(runs_by_key)]
     if len(single_window_runs) < 2:
         return

@@ -1,4 +1,7 @@
-"""Merge the maps of windows, which may overlap, into one sequence of slices."""
+"""Merge the maps of windows, which may overlap, into one sequence of slices.
+
+The weight of each window in the mean comes from `merge_clip` in `staa_widgets.engine.assemble`.
+"""
 
 from __future__ import annotations
 

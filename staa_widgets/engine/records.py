@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from staa_widgets.engine.keys import record_key, records_key
+from staa_widgets.engine.keys import record_key, record_lock_name
 from staa_widgets.engine.lock import compute_lock
 from staa_widgets.engine.window_reader import WindowReader
 from staa_widgets.models.batching import max_batch_size, run_within_memory, trim_heap
@@ -169,7 +169,7 @@ def look_up_record(run: ExplainRun, window: int, needs: Needs, target: int | Non
 
 def record_lock(run: ExplainRun) -> AbstractContextManager[None]:
     """Return a lock that keeps other processes from making the same records."""
-    return cache.lock("record", records_key(run), run.report_waiting) if run.request.cache else nullcontext()
+    return cache.lock("record", record_lock_name(run), run.report_waiting) if run.request.cache else nullcontext()
 
 
 def _look_up_or_record(

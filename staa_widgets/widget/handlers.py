@@ -41,7 +41,7 @@ class ComputeOperation:
 def make_compute_operation(player: PlayerView, args: Mapping[str, Any]) -> ComputeOperation:
     """Return the operation of a `compute` request; raises as `Player.compute`."""
     pane = player.pane_of(args)
-    request = player.resolve_request(args.get("method"), args.get("target"), args.get("params", {}), pane)
+    request = player.change_request(args.get("method"), args.get("target"), args.get("params", {}), pane)
     return ComputeOperation(player, request, pane)
 
 

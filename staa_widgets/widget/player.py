@@ -166,7 +166,7 @@ class Player(PayloadTraits, DerivedTraits):
         name = method or self.explanation.method
         if name in METHODS:
             METHODS[name].check_keywords("compute", ("method", "target", "progress"), params)
-        pane, request = self.pane, self.resolve_request(method, target, params)
+        pane, request = self.pane, self.change_request(method, target, params)
         self._service.stop("A newer request replaced this one.", "compute")
         self.show_result(answer_request(request, progress), request, pane)
         return self.explanations[pane]
@@ -236,7 +236,7 @@ class Player(PayloadTraits, DerivedTraits):
         """Return the video that a pane shows; raises `PlayerError` if it is not available."""
         return self._contents[pane].require_request().clip
 
-    def resolve_request(
+    def change_request(
         self, method: str | None, target: int | str | None, params: Mapping[str, Any], pane: int | None = None
     ) -> ExplainRequest:
         """Return the request of a pane (default: the active one) with these changes; raises as `compute`."""

@@ -49,7 +49,7 @@ class PlayerView(ShownExplanations, Protocol):
         """Return the video that a pane shows; raises `PlayerError` if it is not available."""
         ...
 
-    def resolve_request(
+    def change_request(
         self, method: str | None, target: int | str | None, params: Mapping[str, Any], pane: int | None = None
     ) -> ExplainRequest:
         """Return the request of a pane (default: the active one) with these changes."""

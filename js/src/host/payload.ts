@@ -131,7 +131,7 @@ export interface Payload {
 /** For panes after the first: places of their buffers in `_more`. Missing buffers are those of the first pane. */
 type FurtherPane = { parts?: { [buffer: string]: [from: number, to: number] } };
 
-/** Read the panes that `pack_panes` in payload.py wrote into the traits of `PAYLOAD_TRAITS`. */
+/** Read the panes that `pack_panes` in widget/panes.py wrote into the traits of `PAYLOAD_TRAITS`. */
 export function readPayloads(model: Model): Payload[] {
   const trait = (name: string) => asUint8(model.get(`_${name}`) as Bytes);
   const more = trait("more");

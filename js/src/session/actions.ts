@@ -26,7 +26,7 @@ export interface Actions {
   /** Make the next pane the active one, or the one before. */
   stepPane(by: 1 | -1): void;
   nextView(): void;
-  /** Request the next method in the registry's order, counted from the one that was requested last. */
+  /** Request the next method in the order of the menu, counted from the one that was requested last. */
   nextMethod(): void;
   toggleGroundTruth(): void;
   /** Show the frames without heat, or with it again. */
