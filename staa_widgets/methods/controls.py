@@ -185,7 +185,7 @@ def _motion_energy(inputs: MethodInputs) -> NDArray[np.float32]:
     return motion_energy(inputs.pixels.permute(0, 2, 3, 1).numpy(), inputs.shape)
 
 
-@method("other_clip", group="control", class_specific=False, needs_model=True, cost=Cost(2))
+@method("other_clip", group="control", reads_attention=True, class_specific=False, needs_model=True, cost=Cost(2))
 def _other_clip(inputs: MethodInputs) -> NDArray[np.float32]:
     """Control: the map of `staa` for another clip, a drawn one that the seed chooses."""
     if inputs.record_other is None:

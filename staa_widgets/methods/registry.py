@@ -47,6 +47,8 @@ class Method:
         Whether it takes `staa_widgets.methods.inputs.MethodInputs` in place of a `Record`.
     group
         Kind of method: by attention, gradients or perturbation, or a control.
+    reads_attention
+        Whether it reads attention inside the model, which a wrapped model does not expose.
     find_needs
         Function from complete parameters to the record's `Needs`; raises `ParameterError` if a value is wrong.
     find_cost
@@ -69,6 +71,7 @@ class Method:
     run: Callable[..., NDArray[np.float32]]
     needs_model: bool
     group: Group
+    reads_attention: bool
     find_needs: Callable[..., Needs]
     find_cost: Callable[..., Cost]
     class_specific: bool
@@ -131,6 +134,7 @@ def method(
     needs: Needs | Callable[..., Needs] = _NO_NEEDS,
     cost: Cost | Callable[..., Cost] = _ONE_PASS,
     group: Group = "attention",
+    reads_attention: bool | None = None,
     needs_model: bool = False,
     signed: bool = False,
     exploratory: bool = False,
@@ -146,6 +150,8 @@ def method(
     ----------
     name, class_specific, group, needs_model, signed, exploratory, version
         As for `Method`.
+    reads_attention
+        As for `Method`; by default true for the group ``"attention"``.
     needs, cost
         A constant, or a function of complete parameters; the function for `cost` takes the geometry first. A method
         with parameters has a function for `needs`, which refuses wrong values.
@@ -159,6 +165,7 @@ def method(
             run=run,
             needs_model=needs_model,
             group=group,
+            reads_attention=group == "attention" if reads_attention is None else reads_attention,
             find_needs=find_needs,
             find_cost=find_cost,
             class_specific=class_specific,

@@ -160,4 +160,4 @@ def _supports_method(e: Explanation, method: Method) -> bool:
     """Return whether an explanation's model supports a method: a wrapped model exposes no attention."""
     model = e.provenance.get("model")
     wrapped = isinstance(model, Mapping) and model.get("family") == "generic"
-    return not wrapped or method.group != "attention"
+    return not (wrapped and method.reads_attention)

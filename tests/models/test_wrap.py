@@ -87,7 +87,7 @@ def test_outputs_that_are_not_logits_are_refused(model: Any, message: str) -> No
         staa.explain(video(), wrap(model), "uniform", **QUIET)
 
 
-ATTENTION = [name for name, method in METHODS.items() if method.group == "attention"]
+ATTENTION = [name for name, method in METHODS.items() if method.reads_attention]
 
 
 @pytest.mark.parametrize("name", METHODS)

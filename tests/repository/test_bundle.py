@@ -27,3 +27,10 @@ def test_widget_is_one_module_that_imports_nothing() -> None:
     assert "export{" in module
     assert "import(" not in module
     assert not module.startswith("import")
+
+
+@pytest.mark.parametrize("name", ["widget.js", "page.js"])
+def test_scripts_carry_the_license_of_the_library_inside(name: str) -> None:
+    script = (STATIC / name).read_text("utf-8")
+    assert "@preact/signals-core" in script
+    assert "The above copyright notice and this permission notice shall be included" in script

@@ -50,7 +50,7 @@ export function seekbar(session: Session): HTMLElement {
     played.style.transform = `scaleX(${at})`;
     const share = percent(heat.value.temporal[slice.value]);
     element.setAttribute("aria-valuenow", `${frames[position.value]}`);
-    element.setAttribute("aria-valuetext", `${describeFrame(session)}, ${seconds(time.value)}, attention ${share}`);
+    element.setAttribute("aria-valuetext", `${describeFrame(session)}, ${seconds(time.value)}, attribution ${share}`);
   });
   return element;
 }
