@@ -78,19 +78,19 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     """Arguments that make Playwright launch the Chromium that is installed."""
     from tests.helpers.chromium import launch_args
 
-    found = launch_args()
-    if found is None:
+    arguments = launch_args()
+    if arguments is None:
         pytest.fail("no Chromium is installed; leave browser tests out with -m 'not browser'")
-    return {**browser_type_launch_args, **found}
+    return {**browser_type_launch_args, **arguments}
 
 
 @pytest.fixture
 def open_page(page: Page, tmp_path: Path) -> Iterator[Callable[..., Page]]:
-    """Open the page of one explanation or some from disk; at the end, nothing else was asked for or complained of."""
+    """Write the page of explanations and open it; at the end, it has made no other request and logged no complaint."""
     from staa_widgets.widget.page import to_html
     from tests.helpers.chromium import PATIENCE
 
-    asked: list[str] = []
+    requested_urls: list[str] = []
     complaints: list[str] = []
 
     def complain(message: ConsoleMessage) -> None:
@@ -98,7 +98,7 @@ def open_page(page: Page, tmp_path: Path) -> Iterator[Callable[..., Page]]:
             complaints.append(message.text)
 
     page.set_default_timeout(PATIENCE)
-    page.on("request", lambda request: asked.append(request.url))
+    page.on("request", lambda request: requested_urls.append(request.url))
     page.on("console", complain)
     page.on("pageerror", lambda error: complaints.append(str(error)))
 
@@ -108,13 +108,13 @@ def open_page(page: Page, tmp_path: Path) -> Iterator[Callable[..., Page]]:
         return page
 
     yield open_written_page
-    assert {*asked} == {(tmp_path / "page.html").as_uri()}
+    assert {*requested_urls} == {(tmp_path / "page.html").as_uri()}
     assert complaints == []
 
 
 @pytest.fixture(scope="session")
 def distributions(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Source distribution and wheel of the working tree, built where no Node is to be found."""
+    """Source distribution and wheel of the working tree, built on a machine without Node."""
     source, tools, out = (tmp_path_factory.mktemp(name) for name in ("source", "tools", "out"))
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],

@@ -50,8 +50,8 @@ def make_environment(place: Path, case: Case) -> Path:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pinned.write_text("\n".join(line for line in lines if not line.startswith(UNPINNED)))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"][case.extra], "pytest", case.release]
-    subprocess.run([python, "-m", "pip", "install", "-q", "-U", "-c", pinned, *wanted], check=True)
+    requirements = [*project["dependencies"], *project["optional-dependencies"][case.extra], "pytest", case.release]
+    subprocess.run([python, "-m", "pip", "install", "-q", "-U", "-c", pinned, *requirements], check=True)
     return python
 
 
@@ -61,12 +61,12 @@ def main(folder: Path, *names: str) -> int:
     for name in names or CASES:
         case = CASES[name]
         python = make_environment(folder / name, case)
-        what = case.release.partition("=")[0].partition("<")[0]
-        told = f"from importlib.metadata import version as v; print(f\"{what} {{v('{what}')}}, torch {{v('torch')}}\")"
-        found = subprocess.run([python, "-c", told], check=True, capture_output=True, text=True).stdout.strip()
-        print(f"== {name}: {found}", flush=True)
+        package = case.release.partition("=")[0].partition("<")[0]
+        code = f"from importlib.metadata import version as v; print('{package}', v('{package}'), 'torch', v('torch'))"
+        versions = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+        print(f"== {name}: {versions}", flush=True)
         env = {**os.environ, "PYTHONPATH": str(ROOT)}
-        outcomes[f"{name} ({found})"] = subprocess.run([python, *case.run], cwd=ROOT, env=env).returncode
+        outcomes[f"{name} ({versions})"] = subprocess.run([python, *case.run], cwd=ROOT, env=env).returncode
     for name, code in outcomes.items():
         print(f"== {name}: {'failed' if code else 'passed'}")
     return sum(map(bool, outcomes.values()))
