@@ -35,7 +35,7 @@ def to_csv(
     path
         File to write; replaced in one step.
     style
-        Its layer and head select the maps: the joint maps, or the attention of a layer or head.
+        Its layer and head select the maps: the maps of all layers, or the attention of a layer or head.
 
     Returns
     -------

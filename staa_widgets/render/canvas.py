@@ -216,9 +216,9 @@ def draw_colorbar(canvas: Canvas, x: float, y: float, width: float, compositor: 
 def describe_scale(compositor: Compositor, *, several: bool = False) -> str:
     """Return the caption of a colorbar: the maximum that its value 1 stands for."""
     if compositor.style.normalize == "frame":
-        return "per frame: 1 is each frame's own maximum; not comparable over time"
+        return "per frame: 1 stands for each frame's own maximum; not comparable over time"
     return (
-        "per clip: 1 is the maximum of each explanation"
+        "per clip: 1 stands for the maximum of each explanation"
         if several
-        else f"per clip: 1 is the maximum, {compositor.heat.scale:.2g}"
+        else f"per clip: 1 stands for the clip's maximum, {compositor.heat.scale:.2g}"
     )

@@ -42,7 +42,7 @@ class Heat(NamedTuple):
 
 
 def compute_heat(explanation: Explanation, style: HeatStyle = DEFAULT_STYLE) -> Heat:
-    """Return the maps to draw: the joint maps, or the attention of a layer or head.
+    """Return the maps to draw: the maps of all layers, or the attention of a layer or head.
 
     Raises
     ------

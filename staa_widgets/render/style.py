@@ -33,7 +33,7 @@ class HeatStyle:
     Parameters
     ----------
     layer, head
-        Layer whose attention is shown (-1: the joint maps instead), and its head (-1: the mean of all heads).
+        Layer whose attention is shown (-1: the maps of all layers instead), and its head (-1: the mean of all heads).
     colormap
         Name in `COLORMAPS`. Signed maps are always drawn in the diverging one.
     opacity

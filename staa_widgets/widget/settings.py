@@ -44,7 +44,7 @@ class Settings(HasTraits):
     playing = Setting(False, TrueOrFalse(), "Whether the clip plays.")  # noqa: FBT003
     rate = Setting(1.0, NumberBetween(0.05, 16), "Speed of playback; 1 is real time.")
     loop = Setting(True, TrueOrFalse(), "Whether playback starts again at the end.")  # noqa: FBT003
-    layer = Setting(DEFAULT_STYLE.layer, parse_layer, "Layer whose attention is shown; -1 for the joint maps.")
+    layer = Setting(DEFAULT_STYLE.layer, parse_layer, "Layer whose attention is shown; -1 for the maps of all layers.")
     head = Setting(DEFAULT_STYLE.head, parse_head, "Head of that layer; -1 for the mean of its heads.")
     patch = Setting(
         None, parse_patch, "Slice, row and column of the patch whose attention is shown; setting it computes."

@@ -87,14 +87,14 @@ def test_thumbnails_show_the_maps_of_the_slice_and_a_click_selects_one(
         expect(page.locator("[aria-selected=true][role=gridcell]")).to_have_count(1)
         np.testing.assert_array_equal(read_picture(page), draw_frame(e, FIRST, style, frame))
         np.testing.assert_allclose(chart_shares(page), compute_heat(e, style).temporal, atol=1e-3)
-    # A second click on the mean goes back to the joint map, a second click on a head to the mean.
+    # A second click on the mean goes back to the map of all layers, a second click on a head to the mean.
     thumbnail_cell(page, 1).click()
     np.testing.assert_array_equal(read_picture(page), plain)
-    expect(page.get_by_role("button", name="Joint map", exact=True)).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="All layers", exact=True)).to_have_attribute("aria-pressed", "true")
     thumbnail_cell(page, 0, 1).click()
     thumbnail_cell(page, 0, 1).click()
     expect(thumbnail_cell(page, 0)).to_have_attribute("aria-selected", "true")
-    page.get_by_role("button", name="Joint map", exact=True).click()
+    page.get_by_role("button", name="All layers", exact=True).click()
     np.testing.assert_array_equal(read_picture(page), plain)
 
 
@@ -129,7 +129,7 @@ def test_thumbnails_are_reached_by_keys_and_named(open_page: Callable[[Explanati
     page.keyboard.press("h")
     expect(thumbnail_cell(page, 2, 0)).to_have_attribute("aria-selected", "true")
     page.keyboard.press("Tab")
-    expect(page.get_by_role("button", name="Joint map", exact=True)).to_be_focused()
+    expect(page.get_by_role("button", name="All layers", exact=True)).to_be_focused()
     # Focus returns to the selected thumbnail.
     page.keyboard.press("Shift+Tab")
     expect(thumbnail_cell(page, 2, 0)).to_be_focused()
@@ -266,10 +266,10 @@ def test_failed_patch_is_shown_and_back_works_without_a_kernel(
         "compute", ok=True, result={"method": "patch_attention", "target": 2, "cache": "miss", "seconds": 0.2}
     )
     kernel.disconnect()
-    expect(page.get_by_text("kernel gone")).to_be_visible()
+    expect(page.get_by_text("kernel stopped")).to_be_visible()
     page.get_by_role("button", name="Back").click()
     expect(page.locator(".staa-patch-mark")).to_be_hidden()
-    expect(page.locator(".staa-head")).to_contain_text("jump · staa")
+    expect(page.locator(".staa-head")).to_contain_text("jump · method staa")
     page.locator(".staa-root").press("End")
 
 

@@ -318,14 +318,15 @@ def test_difference_equals_the_overlay_drawn_in_numpy(open_page: Open, grid: str
     every = np.concatenate([np.abs(subtract(*pair)).ravel() for pair in pairs])
     reach = 2 if grid == "signed" else 1
     styles: list[tuple[str, dict[str, Any]]] = [
-        ("smooth", {"linear": True}),
+        ("interpolate", {"linear": True}),
         ("blocks", {"linear": False}),
     ]
     for first, last in ((e, second), (second, e)):
         sign = 1 if first is e else -1
         field = sign * subtract(int(e.slice_of_frame[frame]), int(second.slice_of_frame[frame]))
         for name, style in styles:
-            page.get_by_role("button", name=name, exact=True).click()
+            space = page.get_by_role("group", name="Between patches")
+            space.get_by_role("button", name=name, exact=True).click()
             for scale, top in (("per frame", float(np.abs(field).max())), ("per clip", reach)):
                 page.get_by_role("button", name=scale, exact=True).click()
                 expected = reference_overlay(plain, field, box, table="diverging", signed=True, top=top, **style)
@@ -341,7 +342,7 @@ def test_difference_equals_the_overlay_drawn_in_numpy(open_page: Open, grid: str
         page.get_by_role("slider", name="Threshold").fill("0")
         names = f"{first.method} − {last.method}"
         expect(page.locator(".staa-corner:visible")).to_have_text(names)
-        expect(page.locator(".staa-colorbar")).to_contain_text(f"{names}, each divided by its clip’s maximum")
+        expect(page.locator(".staa-colorbar")).to_contain_text(f"{names}, each divided by its own maximum in the clip")
         assert page.locator(".staa-ticks").inner_text().split() == [f"{reach * v:g}" for v in (-1, -0.5, 0, 0.5, 1)]
         expect(page.get_by_label("Colormap", exact=True)).to_be_disabled()
         # Point at the cell of the largest difference.

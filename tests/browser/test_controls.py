@@ -197,7 +197,7 @@ def test_hovering_the_picture_shows_patch_and_value(open_page: Callable[[Explana
     weaker = (np.abs(e.maps) < abs(e.maps[0, row, column])).mean()
     assert float(re.findall(r"than ([\d.]+) %", readout.inner_text())[0]) == pytest.approx(100 * weaker, abs=0.51)
     page.mouse.move(picture["x"] + 3, picture["y"] + 3)
-    expect(readout).to_have_text("outside the crop that the model was given")
+    expect(readout).to_have_text("outside the crop that the model saw")
 
 
 def test_saved_picture_equals_the_shown_one(open_page: Callable[[Explanation], Page]) -> None:

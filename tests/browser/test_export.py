@@ -304,7 +304,7 @@ def test_files_come_from_the_kernel(open_player: Callable[..., PageKernel], page
     kernel.disconnect()
     for name in ("Movie", "Animation", "Page"):
         expect(menu.get_by_role("button", name=name)).to_be_disabled()
-        expect(menu.get_by_role("button", name=name)).to_contain_text("the kernel is gone")
+        expect(menu.get_by_role("button", name=name)).to_contain_text("the kernel has stopped")
 
 
 # --- the exported page ---

@@ -67,8 +67,9 @@ def test_every_frame_shows_its_own_number(open_page: Callable[[Explanation], Pag
         assert reading["bar"] == s
         assert f"{e.times[i]:.2f} / {e.end:.2f} s" in reading["text"]
         assert f"frame {frame} of 100–147" in reading["text"]
-        assert ("sampled" in reading["text"]) == (frame in sampled)
-        assert re.fullmatch(rf"frame {frame} of .*, \d\.\d\d s, attention [\d.]+ %", reading["valuetext"])
+        assert ("seen by the model" in reading["text"]) == (frame in sampled)
+        valuetext = rf"frame {frame} of .*, \d\.\d\d s, [\d.]+ % of the attribution in this slice"
+        assert re.fullmatch(valuetext, reading["valuetext"])
         assert reading["value"].startswith(f"slice {s + 1} · {e.spans[s, 0]:.2f} s")
         assert float(reading["value"].split("· ")[-1].rstrip(" %")) == pytest.approx(100 * e.temporal[s], abs=0.51)
 
@@ -82,13 +83,13 @@ def test_page_opens_at_the_moment_of_the_greatest_attribution(open_page: Callabl
 def set_style(page: Page, settings: dict[str, Any]) -> None:
     for label, value in settings.items():
         if isinstance(value, str):
-            page.get_by_role("button", name=value, exact=True).click()
+            page.get_by_role("group", name=label, exact=True).get_by_role("button", name=value, exact=True).click()
         else:
             page.get_by_role("slider", name=label).fill(str(value))
 
 
 DEFAULTS: dict[str, Any] = {
-    "Between patches": "smooth",
+    "Between patches": "interpolate",
     "Scale": "per clip",
     "Between slices": "hold",
     "Opacity": 0.75,

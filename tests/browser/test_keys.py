@@ -28,7 +28,7 @@ STEPS: dict[str, list[tuple[str, str, Any]]] = {
         (",", "frame", FIRST + 1),
         ("ArrowLeft", "frame", FIRST),
     ],
-    "Previous or next frame that the model was given": [
+    "Previous or next frame that the model saw": [
         ("Shift+ArrowRight", "frame", FIRST + 2),
         ("Shift+ArrowRight", "frame", FIRST + 6),
         ("Shift+ArrowLeft", "frame", FIRST + 2),
@@ -36,13 +36,13 @@ STEPS: dict[str, list[tuple[str, str, Any]]] = {
     "Jump to 0 % … 90 % of the clip": [("0", "frame", FIRST)],
     "Slower or faster": [("l", "rate", 2), ("j", "rate", 1), ("j", "rate", 0.5), ("l", "rate", 1)],
     "Start or end the selection at this frame": [("]", "selection", [2, 2.02])],
-    "Leave the view of a patch, or clear the selection": [("Escape", "selection", None)],
+    "Close the attention of a patch, or clear the selection": [("Escape", "selection", None)],
     "Show or hide the ground truth": [("g", ".staa-stage .staa-toast", "This clip has no ground truth")],
     "Hide the heat map while the key is held": [],
     "Lower or raise the opacity": [("+", "opacity", 0.8), ("-", "opacity", 0.75)],
-    "Dynamic threshold on or off": [("t", "threshold>0", True), ("t", "threshold>0", False)],
+    "Automatic threshold on or off": [("t", "threshold>0", True), ("t", "threshold>0", False)],
     "Next colormap": [("c", "colormap", "cividis")],
-    "Lower or higher layer; below the first is the joint map": [
+    "Previous or next layer; before the first comes the map of all layers": [
         ("ArrowUp", "layer", 0),
         ("ArrowUp", "layer", 1),
         ("ArrowDown", "layer", 0),

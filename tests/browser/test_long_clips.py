@@ -104,7 +104,7 @@ def test_nearest_preview_frame_stands_in_until_the_frame_arrives(
     near = int(e.preview.indices[np.abs(e.preview.indices - target).argmin()])
     page.wait_for_selector(f"canvas[data-frame='{near}']")
     assert read_shown_frames(page) == (near, near)
-    expect(note).to_have_text(f"preview of frame {near}")
+    expect(note).to_have_text(f"loading; this is frame {near}")
     expect(frame_slider(page)).to_have_attribute("aria-valuenow", str(target))
     # A request that is no longer needed is canceled.
     page.evaluate("host.model.set('frame', 470)")

@@ -149,7 +149,7 @@ def test_bars_are_as_high_as_their_share():
 
 
 def test_the_color_bar_states_its_normalization():
-    assert describe_scale(Compositor(E)).startswith("per clip: 1 is the maximum, ")
+    assert describe_scale(Compositor(E)).startswith("per clip: 1 stands for the clip's maximum, ")
     assert describe_scale(Compositor(E, HeatStyle(normalize="frame"))).startswith("per frame: ")
 
 

@@ -70,7 +70,7 @@ SEEK = """async ([frames, bits]) => {
       if (code() !== shown) report.wrong.push([frame, shown, code()]);
       if (canvas.dataset.frame !== before || shown === frame) drawn ||= performance.now() - began;
       if (shown === frame) break;
-      const labeled = !note.hidden && note.textContent === `preview of frame ${shown}`;
+      const labeled = !note.hidden && note.textContent === `loading; this is frame ${shown}`;
       if (drawn && !labeled) report.wrong.push([frame, 'no label']);
       report.stood += drawn > 0;
       if (performance.now() - began > 60000) return { ...report, wrong: [...report.wrong, [frame, 'never came']] };

@@ -116,10 +116,10 @@ def test_another_method_and_class_are_computed(notebook: Callable[..., Notebook]
     expect(line).to_contain_text(f"{third} · staa_logit")
     # Compute from Python, with the class by name.
     book.run(3)
-    expect(line).to_contain_text("wave · staa_logit")
+    expect(line).to_contain_text("wave · method staa_logit")
     # Back to the first method, from the cache.
     method.select_option("staa")
-    expect(line).to_contain_text("· staa ·")
+    expect(line).to_contain_text("· method staa ·")
     assert heights() == first
 
 
@@ -166,7 +166,7 @@ def test_restarted_kernel_is_shown_and_seeking_still_works(notebook: Callable[..
     book.run(0)
     root = book.run_player(1)
     book.restart()
-    expect(kernel_chip(root)).to_have_text("kernel gone")
+    expect(kernel_chip(root)).to_have_text("kernel stopped")
     expect(root.get_by_text("To choose a method or class, run the cell again")).to_be_visible()
     expect(root.get_by_role("combobox", name="Method", exact=True)).to_be_disabled()
     root.press("End")
@@ -215,7 +215,7 @@ def test_reopened_notebook_with_its_widgets_plays_without_a_kernel(notebook: Cal
     lab.end_kernels()
     book.open()
     root = book.cells.nth(1).locator(".staa-root")
-    expect(kernel_chip(root)).to_have_text("kernel gone")
+    expect(kernel_chip(root)).to_have_text("kernel stopped")
     expect(root.get_by_text("To choose a method or class, run the cell again")).to_be_visible()
     root.press("End")
     wait_for_frame(root, LAST)

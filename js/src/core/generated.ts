@@ -77,7 +77,7 @@ export interface Settings {
   rate: number;
   /** Whether playback starts again at the end. */
   loop: boolean;
-  /** Layer whose attention is shown; -1 for the joint maps. */
+  /** Layer whose attention is shown; -1 for the maps of all layers. */
   layer: number;
   /** Head of that layer; -1 for the mean of its heads. */
   head: number;

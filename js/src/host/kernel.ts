@@ -24,9 +24,10 @@ const BUSY_DELAY = 500;
 /** Milliseconds between two `hello` requests, in hosts that do not report the state of the kernel. */
 const HELLO_INTERVAL = 5000;
 
-const BUSY = "The kernel is running a cell. Requests wait until it ends.";
+const BUSY = "The kernel is running a notebook cell. Requests wait until the cell has finished.";
 const SILENT = "The kernel does not answer. It is busy or has stopped.";
-const GONE = "The kernel has stopped. Run the cell again to choose a method or a class; everything else still works.";
+const GONE =
+  "The kernel has stopped. Run the notebook cell again to compute anything new. Playback and display settings still work.";
 
 /** The parts of JupyterLab's kernel connection that are used here. */
 interface Connection {

@@ -10,7 +10,7 @@ import { placeRectangle } from "./patch_position.js";
 
 /**
  * Thumbnails of all layers and heads at the frame on show. A click shows one head, a second click the mean of its layer, a
- * third the joint map. Hidden if the explanation contains no attention.
+ * third the map of all layers. Hidden if the explanation contains no attention.
  */
 export function attentionHeads(session: Session): HTMLElement {
   const { state, until } = session;
@@ -18,7 +18,7 @@ export function attentionHeads(session: Session): HTMLElement {
   const { meta, slice } = session.view;
   const open = signal(false);
   const all = computed(() => (open.value ? thumbnails(active.value.payload.value) : []));
-  /** Index of the thumbnail on show, or -1 for the joint map. The last one of a layer is the mean. */
+  /** Index of the thumbnail on show, or -1 for the map of all layers. The last one of a layer is the mean. */
   const chosen = computed(() =>
     all.value.findIndex(({ layer, head }) => layer === state.layer.value && (head < 0 || head === state.head.value)),
   );
@@ -77,7 +77,7 @@ export function attentionHeads(session: Session): HTMLElement {
 
   const description = h("p", { class: "staa-trim" });
   const joint = button(
-    "Joint map",
+    "All layers",
     () => {
       state.layer.value = -1;
     },
@@ -129,7 +129,7 @@ export function attentionHeads(session: Session): HTMLElement {
       cells[at].setAttribute("aria-selected", String(at === chosen.value));
     }
     joint.setAttribute("aria-pressed", String(chosen.value < 0));
-    description.textContent = cells[chosen.value]?.title ?? "joint map";
+    description.textContent = cells[chosen.value]?.title ?? "all layers";
     thumbs.style.maxWidth = `${Math.max(6, heads + 1) * 44}px`;
   });
   return element;

@@ -30,10 +30,10 @@ export function colorbar(session: Session): HTMLElement {
     ticks.replaceChildren(...[0, 0.25, 0.5, 0.75, 1].map((share) => h("span", {}, String(value(share)))));
     caption.textContent =
       state.normalize.value === "frame"
-        ? "per frame: 1 is each frame’s own maximum"
+        ? "per frame: 1 stands for each frame’s own maximum"
         : shownDifference
-          ? `${differenceName(session)}, each divided by its clip’s maximum`
-          : `per clip: 1 is the maximum, ${scale.toPrecision(2)}`;
+          ? `${differenceName(session)}, each divided by its own maximum in the clip`
+          : `per clip: 1 stands for the clip’s maximum, ${scale.toPrecision(2)}`;
   });
   return h("div", { class: "staa-colorbar" }, bar, ticks, caption);
 }

@@ -25,7 +25,7 @@ export function exportDialog(session: Session, savePicture: () => void): { dialo
     const start = () => fileExport.start({ format, settings: changedSettings(session), pane: state.pane.peek() });
     const element = item(label[0].toUpperCase() + label.slice(1), "", start);
     watch(until, () => {
-      const absent = { none: "needs a running notebook", gone: "the kernel is gone; run the cell again" };
+      const absent = { none: "needs a running notebook", gone: "the kernel has stopped; run the notebook cell again" };
       const why = absent[kernel.state.value as "none"];
       element.disabled = !!why;
       element.lastChild!.textContent = `${format.toUpperCase()}: ${why ?? description}`;
@@ -60,7 +60,7 @@ export function exportDialog(session: Session, savePicture: () => void): { dialo
     "Export",
     picture,
     item("Table", "CSV: the share of every time slice", saveTable),
-    item("Code", "Python: code that makes this view, to copy", copy),
+    item("Code", "Python: copy the code that makes this picture", copy),
     ...Object.entries(KERNEL_FORMATS).map(([format, { label, description }]) => kernelItem(format, label, description)),
     code,
     ...(kernel.state.peek() === "none"

@@ -18,17 +18,16 @@ export function header(session: Session, playerActions: PlayerActions): HTMLElem
   watch(until, () => {
     const { labels, target, method, model } = meta.value;
     const patchText = describePatch(meta.value);
-    description.replaceChildren(
-      h("b", {}, patchText || labels[target]),
-      ` · ${patchText ? "" : `${method} · `}${model}`,
-    );
+    const subject = h("b", {}, patchText || labels[target]);
+    if (patchText) description.replaceChildren(subject, ` · ${model}`);
+    else description.replaceChildren("class ", subject, ` · method ${method} · ${model}`);
     description.title = description.textContent!;
   });
   // Empty if the kernel is ready, or if there never was one.
   const chip = h("span", { class: "staa-chip", role: "status" });
   const status = computed(() => {
     const { value } = kernel.state;
-    if (value === "gone") return "kernel gone";
+    if (value === "gone") return "kernel stopped";
     if (computation.running.value) return "computing";
     if (computation.failed.value) return "failed";
     return value === "busy" ? "kernel busy" : "";

@@ -39,7 +39,9 @@ export const COMMANDS: { readonly [name in Shortcut]: Command } = {
   threshold: ({ state: { threshold }, view, host }) => {
     threshold.value = threshold.value ? 0 : view.autoThreshold;
     const { value } = threshold;
-    host.notify(value ? `Threshold ${percent(value)}: the weakest cells are hidden` : "No threshold");
+    host.notify(
+      value ? `Threshold ${percent(value)}: the weakest ${percent(value)} of the cells are hidden` : "No threshold",
+    );
   },
   colormap: ({ state, view, host }) => {
     const signed = view.colormap.value === DIVERGING;
@@ -50,9 +52,9 @@ export const COMMANDS: { readonly [name in Shortcut]: Command } = {
   },
   layer: ({ state: { layer }, view, host }, by) => {
     const { attention } = view.meta.value;
-    if (!attention) return host.notify("This explanation has no layers");
+    if (!attention) return host.notify("The attention of single layers is not stored in this explanation");
     layer.value = clamp(layer.value + by, -1, attention[0] - 1);
-    return host.notify(layer.value < 0 ? "Joint map" : `Layer ${layer.value + 1}`);
+    return host.notify(layer.value < 0 ? "All layers" : `Layer ${layer.value + 1}`);
   },
   head: ({ state: { layer, head }, view, host }, by) => {
     const { attention } = view.meta.value;

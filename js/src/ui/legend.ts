@@ -18,7 +18,7 @@ export function legend(session: Session): HTMLElement {
     const { ground_truth: truth } = meta.value;
     element.hidden = !truth;
     const when = truth?.spans.map((span) => timeRange(...span)).join(", ");
-    name.textContent = `ground truth: ${truth?.label}, ${when || "never"}`;
+    name.textContent = `ground truth: ${truth?.label}, ${when || "at no time"}`;
     element.setAttribute("aria-pressed", `${state.show_ground_truth.value}`);
   });
   return element;

@@ -91,7 +91,10 @@ function build(payloads: Payload[] | string, state: State, host: Host): BuiltPla
     return { root, end };
   }
   const session = openSession(payloads, state, host, end.signal);
-  root.setAttribute("aria-label", `Player of ${session.panes.layout.clip.name || "a clip"}; keys: ?`);
+  root.setAttribute(
+    "aria-label",
+    `Player for ${session.panes.layout.clip.name || "a clip"}; press ? for the keyboard shortcuts`,
+  );
   const keys = keyHelp();
   const save = () => savePicture(session, root);
   const exporter = exportDialog(session, save);

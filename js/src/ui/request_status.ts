@@ -41,7 +41,7 @@ export function requestStatus(
     const share = Math.round((100 * done) / (total || 1));
     bar.style.width = `${share}%`;
     meter.setAttribute("aria-valuenow", String(share));
-    const busy = kernel.state.value === "busy" ? ": it is running a cell" : "";
+    const busy = kernel.state.value === "busy" ? ": it is running a notebook cell" : "";
     stepText.textContent = current.progress ? `${label} · ${done} of ${total}` : `Waiting for the kernel${busy}`;
   });
 

@@ -58,7 +58,7 @@ export function screen(
       const frame = timeline.frames[pictures?.shownPosition(at) ?? at];
       if (heatName) canvas.dataset.frame = `${frame}`;
       preview.hidden = frame === timeline.frames[at];
-      preview.textContent = `preview of frame ${frame}`;
+      preview.textContent = `loading; this is frame ${frame}`;
       return true;
     };
     if (!paint())
@@ -116,15 +116,15 @@ function pointedCell(
     const { x, y } = at;
     // Keep the readout inside the picture: below the pointer, or above it near the lower edge.
     readout.style.cssText = `left:${100 * x}%;top:${100 * y}%;translate:${-100 * x}% ${y > 0.7 ? "calc(-100% - 14px)" : "14px"}`;
-    readout.textContent = "outside the crop that the model was given";
+    readout.textContent = "outside the crop that the model saw";
     if (!patch) return;
     placePatch(cell, pane, patch);
     const [row, column] = patch;
     const value = map.value[row * heat.value.columns + column];
     const weaker = percent(rank(heat.value.sorted, Math.abs(value)));
     const position = `\nrow ${row + 1}, column ${column + 1}, slice ${slice.value + 1}`;
-    const click = session.host.kernel.canCompute.value ? "\nclick to see where its attention goes" : "";
-    const description = `${maxDifference ? heatName() : "of the clip’s maximum"}\nstronger than ${weaker} of all cells${maxDifference ? "" : position + click}`;
+    const click = session.host.kernel.canCompute.value ? "\nclick to see where this patch’s attention goes" : "";
+    const description = `${maxDifference ? heatName() : "of the clip’s maximum"}\n${maxDifference ? "larger" : "stronger"} than ${weaker} of all cells${maxDifference ? "" : position + click}`;
     const number = h("b", {}, `${maxDifference && value > 0 ? "+" : ""}${value.toFixed(2)}`);
     readout.replaceChildren(number, isPointed ? ` ${description}` : "");
   });

@@ -50,7 +50,10 @@ export function seekbar(session: Session): HTMLElement {
     played.style.transform = `scaleX(${at})`;
     const share = percent(heat.value.temporal[slice.value]);
     element.setAttribute("aria-valuenow", `${frames[position.value]}`);
-    element.setAttribute("aria-valuetext", `${describeFrame(session)}, ${seconds(time.value)}, attribution ${share}`);
+    element.setAttribute(
+      "aria-valuetext",
+      `${describeFrame(session)}, ${seconds(time.value)}, ${share} of the attribution in this slice`,
+    );
   });
   return element;
 }
@@ -59,5 +62,5 @@ export function seekbar(session: Session): HTMLElement {
 export function describeFrame(session: Session): string {
   const { position, timeline, layout } = session.panes;
   const { total, first } = layout.frames;
-  return `frame ${timeline.frames[position.value]} of ${first ? `${first}–${first + total - 1}` : total}`;
+  return `frame ${timeline.frames[position.value]} of ${first}–${first + total - 1}`;
 }

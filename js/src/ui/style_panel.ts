@@ -88,7 +88,7 @@ export function stylePanel(session: Session): HTMLElement {
   const auto = button("auto", () => {
     state.threshold.value = session.view.autoThreshold;
   });
-  auto.title = tooltip("Dynamic threshold: the more concentrated the map, the fewer cells stay visible", "threshold");
+  auto.title = tooltip("Automatic threshold: the more concentrated the map, the fewer cells stay visible", "threshold");
   const colormaps = () => {
     const signed = session.view.colormap.value === DIVERGING;
     return (signed ? [DIVERGING] : session.view.colormaps).map((name) => [name, name] as const);
@@ -98,12 +98,16 @@ export function stylePanel(session: Session): HTMLElement {
     { class: "staa-style" },
     h("h3", { class: "staa-title" }, "Heat map"),
     colorbar(session),
-    attentionSelect("Map", layer, () => `joint map (${meta.value.method})`, "layer", 0),
+    attentionSelect("Map", layer, () => `all layers (${meta.value.method})`, "layer", 0),
     attentionSelect("Head", head, () => "mean of all heads", "head", 1),
     slider("Opacity", "opacity", tooltip("Opacity of the heat map", "opacity")),
     slider("Threshold", "threshold", "Share of the clip’s cells that are hidden, the weakest first", auto),
     slider("Gamma", "gamma", "Exponent of the map: above 1 it sharpens, below 1 it flattens"),
-    slider("Blur", "smooth", "Standard deviation of a Gaussian, in patches and slices; the chart follows"),
+    slider(
+      "Blur",
+      "smooth",
+      "Standard deviation of a Gaussian blur, in patches and slices; it also smooths the time chart",
+    ),
     select(
       "Colormap",
       colormaps,
@@ -113,7 +117,7 @@ export function stylePanel(session: Session): HTMLElement {
       },
     ),
     optionButtons("Scale", state.normalize, ["clip", "per clip"], ["frame", "per frame"]),
-    optionButtons("Between patches", state.interpolation, ["linear", "smooth"], ["nearest", "blocks"]),
+    optionButtons("Between patches", state.interpolation, ["linear", "interpolate"], ["nearest", "blocks"]),
     optionButtons("Between slices", state.time_interpolation, ["hold", "hold"], ["linear", "interpolate"]),
     session.panes.all.some(({ cropped }) => cropped) &&
       optionButtons("Outside the crop", state.dim_outside, [false, "show"], [true, "dim"]),

@@ -44,7 +44,8 @@ export function transport(session: Session): HTMLElement {
   });
   watch(until, () => {
     clock.textContent = `${time.value.toFixed(2)} / ${seconds(timeline.end)}`;
-    frameText.textContent = describeFrame(session) + (timeline.sampled.includes(position.value) ? ", sampled" : "");
+    frameText.textContent =
+      describeFrame(session) + (timeline.sampled.includes(position.value) ? ", seen by the model" : "");
   });
   return h(
     "div",

@@ -13,14 +13,14 @@ const SEVERAL: ViewTexts = {
   grid: ["all", "All panes"],
   overlay: ["one", "The active pane alone"],
   side: ["side by side", "The frame and its heat map side by side"],
-  wipe: ["wipe", "Two panes on either side of a line"],
-  difference: ["difference", "The difference of two panes"],
+  wipe: ["wipe", "Two panes, one on each side of a line"],
+  difference: ["difference", "The active pane minus the next one"],
 };
 
 const SINGLE: ViewTexts = {
   ...SEVERAL,
   overlay: ["overlay", "The heat map over the frame"],
-  wipe: ["wipe", "The frame and its heat map on either side of a line"],
+  wipe: ["wipe", "The frame on one side of a line, its heat map on the other"],
 };
 
 /** A button for each view that is possible with this number of panes. */
@@ -41,7 +41,7 @@ export function views(session: Session): HTMLElement {
       button.disabled = !difference.value;
       button.title = difference.value
         ? tooltip(differenceName(session), "view")
-        : "These two panes show different clips";
+        : "The active pane and the next one show different clips";
     });
     return button;
   });

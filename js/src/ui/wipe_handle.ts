@@ -38,7 +38,7 @@ export function wipeHandle(session: Session, share: Signal<number>): HTMLElement
     before.textContent = wipe ? sides[0] : differenceName(session);
     after.textContent = sides[1];
     range.value = `${share.value}`;
-    range.setAttribute("aria-valuetext", `${share.value} % ${sides.join(", then ")}`);
+    range.setAttribute("aria-valuetext", `${sides[0]} left of ${share.value} %, ${sides[1]} right of it`);
   });
   return element;
 }

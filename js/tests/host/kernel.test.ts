@@ -81,7 +81,7 @@ describe("in JupyterLab", () => {
     expect(kernel.state.value).toBe("ready");
     await vi.advanceTimersByTimeAsync(300);
     expect(kernel.state.value).toBe("busy");
-    expect(kernel.reason.value).toContain("running a cell");
+    expect(kernel.reason.value).toContain("running a notebook cell");
     expect(kernel.canCompute.value).toBe(true);
     lab.emitStatus("idle", "execute_request", "c1");
     expect([kernel.state.value, kernel.reason.value]).toEqual(["ready", ""]);
@@ -142,7 +142,7 @@ describe("in JupyterLab", () => {
     lab.emitStatus(status, "shutdown_request", "s");
     await turn();
     expect([kernel.state.value, kernel.canCompute.value]).toEqual(["gone", false]);
-    expect(kernel.reason.value).toContain("Run the cell again");
+    expect(kernel.reason.value).toContain("Run the notebook cell again");
     expect([host.computation.running.value, host.computation.failed.value]).toEqual([null, null]);
   });
   it("is gone when its connection is disposed, as after a shutdown", () => {

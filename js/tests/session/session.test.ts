@@ -60,7 +60,7 @@ it("shows another explanation of the clip without changing frame or settings", a
   expect(session.host.notice.value.text).toBe("staa_logit: wave");
 });
 
-it("falls back to the joint map for an explanation without layers", async () => {
+it("falls back to the map of all layers for an explanation without layers", async () => {
   const { session, pane } = await open();
   session.state.layer.value = 1;
   expect(session.view.heat.value.signed).toBe(false);
@@ -89,7 +89,7 @@ it("sends no request without a kernel, and says why", async () => {
   model.emit("destroy");
   session.actions.nextMethod();
   expect(model.requests("compute")).toEqual([]);
-  expect(session.host.notice.value.text).toContain("Run the cell again");
+  expect(session.host.notice.value.text).toContain("Run the notebook cell again");
 });
 
 it("outlines the ground truth in the current frame until it is turned off", async () => {
