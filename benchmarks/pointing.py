@@ -7,12 +7,13 @@ import argparse
 import numpy as np
 
 from staa_widgets import evaluate, load_model
-from staa_widgets.evaluation.benchmark.plan import DrawnClips
+from staa_widgets.evaluation.benchmark.plan import CLIP_SETS, DrawnClips
 from staa_widgets.evaluation.bootstrap import Interval, bootstrap_interval
+from staa_widgets.evaluation.evaluate import CONTROLS
 from staa_widgets.evaluation.results import Results
 
 FRESH = 6_000_000
-METHODS = ("staa", "staa_logit", "motion_energy", "center", "random")
+METHODS = ("staa", "staa_logit", *CONTROLS)
 METRICS = ("pointing", "average_precision", "temporal_auc")
 
 
@@ -40,10 +41,11 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--model", help="name or folder; without it the bundled model")
+    parser.add_argument("--set", choices=CLIP_SETS, default="first", help="set of clips")
     parser.add_argument("--first", type=int, default=FRESH, help="seed of the first clip")
     parser.add_argument("--clips", type=int, default=200)
     options = parser.parse_args()
-    clips = DrawnClips("first", options.clips, options.first)
+    clips = DrawnClips(options.set, options.clips, options.first)
     results = evaluate(clips, METHODS, METRICS, load_model(options.model), progress=True)
     print(tables(results, [clip.label for clip in clips]))
 

@@ -21,7 +21,7 @@ from staa_widgets.evaluation.bootstrap import Interval, bootstrap_interval
 from staa_widgets.evaluation.evaluate import CONTROLS
 from staa_widgets.evaluation.request import Spec
 from staa_widgets.evaluation.results import Results
-from staa_widgets.models import BUNDLED_MODELS, VideoModel
+from staa_widgets.models import BUNDLED_MODELS, VideoModel, weights_digest
 
 METHODS: dict[str, Spec] = {
     "staa": "staa",
@@ -42,7 +42,14 @@ METRICS: dict[str, Spec] = {
 COMPARED = tuple(name for name in METRICS if name != "mass")
 """Metrics in which methods are compared; any power raises mass, so it is quoted beside the mass at equal entropy."""
 
+CONTROL_SPECS: dict[str, Spec] = dict(zip(CONTROLS, CONTROLS, strict=True))
 SETS = ("anywhere", "anywhere_second", "first", "stay", "cut")
+
+
+def methods_of(clip_set: str) -> dict[str, Spec]:
+    """Return the methods and controls for a set; the slot frequencies are those of training clips of its kind."""
+    kind = "middle" if CLIP_SETS[clip_set].kind in {"middle", "cut"} else "anywhere"
+    return {**METHODS, **CONTROL_SPECS, "slot_frequency": ("slot_frequency", {"kind": kind})}
 
 
 def scores_section(results: Results, clip_set: str) -> str:
@@ -119,6 +126,11 @@ def maps_of(video: Any, model: VideoModel, method: str, params: Mapping[str, Any
     return explain(video, model, method, **settings, **params).maps
 
 
+def name_weights(models: Mapping[str, VideoModel]) -> str:
+    """Return the names of the models, each with the beginning of its weights' digest."""
+    return ", ".join(f"{name} (`{weights_digest(model)[:8]}`)" for name, model in models.items())
+
+
 def main() -> None:
     """Measure, print and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -132,10 +144,10 @@ def main() -> None:
     parser.add_argument("--page", type=Path, help="Markdown file to write")
     options = parser.parse_args()
     models = {name.removeprefix("bundled/"): load_model(name) for name in options.models}
-    sections = [f"# The yardstick\n\n{READING_NOTE.format(models=', '.join(models), share=EFFECTIVE_SHARE)}"]
+    sections = [f"# The yardstick\n\n{READING_NOTE.format(models=name_weights(models), share=EFFECTIVE_SHARE)}"]
     for clip_set in options.sets:
         clips = DrawnClips(clip_set, options.clips)
-        results = evaluate(clips, {**METHODS, **dict(zip(CONTROLS, CONTROLS, strict=True))}, METRICS, models)
+        results = evaluate(clips, methods_of(clip_set), METRICS, models)
         sections += [scores_section(results, clip_set), differences_section(results)]
         print("\n\n".join(sections[-2:]), flush=True)
     if options.stills:
@@ -147,8 +159,10 @@ def main() -> None:
         options.page.write_text("\n\n".join(sections) + "\n")
 
 
-READING_NOTE = """Methods beside the controls that do not depend on the clip or the model, for {models}. By
-`python -m benchmarks.yardstick`; means with 95 % bootstrap intervals over clips, paired where methods are compared.
+READING_NOTE = """Methods beside the controls that do not depend on the clip or the model.
+By `python -m benchmarks.yardstick`; means with 95 % bootstrap intervals over clips, paired where methods are compared.
+A clip counts once, with its mean over the models. Models: {models}.
+
 In "anywhere" the action may begin at any time, so that only a curve over time that depends on the clip can find it; in
 "first" it always lies in the middle, as in all clips of earlier benchmarks. In "stay" a pose is held, in "cut" the
 action fills the clip: temporal metrics are undefined there, as in the clips of "anywhere" that the action fills, which

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.yardstick import METHODS, METRICS, differences_section, distance_from_even, format_mean, scores_section
+from benchmarks.yardstick import (
+    METHODS,
+    METRICS,
+    differences_section,
+    distance_from_even,
+    format_mean,
+    methods_of,
+    scores_section,
+)
 from staa_widgets import evaluate, load_model
 from staa_widgets.evaluation.benchmark.plan import DrawnClips
 from staa_widgets.evaluation.evaluate import CONTROLS
@@ -26,8 +34,7 @@ def test_a_mean_of_nothing_is_undefined():
 
 
 def test_tables_hold_every_control_and_say_what_is_undefined():
-    methods = {**METHODS, **dict(zip(CONTROLS, CONTROLS, strict=True))}
-    results = evaluate(DrawnClips("stay", 2), methods, METRICS, load_model(), cache=False, progress=False)
+    results = evaluate(DrawnClips("stay", 2), methods_of("stay"), METRICS, load_model(), cache=False, progress=False)
     assert results.failures == ()
     table = scores_section(results, "stay")
     for name in (*METHODS, *CONTROLS):
@@ -36,3 +43,8 @@ def test_tables_hold_every_control_and_say_what_is_undefined():
     differences = differences_section(results)
     assert differences.count("undefined") == 2 * len(METHODS)
     assert "mass at equal entropy" in differences
+
+
+def test_slot_frequencies_are_those_of_the_kind_of_clips():
+    assert methods_of("first")["slot_frequency"] == ("slot_frequency", {"kind": "middle"})
+    assert methods_of("anywhere_second")["slot_frequency"] == ("slot_frequency", {"kind": "anywhere"})
