@@ -108,7 +108,10 @@ def is_predicted(model: torch.nn.Module, frames: np.ndarray, labels: np.ndarray)
 
 
 def train(options: argparse.Namespace) -> None:
-    """Train a model through the stages that are left, print the accuracy after every epoch, and save it at the end."""
+    """Train a model through the stages that are left, print the accuracy after every epoch, and save it at the end.
+
+    The model after each stage is saved beside the checkpoints, to compare what the stages do to explanations.
+    """
     folder = options.store / bundled_name(options.family, options.seed)
     torch.manual_seed(options.seed)
     model: Any = NETS[options.family]()
@@ -120,11 +123,12 @@ def train(options: argparse.Namespace) -> None:
         if state is not None and len(state["losses"]) == stage.epochs:
             model.load_state_dict(state["model"])
             print(f"stage {number} is finished", flush=True)
-            continue
-        clips, held_out = load_clips(options.clips, options.store)
-        print(f"stage {number}: {len(clips.frames)} clips", flush=True)
-        report = partial(print_epoch, number, model, held_out, time.perf_counter())
-        train_stage(model, stage, clips, [options.seed, number], checkpoint, settings, report)
+        else:
+            clips, held_out = load_clips(options.clips, options.store)
+            print(f"stage {number}: {len(clips.frames)} clips", flush=True)
+            report = partial(print_epoch, number, model, held_out, time.perf_counter())
+            train_stage(model, stage, clips, [options.seed, number], checkpoint, settings, report)
+        save(model, checkpoint.with_suffix(""))
     if options.stages == len(STAGES):
         save(model, options.out or bundled_folder(options.family, options.seed))
 

@@ -114,6 +114,8 @@ def test_training_skips_finished_stages_and_saves_at_the_end(tmp_path: Path, mon
     config = json.loads((options.out / "config.json").read_text())
     assert [config["id2label"][str(n)] for n in range(len(NAMES))] == NAMES
     assert (tmp_path / "vivit-1" / "stage-2.pt").exists()
+    stages = [tmp_path / "vivit-1" / f"stage-{number}" / "model.safetensors" for number in (1, 2)]
+    assert stages[1].read_bytes() == (options.out / "model.safetensors").read_bytes() != stages[0].read_bytes()
 
 
 def test_a_training_clip_shows_at_least_half_of_its_action() -> None:
