@@ -232,7 +232,7 @@ def test_wipe_divides_two_panes(open_page: Open, page: Page) -> None:
     for key, share in (("ArrowLeft", 45), ("ArrowRight", 50), ("Home", 0), ("End", 100), ("ArrowDown", 95)):
         grip.press(key)
         expect(grip).to_have_value(str(share))
-    expect(grip).to_have_attribute("aria-valuetext", "95 % staa, then rollout")
+    expect(grip).to_have_attribute("aria-valuetext", "staa left of 95 %, rollout right of it")
     assert_divided(0.95)
     expect(frame_slider(page)).to_have_attribute("aria-valuenow", str(FIRST))
     box = bounding_boxes(page, ".staa-wiper")[0]

@@ -60,7 +60,7 @@ export function exportDialog(session: Session, savePicture: () => void): { dialo
     "Export",
     picture,
     item("Table", "CSV: the share of every time slice", saveTable),
-    item("Code", "Python: copy the code that makes this picture", copy),
+    item("Code", "Python: copy the code that shows this", copy),
     ...Object.entries(KERNEL_FORMATS).map(([format, { label, description }]) => kernelItem(format, label, description)),
     code,
     ...(kernel.state.peek() === "none"
