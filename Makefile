@@ -103,6 +103,7 @@ bench: $(VENV)/.developing $(BUNDLE)
 truth: $(VENV)/.developing $(BUNDLE)
 	$(BIN)/staa benchmark --out out/benchmark
 	$(BIN)/python -m benchmarks.results --page out/benchmark/results.md
+	$(BIN)/python -m benchmarks.yardstick --page out/benchmark/yardstick.md
 
 matrix: $(BUNDLE)
 	@OMP_NUM_THREADS=1 $(PYTHON) tests/matrix.py .venv-matrix
