@@ -1,8 +1,8 @@
 """See where and when a video transformer looked.
 
-This module only names what the package offers: `_HOMES` says which module defines a name, and a name is imported when
-it is first used. Begin reading with `staa_widgets.engine.explain`. CONTRIBUTING.md lists all packages and what is in
-them.
+This module only lists the public names: `_HOMES` says which module defines a name, and the module is imported when the
+name is first used. Begin reading with `staa_widgets.engine.explain`. CONTRIBUTING.md lists all packages with their
+contents.
 """
 
 from __future__ import annotations

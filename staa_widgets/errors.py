@@ -1,4 +1,4 @@
-"""Typed errors: each message says what is wrong, and its hint what to do next."""
+"""Typed errors: the message of an error says what is wrong, and its hint says what to do next."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class UnsupportedModelError(ModelError):
 
 
 class WrongInputError(ModelError):
-    """The input does not fit the model, whose output would be meaningless."""
+    """The input does not fit the model, so that the output would be meaningless."""
 
 
 class DeviceMemoryError(ModelError):
@@ -75,7 +75,7 @@ class UnknownMethodError(MethodError):
 
 
 class UnsupportedRequestError(MethodError):
-    """The method or the model does not support this request, such as time from space-only attention."""
+    """The method or the model does not support this request, such as maps over time from space-only attention."""
 
 
 class ParameterError(StaaError, ValueError):
@@ -95,7 +95,7 @@ class ExportError(StaaError, RuntimeError):
 
 
 class PlayerError(StaaError, RuntimeError):
-    """A player lacks what an operation needs, such as the clip or the model."""
+    """A player lacks something that an operation needs, such as the clip or the model."""
 
 
 class ProtocolError(StaaError, ValueError):
@@ -107,6 +107,6 @@ class CancelledError(StaaError):
 
 
 def suggest_name(name: str, known: Iterable[str], otherwise: str) -> str:
-    """Return a hint with the known name nearest to an unknown one, or `otherwise` if none is near."""
+    """Return a hint with the known name most similar to an unknown one, or `otherwise` if no name is similar."""
     matches = get_close_matches(name, list(known), 1)
     return f"Did you mean {matches[0]!r}?" if matches else otherwise

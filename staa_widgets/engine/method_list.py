@@ -1,4 +1,4 @@
-"""Check the `methods` argument of `staa_widgets.compare` and name every entry."""
+"""Check the `methods` argument of `staa_widgets.compare`, and give each entry a unique name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MethodChoice = tuple[Method, Mapping[str, Any]]
 
 
 def name_methods(methods: MethodsLike) -> dict[str, MethodChoice]:
-    """Return the methods and their parameters by unique name; duplicates are left out.
+    """Return each method with its parameters under a unique name; duplicates are left out.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def name_methods(methods: MethodsLike) -> dict[str, MethodChoice]:
     names: list[str] = []
     for method, params in choices.values():
         params_of_same_method = [other.complete(values) for other, values in choices.values() if other is method]
-        # A parameter left at its default is not named.
+        # A parameter that the caller did not pass is not part of the name.
         explicit_params = {key: value for key, value in method.complete(params).items() if key in params}
         names.append(f"{method.name} {describe_differences(explicit_params, params_of_same_method)}".strip())
     return dict(zip(make_unique(names), choices.values(), strict=True))

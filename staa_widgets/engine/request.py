@@ -155,17 +155,17 @@ def request_of(explanation: Explanation) -> ExplainRequest | None:
 def find_request(
     explanation: Explanation, request: ExplainRequest | None, video: Any, model: Any
 ) -> ExplainRequest | None:
-    """Return the request of an explanation, or build it from the video and the model.
+    """Return the request of an explanation, built from the video and the model if it is unknown; else ``None``.
 
     Parameters
     ----------
     explanation
         The explanation.
     request
-        Its request, if known.
+        The request of the explanation, if known.
     video, model
-        Video and model of the request if it is unknown, as for `staa_widgets.explain`. Without them the result is that
-        of `request_of`.
+        Used to build the request if `request` is ``None``, as for `staa_widgets.explain`. Without a video, the request
+        that is attached to the explanation is returned, if there is one.
 
     Raises
     ------

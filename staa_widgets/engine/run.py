@@ -101,11 +101,11 @@ class ExplainRun:
         return choose_windows(request.clip, self.model.geometry, request.window, request.stride)
 
     def frames(self, window: int) -> list[int]:
-        """Return the source frames of a window, ``T``."""
+        """Return the ``T`` source frame numbers of a window."""
         return (self.request.clip.first_frame + self.windows[window].indices).tolist()
 
     def all_frames(self) -> list[list[int]]:
-        """Return the source frames of each window, ``W`` lists of ``T``."""
+        """Return the source frame numbers of each window: ``W`` lists of ``T`` numbers."""
         return [self.frames(window) for window in range(len(self.windows))]
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Select rows from the tables of results, and merge the tables of two."""
+"""Select rows from the tables of a `Results`, and merge the tables of two."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Settings = Mapping[str, Any]
 def select_rows(
     tables: Tables, settings: Settings, names_by_kind: Mapping[str, set[str]]
 ) -> tuple[dict[str, tuple[Any, ...]], dict[str, Any]]:
-    """Return the tables and settings of some names only, by kind: ``"model"``, ``"method"`` or ``"metric"``.
+    """Return the rows and settings of the given names of each kind: ``"model"``, ``"method"`` or ``"metric"``.
 
-    A row without such a kind, or with an empty name, concerns all of them and stays.
+    A row that has no such kind, or an empty name of it, concerns all names of the kind and is kept.
     """
 
     def is_selected(row: Any) -> bool:
@@ -31,17 +31,17 @@ def select_rows(
 
 
 def merge_tables(one: Tables, other: Tables) -> dict[str, tuple[Any, ...]]:
-    """Return the rows of both; of two rows with the same key, see `_index_rows`, the second one."""
+    """Return the rows of both sets of tables; where two rows have the same key, only the row of `other` is kept."""
     return {name: tuple({**_index_rows(one[name]), **_index_rows(other[name])}.values()) for name in TABLES}
 
 
 def merge_settings(one: Settings, other: Settings) -> dict[str, Any]:
-    """Return the settings of both.
+    """Return the settings of both results.
 
     Raises
     ------
     ParameterError
-        If a name does not mean the same in both.
+        If a name has different facts in `one` and in `other`.
     """
     merged = {**one, **other}
     for kind in ("models", "clips", "methods", "metrics"):
@@ -54,5 +54,5 @@ def merge_settings(one: Settings, other: Settings) -> dict[str, Any]:
 
 
 def _index_rows(rows: Iterable[Any]) -> dict[tuple[str, ...], Any]:
-    """Return rows by their string fields, such as model, clip, method and metric, which are the key of a row."""
+    """Return rows by key; the key of a row is its string fields, such as model, clip, method and metric."""
     return {tuple(word for word in row if isinstance(word, str)): row for row in rows}

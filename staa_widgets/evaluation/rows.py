@@ -65,7 +65,7 @@ class Failure(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """Mean over `clips` clips with the bounds of its 95 % bootstrap interval, NaN for fewer than two clips."""
+    """Mean of a metric over `clips` clips, and the bounds of its 95 % bootstrap interval; for one clip they are NaN."""
 
     model: str
     method: str

@@ -1,4 +1,4 @@
-"""The result of `explain`: a frozen `Explanation`, a `Comparison` of several, and the table of export formats.
+"""The result of `explain`: a frozen `Explanation`, a `Comparison` of several explanations, and the export formats.
 
 Begin with `explanation`. `exports` is the table of all export formats; `staa_widgets.export` writes the files.
 """

@@ -25,7 +25,7 @@ MAX_PANES = 4
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison(Exportable, Mapping[str, Explanation]):
-    """Explanations by name, in order: a read-only mapping that shows itself as a player of several panes.
+    """Explanations by name, in order: a read-only mapping, which a notebook shows as a player with several panes.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class Comparison(Exportable, Mapping[str, Explanation]):
         Parameters
         ----------
         *explanations
-            In order; of one or several methods, parameters, classes, models and clips.
+            Explanations in order; they may differ in method, parameters, class, model and clip.
 
         Raises
         ------
@@ -73,7 +73,7 @@ class Comparison(Exportable, Mapping[str, Explanation]):
         return cls(dict(zip(distinguishing_names(explanations), explanations, strict=True)))
 
     def only(self, *names: str) -> Comparison:
-        """Return the explanations of these names, in this order; raises `ParameterError` for an unknown name."""
+        """Return a comparison of only these names, in this order; raises `ParameterError` for an unknown name."""
         for name in names:
             if name not in self.explanations:
                 raise ParameterError(
@@ -92,7 +92,7 @@ class Comparison(Exportable, Mapping[str, Explanation]):
         return list(self.explanations.values())
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write to one safetensors file, in one step, and return its path; `load` reads it back."""
+        """Write the comparison to one safetensors file, in one step, and return its path; `load` reads it back."""
         return write_atomic(path, self._to_bytes())
 
     @classmethod
@@ -148,7 +148,7 @@ def distinguishing_names(explanations: Sequence[Explanation]) -> list[str]:
     aspects = [
         [e.method for e in explanations],
         _differing_parameters(explanations),
-        # Several clips or models predict different classes anyway, so the class tells nothing about the request.
+        # Several clips or models predict different classes anyway, so the class says nothing about the request.
         [e.labels[e.target] for e in explanations] if one_clip or not all(of_predicted_class) else [""],
         _brief_model_names(explanations),
         clips,
@@ -167,7 +167,7 @@ def _brief_model_names(explanations: Sequence[Explanation]) -> list[str]:
 
 
 def _differing_parameters(explanations: Sequence[Explanation]) -> list[str]:
-    """Return, for each explanation, the parameters in which it differs from others of its method."""
+    """Return for each explanation, as text, the parameters that differ between explanations of its method."""
     descriptions: list[str] = []
     for e in explanations:
         same_method_params = [other.params for other in explanations if other.method == e.method]

@@ -39,12 +39,12 @@ class Explanation(Exportable):
     Parameters
     ----------
     maps
-        float32 ``(S, h, w)``, the joint attribution of the clip over slices and token grid. Non-negative for attention
-        methods. Never scaled slice by slice.
+        float32 ``(S, h, w)``, the attribution of the clip over time slices and the token grid. Non-negative for
+        attention methods. Never scaled slice by slice.
     spans
         float64 ``(S, 2)``, the half-open interval of seconds that each slice stands for; they tile the clip.
     sampled_frames
-        int64 ``(S, k)``, the source frames that each slice saw.
+        int64 ``(S, k)``, the source frames that the model saw for each slice.
     box
         ``(x0, y0, x1, y1)`` in pixels of the displayed source frame: the part that the model saw.
     frame_size
@@ -52,7 +52,7 @@ class Explanation(Exportable):
     times
         float64 ``(F,)``, seconds of every frame of the clip.
     first_frame
-        Source index of the clip's first frame; not 0 where a range was explained.
+        Source index of the clip's first frame; not 0 if only a range of the video was explained.
     end
         Seconds at which the clip ends.
     logits
@@ -60,19 +60,19 @@ class Explanation(Exportable):
     labels
         ``K`` names of the classes.
     target
-        Index of the class explained; for a method that does not depend on the class, the predicted one.
+        Index of the explained class; for a method that does not depend on the class, the predicted one.
     method, params
         Name and parameters of the attribution method.
     model_id
         Name of the model.
     clip_sha256
-        Digest of the video's content.
+        SHA-256 digest of the video's content.
     clip_name
         File name or other short name of the video, for headings.
     provenance
         Versions, sampling, transform, seconds per step; JSON values only.
     attention
-        float16 ``(L, H, S, h, w)``, attention of each layer and head, for browsing.
+        float16 ``(L, H, S, h, w)``, attention of each layer and head, to look at in the player.
     window_logits
         float32 ``(W, K)``, the logits of each window.
     preview
@@ -87,7 +87,7 @@ class Explanation(Exportable):
     Raises
     ------
     ParameterError
-        If a field has the wrong shape or does not fit the others; the message names it.
+        If a field has the wrong shape or does not fit the others; the message names the field.
     """
 
     maps: NDArray[np.float32]
@@ -172,7 +172,7 @@ class Explanation(Exportable):
 
     @cached_property
     def temporal_signed(self) -> NDArray[np.float64] | None:
-        """float64 ``(S,)``, each slice's sum of maps over the sum of ``|maps|``; ``None`` if no value is negative."""
+        """float64 ``(S,)``, sum of each slice's map over the sum of ``|maps|``; ``None`` if no value is negative."""
         if self.maps.min() >= 0:
             return None
         mass = self.maps.sum(axis=(1, 2), dtype=np.float64)
@@ -180,7 +180,7 @@ class Explanation(Exportable):
 
     @cached_property
     def spatial(self) -> NDArray[np.float32]:
-        """float32 ``(S, h, w)``, maps divided by the clip's maximum of ``|maps|``, thus within -1 … 1."""
+        """float32 ``(S, h, w)``, the maps divided by the clip's maximum of ``|maps|``: values within -1 … 1."""
         top = np.abs(self.maps).max()
         return make_read_only(self.maps / top if top else self.maps.copy())
 
@@ -206,12 +206,12 @@ class Explanation(Exportable):
         return float(self.times[0])
 
     def predictions(self, n: int = 5) -> list[tuple[str, float]]:
-        """Return the `n` likeliest classes, best first, as ``(label, probability)``."""
+        """Return the `n` most probable classes as ``(label, probability)``, the most probable first."""
         best = np.argsort(-self.probabilities, kind="stable")[:n]
         return [(self.labels[k], float(self.probabilities[k])) for k in best]
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write to one safetensors file, in one step, and return its path; `load` reads it back.
+        """Write the explanation to one safetensors file, in one step, and return its path; `load` reads it back.
 
         Raises
         ------
@@ -271,7 +271,7 @@ class Explanation(Exportable):
             raise FormatError(f"The saved explanation is inconsistent: {error}", "Explain the video again.") from error
 
     def panes(self) -> list[Explanation]:
-        """Return a list of this explanation alone: the only pane of its player or page."""
+        """Return a list with this explanation only: its player or page has one pane."""
         return [self]
 
     def __reduce__(self) -> tuple[Callable[[bytes], Explanation], tuple[bytes]]:
@@ -287,7 +287,7 @@ class Explanation(Exportable):
 
 
 def same_clip(one: Explanation, other: Explanation) -> bool:
-    """Return whether two explanations are of the same frames of the same video."""
+    """Return whether both explanations are of the same frames of the same video."""
     return (one.clip_sha256, one.first_frame, len(one.times)) == (
         other.clip_sha256,
         other.first_frame,

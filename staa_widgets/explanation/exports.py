@@ -3,8 +3,8 @@
 `EXPORT_FORMATS` is the only list of formats: `Explanation.export`, ``staa explain --out`` and the export dialog of the
 player read it. To add a format, write its function in `staa_widgets.export` and add a row here.
 
-This is also the only module that names packages above this one. It names them in strings, which `import_by_name`
-imports when they are used.
+This is also the only module of this layer that refers to higher layers. It gives the names of their functions as
+strings, and `import_by_name` imports a function when it is used.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ExportFormat:
-    """A kind of file that an explanation can be written to.
+    """An export format: a kind of file that an explanation can be written to.
 
     Parameters
     ----------
     name
-        Name in `EXPORT_FORMATS`; the player requests the format by it.
+        Name in `EXPORT_FORMATS`; the player requests the format by this name.
     suffixes
         Endings of file names, in lower case; the first is the usual one.
     label
@@ -43,7 +43,7 @@ class ExportFormat:
         ``"package.module:function"`` for `import_by_name`. The function takes an explanation or a comparison, a path
         and options, writes the file in one step and returns its path.
     media_type
-        Media type of a file that the kernel makes for the player; empty if the player makes it itself.
+        Media type of the file if the kernel makes it for the player; empty if the player makes the file itself.
     single
         Whether the file needs exactly one explanation.
     takes_range
@@ -75,7 +75,7 @@ class ExportFormat:
         path
             File to write; replaced in one step.
         style
-            A `HeatStyle`; default: that of a new player.
+            A `HeatStyle`; default: the style of a new player.
         **options
             Options of the writer.
 
@@ -165,7 +165,7 @@ PLAYER = "widget.player:Player"
 
 
 def find_format(path: str | os.PathLike[str]) -> ExportFormat:
-    """Return the format that the suffix of a file name stands for; raises `ExportError` if there is none."""
+    """Return the format for the suffix of a file name; raises `ExportError` if no format has this suffix."""
     suffix = Path(path).suffix.lower()
     if suffix not in FORMATS_BY_SUFFIX:
         raise ExportError(
@@ -185,14 +185,14 @@ class Exportable(ABC):
         """Return the explanations that a player or a page shows side by side."""
 
     def export(self, path: str | os.PathLike[str], style: Any = None, *, video: Any = None, **options: Any) -> Path:
-        """Write a file in the format that its suffix stands for; see `EXPORT_FORMATS`.
+        """Write a file in the format that its suffix selects; see `EXPORT_FORMATS`.
 
         Parameters
         ----------
         path
             File to write, such as ``"clip.mp4"``; replaced in one step.
         style
-            A `HeatStyle`; default: that of a new player.
+            A `HeatStyle`; default: the style of a new player.
         video
             Path of the video that was explained. A movie then shows all its frames at full size, with its sound;
             other formats do not need it.
@@ -202,7 +202,7 @@ class Exportable(ABC):
         Raises
         ------
         ExportError
-            If there is no format of this suffix, or the file cannot be written.
+            If no format has this suffix, or the file cannot be written.
         ParameterError
             If the format needs one explanation and there are several, or the value of an option is invalid.
         """
@@ -224,7 +224,7 @@ class Exportable(ABC):
         return EXPORT_FORMATS["gif"].write(self, path, style, **options)
 
     def to_png(self, path: str | os.PathLike[str], style: Any = None, **options: Any) -> Path:
-        """Write an image of frames over the bars of time; options as for `staa_widgets.render_image`."""
+        """Write an image of frames over the time chart; options as for `staa_widgets.render_image`."""
         return EXPORT_FORMATS["png"].write(self, path, style, **options)
 
     def to_csv(self, path: str | os.PathLike[str], style: Any = None) -> Path:
@@ -237,7 +237,7 @@ class Exportable(ABC):
         Parameters
         ----------
         kind
-            ``"time"``: the bars of time, of a comparison one row for each explanation; ``"heads"``: the attention of
+            ``"time"``: the time chart, with one row for each explanation of a comparison; ``"heads"``: the attention of
             every layer and head of one explanation.
         **options
             Options of the figure.

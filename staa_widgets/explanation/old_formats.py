@@ -10,11 +10,11 @@ from staa_widgets.records.old_names import rename_method, rename_parameters
 _T = TypeVar("_T")
 
 _FIELDS = {"sampled": "sampled_frames", "truth": "ground_truth", "duration": "end"}
-"""Field names of formats 1 and 2, mapped to the names of today."""
+"""Current field names, by the field names of formats 1 and 2."""
 
 
 def upgrade(values: Mapping[str, Any], arrays: Mapping[str, _T]) -> tuple[dict[str, Any], dict[str, _T]]:
-    """Return the values and arrays of a file of format 1 or 2 under the field, method and parameter names of today."""
+    """Return the values and arrays of a file of format 1 or 2 under their current names."""
     renamed = _rename_fields(values)
     renamed["params"] = rename_parameters(renamed["method"], renamed["params"])
     renamed["method"] = rename_method(renamed["method"])

@@ -16,9 +16,9 @@ class Peak(NamedTuple):
     slice
         Index of the slice with the largest share of attribution.
     start, end
-        Half-open interval of seconds that this slice stands for.
+        Half-open interval of seconds that this slice covers.
     x, y
-        Center of its strongest patch in pixels of the displayed source frame.
+        Center of the slice's strongest patch in pixels of the displayed source frame.
     """
 
     slice: int

@@ -22,7 +22,7 @@ class Selection:
     slices
         Slices that overlap the range.
     share
-        Share of the clip's attribution in the range, 0 … 1; slices that lie partly in it count in part.
+        Share of the clip's attribution in the range, 0 … 1; a slice that lies partly in the range counts in part.
     """
 
     start: float

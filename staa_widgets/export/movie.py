@@ -151,7 +151,8 @@ def _encode_mp4(frames: RenderedFrames, path: Path, audio: Path | None, speed: f
         # A key frame about every second and no B-frames: players can seek to any frame quickly.
         stream.options = {"crf": "18", "preset": "veryfast", "bf": "0", "g": str(max(1, round(rate)))}
         stream.codec_context.time_base = Fraction(1, TICKS_PER_SECOND)
-        # BT.601 and said so: players that read these fields and players that ignore them show the same colors.
+        # Encode as BT.601, and say so in the stream: players that read these fields and players that ignore them then
+        # show the same colors.
         stream.codec_context.colorspace = 6
         stream.codec_context.color_primaries = 6
         stream.codec_context.color_trc = 6

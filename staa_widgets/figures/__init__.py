@@ -1,6 +1,6 @@
-"""Plotly figures of explanations: the bars of time, and the attention of every layer and head.
+"""Plotly figures of explanations: the time chart, and the attention of every layer and head.
 
-`draw_figure` draws one by its name. Plotly is imported when a figure is drawn, not before.
+`draw_figure` draws a figure by its name. Plotly is imported when a figure is drawn, not before.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def draw_figure(explanation: Explanation | Comparison, kind: str = "time", **opt
     Raises
     ------
     ParameterError
-        If there is no figure of this name, or it cannot be drawn of a comparison.
+        If there is no figure of this name, or the figure cannot be drawn for a comparison.
     """
     figures: dict[str, Any] = _COMPARISON_FIGURES if isinstance(explanation, Mapping) else _FIGURES
     if kind not in figures:

@@ -20,7 +20,7 @@ MAPS_TRACE = "staa-heads"
 
 
 def attention_heads(explanation: Explanation, slice: int | None = None) -> go.Figure:  # noqa: A002
-    """Draw the attention of every layer and head: a small map of each above, and its shares over time below.
+    """Draw the attention of every layer and head: above as small maps, below as lines over time.
 
     Each map and each line is divided by its own maximum, so that shapes can be compared but strengths cannot. Hovering
     over a cell shows its value: in a map the attention, in a line the share of the slice.
@@ -30,12 +30,12 @@ def attention_heads(explanation: Explanation, slice: int | None = None) -> go.Fi
     explanation
         An explanation that has `attention`, float16 ``(L, H, S, h, w)``.
     slice
-        Index of the slice whose maps are drawn; by default the mean over all of them.
+        Index of the slice whose maps are drawn; by default the mean over all slices.
 
     Returns
     -------
     Figure
-        Linked to a player by `staa_widgets.link`, a click on a map shows that head in the player.
+        After `staa_widgets.link` has linked the figure to a player, a click on a map shows that head in the player.
 
     Raises
     ------
@@ -147,7 +147,7 @@ def _tile_maps(maps: np.ndarray) -> np.ndarray:
 
 
 def _shares_trace(e: Explanation, mass: np.ndarray) -> go.Heatmap:
-    """Return the trace of one line per head: each slice's attention, ``(L, H, S)``, divided by the line's maximum."""
+    """Return the trace of the lines, one per head: attention per slice, ``(L, H, S)``, divided by its maximum."""
     import plotly.graph_objects as go
 
     layers, count, slices = mass.shape

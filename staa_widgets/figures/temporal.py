@@ -1,4 +1,4 @@
-"""Figures of the bars of time: attribution over seconds, of one explanation or several under each other."""
+"""Time charts: figures of the attribution over seconds, of one explanation or of several, one below the other."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ROW_HEIGHT = 150
 
 
 def temporal_bars(explanation: Explanation) -> go.Figure:
-    """Draw when the model looked: a bar for every slice, as wide as the seconds it stands for.
+    """Draw the time chart of an explanation: a bar for every slice, as wide as the seconds that the slice covers.
 
     If maps have negative values, each bar is split: the part of the share in favor of the class points up, the part
     against it down. Otherwise a dashed line marks the share that every slice would have if all were equal.
@@ -39,7 +39,7 @@ def temporal_bars(explanation: Explanation) -> go.Figure:
     Returns
     -------
     Figure
-        Wrap it in ``go.FigureWidget`` to `staa_widgets.link` it to a player.
+        To link the figure to a player by `staa_widgets.link`, wrap it in ``go.FigureWidget``.
     """
     import plotly.graph_objects as go
 
@@ -62,7 +62,7 @@ def temporal_bars(explanation: Explanation) -> go.Figure:
 
 
 def comparison_bars(comparison: Comparison) -> go.Figure:
-    """Draw when each of several explanations looked, under each other on one axis of seconds.
+    """Draw the time charts of several explanations, one below the other, on one axis of seconds.
 
     All rows have the same scale, so that bars can be compared between rows.
 
@@ -74,7 +74,8 @@ def comparison_bars(comparison: Comparison) -> go.Figure:
     Returns
     -------
     Figure
-        Wrap it in ``go.FigureWidget`` to `staa_widgets.link` it to a player of any of the explanations.
+        To link the figure to a player of any of the explanations by `staa_widgets.link`, wrap it in
+        ``go.FigureWidget``.
     """
     from plotly.subplots import make_subplots
 
@@ -165,7 +166,7 @@ def _bar_trace(e: Explanation, heights: np.ndarray, color: str, name: str | None
         "slice %{customdata[0]}: %{customdata[1]:.2f} – %{customdata[2]:.2f} s<br>"
         "frames sampled: %{customdata[3]}<extra></extra>",
         marker={"color": color, "line": {"color": "white", "width": 1}},
-        # `link` selects the bar of the time that the player shows.
+        # `link` selects the bar at the time that the player shows.
         selected={"marker": {"color": HIGHLIGHT_COLOR if color == BAR_COLOR else "#7d3208"}},
         unselected={"marker": {"opacity": 1}},
     )

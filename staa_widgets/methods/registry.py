@@ -186,6 +186,6 @@ def get_method(name: str) -> Method:
     Raises
     ------
     UnknownMethodError
-        If there is none; it names the nearest.
+        If there is no such method; the message suggests the most similar name.
     """
     return registry.look_up("method", name, METHODS, UnknownMethodError)

@@ -42,7 +42,7 @@ class AttentionReader(Protocol):
         ...
 
     def capture_readout(self, hidden: Tensor) -> None:
-        """Store the hidden states that the classifier reads, before its last norm."""
+        """Receive the input of the last norm before the classifier, and store what `records` needs of it."""
         ...
 
     def records(self, logits: Tensor, targets: Sequence[int | None]) -> list[Record]:

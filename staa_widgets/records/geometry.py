@@ -21,19 +21,19 @@ class Geometry:
     Parameters
     ----------
     frames
-        ``T``, sampled frames the model takes.
+        ``T``, the number of sampled frames that the model takes.
     tubelet
-        ``k``, frames a token spans.
+        ``k``, the number of frames that a token spans.
     height, width
-        ``h w``, the token grid.
+        ``h``, ``w``: rows and columns of the token grid.
     order
         ``"patch_major"`` (time fastest), ``"time_major"`` or ``"per_frame"`` (each frame is a sequence of its own).
     prefix
-        Tokens before the patches, such as CLS.
+        Number of tokens before the patches, such as CLS.
     input_size
         ``(height, width)`` in pixels of the model's input.
     input_name
-        Keyword of the model's forward.
+        Keyword of the model's `forward` that takes the clip.
     """
 
     frames: int
@@ -47,11 +47,11 @@ class Geometry:
 
     @property
     def slices(self) -> int:
-        """``S``, the number of slices: the model has one map for each."""
+        """``S``, the number of time slices in the model's input."""
         return self.frames // self.tubelet
 
     def to_grid(self, row: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Return values of patch tokens, ``(…, S·h·w)`` in token order without prefix, as ``(…, S, h, w)``."""
+        """Reshape values of patch tokens, ``(…, S·h·w)`` in token order without prefix, to ``(…, S, h, w)``."""
         leading_shape = row.shape[:-1]
         if self.order == "patch_major":
             cube = row.reshape(*leading_shape, self.height, self.width, self.slices)
@@ -59,7 +59,9 @@ class Geometry:
         return row.reshape(*leading_shape, self.slices, self.height, self.width)
 
     def resolve_patch(self, patch: Patch | Literal["middle"], slices: int | None = None) -> Patch:
-        """Return a patch, or the middle one, of a grid of ``slices`` slices (default: those of one window).
+        """Check a patch against a grid of ``slices`` slices and return it; ``"middle"`` stands for the middle patch.
+
+        By default the grid has the slices of one window.
 
         Raises
         ------

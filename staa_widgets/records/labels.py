@@ -11,12 +11,12 @@ from staa_widgets.errors import ParameterError
 
 
 def target_index(target: int | str | None, labels: tuple[str, ...]) -> int | None:
-    """Return the index of a class given by index or label; case, spaces, ``_`` and ``-`` of labels are ignored.
+    """Return the index of a class that is given by index or label; case, spaces, ``_`` and ``-`` in labels are ignored.
 
     Raises
     ------
     ParameterError
-        If there is no such class; the message suggests the nearest.
+        If there is no such class; the message suggests the most similar label.
     """
     if target is None:
         return None

@@ -1,4 +1,4 @@
-"""Current names of methods and parameters that were renamed, so that files saved before can be read."""
+"""Current names of methods and parameters that were renamed, so that older files can be read."""
 
 from __future__ import annotations
 

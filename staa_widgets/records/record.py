@@ -25,9 +25,9 @@ class Needs:
     temporal
         Temporal attention of divided models.
     spatial
-        Head-mean attention matrices within frames, for rollout; for joint attention the rollout itself.
+        Head-mean attention matrices within frames, for rollout; with joint attention, the rollout itself.
     values
-        Attention weighted by the norm of the value vectors that it moves.
+        Attention, each weight multiplied by the norm of its value vector.
     contributions
         Contribution of each token to the target's logit.
     gradients
@@ -37,7 +37,7 @@ class Needs:
     exact
         Read every query of joint attention, instead of estimating the sum over queries from a sample.
     patch
-        The attention of this patch, in each layer and head.
+        Patch whose attention to all patches is read, in each layer and head.
     """
 
     rows: bool = False
@@ -79,19 +79,20 @@ class Record:
     logits
         float32 ``(K,)``.
     target
-        Class of `contributions` and gradients; ``None`` if the record holds neither.
+        Class of `contributions` and of the gradients; ``None`` if the record holds neither of them.
     cls
-        float32 ``(L, H, S)``, attention that the readout keeps on itself (for joint attention divided evenly over the
-        slices; zero where there is no CLS).
+        float32 ``(L, H, S)``, attention from the readout to CLS itself; with joint attention it is divided evenly over
+        the slices. Zero if the model has no CLS.
     rows
-        float32 ``(L, H, S, P)``, attention from the readout to each patch; `cls` is the rest of the row. Where the
-        readout is the mean of all tokens, the mean of their rows.
+        float32 ``(L, H, S, P)``, attention from the readout to each patch; `cls` is the rest of the row. If the readout
+        is the mean of all tokens, this is the mean of their rows.
     temporal
         float32 ``(L, P, T, T)``, head-mean temporal attention ``[layer, patch, from, to]``.
     spatial
         float16 ``(L, T, 1 + P, 1 + P)``, head-mean attention within each frame.
     value_rows, value_temporal
-        float32, shaped as head-mean `rows` ``(L, S, P)`` and `temporal`, weighted by the norm of the moved value.
+        float32, shaped as head-mean `rows` ``(L, S, P)`` and `temporal`, each weight multiplied by the norm of its
+        value vector.
     contributions
         float32 ``(L, H, S, P)``, contribution of each patch to the target's logit.
     gradient_rows, gradient_temporal
@@ -99,17 +100,19 @@ class Record:
     relevance
         float32 ``(S, P)``: the readout carried back through ``I + mean_h relu(a · dy/da)`` of all layers.
     rollout, value_rollout, gradient_rollout, contribution_rollout
-        float32 ``(L + 1, S, P)``, for joint attention, whose full matrices are too large to keep: the readout,
-        `value_rows`, `gradient_rows` and the positive `contributions`, carried back through plain attention of all
-        layers. Entry ``n`` is multiplied by ``a ** n``; the sum is the flow that arrives at each patch if attention
-        has the share ``a`` and the residual the rest.
+        float32 ``(L + 1, S, P)``, for joint attention only, because its full matrices are too large to keep: the
+        readout, `value_rows`, `gradient_rows` and the positive `contributions`, carried back through the plain
+        attention of all layers. These are coefficients of a polynomial in the share ``a`` of attention (the residual
+        has the rest): the sum over ``n`` of ``a ** n`` times entry ``n`` is the flow that arrives at each patch.
     patch_rows
-        float32 ``(L, H, S, P)``, attention from the requested patch to each patch, without the share of CLS. ``L``
-        are the layers in which patches attend to each other; in models with a pooler these are not the layers of
-        `rows`. Divided attention: the head's spatial row times the head-mean temporal attention of its patches.
+        float32 ``(L, H, S, P)``, attention from the requested patch to each patch, without the share of CLS. Here ``L``
+        counts the layers in which patches attend to each other; in models with a pooler, these are other layers than
+        those of `rows`. Divided attention: the head's spatial row times the head-mean temporal attention of its
+        patches.
     sampling_errors
-        Standard error of each array that was estimated from sampled queries, by the array's name, as a share of its
-        sum: for `rows` the mean over layers, for a rollout that of the arriving flow. Empty if every query was read.
+        Standard error of each array that was estimated from sampled queries, by the array's name, as a share of the
+        array's sum: for `rows` the mean over the layers, for a rollout a share of the flow that arrives. Empty if every
+        query was read.
     """
 
     geometry: Geometry

@@ -1,4 +1,4 @@
-"""Records as files of the cache: `record_to_bytes` and `record_from_bytes`."""
+"""Write records to files of the cache and read them: `record_to_bytes` and `record_from_bytes`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from staa_widgets.storage.format import pack, split_fields, unpack
 
 
 def record_to_bytes(record: Record, needs: Needs) -> bytes:
-    """Return a record, and the needs that it meets, as the bytes of a file."""
+    """Return the bytes of a file that holds a record and the `Needs` that the record meets."""
     values, arrays = split_fields(record)
     return pack("record", {**values, "geometry": asdict(record.geometry), "needs": asdict(needs)}, arrays)
 
 
 def record_from_bytes(data: bytes) -> tuple[Record, Needs]:
-    """Return the record and the needs that `record_to_bytes` wrote.
+    """Return the record and the `Needs` from bytes that `record_to_bytes` made.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Drawing with Pillow: text, shapes, bars of time and colorbars, in page pixels."""
+"""Draw with Pillow: text, shapes, time charts and colorbars, in page pixels."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ASCII_PUNCTUATION = str.maketrans({"–": "-", "—": "-", "×": "x", "…": ".
 
 
 class Canvas:
-    """White drawing surface. Coordinates are page pixels; the image has `scale` times as many each way."""
+    """White drawing surface. Coordinates are page pixels; the image has `scale` times as many pixels each way."""
 
     def __init__(self, width: float, height: float, scale: float = 1.0) -> None:
         from PIL import Image, ImageDraw
@@ -116,13 +116,13 @@ def _choose_font(size: float, text: str) -> tuple[Any, str]:
 
 @cache
 def _has_glyph(name: str, letter: str) -> bool:
-    """Return whether a font has a character, that is, does not draw the box of a missing character for it."""
+    """Return whether a font has a character: whether it draws something else than the box of a missing character."""
     font = _load_font(name, 24)
     return letter.isspace() or bytes(font.getmask(letter)) != bytes(font.getmask("\U0010fffe"))
 
 
 class TimeAxis(NamedTuple):
-    """Rectangle of the bars of time on a canvas: seconds run from `x0` to `x1`, shares from `bottom` up to `top`."""
+    """Rectangle of a time chart on a canvas: seconds run from `x0` to `x1`, shares from `bottom` up to `top`."""
 
     x0: float
     x1: float
@@ -145,7 +145,7 @@ def draw_bars(
     signed: NDArray[np.float64] | None,
     highlighted: Sequence[int] = (),
 ) -> None:
-    """Draw the share of each slice as a bar, with an axis of shares at the left; `highlighted` bars are darker."""
+    """Draw the share of each slice as a bar, with an axis of shares on the left; `highlighted` bars are darker."""
     up = temporal if signed is None else (temporal + signed) / 2
     down = np.zeros_like(temporal) if signed is None else (temporal - signed) / 2
     step = nice_step(float(up.max() + down.max()), 3)
@@ -214,7 +214,7 @@ def draw_colorbar(canvas: Canvas, x: float, y: float, width: float, compositor: 
 
 
 def describe_scale(compositor: Compositor, *, several: bool = False) -> str:
-    """Return the caption of a colorbar: the maximum that its value 1 stands for."""
+    """Return the caption of a colorbar, which states the maximum that the value 1 stands for."""
     if compositor.style.normalize == "frame":
         return "per frame: 1 stands for each frame's own maximum; not comparable over time"
     return (

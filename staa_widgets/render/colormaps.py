@@ -1,7 +1,7 @@
 """Colormaps of heat maps, for the player, images and figures.
 
-The four sequential ones are those of matplotlib (CC0; cividis by Nuñez, Anderton and Renslow, PLoS ONE 13(7), 2018) at
-every fifth entry. The diverging one is for signed maps: 0 lies in its middle.
+The four sequential colormaps are every fifth entry of matplotlib's (CC0; cividis by Nuñez, Anderton and Renslow, PLoS
+ONE 13(7), 2018). The diverging colormap is for signed maps: 0 lies in its middle.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Compositing of heat maps over frames in numpy; every pixel has the same integers as in the player's canvas."""
+"""Draw heat maps over frames in numpy; every pixel has exactly the color that the player's canvas gives it."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ _MAX_OVERLAYS = 8
 
 
 def palette(style: HeatStyle, cutoff: float, colormap: NDArray[np.uint8], *, signed: bool) -> NDArray[np.uint8]:
-    """Return color and opacity of each level, uint8 ``(1024, 4)``; level 0 is value 0, or -1 where values are signed.
+    """Return the color and opacity of each level, uint8 ``(1024, 4)``; level 0 is value 0, or -1 if values are signed.
 
     Parameters
     ----------
     style
         Opacity and gamma.
     cutoff
-        Magnitude up to which values are not drawn, as a share of the value at the last level.
+        Magnitude up to which values are not drawn, as a share of the magnitude at the last level.
     colormap
         uint8 ``(256, 3)``.
     signed
@@ -62,7 +62,7 @@ def palette(style: HeatStyle, cutoff: float, colormap: NDArray[np.uint8], *, sig
 
 
 def display_frames(explanation: Explanation) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the source indices and times of the frames that can be shown, ``(P,)`` each: of the preview, or all."""
+    """Return source indices and times of the frames that can be shown, ``(P,)`` each: the preview's, else all."""
     e = explanation
     if e.preview is not None:
         return e.preview.indices, e.preview.times
@@ -70,7 +70,7 @@ def display_frames(explanation: Explanation) -> tuple[NDArray[np.int64], NDArray
 
 
 def display_index(explanation: Explanation, frame: int) -> int:
-    """Return the index, among `display_frames`, of the frame nearest to a source frame; of two, the earlier.
+    """Return the position in `display_frames` of the frame nearest to a source frame; of two nearest, the earlier one.
 
     Raises
     ------
@@ -85,9 +85,9 @@ def display_index(explanation: Explanation, frame: int) -> int:
 
 
 def peak_frame(explanation: Explanation, *, every_frame: bool = False) -> int:
-    """Return the source frame to show first: the middle frame of those that the strongest slice saw.
+    """Return the source frame to show first: the middle one of the frames that the model saw for the strongest slice.
 
-    Unless `every_frame` is true, it is replaced by the nearest of `display_frames`.
+    Unless `every_frame` is true, this frame is replaced by the nearest one of `display_frames`.
     """
     e = explanation
     slice_frames = e.sampled_frames[e.temporal.astype(np.float32).argmax()]
@@ -105,7 +105,7 @@ class Compositor:
     style
         Display settings.
     size
-        ``(width, height)`` of the images; default: that of the preview.
+        ``(width, height)`` of the images; default: the size of the preview's images.
 
     Raises
     ------
@@ -130,7 +130,7 @@ class Compositor:
         self._overlays = OrderedDict()
 
     def paint(self, pixels: NDArray[np.uint8], time: float) -> NDArray[np.uint8]:
-        """Return a copy of an image, uint8 ``(height, width, 3)``, under the heat map at a time in seconds."""
+        """Return a copy of an image, uint8 ``(height, width, 3)``, with the heat map of a time in seconds over it."""
         key = self._slices_at(time)
         if key not in self._overlays:
             self._overlays[key] = self._make_overlay(self.map_at(time))
@@ -157,7 +157,7 @@ class Compositor:
         )
 
     def _slices_at(self, time: float) -> tuple[int, int, float]:
-        """Return the two slices that are mixed at a time in seconds, and the weight of the second."""
+        """Return the two slices that are mixed at a time in seconds, and the weight of the second slice."""
         hold = self.style.time_interpolation == "hold"
         starts = self.explanation.spans[:, 0] if hold else self._centers
         first = max(int(np.searchsorted(starts, time, side="right")) - 1, 0)
@@ -168,12 +168,12 @@ class Compositor:
         return first, second, float(min(max((time - starts[first]) / gap, 0), 1)) if gap > 0 else 0.0
 
     def _make_overlay(self, field: NDArray[np.float32]) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
-        """Return, for each pixel within the box, the weight of the frame (of 255) and the weighted color to add."""
+        """Return for each pixel within the box the weight of the frame, 0 … 255, and the weighted color to add."""
         maximum = 1.0
         if self.style.normalize == "frame":
             maximum = float(np.abs(field).max()) or 1.0
         signed = self.heat.is_signed
-        # The cutoff stays that of the clip: scaling a frame must not reveal hidden cells.
+        # The cutoff of the clip is used in every frame: scaling a frame must not reveal hidden cells.
         colors = palette(self.style, self.cutoff / maximum, self.colormap, signed=signed).astype(np.uint16)
         half = (LEVELS - 1) / 2 if signed else LEVELS - 1
         gain, bias = half / maximum, (half if signed else 0) + 0.5
@@ -190,7 +190,7 @@ def draw_frame(
     style: HeatStyle = DEFAULT_STYLE,
     pixels: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.uint8]:
-    """Draw a frame under its heat map.
+    """Return a frame with its heat map over it.
 
     Parameters
     ----------
@@ -201,7 +201,7 @@ def draw_frame(
     style
         Display settings.
     pixels
-        RGB uint8 ``(H, W, 3)``, the frame itself at any size; default: the preview's image of it.
+        RGB uint8 ``(H, W, 3)``, the frame itself at any size; default: the image of this frame in the preview.
 
     Returns
     -------
@@ -246,9 +246,9 @@ def display_size(explanation: Explanation) -> tuple[int, int]:
 
 
 class _Taps(NamedTuple):
-    """Interpolation along one side of an image: for each pixel, the two cells to mix and the weight of the second.
+    """Interpolation along one side of an image: for each pixel, the two cells to mix and the weight of the second cell.
 
-    The pixels from `start` to `stop` are those whose center lies in the box.
+    The centers of the pixels from `start` to `stop` lie in the box.
     """
 
     start: int

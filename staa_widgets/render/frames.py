@@ -1,4 +1,4 @@
-"""`RenderedFrames`: the frames of a clip under its heat map, one after the other, for movies."""
+"""`RenderedFrames`: the frames of a clip with the heat map over them, one after the other, for movies."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class RenderedFrames:
     start, end
         Seconds: only frames whose time lies in ``[start, end)`` are shown.
     chart
-        Whether to draw the bars of time, with a marker at the current time, and the colorbar under the images. Images
-        narrower than `MIN_CHART_WIDTH` pixels get none.
+        Whether to draw the time chart, with a marker at the current time, and the colorbar under the images. Images
+        narrower than `MIN_CHART_WIDTH` pixels get no chart.
     max_side
         Largest number of pixels of the images' longer side.
 
@@ -104,22 +104,22 @@ class RenderedFrames:
 
     @property
     def size(self) -> tuple[int, int]:
-        """``(width, height)`` of each image with its chart."""
+        """``(width, height)`` of each image, with the chart."""
         width, height = self.image_size
         return width, height + round(FOOTER_HEIGHT * self._scale)
 
     def select(self, indices: NDArray[np.int64]) -> None:
-        """Keep only the frames at these indices; each is shown until the next one."""
+        """Keep only the frames at these indices; each frame is then shown until the next one."""
         self._positions, self.frames, self.times = self._positions[indices], self.frames[indices], self.times[indices]
         self.edges = np.append(self.times, self.edges[-1])
 
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
-        """Draw frame by frame, uint8 ``(height, width, 3)`` of `size`."""
+        """Yield the drawn frames, uint8 ``(height, width, 3)`` of `size`."""
         for i, pixels in enumerate(self._read_pixels()):
             yield self._render(i, pixels)
 
     def sample(self, count: int) -> Iterator[NDArray[np.uint8]]:
-        """Draw at most `count` evenly spread frames, from the images of the preview."""
+        """Return at most `count` evenly spread frames, drawn over the images of the preview."""
         for i in np.unique(np.linspace(0, len(self) - 1, count).round().astype(int)):
             yield self._render(int(i), frame_image(self.explanation, int(self._positions[i])))
 
@@ -137,7 +137,7 @@ class RenderedFrames:
     def _render_footer(self, frame: int, time: float) -> NDArray[np.uint8]:
         s = int(self.explanation.slice_of_frame[frame - self.explanation.first_frame])
         width = self.image_size[0] / self._scale
-        # Frames come in order, so only the footer of the current slice is needed again.
+        # Frames come in order, so only the footer of the current slice can be needed again.
         if self._footer is None or self._footer[0] != s:
             canvas = Canvas(width, FOOTER_HEIGHT, self._scale)
             self._footer = s, canvas, draw_footer(canvas, self.compositor, 4, width - 4, 16, s)

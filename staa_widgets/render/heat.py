@@ -1,4 +1,4 @@
-"""Heat map of an explanation in a given style: its maps, cutoff and colormap."""
+"""Compute the heat map of an explanation in a given style: its maps, cutoff and colormap."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Heat(NamedTuple):
-    """The maps to draw: the joint attribution, or the attention of one layer.
+    """The maps to draw: those of the explanation, or the attention of one layer.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def compute_heat(explanation: Explanation, style: HeatStyle = DEFAULT_STYLE) -> 
     e, attention = explanation, explanation.attention
     if style.layer < 0:
         scale = float(np.abs(e.maps).max()) or 1.0
-        # Rounded to half floats, because the player receives those.
+        # Rounded to half floats, because the player receives half floats.
         values = (e.maps / scale).astype(np.float16).astype(np.float32)
         heat = Heat(values, scale, e.temporal, e.temporal_signed)
         return _normalize_heat(smooth(values, style.smooth), scale, signed=heat.is_signed) if style.smooth else heat
@@ -70,7 +70,7 @@ def compute_heat(explanation: Explanation, style: HeatStyle = DEFAULT_STYLE) -> 
 
 
 def _normalize_heat(values: NDArray[np.float32], scale: float, *, signed: bool) -> Heat:
-    """Scale maps to a largest magnitude of 1, and compute the share of each slice."""
+    """Return maps scaled to a largest magnitude of 1, with the share of each slice."""
     top = float(np.abs(values).max()) or 1.0
     values = (values.astype(np.float64) / top).astype(np.float32)
     mass = np.abs(values).sum(axis=(1, 2), dtype=np.float64)
@@ -83,7 +83,7 @@ def _normalize_heat(values: NDArray[np.float32], scale: float, *, signed: bool) 
 
 
 def compute_cutoff(heat: Heat, style: HeatStyle) -> float:
-    """Return the magnitude, 0 … 1, that cells must exceed to be drawn: the quantile `style.threshold`."""
+    """Return the magnitude, 0 … 1, that a cell must exceed to be drawn: the quantile `style.threshold` of cells."""
     if style.threshold <= 0:
         return 0.0
     ranked = np.sort(np.abs(heat.values), axis=None)

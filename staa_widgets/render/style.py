@@ -35,7 +35,7 @@ class HeatStyle:
     layer, head
         Layer whose attention is shown (-1: the maps of all layers instead), and its head (-1: the mean of all heads).
     colormap
-        Name in `COLORMAPS`. Signed maps are always drawn in the diverging one.
+        Name in `COLORMAPS`. Signed maps are always drawn in the diverging colormap.
     opacity
         Opacity of the strongest cells, 0 … 1.
     threshold
@@ -45,12 +45,12 @@ class HeatStyle:
     smooth
         Standard deviation, in slices and patches, of the Gaussian blur applied to the maps first.
     normalize
-        ``"clip"``: 1 is the clip's maximum; ``"frame"``: each frame's own.
+        ``"clip"``: 1 stands for the clip's maximum; ``"frame"``: 1 stands for the maximum of each frame.
     interpolation
         ``"linear"``, or ``"nearest"`` for blocks.
     time_interpolation
         ``"hold"``: each frame shows the map of its slice; ``"linear"``: maps are blended between the mean times of the
-        frames that the slices saw.
+        frames that the model saw for the slices.
     dim_outside
         Whether to darken the parts of the frame that the model did not see.
 

@@ -31,7 +31,7 @@ PLAYHEAD_COLOR = "#c01f2e"
 def draw_footer(
     canvas: Canvas, compositor: Compositor, left: float, right: float, top: float, highlighted: int
 ) -> TimeAxis:
-    """Draw bars of time, one of them highlighted, and the colorbar below, 130 pixels in all; return the time axis."""
+    """Draw a time chart with one bar highlighted and a colorbar below, 130 pixels in all; return the time axis."""
     e, heat = compositor.explanation, compositor.heat
     axis = TimeAxis(
         left + LABEL_WIDTH, right - EVEN_LABEL_WIDTH, top, top + 56, float(e.spans[0, 0]), float(e.spans[-1, 1])
@@ -43,7 +43,7 @@ def draw_footer(
 
 
 def draw_playhead(canvas: Canvas, axis: TimeAxis, time: float) -> None:
-    """Draw a marker at a time in seconds on the bars of time."""
+    """Draw a marker at a time in seconds on the time chart."""
     canvas.rectangle(axis.x(time) - 1, axis.top - 6, axis.x(time) + 1, axis.bottom, PLAYHEAD_COLOR)
     canvas.disc(axis.x(time), axis.top - 6, 3.5, PLAYHEAD_COLOR)
 
@@ -70,7 +70,7 @@ def describe_map(style: HeatStyle) -> str:
 
 
 def with_heat_maps(compositor: Compositor) -> Explanation:
-    """Return the explanation with the maps that are drawn, so that its peak is the one visible in the image."""
+    """Return the explanation with the maps that are drawn, so that its peak is the visible peak of the image."""
     e, style = compositor.explanation, compositor.style
     if style.layer < 0 and not style.smooth:
         return e
@@ -99,7 +99,7 @@ def alt_text(compositors: Mapping[str, Compositor]) -> str:
 
 
 class SummaryLayout:
-    """Layout of the summary image: a row of frames over bars of time for each explanation."""
+    """Layout of the summary image: for each explanation a row of frames over a time chart."""
 
     def __init__(self, compositors: Mapping[str, Compositor], width: int, images: int | None) -> None:
         self.compositors, self.width = compositors, width
@@ -115,7 +115,7 @@ class SummaryLayout:
         self.image_height = self.image_width / aspect
         spans = [compositor.explanation.spans for compositor in compositors.values()]
         same_slices = all(np.array_equal(other, spans[0]) for other in spans)
-        # Explanations with the same slices show the same frames: the strongest by the mean of their shares.
+        # Explanations with the same slices show the same frames: those of the slices with the largest mean share.
         shares = [compositor.heat.temporal for compositor in compositors.values()]
         mean = np.mean(shares, axis=0) if same_slices else None
         self.slices = {
@@ -190,7 +190,7 @@ class SummaryLayout:
             canvas.paste_image(painted, left, top + (self.image_height - image_height) / 2, image_width, image_height)
             text_end = canvas.text(left, bottom + 18, f"{time:.2f} s", 13)
             canvas.text(text_end + 8, bottom + 18, f"{heat.temporal[s]:.0%}", 13, HIGHLIGHT_COLOR)
-            # Line from the image to its bar.
+            # A line from the image to its bar.
             x = axis.x((e.spans[s, 0] + e.spans[s, 1]) / 2)
             canvas.line([(middle, bottom + 24), (x, axis.top)], "#aab1bd", 1)
         draw_bars(canvas, axis, e, heat.temporal, heat.temporal_signed, slices)

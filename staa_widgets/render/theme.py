@@ -1,4 +1,4 @@
-"""Colors and Plotly template of every figure, and the escaping of text in them."""
+"""Colors and Plotly template of every figure, and a function to escape text in figures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BAR_COLOR, HIGHLIGHT_COLOR, POSITIVE_COLOR = "#7ea6ea", "#1d5fd1", "#c2571a"
 
 
 def escape_plotly_text(text: str, longest: int = 60) -> str:
-    """Return text escaped for Plotly, so that it is shown literally.
+    """Return text escaped for Plotly, so that the text is shown literally.
 
     Plotly takes ``<b>``, ``<a href=…>`` and ``&amp;`` for markup and, on pages with MathJax, ``$…$`` for a formula.
 
@@ -32,7 +32,7 @@ def escape_plotly_text(text: str, longest: int = 60) -> str:
 
 
 def plotly_template() -> go.layout.Template:
-    """Return the template of every figure: large letters, dark on white, few lines."""
+    """Return the template of every figure: large dark letters on white, and few lines."""
     import plotly.graph_objects as go
 
     axis = {

@@ -9,7 +9,7 @@ from typing import Any
 def import_by_name(name: str) -> Any:
     """Import a function or class of this package by its name.
 
-    A table of such names can refer to packages of a higher layer, and to modules that are slow to import, without
+    With such names a table can refer to packages of a higher layer, or to modules that are slow to import, without
     importing them. A test should import every name of the table.
 
     Parameters

@@ -1,4 +1,4 @@
-"""JSON in one canonical form: equal values give equal text."""
+"""Write JSON in one canonical form: equal values give equal text."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from staa_widgets.errors import ParameterError
 
 
 def to_json_value(value: Any) -> Any:
-    """Convert a value that may hold numpy numbers and arrays to one that `json` can write.
+    """Convert a value that may hold numpy numbers and arrays to a value that `json` can write.
 
     Raises
     ------
     ParameterError
-        If the value holds anything that JSON cannot, such as NaN or infinities.
+        If the value holds anything that JSON cannot represent, such as NaN or infinity.
     """
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()

@@ -1,4 +1,4 @@
-"""Atomic writing, by which a file is whole or absent, and safe file names."""
+"""Write files atomically, so that a file is whole or absent, and make safe file names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from staa_widgets.errors import ExportError
 
 
 def write_atomic(path: str | os.PathLike[str], data: bytes) -> Path:
-    """Write a file in one step: readers see the old content or the new, never a part.
+    """Write a file in one step: readers see the old content or the new content, never a part.
 
     Raises
     ------
@@ -27,7 +27,7 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> Path:
 
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield the path of a temporary file, which replaces ``path`` in one step at the end.
+    """Yield the path of a temporary file; at the end, the temporary file replaces ``path`` in one step.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         As in `write_atomic`. If the block raises, the temporary file is removed.
     """
     target = Path(path)
-    # Beside the target, because replacing is one step only within a file system.
+    # The temporary file lies in the folder of the target, because replacing is one step only within a file system.
     temporary_path = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
         yield temporary_path
@@ -47,12 +47,12 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextmanager
 def export_path(path: str | os.PathLike[str], content: str) -> Iterator[Path]:
-    """Yield a temporary path as `atomic_path` does, for a file that the user named.
+    """Yield a temporary path as `atomic_path` does, for a path given by the user; report failures as `ExportError`.
 
     Raises
     ------
     ExportError
-        If the file cannot be written; the message says what, where and why.
+        If the file cannot be written; the message names the file and the cause.
     """
     try:
         with atomic_path(path) as temporary_path:
@@ -68,7 +68,7 @@ def export_path(path: str | os.PathLike[str], content: str) -> Iterator[Path]:
 
 
 def export_bytes(path: str | os.PathLike[str], data: bytes, content: str) -> Path:
-    """Write a file that the user named, in one step; raise `ExportError` if it cannot be written."""
+    """Write a file to a path given by the user, in one step; raise `ExportError` if it cannot be written."""
     with export_path(path, content) as temporary_path:
         temporary_path.write_bytes(data)
     return Path(path)

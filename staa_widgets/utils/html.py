@@ -12,7 +12,7 @@ EMPTY = ("meta", "link", "br")
 
 
 class Markup(str):
-    """HTML that is not escaped again."""
+    """A string of HTML, which `element` inserts without escaping it."""
 
     __slots__ = ()
 
@@ -39,14 +39,14 @@ def element(tag: str, *children: str | None, **attributes: str | None) -> Markup
 
 
 def join_markup(*children: str | None) -> Markup:
-    """Return children one after another, escaped unless they are `Markup`."""
+    """Return children joined into one `Markup`; a child is escaped unless it is `Markup` already."""
     return Markup(
         "".join(child if isinstance(child, Markup) else html.escape(child, quote=False) for child in children if child)
     )
 
 
 def comma_list(names: Iterable[str]) -> Markup:
-    """Return names with commas between them."""
+    """Return names joined by commas."""
     parts: list[str] = []
     for name in names:
         if parts:

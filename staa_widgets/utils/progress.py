@@ -1,4 +1,4 @@
-"""Report progress to a function of the caller or as a progress bar."""
+"""Report progress to a function given by the caller, or as a progress bar."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _on_terminal() -> bool:
 
 
 class _Bar:
-    """Progress bar that a timer shows after a delay, because a step may take long; removed at the end."""
+    """Progress bar that a timer shows after a delay, even in the middle of a long step; it is removed at the end."""
 
     def __init__(self, delay: float) -> None:
         self._lock = Lock()
@@ -72,7 +72,7 @@ class _Bar:
         with self._lock:
             self._closed = True
             if self._bar is not None:
-                self._bar.n = self._bar.total  # tqdm leaves a bar that is not full in the notebook, in red.
+                self._bar.n = self._bar.total  # tqdm would leave a bar that is not full in the notebook, in red.
                 self._bar.close()
             if self._output is not None:
                 # A saved notebook would keep the view of a closed widget.

@@ -13,7 +13,7 @@ Entry = TypeVar("Entry")
 
 
 def parameter_defaults(run: Callable[..., Any]) -> Mapping[str, Any]:
-    """Return the names and defaults of all parameters of a function but the first."""
+    """Return the defaults of a function's parameters by name, without the first parameter."""
     return MappingProxyType({p.name: p.default for p in list(inspect.signature(run).parameters.values())[1:]})
 
 
@@ -23,19 +23,19 @@ def docstring_summary(run: Callable[..., Any]) -> str:
 
 
 def fill_defaults(owner: str, defaults: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return parameters with defaults for those that are not given.
+    """Return all parameters: the given values, and defaults for the rest.
 
     Parameters
     ----------
     owner
-        Owner of the parameters, such as ``"method 'staa'"``.
+        Owner of the parameters, for error messages, such as ``"method 'staa'"``.
     defaults, params
         Defaults of all parameters, and the given values.
 
     Raises
     ------
     ParameterError
-        If a name is unknown; the message suggests the nearest.
+        If a name is unknown; the message suggests the most similar name.
     """
     for name in params:
         if name not in defaults:
@@ -47,14 +47,14 @@ def fill_defaults(owner: str, defaults: Mapping[str, Any], params: Mapping[str, 
 def refuse_unknown_keywords(
     call: str, keywords: Sequence[str], owner: str, defaults: Mapping[str, Any], params: Mapping[str, Any]
 ) -> None:
-    """Raise `ParameterError` for an extra keyword that is no parameter; the message suggests the nearest name.
+    """Raise `ParameterError` for an extra keyword that is no parameter; the message suggests the most similar name.
 
     Parameters
     ----------
     call, keywords
-        Name of the function that was called, such as ``"explain"``, and all keywords that it has itself.
+        Name of the function that was called, such as ``"explain"``, and the function's own keywords.
     owner, defaults
-        Owner of the extra keywords, such as ``"method 'staa'"``, and the defaults of all its parameters.
+        Owner of the extra keywords, such as ``"method 'staa'"``, and the defaults of all parameters.
     params
         Extra keywords of the call.
 
@@ -74,16 +74,16 @@ def refuse_unknown_keywords(
 def look_up(
     kind: str, name: str, registry: Mapping[str, Entry], error: Callable[[str, str], StaaError] = ParameterError
 ) -> Entry:
-    """Return the entry of a name.
+    """Return the entry with a name; raise an error that suggests the most similar name if there is none.
 
     Parameters
     ----------
     kind
         Kind of the entry, such as ``"method"``.
     name, registry
-        The name, and entries by name.
+        The name, and all entries by name.
     error
-        Error to raise for an unknown name; the message suggests the nearest.
+        Class of the error for an unknown name.
     """
     if not isinstance(name, str) or name not in registry:
         raise error(

@@ -13,9 +13,9 @@ PACKAGES = ("numpy", "torch", "transformers", "captum", "pillow", "av", "decord"
 
 
 def package_versions() -> dict[str, str]:
-    """Return the versions of Python, this package and the packages it computes with, by name.
+    """Return the versions of Python, of this package and of the packages that it computes with, by name.
 
-    Packages that are not installed are left out; none is imported.
+    Packages that are not installed are left out. No package is imported.
     """
     return dict(_read_versions())
 

@@ -18,7 +18,7 @@ ARRAY_FPS = 25.0
 
 
 def check_frames(src: Any) -> NDArray[np.uint8]:
-    """Return an array or tensor as uint8 frames ``(F, H, W, 3)``; raise `FrameArrayError` if it holds none."""
+    """Return an array or tensor as uint8 frames ``(F, H, W, 3)``; raise `FrameArrayError` for anything else."""
     frames = _to_numpy(src)
     if not isinstance(frames, np.ndarray):
         raise FrameArrayError(
@@ -41,7 +41,7 @@ def check_frames(src: Any) -> NDArray[np.uint8]:
 
 
 def frame_times(count: int, fps: float | None, times: ArrayLike | None) -> tuple[NDArray[np.float64], float]:
-    """Return the seconds of frames in an array, from 0, and the second at which the last frame ends."""
+    """Return the second of each frame of an array, counted from 0, and the second at which the last frame ends."""
     if fps is not None and times is not None:
         raise ParameterError("fps= and times= cannot be combined.", "Give only one of them.")
     if times is None:

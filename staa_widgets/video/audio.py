@@ -35,23 +35,23 @@ def audio_packets(
     Parameters
     ----------
     out
-        The other file; an audio track is added to it.
+        The file to write; an audio track is added to it.
     path
-        The video.
+        The video whose audio is read.
     start, end
-        Seconds on the clock of the video track, whose first frame is at 0. Audio outside is left out.
+        Seconds on the clock of the video track, whose first frame is at 0. Audio outside this range is left out.
 
     Yields
     ------
     Iterator[tuple[float, Packet]]
-        Packets in order, each with its second after `start`.
+        Packets in order, each with its time in seconds after `start`.
 
     Raises
     ------
     ExportError
         If the video has no audio.
     VideoError
-        If it cannot be read.
+        If the video cannot be read.
     """
     from staa_widgets.video.container import open_container
 

@@ -1,4 +1,4 @@
-"""`Clip`: a video whose frames are decoded on demand, and `open_clip`, which opens one."""
+"""`Clip`: a video whose frames are decoded on demand. `open_clip`: open a video as a `Clip`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """A video, or a range of a video.
+    """A video, or a range of a video, whose frames are decoded on demand.
 
     Parameters
     ----------
@@ -40,18 +40,18 @@ class Clip:
     width, height
         Displayed size in pixels, after rotation.
     times
-        float64 ``(F,)``, seconds of each frame on the clock of the whole video, whose first frame is at 0.
+        float64 ``(F,)``, the second of each frame; the first frame of the whole video is at 0.
     first_frame
-        Index in the whole video of the clip's first frame.
+        Index of the clip's first frame in the whole video.
     end
         Second at which the clip ends: the end of its last frame, or of the range if that is earlier.
     sha256
-        Digest of the whole video's content, in hexadecimal: a file's bytes, or an array's numbers and times. Name and
-        range do not change it.
+        SHA-256 digest of the whole video's content, in hexadecimal: of a file's bytes, or of an array's numbers and
+        times. The digest does not depend on name and range.
     ground_truth
         Pixels and frames of the action of the clip, if they are known.
     truncated
-        Whether the video goes on after the clip.
+        Whether the video continues after the end of the clip.
     """
 
     name: str
@@ -76,7 +76,7 @@ class Clip:
         return float(self.times[0])
 
     def frames(self, indices: ArrayLike) -> NDArray[np.uint8]:
-        """Decode frames, and of the others only those that are needed to reach them.
+        """Return the frames at these indices; other frames are decoded only if they are needed to reach them.
 
         Parameters
         ----------
@@ -114,8 +114,8 @@ class Clip:
         Returns
         -------
         Iterator[NDArray]
-            RGB uint8 ``(height, width, 3)`` for each index. A file stays open until the last one or until the iterator
-            is closed.
+            RGB uint8 ``(height, width, 3)`` for each index. A file stays open until the last frame was yielded or the
+            iterator is closed.
 
         Raises
         ------
@@ -158,13 +158,14 @@ def open_clip(
     Parameters
     ----------
     src
-        Path of a file, a file's bytes, uint8 frames ``(F, H, W, 3)`` as an array or tensor, anything with ``frames``
-        and ``times``, or a `Clip`. If it also has ``where`` and ``when``, as an `ActionClip`, they become the ground
-        truth.
+        Path of a file, a file's bytes, uint8 frames ``(F, H, W, 3)`` as an array or tensor, an object with ``frames``
+        and ``times``, or a `Clip`. If the object also has ``where`` and ``when``, as an `ActionClip` has, they become
+        the ground truth.
     start, end
         Seconds: only frames whose time lies in ``[start, end)`` belong to the clip.
     fps, times
-        For frames: frame rate, or ``(F,)`` rising seconds; by default 25 a second. Files have their own times.
+        For frames in memory: the frame rate, or ``(F,)`` rising seconds; by default 25 frames a second. Files have
+        their own times.
 
     Returns
     -------

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.frame import VideoFrame
 
-# No playlists: they are text that names other files and addresses.
+# Playlists are not allowed: they are text that names other files and addresses.
 CONTAINERS = "mov,matroska,avi,mpegts,mpeg,flv,ogg,asf,gif,ivf,nut,mxf,yuv4mpegpipe"
 OPEN_TIMEOUT = 60.0
 THREADS = min(4, os.cpu_count() or 1)
@@ -31,7 +31,7 @@ THREADS = min(4, os.cpu_count() or 1)
 def open_container(
     source: Path | bytes, name: str, threads: str = "AUTO"
 ) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """Open a file and choose its video track; FFmpeg's threads ``"AUTO"`` are fast, ``"SLICE"`` lose no frame."""
+    """Open a file and choose its video track; threads ``"AUTO"`` decode fast, ``"SLICE"`` lose no frame."""
     if not (source.stat().st_size if isinstance(source, Path) else source):
         raise UnreadableVideoError(f"{name!r} is empty.", "Copy or download it again.")
     file = str(source.absolute()) if isinstance(source, Path) else io.BytesIO(source)
@@ -61,7 +61,7 @@ def open_container(
 
 
 def decode_stream(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-    """Yield frames in order of display from the container's position on, skipping those that cannot be decoded."""
+    """Yield frames in order of display, from the container's position on; skip frames that cannot be decoded."""
     packets = container.demux(stream)
     ended = False
     while not ended:

@@ -1,4 +1,4 @@
-"""Decode frames of a video file: by decord where it is exact, by PyAV elsewhere, to the same pixels."""
+"""Decode frames of a video file with decord where it is exact, and with PyAV otherwise; the pixels are the same."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def read_frames(video: VideoFile, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Decode frames to upright RGB.
+    """Return the frames at these indices as upright RGB.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def read_frames(video: VideoFile, indices: NDArray[np.int64]) -> NDArray[np.uint
     Raises
     ------
     UnreadableVideoError
-        If one of the frames cannot be decoded, or the file has changed since it was opened.
+        If one of the frames cannot be decoded, or the file was changed after it was opened.
     VideoNotFoundError
         If the file is gone.
     """
@@ -46,15 +46,15 @@ def read_frames(video: VideoFile, indices: NDArray[np.int64]) -> NDArray[np.uint
         try:
             return read_decord(video, indices)
         except DecordError:
-            pass  # PyAV reads past the damage, or says which frame is damaged.
+            pass  # PyAV decodes past the damage, or its error says which frame is damaged.
     return read_pyav(video, indices)
 
 
 def iter_frames(video: VideoFile, indices: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
-    """Decode as `read_frames` does, in one pass from front to back and one frame at a time, ``(height, width, 3)``.
+    """Yield frames as `read_frames` decodes them, ``(height, width, 3)`` each, in one pass from front to back.
 
-    PyAV decodes, because it holds only a few frames however long the file is. The file is open until the last frame was
-    yielded or the iterator is closed; an error is raised when its frame is due.
+    PyAV is used, because it holds only a few frames however long the file is. The file is open until the last frame was
+    yielded or the iterator is closed; a frame that cannot be decoded raises an error when its turn comes.
     """
     _check_unchanged(video)
     yield from iter_pyav(video, indices)
@@ -66,7 +66,7 @@ def reader_name(video: VideoFile) -> str:
 
 
 def read_pyav(video: VideoFile, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Decode as `read_frames` does, by PyAV, from the key frame before each requested frame."""
+    """Return frames as `read_frames` does, decoded with PyAV from the key frame before each requested frame."""
     out = np.empty((len(indices), video.height, video.width, 3), np.uint8)
     for position, frame in enumerate(iter_pyav(video, indices)):
         out[position] = frame
@@ -74,7 +74,7 @@ def read_pyav(video: VideoFile, indices: NDArray[np.int64]) -> NDArray[np.uint8]
 
 
 def iter_pyav(video: VideoFile, indices: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
-    """Decode as `read_pyav` does, one frame at a time."""
+    """Yield frames one at a time, decoded as by `read_pyav`."""
 
     def key_before(position: int) -> int:
         return int(np.searchsorted(video.key_frames, indices[position], side="right")) - 1
@@ -94,7 +94,7 @@ def iter_pyav(video: VideoFile, indices: NDArray[np.int64]) -> Iterator[NDArray[
         if position > start_position:
             keys_back = 0
         elif start > 0 or keys_back == 0:
-            # Not every key frame stands alone (open groups, gradual refresh): begin further back.
+            # Not every key frame can be decoded alone (open groups, gradual refresh): begin further back.
             keys_back = 2 * keys_back + 1
         else:
             frame_index = indices[position]
@@ -124,9 +124,9 @@ def _check_unchanged(video: VideoFile) -> None:
 
 
 def _decode_from(video: VideoFile, start: int, *, patient: bool) -> Iterator[tuple[int, VideoFrame]]:
-    """Yield frames with their indices, in order, from key frame number ``start``.
+    """Yield each frame with its index, in order, from key frame number ``start`` on.
 
-    ``patient`` decodes with fewer threads, which loses no frame behind a key frame that does not stand alone.
+    With ``patient``, fewer threads decode; then no frame is lost after a key frame that cannot be decoded alone.
     """
     threads = "SLICE" if patient or video.first_pts is None else "AUTO"
     with open_container(video.source, video.name, threads) as (container, stream):

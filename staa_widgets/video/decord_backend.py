@@ -1,4 +1,4 @@
-"""Decode frames with decord, which is fast but exact only for some files: `supports` returns whether it is."""
+"""Decode frames with decord: it is fast, but exact only for the files that `supports` accepts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PIXEL_FORMATS = frozenset({"yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422
 
 
 class DecordError(Exception):
-    """decord cannot decode the frames, and PyAV should be tried."""
+    """decord cannot decode the frames; PyAV should be tried."""
 
 
 @cache
@@ -40,8 +40,8 @@ def load_decord() -> ModuleType | None:
 def supports(video: VideoFile) -> bool:
     """Return whether decord decodes a file to the same pixels as PyAV.
 
-    For other files it hangs if they state too many frames, raises on AV1, differs in 10 bit, invents times in AVI
-    with B-frames, is wrong on open groups of pictures and ignores a mirroring.
+    On other files decord hangs (if the file states too many frames), raises (AV1), returns other pixels (10 bit),
+    invents times (AVI with B-frames), returns wrong frames (open groups of pictures) or ignores a mirroring.
     """
     stored_height = video.height if video.quarter_turns % 2 == 0 else video.width
     # At an odd height decord and PyAV interpolate the color of the last rows differently.
@@ -66,7 +66,8 @@ def read_decord(video: VideoFile, indices: NDArray[np.int64]) -> NDArray[np.uint
     Raises
     ------
     DecordError
-        If decord cannot decode one of the frames, counts other frames or cannot open the file's name.
+        If decord cannot decode one of the frames, counts a different number of frames, or cannot open a file of this
+        name.
     ModuleNotFoundError
         If decord is not installed.
     """
@@ -80,8 +81,9 @@ def read_decord(video: VideoFile, indices: NDArray[np.int64]) -> NDArray[np.uint
         if len(reader) != len(video.times):
             raise DecordError(f"decord counts {len(reader)} frames, not {len(video.times)}.")
         batch = reader.get_batch(indices.tolist())
-    # Beyond fault_tol decord raises an error that is no DECORDError; a name that is not UTF-8, a UnicodeEncodeError.
+    # Where more frames are damaged than fault_tol allows, decord raises DECORDLimitReachedError, which is no
+    # DECORDError; for a file name that is not UTF-8 it raises UnicodeEncodeError.
     except (decord.DECORDError, decord.DECORDLimitReachedError, UnicodeEncodeError) as error:
         raise DecordError(str(error)) from error
-    # With a bridge of decord's set, the batch is a tensor of another library.
+    # If the user has set a bridge of decord, the batch is a tensor of another library.
     return batch.asnumpy() if hasattr(batch, "asnumpy") else np.asarray(batch)

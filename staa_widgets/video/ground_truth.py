@@ -44,9 +44,10 @@ class GroundTruth:
     when
         bool ``(F,)``, frames in which the action happens.
     runs
-        int32 ``(R, 2)``, half-open runs of pixels of the action; pixels of a frame are counted row by row.
+        int32 ``(R, 2)``, half-open runs of pixels that belong to the action; the pixels of a frame are counted row by
+        row.
     offsets
-        int64 ``(F + 1,)``, index into `runs` of the first run of each frame.
+        int64 ``(F + 1,)``, the index in `runs` of each frame's first run.
     size
         ``(width, height)`` of the frames in pixels.
 
@@ -79,7 +80,7 @@ class GroundTruth:
 
     @classmethod
     def from_clip(cls, clip: HasGroundTruth) -> GroundTruth:
-        """Return the ground truth of a drawn clip, or of anything with ``label``, ``where`` and ``when``.
+        """Return the ground truth of a synthetic clip, or of any object with ``label``, ``where`` and ``when``.
 
         Raises
         ------
@@ -144,6 +145,6 @@ class GroundTruth:
 
 
 def _find_runs(marks: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Return the half-open runs of ``True``, int32 ``(R, 2)``, through an array in C order."""
+    """Return the half-open runs of ``True`` values of an array in C order, int32 ``(R, 2)``."""
     flat = np.concatenate([[False], marks.ravel(), [False]])
     return np.flatnonzero(flat[1:] != flat[:-1]).astype(np.int32).reshape(-1, 2)

@@ -32,7 +32,7 @@ def list_packets(container: InputContainer, stream: VideoStream) -> NDArray[np.v
 
 
 def has_closed_groups(packets: NDArray[np.void]) -> bool:
-    """Return whether every key packet stands alone and no packet after it is displayed before it."""
+    """Return whether every key packet can be decoded alone, and no packet after it is displayed before it."""
     earliest = np.minimum.accumulate(packets["pts"][::-1])[::-1]
     return bool(packets["clean"][packets["key"]].all() and np.all((earliest == packets["pts"])[packets["key"]]))
 
@@ -40,7 +40,7 @@ def has_closed_groups(packets: NDArray[np.void]) -> bool:
 def find_key_frames(
     packets: NDArray[np.void], pts: NDArray[np.int64] | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the frames at which decoding can start, the first included, and the time stamps to seek to."""
+    """Return the frames at which decoding can start, among them the first, and the time stamps to seek to."""
     stamp_by_frame = {0: 0}
     if pts is not None:
         stamps = packets["pts"][packets["key"] & (packets["pts"] != NO_STAMP)]
@@ -55,10 +55,10 @@ def find_key_frames(
 def choose_stamps(
     decoded_pts: Sequence[int | None], packets: NDArray[np.void], stamps_are_exact: bool, name: str
 ) -> tuple[NDArray[np.int64] | None, NDArray[np.int64]]:
-    """Return the stamps that identify the decoded frames, ``None`` if unreliable, and the stamps of their times."""
+    """Return the stamps by which frames are recognized, ``None`` if unreliable, and the stamps of their times."""
     count = len(decoded_pts)
     display_stamps = np.array([pts for pts in decoded_pts if pts is not None], np.int64)
-    # Decoding stamps always rise: they serve if the container stores no display stamps.
+    # Decoding stamps always rise, so they are used if the container stores no display stamps.
     decoding_stamps = np.sort(packets["dts"][packets["dts"] != NO_STAMP])[:count]
     if stamps_are_exact and _rise(display_stamps, count):
         return display_stamps, display_stamps

@@ -1,4 +1,4 @@
-"""`Preview`: frames of a clip as packed JPEG within a number of bytes; `make_preview` encodes them in chunks."""
+"""`Preview`: frames of a clip as packed JPEG. `make_preview`: encode them, in chunks, within a number of bytes."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
     from staa_widgets.video.clip import Clip
 
-# (JPEG quality, scale) from the best down: quality is reduced first, size last.
+# Levels (JPEG quality, scale) from the best to the worst: quality is reduced first, size last.
 LADDER = ((88, 1.0), (80, 1.0), (70, 1.0), (58, 1.0), (45, 1.0), (40, 0.75), (40, 0.5), (35, 0.35), (30, 0.25))
 MAX_FRAMES, MAX_SIDE, MAX_BYTES = 300, 640, 6_000_000
-# Decoded frames in memory at once. Each chunk starts from a key frame, so small chunks are slow.
+# Number of decoded frames in memory at once. Each chunk starts from a key frame, so small chunks are slow.
 CHUNK_BYTES, CHUNK_FRAMES = 48_000_000, 8
-# Frames encoded at each level of the ladder to choose the level.
+# Number of frames that are encoded at each level to choose the level.
 PROBES = 8
 
 
@@ -40,7 +40,7 @@ class Preview:
     times
         float64 ``(P,)``, seconds.
     offsets
-        int64 ``(P + 1,)``, offset in `data` of each picture.
+        int64 ``(P + 1,)``, where each picture starts in `data`, and the end of the last one.
     data
         uint8 ``(bytes,)``, the JPEG files one after the other.
     width, height
@@ -118,10 +118,10 @@ def make_preview(
     max_side
         Most pixels of the longer side; frames are never enlarged.
     max_bytes
-        Most bytes of all pictures. The best quality that fits is used, then a smaller size; if even the smallest
-        pictures do not fit, they are used.
+        Most bytes of all pictures. If the best quality does not fit, the quality is reduced, then the size; the
+        smallest pictures are used even if they do not fit.
     progress
-        Called as ``progress(done, total)`` between chunks; raise from it to cancel.
+        Called as ``progress(done, total)`` between chunks; it may raise an error to cancel.
 
     Returns
     -------
@@ -137,7 +137,7 @@ def make_preview(
     while level + 1 < len(steps) and _encoded_bytes(probe_frames, *steps[level]) > probe_bytes:
         level += 1
     pictures = _encode_frames(clip, indices, *steps[level], progress)
-    # The probe frames may compress better than the rest.
+    # The frames that were encoded to choose the level may compress better than the rest.
     while sum(map(len, pictures)) > max_bytes and level + 1 < len(steps):
         level += 1
         pictures = _encode_frames(clip, indices, *steps[level], progress)

@@ -1,7 +1,7 @@
-"""Count, times, size and rotation of a video file's frames, from PyAV's demuxer.
+"""Read the number, times, size and rotation of a video file's frames with PyAV's demuxer.
 
-Time is never ``index / fps``, and the container's count is not trusted. The packets are listed; only if they determine
-the frames exactly is the list used as it stands. Every other file is decoded once to count its frames.
+Time is never ``index / fps``, and the container's count is not trusted. The packets are listed. If they determine the
+frames exactly, the list is used; otherwise the file is decoded once to count its frames.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class VideoFile:
     width, height
         Displayed size in pixels, after rotation; pixels count as square.
     quarter_turns, mirrored
-        Quarter turns counter-clockwise, then whether left and right are swapped, to bring a stored frame upright.
+        How to turn a stored frame upright: the number of counter-clockwise quarter turns, and whether left and right
+        are then swapped.
     times
         float64 ``(F,)``, seconds, rising from 0.
     end
@@ -49,16 +50,17 @@ class VideoFile:
     time_base
         Seconds from one time stamp to the next.
     first_pts
-        Time stamp of the first frame, from which the others are recognized; ``None`` if the file's time stamps are not
-        reliable, so that frames must be counted from the beginning.
+        Time stamp of the first frame, relative to which other frames are recognized; ``None`` if the file's time stamps
+        are not reliable, so that frames must be counted from the beginning.
     key_frames, seek_pts
-        int64, frames at which decoding can start and the time stamps that lead there; the first is the beginning.
+        int64, frames at which decoding can start, and the time stamps to seek to for them; the first entry is the
+        beginning of the file.
     video_tracks
         Number of video tracks.
     packets_are_exact
-        Whether the packets determine which frames there are and when, so that no frame was decoded to count them.
+        Whether the packets determine the frames and their times, so that no frame was decoded to count them.
     shows_all_packets
-        Whether every packet is displayed, and the container counts as many frames or does not count.
+        Whether every packet is displayed, and the container states this number of frames or none.
     has_closed_groups
         Whether decoding can start at every key frame, as `staa_widgets.video.packets.has_closed_groups` says.
     file_stamp
@@ -87,10 +89,10 @@ class VideoFile:
     file_stamp: tuple[int, int]
 
     def frame_index(self, pts: int) -> int | None:
-        """Return the index of the frame with a time stamp; ``None`` if there is none or `first_pts` is ``None``."""
+        """Return the index of the frame with a time stamp; ``None`` if there is no such frame or no `first_pts`."""
         if self.first_pts is None:
             return None
-        # Only the seconds are kept, because long films have many; the same computation gives them exactly.
+        # Only seconds are stored, to save memory for long films; the same computation gives exactly the same seconds.
         second = _pts_to_seconds(pts - self.first_pts, self.time_base)
         index = int(np.searchsorted(self.times, second))
         return index if index < len(self.times) and self.times[index] == second else None
@@ -111,7 +113,7 @@ class _Header:
 
 
 def read_file_stamp(path: Path) -> tuple[int, int]:
-    """Return size in bytes and time of change in nanoseconds; a file with the same stamp counts as unchanged."""
+    """Return a file's size in bytes and time of change in nanoseconds; if both are equal, it counts as unchanged."""
     status = path.stat()
     return status.st_size, status.st_mtime_ns
 
@@ -119,9 +121,9 @@ def read_file_stamp(path: Path) -> tuple[int, int]:
 def probe(source: Path | bytes, name: str) -> VideoFile:
     """Return the facts about a video file.
 
-    One frame is decoded for its pixel format and rotation. All are decoded, without being kept, if the packets do not
-    determine the frames: time stamps missing, as in AVI with B-frames; interlaced pictures; a truncated file, for
-    which a warning is given. Damage inside a packet shows only when its frame is decoded.
+    One frame is decoded for its pixel format and rotation. All frames are decoded, without being kept, if the packets
+    do not determine the frames: if time stamps are missing, as in AVI with B-frames, if pictures are interlaced, or if
+    the file is truncated, which also gives a warning. Damage inside a packet shows only when its frame is decoded.
 
     Parameters
     ----------
@@ -145,7 +147,7 @@ def probe(source: Path | bytes, name: str) -> VideoFile:
 
     timed = packets["shown"] & (packets["pts"] != NO_STAMP)
     stamps = np.unique(packets["pts"][timed])
-    # AVI stores no time of display: with B-frames FFmpeg invents one.
+    # AVI stores no display times: with B-frames FFmpeg invents them.
     stores_times = header.container != "avi" or bool(packets["key"].all())
     is_complete = _is_complete(header, timed, stamps)
     stamps_are_exact = 0 < len(stamps) == packets["shown"].sum() and stores_times
@@ -209,7 +211,7 @@ def _read_header(source: Path | bytes, name: str) -> _Header:
 
 
 def _is_complete(header: _Header, timed: NDArray[np.bool_], stamps: NDArray[np.int64]) -> bool:
-    """Return whether the packets reach the end that the container states, and none is broken."""
+    """Return whether the packets reach the end that the container states, and no packet is broken."""
     packets, tick = header.packets, float(header.time_base)
     seconds = 0.0
     if len(stamps):
@@ -219,7 +221,7 @@ def _is_complete(header: _Header, timed: NDArray[np.bool_], stamps: NDArray[np.i
 
 
 def _last_frame_seconds(header: _Header, durations: NDArray[np.int64], times: NDArray[np.float64]) -> float:
-    """Return how long the last frame lasts: as its packets say, else the median gap, else one over the frame rate."""
+    """Return the last frame's seconds: as its packets say, else the median gap, else one over the frame rate."""
     if len(durations) and durations[0]:
         return float(durations[0]) * float(header.time_base)
     if len(times) > 1:
@@ -228,7 +230,7 @@ def _last_frame_seconds(header: _Header, durations: NDArray[np.int64], times: ND
 
 
 def _pts_to_seconds(ticks: Any, base: Fraction) -> Any:
-    """Return the seconds of time stamps; multiplying first keeps a time such as 2.0 exact."""
+    """Return time stamps in seconds; multiplying before dividing keeps a time such as 2.0 exact."""
     return ticks * base.numerator / base.denominator
 
 
@@ -244,7 +246,7 @@ def _container_duration(container: InputContainer, stream: VideoStream) -> float
 
 
 def _orientation(frame: VideoFrame) -> tuple[int, bool]:
-    """Return the quarter turns counter-clockwise and the mirroring after them, from the frame's display matrix."""
+    """Return counter-clockwise quarter turns, and whether a mirroring follows, from the frame's display matrix."""
     display_matrix = frame.side_data.get("DISPLAYMATRIX")
     if display_matrix is None:
         return 0, False

@@ -1,4 +1,4 @@
-"""Sample frames from a clip: pure functions of the frames' times. `sample_uniform` is the simplest."""
+"""Sample frames from a clip: pure functions of the frames' times. Begin with `sample_uniform`, the simplest."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Sample:
     Parameters
     ----------
     indices
-        int64 ``(T,)``, within the clip, rising.
+        int64 ``(T,)``, rising frame numbers within the clip.
     times
-        float64 ``(T,)``, their seconds.
+        float64 ``(T,)``, seconds of these frames.
     """
 
     indices: NDArray[np.int64]
@@ -34,7 +34,7 @@ class Sample:
 
 
 def sample_uniform(times: NDArray[np.float64], n: int) -> Sample:
-    """Return the middle frame of each of `n` equal parts: ``floor((i + 1/2) F / n)``.
+    """Sample the middle frame of each of `n` equal parts of a clip: ``floor((i + 1/2) F / n)``.
 
     Parameters
     ----------
@@ -55,10 +55,10 @@ def sample_uniform(times: NDArray[np.float64], n: int) -> Sample:
 
 
 def sample_windows(times: NDArray[np.float64], n: int, stride: int, rate: float) -> tuple[Sample, ...]:
-    """Return windows of `n` frames, `rate` a second, that cover a clip.
+    """Return windows of `n` frames that together cover a clip, sampled at `rate` frames a second.
 
-    All windows sample the same grid of frames, so that overlapping windows share frames. The last window ends with the
-    grid; no frame is repeated to fill it.
+    All windows take their frames from one grid of sampled frames, so that overlapping windows share frames. The last
+    window ends at the end of the grid; no frame is repeated to fill the window.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def _require_frames(count: int, n: int, rate: float | None = None) -> None:
 
 
 def _frame_grid(times: NDArray[np.float64], rate: float) -> NDArray[np.int64]:
-    """Return the frames displayed at the middle of each 1/rate seconds, each once."""
+    """Return the frames that are displayed at the middle of each interval of 1/rate seconds, each frame once."""
     if not 0 < rate < np.inf:
         raise ParameterError(f"rate must be a positive number, got {rate}.", "Give frames per second, such as rate=4.")
     if len(times) < 2:

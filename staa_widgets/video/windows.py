@@ -1,4 +1,4 @@
-"""Choose the frames of each window: `choose_windows` is the place to begin."""
+"""Choose the frames of each window. Begin with `choose_windows`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WINDOW_SECONDS = 4.0
 
 @dataclass(frozen=True, eq=False)
 class Windows(Sequence[Sample]):
-    """Windows of ``T`` frames over one grid of frames, created on access because long videos have many.
+    """Windows of ``T`` frames over one grid of sampled frames; a window is created on access, as long videos have many.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class Windows(Sequence[Sample]):
     times
         float64 ``(F,)``, seconds of all frames of the clip.
     length
-        ``T``.
+        ``T``, the number of frames in a window.
     starts
         int64 ``(W,)``, index into `indices` of the first frame of each window.
     """
@@ -45,7 +45,7 @@ class Windows(Sequence[Sample]):
 
     @classmethod
     def single(cls, sample: Sample, times: NDArray[np.float64]) -> Windows:
-        """Return a sample as the only window."""
+        """Return a sequence of windows that holds this sample only."""
         return cls(sample.indices, times, len(sample), np.zeros(1, np.int64))
 
     def __len__(self) -> int:
@@ -86,10 +86,11 @@ def check_window(seconds: float | None, stride: float | None) -> None:
 def choose_windows(
     clip: Clip, geometry: Geometry, seconds: float | None = None, stride: float | None = None
 ) -> Windows:
-    """Return the frames of each window.
+    """Choose the frames of each window of a clip.
 
-    All windows sample one grid of frames. Windows that overlap, such as the last one, which is aligned to the end,
-    therefore share whole slices instead of showing the same time in other frames.
+    All windows take their frames from one grid of sampled frames. Windows that overlap therefore share whole slices;
+    otherwise they would show the same time in different frames. The last window is aligned to the end of the clip and
+    may overlap the one before it.
 
     Parameters
     ----------
@@ -100,7 +101,8 @@ def choose_windows(
     seconds
         Length of a window; by default the whole clip up to `SINGLE_WINDOW_SECONDS`, beyond it `WINDOW_SECONDS`.
     stride
-        Seconds from the start of one window to the next, rounded to whole slices; by default windows lie end to end.
+        Seconds from the start of one window to the next, rounded to whole slices; by default each window starts where
+        the one before ends.
 
     Returns
     -------

@@ -49,7 +49,8 @@ class Service:
         worker = self._workers.of_op(op)
         per_view = worker is self._workers.frames
         task = Task(self._host, id, operation, quiet=per_view)
-        # Two views of a player may show different frames: a request for frames replaces only one of the same view.
+        # Two views of a player may show different frames: a request for frames replaces only an earlier one from the
+        # same view.
         channel = f"{op} {(id or '').partition('-')[0]}" if per_view else op
         with self._lock:
             previous, self._tasks[channel] = self._tasks.get(channel), task

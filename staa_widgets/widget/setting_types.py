@@ -136,7 +136,13 @@ def _parse_index(player: ShownExplanations, value: Any, axis: int, what: str) ->
 
 
 def parse_patch(player: ShownExplanations, value: Any) -> tuple[int, int, int] | None:
-    """Return a patch of the active explanation's grid, or ``None``; raises `SettingError`."""
+    """Check a value of the `patch` setting; return it as ``(slice, row, column)``, or ``None``.
+
+    Raises
+    ------
+    SettingError
+        If the value is neither ``None`` nor a patch of the active explanation's grid.
+    """
     if value is None:
         return None
     grid = player.explanation.maps.shape

@@ -14,7 +14,7 @@ _lock = threading.RLock()
 
 @contextmanager
 def trait_lock() -> Iterator[None]:
-    """Hold the lock for changing traits; after waiting 2 seconds, go on without it.
+    """Hold the lock for changing traits; after waiting 2 seconds, continue without the lock.
 
     All widgets share one lock. Observers run while it is held and may wait for other threads, hence the timeout.
     """
@@ -40,12 +40,12 @@ class ThreadSafeWidget(anywidget.AnyWidget):
 
     @contextmanager
     def hold_sync(self) -> Iterator[None]:
-        """Send all changes made in this context in one message."""
+        """Hold messages to the browser until this context ends; then send all changes made in it in one message."""
         with trait_lock(), super().hold_sync():
             yield
 
     @contextmanager
     def hold_trait_notifications(self) -> Iterator[None]:
-        """Notify observers of changes made in this context when it ends."""
+        """Hold notifications until this context ends; then tell observers of all changes made in it."""
         with trait_lock(), super().hold_trait_notifications():
             yield

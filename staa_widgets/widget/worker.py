@@ -99,14 +99,14 @@ class Worker:
 
 @dataclass(frozen=True)
 class Workers:
-    """The threads of a process that work for its players.
+    """The worker threads that all players of a process share.
 
     Parameters
     ----------
     compute
         Thread for explanations and files.
     frames
-        Thread for frames, which do not wait for a computation.
+        Thread for frames, so that frames need not wait for a computation.
     """
 
     compute: Worker = field(default_factory=lambda: Worker("staa-worker"))

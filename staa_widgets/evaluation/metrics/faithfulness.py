@@ -40,7 +40,7 @@ def pearson(one: Tensor, other: Tensor) -> Tensor:
 
 
 def ranks(values: Tensor) -> Tensor:
-    """Return the ranks of each row from 1, the mean rank for equal values: float64 ``(B, n)``."""
+    """Return the rank of each value within its row, from 1; equal values get their mean rank: float64 ``(B, n)``."""
     import torch
 
     values = values.contiguous()
@@ -51,7 +51,7 @@ def ranks(values: Tensor) -> Tensor:
 
 
 def spearman(one: Tensor, other: Tensor) -> Tensor:
-    """Return the rank correlation of each row, the mean rank for equal values; NaN where a row is constant."""
+    """Return the rank correlation of each row; equal values get their mean rank; NaN where a row is constant."""
     return pearson(ranks(one), ranks(other))
 
 

@@ -182,7 +182,7 @@ def _spread_labels(preferred: np.ndarray) -> np.ndarray:
 
 
 def _axis_range(values: Sequence[float]) -> tuple[float, float]:
-    """Return the least and the greatest finite value, with some margin."""
+    """Return an axis range that covers the finite values, with some margin."""
     finite = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
     low, high = min(finite), max(finite)
     margin = 0.08 * (high - low) or 0.1

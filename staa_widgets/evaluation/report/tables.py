@@ -111,7 +111,10 @@ def control_table(results: Results) -> Markup | None:
 
 
 def normalized_score_table(results: Results) -> Markup | None:
-    """Return the table of insertion and deletion scores from random to oracle; ``None`` without references."""
+    """Return the table of insertion and deletion scores on a scale from 0 (random order) to 1 (order of the oracle).
+
+    ``None`` if the results have no scores of random orders and of the oracle.
+    """
     metrics = list(dict.fromkeys(row.metric for row in results.references))
     if not metrics:
         return None

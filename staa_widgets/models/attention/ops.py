@@ -53,7 +53,7 @@ def class_direction(norm: nn.LayerNorm, classifier: nn.Module, readout: Tensor, 
 
 
 def value_contributions(direction: Tensor, value: Tensor, weight: Tensor) -> Tensor:
-    """Compute the projection of each head's projected values on a direction.
+    """Compute how far each head's value at each token, after the output projection, points along `direction`.
 
     `direction` ``(n, D)``, `value` ``(n, H, N, d)``, `weight` ``(D, H·d)`` give float32 ``(n, H, N)``.
     """
@@ -162,9 +162,10 @@ def make_records(
 ) -> list[Record]:
     """Make one record per clip.
 
-    `logits` are those that the model returned: ``(B, K)``, or ``(B·T, K)`` if each frame is a sequence. `make_arrays`
-    is called with the logits of the clips and their targets, and returns the arrays of the records; their first axis is
-    the clips. It may fill `errors`, ``(B,)`` by name, which become the sampling errors of each `Record`.
+    `logits` are the model's output: ``(B, K)``, or ``(B·T, K)`` if each frame is a sequence. `make_arrays` is called
+    with the logits of the clips and their targets, and returns the arrays of the records; their first axis is the
+    clips. `errors` maps the name of an array to one sampling error per clip, ``(B,)``; `make_arrays` may fill it. The
+    errors are stored in the records.
     """
     logits = logits.reshape(len(targets), -1, logits.shape[-1]).mean(1)
     predicted = logits.argmax(-1).tolist()

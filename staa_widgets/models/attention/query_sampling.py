@@ -66,7 +66,7 @@ def sample_evenly(geometry: Geometry, count: int, start: float) -> Tensor:
     count
         Sample size; rounded up to a multiple of twice the slices.
     start
-        Offset from 0 to below 1. Over all offsets each patch is sampled equally often.
+        Offset from 0 to below 1. Averaged over all offsets, each patch is sampled equally often.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def sample_evenly(geometry: Geometry, count: int, start: float) -> Tensor:
     patches = token_path(geometry)[geometry.prefix :].reshape(geometry.slices, -1)
     size = patches.shape[1]
     per_slice = min(2 * -(-count // (2 * geometry.slices)), size)
-    # Each slice starts at another offset, so that no column of patches is sampled throughout.
+    # Each slice starts at a different offset, so that no place in the frame is sampled in every slice.
     offsets = (start + _GOLDEN * torch.arange(geometry.slices, dtype=torch.float64)[:, None]) % 1
     positions = ((torch.arange(per_slice) + offsets) * size / per_slice).long()
     # The second half sample moves on by one slice; otherwise it would see the same part of every slice.
@@ -90,12 +90,12 @@ def sample_by_weight(weights: Tensor, count: int, start: float) -> tuple[Tensor,
     Parameters
     ----------
     weights
-        Non-negative ``(…, N)``; those of neighbors should be adjacent.
+        Non-negative ``(…, N)``, in an order in which neighbors in the clip are adjacent, see `token_path`.
     count
         Sample size ``m``, at most ``N``.
     start
-        Offset from 0 to below 1. Over all offsets the mean of ``Σ factor · x[index]`` is the sum of ``x`` wherever
-        there is weight.
+        Offset from 0 to below 1. Averaged over all offsets, ``Σ factor · x[index]`` equals the sum of ``x`` over the
+        indices with positive weight.
 
     Returns
     -------
