@@ -102,7 +102,7 @@ def test_a_stopped_stage_goes_on_where_it_stopped(tmp_path: Path) -> None:
 
 
 def test_training_skips_finished_stages_and_saves_at_the_end(tmp_path: Path, monkeypatch, capsys) -> None:
-    monkeypatch.setattr(training, "STAGES", (STAGE, STAGE))
+    monkeypatch.setitem(training.STAGES, "vivit", (STAGE, STAGE))
     monkeypatch.setattr(training, "load_clips", lambda *_: (clips, clips))
     clips = TrainingClips(make_clips(32), np.arange(32) % len(NAMES), np.linspace(0.5, 1, 32))
     options = Namespace(family="vivit", seed=1, clips=32, stages=1, store=tmp_path, out=tmp_path / "model")
