@@ -318,7 +318,7 @@ def test_difference_equals_the_overlay_drawn_in_numpy(open_page: Open, grid: str
     every = np.concatenate([np.abs(subtract(*pair)).ravel() for pair in pairs])
     reach = 2 if grid == "signed" else 1
     styles: list[tuple[str, dict[str, Any]]] = [
-        ("interpolate", {"linear": True}),
+        ("smooth", {"linear": True}),
         ("blocks", {"linear": False}),
     ]
     for first, last in ((e, second), (second, e)):

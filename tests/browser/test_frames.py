@@ -67,7 +67,7 @@ def test_every_frame_shows_its_own_number(open_page: Callable[[Explanation], Pag
         assert reading["bar"] == s
         assert f"{e.times[i]:.2f} / {e.end:.2f} s" in reading["text"]
         assert f"frame {frame} of 100–147" in reading["text"]
-        assert ("seen by the model" in reading["text"]) == (frame in sampled)
+        assert ("sampled" in reading["text"]) == (frame in sampled)
         valuetext = rf"frame {frame} of .*, \d\.\d\d s, [\d.]+ % of the attribution in this slice"
         assert re.fullmatch(valuetext, reading["valuetext"])
         assert reading["value"].startswith(f"slice {s + 1} · {e.spans[s, 0]:.2f} s")
@@ -89,7 +89,7 @@ def set_style(page: Page, settings: dict[str, Any]) -> None:
 
 
 DEFAULTS: dict[str, Any] = {
-    "Between patches": "interpolate",
+    "Between patches": "smooth",
     "Scale": "per clip",
     "Between slices": "hold",
     "Opacity": 0.75,

@@ -28,7 +28,7 @@ STEPS: dict[str, list[tuple[str, str, Any]]] = {
         (",", "frame", FIRST + 1),
         ("ArrowLeft", "frame", FIRST),
     ],
-    "Previous or next frame that the model saw": [
+    "Previous or next sampled frame": [
         ("Shift+ArrowRight", "frame", FIRST + 2),
         ("Shift+ArrowRight", "frame", FIRST + 6),
         ("Shift+ArrowLeft", "frame", FIRST + 2),

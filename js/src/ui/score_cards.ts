@@ -40,24 +40,30 @@ function scoreBar(one: ScoreCard, i: number, all: ScoreCard[]): HTMLElement {
   const { name, value, chance, prior } = one.scores[i];
   // An unknown score has a bar of length 0.
   const length = Number(value);
-  const mark = Number(chance);
+  const baseline = Math.max(Number(chance), Number(prior));
   const best = value !== null && all.length > 1 && all.every(({ scores }) => Number(scores[i].value) <= value);
   const bar = h("span", { class: "staa-fill" });
   bar.style.width = `${100 * length}%`;
-  const tick = h("span", { class: "staa-chance" });
-  tick.style.left = `${100 * mark}%`;
+  const tick = (level: number) => {
+    const element = h("span", { class: "staa-chance" });
+    element.style.left = `${100 * level}%`;
+    return element;
+  };
+  const levels = [chance, prior].filter((level) => level !== null);
   const row = (...parts: HTMLElement[]) => h("div", { class: "staa-score" }, ...parts);
   return h(
     "div",
-    { class: length <= mark ? "staa-below" : "" },
+    { class: length <= baseline ? "staa-below" : "" },
     row(h("span", {}, name), h(best ? "b" : "span", {}, decimal(value))),
-    value === null
-      ? quiet("undefined for this clip")
-      : row(
-          h("span", { class: "staa-meter" }, tick, bar),
-          quiet(`chance ${decimal(chance)}`, `prior ${decimal(prior)}`),
-        ),
+    value === null ? quiet("undefined for this clip") : h("span", { class: "staa-meter" }, ...levels.map(tick), bar),
+    value !== null && baselines(chance, prior),
   );
+}
+
+function baselines(chance: number | null, prior: number | null): HTMLElement {
+  const element = quiet(`chance ${decimal(chance)}`, `prior ${decimal(prior)}`);
+  element.title = "chance: a map without any preference; prior: the best map that does not depend on the clip";
+  return element;
 }
 
 const decimal = (value: number | null): string => value?.toFixed(2) ?? "–";

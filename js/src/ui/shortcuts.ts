@@ -4,7 +4,7 @@
 export const SHORTCUTS = {
   play: ["Space|K", "Play or pause"],
   step: ["←|→|,|.", "Previous or next frame"],
-  stepSampled: ["Shift ←|Shift →", "Previous or next frame that the model saw"],
+  stepSampled: ["Shift ←|Shift →", "Previous or next sampled frame"],
   ends: ["Home|End", "First or last frame"],
   percent: ["0–9", "Jump to 0 % … 90 % of the clip"],
   rate: ["J|L", "Slower or faster"],

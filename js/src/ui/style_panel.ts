@@ -117,7 +117,7 @@ export function stylePanel(session: Session): HTMLElement {
       },
     ),
     optionButtons("Scale", state.normalize, ["clip", "per clip"], ["frame", "per frame"]),
-    optionButtons("Between patches", state.interpolation, ["linear", "interpolate"], ["nearest", "blocks"]),
+    optionButtons("Between patches", state.interpolation, ["linear", "smooth"], ["nearest", "blocks"]),
     optionButtons("Between slices", state.time_interpolation, ["hold", "hold"], ["linear", "interpolate"]),
     session.panes.all.some(({ cropped }) => cropped) &&
       optionButtons("Outside the crop", state.dim_outside, [false, "show"], [true, "dim"]),

@@ -44,8 +44,7 @@ export function transport(session: Session): HTMLElement {
   });
   watch(until, () => {
     clock.textContent = `${time.value.toFixed(2)} / ${seconds(timeline.end)}`;
-    frameText.textContent =
-      describeFrame(session) + (timeline.sampled.includes(position.value) ? ", seen by the model" : "");
+    frameText.textContent = describeFrame(session) + (timeline.sampled.includes(position.value) ? ", sampled" : "");
   });
   return h(
     "div",
