@@ -1,7 +1,7 @@
-"""Loading video classifiers and capturing their attention.
+"""Load video classifiers and capture their attention.
 
 Begin with `loading` (from a name to a `VideoModel`) and `capture` (one forward pass to records of its attention).
-`families` has one file for each architecture, `registry` lists them; `wrap` takes any other classifier.
+`families` has one file for each architecture, and `registry` lists the families; `wrap` takes any other classifier.
 """
 
 from __future__ import annotations

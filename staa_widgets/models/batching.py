@@ -1,4 +1,4 @@
-"""Batch sizes that fit the memory of a device, and smaller ones after it has run out of memory."""
+"""Choose batch sizes that fit the memory of a device, and halve them when memory runs out."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ MAX_BATCH_ACCELERATOR = 64
 ACCELERATOR_MEMORY_SHARE = 0.4
 """Share of an accelerator's free memory that the activations of one pass may take."""
 
-# Allocators that raise no error of their own: CPU (two wordings), mps, cuBLAS and others.
+# Messages of allocators that raise no error class of their own: CPU (two wordings), mps, cuBLAS and others.
 _OUT_OF_MEMORY_MESSAGES = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")
 _proven_limits: WeakKeyDictionary[nn.Module, dict[bool, int]] = WeakKeyDictionary()
 
 
 def max_batch_size(model: VideoModel, *, needs: Needs = _NO_NEEDS, backward: bool = False) -> int:
-    """Return how many inputs one pass may take for its activations to fit the device's memory.
+    """Return how many inputs a pass can take such that the activations fit into the device's memory.
 
     Parameters
     ----------
@@ -55,14 +55,14 @@ def max_batch_size(model: VideoModel, *, needs: Needs = _NO_NEEDS, backward: boo
     Returns
     -------
     int
-        1 to `MAX_BATCH`, or to `MAX_BATCH_ACCELERATOR` on an accelerator; never more than `run_within_memory` has
-        found to fit.
+        1 to `MAX_BATCH`, or to `MAX_BATCH_ACCELERATOR` on an accelerator; never more than the size that fit in
+        `run_within_memory`.
     """
     layout, config = model.geometry, getattr(model.module, "config", None)
     tokens = count_tokens(layout)
     width, layers = getattr(config, "hidden_size", 768), getattr(config, "num_hidden_layers", 12)
     backward = backward or needs.backward
-    # About twelve arrays as wide as the tokens live at once: queries, keys, values, feed-forward, residuals.
+    # About twelve arrays as wide as the tokens are in memory at once: queries, keys, values, feed-forward, residuals.
     arrays = 12 * layers if backward else 12
     if needs.spatial and not backward and samples_queries(model):
         arrays += 2 * layers
@@ -93,7 +93,7 @@ def run_within_memory(
     max_size: int | None = None,
     count: int | None = None,
 ) -> Result:
-    """Call a function with a batch size, and again with half of it until memory is sufficient.
+    """Call a function with a batch size, and halve the size until memory is sufficient; return the result.
 
     The batch size that fits is remembered for this model as long as the process runs.
 
@@ -104,7 +104,7 @@ def run_within_memory(
     use
         Called with the batch size.
     needs, backward
-        As for `max_batch_size`; batch sizes with and without a backward pass are remembered apart.
+        As for `max_batch_size`; batch sizes with and without a backward pass are remembered separately.
     max_size
         Upper bound; default: `max_batch_size`.
     count
@@ -113,7 +113,7 @@ def run_within_memory(
     Raises
     ------
     DeviceMemoryError
-        If one input is too much.
+        If even a single input does not fit.
     """
     backward = backward or needs.backward
     bound = max_size or max_batch_size(model, needs=needs, backward=backward)
@@ -125,9 +125,10 @@ def run_within_memory(
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            # If not even one input fits, other programs may use the memory; then this says nothing about batch sizes.
+            # If not even one input fits, other programs may use the memory; then the failure says nothing about batch
+            # sizes.
             _proven_limits.setdefault(model.module, {})[backward] = size // 2 or previous_limit
-        # Outside the except block: the error is gone, and with it the tensors that its stack frames referenced.
+        # Outside the except block, because there the error and the tensors that its stack frames reference are gone.
         _release_memory(model.device)
         if size == 1:
             raise DeviceMemoryError(
@@ -160,8 +161,8 @@ def _free_memory(device: torch.device) -> int | None:
 def trim_heap() -> None:
     """Return unused memory to the system.
 
-    glibc keeps free memory below the last block in use, and over hours of video that grows: passes leave holes of many
-    sizes. Other C libraries have no such call.
+    glibc keeps free memory below the last block in use. Passes leave holes of many sizes, so that over hours of video
+    the process grows. Other C libraries have no call for this.
     """
     malloc_trim = _find_malloc_trim()
     if malloc_trim is not None:

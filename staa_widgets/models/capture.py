@@ -1,8 +1,9 @@
 """Capture the attention of one forward pass without changing the model.
 
-Everything done to the model is done inside a context manager and undone when it closes, on exceptions too. Attention
-weights are recomputed from queries and keys, and only those that are needed. The model computes with the attention
-implementation it was set to; TimeSformer, which has only an eager one, computes with sdpa.
+Every change to the model is made by a context manager, which undoes it when it closes, on exceptions too. Attention
+weights are recomputed from queries and keys, and only the weights that are needed. The model computes with the
+attention implementation that it is configured to use; TimeSformer, which has only an eager implementation, computes
+with sdpa.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from staa_widgets.records.record import Needs, Record
 _LOCKS: dict[int, threading.RLock] = {}
 _LOCKS_GUARD = threading.Lock()
 _CALLBACKS: dict[tuple[int, nn.Module], CaptureCallback] = {}
-"""Capture callbacks by (thread, attention module). Passes in other threads are ignored."""
+"""Capture callbacks by thread and attention module. Passes in other threads are ignored."""
 
 
 def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[int | None]) -> list[Record]:
@@ -37,7 +38,7 @@ def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[in
     Parameters
     ----------
     model
-        Left exactly as it was: forwards, hooks, mode, gradients.
+        The model to run. Its forwards, hooks, mode and gradients are left exactly as they were.
     pixels
         ``(B, T, 3, H, W)``, the model's input.
     needs
@@ -48,19 +49,19 @@ def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[in
     Returns
     -------
     list[Record]
-        One for each clip, the same whether clips come together or one by one.
+        One record for each clip. A record does not depend on the other clips of the call.
 
     Raises
     ------
     WrongInputError
-        If the pixels have the wrong shape, or the logits are not finite. TimeSformer would run with another number of
-        frames and mix frames with patches.
+        If the pixels have the wrong shape, or the logits are not finite. With another number of frames, TimeSformer
+        would run but mix frames with patches.
     ParameterError
         If the number of targets is wrong, or a target is no class of the model.
     UnsupportedModelError
-        If attention cannot be captured: the model is compiled in place, or computes it in an unknown way.
+        If attention cannot be captured, because the model is compiled in place or computes attention in an unknown way.
     UnsupportedRequestError
-        If attention is needed of a model that has none to read.
+        If attention is needed, but the model has none that can be read.
     """
     _check_inputs(model, pixels, targets)
     family = model.family
@@ -104,10 +105,10 @@ def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[in
 
 @contextmanager
 def open_classifier(model: VideoModel) -> Iterator[Callable[[Tensor], Tensor]]:
-    """Provide the function that classifies pixels: ``(n, T, 3, H, W)`` in, float32 logits ``(n, K)`` out.
+    """Yield a function that classifies pixels: from ``(n, T, 3, H, W)`` to float32 logits ``(n, K)``.
 
-    Gradients reach the pixels if they are enabled, never the model's own parameters. The model is locked and in
-    evaluation mode until the context closes; then it is as it was before.
+    If gradients are enabled, they reach the pixels, but never the model's own parameters. The model is locked and in
+    evaluation mode until the context closes; then its former mode is restored.
     """
 
     def classify(pixels: Tensor) -> Tensor:

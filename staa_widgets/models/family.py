@@ -23,12 +23,12 @@ CaptureCallback = Callable[[Tensor, Tensor, Tensor, Any, float], Tensor | None]
 class AttentionReader(Protocol):
     """Reads the attention of one forward pass.
 
-    `staa_widgets.models.capture` installs its callbacks, runs the model and asks it for the records.
+    `staa_widgets.models.capture` installs the reader's callbacks, runs the model and then calls `records`.
     """
 
     @property
     def captures(self) -> Mapping[nn.Module, CaptureCallback]:
-        """Capture callback of each attention module."""
+        """The capture callback of each attention module."""
         ...
 
     @property
@@ -38,7 +38,7 @@ class AttentionReader(Protocol):
 
     @property
     def norm(self) -> nn.Module | None:
-        """The last norm before the classifier, whose input `capture_readout` gets; ``None`` if there is none."""
+        """The last norm before the classifier; `capture_readout` receives its input. ``None`` for no norm."""
         ...
 
     def capture_readout(self, hidden: Tensor) -> None:
@@ -46,7 +46,7 @@ class AttentionReader(Protocol):
         ...
 
     def records(self, logits: Tensor, targets: Sequence[int | None]) -> list[Record]:
-        """Make one record per clip from the captured tensors; `logits` are those that the model returned."""
+        """Make one record per clip from the captured tensors; `logits` are the model's output."""
         ...
 
 
@@ -57,27 +57,28 @@ class Family:
     Parameters
     ----------
     name
-        ``model_type`` of its configuration; ``"generic"`` has none.
+        ``model_type`` of the model's configuration; ``"generic"`` for models without a configuration.
     architecture
         Class of the classifier.
     geometry
-        From configuration to `Geometry`.
+        Function from a configuration to `Geometry`.
     make_reader
-        From module, geometry and needs to the `AttentionReader` of one pass.
+        Function from module, geometry and needs to the `AttentionReader` of one pass.
     layers
-        From a classifier to its transformer blocks, first to last.
+        Function from a classifier to its transformer blocks, first to last.
     mean, std
-        Channel statistics its published checkpoints were trained with, for models that come without a processor.
+        Mean and standard deviation of the channels that the published checkpoints were trained with, for models that
+        come without a processor.
     attention_forward
         ``(attention module, callback, hidden, …)``: replaces the forward of attention modules that do not go through
         transformers' `AttentionInterface`.
     replacements
-        From a classifier and its reader to the methods replaced during a pass, by ``(submodule, method name)``. They
-        compute the same result to the last bit, faster.
+        Function from a classifier and its reader to replacements of methods during a pass, by ``(submodule, method
+        name)``. A replacement computes the same result to the last bit, but faster.
     attends
-        Whether the model has attention to read. If not, only methods that need nothing but its logits can be used.
+        Whether the model has attention that can be read. If not, only methods that need no attention can be used.
     last_layer_order
-        Token order of the last block's input, as ``Geometry.order``, if it differs from the readout's.
+        Token order of the last block's input, as ``Geometry.order``, if it differs from the order in `geometry`.
     """
 
     name: str
@@ -96,18 +97,18 @@ class Family:
 def attention_and_projection(block: nn.Module) -> tuple[nn.Module, Tensor]:
     """Return the module of an attention block that calls `AttentionInterface`, and the output projection's weight.
 
-    Releases of transformers divide a block differently, but the module that attends always holds the scale of its
-    scores, and the output projection is the block's last linear layer.
+    Releases of transformers divide a block into modules in different ways, but the module that computes attention
+    always holds the scale of the scores, and the output projection is always the block's last linear layer.
     """
     attention = next(submodule for submodule in block.modules() if hasattr(submodule, "scaling"))
     return attention, submodules_of(block, nn.Linear)[-1].weight
 
 
 def release_captured(reader: AttentionReader) -> None:
-    """Drop everything a reader holds, so that the captured tensors are freed now, not at the next collection.
+    """Release everything that a reader holds, so that the captured tensors are freed now.
 
-    A reader and its callbacks refer to each other. Without this, the tensors of a pass stay in memory until Python's
-    garbage collector runs, which over hours of video may be many passes later.
+    A reader and its callbacks refer to each other, so that otherwise the tensors of a pass would stay in memory until
+    Python's garbage collector runs, which may be many passes later.
     """
     vars(reader).clear()
 

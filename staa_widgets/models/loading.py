@@ -1,4 +1,4 @@
-"""Loading a classifier from the hub, a folder or memory: safetensors weights only, and no remote code."""
+"""Load a classifier from the hub, a folder or memory: only safetensors weights, and no remote code."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _find_bundled_models() -> dict[str, Path]:
 
 
 BUNDLED_MODELS = _find_bundled_models()
-"""Models that come with the package, by the name that `load_model` takes: families, and a second training of each."""
+"""Folders of the models that come with the package, by name; ``-1`` marks a second training run."""
 
 
 def load_model(
@@ -59,21 +59,22 @@ def load_model(
     Parameters
     ----------
     model
-        Hub id, folder with ``config.json`` and safetensors weights, or a module in memory, which is left where and as
-        it is; or a name in `BUNDLED_MODELS`. ``None``: the bundled model.
+        Hub id, folder with ``config.json`` and safetensors weights, a name in `BUNDLED_MODELS`, or a module in memory,
+        which is neither moved nor changed. ``None``: the bundled model.
     device
-        ``"auto"`` takes cuda, mps or cpu, in this order; a module in memory stays where it is.
+        ``"auto"`` takes the first of cuda, mps and cpu that is available; a module in memory stays where it is.
     dtype
         ``"auto"`` is float32 on a CPU and otherwise the dtype in which the weights are stored.
     processor
         A `Transform`, the contents of a processor's JSON, or a Hugging Face image processor. Default: the processor
-        beside the weights; where there is none, one made from the configuration, with a warning.
+        beside the weights; if there is none, a processor is made from the configuration, with a warning.
     id
         Name to show; default: the hub id or the folder's name.
     compile
-        Whether methods that run further passes run them through `torch.compile`. The pass whose attention is captured
-        is never compiled, because compiled code would not call the capture callbacks. Compiling takes a while at the
-        first pass and whenever the number of inputs in a pass changes; logits differ by rounding.
+        Whether to use `torch.compile` for the additional passes of methods that run the model again. The pass whose
+        attention is captured is never compiled, because compiled code would not call the capture callbacks. Compiling
+        takes a while at the first pass, and again whenever the number of inputs in a pass changes. Compiled logits
+        differ by rounding.
 
     Returns
     -------
@@ -90,7 +91,7 @@ def load_model(
         If there is no such device or dtype.
     """
     if isinstance(model, nn.Module):
-        if hasattr(model, "_orig_mod"):  # Made by torch.compile; attention is captured in the original module.
+        if hasattr(model, "_orig_mod"):  # Set by torch.compile; attention is captured in the original module.
             model, compile = model.get_submodule("_orig_mod"), True  # noqa: A001
         family = _family_of(model)
         module = _check_module(model, device, dtype)
@@ -122,8 +123,9 @@ def load_model(
 
 
 def _resolve_source(model: str | Path | None) -> tuple[str, str]:
-    """Return the folder or hub id to load from, and a name to show that has no paths of this machine."""
-    # Bundled models give confident predictions for real video too; their name warns that they saw drawings only.
+    """Return the folder or hub id to load from, and a name to show, which contains no path of this machine."""
+    # Bundled models give confident predictions for real video too; their name warns that they were trained on drawings
+    # only.
     if model is None:
         return str(BUNDLED_FOLDER), "bundled (drawn actions only)"
     if isinstance(model, str) and model.startswith("bundled/"):
@@ -154,7 +156,7 @@ def _resolve_source(model: str | Path | None) -> tuple[str, str]:
 
 
 def _refuse_misspelled_bundled_name(name: str) -> None:
-    """Raise `ModelLoadError` if a name is nearly that of a bundled model: asking the hub would take half a minute."""
+    """Raise `ModelLoadError` if a name is nearly that of a bundled model; asking the hub would take half a minute."""
     full_names = {full_name.removeprefix("bundled/"): full_name for full_name in BUNDLED_MODELS}
     matches = get_close_matches(name.casefold(), ["bundled", *full_names], 1, cutoff=0.8)
     if not matches:
@@ -183,7 +185,7 @@ def _read_checkpoint(source: str, name: str, device: torch.device, dtype: str | 
             output_loading_info=True,
             ignore_mismatched_sizes=True,
         )
-    # Foreign files fail in many ways: OSError, SafetensorError, TypeError, a validation error of the hub's own.
+    # Files of other people fail in many ways: OSError, SafetensorError, TypeError, a validation error of the hub.
     except Exception as error:
         raise _load_error(source, name, error) from error
     missing_keys = sorted({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])})
@@ -296,7 +298,7 @@ def _quiet_libraries() -> Iterator[None]:
     hub_verbosity = hub_logging.get_verbosity()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    # Without a network it logs each of six attempts.
+    # Without a network, huggingface_hub would log each of six attempts.
     hub_logging.set_verbosity_error()
     try:
         yield

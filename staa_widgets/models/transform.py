@@ -1,4 +1,4 @@
-"""Preprocessing of frames according to a processor's JSON, and the mapping back to source pixels."""
+"""Preprocess frames as a processor's JSON states, and map the model's input back to source pixels."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ _TYPE_KEYS = ("image_processor_type", "video_processor_type", "feature_extractor
 class Transform:
     """Resizes, crops at the center, rescales and normalizes frames, without torchvision.
 
-    Equal to Hugging Face's PIL image processors.
+    The result is equal to that of Hugging Face's PIL image processors.
 
     Parameters
     ----------
     shortest_edge
-        Resize so that the shorter edge has this many pixels. Exclusive with `size`.
+        Resize so that the shorter edge has this many pixels. Not together with `size`.
     size
         Resize to ``(height, width)``, for frames of any shape.
     crop
         ``(height, width)`` cut out of the center; a smaller frame is padded with black.
     resample
-        Number of Pillow's resampling filter.
+        Number of the resampling filter in Pillow.
     scale
         Factor on the pixel values, 0 to 255.
     offset
@@ -80,7 +80,7 @@ class Transform:
             defaults |= _VJEPA2_DEFAULTS
         processor = defaults | {key: value for key, value in processor.items() if value is not None}
         if "VJEPA2" in names:
-            # Its processor class computes the size from the crop size and ignores the size in the file.
+            # The processor class for this file computes the size from the crop size and ignores the size in the file.
             crop_size = processor["crop_size"]
             crop_height = crop_size if isinstance(crop_size, int) else crop_size["height"]
             processor["size"] = {"shortest_edge": int(crop_height * 256 / 224)}
@@ -125,7 +125,7 @@ class Transform:
         Raises
         ------
         ModelLoadError
-            If it makes another size, or has a step that this transform does not support.
+            If the processor makes inputs of another size, or has a step that this transform does not support.
         """
         if isinstance(processor, Transform):
             transform = processor
@@ -141,7 +141,7 @@ class Transform:
         return transform
 
     def __call__(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Turn frames, uint8 ``(T, H, W, 3)`` RGB, into float32 ``(T, 3, H', W')``."""
+        """Return RGB frames, uint8 ``(T, H, W, 3)``, as the model's input, float32 ``(T, 3, H', W')``."""
         crops = np.stack([self._crop_center(self._resize(frame)) for frame in frames])
         values = (crops.astype(np.float64) * self.scale + self.offset).astype(np.float32)
         values = (values - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
@@ -158,9 +158,9 @@ class Transform:
         return (self.shortest_edge, new_long) if width <= height else (new_long, self.shortest_edge)
 
     def box(self, width: int, height: int) -> tuple[float, float, float, float]:
-        """Return the part of a source frame that fills the model's input: ``(x0, y0, x1, y1)`` in its pixels.
+        """Return the part of a source frame that fills the model's input: ``(x0, y0, x1, y1)`` in pixels of the frame.
 
-        It reaches beyond the frame if the crop is larger than the resized frame, which is then padded.
+        This box reaches beyond the frame if the crop is larger than the resized frame, which is then padded.
         """
         new_width, new_height = self.resized_size(width, height)
         crop_height, crop_width = self.crop or (new_height, new_width)
@@ -192,7 +192,7 @@ class Transform:
 
 
 def _crop_start(length: int, crop: int) -> int:
-    """Return the first row or column of a center crop, rounded as the processors do; negative for padding."""
+    """Return the first row or column of a center crop, rounded as the processors round it; negative for padding."""
     return (length - crop) // 2
 
 

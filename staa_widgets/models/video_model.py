@@ -26,17 +26,17 @@ class VideoModel:
     module
         The classifier; it is never changed.
     geometry
-        Layout of its tokens.
+        Layout of the model's tokens.
     transform
-        Preprocessing that turns frames into its input.
+        Preprocessing that turns frames into the model's input.
     family
-        How its attention is read.
+        How the model's attention is read.
     labels
         ``K`` names of the classes.
     id
-        Its origin: hub id, folder name or a name given by the user.
+        Name of the model: hub id, folder name or a name given by the user.
     device, dtype
-        Device and data type that it computes with.
+        Device and data type that the model computes with.
     compile
         Whether passes whose attention is not captured run through `torch.compile`.
     """
@@ -57,5 +57,5 @@ class VideoModel:
         return torch.compile(self.module) if self.compile else self.module
 
     def pixels(self, frames: NDArray[np.uint8]) -> Tensor:
-        """Turn frames, uint8 ``(T, H, W, 3)`` RGB, into the model's input, float32 ``(T, 3, H', W')`` on the CPU."""
+        """Return RGB frames, uint8 ``(T, H, W, 3)``, as the model's input, float32 ``(T, 3, H', W')`` on the CPU."""
         return torch.from_numpy(self.transform(frames))

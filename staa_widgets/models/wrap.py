@@ -1,4 +1,4 @@
-"""Wrapping any torch classifier, for methods that need no attention."""
+"""Wrap any torch classifier, for methods that need no attention."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class WrappedModel(nn.Module):
     inner
         Module or function from clips to logits.
     layout
-        Order of the axes of its input.
+        Order of the axes of the input.
     geometry
-        Grid of its maps.
+        Token grid of the maps.
     classes
         Number of classes, ``K``.
     """
@@ -47,11 +47,11 @@ class WrappedModel(nn.Module):
         self.layout = layout
         self.geometry = geometry
         self.classes = classes
-        # Stands in the digest for values that cannot be digested: functions, and some attributes of modules.
+        # Digested in place of values that cannot be digested: functions, and some attributes of modules.
         self.token = uuid.uuid4().hex
 
     def forward(self, pixel_values: Tensor, **_: Any) -> SimpleNamespace:
-        """Turn clips ``(B, T, 3, H, W)`` into an object with `logits` ``(B, K)``."""
+        """Return an object with the `logits` ``(B, K)`` of clips ``(B, T, 3, H, W)``."""
         output = self.inner(pixel_values if self.layout == "btchw" else pixel_values.transpose(1, 2))
         return SimpleNamespace(logits=self._extract_logits(output, len(pixel_values)))
 
@@ -113,26 +113,27 @@ def wrap_model(
 ) -> VideoModel:
     """Make any video classifier ready to be explained by methods that need no attention.
 
-    Those are methods by gradients, by perturbation, and the controls; others raise `UnsupportedRequestError`.
+    These are the gradient methods, the perturbation methods and the controls; other methods raise
+    `UnsupportedRequestError`.
 
     Parameters
     ----------
     model
         Module or function from clips to logits ``(B, K)``: a tensor, an object or mapping with `logits`, or a tuple
-        that begins with them. A module is left as it is and run in evaluation mode. Modules that a function uses are
-        left alone: put them into evaluation mode, and wrap the function anew when they change, because results are
-        cached. The cache recognizes a module by its weights, attributes and code, with the globals and closures of its
-        functions; installed packages count by their versions. For functions, and for modules that hold something that
-        cannot be digested, such as a Python module of your own or an open file, cached results are used only as long
-        as this wrapping lives.
+        that begins with the logits. A module is not changed; it runs in evaluation mode. Modules that a function uses
+        are left alone: put them into evaluation mode yourself, and wrap the function again when they change, because
+        results are cached. The cache recognizes a module by its weights, attributes and code, with the globals and
+        closures of its functions; installed packages are recognized by their versions. If `model` is a function, or a
+        module that holds something that cannot be digested, such as a Python module of your own or an open file, cached
+        results are used only as long as the returned model exists.
     frames
-        Number of frames that it takes, ``T``.
+        Number of frames that the model takes, ``T``.
     size
-        Height and width of its input in pixels, or both as one number.
+        Height and width of the model's input in pixels, or one number for a square input.
     labels
         Names of the ``K`` classes, or their number.
     layout
-        ``"btchw"`` or ``"bcthw"``: the order of the axes of its input.
+        ``"btchw"`` or ``"bcthw"``: the order of the axes of the model's input.
     tubelet
         Number of frames that one slice of the maps covers.
     patch
@@ -142,18 +143,18 @@ def wrap_model(
         A `Transform`, the contents of a processor's JSON, or a Hugging Face image processor. Default: frames are
         resized, cropped at the center to `size` and scaled to 0 to 1, then normalized by `mean` and `std`.
     mean, std
-        Mean and standard deviation of the channels, used if there is no processor.
+        Mean and standard deviation of the channels, used if no processor is given.
     id
-        Name to show; default: the name of its class or function.
+        Name to show; default: the name of the model's class or function.
     device, dtype
-        Device and data type of its input; default: those of its first parameter, or the CPU and float32.
+        Device and data type of the input; default: those of the model's first parameter, or the CPU and float32.
 
     Raises
     ------
     ParameterError
-        If a parameter is invalid, or some do not fit together.
+        If a parameter is invalid, or parameters do not fit together.
     ModelLoadError
-        If the processor makes another size.
+        If the processor makes inputs of another size.
     """
     if not callable(model):
         raise ParameterError(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Heat(NamedTuple):
-    """The maps to draw: those of the explanation, or the attention of one layer.
+    """The maps to draw: the maps of all layers, or the attention of one layer.
 
     Parameters
     ----------

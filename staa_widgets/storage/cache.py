@@ -1,9 +1,9 @@
-"""Content-addressed cache: the same video, sampling, weights and parameters are computed once.
+"""Content-addressed cache: results for the same video, sampling, weights and parameters are computed once.
 
 Entries are safetensors files with a checksum in one folder, named by kind and key. The folder is `STAA_CACHE` or the
-user's cache folder. Its size stays under `STAA_CACHE_LIMIT` (such as ``"500MB"``; default 2 GB): the least recently
-used entries are removed. The cache never makes an explanation fail: if the folder cannot be written, one warning is
-given, and results are computed again.
+user's cache folder. The size of the folder stays under `STAA_CACHE_LIMIT` (such as ``"500MB"``; default 2 GB): the
+least recently used entries are removed. The cache never makes an explanation fail: if the folder cannot be written,
+results are computed again each time, and one warning is given.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from staa_widgets.utils.files import write_atomic
 T = TypeVar("T")
 
 FORMAT = 4
-"""Part of every key: raise it when the content or the meaning of an entry changes."""
+"""Part of every key. Raise it when the content or the meaning of entries changes."""
 
 DEFAULT_LIMIT = 2_000_000_000
 _ENTRY = re.compile(r"[a-z]+-[0-9a-f]{64}\.safetensors")
-# Temporary files and locks of processes that ended early; younger than a day they may still be in use.
+# Temporary files and locks of processes that ended early; they are removed after a day, as younger ones may be in use.
 _LEFTOVER = re.compile(r"[a-z]+-[0-9a-f]{64}\.lock|\.[a-z]+-[0-9a-f]{64}\.safetensors\.[0-9a-f]{8}\.tmp")
 _LEFTOVER_AGE = 24 * 3600
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -41,7 +41,7 @@ _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 @dataclass
 class _ProcessState:
-    """State of this process.
+    """What this process remembers about cache folders: warnings and unpruned bytes.
 
     Parameters
     ----------
@@ -65,11 +65,11 @@ class CacheInfo:
     Parameters
     ----------
     path
-        Its folder, which need not exist yet.
+        Folder of the cache, which need not exist yet.
     entries
         Number of entries by kind: ``"explanation"``, ``"record"``, ``"maps"``, ``"preview"``.
     size, limit
-        Bytes of all entries, and their limit.
+        Total bytes of all entries, and the limit for them.
     """
 
     path: Path
@@ -101,7 +101,7 @@ def limit() -> int:
 
 
 def info() -> CacheInfo:
-    """Return the number and size of the entries."""
+    """Return the number and size of the entries of the cache."""
     entries = _list_entries()
     kinds: dict[str, int] = {}
     for path, _ in entries:
@@ -111,7 +111,7 @@ def info() -> CacheInfo:
 
 
 def clear() -> int:
-    """Remove every entry, and no other file of the folder; return the number of entries."""
+    """Remove every entry, but no other file of the folder; return the number of removed entries."""
     entries = _list_entries()
     for path, _ in entries:
         _remove(path)
@@ -142,12 +142,12 @@ def prune(size: int | None = None) -> int:
 
 
 def key(**parts: Any) -> str:
-    """Return the sha256 digest of JSON values in hexadecimal, the same for equal values in any order of names."""
+    """Return the key of JSON values: their sha256 digest in hexadecimal, whatever the order of names."""
     return hashlib.sha256(canonical_json({**parts, "format": FORMAT}).encode()).hexdigest()
 
 
 def get(kind: str, name: str, parse: Callable[[bytes], T]) -> T | None:
-    """Return the value of an entry and mark the entry as used.
+    """Return the value of an entry, and mark the entry as used.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ def get(kind: str, name: str, parse: Callable[[bytes], T]) -> T | None:
     Returns
     -------
     T | None
-        ``None`` if there is no entry, or a damaged one.
+        ``None`` if there is no entry, or the entry is damaged.
     """
     path = _path(kind, name)
     try:
@@ -182,7 +182,7 @@ def has(kind: str, name: str) -> bool:
 
 
 def put(kind: str, name: str, data: bytes) -> None:
-    """Write the bytes of an entry, then remove old ones beyond the limit; warn once if the folder cannot be written."""
+    """Write the bytes of an entry, then prune beyond the limit; warn once if the folder cannot be written."""
     max_bytes = limit()
     if len(data) > max_bytes:
         return
@@ -195,7 +195,7 @@ def put(kind: str, name: str, data: bytes) -> None:
 
 
 def _make_room(new_bytes: int, max_bytes: int) -> None:
-    """Prune once a twentieth of the limit has been written, because listing the folder at every entry is slow."""
+    """Prune whenever a twentieth of the limit has been written, because listing the folder for every entry is slow."""
     folder_and_limit = str(folder()), max_bytes
     unpruned = _state.unpruned_bytes.get(folder_and_limit, max_bytes) + new_bytes
     if unpruned > max_bytes // 20:
@@ -235,7 +235,7 @@ def _open_lock(kind: str, name: str) -> FileLock | None:
 
 
 def _try_acquire(file_lock: FileLock) -> bool:
-    """Try for half a second. Return true if the folder allows no locks: an entry computed twice is better than none."""
+    """Try for half a second to lock a file; return whether to stop trying, also if the folder allows no locks."""
     try:
         file_lock.acquire(timeout=0.5)
     except Timeout:
@@ -262,7 +262,7 @@ def _scan_folder(pattern: re.Pattern[str]) -> list[tuple[Path, os.stat_result]]:
                     try:
                         files.append((Path(entry.path), entry.stat()))
                     except FileNotFoundError:
-                        continue  # Another process removed it meanwhile.
+                        continue  # Another process removed the file meanwhile.
     except OSError:
         return []
     return files

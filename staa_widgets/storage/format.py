@@ -27,12 +27,12 @@ def split_fields(instance: Any) -> tuple[dict[str, Any], dict[str, NDArray[Any]]
 
 
 def pack(kind: str, values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """Return values and arrays as the bytes of one safetensors file.
+    """Return the bytes of one safetensors file that holds values and arrays.
 
     Parameters
     ----------
     kind
-        Kind of the file, such as ``"explanation"``; `unpack` compares it.
+        Kind of the file, such as ``"explanation"``; `unpack` checks it.
     values
         JSON values.
     arrays
@@ -41,7 +41,7 @@ def pack(kind: str, values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]
     from safetensors.numpy import save
 
     text = canonical_json(values)
-    # safetensors writes memory in its own order, so that a transposed view would be read back scrambled.
+    # safetensors writes an array in the order of its memory, so that a transposed view would be read back scrambled.
     contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     return save(contiguous, {"staa_widgets": kind, "values": text, "sha256": _checksum(text, contiguous)})
 
@@ -80,7 +80,7 @@ def unpack(kind: str, data: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def read_file(path: str | os.PathLike[str], parse: Callable[[bytes], _T]) -> _T:
-    """Return the parsed content of a file; a `FormatError` of ``parse`` is raised with the file's name."""
+    """Return the content of a file, parsed by `parse`; if `parse` raises `FormatError`, add the file's name to it."""
     try:
         return parse(Path(path).read_bytes())
     except FormatError as error:

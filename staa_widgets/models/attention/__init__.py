@@ -1,4 +1,5 @@
-"""Reading attention from queries and keys, for all families.
+"""Compute attention from queries and keys, for all families.
 
-Begin with `joint` and `pooled`, the readers that families share; `ops` holds the tensor functions they use.
+Begin with `joint` and `pooled`, the readers that families share; `ops` holds the tensor functions that both readers
+use.
 """

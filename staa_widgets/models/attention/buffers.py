@@ -1,4 +1,4 @@
-"""Preallocated memory for the queries and keys of all layers of one pass."""
+"""`TensorBuffer`: preallocated memory for the queries and keys of all layers of one pass."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from torch import Tensor, nn
 class TensorBuffer:
     """Preallocated buffer for tensors of one shape that are needed until the end of a pass.
 
-    Only on a CPU. Queries and keys stored one by one would lie between tensors that are freed again, so that the
-    system is asked for fresh memory over and over: its page faults cost 5 % of a pass.
+    Used on a CPU only. Queries and keys allocated one by one would lie between tensors that are freed again, so that
+    the process asks the system for fresh memory over and over; the page faults take 5 % of a pass.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class TensorBuffer:
         return tensor.new_empty(tensor.shape) if slot is None else slot
 
     def project(self, linear: nn.Linear, tokens: Tensor) -> Tensor:
-        """Apply a linear layer to ``(B, N, D)`` and write the output into the buffer if that is possible.
+        """Return the output of a linear layer for ``(B, N, D)``, written into the buffer if possible.
 
         The result is the same to the last bit.
         """
@@ -57,7 +57,7 @@ class TensorBuffer:
         return slot
 
     def _next_slot(self, like: Tensor, shape: torch.Size) -> Tensor | None:
-        """Return the next free slot; ``None`` if there is none of this shape."""
+        """Return the next free slot; ``None`` if no free slot has this shape."""
         if like.device.type != "cpu":
             return None
         if self._memory is None:

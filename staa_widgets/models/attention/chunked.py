@@ -1,4 +1,4 @@
-"""Elementwise functions applied in chunks that fit a core's cache."""
+"""Apply elementwise functions in chunks that fit a core's cache."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ _CHUNK = 1 << 16
 def apply_in_chunks(function: Callable[[Tensor], Tensor], tensor: Tensor) -> Tensor:
     """Apply an elementwise function chunk by chunk; the result is the same to the last bit.
 
-    An activation of many steps goes through memory at each step. In ViViT that is 17 % of a pass, and chunks save two
-    thirds of it.
+    An activation function of many steps reads and writes memory at each step. In ViViT this takes 17 % of a pass;
+    chunks save two thirds of this time.
 
     Parameters
     ----------
     function
-        Any shape in, the same shape out.
+        Function from a tensor of any shape to a tensor of the same shape.
     tensor
-        Any shape. With gradients, not on a CPU, or if it is small, `function` is applied to all of it at once.
+        Tensor of any shape. If it is small, has gradients or is not on a CPU, `function` is applied to the whole
+        tensor.
     """
     size = _CHUNK * torch.get_num_threads()
     if torch.is_grad_enabled() or tensor.device.type != "cpu" or tensor.numel() <= size or not tensor.is_contiguous():

@@ -29,20 +29,20 @@ from staa_widgets.records.record import Needs, Record
 
 
 class JointReader:
-    """Reads joint attention of one pass, see `staa_widgets.models.family.AttentionReader`.
+    """Reads the joint attention of one pass, see `staa_widgets.models.family.AttentionReader`.
 
-    With many tokens, sampled queries stand for all, see `staa_widgets.models.attention.query_sampling`, unless
-    ``needs.exact``; then products with whole attention matrices are computed in chunks. Gradients are never sampled: a
-    few queries may hold most of them.
+    If there are many tokens, sampled queries stand for all queries, see `staa_widgets.models.attention.query_sampling`.
+    With ``needs.exact`` all queries are read instead, and products with whole attention matrices are computed in
+    chunks. Gradients are never sampled, because a few queries may hold most of the gradient.
 
     Parameters
     ----------
     geometry, needs
         Layout of the tokens, and the quantities to record.
     norm, classifier
-        Last norm and linear layer; the norm's input is what the classifier reads.
+        Last norm, and the linear layer after it; the readout is the input of the norm.
     attentions
-        Attention modules, first to last, each with the weight ``(D, H·d)`` of the projection after it.
+        Attention modules, first to last, each with the weight ``(D, H·d)`` of its output projection.
     mean_pooled
         Whether the classifier reads the mean of all tokens instead of the first one.
     """
@@ -62,7 +62,7 @@ class JointReader:
         self.mean_pooled, self.readout_tokens = mean_pooled, slice(None) if mean_pooled else slice(1)
         self.samples_queries = query_sampling.samples_queries(geometry, needs)
         self.needs_rows = needs.rows or needs.values or needs.contributions
-        # The attention matrix takes less memory than its queries and keys, or is needed for the rows anyway.
+        # The matrix is kept if it takes less memory than queries and keys, or is computed for the rows anyway.
         matrices_are_cheap = query_sampling.has_few_tokens(geometry) or (self.needs_rows and mean_pooled)
         self.keeps_matrices = needs.spatial and not self.samples_queries and matrices_are_cheap
         self.keeps_queries = needs.spatial and not needs.backward and not self.keeps_matrices
@@ -81,7 +81,7 @@ class JointReader:
     def projection_replacements(self) -> dict[tuple[nn.Module, str], Callable[[Tensor], Tensor]]:
         """Return replacements that project queries and keys into the buffer, see `Family.replacements`.
 
-        The time saved this way pays for storing them.
+        This saves as much time as storing queries and keys takes.
         """
         if not self.keeps_queries:
             return {}
@@ -89,12 +89,12 @@ class JointReader:
             (part, "forward"): partial(self.buffer.project, part)
             for attention in self.captures
             for part in submodules_of(attention, nn.Linear)[:2]
-            # Subclasses, quantized weights and patched forwards compute something else.
+            # A subclass, quantized weights or a patched forward may compute something else than the linear layer.
             if type(part) is nn.Linear and type(part.weight) is nn.Parameter and "forward" not in vars(part)
         }
 
     def capture_readout(self, hidden: Tensor) -> None:
-        """Store the hidden state that the classifier reads, ``(B, D)``; the norm's input may hold all tokens."""
+        """Store the readout, ``(B, D)``, from the input of the last norm, which may hold all tokens."""
         self.readout = (hidden if hidden.ndim == 2 else hidden[:, 0]).detach()
 
     def records(self, logits: Tensor, targets: Sequence[int | None]) -> list[Record]:
@@ -133,7 +133,7 @@ class JointReader:
         """Compute the arrays of a `Record` from the captured tensors; their first axis is the clips."""
         needs, prefix = self.needs, self.geometry.prefix
         arrays: dict[str, Tensor] = {}
-        # Weight of each token in the output of each layer, (B, L, N), by name of the rollout that starts with it.
+        # By name of a rollout, the weights that it adds to the flow: for each token in each layer, (B, L, N).
         reads: dict[str, Tensor] = {}
         if needs.rows:
             rows = self._stack("row")
@@ -198,7 +198,7 @@ class JointReader:
             captured["slope"] = slope.transpose(1, 2)
 
     def _compute_gradient_rows(self) -> Tensor:
-        """Compute attention of the readout times its gradient, ``(B, L, N)``: the sum over all tokens that are read."""
+        """Compute the readout's attention times its gradient, ``(B, L, N)``, summed over the tokens of the readout."""
         readout, rows = self.readout_tokens, []
         for captured in self.layers:
             query, slope = captured["query"][:, :, readout], captured["slope"][:, :, readout]
@@ -209,7 +209,8 @@ class JointReader:
     def _compute_rollouts(self, reads: Mapping[str, Tensor], logits: Tensor) -> dict[str, Tensor]:
         """Carry the readout, and the token weights of each layer, back to the input.
 
-        Returns the coefficients of the powers of the share of attention, ``(B, L + 1, S, P)``, see `roll_out`.
+        Returns, by name, the coefficients ``(B, L + 1, S, P)`` of a polynomial in the share of attention, see
+        `roll_out`.
         """
         names, prefix = ("rollout", *reads), self.geometry.prefix
         readout = self._readout_weights(logits)
@@ -218,7 +219,7 @@ class JointReader:
         def add_reads(depth: int, terms: Tensor) -> None:
             for index, name in enumerate(names[1:], 1):
                 terms[:, index, :, 0] += reads[name][:, depth, None]
-                # The weight of CLS itself belongs to no part of the video.
+                # The weight of CLS belongs to no part of the video.
                 terms[:, index, ..., :prefix] = 0
 
         path = query_sampling.token_path(self.geometry) if self.samples_queries else None
@@ -228,7 +229,7 @@ class JointReader:
         return {name: self._to_grid(terms[:, index]) for index, name in enumerate(names)}
 
     def _compute_relevance(self, logits: Tensor) -> Tensor:
-        """Carry the readout back through ``I + mean_h relu(A · dy/dA)``, less itself: ``(B, S, P)``."""
+        """Carry the readout back through ``I + mean_h relu(A · dy/dA)``, and subtract the readout: ``(B, S, P)``."""
         flow = readout = self._readout_weights(logits)
         for captured in reversed(self.layers):
             flow = flow + carry_relevance(

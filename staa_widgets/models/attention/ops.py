@@ -29,9 +29,11 @@ def split_by_head(weight: Tensor, heads: int) -> Tensor:
 
 
 def projected_value_norms(value: Tensor, weight: Tensor) -> Tensor:
-    """Compute norms of each head's projected values: ``(n, H, N, d)`` and weight ``(D, H·d)`` to float32 ``(n, H, N)``.
+    """Compute the norm of each head's value at each token, after the output projection.
 
-    Computed from the ``d × d`` Gram matrix of each head, without a tensor of size ``N × D`` per head.
+    `value` ``(n, H, N, d)`` and `weight` ``(D, H·d)`` give float32 ``(n, H, N)``.
+
+    The norms are computed from the ``d × d`` Gram matrix of each head, without a tensor of size ``N × D`` per head.
     """
     projection = split_by_head(weight, value.shape[1])
     gram = projection.transpose(1, 2) @ projection
@@ -40,7 +42,7 @@ def projected_value_norms(value: Tensor, weight: Tensor) -> Tensor:
 
 
 def class_direction(norm: nn.LayerNorm, classifier: nn.Module, readout: Tensor, targets: Tensor) -> Tensor:
-    """Compute the direction in which a readout ``(n, D)`` raises its target's logit over the mean: float32 ``(n, D)``.
+    """Compute the direction in which a readout raises the target's logit above the mean logit: float32 ``(n, D)``.
 
     The last LayerNorm is linear if its scale is held fixed: ``d = γ (w_c - mean_k w_k) / std``, less its mean over
     channels, because the norm subtracts the mean of its input. With a single logit nothing is subtracted.
@@ -72,7 +74,7 @@ def mean_row(query: Tensor, key: Tensor, scale: float) -> Tensor:
 def mean_row_and_error(query: Tensor, key: Tensor, scale: float) -> tuple[Tensor, Tensor]:
     """Average attention to keys over sampled queries, and estimate its standard error as a share of the total.
 
-    Even and odd queries are two half samples: float32 ``(n, H, k)`` and ``(n,)``.
+    Queries at even and at odd positions are two half samples. Returns float32 ``(n, H, k)`` and ``(n,)``.
     """
     halves = [mean_row(query[:, :, half::2], key, scale) for half in range(2)]
     error = (halves[0] - halves[1]).mean(1).abs().sum(-1) / 2
@@ -80,7 +82,7 @@ def mean_row_and_error(query: Tensor, key: Tensor, scale: float) -> tuple[Tensor
 
 
 def mean_row_and_head_mean(query: Tensor, key: Tensor, scale: float) -> tuple[Tensor, Tensor]:
-    """Compute `mean_row` and `head_mean` of all queries, from attention that is computed once."""
+    """Compute both `mean_row` and `head_mean` of all queries while computing attention only once."""
     total = torch.zeros(*key.shape[:3], device=key.device)
     mean = torch.empty(len(query), query.shape[2], key.shape[2], device=key.device)
     for clips, queries, attention in attention_chunks(query, key, scale):
@@ -100,7 +102,7 @@ def head_mean(query: Tensor, key: Tensor, scale: float) -> Tensor:
 def attend_and_summarize(
     query: Tensor, key: Tensor, value: Tensor, scale: float, mean_dtype: torch.dtype = torch.float32
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Compute attention once for its output, its first row and its head mean.
+    """Compute attention once, and return the output of attention, its first row and its mean over heads.
 
     Returns
     -------
@@ -130,8 +132,8 @@ def carry_rows(rows: Tensor, query: Tensor, key: Tensor, scale: float) -> Tensor
 def relevance_matrix(query: Tensor, key: Tensor, value: Tensor, slope: Tensor, scale: float) -> Tensor:
     """Compute the positive part of attention times its gradient, head mean: float32 ``(n, q, k)``.
 
-    ``dy/da[q, k] = <dy/dout[q], v_k>``, so that attention itself need not be part of the graph. `slope` is ``dy/dout``,
-    ``(n, H, q, d)``.
+    By ``dy/da[q, k] = <dy/dout[q], v_k>``, so that attention need not be part of the autograd graph. `slope` is
+    ``dy/dout``, ``(n, H, q, d)``.
     """
     change = slope.float() @ value.float().transpose(-1, -2)
     return (attention_probabilities(query, key, scale) * change).relu().mean(1)
@@ -170,8 +172,8 @@ def make_records(
     logits = logits.reshape(len(targets), -1, logits.shape[-1]).mean(1)
     predicted = logits.argmax(-1).tolist()
     classes = [predicted[i] if target is None else target for i, target in enumerate(targets)]
-    # Gradients walk the graph of the pass, but nothing is added to it: a graph through views that are written in place
-    # would never be freed.
+    # Gradients are computed through the graph of the pass, but nothing may be added to the graph: a graph through views
+    # that are written in place would never be freed.
     with torch.no_grad():
         tensors = make_arrays(logits, torch.tensor(classes, device=logits.device))
     arrays = {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in tensors.items()}
@@ -191,18 +193,19 @@ def make_records(
 def attention_chunks(query: Tensor, key: Tensor, scale: float) -> Iterator[tuple[slice, slice, Tensor]]:
     """Yield attention chunk by chunk: slice of clips, slice of queries, and float32 probabilities ``(c, H, q, k)``.
 
-    Without gradients. Each chunk overwrites the one before it: use it before asking for the next.
+    No gradients are recorded. Each chunk overwrites the chunk before it, so use a chunk before taking the next.
     """
     key = key.float().transpose(-2, -1)
     memory: Tensor | None = None
     for clips, queries in list(_chunk_slices(query, key.transpose(-2, -1))):
-        # Scale queries, not scores: there are fewer of them.
+        # Scale the queries, not the scores, because there are fewer queries.
         scaled = query[clips, :, queries].float() * scale
         shape = torch.Size((*scaled.shape[:-1], key.shape[-1]))
-        # Allocate once, for the first chunk, which is the largest: fresh memory costs as much as filling it.
+        # Allocate only once, for the first chunk, which is the largest: to get fresh memory takes as long as to fill
+        # it.
         memory = scaled.new_empty(shape.numel()) if memory is None else memory
         scores = torch.matmul(scaled, key[clips], out=memory[: shape.numel()].view(shape))
-        # In place is safe on a CPU, where softmax reads each row before it writes it.
+        # Writing in place is safe on a CPU, because softmax there reads a whole row before it writes the row.
         yield clips, queries, torch.softmax(scores, -1, out=scores if scores.device.type == "cpu" else None)
 
 

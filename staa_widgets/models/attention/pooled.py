@@ -1,4 +1,4 @@
-"""Base reader of models whose classifier reads an attentive pooler: its learned query attends to the tokens."""
+"""Base reader of models with an attentive pooler, whose learned query attends to the tokens before the classifier."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from staa_widgets.records.record import Needs, Record
 class PooledReader(ABC):
     """Reads the attention of a pooler in one pass, see `staa_widgets.models.family.AttentionReader`.
 
-    Families derive from it. The pooler's is the only layer whose row can be read. Rollout carries that row back through
-    the layers before it; in those layers, each patch has a row of its own.
+    The readers of such families derive from it. Only the pooler has a row of attention from the readout. Rollout
+    carries this row back through the layers before the pooler, in which every patch has its own row.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class PooledReader(ABC):
         self.errors: dict[str, Tensor] = {}
         self.patch = geometry.resolve_patch(needs.patch) if needs.patch else None
         self.pooler: dict[str, Any] = {}
-        # Captured tensors of each layer before the pooler, first to last.
+        # The captured tensors of each layer before the pooler, first to last.
         self.layers: list[dict[str, Any]] = []
 
     def records(self, logits: Tensor, targets: Sequence[int | None]) -> list[Record]:
@@ -49,7 +49,7 @@ class PooledReader(ABC):
         """Compute the arrays of a `Record` from the captured tensors; their first axis is the clips."""
         needs, row = self.needs, self.pooler["row"]
         arrays: dict[str, Tensor] = {}
-        # Weight of each token in the pooler's output, (B, N), by name of the rollout that starts with it.
+        # By name of a rollout, the weights that it starts with: for each token in the pooler's output, (B, N).
         reads = {"rollout": row.mean(1)}
         if needs.rows:
             rows = self._to_grid(row[:, None])
@@ -86,13 +86,13 @@ class PooledReader(ABC):
             layer["slope"] = slope.transpose(1, 2)
 
     def _compute_pooler_relevance(self) -> Tensor:
-        """Compute the positive part of the pooler's attention times its gradient, head mean: ``(B, N)``."""
+        """Compute the positive part of the pooler's attention times its gradient, averaged over heads: ``(B, N)``."""
         pooler = self.pooler
         return relevance_matrix(pooler["query"], pooler["key"], pooler["value"], pooler["slope"], pooler["scale"])[:, 0]
 
     @abstractmethod
     def _patch_row(self, layer: dict[str, Any], patch: Patch) -> Tensor:
-        """Return attention of one patch in a layer before the pooler: ``(B, H, S, P)``."""
+        """Return the attention of one patch to all patches in a layer before the pooler: ``(B, H, S, P)``."""
 
     @abstractmethod
     def _value_norms(self) -> Tensor:
@@ -106,7 +106,8 @@ class PooledReader(ABC):
     def _compute_rollouts(self, reads: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Carry the token weights of the pooler, ``(B, N)`` by name, back to the input.
 
-        Returns the coefficients of the powers of the share of attention, ``(B, L + 1, S, P)``.
+        Returns, by name, the coefficients ``(B, L + 1, S, P)`` of a polynomial in the share of attention, see
+        `roll_out`.
         """
 
     @abstractmethod

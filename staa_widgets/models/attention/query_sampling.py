@@ -1,8 +1,8 @@
-"""Sampling of queries, for clips of so many tokens that reading the attention of all of them would cost too much.
+"""Sample queries, for clips with so many tokens that reading the attention of every query would take too long.
 
-Nothing is random: sampling is systematic (Madow 1949), each layer starts at another offset, and the same clip always
-gives the same result. Every sample is two independent half samples; half their difference is the standard error of
-their mean.
+Nothing is random: sampling is systematic (Madow 1949), each layer starts at a different offset, and the same clip
+always gives the same result. Every sample consists of two independent half samples; half the difference of their
+results is the standard error of the mean result.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ EXACT_TOKENS = 512
 """Number of tokens up to which all queries are read."""
 
 SAMPLE_SIZE = 64
-"""Number of queries read per layer if there are more tokens, both half samples together."""
+"""Number of queries that are read per layer if there are more tokens: both half samples together."""
 
 _GOLDEN = (5**0.5 - 1) / 2
 
@@ -39,9 +39,9 @@ def samples_queries(geometry: Geometry, needs: Needs) -> bool:
 
 
 def token_path(geometry: Geometry) -> Tensor:
-    """Return the tokens in an order in which neighbors are near in the clip: int64 ``(N,)``.
+    """Return the tokens in an order in which neighbors lie near each other in the clip: int64 ``(N,)``.
 
-    First the prefix tokens, then slice by slice, each along a Z-order curve.
+    First come the prefix tokens, then the patches slice by slice, within a slice along a Z-order curve.
     """
     row, column = np.mgrid[: geometry.height, : geometry.width]
     curve = sum(((row >> b & 1) << 2 * b + 1) + ((column >> b & 1) << 2 * b) for b in range(16))
@@ -52,7 +52,7 @@ def token_path(geometry: Geometry) -> Tensor:
 
 
 def layer_offset(layer: int) -> float:
-    """Return a layer's offset: multiples of the golden ratio, which are spread evenly between 0 and 1."""
+    """Return a layer's offset. Offsets are multiples of the golden ratio, so that they spread evenly over 0 to 1."""
     return (0.5 + layer * _GOLDEN) % 1
 
 
@@ -64,14 +64,14 @@ def sample_evenly(geometry: Geometry, count: int, start: float) -> Tensor:
     geometry
         ``S`` slices of ``P`` patches.
     count
-        Sample size; rounded up to a multiple of twice the slices.
+        Sample size; rounded up to a multiple of twice the number of slices.
     start
         Offset from 0 to below 1. Averaged over all offsets, each patch is sampled equally often.
 
     Returns
     -------
     Tensor
-        int64 ``(m,)``, token indices; those at even and at odd positions are the two half samples.
+        int64 ``(m,)``, token indices; the indices at even and at odd positions are the two half samples.
     """
     patches = token_path(geometry)[geometry.prefix :].reshape(geometry.slices, -1)
     size = patches.shape[1]
@@ -79,13 +79,13 @@ def sample_evenly(geometry: Geometry, count: int, start: float) -> Tensor:
     # Each slice starts at a different offset, so that no place in the frame is sampled in every slice.
     offsets = (start + _GOLDEN * torch.arange(geometry.slices, dtype=torch.float64)[:, None]) % 1
     positions = ((torch.arange(per_slice) + offsets) * size / per_slice).long()
-    # The second half sample moves on by one slice; otherwise it would see the same part of every slice.
+    # The second half sample is shifted by one slice; otherwise it would take the same part of every slice.
     positions[1::2] = positions[1::2].roll(1, 1)
     return patches.gather(1, positions).ravel()
 
 
 def sample_by_weight(weights: Tensor, count: int, start: float) -> tuple[Tensor, Tensor]:
-    """Sample indices in proportion to their weights; an index with over ``1/m`` of all weight is always sampled.
+    """Sample indices in proportion to their weights; indices with more than ``1/m`` of the weight are always sampled.
 
     Parameters
     ----------
@@ -100,10 +100,10 @@ def sample_by_weight(weights: Tensor, count: int, start: float) -> tuple[Tensor,
     Returns
     -------
     index, factor
-        int64 and float32 ``(…, m)``: the sampled indices, and the number of indices that each stands for; 0 if no
-        index with weight remained.
+        int64 and float32 ``(…, m)``: the sampled indices, and the number of indices that each of them stands for, 0 if
+        no index with positive weight remained.
     """
-    # On the CPU, because not every accelerator has double precision; there are few numbers.
+    # Computed on the CPU, because not every accelerator has double precision, and there are few numbers.
     device, weights = weights.device, weights.cpu().double()
     count = min(count, weights.shape[-1])
     certain = torch.zeros_like(weights, dtype=torch.bool)

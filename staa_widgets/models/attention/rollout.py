@@ -1,4 +1,4 @@
-"""Attention rollout through joint attention: row vectors times the layers' matrices, never ``N × N`` at once."""
+"""Attention rollout through joint attention: multiply row vectors by attention without storing ``N × N`` matrices."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def roll_out(
     after_layer: Callable[[int, Tensor], None] = lambda *_: None,
     path: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Multiply row vectors by the layers ``I + share · (A - I)``, last to first, for any share of attention.
+    """Multiply row vectors by ``I + share · (A - I)`` of each layer, last to first, for any share of attention.
 
-    Returns the coefficients of the powers of `share`. With a `path`, `query_sampling.SAMPLE_SIZE` queries stand for all
-    in each layer, sampled in proportion to what flows through them. Two half samples are carried separately. Each is
-    unbiased for any share: the sample of a layer depends on the flow into that layer, never on the attention that is
-    read there.
+    The product is a polynomial in the share; its coefficients are returned. With a `path`, `query_sampling.SAMPLE_SIZE`
+    queries of each layer stand for all queries, sampled in proportion to the flow through them. Two half samples are
+    carried separately. Both are unbiased for any share, because the sample of a layer depends on the flow into the
+    layer, never on the attention that is read there.
 
     Parameters
     ----------
@@ -35,15 +35,16 @@ def roll_out(
     layers
         First to last: ``"matrix"``, float32 ``(B, N, N)``, or ``"query"``, ``"key"`` ``(B, H, N, d)`` and ``"scale"``.
     after_layer
-        Called with the index of a layer and terms ``(B, K, R, L + 1, N)``, in `R` half samples, after they were carried
-        through it; may add to them in place.
+        Called with the index of a layer and the terms ``(B, K, R, L + 1, N)``, of `R` half samples, after they were
+        carried through the layer; it may add to the terms in place.
     path
         `query_sampling.token_path`, to sample queries.
 
     Returns
     -------
     terms, errors
-        ``(B, K, L + 1, N)``, and ``(B, K)``: standard errors as shares of the flow that arrives, 0 without sampling.
+        ``(B, K, L + 1, N)``, the coefficients; and ``(B, K)``, their standard errors as shares of the flow that
+        arrives, 0 without sampling.
     """
     halves = 1 if path is None else 2
     terms = torch.zeros(*starts.shape[:2], halves, len(layers) + 1, starts.shape[-1], device=starts.device)
@@ -65,13 +66,13 @@ def roll_out(
 
 
 def _flow_per_token(terms: Tensor) -> Tensor:
-    """Evaluate terms at `DEFAULT_SHARE`: ``(…, L + 1, N)`` to ``(…, N)``."""
+    """Return the flow through each token for `DEFAULT_SHARE`: terms ``(…, L + 1, N)`` to ``(…, N)``."""
     powers = DEFAULT_SHARE ** torch.arange(terms.shape[-2], device=terms.device)
     return torch.einsum("...pn,p->...n", terms, powers).clamp_min(0)
 
 
 def _carry_sampled(terms: Tensor, layer: Mapping[str, Any], path: Tensor, start: float) -> Tensor:
-    """Carry terms ``(B, K, R, n, N)`` through the attention of sampled queries, a sample for each of `K` and `R`."""
+    """Carry terms ``(B, K, R, n, N)`` through the attention of sampled queries; each of `K`, `R` has its own sample."""
     flow, halves = _flow_per_token(terms)[..., path], terms.shape[2]
     size = query_sampling.SAMPLE_SIZE // halves
     samples = [

@@ -1,4 +1,4 @@
-"""Rotary position embedding in fewer steps than transformers takes, written into preallocated memory."""
+"""Compute rotary position embeddings in fewer steps than transformers takes, in preallocated memory."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import torch
 from torch import Tensor
 
 Rotate = Callable[[Tensor, Any], Tensor]
-"""A module's own method: queries or keys ``(B, H, N, d)`` and positions in, the same rotated out."""
+"""A module's own method: from queries or keys ``(B, H, N, d)`` and positions to rotated queries or keys."""
 
 
 class RotaryCache:
     """Rotates queries and keys of one pass as the attention modules do, to the last bit.
 
-    The modules share their positions, but each computes cosines and sines anew, and nine temporary tensors of the size
-    of the queries: 5 % of a pass. Here cosines and sines are read off the module once, from how it rotates unit
-    vectors. If the result differs from the module's own in one bit, as it may in a later release of transformers, the
-    module's own method is used.
+    All modules have the same positions, but each module computes cosines and sines again, and nine temporary tensors of
+    the size of the queries; this takes 5 % of a pass. Here cosines and sines are found once, from how a module rotates
+    unit vectors. If a result differs in one bit from the result of the module's own method, as it may in a later
+    release of transformers, the module's own method is used.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class RotaryCache:
         self._is_read = False
 
     def __call__(self, rotate: Rotate, tensor: Tensor, positions: Any) -> Tensor:
-        """Rotate ``(B, H, N, d)``; `rotate` is the module's own method, which this replaces."""
+        """Return ``(B, H, N, d)`` rotated; this call replaces `rotate`, the module's own method."""
         if not self._is_read:
             self._rotation, self._is_read = _read_rotation(rotate, tensor, positions), True
         if self._rotation is None or self._rotation[0].shape[:-2] != tensor.shape[-2:-1]:
@@ -41,7 +41,7 @@ class RotaryCache:
 
 
 def _read_rotation(rotate: Rotate, tensor: Tensor, positions: Any) -> tuple[Tensor, Tensor] | None:
-    """Return a module's cosines and sines ``(N, d/2, 2)``; ``None`` if it does more than rotate by them."""
+    """Return a module's cosines and sines ``(N, d/2, 2)``; ``None`` if the module does more than rotate."""
     if tensor.shape[-1] % 2:
         return None
     units = torch.eye(2, device=tensor.device, dtype=tensor.dtype).repeat(1, tensor.shape[-1] // 2)

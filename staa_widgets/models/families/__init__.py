@@ -1,4 +1,4 @@
-"""One file a model family: token layout, reader, and its `Family` for `staa_widgets.models.registry`.
+"""One file for each model family: its token layout, its reader, and its `Family` for `staa_widgets.models.registry`.
 
-Begin with `vivit`, the simplest; `docs/families.md` is the recipe for a new one.
+Begin with `vivit`, the simplest; `docs/families.md` says how to add a family.
 """

@@ -74,9 +74,9 @@ def make_reader(
 
 
 class TimesformerReader:
-    """Reads attention within frames of one pass of a TimeSformer, and over time if it is divided.
+    """Reads attention within frames from one pass of a TimeSformer, and attention over time if attention is divided.
 
-    If whole matrices are needed, without gradients, they are computed once, for the output and for the record.
+    If whole matrices are needed, but no gradients, the matrices are computed once for both the output and the record.
 
     See `staa_widgets.models.family.AttentionReader`.
     """
@@ -118,7 +118,7 @@ class TimesformerReader:
         out: Tensor | None,
         scale: float,
     ) -> Tensor | None:
-        """Store attention over the patches of a frame; return the output if it was computed along with it."""
+        """Store attention over the patches of a frame; return the output if it was computed with the attention."""
         needs = self.needs
         if needs.spatial:
             output, row, mean = attend_and_summarize(query, key, value, scale, mean_dtype=torch.float16)
@@ -152,7 +152,7 @@ class TimesformerReader:
         out: Tensor | None,
         scale: float,
     ) -> Tensor | None:
-        """Store attention over time; return the output if it was computed along with it.
+        """Store attention over time; return the output if it was computed with the attention.
 
         Every patch is a sequence of ``T`` frames.
         """
@@ -206,11 +206,11 @@ class TimesformerReader:
         return arrays
 
     def _stack(self, name: str, clips: int) -> Tensor:
-        """Stack layers of ``(B·T or B·P, …)``: ``(B, L, T or P, …)``."""
+        """Return an array of all layers stacked: from ``(B·T or B·P, …)`` to ``(B, L, T or P, …)``."""
         return torch.stack([layer[name].unflatten(0, (clips, -1)) for layer in self.layers], 1)
 
     def _compute_patch_rows(self, patch: Patch, clips: int) -> Tensor:
-        """Compute attention of one patch, ``(B, L, H, T, P)``: to patches of its frame, and on to other frames."""
+        """Compute attention of one patch to all, ``(B, L, H, T, P)``: within its frame, and from there over time."""
         space = self._stack("patch_space", clips).squeeze(2)
         if self.divided:
             return torch.einsum("blhp,blpu->blhup", space, self._stack("patch_time", clips))
@@ -249,8 +249,8 @@ class TimesformerReader:
     def _compute_relevance(self, clips: int) -> Tensor:
         """Carry the readout back through ``I + mean_h relu(A · dy/dA)`` of space and time: ``(B, T, P)``.
 
-        If frames share one CLS, each copy stands for all of it: attention times its gradient already counts a copy
-        as the ``1/T`` that it is. What flows to the copies is shared by all.
+        If frames share one CLS, every copy of CLS starts with the full flow: attention times gradient already counts a
+        copy with its share of ``1/T``. Flow that arrives at one copy is added to all copies.
         """
         flow = torch.zeros(clips, *self.layers[0]["gradient_spatial"].unflatten(0, (clips, -1)).shape[1:3])
         flow = flow.to(self.readout.device)

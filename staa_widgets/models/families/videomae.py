@@ -32,7 +32,7 @@ def geometry(config: VideoMAEConfig) -> Geometry:
 
 
 def make_reader(module: VideoMAEForVideoClassification, geometry: Geometry, needs: Needs) -> JointReader:
-    """Return the reader of one pass; without mean pooling the classifier reads the first token, a tubelet."""
+    """Return the reader of one pass; without mean pooling the classifier reads the first token, which is a tubelet."""
     norm = next(part for part in (module.fc_norm, module.videomae.layernorm) if part is not None)
     return JointReader(
         geometry,

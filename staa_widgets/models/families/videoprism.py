@@ -1,4 +1,4 @@
-"""VideoPrism (Hugging Face, not in every release): attention within frames, then over time; a pooler's query reads it.
+"""VideoPrism (Hugging Face, not in every release): attention within frames, then over time, then a pooler.
 
 Zhao et al., "VideoPrism: A Foundational Visual Encoder for Video Understanding", arXiv 2402.13217.
 """
@@ -51,9 +51,9 @@ def geometry(config: VideoPrismVisionConfig) -> Geometry:
 class VideoPrismReader(PooledReader):
     """Reads attention of one pass of a VideoPrism, see `staa_widgets.models.family.AttentionReader`.
 
-    The pooling head is the only layer whose row can be read: its learned query attends to the patches of all frames.
-    Rollout carries that row back through the encoder over time, patch by patch, and the one within frames. Their scores
-    are capped before the softmax, which is repeated here.
+    Only the pooling head has a row of attention from the readout: its learned query attends to the patches of all
+    frames. Rollout carries this row back through the encoder over time, patch by patch, and then through the encoder
+    within frames. Both encoders cap their attention scores before the softmax; the same is done here.
     """
 
     def __init__(self, module: VideoPrismForVideoClassification, geometry: Geometry, needs: Needs) -> None:
@@ -78,7 +78,7 @@ class VideoPrismReader(PooledReader):
         if self.patch is not None:
             layout = self.geometry
             frame, index_in_frame = self.patch[0], self.patch[1] * layout.width + self.patch[2]
-            # Sequences are frames, or patches over time; those of a clip follow each other.
+            # Sequences are frames, or patches over time; the sequences of one clip follow each other.
             if captured["over"] == "space":
                 sequences, token = slice(frame, None, layout.frames), index_in_frame
             else:
@@ -105,7 +105,7 @@ class VideoPrismReader(PooledReader):
         return projected_value_norms(self.pooler["value"], self.projection)
 
     def _value_contributions(self, targets: Tensor) -> Tensor:
-        # This norm adds 1 to its weight.
+        # This norm multiplies by 1 + weight.
         norm: Any = SimpleNamespace(weight=self.norm.weight + 1, eps=self.norm.eps)
         direction = class_direction(norm, self.classifier, self.readout, targets)
         return value_contributions(direction, self.pooler["value"], self.projection)
@@ -147,6 +147,6 @@ VIDEOPRISM = Family(
     layers=lambda module: submodules_of(module, VideoPrismLayer),
     mean=(0.0, 0.0, 0.0),
     std=(1.0, 1.0, 1.0),
-    # The sequences of blocks over time are patches.
+    # In blocks over time, a sequence is one patch.
     last_layer_order="patch_major",
 )

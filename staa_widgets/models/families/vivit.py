@@ -47,7 +47,7 @@ def make_reader(module: VivitForVideoClassification, geometry: Geometry, needs: 
 def replacements(module: nn.Module, reader: JointReader) -> dict[tuple[nn.Module, str], Callable[[Tensor], Tensor]]:
     """Return replacements that apply the activation in chunks, see `Family.replacements`.
 
-    In transformers it is eight steps, each of which goes through memory.
+    In transformers the activation consists of eight steps, and each step reads and writes memory.
     """
     activations = submodules_of(module, FastGELUActivation)
     return reader.projection_replacements() | {

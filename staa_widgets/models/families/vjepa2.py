@@ -1,4 +1,4 @@
-"""V-JEPA 2 (Hugging Face): joint attention over tubelets; the learned query of an attentive pooler reads it.
+"""V-JEPA 2 (Hugging Face): joint attention over tubelets, then an attentive pooler.
 
 Assran et al., "V-JEPA 2: Self-Supervised Video Models Enable Understanding, Prediction and Planning", arXiv 2506.09985.
 """
@@ -64,13 +64,13 @@ def blocks(module: nn.Module) -> tuple[nn.Module, ...]:
 class VJEPA2Reader(PooledReader):
     """Reads attention of one pass of a V-JEPA 2, see `staa_widgets.models.family.AttentionReader`.
 
-    The pooler's cross attention is the only layer whose row can be read: its learned query attends to the tokens. It
-    has no output projection, and its residual, the query itself, does not depend on the video. Rollout carries the row
-    back through the pooler's self attention and the encoder; with many tokens, sampled queries stand for all on the way
-    (`staa_widgets.models.attention.query_sampling`), but the row itself is exact.
+    Only the pooler's cross attention has a row of attention from the readout: its learned query attends to the tokens.
+    Cross attention here has no output projection, and its residual, the query, does not depend on the video. Rollout
+    carries the row back through the pooler's self attention and the encoder. With many tokens, sampled queries stand
+    for all queries of these layers (`staa_widgets.models.attention.query_sampling`), but the row itself is exact.
 
-    The contribution of a token to a logit is that of its value, weighted by the row, on the direct path: the classifier
-    reads the sum of the query, the weighted values and the pooler's MLP of both. The path through the MLP is ignored.
+    The classifier reads the sum of the query, the weighted values, and the output of the pooler's MLP. The contribution
+    of a token to a logit is the contribution of its weighted value to this sum; the path through the MLP is ignored.
     """
 
     norm = None
@@ -93,7 +93,7 @@ class VJEPA2Reader(PooledReader):
     def rotation_replacements(self) -> dict[tuple[nn.Module, str], Callable[..., Tensor]]:
         """Return replacements that rotate queries and keys into the buffer, see `Family.replacements`.
 
-        The time saved this way pays for storing them.
+        This saves as much time as storing queries and keys takes.
         """
         if not self.needs.spatial or self.needs.backward or self.keeps_matrices:
             return {}

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 _ATOMS = (type(None), bool, int, float, complex, str, EllipsisType)
-# Attributes that are digested elsewhere, or do not affect the computation.
+# Attributes that are not digested here: they are digested elsewhere, or do not affect the computation.
 _IGNORED_CLASS_ATTRIBUTES = {
     "__dict__",
     "__weakref__",
@@ -33,19 +33,19 @@ _STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib"))
 
 
 def code_digest(module: nn.Module, weights: Mapping[str, Tensor], token: str) -> str:
-    """Compute a digest of everything but weights that decides what a module computes.
+    """Compute a digest of everything except the weights that determines a module's output.
 
-    That is its submodules, their attributes, classes and code, and the closures, defaults and globals of functions.
-    Installed packages count by name and version.
+    The digest covers the submodules with their attributes, classes and code, and the closures, defaults and globals of
+    functions. Installed packages are digested by name and version.
 
     Parameters
     ----------
     module
-        A module; ``training`` does not count.
+        A module; its attribute ``training`` is not digested.
     weights
         Tensors that are digested elsewhere, by name.
     token
-        Stands for values that cannot be digested.
+        Text that is digested in place of values that cannot be digested.
 
     Returns
     -------
@@ -58,12 +58,12 @@ def code_digest(module: nn.Module, weights: Mapping[str, Tensor], token: str) ->
 
 
 class _ValueDigest:
-    """Digest of Python values that `add` walks through, each once."""
+    """Digest of Python values; `add` walks through a value and digests each part once."""
 
     def __init__(self, weights: Mapping[str, Tensor], token: str) -> None:
         self.digest = hashlib.sha256()
         self.token = token
-        # By address. The values are referenced, so that no address is used twice.
+        # Values by address; a value that is referenced here cannot be freed, so that no address is used twice.
         self.seen: dict[int, tuple[str, Any]] = {id(tensor): (name, tensor) for name, tensor in weights.items()}
 
     def add_words(self, *words: object) -> None:
@@ -139,7 +139,8 @@ class _ValueDigest:
     def _add_class(self, kind: type) -> None:
         version = _package_version(kind.__module__)
         self.add_words("class", kind.__module__, kind.__qualname__, version)
-        # A changed class keeps its name, above all in a notebook, where classes of packages are patched too.
+        # A class that was changed keeps its name, above all in a notebook, where classes of packages may be patched
+        # too.
         attributes = {name: value for name, value in vars(kind).items() if version is None or _is_foreign(value)}
         self.add(
             (

@@ -27,15 +27,16 @@ _lock = threading.Lock()
 def weights_digest(model: VideoModel | nn.Module) -> str:
     """Compute a digest of a model's weights and settings.
 
-    It is cached until a weight is replaced or changed in place. Changes are detected by address, by torch's version
-    counter and, because that does not count writes through ``.data``, by 64 values spread over each tensor. Attributes
-    and code of a wrapped module count too, see `staa_widgets.models.fingerprint.code`. A wrapped function, and a
-    wrapped module with something that cannot be digested, has a new digest each time it is wrapped.
+    The digest is cached until a weight is replaced or changed in place. Changes are detected by address, by torch's
+    version counter and, because the counter misses writes through ``.data``, by 64 values spread over each tensor.
+    Attributes and code of a wrapped module are digested too, see `staa_widgets.models.fingerprint.code`. A wrapped
+    function, or a wrapped module that holds something that cannot be digested, has a new digest each time it is
+    wrapped.
 
     Parameters
     ----------
     model
-        A loaded model, or its module.
+        A loaded model, or the module of one.
 
     Returns
     -------
@@ -54,7 +55,7 @@ def weights_digest(model: VideoModel | nn.Module) -> str:
 
 def _named_tensors(module: nn.Module) -> dict[str, Tensor]:
     if isinstance(module, WrappedModel):
-        # Non-persistent buffers count as well, because their purpose is unknown.
+        # Non-persistent buffers are digested too, because their purpose is unknown.
         return {**dict(module.named_parameters()), **dict(module.named_buffers())}
     return module.state_dict()
 
