@@ -190,17 +190,17 @@ def test_cards_stand_side_by_side_with_chance_and_cost(
     expect(items.nth(1)).to_contain_text("jump, layers=mean")
     expect(items.nth(2)).to_contain_text("1 forward")
     for i, card in enumerate(cards):
-        lines = items.nth(i).locator(".staa-score").all_inner_texts()
+        lines = items.nth(i).locator("div:has(> .staa-score)").all_inner_texts()
         scores = [
             [s["name"], f"{s['value']:.2f}", f"chance {s['chance']:.2f} · prior {s['prior']:.2f}"]
             for s in card["scores"]
         ]
         assert " ".join(lines).split() == " ".join(map(" ".join, scores)).split()
-    # The best value of each score is bold; values no better than chance are marked.
+    # The best value of each score is bold; values no better than chance or prior are marked.
     for k in range(4):
         best = max(card["scores"][k]["value"] for card in cards)
         for i, card in enumerate(cards):
-            number = items.nth(i).locator(".staa-score").nth(2 * k).locator(":last-child")
+            number = items.nth(i).locator(".staa-score").nth(k).locator(":last-child")
             assert (number.evaluate("e => e.tagName") == "B") == (card["scores"][k]["value"] == best)
     expect(items.nth(2).locator(".staa-below")).to_have_count(4)
 
