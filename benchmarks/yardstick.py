@@ -96,7 +96,9 @@ def distance_from_even(maps: np.ndarray) -> float:
 
 def still_section(models: Mapping[str, VideoModel], clips: int, frames: list[np.ndarray]) -> str:
     """Return the table of how far methods are from even over time where nothing happens, by model and kind of clip."""
-    kinds = [*STILL_KINDS, *(["real"] if frames else [])]
+    kinds = list(STILL_KINDS)
+    if frames:
+        kinds.append("real")
     lines = [
         f"## still: {clips} clips of one frame\n",
         "Distance of the profile over time from an even one (total variation; 0 is even). It is 0 for `uniform`.\n",

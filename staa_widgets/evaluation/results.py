@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
+from itertools import product
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -127,12 +128,9 @@ class Results:
             Whether models are put together: a clip then counts once, with its mean over them, and `Summary.model` is
             ``""``.
         """
-        means = (
-            self._scores.mean(method, metric, model)
-            for model in ([None] if pooled else self.models)
-            for method in self.methods
-            for metric in self.metrics
-        )
+        models = (None,) if pooled else self.models
+        cases = product(models, self.methods, self.metrics)
+        means = (self._scores.mean(method, metric, model) for model, method, metric in cases)
         return tuple(filter(None, means))
 
     def compare(self, one: str, other: str, metric: str, model: str | None = None) -> PairedDifference:

@@ -84,9 +84,8 @@ class ExportOperation:
         if self.format.takes_settings:
             return dict(self.settings)
         e = self.explanations[self.pane]
-        options: dict[str, Any] = {
-            "style": style_from_settings(self.settings, *([e] if self.format.single else self.explanations))
-        }
+        explanations = [e] if self.format.single else self.explanations
+        options: dict[str, Any] = {"style": style_from_settings(self.settings, *explanations)}
         start, end = self.settings.get("selection") or (None, None)
         if self.format.takes_range:
             options |= {"start": start, "end": end, "progress": report}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 from staa_widgets.datasets.drawn_actions import STILL_KINDS, ActionClip, action_clip, still_clip
@@ -201,13 +202,11 @@ def plan_evaluations(plan: Plan, cheap: list[str], expensive: list[str]) -> dict
 
 def _further_metrics() -> tuple[dict[str, Spec], dict[str, Spec]]:
     """Return all other metrics: those that need maps or model, and those that run the method again."""
-    model_metrics: dict[str, Spec] = {
-        f"{metric.name}, {units}, {filler}": (metric.name, {"units": units, "filler": filler})
-        for metric in METRICS.values()
-        if metric.category == "insertion_deletion"
-        for units in ("cells", "frames")
-        for filler in ("blur", "fade", "freeze")
-    }
+    model_metrics: dict[str, Spec] = {}
+    for metric in METRICS.values():
+        if metric.category == "insertion_deletion":
+            for units, filler in product(("cells", "frames"), ("blur", "fade", "freeze")):
+                model_metrics[f"{metric.name}, {units}, {filler}"] = (metric.name, {"units": units, "filler": filler})
     others = [metric for metric in METRICS.values() if metric.category not in ("ground_truth", "insertion_deletion")]
     model_metrics |= {metric.name: metric.name for metric in others if metric.needs != "method"}
     return model_metrics, {metric.name: metric.name for metric in others if metric.needs == "method"}
