@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from staa_widgets.engine.run import ExplainRun
 
 ATTENTION_LIMIT = 32_000_000
-"""Largest attention by layer and head that is kept, in bytes; long clips of large models exceed it."""
+"""Maximum bytes of the attention by layer and head that are kept; long clips of large models exceed this limit."""
 
 
 class WindowAccumulator:
-    """Maps, logits and attention of a clip's windows.
+    """Collects the maps, logits and attention of a clip's windows.
 
-    Maps and logits are stored in one array each: small arrays allocated between passes would keep the process from
-    returning freed memory to the system.
+    All maps are stored in one array, and so are all logits: small arrays allocated between passes would keep the
+    process from returning freed memory to the system.
 
     Parameters
     ----------
     run
-        The run.
+        The run whose windows are computed.
     layout
         The slices of the run's clip.
     """
@@ -48,7 +48,7 @@ class WindowAccumulator:
         self._targets = np.empty(count, np.int64)
 
     def collect(self) -> None:
-        """Record and attribute all windows, and set `target` to the class that their maps explain."""
+        """Record and attribute all windows, and set `target` to the class that the maps explain."""
         run, windows = self._run, range(len(self.maps))
         if self.patch_window is not None:
             self._collect_patch(self.patch_window)
@@ -72,9 +72,9 @@ class WindowAccumulator:
         self.target = self._predicted_class()
 
     def _record_then_attribute(self, windows: Sequence[int]) -> None:
-        """Record all windows, then attribute each to the class predicted over all, for a method that calls the model.
+        """Record all windows, then attribute each to the class predicted over all windows.
 
-        The records do not depend on the class, and such a method reads only their logits.
+        For a method that calls the model: its records do not depend on the class, and it reads only their logits.
         """
         run = self._run
         records_without_attention = [
@@ -85,7 +85,7 @@ class WindowAccumulator:
             self._add(attribute_window(run, window_record, self.target))
 
     def _attribute_then_correct(self, windows: Sequence[int]) -> None:
-        """Attribute each window to its own predicted class, and again if all windows together predict another class."""
+        """Attribute each window to its own predicted class, then again if all windows together predict another."""
         self._attribute(windows, None)
         self.target = self._predicted_class()
         other_windows = [window for window in windows if self._targets[window] != self.target]
@@ -97,7 +97,7 @@ class WindowAccumulator:
         for result in attribute_windows(self._run, windows, target, step, needs):
             self._add_attention(result.window, result.record)
             self._add(result)
-            # Otherwise its record would stay in memory while the next batch is made.
+            # Otherwise the record would stay in memory while the next batch is made.
             del result
 
     def _add(self, result: WindowResult) -> None:
@@ -107,7 +107,7 @@ class WindowAccumulator:
             self.errors[result.window] = result.record.sampling_errors
 
     def _without_attention(self, window_record: WindowRecord) -> WindowRecord:
-        """Store the attention and logits of a window, and return its record with the logits only."""
+        """Store the attention and logits of a window, and return its record reduced to the logits."""
         window, record = window_record.window, window_record.record
         self.logits[window] = record.logits
         self._add_attention(window, record)

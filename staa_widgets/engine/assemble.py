@@ -1,4 +1,4 @@
-"""Build an explanation from the results of windows: of a whole clip, or of the part that one window covers."""
+"""Build explanations from the results of windows: of a whole clip, or of the part that one window covers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class MergedWindows:
     attention
         float16 ``(L, H, S', h, w)``; ``None`` if it was not requested or is too large.
     weights
-        Weight of each window, ``W``.
+        Weights of the ``W`` windows.
     """
 
     maps: NDArray[np.float32]
@@ -43,11 +43,11 @@ class MergedWindows:
 
 
 def merge_clip(layout: SliceLayout, windows: WindowAccumulator) -> MergedWindows:
-    """Merge the maps and the attention of a clip's windows along time.
+    """Return the maps and the attention of a clip's windows, merged along time.
 
-    If there are several windows, the maps of each are scaled to a mass of 1 and weighted by the target's probability in
-    that window: without the weight, time would be flat over a long clip. If a patch was requested, only the window
-    chosen for it counts.
+    If there are several windows, the maps of each window are scaled to sum 1 and weighted by the target's probability
+    in that window; without the weight, the share of each slice would be about the same all over a long clip. If a patch
+    was requested, only the window chosen for it counts.
     """
     count = len(windows.maps)
     included = list(range(count)) if windows.patch_window is None else [windows.patch_window]
@@ -86,7 +86,7 @@ def explain_clip(
 
 
 def explain_window(run: ExplainRun, layout: SliceLayout, result: WindowResult) -> tuple[Explanation, Clip]:
-    """Return the explanation of the part of a clip that one window covers, and that part.
+    """Return the explanation of the part of a clip that one window covers, and this part as a `Clip`.
 
     The parts of adjacent windows tile the clip; the parts of overlapping windows overlap.
     """
@@ -156,7 +156,7 @@ def _provenance(
             "window_weights": weights,
         },
         "box": model.transform.box(clip.width, clip.height),
-        # Errors of values estimated from sampled queries, see `Record.sampling_errors`; mean over windows.
+        # Standard errors of sampling, see `Record.sampling_errors`, averaged over windows.
         "standard_errors": {
             name: float(np.mean([window_errors[name] for window_errors in errors if name in window_errors]))
             for name in error_names

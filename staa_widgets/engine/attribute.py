@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 OTHER_CLIP_SEEDS = 21_000_000
-"""Seed of the first of the drawn clips whose maps serve as maps of another clip."""
+"""Seed of the first synthetic clip that `MethodInputs.record_other` can choose."""
 
 
 def ignore_progress(done: int, total: int) -> None:
@@ -43,26 +43,26 @@ def open_inputs(
     report: Callable[[int, int], object] = ignore_progress,
     record: Record | None = None,
 ) -> Iterator[MethodInputs]:
-    """Open the inputs of a method that calls the model, which is locked and in evaluation mode until they close.
+    """Yield the inputs of a method that calls the model; meanwhile the model is locked and in evaluation mode.
 
     Parameters
     ----------
     model
-        The model; its state is restored at the end, on errors too.
+        The model; its state is restored at the end of the block, on errors too.
     pixels
         float32 ``(T, 3, H, W)``, the model's input.
     needs
-        Arrays that the record must hold, if it is made here.
+        Arrays that the record must hold, if no `record` is given.
     target
         Class to explain; ``None`` for the class with the highest logit in the record.
     seed
-        Seed of methods that draw at random.
+        Seed of methods that use random numbers.
     batch_size
         Number of inputs per pass.
     report
         ``report(done, total)``, called between passes; it may raise `CancelledError`.
     record
-        Record of these pixels, if there is one; otherwise it is made in one pass.
+        Record of these pixels; without one, a record is made in one forward pass.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def open_inputs(
         yield MethodInputs(
             record=record,
             target=int(record.logits.argmax()) if target is None else target,
-            # A copy made here can be differentiated even if the caller is in inference mode.
+            # The copy can be differentiated even if the caller is in inference mode.
             pixels=pixels.detach().float().cpu().clone(),
             forward=forward,
             layers=model.family.layers(model.module),
@@ -96,7 +96,7 @@ def open_inputs(
 
 
 def _record_drawn_clip(model: VideoModel, seed: int, needs: Needs) -> Record:
-    """Return the record of a drawn clip that the seed chooses."""
+    """Return the record of the synthetic clip that the seed determines."""
     from staa_widgets.models import capture
 
     frame_count = model.geometry.frames
@@ -138,7 +138,7 @@ def attribute(
     report: Callable[[int, int], object] = ignore_progress,
     **params: Any,
 ) -> NDArray[np.float32]:
-    """Return the maps of one window, without clip, cache or explanation.
+    """Return the maps of one window from its pixels, without a clip, the cache or an explanation.
 
     Parameters
     ----------

@@ -54,9 +54,9 @@ def explain(
     Parameters
     ----------
     video
-        Anything `open_clip` takes: path, bytes, frames ``(F, H, W, 3)``, an `ActionClip`, a `Clip`.
+        Anything that `open_clip` takes: a path, bytes, frames ``(F, H, W, 3)``, an `ActionClip`, a `Clip`.
     model
-        A `VideoModel`, or anything `load_model` takes; ``None`` for the bundled model.
+        A `VideoModel`, or anything that `load_model` takes; ``None`` for the bundled model.
     method
         Name in `METHODS`.
     target
@@ -68,29 +68,31 @@ def explain(
         Length of one window of the model in seconds. By default a clip of up to 12 s is one window; a longer clip is
         divided into windows of 4 s. The maps of several windows are weighted by the target's probability in each.
     stride
-        Seconds from the start of one window to the start of the next, rounded to whole slices and no longer than a
-        window. By default each window starts where the one before ends. Where windows overlap, their maps are averaged.
+        Seconds from the start of one window to the start of the next, rounded to whole slices; at most `window`. By
+        default each window starts where the window before ends. Where windows overlap, their maps are averaged.
     cache
-        Whether to use the disk cache, whose keys are made from content. ``False`` leaves no trace on disk.
+        Whether to use the disk cache, which recognizes a video and a model by their content. ``False`` writes nothing
+        to the disk.
     batch_size
-        Maximum number of windows per forward pass. By default as many as fit the device's memory; in either case
-        smaller batches are used if memory runs out.
+        Maximum number of windows per forward pass; by default as many as fit the device's memory. If memory runs out,
+        smaller batches are used.
     preview
         Whether to add preview pictures of the clip, which the player shows.
     attention
-        Whether to keep the attention of each layer and head, for browsing.
+        Whether to keep the attention of each layer and head, to look at in the player.
     progress
         Callback ``progress(step, done, total)``, called between steps and, for methods that take many passes, between
         passes. It may raise `CancelledError` to stop; windows finished by then stay in the cache. ``True`` shows a
-        progress bar, ``False`` shows nothing, and ``None`` shows a bar in a notebook or on a terminal if it takes long.
-        A process computes one explanation at a time; a call that has to wait reports it.
+        progress bar, ``False`` shows nothing, and ``None`` shows a bar in a notebook or on a terminal if the call takes
+        long. A process computes one explanation at a time; a call that has to wait for another call reports this as a
+        step.
     **params
         Parameters of the method.
 
     Returns
     -------
     Explanation
-        Maps and attention as numpy arrays; `provenance` lists everything that was run.
+        Maps and attention as numpy arrays; `provenance` records versions, settings and the time of each step.
 
     Raises
     ------
@@ -126,7 +128,7 @@ def explain(
 
 
 def answer_request(request: ExplainRequest, progress: Progress | bool | None = None) -> Explanation:
-    """Return the explanation for a request; `progress` as for `explain`."""
+    """Return the explanation that a request asks for; `progress` as for `explain`."""
     from staa_widgets.engine.run import ExplainRun
 
     with progress_reporter(progress) as report:
@@ -134,7 +136,7 @@ def answer_request(request: ExplainRequest, progress: Progress | bool | None = N
 
 
 def finish_run(run: ExplainRun) -> Explanation:
-    """Return the explanation for a run: read it from the cache, or record, attribute and merge its windows."""
+    """Return the explanation of a run: read it from the cache, or record, attribute and merge the windows."""
     from staa_widgets.engine.accumulator import WindowAccumulator
     from staa_widgets.engine.assemble import explain_clip, merge_clip
     from staa_widgets.engine.layout import SliceLayout
@@ -166,9 +168,10 @@ def stream(
 ) -> Generator[Explanation, None, None]:
     """Explain a video window by window; memory does not grow with the length of the video.
 
-    Each window is returned as soon as its batch is done, and is explained independently of the others: its maps are not
-    weighted, and without `target` a class-specific method explains the class predicted in that window. `spans` are in
-    seconds of the whole video. Windows that do not overlap tile the video. `explain` merges the same windows.
+    The explanation of a window is yielded as soon as its batch is done, and does not depend on the other windows: its
+    maps are not weighted, and without `target` a class-specific method explains the class predicted in that window.
+    `spans` are in seconds of the whole video. Windows that do not overlap tile the video. `explain` merges the same
+    windows into one explanation.
 
     Parameters
     ----------
@@ -188,7 +191,7 @@ def stream(
     Raises
     ------
     StaaError
-        As `explain`: when `stream` is called if the arguments are wrong, otherwise when a window is computed.
+        As `explain`. Wrong arguments raise when `stream` is called, other errors when a window is computed.
     """
     request = resolve_request(video, resolve_options(model, method, "stream", preview=preview, **options))
     return _explain_windows(request, progress)
@@ -204,8 +207,8 @@ def compare(
 ) -> Comparison:
     """Explain a video with several methods, which share the recorded passes through the model.
 
-    One recorded pass per window serves all methods that read records. Without the cache this holds for videos of one
-    window only; for longer videos each method then records its own pass.
+    One recorded pass per window serves all methods that read records. Without the cache, only videos of one window
+    share the pass; for longer videos each method records its own pass.
 
     Parameters
     ----------
@@ -236,7 +239,7 @@ def compare(
         needs = needs | method.needs(params)
     requests: list[ExplainRequest] = []
     for method, params in named_methods.values():
-        # The first request opens the video and loads the model for all.
+        # The first request opens the video and loads the model for all requests.
         shared_video = requests[0].clip if requests else video
         shared_model = requests[0].model if requests else model
         resolved_options = resolve_options(shared_model, method.name, "compare", **options, **params)
@@ -288,9 +291,9 @@ def _explain_windows(request: ExplainRequest, progress: Progress | bool | None) 
 def _describe_call(
     run: ExplainRun, explanation: Explanation, request: ExplainRequest, preview: Preview | None, *, hit: bool
 ) -> Explanation:
-    """Return the explanation with the names, settings, times and preview of this call.
+    """Return the explanation with the names, settings, seconds and preview of this call.
 
-    A cached explanation may come from a call with other names for the same content.
+    A cached explanation may come from a call in which the same video or model had another name.
     """
     provenance = explanation.provenance
     sampling = {"window": request.window, "stride": request.stride, "cut": request.clip.truncated}
@@ -318,7 +321,7 @@ def _describe_call(
 
 
 def _get_preview(run: ExplainRun, clip: Clip) -> Preview:
-    # Cached apart from the explanation: it is the largest part, and every method, model and class of a clip shares it.
+    # The preview has its own cache entry: it is large, and all methods, models and classes of a clip share it.
     def compute() -> Preview:
         with run.timer.clock("preview"):
             return make_preview(clip, progress=lambda done, total: run.report("making the preview", done, total))

@@ -1,7 +1,7 @@
-"""Cache keys: everything that a cached value depends on.
+"""Make cache keys: a key holds everything that a cached value depends on.
 
-A key holds content and settings, never names, so that a renamed file or model still finds its entries. `_run_key` adds
-the fields that all values of a run depend on.
+A key is made from content and settings, never from names, so that the entries of a renamed file or model are still
+found. `_run_key` adds the fields that all values of a run depend on.
 
 A key does not contain the code that computes a value. After a change that gives other values for the same inputs, such
 as another way to merge windows, raise `FORMAT` in `staa_widgets.storage.cache`, or the `version` of the method.
@@ -36,7 +36,7 @@ def explanation_key(run: ExplainRun) -> str:
 
 
 def record_key(run: ExplainRun, window: int, target: int | None) -> str:
-    """Return the key of a window's record for a class, ``None`` for the predicted one."""
+    """Return the key of a window's record for a class; ``None`` stands for the predicted class."""
     record_target = "predicted" if target is None else target
     return _run_key(run, kind="record", frames=run.frames(window), target=record_target, exact=run.needs.exact)
 

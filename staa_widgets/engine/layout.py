@@ -1,4 +1,4 @@
-"""`SliceLayout`: the slices of a clip, and the windows that contain each of them."""
+"""`SliceLayout`: the slices of a clip, and the windows that contain each slice."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class SliceLayout:
-    """The slices of a clip: their source frames, their spans in seconds, and the windows that contain them.
+    """The slices of a clip, with their source frames, their spans in seconds, and the windows that contain them.
 
     Parameters
     ----------
@@ -43,12 +43,12 @@ class SliceLayout:
 
     @property
     def slice_index(self) -> NDArray[np.int64]:
-        """int64 ``(W, S)``, index into `sampled_frames` of every slice of every window."""
+        """int64 ``(W, S)``, for every slice of every window its index in `sampled_frames`."""
         return self._layout[1]
 
     @cached_property
     def spans(self) -> NDArray[np.float64]:
-        """float64 ``(S', 2)``, half-open seconds that tile the clip."""
+        """float64 ``(S', 2)``, half-open intervals of seconds that tile the clip."""
         clip = self.run.request.clip
         sampled_times = clip.times[(self.sampled_frames - clip.first_frame).ravel()]
         return slice_spans(sampled_times, float(clip.times[0]), clip.end, self.sampled_frames.shape[1])
@@ -56,12 +56,12 @@ class SliceLayout:
     def patch_window(self, needs: Needs) -> tuple[int | None, Needs]:
         """Return the window chosen for a patch, and the needs with the patch's slice counted within that window.
 
-        If several windows contain the patch's slice, it is the one in which the slice is nearest to the middle.
+        If several windows contain the patch's slice, the window in which the slice is nearest to the middle is chosen.
 
         Returns
         -------
         window, needs
-            ``None`` and `needs` unchanged if they name no patch.
+            ``None`` and the unchanged `needs` if no patch is requested.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Process-wide lock: only one explanation is computed at a time, whichever cell, thread or player asks for it."""
+"""Process-wide lock: one explanation is computed at a time, whichever notebook cell, thread or player requests it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _lock = RLock()
 
 @contextmanager
 def compute_lock(report: Progress) -> Iterator[None]:
-    """Hold the process-wide lock for computing; re-entrant.
+    """Hold the process-wide lock for computing; a thread that holds the lock may take it again.
 
     Parameters
     ----------
     report
-        Called twice a second while another thread computes; what it raises ends the waiting.
+        Called twice a second while another thread computes; it may raise an error to stop waiting.
     """
     while not _lock.acquire(timeout=0.5):
         report(WAITING, 0, 1)

@@ -1,4 +1,4 @@
-"""`explain_many`: explain many videos; short ones share batches, and an error in one does not stop the others."""
+"""`explain_many`: explain many videos. Short videos share batches, and an error in one does not stop the others."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class Outcome:
     Parameters
     ----------
     video
-        The video as it was passed; its path if it comes from a pattern or a folder.
+        The video as it was passed, or its path if it comes from a pattern or a folder.
     explanation
         ``None`` if there is an error.
     error
-        ``None`` if there is an explanation; usually a `StaaError`, which says what to do next.
+        ``None`` if there is an explanation; usually a `StaaError`, whose hint says what to do next.
     """
 
     video: Any
@@ -68,8 +68,8 @@ def explain_many(
     ----------
     videos
         A pattern such as ``"clips/*.mp4"`` or a folder, both sorted; or any iterable of patterns, folders and videos as
-        for `explain`: a list, a column of a data frame, a generator. An iterable without a length is read one batch
-        ahead.
+        for `explain`: a list, a column of a data frame, a generator. An iterable without a length is read only one
+        batch ahead.
     model, method
         As for `explain`; the model is loaded once.
     progress
@@ -80,15 +80,15 @@ def explain_many(
     Yields
     ------
     Outcome
-        One for each video, in order. `CancelledError` and ``KeyboardInterrupt`` end the run; other errors are returned
-        in the outcome. Closing the generator stops before the next batch.
+        One outcome for each video, in order. `CancelledError` and ``KeyboardInterrupt`` end the run; any other error is
+        stored in the outcome of its video. Closing the generator stops before the next batch.
 
     Raises
     ------
     VideoNotFoundError
-        If the only pattern or folder holds no video.
+        If `videos` is a single pattern or folder and holds no video.
     StaaError
-        At once, if a keyword is wrong for every video, or the model cannot be loaded.
+        When `explain_many` is called, if a keyword is wrong for every video or the model cannot be loaded.
     """
     from staa_widgets.models.loading import load_model
     from staa_widgets.models.video_model import VideoModel
@@ -120,7 +120,7 @@ def _outcomes(
 def _explain_groups(
     videos: Iterable[Any], options: RequestOptions, progress: Progress | bool | None
 ) -> Generator[Outcome, None, None]:
-    """Yield the outcomes of videos, which are recorded together in groups of one batch."""
+    """Yield the outcomes of videos; the videos of one batch are recorded together."""
     from staa_widgets.models.batching import max_batch_size
 
     iterator, done = iter(videos), 0
@@ -133,7 +133,7 @@ def _explain_groups(
             _report_or_stop(report, f"{_name(video)}: {step}{part_number}", done, max(total or 0, done + 1))
 
         while True:
-            # Computed for each group: memory may have run out in a pass since, which lowers the batch size.
+            # Computed again for each group, because the batch size is lowered when memory runs out in a pass.
             group = list(islice(iterator, options.batch_size or max_batch_size(options.model)))
             if not group:
                 return
@@ -147,7 +147,7 @@ def _explain_groups(
                     run.memory_cache.clear()
                 _report_or_stop(report, _name(video), done, max(total or 0, done))
                 yield outcome
-                del outcome  # Frees its memory before the next one is computed.
+                del outcome  # The memory of the outcome is freed before the next one is computed.
                 for group_run in runs:
                     if not isinstance(group_run, Exception):
                         group_run.refresh_weights()
@@ -172,7 +172,7 @@ def _open_run(
         run = ExplainRun(
             resolve_request(video, options), lambda step, part, parts: report_video(video, step, part, parts)
         )
-        len(run.windows)  # Raises if there are too few frames.
+        len(run.windows)  # Raises an error if there are too few frames.
     except CancelledError:
         raise
     except Exception as error:
@@ -192,10 +192,10 @@ def _outcome(video: Any, run: ExplainRun | Exception) -> Outcome:
 
 
 def _record_together(runs: Sequence[ExplainRun]) -> None:
-    """Record clips of one window in common batches; a run that fails here is tried again by itself."""
+    """Record the clips of one window in common batches; if this fails, the videos are computed one by one later."""
     single_window_runs = [run for run in runs if len(run.windows) == 1 and not (run.needs.patch or _is_cached(run))]
     if any(run.request.cache for run in single_window_runs):
-        # Equal content is recorded once; a common order of locks keeps two processes from a deadlock.
+        # Equal content is recorded once. The locks are taken in a fixed order, so that two processes cannot deadlock.
         runs_by_key = {record_lock_name(run): run for run in reversed(single_window_runs)}
         single_window_runs = [runs_by_key[key] for key in sorted(runs_by_key)]
     if len(single_window_runs) < 2:
@@ -205,7 +205,7 @@ def _record_together(runs: Sequence[ExplainRun]) -> None:
     except CancelledError:
         raise
     except StaaError:
-        pass  # Computing the videos one by one will show which of them fails.
+        pass  # Computing the videos one by one shows which video fails.
     except Exception as error:
         warnings.warn(
             f"{len(single_window_runs)} videos could not be processed in one batch ({type(error).__name__}: {error}); "
@@ -236,7 +236,7 @@ def _record_in_common_batches(runs: Sequence[ExplainRun]) -> None:
 
 
 def _pending_window(run: ExplainRun) -> PendingWindow | None:
-    """Read the frames of a clip's only window; ``None`` if they cannot be read, which is reported later."""
+    """Return a clip's only window with its frames; ``None`` if they cannot be read, an error that is reported later."""
     from staa_widgets.engine.records import RUNNING_MODEL, PendingWindow
     from staa_widgets.engine.window_reader import WindowReader
 

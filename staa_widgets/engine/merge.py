@@ -12,19 +12,19 @@ from numpy.typing import NDArray
 
 
 def slice_layout(sampled: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the distinct slices of all windows, and the index of each window's slices among them.
+    """Return the distinct slices of all windows, and for each window the indices of its slices.
 
     Parameters
     ----------
     sampled
-        int64 ``(W, S, k)``, the source frames of each slice; slices of the same frames are one slice.
+        int64 ``(W, S, k)``, the source frames of each slice; slices with the same frames are the same slice.
 
     Returns
     -------
     sampled
-        int64 ``(S', k)``, each slice once, in order of time.
+        int64 ``(S', k)``, the source frames of each distinct slice, in order of time.
     slice_index
-        int64 ``(W, S)``, index into `sampled` of every slice of every window.
+        int64 ``(W, S)``, for every slice of every window its index in the returned `sampled`.
     """
     frames, slice_index = np.unique(sampled.reshape(-1, sampled.shape[-1]), axis=0, return_inverse=True)
     return frames, slice_index.reshape(sampled.shape[:2])
@@ -33,7 +33,7 @@ def slice_layout(sampled: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray
 def merge_windows(
     parts: Sequence[NDArray[np.floating]], slice_index: NDArray[np.int64], weights: Sequence[float], slices: int
 ) -> NDArray[np.float32]:
-    """Return the weighted maps of all windows in one array; a slice of several windows gets their mean.
+    """Return the weighted maps of all windows in one array; a slice that several windows contain gets their mean.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def merge_windows(
     weights
         Factor for the maps of each window.
     slices
-        Number of slices ``S'``; slices in no window are zero.
+        Number of slices ``S'``; a slice that no window contains is zero.
 
     Returns
     -------

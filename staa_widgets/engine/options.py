@@ -48,7 +48,7 @@ KEYWORDS = {
     "explain_many": ("videos", "method", *_SHARED_KEYWORDS),
     "compare": ("video", "methods", *_SHARED_KEYWORDS),
 }
-"""Keywords of each function that are not parameters of a method."""
+"""By name of a function, its keywords that are not parameters of a method."""
 
 
 def resolve_options(
@@ -68,14 +68,14 @@ def resolve_options(
     attention: bool = True,
     **params: Any,
 ) -> RequestOptions:
-    """Check the keywords of `explain` and fill in the method's parameters; opens and loads nothing.
+    """Check the keywords of `explain` and fill in the method's parameters; no video is opened, no model loaded.
 
     Parameters
     ----------
     model, method, target, start, end, window, stride, cache, batch_size, preview, attention
         As for `explain`.
     caller
-        Function in `KEYWORDS` whose keywords these are.
+        Name in `KEYWORDS` of the function that was called.
     **params
         Parameters of the method.
 

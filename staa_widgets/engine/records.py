@@ -1,4 +1,4 @@
-"""Records of windows: looked up in the cache, or made by the model in batches and stored."""
+"""Return the records of windows: from the cache, or made by the model in batches and then stored."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class PendingWindow:
     run, window
         The run, and the index of the window in it.
     target
-        Class that the record is made for, ``None`` for the predicted one.
+        Class that the record is made for; ``None`` for the predicted class.
     pixels
         Input of the model, float32 ``(T, 3, H, W)``.
     """
@@ -58,7 +58,7 @@ class WindowRecord:
     window
         Index of the window.
     record
-        Its record.
+        Record of the window.
     pixels
         Input of the model, float32 ``(T, 3, H, W)``; ``None`` if the record was in the cache.
     cached
@@ -77,7 +77,7 @@ class WindowRecord:
 def record_windows(
     run: ExplainRun, windows: Sequence[int], needs: Needs, target: int | None, step: str = RUNNING_MODEL
 ) -> Iterator[WindowRecord]:
-    """Yield the record of each window; those that are not in the cache are made in batches.
+    """Yield the record of each window; records that are not in the cache are made in batches.
 
     No lock is held between batches, and no more than one batch is in memory.
 
@@ -90,7 +90,7 @@ def record_windows(
     needs
         Arrays that each record must hold.
     target
-        Class that the records are made for, ``None`` for the one predicted in each window.
+        Class that the records are made for; ``None`` for the class predicted in each window.
     step
         Name under which progress is reported.
     """
@@ -108,13 +108,14 @@ def record_windows(
                 done += 1
             if records:
                 break
-    # The caller changed the model between two results: the rest of the batch was recorded with the old weights.
+    # The caller may change the model between two results; then the rest of the batch, which was recorded with the old
+    # weights, is made again.
     if done < len(windows):
         yield from record_windows(run, windows[done:], needs, target, step)
 
 
 def record_batch(pending: Sequence[PendingWindow], needs: Needs, max_size: int | None) -> list[Record]:
-    """Run windows, of one clip or of several, through their model together, and store and return their records.
+    """Run windows of one or several clips through their model together; store and return the records.
 
     Parameters
     ----------
@@ -133,7 +134,8 @@ def record_batch(pending: Sequence[PendingWindow], needs: Needs, max_size: int |
     model = pending[0].run.model
 
     def run_passes(size: int) -> None:
-        # Called again with a smaller size if memory runs out; it continues after the last finished pass.
+        # If memory runs out, this function is called again with a smaller size and continues after the last finished
+        # pass.
         while len(records) < len(pending):
             windows = pending[len(records) : len(records) + size]
             targets = [window.target if needs.class_specific else None for window in windows]
@@ -149,11 +151,11 @@ def record_batch(pending: Sequence[PendingWindow], needs: Needs, max_size: int |
 
 
 def look_up_record(run: ExplainRun, window: int, needs: Needs, target: int | None) -> tuple[Record | None, Needs]:
-    """Return a cached record and the needs it meets, or ``None`` and the needs that the entry to be replaced meets."""
+    """Return a cached record and the needs that it meets; or ``None`` and the needs of the entry to replace."""
     replaced_needs = Needs()
     if needs.patch:
         return None, replaced_needs
-    # A record made for the predicted class also serves a request for that class by name.
+    # A record made for the predicted class also serves a request that names this class.
     for record_target in dict.fromkeys((target, None)):
         entry = _read_record(run, window, record_target)
         if entry is None:
@@ -168,7 +170,7 @@ def look_up_record(run: ExplainRun, window: int, needs: Needs, target: int | Non
 
 
 def record_lock(run: ExplainRun) -> AbstractContextManager[None]:
-    """Return a lock that keeps other processes from making the same records."""
+    """Return a context manager that holds a lock, so that no other process makes the same records."""
     return cache.lock("record", record_lock_name(run), run.report_waiting) if run.request.cache else nullcontext()
 
 
@@ -183,7 +185,7 @@ def _look_up_or_record(
     records: dict[int, WindowRecord] = {}
     missing: list[int] = []
     with compute_lock(run.report), record_lock(run):
-        # The new record also holds all arrays of the entry it replaces, so that it serves earlier requests too.
+        # The new record also holds all arrays of the entry that it replaces, so that it serves earlier requests too.
         all_needs = needs
         for window in batch:
             record, stored_needs = look_up_record(run, window, needs, target)
@@ -217,7 +219,7 @@ def _read_record(run: ExplainRun, window: int, target: int | None) -> tuple[Reco
 
 def _store_record(pending: PendingWindow, record: Record, needs: Needs) -> None:
     run = pending.run
-    # A record for each patch would fill the cache; the explanation of the patch is cached.
+    # A record for each patch would fill the cache. The explanation for a patch is cached instead.
     if needs.patch or not (len(run.windows) == 1 or run.request.cache):
         return
     key = record_key(run, pending.window, pending.target)

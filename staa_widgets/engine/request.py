@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class ExplainRequest:
-    """The arguments of a call of `staa_widgets.explain`, with the clip it opened and the model it loaded.
+    """The arguments of a call of `staa_widgets.explain`, with the opened clip and the loaded model.
 
     Parameters
     ----------
     clip
-        The video, or the requested range of it.
+        The video, or the requested range of the video.
     model
         The model to explain.
     method
@@ -32,13 +32,13 @@ class ExplainRequest:
     params
         Parameters of the method.
     target
-        Index of the requested class, ``None`` for the predicted one. Methods that do not depend on the class ignore it;
-        it is kept for a change to a method that does.
+        Index of the requested class; ``None`` for the predicted class. A method that does not depend on the class
+        ignores this field; it is kept in case the request is changed to another method.
     window, stride, cache, batch_size, preview, attention
         As for `explain`.
     frames
-        The ``T`` frames of the clip's only window, counted within the clip, if they are fixed, such as those of one
-        window of a stream; `window` and `stride` are then ignored.
+        The ``T`` frames of the clip's only window, counted within the clip, if the frames are fixed, as for one window
+        of a stream; `window` and `stride` are then ignored.
     """
 
     clip: Clip
@@ -76,7 +76,7 @@ class ExplainRequest:
         target
             Class, by index or label; default: the same.
         params
-            Parameters to change. Those of another method are not carried over.
+            Parameters to change. If the method changes, no parameters of the old method are kept.
 
         Raises
         ------
@@ -108,7 +108,7 @@ class ExplainRequest:
 
 
 def resolve_request(video: Any, options: RequestOptions) -> ExplainRequest:
-    """Return the request for a video: open the video and load the model.
+    """Open the video, load the model, and return the request.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def attach_request(explanation: Explanation, request: ExplainRequest) -> Explana
 
 
 def request_of(explanation: Explanation) -> ExplainRequest | None:
-    """Return the request of an explanation; ``None`` if it is unknown, as for one loaded from a file."""
+    """Return the request of an explanation; ``None`` if it is unknown, as for an explanation loaded from a file."""
     return explanation.request
 
 
@@ -201,7 +201,7 @@ def find_request(
 
 
 def transfer_request(request: ExplainRequest | None, explanation: Explanation) -> ExplainRequest | None:
-    """Return the request with the settings of another explanation; ``None`` if its clip or model differs."""
+    """Return a request with the method, parameters and class of an explanation; ``None`` if clip or model differs."""
     if request is None or not _matches(request, explanation):
         return None
     return _with_settings_of(request, explanation)

@@ -1,4 +1,4 @@
-"""`ExplainRun`: one request being computed."""
+"""`ExplainRun`: the computation of one request."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ from staa_widgets.video.windows import Windows, choose_windows
 T = TypeVar("T")
 
 MemoryCache = dict[str, tuple[Record, Needs]]
-"""In-memory cache: records of clips of one window and the needs they meet, by record key."""
+"""In-memory cache of records of clips with one window, each with the needs that it meets, by record key."""
 
 
 @dataclass(frozen=True, eq=False)
 class ExplainRun:
-    """One request being computed: the values derived from it, and the time of its steps.
+    """The computation of one request: the values derived from the request, and the seconds of each step.
 
     Parameters
     ----------
     request
-        The request.
+        The request to compute.
     report
-        Progress callback; may raise to cancel.
+        Progress callback; it may raise an error to cancel.
     extra_needs
-        Arrays that the run's records must hold beyond those that its own method needs.
+        Arrays that the run's records must hold in addition to the arrays that the method needs.
     record_target
-        Class of the records if the method does not depend on the class; ``None`` for the predicted one.
+        Class of the records if the method does not depend on the class; ``None`` for the predicted class.
     memory_cache
-        Records of clips of one window; runs of the same frames share it.
+        Records of clips with one window; runs on the same frames share this cache.
     timer
         Seconds by step.
     """
@@ -77,7 +77,7 @@ class ExplainRun:
 
     @property
     def target(self) -> int | None:
-        """Class to explain; ``None`` for the predicted one, and if the maps do not depend on the class."""
+        """Class to explain; ``None`` for the predicted class, and if the maps do not depend on the class."""
         return self.request.target if self.class_specific else None
 
     @cached_property
@@ -88,7 +88,8 @@ class ExplainRun:
         needs = method_needs if method_needs.patch else method_needs | replace(self.extra_needs, patch=None)
         if self.request.attention and self.model.family.attends and not method_needs.patch:
             needs = needs | BROWSING_NEEDS
-        # Methods that share the record do not make it exact; a model that samples no queries is always exact.
+        # Only the run's own method decides whether the record is exact; a model that samples no queries is always
+        # exact.
         return replace(needs, exact=method_needs.exact and samples_queries(self.model))
 
     @cached_property
@@ -114,7 +115,7 @@ class ExplainRun:
         return weights_digest(self.model)
 
     def refresh_weights(self) -> None:
-        """Recompute the weights digest when it is next read; the caller may modify the model between results."""
+        """Recompute the weights digest when it is next read: the caller may change the model between results."""
         vars(self).pop("weights", None)
 
     def get_or_compute(
@@ -129,7 +130,7 @@ class ExplainRun:
         read, write
             Functions from the entry's bytes to the value, and from the value to bytes.
         compute
-            Function that computes the value; for each key it runs in one process at a time.
+            Function that computes the value; two processes never run it for the same key at the same time.
 
         Returns
         -------
@@ -150,5 +151,5 @@ class ExplainRun:
         return value, False
 
     def report_waiting(self) -> None:
-        """Report that another process computes the same value; the report may raise to cancel."""
+        """Report that another process computes the same value; the callback may raise an error to cancel."""
         self.report("waiting for another process", 0, 1)

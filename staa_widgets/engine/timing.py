@@ -15,7 +15,7 @@ class StepTimer:
     Parameters
     ----------
     seconds
-        Seconds by step; grows as steps are taken.
+        Seconds by step; the timer adds to them.
     """
 
     seconds: dict[str, float] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class StepTimer:
         self.seconds[step] = round(self.seconds.get(step, 0.0) + seconds, 4)
 
     def since(self, before: Mapping[str, float], windows: int = 1) -> dict[str, float]:
-        """Return the seconds by step added since a copy of `seconds` was taken, divided by a number of windows."""
+        """Return the seconds by step added since `before`, a copy of `seconds`, divided by a number of windows."""
         return {
             step: round((seconds - before.get(step, 0.0)) / windows, 4)
             for step, seconds in self.seconds.items()

@@ -1,4 +1,4 @@
-"""The videos of `explain_many`: expand patterns, folders and lists of videos."""
+"""List the videos of `explain_many`: expand patterns, folders and lists of videos."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ SUFFIXES = (
 
 
 def list_videos(videos: Any) -> Iterable[Any]:
-    """Return the videos of patterns, folders and lists; a list if their number is known.
+    """Return the videos of patterns, folders and lists; as a list if their number is known, else as an iterator.
 
     Raises
     ------
     VideoNotFoundError
-        If the only pattern or folder holds no video.
+        If `videos` is a single pattern or folder and holds no video.
     ParameterError
         If `videos` is a whole data frame, or neither a video nor an iterable.
     """
@@ -54,7 +54,7 @@ def list_videos(videos: Any) -> Iterable[Any]:
 
 
 def _expand_path(video: Any) -> Sequence[Any]:
-    """Return the sorted paths of a pattern or a folder; any other video alone in a list."""
+    """Return the sorted paths of a pattern or a folder; for any other video, a list of this video."""
     if not isinstance(video, str | os.PathLike):
         return [video]
     try:

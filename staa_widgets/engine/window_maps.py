@@ -1,4 +1,4 @@
-"""Maps of windows: run the attribution method on the record of each window."""
+"""Compute the maps of windows: run the attribution method on the record of each window."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class WindowResult:
     record
         The record of the window.
     target
-        Class that the maps explain, or the predicted one.
+        Class that the maps explain, or the predicted class.
     cached
         Whether the maps were obtained without calling the model.
     seconds
@@ -66,7 +66,7 @@ def attribute_windows(
     windows
         Increasing indices of windows of the run.
     target
-        Class to explain, ``None`` for the one predicted in each window.
+        Class to explain; ``None`` for the class predicted in each window.
     step
         Name under which progress of the model's passes is reported.
     needs
@@ -74,7 +74,7 @@ def attribute_windows(
     """
     record_target = target if run.class_specific else run.record_target
     records = record_windows(run, windows, needs or run.needs, record_target, step)
-    # `map`, because a loop variable would keep a record in memory while the next batch is made.
+    # `map` instead of a loop: a loop variable would keep a record in memory while the next batch is made.
     yield from map(partial(attribute_window, run, target=target), records)
 
 
@@ -101,11 +101,11 @@ def window_seed(sha256: str, frames: list[int]) -> int:
 
 
 def _window_maps(run: ExplainRun, window_record: WindowRecord, target: int) -> tuple[NDArray[np.float32], bool]:
-    """Return the maps, and whether the model was not called for them."""
+    """Return the maps of a window, and whether they were obtained without calling the model."""
     if not run.method.needs_model:
         with run.timer.clock("method"):
             return run.method(window_record.record, **run.params), True
-    # Maps that take more passes than the record have their own cache entry.
+    # Maps for which the model runs again have their own cache entry.
     key = maps_key(run, window_record.window, target)
     return run.get_or_compute("maps", key, _read_maps, _write_maps, lambda: _compute_maps(run, window_record, target))
 

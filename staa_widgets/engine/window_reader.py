@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 
 class WindowReader:
-    """Reader of windows: each frame is decoded and transformed once, and dropped when no later window needs it.
+    """Reader of windows: each frame is decoded and transformed once, and dropped as soon as no later window needs it.
 
     Parameters
     ----------
     clip
         The clip.
     windows
-        ``W`` windows of ``T`` frames, as `staa_widgets.video.windows.choose` gives them.
+        ``W`` windows of ``T`` frames, as returned by `staa_widgets.video.windows.choose_windows`.
     transform
-        From frames, uint8 ``(n, H, W, 3)``, to the model's input ``(n, 3, H', W')``.
+        Function from frames, uint8 ``(n, H, W, 3)``, to the model's input ``(n, 3, H', W')``.
     clock
         Context manager that measures the time of ``"decode"`` and ``"transform"``.
     """
@@ -44,7 +44,7 @@ class WindowReader:
         self._pixels: dict[int, Tensor] = {}
 
     def window(self, number: int) -> Tensor:
-        """Return the model's input for a window, float32 ``(T, 3, H', W')``; numbers must increase between calls."""
+        """Return the model's input for a window, float32 ``(T, 3, H', W')``; numbers must increase from call to call."""
         import torch
 
         frames_to_read = self._windows.indices
@@ -55,7 +55,7 @@ class WindowReader:
             with self._clock("transform"):
                 return self._transform(frames)
         if self._next < len(frames_to_read) and frames_to_read[self._next] < indices[0]:
-            # Windows were skipped: begin again at the key frame before this one.
+            # Windows were skipped: begin again at the key frame before this window.
             self.close()
             self._next = int(np.searchsorted(frames_to_read, indices[0]))
         while self._next < len(frames_to_read) and frames_to_read[self._next] <= indices[-1]:

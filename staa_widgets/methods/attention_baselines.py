@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def _last_needs(exact: bool) -> Needs:
-    staa.needs({"exact": exact})  # Refuses anything but True and False.
+    staa.needs({"exact": exact})  # Any value other than True and False is refused.
     return Needs(rows=True, exact=exact)
 
 
@@ -30,7 +30,7 @@ def attention_last(record: Record, *, exact: bool = False) -> NDArray[np.float32
     """Attention from the readout (such as CLS) to every patch in the last layer.
 
     In models whose spatial attention stays within frames, each frame has its own row, and every slice gets the same
-    mass: the maps show where, not when.
+    sum: the maps show where the model looked, not when.
 
     Parameters
     ----------
@@ -51,9 +51,9 @@ def attention_last(record: Record, *, exact: bool = False) -> NDArray[np.float32
 def rollout(record: Record, *, exact: bool = False) -> NDArray[np.float32]:
     """Attention rollout through the attention and residuals of all layers, in space and time.
 
-    Abnar & Zuidema, "Quantifying Attention Flow in Transformers", arXiv 2005.00928. Each layer is
-    ``(S + I) / 2``: half attention, half residual; in divided attention also ``(U + I) / 2`` over time. Space-only
-    models get the same mass in every slice.
+    Abnar & Zuidema, "Quantifying Attention Flow in Transformers", arXiv 2005.00928. Each layer is ``(S + I) / 2``: half
+    attention, half residual; in divided attention also ``(U + I) / 2`` over time. With space-only models every slice
+    gets the same sum.
 
     Parameters
     ----------
@@ -83,7 +83,8 @@ def attention_gradient(record: Record) -> NDArray[np.float32]:
 
     Chefer et al., "Generic Attention-model Explainability", arXiv 2103.15679: ``R ← R + mean_h relu(A · dy/dA) R``.
     Here one row vector goes from the last layer to the first, ``r ← r + r · mean_h relu(A · dy/dA)``, in divided
-    attention through space and then through time. The row that the readout starts with is left out.
+    attention through space and then through time. The unit row of the readout, from which the propagation starts, is
+    left out.
 
     Parameters
     ----------
@@ -93,7 +94,7 @@ def attention_gradient(record: Record) -> NDArray[np.float32]:
     Returns
     -------
     NDArray[np.float32]
-        ``(S, h, w)``, non-negative, sum 1, or all zero where no gradient is positive.
+        ``(S, h, w)``, non-negative, sum 1, or all zero if no gradient is positive.
     """
     return scale_to_sum_one(to_grid(record.geometry, require_array(record.relevance)))
 
@@ -102,8 +103,8 @@ def attention_gradient(record: Record) -> NDArray[np.float32]:
 def grad_cam(inputs: MethodInputs) -> NDArray[np.float32]:
     """Grad-CAM on the tokens of the last transformer block: channels weighted by their mean gradient.
 
-    Selvaraju et al., "Grad-CAM", arXiv 1610.02391. It reads the last block's input, because the block's output reaches
-    the classifier only through CLS, and CLS is not on the grid.
+    Selvaraju et al., "Grad-CAM", arXiv 1610.02391. The input of the last block is read, because the output of the block
+    reaches the classifier only through CLS, and CLS is not on the grid.
 
     Parameters
     ----------
@@ -128,7 +129,7 @@ def grad_cam(inputs: MethodInputs) -> NDArray[np.float32]:
             "Use a gradient or perturbation method, such as 'integrated_gradients' or 'occlusion'.",
         )
     inputs.report(0, 1)
-    # By thread, because the model's owner may run it in another thread at the same time.
+    # By thread, because the user may run the model in another thread at the same time.
     block_inputs: dict[int, Tensor] = {}
 
     def replace_tokens(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -167,17 +168,17 @@ def _original_code_needs(percentile: float | None) -> Needs:
 def staa_original_code(record: Record, *, percentile: float | None = None) -> NDArray[np.float32]:
     """Original code published with STAA, for comparison only: it reads the wrong rows and no temporal attention.
 
-    In the last layer's spatial attention of frame 0, it takes the row of patch ``i`` as the map of frame ``i``. The
-    row's mass, the published temporal score, is the attention of that patch of frame 0 to all tokens but CLS, whatever
-    happens in frame ``i``. See arXiv 2411.00630 and its authors' code.
+    The code reads the last layer's spatial attention of frame 0 only: it takes the row of patch ``i`` as the map of
+    frame ``i``. The sum of this row, which is the published temporal score of frame ``i``, is the attention of a patch
+    of frame 0 to all tokens except CLS, whatever happens in frame ``i``. See arXiv 2411.00630 and the authors' code.
 
     Parameters
     ----------
     record
         Record of the forward pass.
     percentile
-        Values of each frame's map below this percentile are set to zero. The published code draws it at random between
-        70 and 90, or takes 70, or sets nothing to zero; here nothing is random.
+        Values of each frame's map below this percentile are set to zero. The published code chooses the percentile at
+        random between 70 and 90, or takes 70, or sets nothing to zero; here nothing is random.
 
     Returns
     -------

@@ -1,7 +1,8 @@
-"""Fillers: pixels that replace a hidden part of a clip.
+"""Fillers: functions that make the pixels that replace a hidden part of a clip.
 
-A filler returns a clip made from a clip, both ``(T, 3, H, W)`` as the model's input. Except for `fade`, no filler is a
-constant: a gray patch on a dark background would be a new object in the clip, not the absence of one.
+A filler makes a clip of replacement pixels from a clip; both are ``(T, 3, H, W)``, as the model's input. Except for
+`fade`, no filler is a constant: a gray patch on a dark background would be a new object in the clip, not the absence of
+one.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def blur(pixels: Tensor) -> Tensor:
 
 
 def median(pixels: Tensor) -> Tensor:
-    """Set every pixel to its median over time, which is what it shows most of the time."""
+    """Set every pixel to its median over time: usually the color that the pixel has most of the time."""
     return pixels.median(0, keepdim=True).values.expand_as(pixels).clone()
 
 
@@ -49,7 +50,7 @@ def darkest(pixels: Tensor) -> Tensor:
 
 
 def freeze(pixels: Tensor) -> Tensor:
-    """Replace each frame by the previous one, the first by the next; `fill` looks further if that is removed too."""
+    """Replace each frame by the frame before, the first frame by the second; `fill` skips removed frames."""
     return pixels[[1, *range(len(pixels) - 1)]] if len(pixels) > 1 else pixels.clone()
 
 
@@ -74,16 +75,16 @@ def get_filler(name: str) -> Filler:
     Raises
     ------
     ParameterError
-        If there is none; it names the nearest.
+        If there is no such filler; the message suggests the most similar name.
     """
     return look_up("filler", name, FILLERS)
 
 
 def cell_mask(geometry: Geometry, cells: Tensor) -> Tensor:
-    """Spread cells of the token grid, bool ``(n, S, h, w)``, over the pixels they cover: ``(n, T, H, W)``.
+    """Return cells of the token grid, bool ``(n, S, h, w)``, as masks of the pixels that they cover: ``(n, T, H, W)``.
 
-    Where the frame is not a multiple of the patch, the pixels at its edges, which models do not see, go with the last
-    cells.
+    If the frame's size is not a multiple of the patch size, models do not see the pixels at the right and lower edge;
+    these pixels are counted to the last cells.
     """
     import torch
 
@@ -95,7 +96,7 @@ def cell_mask(geometry: Geometry, cells: Tensor) -> Tensor:
 
 
 def cell_sums(geometry: Geometry, values: Tensor) -> Tensor:
-    """Sum values of pixels, ``(T, 3, H, W)``, over the channels, frames and pixels of each cell: ``(S, h, w)``."""
+    """Return the sum of values, ``(T, 3, H, W)``, over the channels, frames and pixels of each cell: ``(S, h, w)``."""
     rows, columns = _patch_size(geometry)
     covered_pixels = values.sum(1)[:, : rows * geometry.height, : columns * geometry.width]
     pixels_by_cell = covered_pixels.reshape(
@@ -105,17 +106,17 @@ def cell_sums(geometry: Geometry, values: Tensor) -> Tensor:
 
 
 def fill(pixels: Tensor, removed: Tensor, filler: str) -> Tensor:
-    """Return copies of a clip with removed parts replaced by a filler.
+    """Return copies of a clip in which removed parts are replaced by a filler.
 
     Parameters
     ----------
     pixels
         ``(T, 3, H, W)``.
     removed
-        bool ``(n, T, H, W)``, the pixels to remove in each of n copies.
+        bool ``(n, T, H, W)``, the pixels to remove in each of the n copies.
     filler
-        Name in `FILLERS`. ``"freeze"`` shows, at each pixel, the last earlier frame that is not removed there, else
-        the first later one; where a pixel is removed in all frames, the clip's middle frame.
+        Name in `FILLERS`. ``"freeze"`` shows at each pixel the last earlier frame in which the pixel is not removed,
+        else the first later frame; a pixel that is removed in all frames shows the clip's middle frame.
 
     Returns
     -------
@@ -126,7 +127,7 @@ def fill(pixels: Tensor, removed: Tensor, filler: str) -> Tensor:
 
 
 def prepare_fill(pixels: Tensor, filler: str) -> Callable[[Tensor], Tensor]:
-    """Return `fill` of this clip as a function of `removed`; the filler runs once for all calls."""
+    """Return a function from `removed` to the result of `fill` for this clip; the filler runs only once."""
     make_filled = get_filler(filler)
     if filler == "freeze":
         return lambda removed: _hold_last_frame(pixels, removed)
@@ -140,7 +141,7 @@ def _patch_size(geometry: Geometry) -> tuple[int, int]:
 
 
 def _hold_last_frame(pixels: Tensor, removed: Tensor) -> Tensor:
-    """Fill ``"freeze"``: at each pixel the last earlier frame that is not removed, see `fill`."""
+    """Fill removed pixels as the filler ``"freeze"`` does, see `fill`."""
     import torch
 
     count = removed.shape[1]

@@ -1,8 +1,8 @@
 """Gradient methods: gradients of the target's logit with respect to the pixels, computed by captum.
 
-The values of pixels are summed over each cell of the token grid: over channels, the pixels of a patch and the frames of
-a slice. captum draws noise from the process's global random generators, for all samples at once. The two methods with
-noise therefore draw it here, from their own generator, and let captum differentiate batch by batch.
+Pixel values are summed over each cell of the token grid: over the channels, the pixels of a patch and the frames of a
+slice. captum would generate noise for all samples at once, from the process's global random generators. The two methods
+with noise therefore generate the noise here, from their own generator, and let captum differentiate batch by batch.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def saliency(inputs: MethodInputs) -> NDArray[np.float32]:
 def input_x_gradient(inputs: MethodInputs) -> NDArray[np.float32]:
     """Input × gradient: each pixel times its gradient (Shrikumar, Greenside & Kundaje 2017, arXiv 1704.02685).
 
-    The pixels are the model's input, normalized: zero is the mean color of its training data.
+    The pixels are the model's normalized input: zero is the mean color of the model's training data.
 
     Returns
     -------
@@ -93,12 +93,12 @@ def integrated_gradients(inputs: MethodInputs, *, steps: int = 20, baseline: str
     steps
         Number of points of the Gauss-Legendre quadrature between baseline and clip.
     baseline
-        Name in `FILLERS`; the filler makes the baseline from the clip.
+        Name in `FILLERS` of the filler that makes the baseline from the clip.
 
     Returns
     -------
     NDArray[np.float32]
-        ``(S, h, w)``, signed. With enough steps the sum over cells is the clip's logit less the baseline's.
+        ``(S, h, w)``, signed. With enough steps the sum over cells is the clip's logit minus the baseline's logit.
     """
     explainer = import_captum().IntegratedGradients(_forward_with_progress(inputs, steps))
     integrals = explainer.attribute(
@@ -127,7 +127,7 @@ def smooth_grad(inputs: MethodInputs, *, samples: int = 16, noise: float = 0.15)
     Returns
     -------
     NDArray[np.float32]
-        ``(S, h, w)``, the magnitude of the average, summed over each cell; non-negative.
+        ``(S, h, w)``, the magnitude of the average gradient, summed over each cell; non-negative.
     """
     import torch
 
@@ -148,16 +148,17 @@ def gradient_shap(
     inputs
         The window and its model.
     samples
-        Number of points.
+        Number of points at which gradients are computed.
     noise
         Standard deviation of the noise, as a share of the range of the clip's pixels.
     baseline
-        Name in `FILLERS`; the filler makes the baseline from the clip.
+        Name in `FILLERS` of the filler that makes the baseline from the clip.
 
     Returns
     -------
     NDArray[np.float32]
-        ``(S, h, w)``, signed. On average over points the sum over cells is the clip's logit less the baseline's.
+        ``(S, h, w)``, signed. On average over the points, the sum over cells is the clip's logit minus the baseline's
+        logit.
     """
     start = get_filler(baseline)(inputs.pixels)
     total = 0 * start
@@ -171,7 +172,7 @@ def _noisy_gradients(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield batches of noisy copies of the clip and gradients, both ``(n, T, 3, H, W)``.
 
-    Gradients are those at the copies or, with `start`, at a random point between `start` and each copy.
+    Gradients are computed at the copies or, with `start`, at a random point between `start` and each copy.
     """
     import torch
 
@@ -198,7 +199,7 @@ def _pixel_gradient(inputs: MethodInputs) -> Tensor:
 
 
 def _forward_with_progress(inputs: MethodInputs, total: int) -> Callable[[Tensor], Tensor]:
-    """Return the model as a function that reports progress after each pass, where it can be cancelled."""
+    """Return the model as a function that reports progress after each pass, so that it can be cancelled there."""
     done = 0
     inputs.report(0, total)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class MethodInputs:
-    """Pixels of a window, the record of its first pass, and the model as a function.
+    """Pixels of a window, the record of the window's first pass, and the model as a function.
 
     Parameters
     ----------
@@ -26,20 +26,21 @@ class MethodInputs:
     pixels
         float32 ``(T, 3, H, W)`` on the CPU, the model's input.
     forward
-        Function from ``(n, T, 3, H, W)`` to float32 logits ``(n, K)``, in evaluation mode; differentiable in its input
-        if gradients are enabled. The model's own parameters gather no gradients.
+        Function from ``(n, T, 3, H, W)`` to float32 logits ``(n, K)``, in evaluation mode; differentiable with respect
+        to its input if gradients are enabled. The model's parameters receive no gradients.
     layers
         Modules of the model's layers, first to last.
     seed
-        Seed of methods that draw at random, derived from the clip's content and the window.
+        Seed of methods that use random numbers, derived from the clip's content and the window.
     batch_size
         Number of inputs to pass to `forward` at once.
     report
-        ``report(done, total)``: to be called between batches; it raises `CancelledError` to stop.
+        ``report(done, total)``, to be called between batches; it raises `CancelledError` if the user has cancelled.
     last_layer_order
         Order of the last layer's input tokens, if it differs from ``Geometry.order``.
     record_other
-        Function from `Needs` to the record of another clip, a drawn one that `seed` chooses; one forward pass.
+        Function from `Needs` to the record of another clip, a synthetic clip that `seed` determines; takes one forward
+        pass.
     """
 
     record: Record
@@ -55,10 +56,10 @@ class MethodInputs:
 
     @property
     def geometry(self) -> Geometry:
-        """Layout of the model's tokens."""
+        """The layout of the model's tokens."""
         return self.record.geometry
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """``(S, h, w)``, shape of the maps."""
+        """``(S, h, w)``, the shape of the maps."""
         return self.geometry.slices, self.geometry.height, self.geometry.width

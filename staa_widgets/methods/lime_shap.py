@@ -1,8 +1,8 @@
 """LIME, KernelSHAP and exact Shapley values of space-time segments.
 
 All three show the model clips in which some segments are hidden. A *coalition* is the set of segments that stay
-visible; coalitions are rows of a bool array ``(m, n)`` for n segments. Each coalition is one pass through the model, in
-batches, and gives one logit of the target; the value of each segment is computed from the logits in closed form.
+visible; coalitions are rows of a bool array ``(m, n)`` for n segments. Each coalition takes one forward pass, in
+batches, and gives one logit of the target; the value of each segment is computed from these logits in closed form.
 """
 
 from __future__ import annotations
@@ -69,10 +69,10 @@ def lime(
 ) -> NDArray[np.float32]:
     """LIME: linear model fitted to the target's logit over clips with random segments hidden.
 
-    Ribeiro, Singh & Guestrin, "Why Should I Trust You?", arXiv 1602.04938, with the settings of its authors' package
-    for images: 1000 samples, the first of them the whole clip; each segment hidden in half of the others; ridge
-    regression with a penalty of 1, samples weighted by ``exp(-d² / (2 · 0.25²))``, where ``d`` is the cosine distance
-    to the whole clip.
+    Ribeiro, Singh & Guestrin, "Why Should I Trust You?", arXiv 1602.04938, with the settings of the authors' package
+    for images: 1000 samples, of which the first is the whole clip; in the others each segment is hidden with
+    probability 1/2; ridge regression with a penalty of 1, and samples weighted by ``exp(-d² / (2 · 0.25²))``, where
+    ``d`` is the cosine distance to the whole clip.
 
     Parameters
     ----------
@@ -81,7 +81,8 @@ def lime(
     samples
         Number of perturbed clips, each one forward pass.
     segments
-        Number of parts along time, rows and columns, as equal as the token grid allows; at most one part per cell.
+        Number of parts along time, rows and columns; parts are as equal as the token grid allows, with at most one part
+        per cell.
     filler
         Filler that replaces hidden segments, as for `occlusion`.
 
@@ -111,17 +112,18 @@ def kernel_shap(
 ) -> NDArray[np.float32]:
     """KernelSHAP: Shapley value of each segment, estimated from random coalitions of segments.
 
-    Lundberg & Lee, "A Unified Approach to Interpreting Model Predictions", arXiv 1705.07874. Coalitions are drawn with
-    the probabilities of the Shapley kernel, in pairs of a coalition and its complement, which makes the estimate less
-    noisy (Covert & Lee, arXiv 2012.01536). The kernel's weight is infinite for all segments and for none, so that the
-    fit must agree with the model there. Their package draws 2048 coalitions plus two per segment.
+    Lundberg & Lee, "A Unified Approach to Interpreting Model Predictions", arXiv 1705.07874. Coalitions are sampled
+    with the probabilities of the Shapley kernel, in pairs of a coalition and its complement, because pairs make the
+    estimate less noisy (Covert & Lee, arXiv 2012.01536). The kernel's weight is infinite for the full and for the empty
+    coalition, so that the fit must agree with the model for these two. Lundberg and Lee's package samples 2048
+    coalitions plus two per segment.
 
     Parameters
     ----------
     inputs
         The window and its model.
     samples
-        Number of coalitions, including the one of all segments and the empty one.
+        Number of coalitions, including the full and the empty coalition.
     segments, filler
         As for `lime`.
 
@@ -129,7 +131,7 @@ def kernel_shap(
     -------
     NDArray[np.float32]
         ``(S, h, w)``, in logits; the value of each segment is shared evenly among its cells. The sum over cells is the
-        clip's logit less that of the clip with everything hidden.
+        clip's logit minus the logit of the clip with everything hidden.
     """
     labels = label_segments(inputs.shape, segments)
     coalitions = draw_shapley_coalitions(int(labels.max()) + 1, samples, inputs.seed)
@@ -152,7 +154,7 @@ def shapley(inputs: MethodInputs, *, segments: Sequence[int] = (8, 1, 1), filler
     """Exact Shapley value of each segment from all coalitions: up to 8 segments, along time by default.
 
     Shapley, "A Value for n-Person Games", 1953: what a segment adds to the target's logit, averaged over all orders in
-    which segments can be added to the clip with everything hidden. Each coalition is one pass through the model.
+    which segments can be added to the clip with everything hidden. Each coalition takes one forward pass.
 
     Parameters
     ----------
@@ -165,12 +167,12 @@ def shapley(inputs: MethodInputs, *, segments: Sequence[int] = (8, 1, 1), filler
     -------
     NDArray[np.float32]
         ``(S, h, w)``, in logits; the value of each segment is shared evenly among its cells. The sum over cells is the
-        clip's logit less that of the clip with everything hidden.
+        clip's logit minus the logit of the clip with everything hidden.
     """
     labels = label_segments(inputs.shape, segments)
     coalitions = all_coalitions(int(labels.max()) + 1)
     logits = _coalition_logits(inputs, labels, filler, coalitions[:-1])
-    clip_logit = inputs.record.logits[inputs.target]  # Known from the recorded pass.
+    clip_logit = inputs.record.logits[inputs.target]  # The logit is known from the recorded pass.
     return spread_over_cells(exact_shapley_values(np.append(logits, clip_logit)), labels)
 
 
@@ -185,14 +187,14 @@ def _coalition_logits(
 
 
 def draw_lime_coalitions(count: int, samples: int, seed: int) -> NDArray[np.bool_]:
-    """Draw the samples of LIME, bool ``(samples, count)``: all segments first, then each with probability 1/2."""
+    """Return the samples of LIME, bool ``(samples, count)``: first all segments, then each with probability 1/2."""
     coalitions = np.ones((samples, count), bool)
     coalitions[1:] = np.random.default_rng(seed).integers(2, size=(samples - 1, count))
     return coalitions
 
 
 def draw_shapley_coalitions(count: int, samples: int, seed: int) -> NDArray[np.bool_]:
-    """Draw coalitions by the Shapley kernel, bool ``(samples, count)``: all, none, then pairs of complements.
+    """Sample coalitions by the Shapley kernel, bool ``(samples, count)``: full, empty, then complementary pairs.
 
     All coalitions of k segments together have the weight ``1 / (k (n - k))``, up to a factor.
     """
@@ -209,7 +211,7 @@ def draw_shapley_coalitions(count: int, samples: int, seed: int) -> NDArray[np.b
 
 
 def all_coalitions(count: int) -> NDArray[np.bool_]:
-    """Return all coalitions, bool ``(2^count, count)``; bit i of a row's number says whether segment i is visible."""
+    """Return all coalitions, bool ``(2^count, count)``; bit i of a row's index says whether segment i is visible."""
     return (np.arange(2**count)[:, None] >> np.arange(count)) & 1 == 1
 
 
@@ -222,7 +224,7 @@ def lime_weights(coalitions: NDArray[np.bool_]) -> NDArray[np.float64]:
 def ridge_coefficients(
     coalitions: NDArray[np.bool_], logits: NDArray[np.float64], weights: NDArray[np.float64], penalty: float
 ) -> NDArray[np.float64]:
-    """Solve weighted ridge regression with an intercept, which is not penalized; return coefficients ``(n,)``."""
+    """Return the coefficients ``(n,)`` of a weighted ridge regression with an intercept that is not penalized."""
     normalized_weights = weights / weights.sum()
     features = coalitions - normalized_weights @ coalitions
     outputs = logits - normalized_weights @ logits
@@ -234,9 +236,9 @@ def ridge_coefficients(
 def constrained_coefficients(
     coalitions: NDArray[np.bool_], gains: NDArray[np.float64], total: float
 ) -> NDArray[np.float64]:
-    """Solve least squares ``coalitions @ values ≈ gains`` for values ``(n,)`` that sum to `total`.
+    """Return the values ``(n,)`` with sum `total` that solve ``coalitions @ values ≈ gains`` by least squares.
 
-    Such values are ``total / n`` each and a correction that sums to zero. The rows are centered, so that the
+    Values with this sum are ``total / n`` plus corrections that sum to zero. Because the rows are centered, the
     least-squares solution of smallest norm is such a correction.
     """
     sizes = coalitions.mean(1)
@@ -245,7 +247,7 @@ def constrained_coefficients(
 
 
 def exact_shapley_values(worths: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the Shapley value of each player, ``(n,)``, from the worth of each coalition, ``(2^n,)``.
+    """Return the Shapley value of each segment, ``(n,)``, from the worth of each coalition, ``(2^n,)``.
 
     Coalitions are numbered as by `all_coalitions`.
     """

@@ -1,4 +1,4 @@
-"""Arrays of a record to maps: checks, reshaping and scaling for the methods that read a record."""
+"""Make maps from the arrays of a record: checks, reshaping and scaling for the methods that read a record."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def to_grid(geometry: Geometry, values: NDArray[Any]) -> NDArray[Any]:
 
 
 def equalize_slices(maps: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Scale every slice to the same mass; a slice of zeros becomes uniform."""
+    """Return maps in which every slice has the same sum; a slice of zeros becomes uniform."""
     mass = maps.sum((1, 2), keepdims=True)
     return np.where(mass > 0, maps / np.where(mass > 0, mass, 1), 1 / maps[0].size)
 
 
 def scale_to_sum_one(maps: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Scale maps to sum 1; maps of zeros stay zero."""
+    """Return maps scaled to sum 1; maps of zeros stay zero."""
     total = maps.sum()
     return np.asarray(maps / total if total > 0 else maps, np.float32)

@@ -32,9 +32,9 @@ def _cost(geometry: Geometry, *, cells: Sequence[int], **_: Any) -> Cost:
 def occlusion(inputs: MethodInputs, *, filler: str = "blur", cells: Sequence[int] = (1, 1, 1)) -> NDArray[np.float32]:
     """Occlusion: drop of the target's logit when each part of the clip is hidden in turn.
 
-    Zeiler & Fergus, "Visualizing and Understanding Convolutional Networks", arXiv 1311.2901. It measures the logit,
-    not the probability: the probability of a confident prediction hardly drops, whatever is hidden. Gradient methods
-    explain the logit too.
+    Zeiler & Fergus, "Visualizing and Understanding Convolutional Networks", arXiv 1311.2901. The drop of the logit is
+    measured, not of the probability, because the probability of a confident prediction hardly drops, whatever is
+    hidden. Gradient methods explain the logit too.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Imports of optional packages, which only some methods need."""
+"""Import optional packages, which only some methods need."""
 
 from __future__ import annotations
 

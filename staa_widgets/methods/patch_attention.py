@@ -1,4 +1,4 @@
-"""Attention of one patch to all patches: for exploring a model, not for explaining its decisions."""
+"""Attention of one patch to all patches: a method to explore a model, not to explain its decisions."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ def patch_attention(
     """Attention of one selected patch to all patches, in space and time.
 
     The patch takes the place of the readout, so that the maps show how tokens work together, not why a class was
-    predicted. Joint attention: the patch's own row, mean over heads. Divided attention:
-    ``M(t', p') = S[t, p, p'] · U[p', t, t']`` for patch ``p`` of frame ``t``, as `staa` joins the two for the readout:
-    in each layer a patch attends within its frame, after every patch that it sees there has attended over time at its
-    own position. ``U`` is the mean over heads, because the heads of the two modules do not correspond. Models that
-    attend within frames only: the row of that frame, and nothing elsewhere.
+    predicted. Joint attention: the maps are the patch's own row, averaged over heads. Divided attention: ``M(t', p') =
+    S[t, p, p'] · U[p', t, t']`` for patch ``p`` of frame ``t``, as `staa` combines spatial attention ``S`` and temporal
+    attention ``U`` for the readout: in each layer a patch attends to the patches of its frame, after each of these has
+    attended over time at its own position. ``U`` is the mean over heads, because the heads of the two modules do not
+    correspond. Models that attend within frames only: the patch's row in its frame, and zero in all other frames.
 
-    In models with a pooler the layers before it are read, in which patches attend to each other: those of V-JEPA 2's
-    encoder, then those of its pooler. VideoPrism attends within frames in some layers, over time in others: each layer
-    is zero where it does not attend.
+    In models with a pooler, the layers in which patches attend to each other are read: for V-JEPA 2 the layers of the
+    encoder, then the self-attention layers of the pooler. VideoPrism attends within frames in some layers, over time in
+    others; the map of a layer is zero where the layer does not attend.
 
-    Of several windows, only the one in which the patch's slice is nearest to the middle is used; the maps of the others
-    are zero, because attention does not cross windows. `Explanation.attention` holds the attention of the same patch by
-    layer and head.
+    If there are several windows, only the window in which the patch's slice is nearest to the middle is used; the maps
+    of the other windows are zero, because attention does not cross windows. `Explanation.attention` holds the attention
+    of the same patch by layer and head.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ from staa_widgets.errors import ParameterError
 def contrast(maps: NDArray[np.floating]) -> NDArray[np.float32]:
     """Subtract each patch's minimum over time, ``M(s, p) - min_s M(·, p)``, to remove attention sinks and background.
 
-    It is the minimum, not the median, because an action may last half of the clip.
+    The minimum is used, not the median, because an action may last half of the clip.
 
     Parameters
     ----------
@@ -21,13 +21,13 @@ def contrast(maps: NDArray[np.floating]) -> NDArray[np.float32]:
     Returns
     -------
     NDArray[np.float32]
-        ``(S, h, w)``, non-negative; all zero where there is a single slice.
+        ``(S, h, w)``, non-negative; all zero if there is only one slice.
     """
     return np.asarray(maps - np.min(maps, axis=0), np.float32)
 
 
 def normalize(maps: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Divide maps by their greatest magnitude in the whole clip, never slice by slice; zero maps stay zero.
+    """Divide maps by their largest magnitude in the whole clip, never slice by slice; zero maps stay zero.
 
     Parameters
     ----------
@@ -77,11 +77,12 @@ def smooth(maps: NDArray[np.floating], sigma: float = 0.7) -> NDArray[np.float32
 
 
 def dynamic_threshold(maps: NDArray[np.floating], low: float = 0.70, high: float = 0.90) -> NDArray[np.float32]:
-    """Set all but the strongest cells of the clip to zero; fewer are kept where the map is concentrated.
+    """Set all but the strongest cells of the clip to zero; the more concentrated the maps, the fewer cells are kept.
 
-    The share kept is ``f = clip(exp(H) / N, 1 - high, 1 - low)`` of the ``N`` cells, where ``H`` is the entropy of
-    ``|maps|`` over the clip in nats. The clip has one threshold, the quantile ``1 - f`` of ``|maps|``; strictly greater
-    cells are kept. (The paper calls its threshold dynamic; its authors' code draws the percentile at random.)
+    The share of cells that are kept is ``f = clip(exp(H) / N, 1 - high, 1 - low)`` of the ``N`` cells, where ``H`` is
+    the entropy of ``|maps|`` over the clip in nats. The whole clip has one threshold, the quantile ``1 - f`` of
+    ``|maps|``; cells with a larger magnitude are kept. (The STAA paper calls its threshold dynamic; the authors' code
+    chooses the percentile at random.)
 
     Parameters
     ----------
@@ -124,7 +125,7 @@ def focus(
     maps
         ``(S, h, w)``.
     gamma
-        Exponent, above 0; greater is sharper.
+        Exponent, above 0; a greater exponent gives sharper maps.
     sigma
         See `smooth`.
     low, high
@@ -148,8 +149,8 @@ def focus(
 def signal_to_noise(maps: NDArray[np.floating], where: NDArray[np.bool_]) -> float:
     """Return the signal-to-noise ratio of a region: ``10·log10(mean inside / max(mean outside, 1e-6·max))`` decibels.
 
-    Sharpening alone raises it without bound, so never quote it without the average precision, the recalled share of the
-    ground truth, and the same postprocessing of random and motion controls.
+    Sharpening alone raises this ratio without bound. Never quote it without the average precision, the recall of the
+    ground truth, and the ratio of random and motion controls after the same postprocessing.
 
     Parameters
     ----------
@@ -161,12 +162,12 @@ def signal_to_noise(maps: NDArray[np.floating], where: NDArray[np.bool_]) -> flo
     Returns
     -------
     float
-        Decibels; ``-inf`` where nothing is inside, ``nan`` for zero maps.
+        Decibels; ``-inf`` if all values inside are zero, ``nan`` if all values are zero.
 
     Raises
     ------
     ParameterError
-        If the shapes differ, or the region is empty or everything.
+        If the shapes differ, or the region holds no cell or all cells.
     """
     where = np.asarray(where, bool)
     if where.shape != maps.shape:

@@ -35,34 +35,36 @@ _ONE_PASS = Cost(1)
 
 @dataclass(frozen=True)
 class Method:
-    """An attribution function with its metadata.
+    """An attribution method: a function with its metadata.
 
     Parameters
     ----------
     name
-        Its name in `METHODS`.
+        Name of the method in `METHODS`.
     run
-        ``(record, **params)`` to float32 ``(S, h, w)``, or ``(inputs, **params)`` if it must run the model again.
+        ``(record, **params)`` to float32 ``(S, h, w)``, or ``(inputs, **params)`` if the method must run the model
+        again.
     needs_model
-        Whether it takes `staa_widgets.methods.inputs.MethodInputs` in place of a `Record`.
+        Whether `run` takes `staa_widgets.methods.inputs.MethodInputs` in place of a `Record`.
     group
-        Kind of method: by attention, gradients or perturbation, or a control.
+        Kind of method: attention, gradients, perturbation, or a control.
     reads_attention
-        Whether it reads attention inside the model, which a wrapped model does not expose.
+        Whether the method reads attention inside the model; a wrapped model does not expose attention.
     find_needs
-        Function from complete parameters to the record's `Needs`; raises `ParameterError` if a value is wrong.
+        Function from complete parameters to the `Needs` of the record; raises `ParameterError` if a value is invalid.
     find_cost
         Function from geometry and complete parameters to `Cost`.
     class_specific
-        Whether the maps depend on the class, with default parameters; see `depends_on_class` for others.
+        Whether the maps depend on the class, with default parameters; for other parameters see `depends_on_class`.
     signed
         Whether the maps may be negative.
     exploratory
-        Whether its maps are for exploration only and explain no decision: benchmarks leave it out unless it is named.
+        Whether the maps are for exploration only and explain no decision; benchmarks skip such a method unless its name
+        is given.
     version
         Number that increases whenever the result changes, so that outdated cached maps are not used.
     defaults
-        Its parameters and their defaults.
+        Parameters of the method, with their defaults.
     summary
         First line of the function's docstring.
     """
@@ -82,7 +84,7 @@ class Method:
     summary: str
 
     def complete(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Return all parameters, defaults filled in.
+        """Return all parameters: the given values, and defaults for the rest.
 
         Raises
         ------
@@ -99,23 +101,23 @@ class Method:
         Parameters
         ----------
         call, keywords
-            Name of the function, such as ``"explain"``, and all keywords that it has itself.
+            Name of the function, such as ``"explain"``, and the function's own keywords.
         params
-            Its extra keywords.
+            Extra keywords of the call.
 
         Raises
         ------
         ParameterError
-            If one is no parameter; it names the nearest among keywords and parameters.
+            If a keyword is no parameter; the message suggests the most similar keyword or parameter.
         """
         registry.refuse_unknown_keywords(call, keywords, f"method {self.name!r}", self.defaults, params)
 
     def needs(self, params: Mapping[str, Any] = MappingProxyType({})) -> Needs:
-        """Return what a record must hold for these parameters."""
+        """Return the `Needs` of a record for these parameters."""
         return self.find_needs(**self.complete(params))
 
     def cost(self, geometry: Geometry, params: Mapping[str, Any] = MappingProxyType({})) -> Cost:
-        """Return the passes that one window takes through a model of this geometry."""
+        """Return the number of passes through a model of this geometry that one window takes."""
         return self.find_cost(geometry, **self.complete(params))
 
     def depends_on_class(self, params: Mapping[str, Any] = MappingProxyType({})) -> bool:
@@ -140,11 +142,12 @@ def method(
     exploratory: bool = False,
     version: int = 1,
 ) -> Callable[[Callable[..., NDArray[np.float32]]], Method]:
-    """Return a decorator that registers a function as a method; it becomes a `Method`, which is called like it.
+    """Return a decorator that registers a function as a method and replaces it by a `Method`.
 
-    The function is ``(record, *, …) -> (S, h, w)``, or ``(inputs, *, …) -> (S, h, w)`` with `needs_model`. Its keywords
-    and their defaults are the method's parameters, the first line of its docstring is the summary. Below the
-    decorator its name stands for the `Method`: ``staa(record)`` computes maps and ``staa.needs()`` says what it reads.
+    The function is ``(record, *, …) -> (S, h, w)``, or ``(inputs, *, …) -> (S, h, w)`` with `needs_model`. The
+    function's keywords with their defaults are the method's parameters, and the first line of its docstring is the
+    summary. The decorated name stands for the `Method`, which is called like the function: ``staa(record)`` computes
+    maps, and ``staa.needs()`` returns the arrays that the method reads.
 
     Parameters
     ----------
@@ -153,8 +156,8 @@ def method(
     reads_attention
         As for `Method`; by default true for the group ``"attention"``.
     needs, cost
-        A constant, or a function of complete parameters; the function for `cost` takes the geometry first. A method
-        with parameters has a function for `needs`, which refuses wrong values.
+        A constant, or a function of the complete parameters; the function for `cost` takes the geometry as first
+        argument. A method with parameters has a function for `needs`, which raises `ParameterError` for invalid values.
     """
     find_needs: Callable[..., Needs] = (lambda **_: needs) if isinstance(needs, Needs) else needs
     find_cost: Callable[..., Cost] = (lambda _, **__: cost) if isinstance(cost, Cost) else cost
@@ -181,7 +184,7 @@ def method(
 
 
 def get_method(name: str) -> Method:
-    """Return a method by its name.
+    """Return the registered method of a name.
 
     Raises
     ------

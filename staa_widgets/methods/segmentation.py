@@ -1,4 +1,4 @@
-"""Divide the token grid into parts, and compute the target's logit with some of them hidden."""
+"""Divide the token grid into parts, and compute the target's logit while some of the parts are hidden."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ Shape = tuple[int, int, int]
 
 
 def label_blocks(shape: Shape, size: Sequence[int]) -> NDArray[np.int64]:
-    """Label the cells by blocks of `size` slices, rows and columns; the last blocks of an axis may be smaller.
+    """Return a block number for each cell: blocks of `size` slices, rows and columns, smaller at the ends of the axes.
 
     Returns
     -------
     NDArray[np.int64]
-        ``(S, h, w)``, the number of each cell's block, from 0 without gaps.
+        ``(S, h, w)``, the block number of each cell; the numbers start at 0 and have no gaps.
     """
     return _label_cells([np.arange(length) // step for length, step in zip(shape, size, strict=True)])
 
 
 def label_segments(shape: Shape, counts: Sequence[int]) -> NDArray[np.int64]:
-    """Label the cells by segments: each axis is divided into `counts` runs, equal to within one cell.
+    """Return a segment number for each cell: each axis is divided into `counts` runs, equal to within one cell.
 
     An axis with fewer cells than runs has one run per cell.
 
@@ -43,14 +43,14 @@ def label_segments(shape: Shape, counts: Sequence[int]) -> NDArray[np.int64]:
 
 
 def spread_over_cells(values: NDArray[np.floating], labels: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return ``(S, h, w)``, where the value of each part, ``(n,)``, is shared evenly among its cells."""
+    """Return maps ``(S, h, w)`` in which the value of each part, ``(n,)``, is shared evenly among the part's cells."""
     return (values / np.bincount(labels.ravel()))[labels].astype(np.float32)
 
 
 def masked_logit_function(
     inputs: MethodInputs, labels: NDArray[np.int64], filler: str, total: int
 ) -> Callable[[Tensor], Tensor]:
-    """Return a function that computes the target's logit with some parts of the clip hidden.
+    """Return a function that computes the target's logit while some parts of the clip are hidden.
 
     Parameters
     ----------
@@ -66,7 +66,8 @@ def masked_logit_function(
     Returns
     -------
     Callable[[Tensor], Tensor]
-        From bool ``(m, n)``, which of the n parts to hide in each of m clips, to float32 ``(m,)`` on the CPU.
+        Function from bool ``(m, n)``, which of the n parts to hide in each of m clips, to logits, float32 ``(m,)`` on
+        the CPU.
     """
     import torch
 
@@ -90,7 +91,7 @@ def masked_logit_function(
 
 
 def _label_cells(runs: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
-    """Combine the runs of each axis, ``(S,)``, ``(h,)`` and ``(w,)``, to labels of their parts: ``(S, h, w)``."""
+    """Return the part number of each cell, ``(S, h, w)``, from runs along the axes, ``(S,)``, ``(h,)``, ``(w,)``."""
     slices, rows, columns = runs
     height, width = int(rows[-1]) + 1, int(columns[-1]) + 1
     return (slices[:, None, None] * height + rows[:, None]) * width + columns

@@ -1,8 +1,8 @@
 """STAA: the readout's attention to every patch of every slice, carried through time, in one forward pass.
 
-After "STAA: Spatio-Temporal Attention Attribution", arXiv 2411.00630 (IEEE Access 13:101647, 2025). Its definitions
-leave time out and are completed here: in divided attention the readout averages its copies over frames, so that only
-temporal attention can rank frames.
+After "STAA: Spatio-Temporal Attention Attribution", arXiv 2411.00630 (IEEE Access 13:101647, 2025). The definitions of
+the paper leave out time and are completed here: in divided attention the readout is the average of its copies in all
+frames, so that only temporal attention can rank frames.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _needs(layers: Layers, weighting: str, contrast: bool, residual: float, exac
 
 
 def is_indices(layers: Any) -> bool:
-    """Return whether layers are given as a list of whole numbers."""
+    """Return whether `layers` is a list of whole numbers."""
     return (
         isinstance(layers, Sequence)
         and len(layers) > 0
@@ -82,7 +82,7 @@ def staa(
     """Space-time attention from the readout (such as CLS) to every patch, by rollout through all layers.
 
     The readout is what the classifier reads: CLS, the query of a pooler, or the mean of all tokens. Divided attention:
-    ``M(t', p) = 1/T Σ_t S[t, CLS, p] · U[p, t, t']``; joint attention: the row itself.
+    ``M(t', p) = 1/T Σ_t S[t, CLS, p] · U[p, t, t']``; joint attention: the row of the readout.
 
     Parameters
     ----------
@@ -93,28 +93,28 @@ def staa(
         row vector carried from the readout to the input through ``r I + (1 - r) S`` and ``r I + (1 - r) U`` of each
         layer, where ``r`` is `residual`.
     weighting
-        ``"none"``; ``"value"``: attention times the norm of the value vectors it moves; ``"gradient"``: the positive
-        part of attention times its gradient; ``"logit"``: the positive part of what each patch adds to the target's
-        logit. The last two are class-specific. With rollout, the weighted row of each layer is carried back by plain
-        attention.
+        ``"none"``; ``"value"``: attention times the norm of the value vectors; ``"gradient"``: the positive part of
+        attention times its gradient; ``"logit"``: the positive part of what each patch adds to the target's logit. The
+        last two are class-specific. With rollout, the weighted row of each layer is carried back by plain attention.
     residual
-        Share of each layer's output that is taken to come through the residual connection, for rollout. Abnar & Zuidema
-        (arXiv 2005.00928) take one half; Kobayashi et al. (arXiv 2109.07152) measure far more.
+        For rollout: the share of each layer's output that is assumed to come through the residual connection. Abnar &
+        Zuidema (arXiv 2005.00928) take one half; Kobayashi et al. (arXiv 2109.07152) measure a much larger share.
     contrast
         Subtract each patch's minimum over time, see `staa_widgets.methods.postprocess.contrast`.
     time
-        ``False`` leaves temporal attention out: every slice gets the same mass, and the maps show only where.
+        ``False`` leaves out temporal attention: every slice gets the same sum, and the maps show only where the model
+        looked.
     exact
-        By default joint attention over more than 512 tokens is sampled. Where the readout is the mean of all tokens, 64
-        queries a layer are read, spread over space and time; rollout goes through the 64 queries that hold most of the
-        flow. The standard error is in `Explanation.provenance`. ``True`` reads all queries; a pass of VideoMAE-B or
-        ViViT-B then takes about one and a half times as long. The row of a single readout token, divided attention,
-        smaller models and ``weighting="gradient"`` are exact in both cases.
+        By default, joint attention over more than 512 tokens is estimated from sampled queries. If the readout is the
+        mean of all tokens, 64 queries per layer are read, spread over space and time; rollout samples 64 queries per
+        layer in proportion to the flow through them. The standard error is in `Explanation.provenance`. With ``True``
+        all queries are read; a pass of VideoMAE-B or ViViT-B then takes about one and a half times as long. The row of
+        a single readout token, divided attention, smaller models and ``weighting="gradient"`` are always exact.
 
     Returns
     -------
     NDArray[np.float32]
-        ``(S, h, w)``, non-negative, sum 1, or all zero where contrast leaves nothing. Not scaled by slice.
+        ``(S, h, w)``, non-negative, sum 1, or all zero if contrast leaves nothing. Slices are not scaled separately.
 
     Raises
     ------
@@ -154,11 +154,11 @@ def staa_logit(
 ) -> NDArray[np.float32]:
     """Class-specific STAA: attention combined with each patch's contribution to the target's logit.
 
-    In layer l patch p of frame t adds ``1/T Σ_h a_h[t, CLS, p] · W_o^h v_h[t, p]`` to the readout; its positive part
-    along the direction of the target is carried back to the input. The map is the geometric mean of this,
-    ``staa(weighting="logit")``, and of attention itself: one depends on the class, the other is less noisy, and a cell
-    needs both. One forward pass, no backward pass. It works for space-only models too, because each frame has logits of
-    its own.
+    In layer l, patch p of frame t adds ``1/T Σ_h a_h[t, CLS, p] · W_o^h v_h[t, p]`` to the readout; the positive part
+    of this vector along the direction of the target is carried back to the input, as by ``staa(weighting="logit")``.
+    The map is the geometric mean of these contributions and of attention: the contributions depend on the class,
+    attention is less noisy, and a cell must have both to be strong. The method takes one forward pass and no backward
+    pass. It works for space-only models too, because each frame has its own logits.
 
     Parameters
     ----------
@@ -180,12 +180,12 @@ def staa_logit(
 
 
 def attention_maps(record: Record) -> NDArray[np.float16]:
-    """Return the attention of each layer and head, for browsing: float16 ``(L, H, S, h, w)``.
+    """Return the attention of each layer and head, to look at in the player: float16 ``(L, H, S, h, w)``.
 
-    It is the readout's attention, or that of a patch if the record is of one.
+    This is the readout's attention or, if the record was made for a patch, the patch's attention.
 
-    Divided attention: the spatial head times head-mean temporal attention, because the heads of the two modules do not
-    correspond.
+    With divided attention, the spatial attention of each head is multiplied by the temporal attention averaged over
+    heads, because the heads of the two modules do not correspond.
     """
     if record.patch_rows is not None:
         return to_grid(record.geometry, record.patch_rows).astype(np.float16)
@@ -198,7 +198,7 @@ def attention_maps(record: Record) -> NDArray[np.float16]:
 
 
 def _joint_maps(record: Record, layers: Layers, weighting: str, residual: float, *, time: bool) -> NDArray[np.floating]:
-    """Return the readout's attention over space and time together, before contrast and scaling: ``(S, h, w)``."""
+    """Return the readout's attention over space and time, before contrast and scaling: ``(S, h, w)``."""
     if layers == "rollout":
         return to_grid(record.geometry, _roll_out(record, weighting, 1 - residual, time=time))
     rows = _readout_rows(record, weighting)
@@ -221,7 +221,7 @@ def _readout_rows(record: Record, weighting: str) -> NDArray[np.floating]:
 
 
 def _roll_out(record: Record, weighting: str, share: float, *, time: bool) -> NDArray[np.floating]:
-    """Carry the readout's row from the last layer to the input, `share` of it through attention: ``(S, P)``."""
+    """Carry the readout's row from the last layer to the input, through attention by the share `share`: ``(S, P)``."""
     if record.attention_type == "joint":
         rollouts = {
             "none": record.rollout,
@@ -230,7 +230,7 @@ def _roll_out(record: Record, weighting: str, share: float, *, time: bool) -> ND
             "logit": record.contribution_rollout,
         }
         terms = require_array(rollouts[weighting])
-        # The terms have both signs: rounding can make a sum of zero slightly negative.
+        # The terms have both signs, so that rounding can make a sum of zero slightly negative.
         return np.maximum(np.tensordot(np.float32(share) ** np.arange(len(terms)), terms, 1), 0)
     spatial = require_array(record.spatial)
     temporal = require_array(record.temporal) if time and record.attention_type == "divided" else None
@@ -244,7 +244,7 @@ def _roll_attention(
 ) -> NDArray[np.floating]:
     """Carry the readout's row, CLS included, to the input: ``(S, P)``.
 
-    With one readout for all frames, the flow to its copies is shared evenly among the frames.
+    If all frames share one readout, the flow to its copies is divided evenly among the frames.
     """
     frames, tokens = spatial.shape[1:3]
     flow = np.zeros((frames, tokens), np.float32)
@@ -261,7 +261,7 @@ def _roll_attention(
 def _roll_rows(
     rows: NDArray[np.floating], spatial: NDArray[np.floating], temporal: NDArray[np.floating] | None, share: float
 ) -> NDArray[np.floating]:
-    """Carry the weighted rows that the readout reads in each layer to the input: ``(S, P)``."""
+    """Carry the readout's weighted row of each layer to the input, and add them up: ``(S, P)``."""
     flow = np.zeros(rows.shape[1:], np.float32)
     for depth in reversed(range(len(rows))):
         flow = flow + rows[depth]
@@ -273,17 +273,17 @@ def _roll_rows(
 
 
 def _carry_through_space(flow: NDArray[np.floating], attention: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Carry ``(T, n)`` through attention within frames, ``(T, n, n)``."""
+    """Return the flow ``(T, n)`` after attention within frames, ``(T, n, n)``."""
     return np.matmul(flow[:, None], attention.astype(np.float32))[:, 0]
 
 
 def _carry_through_time(flow: NDArray[np.floating], attention: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Carry ``(T, P)`` through attention over time, ``(P, T, T)``."""
+    """Return the flow ``(T, P)`` after attention over time, ``(P, T, T)``."""
     return np.einsum("tp,ptu->up", flow, attention)
 
 
 def layer_indices(layers: Layers, count: int) -> list[int]:
-    """Return the indices of ``"last"``, ``"mean"`` or listed layers; raise `ParameterError` if one does not exist."""
+    """Return the indices of ``"last"``, ``"mean"`` or listed layers; raises `ParameterError` for an unknown layer."""
     if layers == "last":
         return [count - 1]
     if layers == "mean":
