@@ -18,12 +18,12 @@ class Scores:
     Parameters
     ----------
     rows
-        Values; the last one counts if a model, clip, method and metric occur twice.
+        Rows with the values. If two rows have the same model, clip, method and metric, the last one is used.
 
     Notes
     -----
-    In all functions `model` is a name, or ``None`` for all models together: a clip then counts once, with its mean over
-    the models.
+    In all methods `model` is a name, or ``None`` for all models together: each clip then counts once, with its mean
+    over the models.
     """
 
     def __init__(self, rows: Iterable[Row]) -> None:
@@ -40,7 +40,7 @@ class Scores:
         return scores if model is None else {key: value for key, value in scores.items() if key[0] == model}
 
     def mean(self, method: str, metric: str, model: str | None = None) -> Summary | None:
-        """Return the mean over clips with its interval; ``None`` where there is no value."""
+        """Return the mean over clips with its interval; ``None`` if there is no value."""
         key = (method, metric, model)
         if key not in self._means:
             clip_means = list(mean_by_clip(self.values(*key)).values())
@@ -51,9 +51,9 @@ class Scores:
         return self._means[key]
 
     def difference(self, one: str, other: str, metric: str, model: str | None = None) -> tuple[Interval, int]:
-        """Return the mean difference of two methods over the clips that both have, its interval, and their number.
+        """Return the mean difference of two methods with its interval, and the number of clips that both methods have.
 
-        Differences are taken within a model.
+        The methods are compared on the same model.
         """
         cache_key = (one, other, metric, model)
         if cache_key not in self._differences:

@@ -1,4 +1,4 @@
-"""Bootstrap intervals over clips."""
+"""Compute bootstrap intervals over clips."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Interval(NamedTuple):
 
 
 def bootstrap_interval(values: ArrayLike, *, draws: int = 5000, seed: int = 0) -> Interval:
-    """Return the mean of one value per clip with its 95 % interval, clips redrawn with replacement.
+    """Return the mean over clips with its 95 % interval, from clips resampled with replacement.
 
     Parameters
     ----------
     values
-        ``(n,)``.
+        ``(n,)``, one value per clip.
     draws
         Number of bootstrap samples.
     seed
@@ -42,7 +42,7 @@ def bootstrap_interval(values: ArrayLike, *, draws: int = 5000, seed: int = 0) -
 def bootstrap_means(values: ArrayLike, *, draws: int = 5000, seed: int = 0) -> NDArray[np.float64]:
     """Return the mean of each bootstrap sample, float64 ``(draws,)``.
 
-    For the same number of values the same seed draws the same samples.
+    For the same number of values, the same seed gives the same samples.
     """
     array = np.asarray(values, np.float64)
     return _resample_counts(len(array), draws, seed) @ array / len(array)

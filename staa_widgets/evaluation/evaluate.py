@@ -1,6 +1,6 @@
 """`evaluate`: scores of methods by metrics over clips.
 
-Nothing heavy is imported before the first call, because `staa_widgets` itself offers `evaluate`.
+Slow modules are imported only at the first call, because `staa_widgets` offers `evaluate` and must import fast.
 """
 
 from __future__ import annotations
@@ -57,13 +57,13 @@ def evaluate(
     """Score methods by metrics over clips.
 
     Each clip is one window of the model, sampled evenly, and all methods explain the same class of a clip. An error in
-    one clip, method or metric is recorded in `Results.failures`, and the others go on.
+    one clip, method or metric is recorded in `Results.failures`, and the evaluation continues.
 
     Parameters
     ----------
     clips
-        Videos as for `staa_widgets.explain`, read one after the other, so that a generator will do; an `ActionClip` has
-        the ground truth that some metrics need.
+        Videos as for `staa_widgets.explain`, in any iterable, such as a generator; they are read one after the other.
+        An `ActionClip` has the ground truth that some metrics need.
     methods
         Names in `staa_widgets.METHODS`; or a mapping from labels of your own to a name, or to a name with parameters:
         ``{"last layer": ("staa", {"layers": "last"})}``.
@@ -72,22 +72,23 @@ def evaluate(
     model
         A model as for `staa_widgets.explain`, or several by name; ``None`` for the bundled one.
     target
-        Class to explain, by index or label; default: the one predicted for the clip.
+        Class to explain, by index or label; default: the class predicted for the clip.
     references
-        Whether insertion and deletion also score random orders and the oracle of each clip, which
-        `Results.normalized_score` needs. This takes some hundred passes per clip and metric, whatever the methods.
+        Whether to also score random orders and the oracle of each clip by insertion and deletion;
+        `Results.normalized_score` needs these scores. They take some hundred passes per clip and metric, whatever the
+        number of methods.
     cache
-        Whether maps, and scores that needed the model, are cached by content. An interrupted run then continues where
-        it stopped.
+        Whether maps, and scores that needed the model, are cached by content. An interrupted evaluation then continues
+        where it stopped.
     batch_size
-        Inputs per pass of methods and metrics that ask the model often; by default as many as fit the memory.
+        Inputs per pass, for methods and metrics that run the model many times; by default as many as fit the memory.
     progress
-        As for `staa_widgets.explain`: a function that may raise `CancelledError` to stop, or a bar.
+        As for `staa_widgets.explain`; a function may raise `CancelledError` to stop.
 
     Returns
     -------
     Results
-        Scores and costs, with facts of the models, clips, methods and metrics.
+        Scores and costs, with facts about the models, clips, methods and metrics.
 
     Raises
     ------
@@ -122,7 +123,7 @@ def evaluate(
 
 @dataclass
 class _ProgressMeter:
-    """Progress of the whole evaluation, called with the progress of its parts."""
+    """Reports the progress of the whole evaluation; called with the progress of its parts."""
 
     report: Progress
     clips: int = 0
@@ -146,7 +147,7 @@ class _ProgressMeter:
 
 @dataclass
 class _EvaluationRun:
-    """One running evaluation: its settings, its clips and the rows so far."""
+    """A running evaluation: its settings, its clips and the rows so far."""
 
     methods: LabeledMethods
     metrics: LabeledMetrics
@@ -201,7 +202,7 @@ class _EvaluationRun:
                 self._score_references(scorer, name, model, part + 2 * method_count - 1)
 
     def _explain_all(self, clip: Clip, name: str, model: str, part: int) -> dict[str, Explanation]:
-        """Return the explanations of a clip by label, without those that failed."""
+        """Return the explanations of a clip by label, without explanations that failed."""
         from staa_widgets.engine.explain import explain
 
         explanations, forward_seconds = {}, float("nan")
@@ -222,7 +223,7 @@ class _EvaluationRun:
                 )
                 explanations[label] = e
                 seconds, cost = e.provenance["seconds"], e.provenance["cost"]
-                # A forward pass that methods share counts for each of them, because each alone would need it.
+                # A forward pass that methods share counts for each method, because each method alone would need it.
                 forward_seconds = seconds.get("forward", forward_seconds)
                 total = seconds.get("forward", forward_seconds) + seconds.get("method", float("nan"))
                 self.tables["costs"].append(CostRow(model, name, label, cost["forwards"], cost["backwards"], total))
@@ -252,7 +253,7 @@ class _EvaluationRun:
 
     @contextmanager
     def _record_failure(self, model: str, clip: str, method: str = "", metric: str = "") -> Iterator[None]:
-        """Record an error of the block as a failure instead of raising it."""
+        """Record an error in the block as a failure instead of raising it."""
         try:
             yield
         except CancelledError:

@@ -1,4 +1,4 @@
-"""Figure of a drawn clip's ground truth beside an explanation of the clip."""
+"""Figure of a synthetic clip's ground truth together with an explanation of the clip."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 GROUND_TRUTH_COLOR = (0, 158, 96)
 MAX_PICTURES = 8
-"""Most pictures in a row; of more slices only some are drawn."""
+"""Maximum number of pictures in a row; if there are more slices, only some are drawn."""
 
 MAX_PICTURE_SIDE = 200
 """Pixels of a picture's longer side."""
@@ -31,15 +31,15 @@ MAX_PICTURE_SIDE = 200
 def ground_truth_figure(explanation: Explanation, clip: ActionClip) -> go.Figure:
     """Draw ground truth and explanation slice by slice: two rows of pictures above a bar chart over time.
 
-    The upper row tints the limbs that act, the lower one lays the map over the same frames, scaled to the clip's
-    greatest value. Below, the time in which the action happens is shaded behind the explanation's bars.
+    The upper row tints the limbs that perform the action; the lower row shows the map over the same frames, scaled to
+    the clip's largest value. Below, the time in which the action happens is shaded behind the explanation's bars.
 
     Parameters
     ----------
     explanation
         An explanation of `clip`.
     clip
-        The drawn clip, with its ground truth.
+        The synthetic clip, with its ground truth.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def _action_spans(clip: ActionClip) -> list[tuple[float, float]]:
 
 
 def tint_ground_truth(clip: ActionClip, frame: int) -> NDArray[np.uint8]:
-    """Draw a frame pale, uint8 ``(H, W, 3)``, with the limbs that act in green."""
+    """Return a frame in pale colors, uint8 ``(H, W, 3)``, with the limbs that perform the action in green."""
     pale = 255 - (255 - clip.frames[frame].astype(np.float64)) * 0.45
     return np.where(clip.where[frame][..., None], np.array(GROUND_TRUTH_COLOR), pale).astype(np.uint8)
 

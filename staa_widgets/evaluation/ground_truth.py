@@ -1,4 +1,4 @@
-"""Ground truth of a clip on the token grid of a model: the cells and the slices in which the action happens."""
+"""Compute the ground truth on a model's token grid: the cells and the slices in which the action happens."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
 
 MIN_COVER = 0.10
-"""Share of a cell that the acting limbs must cover for it to count as true."""
+"""Share of a cell that the limbs of the action must cover for the cell to count as true."""
 
 
 class GroundTruthGrid(NamedTuple):
@@ -27,14 +27,14 @@ class GroundTruthGrid(NamedTuple):
 def ground_truth_on_grid(
     clip: ActionClip, sampled: NDArray[np.int64], box: tuple[float, float, float, float], grid: tuple[int, int]
 ) -> GroundTruthGrid:
-    """Return the ground truth of a drawn clip on a token grid.
+    """Return the ground truth of a synthetic clip on a token grid.
 
     Parameters
     ----------
     clip
-        The drawn clip.
+        The synthetic clip.
     sampled
-        int ``(S, k)``, indices of the frames of each slice.
+        int ``(S, k)``, frame numbers of each slice.
     box
         ``(x0, y0, x1, y1)``, part of the frame that the model sees, in pixels.
     grid
@@ -44,13 +44,13 @@ def ground_truth_on_grid(
 
 
 def explanation_ground_truth(explanation: Explanation) -> GroundTruthGrid | None:
-    """Return the ground truth of an explanation on the grid of its maps; ``None`` if its clip has none."""
+    """Return the ground truth of an explanation on the grid of its maps; ``None`` if the clip has no ground truth."""
     e, ground_truth = explanation, explanation.ground_truth
     if ground_truth is None:
         return None
     frames = e.sampled_frames - e.first_frame
     (x0, y0, x1, y1), (width, height) = e.box, e.frame_size
-    # A box may reach beyond the frame; the masks are padded with False there.
+    # A box may reach beyond the frame; there the masks are padded with False.
     left, top = (max(0, math.ceil(-edge)) for edge in (x0, y0))
     right, bottom = max(0, math.ceil(x1 - width)), max(0, math.ceil(y1 - height))
     where = np.pad(ground_truth.masks(frames.ravel()), ((0, 0), (top, bottom), (left, right)))
@@ -62,7 +62,7 @@ def explanation_ground_truth(explanation: Explanation) -> GroundTruthGrid | None
 def _masks_to_grid(
     where: NDArray[np.bool_], when: NDArray[np.bool_], box: tuple[float, float, float, float], grid: tuple[int, ...]
 ) -> GroundTruthGrid:
-    """Reduce pixel masks ``(S, k, H, W)`` and moments ``(S, k)`` of the sampled frames to cells and slices."""
+    """Return the cells and slices of the action from its pixel masks ``(S, k, H, W)`` and frames ``(S, k)``."""
     x0, y0, x1, y1 = box
     ys = np.linspace(y0, y1, grid[0] + 1).round().astype(int)
     xs = np.linspace(x0, x1, grid[1] + 1).round().astype(int)

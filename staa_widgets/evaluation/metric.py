@@ -28,19 +28,19 @@ METRICS: dict[str, Metric] = {}
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One explanation to be scored: its maps, and whatever a metric may need beside them.
+    """One explanation to be scored: its maps, and everything else that a metric may need.
 
     Parameters
     ----------
     maps
         float32 ``(S, h, w)``.
     ground_truth
-        Ground truth on the same grid, where it is known.
+        Ground truth on the same grid, if it is known.
     inputs
         Pixels and forward function of the window, for metrics that need the model.
     attribute
-        ``(**changes) -> maps``: runs the same method with the same parameters on other ``pixels=``, another ``model=``
-        or another ``target=``.
+        Function ``(**changes) -> maps`` that runs the same method with the same parameters on other ``pixels=``,
+        another ``model=`` or another ``target=``.
     model
         The model of `inputs`, for metrics that change a copy of it.
     class_specific
@@ -58,7 +58,7 @@ class Case:
     memo: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def has(self, needed: Requirement) -> bool:
-        """Return whether the case has what a metric needs."""
+        """Return whether the case has everything that a metric needs."""
         available = {
             "maps": True,
             "ground_truth": self.ground_truth is not None,
@@ -70,32 +70,32 @@ class Case:
 
 @dataclass(frozen=True)
 class Metric:
-    """A function from a `Case` to a number, with the metadata that a reader of the number needs.
+    """A metric: a function from a `Case` to a number, with the metadata that are needed to read the number.
 
     Parameters
     ----------
     name
-        Its name in `METRICS`.
+        Name of the metric in `METRICS`.
     run
         ``(case, **params) -> float``.
     category
         Agreement with the ground truth, effect of insertion and deletion on the model, agreement with the effect of
         each part, complexity of the map alone, or sanity checks.
     higher_is_better
-        ``None`` where neither direction is better.
+        ``None`` if neither direction is better.
     range
-        Least and greatest value.
+        The least and the greatest possible value.
     chance
-        Score of an uninformed map, in words.
+        Score of a map without information, in words.
     chance_level
-        The same as a number, if it is the same for every clip.
+        Score of a map without information, if it is the same number for every clip.
     needs
-        Its needs beside the maps: none, the ground truth, the model or the method itself.
+        What the metric needs in addition to the maps: nothing, the ground truth, the model or the method.
     find_cost
-        Function from geometry and complete parameters to passes through the model, or for ``needs="method"`` to runs of
-        the method.
+        Function from geometry and complete parameters to the number of passes through the model; for
+        ``needs="method"``, to the number of runs of the method.
     version
-        Raised whenever the result changes, so that cached values of older versions are not used.
+        Number that increases whenever the result changes, so that outdated cached values are not used.
     defaults
         Parameters with their defaults.
     summary
@@ -130,7 +130,7 @@ class Metric:
         return self.find_cost(geometry, **self.complete(params))
 
     def __call__(self, case: Case, **params: Any) -> float:
-        """Return the score of a case; NaN where the case lacks what the metric needs, or the score is undefined."""
+        """Return the score of a case; NaN if something that the metric needs is missing, or the score is undefined."""
         complete_params = self.complete(params)
         return float(self.run(case, **complete_params)) if case.has(self.needs) else math.nan
 
@@ -149,7 +149,7 @@ def metric(
 ) -> Callable[[Callable[..., float]], Metric]:
     """Register a function ``(case, *, …) -> float`` as a metric; its keyword arguments are the parameters.
 
-    The decorated name is a `Metric`, which is called like the function.
+    The decorated name then stands for a `Metric`, which is called like the function.
     """
     find_cost: Callable[..., int] = (lambda _, **__: cost) if isinstance(cost, int) else cost
 
@@ -179,6 +179,6 @@ def get_metric(name: str) -> Metric:
     Raises
     ------
     ParameterError
-        If there is none; it names the nearest.
+        If there is no such metric; the message suggests the most similar name.
     """
     return registry.look_up("metric", name, METRICS)

@@ -1,4 +1,4 @@
-"""Old names in result files of format 1, mapped to the names of today."""
+"""Replace old names in result files of format 1 by current names."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ PLAN = {"dear_clips": "expensive_clips"}
 def update_format_1(
     tables: Mapping[str, tuple[Any, ...]], settings: Mapping[str, Any]
 ) -> tuple[dict[str, tuple[Any, ...]], dict[str, Any]]:
-    """Return the tables and settings of a file of format 1 with the names of today.
+    """Return the tables and settings of a file of format 1 with current names.
 
-    A label that the user chose stays; a label that is the old name of its method or metric becomes the new name.
+    A label that the user chose is kept; a label that is the old name of its method or metric becomes the current name.
     """
     methods, metrics = settings.get("methods", {}), settings.get("metrics", {})
     method_labels = {label: _new_label(label, facts, rename_method) for label, facts in methods.items()}
@@ -39,7 +39,7 @@ def update_format_1(
 
 
 def rename_metric(name: str) -> str:
-    """Return today's name of a metric; a name that never changed is returned unchanged."""
+    """Return the current name of a metric; a name that was never changed is returned as it is."""
     return METRICS.get(name, name)
 
 

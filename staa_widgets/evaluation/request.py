@@ -1,4 +1,4 @@
-"""Request of an evaluation: looks up methods, metrics and models by name, and describes them for the results."""
+"""Read the arguments of an evaluation: look up methods, metrics and models by name, and describe them for results."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Spec = str | tuple[str, Mapping[str, Any]]
 
 LabeledMethods = Mapping[str, tuple["Method", dict[str, Any]]]
 LabeledMetrics = Mapping[str, tuple["Metric", dict[str, Any]]]
-"""By label, with complete parameters."""
+"""Metrics with complete parameters, by label."""
 
 
 def look_up_methods(specs: Iterable[str] | Mapping[str, Spec]) -> LabeledMethods:
@@ -29,7 +29,7 @@ def look_up_methods(specs: Iterable[str] | Mapping[str, Spec]) -> LabeledMethods
     UnknownMethodError
         If there is no such method.
     ParameterError
-        If a parameter is unknown, or there is no method.
+        If a parameter is unknown, or no method is given.
     """
     from staa_widgets.methods import get_method
 
@@ -51,14 +51,14 @@ def look_up_metrics(specs: Iterable[str] | Mapping[str, Spec]) -> LabeledMetrics
 
 
 def load_models(model: Any) -> dict[str, VideoModel]:
-    """Return loaded models by name: one model, or each of several.
+    """Load one or several models, and return them by name.
 
     Raises
     ------
     ModelError
-        If one cannot be loaded.
+        If a model cannot be loaded.
     ParameterError
-        If there is none.
+        If no model is given.
     """
     from staa_widgets.models import VideoModel, load_model
 
@@ -80,7 +80,7 @@ def describe_settings(
     metrics: LabeledMetrics,
     target: int | str | None,
 ) -> dict[str, Any]:
-    """Return the facts of models, clips, methods and metrics for `Results.settings`."""
+    """Return facts about models, clips, methods and metrics, for `Results.settings`."""
     from staa_widgets.models import weights_digest
     from staa_widgets.utils.versions import package_versions
 
@@ -124,7 +124,7 @@ def describe_settings(
 
 
 def _normalize_specs(specs: Iterable[str] | Mapping[str, Spec]) -> list[tuple[str, str, Mapping[str, Any]]]:
-    """Return label, name and parameters of each method or metric."""
+    """Return the label, name and parameters of each method or metric."""
     if isinstance(specs, str):
         specs = (specs,)
     pairs = specs.items() if isinstance(specs, Mapping) else [(name, name) for name in specs]

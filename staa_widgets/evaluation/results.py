@@ -55,12 +55,12 @@ class Results:
     failures
         One `Failure` per explanation or score that could not be computed.
     settings
-        Facts as JSON values, by name, of the ``"models"``, ``"clips"``, ``"methods"`` and ``"metrics"``.
+        Facts about the ``"models"``, ``"clips"``, ``"methods"`` and ``"metrics"``, by name, as JSON values.
 
     Raises
     ------
     ParameterError
-        If the settings hold a value that JSON has no type for.
+        If the settings hold a value that JSON cannot represent.
     """
 
     rows: tuple[Row, ...]
@@ -96,7 +96,7 @@ class Results:
         return self._list_names("metrics", "metric")
 
     def metric_info(self, metric: str) -> Mapping[str, Any]:
-        """Return facts of a metric: category, direction, range, chance, summary.
+        """Return the facts about a metric: category, direction, range, chance and summary.
 
         Raises
         ------
@@ -114,7 +114,7 @@ class Results:
         method, metric
             Labels.
         model
-            Name; by default each clip gets its mean over the models that have a value.
+            Name of a model; by default each clip gets its mean over the models that have a value.
         """
         self._check_names(method=method, metric=metric, model=model)
         return mean_by_clip(self._scores.values(method, metric, model))
@@ -125,8 +125,8 @@ class Results:
         Parameters
         ----------
         pooled
-            Whether models are put together: a clip then counts once, with its mean over them, and `Summary.model` is
-            ``""``.
+            Whether to take all models together: each clip then counts once, with its mean over the models, and
+            `Summary.model` is ``""``.
         """
         models = (None,) if pooled else self.models
         cases = product(models, self.methods, self.metrics)
@@ -134,7 +134,7 @@ class Results:
         return tuple(filter(None, means))
 
     def compare(self, one: str, other: str, metric: str, model: str | None = None) -> PairedDifference:
-        """Compare two methods on the clips that both have.
+        """Return the mean difference of two methods over the clips that both methods have.
 
         Parameters
         ----------
@@ -143,12 +143,12 @@ class Results:
         metric
             Label of the metric.
         model
-            Name of a model; by default all: differences are taken within a model, and a clip counts once.
+            Name of a model; by default all models: methods are compared on the same model, and each clip counts once.
 
         Raises
         ------
         ParameterError
-            If one of them is not in the results.
+            If a method, the metric or the model is not in the results.
         """
         self._check_names(method=one, metric=metric, model=model)
         self._check_names(method=other)
@@ -162,19 +162,21 @@ class Results:
     def normalized_score(self, method: str, metric: str, model: str | None = None) -> NormalizedScore:
         """Return the score of an insertion or deletion metric on a scale from random orders (0) to the oracle (1).
 
-        A ratio of means over clips; see `staa_widgets.evaluation.metrics.insertion_deletion.normalize_scores`.
+        The score is a ratio of means over clips; see
+        `staa_widgets.evaluation.metrics.insertion_deletion.normalize_scores`.
 
         Parameters
         ----------
         method, metric
             Labels.
         model
-            Name of a model; by default each clip has its mean over the models with all three values.
+            Name of a model; by default each clip gets its mean over the models that have a score of the method, of
+            random orders and of the oracle.
 
         Returns
         -------
         NormalizedScore
-            NaN with a reason where there is no oracle, or it is too near to random to measure by.
+            NaN, with a reason, if there is no oracle or its score is too close to random.
         """
         from staa_widgets.evaluation.metrics.insertion_deletion import normalize_scores
 
@@ -189,7 +191,7 @@ class Results:
         return normalize_scores(*(list(means_of_clips.values()) for means_of_clips in parts))
 
     def cost(self, method: str, model: str | None = None) -> tuple[float, float, float]:
-        """Return mean forward passes, mean backward passes and median seconds of a method's maps; NaN where unknown."""
+        """Return mean forward passes, mean backward passes and median seconds of a method's maps; NaN if unknown."""
         self._check_names(method=method)
         rows = [row for row in self.costs if row.method == method and model in (None, row.model)]
         seconds = median(row.seconds for row in rows)
@@ -202,7 +204,7 @@ class Results:
         method: str | Iterable[str] | None = None,
         metric: str | Iterable[str] | None = None,
     ) -> Results:
-        """Return the results of some models, methods or metrics only: one name of a kind, or several.
+        """Return the results of some models, methods or metrics only; each argument is one name or several.
 
         Raises
         ------
@@ -219,14 +221,14 @@ class Results:
         return Results(**tables, settings=settings)
 
     def __or__(self, other: Results) -> Results:
-        """Merge two evaluations, such as of cheap methods on many clips and of expensive ones on few.
+        """Return the results of two evaluations merged, such as cheap methods on many clips and expensive ones on few.
 
-        Of two scores of the same model, clip, method and metric, the second counts. A name must mean the same in both.
+        If both have a score of the same model, clip, method and metric, the score of `other` is kept.
 
         Raises
         ------
         ParameterError
-            If a name has another meaning in each.
+            If a model, clip, method or metric of the same name has different facts in the two results.
         """
         tables = merge_tables(self._tables, other._tables)
         return Results(**tables, settings=merge_settings(self.settings, other.settings))
@@ -248,7 +250,7 @@ class Results:
         return pandas.DataFrame(list(self.rows), columns=list(Row._fields))
 
     def to_json(self, path: str | os.PathLike[str]) -> Path:
-        """Write the results to one JSON file, in one step, and return its path; `from_json` reads it back.
+        """Write the results to one JSON file, in one step, and return its path; `from_json` reads the file.
 
         Raises
         ------
@@ -264,16 +266,16 @@ class Results:
         Raises
         ------
         FormatError
-            If the file holds no results, is cut short or of another format.
+            If the file holds no results, is truncated or has another format.
         OSError
-            If it cannot be read.
+            If the file cannot be read.
         """
         tables, settings = decode_results(Path(path).read_bytes(), Path(path).name)
         return cls(**tables, settings=settings)
 
     def to_html(self, path: str | os.PathLike[str], title: str = "") -> Path:
         """Write an HTML report that needs no network; see `staa_widgets.evaluation.report.page.to_html`."""
-        # By name: the report imports this module.
+        # Imported by name, because the report imports this module.
         return import_by_name("evaluation.report.page:to_html")(self, path, title)
 
     def __repr__(self) -> str:

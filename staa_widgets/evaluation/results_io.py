@@ -1,4 +1,4 @@
-"""The JSON file of results: writing it, and reading it in today's and in older formats."""
+"""Write results to a JSON file, and read files of the current and of older formats."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from staa_widgets.evaluation.rows import NOT_A_NUMBER, TABLES
 KIND, FORMAT = "results", 2
 
 Tables = Mapping[str, tuple[Any, ...]]
-"""Rows by the field of `Results` that holds them."""
+"""Rows by the name of the field of `Results` that holds them."""
 
 
 def encode_results(tables: Tables, settings: Mapping[str, Any]) -> bytes:
-    """Return the JSON file of results; NaN is written as null, because JSON has no NaN."""
+    """Return the content of a JSON file with results; NaN is written as null, because JSON has no NaN."""
     rows = {name: [_row_to_json(row) for row in tables[name]] for name in TABLES}
     text = json.dumps(
         {"staa_widgets": KIND, "format": FORMAT, "settings": dict(settings), **rows},
@@ -30,7 +30,7 @@ def encode_results(tables: Tables, settings: Mapping[str, Any]) -> bytes:
 
 
 def decode_results(data: bytes, name: str) -> tuple[dict[str, tuple[Any, ...]], dict[str, Any]]:
-    """Return the tables and the settings of a JSON file; old names of format 1 become the names of today.
+    """Return the tables and the settings of a JSON file; old names of format 1 are replaced by current names.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def decode_results(data: bytes, name: str) -> tuple[dict[str, tuple[Any, ...]], 
     Raises
     ------
     FormatError
-        If the file holds no results, is cut short or of another format.
+        If the file holds no results, is truncated or has another format.
     """
     try:
         content = json.loads(data)

@@ -12,7 +12,7 @@ NOT_A_NUMBER = float("nan")
 
 
 class Row(NamedTuple):
-    """Score of one method on one clip by one metric; NaN where the metric is undefined."""
+    """Score of one method on one clip by one metric; NaN if the metric is undefined."""
 
     model: str
     clip: str
@@ -22,7 +22,7 @@ class Row(NamedTuple):
 
 
 class CostRow(NamedTuple):
-    """Cost of one map: passes through the model, and seconds of its computation; NaN if they were not measured."""
+    """Cost of one map: passes through the model, and seconds of computation, NaN if they were not measured."""
 
     model: str
     clip: str
@@ -54,7 +54,7 @@ class ReferenceRow(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """Error instead of a score; `method` and `metric` are empty where it concerns all of them."""
+    """Error in place of scores; `method` or `metric` is empty if the error concerns all methods or metrics."""
 
     model: str
     clip: str
@@ -77,9 +77,9 @@ class Summary(NamedTuple):
 
 
 class PairedDifference(NamedTuple):
-    """Mean of `one` minus `other` over the clips that both have, with its 95 % paired bootstrap interval.
+    """Mean of `one` minus `other` over the clips that both methods have, with its 95 % paired bootstrap interval.
 
-    `better` is the better method; ``None`` where the interval contains 0 or the metric has no direction.
+    `better` is the better method; ``None`` if the interval contains 0 or the metric has no direction.
     """
 
     one: str
@@ -99,13 +99,13 @@ TABLES: Mapping[str, Any] = {
     "references": ReferenceRow,
     "failures": Failure,
 }
-"""Kind of row by the field of `Results` that holds it."""
+"""Class of the rows, by the name of the field of `Results` that holds them."""
 
 
 def mean_by_clip(scores: Mapping[tuple[str, str], float]) -> dict[str, float]:
     """Return the mean of each clip over models, from values by model and clip.
 
-    A clip scored on several models is no new evidence, so it must count once in an interval over clips.
+    The scores of one clip on several models are not independent, so a clip must count once in an interval over clips.
     """
     clips: dict[str, list[float]] = {}
     for (_, clip), value in scores.items():
@@ -114,12 +114,12 @@ def mean_by_clip(scores: Mapping[tuple[str, str], float]) -> dict[str, float]:
 
 
 def mean_with_interval(values: Sequence[float]) -> Interval:
-    """Return the mean with its bootstrap interval, which is NaN for a single value."""
+    """Return the mean of values with its bootstrap interval; the bounds are NaN for a single value."""
     return bootstrap_interval(values) if len(values) > 1 else Interval(mean(values), NOT_A_NUMBER, NOT_A_NUMBER)
 
 
 def mean(values: Sequence[float]) -> float:
-    """Return the mean; NaN without values."""
+    """Return the mean of values; NaN if there are none."""
     return sum(values) / len(values) if values else NOT_A_NUMBER
 
 

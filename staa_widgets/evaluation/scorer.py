@@ -1,4 +1,4 @@
-"""Scores of the explanations of one clip by one model; scores that needed the model are cached by content."""
+"""Score the explanations of one clip by one model; scores that needed the model are cached by content."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Scorer:
     batch_size
         Inputs per pass; ``None`` for as many as fit the memory.
     report
-        Receives the progress; may raise to cancel.
+        Callback for progress; it may raise an error to cancel.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Scorer:
         Returns
         -------
         value
-            NaN where the metric is undefined.
+            NaN if the metric is undefined.
         points
             Curve of an insertion or deletion metric, whose area is the value; ``None`` for other metrics.
         """
@@ -122,7 +122,7 @@ class Scorer:
         return _none_to_nan(result["value"]), (tuple(points[0]), tuple(points[1])) if points else None
 
     def score_references(self, metric: Metric, settings: Mapping[str, Any]) -> dict[str, float]:
-        """Return the scores of random orders and smooth ones (means), and of the oracle, NaN where there is none."""
+        """Return the mean score of random and of smooth random orders, and the oracle's score (NaN without one)."""
 
         def compute() -> dict[str, Any]:
             kind, order = CURVE_KINDS[metric.name]
@@ -141,7 +141,7 @@ class Scorer:
 
     @cached_property
     def ground_truth(self) -> GroundTruthGrid | None:
-        """Ground truth on the model's token grid; ``None`` where the clip has none."""
+        """Ground truth on the model's token grid; ``None`` if the clip has no ground truth."""
         return explanation_ground_truth(self._first_explanation)
 
     @property
@@ -235,7 +235,7 @@ def _unpack_values(data: bytes) -> dict[str, Any]:
 
 
 def _nan_to_none(value: float) -> float | None:
-    """Return the value, NaN as ``None``, because JSON has no NaN."""
+    """Return the value, or ``None`` for NaN, because JSON has no NaN."""
     return float(value) if math.isfinite(value) else None
 
 

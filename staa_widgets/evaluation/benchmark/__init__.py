@@ -1,4 +1,4 @@
-"""Benchmark of the defaults on drawn clips, with a verdict on each question about them.
+"""Benchmark of the default parameters on synthetic clips, with an answer to each question about the defaults.
 
 Begin at `staa_widgets.evaluation.benchmark.run`; the questions and their answers are in `verdict`.
 """

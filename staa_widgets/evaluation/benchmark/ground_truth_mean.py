@@ -1,4 +1,4 @@
-"""The ground-truth mean: one number per clip from all metrics that compare a map with the ground truth."""
+"""Compute the ground-truth mean: one number per clip from all metrics that compare a map with the ground truth."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from staa_widgets.evaluation.results import Results
 
 GROUND_TRUTH_MEAN = "ground-truth mean"
-"""Label of the mean: of each model, clip and method, scaled so that 0 is the worst and 1 the best value there is."""
+"""Label of the mean of the ground-truth metrics, each scaled so that 0 is its worst and 1 its best value."""
 
 
 def list_ground_truth_metrics(results: Results) -> tuple[str, ...]:
-    """Return the labels of the ground-truth metrics with a direction, without the ground-truth mean itself."""
+    """Return the labels of the ground-truth metrics that have a direction, without the ground-truth mean."""
     directed = (
         label
         for label in results.metrics
@@ -28,9 +28,9 @@ def list_ground_truth_metrics(results: Results) -> tuple[str, ...]:
 
 
 def add_ground_truth_mean(results: Results) -> Results:
-    """Return results with the metric `GROUND_TRUTH_MEAN` added, for clips with a value of every metric in it.
+    """Return results with the metric `GROUND_TRUTH_MEAN` added, for clips that have a value of every averaged metric.
 
-    A metric is in the mean if it has a direction and a finite range.
+    The metrics with a direction and a finite range are averaged.
     """
     ranges = {label: _finite_range(results.metric_info(label)) for label in list_ground_truth_metrics(results)}
     bounded = {label: bounds for label, bounds in ranges.items() if bounds is not None}
@@ -46,7 +46,7 @@ def add_ground_truth_mean(results: Results) -> Results:
 
 
 def _finite_range(info: Mapping[str, Any]) -> tuple[float, float] | None:
-    """Return the worst and the best value of a metric; ``None`` if an end is infinite."""
+    """Return the worst and the best value of a metric; ``None`` if one of the two is infinite."""
     low, high = info.get("range", (0.0, 1.0))
     if low is None or high is None:
         return None

@@ -1,4 +1,4 @@
-"""Plan of a benchmark: its clips, its methods by their cost, and its metrics."""
+"""Plan of a benchmark: which methods and metrics run on which clips, depending on the cost of the methods."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class ClipSet(NamedTuple):
-    """A named set of drawn clips: variant of the scenes, seed of the first clip, and kind of the clips."""
+    """A set of synthetic clips: variant of the scenes, seed of the first clip, and kind of the clips."""
 
     variant: str
     first_seed: int
@@ -36,24 +36,25 @@ CLIP_SETS: dict[str, ClipSet] = {
 }
 """Sets of clips with ground truth, by name.
 
-In "first" and "second" all actions lie in the middle, so that a curve that knows no clip finds their time. In
-"anywhere" and "anywhere_second" none does. In "stay" and "cut" the action fills the clip, so that only place is scored.
+In "first" and "second" all actions lie in the middle of the clip, so that a fixed curve over time finds them. In
+"anywhere" and "anywhere_second" no fixed curve does. In "stay" and "cut" the action fills the whole clip, so that only
+the place is scored.
 """
 
 STILL_SETS: dict[str, tuple[str, int]] = {f"still_{kind}": (kind, 18_000_000) for kind in STILL_KINDS}
-"""Sets of clips in which nothing happens: kind of still clip and seed of the first, by name."""
+"""Sets of clips in which nothing happens, by name: kind of still clip, and seed of the first clip."""
 
 INSERTION_METRIC: dict[str, Spec] = {"insertion": ("insertion", {"units": "coarse", "steps": 8})}
-"""Insertion with the parameters of the default run: in coarse blocks, because only these have an oracle."""
+"""The insertion metric of the default run: it inserts coarse blocks, because only these have an oracle."""
 
 MAX_CHEAP_PASSES = 30
 """Most forward and backward passes of a method that explains every clip; more expensive methods explain few clips."""
 
 MAX_PASSES = 600
-"""Most passes per clip of a method; a more expensive one runs only if it is named, or in a full run."""
+"""Most passes per clip of a method; a more expensive method runs only if its name is given, or in a full run."""
 
 SHUFFLED_METHODS = ("staa", "staa_logit")
-"""Methods that also explain models with shuffled weights, beside the controls."""
+"""Methods that, like the controls, also explain models with shuffled weights."""
 
 FPS = 8
 
@@ -89,7 +90,7 @@ class Plan:
                 raise ParameterError(f"{name} is {getattr(self, name)}.", "Use at least 2 clips.")
 
     def limit_clips(self, clips: int) -> Plan:
-        """Return the plan with this number of clips, and no other number above it."""
+        """Return the plan with this number of clips, and no larger number anywhere."""
         other_numbers = ("expensive_clips", "first_clips", "shuffled_clips")
         return replace(self, clips=clips, **{name: min(getattr(self, name), clips) for name in other_numbers})
 
@@ -100,9 +101,9 @@ FULL_PLAN = Plan(500, 500, 500, 500, everything=True)
 
 @dataclass(frozen=True)
 class DrawnClips:
-    """Clips of a set in `CLIP_SETS` or `STILL_SETS`, each drawn when iteration reaches it.
+    """The synthetic clips of a set in `CLIP_SETS` or `STILL_SETS`; each is made when iteration reaches it.
 
-    `start` replaces the seed of the first one.
+    `start` replaces the seed of the first clip.
     """
 
     set: str
@@ -127,23 +128,23 @@ class DrawnClips:
 def split_by_cost(
     methods: Iterable[str] | None, models: Iterable[VideoModel], *, everything: bool = False
 ) -> tuple[list[str], list[str], dict[str, int]]:
-    """Divide methods by their passes per clip, on the model where they take most.
+    """Divide methods by their number of passes per clip, on the model on which they take most passes.
 
     Parameters
     ----------
     methods
-        Names of methods, none of which is left out; ``None`` for all but the exploratory ones.
+        Names of methods, of which none is left out; ``None`` for all methods that are not exploratory.
     models
         Models to explain.
     everything
-        Whether no method is left out.
+        Whether to leave out no method.
 
     Returns
     -------
     cheap, expensive
-        Names of the methods of up to `MAX_CHEAP_PASSES` passes, and of more.
+        Names of the methods of up to `MAX_CHEAP_PASSES` passes, and names of the methods of more passes.
     left_out
-        Passes of the methods beyond `MAX_PASSES`, by name.
+        Passes of the methods that are left out because they take more than `MAX_PASSES`, by name.
     """
     default_names = {name for name, method in METHODS.items() if not method.exploratory}
     selected = default_names if methods is None else {"staa", *(get_method(name).name for name in methods)}
@@ -159,7 +160,7 @@ def split_by_cost(
 
 @dataclass(frozen=True)
 class PlannedEvaluation:
-    """One evaluation of the benchmark: some methods by some metrics on the first clips of a set."""
+    """One evaluation of the benchmark: methods, metrics, and the number of clips of a set."""
 
     clips: int
     methods: list[str]
@@ -167,12 +168,12 @@ class PlannedEvaluation:
 
     @property
     def references(self) -> bool:
-        """Whether to score random orders and the oracle; only `INSERTION_METRIC` has an oracle."""
+        """Whether to score random orders and the oracle, too; only `INSERTION_METRIC` has an oracle."""
         return not INSERTION_METRIC.keys().isdisjoint(self.metrics)
 
 
 def plan_evaluations(plan: Plan, cheap: list[str], expensive: list[str]) -> dict[str, list[PlannedEvaluation]]:
-    """Return the evaluations by name: "second" and "first" set, and "shuffled" weights.
+    """Return the evaluations by name: "second" and "first" for the sets of clips, and "shuffled" for shuffled weights.
 
     Parameters
     ----------
@@ -201,7 +202,7 @@ def plan_evaluations(plan: Plan, cheap: list[str], expensive: list[str]) -> dict
 
 
 def _further_metrics() -> tuple[dict[str, Spec], dict[str, Spec]]:
-    """Return all other metrics: those that need maps or model, and those that run the method again."""
+    """Return the other metrics: those that need only maps or the model, and those that run the method again."""
     model_metrics: dict[str, Spec] = {}
     for metric in METRICS.values():
         if metric.category == "insertion_deletion":

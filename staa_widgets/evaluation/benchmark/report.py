@@ -1,4 +1,4 @@
-"""Pages of a benchmark: a report of each set of clips, the second one with the verdict."""
+"""Pages of a benchmark: one report for each set of clips; the report of the second set has the verdict."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ READING_NOTE = (
 
 
 def write_report(benchmark: Benchmark, folder: str | os.PathLike[str]) -> Path:
-    """Write ``second.html``, with the verdict, and ``first.html`` to an existing folder; return ``second.html``.
+    """Write ``first.html``, and ``second.html`` with the verdict, to an existing folder; return the path of the latter.
 
     Raises
     ------

@@ -11,14 +11,14 @@ from staa_widgets.evaluation.results import Results
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Results of a benchmark.
+    """Results of a benchmark: one `Results` for each set of clips and for shuffled weights.
 
     Parameters
     ----------
     first
         Results on the clips that were used to choose the defaults.
     second
-        Results on held-out clips, which count.
+        Results on held-out clips; the verdict is based on these.
     shuffled
         Results of models with shuffled weights, on clips of the second set.
     """
@@ -43,7 +43,7 @@ class Benchmark:
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Benchmark:
-        """Read the files that `save` wrote.
+        """Read a benchmark from the files that `save` wrote.
 
         Raises
         ------

@@ -1,7 +1,7 @@
-"""The benchmark: all methods and controls on drawn clips with ground truth, on several models.
+"""The benchmark: score all methods and controls on synthetic clips with ground truth, on several models.
 
-There are two sets of clips. The first, standard one was used to choose the defaults. The second is drawn differently
-and held out: its results count.
+There are two sets of clips. The first was used to choose the defaults. The second has another style of drawing and was
+held out; the verdict is based on it.
 """
 
 from __future__ import annotations
@@ -43,21 +43,21 @@ def run_benchmark(
     batch_size: int | None = None,
     progress: Progress | bool | None = None,
 ) -> Benchmark:
-    """Score methods and controls on drawn clips of both sets.
+    """Score methods and controls on synthetic clips of both sets.
 
     Parameters
     ----------
     plan
         Numbers of clips, and whether to run every method and metric.
     models
-        Names of bundled models, such as ``"vivit"``, or models by name; default: all that are bundled.
+        Names of bundled models, such as ``"vivit"``, or models by name; default: all bundled models.
     methods
-        Names of methods of any cost; default: all of up to `plan.MAX_PASSES` passes, or all if `Plan.everything` is
-        set. The controls and ``"staa"`` are always added.
+        Names of methods of any cost; default: all methods of up to `plan.MAX_PASSES` passes, or all methods if
+        `Plan.everything` is set. The controls and ``"staa"`` are always added.
     cache
         Whether to use the cache; an interrupted run then continues where it stopped.
     batch_size
-        Inputs per pass of methods and metrics that ask the model often; by default as many as fit the memory.
+        Inputs per pass, for methods and metrics that run the model many times; by default as many as fit the memory.
     progress
         As for `staa_widgets.explain`.
 
@@ -107,7 +107,7 @@ def run_benchmark(
 
 
 def _name_models(models: Iterable[str] | Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """Return models by name, without the "bundled/" of bundled ones."""
+    """Return models by name, without "bundled/" in the names of bundled models."""
     if isinstance(models, Mapping):
         return models
     names = BUNDLED_MODELS if models is None else models

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 DEFAULT_METHOD, CLASS_SPECIFIC_METHOD = "staa", "staa_logit"
 
 MAX_NAMED_DIFFERENCES = 6
-"""Most differences that an answer lists."""
+"""Maximum number of differences that an answer lists."""
 
 Answer = tuple[bool | None, str]
 
 
 class VerdictLine(NamedTuple):
-    """Answer to one question; `holds` is ``None`` without enough data, or if it is not a yes-or-no question."""
+    """Answer to one question; `holds` is ``None`` if data are missing or the question is not a yes-or-no question."""
 
     question: str
     model: str
@@ -41,11 +41,11 @@ class VerdictLine(NamedTuple):
 
 
 def verdict(benchmark: Benchmark) -> tuple[VerdictLine, ...]:
-    """Answer every question, for all models together (`VerdictLine.model` is ``""``) and for each.
+    """Answer every question, for all models together (`VerdictLine.model` is ``""``) and for each model.
 
-    The metrics are the ground-truth metrics of the results, in their direction. Differences are paired by clip; a
-    method is ahead or behind if the 95 % bootstrap interval of the mean difference excludes 0. Over all models together
-    a clip counts once, with its mean over them.
+    The metrics are the ground-truth metrics of the results that have a direction. Differences are paired by clip; a
+    method is ahead or behind if the 95 % bootstrap interval of the mean difference excludes 0. For all models together,
+    each clip counts once, with its mean over the models.
     """
     second, shuffled = add_ground_truth_mean(benchmark.second), add_ground_truth_mean(benchmark.shuffled)
     models = [None, *second.models] if len(second.models) > 1 else [*second.models]
@@ -86,8 +86,8 @@ def _best_of_one_pass(second: Results, _: Results, model: str | None) -> Answer:
 
 
 def _level_with_backward(second: Results, _: Results, model: str | None) -> Answer:
-    # Only backward passes are compared: the recorded pass counts too, so that a method of one forward and one backward
-    # pass has a cost of two forwards and one backward.
+    # Only backward passes are compared: the cost includes the recorded pass, so that a method of one forward and one
+    # backward pass costs two forward passes and one backward pass.
     rivals = _list_methods(second, backwards=1)
     metrics = (GROUND_TRUTH_MEAN, *list_ground_truth_metrics(second))
     duels = _compare_with_rivals(second, DEFAULT_METHOD, rivals, metrics, model)
@@ -166,7 +166,7 @@ QUESTIONS: Mapping[str, Callable[[Results, Results, str | None], Answer]] = {
     f"more expensive methods that are ahead of {DEFAULT_METHOD}": _expensive_methods_ahead,
     f"with shuffled weights {DEFAULT_METHOD} drops to the level of the controls": _falls_with_shuffled_weights,
 }
-"""Function that answers each question, from results of the second set and of shuffled weights."""
+"""By question, the function that answers it from the results of the second set and of shuffled weights."""
 
 _TOO_LITTLE_DATA = "not enough data"
 
@@ -174,7 +174,7 @@ _TOO_LITTLE_DATA = "not enough data"
 def _compare_with_rivals(
     results: Results, one: str, others: Iterable[str], metrics: Iterable[str], model: str | None
 ) -> list[PairedDifference]:
-    """Return the paired differences from each rival by each metric, for which both methods have scores."""
+    """Return the paired differences of `one` from each other method by each metric for which both have scores."""
     duels = [results.compare(one, other, metric, model) for other in others for metric in metrics if other != one]
     return [duel for duel in duels if duel.clips]
 
@@ -203,14 +203,14 @@ def _method_facts(results: Results) -> Mapping[str, Any]:
 
 
 def _score_drop(second: Results, shuffled: Results, metric: str, model: str | None) -> Interval:
-    """Return the mean drop of the default method's score under shuffled weights, positive if it gets worse."""
+    """Return the mean drop of the default method's score under shuffled weights; positive if the score gets worse."""
     sign = 1 if second.metric_info(metric)["higher_is_better"] else -1
     trained, untrained = (results.values(DEFAULT_METHOD, metric, model) for results in (second, shuffled))
     return mean_with_interval([sign * (trained[clip] - untrained[clip]) for clip in trained if clip in untrained])
 
 
 def _least_advantage(results: Results) -> Callable[[PairedDifference], float]:
-    """Return a function of a duel: the least advantage of its first method within the interval."""
+    """Return a function from a duel to the smallest advantage of the duel's first method within the interval."""
 
     def least_advantage(duel: PairedDifference) -> float:
         return duel.low if results.metric_info(duel.metric)["higher_is_better"] else -duel.high
@@ -223,7 +223,7 @@ def _swap_sides(duel: PairedDifference) -> PairedDifference:
 
 
 def _format_clearest(duels: list[PairedDifference]) -> str:
-    """Return the text of the largest differences, and the number of the others."""
+    """Return the largest differences as text, with the number of the other differences."""
     largest = sorted(duels, key=lambda duel: -abs(duel.mean))[:MAX_NAMED_DIFFERENCES]
     remainder = [f"and {len(duels) - MAX_NAMED_DIFFERENCES} more"] if len(duels) > MAX_NAMED_DIFFERENCES else []
     return "; ".join([*map(_format_rival, largest), *remainder]) or "none"

@@ -1,6 +1,6 @@
 """Metrics: one function each, from a `Case` to a number; importing this package registers all of them.
 
-Begin with `complexity`, the shortest module. `staa_widgets.evaluation.metric` says what a metric declares.
+Begin with `complexity`, the shortest module. `staa_widgets.evaluation.metric` defines the metadata of a metric.
 """
 
 from __future__ import annotations

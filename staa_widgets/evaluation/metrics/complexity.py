@@ -1,7 +1,7 @@
-"""Complexity: how concentrated a map is. No complexity shows that a map is right: sharpening alone changes them all.
+"""Complexity metrics: how concentrated a map is. None shows that a map is right: sharpening alone changes them all.
 
-The functions on tensors take maps ``(B, …)``, use their magnitudes, and return float64 ``(B,)``; NaN for a map that is
-zero everywhere.
+The functions on tensors take maps ``(B, …)``, use the magnitudes of the maps, and return float64 ``(B,)``, NaN for a
+map that is zero everywhere.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _maps_tensor(case: Case) -> Tensor:
 def sparseness(case: Case) -> float:
     """Gini index of the attribution over the clip: 0 for a constant map, near 1 for a single cell.
 
-    As in Chalasani et al. 2020, arXiv 1810.06583.
+    Defined as in Chalasani et al. 2020, arXiv 1810.06583.
     """
     return float(gini(_maps_tensor(case)))
 
@@ -57,7 +57,7 @@ def sparseness(case: Case) -> float:
 def _entropy(case: Case) -> float:
     """Entropy of the attribution over the cells of the clip, relative to a constant map.
 
-    As complexity in Bhatt et al. 2020, arXiv 2005.00631, but comparable between grids.
+    Like the complexity of Bhatt et al. 2020, arXiv 2005.00631, but comparable between grids.
     """
     return float(entropy(_maps_tensor(case)))
 
@@ -74,8 +74,8 @@ def _entropy(case: Case) -> float:
 def signal_to_noise(case: Case) -> float:
     """Ratio of the mean attribution in the ground truth to the mean elsewhere, in decibels.
 
-    Sharpening alone raises it without bound: never quote it without average precision and the same refinement of the
-    controls. See `staa_widgets.methods.postprocess.signal_to_noise`.
+    Sharpening alone raises this ratio without bound: never quote it without average precision and the ratio of the
+    controls after the same postprocessing. See `staa_widgets.methods.postprocess.signal_to_noise`.
     """
     assert case.ground_truth is not None
     where = case.ground_truth.where

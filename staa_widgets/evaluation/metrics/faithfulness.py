@@ -1,7 +1,7 @@
 """Faithfulness: agreement of the attribution of each part with the effect of removing it.
 
-Faithfulness after Alvarez-Melis & Jaakkola 2018, "Towards Robust Interpretability with Self-Explaining Neural
-Networks" (arXiv 1806.07538), on cells of a clip in place of features.
+After Alvarez-Melis & Jaakkola 2018, "Towards Robust Interpretability with Self-Explaining Neural Networks" (arXiv
+1806.07538), with cells of a clip in place of features.
 
 The functions on tensors take two batches ``(B, n)`` and return float64 ``(B,)``.
 """
@@ -82,13 +82,14 @@ def permutation_p_value(one: Tensor, other: Tensor, *, draws: int = DRAWS, seed:
     generator = torch.Generator().manual_seed(seed)
     orders = torch.rand(draws, count, generator=generator).argsort(1)
     null = torch.stack([pearson(a[orders], b.expand(draws, -1)) for a, b in zip(first, second, strict=True)])
-    # The tolerance is for sums in another order, which differ in their last digits: a tie counts against the map.
+    # The tolerance makes ties count against the map: equal sums that were added in another order differ in the last
+    # digits.
     at_least_observed = (null >= observed[:, None] - 1e-9).double().sum(1)
     return ((at_least_observed + 1) / (draws + 1)).where(observed.isfinite(), float("nan"))
 
 
 def _saliency_and_drops(case: Case, units: Units, filler: str, output: Output) -> tuple[Tensor, Tensor]:
-    """Return saliency and score drop of every unit, ``(1, n)`` each."""
+    """Return the saliency and the score drop of every unit, ``(1, n)`` each."""
     import torch
 
     parts = divide_into_units(require_inputs(case).geometry, units)
@@ -116,8 +117,8 @@ def faithfulness_correlation(
 ) -> float:
     """Correlation between each part's attribution and the drop of the target's score when it alone is removed.
 
-    The score is the logit by default, because the probability of a confident model hardly changes. A constant map has
-    no correlation: NaN.
+    The score is the logit by default, because the probability of a confident model hardly changes. The score of a
+    constant map is NaN.
     """
     return float(pearson(*_saliency_and_drops(case, units, filler, output)))
 
@@ -126,8 +127,8 @@ def faithfulness_correlation(
 def monotonicity(case: Case, *, units: Units = "coarse", filler: str = "blur", output: Output = "logit") -> float:
     """Rank correlation between each part's attribution and the drop of the target's score when it alone is removed.
 
-    Equal values share their mean rank; a constant map has none: NaN. `monotonicity_p` is the probability that chance
-    reaches the same value.
+    Equal values share their mean rank. The score of a constant map is NaN. `monotonicity_p` is the probability that
+    chance reaches the same value.
     """
     return float(spearman(*_saliency_and_drops(case, units, filler, output)))
 

@@ -2,8 +2,8 @@
 
 After RISE (Petsiuk et al. 2018, arXiv 1806.07421) and "Spatio-Temporal Perturbations for Video Attribution" (Li et al.
 2021, arXiv 2109.00222). Removing scattered cells destroys a clip faster than removing a smooth region, whatever the
-map, so a score means something only beside `reference_scores`: those of random orders of the same clip, smooth and not.
-Insertion, and deletion of the least relevant first, suffer less from this; both use the same order of parts.
+map, so a score means something only in comparison with `reference_scores`: the scores of random orders, smooth or not,
+on the same clip. Insertion, and deletion with the least relevant parts first, suffer less from this.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ Kind = Literal["insertion", "deletion"]
 Order = Literal["most", "least"]
 
 STEPS = 16
-"""Default number of steps of a curve, which has one point more."""
+"""Default number of steps of a curve; a curve has one point more than steps."""
 
 DRAWS = 5
-"""Number of random orders to compare with, and of random ways to break ties."""
+"""Number of random orders to compare with, and of random orders to break ties."""
 
 
 class ScoreCurve(NamedTuple):
@@ -63,16 +63,17 @@ class ScoreCurve(NamedTuple):
 
 
 class ReferenceScores(NamedTuple):
-    """Scores of one clip by random orders and by the oracle, for comparison with those of methods.
+    """Scores of random orders and of the oracle on one clip, for comparison with the scores of methods.
 
     Parameters
     ----------
     random
-        float64 ``(draws,)``, scores of orders drawn at random.
+        float64 ``(draws,)``, scores of random orders.
     random_smooth
-        float64 ``(draws,)``, of smooth random maps, which remove connected regions as explanations do.
+        float64 ``(draws,)``, scores of smooth random maps, which remove connected regions as explanations do.
     oracle
-        Score of the units in the order of the score drop when each is removed alone; NaN for more than 128 units.
+        Score of the oracle: the units in the order of the score drop when each unit is removed alone. NaN for more than
+        128 units.
     """
 
     random: NDArray[np.float64]
@@ -81,7 +82,7 @@ class ReferenceScores(NamedTuple):
 
 
 class NormalizedScore(NamedTuple):
-    """Score from random orders (0) to the oracle (1), with its 95 % interval; NaN with a reason where undefined."""
+    """Score on a scale from random orders (0) to the oracle (1), with 95 % interval; NaN and a reason if undefined."""
 
     value: float
     low: float
@@ -101,8 +102,8 @@ def perturbation_curve(
 ) -> ScoreCurve:
     """Return the curve of the target's score while units are inserted or deleted in the order of a map.
 
-    Ties are broken at random; where a step falls between equal values the curve is the mean of five ways to do so, and
-    a constant map has the mean curve of five random orders.
+    Ties are broken at random. If a step falls between equal values, the curve is the mean over five random orders of
+    the equal values; for a constant map it is the mean over five random orders of all units.
 
     Parameters
     ----------
@@ -117,7 +118,7 @@ def perturbation_curve(
     filler
         Name in `staa_widgets.methods.fillers.FILLERS`.
     steps
-        Number of shares at which the model runs, beside the start; at most the number of units.
+        Number of shares at which the model runs, without the start; at most the number of units.
     output
         ``"probability"`` or ``"logit"`` of the target.
     """
@@ -143,7 +144,7 @@ def reference_scores(
     Parameters
     ----------
     case
-        Case with inputs; its memo keeps the logits.
+        Case with inputs; the logits are stored in its memo.
     kind, order, units, filler, steps
         As for `perturbation_curve`.
     draws
@@ -172,20 +173,20 @@ def normalize_scores(
 ) -> NormalizedScore:
     """Return ``mean(score - random) / mean(oracle - random)``: 0 for random orders, 1 for the oracle.
 
-    A ratio of means over clips, since the ratio of one clip has no mean where its oracle is near random. Works for
-    either direction of the score.
+    The ratio is taken of means over clips, because the ratio of a single clip has no mean if its oracle is near random.
+    It is the same for scores in either direction.
 
     Parameters
     ----------
     scores, randoms, oracles
-        ``(n,)``, one value a clip; clips in which one of them is NaN are left out.
+        ``(n,)``, one value per clip; clips with a NaN in one of the three are left out.
     draws, seed
         Number and seed of the bootstrap samples over clips.
 
     Returns
     -------
     NormalizedScore
-        NaN, with the reason, where the oracle is less than three standard errors from random.
+        NaN, with the reason, if the oracle is less than three standard errors from random.
     """
     rows = np.stack([np.asarray(part, np.float64) for part in (scores, randoms, oracles)])
     rows = rows[:, np.isfinite(rows).all(axis=0)]
@@ -236,7 +237,7 @@ def _curve_of_values(
 
 
 def _rank_units(values: NDArray[np.float64], seed: int, draw: int) -> NDArray[np.int64]:
-    """Return the units from the most relevant to the least, equal ones in random order."""
+    """Return the units from the most to the least relevant; equally relevant units are in random order."""
     shuffled = np.random.default_rng([seed, draw]).permutation(len(values))
     return shuffled[np.argsort(-values[shuffled], kind="stable")]
 
@@ -251,7 +252,7 @@ CURVE_KINDS: dict[str, tuple[Kind, Order]] = {
     "deletion": ("deletion", "most"),
     "deletion_least": ("deletion", "least"),
 }
-"""Kind and order of the curve whose area each metric is, by the name of the metric."""
+"""Kind and order of the curve whose area is a metric, by the name of the metric."""
 
 _AREA: dict[str, Any] = {
     "category": "insertion_deletion",

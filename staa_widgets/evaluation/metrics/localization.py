@@ -1,10 +1,10 @@
 """Localization metrics: scores of a map against the ground truth.
 
 The functions on tensors take values ``(B, …)`` and a ground truth, bool ``(…)`` or ``(B, …)``, and return float64
-``(B,)``, where higher is better. Ties are handled: a constant map scores what chance scores. The score is NaN where the
-ground truth has no inside or no outside.
+``(B,)``, where higher is better. Ties are handled such that a constant map gets the score of chance. The score is NaN
+if the ground truth covers nothing or everything.
 
-torch is loaded by the first score, not by importing this module.
+Importing this module does not load torch; the first score does.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 
 def pointing(values: Tensor, truth: Tensor) -> Tensor:
-    """Return 1 if the largest value lies in the ground truth, else 0; of several largest values the share that does."""
+    """Return 1 if the largest value lies in the ground truth, else 0; with several largest values, the share inside."""
     values, truth = _flatten_rows(values, truth)
     largest = values == values.amax(1, keepdim=True)
     return _nan_where_undefined(truth, (largest & truth).sum(1) / largest.sum(1).double())
 
 
 def mass(values: Tensor, truth: Tensor) -> Tensor:
-    """Return the share of positive values inside the ground truth; without any, its share of the cells."""
+    """Return the share of the positive sum inside the ground truth; without positive values, its share of the cells."""
     values, truth = _flatten_rows(values, truth)
     positive = values.double().clamp_min(0)
     share = (positive * truth).sum(1) / positive.sum(1)
@@ -39,17 +39,17 @@ def mass(values: Tensor, truth: Tensor) -> Tensor:
 
 
 def sharpen(values: Tensor, effective_share: float) -> Tensor:
-    """Return values ``(B, …)``, raised to the power at which their entropy is the same for all.
+    """Return values ``(B, …)``, each map raised to the power at which all maps have the same entropy.
 
-    Mass inside the ground truth grows with any power, of any map; at equal entropy it can be compared.
+    A higher power puts more mass inside the ground truth, whatever the map; at equal entropy, mass can be compared.
 
     Parameters
     ----------
     values
         Values; negative ones count as 0.
     effective_share
-        Share of the entries to concentrate on: ``exp(entropy) / entries``. With fewer positive entries, or more equal
-        ones, the nearest that a power reaches.
+        Share of the entries to concentrate on: ``exp(entropy) / entries``. If a map has fewer positive entries than
+        this, or more equal largest entries, the nearest share that a power can reach.
     """
     import torch
 
@@ -67,7 +67,7 @@ def sharpen(values: Tensor, effective_share: float) -> Tensor:
 
 
 def average_precision(values: Tensor, truth: Tensor) -> Tensor:
-    """Return the area under precision over recall, cells ranked by value, equal values taken together."""
+    """Return the area under precision over recall, for cells ranked by value; equal values are taken together."""
     import torch
 
     values, truth = _flatten_rows(values, truth)
@@ -83,9 +83,9 @@ def average_precision(values: Tensor, truth: Tensor) -> Tensor:
 
 
 def auc(values: Tensor, truth: Tensor) -> Tensor:
-    """Return the probability that a true entry has a larger value than a false one, ties counting half.
+    """Return the probability that a true entry has a larger value than a false entry; ties count half.
 
-    All pairs are compared, so it is meant for curves and not for whole maps.
+    All pairs are compared, so the function is meant for curves over time and not for whole maps.
     """
     values, truth = _flatten_rows(values, truth)
     pairs = truth[:, :, None] & ~truth[:, None, :]
@@ -107,7 +107,7 @@ def _nan_where_undefined(truth: Tensor, scores: Tensor) -> Tensor:
 
 
 def _case_tensors(case: Case) -> tuple[Tensor, Tensor, Tensor]:
-    """Return tensors: maps ``(1, S, h, w)``, true cells ``(S, h, w)`` and true slices ``(S,)``."""
+    """Return a case's maps ``(1, S, h, w)``, true cells ``(S, h, w)`` and true slices ``(S,)`` as tensors."""
     import torch
 
     assert case.ground_truth is not None
@@ -139,7 +139,8 @@ def _pointing(case: Case) -> float:
 def _mass(case: Case, *, effective_share: float | None = None) -> float:
     """Share of the positive attribution that lies in the ground truth.
 
-    With `effective_share` maps are first sharpened to this entropy, so that all methods have the same.
+    With `effective_share`, maps are first sharpened to this entropy, so that the maps of all methods have the same
+    entropy.
     """
     maps, where, _ = _case_tensors(case)
     return float(mass(maps if effective_share is None else sharpen(maps, effective_share), where))
@@ -174,7 +175,7 @@ def ground_truth_metrics() -> tuple[str, ...]:
 def score_ground_truth(maps: NDArray[np.floating], ground_truth: GroundTruthGrid) -> dict[str, float]:
     """Return the scores of one map ``(S, h, w)`` by all `ground_truth_metrics`.
 
-    A score is NaN where the ground truth has no inside or no outside.
+    A score is NaN if the ground truth covers nothing or everything.
 
     Raises
     ------

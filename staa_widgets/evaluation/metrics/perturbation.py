@@ -1,4 +1,4 @@
-"""Perturb a clip, ask the model, and memoize the logits."""
+"""Perturb a clip, run the model, and memoize the logits."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Units = str | Sequence[int]
 Output = Literal["probability", "logit"]
 
 MAX_COARSE_UNITS = 128
-"""Most units of the division "coarse", and most units of which each is removed alone for the oracle."""
+"""Maximum number of units of the division "coarse", and of units for which the oracle is computed."""
 
 
 def require_inputs(case: Case) -> MethodInputs:
@@ -35,20 +35,20 @@ def require_inputs(case: Case) -> MethodInputs:
 
 
 def divide_into_units(geometry: Geometry, units: Units) -> NDArray[np.int64]:
-    """Divide the token grid into units, which are removed as a whole.
+    """Return a unit number for each cell of the token grid; the cells of a unit are removed together.
 
     Parameters
     ----------
     geometry
         Geometry of the model.
     units
-        ``"cells"`` of the token grid; ``"frames"``, whole slices; ``"coarse"``, the smallest square blocks of a slice
-        that make at most 128 units of a clip; or the slices, rows and columns of a block.
+        ``"cells"``: single cells; ``"frames"``: whole slices; ``"coarse"``: the smallest square blocks within a slice
+        with at most 128 units per clip; or the size of a block in slices, rows and columns.
 
     Returns
     -------
     NDArray[np.int64]
-        ``(S, h, w)``, the number of each cell's unit, from 0 without gaps.
+        ``(S, h, w)``, the unit number of each cell; the numbers start at 0 and have no gaps.
     """
     shape = (geometry.slices, geometry.height, geometry.width)
     if units == "cells":
@@ -70,7 +70,7 @@ def divide_into_units(geometry: Geometry, units: Units) -> NDArray[np.int64]:
 
 
 def unit_saliency(maps: NDArray[np.floating], units: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the sum of maps ``(S, h, w)`` over each unit, ``(n,)``."""
+    """Return the sum of the maps ``(S, h, w)`` over each unit, ``(n,)``."""
     if maps.shape != units.shape:
         raise ParameterError(
             f"The map has shape {maps.shape}, but the model's grid has {units.shape}.", "Use maps of this model."
@@ -83,20 +83,20 @@ def unit_saliency(maps: NDArray[np.floating], units: NDArray[np.int64]) -> NDArr
 def scores_without(
     case: Case, units: NDArray[np.int64], removed: NDArray[np.bool_], *, filler: str, output: Output
 ) -> NDArray[np.float64]:
-    """Return the target's score with units removed.
+    """Return the target's score for clips with some units removed.
 
     Parameters
     ----------
     case
-        Case with inputs; its `memo` keeps the logits for other metrics and methods.
+        Case with inputs; the logits are stored in its `memo` for other metrics and methods.
     units
         ``(S, h, w)``, from `divide_into_units`.
     removed
         bool ``(m, n)``, which of the n units to remove in each of m perturbed clips.
     filler
-        Name in `staa_widgets.methods.fillers.FILLERS`, of the content that replaces the units.
+        Name in `staa_widgets.methods.fillers.FILLERS` of the filler that replaces the units.
     output
-        ``"probability"`` of the target, or its ``"logit"``, which does not saturate.
+        ``"probability"`` or ``"logit"`` of the target; the logit does not saturate.
 
     Returns
     -------
@@ -121,7 +121,7 @@ def scores_without(
 
 
 def score_drops(case: Case, units: NDArray[np.int64], *, filler: str, output: Output) -> NDArray[np.float64]:
-    """Return by how much the target's score falls when each unit alone is removed, ``(n,)``."""
+    """Return the drop of the target's score when each unit is removed alone, ``(n,)``."""
     count = int(units.max()) + 1
     removed = np.concatenate([np.zeros((1, count), bool), np.eye(count, dtype=bool)])
     unperturbed, *perturbed = scores_without(case, units, removed, filler=filler, output=output)

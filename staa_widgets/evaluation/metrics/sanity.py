@@ -1,8 +1,8 @@
-"""Sanity checks: whether a map depends on the weights, the class, the order of time and motion.
+"""Sanity checks: whether a map depends on the weights, on the class, on the order of frames and on motion.
 
-After "Sanity Checks for Saliency Maps" (Adebayo et al. 2018, arXiv 1810.03292). Each check runs the
-same method again under a change and compares the maps by rank correlation over all cells, which is NaN where one of the
-two maps is constant and so has no ranks.
+After "Sanity Checks for Saliency Maps" (Adebayo et al. 2018, arXiv 1810.03292). Each check makes a change, runs the
+same method again, and compares the maps by rank correlation over all cells. The correlation is NaN if one of the two
+maps is constant.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ STEPS = 4
 
 
 class CascadingRandomization(NamedTuple):
-    """Similarity of the maps while weights are shuffled from the output down.
+    """Similarity of the maps to the original maps while weights are shuffled from the output down.
 
     Parameters
     ----------
     share
-        float64 ``(n,)``, share of the layers that are shuffled; the last is 1.
+        float64 ``(n,)``, share of the layers that are shuffled; the last value is 1.
     similarity
         float64 ``(n,)``, rank correlation with the maps of the unchanged model.
     """
@@ -46,7 +46,7 @@ class CascadingRandomization(NamedTuple):
 
 
 def similarity(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
-    """Return the rank correlation of two maps over all cells; NaN where one is constant."""
+    """Return the rank correlation of two maps over all cells; NaN if one of the maps is constant."""
     import torch
 
     flat = [torch.from_numpy(np.ascontiguousarray(maps, np.float64)).reshape(1, -1) for maps in (one, other)]
@@ -70,14 +70,14 @@ def parameters_from_output(model: VideoModel) -> list[list[str]]:
 def shuffle_weights(model: VideoModel, names: Sequence[str] | None = None, *, seed: int = 0) -> VideoModel:
     """Return a copy of a model with the entries of each parameter tensor shuffled.
 
-    The values are the same, so that activations keep their scale, but nothing learned remains.
+    The values stay the same, so that activations keep their scale, but nothing that was learned remains.
 
     Parameters
     ----------
     model
         The model, which is not changed.
     names
-        Names of parameters to shuffle; all if ``None``.
+        Names of the parameters to shuffle; ``None`` for all.
     seed
         The same seed gives the same model.
     """
@@ -92,7 +92,7 @@ def cascading_randomization(case: Case, *, steps: int = STEPS, seed: int = 0) ->
     Parameters
     ----------
     case
-        Case with model, inputs and attribute.
+        Case with `model`, `inputs` and `attribute`.
     steps
         Number of steps; after the last one all weights are shuffled.
     seed
@@ -146,7 +146,7 @@ def weight_randomization(case: Case, *, steps: int = STEPS, seed: int = 0) -> fl
     """Similarity to the maps after the model's weights are shuffled from the output down, mean over the steps.
 
     A map that stays the same shows the clip and not the model: a control that never looks at the model scores 1. Steps
-    whose maps are constant have no ranks and are left out.
+    whose maps are constant are left out.
     """
     if case.model is None:
         return float("nan")
@@ -166,7 +166,7 @@ def weight_randomization(case: Case, *, steps: int = STEPS, seed: int = 0) -> fl
 def class_sensitivity(case: Case) -> float:
     """Similarity between the maps of the target and of the least likely class; 1 for a class-agnostic method.
 
-    A class-agnostic method makes one map for all classes, which is no fault but should be reported.
+    A class-agnostic method makes the same map for all classes, which is not a fault but should be reported.
     """
     inputs, attribute = _require_method(case)
     if not case.class_specific:
@@ -186,8 +186,8 @@ def class_sensitivity(case: Case) -> float:
 def frame_shuffle(case: Case) -> float:
     """Similarity to the maps of the clip with its slices in another order, put back into the original order.
 
-    Near 1, the maps follow the content of a frame whatever its position. How much they should change depends on how
-    much the model uses the order, so neither end is better.
+    Near 1, the maps follow the content of a frame, whatever the position of the frame. How much the maps should change
+    depends on how much the model uses the order, so neither end of the range is better.
     """
     inputs, attribute = _require_method(case)
     slices = inputs.geometry.slices
@@ -229,8 +229,8 @@ def reversal(case: Case) -> float:
 def freeze(case: Case) -> float:
     """Share of attribution that would have to move to be even over time, on a clip that repeats one frame.
 
-    The clip repeats its middle frame, so that no moment differs from another; any unevenness comes from the model's
-    temporal positions or from the method. Maps of zero are even.
+    The middle frame of the clip is repeated, so that all moments are equal; any unevenness comes from the model's
+    temporal positions or from the method. Maps of zeros count as even.
     """
     inputs, attribute = _require_method(case)
     still = inputs.pixels[len(inputs.pixels) // 2].expand_as(inputs.pixels).contiguous()
@@ -238,6 +238,6 @@ def freeze(case: Case) -> float:
 
 
 def unevenness(maps: NDArray[np.floating]) -> float:
-    """Return the share of ``|maps|`` ``(S, h, w)`` above an even share for each slice, 0 to ``1 - 1/S``."""
+    """Return the part of ``|maps|`` ``(S, h, w)`` by which slices exceed an even share, from 0 to ``1 - 1/S``."""
     mass = np.abs(maps).sum(axis=(1, 2), dtype=np.float64)
     return float(np.clip(mass / mass.sum() - 1 / len(mass), 0, None).sum()) if mass.any() else 0.0

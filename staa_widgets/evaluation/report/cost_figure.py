@@ -35,9 +35,9 @@ class _Point(NamedTuple):
 
 
 def draw_cost_against_quality(results: Results, metric: str, model: str | None = None) -> go.Figure:
-    """Draw a point per method: passes through the model on x, the metric's mean with its 95 % interval on y.
+    """Draw one point per method: x is its passes through the model, y is the metric's mean with a 95 % interval.
 
-    The best control is a line: a method that does not rise above it explains nothing.
+    The best control is drawn as a line: a method that is not above the line explains nothing.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def draw_cost_against_quality(results: Results, metric: str, model: str | None =
     metric
         Label of the metric.
     model
-        Name of a model; by default all of them together.
+        Name of a model; by default all models together.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def draw_cost_against_quality(results: Results, metric: str, model: str | None =
     tick_values = [10**power for power in range(math.floor(max(log_passes)) + 2)]
     direction = {True: ", higher is better", False: ", lower is better", None: ""}[better]
     figure.update_layout(
-        # Room at the right for the label of the most expensive method.
+        # The margin at the right is for the label of the most expensive method.
         xaxis={
             "type": "log",
             "title": {"text": "passes through the model (forward + backward)"},
@@ -105,7 +105,7 @@ def _make_points(results: Results, metric: str, model: str | None) -> list[_Poin
         forwards, backwards, _ = results.cost(method, model)
         summary = summaries.get((method, metric))
         if summary and math.isfinite(forwards):
-            # A logarithmic axis has no 0, so methods without a pass stand beside those with one.
+            # A logarithmic axis has no 0, so methods without a pass are drawn at one pass.
             points.append(_Point(method, method_group(results, method), max(forwards + backwards, 1), summary))
     return points
 
@@ -138,20 +138,20 @@ def _draw_group(figure: go.Figure, name: str, points: list[_Point], results: Res
 
 
 def _label_points(figure: go.Figure, points: Sequence[_Point], pixels: float) -> None:
-    """Write names beside points, shifted apart where points have about the same cost.
+    """Write the name of each point beside it; names are shifted apart where points have about the same cost.
 
     Parameters
     ----------
     figure
         Figure to write on.
     points
-        Points to name.
+        Points to label.
     pixels
         Height of one unit of the metric.
     """
     columns: dict[int, list[_Point]] = {}
     for point in points:
-        # Half a power of ten is about as wide as a label.
+        # A label is about as wide as half a power of ten, so names are shifted within each half power of ten.
         columns.setdefault(round(math.log10(point.passes) * 2), []).append(point)
     for column in columns.values():
         rising = sorted(column, key=lambda point: point.summary.mean)
@@ -174,7 +174,7 @@ def _label_points(figure: go.Figure, points: Sequence[_Point], pixels: float) ->
 
 
 def _spread_labels(preferred: np.ndarray) -> np.ndarray:
-    """Return rising positions, at least the height of a label apart, with the same mean."""
+    """Return positions with the same order and mean that are at least the height of a label apart."""
     positions = preferred.copy()
     for i in range(1, len(positions)):
         positions[i] = max(positions[i], positions[i - 1] + LABEL_HEIGHT)

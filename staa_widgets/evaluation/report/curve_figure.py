@@ -27,19 +27,19 @@ GRID = np.linspace(0, 1, 33)
 
 DASHES = ("dot", "dash", "dashdot", "longdash")
 MAX_BANDS = 6
-"""Most methods that get a band; the bands of more would cover each other."""
+"""Maximum number of methods with bands; more bands would cover each other."""
 
 LEGEND_LINE_HEIGHT = 17
-"""Height in pixels of a line of the legend, which holds about three methods."""
+"""Height in pixels of a legend line; a line holds about three methods."""
 
 CurvesByClip = dict[tuple[str, str], np.ndarray]
 """Probability at each of `GRID`, by model and clip."""
 
 
 def draw_curves(results: Results, metric: str, model: str | None = None) -> go.Figure:
-    """Draw the mean curve of each method: the target's probability over the share of the clip that was changed.
+    """Draw each method's mean curve: the target's probability over the share of the clip that was changed.
 
-    Bands are 95 % intervals; for more than six methods they appear on hovering only.
+    Bands are 95 % intervals; for more than six methods the intervals appear on hovering only.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def draw_curves(results: Results, metric: str, model: str | None = None) -> go.F
     metric
         Label of an insertion or deletion metric.
     model
-        Name of a model; by default all of them together.
+        Name of a model; by default all models together.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def draw_curves(results: Results, metric: str, model: str | None = None) -> go.F
 
 
 def _interpolate_curves(results: Results, metric: str, model: str | None) -> dict[str, CurvesByClip]:
-    """Return the curves of a metric at the shares `GRID`, by method."""
+    """Return the curves of a metric by method, interpolated at the shares `GRID`."""
     curves: dict[str, CurvesByClip] = {}
     for row in results.curves:
         if row.metric == metric and model in (None, row.model):

@@ -1,4 +1,4 @@
-"""Text of scores, directions, groups and costs in figures and tables."""
+"""Return scores, directions, groups and costs as text for figures and tables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GROUPS = ("attention", "gradient", "perturbation", "control")
 
 
 def format_number(value: float) -> str:
-    """Write a score: two decimals, fewer of large ones, a dash for NaN."""
+    """Return a score as text: two decimals, fewer for large scores, a dash for NaN."""
     if not math.isfinite(value):
         return "–"
     digits = f"{abs(value):.2f}" if abs(value) < 10 else f"{abs(value):.1f}"
@@ -26,38 +26,38 @@ def format_number(value: float) -> str:
 
 
 def format_interval(low: float, high: float) -> str:
-    """Write the bounds of an interval; nothing where there is none."""
+    """Return the bounds of an interval as text; empty if there is no interval."""
     return f"[{format_number(low)}, {format_number(high)}]" if math.isfinite(low) else ""
 
 
 def format_count(count: int, word: str) -> str:
-    """Write "1 clip" or "2 clips"."""
+    """Return a count with its noun, such as "1 clip" or "2 clips"."""
     return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def format_label(name: str) -> str:
-    """Write a label of the user as plain text, shortened to fit a figure."""
+    """Return a user's label as plain text, shortened to fit a figure."""
     return escape_plotly_text(name, 28)
 
 
 def direction_arrow(results: Results, metric: str) -> str:
-    """Return an arrow up or down for a metric's direction; empty where it has none."""
+    """Return an arrow up or down for a metric's direction; empty if the metric has no direction."""
     return {True: "\u00a0↑", False: "\u00a0↓", None: ""}[results.metric_info(metric).get("higher_is_better")]
 
 
 def format_category(info: Mapping[str, Any]) -> str:
-    """Write the category of a metric in words, such as "ground truth"; nothing where it has none."""
+    """Return the category of a metric in words, such as "ground truth"; empty if the metric has no category."""
     return str(info.get("category", "")).replace("_", " ")
 
 
 def method_group(results: Results, method: str) -> str:
-    """Return the group of a method; "attention" where the results have none."""
+    """Return the group of a method; "attention" if the results do not state it."""
     group = results.settings.get("methods", {}).get(method, {}).get("group")
     return group if group in GROUPS else "attention"
 
 
 def format_cost(results: Results, method: str, model: str | None = None) -> str:
-    """Write the mean passes of a method, such as "1 forward + 1 backward passes", and its seconds."""
+    """Return a method's mean passes, such as "1 forward + 1 backward passes", and its seconds as text."""
     forwards, backwards, seconds = results.cost(method, model)
     passes = {
         word: count
@@ -71,7 +71,7 @@ def format_cost(results: Results, method: str, model: str | None = None) -> str:
 
 
 def hover_text(summary: Summary, results: Results) -> str:
-    """Return the text on hovering over a mean: method, metric, interval, number of clips, and chance."""
+    """Return the text that appears on hovering over a mean: method, metric, interval, number of clips, and chance."""
     chance = results.metric_info(summary.metric).get("chance")
     interval = f"[{format_number(summary.low)}, {format_number(summary.high)}]"
     lines = [

@@ -1,4 +1,4 @@
-"""HTML page of a report."""
+"""Write the HTML page of a report."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ COST_NOTE = (
 )
 
 MAX_COST_FIGURES = 4
-"""Most metrics whose cost against quality is drawn; the others are in the tables."""
+"""Maximum number of metrics with a figure of cost against quality; the other metrics are in the tables."""
 
 _DRAW_SCRIPT = """
 for (const source of document.querySelectorAll("script[data-figure]")) {
@@ -56,7 +56,7 @@ def to_html(
     results
         Results of the evaluation.
     path
-        Where to write. An existing file is replaced in one step.
+        File to write; an existing file is replaced in one step.
     title
         Heading; by default the number of methods compared.
     introduction
@@ -82,7 +82,7 @@ def to_page(results: Results, title: str = "", *, introduction: Markup | None = 
     heading = title or f"{format_count(len(results.methods), 'method')} compared"
     style = resources.files("staa_widgets.evaluation.report").joinpath("report.css").read_text("utf-8")
     library, content = get_plotlyjs(), _report_body(results, heading, introduction)
-    # Plotly writes its own style elements, so any inline style is allowed; scripts are allowed by hash only.
+    # Plotly adds style elements to the page, so any inline style is allowed; scripts are allowed by hash only.
     policy = (
         f"default-src 'none'; script-src {source_hash(library)} {source_hash(_DRAW_SCRIPT)}; "
         "style-src 'unsafe-inline'; img-src data: blob:"
@@ -180,7 +180,7 @@ def _optional_section(heading: str, content: Markup | None) -> Markup | None:
 
 def _figure_element(figure: go.Figure, name: str, width: int) -> Markup:
     height = figure.to_plotly_json()["layout"].get("height", 450)
-    # In a script element only "</script" and "<!--" are special, so every "<" of a user's name is escaped.
+    # In a script element only "</script" and "<!--" are special, so every "<" in a user's name is escaped.
     data = Markup((figure.to_json() or "").replace("<", "\\u003c"))
     return element(
         "div",

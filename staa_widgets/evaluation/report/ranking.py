@@ -1,4 +1,4 @@
-"""Ranking: the best method of a metric, and the methods that do not differ significantly from it."""
+"""Rank methods: the best method of a metric, and the methods that do not differ significantly from the best."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ SummaryTable = Mapping[tuple[str, str], "Summary"]
 
 
 def index_summaries(results: Results, model: str | None = None) -> dict[tuple[str, str], Summary]:
-    """Return the means of a model, or of all of them together, by method and metric."""
+    """Return the means of a model, or of all models together, by method and metric."""
     summaries = results.summary(pooled=model is None)
     return {(row.method, row.metric): row for row in summaries if row.model == (model or "")}
 
 
 def best_summary(results: Results, metric: str, scored: Iterable[Summary]) -> Summary | None:
-    """Return the best mean of a metric; ``None`` where there is none, or the metric has no direction."""
+    """Return the best mean of a metric; ``None`` if there is no mean, or the metric has no direction."""
     better = results.metric_info(metric).get("higher_is_better")
     summaries = [summary for summary in scored if summary.metric == metric]
     if better is None or not summaries:
@@ -30,7 +30,7 @@ def best_summary(results: Results, metric: str, scored: Iterable[Summary]) -> Su
 
 
 def leading_methods(results: Results, metric: str, summaries: SummaryTable, model: str | None = None) -> list[str]:
-    """Return the best method of a metric, and after it the methods that do not differ significantly from it.
+    """Return the best method of a metric, then the methods that do not differ significantly from the best.
 
     Parameters
     ----------
@@ -41,12 +41,12 @@ def leading_methods(results: Results, metric: str, summaries: SummaryTable, mode
     summaries
         Means of `model`, by method and metric.
     model
-        Name of a model; ``None`` for all of them together.
+        Name of a model; ``None`` for all models together.
     """
     best = best_summary(results, metric, summaries.values())
     if best is None:
         return []
     rivals = [method for method in results.methods if (method, metric) in summaries and method != best.method]
     duels = [results.compare(best.method, method, metric, model) for method in rivals]
-    # Without an interval, as for a single clip, nothing shows that a method is level with the best.
+    # Without an interval, as for a single clip, a method cannot be shown to be as good as the best.
     return [best.method, *(duel.other for duel in duels if duel.better is None and math.isfinite(duel.low))]

@@ -26,16 +26,16 @@ ROW_HEIGHT = 30
 
 
 def draw_score_table(results: Results, model: str | None = None) -> go.Figure:
-    """Draw methods × metrics: means as numbers, colored from the column's worst to its best.
+    """Draw the table of methods × metrics: means as numbers, with colors from the worst to the best of each column.
 
-    Columns whose metric has no direction stay white. Intervals, number of clips and chance appear on hovering.
+    Columns whose metric has no direction stay white. Interval, number of clips and chance appear on hovering.
 
     Parameters
     ----------
     results
         Results of the evaluation.
     model
-        Name of a model; by default all of them together.
+        Name of a model; by default all models together.
     """
     import plotly.graph_objects as go
 
@@ -94,11 +94,11 @@ def draw_score_table(results: Results, model: str | None = None) -> go.Figure:
 
 
 def _relative_positions(column: Sequence[Summary | None], results: Results, metric: str) -> list[float]:
-    """Return the position of each mean in its column: 0 for the worst, 1 for the best."""
+    """Return the position of each mean in its column, from 0 for the worst to 1 for the best mean."""
     better = results.metric_info(metric).get("higher_is_better")
     means = [summary.mean for summary in column if summary]
     if better is None or not means:
-        # A cell without a color needs a value, because a gap shows nothing on hovering.
+        # A cell without a color still needs a value, because a gap shows nothing on hovering.
         return [0.0 if summary else float("nan") for summary in column]
     low, width = min(means), (max(means) - min(means)) or 1.0
     positions = [(summary.mean - low) / width if summary else float("nan") for summary in column]

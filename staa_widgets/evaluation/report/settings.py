@@ -1,4 +1,4 @@
-"""Tables of a report about its settings: models, clips, methods, metrics, and failures."""
+"""Settings in a report: lists and tables of models, clips, methods, metrics, and failures."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def method_table(results: Results) -> Markup:
 
 
 def failure_table(results: Results) -> Markup | None:
-    """Return the table of failures, each reason once; ``None`` if there are none."""
+    """Return the table of failures, with each reason once; ``None`` if there are no failures."""
     if not results.failures:
         return None
 
@@ -104,7 +104,7 @@ def _describe_clips(results: Results) -> str:
 
 
 def _format_ranges(numbers: Sequence[int]) -> str:
-    """Write rising numbers, runs of them as "3 – 7"."""
+    """Return rising numbers as text, with consecutive numbers as a range such as "3 – 7"."""
     runs: list[list[int]] = []
     for value in numbers:
         if runs and value == runs[-1][-1] + 1:
@@ -116,7 +116,7 @@ def _format_ranges(numbers: Sequence[int]) -> str:
 
 
 def _describe_changes(label: str, facts: Mapping[str, Any]) -> Markup | None:
-    """Return the name and the changed parameters behind a label; ``None`` if the label is the name, with defaults."""
+    """Return the name and the changed parameters that a label stands for; ``None`` for a plain name with defaults."""
     name, params = facts.get("name", label), facts.get("changed", {})
     if name == label and not params:
         return None

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from staa_widgets.evaluation.rows import Summary
 
 MIN_TRUSTED_CLIPS = 10
-"""Fewest clips for a bootstrap interval that is not too narrow."""
+"""Smallest number of clips for which a bootstrap interval is not too narrow."""
 
 READING_NOTE = (
     "Means over clips, with 95 % bootstrap intervals in small type. Bold: the best method of the column, and all that "
@@ -34,7 +34,7 @@ READING_NOTE = (
 
 
 def findings_list(results: Results) -> Markup:
-    """Return a list with the best method of each metric and the methods that do not differ significantly from it."""
+    """Return a list of each metric's best method and the methods that do not differ significantly from the best."""
     summaries = index_summaries(results)
     findings = []
     for metric in results.metrics:
@@ -62,7 +62,7 @@ def score_table(results: Results, model: str | None) -> Markup:
     results
         Results to report.
     model
-        Name of a model; ``None`` for all of them together.
+        Name of a model; ``None`` for all models together.
     """
     summaries = index_summaries(results, model)
     leaders = {metric: leading_methods(results, metric, summaries, model) for metric in results.metrics}
@@ -84,7 +84,7 @@ def score_table(results: Results, model: str | None) -> Markup:
 
 
 def control_table(results: Results) -> Markup | None:
-    """Return the table of differences to the strongest control of each metric; ``None`` without controls."""
+    """Return the table of differences from the strongest control of each metric; ``None`` if there are no controls."""
     controls = [method for method in results.methods if method_group(results, method) == "control"]
     methods = [method for method in results.methods if method not in controls]
     metrics = [metric for metric in results.metrics if results.metric_info(metric).get("higher_is_better") is not None]
@@ -158,7 +158,7 @@ def footnote(results: Results) -> Markup | None:
 def _describe_rivals(results: Results, metric: str, first: str, others: Sequence[str], scored: Sequence[str]) -> Markup:
     """Return a sentence that compares the best method of a metric with the others."""
     rivals = [method for method in scored if method not in (first, *others)]
-    # One clip gives no interval, and on the clips that both have another method may be ahead.
+    # One clip gives no interval; and on the clips that two methods have in common, another method may be ahead.
     unproven = [method for method in rivals if results.compare(first, method, metric).better != first]
     return join_markup(
         join_markup("; no clear difference from: ", comma_list(others)) if others else None,
