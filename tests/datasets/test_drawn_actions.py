@@ -42,9 +42,9 @@ def test_a_seed_gives_one_scene_at_any_size_and_rate():
 @pytest.mark.parametrize("name", ACTIONS)
 def test_the_action_fills_three_to_five_of_eight_steps(name):
     for seed in range(10):
-        scene = draw_scene(seed, name)
+        scene = draw_scene(seed, name, kind="middle")
         assert 3 <= scene.actor.stop - scene.actor.start <= 5
-        clip = action_clip(seed, name, size=16, fps=16, seconds=4)
+        clip = action_clip(seed, name, size=16, fps=16, seconds=4, kind="middle")
         assert clip.label == name
         assert 3 <= clip.when.sum() / (len(clip.when) / STEPS) <= 5.2
 
@@ -67,7 +67,7 @@ def test_where_covers_pixels_that_change_with_the_action():
 
 
 def test_lowering_is_raising_reversed_in_time():
-    raised, lowered = draw_scene(5, "raise_arm").actor, draw_scene(5, "lower_arm").actor
+    raised, lowered = (draw_scene(5, name, kind="middle").actor for name in ("raise_arm", "lower_arm"))
     middles = [(actor.start + actor.stop) / 2 for actor in (raised, lowered)]
     for offset in np.linspace(-2.2, 2.2, 9):
         up, down = pose_at(raised, middles[0] + offset), pose_at(lowered, middles[1] - offset)
@@ -94,7 +94,7 @@ def test_motion_energy_alone_does_not_find_the_action(variant):
     sampled = (np.arange(8) * 2 + 1)[:, None]
     scores = []
     for seed in range(8_000_000, 8_000_120):
-        clip = action_clip(seed, size=64, fps=4, variant=variant)
+        clip = action_clip(seed, size=64, fps=4, variant=variant, kind="middle")
         truth = ground_truth_on_grid(clip, sampled, (0, 0, 64, 64), (8, 8))
         scores.append(score_ground_truth(controls.motion_energy(clip.frames[sampled[:, 0]], (8, 8, 8)), truth))
     assert np.mean([f["pointing"] for f in scores]) <= 0.30
@@ -103,8 +103,8 @@ def test_motion_energy_alone_does_not_find_the_action(variant):
 
 def test_standard_scenes_never_change():
     """The bundled models were trained on them, and the default method was chosen on them."""
-    scenes = [draw_scene(seed) for seed in (0, 3, 7, 11, 4_000_000, 5_500_000)]
-    scenes += [draw_scene(5, name) for name in ("wave", "lower_arm")]
+    scenes = [draw_scene(seed, kind="middle") for seed in (0, 3, 7, 11, 4_000_000, 5_500_000)]
+    scenes += [draw_scene(5, name, kind="middle") for name in ("wave", "lower_arm")]
     assert all(scene.actor.second_start is None for scene in scenes)
     # Nothing in these clips happens twice: they were drawn before anything could.
     fields = [asdict(scene, dict_factory=_without_second_start) for scene in scenes]
@@ -126,7 +126,7 @@ def _without_second_start(fields: list[tuple[str, object]]) -> dict[str, object]
 )
 def test_standard_clips_never_change(seed, label, mean, spread, true_pixels):
     """Moments are compared and not bits, because processors round a sine differently."""
-    clip = action_clip(seed, size=64, fps=4)
+    clip = action_clip(seed, size=64, fps=4, kind="middle")
     assert clip.label == label
     assert clip.frames.mean() == pytest.approx(mean, abs=1e-4)
     assert clip.frames.std() == pytest.approx(spread, abs=1e-4)
@@ -136,7 +136,7 @@ def test_standard_clips_never_change(seed, label, mean, spread, true_pixels):
 def test_the_second_set_has_its_own_style_and_a_bystander_that_moves():
     """Standard clips never have its sizes, backgrounds and tempo; the bystander always moves, as no class does."""
     for seed in range(200):
-        first, second = draw_scene(seed), draw_scene(seed, variant="second")
+        first, second = (draw_scene(seed, None, variant, "middle") for variant in ("standard", "second"))
         assert second.actor.height < 0.7 <= first.actor.height
         assert second.actor.period >= 2
         assert second.bystander is not None

@@ -28,7 +28,7 @@ def test_nothing_happens_in_a_still_clip(kind):
 
 
 def test_a_plain_still_clip_repeats_the_acting_figure():
-    scene = draw_scene(3)
+    scene = draw_scene(3, kind="middle")
     clip = still_clip(3, size=64, fps=2)
     assert (clip.frames == clip.frames[:1]).all()
     frame, where = render(scene, np.array([(scene.actor.start + scene.actor.stop) / 2]), 64)

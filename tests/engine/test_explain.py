@@ -192,7 +192,7 @@ def test_a_window_weighs_as_much_as_its_probability(model: VideoModel):
 @pytest.mark.parametrize("seed", [0, 2, 8])
 def test_over_a_long_video_the_curve_peaks_in_the_window_of_the_action(seed: int):
     """Ten windows of four seconds; in all but one of them the figure stands still."""
-    clip = action_clip(seed, size=64, fps=8)
+    clip = action_clip(seed, size=64, fps=8, kind="middle")
     still = np.repeat(clip.frames[~clip.when][:1], 32, axis=0)
     long = NoiseVideo(40)
     long.frames = np.concatenate([clip.frames if window == 6 else still for window in range(10)])

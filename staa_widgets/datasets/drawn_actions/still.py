@@ -96,7 +96,7 @@ def still_clip(
     if kind not in STILL_KINDS:
         raise ParameterError(f"There is no kind {kind!r} of still clips.", f"Choose from {', '.join(STILL_KINDS)}.")
     if frame is None:
-        scene = draw_scene(seed)
+        scene = draw_scene(seed, kind="middle")
         middle = np.array([(scene.actor.start + scene.actor.stop) / 2])
         image = render(scene, middle, size)[0][0]
     else:
