@@ -97,9 +97,9 @@ def test_old_files_without_ground_truth_are_read():
 
 
 def test_ground_truth_of_other_frames_is_refused():
-    with pytest.raises(ParameterError, match="truth is not of 4 frames of 60 × 40"):
+    with pytest.raises(ParameterError, match="truth does not have 4 frames of 60 × 40"):
         explanation_with_ground_truth(frame_size=(60, 40))
-    with pytest.raises(ParameterError, match="truth is not of 4 frames"):
+    with pytest.raises(ParameterError, match="truth does not have 4 frames"):
         explanation_with_ground_truth(ground_truth=GroundTruth.from_clip(KNOWN).trim(0, 3))
 
 
