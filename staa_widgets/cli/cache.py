@@ -1,4 +1,4 @@
-"""``staa cache``: print what the cache holds, clear it or prune it."""
+"""``staa cache``: print the size of the cache, clear the cache or prune it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from staa_widgets.cli.output import DONE
 
 
 def run_cache(options: argparse.Namespace) -> int:
-    """Clear or prune the cache if requested, and print what it holds."""
+    """Clear or prune the cache if requested, and print the number and size of its entries."""
     from staa_widgets.storage import cache
 
     if options.action == "clear":

@@ -1,7 +1,7 @@
 """``staa doctor``: check the installation, and print what is missing and what to do about it.
 
-The default checks load neither torch nor transformers, which takes seconds: they read versions and files. `--full`
-loads everything, tries every device and explains a synthetic clip.
+The default checks read versions and files only; they do not load torch or transformers, because loading takes seconds.
+`--full` loads everything, tries every device and explains a synthetic clip.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Check(NamedTuple):
     subject
         Name of what was checked.
     text
-        Finding, and what to do about it.
+        The result of the check, and what to do about it.
     """
 
     level: Literal["ok", "warn", "fail"]
@@ -116,7 +116,7 @@ def _check_torchvision() -> Iterator[Check]:
 def _import_torchvision() -> Check:
     try:
         import torchvision  # pyright: ignore[reportMissingImports]
-    except Exception as error:  # A library built for another torch may raise any exception.
+    except Exception as error:  # A library that was built for another release of torch may raise any exception.
         reason = " ".join(str(error).split())[:80]
         return _fail(
             f"{_version_of('torchvision')} does not fit torch {_version_of('torch')} ({reason}), so transformers "
@@ -182,7 +182,7 @@ def _try_devices() -> Iterator[Check]:
     names = [f"cpu ({torch.get_num_threads()} threads)"]
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
-            torch.ones(1, device=f"cuda:{index}").item()  # A driver too old for this build fails only here.
+            torch.ones(1, device=f"cuda:{index}").item()  # A driver that is too old for torch fails only here.
             memory = torch.cuda.get_device_properties(index).total_memory / 2**30
             names.append(f"cuda:{index} ({torch.cuda.get_device_name(index)}, {memory:.0f} GiB)")
     if torch.backends.mps.is_available():
@@ -203,7 +203,7 @@ def _try_explaining() -> Iterator[Check]:
 
 
 def _torch_build() -> ModuleType | None:
-    """Return torch's own module of version facts (``__version__``, ``cuda``, ``hip``) without loading torch."""
+    """Return torch's module of version facts (``__version__``, ``cuda``, ``hip``) without loading torch."""
     spec = find_spec("torch")
     if spec is None or not spec.submodule_search_locations:
         return None
@@ -239,7 +239,7 @@ def _torchvision_fits_torch() -> bool:
 
 
 def _version_of(*names: str) -> str:
-    """Return the version of the first of these distributions that is installed."""
+    """Return the version of the first installed distribution among these names."""
     for name in names:
         try:
             return version(name)

@@ -62,7 +62,7 @@ def _choose_outputs(videos: list[Path], out: Path | None) -> list[Path]:
         )
     folder = out or Path()
     folder.mkdir(parents=True, exist_ok=True)
-    pages: dict[str, Path] = {}  # by name without case, since some file systems ignore case
+    pages: dict[str, Path] = {}  # by name in lower case, because some file systems ignore case
     for video in videos:
         name, number = f"{video.stem}.staa.html", 1
         while name.casefold() in pages:

@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     argv
-        Arguments after ``staa``; default: those of the process.
+        Arguments after ``staa``; default: the arguments of the process.
 
     Returns
     -------
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")  # A label that the terminal cannot encode is no failure.
+            stream.reconfigure(errors="replace")  # A label that the terminal cannot encode must not be an error.
     options = _parser().parse_args(argv)
     try:
         with filter_warnings(options):
@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("staa: stopped", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader of stdout has closed it. Redirect it, since Python flushes it once more at exit.
+        # The reader has closed stdout. Redirect stdout, because Python flushes it once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except Exception as error:
@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_command(
     commands: Any, name: str, summary: str, run: Callable[[argparse.Namespace], int], details: str = ""
 ) -> argparse.ArgumentParser:
-    """Add a command; its help shows the summary, and the details after it."""
+    """Add a command; its help shows the summary, then the details."""
     command = commands.add_parser(
         name, help=summary, description=f"{summary[0].upper()}{summary[1:]}. {details}".strip(), allow_abbrev=False
     )

@@ -40,7 +40,7 @@ def print_summary(explanation: Explanation, page: Path, *, brief: bool = False) 
     kind, position = find_format(page).label, describe_position(peak, explanation.frame_size)
     lines = [prediction_text, f"  {peak_text} ({share}), strongest at the {position}", f"  {kind}: {page}"]
     for line in [f"{prediction_text}, {peak_text}, {kind}: {page}"] if brief else lines:
-        tqdm.write(printable(line), file=sys.stdout)  # Keeps a progress bar on the same terminal intact.
+        tqdm.write(printable(line), file=sys.stdout)  # Not `print`, which would break a progress bar.
     sys.stdout.flush()
 
 

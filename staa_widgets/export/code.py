@@ -1,4 +1,4 @@
-"""Export to Python code: the call that computes an explanation again."""
+"""Export an explanation as Python code: the call that computes it again."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _BUNDLED = re.compile(r"(bundled(?:/[\w-]+)?) \(drawn actions only\)")
 def explain_call(explanation: Explanation) -> str:
     """Return the call of `staa_widgets.explain` that computes an explanation again, as Python code.
 
-    An explanation has only the names of its video and model. A video or model that cannot be opened by its name, such
-    as frames in memory or a wrapped module, stands as a variable, and a comment says what it was. Arguments at their
-    default are left out.
+    An explanation holds only the names of its video and model. If a video or model cannot be opened by its name, such
+    as frames in memory or a wrapped module, the code has a variable for it and a comment that names it. Arguments at
+    their default are left out.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def explain_call(explanation: Explanation) -> str:
 
 
 def python_literal(value: Any) -> str:
-    """Return a value as a Python literal, strings in double quotes where nothing needs escaping."""
+    """Return a value as a Python literal; strings are in double quotes if they contain nothing to escape."""
     plain = isinstance(value, str) and value.isprintable() and not {'"', "\\"} & set(value)
     return f'"{value}"' if plain else repr(value)
 

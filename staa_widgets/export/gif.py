@@ -1,4 +1,4 @@
-"""Export to an animated GIF, with smaller frames if the file exceeds 10 MB."""
+"""Export an explanation as an animated GIF, with smaller frames if the file exceeds 10 MB."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def to_gif(
     max_side: int = GIF_MAX_SIDE,
     progress: Progress | bool | None = None,
 ) -> Path:
-    """Write a GIF of the clip under its heat map, repeating forever.
+    """Write a GIF of the clip under its heat map; the GIF repeats forever.
 
-    At most 17 frames a second of the preview are shown, each until the next one is due. All frames share one palette,
-    so colors do not flicker. If the file exceeds 10 MB the frames are made smaller.
+    At most 17 frames per second of the preview are shown; each frame stays until the next one. All frames share one
+    palette, so that colors do not flicker. If the file exceeds 10 MB, the frames are made smaller.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def to_gif(
 
 
 def _thin_frames(times: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the indices of frames to keep within the limits of frame rate and count, the first frame included."""
+    """Return the indices of the frames to keep, within the limits of frame rate and count; the first frame is kept."""
     min_gap = max(1 / GIF_MAX_FPS, (times[-1] - times[0]) / GIF_MAX_FRAMES)
     indices = [0]
     for i, time in enumerate(times.tolist()):
@@ -101,7 +101,7 @@ def _encode_gif(frames: RenderedFrames, path: Path, speed: float, report: Progre
     palette_image, transparent = Image.new("P", (1, 1)), len(colors)
     palette_image.putpalette(colors.tobytes())
     palette = [*colors.ravel().tolist(), *_TRANSPARENT] + [0, 0, 0] * (255 - transparent)
-    # Ordered dither has the same pattern in every frame; error diffusion would flicker.
+    # Ordered dithering has the same pattern in every frame; error diffusion would flicker.
     dither = np.tile(_DITHER, (height // 4 + 1, width // 4 + 1))[:height, :width, None]
     images: list[Image.Image] = []
     previous = None
@@ -132,7 +132,7 @@ def _encode_gif(frames: RenderedFrames, path: Path, speed: float, report: Progre
 
 
 def _choose_colors(frames: RenderedFrames) -> NDArray[np.uint8]:
-    """Return the palette of all frames, uint8 ``(n, 3)``: colors sampled from frames, the colormap, and white."""
+    """Return the palette of all frames, uint8 ``(n, 3)``: colors of sampled pixels, the colormap, and white."""
     from PIL import Image
 
     pixels = np.concatenate([image[::2, ::2].reshape(-1, 3) for image in frames.sample(12)])

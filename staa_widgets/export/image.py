@@ -1,4 +1,4 @@
-"""Export to a PNG image, for viewers that run no widgets: GitHub, nbviewer, a printed page."""
+"""Export explanations as a PNG image, for viewers that run no widgets: GitHub, nbviewer, a printed page."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ MAX_BYTES = 400_000
 
 @dataclass(frozen=True, repr=False)
 class StaticImage:
-    """PNG image that displays itself in any notebook.
+    """A PNG image that any notebook can display.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class StaticImage:
     alt
         Alternative text.
     width, height
-        Size on a page in pixels; the file has up to twice as many each way.
+        Size on a page in pixels; the image in the file has up to twice as many pixels each way.
     """
 
     png: bytes
@@ -62,7 +62,7 @@ class StaticImage:
     height: int
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the PNG file, in one step, and return its path; raises `ExportError` if that fails."""
+        """Write the PNG file, in one step, and return its path; raises `ExportError` if the file cannot be written."""
         return export_bytes(path, self.png, "picture")
 
     def _repr_png_(self) -> tuple[bytes, dict[str, Any]]:
@@ -83,24 +83,24 @@ def render_image(
     images: int | None = None,
     width: int = 960,
 ) -> StaticImage:
-    """Draw an explanation as one image: frames under the heat map with their seconds, over the bars of time.
+    """Draw an explanation as one image: frames with the heat map and their seconds, above the time chart.
 
     Parameters
     ----------
     explanation
-        An explanation, or a comparison: then a row of frames and bars for each.
+        An explanation, or a comparison, of which each explanation gets a row of frames and a time chart.
     style
         Display settings.
     images
-        Largest number of frames in a row; default: as many as fit. The clip is divided into as many equal parts. The
-        strongest slice of each part is shown: the middle frame of those that the model saw.
+        Largest number of frames in a row; default: as many as fit. The clip is divided into this number of equal parts.
+        For each part, the strongest slice is shown by the middle one of the frames that the model saw for the slice.
     width
         Width on a page in pixels.
 
     Returns
     -------
     StaticImage
-        Displays itself as the last value of a notebook cell; at most about 400 KB.
+        An image that a notebook displays if it is the last value of a cell; at most about 400 KB.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def to_png(
     style: HeatStyle = DEFAULT_STYLE,
     **options: Any,
 ) -> Path:
-    """Write the image that `render_image` draws as a PNG file, and return its path; options are the same.
+    """Write the image that `render_image` draws to a PNG file, and return the path; the options are the same.
 
     Raises
     ------
@@ -149,21 +149,21 @@ def to_png(
 
 
 def snapshot(explanation: Explanation, frame: int | None = None, style: HeatStyle = DEFAULT_STYLE) -> StaticImage:
-    """Draw one frame under the heat map, the colorbar, and the bars of time with a marker at the frame.
+    """Draw one frame with its heat map, the colorbar, and the time chart with a marker at the frame.
 
     Parameters
     ----------
     explanation
         The explanation to draw.
     frame
-        Source frame; default: the middle frame of those that the strongest slice saw.
+        Source frame; default: the middle one of the frames that the model saw for the strongest slice.
     style
         Display settings.
 
     Returns
     -------
     StaticImage
-        Displays itself as the last value of a notebook cell.
+        An image that a notebook displays if it is the last value of a cell.
 
     Raises
     ------
@@ -198,7 +198,7 @@ def snapshot(explanation: Explanation, frame: int | None = None, style: HeatStyl
 def _encode_png(
     draw: Callable[[float], Canvas], compositors: Mapping[str, Compositor], description: str
 ) -> StaticImage:
-    """Return a PNG image with as many pixels and colors as fit into `MAX_BYTES`."""
+    """Return the image as PNG, with as many pixels and colors as fit into `MAX_BYTES`."""
     from PIL import PngImagePlugin
 
     explanations = [compositor.explanation for compositor in compositors.values()]
@@ -222,7 +222,7 @@ def _encode_png(
 
 
 def _quantize(image: Image, colors: int, colormaps: NDArray[np.uint8]) -> Image:
-    """Return an image in a palette of `colors` that covers the colormaps, however small the heat map is."""
+    """Return an image reduced to a palette of `colors`, which covers the colormaps however small the heat map is."""
     from PIL import Image as Pillow
 
     pixels = np.asarray(image)[::4, ::4].reshape(-1, 3)

@@ -1,4 +1,4 @@
-"""Export to an mp4 movie: every frame at its own time, with the sound of the video."""
+"""Export an explanation as an mp4 movie: every frame at its own time, with the sound of the video."""
 
 from __future__ import annotations
 
@@ -54,19 +54,19 @@ def to_video(
     style
         Display settings of the heat map.
     video
-        The video that was explained, as `staa_widgets.open_clip` takes it: then every frame is shown at full size.
-        Default: the images of the preview, at most 300 of at most 640 pixels.
+        The video that was explained, as for `staa_widgets.open_clip`, to show every frame at full size. Default: the
+        images of the preview, which has at most 300 images of at most 640 pixels.
     audio
-        Path of a video whose sound is kept, cut to the same seconds. ``True`` keeps the sound of `video` where that is
+        Path of a video whose sound is kept, cut to the same seconds. ``True`` keeps the sound of `video` if `video` is
         a file with sound and `speed` is 1.
     start, end
         Seconds: only frames whose time lies in ``[start, end)`` are shown.
     speed
         Playback speed as a multiple of real time.
     chart
-        Whether to draw the bars of time, with a marker at the current time, and the colorbar under the images.
+        Whether to draw the time chart, with a marker at the current time, and the colorbar under the images.
     progress
-        As for `staa_widgets.explain`; where it raises, nothing is written.
+        As for `staa_widgets.explain`; if it raises an error, no file is written.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def validate_speed(speed: float) -> float:
 
 
 def _find_sound(audio: str | os.PathLike[str] | bool | None, video: Any, speed: float) -> Path | None:
-    """Return the path of the file whose sound is kept, if any."""
+    """Return the path of the file whose sound is kept; ``None`` for no sound."""
     if audio is None or audio is False:
         return None
     if isinstance(audio, bool):
@@ -118,7 +118,7 @@ def _find_sound(audio: str | os.PathLike[str] | bool | None, video: Any, speed: 
 
 @contextmanager
 def open_movie_file(path: str | os.PathLike[str], suffix: str) -> Iterator[Path]:
-    """Yield the path of an empty file in the same folder, which is renamed to `path` at the end.
+    """Yield the path of an empty file in the folder of `path`; at the end, the file is renamed to `path`.
 
     Raises
     ------
@@ -130,7 +130,7 @@ def open_movie_file(path: str | os.PathLike[str], suffix: str) -> Iterator[Path]
             f"The file name must end in {suffix}, got {Path(path).name!r}.", f"Use {Path(path).stem + suffix!r}."
         )
     with export_path(path, "movie") as temporary_path:
-        # A folder that cannot be written to is reported before the frames are drawn, which may take minutes.
+        # A folder that is not writable must be reported before the frames are drawn, because drawing may take minutes.
         temporary_path.touch()
         yield temporary_path
 
@@ -141,7 +141,7 @@ def _encode_mp4(frames: RenderedFrames, path: Path, audio: Path | None, speed: f
 
     ticks = np.round((frames.edges - frames.edges[0]) / speed * TICKS_PER_SECOND).astype(np.int64)
     order = np.arange(len(ticks))
-    ticks = np.maximum.accumulate(ticks - order) + order  # No two frames at the same tick.
+    ticks = np.maximum.accumulate(ticks - order) + order  # No two frames may have the same tick.
     width, height = (side + side % 2 for side in frames.size)
     with ExitStack() as stack:
         out = stack.enter_context(av.open(str(path.absolute()), "w", format="mp4", options={"movflags": "+faststart"}))

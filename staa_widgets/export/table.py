@@ -1,4 +1,4 @@
-"""Export to a CSV table: one row per slice of time, for spreadsheets and data frames."""
+"""Export explanations as a CSV table: one row per time slice, for spreadsheets and data frames."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def to_csv(
     """Write the attribution over time as CSV (UTF-8, comma-separated), one row per slice.
 
     Columns are ``slice`` (from 1), ``start_s`` and ``end_s`` in seconds, ``share`` of the attribution (0 … 1),
-    ``signed_share``, empty where maps are never negative, and ``frames_seen``, source frames with a space between them.
-    The rows of a comparison follow each other, with the name of each explanation in a first column, ``name``.
+    ``signed_share``, empty if no value is negative, and ``frames_seen``, the source frames separated by spaces. The
+    table of a comparison lists the rows of one explanation after the other, and has a first column ``name``.
 
     Parameters
     ----------

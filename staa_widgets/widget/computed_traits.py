@@ -1,4 +1,4 @@
-"""Traits whose setting computes: `method`, `target` and `patch`."""
+"""Traits that start a computation when they are set: `method`, `target` and `patch`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COMPUTED_TRAITS = ("method", "target", "patch")
 
 
 class ComputedTraits(ThreadSafeWidget, Settings):
-    """A widget that computes when one of `COMPUTED_TRAITS` is set, in Python or in a page; failures change nothing."""
+    """A widget that computes an explanation when one of `COMPUTED_TRAITS` is set; if this fails, nothing changes."""
 
     _service: Service
 
@@ -31,7 +31,7 @@ class ComputedTraits(ThreadSafeWidget, Settings):
         raise NotImplementedError
 
     def _restore_previous(self) -> bool:
-        """Show the content that a patch replaced in the active pane; ``False`` if there is none."""
+        """Show the content that a patch replaced in the active pane; return ``False`` if there is no such content."""
         raise NotImplementedError
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -46,7 +46,7 @@ class ComputedTraits(ThreadSafeWidget, Settings):
         super().__setattr__(name, value)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Apply the trait values that a page has set; send the current values of computed and invalid ones back."""
+        """Apply the trait values that a page has set; send back the current values of computed and invalid traits."""
         invalid = [name for name in sync_data if name in SETTINGS and not self.accepts(name, sync_data[name])]
         computed = {name: sync_data[name] for name in COMPUTED_TRAITS if name in sync_data and name not in invalid}
         super().set_state({name: sync_data[name] for name in sync_data if name not in (*computed, *invalid)})

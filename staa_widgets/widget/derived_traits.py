@@ -1,4 +1,4 @@
-"""Traits derived from what a player shows: time and slice of the frame; method, class and patch of the pane."""
+"""Traits derived from the shown frame (time, slice) and from the active pane (method, class, patch)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class DerivedTraits(ComputedTraits):
 
     @property
     def explanations(self) -> tuple[Explanation, ...]:
-        """The explanations on show, pane by pane."""
+        """The shown explanations, one for each pane."""
         return tuple(content.explanation for content in self._contents)
 
     def on_select(self, fn: Callable[[Selection | None], object], remove: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""Cell output of a player: the widget view, and a captioned image for viewers without widgets."""
+"""Show a player as cell output: the widget, and a captioned image for viewers without widgets."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _TEXT = "The staa_widgets player needs a running kernel. Run this cell again in 
 
 
 def static_fallback(player: PlayerView) -> dict[str, str]:
-    """Return a captioned image of what a player shows, by media type.
+    """Return a captioned image of the current content of a player, by media type.
 
-    Saved notebooks keep it for sites that display notebooks without running them. The player's CSS hides it while a
-    live player is in the same output.
+    Saved notebooks keep this image for sites that display notebooks without running them. The player's CSS hides the
+    image while a live player is in the same output.
     """
     try:
         frame = base64.b64encode(draw_poster(player)).decode()
-    except OSError:  # The preview cannot be decoded; the player itself reports that.
+    except OSError:  # The preview cannot be decoded; the player in the browser reports this.
         return {"text/html": f'<div class="staa-fallback">{_TEXT}</div>', "text/plain": _TEXT}
     image = f'<p><img alt="A frame of the video with the heat map" src="data:image/jpeg;base64,{frame}"></p>'
     return {"text/html": f'<div class="staa-fallback">{image}{_TEXT}</div>', "text/plain": _TEXT}
@@ -31,7 +31,7 @@ def display_player(player: PlayerView) -> None:
     Raises
     ------
     NotImplementedError
-        Where there is no kernel, or the player is closed; IPython then shows the plain representation.
+        If there is no kernel, or the player is closed; IPython then shows the plain representation.
     """
     bundle = player._repr_mimebundle_() if in_kernel() and player.comm is not None else None
     if bundle is None:

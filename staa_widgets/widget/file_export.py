@@ -1,4 +1,4 @@
-"""Exports of a player: files that its pages request, and still images."""
+"""Export the content of a player: files that pages request, and still images."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from staa_widgets.video.clip import Clip
 
 KERNEL_FORMATS = {name: row for name, row in EXPORT_FORMATS.items() if row.media_type}
-"""Export formats that a page requests from the kernel; pages make the others themselves."""
+"""Export formats that a page requests from the kernel; pages make files of the other formats themselves."""
 
 MAX_FILE_BYTES = 100_000_000
-"""Most bytes of a file that is sent to a page, which holds all of it in memory."""
+"""Maximum bytes of a file that is sent to a page; the page holds the whole file in memory."""
 
 POSTER_BYTES = 40_000
 """Target size in bytes of the image that a saved notebook keeps of a player; the lowest quality may exceed it."""
@@ -39,20 +39,20 @@ MAX_PIXELS = 1_000_000_000
 
 @dataclass(frozen=True)
 class ExportOperation:
-    """Export of what a page shows to a file.
+    """Operation that exports the content of a page to a file.
 
     Parameters
     ----------
     explanations
-        Explanations on show, pane by pane.
+        Shown explanations, one for each pane.
     format
         One of `KERNEL_FORMATS`.
     settings
-        Settings of the page that are not at their defaults, checked.
+        Checked settings of the page that are not at their defaults.
     pane
-        Index of the explanation for a format that shows one.
+        Index of the explanation, for a format of a single explanation.
     clip
-        Video of that explanation, if available.
+        Video of the explanation in this pane, if available.
     """
 
     explanations: tuple[Explanation, ...]
@@ -118,7 +118,7 @@ def make_export_operation(player: PlayerView, args: Mapping[str, Any]) -> Export
 
 
 def style_from_settings(settings: Mapping[str, Any], *explanations: Explanation) -> HeatStyle:
-    """Return the heat map style of settings; -1 replaces a layer or head that an explanation lacks."""
+    """Return the `HeatStyle` of settings; a layer or head that an explanation does not have is replaced by -1."""
     values = {field.name: settings[field.name] for field in fields(HeatStyle) if field.name in settings}
     counts = [(0, 0) if e.attention is None else e.attention.shape[:2] for e in explanations]
     for axis, name in enumerate(("layer", "head")):
@@ -128,7 +128,7 @@ def style_from_settings(settings: Mapping[str, Any], *explanations: Explanation)
 
 
 def draw_snapshot(player: PlayerView, path: str | os.PathLike[str] | None) -> StaticImage:
-    """Return an image of what the active pane shows now; see `Player.snapshot`."""
+    """Return an image of the current content of the active pane; see `Player.snapshot`."""
     from staa_widgets.export.image import snapshot
 
     e = player.explanation
@@ -139,7 +139,7 @@ def draw_snapshot(player: PlayerView, path: str | os.PathLike[str] | None) -> St
 
 
 def draw_poster(player: PlayerView) -> bytes:
-    """Return the frame on show as a small JPEG file, of some 40 KB at most."""
+    """Return the shown frame as a small JPEG file of about 40 KB at most."""
     from PIL import Image
 
     from staa_widgets.render.compositor import draw_frame
@@ -158,7 +158,7 @@ def draw_poster(player: PlayerView) -> bytes:
 
 
 def render_image(player: PlayerView, **options: Any) -> StaticImage:
-    """Return one image of all explanations on show; see `Player.render_image`."""
+    """Return one image of all shown explanations; see `Player.render_image`."""
     from staa_widgets.export.image import render_image
 
     style = _player_style(player, *player.explanations)

@@ -1,4 +1,4 @@
-"""Requests for a run of frames as JPEG files: the preview of a long clip holds only some of its frames."""
+"""Answer requests for frames that the preview does not hold, as JPEG files of consecutive frames."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
     from staa_widgets.video.clip import Clip
 
 MAX_FRAMES = 32
-"""Most frames of one answer."""
+"""Maximum number of frames in one answer."""
 
 MAX_BYTES = 1_900_000
-"""Most bytes of one answer: some notebook hosts drop messages above 2 MB."""
+"""Maximum bytes of one answer: some notebook hosts drop messages above 2 MB."""
 
 _QUALITIES = sorted({quality for quality, _ in LADDER} - {88}, reverse=True)
 
 
 @dataclass(frozen=True)
 class FramesOperation:
-    """Encode a run of frames as JPEG files.
+    """Operation that encodes consecutive frames as JPEG files.
 
     Parameters
     ----------
     stream
-        Open decoder of the player.
+        The player's decoder, which stays open.
     clip
         The video.
     first, count
-        First position in the clip, and number of frames.
+        Position of the first frame in the clip, and number of frames.
     size
         ``(width, height)`` of the pictures in pixels.
     """
@@ -66,13 +66,13 @@ class FramesOperation:
         return encode_within(images)
 
     def finish(self, result: list[bytes]) -> Answer:
-        """Return the index of the first frame, the offsets of the pictures in the buffer, and the buffer."""
+        """Return the index of the first frame and the offsets of the pictures, with the pictures in one buffer."""
         first = self.clip.first_frame + self.first
         return {"first": first, "offsets": [*accumulate(map(len, result), initial=0)]}, [b"".join(result)]
 
 
 def encode_within(images: list[Image.Image], limit: int = MAX_BYTES) -> list[bytes]:
-    """Return JPEG files at the best quality at which all fit into `limit` bytes, else as many as fit."""
+    """Return JPEG files at the best quality at which all fit into `limit` bytes, else as many files as fit."""
     files: list[bytes] = []
     for quality in _QUALITIES:
         files = [encode_jpeg(picture, quality) for picture in images]

@@ -1,4 +1,4 @@
-"""Decoder of a video that stays open between requests for frames."""
+"""`FrameStream`: a video decoder that stays open between requests for frames."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from staa_widgets.video.clip import Clip
 
 IDLE_SECONDS = 3.0
-"""Seconds that a file stays open after a run of frames, because the next run often continues it."""
+"""Seconds that a file stays open after a request, because the next request often continues where it ended."""
 
 
 class FrameStream:
-    """Decoder of one player, kept open at its position: the next run of frames usually continues the last one."""
+    """Decoder of one player, kept open at its position, because most requests continue where the last one ended."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""Ground truth passed to a player, added to the explanations that it shows."""
+"""Ground truth that is passed to a player, and added to the explanations that the player shows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from staa_widgets.video.ground_truth import GroundTruth, HasGroundTruth
 
 
 class GivenGroundTruth:
-    """Ground truth for the video of a player's first explanation.
+    """Ground truth that the user gives for the video of a player's first explanation.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class GivenGroundTruth:
             self._reference = replace(explanation, ground_truth=truth)
 
     def add_to(self, explanation: Explanation) -> Explanation:
-        """Return an explanation with this ground truth if it is of the same clip, else unchanged."""
+        """Return an explanation with this ground truth added if it is of the same clip, else unchanged."""
         if self._reference is None or not same_clip(self._reference, explanation):
             return explanation
         with_truth = replace(explanation, ground_truth=self._reference.ground_truth)

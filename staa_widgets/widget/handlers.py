@@ -1,4 +1,4 @@
-"""Operations that a page can request from the kernel, by op of the protocol."""
+"""Table of the operations that a page can request from the kernel, by op of the protocol."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from staa_widgets.widget.worker import Answer, Operation
 
 @dataclass(frozen=True)
 class ComputeOperation:
-    """Compute an explanation and show it in a pane."""
+    """Operation that computes an explanation and shows it in a pane."""
 
     player: PlayerView
     request: ExplainRequest
@@ -39,7 +39,7 @@ class ComputeOperation:
 
 
 def make_compute_operation(player: PlayerView, args: Mapping[str, Any]) -> ComputeOperation:
-    """Return the operation of a `compute` request; raises as `Player.compute`."""
+    """Return the operation of a `compute` request; raises the errors of `Player.compute`."""
     pane = player.pane_of(args)
     request = player.change_request(args.get("method"), args.get("target"), args.get("params", {}), pane)
     return ComputeOperation(player, request, pane)
@@ -50,4 +50,4 @@ OPERATIONS: dict[str, Callable[[PlayerView, Mapping[str, Any]], Operation]] = {
     "frames": make_frames_operation,
     "export": make_export_operation,
 }
-"""Functions that make an operation, by op, from the player and the arguments that `parse_message` accepts."""
+"""By op, the function that makes an operation from the player and the arguments that `parse_message` accepts."""

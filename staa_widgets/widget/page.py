@@ -1,4 +1,4 @@
-"""An explanation as one HTML file that plays anywhere, without a network."""
+"""Write explanations as one HTML file that plays in any browser, without a network."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def to_html(
     """Write an HTML page that plays the clip under its heat map.
 
     The page is one file. It opens from disk and inside ``<iframe sandbox="allow-scripts" srcdoc="…">``. It loads
-    nothing from a network, and its Content-Security-Policy forbids it.
+    nothing from a network; its Content-Security-Policy forbids this.
 
     Parameters
     ----------
     explanation
-        Explanation to show, or up to four of them, or a `Comparison`, side by side; without a preview the heat map is
-        drawn on a plain background.
+        Explanation to show; or up to four explanations or a `Comparison`, to show side by side. Without a preview the
+        heat map is drawn on a plain background.
     path
         File to write; an existing file is replaced atomically.
     style
@@ -78,7 +78,7 @@ def to_html(
 
 
 def page_text(explanation: PaneInput, **settings: Any) -> str:
-    """Return the text of the page that `to_html` writes; raises as it does."""
+    """Return the text of the page that `to_html` writes; raises the same errors."""
     panes = as_panes(explanation)
     state = check_settings(panes, settings, "to_html")
     script, style = read_bundle("page.js"), read_bundle("widget.css")

@@ -14,7 +14,7 @@ from staa_widgets.records.labels import target_index
 
 @dataclass(frozen=True)
 class PaneContent:
-    """An explanation, and the request that produced it; ``None`` if video and model are not available."""
+    """An explanation, and the request that produced it; the request is ``None`` if it is unknown."""
 
     explanation: Explanation
     request: ExplainRequest | None
@@ -26,7 +26,7 @@ class PaneContent:
         return self.request
 
     def change_request(self, method: str | None, target: int | str | None, params: Mapping[str, Any]) -> ExplainRequest:
-        """Return the request for another method, class or parameters; ``None`` keeps the current ones."""
+        """Return the request for another method, class or parameters; ``None`` keeps the current value."""
         request = self.require_request()
         same_method = method in (None, request.method) and not params
         if same_method and target_index(target, request.model.labels) == self.explanation.target:
@@ -35,7 +35,7 @@ class PaneContent:
 
 
 def missing_request_error() -> PlayerError:
-    """Return the error for an explanation whose request is unknown."""
+    """Return the error to raise for an explanation whose request is unknown."""
     return PlayerError(
         "The kernel does not have the video and the model of this explanation.",
         "Run `staa.explain` on the video again, or show it with `staa.Player(explanation, video=…, model=…)`.",

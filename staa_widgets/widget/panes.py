@@ -1,4 +1,4 @@
-"""Several explanations side by side, laid out for the player."""
+"""Pack several explanations side by side for the player."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from staa_widgets.explanation.exports import Exportable
 from staa_widgets.widget.payload import pack, pane_names
 
 PaneInput = Explanation | Iterable[Explanation] | Mapping[str, Explanation]
-"""Content of a player or a page: one explanation, several, or a mapping of names to explanations."""
+"""Content of a player or a page: one explanation, several explanations, or a mapping of names to explanations."""
 
 _PER_CLIP = ("frames", "times", "ground_truth")
 _FIRST_ONLY = ("colors",)
@@ -26,7 +26,7 @@ def as_panes(explanations: PaneInput) -> tuple[Explanation, ...]:
     Raises
     ------
     ParameterError
-        If there are none or more than `MAX_PANES`, or one is not an `Explanation`.
+        If there are no explanations or more than `MAX_PANES`, or a value is not an `Explanation`.
     """
     if isinstance(explanations, Exportable):
         explanations = explanations.panes()
@@ -44,7 +44,7 @@ def as_panes(explanations: PaneInput) -> tuple[Explanation, ...]:
 
 
 def frame_in_pane(explanation: Explanation, first: Explanation, frame: int) -> int:
-    """Return the source frame of a pane for a frame of the first pane; in another clip, the frame at the same time."""
+    """Return the source frame that a pane shows for a frame of the first pane; in another clip, at the same time."""
     if same_clip(first, explanation):
         return frame
     second = first.times[frame - first.first_frame]
@@ -63,9 +63,9 @@ def pack_panes(explanations: Sequence[Explanation]) -> dict[str, Any]:
     -------
     dict
         ``meta`` and the buffers of the first explanation, as returned by `pack`, with the names of all panes;
-        ``others``, the metas of the others, each with ``parts``, the start and end of its buffers in ``more`` by name;
-        ``more``, those buffers in one. A pane of the same clip as the first omits frames, times and ground truth that
-        are equal.
+        ``others``, the ``meta`` of each other explanation, with ``parts``, the start and end of each of its buffers in
+        ``more``; and ``more``, all these buffers in one. If a pane has the same clip as the first, its frames, times
+        and ground truth are omitted where they are equal.
     """
     first, *rest = explanations
     meta, buffers = pack(first)
@@ -92,7 +92,7 @@ def pack_traits(explanations: Sequence[Explanation], live: Sequence[bool], cards
     explanations
         As for `pack_panes`.
     live
-        For each explanation, whether the kernel has its video, and so the frames that its preview lacks.
+        For each explanation, whether the kernel has the video, and therefore the frames that are not in the preview.
     cards
         Score cards of the explanations shown so far, by clip and key. New cards are added to this dict; a card shown
         again keeps its position.

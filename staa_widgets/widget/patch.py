@@ -1,4 +1,4 @@
-"""The patch whose attention a player shows, and the content that it replaced."""
+"""Find the patch whose attention a player shows, and the content that was shown before."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Patch = tuple[int, int, int]
 
 
 def patch_of(explanation: Explanation) -> Patch | None:
-    """Return the patch whose attention an explanation shows; ``None`` for other methods."""
+    """Return the patch whose attention an explanation shows; ``None`` if its method does not show a patch."""
     if explanation.method != PATCH_METHOD:
         return None
     patch = explanation.params.get("patch")
@@ -29,12 +29,12 @@ def patch_of(explanation: Explanation) -> Patch | None:
 def previous_content(
     current: PaneContent, previous: PaneContent | None, explanation: Explanation
 ) -> PaneContent | None:
-    """Return the content to restore when the user leaves the patch of `explanation`; ``None`` if there is none."""
+    """Return the content to restore when the user closes the patch of `explanation`; ``None`` if there is none."""
     if patch_of(explanation) is None or not same_clip(current.explanation, explanation):
         return None
     return previous if patch_of(current.explanation) is not None else current
 
 
 def compute_arguments(patch: Patch | None) -> dict[str, Any]:
-    """Return the arguments of `compute` for a patch; for ``None`` those of the default method, which leaves a patch."""
+    """Return the arguments of `compute` for a patch; for ``None``, the arguments of the default method."""
     return {"method": PATCH_METHOD, "params": {"patch": patch}} if patch else {"method": "staa", "params": {}}

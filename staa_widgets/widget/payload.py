@@ -29,8 +29,8 @@ _GROUPS = get_args(Group)
 def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Return the payload of an explanation for the player.
 
-    A page carries it as JSON and base64, a notebook as the traits ``_meta`` and ``_<name>``. Numbers are little-endian
-    and in C order.
+    A page holds the payload as JSON and base64, a notebook as the traits ``_meta`` and ``_<name>``. Numbers are
+    little-endian and in C order.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
         ``ground_truth``: the action's label, its ``spans`` of seconds, the ``size`` of its masks, and the ``offsets``
         at which the runs of each frame start in the ``ground_truth`` buffer.
         ``cards``: score cards (`staa_widgets.widget.score_card`) of the explanations shown so far; ``card``: key of
-        the card on show.
+        the card of this explanation.
         ``names``: as returned by `pane_names`; ``file_stems``: the names of ``clip`` and ``method`` in file names.
         ``recipe``: Python code that makes the explanation again; ``run_details``: names and values that describe it.
         ``colors``: names of the color tables.
@@ -144,13 +144,13 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
 
 
 def pane_names(explanations: Sequence[Explanation]) -> dict[str, Any]:
-    """Return short names of panes, which state how the explanations differ.
+    """Return short names of panes that state how the explanations differ.
 
     Returns
     -------
     dict
-        ``panes``: one name for each pane; ``pairs``: for each pane, the names of it and of the next, or of the first
-        after the last, by which these two alone are told apart.
+        ``panes``: one name for each pane; ``pairs``: for each pane, a name of this pane and of the next (after the last
+        comes the first), which state only how these two differ.
     """
     pairs = zip(explanations, [*explanations[1:], explanations[0]], strict=True)
     return {"panes": distinguishing_names(explanations), "pairs": [distinguishing_names(pair) for pair in pairs]}

@@ -8,7 +8,7 @@ from staa_widgets.widget.bundle import read_bundle
 
 
 class PayloadTraits(HasTraits):
-    """Traits with the payload of `pack_panes` and the built player."""
+    """A widget whose traits carry the payload of `pack_panes` and the built player."""
 
     _esm = Unicode().tag(sync=True)
     _css = Unicode().tag(sync=True)

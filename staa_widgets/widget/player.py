@@ -38,39 +38,40 @@ _WIDGET_KEYWORDS = ("layout", "tabbable", "tooltip")
 class Player(PayloadTraits, DerivedTraits):
     """Notebook widget that plays a clip under its heat map, with a chart over time; up to four explanations in panes.
 
-    Every trait of `Settings` can be read, set, observed and linked, and is updated by what a user does in the browser.
+    Every trait of `Settings` can be read, set, observed and linked, and changes when the user acts in the browser.
 
     Parameters
     ----------
     explanation
-        Explanation to show, or 1 to 4 of them, or a `Comparison`. The player plays the clip of the first; a pane of
-        another clip shows its frame at the same second.
+        Explanation to show; or up to four explanations or a `Comparison`. The player plays the clip of the first
+        explanation; a pane with another clip shows that clip's frame at the same second.
     request
-        Request that produced the first explanation, from which other methods and classes can be computed. Not needed
-        for explanations that `staa_widgets.explain` made in this process.
+        Request that produced the first explanation; it is needed to compute other methods and classes. Explanations
+        that `staa_widgets.explain` made in this process already carry their request.
     video, model
-        As for `staa_widgets.explain`, instead of `request`, for an explanation loaded from a file. Like `request`,
-        they apply to the first pane.
+        As for `staa_widgets.explain`; given instead of `request` for an explanation that was loaded from a file. Like
+        `request`, they apply to the first pane.
     ground_truth
         Ground truth of the explanation's video: an `ActionClip`, or another object with ``label``, ``where`` and
-        ``when``. The player outlines it and scores the maps. Explanations of an `ActionClip` already carry it.
+        ``when``. The player outlines the ground truth and scores the maps. Explanations of an `ActionClip` already
+        carry their ground truth.
     **settings
         Initial values of settings, such as ``opacity=0.5``.
 
     Attributes
     ----------
     frame
-        Index of the source frame on show.
+        Index of the shown source frame.
     slice, time
-        Slice and second of that frame; read-only.
+        Slice and second of the shown frame; read-only.
     pane
         Index of the active pane, to which `explanation`, `method`, `target` and `compute` refer.
     method, target
-        Method and class of the explanation in the active pane. Setting one computes an explanation; if that fails,
-        nothing changes.
+        Method and class of the explanation in the active pane. Setting one of them computes an explanation; if this
+        fails, nothing changes.
     patch
-        Patch whose attention the active pane shows: ``(slice, row, column)``, counted from 0. Setting one computes it;
-        ``None`` restores the explanation that was shown before.
+        Patch whose attention the active pane shows: ``(slice, row, column)``, counted from 0. Setting a patch computes
+        its attention; ``None`` restores the explanation that was shown before.
     selection
         ``(start, end)`` in seconds, or ``None``.
 
@@ -113,7 +114,7 @@ class Player(PayloadTraits, DerivedTraits):
             settings = {"view": COMPARISON_VIEW, **settings}
         patch = settings.pop("patch", None)
         super().__init__(**self._pack_traits(self._contents), **settings)
-        # ipywidgets creates this layout but does not close it with the widget: `close` does.
+        # ipywidgets creates this layout but does not close it with the widget; `close` does this.
         self._own_layout = None if "layout" in settings else self.layout
         self._update_time_and_slice()
         self.on_msg(lambda _, content, __: self._service.receive(content))
@@ -144,8 +145,8 @@ class Player(PayloadTraits, DerivedTraits):
         method
             Name in `METHODS`; default: the current method.
         target
-            Class, by index or label; default: the current class. A method that does not depend on the class keeps it
-            for later methods.
+            Class, by index or label; default: the current class. A method that does not depend on the class keeps the
+            class for later methods.
         progress
             As for `staa_widgets.explain`.
         **params
@@ -154,7 +155,7 @@ class Player(PayloadTraits, DerivedTraits):
         Returns
         -------
         Explanation
-            The explanation now on show.
+            The explanation that is now shown.
 
         Raises
         ------
@@ -211,7 +212,7 @@ class Player(PayloadTraits, DerivedTraits):
     def _ipython_display_(self) -> None:
         display_player(self)
 
-    # Used by the service and its operations: `worker.Host` and `player_protocol.PlayerView`.
+    # Methods for the service and its operations, see `worker.Host` and `player_protocol.PlayerView`.
 
     def hello(self) -> dict[str, Any]:
         """Return what the kernel can do for this player."""
@@ -225,11 +226,11 @@ class Player(PayloadTraits, DerivedTraits):
 
     @property
     def frame_stream(self) -> FrameStream:
-        """The open decoder for requests of frames."""
+        """The decoder for requests of frames, which stays open."""
         return self._frame_stream
 
     def pane_of(self, args: Mapping[str, Any]) -> int:
-        """Return the pane that a request names, or the active one."""
+        """Return the pane that a request names, or the active pane."""
         return SETTINGS["pane"].validate(self, args.get("pane", self.pane))
 
     def clip_of(self, pane: int) -> Clip:
@@ -239,19 +240,19 @@ class Player(PayloadTraits, DerivedTraits):
     def change_request(
         self, method: str | None, target: int | str | None, params: Mapping[str, Any], pane: int | None = None
     ) -> ExplainRequest:
-        """Return the request of a pane (default: the active one) with these changes; raises as `compute`."""
+        """Return the request of a pane (default: the active one) with these changes; raises the errors of `compute`."""
         return self._contents[self.pane if pane is None else pane].change_request(method, target, params)
 
     def show_result(self, explanation: Explanation, request: ExplainRequest | None, pane: int) -> None:
         """Show an explanation in a pane, and keep the request that produced it."""
-        # The lock also covers reading the current contents: the worker may replace another pane meanwhile.
+        # The lock also covers reading the current contents, because the worker may replace another pane meanwhile.
         with trait_lock():
             self._replace_pane(PaneContent(self._given_ground_truth.add_to(explanation), request), pane)
 
     # Traits.
 
     def _restore_previous(self) -> bool:
-        """Show the content that a patch replaced in the active pane; ``False`` if there is none."""
+        """Show the content that a patch replaced in the active pane; return ``False`` if there is no such content."""
         previous = self._previous[self.pane]
         if previous is None:
             return False

@@ -1,4 +1,4 @@
-"""Protocols of a player, for the modules that `player` imports and that therefore cannot import `player`."""
+"""Protocols of a player, for modules that cannot import `player` because `player` imports them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 class ShownExplanations(Protocol):
-    """Explanations that settings are checked against."""
+    """The explanations against which settings are checked."""
 
     @property
     def explanations(self) -> tuple[Explanation, ...]:
-        """The explanations on show, pane by pane."""
+        """The shown explanations, one for each pane."""
         ...
 
     @property
@@ -33,16 +33,16 @@ class PlayerView(ShownExplanations, Protocol):
 
     @property
     def frame(self) -> Any:
-        """The source frame on show."""
+        """The shown source frame."""
         ...
 
     @property
     def frame_stream(self) -> FrameStream:
-        """The open decoder for requests of frames."""
+        """The decoder for requests of frames, which stays open."""
         ...
 
     def pane_of(self, args: Mapping[str, Any]) -> int:
-        """Return the pane that a request names, or the active one."""
+        """Return the pane that a request names, or the active pane."""
         ...
 
     def clip_of(self, pane: int) -> Clip:
@@ -52,7 +52,7 @@ class PlayerView(ShownExplanations, Protocol):
     def change_request(
         self, method: str | None, target: int | str | None, params: Mapping[str, Any], pane: int | None = None
     ) -> ExplainRequest:
-        """Return the request of a pane (default: the active one) with these changes."""
+        """Return the request of a pane (default: the active pane) with these changes."""
         ...
 
     def show_result(self, explanation: Explanation, request: ExplainRequest | None, pane: int) -> None:

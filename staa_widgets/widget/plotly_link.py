@@ -25,20 +25,20 @@ CURSOR_COLOR, BAND_COLOR = "#c01f2e", "#1d5fd1"
 
 
 class _Track(NamedTuple):
-    """A trace over seconds.
+    """A Plotly trace whose x axis is seconds.
 
     Parameters
     ----------
     trace
         Plotly trace.
     x
-        Seconds of its points, or the centers of its bars or columns.
+        Seconds of the trace's points, or of the centers of its bars or columns.
     edges
         Start and end of each bar or column.
     marks
         Whether the bar at the current time is marked.
     selected
-        Points of the trace that were selected before it was linked.
+        Points of the trace that were selected before the figure was linked.
     """
 
     trace: Any
@@ -49,7 +49,7 @@ class _Track(NamedTuple):
 
 
 class Link:
-    """A player and a figure that follow each other; `unlink` ends it."""
+    """A link by which a player and a figure follow each other; `unlink` ends the link."""
 
     def __init__(self, player: Player, figure: go.FigureWidget) -> None:
         self._player, self._figure = player, figure
@@ -67,7 +67,8 @@ class Link:
         line = {"type": "line", "name": self._name, "y0": 0, "y1": 1, "line": {"color": CURSOR_COLOR, "width": 2}}
         self._plots = [{"xref": x, "yref": f"{y} domain"} for x, y in sorted(plots)]
         figure.layout.shapes = [*figure.layout.shapes, *({**line, **plot} for plot in self._plots)]
-        # Dragging in the figure selects seconds, as on the player's axis; zooming stays in the tool bar.
+        # Dragging in the figure selects seconds, as on the player's time axis; zooming is still possible in the tool
+        # bar.
         self._drag = figure.layout.dragmode, figure.layout.selectdirection
         figure.update_layout(dragmode="select", selectdirection="h")
         self._move_playhead()
@@ -87,7 +88,7 @@ class Link:
         """End the link: remove playhead, band and mark, and change nothing else. A second call does nothing."""
         if not self._active:
             return
-        # Plotly can add a callback but not remove one: those of an ended link stay in its lists and do nothing.
+        # Plotly cannot remove a callback: the callbacks of an ended link stay in the figure and do nothing.
         self._active = False
         self._throttle.cancel()
         self._player.unobserve(self._on_time, "time")
@@ -100,7 +101,7 @@ class Link:
             for track in self._tracks:
                 if track.marks:
                     track.trace.selectedpoints = track.selected
-        # The figure keeps the callbacks and so this link alive: release the player.
+        # The figure keeps the callbacks, and with them this link, alive; release the player.
         del self._player
 
     def _on_hover(self, trace: Any, points: Any, state: object) -> None:
@@ -116,7 +117,7 @@ class Link:
             self._player.frame = _frame_at_point(self._player, track, point if isinstance(point, int) else point[1])
 
     def _on_head_click(self, trace: Any, points: Any, _: object) -> None:
-        """Show the layer and head whose map was clicked, where the player has them."""
+        """Show the layer and head whose map was clicked, if the player's explanation has them."""
         if self._active and points.point_inds:
             (row, column), (rows, columns) = points.point_inds[0], trace.meta["grid"]
             layer, head = row // (rows + 1), column // (columns + 1)
@@ -137,7 +138,7 @@ class Link:
         self._figure.plotly_relayout({"selections": None})
         for track in self._tracks:
             if track.marks:
-                track.trace.selectedpoints = None  # as in the page; `_move_playhead` then marks the current bar again
+                track.trace.selectedpoints = None  # as in the page; then `_move_playhead` marks the current bar again
         self._move_playhead()
         if ranges:
             spans = self._player.explanations[0].spans
@@ -175,27 +176,28 @@ def link(player: Player, figure: go.FigureWidget) -> Link:
     """Link a player and a Plotly figure over time, so that each follows the other.
 
     Hovering over or clicking a bar shows the frame that the model saw in that slice; on any other trace over seconds,
-    the frame at that time. While the player plays, hovering does nothing. The player's frame moves a line through the
-    figure and marks its bar. Dragging across the figure selects seconds in the player; its selection is drawn as a band
-    in the figure. In the figure of layers and heads, clicking a map shows that head in the player.
+    the frame at the point's time. While the player plays, hovering does nothing. A line in the figure follows the
+    player's frame, and the frame's bar is marked. Dragging across the figure selects seconds in the player; the
+    player's selection is drawn as a band in the figure. In the figure of layers and heads, clicking a map shows that
+    head in the player.
 
     Parameters
     ----------
     player
         The player.
     figure
-        A figure whose x axis is seconds of the clip, such as ``go.FigureWidget(player.explanation.to_plotly())``, also
-        ``to_plotly("heads")`` or that of a comparison.
+        A figure whose x axis is seconds of the clip, such as ``go.FigureWidget(player.explanation.to_plotly())``,
+        ``to_plotly("heads")``, or the figure of a comparison.
 
     Returns
     -------
     Link
-        Call its ``unlink()`` to end the link and restore the figure.
+        Its method ``unlink`` ends the link and restores the figure.
 
     Raises
     ------
     ParameterError
-        If an argument has another type, or the figure has no trace over seconds.
+        If an argument has the wrong type, or the figure has no trace over seconds.
     """
     import plotly.graph_objects as go
 
@@ -244,7 +246,7 @@ def _make_track(trace: Any) -> _Track | None:
 def _bars_at(player: Player, edges: NDArray[np.float64], time: float) -> list[int]:
     spans = player.explanation.spans
     # Edges computed from a bar's center and width have rounding errors: a frame exactly on an edge could fall into the
-    # neighboring slice. Use the exact spans if they are the same.
+    # neighboring slice. The exact spans are used if they agree with the edges.
     starts, ends = (spans if edges.shape == spans.shape and np.allclose(edges, spans) else edges).T
     return np.flatnonzero((starts <= time) & (time < ends)).tolist()
 

@@ -1,6 +1,6 @@
 """Messages between a page and the kernel: requests, and the answers to them.
 
-The tests of both sides check the examples in `tests/protocol/messages.json`.
+The Python tests and the TypeScript tests both check the examples in `tests/protocol/messages.json`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from staa_widgets.errors import ProtocolError, StaaError
 
 MESSAGE_VERSION = 2
-"""Version of the messages; a page with another one is refused."""
+"""Version of the messages; a page with another version is refused."""
 
 ARGUMENTS: Mapping[str, Mapping[str, type]] = {
     "hello": {},
@@ -21,7 +21,7 @@ ARGUMENTS: Mapping[str, Mapping[str, type]] = {
     "frames": {"first": int, "count": int, "pane": int},
     "export": {"format": str, "settings": dict, "pane": int},
 }
-"""Arguments of each op and their types; all are optional."""
+"""Arguments of each op with their types; all arguments are optional."""
 
 _NAMES = {str: "a string", dict: "an object", int: "a whole number"}
 _OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError")
@@ -34,11 +34,11 @@ class Request:
     Parameters
     ----------
     id
-        Id that is copied into its answers.
+        Id of the request, which is copied into the answers.
     op
         One of `ARGUMENTS`.
     args
-        Its arguments.
+        Arguments of the op.
     """
 
     id: str

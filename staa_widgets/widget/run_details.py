@@ -1,4 +1,4 @@
-"""Details of a run as names and texts: enough to run it again."""
+"""List the details of a run as names and texts, enough to repeat the run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def run_details(e: Explanation) -> list[tuple[str, str]]:
-    """Return the names and values that describe a run, as the player lists them, without unknown ones.
+    """Return the names and values that describe a run, as the player lists them; unknown values are left out.
 
     Raises
     ------
@@ -21,7 +21,7 @@ def run_details(e: Explanation) -> list[tuple[str, str]]:
     """
     slices, rows, columns = e.maps.shape
     width, height = e.frame_size
-    # The provenance repeats the box and the parameters, which are listed separately.
+    # The provenance also holds the box and the parameters, but these are listed separately.
     provenance = [
         (name, value)
         for name, value in _flatten(to_json_value(e.provenance))

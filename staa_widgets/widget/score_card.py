@@ -33,7 +33,7 @@ PRIORS: tuple[Callable[[tuple[int, int, int]], NDArray[np.float32]], ...] = (
     controls.center_bell,
     controls.slot_frequency,
 )
-"""Controls that do not depend on the clip; a method that does not beat them says nothing about it."""
+"""Controls that do not depend on the clip; a method that does not beat these controls says nothing about the clip."""
 
 _STEPS = ("decode", "transform", "forward", "method")
 
@@ -49,11 +49,11 @@ def score_card(explanation: Explanation) -> dict[str, Any] | None:
     Returns
     -------
     dict or None
-        JSON values: `key`, equal for the same model, method, parameters and class; `method`; `about`, the class if the
-        maps depend on it, and the parameters that differ from the defaults; `model`; `cost` in words; `seconds` of
-        computation, ``None`` if the model's pass came from the cache; `scores` by name, each with its `value`,
-        ``None`` if the ground truth does not define one; `chance`, the score of a uniform map; and `prior`, the best
-        score of a control that does not depend on the clip (`PRIORS`).
+        JSON values: `key`, equal for the same model, method, parameters and class; `method`; `about`, the class (if the
+        maps depend on the class) and the parameters that differ from the defaults; `model`; `cost` in words; `seconds`
+        of computation, ``None`` if the model's pass came from the cache; `scores` by name, each with its `value`,
+        ``None`` if the value is undefined for this ground truth; `chance`, the score of a uniform map; and `prior`, the
+        best score of a control that does not depend on the clip (`PRIORS`).
     """
     e = explanation
     method = METHODS.get(e.method)
@@ -91,22 +91,23 @@ def is_class_specific(explanation: Explanation) -> bool:
     try:
         return get_method(explanation.method).depends_on_class(explanation.params)
     except (MethodError, ParameterError):
-        # The method is not registered here: a target other than the predicted class shows that it depends on one.
+        # The method is not registered in this process; if the target is not the predicted class, the maps depend on the
+        # class.
         return explanation.target != int(explanation.logits.argmax())
 
 
 def explanation_cost(explanation: Explanation, method: str | None = None) -> Cost | None:
-    """Return the cost of an explanation as it was run, or of another method with its defaults on the same clip.
+    """Return the cost of an explanation as it was computed, or of another method with defaults on the same clip.
 
     Returns
     -------
     Cost or None
-        Passes for all windows; ``None`` for a method that is not registered here.
+        Passes for all windows; ``None`` for a method that is not registered in this process.
     """
     e = explanation
     windows = _provenance_entry(e, "sampling").get("frames") or [e.sampled_frames.ravel().tolist()]
     _, height, width = e.maps.shape
-    # The cost depends on the number of cells, not on their layout: any layout will do.
+    # The cost depends on the number of cells only, so the layout of tokens does not matter.
     geometry = Geometry(len(windows[0]), e.sampled_frames.shape[1], height, width, "time_major", 0, (0, 0))
     try:
         priced_method = get_method(method or e.method)
@@ -133,7 +134,7 @@ def _provenance_entry(e: Explanation, name: str) -> Mapping[str, Any]:
 
 def _changed_parameters(e: Explanation) -> list[str]:
     try:
-        # As JSON values, in which tuples are lists.
+        # Compared as JSON values, because the explanation's tuples may have become lists.
         defaults = to_json_value(get_method(e.method).defaults)
     except MethodError:
         defaults = {}

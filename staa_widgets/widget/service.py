@@ -69,7 +69,7 @@ class Service:
         try:
             task.run()
         finally:
-            # A finished task holds its explanation and video, which may no longer be on show: release them.
+            # A finished task still holds its explanation and video, which the player may no longer show: release them.
             with self._lock:
                 if self._tasks.get(channel) is task:
                     del self._tasks[channel]

@@ -1,4 +1,4 @@
-"""Types of the player's settings: functions that check and convert a value, and the errors for invalid ones."""
+"""Types of the player's settings: functions that check and convert values, and the error for invalid values."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Setting(TraitType[Any, Any]):
     description
         What the setting does, in one sentence.
     echo
-        Whether a value set in one view is sent to the views in other pages.
+        Whether a value that is set in one view is sent to the other views of the player.
     """
 
     def __init__(self, default: Any, parse: ParseValue, description: str, *, echo: bool = True) -> None:
@@ -98,7 +98,7 @@ class NumberBetween:
 
 @dataclass(frozen=True)
 class NameFrom:
-    """Parser that accepts these names."""
+    """Parser that accepts the given names."""
 
     names: tuple[str, ...]
 
@@ -110,7 +110,7 @@ class NameFrom:
 
 
 def parse_frame(player: ShownExplanations, value: Any) -> int:
-    """Return a source frame of the first pane's clip; raises `SettingError`."""
+    """Check a source frame of the first pane's clip and return it; raises `SettingError`."""
     first, count = player.explanations[0].first_frame, len(player.explanations[0].times)
     if not (is_whole_number(value) and first <= value < first + count):
         raise SettingError(f"Choose from {first} to {first + count - 1}, the frames of the clip.")
@@ -118,12 +118,12 @@ def parse_frame(player: ShownExplanations, value: Any) -> int:
 
 
 def parse_layer(player: ShownExplanations, value: Any) -> int:
-    """Return a layer that one of the explanations keeps, or -1; raises `SettingError`."""
+    """Check a layer and return it: a layer that an explanation holds, or -1; raises `SettingError`."""
     return _parse_index(player, value, 0, "layers")
 
 
 def parse_head(player: ShownExplanations, value: Any) -> int:
-    """Return a head that one of the explanations keeps, or -1; raises `SettingError`."""
+    """Check a head and return it: a head that an explanation holds, or -1; raises `SettingError`."""
     return _parse_index(player, value, 1, "heads")
 
 
@@ -159,7 +159,7 @@ def parse_patch(player: ShownExplanations, value: Any) -> tuple[int, int, int] |
 
 
 def parse_pane(player: ShownExplanations, value: Any) -> int:
-    """Return the index of a pane; raises `SettingError`."""
+    """Check the index of a pane and return it; raises `SettingError`."""
     count = len(player.explanations)
     if not (is_whole_number(value) and 0 <= value < count):
         raise SettingError(f"Choose a pane from 0 to {count - 1}." if count > 1 else "There is only pane 0.")
@@ -167,7 +167,7 @@ def parse_pane(player: ShownExplanations, value: Any) -> int:
 
 
 def parse_selection(player: ShownExplanations, value: Any) -> tuple[float, float] | None:
-    """Return two seconds within the first pane's clip, or ``None``; raises `SettingError`."""
+    """Check a selection and return it: two seconds within the first pane's clip, or ``None``; raises `SettingError`."""
     if value is None:
         return None
     spans = player.explanations[0].spans
@@ -186,7 +186,7 @@ def parse_selection(player: ShownExplanations, value: Any) -> tuple[float, float
 
 
 def parse_height(_: ShownExplanations, value: Any) -> int:
-    """Return a number of pixels; raises `SettingError`."""
+    """Check a height in pixels and return it; raises `SettingError`."""
     if not (is_whole_number(value) and value >= 0):
         raise SettingError("Use a whole number of pixels, or 0 to fit the window.")
     return int(value)

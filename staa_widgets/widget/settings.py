@@ -1,4 +1,4 @@
-"""The player's settings: their traits, with default, accepted values and description."""
+"""The player's settings: one trait each, with default, accepted values and description."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ VIEWS = ("overlay", "side", "wipe", "difference", "grid")
 """Arrangements of the panes."""
 
 COMPARISON_VIEW = "grid"
-"""The view of a new player with several panes."""
+"""The arrangement of a new player with several panes."""
 
 
 class Settings(HasTraits):
-    """Settings of the player, set in the browser or in Python. After a change here, run ``make settings``."""
+    """Settings of the player, set in the browser or in Python. After changing this file, run ``make settings``."""
 
     frame = Setting(
         None, parse_frame, "Source frame on show; before it is set, the frame of the greatest attribution.", echo=False
@@ -113,7 +113,7 @@ def refuse_unknown_names(names: Iterable[str], known: Collection[str], caller: s
 
 
 def check_settings(explanations: Sequence[Explanation], settings: Mapping[str, Any], caller: str) -> dict[str, Any]:
-    """Check settings for explanations as `Player` does, and return them as it would store them.
+    """Check settings for explanations as `Player` does, and return the values that `Player` would store.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A lock for traits: cells, other kernel threads and the worker may set them, and traitlets has no lock."""
+"""A lock for traits: notebook cells, other kernel threads and the worker set traits, and traitlets has no lock."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _lock = threading.RLock()
 def trait_lock() -> Iterator[None]:
     """Hold the lock for changing traits; after waiting 2 seconds, continue without the lock.
 
-    All widgets share one lock. Observers run while it is held and may wait for other threads, hence the timeout.
+    All widgets share one lock. Observers run while the lock is held and may wait for other threads, hence the timeout.
     """
     acquired = _lock.acquire(timeout=2)
     try:

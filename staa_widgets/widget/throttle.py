@@ -8,14 +8,15 @@ from collections.abc import Callable
 
 
 class Throttle:
-    """Calls a function at once, or at the end of the interval if it ran less than an interval ago.
+    """Calls a function at once, or at the end of the interval if the last call was less than an interval ago.
 
     Waiting needs a running event loop, as every kernel has; without one each call runs at once.
 
     Parameters
     ----------
     run
-        Function to call. It must read current values itself, because calls within an interval are merged into one.
+        Function to call. It takes no arguments and must read current values, because calls within an interval are
+        merged.
     interval
         Minimum seconds between two runs.
     """
@@ -34,7 +35,7 @@ class Throttle:
         except RuntimeError:
             loop = None
         if loop is None or wait <= 0:
-            # Even if a timer is pending: it would not fire while a cell keeps the event loop busy.
+            # Run even if a timer is pending, because the timer would not fire while a cell keeps the event loop busy.
             self._run_now()
         elif self._timer is None:
             self._timer = loop.call_later(wait, self._run_now)

@@ -1,4 +1,4 @@
-"""Threads that compute for players, and the tasks that they run."""
+"""The threads that compute for players, and the tasks that run on these threads."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ INTERVAL = 0.1
 """Minimum seconds between two progress messages of a task."""
 
 MAX_MESSAGE_BYTES = 2_000_000
-"""Most bytes of binary data in one message: some notebook hosts drop larger messages."""
+"""Maximum bytes of binary data in one message: some notebook hosts drop larger messages."""
 
 _log = logging.getLogger(__name__)
 
 
 Answer = tuple[Mapping[str, Any], Sequence[bytes]]
-"""JSON values, and binary data beside them."""
+"""JSON values, with binary data."""
 
 
 class Operation(Protocol):
@@ -68,12 +68,12 @@ class Worker:
 
     @property
     def pending(self) -> int:
-        """The number of calls that are queued or running."""
+        """Number of calls that are queued or running."""
         return self._pending
 
     def submit(self, run: Callable[[], object], waiting: Callable[[], object]) -> None:
-        """Queue a call; `waiting` is called first if the call has to wait for another one."""
-        # The kernel keeps the request being answered, and so the thread for its messages, in context variables.
+        """Queue a call; if it has to wait for another call, `waiting` is called first."""
+        # In context variables the kernel stores the request that is being answered, and so the thread for its messages.
         context = copy_context()
         with self._lock:
             self._pending += 1
@@ -118,12 +118,12 @@ class Workers:
 
 
 WORKERS = Workers()
-"""Shared by all players of a process: only one explanation is computed at a time, and threads of closed players would
-accumulate."""
+"""Shared by all players of a process, because only one explanation is computed at a time, and
+threads of closed players would accumulate."""
 
 
 class Task:
-    """One operation requested by a page; it is answered exactly once.
+    """One operation that a page has requested; the request is answered exactly once.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ class Task:
         self.send_progress(step, done, total)
 
     def send_progress(self, step: str, done: int, total: int) -> None:
-        """Send the progress of the operation, at most once in `INTERVAL`."""
+        """Send the progress of the operation, at most once per `INTERVAL`."""
         if self.id is not None and not self._quiet and time.monotonic() - self._last_report >= INTERVAL:
             self._last_report = time.monotonic()
             self.host.send(progress_message(self.id, step, done, total))
@@ -183,7 +183,7 @@ class Task:
             raise CancelledError("The computation was cancelled.")
 
     def _claim(self) -> bool:
-        """Return ``True`` to the first caller only, which must answer."""
+        """Return ``True`` to the first caller only; this caller must send the answer."""
         with self._lock:
             is_first, self._finished = not self._finished, True
         return is_first
