@@ -84,7 +84,8 @@ class ExplainRun:
     def needs(self) -> Needs:
         """Arrays that the run's records must hold."""
         method_needs = self.method.needs(self.params)
-        # Records of one patch are made separately: the cached records serve all patches and methods.
+        # A record for a patch holds only what its method needs; other records name no patch, so that all methods share
+        # them.
         needs = method_needs if method_needs.patch else method_needs | replace(self.extra_needs, patch=None)
         if self.request.attention and self.model.family.attends and not method_needs.patch:
             needs = needs | BROWSING_NEEDS

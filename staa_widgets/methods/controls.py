@@ -99,7 +99,7 @@ def _read_frequencies() -> dict[str, NDArray[np.floating]]:
 
 
 def _mean_over_cells(table: NDArray[np.floating], axis: int, count: int) -> NDArray[np.floating]:
-    """Return the means of a step function over `count` equal parts of an axis."""
+    """Return the means of `table`, taken as a step function along `axis`, over `count` cells of equal length."""
     table = np.moveaxis(table, axis, 0)
     sums = np.concatenate([np.zeros((1, *table.shape[1:])), table.cumsum(axis=0)])
     edges = np.linspace(0, len(table), count + 1)

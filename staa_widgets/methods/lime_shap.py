@@ -29,7 +29,7 @@ RIDGE_PENALTY = 1.0
 """Penalty of the ridge regression of LIME."""
 
 MAX_EXACT_SEGMENTS = 8
-"""Most segments for exact Shapley values: 256 coalitions."""
+"""Maximum number of segments for exact Shapley values, which then take 256 coalitions."""
 
 _SEGMENTS_HINT = "Give the number of parts along time, rows and columns, such as (4, 4, 4)."
 

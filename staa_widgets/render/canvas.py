@@ -105,7 +105,7 @@ def _load_font(name: str, size: float) -> Any:
 
 
 def _choose_font(size: float, text: str) -> tuple[Any, str]:
-    """Return the font that has the most characters of a text, and the text with the missing ones replaced by ``?``."""
+    """Return the font that has the most characters of a text, and the text with missing characters as ``?``."""
     plain = text.translate(_ASCII_PUNCTUATION)
     candidates = [("", plain), *((name, text) for name in _SYSTEM_FONTS if _load_font(name, size) is not None)]
     name, line = max(candidates, key=lambda candidate: sum(_has_glyph(candidate[0], c) for c in candidate[1]))

@@ -153,7 +153,7 @@ def open_clip(
     fps: float | None = None,
     times: ArrayLike | None = None,
 ) -> Clip:
-    """Open a video.
+    """Open a video as a `Clip`.
 
     Parameters
     ----------

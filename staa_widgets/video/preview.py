@@ -107,26 +107,27 @@ def make_preview(
     max_bytes: int = MAX_BYTES,
     progress: Callable[[int, int], object] = lambda *_: None,
 ) -> Preview:
-    """Encode the frames of a clip as JPEG.
+    """Return frames of a clip as a preview, encoded as JPEG.
 
     Parameters
     ----------
     clip
         The clip, ``F`` frames.
     max_frames
-        Most frames to encode; a longer clip is thinned evenly, with its first and last frame.
+        Maximum number of frames to encode. Of a longer clip, evenly spread frames are encoded, with the first and the
+        last.
     max_side
-        Most pixels of the longer side; frames are never enlarged.
+        Maximum pixels of the longer side; frames are never enlarged.
     max_bytes
-        Most bytes of all pictures. If the best quality does not fit, the quality is reduced, then the size; the
-        smallest pictures are used even if they do not fit.
+        Maximum bytes of all pictures together. If the best quality does not fit, the quality is reduced, then the size;
+        the smallest pictures are used even if they do not fit.
     progress
         Called as ``progress(done, total)`` between chunks; it may raise an error to cancel.
 
     Returns
     -------
     Preview
-        ``P = min(F, limit)`` pictures.
+        ``P = min(F, max_frames)`` pictures.
     """
     indices = even_indices(len(clip), max_frames)
     scale = min(1.0, max_side / max(clip.width, clip.height))

@@ -67,7 +67,7 @@ class TrueOrFalse:
     """Parser that accepts ``True`` and ``False``."""
 
     def __call__(self, _: ShownExplanations, value: Any) -> bool:
-        """Return the value; raises `SettingError`."""
+        """Check a value and return it; raises `SettingError`."""
         if not isinstance(value, bool | np.bool_):
             raise SettingError("Use True or False.")
         return bool(value)
@@ -90,7 +90,7 @@ class NumberBetween:
     slider: tuple[float, float] | None = None
 
     def __call__(self, _: ShownExplanations, value: Any) -> float:
-        """Return the value; raises `SettingError`."""
+        """Check a value and return it; raises `SettingError`."""
         if not (is_finite_number(value) and self.low <= value <= self.high):
             raise SettingError(f"Use a number from {self.low:g} to {self.high:g}.")
         return float(value)
@@ -103,7 +103,7 @@ class NameFrom:
     names: tuple[str, ...]
 
     def __call__(self, _: ShownExplanations, value: Any) -> str:
-        """Return the value; raises `SettingError`."""
+        """Check a value and return it; raises `SettingError`."""
         if value not in self.names:
             raise SettingError(suggest_name(str(value), self.names, f"Choose from {', '.join(self.names)}."))
         return str(value)

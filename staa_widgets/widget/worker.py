@@ -73,7 +73,8 @@ class Worker:
 
     def submit(self, run: Callable[[], object], waiting: Callable[[], object]) -> None:
         """Queue a call; if it has to wait for another call, `waiting` is called first."""
-        # In context variables the kernel stores the request that is being answered, and so the thread for its messages.
+        # The call runs in a copy of the context variables, in which the kernel stores the current request and the
+        # thread for its messages.
         context = copy_context()
         with self._lock:
             self._pending += 1

@@ -176,7 +176,7 @@ choice on it.
 
 
 def draw_scene(seed: int, name: str | None = None, variant: str = "standard", kind: str = DEFAULT_KIND) -> Scene:
-    """Return a random scene of a seed.
+    """Return the random scene that a seed determines.
 
     Parameters
     ----------
@@ -192,7 +192,7 @@ def draw_scene(seed: int, name: str | None = None, variant: str = "standard", ki
     Raises
     ------
     ParameterError
-        If action, variant or kind is unknown or the seed negative.
+        If `name`, `variant` or `kind` is unknown, or `seed` is negative.
     """
     if seed < 0:
         raise ParameterError(f"seed must be at least 0, got {seed}.", "Give a whole number, such as seed=0.")

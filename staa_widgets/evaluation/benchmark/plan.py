@@ -48,10 +48,10 @@ INSERTION_METRIC: dict[str, Spec] = {"insertion": ("insertion", {"units": "coars
 """The insertion metric of the default run: it inserts coarse blocks, because only these have an oracle."""
 
 MAX_CHEAP_PASSES = 30
-"""Most forward and backward passes of a method that explains every clip; more expensive methods explain few clips."""
+"""Maximum passes of a method that explains every clip; more expensive methods explain only few clips."""
 
 MAX_PASSES = 600
-"""Most passes per clip of a method; a more expensive method runs only if its name is given, or in a full run."""
+"""Maximum passes per clip of a method; a more expensive method runs only if its name is given, or in a full run."""
 
 SHUFFLED_METHODS = ("staa", "staa_logit")
 """Methods that, like the controls, also explain models with shuffled weights."""

@@ -158,7 +158,8 @@ def footnote(results: Results) -> Markup | None:
 def _describe_rivals(results: Results, metric: str, first: str, others: Sequence[str], scored: Sequence[str]) -> Markup:
     """Return a sentence that compares the best method of a metric with the others."""
     rivals = [method for method in scored if method not in (first, *others)]
-    # One clip gives no interval; and on the clips that two methods have in common, another method may be ahead.
+    # A method may have the best mean without being proven better: there is no interval for a single clip, and on the
+    # clips that both methods have, the other may be ahead.
     unproven = [method for method in rivals if results.compare(first, method, metric).better != first]
     return join_markup(
         join_markup("; no clear difference from: ", comma_list(others)) if others else None,

@@ -130,10 +130,10 @@ class JointReader:
             captured["out"] = out
 
     def _make_arrays(self, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        """Compute the arrays of a `Record` from the captured tensors; their first axis is the clips."""
+        """Compute the arrays of a `Record` from the captured tensors; the first axis of every array is the clips."""
         needs, prefix = self.needs, self.geometry.prefix
         arrays: dict[str, Tensor] = {}
-        # By name of a rollout, the weights that it adds to the flow: for each token in each layer, (B, L, N).
+        # The weights that a rollout adds to the flow in each layer, for each token, (B, L, N); by name of the rollout.
         reads: dict[str, Tensor] = {}
         if needs.rows:
             rows = self._stack("row")

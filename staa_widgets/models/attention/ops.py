@@ -149,7 +149,7 @@ def carry_relevance(row: Tensor, query: Tensor, key: Tensor, value: Tensor, slop
 
 
 def target_one_hot(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return the one-hot gradient of the target logits, ``(B, K)``."""
+    """Return the gradient of the sum of the target logits with respect to all logits: one-hot, ``(B, K)``."""
     return torch.zeros_like(logits).scatter(1, targets[:, None], 1)
 
 
@@ -165,9 +165,9 @@ def make_records(
     """Make one record per clip.
 
     `logits` are the model's output: ``(B, K)``, or ``(B·T, K)`` if each frame is a sequence. `make_arrays` is called
-    with the logits of the clips and their targets, and returns the arrays of the records; their first axis is the
-    clips. `errors` maps the name of an array to one sampling error per clip, ``(B,)``; `make_arrays` may fill it. The
-    errors are stored in the records.
+    with the logits of the clips and their targets, and returns the arrays of the records; the first axis of every array
+    is the clips. `errors` maps the name of an array to one sampling error per clip, ``(B,)``; `make_arrays` may fill
+    it. The errors are stored in the records.
     """
     logits = logits.reshape(len(targets), -1, logits.shape[-1]).mean(1)
     predicted = logits.argmax(-1).tolist()

@@ -46,10 +46,11 @@ class PooledReader(ABC):
         self.pooler["row"] = mean_row(query, key, scale)
 
     def _make_arrays(self, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        """Compute the arrays of a `Record` from the captured tensors; their first axis is the clips."""
+        """Compute the arrays of a `Record` from the captured tensors; the first axis of every array is the clips."""
         needs, row = self.needs, self.pooler["row"]
         arrays: dict[str, Tensor] = {}
-        # By name of a rollout, the weights that it starts with: for each token in the pooler's output, (B, N).
+        # The weights that a rollout starts with, one for each token that the pooler reads, (B, N); by name of the
+        # rollout.
         reads = {"rollout": row.mean(1)}
         if needs.rows:
             rows = self._to_grid(row[:, None])

@@ -174,7 +174,7 @@ class TimesformerReader:
         return output
 
     def _make_arrays(self, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        """Compute the arrays of a `Record` from the captured tensors; their first axis is the clips."""
+        """Compute the arrays of a `Record` from the captured tensors; the first axis of every array is the clips."""
         needs, clips = self.needs, len(targets)
         arrays: dict[str, Tensor] = {}
         rows = self._stack("row", clips).movedim(2, -2)
@@ -249,8 +249,8 @@ class TimesformerReader:
     def _compute_relevance(self, clips: int) -> Tensor:
         """Carry the readout back through ``I + mean_h relu(A · dy/dA)`` of space and time: ``(B, T, P)``.
 
-        If frames share one CLS, every copy of CLS starts with the full flow: attention times gradient already counts a
-        copy with its share of ``1/T``. Flow that arrives at one copy is added to all copies.
+        If frames share one CLS, each frame has a copy of it. Every copy starts with the full flow, because the gradient
+        of a copy already contains the factor ``1/T``. Flow that arrives at one copy is added to all copies.
         """
         flow = torch.zeros(clips, *self.layers[0]["gradient_spatial"].unflatten(0, (clips, -1)).shape[1:3])
         flow = flow.to(self.readout.device)
