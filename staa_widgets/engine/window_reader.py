@@ -44,7 +44,7 @@ class WindowReader:
         self._pixels: dict[int, Tensor] = {}
 
     def window(self, number: int) -> Tensor:
-        """Return the model's input for a window, float32 ``(T, 3, H', W')``; numbers must increase with each call."""
+        """Return the model's input for a window, float32 ``(T, 3, H', W')``; `number` must rise with each call."""
         import torch
 
         frames_to_read = self._windows.indices

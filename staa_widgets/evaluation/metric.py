@@ -70,7 +70,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric: a function from a `Case` to a number, with the metadata that are needed to read the number.
+    """A metric: a function from a `Case` to a number, with the metadata that a reader needs to interpret the number.
 
     Parameters
     ----------

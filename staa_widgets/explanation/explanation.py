@@ -42,7 +42,7 @@ class Explanation(Exportable):
         float32 ``(S, h, w)``, the attribution of the clip over time slices and the token grid. Non-negative for
         attention methods. Never scaled slice by slice.
     spans
-        float64 ``(S, 2)``, the half-open interval of seconds that each slice stands for; they tile the clip.
+        float64 ``(S, 2)``, the half-open interval of seconds that each slice covers; the intervals tile the clip.
     sampled_frames
         int64 ``(S, k)``, the source frames that the model saw for each slice.
     box

@@ -75,8 +75,8 @@ def read_decord(video: VideoFile, indices: NDArray[np.int64]) -> NDArray[np.uint
     if decord is None:
         raise ModuleNotFoundError("decord is not installed.", name="decord")
     try:
-        # Idle readers grew from 79 MB to 1.7 GB, so one lives for one call. fault_tol: a damaged frame must raise,
-        # not be replaced by its neighbor.
+        # Idle readers grew from 79 MB to 1.7 GB, so each call makes a new reader. fault_tol: a damaged frame must raise
+        # an error, not be replaced by its neighbor.
         reader = decord.VideoReader(str(video.source), num_threads=THREADS, fault_tol=1e-9)
         if len(reader) != len(video.times):
             raise DecordError(f"decord counts {len(reader)} frames, not {len(video.times)}.")

@@ -149,8 +149,8 @@ def pane_names(explanations: Sequence[Explanation]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``panes``: one name for each pane; ``pairs``: for each pane, a name of this pane and of the next (after the last
-        comes the first), which state only how these two differ.
+        ``panes``: one name for each pane; ``pairs``: for each pane, a name of it and a name of the next pane (the first
+        follows the last), made from the differences of these two panes only.
     """
     pairs = zip(explanations, [*explanations[1:], explanations[0]], strict=True)
     return {"panes": distinguishing_names(explanations), "pairs": [distinguishing_names(pair) for pair in pairs]}

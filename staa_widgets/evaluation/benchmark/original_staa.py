@@ -1,9 +1,9 @@
 """Compute the published evaluation of STAA as the authors' code does, to show the limits of this evaluation.
 
-From the notebooks beside "STAA: Spatio-Temporal Attention Attribution" (arXiv 2411.00630). None of these functions is a
-metric of this package. The published faithfulness uses indices into the flattened attention map as indices into the
-flattened frames, although the two arrays are not aligned; it is greatest if hiding the bytes at these indices changes
-nothing. The published monotonicity of segment SHAP is the same number for every clip.
+From the notebooks published with "STAA: Spatio-Temporal Attention Attribution" (arXiv 2411.00630). None of these
+functions is a metric of this package. The published faithfulness uses indices into the flattened attention map as
+indices into the flattened frames, although the two arrays are not aligned; it is greatest if hiding the bytes at these
+indices changes nothing. The published monotonicity of segment SHAP is the same number for every clip.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Complexity metrics: how concentrated a map is. None shows that a map is right: sharpening alone changes them all.
+"""Complexity metrics: how concentrated a map is. They do not show that a map is right: sharpening changes them all.
 
 The functions on tensors take maps ``(B, …)``, use the magnitudes of the maps, and return float64 ``(B,)``, NaN for a
 map that is zero everywhere.

@@ -72,7 +72,7 @@ def _flow_per_token(terms: Tensor) -> Tensor:
 
 
 def _carry_sampled(terms: Tensor, layer: Mapping[str, Any], path: Tensor, start: float) -> Tensor:
-    """Carry terms ``(B, K, R, n, N)`` through the attention of sampled queries, with one sample per index of `K`, `R`."""
+    """Carry terms ``(B, K, R, n, N)`` through the attention of sampled queries; every row of `K`, `R` has a sample."""
     flow, halves = _flow_per_token(terms)[..., path], terms.shape[2]
     size = query_sampling.SAMPLE_SIZE // halves
     samples = [
