@@ -1,4 +1,4 @@
-"""Where the time goes from a file to an explanation on show: by step, from the cache, and to the page's first paint.
+"""Where the time goes from a file to an explanation shown: by step, from the cache, and to the page's first paint.
 
 Medians with 95 % bootstrap intervals over repeats in one process, the model loaded and asked once before.
 """

@@ -39,7 +39,7 @@ class Settings(HasTraits):
     """Settings of the player, set in the browser or in Python. After changing this file, run ``make settings``."""
 
     frame = Setting(
-        None, parse_frame, "Source frame on show; before it is set, the frame of the greatest attribution.", echo=False
+        None, parse_frame, "Current source frame; at first the frame of the greatest attribution.", echo=False
     )
     playing = Setting(False, TrueOrFalse(), "Whether the clip plays.")  # noqa: FBT003
     rate = Setting(1.0, NumberBetween(0.05, 16), "Speed of playback; 1 is real time.")

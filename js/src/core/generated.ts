@@ -69,7 +69,7 @@ export type Group = "attention" | "gradient" | "perturbation" | "control";
 
 /** Settings that the browser and Python can read and set. */
 export interface Settings {
-  /** Source frame on show; before it is set, the frame of the greatest attribution. */
+  /** Current source frame; at first the frame of the greatest attribution. */
   frame: number | null;
   /** Whether the clip plays. */
   playing: boolean;

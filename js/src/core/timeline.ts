@@ -39,7 +39,7 @@ export interface Timeline {
   readonly slices: readonly number[];
   /** Positions of sampled frames, in rising order. */
   readonly sampled: readonly number[];
-  /** Position of the frame on show at a second. */
+  /** Position of the current frame at a second. */
   positionAt(time: number): number;
   /** Position of a source frame, or of the nearest one that can be shown. */
   positionOf(frame: number): number;

@@ -7,7 +7,7 @@ import type { Session } from "../session/session.js";
 /** Least width of the image in pixels: the text needs it. */
 const MIN_WIDTH = 560;
 
-/** Download the view on show as a PNG file, named after clip, frame and method. */
+/** Download the current view as a PNG file, named after clip, frame and method. */
 export function savePicture(session: Session, root: HTMLElement): void {
   const { clip, method } = session.view.meta.peek().file_stems;
   const frame = session.panes.timeline.frames[session.panes.position.peek()];
@@ -37,7 +37,7 @@ interface Sheet {
   write(text: string, y: number, color?: string, x?: number, align?: CanvasTextAlign, maxWidth?: number): void;
 }
 
-/** Draw the view on show as it is arranged, in its colors, with a heading above and the color bar below. */
+/** Draw the current view as it is arranged, in its colors, with a heading above and the color bar below. */
 function drawPlayer(session: Session, root: HTMLElement): HTMLCanvasElement {
   const pictures = visible<HTMLCanvasElement>(root, ".staa-picture canvas");
   const labels = visible(root, ".staa-grid .staa-tab, .staa-wiper .staa-corner");

@@ -7,7 +7,7 @@ import { type File, frameStore, markUsed, type Pictures } from "./store.js";
 
 const MB = 2 ** 20;
 
-/** Runs to have, counted from the one on show in the direction of travel; the most urgent first. */
+/** Runs to have, counted from the current one in the direction of travel; the most urgent first. */
 export const RUN_OFFSETS = [0, 1, 2, -1];
 
 const runOf = (position: number) => Math.floor(position / MAX_FRAMES);
@@ -31,7 +31,7 @@ export function remoteStore(
 ) {
   const cachedRuns = signal<readonly number[]>([]);
   const runs = new Map<number, File[]>();
-  /** Runs that could not be fetched; they are requested again once another run was on show. */
+  /** Runs that could not be fetched; they are requested again once another run was shown. */
   const failed = new Set<number>();
   const file = (position: number) => runs.get(runOf(position))?.[position % MAX_FRAMES];
   const previewStore = frameStore((i) => previews[i], size);

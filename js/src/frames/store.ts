@@ -5,7 +5,7 @@ import type { ReadonlySignal } from "@preact/signals-core";
 /** Bytes of decoded pictures to hold in memory: about 100 pictures of 640 × 360. */
 const MEMORY = 96 * 2 ** 20;
 
-/** Pictures to decode ahead of the one on show. */
+/** Pictures to decode ahead of the current one. */
 const AHEAD = 6;
 
 export type File = Uint8Array<ArrayBuffer>;

@@ -21,7 +21,7 @@ export interface Heat {
   readonly temporalSigned: Float32Array;
 }
 
-/** Heat maps on show: the joint maps (layer -1), or the attention of one head or of the mean of heads (head -1). */
+/** Heat maps shown: the maps of all layers (layer -1), or the attention of one head or of the mean of heads (head -1). */
 export function computeHeat(payload: Payload, layer: number, head: number, sigma = 0): Heat {
   const { maps, attention, meta } = payload;
   const { grid, attention: attentionShape } = meta;

@@ -9,7 +9,7 @@ import type { Model } from "./model.js";
 import { createRequestRunner, type RequestRunner } from "./requests.js";
 import { openRpc, type Rpc } from "./rpc.js";
 
-/** Everything behind the player that outlives the explanation on show. */
+/** Everything behind the player that outlives the current explanation. */
 export interface Host {
   readonly kernel: Kernel;
   readonly rpc: Rpc;

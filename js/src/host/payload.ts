@@ -66,7 +66,7 @@ export interface Meta {
   target: number;
   method: string;
   params: { [key: string]: Json };
-  /** Whether the map on show depends on the class. */
+  /** Whether the map shown depends on the class. */
   class_specific: boolean;
   methods: Method[];
   ground_truth: GroundTruth | null;

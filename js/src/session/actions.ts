@@ -40,7 +40,7 @@ export interface Actions {
   togglePlay(): void;
   /** Play slower or faster. */
   changeRate(direction: 1 | -1): void;
-  /** Move the start (0) or the end (1) of the selection to the frame on show. */
+  /** Move the start (0) or the end (1) of the selection to the current frame. */
   setSelectionEnd(end: 0 | 1): void;
   select(range: readonly [number, number] | null): void;
 }

@@ -60,7 +60,7 @@ export function differenceOf(one: Pane, other: Pane, state: State): HeatPicture 
     box: grid.box,
     map: computed(() => subtract(one.map.value, other.map.value)),
     heat: computed(() => {
-      // One position for each pair of slices that are on show together.
+      // One position for each pair of slices that are shown together.
       const pairs = new Map(one.timeline.slices.map((slice, i) => [`${slice} ${other.timeline.slices[i]}`, i]));
       const at = ({ heat, timeline }: Pane, moment: number) => mapAt(heat.value, timeline.hold(moment));
       const values = Float32Array.from([...pairs.values()].flatMap((i) => [...subtract(at(one, i), at(other, i))]));

@@ -1,4 +1,4 @@
-// A pane: one explanation on show, and everything that is derived from it at the frame on show.
+// A pane: one explanation shown, and everything that is derived from it at the current frame.
 
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals-core";
 import { BACKGROUND_MAX_SIDE, DEFAULTS, DIVERGING } from "../core/generated.js";
@@ -17,7 +17,7 @@ export type Box = readonly [x0: number, y0: number, x1: number, y1: number];
 /** What a heat map is drawn from. */
 interface HeatSource {
   readonly heat: ReadonlySignal<Heat>;
-  /** Map `(h, w)` on show. */
+  /** Current map `(h, w)`. */
   readonly map: ReadonlySignal<Float32Array>;
   /** The colormap, RGB `(256, 3)`. */
   readonly colorTable: ReadonlySignal<Uint8Array>;
@@ -42,14 +42,14 @@ interface HeatOverlay {
 export interface HeatPicture extends HeatSource, HeatOverlay {
   readonly meta: ReadonlySignal<Meta>;
   readonly timeline: Timeline;
-  /** Position of the frame on show on the timeline; one signal for all panes of a clip. */
+  /** Position of the current frame on the timeline; one signal for all panes of a clip. */
   readonly position: ReadonlySignal<number>;
   readonly slice: ReadonlySignal<number>;
-  /** Outline of the ground truth in the frame on show, as a path in pixels of its masks; empty if there is none. */
+  /** Outline of the ground truth in the current frame, as a path in pixels of its masks; empty if there is none. */
   readonly outline: ReadonlySignal<string>;
 }
 
-/** One explanation on show, and what follows from it for the frame on show. */
+/** One shown explanation, and what follows from it for the current frame. */
 export interface Pane extends HeatPicture {
   /** The explanation; another one of the same clip may replace it. */
   readonly payload: Signal<Payload>;

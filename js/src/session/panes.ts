@@ -1,4 +1,4 @@
-// The panes of a session: the explanations on show, which of them is active, and the frames that they show.
+// The panes of a session: the explanations shown, which of them is active, and the frames that they show.
 
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals-core";
 import type { State } from "../core/settings.js";
@@ -12,7 +12,7 @@ import { describePatch } from "./patch.js";
 import { rememberPayload } from "./patch_actions.js";
 import { openPictures } from "./pictures.js";
 
-/** The explanations on show. */
+/** The explanations shown. */
 export interface Panes {
   readonly all: readonly Pane[];
   /** Index of the active pane. */
@@ -32,7 +32,7 @@ export interface Panes {
   /** Layout of the first pane's clip, which all others follow. */
   readonly layout: ClipLayout;
   readonly timeline: Timeline;
-  /** Position of the frame on show on that timeline. */
+  /** Position of the current frame on that timeline. */
   readonly position: ReadonlySignal<number>;
   /** Whether the session must be opened anew, because frames from the kernel became available or unavailable. */
   outdated(): boolean;

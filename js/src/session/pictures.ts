@@ -78,7 +78,7 @@ function fetchRuns({ panes, rpc, notify, until }: Viewer, clips: RemoteClip[]): 
     const missing = missingRuns();
     const [mostUrgent] = missing;
     const underWay = missing.find(({ store, run }) => store === current?.store && run === current.run);
-    // Only the run on show is urgent enough to cancel another one.
+    // Only the current run is urgent enough to cancel another one.
     if (underWay && (underWay === mostUrgent || mostUrgent.urgency)) return;
     cancel();
     if (!mostUrgent) return;

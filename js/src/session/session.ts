@@ -1,4 +1,4 @@
-// The session: the state that all parts of the player share while the same clips are on show.
+// The session: the state that all parts of the player share while the same clips are shown.
 
 import type { State } from "../core/settings.js";
 import type { Host } from "../host/connection.js";
@@ -12,7 +12,7 @@ export interface Session {
   readonly state: State;
   /** The kernel, requests and notices. */
   readonly host: Host;
-  /** The explanations on show. */
+  /** The explanations shown. */
   readonly panes: Panes;
   /** Signals that are derived from panes and settings. */
   readonly view: SessionView;

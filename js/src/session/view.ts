@@ -17,13 +17,13 @@ const VIEWS: readonly View[] = ["grid", "overlay", "side", "wipe", "difference"]
 export interface SessionView {
   /** Views for this number of panes. */
   readonly modes: readonly View[];
-  /** The view on show; panes of two clips have no difference. */
+  /** The current view; panes of two clips have no difference. */
   readonly mode: ReadonlySignal<View>;
   /** Short names of all panes, which state how they differ. */
   readonly names: ReadonlySignal<string[]>;
   /** Short names of the active pane and the next one, which state how these two differ. */
   readonly pairNames: ReadonlySignal<string[]>;
-  /** Second of the frame on show. */
+  /** Second of the current frame. */
   readonly time: ReadonlySignal<number>;
   /** Seconds that are played: from and to. */
   readonly playedRange: readonly [number, number];
@@ -33,7 +33,7 @@ export interface SessionView {
   readonly meta: ReadonlySignal<Meta>;
   readonly slice: ReadonlySignal<number>;
   readonly heat: ReadonlySignal<Heat>;
-  /** Name of the colormap on show. */
+  /** Name of the current colormap. */
   readonly colormap: ReadonlySignal<string>;
   /** Names of the colormaps to choose from. */
   readonly colormaps: string[];

@@ -9,7 +9,7 @@ import { button, h, seconds } from "./dom.js";
 import { placeRectangle } from "./patch_position.js";
 
 /**
- * Thumbnails of all layers and heads at the frame on show. A click shows one head, a second click the mean of its layer, a
+ * Thumbnails of all layers and heads at the current frame. A click shows one head, a second click the mean of its layer, a
  * third the map of all layers. Hidden if the explanation contains no attention.
  */
 export function attentionHeads(session: Session): HTMLElement {
@@ -18,7 +18,7 @@ export function attentionHeads(session: Session): HTMLElement {
   const { meta, slice } = session.view;
   const open = signal(false);
   const all = computed(() => (open.value ? thumbnails(active.value.payload.value) : []));
-  /** Index of the thumbnail on show, or -1 for the map of all layers. The last one of a layer is the mean. */
+  /** Index of the current thumbnail, or -1 for the map of all layers. The last one of a layer is the mean. */
   const chosen = computed(() =>
     all.value.findIndex(({ layer, head }) => layer === state.layer.value && (head < 0 || head === state.head.value)),
   );

@@ -124,7 +124,7 @@ function selectionArea(session: Session, view: ChartView): HTMLElement {
   return area;
 }
 
-/** The line at the second of the frame on show; the chart scrolls when it leaves. */
+/** The line at the second of the current frame; the chart scrolls when it leaves. */
 function playhead(session: Session, view: ChartView): HTMLElement {
   const { time } = session.view;
   const mark = movingMark("staa-playhead");

@@ -9,11 +9,11 @@ import { mergeBars, niceStep } from "./chart_bars.js";
 import type { ChartView } from "./chart_view.js";
 import { percent, seconds, svg } from "./dom.js";
 
-/** The bars of one pane on show. */
+/** The bars of one pane shown. */
 export interface DrawnBars {
   /** Slices that each bar stands for. */
   readonly slicesPerBar: number;
-  /** Number of bars before the first one on show. */
+  /** Number of bars before the first one shown. */
   readonly before: number;
   readonly elements: readonly Element[];
 }
@@ -29,7 +29,7 @@ interface Scale {
   several: boolean;
 }
 
-/** Draw the bars of all panes and the time axis into `plot` whenever they change; return the bars on show. */
+/** Draw the bars of all panes and the time axis into `plot` whenever they change; return the bars shown. */
 export function drawBars(session: Session, view: ChartView, plot: SVGElement): ReadonlySignal<readonly DrawnBars[]> {
   const { all: panes } = session.panes;
   const drawn = signal<readonly DrawnBars[]>([]);
@@ -142,7 +142,7 @@ function barsOf(
   return { slicesPerBar, before: Math.floor(first / slicesPerBar), elements };
 }
 
-/** Labels of the time axis: seconds, or minutes if many are on show. */
+/** Labels of the time axis: seconds, or minutes if many are shown. */
 function timeLabels(view: ChartView): SVGElement[] {
   const [from, length] = view.range.value;
   const unit = length > 180 ? 60 : 1;

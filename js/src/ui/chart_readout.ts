@@ -1,4 +1,4 @@
-// The numbers of the slice under the pointer or on show, or of the selection; the bars of these slices are marked.
+// The numbers of the slice under the pointer or shown, or of the selection; the bars of these slices are marked.
 
 import type { ReadonlySignal } from "@preact/signals-core";
 import { watch } from "../core/reactive.js";

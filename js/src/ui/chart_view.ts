@@ -11,7 +11,7 @@ const LANE_HEIGHTS = [92, 60, 46, 36];
 const MIN_FRAMES = 4;
 
 export interface ChartView {
-  /** Seconds on show: the first one, and how many. */
+  /** Seconds shown: the first one, and how many. */
   readonly range: Signal<readonly [from: number, length: number]>;
   /** Width of the chart in pixels. */
   readonly width: Signal<number>;
@@ -24,13 +24,13 @@ export interface ChartView {
   /** Height of the bars of one pane in pixels, and of all panes. */
   readonly laneHeight: number;
   readonly plotHeight: number;
-  /** Place of a second across the chart, 0 … 1 for those on show. */
+  /** Place of a second across the chart, 0 … 1 for those shown. */
   share(second: number): number;
   /** Second at a place across the chart. */
   secondAt(share: number): number;
   /** Begin at a second, with another length if one is given. */
   scrollTo(from: number, length?: number): void;
-  /** Show more or less time, centered on the second under the pointer or on the frame on show. */
+  /** Show more or less time, centered on the second under the pointer or on the current frame. */
   zoom(factor: number): void;
 }
 

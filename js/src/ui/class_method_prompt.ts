@@ -1,4 +1,4 @@
-// A prompt for another method, when a class was chosen but the method on show is the same for all classes.
+// A prompt for another method, when a class was chosen but the current method is the same for all classes.
 
 import type { Signal } from "@preact/signals-core";
 import { watch } from "../core/reactive.js";
@@ -7,7 +7,7 @@ import { button, fillOptions, h } from "./dom.js";
 import { methodOptions } from "./method_menu.js";
 
 /**
- * Offer methods that depend on the class when a class was chosen but the method on show does not. `restoreFocus` is called
+ * Offer methods that depend on the class when a class was chosen but the current method does not. `restoreFocus` is called
  * when the prompt closes.
  */
 export function classMethodPrompt(

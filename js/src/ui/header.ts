@@ -8,7 +8,7 @@ import { h, iconButton } from "./dom.js";
 import type { PlayerActions } from "./keys.js";
 import { tooltip } from "./shortcuts.js";
 
-/** The clip, the explanation on show, the state of the kernel, and buttons. */
+/** The clip, the current explanation, the state of the kernel, and buttons. */
 export function header(session: Session, playerActions: PlayerActions): HTMLElement {
   const { host, until } = session;
   const { layout } = session.panes;

@@ -1,4 +1,4 @@
-// A click on a patch asks for its attention; the patch on show is marked.
+// A click on a patch asks for its attention; the current patch is marked.
 
 import { watch } from "../core/reactive.js";
 import type { Pane } from "../session/pane.js";
@@ -13,7 +13,7 @@ const CLICK_DISTANCE = 4;
 /** Milliseconds to wait for the second click of a double click. */
 const DOUBLE_CLICK_DELAY = 250;
 
-/** Request the attention of a patch when it is clicked; return the mark of the patch on show. */
+/** Request the attention of a patch when it is clicked; return the mark of the current patch. */
 export function patchClick(session: Session, pane: Pane, picture: HTMLElement): HTMLElement {
   const { until } = session;
   const { active } = session.panes;

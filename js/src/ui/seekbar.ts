@@ -58,7 +58,7 @@ export function seekbar(session: Session): HTMLElement {
   return element;
 }
 
-/** Describe the frame on show. */
+/** Describe the current frame. */
 export function describeFrame(session: Session): string {
   const { position, timeline, layout } = session.panes;
   const { total, first } = layout.frames;

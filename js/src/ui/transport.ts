@@ -8,7 +8,7 @@ import { describeFrame } from "./seekbar.js";
 import { tooltip } from "./shortcuts.js";
 import { views } from "./views.js";
 
-/** Buttons for playback, the time and frame on show, the view and the speed. */
+/** Buttons for playback, the time and frame shown, the view and the speed. */
 export function transport(session: Session): HTMLElement {
   const { state, until } = session;
   const { timeline, position } = session.panes;

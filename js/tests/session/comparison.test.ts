@@ -61,7 +61,7 @@ it("subtracts the next pane from the active one at the same second, each on its 
   const [one, other] = session.panes.all;
   const difference = session.panes.difference.value!;
   const { values } = difference.heat.value;
-  // Three pairs of slices are on show together: 0 and 0, 0 and 1, 1 and 1.
+  // Three pairs of slices are shown together: 0 and 0, 0 and 1, 1 and 1.
   expect(values.length).toBe(3 * 4);
   for (const frame of one.timeline.frames) {
     state.frame.value = frame;
