@@ -101,7 +101,7 @@ def test_another_method_and_class_are_computed(notebook: Callable[..., Notebook]
     rows.nth(1).click()
     expect(root.get_by_text("is the same for every class")).to_be_visible()
     root.get_by_role("button", name="Explain", exact=True).click()
-    expect(line).to_contain_text(f"{other} · staa_logit")
+    expect(line).to_contain_text(f"{other} · method staa_logit")
     assert heights() != first
     assert root.locator("canvas[data-frame]").get_attribute("data-frame") == frame
     state = book.run_json(2)
@@ -113,7 +113,7 @@ def test_another_method_and_class_are_computed(notebook: Callable[..., Notebook]
     expect(kernel_chip(root)).to_have_text("kernel busy")
     rows.nth(2).click()
     (lab.books / "go").touch()
-    expect(line).to_contain_text(f"{third} · staa_logit")
+    expect(line).to_contain_text(f"{third} · method staa_logit")
     # Compute from Python, with the class by name.
     book.run(3)
     expect(line).to_contain_text("wave · method staa_logit")
@@ -154,7 +154,7 @@ def test_computing_can_be_cancelled_and_errors_are_shown_in_place(notebook: Call
     expect(alert).to_contain_text("no <b>luck</b>")
     (lab.books / "mended").touch()
     alert.get_by_role("button", name="Retry").click()
-    expect(line).to_contain_text("· broken ·")
+    expect(line).to_contain_text("· method broken ·")
     expect(alert).to_be_empty()
     # The canceled computation stopped at its next step.
     name, _, shown_method, _, calls = book.run_json(2)
@@ -167,7 +167,7 @@ def test_restarted_kernel_is_shown_and_seeking_still_works(notebook: Callable[..
     root = book.run_player(1)
     book.restart()
     expect(kernel_chip(root)).to_have_text("kernel stopped")
-    expect(root.get_by_text("To choose a method or class, run the cell again")).to_be_visible()
+    expect(root.get_by_text("Run the notebook cell again to compute anything new")).to_be_visible()
     expect(root.get_by_role("combobox", name="Method", exact=True)).to_be_disabled()
     root.press("End")
     wait_for_frame(root, LAST)
@@ -216,7 +216,7 @@ def test_reopened_notebook_with_its_widgets_plays_without_a_kernel(notebook: Cal
     book.open()
     root = book.cells.nth(1).locator(".staa-root")
     expect(kernel_chip(root)).to_have_text("kernel stopped")
-    expect(root.get_by_text("To choose a method or class, run the cell again")).to_be_visible()
+    expect(root.get_by_text("Run the notebook cell again to compute anything new")).to_be_visible()
     root.press("End")
     wait_for_frame(root, LAST)
     expect(book.cells.nth(1).locator(".staa-fallback")).to_be_hidden()
