@@ -30,7 +30,7 @@ BATCHES = (1, 2, 4, 8)
 
 
 def write_long_clip(path: Path, seconds: int) -> None:
-    """Write a video of this length that repeats a drawn clip."""
+    """Write a video of this length that repeats a synthetic clip."""
     frames = action_clip(3, size=SIZE, fps=FPS).frames
     pictures = [av.VideoFrame.from_ndarray(frame, format="rgb24").reformat(format="yuv420p") for frame in frames]
     with av.open(str(path), "w") as out:

@@ -187,7 +187,7 @@ def _motion_energy(inputs: MethodInputs) -> NDArray[np.float32]:
 
 @method("other_clip", group="control", reads_attention=True, class_specific=False, needs_model=True, cost=Cost(2))
 def _other_clip(inputs: MethodInputs) -> NDArray[np.float32]:
-    """Control: the map of `staa` for another clip, a drawn one that the seed chooses."""
+    """Control: the map of `staa` for another clip, a synthetic one that the seed chooses."""
     if inputs.record_other is None:
         raise UnsupportedRequestError("These inputs cannot record another clip.", "Choose another control.")
     return staa(inputs.record_other(staa.needs()))

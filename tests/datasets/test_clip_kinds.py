@@ -1,4 +1,4 @@
-"""Kinds of drawn clips: actions anywhere in time, held poses, clips cut to their action."""
+"""Kinds of synthetic clips: actions anywhere in time, held poses, clips cut to their action."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.usefixtures("folder")
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of four drawn clips, one of them half written, and a text."""
+    """Folder of four synthetic clips, one of them half written, and a text."""
     place = tmp_path_factory.mktemp("clips")
     for seed, name in enumerate("abcd"):
         path = action_clip(seed, size=48, fps=8).write_mp4(place / f"{name}.mp4")

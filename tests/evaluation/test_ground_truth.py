@@ -1,4 +1,4 @@
-"""Ground truth of drawn clips on a token grid."""
+"""Ground truth of synthetic clips on a token grid."""
 
 from __future__ import annotations
 

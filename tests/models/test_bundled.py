@@ -1,4 +1,4 @@
-"""The bundled models on drawn clips outside the training data, as mp4 files, through `explain`."""
+"""The bundled models on synthetic clips outside the training data, as mp4 files, through `explain`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`ActionClip`, a drawn clip with its ground truth, and `action_clip`, which draws one."""
+"""`ActionClip`, a synthetic clip with its ground truth, and `action_clip`, which draws one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ActionClip:
-    """A drawn clip with its ground truth.
+    """A synthetic clip with its ground truth.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def action_clip(
     variant: str = "standard",
     kind: str = DEFAULT_KIND,
 ) -> ActionClip:
-    """Return a drawn clip of an action, with its ground truth.
+    """Return a synthetic clip of an action, with its ground truth.
 
     Parameters
     ----------
