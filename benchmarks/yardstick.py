@@ -1,4 +1,4 @@
-"""Methods beside the controls that know no clip, on every set of synthetic clips, and how even methods are on still ones.
+"""Methods beside the controls that know no clip, on every set of synthetic clips; on still clips, how even methods are.
 
     python -m benchmarks.yardstick --page docs/generated/yardstick.md
 
