@@ -1,4 +1,4 @@
-"""The ablation that chose the defaults: every variant of STAA beside the controls, on the first set of synthetic clips."""
+"""The ablation that chose the defaults: all variants of STAA beside the controls, on the first set of clips."""
 
 from __future__ import annotations
 
