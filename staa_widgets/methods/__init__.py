@@ -1,6 +1,7 @@
 """Attribution methods: one function each, from a `Record` or `MethodInputs` to maps ``(S, h, w)``.
 
-Begin with `registry.py` (what a method declares) and `occlusion.py` (a short method); `METHODS` holds all of them.
+Begin with `registry.py` (what a method declares) and `occlusion.py` (a short method); `METHODS` holds all of them. To
+add a method, write a module and import it below.
 """
 
 from __future__ import annotations

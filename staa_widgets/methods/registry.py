@@ -1,4 +1,8 @@
-"""`Method`: an attribution method with its metadata, and the registry of all methods."""
+"""`Method`: an attribution method with its metadata, and the registry of all methods.
+
+A method registers itself when its module is imported. To add one, write a module beside this one and import it in the
+package's `__init__.py`.
+"""
 
 from __future__ import annotations
 

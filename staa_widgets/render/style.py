@@ -1,4 +1,7 @@
-"""`HeatStyle`: the display settings of a heat map, as a frozen value."""
+"""`HeatStyle`: the display settings of a heat map and their defaults, as a frozen value.
+
+After changing a default, run `make settings`: the player's TypeScript reads a generated copy.
+"""
 
 from __future__ import annotations
 

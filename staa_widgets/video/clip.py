@@ -1,4 +1,7 @@
-"""`Clip`: a video whose frames are decoded on demand. `open_clip`: open a video as a `Clip`."""
+"""`Clip`: a video whose frames are decoded on demand. `open_clip`: open a video as a `Clip`.
+
+Which arrays, tensors and lists of frames are accepted is decided in `staa_widgets.video.arrays`.
+"""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ import { chartReadout } from "./chart_readout.js";
 import { summary, tableRows, timeRange } from "./chart_text.js";
 import { type ChartView, createChartView } from "./chart_view.js";
 import { button, h, movingMark, onDrag, svg } from "./dom.js";
+import { tooltip } from "./keys.js";
 import { legend } from "./legend.js";
-import { tooltip } from "./shortcuts.js";
 
 /** Height of the time axis in pixels. */
 const AXIS_HEIGHT = 22;

@@ -7,8 +7,8 @@ import { changedSettings, pythonCode } from "../export/code.js";
 import { tableAsCsv } from "../export/table.js";
 import type { Session } from "../session/session.js";
 import { button, dialog, h } from "./dom.js";
+import { tooltip } from "./keys.js";
 import { requestStatus } from "./request_status.js";
-import { tooltip } from "./shortcuts.js";
 
 /** A dialog with everything that can be exported. */
 export function exportDialog(session: Session, savePicture: () => void): { dialog: HTMLElement; open: () => void } {

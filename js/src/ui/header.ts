@@ -5,8 +5,7 @@ import { watch } from "../core/reactive.js";
 import { describePatch } from "../session/patch.js";
 import type { Session } from "../session/session.js";
 import { h, iconButton } from "./dom.js";
-import type { PlayerActions } from "./keys.js";
-import { tooltip } from "./shortcuts.js";
+import { type PlayerActions, tooltip } from "./keys.js";
 
 /** The clip, the current explanation, the state of the kernel, and buttons. */
 export function header(session: Session, playerActions: PlayerActions): HTMLElement {

@@ -4,7 +4,7 @@ import { watch } from "../core/reactive.js";
 import type { Session } from "../session/session.js";
 import { timeRange } from "./chart_text.js";
 import { button, h } from "./dom.js";
-import { tooltip } from "./shortcuts.js";
+import { tooltip } from "./keys.js";
 
 /** A button with the label and the times of the ground truth, which shows and hides its outline and its band. */
 export function legend(session: Session): HTMLElement {

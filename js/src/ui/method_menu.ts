@@ -6,8 +6,8 @@ import type { Request } from "../host/requests.js";
 import { describePatch } from "../session/patch.js";
 import type { Session } from "../session/session.js";
 import { button, fillOptions, h } from "./dom.js";
+import { tooltip } from "./keys.js";
 import { requestStatus } from "./request_status.js";
-import { tooltip } from "./shortcuts.js";
 
 /** The method, whether its map depends on the class, and the progress of a computation. */
 export function methodMenu(session: Session): HTMLElement {

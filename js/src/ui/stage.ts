@@ -5,8 +5,8 @@ import { watch } from "../core/reactive.js";
 import type { HeatPicture, Pane } from "../session/pane.js";
 import type { Session } from "../session/session.js";
 import { button, h } from "./dom.js";
+import { tooltip } from "./keys.js";
 import { differenceName, type PointedPlace, screen } from "./screen.js";
-import { tooltip } from "./shortcuts.js";
 import { wipeHandle } from "./wipe_handle.js";
 
 /** Pictures of all panes: each has its heat map, its frame alone and its difference, which are shown as the view demands. */

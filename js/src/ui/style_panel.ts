@@ -6,7 +6,7 @@ import { watch } from "../core/reactive.js";
 import type { Session } from "../session/session.js";
 import { colorbar } from "./colorbar.js";
 import { button, fillOptions, h, percent } from "./dom.js";
-import { tooltip } from "./shortcuts.js";
+import { tooltip } from "./keys.js";
 
 /** Controls for the layer, the colors, the threshold and the interpolation. */
 export function stylePanel(session: Session): HTMLElement {

@@ -4,8 +4,8 @@ import { watch } from "../core/reactive.js";
 import { RATES } from "../session/actions.js";
 import type { Session } from "../session/session.js";
 import { fillOptions, h, icon, iconButton, seconds } from "./dom.js";
+import { tooltip } from "./keys.js";
 import { describeFrame } from "./seekbar.js";
-import { tooltip } from "./shortcuts.js";
 import { views } from "./views.js";
 
 /** Buttons for playback, the time and frame shown, the view and the speed. */

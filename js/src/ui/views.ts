@@ -4,8 +4,8 @@ import type { Settings } from "../core/generated.js";
 import { watch } from "../core/reactive.js";
 import type { Session } from "../session/session.js";
 import { h } from "./dom.js";
+import { tooltip } from "./keys.js";
 import { differenceName } from "./screen.js";
-import { tooltip } from "./shortcuts.js";
 
 type ViewTexts = { [view in Settings["view"]]: readonly [name: string, title: string] };
 

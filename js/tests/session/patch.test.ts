@@ -5,7 +5,7 @@ import { type Payload, readPayloads } from "../../src/host/payload.js";
 import { createState } from "../../src/host/settings_sync.js";
 import { describePatch, patchOf } from "../../src/session/patch.js";
 import { openSession, type Session } from "../../src/session/session.js";
-import { COMMANDS, type PlayerActions } from "../../src/ui/keys.js";
+import { type Command, type PlayerActions, SHORTCUTS } from "../../src/ui/keys.js";
 import { controller, FakeModel, FakeSignal, named, payloadTraits } from "../fake.js";
 
 const turn = () => new Promise<void>((done) => setTimeout(done));
@@ -26,7 +26,7 @@ function withPatch(payload: Payload, patch: [number, number, number] | null): Pa
 }
 
 const pressEscape = (session: Session) => {
-  return COMMANDS.leave(session, -1, {} as PlayerActions, "Escape");
+  return (SHORTCUTS.leave.run as Command)(session, -1, {} as PlayerActions, "Escape");
 };
 
 it("reads the patch of an explanation and of a request, by default the middle one", () => {

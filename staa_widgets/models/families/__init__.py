@@ -1,4 +1,5 @@
 """One file for each model family: its token layout, its reader, and its `Family` for `staa_widgets.models.registry`.
 
-Begin with `vivit`, the simplest; `docs/families.md` says how to add a family.
+To add a family, write a file here and register it in `FAMILIES` of `staa_widgets.models.registry`. Begin with `vivit`,
+the simplest; `docs/families.md` says more.
 """
