@@ -1,7 +1,8 @@
 """Export formats of explanations: the table of formats by name, and the export methods of `Exportable`.
 
 `EXPORT_FORMATS` is the only list of formats: `Explanation.export`, ``staa explain --out`` and the export dialog of the
-player read it. To add a format, write its function in `staa_widgets.export` and add a row here.
+player read it. To add a format, write its function in `staa_widgets.export` and add a row here; a method of
+`Exportable` is not needed.
 
 This is also the only module of this layer that refers to higher layers. It gives the names of their functions as
 strings, and `import_by_name` imports a function when it is used.
@@ -40,7 +41,7 @@ class ExportFormat:
     description
         Content of the file, as shown in a menu.
     writer
-        ``"package.module:function"`` for `import_by_name`. The function takes an explanation or a comparison, a path
+        ``"package.module:function"`` inside `staa_widgets`, for `import_by_name`. The function takes an explanation or a comparison, a path
         and options, writes the file in one step and returns its path.
     media_type
         Media type of the file if the kernel makes it for the player; empty if the player makes the file itself.

@@ -1,6 +1,6 @@
 """`Clip`: a video whose frames are decoded on demand. `open_clip`: open a video as a `Clip`.
 
-Which arrays, tensors and lists of frames are accepted is decided in `staa_widgets.video.arrays`.
+`staa_widgets.video.arrays` decides which frames in memory, such as arrays and tensors, are accepted.
 """
 
 from __future__ import annotations

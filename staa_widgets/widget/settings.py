@@ -1,4 +1,7 @@
-"""The player's settings: one trait each, with default, accepted values and description."""
+"""The player's settings: one trait each, with default, accepted values and description.
+
+Defaults of the heat map, such as the opacity, are in `staa_widgets.render.style`.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Metrics: one function each, from a `Case` to a number; importing this package registers all of them.
 
-Begin with `complexity`, the shortest module. `staa_widgets.evaluation.metric` defines the metadata of a metric.
+Begin with `complexity`, the shortest module. To add a metric, write a module and import it below.
+`staa_widgets.evaluation.metric` defines the metadata of a metric.
 """
 
 from __future__ import annotations
