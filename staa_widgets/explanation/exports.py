@@ -41,8 +41,8 @@ class ExportFormat:
     description
         Content of the file, as shown in a menu.
     writer
-        ``"package.module:function"`` inside `staa_widgets`, for `import_by_name`. The function takes an explanation or a comparison, a path
-        and options, writes the file in one step and returns its path.
+        ``"package.module:function"`` inside `staa_widgets`, for `import_by_name`. The function takes an explanation or
+        a comparison, a path and options, writes the file in one step and returns its path.
     media_type
         Media type of the file if the kernel makes it for the player; empty if the player makes the file itself.
     single
