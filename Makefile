@@ -1,10 +1,10 @@
 # `make demo` and `make test` set everything up themselves, in .venv, and can be run again at any time.
 
 PYTHON ?= python3
-# What pip is told about torch. A CPU build from PyTorch's own index, for example:
+# Arguments for pip that choose the torch build. A CPU build from PyTorch's own index, for example:
 #   make demo TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
 TORCH ?= $(shell grep '^torch==' constraints.txt)
-# What JupyterLab is told besides. On a machine without a screen, for example:
+# Further arguments for JupyterLab. On a machine without a screen, for example:
 #   make lab LAB="--no-browser --ServerApp.port=8888"
 LAB ?=
 
@@ -26,7 +26,7 @@ SKIPPED := $(if $(STAA_SKIP_BROWSER), and not browser)
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo    explain a drawn clip with the bundled model and write an interactive page"
+	@echo "make demo    explain a synthetic clip with the bundled model and write an interactive page"
 	@echo "make lab     open the quickstart notebook in JupyterLab"
 	@echo "make test    run the tests: TypeScript, Python, Chromium, JupyterLab (needs Chromium, or STAA_SKIP_BROWSER=1)"
 	@echo "make test-python, make test-browser, make test-lab"
@@ -39,10 +39,10 @@ help:
 	@echo "make reference"
 	@echo "             write docs/reference.md: the public API, from the docstrings"
 	@echo "make bench   measure overhead, cost, scale and the player on this machine (a quarter of an hour)"
-	@echo "make truth   score every method against what is known of drawn clips"
+	@echo "make truth   compare all methods with the ground truth of synthetic clips"
 	@echo "make matrix  test other releases of transformers and anywidget, and marimo, each in its own environment"
-	@echo "make train   draw the training clips and train the six bundled models again (about seven hours); what is finished"
-	@echo "             is not done again, so it can be stopped at any time: checkpoints lie in out/training"
+	@echo "make train   make the training clips and train the six bundled models (about seven hours). Finished stages are"
+	@echo "             not repeated, so it can be stopped at any time; checkpoints are in out/training"
 	@echo "make clean   remove everything that make made"
 
 demo: $(VENV)/.installed $(BUNDLE)
@@ -68,8 +68,8 @@ test-browser: chromium $(VENV)/.developing $(BUNDLE)
 test-lab: chromium $(VENV)/.developing $(BUNDLE)
 	@$(PYTEST) -m "not slow and lab"
 
-# Whatever takes longer than a commit can wait for goes here, under 90 minutes in all: fuzzing, whole notebooks in a
-# browser, the docs, the course. Mark such a test `slow`, or add a target beside `matrix`.
+# Tests that take too long for every commit, under 90 minutes in all: fuzzing, whole notebooks in a browser, the docs, the
+# course. Mark such a test `slow`, or add a target beside `matrix`.
 test-all: test
 	@echo "== slow tests: pytest"
 	@$(PYTEST) -m "slow$(SKIPPED)" || [ $$? -eq 5 ] # 5: no test is marked so
