@@ -60,7 +60,7 @@ def load_model(
     ----------
     model
         Hub id, folder with ``config.json`` and safetensors weights, a name in `BUNDLED_MODELS`, or a module in memory,
-        which is neither moved nor changed. ``None``: the bundled model.
+        which is neither moved nor changed. ``None`` or ``"bundled"``: the bundled model.
     device
         ``"auto"`` takes the first of cuda, mps and cpu that is available; a module in memory stays where it is.
     dtype
@@ -126,7 +126,7 @@ def _resolve_source(model: str | Path | None) -> tuple[str, str]:
     """Return the folder or hub id to load from, and a name to show, which contains no path of this machine."""
     # Bundled models give confident predictions for real video too; their name warns that they were trained on drawings
     # only.
-    if model is None:
+    if model is None or model == "bundled":
         return str(BUNDLED_FOLDER), "bundled (drawn actions only)"
     if isinstance(model, str) and model.startswith("bundled/"):
         if model not in BUNDLED_MODELS:
@@ -161,7 +161,7 @@ def _refuse_misspelled_bundled_name(name: str) -> None:
     matches = get_close_matches(name.casefold(), ["bundled", *full_names], 1, cutoff=0.8)
     if not matches:
         return
-    hint = f"Choose from {', '.join(BUNDLED_MODELS)}, or leave the name out for the default."
+    hint = f"Choose from bundled, {', '.join(BUNDLED_MODELS)}."
     if matches[0] in full_names:
         hint = f"Did you mean {full_names[matches[0]]!r}?"
     raise ModelLoadError(f"There is no folder or bundled model {name!r}.", hint)
