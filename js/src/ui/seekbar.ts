@@ -62,5 +62,6 @@ export function seekbar(session: Session): HTMLElement {
 export function describeFrame(session: Session): string {
   const { position, timeline, layout } = session.panes;
   const { total, first } = layout.frames;
-  return `frame ${timeline.frames[position.value]} of ${first}–${first + total - 1}`;
+  const last = first + total - 1;
+  return `frame ${timeline.frames[position.value]} of ${first ? `${first}–${last}` : last}`;
 }
