@@ -76,7 +76,7 @@ def entry(name: str, value: Any) -> str:
     if not isinstance(value, ModuleType):
         call = "\n".join(wrap(f"staa.{name}{signature(value)}", 100, subsequent_indent="    "))
         parts.append(f"```python\n{call}\n```\n")
-    parts.append(markdown(inspect.getdoc(value) or ""))
+    parts.append(to_markdown(inspect.getdoc(value) or ""))
     if name == "Player":
         settings = [SETTINGS[key] for key in vars(Settings) if key in SETTINGS]
         rows = [(f"`{each.name}`", f"`{each.default_value!r}`", each.description) for each in settings]
@@ -110,7 +110,7 @@ def member(path: str, owner: str, name: str, value: Any) -> str:
     is_property = isinstance(value, property | cached_property)
     prefix = path if isinstance(value, classmethod) or path == "staa.cache" else owner
     call = "" if is_property else signature(function, bound=path != "staa.cache")
-    return f"#### `{prefix}.{name}{call}`\n\n{markdown(inspect.getdoc(value) or inspect.getdoc(function) or '')}"
+    return f"#### `{prefix}.{name}{call}`\n\n{to_markdown(inspect.getdoc(value) or inspect.getdoc(function) or '')}"
 
 
 def signature(value: Any, *, bound: bool = False) -> str:
@@ -124,7 +124,7 @@ def signature(value: Any, *, bound: bool = False) -> str:
     return str(inspect.Signature(public))
 
 
-def markdown(docstring: str) -> str:
+def to_markdown(docstring: str) -> str:
     """Return a docstring in numpy style as Markdown."""
     first, *sections = SECTION.split(docstring)
     parts = [text(first)]

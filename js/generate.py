@@ -62,14 +62,14 @@ def generated_text() -> str:
         constant("BACKGROUND", css_color(BACKGROUND), "Color of the background where an explanation has no preview."),
         constant("BACKGROUND_MAX_SIDE", BACKGROUND_MAX_SIDE, "Longer side of that background in pixels."),
         constant("COMPARISON_VIEW", COMPARISON_VIEW, "View of a new player with several panes."),
-        f"{comment('Operation that a page can request from the kernel.')}export type Op = {union(ARGUMENTS)};\n",
-        f"{comment('Files that the kernel makes, by format.')}export const KERNEL_FORMATS = "
+        f"{doc_comment('Operation that a page can request from the kernel.')}export type Op = {union(ARGUMENTS)};\n",
+        f"{doc_comment('Files that the kernel makes, by format.')}export const KERNEL_FORMATS = "
         f"{object_literal({name: format_words(row) for name, row in KERNEL_FORMATS.items()})} as const;\n",
-        f"{comment('Group of an attribution method.')}export type Group = {union(get_args(Group))};\n",
+        f"{doc_comment('Group of an attribution method.')}export type Group = {union(get_args(Group))};\n",
         settings_interface(settings),
-        f"{comment('Settings of a new player.')}export const DEFAULTS: Settings = "
+        f"{doc_comment('Settings of a new player.')}export const DEFAULTS: Settings = "
         f"{object_literal({name: setting.default_value for name, setting in settings.items()})};\n",
-        f"{comment('Least and greatest value of the slider of a setting.')}export const SLIDERS = "
+        f"{doc_comment('Least and greatest value of the slider of a setting.')}export const SLIDERS = "
         f"{object_literal({name: ends for name, ends in sliders.items() if ends is not None})} as const;\n",
     ]
     return "\n".join(parts)
@@ -78,7 +78,7 @@ def generated_text() -> str:
 def constant(name: str, value: Any, description: str) -> str:
     """Return the declaration of a constant, with its description."""
     start, end = f"export const {name} = ", " as const;" if isinstance(value, tuple) else ";"
-    return f"{comment(description)}{start}{literal(value, LINE_WIDTH - len(start) - len(end))}{end}\n"
+    return f"{doc_comment(description)}{start}{literal(value, LINE_WIDTH - len(start) - len(end))}{end}\n"
 
 
 def format_words(export_format: ExportFormat) -> dict[str, str]:
@@ -88,9 +88,9 @@ def format_words(export_format: ExportFormat) -> dict[str, str]:
 
 def settings_interface(settings: Mapping[str, Setting]) -> str:
     """Return the interface with the TypeScript type of every setting."""
-    lines = [f"{comment('Settings that the browser and Python can read and set.')}export interface Settings {{\n"]
+    lines = [f"{doc_comment('Settings that the browser and Python can read and set.')}export interface Settings {{\n"]
     for name, setting in settings.items():
-        lines.append(f"{comment(setting.description, '  ')}  {name}: {setting_type(setting)};\n")
+        lines.append(f"{doc_comment(setting.description, '  ')}  {name}: {setting_type(setting)};\n")
     return "".join([*lines, "}\n"])
 
 
@@ -150,7 +150,7 @@ def css_color(rgb: Iterable[int]) -> str:
     return f"#{bytes(rgb).hex()}"
 
 
-def comment(text: str, indent: str = "") -> str:
+def doc_comment(text: str, indent: str = "") -> str:
     """Return a documentation comment on one line."""
     return f"{indent}/** {text} */\n"
 

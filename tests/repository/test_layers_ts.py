@@ -32,11 +32,11 @@ def import_graph(root: Path) -> Graph:
     graph = {}
     for file in sorted(root.rglob("*.ts")):
         paths = [plain or dynamic for plain, dynamic in IMPORT.findall(file.read_text("utf-8"))]
-        graph[dotted(file, root)] = frozenset(dotted((file.parent / path).resolve(), root) for path in paths)
+        graph[module_name(file, root)] = frozenset(module_name((file.parent / path).resolve(), root) for path in paths)
     return graph
 
 
-def dotted(file: Path, root: Path) -> str:
+def module_name(file: Path, root: Path) -> str:
     return ".".join(["src", *file.relative_to(root.resolve()).with_suffix("").parts])
 
 

@@ -24,10 +24,6 @@ BRIGHTNESS = (0.85, 1.15)
 """Brightness of the first and of the last frame, where it changes."""
 
 
-def _repeat(frame: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
-    return np.repeat(frame[None], count, axis=0)
-
-
 def _keep(frames: NDArray[np.uint8], _: np.random.Generator) -> NDArray[np.uint8]:
     return frames
 
@@ -111,7 +107,7 @@ def still_clip(
         raise ParameterError(
             f"fps={fps} and seconds={seconds} give {count} frames.", "Increase fps or seconds; both must be positive."
         )
-    frames = STILL_KINDS[kind](_repeat(image, count), np.random.default_rng([seed, 4]))
+    frames = STILL_KINDS[kind](np.repeat(image[None], count, axis=0), np.random.default_rng([seed, 4]))
     nothing = np.zeros(frames.shape[:3], bool)
     return ActionClip(
         frames,
