@@ -1,4 +1,4 @@
-"""Methods beside the controls that know no clip, on every set of synthetic clips; on still clips, how even methods are.
+"""Compare methods with the controls on every set of synthetic clips, and measure how even they are on still clips.
 
     python -m benchmarks.yardstick --page docs/generated/yardstick.md
 
@@ -67,7 +67,7 @@ def scores_section(results: Results, clip_set: str) -> str:
 
 
 def differences_section(results: Results) -> str:
-    """Return the table of the paired difference of each method to the control that comes nearest, by metric."""
+    """Return the table of paired differences: each method minus the best control, by metric."""
     lines = [f"| minus the nearest control | {' | '.join(COMPARED)} |", f"|---|{'---|' * len(COMPARED)}"]
     for method in METHODS:
         cells = []

@@ -47,7 +47,7 @@ def generated_text() -> str:
         constant("SCHEMA", SCHEMA, "Version of the payload; the player refuses any other."),
         constant("MESSAGE_VERSION", MESSAGE_VERSION, "Version of the messages between a page and the kernel."),
         constant("PAYLOAD_TRAITS", PAYLOAD_TRAITS, "Traits that carry the explanations; they are set together."),
-        constant("MAX_FRAMES", MAX_FRAMES, "Most frames of one answer."),
+        constant("MAX_FRAMES", MAX_FRAMES, "Maximum number of frames in one answer."),
         constant("CANCELLED", CancelledError.__name__, "Type of the error of a request that was cancelled."),
         constant("PATCH_METHOD", PATCH_METHOD, "Method that shows where the attention of one patch goes."),
         constant("DIVERGING", DIVERGING, "Name of the colormap of signed maps."),
@@ -69,7 +69,7 @@ def generated_text() -> str:
         settings_interface(settings),
         f"{doc_comment('Settings of a new player.')}export const DEFAULTS: Settings = "
         f"{object_literal({name: setting.default_value for name, setting in settings.items()})};\n",
-        f"{doc_comment('Least and greatest value of the slider of a setting.')}export const SLIDERS = "
+        f"{doc_comment('Minimum and maximum of the slider of each setting.')}export const SLIDERS = "
         f"{object_literal({name: ends for name, ends in sliders.items() if ends is not None})} as const;\n",
     ]
     return "\n".join(parts)

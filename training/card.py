@@ -59,7 +59,7 @@ def write_card(folder: Path, model: int, predictions: Sequence[Prediction], orig
         least=f"{CLEARLY_VISIBLE:.0%}",
         class_rows=format_rows([*by_class, ("**all**", share_found(clear, model))]),
         share_rows=format_rows(by_share),
-        other_rows=format_rows([(OTHER_SETS[name], found) for name, found in others.items()]),
+        other_rows=format_rows([(OTHER_SETS[name], share) for name, share in others.items()]),
     )
 
 

@@ -17,7 +17,7 @@ def checkpoint_path(folder: Path, stage: int) -> Path:
 
 
 def write_checkpoint(path: Path, settings: str, rng: np.random.Generator, **parts: Any) -> None:
-    """Write the state of a stage after an epoch, such that the file is never half written.
+    """Write the state of a stage after an epoch; the file is replaced in one step.
 
     Parameters
     ----------

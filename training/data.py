@@ -36,7 +36,7 @@ LEAST_VISIBLE = 0.5
 CLEARLY_VISIBLE = 0.75
 """Share of the action from which on accuracy is judged."""
 SHARD = 1600
-"""Most clips of a file."""
+"""Maximum number of clips in a file."""
 
 
 class TrainingClips(NamedTuple):

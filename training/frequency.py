@@ -2,7 +2,7 @@
 
     python -m training.frequency
 
-writes the table of the control `slot_frequency`: the strongest map that knows no clip.
+writes the table of the control `slot_frequency`: the strongest map that does not depend on the clip.
 """
 
 from __future__ import annotations

@@ -236,9 +236,9 @@ def train_epoch(
     count = len(clips.frames)
     order = rng.permutation(count)[: count // BATCH * BATCH].reshape(-1, BATCH)
     for batch in tqdm(order, desc=title, leave=False, mininterval=30):
-        seen = augment_clips(clips.frames[batch], slices, stage.painted, stage.shift, rng)
+        augmented = augment_clips(clips.frames[batch], slices, stage.painted, stage.shift, rng)
         with torch.autocast("cpu", torch.bfloat16):
-            logits = model(pixel_values=to_model_input(seen)).logits
+            logits = model(pixel_values=to_model_input(augmented)).logits
         loss = loss_of(logits.float(), target_probabilities(clips.labels[batch]))
         optimizer.zero_grad()
         loss.backward()

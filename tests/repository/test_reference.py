@@ -56,7 +56,7 @@ More.
 
 
 def test_a_docstring_becomes_markdown():
-    assert reference.markdown(DOCSTRING) == MARKDOWN
+    assert reference.to_markdown(DOCSTRING) == MARKDOWN
 
 
 def test_a_signature_has_defaults_and_no_types():

@@ -21,7 +21,7 @@ export const PAYLOAD_TRAITS = [
   "_more",
 ] as const;
 
-/** Most frames of one answer. */
+/** Maximum number of frames in one answer. */
 export const MAX_FRAMES = 32;
 
 /** Type of the error of a request that was cancelled. */
@@ -141,7 +141,7 @@ export const DEFAULTS: Settings = {
   height: 0,
 };
 
-/** Least and greatest value of the slider of a setting. */
+/** Minimum and maximum of the slider of each setting. */
 export const SLIDERS = {
   rate: [0.05, 16],
   opacity: [0, 1],

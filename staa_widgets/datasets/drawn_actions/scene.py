@@ -22,8 +22,8 @@ KINDS: dict[str, str] = {
 }
 """Kinds of clips by name: when the action happens.
 
-Of kinds "middle" and "anywhere" a seed draws the same scene, at other times. Of kinds "stay" and "cut", and where the
-action fills the clip, no frame is without the action: temporal metrics are undefined.
+For kinds "middle" and "anywhere", a seed draws the same scene, with the action at different times. For kinds "stay" and
+"cut", and where the action fills the clip, every frame shows the action: temporal metrics are undefined.
 """
 
 DEFAULT_KIND = "middle"
@@ -45,17 +45,17 @@ class Figure:
     phase: float
     drift: float = 0
     second_start: float | None = None
-    """Start of the second time that the motion is done, as long as the first."""
+    """Start of a repetition of the motion, which takes as long as the first time."""
 
     def start_of_motion(self, step: float) -> float | None:
-        """Return the start of the motion that goes on at a time; ``None`` while the figure rests."""
+        """Return the start of the motion that is under way at a time; ``None`` if the figure rests then."""
         for start in (self.start, self.second_start):
             if start is not None and start <= step < start + (self.stop - self.start):
                 return start
         return None
 
     def is_moving(self, steps: NDArray[np.floating]) -> NDArray[np.bool_]:
-        """Return, of times in steps ``(F,)``, in which the motion goes on."""
+        """Return whether the motion is under way at each of these times, given in steps: bool ``(F,)``."""
         return np.array([self.start_of_motion(float(step)) is not None for step in steps])
 
     def visible_share(self, first: float = 0, last: float = STEPS) -> float:

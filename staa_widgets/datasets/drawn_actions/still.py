@@ -69,7 +69,7 @@ def still_clip(
 ) -> ActionClip:
     """Return a clip of one frame, in which nothing happens: its ground truth is empty.
 
-    A method that tells its moments apart reports time embeddings, noise or compression, not the clip.
+    If a map differs between the slices of such a clip, it shows time embeddings, noise or compression, not the content.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ TWICE_CHANCE = 0.13
 """Probability of an action that is done twice, with a rest."""
 
 TWICE_LENGTH: Range = (1.7, 2.4)
-"""Length of each of two actions in steps."""
+"""Length in steps of an action that is done twice, each time."""
 
 
 class Timing(NamedTuple):
@@ -35,7 +35,7 @@ class Timing(NamedTuple):
 
 
 def draw_middle(rng: np.random.Generator, lengths: Range, one_way_lengths: Range, label: str) -> Timing:
-    """Draw an action of which the clip shows all; before or after it an arm is held up for a short time only."""
+    """Draw the timing of an action that lies inside the clip; an arm is held up only briefly before or after it."""
     if not ACTIONS[label].once:
         length = rng.uniform(*lengths)
         start = rng.uniform(0.4, STEPS - 0.4 - length)
@@ -46,7 +46,7 @@ def draw_middle(rng: np.random.Generator, lengths: Range, one_way_lengths: Range
 
 
 def draw_anywhere(rng: np.random.Generator, label: str) -> Timing:
-    """Draw an action anywhere in time, such that every moment of the clip is equally likely to lie in it.
+    """Draw the timing of an action anywhere in the clip; every moment of the clip is equally likely to lie in it.
 
     The clip is tiled by intervals as long as the action, and one tile is chosen at random: of `n` tiles each moment
     lies in one, so it is part of the action with probability ``1 / n``. Length and phase of the tiles are drawn until
@@ -68,7 +68,7 @@ def draw_anywhere(rng: np.random.Generator, label: str) -> Timing:
 
 
 def fill_clip(label: str) -> Timing:
-    """Return the timing of an action that fills the clip; one that is a swing begins before it and ends after it."""
+    """Return the timing of an action that fills the clip; a repeated swing begins before the clip and ends after it."""
     action = ACTIONS.get(label)
     return Timing(0, STEPS) if action is not None and action.once else Timing(-1, STEPS + 1)
 
