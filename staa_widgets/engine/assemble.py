@@ -14,6 +14,7 @@ from staa_widgets.engine.layout import SliceLayout
 from staa_widgets.engine.merge import merge_windows
 from staa_widgets.explanation.explanation import Explanation, class_probabilities
 from staa_widgets.methods.staa import attention_maps
+from staa_widgets.models.fingerprint.digest import weights_digest
 from staa_widgets.utils.versions import package_versions
 from staa_widgets.video.clip import open_clip
 
@@ -146,7 +147,11 @@ def _provenance(
     error_names = dict.fromkeys(name for window_errors in errors for name in window_errors)
     return {
         "versions": package_versions(),
-        "model": {"family": model.family.name, "weights": run.weights, "transform": model.transform.describe()},
+        "model": {
+            "family": model.family.name,
+            "weights": weights_digest(model),
+            "transform": model.transform.describe(),
+        },
         "device": str(model.device),
         "dtype": str(model.dtype).removeprefix("torch."),
         "method": {"name": method.name, "version": method.version, "params": run.params},

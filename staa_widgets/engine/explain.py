@@ -285,7 +285,7 @@ def _explain_windows(request: ExplainRequest, progress: Progress | bool | None) 
                 frames = tuple(frame - clip.first_frame for frame in run.frames(result.window))
                 window_request = replace(request, clip=clip, window=None, stride=None, frames=frames)
                 yield _describe_call(run, explanation, window_request, preview, hit=result.cached)
-                run.refresh_weights()
+                run.refresh_model_digest()
 
 
 def _describe_call(

@@ -71,7 +71,7 @@ def _run_key(run: ExplainRun, **fields: Any) -> str:
         **fields,
         clip=run.request.clip.sha256,
         transform=model.transform.describe(),
-        weights=run.weights,
+        model=run.model_digest,
         geometry=asdict(model.geometry),
         dtype=str(model.dtype),
     )

@@ -150,7 +150,7 @@ def _explain_groups(
                 del outcome  # The memory of the outcome is freed before the next one is computed.
                 for group_run in runs:
                     if not isinstance(group_run, Exception):
-                        group_run.refresh_weights()
+                        group_run.refresh_model_digest()
 
 
 def _report_or_stop(report: Progress, step: str, done: int, total: int) -> None:

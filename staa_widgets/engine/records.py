@@ -101,15 +101,15 @@ def record_windows(
             batch = windows[done : done + size]
             report_start = None if done else partial(run.report, step, 0, len(windows))
             records = _look_up_or_record(run, reader, batch, needs, target, report_start)
-            weights = run.weights
+            digest = run.model_digest
             run.report(step, done + len(batch), len(windows))
-            while records and run.weights == weights:
+            while records and run.model_digest == digest:
                 yield records.popleft()
                 done += 1
             if records:
                 break
     # The caller may change the model between two results; then the rest of the batch, which was recorded with the old
-    # weights, is made again.
+    # model, is made again.
     if done < len(windows):
         yield from record_windows(run, windows[done:], needs, target, step)
 

@@ -14,7 +14,7 @@ from staa_widgets.engine.timing import StepTimer
 from staa_widgets.methods.registry import Method, get_method
 from staa_widgets.methods.staa import BROWSING_NEEDS
 from staa_widgets.models.batching import samples_queries
-from staa_widgets.models.fingerprint.weights import weights_digest
+from staa_widgets.models.fingerprint.digest import model_digest
 from staa_widgets.models.video_model import VideoModel
 from staa_widgets.records.record import Needs, Record
 from staa_widgets.storage import cache
@@ -111,13 +111,13 @@ class ExplainRun:
         return [self.frames(window) for window in range(len(self.windows))]
 
     @cached_property
-    def weights(self) -> str:
-        """Digest of the model's weights; see `refresh_weights`."""
-        return weights_digest(self.model)
+    def model_digest(self) -> str:
+        """Digest of all that the model computes; see `refresh_model_digest`."""
+        return model_digest(self.model)
 
-    def refresh_weights(self) -> None:
-        """Recompute the weights digest when it is next read: the caller may change the model between results."""
-        vars(self).pop("weights", None)
+    def refresh_model_digest(self) -> None:
+        """Recompute the digest of the model when it is next read: the caller may change the model between results."""
+        vars(self).pop("model_digest", None)
 
     def get_or_compute(
         self, kind: str, key: str, read: Callable[[bytes], T], write: Callable[[T], bytes], compute: Callable[[], T]

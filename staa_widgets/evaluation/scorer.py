@@ -17,7 +17,7 @@ from staa_widgets.engine.window_maps import window_seed
 from staa_widgets.evaluation.ground_truth import GroundTruthGrid, explanation_ground_truth
 from staa_widgets.evaluation.metric import Case
 from staa_widgets.evaluation.metrics.insertion_deletion import CURVE_KINDS, perturbation_curve, reference_scores
-from staa_widgets.models import weights_digest
+from staa_widgets.models import model_digest
 from staa_widgets.models.batching import max_batch_size
 from staa_widgets.records.labels import target_index
 from staa_widgets.storage import cache as store
@@ -222,7 +222,7 @@ class Scorer:
             "clip": self._clip.sha256,
             "frames": e.sampled_frames.tolist(),
             "ground_truth": digest,
-            "weights": weights_digest(self._model),
+            "model": model_digest(self._model),
             "transform": self._model.transform.describe(),
             "geometry": asdict(self._model.geometry),
             "dtype": str(self._model.dtype),

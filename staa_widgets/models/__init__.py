@@ -7,7 +7,7 @@ Begin with `loading` (from a name to a `VideoModel`) and `capture` (one forward 
 from __future__ import annotations
 
 from staa_widgets.models.family import Family
-from staa_widgets.models.fingerprint.weights import weights_digest
+from staa_widgets.models.fingerprint.digest import model_digest, weights_digest
 from staa_widgets.models.loading import BUNDLED_MODELS, load_model
 from staa_widgets.models.registry import FAMILIES
 from staa_widgets.models.transform import Transform
@@ -21,6 +21,7 @@ __all__ = [
     "Transform",
     "VideoModel",
     "load_model",
+    "model_digest",
     "weights_digest",
     "wrap_model",
 ]

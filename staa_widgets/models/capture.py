@@ -65,7 +65,7 @@ def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[in
     """
     _check_inputs(model, pixels, targets)
     family = model.family
-    with _model_lock(model.module), torch.inference_mode(mode=False), torch.set_grad_enabled(needs.backward):
+    with model_lock(model.module), torch.inference_mode(mode=False), torch.set_grad_enabled(needs.backward):
         reader = family.make_reader(model.module, model.geometry, needs)
         if reader.captures:
             _refuse_compiled(model.module)
@@ -123,7 +123,7 @@ def open_classifier(model: VideoModel) -> Iterator[Callable[[Tensor], Tensor]]:
             raise ModelError(f"The model cannot be compiled: {reason}", "Load it with compile=False.") from error
         return logits.float().reshape(len(pixels), -1, logits.shape[-1]).mean(1)
 
-    with _model_lock(model.module), _evaluation_mode(model.module), torch.inference_mode(mode=False):
+    with model_lock(model.module), _evaluation_mode(model.module), torch.inference_mode(mode=False):
         yield classify
 
 
@@ -279,7 +279,7 @@ def _forward_pre_hook(module: nn.Module | None, callback: Callable[[Tensor], Non
     return module.register_forward_pre_hook(lambda _, inputs: callback(inputs[0])) if module else nullcontext()
 
 
-def _model_lock(module: nn.Module) -> threading.RLock:
+def model_lock(module: nn.Module) -> threading.RLock:
     """Return the lock shared by all models made from one configuration object."""
     if isinstance(module, WrappedModel) and isinstance(module.inner, nn.Module):
         module = module.inner

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, Literal, get_args
@@ -47,8 +46,6 @@ class WrappedModel(nn.Module):
         self.layout = layout
         self.geometry = geometry
         self.classes = classes
-        # Digested in place of values that cannot be digested: functions, and some attributes of modules.
-        self.token = uuid.uuid4().hex
 
     def forward(self, pixel_values: Tensor, **_: Any) -> SimpleNamespace:
         """Return an object with the `logits` ``(B, K)`` of clips ``(B, T, 3, H, W)``."""
@@ -121,11 +118,10 @@ def wrap_model(
     model
         Module or function from clips to logits ``(B, K)``: a tensor, an object or mapping with `logits`, or a tuple
         that begins with the logits. A module is not changed; it runs in evaluation mode. Modules that a function uses
-        are left alone: put them into evaluation mode yourself, and wrap the function again when they change, because
-        results are cached. The cache recognizes a module by its weights, attributes and code, with the globals and
-        closures of its functions; installed packages are recognized by their versions. If `model` is a function, or a
-        module that holds something that cannot be digested, such as a Python module of your own or an open file, cached
-        results are used only as long as the returned model exists.
+        are left alone: put them into evaluation mode yourself. The cache recognizes a model by its digest, see
+        `staa_widgets.models.model_digest`. If `model` is a function, or holds something that cannot be read, such as a
+        Python module of your own or an open file, cached results are used only as long as the returned model exists;
+        wrap a function again when something changes that it reads in another way than by a global or a closure.
     frames
         Number of frames that the model takes, ``T``.
     size

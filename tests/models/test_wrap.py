@@ -17,7 +17,7 @@ import staa_widgets as staa
 from staa_widgets.errors import ModelError, ModelLoadError, ParameterError, UnsupportedModelError
 from staa_widgets.errors import UnsupportedRequestError as Unsupported
 from staa_widgets.methods import METHODS
-from staa_widgets.models import Transform, load_model, weights_digest
+from staa_widgets.models import Transform, load_model, model_digest
 from staa_widgets.models.capture import open_classifier, record
 from staa_widgets.records.record import Needs
 from staa_widgets.widget.payload import pack
@@ -197,9 +197,9 @@ def test_the_digest_depends_on_called_code(is_cached: Any) -> None:
 def test_the_digest_depends_on_tensors_that_are_not_weights() -> None:
     one, two = Corner(), Corner()
     one.__dict__["kernel"], two.__dict__["kernel"] = torch.zeros(5000), torch.zeros(5000)
-    assert weights_digest(wrap(one)) == weights_digest(wrap(two))
+    assert model_digest(wrap(one)) == model_digest(wrap(two))
     two.__dict__["kernel"][2500] = 1
-    assert weights_digest(wrap(one)) != weights_digest(wrap(two))
+    assert model_digest(wrap(one)) != model_digest(wrap(two))
 
 
 def net_from_source(*, code: str = "clips.mean((2, 3, 4))", before: str = "", **scope: Any) -> nn.Module:
@@ -275,17 +275,17 @@ MODULE_MAKERS = {
 
 @pytest.mark.parametrize("make", MODULE_MAKERS.values(), ids=MODULE_MAKERS)
 def test_the_digest_depends_on_attributes_globals_and_closures(make: Any) -> None:
-    assert weights_digest(wrap(make(1.0))) == weights_digest(wrap(make(1.0)))
-    assert weights_digest(wrap(make(1.0))) != weights_digest(wrap(make(-1.0)))
+    assert model_digest(wrap(make(1.0))) == model_digest(wrap(make(1.0)))
+    assert model_digest(wrap(make(1.0))) != model_digest(wrap(make(-1.0)))
 
 
 def test_the_digest_depends_on_changes_after_wrapping() -> None:
     table = {"k": 1.0}
     model = wrap(net_from_source(code="table['k'] * clips.mean((2, 3, 4))", table=table))
-    before = weights_digest(model)
-    assert weights_digest(model) == before
+    before = model_digest(model)
+    assert model_digest(model) == before
     table["k"] = -1.0
-    assert weights_digest(model) != before
+    assert model_digest(model) != before
 
 
 OPAQUE_MODULE_MAKERS = {
@@ -300,17 +300,17 @@ OPAQUE_MODULE_MAKERS = {
 @pytest.mark.parametrize("make", OPAQUE_MODULE_MAKERS.values(), ids=OPAQUE_MODULE_MAKERS)
 def test_modules_that_cannot_be_hashed_never_share_a_digest(make: Any) -> None:
     model = wrap(make())
-    before = weights_digest(model)
-    assert weights_digest(model) == before != weights_digest(wrap(make()))
+    before = model_digest(model)
+    assert model_digest(model) == before != model_digest(wrap(make()))
     vars(model.module.inner)["extra"] = 1  # Other attributes still count.
-    assert weights_digest(model) != before
+    assert model_digest(model) != before
 
 
 def test_the_digest_depends_on_patched_classes(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = weights_digest(wrap(nn.Sequential(nn.Softplus())))
-    assert weights_digest(wrap(nn.Sequential(nn.Softplus()))) == before
+    before = model_digest(wrap(nn.Sequential(nn.Softplus())))
+    assert model_digest(wrap(nn.Sequential(nn.Softplus()))) == before
     monkeypatch.setattr(nn.Softplus, "forward", lambda self, x: -x)
-    assert weights_digest(wrap(nn.Sequential(nn.Softplus()))) != before
+    assert model_digest(wrap(nn.Sequential(nn.Softplus()))) != before
 
 
 def test_a_function_has_the_same_digest_only_while_wrapped(is_cached: Any) -> None:

@@ -1,4 +1,5 @@
-"""Digests that identify a model in the keys of the cache.
+"""Digests that identify a model: of its weights (`weights_digest`), and of all that it computes (`model_digest`).
 
-Begin with `weights.weights_digest`; `code` adds what a wrapped module computes besides its weights.
+Begin with `digest`. `description` walks through a module and describes each part in words, `classes` and `functions`
+describe its code, `environment` the state of torch, and `tensors` makes digests of contents.
 """
