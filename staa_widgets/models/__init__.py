@@ -1,7 +1,8 @@
 """Load video classifiers and capture their attention.
 
 Begin with `loading` (from a name to a `VideoModel`) and `capture` (one forward pass to records of its attention).
-`families` has one file for each architecture, and `registry` lists the families; `wrap` takes any other classifier.
+`checkpoint` reads the files of a model, which other people may have written. `families` has one file for each
+architecture, and `registry` lists the families; `wrap` takes any other classifier.
 """
 
 from __future__ import annotations

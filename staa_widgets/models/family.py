@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeVar
 
 from torch import Tensor, nn
@@ -79,6 +79,14 @@ class Family:
         Whether the model has attention that can be read. If not, only methods that need no attention can be used.
     last_layer_order
         Token order of the last block's input, as ``Geometry.order``, if it differs from the order in `geometry`.
+    unused_weights
+        Regular expressions of the names of weights that published checkpoints hold and the classifier does not use,
+        such as those of a decoder. A checkpoint with any other unexpected weight is refused.
+    renamed_weights
+        Parts of the names of weights in published checkpoints, and what they are called where the classifier has no
+        weight of the old name. Not every release of transformers knows the old names.
+    outline
+        Function from a configuration to one with weights of the same shapes, for a model that is quick to make.
     """
 
     name: str
@@ -92,6 +100,9 @@ class Family:
     replacements: Callable[[nn.Module, Any], Mapping[tuple[nn.Module, str], Callable[..., Any]]] = lambda *_: {}
     attends: bool = True
     last_layer_order: Literal["patch_major"] | None = None
+    unused_weights: tuple[str, ...] = ()
+    renamed_weights: Mapping[str, str] = field(default_factory=dict)
+    outline: Callable[[Any], Any] = lambda config: config
 
 
 def attention_and_projection(block: nn.Module) -> tuple[nn.Module, Tensor]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import warnings
 from collections.abc import Iterator, Mapping
@@ -12,22 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import EntryNotFoundError
 from huggingface_hub.utils import logging as hub_logging
-from safetensors import SafetensorError
 from torch import nn
-from transformers import PreTrainedConfig
 from transformers.utils import logging
 
-from staa_widgets.errors import ModelLoadError, ParameterError, UnsupportedModelError, suggest_name
+from staa_widgets.errors import ModelLoadError, ParameterError, suggest_name
+from staa_widgets.models.checkpoint.files import ModelSource
+from staa_widgets.models.checkpoint.load import find_processor, load_checkpoint
+from staa_widgets.models.checkpoint.settings import check_labels
 from staa_widgets.models.family import Family
-from staa_widgets.models.registry import FAMILIES
+from staa_widgets.models.registry import FAMILIES, unsupported_error
 from staa_widgets.models.transform import Transform
 from staa_widgets.models.video_model import VideoModel
 
 BUNDLED_FOLDER = Path(__file__).parent / "bundled"
-_PROCESSOR_FILES = ("preprocessor_config.json", "video_preprocessor_config.json")
 
 
 def _find_bundled_models() -> dict[str, Path]:
@@ -98,13 +95,13 @@ def load_model(
         name, stored_processor = id or type(model).__name__, None
     else:
         target_device = _resolve_device(device)
-        source, name = _resolve_source(model)
+        source = _resolve_source(model)
         with _quiet_libraries():
-            family, module = _read_checkpoint(source, name, target_device, _resolve_dtype(dtype, target_device))
-            stored_processor = _find_processor(source) if processor is None else None
-        name = id or name
+            family, module = load_checkpoint(source, target_device, _resolve_dtype(dtype, target_device))
+            stored_processor = find_processor(source) if processor is None else None
+        name = id or source.name
     if not module.config.num_labels:
-        raise _unsupported_error(f"{name!r} has no classes")
+        raise unsupported_error(f"{name!r} has no classes")
     geometry = family.geometry(module.config)
     processor = stored_processor if processor is None else processor
     transform = _make_transform(processor, family, geometry.input_size, name)
@@ -114,7 +111,7 @@ def load_model(
         geometry=geometry,
         transform=transform,
         family=family,
-        labels=tuple(str(module.config.id2label[k]) for k in range(module.config.num_labels)),
+        labels=check_labels(module.config.id2label),
         id=name,
         device=parameter.device,
         dtype=parameter.dtype,
@@ -122,26 +119,22 @@ def load_model(
     )
 
 
-def _resolve_source(model: str | Path | None) -> tuple[str, str]:
-    """Return the folder or hub id to load from, and a name to show, which contains no path of this machine."""
+def _resolve_source(model: str | Path | None) -> ModelSource:
+    """Return the folder or repository to load from."""
     # Bundled models give confident predictions for real video too; their name warns that they were trained on drawings
     # only.
     if model is None or model == "bundled":
-        return str(BUNDLED_FOLDER), "bundled (drawn actions only)"
+        return ModelSource(str(BUNDLED_FOLDER), "bundled (drawn actions only)")
     if isinstance(model, str) and model.startswith("bundled/"):
         if model not in BUNDLED_MODELS:
             raise ModelLoadError(
                 f"There is no bundled model {model!r}.",
                 suggest_name(model, BUNDLED_MODELS, f"Choose from {', '.join(BUNDLED_MODELS)}."),
             )
-        return str(BUNDLED_MODELS[model]), f"{model} (drawn actions only)"
+        return ModelSource(str(BUNDLED_MODELS[model]), f"{model} (drawn actions only)")
     path = Path(model).expanduser()
     if path.is_dir():
-        if not (path / "config.json").is_file():
-            raise ModelLoadError(
-                f"The folder {path.name!r} has no config.json.", "Give a folder written by save_pretrained."
-            )
-        return str(path), path.resolve().name
+        return ModelSource(str(path), path.resolve().name)
     if path.is_file():
         raise ModelLoadError(
             f"{str(model)!r} is a file, not a folder.", "Give the folder that contains the weights and config.json."
@@ -152,7 +145,7 @@ def _resolve_source(model: str | Path | None) -> tuple[str, str]:
         )
     if "/" not in model:
         _refuse_misspelled_bundled_name(model)
-    return model, model
+    return ModelSource(model, model)
 
 
 def _refuse_misspelled_bundled_name(name: str) -> None:
@@ -167,65 +160,11 @@ def _refuse_misspelled_bundled_name(name: str) -> None:
     raise ModelLoadError(f"There is no folder or bundled model {name!r}.", hint)
 
 
-def _read_checkpoint(source: str, name: str, device: torch.device, dtype: str | torch.dtype) -> tuple[Family, Any]:
-    try:
-        settings, _ = PreTrainedConfig.get_config_dict(source)
-    except (OSError, ValueError) as error:
-        raise _load_error(source, name, error) from error
-    family = FAMILIES.get(settings.get("model_type", ""))
-    if family is None or not family.attends:
-        raise _unsupported_error(f"{name!r} has the model type {settings.get('model_type')!r}")
-    try:
-        architecture: Any = family.architecture
-        module, info = architecture.from_pretrained(
-            source,
-            config=architecture.config_class.from_dict(settings),
-            dtype=dtype,
-            use_safetensors=True,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,
-        )
-    # Files of other people fail in many ways: OSError, SafetensorError, TypeError, a validation error of the hub.
-    except Exception as error:
-        raise _load_error(source, name, error) from error
-    missing_keys = sorted({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])})
-    if missing_keys:
-        key_list = ", ".join(missing_keys[:3])
-        if len(missing_keys) > 3:
-            key_list += f" and {len(missing_keys) - 3} more"
-        raise ModelLoadError(
-            f"The weights of {name!r} do not match its config.json: {key_list} are missing or of another size.",
-            "Use a checkpoint trained for video classification, with the config.json that belongs to it.",
-        )
-    return family, module.eval().to(device)
-
-
-def _load_error(source: str, name: str, error: Exception) -> ModelLoadError:
-    reason = str(error).strip().split("\n")[0] or type(error).__name__
-    if not Path(source).is_dir():
-        return ModelLoadError(
-            f"{name!r} is not a local folder and could not be loaded from the Hugging Face Hub: {reason}",
-            "Check the spelling and the network connection, or download the model and give its folder.",
-        )
-    hint = "Save the model again with save_pretrained."
-    if isinstance(error, SafetensorError):
-        hint = "The weights are damaged: copy or download them again."
-    return ModelLoadError(f"Cannot load the model {name!r}: {reason}", hint)
-
-
-def _unsupported_error(what: str) -> UnsupportedModelError:
-    families = ", ".join(f"{f.name} ({f.architecture.__name__})" for f in FAMILIES.values() if f.attends)
-    return UnsupportedModelError(
-        f"{what}, which is not supported.",
-        f"Supported: {families}. For any other model, use staa_widgets.wrap_model and a method without attention.",
-    )
-
-
 def _family_of(module: nn.Module) -> Family:
     for family in FAMILIES.values():
         if family.attends and isinstance(module, family.architecture):
             return family
-    raise _unsupported_error(f"The module is a {type(module).__name__}")
+    raise unsupported_error(f"The module is a {type(module).__name__}")
 
 
 def _check_module(module: nn.Module, device: str | torch.device, dtype: str | torch.dtype) -> Any:
@@ -254,28 +193,15 @@ def _resolve_device(device: str | torch.device) -> torch.device:
         ) from error
 
 
-def _resolve_dtype(dtype: str | torch.dtype, device: torch.device) -> str | torch.dtype:
+def _resolve_dtype(dtype: str | torch.dtype, device: torch.device) -> torch.dtype | None:
+    """Return the type to load weights in, or ``None`` for the type in which they are stored."""
     if dtype == "auto":
-        return torch.float32 if device.type == "cpu" else "auto"
+        return torch.float32 if device.type == "cpu" else None
     dtypes = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
     torch_dtype = dtypes.get(str(dtype).removeprefix("torch."))
     if torch_dtype is None:
         raise ParameterError(f"The dtype {str(dtype)!r} is not supported.", f"Choose from auto, {', '.join(dtypes)}.")
     return torch_dtype
-
-
-def _find_processor(source: str) -> dict[str, Any] | None:
-    for name in _PROCESSOR_FILES:
-        try:
-            path = Path(source, name) if Path(source).is_dir() else Path(hf_hub_download(source, name))
-            return json.loads(path.read_text("utf-8"))
-        except (FileNotFoundError, EntryNotFoundError):
-            continue
-        except ValueError as error:
-            raise ModelLoadError(
-                f"{name} is not valid JSON: {error}", "Fix the file, or pass processor=Transform(…)."
-            ) from error
-    return None
 
 
 def _make_transform(processor: Any, family: Family, size: tuple[int, int], name: str) -> Transform:

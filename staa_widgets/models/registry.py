@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from staa_widgets.errors import UnsupportedModelError
 from staa_widgets.models.families.timesformer import TIMESFORMER
 from staa_widgets.models.families.videomae import VIDEOMAE
 from staa_widgets.models.families.vivit import VIVIT
@@ -20,3 +21,12 @@ except ImportError:  # This release of transformers has no VideoPrism.
 FAMILIES: dict[str, Family] = {
     family.name: family for family in (TIMESFORMER, VIVIT, VIDEOMAE, VJEPA2, *_OPTIONAL, GENERIC)
 }
+
+
+def unsupported_error(what: str) -> UnsupportedModelError:
+    """Return the error to raise for a model that is in no family; its hint lists the families."""
+    families = ", ".join(f"{f.name} ({f.architecture.__name__})" for f in FAMILIES.values() if f.attends)
+    return UnsupportedModelError(
+        f"{what}, which is not supported.",
+        f"Supported: {families}. For any other model, use staa_widgets.wrap_model and a method without attention.",
+    )

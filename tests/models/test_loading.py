@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 import torch
 from huggingface_hub.utils import logging as hub_logging
-from transformers import PreTrainedConfig, ViTConfig, ViTForImageClassification
+from transformers import ViTConfig, ViTForImageClassification
 from transformers.utils import logging
 
 from staa_widgets.errors import ModelLoadError, ParameterError, UnsupportedModelError
 from staa_widgets.models import BUNDLED_MODELS, Transform, load_model, weights_digest
 from staa_widgets.models.capture import record
+from staa_widgets.models.checkpoint import files
 from staa_widgets.records.record import Needs
 from tests.helpers.image_processors import VideoMAEProcessor
 from tests.helpers.timesformers import tiny_timesformer, tiny_timesformer_model
@@ -89,7 +90,7 @@ def test_a_misspelled_bundled_model_gets_a_suggestion() -> None:
 def test_a_name_near_a_bundled_model_is_refused_without_asking_the_hub(
     name: str, hint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(PreTrainedConfig, "get_config_dict", pytest.fail)
+    monkeypatch.setattr(files, "hf_hub_download", pytest.fail)
     with pytest.raises(ModelLoadError, match=f"There is no folder or bundled model '{name}'. {hint}"):
         load_model(name)
 
@@ -97,11 +98,11 @@ def test_a_name_near_a_bundled_model_is_refused_without_asking_the_hub(
 def test_other_names_are_sought_on_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     requested = []
 
-    def fail(source: str) -> None:
+    def fail(source: str, file_name: str, revision: None) -> None:
         requested.append(source)
         raise OSError("no network")
 
-    monkeypatch.setattr(PreTrainedConfig, "get_config_dict", fail)
+    monkeypatch.setattr(files, "hf_hub_download", fail)
     names = ["gpt2", "videomae-base-finetuned-kinetics", "facebook/timesformer-base", "bundle/timesformer"]
     for name in names:
         with pytest.raises(ModelLoadError, match="could not be loaded from the Hugging Face Hub: no network"):
@@ -181,11 +182,11 @@ def test_loading_is_quiet_and_restores_logging(saved_folder: Path, capfd: pytest
 def test_attempts_of_the_hub_are_not_logged(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     logger = hub_logging.get_logger("huggingface_hub.utils._http")
 
-    def fail(_: str) -> None:
+    def fail(*_: object, **__: object) -> None:
         logger.warning("Retrying in 1s [Retry 1/5].")
         raise OSError("no network")
 
-    monkeypatch.setattr(PreTrainedConfig, "get_config_dict", fail)
+    monkeypatch.setattr(files, "hf_hub_download", fail)
     with pytest.raises(ModelLoadError, match="no network"):
         load_model("nobody/nothing")
     logger.warning("logged again")
@@ -211,7 +212,7 @@ def test_weights_of_another_size_are_named(folder: Path) -> None:
         ("model.safetensors", lambda data: data[: len(data) // 2], "damaged"),
         ("model.safetensors", lambda _: b"", "Cannot load the model"),
         ("model.safetensors", None, "no file named model.safetensors"),
-        ("config.json", lambda data: data[:20], "not a valid JSON"),
+        ("config.json", lambda data: data[:20], "is not valid JSON"),
         (
             "config.json",
             lambda data: data.replace(b'"hidden_size": 32', b'"hidden_size": "x"'),

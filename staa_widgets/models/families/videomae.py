@@ -6,6 +6,8 @@ Tong et al., "VideoMAE: Masked Autoencoders are Data-Efficient Learners for Self
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 from transformers import VideoMAEConfig, VideoMAEForVideoClassification
 from transformers.models.videomae.modeling_videomae import VideoMAEAttention, VideoMAELayer
 
@@ -44,6 +46,16 @@ def make_reader(module: VideoMAEForVideoClassification, geometry: Geometry, need
     )
 
 
+def outline(config: VideoMAEConfig) -> VideoMAEConfig:
+    """Return the configuration of a model of one token with the same weights, see `Family.outline`.
+
+    The table of position embeddings is no weight, and takes seconds to compute.
+    """
+    small = deepcopy(config)
+    small.num_frames, small.image_size = small.tubelet_size, small.patch_size
+    return small
+
+
 VIDEOMAE = Family(
     name="videomae",
     architecture=VideoMAEForVideoClassification,
@@ -51,6 +63,10 @@ VIDEOMAE = Family(
     make_reader=make_reader,
     replacements=lambda _, reader: reader.projection_replacements(),
     layers=lambda module: submodules_of(module, VideoMAELayer),
+    # The decoder of pretraining, whose position embeddings have no prefix.
+    unused_weights=(r"decoder\..*", r"encoder_to_decoder\..*", "mask_token", "position_embeddings"),
+    renamed_weights={r"\.q_bias$": ".query.bias", r"\.v_bias$": ".value.bias"},
+    outline=outline,
     mean=(0.485, 0.456, 0.406),
     std=(0.229, 0.224, 0.225),
 )

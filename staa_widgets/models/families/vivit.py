@@ -62,6 +62,8 @@ VIVIT = Family(
     make_reader=make_reader,
     replacements=replacements,
     layers=lambda module: submodules_of(module, VivitLayer),
+    # Of the encoder alone; the classifier reads CLS without it.
+    unused_weights=(r"(vivit\.)?pooler\..*",),
     mean=(0.5, 0.5, 0.5),
     std=(0.5, 0.5, 0.5),
 )
