@@ -10,7 +10,7 @@ from staa_widgets.errors import StaaError
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.widget.patch import compute_arguments
 from staa_widgets.widget.service import Service
-from staa_widgets.widget.settings import SETTINGS, SettingError, Settings
+from staa_widgets.widget.settings import PAGE_TRAITS, SETTINGS, SettingError, Settings
 from staa_widgets.widget.thread_safe import ThreadSafeWidget
 from staa_widgets.widget.worker import Operation
 
@@ -46,7 +46,11 @@ class ComputedTraits(ThreadSafeWidget, Settings):
         super().__setattr__(name, value)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Apply the trait values that a page has set; send back the current values of computed and invalid traits."""
+        """Apply the trait values that a page has set; send back the current values of computed and invalid traits.
+
+        Values of traits that a page may not set are ignored.
+        """
+        sync_data = {name: value for name, value in sync_data.items() if name in PAGE_TRAITS}
         invalid = [name for name in sync_data if name in SETTINGS and not self.accepts(name, sync_data[name])]
         computed = {name: sync_data[name] for name in COMPUTED_TRAITS if name in sync_data and name not in invalid}
         super().set_state({name: sync_data[name] for name in sync_data if name not in (*computed, *invalid)})

@@ -105,6 +105,13 @@ class Settings(HasTraits):
 SETTINGS = {name: trait for name, trait in Settings.class_traits().items() if isinstance(trait, Setting)}
 """Settings that `Player` accepts as keywords, by name."""
 
+PAGE_TRAITS = frozenset(Settings.class_traits())
+"""Names of the traits that a page may set: the settings, the method and the class.
+
+All other traits carry code, frames and numbers to the page. In a shared notebook, a value that one page has set is sent
+to every other page.
+"""
+
 
 def refuse_unknown_names(names: Iterable[str], known: Collection[str], caller: str) -> None:
     """Raise `TypeError` for an unknown keyword; its message suggests the nearest known one."""

@@ -157,6 +157,26 @@ def test_invalid_values_from_a_page_are_reset_there(bars: Explanation, pages: Pa
     assert page.updates == [{"frame": 122, "colormap": "inferno"}]
 
 
+def test_a_page_can_set_nothing_but_settings_the_method_and_the_class(
+    bars: Explanation, pages: Pages, monkeypatch: pytest.MonkeyPatch
+):
+    """In a shared notebook, `_esm` is a script that runs in the pages of other people."""
+    monkeypatch.setattr("ipywidgets.widgets.widget.JUPYTER_WIDGETS_ECHO", True)
+    player = staa.Player(bars)
+    page = pages.page_of(player)
+    foreign = [name for name in player.keys if name not in (*SETTINGS, "method", "target")]
+    assert {"_esm", "_css", "_meta", "_frames", "_model_module", "_dom_classes", "layout"} <= {*foreign}
+    before = {name: getattr(player, name) for name in foreign}
+    evil: dict[str, Any] = dict.fromkeys((*foreign, "comm", "keys", "_service", "unknown"), "import('//evil')")
+    for name, value in evil.items():
+        page.set(**{name: value})
+    page.set(**evil, theme="dark")
+    assert {name: getattr(player, name) for name in foreign} == before
+    assert player.theme == "dark"
+    assert page.echoes == [{"theme": "dark"}]
+    assert page.updates == []
+
+
 def test_two_players_can_be_linked_by_traitlets(bars: Explanation):
     one, other = staa.Player(bars), staa.Player(bars)
     link((one, "frame"), (other, "frame"))
