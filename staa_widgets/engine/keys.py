@@ -3,13 +3,16 @@
 A key is made from content and settings, never from names, so that the entries of a renamed file or model are still
 found. `_run_key` adds the fields that all values of a run depend on.
 
-A key does not contain the code that computes a value. After a change that gives other values for the same inputs, such
-as another way to merge windows, raise `FORMAT` in `staa_widgets.storage.cache`, or the `version` of the method.
+A key does not contain the code that computes a value, but its version. After a change that gives other values for the
+same inputs, such as another way to merge windows, raise the part's number in `VERSIONS`, or the `version` of the method
+or metric. `tests/engine/test_versions.py` fails when code changes, so that nobody forgets to decide.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from staa_widgets.storage import cache
@@ -17,7 +20,14 @@ from staa_widgets.video.preview import MAX_BYTES, MAX_FRAMES, MAX_SIDE
 
 if TYPE_CHECKING:
     from staa_widgets.engine.run import ExplainRun
+    from staa_widgets.models.video_model import VideoModel
     from staa_widgets.video.clip import Clip
+
+
+VERSIONS: Mapping[str, int] = MappingProxyType(
+    {"frames": 1, "preprocessing": 1, "capture": 1, "methods": 1, "merge": 1, "preview": 1, "metrics": 1}
+)
+"""Versions of the parts that compute cached values; methods and metrics have a version of their own besides."""
 
 
 def explanation_key(run: ExplainRun) -> str:
@@ -26,6 +36,7 @@ def explanation_key(run: ExplainRun) -> str:
     return _run_key(
         run,
         kind="explanation",
+        versions=_versions("capture", "methods", "merge"),
         frames=run.all_frames(),
         extent=(clip.first_frame, len(clip), clip.end),
         method=(run.method.name, run.method.version),
@@ -38,7 +49,14 @@ def explanation_key(run: ExplainRun) -> str:
 def record_key(run: ExplainRun, window: int, target: int | None) -> str:
     """Return the key of a window's record for a class; ``None`` stands for the predicted class."""
     record_target = "predicted" if target is None else target
-    return _run_key(run, kind="record", frames=run.frames(window), target=record_target, exact=run.needs.exact)
+    return _run_key(
+        run,
+        kind="record",
+        versions=_versions("capture"),
+        frames=run.frames(window),
+        target=record_target,
+        exact=run.needs.exact,
+    )
 
 
 def record_lock_name(run: ExplainRun) -> str:
@@ -51,6 +69,7 @@ def maps_key(run: ExplainRun, window: int, target: int) -> str:
     return _run_key(
         run,
         kind="maps",
+        versions=_versions("methods"),
         frames=run.frames(window),
         method=(run.method.name, run.method.version),
         params=run.params,
@@ -61,17 +80,28 @@ def maps_key(run: ExplainRun, window: int, target: int) -> str:
 def preview_key(clip: Clip) -> str:
     """Return the key of a clip's preview pictures, which all methods, models and classes share."""
     return cache.key(
-        kind="preview", clip=clip.sha256, extent=(clip.first_frame, len(clip)), limits=(MAX_FRAMES, MAX_SIDE, MAX_BYTES)
+        kind="preview",
+        versions=_versions("frames", "preview"),
+        clip=clip.sha256,
+        extent=(clip.first_frame, len(clip)),
+        limits=(MAX_FRAMES, MAX_SIDE, MAX_BYTES),
     )
+
+
+def input_fields(model: VideoModel, clip: Clip) -> dict[str, Any]:
+    """Return the fields of a key for all that determines the model's input, except for the frames."""
+    return {
+        "clip": clip.sha256,
+        "transform": model.transform.describe(),
+        "geometry": asdict(model.geometry),
+        "dtype": str(model.dtype),
+        "input_versions": _versions("frames", "preprocessing"),
+    }
 
 
 def _run_key(run: ExplainRun, **fields: Any) -> str:
-    model = run.model
-    return cache.key(
-        **fields,
-        clip=run.request.clip.sha256,
-        transform=model.transform.describe(),
-        model=run.model_digest,
-        geometry=asdict(model.geometry),
-        dtype=str(model.dtype),
-    )
+    return cache.key(**fields, **input_fields(run.model, run.request.clip), model=run.model_digest)
+
+
+def _versions(*parts: str) -> dict[str, int]:
+    return {part: VERSIONS[part] for part in parts}

@@ -1,7 +1,6 @@
 """Merge the maps of windows, which may overlap, into one sequence of slices.
 
-The weight of each window in the mean comes from `merge_clip` in `staa_widgets.engine.assemble`. After a change here,
-raise `FORMAT` in `staa_widgets.storage.cache`, so that explanations in the cache are computed again.
+The weight of each window in the mean comes from `merge_clip` in `staa_widgets.engine.assemble`.
 """
 
 from __future__ import annotations

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import math
 from contextlib import ExitStack
-from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from staa_widgets.engine.attribute import attribute, open_inputs
+from staa_widgets.engine.keys import VERSIONS, input_fields
 from staa_widgets.engine.lock import compute_lock
 from staa_widgets.engine.window_maps import window_seed
 from staa_widgets.evaluation.ground_truth import GroundTruthGrid, explanation_ground_truth
@@ -219,14 +219,12 @@ class Scorer:
         e, ground_truth = self._first_explanation, self.ground_truth
         digest = None if ground_truth is None else hashlib.sha256(np.packbits(ground_truth.where).data).hexdigest()
         return {
-            "clip": self._clip.sha256,
+            **input_fields(self._model, self._clip),
             "frames": e.sampled_frames.tolist(),
             "ground_truth": digest,
             "model": model_digest(self._model),
-            "transform": self._model.transform.describe(),
-            "geometry": asdict(self._model.geometry),
-            "dtype": str(self._model.dtype),
             "target": self._target,
+            "versions": VERSIONS["metrics"],
         }
 
 
