@@ -59,8 +59,11 @@ def make_config(family: Family, content: Mapping[str, Any], shapes: Collection[t
     architecture: Any = family.architecture
     names = architecture_settings(architecture.config_class)
     settings = {name: value for name, value in content.items() if name in names}
+    parameters = inspect.signature(architecture.config_class).parameters
     for name, value in settings.items():
         _check_value(name, value, len(shapes))
+        if isinstance(value, str) and name in parameters and not isinstance(parameters[name].default, str):
+            raise _config_error(f"{name} is {_short(value)}, not a number")
     widest = max((size for shape in shapes for size in shape), default=0)
     settings["id2label"] = dict(enumerate(_read_labels(content, widest)))
     try:
