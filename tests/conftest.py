@@ -53,6 +53,7 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Cache of the test's own."""
+    monkeypatch.delenv("STAA_CACHE_LIMIT", raising=False)
     monkeypatch.setenv("STAA_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 

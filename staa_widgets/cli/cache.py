@@ -18,4 +18,9 @@ def run_cache(options: argparse.Namespace) -> int:
     info = cache.info()
     kinds = ", ".join(f"{count} {kind}s" for kind, count in info.entries.items()) or "empty"
     print(f"{info.path}: {kinds}, {info.size / 1e6:.1f} of {info.limit / 1e6:.0f} MB")
+    if info.leftovers:
+        print(f"{info.leftovers} temporary files, locks and entries of old versions; those not in use are removed")
+    access = cache.describe_access()
+    if access:
+        print(access)
     return DONE

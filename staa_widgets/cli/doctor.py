@@ -170,7 +170,10 @@ def _check_cache() -> Iterator[Check]:
     info = cache.info()
     existing_path = next(path for path in (info.path, *info.path.parents) if path.exists())
     text = f"{info.path}, {info.size / 1e6:.1f} of {info.limit / 1e6:.0f} MB"
-    if existing_path.is_dir() and os.access(existing_path, os.W_OK | os.X_OK):
+    access = cache.describe_access()
+    if access:
+        yield _warn(f"{text}, {access}")
+    elif existing_path.is_dir() and os.access(existing_path, os.W_OK | os.X_OK):
         yield _ok(text)
     else:
         yield _warn(f"{text}, not writable: set STAA_CACHE to a writable folder")

@@ -139,20 +139,22 @@ def finish_run(run: ExplainRun) -> Explanation:
     """Return the explanation of a run: read it from the cache, or record, attribute and merge the windows."""
     from staa_widgets.engine.accumulator import WindowAccumulator
     from staa_widgets.engine.assemble import explain_clip, merge_clip
+    from staa_widgets.engine.entries import EXPLANATION, explanation_fits
     from staa_widgets.engine.layout import SliceLayout
 
     request = run.request
+    layout = SliceLayout(run)  # the chosen windows and their slices of the clip
 
     def compute() -> Explanation:
-        layout = SliceLayout(run)  # the chosen windows and their slices of the clip
         windows = WindowAccumulator(run, layout)
         windows.collect()  # records each window in a forward pass and attributes it
         merged = merge_clip(layout, windows)
         return explain_clip(run, layout, windows, merged)
 
     with compute_lock(run.report):
-        key = explanation_key(run) if request.cache else ""
-        explanation, hit = run.get_or_compute("explanation", key, Explanation.from_bytes, Explanation.to_bytes, compute)
+        explanation, hit = run.get_or_compute(
+            EXPLANATION, lambda: explanation_key(run), compute, lambda e: explanation_fits(run, layout, e)
+        )
         preview = _get_preview(run, request.clip) if request.preview else None
     return _describe_call(run, explanation, request, preview, hit=hit)
 
@@ -322,8 +324,12 @@ def _describe_call(
 
 def _get_preview(run: ExplainRun, clip: Clip) -> Preview:
     # The preview has its own cache entry: it is large, and all methods, models and classes of a clip share it.
+    from staa_widgets.engine.entries import PREVIEW, preview_fits
+
     def compute() -> Preview:
         with run.timer.clock("preview"):
             return make_preview(clip, progress=lambda done, total: run.report("making the preview", done, total))
 
-    return run.get_or_compute("preview", preview_key(clip), Preview.from_bytes, Preview.to_bytes, compute)[0]
+    return run.get_or_compute(PREVIEW, lambda: preview_key(clip), compute, lambda preview: preview_fits(clip, preview))[
+        0
+    ]

@@ -56,13 +56,14 @@ def explain_many(
     model: VideoModel | nn.Module | str | Path | None = None,
     method: str = "staa",
     *,
+    keep_records: bool = False,
     progress: Progress | bool | None = None,
     **options: Any,
 ) -> Generator[Outcome, None, None]:
     """Explain many videos and yield the outcome of each.
 
     Videos of one window share batches. Explanations in the cache are not computed again, so that an interrupted run
-    continues where it stopped.
+    continues where it stopped. If not all explanations fit into the cache, those of the first videos stay.
 
     Parameters
     ----------
@@ -72,6 +73,9 @@ def explain_many(
         batch ahead.
     model, method
         As for `explain`; the model is loaded once.
+    keep_records
+        Whether to keep the records of the forward passes in the cache too, so that other parameters and methods need
+        no further pass. They take far more space than explanations.
     progress
         As for `explain`; `done` and `total` count videos, `step` names the current video and its step.
     **options
@@ -98,7 +102,7 @@ def explain_many(
     loaded_model = model if isinstance(model, VideoModel) else load_model(model)
     resolved_options = resolve_options(loaded_model, method, "explain_many", **options)
     target_index(resolved_options.target, loaded_model.labels)
-    return _outcomes(expanded_videos, resolved_options, progress)
+    return _outcomes(expanded_videos, resolved_options, keep_records, progress)
 
 
 class _ProgressError(BaseException):
@@ -109,16 +113,16 @@ class _ProgressError(BaseException):
 
 
 def _outcomes(
-    videos: Iterable[Any], options: RequestOptions, progress: Progress | bool | None
+    videos: Iterable[Any], options: RequestOptions, keep_records: bool, progress: Progress | bool | None
 ) -> Generator[Outcome, None, None]:
     try:
-        yield from _explain_groups(videos, options, progress)
+        yield from _explain_groups(videos, options, keep_records, progress)
     except _ProgressError as progress_error:
         raise progress_error.error from None
 
 
 def _explain_groups(
-    videos: Iterable[Any], options: RequestOptions, progress: Progress | bool | None
+    videos: Iterable[Any], options: RequestOptions, keep_records: bool, progress: Progress | bool | None
 ) -> Generator[Outcome, None, None]:
     """Yield the outcomes of videos; the videos of one batch are recorded together."""
     from staa_widgets.models.batching import max_batch_size
@@ -137,7 +141,7 @@ def _explain_groups(
             group = list(islice(iterator, options.batch_size or max_batch_size(options.model)))
             if not group:
                 return
-            runs = [_open_run(video, options, report_video) for video in group]
+            runs = [_open_run(video, options, keep_records, report_video) for video in group]
             _record_together([run for run in runs if not isinstance(run, Exception)])
             for video, run in zip(group, runs, strict=True):
                 outcome = _outcome(video, run)
@@ -163,14 +167,16 @@ def _report_or_stop(report: Progress, step: str, done: int, total: int) -> None:
 
 
 def _open_run(
-    video: Any, options: RequestOptions, report_video: Callable[[Any, str, int, int], None]
+    video: Any, options: RequestOptions, keep_records: bool, report_video: Callable[[Any, str, int, int], None]
 ) -> ExplainRun | Exception:
     from staa_widgets.engine.run import ExplainRun
 
     report_video(video, "opening", 0, 1)
     try:
         run = ExplainRun(
-            resolve_request(video, options), lambda step, part, parts: report_video(video, step, part, parts)
+            resolve_request(video, options),
+            lambda step, part, parts: report_video(video, step, part, parts),
+            keep_records=keep_records,
         )
         len(run.windows)  # Raises an error if there are too few frames.
     except CancelledError:
@@ -183,12 +189,16 @@ def _open_run(
 def _outcome(video: Any, run: ExplainRun | Exception) -> Outcome:
     if isinstance(run, Exception):
         return Outcome(video, error=run)
+    from staa_widgets.engine.records import remove_temporary_records
+
     try:
-        return Outcome(video, finish_run(run))
+        outcome = Outcome(video, finish_run(run))
     except CancelledError:
-        raise
+        raise  # The records stay, so that the next run continues with them.
     except Exception as error:
-        return Outcome(video, error=error)
+        outcome = Outcome(video, error=error)
+    remove_temporary_records(run)
+    return outcome
 
 
 def _record_together(runs: Sequence[ExplainRun]) -> None:
@@ -225,7 +235,8 @@ def _record_in_common_batches(runs: Sequence[ExplainRun]) -> None:
             locks.enter_context(record_lock(run))
         for run in runs:
             record, stored_needs = look_up_record(run, 0, run.needs, run.target)
-            if record is not None:
+            # Another process may have explained the video, and removed its record, while this one waited for the lock.
+            if record is not None or _is_cached(run):
                 continue
             window = _pending_window(run)
             if window is not None:
@@ -251,7 +262,9 @@ def _pending_window(run: ExplainRun) -> PendingWindow | None:
 
 
 def _is_cached(run: ExplainRun) -> bool:
-    return run.request.cache and cache.has("explanation", explanation_key(run))
+    from staa_widgets.engine.entries import EXPLANATION
+
+    return run.request.cache and cache.has(EXPLANATION, explanation_key(run))
 
 
 def _name(video: Any) -> str:

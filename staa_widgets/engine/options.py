@@ -8,6 +8,7 @@ from numbers import Integral
 from typing import Any
 
 from staa_widgets.errors import ParameterError
+from staa_widgets.storage import cache as storage_cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +46,7 @@ _SHARED_KEYWORDS = (
 KEYWORDS = {
     "explain": ("video", "method", *_SHARED_KEYWORDS),
     "stream": ("video", "method", *_SHARED_KEYWORDS),
-    "explain_many": ("videos", "method", *_SHARED_KEYWORDS),
+    "explain_many": ("videos", "method", "keep_records", *_SHARED_KEYWORDS),
     "compare": ("video", "methods", *_SHARED_KEYWORDS),
 }
 """By name of a function, its keywords that are not parameters of a method."""
@@ -94,6 +95,8 @@ def resolve_options(
     entry.check_keywords(caller, KEYWORDS[caller], params)
     all_params = entry.complete(params)
     check_window(window, stride)
+    if cache:
+        storage_cache.limit()  # Raises an error if `STAA_CACHE_LIMIT` is not a size.
     return RequestOptions(
         model=model,
         method=entry.name,

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from staa_widgets.engine.entries import RECORD, record_fits
 from staa_widgets.engine.keys import record_key, record_lock_name
 from staa_widgets.engine.lock import compute_lock
 from staa_widgets.engine.window_reader import WindowReader
 from staa_widgets.models.batching import max_batch_size, run_within_memory, trim_heap
 from staa_widgets.records.record import Needs, Record
-from staa_widgets.records.record_io import record_from_bytes, record_to_bytes
 from staa_widgets.storage import cache
 
 if TYPE_CHECKING:
@@ -174,6 +174,12 @@ def record_lock(run: ExplainRun) -> AbstractContextManager[None]:
     return cache.lock("record", record_lock_name(run), run.report_waiting) if run.request.cache else nullcontext()
 
 
+def remove_temporary_records(run: ExplainRun) -> None:
+    """Remove the records that a run stored only until its explanation is done."""
+    while run.temporary_records:
+        cache.remove(RECORD, run.temporary_records.pop())
+
+
 def _look_up_or_record(
     run: ExplainRun,
     reader: WindowReader,
@@ -214,7 +220,7 @@ def _read_record(run: ExplainRun, window: int, target: int | None) -> tuple[Reco
     key = record_key(run, window, target)
     if key in run.memory_cache:
         return run.memory_cache[key]
-    return cache.get("record", key, record_from_bytes) if run.request.cache else None
+    return cache.get(RECORD, key, lambda entry: record_fits(run, target, entry[0])) if run.request.cache else None
 
 
 def _store_record(pending: PendingWindow, record: Record, needs: Needs) -> None:
@@ -226,4 +232,6 @@ def _store_record(pending: PendingWindow, record: Record, needs: Needs) -> None:
     if len(run.windows) == 1:
         run.memory_cache[key] = record, needs
     if run.request.cache:
-        cache.put("record", key, record_to_bytes(record, needs))
+        if not (run.keep_records or cache.has(RECORD, key)):
+            run.temporary_records.append(key)
+        cache.put(RECORD, key, (record, needs))

@@ -18,6 +18,7 @@ from staa_widgets.models.fingerprint.digest import model_digest
 from staa_widgets.models.video_model import VideoModel
 from staa_widgets.records.record import Needs, Record
 from staa_widgets.storage import cache
+from staa_widgets.storage.cache import EntryType
 from staa_widgets.utils.progress import Progress
 from staa_widgets.video.sampling import Sample
 from staa_widgets.video.windows import Windows, choose_windows
@@ -44,6 +45,10 @@ class ExplainRun:
         Class of the records if the method does not depend on the class; ``None`` for the predicted class.
     memory_cache
         Records of clips with one window; runs on the same frames share this cache.
+    keep_records
+        Whether records stay in the disk cache after the explanation is done, for other parameters and methods.
+    temporary_records
+        Keys of the records that this run stored only until its explanation is done.
     timer
         Seconds by step.
     """
@@ -53,6 +58,8 @@ class ExplainRun:
     extra_needs: Needs = Needs()  # noqa: RUF009  frozen
     record_target: int | None = None
     memory_cache: MemoryCache = field(default_factory=dict)
+    keep_records: bool = True
+    temporary_records: list[str] = field(default_factory=list)
     timer: StepTimer = field(default_factory=StepTimer)
 
     @property
@@ -120,16 +127,16 @@ class ExplainRun:
         vars(self).pop("model_digest", None)
 
     def get_or_compute(
-        self, kind: str, key: str, read: Callable[[bytes], T], write: Callable[[T], bytes], compute: Callable[[], T]
+        self, entry_type: EntryType[T], make_key: Callable[[], str], compute: Callable[[], T], fits: Callable[[T], bool]
     ) -> tuple[T, bool]:
-        """Return a value from the disk cache, or compute and store it.
+        """Return a value from the disk cache, or compute and store it; without the cache, compute it.
 
         Parameters
         ----------
-        kind, key
-            Kind of the entry and its key, see `staa_widgets.engine.keys`.
-        read, write
-            Functions from the entry's bytes to the value, and from the value to bytes.
+        entry_type, fits
+            Type of the entry, and whether a cached value answers the question, see `staa_widgets.engine.entries`.
+        make_key
+            Function that returns the key, see `staa_widgets.engine.keys`.
         compute
             Function that computes the value; two processes never run it for the same key at the same time.
 
@@ -140,16 +147,7 @@ class ExplainRun:
         """
         if not self.request.cache:
             return compute(), False
-        cached_value = cache.get(kind, key, read)
-        if cached_value is not None:
-            return cached_value, True
-        with cache.lock(kind, key, self.report_waiting):
-            cached_value = cache.get(kind, key, read)
-            if cached_value is not None:
-                return cached_value, True
-            value = compute()
-            cache.put(kind, key, write(value))
-        return value, False
+        return cache.get_or_compute(entry_type, make_key(), compute, fits, self.report_waiting)
 
     def report_waiting(self) -> None:
         """Report that another process computes the same value; the callback may raise an error to cancel."""

@@ -12,13 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staa_widgets.engine.attribute import open_inputs, run_method
+from staa_widgets.engine.entries import MAPS, maps_fit
 from staa_widgets.engine.keys import maps_key
 from staa_widgets.engine.lock import compute_lock
 from staa_widgets.engine.records import RUNNING_MODEL, WindowRecord, record_windows
-from staa_widgets.errors import FormatError
 from staa_widgets.models.batching import run_within_memory
 from staa_widgets.records.record import Needs, Record
-from staa_widgets.storage.format import pack, unpack
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -106,8 +105,12 @@ def _window_maps(run: ExplainRun, window_record: WindowRecord, target: int) -> t
         with run.timer.clock("method"):
             return run.method(window_record.record, **run.params), True
     # Maps for which the model runs again have their own cache entry.
-    key = maps_key(run, window_record.window, target)
-    return run.get_or_compute("maps", key, _read_maps, _write_maps, lambda: _compute_maps(run, window_record, target))
+    return run.get_or_compute(
+        MAPS,
+        lambda: maps_key(run, window_record.window, target),
+        lambda: _compute_maps(run, window_record, target),
+        lambda maps: maps_fit(run, maps),
+    )
 
 
 def _compute_maps(run: ExplainRun, window_record: WindowRecord, target: int) -> NDArray[np.float32]:
@@ -138,14 +141,3 @@ def _window_pixels(run: ExplainRun, window: int) -> Tensor:
         frames = run.request.clip.frames(run.windows[window].indices)
     with run.timer.clock("transform"):
         return run.model.pixels(frames)
-
-
-def _read_maps(data: bytes) -> NDArray[np.float32]:
-    _, arrays = unpack("maps", data)
-    if "maps" not in arrays:
-        raise FormatError("The cached maps were written by another version.", "Compute the explanation again.")
-    return arrays["maps"]
-
-
-def _write_maps(maps: NDArray[np.float32]) -> bytes:
-    return pack("maps", {}, {"maps": maps})

@@ -17,12 +17,15 @@ from typing import TYPE_CHECKING, Any
 from staa_widgets.errors import CancelledError, ParameterError
 from staa_widgets.evaluation.request import Spec, describe_settings, load_models, look_up_methods, look_up_metrics
 from staa_widgets.evaluation.rows import TABLES, CostRow, CurveRow, Failure, ReferenceRow, Row
+from staa_widgets.storage import cache as store
 
 if TYPE_CHECKING:
+    from staa_widgets.engine.run import MemoryCache
     from staa_widgets.evaluation.request import LabeledMethods, LabeledMetrics
     from staa_widgets.evaluation.results import Results
     from staa_widgets.evaluation.scorer import Scorer
     from staa_widgets.explanation.explanation import Explanation
+    from staa_widgets.methods import Method
     from staa_widgets.models import VideoModel
     from staa_widgets.utils.progress import Progress
     from staa_widgets.video.clip import Clip
@@ -108,6 +111,8 @@ def evaluate(
         raise ParameterError("clips is a single video.", "Pass a list, such as [video].")
     if batch_size is not None and batch_size < 1:
         raise ParameterError(f"batch_size is {batch_size}.", "Use a whole number of at least 1, or None.")
+    if cache:
+        store.limit()  # Raises an error if `STAA_CACHE_LIMIT` is not a size.
     labeled_methods, labeled_metrics = look_up_methods(methods), look_up_metrics(metrics)
     models = load_models(model)
     for video_model in models.values():
@@ -203,24 +208,12 @@ class _EvaluationRun:
 
     def _explain_all(self, clip: Clip, name: str, model: str, part: int) -> dict[str, Explanation]:
         """Return the explanations of a clip by label, without explanations that failed."""
-        from staa_widgets.engine.explain import explain
-
         explanations, forward_seconds = {}, float("nan")
+        memory_cache: MemoryCache = {}  # All methods share the passes, also if the disk cache is full.
         for number, (label, (method, params)) in enumerate(self.methods.items()):
             self.meter.move_to(f"{label}, {model}", part + number)
             with self._record_failure(model, name, label):
-                e = explain(
-                    clip,
-                    self.models[model],
-                    method.name,
-                    target=self.target if method.depends_on_class(params) else None,
-                    window=clip.end,
-                    cache=self.cache,
-                    preview=False,
-                    attention=False,
-                    progress=self.meter,
-                    **params,
-                )
+                e = self._explain(clip, model, method, params, memory_cache)
                 explanations[label] = e
                 seconds, cost = e.provenance["seconds"], e.provenance["cost"]
                 # A forward pass that methods share counts for each method, because each method alone would need it.
@@ -228,6 +221,26 @@ class _EvaluationRun:
                 total = seconds.get("forward", forward_seconds) + seconds.get("method", float("nan"))
                 self.tables["costs"].append(CostRow(model, name, label, cost["forwards"], cost["backwards"], total))
         return explanations
+
+    def _explain(
+        self, clip: Clip, model: str, method: Method, params: Mapping[str, Any], memory_cache: MemoryCache
+    ) -> Explanation:
+        from staa_widgets.engine.explain import finish_run
+        from staa_widgets.engine.options import resolve_options
+        from staa_widgets.engine.request import resolve_request
+        from staa_widgets.engine.run import ExplainRun
+
+        options = resolve_options(
+            self.models[model],
+            method.name,
+            target=self.target if method.depends_on_class(params) else None,
+            window=clip.end,
+            cache=self.cache,
+            preview=False,
+            attention=False,
+            **params,
+        )
+        return finish_run(ExplainRun(resolve_request(clip, options), self.meter, memory_cache=memory_cache))
 
     def _score_all(self, scorer: Scorer, labels: Iterable[str], name: str, model: str, part: int) -> None:
         """Score every explanation by every metric."""

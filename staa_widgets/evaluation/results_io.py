@@ -10,8 +10,11 @@ from typing import Any
 from staa_widgets.errors import FormatError
 from staa_widgets.evaluation.old_results import update_format_1
 from staa_widgets.evaluation.rows import NOT_A_NUMBER, TABLES
+from staa_widgets.storage.format import parse_object, refuse_damaged
 
 KIND, FORMAT = "results", 2
+
+_NUMBERS, _CURVES = ("value", "forwards", "backwards", "seconds"), ("shares", "values")
 
 Tables = Mapping[str, tuple[Any, ...]]
 """Rows by the name of the field of `Results` that holds them."""
@@ -44,8 +47,8 @@ def decode_results(data: bytes, name: str) -> tuple[dict[str, tuple[Any, ...]], 
     FormatError
         If the file holds no results, is truncated or has another format.
     """
-    try:
-        content = json.loads(data)
+    with refuse_damaged(f"{name} does not contain evaluation results.", "Write them with Results.to_json."):
+        content = parse_object(data)
         if content["staa_widgets"] != KIND:
             raise ValueError(content["staa_widgets"])
         file_format = content["format"]
@@ -56,11 +59,9 @@ def decode_results(data: bytes, name: str) -> tuple[dict[str, tuple[Any, ...]], 
             )
         tables = {key: tuple(_row_from_json(kind, row) for row in content[key]) for key, kind in TABLES.items()}
         settings = content["settings"]
+        if not isinstance(settings, dict):
+            raise TypeError("The settings are not a JSON object.")
         return update_format_1(tables, settings) if file_format == 1 else (tables, settings)
-    except FormatError:
-        raise
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise FormatError(f"{name} does not contain evaluation results.", "Write them with Results.to_json.") from error
 
 
 def _row_to_json(row: tuple[Any, ...]) -> list[Any]:
@@ -68,4 +69,11 @@ def _row_to_json(row: tuple[Any, ...]) -> list[Any]:
 
 
 def _row_from_json(kind: Any, row: list[Any]) -> Any:
-    return kind(*(NOT_A_NUMBER if p is None else tuple(p) if isinstance(p, list) else p for p in row))
+    """Return a row of a table; raise an error if a field has the wrong type."""
+    parts = [NOT_A_NUMBER if part is None else tuple(part) if isinstance(part, list) else part for part in row]
+    for name, part in zip(kind._fields, parts, strict=True):
+        items = part if isinstance(part, tuple) else (part,)
+        item_type = int | float if name in _NUMBERS or name in _CURVES else str
+        if isinstance(part, tuple) != (name in _CURVES) or not all(isinstance(item, item_type) for item in items):
+            raise TypeError(f"{name} has a value of the wrong type.")
+    return kind(*parts)

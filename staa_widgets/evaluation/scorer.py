@@ -21,8 +21,8 @@ from staa_widgets.models import model_digest
 from staa_widgets.models.batching import max_batch_size
 from staa_widgets.records.labels import target_index
 from staa_widgets.storage import cache as store
-from staa_widgets.storage.format import pack, unpack
 from staa_widgets.utils.canonical import canonical_json
+from staa_widgets.utils.frozen import require
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -208,10 +208,10 @@ class Scorer:
         key = store.key(**key_parts, kind="metric", **self._cache_key_parts)
         entry = self._entries.setdefault(key, {})
         if not entry:
-            entry.update(store.get("metric", key, _unpack_values) or {})
+            entry.update(store.get(METRIC, key) or {})
         if name not in entry:
             entry[name] = compute()
-            store.put("metric", key, pack("metric", entry, {}))
+            store.put(METRIC, key, entry)
         return entry[name]
 
     @cached_property
@@ -228,8 +228,19 @@ class Scorer:
         }
 
 
-def _unpack_values(data: bytes) -> dict[str, Any]:
-    return unpack("metric", data)[0]
+def _check_scores(scores: dict[str, Any], _: Any) -> dict[str, Any]:
+    """Return the scores of a cache entry; raise an error unless they are numbers and curves by name."""
+    for result in scores.values():
+        points = result.get("points")
+        if points is not None:
+            shares, values = np.asarray(points, np.float64)
+            require(len(shares) == len(values) > 1, "A curve needs as many shares as values.")
+        numbers = [value for name, value in result.items() if name != "points" and value is not None]
+        require(bool(result) and bool(np.isfinite(np.asarray(numbers, np.float64)).all()), "A score is not a number.")
+    return scores
+
+
+METRIC = store.EntryType[dict[str, Any]]("metric", lambda scores: (scores, {}), _check_scores)
 
 
 def _nan_to_none(value: float) -> float | None:

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from staa_widgets.errors import FormatError, ParameterError
+from staa_widgets.errors import ParameterError
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.explanation.exports import Exportable
-from staa_widgets.storage.format import pack, read_file, unpack
+from staa_widgets.storage.format import pack, read_file, refuse_damaged, unpack
 from staa_widgets.utils.canonical import canonical_json
 from staa_widgets.utils.files import write_atomic
 
@@ -115,12 +115,10 @@ class Comparison(Exportable, Mapping[str, Explanation]):
     @classmethod
     def _from_bytes(cls, data: bytes) -> Comparison:
         values, arrays = unpack("comparison", data)
-        try:
+        with refuse_damaged("The saved comparison is inconsistent:", "Make the comparison again.", with_cause=True):
             names = values["names"]
             explanations = [Explanation.from_bytes(arrays[str(i)].tobytes()) for i in range(len(names))]
             return cls(dict(zip(names, explanations, strict=True)))
-        except (KeyError, TypeError, ParameterError) as error:
-            raise FormatError(f"The saved comparison is inconsistent: {error}", "Make the comparison again.") from error
 
     def __getitem__(self, name: str) -> Explanation:
         return self.explanations[name]

@@ -18,7 +18,7 @@ from staa_widgets.errors import FormatError
 from staa_widgets.explanation.exports import Exportable
 from staa_widgets.explanation.old_formats import upgrade
 from staa_widgets.explanation.peak import Peak, describe_position, find_peak
-from staa_widgets.storage.format import pack, read_file, split_fields, unpack
+from staa_widgets.storage.format import Parts, pack, read_file, refuse_damaged, split_fields, unpack
 from staa_widgets.utils.canonical import to_json_value
 from staa_widgets.utils.files import write_atomic
 from staa_widgets.utils.frozen import freeze, make_read_only, require
@@ -133,6 +133,9 @@ class Explanation(Exportable):
 
     def _validate(self, classes: int) -> None:
         require(self.maps.size > 0, "Explanation.maps is empty.")
+        for name in _NAMES:
+            require(isinstance(getattr(self, name), str), f"Explanation.{name} must be text.")
+        require(bool(np.isfinite([*self.box, self.end]).all()), "Explanation.box and end must be finite numbers.")
         require(
             len(self.times) > 0 and bool((np.diff(self.times) >= 0).all()),
             "Explanation.times must not be empty or decrease.",
@@ -235,29 +238,37 @@ class Explanation(Exportable):
 
     def to_bytes(self) -> bytes:
         """Return the content of the file that `save` writes."""
+        return pack("explanation", *self.to_parts())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Explanation:
+        """Read the content of a file that `save` wrote; raises `FormatError` as `load` does."""
+        return cls.from_parts(*unpack("explanation", data))
+
+    def to_parts(self) -> Parts:
+        """Return the JSON values and the arrays from which `from_parts` makes the explanation again."""
         values, arrays = split_fields(self)
         del values["request"]
         for name in _NESTED_PARTS:
             if values[name] is not None:
                 values[name], part_arrays = split_fields(values[name])
                 arrays |= {f"{name}.{key}": array for key, array in part_arrays.items()}
-        return pack("explanation", {**values, "format": FORMAT}, arrays)
+        return {**values, "format": FORMAT}, arrays
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Explanation:
-        """Read the content of a file that `save` wrote; raises `FormatError` as `load` does."""
-        values, arrays = unpack("explanation", data)
+    def from_parts(cls, values: dict[str, Any], arrays: dict[str, Any]) -> Explanation:
+        """Make an explanation from the values and arrays of a file; raises `FormatError` as `load` does."""
         file_format = values.pop("format", None)
         if file_format not in _READABLE_FORMATS:
             raise FormatError(
                 f"The explanation has format {file_format}, but this version reads formats 1 to {FORMAT}.",
                 "Update staa_widgets.",
             )
-        if file_format != FORMAT:
-            values, arrays = upgrade(values, arrays)
-        nested_arrays = {name: arrays.pop(name) for name in [*arrays] if "." in name}
-        try:
-            for name, kind in _NESTED_PARTS.items():
+        with refuse_damaged("The saved explanation is inconsistent:", "Explain the video again.", with_cause=True):
+            if file_format != FORMAT:
+                values, arrays = upgrade(values, arrays)
+            nested_arrays = {name: arrays.pop(name) for name in [*arrays] if "." in name}
+            for name, make_part in _NESTED_PARTS.items():
                 if values.get(name) is not None:
                     prefix = f"{name}."
                     part_arrays = {
@@ -265,10 +276,8 @@ class Explanation(Exportable):
                         for key, array in nested_arrays.items()
                         if key.startswith(prefix)
                     }
-                    values[name] = kind(**values[name], **part_arrays)
+                    values[name] = make_part(values[name], part_arrays)
             return cls(**values, **arrays)
-        except (KeyError, TypeError, ValueError) as error:
-            raise FormatError(f"The saved explanation is inconsistent: {error}", "Explain the video again.") from error
 
     def panes(self) -> list[Explanation]:
         """Return a list with this explanation only: its player or page has one pane."""
@@ -312,4 +321,8 @@ _SCALAR_TYPES: dict[str, Callable[[Any], Any]] = {
     "target": int,
 }
 
-_NESTED_PARTS: dict[str, Callable[..., Any]] = {"preview": Preview, "ground_truth": GroundTruth}
+_NESTED_PARTS: dict[str, Callable[[Any, Any], Any]] = {
+    "preview": Preview.from_parts,
+    "ground_truth": lambda values, arrays: GroundTruth(**values, **arrays),
+}
+_NAMES = ("method", "model_id", "clip_sha256", "clip_name")

@@ -1,33 +1,73 @@
-"""Write records to files of the cache and read them: `record_to_bytes` and `record_from_bytes`."""
+"""Turn records into the content of a cache entry and back: `record_to_parts` and `record_from_parts`."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
-from staa_widgets.errors import FormatError
+import numpy as np
+
 from staa_widgets.records.geometry import Geometry
 from staa_widgets.records.record import Needs, Record
-from staa_widgets.storage.format import pack, split_fields, unpack
+from staa_widgets.storage.format import Parts, refuse_damaged, split_fields
+from staa_widgets.utils.frozen import require
+
+# Axes of each array: S slices, P patches of a slice, Q = P + CLS, T frames, K classes; "*" stands for any length.
+_AXES = {
+    "logits": "K",
+    "cls": "**S",
+    "rows": "**SP",
+    "temporal": "*PTT",
+    "spatial": "*TQQ",
+    "value_rows": "*SP",
+    "value_temporal": "*PTT",
+    "contributions": "**SP",
+    "gradient_rows": "*SP",
+    "gradient_temporal": "*PTT",
+    "relevance": "SP",
+    "rollout": "*SP",
+    "value_rollout": "*SP",
+    "gradient_rollout": "*SP",
+    "contribution_rollout": "*SP",
+    "patch_rows": "**SP",
+}
 
 
-def record_to_bytes(record: Record, needs: Needs) -> bytes:
-    """Return the bytes of a file that holds a record and the `Needs` that the record meets."""
+def record_to_parts(record_and_needs: tuple[Record, Needs]) -> Parts:
+    """Return the values and arrays of a record and of the `Needs` that the record meets."""
+    record, needs = record_and_needs
     values, arrays = split_fields(record)
-    return pack("record", {**values, "geometry": asdict(record.geometry), "needs": asdict(needs)}, arrays)
+    return {**values, "geometry": asdict(record.geometry), "needs": asdict(needs)}, arrays
 
 
-def record_from_bytes(data: bytes) -> tuple[Record, Needs]:
-    """Return the record and the `Needs` from bytes that `record_to_bytes` made.
+def record_from_parts(values: dict[str, Any], arrays: dict[str, Any]) -> tuple[Record, Needs]:
+    """Return the record and the `Needs` from the parts that `record_to_parts` made.
 
     Raises
     ------
     FormatError
-        If the bytes are not a record, or the record is truncated, altered or of another version.
+        If a part is missing or wrong, or an array has the wrong shape or values that are not finite.
     """
-    values, arrays = unpack("record", data)
-    try:
+    message = "This record is damaged, or was written by another version of staa_widgets:"
+    with refuse_damaged(message, "Compute it again.", with_cause=True):
         needs, geometry = Needs(**values.pop("needs")), values.pop("geometry")
         geometry["input_size"] = tuple(geometry["input_size"])
-        return Record(geometry=Geometry(**geometry), **values, **arrays), needs
-    except (KeyError, TypeError) as error:
-        raise FormatError("This record was written by another version of staa_widgets.", "Compute it again.") from error
+        record = Record(geometry=Geometry(**geometry), **values, **arrays)
+        _check_arrays(record)
+    return record, needs
+
+
+def _check_arrays(record: Record) -> None:
+    geometry = record.geometry
+    patches = geometry.height * geometry.width
+    lengths = {"S": geometry.slices, "P": patches, "Q": 1 + patches, "T": geometry.frames, "K": len(record.logits)}
+    for name, axes in _AXES.items():
+        array = getattr(record, name)
+        if array is None:
+            continue
+        require(isinstance(array, np.ndarray) and array.dtype.kind == "f", f"{name} is no array of numbers.")
+        expected = tuple(lengths.get(axis, length) for axis, length in zip(axes, array.shape, strict=True))
+        require(array.shape == expected, f"{name} has shape {array.shape} instead of {expected}.")
+        require(bool(np.isfinite(array).all()), f"{name} has values that are not finite.")
+    require(record.target is None or 0 <= record.target < len(record.logits), "The target is no class.")
+    require(all(0 <= error < np.inf for error in record.sampling_errors.values()), "A sampling error is no number.")

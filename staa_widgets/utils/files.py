@@ -12,8 +12,15 @@ from pathlib import Path
 from staa_widgets.errors import ExportError
 
 
-def write_atomic(path: str | os.PathLike[str], data: bytes) -> Path:
+def write_atomic(path: str | os.PathLike[str], data: bytes, *, private: bool = False) -> Path:
     """Write a file in one step: readers see the old content or the new content, never a part.
+
+    Parameters
+    ----------
+    path, data
+        Path and content of the file.
+    private
+        Whether only the user may read and write the file (mode 0600).
 
     Raises
     ------
@@ -21,6 +28,8 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> Path:
         If the folder is missing, not writable or full; nothing is left behind.
     """
     with atomic_path(path) as temporary_path:
+        if private:
+            temporary_path.touch(0o600, exist_ok=False)
         temporary_path.write_bytes(data)
     return Path(path)
 

@@ -6,13 +6,12 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from staa_widgets.errors import FormatError, ParameterError
-from staa_widgets.storage.format import pack, split_fields, unpack
+from staa_widgets.storage.format import pack, refuse_damaged, split_fields, unpack
 from staa_widgets.utils.frozen import freeze, require
 
 if TYPE_CHECKING:
@@ -87,11 +86,36 @@ class Preview:
     @classmethod
     def from_bytes(cls, data: bytes) -> Preview:
         """Return the preview that `to_bytes` wrote; raises `FormatError` for other, truncated or altered bytes."""
-        values, arrays = unpack("preview", data)
-        try:
-            return cls(**values, **arrays)
-        except (TypeError, ParameterError) as error:
-            raise FormatError(f"The preview is inconsistent: {error}", "Create it again.") from error
+        return cls.from_parts(*unpack("preview", data))
+
+    @classmethod
+    def from_parts(cls, values: dict[str, Any], arrays: dict[str, Any]) -> Preview:
+        """Return the preview with these fields, as `split_fields` returns them.
+
+        Raises
+        ------
+        FormatError
+            If a field is missing or wrong, or a picture is no JPEG file.
+        """
+        with refuse_damaged("The preview is inconsistent:", "Create it again.", with_cause=True):
+            preview = cls(**values, **arrays)
+            _check_jpegs(preview)
+        return preview
+
+
+def _check_jpegs(preview: Preview) -> None:
+    """Raise `ParameterError` unless each picture has the marks of a JPEG file, and the first one the stated size."""
+    from PIL import Image
+
+    starts, ends = preview.offsets[:-1], preview.offsets[1:]
+    require(bool((ends - starts >= 4).all()), "Preview.data has a picture that is no JPEG file.")
+    marks = preview.data[np.stack([starts, starts + 1, ends - 2, ends - 1])]
+    require(
+        bool((marks == np.array([[0xFF], [0xD8], [0xFF], [0xD9]])).all()),
+        "Preview.data has a picture that is no JPEG file.",
+    )
+    with Image.open(io.BytesIO(preview.jpeg(0)), formats=["JPEG"]) as picture:
+        require(picture.size == (preview.width, preview.height), "Preview.data has pictures of another size.")
 
 
 def even_indices(count: int, limit: int) -> NDArray[np.int64]:

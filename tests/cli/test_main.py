@@ -291,9 +291,9 @@ def test_the_cache_can_be_listed_pruned_and_cleared(video: str, model: str, caps
     assert main(["cache", "prune"]) == 0
     output = capsys.readouterr().out
     assert "removed 0 entries\n" in output
-    assert "1 explanations, 1 previews, 1 records" in output
+    assert "1 explanations, 1 previews, " in output
     assert main(["cache", "clear"]) == 0
-    assert capsys.readouterr().out.startswith("removed 3 entries\n")
+    assert capsys.readouterr().out.startswith("removed 2 entries\n")
     assert cache.info().entries == {}
 
 

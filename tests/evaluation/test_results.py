@@ -168,6 +168,24 @@ def test_other_files_are_refused(tmp_path: Path, text: str):
         Results.from_json(path)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"settings": []},
+        {"rows": [["model", "clip", "method", "metric", "high"]]},
+        {"rows": [["model", "clip", 5, "metric", 0.5]]},
+        {"rows": [["model", "clip", "method", "metric"]]},
+        {"curves": [["model", "clip", "method", "metric", "01", [0.0, 1.0]]]},
+        {"costs": {"model": 1}},
+    ],
+)
+def test_rows_of_another_form_are_refused(tmp_path: Path, changes: dict[str, Any]):
+    path = full_results().to_json(tmp_path / "file.json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    with pytest.raises(FormatError, match=r"file\.json does not contain evaluation results"):
+        Results.from_json(path)
+
+
 def test_an_unknown_format_is_refused(tmp_path: Path):
     path = full_results().to_json(tmp_path / "results.json")
     path.write_text(path.read_text().replace('"format":2', '"format":3'))

@@ -13,7 +13,9 @@ from staa_widgets import Comparison, compare
 from staa_widgets.errors import FormatError, ParameterError
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.models import VideoModel
+from staa_widgets.storage.format import pack
 from tests.helpers.barcodes import barcode_explanation
+from tests.helpers.explanations import make_explanation
 
 
 def make_comparison() -> Comparison:
@@ -142,3 +144,24 @@ def test_a_player_is_shown_in_a_kernel_only(monkeypatch: pytest.MonkeyPatch):
     assert [e.method for e in players[0].explanations] == ["staa", "motion_energy"]
     with pytest.raises(ParameterError, match="Cannot show"):
         Comparison.of(*(barcode_explanation(model_id=str(i)) for i in range(5)))._ipython_display_()
+
+
+@pytest.mark.parametrize(
+    ("values", "parts"),
+    [
+        ({}, {}),
+        ({"names": 5}, {}),
+        ({"names": ["a"]}, {}),
+        ({"names": []}, {}),
+        ({"names": [1]}, {"0": "sound"}),
+        ({"names": ["a"]}, {"0": "damaged"}),
+        ({"names": ["a", "b"]}, {"0": "sound"}),
+    ],
+)
+def test_a_file_that_is_no_sound_comparison_is_refused(values: dict[str, Any], parts: dict[str, str], tmp_path: Path):
+    data = {"sound": make_explanation().to_bytes(), "damaged": b"damaged"}
+    arrays = {name: np.frombuffer(data[part], np.uint8) for name, part in parts.items()}
+    path = tmp_path / "two.safetensors"
+    path.write_bytes(pack("comparison", values, arrays))
+    with pytest.raises(FormatError, match=r"^two\.safetensors: "):
+        Comparison.load(path)

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import json
 import pickle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from staa_widgets import Explanation
+from staa_widgets import Comparison, Explanation
 from staa_widgets.errors import FormatError, ParameterError
 from staa_widgets.explanation.explanation import class_probabilities
 from staa_widgets.explanation.peak import describe_position
-from staa_widgets.storage.format import pack, unpack
-from staa_widgets.video.preview import Preview
+from staa_widgets.storage.format import Seal, pack, unpack
+from staa_widgets.video.preview import Preview, encode_jpeg
 from tests.helpers.explanations import make_explanation
 
 
 def explanation_with_preview() -> Explanation:
+    jpeg = encode_jpeg(Image.new("RGB", (6, 4)), 90)
     preview = Preview(
         indices=np.array([20, 22]),
         times=np.array([1.0, 1.5]),
-        offsets=np.array([0, 3, 5]),
-        data=np.arange(5, dtype=np.uint8),
+        offsets=np.array([0, len(jpeg), 2 * len(jpeg)]),
+        data=np.frombuffer(2 * jpeg, np.uint8),
         width=6,
         height=4,
     )
@@ -148,7 +151,8 @@ def test_fields_that_do_not_fit_are_named(changes: dict[str, Any], message: str)
 def test_previews_that_do_not_fit_are_refused():
     sound = explanation_with_preview().preview
     assert sound is not None
-    assert [sound.jpeg(i) for i in range(len(sound))] == [b"\0\1\2", b"\3\4"]
+    size = sound.data.size // 2
+    assert [sound.jpeg(i) for i in range(len(sound))] == [sound.data[:size].tobytes(), sound.data[size:].tobytes()]
     for changes in ({"offsets": [0, 3, 6]}, {"indices": [22, 20]}, {"times": [0.0]}, {"width": 0}):
         with pytest.raises(ParameterError, match="Preview"):
             dataclasses.replace(sound, **changes)
@@ -178,6 +182,23 @@ def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.M
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def replace_text(values: dict[str, Any], name: str, text: str) -> bytes:
+    """Return the file of an explanation, with a fresh checksum, in which the JSON text of one value is replaced."""
+    _, arrays = unpack("explanation", make_explanation().to_bytes())
+    original = pack("explanation", {**values, name: "REPLACED"}, arrays)
+    content = json.loads(original[8 : 8 + int.from_bytes(original[:8], "little")])["__metadata__"]["values"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("staa_widgets.storage.format.canonical_json", lambda _: content.replace('"REPLACED"', text))
+        return pack("explanation", {}, arrays)
+
+
+def explanation_with_picture(picture: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+    values, arrays = explanation_with_preview().to_parts()
+    arrays["preview.offsets"] = np.array([0, len(picture), 2 * len(picture)])
+    arrays["preview.data"] = np.frombuffer(2 * picture, np.uint8)
+    return values, arrays
+
+
 def test_a_file_that_is_no_sound_explanation_is_refused(tmp_path: Path):
     data = bytearray(make_explanation().to_bytes())
     values, arrays = unpack("explanation", bytes(data))
@@ -192,13 +213,29 @@ def test_a_file_that_is_no_sound_explanation_is_refused(tmp_path: Path):
         "lacking": pack("explanation", values, {"maps": arrays["maps"]}),
         "unknown": pack("explanation", {**values, "mood": "good"}, arrays),
         "wrong": pack("explanation", {**values, "target": 7}, arrays),
+        "huge": (2**60).to_bytes(8, "little") + bytes(data[8:]),
+        "list": pack("explanation", [values], {}),  # pyright: ignore[reportArgumentType]
+        "deep": replace_text(values, "params", "[" * 100_000 + "]" * 100_000),
+        "deep object": replace_text(values, "params", '{"a":' * 900 + "1" + "}" * 900),
+        "infinite": replace_text(values, "end", "1e999"),
+        "not a number": replace_text(values, "end", "NaN"),
+        "long": replace_text(values, "first_frame", "9" * 4000),
+        "text as maps": pack("explanation", {**values, "maps": "maps"}, {}),
+        "number": pack("explanation", {**values, "method": 5}, arrays),
+        "nan": pack("explanation", values, {**arrays, "maps": np.full_like(arrays["maps"], np.nan)}),
+        "entry": pack("explanation", values, arrays, Seal("ab" * 32, bytes(32))),
+        "old": pack("explanation", {"format": 1}, {}),
+        "picture": pack("explanation", *explanation_with_picture(b"<svg onload=alert(1)>")),
+        "cut picture": pack("explanation", *explanation_with_picture(encode_jpeg(Image.new("RGB", (6, 4)), 90)[:-2])),
+        "large picture": pack("explanation", *explanation_with_picture(encode_jpeg(Image.new("RGB", (9, 9)), 90))),
     }
     for name, content in broken.items():
         path = tmp_path / name
         path.write_bytes(content)
-        with pytest.raises(FormatError, match=f"^{name}: ") as caught:
-            Explanation.load(path)
-        assert caught.value.hint
+        for kind in (Explanation, Comparison):
+            with pytest.raises(FormatError, match=f"^{name}: ") as caught:
+                kind.load(path)
+            assert caught.value.hint
     with pytest.raises(FileNotFoundError):
         Explanation.load(tmp_path / "missing")
 

@@ -30,6 +30,7 @@ from staa_widgets.evaluation.metrics.sanity import shuffle_weights
 from staa_widgets.evaluation.request import load_models
 from staa_widgets.evaluation.results import Results
 from staa_widgets.models import BUNDLED_MODELS, VideoModel
+from staa_widgets.storage import cache as store
 from staa_widgets.utils.progress import Progress, progress_reporter
 from staa_widgets.video.clip import open_clip
 
@@ -70,6 +71,8 @@ def run_benchmark(
     CancelledError
         If `progress` raised it.
     """
+    if cache:
+        store.limit()  # Raises an error if `STAA_CACHE_LIMIT` is not a size.
     loaded = load_models(_name_models(models))
     start = time.perf_counter()
     with progress_reporter(progress) as report:

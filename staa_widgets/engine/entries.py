@@ -1,0 +1,78 @@
+"""The types of cache entries, and whether a cached value answers the question of a run.
+
+A key already holds everything that a value depends on, and the cache checks that an entry belongs to its key. Here the
+content itself is compared with the question, so that an error in a key cannot give the answer to another question.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from staa_widgets.explanation.explanation import Explanation
+from staa_widgets.records.record import Record
+from staa_widgets.records.record_io import record_from_parts, record_to_parts
+from staa_widgets.storage.cache import EntryType
+from staa_widgets.storage.format import split_fields
+from staa_widgets.utils.canonical import canonical_json
+from staa_widgets.video.preview import MAX_FRAMES, MAX_SIDE, Preview, even_indices
+
+if TYPE_CHECKING:
+    from staa_widgets.engine.layout import SliceLayout
+    from staa_widgets.engine.run import ExplainRun
+    from staa_widgets.video.clip import Clip
+
+
+def _maps_from_parts(_: dict[str, Any], arrays: dict[str, Any]) -> NDArray[np.float32]:
+    return arrays["maps"]
+
+
+EXPLANATION = EntryType("explanation", Explanation.to_parts, Explanation.from_parts)
+RECORD = EntryType("record", record_to_parts, record_from_parts)
+MAPS = EntryType[NDArray[np.float32]]("maps", lambda maps: ({}, {"maps": maps}), _maps_from_parts)
+PREVIEW = EntryType("preview", split_fields, Preview.from_parts)
+
+
+def explanation_fits(run: ExplainRun, layout: SliceLayout, e: Explanation) -> bool:
+    """Return whether an explanation has the clip, grid, labels, class and parameters of a run."""
+    clip, geometry, method = run.request.clip, run.model.geometry, run.method
+    target = int(e.logits.argmax()) if run.target is None else run.target
+    facts = (
+        (e.clip_sha256, clip.sha256),
+        ((e.first_frame, e.end, e.frame_size), (clip.first_frame, clip.end, (clip.width, clip.height))),
+        (e.box, run.model.transform.box(clip.width, clip.height)),
+        (e.maps.shape, (len(layout.sampled_frames), geometry.height, geometry.width)),
+        (len(e.labels), len(run.model.labels)),
+        ((e.method, canonical_json(e.params), e.target), (method.name, canonical_json(run.params), target)),
+        (e.provenance["model"]["weights"], run.weights),
+        (e.provenance["method"]["version"], method.version),
+        (e.provenance["sampling"]["frames"], run.all_frames()),
+    )
+    arrays = ((e.times, clip.times), (e.spans, layout.spans), (e.sampled_frames, layout.sampled_frames))
+    return all(one == other for one, other in facts) and all(np.array_equal(one, other) for one, other in arrays)
+
+
+def record_fits(run: ExplainRun, target: int | None, record: Record) -> bool:
+    """Return whether a record has the model's grid and classes, and the class that it was looked up for, if any."""
+    is_same_grid = record.geometry == run.model.geometry and len(record.logits) == len(run.model.labels)
+    return is_same_grid and (None in (target, record.target) or record.target == target)
+
+
+def maps_fit(run: ExplainRun, maps: NDArray[np.float32]) -> bool:
+    """Return whether maps have the model's grid and hold finite numbers only."""
+    geometry = run.model.geometry
+    is_same_grid = maps.shape == (geometry.slices, geometry.height, geometry.width)
+    return is_same_grid and maps.dtype == np.float32 and bool(np.isfinite(maps).all())
+
+
+def preview_fits(clip: Clip, preview: Preview) -> bool:
+    """Return whether a preview has the frames and times of a clip."""
+    indices = even_indices(len(clip), MAX_FRAMES)
+    is_small = max(preview.width, preview.height) <= MAX_SIDE
+    return (
+        is_small
+        and np.array_equal(preview.indices, clip.first_frame + indices)
+        and np.array_equal(preview.times, clip.times[indices])
+    )
