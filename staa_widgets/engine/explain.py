@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 def explain(
     video: Any,
-    model: VideoModel | nn.Module | str | Path | None = None,
+    model: VideoModel | nn.Module | str | Path | tuple[Any, Any] | None = None,
     method: str = "staa",
     *,
     target: int | str | None = None,
@@ -161,7 +161,7 @@ def finish_run(run: ExplainRun) -> Explanation:
 
 def stream(
     video: Any,
-    model: VideoModel | nn.Module | str | Path | None = None,
+    model: VideoModel | nn.Module | str | Path | tuple[Any, Any] | None = None,
     method: str = "staa",
     *,
     preview: bool = False,
@@ -201,7 +201,7 @@ def stream(
 
 def compare(
     video: Any,
-    model: VideoModel | nn.Module | str | Path | None = None,
+    model: VideoModel | nn.Module | str | Path | tuple[Any, Any] | None = None,
     methods: MethodsLike = ("staa", "staa_logit", "motion_energy"),
     *,
     progress: Progress | bool | None = None,

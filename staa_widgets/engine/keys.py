@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 VERSIONS: Mapping[str, int] = MappingProxyType(
-    {"frames": 1, "preprocessing": 1, "capture": 1, "methods": 1, "merge": 1, "preview": 1, "metrics": 1}
+    {"frames": 1, "preprocessing": 1, "capture": 2, "methods": 1, "merge": 1, "preview": 1, "metrics": 1}
 )
 """Versions of the parts that compute cached values; methods and metrics have a version of their own besides."""
 

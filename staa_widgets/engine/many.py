@@ -53,7 +53,7 @@ class Outcome:
 
 def explain_many(
     videos: Any,
-    model: VideoModel | nn.Module | str | Path | None = None,
+    model: VideoModel | nn.Module | str | Path | tuple[Any, Any] | None = None,
     method: str = "staa",
     *,
     keep_records: bool = False,

@@ -148,7 +148,7 @@ def grad_cam(inputs: MethodInputs) -> NDArray[np.float32]:
     prefix = inputs.geometry.prefix
     patches = tokens.detach()[:, prefix:].flatten(0, 1).float()
     slopes = gradient.detach()[:, prefix:].flatten(0, 1).float()
-    cam = (patches @ slopes.mean(0)).relu()
+    cam = (patches @ slopes.mean(0)).relu().float()
     inputs.report(1, 1)
     geometry = replace(inputs.geometry, order=inputs.last_layer_order or inputs.geometry.order)
     return scale_to_sum_one(geometry.to_grid(cam.cpu().numpy()))

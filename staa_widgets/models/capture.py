@@ -71,15 +71,16 @@ def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[in
             _refuse_compiled(model.module)
         inputs = pixels.detach().to(model.device, model.dtype, copy=True).requires_grad_(needs.backward)
         not_called = set(reader.captures)
+        full_precision = partial(torch.autocast, model.device.type, enabled=False)
         captures = {
-            module: partial(_note_and_capture, not_called, module, callback)
+            module: partial(_note_and_capture, not_called, module, full_precision()(callback))
             for module, callback in reader.captures.items()
         }
         with (
             _evaluation_mode(model.module),
             _capture_attention(family, captures),
             _patched_methods(family.replacements(model.module, reader)),
-            _forward_pre_hook(reader.norm, reader.capture_readout),
+            _forward_pre_hook(reader.norm, full_precision()(reader.capture_readout)),
         ):
             output = model.module(
                 **{model.geometry.input_name: inputs},
@@ -93,12 +94,14 @@ def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[in
                 f"{_class_names(not_called)}.",
                 "Other code runs in their place: load the model again without changing it.",
             )
+        _check_logits(model, output.logits)
         if not output.logits.isfinite().all():
             raise WrongInputError(
                 "The model's logits are not finite.",
                 "Check the pixels and the weights, or use dtype='float32'.",
             )
-        records = reader.records(output.logits, targets)
+        with full_precision():
+            records = reader.records(output.logits.float(), targets)
         release_captured(reader)
         return records
 
@@ -121,6 +124,7 @@ def open_classifier(model: VideoModel) -> Iterator[Callable[[Tensor], Tensor]]:
                 raise
             reason = str(error).strip().split("\n")[0]
             raise ModelError(f"The model cannot be compiled: {reason}", "Load it with compile=False.") from error
+        _check_logits(model, logits)
         return logits.float().reshape(len(pixels), -1, logits.shape[-1]).mean(1)
 
     with model_lock(model.module), _evaluation_mode(model.module), torch.inference_mode(mode=False):
@@ -150,6 +154,14 @@ def _check_inputs(model: VideoModel, pixels: Tensor, targets: Sequence[int | Non
     for target in targets:
         if target is not None and not 0 <= target < len(model.labels):
             raise ParameterError(f"There is no class {target}.", f"The model has classes 0 to {len(model.labels) - 1}.")
+
+
+def _check_logits(model: VideoModel, logits: Tensor) -> None:
+    if logits.shape[-1] != len(model.labels):
+        raise ModelError(
+            f"The model has {logits.shape[-1]} logits, but {len(model.labels)} labels.",
+            "Give id2label of its configuration one label for each class.",
+        )
 
 
 @contextmanager

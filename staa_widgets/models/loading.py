@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from collections.abc import Iterator, Mapping
@@ -20,9 +21,11 @@ from staa_widgets.models.checkpoint.files import ModelSource
 from staa_widgets.models.checkpoint.load import find_processor, load_checkpoint
 from staa_widgets.models.checkpoint.settings import check_labels
 from staa_widgets.models.family import Family
+from staa_widgets.models.module_checks import check_weights
 from staa_widgets.models.registry import FAMILIES, unsupported_error
 from staa_widgets.models.transform import Transform
 from staa_widgets.models.video_model import VideoModel
+from staa_widgets.utils.text import check_text
 
 BUNDLED_FOLDER = Path(__file__).parent / "bundled"
 
@@ -43,7 +46,7 @@ BUNDLED_MODELS = _find_bundled_models()
 
 
 def load_model(
-    model: str | Path | nn.Module | None = None,
+    model: str | Path | nn.Module | tuple[Any, Any] | None = None,
     *,
     device: str | torch.device = "auto",
     dtype: str | torch.dtype = "auto",
@@ -57,13 +60,14 @@ def load_model(
     ----------
     model
         Hub id, folder with ``config.json`` and safetensors weights, a name in `BUNDLED_MODELS`, or a module in memory,
-        which is neither moved nor changed. ``None`` or ``"bundled"``: the bundled model.
+        which is neither moved nor changed. ``None`` or ``"bundled"``: the bundled model. Also a pair: one of these,
+        and its processor.
     device
         ``"auto"`` takes the first of cuda, mps and cpu that is available; a module in memory stays where it is.
     dtype
         ``"auto"`` is float32 on a CPU and otherwise the dtype in which the weights are stored.
     processor
-        A `Transform`, the contents of a processor's JSON, or a Hugging Face image processor. Default: the processor
+        A `Transform`, the contents of a processor's JSON, or a Hugging Face processor. Default: the processor
         beside the weights; if there is none, a processor is made from the configuration, with a warning.
     id
         Name to show; default: the hub id or the folder's name.
@@ -85,8 +89,18 @@ def load_model(
     UnsupportedModelError
         If the architecture is not in `FAMILIES`.
     ParameterError
-        If there is no such device or dtype.
+        If there is no such device or dtype, an argument has another type, or the module has no values.
     """
+    if isinstance(model, tuple):
+        if len(model) != 2 or processor is not None:
+            raise ParameterError(
+                f"The model is a tuple of {len(model)} values"
+                + (", and there is a processor besides." if processor is not None else "."),
+                "Give load_model(model, processor=…) or load_model((model, processor)).",
+            )
+        model, processor = model
+    if id is not None:
+        check_text("id", id)
     if isinstance(model, nn.Module):
         if hasattr(model, "_orig_mod"):  # Set by torch.compile; attention is captured in the original module.
             model, compile = model.get_submodule("_orig_mod"), True  # noqa: A001
@@ -95,6 +109,10 @@ def load_model(
         name, stored_processor = id or type(model).__name__, None
     else:
         target_device = _resolve_device(device)
+        if target_device.type == "meta":
+            raise ParameterError(
+                "The device 'meta' cannot be used: weights have no values there.", "Use device='auto'."
+            )
         source = _resolve_source(model)
         with _quiet_libraries():
             family, module = load_checkpoint(source, target_device, _resolve_dtype(dtype, target_device))
@@ -119,8 +137,13 @@ def load_model(
     )
 
 
-def _resolve_source(model: str | Path | None) -> ModelSource:
+def _resolve_source(model: object) -> ModelSource:
     """Return the folder or repository to load from."""
+    if model is not None and not isinstance(model, str | os.PathLike):
+        raise ParameterError(
+            f"A model cannot be loaded from a {type(model).__name__}.",
+            "Give a hub id, a folder or a module; for another classifier, use staa_widgets.wrap_model.",
+        )
     # Bundled models give confident predictions for real video too; their name warns that they were trained on drawings
     # only.
     if model is None or model == "bundled":
@@ -132,10 +155,17 @@ def _resolve_source(model: str | Path | None) -> ModelSource:
                 suggest_name(model, BUNDLED_MODELS, f"Choose from {', '.join(BUNDLED_MODELS)}."),
             )
         return ModelSource(str(BUNDLED_MODELS[model]), f"{model} (drawn actions only)")
-    path = Path(model).expanduser()
-    if path.is_dir():
+    try:
+        path = Path(model).expanduser()
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except (OSError, RuntimeError, TypeError, ValueError) as error:
+        raise ModelLoadError(
+            f"There is no folder {str(model)[:60]!r}: {str(error)[:60]}.",
+            "Give an existing folder, or a hub id such as 'owner/name'.",
+        ) from error
+    if is_folder:
         return ModelSource(str(path), path.resolve().name)
-    if path.is_file():
+    if is_file:
         raise ModelLoadError(
             f"{str(model)!r} is a file, not a folder.", "Give the folder that contains the weights and config.json."
         )
@@ -169,6 +199,7 @@ def _family_of(module: nn.Module) -> Family:
 
 def _check_module(module: nn.Module, device: str | torch.device, dtype: str | torch.dtype) -> Any:
     """Return the user's module unchanged; raise if it is not on the requested device or has another dtype."""
+    check_weights(module)
     parameter = next(module.parameters())
     expected = parameter.device if device == "auto" else _resolve_device(device)
     if expected != parameter.device:
@@ -186,7 +217,7 @@ def _resolve_device(device: str | torch.device) -> torch.device:
         return torch.device("cuda" if cuda else "mps" if mps else "cpu")
     try:
         return torch.empty(0, device=device).device
-    except (RuntimeError, AssertionError) as error:
+    except (RuntimeError, AssertionError, TypeError) as error:
         raise ParameterError(
             f"The device {str(device)!r} cannot be used: {str(error).splitlines()[0]}",
             "Use device='auto' to choose one automatically.",

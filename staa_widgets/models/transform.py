@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from staa_widgets.errors import ModelLoadError
+from staa_widgets.errors import ModelLoadError, ParameterError
 
 # Defaults of the processor classes for keys that the JSON lacks; old files have few keys.
 _DEFAULTS: dict[str, Any] = {
@@ -27,6 +28,10 @@ _VJEPA2_DEFAULTS: dict[str, Any] = {
     "image_mean": [0.485, 0.456, 0.406],
     "image_std": [0.229, 0.224, 0.225],
 }
+MAX_EDGE = 2**14
+"""Longest edge, in pixels, to which a frame is resized or cropped."""
+
+_SMALLEST = 1e-12
 _TYPE_KEYS = ("image_processor_type", "video_processor_type", "feature_extractor_type")
 
 
@@ -63,6 +68,24 @@ class Transform:
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
+    def __post_init__(self) -> None:
+        for name in ("shortest_edge", "size", "crop"):
+            value = getattr(self, name)
+            if value is not None:
+                edges = _check_edges(name, value, count=1 if name == "shortest_edge" else 2)
+                object.__setattr__(self, name, edges[0] if name == "shortest_edge" else edges)
+        if self.resample not in list(Image.Resampling):
+            raise _range_error("resample", self.resample, "the number of a filter of Pillow")
+        for name in ("scale", "offset"):
+            object.__setattr__(self, name, _check_numbers(name, [getattr(self, name)], 1)[0])
+        for name in ("mean", "std"):
+            object.__setattr__(self, name, _check_numbers(name, getattr(self, name), 3))
+        if abs(self.scale) < _SMALLEST or min(self.std) < _SMALLEST:
+            raise ParameterError(
+                f"The transform has scale {self.scale} and std {self.std}, which are too small.",
+                "Give a scale that is not 0, and positive standard deviations.",
+            )
+
     @classmethod
     def from_json(cls, processor: Mapping[str, Any]) -> Transform:
         """Make a transform from the contents of ``preprocessor_config.json`` or ``video_preprocessor_config.json``.
@@ -72,51 +95,18 @@ class Transform:
         ModelLoadError
             If the processor has a step that this transform does not support.
         """
-        names = "".join(str(processor.get(key, "")) for key in _TYPE_KEYS)
-        defaults = dict(_DEFAULTS)
-        if names.startswith("Vivit"):
-            defaults |= _VIVIT_DEFAULTS
-        elif "VJEPA2" in names:
-            defaults |= _VJEPA2_DEFAULTS
-        processor = defaults | {key: value for key, value in processor.items() if value is not None}
-        if "VJEPA2" in names:
-            # The processor class for this file computes the size from the crop size and ignores the size in the file.
-            crop_size = processor["crop_size"]
-            crop_height = crop_size if isinstance(crop_size, int) else crop_size["height"]
-            processor["size"] = {"shortest_edge": int(crop_height * 256 / 224)}
-        shortest_edge, size = None, None
-        if processor.get("do_resize", True):
-            resize = processor["size"]
-            if isinstance(resize, int):
-                shortest_edge = resize
-            elif "shortest_edge" in resize and not resize.get("longest_edge"):
-                shortest_edge = int(resize["shortest_edge"])
-            elif "height" in resize and "width" in resize:
-                size = (int(resize["height"]), int(resize["width"]))
-            else:
-                raise ModelLoadError(
-                    f"The processor's resize setting {dict(resize)} is not supported.",
-                    "Pass processor=Transform(…) to load_model.",
-                )
-        crop = None
-        if processor.get("do_center_crop", True):
-            crop_size = processor["crop_size"]
-            if isinstance(crop_size, int):
-                crop = (crop_size, crop_size)
-            else:
-                crop = (int(crop_size["height"]), int(crop_size["width"]))
-        rescale = processor.get("do_rescale", True)
-        normalize = processor.get("do_normalize", True)
-        return cls(
-            shortest_edge=shortest_edge,
-            size=size,
-            crop=crop,
-            resample=int(processor["resample"]),
-            scale=float(processor["rescale_factor"]) if rescale else 1.0,
-            offset=-1.0 if rescale and processor.get("offset", False) else 0.0,
-            mean=_per_channel(processor["image_mean"]) if normalize else (0.0, 0.0, 0.0),
-            std=_per_channel(processor["image_std"]) if normalize else (1.0, 1.0, 1.0),
-        )
+        try:
+            return cls(**_read_settings(processor))
+        # Values of other types than the processor classes write fail in many ways.
+        except ModelLoadError:
+            raise
+        except (TypeError, ValueError, KeyError, OverflowError, AttributeError) as error:
+            kind = "missing" if isinstance(error, KeyError) else type(error).__name__
+            reason = getattr(error, "message", None) or f"{error} ({kind})"
+            raise ModelLoadError(
+                f"The processor has settings that cannot be used: {reason[:200]}",
+                "Fix its JSON, or pass processor=Transform(…) to load_model.",
+            ) from error
 
     @classmethod
     def from_processor(cls, processor: Transform | Mapping[str, Any] | Any, size: tuple[int, int]) -> Transform:
@@ -127,10 +117,7 @@ class Transform:
         ModelLoadError
             If the processor makes inputs of another size, or has a step that this transform does not support.
         """
-        if isinstance(processor, Transform):
-            transform = processor
-        else:
-            transform = cls.from_json(processor if isinstance(processor, Mapping) else processor.to_dict())
+        transform = processor if isinstance(processor, Transform) else cls.from_json(_as_json(processor))
         output = transform.crop or transform.size
         if output != size:
             output_text = f"{output[1]}x{output[0]}" if output else "any size"
@@ -191,9 +178,108 @@ class Transform:
         return padded
 
 
+def _as_json(processor: Any) -> Mapping[str, Any]:
+    """Return the settings of a processor, or of the image processor inside it."""
+    if isinstance(processor, Mapping):
+        return processor
+    for name in ("video_processor", "image_processor"):
+        processor = getattr(processor, name, None) or processor
+    if not hasattr(processor, "to_dict"):
+        raise ParameterError(
+            f"A processor cannot be a {type(processor).__name__}.",
+            "Pass a Transform, the contents of a processor's JSON, or a Hugging Face processor.",
+        )
+    return processor.to_dict()
+
+
+def _read_settings(processor: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of the `Transform` that a processor's JSON describes."""
+    names = "".join(str(processor.get(key, "")) for key in _TYPE_KEYS)
+    defaults = dict(_DEFAULTS)
+    if names.startswith("Vivit"):
+        defaults |= _VIVIT_DEFAULTS
+    elif "VJEPA2" in names:
+        defaults |= _VJEPA2_DEFAULTS
+    processor = defaults | {key: value for key, value in processor.items() if value is not None}
+    if "VJEPA2" in names:
+        # The processor class for this file computes the size from the crop size and ignores the size in the file.
+        crop_size = processor["crop_size"]
+        crop_height = crop_size if isinstance(crop_size, int) else crop_size["height"]
+        processor["size"] = {"shortest_edge": int(crop_height * 256 / 224)}
+    shortest_edge, size = None, None
+    if _is_on(processor, "do_resize"):
+        resize = processor["size"]
+        if isinstance(resize, int):
+            shortest_edge = resize
+        elif "shortest_edge" in resize and not resize.get("longest_edge"):
+            shortest_edge = _whole(resize["shortest_edge"])
+        elif "height" in resize and "width" in resize:
+            size = (_whole(resize["height"]), _whole(resize["width"]))
+        else:
+            raise ModelLoadError(
+                f"The processor's resize setting {dict(resize)} is not supported.",
+                "Pass processor=Transform(…) to load_model.",
+            )
+    crop = None
+    if _is_on(processor, "do_center_crop"):
+        crop_size = processor["crop_size"]
+        if isinstance(crop_size, int):
+            crop = (crop_size, crop_size)
+        else:
+            crop = (_whole(crop_size["height"]), _whole(crop_size["width"]))
+    rescale, normalize = _is_on(processor, "do_rescale"), _is_on(processor, "do_normalize")
+    return {
+        "shortest_edge": shortest_edge,
+        "size": size,
+        "crop": crop,
+        "resample": _whole(processor["resample"]),
+        "scale": float(processor["rescale_factor"]) if rescale else 1.0,
+        "offset": -1.0 if rescale and _is_on(processor, "offset", otherwise=False) else 0.0,
+        "mean": _per_channel(processor["image_mean"]) if normalize else (0.0, 0.0, 0.0),
+        "std": _per_channel(processor["image_std"]) if normalize else (1.0, 1.0, 1.0),
+    }
+
+
+def _is_on(processor: Mapping[str, Any], name: str, *, otherwise: bool = True) -> bool:
+    value = processor.get(name, otherwise)
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} is {value!r}, not true or false")
+    return value
+
+
+def _whole(number: Any) -> int:
+    if isinstance(number, str) or number != int(number):
+        raise ValueError(f"{number!r} is not a whole number")
+    return int(number)
+
+
 def _crop_start(length: int, crop: int) -> int:
     """Return the first row or column of a center crop, rounded as the processors round it; negative for padding."""
     return (length - crop) // 2
+
+
+def _check_edges(name: str, value: Any, count: int) -> tuple[int, ...]:
+    try:
+        edges = tuple(operator.index(edge) for edge in (value if count > 1 else [value]))
+    except TypeError:
+        edges = ()
+    if len(edges) != count or not all(1 <= edge <= MAX_EDGE for edge in edges):
+        raise _range_error(name, value, f"{'height and width' if count > 1 else 'a number'} from 1 to {MAX_EDGE}")
+    return edges
+
+
+def _check_numbers(name: str, values: Any, count: int) -> tuple[float, ...]:
+    try:
+        numbers = tuple(map(float, values))
+    except (TypeError, ValueError, OverflowError):
+        numbers = ()
+    if len(numbers) != count or not all(abs(number) <= 1 / _SMALLEST for number in numbers):
+        raise _range_error(name, values, f"{count} finite number{'s' if count > 1 else ''} of a usual size")
+    return numbers
+
+
+def _range_error(name: str, value: object, expected: str) -> ParameterError:
+    return ParameterError(f"{name} of the transform is {str(value)[:60]}, not {expected}.", "Correct this value.")
 
 
 def _per_channel(value: float | list[float]) -> tuple[float, float, float]:

@@ -14,10 +14,12 @@ from torch import Tensor, nn
 from staa_widgets.errors import ModelError, ParameterError, UnsupportedRequestError
 from staa_widgets.models.attention.ops import make_records
 from staa_widgets.models.family import Family
+from staa_widgets.models.module_checks import check_has_values
 from staa_widgets.models.transform import Transform
 from staa_widgets.models.video_model import VideoModel
 from staa_widgets.records.geometry import Geometry
 from staa_widgets.records.record import Needs, Record
+from staa_widgets.utils.text import check_text
 
 Layout = Literal["btchw", "bcthw"]
 Size = int | tuple[int, int]
@@ -174,7 +176,7 @@ def wrap_model(
             )
     try:
         classes = range(operator.index(labels)) if isinstance(labels, int | np.integer) else labels
-        names = tuple(map(str, classes))
+        names = tuple(check_text(f"The label of class {index}", str(name)) for index, name in enumerate(classes))
     except TypeError:
         raise ParameterError(
             f"labels must be the names of the classes or their number, got {labels!r}.", "For example, labels=10."
@@ -188,10 +190,11 @@ def wrap_model(
             mean=_check_three("mean", mean),
             std=_check_three("std", std),
         )
-    name = id or getattr(model, "__name__", type(model).__name__)
+    name = check_text("id", id or getattr(model, "__name__", type(model).__name__))
     rows, columns = height // patch_height, width // patch_width
     geometry = Geometry(frames, tubelet, rows, columns, "time_major", 0, (height, width))
     wrapped = WrappedModel(model, layout, geometry, len(names))
+    check_has_values(wrapped)
     parameter = next(wrapped.parameters(), torch.empty(0))
     return VideoModel(
         module=wrapped,

@@ -339,7 +339,10 @@ HOSTILE_CONFIGS: dict[str, tuple[Change, str]] = {
     "labels with a gap": (settings(id2label={"0": "a", "2": "b"}), "2 labels, but none for class 1"),
     "labels in a list": (settings(id2label=["a", "b"]), "id2label is a list"),
     "labels without a number": (settings(id2label={"walk": "a"}), "not a whole number"),
-    "half a character": (settings(id2label={**LABELS, "3": "\ud83d"}), r"label of class 3, '\\ud83d', is not valid"),
+    "half a character": (
+        settings(id2label={**LABELS, "3": "\ud83d"}),
+        r"label of class 3 is '\\ud83d', which is not valid",
+    ),
     "one class too many": (settings(id2label={**LABELS, "5": "run"}), "classifier.* missing or of another size"),
 }
 

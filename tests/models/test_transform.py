@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import numpy as np
 import pytest
 from transformers.models.vivit.image_processing_vivit import VivitImageProcessor
 
-from staa_widgets.errors import ModelLoadError
+from staa_widgets.errors import ModelLoadError, ParameterError
 from staa_widgets.models import Transform
 from tests.helpers.image_processors import VideoMAEProcessor
 
@@ -113,3 +114,32 @@ def test_describe_returns_json() -> None:
 def test_an_unknown_resize_is_refused(size: dict[str, int]) -> None:
     with pytest.raises(ModelLoadError, match="not supported"):
         Transform.from_json({"size": size})
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        *({"size": size} for size in ([24], "24", 0, -1, 10**9, {"shortest_edge": "24"}, {"shortest_edge": math.inf})),
+        *({"crop_size": size} for size in ([24, 24], {"height": 24}, {"height": 24.5, "width": 24}, 0, 2**20)),
+        *({"resample": number} for number in (99, -1, "bilinear", 2.5, 10**400)),
+        *({"rescale_factor": number} for number in (0, 1e-310, math.nan, math.inf, 10**400, "x")),
+        *({"image_mean": mean} for mean in ([0.5], [0.5] * 4, [math.nan] * 3, "x", {})),
+        *({"image_std": std} for std in (0, [-1, 1, 1], [1e-310] * 3, "x")),
+        *({name: "no"} for name in ("do_resize", "do_center_crop", "do_rescale", "do_normalize", "offset")),
+    ],
+    ids=lambda settings: str(settings)[:40],
+)
+def test_settings_out_of_range_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ModelLoadError, match="The processor has settings that cannot be used: "):
+        Transform.from_json(settings)
+
+
+@pytest.mark.parametrize("settings", [{"shortest_edge": 0}, {"crop": (24,)}, {"mean": (0.5, 0.5)}, {"std": (0, 1, 1)}])
+def test_a_transform_out_of_range_cannot_be_made(settings: dict[str, Any]) -> None:
+    with pytest.raises(ParameterError, match=f"{next(iter(settings))} "):
+        Transform(**settings)
+
+
+def test_lists_and_numbers_of_numpy_are_accepted() -> None:
+    lists: Any = {"crop": [np.int64(24), 24], "mean": np.full(3, 0.5, np.float32), "std": [1, 1, 1]}
+    assert Transform(**lists) == Transform(crop=(24, 24), mean=(0.5, 0.5, 0.5))

@@ -12,8 +12,9 @@ from typing import Any
 
 from transformers import PreTrainedConfig
 
-from staa_widgets.errors import ModelLoadError
+from staa_widgets.errors import ModelLoadError, ParameterError
 from staa_widgets.models.family import Family
+from staa_widgets.utils.text import check_text
 
 MAX_SIZE = 2**24
 """Greatest whole number in a configuration."""
@@ -102,9 +103,9 @@ def check_labels(labels: object) -> tuple[str, ...]:
     texts = tuple(str(by_index[index]) for index in range(len(labels)))
     for index, text in enumerate(texts):
         try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise ModelLoadError(f"The label of class {index}, {text!r}, is not valid Unicode text.", hint) from error
+            check_text(f"The label of class {index}", text)
+        except ParameterError as error:
+            raise ModelLoadError(error.message, hint) from error
     return texts
 
 

@@ -1,0 +1,32 @@
+"""Check text that users give, such as names and labels."""
+
+from __future__ import annotations
+
+from staa_widgets.errors import ParameterError
+
+
+def check_text(what: str, text: object) -> str:
+    """Return a text that can be written to files and pages.
+
+    Parameters
+    ----------
+    what
+        What the text is, for the error.
+    text
+        The text.
+
+    Raises
+    ------
+    ParameterError
+        If it is not a string, or holds half of a surrogate pair, which no file can hold.
+    """
+    if not isinstance(text, str):
+        raise ParameterError(f"{what} must be text, got {type(text).__name__}.", "Give a string.")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ParameterError(
+            f"{what} is {text[:60]!r}, which is not valid Unicode text: character {error.start} is half of a pair.",
+            "Remove or replace this character.",
+        ) from error
+    return text
