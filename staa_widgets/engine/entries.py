@@ -16,7 +16,7 @@ from staa_widgets.records.record import Record
 from staa_widgets.records.record_io import record_from_parts, record_to_parts
 from staa_widgets.storage.cache import EntryType
 from staa_widgets.storage.format import split_fields
-from staa_widgets.utils.canonical import canonical_json
+from staa_widgets.utils.canonical import canonical_json, to_json_value
 from staa_widgets.video.preview import MAX_FRAMES, MAX_SIDE, Preview, even_indices
 
 if TYPE_CHECKING:
@@ -46,12 +46,18 @@ def explanation_fits(run: ExplainRun, layout: SliceLayout, e: Explanation) -> bo
         (e.maps.shape, (len(layout.sampled_frames), geometry.height, geometry.width)),
         (len(e.labels), len(run.model.labels)),
         ((e.method, canonical_json(e.params), e.target), (method.name, canonical_json(run.params), target)),
-        (e.provenance["model"]["weights"], run.weights),
-        (e.provenance["method"]["version"], method.version),
-        (e.provenance["sampling"]["frames"], run.all_frames()),
+        (_provenance_value(e, "model", "transform"), to_json_value(run.model.transform.describe())),
+        (_provenance_value(e, "method", "version"), method.version),
+        (_provenance_value(e, "sampling", "frames"), run.all_frames()),
+        (type(e.provenance.get("seconds")), dict),
     )
     arrays = ((e.times, clip.times), (e.spans, layout.spans), (e.sampled_frames, layout.sampled_frames))
     return all(one == other for one, other in facts) and all(np.array_equal(one, other) for one, other in arrays)
+
+
+def _provenance_value(e: Explanation, part: str, name: str) -> Any:
+    facts = e.provenance.get(part)
+    return facts.get(name) if isinstance(facts, dict) else None
 
 
 def record_fits(run: ExplainRun, target: int | None, record: Record) -> bool:

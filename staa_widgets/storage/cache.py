@@ -289,11 +289,12 @@ def _read(entry_type: EntryType[T], name: str, fits: Callable[[T], bool]) -> T |
         if not stat.S_ISREG(status.st_mode) or status.st_size > max_bytes:
             raise FormatError("This is not an entry of the cache.")
         value = entry_type.from_parts(*unpack(entry_type.kind, path.read_bytes(), Seal(name, secret)))
-        if not fits(value):
-            raise FormatError("The entry answers another question.")
     except OSError:
         return None
     except Exception:  # Damaged or foreign data can raise anything.
+        remove(entry_type, name)
+        return None
+    if not fits(value):
         remove(entry_type, name)
         return None
     with suppress(OSError):  # The folder may be read-only.

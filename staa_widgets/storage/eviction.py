@@ -13,15 +13,16 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
+from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
-from staa_widgets.storage.folder import ENTRY, OLD_FILE, WORKING_FILE, entry_path, folder, remove_file, scan
+from staa_widgets.storage.folder import ENTRY, OLD_FILE, WORKING_FILE, entry_path, folder, remove_file
 
 RANKS = {"record": 0, "preview": 1}
 """Kinds that are removed first, in this order; all other kinds have `TOP_RANK`."""
@@ -32,10 +33,10 @@ LEFTOVER_AGE = 3600.0
 
 _MAX_LIST_AGE = 60.0
 _MAX_HISTORY = 100_000
+_SAMPLE = 2000
 
 
-@dataclass(frozen=True)
-class CacheFile:
+class CacheFile(NamedTuple):
     """A file of the cache.
 
     Parameters
@@ -61,19 +62,7 @@ class CacheFile:
 
 def list_files() -> list[CacheFile]:
     """Return all files of the cache, in no order: entries, entries of old formats, temporary files and locks."""
-    top = folder()
-    files = [
-        CacheFile(entry.path, stat.st_size, stat.st_mtime_ns, "" if OLD_FILE.fullmatch(entry.name) else "leftover")
-        for entry, stat in scan(top)
-        if OLD_FILE.fullmatch(entry.name) or WORKING_FILE.fullmatch(entry.name)
-    ]
-    for kind_folder, part in _part_folders(top):
-        for entry, stat in scan(part):
-            is_entry = ENTRY.fullmatch(entry.name)
-            if is_entry or WORKING_FILE.fullmatch(entry.name):
-                kind = kind_folder.name if is_entry else "leftover"
-                files.append(CacheFile(entry.path, stat.st_size, stat.st_mtime_ns, kind))
-    return files
+    return _read_sizes(_list_names())
 
 
 def remove_leftovers(files: list[CacheFile]) -> None:
@@ -89,11 +78,10 @@ def remove_leftovers(files: list[CacheFile]) -> None:
 
 def remove_empty_folders() -> None:
     """Remove the folders of entries that hold nothing."""
-    top = folder()
-    for kind_folder, part in _part_folders(top):
+    for _, part in _part_folders():
         with suppress(OSError):  # It holds something.
             part.rmdir()
-            kind_folder.rmdir()
+            part.parent.rmdir()
 
 
 @dataclass
@@ -110,6 +98,8 @@ class Inventory:
         Bytes written since the folder was listed.
     listed_at
         `time.monotonic` at that time.
+    is_complete
+        Whether `entries` holds all entries; otherwise it is empty, and `size` is an estimate.
     requests
         By rank, the paths of the entries that this process asked for, the latest last; each with the number of other
         entries that it had asked for since the request before, or ``None`` for the first request.
@@ -119,6 +109,7 @@ class Inventory:
     size: int = 0
     unlisted_bytes: int = 0
     listed_at: float | None = None
+    is_complete: bool = False
     requests: dict[int, OrderedDict[str, int | None]] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -141,7 +132,7 @@ class Inventory:
         """Remove entries until a new one fits; return whether it does. If it does not, nothing is removed."""
         path, rank = str(entry_path(kind, key)), _rank(kind)
         with self.lock:
-            self._list_if_outdated(limit)
+            self._list_if_outdated(limit, size)
             old_file = self.entries.setdefault(rank, OrderedDict()).get(path)
             excess = self.size + size - (old_file.size if old_file else 0) - limit
             removable: list[CacheFile] = []
@@ -172,18 +163,28 @@ class Inventory:
         """Let the folder be listed again before the next entry is stored."""
         self.listed_at = None
 
-    def _list_if_outdated(self, limit: int) -> None:
+    def _list_if_outdated(self, limit: int, new_bytes: int) -> None:
         """List the folder every minute and whenever a twentieth of the limit was written: other processes write too."""
         now = time.monotonic()
         is_current = self.listed_at is not None and now - self.listed_at < _MAX_LIST_AGE
-        if is_current and self.unlisted_bytes <= limit // 20:
+        is_full = self.size + new_bytes > 0.8 * limit
+        if is_current and self.unlisted_bytes <= limit // 20 and (self.is_complete or not is_full):
             return
-        files = list_files()
-        remove_leftovers(files)
+        names = _list_names()
+        leftovers = [(kind, entry) for kind, entry in names if kind == "leftover"]
+        remove_leftovers(_read_sizes(leftovers))
+        # The sizes of many files take long to read; while there is much room, those of a sample are enough.
+        step = max(1, len(names) // _SAMPLE)
+        files = _read_sizes(names[::step])
+        self.size = step * sum(file.size for file in files)
+        self.is_complete = step == 1
+        if not self.is_complete and self.size + new_bytes > 0.7 * limit:
+            files = _read_sizes(names)
+            self.size, self.is_complete = sum(file.size for file in files), True
         self.entries = {}
-        for file in sorted((file for file in files if file.kind != "leftover"), key=lambda file: file.used_ns):
-            self.entries.setdefault(file.rank, OrderedDict())[file.path] = file
-        self.size = sum(file.size for file in files)
+        for file in sorted(files, key=lambda file: file.used_ns) if self.is_complete else ():
+            if file.kind != "leftover":
+                self.entries.setdefault(file.rank, OrderedDict())[file.path] = file
         self.unlisted_bytes, self.listed_at = 0, now
 
     def _removable(self, path: str, rank: int) -> Iterator[CacheFile]:
@@ -202,17 +203,53 @@ def _rank(kind: str) -> int:
     return RANKS.get(kind, TOP_RANK) if kind else OLD_RANK
 
 
-def _part_folders(top: Path) -> Iterator[tuple[Path, Path]]:
-    """Yield each folder ``kind`` of the cache with each folder ``ab`` in it."""
-    for kind_folder in _subfolders(top, str.isalpha):
-        for part in _subfolders(kind_folder, lambda name: len(name) == 2):
-            yield kind_folder, part
+def _list_names() -> list[tuple[str, os.DirEntry[str]]]:
+    """Return the files of the cache with their kinds, see `CacheFile`, without reading their sizes."""
+    files: list[tuple[str, os.DirEntry[str]]] = []
+    for entry in _scan(folder()):
+        if OLD_FILE.fullmatch(entry.name):
+            files.append(("", entry))
+        elif WORKING_FILE.fullmatch(entry.name):
+            files.append(("leftover", entry))
+    for kind, part in _part_folders():
+        for entry in _scan(part):
+            name = entry.name
+            if name.endswith(".safetensors") and name[0] != "." and ENTRY.fullmatch(name):
+                files.append((kind, entry))
+            elif WORKING_FILE.fullmatch(name):
+                files.append(("leftover", entry))
+    return files
 
 
-def _subfolders(path: Path, accepts: Callable[[str], bool]) -> list[Path]:
-    with suppress(OSError), os.scandir(path) as listing:
-        return [Path(entry.path) for entry in listing if accepts(entry.name) and entry.is_dir(follow_symlinks=False)]
-    return []
+def _read_sizes(names: list[tuple[str, os.DirEntry[str]]]) -> list[CacheFile]:
+    files = []
+    for kind, entry in names:
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except OSError:
+            continue  # Another process removed the file meanwhile.
+        files.append(CacheFile(entry.path, status.st_size, status.st_mtime_ns, kind))
+    return files
+
+
+def _part_folders() -> list[tuple[str, Path]]:
+    """Return the kind and the path of each folder ``kind/ab`` of the cache."""
+    kind_folders = [entry for entry in _scan(folder()) if entry.name.isalpha() and entry.is_dir(follow_symlinks=False)]
+    return [
+        (kind_folder.name, Path(part.path))
+        for kind_folder in kind_folders
+        for part in _scan(kind_folder.path)
+        if len(part.name) == 2 and part.is_dir(follow_symlinks=False)
+    ]
+
+
+def _scan(path: str | Path) -> list[os.DirEntry[str]]:
+    """Return what is in a folder; nothing if it cannot be read."""
+    try:
+        with os.scandir(path) as listing:
+            return list(listing)
+    except OSError:
+        return []
 
 
 def _remove_free_lock(path: str) -> None:

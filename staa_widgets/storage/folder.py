@@ -10,8 +10,6 @@ import os
 import re
 import stat
 import warnings
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -110,16 +108,6 @@ def remove_file(path: str | Path) -> bool:
         warn_once(error)
         return False
     return True
-
-
-def scan(path: Path) -> Iterator[tuple[os.DirEntry[str], os.stat_result]]:
-    """Yield each regular file in a folder, not in folders below it; a folder that cannot be read has none."""
-    with suppress(OSError), os.scandir(path) as listing:
-        for entry in listing:
-            # Another process may have removed the file meanwhile.
-            with suppress(FileNotFoundError):
-                if entry.is_file(follow_symlinks=False):
-                    yield entry, entry.stat(follow_symlinks=False)
 
 
 def warn_once(problem: object) -> None:
