@@ -78,6 +78,10 @@ class UnsupportedRequestError(MethodError):
     """The method or the model does not support this request, such as maps over time from space-only attention."""
 
 
+class TooSlowError(MethodError):
+    """The method would take very long on this device; ``force=True`` runs it anyway."""
+
+
 class ParameterError(StaaError, ValueError):
     """A parameter has an unknown name or a value out of range."""
 

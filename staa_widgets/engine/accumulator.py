@@ -10,6 +10,7 @@ import numpy as np
 from staa_widgets.engine.records import RUNNING_MODEL, WindowRecord, record_windows
 from staa_widgets.engine.window_maps import WindowResult, attribute_window, attribute_windows
 from staa_widgets.methods.staa import attention_maps
+from staa_widgets.records.masks import Masks
 from staa_widgets.records.record import Needs, Record
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class WindowAccumulator:
         self.logits = np.empty((count, len(run.model.labels)), np.float32)
         self.attention: dict[int, NDArray[np.float16]] = {}
         self.errors: dict[int, Mapping[str, float]] = {}
+        self.masks: dict[int, Masks] = {}
         self.target = 0
         self._targets = np.empty(count, np.int64)
 
@@ -103,8 +105,10 @@ class WindowAccumulator:
     def _add(self, result: WindowResult) -> None:
         self.maps[result.window], self.logits[result.window] = result.maps, result.record.logits
         self._targets[result.window] = result.target
-        if result.record.sampling_errors:
-            self.errors[result.window] = result.record.sampling_errors
+        if result.standard_errors:
+            self.errors[result.window] = result.standard_errors
+        if result.masks is not None:
+            self.masks[result.window] = result.masks
 
     def _without_attention(self, window_record: WindowRecord) -> WindowRecord:
         """Store the attention and logits of a window, and return its record reduced to the logits."""

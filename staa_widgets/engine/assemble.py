@@ -15,6 +15,7 @@ from staa_widgets.engine.merge import merge_windows
 from staa_widgets.explanation.explanation import Explanation, class_probabilities
 from staa_widgets.methods.staa import attention_maps
 from staa_widgets.models.fingerprint.digest import weights_digest
+from staa_widgets.records.masks import Masks
 from staa_widgets.utils.versions import package_versions
 from staa_widgets.video.clip import open_clip
 
@@ -36,11 +37,14 @@ class MergedWindows:
         float16 ``(L, H, S', h, w)``; ``None`` if it was not requested or is too large.
     weights
         Weights of the ``W`` windows.
+    masks
+        Masks ``(A, S', h, w)``, not weighted; ``None`` if the method makes no masks.
     """
 
     maps: NDArray[np.float32]
     attention: NDArray[np.float16] | None
     weights: list[float]
+    masks: Masks | None
 
 
 def merge_clip(layout: SliceLayout, windows: WindowAccumulator) -> MergedWindows:
@@ -64,7 +68,21 @@ def merge_clip(layout: SliceLayout, windows: WindowAccumulator) -> MergedWindows
     if windows.attention:
         by_slice = [np.moveaxis(windows.attention.pop(i), 2, 0) for i in included]
         attention = np.moveaxis(merge_windows(by_slice, slice_index, included_weights, slices), 0, 2).astype(np.float16)
-    return MergedWindows(merge_windows(maps, slice_index, included_weights, slices), attention, weights)
+    masks = _merge_masks([windows.masks[i] for i in included], slice_index, slices) if windows.masks else None
+    return MergedWindows(merge_windows(maps, slice_index, included_weights, slices), attention, weights, masks)
+
+
+def _merge_masks(masks: Sequence[Masks], slice_index: NDArray[np.int64], slices: int) -> Masks:
+    """Return the masks of all windows as one; where windows overlap, their masks are averaged."""
+    by_slice = [np.moveaxis(part.values, 1, 0) for part in masks]
+    merged = merge_windows(by_slice, slice_index, [1.0] * len(masks), slices)
+    return Masks(
+        values=np.moveaxis(merged, 0, 1).astype(np.float16),
+        areas=masks[0].areas,
+        frame_areas=np.concatenate([part.frame_areas for part in masks]),
+        probabilities=np.concatenate([part.probabilities for part in masks]),
+        clip_probabilities=np.concatenate([part.clip_probabilities for part in masks]),
+    )
 
 
 def explain_clip(
@@ -79,8 +97,14 @@ def explain_clip(
         target=windows.target,
         attention=merged.attention,
         window_logits=windows.logits,
+        masks=merged.masks,
         provenance=_provenance(
-            run, range(len(run.windows)), merged.weights, list(windows.errors.values()), run.timer.seconds
+            run,
+            range(len(run.windows)),
+            merged.weights,
+            list(windows.errors.values()),
+            run.timer.seconds,
+            merged.masks,
         ),
         **_clip_fields(run, run.request.clip),
     )
@@ -109,7 +133,8 @@ def explain_window(run: ExplainRun, layout: SliceLayout, result: WindowResult) -
         target=result.target,
         attention=attention,
         window_logits=logits[None],
-        provenance=_provenance(run, [result.window], [1.0], [record.sampling_errors], result.seconds),
+        masks=result.masks,
+        provenance=_provenance(run, [result.window], [1.0], [result.standard_errors], result.seconds, result.masks),
         **_clip_fields(run, clip),
     )
     return explanation, clip
@@ -141,6 +166,7 @@ def _provenance(
     weights: list[float],
     errors: Sequence[Mapping[str, float]],
     seconds: Mapping[str, float],
+    masks: Masks | None,
 ) -> dict[str, Any]:
     model, method, clip = run.model, run.method, run.request.clip
     cost = method.cost(model.geometry, run.params)
@@ -161,11 +187,23 @@ def _provenance(
             "window_weights": weights,
         },
         "box": model.transform.box(clip.width, clip.height),
-        # Standard errors of sampling, see `Record.sampling_errors`, averaged over windows.
+        # Standard errors, see `WindowResult.standard_errors`, averaged over windows.
         "standard_errors": {
             name: float(np.mean([window_errors[name] for window_errors in errors if name in window_errors]))
             for name in error_names
         },
         "cost": {name: len(windows) * passes for name, passes in cost._asdict().items()},
         "seconds": dict(seconds),
+        **({} if masks is None else {"masks": _describe_masks(masks)}),
+    }
+
+
+def _describe_masks(masks: Masks) -> dict[str, Any]:
+    """Return the figures of masks: one number for each area, in lists of one entry for each window."""
+    return {
+        "areas": masks.areas,
+        "frame_areas": masks.frame_areas.round(4),
+        "probabilities": masks.probabilities.round(4),
+        "clip_probabilities": masks.clip_probabilities.round(4),
+        "smallest_sufficient": masks.smallest_sufficient,
     }

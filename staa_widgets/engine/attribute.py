@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,9 @@ from numpy.typing import NDArray
 
 from staa_widgets.datasets.drawn_actions import STEPS, action_clip
 from staa_widgets.errors import MethodError, ParameterError
-from staa_widgets.methods.inputs import MethodInputs
+from staa_widgets.methods.inputs import Checkpoint, MethodInputs
 from staa_widgets.methods.registry import Method, get_method
+from staa_widgets.methods.result import MethodResult
 from staa_widgets.models.batching import MAX_BATCH
 from staa_widgets.records.record import Needs, Record
 
@@ -42,6 +44,7 @@ def open_inputs(
     batch_size: int = MAX_BATCH,
     report: Callable[[int, int], object] = ignore_progress,
     record: Record | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Iterator[MethodInputs]:
     """Yield the inputs of a method that calls the model; meanwhile the model is locked and in evaluation mode.
 
@@ -63,6 +66,8 @@ def open_inputs(
         ``report(done, total)``, called between passes; it may raise `CancelledError`.
     record
         Record of these pixels; without one, a record is made in one forward pass.
+    checkpoint
+        Where a method of many steps saves its state if it is interrupted.
 
     Raises
     ------
@@ -92,6 +97,8 @@ def open_inputs(
             report=report,
             last_layer_order=model.family.last_layer_order,
             record_other=partial(_record_drawn_clip, model, seed),
+            device=model.device,
+            checkpoint=checkpoint,
         )
 
 
@@ -106,25 +113,20 @@ def _record_drawn_clip(model: VideoModel, seed: int, needs: Needs) -> Record:
     return record
 
 
-def run_method(method: Method, params: Mapping[str, Any], inputs: MethodInputs) -> NDArray[np.float32]:
-    """Return the maps of a method, float32 ``(S, h, w)``, after checking that they are finite.
-
-    Returns
-    -------
-    NDArray[np.float32]
-        ``(S, h, w)``.
+def run_method(method: Method, params: Mapping[str, Any], inputs: MethodInputs) -> MethodResult:
+    """Return the result of a method, after checking that its maps are finite.
 
     Raises
     ------
     MethodError
         If the maps are not finite.
     """
-    maps = np.asarray(method(inputs if method.needs_model else inputs.record, **params), np.float32)
-    if not np.isfinite(maps).all():
+    result = method.compute(inputs if method.needs_model else inputs.record, **params)
+    if not np.isfinite(result.maps).all():
         raise MethodError(
             f"Method {method.name!r} returned maps with NaN or infinite values.", "Load the model with dtype='float32'."
         )
-    return maps
+    return replace(result, maps=np.asarray(result.maps, np.float32))
 
 
 def attribute(
@@ -164,4 +166,4 @@ def attribute(
     with open_inputs(
         model, pixels, needs=needs, target=target, seed=seed, batch_size=batch_size, report=report
     ) as inputs:
-        return run_method(entry, params, inputs)
+        return run_method(entry, params, inputs).maps

@@ -6,16 +6,19 @@ content itself is compared with the question, so that an error in a key cannot g
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from staa_widgets.explanation.explanation import Explanation
+from staa_widgets.methods.result import MethodResult
+from staa_widgets.records.masks import Masks
 from staa_widgets.records.record import Record
 from staa_widgets.records.record_io import record_from_parts, record_to_parts
 from staa_widgets.storage.cache import EntryType
-from staa_widgets.storage.format import split_fields
+from staa_widgets.storage.format import Parts, split_fields
 from staa_widgets.utils.canonical import canonical_json, to_json_value
 from staa_widgets.video.preview import MAX_FRAMES, MAX_SIDE, Preview, even_indices
 
@@ -25,13 +28,22 @@ if TYPE_CHECKING:
     from staa_widgets.video.clip import Clip
 
 
-def _maps_from_parts(_: dict[str, Any], arrays: dict[str, Any]) -> NDArray[np.float32]:
-    return arrays["maps"]
+def _result_to_parts(result: MethodResult) -> Parts:
+    mask_arrays = {} if result.masks is None else split_fields(result.masks)[1]
+    return {"standard_errors": dict(result.standard_errors)}, {"maps": result.maps, **mask_arrays}
+
+
+def _result_from_parts(values: dict[str, Any], arrays: dict[str, Any]) -> MethodResult:
+    maps = arrays.pop("maps")
+    return MethodResult(maps, Masks(**arrays) if arrays else None, values["standard_errors"])
 
 
 EXPLANATION = EntryType("explanation", Explanation.to_parts, Explanation.from_parts)
 RECORD = EntryType("record", record_to_parts, record_from_parts)
-MAPS = EntryType[NDArray[np.float32]]("maps", lambda maps: ({}, {"maps": maps}), _maps_from_parts)
+MAPS = EntryType("maps", _result_to_parts, _result_from_parts)
+CHECKPOINT = EntryType[Mapping[str, NDArray[Any]]](
+    "checkpoint", lambda arrays: ({}, dict(arrays)), lambda _, arrays: arrays
+)
 PREVIEW = EntryType("preview", split_fields, Preview.from_parts)
 
 
@@ -66,10 +78,11 @@ def record_fits(run: ExplainRun, target: int | None, record: Record) -> bool:
     return is_same_grid and (None in (target, record.target) or record.target == target)
 
 
-def maps_fit(run: ExplainRun, maps: NDArray[np.float32]) -> bool:
-    """Return whether maps have the model's grid and hold finite numbers only."""
-    geometry = run.model.geometry
-    is_same_grid = maps.shape == (geometry.slices, geometry.height, geometry.width)
+def maps_fit(run: ExplainRun, result: MethodResult) -> bool:
+    """Return whether maps and masks have the model's grid, and the maps hold finite numbers only."""
+    geometry, maps, masks = run.model.geometry, result.maps, result.masks
+    grid = (geometry.slices, geometry.height, geometry.width)
+    is_same_grid = maps.shape == grid and (masks is None or masks.values.shape[1:] == grid)
     return is_same_grid and maps.dtype == np.float32 and bool(np.isfinite(maps).all())
 
 

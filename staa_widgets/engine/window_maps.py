@@ -12,11 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staa_widgets.engine.attribute import open_inputs, run_method
+from staa_widgets.engine.checkpoint import CachedCheckpoint
 from staa_widgets.engine.entries import MAPS, maps_fit
 from staa_widgets.engine.keys import maps_key
 from staa_widgets.engine.lock import compute_lock
 from staa_widgets.engine.records import RUNNING_MODEL, WindowRecord, record_windows
+from staa_widgets.methods.result import MethodResult
 from staa_widgets.models.batching import run_within_memory
+from staa_widgets.records.masks import Masks
 from staa_widgets.records.record import Needs, Record
 
 if TYPE_CHECKING:
@@ -43,6 +46,10 @@ class WindowResult:
         Whether the maps were obtained without calling the model.
     seconds
         Seconds by step; the time of a step for several windows is divided evenly among them.
+    masks
+        Masks that the maps are made from, if the method makes masks.
+    standard_errors
+        Standard errors of the record's sampling and of the method, by name.
     """
 
     window: int
@@ -51,6 +58,8 @@ class WindowResult:
     target: int
     cached: bool
     seconds: Mapping[str, float]
+    masks: Masks | None
+    standard_errors: Mapping[str, float]
 
 
 def attribute_windows(
@@ -83,14 +92,16 @@ def attribute_window(run: ExplainRun, window_record: WindowRecord, target: int |
     seconds_before = dict(run.timer.seconds)
     window_target = int(record.logits.argmax()) if target is None else target
     with compute_lock(run.report):
-        maps, hit = _window_maps(run, window_record, window_target)
+        result, hit = _window_maps(run, window_record, window_target)
     return WindowResult(
         window_record.window,
-        maps,
+        result.maps,
         record,
         window_target,
         cached=hit and window_record.cached,
         seconds={**window_record.seconds, **run.timer.since(seconds_before)},
+        masks=result.masks,
+        standard_errors={**record.sampling_errors, **result.standard_errors},
     )
 
 
@@ -99,27 +110,33 @@ def window_seed(sha256: str, frames: list[int]) -> int:
     return int(hashlib.sha256(f"{sha256} {frames}".encode()).hexdigest()[:8], 16)
 
 
-def _window_maps(run: ExplainRun, window_record: WindowRecord, target: int) -> tuple[NDArray[np.float32], bool]:
-    """Return the maps of a window, and whether they were obtained without calling the model."""
+def _window_maps(run: ExplainRun, window_record: WindowRecord, target: int) -> tuple[MethodResult, bool]:
+    """Return the method's result for a window, and whether it was obtained without calling the model."""
     if not run.method.needs_model:
         with run.timer.clock("method"):
-            return run.method(window_record.record, **run.params), True
+            return run.method.compute(window_record.record, **run.params), True
     # Maps for which the model runs again have their own cache entry.
-    return run.get_or_compute(
+    checkpoint = CachedCheckpoint(maps_key(run, window_record.window, target)) if run.request.cache else None
+    result, hit = run.get_or_compute(
         MAPS,
         lambda: maps_key(run, window_record.window, target),
-        lambda: _compute_maps(run, window_record, target),
-        lambda maps: maps_fit(run, maps),
+        lambda: _compute_maps(run, window_record, target, checkpoint),
+        lambda result: maps_fit(run, result),
     )
+    if checkpoint is not None and not hit:
+        checkpoint.remove()
+    return result, hit
 
 
-def _compute_maps(run: ExplainRun, window_record: WindowRecord, target: int) -> NDArray[np.float32]:
-    """Return a window's maps by a method that calls the model again."""
+def _compute_maps(
+    run: ExplainRun, window_record: WindowRecord, target: int, checkpoint: CachedCheckpoint | None
+) -> MethodResult:
+    """Return the result for a window of a method that calls the model again."""
     window, model = window_record.window, run.model
     pixels = _window_pixels(run, window) if window_record.pixels is None else window_record.pixels
     window_text = f", window {window + 1} of {len(run.windows)}" if len(run.windows) > 1 else ""
 
-    def attribute_in_batches(batch_size: int) -> NDArray[np.float32]:
+    def attribute_in_batches(batch_size: int) -> MethodResult:
         with open_inputs(
             model,
             pixels,
@@ -128,6 +145,7 @@ def _compute_maps(run: ExplainRun, window_record: WindowRecord, target: int) -> 
             batch_size=batch_size,
             report=lambda done, total: run.report(f"running the method{window_text}", done, total),
             record=window_record.record,
+            checkpoint=checkpoint,
         ) as inputs:
             return run_method(run.method, run.params, inputs)
 

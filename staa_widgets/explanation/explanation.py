@@ -18,6 +18,7 @@ from staa_widgets.errors import FormatError
 from staa_widgets.explanation.exports import Exportable
 from staa_widgets.explanation.old_formats import upgrade
 from staa_widgets.explanation.peak import Peak, describe_position, find_peak
+from staa_widgets.records.masks import Masks
 from staa_widgets.storage.format import Parts, pack, read_file, refuse_damaged, split_fields, unpack
 from staa_widgets.utils.canonical import to_json_value
 from staa_widgets.utils.files import write_atomic
@@ -79,6 +80,8 @@ class Explanation(Exportable):
         Packed JPEG frames.
     ground_truth
         Where and when the action happens, for clips with annotations.
+    masks
+        Masks by area that the maps are made from, for `step` and `extremal`.
 
     request
         The `ExplainRequest` that led to the explanation, if it was computed in this process. It is not a constructor
@@ -111,6 +114,7 @@ class Explanation(Exportable):
     window_logits: NDArray[np.float32] | None = None
     preview: Preview | None = None
     ground_truth: GroundTruth | None = None
+    masks: Masks | None = None
     request: Any = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -153,6 +157,11 @@ class Explanation(Exportable):
         # A crop larger than the frame is padded, so the box may reach beyond the frame, but it must overlap it.
         overlaps_frame = max(x0, 0) < min(x1, width) and max(y0, 0) < min(y1, height)
         require(overlaps_frame, f"Explanation.box {self.box} does not overlap the frame of {width} × {height}.")
+        if self.masks is not None:
+            require(
+                self.masks.values.shape[1:] == self.maps.shape,
+                f"Explanation.masks have shape {self.masks.values.shape}, but the maps {self.maps.shape}.",
+            )
         if self.ground_truth is not None:
             same_size = (len(self.ground_truth.when), self.ground_truth.size) == (len(self.times), self.frame_size)
             require(
@@ -324,5 +333,6 @@ _SCALAR_TYPES: dict[str, Callable[[Any], Any]] = {
 _NESTED_PARTS: dict[str, Callable[[Any, Any], Any]] = {
     "preview": Preview.from_parts,
     "ground_truth": lambda values, arrays: GroundTruth(**values, **arrays),
+    "masks": lambda values, arrays: Masks(**values, **arrays),
 }
 _NAMES = ("method", "model_id", "clip_sha256", "clip_name")

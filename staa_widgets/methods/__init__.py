@@ -15,6 +15,9 @@ from staa_widgets.methods import (
     gradient,
     occlusion,
     lime_shap,
+    loco,
+    step,
+    rise,
     patch_attention,
 )
 
@@ -35,8 +38,11 @@ __all__ = [
     "get_method",
     "gradient",
     "lime_shap",
+    "loco",
     "method",
     "occlusion",
     "patch_attention",
+    "rise",
     "staa",
+    "step",
 ]

@@ -97,12 +97,12 @@ def cell_mask(geometry: Geometry, cells: Tensor) -> Tensor:
 
 def cell_sums(geometry: Geometry, values: Tensor) -> Tensor:
     """Return the sum of values, ``(T, 3, H, W)``, over the channels, frames and pixels of each cell: ``(S, h, w)``."""
-    rows, columns = _patch_size(geometry)
-    covered_pixels = values.sum(1)[:, : rows * geometry.height, : columns * geometry.width]
-    pixels_by_cell = covered_pixels.reshape(
-        geometry.slices, geometry.tubelet, geometry.height, rows, geometry.width, columns
-    )
-    return pixels_by_cell.sum((1, 3, 5))
+    return _pixels_by_cell(geometry, values.sum(1)).sum((-5, -3, -1))
+
+
+def cell_means(geometry: Geometry, values: Tensor) -> Tensor:
+    """Return the mean of values, ``(…, T, H, W)``, over the frames and pixels of each cell: ``(…, S, h, w)``."""
+    return _pixels_by_cell(geometry, values).mean((-5, -3, -1))
 
 
 def fill(pixels: Tensor, removed: Tensor, filler: str) -> Tensor:
@@ -138,6 +138,15 @@ def prepare_fill(pixels: Tensor, filler: str) -> Callable[[Tensor], Tensor]:
 def _patch_size(geometry: Geometry) -> tuple[int, int]:
     """Return ``(height, width)`` of a patch in pixels."""
     return geometry.input_size[0] // geometry.height, geometry.input_size[1] // geometry.width
+
+
+def _pixels_by_cell(geometry: Geometry, values: Tensor) -> Tensor:
+    """Return values ``(…, T, H, W)`` as ``(…, S, frames, h, rows, w, columns)``; pixels of no cell are left out."""
+    rows, columns = _patch_size(geometry)
+    covered_pixels = values[..., : rows * geometry.height, : columns * geometry.width]
+    return covered_pixels.reshape(
+        *values.shape[:-3], geometry.slices, geometry.tubelet, geometry.height, rows, geometry.width, columns
+    )
 
 
 def _hold_last_frame(pixels: Tensor, removed: Tensor) -> Tensor:

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
 
     from staa_widgets.records.geometry import Geometry
     from staa_widgets.records.record import Needs, Record
+
+
+class Checkpoint(Protocol):
+    """Where a method of many steps saves its state if it is interrupted, to continue from there at the next call."""
+
+    def load(self) -> Mapping[str, NDArray[Any]] | None:
+        """Return the saved arrays; ``None`` if there are none."""
+
+    def save(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Save arrays in place of those saved before."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +54,10 @@ class MethodInputs:
     record_other
         Function from `Needs` to the record of another clip, a synthetic clip that `seed` determines; takes one forward
         pass.
+    device
+        Device on which the model computes. `forward` takes inputs on any device.
+    checkpoint
+        Where to save the state of an interrupted run; ``None`` if nothing is to be kept.
     """
 
     record: Record
@@ -53,6 +70,8 @@ class MethodInputs:
     report: Callable[[int, int], object]
     last_layer_order: Literal["patch_major"] | None = None
     record_other: Callable[[Needs], Record] | None = None
+    device: torch.device | str = "cpu"
+    checkpoint: Checkpoint | None = None
 
     @property
     def geometry(self) -> Geometry:

@@ -18,7 +18,13 @@ from staa_widgets.errors import ParameterError
 from staa_widgets.methods.inputs import MethodInputs
 from staa_widgets.methods.registry import Cost, method
 from staa_widgets.methods.segmentation import label_segments, masked_logit_function, spread_over_cells
-from staa_widgets.methods.validation import check_hiding_filler, check_three_whole_numbers, check_whole_number
+from staa_widgets.methods.validation import (
+    SEGMENTS_HINT,
+    check_hiding_filler,
+    check_segments,
+    check_three_whole_numbers,
+    check_whole_number,
+)
 from staa_widgets.records.geometry import Geometry
 from staa_widgets.records.record import Needs
 
@@ -31,14 +37,10 @@ RIDGE_PENALTY = 1.0
 MAX_EXACT_SEGMENTS = 8
 """Maximum number of segments for exact Shapley values, which then take 256 coalitions."""
 
-_SEGMENTS_HINT = "Give the number of parts along time, rows and columns, such as (4, 4, 4)."
-
 
 def _needs(segments: Sequence[int], filler: str, samples: int) -> Needs:
     check_hiding_filler(filler)
-    check_three_whole_numbers("segments", segments, _SEGMENTS_HINT)
-    if prod(segments) < 2:
-        raise ParameterError(f"segments={segments!r} gives one segment, but at least two are needed.", _SEGMENTS_HINT)
+    check_segments(segments)
     check_whole_number("samples", samples, 2)
     return Needs()
 
@@ -49,7 +51,7 @@ def _cost(_: Geometry, *, samples: int, **__: Any) -> Cost:
 
 def _exact_needs(segments: Sequence[int], filler: str) -> Needs:
     check_hiding_filler(filler)
-    check_three_whole_numbers("segments", segments, _SEGMENTS_HINT)
+    check_three_whole_numbers("segments", segments, SEGMENTS_HINT)
     if prod(segments) > MAX_EXACT_SEGMENTS:
         raise ParameterError(
             f"Exact Shapley values of {prod(segments)} segments need 2^{prod(segments)} passes through the model.",

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staa_widgets.errors import UnknownMethodError
+from staa_widgets.methods.result import MethodResult
 from staa_widgets.records.geometry import Geometry
 from staa_widgets.records.record import Needs
 from staa_widgets.utils import registry
@@ -46,8 +47,8 @@ class Method:
     name
         Name of the method in `METHODS`.
     run
-        ``(record, **params)`` to float32 ``(S, h, w)``, or ``(inputs, **params)`` if the method must run the model
-        again.
+        ``(record, **params)`` to float32 ``(S, h, w)`` or a `MethodResult`; ``(inputs, **params)`` if the method must
+        run the model again.
     needs_model
         Whether `run` takes `staa_widgets.methods.inputs.MethodInputs` in place of a `Record`.
     group
@@ -74,7 +75,7 @@ class Method:
     """
 
     name: str
-    run: Callable[..., NDArray[np.float32]]
+    run: Callable[..., NDArray[np.float32] | MethodResult]
     needs_model: bool
     group: Group
     reads_attention: bool
@@ -130,7 +131,12 @@ class Method:
 
     def __call__(self, source: Any, **params: Any) -> NDArray[np.float32]:
         """Compute maps, float32 ``(S, h, w)``, from a `Record`, or from `MethodInputs` if `needs_model`."""
-        return self.run(source, **self.complete(params))
+        return self.compute(source, **params).maps
+
+    def compute(self, source: Any, **params: Any) -> MethodResult:
+        """Compute maps and the method's further results; `source` as for a call."""
+        result = self.run(source, **self.complete(params))
+        return result if isinstance(result, MethodResult) else MethodResult(result)
 
 
 def method(
@@ -145,13 +151,13 @@ def method(
     signed: bool = False,
     exploratory: bool = False,
     version: int = 1,
-) -> Callable[[Callable[..., NDArray[np.float32]]], Method]:
+) -> Callable[[Callable[..., NDArray[np.float32] | MethodResult]], Method]:
     """Return a decorator that registers a function as a method and replaces it by a `Method`.
 
-    The function is ``(record, *, …) -> (S, h, w)``, or ``(inputs, *, …) -> (S, h, w)`` with `needs_model`. The
-    function's keywords with their defaults are the method's parameters, and the first line of its docstring is the
-    summary. The decorated name stands for the `Method`, which is called like the function: ``staa(record)`` computes
-    maps, and ``staa.needs()`` returns the arrays that the method reads.
+    The function is ``(record, *, …) -> (S, h, w)``, or ``(inputs, *, …) -> (S, h, w)`` with `needs_model`; in place of
+    the maps it may return a `MethodResult`. The function's keywords with their defaults are the method's parameters,
+    and the first line of its docstring is the summary. The decorated name stands for the `Method`, which is called like
+    the function: ``staa(record)`` computes maps, and ``staa.needs()`` returns the arrays that the method reads.
 
     Parameters
     ----------
@@ -166,7 +172,7 @@ def method(
     find_needs: Callable[..., Needs] = (lambda **_: needs) if isinstance(needs, Needs) else needs
     find_cost: Callable[..., Cost] = (lambda _, **__: cost) if isinstance(cost, Cost) else cost
 
-    def register(run: Callable[..., NDArray[np.float32]]) -> Method:
+    def register(run: Callable[..., NDArray[np.float32] | MethodResult]) -> Method:
         METHODS[name] = Method(
             name=name,
             run=run,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any, TypeGuard
 
 import numpy as np
 
 from staa_widgets.errors import ParameterError
 from staa_widgets.methods.fillers import FILLERS, get_filler
+
+SEGMENTS_HINT = "Give the number of parts along time, rows and columns, such as (4, 4, 4)."
 
 
 def check_whole_number(name: str, value: Any, least: int = 1) -> None:
@@ -19,11 +22,24 @@ def check_whole_number(name: str, value: Any, least: int = 1) -> None:
         )
 
 
+def check_flag(name: str, value: Any) -> None:
+    """Refuse a value that is neither true nor false."""
+    if not isinstance(value, bool):
+        raise ParameterError(f"{name} must be True or False, got {value!r}.", "Give True or False.")
+
+
 def check_three_whole_numbers(name: str, values: Any, hint: str) -> None:
     """Refuse values that are not three whole numbers, each at least 1."""
     is_list = isinstance(values, Sequence) and not isinstance(values, str)
     if not (is_list and len(values) == 3 and all(_is_whole_number(value) and value >= 1 for value in values)):
         raise ParameterError(f"{name} must be three whole numbers of at least 1, got {values!r}.", hint)
+
+
+def check_segments(segments: Any) -> None:
+    """Refuse numbers of parts along the axes that are not three whole numbers, or give fewer than two segments."""
+    check_three_whole_numbers("segments", segments, SEGMENTS_HINT)
+    if prod(segments) < 2:
+        raise ParameterError(f"segments={segments!r} gives one segment, but at least two are needed.", SEGMENTS_HINT)
 
 
 def check_hiding_filler(filler: str) -> None:

@@ -95,7 +95,8 @@ class CacheInfo:
     path
         Folder of the cache, which need not exist yet.
     entries
-        Number of entries by kind: ``"explanation"``, ``"record"``, ``"maps"``, ``"preview"``, ``"metric"``.
+        Number of entries by kind: ``"explanation"``, ``"record"``, ``"maps"``, ``"preview"``, ``"metric"``,
+        ``"checkpoint"``.
     size, limit
         Total bytes of all files, and the limit for them.
     leftovers

@@ -35,8 +35,15 @@ FEW_PASSES: dict[str, dict[str, Any]] = {
     "lime": {"samples": 20, "segments": (2, 2, 2)},
     "kernel_shap": {"samples": 20, "segments": (2, 2, 2)},
     "shapley": {"segments": (3, 1, 1)},
+    "loco": {"segments": (2, 2, 2)},
+    "step": {"steps": 3},
+    "extremal": {"steps": 3},
+    "rise": {"masks": 20},
 }
-RANDOM_NAMES = ("random", "random_smooth", "other_clip", "smooth_grad", "gradient_shap", "lime", "kernel_shap")
+RANDOM_NAMES = (
+    *("random", "random_smooth", "other_clip", "smooth_grad", "gradient_shap", "lime", "kernel_shap"),
+    *("step", "extremal", "rise"),
+)
 
 
 @pytest.fixture(autouse=True)
