@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
+from staa_widgets.engine.options import KEYWORDS
 from staa_widgets.engine.request import request_of
 from staa_widgets.methods import METHODS
 from staa_widgets.records.labels import target_index
@@ -91,5 +93,8 @@ def _keyword_arguments(e: Explanation) -> dict[str, Any]:
     return keywords | {
         key: value
         for key, value in e.params.items()
-        if key.isidentifier() and not (key in defaults and canonical_json(value) == canonical_json(defaults[key]))
+        if key.isidentifier()
+        and not iskeyword(key)
+        and key not in KEYWORDS["explain"]
+        and not (key in defaults and canonical_json(value) == canonical_json(defaults[key]))
     }

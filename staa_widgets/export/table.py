@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +27,8 @@ def to_csv(
 
     Columns are ``slice`` (from 1), ``start_s`` and ``end_s`` in seconds, ``share`` of the attribution (0 … 1),
     ``signed_share``, empty if no value is negative, and ``frames_seen``, the source frames separated by spaces. The
-    table of a comparison lists the rows of one explanation after the other, and has a first column ``name``.
+    table of a comparison lists the rows of one explanation after the other, and has a first column ``name``. A name
+    that a spreadsheet would compute as a formula begins with an apostrophe.
 
     Parameters
     ----------
@@ -64,5 +66,10 @@ def csv_text(explanation: Explanation | Mapping[str, Explanation], style: HeatSt
             signed = "" if heat.temporal_signed is None else f"{heat.temporal_signed[s]:.6f}"
             frames = " ".join(map(str, e.sampled_frames[s]))
             row = [s + 1, f"{start:.6f}", f"{end:.6f}", f"{heat.temporal[s]:.6f}", signed, frames]
-            writer.writerow([name, *row] if several else row)
+            writer.writerow([as_text_cell(name), *row] if several else row)
     return stream.getvalue()
+
+
+def as_text_cell(text: str) -> str:
+    """Return a text for a cell of a table, with an apostrophe before what a spreadsheet would take for a formula."""
+    return f"'{text}" if re.match(r"\s*[=+\-@＝＋－＠]", text) else text

@@ -1,4 +1,4 @@
-"""Check text that users give, such as names and labels."""
+"""Check text that users give, such as names and labels, and quote values in messages."""
 
 from __future__ import annotations
 
@@ -30,3 +30,12 @@ def check_text(what: str, text: object) -> str:
             "Remove or replace this character.",
         ) from error
     return text
+
+
+def quote_value(value: object, length: int = 80) -> str:
+    """Return the `repr` of a value for a message, cut to a length; of a number with too many digits, its type."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python does not write whole numbers of more than 4300 digits.
+        return f"a {type(value).__name__} of too many digits"
+    return text if len(text) <= length else f"{text[:length]}…"

@@ -109,7 +109,10 @@ def make_export_operation(player: PlayerView, args: Mapping[str, Any]) -> Export
     if name not in KERNEL_FORMATS:
         raise ParameterError(f"The kernel has no export format {name!r}.", f"Choose from {', '.join(KERNEL_FORMATS)}.")
     pane, explanations = player.pane_of(args), player.explanations
-    settings = check_settings(explanations, args.get("settings", {}), "export")
+    try:
+        settings = check_settings(explanations, args.get("settings", {}), "export")
+    except TypeError as error:  # An unknown name, as for a keyword in Python.
+        raise ParameterError(str(error), "Reload the page.") from error
     try:
         clip = player.clip_of(pane)
     except PlayerError:

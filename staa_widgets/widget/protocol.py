@@ -5,12 +5,13 @@ The Python tests and the TypeScript tests both check the examples in `tests/prot
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from staa_widgets.errors import ProtocolError, StaaError
+from staa_widgets.utils.text import quote_value
+from staa_widgets.widget.tracebacks import TRACEBACKS
 
 MESSAGE_VERSION = 2
 """Version of the messages; a page with another version is refused."""
@@ -20,8 +21,12 @@ ARGUMENTS: Mapping[str, Mapping[str, type]] = {
     "compute": {"method": str, "params": dict, "target": int, "pane": int},
     "frames": {"first": int, "count": int, "pane": int},
     "export": {"format": str, "settings": dict, "pane": int},
+    "traceback": {"key": str},
 }
 """Arguments of each op with their types; all arguments are optional."""
+
+MAX_ID_LENGTH = 100
+"""Maximum number of characters in the id of a request."""
 
 _NAMES = {str: "a string", dict: "an object", int: "a whole number"}
 _OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError")
@@ -62,25 +67,34 @@ def parse_message(content: Mapping[str, Any]) -> Request | Cancel:
         If this version does not know the message.
     """
     if not isinstance(content.get("id"), str):
-        raise ProtocolError(f"The request id must be a string, got {content.get('id')!r}.", "Reload the page.")
-    if content.get("v") != MESSAGE_VERSION:
         raise ProtocolError(
-            f"The page uses protocol version {content.get('v')!r}, but the kernel uses version {MESSAGE_VERSION}.",
+            f"The request id must be a string, got {quote_value(content.get('id'))}.", "Reload the page."
+        )
+    if len(content["id"]) > MAX_ID_LENGTH:
+        raise ProtocolError(f"The request id has more than {MAX_ID_LENGTH} characters.", "Reload the page.")
+    if content.get("v") != MESSAGE_VERSION:
+        version = quote_value(content.get("v"))
+        raise ProtocolError(
+            f"The page uses protocol version {version}, but the kernel uses version {MESSAGE_VERSION}.",
             "Restart the kernel, reload the page and run the cell again.",
         )
     op, args = content.get("op"), content.get("args", {})
     if op == "cancel":
         return Cancel(content["id"])
     if not isinstance(op, str) or op not in ARGUMENTS:
-        raise ProtocolError(f"The kernel has no operation {op!r}.", f"It has {', '.join(ARGUMENTS)} and cancel.")
+        raise ProtocolError(
+            f"The kernel has no operation {quote_value(op)}.", f"It has {', '.join(ARGUMENTS)} and cancel."
+        )
     if not isinstance(args, Mapping):
-        raise ProtocolError(f"The arguments of {op} are {args!r}.", "Send an object.")
+        raise ProtocolError(f"The arguments of {op} are {quote_value(args)}.", "Send an object.")
     types = ARGUMENTS[op]
     for name, value in args.items():
         if name not in types:
-            raise ProtocolError(f"{op} has no argument {name!r}.", f"It has {', '.join(types) or 'none'}.")
+            raise ProtocolError(f"{op} has no argument {quote_value(name)}.", f"It has {', '.join(types) or 'none'}.")
         if not isinstance(value, types[name]) or isinstance(value, bool):
-            raise ProtocolError(f"The argument {name!r} of {op} is {value!r}.", f"Send {_NAMES[types[name]]}.")
+            raise ProtocolError(
+                f"The argument {name!r} of {op} is {quote_value(value)}.", f"Send {_NAMES[types[name]]}."
+            )
     return Request(content["id"], op, args)
 
 
@@ -90,21 +104,25 @@ def result_message(id: str, result: Mapping[str, Any]) -> dict[str, Any]:  # noq
 
 
 def error_message(id: Any, error: BaseException) -> dict[str, Any]:  # noqa: A002
-    """Return the message with the error of a request; unexpected errors include their traceback."""
+    """Return the message with the error of a request.
+
+    For an unexpected error, ``traceback`` is the key under which the page can request the traceback.
+    """
     name = type(error).__name__
+    quoted = quote_value(id, MAX_ID_LENGTH)
     if isinstance(error, StaaError):
         details = {"type": name, "message": error.message, "hint": error.hint, "traceback": ""}
     else:
         lines = str(error).strip().splitlines()
         details = {
             "type": name,
-            "message": f"{name}: {lines[0]}" if lines else name,
+            "message": f"{name}: {lines[0][:500]}" if lines else name,
             "hint": "Use a smaller model, a shorter clip or batch_size=1."
             if name in _OUT_OF_MEMORY
             else "This is unexpected; see the traceback for where it happened.",
-            "traceback": "".join(traceback.format_exception(error)),
+            "traceback": TRACEBACKS.keep(error),
         }
-    return {"v": MESSAGE_VERSION, "id": id, "ok": False, "error": details}
+    return {"v": MESSAGE_VERSION, "id": quoted if quoted.endswith("…") else id, "ok": False, "error": details}
 
 
 def progress_message(id: str, step: str, done: int, total: int) -> dict[str, Any]:  # noqa: A002

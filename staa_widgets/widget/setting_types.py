@@ -12,10 +12,15 @@ import numpy as np
 from traitlets import TraitError, TraitType
 
 from staa_widgets.errors import ParameterError, suggest_name
+from staa_widgets.utils.text import quote_value
 from staa_widgets.widget.player_protocol import ShownExplanations
 
 ParseValue = Callable[[ShownExplanations, Any], Any]
 """Function from a player and an input value to the value to store; raises `SettingError`."""
+
+
+MAX_HEIGHT = 100_000
+"""Greatest height of the picture in CSS pixels."""
 
 
 class SettingError(ParameterError, TraitError):
@@ -49,7 +54,7 @@ class Setting(TraitType[Any, Any]):
         try:
             return self.parse(obj, value)
         except SettingError as error:
-            raise SettingError(f"{self.name} is {value!r}.", error.message) from None
+            raise SettingError(f"{self.name} is {quote_value(value)}.", error.message) from None
 
 
 def is_whole_number(value: Any) -> bool:
@@ -59,7 +64,10 @@ def is_whole_number(value: Any) -> bool:
 
 def is_finite_number(value: Any) -> bool:
     """Return whether a value is a finite number; ``True`` and ``False`` are not."""
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # A whole number beyond the range of floating-point numbers.
+        return False
 
 
 @dataclass(frozen=True)
@@ -187,6 +195,6 @@ def parse_selection(player: ShownExplanations, value: Any) -> tuple[float, float
 
 def parse_height(_: ShownExplanations, value: Any) -> int:
     """Check a height in pixels and return it; raises `SettingError`."""
-    if not (is_whole_number(value) and value >= 0):
-        raise SettingError("Use a whole number of pixels, or 0 to fit the window.")
+    if not (is_whole_number(value) and 0 <= value <= MAX_HEIGHT):
+        raise SettingError(f"Use a whole number of pixels up to {MAX_HEIGHT}, or 0 to fit the window.")
     return int(value)

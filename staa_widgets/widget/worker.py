@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass, field
-from queue import SimpleQueue
 from typing import Any, Protocol
 
 from staa_widgets.errors import CancelledError
@@ -61,8 +61,8 @@ class Worker:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._queue: SimpleQueue[Callable[[], object]] = SimpleQueue()
-        self._lock = threading.Lock()
+        self._queue: OrderedDict[object, Callable[[], object]] = OrderedDict()
+        self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._pending = 0
 
@@ -71,12 +71,12 @@ class Worker:
         """Number of calls that are queued or running."""
         return self._pending
 
-    def submit(self, run: Callable[[], object], waiting: Callable[[], object]) -> None:
-        """Queue a call; if it has to wait for another call, `waiting` is called first."""
+    def submit(self, key: object, run: Callable[[], object], waiting: Callable[[], object]) -> None:
+        """Queue a call under a key; if it has to wait for another call, `waiting` is called first."""
         # The call runs in a copy of the context variables, in which the kernel stores the current request and the
         # thread for its messages.
         context = copy_context()
-        with self._lock:
+        with self._changed:
             self._pending += 1
             is_waiting = self._pending > 1
             if self._thread is None:
@@ -84,17 +84,29 @@ class Worker:
                 self._thread.start()
         if is_waiting:
             waiting()
-        self._queue.put(lambda: context.run(run))
+        with self._changed:
+            self._queue[key] = lambda: context.run(run)
+            self._changed.notify()
+
+    def withdraw(self, key: object) -> None:
+        """Take a call out of the queue, if it has not begun."""
+        with self._changed:
+            if self._queue.pop(key, None) is not None:
+                self._pending -= 1
 
     def _run_forever(self) -> None:
         while True:
-            run = self._queue.get()
+            with self._changed:
+                self._changed.wait_for(lambda: self._queue)
+                _, run = self._queue.popitem(last=False)
             try:
                 run()
             except BaseException:
                 _log.exception("A computation for a player failed.")
             finally:
-                with self._lock:
+                # Release what the call holds while the thread waits for the next one.
+                del run
+                with self._changed:
                     self._pending -= 1
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,3 +110,11 @@ def test_a_video_or_model_without_a_usable_name_is_a_variable():
 def test_the_module_does_not_import_torch():
     code = "import sys; from staa_widgets.export.code import explain_call; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_code_is_valid_python_whatever_the_parameters_are_called(e: Explanation):
+    params = dict.fromkeys(("layers", "class", "lambda", "None", "a b", "1x", "", "\n", 'x"', "method", "model"), 1)
+    code = explain_call(replace(e, params=params))
+    call = ast.parse(code, mode="eval").body
+    assert isinstance(call, ast.Call)
+    assert [keyword.arg for keyword in call.keywords] == ["method", "layers"]

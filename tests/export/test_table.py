@@ -64,6 +64,12 @@ def test_explanations_follow_each_other_by_name(tmp_path: Path):
             np.testing.assert_allclose(np.array(table[name], float), np.concatenate(columns), atol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "＝1"])
+def test_a_name_is_never_a_formula(name: str, tmp_path: Path):
+    table = read_columns(to_csv({name: barcode_explanation()}, tmp_path / "e.csv"))
+    assert set(table["name"]) == {f"'{name}"}
+
+
 def make_comparison(one: Explanation, other: Explanation) -> Comparison:
     return Comparison({"a": one, 'odd, "b"': other})
 

@@ -55,7 +55,7 @@ export const BACKGROUND_MAX_SIDE = 640;
 export const COMPARISON_VIEW = "grid";
 
 /** Operation that a page can request from the kernel. */
-export type Op = "hello" | "compute" | "frames" | "export";
+export type Op = "hello" | "compute" | "frames" | "export" | "traceback";
 
 /** Files that the kernel makes, by format. */
 export const KERNEL_FORMATS = {

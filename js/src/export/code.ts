@@ -25,5 +25,7 @@ export function pythonCode(session: Session): string {
   return `import staa_widgets as staa\n\n${explanations.join("")}staa.Player(${shown}${keywords.join("")})\n`;
 }
 
-const pythonLiteral = (value: Json): string =>
-  typeof value === "boolean" ? (value ? "True" : "False") : JSON.stringify(value).replace(",", ", ");
+const pythonLiteral = (value: Json): string => {
+  if (value === null) return "None";
+  return typeof value === "boolean" ? (value ? "True" : "False") : JSON.stringify(value).replaceAll(",", ", ");
+};

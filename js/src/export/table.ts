@@ -13,7 +13,7 @@ export function tableAsCsv(session: Session): string {
   const name = (text: string) => (panes.length > 1 ? `${text},` : "");
   const rows = panes.flatMap(({ layout: { spans, sampled_frames }, heat }, i) => {
     const { temporal, temporalSigned, signed } = heat.peek();
-    const quoted = name(`"${names.peek()[i].replaceAll('"', '""')}"`);
+    const quoted = name(`"${asTextCell(names.peek()[i]).replaceAll('"', '""')}"`);
     return spans.map((span, s) => {
       const numbers = [...span, temporal[s]].map((number) => number.toFixed(6));
       return [
@@ -26,3 +26,6 @@ export function tableAsCsv(session: Session): string {
   });
   return [name("name") + CSV_COLUMNS.join(), ...rows, ""].join("\r\n");
 }
+
+/** A text for a cell, with an apostrophe before what a spreadsheet would take for a formula. */
+const asTextCell = (text: string) => (/^\s*[=+\-@＝＋－＠]/.test(text) ? `'${text}` : text);

@@ -15,7 +15,7 @@ export interface Failure {
   type: string;
   message: string;
   hint: string;
-  /** Empty for expected errors. */
+  /** Key under which the kernel keeps the traceback; empty for expected errors. */
   traceback: string;
 }
 

@@ -2,15 +2,16 @@
 
 import { watch } from "../core/reactive.js";
 import type { Request, RequestRunner } from "../host/requests.js";
+import type { Rejection, Rpc } from "../host/rpc.js";
 import type { Session } from "../session/session.js";
 import { button, h } from "./dom.js";
 
 /**
  * The progress of a request under `title`, in the place of `idleContent`, so that nothing moves; after a failure the
- * message, the hint and the traceback. `focusTarget` gets the focus when a button disappears.
+ * message and the hint, and the traceback on request. `focusTarget` gets the focus when a button disappears.
  */
 export function requestStatus(
-  { host: { kernel }, until }: Session,
+  { host: { kernel, rpc }, until }: Session,
   runner: RequestRunner,
   title: (request: Request) => (Node | string)[],
   focusTarget: HTMLElement,
@@ -56,10 +57,28 @@ export function requestStatus(
     retry.disabled = kernel.state.value === "gone";
     if (!failed) return failure.replaceChildren();
     const { message, hint, traceback } = failed.failure;
-    const details = h("details", {}, h("summary", {}, "Traceback"), h("pre", { tabindex: 0 }, traceback));
+    const details = tracebackDetails(rpc, traceback);
     const card = h("div", { class: "staa-card staa-alert" }, h("b", {}, message), h("p", {}, hint), actions);
     if (traceback) card.append(details);
     failure.replaceChildren(card);
   });
   return [h("div", { class: "staa-stack" }, idleContent, progressElement), failure];
+}
+
+/** The traceback of an error, which is requested from the kernel when it is opened. */
+function tracebackDetails(rpc: Rpc, key: string): HTMLElement {
+  const text = h("pre", { tabindex: 0 });
+  const load = () => {
+    if (text.textContent) return;
+    text.textContent = "Waiting for the kernel";
+    rpc.request("traceback", { key }).answer.then(
+      ({ result }) => {
+        text.textContent = String(result.text);
+      },
+      ({ failure }: Rejection) => {
+        text.textContent = `${failure.message} ${failure.hint}`;
+      },
+    );
+  };
+  return h("details", { toggle: load }, h("summary", {}, "Traceback"), text);
 }

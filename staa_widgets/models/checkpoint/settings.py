@@ -14,7 +14,7 @@ from transformers import PreTrainedConfig
 
 from staa_widgets.errors import ModelLoadError, ParameterError
 from staa_widgets.models.family import Family
-from staa_widgets.utils.text import check_text
+from staa_widgets.utils.text import check_text, quote_value
 
 MAX_SIZE = 2**24
 """Greatest whole number in a configuration."""
@@ -64,7 +64,7 @@ def make_config(family: Family, content: Mapping[str, Any], shapes: Collection[t
     for name, value in settings.items():
         _check_value(name, value, len(shapes))
         if isinstance(value, str) and name in parameters and not isinstance(parameters[name].default, str):
-            raise _config_error(f"{name} is {_short(value)}, not a number")
+            raise _config_error(f"{name} is {quote_value(value)}, not a number")
     widest = max((size for shape in shapes for size in shape), default=0)
     settings["id2label"] = dict(enumerate(_read_labels(content, widest)))
     try:
@@ -115,17 +115,17 @@ def _read_labels(content: Mapping[str, Any], widest: int) -> Iterable[str]:
         return check_labels(labels)
     count = content.get("num_labels", 2)
     if not isinstance(count, int) or not 0 <= count <= widest:
-        raise _config_error(f"num_labels is {_short(count)}, which no weight fits")
+        raise _config_error(f"num_labels is {quote_value(count)}, which no weight fits")
     return [f"LABEL_{index}" for index in range(count)]
 
 
 def _check_value(name: str, value: Any, weight_count: int) -> None:
     values = value if isinstance(value, list) else [value]
     if len(values) > 8 or not all(item is None or isinstance(item, bool | int | float | str) for item in values):
-        raise _config_error(f"{name} is {_short(value)}, not a number, a few numbers or a name")
+        raise _config_error(f"{name} is {quote_value(value)}, not a number, a few numbers or a name")
     for number in values:
         if isinstance(number, int) and not 0 <= number <= MAX_SIZE:
-            raise _config_error(f"{name} is {_short(number)}, which is not between 0 and {MAX_SIZE}")
+            raise _config_error(f"{name} is {quote_value(number)}, which is not between 0 and {MAX_SIZE}")
     if name.endswith("_layers") and isinstance(value, int) and value > weight_count:
         raise _config_error(f"{name} is {value}, but there are only {weight_count} weights")
 
@@ -148,8 +148,3 @@ def _check_tokens(family: Family, config: Any) -> None:
 
 def _config_error(what: str) -> ModelLoadError:
     return ModelLoadError(f"Cannot load the model from its config.json: {what}.", _HINT)
-
-
-def _short(value: object) -> str:
-    text = repr(value) if not isinstance(value, int) or abs(value) < 10**20 else "a number of more than 20 digits"
-    return text if len(text) <= 60 else f"{text[:60]}…"
