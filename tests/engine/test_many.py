@@ -173,6 +173,39 @@ def test_a_second_run_resumes_where_the_first_stopped(clips: Path, model: VideoM
     assert forwards == [1, 1, 1]
 
 
+@pytest.mark.parametrize("keep_records", [False, True])
+def test_a_second_run_asks_the_model_nothing_even_if_records_are_ten_times_the_limit(
+    keep_records: bool, model: VideoModel, forwards: list[int], monkeypatch: pytest.MonkeyPatch
+):
+    videos = [NoiseVideo(2, seed=seed) for seed in range(12)]
+    options: dict[str, Any] = {"keep_records": keep_records, "preview": False, "attention": False}
+    list(explain_many(videos[:1], model, keep_records=True, preview=False, attention=False))
+    sizes = {path.parts[-3]: path.stat().st_size for path in cache.folder().rglob("*.safetensors")}
+    cache.clear()
+    limit = max(13 * sizes["explanation"], sizes["record"] * 12 // 10)
+    monkeypatch.setenv("STAA_CACHE_LIMIT", str(limit))
+    list(explain_many(videos, model, batch_size=4, **options))
+    forwards.clear()
+    outcomes = list(explain_many(videos, model, batch_size=4, **options))
+    assert [outcome.explanation and outcome.explanation.provenance["cache"] for outcome in outcomes] == ["hit"] * 12
+    assert forwards == []
+    assert cache.info().size <= limit
+
+
+def test_only_explanations_are_kept_unless_records_are_asked_for(clips: Path, model: VideoModel, forwards: list[int]):
+    for video in (clips / "[ac].mp4", [NoiseVideo(20)]):
+        list(explain_many(video, model, preview=False))
+    assert cache.info().entries == {"explanation": 3}
+    assert len(forwards) == 2
+    explain(clips / "a.mp4", model, preview=False, layers="last")
+    assert len(forwards) == 3
+    list(explain_many(clips / "[ac].mp4", model, preview=False, keep_records=True, layers="last"))
+    assert cache.info().entries == {"explanation": 5, "record": 2}
+    list(explain_many(clips / "[ac].mp4", model, preview=False, layers="mean"))
+    assert cache.info().entries == {"explanation": 7, "record": 2}
+    assert len(forwards) == 4
+
+
 @pytest.mark.parametrize("cached", [True, False])
 def test_weights_changed_between_two_files_apply_to_the_second(cached: bool, clips: Path):
     module = tiny_timesformer()

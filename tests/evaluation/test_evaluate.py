@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,16 @@ import numpy as np
 import pytest
 
 import staa_widgets.models.capture
-from staa_widgets import Results, action_clip, evaluate, explain
+from staa_widgets import Results, action_clip, compare, evaluate, explain, explain_many, stream
 from staa_widgets.engine.attribute import attribute
 from staa_widgets.errors import CancelledError, ParameterError, UnknownMethodError
 from staa_widgets.evaluation import scorer
+from staa_widgets.evaluation.benchmark.run import run_benchmark
 from staa_widgets.evaluation.ground_truth import ground_truth_on_grid
 from staa_widgets.evaluation.metrics import sanity
 from staa_widgets.evaluation.metrics.localization import score_ground_truth
 from staa_widgets.models import VideoModel
+from staa_widgets.storage import cache
 
 METHODS = {"staa": "staa", "last": ("staa", {"layers": "last"}), "random": "random"}
 METRICS: dict[str, Any] = {"pointing": "pointing", "insertion": ("insertion", {"units": "frames", "steps": 3})}
@@ -87,6 +90,38 @@ def test_the_second_run_uses_the_cache(model: VideoModel, monkeypatch: pytest.Mo
     assert again.curves == first.curves
     assert again.references == first.references
     assert repr(again.costs) == repr(first.costs)
+
+
+def test_a_full_cache_costs_no_further_pass(model: VideoModel, monkeypatch: pytest.MonkeyPatch, forwards: list[int]):
+    """Records do not fit; the methods of a clip share them in memory, and a second run needs none."""
+    clips = [clip(seed) for seed in (1, 2, 3)]
+    evaluate(clips[:1], METHODS, ("pointing",), model, progress=False)
+    passes = len(forwards)
+    kept = cache.info().size - sum(path.stat().st_size for path in cache.folder().glob("record/*/*"))
+    cache.clear()
+    monkeypatch.setenv("STAA_CACHE_LIMIT", str(4 * kept))
+    evaluate(clips, METHODS, ("pointing",), model, progress=False)
+    assert len(forwards) == passes + 3 * passes
+    evaluate(clips, METHODS, ("pointing",), model, progress=False)
+    assert len(forwards) == passes + 3 * passes
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: explain("missing.mp4", "missing"),
+        lambda: stream("missing.mp4", "missing"),
+        lambda: compare("missing.mp4", "missing"),
+        lambda: explain_many("missing.mp4", "missing"),
+        lambda: evaluate(["missing.mp4"], model="missing"),
+        lambda: run_benchmark(models=["missing"]),
+    ],
+    ids=["explain", "stream", "compare", "explain_many", "evaluate", "run_benchmark"],
+)
+def test_a_wrong_limit_of_the_cache_is_refused_at_once(call: Callable[[], Any], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("STAA_CACHE_LIMIT", "plenty")
+    with pytest.raises(ParameterError, match="STAA_CACHE_LIMIT"):
+        call()
 
 
 def test_without_the_cache_the_results_are_equal_and_nothing_is_written(model: VideoModel, folder: Path):
