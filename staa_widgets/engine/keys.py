@@ -100,7 +100,8 @@ def input_fields(model: VideoModel, clip: Clip) -> dict[str, Any]:
 
 
 def _run_key(run: ExplainRun, **fields: Any) -> str:
-    return cache.key(**fields, **input_fields(run.model, run.request.clip), model=run.model_digest)
+    digest = run.model_digest  # Read first: the digest of an array of frames is still being computed in a thread.
+    return cache.key(**fields, **input_fields(run.model, run.request.clip), model=digest)
 
 
 def _versions(*parts: str) -> dict[str, int]:

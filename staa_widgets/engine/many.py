@@ -148,7 +148,8 @@ def _explain_groups(
                 done += 1
                 if outcome.explanation is not None and not isinstance(run, Exception):
                     warn_if_class_ignored(run.request, outcome.explanation, stacklevel=4)
-                    run.memory_cache.clear()
+                    if run.memory_cache:
+                        run.memory_cache.clear()
                 _report_or_stop(report, _name(video), done, max(total or 0, done))
                 yield outcome
                 del outcome  # The memory of the outcome is freed before the next one is computed.
@@ -176,6 +177,7 @@ def _open_run(
         run = ExplainRun(
             resolve_request(video, options),
             lambda step, part, parts: report_video(video, step, part, parts),
+            memory_cache={},
             keep_records=keep_records,
         )
         len(run.windows)  # Raises an error if there are too few frames.

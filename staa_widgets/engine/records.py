@@ -97,13 +97,14 @@ def record_windows(
     done = 0
     with closing(WindowReader(run.request.clip, run.windows, run.model.pixels, run.timer.clock)) as reader:
         while done < len(windows):
-            size = run.request.batch_size or max_batch_size(run.model, needs=needs)
+            is_single = len(windows) == 1
+            size = 1 if is_single else run.request.batch_size or max_batch_size(run.model, needs=needs)
             batch = windows[done : done + size]
             report_start = None if done else partial(run.report, step, 0, len(windows))
             records = _look_up_or_record(run, reader, batch, needs, target, report_start)
-            digest = run.model_digest
+            digest = "" if is_single else run.model_digest
             run.report(step, done + len(batch), len(windows))
-            while records and run.model_digest == digest:
+            while records and (is_single or run.model_digest == digest):
                 yield records.popleft()
                 done += 1
             if records:
@@ -142,6 +143,8 @@ def record_batch(pending: Sequence[PendingWindow], needs: Needs, max_size: int |
             records.extend(record(model, torch.stack([window.pixels for window in windows]), needs, targets))
 
     start_time = time.perf_counter()
+    if len(pending) == 1:
+        max_size = 1
     run_within_memory(model, run_passes, needs=needs, max_size=max_size, count=len(pending))
     seconds_per_window = (time.perf_counter() - start_time) / len(pending)
     for window, window_record in zip(pending, records, strict=True):
@@ -218,7 +221,7 @@ def _read_record(run: ExplainRun, window: int, target: int | None) -> tuple[Reco
     if not (run.memory_cache or run.request.cache):
         return None
     key = record_key(run, window, target)
-    if key in run.memory_cache:
+    if run.memory_cache and key in run.memory_cache:
         return run.memory_cache[key]
     return cache.get(RECORD, key, lambda entry: record_fits(run, target, entry[0])) if run.request.cache else None
 
@@ -226,10 +229,11 @@ def _read_record(run: ExplainRun, window: int, target: int | None) -> tuple[Reco
 def _store_record(pending: PendingWindow, record: Record, needs: Needs) -> None:
     run = pending.run
     # A record for each patch would fill the cache. The explanation for a patch is cached instead.
-    if needs.patch or not (len(run.windows) == 1 or run.request.cache):
+    is_shared = run.memory_cache is not None and len(run.windows) == 1
+    if needs.patch or not (is_shared or run.request.cache):
         return
     key = record_key(run, pending.window, pending.target)
-    if len(run.windows) == 1:
+    if run.memory_cache is not None and is_shared:
         run.memory_cache[key] = record, needs
     if run.request.cache:
         if not (run.keep_records or cache.has(RECORD, key)):

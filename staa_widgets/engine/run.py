@@ -44,7 +44,7 @@ class ExplainRun:
     record_target
         Class of the records if the method does not depend on the class; ``None`` for the predicted class.
     memory_cache
-        Records of clips with one window; runs on the same frames share this cache.
+        Records of clips with one window, which runs on the same frames share; ``None`` to keep none in memory.
     keep_records
         Whether records stay in the disk cache after the explanation is done, for other parameters and methods.
     temporary_records
@@ -57,7 +57,7 @@ class ExplainRun:
     report: Progress
     extra_needs: Needs = Needs()  # noqa: RUF009  frozen
     record_target: int | None = None
-    memory_cache: MemoryCache = field(default_factory=dict)
+    memory_cache: MemoryCache | None = None
     keep_records: bool = True
     temporary_records: list[str] = field(default_factory=list)
     timer: StepTimer = field(default_factory=StepTimer)

@@ -12,6 +12,7 @@ import stat
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,9 +49,6 @@ class Clip:
         Index of the clip's first frame in the whole video.
     end
         Second at which the clip ends: the end of its last frame, or of the range if that is earlier.
-    sha256
-        SHA-256 digest of the whole video's content, in hexadecimal: of a file's bytes, or of an array's numbers and
-        times. The digest does not depend on name and range.
     ground_truth
         Pixels and frames of the action of the clip, if they are known.
     truncated
@@ -63,7 +61,7 @@ class Clip:
     times: NDArray[np.float64] = field(repr=False)
     first_frame: int
     end: float
-    sha256: str
+    _digest: Callable[[], str] = field(repr=False)
     _decode: Callable[[NDArray[np.int64]], NDArray[np.uint8]] = field(repr=False)
     _iterate: Callable[[NDArray[np.int64]], Iterator[NDArray[np.uint8]]] = field(repr=False)
     ground_truth: GroundTruth | None = field(default=None, repr=False)
@@ -72,6 +70,14 @@ class Clip:
     def __len__(self) -> int:
         """Return ``F``, the number of frames."""
         return len(self.times)
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 digest of the whole video's content, in hexadecimal: of a file's bytes, or of an array and its times.
+
+        The digest does not depend on name and range.
+        """
+        return self._digest()
 
     @property
     def start(self) -> float:
@@ -248,7 +254,7 @@ def _open_file(source: Path | bytes, name: str, digest: str) -> Clip:
         times=make_read_only(video.times),
         first_frame=0,
         end=video.end,
-        sha256=digest,
+        _digest=lambda: digest,
         _decode=partial(read_frames, video),
         _iterate=partial(iter_frames, video),
     )
@@ -263,10 +269,6 @@ def _file_digest(path: Path, size: int, mtime_ns: int) -> str:  # noqa: ARG001  
 def _open_frames(src: Any, fps: float | None, times: ArrayLike | None, name: str) -> Clip:
     frames = check_frames(src)
     seconds, end = frame_times(len(frames), fps, times)
-    digest = hashlib.sha256(f"uint8 {frames.shape}".encode())
-    for frame in frames:
-        digest.update(np.ascontiguousarray(frame).data)
-    digest.update(seconds.data)
     height, width = frames.shape[1:3]
     return Clip(
         name=name,
@@ -275,10 +277,33 @@ def _open_frames(src: Any, fps: float | None, times: ArrayLike | None, name: str
         times=seconds,
         first_frame=0,
         end=end,
-        sha256=digest.hexdigest(),
+        _digest=_digest_in_background(frames, seconds),
         _decode=frames.__getitem__,
         _iterate=lambda indices: map(frames.__getitem__, indices),
     )
+
+
+def _digest_in_background(frames: NDArray[np.uint8], seconds: NDArray[np.float64]) -> Callable[[], str]:
+    """Begin to digest frames in a thread, while the caller goes on; return a function that waits for the digest."""
+    results: list[str] = []
+
+    def compute() -> None:
+        digest = hashlib.sha256(f"uint8 {frames.shape}".encode())
+        for part in [frames] if frames.flags.c_contiguous else frames:
+            digest.update(np.ascontiguousarray(part).data)
+        digest.update(seconds.data)
+        results.append(digest.hexdigest())
+
+    thread = Thread(target=compute, daemon=True)
+    thread.start()
+
+    def wait() -> str:
+        thread.join()
+        if not results:
+            compute()  # A process that was forked meanwhile has no such thread.
+        return results[0]
+
+    return wait
 
 
 def _trim(clip: Clip, start: float | None, end: float | None) -> Clip:

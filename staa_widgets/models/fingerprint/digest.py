@@ -32,6 +32,7 @@ class _Known:
 
 
 _known: WeakKeyDictionary[nn.Module, _Known] = WeakKeyDictionary()
+_known_weights: WeakKeyDictionary[nn.Module, tuple[list[Hashable], list[str]]] = WeakKeyDictionary()
 
 
 def model_digest(model: VideoModel | nn.Module) -> str:
@@ -92,7 +93,11 @@ def weights_digest(model: VideoModel | nn.Module) -> str:
     settings = config.to_dict() if isinstance(config, PreTrainedConfig) else {}
     settings = {name: value for name, value in settings.items() if name not in IGNORED_SETTINGS}
     tensors = {name: tensor for name, tensor in sorted(module.state_dict().items()) if is_readable(tensor)}
-    contents = _content_digests([*tensors.values()], tensor_states([*tensors.values()]), _known.get(module))
+    states = tensor_states([*tensors.values()])
+    known_states, contents = _known_weights.get(module, (None, []))
+    if known_states != states:
+        contents = _content_digests([*tensors.values()], states, _known.get(module))
+        _known_weights[module] = states, contents
     parts = [type(module).__name__, json.dumps(settings, sort_keys=True, default=str), *tensors, *contents]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
