@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from staa_widgets.errors import ParameterError, suggest_name
 from staa_widgets.evaluation.aggregate import Scores
+from staa_widgets.evaluation.reliability import Reliability, find_random_method, measure_reliability, tabulate_scores
 from staa_widgets.evaluation.results_io import decode_results, encode_results
 from staa_widgets.evaluation.row_tables import merge_settings, merge_tables, select_rows
 from staa_widgets.evaluation.rows import (
@@ -189,6 +190,37 @@ class Results:
         shared = [key for key in ours if math.isfinite(random.get(key, math.nan) + oracle.get(key, math.nan))]
         parts = [mean_by_clip({key: values[key] for key in shared}) for values in (ours, random, oracle)]
         return normalize_scores(*(list(means_of_clips.values()) for means_of_clips in parts))
+
+    def reliability(self, metric: str, model: str | None = None, *, random: str | None = None) -> Reliability:
+        """Return whether a metric orders the methods alike on all clips, and random maps below the others.
+
+        The clips are those on which every method with a score of this metric has one; see
+        `staa_widgets.evaluation.reliability.measure_reliability`.
+
+        Parameters
+        ----------
+        metric
+            Label.
+        model
+            Name of a model; by default each clip gets its mean over the models that have a value.
+        random
+            Label of the method whose maps are random; by default the one that is the method ``"random"``.
+
+        Raises
+        ------
+        ParameterError
+            If the results have no such names, no random method, or the metric has no direction.
+        """
+        facts = self.settings.get("methods", {})
+        random = random or find_random_method({label: facts.get(label, {}) for label in self.methods})
+        if random is None:
+            raise ParameterError("None of the methods is 'random'.", "Evaluate the method 'random' too.")
+        self._check_names(method=random)
+        higher_is_better = self.metric_info(metric).get("higher_is_better")
+        if higher_is_better is None:
+            raise ParameterError(f"The metric {metric!r} has no direction.", "Choose a metric with a direction.")
+        values = {method: self.values(method, metric, model) for method in self.methods}
+        return measure_reliability(*tabulate_scores(values, random), higher_is_better=higher_is_better)
 
     def cost(self, method: str, model: str | None = None) -> tuple[float, float, float]:
         """Return mean forward passes, mean backward passes and median seconds of a method's maps; NaN if unknown."""

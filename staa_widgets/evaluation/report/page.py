@@ -12,6 +12,7 @@ from staa_widgets.evaluation.report import tables
 from staa_widgets.evaluation.report.cost_figure import draw_cost_against_quality
 from staa_widgets.evaluation.report.curve_figure import draw_curves
 from staa_widgets.evaluation.report.formatting import format_count
+from staa_widgets.evaluation.report.reliability_table import reliability_table
 from staa_widgets.evaluation.report.score_table_figure import draw_score_table
 from staa_widgets.utils.files import export_bytes
 from staa_widgets.utils.html import Markup, element, join_markup, source_hash
@@ -120,6 +121,7 @@ def _report_body(results: Results, heading: str, introduction: Markup | None) ->
             ),
         ),
         _optional_section("Compared with the controls", tables.control_table(results)),
+        _optional_section("How far each metric can be relied on", reliability_table(results)),
         _section(
             "Scores at a glance",
             element(
