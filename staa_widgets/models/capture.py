@@ -168,12 +168,14 @@ def _check_logits(model: VideoModel, logits: Tensor) -> None:
 def _evaluation_mode(module: nn.Module) -> Iterator[None]:
     """Run a module in evaluation mode, then restore the mode of every submodule."""
     modes = [(submodule, submodule.training) for submodule in module.modules()]
-    module.eval()
+    if any(training for _, training in modes):  # Setting the mode of every submodule takes long for a small model.
+        module.eval()
     try:
         yield
     finally:
         for submodule, training in modes:
-            submodule.training = training
+            if submodule.training != training:
+                submodule.training = training
 
 
 def _capture_attention(family: Family, captures: Mapping[nn.Module, CaptureCallback]) -> AbstractContextManager[None]:
