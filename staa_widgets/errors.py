@@ -98,6 +98,10 @@ class ExportError(StaaError, RuntimeError):
     """An explanation cannot be exported."""
 
 
+class FileWriteError(ExportError, OSError):
+    """A file cannot be written: its folder is missing, not writable or full, or its name is too long."""
+
+
 class PlayerError(StaaError, RuntimeError):
     """A player lacks something that an operation needs, such as the clip or the model."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral
@@ -9,6 +10,7 @@ from typing import Any
 
 from staa_widgets.errors import ParameterError
 from staa_widgets.storage import cache as storage_cache
+from staa_widgets.utils.text import quote_value
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,8 +97,12 @@ def resolve_options(
     entry.check_keywords(caller, KEYWORDS[caller], params)
     all_params = entry.complete(params)
     check_window(window, stride)
+    for name, value in (("start", start), ("end", end)):
+        _check_seconds(name, value)
     if cache:
-        storage_cache.limit()  # Raises an error if `STAA_CACHE_LIMIT` is not a size.
+        # Raise an error if `STAA_CACHE_LIMIT` is not a size, or `STAA_CACHE` is in nobody's home folder.
+        storage_cache.limit()
+        storage_cache.folder()
     return RequestOptions(
         model=model,
         method=entry.name,
@@ -111,3 +117,12 @@ def resolve_options(
         preview=preview,
         attention=attention,
     )
+
+
+def _check_seconds(name: str, value: Any) -> None:
+    try:
+        number = 0.0 if value is None else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if isinstance(value, str | bool) or math.isnan(number):
+        raise ParameterError(f"{name} is {quote_value(value)}.", "Give seconds, or None.")

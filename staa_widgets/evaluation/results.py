@@ -33,7 +33,7 @@ from staa_widgets.evaluation.rows import (
 )
 from staa_widgets.utils.by_name import import_by_name
 from staa_widgets.utils.canonical import to_json_value
-from staa_widgets.utils.files import write_atomic
+from staa_widgets.utils.files import export_bytes
 
 if TYPE_CHECKING:
     from staa_widgets.evaluation.metrics.insertion_deletion import NormalizedScore
@@ -286,10 +286,10 @@ class Results:
 
         Raises
         ------
-        OSError
-            If the folder is missing or not writable.
+        FileWriteError
+            If the folder is missing, not writable or full.
         """
-        return write_atomic(path, encode_results(self._tables, self.settings))
+        return export_bytes(path, encode_results(self._tables, self.settings), "results")
 
     @classmethod
     def from_json(cls, path: str | os.PathLike[str]) -> Results:

@@ -17,7 +17,7 @@ from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.explanation.exports import Exportable
 from staa_widgets.storage.format import pack, read_file, refuse_damaged, unpack
 from staa_widgets.utils.canonical import canonical_json
-from staa_widgets.utils.files import write_atomic
+from staa_widgets.utils.files import export_bytes
 
 MAX_PANES = 4
 """Largest number of explanations that a player or a page shows at once."""
@@ -93,7 +93,7 @@ class Comparison(Exportable, Mapping[str, Explanation]):
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the comparison to one safetensors file, in one step, and return its path; `load` reads it back."""
-        return write_atomic(path, self._to_bytes())
+        return export_bytes(path, self._to_bytes(), "comparison")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Comparison:

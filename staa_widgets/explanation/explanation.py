@@ -21,7 +21,7 @@ from staa_widgets.explanation.peak import Peak, describe_position, find_peak
 from staa_widgets.records.masks import Masks
 from staa_widgets.storage.format import Parts, pack, read_file, refuse_damaged, split_fields, unpack
 from staa_widgets.utils.canonical import to_json_value
-from staa_widgets.utils.files import write_atomic
+from staa_widgets.utils.files import export_bytes
 from staa_widgets.utils.frozen import freeze, make_read_only, require
 from staa_widgets.video.ground_truth import GroundTruth
 from staa_widgets.video.preview import Preview
@@ -227,10 +227,10 @@ class Explanation(Exportable):
 
         Raises
         ------
-        OSError
-            If the folder is missing or not writable.
+        FileWriteError
+            If the folder is missing, not writable or full.
         """
-        return write_atomic(path, self.to_bytes())
+        return export_bytes(path, self.to_bytes(), "explanation")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Explanation:

@@ -82,7 +82,7 @@ def slot_frequency(shape: tuple[int, int, int], kind: str = "anywhere") -> NDArr
         If there is no table of this kind.
     """
     tables = _read_frequencies()
-    if kind not in tables:
+    if not isinstance(kind, str) or kind not in tables:
         raise ParameterError(
             f"There is no table of frequencies for kind {kind!r}.", f"Choose from {', '.join(tables)}."
         )

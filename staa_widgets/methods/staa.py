@@ -37,7 +37,7 @@ _WEIGHTING_NEEDS = {
 
 
 def _needs(layers: Layers, weighting: str, contrast: bool, residual: float, exact: bool, time: bool = True) -> Needs:
-    if weighting not in _WEIGHTING_NEEDS:
+    if not isinstance(weighting, str) or weighting not in _WEIGHTING_NEEDS:
         raise ParameterError(f"There is no weighting {weighting!r}.", f"Choose from {', '.join(_WEIGHTING_NEEDS)}.")
     for name, value in (("contrast", contrast), ("time", time), ("exact", exact)):
         if not isinstance(value, bool):

@@ -10,16 +10,19 @@ import numpy as np
 
 from staa_widgets.errors import ParameterError
 from staa_widgets.methods.fillers import FILLERS, get_filler
+from staa_widgets.utils.text import quote_value
 
 SEGMENTS_HINT = "Give the number of parts along time, rows and columns, such as (4, 4, 4)."
 
 
 def check_whole_number(name: str, value: Any, least: int = 1) -> None:
-    """Refuse a value that is not a whole number or is less than `least`."""
+    """Refuse a value that is not a whole number, is less than `least` or has more than 32 bits."""
     if not _is_whole_number(value) or value < least:
         raise ParameterError(
-            f"{name} must be a whole number of at least {least}, got {value!r}.", f"Give {least} or more."
+            f"{name} must be a whole number of at least {least}, got {quote_value(value)}.", f"Give {least} or more."
         )
+    if value >= 2**32:
+        raise ParameterError(f"{name} must be less than 2^32, got {quote_value(value)}.", "Give a smaller number.")
 
 
 def check_flag(name: str, value: Any) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from staa_widgets.utils.text import drop_direction_controls
+
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
@@ -23,7 +25,7 @@ def escape_plotly_text(text: str, longest: int = 60) -> str:
     longest
         Largest number of characters; longer text is cut.
     """
-    line = " ".join(text.split())
+    line = " ".join(drop_direction_controls(text).split())
     if len(line) > longest:
         line = f"{line[: longest - 1]}…"
     for letter in "&<>$":

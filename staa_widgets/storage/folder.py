@@ -15,6 +15,8 @@ from pathlib import Path
 
 from platformdirs import user_cache_dir
 
+from staa_widgets.errors import ParameterError
+
 ENTRY = re.compile(r"[0-9a-f]{64}\.safetensors")
 WORKING_FILE = re.compile(r"[0-9a-f]{64}\.lock|\.(?:[0-9a-f]{64}\.safetensors|signing\.key)\.[0-9a-f]{8}\.tmp")
 """Temporary files and locks: in use, or left behind by a process that was killed."""
@@ -42,8 +44,18 @@ warning_log = WarningLog()
 
 
 def folder() -> Path:
-    """Return the folder of the cache: `STAA_CACHE`, or the user's cache folder of this system."""
-    return Path(os.environ.get("STAA_CACHE") or user_cache_dir("staa_widgets", appauthor=False)).expanduser()
+    """Return the folder of the cache: `STAA_CACHE`, or the user's cache folder of this system.
+
+    Raises
+    ------
+    ParameterError
+        If `STAA_CACHE` begins with the home folder of a user whom this system does not know.
+    """
+    path = os.environ.get("STAA_CACHE") or user_cache_dir("staa_widgets", appauthor=False)
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise ParameterError(f"STAA_CACHE is {path!r}, but there is no such home folder.", "Name a folder.") from error
 
 
 def entry_path(kind: str, key: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -9,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from staa_widgets.errors import ExportError
+from staa_widgets.errors import FileWriteError, ParameterError, StaaError
+from staa_widgets.utils.text import quote_value
 
 
 def write_atomic(path: str | os.PathLike[str], data: bytes, *, private: bool = False) -> Path:
@@ -44,8 +46,12 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         As in `write_atomic`. If the block raises, the temporary file is removed.
     """
     target = Path(path)
-    # The temporary file lies in the folder of the target, because replacing is one step only within a file system.
-    temporary_path = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    if target.exists() and not target.is_file():
+        raise OSError(errno.EINVAL, "It is not a file", str(target))
+    # The temporary file lies in the folder of the target, because replacing is one step only within a file system. A
+    # file system that allows the name of the target may not allow a longer one.
+    prefix = f".{target.name}" if len(os.fsencode(target.name)) <= 200 else ""
+    temporary_path = target.with_name(f"{prefix}.{secrets.token_hex(4)}.tmp")
     try:
         yield temporary_path
         temporary_path.replace(target)
@@ -56,28 +62,36 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextmanager
 def export_path(path: str | os.PathLike[str], content: str) -> Iterator[Path]:
-    """Yield a temporary path as `atomic_path` does, for a path given by the user; report failures as `ExportError`.
+    """Yield a temporary path as `atomic_path` does, for a path given by the user; report failures as typed errors.
 
     Raises
     ------
-    ExportError
+    FileWriteError
         If the file cannot be written; the message names the file and the cause.
+    ParameterError
+        If `path` is not the path of a file.
     """
+    try:
+        is_file_name = bool(Path(path).name) and "\0" not in str(path)
+    except TypeError:
+        is_file_name = False
+    if not is_file_name:
+        raise ParameterError(f"The {content} cannot be written to {quote_value(path)}.", "Give the path of a file.")
     try:
         with atomic_path(path) as temporary_path:
             yield temporary_path
     except OSError as error:
         # A VideoNotFoundError is an OSError too, and its message is already complete.
-        if isinstance(error, ValueError):
+        if isinstance(error, StaaError):
             raise
-        raise ExportError(
+        raise FileWriteError(
             f"The {content} cannot be written to {path}: {error.strerror or error}.",
-            "Choose a folder that exists, is writable and has free space.",
+            "Choose a folder that exists, is writable and has free space, and a name that is not too long.",
         ) from error
 
 
 def export_bytes(path: str | os.PathLike[str], data: bytes, content: str) -> Path:
-    """Write a file to a path given by the user, in one step; raise `ExportError` if it cannot be written."""
+    """Write a file to a path given by the user, in one step; raise `FileWriteError` if it cannot be written."""
     with export_path(path, content) as temporary_path:
         temporary_path.write_bytes(data)
     return Path(path)

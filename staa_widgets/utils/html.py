@@ -7,6 +7,8 @@ import hashlib
 import html
 from collections.abc import Iterable
 
+from staa_widgets.utils.text import drop_direction_controls
+
 EMPTY = ("meta", "link", "br")
 """Elements without children and end tag."""
 
@@ -30,7 +32,7 @@ def element(tag: str, *children: str | None, **attributes: str | None) -> Markup
         ``class_`` for ``class``, ``data_x`` for ``data-x``; ``None`` is left out.
     """
     attribute_text = "".join(
-        f' {name.rstrip("_").replace("_", "-")}="{html.escape(value)}"'
+        f' {name.rstrip("_").replace("_", "-")}="{escape_text(value)}"'
         for name, value in attributes.items()
         if value is not None
     )
@@ -41,8 +43,13 @@ def element(tag: str, *children: str | None, **attributes: str | None) -> Markup
 def join_markup(*children: str | None) -> Markup:
     """Return children joined into one `Markup`; a child is escaped unless it is `Markup` already."""
     return Markup(
-        "".join(child if isinstance(child, Markup) else html.escape(child, quote=False) for child in children if child)
+        "".join(child if isinstance(child, Markup) else escape_text(child, quote=False) for child in children if child)
     )
+
+
+def escape_text(text: str, *, quote: bool = True) -> str:
+    """Return a text for HTML, escaped and without characters that change the direction of other text."""
+    return html.escape(drop_direction_controls(text), quote=quote)
 
 
 def comma_list(names: Iterable[str]) -> Markup:

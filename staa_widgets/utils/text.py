@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from staa_widgets.errors import ParameterError
+
+_DIRECTION_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
 def check_text(what: str, text: object) -> str:
@@ -39,3 +43,11 @@ def quote_value(value: object, length: int = 80) -> str:
     except ValueError:  # Python does not write whole numbers of more than 4300 digits.
         return f"a {type(value).__name__} of too many digits"
     return text if len(text) <= length else f"{text[:length]}…"
+
+
+def drop_direction_controls(text: str) -> str:
+    """Return a text without the characters that change the direction of other text around it.
+
+    With them, a name can make a title or a row of a table look like another one.
+    """
+    return _DIRECTION_CONTROLS.sub("", text)

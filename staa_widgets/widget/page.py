@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import json
 import os
 from dataclasses import asdict
@@ -12,7 +11,7 @@ from typing import Any
 
 from staa_widgets.render.style import HeatStyle
 from staa_widgets.utils.files import export_bytes
-from staa_widgets.utils.html import source_hash
+from staa_widgets.utils.html import escape_text, source_hash
 from staa_widgets.widget.bundle import read_bundle
 from staa_widgets.widget.panes import PaneInput, as_panes, pack_panes
 from staa_widgets.widget.settings import check_settings
@@ -87,7 +86,7 @@ def page_text(explanation: PaneInput, **settings: Any) -> str:
     descriptions = [f"{e.labels[e.target]} · {e.method}" for e in panes]
     return _PAGE.format(
         policy=f"default-src 'none'; script-src {source_hash(script)}; style-src {source_hash(style)}; img-src data:",
-        title=html.escape(f"{first.clip_name or 'Clip'} · {' | '.join(descriptions)}"),
+        title=escape_text(f"{first.clip_name or 'Clip'} · {' | '.join(descriptions)}"),
         style=style,
         payload="\n".join(elements),
         script=script,

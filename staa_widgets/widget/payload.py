@@ -14,6 +14,7 @@ from staa_widgets.methods.registry import Group, Method
 from staa_widgets.render.colormaps import COLORMAPS
 from staa_widgets.utils.canonical import to_json_value
 from staa_widgets.utils.files import file_stem
+from staa_widgets.utils.text import drop_direction_controls
 from staa_widgets.widget.run_details import run_details
 from staa_widgets.widget.score_card import explanation_cost, format_cost, is_class_specific, score_card
 
@@ -78,7 +79,12 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
     meta = to_json_value(
         {
             "schema": SCHEMA,
-            "clip": {"name": e.clip_name, "size": e.frame_size, "end": e.end, "sha256": e.clip_sha256},
+            "clip": {
+                "name": drop_direction_controls(e.clip_name),
+                "size": e.frame_size,
+                "end": e.end,
+                "sha256": e.clip_sha256,
+            },
             "frames": {
                 "first": e.first_frame,
                 "total": len(e.times),
@@ -96,7 +102,7 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
             "scale": scale,
             "signed": signed is not None,
             "attention": None if attention is None else attention.shape[:2],
-            "labels": e.labels,
+            "labels": [drop_direction_controls(label) for label in e.labels],
             "probabilities": np.asarray(e.probabilities, np.float64).round(6),
             "target": e.target,
             "method": e.method,
@@ -116,14 +122,14 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
             "ground_truth": None
             if truth is None
             else {
-                "label": truth.label,
+                "label": drop_direction_controls(truth.label),
                 "spans": truth.spans(e.times, e.end),
                 "size": truth.size,
                 "offsets": truth.offsets,
             },
             "cards": [card] if card else [],
             "card": card and card["key"],
-            "model": e.model_id,
+            "model": drop_direction_controls(e.model_id),
             "names": pane_names([e]),
             "file_stems": {"clip": file_stem(e.clip_name), "method": file_stem(e.method)},
             "recipe": explain_call(e),
@@ -153,7 +159,11 @@ def pane_names(explanations: Sequence[Explanation]) -> dict[str, Any]:
         follows the last), made from the differences of these two panes only.
     """
     pairs = zip(explanations, [*explanations[1:], explanations[0]], strict=True)
-    return {"panes": distinguishing_names(explanations), "pairs": [distinguishing_names(pair) for pair in pairs]}
+    return {"panes": _shown_names(explanations), "pairs": [_shown_names(pair) for pair in pairs]}
+
+
+def _shown_names(explanations: Sequence[Explanation]) -> list[str]:
+    return [drop_direction_controls(name) for name in distinguishing_names(explanations)]
 
 
 def _supports_method(e: Explanation, method: Method) -> bool:

@@ -257,3 +257,25 @@ def test_a_step_of_another_length_starts_the_bar_anew(capfd: pytest.CaptureFixtu
     text = capfd.readouterr().err
     assert "2/3" in text
     assert "10/40" in text
+
+
+@pytest.mark.parametrize("name", ["start", "end"])
+@pytest.mark.parametrize("value", [10**400, float("nan"), "25", True, [1], 1j], ids=lambda value: str(value)[:9])
+def test_seconds_are_checked_before_the_video_is_opened(name: str, value: Any):
+    with pytest.raises(ParameterError, match=f"^{name} is "):
+        explain("missing.mp4", **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [("staa", {"weighting": [1]}), ("slot_frequency", {"kind": [1]}), ("integrated_gradients", {"steps": 10**400})],
+)
+def test_parameters_of_another_type_are_refused(method: str, params: dict[str, Any]):
+    with pytest.raises(ParameterError):
+        explain("missing.mp4", method=method, **params)
+
+
+def test_a_home_folder_of_nobody_is_refused_before_anything_is_computed(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("STAA_CACHE", "~nobody_has_this_name/cache")
+    with pytest.raises(ParameterError, match="STAA_CACHE is '~nobody_has_this_name/cache'"):
+        explain("missing.mp4")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from staa_widgets.errors import ExportError, VideoNotFoundError
+from staa_widgets.errors import ExportError, FileWriteError, ParameterError, VideoNotFoundError
 from staa_widgets.utils.files import atomic_path, export_bytes, export_path, file_stem, write_atomic
 
 
@@ -44,6 +46,33 @@ def test_an_export_error_names_content_and_path(tmp_path: Path) -> None:
     assert "page cannot be written" in caught.value.message
     assert str(path) in caught.value.message
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["n" * 250, "é" * 125])
+def test_a_name_as_long_as_the_file_system_allows_can_be_written(name: str, tmp_path: Path) -> None:
+    assert export_bytes(tmp_path / name, b"x", "page").read_bytes() == b"x"
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("folder", "pipe"):
+        with pytest.raises(FileWriteError, match=r"cannot be written.*It is not a file"):
+            export_bytes(tmp_path / name, b"x", "page")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "pipe"]
+
+
+@pytest.mark.parametrize("path", [None, 3, "", "a\0b"])
+def test_a_path_that_names_no_file_is_refused(path: Any) -> None:
+    with pytest.raises(ParameterError, match="The page cannot be written to"):
+        export_bytes(path, b"x", "page")
+
+
+def test_every_failure_of_saving_is_typed_and_an_os_error(tmp_path: Path) -> None:
+    for path in (tmp_path / "missing" / "x", tmp_path / ("n" * 300), tmp_path):
+        for kind in (FileWriteError, ExportError, OSError):
+            with pytest.raises(kind, match="The page cannot be written to"):
+                export_bytes(path, b"x", "page")
 
 
 def test_typed_errors_of_the_work_are_raised_unchanged(tmp_path: Path) -> None:

@@ -1,0 +1,39 @@
+"""Text that users give: checked, quoted and shown without turning other text around."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from staa_widgets.errors import ParameterError
+from staa_widgets.render.theme import escape_plotly_text
+from staa_widgets.utils.html import element
+from staa_widgets.utils.text import check_text, drop_direction_controls, quote_value
+
+TURNED = "clip\u202e4pm.\u2066exe\u2069"
+
+
+def test_text_that_no_file_can_hold_is_refused() -> None:
+    assert check_text("The name", "straße 𝄞") == "straße 𝄞"
+    others: list[Any] = ["\ud83d", "a\udce9.mp4", 3, None, b"x"]
+    for text in others:
+        with pytest.raises(ParameterError, match="The name "):
+            check_text("The name", text)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("x", "'x'"), ("x" * 100, "'" + "x" * 79 + "…"), (10**5000, "a int of too many digits"), ([1], "[1]")],
+    ids=["short", "long", "digits", "list"],
+)
+def test_values_are_quoted_in_few_characters(value: Any, text: str) -> None:
+    assert quote_value(value) == text
+
+
+def test_names_do_not_turn_the_text_around_them() -> None:
+    shown = "clip4pm.exe"
+    assert drop_direction_controls(TURNED) == shown
+    assert element("title", TURNED, title=TURNED) == f'<title title="{shown}">{shown}</title>'
+    assert escape_plotly_text(TURNED) == shown
+    assert drop_direction_controls("\u200fעברית") == "\u200fעברית"
