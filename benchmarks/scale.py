@@ -21,12 +21,14 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 
 from staa_widgets import action_clip, explain, load_model
 
 FPS, SIZE = 10, 128
 LENGTHS = {"30 s": 30, "5 min": 300, "1 h": 3600}
 BATCHES = (1, 2, 4, 8)
+LARGE = {"8192x4320, 10 frames": (8192, 4320, 10), "3840x2160, 30 s": (3840, 2160, 900)}
 
 
 def write_long_clip(path: Path, seconds: int) -> None:
@@ -44,10 +46,23 @@ def write_long_clip(path: Path, seconds: int) -> None:
         out.mux(stream.encode())
 
 
-def measure(path: Path, batch_size: int | None) -> dict[str, float]:
+def write_large_clip(path: Path, width: int, height: int, count: int) -> None:
+    """Write a video of large frames in which a bar moves, at 30 frames a second."""
+    picture = np.full((height, width, 3), 90, np.uint8)
+    with av.open(str(path), "w") as out:
+        stream: Any = out.add_stream("libx264", rate=30, options={"preset": "ultrafast", "g": "30", "threads": "1"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for index in range(count):
+            frame = picture.copy()
+            frame[:, index * width // count :][:, : width // 10] = 220
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        out.mux(stream.encode())
+
+
+def measure(path: Path, batch_size: int | None, *, preview: bool = False) -> dict[str, float]:
     """Explain one file in this process; return windows, seconds and memory."""
     model = load_model()
-    settings: dict[str, Any] = {"cache": False, "preview": False, "attention": False, "progress": False}
+    settings: dict[str, Any] = {"cache": False, "preview": preview, "attention": False, "progress": False}
     # One run before the clock starts: loading and compiling in the first pass are not part of a video's cost.
     explain(action_clip(3, size=SIZE, fps=FPS), model, **settings)
     loaded_memory, start = _peak_memory(), time.perf_counter()
@@ -69,10 +84,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, default=Path("out/scale.json"))
     parser.add_argument("--lengths", nargs="+", default=list(LENGTHS), choices=list(LENGTHS))
-    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--large", action="store_true", help="measure videos of large frames instead, with previews")
+    parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        print(json.dumps(measure(Path(options.one[0]), int(options.one[1]) or None)))
+        path, size, preview = options.one
+        print(json.dumps(measure(Path(path), int(size) or None, preview=preview == "preview")))
+        return
+    if options.large:
+        _measure_large()
         return
     rows = []
     with tempfile.TemporaryDirectory() as folder:
@@ -97,12 +117,25 @@ def main() -> None:
     options.json.write_text(json.dumps(rows))
 
 
+def _measure_large() -> None:
+    """Measure the peak memory of explaining videos of large frames, with the preview, and print a table."""
+    print("| video | peak, MB | model, MB |")
+    print("|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        for name, (width, height, count) in LARGE.items():
+            path = Path(folder) / f"{width}.mp4"
+            write_large_clip(path, width, height, count)
+            row = _measure_in_process(path, None, preview=True)
+            print(f"| {name} | {row['peak_mb']:.0f} | {row['loaded_mb']:.0f} |", flush=True)
+
+
 def _own_memory(row: dict[str, Any]) -> float:
     return row["peak_mb"] - row["loaded_mb"]
 
 
-def _measure_in_process(path: Path, batch_size: int | None) -> dict[str, float]:
+def _measure_in_process(path: Path, batch_size: int | None, *, preview: bool = False) -> dict[str, float]:
     command = [sys.executable, "-m", "benchmarks.scale", "--one", str(path), str(batch_size or 0)]
+    command.append("preview" if preview else "none")
     environment = {**os.environ, "MALLOC_TRIM_THRESHOLD_": "1000000", "MALLOC_MMAP_THRESHOLD_": "32768"}
     run = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     return json.loads(run.stdout.splitlines()[-1])

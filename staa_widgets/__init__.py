@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from staa_widgets.models import wrap_model as wrap_model
     from staa_widgets.storage import cache as cache
     from staa_widgets.video.clip import Clip as Clip
-    from staa_widgets.video.clip import open_clip as open_clip
+    from staa_widgets.video.open import open_clip as open_clip
     from staa_widgets.widget.player import Player as Player
     from staa_widgets.widget.plotly_link import link as link
 
@@ -53,7 +53,7 @@ _HOMES = {
     "explain_many": "engine.many",
     "link": "widget.plotly_link",
     "load_model": "models",
-    "open_clip": "video.clip",
+    "open_clip": "video.open",
     "render_image": "export.image",
     "stream": "engine.explain",
     "wrap_model": "models",

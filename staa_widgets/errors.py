@@ -46,6 +46,10 @@ class TooFewFramesError(VideoError):
     """The video, or the requested range, has fewer frames than the model needs."""
 
 
+class VideoTooLargeError(VideoError):
+    """The frames would take more memory than the limit allows."""
+
+
 class ModelError(StaaError, ValueError):
     """A model cannot be loaded or explained."""
 

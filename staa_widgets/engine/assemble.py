@@ -17,7 +17,7 @@ from staa_widgets.methods.staa import attention_maps
 from staa_widgets.models.fingerprint.digest import weights_digest
 from staa_widgets.records.masks import Masks
 from staa_widgets.utils.versions import package_versions
-from staa_widgets.video.clip import open_clip
+from staa_widgets.video.open import open_clip
 
 if TYPE_CHECKING:
     from staa_widgets.engine.run import ExplainRun
@@ -160,6 +160,12 @@ def _clip_fields(run: ExplainRun, clip: Clip) -> dict[str, Any]:
     }
 
 
+def _padding(run: ExplainRun) -> dict[str, Any]:
+    """Return how a clip was padded that has fewer frames than the model takes; empty if it was not."""
+    repeats = run.model.geometry.frames - len(run.request.clip)
+    return {"pad": run.request.pad, "repeats_of_last_frame": repeats} if run.request.pad and repeats > 0 else {}
+
+
 def _provenance(
     run: ExplainRun,
     windows: Sequence[int],
@@ -185,6 +191,7 @@ def _provenance(
             "frames": [run.frames(i) for i in windows],
             "times": [run.windows[i].times for i in windows],
             "window_weights": weights,
+            **_padding(run),
         },
         "box": model.transform.box(clip.width, clip.height),
         # Standard errors, see `WindowResult.standard_errors`, averaged over windows.

@@ -46,6 +46,7 @@ def explain(
     batch_size: int | None = None,
     preview: bool = True,
     attention: bool = True,
+    pad: str | None = None,
     progress: Progress | bool | None = None,
     **params: Any,
 ) -> Explanation:
@@ -54,7 +55,8 @@ def explain(
     Parameters
     ----------
     video
-        Anything that `open_clip` takes: a path, bytes, frames ``(F, H, W, 3)``, an `ActionClip`, a `Clip`.
+        Anything that `open_clip` takes: a path, an open file, frames as an array, a list of images, an `ActionClip`, a
+        `Clip`. `open_clip` has further options, such as `fps` and `max_side`.
     model
         A `VideoModel`, or anything that `load_model` takes; ``None`` for the bundled model.
     method
@@ -80,6 +82,9 @@ def explain(
         Whether to add preview pictures of the clip, which the player shows.
     attention
         Whether to keep the attention of each layer and head, to look at in the player.
+    pad
+        ``"last"`` repeats the last frame of a clip that has fewer frames than the model takes; `provenance` says so. By
+        default such a clip is refused.
     progress
         Callback ``progress(step, done, total)``, called between steps and, for methods that take many passes, between
         passes. It may raise `CancelledError` to stop; windows finished by then stay in the cache. ``True`` shows a
@@ -119,6 +124,7 @@ def explain(
         batch_size=batch_size,
         preview=preview,
         attention=attention,
+        pad=pad,
         **params,
     )
     request = resolve_request(video, options)
@@ -299,6 +305,9 @@ def _describe_call(
     """
     provenance = explanation.provenance
     sampling = {"window": request.window, "stride": request.stride, "cut": request.clip.truncated}
+    damaged = [] if preview is None else preview.damaged.tolist()
+    if damaged:
+        request.clip.warn_of_damage(damaged, "the preview", stacklevel=4)
     cache_status = "hit" if hit else "miss"
     if not request.cache:
         cache_status = "off"
@@ -315,6 +324,7 @@ def _describe_call(
         provenance={
             **provenance,
             "sampling": {**provenance["sampling"], **sampling},
+            "damaged_frames": damaged,
             "cache": cache_status,
             "seconds": seconds,
         },

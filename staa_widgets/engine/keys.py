@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 VERSIONS: Mapping[str, int] = MappingProxyType(
-    {"frames": 1, "preprocessing": 1, "capture": 2, "methods": 1, "merge": 1, "preview": 1, "metrics": 1}
+    {"frames": 2, "preprocessing": 1, "capture": 2, "methods": 1, "merge": 1, "preview": 2, "metrics": 1}
 )
 """Versions of the parts that compute cached values; methods and metrics have a version of their own besides."""
 
@@ -83,6 +83,7 @@ def preview_key(clip: Clip) -> str:
         kind="preview",
         versions=_versions("frames", "preview"),
         clip=clip.sha256,
+        frame_size=(clip.width, clip.height),
         extent=(clip.first_frame, len(clip)),
         limits=(MAX_FRAMES, MAX_SIDE, MAX_BYTES),
     )
@@ -92,6 +93,7 @@ def input_fields(model: VideoModel, clip: Clip) -> dict[str, Any]:
     """Return the fields of a key for all that determines the model's input, except for the frames."""
     return {
         "clip": clip.sha256,
+        "frame_size": (clip.width, clip.height),
         "transform": model.transform.describe(),
         "geometry": asdict(model.geometry),
         "dtype": str(model.dtype),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from staa_widgets.engine.merge import slice_layout
-from staa_widgets.video.sampling import slice_spans
+from staa_widgets.video.sampling import slice_spans, spread_repeats
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,8 +33,10 @@ class SliceLayout:
     @cached_property
     def _layout(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         geometry = self.run.model.geometry
-        frames = np.array(self.run.all_frames())
-        return slice_layout(frames.reshape(len(frames), geometry.slices, geometry.tubelet))
+        frames = np.array(self.run.all_frames()).reshape(-1, geometry.slices, geometry.tubelet)
+        if len(frames) == 1:  # a padded clip has the same frames in several slices
+            return frames[0], np.arange(geometry.slices)[None]
+        return slice_layout(frames)
 
     @property
     def sampled_frames(self) -> NDArray[np.int64]:
@@ -50,7 +52,7 @@ class SliceLayout:
     def spans(self) -> NDArray[np.float64]:
         """float64 ``(S', 2)``, half-open intervals of seconds that tile the clip."""
         clip = self.run.request.clip
-        sampled_times = clip.times[(self.sampled_frames - clip.first_frame).ravel()]
+        sampled_times = spread_repeats(clip.times[(self.sampled_frames - clip.first_frame).ravel()], clip.end)
         return slice_spans(sampled_times, float(clip.times[0]), clip.end, self.sampled_frames.shape[1])
 
     def patch_window(self, needs: Needs) -> tuple[int | None, Needs]:

@@ -23,7 +23,7 @@ class RequestOptions:
         A `VideoModel`, or anything that `load_model` takes.
     method, params
         Name of the method, and all its parameters.
-    target, start, end, window, stride, cache, batch_size, preview, attention
+    target, start, end, window, stride, cache, batch_size, preview, attention, pad
         As for `explain`.
     """
 
@@ -39,11 +39,12 @@ class RequestOptions:
     batch_size: int | None
     preview: bool
     attention: bool
+    pad: str | None
 
 
 _SHARED_KEYWORDS = (
     *("model", "target", "start", "end", "window", "stride", "cache", "batch_size"),
-    *("preview", "attention", "progress"),
+    *("preview", "attention", "pad", "progress"),
 )
 KEYWORDS = {
     "explain": ("video", "method", *_SHARED_KEYWORDS),
@@ -69,13 +70,14 @@ def resolve_options(
     batch_size: int | None = None,
     preview: bool = True,
     attention: bool = True,
+    pad: str | None = None,
     **params: Any,
 ) -> RequestOptions:
     """Check the keywords of `explain` and fill in the method's parameters; no video is opened, no model loaded.
 
     Parameters
     ----------
-    model, method, target, start, end, window, stride, cache, batch_size, preview, attention
+    model, method, target, start, end, window, stride, cache, batch_size, preview, attention, pad
         As for `explain`.
     caller
         Name in `KEYWORDS` of the function that was called.
@@ -93,6 +95,8 @@ def resolve_options(
     is_whole_number = isinstance(batch_size, Integral) and not isinstance(batch_size, bool)
     if batch_size is not None and not (is_whole_number and batch_size >= 1):
         raise ParameterError(f"batch_size is {batch_size!r}.", "Use a whole number of at least 1, or None.")
+    if pad not in (None, "last"):
+        raise ParameterError(f"pad is {pad!r}.", "Use 'last' to repeat the last frame of a short clip, or None.")
     entry = get_method(method)
     entry.check_keywords(caller, KEYWORDS[caller], params)
     all_params = entry.complete(params)
@@ -116,6 +120,7 @@ def resolve_options(
         batch_size=batch_size,
         preview=preview,
         attention=attention,
+        pad=pad,
     )
 
 

@@ -34,7 +34,7 @@ class ExplainRequest:
     target
         Index of the requested class; ``None`` for the predicted class. A method that does not depend on the class
         ignores this field; it is kept in case the request is changed to another method.
-    window, stride, cache, batch_size, preview, attention
+    window, stride, cache, batch_size, preview, attention, pad
         As for `explain`.
     frames
         The ``T`` frames of the clip's only window, counted within the clip, if the frames are fixed, as for one window
@@ -52,6 +52,7 @@ class ExplainRequest:
     batch_size: int | None = None
     preview: bool = True
     attention: bool = True
+    pad: str | None = None
     frames: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
@@ -122,7 +123,7 @@ def resolve_request(video: Any, options: RequestOptions) -> ExplainRequest:
     StaaError
         If the video cannot be read, the model cannot be loaded, or the model has no such class.
     """
-    from staa_widgets.video.clip import open_clip
+    from staa_widgets.video.open import open_clip
 
     clip = open_clip(video, options.start, options.end)
     model = _loaded_model(options.model)
@@ -138,6 +139,7 @@ def resolve_request(video: Any, options: RequestOptions) -> ExplainRequest:
         batch_size=options.batch_size,
         preview=options.preview,
         attention=options.attention,
+        pad=options.pad,
     )
 
 
@@ -183,13 +185,17 @@ def find_request(
         if model is not None:
             raise ParameterError("model= was passed without video=.", "Pass both.")
         return request_of(e)
-    from staa_widgets.video.clip import open_clip
+    from staa_widgets.video.open import open_clip
 
     clip = open_clip(video)
     if (clip.first_frame, len(clip)) != (e.first_frame, len(e.times)):
         clip = open_clip(video, float(e.times[0]), e.end)
     request = ExplainRequest(
-        clip, _loaded_model(model), preview=e.preview is not None, attention=e.attention is not None
+        clip,
+        _loaded_model(model),
+        preview=e.preview is not None,
+        attention=e.attention is not None,
+        pad=e.provenance.get("sampling", {}).get("pad"),
     )
     if not _matches(request, e):
         different_part = "video" if clip.sha256 != e.clip_sha256 else "model"

@@ -107,7 +107,7 @@ class ExplainRun:
         if request.frames is not None:
             indices, times = np.array(request.frames, np.int64), request.clip.times
             return Windows.single(Sample(indices, times[indices]), times)
-        return choose_windows(request.clip, self.model.geometry, request.window, request.stride)
+        return choose_windows(request.clip, self.model.geometry, request.window, request.stride, request.pad)
 
     def frames(self, window: int) -> list[int]:
         """Return the ``T`` source frame numbers of a window."""

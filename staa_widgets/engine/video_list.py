@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from staa_widgets.errors import ParameterError, VideoNotFoundError
-from staa_widgets.video.clip import Clip
+from staa_widgets.video.open import is_single_video
 
 SUFFIXES = (
     *(".3gp", ".asf", ".avi", ".flv", ".gif", ".ivf", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg"),
@@ -37,9 +37,7 @@ def list_videos(videos: Any) -> Iterable[Any]:
                 "Check the path; relative paths start at the working directory.",
             )
         return paths
-    if isinstance(videos, Clip | bytes | bytearray | memoryview) or getattr(videos, "ndim", 0) == 4:
-        return [videos]
-    if hasattr(videos, "frames") and hasattr(videos, "times"):
+    if is_single_video(videos):
         return [videos]
     if hasattr(videos, "columns"):
         raise ParameterError(

@@ -17,6 +17,7 @@ from staa_widgets.engine.entries import MAPS, maps_fit
 from staa_widgets.engine.keys import maps_key
 from staa_widgets.engine.lock import compute_lock
 from staa_widgets.engine.records import RUNNING_MODEL, WindowRecord, record_windows
+from staa_widgets.engine.window_reader import read_pixels
 from staa_widgets.methods.result import MethodResult
 from staa_widgets.models.batching import run_within_memory
 from staa_widgets.records.masks import Masks
@@ -155,7 +156,4 @@ def _compute_maps(
 
 
 def _window_pixels(run: ExplainRun, window: int) -> Tensor:
-    with run.timer.clock("decode"):
-        frames = run.request.clip.frames(run.windows[window].indices)
-    with run.timer.clock("transform"):
-        return run.model.pixels(frames)
+    return read_pixels(run.request.clip, run.windows[window].indices, run.model.pixels, run.timer.clock)

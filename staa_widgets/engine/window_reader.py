@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +14,46 @@ if TYPE_CHECKING:
 
     from staa_widgets.video.clip import Clip
     from staa_widgets.video.windows import Windows
+
+
+MAX_BYTES = 100_000_000
+"""Bytes of decoded frames above which the frames of a window are decoded and transformed one at a time."""
+
+
+def read_pixels(
+    clip: Clip,
+    indices: Sequence[int] | NDArray[np.int64],
+    transform: Callable[[NDArray[np.uint8]], Tensor],
+    clock: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext(),
+) -> Tensor:
+    """Return frames of a clip as the model's input, float32 ``(n, 3, H', W')``.
+
+    Parameters
+    ----------
+    clip
+        The clip.
+    indices
+        ``(n,)`` frames of the clip, in any order and with any repeats.
+    transform, clock
+        As for `WindowReader`.
+    """
+    import torch
+
+    unique, positions = np.unique(np.asarray(indices, np.int64), return_inverse=True)
+    if 3 * clip.width * clip.height * len(unique) <= MAX_BYTES:
+        with clock("decode"):
+            frames = clip.frames(indices)
+        with clock("transform"):
+            return transform(frames)
+    pixels: list[Tensor] = []
+    frames = clip.iter_frames(unique)
+    for _ in unique:
+        with clock("decode"):
+            frame = next(frames)
+        with clock("transform"):
+            pixels.append(transform(frame[None])[0])
+        del frame
+    return torch.stack(pixels)[torch.from_numpy(positions)]
 
 
 class WindowReader:
@@ -50,10 +90,7 @@ class WindowReader:
         frames_to_read = self._windows.indices
         indices = self._windows[number].indices.tolist()
         if len(self._windows) == 1:
-            with self._clock("decode"):
-                frames = self._clip.frames(indices)
-            with self._clock("transform"):
-                return self._transform(frames)
+            return read_pixels(self._clip, indices, self._transform, self._clock)
         if self._next < len(frames_to_read) and frames_to_read[self._next] < indices[0]:
             # Windows were skipped: begin again at the key frame before this window.
             self.close()

@@ -170,7 +170,7 @@ class _EvaluationRun:
 
     def evaluate_clip(self, index: int, video: Any) -> None:
         """Explain and score one clip with every model and method."""
-        from staa_widgets.video.clip import open_clip
+        from staa_widgets.video.open import open_clip
 
         self.meter.clip = index
         self.meter.move_to("reading", 0)

@@ -14,6 +14,7 @@ from staa_widgets.engine.attribute import attribute, open_inputs
 from staa_widgets.engine.keys import VERSIONS, input_fields
 from staa_widgets.engine.lock import compute_lock
 from staa_widgets.engine.window_maps import window_seed
+from staa_widgets.engine.window_reader import read_pixels
 from staa_widgets.evaluation.ground_truth import GroundTruthGrid, explanation_ground_truth
 from staa_widgets.evaluation.metric import Case
 from staa_widgets.evaluation.metrics.insertion_deletion import CURVE_KINDS, perturbation_curve, reference_scores
@@ -161,7 +162,7 @@ class Scorer:
     @cached_property
     def _inputs(self) -> MethodInputs:
         frames = self._first_explanation.sampled_frames.ravel() - self._clip.first_frame
-        pixels = self._model.pixels(self._clip.frames(frames))
+        pixels = read_pixels(self._clip, frames, self._model.pixels)
         return self._open.enter_context(
             open_inputs(
                 self._model,

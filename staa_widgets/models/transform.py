@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -28,6 +29,9 @@ _VJEPA2_DEFAULTS: dict[str, Any] = {
     "image_mean": [0.485, 0.456, 0.406],
     "image_std": [0.229, 0.224, 0.225],
 }
+BAND_ROWS = 512
+"""Rows of a frame that are resized at a time, to save memory."""
+
 MAX_EDGE = 2**14
 """Longest edge, in pixels, to which a frame is resized or cropped."""
 
@@ -129,7 +133,7 @@ class Transform:
 
     def __call__(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return RGB frames, uint8 ``(T, H, W, 3)``, as the model's input, float32 ``(T, 3, H', W')``."""
-        crops = np.stack([self._crop_center(self._resize(frame)) for frame in frames])
+        crops = np.stack([self._resize_and_crop(frame) for frame in frames])
         # A pixel has 256 possible values, so a table of them is faster than arithmetic with every pixel.
         levels = (np.arange(256) * self.scale + self.offset).astype(np.float32)[:, None]
         table = (levels - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
@@ -163,23 +167,45 @@ class Transform:
         """Return all settings as JSON values, for cache keys and provenance."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
-    def _resize(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        size = self.resized_size(frame.shape[1], frame.shape[0])
-        if size == (frame.shape[1], frame.shape[0]):
-            return frame
-        return np.asarray(Image.fromarray(frame).resize(size, Image.Resampling(self.resample)))
-
-    def _crop_center(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        if self.crop is None:
-            return frame
-        height, width = self.crop
-        top, left = _crop_start(frame.shape[0], height), _crop_start(frame.shape[1], width)
-        overlap = frame[max(top, 0) : top + height, max(left, 0) : left + width]
-        if overlap.shape[:2] == self.crop:
+    def _resize_and_crop(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the center crop of the resized frame; little more than the crop is resized."""
+        height, width = frame.shape[:2]
+        new_width, new_height = self.resized_size(width, height)
+        crop_height, crop_width = self.crop or (new_height, new_width)
+        left, top = _crop_start(new_width, crop_width), _crop_start(new_height, crop_height)
+        if (new_width, new_height) != (width, height):
+            resample = Image.Resampling(self.resample)
+            x0, x1 = _exact_range(width, new_width, left, left + crop_width, resample)
+            y0, y1 = _exact_range(height, new_height, top, top + crop_height, resample)
+            across, down = width / new_width, height / new_height
+            # One axis after the other, because Pillow may take them in another order for a part of a frame. Rows do not
+            # depend on each other in the first step, so that only some of them need be images of Pillow at once.
+            narrow = np.empty((height, x1 - x0, 3), np.uint8)
+            for row in range(0, height, BAND_ROWS):
+                band = Image.fromarray(frame[row : row + BAND_ROWS])
+                columns = (round(x0 * across), 0, round(x1 * across), band.height)
+                narrow[row : row + BAND_ROWS] = band.resize((x1 - x0, band.height), resample, columns)
+            rows = (0, round(y0 * down), x1 - x0, round(y1 * down))
+            frame = np.asarray(Image.fromarray(narrow).resize((x1 - x0, y1 - y0), resample, rows))
+            left, top = left - x0, top - y0
+        overlap = frame[max(top, 0) : top + crop_height, max(left, 0) : left + crop_width]
+        if overlap.shape[:2] == (crop_height, crop_width):
             return overlap
-        padded = np.zeros((height, width, 3), np.uint8)
+        padded = np.zeros((crop_height, crop_width, 3), np.uint8)
         padded[max(-top, 0) :, max(-left, 0) :][: overlap.shape[0], : overlap.shape[1]] = overlap
         return padded
+
+
+def _exact_range(length: int, new_length: int, start: int, stop: int, resample: Image.Resampling) -> tuple[int, int]:
+    """Return a range of resized pixels around a crop that comes from whole source pixels.
+
+    Resized on its own, such a range is the same as within the whole frame: Pillow rounds other bounds. Filters that
+    take the value of one source pixel decide ties by the last bit, so they get the whole frame.
+    """
+    if resample in (Image.Resampling.NEAREST, Image.Resampling.BOX):
+        return 0, new_length
+    step = new_length // math.gcd(length, new_length)
+    return max(0, start // step * step), min(new_length, -(-stop // step) * step)
 
 
 def _as_json(processor: Any) -> Mapping[str, Any]:

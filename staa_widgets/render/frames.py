@@ -132,7 +132,12 @@ class RenderedFrames:
         if self._clip is None:
             yield from (frame_image(self.explanation, int(position)) for position in self._positions)
         else:
-            yield from self._clip.iter_frames(self.frames - self._clip.first_frame)
+            damaged: list[int] = []
+            # Images that are not enlarged are decoded at their size.
+            size = self.image_size if self.image_size[0] <= self._clip.width else None
+            yield from self._clip.iter_frames(self.frames - self._clip.first_frame, size=size, on_damage=damaged.append)
+            if damaged:
+                self._clip.warn_of_damage(damaged, "the movie", stacklevel=3)
 
     def _render_footer(self, frame: int, time: float) -> NDArray[np.uint8]:
         s = int(self.explanation.slice_of_frame[frame - self.explanation.first_frame])
@@ -150,7 +155,7 @@ class RenderedFrames:
 
 
 def _open_source(e: Explanation, video: Any) -> Clip:
-    from staa_widgets.video.clip import open_clip
+    from staa_widgets.video.open import open_clip
 
     clip = open_clip(video)
     stop = e.first_frame + len(e.times)

@@ -14,6 +14,8 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from staa_widgets.errors import UnreadableVideoError
+from staa_widgets.utils.memory import return_free_memory
+from staa_widgets.video.limits import LARGE_FRAME, check_frame_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +23,13 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.frame import VideoFrame
 
+BARE_STREAMS = frozenset({"h264", "hevc", "m4v", "mjpeg", "mpegvideo", "obu"})
+"""Containers that are none: streams that state no times."""
+
 # Playlists are not allowed: they are text that names other files and addresses.
-CONTAINERS = "mov,matroska,avi,mpegts,mpeg,flv,ogg,asf,gif,ivf,nut,mxf,yuv4mpegpipe"
+CONTAINERS = ",".join(
+    ["mov,matroska,avi,mpegts,mpeg,flv,ogg,asf,gif,ivf,nut,mxf,yuv4mpegpipe,dv", *sorted(BARE_STREAMS)]
+)
 OPEN_TIMEOUT = 60.0
 THREADS = min(4, os.cpu_count() or 1)
 
@@ -31,7 +38,17 @@ THREADS = min(4, os.cpu_count() or 1)
 def open_container(
     source: Path | bytes, name: str, threads: str = "AUTO"
 ) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """Open a file and choose its video track; threads ``"AUTO"`` decode fast, ``"SLICE"`` lose no frame."""
+    """Open a file and choose its video track; threads ``"AUTO"`` decode fast, ``"SLICE"`` lose no frame.
+
+    Frames above `LARGE_FRAME` are decoded by one thread, because each thread holds frames of its own.
+
+    Raises
+    ------
+    UnreadableVideoError
+        If the file holds no video track that can be decoded.
+    VideoTooLargeError
+        If one frame exceeds the limit of pixels; nothing was decoded.
+    """
     if not (source.stat().st_size if isinstance(source, Path) else source):
         raise UnreadableVideoError(f"{name!r} is empty.", "Copy or download it again.")
     file = str(source.absolute()) if isinstance(source, Path) else io.BytesIO(source)
@@ -41,10 +58,7 @@ def open_container(
     except PermissionError as error:
         raise UnreadableVideoError(f"No permission to read {name!r}.", "Change its permissions.") from error
     except FFmpegError as error:
-        raise UnreadableVideoError(
-            f"{name!r} is not a video file, or its header or index is missing.",
-            "Copy or download it again, or convert it to H.264 in an mp4 file.",
-        ) from error
+        raise _explain_failure(source, name) from error
     with container:
         tracks = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
         if not tracks:
@@ -55,8 +69,13 @@ def open_container(
             raise UnreadableVideoError(
                 f"There is no decoder for the video track of {name!r}.", "Convert it to H.264 in an mp4 file."
             )
-        stream.thread_type = threads
-        stream.codec_context.thread_count = THREADS
+        width, height = stream.codec_context.width, stream.codec_context.height
+        check_frame_size(name, width, height)
+        is_large = width * height > LARGE_FRAME
+        if is_large:
+            return_free_memory()  # such as that of an earlier pass through the file
+        stream.thread_type = "SLICE" if is_large else threads
+        stream.codec_context.thread_count = 1 if is_large else THREADS
         yield container, stream
 
 
@@ -75,3 +94,20 @@ def decode_stream(container: InputContainer, stream: VideoStream) -> Iterator[Vi
         except FFmpegError:
             continue
         yield from frames
+
+
+def _explain_failure(source: Path | bytes, name: str) -> UnreadableVideoError:
+    """Return the error for a file that no container format accepts."""
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            head = file.read(12)
+    else:
+        head = source[:12]
+    if head.startswith((b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*")):
+        return UnreadableVideoError(
+            f"{name!r} is a still picture, not a video.", "Give several pictures as a list or as a folder, with fps=."
+        )
+    return UnreadableVideoError(
+        f"{name!r} is not a video file, or its header or index is missing.",
+        "Copy or download it again, or convert it to H.264 in an mp4 file.",
+    )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staa_widgets.errors import UnreadableVideoError, VideoNotFoundError
+from staa_widgets.errors import UnreadableVideoError
 from staa_widgets.video.container import decode_stream, open_container
 from staa_widgets.video.decord_backend import DecordError, load_decord, read_decord, supports
-from staa_widgets.video.probe import VideoFile, read_file_stamp
+from staa_widgets.video.file_stamp import check_unchanged
+from staa_widgets.video.video_file import VideoFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,8 +19,39 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from numpy.typing import NDArray
 
+MAX_KEYS_BACK = 3
+"""Key frames to go back for a frame that cannot be decoded, if another frame may stand in for it."""
 
-def read_frames(video: VideoFile, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+
+@dataclass(frozen=True, eq=False)
+class FileReader:
+    """Reads the frames of a video file; a `staa_widgets.video.frame_reader.FrameReader`.
+
+    Parameters
+    ----------
+    video
+        The file, as `staa_widgets.video.probe.probe` describes it.
+    """
+
+    video: VideoFile
+
+    def read(self, indices: NDArray[np.int64], size: tuple[int, int]) -> NDArray[np.uint8]:
+        """Return frames, as `read_frames` does."""
+        return read_frames(self.video, indices, size)
+
+    def iterate(
+        self, indices: NDArray[np.int64], size: tuple[int, int], on_damage: Callable[[int], None] | None = None
+    ) -> Iterator[NDArray[np.uint8]]:
+        """Yield frames one at a time, decoded by PyAV, which holds only a few frames however long the file is.
+
+        The file is open until the last frame was yielded or the iterator is closed. A frame that cannot be decoded
+        raises an error when its turn comes, unless `on_damage` is given.
+        """
+        check_unchanged(self.video.source, self.video.name, self.video.file_stamp)
+        yield from iter_pyav(self.video, indices, size, on_damage)
+
+
+def read_frames(video: VideoFile, indices: NDArray[np.int64], size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
     """Return the frames at these indices as upright RGB.
 
     Parameters
@@ -28,6 +60,8 @@ def read_frames(video: VideoFile, indices: NDArray[np.int64]) -> NDArray[np.uint
         The file, as `staa_widgets.video.probe.probe` describes it.
     indices
         int64 ``(n,)``, indices of frames, rising and without repeats.
+    size
+        ``(width, height)`` of the frames; by default as they are displayed.
 
     Returns
     -------
@@ -41,23 +75,13 @@ def read_frames(video: VideoFile, indices: NDArray[np.int64]) -> NDArray[np.uint
     VideoNotFoundError
         If the file is gone.
     """
-    _check_unchanged(video)
-    if reader_name(video) == "decord":
+    check_unchanged(video.source, video.name, video.file_stamp)
+    if size in (None, video.display.size) and reader_name(video) == "decord":
         try:
             return read_decord(video, indices)
         except DecordError:
             pass  # PyAV decodes past the damage, or its error says which frame is damaged.
-    return read_pyav(video, indices)
-
-
-def iter_frames(video: VideoFile, indices: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
-    """Yield frames as `read_frames` decodes them, ``(height, width, 3)`` each, in one pass from front to back.
-
-    PyAV is used, because it holds only a few frames however long the file is. The file is open until the last frame was
-    yielded or the iterator is closed; a frame that cannot be decoded raises an error when its turn comes.
-    """
-    _check_unchanged(video)
-    yield from iter_pyav(video, indices)
+    return read_pyav(video, indices, size)
 
 
 def reader_name(video: VideoFile) -> str:
@@ -65,43 +89,54 @@ def reader_name(video: VideoFile) -> str:
     return "decord" if supports(video) and load_decord() is not None else "pyav"
 
 
-def read_pyav(video: VideoFile, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+def read_pyav(video: VideoFile, indices: NDArray[np.int64], size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
     """Return frames as `read_frames` does, decoded with PyAV from the key frame before each requested frame."""
-    out = np.empty((len(indices), video.height, video.width, 3), np.uint8)
-    for position, frame in enumerate(iter_pyav(video, indices)):
+    width, height = size or video.display.size
+    out = np.empty((len(indices), height, width, 3), np.uint8)
+    for position, frame in enumerate(iter_pyav(video, indices, (width, height))):
         out[position] = frame
     return out
 
 
-def iter_pyav(video: VideoFile, indices: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
-    """Yield frames one at a time, decoded as by `read_pyav`."""
-
-    def key_before(position: int) -> int:
-        return int(np.searchsorted(video.key_frames, indices[position], side="right")) - 1
-
+def iter_pyav(
+    video: VideoFile,
+    indices: NDArray[np.int64],
+    size: tuple[int, int],
+    on_damage: Callable[[int], None] | None = None,
+) -> Iterator[NDArray[np.uint8]]:
+    """Yield frames one at a time, decoded as by `read_pyav`; `on_damage` as for `FileReader.iterate`."""
+    keys = np.searchsorted(video.key_frames, indices, side="right") - 1
     position, keys_back = 0, 0
     while position < len(indices):
-        start, start_position = max(0, key_before(position) - keys_back), position
+        start, start_position = max(0, int(keys[position]) - keys_back), position
+        before: VideoFrame | None = None
+        after: tuple[int, VideoFrame] | None = None
         for index, frame in _decode_from(video, start, patient=keys_back > 0):
+            if index > indices[position]:
+                after = index, frame
+                break
+            if on_damage is not None:
+                before = frame
             if index == indices[position]:
-                yield _to_upright_rgb(video, frame)
+                yield video.display.to_rgb(frame, size)
                 position += 1
-            if position == len(indices) or index > indices[position]:
-                break
-            # Seek ahead if a later key frame is nearer to the next requested frame.
-            if position > start_position and video.key_frames[key_before(position)] > index + 1:
-                break
+                # Seek ahead if a later key frame is nearer to the next requested frame.
+                if position == len(indices) or video.key_frames[keys[position]] > index + 1:
+                    break
         if position > start_position:
             keys_back = 0
-        elif start > 0 or keys_back == 0:
+        elif (start > 0 and (on_damage is None or keys_back < MAX_KEYS_BACK)) or keys_back == 0:
             # Not every key frame can be decoded alone (open groups, gradual refresh): begin further back.
             keys_back = 2 * keys_back + 1
+        elif on_damage is None or (good_frame := before if before is not None else after and after[1]) is None:
+            raise _damage_error(video, int(indices[position]))
         else:
-            frame_index = indices[position]
-            raise UnreadableVideoError(
-                f"Frame {frame_index} of {video.name!r}, at {video.times[frame_index]:.2f} s, cannot be decoded.",
-                "Choose a range without this frame with start= and end=, or convert the file again.",
-            )
+            stand_in = video.display.to_rgb(good_frame, size)
+            stop = len(indices) if after is None else int(np.searchsorted(indices, after[0]))
+            for index in indices[position:stop]:
+                on_damage(int(index))
+                yield stand_in
+            position, keys_back = stop, 0
 
 
 READERS: dict[str, Callable[[VideoFile, NDArray[np.int64]], NDArray[np.uint8]]] = {
@@ -111,16 +146,11 @@ READERS: dict[str, Callable[[VideoFile, NDArray[np.int64]], NDArray[np.uint8]]] 
 """Readers by name."""
 
 
-def _check_unchanged(video: VideoFile) -> None:
-    if isinstance(video.source, Path):
-        try:
-            changed = read_file_stamp(video.source) != video.file_stamp
-        except OSError as error:
-            raise VideoNotFoundError(
-                f"{video.name!r} no longer exists.", "If it was moved or renamed, open it at its new path."
-            ) from error
-        if changed:
-            raise UnreadableVideoError(f"{video.name!r} has changed since it was opened.", "Open it again.")
+def _damage_error(video: VideoFile, index: int) -> UnreadableVideoError:
+    return UnreadableVideoError(
+        f"Frame {index} of {video.name!r}, at {video.times[index]:.2f} s, cannot be decoded.",
+        "Choose a range without this frame with start= and end=, or convert the file again.",
+    )
 
 
 def _decode_from(video: VideoFile, start: int, *, patient: bool) -> Iterator[tuple[int, VideoFrame]]:
@@ -139,9 +169,3 @@ def _decode_from(video: VideoFile, start: int, *, patient: bool) -> Iterator[tup
                 index = video.frame_index(frame.pts)
                 if index is not None:
                     yield index, frame
-
-
-def _to_upright_rgb(video: VideoFile, frame: VideoFrame) -> NDArray[np.uint8]:
-    size = (video.width, video.height) if video.quarter_turns % 2 == 0 else (video.height, video.width)
-    pixels = np.rot90(np.asarray(frame.reformat(*size, format="rgb24").to_ndarray(), np.uint8), video.quarter_turns)
-    return pixels[:, ::-1] if video.mirrored else pixels

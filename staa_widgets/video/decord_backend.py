@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from staa_widgets.video.container import THREADS
+from staa_widgets.video.limits import LARGE_FRAME
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     from numpy.typing import NDArray
 
-    from staa_widgets.video.probe import VideoFile
+    from staa_widgets.video.video_file import VideoFile
 
 CONTAINERS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi"})
 CODECS = frozenset({"h264", "hevc", "vp8", "vp9", "mjpeg"})
@@ -41,9 +42,10 @@ def supports(video: VideoFile) -> bool:
     """Return whether decord decodes a file to the same pixels as PyAV.
 
     On other files decord hangs (if the file states too many frames), raises (AV1), returns other pixels (10 bit),
-    invents times (AVI with B-frames), returns wrong frames (open groups of pictures) or ignores a mirroring.
+    invents times (AVI with B-frames), returns wrong frames (open groups of pictures), ignores a mirroring and some
+    rotations, obeys rotation tags that players ignore, or needs too much memory (large frames).
     """
-    stored_height = video.height if video.quarter_turns % 2 == 0 else video.width
+    stored_width, stored_height = video.display.stored_size
     # At an odd height decord and PyAV interpolate the color of the last rows differently.
     has_half_color_row = stored_height % 2 == 1 and "420" in video.pix_fmt
     return (
@@ -55,7 +57,9 @@ def supports(video: VideoFile) -> bool:
         and video.packets_are_exact
         and video.shows_all_packets
         and video.has_closed_groups
-        and not video.mirrored
+        and video.display.is_plain
+        and not video.has_rotate_tag
+        and stored_width * stored_height < LARGE_FRAME
         and not has_half_color_row
     )
 
@@ -66,8 +70,8 @@ def read_decord(video: VideoFile, indices: NDArray[np.int64]) -> NDArray[np.uint
     Raises
     ------
     DecordError
-        If decord cannot decode one of the frames, counts a different number of frames, or cannot open a file of this
-        name.
+        If decord cannot decode one of the frames, counts a different number of frames, gives them another size, or
+        cannot open a file of this name.
     ModuleNotFoundError
         If decord is not installed.
     """
@@ -86,4 +90,7 @@ def read_decord(video: VideoFile, indices: NDArray[np.int64]) -> NDArray[np.uint
     except (decord.DECORDError, decord.DECORDLimitReachedError, UnicodeEncodeError) as error:
         raise DecordError(str(error)) from error
     # If the user has set a bridge of decord, the batch is a tensor of another library.
-    return batch.asnumpy() if hasattr(batch, "asnumpy") else np.asarray(batch)
+    frames = batch.asnumpy() if hasattr(batch, "asnumpy") else np.asarray(batch)
+    if frames.shape[1:] != (video.height, video.width, 3):
+        raise DecordError(f"decord's frames have shape {frames.shape[1:]}, not {(video.height, video.width, 3)}.")
+    return frames

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from av.error import FFmpegError
 
-from staa_widgets.errors import UnreadableVideoError
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -18,6 +16,9 @@ if TYPE_CHECKING:
 
 NO_STAMP = -(2**63)
 """Value for a missing time stamp, as in FFmpeg."""
+
+MAX_REORDERED = 17
+"""Packets by which a frame may be displayed late: H.264 and HEVC keep up to 16 frames for reordering."""
 
 PACKET = np.dtype(
     [(name, np.int64) for name in ("pts", "dts", "duration")]
@@ -52,23 +53,68 @@ def find_key_frames(
     return np.array(frames, np.int64), np.array([stamp_by_frame[frame] for frame in frames], np.int64)
 
 
+def keeps_order(packets: NDArray[np.void]) -> bool:
+    """Return whether the display stamps never step back further than reordered frames can.
+
+    No packet is displayed after a later key packet, and a frame is displayed at most `MAX_REORDERED` packets late.
+    """
+    stamps, is_key = (packets[name][packets["pts"] != NO_STAMP] for name in ("pts", "key"))
+    highest = np.maximum.accumulate(stamps)
+    after_keys = bool(np.all(stamps[1:][is_key[1:]] > highest[:-1][is_key[1:]]))
+    return after_keys and bool(np.all(stamps[MAX_REORDERED:] > highest[:-MAX_REORDERED]))
+
+
+def restore_damaged(
+    decoded_pts: NDArray[np.int64], stamps: NDArray[np.int64], first_pts: int, *, keep_last: bool
+) -> NDArray[np.int64]:
+    """Return the stamps of all frames, also of those that could not be decoded: rising int64 ``(F,)``.
+
+    Parameters
+    ----------
+    decoded_pts
+        Rising stamps of the frames that could be decoded.
+    stamps
+        Rising stamps of all shown packets.
+    first_pts
+        Stamp before which frames that could not be decoded do not count.
+    keep_last
+        Whether frames after the last one that could be decoded count too; not so in a file that breaks off.
+    """
+    if not np.isin(decoded_pts, stamps).all():
+        return decoded_pts
+    first = min(decoded_pts[0], first_pts)
+    return stamps[(stamps >= first) & (keep_last | (stamps <= decoded_pts[-1]))]
+
+
 def choose_stamps(
-    decoded_pts: Sequence[int | None], packets: NDArray[np.void], stamps_are_exact: bool, name: str
-) -> tuple[NDArray[np.int64] | None, NDArray[np.int64]]:
-    """Return the stamps by which frames are recognized, ``None`` if unreliable, and the stamps of their times."""
+    decoded_pts: Sequence[int | None], packets: NDArray[np.void], stamps_are_exact: bool
+) -> tuple[NDArray[np.int64] | None, NDArray[np.int64] | None]:
+    """Return the stamps by which frames are recognized, and the stamps of their times.
+
+    Parameters
+    ----------
+    decoded_pts
+        Stamps of the decoded frames, in order.
+    packets
+        ``(n,)`` of `PACKET`.
+    stamps_are_exact
+        Whether the stamps of packets and of frames can be relied on.
+
+    Returns
+    -------
+    pts, ticks
+        ``None`` where no stamps are reliable.
+    """
     count = len(decoded_pts)
     display_stamps = np.array([pts for pts in decoded_pts if pts is not None], np.int64)
-    # Decoding stamps always rise, so they are used if the container stores no display stamps.
-    decoding_stamps = np.sort(packets["dts"][packets["dts"] != NO_STAMP])[:count]
     if stamps_are_exact and _rise(display_stamps, count):
         return display_stamps, display_stamps
-    for ticks in (decoding_stamps, np.sort(display_stamps)):
+    # Decoding stamps rise in every sound file, so they are used if the container stores no display stamps.
+    decoding_stamps = packets["dts"][packets["dts"] != NO_STAMP][:count]
+    for ticks in (decoding_stamps, display_stamps):
         if _rise(ticks, count):
             return None, ticks
-    raise UnreadableVideoError(
-        f"The frames of {name!r} have no usable timestamps.",
-        "Convert it to H.264 in an mp4 file, or give the frames as an array with times=.",
-    )
+    return None, None
 
 
 def _iter_packets(container: InputContainer, stream: VideoStream) -> Iterator[tuple[int, ...]]:

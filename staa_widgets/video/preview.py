@@ -1,10 +1,10 @@
-"""`Preview`: frames of a clip as packed JPEG. `make_preview`: encode them, in chunks, within a number of bytes."""
+"""`Preview`: frames of a clip as packed JPEG. `make_preview`: encode them within a number of bytes."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from staa_widgets.storage.format import pack, refuse_damaged, split_fields, unpack
 from staa_widgets.utils.frozen import freeze, require
+from staa_widgets.video.frame_reader import resize_frame
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 # Levels (JPEG quality, scale) from the best to the worst: quality is reduced first, size last.
 LADDER = ((88, 1.0), (80, 1.0), (70, 1.0), (58, 1.0), (45, 1.0), (40, 0.75), (40, 0.5), (35, 0.35), (30, 0.25))
 MAX_FRAMES, MAX_SIDE, MAX_BYTES = 300, 640, 6_000_000
-# Number of decoded frames in memory at once. Each chunk starts from a key frame, so small chunks are slow.
-CHUNK_BYTES, CHUNK_FRAMES = 48_000_000, 8
+# Number of frames between two reports of progress.
+REPORT_FRAMES = 8
 # Number of frames that are encoded at each level to choose the level.
 PROBES = 8
 
@@ -44,6 +45,8 @@ class Preview:
         uint8 ``(bytes,)``, the JPEG files one after the other.
     width, height
         Size of the pictures in pixels.
+    damaged
+        int64 ``(n,)``, source frames that could not be decoded: the picture of another frame stands in for each.
 
     Raises
     ------
@@ -57,6 +60,7 @@ class Preview:
     data: NDArray[np.uint8]
     width: int
     height: int
+    damaged: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     def __post_init__(self) -> None:
         freeze(self, "indices", np.int64, (None,))
@@ -64,6 +68,7 @@ class Preview:
         freeze(self, "times", np.float64, (count,))
         freeze(self, "offsets", np.int64, (count + 1,))
         freeze(self, "data", np.uint8, (None,))
+        freeze(self, "damaged", np.int64, (None,))
         require(count > 0 and bool((np.diff(self.indices) > 0).all()), "Preview.indices must increase.")
         edges = self.offsets
         require(
@@ -146,7 +151,7 @@ def make_preview(
         Maximum bytes of all pictures together. If the best quality does not fit, the quality is reduced, then the size;
         the smallest pictures are used even if they do not fit.
     progress
-        Called as ``progress(done, total)`` between chunks; it may raise an error to cancel.
+        Called as ``progress(done, total)`` every few frames; it may raise an error to cancel.
 
     Returns
     -------
@@ -155,17 +160,20 @@ def make_preview(
     """
     indices = even_indices(len(clip), max_frames)
     scale = min(1.0, max_side / max(clip.width, clip.height))
-    probe_bytes = max_bytes * min(PROBES, len(indices)) / len(indices)
-    probe_frames = clip.frames(indices[even_indices(len(indices), PROBES)])
     steps = [(quality, _scaled_size(clip, scale * factor)) for quality, factor in LADDER]
+    damaged: set[int] = set()
+    probe_bytes = max_bytes * min(PROBES, len(indices)) / len(indices)
+    probe_frames = list(
+        clip.iter_frames(indices[even_indices(len(indices), PROBES)], size=steps[0][1], on_damage=damaged.add)
+    )
     level = 0
     while level + 1 < len(steps) and _encoded_bytes(probe_frames, *steps[level]) > probe_bytes:
         level += 1
-    pictures = _encode_frames(clip, indices, *steps[level], progress)
+    pictures = _encode_frames(clip, indices, *steps[level], damaged, progress)
     # The frames that were encoded to choose the level may compress better than the rest.
     while sum(map(len, pictures)) > max_bytes and level + 1 < len(steps):
         level += 1
-        pictures = _encode_frames(clip, indices, *steps[level], progress)
+        pictures = _encode_frames(clip, indices, *steps[level], damaged, progress)
     width, height = steps[level][1]
     return Preview(
         indices=clip.first_frame + indices,
@@ -174,21 +182,27 @@ def make_preview(
         data=np.frombuffer(b"".join(pictures), np.uint8),
         width=width,
         height=height,
+        damaged=np.array(sorted(damaged), np.int64),
     )
 
 
 def _encode_frames(
-    clip: Clip, indices: NDArray[np.int64], quality: int, size: tuple[int, int], progress: Callable[[int, int], object]
+    clip: Clip,
+    indices: NDArray[np.int64],
+    quality: int,
+    size: tuple[int, int],
+    damaged: set[int],
+    progress: Callable[[int, int], object],
 ) -> list[bytes]:
-    chunk = max(CHUNK_FRAMES, CHUNK_BYTES // (3 * clip.width * clip.height))
     pictures: list[bytes] = []
-    for start in range(0, len(indices), chunk):
-        pictures += (_encode_frame(frame, quality, size) for frame in clip.frames(indices[start : start + chunk]))
-        progress(len(pictures), len(indices))
+    for frame in clip.iter_frames(indices, size=size, on_damage=damaged.add):
+        pictures.append(_encode_frame(frame, quality, size))
+        if len(pictures) % REPORT_FRAMES == 0 or len(pictures) == len(indices):
+            progress(len(pictures), len(indices))
     return pictures
 
 
-def _encoded_bytes(frames: NDArray[np.uint8], quality: int, size: tuple[int, int]) -> int:
+def _encoded_bytes(frames: list[NDArray[np.uint8]], quality: int, size: tuple[int, int]) -> int:
     return sum(len(_encode_frame(frame, quality, size)) for frame in frames)
 
 
@@ -198,14 +212,6 @@ def _scaled_size(clip: Clip, scale: float) -> tuple[int, int]:
 
 def _encode_frame(frame: NDArray[np.uint8], quality: int, size: tuple[int, int]) -> bytes:
     return encode_jpeg(resize_frame(frame, size), quality)
-
-
-def resize_frame(frame: NDArray[np.uint8], size: tuple[int, int]) -> Image.Image:
-    """Return a frame, uint8 ``(H, W, 3)``, as an image of ``(width, height)`` pixels."""
-    from PIL import Image
-
-    picture = Image.fromarray(frame)
-    return picture if picture.size == size else picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
 
 
 def encode_jpeg(picture: Image.Image, quality: int) -> bytes:

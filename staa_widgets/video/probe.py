@@ -1,7 +1,7 @@
 """Read the number, times, size and rotation of a video file's frames with PyAV's demuxer.
 
-Time is never ``index / fps``, and the container's count is not trusted. The packets are listed. If they determine the
-frames exactly, the list is used; otherwise the file is decoded once to count its frames.
+Time is never ``index / fps`` where the file has a clock, and the container's count is not trusted. The packets are
+listed. If they determine the frames exactly, the list is used; otherwise the file is decoded once to count its frames.
 """
 
 from __future__ import annotations
@@ -10,92 +10,41 @@ import warnings
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
 from av.video.stream import VideoStream
 
-from staa_widgets.errors import UnreadableVideoError
-from staa_widgets.video.container import decode_stream, open_container
-from staa_widgets.video.packets import NO_STAMP, choose_stamps, find_key_frames, has_closed_groups, list_packets
+from staa_widgets.errors import ParameterError, UnreadableVideoError
+from staa_widgets.video.clock import (
+    BROADCAST_CONTAINERS,
+    DEFAULT_RATE,
+    MAX_SECONDS,
+    RATE_HINT,
+    find_jump_limit,
+    frame_step,
+    mend_times,
+)
+from staa_widgets.video.completeness import is_cut_short
+from staa_widgets.video.container import BARE_STREAMS, decode_stream, open_container
+from staa_widgets.video.display import read_display
+from staa_widgets.video.file_stamp import read_file_stamp
+from staa_widgets.video.packets import (
+    NO_STAMP,
+    choose_stamps,
+    find_key_frames,
+    has_closed_groups,
+    keeps_order,
+    list_packets,
+    restore_damaged,
+)
+from staa_widgets.video.video_file import VideoFile, pts_to_seconds
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.frame import VideoFrame
     from numpy.typing import NDArray
-
-
-@dataclass(frozen=True, eq=False)
-class VideoFile:
-    """Facts about a video file, known before its pixels are decoded.
-
-    Parameters
-    ----------
-    source
-        Path of the file, or its bytes.
-    name
-        Short name for messages.
-    container, codec, pix_fmt
-        FFmpeg's names.
-    width, height
-        Displayed size in pixels, after rotation; pixels count as square.
-    quarter_turns, mirrored
-        How to turn a stored frame upright: the number of counter-clockwise quarter turns, and whether left and right
-        are then swapped.
-    times
-        float64 ``(F,)``, seconds, rising from 0.
-    end
-        Seconds at which the last frame ends.
-    time_base
-        Seconds from one time stamp to the next.
-    first_pts
-        Time stamp of the first frame, relative to which other frames are recognized; ``None`` if the file's time stamps
-        are not reliable, so that frames must be counted from the beginning.
-    key_frames, seek_pts
-        int64, frames at which decoding can start, and the time stamps to seek to for them; the first entry is the
-        beginning of the file.
-    video_tracks
-        Number of video tracks.
-    packets_are_exact
-        Whether the packets determine the frames and their times, so that no frame was decoded to count them.
-    shows_all_packets
-        Whether every packet is displayed, and the container states this number of frames or none.
-    has_closed_groups
-        Whether decoding can start at every key frame, as `staa_widgets.video.packets.has_closed_groups` says.
-    file_stamp
-        Size and time of change of the file when it was probed.
-    """
-
-    source: Path | bytes
-    name: str
-    container: str
-    codec: str
-    pix_fmt: str
-    width: int
-    height: int
-    quarter_turns: int
-    mirrored: bool
-    times: NDArray[np.float64]
-    end: float
-    time_base: Fraction
-    first_pts: int | None
-    key_frames: NDArray[np.int64]
-    seek_pts: NDArray[np.int64]
-    video_tracks: int
-    packets_are_exact: bool
-    shows_all_packets: bool
-    has_closed_groups: bool
-    file_stamp: tuple[int, int]
-
-    def frame_index(self, pts: int) -> int | None:
-        """Return the index of the frame with a time stamp; ``None`` if there is no such frame or no `first_pts`."""
-        if self.first_pts is None:
-            return None
-        # Only seconds are stored, to save memory for long films; the same computation gives exactly the same seconds.
-        second = _pts_to_seconds(pts - self.first_pts, self.time_base)
-        index = int(np.searchsorted(self.times, second))
-        return index if index < len(self.times) and self.times[index] == second else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +54,7 @@ class _Header:
     container: str
     codec: str
     video_tracks: int
+    has_rotate_tag: bool
     frame_count: int
     frame_rate: Fraction | None
     time_base: Fraction
@@ -112,18 +62,23 @@ class _Header:
     packets: NDArray[np.void]
 
 
-def read_file_stamp(path: Path) -> tuple[int, int]:
-    """Return a file's size in bytes and time of change in nanoseconds; if both are equal, it counts as unchanged."""
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns
+@dataclass(frozen=True, eq=False)
+class _Timeline:
+    """Times of the frames, and the stamps by which they are recognized, ``None`` if frames must be counted."""
+
+    times: NDArray[np.float64]
+    end: float
+    pts: NDArray[np.int64] | None
+    is_exact: bool
 
 
-def probe(source: Path | bytes, name: str) -> VideoFile:
+def probe(source: Path | bytes, name: str, *, fps: float | None = None, square_pixels: bool = True) -> VideoFile:
     """Return the facts about a video file.
 
     One frame is decoded for its pixel format and rotation. All frames are decoded, without being kept, if the packets
-    do not determine the frames: if time stamps are missing, as in AVI with B-frames, if pictures are interlaced, or if
-    the file is truncated, which also gives a warning. Damage inside a packet shows only when its frame is decoded.
+    do not determine the frames: if time stamps are missing or do not rise, as in AVI with B-frames, if pictures are
+    interlaced, or if the file is truncated. Damage inside a packet shows only when its frame is decoded. Files that are
+    truncated, and times that had to be mended, give a warning.
 
     Parameters
     ----------
@@ -131,67 +86,49 @@ def probe(source: Path | bytes, name: str) -> VideoFile:
         Path of a regular file, or a file's bytes.
     name
         Short name for messages.
+    fps
+        Frames a second of a bare stream, which states no times.
+    square_pixels
+        Whether frames are displayed with square pixels, if those of the file are not square.
 
     Raises
     ------
     UnreadableVideoError
-        If no frame can be read.
+        If no frame can be read, or the clock makes no sense.
+    VideoTooLargeError
+        If one frame exceeds the limit of pixels.
+    ParameterError
+        If `fps` is given for a file that has times.
     """
-    file_stamp = read_file_stamp(source) if isinstance(source, Path) else (len(source), 0)
+    file_stamp = read_file_stamp(source)
     header = _read_header(source, name)
-    packets, time_base = header.packets, header.time_base
+    if fps is not None and header.container not in BARE_STREAMS:
+        raise ParameterError(RATE_HINT, "Leave them out: a file has its own frame times.")
     with open_container(source, name) as (container, stream):
         first = next(decode_stream(container, stream), None)
-    if first is None:
-        raise UnreadableVideoError(f"No frame of {name!r} can be decoded.", "Convert it to H.264 in an mp4 file.")
-
-    timed = packets["shown"] & (packets["pts"] != NO_STAMP)
-    stamps = np.unique(packets["pts"][timed])
-    # AVI stores no display times: with B-frames FFmpeg invents them.
-    stores_times = header.container != "avi" or bool(packets["key"].all())
-    is_complete = _is_complete(header, timed, stamps)
-    stamps_are_exact = 0 < len(stamps) == packets["shown"].sum() and stores_times
-    packets_are_exact = stamps_are_exact and is_complete and first.pts == stamps[0] and not first.interlaced_frame
-
-    if packets_are_exact:
-        pts = ticks = stamps
-    else:
-        with open_container(source, name, threads="SLICE") as (container, stream):
-            decoded_pts = [frame.pts for frame in decode_stream(container, stream)]
-        pts, ticks = choose_stamps(decoded_pts, packets, stamps_are_exact, name)
-    times = _pts_to_seconds(ticks - ticks[0], time_base)
-    end = float(times[-1]) + _last_frame_seconds(
-        header, packets["duration"][timed & (packets["pts"] == ticks[-1])], times
-    )
-    if not is_complete:
-        warnings.warn(
-            f"{name!r} is damaged or incomplete: only {len(times)} frames ({end:.2f} seconds) can be read.",
-            stacklevel=3,
-        )
-
-    key_frames, seek_pts = find_key_frames(packets, pts)
-    quarter_turns, mirrored = _orientation(first)
-    is_sideways = quarter_turns % 2 == 1
+        if first is None:
+            raise UnreadableVideoError(f"No frame of {name!r} can be decoded.", "Convert it to H.264 in an mp4 file.")
+        display = read_display(stream, first, name, square_pixels=square_pixels)
+    timeline = _read_timeline(source, name, header, first, fps)
+    key_frames, seek_pts = find_key_frames(header.packets, timeline.pts)
     return VideoFile(
         source=source,
         name=name,
         container=header.container,
         codec=header.codec,
         pix_fmt=first.format.name,
-        width=first.height if is_sideways else first.width,
-        height=first.width if is_sideways else first.height,
-        quarter_turns=quarter_turns,
-        mirrored=mirrored,
-        times=times,
-        end=end,
-        time_base=time_base,
-        first_pts=None if pts is None else int(pts[0]),
+        display=display,
+        times=timeline.times,
+        end=timeline.end,
+        time_base=header.time_base,
+        first_pts=None if timeline.pts is None else int(timeline.pts[0]),
         key_frames=key_frames,
         seek_pts=seek_pts,
         video_tracks=header.video_tracks,
-        packets_are_exact=bool(packets_are_exact),
-        shows_all_packets=bool(packets["shown"].all()) and header.frame_count in (0, len(packets)),
-        has_closed_groups=has_closed_groups(packets),
+        has_rotate_tag=header.has_rotate_tag,
+        packets_are_exact=timeline.is_exact,
+        shows_all_packets=bool(header.packets["shown"].all()) and header.frame_count in (0, len(header.packets)),
+        has_closed_groups=has_closed_groups(header.packets),
         file_stamp=file_stamp,
     )
 
@@ -203,6 +140,7 @@ def _read_header(source: Path | bytes, name: str) -> _Header:
             container=container.format.name,
             codec=stream.codec_context.name,
             video_tracks=len(container.streams.video),
+            has_rotate_tag=any(tag.lower() == "rotate" for tag in stream.metadata),
             frame_count=stream.frames,
             frame_rate=stream.average_rate,
             time_base=stream.time_base or Fraction(1),
@@ -210,14 +148,97 @@ def _read_header(source: Path | bytes, name: str) -> _Header:
         )
 
 
-def _is_complete(header: _Header, timed: NDArray[np.bool_], stamps: NDArray[np.int64]) -> bool:
-    """Return whether the packets reach the end that the container states, and no packet is broken."""
+def _read_timeline(source: Path | bytes, name: str, header: _Header, first: VideoFrame, fps: float | None) -> _Timeline:
+    """Return the times of the frames; decode the file once if its packets do not determine them."""
+    packets = header.packets
+    timed = packets["shown"] & (packets["pts"] != NO_STAMP)
+    stamps = np.unique(packets["pts"][timed])
+    # AVI stores no display times: with B-frames FFmpeg invents them.
+    stores_times = header.container != "avi" or bool(packets["key"].all())
+    stamps_are_exact = 0 < len(stamps) == packets["shown"].sum() and stores_times and keeps_order(packets)
+    stamps_are_exact = bool(stamps_are_exact) and not _jumps(header, stamps)
+    breaks_off = _breaks_off(source, header, stamps, timed)
+    is_exact = (
+        stamps_are_exact
+        and header.container not in BARE_STREAMS
+        and not breaks_off
+        and not packets["broken"].any()
+        and first.pts == stamps[0]
+        and not first.interlaced_frame
+    )
+    decoded_pts: list[int | None] = []
+    if is_exact:
+        pts = ticks = stamps
+    else:
+        with open_container(source, name, threads="SLICE") as (container, stream):
+            decoded_pts = [frame.pts for frame in decode_stream(container, stream)]
+        pts, ticks = choose_stamps(decoded_pts, packets, stamps_are_exact)
+        if pts is not None and not first.interlaced_frame:
+            # A broadcast may begin within a group, whose frames are never shown. Leading frames, which are decoded
+            # after the first one and shown before it, need the group before.
+            is_broadcast = header.container in BROADCAST_CONTAINERS
+            first_pts = int(pts[0] if is_broadcast else packets["pts"][0])
+            pts = ticks = restore_damaged(pts, stamps, first_pts, keep_last=not breaks_off)
+
+    if header.container in BARE_STREAMS:
+        rate = fps or float(header.frame_rate or DEFAULT_RATE)
+        times, pts, step = np.arange(len(decoded_pts)) / rate, None, 1 / rate
+        if fps is None:
+            warnings.warn(
+                f"{name!r} states no times: {rate:g} frames a second are assumed; open_clip(…, fps=) sets it.",
+                stacklevel=5,
+            )
+    elif ticks is not None and not _jumps(header, ticks):
+        times = pts_to_seconds(ticks - ticks[0], header.time_base)
+        step = _last_frame_seconds(header, packets["duration"][timed & (packets["pts"] == ticks[-1])], times)
+    else:
+        seconds = np.array([np.nan if pts is None else pts_to_seconds(pts, header.time_base) for pts in decoded_pts])
+        _check_clock(name, np.nan_to_num(np.abs(np.diff(seconds))))
+        step = frame_step(seconds, header.frame_rate)
+        times = mend_times(seconds, step, find_jump_limit(seconds, None, header.container))
+        pts = None
+        warnings.warn(
+            f"The time stamps of {name!r} repeat, step back, jump or are missing: the times of its {len(times)} frames "
+            f"were mended by its rate of {1 / step:.4g} frames a second.",
+            stacklevel=5,
+        )
+    _check_clock(name, times)
+    if breaks_off:
+        warnings.warn(
+            f"{name!r} is damaged or incomplete: only {len(times)} frames can be read; "
+            f"from {times[-1] + step:.2f} seconds on it is missing.",
+            stacklevel=5,
+        )
+    return _Timeline(times, float(times[-1]) + step, pts, is_exact)
+
+
+def _jumps(header: _Header, ticks: NDArray[np.int64]) -> bool:
+    """Return whether the clock jumps between two rising time stamps."""
+    seconds = pts_to_seconds(ticks, header.time_base)
+    packets = header.packets[np.argsort(header.packets["pts"], kind="stable")]
+    found = np.clip(np.searchsorted(packets["pts"], ticks), 0, len(packets) - 1)
+    durations = pts_to_seconds(packets["duration"][found], header.time_base)
+    return bool(np.any(np.diff(seconds) > find_jump_limit(seconds, durations, header.container)))
+
+
+def _check_clock(name: str, seconds: NDArray[np.float64]) -> None:
+    if len(seconds) and seconds.max() > MAX_SECONDS:
+        raise UnreadableVideoError(
+            f"By its time stamps {name!r} would last {seconds.max() / 86400:,.0f} days.",
+            "Its clock is wrong: convert the file, or give its frames as an array with fps=.",
+        )
+
+
+def _breaks_off(source: Path | bytes, header: _Header, stamps: NDArray[np.int64], timed: NDArray[np.bool_]) -> bool:
+    """Return whether the file ends before its container says, or within a packet."""
     packets, tick = header.packets, float(header.time_base)
+    if is_cut_short(source) or (len(packets) > 0 and packets["broken"][-1]):
+        return True
     seconds = 0.0
     if len(stamps):
         end = int((packets["pts"] + packets["duration"])[timed].max()) * tick
         seconds = max(end, end - stamps[0] * tick)
-    return bool(header.duration - seconds < max(1.0, 0.01 * header.duration) and not packets["broken"].any())
+    return header.duration - seconds >= max(1.0, 0.01 * header.duration)
 
 
 def _last_frame_seconds(header: _Header, durations: NDArray[np.int64], times: NDArray[np.float64]) -> float:
@@ -229,11 +250,6 @@ def _last_frame_seconds(header: _Header, durations: NDArray[np.int64], times: ND
     return float(1 / header.frame_rate) if header.frame_rate else 0.0
 
 
-def _pts_to_seconds(ticks: Any, base: Fraction) -> Any:
-    """Return time stamps in seconds; multiplying before dividing keeps a time such as 2.0 exact."""
-    return ticks * base.numerator / base.denominator
-
-
 def _container_duration(container: InputContainer, stream: VideoStream) -> float:
     """Return the duration in seconds that the container states; 0 if it states none."""
     if stream.duration and stream.time_base:
@@ -243,15 +259,3 @@ def _container_duration(container: InputContainer, stream: VideoStream) -> float
         return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
     except (KeyError, ValueError):
         return (container.duration or 0) / av.time_base
-
-
-def _orientation(frame: VideoFrame) -> tuple[int, bool]:
-    """Return counter-clockwise quarter turns, and whether a mirroring follows, from the frame's display matrix."""
-    display_matrix = frame.side_data.get("DISPLAYMATRIX")
-    if display_matrix is None:
-        return 0, False
-    matrix = np.frombuffer(bytes(display_matrix), np.int32)
-    a, b, c, d = (float(matrix[i]) for i in (0, 1, 3, 4))
-    mirrored = a * d - b * c < 0
-    angle = np.arctan2(-b, -a if mirrored else a)
-    return round(angle / (np.pi / 2)) % 4, mirrored

@@ -86,6 +86,18 @@ def sample_windows(times: NDArray[np.float64], n: int, stride: int, rate: float)
     return tuple(_make_sample(times, grid[s : s + n]) for s in starts)
 
 
+def sample_padded(times: NDArray[np.float64], n: int) -> Sample:
+    """Return all frames of a clip of fewer than `n` frames, and its last frame again until there are `n`."""
+    return _make_sample(times, np.minimum(np.arange(n), len(times) - 1))
+
+
+def spread_repeats(sample_times: NDArray[np.float64], end: float) -> NDArray[np.float64]:
+    """Return times in which the repeats of the last frame are spread evenly over the time that the frame is shown."""
+    repeats = int((sample_times == sample_times[-1]).sum())
+    seconds = np.linspace(sample_times[-1], end, repeats, endpoint=False)
+    return np.concatenate([sample_times[: len(sample_times) - repeats], seconds])
+
+
 def slice_spans(sample_times: ArrayLike, start: float, end: float, group: int = 1) -> NDArray[np.float64]:
     """Return the interval of seconds of each slice, bounded by the midpoints between sampled frames.
 
@@ -130,7 +142,7 @@ def _require_frames(count: int, n: int, rate: float | None = None) -> None:
     if n < 1:
         raise ParameterError(f"n must be at least 1, got {n}.", "Give the number of frames to sample.")
     if count < n:
-        rate_text, hint = "", "Use a longer video or a wider range."
+        rate_text, hint = "", "Use a longer video or a wider range, or pad='last' to repeat the last frame."
         if rate is not None:
             rate_text = f" at {rate:g} per second"
             hint = "Use a longer video, a wider range or more frames per second."

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from staa_widgets.errors import ParameterError, TooFewFramesError
 from staa_widgets.records.geometry import Geometry
 from staa_widgets.video.clip import Clip
-from staa_widgets.video.sampling import Sample, sample_uniform, sample_windows
+from staa_widgets.video.sampling import Sample, sample_padded, sample_uniform, sample_windows
 
 SINGLE_WINDOW_SECONDS = 12.0
 """Seconds of the longest clip that is sampled as one uniform window."""
@@ -84,7 +84,11 @@ def check_window(seconds: float | None, stride: float | None) -> None:
 
 
 def choose_windows(
-    clip: Clip, geometry: Geometry, seconds: float | None = None, stride: float | None = None
+    clip: Clip,
+    geometry: Geometry,
+    seconds: float | None = None,
+    stride: float | None = None,
+    pad: str | None = None,
 ) -> Windows:
     """Choose the frames of each window of a clip.
 
@@ -103,6 +107,8 @@ def choose_windows(
     stride
         Seconds from the start of one window to the next, rounded to whole slices; by default each window starts where
         the one before ends.
+    pad
+        ``"last"`` repeats the last frame of a clip of fewer than ``T`` frames; ``None`` refuses it.
 
     Returns
     -------
@@ -112,12 +118,14 @@ def choose_windows(
     Raises
     ------
     TooFewFramesError
-        If the clip has fewer than ``T`` frames.
+        If the clip has fewer than ``T`` frames and `pad` is ``None``.
     ParameterError
         If `seconds` or `stride` is not a positive number, or `stride` is longer than a window.
     """
     check_window(seconds, stride)
     count, slices = geometry.frames, geometry.slices
+    if pad == "last" and len(clip) < count:
+        return Windows.single(sample_padded(clip.times, count), clip.times)
     single = Windows.single(sample_uniform(clip.times, count), clip.times)
     if clip.end - clip.start <= (seconds or SINGLE_WINDOW_SECONDS):
         return single

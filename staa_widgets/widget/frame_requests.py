@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from staa_widgets.errors import ParameterError, VideoError
 from staa_widgets.utils.progress import Progress
-from staa_widgets.video.preview import LADDER, encode_jpeg, resize_frame
+from staa_widgets.video.frame_reader import resize_frame
+from staa_widgets.video.preview import LADDER, encode_jpeg
 from staa_widgets.widget.frame_stream import FrameStream
 from staa_widgets.widget.player_protocol import PlayerView
 from staa_widgets.widget.worker import Answer
@@ -53,7 +54,7 @@ class FramesOperation:
     def compute(self, report: Progress) -> list[bytes]:
         """Return a JPEG file for each frame; fewer if a frame cannot be decoded or the answer would be too large."""
         images: list[Image.Image] = []
-        frames = self.stream.read(self.clip, self.first, self.count)
+        frames = self.stream.read(self.clip, self.first, self.count, self.size)
         try:
             for frame in frames:
                 report("frames", len(images), self.count)

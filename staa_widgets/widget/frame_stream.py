@@ -23,15 +23,34 @@ class FrameStream:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._clip: Clip | None = None
+        self._size: tuple[int, int] | None = None
         self._frames: Iterator[NDArray[np.uint8]] = iter(())
         self._position = 0
         self._timer: threading.Timer | None = None
 
-    def read(self, clip: Clip, first: int, count: int) -> Generator[NDArray[np.uint8], None, None]:
-        """Yield the frames of a clip from position `first` on, one at a time; raises as `Clip.iter_frames`."""
+    def read(
+        self, clip: Clip, first: int, count: int, size: tuple[int, int] | None = None
+    ) -> Generator[NDArray[np.uint8], None, None]:
+        """Yield the frames of a clip from position `first` on, one at a time.
+
+        Parameters
+        ----------
+        clip
+            The clip.
+        first, count
+            Position of the first frame in the clip, and number of frames.
+        size
+            ``(width, height)`` of the frames; by default those of the clip. A damaged frame is replaced by the last
+            good one, with a warning.
+
+        Raises
+        ------
+        VideoError
+            As `Clip.iter_frames`.
+        """
         with self._lock:
             try:
-                yield from self._next_frames(clip, first, count)
+                yield from self._next_frames(clip, first, count, size)
             except Exception:
                 self._close()
                 raise
@@ -46,12 +65,19 @@ class FrameStream:
             self._close()
             self._lock.release()
 
-    def _next_frames(self, clip: Clip, first: int, count: int) -> Iterator[NDArray[np.uint8]]:
+    def _next_frames(
+        self, clip: Clip, first: int, count: int, size: tuple[int, int] | None
+    ) -> Iterator[NDArray[np.uint8]]:
         if self._timer:
             self._timer.cancel()
-        if clip is not self._clip or first != self._position:
+        if clip is not self._clip or first != self._position or size != self._size:
             self._close()
-            self._clip, self._position, self._frames = clip, first, clip.iter_frames(np.arange(first, len(clip)))
+            self._clip, self._position, self._size = clip, first, size
+            self._frames = clip.iter_frames(
+                np.arange(first, len(clip)),
+                size=size,
+                on_damage=lambda frame: clip.warn_of_damage([frame], "the player", stacklevel=2),
+            )
         for _ in range(count):
             frame = next(self._frames)
             self._position += 1

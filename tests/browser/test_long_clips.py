@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 import staa_widgets as staa
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.models import VideoModel
-from staa_widgets.video.clip import open_clip
+from staa_widgets.video.open import open_clip
 from staa_widgets.video.preview import make_preview
 from staa_widgets.widget.frame_requests import MAX_BYTES, MAX_FRAMES
 from tests.helpers.chromium import PATIENCE, frame_slider, read_canvas

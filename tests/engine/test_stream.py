@@ -28,6 +28,7 @@ from staa_widgets.engine.window_reader import WindowReader
 from staa_widgets.errors import CancelledError, MethodError, ParameterError, VideoNotFoundError
 from staa_widgets.explanation.explanation import class_probabilities
 from staa_widgets.models import VideoModel
+from staa_widgets.video.display import Display
 from staa_widgets.video.windows import choose_windows
 from tests.helpers.noise_video import GEOMETRY, NoiseVideo, noise_clip
 from tests.helpers.timesformers import tiny_timesformer, tiny_timesformer_model
@@ -48,14 +49,14 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def decoded_frames(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Numbers of the frames that were decoded and turned to RGB so far."""
     numbers: list[int] = []
-    original = staa_widgets.video.decode._to_upright_rgb
+    original = Display.to_rgb
 
     def convert_and_note(*arguments: Any) -> Any:
         frame = original(*arguments)
         numbers.append(read_barcode(frame))
         return frame
 
-    monkeypatch.setattr(staa_widgets.video.decode, "_to_upright_rgb", convert_and_note)
+    monkeypatch.setattr(Display, "to_rgb", convert_and_note)
     monkeypatch.setattr(staa_widgets.video.decode, "load_decord", lambda: None)
     return numbers
 

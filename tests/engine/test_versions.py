@@ -25,7 +25,7 @@ from tests.helpers.paths import ROOT, TESTS
 PACKAGE = ROOT / "staa_widgets"
 TABLE = TESTS / "data" / "code_versions.json"
 PARTS = {
-    "frames": ["video/*.py"],
+    "frames": ["video/*.py", "video/inputs/*.py"],
     "preprocessing": ["models/transform.py"],
     "capture": ["models/capture.py", "models/family.py", "models/attention/*.py", "models/families/*.py"],
     "methods": ["methods/*.py", "methods/*.json"],

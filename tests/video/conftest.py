@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from staa_widgets.video.probe import VideoFile, probe
+from staa_widgets.video.probe import probe
+from staa_widgets.video.video_file import VideoFile
 from tests.helpers.video_files import write_video
 from tests.helpers.video_formats import COUNT, FORMATS
 

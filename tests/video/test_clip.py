@@ -15,7 +15,8 @@ from staa_widgets.errors import (
     VideoError,
     VideoNotFoundError,
 )
-from staa_widgets.video.clip import Clip, open_clip
+from staa_widgets.video.clip import Clip
+from staa_widgets.video.open import open_clip
 from tests.helpers.video_files import barcode_frame, read_barcode, write_audio, write_video
 
 FRAMES = np.stack([barcode_frame(i, 64, 48) for i in range(40)])
@@ -188,17 +189,19 @@ def test_the_digest_depends_on_content_and_not_on_the_name(video_path, tmp_path)
 
 
 BAD_FRAMES = {
-    "float": FRAMES / 255,
+    "float above 1": FRAMES / 2,
     "nan": np.full((4, 8, 8, 3), np.nan),
+    "negative": FRAMES / 255 - 0.5,
     "int": FRAMES.astype(np.int64),
-    "half tensor": torch.zeros(4, 8, 8, 3, dtype=torch.bfloat16),
-    "channels first": FRAMES.transpose(0, 3, 1, 2),
+    "two channels": FRAMES[..., :2],
+    "channels before frames": FRAMES.transpose(3, 0, 1, 2),
+    "batch": FRAMES[None],
     "one picture": FRAMES[0],
-    "gray": FRAMES[..., :1],
-    "with alpha": np.zeros((4, 8, 8, 4), np.uint8),
     "no frames": FRAMES[:0],
     "no pixels": FRAMES[:, :0],
-    "list": list(FRAMES[:3]),
+    "empty list": [],
+    "sizes differ": [FRAMES[0], FRAMES[1, :40]],
+    "videos in a list": [FRAMES, FRAMES],
     "nothing": None,
     "number": 3,
 }

@@ -54,7 +54,7 @@ DECODE_FILES = """
 import sys, warnings
 import numpy as np
 from pathlib import Path
-from staa_widgets.video.clip import open_clip
+from staa_widgets.video.open import open_clip
 from staa_widgets.errors import VideoError
 warnings.simplefilter("ignore")
 for path in sys.argv[1:]:

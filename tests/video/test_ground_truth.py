@@ -14,8 +14,8 @@ from staa_widgets import Explanation, action_clip
 from staa_widgets.errors import ParameterError
 from staa_widgets.models import VideoModel
 from staa_widgets.storage.format import pack, unpack
-from staa_widgets.video.clip import open_clip
 from staa_widgets.video.ground_truth import GroundTruth
+from staa_widgets.video.open import open_clip
 from tests.helpers.explanations import explanation_with_ground_truth, make_explanation
 from tests.helpers.ground_truth import KNOWN, WHERE
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from staa_widgets import Clip, open_clip
 from staa_widgets.errors import FormatError
 from staa_widgets.storage.format import pack, split_fields
+from staa_widgets.video.frame_reader import ArrayReader
 from staa_widgets.video.preview import Preview, make_preview
 
 
@@ -53,16 +56,24 @@ def test_the_budget_is_kept_when_most_frames_are_larger_than_the_probed_ones():
     assert make_preview(open_clip(frames), max_bytes=200_000).data.size <= 200_000
 
 
-def test_frames_are_decoded_in_chunks(monkeypatch: pytest.MonkeyPatch):
+@dataclass(frozen=True)
+class CountingReader(ArrayReader):
+    """Reads frames in memory and notes the size of each frame that is decoded; it never decodes several at once."""
+
+    sizes: list[tuple[int, int]] = field(default_factory=list)
+
+    def read(self, indices: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        raise AssertionError("All frames are decoded at once.")
+
+    def iterate(self, indices: np.ndarray, size: tuple[int, int], on_damage: Any = None) -> Iterator[np.ndarray]:
+        for frame in super().iterate(indices, size, on_damage):
+            self.sizes.append(frame.shape[1::-1])
+            yield frame
+
+
+def test_frames_are_decoded_one_at_a_time_at_their_reduced_size():
     clip = make_clip(20)
-    chunk_sizes: list[int] = []
-
-    def count_and_decode(indices: np.ndarray) -> np.ndarray:
-        chunk_sizes.append(len(indices))
-        return clip._decode(indices)
-
-    counting_clip = replace(clip, _decode=count_and_decode)
-    monkeypatch.setattr("staa_widgets.video.preview.CHUNK_BYTES", 3 * 160 * 90 * 9)
-    make_preview(counting_clip)
-    assert max(chunk_sizes) == 9
-    assert sum(chunk_sizes) == 20 + 8
+    assert isinstance(clip.reader, ArrayReader)
+    reader = CountingReader(clip.reader.frames)
+    make_preview(replace(clip, reader=reader), max_side=40)
+    assert reader.sizes == [(40, 22)] * (8 + 20)

@@ -18,7 +18,7 @@ import staa_widgets as staa
 from staa_widgets.errors import CancelledError, ParameterError, PlayerError, UnreadableVideoError
 from staa_widgets.models import VideoModel
 from staa_widgets.video import decode
-from staa_widgets.video.clip import open_clip
+from staa_widgets.video.open import open_clip
 from staa_widgets.video.preview import make_preview
 from staa_widgets.widget import frame_stream
 from staa_widgets.widget.frame_requests import (
@@ -64,9 +64,9 @@ def file_passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     passes: list[int] = []
     original = decode.iter_pyav
 
-    def count_pass(video: Any, indices: Any) -> Any:
+    def count_pass(video: Any, indices: Any, *rest: Any) -> Any:
         passes.append(int(indices[0]))
-        return original(video, indices)
+        return original(video, indices, *rest)
 
     monkeypatch.setattr(decode, "iter_pyav", count_pass)
     return passes
@@ -177,8 +177,8 @@ def test_a_canceled_run_stops_and_the_next_continues(player: staa.Player, file_p
 def test_a_damaged_frame_ends_a_run_and_affects_no_other(player: staa.Player, monkeypatch: pytest.MonkeyPatch):
     original = decode.iter_pyav
 
-    def break_at_frame_40(video: Any, indices: Any) -> Any:
-        for index, frame in zip(indices, original(video, indices), strict=False):
+    def break_at_frame_40(video: Any, indices: Any, *rest: Any) -> Any:
+        for index, frame in zip(indices, original(video, indices, *rest), strict=False):
             if index == 40:
                 raise UnreadableVideoError("Frame 40 cannot be decoded.")
             yield frame

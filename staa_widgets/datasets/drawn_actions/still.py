@@ -11,8 +11,8 @@ from staa_widgets.datasets.drawn_actions.clip import ActionClip
 from staa_widgets.datasets.drawn_actions.drawing import render
 from staa_widgets.datasets.drawn_actions.scene import draw_scene
 from staa_widgets.errors import ParameterError
-from staa_widgets.video.clip import open_clip
 from staa_widgets.video.encode import encode_h264
+from staa_widgets.video.open import open_clip
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

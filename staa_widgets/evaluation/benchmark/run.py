@@ -32,7 +32,7 @@ from staa_widgets.evaluation.results import Results
 from staa_widgets.models import BUNDLED_MODELS, VideoModel
 from staa_widgets.storage import cache as store
 from staa_widgets.utils.progress import Progress, progress_reporter
-from staa_widgets.video.clip import open_clip
+from staa_widgets.video.open import open_clip
 
 
 def run_benchmark(

@@ -1,0 +1,35 @@
+"""`InputOptions`: the keywords of `open_clip` that decide how an input is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from staa_widgets.errors import ParameterError
+from staa_widgets.video.clock import RATE_HINT
+
+
+@dataclass(frozen=True)
+class InputOptions:
+    """How an input is read.
+
+    Parameters
+    ----------
+    fps, times, square_pixels
+        As for `staa_widgets.open_clip`.
+    """
+
+    fps: float | None = None
+    times: Any = None
+    square_pixels: bool = True
+
+    def refuse_times(self) -> None:
+        """Raise `ParameterError` if times were given, for inputs that have their own."""
+        if self.times is not None:
+            raise ParameterError(RATE_HINT, "Leave them out: a file has its own frame times.")
+
+    def refuse_rate(self) -> None:
+        """Raise `ParameterError` if a rate or times were given, for inputs that have their own times."""
+        self.refuse_times()
+        if self.fps is not None:
+            raise ParameterError(RATE_HINT, "Leave them out: a file has its own frame times.")
