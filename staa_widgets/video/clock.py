@@ -28,7 +28,7 @@ LOOK_AHEAD = 16
 """Frames with wrong time stamps in a row, beyond which the clock is taken to start again."""
 
 
-def frame_step(seconds: NDArray[np.float64], rate: Fraction | float | None) -> float:
+def frame_step(seconds: NDArray[np.floating], rate: Fraction | float | None) -> float:
     """Return the usual seconds from one frame to the next: from the stream's rate, unless the times contradict it.
 
     Parameters
@@ -46,7 +46,7 @@ def frame_step(seconds: NDArray[np.float64], rate: Fraction | float | None) -> f
     return mean or 1 / DEFAULT_RATE
 
 
-def find_jump_limit(seconds: NDArray[np.float64], durations: NDArray[np.float64] | None, container: str) -> float:
+def find_jump_limit(seconds: NDArray[np.floating], durations: NDArray[np.floating] | None, container: str) -> float:
     """Return the gap in seconds above which the clock has jumped; infinity if long gaps may be real pauses.
 
     Parameters
@@ -74,7 +74,7 @@ def find_jump_limit(seconds: NDArray[np.float64], durations: NDArray[np.float64]
     return limit
 
 
-def mend_times(seconds: NDArray[np.float64], step: float, jump_limit: float = np.inf) -> NDArray[np.float64]:
+def mend_times(seconds: NDArray[np.floating], step: float, jump_limit: float = np.inf) -> NDArray[np.float64]:
     """Return rising times of frames, counted from 0: those of the time stamps wherever these make sense.
 
     Frames whose stamps repeat, step back or are missing are spread evenly between their neighbors. Where the clock
@@ -96,7 +96,7 @@ def mend_times(seconds: NDArray[np.float64], step: float, jump_limit: float = np
     """
     count = len(seconds)
     if np.isnan(seconds).all():
-        return np.arange(count) * step
+        return np.arange(count, dtype=np.float64) * step
     raw, times = seconds.tolist(), [0.0] * count
     last = 0
     while last + 1 < count:

@@ -66,10 +66,8 @@ class Display:
         interpolation = None
         if (width, height) != (frame.width, frame.height):
             interpolation = "AREA" if width * height < frame.width * frame.height else "BICUBIC"
-        plane = frame.reformat(width, height, format="rgb24", interpolation=interpolation).planes[0]
-        # A view: VideoFrame.to_ndarray copies, and a copy of a large frame takes much memory.
-        stored = np.ndarray((height, width, 3), np.uint8, plane, strides=(plane.line_size, 3, 1))
-        pixels = np.rot90(stored, self.quarter_turns)
+        rgb = frame.reformat(width, height, format="rgb24", interpolation=interpolation)
+        pixels = np.rot90(np.asarray(rgb.to_ndarray(), np.uint8), self.quarter_turns)
         return pixels[:, ::-1] if self.mirrored else pixels
 
 

@@ -50,6 +50,7 @@ def write_video(
     rotation: int = 0,
     mirrored: bool = False,
     pix_fmt: str = "yuv420p",
+    pixel_aspect: Fraction | None = None,
     gop: int = 250,
     bframes: int = 0,
     options: Mapping[str, str] | None = None,
@@ -71,6 +72,8 @@ def write_video(
         Degrees counter-clockwise by which a player turns the stored frames: 0, 90, 180 or 270.
     mirrored
         Whether a player then swaps left and right.
+    pixel_aspect
+        Width of a pixel divided by its height, written to the file.
     """
     seconds = np.arange(count) / fps if times is None else np.asarray(times, np.float64)
     stored = options or {}
@@ -80,10 +83,13 @@ def write_video(
         )
         stream.width, stream.height = size
         stream.pix_fmt = pix_fmt
+        if pixel_aspect is not None:
+            stream.codec_context.sample_aspect_ratio = pixel_aspect
         if codec == "mjpeg":
             stream.codec_context.color_range = 2
-        # AVI has no time stamps: a frame's time is its number times the time base.
-        stream.codec_context.time_base = Fraction(1, fps) if str(path).endswith(".avi") else TIME_BASE
+        # AVI has no time stamps: a frame's time is its number times the time base. MPEG-2 takes only some rates.
+        is_counted = str(path).endswith(".avi") or codec == "mpeg2video"
+        stream.codec_context.time_base = Fraction(1, fps) if is_counted else TIME_BASE
         if rotation or mirrored:
             stream.set_display_rotation(rotation, hflip=mirrored)
         upright = size if rotation % 180 == 0 else size[::-1]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from transformers.models.vivit.image_processing_vivit import VivitImageProcessor
 
 from staa_widgets.errors import ModelLoadError, ParameterError
@@ -93,6 +94,36 @@ def test_box_of_landscape_and_portrait() -> None:
     np.testing.assert_allclose(square.box(640, 360), (140.36, 0, 500.36, 360), atol=1)
     np.testing.assert_allclose(square.box(360, 640), (0, 140.36, 360, 500.36), atol=1)
     assert Transform(size=(224, 224)).box(640, 360) == (0, 0, 640, 360)
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 4000), (4000, 1), (9, 5000)])
+def test_an_elongated_frame_is_not_resized_beyond_its_crop(
+    height: int, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Resized whole to an edge of 224, these frames would have 28 to 200 million pixels."""
+    sizes: list[int] = []
+    original = Image.Image.resize
+
+    def note_size(picture: Image.Image, size: tuple[int, int], *rest: Any) -> Image.Image:
+        sizes.append(size[0] * size[1])
+        return original(picture, size, *rest)
+
+    monkeypatch.setattr(Image.Image, "resize", note_size)
+    pixels = Transform(shortest_edge=224, crop=(224, 224))(frames(width, height, 1))
+    assert pixels.shape == (1, 3, 224, 224)
+    assert max(sizes) < 15_000_000
+
+
+@pytest.mark.parametrize("resample", range(6))
+@pytest.mark.parametrize("size", [(320, 240), (1999, 777), (7, 900), (640, 360)])
+def test_the_crop_is_cut_from_the_resized_frame_to_the_last_bit(size: tuple[int, int], resample: int) -> None:
+    video = frames(*size, count=1)
+    transform = Transform(shortest_edge=80, crop=(64, 56), resample=resample)
+    width, height = transform.resized_size(*size)
+    left, top = (width - 56) // 2, (height - 64) // 2
+    whole = Image.fromarray(video[0]).resize((width, height), Image.Resampling(resample))
+    expected = np.asarray(whole.crop((left, top, left + 56, top + 64)))
+    np.testing.assert_array_equal(np.rint(transform(video)[0] * 255), expected.transpose(2, 0, 1))
 
 
 def test_box_of_a_padded_frame_is_larger_than_the_frame() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -17,7 +17,7 @@ from staa_widgets.video.clip import Clip
 from staa_widgets.video.clock import find_jump_limit, frame_step, mend_times
 from staa_widgets.video.frame_reader import resize_frame
 from staa_widgets.video.inputs.arrays import check_frames, to_numpy
-from staa_widgets.video.inputs.file_objects import is_row, open_row
+from staa_widgets.video.inputs.file_objects import open_row
 from staa_widgets.video.inputs.options import InputOptions
 from staa_widgets.video.inputs.paths import open_path
 from staa_widgets.video.limits import check_frame_size
@@ -79,7 +79,7 @@ def is_torchcodec_decoder(src: Any) -> bool:
 def open_torchcodec_decoder(src: Any, options: InputOptions) -> Clip:
     """Return the clip of a ``VideoDecoder`` of torchcodec, or of the file that one of ``datasets`` names."""
     encoded = getattr(src, "_hf_encoded", None)
-    if is_row(encoded) and (encoded.get("bytes") or Path(str(encoded.get("path"))).is_file()):
+    if isinstance(encoded, Mapping) and (encoded.get("bytes") or Path(str(encoded.get("path"))).is_file()):
         return open_row(encoded, options)
     options.refuse_rate()
     count = len(src)

@@ -16,7 +16,7 @@ from staa_widgets.errors import FrameArrayError, UnreadableVideoError, VideoNotF
 from staa_widgets.video.clip import Clip
 from staa_widgets.video.file_stamp import FileStamp, check_unchanged, read_file_stamp
 from staa_widgets.video.frame_reader import resize_frame
-from staa_widgets.video.inputs.arrays import frame_times, open_frames
+from staa_widgets.video.inputs.arrays import frame_times, open_frames, to_numpy
 from staa_widgets.video.inputs.options import InputOptions
 from staa_widgets.video.limits import check_frame_size
 
@@ -111,13 +111,15 @@ def open_list(items: Sequence[Any], options: InputOptions) -> Clip:
     sources = [_image_source(item) for item in items]
     if all(source is not None for source in sources):
         return open_image_files([source for source in sources if source is not None], "images", options)
-    arrays = [np.asarray(item.convert("RGB")) if isinstance(item, Image.Image) else _to_array(item) for item in items]
-    for index, array in enumerate(arrays):
-        if array is None or array.ndim not in (2, 3):
+    arrays: list[NDArray[Any]] = []
+    for index, item in enumerate(items):
+        array = np.asarray(item.convert("RGB")) if isinstance(item, Image.Image) else to_numpy(item)
+        if not isinstance(array, np.ndarray) or array.ndim not in (2, 3):
             raise FrameArrayError(
-                f"Item {index} of the list is a {type(items[index]).__name__}, not one frame.",
+                f"Item {index} of the list is a {type(item).__name__}, not one frame.",
                 "Give images of Pillow, arrays (H, W, 3) or paths of images; several videos go to explain_many.",
             )
+        arrays.append(array)
         if array.shape != arrays[0].shape:
             raise FrameArrayError(
                 f"Frame {index} has shape {array.shape}, but frame 0 has {arrays[0].shape}.", "Give frames of one size."
@@ -141,13 +143,6 @@ def _image_source(item: Any) -> Path | bytes | None:
             )
         return path
     return None
-
-
-def _to_array(item: Any) -> NDArray[Any] | None:
-    from staa_widgets.video.inputs.arrays import to_numpy
-
-    array = to_numpy(item)
-    return array if isinstance(array, np.ndarray) else None
 
 
 def _open_image(source: Path | bytes, name: str) -> Image.Image:

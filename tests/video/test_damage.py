@@ -1,0 +1,105 @@
+"""Damaged frames, and files that break off."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+import staa_widgets as staa
+from staa_widgets.errors import UnreadableVideoError
+from staa_widgets.models import VideoModel
+from tests.helpers.video_files import read_barcode, write_video
+
+COUNT = 40
+MJPEG: dict[str, Any] = {"codec": "mjpeg", "pix_fmt": "yuvj420p"}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("whole") / "whole.mov"
+    write_video(path, COUNT, **MJPEG)
+    return path
+
+
+def damage(path: Path, frames: list[int]) -> Path:
+    """Return a copy of a video in which the packets of these frames are zero."""
+    data = bytearray(path.read_bytes())
+    with av.open(str(path)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]  # in order: there are no B-frames
+        for frame in frames:
+            position = packets[frame].pos
+            assert position is not None
+            data[position : position + packets[frame].size] = bytes(packets[frame].size)
+    damaged = path.with_name(f"damaged_{'_'.join(map(str, frames))}{path.suffix}")
+    damaged.write_bytes(data)
+    return damaged
+
+
+@pytest.mark.parametrize(
+    ("frames", "shown"),
+    [([0], [1, 1, 2]), ([12], [11, 11, 13]), ([12, 13], [11, 11, 11, 14]), ([COUNT - 1], [COUNT - 2, COUNT - 2])],
+)
+def test_the_last_good_frame_stands_in_for_a_damaged_one(whole: Path, frames: list[int], shown: list[int]):
+    clip = staa.open_clip(damage(whole, frames))
+    assert len(clip) == COUNT
+    noted: list[int] = []
+    first = max(frames[0] - 1, 0)
+    indices = np.arange(first, first + len(shown))
+    images = list(clip.iter_frames(indices, on_damage=noted.append))
+    assert [read_barcode(image) for image in images] == shown
+    assert noted == frames
+    with pytest.raises(UnreadableVideoError, match=f"Frame {frames[0]} of"):
+        clip.frames(indices)
+    assert [read_barcode(image) for image in clip.frames([first + 5 if first < 30 else 3])] != shown
+
+
+def test_a_damaged_frame_that_the_model_does_not_need_is_said_and_replaced(
+    whole: Path, model: VideoModel, folder: Path, tmp_path: Path
+):
+    path = damage(whole, [12])
+    for status in ("miss", "hit"):
+        with pytest.warns(UserWarning, match=r"Frame 12 of .* at 0\.48 s, cannot be decoded: in the preview"):
+            e = staa.explain(path, model)
+        assert (e.provenance["cache"], e.provenance["damaged_frames"]) == (status, [12])
+    assert e.preview is not None
+    assert e.preview.jpeg(12) == e.preview.jpeg(11)
+    with pytest.warns(UserWarning, match="in the movie the last good frame stands in"):
+        e.to_video(tmp_path / "movie.mp4", video=path)
+    assert len(staa.open_clip(tmp_path / "movie.mp4")) == COUNT
+    loaded = staa.Explanation.from_bytes(e.to_bytes())
+    assert loaded.preview is not None
+    assert loaded.preview.damaged.tolist() == [12]
+
+
+def test_a_sampled_frame_that_is_damaged_ends_explain_with_the_way_out(whole: Path, model: VideoModel):
+    sampled = staa.explain(whole, model, cache=False, preview=False).sampled_frames.ravel().tolist()
+    with pytest.raises(UnreadableVideoError, match=f"Frame {sampled[2]} of") as caught:
+        staa.explain(damage(whole, [sampled[2]]), model, cache=False)
+    assert "start= and end=" in caught.value.hint
+
+
+@pytest.mark.parametrize("cut", [1, 60, 2000])
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.webm", "a.avi", "a.ts", "a.mpg", "a.gif", "a.ogv"])
+def test_a_file_that_breaks_off_gives_a_warning(name: str, cut: int, tmp_path: Path):
+    options = {
+        "a.mp4": {"movflags": "faststart"},
+        "a.mov": {"movflags": "faststart"},
+    }.get(name, {})
+    codecs: dict[str, dict[str, Any]] = {
+        "a.webm": {"codec": "libvpx", "options": {"cpu-used": "8", "deadline": "realtime"}},
+        "a.mpg": {"codec": "mpeg2video"},
+        "a.gif": {"codec": "gif", "pix_fmt": "rgb8", "fps": 20},
+        "a.ogv": {"codec": "libvpx", "options": {"cpu-used": "8", "deadline": "realtime"}},
+    }
+    write_video(tmp_path / name, 20, **codecs.get(name, {}), container_options=options)
+    staa.open_clip(tmp_path / name)
+    data = (tmp_path / name).read_bytes()
+    (tmp_path / f"cut_{name}").write_bytes(data[:-cut])
+    with pytest.warns(UserWarning, match=r"damaged or incomplete: only \d+ frames can be read; from \d\.\d\d seconds"):
+        clip = staa.open_clip(tmp_path / f"cut_{name}")
+    assert 0 < len(clip) <= 20
+    assert read_barcode(clip.frames([0])[0]) == 0
