@@ -91,7 +91,7 @@ class ParameterError(StaaError, ValueError):
 
 
 class MissingPackageError(StaaError, ImportError):
-    """An optional package is not installed."""
+    """A package is not installed, or cannot be imported together with the others."""
 
 
 class FormatError(StaaError, ValueError):

@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import argparse
 import ctypes
-import importlib.util
 import json
 import os
 import platform
-import re
 import sys
 from collections.abc import Callable, Iterator
-from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 from typing import Literal, NamedTuple
 
 from staa_widgets._version import __version__
 from staa_widgets.cli.output import DONE, FAILED, printable
+from staa_widgets.utils.installation import find_torchvision_problem, torch_build, version_of
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -83,7 +80,7 @@ def _fail(text: str) -> Check:
 
 
 def _check_torch() -> Iterator[Check]:
-    build = _torch_build()
+    build = torch_build()
     if build is None:
         yield _fail("not installed; install it as described at https://pytorch.org/get-started/locally/")
     else:
@@ -91,7 +88,7 @@ def _check_torch() -> Iterator[Check]:
 
 
 def _check_devices() -> Iterator[Check]:
-    build = _torch_build()
+    build = torch_build()
     if build is not None and build.cuda is not None:
         if _has_nvidia_driver():
             yield _ok("cpu; cuda: driver found ('staa doctor --full' tests it)")
@@ -107,26 +104,13 @@ def _check_devices() -> Iterator[Check]:
 def _check_torchvision() -> Iterator[Check]:
     if find_spec("torchvision") is None:
         yield _ok("not installed (not needed)")
-    elif _torchvision_fits_torch():
-        yield _ok(f"{_version_of('torchvision')} (not needed)")
-    else:
-        yield _import_torchvision()
-
-
-def _import_torchvision() -> Check:
-    try:
-        import torchvision  # pyright: ignore[reportMissingImports]
-    except Exception as error:  # A library that was built for another release of torch may raise any exception.
-        reason = " ".join(str(error).split())[:80]
-        return _fail(
-            f"{_version_of('torchvision')} does not fit torch {_version_of('torch')} ({reason}), so transformers "
-            "cannot load models. staa_widgets does not need torchvision: pip uninstall torchvision"
-        )
-    return _ok(f"{torchvision.__version__} (not needed)")
+        return
+    problem = find_torchvision_problem()
+    yield _fail(problem) if problem else _ok(f"{version_of('torchvision')} (not needed)")
 
 
 def _check_transformers() -> Iterator[Check]:
-    installed = _version_of("transformers")
+    installed = version_of("transformers")
     if installed.split(".")[0] == "5":
         yield _ok(installed)
     else:
@@ -142,7 +126,7 @@ def _check_readers() -> Iterator[Check]:
     except (ImportError, OSError):
         yield _warn("decord cannot be imported: PyAV decodes all videos, which is slower")
     else:
-        yield _ok(f"decord {_version_of('decord', 'decord2')}")
+        yield _ok(f"decord {version_of('decord', 'decord2')}")
 
 
 def _check_bundled_model() -> Iterator[Check]:
@@ -205,50 +189,12 @@ def _try_explaining() -> Iterator[Check]:
     yield _ok(text) if label == clip.label else _fail(text)
 
 
-def _torch_build() -> ModuleType | None:
-    """Return torch's module of version facts (``__version__``, ``cuda``, ``hip``) without loading torch."""
-    spec = find_spec("torch")
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    file = Path(spec.submodule_search_locations[0]) / "version.py"
-    version_spec = importlib.util.spec_from_file_location("torch_version", file)
-    if version_spec is None or version_spec.loader is None:
-        return None
-    module = importlib.util.module_from_spec(version_spec)
-    version_spec.loader.exec_module(module)
-    return module
-
-
 def _has_nvidia_driver() -> bool:
     try:
         ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
     except OSError:
         return False
     return True
-
-
-def _torchvision_fits_torch() -> bool:
-    """Return whether torchvision requires exactly the installed build of torch."""
-    build = _torch_build()
-    try:
-        matches = [re.match(r"torch\s*\(?==\s*([\w.]+)", text) for text in requires("torchvision") or ()]
-    except PackageNotFoundError:
-        return False
-    releases = [match[1] for match in matches if match is not None]
-    if build is None or not releases:
-        return False
-    release, _, variant = build.__version__.partition("+")
-    return releases[0] == release and _version_of("torchvision").partition("+")[2] == variant
-
-
-def _version_of(*names: str) -> str:
-    """Return the version of the first installed distribution among these names."""
-    for name in names:
-        try:
-            return version(name)
-        except PackageNotFoundError:
-            continue
-    return "of unknown version"
 
 
 _CHECKS: dict[str, Callable[[], Iterator[Check]]] = {

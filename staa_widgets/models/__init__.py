@@ -7,6 +7,13 @@ architecture, and `registry` lists the families; `wrap` takes any other classifi
 
 from __future__ import annotations
 
+from staa_widgets.utils.installation import model_libraries_error
+
+try:
+    import transformers.modeling_utils  # noqa: F401
+except Exception as error:  # A torchvision for another release of torch makes transformers raise many kinds of errors.
+    raise model_libraries_error(error) from error
+
 from staa_widgets.models.family import Family
 from staa_widgets.models.fingerprint.digest import model_digest, weights_digest
 from staa_widgets.models.loading import BUNDLED_MODELS, load_model

@@ -334,6 +334,20 @@ def test_the_doctor_reports_a_torchvision_that_breaks_transformers(tmp_path: Pat
     assert line.startswith("fail  torchvision   0.1 does not fit torch")
     assert line.endswith("pip uninstall torchvision")
     assert "Traceback" not in run.stderr
+    code = """
+import staa_widgets as staa
+clip = staa.action_clip(3, size=48, fps=8)
+for call in (lambda: staa.load_model(), lambda: staa.explain(clip), lambda: staa.load_model()):
+    try:
+        call()
+    except staa.errors.MissingPackageError as error:
+        print(error)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True
+    )
+    text = line.removeprefix("fail  torchvision   ")
+    assert run.stdout.splitlines() == [f"torchvision {text}. Restart Python afterwards."] * 3, run.stderr
 
 
 def test_the_doctor_reports_a_cache_that_cannot_be_written(
