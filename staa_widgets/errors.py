@@ -70,6 +70,10 @@ class DeviceMemoryError(ModelError):
     """Not even one window fits into the memory of the device."""
 
 
+class ForkedProcessError(ModelError, RuntimeError):
+    """Models cannot run in this process, because it was forked from a process that was using them."""
+
+
 class MethodError(StaaError, ValueError):
     """An attribution method is unknown or does not support a request."""
 

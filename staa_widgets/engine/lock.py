@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import RLock
 
+from staa_widgets.utils.fork import refuse_fork_while_busy, renew_in_forked_child
 from staa_widgets.utils.progress import Progress
 
 WAITING = "waiting for another computation"
@@ -21,10 +22,27 @@ def compute_lock(report: Progress) -> Iterator[None]:
     ----------
     report
         Called twice a second while another thread computes; it may raise an error to stop waiting.
+
+    Raises
+    ------
+    ForkedProcessError
+        If another thread was computing when this process was forked.
     """
-    while not _lock.acquire(timeout=0.5):
+    refuse_fork_while_busy()
+    lock = _lock
+    while not lock.acquire(timeout=0.5):
         report(WAITING, 0, 1)
     try:
         yield
     finally:
-        _lock.release()
+        lock.release()
+
+
+def _renew_lock() -> bool:
+    global _lock
+    was_held = not _lock.acquire(blocking=False)
+    _lock = RLock()
+    return was_held
+
+
+renew_in_forked_child(_renew_lock)

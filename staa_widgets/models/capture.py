@@ -20,11 +20,12 @@ import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface, PreTrainedConfig
 
-from staa_widgets.errors import ModelError, ParameterError, UnsupportedModelError, WrongInputError
+from staa_widgets.errors import ForkedProcessError, ModelError, ParameterError, UnsupportedModelError, WrongInputError
 from staa_widgets.models.family import CaptureCallback, Family, release_captured
 from staa_widgets.models.video_model import VideoModel
 from staa_widgets.models.wrap import WrappedModel
 from staa_widgets.records.record import Needs, Record
+from staa_widgets.utils.fork import refuse_fork_while_busy, renew_in_forked_child
 
 _LOCKS: dict[int, threading.RLock] = {}
 _LOCKS_GUARD = threading.Lock()
@@ -132,6 +133,11 @@ def open_classifier(model: VideoModel) -> Iterator[Callable[[Tensor], Tensor]]:
 
 
 def _check_inputs(model: VideoModel, pixels: Tensor, targets: Sequence[int | None]) -> None:
+    if model.device.type == "cuda" and torch.cuda._is_in_bad_fork():
+        raise ForkedProcessError(
+            "This process was forked from a process that had used CUDA.",
+            "Start processes with multiprocessing.get_context('spawn').",
+        )
     geometry = model.geometry
     height, width = geometry.input_size
     if pixels.ndim != 5 or pixels.shape[2] != 3:
@@ -300,8 +306,23 @@ def model_lock(module: nn.Module) -> threading.RLock:
     config = getattr(module, "config", None)
     # On modules that are not from transformers, the attribute `config` may hold anything.
     owner = config if isinstance(config, PreTrainedConfig) else module
+    refuse_fork_while_busy()
     with _LOCKS_GUARD:
         if id(owner) not in _LOCKS:
             _LOCKS[id(owner)] = threading.RLock()
             weakref.finalize(owner, _LOCKS.pop, id(owner), None)
         return _LOCKS[id(owner)]
+
+
+def _renew_locks() -> bool:
+    global _LOCKS_GUARD
+    were_held = not all(lock.acquire(blocking=False) for lock in (_LOCKS_GUARD, *_LOCKS.values()))
+    _LOCKS_GUARD = threading.Lock()
+    _LOCKS.update({key: threading.RLock() for key in _LOCKS})
+    _CALLBACKS.clear()
+    # The threads in which torch computes were not copied, and it would wait for them.
+    torch.set_num_threads(1)
+    return were_held
+
+
+renew_in_forked_child(_renew_locks)

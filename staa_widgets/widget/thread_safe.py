@@ -9,7 +9,18 @@ from typing import Any
 
 import anywidget
 
+from staa_widgets.utils.fork import renew_in_forked_child
+
 _lock = threading.RLock()
+
+
+def _renew_lock() -> bool:
+    global _lock
+    _lock = threading.RLock()
+    return False
+
+
+renew_in_forked_child(_renew_lock)
 
 
 @contextmanager
@@ -18,12 +29,13 @@ def trait_lock() -> Iterator[None]:
 
     All widgets share one lock. Observers run while the lock is held and may wait for other threads, hence the timeout.
     """
-    acquired = _lock.acquire(timeout=2)
+    lock = _lock
+    acquired = lock.acquire(timeout=2)
     try:
         yield
     finally:
         if acquired:
-            _lock.release()
+            lock.release()
 
 
 class ThreadSafeWidget(anywidget.AnyWidget):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from staa_widgets.errors import CancelledError
+from staa_widgets.utils.fork import renew_in_forked_child
 from staa_widgets.utils.progress import Progress
 from staa_widgets.widget.protocol import error_message, progress_message, result_message
 
@@ -61,6 +62,10 @@ class Worker:
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the thread and all calls, as in a forked child, where the thread does not exist."""
         self._queue: OrderedDict[object, Callable[[], object]] = OrderedDict()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -133,6 +138,15 @@ class Workers:
 WORKERS = Workers()
 """Shared by all players of a process, because only one explanation is computed at a time, and
 threads of closed players would accumulate."""
+
+
+def _reset_workers() -> bool:
+    for worker in (WORKERS.compute, WORKERS.frames):
+        worker.reset()
+    return False
+
+
+renew_in_forked_child(_reset_workers)
 
 
 class Task:

@@ -27,6 +27,7 @@ from staa_widgets.models.checkpoint.weights import (
 )
 from staa_widgets.models.family import Family
 from staa_widgets.models.registry import FAMILIES, unsupported_error
+from staa_widgets.utils.fork import refuse_fork_while_busy
 
 
 def load_checkpoint(source: ModelSource, device: torch.device, dtype: torch.dtype | None) -> tuple[Family, Any]:
@@ -53,6 +54,7 @@ def load_checkpoint(source: ModelSource, device: torch.device, dtype: torch.dtyp
     UnsupportedModelError
         If the architecture is not in `FAMILIES`.
     """
+    refuse_fork_while_busy()
     # Files of other people fail in many ways: OSError, SafetensorError, TypeError, a validation error of the hub.
     try:
         return _load(source, device, dtype)

@@ -9,6 +9,8 @@ import weakref
 from itertools import count
 from typing import Any
 
+from staa_widgets.utils.fork import renew_in_forked_child
+
 _PROCESS = uuid.uuid4().hex
 _lock = threading.Lock()
 _numbers = count()
@@ -30,3 +32,12 @@ def _refer(value: Any) -> Any:
         return weakref.ref(value, lambda _: _references.pop(address, None))
     except TypeError:
         return value
+
+
+def _renew_lock() -> bool:
+    global _lock
+    _lock = threading.Lock()
+    return False
+
+
+renew_in_forked_child(_renew_lock)
