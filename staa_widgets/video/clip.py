@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from staa_widgets.errors import ParameterError, TooFewFramesError
+from staa_widgets.utils.text import quote_value
 from staa_widgets.video.ground_truth import GroundTruth
 from staa_widgets.video.limits import check_frame_count
 
@@ -172,10 +173,9 @@ class Clip:
         """Return the part of the clip whose frames have times in ``[start, end)`` seconds; `open_clip` says more."""
         try:
             begin, stop = float(0.0 if start is None else start), float(self.end if end is None else end)
-        except (TypeError, ValueError) as error:
-            raise ParameterError(
-                f"start= and end= must be numbers, got {start!r} and {end!r}.", "Give them in seconds."
-            ) from error
+        except (TypeError, ValueError, OverflowError) as error:
+            given = f"{quote_value(start)} and {quote_value(end)}"
+            raise ParameterError(f"start= and end= must be numbers, got {given}.", "Give them in seconds.") from error
         if not (math.isfinite(begin) and 0 <= begin < stop):
             raise ParameterError(
                 f"start={begin} and end={stop} are not a valid range.",

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from staa_widgets.errors import ParameterError, TooFewFramesError
+from staa_widgets.utils.numbers import is_positive_number
+from staa_widgets.utils.text import quote_value
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -151,8 +153,10 @@ def _require_frames(count: int, n: int, rate: float | None = None) -> None:
 
 def _frame_grid(times: NDArray[np.float64], rate: float) -> NDArray[np.int64]:
     """Return the frames that are displayed at the middle of each interval of 1/rate seconds, each frame once."""
-    if not 0 < rate < np.inf:
-        raise ParameterError(f"rate must be a positive number, got {rate}.", "Give frames per second, such as rate=4.")
+    if not is_positive_number(rate):
+        raise ParameterError(
+            f"rate must be a positive number, got {quote_value(rate)}.", "Give frames per second, such as rate=4."
+        )
     if len(times) < 2:
         return np.arange(len(times))
     length = times[-1] - times[0] + np.median(np.diff(times))

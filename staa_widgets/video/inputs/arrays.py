@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -94,15 +93,11 @@ def frame_times(count: int, fps: float | None, times: ArrayLike | None) -> tuple
         raise ParameterError("fps= and times= cannot be combined.", "Give only one of them.")
     if times is None:
         rate = DEFAULT_RATE if fps is None else fps
-        if not 0 < rate < math.inf:
-            raise ParameterError(
-                f"fps must be a positive number, got {rate}.", "Give frames per second, such as fps=25."
-            )
         _check_length(count / rate)
         return make_read_only(np.arange(count) / rate), count / rate
     try:
         seconds = np.array(to_numpy(times), np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise FrameArrayError("times= must contain only numbers.", "Give the time of each frame in seconds.") from error
     if seconds.shape != (count,):
         raise FrameArrayError(

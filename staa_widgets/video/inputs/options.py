@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from staa_widgets.errors import ParameterError
+from staa_widgets.utils.numbers import is_positive_number
+from staa_widgets.utils.text import quote_value
 from staa_widgets.video.clock import RATE_HINT
 
 
@@ -22,6 +24,13 @@ class InputOptions:
     fps: float | None = None
     times: Any = None
     square_pixels: bool = True
+
+    def __post_init__(self) -> None:
+        if self.fps is not None and not is_positive_number(self.fps):
+            raise ParameterError(
+                f"fps must be a positive number, got {quote_value(self.fps)}.",
+                "Use frames per second: fps=25.",
+            )
 
     def refuse_times(self) -> None:
         """Raise `ParameterError` if times were given, for inputs that have their own."""
