@@ -86,8 +86,8 @@ def read_decord(video: VideoFile, indices: NDArray[np.int64]) -> NDArray[np.uint
             raise DecordError(f"decord counts {len(reader)} frames, not {len(video.times)}.")
         batch = reader.get_batch(indices.tolist())
     # Where more frames are damaged than fault_tol allows, decord raises DECORDLimitReachedError, which is no
-    # DECORDError; for a file name that is not UTF-8 it raises UnicodeEncodeError.
-    except (decord.DECORDError, decord.DECORDLimitReachedError, UnicodeEncodeError) as error:
+    # DECORDError; for a file that it cannot open, RuntimeError; for a name that is not UTF-8, UnicodeEncodeError.
+    except (decord.DECORDError, decord.DECORDLimitReachedError, RuntimeError, UnicodeEncodeError) as error:
         raise DecordError(str(error)) from error
     # If the user has set a bridge of decord, the batch is a tensor of another library.
     frames = batch.asnumpy() if hasattr(batch, "asnumpy") else np.asarray(batch)
