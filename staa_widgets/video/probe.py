@@ -57,8 +57,10 @@ class _Header:
     has_rotate_tag: bool
     frame_count: int
     frame_rate: Fraction | None
+    reorders: bool
     time_base: Fraction
     duration: float
+    is_track_duration: bool
     packets: NDArray[np.void]
 
 
@@ -143,8 +145,10 @@ def _read_header(source: Path | bytes, name: str) -> _Header:
             has_rotate_tag=any(tag.lower() == "rotate" for tag in stream.metadata),
             frame_count=stream.frames,
             frame_rate=stream.average_rate,
+            reorders=bool(stream.codec_context.has_b_frames),
             time_base=stream.time_base or Fraction(1),
             duration=_container_duration(container, stream),
+            is_track_duration="DURATION" in stream.metadata,
         )
 
 
@@ -155,11 +159,13 @@ def _read_timeline(source: Path | bytes, name: str, header: _Header, first: Vide
     stamps = np.unique(packets["pts"][timed])
     # AVI stores no display times: with B-frames FFmpeg invents them.
     stores_times = header.container != "avi" or bool(packets["key"].all())
-    stamps_are_exact = 0 < len(stamps) == packets["shown"].sum() and stores_times and keeps_order(packets)
+    are_display_times = stores_times or not header.reorders
+    stamps_are_exact = 0 < len(stamps) == packets["shown"].sum() and are_display_times and keeps_order(packets)
     stamps_are_exact = bool(stamps_are_exact) and not _jumps(header, stamps)
     breaks_off = _breaks_off(source, header, stamps, timed)
     is_exact = (
         stamps_are_exact
+        and stores_times
         and header.container not in BARE_STREAMS
         and not breaks_off
         and not packets["broken"].any()
@@ -238,7 +244,10 @@ def _breaks_off(source: Path | bytes, header: _Header, stamps: NDArray[np.int64]
     if len(stamps):
         end = int((packets["pts"] + packets["duration"])[timed].max()) * tick
         seconds = max(end, end - stamps[0] * tick)
-    return header.duration - seconds >= max(1.0, 0.01 * header.duration)
+    missing = header.duration - seconds
+    if header.is_track_duration:  # that of the video alone, and exact
+        return missing >= max(0.1, 3 * seconds / max(1, len(stamps)))
+    return missing >= max(1.0, 0.01 * header.duration)
 
 
 def _last_frame_seconds(header: _Header, durations: NDArray[np.int64], times: NDArray[np.float64]) -> float:

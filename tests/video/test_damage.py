@@ -57,6 +57,25 @@ def test_the_last_good_frame_stands_in_for_a_damaged_one(whole: Path, frames: li
     assert [read_barcode(image) for image in clip.frames([first + 5 if first < 30 else 3])] != shown
 
 
+def test_a_damaged_frame_moves_no_other_in_a_file_without_display_times(tmp_path: Path):
+    """AVI stores no times of display: frames are counted, and one that cannot be decoded counts too."""
+    write_video(tmp_path / "a.avi", COUNT, codec="mpeg4", gop=10, options={"qscale": "3", "flags": "+qscale"})
+    clip = staa.open_clip(damage(tmp_path / "a.avi", [25]))
+    assert len(clip) == COUNT
+    noted: list[int] = []
+    images = clip.iter_frames([20, 24, 25, 30, 39], on_damage=noted.append)
+    assert [read_barcode(image) for image in images] == [20, 24, 24, 30, 39]
+    assert noted == [25]
+
+
+def test_a_file_whose_last_second_was_lost_gives_a_warning(tmp_path: Path):
+    """The blocks after a damaged place in a Matroska file are lost, though the file is as long as it says."""
+    write_video(tmp_path / "a.webm", COUNT, codec="libvpx", options={"cpu-used": "8", "deadline": "realtime"})
+    with pytest.warns(UserWarning, match="damaged or incomplete"):
+        clip = staa.open_clip(damage(tmp_path / "a.webm", [30]))
+    assert len(clip) < COUNT
+
+
 def test_a_damaged_frame_that_the_model_does_not_need_is_said_and_replaced(
     whole: Path, model: VideoModel, folder: Path, tmp_path: Path
 ):
