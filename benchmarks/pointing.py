@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -49,7 +50,7 @@ def tables(results: Results, labels: list[str]) -> str:
 
 def share_correct(model: VideoModel, clips: Iterable[ActionClip]) -> float:
     """Return the share of clips whose action the model predicts."""
-    settings = {"cache": False, "preview": False, "attention": False, "progress": False}
+    settings: dict[str, Any] = {"cache": False, "preview": False, "attention": False, "progress": False}
     explanations = [(clip.label, explain(clip, model, "uniform", **settings)) for clip in clips]
     return float(np.mean([e.labels[int(np.argmax(e.logits))] == label for label, e in explanations]))
 

@@ -184,7 +184,7 @@ class Transform:
             for row in range(0, height, BAND_ROWS):
                 band = Image.fromarray(frame[row : row + BAND_ROWS])
                 columns = (round(x0 * across), 0, round(x1 * across), band.height)
-                narrow[row : row + BAND_ROWS] = band.resize((x1 - x0, band.height), resample, columns)
+                narrow[row : row + BAND_ROWS] = np.asarray(band.resize((x1 - x0, band.height), resample, columns))
             rows = (0, round(y0 * down), x1 - x0, round(y1 * down))
             frame = np.asarray(Image.fromarray(narrow).resize((x1 - x0, y1 - y0), resample, rows))
             left, top = left - x0, top - y0
