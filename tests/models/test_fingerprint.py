@@ -176,6 +176,16 @@ def print_digests() -> None:
         print(model_digest(module))
 
 
+def test_what_transformers_notes_on_a_class_is_no_change() -> None:
+    module = tiny_classifier("vivit")
+    implementation = module.config._attn_implementation
+    before = model_digest(module)
+    module.set_attn_implementation("eager")
+    assert model_digest(module) != before
+    module.set_attn_implementation(implementation)
+    assert model_digest(module) == before
+
+
 def test_another_process_gives_the_same_digests(capsys: pytest.CaptureFixture[str]) -> None:
     code = "from tests.models.test_fingerprint import print_digests; print_digests()"
     other = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)

@@ -30,6 +30,10 @@ IGNORED_CLASS_ATTRIBUTES = frozenset(
         "__firstlineno__",
         "__static_attributes__",
         "_abc_impl",
+        # Written by transformers when it is first asked for another implementation, or for saving.
+        "_auto_class",
+        "_can_set_attn_implementation_cached_value",
+        "_can_set_experts_implementation_cached_value",
     }
 )
 """Attributes of classes that do not affect what their instances compute."""
