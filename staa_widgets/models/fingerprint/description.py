@@ -138,17 +138,15 @@ class Description:
         self.words.append("module")
         self.add(kind)
         state = vars(module)
-        # Of submodules the order counts, as in `nn.Sequential`.
-        for items in (
-            sorted(state["_parameters"].items()),
-            sorted(state["_buffers"].items()),
-            state["_modules"].items(),
-        ):
-            for name, value in items:
+        for group in ("_parameters", "_buffers"):
+            for name in sorted(state[group]):
                 self.words.append(name)
-                self.add(value)
-        self.add_hooks({name: state[name] for name in (*_HOOKS, *_HOOK_SETTINGS)})
-        for name in sorted(state.keys() - _MODULE_STATE - _IGNORED_ATTRIBUTES):
+                self.add(state[group][name])
+        for name, part in state["_modules"].items():  # In their order, which counts in `nn.Sequential`.
+            self.words.append(name)
+            self.add(part)
+        self.add_hooks(state)
+        for name in _attribute_names(tuple(state)):
             value = state[name]
             if name == "_active_adapter":  # PEFT names one adapter by its name, or by a list that holds the name.
                 value = (value,) if isinstance(value, str) else tuple(value)
@@ -164,12 +162,12 @@ class Description:
         Parameters
         ----------
         state
-            Dictionaries of hooks by number, and of the numbers of hooks that are called in another way.
+            Attributes of a module, among them dictionaries of hooks by number.
         """
-        if not any(state.values()):
-            return
         for group in _HOOKS:
-            for number, hook in state.get(group, {}).items():
+            if not state[group]:
+                continue
+            for number, hook in state[group].items():
                 settings = [name for name in _HOOK_SETTINGS if number in state.get(name, ())]
                 self.words.append(f"{group} {settings}")
                 self.add(hook)
@@ -244,6 +242,12 @@ class Description:
                 self.add(scope[name])
         if imports:
             self.words.append(name_unreadable(code))
+
+
+@lru_cache(maxsize=1000)
+def _attribute_names(names: tuple[str, ...]) -> list[str]:
+    """Return the names of a module's attributes that are described, in order."""
+    return sorted(set(names) - _MODULE_STATE - _IGNORED_ATTRIBUTES)
 
 
 @lru_cache(maxsize=1000)

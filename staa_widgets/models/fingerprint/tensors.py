@@ -42,17 +42,18 @@ def content_digest(tensor: Tensor) -> str:
 
 
 def _probe_bytes(tensors: Sequence[Tensor]) -> list[bytes]:
-    """Return about 64 values of each tensor; the values on one device are copied from it together."""
-    numbers_by_device: defaultdict[torch.device, list[int]] = defaultdict(list)
+    """Return about 64 values of each tensor; those of one type on one device are copied from it together."""
+    numbers_by_group: defaultdict[tuple[torch.device, torch.dtype], list[int]] = defaultdict(list)
     for number, tensor in enumerate(tensors):
-        numbers_by_device[tensor.device].append(number)
+        numbers_by_group[tensor.device, tensor.dtype].append(number)
     probes = [b""] * len(tensors)
-    for numbers in numbers_by_device.values():
-        parts = [_as_bytes(_spread_values(tensors[number])) for number in numbers]
-        data = torch.cat(parts).cpu().numpy().tobytes()
+    for numbers in numbers_by_group.values():
+        parts = [_spread_values(tensors[number]) for number in numbers]
+        data = _as_bytes(torch.cat(parts)).cpu().numpy().tobytes()
+        size = parts[0].element_size()
         end = 0
         for number, part in zip(numbers, parts, strict=True):
-            start, end = end, end + len(part)
+            start, end = end, end + size * len(part)
             probes[number] = data[start:end]
     return probes
 
