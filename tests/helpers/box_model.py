@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from staa_widgets.methods.inputs import MethodInputs
 from staa_widgets.records.geometry import Geometry
-from staa_widgets.records.record import Record
+from tests.helpers.method_inputs import make_inputs
 
 PATCH = 4
 SIDE = 32
@@ -51,18 +51,7 @@ class BoxModel:
         return torch.stack([torch.zeros_like(texture), 8 * texture - 4], 1)
 
     def inputs(self, **changes: Any) -> MethodInputs:
-        logits = self(self.pixels[None])[0].numpy()
-        settings: dict[str, Any] = {
-            "record": Record(self.geometry, "joint", logits),
-            "target": 1,
-            "pixels": self.pixels,
-            "forward": self,
-            "layers": (),
-            "seed": 0,
-            "batch_size": 4,
-            "report": lambda done, total: None,
-        }
-        return MethodInputs(**{**settings, **changes})
+        return replace(make_inputs(self, self.pixels, geometry=self.geometry, batch_size=4), **changes)
 
 
 def make_box_model(frames: int) -> BoxModel:

@@ -48,7 +48,7 @@ def doubled_by(factor: float) -> Callable[..., Tensor]:
 
 
 @contextmanager
-def hooked(part: nn.Module, register: str, hook: Callable[..., Any], **settings: Any) -> Iterator[None]:
+def with_hook(part: nn.Module, register: str, hook: Callable[..., Any], **settings: Any) -> Iterator[None]:
     handle = getattr(part, register)(hook, **settings)
     try:
         yield
@@ -105,17 +105,17 @@ def forward_by_its_own_name(self: Any, inputs: Tensor) -> Tensor:
 
 
 CHANGES: dict[str, Change] = {
-    "forward hook": lambda m: hooked(first_part(m, nn.Linear), "register_forward_hook", doubled_by(2)),
-    "hook that gets keywords": lambda m: hooked(
+    "forward hook": lambda m: with_hook(first_part(m, nn.Linear), "register_forward_hook", doubled_by(2)),
+    "hook that gets keywords": lambda m: with_hook(
         first_part(m, nn.Linear), "register_forward_hook", double, with_kwargs=True
     ),
-    "hook of an installed function": lambda m: hooked(
+    "hook of an installed function": lambda m: with_hook(
         first_part(m, nn.Linear), "register_forward_hook", functools.partial(torch.add, alpha=0)
     ),
-    "pre-hook": lambda m: hooked(first_part(m, nn.LayerNorm), "register_forward_pre_hook", double),
-    "hook on the logits": lambda m: hooked(m, "register_forward_hook", doubled_by(2)),
-    "backward hook": lambda m: hooked(first_part(m, nn.Linear), "register_full_backward_hook", double),
-    "hook on all modules": lambda m: hooked(torch.nn.modules.module, "register_module_forward_hook", double),  # pyright: ignore[reportArgumentType]
+    "pre-hook": lambda m: with_hook(first_part(m, nn.LayerNorm), "register_forward_pre_hook", double),
+    "hook on the logits": lambda m: with_hook(m, "register_forward_hook", doubled_by(2)),
+    "backward hook": lambda m: with_hook(first_part(m, nn.Linear), "register_full_backward_hook", double),
+    "hook on all modules": lambda m: with_hook(torch.nn.modules.module, "register_module_forward_hook", double),  # pyright: ignore[reportArgumentType]
     "assigned forward": lambda m: patched_forward(first_part(m, nn.Linear), lambda x: 2 * x),
     "assigned bound method": lambda m: patched_forward(
         first_part(m, nn.Linear), types.MethodType(double, first_part(m, nn.Linear))
@@ -176,7 +176,7 @@ def print_digests() -> None:
         print(model_digest(module))
 
 
-def test_what_transformers_notes_on_a_class_is_no_change() -> None:
+def test_attention_that_was_set_back_is_no_change() -> None:
     module = tiny_classifier("vivit")
     implementation = module.config._attn_implementation
     before = model_digest(module)
@@ -236,7 +236,7 @@ def test_an_explanation_of_a_changed_model_is_computed_again(tmp_path: Path, mon
 
     first = explain_video()
     assert first.provenance["cache"] == "miss"
-    with hooked(module, "register_forward_hook", doubled_logits):
+    with with_hook(module, "register_forward_hook", doubled_logits):
         doubled = explain_video()
     assert doubled.provenance["cache"] == "miss"
     np.testing.assert_allclose(doubled.logits, 2 * first.logits, rtol=1e-6)

@@ -17,7 +17,7 @@ from tests.helpers.image_processors import VideoMAEProcessor
 from tests.helpers.tiny import ATTENDING, PROCESSOR, tiny_classifier, tiny_video_model
 
 
-def quantized() -> nn.Module:
+def with_quantized_layers() -> nn.Module:
     with warnings.catch_warnings(action="ignore"):
         return torch.ao.quantization.quantize_dynamic(tiny_classifier("vivit"), {nn.Linear}, dtype=torch.qint8)
 
@@ -43,7 +43,7 @@ def with_integers() -> nn.Module:
 @pytest.mark.parametrize(
     ("make", "kind", "message"),
     [
-        (quantized, UnsupportedModelError, r"is quantized \(Linear.*wrap_model"),
+        (with_quantized_layers, UnsupportedModelError, r"is quantized \(Linear.*wrap_model"),
         (with_integers, UnsupportedModelError, r"is quantized \(torch\.int8\)"),
         (lambda: tiny_classifier("vivit").to("meta"), ParameterError, "56 weights of the module have no values"),
         (partly_on_meta, ParameterError, r"2 weights .* such as classifier\.weight"),

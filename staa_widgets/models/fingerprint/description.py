@@ -27,7 +27,9 @@ IGNORED_SETTINGS = frozenset(
 """Settings of a configuration that do not change the result."""
 
 _MAX_DEPTH = 120
-_HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
+HOOK_GROUPS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
+"""Attributes of a module that hold its hooks by number."""
+
 _HOOK_SETTINGS = ("_forward_pre_hooks_with_kwargs", "_forward_hooks_with_kwargs", "_forward_hooks_always_called")
 _MODULE_STATE = frozenset(vars(nn.Module()))
 # Attributes of modules that do not affect the output: names, reports, settings of loading and saving.
@@ -164,7 +166,7 @@ class Description:
         state
             Attributes of a module, among them dictionaries of hooks by number.
         """
-        for group in _HOOKS:
+        for group in HOOK_GROUPS:
             if not state[group]:
                 continue
             for number, hook in state[group].items():

@@ -1,4 +1,4 @@
-"""Digests of a model's weights and of all that it computes, cached until something changes."""
+"""Digests of a model's weights, and of everything that determines its output, cached until something changes."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class _Known:
 
     words: list[str]
     states: list[Hashable]
-    contents: list[str]
     digest: str
 
 
 _known: WeakKeyDictionary[nn.Module, _Known] = WeakKeyDictionary()
-_known_weights: WeakKeyDictionary[nn.Module, tuple[list[Hashable], list[str]]] = WeakKeyDictionary()
+_contents: WeakKeyDictionary[nn.Module, dict[Hashable, str]] = WeakKeyDictionary()
+"""Digests of the tensors of a module, by the state of each tensor."""
 
 
 def model_digest(model: VideoModel | nn.Module) -> str:
@@ -68,10 +68,10 @@ def model_digest(model: VideoModel | nn.Module) -> str:
             states = tensor_states(description.tensors)
             known = _known.get(module)
             if known is None or known.words != description.words or known.states != states:
-                contents = _content_digests(description.tensors, states, known)
+                contents = _content_digests(module, description.tensors, states)
                 text = "\n".join([*description.words, *contents])
                 digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-                _known[module] = known = _Known(description.words, states, contents, digest)
+                _known[module] = known = _Known(description.words, states, digest)
     return known.digest
 
 
@@ -93,18 +93,17 @@ def weights_digest(model: VideoModel | nn.Module) -> str:
     settings = config.to_dict() if isinstance(config, PreTrainedConfig) else {}
     settings = {name: value for name, value in settings.items() if name not in IGNORED_SETTINGS}
     tensors = {name: tensor for name, tensor in sorted(module.state_dict().items()) if is_readable(tensor)}
-    states = tensor_states([*tensors.values()])
-    known_states, contents = _known_weights.get(module, (None, []))
-    if known_states != states:
-        contents = _content_digests([*tensors.values()], states, _known.get(module))
-        _known_weights[module] = states, contents
+    contents = _content_digests(module, [*tensors.values()], tensor_states([*tensors.values()]))
     parts = [type(module).__name__, json.dumps(settings, sort_keys=True, default=str), *tensors, *contents]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _content_digests(tensors: list[Tensor], states: list[Hashable], known: _Known | None) -> list[str]:
-    digests = {} if known is None else dict(zip(known.states, known.contents, strict=True))
-    return [digests.get(state) or content_digest(tensor) for tensor, state in zip(tensors, states, strict=True)]
+def _content_digests(module: nn.Module, tensors: list[Tensor], states: list[Hashable]) -> list[str]:
+    """Return the digest of each tensor; only tensors whose state is new are read."""
+    known = _contents.get(module, {})
+    contents = [known.get(state) or content_digest(tensor) for tensor, state in zip(tensors, states, strict=True)]
+    _contents[module] = dict(zip(states, contents, strict=True))
+    return contents
 
 
 def _device_of(module: nn.Module) -> torch.device:

@@ -7,10 +7,8 @@ from torch import nn
 from torch.nn.modules import module as module_globals
 from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
-from staa_widgets.models.fingerprint.description import Description
+from staa_widgets.models.fingerprint.description import HOOK_GROUPS, Description
 from staa_widgets.models.fingerprint.unreadable import name_unreadable
-
-_HOOK_NAMES = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
 
 
 def add_environment(description: Description, device: torch.device) -> None:
@@ -19,7 +17,7 @@ def add_environment(description: Description, device: torch.device) -> None:
         f"autocast {torch.is_autocast_enabled(device.type)} {torch.get_autocast_dtype(device.type)} "
         f"default {torch.get_default_dtype()} products {torch.get_float32_matmul_precision()}"
     )
-    description.add_hooks({name: getattr(module_globals, f"_global{name}") for name in _HOOK_NAMES})
+    description.add_hooks({name: getattr(module_globals, f"_global{name}") for name in HOOK_GROUPS})
     for name in ("torch", "torch.nn.functional"):
         description.add_namespace(name)
     description.add(nn.Module)

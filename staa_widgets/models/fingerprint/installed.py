@@ -41,7 +41,7 @@ IGNORED_CLASS_ATTRIBUTES = frozenset(
 
 @dataclass(frozen=True)
 class InstalledCode:
-    """What identifies a class or module of an installed package besides its version.
+    """Description of a class or module of an installed package, in addition to its version.
 
     Parameters
     ----------
