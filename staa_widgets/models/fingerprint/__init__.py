@@ -1,5 +1,6 @@
-"""Digests that identify a model: of its weights (`weights_digest`), and of everything that determines its output (`model_digest`).
+"""Digests that identify a model: one of its weights, and one of everything that determines its output.
 
-Begin with `digest`. `description` walks through a module and describes each part in words, `classes` and `functions`
-describe its code, `environment` the state of torch, and `tensors` makes digests of contents.
+Begin with `digest`. `description` describes a module and all its parts in words; `installed` and `packages` tell the code
+of packages from the user's own, `environment` adds the state of torch, `tensors` reads contents, and `unreadable` names
+values that cannot be described.
 """
