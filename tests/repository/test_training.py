@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from training import data
+from training import attention, data
 from training import train as training
 from training.augment import PAINTED_CLIPS, augment_clips
 from training.data import NAMES, NONE, TrainingClips, draw_training_clip
@@ -62,6 +62,18 @@ def test_dropout_keeps_the_weights_and_the_saved_model_has_none(tmp_path: Path) 
         torch.testing.assert_close(logits, expected, rtol=1e-5, atol=1e-5)
         training.save(with_dropout, tmp_path / family)
         assert json.loads((tmp_path / family / "config.json").read_text())["attention_probs_dropout_prob"] == 0
+
+
+def test_random_bytes_drop_the_share_and_keep_the_mean() -> None:
+    torch.manual_seed(0)
+    values = torch.full((3, 101, 77), 2.0, requires_grad=True)
+    after = attention.drop(values, 0.15)
+    after.sum().backward()
+    scale = 256 / (256 - 38)
+    assert after.unique().tolist() == pytest.approx([0, 2 * scale])
+    assert (after == 0).float().mean().item() == pytest.approx(38 / 256, abs=0.01)
+    assert values.grad is not None
+    torch.testing.assert_close(values.grad, (after != 0).float() * scale)
 
 
 STAGE = training.Stage(epochs=2, rate=1e-3, warm_up=1, dropout=0.1, painted=0.1, shift=2)
