@@ -1,4 +1,4 @@
-"""Attention for training on a CPU: attention and dropout as transformers compute them, in about two thirds of the time."""
+"""Attention for training on a CPU: as transformers compute it, in about two thirds of the time."""
 
 from __future__ import annotations
 
