@@ -177,16 +177,10 @@ class Transform:
             resample = Image.Resampling(self.resample)
             x0, x1 = _exact_range(width, new_width, left, left + crop_width, resample)
             y0, y1 = _exact_range(height, new_height, top, top + crop_height, resample)
-            across, down = width / new_width, height / new_height
-            # One axis after the other, because Pillow may take them in another order for a part of a frame. Rows do not
-            # depend on each other in the first step, so that only some of them need be images of Pillow at once.
-            narrow = np.empty((height, x1 - x0, 3), np.uint8)
-            for row in range(0, height, BAND_ROWS):
-                band = Image.fromarray(frame[row : row + BAND_ROWS])
-                columns = (round(x0 * across), 0, round(x1 * across), band.height)
-                narrow[row : row + BAND_ROWS] = np.asarray(band.resize((x1 - x0, band.height), resample, columns))
-            rows = (0, round(y0 * down), x1 - x0, round(y1 * down))
-            frame = np.asarray(Image.fromarray(narrow).resize((x1 - x0, y1 - y0), resample, rows))
+            if (x0, y0, x1, y1) == (0, 0, new_width, new_height) and height <= BAND_ROWS:
+                frame = np.asarray(Image.fromarray(frame).resize((new_width, new_height), resample))
+            else:
+                frame = _resize_part(frame, (new_width, new_height), (x0, y0, x1, y1), resample)
             left, top = left - x0, top - y0
         overlap = frame[max(top, 0) : top + crop_height, max(left, 0) : left + crop_width]
         if overlap.shape[:2] == (crop_height, crop_width):
@@ -194,6 +188,26 @@ class Transform:
         padded = np.zeros((crop_height, crop_width, 3), np.uint8)
         padded[max(-top, 0) :, max(-left, 0) :][: overlap.shape[0], : overlap.shape[1]] = overlap
         return padded
+
+
+def _resize_part(
+    frame: NDArray[np.uint8], size: tuple[int, int], part: tuple[int, int, int, int], resample: Image.Resampling
+) -> NDArray[np.uint8]:
+    """Return the part ``(x0, y0, x1, y1)`` of a frame as it would be resized to ``(width, height)``.
+
+    One axis after the other, because Pillow may take them in another order for a part of a frame. Rows do not depend on
+    each other in the first step, so that only some of them need be images of Pillow at once.
+    """
+    height, width = frame.shape[:2]
+    x0, y0, x1, y1 = part
+    across, down = width / size[0], height / size[1]
+    narrow = np.empty((height, x1 - x0, 3), np.uint8)
+    for row in range(0, height, BAND_ROWS):
+        band = Image.fromarray(frame[row : row + BAND_ROWS])
+        columns = (round(x0 * across), 0, round(x1 * across), band.height)
+        narrow[row : row + BAND_ROWS] = np.asarray(band.resize((x1 - x0, band.height), resample, columns))
+    rows = (0, round(y0 * down), x1 - x0, round(y1 * down))
+    return np.asarray(Image.fromarray(narrow).resize((x1 - x0, y1 - y0), resample, rows))
 
 
 def _exact_range(length: int, new_length: int, start: int, stop: int, resample: Image.Resampling) -> tuple[int, int]:
