@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from staa_widgets.explanation.explanation import Explanation
     from staa_widgets.models import VideoModel
+    from tests.helpers.fake_hub import FakeHub
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -48,6 +49,15 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from staa_widgets import action_clip
 
     return action_clip(3, size=48, fps=8).write_mp4(tmp_path_factory.mktemp("videos") / "clip.mp4")
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeHub]:
+    """A Hugging Face Hub on the loopback, with a cache of its own."""
+    from tests.helpers.fake_hub import run_fake_hub
+
+    with run_fake_hub(tmp_path_factory.mktemp("hub")) as hub:
+        yield hub
 
 
 @pytest.fixture

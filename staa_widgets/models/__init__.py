@@ -16,7 +16,8 @@ except Exception as error:  # A torchvision for another release of torch makes t
 
 from staa_widgets.models.family import Family
 from staa_widgets.models.fingerprint.digest import model_digest, weights_digest
-from staa_widgets.models.loading import BUNDLED_MODELS, load_model
+from staa_widgets.models.loading import load_model
+from staa_widgets.models.model_source import BUNDLED_MODELS
 from staa_widgets.models.registry import FAMILIES
 from staa_widgets.models.transform import Transform
 from staa_widgets.models.video_model import VideoModel

@@ -85,6 +85,9 @@ class Family:
     renamed_weights
         Parts of the names of weights in published checkpoints, and what they are called where the classifier has no
         weight of the old name. Not every release of transformers knows the old names.
+    zero_weights
+        Regular expressions of the names of weights that are zero where a checkpoint lacks them: the classifiers of some
+        releases of transformers have weights that the published ones do not have.
     outline
         Function from a configuration to one with weights of the same shapes, for a model that is quick to make.
     """
@@ -102,6 +105,7 @@ class Family:
     last_layer_order: Literal["patch_major"] | None = None
     unused_weights: tuple[str, ...] = ()
     renamed_weights: Mapping[str, str] = field(default_factory=dict)
+    zero_weights: tuple[str, ...] = ()
     outline: Callable[[Any], Any] = lambda config: config
 
 

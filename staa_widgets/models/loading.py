@@ -1,48 +1,27 @@
-"""Load a classifier from the hub, a folder or memory: only safetensors weights, and no remote code."""
+"""Load a classifier from the hub, a folder or memory; no code of other people runs."""
 
 from __future__ import annotations
 
 import os
-import re
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from difflib import get_close_matches
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub.utils import logging as hub_logging
 from torch import nn
-from transformers.utils import logging
 
-from staa_widgets.errors import ModelLoadError, ParameterError, suggest_name
-from staa_widgets.models.checkpoint.files import ModelSource
-from staa_widgets.models.checkpoint.load import find_processor, load_checkpoint
+from staa_widgets.errors import ParameterError
+from staa_widgets.models.checkpoint.load import load_checkpoint
 from staa_widgets.models.checkpoint.settings import check_labels
+from staa_widgets.models.checkpoint.source import HubOptions
 from staa_widgets.models.family import Family
+from staa_widgets.models.model_source import find_source
 from staa_widgets.models.module_checks import check_weights
 from staa_widgets.models.registry import FAMILIES, unsupported_error
 from staa_widgets.models.transform import Transform
 from staa_widgets.models.video_model import VideoModel
 from staa_widgets.utils.text import check_text
-
-BUNDLED_FOLDER = Path(__file__).parent / "bundled"
-
-
-def _find_bundled_models() -> dict[str, Path]:
-    """Return the folders of bundled models by name, in the order of `FAMILIES`; ``-1`` marks a second training run."""
-    folders = {"timesformer": BUNDLED_FOLDER} | {folder.name: folder for folder in sorted(BUNDLED_FOLDER.iterdir())}
-    return {
-        f"bundled/{name}": folder
-        for family in FAMILIES
-        for name, folder in folders.items()
-        if name.partition("-")[0] == family and (folder / "config.json").is_file()
-    }
-
-
-BUNDLED_MODELS = _find_bundled_models()
-"""Folders of the models that come with the package, by name; ``-1`` marks a second training run."""
 
 
 def load_model(
@@ -53,15 +32,22 @@ def load_model(
     processor: Transform | Mapping[str, Any] | Any | None = None,
     id: str | None = None,  # noqa: A002
     compile: bool = False,  # noqa: A002
+    revision: str | None = None,
+    subfolder: str = "",
+    token: str | bool | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    local_files_only: bool = False,
+    variant: str | None = None,
 ) -> VideoModel:
     """Load a video classifier.
 
     Parameters
     ----------
     model
-        Hub id, folder with ``config.json`` and safetensors weights, a name in `BUNDLED_MODELS`, or a module in memory,
-        which is neither moved nor changed. ``None`` or ``"bundled"``: the bundled model. Also a pair: one of these,
-        and its processor.
+        Hub id, folder with ``config.json`` and weights, a name in `BUNDLED_MODELS`, or a module in memory, which is
+        neither moved nor changed. ``None`` or ``"bundled"``: the bundled model. Also a pair: one of these, and its
+        processor. Safetensors weights are read first; pickled ones (``.bin``) only with ``weights_only`` and torch
+        2.10 or newer, with a warning.
     device
         ``"auto"`` takes the first of cuda, mps and cpu that is available; a module in memory stays where it is.
     dtype
@@ -76,6 +62,18 @@ def load_model(
         attention is captured is never compiled, because compiled code would not call the capture callbacks. Compiling
         takes a while at the first pass, and again whenever the number of inputs in a pass changes. Compiled logits
         differ by rounding.
+    revision
+        Branch, tag, commit or pull request (``"refs/pr/7"``) of the repository; default: the newest commit.
+    subfolder
+        Folder inside the repository or folder that holds weights, configuration and processor.
+    token
+        Access token of the hub; default: the stored one. ``False`` for none.
+    cache_dir
+        Folder of downloaded files; default: that of huggingface_hub.
+    local_files_only
+        Whether to read only what was downloaded before. Without a network that happens by itself.
+    variant
+        Part of the weights' file names, such as ``"fp16"`` in ``model.fp16.safetensors``.
 
     Returns
     -------
@@ -85,9 +83,10 @@ def load_model(
     Raises
     ------
     ModelLoadError
-        If files are missing, damaged or incomplete, or the hub cannot be reached.
+        If files are missing, damaged or incomplete, a repository does not exist or is gated, or the hub cannot be
+        reached and the model was not downloaded before.
     UnsupportedModelError
-        If the architecture is not in `FAMILIES`.
+        If the architecture is not in `FAMILIES`, or the model has no classifier.
     ParameterError
         If there is no such device or dtype, an argument has another type, or the module has no values.
     """
@@ -113,11 +112,14 @@ def load_model(
             raise ParameterError(
                 "The device 'meta' cannot be used: weights have no values there.", "Use device='auto'."
             )
-        source = _resolve_source(model)
-        with _quiet_libraries():
-            family, module = load_checkpoint(source, target_device, _resolve_dtype(dtype, target_device))
-            stored_processor = find_processor(source) if processor is None else None
+        target_dtype = _resolve_dtype(dtype, target_device)
+        options = HubOptions(revision, subfolder, token, cache_dir, local_files_only, variant)
+        source = find_source(model, options)
+        checkpoint = load_checkpoint(source, target_device, target_dtype, reads_processor=processor is None)
+        family, module, stored_processor = checkpoint.family, checkpoint.module, checkpoint.processor
         name = id or source.name
+        if checkpoint.note:
+            warnings.warn(checkpoint.note, stacklevel=2)
     if not module.config.num_labels:
         raise unsupported_error(f"{name!r} has no classes")
     geometry = family.geometry(module.config)
@@ -135,59 +137,6 @@ def load_model(
         dtype=parameter.dtype,
         compile=compile,
     )
-
-
-def _resolve_source(model: object) -> ModelSource:
-    """Return the folder or repository to load from."""
-    if model is not None and not isinstance(model, str | os.PathLike):
-        raise ParameterError(
-            f"A model cannot be loaded from a {type(model).__name__}.",
-            "Give a hub id, a folder or a module; for another classifier, use staa_widgets.wrap_model.",
-        )
-    # Bundled models give confident predictions for real video too; their name warns that they were trained on drawings
-    # only.
-    if model is None or model == "bundled":
-        return ModelSource(str(BUNDLED_FOLDER), "bundled (drawn actions only)")
-    if isinstance(model, str) and model.startswith("bundled/"):
-        if model not in BUNDLED_MODELS:
-            raise ModelLoadError(
-                f"There is no bundled model {model!r}.",
-                suggest_name(model, BUNDLED_MODELS, f"Choose from {', '.join(BUNDLED_MODELS)}."),
-            )
-        return ModelSource(str(BUNDLED_MODELS[model]), f"{model} (drawn actions only)")
-    try:
-        path = Path(model).expanduser()
-        is_folder, is_file = path.is_dir(), path.is_file()
-    except (OSError, RuntimeError, TypeError, ValueError) as error:
-        raise ModelLoadError(
-            f"There is no folder {str(model)[:60]!r}: {str(error)[:60]}.",
-            "Give an existing folder, or a hub id such as 'owner/name'.",
-        ) from error
-    if is_folder:
-        return ModelSource(str(path), path.resolve().name)
-    if is_file:
-        raise ModelLoadError(
-            f"{str(model)!r} is a file, not a folder.", "Give the folder that contains the weights and config.json."
-        )
-    if not isinstance(model, str) or not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", model):
-        raise ModelLoadError(
-            f"There is no folder {str(model)!r}.", "Give an existing folder, or a hub id such as 'owner/name'."
-        )
-    if "/" not in model:
-        _refuse_misspelled_bundled_name(model)
-    return ModelSource(model, model)
-
-
-def _refuse_misspelled_bundled_name(name: str) -> None:
-    """Raise `ModelLoadError` if a name is nearly that of a bundled model; asking the hub would take half a minute."""
-    full_names = {full_name.removeprefix("bundled/"): full_name for full_name in BUNDLED_MODELS}
-    matches = get_close_matches(name.casefold(), ["bundled", *full_names], 1, cutoff=0.8)
-    if not matches:
-        return
-    hint = f"Choose from bundled, {', '.join(BUNDLED_MODELS)}."
-    if matches[0] in full_names:
-        hint = f"Did you mean {full_names[matches[0]]!r}?"
-    raise ModelLoadError(f"There is no folder or bundled model {name!r}.", hint)
 
 
 def _family_of(module: nn.Module) -> Family:
@@ -245,22 +194,4 @@ def _make_transform(processor: Any, family: Family, size: tuple[int, int], name:
             stacklevel=3,
         )
         return transform
-    return Transform.from_processor(processor, size)
-
-
-@contextmanager
-def _quiet_libraries() -> Iterator[None]:
-    """Silence the logs of transformers and huggingface_hub, and their progress bars, while loading."""
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    hub_verbosity = hub_logging.get_verbosity()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    # Without a network, huggingface_hub would log each of six attempts.
-    hub_logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        hub_logging.set_verbosity(hub_verbosity)
-        if bars:
-            logging.enable_progress_bar()
+    return Transform.from_processor(processor, size, family.name)

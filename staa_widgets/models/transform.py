@@ -13,22 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from staa_widgets.errors import ModelLoadError, ParameterError
+from staa_widgets.models.processor_json import processor_json, read_settings
 
-# Defaults of the processor classes for keys that the JSON lacks; old files have few keys.
-_DEFAULTS: dict[str, Any] = {
-    "size": {"shortest_edge": 224},
-    "crop_size": {"height": 224, "width": 224},
-    "resample": int(Image.Resampling.BILINEAR),
-    "rescale_factor": 1 / 255,
-    "image_mean": 0.5,
-    "image_std": 0.5,
-}
-_VIVIT_DEFAULTS: dict[str, Any] = {"size": {"shortest_edge": 256}, "rescale_factor": 1 / 127.5, "offset": True}
-_VJEPA2_DEFAULTS: dict[str, Any] = {
-    "crop_size": {"height": 256, "width": 256},
-    "image_mean": [0.485, 0.456, 0.406],
-    "image_std": [0.229, 0.224, 0.225],
-}
 BAND_ROWS = 512
 """Rows of a frame that are resized at a time, to save memory."""
 
@@ -36,7 +22,6 @@ MAX_EDGE = 2**14
 """Longest edge, in pixels, to which a frame is resized or cropped."""
 
 _SMALLEST = 1e-12
-_TYPE_KEYS = ("image_processor_type", "video_processor_type", "feature_extractor_type")
 
 
 @dataclass(frozen=True)
@@ -91,8 +76,22 @@ class Transform:
             )
 
     @classmethod
-    def from_json(cls, processor: Mapping[str, Any]) -> Transform:
+    def from_json(
+        cls,
+        processor: Mapping[str, Any],
+        model_type: str | None = None,
+        input_size: tuple[int, int] | None = None,
+    ) -> Transform:
         """Make a transform from the contents of ``preprocessor_config.json`` or ``video_preprocessor_config.json``.
+
+        Parameters
+        ----------
+        processor
+            Contents of the file. Keys that it lacks have the defaults of the processor class that it names.
+        model_type
+            ``model_type`` of the model, for a file that names no known class.
+        input_size
+            ``(height, width)`` of the model's input, for a file without sizes.
 
         Raises
         ------
@@ -100,7 +99,7 @@ class Transform:
             If the processor has a step that this transform does not support.
         """
         try:
-            return cls(**_read_settings(processor))
+            return cls(**read_settings(processor, model_type, input_size))
         # Values of other types than the processor classes write fail in many ways.
         except ModelLoadError:
             raise
@@ -113,15 +112,30 @@ class Transform:
             ) from error
 
     @classmethod
-    def from_processor(cls, processor: Transform | Mapping[str, Any] | Any, size: tuple[int, int]) -> Transform:
+    def from_processor(
+        cls,
+        processor: Transform | Mapping[str, Any] | Any,
+        size: tuple[int, int],
+        model_type: str | None = None,
+    ) -> Transform:
         """Make a transform from a `Transform`, JSON or Hugging Face processor, for inputs of ``(height, width)``.
+
+        Parameters
+        ----------
+        processor
+            A `Transform`, the contents of a processor's JSON, or a Hugging Face processor.
+        size
+            Height and width of the model's input.
+        model_type
+            ``model_type`` of the model, for a processor that names no known class.
 
         Raises
         ------
         ModelLoadError
             If the processor makes inputs of another size, or has a step that this transform does not support.
         """
-        transform = processor if isinstance(processor, Transform) else cls.from_json(_as_json(processor))
+        is_made = isinstance(processor, Transform)
+        transform = processor if is_made else cls.from_json(processor_json(processor), model_type, size)
         output = transform.crop or transform.size
         if output != size:
             output_text = f"{output[1]}x{output[0]}" if output else "any size"
@@ -222,81 +236,6 @@ def _exact_range(length: int, new_length: int, start: int, stop: int, resample: 
     return max(0, start // step * step), min(new_length, -(-stop // step) * step)
 
 
-def _as_json(processor: Any) -> Mapping[str, Any]:
-    """Return the settings of a processor, or of the image processor inside it."""
-    if isinstance(processor, Mapping):
-        return processor
-    for name in ("video_processor", "image_processor"):
-        processor = getattr(processor, name, None) or processor
-    if not hasattr(processor, "to_dict"):
-        raise ParameterError(
-            f"A processor cannot be a {type(processor).__name__}.",
-            "Pass a Transform, the contents of a processor's JSON, or a Hugging Face processor.",
-        )
-    return processor.to_dict()
-
-
-def _read_settings(processor: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of the `Transform` that a processor's JSON describes."""
-    names = "".join(str(processor.get(key, "")) for key in _TYPE_KEYS)
-    defaults = dict(_DEFAULTS)
-    if names.startswith("Vivit"):
-        defaults |= _VIVIT_DEFAULTS
-    elif "VJEPA2" in names:
-        defaults |= _VJEPA2_DEFAULTS
-    processor = defaults | {key: value for key, value in processor.items() if value is not None}
-    if "VJEPA2" in names:
-        # The processor class for this file computes the size from the crop size and ignores the size in the file.
-        crop_size = processor["crop_size"]
-        crop_height = crop_size if isinstance(crop_size, int) else crop_size["height"]
-        processor["size"] = {"shortest_edge": int(crop_height * 256 / 224)}
-    shortest_edge, size = None, None
-    if _is_on(processor, "do_resize"):
-        resize = processor["size"]
-        if isinstance(resize, int):
-            shortest_edge = resize
-        elif "shortest_edge" in resize and not resize.get("longest_edge"):
-            shortest_edge = _whole(resize["shortest_edge"])
-        elif "height" in resize and "width" in resize:
-            size = (_whole(resize["height"]), _whole(resize["width"]))
-        else:
-            raise ModelLoadError(
-                f"The processor's resize setting {dict(resize)} is not supported.",
-                "Pass processor=Transform(…) to load_model.",
-            )
-    crop = None
-    if _is_on(processor, "do_center_crop"):
-        crop_size = processor["crop_size"]
-        if isinstance(crop_size, int):
-            crop = (crop_size, crop_size)
-        else:
-            crop = (_whole(crop_size["height"]), _whole(crop_size["width"]))
-    rescale, normalize = _is_on(processor, "do_rescale"), _is_on(processor, "do_normalize")
-    return {
-        "shortest_edge": shortest_edge,
-        "size": size,
-        "crop": crop,
-        "resample": _whole(processor["resample"]),
-        "scale": float(processor["rescale_factor"]) if rescale else 1.0,
-        "offset": -1.0 if rescale and _is_on(processor, "offset", otherwise=False) else 0.0,
-        "mean": _per_channel(processor["image_mean"]) if normalize else (0.0, 0.0, 0.0),
-        "std": _per_channel(processor["image_std"]) if normalize else (1.0, 1.0, 1.0),
-    }
-
-
-def _is_on(processor: Mapping[str, Any], name: str, *, otherwise: bool = True) -> bool:
-    value = processor.get(name, otherwise)
-    if not isinstance(value, bool):
-        raise ValueError(f"{name} is {value!r}, not true or false")
-    return value
-
-
-def _whole(number: Any) -> int:
-    if isinstance(number, str) or number != int(number):
-        raise ValueError(f"{number!r} is not a whole number")
-    return int(number)
-
-
 def _crop_start(length: int, crop: int) -> int:
     """Return the first row or column of a center crop, rounded as the processors round it; negative for padding."""
     return (length - crop) // 2
@@ -324,8 +263,3 @@ def _check_numbers(name: str, values: Any, count: int) -> tuple[float, ...]:
 
 def _range_error(name: str, value: object, expected: str) -> ParameterError:
     return ParameterError(f"{name} of the transform is {str(value)[:60]}, not {expected}.", "Correct this value.")
-
-
-def _per_channel(value: float | list[float]) -> tuple[float, float, float]:
-    red, green, blue = [float(value)] * 3 if isinstance(value, int | float) else map(float, value)
-    return red, green, blue

@@ -89,6 +89,11 @@ def tiny_classifier(family: str, *, seed: int = 0, std: float = 0.2, **settings:
     """Make a small classifier with random weights, wide enough apart that its attention is not flat."""
     architecture: Any = FAMILIES[family].architecture
     module = architecture(architecture.config_class(**{**TINY_CONFIGS[family].settings, **settings})).eval()
+    return fill_at_random(module, seed=seed, std=std)
+
+
+def fill_at_random(module: Any, *, seed: int = 0, std: float = 0.2) -> Any:
+    """Draw all weights of a module but those of norms, and return the module."""
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in module.named_parameters():
         if "norm" not in name:

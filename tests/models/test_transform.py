@@ -135,6 +135,81 @@ def test_an_old_processor_file_gets_the_defaults_of_its_class() -> None:
     assert transform == Transform(shortest_edge=224, crop=(224, 224), mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 
 
+@pytest.mark.parametrize("size", [(320, 240), (77, 123)])
+@pytest.mark.parametrize(
+    ("settings", "model_type"),
+    [
+        ({"image_processor_type": "ViViTImageProcessor"}, None),
+        ({"image_processor_type": "vivitimageprocessorFAST"}, "timesformer"),
+        ({"image_processor_type": "VivitImageProcessor", "offset": True}, None),
+        ({"feature_extractor_type": "VivitFeatureExtractor"}, "videomae"),
+        ({"video_processor_type": "VivitVideoProcessor", "offset": False}, None),  # This class does not read it.
+        ({}, "vivit"),
+        ({"image_processor_type": "SomebodysProcessor"}, "vivit"),
+    ],
+)
+def test_a_vivit_processor_is_recognized_by_every_name_and_by_the_model_type(
+    settings: dict[str, Any], model_type: str | None, size: tuple[int, int]
+) -> None:
+    sizes = {"size": {"shortest_edge": 72}, "crop_size": {"height": 64, "width": 64}}
+    video = frames(*size)
+    expected = np.asarray(VivitImageProcessor(**sizes).preprocess(list(video))["pixel_values"][0])
+    pixels = Transform.from_json(sizes | settings, model_type)(video)
+    np.testing.assert_allclose(pixels, expected, atol=1e-5)
+
+
+def test_a_vivit_processor_without_an_offset() -> None:
+    sizes = {"size": {"shortest_edge": 72}, "crop_size": {"height": 64, "width": 64}, "rescale_factor": 1 / 255}
+    processor, video = VivitImageProcessor(offset=False, **sizes), frames(80, 70)
+    expected = np.asarray(processor.preprocess(list(video))["pixel_values"][0])
+    np.testing.assert_allclose(Transform.from_json(processor.to_dict())(video), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["VideoMAEImageProcessor", "VideoMAEFeatureExtractor", "videomaeVideoProcessor"])
+@pytest.mark.parametrize("offset", [True, False, "no"])
+def test_an_offset_is_ignored_where_the_processors_class_ignores_it(name: str, offset: Any) -> None:
+    settings = {"image_processor_type": name, "size": {"shortest_edge": 64}, "crop_size": 64}
+    video = frames(90, 70)
+    expected = VideoMAEProcessor(**settings, offset=offset)(list(video), return_tensors="np")["pixel_values"][0]
+    pixels = Transform.from_json({**settings, "offset": offset}, "vivit")(video)
+    np.testing.assert_allclose(pixels, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "crop_size", [64, [64, 64], (64, 64), {"height": 64, "width": 64}, {"height": 64.0, "width": 64.0}]
+)
+def test_a_crop_is_written_in_several_forms(crop_size: Any) -> None:
+    assert Transform.from_json({"size": 64, "crop_size": crop_size}).crop == (64, 64)
+    assert Transform.from_json({"size": 64, "crop_size": {"shortest_edge": 64}}).crop == (64, 64)
+    vjepa2 = Transform.from_json({"video_processor_type": "VJEPA2VideoProcessor", "crop_size": crop_size})
+    assert (vjepa2.shortest_edge, vjepa2.crop) == (73, (64, 64))
+
+
+@pytest.mark.parametrize(
+    ("settings", "model_type", "size", "shortest_edge"),
+    [
+        ({"image_processor_type": "VideoMAEImageProcessor"}, "timesformer", 448, 448),
+        ({"image_processor_type": "VideoMAEImageProcessor", "size": 448}, "timesformer", 448, 448),
+        ({"image_processor_type": "ViViTImageProcessor"}, "vivit", 224, 256),
+        ({"image_processor_type": "VivitImageProcessor"}, "vivit", 112, 128),
+        ({"video_processor_type": "VJEPA2VideoProcessor"}, "vjepa2", 384, 438),
+        ({}, "vjepa2", 256, 292),
+        ({"do_normalize": True}, "videomae", 224, 224),
+    ],
+)
+def test_sizes_that_a_processor_lacks_are_those_of_its_class_for_the_models_input(
+    settings: dict[str, Any], model_type: str, size: int, shortest_edge: int
+) -> None:
+    transform = Transform.from_processor(settings, (size, size), model_type)
+    assert (transform.shortest_edge, transform.crop) == (shortest_edge, (size, size))
+
+
+def test_a_processor_for_several_kinds_of_input_has_one_for_videos() -> None:
+    parts = {"processor_class": "VideoPrismProcessor", "video_processor": {"do_normalize": False}, "tokenizer": {}}
+    transform = Transform.from_processor(parts, (288, 288), "videoprism_vision_model")
+    assert transform == Transform(size=(288, 288), resample=3)
+
+
 def test_describe_returns_json() -> None:
     description = Transform(shortest_edge=64, crop=(64, 64)).describe()
     assert json.loads(json.dumps(description)) == description
@@ -151,12 +226,16 @@ def test_an_unknown_resize_is_refused(size: dict[str, int]) -> None:
     "settings",
     [
         *({"size": size} for size in ([24], "24", 0, -1, 10**9, {"shortest_edge": "24"}, {"shortest_edge": math.inf})),
-        *({"crop_size": size} for size in ([24, 24], {"height": 24}, {"height": 24.5, "width": 24}, 0, 2**20)),
+        *(
+            {"crop_size": size}
+            for size in ([24], [24, 24, 24], "24", {"height": 24}, {"height": 24.5, "width": 24}, 0, 2**20)
+        ),
         *({"resample": number} for number in (99, -1, "bilinear", 2.5, 10**400)),
         *({"rescale_factor": number} for number in (0, 1e-310, math.nan, math.inf, 10**400, "x")),
         *({"image_mean": mean} for mean in ([0.5], [0.5] * 4, [math.nan] * 3, "x", {})),
         *({"image_std": std} for std in (0, [-1, 1, 1], [1e-310] * 3, "x")),
-        *({name: "no"} for name in ("do_resize", "do_center_crop", "do_rescale", "do_normalize", "offset")),
+        *({name: "no"} for name in ("do_resize", "do_center_crop", "do_rescale", "do_normalize")),
+        {"image_processor_type": "VivitImageProcessor", "offset": "no"},
     ],
     ids=lambda settings: str(settings)[:40],
 )

@@ -1,13 +1,16 @@
-"""Check the weights of safetensors files against the architecture, by their headers, before anything is allocated."""
+"""Open the files of a model's weights, and check them against the architecture before memory is allocated for them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import zipfile
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -15,44 +18,41 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from staa_widgets.errors import ModelLoadError
+from staa_widgets.models.checkpoint.source import first_line
+from staa_widgets.models.checkpoint.weight_files import WeightFiles
 from staa_widgets.models.family import Family
 
 _DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+_DTYPE_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 _CHECKPOINT_HINT = "Use a checkpoint trained for video classification, with the config.json that belongs to it."
+_PICKLE_HINT = "Use a checkpoint with safetensors weights."
 
 
 @dataclass(frozen=True)
 class StoredWeight:
-    """A weight in an open safetensors file.
+    """A weight in an open file.
 
     Parameters
     ----------
-    file
-        The open file.
-    name
-        Name in the file.
     shape, dtype
-        Shape and type in the file's header, such as ``"F32"``.
+        Shape and type, such as ``"F32"``.
+    read
+        Function that returns the weight.
     """
 
-    file: Any
-    name: str
     shape: tuple[int, ...]
     dtype: str
-
-    def read(self) -> Tensor:
-        """Return the weight; its memory is that of the file until it is used."""
-        return self.file.get_tensor(self.name)
+    read: Callable[[], Tensor]
 
 
 @contextmanager
-def open_weights(paths: Sequence[Path], unused_names: Collection[str]) -> Iterator[dict[str, StoredWeight]]:
+def open_weights(files: WeightFiles, unused_names: Collection[str]) -> Iterator[dict[str, StoredWeight]]:
     """Open the files of a model's weights, and return the weights by name.
 
     Parameters
     ----------
-    paths
-        Safetensors files.
+    files
+        Files of one kind.
     unused_names
         Patterns of the names of weights to leave out, see `Family.unused_weights`.
 
@@ -61,19 +61,18 @@ def open_weights(paths: Sequence[Path], unused_names: Collection[str]) -> Iterat
     SafetensorError, OSError
         If a file is damaged or cannot be read.
     ModelLoadError
-        If a weight occurs twice, or is not made of floating-point numbers.
+        If a weight occurs twice or is not made of floating-point numbers, or a pickled file holds something else.
     """
     weights: dict[str, StoredWeight] = {}
     with ExitStack() as stack:
-        for path in paths:
-            file = stack.enter_context(safe_open(path, framework="pt"))
-            for name in file.keys():  # noqa: SIM118
+        for path in files.paths:
+            opened = _open_pickled(path) if files.pickled else _open_safetensors(path, stack)
+            for name, weight in opened.items():
                 if any(re.fullmatch(pattern, name) for pattern in unused_names):
                     continue
                 if name in weights:
                     raise ModelLoadError(f"The weight {name} is in two files.", "Save the model again.")
-                header = file.get_slice(name)
-                weights[name] = StoredWeight(file, name, tuple(header.get_shape()), str(header.get_dtype()))
+                weights[name] = weight
         others = {f"{name} ({weight.dtype})" for name, weight in weights.items() if weight.dtype not in _DTYPES}
         if others:
             raise ModelLoadError(
@@ -81,6 +80,53 @@ def open_weights(paths: Sequence[Path], unused_names: Collection[str]) -> Iterat
                 "Use a checkpoint with floating-point weights that is not quantized.",
             )
         yield weights
+
+
+def _open_safetensors(path: Path, stack: ExitStack) -> dict[str, StoredWeight]:
+    file: Any = stack.enter_context(safe_open(path, framework="pt"))
+    headers = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+    return {
+        name: StoredWeight(tuple(header.get_shape()), str(header.get_dtype()), partial(file.get_tensor, name))
+        for name, header in headers.items()
+    }
+
+
+def _open_pickled(path: Path) -> dict[str, StoredWeight]:
+    """Open a pickled file of weights; nothing in it can run, and weights stay on disk until they are read."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except UnpicklingError as error:
+        raise ModelLoadError(
+            f"{path.name} holds something other than weights, which was not opened because it could run code.",
+            _PICKLE_HINT,
+        ) from error
+    except (RuntimeError, EOFError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise ModelLoadError(
+            f"{path.name} is damaged or of another kind: {first_line(error)[:200]}",
+            "Copy or download it again, or use a checkpoint with safetensors weights.",
+        ) from error
+    if not isinstance(content, dict):
+        raise ModelLoadError(f"{path.name} holds a {type(content).__name__}, not weights by name.", _PICKLE_HINT)
+    others = [str(name) for name, item in content.items() if not isinstance(name, str) or not _is_plain(item)]
+    if others:
+        raise ModelLoadError(f"{path.name} holds values that are no weights: {list_names(others)}.", _PICKLE_HINT)
+    return {
+        name: StoredWeight(
+            tuple(tensor.shape),
+            _DTYPE_NAMES.get(tensor.dtype, str(tensor.dtype).removeprefix("torch.")),
+            partial(_copy, tensor),
+        )
+        for name, tensor in content.items()
+    }
+
+
+def _is_plain(item: object) -> bool:
+    return isinstance(item, Tensor) and item.layout == torch.strided and item.device.type == "cpu"
+
+
+def _copy(tensor: Tensor) -> Tensor:
+    """Return a copy of a weight that does not depend on the file."""
+    return tensor.detach().clone(memory_format=torch.contiguous_format)
 
 
 def rename_old(weights: Mapping[str, StoredWeight], family: Family, names: Collection[str]) -> dict[str, StoredWeight]:
@@ -104,6 +150,16 @@ def rename_old(weights: Mapping[str, StoredWeight], family: Family, names: Colle
                 current = candidate
         renamed[current] = weight
     return renamed
+
+
+def missing_zeros(weights: Collection[str], family: Family, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
+    """Return the weights that are zero where a checkpoint lacks them, see `Family.zero_weights`."""
+    missing = [name for name in shapes if name not in weights]
+    return {
+        name: torch.zeros(shapes[name])
+        for name in missing
+        if any(re.fullmatch(pattern, name) for pattern in family.zero_weights)
+    }
 
 
 def expected_shapes(family: Family, config: Any) -> dict[str, tuple[int, ...]]:

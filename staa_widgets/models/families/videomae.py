@@ -16,6 +16,8 @@ from staa_widgets.models.family import Family, attention_and_projection, submodu
 from staa_widgets.records.geometry import Geometry
 from staa_widgets.records.record import Needs
 
+_KEY_BIAS = r"videomae\..*\.attention\.key\.bias"
+
 
 def geometry(config: VideoMAEConfig) -> Geometry:
     """Return the token layout: tubelets slice by slice, and no CLS."""
@@ -63,8 +65,10 @@ VIDEOMAE = Family(
     make_reader=make_reader,
     replacements=lambda _, reader: reader.projection_replacements(),
     layers=lambda module: submodules_of(module, VideoMAELayer),
-    # The decoder of pretraining, whose position embeddings have no prefix.
-    unused_weights=(r"decoder\..*", r"encoder_to_decoder\..*", "mask_token", "position_embeddings"),
+    # The decoder of pretraining, whose position embeddings have no prefix. Keys have a bias in some releases of
+    # transformers only (5.10 to 5.17): it adds the same number to all scores of a query and so changes no attention.
+    unused_weights=(r"decoder\..*", r"encoder_to_decoder\..*", "mask_token", "position_embeddings", _KEY_BIAS),
+    zero_weights=(_KEY_BIAS,),
     renamed_weights={r"\.q_bias$": ".query.bias", r"\.v_bias$": ".value.bias"},
     outline=outline,
     mean=(0.485, 0.456, 0.406),
