@@ -96,6 +96,7 @@ settings: $(VENV)/.installed
 
 reference: $(VENV)/.installed
 	@$(BIN)/python -m docs.reference
+	@$(BIN)/python -m docs.checkpoints
 
 bench: $(VENV)/.developing $(BUNDLE)
 	for part in overhead cost scale pipeline player; do $(BIN)/python -m benchmarks.$$part || exit 1; done

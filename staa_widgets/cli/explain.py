@@ -19,7 +19,7 @@ def run_explain(options: argparse.Namespace) -> int:
     from staa_widgets.models import load_model
 
     get_method(options.method)
-    model = load_model(options.model, device=options.device)
+    model = load_model(options.model, device=options.device, revision=options.revision)
     target = options.target
     if target is not None:
         target = int(target) if target.isdecimal() and target not in model.labels else target

@@ -1,4 +1,4 @@
-"""The command line: ``staa explain``, ``staa demo``, ``staa benchmark``, ``staa doctor``, ``staa cache``."""
+"""The command line: ``staa explain``, ``demo``, ``benchmark``, ``convert``, ``doctor`` and ``cache``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 from staa_widgets._version import __version__
 from staa_widgets.cli.benchmark import run_benchmark_command
 from staa_widgets.cli.cache import run_cache
+from staa_widgets.cli.convert import run_convert
 from staa_widgets.cli.demo import run_demo
 from staa_widgets.cli.doctor import run_doctor
 from staa_widgets.cli.explain import run_explain
@@ -65,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_explain(commands)
     _add_demo(commands)
     _add_benchmark(commands)
+    _add_convert(commands)
     _add_doctor(commands)
     _add_cache(commands)
     return parser
@@ -104,6 +106,7 @@ def _add_explain(commands: Any) -> None:
         help="model on the Hugging Face Hub, such as owner/name, or a local folder (default: the small model included "
         "in this package, which knows only the synthetic videos of 'staa demo')",
     )
+    explain.add_argument("--revision", help="branch, tag, commit or pull request of the model on the hub")
     explain.add_argument(
         "--method", default="staa", help="attribution method, such as staa_logit or rollout (default: %(default)s)"
     )
@@ -161,6 +164,21 @@ def _add_benchmark(commands: Any) -> None:
         "--out", type=Path, default=Path("staa-benchmark"), help="folder for the report (default: %(default)s)"
     )
     _add_no_cache(benchmark)
+
+
+def _add_convert(commands: Any) -> None:
+    convert = _add_command(
+        commands,
+        "convert",
+        "write a checkpoint as a folder with safetensors weights",
+        run_convert,
+        "Pickled weights (.bin) are read without running code in them, which needs torch 2.10 or newer.",
+    )
+    convert.add_argument("model", help="model on the Hugging Face Hub, such as owner/name, or a local folder")
+    convert.add_argument("out", type=Path, metavar="OUT", help="new folder, which 'staa explain --model OUT' reads")
+    convert.add_argument("--revision", help="branch, tag, commit or pull request, such as refs/pr/7")
+    convert.add_argument("--subfolder", default="", help="folder inside the repository that holds the model")
+    convert.add_argument("--variant", help="variant of the weights, such as fp16")
 
 
 def _add_doctor(commands: Any) -> None:

@@ -125,7 +125,7 @@ def write_published(known: KnownCheckpoint, folder: Path, *, kind: str = "bin") 
     folder
         Folder to write to.
     kind
-        ``"bin"``, ``"safetensors"``, or these with `` shards``.
+        ``"bin"``, ``"safetensors"``, or these with `` in two files``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     content = published_config(known)
@@ -159,7 +159,7 @@ def write_weights(folder: Path, tensors: dict[str, Tensor], kind: str) -> None:
     suffix, save, stem = ("safetensors", save_file, "model")
     if kind.startswith("bin"):
         suffix, save, stem = ("bin", torch.save, "pytorch_model")
-    if not kind.endswith("shards"):
+    if not kind.endswith("in two files"):
         save(tensors, folder / f"{stem}.{suffix}")
         return
     names = {key: f"{stem}-0000{1 + index % 2}-of-00002.{suffix}" for index, key in enumerate(tensors)}

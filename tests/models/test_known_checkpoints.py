@@ -15,18 +15,18 @@ import torch
 from huggingface_hub import constants
 from transformers.models.vivit.image_processing_vivit import VivitImageProcessor
 
+from docs.checkpoints import PAGE, checkpoints_text, tried_kinds
 from staa_widgets.models import load_model
 from staa_widgets.models.checkpoint.known import KNOWN_CHECKPOINTS, KnownCheckpoint
 from tests.helpers.fake_hub import FakeHub
 from tests.helpers.image_processors import VideoMAEProcessor
 from tests.helpers.published import published_processor, write_published
 
-KINDS = {"bin": ["bin"], "safetensors": ["safetensors"], "safetensors or bin": ["safetensors", "bin"]}
-CASES = [(name, kind) for name, known in KNOWN_CHECKPOINTS.items() for kind in KINDS[known.weights]]
-SHARDS = [
-    ("MCG-NJU/videomae-huge-finetuned-kinetics", "bin shards"),
-    ("facebook/vjepa2-vitg-fpc64-384-ssv2", "safetensors shards"),
-]
+CASES = [(name, kind) for name, known in KNOWN_CHECKPOINTS.items() for kind in tried_kinds(known)]
+
+
+def test_the_page_lists_what_is_tried_here() -> None:
+    assert PAGE.read_text("utf-8") == checkpoints_text(), "run `make reference`"
 
 
 def reference_processor(known: KnownCheckpoint) -> Any:
@@ -41,7 +41,7 @@ def reference_processor(known: KnownCheckpoint) -> Any:
     return VideoMAEProcessor(size={"shortest_edge": edge}, **kept)
 
 
-@pytest.mark.parametrize(("name", "kind"), CASES + SHARDS)
+@pytest.mark.parametrize(("name", "kind"), CASES)
 def test_it_loads_from_the_hub_and_sees_the_pixels_of_its_processor(
     name: str, kind: str, hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

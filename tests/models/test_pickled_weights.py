@@ -52,7 +52,7 @@ def assert_same_weights(module: Any) -> None:
         assert torch.equal(module.state_dict()[name], tensor), name
 
 
-@pytest.mark.parametrize("kind", ["bin", "bin shards"])
+@pytest.mark.parametrize("kind", ["bin", "bin in two files"])
 def test_they_are_read_with_a_warning(kind: str, folder: Path) -> None:
     write_weights(folder, tiny_timesformer().state_dict(), kind)
     with pytest.warns(UserWarning, match=rf"'walker' has no safetensors weights: pytorch_model.*{WORD}"):
