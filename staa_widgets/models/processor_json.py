@@ -15,7 +15,6 @@ _TYPE_KEYS = ("image_processor_type", "video_processor_type", "feature_extractor
 _PARTS = ("video_processor", "image_processor")
 # ImageProcessor, ImageProcessorFast, ImageProcessorPil, VideoProcessor, FeatureExtractor.
 _SUFFIX = re.compile("(image|video)processor(fast|pil)?$|featureextractor$")
-_DEFAULT_EDGE = 224
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,9 @@ class ProcessorClass:
     Parameters
     ----------
     settings
-        Defaults that differ from those of VideoMAE's processor. Sizes are for inputs of 224 pixels.
+        Defaults that differ from those of VideoMAE's processor.
+    edge
+        Height and width of the input in pixels, for which the default size is.
     offset
         Whether 1 is subtracted after rescaling: never, always, or as the key `offset` says, whose default is true.
     size_from_crop
@@ -33,12 +34,13 @@ class ProcessorClass:
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
+    edge: int = 224
     offset: Literal["never", "always", "by key"] = "never"
     size_from_crop: bool = False
 
 
 _COMMON: dict[str, Any] = {
-    "size": {"shortest_edge": _DEFAULT_EDGE},
+    "size": {"shortest_edge": 224},
     "resample": int(Image.Resampling.BILINEAR),
     "rescale_factor": 1 / 255,
     "image_mean": 0.5,
@@ -47,7 +49,7 @@ _COMMON: dict[str, Any] = {
 _IMAGENET = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
 _VIVIT = {"size": {"shortest_edge": 256}, "rescale_factor": 1 / 127.5}
 _WHOLE_FRAME = {
-    "size": {"height": _DEFAULT_EDGE, "width": _DEFAULT_EDGE},
+    "size": {"height": 224, "width": 224},
     "do_center_crop": False,
     "resample": int(Image.Resampling.BICUBIC),
 }
@@ -57,7 +59,7 @@ _CLASSES: dict[str, ProcessorClass] = {
     "timesformervideo": ProcessorClass(_IMAGENET),
     "vivit": ProcessorClass(_VIVIT, offset="by key"),
     "vivitvideo": ProcessorClass(_VIVIT, offset="always"),
-    "vjepa2": ProcessorClass(_IMAGENET, size_from_crop=True),
+    "vjepa2": ProcessorClass(_IMAGENET, edge=256, size_from_crop=True),
     "videoprism": ProcessorClass({**_WHOLE_FRAME, "do_normalize": False}),
     "llavaonevision": ProcessorClass(
         {
@@ -120,16 +122,17 @@ def read_settings(
     kind = _find_class(processor, model_type)
     stated = {key: value for key, value in processor.items() if value is not None}
     settings = _COMMON | dict(kind.settings) | stated
-    crop = None
+    crop, default_crop = None, input_size or (kind.edge, kind.edge)
     if _is_on(settings, "do_center_crop"):
-        crop = _read_edges(settings["crop_size"]) if "crop_size" in settings else input_size or (_DEFAULT_EDGE,) * 2
+        crop = _read_edges(settings["crop_size"]) if "crop_size" in settings else default_crop
     shortest_edge, size = None, None
     if _is_on(settings, "do_resize"):
         if kind.size_from_crop:
-            shortest_edge = int((crop or input_size or (_DEFAULT_EDGE,))[0] * 256 / 224)
+            shortest_edge = int((crop or default_crop)[0] * 256 / 224)
         else:
-            resize = settings["size"] if "size" in stated else _scale_size(settings["size"], crop or input_size)
-            shortest_edge, size = _read_resize(resize)
+            # A size that the JSON lacks is that of the class, scaled to this input.
+            factor = 1 if "size" in stated else min(crop or default_crop) / kind.edge
+            shortest_edge, size = _read_resize(settings["size"], factor)
     rescale, normalize = _is_on(settings, "do_rescale"), _is_on(settings, "do_normalize")
     has_offset = kind.offset == "always" or (kind.offset == "by key" and _is_on(settings, "offset"))
     return {
@@ -154,16 +157,15 @@ def _find_class(processor: Mapping[str, Any], model_type: str | None) -> Process
     return _CLASSES.get(_BY_MODEL_TYPE.get(model_type or "", ""), _VIDEOMAE)
 
 
-def _read_resize(resize: Any) -> tuple[int | None, tuple[int, int] | None]:
-    """Return the shortest edge or the size to resize to."""
+def _read_resize(resize: Any, factor: float) -> tuple[int | None, tuple[int, int] | None]:
+    """Return the shortest edge or the size to resize to, times a factor."""
     if isinstance(resize, int):
-        return resize, None
-    if isinstance(resize, list | tuple):
-        return None, _read_edges(resize)
-    if "shortest_edge" in resize and not resize.get("longest_edge"):
-        return _whole(resize["shortest_edge"]), None
-    if "height" in resize and "width" in resize:
-        return None, (_whole(resize["height"]), _whole(resize["width"]))
+        return round(resize * factor), None
+    if not isinstance(resize, list | tuple) and "shortest_edge" in resize and not resize.get("longest_edge"):
+        return round(_whole(resize["shortest_edge"]) * factor), None
+    if isinstance(resize, list | tuple) or ("height" in resize and "width" in resize):
+        height, width = _read_edges(resize)
+        return None, (round(height * factor), round(width * factor))
     raise ModelLoadError(
         f"The processor's resize setting {dict(resize)} is not supported.", "Pass processor=Transform(…) to load_model."
     )
@@ -179,13 +181,6 @@ def _read_edges(value: Any) -> tuple[int, int]:
     if "shortest_edge" in value and "height" not in value:
         return (_whole(value["shortest_edge"]),) * 2
     return _whole(value["height"]), _whole(value["width"])
-
-
-def _scale_size(size: Mapping[str, int], target: tuple[int, int] | None) -> dict[str, int]:
-    """Return the size of a class, which is for inputs of 224 pixels, for other inputs."""
-    if target is None:
-        return dict(size)
-    return {name: int(edge * min(target) / _DEFAULT_EDGE) for name, edge in size.items()}
 
 
 def _is_on(processor: Mapping[str, Any], name: str) -> bool:
