@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,7 +34,7 @@ def load_model(
     revision: str | None = None,
     subfolder: str = "",
     token: str | bool | None = None,
-    cache_dir: str | os.PathLike[str] | None = None,
+    cache_dir: str | Path | None = None,
     local_files_only: bool = False,
     variant: str | None = None,
 ) -> VideoModel:

@@ -179,7 +179,8 @@ def _read_edges(value: Any) -> tuple[int, int]:
         height, width = value
         return _whole(height), _whole(width)
     if "shortest_edge" in value and "height" not in value:
-        return (_whole(value["shortest_edge"]),) * 2
+        edge = _whole(value["shortest_edge"])
+        return edge, edge
     return _whole(value["height"]), _whole(value["width"])
 
 

@@ -68,7 +68,7 @@ def run_fake_hub(cache: Path) -> Iterator[FakeHub]:
 
         do_HEAD = do_GET  # noqa: N815
 
-        def log_message(self, *_: object) -> None: ...
+        def log_message(self, format: str, *_: object) -> None: ...  # noqa: A002
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

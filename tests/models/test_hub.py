@@ -66,7 +66,7 @@ def seed_of(model: Any) -> int:
     ],
 )
 def test_weights_and_processor_are_read_where_the_options_say(
-    options: dict[str, str], seed: int, edge: int, repository: FakeHub, tmp_path: Path
+    options: dict[str, Any], seed: int, edge: int, repository: FakeHub, tmp_path: Path
 ) -> None:
     model = load_model(NAME, device="cpu", cache_dir=tmp_path / "cache", **options)
     assert (seed_of(model), model.transform.shortest_edge) == (seed, edge)

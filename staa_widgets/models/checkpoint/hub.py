@@ -131,7 +131,7 @@ class HubSource(ModelSource):
             if not is_conversion or request.author != _CONVERSION_BOT:
                 continue
             commits = api.list_repo_commits(self.name, revision=request.git_reference)
-            if [commit.commit_id for commit in commits[1:2]] == [newest]:
+            if request.git_reference and [commit.commit_id for commit in commits[1:2]] == [newest]:
                 info = api.model_info(self.name, revision=request.git_reference)
                 return replace(self._at(request.git_reference), listed=_listed_files(info))
         return None

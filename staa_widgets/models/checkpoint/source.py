@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection
@@ -44,12 +43,14 @@ class HubOptions:
     revision: str | None = None
     subfolder: str = ""
     token: str | bool | None = None
-    cache_dir: str | os.PathLike[str] | None = None
+    cache_dir: str | Path | None = None
     local_files_only: bool = False
     variant: str | None = None
 
     def __post_init__(self) -> None:
         subfolder, variant = self.subfolder or "", self.variant
+        if self.cache_dir is not None:
+            object.__setattr__(self, "cache_dir", Path(self.cache_dir).expanduser())
         if not isinstance(subfolder, str) or not re.fullmatch(rf"({_NAME}(/{_NAME})*)?/?", subfolder):
             raise ParameterError(
                 f"subfolder is {str(subfolder)[:60]!r}, not a folder inside the model's.",

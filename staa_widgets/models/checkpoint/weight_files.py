@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.torch_version import TorchVersion
 
 from staa_widgets.errors import ModelLoadError
 from staa_widgets.models.checkpoint.hub import HubSource
@@ -16,7 +17,7 @@ from staa_widgets.models.checkpoint.json_file import read_json
 from staa_widgets.models.checkpoint.refusals import missing_weights_error
 from staa_widgets.models.checkpoint.source import SAVE_HINT, ModelSource
 
-SAFE_TORCH = (2, 10)
+SAFE_TORCH = "2.10"
 """First release of torch whose `torch.load` reads pickled weights safely (CVE-2026-24747)."""
 
 _SAFETENSORS, _PICKLED = "model.safetensors", "pytorch_model.bin"
@@ -61,7 +62,7 @@ def find_weight_files(source: ModelSource) -> WeightFiles:
     pickled_name = next((name for name in (pickled, index) if name in source.files()), None)
     if pickled_name is None:
         raise missing_weights_error(source)
-    if torch.__version__ >= SAFE_TORCH:
+    if TorchVersion(torch.__version__) >= SAFE_TORCH:
         note = (
             f"{source.name!r} has no safetensors weights: {pickled_name} was read with torch.load(weights_only=True), "
             "which runs no code in it."
@@ -75,11 +76,10 @@ def find_weight_files(source: ModelSource) -> WeightFiles:
             f"read. revision={converted.options.revision!r} reads them without a network too."
         )
         return WeightFiles(paths, note=note)
-    least = ".".join(map(str, SAFE_TORCH))
     raise ModelLoadError(
         f"The model {source.name!r} has pickled weights only ({pickled_name}), and torch {torch.__version__} does not "
         "read such files safely (CVE-2026-24747).",
-        f"Update torch to {least} or newer. Or run `staa convert {source.name} OUT` where such a torch is installed, "
+        f"Update torch to {SAFE_TORCH} or newer. Or run `staa convert {source.name} OUT` where such a torch is installed, "
         "and load the folder OUT here: its weights are safetensors.",
     )
 
