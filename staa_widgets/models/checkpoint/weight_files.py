@@ -79,8 +79,8 @@ def find_weight_files(source: ModelSource) -> WeightFiles:
     raise ModelLoadError(
         f"The model {source.name!r} has pickled weights only ({pickled_name}), and torch {torch.__version__} does not "
         "read such files safely (CVE-2026-24747).",
-        f"Update torch to {SAFE_TORCH} or newer. Or run `staa convert {source.name} OUT` where such a torch is installed, "
-        "and load the folder OUT here: its weights are safetensors.",
+        f"Update torch to {SAFE_TORCH} or newer. Or run `staa convert {source.name} OUT` where such a torch is "
+        "installed, and load the folder OUT here: its weights are safetensors.",
     )
 
 
