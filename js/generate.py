@@ -14,6 +14,7 @@ from typing import Any, get_args, get_type_hints
 from staa_widgets.errors import CancelledError
 from staa_widgets.explanation.exports import ExportFormat
 from staa_widgets.export.table import CSV_COLUMNS
+from staa_widgets.methods.postprocess import LEAST_HIDDEN, MOST_HIDDEN
 from staa_widgets.methods.registry import Group
 from staa_widgets.render.colormaps import DIVERGING
 from staa_widgets.render.compositor import BACKGROUND, BACKGROUND_MAX_SIDE, FADE_RANGE, LEVELS, OUTSIDE_BRIGHTNESS
@@ -54,6 +55,8 @@ def generated_text() -> str:
         constant("CSV_COLUMNS", CSV_COLUMNS, "Columns of the exported table."),
         constant("LEVELS", LEVELS, "Number of levels that map values are rounded to."),
         constant("FADE_RANGE", FADE_RANGE, "Part of the range above the cutoff over which the heat map fades in."),
+        constant("LEAST_HIDDEN", LEAST_HIDDEN, "Least share of cells that the automatic threshold hides."),
+        constant("MOST_HIDDEN", MOST_HIDDEN, "Greatest share of cells that the automatic threshold hides."),
         constant(
             "OUTSIDE_BRIGHTNESS",
             OUTSIDE_BRIGHTNESS,

@@ -7,6 +7,12 @@ from numpy.typing import NDArray
 
 from staa_widgets.errors import ParameterError
 
+LEAST_HIDDEN, MOST_HIDDEN = 0.20, 0.99
+"""Range of the share of cells that `dynamic_threshold` sets to zero."""
+
+ROUNDING_ERROR = 1e-6
+"""Change over time, as a share of the largest value, below which `focus` takes maps as constant."""
+
 
 def contrast(maps: NDArray[np.floating]) -> NDArray[np.float32]:
     """Subtract each patch's minimum over time, ``M(s, p) - min_s M(·, p)``, to remove attention sinks and background.
@@ -76,12 +82,39 @@ def smooth(maps: NDArray[np.floating], sigma: float = 0.7) -> NDArray[np.float32
     return blurred.astype(np.float32)
 
 
-def dynamic_threshold(maps: NDArray[np.floating], low: float = 0.70, high: float = 0.90) -> NDArray[np.float32]:
+def hidden_magnitude(maps: NDArray[np.floating], hidden_share: float) -> float:
+    """Return the threshold that hides a share of the cells: the largest magnitude that is hidden; 0 if none is.
+
+    The weakest cells are hidden. Cells of equal magnitude are all kept or all hidden, and the strongest are always
+    kept: if the share falls between equal cells, fewer cells are hidden. Maps are therefore never emptied.
+
+    Parameters
+    ----------
+    maps
+        Any shape; magnitudes count.
+    hidden_share
+        Share of the cells, from 0 to 1.
+
+    Returns
+    -------
+    float
+        A cell is kept if its magnitude is greater than this value.
+    """
+    ranked = np.sort(np.abs(maps), axis=None)
+    weakest_kept = ranked[int(np.ceil(hidden_share * (ranked.size - 1)))]
+    hidden_cells = int(np.searchsorted(ranked, weakest_kept))
+    return float(ranked[hidden_cells - 1]) if hidden_cells else 0.0
+
+
+def dynamic_threshold(
+    maps: NDArray[np.floating], low: float = LEAST_HIDDEN, high: float = MOST_HIDDEN
+) -> NDArray[np.float32]:
     """Set all but the strongest cells of the clip to zero; the more concentrated the maps, the fewer cells are kept.
 
-    The share of cells that are kept is ``f = clip(exp(H) / N, 1 - high, 1 - low)`` of the ``N`` cells, where ``H`` is
-    the entropy of ``|maps|`` over the clip in nats. The whole clip has one threshold, the quantile ``1 - f`` of
-    ``|maps|``; cells with a larger magnitude are kept. (The STAA paper calls its threshold dynamic; the authors' code
+    The share of the ``N`` cells that is set to zero is ``clip(1 - exp(H) / N, low, high)``, where ``H`` is the entropy
+    of ``|maps|`` over the clip in nats: ``exp(H)`` is the number of equally strong cells that would be as concentrated.
+    The whole clip has one threshold. Cells with the same magnitude are all kept or all set to zero, and the strongest
+    cells are always kept, see `hidden_magnitude`. (The STAA paper calls its threshold dynamic; the authors' code
     chooses the percentile at random.)
 
     Parameters
@@ -94,7 +127,7 @@ def dynamic_threshold(maps: NDArray[np.floating], low: float = 0.70, high: float
     Returns
     -------
     NDArray[np.float32]
-        ``(S, h, w)``; zero maps come back unchanged.
+        ``(S, h, w)``; only zero maps come back empty.
 
     Raises
     ------
@@ -103,7 +136,8 @@ def dynamic_threshold(maps: NDArray[np.floating], low: float = 0.70, high: float
     """
     if not 0 <= low <= high <= 1:
         raise ParameterError(
-            f"low={low} and high={high} must satisfy 0 <= low <= high <= 1.", "For example, low=0.7 and high=0.9."
+            f"low={low} and high={high} must satisfy 0 <= low <= high <= 1.",
+            f"The defaults are low={LEAST_HIDDEN} and high={MOST_HIDDEN}.",
         )
     strength = np.abs(np.asarray(maps, np.float64))
     total = strength.sum()
@@ -111,21 +145,29 @@ def dynamic_threshold(maps: NDArray[np.floating], low: float = 0.70, high: float
         return np.asarray(maps, np.float32)
     share = strength[strength > 0] / total
     effective_cells = np.exp(-(share * np.log(share)).sum())
-    kept_share = np.clip(effective_cells / strength.size, 1 - high, 1 - low)
-    return np.where(strength > np.quantile(strength, 1 - kept_share), maps, 0).astype(np.float32)
+    hidden_share = float(np.clip(1 - effective_cells / strength.size, low, high))
+    return np.where(strength > hidden_magnitude(strength, hidden_share), maps, 0).astype(np.float32)
 
 
 def focus(
-    maps: NDArray[np.floating], gamma: float = 2.0, *, sigma: float = 0.7, low: float = 0.70, high: float = 0.90
+    maps: NDArray[np.floating],
+    gamma: float = 2.0,
+    *,
+    sigma: float = 0.7,
+    low: float = LEAST_HIDDEN,
+    high: float = MOST_HIDDEN,
 ) -> NDArray[np.float32]:
     """Sharpen maps for display: smooth, contrast, threshold, raise to `gamma`, divide by the global maximum.
+
+    Contrast is left out where it has no meaning: for maps with negative values, and for maps that do not change over
+    time, of which it would leave nothing.
 
     Parameters
     ----------
     maps
         ``(S, h, w)``.
     gamma
-        Exponent, above 0; a greater exponent gives sharper maps.
+        Exponent of the magnitudes, above 0; a greater exponent gives sharper maps.
     sigma
         See `smooth`.
     low, high
@@ -134,7 +176,7 @@ def focus(
     Returns
     -------
     NDArray[np.float32]
-        ``(S, h, w)`` from 0 to 1.
+        ``(S, h, w)`` from 0 to 1, or from -1 to 1 if the maps have negative values; only zero maps come back empty.
 
     Raises
     ------
@@ -143,7 +185,14 @@ def focus(
     """
     if not gamma > 0:
         raise ParameterError(f"gamma must be greater than 0, got {gamma}.", "Use a value above 1 to sharpen the maps.")
-    return normalize(normalize(dynamic_threshold(contrast(smooth(maps, sigma)), low, high)) ** gamma)
+    smoothed = smooth(normalize(maps), sigma)
+    if smoothed.min(initial=0) >= 0:
+        changes = contrast(smoothed)
+        # What is left of maps that do not change are rounding errors.
+        if changes.max(initial=0) > ROUNDING_ERROR * smoothed.max(initial=0):
+            smoothed = changes
+    sharpened = normalize(dynamic_threshold(smoothed, low, high))
+    return normalize(np.sign(sharpened) * np.abs(sharpened) ** gamma)
 
 
 def signal_to_noise(maps: NDArray[np.floating], where: NDArray[np.bool_]) -> float:

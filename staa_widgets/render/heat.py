@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from staa_widgets.errors import ParameterError
-from staa_widgets.methods.postprocess import smooth
+from staa_widgets.methods.postprocess import hidden_magnitude, smooth
 from staa_widgets.render.colormaps import COLORMAPS, DIVERGING
 from staa_widgets.render.style import DEFAULT_STYLE, HeatStyle
 
@@ -83,14 +82,8 @@ def _normalize_heat(values: NDArray[np.float32], scale: float, *, signed: bool) 
 
 
 def compute_cutoff(heat: Heat, style: HeatStyle) -> float:
-    """Return the magnitude, 0 … 1, that a cell must exceed to be drawn: the quantile `style.threshold` of cells."""
-    if style.threshold <= 0:
-        return 0.0
-    ranked = np.sort(np.abs(heat.values), axis=None)
-    rank = style.threshold * (ranked.size - 1)
-    low = math.floor(rank)
-    below, above = float(ranked[low]), float(ranked[min(low + 1, ranked.size - 1)])
-    return below + (above - below) * (rank - low)
+    """Return the magnitude, 0 … 1, that a cell must exceed to be drawn; see `hidden_magnitude`."""
+    return hidden_magnitude(heat.values, style.threshold) if style.threshold > 0 else 0.0
 
 
 def choose_colormap(heat: Heat, style: HeatStyle) -> NDArray[np.uint8]:

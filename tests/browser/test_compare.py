@@ -334,7 +334,7 @@ def test_difference_equals_the_overlay_drawn_in_numpy(open_page: Open, grid: str
                 assert np.abs(picture_shown.astype(int) - expected.astype(int)).max() <= 2, (name, scale)
                 assert (picture_shown != plain).mean() > 0.02
         page.get_by_role("slider", name="Threshold").fill("0.6")
-        cut = float(np.quantile(every, 0.6))
+        cut = float(every[every < np.quantile(every, 0.6, method="higher")].max())
         expected = reference_overlay(
             plain, field, box, table="diverging", signed=True, top=reach, cut=cut, linear=False
         )

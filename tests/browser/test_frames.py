@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -12,12 +11,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from staa_widgets.explanation.explanation import Explanation
-from staa_widgets.methods.postprocess import dynamic_threshold, normalize, smooth
 from staa_widgets.render.compositor import draw_frame
 from staa_widgets.render.style import HeatStyle
 from tests.helpers.barcodes import BITS, FIRST, barcode_explanation, bit_rectangles
 from tests.helpers.chromium import frame_slider, read_frame_without_heat, read_picture, wait_for_frame
-from tests.helpers.paths import PROTOCOL
 
 pytestmark = pytest.mark.browser
 
@@ -140,16 +137,3 @@ def test_canvas_equals_the_overlay_drawn_in_numpy(open_page: Callable[[Explanati
         assert (picture != plain).mean() > 0.02, name
         if "Outside the crop" in settings:
             page.get_by_role("button", name="show", exact=True).click()
-
-
-def test_postprocessing_matches_the_file_shared_with_the_player() -> None:
-    """`js/tests/heat/heat.test.ts` compares the front end with the same file."""
-    for case in json.loads((PROTOCOL / "refine.json").read_text("utf-8")):
-        maps = np.array(case["maps"]).reshape(case["shape"])
-        assert np.flatnonzero(dynamic_threshold(maps)).tolist() == case["kept"]
-        for q, value in case["quantiles"].items():
-            assert np.quantile(np.abs(maps), float(q)) == pytest.approx(value, abs=1e-12)
-        for sigma, blurred in case["smooth"].items():
-            np.testing.assert_allclose(smooth(maps, float(sigma)).ravel(), blurred, rtol=1e-5, atol=1e-6)
-        refined = np.abs(normalize(dynamic_threshold(normalize(smooth(maps, 0.7))))) ** 1.75
-        np.testing.assert_allclose(refined.ravel(), case["refined"], rtol=1e-5, atol=1e-6)

@@ -42,6 +42,12 @@ export const LEVELS = 1024;
 /** Part of the range above the cutoff over which the heat map fades in. */
 export const FADE_RANGE = 0.45;
 
+/** Least share of cells that the automatic threshold hides. */
+export const LEAST_HIDDEN = 0.2;
+
+/** Greatest share of cells that the automatic threshold hides. */
+export const MOST_HIDDEN = 0.99;
+
 /** Part of the brightness, in 255ths, that a frame keeps outside the box that the model saw. */
 export const OUTSIDE_BRIGHTNESS = 80;
 

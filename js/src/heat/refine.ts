@@ -1,17 +1,19 @@
-// Statistics of a clip's maps: strengths, quantiles, dynamic threshold, blur. The formulas are those of
-// methods/postprocess.py: heat.test.ts and tests/browser/test_frames.py check the same cases, tests/protocol/refine.json.
+// Statistics of a clip's maps: strengths, thresholds, blur. The formulas are those of
+// methods/postprocess.py: heat.test.ts and tests/methods/test_postprocess.py check the same cases, tests/protocol/refine.json.
 
+import { LEAST_HIDDEN, MOST_HIDDEN } from "../core/generated.js";
 import { clamp } from "../core/timeline.js";
 
 /** Magnitudes in rising order. */
 export const sortedMagnitudes = (values: Float32Array): Float32Array => values.map(Math.abs).sort();
 
-/** numpy's default quantile, `q` from 0 to 1. */
-export function quantile(sorted: ArrayLike<number>, q: number): number {
-  const at = q * (sorted.length - 1);
-  const low = Math.floor(at);
-  const high = Math.ceil(at);
-  return sorted[low] + (sorted[high] - sorted[low]) * (at - low);
+/**
+ * Largest magnitude that is hidden when a share of the cells is, the weakest first; 0 if none is. Equal cells are all kept
+ * or all hidden, and the strongest are always kept. The same as `hidden_magnitude` of methods/postprocess.py.
+ */
+export function hiddenMagnitude(sorted: Float32Array, hiddenShare: number): number {
+  const weakestKept = sorted[Math.ceil(hiddenShare * (sorted.length - 1))];
+  return sorted.findLast((value) => value < weakestKept) ?? 0;
 }
 
 /** Share of cells that are weaker than `value`, 0 … 1. */
@@ -28,7 +30,7 @@ export function dynamicThreshold(values: readonly number[] | Float32Array): numb
     sum += size && size * Math.log(size);
   }
   // exp(entropy of the shares): the number of equally strong cells that would be as concentrated.
-  return total && clamp(1 - (total * Math.exp(-sum / total)) / values.length, 0.7, 0.9);
+  return total && clamp(1 - (total * Math.exp(-sum / total)) / values.length, LEAST_HIDDEN, MOST_HIDDEN);
 }
 
 /**

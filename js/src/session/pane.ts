@@ -7,7 +7,7 @@ import { createTimeline, type Timeline } from "../core/timeline.js";
 import { computeHeat, type Heat, mapAt } from "../heat/maps.js";
 import { outlineOf } from "../heat/outline.js";
 import { palette } from "../heat/palette.js";
-import { quantile } from "../heat/refine.js";
+import { hiddenMagnitude } from "../heat/refine.js";
 import { type ClipLayout, type Meta, type Payload, sameClip } from "../host/payload.js";
 import type { Overlay } from "../render/composite.js";
 
@@ -68,7 +68,7 @@ const maxMagnitude = (map: Float32Array) => map.reduce((top, value) => Math.max(
 /** Add how the heat map is laid over the frame, which follows from the settings. */
 export function withOverlay<T extends HeatSource>(source: T, state: State): T & HeatOverlay {
   const { heat, map, colorTable, maxDifference, size, box } = source;
-  const cutoff = computed(() => state.threshold.value && quantile(heat.value.sorted, state.threshold.value));
+  const cutoff = computed(() => state.threshold.value && hiddenMagnitude(heat.value.sorted, state.threshold.value));
   const overlay = computed(() => {
     const clipTop = maxDifference?.value ?? 1;
     const top = (state.normalize.value === "frame" && maxMagnitude(map.value)) || clipTop;

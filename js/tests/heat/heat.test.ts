@@ -3,33 +3,45 @@ import { describe, expect, it } from "vitest";
 import { LEVELS } from "../../src/core/generated.js";
 import { computeHeat } from "../../src/heat/maps.js";
 import { palette } from "../../src/heat/palette.js";
-import { dynamicThreshold, quantile, rank, smooth, sortedMagnitudes } from "../../src/heat/refine.js";
+import { dynamicThreshold, hiddenMagnitude, rank, smooth, sortedMagnitudes } from "../../src/heat/refine.js";
 import type { Payload } from "../../src/host/payload.js";
 import { composite, type Overlay } from "../../src/render/composite.js";
+
+const grey = Uint8Array.from({ length: 768 }, (_, i) => Math.floor(i / 3));
 
 interface Case {
   name: string;
   maps: number[];
   kept: number[];
-  quantiles: Record<string, number>;
+  hidden: Record<string, number>;
   shape: [number, number, number];
   smooth: Record<string, number[]>;
   refined: number[];
 }
-// tests/browser/test_frames.py holds this file against methods/postprocess.py and numpy.
+// tests/methods/test_postprocess.py compares methods/postprocess.py with the same file.
 const cases: Case[] = JSON.parse(
   readFileSync(new URL("../../../tests/protocol/refine.json", import.meta.url), "utf-8"),
 );
 
-describe.each(cases)("statistics of $name maps", ({ maps, kept, quantiles, shape, smooth: blurred, refined }) => {
-  const sorted = maps.map(Math.abs).sort((a, b) => a - b);
-  it("are numpy's quantiles", () => {
-    for (const [q, value] of Object.entries(quantiles)) expect(quantile(sorted, Number(q))).toBeCloseTo(value, 12);
+describe.each(cases)("statistics of $name maps", ({ maps, kept, hidden, shape, smooth: blurred, refined }) => {
+  const sorted = sortedMagnitudes(Float32Array.from(maps));
+  it("hide equal cells together, as in Python", () => {
+    for (const [share, value] of Object.entries(hidden)) expect(hiddenMagnitude(sorted, Number(share))).toBe(value);
   });
   it("keep the same cells at the dynamic threshold as in Python", () => {
-    const cut = quantile(sorted, dynamicThreshold(maps));
+    const cut = hiddenMagnitude(sorted, dynamicThreshold(maps));
     const alive = maps.flatMap((value, i) => (Math.abs(value) > cut ? [i] : []));
     expect(alive).toEqual(kept);
+  });
+  it("draw no cell that is hidden, and the strongest in full", () => {
+    const heat = computeHeat(payload(Float32Array.from(maps), shape), -1, -1);
+    const cutoff = hiddenMagnitude(heat.sorted, dynamicThreshold(heat.values));
+    const colors = palette({ colorTable: grey, opacity: 1, cutoff, gamma: 1, signed: heat.signed });
+    const levels = [...heat.values].map((value) => (heat.signed ? (value + 1) / 2 : value) * (LEVELS - 1));
+    const covers = levels.map((level) => colors[4 * Math.round(level) + 3]);
+    // Level 512 of a signed palette, which stands for 0, has an opacity of 1/255.
+    for (const [i, cover] of covers.entries()) if (!kept.includes(i)) expect(cover).toBeLessThan(2);
+    if (kept.length) expect(Math.max(...covers)).toBe(255);
   });
   it("are blurred as in Python, and refined by blur, cut and power", () => {
     const maps32 = Float32Array.from(maps);
@@ -39,7 +51,7 @@ describe.each(cases)("statistics of $name maps", ({ maps, kept, quantiles, shape
       );
     }
     const values = computeHeat(payload(maps32, shape), -1, -1, 0.7);
-    const cut = quantile(values.sorted, dynamicThreshold(values.values));
+    const cut = hiddenMagnitude(values.sorted, dynamicThreshold(values.values));
     const powered = values.values.map((value) => (Math.abs(value) > cut ? Math.abs(value) ** 1.75 : 0));
     expect(maxDifference(powered, refined)).toBeLessThan(1e-3);
   });
@@ -90,8 +102,6 @@ it("ranks a value among the magnitudes of the clip", () => {
   expect([...sorted]).toEqual([0, 0.25, 0.5, 1]);
   expect([0, 0.25, 0.3, 1, 2].map((value) => rank(sorted, value))).toEqual([0, 0.25, 0.5, 0.75, 1]);
 });
-
-const grey = Uint8Array.from({ length: 768 }, (_, i) => Math.floor(i / 3));
 
 describe("palette", () => {
   const look = { colorTable: grey, opacity: 1, cutoff: 0, gamma: 1, signed: false };
