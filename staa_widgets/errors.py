@@ -1,4 +1,4 @@
-"""Typed errors: the message of an error says what is wrong, and its hint says what to do next."""
+"""Typed errors and warnings: the message says what is wrong, and the hint of an error says what to do next."""
 
 from __future__ import annotations
 
@@ -120,6 +120,10 @@ class ProtocolError(StaaError, ValueError):
 
 class CancelledError(StaaError):
     """The computation was cancelled; finished parts stay in the cache."""
+
+
+class IncompleteAttributionWarning(UserWarning):
+    """Attributions do not add up to the difference in the logit that they should explain."""
 
 
 def suggest_name(name: str, known: Iterable[str], otherwise: str) -> str:

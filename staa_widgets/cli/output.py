@@ -72,7 +72,7 @@ def filter_warnings(options: argparse.Namespace) -> Iterator[None]:
         file: TextIO | None = None,  # noqa: ARG001
         line: str | None = None,
     ) -> None:
-        if filename.startswith(_PACKAGE) and category in (UserWarning, RuntimeWarning):
+        if filename.startswith(_PACKAGE) and issubclass(category, UserWarning | RuntimeWarning):
             print_warning(f"staa: warning: {' '.join(str(message).split())}")
         elif options.debug:
             print_warning(warnings.formatwarning(message, category, filename, lineno, line).rstrip())

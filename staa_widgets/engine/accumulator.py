@@ -45,6 +45,7 @@ class WindowAccumulator:
         self.logits = np.empty((count, len(run.model.labels)), np.float32)
         self.attention: dict[int, NDArray[np.float16]] = {}
         self.errors: dict[int, Mapping[str, float]] = {}
+        self.completeness_gaps: dict[int, float] = {}
         self.masks: dict[int, Masks] = {}
         self.target = 0
         self._targets = np.empty(count, np.int64)
@@ -107,6 +108,8 @@ class WindowAccumulator:
         self._targets[result.window] = result.target
         if result.standard_errors:
             self.errors[result.window] = result.standard_errors
+        if result.completeness_gap is not None:
+            self.completeness_gaps[result.window] = result.completeness_gap
         if result.masks is not None:
             self.masks[result.window] = result.masks
 

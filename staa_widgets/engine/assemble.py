@@ -103,6 +103,7 @@ def explain_clip(
             range(len(run.windows)),
             merged.weights,
             list(windows.errors.values()),
+            list(windows.completeness_gaps.values()),
             run.timer.seconds,
             merged.masks,
         ),
@@ -134,7 +135,15 @@ def explain_window(run: ExplainRun, layout: SliceLayout, result: WindowResult) -
         attention=attention,
         window_logits=logits[None],
         masks=result.masks,
-        provenance=_provenance(run, [result.window], [1.0], [result.standard_errors], result.seconds, result.masks),
+        provenance=_provenance(
+            run,
+            [result.window],
+            [1.0],
+            [result.standard_errors],
+            [] if result.completeness_gap is None else [result.completeness_gap],
+            result.seconds,
+            result.masks,
+        ),
         **_clip_fields(run, clip),
     )
     return explanation, clip
@@ -171,6 +180,7 @@ def _provenance(
     windows: Sequence[int],
     weights: list[float],
     errors: Sequence[Mapping[str, float]],
+    completeness_gaps: Sequence[float],
     seconds: Mapping[str, float],
     masks: Masks | None,
 ) -> dict[str, Any]:
@@ -201,6 +211,8 @@ def _provenance(
         },
         "cost": {name: len(windows) * passes for name, passes in cost._asdict().items()},
         "seconds": dict(seconds),
+        # The largest gap of all windows, see `staa_widgets.methods.result.completeness_gap`.
+        **({"completeness_gap": max(completeness_gaps)} if completeness_gaps else {}),
         **({} if masks is None else {"masks": _describe_masks(masks)}),
     }
 

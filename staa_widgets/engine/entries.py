@@ -30,12 +30,13 @@ if TYPE_CHECKING:
 
 def _result_to_parts(result: MethodResult) -> Parts:
     mask_arrays = {} if result.masks is None else split_fields(result.masks)[1]
-    return {"standard_errors": dict(result.standard_errors)}, {"maps": result.maps, **mask_arrays}
+    values = {"standard_errors": dict(result.standard_errors), "completeness_gap": result.completeness_gap}
+    return values, {"maps": result.maps, **mask_arrays}
 
 
 def _result_from_parts(values: dict[str, Any], arrays: dict[str, Any]) -> MethodResult:
     maps = arrays.pop("maps")
-    return MethodResult(maps, Masks(**arrays) if arrays else None, values["standard_errors"])
+    return MethodResult(maps, Masks(**arrays) if arrays else None, **values)
 
 
 EXPLANATION = EntryType("explanation", Explanation.to_parts, Explanation.from_parts)

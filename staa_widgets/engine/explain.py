@@ -16,6 +16,7 @@ from staa_widgets.engine.lock import compute_lock
 from staa_widgets.engine.method_list import MethodsLike, name_methods
 from staa_widgets.engine.options import resolve_options
 from staa_widgets.engine.request import ExplainRequest, attach_request, resolve_request
+from staa_widgets.errors import IncompleteAttributionWarning
 from staa_widgets.explanation.comparison import Comparison
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.records.record import Needs
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from staa_widgets.engine.run import ExplainRun, MemoryCache
     from staa_widgets.models.video_model import VideoModel
     from staa_widgets.video.clip import Clip
+
+
+MAX_COMPLETENESS_GAP = 0.05
+"""Completeness gap above which `explain` warns."""
 
 
 def explain(
@@ -130,6 +135,7 @@ def explain(
     request = resolve_request(video, options)
     explanation = answer_request(request, progress)
     warn_if_class_ignored(request, explanation, stacklevel=3)
+    warn_if_incomplete(explanation, stacklevel=3)
     return explanation
 
 
@@ -255,7 +261,10 @@ def compare(
     memory_cache: MemoryCache = {}
     with progress_reporter(progress) as report, compute_lock(report):
         runs = [ExplainRun(request, report, needs, request.target, memory_cache) for request in requests]
-        return Comparison({name: finish_run(run) for name, run in zip(named_methods, runs, strict=True)})
+        comparison = Comparison({name: finish_run(run) for name, run in zip(named_methods, runs, strict=True)})
+    for explanation in comparison.values():
+        warn_if_incomplete(explanation, stacklevel=3)
+    return comparison
 
 
 def warn_if_class_ignored(request: ExplainRequest, explanation: Explanation, stacklevel: int) -> None:
@@ -271,13 +280,28 @@ def warn_if_class_ignored(request: ExplainRequest, explanation: Explanation, sta
     )
 
 
+def warn_if_incomplete(explanation: Explanation, stacklevel: int) -> bool:
+    """Warn if the attributions are not complete, as for integrated gradients with too few steps; return whether so."""
+    gap, steps = explanation.provenance.get("completeness_gap"), explanation.params.get("steps")
+    if gap is None or gap <= MAX_COMPLETENESS_GAP:
+        return False
+    hint = "" if steps is None else f" Raise steps, for example steps={2 * steps}."
+    warnings.warn(
+        f"The attributions of method {explanation.method!r} do not add up: their sum differs by {gap:.0%} from the "
+        f"difference in the logit between clip and baseline.{hint}",
+        IncompleteAttributionWarning,
+        stacklevel=stacklevel,
+    )
+    return True
+
+
 def _explain_windows(request: ExplainRequest, progress: Progress | bool | None) -> Generator[Explanation, None, None]:
     from staa_widgets.engine.assemble import explain_window
     from staa_widgets.engine.layout import SliceLayout
     from staa_widgets.engine.run import ExplainRun
     from staa_widgets.engine.window_maps import attribute_windows
 
-    has_warned = False
+    has_warned = has_warned_of_gap = False
     with progress_reporter(progress) as report:
         run = ExplainRun(request, report)
         layout = SliceLayout(run)
@@ -287,6 +311,7 @@ def _explain_windows(request: ExplainRequest, progress: Progress | bool | None) 
                 if not has_warned and request.target not in (None, explanation.target):
                     has_warned = True
                     warn_if_class_ignored(request, explanation, stacklevel=3)
+                has_warned_of_gap = has_warned_of_gap or warn_if_incomplete(explanation, stacklevel=3)
                 run.timer.seconds.clear()
                 with compute_lock(report):
                     preview = _get_preview(run, clip) if request.preview else None

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from staa_widgets.engine.explain import finish_run, warn_if_class_ignored
+from staa_widgets.engine.explain import finish_run, warn_if_class_ignored, warn_if_incomplete
 from staa_widgets.engine.keys import explanation_key, record_lock_name
 from staa_widgets.engine.lock import compute_lock
 from staa_widgets.engine.options import RequestOptions, resolve_options
@@ -148,6 +148,7 @@ def _explain_groups(
                 done += 1
                 if outcome.explanation is not None and not isinstance(run, Exception):
                     warn_if_class_ignored(run.request, outcome.explanation, stacklevel=4)
+                    warn_if_incomplete(outcome.explanation, stacklevel=4)
                     if run.memory_cache:
                         run.memory_cache.clear()
                 _report_or_stop(report, _name(video), done, max(total or 0, done))

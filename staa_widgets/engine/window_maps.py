@@ -51,6 +51,8 @@ class WindowResult:
         Masks that the maps are made from, if the method makes masks.
     standard_errors
         Standard errors of the record's sampling and of the method, by name.
+    completeness_gap
+        See `staa_widgets.methods.result.completeness_gap`.
     """
 
     window: int
@@ -61,6 +63,7 @@ class WindowResult:
     seconds: Mapping[str, float]
     masks: Masks | None
     standard_errors: Mapping[str, float]
+    completeness_gap: float | None
 
 
 def attribute_windows(
@@ -103,6 +106,7 @@ def attribute_window(run: ExplainRun, window_record: WindowRecord, target: int |
         seconds={**window_record.seconds, **run.timer.since(seconds_before)},
         masks=result.masks,
         standard_errors={**record.sampling_errors, **result.standard_errors},
+        completeness_gap=result.completeness_gap,
     )
 
 

@@ -17,6 +17,7 @@ from staa_widgets.methods.fillers import cell_sums, get_filler
 from staa_widgets.methods.inputs import MethodInputs
 from staa_widgets.methods.optional import import_captum
 from staa_widgets.methods.registry import Cost, method
+from staa_widgets.methods.result import MethodResult, completeness_gap
 from staa_widgets.methods.validation import check_whole_number
 from staa_widgets.records.geometry import Geometry
 from staa_widgets.records.record import Needs
@@ -40,8 +41,12 @@ def _needs(*, baseline: str = "blur", steps: int = 1, samples: int = 1, noise: f
     return Needs()
 
 
-def _cost(_: Geometry, *, steps: int = 1, samples: int = 1, **__: Any) -> Cost:
-    return Cost(1 + steps * samples, steps * samples)
+def _cost(_: Geometry, *, samples: int, **__: Any) -> Cost:
+    return Cost(1 + samples, samples)
+
+
+def _path_cost(_: Geometry, *, steps: int, **__: Any) -> Cost:
+    return Cost(1 + steps + 1, steps)  # the recorded pass, the points of the path, and the baseline
 
 
 @method("saliency", group="gradient", needs_model=True, class_specific=True, cost=_ONE_GRADIENT)
@@ -81,9 +86,10 @@ def input_x_gradient(inputs: MethodInputs) -> NDArray[np.float32]:
     class_specific=True,
     signed=True,
     needs=_needs,
-    cost=_cost,
+    cost=_path_cost,
+    version=2,
 )
-def integrated_gradients(inputs: MethodInputs, *, steps: int = 20, baseline: str = "blur") -> NDArray[np.float32]:
+def integrated_gradients(inputs: MethodInputs, *, steps: int = 20, baseline: str = "blur") -> MethodResult:
     """Integrated gradients from a baseline to the clip (Sundararajan, Taly & Yan 2017, arXiv 1703.01365).
 
     Parameters
@@ -97,18 +103,29 @@ def integrated_gradients(inputs: MethodInputs, *, steps: int = 20, baseline: str
 
     Returns
     -------
-    NDArray[np.float32]
-        ``(S, h, w)``, signed. With enough steps the sum over cells is the clip's logit minus the baseline's logit.
+    MethodResult
+        Maps ``(S, h, w)``, signed. With enough steps the sum over cells is the clip's logit minus the baseline's logit;
+        the completeness gap says how far the sum is from this difference.
     """
-    explainer = import_captum().IntegratedGradients(_forward_with_progress(inputs, steps))
-    integrals = explainer.attribute(
-        _as_leaf(inputs.pixels[None]),
-        get_filler(baseline)(inputs.pixels)[None],
-        target=inputs.target,
-        n_steps=steps,
-        internal_batch_size=inputs.batch_size,
+    import torch
+
+    forward = _forward_with_progress(inputs, steps + 1)
+    start = get_filler(baseline)(inputs.pixels)[None]
+    integrals = (
+        import_captum()
+        .IntegratedGradients(forward)
+        .attribute(
+            _as_leaf(inputs.pixels[None]),
+            start,
+            target=inputs.target,
+            n_steps=steps,
+            internal_batch_size=inputs.batch_size,
+        )
     )
-    return _sum_over_cells(inputs, integrals[0])
+    with torch.no_grad():
+        baseline_logit = float(forward(start)[0, inputs.target])
+    maps = _sum_over_cells(inputs, integrals[0])
+    return MethodResult(maps, completeness_gap=completeness_gap(maps, inputs.clip_logit - baseline_logit))
 
 
 @method("smooth_grad", group="gradient", needs_model=True, class_specific=True, needs=_needs, cost=_cost)
@@ -137,11 +154,24 @@ def smooth_grad(inputs: MethodInputs, *, samples: int = 16, noise: float = 0.15)
     return _sum_over_cells(inputs, (total / samples).abs())
 
 
-@method("gradient_shap", group="gradient", needs_model=True, class_specific=True, signed=True, needs=_needs, cost=_cost)
+@method(
+    "gradient_shap",
+    group="gradient",
+    needs_model=True,
+    class_specific=True,
+    signed=True,
+    needs=_needs,
+    cost=_cost,
+    version=2,
+)
 def gradient_shap(
     inputs: MethodInputs, *, samples: int = 16, noise: float = 0.05, baseline: str = "blur"
 ) -> NDArray[np.float32]:
     """GradientSHAP: gradients averaged between a baseline and noisy copies (Lundberg & Lee 2017, arXiv 1705.07874).
+
+    The points are stratified: the way from the baseline to a copy is divided into as many parts as there are samples,
+    and each sample lies at a random place in a part of its own. The mean is the same as that of points drawn
+    independently, and the estimate varies less.
 
     Parameters
     ----------
@@ -172,7 +202,8 @@ def _noisy_gradients(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield batches of noisy copies of the clip and gradients, both ``(n, T, 3, H, W)``.
 
-    Gradients are computed at the copies or, with `start`, at a random point between `start` and each copy.
+    Gradients are computed at the copies or, with `start`, at a random point between `start` and each copy. The way from
+    `start` to the i-th copy is divided into `samples` equal parts, and the point lies in the i-th part.
     """
     import torch
 
@@ -181,10 +212,11 @@ def _noisy_gradients(
     saliency = import_captum().Saliency(_forward_with_progress(inputs, samples))
     for first in range(0, samples, inputs.batch_size):
         copies, points = [], []
-        for _ in range(min(inputs.batch_size, samples - first)):
+        for i in range(first, min(first + inputs.batch_size, samples)):
             copy = inputs.pixels + scale * torch.randn(inputs.pixels.shape, generator=generator)
             copies.append(copy)
-            points.append(copy if start is None else start + torch.rand((), generator=generator) * (copy - start))
+            share = 1.0 if start is None else (i + float(torch.rand((), generator=generator))) / samples
+            points.append(copy if start is None else start + share * (copy - start))
         yield torch.stack(copies), saliency.attribute(_as_leaf(torch.stack(points)), target=inputs.target, abs=False)
 
 

@@ -79,6 +79,11 @@ class MethodInputs:
         return self.record.geometry
 
     @property
+    def clip_logit(self) -> float:
+        """Logit of the target for the clip itself, from the record."""
+        return float(self.record.logits[self.target])
+
+    @property
     def shape(self) -> tuple[int, int, int]:
         """``(S, h, w)``, the shape of the maps."""
         return self.geometry.slices, self.geometry.height, self.geometry.width

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from staa_widgets.errors import ParameterError
 from staa_widgets.methods.inputs import MethodInputs
 from staa_widgets.methods.registry import Cost, method
+from staa_widgets.methods.result import MethodResult, completeness_gap
 from staa_widgets.methods.segmentation import label_segments, masked_logit_function, spread_over_cells
 from staa_widgets.methods.validation import (
     SEGMENTS_HINT,
@@ -47,6 +48,11 @@ def _needs(segments: Sequence[int], filler: str, samples: int) -> Needs:
 
 def _cost(_: Geometry, *, samples: int, **__: Any) -> Cost:
     return Cost(1 + samples)
+
+
+def _kernel_cost(geometry: Geometry, *, samples: int, segments: Sequence[int], **_: Any) -> Cost:
+    exact = _exact_cost(geometry, segments=segments)
+    return exact if exact.forwards <= samples else Cost(1 + samples)
 
 
 def _exact_needs(segments: Sequence[int], filler: str) -> Needs:
@@ -107,12 +113,16 @@ def lime(
     class_specific=True,
     signed=True,
     needs=_needs,
-    cost=_cost,
+    cost=_kernel_cost,
+    version=2,
 )
 def kernel_shap(
     inputs: MethodInputs, *, samples: int = 2048, segments: Sequence[int] = (4, 4, 4), filler: str = "blur"
-) -> NDArray[np.float32]:
+) -> MethodResult:
     """KernelSHAP: Shapley value of each segment, estimated from random coalitions of segments.
+
+    If there are no more than `samples` coalitions in all, each of them is shown once, and the values are exact, as by
+    `shapley`.
 
     Lundberg & Lee, "A Unified Approach to Interpreting Model Predictions", arXiv 1705.07874. Coalitions are sampled
     with the probabilities of the Shapley kernel, in pairs of a coalition and its complement, because pairs make the
@@ -125,22 +135,25 @@ def kernel_shap(
     inputs
         The window and its model.
     samples
-        Number of coalitions, including the full and the empty coalition.
+        Number of coalitions, including the full and the empty coalition; fewer if there are fewer in all.
     segments, filler
         As for `lime`.
 
     Returns
     -------
-    NDArray[np.float32]
-        ``(S, h, w)``, in logits; the value of each segment is shared evenly among its cells. The sum over cells is the
-        clip's logit minus the logit of the clip with everything hidden.
+    MethodResult
+        Maps ``(S, h, w)``, in logits; the value of each segment is shared evenly among its cells. The sum over cells is
+        the clip's logit minus the logit of the clip with everything hidden, as the completeness gap confirms.
     """
     labels = label_segments(inputs.shape, segments)
-    coalitions = draw_shapley_coalitions(int(labels.max()) + 1, samples, inputs.seed)
+    count = int(labels.max()) + 1
+    if 2**count <= samples:
+        return _exact_values(inputs, labels, filler)
+    coalitions = draw_shapley_coalitions(count, samples, inputs.seed)
     logits = _coalition_logits(inputs, labels, filler, coalitions)
     clip_logit, hidden_logit = logits[:2]
     values = constrained_coefficients(coalitions[2:], logits[2:] - hidden_logit, clip_logit - hidden_logit)
-    return spread_over_cells(values, labels)
+    return _shared_among_cells(values, labels, clip_logit - hidden_logit)
 
 
 @method(
@@ -151,8 +164,9 @@ def kernel_shap(
     signed=True,
     needs=_exact_needs,
     cost=_exact_cost,
+    version=2,
 )
-def shapley(inputs: MethodInputs, *, segments: Sequence[int] = (8, 1, 1), filler: str = "blur") -> NDArray[np.float32]:
+def shapley(inputs: MethodInputs, *, segments: Sequence[int] = (8, 1, 1), filler: str = "blur") -> MethodResult:
     """Exact Shapley value of each segment from all coalitions: up to 8 segments, along time by default.
 
     Shapley, "A Value for n-Person Games", 1953: what a segment adds to the target's logit, averaged over all orders in
@@ -167,15 +181,25 @@ def shapley(inputs: MethodInputs, *, segments: Sequence[int] = (8, 1, 1), filler
 
     Returns
     -------
-    NDArray[np.float32]
-        ``(S, h, w)``, in logits; the value of each segment is shared evenly among its cells. The sum over cells is the
-        clip's logit minus the logit of the clip with everything hidden.
+    MethodResult
+        Maps ``(S, h, w)``, in logits; the value of each segment is shared evenly among its cells. The sum over cells is
+        the clip's logit minus the logit of the clip with everything hidden, as the completeness gap confirms.
     """
-    labels = label_segments(inputs.shape, segments)
+    return _exact_values(inputs, label_segments(inputs.shape, segments), filler)
+
+
+def _exact_values(inputs: MethodInputs, labels: NDArray[np.int64], filler: str) -> MethodResult:
+    """Return exact Shapley values; the clip's logit is known from the recorded pass."""
     coalitions = all_coalitions(int(labels.max()) + 1)
     logits = _coalition_logits(inputs, labels, filler, coalitions[:-1])
-    clip_logit = inputs.record.logits[inputs.target]  # The logit is known from the recorded pass.
-    return spread_over_cells(exact_shapley_values(np.append(logits, clip_logit)), labels)
+    values = exact_shapley_values(np.append(logits, inputs.clip_logit))
+    return _shared_among_cells(values, labels, inputs.clip_logit - logits[0])
+
+
+def _shared_among_cells(values: NDArray[np.float64], labels: NDArray[np.int64], difference: float) -> MethodResult:
+    """Return maps of the values of segments, which add up to a difference in logits."""
+    maps = spread_over_cells(values, labels)
+    return MethodResult(maps, completeness_gap=completeness_gap(maps, difference))
 
 
 def _coalition_logits(

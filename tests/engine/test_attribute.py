@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,25 +12,33 @@ import numpy as np
 import pytest
 import torch
 
-from staa_widgets import explain, load_model, open_clip
+from staa_widgets import compare, explain, explain_many, load_model, open_clip, stream
 from staa_widgets.engine.attribute import attribute, open_inputs
 from staa_widgets.engine.explain import answer_request
 from staa_widgets.engine.request import request_of
-from staa_widgets.errors import CancelledError, MethodError, ParameterError, WrongInputError
+from staa_widgets.errors import (
+    CancelledError,
+    IncompleteAttributionWarning,
+    MethodError,
+    ParameterError,
+    WrongInputError,
+)
 from staa_widgets.methods import METHODS
+from staa_widgets.methods.fillers import FILLERS
 from staa_widgets.methods.registry import method
 from staa_widgets.models import VideoModel
 from staa_widgets.models.batching import max_batch_size
 from staa_widgets.models.capture import record as record_pixels
 from staa_widgets.records.record import Needs
 from staa_widgets.storage import cache
+from staa_widgets.widget.run_details import run_details
 from tests.helpers.noise_video import NoiseVideo
 from tests.helpers.timesformers import TYPES, tiny_timesformer, tiny_timesformer_model
 from tests.helpers.tiny import random_pixels
 
 NAMES_WITH_PASSES = [name for name, method in METHODS.items() if method.needs_model]
 FEW_PASSES: dict[str, dict[str, Any]] = {
-    "integrated_gradients": {"steps": 2},
+    "integrated_gradients": {"steps": 8},
     "smooth_grad": {"samples": 2},
     "gradient_shap": {"samples": 2},
     "occlusion": {"cells": (2, 2, 2)},
@@ -153,11 +163,57 @@ def test_random_maps_depend_on_the_content_of_the_video(video: Path, model: Vide
 
 def test_provenance_states_the_cost(video: Path, model: VideoModel):
     provenance = explain(video, model, "integrated_gradients", steps=3).provenance
-    assert provenance["cost"] == {"forwards": 4, "backwards": 3}
+    # The recorded pass, three points and the baseline.
+    assert provenance["cost"] == {"forwards": 5, "backwards": 3}
     assert provenance["seconds"]["method"] > 0
     assert "captum" in provenance["versions"]
     assert explain(video, model).provenance["cost"] == {"forwards": 1, "backwards": 0}
     assert explain(NoiseVideo(20), model, "saliency").provenance["cost"] == {"forwards": 10, "backwards": 5}
+
+
+@pytest.mark.filterwarnings("ignore::staa_widgets.errors.IncompleteAttributionWarning")
+def test_provenance_states_the_completeness_gap(video: Path):
+    counter = CountedModel()
+    pixels = counter.model.pixels(open_clip(video).frames([4, 12, 20, 28]))
+    for steps in (1, 2):
+        explanation = explain(video, counter.model, "integrated_gradients", steps=steps)
+        with torch.no_grad():
+            baseline = counter.module(pixel_values=FILLERS["blur"](pixels)[None]).logits[0, explanation.target]
+        difference = float(explanation.logits[explanation.target] - baseline)
+        expected = abs(float(explanation.maps.sum()) - difference) / abs(difference)
+        assert explanation.provenance["completeness_gap"] == pytest.approx(expected, rel=0.01, abs=1e-4)
+        assert ("completeness_gap", f"{explanation.provenance['completeness_gap']:.5g}") in run_details(explanation)
+        # The gap is stored beside the maps.
+        passes = sum(counter.inputs)
+        again = explain(video, counter.model, "integrated_gradients", steps=steps, attention=False)
+        assert sum(counter.inputs) == passes
+        assert again.provenance["completeness_gap"] == explanation.provenance["completeness_gap"]
+    assert explain(video, counter.model, "shapley", segments=(3, 1, 1)).provenance["completeness_gap"] < 1e-3
+    assert "completeness_gap" not in explain(video, counter.model, "saliency").provenance
+
+
+def test_a_large_completeness_gap_gives_a_warning(video: Path, model: VideoModel, monkeypatch: pytest.MonkeyPatch):
+    def explain_with_gap(gap: float, **options: Any) -> None:
+        monkeypatch.setattr("staa_widgets.methods.gradient.completeness_gap", lambda *_: gap)
+        explain(video, model, "integrated_gradients", steps=3, preview=False, **options)
+
+    with pytest.warns(IncompleteAttributionWarning, match=r"differs by 6% .* steps=6") as warned:
+        explain_with_gap(0.06)
+    assert [warning.filename for warning in warned] == [__file__]
+    # The warning comes from the cached explanation too, and from every function that explains.
+    calls: list[Callable[[], object]] = [
+        lambda: explain(video, model, "integrated_gradients", steps=3, preview=False),
+        lambda: compare(video, model, [("integrated_gradients", {"steps": 3})], preview=False),
+        lambda: list(stream(video, model, "integrated_gradients", steps=3)),
+        lambda: list(explain_many([video], model, "integrated_gradients", steps=3, preview=False)),
+    ]
+    for call in calls:
+        with pytest.warns(IncompleteAttributionWarning, match="differs by 6%") as warned:
+            call()
+        assert [warning.filename for warning in warned] == [__file__]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        explain_with_gap(0.05, cache=False)
 
 
 # --- windows ---

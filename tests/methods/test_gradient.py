@@ -97,6 +97,63 @@ def test_integrated_gradients_are_complete(baseline: str):
     assert abs(maps.sum()) > 0.01
 
 
+def test_the_completeness_gap_is_measured_at_the_baseline():
+    inputs = make_inputs(curved_model)
+    for baseline, steps in (("blur", 1), ("median", 2), ("darkest", 3)):
+        start = FILLERS[baseline](inputs.pixels)
+        logits = curved_model(torch.stack([inputs.pixels, start]))[:, 1]
+        difference = float(logits[0] - logits[1])
+        result = METHODS["integrated_gradients"].compute(inputs, steps=steps, baseline=baseline)
+        expected = abs(result.maps.sum() - difference) / abs(difference)
+        assert expected > 0.001
+        assert result.completeness_gap == pytest.approx(expected, rel=1e-3)
+    exact = METHODS["integrated_gradients"].compute(make_inputs(linear_model(WEIGHTS)), steps=1)
+    assert exact.completeness_gap == pytest.approx(0, abs=1e-4)
+    # A constant logit: a gap of rounding errors is not divided by a difference of zero.
+    constant = METHODS["integrated_gradients"].compute(make_inputs(linear_model(WEIGHTS), target=0), steps=1)
+    assert constant.completeness_gap == 0
+
+
+def gradient_at(pixels: Tensor) -> Tensor:
+    leaf = pixels.detach().clone().requires_grad_()
+    return torch.autograd.grad(curved_model(leaf)[:, 1].sum(), leaf)[0]
+
+
+def test_gradient_shap_averages_to_integrated_gradients_and_varies_less_than_independent_points():
+    """Without noise, the mean over points is the integral; with independent points the variance is much larger."""
+    inputs = make_inputs(curved_model, batch_size=64)
+    start = FILLERS["blur"](inputs.pixels)
+    expected = METHODS["integrated_gradients"](inputs, steps=40)
+    samples, draws = 4, 300
+    stratified = np.stack(
+        [
+            METHODS["gradient_shap"](make_inputs(curved_model, seed=seed), samples=samples, noise=0.0)
+            for seed in range(draws)
+        ]
+    )
+    shares = torch.rand(draws * samples, 1, 1, 1, 1, generator=torch.Generator().manual_seed(0))
+    gradients = gradient_at(start + shares * (inputs.pixels - start)) * (inputs.pixels - start)
+    independent = np.stack([sum_over_cells(part.mean(0)) for part in gradients.split(samples)])
+    for estimates in (stratified, independent):
+        errors = estimates.std(0) / np.sqrt(draws)
+        assert (np.abs(estimates.mean(0) - expected) < 5 * errors).all()
+    assert stratified.var(0).sum() < independent.var(0).sum() / 4
+
+
+def test_points_of_gradient_shap_lie_in_parts_of_their_own():
+    pixels = draw_pixels()
+    start = FILLERS["median"](pixels)
+    way = pixels - start
+    shares: list[float] = []
+
+    def watch(clips: Tensor) -> Tensor:
+        shares.extend((((clips.detach() - start) * way).sum((1, 2, 3, 4)) / way.square().sum()).tolist())
+        return sum_of_squares(clips)
+
+    METHODS["gradient_shap"](make_inputs(sum_of_squares, forward=watch), samples=7, noise=0.0, baseline="median")
+    assert [int(7 * share) for share in shares] == list(range(7))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_batch_size_makes_no_difference_and_the_seed_only_to_random_methods(name: str):
     method = METHODS[name]
@@ -125,9 +182,10 @@ def test_passes_are_bounded_counted_and_reported(name: str):
     METHODS[name](make_inputs(curved_model, forward=count_batches, report=lambda *progress: reports.append(progress)))
     cost = METHODS[name].cost(GRID)
     assert max(batches) <= 5
-    assert sum(batches) + 1 == cost.forwards
-    assert cost.backwards == cost.forwards - 1
-    total = cost.backwards
+    total = sum(batches)
+    assert total + 1 == cost.forwards
+    # Of the baseline only the logit is computed.
+    assert cost.backwards == total - (name == "integrated_gradients")
     assert reports[0] == (0, total)
     assert reports[-1] == (total, total)
     assert len(reports) == 1 + len(batches)

@@ -124,6 +124,38 @@ def test_kernel_shap_comes_close_to_the_exact_values():
         assert values.sum() == pytest.approx(exact.sum(), abs=1e-3)
 
 
+@pytest.mark.parametrize("samples", [256, 300, 2048])
+def test_kernel_shap_is_exact_where_all_coalitions_fit_the_samples(samples: int):
+    batches: list[int] = []
+
+    def worth(coalitions: Tensor) -> Tensor:
+        batches.append(len(coalitions))
+        return random_game(5)(coalitions)
+
+    inputs = game_inputs(worth, batch_size=64)
+    exact = SHAPLEY(inputs, segments=EIGHT)
+    batches.clear()
+    np.testing.assert_array_equal(KERNEL(inputs, segments=EIGHT, samples=samples), exact)
+    assert sum(batches) == 255
+    assert KERNEL.cost(GRID, {"samples": samples, "segments": EIGHT}) == (256, 0)
+    assert KERNEL.cost(GRID, {"samples": 255, "segments": EIGHT}) == (256, 0)
+    assert np.abs(KERNEL(inputs, segments=EIGHT, samples=255) - exact).max() > 0.01
+    # More players than exact Shapley values are offered for: 12 cells, 4096 coalitions.
+    twelve = make_inputs(linear_model(WEIGHTS), batch_size=512)
+    losses = sum_over_cells(WEIGHTS * (twelve.pixels - FILLERS["median"](twelve.pixels)))
+    maps = KERNEL(twelve, segments=(4, 4, 4), samples=4096, filler="median")
+    np.testing.assert_allclose(maps, losses, atol=1e-4)
+
+
+def test_values_of_segments_add_up():
+    inputs = game_inputs(random_game(5), batch_size=512)
+    for method, params in ((SHAPLEY, {}), (KERNEL, {"samples": 60}), (KERNEL, {"samples": 256})):
+        gap = method.compute(inputs, segments=EIGHT, **params).completeness_gap
+        assert gap is not None
+        assert gap < 1e-5
+    assert LIME.compute(inputs, segments=EIGHT, samples=60).completeness_gap is None
+
+
 def test_lime_finds_sign_and_order_of_the_contributions():
     """The fit is exact but for the penalty of 1, against a quarter of the weights of some 1000 samples."""
     contributions = np.array([3.0, -2.0, 1.0, 0.5, -0.25, 0.0, 2.0, -1.0])
