@@ -7,6 +7,9 @@ TORCH ?= $(shell grep '^torch==' constraints.txt)
 # Further arguments for JupyterLab. On a machine without a screen, for example:
 #   make lab LAB="--no-browser --ServerApp.port=8888"
 LAB ?=
+# Seconds of `make fuzz`, on two cores, and the seed of its cases.
+FUZZ_SECONDS ?= 600
+FUZZ_SEED ?= 0
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -22,7 +25,7 @@ PYTEST := $(BIN)/python -m pytest
 # Tests in JupyterLab are marked `browser` too.
 SKIPPED := $(if $(STAA_SKIP_BROWSER), and not browser)
 
-.PHONY: demo lab test test-python test-browser test-lab test-all vitest lint format settings reference bench truth matrix train clean help
+.PHONY: demo lab test test-python test-browser test-lab test-all fuzz vitest lint format settings reference bench truth matrix train clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -32,7 +35,8 @@ help:
 	@echo "make test-python, make test-browser, make test-lab"
 	@echo "             run one part of the Python tests: without a browser, in Chromium, in JupyterLab and Notebook"
 	@echo "make test-all"
-	@echo "             run the tests, then what takes longer: slow tests and the matrix (up to 90 minutes)"
+	@echo "             run the tests, then what takes longer: slow tests, fuzzing and the matrix (up to 90 minutes)"
+	@echo "make fuzz    try hostile videos, arrays, files, messages and texts for ten minutes, or FUZZ_SECONDS=60"
 	@echo "make lint    ruff, pyright, import-linter, biome, tsc"
 	@echo "make settings"
 	@echo "             write js/src/core/generated.ts: the settings and constants that Python and the player share"
@@ -73,7 +77,12 @@ test-lab: chromium $(VENV)/.developing $(BUNDLE)
 test-all: test
 	@echo "== slow tests: pytest"
 	@$(PYTEST) -m "slow$(SKIPPED)" || [ $$? -eq 5 ] # 5: no test is marked so
+	@$(MAKE) fuzz
 	@$(MAKE) matrix
+
+fuzz: $(VENV)/.developing $(BUNDLE)
+	@echo "== fuzzing for $(FUZZ_SECONDS) seconds"
+	@$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED) --out out/fuzz.json
 
 .PHONY: chromium
 chromium:

@@ -20,6 +20,7 @@ from staa_widgets.records.record_io import record_from_parts, record_to_parts
 from staa_widgets.storage.cache import EntryType
 from staa_widgets.storage.format import Parts, split_fields
 from staa_widgets.utils.canonical import canonical_json, to_json_value
+from staa_widgets.utils.frozen import require
 from staa_widgets.video.preview import MAX_FRAMES, MAX_SIDE, Preview, even_indices
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ def _result_to_parts(result: MethodResult) -> Parts:
 
 def _result_from_parts(values: dict[str, Any], arrays: dict[str, Any]) -> MethodResult:
     maps = arrays.pop("maps")
+    gap = values.get("completeness_gap")
+    numbers = [*values["standard_errors"].values(), *([] if gap is None else [gap])]
+    require(all(0 <= number < np.inf for number in numbers), "An error of the maps is no number.")
     return MethodResult(maps, Masks(**arrays) if arrays else None, **values)
 
 

@@ -11,6 +11,7 @@ from staa_widgets.errors import FormatError
 from staa_widgets.evaluation.old_results import update_format_1
 from staa_widgets.evaluation.rows import NOT_A_NUMBER, TABLES
 from staa_widgets.storage.format import parse_object, refuse_damaged
+from staa_widgets.utils.text import quote_value
 
 KIND, FORMAT = "results", 2
 
@@ -54,7 +55,7 @@ def decode_results(data: bytes, name: str) -> tuple[dict[str, tuple[Any, ...]], 
         file_format = content["format"]
         if file_format not in (1, FORMAT):
             raise FormatError(
-                f"{name} has format {file_format}, but this version reads formats 1 to {FORMAT}.",
+                f"{name} has format {quote_value(file_format)}, but this version reads formats 1 to {FORMAT}.",
                 "Update staa_widgets.",
             )
         tables = {key: tuple(_row_from_json(kind, row) for row in content[key]) for key, kind in TABLES.items()}

@@ -18,6 +18,7 @@ from staa_widgets.explanation.exports import Exportable
 from staa_widgets.storage.format import pack, read_file, refuse_damaged, unpack
 from staa_widgets.utils.canonical import canonical_json
 from staa_widgets.utils.files import export_bytes
+from staa_widgets.utils.text import check_text
 
 MAX_PANES = 4
 """Largest number of explanations that a player or a page shows at once."""
@@ -51,6 +52,7 @@ class Comparison(Exportable, Mapping[str, Explanation]):
                     f"A comparison maps names to explanations, but {name!r} maps to {type(e).__name__}.",
                     "Pass explanations: Comparison.of(a, b).",
                 )
+            check_text("A name in a comparison", name)
         object.__setattr__(self, "explanations", MappingProxyType(dict(self.explanations)))
 
     @classmethod

@@ -18,11 +18,13 @@ from staa_widgets.errors import FormatError
 from staa_widgets.explanation.exports import Exportable
 from staa_widgets.explanation.old_formats import upgrade
 from staa_widgets.explanation.peak import Peak, describe_position, find_peak
+from staa_widgets.explanation.provenance import check_provenance
 from staa_widgets.records.masks import Masks
 from staa_widgets.storage.format import Parts, pack, read_file, refuse_damaged, split_fields, unpack
 from staa_widgets.utils.canonical import to_json_value
 from staa_widgets.utils.files import export_bytes
 from staa_widgets.utils.frozen import freeze, make_read_only, require
+from staa_widgets.utils.text import check_text, quote_value
 from staa_widgets.video.ground_truth import GroundTruth
 from staa_widgets.video.preview import Preview
 
@@ -132,13 +134,17 @@ class Explanation(Exportable):
         for name, convert in _SCALAR_TYPES.items():
             object.__setattr__(self, name, convert(getattr(self, name)))
         for name in ("params", "provenance"):
+            require(isinstance(getattr(self, name), Mapping), f"Explanation.{name} must be a mapping.")
             object.__setattr__(self, name, MappingProxyType(to_json_value(getattr(self, name))))
+        check_provenance(self.provenance)
         self._validate(classes)
 
     def _validate(self, classes: int) -> None:
         require(self.maps.size > 0, "Explanation.maps is empty.")
         for name in _NAMES:
-            require(isinstance(getattr(self, name), str), f"Explanation.{name} must be text.")
+            check_text(f"Explanation.{name}", getattr(self, name))
+        for index, label in enumerate(self.labels):
+            check_text(f"The label of class {index}", label)
         require(bool(np.isfinite([*self.box, self.end]).all()), "Explanation.box and end must be finite numbers.")
         require(
             len(self.times) > 0 and bool((np.diff(self.times) >= 0).all()),
@@ -270,7 +276,7 @@ class Explanation(Exportable):
         file_format = values.pop("format", None)
         if file_format not in _READABLE_FORMATS:
             raise FormatError(
-                f"The explanation has format {file_format}, but this version reads formats 1 to {FORMAT}.",
+                f"The explanation has format {quote_value(file_format)}, but this version reads formats 1 to {FORMAT}.",
                 "Update staa_widgets.",
             )
         with refuse_damaged("The saved explanation is inconsistent:", "Explain the video again.", with_cause=True):

@@ -12,18 +12,19 @@ from staa_widgets.records.record import Needs, Record
 from staa_widgets.storage.format import Parts, refuse_damaged, split_fields
 from staa_widgets.utils.frozen import require
 
-# Axes of each array: S slices, P patches of a slice, Q = P + CLS, T frames, K classes; "*" stands for any length.
+# Axes of each array: S slices, P patches of a slice, Q = P + CLS, T frames, K classes, L layers with divided attention;
+# "*" stands for any length.
 _AXES = {
     "logits": "K",
     "cls": "**S",
-    "rows": "**SP",
-    "temporal": "*PTT",
-    "spatial": "*TQQ",
-    "value_rows": "*SP",
-    "value_temporal": "*PTT",
-    "contributions": "**SP",
-    "gradient_rows": "*SP",
-    "gradient_temporal": "*PTT",
+    "rows": "L*SP",
+    "temporal": "LPTT",
+    "spatial": "LTQQ",
+    "value_rows": "LSP",
+    "value_temporal": "LPTT",
+    "contributions": "L*SP",
+    "gradient_rows": "LSP",
+    "gradient_temporal": "LPTT",
     "relevance": "SP",
     "rollout": "*SP",
     "value_rollout": "*SP",
@@ -61,6 +62,8 @@ def _check_arrays(record: Record) -> None:
     geometry = record.geometry
     patches = geometry.height * geometry.width
     lengths = {"S": geometry.slices, "P": patches, "Q": 1 + patches, "T": geometry.frames, "K": len(record.logits)}
+    if record.attention_type == "divided" and record.temporal is not None:
+        lengths["L"] = len(record.temporal)
     for name, axes in _AXES.items():
         array = getattr(record, name)
         if array is None:

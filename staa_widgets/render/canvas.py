@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staa_widgets.render.theme import BAR_COLOR, GRID_COLOR, HIGHLIGHT_COLOR, MUTED_COLOR, POSITIVE_COLOR, TEXT_COLOR
+from staa_widgets.utils.text import single_line
 
 if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
@@ -53,7 +54,7 @@ class Canvas:
         width: float = 0,
     ) -> float:
         """Write one line of text, cut to `width`, and return the x coordinate of its end; `anchor` as in Pillow."""
-        font, line = _choose_font(size * self.scale, text)
+        font, line = _choose_font(size * self.scale, single_line(text))
         prefix = line
         while width and line and font.getlength(line) > width * self.scale:
             prefix = prefix[:-1].rstrip()

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from staa_widgets.errors import FormatError
 from staa_widgets.utils.canonical import canonical_json
+from staa_widgets.utils.text import printable_text
 
 _T = TypeVar("_T")
 
@@ -90,7 +91,7 @@ def unpack(kind: str, data: bytes, seal: Seal | None = None) -> tuple[dict[str, 
         text, arrays = metadata["values"], load(data)
         if metadata["staa_widgets"] != kind:
             raise FormatError(
-                f"Cannot read the {kind}: the file is of another kind, {metadata['staa_widgets']}.",
+                f"Cannot read the {kind}: the file is of another kind, {printable_text(metadata['staa_widgets'], 60)}.",
                 "Load it with the class that saved it, such as Explanation or Comparison.",
             )
         expected = _checksum(kind, text, arrays, seal)
@@ -103,10 +104,14 @@ def unpack(kind: str, data: bytes, seal: Seal | None = None) -> tuple[dict[str, 
 
 
 def parse_object(text: str | bytes) -> dict[str, Any]:
-    """Return a JSON object whose numbers are all finite; raise `ValueError` or `RecursionError` for other text."""
+    """Return a JSON object whose numbers are all finite; raise `ValueError` or `RecursionError` for other text.
+
+    Strings with half of a surrogate pair, which nothing can show or write, are not accepted either.
+    """
     values = json.loads(text, parse_float=_parse_finite, parse_constant=_parse_finite)
     if not isinstance(values, dict):
         raise ValueError("This is not a JSON object.")
+    json.dumps(values, ensure_ascii=False).encode()
     return values
 
 
@@ -126,7 +131,7 @@ def refuse_damaged(message: str, hint: str, *, with_cause: bool = False) -> Iter
     except FormatError:
         raise
     except Exception as error:
-        raise FormatError(f"{message} {error}" if with_cause else message, hint) from error
+        raise FormatError(f"{message} {printable_text(error)}" if with_cause else message, hint) from error
 
 
 def read_file(path: str | os.PathLike[str], parse: Callable[[bytes], _T]) -> _T:

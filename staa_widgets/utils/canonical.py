@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from staa_widgets.errors import ParameterError
+from staa_widgets.utils.text import check_text
 
 
 def to_json_value(value: Any) -> Any:
@@ -17,15 +18,17 @@ def to_json_value(value: Any) -> Any:
     Raises
     ------
     ParameterError
-        If the value holds anything that JSON cannot represent, such as NaN or infinity.
+        If the value holds anything that JSON cannot represent, such as NaN or infinity, or text that is not valid.
     """
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
     if isinstance(value, Mapping):
-        return {str(key): to_json_value(item) for key, item in value.items()}
+        return {check_text("A name", str(key)): to_json_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [to_json_value(item) for item in value]
-    if value is None or isinstance(value, str | bool | int) or (isinstance(value, float) and np.isfinite(value)):
+    if isinstance(value, str):
+        return check_text("A value", value)
+    if value is None or isinstance(value, bool | int) or (isinstance(value, float) and np.isfinite(value)):
         return value
     raise ParameterError(
         f"{value!r} of type {type(value).__name__} cannot be stored as JSON.",

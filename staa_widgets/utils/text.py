@@ -6,6 +6,7 @@ import re
 
 from staa_widgets.errors import ParameterError
 
+_BREAKS_AND_CONTROLS = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")
 _DIRECTION_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
@@ -45,9 +46,31 @@ def quote_value(value: object, length: int = 80) -> str:
     return text if len(text) <= length else f"{text[:length]}…"
 
 
+def replace_surrogates(text: str) -> str:
+    """Return a text in which halves of surrogate pairs are replaced by question marks.
+
+    Python reads a file name that is not UTF-8 as a string with such halves, which cannot be written to any file.
+    """
+    return text.encode("utf-8", "replace").decode()
+
+
+def printable_text(value: object, length: int = 300) -> str:
+    """Return the text of a value, such as of an error about damaged data, for a message.
+
+    It is cut to a length; characters that cannot be printed are escaped.
+    """
+    text = "".join(character if character.isprintable() else repr(character)[1:-1] for character in str(value)[:length])
+    return text if len(str(value)) <= length else f"{text}…"
+
+
 def drop_direction_controls(text: str) -> str:
     """Return a text without the characters that change the direction of other text around it.
 
     With them, a name can make a title or a row of a table look like another one.
     """
     return _DIRECTION_CONTROLS.sub("", text)
+
+
+def single_line(text: str) -> str:
+    """Return a text to draw in one line: a space for each break or control character, and no direction controls."""
+    return _BREAKS_AND_CONTROLS.sub(" ", drop_direction_controls(text))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from staa_widgets.errors import ParameterError, TooFewFramesError
-from staa_widgets.utils.text import quote_value
+from staa_widgets.utils.text import quote_value, replace_surrogates
 from staa_widgets.video.ground_truth import GroundTruth
 from staa_widgets.video.limits import check_frame_count
 
@@ -57,6 +57,9 @@ class Clip:
     reader: FrameReader = field(repr=False)
     ground_truth: GroundTruth | None = field(default=None, repr=False)
     truncated: bool = field(default=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", replace_surrogates(self.name))
 
     def __len__(self) -> int:
         """Return ``F``, the number of frames."""

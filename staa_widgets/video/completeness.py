@@ -127,5 +127,8 @@ def _last_element_end(file: BinaryIO) -> int:
 
 
 def _read_at(file: BinaryIO, position: int, count: int) -> bytes:
-    file.seek(position)
+    try:
+        file.seek(position)
+    except (OSError, OverflowError, ValueError):  # In a damaged file a length can lead beyond any position.
+        return b""
     return file.read(count)

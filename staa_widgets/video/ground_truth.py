@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staa_widgets.utils.frozen import freeze, require
+from staa_widgets.utils.text import check_text
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -69,7 +70,7 @@ class GroundTruth:
         freeze(self, "offsets", np.int64, (len(self.when) + 1,))
         width, height = (int(side) for side in self.size)
         object.__setattr__(self, "size", (width, height))
-        object.__setattr__(self, "label", str(self.label))
+        object.__setattr__(self, "label", check_text("The label of the ground truth", str(self.label)))
         edges, (starts, ends) = self.offsets, self.runs.T
         require(
             edges[0] == 0 and edges[-1] == len(self.runs) and bool((np.diff(edges) >= 0).all()),

@@ -62,6 +62,16 @@ def check_frame_size(name: str, width: int, height: int) -> None:
         )
 
 
+def check_array_size(width: int, height: int) -> None:
+    """Raise `VideoTooLargeError` if not even one frame of an array can be shown within the limit."""
+    pixels, limit = width * height, pixel_limit()
+    if pixels > limit:
+        raise VideoTooLargeError(
+            f"A frame of {width}x{height} has {_millions(pixels)} pixels; the limit is {_millions(limit)}.",
+            f"Give smaller frames, or set {VARIABLE} higher if there is memory.",
+        )
+
+
 def check_frame_count(name: str, count: int, width: int, height: int) -> None:
     """Raise `VideoTooLargeError` if so many frames at once exceed the limit."""
     pixels, limit = count * width * height, pixel_limit()

@@ -5,12 +5,13 @@ The Python tests and the TypeScript tests both check the examples in `tests/prot
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from staa_widgets.errors import ProtocolError, StaaError
-from staa_widgets.utils.text import quote_value
+from staa_widgets.utils.text import printable_text, quote_value
 from staa_widgets.widget.tracebacks import TRACEBACKS
 
 MESSAGE_VERSION = 2
@@ -27,6 +28,9 @@ ARGUMENTS: Mapping[str, Mapping[str, type]] = {
 
 MAX_ID_LENGTH = 100
 """Maximum number of characters in the id of a request."""
+
+MAX_TEXT_LENGTH = 2000
+"""Maximum number of characters in the message and in the hint of an error: both may quote what the page has sent."""
 
 _NAMES = {str: "a string", dict: "an object", int: "a whole number"}
 _OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError")
@@ -72,6 +76,8 @@ def parse_message(content: Mapping[str, Any]) -> Request | Cancel:
         )
     if len(content["id"]) > MAX_ID_LENGTH:
         raise ProtocolError(f"The request id has more than {MAX_ID_LENGTH} characters.", "Reload the page.")
+    if not _can_be_sent(content["id"]):
+        raise ProtocolError("The request id is not valid Unicode text.", "Reload the page.")
     if content.get("v") != MESSAGE_VERSION:
         version = quote_value(content.get("v"))
         raise ProtocolError(
@@ -109,20 +115,39 @@ def error_message(id: Any, error: BaseException) -> dict[str, Any]:  # noqa: A00
     For an unexpected error, ``traceback`` is the key under which the page can request the traceback.
     """
     name = type(error).__name__
-    quoted = quote_value(id, MAX_ID_LENGTH)
     if isinstance(error, StaaError):
-        details = {"type": name, "message": error.message, "hint": error.hint, "traceback": ""}
+        message, hint = (printable_text(text, MAX_TEXT_LENGTH) for text in (error.message, error.hint))
+        details = {"type": name, "message": message, "hint": hint, "traceback": ""}
     else:
         lines = str(error).strip().splitlines()
         details = {
             "type": name,
-            "message": f"{name}: {lines[0][:500]}" if lines else name,
+            "message": f"{name}: {printable_text(lines[0], 500)}" if lines else name,
             "hint": "Use a smaller model, a shorter clip or batch_size=1."
             if name in _OUT_OF_MEMORY
             else "This is unexpected; see the traceback for where it happened.",
             "traceback": TRACEBACKS.keep(error),
         }
-    return {"v": MESSAGE_VERSION, "id": quoted if quoted.endswith("…") else id, "ok": False, "error": details}
+    return {"v": MESSAGE_VERSION, "id": _id_to_answer(id), "ok": False, "error": details}
+
+
+def _id_to_answer(id: Any) -> Any:  # noqa: A002
+    """Return the id of an answer: that of the request, or the start of its `repr` if it is long or cannot be sent."""
+    quoted = quote_value(id, MAX_ID_LENGTH)
+    is_short = len(id) <= MAX_ID_LENGTH if isinstance(id, str) else not quoted.endswith("…")
+    return id if is_short and _can_be_sent(id) else quoted
+
+
+def _can_be_sent(value: Any) -> bool:
+    """Return whether a value can be sent as JSON: it has no number that is not finite, and no half of a surrogate pair.
+
+    A page sends neither, but another program that speaks the protocol can.
+    """
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, TypeError, RecursionError):
+        return False
+    return True
 
 
 def progress_message(id: str, step: str, done: int, total: int) -> dict[str, Any]:  # noqa: A002

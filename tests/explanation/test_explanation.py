@@ -36,7 +36,7 @@ def explanation_with_preview() -> Explanation:
         preview=preview,
         attention=np.full((1, 2, 2, 2, 3), 0.25, np.float16),
         window_logits=[[0.0, 1.0]],
-        provenance={"seconds": {"forward": 0.5}, "sampling": np.arange(3)},
+        provenance={"seconds": {"forward": 0.5}, "sampling": {"frames": np.arange(4)[None]}},
     )
 
 
@@ -243,3 +243,42 @@ def test_a_file_that_is_no_sound_explanation_is_refused(tmp_path: Path):
 def test_a_single_logit_gives_a_sigmoid_probability() -> None:
     np.testing.assert_allclose(class_probabilities(np.array([[0.0], [np.log(3)]])), [[0.5], [0.75]])
     np.testing.assert_allclose(class_probabilities(np.array([0.0, np.log(3)])), [0.25, 0.75])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"clip_name": "\ud83d"},
+        {"labels": ("clap", "\udc00")},
+        {"method": 3},
+        {"params": {"layers": "\ud83d"}},
+        {"params": "layers"},
+        {"provenance": "none"},
+        {"provenance": {"\ud83d": 1}},
+        {"provenance": {"model": "timesformer"}},
+        {"provenance": {"seconds": {"forward": "long"}}},
+        {"provenance": {"seconds": {"forward": 10**400}}},
+        {"provenance": {"sampling": {"frames": [3]}}},
+        {"provenance": {"sampling": {"frames": [[]]}}},
+        {"provenance": {"sampling": {"window": []}}},
+    ],
+    ids=ascii,
+)
+def test_texts_and_provenance_that_nothing_can_show_are_refused(changes: dict[str, Any]):
+    with pytest.raises(ParameterError) as caught:
+        make_explanation(**changes)
+    str(caught.value).encode()
+
+
+@pytest.mark.parametrize(
+    "value", ["\ud83d", [1] * 10**5, "x" * 10**6, {"__proto__": {}}], ids=lambda value: ascii(value)[:9]
+)
+@pytest.mark.parametrize("name", ["format", "labels", "provenance", "box", "preview", "clip_name", "new"])
+def test_the_error_of_a_file_that_was_changed_is_short_and_can_be_printed(name: str, value: Any):
+    values, arrays = unpack("explanation", explanation_with_preview().to_bytes())
+    if (name, type(value)) in (("clip_name", str), ("provenance", dict), ("labels", str)) and value != "\ud83d":
+        return
+    with pytest.raises(FormatError) as caught:
+        Explanation.from_bytes(pack("explanation", {**values, name: value}, arrays))
+    assert len(str(caught.value)) < 1000
+    str(caught.value).encode()

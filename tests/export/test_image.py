@@ -227,3 +227,11 @@ def test_wrong_sizes_are_refused(wrong: dict[str, Any]):
 
 def test_the_package_exports_render_image():
     assert staa.render_image is render_image
+
+
+def test_a_text_with_breaks_is_drawn_in_one_line():
+    """Pillow's layout fails at some of them."""
+    labels = ('$HOMEé＝1＝1"\u2029', "a\r\nb")
+    for name in labels:
+        e = replace(E, clip_name=name, labels=(name, *E.labels[1:]), target=0)
+        assert open_image(render_image(e)).size == open_image(render_image(replace(e, clip_name=""))).size

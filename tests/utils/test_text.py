@@ -9,7 +9,14 @@ import pytest
 from staa_widgets.errors import ParameterError
 from staa_widgets.render.theme import escape_plotly_text
 from staa_widgets.utils.html import element
-from staa_widgets.utils.text import check_text, drop_direction_controls, quote_value
+from staa_widgets.utils.text import (
+    check_text,
+    drop_direction_controls,
+    printable_text,
+    quote_value,
+    replace_surrogates,
+    single_line,
+)
 
 TURNED = "clip\u202e4pm.\u2066exe\u2069"
 
@@ -37,3 +44,10 @@ def test_names_do_not_turn_the_text_around_them() -> None:
     assert element("title", TURNED, title=TURNED) == f'<title title="{shown}">{shown}</title>'
     assert escape_plotly_text(TURNED) == shown
     assert drop_direction_controls("\u200fעברית") == "\u200fעברית"
+
+
+def test_texts_are_made_fit_for_a_message_a_line_and_a_file() -> None:
+    assert printable_text("a\n\u202eb\ud83d") == "a\\n\\u202eb\\ud83d"
+    assert printable_text(ValueError("x" * 400)) == "x" * 300 + "…"
+    assert single_line("a\n\u2029b\x1b\u202e 👩‍👩‍👧") == "a  b  👩‍👩‍👧"
+    assert replace_surrogates("caf\udce9 é") == "caf? é"

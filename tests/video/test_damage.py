@@ -122,3 +122,19 @@ def test_a_file_that_breaks_off_gives_a_warning(name: str, cut: int, tmp_path: P
         clip = staa.open_clip(tmp_path / f"cut_{name}")
     assert 0 < len(clip) <= 20
     assert read_barcode(clip.frames([0])[0]) == 0
+
+
+@pytest.mark.parametrize("length", [2**56 - 3, 2**54, 2**63 - 1])
+@pytest.mark.parametrize("name", ["a.mkv", "a.mp4"])
+def test_a_length_that_leads_beyond_any_file_is_no_other_error(name: str, length: int, tmp_path: Path):
+    write_video(tmp_path / name, 20, container_options={"movflags": "faststart"} if name == "a.mp4" else {})
+    data = bytearray((tmp_path / name).read_bytes())
+    if name == "a.mkv":
+        position = data.index(b"\x18\x53\x80\x67") + 4  # the length of the segment
+        data[position : position + 8] = ((1 << 56) | (length & (2**56 - 1))).to_bytes(8, "big")
+    else:  # a box with a length of 64 bits, after the others
+        data += b"\0\0\0\1free" + length.to_bytes(8, "big")
+    (tmp_path / name).write_bytes(data)
+    with pytest.warns(UserWarning, match="damaged or incomplete"):
+        clip = staa.open_clip(tmp_path / name)
+    assert 0 < len(clip) <= 20

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import tempfile
 import zipfile
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +21,13 @@ from PIL import Image
 
 import staa_widgets as staa
 from staa_widgets.engine.video_list import list_videos
-from staa_widgets.errors import FrameArrayError, ParameterError, UnreadableVideoError, VideoNotFoundError
+from staa_widgets.errors import (
+    FrameArrayError,
+    ParameterError,
+    UnreadableVideoError,
+    VideoNotFoundError,
+    VideoTooLargeError,
+)
 from staa_widgets.video.decord_backend import load_decord
 from tests.helpers.video_files import barcode_frame, read_barcode, write_video
 
@@ -340,3 +348,56 @@ def test_frames_are_reduced_to_max_side(path: Path):
     for wrong in (0, -1, 2.5, True, "80"):
         with pytest.raises(ParameterError, match="max_side"):
             staa.open_clip(path, max_side=wrong)  # pyright: ignore[reportArgumentType]
+
+
+# --- what holds no frames ---
+
+VALUES = torch.zeros(2, 8, 9, 3)
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        VALUES.to("meta"),
+        VALUES.to_sparse(),
+        torch.nested.nested_tensor([VALUES, VALUES], layout=torch.jagged),
+        VALUES.to(torch.complex64),
+        VALUES.bool(),
+    ],
+    ids=["meta", "sparse", "nested", "complex", "bool"],
+)
+def test_a_tensor_without_plain_values_is_refused(tensor: torch.Tensor):
+    with pytest.raises(FrameArrayError) as caught:
+        staa.open_clip(tensor)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("row", [{"path": 5}, {"bytes": "text"}, {"bytes": 10**9}, {"path": None}])
+def test_a_row_without_a_video_is_refused(row: dict[str, Any]):
+    with pytest.raises(UnreadableVideoError, match=r"'bytes'|'path'"):
+        staa.open_clip(row)
+
+
+def test_views_of_few_values_are_refused_or_read_in_parts():
+    for shape in ((2, 10**6, 10**6, 3), (2**40, 1, 1, 3)):
+        with pytest.raises((VideoTooLargeError, ParameterError)):
+            staa.open_clip(np.broadcast_to(np.uint8(7), shape))
+    view = np.broadcast_to(np.uint8(7), (20_000, 8, 8, 3))
+    assert staa.open_clip(view).sha256 == staa.open_clip(np.ascontiguousarray(view)).sha256
+
+
+def test_a_rate_may_be_a_fraction():
+    clip = staa.open_clip(FRAMES, fps=Fraction(30000, 1001))  # pyright: ignore[reportArgumentType]
+    assert clip.times.dtype == np.float64
+    assert clip.end == pytest.approx(COUNT * 1001 / 30000)
+
+
+def test_a_name_that_is_not_unicode_can_be_shown_and_saved(path: Path, tmp_path: Path):
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.mp4"))
+    try:
+        odd.write_bytes(path.read_bytes())
+    except OSError:
+        pytest.skip("this file system has Unicode names only")
+    clip = staa.open_clip(odd)
+    assert clip.name == "caf?.mp4"
+    assert len(clip.frames([0])) == 1

@@ -157,6 +157,30 @@ def test_the_answer_to_a_huge_message_is_small(key: str, front: Page):
     assert len(json.dumps(answer)) < 1000
 
 
+@pytest.mark.parametrize("name", ["x" * 100, "x" * 99, "a…", "1\n2"])
+def test_an_error_is_answered_under_the_id_of_the_request(name: str, front: Page):
+    front.send({"v": 2, "id": name, "op": "traceback", "args": {"key": "none"}})
+    assert [message["id"] for message in front.messages] == [name]
+
+
+@pytest.mark.parametrize("name", [float("nan"), {"a": float("inf")}, "\ud800", ["\udc00"], [[]] * 10**4], ids=ascii)
+def test_an_id_that_cannot_be_sent_is_quoted(name: Any, front: Page):
+    front.send({"v": 2, "id": name, "op": "hello"})
+    (answer,) = front.messages
+    assert answer["error"]["type"] == "ProtocolError"
+    assert len(json.dumps(answer, ensure_ascii=False, allow_nan=False).encode()) < 1000
+
+
+@pytest.mark.parametrize(
+    "args", [{"method": "x" * 10**5}, {"params": {"x" * 10**5: 1}}, {"params": {"layers": "\ud800"}}]
+)
+def test_an_error_quotes_little_of_what_a_page_has_sent(args: dict[str, Any], front: Page):
+    front.send(compute_request("1", **args))
+    answer = front.wait_for_answer("1")
+    assert not answer["ok"]
+    assert len(json.dumps(answer, ensure_ascii=False, allow_nan=False).encode()) < 6000
+
+
 def test_a_traceback_goes_to_a_page_that_requests_it_only(front: Page, forward: BlockingForward):
     forward.error = ZeroDivisionError("division by zero")
     forward.go.set()

@@ -14,6 +14,7 @@ from staa_widgets.video.clip import Clip
 from staa_widgets.video.clock import DEFAULT_RATE, MAX_SECONDS
 from staa_widgets.video.frame_reader import ArrayReader
 from staa_widgets.video.inputs.options import InputOptions
+from staa_widgets.video.limits import check_array_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,12 +24,16 @@ if TYPE_CHECKING:
 CHANNELS = (1, 3, 4)
 """Numbers of channels of gray, RGB and RGBA frames."""
 
+CHUNK_BYTES = 1 << 22
+"""Bytes of frames that are copied at a time, if the frames do not lie one after the other in memory."""
+
 
 def open_frames(src: Any, options: InputOptions, name: str, *, from_list: bool = False) -> Clip:
     """Return a clip of frames in memory; `from_list` as for `check_frames`."""
     frames = check_frames(src, from_list=from_list)
     seconds, end = frame_times(len(frames), options.fps, options.times)
     height, width = frames.shape[1:3]
+    check_array_size(width, height)
     return Clip(name, width, height, seconds, 0, end, _digest_in_background(frames, seconds), ArrayReader(frames))
 
 
@@ -38,8 +43,9 @@ def _digest_in_background(frames: NDArray[np.uint8], seconds: NDArray[np.float64
 
     def compute() -> None:
         digest = hashlib.sha256(f"uint8 {frames.shape}".encode())
-        for part in [frames] if frames.flags.c_contiguous else frames:
-            digest.update(np.ascontiguousarray(part).data)
+        count = len(frames) if frames.flags.c_contiguous else max(1, CHUNK_BYTES // frames[0].size)
+        for start in range(0, len(frames), count):
+            digest.update(np.ascontiguousarray(frames[start : start + count]).data)
         digest.update(seconds.data)
         results.append(digest.hexdigest())
 
@@ -120,14 +126,27 @@ def _check_length(seconds: float) -> None:
 def to_numpy(src: Any) -> Any:
     """Return a tensor of any library as a numpy array, and anything else unchanged."""
     if hasattr(src, "detach") and hasattr(src, "cpu"):
-        tensor = src.detach().cpu()
-        try:
-            return tensor.numpy()
-        except TypeError:  # numpy has no bfloat16
-            return tensor.float().numpy() if tensor.is_floating_point() else src
+        return _tensor_to_numpy(src)
     if hasattr(src, "asnumpy"):
         return src.asnumpy()
     return np.asarray(src) if hasattr(src, "__array__") else src
+
+
+def _tensor_to_numpy(tensor: Any) -> NDArray[Any]:
+    """Return a tensor of torch as a numpy array; raise `FrameArrayError` for one without values, or not dense."""
+    try:
+        values = tensor.detach().cpu()
+        is_bfloat16 = str(values.dtype) == "torch.bfloat16"  # numpy has no such type
+        return np.asarray((values.float() if is_bfloat16 else values).numpy())
+    except (TypeError, RuntimeError, NotImplementedError) as error:  # sparse, nested, quantized, or on the meta device
+        raise FrameArrayError(
+            f"The values of a tensor of type {tensor.dtype} cannot be read: {_first_line(error)}",
+            "Give a dense tensor with values, such as frames.to_dense() or frames.dequantize().",
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:200]
 
 
 def _move_channels_last(array: NDArray[Any], *, from_list: bool) -> NDArray[Any]:

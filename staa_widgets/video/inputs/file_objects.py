@@ -69,6 +69,12 @@ def is_row(src: Any) -> bool:
 def open_row(src: Mapping[str, Any], options: InputOptions) -> Clip:
     """Return the clip of a mapping with the ``bytes`` of a file, or else its ``path``."""
     data, path = src.get("bytes"), src.get("path")
+    if not isinstance(data, bytes | bytearray | memoryview | None):
+        raise UnreadableVideoError(
+            f"'bytes' of the video is a {type(data).__name__}.", "Give the bytes of a video file, or its 'path'."
+        )
+    if not isinstance(path, str | os.PathLike | None):
+        raise UnreadableVideoError(f"'path' of the video is a {type(path).__name__}.", "Give the path as a string.")
     if data is not None:
         return open_bytes(bytes(data), PurePath(path).name if path else "video", options)
     if path is None:

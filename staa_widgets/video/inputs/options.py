@@ -31,6 +31,8 @@ class InputOptions:
                 f"fps must be a positive number, got {quote_value(self.fps)}.",
                 "Use frames per second: fps=25.",
             )
+        if self.fps is not None:
+            object.__setattr__(self, "fps", float(self.fps))  # such as from a fraction, as PyAV gives rates
 
     def refuse_times(self) -> None:
         """Raise `ParameterError` if times were given, for inputs that have their own."""
