@@ -68,7 +68,8 @@ def _check_arrays(record: Record) -> None:
         array = getattr(record, name)
         if array is None:
             continue
-        require(isinstance(array, np.ndarray) and array.dtype.kind == "f", f"{name} is no array of numbers.")
+        is_sound = isinstance(array, np.ndarray) and array.dtype in (np.float16, np.float32)
+        require(is_sound, f"{name} is no array of float16 or float32.")
         expected = tuple(lengths.get(axis, length) for axis, length in zip(axes, array.shape, strict=True))
         require(array.shape == expected, f"{name} has shape {array.shape} instead of {expected}.")
         require(bool(np.isfinite(array).all()), f"{name} has values that are not finite.")

@@ -7,6 +7,7 @@ import re
 from staa_widgets.errors import ParameterError
 
 _BREAKS_AND_CONTROLS = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
 _DIRECTION_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
@@ -47,11 +48,11 @@ def quote_value(value: object, length: int = 80) -> str:
 
 
 def replace_surrogates(text: str) -> str:
-    """Return a text in which halves of surrogate pairs are replaced by question marks.
+    """Return a text in which each half of a surrogate pair is replaced by U+FFFD.
 
     Python reads a file name that is not UTF-8 as a string with such halves, which cannot be written to any file.
     """
-    return text.encode("utf-8", "replace").decode()
+    return _SURROGATES.sub("\ufffd", text)
 
 
 def printable_text(value: object, length: int = 300) -> str:

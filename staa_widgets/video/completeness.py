@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -31,9 +32,9 @@ _MP4_BOXES = frozenset(
 
 
 def is_cut_short(source: Path | bytes) -> bool:
-    """Return whether a file ends before the last part of its container does.
+    """Return whether a file ends before the last part of its container does, or another file follows in it unread.
 
-    Known for MP4, Matroska and WebM, AVI, MPEG transport and program streams, Ogg and GIF.
+    Known for MP4, Matroska and WebM, AVI, MPEG transport and program streams, Ogg, GIF, FLV, ASF, MXF, DV and NUT.
     """
     with source.open("rb") if isinstance(source, Path) else io.BytesIO(source) as file:
         size = file.seek(0, os.SEEK_END)
@@ -44,6 +45,9 @@ def is_cut_short(source: Path | bytes) -> bool:
             return _last_riff_end(file) > size
         if head[4:8] in _MP4_BOXES:
             return _last_box_end(file) > size
+        for start, breaks_off in _BREAKS_OFF.items():
+            if head.startswith(start):
+                return breaks_off(file, size)
         tail = _read_at(file, max(0, size - TAIL), TAIL)
         if head[:4] == b"GIF8":
             return not tail.rstrip(b"\0").endswith(b";")
@@ -124,6 +128,57 @@ def _last_element_end(file: BinaryIO) -> int:
             return 0
         position += 4 + width + value
     return position
+
+
+def _flv_breaks_off(file: BinaryIO, size: int) -> bool:
+    """Return whether the tags of an FLV file lead beyond its end, or not to it (Adobe's FLV specification, annex E)."""
+    position = 13
+    while position + 11 <= size:
+        head = _read_at(file, position, 4)
+        if head[0] & 31 not in (8, 9, 18):
+            return True
+        position += 15 + int.from_bytes(head[1:4], "big")
+    return position > size
+
+
+def _asf_breaks_off(file: BinaryIO, size: int) -> bool:
+    """Return whether an ASF file is shorter than it states, or followed by another one (Microsoft's section 3.2)."""
+    header = _read_at(file, 0, TAIL)
+    position = header.find(_ASF_PROPERTIES)
+    stated = int.from_bytes(header[position + 40 : position + 48], "little") if position >= 0 else 0
+    return stated > size or (stated > 0 and _read_at(file, stated, len(_ASF)) == _ASF)
+
+
+def _mxf_breaks_off(file: BinaryIO, size: int) -> bool:
+    """Return whether the footer of an MXF file, whose place its header states, is missing (SMPTE ST 377-1, 7.1)."""
+    length = _read_at(file, 16, 1)
+    start = 17 + (length[0] & 127 if length and length[0] & 128 else 0)
+    footer = int.from_bytes(_read_at(file, start + 24, 8), "big")
+    return footer >= size
+
+
+def _dv_breaks_off(file: BinaryIO, size: int) -> bool:
+    """Return whether a DV file ends within a frame (IEC 61834-2: 12 sequences of 12,000 bytes at 25 Hz, else 10)."""
+    return size % (144_000 if _read_at(file, 3, 1)[0] & 128 else 120_000) != 0
+
+
+def _nut_breaks_off(file: BinaryIO, size: int) -> bool:
+    """Return whether a NUT file has no index at its end, as written by FFmpeg (the NUT specification, section 6)."""
+    length = int.from_bytes(_read_at(file, max(0, size - 12), 8), "big")
+    return not 0 < length <= size or _read_at(file, size - length, 8) != _NUT_INDEX
+
+
+_ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+_NUT_INDEX = bytes.fromhex("4e58dd672f23e64e")
+_BREAKS_OFF: dict[bytes, Callable[[BinaryIO, int], bool]] = {
+    b"FLV": _flv_breaks_off,
+    _ASF[:12]: _asf_breaks_off,
+    bytes.fromhex("060e2b34020501010d010201"): _mxf_breaks_off,
+    b"\x1f\x07\x00": _dv_breaks_off,
+    b"nut/multimed": _nut_breaks_off,
+}
+"""Functions that tell whether a file breaks off, by the first bytes of the file."""
 
 
 def _read_at(file: BinaryIO, position: int, count: int) -> bytes:

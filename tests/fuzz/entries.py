@@ -21,6 +21,7 @@ from staa_widgets.storage.cache import EntryType
 from staa_widgets.storage.format import Seal, pack, unpack
 from staa_widgets.widget.page import page_text
 from tests.fuzz.driver import Case, Driver, RunCase
+from tests.helpers.foreign_files import pack_anything
 
 KINDS: tuple[EntryType[Any], ...] = (EXPLANATION, RECORD, PREVIEW, MAPS)
 METHODS = ("staa", "occlusion")
@@ -124,8 +125,8 @@ def read_shared_file(shared: Shared, case: Case) -> str:
     for _ in range(case.pick([1, 1, 2])):
         change_parts(case, values, arrays)
     try:
-        data = pack("explanation", values, arrays)
-    except Exception:  # The change cannot be written as JSON at all, or not by this writer.
+        data = pack_anything("explanation", values, arrays)
+    except Exception:  # The change cannot be written at all.
         data = make_file({"staa_widgets": "explanation", "values": json.dumps(values), "sha256": "0"})
     if case.chance(0.2):
         data = damage(case, data)
@@ -242,7 +243,7 @@ def _sign_changed(case: Case, kind: EntryType[Any], path: Path, _: Path) -> None
     values, arrays = unpack(kind.kind, path.read_bytes(), seal)
     change_parts(case, values, arrays)
     try:
-        path.write_bytes(pack(kind.kind, values, arrays, seal))
+        path.write_bytes(pack_anything(kind.kind, values, arrays, seal))
     except Exception:  # The change cannot be written.
         path.write_bytes(b"")
 

@@ -146,7 +146,7 @@ def check_pictures(case: Case, e: staa.Explanation) -> str:
 def check_figure(case: Case, e: staa.Explanation) -> str:
     """Assert that the figure can be written as a page without markup of the texts."""
     figure = e.to_plotly()
-    text = figure.to_json()
+    text = str(figure.to_json())
     text.encode()
     assert not re.search("<(script|img|svg|iframe)", json.dumps(json.loads(text)), re.IGNORECASE), "markup in a figure"
     return "figure"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from staa_widgets.errors import FormatError
-from tests.fuzz.driver import Case, Driver, RunCase, try_case
+from tests.fuzz.driver import Case, Driver, Result, RunCase, try_case
 from tests.fuzz.drivers import DRIVERS
 from tests.fuzz.report import BEGIN, END, figures, replace_table, table
 from tests.fuzz.run import Tally, run_for
@@ -89,7 +89,7 @@ KNOWN = Driver("known", "cases with a known outcome", start_known)
 def test_everything_but_an_answer_and_a_typed_error_is_a_failure(tmp_path: Path):
     worker = Worker(KNOWN, 5, tmp_path, Limits(seconds=3, bytes=200_000_000))
     try:
-        results = dict(zip(ACTIONS, map(worker.run, range(len(ACTIONS))), strict=False))
+        results: dict[str, Result] = dict(zip(ACTIONS, map(worker.run, range(len(ACTIONS))), strict=False))
     finally:
         worker.stop()
     assert {name: result.outcome for name, result in results.items() if result.outcome != "failure"} == {

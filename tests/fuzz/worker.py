@@ -77,8 +77,7 @@ class Worker:
                     return replace(result, bytes=max(0, result.bytes - self._baseline))
                 problem = f"took {(result.bytes - self._baseline) / 1e6:,.0f} MB"
         except (EOFError, ConnectionError):
-            self._process.join(10)
-            problem = f"ended the process with exit code {self._process.exitcode}"
+            problem = f"ended the process with exit code {self._exit_code()}"
         log = self._log.read_text("utf-8", "replace")[-1000:] if self._log.exists() else ""
         self.stop()
         return Result(number, "failure", f"The case {problem}.\n{log}", seconds=time.perf_counter() - begin)
@@ -91,6 +90,10 @@ class Worker:
             self._process.join()
             self._connection.close()
             self._process = None
+
+    def _exit_code(self) -> int | None:
+        self._process.join(10)
+        return self._process.exitcode
 
     @property
     def _log(self) -> Path:

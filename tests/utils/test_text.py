@@ -50,4 +50,4 @@ def test_texts_are_made_fit_for_a_message_a_line_and_a_file() -> None:
     assert printable_text("a\n\u202eb\ud83d") == "a\\n\\u202eb\\ud83d"
     assert printable_text(ValueError("x" * 400)) == "x" * 300 + "…"
     assert single_line("a\n\u2029b\x1b\u202e 👩‍👩‍👧") == "a  b  👩‍👩‍👧"
-    assert replace_surrogates("caf\udce9 é") == "caf? é"
+    assert replace_surrogates("caf\udce9 é") == "caf\ufffd é"

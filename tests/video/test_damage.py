@@ -124,7 +124,7 @@ def test_a_file_that_breaks_off_gives_a_warning(name: str, cut: int, tmp_path: P
     assert read_barcode(clip.frames([0])[0]) == 0
 
 
-@pytest.mark.parametrize("length", [2**56 - 3, 2**54, 2**63 - 1])
+@pytest.mark.parametrize("length", [2**56 - 3, 2**54, 2**55 + 5])
 @pytest.mark.parametrize("name", ["a.mkv", "a.mp4"])
 def test_a_length_that_leads_beyond_any_file_is_no_other_error(name: str, length: int, tmp_path: Path):
     write_video(tmp_path / name, 20, container_options={"movflags": "faststart"} if name == "a.mp4" else {})
@@ -138,3 +138,32 @@ def test_a_length_that_leads_beyond_any_file_is_no_other_error(name: str, length
     with pytest.warns(UserWarning, match="damaged or incomplete"):
         clip = staa.open_clip(tmp_path / name)
     assert 0 < len(clip) <= 20
+
+
+OTHER: dict[str, dict[str, Any]] = {
+    "a.flv": {"codec": "flv"},
+    "b_frames.flv": {"bframes": 2},
+    "a.asf": {"codec": "wmv2"},
+    "a.mxf": {"codec": "mpeg2video"},
+    "a.nut": {"codec": "mpeg4"},
+}
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9])
+@pytest.mark.parametrize("name", OTHER)
+def test_a_lost_part_of_a_rarer_container_gives_a_warning(name: str, share: float, tmp_path: Path):
+    write_video(tmp_path / name, 20, **OTHER[name])
+    assert len(staa.open_clip(tmp_path / name)) == 20
+    data = (tmp_path / name).read_bytes()
+    (tmp_path / f"cut_{name}").write_bytes(data[: int(share * len(data))])
+    with pytest.warns(UserWarning, match="damaged or incomplete"):
+        clip = staa.open_clip(tmp_path / f"cut_{name}")
+    assert 0 < len(clip) <= 20
+
+
+@pytest.mark.parametrize("name", ["a.flv", "a.asf"])
+def test_a_second_file_that_follows_unread_gives_a_warning(name: str, tmp_path: Path):
+    write_video(tmp_path / name, 20, **OTHER[name])
+    (tmp_path / f"joined_{name}").write_bytes(2 * (tmp_path / name).read_bytes())
+    with pytest.warns(UserWarning, match=r"only 20 frames can be read; from 0\.80 seconds on it is missing"):
+        staa.open_clip(tmp_path / f"joined_{name}")

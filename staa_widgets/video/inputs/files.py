@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import warnings
 from functools import lru_cache
 from pathlib import Path
 
 from staa_widgets.errors import UnreadableVideoError
 from staa_widgets.utils.frozen import make_read_only
+from staa_widgets.utils.text import replace_surrogates
 from staa_widgets.video.clip import Clip
 from staa_widgets.video.inputs.animation import is_animation, open_animation
 from staa_widgets.video.inputs.options import InputOptions
@@ -17,12 +17,12 @@ from staa_widgets.video.inputs.options import InputOptions
 
 def open_file(path: Path, options: InputOptions) -> Clip:
     """Return the clip of a regular file."""
-    return _open(path, readable_name(path.name), file_digest(path), options)
+    return _open(path, replace_surrogates(path.name), file_digest(path), options)
 
 
 def open_bytes(data: bytes, name: str, options: InputOptions) -> Clip:
     """Return the clip of a file's bytes."""
-    return _open(data, readable_name(name), hashlib.sha256(data).hexdigest(), options)
+    return _open(data, replace_surrogates(name), hashlib.sha256(data).hexdigest(), options)
 
 
 def file_digest(path: Path) -> str:
@@ -34,11 +34,6 @@ def file_digest(path: Path) -> str:
         raise UnreadableVideoError(
             f"{path.name!r} cannot be read: {error.strerror or error}.", "Check its permissions and the disk."
         ) from error
-
-
-def readable_name(name: str) -> str:
-    """Return a name without bytes that are not UTF-8, which neither HTML nor JSON can hold."""
-    return os.fsencode(name).decode("utf-8", "replace")
 
 
 @lru_cache(maxsize=256)
