@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Characters that control a terminal, turn the direction of text or cannot be written; not tabs and line feeds."""
 
 
 class StaaError(Exception):
     """Base class of all errors of this package.
+
+    Characters that control a terminal or the direction of text, such as in the name of a file, are escaped.
 
     Parameters
     ----------
@@ -18,6 +24,7 @@ class StaaError(Exception):
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
+        message, hint = (_UNPRINTABLE.sub(lambda match: ascii(match[0])[1:-1], text) for text in (message, hint))
         super().__init__(message, hint)
         self.message = message
         self.hint = hint

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
     from staa_widgets.render.compositor import Compositor
 
+MAX_LINE = 500
+"""Maximum characters of a line of text; no picture is wide enough for more."""
+
 _SYSTEM_FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "arial.ttf", "Arial Unicode.ttf", "Arial.ttf", "segoeui.ttf")
 """Fonts to try for characters that Pillow's built-in font lacks."""
 
@@ -54,7 +57,7 @@ class Canvas:
         width: float = 0,
     ) -> float:
         """Write one line of text, cut to `width`, and return the x coordinate of its end; `anchor` as in Pillow."""
-        font, line = _choose_font(size * self.scale, single_line(text))
+        font, line = _choose_font(size * self.scale, single_line(text[:MAX_LINE]))
         prefix = line
         while width and line and font.getlength(line) > width * self.scale:
             prefix = prefix[:-1].rstrip()

@@ -162,10 +162,12 @@ class Clip:
             If `max_side` is not a whole number of at least 1, or the clip has a ground truth, which counts pixels.
         """
         if isinstance(max_side, bool) or not isinstance(max_side, Integral) or max_side < 1:
-            raise ParameterError(f"max_side is {max_side!r}.", "Give a whole number of pixels, such as max_side=640.")
-        scale = max_side / max(self.width, self.height)
-        if scale >= 1:
+            raise ParameterError(
+                f"max_side is {quote_value(max_side)}.", "Give a whole number of pixels, such as max_side=640."
+            )
+        if max_side >= max(self.width, self.height):
             return self
+        scale = max_side / max(self.width, self.height)
         if self.ground_truth is not None:
             raise ParameterError(
                 "max_side= cannot be used for a clip with ground truth.", "Make the clip smaller, such as by size=."

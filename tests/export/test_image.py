@@ -231,7 +231,7 @@ def test_the_package_exports_render_image():
 
 def test_a_text_with_breaks_is_drawn_in_one_line():
     """Pillow's layout fails at some of them."""
-    labels = ('$HOMEé＝1＝1"\u2029', "a\r\nb")
+    labels = ('$HOMEé＝1＝1"\u2029', "a\r\nb", "x" * 10**6)
     for name in labels:
         e = replace(E, clip_name=name, labels=(name, *E.labels[1:]), target=0)
         assert open_image(render_image(e)).size == open_image(render_image(replace(e, clip_name=""))).size

@@ -126,7 +126,8 @@ def make_array(case: Case) -> tuple[NDArray[Any], NDArray[np.uint8] | None]:
     if dtype.kind == "f":
         array = (integers / 255).astype(dtype)
         if case.chance(0.4) and array.size:
-            array.flat[case.number(0, array.size)] = np.float64(case.pick(_VALUES)).astype(dtype)
+            with np.errstate(over="ignore"):
+                array.flat[case.number(0, array.size)] = np.float64(case.pick(_VALUES)).astype(dtype)
     elif dtype.kind in "OUSMm":
         array = integers.astype("i8").astype(dtype) if dtype.kind in "Mm" else integers.astype(dtype)
     else:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import pytest
 
-from staa_widgets.errors import ParameterError
+from staa_widgets.errors import FileWriteError, ParameterError
 from staa_widgets.render.theme import escape_plotly_text
 from staa_widgets.utils.html import element
 from staa_widgets.utils.text import (
@@ -51,3 +52,9 @@ def test_texts_are_made_fit_for_a_message_a_line_and_a_file() -> None:
     assert printable_text(ValueError("x" * 400)) == "x" * 300 + "…"
     assert single_line("a\n\u2029b\x1b\u202e 👩‍👩‍👧") == "a  b  👩‍👩‍👧"
     assert replace_surrogates("caf\udce9 é") == "caf\ufffd é"
+
+
+def test_an_error_shows_no_characters_that_control_a_terminal() -> None:
+    error = FileWriteError("It cannot be written to a\r\n\x1b[31m\u202eb\ud83d/é.", "Choose\x00 another.")
+    assert str(error) == "It cannot be written to a\\r\n\\x1b[31m\\u202eb\\ud83d/é. Choose\\x00 another."
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)

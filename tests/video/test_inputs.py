@@ -321,6 +321,28 @@ def test_a_decoder_of_torchcodec_and_a_video_of_datasets(path: Path):
     assert staa.open_clip(decoder).sha256 == staa.open_clip(path).sha256
 
 
+def test_a_decoder_that_fails_is_refused_with_the_way_out():
+    """Each library raises errors of its own types, when it is asked for times or for frames."""
+
+    class FailingDecoder(Decoder):
+        def __init__(self, last: int) -> None:
+            self.last = last
+
+        def get_frames_at(self, indices: list[int]) -> SimpleNamespace:
+            if max(indices) > self.last:
+                raise OSError("Could not push packet to decoder")
+            return super().get_frames_at(indices)
+
+    with pytest.raises(UnreadableVideoError, match="Could not push packet") as caught:
+        staa.open_clip(FailingDecoder(5))
+    assert "path" in caught.value.hint
+    decoder = FailingDecoder(COUNT)
+    clip = staa.open_clip(decoder)
+    decoder.last = 3
+    with pytest.raises(UnreadableVideoError, match="Could not push packet"):
+        clip.frames([5])
+
+
 # --- lists of videos, and keywords ---
 
 
@@ -384,6 +406,13 @@ def test_views_of_few_values_are_refused_or_read_in_parts():
             staa.open_clip(np.broadcast_to(np.uint8(7), shape))
     view = np.broadcast_to(np.uint8(7), (20_000, 8, 8, 3))
     assert staa.open_clip(view).sha256 == staa.open_clip(np.ascontiguousarray(view)).sha256
+
+
+def test_a_huge_max_side_changes_nothing():
+    clip = staa.open_clip(FRAMES, max_side=10**400)
+    assert (clip.width, clip.height) == (64, 48)
+    with pytest.raises(ParameterError, match="max_side is a int of too many digits"):
+        staa.open_clip(FRAMES, max_side=-(10**5000))
 
 
 def test_a_rate_may_be_a_fraction():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from staa_widgets.errors import UnreadableVideoError
+from staa_widgets.errors import StaaError, UnreadableVideoError
 from staa_widgets.utils.frozen import make_read_only
+from staa_widgets.utils.text import printable_text
 from staa_widgets.video.clip import Clip
 from staa_widgets.video.clock import find_jump_limit, frame_step, mend_times
 from staa_widgets.video.frame_reader import resize_frame
@@ -65,8 +67,8 @@ def is_decord_reader(src: Any) -> bool:
 def open_decord_reader(src: Any, options: InputOptions) -> Clip:
     """Return the clip of a ``decord.VideoReader``."""
     options.refuse_rate()
-    count = len(src)
-    seconds = np.asarray(to_numpy(src.get_frame_timestamp(list(range(count)))), np.float64)[:, 0]
+    with _refuse_failures():
+        seconds = np.asarray(to_numpy(src.get_frame_timestamp(list(range(len(src))))), np.float64)[:, 0]
     rate = float(src.get_avg_fps()) if hasattr(src, "get_avg_fps") else None
     return _open(lambda indices: check_frames(src.get_batch(indices), from_list=True), seconds, rate)
 
@@ -82,13 +84,14 @@ def open_torchcodec_decoder(src: Any, options: InputOptions) -> Clip:
     if isinstance(encoded, Mapping) and (encoded.get("bytes") or Path(str(encoded.get("path"))).is_file()):
         return open_row(encoded, options)
     options.refuse_rate()
-    count = len(src)
-    starts = [
-        np.atleast_1d(
-            to_numpy(src.get_frames_at(indices=list(range(start, min(start + CHUNK_FRAMES, count)))).pts_seconds)
-        )
-        for start in range(0, count, CHUNK_FRAMES)
-    ]
+    with _refuse_failures():
+        count = len(src)
+        starts = [
+            np.atleast_1d(
+                to_numpy(src.get_frames_at(indices=list(range(start, min(start + CHUNK_FRAMES, count)))).pts_seconds)
+            )
+            for start in range(0, count, CHUNK_FRAMES)
+        ]
 
     def fetch(indices: list[int]) -> NDArray[np.uint8]:
         return check_frames(src.get_frames_at(indices=indices).data, from_list=True)
@@ -132,9 +135,19 @@ def _open(fetch: Callable[[list[int]], NDArray[np.uint8]], seconds: NDArray[np.f
 
 def _fetch_frames(fetch: Callable[[list[int]], NDArray[np.uint8]], indices: list[int]) -> NDArray[np.uint8]:
     """Return frames of a decoder; raise `UnreadableVideoError` if it fails."""
-    try:
+    with _refuse_failures():
         return fetch(indices)
-    except (RuntimeError, IndexError) as error:
+
+
+@contextmanager
+def _refuse_failures() -> Iterator[None]:
+    """Turn errors of another library in the block into `UnreadableVideoError`: it has types of its own."""
+    try:
+        yield
+    except (StaaError, MemoryError):
+        raise
+    except Exception as error:
         raise UnreadableVideoError(
-            f"The decoder cannot decode its video: {error}.", "Give the path of the file, or its bytes."
+            f"The decoder cannot decode its video: {printable_text(error)}.",
+            "Give the path of the file, or its bytes: damaged frames are then left out where they are not needed.",
         ) from error
