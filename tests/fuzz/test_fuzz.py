@@ -45,7 +45,9 @@ def run_known(case: Case) -> str:
     if action == "long message":
         raise FormatError("x" * 10_000)
     if action == "control characters":
-        raise FormatError("The label \u202eevil is wrong.")
+        error = FormatError("The label is wrong.")
+        error.message = "The label \u202eevil is wrong."  # The class itself escapes such characters.
+        raise error
     if action == "wrong":
         assert 1 + 1 == 3, "the answer is wrong"
     if action == "untyped":
