@@ -29,12 +29,13 @@ def print_summary(explanation: Explanation, page: Path, *, brief: bool = False) 
     """Print the prediction, the peak and the file of an explanation, on one line if `brief`."""
     from tqdm import tqdm
 
-    from staa_widgets.explanation.peak import describe_position
+    from staa_widgets.explanation.peak import describe_position, describe_total
 
     (label, probability), peak = explanation.predictions(1)[0], explanation.peak
     labels, target = explanation.labels, explanation.target
     target_text = "" if label == labels[target] else f" for {labels[target]!r}"
-    share = f"{explanation.temporal[peak.slice]:.0%} of the attribution"
+    total = describe_total(signed=explanation.temporal_signed is not None)
+    share = f"{explanation.temporal[peak.slice]:.0%} of the {total}"
     prediction_text = f"{explanation.clip_name}: {label!r}, {probability:.1%}, by {explanation.model_id}"
     peak_text = f"peak{target_text}: {peak.start:.2f} to {peak.end:.2f} s"
     kind, position = find_format(page).label, describe_position(peak, explanation.frame_size)

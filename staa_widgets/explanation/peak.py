@@ -51,6 +51,11 @@ def find_peak(
     return Peak(strongest, start, end, x, y)
 
 
+def describe_total(*, signed: bool) -> str:
+    """Return what the shares of slices are shares of; for maps with negative values, magnitudes are added up."""
+    return "sum of magnitudes" if signed else "attribution"
+
+
 def describe_position(peak: Peak, frame_size: tuple[int, int]) -> str:
     """Return the position of a peak within a frame of ``(width, height)`` in words, such as ``"top left"``."""
     width, height = frame_size

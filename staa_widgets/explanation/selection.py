@@ -22,7 +22,8 @@ class Selection:
     slices
         Slices that overlap the range.
     share
-        Share of the clip's attribution in the range, 0 … 1; a slice that lies partly in the range counts in part.
+        Share of the clip's attribution in the range, 0 … 1; a slice that lies partly in the range counts in part. If
+        maps have negative values, it is the share of the sum of magnitudes.
     """
 
     start: float

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from staa_widgets.errors import ParameterError
+from staa_widgets.explanation.peak import describe_total
 from staa_widgets.render.canvas import Canvas
 from staa_widgets.render.compositor import Compositor, display_frames, display_index, frame_image, peak_frame
 from staa_widgets.render.style import DEFAULT_STYLE, HeatStyle
@@ -176,7 +177,7 @@ def snapshot(explanation: Explanation, frame: int | None = None, style: HeatStyl
     source_frame, time = (values[position] for values in display_frames(e))
     painted = compositor.paint(frame_image(e, position), float(time))
     slice_index = int(e.slice_of_frame[int(source_frame) - e.first_frame])
-    share = compositor.heat.temporal[slice_index]
+    share, total = compositor.heat.temporal[slice_index], describe_total(signed=compositor.heat.is_signed)
 
     def draw(scale: float) -> Canvas:
         width = min(max(480.0, compositor.size[0]), 720.0)
@@ -191,7 +192,7 @@ def snapshot(explanation: Explanation, frame: int | None = None, style: HeatStyl
         draw_playhead(canvas, axis, float(time))
         return canvas
 
-    description = f"Frame {source_frame} at {time:.2f} s, {share:.0%} of the attribution in its slice."
+    description = f"Frame {source_frame} at {time:.2f} s, {share:.0%} of the {total} in its slice."
     return _encode_png(draw, {"": compositor}, f"{description} {alt_text({'': compositor})}")
 
 

@@ -25,10 +25,11 @@ def to_csv(
 ) -> Path:
     """Write the attribution over time as CSV (UTF-8, comma-separated), one row per slice.
 
-    Columns are ``slice`` (from 1), ``start_s`` and ``end_s`` in seconds, ``share`` of the attribution (0 … 1),
-    ``signed_share``, empty if no value is negative, and ``frames_seen``, the source frames separated by spaces. The
-    table of a comparison lists the rows of one explanation after the other, and has a first column ``name``. A name
-    that a spreadsheet would compute as a formula begins with an apostrophe.
+    Columns are ``slice`` (from 1), ``start_s`` and ``end_s`` in seconds; ``share``, the slice's part of the sum of all
+    magnitudes (0 … 1); ``signed_share``, the sum of the slice's values over that sum, empty if no value is negative;
+    and ``frames_seen``, the source frames separated by spaces. The table of a comparison lists the rows of one
+    explanation after the other, and has a first column ``name``. A name that a spreadsheet would compute as a formula
+    begins with an apostrophe.
 
     Parameters
     ----------

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from staa_widgets.explanation.peak import describe_total
 from staa_widgets.render.theme import (
     BAR_COLOR,
     HIGHLIGHT_COLOR,
@@ -28,8 +29,9 @@ ROW_HEIGHT = 150
 def temporal_bars(explanation: Explanation) -> go.Figure:
     """Draw the time chart of an explanation: a bar for every slice, as wide as the seconds that the slice covers.
 
-    If maps have negative values, each bar is split: the part of the share in favor of the class points up, the part
-    against it down. Otherwise a dashed line marks the share that every slice would have if all were equal.
+    If maps have negative values, a share is the slice's part of the sum of all magnitudes, and each bar is split: the
+    part of the share in favor of the class points up, the part against it down. Otherwise a dashed line marks the share
+    that every slice would have if all were equal.
 
     Parameters
     ----------
@@ -111,7 +113,7 @@ def comparison_bars(comparison: Comparison) -> go.Figure:
     heights = [np.stack(_bar_heights(e)) for e in comparison.values()]
     low, top = min(0.0, *(h.min() for h in heights)), max(h.max() for h in heights)
     figure.update_yaxes(tickformat="~%", nticks=4, range=[1.05 * low, 1.05 * top])
-    figure.update_yaxes(title_text="share of the attribution", row=(rows + 1) // 2)
+    figure.update_yaxes(title_text=_share_title(*comparison.values()), row=(rows + 1) // 2)
     return figure
 
 
@@ -131,6 +133,12 @@ def _add_bars(figure: go.Figure, e: Explanation, row: int | None = None) -> None
             figure.add_trace(_bar_trace(e, heights, color, name), **subplot)
             figure.data[-1].update(legendgroup=name, showlegend=not has_legend)
         figure.update_layout(barmode="overlay")
+
+
+def _share_title(*explanations: Explanation) -> str:
+    """Return the title of the axis of shares, which names what they are shares of."""
+    totals = dict.fromkeys(describe_total(signed=e.temporal_signed is not None) for e in explanations)
+    return f"share of the {' or '.join(totals)}"
 
 
 def _bar_heights(e: Explanation) -> list[np.ndarray]:
@@ -179,7 +187,7 @@ def _layout_options(e: Explanation) -> dict[str, Any]:
         "template": plotly_template(),
         "title": {"text": _title_html(heading, source)},
         "xaxis": {"title": {"text": "seconds"}, "range": [float(e.spans[0, 0]), float(e.spans[-1, 1])]},
-        "yaxis": {"title": {"text": "share of the attribution"}, "tickformat": "~%"},
+        "yaxis": {"title": {"text": _share_title(e)}, "tickformat": "~%"},
         "height": 340,
         "hovermode": "x",
     }

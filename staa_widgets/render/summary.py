@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staa_widgets.explanation.peak import describe_position
+from staa_widgets.explanation.peak import describe_position, describe_total
 from staa_widgets.render.canvas import Canvas, TimeAxis, describe_scale, draw_bars, draw_colorbar, draw_time_axis
 from staa_widgets.render.compositor import Compositor, display_frames, display_index, frame_image
 from staa_widgets.render.style import DEFAULT_STYLE, HeatStyle
@@ -25,6 +25,9 @@ MARGIN, LABEL_WIDTH, EVEN_LABEL_WIDTH = 28, 44, 34
 MIN_IMAGE_WIDTH = 24
 """Smallest width of an image in page pixels, with the gap beside it."""
 
+SIGN_COLORS = "orange: for the class, blue: against it"
+"""What the colors of the bars mean if maps have negative values."""
+
 PLAYHEAD_COLOR = "#c01f2e"
 
 
@@ -38,7 +41,12 @@ def draw_footer(
     )
     draw_bars(canvas, axis, e, heat.temporal, heat.temporal_signed, [highlighted])
     draw_time_axis(canvas, axis)
-    draw_colorbar(canvas, left + LABEL_WIDTH, top + 86, min(240, right - left - LABEL_WIDTH), compositor)
+    bar_width = min(240, right - left - LABEL_WIDTH)
+    draw_colorbar(canvas, left + LABEL_WIDTH, top + 86, bar_width, compositor)
+    if heat.is_signed:
+        room = right - left - LABEL_WIDTH - bar_width - 12
+        for line, text in enumerate((f"share of the {describe_total(signed=True)}", SIGN_COLORS)):
+            canvas.text(right, top + 96 + 16 * line, text, 11, MUTED_COLOR, "rs", width=max(room, 1))
     return axis
 
 
@@ -89,7 +97,8 @@ def alt_text(compositors: Mapping[str, Compositor]) -> str:
     sentences = []
     for name, compositor in compositors.items():
         e, map_name = with_heat_maps(compositor), describe_map(compositor.style)
-        share = f"{e.temporal[e.peak.slice]:.0%} of the {map_name or 'attribution'}"
+        total = map_name or describe_total(signed=compositor.heat.is_signed)
+        share = f"{e.temporal[e.peak.slice]:.0%} of the {total}"
         title = f"{name}: {headline(e)}" if name else headline(e)
         sentences.append(
             f"{title}; {e.clip_name or 'clip'}, {e.method}: {share} from {e.peak.start:.2f} to {e.peak.end:.2f} "
@@ -142,9 +151,10 @@ class SummaryLayout:
         if several and first.style.normalize == "clip":
             canvas.rectangle(self.left, top + 26 + 28, self.right, top + 26 + 50, "white")
             canvas.text(self.left, top + 26 + 41, describe_scale(first, several=True), 12, MUTED_COLOR)
-        text = "bars: share of the attribution in each time slice"
-        if any(compositor.heat.is_signed for compositor in self.compositors.values()):
-            text += "; orange: for the class, blue: against it"
+        signs = dict.fromkeys(compositor.heat.is_signed for compositor in self.compositors.values())
+        text = f"bars: share of the {' or '.join(describe_total(signed=sign) for sign in signs)} in each time slice"
+        if True in signs:
+            text += f"; {SIGN_COLORS}"
         canvas.text(self.right, top + 36, text, 12, MUTED_COLOR, "rs", width=self.right - self.left - 260)
         return canvas
 

@@ -85,6 +85,25 @@ def test_panes_share_one_axis_one_scale_and_one_readout(page: Page, tmp_path: Pa
     assert plot.locator("table tr").nth(1).inner_text().endswith(f"{100 * panes[1].temporal[0]:.1f} %")
 
 
+def test_a_signed_map_says_what_its_shares_mean(page: Page, tmp_path: Path) -> None:
+    e = barcode_explanation(signed=True)
+    assert e.temporal_signed is not None
+    plot = open_chart(page, tmp_path, e)
+    caption = page.get_by_text("share of the sum of magnitudes · up: for the class, down: against it")
+    expect(caption).to_have_attribute("title", re.compile("sum of the magnitudes"))
+    page.mouse.move(*plot_point(plot, 0.01, 30))
+    # A bar is split into the magnitudes of positive and of negative values.
+    positive = np.clip(e.maps, 0, None).sum((1, 2)) / np.abs(e.maps).sum()
+    parts = [100 * part for part in (e.temporal[0], positive[0], e.temporal[0] - positive[0])]
+    percents = [f"{part:.1f} %" if part < 9.95 else f"{part:.0f} %" for part in parts]
+    words = f"{percents[0]} ({percents[1]} for, {percents[2]} against)"
+    expect(page.locator(".staa-value")).to_contain_text(words)
+    assert plot.locator("table tr").first.inner_text().split("\t")[2:] == ["Share", "For the class", "Against it"]
+    assert plot.locator("table tr").nth(1).inner_text().split("\t")[2:] == percents
+    expect(plot.get_by_role("img").first).to_have_attribute("aria-label", re.compile("share of the sum of magnitudes"))
+    expect(frame_slider(page)).to_have_attribute("aria-valuetext", re.compile("of the sum of magnitudes in this slice"))
+
+
 def test_many_slices_are_grouped_into_bars_until_zoomed(page: Page, tmp_path: Path) -> None:
     e = many_slices()
     plot = open_chart(page, tmp_path, e)

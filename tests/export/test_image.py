@@ -77,6 +77,26 @@ def test_notebooks_get_image_and_alternative_text():
     assert f"{E.temporal[peak.slice]:.0%} of the attribution from {peak.start:.2f} to {peak.end:.2f} s" in picture.alt
 
 
+def test_the_image_says_what_the_shares_of_signed_maps_are_shares_of(monkeypatch: pytest.MonkeyPatch):
+    texts: list[str] = []
+    original = Canvas.text
+
+    def note(canvas: Canvas, x: float, y: float, text: str, *rest: Any, **options: Any) -> float:
+        texts.append(text)
+        return original(canvas, x, y, text, *rest, **options)
+
+    monkeypatch.setattr(Canvas, "text", note)
+    assert " of the sum of magnitudes from " in render_image(SIGNED).alt
+    assert "bars: share of the sum of magnitudes in each time slice; orange: for the class, blue: against it" in texts
+    texts.clear()
+    picture = snapshot(SIGNED, FIRST)
+    assert "of the sum of magnitudes in its slice" in picture.alt
+    assert {"share of the sum of magnitudes", "orange: for the class, blue: against it"} <= {*texts}
+    texts.clear()
+    snapshot(E, FIRST)
+    assert not any("magnitudes" in text for text in texts)
+
+
 def test_each_description_begins_with_its_name():
     comparison = Comparison.of(E, barcode_explanation(method="saliency"))
     assert render_image(comparison).alt.count("jump, 81%") == 2

@@ -53,6 +53,14 @@ def test_signed_bars_together_are_the_share():
     np.testing.assert_allclose(np.asarray(up.y) + np.asarray(down.y), e.temporal_signed)
 
 
+def test_the_axis_says_what_shares_are_shares_of():
+    plain, signed = barcode_explanation(), barcode_explanation(signed=True)
+    assert draw_temporal(plain).layout.yaxis.title.text == "share of the attribution"
+    assert draw_temporal(signed).layout.yaxis.title.text == "share of the sum of magnitudes"
+    rows = draw_temporal(Comparison({"one": plain, "two": signed})).layout
+    assert "share of the attribution or sum of magnitudes" in [rows[name].title.text for name in ("yaxis", "yaxis2")]
+
+
 def test_the_axis_covers_the_clip():
     e = barcode_explanation()
     assert draw_temporal(e).layout.xaxis.range == (e.spans[0, 0], e.spans[-1, 1])

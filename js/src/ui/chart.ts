@@ -1,10 +1,11 @@
 // The chart of attribution over time: puts bars, axis, readout, zoom, selection and playhead together.
 
 import { watch } from "../core/reactive.js";
+import type { Heat } from "../heat/maps.js";
 import type { Session } from "../session/session.js";
 import { type DrawnBars, drawBands, drawBars } from "./chart_plot.js";
 import { chartReadout } from "./chart_readout.js";
-import { summary, tableRows, timeRange } from "./chart_text.js";
+import { summary, tableRows, timeRange, totalName } from "./chart_text.js";
 import { type ChartView, createChartView } from "./chart_view.js";
 import { button, h, movingMark, onDrag, svg } from "./dom.js";
 import { tooltip } from "./keys.js";
@@ -52,7 +53,11 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
   const drawn = drawBars(session, view, plot);
   const caption = h("span", { class: "staa-quiet" });
   watch(until, () => {
-    caption.textContent = captionOf(drawn.value);
+    const heats = panes.map(({ heat }) => heat.value);
+    caption.textContent = captionOf(drawn.value, heats);
+    caption.title = heats.some(({ signed }) => signed)
+      ? "Of a map with negative values, the sum of the magnitudes in each slice, divided by that of the clip"
+      : "The sum of the values in each slice, divided by that of the clip";
   });
   const zoomable = view.sliceStarts.some(({ length }) => length > ZOOM_SLICES);
   const header = h(
@@ -72,11 +77,13 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
 }
 
 /** Explain what the heights of the bars show. */
-function captionOf(bars: readonly DrawnBars[]): string {
+function captionOf(bars: readonly DrawnBars[], heats: readonly Heat[]): string {
   const scale = bars.length > 1 ? ", one scale for all panes" : "";
   const [{ slicesPerBar }] = bars;
   const merged = slicesPerBar > 1 ? ` · ${slicesPerBar} slices per bar: mean, and maximum in a paler color` : "";
-  return `share of the attribution${scale}${merged}`;
+  const totals = [...new Set(heats.map(totalName))].join(" or ");
+  const signs = heats.some(({ signed }) => signed) ? " · up: for the class, down: against it" : "";
+  return `share of the ${totals}${scale}${signs}${merged}`;
 }
 
 /** The wheel scrolls sideways through the clip, and zooms with Ctrl; else the page scrolls. */

@@ -6,7 +6,7 @@ import { atOrBefore } from "../core/timeline.js";
 import type { Session } from "../session/session.js";
 import { mergeBars } from "./chart_bars.js";
 import type { DrawnBars } from "./chart_plot.js";
-import { timeRange } from "./chart_text.js";
+import { forAndAgainst, timeRange } from "./chart_text.js";
 import type { ChartView } from "./chart_view.js";
 import { h, percent } from "./dom.js";
 
@@ -35,9 +35,13 @@ export function chartReadout(
       const current = mark(slice.value, "staa-current");
       const chosen = hovered === null ? current : mark(atOrBefore(view.sliceStarts[i], hovered), "staa-hovered");
       const merged = hovered === null ? 1 : slicesPerBar;
-      const [{ from, to, mean, max }] = mergeBars(heat.value.temporal, chosen, chosen + 1, merged);
+      const { temporal, temporalSigned, signed } = heat.value;
+      const [{ from, to, mean, max }] = mergeBars(temporal, chosen, chosen + 1, merged);
       const several = to - from > 1;
-      const value = several ? `mean ${percent(mean)}, maximum ${percent(max)}` : percent(mean);
+      const share = several ? `mean ${percent(mean)}, maximum ${percent(max)}` : percent(mean);
+      const [{ mean: signedMean }] = mergeBars(temporalSigned, chosen, chosen + 1, merged);
+      const [inFavor, against] = forAndAgainst(mean, signedMean).map(percent);
+      const value = signed ? `${share} (${inFavor} for, ${against} against)` : share;
       const slices = several ? `slices ${from + 1}–${to}` : `slice ${to}`;
       return {
         place: `${slices} · ${timeRange(layout.spans[from][0], layout.spans[to - 1][1])}`,

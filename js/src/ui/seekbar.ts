@@ -3,6 +3,7 @@
 import { MAX_FRAMES } from "../core/generated.js";
 import { watch } from "../core/reactive.js";
 import type { Session } from "../session/session.js";
+import { totalName } from "./chart_text.js";
 import { h, movingMark, onDrag, percent, seconds, svg } from "./dom.js";
 
 /** A slider over the clip's frames, with ticks at sampled frames. */
@@ -52,7 +53,7 @@ export function seekbar(session: Session): HTMLElement {
     element.setAttribute("aria-valuenow", `${frames[position.value]}`);
     element.setAttribute(
       "aria-valuetext",
-      `${describeFrame(session)}, ${seconds(time.value)}, ${share} of the attribution in this slice`,
+      `${describeFrame(session)}, ${seconds(time.value)}, ${share} of the ${totalName(heat.value)} in this slice`,
     );
   });
   return element;
