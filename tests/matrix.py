@@ -33,6 +33,8 @@ class Case:
 
 CASES = {
     "lowest": Case("transformers==5.0.0", "baselines", (*PYTEST, *TESTS)),
+    # In 5.10 to 5.17 the keys of VideoMAE have a bias, which no published checkpoint has.
+    "5.14": Case("transformers==5.14.*", "baselines", (*PYTEST, *TESTS)),
     "newest": Case("transformers<6", "baselines", (*PYTEST, *TESTS)),
     "anywidget": Case("anywidget==0.9.*", "dev", (*PYTEST, "tests/widget/test_player.py", "tests/lab")),
     "marimo": Case("marimo", "dev", ("tests/marimo_smoke.py",)),

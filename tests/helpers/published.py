@@ -135,10 +135,11 @@ def write_published(known: KnownCheckpoint, folder: Path, *, kind: str = "bin") 
     family = FAMILIES[known.family]
     architecture: Any = family.architecture
     module = fill_at_random(architecture(make_config(family, content, [(known.classes,)] * 99)))
-    tensors = {key: tensor.clone() for key, tensor in module.state_dict().items()}
-    write_weights(
-        folder, {old_name(known.family, key): tensor for key, tensor in tensors.items() if not is_new(key)}, kind
-    )
+    tensors = {
+        key: torch.zeros_like(tensor) if is_new(key) else tensor.clone() for key, tensor in module.state_dict().items()
+    }
+    old = {old_name(known.family, key): tensor for key, tensor in tensors.items() if not is_new(key)}
+    write_weights(folder, old, kind)
     return tensors
 
 

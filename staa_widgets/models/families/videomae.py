@@ -69,7 +69,12 @@ VIDEOMAE = Family(
     # transformers only (5.10 to 5.17): it adds the same number to all scores of a query and so changes no attention.
     unused_weights=(r"decoder\..*", r"encoder_to_decoder\..*", "mask_token", "position_embeddings", _KEY_BIAS),
     zero_weights=(_KEY_BIAS,),
-    renamed_weights={r"\.q_bias$": ".query.bias", r"\.v_bias$": ".value.bias"},
+    renamed_weights={
+        r"\.q_bias$": ".query.bias",
+        r"\.v_bias$": ".value.bias",
+        r"\.query\.bias$": ".q_bias",
+        r"\.value\.bias$": ".v_bias",
+    },
     outline=outline,
     mean=(0.485, 0.456, 0.406),
     std=(0.229, 0.224, 0.225),
