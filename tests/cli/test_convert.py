@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,7 @@ from staa_widgets.cli.main import main
 from staa_widgets.models import load_model
 from staa_widgets.models.checkpoint.known import KNOWN_CHECKPOINTS
 from tests.helpers.fake_hub import FakeHub
+from tests.helpers.paths import ROOT
 from tests.helpers.published import write_published
 
 NAMES = [
@@ -72,3 +77,24 @@ def test_a_folder_with_files_is_not_overwritten(tmp_path: Path, capsys: pytest.C
     assert main(["convert", "bundled", str(tmp_path)]) == 2
     assert "holds files already" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
+def test_downloads_show_the_hubs_progress_bars_in_a_terminal() -> None:
+    import pty
+    import termios
+
+    reader, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (24, 100))  # Without columns there would be no bars.
+    command = [sys.executable, "-m", "tests.helpers.download"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=terminal, stderr=terminal) as process:
+        os.close(terminal)
+        shown = b""
+        with contextlib.suppress(OSError):  # The end of a pseudo-terminal is an error on Linux.
+            while part := os.read(reader, 4096):
+                shown += part
+        os.close(reader)
+    text = shown.decode()
+    assert process.returncode == 0, text
+    assert re.search(r"model\.safetensors: +100%", text), text
+    assert "Loading weights" not in text

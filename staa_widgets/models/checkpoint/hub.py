@@ -163,7 +163,10 @@ def open_repository(name: str, options: HubOptions) -> ModelSource:
     patience = constants.HF_HUB_ETAG_TIMEOUT if "HF_HUB_ETAG_TIMEOUT" in os.environ else PATIENCE_S
     api = HfApi(token=options.token)
     try:
-        info: Any = _call_within(patience, lambda: api.model_info(name, revision=options.revision, timeout=patience))
+        # The limit of each step of the request is longer, so that the limit of the whole is the one that is named.
+        info: Any = _call_within(
+            patience, lambda: api.model_info(name, revision=options.revision, timeout=2 * patience)
+        )
     except GatedRepoError as error:
         raise _gated_error(name) from error
     except RepositoryNotFoundError as error:
@@ -193,7 +196,7 @@ def _open_cache(name: str, options: HubOptions, reason: str, error: Exception | 
     revision = "" if options.revision is None else f" at revision {options.revision!r}"
     raise ModelLoadError(
         f"{name!r}{revision} was not downloaded before, and {reason}.",
-        "Check the spelling and the network connection, or download the model elsewhere and give its folder.",
+        f"{_spelling_hint(name)}Check the network connection, or download the model elsewhere and give its folder.",
     ) from error
 
 
@@ -218,12 +221,17 @@ def _call_within(seconds: float, function: Callable[[], Result]) -> Result:
 
 
 def _not_found_error(name: str) -> ModelLoadError:
-    matches = get_close_matches(name, KNOWN_CHECKPOINTS, 1, cutoff=0.75)
-    hint = f"Did you mean {matches[0]!r}? " if matches else "Check the spelling. "
+    hint = _spelling_hint(name) or "Check the spelling. "
     return ModelLoadError(
         f"{name!r} is neither a local folder nor a repository on the Hugging Face Hub.",
         f"{hint}If the repository is private, log in with 'hf auth login', or give token='hf_…'.",
     )
+
+
+def _spelling_hint(name: str) -> str:
+    """Return a question with the known checkpoint most similar to an unknown name, or nothing."""
+    matches = [] if name in KNOWN_CHECKPOINTS else get_close_matches(name, KNOWN_CHECKPOINTS, 1, cutoff=0.75)
+    return f"Did you mean {matches[0]!r}? " if matches else ""
 
 
 def _gated_error(name: str) -> ModelLoadError:
