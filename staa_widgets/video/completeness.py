@@ -44,7 +44,7 @@ def is_cut_short(source: Path | bytes) -> bool:
         if head[:4] == b"RIFF":
             return _last_riff_end(file) > size
         if head[4:8] in _MP4_BOXES:
-            return _last_box_end(file) > size
+            return _mp4_breaks_off(file, size)
         for start, breaks_off in _BREAKS_OFF.items():
             if head.startswith(start):
                 return breaks_off(file, size)
@@ -94,17 +94,20 @@ def _transport_packet(head: bytes) -> int:
     return 0
 
 
-def _last_box_end(file: BinaryIO) -> int:
-    """Return where the last box of an MP4 file ends (ISO/IEC 14496-12, section 4.2); 0 if it ends with the file."""
-    position = 0
+def _mp4_breaks_off(file: BinaryIO, size: int) -> bool:
+    """Return whether the boxes of an MP4 file lead beyond its end, or to another file (ISO/IEC 14496-12, 4.2)."""
+    position, indexes = 0, 0
     while len(head := _read_at(file, position, 16)) >= 8 and head[4:8] in _MP4_BOXES:
+        indexes += head[4:8] == b"moov"
+        if indexes > 1 or (position > 0 and head[4:8] == b"ftyp"):
+            return True
         length = int.from_bytes(head[:4], "big")
         if length == 1:
             length = int.from_bytes(head[8:16], "big")
-        if length < 8:
-            return 0
+        if length < 8:  # The box goes on to the end of the file.
+            return False
         position += length
-    return position
+    return position > size
 
 
 def _last_riff_end(file: BinaryIO) -> int:

@@ -109,7 +109,7 @@ def probe(source: Path | bytes, name: str, *, fps: float | None = None, square_p
     with open_container(source, name) as (container, stream):
         first = next(decode_stream(container, stream), None)
         if first is None:
-            raise UnreadableVideoError(f"No frame of {name!r} can be decoded.", "Convert it to H.264 in an mp4 file.")
+            raise _no_frame_error(name)
         display = read_display(stream, first, name, square_pixels=square_pixels)
     timeline = _read_timeline(source, name, header, first, fps)
     key_frames, seek_pts = find_key_frames(header.packets, timeline.pts)
@@ -178,6 +178,8 @@ def _read_timeline(source: Path | bytes, name: str, header: _Header, first: Vide
     else:
         with open_container(source, name, threads="SLICE") as (container, stream):
             decoded_pts = [frame.pts for frame in decode_stream(container, stream)]
+        if not decoded_pts:  # A damaged file may give a frame in one pass and none in another.
+            raise _no_frame_error(name)
         pts, ticks = choose_stamps(decoded_pts, packets, stamps_are_exact)
         if pts is not None and not first.interlaced_frame:
             # A broadcast may begin within a group, whose frames are never shown. Leading frames, which are decoded
@@ -216,6 +218,10 @@ def _read_timeline(source: Path | bytes, name: str, header: _Header, first: Vide
             stacklevel=5,
         )
     return _Timeline(times, float(times[-1]) + step, pts, is_exact)
+
+
+def _no_frame_error(name: str) -> UnreadableVideoError:
+    return UnreadableVideoError(f"No frame of {name!r} can be decoded.", "Convert it to H.264 in an mp4 file.")
 
 
 def _jumps(header: _Header, ticks: NDArray[np.int64]) -> bool:

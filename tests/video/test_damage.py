@@ -12,6 +12,7 @@ import pytest
 import staa_widgets as staa
 from staa_widgets.errors import UnreadableVideoError
 from staa_widgets.models import VideoModel
+from staa_widgets.video import probe
 from tests.helpers.video_files import read_barcode, write_video
 
 COUNT = 40
@@ -161,9 +162,27 @@ def test_a_lost_part_of_a_rarer_container_gives_a_warning(name: str, share: floa
     assert 0 < len(clip) <= 20
 
 
-@pytest.mark.parametrize("name", ["a.flv", "a.asf"])
+@pytest.mark.parametrize("name", ["a.flv", "a.asf", "a.mp4", "fragmented.mp4", "a.mov"])
 def test_a_second_file_that_follows_unread_gives_a_warning(name: str, tmp_path: Path):
-    write_video(tmp_path / name, 20, **OTHER[name])
+    fragments = {"container_options": {"movflags": "frag_keyframe+empty_moov"}}
+    write_video(tmp_path / name, 20, **{**OTHER, "fragmented.mp4": fragments, "a.mov": MJPEG}.get(name, {}))
+    staa.open_clip(tmp_path / name)
     (tmp_path / f"joined_{name}").write_bytes(2 * (tmp_path / name).read_bytes())
     with pytest.warns(UserWarning, match=r"only 20 frames can be read; from 0\.80 seconds on it is missing"):
         staa.open_clip(tmp_path / f"joined_{name}")
+
+
+def test_a_file_whose_frames_vanish_in_the_second_pass_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """FFmpeg may decode a frame of a damaged file with several threads, and none with one."""
+    write_video(tmp_path / "a.avi", 5, codec="mpeg4", bframes=2)
+    passes: list[int] = []
+    original = probe.decode_stream
+
+    def decode_once(*arguments: Any) -> Any:
+        passes.append(1)
+        return original(*arguments) if len(passes) == 1 else iter(())
+
+    monkeypatch.setattr(probe, "decode_stream", decode_once)
+    with pytest.raises(UnreadableVideoError, match="No frame"):
+        staa.open_clip(tmp_path / "a.avi")
+    assert len(passes) == 2
