@@ -184,13 +184,18 @@ def _resolve_dtype(dtype: str | torch.dtype, device: torch.device) -> torch.dtyp
 
 
 def _make_transform(processor: Any, family: Family, size: tuple[int, int], name: str) -> Transform:
-    if processor is None:
-        transform = Transform(shortest_edge=min(size), crop=size, mean=family.mean, std=family.std)
-        warnings.warn(
-            f"{name!r} comes without a processor: frames are resized to a shortest edge of {min(size)} pixels, cropped "
-            f"at the center and normalized with mean {family.mean[0]} and std {family.std[0]}. If the model was "
-            "trained with other preprocessing, pass load_model a processor.",
-            stacklevel=3,
-        )
-        return transform
-    return Transform.from_processor(processor, size, family.name)
+    if processor is not None:
+        return Transform.from_processor(processor, size, family.name)
+    statistics = {"image_mean": list(family.mean), "image_std": list(family.std)}
+    transform = Transform.from_processor(statistics, size, family.name)
+    resize = f"a shortest edge of {transform.shortest_edge} pixels and cropped at the center"
+    if transform.size is not None:
+        resize = f"{transform.size[1]}x{transform.size[0]} pixels"
+    low, high = transform.offset, 255 * transform.scale + transform.offset
+    warnings.warn(
+        f"{name!r} comes without a processor: frames are resized to {resize}, scaled from {low:g} to {high:g} and "
+        f"normalized with mean {transform.mean[0]} and std {transform.std[0]}. If the model was trained with other "
+        "preprocessing, pass load_model a processor.",
+        stacklevel=3,
+    )
+    return transform

@@ -20,7 +20,7 @@ from staa_widgets.records.record import Needs
 from tests.helpers.fake_hub import FakeHub
 from tests.helpers.image_processors import VideoMAEProcessor
 from tests.helpers.timesformers import tiny_timesformer, tiny_timesformer_model
-from tests.helpers.tiny import PROCESSOR, random_pixels
+from tests.helpers.tiny import PROCESSOR, random_pixels, tiny_classifier
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +150,28 @@ def test_without_a_processor_a_default_is_used_with_a_warning(folder: Path) -> N
     for source in (folder, tiny_timesformer()):
         with pytest.warns(UserWarning, match="without a processor.*shortest edge of 24.*mean 0.45"):
             assert load_model(source).transform == PROCESSOR
+
+
+@pytest.mark.parametrize(
+    ("family", "expected", "message"),
+    [
+        (
+            "vivit",
+            Transform(27, crop=(24, 24), scale=1 / 127.5, offset=-1, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
+            "shortest edge of 27 pixels and cropped at the center, scaled from -1 to 1 and normalized with mean 0.5",
+        ),
+        (
+            "vjepa2",
+            Transform(27, crop=(24, 24), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
+            "shortest edge of 27 pixels and cropped at the center, scaled from 0 to 1 and normalized with mean 0.485",
+        ),
+    ],
+)
+def test_without_a_processor_frames_are_what_the_familys_own_processor_makes(
+    family: str, expected: Transform, message: str
+) -> None:
+    with pytest.warns(UserWarning, match=message):
+        assert load_model(tiny_classifier(family)).transform == expected
 
 
 def test_a_processor_that_makes_another_size_is_refused() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from torch.torch_version import TorchVersion
+from transformers import modeling_utils
 
 from staa_widgets.errors import ModelLoadError
 from staa_widgets.models import load_model
@@ -157,7 +159,17 @@ def test_with_an_old_torch_the_weights_of_the_hubs_own_bot_are_read(
             load_model("somebody/walker", processor=PROCESSOR, cache_dir=tmp_path / "cache")
 
 
-def test_a_new_torch_reads_no_pull_request_unless_it_is_named(saved: Path, folder: Path, hub: FakeHub) -> None:
+def test_a_new_torch_reads_no_pull_request_unless_it_is_named_and_asks_nobody_to_convert(
+    saved: Path, folder: Path, hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    addresses, connect = [], socket.socket.connect
+
+    def note_and_connect(self: socket.socket, address: Any) -> None:
+        addresses.append(address[0])
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", note_and_connect)
+    monkeypatch.setattr(modeling_utils, "auto_conversion", pytest.fail)
     torch.save(tiny_timesformer(seed=1).state_dict(), folder / "pytorch_model.bin")
     hub.add("somebody/runner", folder)
     hub.add_request("somebody/runner", saved)
@@ -169,3 +181,4 @@ def test_a_new_torch_reads_no_pull_request_unless_it_is_named(saved: Path, folde
     assert_same_weights(request.module)
     with pytest.raises(AssertionError):
         assert_same_weights(main.module)
+    assert {*addresses} == {"127.0.0.1"}
