@@ -29,9 +29,9 @@ def page(benchmark: Benchmark) -> str:
         add_ground_truth_mean(results) for results in (benchmark.first, benchmark.second, benchmark.shuffled)
     )
     ground_truth = (GROUND_TRUTH_MEAN, *list_ground_truth_metrics(second))
-    categories = {metric: second.metric_info(metric).get("category") for metric in second.metrics}
+    categories = {metric: second.metric_info(metric).get("category") for metric in second.shown_metrics}
     insertion_deletion = [metric for metric, category in categories.items() if category == "insertion_deletion"]
-    others = [metric for metric in second.metrics if metric not in (*ground_truth, *insertion_deletion)]
+    others = [metric for metric in second.shown_metrics if metric not in (*ground_truth, *insertion_deletion)]
     return PAGE.format(
         about=_describe_run(benchmark),
         models=_model_table(benchmark),

@@ -94,6 +94,9 @@ class Metric:
     find_cost
         Function from geometry and complete parameters to the number of passes through the model; for
         ``needs="method"``, to the number of runs of the method.
+    same_as
+        Name of a metric that gives the same score, because its curve is this metric's curve read from the other end;
+        reports that show the other metric leave this one out. Empty if there is none.
     version
         Number that increases whenever the result changes, so that outdated cached values are not used.
     defaults
@@ -111,6 +114,7 @@ class Metric:
     chance_level: float | None
     needs: Requirement
     find_cost: Callable[..., int]
+    same_as: str
     version: int
     defaults: Mapping[str, Any]
     summary: str
@@ -145,6 +149,7 @@ def metric(
     chance_level: float | None = None,
     needs: Requirement = "maps",
     cost: int | Callable[..., int] = 0,
+    same_as: str = "",
     version: int = 1,
 ) -> Callable[[Callable[..., float]], Metric]:
     """Register a function ``(case, *, …) -> float`` as a metric; its keyword arguments are the parameters.
@@ -164,6 +169,7 @@ def metric(
             chance_level=chance_level,
             needs=needs,
             find_cost=find_cost,
+            same_as=same_as,
             version=version,
             defaults=registry.parameter_defaults(run),
             summary=registry.docstring_summary(run),

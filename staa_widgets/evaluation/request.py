@@ -116,6 +116,7 @@ def describe_settings(
                 "chance": metric.chance,
                 "chance_level": metric.chance_level,
                 "needs": metric.needs,
+                "same_as": metric.same_as,
             }
             for label, (metric, params) in metrics.items()
         },

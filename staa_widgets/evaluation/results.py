@@ -96,6 +96,15 @@ class Results:
         """Labels of the metrics."""
         return self._list_names("metrics", "metric")
 
+    @cached_property
+    def shown_metrics(self) -> tuple[str, ...]:
+        """Labels of the metrics that reports show: without those that repeat the score of another one."""
+        facts = {label: self.metric_info(label) for label in self.metrics}
+        present = [(fact.get("name"), fact.get("params")) for fact in facts.values()]
+        return tuple(
+            label for label, fact in facts.items() if (fact.get("same_as") or "", fact.get("params")) not in present
+        )
+
     def metric_info(self, metric: str) -> Mapping[str, Any]:
         """Return the facts about a metric: category, direction, range, chance and summary.
 

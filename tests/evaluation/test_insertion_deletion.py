@@ -76,6 +76,19 @@ def test_insertion_and_deletion_of_the_least_share_their_passes():
     assert model.passes == passes
 
 
+@pytest.mark.parametrize("filler", ["blur", "freeze"])
+@pytest.mark.parametrize("steps", [5, 16])
+def test_of_the_four_metrics_two_repeat_the_others(filler: str, steps: int):
+    repeats = {name: metric.same_as for name, metric in METRICS.items() if metric.same_as}
+    assert repeats == {"insertion_least": "deletion", "deletion_least": "insertion"}
+    model = AdditiveModel(random_weights((4, 4, 4), 1))
+    for maps in (random_weights((4, 4, 4), 2), random_weights((4, 4, 4), 3).round(1), np.ones((4, 4, 4))):
+        case = model.case(maps)
+        scores = {name: METRICS[name](case, filler=filler, steps=steps) for name in (*repeats, *repeats.values())}
+        for name, other in repeats.items():
+            assert scores[name] == pytest.approx(scores[other], abs=1e-9)
+
+
 def test_the_unit_frames_removes_whole_frames():
     model = AdditiveModel(W, tubelet=2)
     by_frame = W.sum((1, 2))

@@ -94,6 +94,37 @@ def report_content(suffix: str = "", *models: str) -> str:
     return to_page(make_results(suffix, models or ("m",))).replace(get_plotlyjs(), "")
 
 
+def test_a_metric_that_repeats_another_is_left_out():
+    """`deletion_least` is the same as `insertion`, if both have the same parameters."""
+    blur, freeze = {"filler": "blur"}, {"filler": "freeze"}
+    metrics = {
+        "insertion": {"name": "insertion", "params": blur, "same_as": ""},
+        "deletion": {"name": "deletion", "params": blur, "same_as": ""},
+        "least": {"name": "deletion_least", "params": blur, "same_as": "insertion"},
+        "least, freeze": {"name": "deletion_least", "params": freeze, "same_as": "insertion"},
+    }
+    for facts in metrics.values():
+        facts |= {"category": "insertion_deletion", "higher_is_better": True, "range": [0, 1], "summary": "An area."}
+    keys = [("m", f"clip {n}", method, metric) for n in range(3) for method in LEVELS for metric in metrics]
+    rows = tuple(Row(*key, LEVELS[key[2]]) for key in keys)
+    curves = tuple(CurveRow(*key, (0.0, 1.0), (0.9, 0.1)) for key in keys)
+    references = tuple(
+        ReferenceRow("m", f"clip {n}", order, metric, 0.5) for n in range(3) for order in LEVELS for metric in metrics
+    )
+    results = Results(rows, curves=curves, references=references, settings={"metrics": metrics})
+    assert results.metrics == tuple(metrics)
+    assert results.shown_metrics == ("insertion", "deletion", "least, freeze")
+    page = to_page(results).replace(get_plotlyjs(), "")
+    tables = Reader(page).tables
+    headers = [" ".join(row[0]) for row in tables]
+    assert sum("least, freeze" in header for header in headers) >= 2
+    # Only the list of metrics names it, and says why.
+    (listed,) = (row for table in tables for row in table if "The same as" in " ".join(row))
+    assert listed[0].startswith("least")
+    assert listed[1] == "An area. The same as 'insertion', so the tables leave it out."
+    assert not any(" least " in f" {header} ".replace("least, freeze", "") for header in headers)
+
+
 def traces(figure: Any) -> Any:
     """Return the traces of a figure, untyped, because Plotly's types do not describe them."""
     return figure.data

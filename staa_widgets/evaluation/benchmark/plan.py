@@ -44,8 +44,8 @@ the place is scored.
 STILL_SETS: dict[str, tuple[str, int]] = {f"still_{kind}": (kind, 18_000_000) for kind in STILL_KINDS}
 """Sets of clips in which nothing happens, by name: kind of still clip, and seed of the first clip."""
 
-INSERTION_METRIC: dict[str, Spec] = {"insertion": ("insertion", {"units": "coarse", "steps": 8})}
-"""The insertion metric of the default run: it inserts coarse blocks, because only these have an oracle."""
+CURVE_METRICS: dict[str, Spec] = {name: (name, {"units": "coarse", "steps": 8}) for name in ("insertion", "deletion")}
+"""Insertion and deletion in the default run: of coarse blocks, because only these have an oracle."""
 
 MAX_CHEAP_PASSES = 30
 """Maximum passes of a method that explains every clip; more expensive methods explain only few clips."""
@@ -75,7 +75,7 @@ class Plan:
         Clips of the second set for models with shuffled weights.
     everything
         Whether to run every method, not only those of up to `MAX_PASSES` passes, and every metric, not only the
-        ground-truth metrics and one insertion.
+        ground-truth metrics, one insertion and one deletion.
     """
 
     clips: int = 50
@@ -168,8 +168,8 @@ class PlannedEvaluation:
 
     @property
     def references(self) -> bool:
-        """Whether to score random orders and the oracle, too; only `INSERTION_METRIC` has an oracle."""
-        return not INSERTION_METRIC.keys().isdisjoint(self.metrics)
+        """Whether to score random orders and the oracle, too; only `CURVE_METRICS` have an oracle."""
+        return not CURVE_METRICS.keys().isdisjoint(self.metrics)
 
 
 def plan_evaluations(plan: Plan, cheap: list[str], expensive: list[str]) -> dict[str, list[PlannedEvaluation]]:
@@ -185,7 +185,7 @@ def plan_evaluations(plan: Plan, cheap: list[str], expensive: list[str]) -> dict
     ground_truth: dict[str, Spec] = {name: name for name in ground_truth_metrics()}
     second = [
         PlannedEvaluation(plan.clips, cheap, ground_truth),
-        PlannedEvaluation(plan.expensive_clips, cheap + expensive, {**ground_truth, **INSERTION_METRIC}),
+        PlannedEvaluation(plan.expensive_clips, cheap + expensive, {**ground_truth, **CURVE_METRICS}),
     ]
     if plan.everything:
         model_metrics, rerun_metrics = _further_metrics()
@@ -205,7 +205,7 @@ def _further_metrics() -> tuple[dict[str, Spec], dict[str, Spec]]:
     """Return the other metrics: those that need only maps or the model, and those that run the method again."""
     model_metrics: dict[str, Spec] = {}
     for metric in METRICS.values():
-        if metric.category == "insertion_deletion":
+        if metric.category == "insertion_deletion" and not metric.same_as:
             for units, filler in product(("cells", "frames"), ("blur", "fade", "freeze")):
                 model_metrics[f"{metric.name}, {units}, {filler}"] = (metric.name, {"units": units, "filler": filler})
     others = [metric for metric in METRICS.values() if metric.category not in ("ground_truth", "insertion_deletion")]

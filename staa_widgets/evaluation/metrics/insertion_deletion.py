@@ -3,7 +3,11 @@
 After RISE (Petsiuk et al. 2018, arXiv 1806.07421) and "Spatio-Temporal Perturbations for Video Attribution" (Li et al.
 2021, arXiv 2109.00222). Removing scattered cells destroys a clip faster than removing a smooth region, whatever the
 map, so a score means something only in comparison with `reference_scores`: the scores of random orders, smooth or not,
-on the same clip. Insertion, and deletion with the least relevant parts first, suffer less from this.
+on the same clip. Insertion suffers less from this than deletion.
+
+Of the four metrics two differ. Deletion with the least relevant parts first shows the model the same clips as insertion
+with the most relevant parts first, from the last to the first, so that the area is the same; the same holds for the
+other two. Tables therefore show `insertion` and `deletion` only.
 """
 
 from __future__ import annotations
@@ -269,7 +273,7 @@ def insertion(case: Case, *, units: Units = "cells", filler: str = "blur", steps
     return perturbation_curve(case, kind="insertion", order="most", units=units, filler=filler, steps=steps).area
 
 
-@metric("insertion_least", **_AREA, higher_is_better=False)
+@metric("insertion_least", **_AREA, higher_is_better=False, same_as="deletion")
 def insertion_least(case: Case, *, units: Units = "cells", filler: str = "blur", steps: int = STEPS) -> float:
     """Area under the target's probability curve as parts are inserted into a filled clip, least relevant first."""
     return perturbation_curve(case, kind="insertion", order="least", units=units, filler=filler, steps=steps).area
@@ -281,7 +285,7 @@ def deletion(case: Case, *, units: Units = "cells", filler: str = "blur", steps:
     return perturbation_curve(case, kind="deletion", order="most", units=units, filler=filler, steps=steps).area
 
 
-@metric("deletion_least", **_AREA, higher_is_better=True)
+@metric("deletion_least", **_AREA, higher_is_better=True, same_as="insertion")
 def deletion_least(case: Case, *, units: Units = "cells", filler: str = "blur", steps: int = STEPS) -> float:
     """Area under the target's probability curve as parts are deleted from the clip, least relevant first."""
     return perturbation_curve(case, kind="deletion", order="least", units=units, filler=filler, steps=steps).area

@@ -129,7 +129,7 @@ def _report_body(results: Results, heading: str, introduction: Markup | None) ->
                 "The darker a cell, the nearer it is to the best score of its column; the worst is white. Metrics "
                 "without a direction have no color.",
             ),
-            _figure_element(draw_score_table(results), "heat-table", 150 + 78 * len(results.metrics)),
+            _figure_element(draw_score_table(results), "heat-table", 150 + 78 * len(results.shown_metrics)),
         ),
         _curve_section(results),
         _cost_section(results),
@@ -144,7 +144,7 @@ def _report_body(results: Results, heading: str, introduction: Markup | None) ->
 
 
 def _curve_section(results: Results) -> Markup | None:
-    names = [metric for metric in results.metrics if any(row.metric == metric for row in results.curves)]
+    names = [metric for metric in results.shown_metrics if any(row.metric == metric for row in results.curves)]
     if not names:
         return None
     figures = [
@@ -161,7 +161,9 @@ def _curve_section(results: Results) -> Markup | None:
 
 
 def _cost_section(results: Results) -> Markup | None:
-    directed = [metric for metric in results.metrics if results.metric_info(metric).get("higher_is_better") is not None]
+    directed = [
+        metric for metric in results.shown_metrics if results.metric_info(metric).get("higher_is_better") is not None
+    ]
     if not results.costs or not directed:
         return None
     drawn_metrics = directed[:MAX_COST_FIGURES]

@@ -29,7 +29,7 @@ def reliability_table(results: Results) -> Markup | None:
 
     ``None`` if the results have no method ``"random"``, fewer than three methods, or no metric with a direction.
     """
-    measured = {metric: _measure(results, metric) for metric in results.metrics}
+    measured = {metric: _measure(results, metric) for metric in results.shown_metrics}
     reliabilities = {metric: found for metric, found in measured.items() if found is not None and found.methods > 2}
     if not reliabilities:
         return None

@@ -40,7 +40,7 @@ def draw_score_table(results: Results, model: str | None = None) -> go.Figure:
     import plotly.graph_objects as go
 
     summaries = index_summaries(results, model)
-    methods, metrics = list(results.methods), list(results.metrics)
+    methods, metrics = list(results.methods), list(results.shown_metrics)
     shape = (len(methods), len(metrics))
     positions, text, hover = np.full(shape, np.nan), np.full(shape, "", object), np.full(shape, "", object)
     for column, metric in enumerate(metrics):

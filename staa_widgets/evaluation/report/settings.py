@@ -52,7 +52,10 @@ def metric_table(results: Results) -> Markup:
         chance = facts.get("chance") or "–"
         name = join_markup(metric, _describe_changes(metric, facts))
         cells = [element("td", cell) for cell in (better, ends, format_category(facts))]
-        words = [element("td", cell, class_="words") for cell in (facts.get("summary", ""), chance)]
+        summary = str(facts.get("summary", ""))
+        if metric not in results.shown_metrics:
+            summary += f" The same as {facts['same_as']!r}, so the tables leave it out."
+        words = [element("td", cell, class_="words") for cell in (summary, chance)]
         rows.append(element("tr", element("th", name, scope="row"), *words, *cells))
     return scrolling_table(header_row("metric", "meaning", "chance", "better", "range", "category"), rows)
 

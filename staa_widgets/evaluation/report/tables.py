@@ -37,7 +37,7 @@ def findings_list(results: Results) -> Markup:
     """Return a list of each metric's best method and the methods that do not differ significantly from the best."""
     summaries = index_summaries(results)
     findings = []
-    for metric in results.metrics:
+    for metric in results.shown_metrics:
         names = leading_methods(results, metric, summaries)
         if names:
             first, *others = names
@@ -65,20 +65,20 @@ def score_table(results: Results, model: str | None) -> Markup:
         Name of a model; ``None`` for all models together.
     """
     summaries = index_summaries(results, model)
-    leaders = {metric: leading_methods(results, metric, summaries, model) for metric in results.metrics}
+    leaders = {metric: leading_methods(results, metric, summaries, model) for metric in results.shown_metrics}
     most_clips = max((summary.clips for summary in summaries.values()), default=0)
     rows = []
     for name, methods in _methods_by_group(results):
-        span = str(len(results.metrics) + 2)
+        span = str(len(results.shown_metrics) + 2)
         rows.append(element("tr", element("th", name, colspan=span, scope="rowgroup"), class_="group"))
         for method in methods:
             cells = [
                 _score_cell(summaries.get((method, metric)), method in leaders[metric], most_clips)
-                for metric in results.metrics
+                for metric in results.shown_metrics
             ]
             cost = element("td", element("small", format_cost(results, method, model)), class_="cost")
             rows.append(element("tr", element("th", element("span", method), scope="row"), *cells, cost))
-    heads = [_metric_header(results, metric) for metric in results.metrics]
+    heads = [_metric_header(results, metric) for metric in results.shown_metrics]
     top = element("tr", element("th", "method", scope="col"), *heads, element("th", "cost", scope="col"))
     return scrolling_table(top, rows, "scores")
 
@@ -87,7 +87,9 @@ def control_table(results: Results) -> Markup | None:
     """Return the table of differences from the strongest control of each metric; ``None`` if there are no controls."""
     controls = [method for method in results.methods if method_group(results, method) == "control"]
     methods = [method for method in results.methods if method not in controls]
-    metrics = [metric for metric in results.metrics if results.metric_info(metric).get("higher_is_better") is not None]
+    metrics = [
+        metric for metric in results.shown_metrics if results.metric_info(metric).get("higher_is_better") is not None
+    ]
     if not (controls and methods and metrics):
         return None
     summaries = [summary for summary in results.summary(pooled=True) if summary.method in controls]
@@ -115,7 +117,8 @@ def normalized_score_table(results: Results) -> Markup | None:
 
     ``None`` if the results have no scores of random orders and of the oracle.
     """
-    metrics = list(dict.fromkeys(row.metric for row in results.references))
+    scored = {row.metric for row in results.references}
+    metrics = [metric for metric in results.shown_metrics if metric in scored]
     if not metrics:
         return None
     rows, reasons = [], {}
