@@ -70,6 +70,13 @@ CASES = {
     "timesformer": ModelCase(
         "TimeSformer-B, 8 x 224", lambda: random_model("timesformer", TimesformerConfig(num_frames=8))
     ),
+    "timesformer-hr": ModelCase(
+        "TimeSformer HR, 16 x 448, 2 layers",
+        lambda: random_model(
+            "timesformer", TimesformerConfig(image_size=448, num_frames=16, num_hidden_layers=2), size=448
+        ),
+        ("staa", "staa_logit"),
+    ),
     "videomae": ModelCase(
         "VideoMAE-B, 16 x 224",
         lambda: random_model("videomae", VideoMAEConfig(num_frames=16)),
@@ -84,7 +91,7 @@ CASES = {
     ),
 }
 
-DEFAULT_CASES = [name for name in CASES if name != "vjepa2-l"]
+DEFAULT_CASES = [name for name in CASES if name not in ("timesformer-hr", "vjepa2-l")]
 
 
 def time_run(run: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:

@@ -66,7 +66,7 @@ def measure(path: Path, batch_size: int | None, *, preview: bool = False) -> dic
     # One run before the clock starts: loading and compiling in the first pass are not part of a video's cost.
     explain(action_clip(3, size=SIZE, fps=FPS), model, **settings)
     loaded_memory, start = _peak_memory(), time.perf_counter()
-    explanation = explain(path, model, batch_size=batch_size, **settings)
+    explanation = explain(path, model, window=4, batch_size=batch_size, **settings)
     seconds = time.perf_counter() - start
     arrays = (explanation.maps, explanation.spans, explanation.sampled_frames, explanation.times)
     windows = 1 if explanation.window_logits is None else len(explanation.window_logits)

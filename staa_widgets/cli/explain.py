@@ -26,7 +26,15 @@ def run_explain(options: argparse.Namespace) -> int:
     videos = [Path(video) for video in list_videos(options.videos)]
     pages = iter(_choose_outputs(videos, options.out))
     outcomes = explain_many(
-        videos, model, options.method, target=target, start=options.start, end=options.end, cache=options.cache
+        videos,
+        model,
+        options.method,
+        target=target,
+        start=options.start,
+        end=options.end,
+        window=options.window,
+        stride=options.stride,
+        cache=options.cache,
     )
     failed = 0
     for outcome in outcomes:

@@ -114,6 +114,16 @@ def _add_explain(commands: Any) -> None:
     explain.add_argument("--start", type=float, metavar="S", help="explain only from this second on")
     explain.add_argument("--end", type=float, metavar="S", help="explain only up to this second")
     explain.add_argument(
+        "--window",
+        type=_window,
+        metavar="W",
+        help="what one pass of the model spans: recipe (what the model was trained with), whole (the whole clip), or "
+        "seconds (default: recipe, but whole for models trained on whole clips)",
+    )
+    explain.add_argument(
+        "--stride", type=float, metavar="S", help="seconds from one window to the next (default: end to end)"
+    )
+    explain.add_argument(
         "--out",
         type=Path,
         help="folder for the pages (default: the current folder); for a single video also a file that ends in "
@@ -124,6 +134,14 @@ def _add_explain(commands: Any) -> None:
     explain.add_argument(
         "--device", default="auto", help="where to run the model: auto, cpu, cuda or mps (default: %(default)s)"
     )
+
+
+def _window(text: str) -> float | str:
+    """Return the value of ``--window``: a number if it is one; `explain` checks it."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _add_demo(commands: Any) -> None:

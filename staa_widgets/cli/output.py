@@ -39,7 +39,12 @@ def print_summary(explanation: Explanation, page: Path, *, brief: bool = False) 
     prediction_text = f"{explanation.clip_name}: {label!r}, {probability:.1%}, by {explanation.model_id}"
     peak_text = f"peak{target_text}: {peak.start:.2f} to {peak.end:.2f} s"
     kind, position = find_format(page).label, describe_position(peak, explanation.frame_size)
-    lines = [prediction_text, f"  {peak_text} ({share}), strongest at the {position}", f"  {kind}: {page}"]
+    lines = [
+        prediction_text,
+        f"  {peak_text} ({share}), strongest at the {position}",
+        f"  seen: {explanation.provenance['sampling']['recipe']}",
+        f"  {kind}: {page}",
+    ]
     for line in [f"{prediction_text}, {peak_text}, {kind}: {page}"] if brief else lines:
         tqdm.write(printable(line), file=sys.stdout)  # Not `print`, which would break a progress bar.
     sys.stdout.flush()

@@ -125,7 +125,7 @@ class WindowAccumulator:
         return WindowRecord(window, logits_only)
 
     def _add_attention(self, window: int, record: Record) -> None:
-        rows = record.rows if record.patch_rows is None else record.patch_rows
+        rows = record.heads if record.patch_rows is None else record.patch_rows
         if rows is None or not self._run.request.attention:
             return
         if 2 * rows.size * len(self.maps) <= ATTENTION_LIMIT:

@@ -122,7 +122,7 @@ def explain_window(run: ExplainRun, layout: SliceLayout, result: WindowResult) -
     record = result.record
     logits = record.logits
     attention = None
-    if run.request.attention and (record.rows is not None or record.patch_rows is not None):
+    if run.request.attention and (record.heads is not None or record.patch_rows is not None):
         attention = attention_maps(record)
         if attention.nbytes > ATTENTION_LIMIT:
             attention = None

@@ -15,6 +15,7 @@ from staa_widgets.engine.keys import explanation_key, preview_key
 from staa_widgets.engine.lock import compute_lock
 from staa_widgets.engine.method_list import MethodsLike, name_methods
 from staa_widgets.engine.options import resolve_options
+from staa_widgets.engine.recipe_check import warn_if_off_recipe
 from staa_widgets.engine.request import ExplainRequest, attach_request, resolve_request
 from staa_widgets.errors import IncompleteAttributionWarning
 from staa_widgets.explanation.comparison import Comparison
@@ -45,7 +46,7 @@ def explain(
     target: int | str | None = None,
     start: float | None = None,
     end: float | None = None,
-    window: float | None = None,
+    window: float | str | None = None,
     stride: float | None = None,
     cache: bool = True,
     batch_size: int | None = None,
@@ -72,11 +73,17 @@ def explain(
     start, end
         Seconds; only frames whose time lies in ``[start, end)`` are explained.
     window
-        Length of one window of the model in seconds. By default a clip of up to 12 s is one window; a longer clip is
-        divided into windows of 4 s. The maps of several windows are weighted by the target's probability in each.
+        What the frames of one pass of the model span: ``"recipe"``, the seconds that the model was trained with
+        (`VideoModel.recipe`); ``"whole"``, the whole clip; or a number of seconds. The default is ``"recipe"`` for
+        published models and their families, and ``"whole"`` for models trained on whole clips, as the bundled ones,
+        and models of which nothing is known. A clip longer than a window is divided into windows, each a pass; the maps
+        of several windows are weighted by the target's probability in each. A shorter clip is one window. If the frames
+        are more than twice as far apart as in training, or as close together, a warning says so. Frames in an array
+        without times count as 25 a second; an array of exactly the frames that the model takes is seen as it is.
     stride
-        Seconds from the start of one window to the start of the next, rounded to whole slices; at most `window`. By
-        default each window starts where the window before ends. Where windows overlap, their maps are averaged.
+        Seconds from the start of one window to the start of the next, rounded to whole slices; at most the length of a
+        window. By default each window starts where the window before ends. Where windows overlap, their maps are
+        averaged.
     cache
         Whether to use the disk cache, which recognizes a video and a model by their content. ``False`` writes nothing
         to the disk.
@@ -136,6 +143,7 @@ def explain(
     explanation = answer_request(request, progress)
     warn_if_class_ignored(request, explanation, stacklevel=3)
     warn_if_incomplete(explanation, stacklevel=3)
+    warn_if_off_recipe(explanation, stacklevel=3)
     return explanation
 
 
@@ -264,6 +272,7 @@ def compare(
         comparison = Comparison({name: finish_run(run) for name, run in zip(named_methods, runs, strict=True)})
     for explanation in comparison.values():
         warn_if_incomplete(explanation, stacklevel=3)
+    warn_if_off_recipe(next(iter(comparison.values())), stacklevel=3)
     return comparison
 
 
@@ -302,6 +311,7 @@ def _explain_windows(request: ExplainRequest, progress: Progress | bool | None) 
     from staa_widgets.engine.window_maps import attribute_windows
 
     has_warned = has_warned_of_gap = False
+    is_first = True
     with progress_reporter(progress) as report:
         run = ExplainRun(request, report)
         layout = SliceLayout(run)
@@ -317,7 +327,11 @@ def _explain_windows(request: ExplainRequest, progress: Progress | bool | None) 
                     preview = _get_preview(run, clip) if request.preview else None
                 frames = tuple(frame - clip.first_frame for frame in run.frames(result.window))
                 window_request = replace(request, clip=clip, window=None, stride=None, frames=frames)
-                yield _describe_call(run, explanation, window_request, preview, hit=result.cached)
+                explanation = _describe_call(run, explanation, window_request, preview, hit=result.cached)
+                if is_first:
+                    is_first = False
+                    warn_if_off_recipe(explanation, stacklevel=3)
+                yield explanation
                 run.refresh_model_digest()
 
 
@@ -348,7 +362,7 @@ def _describe_call(
         ground_truth=request.clip.ground_truth,
         provenance={
             **provenance,
-            "sampling": {**provenance["sampling"], **sampling},
+            "sampling": {**provenance["sampling"], **sampling, **run.sampling},
             "damaged_frames": damaged,
             "cache": cache_status,
             "seconds": seconds,

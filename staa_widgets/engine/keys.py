@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 VERSIONS: Mapping[str, int] = MappingProxyType(
-    {"frames": 2, "preprocessing": 1, "capture": 2, "methods": 1, "merge": 1, "preview": 2, "metrics": 1}
+    {"frames": 2, "preprocessing": 1, "capture": 3, "methods": 1, "merge": 1, "preview": 2, "metrics": 1}
 )
 """Versions of the parts that compute cached values; each method and each metric also has a version of its own."""
 

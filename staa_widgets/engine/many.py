@@ -15,6 +15,7 @@ from staa_widgets.engine.explain import finish_run, warn_if_class_ignored, warn_
 from staa_widgets.engine.keys import explanation_key, record_lock_name
 from staa_widgets.engine.lock import compute_lock
 from staa_widgets.engine.options import RequestOptions, resolve_options
+from staa_widgets.engine.recipe_check import resolve_window, warn_if_off_recipe
 from staa_widgets.engine.request import resolve_request
 from staa_widgets.engine.video_list import list_videos
 from staa_widgets.errors import CancelledError, StaaError
@@ -102,6 +103,7 @@ def explain_many(
     loaded_model = model if isinstance(model, VideoModel) else load_model(model)
     resolved_options = resolve_options(loaded_model, method, "explain_many", **options)
     target_index(resolved_options.target, loaded_model.labels)
+    resolve_window(resolved_options.window, resolved_options.stride, loaded_model)
     return _outcomes(expanded_videos, resolved_options, keep_records, progress)
 
 
@@ -127,7 +129,7 @@ def _explain_groups(
     """Yield the outcomes of videos; the videos of one batch are recorded together."""
     from staa_widgets.models.batching import max_batch_size
 
-    iterator, done = iter(videos), 0
+    iterator, done, has_warned = iter(videos), 0, False
     total = len(videos) if isinstance(videos, Sized) else None
     with progress_reporter(progress) as report:
 
@@ -149,6 +151,8 @@ def _explain_groups(
                 if outcome.explanation is not None and not isinstance(run, Exception):
                     warn_if_class_ignored(run.request, outcome.explanation, stacklevel=4)
                     warn_if_incomplete(outcome.explanation, stacklevel=4)
+                    if not has_warned:
+                        has_warned = warn_if_off_recipe(outcome.explanation, stacklevel=4)
                     if run.memory_cache:
                         run.memory_cache.clear()
                 _report_or_stop(report, _name(video), done, max(total or 0, done))

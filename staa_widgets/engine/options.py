@@ -33,7 +33,7 @@ class RequestOptions:
     target: int | str | None
     start: float | None
     end: float | None
-    window: float | None
+    window: float | str | None
     stride: float | None
     cache: bool
     batch_size: int | None
@@ -64,7 +64,7 @@ def resolve_options(
     target: int | str | None = None,
     start: float | None = None,
     end: float | None = None,
-    window: float | None = None,
+    window: float | str | None = None,
     stride: float | None = None,
     cache: bool = True,
     batch_size: int | None = None,

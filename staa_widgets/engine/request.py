@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from staa_widgets.engine.options import RequestOptions
+from staa_widgets.engine.recipe_check import resolve_window
 from staa_widgets.errors import ParameterError, UnsupportedRequestError
 from staa_widgets.records.labels import target_index
 
@@ -46,7 +47,7 @@ class ExplainRequest:
     method: str = "staa"
     params: Mapping[str, Any] = field(default_factory=dict)
     target: int | None = None
-    window: float | None = None
+    window: float | str | None = None
     stride: float | None = None
     cache: bool = True
     batch_size: int | None = None
@@ -127,6 +128,7 @@ def resolve_request(video: Any, options: RequestOptions) -> ExplainRequest:
 
     clip = open_clip(video, options.start, options.end)
     model = _loaded_model(options.model)
+    resolve_window(options.window, options.stride, model)  # Raises an error if they do not fit the model.
     return ExplainRequest(
         clip=clip,
         model=model,
@@ -190,12 +192,15 @@ def find_request(
     clip = open_clip(video)
     if (clip.first_frame, len(clip)) != (e.first_frame, len(e.times)):
         clip = open_clip(video, float(e.times[0]), e.end)
+    sampling = e.provenance.get("sampling", {})
     request = ExplainRequest(
         clip,
         _loaded_model(model),
+        window=sampling.get("window"),
+        stride=sampling.get("stride"),
         preview=e.preview is not None,
         attention=e.attention is not None,
-        pad=e.provenance.get("sampling", {}).get("pad"),
+        pad=sampling.get("pad"),
     )
     if not _matches(request, e):
         different_part = "video" if clip.sha256 != e.clip_sha256 else "model"

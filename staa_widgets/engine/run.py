@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from staa_widgets.engine.recipe_check import describe_sampling, resolve_window
 from staa_widgets.engine.request import ExplainRequest
 from staa_widgets.engine.timing import StepTimer
 from staa_widgets.methods.registry import Method, get_method
@@ -107,7 +108,13 @@ class ExplainRun:
         if request.frames is not None:
             indices, times = np.array(request.frames, np.int64), request.clip.times
             return Windows.single(Sample(indices, times[indices]), times)
-        return choose_windows(request.clip, self.model.geometry, request.window, request.stride, request.pad)
+        seconds = resolve_window(request.window, request.stride, self.model)
+        return choose_windows(request.clip, self.model.geometry, seconds, request.stride, request.pad)
+
+    @cached_property
+    def sampling(self) -> dict[str, Any]:
+        """Seconds that the windows span and that the model was trained with, see `describe_sampling`."""
+        return describe_sampling(self)
 
     def frames(self, window: int) -> list[int]:
         """Return the ``T`` source frame numbers of a window."""

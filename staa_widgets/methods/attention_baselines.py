@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def _last_needs(exact: bool) -> Needs:
     staa.needs({"exact": exact})  # Any value other than True and False is refused.
-    return Needs(rows=True, exact=exact)
+    return Needs(mean_rows=True, exact=exact)
 
 
 @method("attention_last", needs=_last_needs, class_specific=False)
@@ -161,7 +161,7 @@ def _original_code_needs(percentile: float | None) -> Needs:
             f"percentile must be None, or at least 0 and less than 100, got {percentile!r}.",
             "Use None to keep all values.",
         )
-    return Needs(spatial=True)
+    return Needs(first_frame=True)
 
 
 @method("staa_original_code", needs=_original_code_needs, class_specific=False)
@@ -195,15 +195,15 @@ def staa_original_code(record: Record, *, percentile: float | None = None) -> ND
             "The code published with STAA supports only models with divided space-time attention.",
             "Use method='staa', which supports this model.",
         )
-    spatial = require_array(record.spatial)[-1, 0].astype(np.float32)
+    attention = require_array(record.first_frame).astype(np.float32)
     frames = record.geometry.slices
-    if frames >= len(spatial):
+    if frames >= len(attention):
         raise UnsupportedRequestError(
             f"The code published with STAA reads a different patch for each frame, but there are {frames} frames and "
-            f"{len(spatial) - 1} patches.",
+            f"{len(attention) - 1} patches.",
             "Use method='staa'.",
         )
-    rows = spatial[1 : 1 + frames, 1:]
+    rows = attention[1 : 1 + frames, 1:]
     if percentile is not None:
         rows = np.where(rows >= np.percentile(rows, percentile, axis=1, keepdims=True), rows, 0)
     return scale_to_sum_one(to_grid(record.geometry, rows))

@@ -19,21 +19,24 @@ from staa_widgets.methods.maps import equalize_slices, require_array, scale_to_s
 from staa_widgets.methods.registry import Cost, method
 from staa_widgets.records.geometry import Geometry
 from staa_widgets.records.record import Needs, Record
+from staa_widgets.records.rollout import rollout_weights
 
 Layers = str | Sequence[int]
 
 RESIDUAL = 0.7
 """Default share of a layer's output that comes through the residual connection."""
 
-BROWSING_NEEDS = Needs(rows=True, temporal=True)
+BROWSING_NEEDS = Needs(heads=True)
 """The arrays of a record that `attention_maps` reads."""
 
 _WEIGHTING_NEEDS = {
-    "none": Needs(rows=True, temporal=True),
+    "none": Needs(),
     "value": Needs(values=True),
     "gradient": Needs(gradients=True),
-    "logit": Needs(contributions=True, temporal=True),
+    "logit": Needs(contributions=True),
 }
+_PREFIXES = {"none": "", "value": "value_", "gradient": "gradient_", "logit": "contribution_"}
+"""By weighting, how the names of its arrays in a record begin."""
 
 
 def _needs(layers: Layers, weighting: str, contrast: bool, residual: float, exact: bool, time: bool = True) -> Needs:
@@ -51,8 +54,9 @@ def _needs(layers: Layers, weighting: str, contrast: bool, residual: float, exac
             f"layers must be 'last', 'mean', 'rollout' or a list of layers, got {layers!r}.",
             "For example, layers='rollout' or layers=[0, -1].",
         )
-    needs = _WEIGHTING_NEEDS[weighting] | Needs(exact=exact)
-    return needs | Needs(spatial=True, temporal=True) if layers == "rollout" else needs
+    # The record also answers other layers, and time=True and False, without another pass.
+    needs = _WEIGHTING_NEEDS[weighting] | Needs(mean_rows=True, time_rows=True, exact=exact)
+    return needs | Needs(rollout=True, frame_rollout=True) if layers == "rollout" else needs
 
 
 def is_indices(layers: Any) -> bool:
@@ -189,97 +193,28 @@ def attention_maps(record: Record) -> NDArray[np.float16]:
     """
     if record.patch_rows is not None:
         return to_grid(record.geometry, record.patch_rows).astype(np.float16)
-    rows = require_array(record.rows)
-    if record.attention_type == "divided":
-        rows = np.einsum("lhtp,lptu->lhup", rows, require_array(record.temporal)) / rows.shape[-2]
-    elif record.attention_type == "space_only":
-        rows = rows / rows.shape[-2]
-    return to_grid(record.geometry, rows).astype(np.float16)
+    return to_grid(record.geometry, require_array(record.heads)).astype(np.float16)
 
 
 def _joint_maps(record: Record, layers: Layers, weighting: str, residual: float, *, time: bool) -> NDArray[np.floating]:
     """Return the readout's attention over space and time, before contrast and scaling: ``(S, h, w)``."""
+    over_time = record.attention_type == "divided" and time
     if layers == "rollout":
-        return to_grid(record.geometry, _roll_out(record, weighting, 1 - residual, time=time))
-    rows = _readout_rows(record, weighting)
-    indices = layer_indices(layers, len(rows))
-    if record.attention_type == "divided" and time:
-        weighted_temporal = {"value": record.value_temporal, "gradient": record.gradient_temporal}
-        temporal = require_array(weighted_temporal.get(weighting, record.temporal))
-        maps = np.einsum("ltp,lptu->up", rows[indices], temporal[indices]) / len(indices)
-        return to_grid(record.geometry, maps)
-    return to_grid(record.geometry, rows[indices].mean(0))
+        name = "rollout" if over_time or record.attention_type != "divided" else "frame_rollout"
+        terms = require_array(getattr(record, _PREFIXES[weighting] + name))
+        return to_grid(record.geometry, np.tensordot(rollout_weights(len(terms), 1 - residual), terms, 1))
+    rows = _weighted_rows(record, weighting, over_time=over_time)
+    return to_grid(record.geometry, rows[layer_indices(layers, len(rows))].mean(0))
 
 
-def _readout_rows(record: Record, weighting: str) -> NDArray[np.floating]:
-    """Return the readout's weighted attention row of each layer: ``(L, S, P)``."""
-    if weighting == "none":
-        return require_array(record.rows).mean(1)
+def _weighted_rows(record: Record, weighting: str, *, over_time: bool) -> NDArray[np.floating]:
+    """Return the readout's weighted attention row of each layer, within frames or over time: ``(L, S, P)``."""
+    if over_time:
+        return require_array(getattr(record, _PREFIXES[weighting] + "time_rows"))
     if weighting == "logit":
-        return np.maximum(require_array(record.contributions).sum(1), 0)
-    return require_array(record.value_rows if weighting == "value" else record.gradient_rows)
-
-
-def _roll_out(record: Record, weighting: str, share: float, *, time: bool) -> NDArray[np.floating]:
-    """Carry the readout's row from the last layer to the input, through attention by the share `share`: ``(S, P)``."""
-    if record.attention_type == "joint":
-        rollouts = {
-            "none": record.rollout,
-            "value": record.value_rollout,
-            "gradient": record.gradient_rollout,
-            "logit": record.contribution_rollout,
-        }
-        terms = require_array(rollouts[weighting])
-        # The terms have both signs, so that rounding can make a sum of zero slightly negative.
-        return np.maximum(np.tensordot(np.float32(share) ** np.arange(len(terms)), terms, 1), 0)
-    spatial = require_array(record.spatial)
-    temporal = require_array(record.temporal) if time and record.attention_type == "divided" else None
-    if weighting == "none":
-        return _roll_attention(spatial, temporal, share, one_readout=record.attention_type == "divided")
-    return _roll_rows(_readout_rows(record, weighting), spatial, temporal, share)
-
-
-def _roll_attention(
-    spatial: NDArray[np.floating], temporal: NDArray[np.floating] | None, share: float, *, one_readout: bool
-) -> NDArray[np.floating]:
-    """Carry the readout's row, CLS included, to the input: ``(S, P)``.
-
-    If all frames share one readout, the flow to its copies is divided evenly among the frames.
-    """
-    frames, tokens = spatial.shape[1:3]
-    flow = np.zeros((frames, tokens), np.float32)
-    flow[:, 0] = 1 / frames
-    for depth in reversed(range(len(spatial))):
-        flow = (1 - share) * flow + share * _carry_through_space(flow, spatial[depth])
-        if one_readout:
-            flow[:, 0] = flow[:, 0].mean()
-        if temporal is not None:
-            flow[:, 1:] = (1 - share) * flow[:, 1:] + share * _carry_through_time(flow[:, 1:], temporal[depth])
-    return flow[:, 1:]
-
-
-def _roll_rows(
-    rows: NDArray[np.floating], spatial: NDArray[np.floating], temporal: NDArray[np.floating] | None, share: float
-) -> NDArray[np.floating]:
-    """Carry the readout's weighted row of each layer to the input, and add them up: ``(S, P)``."""
-    flow = np.zeros(rows.shape[1:], np.float32)
-    for depth in reversed(range(len(rows))):
-        flow = flow + rows[depth]
-        if temporal is not None:
-            flow = (1 - share) * flow + share * _carry_through_time(flow, temporal[depth])
-        if depth:
-            flow = (1 - share) * flow + share * _carry_through_space(flow, spatial[depth - 1, :, 1:, 1:])
-    return flow
-
-
-def _carry_through_space(flow: NDArray[np.floating], attention: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Return the flow ``(T, n)`` after attention within frames, ``(T, n, n)``."""
-    return np.matmul(flow[:, None], attention.astype(np.float32))[:, 0]
-
-
-def _carry_through_time(flow: NDArray[np.floating], attention: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Return the flow ``(T, P)`` after attention over time, ``(P, T, T)``."""
-    return np.einsum("tp,ptu->up", flow, attention)
+        return np.maximum(require_array(record.contributions), 0)
+    rows = {"none": record.mean_rows, "value": record.value_rows, "gradient": record.gradient_rows}
+    return require_array(rows[weighting])
 
 
 def layer_indices(layers: Layers, count: int) -> list[int]:

@@ -18,6 +18,7 @@ from staa_widgets.models.family import Family
 from staa_widgets.models.fingerprint.digest import model_digest, weights_digest
 from staa_widgets.models.loading import load_model
 from staa_widgets.models.model_source import BUNDLED_MODELS
+from staa_widgets.models.recipes import Recipe
 from staa_widgets.models.registry import FAMILIES
 from staa_widgets.models.transform import Transform
 from staa_widgets.models.video_model import VideoModel
@@ -27,6 +28,7 @@ __all__ = [
     "BUNDLED_MODELS",
     "FAMILIES",
     "Family",
+    "Recipe",
     "Transform",
     "VideoModel",
     "load_model",

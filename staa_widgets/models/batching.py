@@ -64,7 +64,7 @@ def max_batch_size(model: VideoModel, *, needs: Needs = _NO_NEEDS, backward: boo
     backward = backward or needs.backward
     # About twelve arrays as wide as the tokens are in memory at once: queries, keys, values, feed-forward, residuals.
     arrays = 12 * layers if backward else 12
-    if needs.spatial and not backward and samples_queries(model):
+    if needs.rollout and not backward and samples_queries(model):
         arrays += 2 * layers
     # Attention is recorded in float32 for models of any dtype.
     bytes_per_input = 4 * tokens * width * arrays

@@ -11,16 +11,23 @@ import torch
 from torch import nn
 
 from staa_widgets.errors import ParameterError
+from staa_widgets.models.checkpoint.json_file import read_json
 from staa_widgets.models.checkpoint.load import load_checkpoint
 from staa_widgets.models.checkpoint.settings import check_labels
-from staa_widgets.models.checkpoint.source import HubOptions
+from staa_widgets.models.checkpoint.source import CONFIG_FILE, FolderSource, HubOptions, ModelSource
 from staa_widgets.models.family import Family
-from staa_widgets.models.model_source import find_source
+from staa_widgets.models.model_source import BUNDLED_MODELS, find_source
 from staa_widgets.models.module_checks import check_weights
+from staa_widgets.models.recipes import Recipe, find_recipe
 from staa_widgets.models.registry import FAMILIES, unsupported_error
 from staa_widgets.models.transform import Transform
 from staa_widgets.models.video_model import VideoModel
 from staa_widgets.utils.text import check_text
+
+_DRAWN_CLIPS = Recipe(seconds=4.0, whole=True)
+"""Recipe of the bundled models."""
+
+_BUNDLED_NAMES = {f"{name} (drawn actions only)" for name in ("bundled", *BUNDLED_MODELS)}
 
 
 def load_model(
@@ -105,6 +112,8 @@ def load_model(
         family = _family_of(model)
         module = _check_module(model, device, dtype)
         name, stored_processor = id or type(model).__name__, None
+        # A model that was made, not loaded, has no name and no published recipe.
+        source_names = [module.config.name_or_path]
     else:
         target_device = _resolve_device(device)
         if target_device.type == "meta":
@@ -119,6 +128,7 @@ def load_model(
         name = id or source.name
         if checkpoint.note:
             warnings.warn(checkpoint.note, stacklevel=2)
+        source_names = [source.name, _stated_name(source)]
     if not module.config.num_labels:
         raise unsupported_error(f"{name!r} has no classes")
     geometry = family.geometry(module.config)
@@ -135,7 +145,22 @@ def load_model(
         device=parameter.device,
         dtype=parameter.dtype,
         compile=compile,
+        recipe=_find_recipe(family, geometry.frames, source_names),
     )
+
+
+def _find_recipe(family: Family, frames: int, names: list[str | None]) -> Recipe | None:
+    """Return how a model was trained to sample a video; ``None`` for a model without a name."""
+    if names[0] in _BUNDLED_NAMES:
+        return _DRAWN_CLIPS
+    return find_recipe(family.name, frames, names) if any(names) else None
+
+
+def _stated_name(source: ModelSource) -> str | None:
+    """Return the id that a folder's configuration states; a repository is known by its own id."""
+    path = source.find(CONFIG_FILE) if isinstance(source, FolderSource) else None
+    name = None if path is None else read_json(path).get("_name_or_path")
+    return name if isinstance(name, str) else None
 
 
 def _family_of(module: nn.Module) -> Family:

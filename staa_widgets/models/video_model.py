@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from staa_widgets.models.family import Family
+from staa_widgets.models.recipes import Recipe
 from staa_widgets.models.transform import Transform
 from staa_widgets.records.record import Geometry
 
@@ -39,6 +40,8 @@ class VideoModel:
         Device and data type that the model computes with.
     compile
         Whether passes whose attention is not captured run through `torch.compile`.
+    recipe
+        How the model was trained to sample a video; ``None`` if this is not known.
     """
 
     module: nn.Module
@@ -50,6 +53,7 @@ class VideoModel:
     device: torch.device
     dtype: torch.dtype
     compile: bool = False
+    recipe: Recipe | None = None
 
     @cached_property
     def prediction_module(self) -> Callable[..., Any]:

@@ -22,10 +22,20 @@ class Needs:
     ----------
     rows
         The readout's attention row of each layer and head.
-    temporal
-        Temporal attention of divided models.
-    spatial
-        Head-mean attention matrices within frames, for rollout; with joint attention, the rollout itself.
+    mean_rows
+        The readout's attention row of each layer, averaged over heads.
+    heads
+        The readout's attention over space and time in each layer and head, to look at.
+    time_rows
+        With divided attention, `mean_rows` and the weighted rows of each layer, carried over time.
+    rollout
+        The readout, and the weighted rows of each layer, carried back to the input by the attention of all layers.
+    frame_rollout
+        The same, but with divided attention without the attention over time.
+    temporal, spatial
+        Whole matrices of head-mean attention over time and within frames: hundreds of megabytes for large models.
+    first_frame
+        The matrix of head-mean attention within the first frame in the last layer.
     values
         Attention, each weight multiplied by the norm of its value vector.
     contributions
@@ -41,8 +51,14 @@ class Needs:
     """
 
     rows: bool = False
+    mean_rows: bool = False
+    heads: bool = False
+    time_rows: bool = False
+    rollout: bool = False
+    frame_rollout: bool = False
     temporal: bool = False
     spatial: bool = False
+    first_frame: bool = False
     values: bool = False
     contributions: bool = False
     gradients: bool = False
@@ -86,24 +102,35 @@ class Record:
     rows
         float32 ``(L, H, S, P)``, attention from the readout to each patch; `cls` is the rest of the row. If the readout
         is the mean of all tokens, this is the mean of their rows.
+    mean_rows
+        float32 ``(L, S, P)``, `rows` averaged over heads.
+    heads
+        float16 ``(L, H, S, P)``, attention from the readout to each patch over space and time: `rows`, with divided
+        attention carried over time, with attention within frames divided by the number of frames.
     temporal
         float32 ``(L, P, T, T)``, head-mean temporal attention ``[layer, patch, from, to]``.
     spatial
         float16 ``(L, T, 1 + P, 1 + P)``, head-mean attention within each frame.
+    first_frame
+        float16 ``(1 + P, 1 + P)``, head-mean attention within the first frame in the last layer.
     value_rows, value_temporal
         float32, shaped as head-mean `rows` ``(L, S, P)`` and `temporal`, each weight multiplied by the norm of its
         value vector.
     contributions
-        float32 ``(L, H, S, P)``, contribution of each patch to the target's logit.
+        float32 ``(L, S, P)``, contribution of each patch to the target's logit.
     gradient_rows, gradient_temporal
         float32, head means of ``relu(a · dy/da)``, shaped ``(L, S, P)`` and as `temporal`.
     relevance
         float32 ``(S, P)``: the readout carried back through ``I + mean_h relu(a · dy/da)`` of all layers.
+    time_rows, value_time_rows, gradient_time_rows, contribution_time_rows
+        float32 ``(L, S, P)``, for divided attention: `mean_rows`, `value_rows`, `gradient_rows` and the positive
+        `contributions`, carried over time by the temporal attention of the layer, which has the same weighting.
     rollout, value_rollout, gradient_rollout, contribution_rollout
-        float32 ``(L + 1, S, P)``, for joint attention only, because its full matrices are too large to keep: the
-        readout, `value_rows`, `gradient_rows` and the positive `contributions`, carried back through the plain
-        attention of all layers. These are coefficients of a polynomial in the share ``a`` of attention (the residual
-        has the rest): the sum over ``n`` of ``a ** n`` times entry ``n`` is the flow that arrives at each patch.
+        float32 ``(n, S, P)``: the readout, `value_rows`, `gradient_rows` and the positive `contributions`, carried back
+        through the plain attention of all layers, as coefficients for any share of attention, see
+        `staa_widgets.records.rollout`. ``n`` is ``L + 1``, with divided attention ``2 L + 1``.
+    frame_rollout, value_frame_rollout, gradient_frame_rollout, contribution_frame_rollout
+        float32 ``(L + 1, S, P)``, for divided attention: the same without attention over time.
     patch_rows
         float32 ``(L, H, S, P)``, attention from the requested patch to each patch, without the share of CLS. Here ``L``
         counts the layers in which patches attend to each other; in models with a pooler, these are other layers than
@@ -121,17 +148,28 @@ class Record:
     target: int | None = None
     cls: NDArray[np.float32] | None = None
     rows: NDArray[np.float32] | None = None
+    mean_rows: NDArray[np.float32] | None = None
+    heads: NDArray[np.float16] | None = None
     temporal: NDArray[np.float32] | None = None
     spatial: NDArray[np.float16] | None = None
+    first_frame: NDArray[np.float16] | None = None
     value_rows: NDArray[np.float32] | None = None
     value_temporal: NDArray[np.float32] | None = None
     contributions: NDArray[np.float32] | None = None
     gradient_rows: NDArray[np.float32] | None = None
     gradient_temporal: NDArray[np.float32] | None = None
     relevance: NDArray[np.float32] | None = None
+    time_rows: NDArray[np.float32] | None = None
+    value_time_rows: NDArray[np.float32] | None = None
+    gradient_time_rows: NDArray[np.float32] | None = None
+    contribution_time_rows: NDArray[np.float32] | None = None
     rollout: NDArray[np.float32] | None = None
     value_rollout: NDArray[np.float32] | None = None
     gradient_rollout: NDArray[np.float32] | None = None
     contribution_rollout: NDArray[np.float32] | None = None
+    frame_rollout: NDArray[np.float32] | None = None
+    value_frame_rollout: NDArray[np.float32] | None = None
+    gradient_frame_rollout: NDArray[np.float32] | None = None
+    contribution_frame_rollout: NDArray[np.float32] | None = None
     patch_rows: NDArray[np.float32] | None = None
     sampling_errors: Mapping[str, float] = field(default_factory=dict)

@@ -18,18 +18,25 @@ _AXES = {
     "logits": "K",
     "cls": "**S",
     "rows": "L*SP",
+    "mean_rows": "LSP",
+    "heads": "L*SP",
     "temporal": "LPTT",
     "spatial": "LTQQ",
+    "first_frame": "QQ",
     "value_rows": "LSP",
     "value_temporal": "LPTT",
-    "contributions": "L*SP",
+    "contributions": "LSP",
     "gradient_rows": "LSP",
     "gradient_temporal": "LPTT",
     "relevance": "SP",
-    "rollout": "*SP",
-    "value_rollout": "*SP",
-    "gradient_rollout": "*SP",
-    "contribution_rollout": "*SP",
+    **dict.fromkeys(
+        (
+            f"{weighting}{name}"
+            for name in ("time_rows", "rollout", "frame_rollout")
+            for weighting in ("", "value_", "gradient_", "contribution_")
+        ),
+        "*SP",
+    ),
     "patch_rows": "**SP",
 }
 

@@ -45,6 +45,8 @@ class Clip:
         Pixels and frames of the action of the clip, if they are known.
     truncated
         Whether the video continues after the end of the clip.
+    assumed_rate
+        Whether the times are not known: frames without times count as 25 a second.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Clip:
     reader: FrameReader = field(repr=False)
     ground_truth: GroundTruth | None = field(default=None, repr=False)
     truncated: bool = field(default=False, repr=False)
+    assumed_rate: bool = field(default=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", replace_surrogates(self.name))

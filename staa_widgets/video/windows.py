@@ -12,14 +12,12 @@ from numpy.typing import NDArray
 
 from staa_widgets.errors import ParameterError, TooFewFramesError
 from staa_widgets.records.geometry import Geometry
+from staa_widgets.utils.text import quote_value
 from staa_widgets.video.clip import Clip
 from staa_widgets.video.sampling import Sample, sample_padded, sample_uniform, sample_windows
 
-SINGLE_WINDOW_SECONDS = 12.0
-"""Seconds of the longest clip that is sampled as one uniform window."""
-
-WINDOW_SECONDS = 4.0
-"""Seconds that a window spans in longer clips."""
+WINDOW_NAMES = ("recipe", "whole")
+"""Lengths of a window that are given by name: what the model was trained with, and the whole clip."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +50,13 @@ class Windows(Sequence[Sample]):
         """Return ``W``."""
         return len(self.starts)
 
+    @property
+    def seconds(self) -> NDArray[np.float64]:
+        """float64 ``(W,)``, seconds that each window spans: ``T`` times the mean step from a frame to the next."""
+        last = self.starts + self.length - 1
+        spans = self.times[self.indices[last]] - self.times[self.indices[self.starts]]
+        return spans * self.length / max(self.length - 1, 1)
+
     @overload
     def __getitem__(self, at: int) -> Sample: ...
     @overload
@@ -64,8 +69,14 @@ class Windows(Sequence[Sample]):
         return Sample(indices, self.times[indices])
 
 
-def check_window(seconds: float | None, stride: float | None) -> None:
-    """Raise `ParameterError` for a window length or stride that `choose_windows` cannot use."""
+def check_window(window: float | str | None, stride: float | None) -> None:
+    """Raise `ParameterError` for a window or a stride that is wrong for every clip and model."""
+    if isinstance(window, str) and window not in WINDOW_NAMES:
+        raise ParameterError(
+            f"window is {quote_value(window)}.",
+            "Use 'recipe' for what the model was trained with, 'whole' for the whole clip, or a number of seconds.",
+        )
+    seconds = None if isinstance(window, str) else window
     for name, value in (("window", seconds), ("stride", stride)):
         if value is not None and (isinstance(value, bool) or not isinstance(value, Real)):
             raise ParameterError(
@@ -76,9 +87,19 @@ def check_window(seconds: float | None, stride: float | None) -> None:
             f"window must be a positive number of seconds, got {seconds}.",
             "Give its length in seconds, or None for the default.",
         )
-    if stride is not None and not 0 < stride <= (seconds or WINDOW_SECONDS):
+    if stride is not None and not stride > 0:
+        raise ParameterError(f"stride must be positive, got {stride}.", "Give seconds, or None for windows end to end.")
+    if window == "whole" and stride is not None:
         raise ParameterError(
-            f"stride must be positive and at most the window's {seconds or WINDOW_SECONDS:g} seconds, got {stride}.",
+            f"stride={stride} needs windows that are shorter than the clip.", "Give window= in seconds, or no stride=."
+        )
+    _check_stride(stride, seconds)
+
+
+def _check_stride(stride: float | None, seconds: float | None) -> None:
+    if stride is not None and seconds is not None and stride > seconds:
+        raise ParameterError(
+            f"stride must be at most the window's {seconds:.3g} seconds, got {stride}.",
             "Use a shorter stride or a longer window, or None for windows end to end.",
         )
 
@@ -103,7 +124,7 @@ def choose_windows(
     geometry
         Layout of the model's input: ``T`` frames, ``k`` in each slice.
     seconds
-        Length of a window; by default the whole clip up to `SINGLE_WINDOW_SECONDS`, beyond it `WINDOW_SECONDS`.
+        Length of a window; ``None`` for one window over the whole clip. A clip that is shorter is one window.
     stride
         Seconds from the start of one window to the next, rounded to whole slices; by default each window starts where
         the one before ends.
@@ -122,21 +143,20 @@ def choose_windows(
     ParameterError
         If `seconds` or `stride` is not a positive number, or `stride` is longer than a window.
     """
-    check_window(seconds, stride)
+    check_window("whole" if seconds is None else seconds, stride)
     count, slices = geometry.frames, geometry.slices
     if pad == "last" and len(clip) < count:
         return Windows.single(sample_padded(clip.times, count), clip.times)
     single = Windows.single(sample_uniform(clip.times, count), clip.times)
-    if clip.end - clip.start <= (seconds or SINGLE_WINDOW_SECONDS):
+    if seconds is None or clip.end - clip.start <= seconds:
         return single
-    length = seconds or WINDOW_SECONDS
     try:
-        samples = sample_windows(clip.times, count, count, count / length)
+        samples = sample_windows(clip.times, count, count, count / seconds)
     except TooFewFramesError:
         # The clip has enough frames, but most lie so close together that the grid has too few.
         return single
     grid = np.unique(np.concatenate([sample.indices for sample in samples]))
     grid = grid[: len(grid) // geometry.tubelet * geometry.tubelet]
-    step = count if stride is None else geometry.tubelet * max(1, round(slices * stride / length))
+    step = count if stride is None else geometry.tubelet * max(1, round(slices * stride / seconds))
     starts = np.array([*range(0, len(grid) - count, step), len(grid) - count])
     return Windows(grid, clip.times, count, starts)

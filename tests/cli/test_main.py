@@ -34,7 +34,8 @@ def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("tiny")
+    # By its name, the model was trained on whole clips, such as the video.
+    folder = tmp_path_factory.mktemp("tiny-ssv2-")
     tiny_timesformer().save_pretrained(folder)
     (folder / "preprocessor_config.json").write_text(PROCESSOR)
     return str(folder)
@@ -56,10 +57,11 @@ def test_a_page_is_written_and_its_path_printed(
     captured = capsys.readouterr()
     page = working_folder / "clip.staa.html"
     assert page.read_text().startswith("<!doctype html>")
-    first, second, third = captured.out.splitlines()
+    first, second, seen, third = captured.out.splitlines()
     assert first.startswith("clip.mp4: 'LABEL_")
     assert "s (" in second
     assert "of the attribution), strongest at the" in second
+    assert seen == "  seen: 4 frames over 4 s in a window; trained with 4 frames over whole clips of about 4 s"
     assert third == "  page: clip.staa.html"
     assert captured.err == ""
 
@@ -74,8 +76,16 @@ def test_options_reach_the_explanation(video: str, model: str, monkeypatch: pyte
 
     monkeypatch.setattr(staa_widgets.engine.many, "explain_many", record_options)
     options = ["--method", "staa_logit", "--target", "label 2", "--start", "1", "--end", "3", "--no-cache"]
-    assert run_explain(video, *options, model=model) == 0
-    assert received_options == {"method": "staa_logit", "target": "label 2", "start": 1, "end": 3, "cache": False}
+    assert run_explain(video, *options, "--window", "2", "--stride", "1.5", model=model) == 0
+    assert received_options == {
+        "method": "staa_logit",
+        "target": "label 2",
+        "start": 1,
+        "end": 3,
+        "window": 2,
+        "stride": 1.5,
+        "cache": False,
+    }
     assert not cache.folder().exists()
     assert run_explain(video, "--method", "staa_logit", "--target", "2", model=model) == 0
     assert received_options["target"] == 2

@@ -168,7 +168,7 @@ def test_provenance_states_the_cost(video: Path, model: VideoModel):
     assert provenance["seconds"]["method"] > 0
     assert "captum" in provenance["versions"]
     assert explain(video, model).provenance["cost"] == {"forwards": 1, "backwards": 0}
-    assert explain(NoiseVideo(20), model, "saliency").provenance["cost"] == {"forwards": 10, "backwards": 5}
+    assert explain(NoiseVideo(20), model, "saliency", window=4).provenance["cost"] == {"forwards": 10, "backwards": 5}
 
 
 @pytest.mark.filterwarnings("ignore::staa_widgets.errors.IncompleteAttributionWarning")
@@ -220,10 +220,10 @@ def test_a_large_completeness_gap_gives_a_warning(video: Path, model: VideoModel
 
 
 def test_all_windows_are_explained_for_one_class(model: VideoModel):
-    explanation = explain(NoiseVideo(20, seed=2), model, "saliency")
+    explanation = explain(NoiseVideo(20, seed=2), model, "saliency", window=4)
     assert explanation.window_logits is not None
     assert len(set(explanation.window_logits.argmax(1).tolist())) > 1, "the windows are to disagree"
-    with_target = explain(NoiseVideo(20, seed=2), model, "saliency", target=explanation.target, cache=False)
+    with_target = explain(NoiseVideo(20, seed=2), model, "saliency", target=explanation.target, cache=False, window=4)
     np.testing.assert_array_equal(explanation.maps, with_target.maps)
     weights = explanation.provenance["sampling"]["window_weights"]
     np.testing.assert_allclose(explanation.maps.reshape(5, -1).sum(1), weights, rtol=1e-5)
@@ -231,7 +231,7 @@ def test_all_windows_are_explained_for_one_class(model: VideoModel):
 
 def test_progress_counts_passes_window_by_window(model: VideoModel):
     steps: list[tuple[str, int, int]] = []
-    explain(NoiseVideo(14), model, "occlusion", cells=(1, 3, 3), progress=lambda *step: steps.append(step))
+    explain(NoiseVideo(14), model, "occlusion", cells=(1, 3, 3), progress=lambda *step: steps.append(step), window=4)
     windows = [f"running the method, window {n} of 4" for n in (1, 2, 3, 4)]
     assert [step for step in steps if step[0] in windows] == [(step, n, 4) for step in windows for n in (0, 4)]
     steps.clear()
@@ -249,10 +249,10 @@ def test_cancelled_work_keeps_the_windows_that_were_finished():
 
     for _ in range(2):
         with pytest.raises(CancelledError):
-            explain(NoiseVideo(20), counter.model, "occlusion", cells=(1, 3, 3), progress=cancel)
+            explain(NoiseVideo(20), counter.model, "occlusion", cells=(1, 3, 3), progress=cancel, window=4)
     assert module_state(counter.module) == before
     assert sum(counter.inputs) == 5 + 3 * 4 + 4  # the third window ran twice, the others once
-    explain(NoiseVideo(20), counter.model, "occlusion", cells=(1, 3, 3))
+    explain(NoiseVideo(20), counter.model, "occlusion", cells=(1, 3, 3), window=4)
     assert sum(counter.inputs) == 5 + 3 * 4 + 4 + 3 * 4
 
 

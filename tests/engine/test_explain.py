@@ -140,10 +140,10 @@ def test_wrong_requests_are_refused_before_any_work(video: Path, model: VideoMod
 # --- windows ---
 
 
-@pytest.mark.parametrize(("seconds", "count"), [(2, 1), (12, 1), (12.5, 3), (20, 5), (21, 6)])
-def test_clips_over_twelve_seconds_are_split_into_windows_of_four(seconds: float, count: int):
+@pytest.mark.parametrize(("seconds", "count"), [(2, 1), (4, 1), (12, 3), (12.5, 3), (20, 5), (21, 6)])
+def test_longer_clips_are_split_into_windows(seconds: float, count: int):
     clip = noise_clip(seconds)
-    samples = choose_windows(clip, GEOMETRY)
+    samples = choose_windows(clip, GEOMETRY, 4)
     assert len(samples) == count
     frames = np.concatenate([sample.indices for sample in samples])
     assert len(samples[0]) == 4
@@ -163,7 +163,7 @@ def test_the_length_of_windows_can_be_chosen():
 
 def test_windows_of_tubelets_share_whole_slices():
     pairs = replace(GEOMETRY, frames=4, tubelet=2)
-    samples = choose_windows(noise_clip(15), pairs)
+    samples = choose_windows(noise_clip(15), pairs, 4)
     slices = {tuple(pair) for sample in samples for pair in sample.indices.reshape(-1, 2).tolist()}
     flat = [frame for pair in sorted(slices) for frame in pair]
     assert flat == sorted(set(flat))
@@ -173,12 +173,12 @@ def test_a_clip_with_nearly_all_frames_in_a_second_is_one_window():
     """All but one frame lie in the first second: a grid of seconds would not fill a window."""
     times = np.r_[np.linspace(0, 1, 20), 30.0]
     clip = open_clip(np.zeros((21, 8, 8, 3), np.uint8), times=times)
-    (only,) = choose_windows(clip, GEOMETRY)
+    (only,) = choose_windows(clip, GEOMETRY, 4)
     assert len(only) == 4
 
 
 def test_a_window_weighs_as_much_as_its_probability(model: VideoModel):
-    explanation = explain(NoiseVideo(20), model, "staa_logit", target=1)
+    explanation = explain(NoiseVideo(20), model, "staa_logit", target=1, window=4)
     assert explanation.window_logits is not None
     assert explanation.window_logits.shape == (5, 5)
     np.testing.assert_allclose(explanation.logits, explanation.window_logits.mean(0), rtol=1e-6)
@@ -196,7 +196,7 @@ def test_over_a_long_video_the_curve_peaks_in_the_window_of_the_action(seed: int
     still = np.repeat(clip.frames[~clip.when][:1], 32, axis=0)
     long = NoiseVideo(40)
     long.frames = np.concatenate([clip.frames if window == 6 else still for window in range(10)])
-    explanation = explain(long, None, "staa_logit", target=clip.label, cache=False, preview=False)
+    explanation = explain(long, None, "staa_logit", target=clip.label, cache=False, preview=False, window=4)
     assert explanation.temporal.reshape(10, -1).sum(1).argmax() == 6
     assert 24 <= explanation.peak.start < 28
 
@@ -204,15 +204,15 @@ def test_over_a_long_video_the_curve_peaks_in_the_window_of_the_action(seed: int
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_windows_together_or_one_by_one_give_the_same(batch_size: int, model: VideoModel, forwards: list[int]):
     long = NoiseVideo(15)
-    explanation = explain(long, model, cache=False, batch_size=batch_size)
+    explanation = explain(long, model, cache=False, batch_size=batch_size, window=4)
     assert forwards == ([1] * 4 if batch_size == 1 else [3, 1])
-    np.testing.assert_allclose(explanation.maps, explain(long, model, cache=False).maps, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(explanation.maps, explain(long, model, cache=False, window=4).maps, rtol=1e-3, atol=1e-5)
 
 
 def test_all_windows_are_explained_for_the_class_predicted_over_all(model: VideoModel):
-    explanation = explain(NoiseVideo(20, seed=2), model, "staa_logit")
+    explanation = explain(NoiseVideo(20, seed=2), model, "staa_logit", window=4)
     with_target = explain(
-        NoiseVideo(20, seed=2), model, "staa_logit", target=int(explanation.logits.argmax()), cache=False
+        NoiseVideo(20, seed=2), model, "staa_logit", target=int(explanation.logits.argmax()), cache=False, window=4
     )
     assert explanation.target == with_target.target
     # Other windows share a batch, and rounding depends on the size of the batch.
@@ -351,7 +351,7 @@ def explain_in_process(video: Path, model: Path, counts: Path, ready: Any) -> No
     staa_widgets.models.capture.record = count_and_record  # the process ends with it
     if ready is not None:
         ready.wait()
-    explain(video, load_model(model, device="cpu"))
+    explain(video, replace(load_model(model, device="cpu"), recipe=None))
 
 
 def test_processes_share_the_cache_and_compute_once(video: Path, model: VideoModel, tmp_path: Path):
@@ -372,7 +372,7 @@ def test_processes_share_the_cache_and_compute_once(video: Path, model: VideoMod
     later.join(120)
     assert [process.exitcode for process in (*together, later)] == [0, 0, 0]
     assert counts.read_text() == "forward\n"
-    assert explain(video, load_model(saved, device="cpu")).provenance["cache"] == "hit"
+    assert explain(video, replace(load_model(saved, device="cpu"), recipe=None)).provenance["cache"] == "hit"
 
 
 # --- progress, cancelling, leaving things as they are ---
@@ -380,7 +380,7 @@ def test_processes_share_the_cache_and_compute_once(video: Path, model: VideoMod
 
 def test_progress_is_reported_step_by_step(model: VideoModel):
     steps: list[tuple[str, int, int]] = []
-    explain(NoiseVideo(20), model, batch_size=2, progress=lambda *step: steps.append(step))
+    explain(NoiseVideo(20), model, batch_size=2, progress=lambda *step: steps.append(step), window=4)
     assert [step for step in steps if step[0] == RUNNING_MODEL] == [(RUNNING_MODEL, n, 5) for n in (0, 2, 4, 5)]
     assert steps[-1] == ("making the preview", 160, 160)
 
@@ -391,9 +391,9 @@ def test_cancelled_work_keeps_the_windows_that_were_finished(model: VideoModel, 
             raise CancelledError("Stopped.")
 
     with pytest.raises(CancelledError):
-        explain(NoiseVideo(20), model, batch_size=1, progress=cancel)
+        explain(NoiseVideo(20), model, batch_size=1, progress=cancel, window=4)
     assert forwards == [1, 1]
-    explain(NoiseVideo(20), model, batch_size=1)
+    explain(NoiseVideo(20), model, batch_size=1, window=4)
     assert forwards == [1] * 5
 
 

@@ -121,12 +121,12 @@ def test_a_whole_data_frame_is_refused(model: VideoModel):
 @pytest.mark.parametrize("cached", [True, False])
 def test_short_clips_share_batches(cached: bool, clips: Path, model: VideoModel, forwards: list[int]):
     videos = [clips / "a.mp4", clips / "b.mp4", NoiseVideo(20), clips / "c.mp4", clips / "d.mp4"]
-    outcomes = list(explain_many(videos, model, "staa_logit", cache=cached, batch_size=5, preview=False))
+    outcomes = list(explain_many(videos, model, "staa_logit", window=4, cache=cached, batch_size=5, preview=False))
     assert [outcome.error is None for outcome in outcomes] == [True, False, True, True, True]
     assert forwards[:2] == [3, 5]  # three short clips at once, then the five windows of the long one
     for outcome in (outcomes[0], outcomes[2]):
         assert outcome.explanation is not None
-        single = explain(outcome.video, model, "staa_logit", cache=False)
+        single = explain(outcome.video, model, "staa_logit", window=4, cache=False)
         np.testing.assert_allclose(outcome.explanation.maps, single.maps, rtol=1e-3, atol=1e-6)
 
 
@@ -194,7 +194,7 @@ def test_a_second_run_asks_the_model_nothing_even_if_records_are_ten_times_the_l
 
 def test_only_explanations_are_kept_unless_records_are_asked_for(clips: Path, model: VideoModel, forwards: list[int]):
     for video in (clips / "[ac].mp4", [NoiseVideo(20)]):
-        list(explain_many(video, model, preview=False))
+        list(explain_many(video, model, window=4, preview=False))
     assert cache.info().entries == {"explanation": 3}
     assert len(forwards) == 2
     explain(clips / "a.mp4", model, preview=False, layers="last")
@@ -246,7 +246,7 @@ def test_nothing_is_left_on_disk_without_cache(clips: Path, model: VideoModel, f
 def test_progress_counts_files_and_names_the_step(clips: Path, model: VideoModel):
     steps: list[tuple[str, int, int]] = []
     videos = [clips / "a.mp4", clips / "b.mp4", NoiseVideo(20)]
-    list(explain_many(videos, model, batch_size=2, progress=lambda *step: steps.append(step)))
+    list(explain_many(videos, model, window=4, batch_size=2, progress=lambda *step: steps.append(step)))
     assert {total for _, _, total in steps} == {3}
     counts = [done for _, done, _ in steps]
     assert counts == sorted(counts)

@@ -126,5 +126,5 @@ def test_provenance_states_the_standard_errors_of_all_windows(monkeypatch: pytes
         return [replace(first, sampling_errors={}), *rest]
 
     monkeypatch.setattr(staa_widgets.models.capture, "record", first_exact)
-    explanation = explain(NoiseVideo(20), tiny_joint_model("videomae"), cache=False, preview=False)
+    explanation = explain(NoiseVideo(20), tiny_joint_model("videomae"), cache=False, preview=False, window=4)
     assert explanation.provenance["standard_errors"].keys() == {"rows", "rollout"}

@@ -27,7 +27,7 @@ from staa_widgets.engine.request import request_of
 from staa_widgets.engine.window_reader import WindowReader
 from staa_widgets.errors import CancelledError, MethodError, ParameterError, VideoNotFoundError
 from staa_widgets.explanation.explanation import class_probabilities
-from staa_widgets.models import VideoModel
+from staa_widgets.models import Recipe, VideoModel
 from staa_widgets.video.display import Display
 from staa_widgets.video.windows import choose_windows
 from tests.helpers.noise_video import GEOMETRY, NoiseVideo, noise_clip
@@ -43,6 +43,12 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("long") / "long.mp4"
     write_video(path, 168, fps=8, gop=20)
     return path
+
+
+@pytest.fixture(scope="module")
+def model() -> VideoModel:
+    """A model that was trained with windows of four seconds."""
+    return replace(tiny_timesformer_model(), recipe=Recipe(4.0))
 
 
 @pytest.fixture
@@ -123,7 +129,7 @@ def test_the_request_of_a_window_can_be_changed(long: Path, model: VideoModel):
     assert (other.first_frame, other.end) == (part.first_frame, part.end)
 
 
-@pytest.mark.parametrize("options", [{}, {"window": 20}, {"window": 3.7}, {"stride": 3}])
+@pytest.mark.parametrize("options", [{}, {"window": 7}, {"window": 3.7}, {"stride": 3}])
 def test_the_request_of_a_window_keeps_its_frames(options: dict[str, Any], long: Path, model: VideoModel):
     for part in stream(long, model, **options):
         request = request_of(part)
@@ -197,7 +203,7 @@ def test_over_a_long_file_the_curve_peaks_in_the_window_of_the_action(seed: int,
     still = np.repeat(clip.frames[~clip.when][:1], 32, axis=0)
     frames = np.concatenate([clip.frames if window == 6 else still for window in range(10)])
     path = write_frames(clip, frames, tmp_path / "long.mp4")
-    explanation = explain(path, None, "staa_logit", target=clip.label, preview=False)
+    explanation = explain(path, None, "staa_logit", target=clip.label, preview=False, window=4)
     assert explanation.window_logits is not None
     assert explanation.window_logits.shape[0] == 10
     weights = explanation.provenance["sampling"]["window_weights"]
@@ -222,7 +228,7 @@ def write_frames(clip: ActionClip, frames: NDArray[np.uint8], path: Path) -> Pat
     [(None, [0, 4, 8, 12, 16, 17]), (2, [0, 2, 4, 6, 8, 10, 12, 14, 16, 17]), (0.1, [*range(18)])],
 )
 def test_windows_slide_by_a_stride_in_whole_slices(stride: float | None, starts: list[int]):
-    samples = choose_windows(noise_clip(21), GEOMETRY, stride=stride)
+    samples = choose_windows(noise_clip(21), GEOMETRY, 4, stride)
     assert [int(sample.times[0]) for sample in samples] == starts
     assert {frame for sample in samples for frame in sample.indices.tolist()} == set(range(4, 168, 8))
 
@@ -252,7 +258,7 @@ def test_sampled_frames_do_not_depend_on_the_stride(long: Path, model: VideoMode
 
 def test_the_reader_holds_only_frames_of_the_next_window(long: Path, model: VideoModel):
     clip = open_clip(long)
-    samples = choose_windows(clip, model.geometry, stride=1)
+    samples = choose_windows(clip, model.geometry, 4, stride=1)
     counts: list[int] = []
 
     def transform(frames: NDArray[np.uint8]) -> torch.Tensor:
@@ -332,7 +338,7 @@ def test_weights_changed_between_windows_apply_from_the_next_window(
 ):
     module = tiny_timesformer()
     own_model = load_model(module, processor=tiny_timesformer_model().transform, id="tiny")
-    parts = stream(long, own_model, method, target=1, batch_size=batch_size)
+    parts = stream(long, own_model, method, target=1, batch_size=batch_size, window=4)
     first = next(parts)
     before = copy.deepcopy(module.state_dict())
     with torch.no_grad():
@@ -341,14 +347,14 @@ def test_weights_changed_between_windows_apply_from_the_next_window(
     second = next(parts)
     parts.close()
     assert first.provenance["model"]["weights"] != second.provenance["model"]["weights"]
-    fresh = list(islice(stream(long, own_model, method, target=1, cache=False, batch_size=1), 2))[1]
+    fresh = list(islice(stream(long, own_model, method, target=1, cache=False, batch_size=1, window=4), 2))[1]
     module.load_state_dict(before)
     forwards.clear()
-    old = list(islice(stream(long, own_model, method, target=1, batch_size=1), 2))
+    old = list(islice(stream(long, own_model, method, target=1, batch_size=1, window=4), 2))
     np.testing.assert_allclose(second.logits, fresh.logits, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(second.maps, fresh.maps, rtol=1e-3, atol=1e-5)
     np.testing.assert_array_equal(old[0].maps, first.maps)
-    expected = list(islice(stream(long, own_model, method, target=1, batch_size=1, cache=False), 2))[1]
+    expected = list(islice(stream(long, own_model, method, target=1, batch_size=1, cache=False, window=4), 2))[1]
     np.testing.assert_allclose(old[1].maps, expected.maps, rtol=1e-3, atol=1e-5)
     np.testing.assert_allclose(old[1].logits, expected.logits, rtol=1e-5, atol=1e-5)
 

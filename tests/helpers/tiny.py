@@ -13,7 +13,19 @@ from staa_widgets.models import FAMILIES, Transform, VideoModel, load_model
 from staa_widgets.records.record import Needs
 
 ALL_NEEDS = Needs(
-    rows=True, temporal=True, spatial=True, values=True, contributions=True, gradients=True, relevance=True
+    rows=True,
+    mean_rows=True,
+    heads=True,
+    time_rows=True,
+    rollout=True,
+    frame_rollout=True,
+    temporal=True,
+    spatial=True,
+    first_frame=True,
+    values=True,
+    contributions=True,
+    gradients=True,
+    relevance=True,
 )
 PROCESSOR = Transform(shortest_edge=24, crop=(24, 24), mean=(0.45, 0.45, 0.45), std=(0.225, 0.225, 0.225))
 

@@ -14,6 +14,7 @@ from staa_widgets.methods import METHODS, attention_maps, get_method, postproces
 from staa_widgets.methods.staa import RESIDUAL
 from staa_widgets.models.capture import record
 from staa_widgets.records.record import Needs
+from staa_widgets.records.rollout import rollout_weights
 from tests.helpers.small_records import scale_to_sum_one, small_record, tiny_record
 from tests.helpers.timesformers import TYPES, tiny_timesformer_model
 from tests.helpers.tiny import random_pixels
@@ -87,7 +88,7 @@ def test_rollout_of_a_weighting_adds_the_rows_of_each_layer(weighting: str) -> N
     rows = {
         "value": window_record.value_rows,
         "gradient": window_record.gradient_rows,
-        "logit": np.maximum(window_record.contributions.sum(1), 0),
+        "logit": np.maximum(window_record.contributions, 0),
     }[weighting]
     flow, matrices = np.zeros(4 * 9), whole_matrices(window_record)
     for layer in (2, 1, 0):
@@ -154,7 +155,7 @@ def test_joint_attention_is_the_row_itself() -> None:
         strict=True,
     ):
         maps = METHODS["staa"](window_record, layers="rollout", weighting=weighting, residual=0.75, contrast=False)
-        rolled = sum(0.25**power * term for power, term in enumerate(terms))
+        rolled = np.tensordot(rollout_weights(len(terms), 0.25), terms, 1)
         np.testing.assert_allclose(maps, scale_to_sum_one(rolled).reshape(4, 3, 3), atol=1e-6)
 
 
@@ -187,7 +188,7 @@ def test_an_empty_slice_is_uniform_in_space_alone() -> None:
 
 
 def test_zero_stays_zero() -> None:
-    maps = METHODS["staa_logit"](small_record(contributions=[[[[-1.0, -1.0], [-1.0, 0.0]]]]), layers="last")
+    maps = METHODS["staa_logit"](small_record(contributions=[[[-1.0, -1.0], [-1.0, 0.0]]]), layers="last")
     np.testing.assert_array_equal(maps, np.zeros((2, 1, 2)))
 
 
@@ -241,10 +242,10 @@ def test_methods_describe_themselves() -> None:
     assert staa.summary.startswith("Space-time attention from the readout")
     assert staa.version == 3
     assert not staa.signed
-    assert staa.needs() == Needs(rows=True, temporal=True, spatial=True)
-    assert staa.needs({"layers": "last"}) == Needs(rows=True, temporal=True)
+    assert staa.needs() == Needs(mean_rows=True, time_rows=True, rollout=True, frame_rollout=True)
+    assert staa.needs({"layers": "last"}) == Needs(mean_rows=True, time_rows=True)
     logit = get_method("staa_logit")
-    assert logit.needs() == Needs(rows=True, temporal=True, spatial=True, contributions=True)
+    assert logit.needs() == staa.needs() | Needs(contributions=True)
 
 
 @pytest.mark.parametrize(("name", "hint"), [("sta", "Did you mean 'staa'"), ("xyz", "Choose from .*staa, staa_logit")])

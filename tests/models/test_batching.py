@@ -59,16 +59,16 @@ def limit_memory(monkeypatch: pytest.MonkeyPatch, max_size: int, error: Exceptio
 def test_batches_are_halved_and_the_model_remembered(
     error: Exception, model: VideoModel, monkeypatch: pytest.MonkeyPatch
 ):
-    expected = explain(NoiseVideo(40), model, cache=False, preview=False, batch_size=2).maps
+    expected = explain(NoiseVideo(40), model, cache=False, preview=False, batch_size=2, window=4).maps
     sizes = limit_memory(monkeypatch, 2, error)
-    explanation = explain(NoiseVideo(40), model, cache=False, preview=False)
+    explanation = explain(NoiseVideo(40), model, cache=False, preview=False, window=4)
     assert sizes == [8, 4, 2, 2, 2, 2, 2]
     np.testing.assert_allclose(explanation.maps, expected, rtol=1e-4)
     sizes.clear()
-    explain(NoiseVideo(40), model, cache=False, preview=False)
+    explain(NoiseVideo(40), model, cache=False, preview=False, window=4)
     assert sizes == [2] * 5
     sizes.clear()
-    explain(NoiseVideo(40), model, cache=False, preview=False, batch_size=10)
+    explain(NoiseVideo(40), model, cache=False, preview=False, batch_size=10, window=4)
     assert sizes == [2] * 5
     other = load_model(tiny_timesformer(), processor=model.transform)
     assert max_batch_size(other) == 8
@@ -85,14 +85,14 @@ def test_finished_windows_are_not_computed_again(model: VideoModel, monkeypatch:
         return original(model, pixels, *rest)
 
     monkeypatch.setattr(staa_widgets.models.capture, "record", record)
-    explain(NoiseVideo(40), model, cache=False, preview=False, batch_size=4)
+    explain(NoiseVideo(40), model, cache=False, preview=False, batch_size=4, window=4)
     assert sizes == [4, 4, 2, 1, 1, 1, 1, 1, 1]
 
 
 def test_a_window_that_does_not_fit_is_a_typed_error(model: VideoModel, monkeypatch: pytest.MonkeyPatch):
     limit_memory(monkeypatch, 0, torch.OutOfMemoryError("CUDA out of memory."))
     with pytest.raises(DeviceMemoryError, match="does not fit") as caught:
-        explain(NoiseVideo(20), model, cache=False, preview=False)
+        explain(NoiseVideo(20), model, cache=False, preview=False, window=4)
     assert "bfloat16" in caught.value.hint
     assert max_batch_size(model) == 8  # Memory may be free next time.
 
@@ -151,7 +151,7 @@ def test_rollout_through_many_tokens_takes_more_memory(monkeypatch: pytest.Monke
     vivit, divided = tiny_joint_model("vivit"), tiny_timesformer_model()
     input_bytes = 4 * (1 + 2 * 9) * 32
     monkeypatch.setattr(staa_widgets.models.batching, "CPU_MEMORY", input_bytes * 40)
-    rollout, rows = Needs(spatial=True), Needs(rows=True)
+    rollout, rows = Needs(rollout=True), Needs(rows=True)
     assert [max_batch_size(vivit, needs=needs) for needs in (rollout, rows)] == [3, 3]
     monkeypatch.setattr(query_sampling, "EXACT_TOKENS", 0)
     assert [max_batch_size(vivit, needs=needs) for needs in (rollout, rows, replace(rollout, exact=True))] == [2, 3, 2]
@@ -162,7 +162,7 @@ def test_rollout_through_many_tokens_takes_more_memory(monkeypatch: pytest.Monke
         staa_widgets.models.capture, "record", note_batch_sizes(staa_widgets.models.capture.record, sizes)
     )
     monkeypatch.setattr(staa_widgets.models.batching, "CPU_MEMORY", input_bytes * 40)
-    explain(NoiseVideo(20), vivit, cache=False, preview=False)
+    explain(NoiseVideo(20), vivit, cache=False, preview=False, window=4)
     assert sizes == [2, 2, 1]
     outcomes = explain_many([NoiseVideo(2, seed) for seed in range(3)], vivit, cache=False, preview=False)
     assert len([outcome.explanation for outcome in outcomes if outcome.explanation]) == 3
@@ -198,8 +198,8 @@ def test_methods_with_forward_passes_keep_to_the_given_batch_size(
 def test_records_are_float32_in_half_precision(dtype: torch.dtype, model: VideoModel):
     half_model = load_model(tiny_timesformer().to(dtype), processor=model.transform)
     assert half_model.dtype == dtype
-    half_result = explain(NoiseVideo(20), half_model, cache=False, preview=False)
-    float_result = explain(NoiseVideo(20), replace(model), cache=False, preview=False)
+    half_result = explain(NoiseVideo(20), half_model, cache=False, preview=False, window=4)
+    float_result = explain(NoiseVideo(20), replace(model), cache=False, preview=False, window=4)
     assert half_result.maps.dtype == half_result.logits.dtype == np.float32
     assert half_result.provenance["dtype"] == str(dtype).removeprefix("torch.")
     assert np.corrcoef(half_result.maps.ravel(), float_result.maps.ravel())[0, 1] > 0.95

@@ -56,7 +56,7 @@ def test_recording_leaves_the_logits_bit_identical(
     monkeypatch.setattr(TensorBuffer, "project", note_and_project)
     module = tiny_classifier(family, hidden_size=96, intermediate_size=320, qkv_bias=bias).to(getattr(torch, dtype))
     model = load_model(module, processor=PROCESSOR)
-    pixels, needs = random_pixels(2), Needs(rows=True, spatial=True)
+    pixels, needs = random_pixels(2), Needs(rows=True, rollout=True)
     with torch.no_grad():
         logits = model.module(pixel_values=pixels.to(model.dtype)).logits.float().numpy()
     records = record(model, pixels, needs, [None, None])
@@ -102,7 +102,7 @@ def test_changed_layers_compute_as_before(monkeypatch: pytest.MonkeyPatch) -> No
     model, pixels = load_model(module, processor=PROCESSOR), random_pixels(2)
     with torch.no_grad():
         logits = module(pixel_values=pixels).logits.numpy()
-    records = record(model, pixels, Needs(spatial=True), [None, None])
+    records = record(model, pixels, Needs(rollout=True), [None, None])
     np.testing.assert_array_equal([one.logits for one in records], logits)
 
 

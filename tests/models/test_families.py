@@ -115,7 +115,7 @@ def test_a_batch_equals_its_clips_one_by_one(family: str) -> None:
         assert single.target == batched.target
         assert_records_close(batched, single)
         for name, array in record_arrays(batched).items():
-            assert array.dtype == (np.float16 if name == "spatial" else np.float32), name
+            assert array.dtype == (np.float16 if name in ("heads", "spatial", "first_frame") else np.float32), name
             assert array.flags.c_contiguous, name
 
 
@@ -146,7 +146,9 @@ def test_the_model_is_restored(family: str, fails: bool) -> None:
     assert vars(module.config) == config
 
 
-@pytest.mark.parametrize("needs", [ALL_NEEDS, Needs(rows=True, temporal=True, spatial=True), Needs(patch="middle")])
+@pytest.mark.parametrize(
+    "needs", [ALL_NEEDS, Needs(rows=True, rollout=True, temporal=True, spatial=True), Needs(patch="middle")]
+)
 @pytest.mark.parametrize("family", ATTENDING)
 def test_tensors_of_a_pass_are_freed_without_garbage_collection(family: str, needs: Needs) -> None:
     """Long videos are many passes, and the garbage collector runs at unknown times."""
@@ -195,7 +197,7 @@ def test_threads_and_models_that_share_a_configuration_do_not_mix(family: str) -
 @pytest.mark.parametrize("family", ATTENDING)
 def test_a_forward_pass_in_another_thread_is_not_captured(family: str) -> None:
     module, pixels = tiny_classifier(family), random_pixels(2)
-    model, needs = load_model(module, processor=PROCESSOR), Needs(rows=True, temporal=True, spatial=True)
+    model, needs = load_model(module, processor=PROCESSOR), Needs(rows=True, rollout=True, temporal=True, spatial=True)
     expected = record(model, pixels[:1], needs, [None])[0]
     inputs = {model.geometry.input_name: pixels[1:]}
     with torch.no_grad():
@@ -302,7 +304,7 @@ def test_a_layer_without_captured_attention_is_refused(family: str) -> None:
     with pytest.raises(
         UnsupportedModelError, match=r"Could not capture the attention of .*Attention.*load the model again"
     ):
-        record(model, random_pixels(1), Needs(rows=True, spatial=True), [None])
+        record(model, random_pixels(1), Needs(rows=True, rollout=True), [None])
     assert state_of_forwards(module) == before
 
 

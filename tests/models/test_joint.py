@@ -18,6 +18,7 @@ from staa_widgets.models.attention import ops
 from staa_widgets.models.capture import record
 from staa_widgets.models.family import submodules_of
 from staa_widgets.records.record import Needs, Record
+from staa_widgets.records.rollout import rollout_weights
 from tests.helpers.joint_models import (
     EVER_JOINT,
     JOINT,
@@ -179,14 +180,15 @@ def test_rollouts_equal_products_of_full_matrices(family: str, settings: dict[st
 
     def assert_rollout(name: str, tokens: torch.Tensor) -> None:
         expected = model.geometry.to_grid(tokens[prefix:].numpy()).reshape(model.geometry.slices, 9)
-        rolled = sum(share**power * term for power, term in enumerate(getattr(clip_record, name)))
+        terms = getattr(clip_record, name)
+        rolled = np.tensordot(rollout_weights(len(terms), share), terms, 1)
         np.testing.assert_allclose(rolled, expected, rtol=1e-3, atol=1e-5)
 
     assert_rollout("rollout", flow)
     for name, rows in {
         "value_rollout": clip_record.value_rows,
         "gradient_rollout": clip_record.gradient_rows,
-        "contribution_rollout": np.maximum(clip_record.contributions.sum(1), 0),
+        "contribution_rollout": np.maximum(clip_record.contributions, 0),
     }.items():
         order = [int(i) for i in model.geometry.to_grid(np.arange(float(count - prefix))).ravel()]
         flow_of_rows = torch.zeros(count - prefix)
@@ -257,7 +259,7 @@ def test_the_model_is_restored(family: str, fails: bool, implementation: str) ->
 @pytest.mark.parametrize("family", EVER_JOINT)
 def test_a_forward_pass_in_another_thread_is_not_captured(family: str) -> None:
     module, pixels = tiny_joint(family), random_pixels(2)
-    model, needs = load_model(module, processor=PROCESSOR), Needs(rows=True, spatial=True)
+    model, needs = load_model(module, processor=PROCESSOR), Needs(rows=True, rollout=True)
     expected = record(model, pixels[:1], needs, [None])[0]
     with torch.no_grad():
         expected_logits = module(pixels[1:]).logits

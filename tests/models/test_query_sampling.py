@@ -17,6 +17,7 @@ from staa_widgets.models.batching import samples_queries
 from staa_widgets.models.capture import record
 from staa_widgets.records.geometry import Geometry
 from staa_widgets.records.record import Needs, Record
+from staa_widgets.records.rollout import rollout_weights
 from tests.helpers.tiny import ALL_NEEDS, ATTENDING, random_pixels, tiny_video_model
 
 LAYOUTS = {
@@ -154,11 +155,11 @@ def test_a_sampled_rollout_is_unbiased_for_any_share(starts: str, monkeypatch: p
         (terms,), (error,) = rollout.roll_out(first_rows, layers, path=path)
         sums += terms / 600
         errors.append(float(error))
-        deviations.append(float((0.3 ** torch.arange(4) @ (terms - exact)[0]).abs().sum()))
+        deviations.append(float((torch.from_numpy(rollout_weights(4, 0.3)) @ (terms - exact)[0]).abs().sum()))
     assert float(zero) == 0
     for share in (0.1, 0.3, 0.9):
-        powers = share ** torch.arange(4)
-        np.testing.assert_allclose(powers @ sums[0], powers @ exact[0], atol=0.05 * float((powers @ exact[0]).max()))
+        weights = torch.from_numpy(rollout_weights(4, share))
+        np.testing.assert_allclose(weights @ sums[0], weights @ exact[0], atol=0.05 * float((weights @ exact[0]).max()))
     # The reported error is the real one within a factor of two.
     assert 0.5 < np.mean(errors) / np.mean(deviations) < 2
     assert np.mean(deviations) > 0.01
@@ -206,7 +207,7 @@ def test_sampling_all_queries_is_exact(family: str, sample_queries: Any) -> None
 @pytest.mark.parametrize("family", SAMPLING)
 def test_exact_reads_every_query(family: str, sample_queries: Any) -> None:
     model = tiny_video_model(family)
-    needs = [METHODS["staa"].needs({"exact": exact}) for exact in (True, False)]
+    needs = [METHODS["staa"].needs({"exact": exact}) | Needs(rows=True) for exact in (True, False)]
     reference = record_one(model, needs[0])
     sample_queries(4)
     exact, sampled = (record_one(model, one_needs) for one_needs in needs)

@@ -11,11 +11,13 @@ from torch import nn
 from transformers import TimesformerConfig, TimesformerForVideoClassification
 
 from staa_widgets.errors import UnsupportedModelError
-from staa_widgets.methods import get_method
+from staa_widgets.methods import BROWSING_NEEDS, get_method
 from staa_widgets.models import VideoModel, load_model
+from staa_widgets.models.attention.divided_rollout import roll_out_divided
 from staa_widgets.models.capture import record
 from staa_widgets.models.families.timesformer import geometry
 from staa_widgets.records.record import Needs, Record
+from staa_widgets.records.rollout import rollout_weights
 from tests.helpers.timesformers import TYPES, run_eager, tiny_timesformer, tiny_timesformer_model
 from tests.helpers.tiny import ALL_NEEDS, random_pixels
 
@@ -275,19 +277,19 @@ def test_maps_of_a_base_size_model_equal_an_independent_computation() -> None:
         nn.init.ones_(parameter) if "norm" in name else parameter.data.uniform_(-0.1, 0.1, generator=generator)
     model = load_model(module, processor={"image_mean": 0.45, "image_std": 0.225})
     pixels = random_pixels(1, model=model)
-    (clip_record,) = record(model, pixels, Needs(rows=True, temporal=True, spatial=True), [None])
+    (clip_record,) = record(model, pixels, Needs(rows=True, mean_rows=True, time_rows=True, rollout=True), [None])
     assert clip_record.rows is not None
     assert clip_record.rows.max() > 10 / 197
     assert_maps_equal(model, clip_record, run_eager(module, pixels[0]))
     half_model = load_model(module.bfloat16(), processor=model.transform)
-    (half_record,) = record(half_model, pixels, Needs(rows=True, temporal=True, spatial=True), [None])
+    (half_record,) = record(half_model, pixels, get_method("staa").needs(), [None])
     assert rank_correlation("staa", clip_record, half_record) >= 0.998
 
 
 def test_maps_of_the_bundled_model_equal_an_independent_computation() -> None:
     model = load_model()
     pixels = random_pixels(1, model=model)
-    (clip_record,) = record(model, pixels, Needs(rows=True, temporal=True), [None])
+    (clip_record,) = record(model, pixels, get_method("staa").needs({"layers": "mean"}), [None])
     assert_maps_equal(model, clip_record, run_eager(model.module, pixels[0]))
 
 
@@ -302,3 +304,87 @@ def test_half_precision_ranks_cells_like_float32(method: str, dtype: str, min_co
 def test_oblong_input_is_refused() -> None:
     with pytest.raises(UnsupportedModelError, match="image size"):
         geometry(TimesformerConfig(image_size=[32, 64]))
+
+
+# --- rollout ---
+
+
+@pytest.mark.parametrize("residual", [0.0, 0.3, 0.7])
+@pytest.mark.parametrize("time", [True, False])
+def test_rollouts_equal_products_of_the_matrices_of_the_record(residual: float, time: bool) -> None:
+    """Of CLS and of the weighted rows, for any residual; all frames share the flow to CLS."""
+    clip_record = record_one(tiny_timesformer_model())
+    spatial, temporal = clip_record.spatial.astype(np.float64), clip_record.temporal.astype(np.float64)
+    rows = {
+        "value_": clip_record.value_rows,
+        "gradient_": clip_record.gradient_rows,
+        "contribution_": np.maximum(clip_record.contributions, 0),
+    }
+    for prefix in ("", *rows):
+        flow = np.zeros((T, 1 + P))
+        flow[:, 0] = 0 if prefix else 1 / T
+        for layer in (2, 1, 0):
+            flow = residual * flow + (1 - residual) * np.einsum("tq,tqr->tr", flow, spatial[layer])
+            flow[:, 0] = 0 if prefix else flow[:, 0].mean()
+            if prefix:
+                flow[:, 1:] += rows[prefix][layer]
+            if time:
+                carried = np.einsum("tp,ptu->up", flow[:, 1:], temporal[layer])
+                flow[:, 1:] = residual * flow[:, 1:] + (1 - residual) * carried
+        terms = getattr(clip_record, f"{prefix}{'rollout' if time else 'frame_rollout'}")
+        assert terms.shape == (7 if time else 4, T, P)
+        rolled = np.tensordot(rollout_weights(len(terms), 1 - residual), terms, 1)
+        np.testing.assert_allclose(rolled, flow[:, 1:], rtol=1e-4, atol=1e-6, err_msg=prefix)
+
+
+def test_rows_are_carried_over_time_by_the_attention_of_the_same_weighting() -> None:
+    clip_record = record_one(tiny_timesformer_model())
+    weighted = {
+        "": (clip_record.rows.mean(1), clip_record.temporal),
+        "value_": (clip_record.value_rows, clip_record.value_temporal),
+        "gradient_": (clip_record.gradient_rows, clip_record.gradient_temporal),
+        "contribution_": (np.maximum(clip_record.contributions, 0), clip_record.temporal),
+    }
+    for prefix, (rows, temporal) in weighted.items():
+        expected = np.einsum("ltp,lptu->lup", rows, temporal)
+        np.testing.assert_allclose(getattr(clip_record, f"{prefix}time_rows"), expected, rtol=1e-4, atol=1e-7)
+    heads = np.einsum("lhtp,lptu->lhup", clip_record.rows, clip_record.temporal) / T
+    np.testing.assert_allclose(clip_record.heads, heads, rtol=1e-3, atol=1e-5)
+
+
+def test_coefficients_of_many_steps_lose_no_precision() -> None:
+    """Without a residual only the last of 25 coefficients counts; powers of the share would cancel out."""
+    generator = torch.Generator().manual_seed(0)
+    spatial = torch.rand(12, 1, 2, 6, 6, generator=generator, dtype=torch.float64).softmax(-1)
+    temporal = torch.rand(12, 1, 5, 2, 2, generator=generator, dtype=torch.float64).softmax(-1)
+    matrices = list(spatial.float()), list(temporal.float())
+    terms = roll_out_divided(*matrices, torch.zeros(1, 0, 12, 2, 5), one_readout=True)[0, 0]
+    assert len(terms) == 25
+    flow = torch.zeros(2, 6, dtype=torch.float64)
+    flow[:, 0] = 0.5
+    for layer in reversed(range(12)):
+        flow = (flow[:, None] @ spatial[layer, 0])[:, 0]
+        flow[:, 0] = flow[:, 0].mean()
+        flow[:, 1:] = torch.einsum("tp,ptu->up", flow[:, 1:], temporal[layer, 0])
+    rolled = np.tensordot(rollout_weights(25, 1.0), terms, 1)
+    np.testing.assert_allclose(rolled, flow[:, 1:], rtol=1e-5)
+
+
+@pytest.mark.parametrize("settings", [{"image_size": 448, "num_frames": 16}, {"image_size": 224, "num_frames": 96}])
+@pytest.mark.parametrize("method", ["staa", "staa_logit", "rollout", "attention_last", "staa_original_code"])
+def test_a_record_of_a_large_timesformer_takes_less_than_20_megabytes(method: str, settings: dict[str, int]) -> None:
+    """Counted from the shapes of a small model: 12 layers, 12 heads, patches of 16 pixels."""
+    frames, patches = settings["num_frames"], (settings["image_size"] // 16) ** 2
+    sizes = {"L": 12, "H": 12, "S": frames, "P": patches, "Q": 1 + patches, "n": 25, "m": 13}
+    needs = get_method(method).needs() | BROWSING_NEEDS
+    arrays = vars(record_one(tiny_timesformer_model(), needs))
+    names = [name for name, array in arrays.items() if isinstance(array, np.ndarray)]
+    axes = {"heads": "LHSP", "first_frame": "QQ", "logits": "", "mean_rows": "LSP", "contributions": "LSP"}
+    for prefix in ("", "contribution_"):
+        axes |= {
+            f"{prefix}{name}": f"{axis}SP"
+            for name, axis in zip(("time_rows", "rollout", "frame_rollout"), "Lnm", strict=True)
+        }
+    bytes_of = {"heads": 2, "first_frame": 2}
+    total = sum(bytes_of.get(name, 4) * np.prod([sizes[axis] for axis in axes[name]]) for name in names)
+    assert total < 20e6

@@ -16,6 +16,7 @@ from staa_widgets.models import FAMILIES, VideoModel, load_model
 from staa_widgets.models.capture import record
 from staa_widgets.models.family import submodules_of
 from staa_widgets.records.record import Needs
+from staa_widgets.records.rollout import rollout_weights
 from tests.helpers.tiny import ALL_NEEDS, PROCESSOR, random_pixels, tiny_classifier, tiny_video_model
 
 modeling: Any = pytest.importorskip("transformers.models.videoprism.modeling_videoprism")
@@ -82,13 +83,14 @@ def test_rollouts_equal_products_of_full_matrices(eager: Any, share: float) -> N
         "rollout": clip_record.rows.mean(1),
         "value_rollout": clip_record.value_rows,
         "gradient_rollout": clip_record.gradient_rows,
-        "contribution_rollout": np.maximum(clip_record.contributions.sum(1), 0),
+        "contribution_rollout": np.maximum(clip_record.contributions, 0),
     }
     for name, start in starts.items():
         flow = torch.from_numpy(start.reshape(T * P))
         for matrix in reversed(attentions[:-1]):
             flow = (1 - share) * flow + share * flow @ matrix.mean(0)
-        rolled = sum(share**power * term for power, term in enumerate(getattr(clip_record, name)))
+        terms = getattr(clip_record, name)
+        rolled = np.tensordot(rollout_weights(len(terms), share), terms, 1)
         np.testing.assert_allclose(rolled, fold_tokens(flow), rtol=1e-3, atol=1e-6, err_msg=name)
 
 

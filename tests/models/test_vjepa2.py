@@ -21,6 +21,7 @@ from staa_widgets.models.attention import query_sampling
 from staa_widgets.models.capture import record
 from staa_widgets.models.families.vjepa2 import geometry
 from staa_widgets.records.record import Needs
+from staa_widgets.records.rollout import rollout_weights
 from tests.helpers.records import assert_records_close
 from tests.helpers.tiny import ALL_NEEDS, PROCESSOR, random_pixels, tiny_classifier, tiny_video_model
 
@@ -98,7 +99,7 @@ def test_contributions_add_up_to_the_logit_without_the_query_itself() -> None:
         query = module.classifier(module.pooler.query_tokens[0, 0])
     margin = (clip_record.logits - clip_record.logits.mean()) - (query - query.mean()).numpy()
     np.testing.assert_allclose(clip_record.contributions.sum(), margin[3], rtol=1e-4)
-    assert clip_record.contributions.shape == (1, H, 2, 9)
+    assert clip_record.contributions.shape == (1, 2, 9)
     assert abs(margin[3]) > 1e-2
 
 
@@ -118,13 +119,14 @@ def test_rollouts_equal_products_of_full_matrices(eager: Any, share: float) -> N
         "rollout": clip_record.rows.mean(1),
         "value_rollout": clip_record.value_rows,
         "gradient_rollout": clip_record.gradient_rows,
-        "contribution_rollout": np.maximum(clip_record.contributions.sum(1), 0),
+        "contribution_rollout": np.maximum(clip_record.contributions, 0),
     }
     for name, start in starts.items():
         flow = torch.from_numpy(start.reshape(18))
         for whole in reversed(attentions[:-1]):
             flow = (1 - share) * flow + share * flow @ whole.mean(0)
-        rolled = sum(share**power * term for power, term in enumerate(getattr(clip_record, name)))
+        terms = getattr(clip_record, name)
+        rolled = np.tensordot(rollout_weights(len(terms), share), terms, 1)
         np.testing.assert_allclose(rolled, fold_tokens(flow), rtol=1e-3, atol=1e-6, err_msg=name)
 
 
@@ -132,7 +134,7 @@ def test_with_many_tokens_rollout_is_estimated_and_rows_are_exact() -> None:
     module = tiny_classifier("vjepa2", crop_size=144)
     processor = Transform(shortest_edge=144, crop=(144, 144))
     model = load_model(module, processor=processor)
-    needs, pixels = Needs(rows=True, spatial=True), random_pixels(1, model=model)
+    needs, pixels = Needs(rows=True, rollout=True), random_pixels(1, model=model)
     (estimated,), (exact,) = (record(model, pixels, n, [None]) for n in (needs, needs | Needs(exact=True)))
     assert estimated.rows is not None
     assert exact.rows is not None
@@ -140,7 +142,7 @@ def test_with_many_tokens_rollout_is_estimated_and_rows_are_exact() -> None:
     assert exact.sampling_errors == {}
     assert set(estimated.sampling_errors) == {"rollout"}
     rolled = [
-        np.tensordot(0.3 ** np.arange(6), one.rollout, 1) for one in (estimated, exact) if one.rollout is not None
+        np.tensordot(rollout_weights(6, 0.3), one.rollout, 1) for one in (estimated, exact) if one.rollout is not None
     ]
     deviation = np.abs(rolled[0] - rolled[1]).sum()
     assert 0 < deviation < 3 * estimated.sampling_errors["rollout"]
@@ -235,7 +237,7 @@ def test_rotated_queries_and_keys_are_bit_identical_to_those_of_the_model(
         return rotate(x, pos)
 
     monkeypatch.setattr(modeling_vjepa2, "rotate_queries_or_keys", count_and_rotate)
-    model, pixels, needs = tiny_video_model("vjepa2"), random_pixels(2), Needs(rows=True, spatial=True, exact=exact)
+    model, pixels, needs = tiny_video_model("vjepa2"), random_pixels(2), Needs(rows=True, rollout=True, exact=exact)
     with torch.no_grad():
         logits = model.module(pixel_values_videos=pixels).logits.numpy()
     calls.clear()

@@ -1,5 +1,5 @@
 """Compute attention from queries and keys, for all families.
 
-Begin with `joint` and `pooled`, the readers that families share; `ops` holds the tensor functions that both readers
+Begin with `joint`, `divided` and `pooled`, the readers that families share; `ops` holds the tensor functions that they
 use.
 """

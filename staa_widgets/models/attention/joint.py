@@ -19,6 +19,7 @@ from staa_widgets.models.attention.ops import (
     mean_row_and_error,
     mean_row_and_head_mean,
     projected_value_norms,
+    select_rows,
     target_one_hot,
     value_contributions,
 )
@@ -61,11 +62,11 @@ class JointReader:
         self.norm, self.classifier = norm, classifier
         self.mean_pooled, self.readout_tokens = mean_pooled, slice(None) if mean_pooled else slice(1)
         self.samples_queries = query_sampling.samples_queries(geometry, needs)
-        self.needs_rows = needs.rows or needs.values or needs.contributions
+        self.needs_rows = needs.rows or needs.mean_rows or needs.heads or needs.values or needs.contributions
         # The matrix is kept if it takes less memory than queries and keys, or is computed for the rows anyway.
         matrices_are_cheap = query_sampling.has_few_tokens(geometry) or (self.needs_rows and mean_pooled)
-        self.keeps_matrices = needs.spatial and not self.samples_queries and matrices_are_cheap
-        self.keeps_queries = needs.spatial and not needs.backward and not self.keeps_matrices
+        self.keeps_matrices = needs.rollout and not self.samples_queries and matrices_are_cheap
+        self.keeps_queries = needs.rollout and not needs.backward and not self.keeps_matrices
         self.errors: dict[str, Tensor] = {}
         self.buffer = TensorBuffer(2 * len(attentions))
         self.patch_token = geometry.token_index(geometry.resolve_patch(needs.patch)) if needs.patch else None
@@ -135,13 +136,11 @@ class JointReader:
         arrays: dict[str, Tensor] = {}
         # The weights that a rollout adds to the flow in each layer, for each token, (B, L, N); by name of the rollout.
         reads: dict[str, Tensor] = {}
-        if needs.rows:
+        if needs.rows or needs.mean_rows or needs.heads:
             rows = self._stack("row")
             cls_share = rows[..., :prefix].sum(-1, keepdim=True) / self.geometry.slices
-            arrays |= {
-                "rows": self._to_grid(rows),
-                "cls": cls_share.expand(*cls_share.shape[:-1], self.geometry.slices),
-            }
+            cls_share = cls_share.expand(*cls_share.shape[:-1], self.geometry.slices)
+            arrays |= select_rows(needs, self._to_grid(rows), cls_share)
             if "row_error" in self.layers[0]:
                 self.errors["rows"] = self._stack("row_error").mean(1)
         if self.patch_token is not None:
@@ -151,14 +150,14 @@ class JointReader:
             arrays["value_rows"] = self._to_grid(reads["value_rollout"])
         if needs.contributions:
             contributions = self._compute_contributions(targets)
-            reads["contribution_rollout"] = contributions.sum(2).relu()
+            reads["contribution_rollout"] = contributions.relu()
             arrays["contributions"] = self._to_grid(contributions)
         if needs.backward:
             self._find_output_gradients(logits, targets)
         if needs.gradients:
             reads["gradient_rollout"] = self._compute_gradient_rows()
             arrays["gradient_rows"] = self._to_grid(reads["gradient_rollout"])
-        if needs.spatial:
+        if needs.rollout:
             arrays |= self._compute_rollouts(reads, logits)
         if needs.relevance:
             arrays["relevance"] = self._compute_relevance(logits)
@@ -181,11 +180,11 @@ class JointReader:
         return weights / weights[:1].sum()
 
     def _compute_contributions(self, targets: Tensor) -> Tensor:
-        """Compute the contribution of each token to the target's logit in each layer and head: ``(B, L, H, N)``."""
+        """Compute the contribution of each token to the target's logit in each layer: ``(B, L, N)``."""
         direction = class_direction(self.norm, self.classifier, self.readout, targets)
         return torch.stack(
             [
-                captured["row"] * value_contributions(direction, captured["value"], captured["projection"])
+                (captured["row"] * value_contributions(direction, captured["value"], captured["projection"])).sum(1)
                 for captured in self.layers
             ],
             1,
@@ -209,8 +208,7 @@ class JointReader:
     def _compute_rollouts(self, reads: Mapping[str, Tensor], logits: Tensor) -> dict[str, Tensor]:
         """Carry the readout, and the token weights of each layer, back to the input.
 
-        Returns, by name, the coefficients ``(B, L + 1, S, P)`` of a polynomial in the share of attention, see
-        `roll_out`.
+        Returns the coefficients ``(B, L + 1, S, P)`` by name, see `staa_widgets.records.rollout`.
         """
         names, prefix = ("rollout", *reads), self.geometry.prefix
         readout = self._readout_weights(logits)
@@ -218,7 +216,7 @@ class JointReader:
 
         def add_reads(depth: int, terms: Tensor) -> None:
             for index, name in enumerate(names[1:], 1):
-                terms[:, index, :, 0] += reads[name][:, depth, None]
+                terms[:, index] += reads[name][:, depth, None, None]
                 # The weight of CLS belongs to no part of the video.
                 terms[:, index, ..., :prefix] = 0
 

@@ -153,6 +153,26 @@ def target_one_hot(logits: Tensor, targets: Tensor) -> Tensor:
     return torch.zeros_like(logits).scatter(1, targets[:, None], 1)
 
 
+def select_rows(needs: Needs, rows: Tensor, cls_share: Tensor, heads: Tensor | None = None) -> dict[str, Tensor]:
+    """Return the arrays of a record that hold the readout's attention, as far as they are needed.
+
+    Parameters
+    ----------
+    needs
+        Quantities to record.
+    rows, cls_share
+        Attention from the readout to each patch, ``(B, L, H, S, P)``, and to CLS, ``(B, L, H, S)``.
+    heads
+        `rows` over space and time, if they are attention within frames.
+    """
+    arrays = {"rows": rows, "cls": cls_share} if needs.rows else {}
+    if needs.mean_rows:
+        arrays["mean_rows"] = rows.mean(2)
+    if needs.heads:
+        arrays["heads"] = (rows if heads is None else heads).half()
+    return arrays
+
+
 def make_records(
     geometry: Geometry,
     attention_type: AttentionType,

@@ -9,7 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from staa_widgets.models.attention.ops import make_records, mean_row, relevance_matrix, target_one_hot
+from staa_widgets.models.attention.ops import (
+    make_records,
+    mean_row,
+    relevance_matrix,
+    select_rows,
+    target_one_hot,
+)
 from staa_widgets.records.geometry import Geometry, Patch
 from staa_widgets.records.record import Needs, Record
 
@@ -52,24 +58,23 @@ class PooledReader(ABC):
         # The weights that a rollout starts with, one for each token that the pooler reads, (B, N); by name of the
         # rollout.
         reads = {"rollout": row.mean(1)}
-        if needs.rows:
-            rows = self._to_grid(row[:, None])
-            arrays |= {"rows": rows, "cls": torch.zeros_like(rows[..., 0])}
+        rows = self._to_grid(row[:, None])
+        arrays |= select_rows(needs, rows, torch.zeros_like(rows[..., 0]))
         if self.patch is not None:
             arrays["patch_rows"] = torch.stack([self._patch_row(layer, self.patch) for layer in self.layers], 1)
         if needs.values:
             reads["value_rollout"] = (row * self._value_norms()).mean(1)
             arrays["value_rows"] = self._to_grid(reads["value_rollout"][:, None])
         if needs.contributions:
-            contributions = row * self._value_contributions(targets)
-            reads["contribution_rollout"] = contributions.sum(1).relu()
+            contributions = (row * self._value_contributions(targets)).sum(1)
+            reads["contribution_rollout"] = contributions.relu()
             arrays["contributions"] = self._to_grid(contributions[:, None])
         if needs.backward:
             self._find_output_gradients(logits, targets)
         if needs.gradients:
             reads["gradient_rollout"] = self._compute_pooler_relevance()
             arrays["gradient_rows"] = self._to_grid(reads["gradient_rollout"][:, None])
-        if needs.spatial:
+        if needs.rollout:
             arrays |= self._compute_rollouts(reads)
         if needs.relevance:
             arrays["relevance"] = self._compute_relevance()
@@ -107,8 +112,7 @@ class PooledReader(ABC):
     def _compute_rollouts(self, reads: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Carry the token weights of the pooler, ``(B, N)`` by name, back to the input.
 
-        Returns, by name, the coefficients ``(B, L + 1, S, P)`` of a polynomial in the share of attention, see
-        `roll_out`.
+        Returns the coefficients ``(B, L + 1, S, P)`` by name, see `staa_widgets.records.rollout`.
         """
 
     @abstractmethod

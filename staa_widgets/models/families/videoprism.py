@@ -22,6 +22,7 @@ from transformers.models.videoprism.modeling_videoprism import (
 from staa_widgets.errors import UnsupportedModelError
 from staa_widgets.models.attention.ops import class_direction, projected_value_norms, value_contributions
 from staa_widgets.models.attention.pooled import PooledReader
+from staa_widgets.models.attention.rollout import add_step
 from staa_widgets.models.family import CaptureCallback, Family, submodules_of
 from staa_widgets.records.geometry import Geometry, Patch
 from staa_widgets.records.record import Needs
@@ -65,7 +66,7 @@ class VideoPrismReader(PooledReader):
         for index, attention in enumerate(submodules_of(module, VideoPrismAttention)):
             over = "space" if index < module.config.num_spatial_layers else "time"
             self.layers.append({"over": over, "cap": attention.attn_logit_softcapping})
-            if needs.spatial or needs.relevance or needs.patch:
+            if needs.rollout or needs.relevance or needs.patch:
                 self.captures[attention] = partial(self._capture, self.layers[-1])
 
     def capture_readout(self, hidden: Tensor) -> None:
@@ -85,7 +86,7 @@ class VideoPrismReader(PooledReader):
                 sequences, token = slice(index_in_frame, None, layout.height * layout.width), frame
             patch_query = query[sequences, :, token, None]
             captured["patch_row"] = _capped_attention(patch_query, key[sequences], scale, captured["cap"])[:, :, 0]
-        if not (self.needs.spatial or self.needs.relevance):
+        if not (self.needs.rollout or self.needs.relevance):
             return
         attention = _capped_attention(query, key, scale, captured["cap"])
         captured["matrix"] = attention.mean(1)
@@ -111,12 +112,9 @@ class VideoPrismReader(PooledReader):
         return value_contributions(direction, self.pooler["value"], self.projection)
 
     def _compute_rollouts(self, reads: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        starts = self._to_grid(torch.stack(list(reads.values()), 1))
-        terms = torch.zeros(*starts.shape[:2], len(self.layers) + 1, *starts.shape[2:], device=starts.device)
-        terms[:, :, 0] = starts
+        terms = self._to_grid(torch.stack(list(reads.values()), 1))[:, :, None]
         for layer in reversed(self.layers):
-            carried_terms = _carry_flow(terms, layer["over"], layer["matrix"])
-            terms[:, :, 1:] += carried_terms[:, :, :-1] - terms[:, :, :-1]
+            terms = add_step(terms, _carry_flow(terms, layer["over"], layer["matrix"]), 2)
         return {name: terms[:, index] for index, name in enumerate(reads)}
 
     def _compute_relevance(self) -> Tensor:

@@ -79,14 +79,14 @@ class VJEPA2Reader(PooledReader):
         super().__init__(geometry, needs)
         self.classifier = module.classifier
         self.samples_queries = query_sampling.samples_queries(geometry, needs)
-        self.keeps_matrices = needs.spatial and not self.samples_queries and query_sampling.has_few_tokens(geometry)
+        self.keeps_matrices = needs.rollout and not self.samples_queries and query_sampling.has_few_tokens(geometry)
         (cross_attention,) = submodules_of(module, VJEPA2PoolerCrossAttention)
         (encoder,) = submodules_of(module, VJEPA2Encoder)
         self_attentions = submodules_of(encoder, VJEPA2RopeAttention) + submodules_of(module, VJEPA2PoolerSelfAttention)
         self.layers = [{} for _ in self_attentions]
         self.buffer = TensorBuffer(2 * len(self_attentions))
         self.captures: dict[nn.Module, CaptureCallback] = {cross_attention: self._capture_pooler}
-        if needs.spatial or needs.relevance or needs.patch:
+        if needs.rollout or needs.relevance or needs.patch:
             pairs = zip(self_attentions, self.layers, strict=True)
             self.captures |= {attention: partial(self._capture, captured) for attention, captured in pairs}
 
@@ -95,7 +95,7 @@ class VJEPA2Reader(PooledReader):
 
         This saves as much time as storing queries and keys takes.
         """
-        if not self.needs.spatial or self.needs.backward or self.keeps_matrices:
+        if not self.needs.rollout or self.needs.backward or self.keeps_matrices:
             return {}
         rotary = RotaryCache(self.buffer.new_like)
         attentions = [part for part in self.captures if isinstance(part, VJEPA2RopeAttention)]
@@ -117,7 +117,7 @@ class VJEPA2Reader(PooledReader):
             captured["patch_row"] = mean_row(query[:, :, self.geometry.token_index(self.patch), None], key, scale)
         if self.needs.relevance:
             captured |= {"query": query, "key": key, "value": value, "out": out, "scale": scale}
-        elif self.needs.spatial and not self.keeps_matrices:
+        elif self.needs.rollout and not self.keeps_matrices:
             captured |= {"query": self.buffer.store(query), "key": self.buffer.store(key), "scale": scale}
 
     def _patch_row(self, layer: dict[str, Any], patch: Patch) -> Tensor:  # noqa: ARG002  captured during the pass

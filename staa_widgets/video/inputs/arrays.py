@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,9 @@ def open_frames(src: Any, options: InputOptions, name: str, *, from_list: bool =
     seconds, end = frame_times(len(frames), options.fps, options.times)
     height, width = frames.shape[1:3]
     check_array_size(width, height)
-    return Clip(name, width, height, seconds, 0, end, _digest_in_background(frames, seconds), ArrayReader(frames))
+    digest = _digest_in_background(frames, seconds)
+    clip = Clip(name, width, height, seconds, 0, end, digest, ArrayReader(frames))
+    return replace(clip, assumed_rate=options.assumes_rate)
 
 
 def _digest_in_background(frames: NDArray[np.uint8], seconds: NDArray[np.float64]) -> Callable[[], str]:

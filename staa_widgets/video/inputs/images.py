@@ -6,7 +6,7 @@ import hashlib
 import io
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +99,9 @@ def open_image_files(sources: Sequence[Path | bytes], name: str, options: InputO
             )
     digest.update(seconds.data)
     stamps = tuple(read_file_stamp(source) for source in sources)
-    return Clip(name, *sizes[0], seconds, 0, end, digest.hexdigest, ImageReader(tuple(sources), stamps))
+    reader = ImageReader(tuple(sources), stamps)
+    clip = Clip(name, *sizes[0], seconds, 0, end, digest.hexdigest, reader)
+    return replace(clip, assumed_rate=options.assumes_rate)
 
 
 def open_list(items: Sequence[Any], options: InputOptions) -> Clip:

@@ -34,6 +34,11 @@ class InputOptions:
         if self.fps is not None:
             object.__setattr__(self, "fps", float(self.fps))  # such as from a fraction, as PyAV gives rates
 
+    @property
+    def assumes_rate(self) -> bool:
+        """Whether the times of frames are not known."""
+        return self.fps is None and self.times is None
+
     def refuse_times(self) -> None:
         """Raise `ParameterError` if times were given, for inputs that have their own."""
         if self.times is not None:

@@ -1,0 +1,112 @@
+"""Resolve `window=` to seconds, and compare the seconds that a window spans with what the model was trained with."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from staa_widgets.errors import ParameterError
+from staa_widgets.video.windows import check_window
+
+if TYPE_CHECKING:
+    from staa_widgets.engine.run import ExplainRun
+    from staa_widgets.explanation.explanation import Explanation
+    from staa_widgets.models.video_model import VideoModel
+
+FACTOR = 2.0
+"""A window that spans more than this many times the seconds of the recipe, or less than one part in so many, is off."""
+
+LONG_SECONDS = 12.0
+"""Seconds beyond which a window is long for a model of which it is not known what it was trained with."""
+
+
+def window_name(window: float | str | None, model: VideoModel) -> float | str:
+    """Return `window`, or the model's default: ``"recipe"`` if it was trained on parts of clips, else ``"whole"``."""
+    if window is not None:
+        return window
+    return "whole" if model.recipe is None or model.recipe.whole else "recipe"
+
+
+def resolve_window(window: float | str | None, stride: float | None, model: VideoModel) -> float | None:
+    """Return the seconds of a window; ``None`` for one window over the whole clip.
+
+    Raises
+    ------
+    ParameterError
+        If nothing is known about what the model was trained with, or the stride does not fit the window.
+    """
+    name = window_name(window, model)
+    if name == "recipe":
+        if model.recipe is None:
+            raise ParameterError(
+                f"It is not known what {model.id!r} was trained with.",
+                "Give window= in seconds, or window='whole' for one window over the whole clip.",
+            )
+        name = model.recipe.seconds
+    check_window(name, stride)
+    return None if isinstance(name, str) else name
+
+
+def describe_sampling(run: ExplainRun) -> dict[str, Any]:
+    """Return the seconds that the windows of a run span and that the model was trained with, as values for provenance.
+
+    Returns
+    -------
+    dict
+        ``windows``; ``window_seconds``; ``trained_seconds``, ``None`` if not known; ``assumed_rate``, whether the times
+        of the clip are not known; ``recipe``, a sentence. If a window is off, also ``off_recipe``: how many times as
+        far apart as in training its frames are. If several windows are off, the one that is farthest off counts.
+    """
+    request, recipe, windows = run.request, run.model.recipe, run.windows
+    spans, clip = windows.seconds, request.clip
+    # A clip whose frames were repeated, or chosen before, is seen as it is.
+    is_given = len(clip) < run.model.geometry.frames or (clip.assumed_rate and len(clip) == run.model.geometry.frames)
+    ratios = spans / recipe.seconds if recipe else spans / LONG_SECONDS
+    farthest = int(np.abs(np.log(ratios.clip(1e-9))).argmax()) if recipe else int(spans.argmax())
+    seconds, ratio = float(spans[farthest]), float(ratios[farthest])
+    is_off = not 1 / FACTOR <= ratio <= FACTOR if recipe else ratio > 1
+    frames = f"{run.model.geometry.frames} frames"
+    text = f"{frames} over {seconds:.3g} s in a window"
+    if len(windows) > 1:
+        text = f"{len(windows)} windows of {text.removesuffix(' in a window')} each"
+    if clip.assumed_rate:
+        text += ", if they are 25 a second"
+    if recipe is None:
+        training = "it is not known what the model was trained with"
+    elif recipe.whole:
+        training = f"trained with {frames} over whole clips of about {recipe.seconds:.3g} s"
+    else:
+        training = f"trained with {frames} over {recipe.seconds:.3g} s"
+    return {
+        "windows": len(windows),
+        "window_seconds": round(seconds, 4),
+        "trained_seconds": None if recipe is None else round(recipe.seconds, 4),
+        "assumed_rate": clip.assumed_rate,
+        "recipe": f"{text}; {training}",
+        **({"off_recipe": round(ratio, 3) if recipe else None} if is_off and not is_given else {}),
+    }
+
+
+def warn_if_off_recipe(explanation: Explanation, stacklevel: int) -> bool:
+    """Warn if the model saw its frames much farther apart, or much closer, than in training; return whether it did."""
+    sampling = explanation.provenance["sampling"]
+    if "off_recipe" not in sampling:
+        return False
+    ratio, known = sampling["off_recipe"], sampling["trained_seconds"] is not None
+    if known:
+        change = f"{ratio:.3g} times farther apart" if ratio > 1 else f"{1 / ratio:.3g} times closer together"
+        text = f"The model saw frames {change} than in training: {sampling['recipe']}."
+    else:
+        text = f"The model saw few frames of a long clip: {sampling['recipe']}."
+    if known and ratio < 1:
+        hint = "The clip, or window=, is much shorter than what the model was trained with."
+    elif known:
+        hint = "Give window='recipe', or a shorter window= in seconds."
+    else:
+        hint = "Give window= in seconds."
+    if sampling["assumed_rate"]:
+        hint = f"Give the frames' times: open_clip(frames, fps=…). {hint}"
+    warnings.warn(f"{text} {hint}", stacklevel=stacklevel)
+    return True
