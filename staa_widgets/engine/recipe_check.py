@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
     from staa_widgets.models.video_model import VideoModel
 
-FACTOR = 2.0
-"""A window that spans more than this many times the seconds of the recipe, or less than one part in so many, is off."""
+FACTOR = 2.01
+"""A window that spans more than this many times the seconds of the recipe, or less than one part in so many, is off.
+
+Twice, and a little, because frames never lie exactly where a window would have them.
+"""
 
 LONG_SECONDS = 12.0
 """Seconds beyond which a window is long for a model of which it is not known what it was trained with."""

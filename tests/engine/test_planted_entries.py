@@ -74,8 +74,8 @@ CHANGES: dict[str, tuple[EntryType[Any], Change]] = {
     "text as maps": (EXPLANATION, lambda values, arrays: (values.update(maps="maps"), arrays.pop("maps"))),
     "a huge number": (EXPLANATION, set_values(first_frame=10**300)),
     "a record of another grid": (RECORD, lambda values, _: values["geometry"].update(height=2, width=5)),
-    "a record with NaN": (RECORD, set_arrays(rows=with_nan)),
-    "a record of another shape": (RECORD, set_arrays(rows=lambda rows: rows[..., :-1])),
+    "a record with NaN": (RECORD, set_arrays(mean_rows=with_nan)),
+    "a record of another shape": (RECORD, set_arrays(mean_rows=lambda rows: rows[..., :-1])),
     "a record of fewer layers": (RECORD, set_arrays(rows=lambda rows: rows[:-1])),
     "a record without needs": (RECORD, lambda values, _: values.pop("needs")),
     "a preview that is no JPEG": (PREVIEW, replace_picture(b"<svg onload=alert(1)>" * 9)),
@@ -137,7 +137,7 @@ def test_a_forged_entry_is_computed_again(
     (other_path,) = {*folder.glob(f"{entry_type.kind}/*/*.safetensors")} - {path}
     seal = Seal(path.stem, make_secret())
     values, arrays = unpack(entry_type.kind, path.read_bytes(), seal)
-    reversed_arrays = {name: array[::-1] if name in ("maps", "rows") else array for name, array in arrays.items()}
+    reversed_arrays = {name: array[::-1] if name in ("maps", "mean_rows") else array for name, array in arrays.items()}
     data = {
         "copied": other_path.read_bytes(),
         "signed for another key": pack(entry_type.kind, values, arrays, Seal(other_path.stem, seal.secret)),

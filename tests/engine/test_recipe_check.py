@@ -203,11 +203,11 @@ def test_every_way_to_explain_gives_one_warning(model: VideoModel):
 def test_frames_without_times_count_as_25_a_second(model: VideoModel):
     frames = NoiseVideo(8).frames[:50]
     explanation = explain(frames, model, preview=False)
-    assert explanation.provenance["sampling"]["recipe"].startswith("4 frames over 2 s in a window, if they are 25 a")
-    with pytest.warns(UserWarning, match=r"5 times closer.*Give the frames' times: open_clip\(frames, fps=…\)"):
+    assert explanation.provenance["sampling"]["recipe"].startswith("4 frames over 1.97 s in a window, if they are 25 a")
+    with pytest.warns(UserWarning, match=r"5\.36 times closer.*Give the frames' times: open_clip\(frames, fps=…\)"):
         explain(frames[:10], model, preview=False)
     known = explain(open_clip(frames[:10], fps=5), model, preview=False)
-    assert known.provenance["sampling"]["recipe"].startswith("4 frames over 2.13 s in a window;")
+    assert known.provenance["sampling"]["recipe"].startswith("4 frames over 1.87 s in a window;")
 
 
 def test_exactly_the_frames_that_the_model_takes_are_seen_as_they_are(model: VideoModel):
