@@ -322,7 +322,7 @@ def test_a_saved_folder_is_loaded_and_explained(family: str, tmp_path: Any) -> N
         model = load_model(tmp_path)
     assert model.family.name == family
     assert_records_close(record_one(model), record_one(tiny_joint_model(family)))
-    e = explain(action_clip(1, size=48, fps=4), model, cache=False, preview=False, progress=False)
+    e = explain(action_clip(1, size=48, fps=4), model, window="whole", cache=False, preview=False, progress=False)
     assert e.maps.shape == SHAPE
     assert e.sampled_frames.shape == (2, 2)
     assert e.maps.sum() == pytest.approx(1, abs=1e-5)
