@@ -12,8 +12,8 @@ from staa_widgets.records.record import Needs, Record
 from staa_widgets.storage.format import Parts, refuse_damaged, split_fields
 from staa_widgets.utils.frozen import require
 
-# Axes of each array: S slices, P patches of a slice, Q = P + CLS, T frames, K classes, L layers with divided attention;
-# "*" stands for any length.
+# Axes of each array: S slices, P patches of a slice, Q = P + CLS, T frames, K classes; with divided attention L layers
+# and the coefficients of rollout, n = 2 L + 1 or without time m = L + 1; "*" stands for any length.
 _AXES = {
     "logits": "K",
     "cls": "**S",
@@ -29,14 +29,11 @@ _AXES = {
     "gradient_rows": "LSP",
     "gradient_temporal": "LPTT",
     "relevance": "SP",
-    **dict.fromkeys(
-        (
-            f"{weighting}{name}"
-            for name in ("time_rows", "rollout", "frame_rollout")
-            for weighting in ("", "value_", "gradient_", "contribution_")
-        ),
-        "*SP",
-    ),
+    **{
+        f"{weighting}{name}": axes
+        for name, axes in (("time_rows", "LSP"), ("rollout", "nSP"), ("frame_rollout", "mSP"))
+        for weighting in ("", "value_", "gradient_", "contribution_")
+    },
     "patch_rows": "**SP",
 }
 
@@ -69,8 +66,10 @@ def _check_arrays(record: Record) -> None:
     geometry = record.geometry
     patches = geometry.height * geometry.width
     lengths = {"S": geometry.slices, "P": patches, "Q": 1 + patches, "T": geometry.frames, "K": len(record.logits)}
-    if record.attention_type == "divided" and record.temporal is not None:
-        lengths["L"] = len(record.temporal)
+    by_layer = [array for array in (record.mean_rows, record.rows, record.temporal) if array is not None]
+    if record.attention_type == "divided" and by_layer:
+        layers = len(by_layer[0])
+        lengths |= {"L": layers, "n": 2 * layers + 1, "m": layers + 1}
     for name, axes in _AXES.items():
         array = getattr(record, name)
         if array is None:

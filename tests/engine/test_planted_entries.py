@@ -76,7 +76,7 @@ CHANGES: dict[str, tuple[EntryType[Any], Change]] = {
     "a record of another grid": (RECORD, lambda values, _: values["geometry"].update(height=2, width=5)),
     "a record with NaN": (RECORD, set_arrays(mean_rows=with_nan)),
     "a record of another shape": (RECORD, set_arrays(mean_rows=lambda rows: rows[..., :-1])),
-    "a record of fewer layers": (RECORD, set_arrays(rows=lambda rows: rows[:-1])),
+    "a record of fewer layers": (RECORD, set_arrays(mean_rows=lambda rows: rows[:-1])),
     "a record without needs": (RECORD, lambda values, _: values.pop("needs")),
     "a preview that is no JPEG": (PREVIEW, replace_picture(b"<svg onload=alert(1)>" * 9)),
     "a preview of another size": (PREVIEW, replace_picture(encode_jpeg(Image.new("RGB", (9, 9)), 80))),
