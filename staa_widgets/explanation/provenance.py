@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from staa_widgets.utils.frozen import require
+from staa_widgets.video.windows import WINDOW_NAMES
 
 PARTS = ("model", "method", "sampling", "seconds")
 """Parts that other code reads; each is a mapping, or missing."""
@@ -25,9 +26,10 @@ def check_provenance(provenance: Mapping[str, Any]) -> None:
     for step, seconds in provenance.get("seconds", {}).items():
         require(_is_number(seconds), f"Explanation.provenance has no number of seconds for {step[:60]!r}.")
     sampling = provenance.get("sampling", {})
-    for name in ("window", "stride"):
+    for name, words in (("window", WINDOW_NAMES), ("stride", ())):
         value = sampling.get(name)
-        require(value is None or _is_number(value), f"Explanation.provenance has a {name} that is no number.")
+        is_known = value is None or _is_number(value) or (isinstance(value, str) and value in words)
+        require(is_known, f"Explanation.provenance has a {name} that is no number.")
     windows = sampling.get("frames")
     require(
         windows is None or (isinstance(windows, list) and len(windows) > 0 and all(map(_is_window, windows))),

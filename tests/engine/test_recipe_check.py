@@ -204,7 +204,7 @@ def test_frames_without_times_count_as_25_a_second(model: VideoModel):
     frames = NoiseVideo(8).frames[:50]
     explanation = explain(frames, model, preview=False)
     assert explanation.provenance["sampling"]["recipe"].startswith("4 frames over 1.97 s in a window, if they are 25 a")
-    with pytest.warns(UserWarning, match=r"5\.36 times closer.*Give the frames' times: open_clip\(frames, fps=…\)"):
+    with pytest.warns(UserWarning, match=r"5\.35 times closer.*Give the frames' times: open_clip\(frames, fps=…\)"):
         explain(frames[:10], model, preview=False)
     known = explain(open_clip(frames[:10], fps=5), model, preview=False)
     assert known.provenance["sampling"]["recipe"].startswith("4 frames over 1.87 s in a window;")

@@ -36,7 +36,7 @@ def test_arrays_are_contiguous_and_of_the_stored_type(attention_type: str) -> No
     for clip_record in record(tiny_timesformer_model(attention_type), random_pixels(2), ALL_NEEDS, [None, None]):
         for name, array in record_arrays(clip_record).items():
             assert array.flags.c_contiguous, name
-            assert array.dtype == (np.float16 if name == "spatial" else np.float32), name
+            assert array.dtype == (np.float16 if name in ("heads", "spatial", "first_frame") else np.float32), name
 
 
 def test_only_requested_arrays_are_recorded() -> None:
