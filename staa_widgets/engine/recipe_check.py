@@ -11,9 +11,10 @@ from staa_widgets.errors import ParameterError
 from staa_widgets.video.windows import check_window
 
 if TYPE_CHECKING:
-    from staa_widgets.engine.run import ExplainRun
     from staa_widgets.explanation.explanation import Explanation
     from staa_widgets.models.video_model import VideoModel
+    from staa_widgets.video.clip import Clip
+    from staa_widgets.video.windows import Windows
 
 FACTOR = 2.01
 """A window that spans more than this many times the seconds of the recipe, or less than one part in so many, is off.
@@ -52,8 +53,8 @@ def resolve_window(window: float | str | None, stride: float | None, model: Vide
     return None if isinstance(name, str) else name
 
 
-def describe_sampling(run: ExplainRun) -> dict[str, Any]:
-    """Return the seconds that the windows of a run span and that the model was trained with, as values for provenance.
+def describe_sampling(model: VideoModel, clip: Clip, windows: Windows) -> dict[str, Any]:
+    """Return the seconds that windows span and that the model was trained with, as values for the provenance.
 
     Returns
     -------
@@ -62,15 +63,14 @@ def describe_sampling(run: ExplainRun) -> dict[str, Any]:
         of the clip are not known; ``recipe``, a sentence. If a window is off, also ``off_recipe``: how many times as
         far apart as in training its frames are. If several windows are off, the one that is farthest off counts.
     """
-    request, recipe, windows = run.request, run.model.recipe, run.windows
-    spans, clip = windows.seconds, request.clip
+    recipe, spans, count = model.recipe, windows.seconds, model.geometry.frames
     # A clip whose frames were repeated, or chosen before, is seen as it is.
-    is_given = len(clip) < run.model.geometry.frames or (clip.assumed_rate and len(clip) == run.model.geometry.frames)
+    is_given = len(clip) < count or (clip.assumed_rate and len(clip) == count)
     ratios = spans / recipe.seconds if recipe else spans / LONG_SECONDS
     farthest = int(np.abs(np.log(ratios.clip(1e-9))).argmax()) if recipe else int(spans.argmax())
     seconds, ratio = float(spans[farthest]), float(ratios[farthest])
     is_off = not 1 / FACTOR <= ratio <= FACTOR if recipe else ratio > 1
-    frames = f"{run.model.geometry.frames} frames"
+    frames = f"{count} frames"
     text = f"{frames} over {seconds:.3g} s in a window"
     if len(windows) > 1:
         text = f"{len(windows)} windows of {text.removesuffix(' in a window')} each"

@@ -114,7 +114,7 @@ class ExplainRun:
     @cached_property
     def sampling(self) -> dict[str, Any]:
         """Seconds that the windows span and that the model was trained with, see `describe_sampling`."""
-        return describe_sampling(self)
+        return describe_sampling(self.model, self.request.clip, self.windows)
 
     def frames(self, window: int) -> list[int]:
         """Return the ``T`` source frame numbers of a window."""
