@@ -10,7 +10,6 @@ from pathlib import Path
 from staa_widgets.evaluation.benchmark.ground_truth_mean import (
     GROUND_TRUTH_MEAN,
     add_ground_truth_mean,
-    list_ground_truth_metrics,
 )
 from staa_widgets.evaluation.benchmark.plan import CLIP_SETS, MAX_CHEAP_PASSES
 from staa_widgets.evaluation.benchmark.report import READING_NOTE, left_out_sentence
@@ -28,8 +27,8 @@ def page(benchmark: Benchmark) -> str:
     first, second, shuffled = (
         add_ground_truth_mean(results) for results in (benchmark.first, benchmark.second, benchmark.shuffled)
     )
-    ground_truth = (GROUND_TRUTH_MEAN, *list_ground_truth_metrics(second))
     categories = {metric: second.metric_info(metric).get("category") for metric in second.shown_metrics}
+    ground_truth = tuple(metric for metric, category in categories.items() if category == "ground_truth")
     insertion_deletion = [metric for metric, category in categories.items() if category == "insertion_deletion"]
     others = [metric for metric in second.shown_metrics if metric not in (*ground_truth, *insertion_deletion)]
     return PAGE.format(

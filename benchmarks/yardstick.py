@@ -19,6 +19,7 @@ from staa_widgets.datasets.drawn_actions import STILL_KINDS, still_clip
 from staa_widgets.evaluation.benchmark.plan import CLIP_SETS, FPS, DrawnClips
 from staa_widgets.evaluation.bootstrap import Interval, bootstrap_interval
 from staa_widgets.evaluation.evaluate import CONTROLS
+from staa_widgets.evaluation.metrics.localization import EFFECTIVE_SHARE
 from staa_widgets.evaluation.request import Spec
 from staa_widgets.evaluation.results import Results
 from staa_widgets.models import BUNDLED_MODELS, VideoModel, weights_digest
@@ -28,16 +29,13 @@ METHODS: dict[str, Spec] = {
     "plain rollout": ("staa", {"contrast": False}),
     "staa_logit": "staa_logit",
 }
-EFFECTIVE_SHARE = 0.05
-"""Share of the cells to which every map is sharpened, so that the mass of maps can be compared."""
-
 METRICS: dict[str, Spec] = {
     "pointing": "pointing",
     "average precision": "average_precision",
     "temporal AUC": "temporal_auc",
     "temporal pointing": "temporal_pointing",
     "mass": "mass",
-    "mass at equal entropy": ("mass", {"effective_share": EFFECTIVE_SHARE}),
+    "mass at equal entropy": "mass_equal_entropy",
 }
 COMPARED = tuple(name for name in METRICS if name != "mass")
 """Metrics in which methods are compared; any power raises mass, so it is quoted beside the mass at equal entropy."""

@@ -46,5 +46,6 @@ def _describe_score(explanation: Explanation) -> str:
     return (
         f"{ground_truth.label!r}, {'predicted correctly' if correct else 'not predicted'}; the limbs move from "
         f"{start:.2f} to {end:.2f} s; the strongest point {'lies' if hit else 'does not lie'} on them, and they get "
-        f"{scores['mass']:.0%} of the attribution (chance: {truth.where.mean():.0%})"
+        f"{scores['mass']:.0%} of the attribution (at equal entropy {scores['mass_equal_entropy']:.0%}; chance: "
+        f"{truth.where.mean():.0%})"
     )

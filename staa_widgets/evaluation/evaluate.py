@@ -42,7 +42,15 @@ CONTROLS = (
     "other_clip",
 )
 DEFAULT_METHODS = ("staa", "staa_logit", "rollout", *CONTROLS)
-DEFAULT_METRICS = ("pointing", "mass", "average_precision", "temporal_auc", "temporal_pointing", "insertion")
+DEFAULT_METRICS = (
+    "pointing",
+    "mass",
+    "mass_equal_entropy",
+    "average_precision",
+    "temporal_auc",
+    "temporal_pointing",
+    "insertion",
+)
 
 
 def evaluate(

@@ -29,8 +29,11 @@ def _last_needs(exact: bool) -> Needs:
 def attention_last(record: Record, *, exact: bool = False) -> NDArray[np.float32]:
     """Attention from the readout (such as CLS) to every patch in the last layer.
 
-    In models whose spatial attention stays within frames, each frame has its own row, and every slice gets the same
-    sum: the maps show where the model looked, not when.
+    The heads are averaged. This is the map of the STAA paper (arXiv 2411.00630): the last layer, and only space. In
+    models whose spatial attention stays within frames, each frame has its own row, and every slice gets the same sum:
+    the maps show where the model looked, not when. What differs from the authors' code: it reads the row of the
+    readout, where their code takes the rows of patches, see `staa_original_code`. `staa` carries the row through all
+    layers and through time.
 
     Parameters
     ----------
@@ -51,9 +54,13 @@ def attention_last(record: Record, *, exact: bool = False) -> NDArray[np.float32
 def rollout(record: Record, *, exact: bool = False) -> NDArray[np.float32]:
     """Attention rollout through the attention and residuals of all layers, in space and time.
 
-    Abnar & Zuidema, "Quantifying Attention Flow in Transformers", arXiv 2005.00928. Each layer is ``(S + I) / 2``: half
-    attention, half residual; in divided attention also ``(U + I) / 2`` over time. With space-only models every slice
-    gets the same sum.
+    Each layer is ``(S + I) / 2``: half attention, averaged over heads, and half residual; in divided attention also
+    ``(U + I) / 2`` over time. With space-only models every slice gets the same sum.
+
+    After Abnar & Zuidema, "Quantifying Attention Flow in Transformers", arXiv 2005.00928. What differs from the paper:
+    the product of matrices is not computed, but one row is carried through the layers from the readout, with the same
+    result; divided attention counts as two steps in each layer; and the readout may be the mean of all tokens. `staa`
+    begins with this rollout, with a larger share of the residual.
 
     Parameters
     ----------

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SCORES: Mapping[str, str] = {
     "pointing": "pointing",
     "mass": "mass",
+    "mass_equal_entropy": "mass at equal entropy",
     "average_precision": "average precision",
     "temporal_auc": "temporal AUC",
 }

@@ -68,7 +68,12 @@ def test_without_true_or_without_false_cells_scores_are_nan():
     scores = localization.score_ground_truth(
         np.ones((2, 2, 2)), GroundTruthGrid(np.zeros((2, 2, 2), bool), np.array([True, False]))
     )
-    assert [name for name, value in scores.items() if math.isnan(value)] == ["pointing", "mass", "average_precision"]
+    assert [name for name, value in scores.items() if math.isnan(value)] == [
+        "pointing",
+        "mass",
+        "mass_equal_entropy",
+        "average_precision",
+    ]
     scores = localization.score_ground_truth(
         np.ones((2, 2, 2)), GroundTruthGrid(np.eye(2, dtype=bool)[None].repeat(2, 0), np.array([True] * 2))
     )
@@ -131,5 +136,10 @@ def test_mass_at_equal_entropy_is_a_parameter_of_mass():
     maps = np.arange(8, 0, -1, dtype=np.float32).reshape(2, 2, 2)
     case = Case(maps, truth)
     plain, sharp = METRICS["mass"](case), METRICS["mass"](case, effective_share=1.5 / 8)
+    equal = METRICS["mass_equal_entropy"](case)
+    assert equal == METRICS["mass"](case, effective_share=0.05)
+    # Sharpening by hand changes mass, and not mass at equal entropy.
+    assert METRICS["mass"](Case(maps**3, truth)) > plain + 0.1
+    assert METRICS["mass_equal_entropy"](Case(maps**3, truth)) == pytest.approx(equal, abs=1e-6)
     assert plain == pytest.approx(8 / 36)
     assert sharp > 0.8

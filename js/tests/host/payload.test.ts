@@ -71,6 +71,7 @@ describe("the payload", () => {
     expect(cards[0].scores).toEqual([
       { name: "pointing", value: 1, chance: 0.125, prior: 0.125 },
       { name: "mass", value: 0.6957, chance: 0.125, prior: 0.125 },
+      { name: "mass at equal entropy", value: 1, chance: 0.125, prior: 0.125 },
       { name: "average precision", value: 1, chance: 0.125, prior: 0.125 },
       { name: "temporal AUC", value: 1, chance: 0.5, prior: 0.5 },
     ]);

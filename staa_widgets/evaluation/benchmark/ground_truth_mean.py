@@ -17,14 +17,18 @@ GROUND_TRUTH_MEAN = "ground-truth mean"
 
 
 def list_ground_truth_metrics(results: Results) -> tuple[str, ...]:
-    """Return the labels of the ground-truth metrics that have a direction, without the ground-truth mean."""
+    """Return the labels of the ground-truth metrics that have a direction, without the ground-truth mean.
+
+    `mass` is left out if the results have `mass_equal_entropy`, because any power above 1 raises it.
+    """
     directed = (
         label
         for label in results.metrics
         if results.metric_info(label).get("category") == "ground_truth"
         and results.metric_info(label).get("higher_is_better") is not None
     )
-    return tuple(label for label in directed if label != GROUND_TRUTH_MEAN)
+    left_out = {GROUND_TRUTH_MEAN, *(["mass"] if "mass_equal_entropy" in results.metrics else [])}
+    return tuple(label for label in directed if label not in left_out)
 
 
 def add_ground_truth_mean(results: Results) -> Results:

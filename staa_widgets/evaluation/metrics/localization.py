@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from staa_widgets.evaluation.ground_truth import GroundTruthGrid
 
 
+EFFECTIVE_SHARE = 0.05
+"""Share of the cells over which `mass_equal_entropy` spreads every map."""
+
+
 def pointing(values: Tensor, truth: Tensor) -> Tensor:
     """Return 1 if the largest value lies in the ground truth, else 0; with several largest values, the share inside."""
     values, truth = _flatten_rows(values, truth)
@@ -137,13 +141,22 @@ def _pointing(case: Case) -> float:
 
 @metric("mass", **_GROUND_TRUTH, chance="share of cells in the ground truth")
 def _mass(case: Case, *, effective_share: float | None = None) -> float:
-    """Share of the positive attribution that lies in the ground truth.
+    """Share of the positive attribution in the ground truth; read it beside `mass_equal_entropy`.
 
     With `effective_share`, maps are first sharpened to this entropy, so that the maps of all methods have the same
     entropy.
     """
     maps, where, _ = _case_tensors(case)
     return float(mass(maps if effective_share is None else sharpen(maps, effective_share), where))
+
+
+@metric("mass_equal_entropy", **_GROUND_TRUTH, chance="share of cells in the ground truth")
+def _mass_equal_entropy(case: Case) -> float:
+    """Mass after every map is raised to the power at which it is spread over 5 % of the cells.
+
+    Any power above 1 raises `mass`, whatever the map; here no method gains from maps that are merely sharper.
+    """
+    return _mass.run(case, effective_share=EFFECTIVE_SHARE)
 
 
 @metric("average_precision", **_GROUND_TRUTH, chance="share of cells in the ground truth")
