@@ -226,7 +226,7 @@ def profile(case: ModelCase) -> dict[str, float]:
         clocks.clear()
         clocks["stock"] = time_run(lambda: run_stock(model, pixels))
         clocks["recorded pass"] = time_run(lambda: records.extend(record(timed_model, pixels, method.needs(), [None])))
-        clocks["method"] = time_run(lambda: method(records.pop()))
+        clocks["method"] = time_run(lambda: method(records.pop(), profile=None))
         rounds.append(dict(clocks))
     return {name: float(np.median([seconds.get(name, 0.0) for seconds in rounds[1:]])) for name in rounds[0]}
 

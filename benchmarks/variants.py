@@ -27,9 +27,9 @@ RANKING = ("pointing", "average_precision", "temporal_auc")
 """Metrics whose mean chooses the defaults."""
 
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
-    f"{name}: {', '.join(str(v) for v in settings.values())}{', contrast' if contrast else ''}": (
+    f"{name}: {', '.join([*map(str, settings.values()), *ending])}": (
         name,
-        {**settings, "contrast": contrast},
+        {**settings, "profile": "auto" if "profile" in ending else None, "contrast": "contrast" in ending},
     )
     for name, settings in [
         ("staa", {"layers": "last"}),
@@ -51,7 +51,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
         ("staa_logit", {"layers": "rollout", "residual": 0.5}),
         ("staa_logit", {"layers": "rollout", "residual": 0.8}),
     ]
-    for contrast in (False, True)
+    for ending in ((), ("contrast",), ("profile",))
 }
 COMPARED = ("attention_last", "rollout", *(name for name, method in METHODS.items() if method.group == "control"))
 
@@ -67,12 +67,12 @@ def default_label(name: str) -> str:
 
 
 def best_label(name: str, results: Results) -> str:
-    """Return the label of the best variant with contrast and without weighting, which should be the default."""
+    """Return the label of the best variant with the profile and without weighting, which should be the default."""
     means = {(s.method, s.metric): s.mean for s in results.summary(pooled=True)}
     candidates = [
         label_of_variant
         for label_of_variant, (method, params) in VARIANTS.items()
-        if method == name and params["contrast"] and "weighting" not in params
+        if method == name and params["profile"] == "auto" and "weighting" not in params
     ]
     return max(candidates, key=lambda label: np.mean([means[label, metric] for metric in RANKING]))
 
@@ -158,9 +158,9 @@ A cell is in the ground truth if the acting limbs cover 10 % of it. Values are m
 shows how the defaults do on held-out clips.
 
 The default of a method is the variant with the largest mean of pointing, average_precision and temporal_auc here, over
-all models, among those with contrast and without weighting, as the methods are defined: `staa` is "{staa}",
-`staa_logit` is "{staa_logit}". A number in a variant's name is the share of each layer that bypasses attention; without
-one it is {residual}. That contrast subtracts the minimum over time, and not the median, was also chosen on these clips.
+all models, among those divided by the model's time profile and without weighting: `staa` is "{staa}", `staa_logit` is
+"{staa_logit}". A number in a variant's name is the share of each layer that bypasses attention; without one it is
+{residual}. "contrast" subtracts each patch's minimum over time, which was the default until November 2026.
 
 ## All models together
 

@@ -26,7 +26,8 @@ from staa_widgets.models import BUNDLED_MODELS, VideoModel, weights_digest
 
 METHODS: dict[str, Spec] = {
     "staa": "staa",
-    "plain rollout": ("staa", {"contrast": False}),
+    "plain rollout": ("staa", {"profile": None}),
+    "contrast, the former default": ("staa", {"profile": None, "contrast": True}),
     "staa_logit": "staa_logit",
 }
 METRICS: dict[str, Spec] = {

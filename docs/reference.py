@@ -30,7 +30,7 @@ Every public function and class of `import staa_widgets as staa`. In shapes, `S`
 """
 
 CHAPTERS = {
-    "Explaining videos": ("explain", "explain_many", "Outcome", "stream", "compare"),
+    "Explaining videos": ("explain", "explain_many", "Outcome", "stream", "compare", "time_profile"),
     "Loading models": ("load_model", "wrap_model", "VideoModel"),
     "Attribution methods": ("METHODS",),
     "What explain returns": ("Explanation", "Comparison", "Selection"),

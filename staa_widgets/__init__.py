@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from staa_widgets.engine.explain import stream as stream
     from staa_widgets.engine.many import Outcome as Outcome
     from staa_widgets.engine.many import explain_many as explain_many
+    from staa_widgets.engine.time_profile import time_profile as time_profile
     from staa_widgets.evaluation.evaluate import evaluate as evaluate
     from staa_widgets.evaluation.results import Results as Results
     from staa_widgets.explanation.comparison import Comparison as Comparison
@@ -56,6 +57,7 @@ _HOMES = {
     "open_clip": "video.open",
     "render_image": "export.image",
     "stream": "engine.explain",
+    "time_profile": "engine.time_profile",
     "wrap_model": "models",
 }
 

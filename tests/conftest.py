@@ -70,7 +70,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def forwards(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Number of windows of each recorded pass so far."""
+    """Number of windows of each recorded pass so far; passes of still clips for a time profile are not counted."""
+    import staa_widgets.engine.time_profile
     import staa_widgets.models.capture
 
     passes: list[int] = []
@@ -80,7 +81,16 @@ def forwards(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         passes.append(len(pixels))
         return original(model, pixels, *rest)
 
+    record_still_clips = staa_widgets.engine.time_profile._record_still_clips
+
+    def record_without_counting(*arguments: Any) -> Any:
+        before = passes.copy()
+        records = record_still_clips(*arguments)
+        passes[:] = before
+        return records
+
     monkeypatch.setattr(staa_widgets.models.capture, "record", count_and_record)
+    monkeypatch.setattr(staa_widgets.engine.time_profile, "_record_still_clips", record_without_counting)
     return passes
 
 

@@ -45,6 +45,8 @@ def print_summary(explanation: Explanation, page: Path, *, brief: bool = False) 
         f"  seen: {explanation.provenance['sampling']['recipe']}",
         f"  {kind}: {page}",
     ]
+    if (variation := explanation.variation_over_time) is not None:
+        lines.insert(2, f"  {variation:.0%} of the attribution lies at other times than on a still film")
     for line in [f"{prediction_text}, {peak_text}, {kind}: {page}"] if brief else lines:
         tqdm.write(printable(line), file=sys.stdout)  # Not `print`, which would break a progress bar.
     sys.stdout.flush()

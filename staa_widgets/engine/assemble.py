@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from staa_widgets.engine.accumulator import ATTENTION_LIMIT, WindowAccumulator
 from staa_widgets.engine.layout import SliceLayout
 from staa_widgets.engine.merge import merge_windows
+from staa_widgets.engine.time_profile import params_with_profile, variation_over_time
 from staa_widgets.explanation.explanation import Explanation, class_probabilities
 from staa_widgets.methods.staa import attention_maps
 from staa_widgets.models.fingerprint.digest import weights_digest
@@ -50,9 +51,9 @@ class MergedWindows:
 def merge_clip(layout: SliceLayout, windows: WindowAccumulator) -> MergedWindows:
     """Return the maps and the attention of a clip's windows, merged along time.
 
-    If there are several windows, the maps of each window are scaled to sum 1 and weighted by the target's probability
-    in that window; without the weight, the share of each slice would be about the same all over a long clip. If a patch
-    was requested, only the window chosen for it counts.
+    If there are several windows, the maps of each window are scaled to sum 1 and weighted by `window_weights`; without
+    the weight, the share of each slice would be about the same all over a long clip. If a patch was requested, only the
+    window chosen for it counts.
     """
     count = len(windows.maps)
     included = list(range(count)) if windows.patch_window is None else [windows.patch_window]
@@ -60,7 +61,7 @@ def merge_clip(layout: SliceLayout, windows: WindowAccumulator) -> MergedWindows
     weights = [1.0 if i in included else 0.0 for i in range(count)]
     if len(included) > 1:
         maps = [_scale_to_unit_mass(window_maps) for window_maps in maps]
-        weights = class_probabilities(windows.logits)[:, windows.target].tolist()
+        weights = window_weights(windows.logits, windows.target)
     slice_index = layout.slice_index[included]
     included_weights = [weights[i] for i in included]
     slices = len(layout.sampled_frames)
@@ -85,6 +86,25 @@ def _merge_masks(masks: Sequence[Masks], slice_index: NDArray[np.int64], slices:
     )
 
 
+def window_weights(logits: NDArray[np.float32], target: int) -> list[float]:
+    """Return the weight of each window: by how much its probability of the target exceeds that of a guess.
+
+    Parameters
+    ----------
+    logits
+        ``(W, K)``.
+    target
+        Class that is explained.
+
+    Returns
+    -------
+    list[float]
+        ``max(p - 1/K, 0)`` of the ``W`` windows; all 1 if the model does not see the target in any window.
+    """
+    excess = np.maximum(class_probabilities(logits)[:, target] - 1 / logits.shape[1], 0)
+    return excess.tolist() if excess.any() else [1.0] * len(excess)
+
+
 def explain_clip(
     run: ExplainRun, layout: SliceLayout, windows: WindowAccumulator, merged: MergedWindows
 ) -> Explanation:
@@ -101,6 +121,7 @@ def explain_clip(
         provenance=_provenance(
             run,
             range(len(run.windows)),
+            windows.maps,
             merged.weights,
             list(windows.errors.values()),
             list(windows.completeness_gaps.values()),
@@ -138,6 +159,7 @@ def explain_window(run: ExplainRun, layout: SliceLayout, result: WindowResult) -
         provenance=_provenance(
             run,
             [result.window],
+            [result.maps],
             [1.0],
             [result.standard_errors],
             [] if result.completeness_gap is None else [result.completeness_gap],
@@ -178,6 +200,7 @@ def _padding(run: ExplainRun) -> dict[str, Any]:
 def _provenance(
     run: ExplainRun,
     windows: Sequence[int],
+    maps: Sequence[NDArray[np.float32]] | NDArray[np.float32],
     weights: list[float],
     errors: Sequence[Mapping[str, float]],
     completeness_gaps: Sequence[float],
@@ -197,6 +220,7 @@ def _provenance(
         "device": str(model.device),
         "dtype": str(model.dtype).removeprefix("torch."),
         "method": {"name": method.name, "version": method.version, "params": run.params},
+        **_describe_time(run, maps, weights),
         "sampling": {
             "frames": [run.frames(i) for i in windows],
             "times": [run.windows[i].times for i in windows],
@@ -215,6 +239,19 @@ def _provenance(
         **({"completeness_gap": max(completeness_gaps)} if completeness_gaps else {}),
         **({} if masks is None else {"masks": _describe_masks(masks)}),
     }
+
+
+def _describe_time(
+    run: ExplainRun,
+    maps: Sequence[NDArray[np.float32]] | NDArray[np.float32],
+    weights: Sequence[float],
+) -> dict[str, Any]:
+    """Return the time profile and how far the maps differ from it; empty if the method divides by none."""
+    profile = params_with_profile(run).get("profile")
+    if profile is None:
+        return {}
+    variations = [variation_over_time(window_maps, profile) for window_maps in maps]
+    return {"time": {"profile": list(profile), "variation": float(np.average(variations, weights=weights))}}
 
 
 def _describe_masks(masks: Masks) -> dict[str, Any]:

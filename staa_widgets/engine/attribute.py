@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staa_widgets.datasets.drawn_actions import STEPS, action_clip
+from staa_widgets.engine.time_profile import with_time_profile
 from staa_widgets.errors import MethodError, ParameterError
 from staa_widgets.methods.inputs import Checkpoint, MethodInputs
 from staa_widgets.methods.registry import Method, get_method
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 OTHER_CLIP_SEEDS = 21_000_000
-"""Seed of the first synthetic clip that `MethodInputs.record_other` can choose."""
+"""Seed of the first synthetic clip that `MethodInputs.other_clip_maps` can choose."""
 
 
 def ignore_progress(done: int, total: int) -> None:
@@ -96,21 +97,22 @@ def open_inputs(
             batch_size=batch_size,
             report=report,
             last_layer_order=model.family.last_layer_order,
-            record_other=partial(_record_drawn_clip, model, seed),
+            other_clip_maps=partial(_attribute_drawn_clip, model, seed),
             device=model.device,
             checkpoint=checkpoint,
         )
 
 
-def _record_drawn_clip(model: VideoModel, seed: int, needs: Needs) -> Record:
-    """Return the record of the synthetic clip that the seed determines."""
-    from staa_widgets.models import capture
+def _attribute_drawn_clip(model: VideoModel, seed: int) -> NDArray[np.float32]:
+    """Return the maps of `staa` for the synthetic clip that the seed determines."""
+    from staa_widgets.models import capture, model_digest
 
     frame_count = model.geometry.frames
     clip = action_clip(OTHER_CLIP_SEEDS + seed % 1000, size=128, fps=max(frame_count, STEPS) / 4, kind="anywhere")
     frames = clip.frames[np.linspace(0, len(clip.frames) - 1, frame_count).round().astype(int)]
-    (record,) = capture.record(model, model.pixels(frames)[None], needs, [None])
-    return record
+    staa = get_method("staa")
+    (record,) = capture.record(model, model.pixels(frames)[None], staa.needs(), [None])
+    return staa(record, **with_time_profile(model, partial(model_digest, model), staa, staa.defaults))
 
 
 def run_method(method: Method, params: Mapping[str, Any], inputs: MethodInputs) -> MethodResult:
@@ -161,9 +163,12 @@ def attribute(
     StaaError
         As `open_inputs` and `run_method`, and if the method or a parameter is unknown.
     """
+    from staa_widgets.models import model_digest
+
     entry = get_method(method)
     needs = entry.needs(params)
     with open_inputs(
         model, pixels, needs=needs, target=target, seed=seed, batch_size=batch_size, report=report
     ) as inputs:
-        return run_method(entry, params, inputs).maps
+        complete = with_time_profile(model, partial(model_digest, model), entry, entry.complete(params))
+        return run_method(entry, complete, inputs).maps

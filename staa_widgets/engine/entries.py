@@ -49,6 +49,9 @@ MAPS = EntryType("maps", _result_to_parts, _result_from_parts)
 CHECKPOINT = EntryType[Mapping[str, NDArray[Any]]](
     "checkpoint", lambda arrays: ({}, dict(arrays)), lambda _, arrays: arrays
 )
+PROFILE = EntryType[tuple[float, ...]](
+    "profile", lambda shares: ({"shares": list(shares)}, {}), lambda values, _: tuple(map(float, values["shares"]))
+)
 PREVIEW = EntryType("preview", split_fields, Preview.from_parts)
 
 
@@ -89,6 +92,12 @@ def maps_fit(run: ExplainRun, result: MethodResult) -> bool:
     grid = (geometry.slices, geometry.height, geometry.width)
     is_same_grid = maps.shape == grid and (masks is None or masks.values.shape[1:] == grid)
     return is_same_grid and maps.dtype == np.float32 and bool(np.isfinite(maps).all())
+
+
+def profile_fits(run: ExplainRun, shares: tuple[float, ...]) -> bool:
+    """Return whether a time profile has a positive share for each of the model's slices, with sum 1."""
+    is_positive = all(0 < share <= 1 for share in shares)
+    return len(shares) == run.model.geometry.slices and is_positive and abs(sum(shares) - 1) < 1e-6
 
 
 def preview_fits(clip: Clip, preview: Preview) -> bool:

@@ -76,10 +76,10 @@ def explain(
         What the frames of one pass of the model span: ``"recipe"``, the seconds that the model was trained with
         (`VideoModel.recipe`); ``"whole"``, the whole clip; or a number of seconds. The default is ``"recipe"`` for
         published models and their families, and ``"whole"`` for models trained on whole clips, as the bundled ones,
-        and models of which nothing is known. A clip longer than a window is divided into windows, each a pass; the maps
-        of several windows are weighted by the target's probability in each. A shorter clip is one window. If the frames
-        are more than twice as far apart as in training, or as close together, a warning says so. Frames in an array
-        without times count as 25 a second; an array of exactly the frames that the model takes is seen as it is.
+        and models of which nothing is known. A clip longer than a window is divided into windows, each a pass; a window
+        weighs what the target's probability in it exceeds a guess by. A shorter clip is one window. If the frames are
+        more than twice as far apart as in training, or as close together, a warning says so. Frames in an array without
+        times count as 25 a second; an array of exactly the frames that the model takes is seen as it is.
     stride
         Seconds from the start of one window to the start of the next, rounded to whole slices; at most the length of a
         window. By default each window starts where the window before ends. Where windows overlap, their maps are

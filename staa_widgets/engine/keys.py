@@ -20,12 +20,22 @@ from staa_widgets.video.preview import MAX_BYTES, MAX_FRAMES, MAX_SIDE
 
 if TYPE_CHECKING:
     from staa_widgets.engine.run import ExplainRun
+    from staa_widgets.methods.registry import Method
     from staa_widgets.models.video_model import VideoModel
     from staa_widgets.video.clip import Clip
 
 
 VERSIONS: Mapping[str, int] = MappingProxyType(
-    {"frames": 2, "preprocessing": 1, "capture": 3, "methods": 1, "merge": 1, "preview": 2, "metrics": 1}
+    {
+        "frames": 2,
+        "preprocessing": 1,
+        "capture": 3,
+        "methods": 1,
+        "profile": 1,
+        "merge": 2,
+        "preview": 2,
+        "metrics": 1,
+    }
 )
 """Versions of the parts that compute cached values; each method and each metric also has a version of its own."""
 
@@ -36,7 +46,7 @@ def explanation_key(run: ExplainRun) -> str:
     return _run_key(
         run,
         kind="explanation",
-        versions=_versions("capture", "methods", "merge"),
+        versions=_versions("capture", "methods", "profile", "merge"),
         frames=run.all_frames(),
         extent=(clip.first_frame, len(clip), clip.end),
         method=(run.method.name, run.method.version),
@@ -74,6 +84,20 @@ def maps_key(run: ExplainRun, window: int, target: int) -> str:
         method=(run.method.name, run.method.version),
         params=run.params,
         target=target if run.class_specific else None,
+    )
+
+
+def profile_key(model: VideoModel, digest: str, method: Method, params: Mapping[str, Any]) -> str:
+    """Return the key of a model's time profile by a method."""
+    return cache.key(
+        kind="profile",
+        versions=_versions("preprocessing", "capture", "methods", "profile"),
+        model=digest,
+        transform=model.transform.describe(),
+        geometry=asdict(model.geometry),
+        dtype=str(model.dtype),
+        method=(method.name, method.version),
+        params=params,
     )
 
 

@@ -17,6 +17,7 @@ from staa_widgets.engine.entries import MAPS, maps_fit
 from staa_widgets.engine.keys import maps_key
 from staa_widgets.engine.lock import compute_lock
 from staa_widgets.engine.records import RUNNING_MODEL, WindowRecord, record_windows
+from staa_widgets.engine.time_profile import params_with_profile
 from staa_widgets.engine.window_reader import read_pixels
 from staa_widgets.methods.result import MethodResult
 from staa_widgets.models.batching import run_within_memory
@@ -118,8 +119,9 @@ def window_seed(sha256: str, frames: list[int]) -> int:
 def _window_maps(run: ExplainRun, window_record: WindowRecord, target: int) -> tuple[MethodResult, bool]:
     """Return the method's result for a window, and whether it was obtained without calling the model."""
     if not run.method.needs_model:
+        params = params_with_profile(run)
         with run.timer.clock("method"):
-            return run.method.compute(window_record.record, **run.params), True
+            return run.method.compute(window_record.record, **params), True
     # Maps for which the model runs again have their own cache entry.
     checkpoint = CachedCheckpoint(maps_key(run, window_record.window, target)) if run.request.cache else None
     result, hit = run.get_or_compute(

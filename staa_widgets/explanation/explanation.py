@@ -202,6 +202,16 @@ class Explanation(Exportable):
         top = np.abs(self.maps).max()
         return make_read_only(self.maps / top if top else self.maps.copy())
 
+    @property
+    def variation_over_time(self) -> float | None:
+        """Share of the attribution, 0 to 1, that lies at other times than on clips in which nothing moves.
+
+        Of the curve over time before it is divided by the model's time profile; ``None`` for methods that divide by
+        none.
+        """
+        time = self.provenance.get("time")
+        return time.get("variation") if isinstance(time, Mapping) else None
+
     @cached_property
     def probabilities(self) -> NDArray[np.float64]:
         """float64 ``(K,)``, the probability of each class; see `class_probabilities`."""

@@ -47,7 +47,7 @@ def attention_last(record: Record, *, exact: bool = False) -> NDArray[np.float32
     NDArray[np.float32]
         ``(S, h, w)``, non-negative, sum 1.
     """
-    return staa(record, layers="last", contrast=False, time=record.attention_type == "joint", exact=exact)
+    return staa(record, layers="last", profile=None, time=record.attention_type == "joint", exact=exact)
 
 
 @method("rollout", needs=lambda exact: staa.needs({"exact": exact}), class_specific=False)
@@ -78,7 +78,7 @@ def rollout(record: Record, *, exact: bool = False) -> NDArray[np.float32]:
         record,
         layers="rollout",
         residual=0.5,
-        contrast=False,
+        profile=None,
         time=record.attention_type != "space_only",
         exact=exact,
     )

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from staa_widgets.errors import ParameterError, UnsupportedRequestError
 from staa_widgets.methods.inputs import MethodInputs
 from staa_widgets.methods.registry import Cost, method
-from staa_widgets.methods.staa import staa
 from staa_widgets.records.record import Needs
 
 FREQUENCY_FILE = Path(__file__).with_name("slot_frequency.json")
@@ -188,6 +187,6 @@ def _motion_energy(inputs: MethodInputs) -> NDArray[np.float32]:
 @method("other_clip", group="control", reads_attention=True, class_specific=False, needs_model=True, cost=Cost(2))
 def _other_clip(inputs: MethodInputs) -> NDArray[np.float32]:
     """Control: the map of `staa` for another clip, a synthetic one that the seed chooses."""
-    if inputs.record_other is None:
-        raise UnsupportedRequestError("These inputs cannot record another clip.", "Choose another control.")
-    return staa(inputs.record_other(staa.needs()))
+    if inputs.other_clip_maps is None:
+        raise UnsupportedRequestError("These inputs have no maps of another clip.", "Choose another control.")
+    return inputs.other_clip_maps()

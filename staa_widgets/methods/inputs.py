@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from numpy.typing import NDArray
-
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
     from torch import Tensor, nn
 
     from staa_widgets.records.geometry import Geometry
-    from staa_widgets.records.record import Needs, Record
+    from staa_widgets.records.record import Record
 
 
 class Checkpoint(Protocol):
@@ -51,9 +51,9 @@ class MethodInputs:
         ``report(done, total)``, to be called between batches; it raises `CancelledError` if the user has cancelled.
     last_layer_order
         Order of the last layer's input tokens, if it differs from ``Geometry.order``.
-    record_other
-        Function from `Needs` to the record of another clip, a synthetic clip that `seed` determines; takes one forward
-        pass.
+    other_clip_maps
+        Function that returns the maps of `staa` for another clip, a synthetic clip that `seed` determines; takes one
+        forward pass.
     device
         Device on which the model computes. `forward` takes inputs on any device.
     checkpoint
@@ -69,7 +69,7 @@ class MethodInputs:
     batch_size: int
     report: Callable[[int, int], object]
     last_layer_order: Literal["patch_major"] | None = None
-    record_other: Callable[[Needs], Record] | None = None
+    other_clip_maps: Callable[[], NDArray[np.float32]] | None = None
     device: torch.device | str = "cpu"
     checkpoint: Checkpoint | None = None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,6 +32,34 @@ def contrast(maps: NDArray[np.floating]) -> NDArray[np.float32]:
         ``(S, h, w)``, non-negative; all zero if there is only one slice.
     """
     return np.asarray(maps - np.min(maps, axis=0), np.float32)
+
+
+def divide_by_profile(maps: NDArray[np.floating], profile: Sequence[float]) -> NDArray[np.float32]:
+    """Divide each slice of the maps by its share in a profile over time; places within a slice keep their proportions.
+
+    Parameters
+    ----------
+    maps
+        ``(S, h, w)``.
+    profile
+        ``S`` positive numbers, such as the shares of a method's map on still clips.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        ``(S, h, w)``; an even profile leaves the maps as they are.
+
+    Raises
+    ------
+    ParameterError
+        If the profile has another number of slices.
+    """
+    if len(profile) != len(maps):
+        raise ParameterError(
+            f"profile has {len(profile)} numbers, but the maps have {len(maps)} slices.", "Give one number per slice."
+        )
+    shares = np.asarray(profile, np.float64)
+    return np.asarray(maps / (shares / shares.mean())[:, None, None], np.float32)
 
 
 def normalize(maps: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -96,7 +96,8 @@ class Method:
         ParameterError
             If a name or a value is unknown.
         """
-        complete = registry.fill_defaults(f"method {self.name!r}", self.defaults, params)
+        values = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in params.items()}
+        complete = registry.fill_defaults(f"method {self.name!r}", self.defaults, values)
         self.find_needs(**complete)
         return complete
 

@@ -8,7 +8,7 @@ frames, so that only temporal attention can rank frames.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from staa_widgets.records.record import Needs, Record
 from staa_widgets.records.rollout import rollout_weights
 
 Layers = str | Sequence[int]
+Profile = Literal["auto"] | Sequence[float] | None
 
 RESIDUAL = 0.7
 """Default share of a layer's output that comes through the residual connection."""
@@ -39,7 +40,15 @@ _PREFIXES = {"none": "", "value": "value_", "gradient": "gradient_", "logit": "c
 """By weighting, how the names of its arrays in a record begin."""
 
 
-def _needs(layers: Layers, weighting: str, contrast: bool, residual: float, exact: bool, time: bool = True) -> Needs:
+def _needs(
+    layers: Layers,
+    weighting: str,
+    profile: Profile,
+    contrast: bool,
+    residual: float,
+    exact: bool,
+    time: bool = True,
+) -> Needs:
     if not isinstance(weighting, str) or weighting not in _WEIGHTING_NEEDS:
         raise ParameterError(f"There is no weighting {weighting!r}.", f"Choose from {', '.join(_WEIGHTING_NEEDS)}.")
     for name, value in (("contrast", contrast), ("time", time), ("exact", exact)):
@@ -47,6 +56,7 @@ def _needs(layers: Layers, weighting: str, contrast: bool, residual: float, exac
             raise ParameterError(f"{name} must be True or False, got {value!r}.", f"For example, {name}=True.")
     if isinstance(residual, bool) or not isinstance(residual, int | float) or not 0 <= residual <= 1:
         raise ParameterError(f"residual must be a number from 0 to 1, got {residual!r}.", f"The default is {RESIDUAL}.")
+    _check_profile(profile)
     layer_names = ("last", "mean", "rollout")
     is_valid = layers in layer_names if isinstance(layers, str) else is_indices(layers)
     if not is_valid:
@@ -57,6 +67,21 @@ def _needs(layers: Layers, weighting: str, contrast: bool, residual: float, exac
     # The record also answers other layers, and time=True and False, without another pass.
     needs = _WEIGHTING_NEEDS[weighting] | Needs(mean_rows=True, time_rows=True, exact=exact)
     return needs | Needs(rollout=True, frame_rollout=True) if layers == "rollout" else needs
+
+
+def _check_profile(profile: Profile) -> None:
+    if profile is None or (isinstance(profile, str) and profile == "auto"):
+        return
+    try:
+        shares = np.asarray(profile, np.float64)
+        is_valid = shares.ndim == 1 and bool((np.isfinite(shares) & (shares > 0)).all())
+    except (TypeError, ValueError):
+        is_valid = False
+    if not is_valid:
+        raise ParameterError(
+            f"profile must be 'auto', None or one positive number for each slice, got {profile!r}.",
+            "Leave it out, or take the result of time_profile.",
+        )
 
 
 def is_indices(layers: Any) -> bool:
@@ -72,14 +97,15 @@ def _cost(_: Geometry, *, weighting: str, **__: Any) -> Cost:
     return Cost(1, int(_WEIGHTING_NEEDS[weighting].backward))
 
 
-@method("staa", needs=_needs, cost=_cost, class_specific=False, version=3)
+@method("staa", needs=_needs, cost=_cost, class_specific=False, version=4)
 def staa(
     record: Record,
     *,
     layers: Layers = "rollout",
     weighting: str = "none",
     residual: float = RESIDUAL,
-    contrast: bool = True,
+    profile: Profile = "auto",
+    contrast: bool = False,
     time: bool = True,
     exact: bool = False,  # noqa: ARG001  decides what is recorded
 ) -> NDArray[np.float32]:
@@ -103,8 +129,13 @@ def staa(
     residual
         For rollout: the share of each layer's output that is assumed to come through the residual connection. Abnar &
         Zuidema (arXiv 2005.00928) take one half; Kobayashi et al. (arXiv 2109.07152) measure a much larger share.
+    profile
+        ``"auto"``: divide each slice by its share on clips in which nothing happens, see
+        `staa_widgets.engine.time_profile.time_profile`; a model's embeddings of time alone make such a profile. Only
+        the curve over time is divided, never the place. ``None``: leave the curve as it is. Or ``S`` positive numbers.
     contrast
-        Subtract each patch's minimum over time, see `staa_widgets.methods.postprocess.contrast`.
+        Subtract each patch's minimum over time, see `staa_widgets.methods.postprocess.contrast`. This removes patches
+        that always get attention, and everything that stays in its place with them.
     time
         ``False`` leaves out temporal attention: every slice gets the same sum, and the maps show only where the model
         looked.
@@ -138,22 +169,23 @@ def staa(
             "Use time=True, and normalize each slice of the maps if only the positions matter.",
         )
     maps = _joint_maps(record, layers, weighting, residual, time=time)
-    if contrast:
-        maps = postprocess.contrast(maps)
-    return scale_to_sum_one(maps if time else equalize_slices(maps))
+    if not time:
+        return scale_to_sum_one(equalize_slices(postprocess.contrast(maps) if contrast else maps))
+    return _finish_maps(maps, profile, contrast=contrast)
 
 
 def _logit_needs(**params: Any) -> Needs:
     return _needs(weighting="none", **params) | _needs(weighting="logit", **params)
 
 
-@method("staa_logit", needs=_logit_needs, class_specific=True, version=4)
+@method("staa_logit", needs=_logit_needs, class_specific=True, version=5)
 def staa_logit(
     record: Record,
     *,
     layers: Layers = "rollout",
     residual: float = RESIDUAL,
-    contrast: bool = True,
+    profile: Profile = "auto",
+    contrast: bool = False,
     exact: bool = False,  # noqa: ARG001  decides what is recorded
 ) -> NDArray[np.float32]:
     """Class-specific STAA: attention combined with each patch's contribution to the target's logit.
@@ -168,7 +200,7 @@ def staa_logit(
     ----------
     record
         Record of the forward pass for the target.
-    layers, residual, contrast, exact
+    layers, residual, profile, contrast, exact
         As for `staa`.
 
     Returns
@@ -179,7 +211,18 @@ def staa_logit(
     time = record.attention_type != "space_only"
     attention = _joint_maps(record, layers, "none", residual, time=time)
     contributions = _joint_maps(record, layers, "logit", residual, time=time)
-    maps = np.sqrt(attention * contributions)
+    return _finish_maps(np.sqrt(attention * contributions), profile, contrast=contrast)
+
+
+def _finish_maps(maps: NDArray[np.floating], profile: Profile, *, contrast: bool) -> NDArray[np.float32]:
+    """Return maps divided by the profile, with contrast if requested, scaled to sum 1."""
+    if isinstance(profile, str):
+        raise ParameterError(
+            f"profile={profile!r} needs the model, but this function has only a record.",
+            "Call explain or attribute, pass profile=time_profile(model), or profile=None for the plain curve.",
+        )
+    if profile is not None:
+        maps = postprocess.divide_by_profile(maps, profile)
     return scale_to_sum_one(postprocess.contrast(maps) if contrast else maps)
 
 

@@ -30,8 +30,8 @@ from staa_widgets.models import VideoModel
 from staa_widgets.models.batching import max_batch_size
 from staa_widgets.models.capture import record as record_pixels
 from staa_widgets.records.record import Needs
-from staa_widgets.storage import cache
 from staa_widgets.widget.run_details import run_details
+from tests.helpers.entries import entries_of_clips
 from tests.helpers.noise_video import NoiseVideo
 from tests.helpers.timesformers import TYPES, tiny_timesformer, tiny_timesformer_model
 from tests.helpers.tiny import random_pixels
@@ -135,7 +135,7 @@ def test_cached_maps_take_no_further_pass(video: Path):
     explain(video, counter.model, "occlusion", cells=(1, 3, 3), filler="median")
     assert sum(counter.inputs) == 1 + 4 + 4
     explain(video, CountedModel(seed=1).model, "occlusion", cells=(1, 3, 3))
-    assert cache.info().entries == {"explanation": 4, "maps": 3, "preview": 1, "record": 2}
+    assert entries_of_clips() == {"explanation": 4, "maps": 3, "preview": 1, "record": 2}
 
 
 def test_damaged_maps_are_computed_again(video: Path, folder: Path):
@@ -337,8 +337,8 @@ def test_wrong_inputs_are_refused(error: type[Exception], arguments: dict[str, A
 
 def test_attention_methods_read_the_record(model: VideoModel):
     (record,) = record_pixels(model, random_pixels(1), METHODS["staa_logit"].needs(), [3])
-    maps = attribute(model, random_pixels(1)[0], "staa_logit", target=3)
-    np.testing.assert_array_equal(maps, METHODS["staa_logit"](record))
+    maps = attribute(model, random_pixels(1)[0], "staa_logit", target=3, profile=None)
+    np.testing.assert_array_equal(maps, METHODS["staa_logit"](record, profile=None))
 
 
 def test_maps_that_are_not_finite_are_refused(model: VideoModel, monkeypatch: pytest.MonkeyPatch, video: Path):

@@ -28,6 +28,7 @@ from staa_widgets.errors import (
 )
 from staa_widgets.models import VideoModel
 from staa_widgets.storage import cache
+from tests.helpers.entries import entries_of_clips
 from tests.helpers.noise_video import NoiseVideo
 from tests.helpers.timesformers import tiny_timesformer, tiny_timesformer_model
 
@@ -195,14 +196,14 @@ def test_a_second_run_asks_the_model_nothing_even_if_records_are_ten_times_the_l
 def test_only_explanations_are_kept_unless_records_are_asked_for(clips: Path, model: VideoModel, forwards: list[int]):
     for video in (clips / "[ac].mp4", [NoiseVideo(20)]):
         list(explain_many(video, model, window=4, preview=False))
-    assert cache.info().entries == {"explanation": 3}
+    assert entries_of_clips() == {"explanation": 3}
     assert len(forwards) == 2
     explain(clips / "a.mp4", model, preview=False, layers="last")
     assert len(forwards) == 3
     list(explain_many(clips / "[ac].mp4", model, preview=False, keep_records=True, layers="last"))
-    assert cache.info().entries == {"explanation": 5, "record": 2}
+    assert entries_of_clips() == {"explanation": 5, "record": 2}
     list(explain_many(clips / "[ac].mp4", model, preview=False, layers="mean"))
-    assert cache.info().entries == {"explanation": 7, "record": 2}
+    assert entries_of_clips() == {"explanation": 7, "record": 2}
     assert len(forwards) == 4
 
 

@@ -13,11 +13,11 @@ from staa_widgets.errors import MethodError, ParameterError
 def test_names_of_methods_state_their_parameters():
     methods = [
         ("staa", {"layers": "last"}),
-        ("staa", {"layers": "last", "contrast": False}),
+        ("staa", {"layers": "last", "contrast": True}),
         ("staa_logit", {}),
         "staa",
     ]
-    assert list(name_methods(methods)) == ["staa layers=last", "staa layers=last, contrast=False", "staa_logit", "staa"]
+    assert list(name_methods(methods)) == ["staa layers=last", "staa layers=last, contrast=True", "staa_logit", "staa"]
     assert list(name_methods({"staa": {"layers": "last"}})) == ["staa"]
     assert list(name_methods(["staa", "staa", ("staa", {})])) == ["staa"]
 

@@ -36,7 +36,7 @@ def test_each_weighting_takes_one_pass_and_is_cached_from_then_on(video: Path, m
             explain(video, model, layers=layers, weighting=weighting, preview=False)
         assert len(forwards) == count, weighting
     for weighting, layers in product(("none", "value", "logit", "gradient"), LAYERS):
-        params = {"layers": layers, "weighting": weighting, "contrast": False, "residual": 0.6}
+        params = {"layers": layers, "weighting": weighting, "profile": None, "residual": 0.6}
         explanation = explain(video, model, **params, preview=False)
         assert len(forwards) == 4
         fresh = explain(video, model, **params, preview=False, cache=False)

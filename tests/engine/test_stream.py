@@ -93,12 +93,13 @@ def test_each_window_is_an_explanation_of_its_part(long: Path, model: VideoModel
 
 
 def test_windows_merged_by_hand_equal_explain(long: Path, model: VideoModel):
-    """Weighted by the target's probability; the three slices that two windows saw are averaged."""
-    parts = list(stream(long, model, "staa_logit", target=2))
-    whole = explain(long, model, "staa_logit", target=2, cache=False)
+    """Weighted by what the target's probability exceeds a guess by; slices that two windows saw are averaged."""
+    target = explain(long, model).target
+    parts = list(stream(long, model, "staa_logit", target=target))
+    whole = explain(long, model, "staa_logit", target=target, cache=False)
     sums: dict[int, list[NDArray[np.floating]]] = {}
     for part in parts:
-        weight = class_probabilities(part.logits)[2] / np.abs(part.maps).sum()
+        weight = max(class_probabilities(part.logits)[target] - 1 / 5, 0) / np.abs(part.maps).sum()
         for frame, maps in zip(part.sampled_frames[:, 0].tolist(), part.maps, strict=True):
             sums.setdefault(frame, []).append(weight * maps)
     assert sorted(map(len, sums.values())) == [1] * 18 + [2] * 3
@@ -154,7 +155,7 @@ def test_a_window_states_whether_its_record_was_cached(long: Path, model: VideoM
 def test_windows_share_the_time_of_their_batch(long: Path, model: VideoModel, monkeypatch: pytest.MonkeyPatch):
     """The test's clock makes decoding a frame take a second; the last window adds only one frame."""
     monkeypatch.setattr(staa_widgets.engine.timing, "time", SimpleNamespace(perf_counter=count().__next__))
-    timings = [part.provenance["seconds"] for part in stream(long, model, batch_size=3, cache=False)]
+    timings = [part.provenance["seconds"] for part in stream(long, model, batch_size=3, profile=None, cache=False)]
     assert [seconds.keys() for seconds in timings] == [{"decode", "transform", "forward", "method"}] * 6
     for step in ("decode", "transform"):
         assert [seconds[step] for seconds in timings] == [4, 4, 4, 3, 3, 3]
@@ -207,7 +208,9 @@ def test_over_a_long_file_the_curve_peaks_in_the_window_of_the_action(seed: int,
     assert explanation.window_logits is not None
     assert explanation.window_logits.shape[0] == 10
     weights = explanation.provenance["sampling"]["window_weights"]
-    np.testing.assert_allclose(weights, class_probabilities(explanation.window_logits)[:, explanation.target])
+    probabilities = class_probabilities(explanation.window_logits)
+    excess = np.maximum(probabilities[:, explanation.target] - 1 / probabilities.shape[1], 0)
+    np.testing.assert_allclose(weights, excess)
     assert int(np.argmax(weights)) == 6
     assert explanation.temporal.reshape(10, -1).sum(1).argmax() == 6
     assert 24 <= explanation.peak.start < 28

@@ -29,6 +29,7 @@ PARTS = {
     "preprocessing": ["models/transform.py"],
     "capture": ["models/capture.py", "models/family.py", "models/attention/*.py", "models/families/*.py"],
     "methods": ["methods/*.py", "methods/*.json"],
+    "profile": ["engine/time_profile.py", "datasets/drawn_actions/still.py"],
     "merge": [f"engine/{name}.py" for name in ("accumulator", "assemble", "layout", "merge", "window_maps")],
     "preview": ["video/preview.py"],
     "metrics": ["evaluation/metrics/*.py", "evaluation/ground_truth.py"],

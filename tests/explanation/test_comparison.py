@@ -44,14 +44,14 @@ def test_a_comparison_is_an_immutable_mapping():
         ([{}, {"model_id": "other"}], ["barcodes", "other"]),
         ([{"clip_name": "a.mp4"}, {"clip_name": "b.mp4"}], ["a.mp4", "b.mp4"]),
         ([{"end": 3.88}, {}], ["2.00–3.88 s", "2.00–3.90 s"]),
-        ([{"params": {"layers": "last", "contrast": True}}, {}], ["layers=last", "layers=rollout"]),
+        ([{"params": {"layers": "last", "contrast": False}}, {}], ["layers=last", "layers=rollout"]),
         (
             [{"params": {"layers": "last"}}, {"params": {"layers": "mean"}}, {"method": "saliency", "params": {}}],
             ["staa · layers=last", "staa · layers=mean", "saliency"],
         ),
         ([{"model_id": "x", "target": 1}, {"model_id": "y"}], ["clap · x", "jump · y"]),
         (
-            [{"params": {"layers": "last", "contrast": True}}, {"params": {"layers": [1, 2], "contrast": True}}],
+            [{"params": {"layers": "last", "contrast": False}}, {"params": {"layers": [1, 2], "contrast": False}}],
             ["layers=last", "layers=[1, 2]"],
         ),
         (

@@ -80,7 +80,7 @@ def barcode_explanation(*, portrait: bool = False, signed: bool = False, **chang
         "labels": LABELS,
         "target": 2,
         "method": "staa",
-        "params": {"layers": "rollout", "contrast": True},
+        "params": {"layers": "rollout", "contrast": False},
         "model_id": "barcodes",
         "clip_sha256": "ab" * 32,
         "clip_name": "bars.mp4",

@@ -63,14 +63,14 @@ def slow(record):
     "Waits for a file."
     calls.append("slow")
     wait_for("go")
-    return METHODS["staa"](record)
+    return METHODS["staa"](record, profile=None)
 
 @method("broken", needs=Needs(rows=True, temporal=True), class_specific=False)
 def broken(record):
     "Fails until a file is there."
     if not pathlib.Path("mended").exists():
         raise RuntimeError("no <b>luck</b>")
-    return METHODS["staa"](record)
+    return METHODS["staa"](record, profile=None)
 
 clip = staa.action_clip(3, fps=8)
 e = staa.explain(clip, window=1, batch_size=1)

@@ -20,7 +20,7 @@ from staa_widgets.models import FAMILIES, VideoModel, load_model
 from staa_widgets.models.capture import record
 from staa_widgets.records.geometry import Geometry
 from staa_widgets.records.record import Needs
-from staa_widgets.storage import cache
+from tests.helpers.entries import entries_of_clips
 from tests.helpers.joint_models import JOINT, eager_attentions
 from tests.helpers.noise_video import NoiseVideo
 from tests.helpers.small_records import scale_to_sum_one
@@ -198,7 +198,7 @@ def test_each_patch_takes_one_pass_and_is_cached(forwards: list[int]) -> None:
     assert forwards == [1, 1, 1]
     assert np.abs(other.maps - patch_explanation.maps).max() > 1e-3
     # The record of the readout stays, and patches have no records of their own.
-    assert cache.info().entries == {"explanation": 3, "record": 1}
+    assert entries_of_clips() == {"explanation": 3, "record": 1}
     explain(video, model, layers="last", **QUIET)
     assert forwards == [1, 1, 1]
 

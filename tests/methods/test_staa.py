@@ -26,20 +26,20 @@ def test_staa_by_hand() -> None:
     # M(t', p) = 1/2 Σ_t S[t, CLS, p] U[p, t, t']
     first = [0.4 * 0.9 + 0.3 * 0.5, 0.1 * 0.2 + 0.2 * 0.0]
     second = [0.4 * 0.1 + 0.3 * 0.5, 0.1 * 0.8 + 0.2 * 1.0]
-    maps = METHODS["staa"](small_record(), layers="last", contrast=False)
+    maps = METHODS["staa"](small_record(), layers="last", profile=None)
     assert maps.dtype == np.float32
     np.testing.assert_allclose(maps, scale_to_sum_one([[first], [second]]), rtol=1e-6)
 
 
 def test_staa_weighted_by_the_logit_by_hand() -> None:
     # The negative contribution is dropped, the others flow through time.
-    maps = METHODS["staa"](small_record(), layers="last", weighting="logit", contrast=False)
+    maps = METHODS["staa"](small_record(), layers="last", weighting="logit", profile=None)
     np.testing.assert_allclose(maps, scale_to_sum_one([[[1.8, 0.0]], [[0.2, 1.0]]]), rtol=1e-6, atol=1e-8)
 
 
 def test_contrast_subtracts_the_minimum_over_slices() -> None:
     # The minimum of 1.8 and 0.2 is subtracted; the minimum of 0 and 1 is 0.
-    maps = METHODS["staa"](small_record(), layers="last", weighting="logit", contrast=True)
+    maps = METHODS["staa"](small_record(), layers="last", weighting="logit", profile=None, contrast=True)
     np.testing.assert_allclose(maps, scale_to_sum_one([[[1.6, 0.0]], [[0.0, 1.0]]]), rtol=1e-6, atol=1e-8)
 
 
@@ -48,7 +48,7 @@ def test_rollout_by_hand() -> None:
     spatial = [[[[0.5, 0.4, 0.1], [0, 1, 0], [0, 0, 1]], [[0.5, 0.3, 0.2], [0, 1, 0], [0, 0, 1]]]]
     read = np.array([[0.4, 0.1], [0.3, 0.2]]) / 4
     temporal = np.array([[0.4 * 0.9 + 0.3 * 0.5, 0.02], [0.4 * 0.1 + 0.3 * 0.5, 0.28]]) / 4
-    maps = METHODS["staa"](small_record(spatial=spatial), layers="rollout", residual=0.5, contrast=False)
+    maps = METHODS["staa"](small_record(spatial=spatial), layers="rollout", residual=0.5, profile=None)
     np.testing.assert_allclose(maps[:, 0], scale_to_sum_one(read + temporal), rtol=1e-3)
 
 
@@ -78,7 +78,7 @@ def test_rollout_is_the_product_of_whole_matrices(residual: float) -> None:
     for space, time in reversed(whole_matrices(window_record)):
         np.testing.assert_allclose(space.sum(1), 1, atol=2e-3)
         flow = flow @ (residual * one + (1 - residual) * space) @ (residual * one + (1 - residual) * time)
-    maps = METHODS["staa"](window_record, layers="rollout", residual=residual, contrast=False)
+    maps = METHODS["staa"](window_record, layers="rollout", residual=residual, profile=None)
     np.testing.assert_allclose(maps, scale_to_sum_one(flow[1:]).reshape(4, 3, 3), atol=1e-5)
 
 
@@ -96,20 +96,20 @@ def test_rollout_of_a_weighting_adds_the_rows_of_each_layer(weighting: str) -> N
         flow = RESIDUAL * flow + (1 - RESIDUAL) * flow @ matrices[layer][1][1:, 1:]
         if layer:
             flow = RESIDUAL * flow + (1 - RESIDUAL) * flow @ matrices[layer - 1][0][1:, 1:]
-    maps = METHODS["staa"](window_record, layers="rollout", weighting=weighting, contrast=False)
+    maps = METHODS["staa"](window_record, layers="rollout", weighting=weighting, profile=None)
     np.testing.assert_allclose(maps, scale_to_sum_one(flow).reshape(4, 3, 3), atol=1e-5)
 
 
 def test_staa_logit_is_the_geometric_mean_of_attention_and_contributions() -> None:
     window_record = tiny_record()
     for layers in ("last", "mean", "rollout", [0, -1]):
-        plain = {"layers": layers, "contrast": False}
+        plain = {"layers": layers, "profile": None}
         attention, contributions = (
             METHODS["staa"](window_record, weighting=weighting, **plain) for weighting in ("none", "logit")
         )
         product = METHODS["staa_logit"](window_record, **plain)
         np.testing.assert_allclose(product, scale_to_sum_one(np.sqrt(attention * contributions)), atol=1e-6)
-        sharp = METHODS["staa_logit"](window_record, layers=layers)
+        sharp = METHODS["staa_logit"](window_record, contrast=True, **plain)
         np.testing.assert_allclose(sharp, scale_to_sum_one(postprocess.contrast(product)), atol=1e-6)
 
 
@@ -118,7 +118,7 @@ def test_layers_are_chosen_by_number(weighting: str) -> None:
     window_record, staa = tiny_record(), METHODS["staa"]
 
     def maps(layers: Any) -> np.ndarray:
-        return staa(window_record, layers=layers, weighting=weighting, contrast=False)
+        return staa(window_record, layers=layers, weighting=weighting, profile=None)
 
     np.testing.assert_array_equal(maps("last"), maps([2]))
     np.testing.assert_array_equal(maps("last"), maps([-1]))
@@ -134,7 +134,7 @@ def test_maps_are_a_distribution_over_space_and_time(attention_type: str, layers
     (window_record,) = record(
         tiny_timesformer_model(attention_type), random_pixels(1), METHODS["staa"].needs(params), [2]
     )
-    maps = METHODS["staa"](window_record, **params)
+    maps = METHODS["staa"](window_record, profile=None, **params)
     assert maps.shape == (4, 3, 3)
     assert maps.min() >= 0
     assert maps.sum() == pytest.approx(1, abs=1e-5)
@@ -142,7 +142,7 @@ def test_maps_are_a_distribution_over_space_and_time(attention_type: str, layers
 
 def test_joint_attention_is_the_row_itself() -> None:
     window_record = tiny_record(TYPES[1])
-    maps = METHODS["staa"](window_record, layers="last", contrast=False)
+    maps = METHODS["staa"](window_record, layers="last", profile=None)
     np.testing.assert_allclose(maps, scale_to_sum_one(window_record.rows[-1].mean(0)).reshape(4, 3, 3), atol=1e-6)
     for weighting, terms in zip(
         WEIGHTINGS,
@@ -154,7 +154,7 @@ def test_joint_attention_is_the_row_itself() -> None:
         ),
         strict=True,
     ):
-        maps = METHODS["staa"](window_record, layers="rollout", weighting=weighting, residual=0.75, contrast=False)
+        maps = METHODS["staa"](window_record, layers="rollout", weighting=weighting, residual=0.75, profile=None)
         rolled = np.tensordot(rollout_weights(len(terms), 0.25), terms, 1)
         np.testing.assert_allclose(maps, scale_to_sum_one(rolled).reshape(4, 3, 3), atol=1e-6)
 
@@ -168,13 +168,13 @@ def test_attention_within_frames_has_no_time() -> None:
 
 
 def test_logits_give_space_only_models_a_curve_over_time() -> None:
-    maps = METHODS["staa_logit"](tiny_record(TYPES[2]))
-    assert np.ptp(maps.sum((1, 2))) > 0.05
+    maps = METHODS["staa_logit"](tiny_record(TYPES[2]), profile=None)
+    assert np.ptp(maps.sum((1, 2))) > 0.02
 
 
 def test_space_alone_is_the_spatial_row_of_each_frame() -> None:
     window_record = tiny_record()
-    maps = METHODS["staa"](window_record, layers="last", time=False, contrast=False)
+    maps = METHODS["staa"](window_record, layers="last", time=False, profile=None)
     rows = window_record.rows[-1].mean(0)
     np.testing.assert_allclose(maps.reshape(4, 9), rows / rows.sum(1, keepdims=True) / 4, atol=1e-6)
     with pytest.raises(UnsupportedRequestError, match="cannot be separated into space and time"):
@@ -188,7 +188,8 @@ def test_an_empty_slice_is_uniform_in_space_alone() -> None:
 
 
 def test_zero_stays_zero() -> None:
-    maps = METHODS["staa_logit"](small_record(contributions=[[[-1.0, -1.0], [-1.0, 0.0]]]), layers="last")
+    record = small_record(contributions=[[[-1.0, -1.0], [-1.0, 0.0]]])
+    maps = METHODS["staa_logit"](record, layers="last", profile=None)
     np.testing.assert_array_equal(maps, np.zeros((2, 1, 2)))
 
 
@@ -198,7 +199,7 @@ def test_class_specific_methods_depend_on_the_class() -> None:
         params = {"weighting": weighting}
         needs = METHODS["staa"].needs(params)
         assert needs.class_specific == specific
-        one, two = (METHODS["staa"](record(model, pixels, needs, [k])[0], **params) for k in (0, 1))
+        one, two = (METHODS["staa"](record(model, pixels, needs, [k])[0], profile=None, **params) for k in (0, 1))
         assert (np.abs(one - two).max() > 1e-4) == specific
     assert [METHODS[name].class_specific for name in ("staa", "staa_logit")] == [False, True]
 
@@ -219,14 +220,33 @@ def test_attention_maps_average_to_staa(attention_type: str) -> None:
         np.testing.assert_allclose(mean, window_record.rows.mean((0, 1)).reshape(4, 3, 3) / 4, atol=1e-4)
     else:
         np.testing.assert_allclose(
-            scale_to_sum_one(mean), METHODS["staa"](window_record, layers="mean", contrast=False), atol=1e-4
+            scale_to_sum_one(mean), METHODS["staa"](window_record, layers="mean", profile=None), atol=1e-4
         )
 
 
 def test_the_contrast_parameter_applies_the_refinement() -> None:
     window_record = tiny_record()
-    plain, sharp = (METHODS["staa"](window_record, contrast=flag) for flag in (False, True))
+    plain, sharp = (METHODS["staa"](window_record, profile=None, contrast=flag) for flag in (False, True))
     np.testing.assert_allclose(sharp, scale_to_sum_one(postprocess.contrast(plain)), atol=1e-5)
+
+
+def test_a_profile_divides_the_curve_and_leaves_the_places() -> None:
+    window_record = tiny_record()
+    plain = METHODS["staa"](window_record, profile=None)
+    maps = METHODS["staa"](window_record, profile=[1, 2, 4, 1])
+    np.testing.assert_allclose(maps, scale_to_sum_one(plain / np.array([1, 2, 4, 1])[:, None, None]), atol=1e-6)
+    curve = plain.sum((1, 2))
+    even = METHODS["staa"](window_record, profile=curve)
+    np.testing.assert_allclose(even.sum((1, 2)), 0.25, atol=1e-5)
+    np.testing.assert_allclose(even[2] / even[2].sum(), plain[2] / plain[2].sum(), atol=1e-5)
+
+
+def test_a_profile_needs_the_model_or_its_numbers() -> None:
+    for name in ("staa", "staa_logit"):
+        with pytest.raises(ParameterError, match="needs the model"):
+            METHODS[name](tiny_record())
+    with pytest.raises(ParameterError, match="3 numbers, but the maps have 4 slices"):
+        METHODS["staa"](tiny_record(), profile=[1, 1, 1])
 
 
 def test_methods_describe_themselves() -> None:
@@ -235,12 +255,13 @@ def test_methods_describe_themselves() -> None:
         "layers": "rollout",
         "weighting": "none",
         "residual": RESIDUAL,
-        "contrast": True,
+        "profile": "auto",
+        "contrast": False,
         "time": True,
         "exact": False,
     }
     assert staa.summary.startswith("Space-time attention from the readout")
-    assert staa.version == 3
+    assert staa.version == 4
     assert not staa.signed
     assert staa.needs() == Needs(mean_rows=True, time_rows=True, rollout=True, frame_rollout=True)
     assert staa.needs({"layers": "last"}) == Needs(mean_rows=True, time_rows=True)
@@ -265,6 +286,12 @@ def test_an_unknown_method_names_the_nearest(name: str, hint: str) -> None:
         ({"weighting": "values"}, "none, value, gradient, logit"),
         ({"exact": "no"}, "True or False"),
         ({"contrast": 1}, "True or False"),
+        ({"profile": "none"}, "'auto', None or one positive number"),
+        ({"profile": [1, 0, 1]}, "positive number"),
+        ({"profile": [[1, 2]]}, "positive number"),
+        ({"profile": ["a", 1]}, "positive number"),
+        ({"profile": [1, float("nan")]}, "positive number"),
+        ({"profile": True}, "positive number"),
     ],
 )
 def test_a_wrong_parameter_is_refused_before_the_model_runs(params: dict[str, Any], message: str) -> None:
@@ -279,10 +306,10 @@ def test_methods_need_no_torch() -> None:
 
 def test_a_layer_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ParameterError, match="layers 0 to 2"):
-        METHODS["staa"](tiny_record(), layers=[3])
+        METHODS["staa"](tiny_record(), layers=[3], profile=None)
 
 
 def test_a_record_without_the_needed_arrays_is_refused() -> None:
     (window_record,) = record(tiny_timesformer_model(), random_pixels(1), Needs(rows=True), [None])
     with pytest.raises(ParameterError, match="does not contain"):
-        METHODS["staa"](window_record, layers="last")
+        METHODS["staa"](window_record, layers="last", profile=None)

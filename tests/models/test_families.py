@@ -370,7 +370,7 @@ def ranks(values: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("name", BUNDLED_MODELS)
 def test_half_precision_ranks_cells_like_float32(name: str, dtype: str, min_correlation: float) -> None:
     clip = action_clip(3, size=96, fps=8)
-    settings: dict[str, Any] = {"cache": False, "preview": False, "progress": False, "contrast": False}
+    settings: dict[str, Any] = {"cache": False, "preview": False, "progress": False, "profile": None}
     float32, half = (explain(clip, load_model(name, device="cpu", dtype=d), **settings) for d in ("float32", dtype))
     assert np.corrcoef(ranks(float32.maps), ranks(half.maps))[0, 1] >= min_correlation
 

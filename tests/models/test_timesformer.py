@@ -257,12 +257,12 @@ def joint_maps(reference: dict[str, Any], side: int) -> np.ndarray:
 
 def rank_correlation(method: str, one: Record, two: Record) -> float:
     """Rank correlation of all cells, without contrast, which would make ties at zero."""
-    first, second = (np.argsort(np.argsort(get_method(method)(r, contrast=False).ravel())) for r in (one, two))
+    first, second = (np.argsort(np.argsort(get_method(method)(r, profile=None).ravel())) for r in (one, two))
     return float(np.corrcoef(first, second)[0, 1])
 
 
 def assert_maps_equal(model: VideoModel, clip_record: Record, reference: dict[str, Any]) -> None:
-    maps = get_method("staa")(clip_record, layers="mean", contrast=False)
+    maps = get_method("staa")(clip_record, layers="mean", profile=None)
     expected = joint_maps(reference, model.geometry.height)
     np.testing.assert_allclose(maps, expected / expected.sum(), atol=1e-5)
     np.testing.assert_allclose(clip_record.logits, reference["logits"], atol=1e-4)

@@ -163,10 +163,10 @@ def test_relevance_equals_the_product_of_full_matrices(eager: Any) -> None:
 def test_the_pooler_is_the_only_layer_of_rows_and_rollout_uses_all() -> None:
     staa, clip_record = METHODS["staa"], record_one(tiny_video_model("vjepa2"))
     for weighting in ("none", "value", "gradient", "logit"):
-        read = staa(clip_record, layers="last", weighting=weighting, contrast=False)
+        read = staa(clip_record, layers="last", weighting=weighting, profile=None)
         for layers in ("mean", [0], [-1]):
-            np.testing.assert_array_equal(staa(clip_record, layers=layers, weighting=weighting, contrast=False), read)
-        rolled = staa(clip_record, layers="rollout", weighting=weighting, contrast=False)
+            np.testing.assert_array_equal(staa(clip_record, layers=layers, weighting=weighting, profile=None), read)
+        rolled = staa(clip_record, layers="rollout", weighting=weighting, profile=None)
         assert not np.allclose(rolled, read, rtol=1e-2)
     for layers in ([1], [0, 1], [-2]):
         with pytest.raises(ParameterError, match="Only one layer of this model is read"):
