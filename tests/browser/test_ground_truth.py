@@ -15,6 +15,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.widget.payload import pack
+from staa_widgets.widget.score_card import SCORES
 from tests.helpers.barcode_ground_truth import WHEN, WIDTH, explanation_with_truth
 from tests.helpers.barcodes import FIRST, barcode_explanation
 from tests.helpers.chromium import read_canvas, read_picture, save_picture, wait_for_frame
@@ -197,12 +198,12 @@ def test_cards_stand_side_by_side_with_chance_and_cost(
         ]
         assert " ".join(lines).split() == " ".join(map(" ".join, scores)).split()
     # The best value of each score is bold; values no better than chance or prior are marked.
-    for k in range(4):
+    for k in range(len(SCORES)):
         best = max(card["scores"][k]["value"] for card in cards)
         for i, card in enumerate(cards):
             number = items.nth(i).locator(".staa-score").nth(k).locator(":last-child")
             assert (number.evaluate("e => e.tagName") == "B") == (card["scores"][k]["value"] == best)
-    expect(items.nth(2).locator(".staa-below")).to_have_count(4)
+    expect(items.nth(2).locator(".staa-below")).to_have_count(len(SCORES))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -15,6 +16,8 @@ import staa_widgets.engine.many
 import staa_widgets.engine.run
 from staa_widgets import action_clip, open_clip
 from staa_widgets.cli.main import main
+from staa_widgets.cli.output import filter_warnings
+from staa_widgets.errors import IncompleteAttributionWarning
 from staa_widgets.evaluation.benchmark.plan import MAX_PASSES
 from staa_widgets.storage import cache
 from tests.helpers import paths
@@ -237,6 +240,12 @@ def test_own_warnings_are_one_line_and_foreign_ones_are_silent(
     assert line.startswith("staa: warning: Method 'staa' does not depend on the class")
     assert run_explain(video, "--debug", "--no-cache", model=model) == 0
     assert "/elsewhere/transformers.py:1: UserWarning: old-fashioned" in capsys.readouterr().err
+
+
+def test_a_typed_warning_is_one_line_too(capsys: pytest.CaptureFixture[str]):
+    with filter_warnings(argparse.Namespace(debug=False)):
+        warnings.warn_explicit("does not\nadd up", IncompleteAttributionWarning, staa_widgets.__file__, 1)
+    assert capsys.readouterr().err == "staa: warning: does not add up\n"
 
 
 def test_a_terminal_without_unicode_is_no_failure(video: str, model: str, tmp_path: Path):
