@@ -30,13 +30,15 @@ def print_summary(explanation: Explanation, page: Path, *, brief: bool = False) 
     from tqdm import tqdm
 
     from staa_widgets.explanation.peak import describe_position, describe_total
+    from staa_widgets.records.problem import format_score
 
-    (label, probability), peak = explanation.predictions(1)[0], explanation.peak
+    (label, score), peak = explanation.predictions(1)[0], explanation.peak
     labels, target = explanation.labels, explanation.target
     target_text = "" if label == labels[target] else f" for {labels[target]!r}"
     total = describe_total(signed=explanation.temporal_signed is not None)
     share = f"{explanation.temporal[peak.slice]:.0%} of the {total}"
-    prediction_text = f"{explanation.clip_name}: {label!r}, {probability:.1%}, by {explanation.model_id}"
+    score_text = format_score(score, explanation.problem_type, digits=1)
+    prediction_text = f"{explanation.clip_name}: {label!r}, {score_text}, by {explanation.model_id}"
     peak_text = f"peak{target_text}: {peak.start:.2f} to {peak.end:.2f} s"
     kind, position = find_format(page).label, describe_position(peak, explanation.frame_size)
     lines = [

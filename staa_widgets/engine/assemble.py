@@ -13,10 +13,11 @@ from staa_widgets.engine.accumulator import ATTENTION_LIMIT, WindowAccumulator
 from staa_widgets.engine.layout import SliceLayout
 from staa_widgets.engine.merge import merge_windows
 from staa_widgets.engine.time_profile import params_with_profile, variation_over_time
-from staa_widgets.explanation.explanation import Explanation, class_probabilities
+from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.methods.staa import attention_maps
 from staa_widgets.models.fingerprint.digest import weights_digest
 from staa_widgets.records.masks import Masks
+from staa_widgets.records.problem import ProblemType, class_probabilities, guess_probability
 from staa_widgets.utils.versions import package_versions
 from staa_widgets.video.open import open_clip
 
@@ -48,7 +49,9 @@ class MergedWindows:
     masks: Masks | None
 
 
-def merge_clip(layout: SliceLayout, windows: WindowAccumulator) -> MergedWindows:
+def merge_clip(
+    layout: SliceLayout, windows: WindowAccumulator, problem_type: ProblemType = "single_label_classification"
+) -> MergedWindows:
     """Return the maps and the attention of a clip's windows, merged along time.
 
     If there are several windows, the maps of each window are scaled to sum 1 and weighted by `window_weights`; without
@@ -61,7 +64,7 @@ def merge_clip(layout: SliceLayout, windows: WindowAccumulator) -> MergedWindows
     weights = [1.0 if i in included else 0.0 for i in range(count)]
     if len(included) > 1:
         maps = [_scale_to_unit_mass(window_maps) for window_maps in maps]
-        weights = window_weights(windows.logits, windows.target)
+        weights = window_weights(windows.logits, windows.target, problem_type)
     slice_index = layout.slice_index[included]
     included_weights = [weights[i] for i in included]
     slices = len(layout.sampled_frames)
@@ -86,7 +89,9 @@ def _merge_masks(masks: Sequence[Masks], slice_index: NDArray[np.int64], slices:
     )
 
 
-def window_weights(logits: NDArray[np.float32], target: int) -> list[float]:
+def window_weights(
+    logits: NDArray[np.floating], target: int, problem_type: ProblemType = "single_label_classification"
+) -> list[float]:
     """Return the weight of each window: by how much its probability of the target exceeds that of a guess.
 
     Parameters
@@ -95,13 +100,19 @@ def window_weights(logits: NDArray[np.float32], target: int) -> list[float]:
         ``(W, K)``.
     target
         Class that is explained.
+    problem_type
+        What the logits mean.
 
     Returns
     -------
     list[float]
-        ``max(p - 1/K, 0)`` of the ``W`` windows; all 1 if the model does not see the target in any window.
+        ``max(p - 1/K, 0)`` of the ``W`` windows, ``max(p - 1/2, 0)`` for an independent label. All are 1 if the model
+        does not see the target in any window, and for a regression, which has no probabilities.
     """
-    excess = np.maximum(class_probabilities(logits)[:, target] - 1 / logits.shape[1], 0)
+    if problem_type == "regression":
+        return [1.0] * len(logits)
+    guess = guess_probability(problem_type, logits.shape[1])
+    excess = np.maximum(class_probabilities(logits, problem_type)[:, target] - guess, 0)
     return excess.tolist() if excess.any() else [1.0] * len(excess)
 
 
@@ -187,6 +198,7 @@ def _clip_fields(run: ExplainRun, clip: Clip) -> dict[str, Any]:
         "method": run.method.name,
         "params": run.params,
         "model_id": run.model.id,
+        "problem_type": run.model.problem_type,
         "clip_sha256": clip.sha256,
     }
 

@@ -100,6 +100,7 @@ def open_inputs(
             other_clip_maps=partial(_attribute_drawn_clip, model, seed),
             device=model.device,
             checkpoint=checkpoint,
+            problem_type=model.problem_type,
         )
 
 

@@ -168,7 +168,7 @@ def finish_run(run: ExplainRun) -> Explanation:
     def compute() -> Explanation:
         windows = WindowAccumulator(run, layout)
         windows.collect()  # records each window in a forward pass and attributes it
-        merged = merge_clip(layout, windows)
+        merged = merge_clip(layout, windows, run.model.problem_type)
         return explain_clip(run, layout, windows, merged)
 
     with compute_lock(run.report):

@@ -29,7 +29,7 @@ VERSIONS: Mapping[str, int] = MappingProxyType(
     {
         "frames": 2,
         "preprocessing": 1,
-        "capture": 3,
+        "capture": 4,
         "methods": 1,
         "profile": 1,
         "merge": 2,
@@ -122,7 +122,14 @@ def input_fields(model: VideoModel, clip: Clip) -> dict[str, Any]:
         "geometry": asdict(model.geometry),
         "dtype": str(model.dtype),
         "input_versions": _versions("frames", "preprocessing"),
+        **_output_fields(model),
     }
+
+
+def _output_fields(model: VideoModel) -> dict[str, Any]:
+    """Return the fields for what the logits mean; without any for exclusive classes with a logit each."""
+    fields = {"problem_type": model.problem_type, "splits_logit": model.splits_logit}
+    return fields if fields != {"problem_type": "single_label_classification", "splits_logit": False} else {}
 
 
 def _run_key(run: ExplainRun, **fields: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,16 +17,19 @@ from numpy.typing import NDArray
 from staa_widgets.errors import FormatError
 from staa_widgets.explanation.exports import Exportable
 from staa_widgets.explanation.old_formats import upgrade
+from staa_widgets.explanation.own_maps import class_fields, map_fields, method_name
 from staa_widgets.explanation.peak import Peak, describe_position, find_peak
 from staa_widgets.explanation.provenance import check_provenance
 from staa_widgets.records.masks import Masks
+from staa_widgets.records.problem import ProblemType, check_problem_type, class_probabilities, format_score
 from staa_widgets.storage.format import Parts, pack, read_file, refuse_damaged, split_fields, unpack
 from staa_widgets.utils.canonical import to_json_value
 from staa_widgets.utils.files import export_bytes
 from staa_widgets.utils.frozen import freeze, make_read_only, require
 from staa_widgets.utils.text import check_text, quote_value
 from staa_widgets.video.ground_truth import GroundTruth
-from staa_widgets.video.preview import Preview
+from staa_widgets.video.open import open_clip
+from staa_widgets.video.preview import Preview, make_preview
 
 FORMAT = 3
 _READABLE_FORMATS = (1, 2, FORMAT)
@@ -84,6 +87,10 @@ class Explanation(Exportable):
         Where and when the action happens, for clips with annotations.
     masks
         Masks by area that the maps are made from, for `step` and `extremal`.
+    problem_type
+        What the logits mean: exclusive classes, independent labels, or values; as in transformers.
+    has_predictions
+        Whether the logits are those of a model. If not, as for maps of another tool, no predictions are shown.
 
     request
         The `ExplainRequest` that led to the explanation, if it was computed in this process. It is not a constructor
@@ -117,6 +124,8 @@ class Explanation(Exportable):
     preview: Preview | None = None
     ground_truth: GroundTruth | None = None
     masks: Masks | None = None
+    problem_type: ProblemType = "single_label_classification"
+    has_predictions: bool = True
     request: Any = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -137,6 +146,7 @@ class Explanation(Exportable):
             require(isinstance(getattr(self, name), Mapping), f"Explanation.{name} must be a mapping.")
             object.__setattr__(self, name, MappingProxyType(to_json_value(getattr(self, name))))
         check_provenance(self.provenance)
+        check_problem_type(self.problem_type)
         self._validate(classes)
 
     def _validate(self, classes: int) -> None:
@@ -214,8 +224,13 @@ class Explanation(Exportable):
 
     @cached_property
     def probabilities(self) -> NDArray[np.float64]:
-        """float64 ``(K,)``, the probability of each class; see `class_probabilities`."""
-        return make_read_only(class_probabilities(self.logits))
+        """float64 ``(K,)``, the probability of each class: they sum to 1, or are independent for a multi-label model.
+
+        Without predictions, and for a regression, all are NaN.
+        """
+        if not self.has_predictions:
+            return make_read_only(np.full(len(self.logits), np.nan))
+        return make_read_only(class_probabilities(self.logits, self.problem_type))
 
     @cached_property
     def slice_of_frame(self) -> NDArray[np.int64]:
@@ -234,9 +249,86 @@ class Explanation(Exportable):
         return float(self.times[0])
 
     def predictions(self, n: int = 5) -> list[tuple[str, float]]:
-        """Return the `n` most probable classes as ``(label, probability)``, the most probable first."""
-        best = np.argsort(-self.probabilities, kind="stable")[:n]
-        return [(self.labels[k], float(self.probabilities[k])) for k in best]
+        """Return the `n` most probable classes as ``(label, probability)``, the most probable first.
+
+        For a regression: ``(label, value)``, the largest value first. Probabilities that are not known are NaN.
+        """
+        shows_values = self.problem_type == "regression" and self.has_predictions
+        scores = self.logits if shows_values else self.probabilities
+        best = np.argsort(-scores, kind="stable")[:n]
+        return [(self.labels[k], float(scores[k])) for k in best]
+
+    @classmethod
+    def from_arrays(
+        cls,
+        video: Any,
+        maps: Any,
+        spans: Any = None,
+        labels: Sequence[str] | None = None,
+        *,
+        name: str = "",
+        logits: Any = None,
+        target: int | str | None = None,
+        problem_type: ProblemType = "single_label_classification",
+        box: Sequence[float] | None = None,
+        sampled_frames: Any = None,
+        model_id: str = "",
+        start: float | None = None,
+        end: float | None = None,
+        preview: bool = True,
+    ) -> Explanation:
+        """Return maps of your own as an explanation: to play, export and compare gaze or the output of another tool.
+
+        Its method is ``"own maps: NAME"``. The maps are shown as they are, and never scaled slice by slice.
+
+        Parameters
+        ----------
+        video
+            The video, as for `staa_widgets.explain`.
+        maps
+            ``(S, h, w)``, array, tensor or nested list of finite numbers; negative values speak against. One map for
+            each time slice, rows from top to bottom.
+        spans
+            ``(S, 2)``, seconds at which each slice starts and ends; the slices must follow each other without gaps.
+            Default: slices of equal length over the clip.
+        labels
+            Names of ``K`` classes. Default: the name of the maps only.
+        name
+            Short name of the maps, such as ``"gaze"`` or ``"SAE feature 12"``.
+        logits
+            ``(K,)``, logits of a model. Without them no predictions are shown.
+        target
+            Class that the maps are for, by index or label; default: the class with the largest logit, or the first.
+        problem_type
+            What the logits mean, as for `Explanation`.
+        box
+            ``(x0, y0, x1, y1)`` in pixels of the displayed frame: the part that the maps cover; default: all of it.
+        sampled_frames
+            ``(S, k)``, source frames that each slice was computed from; default: the frame in the middle of each slice.
+        model_id
+            Name of the model that the maps are about, if there is one.
+        start, end
+            Seconds of the part of the video; default: all of it.
+        preview
+            Whether to add preview pictures of the video, which the player shows.
+
+        Raises
+        ------
+        ParameterError
+            If the maps have another shape or are not finite, or other arguments do not fit them.
+        VideoError
+            If the video cannot be read.
+        """
+        clip = open_clip(video, start, end)
+        return cls(
+            **map_fields(clip, maps, spans, sampled_frames, box),
+            **class_fields(labels, logits, target, name),
+            method=method_name(name),
+            params={},
+            model_id=model_id,
+            preview=make_preview(clip) if preview else None,
+            problem_type=problem_type,
+        )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the explanation to one safetensors file, in one step, and return its path; `load` reads it back.
@@ -312,10 +404,13 @@ class Explanation(Exportable):
         return Explanation.from_bytes, (self.to_bytes(),)
 
     def __repr__(self) -> str:
-        label, probability = self.predictions(1)[0]
-        target = "" if label == self.labels[self.target] else f" for {self.labels[self.target]!r}, predicted"
+        label, score = self.predictions(1)[0]
+        score_text = format_score(score, self.problem_type)
+        explained = self.labels[self.target]
+        target = "" if label == explained else f" for {explained!r}, predicted"
+        prediction = f"{target}: {label!r} {score_text}" if score_text else f": {explained!r}"
         return (
-            f"<Explanation of {self.clip_name or 'a clip'!r} by {self.method}{target}: {label!r} {probability:.0%}, "
+            f"<Explanation of {self.clip_name or 'a clip'!r} by {self.method}{prediction}, "
             f"mostly at {self.peak.start:.2f}–{self.peak.end:.2f} s, {describe_position(self.peak, self.frame_size)}>"
         )
 
@@ -327,14 +422,6 @@ def same_clip(one: Explanation, other: Explanation) -> bool:
         other.first_frame,
         len(other.times),
     )
-
-
-def class_probabilities(logits: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return the probabilities, float64 ``(…, K)``, of logits ``(…, K)``: softmax, or sigmoid of a single logit."""
-    if logits.shape[-1] == 1:
-        return 1 / (1 + np.exp(-logits, dtype=np.float64))
-    powers = np.exp(logits - np.max(logits, axis=-1, keepdims=True), dtype=np.float64)
-    return powers / powers.sum(axis=-1, keepdims=True)
 
 
 _SCALAR_TYPES: dict[str, Callable[[Any], Any]] = {

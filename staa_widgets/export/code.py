@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from staa_widgets.engine.options import KEYWORDS
 from staa_widgets.engine.request import request_of
+from staa_widgets.explanation.own_maps import is_own_maps
 from staa_widgets.methods import METHODS
 from staa_widgets.records.labels import target_index
 from staa_widgets.utils.canonical import canonical_json
@@ -39,6 +40,8 @@ def explain_call(explanation: Explanation) -> str:
         An expression; names given by users are quoted as Python literals.
     """
     e = explanation
+    if is_own_maps(e.method):
+        return f"staa.Explanation.from_arrays({_video_argument(e)}, maps)  # maps: {python_literal(e.method)}"
     arguments, notes = [_video_argument(e)], []
     if arguments[0] == "video":
         notes.append(f"video: the source of {python_literal(e.clip_name)}")

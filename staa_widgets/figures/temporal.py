@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from staa_widgets.explanation.peak import describe_total
+from staa_widgets.records.problem import format_score
 from staa_widgets.render.theme import (
     BAR_COLOR,
     HIGHLIGHT_COLOR,
@@ -149,9 +150,12 @@ def _bar_heights(e: Explanation) -> list[np.ndarray]:
 
 
 def _prediction_text(e: Explanation) -> str:
-    label, probability = e.predictions(1)[0]
+    label, score = e.predictions(1)[0]
+    score_text = format_score(score, e.problem_type)
+    if not score_text:
+        return escape_plotly_text(e.labels[e.target])
     target = "" if label == e.labels[e.target] else f", explained: {escape_plotly_text(e.labels[e.target])}"
-    return f"{escape_plotly_text(label)} {probability:.0%}{target}"
+    return f"{escape_plotly_text(label)} {score_text}{target}"
 
 
 def _title_html(heading: str, source: str) -> str:

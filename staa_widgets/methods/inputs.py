@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from staa_widgets.records.problem import ProblemType
+
 if TYPE_CHECKING:
     import numpy as np
     import torch
@@ -58,6 +60,8 @@ class MethodInputs:
         Device on which the model computes. `forward` takes inputs on any device.
     checkpoint
         Where to save the state of an interrupted run; ``None`` if nothing is to be kept.
+    problem_type
+        What the logits mean: exclusive classes, independent labels, or values.
     """
 
     record: Record
@@ -72,6 +76,7 @@ class MethodInputs:
     other_clip_maps: Callable[[], NDArray[np.float32]] | None = None
     device: torch.device | str = "cpu"
     checkpoint: Checkpoint | None = None
+    problem_type: ProblemType = "single_label_classification"
 
     @property
     def geometry(self) -> Geometry:

@@ -194,7 +194,8 @@ def staa_logit(
     of this vector along the direction of the target is carried back to the input, as by ``staa(weighting="logit")``.
     The map is the geometric mean of these contributions and of attention: the contributions depend on the class,
     attention is less noisy, and a cell must have both to be strong. The method takes one forward pass and no backward
-    pass. It works for space-only models too, because each frame has its own logits.
+    pass. It works for space-only models too, because each frame has its own logits. The direction of a linear head is
+    exact; for a head of several layers it is the head's gradient at the readout, which holds only near this readout.
 
     Parameters
     ----------

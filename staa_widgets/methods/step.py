@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from staa_widgets.errors import TooSlowError
+from staa_widgets.errors import TooSlowError, UnsupportedRequestError
 from staa_widgets.methods.fillers import cell_means
 from staa_widgets.methods.inputs import MethodInputs
 from staa_widgets.methods.registry import Cost, method
@@ -19,6 +19,7 @@ from staa_widgets.methods.result import MethodResult
 from staa_widgets.methods.step_settings import PRESETS, StepSettings, check_settings, choose_areas, resolve_settings
 from staa_widgets.records.geometry import Geometry
 from staa_widgets.records.masks import Masks
+from staa_widgets.records.problem import ProblemType
 from staa_widgets.records.record import Needs
 
 if TYPE_CHECKING:
@@ -148,6 +149,11 @@ def _make_problem(inputs: MethodInputs, settings: StepSettings, *, core: bool, f
     from staa_widgets.methods.mask_optimizer import MaskProblem
     from staa_widgets.methods.smooth_masks import MaskGenerator
 
+    if inputs.problem_type == "regression":
+        raise UnsupportedRequestError(
+            "This method keeps the probability of a class high, but a regression has no probabilities.",
+            "Use another method, such as 'occlusion', 'rise' or 'staa_logit'.",
+        )
     # An ellipsoid of two frames would be two points.
     shape = "ellipsoid" if settings.core_frames >= 3 else "cylinder"
     return MaskProblem(
@@ -156,7 +162,7 @@ def _make_problem(inputs: MethodInputs, settings: StepSettings, *, core: bool, f
         areas=settings.areas,
         schedule=settings.schedule,
         core=Core(settings.core_frames, settings.core_side, shape) if core else None,
-        log_probability=lambda clips: _log_probability(inputs.forward(clips), inputs.target),
+        log_probability=lambda clips: _log_probability(inputs.forward(clips), inputs.target, inputs.problem_type),
         seed=inputs.seed,
     )
 
@@ -221,13 +227,18 @@ def _make_result(inputs: MethodInputs, settings: StepSettings, problem: MaskProb
         areas=np.array(settings.areas),
         frame_areas=masks.double().mean((1, 2, 3)).numpy()[None],
         probabilities=torch.cat(probabilities).numpy()[None],
-        clip_probabilities=_log_probability(clip_logits, inputs.target).exp().double().numpy(),
+        clip_probabilities=_log_probability(clip_logits, inputs.target, inputs.problem_type).exp().double().numpy(),
     )
     return MethodResult(maps, found)
 
 
-def _log_probability(logits: Tensor, target: int) -> Tensor:
-    """Return the logarithm of the target's probability, ``(n,)``, from logits ``(n, K)``; sigmoid of a single logit."""
+def _log_probability(logits: Tensor, target: int, problem_type: ProblemType) -> Tensor:
+    """Return the logarithm of the target's probability, ``(n,)``, from logits ``(n, K)``.
+
+    As `class_probabilities` gives it: softmax, or sigmoid of a single logit and of independent labels.
+    """
     from torch.nn.functional import logsigmoid
 
-    return logsigmoid(logits[:, 0]) if logits.shape[1] == 1 else logits.log_softmax(1)[:, target]
+    if problem_type == "multi_label_classification" or logits.shape[1] == 1:
+        return logsigmoid(logits[:, target])
+    return logits.log_softmax(1)[:, target]

@@ -22,6 +22,7 @@ from transformers import AttentionInterface, PreTrainedConfig
 
 from staa_widgets.errors import ForkedProcessError, ModelError, ParameterError, UnsupportedModelError, WrongInputError
 from staa_widgets.models.family import CaptureCallback, Family, release_captured
+from staa_widgets.models.heads import SplitHead, split_logit
 from staa_widgets.models.video_model import VideoModel
 from staa_widgets.models.wrap import WrappedModel
 from staa_widgets.records.record import Needs, Record
@@ -66,8 +67,15 @@ def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[in
     """
     _check_inputs(model, pixels, targets)
     family = model.family
-    with model_lock(model.module), torch.inference_mode(mode=False), torch.set_grad_enabled(needs.backward):
+    with (
+        model_lock(model.module),
+        torch.inference_mode(mode=False),
+        torch.set_grad_enabled(needs.backward),
+        _evaluation_mode(model.module),
+    ):
         reader = family.make_reader(model.module, model.geometry, needs)
+        if model.splits_logit:
+            reader.classifier = SplitHead(reader.classifier)
         if reader.captures:
             _refuse_compiled(model.module)
         inputs = pixels.detach().to(model.device, model.dtype, copy=True).requires_grad_(needs.backward)
@@ -78,7 +86,6 @@ def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[in
             for module, callback in reader.captures.items()
         }
         with (
-            _evaluation_mode(model.module),
             _capture_attention(family, captures),
             _patched_methods(family.replacements(model.module, reader)),
             _forward_pre_hook(reader.norm, full_precision()(reader.capture_readout)),
@@ -95,14 +102,14 @@ def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[in
                 f"{_class_names(not_called)}.",
                 "Other code runs in their place: load the model again without changing it.",
             )
-        _check_logits(model, output.logits)
+        logits = _class_logits(model, output.logits)
         if not output.logits.isfinite().all():
             raise WrongInputError(
                 "The model's logits are not finite.",
                 "Check the pixels and the weights, or use dtype='float32'.",
             )
         with full_precision():
-            records = reader.records(output.logits.float(), targets)
+            records = reader.records(logits.float(), targets)
         release_captured(reader)
         return records
 
@@ -125,7 +132,7 @@ def open_classifier(model: VideoModel) -> Iterator[Callable[[Tensor], Tensor]]:
                 raise
             reason = str(error).strip().split("\n")[0]
             raise ModelError(f"The model cannot be compiled: {reason}", "Load it with compile=False.") from error
-        _check_logits(model, logits)
+        logits = _class_logits(model, logits)
         return logits.float().reshape(len(pixels), -1, logits.shape[-1]).mean(1)
 
     with model_lock(model.module), _evaluation_mode(model.module), torch.inference_mode(mode=False):
@@ -162,12 +169,16 @@ def _check_inputs(model: VideoModel, pixels: Tensor, targets: Sequence[int | Non
             raise ParameterError(f"There is no class {target}.", f"The model has classes 0 to {len(model.labels) - 1}.")
 
 
-def _check_logits(model: VideoModel, logits: Tensor) -> None:
+def _class_logits(model: VideoModel, logits: Tensor) -> Tensor:
+    """Return one logit for each label; raise if the model gives another number."""
+    if model.splits_logit and logits.shape[-1] == 1:
+        logits = split_logit(logits)
     if logits.shape[-1] != len(model.labels):
         raise ModelError(
             f"The model has {logits.shape[-1]} logits, but {len(model.labels)} labels.",
             "Give id2label of its configuration one label for each class.",
         )
+    return logits
 
 
 @contextmanager

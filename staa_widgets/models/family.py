@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol, TypeVar
 
 from torch import Tensor, nn
 
+from staa_widgets.models.attention.linear import linear_layers
 from staa_widgets.records.geometry import Geometry
 from staa_widgets.records.record import Needs, Record
 
@@ -26,6 +27,9 @@ class AttentionReader(Protocol):
     `staa_widgets.models.capture` installs the reader's callbacks, runs the model and then calls `records`.
     """
 
+    classifier: Any
+    """The head, from the readout to the logits."""
+
     @property
     def captures(self) -> Mapping[nn.Module, CaptureCallback]:
         """The capture callback of each attention module."""
@@ -38,7 +42,10 @@ class AttentionReader(Protocol):
 
     @property
     def norm(self) -> nn.Module | None:
-        """The last norm before the classifier; `capture_readout` receives its input. ``None`` for no norm."""
+        """The last norm before the classifier, or the classifier if it has none; `capture_readout` receives its input.
+
+        ``None`` if nothing is to be captured.
+        """
         ...
 
     def capture_readout(self, hidden: Tensor) -> None:
@@ -109,14 +116,16 @@ class Family:
     outline: Callable[[Any], Any] = lambda config: config
 
 
-def attention_and_projection(block: nn.Module) -> tuple[nn.Module, Tensor]:
-    """Return the module of an attention block that calls `AttentionInterface`, and the output projection's weight.
+def attention_and_projection(block: nn.Module) -> tuple[nn.Module, nn.Module]:
+    """Return the module of an attention block that calls `AttentionInterface`, and the output projection.
 
     Releases of transformers divide a block into modules in different ways, but the module that computes attention
     always holds the scale of the scores, and the output projection is always the block's last linear layer.
     """
-    attention = next(submodule for submodule in block.modules() if hasattr(submodule, "scaling"))
-    return attention, submodules_of(block, nn.Linear)[-1].weight
+    linear = linear_layers(block)
+    inside_linear = {part for layer in linear for part in layer.modules()}
+    candidates = (part for part in block.modules() if hasattr(part, "scaling") and part not in inside_linear)
+    return next(candidates), linear[-1]
 
 
 def release_captured(reader: AttentionReader) -> None:

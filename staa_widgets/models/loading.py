@@ -10,17 +10,19 @@ from typing import Any
 import torch
 from torch import nn
 
-from staa_widgets.errors import ParameterError
+from staa_widgets.errors import ParameterError, UnsupportedModelError
 from staa_widgets.models.checkpoint.json_file import read_json
 from staa_widgets.models.checkpoint.load import load_checkpoint
 from staa_widgets.models.checkpoint.settings import check_labels
 from staa_widgets.models.checkpoint.source import CONFIG_FILE, FolderSource, HubOptions, ModelSource
 from staa_widgets.models.family import Family
+from staa_widgets.models.heads import check_head, check_problem, head_width
 from staa_widgets.models.model_source import BUNDLED_MODELS, find_source
 from staa_widgets.models.module_checks import check_weights
 from staa_widgets.models.recipes import Recipe, find_recipe
-from staa_widgets.models.registry import FAMILIES, unsupported_error
+from staa_widgets.models.registry import unsupported_error
 from staa_widgets.models.transform import Transform
+from staa_widgets.models.unwrap import find_classifier, is_compiled, unwrap
 from staa_widgets.models.video_model import VideoModel
 from staa_widgets.utils.text import check_text
 
@@ -52,8 +54,10 @@ def load_model(
     model
         Hub id, folder with ``config.json`` and weights, a name in `BUNDLED_MODELS`, or a module in memory, which is
         neither moved nor changed. ``None`` or ``"bundled"``: the bundled model. Also a pair: one of these, and its
-        processor. Safetensors weights are read first; pickled ones (``.bin``) only with ``weights_only`` and torch
-        2.10 or newer, with a warning.
+        processor. A module may be wrapped by PEFT (its active adapters count), `torch.compile`,
+        `torch.nn.DataParallel`, or a module of your own around a classifier or around an encoder and its head.
+        Safetensors weights are read first; pickled ones (``.bin``) only with ``weights_only`` and torch 2.10 or newer,
+        with a warning.
     device
         ``"auto"`` takes the first of cuda, mps and cpu that is available; a module in memory stays where it is.
     dtype
@@ -92,7 +96,8 @@ def load_model(
         If files are missing, damaged or incomplete, a repository does not exist or is gated, or the hub cannot be
         reached and the model was not downloaded before.
     UnsupportedModelError
-        If the architecture is not in `FAMILIES`, or the model has no classifier.
+        If the architecture is not in `FAMILIES`, tubelets do not divide its frames, the model has no classifier, or a
+        module of your own computes other logits than the classifier that it holds.
     ParameterError
         If there is no such device or dtype, an argument has another type, or the module has no values.
     """
@@ -107,11 +112,11 @@ def load_model(
     if id is not None:
         check_text("id", id)
     if isinstance(model, nn.Module):
-        if hasattr(model, "_orig_mod"):  # Set by torch.compile; attention is captured in the original module.
-            model, compile = model.get_submodule("_orig_mod"), True  # noqa: A001
-        family = _family_of(model)
-        module = _check_module(model, device, dtype)
-        name, stored_processor = id or type(model).__name__, None
+        name, stored_processor = id or type(unwrap(model)).__name__, None
+        compile = compile or is_compiled(model)  # noqa: A001
+        check_weights(model)
+        family, module = find_classifier(model)
+        _check_placement(module, device, dtype)
         # A model that was made, not loaded, has no name and no published recipe.
         source_names = [module.config.name_or_path]
     else:
@@ -131,7 +136,15 @@ def load_model(
         source_names = [source.name, _stated_name(source)]
     if not module.config.num_labels:
         raise unsupported_error(f"{name!r} has no classes")
+    labels = check_labels(module.config.id2label)
+    check_head(module.classifier, len(labels))
     geometry = family.geometry(module.config)
+    if geometry.frames % geometry.tubelet:
+        raise UnsupportedModelError(
+            f"A model of {geometry.frames} frames with tubelets of {geometry.tubelet} frames is not supported, because "
+            "it does not read the last frames.",
+            "In the configuration, give a number of frames that the tubelets divide.",
+        )
     processor = stored_processor if processor is None else processor
     transform = _make_transform(processor, family, geometry.input_size, name)
     parameter = next(module.parameters())
@@ -140,11 +153,13 @@ def load_model(
         geometry=geometry,
         transform=transform,
         family=family,
-        labels=check_labels(module.config.id2label),
+        labels=labels,
         id=name,
         device=parameter.device,
         dtype=parameter.dtype,
         compile=compile,
+        problem_type=check_problem(module.config.problem_type, len(labels)),
+        splits_logit=len(labels) == 2 and head_width(module.classifier) == 1,
         recipe=_find_recipe(family, geometry.frames, source_names),
     )
 
@@ -163,16 +178,8 @@ def _stated_name(source: ModelSource) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _family_of(module: nn.Module) -> Family:
-    for family in FAMILIES.values():
-        if family.attends and isinstance(module, family.architecture):
-            return family
-    raise unsupported_error(f"The module is a {type(module).__name__}")
-
-
-def _check_module(module: nn.Module, device: str | torch.device, dtype: str | torch.dtype) -> Any:
-    """Return the user's module unchanged; raise if it is not on the requested device or has another dtype."""
-    check_weights(module)
+def _check_placement(module: nn.Module, device: str | torch.device, dtype: str | torch.dtype) -> None:
+    """Raise if the user's module is not on the requested device or has another dtype."""
     parameter = next(module.parameters())
     expected = parameter.device if device == "auto" else _resolve_device(device)
     if expected != parameter.device:
@@ -181,7 +188,6 @@ def _check_module(module: nn.Module, device: str | torch.device, dtype: str | to
         raise ParameterError(
             f"The module has the dtype {parameter.dtype}, not {dtype}.", "Convert it with .to() first."
         )
-    return module
 
 
 def _resolve_device(device: str | torch.device) -> torch.device:

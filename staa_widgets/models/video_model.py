@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from staa_widgets.models.family import Family
 from staa_widgets.models.recipes import Recipe
 from staa_widgets.models.transform import Transform
+from staa_widgets.records.problem import ProblemType
 from staa_widgets.records.record import Geometry
 
 
@@ -42,6 +43,11 @@ class VideoModel:
         Whether passes whose attention is not captured run through `torch.compile`.
     recipe
         How the model was trained to sample a video; ``None`` if this is not known.
+    problem_type
+        What the logits mean: exclusive classes, independent labels, or values.
+    splits_logit
+        Whether the module has a single logit ``z`` for two exclusive classes. Their logits are ``-z / 2`` and
+        ``z / 2``, so that the second one has the probability ``sigmoid(z)``.
     """
 
     module: nn.Module
@@ -54,6 +60,8 @@ class VideoModel:
     dtype: torch.dtype
     compile: bool = False
     recipe: Recipe | None = None
+    problem_type: ProblemType = "single_label_classification"
+    splits_logit: bool = False
 
     @cached_property
     def prediction_module(self) -> Callable[..., Any]:

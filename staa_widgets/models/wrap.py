@@ -14,10 +14,12 @@ from torch import Tensor, nn
 from staa_widgets.errors import ModelError, ParameterError, UnsupportedRequestError
 from staa_widgets.models.attention.ops import make_records
 from staa_widgets.models.family import Family
+from staa_widgets.models.heads import check_problem, split_logit
 from staa_widgets.models.module_checks import check_has_values
 from staa_widgets.models.transform import Transform
 from staa_widgets.models.video_model import VideoModel
 from staa_widgets.records.geometry import Geometry
+from staa_widgets.records.problem import ProblemType
 from staa_widgets.records.record import Needs, Record
 from staa_widgets.utils.text import check_text
 
@@ -61,6 +63,10 @@ class WrappedModel(nn.Module):
             output = output.logits
         elif isinstance(output, tuple | list) and output:
             output = output[0]
+        if isinstance(output, Tensor) and output.shape == (clips,) and self.classes <= 2:
+            output = output[:, None]
+        if isinstance(output, Tensor) and output.shape == (clips, 1) and self.classes == 2:
+            output = split_logit(output)
         if not isinstance(output, Tensor) or output.shape != (clips, self.classes):
             description = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else f"a {type(output).__name__}"
             raise ModelError(
@@ -76,6 +82,7 @@ class LogitsReader:
     norm = None
     samples_queries = False
     captures: Mapping[nn.Module, Any] = {}
+    classifier: nn.Module = nn.Identity()
 
     def __init__(self, _: nn.Module, geometry: Geometry, needs: Needs) -> None:
         if needs != Needs():
@@ -106,6 +113,7 @@ def wrap_model(
     processor: Transform | Mapping[str, Any] | Any | None = None,
     mean: Sequence[float] = (0.0, 0.0, 0.0),
     std: Sequence[float] = (1.0, 1.0, 1.0),
+    problem_type: ProblemType | None = None,
     id: str | None = None,  # noqa: A002
     device: str | torch.device | None = None,
     dtype: torch.dtype | None = None,
@@ -129,7 +137,8 @@ def wrap_model(
     size
         Height and width of the model's input in pixels, or one number for a square input.
     labels
-        Names of the ``K`` classes, or their number.
+        Names of the ``K`` classes, or their number. Two names also fit a model with a single logit, which then belongs
+        to the second class. One name is that of a value.
     layout
         ``"btchw"`` or ``"bcthw"``: the order of the axes of the model's input.
     tubelet
@@ -142,6 +151,9 @@ def wrap_model(
         resized, cropped at the center to `size` and scaled to 0 to 1, then normalized by `mean` and `std`.
     mean, std
         Mean and standard deviation of the channels, used if no processor is given.
+    problem_type
+        ``"single_label_classification"`` for exclusive classes, ``"multi_label_classification"`` for independent
+        labels, or ``"regression"`` for values; default: the first, or the last for a single label.
     id
         Name to show; default: the name of the model's class or function.
     device, dtype
@@ -205,6 +217,7 @@ def wrap_model(
         id=name,
         device=torch.device(device or parameter.device),
         dtype=dtype or parameter.dtype,
+        problem_type=check_problem(problem_type, len(names)),
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from staa_widgets.explanation.peak import describe_position, describe_total
+from staa_widgets.records.problem import format_score
 from staa_widgets.render.canvas import Canvas, TimeAxis, describe_scale, draw_bars, draw_colorbar, draw_time_axis
 from staa_widgets.render.compositor import Compositor, display_frames, display_index, frame_image
 from staa_widgets.render.style import DEFAULT_STYLE, HeatStyle
@@ -57,10 +58,13 @@ def draw_playhead(canvas: Canvas, axis: TimeAxis, time: float) -> None:
 
 
 def headline(e: Explanation) -> str:
-    """Return the predicted class and its probability, and the explained class if it differs."""
-    label, probability = e.predictions(1)[0]
+    """Return the predicted class and its probability or value, and the explained class if it differs."""
+    label, score = e.predictions(1)[0]
+    score_text = format_score(score, e.problem_type)
+    if not score_text:
+        return e.labels[e.target]
     target = "" if label == e.labels[e.target] else f", explained: {e.labels[e.target]}"
-    return f"{label}, {probability:.0%}{target}"
+    return f"{label}, {score_text}{target}"
 
 
 def describe_source(e: Explanation, style: HeatStyle = DEFAULT_STYLE) -> str:

@@ -50,6 +50,8 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
         ones if the preview has only some, and ``live``, whether the kernel can decode the others (set by
         `pack_traits`).
         ``pictures``: their ``size``, and their ``offsets`` in the ``frames`` buffer.
+        ``values``: the predicted values of a regression, whose ``probabilities`` are 0; else ``null``.
+        ``predicted``: whether the predictions are known.
         ``scale``: factor from the ``maps`` buffer to the explanation's maps; ``signed``: whether the maps are signed.
         ``class_specific``: whether these maps depend on the class.
         ``methods``: methods that can explain the decision, with their ``group`` and ``cost`` in words.
@@ -103,7 +105,9 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
             "signed": signed is not None,
             "attention": None if attention is None else attention.shape[:2],
             "labels": [drop_direction_controls(label) for label in e.labels],
-            "probabilities": np.asarray(e.probabilities, np.float64).round(6),
+            "probabilities": np.nan_to_num(e.probabilities).round(6),
+            "values": e.logits if e.problem_type == "regression" else None,
+            "predicted": e.has_predictions,
             "target": e.target,
             "method": e.method,
             "params": e.params,

@@ -67,7 +67,7 @@ def test_attention_gradient_by_hand() -> None:
         Needs(relevance=True),
         norm=nn.LayerNorm(1),
         classifier=nn.Linear(1, 1),
-        attentions=[(layer, torch.ones(1, 1)) for layer in layers],
+        attentions=[(layer, nn.Linear(1, 1)) for layer in layers],
     )
     flat = torch.zeros(1, 1, 3, 1)
     lower, upper = (torch.zeros(1, 3, 1, 1, requires_grad=True) for _ in layers)

@@ -63,6 +63,10 @@ export interface Meta {
   attention: [layers: number, heads: number] | null;
   labels: string[];
   probabilities: number[];
+  /** The values of a regression, which has no probabilities. */
+  values?: number[] | null;
+  /** Whether predictions are known; they are not for maps of another tool. */
+  predicted?: boolean;
   target: number;
   method: string;
   params: { [key: string]: Json };

@@ -23,7 +23,7 @@ export function predictions(session: Session): HTMLElement {
   let rows: HTMLElement[] = [];
 
   const row = (k: number) => {
-    const { labels, probabilities, class_specific, target: explained } = meta.value;
+    const { labels, probabilities, values, class_specific, target: explained } = meta.value;
     const now = k === target.value;
     const click = () => {
       if (!canCompute.peek()) return;
@@ -37,8 +37,8 @@ export function predictions(session: Session): HTMLElement {
       { class: now ? "staa-target" : "", role: "option", tabindex: -1, "aria-selected": `${now}`, click },
       h("span", { class: "staa-trim", title: labels[k] }, labels[k]),
       now && h("span", { class: "staa-tag" }, k === explained ? "explained" : "computing"),
-      h("span", { class: "staa-number" }, percent(probabilities[k])),
-      h("span", { class: "staa-meter", "aria-hidden": "true" }, bar),
+      h("span", { class: "staa-number" }, values ? `${Number(values[k].toPrecision(4))}` : percent(probabilities[k])),
+      !values && h("span", { class: "staa-meter", "aria-hidden": "true" }, bar),
     );
   };
   /** Arrows move through the rows; Enter and Space choose. */
@@ -75,12 +75,13 @@ export function predictions(session: Session): HTMLElement {
     "staa-small staa-end",
   );
   watch(until, () => {
-    const { labels, probabilities, target: explained } = meta.value;
+    const { labels, probabilities, values, target: explained } = meta.value;
+    const scores = values ?? probabilities;
     const all = open.value;
     const focus = shownClasses[rows.indexOf(focused(list)!)];
     shownClasses = labels
       .map((_, k) => k)
-      .sort((a, b) => probabilities[b] - probabilities[a])
+      .sort((a, b) => scores[b] - scores[a])
       .filter((k, i) =>
         all ? labels[k].toLowerCase().includes(searchText.value) : i < TOP_CLASSES || k === explained,
       );
@@ -98,7 +99,7 @@ export function predictions(session: Session): HTMLElement {
     toggle.setAttribute("aria-expanded", `${all}`);
     search.hidden = !all;
   });
-  return h(
+  const section = h(
     "section",
     { class: "staa-predictions" },
     h("div", { class: "staa-row" }, h("h3", { class: "staa-title" }, "Predictions"), toggle),
@@ -106,4 +107,8 @@ export function predictions(session: Session): HTMLElement {
     list,
     classMethodPrompt(session, pendingClass, focusList),
   );
+  watch(until, () => {
+    section.hidden = meta.value.predicted === false;
+  });
+  return section;
 }

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from staa_widgets.errors import ParameterError
-from staa_widgets.explanation.explanation import class_probabilities
 from staa_widgets.methods.fillers import cell_mask, fill
 from staa_widgets.methods.segmentation import label_blocks
+from staa_widgets.records.problem import class_probabilities
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -96,7 +96,7 @@ def scores_without(
     filler
         Name in `staa_widgets.methods.fillers.FILLERS` of the filler that replaces the units.
     output
-        ``"probability"`` or ``"logit"`` of the target; the logit does not saturate.
+        ``"probability"`` or ``"logit"`` of the target; the logit does not saturate. A regression has only its value.
 
     Returns
     -------
@@ -117,7 +117,9 @@ def scores_without(
     if missing:
         inputs.report(len(missing), len(missing))
     logits = np.stack([case.memo[key] for key in keys])
-    return class_probabilities(logits)[:, inputs.target] if output == "probability" else logits[:, inputs.target]
+    if output == "logit" or inputs.problem_type == "regression":
+        return logits[:, inputs.target]
+    return class_probabilities(logits, inputs.problem_type)[:, inputs.target]
 
 
 def score_drops(case: Case, units: NDArray[np.int64], *, filler: str, output: Output) -> NDArray[np.float64]:

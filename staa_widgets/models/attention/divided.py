@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from staa_widgets.models.attention.divided_rollout import roll_out_divided, route_over_time
+from staa_widgets.models.attention.linear import layer_weight
 from staa_widgets.models.attention.ops import (
     attend_and_summarize,
     attention_probabilities,
@@ -42,7 +43,7 @@ class DividedReader:
     norm, classifier
         Last norm, and the linear layer after it; the readout, CLS, is the input of the norm.
     spatial
-        Attention modules within frames, first to last, each with the weight ``(D, H·d)`` of its output projection.
+        Attention modules within frames, first to last, each with its output projection, a linear layer.
     temporal
         Attention modules over time, which come before those within frames, each with a function that returns the weight
         of all that follows linearly; ``None`` if attention is within frames only.
@@ -53,9 +54,9 @@ class DividedReader:
         geometry: Geometry,
         needs: Needs,
         *,
-        norm: nn.LayerNorm,
-        classifier: nn.Module,
-        spatial: Sequence[tuple[nn.Module, Tensor]],
+        norm: nn.Module,
+        classifier: Any,
+        spatial: Sequence[tuple[nn.Module, nn.Module]],
         temporal: Sequence[tuple[nn.Module, Callable[[], Tensor]]] | None = None,
     ) -> None:
         self.geometry, self.needs = geometry, needs
@@ -90,7 +91,7 @@ class DividedReader:
     def _capture_space(
         self,
         captured: dict[str, Any],
-        projection: Tensor,
+        projection: nn.Module,
         query: Tensor,
         key: Tensor,
         value: Tensor,
@@ -114,9 +115,9 @@ class DividedReader:
                 :, :, 0, self.geometry.prefix :
             ]
         if needs.values:
-            captured["value_row"] = (row * projected_value_norms(value, projection))[..., 1:].mean(1)
+            captured["value_row"] = (row * projected_value_norms(value, layer_weight(projection)))[..., 1:].mean(1)
         if needs.contributions:
-            captured["value"], captured["projection"] = value, projection
+            captured["value"], captured["projection"] = value, layer_weight(projection)
         if needs.backward:
             captured["space"], captured["space_out"] = (query, key, value, scale), out
         return output

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from staa_widgets.models.attention import query_sampling
 from staa_widgets.models.attention.buffers import TensorBuffer
+from staa_widgets.models.attention.linear import is_plain, layer_weight, linear_layers
 from staa_widgets.models.attention.ops import (
     carry_relevance,
     class_direction,
@@ -24,7 +25,7 @@ from staa_widgets.models.attention.ops import (
     value_contributions,
 )
 from staa_widgets.models.attention.rollout import roll_out
-from staa_widgets.models.family import CaptureCallback, submodules_of
+from staa_widgets.models.family import CaptureCallback
 from staa_widgets.records.geometry import Geometry
 from staa_widgets.records.record import Needs, Record
 
@@ -41,9 +42,9 @@ class JointReader:
     geometry, needs
         Layout of the tokens, and the quantities to record.
     norm, classifier
-        Last norm, and the linear layer after it; the readout is the input of the norm.
+        Last norm, and the head after it; the readout is the input of the norm.
     attentions
-        Attention modules, first to last, each with the weight ``(D, H·d)`` of its output projection.
+        Attention modules, first to last, each with its output projection, a linear layer.
     mean_pooled
         Whether the classifier reads the mean of all tokens instead of the first one.
     """
@@ -53,9 +54,9 @@ class JointReader:
         geometry: Geometry,
         needs: Needs,
         *,
-        norm: nn.LayerNorm,
-        classifier: nn.Module,
-        attentions: Sequence[tuple[nn.Module, Tensor]],
+        norm: nn.Module,
+        classifier: Any,
+        attentions: Sequence[tuple[nn.Module, nn.Module]],
         mean_pooled: bool = False,
     ) -> None:
         self.geometry, self.needs = geometry, needs
@@ -71,9 +72,11 @@ class JointReader:
         self.buffer = TensorBuffer(2 * len(attentions))
         self.patch_token = geometry.token_index(geometry.resolve_patch(needs.patch)) if needs.patch else None
         self.layers: list[dict[str, Any]] = [
-            {"projection": projection, "start": query_sampling.layer_offset(layer)}
-            for layer, (_, projection) in enumerate(attentions)
+            {"start": query_sampling.layer_offset(layer)} for layer in range(len(attentions))
         ]
+        if needs.values or needs.contributions:
+            for captured, (_, projection) in zip(self.layers, attentions, strict=True):
+                captured["projection"] = layer_weight(projection)
         self.captures: dict[nn.Module, CaptureCallback] = {
             attention: partial(self._capture, captured)
             for (attention, _), captured in zip(attentions, self.layers, strict=True)
@@ -89,9 +92,8 @@ class JointReader:
         return {
             (part, "forward"): partial(self.buffer.project, part)
             for attention in self.captures
-            for part in submodules_of(attention, nn.Linear)[:2]
-            # A subclass, quantized weights or a patched forward may compute something else than the linear layer.
-            if type(part) is nn.Linear and type(part.weight) is nn.Parameter and "forward" not in vars(part)
+            for part in linear_layers(attention)[:2]
+            if isinstance(part, nn.Linear) and is_plain(part)
         }
 
     def capture_readout(self, hidden: Tensor) -> None:

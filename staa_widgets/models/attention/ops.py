@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from staa_widgets.models.attention.linear import logit_gradient, norm_gain
 from staa_widgets.records.geometry import Geometry
 from staa_widgets.records.record import AttentionType, Needs, Record
 
@@ -41,16 +43,22 @@ def projected_value_norms(value: Tensor, weight: Tensor) -> Tensor:
     return ((value @ gram) * value).sum(-1).clamp_min(0).sqrt()
 
 
-def class_direction(norm: nn.LayerNorm, classifier: nn.Module, readout: Tensor, targets: Tensor) -> Tensor:
+def class_direction(
+    norm: Any, classifier: nn.Module, readout: Tensor, targets: Tensor, gain: Tensor | None = None
+) -> Tensor:
     """Compute the direction in which a readout raises the target's logit above the mean logit: float32 ``(n, D)``.
 
     The last LayerNorm is linear if its scale is held fixed: ``d = γ (w_c - mean_k w_k) / std``, less its mean over
-    channels, because the norm subtracts the mean of its input. With a single logit nothing is subtracted.
+    channels, because the norm subtracts the mean of its input. With a single logit nothing is subtracted. Where the
+    head is not one linear layer, its gradient at the readout takes the place of ``w_c - mean_k w_k``. `gain` is ``γ``,
+    if that is not the norm's weight. A norm that is the identity changes nothing.
     """
-    weight = classifier.get_parameter("weight").float()
-    std = (readout.float().var(-1, correction=0, keepdim=True) + norm.eps).sqrt()
-    mean_weight = weight.mean(0) if len(weight) > 1 else 0
-    direction = norm.weight.float() * (weight[targets] - mean_weight) / std
+    gradient = logit_gradient(classifier, norm(readout), targets)
+    if isinstance(norm, nn.Identity):
+        return gradient
+    weight, eps = norm_gain(norm)
+    std = (readout.float().var(-1, correction=0, keepdim=True) + eps).sqrt()
+    direction = (weight if gain is None else gain).float() * gradient / std
     return direction - direction.mean(-1, keepdim=True)
 
 

@@ -17,6 +17,7 @@ from transformers.models.timesformer.modeling_timesformer import TimesformerLaye
 from staa_widgets.errors import UnsupportedModelError
 from staa_widgets.models.attention.divided import DividedReader
 from staa_widgets.models.attention.joint import JointReader
+from staa_widgets.models.attention.linear import layer_weight
 from staa_widgets.models.family import CaptureCallback, Family, submodules_of
 from staa_widgets.records.geometry import Geometry
 from staa_widgets.records.record import Needs
@@ -47,7 +48,7 @@ def make_reader(
     """Return the reader of one pass."""
     layers = submodules_of(module, TimesformerLayer)
     norm, classifier = module.timesformer.layernorm, module.classifier
-    spatial = [(layer.attention.attention, layer.attention.output.dense.weight) for layer in layers]
+    spatial = [(layer.attention.attention, layer.attention.output.dense) for layer in layers]
     kind = module.config.attention_type
     if kind == "joint_space_time":
         return JointReader(geometry, needs, norm=norm, classifier=classifier, attentions=spatial)
@@ -66,7 +67,8 @@ def make_reader(
 
 def _temporal_projection(layer: TimesformerLayer) -> Tensor:
     """Return the weight of the two linear layers after attention over time."""
-    return layer.temporal_dense.weight.float() @ layer.temporal_attention.output.dense.weight.float()
+    outer, inner = layer.temporal_dense, layer.temporal_attention.output.dense
+    return layer_weight(outer).float() @ layer_weight(inner).float()
 
 
 def attend_and_capture(

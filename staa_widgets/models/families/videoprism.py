@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -20,6 +19,7 @@ from transformers.models.videoprism.modeling_videoprism import (
 )
 
 from staa_widgets.errors import UnsupportedModelError
+from staa_widgets.models.attention.linear import layer_weight, linear_layers
 from staa_widgets.models.attention.ops import class_direction, projected_value_norms, value_contributions
 from staa_widgets.models.attention.pooled import PooledReader
 from staa_widgets.models.attention.rollout import add_step
@@ -59,9 +59,11 @@ class VideoPrismReader(PooledReader):
 
     def __init__(self, module: VideoPrismForVideoClassification, geometry: Geometry, needs: Needs) -> None:
         super().__init__(geometry, needs)
-        self.norm, self.classifier = module.head_layernorm, module.classifier
+        self.norm: Any = module.head_layernorm
+        self.classifier: Any = module.classifier
         (head,) = submodules_of(module, VideoPrismMultiheadAttentionPoolingHead)
-        self.projection = submodules_of(head, nn.Linear)[-1].weight
+        needs_projection = needs.values or needs.contributions
+        self.projection = layer_weight(linear_layers(head)[-1]) if needs_projection else torch.empty(0)
         self.captures: dict[nn.Module, CaptureCallback] = {head: self._capture_pooler}
         for index, attention in enumerate(submodules_of(module, VideoPrismAttention)):
             over = "space" if index < module.config.num_spatial_layers else "time"
@@ -107,8 +109,8 @@ class VideoPrismReader(PooledReader):
 
     def _value_contributions(self, targets: Tensor) -> Tensor:
         # This norm multiplies by 1 + weight.
-        norm: Any = SimpleNamespace(weight=self.norm.weight + 1, eps=self.norm.eps)
-        direction = class_direction(norm, self.classifier, self.readout, targets)
+        gain = self.norm.weight + 1
+        direction = class_direction(self.norm, self.classifier, self.readout, targets, gain)
         return value_contributions(direction, self.pooler["value"], self.projection)
 
     def _compute_rollouts(self, reads: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -24,6 +24,7 @@ from transformers.models.vjepa2.modeling_vjepa2 import (
 from staa_widgets.errors import UnsupportedModelError
 from staa_widgets.models.attention import query_sampling
 from staa_widgets.models.attention.buffers import TensorBuffer
+from staa_widgets.models.attention.linear import logit_gradient
 from staa_widgets.models.attention.ops import carry_relevance, head_mean, mean_row, value_contributions
 from staa_widgets.models.attention.pooled import PooledReader
 from staa_widgets.models.attention.rollout import roll_out
@@ -73,11 +74,10 @@ class VJEPA2Reader(PooledReader):
     of a token to a logit is the contribution of its weighted value to this sum; the path through the MLP is ignored.
     """
 
-    norm = None
-
     def __init__(self, module: VJEPA2ForVideoClassification, geometry: Geometry, needs: Needs) -> None:
         super().__init__(geometry, needs)
-        self.classifier = module.classifier
+        self.classifier: Any = module.classifier
+        self.norm = self.classifier
         self.samples_queries = query_sampling.samples_queries(geometry, needs)
         self.keeps_matrices = needs.rollout and not self.samples_queries and query_sampling.has_few_tokens(geometry)
         (cross_attention,) = submodules_of(module, VJEPA2PoolerCrossAttention)
@@ -106,7 +106,8 @@ class VJEPA2Reader(PooledReader):
         }
 
     def capture_readout(self, hidden: Tensor) -> None:
-        """Store nothing: the classifier is linear in its input."""
+        """Store the input of the classifier, ``(B, D)``."""
+        self.readout = hidden.detach()
 
     def _capture(
         self, captured: dict[str, Any], query: Tensor, key: Tensor, value: Tensor, out: Tensor, scale: float
@@ -127,9 +128,9 @@ class VJEPA2Reader(PooledReader):
         return self.pooler["value"].float().norm(dim=-1)
 
     def _value_contributions(self, targets: Tensor) -> Tensor:
-        weight = self.classifier.weight.float()
-        direction = weight[targets] - (weight.mean(0) if len(weight) > 1 else 0)
-        return value_contributions(direction, self.pooler["value"], torch.eye(weight.shape[1], device=weight.device))
+        direction = logit_gradient(self.classifier, self.readout, targets)
+        identity = torch.eye(direction.shape[1], device=direction.device)
+        return value_contributions(direction, self.pooler["value"], identity)
 
     def _compute_rollouts(self, reads: Mapping[str, Tensor]) -> dict[str, Tensor]:
         path = query_sampling.token_path(self.geometry) if self.samples_queries else None
