@@ -101,6 +101,7 @@ def open_inputs(
             device=model.device,
             checkpoint=checkpoint,
             problem_type=model.problem_type,
+            layers_give_features=not model.family.attends,
         )
 
 

@@ -41,7 +41,7 @@ MAX_COMPLETENESS_GAP = 0.05
 def explain(
     video: Any,
     model: VideoModel | nn.Module | str | Path | tuple[Any, Any] | None = None,
-    method: str = "staa",
+    method: str | None = None,
     *,
     target: int | str | None = None,
     start: float | None = None,
@@ -66,7 +66,7 @@ def explain(
     model
         A `VideoModel`, or anything that `load_model` takes; ``None`` for the bundled model.
     method
-        Name in `METHODS`.
+        Name in `METHODS`; default: ``"staa"``, or ``"occlusion"`` for a wrapped model.
     target
         Class to explain, by index or label; default: the predicted class. Methods that do not depend on the class
         always explain the predicted one.
@@ -182,7 +182,7 @@ def finish_run(run: ExplainRun) -> Explanation:
 def stream(
     video: Any,
     model: VideoModel | nn.Module | str | Path | tuple[Any, Any] | None = None,
-    method: str = "staa",
+    method: str | None = None,
     *,
     preview: bool = False,
     progress: Progress | bool | None = None,

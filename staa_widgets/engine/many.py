@@ -55,7 +55,7 @@ class Outcome:
 def explain_many(
     videos: Any,
     model: VideoModel | nn.Module | str | Path | tuple[Any, Any] | None = None,
-    method: str = "staa",
+    method: str | None = None,
     *,
     keep_records: bool = False,
     progress: Progress | bool | None = None,

@@ -55,9 +55,15 @@ KEYWORDS = {
 """By name of a function, its keywords that are not parameters of a method."""
 
 
+def default_method(model: Any) -> str:
+    """Return the method that is used if none is named: ``"staa"``, or ``"occlusion"`` for a wrapped model."""
+    family = getattr(model, "family", None)
+    return "occlusion" if family is not None and not getattr(family, "attends", True) else "staa"
+
+
 def resolve_options(
     model: Any,
-    method: str,
+    method: str | None,
     caller: str = "explain",
     /,
     *,
@@ -97,7 +103,7 @@ def resolve_options(
         raise ParameterError(f"batch_size is {batch_size!r}.", "Use a whole number of at least 1, or None.")
     if pad not in (None, "last"):
         raise ParameterError(f"pad is {pad!r}.", "Use 'last' to repeat the last frame of a short clip, or None.")
-    entry = get_method(method)
+    entry = get_method(default_method(model) if method is None else method)
     entry.check_keywords(caller, KEYWORDS[caller], params)
     all_params = entry.complete(params)
     check_window(window, stride)

@@ -108,10 +108,11 @@ def attention_gradient(record: Record) -> NDArray[np.float32]:
 
 @method("grad_cam", needs_model=True, class_specific=True, cost=Cost(2, 1))
 def grad_cam(inputs: MethodInputs) -> NDArray[np.float32]:
-    """Grad-CAM on the tokens of the last transformer block: channels weighted by their mean gradient.
+    """Grad-CAM on the last block's tokens, or on feature maps: channels weighted by their mean gradient.
 
     Selvaraju et al., "Grad-CAM", arXiv 1610.02391. The input of the last block is read, because the output of the block
-    reaches the classifier only through CLS, and CLS is not on the grid.
+    reaches the classifier only through CLS, and CLS is not on the grid. Of a wrapped model the last of its `layers` is
+    read, and the map is interpolated to the grid.
 
     Parameters
     ----------
@@ -133,8 +134,13 @@ def grad_cam(inputs: MethodInputs) -> NDArray[np.float32]:
     if not inputs.layers:
         raise UnsupportedRequestError(
             "Grad-CAM reads the tokens of a transformer block, but the blocks of this model are not known.",
-            "Use a gradient or perturbation method, such as 'integrated_gradients' or 'occlusion'.",
+            "Give wrap_model layers=, or use a gradient or perturbation method, such as 'integrated_gradients' or "
+            "'occlusion'.",
         )
+    if inputs.layers_give_features:
+        from staa_widgets.methods.feature_cam import feature_cam
+
+        return scale_to_sum_one(feature_cam(inputs))
     inputs.report(0, 1)
     # By thread, because the user may run the model in another thread at the same time.
     block_inputs: dict[int, Tensor] = {}

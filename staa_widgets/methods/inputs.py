@@ -62,6 +62,8 @@ class MethodInputs:
         Where to save the state of an interrupted run; ``None`` if nothing is to be kept.
     problem_type
         What the logits mean: exclusive classes, independent labels, or values.
+    layers_give_features
+        Whether the outputs of `layers` are feature maps, as in a wrapped convolution net, instead of tokens.
     """
 
     record: Record
@@ -77,6 +79,7 @@ class MethodInputs:
     device: torch.device | str = "cpu"
     checkpoint: Checkpoint | None = None
     problem_type: ProblemType = "single_label_classification"
+    layers_give_features: bool = False
 
     @property
     def geometry(self) -> Geometry:

@@ -42,14 +42,28 @@ class WrappedModel(nn.Module):
         Token grid of the maps.
     classes
         Number of classes, ``K``.
+    output
+        Key of the logits in the model's output, or a function that returns them; ``None`` to find them.
+    layers
+        Names of submodules of `inner` whose outputs are feature maps, for Grad-CAM.
     """
 
-    def __init__(self, inner: Callable[..., Any], layout: Layout, geometry: Geometry, classes: int) -> None:
+    def __init__(
+        self,
+        inner: Callable[..., Any],
+        layout: Layout,
+        geometry: Geometry,
+        classes: int,
+        output: str | Callable[[Any], Any] | None = None,
+        layers: tuple[str, ...] = (),
+    ) -> None:
         super().__init__()
         self.inner = inner
         self.layout = layout
         self.geometry = geometry
         self.classes = classes
+        self.output = output
+        self.layers = layers
 
     def forward(self, pixel_values: Tensor, **_: Any) -> SimpleNamespace:
         """Return an object with the `logits` ``(B, K)`` of clips ``(B, T, 3, H, W)``."""
@@ -57,7 +71,9 @@ class WrappedModel(nn.Module):
         return SimpleNamespace(logits=self._extract_logits(output, len(pixel_values)))
 
     def _extract_logits(self, output: Any, clips: int) -> Tensor:
-        if isinstance(output, Mapping) and "logits" in output:
+        if self.output is not None:
+            output = self._select_output(output)
+        elif isinstance(output, Mapping) and "logits" in output:
             output = output["logits"]
         elif not isinstance(output, Tensor | Mapping) and hasattr(output, "logits"):
             output = output.logits
@@ -74,6 +90,17 @@ class WrappedModel(nn.Module):
                 "Wrap a function that returns one logit per clip and class, and check the number of labels.",
             )
         return output
+
+    def _select_output(self, output: Any) -> Any:
+        if callable(self.output):
+            return self.output(output)
+        name = str(self.output)
+        if isinstance(output, Mapping) and name in output:
+            return output[name]
+        if isinstance(output, Mapping) or not hasattr(output, name):
+            names = ", ".join(map(str, output)) if isinstance(output, Mapping) else f"a {type(output).__name__}"
+            raise ModelError(f"The model's output has no {name!r}: it has {names}.", "Choose another output=.")
+        return getattr(output, name)
 
 
 class LogitsReader:
@@ -108,6 +135,8 @@ def wrap_model(
     size: Size,
     labels: Sequence[str] | int,
     layout: Layout = "btchw",
+    output: str | Callable[[Any], Any] | None = None,
+    layers: Sequence[str] = (),
     tubelet: int = 1,
     patch: Size | None = None,
     processor: Transform | Mapping[str, Any] | Any | None = None,
@@ -141,6 +170,13 @@ def wrap_model(
         to the second class. One name is that of a value.
     layout
         ``"btchw"`` or ``"bcthw"``: the order of the axes of the model's input.
+    output
+        Key or attribute of the logits in the model's output, such as ``"scores"``, or a function from the output to the
+        logits; by default they are found.
+    layers
+        Names of the model's submodules whose outputs are feature maps, ``(B, C, T', H', W')``, or ``(B·T', C, H', W')``
+        for frames one by one; `grad_cam` reads the last one. For r3d_18 and r2plus1d_18, ``["layer4"]``; for s3d,
+        ``["features"]``.
     tubelet
         Number of frames that one slice of the maps covers.
     patch
@@ -205,7 +241,7 @@ def wrap_model(
     name = check_text("id", id or getattr(model, "__name__", type(model).__name__))
     rows, columns = height // patch_height, width // patch_width
     geometry = Geometry(frames, tubelet, rows, columns, "time_major", 0, (height, width))
-    wrapped = WrappedModel(model, layout, geometry, len(names))
+    wrapped = WrappedModel(model, layout, geometry, len(names), output, _check_layers(model, layers))
     check_has_values(wrapped)
     parameter = next(wrapped.parameters(), torch.empty(0))
     return VideoModel(
@@ -219,6 +255,19 @@ def wrap_model(
         dtype=dtype or parameter.dtype,
         problem_type=check_problem(problem_type, len(names)),
     )
+
+
+def _check_layers(model: Callable[..., Any], layers: Sequence[str]) -> tuple[str, ...]:
+    names = (layers,) if isinstance(layers, str) else tuple(layers)
+    known = dict(model.named_modules()) if isinstance(model, nn.Module) else {}
+    for name in names:
+        if name not in known or not name:
+            children = ", ".join(dict(model.named_children())) if isinstance(model, nn.Module) else ""
+            raise ParameterError(
+                f"The model has no layer {name!r}.",
+                f"Its parts are {children}." if children else "Only a module has layers; wrap the module itself.",
+            )
+    return names
 
 
 def _check_pair(name: str, size: Size) -> tuple[int, int]:
@@ -260,12 +309,16 @@ def _nearest_divisor(length: int) -> int:
     return min(divisors, key=lambda divisor: max(divisor / _DEFAULT_CELL, _DEFAULT_CELL / divisor))
 
 
+def _feature_layers(wrapped: Any) -> tuple[nn.Module, ...]:
+    return tuple(wrapped.inner.get_submodule(name) for name in wrapped.layers)
+
+
 GENERIC = Family(
     name="generic",
     architecture=WrappedModel,
     geometry=lambda wrapped: wrapped.geometry,
     make_reader=LogitsReader,
-    layers=lambda _: (),
+    layers=_feature_layers,
     mean=(0.0, 0.0, 0.0),
     std=(1.0, 1.0, 1.0),
     attends=False,

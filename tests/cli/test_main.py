@@ -60,7 +60,8 @@ def test_a_page_is_written_and_its_path_printed(
     captured = capsys.readouterr()
     page = working_folder / "clip.staa.html"
     assert page.read_text().startswith("<!doctype html>")
-    first, second, seen, third = captured.out.splitlines()
+    first, second, *variation, seen, third = captured.out.splitlines()
+    assert all(line.endswith("of the attribution lies at other times than on a still film") for line in variation)
     assert first.startswith("clip.mp4: 'LABEL_")
     assert "s (" in second
     assert "of the attribution), strongest at the" in second

@@ -401,3 +401,75 @@ def test_a_half_precision_model_gets_half_precision_input() -> None:
 def test_the_error_for_an_unknown_module_suggests_wrap_model() -> None:
     with pytest.raises(UnsupportedModelError, match=r"Corner, which is not supported.*wrap_model"):
         load_model(Corner())
+
+
+class Convolutions(nn.Module):
+    """A convolution with one channel of ones and one of minus ones, then the mean."""
+
+    def __init__(self, *, by_frame: bool = False) -> None:
+        super().__init__()
+        self.by_frame = by_frame
+        self.conv: nn.Module = nn.Conv2d(3, 2, 4, 4, bias=False) if by_frame else nn.Conv3d(3, 2, 4, 4, bias=False)
+        with torch.no_grad():
+            weight = self.conv.get_parameter("weight")
+            weight[0], weight[1] = 1, -1
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, clips: Tensor) -> Any:
+        features = self.relu(self.conv(clips.flatten(0, 1) if self.by_frame else clips))
+        dims = (-2, -1) if self.by_frame else (-3, -2, -1)
+        scores = features.mean(dims)
+        scores = scores.unflatten(0, (len(clips), -1)).mean(1) if self.by_frame else scores
+        return {"scores": scores, "features": features}
+
+
+@pytest.mark.parametrize("by_frame", [False, True])
+def test_grad_cam_of_feature_maps_by_hand(by_frame: bool) -> None:
+    """The mean gradient of the first channel is positive and that of the second is zero: the map is the first one."""
+    frames = np.zeros((8, 16, 16, 3), np.uint8)
+    frames[4:, 8:12, 4:8] = 255
+    model = staa.wrap_model(
+        Convolutions(by_frame=by_frame),
+        frames=8,
+        size=16,
+        labels=2,
+        layout="btchw" if by_frame else "bcthw",
+        output="scores",
+        layers=["conv"],
+        tubelet=1 if by_frame else 4,
+        patch=4,
+    )
+    e = staa.explain(frames, model, "grad_cam", target=0, **QUIET)
+    expected = np.zeros((8, 4, 4) if by_frame else (2, 4, 4))
+    expected[len(expected) // 2 :, 2, 1] = 1
+    np.testing.assert_allclose(e.maps, expected / expected.sum(), atol=1e-6)
+    assert staa.explain(frames, model, **QUIET).method == "occlusion"
+
+
+def test_where_the_logits_are_can_be_told() -> None:
+    module = Corner().eval()
+    clip = torch.rand(1, 4, 3, 16, 16)
+    (expected,) = record(wrap(module), clip, Needs(), [None])
+    outputs: list[tuple[Any, Any]] = [
+        (lambda logits: {"logits": None, "scores": logits}, "scores"),
+        (lambda logits: SimpleNamespace(scores=logits), "scores"),
+        (lambda logits: (None, logits), lambda output: output[1]),
+    ]
+    for shape, output in outputs:
+        model = wrap(lambda clips, shape=shape: shape(module(clips)), output=output)
+        (clip_record,) = record(model, clip, Needs(), [None])
+        np.testing.assert_array_equal(clip_record.logits, expected.logits)
+    wrong = wrap(lambda clips: {"a": module(clips)}, output="b")
+    with pytest.raises(ModelError, match="no 'b': it has a"):
+        record(wrong, clip, Needs(), [None])
+
+
+def test_layers_that_do_not_exist_or_give_no_feature_maps_are_refused() -> None:
+    with pytest.raises(ParameterError, match="no layer 'layer4'") as caught:
+        wrap(Convolutions(), layers=["layer4"])
+    assert "conv, relu" in caught.value.hint
+    with pytest.raises(ParameterError, match="no layer 'conv'"):
+        wrap(lambda clips: clips, layers=["conv"])
+    flat = nn.Sequential(nn.Flatten(), nn.Linear(4 * 3 * 16 * 16, 3))
+    with pytest.raises(Unsupported, match=r"The layer Linear gives \(1, 3\), not one feature map"):
+        staa.explain(video(), wrap(flat, layers=["1"]), "grad_cam", **QUIET)
