@@ -114,6 +114,12 @@ def staa(
     The readout is what the classifier reads: CLS, the query of a pooler, or the mean of all tokens. Divided attention:
     ``M(t', p) = 1/T Σ_t S[t, CLS, p] · U[p, t, t']``; joint attention: the row of the readout.
 
+    By default this row, averaged over heads, is carried through all layers with a residual of 0.7, in space and time,
+    and each slice is divided by its share in the model's time profile. The paper (arXiv 2411.00630) publishes the
+    attention of the last layer, in space only; no frame can be ranked by it, because the readout is the average of its
+    copies in all frames. ``layers="last", time=False, profile=None`` comes closest to it; `staa_original_code` is the
+    authors' code.
+
     Parameters
     ----------
     record
@@ -196,6 +202,11 @@ def staa_logit(
     attention is less noisy, and a cell must have both to be strong. The method takes one forward pass and no backward
     pass. It works for space-only models too, because each frame has its own logits. The direction of a linear head is
     exact; for a head of several layers it is the head's gradient at the readout, which holds only near this readout.
+
+    By default all layers, space and time, and the time profile, as in `staa`. Only the direct path counts: what a patch
+    adds to the readout in one layer and from there to the logit, not what later layers make of it. The direction of the
+    target is its logit minus the mean of all logits, with the last normalization held at its scale. The paper has no
+    class-specific form.
 
     Parameters
     ----------

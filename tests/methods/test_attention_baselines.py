@@ -61,7 +61,7 @@ def test_rollout_within_frames_gives_every_slice_the_same() -> None:
 
 def test_attention_gradient_by_hand() -> None:
     """Two layers of one head over CLS and two patches; all scores are 0, so that each attends to each by a third."""
-    layers = [nn.Identity(), nn.Identity()]
+    layers: list[nn.Module] = [nn.Identity(), nn.Identity()]
     reader = JointReader(
         Geometry(1, 1, 1, 2, "time_major", 1, (8, 16)),
         Needs(relevance=True),

@@ -151,7 +151,7 @@ def test_an_old_processor_file_gets_the_defaults_of_its_class() -> None:
 def test_a_vivit_processor_is_recognized_by_every_name_and_by_the_model_type(
     settings: dict[str, Any], model_type: str | None, size: tuple[int, int]
 ) -> None:
-    sizes = {"size": {"shortest_edge": 72}, "crop_size": {"height": 64, "width": 64}}
+    sizes: dict[str, Any] = {"size": {"shortest_edge": 72}, "crop_size": {"height": 64, "width": 64}}
     video = frames(*size)
     expected = np.asarray(VivitImageProcessor(**sizes).preprocess(list(video))["pixel_values"][0])
     pixels = Transform.from_json(sizes | settings, model_type)(video)
