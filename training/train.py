@@ -281,6 +281,9 @@ def save(model: PreTrainedModel, out: Path) -> None:
     config = copy.deepcopy(model.config)
     config.attention_probs_dropout_prob = 0.0
     config.save_pretrained(out)
+    settings = json.loads((out / "config.json").read_text())
+    # By this name, `load_model` knows that the model was trained on whole clips.
+    (out / "config.json").write_text(json.dumps({"_name_or_path": "bundled", **settings}, indent=2) + "\n")
     (out / "preprocessor_config.json").write_text(json.dumps(PREPROCESSOR, indent=2) + "\n")
 
 

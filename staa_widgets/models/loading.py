@@ -17,7 +17,7 @@ from staa_widgets.models.checkpoint.settings import check_labels
 from staa_widgets.models.checkpoint.source import CONFIG_FILE, FolderSource, HubOptions, ModelSource
 from staa_widgets.models.family import Family
 from staa_widgets.models.heads import check_head, check_problem, head_width
-from staa_widgets.models.model_source import BUNDLED_MODELS, find_source
+from staa_widgets.models.model_source import find_source
 from staa_widgets.models.module_checks import check_weights
 from staa_widgets.models.recipes import Recipe, find_recipe
 from staa_widgets.models.registry import unsupported_error
@@ -28,8 +28,6 @@ from staa_widgets.utils.text import check_text
 
 _DRAWN_CLIPS = Recipe(seconds=4.0, whole=True)
 """Recipe of the bundled models."""
-
-_BUNDLED_NAMES = {f"{name} (drawn actions only)" for name in ("bundled", *BUNDLED_MODELS)}
 
 
 def load_model(
@@ -166,7 +164,7 @@ def load_model(
 
 def _find_recipe(family: Family, frames: int, names: list[str | None]) -> Recipe | None:
     """Return how a model was trained to sample a video; ``None`` for a model without a name."""
-    if names[0] in _BUNDLED_NAMES:
+    if "bundled" in names:  # stated by the configurations of these models, so that a copy of a folder has it too
         return _DRAWN_CLIPS
     return find_recipe(family.name, frames, names) if any(names) else None
 

@@ -36,7 +36,7 @@ def refuse_encoder(name: str, family: Family, content: Mapping[str, Any]) -> Non
     prefix = family.architecture.__name__.removesuffix(_CLASSIFIER)
     classes = [str(item) for item in _as_list(content.get("architectures"))]
     own = [item for item in classes if item.startswith(prefix)]
-    if not own or any(item.endswith(_CLASSIFIER) for item in own):
+    if not own or any(item == family.architecture.__name__ or item.endswith(_CLASSIFIER) for item in own):
         return
     classifiers = [known.id for known in KNOWN_CHECKPOINTS.values() if known.family == family.name]
     # The id of a classifier begins with that of its encoder: videomae-base, videomae-base-finetuned-kinetics.
