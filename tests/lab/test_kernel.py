@@ -54,18 +54,17 @@ def test_busy_kernel_is_shown_and_does_not_stop_scrubbing(
 
 COMPUTE = """
 from staa_widgets.methods import METHODS, method
-from staa_widgets.records.record import Needs
 import numpy as np
 calls = []
 
-@method("slow", needs=Needs(rows=True), class_specific=False)
+@method("slow", needs=METHODS["staa"].needs(), class_specific=False)
 def slow(record):
     "Waits for a file."
     calls.append("slow")
     wait_for("go")
     return METHODS["staa"](record, profile=None)
 
-@method("broken", needs=Needs(rows=True, temporal=True), class_specific=False)
+@method("broken", needs=METHODS["staa"].needs(), class_specific=False)
 def broken(record):
     "Fails until a file is there."
     if not pathlib.Path("mended").exists():

@@ -162,9 +162,10 @@ def test_rollout_through_many_tokens_takes_more_memory(monkeypatch: pytest.Monke
         staa_widgets.models.capture, "record", note_batch_sizes(staa_widgets.models.capture.record, sizes)
     )
     monkeypatch.setattr(staa_widgets.models.batching, "CPU_MEMORY", input_bytes * 40)
-    explain(NoiseVideo(20), vivit, cache=False, preview=False, window=4)
+    explain(NoiseVideo(20), vivit, profile=None, cache=False, preview=False, window=4)
     assert sizes == [2, 2, 1]
-    outcomes = explain_many([NoiseVideo(2, seed) for seed in range(3)], vivit, cache=False, preview=False)
+    videos = [NoiseVideo(2, seed) for seed in range(3)]
+    outcomes = explain_many(videos, vivit, profile=None, cache=False, preview=False)
     assert len([outcome.explanation for outcome in outcomes if outcome.explanation]) == 3
     assert sizes == [2, 2, 1, 2, 1]
 

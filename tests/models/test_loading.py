@@ -101,7 +101,7 @@ def test_other_names_are_sought_on_the_hub(name: str, hub: FakeHub) -> None:
     hub.requested.clear()
     with pytest.raises(ModelLoadError, match=f"'{name}' is neither a local folder nor a repository on the Hugging"):
         load_model(name)
-    assert hub.requested == [f"/api/models/{name}"]
+    assert hub.requested.count(f"/api/models/{name}") == 1  # huggingface_hub asks for other things too, once a process
 
 
 def test_frames_become_the_models_input(saved_folder: Path) -> None:

@@ -181,4 +181,4 @@ def test_a_new_torch_reads_no_pull_request_unless_it_is_named_and_asks_nobody_to
     assert_same_weights(request.module)
     with pytest.raises(AssertionError):
         assert_same_weights(main.module)
-    assert {*addresses} == {"127.0.0.1"}
+    assert {*addresses} <= {"127.0.0.1"}  # None, if the connection of an earlier test is used again.

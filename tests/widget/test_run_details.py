@@ -10,7 +10,7 @@ from tests.helpers.barcodes import FIRST, barcode_explanation, barcode_preview
 
 def test_run_details_are_in_words():
     details = dict(run_details(barcode_explanation()))
-    assert details["parameter · contrast"] == "True"
+    assert details["parameter · contrast"] == "False"
     assert details["explained class"] == "jump"
     assert details["time"] == "2.00 s – 3.90 s, 48 frames"
     assert details["preview"] == "all frames, 320 × 180"
