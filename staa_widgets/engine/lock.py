@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import RLock
 
-from staa_widgets.utils.fork import refuse_fork_while_busy, renew_in_forked_child
+from staa_widgets.utils.fork import begin_computation, renew_in_forked_child
 from staa_widgets.utils.progress import Progress
 
 WAITING = "waiting for another computation"
@@ -28,7 +28,7 @@ def compute_lock(report: Progress) -> Iterator[None]:
     ForkedProcessError
         If another thread was computing when this process was forked.
     """
-    refuse_fork_while_busy()
+    begin_computation()
     lock = _lock
     while not lock.acquire(timeout=0.5):
         report(WAITING, 0, 1)

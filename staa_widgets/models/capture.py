@@ -26,7 +26,7 @@ from staa_widgets.models.heads import SplitHead, split_logit
 from staa_widgets.models.video_model import VideoModel
 from staa_widgets.models.wrap import WrappedModel
 from staa_widgets.records.record import Needs, Record
-from staa_widgets.utils.fork import refuse_fork_while_busy, renew_in_forked_child
+from staa_widgets.utils.fork import begin_computation, renew_in_forked_child
 
 _LOCKS: dict[int, threading.RLock] = {}
 _LOCKS_GUARD = threading.Lock()
@@ -317,7 +317,7 @@ def model_lock(module: nn.Module) -> threading.RLock:
     config = getattr(module, "config", None)
     # On modules that are not from transformers, the attribute `config` may hold anything.
     owner = config if isinstance(config, PreTrainedConfig) else module
-    refuse_fork_while_busy()
+    begin_computation()
     with _LOCKS_GUARD:
         if id(owner) not in _LOCKS:
             _LOCKS[id(owner)] = threading.RLock()

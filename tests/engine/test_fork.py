@@ -70,7 +70,6 @@ capture.record = record
 explain_in_child()
 finish.set()
 thread.join()
-time.sleep(1)  # The thread of the system, with its pool of torch, ends a little after Python's.
 explain_in_child()
 """
 

@@ -27,7 +27,7 @@ from staa_widgets.models.checkpoint.weights import (
 )
 from staa_widgets.models.family import Family
 from staa_widgets.models.registry import FAMILIES, unsupported_error
-from staa_widgets.utils.fork import refuse_fork_while_busy
+from staa_widgets.utils.fork import begin_computation
 
 PROCESSOR_FILES = ("preprocessor_config.json", "video_preprocessor_config.json", "processor_config.json")
 _PROCESSOR_HINT = "Fix the file, or pass processor=Transform(…)."
@@ -78,7 +78,7 @@ def load_checkpoint(
     UnsupportedModelError
         If the architecture is not in `FAMILIES`, or the model has no classifier.
     """
-    refuse_fork_while_busy()
+    begin_computation()
     # Files of other people fail in many ways: OSError, SafetensorError, TypeError, a validation error of the hub.
     try:
         with quiet_hub():
