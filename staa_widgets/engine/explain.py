@@ -5,7 +5,6 @@ Begin with `explain` and `finish_run`: together they contain every step for one 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import replace
@@ -15,9 +14,8 @@ from staa_widgets.engine.keys import explanation_key, preview_key
 from staa_widgets.engine.lock import compute_lock
 from staa_widgets.engine.method_list import MethodsLike, name_methods
 from staa_widgets.engine.options import resolve_options
-from staa_widgets.engine.recipe_check import warn_if_off_recipe
 from staa_widgets.engine.request import ExplainRequest, attach_request, resolve_request
-from staa_widgets.errors import IncompleteAttributionWarning
+from staa_widgets.engine.result_warnings import warn_if_class_ignored, warn_if_incomplete, warn_if_off_recipe
 from staa_widgets.explanation.comparison import Comparison
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.records.record import Needs
@@ -32,10 +30,6 @@ if TYPE_CHECKING:
     from staa_widgets.engine.run import ExplainRun, MemoryCache
     from staa_widgets.models.video_model import VideoModel
     from staa_widgets.video.clip import Clip
-
-
-MAX_COMPLETENESS_GAP = 0.05
-"""Completeness gap above which `explain` warns."""
 
 
 def explain(
@@ -274,34 +268,6 @@ def compare(
         warn_if_incomplete(explanation, stacklevel=3)
     warn_if_off_recipe(next(iter(comparison.values())), stacklevel=3)
     return comparison
-
-
-def warn_if_class_ignored(request: ExplainRequest, explanation: Explanation, stacklevel: int) -> None:
-    """Warn if a class was requested but the method does not depend on the class."""
-    if request.target in (None, explanation.target):
-        return
-    labels = explanation.labels
-    warnings.warn(
-        f"Method {explanation.method!r} does not depend on the class: it explained the predicted class, "
-        f"{labels[explanation.target]!r}, not {labels[request.target]!r}. For that, use a class-specific "
-        "method, such as 'staa_logit'.",
-        stacklevel=stacklevel,
-    )
-
-
-def warn_if_incomplete(explanation: Explanation, stacklevel: int) -> bool:
-    """Warn if the attributions are not complete, as for integrated gradients with too few steps; return whether so."""
-    gap, steps = explanation.provenance.get("completeness_gap"), explanation.params.get("steps")
-    if gap is None or gap <= MAX_COMPLETENESS_GAP:
-        return False
-    hint = "" if steps is None else f" Raise steps, for example steps={2 * steps}."
-    warnings.warn(
-        f"The attributions of method {explanation.method!r} do not add up: their sum differs by {gap:.0%} from the "
-        f"difference in the logit between clip and baseline.{hint}",
-        IncompleteAttributionWarning,
-        stacklevel=stacklevel,
-    )
-    return True
 
 
 def _explain_windows(request: ExplainRequest, progress: Progress | bool | None) -> Generator[Explanation, None, None]:

@@ -11,12 +11,13 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from staa_widgets.engine.explain import finish_run, warn_if_class_ignored, warn_if_incomplete
+from staa_widgets.engine.explain import finish_run
 from staa_widgets.engine.keys import explanation_key, record_lock_name
 from staa_widgets.engine.lock import compute_lock
 from staa_widgets.engine.options import RequestOptions, resolve_options
-from staa_widgets.engine.recipe_check import resolve_window, warn_if_off_recipe
+from staa_widgets.engine.recipe_check import resolve_window
 from staa_widgets.engine.request import resolve_request
+from staa_widgets.engine.result_warnings import warn_if_class_ignored, warn_if_incomplete, warn_if_off_recipe
 from staa_widgets.engine.video_list import list_videos
 from staa_widgets.errors import CancelledError, StaaError
 from staa_widgets.records.labels import target_index

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +10,6 @@ from staa_widgets.errors import ParameterError
 from staa_widgets.video.windows import check_window
 
 if TYPE_CHECKING:
-    from staa_widgets.explanation.explanation import Explanation
     from staa_widgets.models.video_model import VideoModel
     from staa_widgets.video.clip import Clip
     from staa_widgets.video.windows import Windows
@@ -90,26 +88,3 @@ def describe_sampling(model: VideoModel, clip: Clip, windows: Windows) -> dict[s
         "recipe": f"{text}; {training}",
         **({"off_recipe": round(ratio, 3) if recipe else None} if is_off and not is_given else {}),
     }
-
-
-def warn_if_off_recipe(explanation: Explanation, stacklevel: int) -> bool:
-    """Warn if the model saw its frames much farther apart, or much closer, than in training; return whether it did."""
-    sampling = explanation.provenance["sampling"]
-    if "off_recipe" not in sampling:
-        return False
-    ratio, known = sampling["off_recipe"], sampling["trained_seconds"] is not None
-    if known:
-        change = f"{ratio:.3g} times farther apart" if ratio > 1 else f"{1 / ratio:.3g} times closer together"
-        text = f"The model saw frames {change} than in training: {sampling['recipe']}."
-    else:
-        text = f"The model saw few frames of a long clip: {sampling['recipe']}."
-    if known and ratio < 1:
-        hint = "The clip, or window=, is much shorter than what the model was trained with."
-    elif known:
-        hint = "Give window='recipe', or a shorter window= in seconds."
-    else:
-        hint = "Give window= in seconds."
-    if sampling["assumed_rate"]:
-        hint = f"Give the frames' times: open_clip(frames, fps=…). {hint}"
-    warnings.warn(f"{text} {hint}", stacklevel=stacklevel)
-    return True
