@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from staa_widgets.video.clip import Clip
     from staa_widgets.video.windows import Windows
 
-FACTOR = 2.01
-"""A window that spans more than this many times the seconds of the recipe, or less than one part in so many, is off.
+MAX_RATIO = 2.01
+"""Maximum ratio of the seconds that a window spans to those of the recipe, or the reverse, without a warning.
 
-Twice, and a little, because frames never lie exactly where a window would have them.
+It is slightly above 2, because the frames of a clip rarely lie exactly at the times that a window asks for.
 """
 
-LONG_SECONDS = 12.0
-"""Seconds beyond which a window is long for a model of which it is not known what it was trained with."""
+MAX_SECONDS_WITHOUT_RECIPE = 12.0
+"""Maximum seconds of a window, without a warning, for a model whose recipe is not known."""
 
 
 def window_name(window: float | str | None, model: VideoModel) -> float | str:
@@ -52,22 +52,25 @@ def resolve_window(window: float | str | None, stride: float | None, model: Vide
 
 
 def describe_sampling(model: VideoModel, clip: Clip, windows: Windows) -> dict[str, Any]:
-    """Return the seconds that windows span and that the model was trained with, as values for the provenance.
+    """Compare the seconds that windows span with those of the recipe; return the values for the provenance.
 
     Returns
     -------
     dict
-        ``windows``; ``window_seconds``; ``trained_seconds``, ``None`` if not known; ``assumed_rate``, whether the times
-        of the clip are not known; ``recipe``, a sentence. If a window is off, also ``off_recipe``: how many times as
-        far apart as in training its frames are. If several windows are off, the one that is farthest off counts.
+        ``windows``, their number; ``window_seconds``, the seconds of the window that differs most from the recipe, or
+        of the longest window if the recipe is not known; ``trained_seconds``, the seconds of the recipe, or ``None``;
+        ``assumed_rate``, whether the times of the clip's frames are assumed; ``recipe``, a sentence that says all this.
+        If a warning is due, also ``off_recipe``: the distance between the frames of the window divided by the distance
+        in training, or ``None``.
     """
     recipe, spans, count = model.recipe, windows.seconds, model.geometry.frames
-    # A clip whose frames were repeated, or chosen before, is seen as it is.
-    is_given = len(clip) < count or (clip.assumed_rate and len(clip) == count)
-    ratios = spans / recipe.seconds if recipe else spans / LONG_SECONDS
+    # No warning if all frames are used however long the clip is: they are fewer than the model needs, or were chosen
+    # by the user and have no times.
+    uses_all_frames = len(clip) < count or (clip.assumed_rate and len(clip) == count)
+    ratios = spans / recipe.seconds if recipe else spans / MAX_SECONDS_WITHOUT_RECIPE
     farthest = int(np.abs(np.log(ratios.clip(1e-9))).argmax()) if recipe else int(spans.argmax())
     seconds, ratio = float(spans[farthest]), float(ratios[farthest])
-    is_off = not 1 / FACTOR <= ratio <= FACTOR if recipe else ratio > 1
+    is_off = not 1 / MAX_RATIO <= ratio <= MAX_RATIO if recipe else ratio > 1
     frames = f"{count} frames"
     text = f"{frames} over {seconds:.3g} s in a window"
     if len(windows) > 1:
@@ -86,5 +89,5 @@ def describe_sampling(model: VideoModel, clip: Clip, windows: Windows) -> dict[s
         "trained_seconds": None if recipe is None else round(recipe.seconds, 4),
         "assumed_rate": clip.assumed_rate,
         "recipe": f"{text}; {training}",
-        **({"off_recipe": round(ratio, 3) if recipe else None} if is_off and not is_given else {}),
+        **({"off_recipe": round(ratio, 3) if recipe else None} if is_off and not uses_all_frames else {}),
     }

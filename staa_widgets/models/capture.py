@@ -71,7 +71,7 @@ def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[in
         model_lock(model.module),
         torch.inference_mode(mode=False),
         torch.set_grad_enabled(needs.backward),
-        _evaluation_mode(model.module),
+        evaluation_mode(model.module),
     ):
         reader = family.make_reader(model.module, model.geometry, needs)
         if model.splits_logit:
@@ -135,7 +135,7 @@ def open_classifier(model: VideoModel) -> Iterator[Callable[[Tensor], Tensor]]:
         logits = _class_logits(model, logits)
         return logits.float().reshape(len(pixels), -1, logits.shape[-1]).mean(1)
 
-    with model_lock(model.module), _evaluation_mode(model.module), torch.inference_mode(mode=False):
+    with model_lock(model.module), evaluation_mode(model.module), torch.inference_mode(mode=False):
         yield classify
 
 
@@ -182,7 +182,7 @@ def _class_logits(model: VideoModel, logits: Tensor) -> Tensor:
 
 
 @contextmanager
-def _evaluation_mode(module: nn.Module) -> Iterator[None]:
+def evaluation_mode(module: nn.Module) -> Iterator[None]:
     """Run a module in evaluation mode, then restore the mode of every submodule."""
     modes = [(submodule, submodule.training) for submodule in module.modules()]
     if any(training for _, training in modes):  # Setting the mode of every submodule takes long for a small model.

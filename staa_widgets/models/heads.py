@@ -13,12 +13,12 @@ from staa_widgets.records.problem import ProblemType, check_problem_type
 
 
 class SplitHead(nn.Module):
-    """A head with one logit, as a head with two logits; see `split_logit`.
+    """A head with two logits, made from a head with one logit by `split_logit`.
 
     Parameters
     ----------
     head
-        From ``(n, D)`` to ``(n, 1)``.
+        Head with one logit: from ``(n, D)`` to ``(n, 1)``.
     """
 
     def __init__(self, head: nn.Module) -> None:
@@ -45,9 +45,9 @@ def head_width(head: nn.Module) -> int | None:
 
 
 def check_head(head: nn.Module, labels: int) -> None:
-    """Raise `ModelLoadError` if a head has another number of logits than a model has labels.
+    """Raise `ModelLoadError` if a head does not have one logit for each label.
 
-    Two labels also fit one logit.
+    A head with one logit also fits two labels.
     """
     width = head_width(head)
     if width not in (None, labels) and (width, labels) != (1, 2):

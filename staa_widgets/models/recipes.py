@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 KINETICS_RATE = 30.0
-"""Frames a second of Kinetics, as most training code takes it."""
+"""Frames a second that most training code assumes for Kinetics."""
 
 SSV2_SECONDS = 4.0
 """Mean length of a clip of Something-Something v2."""
@@ -40,24 +40,29 @@ class Recipe:
     whole: bool = False
 
 
-def _strided(frames: int, stride: int, rate: float = KINETICS_RATE) -> Recipe:
+def _recipe_with_stride(frames: int, stride: int, rate: float = KINETICS_RATE) -> Recipe:
     return Recipe(frames * stride / rate)
 
 
 _WHOLE_SSV2 = Recipe(SSV2_SECONDS, whole=True)
-_BASE, _HIGH_RESOLUTION, _LONG = _strided(8, 32), _strided(16, 16), _strided(96, 4)
-_VIDEOMAE, _VIVIT = _strided(16, 4), _strided(32, 2, rate=25.0)
-_SHORT_CLIPS, _LONG_CLIPS = _strided(16, 4), _strided(64, 2)
+_TIMESFORMER = _recipe_with_stride(8, 32)
+_TIMESFORMER_HR = _recipe_with_stride(16, 16)
+_TIMESFORMER_LARGE = _recipe_with_stride(96, 4)
+_VIDEOMAE = _recipe_with_stride(16, 4)
+_VIVIT = _recipe_with_stride(32, 2, rate=25.0)
+_VJEPA2_16_FRAMES = _recipe_with_stride(16, 4)
+_VJEPA2_32_FRAMES = _recipe_with_stride(32, 2)
+_VJEPA2_64_FRAMES = _recipe_with_stride(64, 2)
 
 KNOWN_RECIPES: Mapping[str, Recipe] = {
-    "timesformer-base-finetuned-k400": _BASE,
-    "timesformer-base-finetuned-k600": _BASE,
+    "timesformer-base-finetuned-k400": _TIMESFORMER,
+    "timesformer-base-finetuned-k600": _TIMESFORMER,
     "timesformer-base-finetuned-ssv2": _WHOLE_SSV2,
-    "timesformer-hr-finetuned-k400": _HIGH_RESOLUTION,
-    "timesformer-hr-finetuned-k600": _HIGH_RESOLUTION,
+    "timesformer-hr-finetuned-k400": _TIMESFORMER_HR,
+    "timesformer-hr-finetuned-k600": _TIMESFORMER_HR,
     "timesformer-hr-finetuned-ssv2": _WHOLE_SSV2,
-    "timesformer-large-finetuned-k400": _LONG,
-    "timesformer-large-finetuned-k600": _LONG,
+    "timesformer-large-finetuned-k400": _TIMESFORMER_LARGE,
+    "timesformer-large-finetuned-k600": _TIMESFORMER_LARGE,
     "timesformer-large-finetuned-ssv2": _WHOLE_SSV2,
     "videomae-small-finetuned-kinetics": _VIDEOMAE,
     "videomae-base-finetuned-kinetics": _VIDEOMAE,
@@ -71,22 +76,22 @@ KNOWN_RECIPES: Mapping[str, Recipe] = {
     "vivit-b-16x2-kinetics400": _VIVIT,
     "vjepa2-vitl-fpc16-256-ssv2": _WHOLE_SSV2,
     "vjepa2-vitg-fpc64-384-ssv2": _WHOLE_SSV2,
-    "vjepa2-vitl-fpc32-256-diving48": _strided(32, 2),
-    "vjepa2-vitg-fpc32-384-diving48": _strided(32, 2),
+    "vjepa2-vitl-fpc32-256-diving48": _VJEPA2_32_FRAMES,
+    "vjepa2-vitg-fpc32-384-diving48": _VJEPA2_32_FRAMES,
 }
 """Recipes of published checkpoints by the last part of their id, so that copies of a repository are found too."""
 
 _FAMILY_RECIPES: Mapping[str, tuple[Recipe, Mapping[int, Recipe]]] = {
-    "timesformer": (_BASE, {96: _LONG}),
+    "timesformer": (_TIMESFORMER, {96: _TIMESFORMER_LARGE}),
     "videomae": (_VIDEOMAE, {}),
     "vivit": (_VIVIT, {}),
-    "vjepa2": (_SHORT_CLIPS, {64: _LONG_CLIPS}),
+    "vjepa2": (_VJEPA2_16_FRAMES, {64: _VJEPA2_64_FRAMES}),
 }
 """By family: the recipe of its published checkpoints, and other recipes by the number of frames of a window."""
 
 
 def find_recipe(family: str, frames: int, names: Iterable[str | None]) -> Recipe | None:
-    """Return the recipe of a checkpoint, else that of its family; ``None`` if neither is known.
+    """Return the recipe of a checkpoint, or else the one of its family; ``None`` if neither is known.
 
     Parameters
     ----------
@@ -95,8 +100,9 @@ def find_recipe(family: str, frames: int, names: Iterable[str | None]) -> Recipe
     frames
         Number of frames of a window.
     names
-        Names of the checkpoint, the most specific first: the id that was asked for, the id that its configuration
-        states. A name may be a path; names of Something-Something v2, ``ssv2``, mean whole clips.
+        Names of the checkpoint, the most specific first: the id or folder that the user gave, then the id in its
+        configuration. A name with ``ssv2`` or ``something-something`` in its last part means whole clips of
+        Something-Something v2, unless it is in `KNOWN_RECIPES`.
     """
     last_parts = [name.rstrip("/").rpartition("/")[2].lower() for name in names if name]
     for part in last_parts:

@@ -1,9 +1,8 @@
-"""Find the classifier inside a module in memory: below PEFT, `torch.compile`, DataParallel or a module of one's own."""
+"""Find the classifier inside a module in memory: below PEFT, `torch.compile`, DataParallel or a user's own module."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 
@@ -11,11 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from staa_widgets.errors import UnsupportedModelError
+from staa_widgets.models.capture import evaluation_mode
 from staa_widgets.models.family import Family
 from staa_widgets.models.registry import FAMILIES, unsupported_error
 
 _TOLERANCE = 1e-3
-"""Largest difference of two outputs that count as the same, as a share of the largest logit."""
+"""Maximum difference of logits that count as equal, as a share of the largest logit."""
 
 
 def unwrap(module: nn.Module) -> nn.Module:
@@ -43,7 +43,7 @@ def unwrap(module: nn.Module) -> nn.Module:
 
 
 def is_compiled(module: nn.Module) -> bool:
-    """Return whether `torch.compile` made a module, or the module that a wrapper holds."""
+    """Return whether `torch.compile` made a module or one of the wrapped modules inside it."""
     inner = unwrap(module)
     while module is not inner:
         if hasattr(module, "_orig_mod"):
@@ -55,8 +55,8 @@ def is_compiled(module: nn.Module) -> bool:
 def find_classifier(module: nn.Module) -> tuple[Family, Any]:
     """Return the family and the classifier of a module, without its wrappers.
 
-    A module of one's own is accepted if it holds one classifier of a supported architecture, or one encoder and one
-    linear head, and gives the same logits as this classifier for a random clip.
+    A module of the user's own class is accepted if it holds one classifier of a supported architecture, or one encoder
+    and one linear head, and gives the same logits as this classifier for a random clip.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def _family_of(module: nn.Module) -> Family | None:
 
 
 def _assemble_classifiers(module: nn.Module) -> Iterator[tuple[Family, nn.Module]]:
-    """Yield classifiers made of an encoder and the parts around it in a module; parts are shared, not copied."""
+    """Yield classifiers made of the encoder and the other parts of a module; parts are shared, not copied."""
     for family in FAMILIES.values():
         architecture: Any = family.architecture
         if not family.attends:
@@ -152,7 +152,7 @@ def _computes_same_logits(module: nn.Module, family: Family, classifier: Any) ->
         lambda: module(**{geometry.input_name: pixels}),
         lambda: module(pixels.transpose(1, 2)),
     )
-    with torch.no_grad(), _evaluating(module), _evaluating(classifier):
+    with torch.no_grad(), evaluation_mode(module), evaluation_mode(classifier):
         expected = classifier(**{geometry.input_name: pixels}).logits
         for call in calls:
             try:
@@ -171,14 +171,3 @@ def _logits_of(output: Any) -> Tensor | None:
         output = output.get("logits")
     logits = getattr(output, "logits", output)
     return logits if isinstance(logits, Tensor) else None
-
-
-@contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
-    modes = [(part, part.training) for part in module.modules()]
-    module.eval()
-    try:
-        yield
-    finally:
-        for part, training in modes:
-            part.training = training

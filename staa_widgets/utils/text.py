@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from staa_widgets.errors import ParameterError
 
@@ -45,6 +46,12 @@ def quote_value(value: object, length: int = 80) -> str:
     except ValueError:  # Python does not write whole numbers of more than 4300 digits.
         return f"a {type(value).__name__} of too many digits"
     return text if len(text) <= length else f"{text[:length]}…"
+
+
+def list_names(names: Iterable[str], *, most: int = 5, length: int = 60) -> str:
+    """Return the first names for a message, separated by commas and each cut to a length; then how many others."""
+    texts = [name if len(name) <= length else f"{name[:length]}…" for name in names]
+    return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")
 
 
 def replace_surrogates(text: str) -> str:

@@ -19,7 +19,7 @@ PROGRESS_SECONDS = 10.0
 
 
 class Progress:
-    """Prints failures as they come, and now and then how far the run is."""
+    """Prints each failure at once, and how far the run is every `PROGRESS_SECONDS`."""
 
     def __init__(self, seconds: float, seed: int) -> None:
         self._seconds = seconds
@@ -77,7 +77,7 @@ def main() -> int:
 
 
 def run_one(driver: Driver, seed: int, number: int, folder: Path) -> int:
-    """Run one case and print what came of it."""
+    """Run one case and print its outcome."""
     worker = Worker(driver, seed, folder)
     try:
         result = worker.run(number)

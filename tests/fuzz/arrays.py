@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import staa_widgets as staa
+from staa_widgets.utils.text import quote_value
 from tests.fuzz.driver import Case, Driver, RunCase
 from tests.fuzz.videos import check_clip
 
@@ -39,12 +40,12 @@ def start(folder: Path) -> Iterator[RunCase]:
 
 
 def run(case: Case) -> str:
-    """Open an input in memory; its frames are right, or it is refused."""
+    """Open an input in memory, and check its frames."""
     source, expected = make_input(case)
     options = {name: case.pick(_NUMBERS) for name in ("fps", "start", "end", "max_side") if case.chance(0.15)}
     if case.chance(0.15):
         options["times"] = make_times(case)
-    case.note({name: quote(value) for name, value in options.items()})
+    case.note({name: quote_value(value, 60) for name, value in options.items()})
     clip = staa.open_clip(source, **options)
     # Only a cut and a reduction change the frames.
     expected = None if options.keys() & {"start", "end", "max_side"} else expected
@@ -69,13 +70,13 @@ def run(case: Case) -> str:
 
 
 def make_input(case: Case) -> tuple[Any, NDArray[np.uint8] | None]:
-    """Return an input, and the frames that it must give, if it is clear."""
+    """Return an input, and the frames that it must give; ``None`` if it may be read in several ways or refused."""
     kind = case.pick(["array"] * 16 + ["huge view", "tensor", "tensor", "list", "list", "other"])
     if kind == "huge view":
         shape = case.pick([(10**5, 64, 64, 3), (2, 10**6, 10**6, 3), (10**9, 1, 1, 3), (2**40, 1, 1, 3)])
         case.note(f"view of {shape}")
         # A view takes no memory, but reading it does: it is refused, or read frame by frame.
-        return (Small if case.chance(0.5) else np.broadcast_to)(np.uint8(7), shape), None
+        return (BroadcastArray if case.chance(0.5) else np.broadcast_to)(np.uint8(7), shape), None
     if kind == "other":
         source = case.pick(
             [None, 5, {}, {"bytes": None}, {"path": 5}, {"bytes": "x"}, [], [[]], [None], ["a"], set(), object(), (),
@@ -83,7 +84,7 @@ def make_input(case: Case) -> tuple[Any, NDArray[np.uint8] | None]:
              int, np.ma.zeros((2, 4, 4, 3), "u1"), range(5), np.float32(3), [np.nan],
              {"path": None}, b"", "http://example.org/a.mp4", "file://", "s3://bucket/x.mp4", "~nouser/clip.mp4"]
         )  # fmt: skip
-        case.note(quote(source))
+        case.note(quote_value(source, 60))
         return source, None
     array, expected = make_array(case)
     if kind == "array":
@@ -105,8 +106,8 @@ def make_input(case: Case) -> tuple[Any, NDArray[np.uint8] | None]:
     return frames, None
 
 
-class Small:
-    """Object that numpy reads as a broadcast array."""
+class BroadcastArray:
+    """Object that numpy reads as one value repeated in a large array."""
 
     def __init__(self, value: Any, shape: tuple[int, ...]) -> None:
         self.array = np.broadcast_to(value, shape)
@@ -116,7 +117,7 @@ class Small:
 
 
 def make_array(case: Case) -> tuple[NDArray[Any], NDArray[np.uint8] | None]:
-    """Return an array, and the frames that it must give, if it is clear."""
+    """Return an array, and the frames that it must give, see `expected_frames`."""
     dims = case.pick([4] * 24 + [0, 1, 2, 3, 3, 5])
     shape = tuple(case.pick(_SIDES) for _ in range(dims))
     if dims == 4 and case.chance(0.7):
@@ -195,14 +196,6 @@ def make_times(case: Case) -> Any:
         [times, times[::-1], times * np.nan, times * 1e300, [*times], "times", [None] * count, 5, np.zeros(count),
          times[None], [10**400] * count, times.astype("O"), [], {}, times + 1j, times - 1e6, range(count)]
     )  # fmt: skip
-
-
-def quote(value: object) -> str:
-    """Return the start of the `repr` of a value."""
-    try:
-        return repr(value)[:60]
-    except ValueError:
-        return f"a {type(value).__name__}"
 
 
 DRIVER = Driver("arrays", "arrays, tensors, lists, rates and times", start)

@@ -1,4 +1,4 @@
-"""`Driver`: makes hostile inputs of one kind, numbered cases that depend on the seed only, and checks the outcome."""
+"""`Driver`: makes hostile inputs of one kind and checks the outcome; its numbered cases depend on the seed only."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Case:
     folder
         Empty folder for files.
     notes
-        What was tried, for the report of a failure.
+        Description of the input, for the report of a failure.
     """
 
     random: np.random.Generator
@@ -63,8 +63,8 @@ class Case:
 
 
 RunCase = Callable[[Case], str]
-"""Function that tries a case and returns what kind of answer it was. A `StaaError` is a refusal; any other error,
-such as that of an assertion on the answer, is a failure."""
+"""Function that tries a case and returns the kind of the answer. A `StaaError` counts as a refusal, any other error,
+such as one of an assertion on the answer, as a failure."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,9 @@ class Driver:
     name
         Name of the driver.
     content
-        What the cases are, for the table.
+        Description of the cases, for the table.
     start
-        Prepares what the cases share in a folder; the context gives the function that tries one case.
+        Prepares, in a folder, the files that all cases share; the context holds the function that tries one case.
     share
         Share of the time, relative to the other drivers.
     """
@@ -100,7 +100,7 @@ class Result:
     outcome
         ``"answer"``, ``"refusal"`` or ``"failure"``.
     detail
-        Kind of answer, type of the error, or what failed.
+        Kind of the answer, type of the error, or report of the failure.
     notes
         Description of the case.
     seconds
@@ -135,7 +135,7 @@ def try_case(run_case: RunCase, driver: str, seed: int, number: int) -> Result:
 
 
 def find_fault(error: StaaError) -> str:
-    """Return what is wrong with a typed error: an empty, long or unprintable message. ``""`` if nothing is."""
+    """Return the fault of a typed error: an empty, long or unprintable message; ``""`` if it has none."""
     text = str(error)
     if not error.message.strip() or len(text) > MAX_MESSAGE:
         return f"{type(error).__name__} has a message of {len(text)} characters: {text[:200]!r}"

@@ -25,7 +25,7 @@ from tests.helpers.foreign_files import pack_anything
 
 KINDS: tuple[EntryType[Any], ...] = (EXPLANATION, RECORD, PREVIEW, MAPS)
 METHODS = ("staa", "occlusion")
-"""Methods of the explanations in the cache; only that of the second is kept as maps."""
+"""Methods of the explanations in the cache; only the second has an entry of kind `MAPS`."""
 
 _VALUES: tuple[Any, ...] = (
     None, True, -1, 0, 2**63, 10**300, 1e308, -1e308, "", "x" * 10**6, "</script><script>alert(1)</script>", "\ud800",
@@ -34,7 +34,7 @@ _VALUES: tuple[Any, ...] = (
 
 
 @dataclass(frozen=True)
-class Shared:
+class SharedFiles:
     """A cache with the explanations of a clip and of part of it, from which each case gets a copy.
 
     Parameters
@@ -79,17 +79,17 @@ def start(folder: Path) -> Iterator[RunCase]:
             if files and others:
                 names = (sorted(files)[0], sorted(others)[0])
                 paths[kind] = names[0].relative_to(folder / "shared"), names[1].relative_to(folder / "shared")
-        yield partial(run, Shared(folder / "shared", video, paths, explanations, drawn))
+        yield partial(run, SharedFiles(folder / "shared", video, paths, explanations, drawn))
     finally:
         os.environ["STAA_CACHE"] = previous or ""
 
 
-def run(shared: Shared, case: Case) -> str:
+def run(shared: SharedFiles, case: Case) -> str:
     """Plant an entry in a cache, or write a file, and read it."""
     return read_shared_file(shared, case) if case.chance(0.4) else plant_entry(shared, case)
 
 
-def plant_entry(shared: Shared, case: Case) -> str:
+def plant_entry(shared: SharedFiles, case: Case) -> str:
     """Plant an entry and explain the clip again: the explanation is the same, unless the user's own secret was used."""
     from tests.helpers.timesformers import tiny_timesformer_model
 
@@ -119,8 +119,8 @@ def plant_entry(shared: Shared, case: Case) -> str:
     return f"{kind.kind}: the right answer"
 
 
-def read_shared_file(shared: Shared, case: Case) -> str:
-    """Change a saved explanation, whose checksum anybody can compute, and load it: it can be shown, or is refused."""
+def read_shared_file(shared: SharedFiles, case: Case) -> str:
+    """Change a saved explanation and its checksum, which anybody can compute, and load it; then show it."""
     values, arrays = unpack("explanation", shared.with_ground_truth.to_bytes())
     for _ in range(case.pick([1, 1, 2])):
         change_parts(case, values, arrays)

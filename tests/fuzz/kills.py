@@ -25,7 +25,7 @@ KEYS = 4
 
 @contextmanager
 def start(folder: Path) -> Iterator[RunCase]:
-    """Give the function that tries one case; nothing is shared."""
+    """Yield the function that tries one case; the cases share nothing."""
     yield run
 
 

@@ -17,6 +17,7 @@ import pytest
 
 import staa_widgets as staa
 from staa_widgets import errors
+from staa_widgets.utils.text import quote_value
 from staa_widgets.widget.payload_traits import PAYLOAD_TRAITS
 from staa_widgets.widget.service import MAX_VIEWS
 from staa_widgets.widget.settings import SETTINGS, SettingError
@@ -93,7 +94,7 @@ def send_message(case: Case, page: Page) -> list[str]:
         "v": 2 if case.chance(0.9) else case.pick(_VALUES),
         "id": request_id,
         "op": op,
-        "args": args(case, op),
+        "args": make_arguments(case, op),
     }
     if case.chance(0.1):
         message[case.pick(["v", "id", "op", "args", "kind", "new"])] = case.pick(_VALUES)
@@ -101,7 +102,7 @@ def send_message(case: Case, page: Page) -> list[str]:
     if case.chance(0.05):
         message = case.pick([*_VALUES, [message], {}, {"id": None}])
         request_id = None
-    case.note(short(message))
+    case.note(quote_value(message, 150))
     page.send(message)
     is_cancel = isinstance(message, dict) and message.get("op") == "cancel" and message.get("v") == 2
     must_answer = (
@@ -110,8 +111,8 @@ def send_message(case: Case, page: Page) -> list[str]:
     return [request_id] if must_answer and not is_cancel and message.get("kind") != "anywidget-command" else []
 
 
-def args(case: Case, op: Any) -> Any:
-    """Return arguments of a request: sound ones, and one of them or all replaced."""
+def make_arguments(case: Case, op: Any) -> Any:
+    """Return arguments of a request: valid ones, or with one or all of them replaced."""
     sound: dict[str, Any] = {
         "compute": {"method": case.pick(["staa", "rollout", "uniform"]), "target": case.number(0, 5)},
         "frames": {"first": case.number(0, 32), "count": case.number(1, 40)},
@@ -134,11 +135,11 @@ def args(case: Case, op: Any) -> Any:
 
 
 def set_traits(case: Case, page: Page) -> None:
-    """Set traits as a page does, private ones and such that do not exist among them."""
+    """Set traits as a page does; some of them are private or do not exist."""
     names = [*SETTINGS, "method", "target", "patch", *PAYLOAD_TRAITS, "_esm", "_css", "_anywidget_id", "time", "slice",
              "layout", "comm", "keys", "_model_module", "__class__", "unknown", "_service"]  # fmt: skip
     state = {case.pick(names): case.pick(_VALUES) for _ in range(case.pick([1, 1, 3]))}
-    case.note(short(state))
+    case.note(quote_value(state, 150))
     with suppress(SettingError):  # The kernel logs it; the value of the trait stays.
         page.set(**state)
 
@@ -177,7 +178,7 @@ def check_answers(page: Page, requests: Counter[str]) -> None:
 
 
 def check_player(player: staa.Player, explanation: staa.Explanation, payload: dict[str, Any]) -> None:
-    """Assert that settings are valid, and that the page has changed no trait that is none of its business."""
+    """Assert that settings are valid, and that the page has changed no trait of the payload."""
     assert player._esm == payload["_esm"], "the page has set the code of the player"
     assert player._css == payload["_css"], "the page has set the style of the player"
     np.testing.assert_array_equal(player.explanations[-1].times, explanation.times)
@@ -186,14 +187,6 @@ def check_player(player: staa.Player, explanation: staa.Explanation, payload: di
     if all(e is explanation for e in player.explanations):
         changed = [name for name in PAYLOAD_TRAITS if getattr(player, name) != payload[name]]
         assert not changed, f"the page has set {changed}"
-
-
-def short(value: object) -> str:
-    """Return the start of the `repr` of a value."""
-    try:
-        return repr(value)[:150]
-    except ValueError:
-        return "a number of too many digits"
 
 
 DRIVER = Driver("messages", "messages and values of traits from a page", start, share=2.0)

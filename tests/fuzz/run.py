@@ -1,4 +1,4 @@
-"""Share a time among drivers, which run in processes of their own, two at a time."""
+"""Run drivers for a given time, each in a process of its own and two at once."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def run_for(
     *,
     processes: int = 2,
 ) -> list[Tally]:
-    """Try cases of all drivers until a time is over, and return what came of them.
+    """Try cases of all drivers for a given time, and return their tallies.
 
     Parameters
     ----------

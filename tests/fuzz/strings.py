@@ -36,14 +36,14 @@ _ELEMENTS = {"html", "head", "meta", "title", "link", "style", "body", "noscript
 
 @contextmanager
 def start(folder: Path) -> Iterator[RunCase]:
-    """Write each kind of file once, so that the packages that this takes are loaded."""
+    """Write each kind of file once, so that all packages that it needs are loaded."""
     make_explanation().export(folder / "file.png")
     make_explanation().to_plotly()
     page_text(make_explanation())
     yield run
 
 
-def hostile(case: Case) -> str:
+def hostile_text(case: Case) -> str:
     """Return a hostile text."""
     text = "".join(case.pick(PIECES) for _ in range(case.pick([0, 1, 1, 2, 3, 6])))
     return text + case.pick(["\ud83d", "\udc00"]) if case.chance(0.01) else text
@@ -70,18 +70,18 @@ def run(case: Case) -> str:
 def make_hostile(case: Case) -> staa.Explanation:
     """Return an explanation with hostile texts wherever there is a text."""
     changes: dict[str, Any] = {
-        "clip_name": hostile(case),
-        "labels": (hostile(case), hostile(case)),
-        "model_id": hostile(case),
-        "params": {hostile(case): hostile(case), "layers": [hostile(case), {hostile(case): None}]},
+        "clip_name": hostile_text(case),
+        "labels": (hostile_text(case), hostile_text(case)),
+        "model_id": hostile_text(case),
+        "params": {hostile_text(case): hostile_text(case), "layers": [hostile_text(case), {hostile_text(case): None}]},
         "provenance": {
-            hostile(case): hostile(case),
-            "model": {"family": case.pick(["timesformer", "generic", hostile(case)]), hostile(case): 1},
-            "sampling": {"window": case.pick([None, 2]), "cut": True, hostile(case): hostile(case)},
+            hostile_text(case): hostile_text(case),
+            "model": {"family": case.pick(["timesformer", "generic", hostile_text(case)]), hostile_text(case): 1},
+            "sampling": {"window": case.pick([None, 2]), "cut": True, hostile_text(case): hostile_text(case)},
         },
     }
     if case.chance(0.3):
-        changes["method"] = hostile(case)
+        changes["method"] = hostile_text(case)
     changes = {name: change for name, change in changes.items() if case.chance(0.7)}
     case.note(ascii(changes))
     return (explanation_with_ground_truth if case.chance(0.3) else make_explanation)(**changes)
@@ -108,7 +108,7 @@ def check_page(case: Case, e: staa.Explanation) -> str:
 
 def check_table(case: Case, e: staa.Explanation) -> str:
     """Assert that no name in a table is a formula, and that the table has as many rows and columns as it should."""
-    names = [hostile(case) or "a", hostile(case) or "b"]
+    names = [hostile_text(case) or "a", hostile_text(case) or "b"]
     comparison = staa.Comparison({names[0]: e, names[1]: e})
     text = csv_text(comparison)
     text.encode()
@@ -179,7 +179,7 @@ def check_player(case: Case, e: staa.Explanation) -> str:
 
 def use_paths(case: Case) -> str:
     """Assert that a file with a hostile name is written where it was asked for, or refused."""
-    name = hostile(case)
+    name = hostile_text(case)
     case.note(ascii(name))
     e = make_explanation(clip_name=name)
     inside = case.folder / "inside"

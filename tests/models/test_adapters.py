@@ -36,7 +36,7 @@ def linear_names(module: nn.Module) -> list[str]:
     return [name for name in names if name != "classifier"]
 
 
-def adapted(family: str, *adapters: str, **settings: Any) -> Any:
+def peft_model(family: str, *adapters: str, **settings: Any) -> Any:
     """A model with random adapters of every linear layer; the last one is active."""
     module = tiny_classifier(family)
     config = peft.LoraConfig(target_modules=linear_names(module), r=2, **settings)
@@ -66,7 +66,7 @@ def assert_equal_maps(one: Any, other: Any, methods: dict[str, dict[str, Any]] =
 
 @pytest.mark.parametrize("family", ATTENDING)
 def test_maps_of_lora_are_those_of_the_merged_model(family: str) -> None:
-    model = adapted(family, modules_to_save=["classifier"])
+    model = peft_model(family, modules_to_save=["classifier"])
     base = maps(tiny_classifier(family), "staa_logit")
     merged = copy.deepcopy(model).merge_and_unload()
     assert_equal_maps(model, merged)
@@ -84,7 +84,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("config", CONFIGS)
 def test_variants_of_lora_are_read_as_merged(config: str) -> None:
-    model = adapted("timesformer", **CONFIGS[config])
+    model = peft_model("timesformer", **CONFIGS[config])
     # In training, dropout would change the weights; explaining is done in evaluation mode.
     model.train()
     state = module_state(model)
@@ -115,7 +115,7 @@ def test_other_adapters_are_read_as_merged(adapter: str) -> None:
 
 
 def test_active_disabled_scaled_and_several_adapters() -> None:
-    model = adapted("vivit", "one", "two")
+    model = peft_model("vivit", "one", "two")
     for name in ("one", "two"):
         model.set_adapter(name)
         assert_equal_maps(model, copy.deepcopy(model).merge_and_unload(), {"staa_logit": {}})
@@ -154,7 +154,7 @@ def test_a_projection_that_is_not_linear_is_refused_where_it_is_read() -> None:
 
 
 def test_wrappers_are_taken_off() -> None:
-    model = adapted("videomae")
+    model = peft_model("videomae")
     expected = maps(model.get_base_model(), "staa_logit")
     parallel: Any = nn.DataParallel(model)
     compiled: Any = torch.compile(model)

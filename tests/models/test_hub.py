@@ -24,7 +24,7 @@ Files = dict[str, str]
 
 
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def saved_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three models in one folder: at the top, in a subfolder, and in another variant; each with its own resize."""
     folder = tmp_path_factory.mktemp("models") / "walker"
     for seed, place, edge in ((0, folder, 30), (1, folder / "checkpoint-500", 31), (2, folder / "checkpoint-90", 32)):
@@ -37,9 +37,9 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def repository(saved: Path, hub: FakeHub) -> FakeHub:
+def repository(saved_folder: Path, hub: FakeHub) -> FakeHub:
     hub.repositories.clear()
-    hub.add(NAME, saved, {"v1": saved / "checkpoint-90"})
+    hub.add(NAME, saved_folder, {"v1": saved_folder / "checkpoint-90"})
     hub.requested.clear()
     return hub
 
@@ -80,8 +80,8 @@ def test_weights_and_processor_are_read_where_the_options_say(
 @pytest.mark.parametrize(
     ("options", "seed", "edge"), [({"subfolder": "checkpoint-500/"}, 1, 31), ({"variant": "fp16"}, 3, 30)]
 )
-def test_a_folder_has_subfolders_and_variants_too(options: Any, seed: int, edge: int, saved: Path) -> None:
-    model = load_model(saved, device="cpu", **options)
+def test_a_folder_has_subfolders_and_variants_too(options: Any, seed: int, edge: int, saved_folder: Path) -> None:
+    model = load_model(saved_folder, device="cpu", **options)
     assert (seed_of(model), model.transform.shortest_edge) == (seed, edge)
 
 
@@ -100,9 +100,9 @@ def test_options_that_lead_elsewhere_are_refused(options: Any, repository: FakeH
     assert repository.requested == []
 
 
-def test_a_folder_has_no_revision(saved: Path) -> None:
+def test_a_folder_has_no_revision(saved_folder: Path) -> None:
     with pytest.raises(ParameterError, match="'walker' is a folder, which has no revision 'v1'"):
-        load_model(saved, revision="v1")
+        load_model(saved_folder, revision="v1")
 
 
 def test_all_files_are_those_of_one_commit(repository: FakeHub, tmp_path: Path) -> None:
@@ -248,8 +248,8 @@ def test_what_is_no_classifier_is_refused_before_its_weights_are_downloaded(
     assert not [path for path in hub.requested if "/resolve/" in path and path.endswith((".safetensors", ".pth"))]
 
 
-def test_a_trainers_checkpoint_is_loaded_as_the_error_says(saved: Path, hub: FakeHub, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(saved, tmp_path / "run"))
+def test_a_trainers_checkpoint_is_loaded_as_the_error_says(saved_folder: Path, hub: FakeHub, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(saved_folder, tmp_path / "run"))
     for path in folder.iterdir():
         if path.is_file():
             path.unlink()

@@ -35,16 +35,16 @@ class Hostile:
 
 
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def saved_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "walker"
     tiny_timesformer().save_pretrained(folder)
     return folder
 
 
 @pytest.fixture
-def folder(saved: Path, tmp_path: Path) -> Path:
+def folder(saved_folder: Path, tmp_path: Path) -> Path:
     """A copy without weights."""
-    copy = Path(shutil.copytree(saved, tmp_path / "walker"))
+    copy = Path(shutil.copytree(saved_folder, tmp_path / "walker"))
     (copy / "model.safetensors").unlink()
     return copy
 
@@ -77,8 +77,8 @@ def test_weights_outlive_their_file(folder: Path) -> None:
     assert_same_weights(model.module)
 
 
-def test_safetensors_come_first(saved: Path, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(saved, tmp_path / "walker"))
+def test_safetensors_come_first(saved_folder: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(saved_folder, tmp_path / "walker"))
     torch.save({"extra": Hostile(tmp_path / "ran")}, folder / "pytorch_model.bin")
     assert_same_weights(load_model(folder, processor=PROCESSOR).module)
     assert not (tmp_path / "ran").exists()
@@ -140,7 +140,7 @@ def test_with_an_old_torch_the_weights_of_the_hubs_own_bot_are_read(
     author: str,
     base: str | None,
     loads: bool,
-    saved: Path,
+    saved_folder: Path,
     folder: Path,
     hub: FakeHub,
     tmp_path: Path,
@@ -148,7 +148,7 @@ def test_with_an_old_torch_the_weights_of_the_hubs_own_bot_are_read(
 ) -> None:
     torch.save(tiny_timesformer(seed=1).state_dict(), folder / "pytorch_model.bin")
     hub.add("somebody/walker", folder)
-    hub.add_request("somebody/walker", saved, author=author, base=base and base * 40)
+    hub.add_request("somebody/walker", saved_folder, author=author, base=base and base * 40)
     monkeypatch.setattr(torch, "__version__", TorchVersion("2.9.0"))
     if loads:
         with pytest.warns(UserWarning, match=r"conversion bot were read\. revision='refs/pr/7' reads them without"):
@@ -160,7 +160,7 @@ def test_with_an_old_torch_the_weights_of_the_hubs_own_bot_are_read(
 
 
 def test_a_new_torch_reads_no_pull_request_unless_it_is_named_and_asks_nobody_to_convert(
-    saved: Path, folder: Path, hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+    saved_folder: Path, folder: Path, hub: FakeHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     addresses, connect = [], socket.socket.connect
 
@@ -172,7 +172,7 @@ def test_a_new_torch_reads_no_pull_request_unless_it_is_named_and_asks_nobody_to
     monkeypatch.setattr(modeling_utils, "auto_conversion", pytest.fail)
     torch.save(tiny_timesformer(seed=1).state_dict(), folder / "pytorch_model.bin")
     hub.add("somebody/runner", folder)
-    hub.add_request("somebody/runner", saved)
+    hub.add_request("somebody/runner", saved_folder)
     hub.requested.clear()
     with pytest.warns(UserWarning, match=WORD):
         main = load_model("somebody/runner", processor=PROCESSOR)

@@ -51,6 +51,11 @@ def test_every_known_checkpoint_has_a_recipe():
     assert {name.rpartition("/")[2] for name in KNOWN_CHECKPOINTS} <= KNOWN_RECIPES.keys()
 
 
+def test_every_recipe_is_of_a_known_checkpoint_or_of_one_that_is_not_tried():
+    others = KNOWN_RECIPES.keys() - {name.rpartition("/")[2] for name in KNOWN_CHECKPOINTS}
+    assert others == {"videomae-small-finetuned-kinetics", "videomae-small-finetuned-ssv2", "vivit-b-16x2"}
+
+
 def test_the_recipe_of_a_folder_is_found_by_the_name_that_its_configuration_states(tmp_path: Path):
     tiny_classifier("videomae").save_pretrained(tmp_path / "copy")
     path = tmp_path / "copy" / "config.json"

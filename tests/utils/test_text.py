@@ -13,6 +13,7 @@ from staa_widgets.utils.html import element
 from staa_widgets.utils.text import (
     check_text,
     drop_direction_controls,
+    list_names,
     printable_text,
     quote_value,
     replace_surrogates,
@@ -58,3 +59,11 @@ def test_an_error_shows_no_characters_that_control_a_terminal() -> None:
     error = FileWriteError("It cannot be written to a\r\n\x1b[31m\u202eb\ud83d/é.", "Choose\x00 another.")
     assert str(error) == "It cannot be written to a\\r\n\\x1b[31m\\u202eb\\ud83d/é. Choose\\x00 another."
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [([], ""), (["b", "a"], "b, a"), (["a", "b", "c"], "a, b and 1 more"), (["abcde"], "abcd…")],
+)
+def test_a_list_of_names_is_short(names: list[str], text: str) -> None:
+    assert list_names(names, most=2, length=4) == text

@@ -20,8 +20,8 @@ from staa_widgets.models.model_source import find_source
 def convert_checkpoint(model: str | os.PathLike[str], out: Path, options: HubOptions | None = None) -> Checkpoint:
     """Write a classifier as a folder with safetensors weights, and return the classifier.
 
-    Pickled weights are read as `load_model` reads them, so that nothing in them runs. The folder appears in one step,
-    with weights of the stored type, config.json and the processor's JSON.
+    Pickled weights are read as `load_model` reads them, so that no code in them runs. The folder appears only when it
+    is complete: weights of the stored type, config.json and the processor's JSON.
 
     Parameters
     ----------

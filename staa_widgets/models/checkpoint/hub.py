@@ -1,6 +1,6 @@
-"""Read a repository on the Hugging Face Hub: asked once what it holds, and then file by file at one commit.
+"""Read a repository on the Hugging Face Hub: first the list of its files, then single files, all at one commit.
 
-Without a network, or with ``local_files_only``, the files are those that were downloaded before.
+Without a network, or with ``local_files_only``, only files that were downloaded before are read.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from staa_widgets.models.checkpoint.source import (
 Result = TypeVar("Result")
 
 PATIENCE_S = 4.5
-"""Seconds to wait for the hub's first answer; ``HF_HUB_ETAG_TIMEOUT`` replaces them."""
+"""Seconds to wait for the hub's first answer, unless the variable ``HF_HUB_ETAG_TIMEOUT`` is set."""
 
 _CONVERSION_BOT = "SFconvertbot"
 _CONVERSION_TITLE = "Adding `safetensors` variant of this model"
@@ -53,24 +53,24 @@ class HubSource(ModelSource):
         Id of the repository.
     options
         Which files to read, and how.
-    listed
+    paths
         Paths of all files of the repository.
     """
 
     name: str
     options: HubOptions
-    listed: frozenset[str]
+    paths: frozenset[str]
 
     def files(self) -> Collection[str]:
         """Return the names of the files beside config.json."""
         folder = PurePosixPath(self.options.subfolder)
-        return [path.name for path in map(PurePosixPath, self.listed) if path.parent == folder]
+        return [path.name for path in map(PurePosixPath, self.paths) if path.parent == folder]
 
     def subfolders(self) -> Collection[str]:
         """Return the names of folders that hold a config.json."""
         folder = PurePosixPath(self.options.subfolder)
-        paths = [path.parent for path in map(PurePosixPath, self.listed) if path.name == CONFIG_FILE]
-        return [path.name for path in paths if path.parent == folder and path != folder]
+        models = [path.parent for path in map(PurePosixPath, self.paths) if path.name == CONFIG_FILE]
+        return [path.name for path in models if path.parent == folder and path != folder]
 
     def find(self, file_name: str) -> Path | None:
         """Return the path of a file, downloaded if necessary, or ``None`` if the repository has no such file.
@@ -133,7 +133,7 @@ class HubSource(ModelSource):
             commits = api.list_repo_commits(self.name, revision=request.git_reference)
             if request.git_reference and [commit.commit_id for commit in commits[1:2]] == [newest]:
                 info = api.model_info(self.name, revision=request.git_reference)
-                return replace(self._at(request.git_reference), listed=_listed_files(info))
+                return replace(self._at(request.git_reference), paths=_file_paths(info))
         return None
 
     def _at(self, revision: str) -> HubSource:
@@ -141,7 +141,7 @@ class HubSource(ModelSource):
 
 
 def open_repository(name: str, options: HubOptions) -> ModelSource:
-    """Return the files of a repository: those of the hub, or, if the hub is not to be asked, those in its cache.
+    """Return the files of a repository: those on the hub or, if it cannot or must not be reached, those in its cache.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def open_repository(name: str, options: HubOptions) -> ModelSource:
     patience = constants.HF_HUB_ETAG_TIMEOUT if "HF_HUB_ETAG_TIMEOUT" in os.environ else PATIENCE_S
     api = HfApi(token=options.token)
     try:
-        # The limit of each step of the request is longer, so that the limit of the whole is the one that is named.
+        # Each step of the request has a longer limit, so that the limit of the whole request is reached first.
         info: Any = _call_within(
             patience, lambda: api.model_info(name, revision=options.revision, timeout=2 * patience)
         )
@@ -180,19 +180,19 @@ def open_repository(name: str, options: HubOptions) -> ModelSource:
         raise ModelLoadError(f"{name!r} is no id of a repository: {first_line(error)}", "Give 'owner/name'.") from error
     except Exception as error:  # Errors of the network have many types.
         return _open_cache(name, options, f"the Hugging Face Hub cannot be reached: {first_line(error)}", error)
-    return HubSource(name, options, _listed_files(info))
+    return HubSource(name, options, _file_paths(info))
 
 
-def _listed_files(info: Any) -> frozenset[str]:
+def _file_paths(info: Any) -> frozenset[str]:
     return frozenset(sibling.rfilename for sibling in info.siblings or ())
 
 
 def _open_cache(name: str, options: HubOptions, reason: str, error: Exception | None = None) -> FolderSource:
     """Return the files of a repository in the hub's cache."""
     path = "/".join(filter(None, (options.subfolder, CONFIG_FILE)))
-    found = try_to_load_from_cache(name, path, cache_dir=options.cache_dir, revision=options.revision)
-    if isinstance(found, str):
-        return FolderSource(name, Path(found).parent, options, offline=reason)
+    config_path = try_to_load_from_cache(name, path, cache_dir=options.cache_dir, revision=options.revision)
+    if isinstance(config_path, str):
+        return FolderSource(name, Path(config_path).parent, options, offline=reason)
     revision = "" if options.revision is None else f" at revision {options.revision!r}"
     raise ModelLoadError(
         f"{name!r}{revision} was not downloaded before, and {reason}.",
@@ -201,7 +201,10 @@ def _open_cache(name: str, options: HubOptions, reason: str, error: Exception | 
 
 
 def _call_within(seconds: float, function: Callable[[], Result]) -> Result:
-    """Return what a function returns, or raise `TimeoutError`; looking up an address has no time limit of its own."""
+    """Return the result of a function; raise `TimeoutError` if it takes longer.
+
+    The function runs in a thread, because the look-up of a host name cannot be given a time limit.
+    """
     outcome: queue.SimpleQueue[tuple[Result | None, Exception | None]] = queue.SimpleQueue()
 
     def call() -> None:

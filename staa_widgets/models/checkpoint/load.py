@@ -1,4 +1,4 @@
-"""Load a classifier from a folder or a repository: own settings only, no code, complete or refused."""
+"""Load a classifier from a folder or a repository. No code in it runs, and an incomplete classifier is refused."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Checkpoint:
     processor
         Contents of the processor's JSON; ``None`` if there is none.
     note
-        Where the weights come from, if that is worth a warning.
+        Text of a warning about where the weights come from; empty for none.
     """
 
     family: Family
@@ -128,8 +128,8 @@ def _make_module(
         check_shapes(weights, shapes, source.name)
         architecture: Any = family.architecture
         tensors = {name: weight.read() for name, weight in weights.items()}
-        # Without a folder, transformers reads no other file: no adapter, no index, no code. Nor does it ask others to
-        # convert pickled weights.
+        # Without a folder, transformers reads no other file (adapter, index, code), and does not ask the hub to convert
+        # pickled weights.
         module, info = architecture.from_pretrained(
             None,
             config=config,

@@ -1,4 +1,4 @@
-"""Silence the libraries that load models, and restore them: their logs, and the progress bars of reading weights.
+"""Silence the logs of the libraries that load models, and the progress bars of reading weights, for a while.
 
 The progress bars of downloads stay.
 """
@@ -31,7 +31,7 @@ def quiet_transformers() -> Iterator[None]:
     verbosity, shows_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     hub_hides_bars = are_progress_bars_disabled()
     logging.set_verbosity_error()
-    # Switching the bars warns if an environment variable has set them for good.
+    # Switching the bars causes a warning if an environment variable fixes their state.
     with warnings.catch_warnings(), quiet_hub():
         warnings.simplefilter("ignore")
         logging.disable_progress_bar()

@@ -1,4 +1,4 @@
-"""Say why a folder or repository cannot be loaded, before its weights are downloaded, and what to do instead."""
+"""Errors for folders and repositories that cannot be loaded, raised before any weights are downloaded."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from staa_widgets.models.checkpoint.json_file import read_json
 from staa_widgets.models.checkpoint.known import KNOWN_CHECKPOINTS
 from staa_widgets.models.checkpoint.source import CONFIG_FILE, ModelSource
 from staa_widgets.models.family import Family
-from staa_widgets.utils.text import quote_value
+from staa_widgets.utils.text import list_names, quote_value
 
 _CLASSIFIER = "ForVideoClassification"
 _LANGUAGE_CLASSES = ("ForConditionalGeneration", "ForCausalLM", "LMHeadModel")
 _ADAPTER_FILE = "adapter_config.json"
-# transformers 5 no longer reads these.
+# Files that transformers 5 no longer reads.
 _OTHER_FRAMEWORKS = {"flax_model.msgpack": ("Flax", "from_flax"), "tf_model.h5": ("TensorFlow", "from_tf")}
 _ORIGINAL_SUFFIXES = (".pth", ".pt", ".ckpt", ".pyth", ".npz")
 
@@ -35,8 +35,9 @@ def refuse_encoder(name: str, family: Family, content: Mapping[str, Any]) -> Non
     """
     prefix = family.architecture.__name__.removesuffix(_CLASSIFIER)
     classes = [str(item) for item in _as_list(content.get("architectures"))]
-    own = [item for item in classes if item.startswith(prefix)]
-    if not own or any(item == family.architecture.__name__ or item.endswith(_CLASSIFIER) for item in own):
+    family_classes = [item for item in classes if item.startswith(prefix)]
+    classifier_name = family.architecture.__name__
+    if not family_classes or any(item == classifier_name or item.endswith(_CLASSIFIER) for item in family_classes):
         return
     classifiers = [known.id for known in KNOWN_CHECKPOINTS.values() if known.family == family.name]
     # The id of a classifier begins with that of its encoder: videomae-base, videomae-base-finetuned-kinetics.
@@ -46,13 +47,13 @@ def refuse_encoder(name: str, family: Family, content: Mapping[str, Any]) -> Non
     if not classifiers:
         published = "No classifier with this architecture is published."
     raise UnsupportedModelError(
-        f"{name!r} is an encoder without a classifier ({own[0]}): it predicts no classes.",
+        f"{name!r} is an encoder without a classifier ({family_classes[0]}): it predicts no classes.",
         f"{published} Or train it first as a {prefix}{_CLASSIFIER}.",
     )
 
 
 def refuse_language_model(name: str, content: Mapping[str, Any]) -> None:
-    """Raise `UnsupportedModelError` if a configuration is that of a model that answers in words."""
+    """Raise `UnsupportedModelError` if a configuration describes a language model."""
     classes = [str(item) for item in _as_list(content.get("architectures"))]
     language = [item for item in classes if item.endswith(_LANGUAGE_CLASSES)]
     if not language and not isinstance(content.get("text_config"), dict):
@@ -74,14 +75,14 @@ def missing_config_error(source: ModelSource) -> ModelLoadError:
     if subfolders:
         checkpoints = sorted(subfolders, key=_natural_key)
         return ModelLoadError(
-            f"{message}, but its folders {_list_names(checkpoints)} have one.",
+            f"{message}, but its folders {list_names(checkpoints)} have one.",
             f"Give one of them: load_model({source.name!r}, subfolder={checkpoints[-1]!r}) for a repository, or its "
             "path for a local folder.",
         )
     originals = [name for name in sorted(files) if name.endswith(_ORIGINAL_SUFFIXES)]
     if originals:
         return ModelLoadError(
-            f"{message}: {_list_names(originals)} is in the format of its authors' code.",
+            f"{message}: {list_names(originals)} is in the format of its authors' code.",
             "Use the checkpoint that was converted for transformers, or build the model with that code and give the "
             "module to staa_widgets.wrap_model.",
         )
@@ -89,7 +90,7 @@ def missing_config_error(source: ModelSource) -> ModelLoadError:
 
 
 def missing_weights_error(source: ModelSource) -> ModelLoadError:
-    """Return the error to raise for a source with config.json and no weights; it says what the source holds."""
+    """Return the error to raise for a source without weights; it says what the source holds instead."""
     files, variant = source.files(), source.options.variant
     message = f"The model {source.name!r} has no file named model.{variant + '.' if variant else ''}safetensors"
     if source.offline:
@@ -99,7 +100,7 @@ def missing_weights_error(source: ModelSource) -> ModelLoadError:
         )
     weights = [name for name in sorted(files) if name.endswith((".safetensors", ".bin"))]
     if variant and weights:
-        return ModelLoadError(f"{message}, but {_list_names(weights)}.", "Give another variant, or none.")
+        return ModelLoadError(f"{message}, but {list_names(weights)}.", "Give another variant, or none.")
     if _ADAPTER_FILE in files:
         return _adapter_error(source, message)
     for name, (framework, keyword) in _OTHER_FRAMEWORKS.items():
@@ -126,12 +127,7 @@ def _adapter_error(source: ModelSource, message: str) -> ModelLoadError:
 
 def _describe_files(files: Iterable[str]) -> str:
     names = sorted(files)
-    return f"; it holds {_list_names(names)}" if names else "; it holds no files"
-
-
-def _list_names(names: Iterable[str], most: int = 5) -> str:
-    texts = [name if len(name) <= 60 else f"{name[:60]}…" for name in names]
-    return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")
+    return f"; it holds {list_names(names)}" if names else "; it holds no files"
 
 
 def _natural_key(name: str) -> tuple[int, str]:

@@ -1,7 +1,7 @@
 """Make a configuration from config.json: only settings that describe the architecture, and the class labels.
 
-transformers obeys many other settings: code to run, kernels and base models to download, attention implementations,
-quantization, weights under another name. A model's file sets none of them.
+transformers has many other settings: code to run, kernels and base models to download, attention implementations,
+quantization, weights under another name. None of them is read from a model's file.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _OLD_NAMES = frozenset({"qkv_bias"})
 
 def architecture_settings(config_class: type[PreTrainedConfig]) -> frozenset[str]:
     """Return the names of the settings that a configuration class adds to those common to all models."""
-    own = frozenset(inspect.signature(config_class).parameters)
+    names = frozenset(inspect.signature(config_class).parameters)
     common = frozenset(inspect.signature(PreTrainedConfig).parameters)
-    aliases = {alias for alias, name in config_class.attribute_map.items() if name in own - common}
-    return own - common - {"kwargs"} | aliases | _OLD_NAMES
+    aliases = {alias for alias, name in config_class.attribute_map.items() if name in names - common}
+    return names - common - {"kwargs"} | aliases | _OLD_NAMES
 
 
 def make_config(family: Family, content: Mapping[str, Any], shapes: Collection[tuple[int, ...]]) -> Any:

@@ -37,7 +37,7 @@ class HubOptions:
     Raises
     ------
     ParameterError
-        If a value has another type, or the subfolder or variant leads elsewhere.
+        If a value has another type, or the subfolder or variant leads out of the model's folder.
     """
 
     revision: str | None = None
@@ -72,7 +72,7 @@ class ModelSource(ABC):
     """Name to show; contains no path of this machine."""
     options: HubOptions
     offline: str = ""
-    """Why the hub is not asked for further files, if it is not."""
+    """Reason why no further files can be fetched from the hub; empty if they can."""
 
     @abstractmethod
     def files(self) -> Collection[str]:
@@ -114,7 +114,7 @@ class FolderSource(ModelSource):
     options
         Options; only the variant matters here.
     offline
-        Why the hub is not asked, if the folder belongs to its cache.
+        If the folder is in the hub's cache: reason why no further files can be fetched from the hub.
     """
 
     name: str

@@ -34,7 +34,7 @@ class WeightFiles:
     pickled
         Whether they are pickled (``.bin``), not safetensors.
     note
-        Where they come from, if that is worth a warning.
+        Text of a warning about where the weights come from; empty for none.
     """
 
     paths: tuple[Path, ...]
@@ -45,14 +45,14 @@ class WeightFiles:
 def find_weight_files(source: ModelSource) -> WeightFiles:
     """Return the files of a model's weights: safetensors files or, if there are none, pickled ones.
 
-    Pickled weights are for `SAFE_TORCH` and newer. With an older torch, a repository on the hub is read from the open
-    pull request in which the hub's bot converted its weights to safetensors, if there is one.
+    Pickled weights are read only with torch `SAFE_TORCH` or newer. With an older torch, the weights of a repository on
+    the hub are read from the open pull request in which the hub's bot converted them to safetensors, if there is one.
 
     Raises
     ------
     ModelLoadError
-        If there are no weights or only pickled ones and torch is too old, or an index names a file that is missing or
-        elsewhere.
+        If there are no weights; if they are pickled and torch is too old; or if an index names a file that is missing
+        or in another folder.
     """
     paths = _find_paths(source, _SAFETENSORS)
     if paths:
@@ -85,7 +85,7 @@ def find_weight_files(source: ModelSource) -> WeightFiles:
 
 
 def _find_paths(source: ModelSource, name: str) -> tuple[Path, ...]:
-    """Return the file of this name, or the files that its index lists, or nothing."""
+    """Return the file of this name, else the files that its index lists; nothing if neither exists."""
     path = source.find(_with_variant(name, source.options.variant))
     if path is not None:
         return (path,)
@@ -101,8 +101,8 @@ def _with_variant(name: str, variant: str | None) -> str:
 
 def _find_listed_files(source: ModelSource, index: Path, suffix: str) -> tuple[Path, ...]:
     kind = "safetensors" if suffix == ".safetensors" else suffix
-    listed = read_json(index).get("weight_map")
-    names: Iterable[Any] = listed.values() if isinstance(listed, dict) else ()
+    weight_map = read_json(index).get("weight_map")
+    names: Iterable[Any] = weight_map.values() if isinstance(weight_map, dict) else ()
     paths = []
     for name in dict.fromkeys(map(str, names)):
         if not re.fullmatch(rf"[\w-][\w.-]*{re.escape(suffix)}", name):

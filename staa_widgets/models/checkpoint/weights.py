@@ -21,6 +21,7 @@ from staa_widgets.errors import ModelLoadError
 from staa_widgets.models.checkpoint.source import first_line
 from staa_widgets.models.checkpoint.weight_files import WeightFiles
 from staa_widgets.models.family import Family
+from staa_widgets.utils.text import list_names
 
 _DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 _DTYPE_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
@@ -66,8 +67,8 @@ def open_weights(files: WeightFiles, unused_names: Collection[str]) -> Iterator[
     weights: dict[str, StoredWeight] = {}
     with ExitStack() as stack:
         for path in files.paths:
-            opened = _open_pickled(path) if files.pickled else _open_safetensors(path, stack)
-            for name, weight in opened.items():
+            file_weights = _open_pickled(path) if files.pickled else _open_safetensors(path, stack)
+            for name, weight in file_weights.items():
                 if any(re.fullmatch(pattern, name) for pattern in unused_names):
                     continue
                 if name in weights:
@@ -76,7 +77,7 @@ def open_weights(files: WeightFiles, unused_names: Collection[str]) -> Iterator[
         others = {f"{name} ({weight.dtype})" for name, weight in weights.items() if weight.dtype not in _DTYPES}
         if others:
             raise ModelLoadError(
-                f"The model has weights of a type that is not supported: {list_names(others)}.",
+                f"The model has weights of a type that is not supported: {_list_weights(others)}.",
                 "Use a checkpoint with floating-point weights that is not quantized.",
             )
         yield weights
@@ -92,7 +93,7 @@ def _open_safetensors(path: Path, stack: ExitStack) -> dict[str, StoredWeight]:
 
 
 def _open_pickled(path: Path) -> dict[str, StoredWeight]:
-    """Open a pickled file of weights; nothing in it can run, and weights stay on disk until they are read."""
+    """Open a pickled file of weights. No code in it can run, and each weight stays on disk until it is read."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except UnpicklingError as error:
@@ -109,7 +110,7 @@ def _open_pickled(path: Path) -> dict[str, StoredWeight]:
         raise ModelLoadError(f"{path.name} holds a {type(content).__name__}, not weights by name.", _PICKLE_HINT)
     others = [str(name) for name, item in content.items() if not isinstance(name, str) or not _is_plain(item)]
     if others:
-        raise ModelLoadError(f"{path.name} holds values that are no weights: {list_names(others)}.", _PICKLE_HINT)
+        raise ModelLoadError(f"{path.name} holds values that are no weights: {_list_weights(others)}.", _PICKLE_HINT)
     return {
         name: StoredWeight(
             tuple(tensor.shape),
@@ -130,7 +131,7 @@ def _copy(tensor: Tensor) -> Tensor:
 
 
 def rename_old(weights: Mapping[str, StoredWeight], family: Family, names: Collection[str]) -> dict[str, StoredWeight]:
-    """Return the weights with the names of this release of transformers, see `Family.renamed_weights`.
+    """Return the weights under the names that the installed transformers uses, see `Family.renamed_weights`.
 
     Parameters
     ----------
@@ -153,7 +154,7 @@ def rename_old(weights: Mapping[str, StoredWeight], family: Family, names: Colle
 
 
 def missing_zeros(weights: Collection[str], family: Family, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
-    """Return the weights that are zero where a checkpoint lacks them, see `Family.zero_weights`."""
+    """Return zeros for the weights that a checkpoint may leave out, and that it lacks, see `Family.zero_weights`."""
     missing = [name for name in shapes if name not in weights]
     return {
         name: torch.zeros(shapes[name])
@@ -170,7 +171,7 @@ def expected_shapes(family: Family, config: Any) -> dict[str, tuple[int, ...]]:
 
 
 def check_shapes(weights: Mapping[str, StoredWeight], shapes: Mapping[str, tuple[int, ...]], name: str) -> None:
-    """Raise `ModelLoadError` if weights have another shape, or the model would be much larger than its files."""
+    """Raise `ModelLoadError` if weights have another shape, or if the model would be much larger than its files."""
     others = [key for key, shape in shapes.items() if key in weights and weights[key].shape != shape]
     check_names(name, missing=others)
     stored = sum(prod(weight.shape) for weight in weights.values())
@@ -184,9 +185,9 @@ def check_names(name: str, *, missing: Collection[str], unexpected: Collection[s
         return
     faults = []
     if missing:
-        faults.append(f"{list_names(missing)} are missing or of another size")
+        faults.append(f"{_list_weights(missing)} are missing or of another size")
     if unexpected:
-        faults.append(f"{list_names(unexpected)} are unexpected")
+        faults.append(f"{_list_weights(unexpected)} are unexpected")
     raise ModelLoadError(
         f"The weights of {name!r} do not match its config.json: {'; '.join(faults)}.", _CHECKPOINT_HINT
     )
@@ -198,7 +199,7 @@ def check_finite(module: nn.Module, name: str) -> None:
     if others:
         dtype = str(next(module.parameters()).dtype).removeprefix("torch.")
         raise ModelLoadError(
-            f"The model {name!r} has weights with values that are not finite in {dtype}: {list_names(others)}.",
+            f"The model {name!r} has weights with values that are not finite in {dtype}: {_list_weights(others)}.",
             "Use an intact checkpoint; if it is intact, load it with dtype='float32'.",
         )
 
@@ -214,8 +215,5 @@ def stored_dtype(weights: Mapping[str, StoredWeight]) -> torch.dtype:
     return dtypes.pop() if len(dtypes) == 1 and dtypes <= {torch.float16, torch.bfloat16} else torch.float32
 
 
-def list_names(names: Collection[str]) -> str:
-    """Return up to three names, in alphabetic order, and the number of the others."""
-    first, others = sorted(names)[:3], len(names) - 3
-    shown = ", ".join(name if len(name) <= 120 else f"{name[:120]}…" for name in first)
-    return f"{shown} and {others} more" if others > 0 else shown
+def _list_weights(names: Collection[str]) -> str:
+    return list_names(sorted(names), most=3, length=120)
