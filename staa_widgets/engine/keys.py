@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 VERSIONS: Mapping[str, int] = MappingProxyType(
     {
-        "frames": 2,
+        "frames": 3,
         "preprocessing": 1,
         "capture": 4,
         "methods": 1,

@@ -49,24 +49,33 @@ def explanation_ground_truth(explanation: Explanation) -> GroundTruthGrid | None
     if ground_truth is None:
         return None
     frames = e.sampled_frames - e.first_frame
-    (x0, y0, x1, y1), (width, height) = e.box, e.frame_size
-    # A box may reach beyond the frame; there the masks are padded with False.
-    left, top = (max(0, math.ceil(-edge)) for edge in (x0, y0))
-    right, bottom = max(0, math.ceil(x1 - width)), max(0, math.ceil(y1 - height))
-    where = np.pad(ground_truth.masks(frames.ravel()), ((0, 0), (top, bottom), (left, right)))
+    where = ground_truth.masks(frames.ravel())
     where = where.reshape(*frames.shape, *where.shape[1:])
-    box = (x0 + left, y0 + top, x1 + left, y1 + top)
-    return _masks_to_grid(where, ground_truth.when[frames], box, e.maps.shape[1:])
+    return _masks_to_grid(where, ground_truth.when[frames], e.box, e.maps.shape[1:])
 
 
 def _masks_to_grid(
     where: NDArray[np.bool_], when: NDArray[np.bool_], box: tuple[float, float, float, float], grid: tuple[int, ...]
 ) -> GroundTruthGrid:
-    """Return the cells and slices of the action from its pixel masks ``(S, k, H, W)`` and frames ``(S, k)``."""
+    """Return the cells and slices of the action from its pixel masks ``(S, k, H, W)`` and frames ``(S, k)``.
+
+    The box may reach beyond the frame, where there is no action.
+    """
+    height, width = where.shape[2:]
     x0, y0, x1, y1 = box
-    ys = np.linspace(y0, y1, grid[0] + 1).round().astype(int)
-    xs = np.linspace(x0, x1, grid[1] + 1).round().astype(int)
-    visible = where[:, :, ys[0] : ys[-1], xs[0] : xs[-1]].astype(np.float64)
-    sums = np.add.reduceat(np.add.reduceat(visible, ys[:-1] - ys[0], axis=2), xs[:-1] - xs[0], axis=3)
-    cover = sums / (np.diff(ys)[:, None] * np.diff(xs)[None, :])
+    tops, bottoms = _cell_edges(y0, y1, grid[0])
+    lefts, rights = _cell_edges(x0, x1, grid[1])
+    # The sum over a cell is a difference of four sums over the rectangles that begin at the frame's corner.
+    sums = np.pad(where.cumsum(axis=2, dtype=np.int64).cumsum(axis=3), ((0, 0), (0, 0), (1, 0), (1, 0)))
+    rows, columns = (tops.clip(0, height), bottoms.clip(0, height)), (lefts.clip(0, width), rights.clip(0, width))
+    strips = sums[:, :, rows[1]] - sums[:, :, rows[0]]
+    inside = strips[..., columns[1]] - strips[..., columns[0]]
+    cover = inside / ((bottoms - tops)[:, None] * (rights - lefts)[None, :])
     return GroundTruthGrid(cover.mean(axis=1) >= MIN_COVER, np.any(when, axis=1))
+
+
+def _cell_edges(start: float, stop: float, cells: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the first pixel of each cell and the pixel after its last; each cell has at least one pixel."""
+    beyond = max(0, math.ceil(-start))
+    edges = np.linspace(start + beyond, stop + beyond, cells + 1).round().astype(np.int64) - beyond
+    return edges[:-1], np.maximum(edges[1:], edges[:-1] + 1)

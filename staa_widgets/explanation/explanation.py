@@ -35,6 +35,9 @@ FORMAT = 3
 _READABLE_FORMATS = (1, 2, FORMAT)
 """Format 1 had no ground truth; format 3 renamed fields, see `old_formats`."""
 
+MAX_BOX_EDGE = 1_000_000
+"""Largest distance of an edge of `Explanation.box` from the corner of the frame, in pixels."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Explanation(Exportable):
@@ -156,6 +159,10 @@ class Explanation(Exportable):
         for index, label in enumerate(self.labels):
             check_text(f"The label of class {index}", label)
         require(bool(np.isfinite([*self.box, self.end]).all()), "Explanation.box and end must be finite numbers.")
+        require(
+            max(map(abs, self.box)) <= MAX_BOX_EDGE,
+            f"Explanation.box {self.box} has an edge more than {MAX_BOX_EDGE:,} pixels from the frame's corner.",
+        )
         require(
             len(self.times) > 0 and bool((np.diff(self.times) >= 0).all()),
             "Explanation.times must not be empty or decrease.",

@@ -16,7 +16,9 @@ from staa_widgets.video.video_file import VideoFile
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from av.container import InputContainer
     from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
     from numpy.typing import NDArray
 
 MAX_KEYS_BACK = 3
@@ -153,6 +155,16 @@ def _damage_error(video: VideoFile, index: int) -> UnreadableVideoError:
     )
 
 
+def _seek(video: VideoFile, container: InputContainer, stream: VideoStream, start: int) -> None:
+    """Go to key frame number ``start``, or to the beginning if the file's index points to another place."""
+    stamp = int(video.seek_pts[start])
+    container.seek(stamp, stream=stream)
+    if video.seek_positions is not None:
+        packet = next(container.demux(stream), None)
+        is_right = packet is not None and (packet.pts, packet.pos) == (stamp, video.seek_positions[start])
+        container.seek(stamp if is_right else 0, stream=stream)
+
+
 def _decode_from(video: VideoFile, start: int, *, patient: bool) -> Iterator[tuple[int, VideoFrame]]:
     """Yield each frame with its index, in order, from key frame number ``start`` on.
 
@@ -161,7 +173,7 @@ def _decode_from(video: VideoFile, start: int, *, patient: bool) -> Iterator[tup
     threads = "SLICE" if patient or video.first_pts is None else "AUTO"
     with open_container(video.source, video.name, threads) as (container, stream):
         if start:
-            container.seek(int(video.seek_pts[start]), stream=stream)
+            _seek(video, container, stream, start)
         for count, frame in enumerate(decode_stream(container, stream)):
             if video.first_pts is None:
                 yield count, frame

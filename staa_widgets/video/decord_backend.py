@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from staa_widgets.video.video_file import VideoFile
 
-CONTAINERS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi"})
+CONTAINERS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
 CODECS = frozenset({"h264", "hevc", "vp8", "vp9", "mjpeg"})
 PIXEL_FORMATS = frozenset({"yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p"})
 
@@ -42,8 +42,8 @@ def supports(video: VideoFile) -> bool:
     """Return whether decord decodes a file to the same pixels as PyAV.
 
     On other files decord hangs (if the file states too many frames), raises (AV1), returns other pixels (10 bit),
-    invents times (AVI with B-frames), returns wrong frames (open groups of pictures), ignores a mirroring and some
-    rotations, obeys rotation tags that players ignore, or needs too much memory (large frames).
+    invents times or believes a broken index (AVI), returns wrong frames (open groups of pictures), ignores a mirroring
+    and some rotations, obeys rotation tags that players ignore, or needs too much memory (large frames).
     """
     stored_width, stored_height = video.display.stored_size
     # At an odd height decord and PyAV interpolate the color of the last rows differently.

@@ -21,7 +21,7 @@ MAX_REORDERED = 17
 """Packets by which a frame may be displayed late: H.264 and HEVC keep up to 16 frames for reordering."""
 
 PACKET = np.dtype(
-    [(name, np.int64) for name in ("pts", "dts", "duration")]
+    [(name, np.int64) for name in ("pts", "dts", "duration", "position")]
     + [(name, np.bool_) for name in ("key", "shown", "clean", "broken")]
 )
 """numpy type of a packet: long videos have many packets, and an array takes less memory than objects."""
@@ -51,6 +51,14 @@ def find_key_frames(
         }
     frames = sorted(stamp_by_frame)
     return np.array(frames, np.int64), np.array([stamp_by_frame[frame] for frame in frames], np.int64)
+
+
+def find_positions(packets: NDArray[np.void], stamps: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the byte at which the packet with each display stamp begins; -1 where there is none."""
+    order = np.argsort(packets["pts"], kind="stable")
+    entries = np.searchsorted(packets["pts"], stamps, sorter=order)
+    entries = order[np.minimum(entries, len(order) - 1)]
+    return np.where(packets["pts"][entries] == stamps, packets["position"][entries], -1)
 
 
 def keeps_order(packets: NDArray[np.void]) -> bool:
@@ -129,9 +137,10 @@ def _iter_packets(container: InputContainer, stream: VideoStream) -> Iterator[tu
                 # VP8 stores in bit 4 of a packet whether it is shown (RFC 6386, section 9.1).
                 is_shown = not packet.is_discard and (codec != "vp8" or bool(data[0] & 0x10))
                 is_clean = is_key and _has_idr_picture(codec, header, data)
-                yield *stamps, packet.duration or 0, is_key, is_shown, is_clean, packet.is_corrupt
+                position = -1 if packet.pos is None else packet.pos
+                yield *stamps, packet.duration or 0, position, is_key, is_shown, is_clean, packet.is_corrupt
     except FFmpegError:
-        yield NO_STAMP, NO_STAMP, 0, False, False, False, True
+        yield NO_STAMP, NO_STAMP, 0, -1, False, False, False, True
 
 
 def _has_idr_picture(codec: str, header: bytes, data: memoryview) -> bool:

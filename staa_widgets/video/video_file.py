@@ -42,6 +42,9 @@ class VideoFile:
     key_frames, seek_pts
         int64, frames at which decoding can start, and the time stamps to seek to for them; the first entry is the
         beginning of the file.
+    seek_positions
+        int64, the bytes at which these frames begin, of an AVI file: it stores no time stamps, and its index may
+        disagree with its data, so a seek has to be checked. ``None`` for other files.
     video_tracks
         Number of video tracks.
     has_rotate_tag
@@ -68,6 +71,7 @@ class VideoFile:
     first_pts: int | None
     key_frames: NDArray[np.int64]
     seek_pts: NDArray[np.int64]
+    seek_positions: NDArray[np.int64] | None
     video_tracks: int
     has_rotate_tag: bool
     packets_are_exact: bool

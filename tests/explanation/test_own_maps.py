@@ -86,6 +86,7 @@ def test_own_maps_are_scored_like_any_other() -> None:
         (MAPS, {"labels": ("a", "b"), "logits": [1.0]}, r"logits have the shape \(1,\), but there are 2 labels"),
         (MAPS, {"labels": ("a", "b"), "target": "c"}, "no class 'c'"),
         (MAPS, {"box": (70, 0, 80, 10)}, "does not overlap"),
+        (MAPS, {"box": (0, 0, 1e7, 10)}, "1,000,000 pixels"),
         (MAPS, {"problem_type": "ranking"}, "no problem type"),
     ],
 )

@@ -183,7 +183,7 @@ ARRAY_CHANGES: dict[str, Any] = {
     "infinite": lambda case, a: np.full_like(a, -np.inf) if a.dtype.kind == "f" else a,
     "zero": lambda case, a: np.zeros_like(a),
     "negative": lambda case, a: -a.astype(np.int64),
-    "huge": lambda case, a: np.full_like(a, np.finfo(a.dtype).max if a.dtype.kind == "f" else np.iinfo(a.dtype).max),
+    "huge": lambda case, a: np.full_like(a, largest_value(a.dtype)),
     "text": lambda case, a: np.frombuffer(a.tobytes(), np.uint8),
     "as bool": lambda case, a: a.astype(bool),
     "as float64": lambda case, a: a.astype(np.float64) * 1e300,
@@ -191,6 +191,13 @@ ARRAY_CHANGES: dict[str, Any] = {
     "long": lambda case, a: np.resize(a, (10**5, *a.shape[1:])) if a.size < 1000 else a,
     "flipped byte": lambda case, a: np.frombuffer(damage(case, a.tobytes(), cut=False), a.dtype).reshape(a.shape),
 }
+
+
+def largest_value(dtype: np.dtype[Any]) -> float | int | bool:
+    """Return the largest finite value of a type of numbers."""
+    if dtype.kind == "f":
+        return float(np.finfo(dtype).max)
+    return True if dtype.kind == "b" else int(np.iinfo(dtype).max)
 
 
 def damage(case: Case, data: bytes, *, cut: bool = True) -> bytes:

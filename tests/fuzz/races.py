@@ -69,7 +69,7 @@ def explain_clips(connection: Connection, barrier: Any, model: Any) -> None:
             barrier.wait(PATIENCE)
             if removes:
                 staa.cache.clear()
-            e = staa.explain(frames, model)
+            e = staa.explain(frames, model, profile=None)
             connection.send((len(passes), e.maps, e.provenance["cache"]))
         except Exception as error:
             connection.send((repr(error), None, ""))

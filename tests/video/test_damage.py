@@ -69,6 +69,19 @@ def test_a_damaged_frame_moves_no_other_in_a_file_without_display_times(tmp_path
     assert noted == [25]
 
 
+@pytest.mark.filterwarnings("ignore:.*damaged or incomplete")
+@pytest.mark.parametrize("entry", [b"", b"JUNK" + bytes(12)])
+def test_a_frame_is_the_same_alone_and_in_order_if_the_index_of_an_avi_file_is_wrong(tmp_path: Path, entry: bytes):
+    """The index, by which a frame is looked up, then counts one frame fewer than the data."""
+    write_video(tmp_path / "a.avi", COUNT, **MJPEG)
+    data = (tmp_path / "a.avi").read_bytes()
+    start = data.index(b"idx1") + 8 + 16 * 5
+    (tmp_path / "b.avi").write_bytes(data[:start] + entry + data[start + 16 :])
+    clip = staa.open_clip(tmp_path / "b.avi")
+    assert [read_barcode(image) for image in clip.iter_frames(range(len(clip)))] == [*range(COUNT)]
+    assert [read_barcode(clip.frames([frame])[0]) for frame in range(COUNT)] == [*range(COUNT)]
+
+
 def test_a_file_whose_last_second_was_lost_gives_a_warning(tmp_path: Path):
     """The blocks after a damaged place in a Matroska file are lost, though the file is as long as it says."""
     write_video(tmp_path / "a.webm", COUNT, codec="libvpx", options={"cpu-used": "8", "deadline": "realtime"})
