@@ -11,8 +11,8 @@ from PIL import Image
 from staa_widgets import action_clip, explain
 from staa_widgets.evaluation.benchmark.plan import CLIP_SETS, FPS
 from staa_widgets.evaluation.figures import tint_ground_truth
-from staa_widgets.evaluation.ground_truth import ground_truth_on_grid
 from staa_widgets.evaluation.metrics.localization import score_ground_truth
+from staa_widgets.explanation.ground_truth import ground_truth_on_grid
 from staa_widgets.render.compositor import Compositor
 
 

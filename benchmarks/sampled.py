@@ -11,8 +11,8 @@ import numpy as np
 from tqdm import tqdm
 
 from staa_widgets.evaluation.benchmark.plan import DrawnClips
-from staa_widgets.evaluation.ground_truth import ground_truth_on_grid
 from staa_widgets.evaluation.metrics.localization import ground_truth_metrics, score_ground_truth
+from staa_widgets.explanation.ground_truth import ground_truth_on_grid
 from staa_widgets.methods import METHODS
 from staa_widgets.models import BUNDLED_MODELS, VideoModel, load_model
 from staa_widgets.models.attention import query_sampling

@@ -16,7 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from staa_widgets.datasets.drawn_actions import STEPS, ActionClip, draw_scene, render
-from staa_widgets.evaluation.ground_truth import ground_truth_on_grid
+from staa_widgets.explanation.ground_truth import ground_truth_on_grid
 from staa_widgets.methods.controls import FREQUENCY_FILE
 from training.data import TRAIN_SEEDS
 from training.nets import PATCH, SIZE

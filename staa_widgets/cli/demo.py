@@ -33,8 +33,8 @@ def run_demo(options: argparse.Namespace) -> int:
 
 
 def _describe_score(explanation: Explanation) -> str:
-    from staa_widgets.evaluation.ground_truth import explanation_ground_truth
     from staa_widgets.evaluation.metrics.localization import score_ground_truth
+    from staa_widgets.explanation.ground_truth import explanation_ground_truth
 
     ground_truth, truth = explanation.ground_truth, explanation_ground_truth(explanation)
     assert ground_truth is not None

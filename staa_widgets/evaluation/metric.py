@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from staa_widgets.evaluation.ground_truth import GroundTruthGrid
+    from staa_widgets.explanation.ground_truth import GroundTruthGrid
     from staa_widgets.methods.inputs import MethodInputs
     from staa_widgets.models import VideoModel
     from staa_widgets.records.geometry import Geometry
@@ -76,6 +76,8 @@ class Metric:
     ----------
     name
         Name of the metric in `METRICS`.
+    title
+        Name of the metric in tables and figures, such as ``"Temporal AUC"``.
     run
         ``(case, **params) -> float``.
     category
@@ -106,6 +108,7 @@ class Metric:
     """
 
     name: str
+    title: str
     run: Callable[..., float]
     category: Category
     higher_is_better: bool | None
@@ -142,6 +145,7 @@ class Metric:
 def metric(
     name: str,
     *,
+    title: str = "",
     category: Category,
     higher_is_better: bool | None,
     range: tuple[float, float],  # noqa: A002
@@ -161,6 +165,7 @@ def metric(
     def register(run: Callable[..., float]) -> Metric:
         METRICS[name] = Metric(
             name=name,
+            title=title or registry.default_title(name),
             run=run,
             category=category,
             higher_is_better=higher_is_better,
@@ -188,3 +193,8 @@ def get_metric(name: str) -> Metric:
         If there is no such metric; the message suggests the most similar name.
     """
     return registry.look_up("metric", name, METRICS)
+
+
+def metric_title(name: str) -> str:
+    """Return the title of a metric for readers; of an unknown metric, its name with spaces."""
+    return METRICS[name].title if name in METRICS else name.replace("_", " ")

@@ -15,9 +15,9 @@ from staa_widgets.engine.keys import VERSIONS, input_fields
 from staa_widgets.engine.lock import compute_lock
 from staa_widgets.engine.window_maps import window_seed
 from staa_widgets.engine.window_reader import read_pixels
-from staa_widgets.evaluation.ground_truth import GroundTruthGrid, explanation_ground_truth
 from staa_widgets.evaluation.metric import Case
 from staa_widgets.evaluation.metrics.insertion_deletion import CURVE_KINDS, perturbation_curve, reference_scores
+from staa_widgets.explanation.ground_truth import GroundTruthGrid, explanation_ground_truth
 from staa_widgets.models import model_digest
 from staa_widgets.models.batching import max_batch_size
 from staa_widgets.records.labels import target_index

@@ -25,7 +25,7 @@ def _last_needs(exact: bool) -> Needs:
     return Needs(mean_rows=True, exact=exact)
 
 
-@method("attention_last", needs=_last_needs, class_specific=False)
+@method("attention_last", title="Attention of the last layer", needs=_last_needs, class_specific=False)
 def attention_last(record: Record, *, exact: bool = False) -> NDArray[np.float32]:
     """Attention from the readout (such as CLS) to every patch in the last layer.
 
@@ -50,7 +50,7 @@ def attention_last(record: Record, *, exact: bool = False) -> NDArray[np.float32
     return staa(record, layers="last", profile=None, time=record.attention_type == "joint", exact=exact)
 
 
-@method("rollout", needs=lambda exact: staa.needs({"exact": exact}), class_specific=False)
+@method("rollout", title="Attention rollout", needs=lambda exact: staa.needs({"exact": exact}), class_specific=False)
 def rollout(record: Record, *, exact: bool = False) -> NDArray[np.float32]:
     """Attention rollout through the attention and residuals of all layers, in space and time.
 
@@ -84,7 +84,13 @@ def rollout(record: Record, *, exact: bool = False) -> NDArray[np.float32]:
     )
 
 
-@method("attention_gradient", needs=Needs(relevance=True), class_specific=True, cost=Cost(1, 1))
+@method(
+    "attention_gradient",
+    title="Attention × gradient",
+    needs=Needs(relevance=True),
+    class_specific=True,
+    cost=Cost(1, 1),
+)
 def attention_gradient(record: Record) -> NDArray[np.float32]:
     """Attention times its gradient, propagated through all layers, in space and time (Chefer et al. 2021).
 
@@ -106,7 +112,7 @@ def attention_gradient(record: Record) -> NDArray[np.float32]:
     return scale_to_sum_one(to_grid(record.geometry, require_array(record.relevance)))
 
 
-@method("grad_cam", needs_model=True, class_specific=True, cost=Cost(2, 1))
+@method("grad_cam", title="Grad-CAM", needs_model=True, class_specific=True, cost=Cost(2, 1))
 def grad_cam(inputs: MethodInputs) -> NDArray[np.float32]:
     """Grad-CAM on the last block's tokens, or on feature maps: channels weighted by their mean gradient.
 
@@ -177,7 +183,7 @@ def _original_code_needs(percentile: float | None) -> Needs:
     return Needs(first_frame=True)
 
 
-@method("staa_original_code", needs=_original_code_needs, class_specific=False)
+@method("staa_original_code", title="Original STAA code", needs=_original_code_needs, class_specific=False)
 def staa_original_code(record: Record, *, percentile: float | None = None) -> NDArray[np.float32]:
     """Original code published with STAA, for comparison only: it reads the wrong rows and no temporal attention.
 

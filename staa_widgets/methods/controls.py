@@ -143,7 +143,7 @@ def _random(inputs: MethodInputs) -> NDArray[np.float32]:
     return random(inputs.shape, inputs.seed)
 
 
-@method("random_smooth", group="control", class_specific=False, needs_model=True)
+@method("random_smooth", title="Smooth random", group="control", class_specific=False, needs_model=True)
 def _random_smooth(inputs: MethodInputs) -> NDArray[np.float32]:
     """Control: random smooth blobs."""
     return random_smooth(inputs.shape, inputs.seed)
@@ -155,13 +155,13 @@ def _center(inputs: MethodInputs) -> NDArray[np.float32]:
     return center(inputs.shape)
 
 
-@method("bell", group="control", class_specific=False, needs_model=True)
+@method("bell", title="Middle of time", group="control", class_specific=False, needs_model=True)
 def _bell(inputs: MethodInputs) -> NDArray[np.float32]:
     """Control: a Gaussian at the middle of the clip's time, the same for every clip."""
     return bell(inputs.shape)
 
 
-@method("center_bell", group="control", class_specific=False, needs_model=True)
+@method("center_bell", title="Center and middle", group="control", class_specific=False, needs_model=True)
 def _center_bell(inputs: MethodInputs) -> NDArray[np.float32]:
     """Control: a Gaussian at the center of the frame and the middle of time, the same for every clip."""
     return center_bell(inputs.shape)
@@ -172,7 +172,14 @@ def _frequency_needs(kind: str) -> Needs:
     return Needs()
 
 
-@method("slot_frequency", group="control", class_specific=False, needs_model=True, needs=_frequency_needs)
+@method(
+    "slot_frequency",
+    title="Usual place",
+    group="control",
+    class_specific=False,
+    needs_model=True,
+    needs=_frequency_needs,
+)
 def _slot_frequency(inputs: MethodInputs, *, kind: str = "anywhere") -> NDArray[np.float32]:
     """Control: the share of training clips in which each cell belongs to the action, the same for every clip."""
     return slot_frequency(inputs.shape, kind)
@@ -184,7 +191,15 @@ def _motion_energy(inputs: MethodInputs) -> NDArray[np.float32]:
     return motion_energy(inputs.pixels.permute(0, 2, 3, 1).numpy(), inputs.shape)
 
 
-@method("other_clip", group="control", reads_attention=True, class_specific=False, needs_model=True, cost=Cost(2))
+@method(
+    "other_clip",
+    title="STAA of another clip",
+    group="control",
+    reads_attention=True,
+    class_specific=False,
+    needs_model=True,
+    cost=Cost(2),
+)
 def _other_clip(inputs: MethodInputs) -> NDArray[np.float32]:
     """Control: the map of `staa` for another clip, a synthetic one that the seed chooses."""
     if inputs.other_clip_maps is None:

@@ -63,7 +63,15 @@ def saliency(inputs: MethodInputs) -> NDArray[np.float32]:
     return _sum_over_cells(inputs, _pixel_gradient(inputs).abs())
 
 
-@method("input_x_gradient", group="gradient", needs_model=True, class_specific=True, signed=True, cost=_ONE_GRADIENT)
+@method(
+    "input_x_gradient",
+    title="Input × gradient",
+    group="gradient",
+    needs_model=True,
+    class_specific=True,
+    signed=True,
+    cost=_ONE_GRADIENT,
+)
 def input_x_gradient(inputs: MethodInputs) -> NDArray[np.float32]:
     """Input × gradient: each pixel times its gradient (Shrikumar, Greenside & Kundaje 2017, arXiv 1704.02685).
 
@@ -128,7 +136,9 @@ def integrated_gradients(inputs: MethodInputs, *, steps: int = 20, baseline: str
     return MethodResult(maps, completeness_gap=completeness_gap(maps, inputs.clip_logit - baseline_logit))
 
 
-@method("smooth_grad", group="gradient", needs_model=True, class_specific=True, needs=_needs, cost=_cost)
+@method(
+    "smooth_grad", title="SmoothGrad", group="gradient", needs_model=True, class_specific=True, needs=_needs, cost=_cost
+)
 def smooth_grad(inputs: MethodInputs, *, samples: int = 16, noise: float = 0.15) -> NDArray[np.float32]:
     """SmoothGrad: gradients averaged over noisy copies of the clip (Smilkov et al. 2017, arXiv 1706.03825).
 
@@ -156,6 +166,7 @@ def smooth_grad(inputs: MethodInputs, *, samples: int = 16, noise: float = 0.15)
 
 @method(
     "gradient_shap",
+    title="GradientSHAP",
     group="gradient",
     needs_model=True,
     class_specific=True,

@@ -71,7 +71,16 @@ def _exact_cost(geometry: Geometry, *, segments: Sequence[int], **_: Any) -> Cos
     return Cost(2 ** (int(labels.max()) + 1))
 
 
-@method("lime", group="perturbation", needs_model=True, class_specific=True, signed=True, needs=_needs, cost=_cost)
+@method(
+    "lime",
+    title="LIME",
+    group="perturbation",
+    needs_model=True,
+    class_specific=True,
+    signed=True,
+    needs=_needs,
+    cost=_cost,
+)
 def lime(
     inputs: MethodInputs, *, samples: int = 1000, segments: Sequence[int] = (4, 4, 4), filler: str = "blur"
 ) -> NDArray[np.float32]:
@@ -108,6 +117,7 @@ def lime(
 
 @method(
     "kernel_shap",
+    title="KernelSHAP",
     group="perturbation",
     needs_model=True,
     class_specific=True,
@@ -158,6 +168,7 @@ def kernel_shap(
 
 @method(
     "shapley",
+    title="Shapley values",
     group="perturbation",
     needs_model=True,
     class_specific=True,

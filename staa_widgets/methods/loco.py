@@ -27,7 +27,16 @@ def _cost(geometry: Geometry, *, segments: Sequence[int], **_: Any) -> Cost:
     return Cost(1 + int(labels.max()) + 1)
 
 
-@method("loco", group="perturbation", needs_model=True, class_specific=True, signed=True, needs=_needs, cost=_cost)
+@method(
+    "loco",
+    title="LOCO",
+    group="perturbation",
+    needs_model=True,
+    class_specific=True,
+    signed=True,
+    needs=_needs,
+    cost=_cost,
+)
 def loco(inputs: MethodInputs, *, segments: Sequence[int] = (4, 4, 4), filler: str = "blur") -> NDArray[np.float32]:
     """LOCO: drop of the target's logit when each space-time segment of the clip is left out in turn.
 

@@ -31,7 +31,7 @@ def _patch_needs(patch: Sequence[int] | None, layers: Layers) -> Needs:
     return Needs(patch=(slice_number, row, column))
 
 
-@method("patch_attention", needs=_patch_needs, class_specific=False, exploratory=True)
+@method("patch_attention", title="Attention of a patch", needs=_patch_needs, class_specific=False, exploratory=True)
 def patch_attention(
     record: Record,
     *,

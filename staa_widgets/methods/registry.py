@@ -46,6 +46,8 @@ class Method:
     ----------
     name
         Name of the method in `METHODS`.
+    title
+        Name of the method in menus, headings and sentences, such as ``"Grad-CAM"``.
     run
         ``(record, **params)`` to float32 ``(S, h, w)`` or a `MethodResult`; ``(inputs, **params)`` if the method must
         run the model again.
@@ -75,6 +77,7 @@ class Method:
     """
 
     name: str
+    title: str
     run: Callable[..., NDArray[np.float32] | MethodResult]
     needs_model: bool
     group: Group
@@ -143,6 +146,7 @@ class Method:
 def method(
     name: str,
     *,
+    title: str = "",
     class_specific: bool,
     needs: Needs | Callable[..., Needs] = _NO_NEEDS,
     cost: Cost | Callable[..., Cost] = _ONE_PASS,
@@ -164,6 +168,8 @@ def method(
     ----------
     name, class_specific, group, needs_model, signed, exploratory, version
         As for `Method`.
+    title
+        As for `Method`; by default the name with spaces in place of underscores.
     reads_attention
         As for `Method`; by default true for the group ``"attention"``.
     needs, cost
@@ -176,6 +182,7 @@ def method(
     def register(run: Callable[..., NDArray[np.float32] | MethodResult]) -> Method:
         METHODS[name] = Method(
             name=name,
+            title=title or registry.default_title(name),
             run=run,
             needs_model=needs_model,
             group=group,
@@ -203,3 +210,8 @@ def get_method(name: str) -> Method:
         If there is no such method; the message suggests the most similar name.
     """
     return registry.look_up("method", name, METHODS, UnknownMethodError)
+
+
+def method_title(name: str) -> str:
+    """Return the title of a method for readers, such as ``"Grad-CAM"``; of an unknown method, its name with spaces."""
+    return METHODS[name].title if name in METHODS else name.replace("_", " ")

@@ -42,7 +42,16 @@ def _cost(_: Geometry, *, masks: int, **__: Any) -> Cost:
     return Cost(1 + masks)
 
 
-@method("rise", group="perturbation", needs_model=True, class_specific=True, signed=True, needs=_needs, cost=_cost)
+@method(
+    "rise",
+    title="RISE",
+    group="perturbation",
+    needs_model=True,
+    class_specific=True,
+    signed=True,
+    needs=_needs,
+    cost=_cost,
+)
 def rise(
     inputs: MethodInputs,
     *,

@@ -97,7 +97,7 @@ def _cost(_: Geometry, *, weighting: str, **__: Any) -> Cost:
     return Cost(1, int(_WEIGHTING_NEEDS[weighting].backward))
 
 
-@method("staa", needs=_needs, cost=_cost, class_specific=False, version=4)
+@method("staa", title="STAA", needs=_needs, cost=_cost, class_specific=False, version=4)
 def staa(
     record: Record,
     *,
@@ -184,7 +184,7 @@ def _logit_needs(**params: Any) -> Needs:
     return _needs(weighting="none", **params) | _needs(weighting="logit", **params)
 
 
-@method("staa_logit", needs=_logit_needs, class_specific=True, version=5)
+@method("staa_logit", title="Class-specific STAA", needs=_logit_needs, class_specific=True, version=5)
 def staa_logit(
     record: Record,
     *,

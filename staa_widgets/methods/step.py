@@ -41,7 +41,7 @@ def _cost(geometry: Geometry, *, preset: str, areas: Any, steps: Any, **_: Any) 
     return Cost(1 + masks * (steps + 1), masks * steps)
 
 
-@method("step", group="perturbation", needs_model=True, class_specific=True, needs=_needs, cost=_cost)
+@method("step", title="STEP", group="perturbation", needs_model=True, class_specific=True, needs=_needs, cost=_cost)
 def step(
     inputs: MethodInputs,
     *,
@@ -100,7 +100,15 @@ def step(
     return _optimize(inputs, settings, core=core, filler=filler, force=force)
 
 
-@method("extremal", group="perturbation", needs_model=True, class_specific=True, needs=_needs, cost=_cost)
+@method(
+    "extremal",
+    title="Extremal perturbation",
+    group="perturbation",
+    needs_model=True,
+    class_specific=True,
+    needs=_needs,
+    cost=_cost,
+)
 def extremal(
     inputs: MethodInputs,
     *,

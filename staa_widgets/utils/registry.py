@@ -22,6 +22,11 @@ def docstring_summary(run: Callable[..., Any]) -> str:
     return (run.__doc__ or "").strip().split("\n")[0]
 
 
+def default_title(name: str) -> str:
+    """Return the title of an entry made from its name, such as ``"Motion energy"`` for ``"motion_energy"``."""
+    return name.replace("_", " ").capitalize()
+
+
 def fill_defaults(owner: str, defaults: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
     """Return all parameters: the given values, and defaults for the rest.
 

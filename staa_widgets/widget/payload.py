@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 
 from staa_widgets.explanation.comparison import distinguishing_names
+from staa_widgets.explanation.notices import list_notices
+from staa_widgets.explanation.sentence import summarize
 from staa_widgets.export.code import explain_call
 from staa_widgets.methods import METHODS
-from staa_widgets.methods.registry import Group, Method
+from staa_widgets.methods.registry import Group, Method, method_title
 from staa_widgets.render.colormaps import COLORMAPS
 from staa_widgets.utils.canonical import to_json_value
 from staa_widgets.utils.files import file_stem
@@ -21,7 +23,7 @@ from staa_widgets.widget.score_card import explanation_cost, format_cost, is_cla
 if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
 
-SCHEMA = 8
+SCHEMA = 9
 """Version of the payload; the player refuses any other."""
 
 _GROUPS = get_args(Group)
@@ -54,7 +56,10 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
         ``predicted``: whether the predictions are known.
         ``scale``: factor from the ``maps`` buffer to the explanation's maps; ``signed``: whether the maps are signed.
         ``class_specific``: whether these maps depend on the class.
-        ``methods``: methods that can explain the decision, with their ``group`` and ``cost`` in words.
+        ``summary``: one sentence that states the explanation (`summarize`); ``notices``: what a reader must
+        know before believing it, each with a ``kind``, a ``text``, a ``hint`` and ``code`` in Python (`list_notices`).
+        ``method_title``: name of the method for readers.
+        ``methods``: methods that can explain the decision, with their ``title``, ``group`` and ``cost`` in words.
         ``ground_truth``: the action's label, its ``spans`` of seconds, the ``size`` of its masks, and the ``offsets``
         at which the runs of each frame start in the ``ground_truth`` buffer.
         ``cards``: score cards (`staa_widgets.widget.score_card`) of the explanations shown so far; ``card``: key of
@@ -110,11 +115,18 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
             "predicted": e.has_predictions,
             "target": e.target,
             "method": e.method,
+            "method_title": drop_direction_controls(method_title(e.method)),
+            "summary": drop_direction_controls(summarize(e)),
+            "notices": [
+                {name: drop_direction_controls(text) for name, text in notice._asdict().items()}
+                for notice in list_notices(e)
+            ],
             "params": e.params,
             "class_specific": is_class_specific(e),
             "methods": [
                 {
                     "name": method.name,
+                    "title": method.title,
                     "summary": method.summary,
                     "class_specific": method.class_specific,
                     "group": method.group,

@@ -10,7 +10,7 @@ import numpy as np
 
 from staa_widgets.errors import MethodError, ParameterError
 from staa_widgets.methods import METHODS, controls, get_method
-from staa_widgets.methods.registry import Cost
+from staa_widgets.methods.registry import Cost, method_title
 from staa_widgets.records.geometry import Geometry
 from staa_widgets.utils.canonical import canonical_json, to_json_value
 
@@ -50,18 +50,18 @@ def score_card(explanation: Explanation) -> dict[str, Any] | None:
     Returns
     -------
     dict or None
-        JSON values: `key`, equal for the same model, method, parameters and class; `method`; `about`, the class (if the
-        maps depend on the class) and the parameters that differ from the defaults; `model`; `cost` in words; `seconds`
-        of computation, ``None`` if the model's pass came from the cache; `scores` by name, each with its `value`,
-        ``None`` if the value is undefined for this ground truth; `chance`, the score of a uniform map; and `prior`, the
-        best score of a control that does not depend on the clip (`PRIORS`).
+        JSON values: `key`, equal for the same model, method, parameters and class; `method` and its `title`;
+        `about`, the class (if the maps depend on the class) and the parameters that differ from the defaults;
+        `model`; `cost` in words; `seconds` of computation, ``None`` if the model's pass came from the cache; `scores`
+        by name, each with its `value`, ``None`` if the value is undefined for this ground truth; `chance`, the score of
+        a uniform map; and `prior`, the best score of a control that does not depend on the clip (`PRIORS`).
     """
     e = explanation
     method = METHODS.get(e.method)
     if e.ground_truth is None or (method is not None and method.exploratory):
         return None
-    from staa_widgets.evaluation.ground_truth import explanation_ground_truth
     from staa_widgets.evaluation.metrics.localization import score_ground_truth
+    from staa_widgets.explanation.ground_truth import explanation_ground_truth
 
     truth = explanation_ground_truth(e)
     assert truth is not None
@@ -71,6 +71,7 @@ def score_card(explanation: Explanation) -> dict[str, Any] | None:
     return {
         "key": canonical_json([e.model_id, e.method, e.params, class_labels]),
         "method": e.method,
+        "title": method_title(e.method),
         "about": ", ".join([*class_labels, *_changed_parameters(e)]),
         "model": e.model_id,
         "cost": format_cost(explanation_cost(e)),

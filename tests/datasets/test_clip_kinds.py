@@ -20,8 +20,8 @@ from staa_widgets.datasets.drawn_actions import (
 )
 from staa_widgets.datasets.drawn_actions.scene import Figure
 from staa_widgets.errors import ParameterError
-from staa_widgets.evaluation.ground_truth import ground_truth_on_grid
 from staa_widgets.evaluation.metrics.localization import score_ground_truth
+from staa_widgets.explanation.ground_truth import ground_truth_on_grid
 from staa_widgets.methods import controls
 
 CENTERS = np.arange(STEPS) + 0.5

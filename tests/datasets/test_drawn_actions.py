@@ -13,8 +13,8 @@ import pytest
 from staa_widgets.datasets.drawn_actions import ACTIONS, STEPS, VARIANTS, action_clip, draw_scene, render
 from staa_widgets.datasets.drawn_actions.drawing import pose_at
 from staa_widgets.errors import ParameterError
-from staa_widgets.evaluation.ground_truth import ground_truth_on_grid
 from staa_widgets.evaluation.metrics.localization import score_ground_truth
+from staa_widgets.explanation.ground_truth import ground_truth_on_grid
 from staa_widgets.methods import controls
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from staa_widgets.datasets.drawn_actions import STILL_KINDS, draw_scene, render, still_clip
 from staa_widgets.errors import ParameterError
-from staa_widgets.evaluation.ground_truth import ground_truth_on_grid
 from staa_widgets.evaluation.metrics.localization import score_ground_truth
+from staa_widgets.explanation.ground_truth import ground_truth_on_grid
 
 FRAME = np.random.default_rng(0).integers(40, 200, (6, 8, 3)).astype(np.uint8)
 

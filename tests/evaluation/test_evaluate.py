@@ -15,9 +15,9 @@ from staa_widgets.engine.attribute import attribute
 from staa_widgets.errors import CancelledError, ParameterError, UnknownMethodError
 from staa_widgets.evaluation import scorer
 from staa_widgets.evaluation.benchmark.run import run_benchmark
-from staa_widgets.evaluation.ground_truth import ground_truth_on_grid
 from staa_widgets.evaluation.metrics import sanity
 from staa_widgets.evaluation.metrics.localization import score_ground_truth
+from staa_widgets.explanation.ground_truth import ground_truth_on_grid
 from staa_widgets.models import VideoModel
 from staa_widgets.storage import cache
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from staa_widgets.evaluation.ground_truth import GroundTruthGrid
 from staa_widgets.evaluation.metric import Case
 from staa_widgets.evaluation.metrics import METRICS
 from staa_widgets.evaluation.metrics.complexity import entropy, gini
 from staa_widgets.evaluation.metrics.faithfulness import pearson, permutation_p_value, ranks, spearman
+from staa_widgets.explanation.ground_truth import GroundTruthGrid
 from staa_widgets.methods import postprocess as refine
 from tests.helpers.additive_model import AdditiveModel, random_weights
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from staa_widgets.errors import ParameterError
-from staa_widgets.evaluation.ground_truth import GroundTruthGrid
 from staa_widgets.evaluation.metric import Case
 from staa_widgets.evaluation.metrics import METRICS, localization
+from staa_widgets.explanation.ground_truth import GroundTruthGrid
 
 HALF_TRUE = torch.tensor([True, True, False, False])
 FIRST_TRUE = torch.tensor([True, False, False, False])

@@ -11,9 +11,9 @@ import torch
 
 import staa_widgets as staa
 from staa_widgets.errors import ParameterError
-from staa_widgets.evaluation.ground_truth import explanation_ground_truth
 from staa_widgets.evaluation.metric import Case
 from staa_widgets.evaluation.metrics import METRICS
+from staa_widgets.explanation.ground_truth import explanation_ground_truth
 from staa_widgets.export.code import explain_call
 from staa_widgets.render.summary import describe_source, headline
 from staa_widgets.widget.payload import pack

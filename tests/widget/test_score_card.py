@@ -12,8 +12,8 @@ import pytest
 import staa_widgets as staa
 from staa_widgets import Explanation
 from staa_widgets.errors import ParameterError
-from staa_widgets.evaluation.ground_truth import explanation_ground_truth, ground_truth_on_grid
 from staa_widgets.evaluation.metrics.localization import score_ground_truth
+from staa_widgets.explanation.ground_truth import explanation_ground_truth, ground_truth_on_grid
 from staa_widgets.methods import METHODS
 from staa_widgets.methods.registry import Cost
 from staa_widgets.models import VideoModel

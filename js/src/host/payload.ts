@@ -8,6 +8,8 @@ import type { Model } from "./model.js";
 /** A method that the kernel can compute. */
 export interface Method {
   name: string;
+  /** Name for readers. */
+  title: string;
   summary: string;
   /** Whether its map depends on the class. */
   class_specific: boolean;
@@ -33,6 +35,8 @@ export interface ScoreCard {
   /** Equal for explanations of the same model, method, class and parameters. */
   key: string;
   method: string;
+  /** Name of the method for readers. */
+  title: string;
   /** The class, and parameters that differ from their defaults. */
   about: string;
   model: string;
@@ -44,6 +48,16 @@ export interface ScoreCard {
    * if the ground truth allows no score.
    */
   scores: { name: string; value: number | null; chance: number | null; prior: number | null }[];
+}
+
+/** What a reader must know before believing an explanation. */
+export interface Notice {
+  kind: "film" | "off_recipe" | "incomplete";
+  text: string;
+  /** What to do about it; may be empty. */
+  hint: string;
+  /** Python code that does it; may be empty. */
+  code: string;
 }
 
 /** The trait `_meta`. Times are in seconds, frames are source frames, lengths are pixels of the source frame. */
@@ -69,6 +83,11 @@ export interface Meta {
   predicted?: boolean;
   target: number;
   method: string;
+  /** Name of the method for readers. */
+  method_title: string;
+  /** One sentence that states the explanation, the same as on the command line and in pictures. */
+  summary: string;
+  notices: Notice[];
   params: { [key: string]: Json };
   /** Whether the map shown depends on the class. */
   class_specific: boolean;

@@ -64,6 +64,7 @@ def _entropy(case: Case) -> float:
 
 @metric(
     "signal_to_noise",
+    title="Signal-to-noise",
     category="complexity",
     higher_is_better=True,
     range=(-inf, inf),

@@ -135,6 +135,7 @@ def monotonicity(case: Case, *, units: Units = "coarse", filler: str = "blur", o
 
 @metric(
     "monotonicity_p",
+    title="Monotonicity (p)",
     **_FAITHFULNESS,
     higher_is_better=False,
     range=(0.0, 1.0),

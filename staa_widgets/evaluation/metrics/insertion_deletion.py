@@ -273,7 +273,7 @@ def insertion(case: Case, *, units: Units = "cells", filler: str = "blur", steps
     return perturbation_curve(case, kind="insertion", order="most", units=units, filler=filler, steps=steps).area
 
 
-@metric("insertion_least", **_AREA, higher_is_better=False, same_as="deletion")
+@metric("insertion_least", title="Insertion, least first", **_AREA, higher_is_better=False, same_as="deletion")
 def insertion_least(case: Case, *, units: Units = "cells", filler: str = "blur", steps: int = STEPS) -> float:
     """Area under the target's probability curve as parts are inserted into a filled clip, least relevant first."""
     return perturbation_curve(case, kind="insertion", order="least", units=units, filler=filler, steps=steps).area
@@ -285,7 +285,7 @@ def deletion(case: Case, *, units: Units = "cells", filler: str = "blur", steps:
     return perturbation_curve(case, kind="deletion", order="most", units=units, filler=filler, steps=steps).area
 
 
-@metric("deletion_least", **_AREA, higher_is_better=True, same_as="insertion")
+@metric("deletion_least", title="Deletion, least first", **_AREA, higher_is_better=True, same_as="insertion")
 def deletion_least(case: Case, *, units: Units = "cells", filler: str = "blur", steps: int = STEPS) -> float:
     """Area under the target's probability curve as parts are deleted from the clip, least relevant first."""
     return perturbation_curve(case, kind="deletion", order="least", units=units, filler=filler, steps=steps).area

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from staa_widgets.evaluation.ground_truth import GroundTruthGrid
+    from staa_widgets.explanation.ground_truth import GroundTruthGrid
 
 
 EFFECTIVE_SHARE = 0.05
@@ -166,7 +166,7 @@ def _average_precision(case: Case) -> float:
     return float(average_precision(maps, where))
 
 
-@metric("temporal_auc", **_GROUND_TRUTH, chance="0.5", chance_level=0.5)
+@metric("temporal_auc", title="Temporal AUC", **_GROUND_TRUTH, chance="0.5", chance_level=0.5)
 def _temporal_auc(case: Case) -> float:
     """Probability that a slice with the action gets more attribution than one without it (ROC AUC)."""
     maps, _, when = _case_tensors(case)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from staa_widgets.datasets.drawn_actions import ActionClip, action_clip
-from staa_widgets.evaluation.ground_truth import ground_truth_on_grid
+from staa_widgets.explanation.ground_truth import ground_truth_on_grid
 
 
 def test_ground_truth_on_grid_counts_cells_from_ten_percent_inside_the_box():

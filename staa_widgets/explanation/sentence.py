@@ -1,0 +1,114 @@
+"""One sentence that states an explanation: the prediction, when and where the attribution is strongest, the truth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from staa_widgets.explanation.ground_truth import explanation_ground_truth
+from staa_widgets.explanation.own_maps import OWN_MAPS, is_own_maps
+from staa_widgets.explanation.peak import describe_position, describe_total
+from staa_widgets.methods import METHODS
+from staa_widgets.methods.registry import method_title
+from staa_widgets.records.problem import format_score
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from staa_widgets.explanation.explanation import Explanation
+
+EVEN = 1.02
+"""Ratio up to which maps count as even: strongest slice to an equal share, or strongest cell to the weakest."""
+
+
+def summarize(explanation: Explanation) -> str:
+    """Return one sentence: what the model says, when and where it looked most, and whether that is on the action.
+
+    Parameters
+    ----------
+    explanation
+        The explanation. The action is known if it has ground truth.
+
+    Returns
+    -------
+    str
+        For example: ``"The model says jump (90%) and looked most from 1.20 to 1.60 s (23% of the attribution), at the
+        top left, on the action."``
+    """
+    e = explanation
+    parts = [part for part in (_describe_prediction(e), _describe_peak(e)) if part]
+    sentence = " and ".join(parts) if _model_looked(e) else "; ".join(parts)
+    return f"{sentence[0].upper()}{sentence[1:]}{_describe_truth(e)}."
+
+
+def _describe_prediction(e: Explanation) -> str:
+    label, score = e.predictions(1)[0]
+    score_text = format_score(score, e.problem_type)
+    if not score_text:
+        return ""
+    truth = e.ground_truth
+    mistake = f", though the clip shows {truth.label}," if truth is not None and truth.label != label else ""
+    return f"the model says {label} ({score_text}){mistake}"
+
+
+def _model_looked(e: Explanation) -> bool:
+    """Return whether the maps are the model's attention for its prediction, so that "it looked" is true of them."""
+    method = METHODS.get(e.method)
+    attends = method is not None and method.group == "attention" and not method.exploratory
+    return attends and e.has_predictions and e.target == int(e.logits.argmax())
+
+
+def _describe_peak(e: Explanation) -> str:
+    target = e.labels[e.target]
+    subject = "looked" if _model_looked(e) else f"{_name_maps(e)} is strongest"
+    if _is_even(e.maps):
+        return "looked everywhere alike" if _model_looked(e) else f"{_name_maps(e)} is the same everywhere"
+    if e.has_predictions and e.target != int(e.logits.argmax()):
+        subject += f" for {target}"
+    most = "most " if _model_looked(e) else ""
+    position = _describe_place(e)
+    if _is_even_over_time(e):
+        return f"{subject} {most}{position}, at all times alike"
+    total = describe_total(signed=e.temporal_signed is not None)
+    share = f"{e.temporal[e.peak.slice]:.0%} of the {total}"
+    return f"{subject} {most}from {e.peak.start:.2f} to {e.peak.end:.2f} s ({share}), {position}"
+
+
+def _name_maps(e: Explanation) -> str:
+    """Return the subject of a sentence about maps that are not the model's attention."""
+    method = METHODS.get(e.method)
+    if method is not None and method.exploratory:
+        return "the attention of the selected patch"
+    title = method_title(e.method.removeprefix(f"{OWN_MAPS}: ") if is_own_maps(e.method) else e.method)
+    return f"the control {title}" if method is not None and method.group == "control" else title
+
+
+def _describe_place(e: Explanation) -> str:
+    even = _is_even(e.maps[e.peak.slice])
+    return "over the whole frame" if even else f"at the {describe_position(e.peak, e.frame_size)}"
+
+
+def _is_even(maps: NDArray[np.float32]) -> bool:
+    """Return whether no cell is clearly stronger than the others."""
+    magnitude = np.abs(maps)
+    return float(magnitude.max()) <= EVEN * float(magnitude.min())
+
+
+def _is_even_over_time(e: Explanation) -> bool:
+    return float(e.temporal.max()) * len(e.maps) <= EVEN
+
+
+def _describe_truth(e: Explanation) -> str:
+    truth, grid = e.ground_truth, explanation_ground_truth(e)
+    if truth is None or grid is None or not grid.where.any() or _is_even(e.maps):
+        return ""
+    peak = e.peak.slice
+    cell = np.unravel_index(int(np.abs(e.maps[peak]).argmax()), e.maps.shape[1:])
+    spans = " and ".join(f"{start:.2f} to {end:.2f} s" for start, end in truth.spans(e.times, e.end))
+    if not grid.when[peak] and not _is_even_over_time(e):
+        return f", not on the action, which lasts from {spans}"
+    if _is_even(e.maps[peak]):
+        return ", while the action lasts"
+    slices = slice(None) if _is_even_over_time(e) else peak
+    return ", on the action" if grid.where[slices][..., cell[0], cell[1]].any() else ", beside the action"
